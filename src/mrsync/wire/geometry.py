@@ -1,0 +1,56 @@
+"""How an object is cut: object -> pages -> packets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mrsync.wire.limits import (
+    BURST_BYTES_MAX,
+    HEADER_BYTES,
+    MTU_MAX,
+    MTU_MIN,
+    PACKETS_PER_PAGE_MAX,
+    TAG_BYTES,
+    TERM_BYTES,
+    TERMS_MAX,
+)
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Page and packet sizes of a session; the last page of an object, and its last packet, may be shorter.
+
+    slice_bytes: bytes of a sealed page in one packet; packets: packets of a full page.
+    """
+
+    slice_bytes: int
+    packets: int
+
+    @classmethod
+    def from_mtu(cls, mtu: int, *, is_ipv6: bool, target_count: int) -> Geometry:
+        """Largest page that one UDP_SEGMENT burst carries; coded packets keep room for their terms inside the MTU."""
+        payload = max(MTU_MIN, min(mtu, MTU_MAX)) - (48 if is_ipv6 else 28)
+        terms = max(2, min(TERMS_MAX, target_count))
+        slice_bytes = payload - HEADER_BYTES - TERM_BYTES * (terms - 1)
+        return cls(slice_bytes, min(PACKETS_PER_PAGE_MAX, BURST_BYTES_MAX // payload))
+
+    @property
+    def page_bytes(self) -> int:
+        """Plain bytes in a full page."""
+        return self.slice_bytes * self.packets - TAG_BYTES
+
+    @property
+    def sealed_bytes(self) -> int:
+        """Bytes of a full page with its seal."""
+        return self.slice_bytes * self.packets
+
+    def page_count(self, object_bytes: int) -> int:
+        return -(-object_bytes // self.page_bytes)
+
+    def page_length(self, object_bytes: int, page: int) -> int:
+        """Plain bytes of one page of an object of this size."""
+        return min(self.page_bytes, object_bytes - page * self.page_bytes)
+
+    def packet_count(self, object_bytes: int, page: int) -> int:
+        """Packets of one page of an object of this size."""
+        return -(-(self.page_length(object_bytes, page) + TAG_BYTES) // self.slice_bytes)

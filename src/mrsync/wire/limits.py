@@ -1,0 +1,32 @@
+"""Numbers both ends must agree on: versions, widths and the bound of everything that is counted."""
+
+MAGIC = 0x6D  # "m": a packet of ours, not of a stranger on the same group
+VERSION = 1
+
+HEADER_BYTES = 24
+INSTANCE_BYTES = 8  # clear prefix of every control message: who speaks, since when
+TAG_BYTES = 16  # AES-GCM tag, or HMAC-SHA256 cut to 128 bits (RFC 4868)
+SECRET_BYTES = 32
+SESSION_BYTES = 8
+
+CONTROL_BYTES_MAX = 1200  # fits the IPv6 minimum MTU with room, so that control passes wherever pages pass
+PACKETS_PER_PAGE_MAX = 64  # UDP_MAX_SEGMENTS of Linux
+DATAGRAM_BYTES_MAX = 65507
+BURST_BYTES_MAX = 65400  # one UDP_SEGMENT send, IPv4 and IPv6 alike
+MTU_MIN = 576
+MTU_MAX = 9216  # larger claims (loopback: 65536) gain nothing: the kernel batches anyway
+TERMS_MAX = 16  # slices XORed into one coded packet
+TERM_BYTES = 2  # each term behind the first: 10 bits of page distance, 6 bits of packet index
+TERM_DISTANCE_MAX = 1023
+
+TARGETS_MAX = 4096
+CASTER_ID = 0xFFFF  # the sender field of what the caster sends
+PAGES_MAX = 0xFFFFFFFF
+TX_MAX = 0xFFFFFFFF
+TX_AHEAD_MAX = 65536  # packets claiming a tx further ahead of the last sealed status are forged or lost in time
+TEXT_BYTES_MAX = 400
+RECORD_BYTES_MAX = 1000
+LOG_BYTES_MAX = 256 << 20
+
+assert TARGETS_MAX < CASTER_ID
+assert CONTROL_BYTES_MAX + 48 <= 1280

@@ -1,0 +1,231 @@
+"""The control messages, one frozen dataclass each; `codec` turns them into bytes, docs/protocol.md describes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Union
+
+
+class Kind(IntEnum):
+    """What a packet is; header field 2."""
+
+    PAGE = 0
+    CODED = 1
+    STATUS = 2
+    HELLO = 3
+    WELCOME = 4
+    REPORT = 5
+    ACK = 6
+    FAREWELL = 7
+
+
+class SealKind(IntEnum):
+    """How pages and reports are sealed. NONE: not chosen yet."""
+
+    NONE = 0
+    HMAC_SHA256 = 1
+    AES_256_GCM = 2
+
+
+class ObjectKind(IntEnum):
+    """The numbered byte sequences that are cast."""
+
+    MANIFEST = 0
+    PLAN = 1
+    CONTENTS = 2
+
+
+class Phase(IntEnum):
+    """Where the session stands, in order of life; the caster decides, status tells."""
+
+    GATHERING = 0
+    COMPARING = 1  # the manifest is cast; targets compare
+    PLANNING = 2  # the plan is cast
+    CASTING = 3  # contents are cast, files are committed
+    FINISHING = 4  # links, deletions, directory modes and times; results come in
+    DONE = 5
+    ABORTED = 6
+
+
+class Ending(IntEnum):
+    """Why the caster says farewell to one target."""
+
+    DONE = 0
+    DROPPED = 1
+    REFUSED = 2
+    ABORTED = 3
+
+
+@dataclass(frozen=True)
+class ObjectState:
+    """Size of an object (0: not known yet or empty) and how many of its pages were sent at least once."""
+
+    size_bytes: int = 0
+    pages_sent: int = 0
+
+
+@dataclass(frozen=True)
+class CommitSpan:
+    """Plan files [first, end) may be renamed into place, but for those in `exceptions` (sorted ranges [a, b))."""
+
+    first: int = 0
+    end: int = 0
+    exceptions: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class Status:
+    """caster -> group: the whole state of the session, repeated."""
+
+    session: int  # 64 bits
+    counter: int
+    tx: int  # a status uses up a tx number, so that hearing it tells what came before it
+    phase: Phase
+    seal: SealKind
+    slice_bytes: int
+    packets: int
+    objects: tuple[ObjectState, ObjectState, ObjectState]  # by ObjectKind
+    active: ObjectKind
+    target_count: int
+    plan_files: int
+    monitors: tuple[int, ...]  # at most 3: the monitor and two standbys
+    report_pages: int  # a monitor reports after so many pages
+    report_interval_us: int  # everyone reports at least so often while something changes
+    is_poll: bool  # everyone reports, each in its slot
+    commit: CommitSpan
+    ack_wait_s: int
+
+
+@dataclass(frozen=True)
+class Hello:
+    """catcher -> caster: I am here; repeated until welcomed."""
+
+    target: int
+    instance: int  # 64 random bits, new for every process; the welcome must repeat it
+    counter: int
+    seals: int  # bit set: 1 << SealKind
+    buffer_bytes: int
+    retained_pages: int  # sealed pages kept for decoding
+    host: str
+    version: str
+
+
+@dataclass(frozen=True)
+class Welcome:
+    """caster -> one catcher: you are on the roster; proves that the caster is alive by repeating the instance."""
+
+    instance: int
+    counter: int
+    target: int
+    slot: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """catcher -> caster: all that is known here now, and the next piece of the log."""
+
+    target: int
+    instance: int
+    counter: int
+    active: ObjectKind  # the object that frontier and needs speak of
+    tx_seen: int
+    tx_done: int
+    hold_us: int  # time between tx_done and this report
+    frontier: int  # every page below is written
+    ready: int  # every plan file below is staged whole or sat out (as the log up to log_end says)
+    committed: int  # every plan file below is in place or an exception
+    activity: int  # grows while anything at all is done
+    buffer_bytes: int
+    kernel_drops: int
+    queue_pages: int
+    packets_seen: int
+    packets_lost: int
+    pages_rejected: int
+    coded_useless: int
+    log_end: int  # length of the log at this moment
+    log_offset: int  # where log_bytes belongs
+    log_bytes: bytes
+    needs_first: int
+    needs_end: int  # needs speak of pages [needs_first, needs_end)
+    needs: tuple[tuple[int, int, int], ...]  # (page, run, mask): run pages wholly missing (mask 0), or one page and its missing packets
+
+
+@dataclass(frozen=True)
+class Ack:
+    """caster -> one catcher: the log was received up to here."""
+
+    target: int
+    counter: int
+    log_offset: int
+
+
+@dataclass(frozen=True)
+class Farewell:
+    """caster -> one catcher: your part is over."""
+
+    target: int
+    counter: int
+    ending: Ending
+    reason: str
+
+
+Message = Union[Status, Hello, Welcome, Report, Ack, Farewell]
+
+
+@dataclass(frozen=True)
+class NeedsRecord:
+    """Of the manifest's entries [first, end), the contents of these ranges are needed."""
+
+    first: int
+    end: int
+    ranges: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class ComparedRecord:
+    """Comparison is over."""
+
+    files_needed: int
+    bytes_needed: int
+    changes: int  # entries to make, mend or delete without contents
+
+
+@dataclass(frozen=True)
+class SatOutRecord:
+    """This target cannot take plan file `index`."""
+
+    index: int
+    errno: int
+
+
+@dataclass(frozen=True)
+class ErrorRecord:
+    """Something went wrong with one path that needs no contents, or with a commit."""
+
+    errno: int
+    path: bytes
+    action: str
+
+
+@dataclass(frozen=True)
+class FailedRecord:
+    """This target cannot take part any longer, and why."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class ResultRecord:
+    """Everything is done here."""
+
+    files_updated: int
+    bytes_written: int
+    created: int
+    mended: int
+    deleted: int
+    errors: int
+    digest: bytes  # 32 bytes over what was committed
+
+
+Record = Union[NeedsRecord, ComparedRecord, SatOutRecord, ErrorRecord, FailedRecord, ResultRecord]
