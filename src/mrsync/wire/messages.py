@@ -148,7 +148,8 @@ class Report:
     log_bytes: bytes
     needs_first: int
     needs_end: int  # needs speak of pages [needs_first, needs_end)
-    needs: tuple[tuple[int, int, int], ...]  # (page, run, mask): run pages wholly missing (mask 0), or one page and its missing packets
+    # (page, run, mask): run pages wholly missing (mask 0), or one page and its missing packets
+    needs: tuple[tuple[int, int, int], ...]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,135 @@
+"""The layers of src/mrsync, enforced: who may import whom, and what code for targets may use."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[1] / "src"
+
+LAYERS = {
+    "errors": set[str](),
+    "wire": {"errors"},
+    "tree": {"errors"},
+    "remote": {"errors"},
+    "protocol": {"wire", "errors"},
+    "transport": {"protocol", "wire", "errors"},
+    "run": {"transport", "protocol", "wire", "tree", "remote", "errors"},
+    "cli": {"run", "transport", "protocol", "wire", "tree", "remote", "errors"},
+}
+PURE = {"wire", "protocol"}
+IMPURE = {"time", "os", "random", "socket", "select", "selectors", "threading", "subprocess", "pathlib", "io"}
+FOREIGN = {"wire": {"cryptography"}, "remote": {"ClusterShell"}, "cli": {"rich", "ClusterShell"}}
+TARGET_PYTHON = (3, 9)
+CATCHER = "mrsync.run.catch"
+
+
+def imported_modules(source: str, module: str, *, is_package: bool) -> Iterator[str]:
+    """Absolute names of all that a module imports, anywhere in it, type-checking blocks included."""
+    package = module.split(".") if is_package else module.split(".")[:-1]
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            origin = ".".join([*base, *([node.module] if node.module else [])])
+            yield origin
+            yield from (f"{origin}.{alias.name}" for alias in node.names if origin.split(".")[0] == "mrsync")
+
+
+def violations(source: str, module: str, *, is_package: bool = False) -> list[str]:
+    """What a module imports and must not, one sentence each."""
+    layer = module.split(".")[1] if "." in module else ""
+    found = []
+    for name in imported_modules(source, module, is_package=is_package):
+        top, *rest = name.split(".")
+        if top == "mrsync":
+            inner = rest[0] if rest else ""
+            if inner in LAYERS and layer in LAYERS and inner != layer and inner not in LAYERS[layer]:
+                found.append(f"{module} ({layer}) imports {name}")
+        elif top not in sys.stdlib_module_names and top not in FOREIGN.get(layer, ()):
+            found.append(f"{module} imports {name}, which is not in the standard library")
+        elif layer in PURE and top in IMPURE:
+            found.append(f"{module} is pure but imports {name}")
+    return sorted(set(found))
+
+
+def project_modules() -> list[tuple[str, Path]]:
+    return [
+        (".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__"), path)
+        for path in sorted(SOURCE.rglob("*.py"))
+    ]
+
+
+def reachable(start: str, modules: dict[str, Path]) -> set[str]:
+    """Modules of the project that `start` pulls in, directly or not."""
+    seen: set[str] = set()
+    waiting = [start]
+    while waiting:
+        module = waiting.pop()
+        if module in seen or module not in modules:
+            continue
+        seen.add(module)
+        path = modules[module]
+        waiting += imported_modules(path.read_text(), module, is_package=path.name == "__init__.py")
+        waiting.append(module.rpartition(".")[0])
+    return seen
+
+
+def target_modules() -> list[tuple[str, Path]]:
+    modules = dict(project_modules())
+    packages = ("errors", "wire", "protocol", "tree", "transport")
+    names = {name for name in modules if name.split(".")[1:2] and name.split(".")[1] in packages}
+    return sorted((name, modules[name]) for name in names | reachable(CATCHER, modules))
+
+
+@pytest.mark.parametrize(("module", "path"), project_modules())
+def test_module_keeps_to_its_layer(module: str, path: Path) -> None:
+    assert violations(path.read_text(), module, is_package=path.name == "__init__.py") == []
+
+
+def test_every_package_has_a_layer() -> None:
+    packages = {name.split(".")[1] for name, _ in project_modules() if "." in name}
+    assert packages - {"__main__"} <= set(LAYERS)
+
+
+@pytest.mark.parametrize(("module", "path"), target_modules())
+def test_target_module_runs_on_the_oldest_python_and_its_standard_library(module: str, path: Path) -> None:
+    ast.parse(path.read_text(), feature_version=TARGET_PYTHON)
+    layer = module.partition(".")[2].partition(".")[0]
+    assert layer not in ("cli", "remote"), "the catcher must not need the master's side"
+
+
+@pytest.mark.parametrize(
+    ("module", "source", "expected"),
+    [
+        ("mrsync.wire.codec", "import time", "pure"),
+        ("mrsync.protocol.caster", "def f():\n    from os import path", "pure"),
+        ("mrsync.protocol.caster", "from ..transport import driver", "(protocol) imports mrsync.transport"),
+        ("mrsync.tree.scan", "from mrsync.wire.limits import VERSION", "(tree) imports mrsync.wire"),
+        ("mrsync.tree.scan", "from mrsync import remote", "(tree) imports mrsync.remote"),
+        ("mrsync.remote.targets", "import mrsync.tree.scan as scan", "(remote) imports mrsync.tree"),
+        ("mrsync.run.cast", "from mrsync.cli.report import x", "(run) imports mrsync.cli"),
+        ("mrsync.errors", "import mrsync.wire", "(errors) imports mrsync.wire"),
+        ("mrsync.transport.driver", "import cryptography", "not in the standard library"),
+        ("mrsync.wire.codec", "if TYPE_CHECKING:\n    from mrsync.protocol.caster import Caster", "(wire) imports"),
+    ],
+)
+def test_planted_violation_is_found(module: str, source: str, expected: str) -> None:
+    assert any(expected in violation for violation in violations(source, module))
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("mrsync.wire.sealing", "import struct\nfrom cryptography.hazmat.primitives.ciphers.aead import AESGCM"),
+        ("mrsync.protocol.caster", "from . import roster\nfrom ..wire.messages import Status\nimport heapq"),
+        ("mrsync.cli.main", "from mrsync.run import cast\nfrom mrsync import __version__\nimport rich.live"),
+    ],
+)
+def test_allowed_import_is_not_a_violation(module: str, source: str) -> None:
+    assert violations(source, module) == []
