@@ -10,6 +10,10 @@ SECRET_BYTES = 32
 SESSION_BYTES = 8
 
 CONTROL_BYTES_MAX = 1200  # fits the IPv6 minimum MTU with room, so that control passes wherever pages pass
+CONTROL_BODY_MAX = CONTROL_BYTES_MAX - HEADER_BYTES - INSTANCE_BYTES - TAG_BYTES
+REPORT_ROOM_BYTES = CONTROL_BODY_MAX - 99  # for a report's log piece and needs, behind its fixed fields
+EXCEPTIONS_MAX = 128  # ranges that a status can take out of a commit; a span with more must end earlier
+MONITORS_MAX = 3  # the monitor and two standbys
 PACKETS_PER_PAGE_MAX = 64  # UDP_MAX_SEGMENTS of Linux
 DATAGRAM_BYTES_MAX = 65507
 BURST_BYTES_MAX = 65400  # one UDP_SEGMENT send, IPv4 and IPv6 alike
@@ -25,7 +29,7 @@ PAGES_MAX = 0xFFFFFFFF
 TX_MAX = 0xFFFFFFFF
 TX_AHEAD_MAX = 65536  # packets claiming a tx further ahead of the last sealed status are forged or lost in time
 TEXT_BYTES_MAX = 400
-RECORD_BYTES_MAX = 1000
+RECORD_BYTES_MAX = 4600  # a path of Linux (4096 bytes) and a text; records are cut anywhere into pieces of the log
 LOG_BYTES_MAX = 256 << 20
 
 assert TARGETS_MAX < CASTER_ID

@@ -1,0 +1,104 @@
+"""The 24 bytes in front of every packet, and the header blocks of whole bursts."""
+
+from __future__ import annotations
+
+import struct
+from typing import NamedTuple, Union
+
+from mrsync.wire.limits import CASTER_ID, HEADER_BYTES, MAGIC, PACKETS_PER_PAGE_MAX, VERSION
+from mrsync.wire.messages import Kind
+
+BytesLike = Union[bytes, bytearray, memoryview]
+
+_FORMAT = struct.Struct(
+    ">B"  # [header-magic]
+    "B"  # [header-version]
+    "B"  # [header-kind]
+    "B"  # [header-index]
+    "B"  # [header-count]
+    "B"  # [header-object]
+    "H"  # [header-segment]
+    "I"  # [header-session]
+    "H"  # [header-generation]
+    "H"  # [header-sender]
+    "I"  # [header-page]
+    "I"  # [header-tx]
+)
+_FIELDS = struct.Struct(">2x" + _FORMAT.format[3:])
+_INDEX_AT = 3
+_INDICES = bytes(range(PACKETS_PER_PAGE_MAX))
+
+
+class Header(NamedTuple):
+    """A packet's header behind magic and version; what the fields mean depends on the kind.
+
+    kind: see messages.Kind. PAGE: this packet of so many packets of the page. CODED: page and packet_index are the
+    first term, packet_count is the number of terms. Control messages: packet_count is the SealKind, page the counter.
+    """
+
+    kind: int
+    packet_index: int
+    packet_count: int
+    object: int
+    segment: int
+    session_tag: int
+    generation: int
+    sender: int
+    page: int
+    tx: int
+
+
+def session_tag(session: int) -> int:
+    """The upper 32 bits of a session id, by which packets of other sessions are told apart cheaply."""
+    return session >> 32
+
+
+def pack_header(header: Header) -> bytes:
+    """The header as 24 bytes; struct.error if a field is out of its width."""
+    return _FORMAT.pack(MAGIC, VERSION, *header)
+
+
+def unpack_header(packet: BytesLike) -> Header | None:
+    """The header at the start of a packet; None if it is too short, a stranger's, or of another version."""
+    if len(packet) < HEADER_BYTES or packet[0] != MAGIC or packet[1] != VERSION:
+        return None
+    return Header._make(_FIELDS.unpack_from(packet))
+
+
+def is_other_version(packet: BytesLike) -> bool:
+    """Whether this is a packet of mrsync, but of a version that is not ours."""
+    return len(packet) >= 2 and packet[0] == MAGIC and packet[1] != VERSION
+
+
+def page_headers(
+    *,
+    session_tag: int,
+    object: int,
+    page: int,
+    generation: int,
+    count: int,
+    tx: int,
+    indices: bytes | None = None,
+) -> bytearray:
+    """The headers of one page's burst, back to back.
+
+    count: packets of the page; indices: one byte for each packet to send, in order, None for all of them.
+    """
+    chosen = _INDICES[:count] if indices is None else indices
+    first = _FORMAT.pack(MAGIC, VERSION, Kind.PAGE, 0, count, object, 0, session_tag, generation, CASTER_ID, page, tx)
+    headers = bytearray(first) * len(chosen)
+    headers[_INDEX_AT::HEADER_BYTES] = chosen
+    return headers
+
+
+def whole_burst(headers: bytearray, packets: int) -> Header | None:
+    """The header of packet 0 if `headers` begins with exactly the headers of one whole page of `packets` packets.
+
+    headers: the received headers back to back, possibly with stale bytes behind. None: look at each packet by itself.
+    """
+    header = unpack_header(headers)
+    if header is None or header.kind != Kind.PAGE or header.packet_count != packets or packets > PACKETS_PER_PAGE_MAX:
+        return None
+    expected = headers[:HEADER_BYTES] * packets
+    expected[_INDEX_AT::HEADER_BYTES] = _INDICES[:packets]
+    return header if headers.startswith(expected) else None

@@ -1,0 +1,48 @@
+"""The keys of a session: HKDF-SHA256 (RFC 5869) from the secret that the targets got at launch."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass, field
+
+from mrsync.wire.limits import SECRET_BYTES, SESSION_BYTES
+
+_HASH_BYTES = 32
+_KEY_BYTES = 32
+_INFO = b"mrsync 1 "
+
+
+def hkdf_sha256(secret: bytes, *, salt: bytes, info: bytes, length: int) -> bytes:
+    """`length` bytes (at most 8160) of key material for one use, by extract and expand of RFC 5869."""
+    if not 0 < length <= 255 * _HASH_BYTES:
+        raise ValueError(f"HKDF cannot make {length} bytes")
+    pseudorandom = hmac.digest(salt or bytes(_HASH_BYTES), secret, "sha256")
+    material, block = b"", b""
+    for number in range(1, -(-length // _HASH_BYTES) + 1):
+        block = hmac.digest(pseudorandom, block + info + bytes([number]), "sha256")
+        material += block
+    return material[:length]
+
+
+@dataclass(frozen=True)
+class SessionKeys:
+    """One key per direction and use; 32 bytes each. They are never shown, not even by repr()."""
+
+    session: int
+    cast_control: bytes = field(repr=False)  # STATUS, WELCOME, ACK, FAREWELL
+    catch_control: bytes = field(repr=False)  # HELLO
+    reports: bytes = field(repr=False)
+    pages: bytes = field(repr=False)
+
+    @classmethod
+    def derive(cls, secret: bytes, session: int) -> SessionKeys:
+        """The keys of the session with this 64-bit id; the salt keeps sessions with one key file apart.
+
+        ValueError for a secret that is not 32 bytes.
+        """
+        if len(secret) != SECRET_BYTES:
+            raise ValueError(f"a session secret has {SECRET_BYTES} bytes, not {len(secret)}")
+        salt = session.to_bytes(SESSION_BYTES, "big")
+        uses = (b"cast control", b"catch control", b"reports", b"pages")
+        keys = [hkdf_sha256(secret, salt=salt, info=_INFO + use, length=_KEY_BYTES) for use in uses]
+        return cls(session, *keys)

@@ -1,0 +1,75 @@
+"""What a catcher still needs of an object, as bytes: most losses are one packet of a page and take two bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from mrsync.wire.fields import append_number, read_number
+from mrsync.wire.header import BytesLike
+from mrsync.wire.limits import PACKETS_PER_PAGE_MAX, PAGES_MAX
+
+Need = tuple[int, int, int]  # page, run, mask: run pages wholly (mask 0), or these packets of one page (run 1)
+
+_BITMAP = PACKETS_PER_PAGE_MAX  # a byte from here on is no packet index: how many bytes of bitmap follow
+_BITMAP_BYTES_MAX = PACKETS_PER_PAGE_MAX // 8
+
+
+def encode_needs(entries: Iterable[Need], *, first: int, end: int, room: int) -> tuple[bytes, int]:
+    """As many needs as fit `room` bytes, and the page up to which they tell everything.
+
+    entries: sorted by page, none overlapping another, all within the pages [first, end).
+    """
+    data = bytearray()
+    behind = first
+    for page, run, mask in entries:
+        kept = len(data)
+        append_number(data, page - behind << 1 | (mask != 0))  # [need-gap]
+        if mask == 0:
+            append_number(data, run - 1)  # [need-run]
+        elif mask & mask - 1 == 0:
+            data.append(mask.bit_length() - 1)  # [need-packet]
+        else:
+            width = mask.bit_length() + 7 >> 3
+            data.append(_BITMAP + width)  # [need-width]
+            data += mask.to_bytes(width, "big")  # [need-bitmap]
+        if len(data) > room:
+            return bytes(data[:kept]), page
+        behind = page + run
+    return bytes(data), end
+
+
+def decode_needs(data: BytesLike, *, first: int, end: int) -> tuple[Need, ...]:
+    """The needs in `data`, which speaks of the pages [first, end); ValueError if they do not fit there."""
+    if not first <= end <= PAGES_MAX:
+        raise ValueError("needs of no pages")
+    entries = []
+    offset, size, behind = 0, len(data), first
+    while offset < size:
+        head, offset = read_number(data, offset)  # [need-gap]
+        page = behind + (head >> 1)
+        if head & 1:
+            mask, offset = _read_mask(data, offset)
+            behind = page + 1
+            entries.append((page, 1, mask))
+        else:
+            more, offset = read_number(data, offset)  # [need-run]
+            behind = page + more + 1
+            entries.append((page, more + 1, 0))
+    if behind > end:
+        raise ValueError("needs beyond their end")
+    return tuple(entries)
+
+
+def _read_mask(data: BytesLike, offset: int) -> tuple[int, int]:
+    """The missing packets of one page as a mask, and the offset behind them."""
+    if offset >= len(data):
+        raise ValueError("a need that does not end")
+    head = data[offset]
+    offset += 1
+    if head < _BITMAP:
+        return 1 << head, offset  # [need-packet]
+    width = head - _BITMAP  # [need-width]
+    mask = int.from_bytes(data[offset : offset + width], "big")  # [need-bitmap]
+    if width > _BITMAP_BYTES_MAX or mask >> 8 * (width - 1) == 0 or mask & mask - 1 == 0:
+        raise ValueError("a bitmap that is too wide, cut off, or of less than two packets")
+    return mask, offset + width

@@ -1,0 +1,188 @@
+"""The log of a catcher: records as a stream of bytes, which reports carry in pieces cut anywhere."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator
+from typing import Callable
+
+from mrsync.wire.fields import append_number, encode_text, read_number, read_text
+from mrsync.wire.limits import RECORD_BYTES_MAX, TEXT_BYTES_MAX
+from mrsync.wire.messages import (
+    ComparedRecord,
+    ErrorRecord,
+    FailedRecord,
+    NeedsRecord,
+    Record,
+    ResultRecord,
+    SatOutRecord,
+)
+
+_HEAD = struct.Struct(
+    ">B"  # [record-kind]
+    "H"  # [record-length]
+)
+_NEEDS = struct.Struct(
+    ">I"  # [needs-first]
+    "I"  # [needs-end]
+)
+_COMPARED = struct.Struct(
+    ">I"  # [compared-files]
+    "Q"  # [compared-bytes]
+    "I"  # [compared-changes]
+)
+_SAT_OUT = struct.Struct(
+    ">I"  # [sat-out-index]
+    "H"  # [sat-out-errno]
+)
+_ERROR = struct.Struct(">H")  # [error-errno]
+_RESULT = struct.Struct(
+    ">I"  # [result-files]
+    "Q"  # [result-bytes]
+    "I"  # [result-created]
+    "I"  # [result-mended]
+    "I"  # [result-deleted]
+    "I"  # [result-errors]
+    "32s"  # [result-digest]
+)
+_RANGE_BYTES_MAX = 10  # two numbers below 2**32
+_RANGES_MAX = (RECORD_BYTES_MAX - _HEAD.size - _NEEDS.size) // _RANGE_BYTES_MAX
+_PATH_BYTES_MAX = RECORD_BYTES_MAX - _HEAD.size - _ERROR.size - 2 - TEXT_BYTES_MAX
+
+
+def encode_record(record: Record) -> bytes:
+    """The record as it stands in the log, at most RECORD_BYTES_MAX bytes.
+
+    A path too long for that loses its end. struct.error for a number that is negative or out of its width, ValueError
+    for a NeedsRecord that `needs_records` did not cut.
+    """
+    number, encode = _ENCODERS[type(record)]
+    body = encode(record)
+    if _HEAD.size + len(body) > RECORD_BYTES_MAX:
+        raise ValueError(f"a {type(record).__name__} of {len(body)} bytes")
+    return _HEAD.pack(number, len(body)) + body
+
+
+def needs_records(first: int, end: int, ranges: Iterable[tuple[int, int]]) -> Iterator[NeedsRecord]:
+    """What is needed of the manifest's entries [first, end), cut into records that can be encoded; at least one.
+
+    ranges: sorted ranges [a, b), not empty, not overlapping, inside [first, end).
+    """
+    held: list[tuple[int, int]] = []
+    for pair in ranges:
+        if len(held) == _RANGES_MAX:
+            yield NeedsRecord(first, pair[0], tuple(held))
+            first = pair[0]
+            held = []
+        held.append(pair)
+    yield NeedsRecord(first, end, tuple(held))
+
+
+class RecordDecoder:
+    """Makes records of one target's log, fed piece by piece in order; holds less than one record of bytes."""
+
+    def __init__(self) -> None:
+        self._pending = b""
+        self._has_failed = False
+
+    def feed(self, piece: bytes) -> list[Record]:
+        """The records that this piece completes; never raises.
+
+        A log that makes no sense yields one FailedRecord and nothing more: its target cannot be believed any longer.
+        """
+        if self._has_failed:
+            return []
+        data = self._pending + piece
+        records: list[Record] = []
+        offset = 0
+        while len(data) - offset >= _HEAD.size:
+            number, length = _HEAD.unpack_from(data, offset)
+            end = offset + _HEAD.size + length
+            if end - offset <= RECORD_BYTES_MAX and end > len(data):
+                break
+            record = _decode_record(number, data[offset + _HEAD.size : end])
+            if record is None or end - offset > RECORD_BYTES_MAX:
+                self._has_failed = True
+                return [*records, FailedRecord("its log makes no sense")]
+            records.append(record)
+            offset = end
+        self._pending = data[offset:]
+        return records
+
+
+def _decode_record(number: int, body: bytes) -> Record | None:
+    decode = _DECODERS.get(number)
+    if decode is None:
+        return None
+    try:
+        return decode(body)
+    except (struct.error, ValueError):
+        return None
+
+
+def _encode_needs(record: NeedsRecord) -> bytes:
+    data = bytearray(_NEEDS.pack(record.first, record.end))
+    behind = record.first
+    for low, high in record.ranges:
+        append_number(data, low - behind)  # [needs-gap]
+        append_number(data, high - low - 1)  # [needs-more]
+        behind = high
+    return bytes(data)
+
+
+def _decode_needs(body: bytes) -> NeedsRecord:
+    first, end = _NEEDS.unpack_from(body)
+    ranges = []
+    offset, behind = _NEEDS.size, first
+    while offset < len(body):
+        gap, offset = read_number(body, offset)  # [needs-gap]
+        more, offset = read_number(body, offset)  # [needs-more]
+        low = behind + gap
+        behind = low + more + 1
+        ranges.append((low, behind))
+    if behind > end:
+        raise ValueError("needs beyond their end")
+    return NeedsRecord(first, end, tuple(ranges))
+
+
+def _encode_error(record: ErrorRecord) -> bytes:
+    text = encode_text(record.action)  # [error-action]
+    return _ERROR.pack(record.errno) + text + record.path[:_PATH_BYTES_MAX]  # [error-path]
+
+
+def _decode_error(body: bytes) -> ErrorRecord:
+    (errno,) = _ERROR.unpack_from(body)
+    action, offset = read_text(body, _ERROR.size)  # [error-action]
+    return ErrorRecord(errno, body[offset:], action)  # [error-path]
+
+
+def _decode_failed(body: bytes) -> FailedRecord:
+    reason, offset = read_text(body, 0)  # [failed-reason]
+    if offset != len(body):
+        raise ValueError("more than a reason")
+    return FailedRecord(reason)
+
+
+def _encode_result(record: ResultRecord) -> bytes:
+    counts = (record.files_updated, record.bytes_written, record.created, record.mended, record.deleted)
+    if len(record.digest) != 32:
+        raise ValueError("a digest that is not 32 bytes")
+    return _RESULT.pack(*counts, record.errors, record.digest)
+
+
+_ENCODERS: dict[type, tuple[int, Callable[..., bytes]]] = {
+    NeedsRecord: (0, _encode_needs),
+    ComparedRecord: (1, lambda record: _COMPARED.pack(record.files_needed, record.bytes_needed, record.changes)),
+    SatOutRecord: (2, lambda record: _SAT_OUT.pack(record.index, record.errno)),
+    ErrorRecord: (3, _encode_error),
+    FailedRecord: (4, lambda record: encode_text(record.reason)),  # [failed-reason]
+    ResultRecord: (5, _encode_result),
+}
+_DECODERS: dict[int, Callable[[bytes], Record]] = {
+    0: _decode_needs,
+    1: lambda body: ComparedRecord(*_COMPARED.unpack(body)),
+    2: lambda body: SatOutRecord(*_SAT_OUT.unpack(body)),
+    3: _decode_error,
+    4: _decode_failed,
+    5: lambda body: ResultRecord(*_RESULT.unpack(body)),
+}

@@ -1,0 +1,141 @@
+"""Seals: AES-256-GCM where both ends have `cryptography`, else HMAC-SHA256: authentic, but not encrypted."""
+
+from __future__ import annotations
+
+import hmac
+import struct
+from functools import cache
+from typing import Any, Protocol
+
+from mrsync.wire.header import BytesLike
+from mrsync.wire.keys import SessionKeys
+from mrsync.wire.limits import SESSION_BYTES, TAG_BYTES
+from mrsync.wire.messages import SealKind
+
+_PAGE_NONCE = struct.Struct(
+    ">B"  # [page-nonce-object]
+    "H"  # [page-nonce-segment]
+    "I"  # [page-nonce-page]
+    "H"  # [page-nonce-generation]
+    "3x"  # [page-nonce-zero]
+)
+_PAGE_CONTEXT = struct.Struct(
+    f">{SESSION_BYTES}s"  # [page-context-session]
+    "B"  # [page-context-object]
+    "H"  # [page-context-segment]
+    "I"  # [page-context-page]
+    "H"  # [page-context-generation]
+    "B"  # [page-context-count]
+)
+
+
+class Sealer(Protocol):
+    """Seals bytes under one key. `context` is authenticated too and must determine the nonce."""
+
+    def seal(self, data: BytesLike, *, nonce: bytes, context: bytes) -> bytes:
+        """The data, encrypted if this seal can, and the 16-byte tag. A nonce must never seal two different data."""
+
+    def open(self, sealed: BytesLike, *, nonce: bytes, context: bytes) -> bytes | None:
+        """The data in a new bytes object; None if it is not what was sealed."""
+
+
+class HmacSealer:
+    """HMAC-SHA256 cut to 128 bits over context and data, which stays readable; the standard library suffices."""
+
+    def __init__(self, key: bytes) -> None:
+        self._keyed = hmac.new(key, digestmod="sha256")
+
+    def seal(self, data: BytesLike, *, nonce: bytes, context: bytes) -> bytes:
+        return b"".join((data, self._tag(context, data)))
+
+    def open(self, sealed: BytesLike, *, nonce: bytes, context: bytes) -> bytes | None:
+        data = bytes(memoryview(sealed)[:-TAG_BYTES])
+        is_ours = hmac.compare_digest(self._tag(context, data), bytes(sealed[-TAG_BYTES:]))
+        return data if is_ours else None
+
+    def _tag(self, context: bytes, data: BytesLike) -> bytes:
+        keyed = self._keyed.copy()
+        keyed.update(context)
+        keyed.update(data)  # longer than 2 KB: without the interpreter's lock
+        return keyed.digest()[:TAG_BYTES]
+
+
+class GcmSealer:
+    """AES-256-GCM; needs `cryptography`."""
+
+    def __init__(self, key: bytes) -> None:
+        library = _aes_gcm_library()
+        if library is None:
+            raise ValueError("AES-256-GCM needs the Python package cryptography")
+        aes_gcm, self._invalid_tag = library
+        self._cipher = aes_gcm(key)
+
+    def seal(self, data: BytesLike, *, nonce: bytes, context: bytes) -> bytes:
+        sealed: bytes = self._cipher.encrypt(nonce, data, context)
+        return sealed
+
+    def open(self, sealed: BytesLike, *, nonce: bytes, context: bytes) -> bytes | None:
+        try:
+            data: bytes = self._cipher.decrypt(nonce, sealed, context)
+        except self._invalid_tag:
+            return None
+        return data
+
+
+class PageSealer:
+    """Seals pages of one session; the caster and its catchers make the same one from the same keys."""
+
+    def __init__(self, keys: SessionKeys, kind: SealKind) -> None:
+        self._sealer = sealer(kind, keys.pages)
+        self._session = keys.session.to_bytes(SESSION_BYTES, "big")
+
+    def seal(self, data: BytesLike, *, object: int, page: int, generation: int, count: int) -> bytes:
+        """The sealed page, TAG_BYTES longer than its data.
+
+        A page that is read again may differ and must be given a new generation. count: packets of the sealed page.
+        """
+        nonce = _PAGE_NONCE.pack(object, 0, page, generation)
+        context = _PAGE_CONTEXT.pack(self._session, object, 0, page, generation, count)
+        return self._sealer.seal(data, nonce=nonce, context=context)
+
+    def open(self, sealed: BytesLike, *, object: int, page: int, generation: int, count: int) -> bytes | None:
+        """The page's data in a new bytes object; None if any byte or label of it is not the caster's."""
+        nonce = _PAGE_NONCE.pack(object, 0, page, generation)
+        context = _PAGE_CONTEXT.pack(self._session, object, 0, page, generation, count)
+        return self._sealer.open(sealed, nonce=nonce, context=context)
+
+
+def sealer(kind: SealKind, key: bytes) -> Sealer:
+    """The seal of this kind; ValueError for NONE, or for AES_256_GCM where `cryptography` is missing."""
+    if kind == SealKind.AES_256_GCM:
+        return GcmSealer(key)
+    if kind == SealKind.HMAC_SHA256:
+        return HmacSealer(key)
+    raise ValueError("a seal must be chosen first")
+
+
+def has_aes_gcm() -> bool:
+    """Whether this host can seal by AES-256-GCM."""
+    return _aes_gcm_library() is not None
+
+
+def seals_here() -> int:
+    """The seals of this host as a bit set, 1 << SealKind, as a HELLO says them."""
+    return 1 << SealKind.HMAC_SHA256 | (1 << SealKind.AES_256_GCM if has_aes_gcm() else 0)
+
+
+def best_seal(seals: int) -> SealKind:
+    """The strongest kind in a bit set of 1 << SealKind; NONE if there is none that we know."""
+    known = [kind for kind in SealKind if kind != SealKind.NONE and seals & 1 << kind]
+    return max(known, default=SealKind.NONE)
+
+
+@cache
+def _aes_gcm_library() -> tuple[Any, type[Exception]] | None:
+    """AESGCM and its exception, imported when first asked for: the import costs more than a small sync."""
+    try:
+        from cryptography.exceptions import InvalidTag
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+    except ImportError:
+        return None
+    return AESGCM, InvalidTag

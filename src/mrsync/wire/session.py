@@ -1,0 +1,140 @@
+"""Whole control datagrams of one session: encode and seal, or open, check and decode; junk is counted."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from mrsync.wire.codec import Clear, decode_message, encode_message
+from mrsync.wire.header import BytesLike, Header, is_other_version, pack_header, session_tag, unpack_header
+from mrsync.wire.keys import SessionKeys
+from mrsync.wire.limits import CONTROL_BYTES_MAX, HEADER_BYTES, INSTANCE_BYTES, SESSION_BYTES, TAG_BYTES
+from mrsync.wire.messages import Kind, Message, SealKind, Status
+from mrsync.wire.sealing import HmacSealer, Sealer, sealer
+
+_BODY_AT = HEADER_BYTES + INSTANCE_BYTES
+_COUNTER_AT = slice(16, 20)  # [header-page]
+_FROM_CASTER = (Kind.STATUS, Kind.WELCOME, Kind.ACK, Kind.FAREWELL)
+
+
+class Rejection(Enum):
+    """Why a datagram was dropped; the value is for statistics and logs."""
+
+    STRANGE = "not of this session"
+    VERSION = "of another version of the protocol"
+    MALFORMED = "makes no sense"
+    FORGED = "a wrong seal"
+
+
+class ControlCodec:
+    """Control messages of one session, as datagrams; both roles use it.
+
+    Replays pass: their counters are the business of who keeps state.
+    """
+
+    def __init__(self, keys: SessionKeys) -> None:
+        self.rejections = dict.fromkeys(Rejection, 0)
+        self._keys = keys
+        self._session_tag = session_tag(keys.session)
+        self._report_seal = SealKind.HMAC_SHA256
+        cast, catch, reports = (HmacSealer(key) for key in (keys.cast_control, keys.catch_control, keys.reports))
+        self._sealers: dict[tuple[int, int], Sealer] = {(kind, SealKind.HMAC_SHA256): cast for kind in _FROM_CASTER}
+        self._sealers[Kind.HELLO, SealKind.HMAC_SHA256] = catch
+        self._sealers[Kind.REPORT, SealKind.HMAC_SHA256] = reports
+
+    def use_report_seal(self, kind: SealKind) -> None:
+        """Seal reports so from now on; they are opened whether sealed so or by HMAC, as before.
+
+        ValueError for NONE, or for AES_256_GCM where `cryptography` is missing.
+        """
+        self._sealers[Kind.REPORT, kind] = sealer(kind, self._keys.reports)
+        self._report_seal = kind
+
+    def encode(self, message: Message) -> bytes:
+        """The datagram, at most CONTROL_BYTES_MAX bytes; errors as of codec.encode_message.
+
+        A counter must not come twice with different contents from the same instance: it makes the nonce.
+        """
+        clear, body = encode_message(message)
+        seal = self._report_seal if clear.kind == Kind.REPORT else SealKind.HMAC_SHA256
+        header = pack_header(
+            Header(
+                kind=clear.kind,
+                packet_index=0,
+                packet_count=seal,
+                object=0,
+                segment=0,
+                session_tag=self._session_tag,
+                generation=0,
+                sender=clear.sender,
+                page=clear.counter,
+                tx=clear.tx,
+            )
+        )
+        context = header + clear.instance.to_bytes(INSTANCE_BYTES, "big")  # [control-instance]
+        sealed = self._sealers[clear.kind, seal].seal(body, nonce=_nonce(context), context=context)
+        return context + sealed  # [control-body] [control-tag]
+
+    def decode(self, datagram: BytesLike) -> Message | Rejection:
+        """The message, or why there is none, which is counted in `rejections`; never raises."""
+        decoded = self._decode(bytes(datagram))
+        if isinstance(decoded, Rejection):
+            self.rejections[decoded] += 1
+        return decoded
+
+    def _decode(self, datagram: bytes) -> Message | Rejection:
+        header = _control_header(datagram)
+        if isinstance(header, Rejection):
+            return header
+        if header.session_tag != self._session_tag:
+            return Rejection.STRANGE
+        opener = self._sealers.get((header.kind, header.packet_count))
+        if opener is None:
+            return Rejection.MALFORMED
+        context = datagram[:_BODY_AT]
+        body = opener.open(datagram[_BODY_AT:], nonce=_nonce(context), context=context)
+        if body is None:
+            return Rejection.FORGED
+        instance = int.from_bytes(context[HEADER_BYTES:], "big")
+        message = decode_message(Clear(header.kind, header.sender, header.page, header.tx, instance), body)
+        if message is None or (isinstance(message, Status) and message.session != self._keys.session):
+            return Rejection.MALFORMED
+        return message
+
+
+def open_status(secret: bytes, datagram: BytesLike) -> tuple[SessionKeys, Status] | Rejection:
+    """The keys and the first status of a session whose id is known only from that status; never raises.
+
+    secret: SECRET_BYTES long. What is no status is MALFORMED; what another secret made is FORGED.
+    """
+    datagram = bytes(datagram)
+    header = _control_header(datagram)
+    if isinstance(header, Rejection):
+        return header
+    session = int.from_bytes(datagram[_BODY_AT : _BODY_AT + SESSION_BYTES], "big")  # [status-session]
+    if header.kind != Kind.STATUS or session_tag(session) != header.session_tag:
+        return Rejection.MALFORMED
+    keys = SessionKeys.derive(secret, session)
+    message = ControlCodec(keys).decode(datagram)
+    if isinstance(message, Rejection):
+        return message
+    assert isinstance(message, Status)  # its kind is authentic
+    return keys, message
+
+
+def _control_header(datagram: bytes) -> Header | Rejection:
+    """The header of what may be a control message, by all that can be told without keys."""
+    header = unpack_header(datagram)
+    if header is None:
+        return Rejection.VERSION if is_other_version(datagram) else Rejection.STRANGE
+    if not _BODY_AT + TAG_BYTES <= len(datagram) <= CONTROL_BYTES_MAX:
+        return Rejection.MALFORMED
+    if header.packet_index or header.object or header.segment or header.generation:
+        return Rejection.MALFORMED
+    if header.tx and header.kind != Kind.STATUS:
+        return Rejection.MALFORMED
+    return header
+
+
+def _nonce(context: bytes) -> bytes:
+    """12 bytes that differ for every report of a session."""
+    return context[HEADER_BYTES:] + context[_COUNTER_AT]  # [report-nonce]
