@@ -43,3 +43,9 @@ def read_text(data: BytesLike, offset: int) -> tuple[str, int]:
     if end > len(data) or end - start > TEXT_BYTES_MAX or start > len(data):
         raise ValueError("a text that does not end")
     return str(data[start:end], "utf-8", "replace"), end
+
+
+def require(is_true: bool) -> None:
+    """ValueError for what no honest sender says."""
+    if not is_true:
+        raise ValueError("a message out of its limits")

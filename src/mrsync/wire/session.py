@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from enum import Enum
 
-from mrsync.wire.codec import Clear, decode_message, encode_message
+from mrsync.wire.clear import Clear
+from mrsync.wire.codec import decode_message, encode_message
 from mrsync.wire.header import BytesLike, Header, is_other_version, pack_header, session_tag, unpack_header
 from mrsync.wire.keys import SessionKeys
 from mrsync.wire.limits import CONTROL_BYTES_MAX, HEADER_BYTES, INSTANCE_BYTES, SESSION_BYTES, TAG_BYTES
@@ -129,8 +130,6 @@ def _control_header(datagram: bytes) -> Header | Rejection:
     if not _BODY_AT + TAG_BYTES <= len(datagram) <= CONTROL_BYTES_MAX:
         return Rejection.MALFORMED
     if header.packet_index or header.object or header.segment or header.generation:
-        return Rejection.MALFORMED
-    if header.tx and header.kind != Kind.STATUS:
         return Rejection.MALFORMED
     return header
 

@@ -1,0 +1,84 @@
+"""Hello, Welcome, Ack, Farewell <-> bytes: the small messages between the caster and one catcher."""
+
+from __future__ import annotations
+
+import struct
+
+from mrsync.wire.clear import Clear
+from mrsync.wire.fields import encode_text, read_text, require
+from mrsync.wire.limits import CASTER_ID, LOG_BYTES_MAX, TARGETS_MAX
+from mrsync.wire.messages import Ack, Ending, Farewell, Hello, Kind, Welcome
+
+_HELLO = struct.Struct(
+    ">B"  # [hello-seals]
+    "I"  # [hello-buffer-bytes]
+    "I"  # [hello-retained-pages]
+)
+_WELCOME = struct.Struct(
+    ">H"  # [welcome-target]
+    "H"  # [welcome-slot]
+)
+_ACK = struct.Struct(
+    ">H"  # [ack-target]
+    "I"  # [ack-log-offset]
+)
+_FAREWELL = struct.Struct(
+    ">H"  # [farewell-target]
+    "B"  # [farewell-ending]
+)
+
+
+def encode_hello(message: Hello) -> tuple[Clear, bytes]:
+    """Clear part and body."""
+    fixed = _HELLO.pack(message.seals, message.buffer_bytes, message.retained_pages)
+    texts = encode_text(message.host) + encode_text(message.version)  # [hello-host] [hello-version]
+    return Clear(Kind.HELLO, message.target, message.counter, 0, message.instance), fixed + texts
+
+
+def decode_hello(clear: Clear, body: bytes) -> Hello:
+    """The message; struct.error or ValueError for what no honest sender says."""
+    seals, buffer_bytes, retained_pages = _HELLO.unpack_from(body)
+    host, offset = read_text(body, _HELLO.size)  # [hello-host]
+    version, offset = read_text(body, offset)  # [hello-version]
+    require(offset == len(body))
+    return Hello(clear.sender, clear.instance, clear.counter, seals, buffer_bytes, retained_pages, host, version)
+
+
+def encode_welcome(message: Welcome) -> tuple[Clear, bytes]:
+    """Clear part and body."""
+    clear = Clear(Kind.WELCOME, CASTER_ID, message.counter, 0, message.instance)
+    return clear, _WELCOME.pack(message.target, message.slot)
+
+
+def decode_welcome(clear: Clear, body: bytes) -> Welcome:
+    """The message; struct.error or ValueError for what no honest sender says."""
+    target, slot = _WELCOME.unpack(body)
+    require(target < TARGETS_MAX)
+    return Welcome(clear.instance, clear.counter, target, slot)
+
+
+def encode_ack(message: Ack) -> tuple[Clear, bytes]:
+    """Clear part and body."""
+    clear = Clear(Kind.ACK, CASTER_ID, message.counter, 0, 0)
+    return clear, _ACK.pack(message.target, message.log_offset)
+
+
+def decode_ack(clear: Clear, body: bytes) -> Ack:
+    """The message; struct.error or ValueError for what no honest sender says."""
+    target, log_offset = _ACK.unpack(body)
+    require(target < TARGETS_MAX and log_offset <= LOG_BYTES_MAX)
+    return Ack(target, clear.counter, log_offset)
+
+
+def encode_farewell(message: Farewell) -> tuple[Clear, bytes]:
+    """Clear part and body."""
+    clear = Clear(Kind.FAREWELL, CASTER_ID, message.counter, 0, 0)
+    return clear, _FAREWELL.pack(message.target, message.ending) + encode_text(message.reason)  # [farewell-reason]
+
+
+def decode_farewell(clear: Clear, body: bytes) -> Farewell:
+    """The message; struct.error or ValueError for what no honest sender says."""
+    target, ending = _FAREWELL.unpack_from(body)
+    reason, offset = read_text(body, _FAREWELL.size)  # [farewell-reason]
+    require(target < TARGETS_MAX and offset == len(body))
+    return Farewell(target, clear.counter, Ending(ending), reason)
