@@ -1,0 +1,96 @@
+"""What the application learns from a core: past facts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Tuple, Union
+
+from mrsync.protocol.ranges import RangeSet
+from mrsync.wire.geometry import Geometry
+from mrsync.wire.messages import Ending, ObjectKind, Phase, SealKind
+
+
+@dataclass(frozen=True)
+class PhaseEntered:
+    """Caster: the session entered this phase."""
+
+    phase: Phase
+
+
+@dataclass(frozen=True)
+class TargetJoined:
+    """Caster: this target is on the roster now."""
+
+    target: int
+
+
+@dataclass(frozen=True)
+class TargetEnded:
+    """Caster: this target's part is over; its state and reason are on the roster."""
+
+    target: int
+
+
+@dataclass(frozen=True)
+class ComparisonFinished:
+    """Caster: the union of needs over all live targets, as manifest entries; answer with `offer_plan`."""
+
+    needs: RangeSet
+
+
+@dataclass(frozen=True)
+class FileSatOut:
+    """Caster: this target cannot take this plan file; no target will change it."""
+
+    target: int
+    index: int
+    errno: int
+
+
+@dataclass(frozen=True)
+class CastFinished:
+    """Caster: over; nothing more will be sent."""
+
+    phase: Phase
+
+
+@dataclass(frozen=True)
+class SessionOpened:
+    """Catcher: welcomed; pages of this geometry and seal are to come."""
+
+    session: int
+    geometry: Geometry
+    seal: SealKind
+
+
+@dataclass(frozen=True)
+class ObjectHeld:
+    """Catcher: every page of this object is here and written."""
+
+    object: ObjectKind
+
+
+@dataclass(frozen=True)
+class CommitGranted:
+    """Catcher: plan files [first, end) go into place, but for the exceptions; answer with `set_progress`."""
+
+    first: int
+    end: int
+    exceptions: Tuple[Tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class FinishGranted:
+    """Catcher: the rest of the work without contents may be done; answer with a ResultRecord."""
+
+
+@dataclass(frozen=True)
+class SessionEnded:
+    """Catcher: over, and why."""
+
+    ending: Ending
+    reason: str
+
+
+CasterEvent = Union[PhaseEntered, TargetJoined, TargetEnded, ComparisonFinished, FileSatOut, CastFinished]
+CatcherEvent = Union[SessionOpened, ObjectHeld, CommitGranted, FinishGranted, SessionEnded]

@@ -1,0 +1,86 @@
+"""RangeSet: a set of whole numbers kept as sorted, disjoint, non-touching ranges [start, end)."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from typing import Iterable, Iterator, List, Tuple
+
+Range = Tuple[int, int]
+
+
+class RangeSet:
+    """Sorted ranges with `add`, `remove`, membership, clipping; cost grows with the ranges touched."""
+
+    def __init__(self, ranges: Iterable[Range] = ()) -> None:
+        self._starts: List[int] = []
+        self._ends: List[int] = []
+        for start, end in ranges:
+            self.add(start, end)
+
+    def add(self, start: int, end: int) -> None:
+        """Put [start, end) into the set; an empty range changes nothing."""
+        if start >= end:
+            return
+        if not self._ends or start > self._ends[-1]:
+            self._starts.append(start)
+            self._ends.append(end)
+            return
+        low = bisect_left(self._ends, start)
+        high = bisect_right(self._starts, end)
+        if low < high:
+            start = min(start, self._starts[low])
+            end = max(end, self._ends[high - 1])
+        self._starts[low:high] = [start]
+        self._ends[low:high] = [end]
+
+    def remove(self, start: int, end: int) -> None:
+        """Take [start, end) out of the set."""
+        if start >= end:
+            return
+        low = bisect_right(self._ends, start)
+        high = bisect_left(self._starts, end)
+        if low >= high:
+            return
+        starts, ends = [], []
+        if self._starts[low] < start:
+            starts.append(self._starts[low])
+            ends.append(start)
+        if self._ends[high - 1] > end:
+            starts.append(end)
+            ends.append(self._ends[high - 1])
+        self._starts[low:high] = starts
+        self._ends[low:high] = ends
+
+    def update(self, other: Iterable[Range]) -> None:
+        """Put every range of `other` into the set."""
+        for start, end in other:
+            self.add(start, end)
+
+    def clipped(self, first: int, end: int) -> List[Range]:
+        """The ranges inside [first, end), cut at its borders."""
+        result: List[Range] = []
+        at = bisect_right(self._ends, first)
+        while at < len(self._starts) and self._starts[at] < end:
+            result.append((max(first, self._starts[at]), min(end, self._ends[at])))
+            at += 1
+        return result
+
+    def count(self) -> int:
+        """How many numbers are in the set."""
+        return sum(self._ends) - sum(self._starts)
+
+    def __contains__(self, number: int) -> bool:
+        at = bisect_right(self._starts, number) - 1
+        return at >= 0 and number < self._ends[at]
+
+    def __iter__(self) -> Iterator[Range]:
+        return iter(zip(self._starts, self._ends))
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RangeSet) and list(self) == list(other)
+
+    def __repr__(self) -> str:
+        return f"RangeSet({list(self)})"

@@ -1,0 +1,37 @@
+"""What a core wants sent: plans without payload; the driver moves the bytes."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Optional, Tuple, Union
+
+from mrsync.wire.messages import Message, ObjectKind
+
+Address = Any  # opaque to the cores: whatever the driver says a message came from
+Term = Tuple[int, int]  # (page, packet index)
+
+
+class SendPage(NamedTuple):
+    """One page as one burst, or just the packets whose bits are set in `mask` (0: all)."""
+
+    object: ObjectKind
+    page: int
+    mask: int
+    tx: int
+
+
+class SendCoded(NamedTuple):
+    """Coded packets of one burst; each is the XOR of its terms (at least two)."""
+
+    object: ObjectKind
+    combinations: Tuple[Tuple[Term, ...], ...]
+    tx: int
+
+
+class SendMessage(NamedTuple):
+    """A control message to an address as `receive_message` was given it; None: to the group, or from a catcher to the caster."""
+
+    message: Message
+    destination: Optional[Address]
+
+
+Send = Union[SendPage, SendCoded, SendMessage]

@@ -1,0 +1,129 @@
+"""Every state and every transition of the protocol: what is not in these tables is illegal."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Mapping, TypeVar
+
+from mrsync.wire.messages import Phase
+
+
+class Trigger(Enum):
+    """What moves the session from one phase to the next."""
+
+    GATHERED = "everyone expected is present, or the wait is over and someone is"
+    PLANNED = "all have compared and some contents are needed"
+    NOTHING_PLANNED = "all have compared and no contents are needed"
+    PLAN_HELD = "every live target holds the plan and waits for contents"
+    COMMITTED = "every live target has committed every planned file"
+    RESULTS_KNOWN = "the result of every live target is known"
+    ABANDONED = "a signal, no target left, or a bad target under --quit-on-bad"
+
+
+class TargetState(Enum):
+    """One target as the caster sees it; the last four are final."""
+
+    EXPECTED = "not heard of yet"
+    PRESENT = "welcomed and answering"
+    DONE = "its result is known"
+    LOST = "silent, stuck or failed during the session"
+    UNREACHABLE = "never heard of"
+    REFUSED = "turned away"
+
+
+class TargetTrigger(Enum):
+    """What moves a target from one state to the next."""
+
+    HELLO = "it said hello"
+    RESULT = "its result came in and the session ends"
+    SILENCE = "nothing was heard, or nothing got done, for the ack wait"
+    FAILURE = "it reported that it cannot go on, or came back as another process"
+    REFUSAL = "it cannot take part in this session"
+    ABSENCE = "gathering ended without it"
+
+
+class CatcherState(Enum):
+    """One catcher as it sees itself."""
+
+    SEEKING = "no genuine status heard yet"
+    JOINING = "says hello until welcomed"
+    JOINED = "takes part"
+    ENDED = "the session is over for this target"
+
+
+class CatcherTrigger(Enum):
+    """What moves a catcher from one state to the next."""
+
+    STATUS = "a genuine status was heard"
+    WELCOME = "the caster repeated our instance"
+    FAREWELL = "the caster said farewell, or status says done or aborted"
+    MASTER_SILENT = "nothing genuine was heard for too long"
+    STOP = "stopped from outside"
+
+
+PHASES: Mapping[Phase, Mapping[Trigger, Phase]] = {
+    Phase.GATHERING: {Trigger.GATHERED: Phase.COMPARING, Trigger.ABANDONED: Phase.ABORTED},
+    Phase.COMPARING: {
+        Trigger.PLANNED: Phase.PLANNING,
+        Trigger.NOTHING_PLANNED: Phase.FINISHING,
+        Trigger.ABANDONED: Phase.ABORTED,
+    },
+    Phase.PLANNING: {Trigger.PLAN_HELD: Phase.CASTING, Trigger.ABANDONED: Phase.ABORTED},
+    Phase.CASTING: {Trigger.COMMITTED: Phase.FINISHING, Trigger.ABANDONED: Phase.ABORTED},
+    Phase.FINISHING: {Trigger.RESULTS_KNOWN: Phase.DONE, Trigger.ABANDONED: Phase.ABORTED},
+    Phase.DONE: {},
+    Phase.ABORTED: {},
+}
+
+TARGETS: Mapping[TargetState, Mapping[TargetTrigger, TargetState]] = {
+    TargetState.EXPECTED: {
+        TargetTrigger.HELLO: TargetState.PRESENT,
+        TargetTrigger.REFUSAL: TargetState.REFUSED,
+        TargetTrigger.FAILURE: TargetState.UNREACHABLE,
+        TargetTrigger.ABSENCE: TargetState.UNREACHABLE,
+    },
+    TargetState.UNREACHABLE: {
+        TargetTrigger.HELLO: TargetState.PRESENT,  # late, but before the plan is fixed
+        TargetTrigger.REFUSAL: TargetState.REFUSED,
+    },
+    TargetState.PRESENT: {
+        TargetTrigger.RESULT: TargetState.DONE,
+        TargetTrigger.SILENCE: TargetState.LOST,
+        TargetTrigger.FAILURE: TargetState.LOST,
+        TargetTrigger.REFUSAL: TargetState.REFUSED,
+    },
+    TargetState.DONE: {},
+    TargetState.LOST: {},
+    TargetState.REFUSED: {},
+}
+
+CATCHERS: Mapping[CatcherState, Mapping[CatcherTrigger, CatcherState]] = {
+    CatcherState.SEEKING: {
+        CatcherTrigger.STATUS: CatcherState.JOINING,
+        CatcherTrigger.MASTER_SILENT: CatcherState.ENDED,
+        CatcherTrigger.STOP: CatcherState.ENDED,
+    },
+    CatcherState.JOINING: {
+        CatcherTrigger.WELCOME: CatcherState.JOINED,
+        CatcherTrigger.FAREWELL: CatcherState.ENDED,
+        CatcherTrigger.MASTER_SILENT: CatcherState.ENDED,
+        CatcherTrigger.STOP: CatcherState.ENDED,
+    },
+    CatcherState.JOINED: {
+        CatcherTrigger.FAREWELL: CatcherState.ENDED,
+        CatcherTrigger.MASTER_SILENT: CatcherState.ENDED,
+        CatcherTrigger.STOP: CatcherState.ENDED,
+    },
+    CatcherState.ENDED: {},
+}
+
+S = TypeVar("S", bound=Enum)
+T = TypeVar("T", bound=Enum)
+
+
+def step(table: Mapping[S, Mapping[T, S]], state: S, trigger: T) -> S:
+    """The state that follows; an illegal step is a bug of ours and raises RuntimeError."""
+    try:
+        return table[state][trigger]
+    except KeyError:
+        raise RuntimeError(f"{trigger} is illegal in {state}") from None

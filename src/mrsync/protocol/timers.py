@@ -1,0 +1,60 @@
+"""All deadlines of a core in one table; handling one early or twice changes nothing."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Dict, Optional
+
+
+class Timer(Enum):
+    """Why a core wants to be woken."""
+
+    STATUS = "the caster repeats the state of the session"
+    POLL = "the caster asks everyone to report"
+    CHECK = "the caster looks whether all have done what the phase waits for"
+    ELECT = "the caster chooses its monitors anew"
+    GATHER = "gathering is over, whoever is there"
+    LIVENESS = "the caster looks for silent or stuck targets"
+    FLUSH = "repairs have waited long enough for company"
+    RATE = "the rate cap allows the next burst"
+    LINGER = "the last status was repeated often enough"
+    HELLO = "the catcher says hello again"
+    REPORT = "the catcher reports"
+    SILENCE = "the catcher has heard nothing genuine for too long"
+
+
+class TimerTable:
+    """Deadlines by Timer, in the seconds of the caller's clock."""
+
+    def __init__(self) -> None:
+        self._deadlines: Dict[Timer, float] = {}
+
+    def set(self, timer: Timer, deadline: float) -> None:
+        self._deadlines[timer] = deadline
+
+    def advance(self, timer: Timer, deadline: float) -> None:
+        """Set the timer, unless it is due earlier already."""
+        known = self._deadlines.get(timer)
+        if known is None or deadline < known:
+            self._deadlines[timer] = deadline
+
+    def stop(self, timer: Timer) -> None:
+        self._deadlines.pop(timer, None)
+
+    def stop_all(self) -> None:
+        self._deadlines.clear()
+
+    def take_expired(self, timer: Timer, now: float) -> bool:
+        """Whether the timer is due; a due timer is stopped."""
+        deadline = self._deadlines.get(timer)
+        if deadline is None or deadline > now:
+            return False
+        del self._deadlines[timer]
+        return True
+
+    def is_set(self, timer: Timer) -> bool:
+        return timer in self._deadlines
+
+    def next_timeout(self) -> Optional[float]:
+        """The earliest deadline, or None."""
+        return min(self._deadlines.values()) if self._deadlines else None

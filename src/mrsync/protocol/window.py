@@ -1,0 +1,69 @@
+"""How much may be under way: a window on the monitor's progress, narrowed by drops at hosts and by loss common to most.
+
+After PGMCC (Rizzo, SIGCOMM 2000): the slowest receiver's acknowledgements clock the sender. Additive increase and multiplicative
+decrease after Jacobson (SIGCOMM 1988); which losses count as congestion is our own choice (docs/decisions).
+"""
+
+from __future__ import annotations
+
+from typing import Optional
+
+PACKET_TRUESIZE_BYTES = (
+    2304  # what the kernel charges a socket buffer for one packet of 1500 B MTU (sk_buff + page share)
+)
+WINDOW_PAGES_START = 32
+WINDOW_PAGES_MAX = 320  # scheduling delays of a busy host at 1 GB/s
+WINDOW_PAGES_MIN = 2
+LOSS_SHARE_MAX = 0.10  # of one target's packets in a window: more is congestion, not noise
+COMMON_SHARE_MAX = 0.02  # of packets missed by most targets at once
+
+
+class Window:
+    """Pages that may be sent and not yet processed by the monitor, and the rate cap."""
+
+    def __init__(self, *, rate_bytes_s: Optional[float], page_bytes: int, packets: int) -> None:
+        self.size = float(WINDOW_PAGES_START)
+        self.cuts = 0
+        self._limit = float(WINDOW_PAGES_MAX)
+        self._packets = packets
+        self._page_truesize = packets * PACKET_TRUESIZE_BYTES
+        self._is_probing = True  # doubling until the first cut (slow start)
+        self._cut_tx = 0
+        self._grown_tx = 0
+        self._seconds_per_page = page_bytes / rate_bytes_s if rate_bytes_s else 0.0
+        self._next_at = 0.0
+
+    def on_buffer(self, buffer_bytes: int) -> None:
+        """A target told its receive buffer: half of it may be under way."""
+        pages = buffer_bytes / 2 / self._page_truesize
+        self._limit = max(float(WINDOW_PAGES_MIN), min(self._limit, pages))
+        self.size = min(self.size, self._limit)
+
+    def on_progress(self, tx_done: int) -> None:
+        """The monitor processed up to here: grow once per window."""
+        if tx_done - self._grown_tx >= self.size:
+            self._grown_tx = tx_done
+            step = self.size if self._is_probing else max(1.0, self._limit / 16)
+            self.size = min(self._limit, self.size + step)
+
+    def on_congestion(self, tx: int, tx_seen: int) -> None:
+        """Drops at a host, or loss common to most: halve, once for all that was under way."""
+        if tx_seen <= self._cut_tx:
+            return
+        self._cut_tx = tx
+        self._is_probing = False
+        self.cuts += 1
+        self.size = max(float(WINDOW_PAGES_MIN), self.size / 2)
+
+    def on_sent(self, packets: int, now: float) -> None:
+        """A burst left: move the rate cap on."""
+        if self._seconds_per_page:
+            self._next_at = max(now - 0.01, self._next_at) + self._seconds_per_page * packets / self._packets
+
+    def opens_at(self, now: float) -> Optional[float]:
+        """When the rate cap allows the next burst; None: now."""
+        return self._next_at if self._next_at > now else None
+
+    def room(self, tx: int, tx_done: int) -> int:
+        """Bursts that may follow tx while the monitor stands at tx_done."""
+        return max(0, int(self.size) - (tx - tx_done))
