@@ -1,0 +1,271 @@
+"""The catcher's ear: the datagrams of the data socket, taken in with as little work per packet as possible.
+
+Packets of a page nearly always come in order, one by one or merged (UDP_GRO). They are received straight into a slot,
+where they belong if they go on where the last one ended: the run. The core hears of a run when it ends: in one call if
+it is a whole page, else packet by packet. That a run is told late does no harm: a page counts as lost only for those
+who have heard a later tx, and whatever carries a later tx ends the run.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Callable
+
+from mrsync.transport.bursts import Address
+from mrsync.transport.multicast import SO_RXQ_OVFL, UDP_GRO
+from mrsync.transport.opener import PageOpener
+from mrsync.transport.slots import Slots
+from mrsync.wire.geometry import Geometry
+from mrsync.wire.header import BytesLike, Header, pack_header, unpack_header
+from mrsync.wire.limits import CASTER_ID, HEADER_BYTES, PACKETS_PER_PAGE_MAX, TX_AHEAD_MAX
+from mrsync.wire.messages import Kind
+
+TakeControl = Callable[[bytes, Address], None]
+
+DATAGRAMS_PER_DRAIN = 64  # then the caller looks at its clock and its other sockets
+
+_ANCILLARY_BYTES = 2 * socket.CMSG_SPACE(4)
+_TAIL_BYTES = 65536  # behind the predicted packets: whatever else the kernel merged is not cut off
+_INDICES = bytes(range(PACKETS_PER_PAGE_MAX))
+_INDEX_AT = 3
+_NO_RUN = bytes(HEADER_BYTES)  # no packet of ours begins with zero
+
+
+@dataclass
+class IntakeStatistics:
+    """What was heard; strange: not of this session, or making no sense."""
+
+    datagrams: int = 0
+    bytes: int = 0
+    strange: int = 0
+    kernel_drops: int = 0
+
+
+class Intake:
+    """Receives until the socket is empty; pages gather in the opener, control messages go to `take_control`.
+
+    tx_limit: a higher tx is not believed; raised by `believe_tx` at every genuine status.
+    """
+
+    def __init__(
+        self,
+        opened: socket.socket,
+        geometry: Geometry,
+        session_tag: int,
+        opener: PageOpener,
+        slots: Slots,
+        take_control: TakeControl,
+    ) -> None:
+        self.statistics = IntakeStatistics()
+        self.tx_seen = 0
+        self._tx_limit = TX_AHEAD_MAX
+        self._socket = opened
+        self._session_tag = session_tag
+        self._opener = opener
+        self._slots = slots
+        self._take_control = take_control
+        self._slice_bytes = geometry.slice_bytes
+        self._page_packets = geometry.packets
+        self._packet_bytes = HEADER_BYTES + geometry.slice_bytes
+        self._headers = bytearray(HEADER_BYTES * geometry.packets)
+        self._tail = memoryview(bytearray(_TAIL_BYTES))
+        view = memoryview(self._headers)
+        self._vector: list[BytesLike] = [self._tail] * (2 * geometry.packets + 1)
+        self._vector[0:-1:2] = [view[at : at + HEADER_BYTES] for at in range(0, len(view), HEADER_BYTES)]
+        self._is_merging = True  # the last datagrams came merged
+        self._slot = slots.take()  # the run's
+        self._spare = slots.take()  # the next run's
+        self._first = 0
+        self._next = 0
+        self._count = 0
+        self._last_bytes = 0  # payload of the page's last packet
+        self._header: Header | None = None  # of the run's first packet
+        self._expected = bytearray(_NO_RUN)  # header of the packet that would go on with the run
+
+    def believe_tx(self, tx: int) -> None:
+        """A genuine status had this tx."""
+        self._tx_limit = max(self._tx_limit, tx + TX_AHEAD_MAX)
+
+    def drain(self, now: float) -> bool:
+        """Receive until the socket is empty (False) or DATAGRAMS_PER_DRAIN were taken (True)."""
+        receive = self._socket.recvmsg_into
+        headers, packet_bytes = self._headers, self._packet_bytes
+        for taken in range(DATAGRAMS_PER_DRAIN):
+            vector = self._receive_vector()
+            try:
+                length, ancillary, _, source = receive(vector, _ANCILLARY_BYTES)
+            except BlockingIOError:
+                self.statistics.datagrams += taken
+                return False
+            segment = self._read_ancillary(ancillary, length) if ancillary else length
+            if length == packet_bytes and segment == length and headers.startswith(self._expected):
+                self._go_on(1, now)
+            else:
+                self._take(vector, length, segment, source, now)
+        self.statistics.datagrams += DATAGRAMS_PER_DRAIN
+        return True
+
+    def end_run(self, now: float) -> None:
+        """Tell the core of all packets that are here."""
+        header = self._header
+        if header is None:
+            return
+        self.tx_seen = max(self.tx_seen, header.tx)
+        if self._first == 0 and self._next == self._count:
+            is_kept = self._opener.take_page(header, self._slot, now)
+        else:
+            is_kept = self._tell(header, now)
+        self._header = None
+        self._expected[:] = _NO_RUN
+        self._first = self._next = 0
+        self._renew_slot(is_kept)
+
+    def _receive_vector(self) -> list[BytesLike]:
+        """Where the next datagram goes: header, slice, header, slice, ... tail."""
+        slices, index = self._slot.slices, self._next
+        vector = self._vector
+        if not self._is_merging:
+            return [vector[0], slices[index], self._tail]
+        vector[1::2] = slices[index:] + self._spare.slices[:index] if index else slices
+        return vector
+
+    def _read_ancillary(self, ancillary: Sequence[tuple[int, int, bytes]], length: int) -> int:
+        """Bytes of each of the packets that the kernel merged into this datagram."""
+        segment = length
+        for level, kind, data in ancillary:
+            value = int.from_bytes(data[:4], "little")
+            if level == socket.IPPROTO_UDP and kind == UDP_GRO:
+                segment = value or length
+            elif level == socket.SOL_SOCKET and kind == SO_RXQ_OVFL:
+                self.statistics.kernel_drops = value
+        return segment
+
+    def _take(self, vector: list[BytesLike], length: int, segment: int, source: Address, now: float) -> None:
+        """A datagram of one or several packets; those that do not go on with a run are looked at one by one."""
+        packets = -(-length // segment) if segment else 0
+        if packets > 1:
+            self._is_merging = True
+        elif length == self._packet_bytes:
+            self._is_merging = False
+        at = 0
+        if segment == self._packet_bytes or (packets == 1 and length <= self._packet_bytes):
+            at = self._take_in_order(packets, length - (packets - 1) * segment - HEADER_BYTES, now)
+        if at < packets:
+            pieces = 2 * -(-length // self._packet_bytes)
+            data = memoryview(b"".join(vector[:pieces]))[:length]  # a copy: storing one packet may overwrite the next
+            for start in range(at * segment, length, segment):
+                self._take_packet(data[start : start + segment], source, now)
+
+    def _take_in_order(self, packets: int, last_bytes: int, now: float) -> int:
+        """How many of the packets just received lie where they belong; these are taken.
+
+        last_bytes: payload of the last one; all others are full.
+        """
+        landing, at = self._next, 0
+        while at < packets:
+            is_page_place = at == landing == 0 or (landing > 0 and at + landing == self._page_packets)
+            if self._header is None and not (is_page_place and self._begin(at)):
+                break
+            number = min(packets - at, self._count - self._next)
+            expected = self._expected * number
+            expected[_INDEX_AT::HEADER_BYTES] = _INDICES[self._next : self._next + number]
+            if not self._headers.startswith(expected, at * HEADER_BYTES):
+                break
+            payload = last_bytes if at + number == packets else self._slice_bytes
+            if payload != self._payload_bytes(self._next + number - 1):
+                break
+            self._go_on(number, now)
+            at += number
+        return at
+
+    def _begin(self, at: int) -> bool:
+        """Start a run with the packet behind header `at`, if it is the first of a page."""
+        header = unpack_header(self._headers[at * HEADER_BYTES : (at + 1) * HEADER_BYTES])
+        return header is not None and header.packet_index == 0 and self._start_run(header)
+
+    def _start_run(self, header: Header) -> bool:
+        """Whether the header is that of a page's packet that can be true; then its run begins before it."""
+        length = self._opener.sealed_length(header.object, header.page)
+        count = -(-length // self._slice_bytes)
+        if (
+            header.kind != Kind.PAGE
+            or header.session_tag != self._session_tag
+            or header.sender != CASTER_ID
+            or header.tx > self._tx_limit
+            or header.packet_count != count
+            or header.packet_index >= count
+        ):
+            return False
+        self._header = header
+        self._expected[:] = pack_header(header)
+        self._first = self._next = header.packet_index
+        self._count = count
+        self._last_bytes = length - (count - 1) * self._slice_bytes
+        return True
+
+    def _payload_bytes(self, index: int) -> int:
+        """What packet `index` of the run's page must carry."""
+        return self._last_bytes if index == self._count - 1 else self._slice_bytes
+
+    def _go_on(self, number: int, now: float) -> None:
+        """So many more packets of the run are in the slot."""
+        self._next += number
+        if self._next == self._count:
+            self.end_run(now)
+        else:
+            self._expected[_INDEX_AT] = self._next
+
+    def _tell(self, header: Header, now: float) -> bool:
+        """Tell the core of the run packet by packet; True when its slot is kept."""
+        is_kept = False
+        for index in range(self._first, self._next):
+            payload = self._slot.slices[index][: self._payload_bytes(index)]
+            is_kept = self._opener.take_packet(header, index, payload, self._slot, now)
+        return is_kept
+
+    def _renew_slot(self, is_kept: bool) -> None:
+        """The spare slot comes next, whatever happened: what the kernel merged behind a page is there already."""
+        self._slot, self._spare = self._spare, self._slots.take() if is_kept else self._slot
+
+    def _take_packet(self, packet: memoryview, source: Address, now: float) -> None:
+        header = unpack_header(packet)
+        if header is None or header.session_tag != self._session_tag:
+            self.statistics.strange += 1
+        elif header.kind == Kind.PAGE:
+            self._take_page_packet(header, packet, now)
+        elif header.kind == Kind.CODED:
+            self._take_coded(header, packet[HEADER_BYTES:], now)
+        else:
+            self.end_run(now)
+            self._take_control(bytes(packet), source)
+
+    def _take_page_packet(self, header: Header, packet: memoryview, now: float) -> None:
+        """A packet that lies anywhere; it may go on with the run behind a gap."""
+        index, payload = header.packet_index, packet[HEADER_BYTES:]
+        run = self._header
+        self._expected[_INDEX_AT] = index
+        if run is not None and index >= self._next and packet[:HEADER_BYTES] == self._expected:
+            if index > self._next:
+                self._tell(run, now)
+                self._first = self._next = index
+        else:
+            self.end_run(now)
+            if not self._start_run(header):
+                self.statistics.strange += 1
+                return
+        if len(payload) != self._payload_bytes(index):
+            self.statistics.strange += 1
+            self.end_run(now)
+            return
+        self._slot.slices[index][: len(payload)] = payload
+        self._go_on(1, now)
+
+    def _take_coded(self, header: Header, payload: memoryview, now: float) -> None:
+        self.end_run(now)
+        if header.sender != CASTER_ID or header.tx > self._tx_limit:
+            self.statistics.strange += 1
+            return
+        self.tx_seen = max(self.tx_seen, header.tx)
+        self._renew_slot(self._opener.take_coded(header, payload, self._slot, now))

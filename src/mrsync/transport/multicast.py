@@ -1,0 +1,141 @@
+"""The sockets of a session: one at the caster, two at each catcher."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import socket
+import struct
+
+from mrsync.errors import SocketError
+from mrsync.transport.interface import Interface
+
+_IP_MTU_DISCOVER = 10
+_IP_PMTUDISC_DO = 2
+_IP_MULTICAST_ALL = 49
+_SO_RCVBUFFORCE = 33
+_UDP_GRO = 104
+
+SO_RXQ_OVFL = 40
+UDP_SEGMENT = 103
+UDP_GRO = _UDP_GRO
+
+CASTER_SEND_BUFFER_BYTES = 256 << 10  # four bursts: a full local queue must block the send, not drop behind it
+CASTER_RECEIVE_BUFFER_BYTES = 4 << 20  # reports of a thousand targets may come at once
+DATA_BUFFER_BYTES = 32 << 20
+REPLY_BUFFER_BYTES = 256 << 10
+
+
+def check_group(group: str) -> None:
+    """Raises SocketError unless group is an IPv4 multicast address."""
+    try:
+        address = ipaddress.ip_address(group)
+    except ValueError:
+        raise SocketError(f"the group {group} is not an address") from None
+    if not address.is_multicast:
+        raise SocketError(f"the group {group} is not a multicast address")
+    if address.version != 4:
+        raise SocketError(f"the group {group} is not IPv4, the only version that is supported yet")
+
+
+def open_caster_socket(interface: Interface, group: str, port: int, *, ttl: int, is_looped: bool) -> socket.socket:
+    """Socket that casts to (group, port) and hears reports on port - 1 of the interface's address.
+
+    is_looped: targets on this host hear the group too; loopback interfaces deliver once, with it or without.
+    Raises SocketError.
+    """
+    check_group(group)
+    opened = _udp_socket()
+    try:
+        opened.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, _membership("0.0.0.0", interface))
+        opened.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, ttl)
+        opened.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP, int(is_looped))
+        opened.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _IP_PMTUDISC_DO)  # never let IP fragment
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, CASTER_SEND_BUFFER_BYTES)
+        _grow_receive_buffer(opened, CASTER_RECEIVE_BUFFER_BYTES)
+        opened.bind((interface.address, port - 1))
+    except OSError as error:
+        opened.close()
+        raise SocketError(_problem(error, interface, f"{interface.address} port {port - 1}")) from error
+    return opened
+
+
+def open_data_socket(
+    interface: Interface, group: str, port: int, *, buffer_bytes: int = DATA_BUFFER_BYTES
+) -> socket.socket:
+    """Socket that hears (group, port) on one interface; other catchers on this host may hear the same.
+
+    Raises SocketError.
+    """
+    check_group(group)
+    opened = _udp_socket()
+    try:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        opened.setsockopt(socket.SOL_SOCKET, SO_RXQ_OVFL, 1)
+        opened.setsockopt(socket.IPPROTO_IP, _IP_MULTICAST_ALL, 0)  # not what others on this host joined elsewhere
+        _grow_receive_buffer(opened, buffer_bytes)
+        _ask_merged_packets(opened)
+        opened.bind((group, port))
+        opened.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, _membership(group, interface))
+    except OSError as error:
+        opened.close()
+        raise SocketError(_problem(error, interface, f"{group} port {port}")) from error
+    return opened
+
+
+def open_reply_socket() -> socket.socket:
+    """Socket that reports go out of and the caster's unicast answers come to; raises SocketError.
+
+    It is bound to no address: the route to the caster decides which one the caster sees.
+    """
+    opened = _udp_socket()
+    try:
+        _grow_receive_buffer(opened, REPLY_BUFFER_BYTES)
+        opened.bind(("", 0))
+    except OSError as error:
+        opened.close()
+        raise SocketError(_problem(error, None, "the socket for reports")) from error
+    return opened
+
+
+def granted_buffer(opened: socket.socket) -> int:
+    """Bytes the kernel really grants for receiving, its own bookkeeping included."""
+    return opened.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+
+
+def _udp_socket() -> socket.socket:
+    opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+    opened.setblocking(False)
+    return opened
+
+
+def _membership(group: str, interface: Interface) -> bytes:
+    """struct ip_mreqn: by index, for addresses may be shared or change."""
+    return socket.inet_aton(group) + socket.inet_aton("0.0.0.0") + struct.pack("@i", interface.index)
+
+
+def _grow_receive_buffer(opened: socket.socket, wanted: int) -> None:
+    try:
+        opened.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, wanted)
+    except PermissionError:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, wanted)  # cut to net.core.rmem_max; read back and told
+
+
+def _ask_merged_packets(opened: socket.socket) -> None:
+    try:
+        opened.setsockopt(socket.IPPROTO_UDP, _UDP_GRO, 1)
+    except OSError as error:
+        if error.errno != errno.ENOPROTOOPT:
+            raise  # kernels before 5.0 do not know it: packets then come one by one
+
+
+def _problem(error: OSError, interface: Interface | None, place: str) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"{place} is in use; another session may be running (choose another one with -P)"
+    if error.errno == errno.EADDRNOTAVAIL:
+        return f"{place} is not an address of this host"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return f"no permission to use {place}"
+    if error.errno == errno.ENODEV and interface:
+        return f"interface {interface.name} is gone or cannot do multicast"
+    return f"cannot use {place}: {error.strerror}"

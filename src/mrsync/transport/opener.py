@@ -1,0 +1,151 @@
+"""What becomes of received packets: the core judges them, slots hold them, seals are opened, coded packets decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from mrsync.transport.bursts import xor_slices
+from mrsync.transport.slots import Slot, Slots
+from mrsync.wire.geometry import Geometry
+from mrsync.wire.header import BytesLike, Header
+from mrsync.wire.limits import TAG_BYTES, TERM_BYTES
+from mrsync.wire.messages import ObjectKind
+from mrsync.wire.sealing import PageSealer
+from mrsync.wire.terms import decode_terms
+
+_IGNORE, _STORE, _RESTART, _COMPLETE, _RESTART_COMPLETE = range(5)  # protocol's Verdict
+_OBJECTS = len(ObjectKind)
+
+
+class PageSink(Protocol):
+    """The catcher's core as far as pages concern it; see protocol.catcher.Catcher."""
+
+    def receive_page(self, object: int, page: int, generation: int, count: int, tx: int, now: float) -> bool:
+        """A whole burst arrived; True: open it and say page_opened or page_rejected."""
+
+    def receive_packet(
+        self, object: int, page: int, generation: int, index: int, count: int, tx: int, now: float
+    ) -> int:
+        """One packet arrived; what to do with it is a Verdict."""
+
+    def receive_coded(self, object: int, generation: int, terms: list[tuple[int, int]], tx: int, now: float) -> int:
+        """A coded packet arrived; the position of its only term that is missing here, or -1."""
+
+    def coded_useless(self) -> None:
+        """The bytes of a term that is here are no longer at hand."""
+
+    def page_opened(self, object: int, page: int) -> None: ...
+
+    def page_rejected(self, object: int, page: int) -> None: ...
+
+
+@dataclass
+class OpenerStatistics:
+    """strange: packets that make no sense; no_room: packets dropped because every slot held a partial page."""
+
+    strange: int = 0
+    no_room: int = 0
+    rejected: int = 0
+    decoded: int = 0
+
+
+class PageOpener:
+    """Turns packets into opened pages, which gather in `opened` as (object, page, data) until somebody takes them.
+
+    sizes: bytes of each object as the last genuine status said; pages behind that size are strange.
+    """
+
+    def __init__(self, geometry: Geometry, sealer: PageSealer, sink: PageSink, slots: Slots) -> None:
+        self.opened: list[tuple[int, int, bytes]] = []
+        self.sizes: Sequence[int] = (0,) * _OBJECTS
+        self.statistics = OpenerStatistics()
+        self._geometry = geometry
+        self._sealer = sealer
+        self._sink = sink
+        self._slots = slots
+
+    def sealed_length(self, object: int, page: int) -> int:
+        """Bytes of a sealed page, 0 when there is no such page."""
+        if object >= _OBJECTS:
+            return 0
+        length = self._geometry.page_length(self.sizes[object], page)
+        return length + TAG_BYTES if length > 0 else 0
+
+    def take_page(self, header: Header, slot: Slot, now: float) -> bool:
+        """All packets of a page are in the slot; True when the slot was kept and the caller needs another one."""
+        _, _, count, object, _, _, generation, _, page, tx = header
+        if not self._sink.receive_page(object, page, generation, count, tx, now):
+            return False
+        return self._open(object, page, generation, count, slot)
+
+    def take_packet(self, header: Header, index: int, payload: BytesLike, slot: Slot, now: float) -> bool:
+        """One packet of a page, its bytes anywhere; slot: where to keep them when nothing of the page is here yet.
+
+        True when that slot is kept now and the caller needs another one.
+        """
+        _, _, count, object, _, _, generation, _, page, tx = header
+        key = (object, page)
+        kept = self._slots.partial(key)
+        if kept is None and not self._slots.has_room:
+            self.statistics.no_room += 1
+            return False
+        verdict = self._sink.receive_packet(object, page, generation, index, count, tx, now)
+        if verdict == _IGNORE:
+            return kept is slot
+        if kept is None:
+            kept = slot
+            self._slots.keep_partial(key, slot)
+        kept.generation = generation
+        place = kept.slices[index]
+        place[: len(payload)] = payload
+        if verdict >= _COMPLETE:
+            self._open(object, page, generation, count, kept)
+        return kept is slot
+
+    def take_coded(self, header: Header, payload: BytesLike, slot: Slot, now: float) -> bool:
+        """A coded packet; slot and result as of take_packet."""
+        terms = decode_terms(header, payload)
+        body = payload[TERM_BYTES * (header.packet_count - 1) :]
+        if terms is None or header.object >= _OBJECTS or len(body) != self._geometry.slice_bytes:
+            self.statistics.strange += 1
+            return False
+        missing = self._sink.receive_coded(header.object, header.generation, terms, header.tx, now)
+        if missing < 0:
+            return False
+        page, index = terms.pop(missing)
+        slices = [self._held_slice(header, *term) for term in terms]
+        known = [data for data in slices if data is not None]
+        length = self._slice_length(header.object, page, index)
+        if len(known) < len(slices) or not length:
+            self._sink.coded_useless()
+            return False
+        self.statistics.decoded += 1
+        count = -(-self.sealed_length(header.object, page) // self._geometry.slice_bytes)
+        decoded = xor_slices([*known, body], self._geometry.slice_bytes)[:length]
+        return self.take_packet(header._replace(page=page, packet_count=count), index, decoded, slot, now)
+
+    def _held_slice(self, header: Header, page: int, index: int) -> BytesLike | None:
+        held = self._slots.held((header.object, page))
+        if held is None or held.generation != header.generation:
+            return None
+        return held.slices[index][: self._slice_length(header.object, page, index)]
+
+    def _slice_length(self, object: int, page: int, index: int) -> int:
+        size = self._geometry.slice_bytes
+        return max(0, min(size, self.sealed_length(object, page) - index * size))
+
+    def _open(self, object: int, page: int, generation: int, count: int, slot: Slot) -> bool:
+        sealed = slot.view[: self.sealed_length(object, page)]
+        data = self._sealer.open(sealed, object=object, page=page, generation=generation, count=count)
+        if data is None:
+            self.statistics.rejected += 1
+            self._sink.page_rejected(object, page)
+            self._slots.drop((object, page))
+            return False
+        self._sink.page_opened(object, page)
+        self.opened.append((object, page, data))
+        slot.generation = generation
+        self._slots.keep_whole((object, page), slot)
+        return True

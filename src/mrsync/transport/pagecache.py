@@ -1,0 +1,83 @@
+"""The caster's sealed pages: read once, sealed once, kept for repair while there is room."""
+
+from __future__ import annotations
+
+from array import array
+from typing import Callable, NamedTuple
+
+from mrsync.errors import ProtocolDataError
+from mrsync.wire.geometry import Geometry
+from mrsync.wire.limits import TAG_BYTES
+from mrsync.wire.sealing import PageSealer
+
+PAGES_KEPT = 2048
+BYTES_KEPT = 128 << 20
+GENERATIONS_MAX = 0xFFFF
+
+ReadPage = Callable[[int, int], bytes]  # (object, page) -> its plain bytes
+
+
+class SealedPage(NamedTuple):
+    """A page as it goes on the wire; sealed is its data and its tag."""
+
+    generation: int
+    sealed: bytes
+
+
+class SealedPages:
+    """Bounded store of sealed pages, least recently used out first."""
+
+    def __init__(
+        self,
+        read: ReadPage,
+        sealer: PageSealer,
+        geometry: Geometry,
+        *,
+        pages_kept: int = PAGES_KEPT,
+        bytes_kept: int = BYTES_KEPT,
+    ) -> None:
+        self.reads = 0
+        self._read = read
+        self._sealer = sealer
+        self._slice_bytes = geometry.slice_bytes
+        self._room = max(1, min(pages_kept, bytes_kept // geometry.sealed_bytes))
+        self._kept: dict[tuple[int, int], SealedPage] = {}
+        self._sealings: list[array[int]] = [array("H") for _ in range(3)]  # how often each page was sealed, by object
+
+    def held(self, object: int, page: int) -> SealedPage | None:
+        """The page if it is still here; never reads."""
+        return self._kept.get((object, page))
+
+    def sealed(self, object: int, page: int) -> SealedPage:
+        """The page, read and sealed under a new generation when it is not here any more.
+
+        Raises what the reader raises; ProtocolDataError when a page was read too often for its nonces to differ.
+        """
+        key = (object, page)
+        found = self._kept.pop(key, None)
+        if found is None:
+            found = self._seal(object, page)
+            if len(self._kept) >= self._room:
+                del self._kept[next(iter(self._kept))]
+        self._kept[key] = found
+        return found
+
+    def _seal(self, object: int, page: int) -> SealedPage:
+        data = self._read(object, page)
+        self.reads += 1
+        generation = self._next_generation(object, page)
+        count = -(-(len(data) + TAG_BYTES) // self._slice_bytes)
+        return SealedPage(
+            generation, self._sealer.seal(data, object=object, page=page, generation=generation, count=count)
+        )
+
+    def _next_generation(self, object: int, page: int) -> int:
+        """What was read again may differ, and no nonce may ever seal two plaintexts."""
+        sealings = self._sealings[object]
+        if page >= len(sealings):
+            sealings.frombytes(bytes(2 * (page + 1024 - len(sealings))))
+        generation = sealings[page]
+        if generation == GENERATIONS_MAX:
+            raise ProtocolDataError(f"page {page} was sealed {GENERATIONS_MAX} times")
+        sealings[page] = generation + 1
+        return generation

@@ -1,0 +1,78 @@
+"""The catcher's sealed pages: arriving ones are assembled here, whole ones stay for decoding while there is room."""
+
+from __future__ import annotations
+
+from mrsync.wire.geometry import Geometry
+
+SLOTS = 512
+_SPARE = 3  # beside the partial pages: two to receive into, one whole
+
+Key = tuple[int, int]  # object, page
+
+
+class Slot:
+    """Room for one sealed page; slices[i] is where its packet i belongs."""
+
+    __slots__ = ("generation", "slices", "view")
+
+    def __init__(self, view: memoryview, slice_bytes: int) -> None:
+        self.view = view
+        self.slices = [view[at : at + slice_bytes] for at in range(0, len(view), slice_bytes)]
+        self.generation = 0
+
+
+class Slots:
+    """A fixed number of slots: free ones, partial pages (kept until whole or dropped), whole ones (oldest out)."""
+
+    def __init__(self, geometry: Geometry, count: int = SLOTS) -> None:
+        self._geometry = geometry
+        self._unmade = count
+        self._partial_max = count - _SPARE
+        self._free: list[Slot] = []
+        self._partial: dict[Key, Slot] = {}
+        self._whole: dict[Key, Slot] = {}
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more partial page may be kept."""
+        return len(self._partial) < self._partial_max
+
+    def take(self) -> Slot:
+        """A slot to receive into: a free one, an unused one, or that of the oldest whole page.
+
+        Whoever takes holds at most two at a time, and keeps partial pages only while there is room.
+        """
+        if self._free:
+            return self._free.pop()
+        if self._unmade:
+            self._unmade -= 1
+            return Slot(memoryview(bytearray(self._geometry.sealed_bytes)), self._geometry.slice_bytes)
+        return self._whole.pop(next(iter(self._whole)))
+
+    def release(self, slot: Slot) -> None:
+        """The slot holds nothing any more."""
+        self._free.append(slot)
+
+    def partial(self, key: Key) -> Slot | None:
+        return self._partial.get(key)
+
+    def held(self, key: Key) -> Slot | None:
+        """The slot of a page that is here, whole or in part."""
+        return self._whole.get(key) or self._partial.get(key)
+
+    def keep_partial(self, key: Key, slot: Slot) -> None:
+        self._partial[key] = slot
+
+    def keep_whole(self, key: Key, slot: Slot) -> None:
+        """Retain a page for decoding; what another slot held of it is dropped."""
+        if self._partial.get(key) is slot:
+            del self._partial[key]
+        self.drop(key)
+        self._whole[key] = slot
+
+    def drop(self, key: Key) -> None:
+        """Forget what is held of a page."""
+        for kept in (self._partial, self._whole):
+            slot = kept.pop(key, None)
+            if slot is not None:
+                self._free.append(slot)

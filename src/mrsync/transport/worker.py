@@ -1,0 +1,77 @@
+"""One thread for slow work, so that neither disk nor comparison ever stalls the sockets."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from contextlib import suppress
+from functools import partial
+from queue import SimpleQueue
+from typing import Any, Callable, TypeVar
+
+T = TypeVar("T")
+
+
+class Worker:
+    """Runs jobs one after another in its own thread; what they return is handed back in the thread that collects.
+
+    The queue has no bound of its own: the window and the sequence of phases bound what is submitted.
+    """
+
+    def __init__(self, name: str = "worker") -> None:
+        self.queued = 0  # jobs not collected yet
+        self._jobs: SimpleQueue[Callable[[], Callable[[], None]] | None] = SimpleQueue()
+        self._finished: deque[Callable[[], None]] = deque()
+        self._readable, self._writable = os.pipe()
+        os.set_blocking(self._readable, False)
+        os.set_blocking(self._writable, False)
+        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._thread.start()
+
+    def fileno(self) -> int:
+        """Readable when there is something to collect."""
+        return self._readable
+
+    def submit(self, job: Callable[[], T], done: Callable[[T], None]) -> None:
+        """Run job() in the worker's thread, then done(its result) in the thread that collects."""
+        self.queued += 1
+        self._jobs.put(partial(_run, job, done))
+
+    def collect(self) -> None:
+        """Call `done` of every finished job; raises what a job raised."""
+        try:
+            os.read(self._readable, 4096)
+        except BlockingIOError:
+            return
+        while self._finished:
+            finish = self._finished.popleft()
+            self.queued -= 1
+            finish()
+
+    def close(self) -> None:
+        """Let the thread finish what is queued, and end it; nothing is collected any more."""
+        self._jobs.put(None)
+        self._thread.join()
+        os.close(self._readable)
+        os.close(self._writable)
+
+    def _work(self) -> None:
+        while True:
+            job = self._jobs.get()
+            if job is None:
+                return
+            self._finished.append(job())
+            with suppress(BlockingIOError):  # a full pipe wakes the reader all the same
+                os.write(self._writable, b"\0")
+
+
+def _run(job: Callable[[], Any], done: Callable[[Any], None]) -> Callable[[], None]:
+    try:
+        return partial(done, job())
+    except BaseException as error:  # raised again where the result is collected
+        return partial(_raise, error)
+
+
+def _raise(error: BaseException) -> None:
+    raise error

@@ -1,0 +1,140 @@
+"""A caster's sender and a catcher's intake joined by real sockets on the loopback interface."""
+
+from __future__ import annotations
+
+import select
+import socket
+from contextlib import closing
+from typing import Self
+
+from mrsync.protocol.assembly import Assembly
+from mrsync.transport.bursts import BurstSender
+from mrsync.transport.intake import Intake
+from mrsync.transport.multicast import SO_RXQ_OVFL, UDP_GRO, UDP_SEGMENT
+from mrsync.transport.opener import PageOpener
+from mrsync.transport.slots import Slots
+from mrsync.wire.geometry import Geometry
+from mrsync.wire.header import session_tag
+from mrsync.wire.keys import SessionKeys
+from mrsync.wire.messages import SealKind
+from mrsync.wire.sealing import PageSealer
+
+SESSION = 0x0123456789ABCDEF
+KEYS = SessionKeys.derive(bytes(range(32)), SESSION)
+GEOMETRY = Geometry.from_mtu(1500, is_ipv6=False, target_count=8)
+CONTENTS = 2
+
+
+class AssemblySink:
+    """The part of the catcher's core that judges packets, for one object; every call of interest is noted."""
+
+    def __init__(self, size_bytes: int, geometry: Geometry = GEOMETRY) -> None:
+        self.assembly = Assembly(size_bytes, geometry)
+        self.packets_told: list[tuple[int, int]] = []
+        self.pages_told: list[int] = []
+        self.rejected: list[int] = []
+        self.useless = 0
+
+    def receive_page(self, object: int, page: int, generation: int, count: int, tx: int, now: float) -> bool:
+        self.pages_told.append(page)
+        return self.assembly.receive_page(page, count)
+
+    def receive_packet(
+        self, object: int, page: int, generation: int, index: int, count: int, tx: int, now: float
+    ) -> int:
+        self.packets_told.append((page, index))
+        return self.assembly.receive_packet(page, generation, index, count)
+
+    def receive_coded(self, object: int, generation: int, terms: list[tuple[int, int]], tx: int, now: float) -> int:
+        return self.assembly.receive_coded(generation, terms)
+
+    def coded_useless(self) -> None:
+        self.useless += 1
+
+    def page_opened(self, object: int, page: int) -> None:
+        self.assembly.opened(page)
+
+    def page_rejected(self, object: int, page: int) -> None:
+        self.rejected.append(page)
+        self.assembly.rejected(page)
+
+
+class Link:
+    """Unicast over loopback; `send` puts packets on it merged as the test likes."""
+
+    def __init__(self, data: bytes, *, geometry: Geometry = GEOMETRY, slots: int = 16, is_merging: bool = True) -> None:
+        self.data = data
+        self.geometry = geometry
+        self.sealer = PageSealer(KEYS, SealKind.HMAC_SHA256)
+        self.sink = AssemblySink(len(data), geometry)
+        self.controls: list[bytes] = []
+        self.receiver = _loopback_socket()
+        self.receiver.setsockopt(socket.IPPROTO_UDP, UDP_GRO, int(is_merging))
+        self.receiver.setsockopt(socket.SOL_SOCKET, SO_RXQ_OVFL, 1)
+        self.caster = _loopback_socket()
+        self.address: tuple[str, int] = self.receiver.getsockname()
+        self.sender = BurstSender(self.caster, self.address, geometry, session_tag(SESSION))
+        self.sender.is_segmenting = is_merging
+        held = Slots(geometry, slots)
+        self.opener = PageOpener(geometry, self.sealer, self.sink, held)
+        self.opener.sizes = (0, 0, len(data))
+        self.intake = Intake(
+            self.receiver,
+            geometry,
+            session_tag(SESSION),
+            self.opener,
+            held,
+            lambda datagram, source: self.controls.append(datagram),
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        with closing(self.caster), closing(self.receiver):
+            pass
+
+    def plain(self, page: int) -> bytes:
+        return self.data[page * self.geometry.page_bytes :][: self.geometry.page_bytes]
+
+    def sealed(self, page: int, generation: int = 0) -> bytes:
+        count = self.geometry.packet_count(len(self.data), page)
+        return self.sealer.seal(self.plain(page), object=CONTENTS, page=page, generation=generation, count=count)
+
+    def slice(self, page: int, index: int) -> bytes:
+        size = self.geometry.slice_bytes
+        return self.sealed(page)[index * size : (index + 1) * size]
+
+    def send_page(self, page: int, tx: int = 1, mask: int = 0, generation: int = 0) -> None:
+        sealed = self.sealed(page, generation)
+        assert self.sender.send_page(
+            sealed, object=CONTENTS, page=page, generation=generation, tx=tx, mask=mask
+        )
+
+    def send_merged(self, packets: list[bytes]) -> None:
+        """Send packets so that they arrive as one datagram; all but the last must have one size."""
+        segment = [(socket.IPPROTO_UDP, UDP_SEGMENT, len(packets[0]).to_bytes(2, "little"))]
+        self.caster.sendmsg(packets, segment if len(packets) > 1 else [], 0, self.address)
+
+    def receive(self) -> None:
+        """Take in all that was sent; loopback delivers before the send returns."""
+        assert select.select([self.receiver], [], [], 1)[0]
+        while self.intake.drain(0.0):
+            continue
+
+    def opened(self) -> dict[int, bytes]:
+        return {page: data for _, page, data in self.opener.opened}
+
+
+def _loopback_socket() -> socket.socket:
+    made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    made.setblocking(False)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
+    made.bind(("127.0.0.1", 0))
+    return made
+
+
+def sample(page_count: float, geometry: Geometry = GEOMETRY) -> bytes:
+    """Bytes of so many pages, no two pages alike."""
+    size = int(page_count * geometry.page_bytes)
+    return b"".join(number.to_bytes(4, "big") for number in range(size // 4 + 1))[:size]
