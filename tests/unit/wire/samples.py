@@ -1,0 +1,143 @@
+"""Messages and records to encode: hypothesis strategies for any of them, and a session to seal them in."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from mrsync.wire.geometry import Geometry
+from mrsync.wire.keys import SessionKeys
+from mrsync.wire.limits import EXCEPTIONS_MAX, MTU_MAX, MTU_MIN, TARGETS_MAX
+from mrsync.wire.messages import (
+    Ack,
+    CommitSpan,
+    ComparedRecord,
+    Ending,
+    ErrorRecord,
+    FailedRecord,
+    Farewell,
+    Hello,
+    Message,
+    NeedsRecord,
+    ObjectKind,
+    ObjectState,
+    Phase,
+    Record,
+    Report,
+    ResultRecord,
+    SatOutRecord,
+    SealKind,
+    Status,
+    Welcome,
+)
+from mrsync.wire.needs import Need
+
+SECRET = bytes(range(32))
+SESSION = 0x6D727379_6E633521
+KEYS = SessionKeys.derive(SECRET, SESSION)
+
+u8 = st.integers(0, 0xFF)
+u16 = st.integers(0, 0xFFFF)
+u32 = st.integers(0, 0xFFFFFFFF)
+u64 = st.integers(0, 0xFFFFFFFF_FFFFFFFF)
+targets = st.integers(0, TARGETS_MAX - 1)
+texts = st.text(st.characters(codec="utf-8"), max_size=90)
+geometries = st.builds(
+    Geometry.from_mtu, st.integers(MTU_MIN, MTU_MAX), is_ipv6=st.booleans(), target_count=st.integers(1, 40)
+)
+
+
+@st.composite
+def ranges(draw: st.DrawFn, count_max: int = 20) -> tuple[int, int, tuple[tuple[int, int], ...]]:
+    """first, end, and sorted ranges inside that do not touch."""
+    bounds = sorted(draw(st.sets(u32, min_size=2, max_size=2 * count_max + 2)))
+    inner = bounds[1 : len(bounds) - 1]
+    return bounds[0], bounds[-1], tuple(zip(inner[::2], inner[1::2], strict=False))
+
+
+@st.composite
+def needs(draw: st.DrawFn) -> tuple[int, int, tuple[Need, ...]]:
+    """first, end, and what is needed of the pages between."""
+    first = page = draw(st.integers(0, 2**31))
+    entries: list[Need] = []
+    for gap, run, mask in draw(st.lists(st.tuples(st.integers(0, 300), st.integers(1, 300), u64), max_size=20)):
+        run = 1 if mask else run
+        entries.append((page + gap, run, mask))
+        page += gap + run
+    return first, page + draw(st.integers(0, 300)), tuple(entries)
+
+
+@st.composite
+def statuses(draw: st.DrawFn) -> Status:
+    geometry = draw(geometries)
+    first, end, exceptions = draw(ranges(EXCEPTIONS_MAX))
+    state = st.builds(ObjectState, u64, u32)
+    return Status(
+        session=SESSION,
+        counter=draw(u32),
+        tx=draw(u32),
+        phase=draw(st.sampled_from(Phase)),
+        seal=draw(st.sampled_from(SealKind)),
+        slice_bytes=geometry.slice_bytes,
+        packets=geometry.packets,
+        objects=(draw(state), draw(state), draw(state)),
+        active=draw(st.sampled_from(ObjectKind)),
+        target_count=draw(st.integers(0, TARGETS_MAX)),
+        plan_files=draw(u32),
+        monitors=tuple(draw(st.lists(targets, max_size=3))),
+        report_pages=draw(u32),
+        report_interval_us=draw(u32),
+        is_poll=draw(st.booleans()),
+        commit=CommitSpan(first, end, exceptions),
+        ack_wait_s=draw(u32),
+    )
+
+
+@st.composite
+def reports(draw: st.DrawFn) -> Report:
+    log_bytes = draw(st.binary(max_size=500))
+    log_offset = draw(st.integers(0, 2**27))
+    needs_first, needs_end, needed = draw(needs())
+    return Report(
+        target=draw(targets),
+        instance=draw(u64),
+        counter=draw(u32),
+        active=draw(st.sampled_from(ObjectKind)),
+        tx_seen=draw(u32),
+        tx_done=draw(u32),
+        hold_us=draw(u32),
+        frontier=draw(u32),
+        ready=draw(u32),
+        committed=draw(u32),
+        activity=draw(u64),
+        buffer_bytes=draw(u32),
+        kernel_drops=draw(u64),
+        queue_pages=draw(u32),
+        packets_seen=draw(u64),
+        packets_lost=draw(u64),
+        pages_rejected=draw(u64),
+        coded_useless=draw(u64),
+        log_end=log_offset + len(log_bytes) + draw(st.integers(0, 2**20)),
+        log_offset=log_offset,
+        log_bytes=log_bytes,
+        needs_first=needs_first,
+        needs_end=needs_end,
+        needs=needed,
+    )
+
+
+messages: st.SearchStrategy[Message] = st.one_of(
+    statuses(),
+    st.builds(Hello, targets, u64, u32, u8, u32, u32, texts, texts),
+    st.builds(Welcome, u64, u32, targets, u16),
+    reports(),
+    st.builds(Ack, targets, u32, st.integers(0, 2**28)),
+    st.builds(Farewell, targets, u32, st.sampled_from(Ending), texts),
+)
+records: st.SearchStrategy[Record] = st.one_of(
+    ranges().map(lambda triple: NeedsRecord(*triple)),
+    st.builds(ComparedRecord, u32, u64, u32),
+    st.builds(SatOutRecord, u32, u16),
+    st.builds(ErrorRecord, u16, st.binary(max_size=4096), texts),
+    st.builds(FailedRecord, texts),
+    st.builds(ResultRecord, u32, u64, u32, u32, u32, u32, st.binary(min_size=32, max_size=32)),
+)
