@@ -1,0 +1,147 @@
+"""Whole datagrams: ours are decoded, all others counted and dropped, whatever their bytes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from mrsync.wire.header import pack_header, unpack_header
+from mrsync.wire.keys import SessionKeys
+from mrsync.wire.limits import CONTROL_BYTES_MAX, HEADER_BYTES, MAGIC, VERSION
+from mrsync.wire.messages import Ack, Kind, Message, Report, SealKind, Status
+from mrsync.wire.sealing import has_aes_gcm
+from mrsync.wire.session import ControlCodec, Rejection, open_status
+from tests.unit.wire.samples import KEYS, SECRET, SESSION, messages, reports, statuses
+
+SEALS = [SealKind.HMAC_SHA256] + [SealKind.AES_256_GCM] * has_aes_gcm()
+ACK = Ack(3, 1, 50)
+
+
+def codec(seal: SealKind = SealKind.HMAC_SHA256) -> ControlCodec:
+    made = ControlCodec(KEYS)
+    made.use_report_seal(seal)
+    return made
+
+
+@given(messages, st.sampled_from(SEALS), st.sampled_from([bytes, bytearray, memoryview]))
+def test_every_message_goes_round(message: Message, seal: SealKind, buffer: type) -> None:
+    datagram = codec(seal).encode(message)
+    assert len(datagram) <= CONTROL_BYTES_MAX
+    reader = codec(seal)
+    assert reader.decode(buffer(datagram)) == message
+    assert set(reader.rejections.values()) == {0}
+
+
+@given(messages, st.sampled_from(SEALS), st.data())
+def test_a_changed_byte_anywhere_is_rejected(message: Message, seal: SealKind, data: st.DataObject) -> None:
+    datagram = bytearray(codec(seal).encode(message))
+    datagram[data.draw(st.integers(0, len(datagram) - 1))] ^= data.draw(st.integers(1, 255))
+    reader = codec(seal)
+    rejection = reader.decode(datagram)
+    assert isinstance(rejection, Rejection)
+    assert reader.rejections[rejection] == sum(reader.rejections.values()) == 1
+
+
+@given(messages, st.data())
+def test_a_datagram_of_another_length_is_rejected(message: Message, data: st.DataObject) -> None:
+    datagram = codec().encode(message)
+    length = data.draw(st.integers(0, len(datagram) - 1))
+    assert isinstance(codec().decode(datagram[:length]), Rejection)
+    assert isinstance(codec().decode(datagram + datagram[:length] + b"x"), Rejection)
+
+
+@given(st.binary(max_size=1400))
+@example(bytes([MAGIC, VERSION]))
+@example(bytes([MAGIC]))
+def test_any_bytes_are_rejected_and_counted(datagram: bytes) -> None:
+    reader = codec()
+    rejection = reader.decode(datagram)
+    assert isinstance(rejection, Rejection)
+    assert reader.rejections[rejection] == 1
+    assert isinstance(open_status(SECRET, datagram), Rejection)
+
+
+@given(st.sampled_from(list(Kind)), st.binary(max_size=200), st.sampled_from(SEALS))
+def test_a_good_seal_around_any_body_gives_a_message_or_a_rejection(kind: Kind, body: bytes, seal: SealKind) -> None:
+    """What a broken or hostile holder of the secret can send."""
+    writer = codec(seal)
+    header = unpack_header(writer.encode(ACK))
+    assert header is not None
+    context = pack_header(header._replace(kind=kind, packet_count=seal, sender=3)) + bytes(8)
+    sealer = writer._sealers.get((kind, seal))
+    if sealer is None:
+        return
+    datagram = context + sealer.seal(body, nonce=context[24:] + context[16:20], context=context)
+    assert codec(seal).decode(datagram) is not Rejection.FORGED
+
+
+def test_the_reasons_for_a_rejection() -> None:
+    datagram = codec().encode(ACK)
+    header = unpack_header(datagram)
+    assert header is not None
+
+    def rejection(changed: bytes) -> Message | Rejection:
+        return codec().decode(changed)
+
+    def relabelled(**fields: int) -> bytes:
+        return pack_header(header._replace(**fields)) + datagram[HEADER_BYTES:]
+
+    assert rejection(b"stranger" + datagram) is Rejection.STRANGE
+    assert rejection(relabelled(session_tag=1)) is Rejection.STRANGE
+    assert rejection(bytes([MAGIC, VERSION + 1]) + datagram[2:]) is Rejection.VERSION
+    assert rejection(datagram[:40]) is Rejection.MALFORMED
+    assert rejection(datagram + bytes(CONTROL_BYTES_MAX)) is Rejection.MALFORMED
+    for field in ("packet_index", "object", "segment", "generation"):
+        assert rejection(relabelled(**{field: 1})) is Rejection.MALFORMED
+    assert rejection(relabelled(kind=Kind.PAGE)) is Rejection.MALFORMED
+    assert rejection(relabelled(packet_count=SealKind.NONE)) is Rejection.MALFORMED
+    assert rejection(relabelled(page=2)) is Rejection.FORGED
+    assert rejection(relabelled(kind=Kind.HELLO)) is Rejection.FORGED
+    other = ControlCodec(replace(KEYS, cast_control=bytes(32)))
+    assert rejection(other.encode(ACK)) is Rejection.FORGED
+    assert rejection(codec().encode(replace(ACK, target=0xFFFF))) is Rejection.MALFORMED
+
+
+@given(reports())
+def test_the_report_seal_is_opened_beside_hmac(report: Report) -> None:
+    by_hmac = codec().encode(report)
+    assert codec(SEALS[-1]).decode(by_hmac) == report
+    if has_aes_gcm():
+        by_gcm = codec(SealKind.AES_256_GCM).encode(report)
+        assert len(by_gcm) == len(by_hmac)
+        assert codec().decode(by_gcm) is Rejection.MALFORMED
+
+
+def test_a_report_seal_must_be_chosen() -> None:
+    with pytest.raises(ValueError, match="chosen"):
+        codec(SealKind.NONE)
+
+
+@given(statuses())
+def test_a_status_opens_a_session(status: Status) -> None:
+    assert open_status(SECRET, codec().encode(status)) == (KEYS, status)
+    assert open_status(bytes(32), codec().encode(status)) is Rejection.FORGED
+
+
+def test_only_a_status_opens_a_session() -> None:
+    assert open_status(SECRET, codec().encode(ACK)) is Rejection.MALFORMED
+    assert open_status(SECRET, b"") is Rejection.STRANGE
+
+
+@given(statuses())
+def test_a_status_must_name_its_own_session(status: Status) -> None:
+    same_tag = codec().encode(replace(status, session=SESSION + 1))
+    assert codec().decode(same_tag) is Rejection.MALFORMED
+    assert open_status(SECRET, same_tag) is Rejection.FORGED
+    other_tag = codec().encode(replace(status, session=SESSION ^ 1 << 63))
+    assert open_status(SECRET, other_tag) is Rejection.MALFORMED
+
+
+def test_sessions_of_one_secret_do_not_mix() -> None:
+    neighbour = ControlCodec(SessionKeys.derive(SECRET, SESSION + 1))
+    assert codec().decode(neighbour.encode(ACK)) is Rejection.FORGED
+    stray = ControlCodec(SessionKeys.derive(SECRET, SESSION ^ 1 << 40))
+    assert codec().decode(stray.encode(ACK)) is Rejection.STRANGE
