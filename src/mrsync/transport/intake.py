@@ -84,6 +84,11 @@ class Intake:
         self._header: Header | None = None  # of the run's first packet
         self._expected = bytearray(_NO_RUN)  # header of the packet that would go on with the run
 
+    @property
+    def is_midway(self) -> bool:
+        """Whether there are packets that the core has not heard of; `end_run` tells it."""
+        return self._header is not None
+
     def believe_tx(self, tx: int) -> None:
         """A genuine status had this tx."""
         self._tx_limit = max(self._tx_limit, tx + TX_AHEAD_MAX)

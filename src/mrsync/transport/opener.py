@@ -45,6 +45,7 @@ class PageSink(Protocol):
 class OpenerStatistics:
     """strange: packets that make no sense; no_room: packets dropped because every slot held a partial page."""
 
+    packets: int = 0
     strange: int = 0
     no_room: int = 0
     rejected: int = 0
@@ -76,6 +77,7 @@ class PageOpener:
     def take_page(self, header: Header, slot: Slot, now: float) -> bool:
         """All packets of a page are in the slot; True when the slot was kept and the caller needs another one."""
         _, _, count, object, _, _, generation, _, page, tx = header
+        self.statistics.packets += count
         if not self._sink.receive_page(object, page, generation, count, tx, now):
             return False
         return self._open(object, page, generation, count, slot)
@@ -86,6 +88,7 @@ class PageOpener:
         True when that slot is kept now and the caller needs another one.
         """
         _, _, count, object, _, _, generation, _, page, tx = header
+        self.statistics.packets += 1
         key = (object, page)
         kept = self._slots.partial(key)
         if kept is None and not self._slots.has_room:

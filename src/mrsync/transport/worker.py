@@ -20,7 +20,6 @@ class Worker:
     """
 
     def __init__(self, name: str = "worker") -> None:
-        self.queued = 0  # jobs not collected yet
         self._jobs: SimpleQueue[Callable[[], Callable[[], None]] | None] = SimpleQueue()
         self._finished: deque[Callable[[], None]] = deque()
         self._readable, self._writable = os.pipe()
@@ -35,8 +34,11 @@ class Worker:
 
     def submit(self, job: Callable[[], T], done: Callable[[T], None]) -> None:
         """Run job() in the worker's thread, then done(its result) in the thread that collects."""
-        self.queued += 1
         self._jobs.put(partial(_run, job, done))
+
+    def post(self, callback: Callable[[], None]) -> None:
+        """From any thread: have this called in the thread that collects."""
+        self._finish(callback)
 
     def collect(self) -> None:
         """Call `done` of every finished job; raises what a job raised."""
@@ -45,9 +47,7 @@ class Worker:
         except BlockingIOError:
             return
         while self._finished:
-            finish = self._finished.popleft()
-            self.queued -= 1
-            finish()
+            self._finished.popleft()()
 
     def close(self) -> None:
         """Let the thread finish what is queued, and end it; nothing is collected any more."""
@@ -61,9 +61,12 @@ class Worker:
             job = self._jobs.get()
             if job is None:
                 return
-            self._finished.append(job())
-            with suppress(BlockingIOError):  # a full pipe wakes the reader all the same
-                os.write(self._writable, b"\0")
+            self._finish(job())
+
+    def _finish(self, callback: Callable[[], None]) -> None:
+        self._finished.append(callback)
+        with suppress(BlockingIOError):  # a full pipe wakes the reader all the same
+            os.write(self._writable, b"\0")
 
 
 def _run(job: Callable[[], Any], done: Callable[[Any], None]) -> Callable[[], None]:

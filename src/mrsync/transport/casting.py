@@ -1,0 +1,166 @@
+"""CasterDriver: gives the caster's core its sockets and its clock, and turns its plans into packets."""
+
+from __future__ import annotations
+
+import socket
+from collections import deque
+from typing import Callable
+
+from mrsync.protocol.caster import Caster
+from mrsync.protocol.events import CasterEvent, CastFinished
+from mrsync.protocol.sends import Send, SendCoded, SendMessage, SendPage
+from mrsync.transport.bursts import Address, BurstSender, BurstStatistics, Slice
+from mrsync.transport.loop import Loop
+from mrsync.transport.pagecache import ReadPage, SealedPages
+from mrsync.wire.geometry import Geometry
+from mrsync.wire.header import session_tag
+from mrsync.wire.keys import SessionKeys
+from mrsync.wire.sealing import PageSealer
+from mrsync.wire.session import ControlCodec, Rejection
+
+REPORTS_PER_ROUND = 64  # then bursts go on
+_DATAGRAM_ROOM = 2048
+
+
+class CasterDriver:
+    """Runs a Caster until it has finished.
+
+    opened: from multicast.open_caster_socket, closed by whoever opened it; read: (object, page) -> plain bytes;
+    on_event: called for every event, may call the core. All of them are called in the thread that calls `run`.
+    """
+
+    def __init__(
+        self,
+        caster: Caster,
+        opened: socket.socket,
+        group: Address,
+        *,
+        keys: SessionKeys,
+        geometry: Geometry,
+        read: ReadPage,
+        on_event: Callable[[CasterEvent], None],
+        loop: Loop,
+    ) -> None:
+        self.codec = ControlCodec(keys)
+        self._caster = caster
+        self._socket = opened
+        self._keys = keys
+        self._geometry = geometry
+        self._read = read
+        self._on_event = on_event
+        self._loop = loop
+        self._sender = BurstSender(opened, group, geometry, session_tag(keys.session))
+        self._sends: deque[Send] = deque()  # planned, not yet handed to the sender
+        self._pages: SealedPages | None = None
+        self._is_blocked = False
+        self._is_finished = False
+
+    @property
+    def statistics(self) -> BurstStatistics:
+        """What went out."""
+        return self._sender.statistics
+
+    def run(self) -> None:
+        """Drive the core until CastFinished; raises SocketError, and what callbacks and jobs raise."""
+        self._loop.watch(self._socket, self._on_socket)
+        try:
+            while not self._is_finished:
+                self._transmit()
+                self._hand_out_events()
+                self._loop.wait(self._patience())
+                now = self._loop.now()
+                deadline = self._caster.next_timeout()
+                if deadline is not None and deadline <= now:
+                    self._caster.handle_timeout(now)
+        finally:
+            self._loop.unwatch(self._socket)
+
+    def _patience(self) -> float | None:
+        """How long nothing needs to be done, if nothing comes in."""
+        if self._is_finished or (self._sends and not self._is_blocked):
+            return 0.0
+        deadline = self._caster.next_timeout()
+        return None if deadline is None else max(0.0, deadline - self._loop.now())
+
+    def _on_socket(self) -> None:
+        """Reports came in, or the queue has room again."""
+        if self._is_blocked and self._sender.flush():
+            self._set_blocked(False)
+        for _ in range(REPORTS_PER_ROUND):
+            try:
+                datagram, source = self._socket.recvfrom(_DATAGRAM_ROOM)
+            except BlockingIOError:
+                return
+            message = self.codec.decode(datagram)
+            if not isinstance(message, Rejection):
+                self._caster.receive_message(message, source, self._loop.now())
+
+    def _hand_out_events(self) -> None:
+        while (event := self._caster.next_event()) is not None:
+            self._is_finished |= isinstance(event, CastFinished)
+            self._on_event(event)
+
+    def _set_blocked(self, is_blocked: bool) -> None:
+        self._is_blocked = is_blocked
+        self._loop.wait_writable(self._socket, is_blocked)
+
+    def _transmit(self) -> None:
+        """Send what the core plans, until it plans nothing more or the queue is full."""
+        if self._is_blocked:
+            return
+        sends = self._sends
+        if not sends:
+            sends.extend(self._caster.sends(self._loop.now()))
+        while sends:
+            if not self._send(sends.popleft()):
+                self._set_blocked(True)
+                return
+
+    def _send(self, send: Send) -> bool:
+        """Hand one plan to the sender; False when some of it waits there."""
+        if isinstance(send, SendPage):
+            return self._send_page(send.object, send.page, send.mask, send.tx)
+        if isinstance(send, SendMessage):
+            return self._sender.send_message(self.codec.encode(send.message), send.destination)
+        return self._send_coded(send)
+
+    def _send_page(self, object: int, page: int, mask: int, tx: int) -> bool:
+        pages = self._sealed_pages()
+        if mask and pages.held(object, page) is None:
+            mask = 0  # read again it may differ: packets of the old page are of no use with the new
+        generation, sealed = pages.sealed(object, page)
+        return self._sender.send_page(sealed, object=object, page=page, generation=generation, tx=tx, mask=mask)
+
+    def _send_coded(self, send: SendCoded) -> bool:
+        """Coded where all terms are at hand and sealed alike; the packets of other combinations go plain."""
+        pages = self._sealed_pages()
+        size = self._geometry.slice_bytes
+        coded: dict[int, list[list[Slice]]] = {}  # by generation
+        plain: dict[int, int] = {}  # page -> mask
+        for terms in send.combinations:
+            held = [pages.held(send.object, page) for page, _ in terms]
+            generations = {None if found is None else found.generation for found in held}
+            generation = generations.pop()
+            if generations or generation is None:
+                for page, index in terms:
+                    plain[page] = plain.get(page, 0) | 1 << index
+                continue
+            slices: list[Slice] = [
+                (page, index, memoryview(found.sealed)[index * size : (index + 1) * size])
+                for (page, index), found in zip(terms, held)
+                if found is not None
+            ]
+            coded.setdefault(generation, []).append(slices)
+        is_sent = True
+        for generation, combinations in coded.items():
+            is_sent = self._sender.send_coded(combinations, object=send.object, generation=generation, tx=send.tx)
+        for page, mask in plain.items():
+            is_sent = self._send_page(send.object, page, mask, send.tx)
+        return is_sent
+
+    def _sealed_pages(self) -> SealedPages:
+        """The page cache; the seal is known when the core plans its first page."""
+        if self._pages is None:
+            sealer = PageSealer(self._keys, self._caster.statistics().seal)
+            self._pages = SealedPages(self._read, sealer, self._geometry)
+        return self._pages
