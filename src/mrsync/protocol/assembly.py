@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from enum import IntEnum
-from typing import Dict, Iterable, List, Optional, Sequence, Tuple
 
 from mrsync.protocol.sends import Term
 from mrsync.wire.geometry import Geometry
@@ -27,7 +27,7 @@ class Verdict(IntEnum):
 class Assembly:
     """Reception of one object of `size_bytes`; `wanted` are the ranges of pages that matter here (None: all)."""
 
-    def __init__(self, size_bytes: int, geometry: Geometry, wanted: Optional[Iterable[Tuple[int, int]]] = None) -> None:
+    def __init__(self, size_bytes: int, geometry: Geometry, wanted: Iterable[tuple[int, int]] | None = None) -> None:
         self.page_count = geometry.page_count(size_bytes)
         self._full_count = geometry.packets
         self._last_count = geometry.packet_count(size_bytes, self.page_count - 1) if self.page_count else 0
@@ -36,7 +36,7 @@ class Assembly:
             self._pages = bytearray(bytes((HELD,)) * self.page_count)
             for first, end in wanted:
                 self._pages[first:end] = bytes(end - first)
-        self._partial: Dict[int, Tuple[int, int]] = {}  # page -> (generation, missing packets)
+        self._partial: dict[int, tuple[int, int]] = {}  # page -> (generation, missing packets)
         self._frontier = 0
         self.horizon = 0  # pages below were sent, as far as is known here
 
@@ -83,7 +83,7 @@ class Assembly:
             return Verdict.STORE if missing else Verdict.COMPLETE
         return self._start(page, generation, index, count, known)
 
-    def _start(self, page: int, generation: int, index: int, count: int, known: Optional[Tuple[int, int]]) -> Verdict:
+    def _start(self, page: int, generation: int, index: int, count: int, known: tuple[int, int] | None) -> Verdict:
         """First packet of a page, or of a newer generation of it."""
         if count != self._packet_count(page) or index >= count or (known is not None and generation < known[0]):
             return Verdict.IGNORE
@@ -127,11 +127,11 @@ class Assembly:
         for page in pages:
             state[page] = HELD
 
-    def needs(self) -> Tuple[int, int, List[Tuple[int, int, int]]]:
+    def needs(self) -> tuple[int, int, list[tuple[int, int, int]]]:
         """(first, end, entries): what is missing of the pages [first, end), as in Report.needs."""
         first = self.frontier
         end = self.horizon
-        entries: List[Tuple[int, int, int]] = []
+        entries: list[tuple[int, int, int]] = []
         for found in _NEEDED.finditer(self._pages, first, max(first, end)):
             page = found.start()
             if len(entries) == ENTRIES_MAX:

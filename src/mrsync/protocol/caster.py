@@ -6,8 +6,8 @@ After any call the driver drains `sends`, then `next_event`, then re-arms one ti
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Deque, Dict, List, Mapping, Optional
 
 from mrsync.protocol.admission import Admission
 from mrsync.protocol.clock import ELECTION_S, Clock
@@ -78,7 +78,7 @@ class CasterConfig:
     must_encrypt: bool = False
     ack_wait_s: float = 60.0
     quit_on_bad: bool = False
-    rate_bytes_s: Optional[float] = None
+    rate_bytes_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -95,8 +95,8 @@ class CasterStatistics:
     packets_coded: int
     window_pages: int
     window_cuts: int
-    monitor: Optional[str]
-    rtt_us: Dict[int, int]
+    monitor: str | None
+    rtt_us: dict[int, int]
 
 
 class Caster:
@@ -120,7 +120,7 @@ class Caster:
             config.geometry.packets,
         )
         self._objects = [ObjectState(), ObjectState(), ObjectState()]
-        self._transfer: Optional[Transfer] = None
+        self._transfer: Transfer | None = None
         self._contents_bytes = 0
         self._commits = Commits(0)
         self._repaired_before = [0, 0]  # packets of finished transfers: repaired, coded
@@ -128,8 +128,8 @@ class Caster:
         self._is_flush_due = False
         self._poll_s = POLL_MIN_S
         self._linger = LINGER_COUNT
-        self._messages: List[SendMessage] = []
-        self._events: Deque[CasterEvent] = deque()
+        self._messages: list[SendMessage] = []
+        self._events: deque[CasterEvent] = deque()
         self._timers = TimerTable()
         self._timers.set(Timer.STATUS, now)
         self._timers.set(Timer.GATHER, now + config.ack_wait_s)
@@ -205,18 +205,18 @@ class Caster:
 
     # outputs
 
-    def sends(self, now: float) -> List[Send]:
+    def sends(self, now: float) -> list[Send]:
         """What to send now, in this order; empty when there is nothing."""
-        sends: List[Send] = list(self._messages)
+        sends: list[Send] = list(self._messages)
         self._messages.clear()
         if self._transfer is not None:
             self._plan_bursts(self._transfer, sends, now)
         return sends
 
-    def next_event(self) -> Optional[CasterEvent]:
+    def next_event(self) -> CasterEvent | None:
         return self._events.popleft() if self._events else None
 
-    def next_timeout(self) -> Optional[float]:
+    def next_timeout(self) -> float | None:
         return self._timers.next_timeout()
 
     def statistics(self) -> CasterStatistics:
@@ -314,7 +314,7 @@ class Caster:
             self._receive_flow(target, old, report, now)
         self._check_soon(now)
 
-    def _receive_flow(self, target: Target, old: Optional[Report], report: Report, now: float) -> None:
+    def _receive_flow(self, target: Target, old: Report | None, report: Report, now: float) -> None:
         """Claims and flow control of a report."""
         transfer = self._transfer
         if transfer is not None and report.active is transfer.kind:
@@ -469,7 +469,7 @@ class Caster:
 
     # bursts and status
 
-    def _plan_bursts(self, transfer: Transfer, sends: List[Send], now: float) -> None:
+    def _plan_bursts(self, transfer: Transfer, sends: list[Send], now: float) -> None:
         opens_at = self._clock.window.opens_at(now)
         if opens_at is not None:
             self._timers.set(Timer.RATE, opens_at)
@@ -489,7 +489,7 @@ class Caster:
         if len(planned) < BURSTS_MAX:
             self._timers.advance(Timer.POLL, now + max(self._poll_s, self._round_s()))
 
-    def _plan_repairs(self, transfer: Transfer, room: int, now: float) -> List[Send]:
+    def _plan_repairs(self, transfer: Transfer, room: int, now: float) -> list[Send]:
         """Repairs that are due: enough company for coding, waited long enough, or nothing else to send."""
         missing = transfer.missing_pages
         if not missing:

@@ -7,8 +7,8 @@ The data path (`receive_page`, `receive_packet`, `receive_coded`) takes plain nu
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Deque, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from mrsync.protocol.assembly import Assembly, Verdict
 from mrsync.protocol.events import (
@@ -83,12 +83,12 @@ class Catcher:
         self.state = CatcherState.SEEKING
         self.counters = Counters()
         self._config = config
-        self._status: Optional[Status] = None
+        self._status: Status | None = None
         self._heard_counter = -1
         self._slot = 0
-        self._geometry: Optional[Geometry] = None
+        self._geometry: Geometry | None = None
         self._active = ObjectKind.MANIFEST
-        self._assemblies: Dict[ObjectKind, Assembly] = {}
+        self._assemblies: dict[ObjectKind, Assembly] = {}
         self._log = LogWriter()
         self._counter = 0
         self._tx_seen = 0
@@ -102,14 +102,14 @@ class Catcher:
         self._is_result_logged = False
         self._packets_reported = 0
         self._is_new = True  # something to report
-        self._events: Deque[CatcherEvent] = deque()
-        self._messages: List[SendMessage] = []
+        self._events: deque[CatcherEvent] = deque()
+        self._messages: list[SendMessage] = []
         self._timers = TimerTable()
         self._timers.set(Timer.SILENCE, now + config.wait_s)
 
     # inputs from the application
 
-    def want(self, kind: ObjectKind, ranges: Iterable[Tuple[int, int]], now: float) -> None:
+    def want(self, kind: ObjectKind, ranges: Iterable[tuple[int, int]], now: float) -> None:
         """The plan is understood here: of this object these ranges of pages matter."""
         if self._status is None or self._geometry is None:
             return
@@ -123,7 +123,7 @@ class Catcher:
         self._report_by(now)
 
     def set_progress(
-        self, now: float, *, ready: Optional[int] = None, committed: Optional[int] = None, activity: int = 0
+        self, now: float, *, ready: int | None = None, committed: int | None = None, activity: int = 0
     ) -> None:
         """Where the work on files stands; `activity` is added up and shows that something is being done."""
         before = (self._ready, self._committed)
@@ -224,16 +224,16 @@ class Catcher:
 
     # outputs
 
-    def sends(self, now: float) -> List[Send]:
+    def sends(self, now: float) -> list[Send]:
         """What to send to the caster now."""
-        sends: List[Send] = list(self._messages)
+        sends: list[Send] = list(self._messages)
         self._messages.clear()
         return sends
 
-    def next_event(self) -> Optional[CatcherEvent]:
+    def next_event(self) -> CatcherEvent | None:
         return self._events.popleft() if self._events else None
 
-    def next_timeout(self) -> Optional[float]:
+    def next_timeout(self) -> float | None:
         return self._timers.next_timeout()
 
     # status

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from array import array
-from typing import Dict, List, Optional
 
 from mrsync.protocol.roster import Roster, Target
 from mrsync.protocol.window import COMMON_SHARE_MAX, LOSS_SHARE_MAX, Window
@@ -25,13 +24,13 @@ class Clock:
 
     def __init__(self, window: Window, packets_per_page: int) -> None:
         self.window = window
-        self.monitors: List[Target] = []
-        self.rtt_us: Dict[int, int] = {}  # round trip in us, two significant digits -> count
+        self.monitors: list[Target] = []
+        self.rtt_us: dict[int, int] = {}  # round trip in us, two significant digits -> count
         self._packets_per_page = packets_per_page
         self._sent_at = array("d", bytes(8 * SENT_TIMES))
-        self._lost: Dict[int, int] = {}
+        self._lost: dict[int, int] = {}
         self._sampled_tx = 0
-        self._elected_at: Optional[float] = None
+        self._elected_at: float | None = None
 
     @property
     def report_pages(self) -> int:
@@ -42,7 +41,7 @@ class Clock:
         self._sent_at[tx & SENT_TIMES - 1] = now
         self.window.on_sent(packets, now)
 
-    def on_report(self, target: Target, old: Optional[Report], new: Report, tx: int, now: float) -> None:
+    def on_report(self, target: Target, old: Report | None, new: Report, tx: int, now: float) -> None:
         """Take the flow control part of a report."""
         target.lag += LAG_SMOOTHING * (tx - new.tx_done - target.lag)
         drops_before = old.kernel_drops if old else 0

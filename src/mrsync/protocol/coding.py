@@ -6,7 +6,8 @@ target that misses exactly one of its terms. First fit over the loss map stays w
 
 from __future__ import annotations
 
-from typing import Iterable, List, NamedTuple, Tuple
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from mrsync.protocol.sends import Term
 
@@ -21,14 +22,14 @@ class Loss(NamedTuple):
     targets: int
 
 
-def combine(losses: Iterable[Loss], *, terms_max: int, distance_max: int) -> List[Tuple[Term, ...]]:
+def combine(losses: Iterable[Loss], *, terms_max: int, distance_max: int) -> list[tuple[Term, ...]]:
     """Combinations of at most `terms_max` terms, no two missed by one target, pages at most `distance_max` apart.
 
     `losses` in page order; each combination is in page order too; those of one term are plain repairs.
     """
-    finished: List[List[Term]] = []
-    open_: List[List[Term]] = []
-    missed_by: List[int] = []
+    finished: list[list[Term]] = []
+    open_: list[list[Term]] = []
+    missed_by: list[int] = []
     for page, index, targets in losses:
         for at, taken in enumerate(missed_by):
             if not taken & targets and page - open_[at][0][0] <= distance_max:

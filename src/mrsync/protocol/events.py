@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Tuple, Union
+from typing import Union
 
 from mrsync.protocol.ranges import RangeSet
 from mrsync.wire.geometry import Geometry
@@ -76,7 +76,7 @@ class CommitGranted:
 
     first: int
     end: int
-    exceptions: Tuple[Tuple[int, int], ...]
+    exceptions: tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,6 @@ A report shows the state of now; whatever is a list goes into the log, whose nex
 
 from __future__ import annotations
 
-from typing import List, Optional, Tuple
-
 from mrsync.wire.limits import LOG_BYTES_MAX
 from mrsync.wire.messages import Record
 from mrsync.wire.records import RecordDecoder, encode_record
@@ -31,7 +29,7 @@ class LogWriter:
     def append(self, record: Record) -> None:
         self._unacked += encode_record(record)
 
-    def chunk(self, room: int) -> Tuple[int, bytes]:
+    def chunk(self, room: int) -> tuple[int, bytes]:
         """(offset, bytes) of the next piece to send, at most `room` bytes."""
         return self.acked, bytes(self._unacked[:room])
 
@@ -52,7 +50,7 @@ class LogReader:
         self.offset = 0
         self._decoder = RecordDecoder()
 
-    def feed(self, offset: int, data: bytes) -> Optional[List[Record]]:
+    def feed(self, offset: int, data: bytes) -> list[Record] | None:
         """Records completed by this piece; a repeated or early piece gives none. None: the log makes no sense."""
         fresh = offset + len(data) - self.offset
         if offset > self.offset or fresh <= 0:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from typing import Iterable, Iterator, List, Tuple
+from collections.abc import Iterable, Iterator
 
-Range = Tuple[int, int]
+Range = tuple[int, int]
 
 
 class RangeSet:
     """Sorted ranges with `add`, `remove`, membership, clipping; cost grows with the ranges touched."""
 
     def __init__(self, ranges: Iterable[Range] = ()) -> None:
-        self._starts: List[int] = []
-        self._ends: List[int] = []
+        self._starts: list[int] = []
+        self._ends: list[int] = []
         for start, end in ranges:
             self.add(start, end)
 
@@ -56,9 +56,9 @@ class RangeSet:
         for start, end in other:
             self.add(start, end)
 
-    def clipped(self, first: int, end: int) -> List[Range]:
+    def clipped(self, first: int, end: int) -> list[Range]:
         """The ranges inside [first, end), cut at its borders."""
-        result: List[Range] = []
+        result: list[Range] = []
         at = bisect_right(self._ends, first)
         while at < len(self._starts) and self._starts[at] < end:
             result.append((max(first, self._starts[at]), min(end, self._ends[at])))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Callable, Dict, Iterator, List, Optional
+from typing import Callable
 
 from mrsync.protocol.log import LogReader
 from mrsync.protocol.ranges import RangeSet
@@ -21,8 +22,8 @@ class Target:
     state: TargetState = TargetState.EXPECTED
     reason: str = ""
     source: Address = None
-    hello: Optional[Hello] = None
-    report: Optional[Report] = None
+    hello: Hello | None = None
+    report: Report | None = None
     slot: int = 0
     joined_at: float = 0.0
     heard_at: float = 0.0
@@ -33,10 +34,10 @@ class Target:
     counter: int = -1
     log: LogReader = field(default_factory=LogReader)
     needs: RangeSet = field(default_factory=RangeSet)
-    compared: Optional[ComparedRecord] = None
-    sat_out: Dict[int, int] = field(default_factory=dict)  # plan file -> errno
-    errors: List[ErrorRecord] = field(default_factory=list)
-    result: Optional[ResultRecord] = None
+    compared: ComparedRecord | None = None
+    sat_out: dict[int, int] = field(default_factory=dict)  # plan file -> errno
+    errors: list[ErrorRecord] = field(default_factory=list)
+    result: ResultRecord | None = None
     packets_missed: int = 0
 
     @property
@@ -84,9 +85,9 @@ class Target:
 class Roster:
     """All targets of the session, by id."""
 
-    def __init__(self, names: Dict[int, str]) -> None:
+    def __init__(self, names: dict[int, str]) -> None:
         self._targets = {target: Target(target, name) for target, name in names.items()}
-        self._live: Optional[List[Target]] = None
+        self._live: list[Target] | None = None
 
     def __iter__(self) -> Iterator[Target]:
         return iter(self._targets.values())
@@ -94,11 +95,11 @@ class Roster:
     def __len__(self) -> int:
         return len(self._targets)
 
-    def find(self, target: int) -> Optional[Target]:
+    def find(self, target: int) -> Target | None:
         return self._targets.get(target)
 
     @property
-    def live(self) -> List[Target]:
+    def live(self) -> list[Target]:
         """Targets that are present; do not change the list."""
         if self._live is None:
             self._live = [target for target in self._targets.values() if target.is_live]
@@ -126,7 +127,7 @@ class Roster:
         target.turn(trigger, reason, now)
         self._live = None
 
-    def expected(self) -> List[Target]:
+    def expected(self) -> list[Target]:
         """Targets not heard of yet."""
         return [target for target in self if target.state is TargetState.EXPECTED]
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Optional, Tuple, Union
+from typing import Any, NamedTuple, Union
 
 from mrsync.wire.messages import Message, ObjectKind
 
 Address = Any  # opaque to the cores: whatever the driver says a message came from
-Term = Tuple[int, int]  # (page, packet index)
+Term = tuple[int, int]  # (page, packet index)
 
 
 class SendPage(NamedTuple):
@@ -23,7 +23,7 @@ class SendCoded(NamedTuple):
     """Coded packets of one burst; each is the XOR of its terms (at least two)."""
 
     object: ObjectKind
-    combinations: Tuple[Tuple[Term, ...], ...]
+    combinations: tuple[tuple[Term, ...], ...]
     tx: int
 
 
@@ -31,7 +31,7 @@ class SendMessage(NamedTuple):
     """A control message to an address as `receive_message` was given it; None: to the group, or from a catcher to the caster."""
 
     message: Message
-    destination: Optional[Address]
+    destination: Address | None
 
 
 Send = Union[SendPage, SendCoded, SendMessage]

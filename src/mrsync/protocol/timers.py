@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Dict, Optional
 
 
 class Timer(Enum):
@@ -27,7 +26,7 @@ class TimerTable:
     """Deadlines by Timer, in the seconds of the caller's clock."""
 
     def __init__(self) -> None:
-        self._deadlines: Dict[Timer, float] = {}
+        self._deadlines: dict[Timer, float] = {}
 
     def set(self, timer: Timer, deadline: float) -> None:
         self._deadlines[timer] = deadline
@@ -55,6 +54,6 @@ class TimerTable:
     def is_set(self, timer: Timer) -> bool:
         return timer in self._deadlines
 
-    def next_timeout(self) -> Optional[float]:
+    def next_timeout(self) -> float | None:
         """The earliest deadline, or None."""
         return min(self._deadlines.values()) if self._deadlines else None

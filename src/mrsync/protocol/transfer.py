@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from typing import Dict, Iterable, List, Set, Tuple
+from collections.abc import Iterable
 
 from mrsync.protocol.coding import Loss, combine
 from mrsync.protocol.sends import Send, SendCoded, SendPage, Term
@@ -31,9 +31,9 @@ class Transfer:
         self._terms_max = terms_max
         self._retained_pages = retained_pages
         self._last_tx = array("I", bytes(4 * self.page_count))
-        self._missing: Dict[int, Dict[int, int]] = {}  # page -> target -> missing packets
-        self._claimed: Dict[int, Set[int]] = {}  # target -> pages it is known to miss
-        self._attempts: Dict[int, int] = {}  # page -> coded repairs so far
+        self._missing: dict[int, dict[int, int]] = {}  # page -> target -> missing packets
+        self._claimed: dict[int, set[int]] = {}  # target -> pages it is known to miss
+        self._attempts: dict[int, int] = {}  # page -> coded repairs so far
 
     @property
     def is_sent(self) -> bool:
@@ -58,13 +58,13 @@ class Transfer:
     def packet_count(self, page: int) -> int:
         return self._geometry.packet_count(self.size_bytes, page)
 
-    def receive_claim(self, target: int, tx_seen: int, end: int, entries: Iterable[Tuple[int, int, int]]) -> int:
+    def receive_claim(self, target: int, tx_seen: int, end: int, entries: Iterable[tuple[int, int, int]]) -> int:
         """Take a target's needs below page `end`; returns how many packets it newly misses.
 
         A page is believed missing only if the target saw a later tx than the page's last: else its packets may be under way.
         """
         old = self._claimed.get(target, set())
-        new: Set[int] = set()
+        new: set[int] = set()
         lost = 0
         for page, mask in self._claimed_pages(entries):
             if self._last_tx[page] >= tx_seen:
@@ -85,7 +85,7 @@ class Transfer:
         self._claimed[target] = new
         return lost
 
-    def _claimed_pages(self, entries: Iterable[Tuple[int, int, int]]) -> Iterable[Tuple[int, int]]:
+    def _claimed_pages(self, entries: Iterable[tuple[int, int, int]]) -> Iterable[tuple[int, int]]:
         """(page, mask) of each page of a claim that was sent already, a bounded number."""
         room = CLAIM_PAGES_MAX
         for first, run, mask in entries:
@@ -106,19 +106,19 @@ class Transfer:
             if not holes:
                 del self._missing[page]
 
-    def ripe_pages(self, tx_seen: int, spoken_for: int) -> List[int]:
+    def ripe_pages(self, tx_seen: int, spoken_for: int) -> list[int]:
         """Missing pages of which every live target has said what it lacks: seen by all, spoken of by all."""
         last_tx = self._last_tx
         return sorted(page for page in self._missing if last_tx[page] < tx_seen and page < spoken_for)
 
-    def all_missing(self) -> List[int]:
+    def all_missing(self) -> list[int]:
         return sorted(self._missing)
 
-    def repair(self, pages: Iterable[int], tx: int, bursts_max: int) -> List[Send]:
+    def repair(self, pages: Iterable[int], tx: int, bursts_max: int) -> list[Send]:
         """Plan repairs of these pages with tx numbers from `tx` on, at most `bursts_max` bursts."""
-        sends: List[Send] = []
-        losses: List[Loss] = []
-        coded_pages: List[int] = []
+        sends: list[Send] = []
+        losses: list[Loss] = []
+        coded_pages: list[int] = []
         slices_max = self._geometry.packets
         for page in pages:
             if len(sends) + len(losses) // slices_max >= bursts_max:
@@ -138,7 +138,7 @@ class Transfer:
             self._repaired(page, tx + len(sends) - 1)
         return sends
 
-    def _is_plain(self, page: int, holes: Dict[int, int]) -> bool:
+    def _is_plain(self, page: int, holes: dict[int, int]) -> bool:
         """Coding gains nothing when most of a page is lost, and fails when its packets are no longer at hand."""
         half = self.packet_count(page) / 2
         return (
@@ -147,7 +147,7 @@ class Transfer:
             or any(bin(mask).count("1") > half for mask in holes.values())
         )
 
-    def _plain(self, page: int, holes: Dict[int, int], tx: int) -> SendPage:
+    def _plain(self, page: int, holes: dict[int, int], tx: int) -> SendPage:
         union = 0
         for mask in holes.values():
             union |= mask
@@ -156,10 +156,10 @@ class Transfer:
         self._repaired(page, tx)
         return SendPage(self.kind, page, 0 if packets == self.packet_count(page) else union, tx)
 
-    def _coded(self, combinations: List[Tuple[Term, ...]], tx: int) -> List[Send]:
+    def _coded(self, combinations: list[tuple[Term, ...]], tx: int) -> list[Send]:
         """Bursts of coded packets; combinations of one term go as plain packets, those of one page together."""
-        singles: Dict[int, int] = {}
-        coded: List[Tuple[Term, ...]] = []
+        singles: dict[int, int] = {}
+        coded: list[tuple[Term, ...]] = []
         for terms in combinations:
             if len(terms) > 1:
                 coded.append(terms)
@@ -168,7 +168,7 @@ class Transfer:
                 singles[page] = singles.get(page, 0) | 1 << index
         self.packets_repaired += len(combinations)
         self.packets_coded += len(coded)
-        sends: List[Send] = [
+        sends: list[Send] = [
             SendPage(self.kind, page, mask, tx + at) for at, (page, mask) in enumerate(singles.items())
         ]
         step = self._geometry.packets
@@ -183,9 +183,9 @@ class Transfer:
             self._claimed[target].discard(page)
 
 
-def _losses(page: int, holes: Dict[int, int]) -> List[Loss]:
+def _losses(page: int, holes: dict[int, int]) -> list[Loss]:
     """The lost packets of one page with the bit sets of targets that miss them."""
-    by_index: Dict[int, int] = {}
+    by_index: dict[int, int] = {}
     for target, mask in holes.items():
         bit = 1 << target
         while mask:

@@ -6,8 +6,6 @@ decrease after Jacobson (SIGCOMM 1988); which losses count as congestion is our 
 
 from __future__ import annotations
 
-from typing import Optional
-
 PACKET_TRUESIZE_BYTES = (
     2304  # what the kernel charges a socket buffer for one packet of 1500 B MTU (sk_buff + page share)
 )
@@ -21,7 +19,7 @@ COMMON_SHARE_MAX = 0.02  # of packets missed by most targets at once
 class Window:
     """Pages that may be sent and not yet processed by the monitor, and the rate cap."""
 
-    def __init__(self, *, rate_bytes_s: Optional[float], page_bytes: int, packets: int) -> None:
+    def __init__(self, *, rate_bytes_s: float | None, page_bytes: int, packets: int) -> None:
         self.size = float(WINDOW_PAGES_START)
         self.cuts = 0
         self._limit = float(WINDOW_PAGES_MAX)
@@ -60,7 +58,7 @@ class Window:
         if self._seconds_per_page:
             self._next_at = max(now - 0.01, self._next_at) + self._seconds_per_page * packets / self._packets
 
-    def opens_at(self, now: float) -> Optional[float]:
+    def opens_at(self, now: float) -> float | None:
         """When the rate cap allows the next burst; None: now."""
         return self._next_at if self._next_at > now else None
 
