@@ -149,6 +149,7 @@ class Caster:
         self._commits = Commits(file_count)
         self._contents_bytes = contents_bytes
         if file_count:
+            self._objects[ObjectKind.CONTENTS] = ObjectState(contents_bytes, 0)  # known before the first page
             self._enter(Trigger.PLANNED, now)
             self._start_transfer(ObjectKind.PLAN, size_bytes)
         else:

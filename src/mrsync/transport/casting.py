@@ -7,7 +7,7 @@ from collections import deque
 from typing import Callable
 
 from mrsync.protocol.caster import Caster
-from mrsync.protocol.events import CasterEvent, CastFinished
+from mrsync.protocol.events import CasterEvent, CastFinished, PhaseEntered
 from mrsync.protocol.sends import Send, SendCoded, SendMessage, SendPage
 from mrsync.transport.bursts import Address, BurstSender, BurstStatistics, Slice
 from mrsync.transport.loop import Loop
@@ -15,6 +15,7 @@ from mrsync.transport.pagecache import ReadPage, SealedPages
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.header import session_tag
 from mrsync.wire.keys import SessionKeys
+from mrsync.wire.messages import Phase
 from mrsync.wire.sealing import PageSealer
 from mrsync.wire.session import ControlCodec, Rejection
 
@@ -97,6 +98,8 @@ class CasterDriver:
 
     def _hand_out_events(self) -> None:
         while (event := self._caster.next_event()) is not None:
+            if isinstance(event, PhaseEntered) and event.phase is Phase.COMPARING:
+                self.codec.use_report_seal(self._caster.statistics().seal)
             self._is_finished |= isinstance(event, CastFinished)
             self._on_event(event)
 

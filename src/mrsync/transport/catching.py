@@ -135,6 +135,9 @@ class CatcherDriver:
                 self._find_session(datagram, source)
             else:
                 self._take_control(datagram, source)
+            self._hand_out_events()  # pages follow the status that opens the session at once
+            if self._intake is not None:
+                return
 
     def _find_session(self, datagram: bytes, source: Address) -> None:
         found = open_status(self._secret, datagram)

@@ -1,0 +1,209 @@
+"""A whole session over real multicast sockets on one host: the smallest application that both drivers can carry."""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from mrsync.protocol.caster import Caster, CasterConfig
+from mrsync.protocol.catcher import Catcher, CatcherConfig
+from mrsync.protocol.events import (
+    CasterEvent,
+    CatcherEvent,
+    CommitGranted,
+    ComparisonFinished,
+    FinishGranted,
+    ObjectHeld,
+    SessionEnded,
+)
+from mrsync.transport.casting import CasterDriver
+from mrsync.transport.catching import CatcherDriver
+from mrsync.transport.interface import Interface, loopback_interface
+from mrsync.transport.loop import Loop
+from mrsync.transport.multicast import granted_buffer, open_caster_socket, open_data_socket, open_reply_socket
+from mrsync.transport.slots import SLOTS
+from mrsync.wire.geometry import Geometry
+from mrsync.wire.keys import SessionKeys
+from mrsync.wire.messages import (
+    ComparedRecord,
+    NeedsRecord,
+    ObjectKind,
+    ResultRecord,
+    SealKind,
+)
+from mrsync.wire.sealing import seals_here
+
+SECRET = bytes(range(32))
+MANIFEST = b"manifest" * 1000
+
+
+@dataclass
+class Place:
+    """Where sessions meet; every test has its own port."""
+
+    interface: Interface = field(default_factory=loopback_interface)
+    group: str = "239.255.67.92"
+    port: int = field(default_factory=lambda: random.randrange(20000, 60000, 2))
+    is_looped: bool = True
+
+
+class CatchingApplication:
+    """A catcher that needs everything and keeps it in memory, or where `write` puts it."""
+
+    def __init__(self, place: Place, target: int, write: Callable[[int, bytes], None] | None = None) -> None:
+        self.objects: dict[int, dict[int, bytes]] = {0: {}, 1: {}, 2: {}}
+        self.ended: SessionEnded | None = None
+        self.write = write
+        self.loop = Loop()
+        self.data = open_data_socket(place.interface, place.group, place.port)
+        self.reply = open_reply_socket()
+        self.catcher = Catcher(
+            CatcherConfig(
+                target=target,
+                instance=int.from_bytes(os.urandom(8), "big"),
+                host=f"target{target}",
+                version="test",
+                seals=seals_here(),
+                buffer_bytes=granted_buffer(self.data),
+                retained_pages=SLOTS,
+            ),
+            self.loop.now(),
+        )
+        self.driver = CatcherDriver(
+            self.catcher,
+            self.data,
+            self.reply,
+            secret=SECRET,
+            write=self._write,
+            on_event=self._on_event,
+            loop=self.loop,
+        )
+
+    def run(self) -> None:
+        try:
+            self.driver.run()
+        finally:
+            self.loop.close()
+            self.data.close()
+            self.reply.close()
+
+    def contents(self) -> bytes:
+        pages = self.objects[ObjectKind.CONTENTS]
+        return b"".join(pages[page] for page in sorted(pages))
+
+    def _write(self, kind: int, pages: list[tuple[int, bytes]]) -> None:
+        for page, data in pages:
+            if self.write is not None and kind == ObjectKind.CONTENTS:
+                self.write(page, data)
+            else:
+                assert page not in self.objects[kind], "a page comes once"
+                self.objects[kind][page] = data
+
+    def _page_count(self) -> int:
+        """All that the plan of this application says."""
+        return int(b"".join(self.objects[ObjectKind.PLAN].values()))
+
+    def _on_event(self, event: CatcherEvent) -> None:
+        now = self.loop.now()
+        if isinstance(event, ObjectHeld) and event.object is ObjectKind.MANIFEST:
+            self.catcher.log(NeedsRecord(0, 1, ((0, 1),)), now)
+            self.catcher.log(ComparedRecord(1, 1, 0), now)
+        elif isinstance(event, ObjectHeld) and event.object is ObjectKind.PLAN:
+            self.catcher.want(ObjectKind.CONTENTS, [(0, self._page_count())], now)
+        elif isinstance(event, ObjectHeld):
+            self.catcher.set_progress(now, ready=1)
+        elif isinstance(event, CommitGranted):
+            self.catcher.set_progress(now, committed=event.end)
+        elif isinstance(event, FinishGranted):
+            self.catcher.log(ResultRecord(1, 1, 0, 0, 0, 0, bytes(32)), now)
+        elif isinstance(event, SessionEnded):
+            self.ended = event
+
+
+class CastingApplication:
+    """A caster of one file of `contents_bytes`; read: page of the contents -> its bytes."""
+
+    def __init__(
+        self,
+        place: Place,
+        targets: int,
+        contents_bytes: int,
+        read: Callable[[int], bytes],
+        *,
+        seals: int | None = None,
+        mtu: int = 1500,
+        **config: Any,
+    ) -> None:
+        self.events: list[CasterEvent] = []
+        self.loop = Loop()
+        self.contents_bytes = contents_bytes
+        self.geometry = Geometry.from_mtu(mtu, is_ipv6=False, target_count=targets)
+        self.socket = open_caster_socket(place.interface, place.group, place.port, ttl=1, is_looped=place.is_looped)
+        keys = SessionKeys.derive(SECRET, int.from_bytes(os.urandom(8), "big"))
+        self.caster = Caster(
+            CasterConfig(
+                session=keys.session,
+                geometry=self.geometry,
+                names={target: f"target{target}" for target in range(targets)},
+                seals=seals_here() if seals is None else seals,
+                **config,
+            ),
+            self.loop.now(),
+        )
+        self.plan = b"%d" % self.geometry.page_count(contents_bytes)
+        self.caster.offer_manifest(len(MANIFEST))
+        self._read = read
+        self.driver = CasterDriver(
+            self.caster,
+            self.socket,
+            (place.group, place.port),
+            keys=keys,
+            geometry=self.geometry,
+            read=self._read_page,
+            on_event=self._on_event,
+            loop=self.loop,
+        )
+
+    def run(self) -> None:
+        try:
+            self.driver.run()
+        finally:
+            self.loop.close()
+            self.socket.close()
+
+    def _read_page(self, kind: int, page: int) -> bytes:
+        if kind == ObjectKind.CONTENTS:
+            return self._read(page)
+        size = self.geometry.page_bytes
+        return (MANIFEST, self.plan)[kind][page * size : (page + 1) * size]
+
+    def _on_event(self, event: CasterEvent) -> None:
+        self.events.append(event)
+        if isinstance(event, ComparisonFinished):
+            self.caster.offer_plan(len(self.plan), self.contents_bytes, 1, self.loop.now())
+
+
+def hold_session(contents: bytes, targets: int, place: Place, **config: Any) -> tuple[CastingApplication, list[CatchingApplication]]:
+    """Cast contents to so many catchers, each in a thread of its own, and return when all have ended."""
+    catching = [CatchingApplication(place, target) for target in range(targets)]
+    casting = CastingApplication(place, targets, len(contents), lambda page: page_of(page), **config)
+
+    def page_of(page: int) -> bytes:
+        size = casting.geometry.page_bytes
+        return contents[page * size : (page + 1) * size]
+
+    threads = [threading.Thread(target=application.run, daemon=True) for application in catching]
+    for thread in threads:
+        thread.start()
+    casting.run()
+    for thread in threads:
+        thread.join(10)
+        assert not thread.is_alive()
+    return casting, catching
+
+
+HMAC_ONLY = 1 << SealKind.HMAC_SHA256
