@@ -1,0 +1,134 @@
+"""The tree that is to become equal to the source, and every change of its directories."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Callable
+from typing import TypeVar
+
+from mrsync.errors import FileError
+from mrsync.tree.directories import Directories
+from mrsync.tree.failure import printable
+from mrsync.tree.manifest import Manifest
+from mrsync.tree.owners import Ownership
+from mrsync.tree.removal import remove_tree
+
+T = TypeVar("T")
+
+
+class Destination:
+    """The root of a target's tree; `bind` tells it the manifest, then its directories are known by entry.
+
+    FileError with one sentence if the root cannot be opened, made (its parent must exist) or written to.
+    touched: directories in which names changed, so that their times need setting; made: directories made here.
+    """
+
+    def __init__(self, path: bytes) -> None:
+        self.path = path
+        self.ownership = Ownership()
+        self.touched: set[int] = set()
+        self.made: set[int] = set()
+        self.root_fd = _open_root(path)
+        self._manifest = Manifest()
+        self.directories = Directories(self.root_fd, [b""], [0], is_loosening=True)
+
+    def bind(self, manifest: Manifest) -> None:
+        """From now on entries are those of this manifest."""
+        self._manifest = manifest
+        self.directories.close()
+        self.directories = Directories(self.root_fd, manifest.names, manifest.parents, is_loosening=True)
+
+    def change(self, directory: int, operation: Callable[[int], T]) -> T:
+        """Run an operation on a directory's descriptor that changes names in it, with a temporary mode if need be."""
+        fd = self.directories.open(directory)
+        self.touched.add(directory)
+        try:
+            return operation(fd)
+        except PermissionError:
+            if not self.directories.loosen(directory):
+                raise
+        return operation(self.directories.open(directory))
+
+    def ensure(self, directory: int) -> int:
+        """Descriptor of a directory, which is made if need be, with all above it; a file or link in its place goes."""
+        absent = []
+        entry = directory
+        while True:
+            try:
+                fd = self.directories.open(entry)
+                break
+            except (FileNotFoundError, NotADirectoryError):
+                absent.append(entry)
+                entry = self._manifest.parents[entry]
+        while absent:
+            fd = self._make(absent.pop())
+        return fd
+
+    def make_way(self, parent: int, name: bytes) -> None:
+        """Remove whatever has this name; a directory that is not empty only where the manifest deletes."""
+        try:
+            self.change(parent, lambda fd: os.unlink(name, dir_fd=fd))
+        except FileNotFoundError:
+            return
+        except (IsADirectoryError, PermissionError):
+            if not stat.S_ISDIR(os.stat(name, dir_fd=self.directories.open(parent), follow_symlinks=False).st_mode):
+                raise
+            remove = remove_tree if self._manifest.deletes else _remove_empty
+            self.change(parent, lambda fd: remove(fd, name))
+
+    def close(self) -> None:
+        """Undo temporary modes that nothing settled, and let go of the tree."""
+        try:
+            self.directories.restore()
+        finally:
+            self.directories.close()
+            os.close(self.root_fd)
+
+    def _make(self, entry: int) -> int:
+        name = self._manifest.names[entry]
+        parent = self._manifest.parents[entry]
+        try:
+            self.change(parent, lambda fd: os.mkdir(name, 0o700, dir_fd=fd))
+        except FileExistsError:
+            self.change(parent, lambda fd: os.unlink(name, dir_fd=fd))
+            self.change(parent, lambda fd: os.mkdir(name, 0o700, dir_fd=fd))
+        self.made.add(entry)
+        return self.directories.open(entry)
+
+
+def _remove_empty(fd: int, name: bytes) -> int:
+    os.rmdir(name, dir_fd=fd)
+    return 1
+
+
+def _open_root(path: bytes) -> int:
+    shown = printable(path)
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+    try:
+        try:
+            fd = os.open(path, flags)
+        except FileNotFoundError:
+            os.mkdir(path, 0o700)
+            fd = os.open(path, flags)
+    except FileNotFoundError as error:
+        raise FileError(f"cannot make the destination {shown}: its parent directory does not exist") from error
+    except NotADirectoryError as error:
+        raise FileError(f"the destination {shown} is not a directory") from error
+    except OSError as error:
+        raise FileError(f"cannot use the destination {shown}: {os.strerror(error.errno or 0)}") from error
+    reason = _why_unwritable(fd)
+    if reason:
+        os.close(fd)
+        raise FileError(f"cannot write to the destination {shown}: {os.strerror(reason)}")
+    return fd
+
+
+def _why_unwritable(fd: int) -> int:
+    if os.fstatvfs(fd).f_flag & os.ST_RDONLY:
+        return errno.EROFS
+    is_ours = os.fstat(fd).st_uid == os.geteuid()
+    if not is_ours and not os.access(b".", os.W_OK | os.X_OK, dir_fd=fd, effective_ids=True):
+        return errno.EACCES
+    return 0

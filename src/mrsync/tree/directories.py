@@ -1,0 +1,128 @@
+"""Open directories of a tree, by entry index; the only way this package walks down a tree."""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from collections.abc import Sequence
+
+OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+DIRECTORIES_OPEN_MAX = 128
+
+
+class Directories:
+    """Descriptors of a tree's directories, opened component by component and never through a link.
+
+    names, parents: columns of the tree (entry 0 is the root, already open as root_fd); they may grow meanwhile.
+    is_loosening: directories of ours that deny us reading, writing or searching get a temporary mode, until `restore`.
+    A descriptor stays good until the next call of `open` or `pair`.
+    """
+
+    def __init__(
+        self, root_fd: int, names: Sequence[bytes], parents: Sequence[int], *, is_loosening: bool = False
+    ) -> None:
+        self._root_fd = root_fd
+        self._names = names
+        self._parents = parents
+        self._is_loosening = is_loosening
+        self._fds: OrderedDict[int, int] = OrderedDict()
+        self._pinned = 0
+        self._original_modes: dict[int, int] = {}
+
+    def open(self, entry: int) -> int:
+        """Descriptor of a directory; OSError (ENOENT, ENOTDIR, EACCES...) where there is no real directory."""
+        if entry == 0:
+            return self._root_fd
+        fds = self._fds
+        if entry in fds:
+            fds.move_to_end(entry)
+            return fds[entry]
+        missing = [entry]
+        above = self._parents[entry]
+        while above and above not in fds:
+            missing.append(above)
+            above = self._parents[above]
+        fd = fds[above] if above else self._root_fd
+        while missing:
+            below = missing.pop()
+            fd = self._open_below(below, fd)
+            fds[below] = fd
+            self._evict(below)
+        return fd
+
+    def pair(self, first: int, second: int) -> tuple[int, int]:
+        """Two descriptors that are good at the same time."""
+        self._pinned = first
+        return self.open(first), self.open(second)
+
+    def loosen(self, entry: int) -> bool:
+        """Give a directory of ours a temporary mode in which we may write; False if that changes nothing."""
+        fd = self.open(entry)
+        status = os.fstat(fd)
+        if not self._is_loosening or status.st_uid != os.geteuid() or status.st_mode & 0o700 == 0o700:
+            return False
+        self._original_modes.setdefault(entry, status.st_mode & 0o7777)
+        os.fchmod(fd, status.st_mode & 0o7777 | 0o700)
+        return True
+
+    def original_mode(self, entry: int) -> int | None:
+        """The mode that a temporary one hides, if it does."""
+        return self._original_modes.get(entry)
+
+    def settled(self, entry: int) -> None:
+        """The directory has its final mode: nothing to restore."""
+        self._original_modes.pop(entry, None)
+
+    def restore(self) -> list[tuple[int, int]]:
+        """Give back every mode that was changed for a time; (entry, errno) where that failed.
+
+        Children first, as their parents may lock them away; the way to a child may loosen a parent once more.
+        """
+        failures = []
+        while self._original_modes:
+            for entry in sorted(self._original_modes, reverse=True):
+                try:
+                    os.fchmod(self.open(entry), self._original_modes[entry])
+                except OSError as error:
+                    failures.append((entry, error.errno or 0))
+                self.settled(entry)
+        return failures
+
+    def close(self) -> None:
+        """Close every descriptor but the root's, which belongs to the caller."""
+        while self._fds:
+            os.close(self._fds.popitem()[1])
+
+    def _open_below(self, entry: int, parent_fd: int) -> int:
+        name = self._names[entry]
+        try:
+            return os.open(name, OPEN_DIRECTORY, dir_fd=parent_fd)
+        except PermissionError:
+            if not self._is_loosening or not self._loosen_closed(entry, parent_fd):
+                raise
+            return os.open(name, OPEN_DIRECTORY, dir_fd=parent_fd)
+
+    def _loosen_closed(self, entry: int, parent_fd: int) -> bool:
+        """Loosen a directory that cannot be opened for reading, or whose parent may not be searched."""
+        parent = self._parents[entry]
+        if not os.access(b".", os.X_OK, dir_fd=parent_fd, effective_ids=True):
+            return (parent == 0 or parent in self._fds) and self.loosen(parent)
+        fd = os.open(self._names[entry], os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=parent_fd)
+        try:
+            status = os.fstat(fd)
+            if status.st_uid != os.geteuid():
+                return False
+            self._original_modes.setdefault(entry, status.st_mode & 0o7777)
+            # fchmod refuses an O_PATH descriptor; its name below /proc is the only race-free way (chmod follows links).
+            os.chmod(f"/proc/self/fd/{fd}", status.st_mode & 0o7777 | 0o700)
+            return True
+        finally:
+            os.close(fd)
+
+    def _evict(self, keep: int) -> None:
+        if len(self._fds) <= DIRECTORIES_OPEN_MAX:
+            return
+        for entry in self._fds:
+            if entry != keep and entry != self._pinned:
+                os.close(self._fds.pop(entry))
+                return

@@ -1,0 +1,31 @@
+"""Where a file has data: holes are not cast."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+HOLE_BYTES_MIN = 64 << 10  # a smaller hole costs less as zeros than as an extent of its own
+
+
+def data_extents(fd: int, size: int) -> list[tuple[int, int]]:
+    """(offset, length) of a file's data in order; the whole file where the file system does not know holes."""
+    extents: list[tuple[int, int]] = []
+    position = 0
+    while position < size:
+        try:
+            start = os.lseek(fd, position, os.SEEK_DATA)
+            end = min(os.lseek(fd, start, os.SEEK_HOLE), size)
+        except OSError as error:
+            if error.errno == errno.ENXIO:  # no data up to the end
+                break
+            if error.errno == errno.EINVAL:
+                return [(0, size)]
+            raise
+        if start >= size:
+            break
+        if extents and start - sum(extents[-1]) < HOLE_BYTES_MIN:
+            start = extents.pop()[0]
+        extents.append((start, end - start))
+        position = end
+    return extents

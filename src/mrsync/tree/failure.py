@@ -1,0 +1,25 @@
+"""One thing that went wrong with one path, told to the user at the end of a run."""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+
+class Failure(NamedTuple):
+    """`action` failed at `path` (relative to the root) with `errno`."""
+
+    errno: int
+    path: bytes
+    action: str
+
+    @property
+    def sentence(self) -> str:
+        """What to print: the action, the path with odd bytes escaped, the system's reason."""
+        return f"cannot {self.action} {printable(self.path)}: {os.strerror(self.errno)}"
+
+
+def printable(path: bytes) -> str:
+    """A path as text that no terminal can misread: UTF-8 where it is, backslash escapes for the rest."""
+    text = (path or b".").decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)

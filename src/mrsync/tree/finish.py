@@ -1,0 +1,215 @@
+"""What is left when all contents are in place: directories, links, attributes, deletions, and directory times last."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from mrsync.tree.compare import Comparison
+from mrsync.tree.failure import Failure
+from mrsync.tree.manifest import DIRECTORY, LINK, REGULAR
+from mrsync.tree.removal import remove_tree
+from mrsync.tree.stage import PLACED, UNWANTED, Stage
+
+
+@dataclass
+class Result:
+    """created: directories and links made; mended: attributes set; deleted: entries, with all in them."""
+
+    created: int = 0
+    mended: int = 0
+    deleted: int = 0
+    failures: list[Failure] = field(default_factory=list)
+
+    @property
+    def errors(self) -> int:
+        return len(self.failures)
+
+
+def finish(stage: Stage, comparison: Comparison, on_activity: Callable[[int], None] = lambda entries: None) -> Result:
+    """Do the comparison's work without contents; failures are collected, nothing is raised for a path.
+
+    on_activity is called with the number of entries done, at least for every 1000.
+    """
+    return _Finisher(stage, comparison, on_activity).run()
+
+
+class _Finisher:
+    def __init__(self, stage: Stage, comparison: Comparison, on_activity: Callable[[int], None]) -> None:
+        self._stage = stage
+        self._destination = stage.destination
+        self._directories = stage.destination.directories
+        self._manifest = stage.manifest
+        self._comparison = comparison
+        self._on_activity = on_activity
+        self._result = Result()
+        self._pending = 0
+        self._now = time.time_ns()
+
+    def run(self) -> Result:
+        comparison = self._comparison
+        for entry in comparison.made:
+            if self._attempt(entry, "make", self._make):
+                self._result.created += 1
+        for entry in comparison.linked:
+            if self._leader_is_right(entry) and self._attempt(entry, "link", self._link):
+                self._result.created += 1
+        for entry in comparison.mended:
+            if self._manifest.kind(entry) != DIRECTORY and self._attempt(entry, "change", self._mend):
+                self._result.mended += 1
+        for directory, name in comparison.extras:
+            self._delete(directory, name)
+        mended = set(comparison.mended)
+        directories = self._destination.touched | self._destination.made
+        directories.update(entry for entry in comparison.mended if self._manifest.kind(entry) == DIRECTORY)
+        for entry in sorted(directories, reverse=True):
+            if self._attempt(entry, "change", self._settle) and entry in mended:
+                self._result.mended += 1
+        for entry, reason in self._directories.restore():
+            self._result.failures.append(Failure(reason, self._manifest.path(entry), "change"))
+        self._on_activity(self._pending)
+        return self._result
+
+    def _attempt(self, entry: int, action: str, operation: Callable[[int], None]) -> bool:
+        self._count(1)
+        try:
+            operation(entry)
+        except OSError as error:
+            self._result.failures.append(Failure(error.errno or 0, self._manifest.path(entry), action))
+            return False
+        return True
+
+    def _count(self, entries: int) -> None:
+        self._pending += entries
+        if self._pending >= 1000:
+            self._on_activity(self._pending)
+            self._pending = 0
+
+    def _make(self, entry: int) -> None:
+        if self._manifest.kind(entry) == DIRECTORY:
+            self._destination.ensure(entry)
+        else:
+            self._make_link(entry)
+
+    def _make_link(self, entry: int) -> None:
+        manifest = self._manifest
+        target = manifest.link_targets[entry]
+
+        def make(fd: int, name: bytes) -> None:
+            os.symlink(target, name, dir_fd=fd)
+            self._set_link_attributes(entry, fd, name)
+
+        self._replace(entry, make)
+
+    def _link(self, entry: int) -> None:
+        """Make a member another name of its leader."""
+        manifest = self._manifest
+        leader = manifest.leaders[entry]
+        leader_parent, parent = manifest.parents[leader], manifest.parents[entry]
+        self._destination.ensure(parent)
+        if self._is_same_file(leader, entry):
+            return  # rename would do nothing and leave the temporary name
+
+        def make(fd: int, name: bytes) -> None:
+            leader_fd, fd = self._directories.pair(leader_parent, parent)
+            found = os.stat(manifest.names[leader], dir_fd=leader_fd, follow_symlinks=False)
+            if not stat.S_ISREG(found.st_mode):
+                raise OSError(errno.ESTALE, "the leader is no file")
+            os.link(manifest.names[leader], name, src_dir_fd=leader_fd, dst_dir_fd=fd, follow_symlinks=False)
+
+        self._replace(entry, make)
+
+    def _is_same_file(self, first: int, second: int) -> bool:
+        manifest = self._manifest
+        fds = self._directories.pair(manifest.parents[first], manifest.parents[second])
+        try:
+            one, other = (
+                os.stat(manifest.names[entry], dir_fd=fd, follow_symlinks=False)
+                for entry, fd in zip((first, second), fds)
+            )
+        except FileNotFoundError:
+            return False
+        return os.path.samestat(one, other)
+
+    def _replace(self, entry: int, make: Callable[[int, bytes], None]) -> None:
+        """Make something under a temporary name and rename it into place."""
+        manifest = self._manifest
+        name, parent = manifest.names[entry], manifest.parents[entry]
+        temporary = self._stage.link_name(entry)
+        destination = self._destination
+        destination.ensure(parent)
+        destination.change(parent, lambda fd: make(fd, temporary))
+        try:
+            try:
+                destination.change(parent, lambda fd: os.rename(temporary, name, src_dir_fd=fd, dst_dir_fd=fd))
+            except IsADirectoryError:
+                destination.make_way(parent, name)
+                destination.change(parent, lambda fd: os.rename(temporary, name, src_dir_fd=fd, dst_dir_fd=fd))
+        except OSError:
+            destination.change(parent, lambda fd: os.unlink(temporary, dir_fd=fd))
+            raise
+
+    def _leader_is_right(self, entry: int) -> bool:
+        """False if the leader's contents were needed but did not come: then its names stay as they were."""
+        file = self._stage.plan.file_of(self._manifest.leaders[entry])
+        return file < 0 or self._stage.states[file] in (PLACED, UNWANTED)
+
+    def _mend(self, entry: int) -> None:
+        """Set owner and mode of a file, owner and time of a soft link."""
+        manifest = self._manifest
+        name = manifest.names[entry]
+        parent_fd = self._directories.open(manifest.parents[entry])
+        if manifest.kind(entry) == LINK:
+            self._set_link_attributes(entry, parent_fd, name)
+            return
+        # O_PATH: neither read permission is needed nor can a fifo in its place block.
+        fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent_fd)
+        try:
+            if os.fstat(fd).st_mode >> 12 != REGULAR:
+                raise OSError(errno.ESTALE, "it is no file any more")
+            path = f"/proc/self/fd/{fd}"
+            self._chown(entry, path)
+            os.chmod(path, manifest.modes[entry] & 0o7777)
+        finally:
+            os.close(fd)
+
+    def _settle(self, entry: int) -> None:
+        """Owner, mode and time of a directory, when nothing below changes any more."""
+        manifest = self._manifest
+        fd = self._directories.open(entry)
+        self._chown(entry, fd)
+        os.utime(fd, ns=(self._now, manifest.mtime_ns(entry)))
+        os.fchmod(fd, manifest.modes[entry] & 0o7777)
+        self._directories.settled(entry)
+
+    def _chown(self, entry: int, path: int | str) -> None:
+        uid, gid = self._destination.ownership.settable(self._manifest.uids[entry], self._manifest.gids[entry])
+        if uid != -1 or gid != -1:
+            os.chown(path, uid, gid)
+
+    def _set_link_attributes(self, entry: int, fd: int, name: bytes) -> None:
+        manifest = self._manifest
+        uid, gid = self._destination.ownership.settable(manifest.uids[entry], manifest.gids[entry])
+        if uid != -1 or gid != -1:
+            os.chown(name, uid, gid, dir_fd=fd, follow_symlinks=False)
+        os.utime(name, ns=(self._now, manifest.mtime_ns(entry)), dir_fd=fd, follow_symlinks=False)
+
+    def _delete(self, directory: int, name: bytes) -> None:
+        self._count(1)
+        try:
+            self._result.deleted += self._destination.change(directory, lambda fd: self._delete_in(fd, name))
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            path = os.path.join(self._manifest.path(directory), name)
+            self._result.failures.append(Failure(error.errno or 0, path, "delete"))
+
+    def _delete_in(self, fd: int, name: bytes) -> int:
+        if stat.S_ISDIR(os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode):
+            return remove_tree(fd, name, self._count)
+        os.unlink(name, dir_fd=fd)
+        return 1

@@ -1,0 +1,250 @@
+"""The manifest: every entry of the source, in columns, so that a million of them stay small."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from array import array
+from itertools import accumulate, islice, repeat
+from operator import ge, lt
+
+from mrsync.tree.listing import TIME_MAX, TIME_MIN, Listing
+from mrsync.tree.packing import Packer, Unpacker
+
+MAGIC = b"mrsync manifest\x01"
+ENTRIES_MAX = 1 << 26
+NAME_BYTES_MAX = 255
+LINK_BYTES_MAX = 4095
+DEPTH_MAX = 4096
+FAR_TIME_MAX = 1 << 90  # ns; the seconds must fit the 64 bits of time_t
+OWNERS_MAX = 1 << 20
+NO_OWNER = 0xFFFFFFFF  # (uid_t)-1 means "leave it" to chown
+
+REGULAR = stat.S_IFREG >> 12
+DIRECTORY = stat.S_IFDIR >> 12
+LINK = stat.S_IFLNK >> 12
+SPECIALS = frozenset(kind >> 12 for kind in (stat.S_IFIFO, stat.S_IFSOCK, stat.S_IFCHR, stat.S_IFBLK))
+_FAR_TIME = re.compile(rb"-?[0-9]{1,30}")
+_KINDS = SPECIALS | {REGULAR, DIRECTORY, LINK}
+
+
+class Manifest:
+    """Entries in breadth-first order: 0 is the root, the children of a directory are contiguous and sorted by name.
+
+    modes: with type bits. sizes: bytes, 0 for all but regular files. mtimes: ns since 1970; `mtime_ns` is exact also
+    where 64 bits are too few. link_targets: of every soft link. leaders: hard-link member -> first entry of its group.
+    users, groups: names of the ids in use. directories: the entries that are one, in order; child_starts[k] to
+    child_starts[k + 1] are the children of directories[k]. deletes: entries that the source lacks are to be deleted.
+    """
+
+    def __init__(self, *, deletes: bool = True, numeric_ids: bool = False) -> None:
+        self.deletes = deletes
+        self.numeric_ids = numeric_ids
+        self.names: list[bytes] = []
+        self.parents = array("I")
+        self.modes = array("H")
+        self.uids = array("I")
+        self.gids = array("I")
+        self.sizes = array("q")
+        self.mtimes = array("q")
+        self.far_times: dict[int, int] = {}
+        self.link_targets: dict[int, bytes] = {}
+        self.leaders: dict[int, int] = {}
+        self.users: dict[int, bytes] = {}
+        self.groups: dict[int, bytes] = {}
+        self.directories = array("I")
+        self.child_starts = array("I", [1])
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def add_root(self, status: os.stat_result) -> None:
+        self.names.append(b"")
+        self.parents.append(0)
+        self.modes.append(status.st_mode)
+        self.uids.append(status.st_uid)
+        self.gids.append(status.st_gid)
+        self.sizes.append(0)
+        self.mtimes.append(max(TIME_MIN, min(TIME_MAX, status.st_mtime_ns)))
+        if self.mtimes[0] != status.st_mtime_ns:
+            self.far_times[0] = status.st_mtime_ns
+        self.directories.append(0)
+
+    def add(self, parent: int, listing: Listing) -> None:
+        """Append the children of the directory whose turn it is."""
+        base = len(self.names)
+        self.names += listing.names
+        self.parents.extend(repeat(parent, len(listing.names)))
+        self.modes.extend(listing.modes)
+        self.uids.extend(listing.uids)
+        self.gids.extend(listing.gids)
+        self.sizes.extend(listing.sizes)
+        self.mtimes.extend(listing.mtimes)
+        for position, time in listing.far_times.items():
+            self.far_times[base + position] = time
+        for position, target in listing.links.items():
+            self.link_targets[base + position] = target
+        if any(mode >> 12 == DIRECTORY for mode in set(listing.modes)):
+            self.directories.extend([i for i, mode in enumerate(listing.modes, base) if mode >> 12 == DIRECTORY])
+        self.child_starts.append(len(self.names))
+
+    def add_nothing(self) -> None:
+        """The directory whose turn it is could not be read."""
+        self.child_starts.append(len(self.names))
+
+    def path(self, entry: int) -> bytes:
+        """Path relative to the root, b"" for the root itself."""
+        parts = []
+        while entry:
+            parts.append(self.names[entry])
+            entry = self.parents[entry]
+        return b"/".join(reversed(parts))
+
+    def kind(self, entry: int) -> int:
+        """Type bits: REGULAR, DIRECTORY, LINK or one of SPECIALS."""
+        return self.modes[entry] >> 12
+
+    def mtime_ns(self, entry: int) -> int:
+        return self.far_times[entry] if entry in self.far_times else self.mtimes[entry]
+
+    def has_contents(self, entry: int) -> bool:
+        """A regular file that is not just another name of an earlier one."""
+        return self.modes[entry] >> 12 == REGULAR and entry not in self.leaders
+
+    def encode(self) -> bytes:
+        """The manifest as the bytes of object 0."""
+        packer = Packer(MAGIC)
+        for number in (len(self.names), self.deletes, self.numeric_ids):
+            packer.number(number)
+        counts = array("I", map(int.__sub__, self.child_starts[1:], self.child_starts))
+        packer.strings(self.names)
+        for column in (self.modes, counts, self.uids, self.gids, self.sizes, self.mtimes):
+            packer.column(column)
+        links = sorted(self.link_targets)
+        packer.strings([self.link_targets[entry] for entry in links])
+        packer.number(len(self.leaders))
+        packer.column(array("I", self.leaders.keys()))
+        packer.column(array("I", self.leaders.values()))
+        packer.number(len(self.far_times))
+        packer.column(array("I", self.far_times.keys()))
+        packer.strings([b"%d" % time for time in self.far_times.values()])
+        for table in (self.users, self.groups):
+            packer.number(len(table))
+            packer.column(array("I", table.keys()))
+            packer.strings(list(table.values()))
+        return packer.packed()
+
+    @classmethod
+    def decode(cls, data: bytes) -> Manifest:
+        """Read `encode`'s bytes; whatever a hostile caster may send raises ProtocolDataError with one sentence."""
+        unpacker = Unpacker(data, MAGIC, "manifest")
+        count = unpacker.number(ENTRIES_MAX)
+        self = cls(deletes=bool(unpacker.number(1)), numeric_ids=bool(unpacker.number(1)))
+        self.names = unpacker.strings(count)
+        self.modes = unpacker.column("H", count)
+        _check_modes(self.modes, unpacker)
+        self.directories = array("I", [i for i, mode in enumerate(self.modes) if mode >> 12 == DIRECTORY])
+        self._decode_tree(unpacker)
+        _check_names(self.names, self.parents, unpacker)
+        for name, typecode in (("uids", "I"), ("gids", "I"), ("sizes", "q"), ("mtimes", "q")):
+            setattr(self, name, unpacker.column(typecode, count))
+        self._check_numbers(unpacker)
+        self._decode_links(unpacker)
+        self._decode_leaders(unpacker)
+        self._decode_far_times(unpacker)
+        self.users = _decode_owners(unpacker)
+        self.groups = _decode_owners(unpacker)
+        unpacker.end()
+        return self
+
+    def _decode_tree(self, unpacker: Unpacker) -> None:
+        """Parents follow from how many children each directory has: contiguous, and never an ancestor of themselves."""
+        counts = unpacker.column("I", len(self.directories))
+        if sum(counts) != len(self.names) - 1:
+            raise unpacker.error("the directories do not hold all entries")
+        self.child_starts = array("I", accumulate(counts, initial=1))
+        if not all(map(lt, self.directories, self.child_starts)):
+            raise unpacker.error("a directory comes after its children")
+        self.parents = array("I", [0])
+        depths = {0: 0}
+        for directory, count in zip(self.directories, counts):
+            if directory:
+                depths[directory] = depths[self.parents[directory]] + 1
+            self.parents.extend(repeat(directory, count))
+        if max(depths.values()) > DEPTH_MAX:
+            raise unpacker.error(f"it is more than {DEPTH_MAX} directories deep")
+
+    def _check_numbers(self, unpacker: Unpacker) -> None:
+        if min(self.sizes) < 0:
+            raise unpacker.error("a size is negative")
+        if any(mode >> 12 != REGULAR for mode in set(self.modes)) and any(
+            size for size, mode in zip(self.sizes, self.modes) if mode >> 12 != REGULAR
+        ):
+            raise unpacker.error("something that is no file has a size")
+        if NO_OWNER in self.uids or NO_OWNER in self.gids:
+            raise unpacker.error("an owner is not a user or group")
+
+    def _decode_links(self, unpacker: Unpacker) -> None:
+        links = [i for i, mode in enumerate(self.modes) if mode >> 12 == LINK]
+        targets = unpacker.strings(len(links))
+        if targets and not (min(map(len, targets)) > 0 and max(map(len, targets)) <= LINK_BYTES_MAX):
+            raise unpacker.error("a soft link has an impossible target")
+        self.link_targets = dict(zip(links, targets))
+
+    def _decode_leaders(self, unpacker: Unpacker) -> None:
+        count = unpacker.number(len(self.names))
+        members, leaders = unpacker.column("I", count), unpacker.column("I", count)
+        self.leaders = dict(zip(members, leaders))
+        if not _is_ascending(members) or (members and members[-1] >= len(self.names)):
+            raise unpacker.error("hard links are not in order")
+        for member, leader in self.leaders.items():
+            is_file = self.kind(member) == self.kind(min(leader, member)) == REGULAR
+            if leader >= member or leader in self.leaders or not is_file:
+                raise unpacker.error("a hard link leads to something that is no file before it")
+
+    def _decode_far_times(self, unpacker: Unpacker) -> None:
+        count = unpacker.number(len(self.names))
+        entries, times = unpacker.column("I", count), unpacker.strings(count)
+        if not _is_ascending(entries) or (entries and entries[-1] >= len(self.names)):
+            raise unpacker.error("far times are not in order")
+        for entry, text in zip(entries, times):
+            if not _FAR_TIME.fullmatch(text):
+                raise unpacker.error("a time is not a number")
+            time = int(text)
+            if abs(time) > FAR_TIME_MAX or self.mtimes[entry] != (TIME_MAX if time > 0 else TIME_MIN):
+                raise unpacker.error("a far time is impossible")
+            self.far_times[entry] = time
+
+
+def _decode_owners(unpacker: Unpacker) -> dict[int, bytes]:
+    count = unpacker.number(OWNERS_MAX)
+    return dict(zip(unpacker.column("I", count), unpacker.strings(count)))
+
+
+def _check_modes(modes: array[int], unpacker: Unpacker) -> None:
+    if not modes or modes[0] >> 12 != DIRECTORY:
+        raise unpacker.error("its root is not a directory")
+    if not {mode >> 12 for mode in set(modes)} <= _KINDS:
+        raise unpacker.error("an entry has an unknown type")
+
+
+def _check_names(names: list[bytes], parents: array[int], unpacker: Unpacker) -> None:
+    if names[0]:
+        raise unpacker.error("its root has a name")
+    if len(names) == 1:
+        return
+    joined = b"\0".join(names) + b"\0"
+    if b"/" in joined:
+        raise unpacker.error("a name has a slash")
+    if b"\0\0" in joined or b"\0.\0" in joined or b"\0..\0" in joined:
+        raise unpacker.error("a name is empty, '.' or '..'")
+    if max(map(len, names)) > NAME_BYTES_MAX:
+        raise unpacker.error("a name is too long")
+    for entry, is_unordered in enumerate(map(ge, names, islice(names, 1, None)), 1):
+        if is_unordered and parents[entry] == parents[entry - 1]:
+            raise unpacker.error("names in a directory are out of order or come twice")
+
+
+def _is_ascending(values: array[int]) -> bool:
+    return all(map(lt, values, islice(values, 1, None)))

@@ -1,0 +1,118 @@
+"""Columns, strings and numbers <-> one compressed byte string; what is read back is never trusted."""
+
+from __future__ import annotations
+
+import struct
+import sys
+import zlib
+from array import array
+
+from mrsync.errors import ProtocolDataError, ProtocolVersionError
+
+NUMBER = struct.Struct("<Q")
+SECTION = struct.Struct("<QQ")  # bytes unpacked, bytes packed
+UNPACKED_BYTES_MAX = 4 << 30  # of all sections together: more is a decompression bomb
+_LEVEL = 1
+_MUST_SWAP = sys.byteorder != "little"
+
+
+class Packer:
+    """Writes sections one after the other; `Unpacker` reads them in the same order."""
+
+    def __init__(self, magic: bytes) -> None:
+        self._parts = [magic]
+
+    def number(self, value: int) -> None:
+        """0 <= value < 2**64."""
+        self._parts.append(NUMBER.pack(value))
+
+    def blob(self, data: bytes) -> None:
+        packed = zlib.compress(data, _LEVEL)
+        self._parts += (SECTION.pack(len(data), len(packed)), packed)
+
+    def column(self, values: array[int]) -> None:
+        if _MUST_SWAP:
+            values = values[:]
+            values.byteswap()
+        self.blob(values.tobytes())
+
+    def strings(self, values: list[bytes]) -> None:
+        """Strings without NUL; how many is for the reader to know."""
+        self.blob(b"\0".join(values))
+
+    def packed(self) -> bytes:
+        return b"".join(self._parts)
+
+
+class Unpacker:
+    """Reads what `Packer` wrote; raises ProtocolDataError "the <what> is damaged: ..." on anything else.
+
+    magic: the last byte is the version; another version raises ProtocolVersionError.
+    """
+
+    def __init__(self, data: bytes, magic: bytes, what: str) -> None:
+        self._view = memoryview(data)
+        self._what = what
+        self._position = len(magic)
+        self._budget = UNPACKED_BYTES_MAX
+        if data[: len(magic) - 1] != magic[:-1]:
+            raise self.error("it does not begin as one")
+        if data[: len(magic)] != magic:
+            raise ProtocolVersionError(f"the {what} has a version that this mrsync does not know")
+
+    def error(self, reason: str) -> ProtocolDataError:
+        return ProtocolDataError(f"the {self._what} is damaged: {reason}")
+
+    def number(self, most: int) -> int:
+        value: int = self._take(NUMBER)[0]
+        if value > most:
+            raise self.error(f"a number is {value}, the most is {most}")
+        return value
+
+    def blob(self) -> bytes:
+        unpacked, packed = self._take(SECTION)
+        if packed > len(self._view) - self._position:
+            raise self.error("it ends early")
+        if unpacked > self._budget:
+            raise self.error("it unpacks to too many bytes")
+        self._budget -= unpacked
+        section = self._view[self._position : self._position + packed]
+        self._position += packed
+        inflater = zlib.decompressobj()
+        try:
+            # One byte more than announced shows a section that is longer.
+            data = inflater.decompress(section, unpacked + 1)
+        except zlib.error as error:
+            raise self.error("a section cannot be unpacked") from error
+        if len(data) != unpacked or not inflater.eof or inflater.unused_data:
+            raise self.error("a section has another length than it says")
+        return data
+
+    def column(self, typecode: str, count: int) -> array[int]:
+        values = array(typecode)
+        data = self.blob()
+        if len(data) != count * values.itemsize:
+            raise self.error(f"a column of {len(data)} bytes is not one of {count} entries")
+        values.frombytes(data)
+        if _MUST_SWAP:
+            values.byteswap()
+        return values
+
+    def strings(self, count: int) -> list[bytes]:
+        data = self.blob()
+        values = data.split(b"\0") if count else []
+        if len(values) != count or (data and not count):
+            raise self.error(f"there are {len(values)} strings instead of {count}")
+        return values
+
+    def end(self) -> None:
+        """Nothing may follow."""
+        if self._position != len(self._view):
+            raise self.error("it is longer than its sections")
+
+    def _take(self, numbers: struct.Struct) -> tuple[int, ...]:
+        if len(self._view) - self._position < numbers.size:
+            raise self.error("it ends early")
+        values = numbers.unpack_from(self._view, self._position)
+        self._position += numbers.size
+        return values

@@ -1,0 +1,111 @@
+"""Read the source into a manifest."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from typing import NamedTuple
+
+from mrsync.errors import SelectionError
+from mrsync.tree.directories import Directories
+from mrsync.tree.failure import Failure, printable
+from mrsync.tree.listing import Listing
+from mrsync.tree.manifest import DEPTH_MAX, SPECIALS, Manifest
+from mrsync.tree.owners import name_owners
+
+
+class Scan(NamedTuple):
+    """What a scan found.
+
+    manifest: all entries that could be read; deletes nothing if something could not. holey: files that have fewer
+    blocks than bytes. errors: what could not be read, or vanished meanwhile (ENOENT). skipped: entries that are neither
+    file, directory nor soft link: targets neither make nor delete them.
+    """
+
+    root: bytes
+    manifest: Manifest
+    holey: frozenset[int]
+    errors: list[Failure]
+    skipped: list[int]
+
+
+def scan(
+    root: bytes,
+    *,
+    deletes: bool = True,
+    numeric_ids: bool = False,
+    keeps_hard_links: bool = True,
+    on_activity: Callable[[int], None] = lambda entries: None,
+) -> Scan:
+    """Read the tree below a directory; SelectionError if the root itself cannot be read."""
+    fd = open_source(root)
+    try:
+        return _Scanner(root, fd, Manifest(deletes=deletes, numeric_ids=numeric_ids), keeps_hard_links).run(on_activity)
+    finally:
+        os.close(fd)
+
+
+def open_source(root: bytes) -> int:
+    """Descriptor of the source's root (which may be reached by a link)."""
+    try:
+        return os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise SelectionError(f"cannot read the source {printable(root)}: {os.strerror(error.errno or 0)}") from error
+
+
+class _Scanner:
+    def __init__(self, root: bytes, root_fd: int, manifest: Manifest, keeps_hard_links: bool) -> None:
+        self._root = root
+        self._root_fd = root_fd
+        self._manifest = manifest
+        self._keeps_hard_links = keeps_hard_links
+        self._directories = Directories(root_fd, manifest.names, manifest.parents)
+        self._inodes: dict[tuple[int, int], int] = {}
+        self._holey: list[int] = []
+        self._errors: list[Failure] = []
+        self._depths = {0: 0}
+
+    def run(self, on_activity: Callable[[int], None]) -> Scan:
+        manifest = self._manifest
+        manifest.add_root(os.fstat(self._root_fd))
+        try:
+            # The list of directories grows while it is walked: breadth first.
+            for directory in manifest.directories:
+                before = len(manifest)
+                self._scan_directory(directory)
+                on_activity(len(manifest) - before)
+        finally:
+            self._directories.close()
+        name_owners(manifest)
+        if any(failure.errno != errno.ENOENT for failure in self._errors):
+            manifest.deletes = False
+        kinds = {mode >> 12 for mode in set(manifest.modes)}
+        skipped = [i for i in range(len(manifest)) if manifest.kind(i) in SPECIALS] if kinds & SPECIALS else []
+        return Scan(self._root, manifest, frozenset(self._holey), self._errors, skipped)
+
+    def _scan_directory(self, directory: int) -> None:
+        manifest = self._manifest
+        try:
+            if self._depth(directory) >= DEPTH_MAX:
+                raise OSError(errno.ELOOP, "too deep")
+            listing = Listing(self._directories.open(directory))
+        except OSError as error:
+            self._errors.append(Failure(error.errno or 0, manifest.path(directory), "read"))
+            manifest.add_nothing()
+            return
+        for reason, name in listing.failures:
+            self._errors.append(Failure(reason, os.path.join(manifest.path(directory), name), "read"))
+        base = len(manifest)
+        manifest.add(directory, listing)
+        self._holey += [base + position for position in listing.holey]
+        if self._keeps_hard_links:
+            for position, inode in listing.inodes.items():
+                leader = self._inodes.setdefault(inode, base + position)
+                if leader != base + position:
+                    manifest.leaders[base + position] = leader
+
+    def _depth(self, directory: int) -> int:
+        if directory:
+            self._depths[directory] = self._depths[self._manifest.parents[directory]] + 1
+        return self._depths[directory]

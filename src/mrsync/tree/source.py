@@ -1,0 +1,123 @@
+"""Read the contents object from the source's files, and notice every file that is no longer what was scanned."""
+
+from __future__ import annotations
+
+import os
+import stat
+from array import array
+from collections import OrderedDict
+
+from mrsync.tree.directories import Directories
+from mrsync.tree.manifest import Manifest
+from mrsync.tree.plan import Plan
+from mrsync.tree.scan import open_source
+
+FILES_OPEN_MAX = 32
+_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+
+class Source:
+    """The planned files below a root. SelectionError if the root cannot be read.
+
+    changed: plan file -> one reason, for each file that vanished, changed or cannot be read; zeros stand for its data.
+    """
+
+    def __init__(self, root: bytes, manifest: Manifest, plan: Plan) -> None:
+        self.changed: dict[int, str] = {}
+        self._manifest = manifest
+        self._plan = plan
+        self._root_fd = open_source(root)
+        self._directories = Directories(self._root_fd, manifest.names, manifest.parents)
+        self._fds: OrderedDict[int, int] = OrderedDict()
+        # What each file was when it was first opened; inode 0: not opened yet.
+        self._inodes = array("Q", bytes(8 * plan.file_count))
+        self._ctimes = array("q", bytes(8 * plan.file_count))
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Bytes of the contents object; a file is verified when its last byte is read."""
+        pieces = self._plan.locate(offset, length)
+        if len(pieces) == 1:
+            return self._read_piece(*pieces[0])
+        return b"".join([self._read_piece(*piece) for piece in pieces])
+
+    def verify(self, file: int) -> bool:
+        """Whether a planned file is still what was scanned and first opened; if not, it is in `changed`."""
+        if file not in self.changed:
+            try:
+                self._check(file, self._open(file))
+            except OSError as error:
+                self._give_up(file, os.strerror(error.errno or 0))
+        return file not in self.changed
+
+    def close(self) -> None:
+        for fd in self._fds.values():
+            os.close(fd)
+        self._fds.clear()
+        self._directories.close()
+        os.close(self._root_fd)
+
+    def _read_piece(self, file: int, position: int, length: int) -> bytes:
+        if file in self.changed:
+            return bytes(length)
+        try:
+            fd = self._open(file)
+            data = os.pread(fd, length, position)
+            while len(data) < length:
+                more = os.pread(fd, length - len(data), position + len(data))
+                if not more:
+                    self._give_up(file, "it became shorter")
+                    break
+                data += more
+            if file not in self.changed and position + length == self._data_end(file):
+                self._check(file, fd)
+                self._close(file)
+        except OSError as error:
+            self._give_up(file, os.strerror(error.errno or 0))
+        return data if file not in self.changed else bytes(length)
+
+    def _data_end(self, file: int) -> int:
+        """Offset in the file behind its last byte of data."""
+        extents = self._plan.extents.get(file)
+        if extents:
+            return sum(extents[-1])
+        return self._manifest.sizes[self._plan.entries[file]]
+
+    def _open(self, file: int) -> int:
+        fds = self._fds
+        if file in fds:
+            fds.move_to_end(file)
+            return fds[file]
+        entry = self._plan.entries[file]
+        manifest = self._manifest
+        fd = os.open(manifest.names[entry], _FLAGS, dir_fd=self._directories.open(manifest.parents[entry]))
+        fds[file] = fd
+        if len(fds) > FILES_OPEN_MAX:
+            os.close(fds.popitem(last=False)[1])
+        self._check(file, fd)
+        return fd
+
+    def _check(self, file: int, fd: int) -> None:
+        status = os.fstat(fd)
+        entry = self._plan.entries[file]
+        if not stat.S_ISREG(status.st_mode):
+            self._give_up(file, "it is no longer a file")
+        elif status.st_size != self._manifest.sizes[entry]:
+            self._give_up(file, "its size changed")
+        elif status.st_mtime_ns != self._manifest.mtime_ns(entry):
+            self._give_up(file, "it was written to")
+        elif not self._inodes[file]:
+            self._inodes[file] = status.st_ino
+            self._ctimes[file] = status.st_ctime_ns
+        elif status.st_ino != self._inodes[file]:
+            self._give_up(file, "it was replaced")
+        elif status.st_ctime_ns != self._ctimes[file]:
+            self._give_up(file, "it was written to or its attributes changed")
+
+    def _give_up(self, file: int, reason: str) -> None:
+        self.changed[file] = reason
+        self._close(file)
+
+    def _close(self, file: int) -> None:
+        fd = self._fds.pop(file, None)
+        if fd is not None:
+            os.close(fd)

@@ -1,0 +1,231 @@
+"""Write contents beside their final place."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from array import array
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from operator import sub
+from typing import Union
+
+from mrsync.tree.destination import Destination
+from mrsync.tree.manifest import Manifest
+from mrsync.tree.plan import Plan
+
+Data = Union[bytes, bytearray, memoryview]
+
+WAITING, STARTED, WHOLE, SAT_OUT, UNWANTED, DISCARDED, PLACED = range(7)
+FILES_OPEN_MAX = 128
+IOV_MAX = 1024
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_REOPEN = os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Stage:
+    """Staged files of a plan, named .mrsync-<tag>-<plan file>, in the deepest directory of their path that exists.
+
+    needs: what `compare` found here; planned files that only others need are passed over. tag: hexadecimal, of the
+    session. A file that cannot be taken is sat out, with all that was staged of it removed; nothing is raised for it.
+    states: per plan file. Duty: `advance` until it returns False, at first and after every write.
+    """
+
+    def __init__(
+        self, destination: Destination, manifest: Manifest, plan: Plan, needs: Iterable[tuple[int, int]], tag: str
+    ) -> None:
+        self.destination = destination
+        self.manifest = manifest
+        self.plan = plan
+        self.ready = 0
+        self.bytes_written = 0
+        self.states = bytearray([UNWANTED]) * plan.file_count
+        for first, end in needs:
+            low, high = plan.first_file(first), plan.first_file(end)
+            self.states[low:high] = bytes([WAITING]) * (high - low)
+        self._tag = tag.encode("ascii")
+        self._remaining = array("q", map(sub, plan.starts[1:], plan.starts))
+        self._homes: dict[int, int] = {}
+        self._fds: OrderedDict[int, int] = OrderedDict()
+        self._sat_out: list[tuple[int, int]] = []
+        self._now = time.time_ns()
+
+    def write(self, offset: int, data: Data) -> None:
+        """Take bytes of the contents object; each must come exactly once, in any order."""
+        self._write_run(offset, [data], len(data))
+
+    def write_many(self, pages: Iterable[tuple[int, Data]]) -> None:
+        """Take several pages; those that follow one another in a file become one write."""
+        run: list[Data] = []
+        start = end = 0
+        for offset, data in sorted(pages, key=lambda page: page[0]):
+            if run and (offset != end or len(run) == IOV_MAX):
+                self._write_run(start, run, end - start)
+                run = []
+            if not run:
+                start = end = offset
+            run.append(data)
+            end += len(data)
+        if run:
+            self._write_run(start, run, end - start)
+
+    def advance(self, most: int = 1000) -> bool:
+        """Move `ready` on, making files that have no data on the way; True if it stopped after `most` of them."""
+        file = self.ready
+        while file < len(self.states) and most:
+            if self.states[file] == WAITING and not self._remaining[file]:
+                self._write_piece(file, 0, [], 0)
+                most -= 1
+            if self.states[file] in (WAITING, STARTED):
+                break
+            file += 1
+        self.ready = file
+        return not most
+
+    def take_sat_out(self) -> list[tuple[int, int]]:
+        """(plan file, errno) of files sat out since the last call."""
+        taken, self._sat_out = self._sat_out, []
+        return taken
+
+    def sit_out(self, file: int, reason: int) -> None:
+        """This file cannot be taken: errno reason."""
+        self.discard(file)
+        self.states[file] = SAT_OUT
+        self._sat_out.append((file, reason))
+
+    def discard(self, file: int) -> None:
+        """Remove what is staged of a file, if anything is."""
+        if self.states[file] in (STARTED, WHOLE):
+            self._close(file)
+            directory = self.home(self.manifest.parents[self.plan.entries[file]])
+            # What cannot be removed now is removed as stale by the next run.
+            with contextlib.suppress(OSError):
+                self.destination.change(directory, lambda fd: os.unlink(self.name(file), dir_fd=fd))
+        self.states[file] = DISCARDED
+
+    def cleanup(self) -> None:
+        """Remove every staged file and give back temporary modes."""
+        for file, state in enumerate(self.states):
+            if state in (STARTED, WHOLE):
+                self.discard(file)
+        self.destination.directories.restore()
+
+    def name(self, file: int) -> bytes:
+        """Name of a staged file."""
+        return b".mrsync-%s-%d" % (self._tag, file)
+
+    def link_name(self, entry: int) -> bytes:
+        """Temporary name of a link in the making."""
+        return b".mrsync-%s-l%d" % (self._tag, entry)
+
+    def home(self, directory: int) -> int:
+        """Where files for a directory are staged: the deepest directory of its path that exists at the first call."""
+        home = self._homes.get(directory)
+        if home is None:
+            home = directory
+            while home:
+                if home in self._homes:
+                    home = self._homes[home]
+                    break
+                try:
+                    self.destination.directories.open(home)
+                    break
+                except (FileNotFoundError, NotADirectoryError):
+                    home = self.manifest.parents[home]
+            self._homes[directory] = home
+        return home
+
+    def _write_run(self, offset: int, run: list[Data], length: int) -> None:
+        pieces = self.plan.locate(offset, length)
+        if len(pieces) == 1:
+            file, position, _ = pieces[0]
+            self._write_piece(file, position, run, length)
+        elif len(run) > 1:
+            for data in run:
+                self._write_run(offset, [data], len(data))
+                offset += len(data)
+        else:
+            view = memoryview(run[0])
+            at = 0
+            for file, position, size in pieces:
+                self._write_piece(file, position, [view[at : at + size]], size)
+                at += size
+
+    def _write_piece(self, file: int, position: int, run: list[Data], length: int) -> None:
+        state = self.states[file]
+        if state not in (WAITING, STARTED):
+            return
+        try:
+            if state == WAITING and length == self._remaining[file]:
+                fd = self._create(file)
+                try:
+                    _write_all(fd, run, position, length)
+                    self._complete(file, fd)
+                finally:
+                    os.close(fd)
+            else:
+                fd = self._open(file)
+                _write_all(fd, run, position, length)
+                if length == self._remaining[file]:
+                    self._complete(file, fd)
+                    self._close(file)
+        except OSError as error:
+            self.sit_out(file, error.errno or 0)
+            return
+        self._remaining[file] -= length
+        self.bytes_written += length
+
+    def _create(self, file: int) -> int:
+        home = self.home(self.manifest.parents[self.plan.entries[file]])
+        destination = self.destination
+        name = self.name(file)
+        try:
+            fd = os.open(name, _CREATE, 0o600, dir_fd=destination.directories.open(home))
+            destination.touched.add(home)
+        except PermissionError:
+            fd = destination.change(home, lambda directory: os.open(name, _CREATE, 0o600, dir_fd=directory))
+        self.states[file] = STARTED
+        return fd
+
+    def _open(self, file: int) -> int:
+        fds = self._fds
+        if file in fds:
+            fds.move_to_end(file)
+            return fds[file]
+        if self.states[file] == WAITING:
+            fd = self._create(file)
+        else:
+            home = self.home(self.manifest.parents[self.plan.entries[file]])
+            fd = os.open(self.name(file), _REOPEN, dir_fd=self.destination.directories.open(home))
+        fds[file] = fd
+        if len(fds) > FILES_OPEN_MAX:
+            os.close(fds.popitem(last=False)[1])
+        return fd
+
+    def _complete(self, file: int, fd: int) -> None:
+        """All data is there: the final size, owner, mode (after the owner: chown clears setuid) and time."""
+        manifest = self.manifest
+        entry = self.plan.entries[file]
+        if file in self.plan.extents:
+            os.ftruncate(fd, manifest.sizes[entry])
+        uid, gid = self.destination.ownership.settable(manifest.uids[entry], manifest.gids[entry])
+        if uid != -1 or gid != -1:
+            os.fchown(fd, uid, gid)
+        os.fchmod(fd, manifest.modes[entry] & 0o7777)
+        os.utime(fd, ns=(self._now, manifest.mtime_ns(entry)))
+        self.states[file] = WHOLE
+
+    def _close(self, file: int) -> None:
+        fd = self._fds.pop(file, None)
+        if fd is not None:
+            os.close(fd)
+
+
+def _write_all(fd: int, run: Sequence[Data], position: int, length: int) -> None:
+    written = os.pwritev(fd, run, position) if run else 0
+    if written == length:
+        return
+    rest = memoryview(b"".join(run))
+    while written < length:
+        written += os.pwrite(fd, rest[written:], position + written)
