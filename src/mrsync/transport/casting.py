@@ -27,7 +27,7 @@ class CasterDriver:
     """Runs a Caster until it has finished.
 
     opened: from multicast.open_caster_socket, closed by whoever opened it; read: (object, page) -> plain bytes;
-    on_event: called for every event, may call the core. All of them are called in the thread that calls `run`.
+    on_event: called for every event, may call the core; on_round: once per turn of the loop, with its time. All of them are called in the thread that calls `run`.
     """
 
     def __init__(
@@ -40,6 +40,7 @@ class CasterDriver:
         geometry: Geometry,
         read: ReadPage,
         on_event: Callable[[CasterEvent], None],
+        on_round: Callable[[float], None] = lambda now: None,
         loop: Loop,
     ) -> None:
         self.codec = ControlCodec(keys)
@@ -49,10 +50,12 @@ class CasterDriver:
         self._geometry = geometry
         self._read = read
         self._on_event = on_event
+        self._on_round = on_round
         self._loop = loop
         self._sender = BurstSender(opened, group, geometry, session_tag(keys.session))
         self._sends: deque[Send] = deque()  # planned, not yet handed to the sender
         self._pages: SealedPages | None = None
+        self._has_planned = False  # then the core may plan more at once
         self._is_blocked = False
         self._is_finished = False
 
@@ -73,12 +76,13 @@ class CasterDriver:
                 deadline = self._caster.next_timeout()
                 if deadline is not None and deadline <= now:
                     self._caster.handle_timeout(now)
+                self._on_round(now)
         finally:
             self._loop.unwatch(self._socket)
 
     def _patience(self) -> float | None:
         """How long nothing needs to be done, if nothing comes in."""
-        if self._is_finished or (self._sends and not self._is_blocked):
+        if self._is_finished or (self._has_planned and not self._is_blocked):
             return 0.0
         deadline = self._caster.next_timeout()
         return None if deadline is None else max(0.0, deadline - self._loop.now())
@@ -114,6 +118,7 @@ class CasterDriver:
         sends = self._sends
         if not sends:
             sends.extend(self._caster.sends(self._loop.now()))
+            self._has_planned = bool(sends)
         while sends:
             if not self._send(sends.popleft()):
                 self._set_blocked(True)

@@ -1,0 +1,99 @@
+"""The account of a run: from the roster and the counters to an Outcome."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Iterable
+
+from mrsync.protocol.roster import Target
+from mrsync.protocol.states import TargetState as RosterState
+from mrsync.run.outcome import RoundTrips, SatOut, TargetOutcome, TargetState
+
+_STATES = {
+    RosterState.EXPECTED: TargetState.UNREACHABLE,
+    RosterState.PRESENT: TargetState.LOST,  # the session ended before its result was known
+    RosterState.DONE: TargetState.DONE,
+    RosterState.LOST: TargetState.LOST,
+    RosterState.UNREACHABLE: TargetState.UNREACHABLE,
+    RosterState.REFUSED: TargetState.REFUSED,
+}
+
+
+def target_outcome(
+    target: Target,
+    *,
+    excepted: Iterable[tuple[int, int, str]],
+    path_of: Callable[[int], bytes],
+    started_at: float,
+) -> TargetOutcome:
+    """How it ended for one target.
+
+    excepted: (plan file, its manifest entry, why) of files that no target changed because one sat them out.
+    """
+    state = _STATES[target.state]
+    own = [_own(path_of(file), number) for file, number in sorted(target.sat_out.items())]
+    own += [_own(error.path, error.errno, error.action) for error in target.errors]
+    others = [
+        SatOut(path_of(file), "", why)
+        for file, entry, why in excepted
+        if file not in target.sat_out and entry in target.needs
+    ]
+    errors = target.result.errors if target.result else 0
+    reason = target.reason or None
+    if state is TargetState.DONE and (own or others or errors):
+        state = TargetState.PARTIAL
+        count = max(len(own), errors)
+        reason = (
+            f"{count} of its entries could not be changed" if count else "files were left as they are for others' sake"
+        )
+    return _outcome(target, state, reason, (*own, *others), started_at)
+
+
+def _outcome(
+    target: Target, state: TargetState, reason: str | None, sat_out: tuple[SatOut, ...], started_at: float
+) -> TargetOutcome:
+    result, report, compared = target.result, target.report, target.compared
+    return TargetOutcome(
+        host=target.name,
+        state=state,
+        reason=reason,
+        files_updated=result.files_updated if result else 0,
+        bytes_written=result.bytes_written if result else 0,
+        created=result.created if result else 0,
+        mended=result.mended if result else 0,
+        deleted=result.deleted if result else 0,
+        packets_lost=target.packets_missed,
+        kernel_drops=report.kernel_drops if report else 0,
+        monitor_seconds=round(target.monitor_s, 3),
+        seconds=round(max(0.0, target.ended_at - started_at), 3),
+        sat_out=sat_out,
+        files_needed=compared.files_needed if compared else 0,
+        bytes_needed=compared.bytes_needed if compared else 0,
+        changes=compared.changes if compared else 0,
+    )
+
+
+def _own(path: bytes, number: int, action: str = "write") -> SatOut:
+    return SatOut(path, errno.errorcode.get(number, str(number)), f"cannot {action}: {os.strerror(number)}")
+
+
+def round_trips(rtt_us: dict[int, int]) -> RoundTrips:
+    """Percentiles and the histogram in whole milliseconds, as 4.0.1 printed it."""
+    total = sum(rtt_us.values())
+    if not total:
+        return RoundTrips()
+    bars: dict[int, int] = {}
+    for micros, count in rtt_us.items():
+        bars[micros // 1000 + 1] = bars.get(micros // 1000 + 1, 0) + count
+    return RoundTrips(_share(rtt_us, total * 0.5), _share(rtt_us, total * 0.99), tuple(sorted(bars.items())))
+
+
+def _share(rtt_us: dict[int, int], rank: float) -> float:
+    """The round trip in ms that `rank` of them do not exceed."""
+    seen = 0
+    for micros in sorted(rtt_us):
+        seen += rtt_us[micros]
+        if seen >= rank:
+            return micros / 1000
+    return 0.0

@@ -1,0 +1,61 @@
+"""The three objects that are cast: manifest and plan from memory, contents from the source's files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mrsync.protocol.ranges import RangeSet
+from mrsync.tree.plan import Plan
+from mrsync.tree.scan import Scan
+from mrsync.tree.source import Source
+from mrsync.wire.geometry import Geometry
+from mrsync.wire.messages import ObjectKind
+
+
+class Objects:
+    """Pages of a session's objects by number; `on_changed` hears of each planned file that is no longer what was scanned."""
+
+    def __init__(self, scan: Scan, geometry: Geometry, on_changed: Callable[[int, str], None]) -> None:
+        self.manifest = scan.manifest.encode()
+        self.plan: Plan | None = None
+        self._scan = scan
+        self._geometry = geometry
+        self._on_changed = on_changed
+        self._plan_bytes = b""
+        self._source: Source | None = None
+        self._changes_told = 0
+
+    def make_plan(self, needs: RangeSet) -> tuple[int, int, int]:
+        """Plan the union of needs; (bytes of the plan, bytes of the contents, files)."""
+        plan = self.plan = Plan.build(self._scan, needs)
+        self._plan_bytes = plan.encode()
+        self._source = Source(self._scan.root, self._scan.manifest, plan)
+        return len(self._plan_bytes), plan.contents_bytes, plan.file_count
+
+    def path(self, file: int) -> bytes:
+        """The path of a planned file."""
+        return self._scan.manifest.path(self.plan.entries[file]) if self.plan is not None else b""
+
+    def read(self, kind: int, page: int) -> bytes:
+        """The plain bytes of one page."""
+        size = self._geometry.page_bytes
+        if kind != ObjectKind.CONTENTS:
+            data = self.manifest if kind == ObjectKind.MANIFEST else self._plan_bytes
+            return data[page * size : (page + 1) * size]
+        if self._source is None or self.plan is None:
+            raise RuntimeError("contents are read before they are planned")
+        offset = page * size
+        data = self._source.read(offset, min(size, self.plan.contents_bytes - offset))
+        if len(self._source.changed) > self._changes_told:
+            self._tell_changes(self._source.changed)
+        return data
+
+    def _tell_changes(self, changed: dict[int, str]) -> None:
+        """Before the page leaves, so that nobody puts such a file into place."""
+        for file in list(changed)[self._changes_told :]:
+            self._on_changed(file, changed[file])
+        self._changes_told = len(changed)
+
+    def close(self) -> None:
+        if self._source is not None:
+            self._source.close()

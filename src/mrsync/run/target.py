@@ -1,0 +1,275 @@
+"""What a target does with what its catcher receives: compare, stage, commit, finish; the tree's side of one session."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from mrsync.errors import MrsyncError, ProtocolDataError
+from mrsync.protocol.catcher import Catcher
+from mrsync.protocol.events import (
+    CatcherEvent,
+    CommitGranted,
+    FinishGranted,
+    ObjectHeld,
+    SessionEnded,
+    SessionOpened,
+)
+from mrsync.protocol.ranges import RangeSet
+from mrsync.transport.loop import Loop
+from mrsync.tree.commit import Commit
+from mrsync.tree.compare import Comparison, compare
+from mrsync.tree.destination import Destination
+from mrsync.tree.failure import Failure
+from mrsync.tree.finish import Result, finish
+from mrsync.tree.manifest import Manifest
+from mrsync.tree.plan import Plan
+from mrsync.tree.stage import Stage
+from mrsync.wire.geometry import Geometry
+from mrsync.wire.messages import (
+    ComparedRecord,
+    ErrorRecord,
+    FailedRecord,
+    ObjectKind,
+    ResultRecord,
+    SatOutRecord,
+)
+from mrsync.wire.records import needs_records
+
+COMMIT_FILES = 1000  # at a time: in between the caster hears that something is done
+ERRORS_TOLD_MAX = 1000  # paths named to the caster; the rest is counted
+
+
+class Stopped(Exception):
+    """The session ended while the worker was busy."""
+
+
+class TargetTree:
+    """Turns the events of a catcher's core into work on the tree, in the loop's worker, and tells the core the results.
+
+    `ending` is set when the session is over and everything staged is removed.
+    """
+
+    def __init__(self, path: bytes, catcher: Catcher, loop: Loop, *, is_dry_run: bool) -> None:
+        self.ending: SessionEnded | None = None
+        self.errors = 0
+        self._path = path
+        self._catcher = catcher
+        self._loop = loop
+        self._is_dry_run = is_dry_run
+        self._is_stopping = False
+        self._geometry = Geometry(1, 64)
+        self._session = 0
+        self._parts: dict[int, dict[int, bytes]] = {ObjectKind.MANIFEST: {}, ObjectKind.PLAN: {}}
+        self._manifest = Manifest()
+        self._comparison = Comparison()
+        self._destination: Destination | None = None
+        self._stage: Stage | None = None
+        self._commits: Commit | None = None
+        self._actions: dict[type, Callable[..., None]] = {
+            SessionOpened: self._on_session_opened,
+            ObjectHeld: self._on_object_held,
+            CommitGranted: self._on_commit_granted,
+            FinishGranted: self._on_finish_granted,
+            SessionEnded: self._on_session_ended,
+        }
+
+    def on_event(self, event: CatcherEvent) -> None:
+        """Take an event of the core, in the loop's thread."""
+        self._actions[type(event)](event)
+
+    def write(self, kind: int, pages: list[tuple[int, bytes]]) -> None:
+        """Take pages in, in the worker's thread: contents to their files, manifest and plan to memory."""
+        if kind == ObjectKind.CONTENTS:
+            if self._stage is not None and not self._is_stopping:
+                size = self._geometry.page_bytes
+                self._stage.write_many([(page * size, data) for page, data in pages])
+                self._advance()
+                self._loop.post(self._tell_progress)
+        else:
+            self._parts[kind].update(pages)
+
+    def _on_session_opened(self, event: SessionOpened) -> None:
+        self._geometry = event.geometry
+        self._session = event.session
+
+    # the worker's errors
+
+    def _work(self, job: Callable[[], object], done: Callable[..., None]) -> None:
+        """Run a job; what makes this target useless is told to the caster, which then drops it."""
+        self._loop.work(partial(self._attempt, job), partial(self._finish_job, done))
+
+    def _attempt(self, job: Callable[[], object]) -> object:
+        if self._is_stopping:
+            return Stopped()
+        try:
+            return job()
+        except (MrsyncError, OSError, Stopped) as error:
+            return error
+
+    def _finish_job(self, done: Callable[..., None], result: object) -> None:
+        if isinstance(result, Stopped) or self._is_stopping:
+            return
+        if isinstance(result, Exception):
+            self._catcher.log(FailedRecord(str(result)), self._loop.now())
+        else:
+            done(result)
+
+    def _on_activity(self, entries: int) -> None:
+        """The worker got something done: called in its thread."""
+        if self._is_stopping:
+            raise Stopped
+        self._loop.post(partial(self._tell_activity, entries))
+
+    def _tell_activity(self, entries: int) -> None:
+        self._catcher.set_progress(self._loop.now(), activity=entries)
+
+    # compare and plan
+
+    def _on_object_held(self, event: ObjectHeld) -> None:
+        if event.object is ObjectKind.MANIFEST:
+            self._work(self._compare, self._tell_needs)
+        elif event.object is ObjectKind.PLAN:
+            self._work(self._prepare, self._want_contents)
+
+    def _take_object(self, kind: ObjectKind) -> bytes:
+        parts = self._parts.pop(kind)
+        return b"".join(parts[page] for page in range(len(parts)))
+
+    def _compare(self) -> Comparison:
+        self._manifest = Manifest.decode(self._take_object(ObjectKind.MANIFEST))
+        if self._is_dry_run and not os.path.isdir(self._path):
+            return _everything(self._manifest)
+        self._destination = Destination(self._path)
+        return compare(self._manifest, self._destination, self._on_activity)
+
+    def _tell_needs(self, comparison: Comparison) -> None:
+        now = self._loop.now()
+        self._comparison = comparison
+        for record in needs_records(0, len(self._manifest), comparison.needs):
+            self._catcher.log(record, now)
+        self._tell_failures(comparison.failures)
+        compared = ComparedRecord(comparison.files_needed, comparison.bytes_needed, comparison.changes)
+        self._catcher.log(compared, now)
+
+    def _prepare(self) -> list[tuple[int, int]]:
+        """Ranges of contents pages that hold something needed here."""
+        if self._destination is None:
+            raise ProtocolDataError("a plan came before the comparison")
+        plan = Plan.decode(self._take_object(ObjectKind.PLAN), self._manifest)
+        needs = self._comparison.needs
+        self._open_stage(plan, needs)
+        self._advance()
+        size = self._geometry.page_bytes
+        pages = RangeSet()
+        for first, end in needs:
+            start, stop = plan.starts[plan.first_file(first)], plan.starts[plan.first_file(end)]
+            if start < stop:
+                pages.add(start // size, -(-stop // size))
+        return list(pages)
+
+    def _open_stage(self, plan: Plan, needs: Sequence[tuple[int, int]]) -> Stage:
+        assert self._destination is not None  # the comparison comes first
+        self._stage = Stage(self._destination, self._manifest, plan, needs, f"{self._session:016x}")
+        self._commits = Commit(self._stage)
+        return self._stage
+
+    def _advance(self) -> None:
+        """Let the stage find out how far it is ready, file by file of no data."""
+        assert self._stage is not None
+        while self._stage.advance():
+            self._on_activity(1)
+
+    def _want_contents(self, ranges: Sequence[tuple[int, int]]) -> None:
+        now = self._loop.now()
+        self._catcher.want(ObjectKind.CONTENTS, ranges, now)
+        self._tell_progress()
+
+    # contents and commit
+
+    def _tell_progress(self) -> None:
+        stage = self._stage
+        if stage is None or self._is_stopping:
+            return
+        now = self._loop.now()
+        ready = stage.ready  # read before the sit-outs: those of files below are in the log first
+        for index, errno in stage.take_sat_out():
+            self._catcher.log(SatOutRecord(index, errno), now)
+        self._catcher.set_progress(now, ready=ready)
+
+    def _on_commit_granted(self, event: CommitGranted) -> None:
+        self._work(partial(self._commit, event), partial(self._tell_committed, event.end))
+
+    def _commit(self, event: CommitGranted) -> list[Failure]:
+        assert self._commits is not None  # a commit is granted only for files that were ready
+        failures: list[Failure] = []
+        for first in range(event.first, event.end, COMMIT_FILES):
+            end = min(first + COMMIT_FILES, event.end)
+            failures += self._commits.commit(first, end, event.exceptions)
+            self._on_activity(end - first)
+        return failures
+
+    def _tell_committed(self, end: int, failures: list[Failure]) -> None:
+        self._tell_failures(failures)
+        self._catcher.set_progress(self._loop.now(), committed=end)
+
+    # the rest
+
+    def _on_finish_granted(self, event: FinishGranted) -> None:
+        if self._is_dry_run:
+            self._tell_result(Result())
+        else:
+            self._work(self._finish, self._tell_result)
+
+    def _finish(self) -> Result:
+        stage = self._stage or self._open_stage(Plan(self._manifest, [], {}), [])
+        return finish(stage, self._comparison, self._on_activity)
+
+    def _tell_result(self, done: Result) -> None:
+        self._tell_failures(done.failures)
+        stage, commits = self._stage, self._commits
+        self._catcher.log(
+            ResultRecord(
+                files_updated=commits.files_updated if commits else 0,
+                bytes_written=stage.bytes_written if stage else 0,
+                created=done.created,
+                mended=done.mended,
+                deleted=done.deleted,
+                errors=self.errors,
+                digest=commits.digest if commits else bytes(32),
+            ),
+            self._loop.now(),
+        )
+
+    def _tell_failures(self, failures: Sequence[Failure]) -> None:
+        now = self._loop.now()
+        for failure in failures:
+            self.errors += 1
+            if self.errors <= ERRORS_TOLD_MAX:
+                self._catcher.log(ErrorRecord(failure.errno, failure.path, failure.action), now)
+
+    def _on_session_ended(self, event: SessionEnded) -> None:
+        """Whatever the worker does, it stops soon; nothing staged stays."""
+        self.ending = event
+        self._is_stopping = True
+
+    def clean_up(self) -> None:
+        """Remove what is staged and let go of the tree; runs when the worker is idle."""
+        if self._stage is not None:
+            self._stage.cleanup()
+        if self._destination is not None:
+            self._destination.close()
+
+
+def _everything(manifest: Manifest) -> Comparison:
+    """What a destination that does not exist yet lacks."""
+    comparison = Comparison()
+    for entry in range(1, len(manifest)):
+        if manifest.has_contents(entry):
+            comparison.needs.append((entry, entry + 1))
+            comparison.files_needed += 1
+            comparison.bytes_needed += manifest.sizes[entry]
+        else:
+            comparison.made.append(entry)
+    return comparison
