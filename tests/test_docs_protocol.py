@@ -1,0 +1,272 @@
+"""docs/protocol.md against the code: tags, offsets, numbers and every example, read from the document itself."""
+
+from __future__ import annotations
+
+import hmac
+import io
+import re
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple, get_args
+
+import pytest
+
+from mrsync.wire import limits, messages
+from mrsync.wire.header import Header, pack_header, page_headers, session_tag
+from mrsync.wire.keys import SessionKeys
+from mrsync.wire.records import RecordDecoder, encode_record
+from mrsync.wire.sealing import PageSealer, has_aes_gcm
+from mrsync.wire.session import ControlCodec, Rejection
+from mrsync.wire.terms import Term, decode_terms, encode_terms
+
+PROJECT = Path(__file__).parents[1]
+DOCUMENT = (PROJECT / "docs" / "protocol.md").read_text()
+TAG = re.compile(r"(?<!\w)\[([a-z]+(?:-[a-z]+)+)\]")
+needs_gcm = pytest.mark.skipif(not has_aes_gcm(), reason="needs the package cryptography")
+
+
+class PageSample(NamedTuple):
+    """What the example of a page says of it."""
+
+    data: bytes
+    object: int
+    page: int
+    generation: int
+    packets: int
+    tx: int
+
+
+class CodedSample(NamedTuple):
+    """What the example of a coded packet says of it; slices in hex."""
+
+    terms: tuple[Term, ...]
+    slices: tuple[str, ...]
+    tx: int
+
+
+class Field(NamedTuple):
+    """One tagged line of an example."""
+
+    tag: str
+    data: bytes
+    value: str
+
+
+class Example(NamedTuple):
+    """A fenced block: what it is of, the object it shows, its tagged bytes, and named bytes behind them."""
+
+    kind: str
+    shown: object
+    fields: list[Field]
+    named: dict[str, bytes]
+
+    @property
+    def data(self) -> bytes:
+        return b"".join(field.data for field in self.fields)
+
+
+def tables() -> Iterator[list[list[str]]]:
+    """Every table as rows of cells, its header first."""
+    for block in re.findall(r"(?:^\|.*\n)+", DOCUMENT, re.MULTILINE):
+        rows = [[cell.strip(" `") for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in block.splitlines()]
+        yield [rows[0], *rows[2:]]
+
+
+def tables_of(*columns: str) -> list[list[list[str]]]:
+    return [table[1:] for table in tables() if table[0][: len(columns)] == list(columns)]
+
+
+def layouts() -> list[list[tuple[str, str, str]]]:
+    """Every field table as (offset, type, tag)."""
+    return [[(row[0], row[1], row[2].strip("[]")) for row in rows] for rows in tables_of("offset", "type", "tag")]
+
+
+def width(kind: str) -> int | None:
+    """Bytes of a field of this type, None if that varies."""
+    found = re.fullmatch(r"(?:(\d+) x )?u(\d+)|(\d+) bytes", kind)
+    if found is None:
+        return None
+    return int(found[3]) if found[3] else int(found[1] or 1) * int(found[2]) // 8
+
+
+def examples(kind: str) -> list[Example]:
+    blocks = re.findall(rf"^```({kind}\b[^\n]*)\n(.*?)\n\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL)
+    names = {**vars(messages), "PageSample": PageSample, "CodedSample": CodedSample, "__builtins__": {}}
+    return [Example(name, eval(shown, names), *parsed_lines(lines)) for name, shown, lines in blocks]
+
+
+def parsed_lines(lines: str) -> tuple[list[Field], dict[str, bytes]]:
+    fields, named, begun = [], {}, ""
+    for line in filter(None, lines.splitlines()):
+        if re.fullmatch("[0-9a-f]+", line):
+            begun += line  # goes on in the next line
+        elif found := re.fullmatch(r"([0-9a-f]+) +\[([a-z-]+)\] ?(\d*)", line):
+            fields.append(Field(found[2], bytes.fromhex(begun + found[1]), found[3]))
+            begun = ""
+        else:
+            name, data = line.split()
+            named[name] = bytes.fromhex(data)
+    assert begun == ""
+    return fields, named
+
+
+def keys() -> SessionKeys:
+    found = re.search(r"^```keys\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL)
+    assert found
+    shown = dict(re.split(r"  +", line) for line in found[1].splitlines())
+    derived = SessionKeys.derive(bytes.fromhex(shown.pop("secret")), int(shown.pop("session"), 16))
+    assert shown == {use: getattr(derived, use.replace(" ", "_")).hex() for use in shown}
+    return derived
+
+
+KEYS = keys()
+KINDS_OF_EXAMPLES = ("page", "coded", "message", "record")
+EXAMPLES = [example for kind in KINDS_OF_EXAMPLES for example in examples(kind)]
+
+
+def name_of(example: object) -> str | None:
+    return f"{example.kind} {type(example.shown).__name__}" if isinstance(example, Example) else None
+
+
+def test_every_tag_stands_in_document_and_code() -> None:
+    in_code: set[str] = set()
+    for path in (PROJECT / "src").rglob("*.py"):
+        tokens = tokenize.generate_tokens(io.StringIO(path.read_text()).readline)
+        comments = [token.string for token in tokens if token.type == tokenize.COMMENT]
+        in_code.update(*(TAG.findall(comment) for comment in comments))
+    in_document = [tag for layout in layouts() for _, _, tag in layout if "-" in tag]
+    assert sorted(in_document) == sorted(in_code)
+    assert {field.tag for example in EXAMPLES for field in example.fields} <= set(in_document)
+    assert set(TAG.findall(DOCUMENT)) == set(in_document)
+
+
+@pytest.mark.parametrize("layout", layouts(), ids=lambda layout: str(layout[0][2]))
+def test_offsets_add_up(layout: list[tuple[str, str, str]]) -> None:
+    at: int | None = None
+    for offset, kind, tag in layout:
+        if offset.isdecimal():
+            assert at is None or int(offset) == at, tag
+            at = int(offset)
+        else:
+            assert at is None, f"{tag} has an offset"
+        size = width(kind)
+        at = None if size is None or at is None else at + size
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=name_of)
+def test_examples_are_laid_out_as_the_tables_say(example: Example) -> None:
+    """Every field has its width and its value, and stands where the table puts it behind the table's other fields."""
+    starts: dict[str, int] = {}
+    at = 0
+    for field in example.fields:
+        starts.setdefault(field.tag, at)
+        at += len(field.data)
+    types = {tag: kind for layout in layouts() for _, kind, tag in layout}
+    for field in example.fields:
+        assert width(types[field.tag]) in (None, len(field.data)), field.tag
+        if re.fullmatch(r"u\d+", types[field.tag]):
+            assert int.from_bytes(field.data, "big") == int(field.value), field.tag
+    for layout in layouts():
+        shown = [(tag, offset) for offset, _, tag in layout if tag in starts and offset.isdecimal()]
+        assert len({starts[tag] - int(offset) for tag, offset in shown}) <= 1
+
+
+@pytest.mark.parametrize(
+    "example", [pytest.param(e, marks=[needs_gcm] * ("GCM" in e.kind)) for e in examples("message")], ids=name_of
+)
+def test_examples_of_messages(example: Example) -> None:
+    codec = ControlCodec(KEYS)
+    codec.use_report_seal(messages.SealKind[example.kind.split()[1]])
+    assert isinstance(example.shown, get_args(messages.Message))
+    assert codec.encode(example.shown).hex() == example.data.hex()
+    assert codec.decode(example.data) == example.shown
+    if "HMAC" in example.kind:
+        uses = {messages.Hello: KEYS.catch_control, messages.Report: KEYS.reports}
+        tag = hmac.digest(uses.get(type(example.shown), KEYS.cast_control), example.data[:-16], "sha256")[:16]
+        assert example.fields[-1] == Field("control-tag", tag, "")
+
+
+@pytest.mark.parametrize("example", examples("record"), ids=name_of)
+def test_examples_of_records(example: Example) -> None:
+    assert isinstance(example.shown, get_args(messages.Record))
+    assert encode_record(example.shown).hex() == example.data.hex()
+    assert RecordDecoder().feed(example.data) == [example.shown]
+    (names,) = tables_of("record", "name")
+    assert [str(example.data[0]), type(example.shown).__name__] in [row[:2] for row in names]
+
+
+@needs_gcm
+def test_example_of_a_page() -> None:
+    (example,) = examples("page")
+    data, object, page, generation, packets, tx = page_sample(example)
+    nonce, context, header = example.data[:12], example.data[12:30], example.data[30:]
+    tag = session_tag(KEYS.session)
+    block = page_headers(session_tag=tag, object=object, page=page, generation=generation, count=packets, tx=tx)
+    assert header == block
+    for seal, sealed in example.named.items():
+        sealer = PageSealer(KEYS, messages.SealKind[seal])
+        assert sealer.seal(data, object=object, page=page, generation=generation, count=packets) == sealed
+    assert example.named["HMAC_SHA256"] == data + hmac.digest(KEYS.pages, context + data, "sha256")[:16]
+    aead = pytest.importorskip("cryptography.hazmat.primitives.ciphers.aead")
+    assert example.named["AES_256_GCM"] == aead.AESGCM(KEYS.pages).encrypt(nonce, data, context)
+
+
+def page_sample(example: Example) -> PageSample:
+    assert isinstance(example.shown, PageSample)
+    return example.shown
+
+
+def test_example_of_a_coded_packet() -> None:
+    (example,) = examples("coded")
+    sample = example.shown
+    assert isinstance(sample, CodedSample)
+    header = Header(
+        kind=messages.Kind.CODED,
+        packet_index=sample.terms[0][1],
+        packet_count=len(sample.terms),
+        object=2,
+        segment=0,
+        session_tag=session_tag(KEYS.session),
+        generation=0,
+        sender=limits.CASTER_ID,
+        page=sample.terms[0][0],
+        tx=sample.tx,
+    )
+    assert pack_header(header) + encode_terms(sample.terms) == example.data
+    assert decode_terms(header, example.data[limits.HEADER_BYTES :]) == list(sample.terms)
+    mixed = 0
+    for one in sample.slices:
+        mixed ^= int(one.ljust(8, "0"), 16)
+    assert example.named == {"XOR": mixed.to_bytes(4, "big")}
+
+
+def test_every_message_and_record_has_an_example() -> None:
+    shown = {type(example.shown) for example in EXAMPLES}
+    assert shown >= {*get_args(messages.Message), *get_args(messages.Record)}
+
+
+@pytest.mark.parametrize(
+    ("column", "numbers"),
+    [
+        ("kind", messages.Kind),
+        ("seal", messages.SealKind),
+        ("object", messages.ObjectKind),
+        ("phase", messages.Phase),
+        ("ending", messages.Ending),
+    ],
+)
+def test_numbers_have_the_names_of_the_code(column: str, numbers: type[messages.Kind]) -> None:
+    (rows,) = tables_of(column, "name")
+    assert [(int(row[0]), row[1]) for row in rows] == [(member.value, member.name) for member in numbers]
+
+
+def test_reasons_for_rejection() -> None:
+    (rows,) = tables_of("reason", "when")
+    assert {row[0] for row in rows} == {reason.name for reason in Rejection}
+
+
+def test_limits() -> None:
+    (rows,) = tables_of("limit", "value")
+    in_code = {name: value for name, value in vars(limits).items() if name.isupper()}
+    assert {row[0]: int(row[1], 0) for row in rows} == in_code
