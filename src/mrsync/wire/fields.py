@@ -18,6 +18,8 @@ def append_number(data: bytearray, number: int) -> None:
 
 def read_number(data: BytesLike, offset: int) -> tuple[int, int]:
     """The number at `offset`, and the offset behind it; ValueError if it does not end, or is beyond 63 bits."""
+    if offset < len(data) and data[offset] < 0x80:
+        return data[offset], offset + 1  # nearly always
     number = shift = 0
     for at in range(offset, len(data)):
         byte = data[at]

@@ -170,19 +170,22 @@ def _encode_result(record: ResultRecord) -> bytes:
     return _RESULT.pack(*counts, record.errors, record.digest)
 
 
-_ENCODERS: dict[type, tuple[int, Callable[..., bytes]]] = {
-    NeedsRecord: (0, _encode_needs),
-    ComparedRecord: (1, lambda record: _COMPARED.pack(record.files_needed, record.bytes_needed, record.changes)),
-    SatOutRecord: (2, lambda record: _SAT_OUT.pack(record.index, record.errno)),
-    ErrorRecord: (3, _encode_error),
-    FailedRecord: (4, lambda record: encode_text(record.reason)),  # [failed-reason]
-    ResultRecord: (5, _encode_result),
-}
-_DECODERS: dict[int, Callable[[bytes], Record]] = {
-    0: _decode_needs,
-    1: lambda body: ComparedRecord(*_COMPARED.unpack(body)),
-    2: lambda body: SatOutRecord(*_SAT_OUT.unpack(body)),
-    3: _decode_error,
-    4: _decode_failed,
-    5: lambda body: ResultRecord(*_RESULT.unpack(body)),
-}
+# What the kinds of records are called, are encoded by and decoded by; the place in this list is the [record-kind].
+_KINDS: list[tuple[type, Callable[..., bytes], Callable[[bytes], Record]]] = [
+    (NeedsRecord, _encode_needs, _decode_needs),
+    (
+        ComparedRecord,
+        lambda record: _COMPARED.pack(record.files_needed, record.bytes_needed, record.changes),
+        lambda body: ComparedRecord(*_COMPARED.unpack(body)),
+    ),
+    (
+        SatOutRecord,
+        lambda record: _SAT_OUT.pack(record.index, record.errno),
+        lambda body: SatOutRecord(*_SAT_OUT.unpack(body)),
+    ),
+    (ErrorRecord, _encode_error, _decode_error),
+    (FailedRecord, lambda record: encode_text(record.reason), _decode_failed),  # [failed-reason]
+    (ResultRecord, _encode_result, lambda body: ResultRecord(*_RESULT.unpack(body))),
+]
+_ENCODERS = {record_type: (number, encode) for number, (record_type, encode, _) in enumerate(_KINDS)}
+_DECODERS = {number: decode for number, (_, _, decode) in enumerate(_KINDS)}

@@ -47,3 +47,4 @@ def test_bursts_and_coded_packets_fit(mtu: int, is_ipv6: bool, target_count: int
 def test_a_page_of_ethernet_has_44_packets() -> None:
     geometry = Geometry.from_mtu(1500, is_ipv6=False, target_count=2)
     assert (geometry.slice_bytes, geometry.packets) == (1446, 44)
+    assert geometry.sealed_bytes == geometry.page_bytes + TAG_BYTES == 63624
