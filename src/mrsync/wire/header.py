@@ -89,16 +89,3 @@ def page_headers(
     headers = bytearray(first) * len(chosen)
     headers[_INDEX_AT::HEADER_BYTES] = chosen
     return headers
-
-
-def whole_burst(headers: bytearray, packets: int) -> Header | None:
-    """The header of packet 0 if `headers` begins with exactly the headers of one whole page of `packets` packets.
-
-    headers: the received headers back to back, possibly with stale bytes behind. None: look at each packet by itself.
-    """
-    header = unpack_header(headers)
-    if header is None or header.kind != Kind.PAGE or header.packet_count != packets or packets > PACKETS_PER_PAGE_MAX:
-        return None
-    expected = headers[:HEADER_BYTES] * packets
-    expected[_INDEX_AT::HEADER_BYTES] = _INDICES[:packets]
-    return header if headers.startswith(expected) else None

@@ -124,12 +124,6 @@ def seals_here() -> int:
     return 1 << SealKind.HMAC_SHA256 | (1 << SealKind.AES_256_GCM if has_aes_gcm() else 0)
 
 
-def best_seal(seals: int) -> SealKind:
-    """The strongest kind in a bit set of 1 << SealKind; NONE if there is none that we know."""
-    known = [kind for kind in SealKind if kind != SealKind.NONE and seals & 1 << kind]
-    return max(known, default=SealKind.NONE)
-
-
 @cache
 def _aes_gcm_library() -> tuple[Any, type[Exception]] | None:
     """AESGCM and its exception, imported when first asked for: the import costs more than a small sync."""

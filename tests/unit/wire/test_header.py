@@ -1,4 +1,4 @@
-"""Headers: fields go round, strangers are told apart, bursts are recognised by one comparison."""
+"""Headers: fields go round, strangers are told apart, the headers of a burst count up."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mrsync.wire.header import Header, is_other_version, pack_header, page_headers, unpack_header, whole_burst
+from mrsync.wire.header import Header, is_other_version, pack_header, page_headers, unpack_header
 from mrsync.wire.limits import CASTER_ID, HEADER_BYTES, MAGIC, VERSION
 from mrsync.wire.messages import Kind
 from tests.unit.wire.samples import u8, u16, u32
@@ -67,27 +67,3 @@ def test_headers_of_chosen_packets() -> None:
     assert len(block) == 2 * HEADER_BYTES
     assert unpack_header(block) == expected_header(3, 44)
     assert unpack_header(block[HEADER_BYTES:]) == expected_header(40, 44)
-
-
-@pytest.mark.parametrize("count", [1, 44, 64])
-def test_a_whole_burst_is_recognised(count: int) -> None:
-    assert whole_burst(burst(count), count) == expected_header(0, count)
-    assert whole_burst(burst(count) + b"stale headers of a longer burst", count) == expected_header(0, count)
-
-
-@given(st.integers(2, 64), st.data())
-def test_a_burst_with_any_byte_changed_is_not_whole(count: int, data: st.DataObject) -> None:
-    block = burst(count)
-    at = data.draw(st.integers(HEADER_BYTES, len(block) - 1))
-    block[at] ^= data.draw(st.integers(1, 255))
-    assert whole_burst(block, count) is None
-
-
-def test_parts_of_bursts_are_not_whole() -> None:
-    assert whole_burst(burst(44), 43) is None
-    assert whole_burst(burst(43), 44) is None
-    assert whole_burst(burst(44)[:-1], 44) is None
-    assert whole_burst(burst(44, bytes(range(1, 44))), 43) is None
-    assert whole_burst(bytearray(), 0) is None
-    assert whole_burst(bytearray(pack_header(expected_header(0, 65))) * 65, 65) is None
-    assert whole_burst(bytearray(pack_header(expected_header(0, 1)._replace(kind=Kind.CODED))), 1) is None

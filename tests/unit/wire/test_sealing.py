@@ -14,7 +14,7 @@ import mrsync
 from mrsync.wire.keys import SessionKeys
 from mrsync.wire.limits import TAG_BYTES
 from mrsync.wire.messages import SealKind
-from mrsync.wire.sealing import PageSealer, Sealer, best_seal, has_aes_gcm, sealer, seals_here
+from mrsync.wire.sealing import PageSealer, Sealer, has_aes_gcm, sealer, seals_here
 from tests.unit.wire.samples import KEYS, SECRET, SESSION
 
 KINDS = [
@@ -84,12 +84,8 @@ def test_a_seal_must_be_chosen() -> None:
         sealer(SealKind.NONE, KEYS.pages)
 
 
-def test_best_seal() -> None:
-    both = 1 << SealKind.HMAC_SHA256 | 1 << SealKind.AES_256_GCM
-    assert best_seal(both) == SealKind.AES_256_GCM
-    assert best_seal(1 << SealKind.HMAC_SHA256) == SealKind.HMAC_SHA256
-    assert best_seal(0) == best_seal(1 << SealKind.NONE) == best_seal(1 << 7) == SealKind.NONE
-    assert best_seal(seals_here()) == (SealKind.AES_256_GCM if has_aes_gcm() else SealKind.HMAC_SHA256)
+def test_hmac_is_here_always() -> None:
+    assert seals_here() == 1 << SealKind.HMAC_SHA256 | has_aes_gcm() << SealKind.AES_256_GCM
 
 
 def test_a_host_without_cryptography_has_hmac() -> None:
