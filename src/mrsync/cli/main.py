@@ -1,0 +1,91 @@
+"""The three commands: from arguments to an exit status. What a command does not need is not imported."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from mrsync.cli import options
+from mrsync.errors import Interrupted, MrsyncError
+
+if TYPE_CHECKING:
+    from mrsync.cli.options import Output
+    from mrsync.run.settings import CastSettings
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def mrsync() -> int:
+    """Entry point: sync, or one of the tools."""
+    return run_command("mrsync", _mrsync, sys.argv[1:])
+
+
+def multicaster() -> int:
+    """Entry point: cast to catchers that were started by hand."""
+    return run_command("multicaster", _multicaster, sys.argv[1:])
+
+
+def multicatcher() -> int:
+    """Entry point: catch what a multicaster casts."""
+    return run_command("multicatcher", _multicatcher, sys.argv[1:])
+
+
+def run_command(name: str, command: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> int:
+    """Every end of a command: its own exit status, or one sentence and the status of the error."""
+    for number in SIGNALS:
+        signal.signal(number, _interrupt)
+    try:
+        return command(arguments)
+    except MrsyncError as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        return error.exit_status
+
+
+def _mrsync(arguments: Sequence[str]) -> int:
+    if arguments[:1] == ["demo"]:
+        from mrsync.run.demo import demo
+
+        return demo(arguments[1:])
+    return _cast("mrsync", *options.parse_mrsync(arguments))
+
+
+def _multicaster(arguments: Sequence[str]) -> int:
+    return _cast("multicaster", *options.parse_multicaster(arguments))
+
+
+def _multicatcher(arguments: Sequence[str]) -> int:
+    settings = options.parse_multicatcher(arguments)
+    from mrsync.run.catch import catch
+
+    return catch(settings)
+
+
+def _cast(name: str, settings: CastSettings, output: Output) -> int:
+    from mrsync.cli import report
+    from mrsync.cli.progress import make_progress
+    from mrsync.run.cast import cast
+    from mrsync.run.observer import Notice
+
+    with make_progress(output.progress, output.verbosity) as observer:
+        for name in output.left_out:
+            observer.on_notice(Notice(0, "left out: it is this host", name))
+        outcome = cast(settings, observer)
+    if output.report:
+        report.write_report(outcome, output.report)
+    if output.progress == "json":
+        print(report.event_line(outcome))
+    else:
+        for line in report.summary_lines(outcome, verbosity=output.verbosity, has_stats=output.has_stats):
+            print(line)
+    if complaint := report.complaint(outcome):
+        print(f"{name}: {complaint}", file=sys.stderr)
+    return outcome.exit_status
+
+
+def _interrupt(number: int, _: FrameType | None) -> None:
+    for each in SIGNALS:
+        signal.signal(each, signal.SIG_DFL)  # whoever asks twice does not want to wait for the cleaning up
+    raise Interrupted(f"interrupted by {signal.Signals(number).name}")

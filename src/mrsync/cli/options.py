@@ -1,0 +1,244 @@
+"""The command lines of mrsync, multicaster and multicatcher, and the settings they mean."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from typing import NamedTuple, NoReturn
+
+from mrsync import __version__
+from mrsync.cli import values
+from mrsync.errors import SelectionError, UsageError
+from mrsync.remote.keyfile import INSECURE_SECRET, read_secret
+from mrsync.remote.targets import Targets, read_targets
+from mrsync.run.settings import CastSettings, CatchSettings, Network
+from mrsync.wire.limits import SECRET_BYTES, TARGETS_MAX
+
+LOCAL = "local"
+
+
+class Output(NamedTuple):
+    """What people and programs get to read."""
+
+    progress: str = "auto"
+    has_stats: bool = False
+    report: str | None = None
+    verbosity: int = 0
+    left_out: tuple[str, ...] = ()  # names in TARGETS that are this host
+
+
+def parse_mrsync(arguments: Sequence[str]) -> tuple[CastSettings, Output]:
+    """Raises UsageError, SelectionError."""
+    options = _mrsync_parser().parse_args(arguments)
+    _take_positionals(options)
+    source = _source(options.source)
+    is_local = options.rsh == LOCAL
+    targets = _targets(options.targets, keeps_own_host=is_local)
+    settings = CastSettings(
+        source=source,
+        dest=os.fsencode(options.dest) if options.dest else source,
+        targets=targets.hosts,
+        remote_shell=options.rsh,
+        secret=os.urandom(SECRET_BYTES),
+        network=_network(options)._replace(has_loop=options.loop or is_local),
+        rate_bytes_s=options.rate,
+        ack_wait_s=options.ack_wait,
+        is_encrypted=options.is_encrypted,
+        quits_on_bad=options.quit_on_bad,
+        deletes=options.delete,
+        is_dry_run=options.dry_run,
+        verbosity=options.verbose,
+    )
+    if is_local:
+        _check_local_dests(settings)
+    return settings, _output(options, targets)
+
+
+def parse_multicaster(arguments: Sequence[str]) -> tuple[CastSettings, Output]:
+    """Raises UsageError, SelectionError, FileError."""
+    options = _multicaster_parser().parse_args(arguments)
+    targets = _targets(options.targets, keeps_own_host=True)
+    settings = CastSettings(
+        source=_source(options.source),
+        dest=b"",
+        targets=targets.hosts,
+        remote_shell=None,
+        secret=_secret(options),
+        network=_network(options),
+        rate_bytes_s=options.rate,
+        ack_wait_s=options.ack_wait,
+        is_encrypted=options.is_encrypted,
+        quits_on_bad=options.quit_on_bad,
+        deletes=options.delete,
+        verbosity=options.verbose,
+    )
+    return settings, _output(options, targets)
+
+
+def parse_multicatcher(arguments: Sequence[str]) -> CatchSettings:
+    """Raises UsageError, FileError."""
+    options = _multicatcher_parser().parse_args(arguments)
+    return CatchSettings(
+        target=options.id,
+        host=os.uname().nodename,
+        dest=os.fsencode(options.dest),
+        secret=_secret(options),
+        network=Network(options.group, options.port, interface=options.interface),
+        verbosity=options.verbose,
+        has_master=False,
+    )
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message} (see {self.prog} --help)")
+
+
+def _parser(name: str, description: str) -> _Parser:
+    parser = _Parser(name, description=description, allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    return parser
+
+
+def _mrsync_parser() -> _Parser:
+    parser = _parser("mrsync", "Make DEST on all TARGETS equal to SOURCE, every byte sent once, by multicast.")
+    forms = ("-m TARGETS -s SOURCE [-t DEST] [options]", "SOURCE TARGETS:DEST [options]", "demo")
+    parser.usage = "\n       ".join(f"mrsync {form}" for form in forms)
+    parser.add_argument("positionals", nargs="*", help=argparse.SUPPRESS)
+    _add_cast_options(parser)
+    parser.add_argument("-t", "--dest", metavar="DEST", help="directory there, {host} is replaced; default: as SOURCE")
+    parser.add_argument(
+        "-r", "--rsh", default="ssh", metavar="R", help="remote shell; local: processes here; default: ssh"
+    )
+    parser.add_argument("-n", "--dry-run", action="store_true", help="tell what would change, change nothing")
+    return parser
+
+
+def _multicaster_parser() -> _Parser:
+    parser = _parser("multicaster", "Cast SOURCE to multicatchers that were started by hand.")
+    _add_cast_options(parser)
+    _add_key_options(parser)
+    return parser
+
+
+def _multicatcher_parser() -> _Parser:
+    parser = _parser("multicatcher", "Catch what a multicaster casts, into DEST.")
+    parser.add_argument("-t", "--dest", required=True, metavar="DEST", help="directory to make equal to the source")
+    parser.add_argument(
+        "-i",
+        "--id",
+        required=True,
+        type=values.target_id,
+        metavar="ID",
+        help="position in multicaster's TARGETS, from 0",
+    )
+    _add_network_options(parser)
+    _add_verbose_option(parser)
+    _add_key_options(parser)
+    return parser
+
+
+def _add_cast_options(parser: _Parser) -> None:
+    add = parser.add_argument
+    add("-m", "--targets", metavar="TARGETS", help="file with one per line, or a list: a,b node[001-100] @group")
+    add("-s", "--source", metavar="SOURCE", help="directory here whose contents are cast")
+    add("-w", "--ack-wait", type=values.ack_wait, default=60.0, metavar="S", help="seconds of silence; default: 60")
+    add("-q", "--quit-on-bad", action="store_true", help="end the run when one target is bad")
+    add("--delete", action=argparse.BooleanOptionalAction, default=True, help="delete what SOURCE lacks; default: yes")
+    add("--rate", "--bwlimit", type=values.rate, metavar="R", help="at most so many bytes/s; K, M, G")
+    sealing = parser.add_mutually_exclusive_group()
+    sealing.add_argument(
+        "--encrypt", dest="is_encrypted", action="store_true", default=None, help="fail rather than send unencrypted"
+    )
+    sealing.add_argument(
+        "--no-encrypt", dest="is_encrypted", action="store_false", default=None, help="authenticate only"
+    )
+    add("--progress", choices=("auto", "plain", "none", "json"), default="auto", help="default: auto")
+    add("--stats", action="store_true", help="tell more at the end")
+    add("--report", metavar="FILE.json", help="write the whole outcome")
+    _add_network_options(parser)
+    add("-T", "--ttl", type=values.ttl, default=1, metavar="N", help="routers to pass; default: 1, none")
+    add("-L", "--loop", action="store_true", help="be heard on this host, too")
+    _add_verbose_option(parser)
+
+
+def _add_network_options(parser: _Parser) -> None:
+    add = parser.add_argument
+    default = Network()
+    add("-A", "--group", type=values.group, default=default.group, metavar="A", help=f"default: {default.group}")
+    add("-P", "--port", type=values.port, default=default.port, metavar="P", help="data; reports at P-1; default: 8888")
+    add("-I", "--interface", metavar="I", help="name, index or address; default: by the route")
+
+
+def _add_verbose_option(parser: _Parser) -> None:
+    parser.add_argument(
+        "-v", "--verbose", type=values.verbosity, default=0, metavar="N", help="0 essential, 1 status, 2 debugging"
+    )
+
+
+def _add_key_options(parser: _Parser) -> None:
+    group = parser.add_mutually_exclusive_group(required=True)
+    group.add_argument("--key-file", metavar="FILE", help="shared secret, mode 0600, at least 16 bytes")
+    group.add_argument("--insecure", action="store_true", help="no secret: whoever reaches the group may cast")
+
+
+def _take_positionals(options: argparse.Namespace) -> None:
+    """`mrsync SOURCE TARGETS:DEST` is `-s SOURCE -m TARGETS -t DEST`."""
+    if not options.positionals:
+        return
+    if len(options.positionals) != 2 or ":" not in options.positionals[1]:
+        raise UsageError("give SOURCE TARGETS:DEST, or -m TARGETS -s SOURCE (see mrsync --help)")
+    if options.source or options.targets or options.dest:
+        raise UsageError("SOURCE TARGETS:DEST says it all: -m, -s and -t cannot be given as well")
+    options.source, there = options.positionals
+    # groups (@racks:a) and addresses have colons of their own
+    cut = there.find(":/") if ":/" in there else there.rfind(":")
+    options.targets, options.dest = there[:cut], there[cut + 1 :]
+
+
+def _source(text: str | None) -> bytes:
+    if not text:
+        raise UsageError("SOURCE is missing (-s)")
+    source = os.fsencode(os.path.abspath(text))
+    if not os.path.isdir(source):
+        raise SelectionError(f"the source {text} is not a directory")
+    return source
+
+
+def _targets(text: str | None, *, keeps_own_host: bool) -> Targets:
+    if not text:
+        raise UsageError("TARGETS is missing (-m)")
+    targets = read_targets(text, keeps_own_host=keeps_own_host)
+    if len(targets.hosts) > TARGETS_MAX:
+        raise UsageError(f"{len(targets.hosts)} targets, more than the {TARGETS_MAX} a session can have")
+    return targets
+
+
+def _check_local_dests(settings: CastSettings) -> None:
+    """On one host, trees must lie apart from one another and from the source."""
+    if len(settings.targets) > 1 and b"{host}" not in settings.dest:
+        raise UsageError("several targets on this host need {host} in DEST, or they would all write to the same place")
+    source = os.path.realpath(settings.source) + b"/"
+    for host in settings.targets:
+        dest = os.path.realpath(settings.dest_for(host)) + b"/"
+        if source.startswith(dest) or dest.startswith(source):
+            raise UsageError(f"DEST on this host, {os.fsdecode(dest)}, and SOURCE must not contain one another")
+
+
+def _secret(options: argparse.Namespace) -> bytes:
+    return read_secret(options.key_file) if options.key_file else INSECURE_SECRET
+
+
+def _network(options: argparse.Namespace) -> Network:
+    return Network(options.group, options.port, options.ttl, options.loop, options.interface)
+
+
+def _output(options: argparse.Namespace, targets: Targets) -> Output:
+    if options.report:
+        if not options.report.endswith(".json"):
+            raise UsageError(f"--report {options.report}: only .json can be written")
+        folder = os.path.dirname(options.report) or "."
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise UsageError(f"--report {options.report}: cannot write in {folder}")
+    return Output(options.progress, options.stats, options.report, options.verbose, targets.left_out)

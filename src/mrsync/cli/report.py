@@ -1,0 +1,177 @@
+"""What stands at the end of a run: a verdict for people, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from mrsync.errors import FileError
+from mrsync.remote.targets import fold
+from mrsync.run.outcome import Outcome, TargetOutcome, TargetState
+
+SCHEMA = 1
+SAT_OUT_SHOWN = 3  # files named for each reason
+
+
+def report_fields(outcome: Outcome) -> dict[str, Any]:
+    """The JSON report, fields as docs/cli.md lists them; bytes of a path that are no UTF-8 become surrogates."""
+    trips = outcome.round_trips
+    return {
+        "schema": SCHEMA,
+        "exit_status": outcome.exit_status,
+        "session": f"{outcome.session:016x}",
+        "source": os.fsdecode(outcome.source),
+        "dest": os.fsdecode(outcome.dest),
+        "dry_run": outcome.is_dry_run,
+        "seconds": outcome.seconds._asdict(),
+        "entries": outcome.entries,
+        "files_planned": outcome.files_planned,
+        "bytes_planned": outcome.bytes_planned,
+        "pages": outcome.pages,
+        "pages_sent": outcome.pages_sent,
+        "bytes_sent": outcome.bytes_sent,
+        "bytes_repaired": outcome.bytes_repaired,
+        "packets_sent": outcome.packets_sent,
+        "packets_repaired": outcome.packets_repaired,
+        "packets_coded": outcome.packets_coded,
+        "rtt_ms": {"p50": trips.p50_ms, "p99": trips.p99_ms, "histogram": [list(bar) for bar in trips.histogram]},
+        "warnings": list(outcome.warnings),
+        "targets": {target.host: _target_fields(target) for target in outcome.targets},
+    }
+
+
+def write_report(outcome: Outcome, path: str) -> None:
+    """Replace `path` at once, so that no one reads half a report. Raises FileError."""
+    unfinished = f"{path}.{os.getpid()}"
+    try:
+        with open(unfinished, "w", encoding="ascii") as file:
+            json.dump(report_fields(outcome), file, indent=1)
+            file.write("\n")
+        os.replace(unfinished, path)
+    except OSError as error:
+        raise FileError(f"cannot write the report {path}: {error.strerror}") from error
+
+
+def event_line(outcome: Outcome) -> str:
+    """The report as the last line of `--progress json`."""
+    return json.dumps({"event": "outcome", **report_fields(outcome)})
+
+
+def complaint(outcome: Outcome) -> str | None:
+    """One sentence on why the exit status is not 0."""
+    behind = [target for target in outcome.targets if target.state is not TargetState.DONE]
+    if outcome.exit_status == 5:
+        return f"no catcher could be started: {behind[0].reason}"
+    if outcome.exit_status == 30:
+        return f"every target was lost: {behind[0].reason}"
+    if behind:
+        return f"not complete: {fold([target.host for target in behind])}"
+    if outcome.source_errors:
+        return f"{outcome.source_errors} files or directories of the source could not be read"
+    if outcome.source_changes:
+        return f"{outcome.source_changes} source files vanished or changed while they were read"
+    return None
+
+
+def summary_lines(outcome: Outcome, *, verbosity: int, has_stats: bool) -> Iterator[str]:
+    """The verdict, then whoever is not complete, folded by reason; more if asked for."""
+    yield _verdict(outcome)
+    yield from _incomplete(outcome)
+    if verbosity or has_stats or outcome.is_dry_run:
+        yield from _complete(outcome)
+    if has_stats:
+        yield from _statistics(outcome)
+    if verbosity and outcome.round_trips.histogram:
+        yield "round trip, ms up to: pages"
+        yield from (f"{bound:>8}: {count}" for bound, count in outcome.round_trips.histogram)
+
+
+def size(bytes_count: float) -> str:
+    """1234567 -> 1.23 MB."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if bytes_count < 1000:
+            return f"{bytes_count:.3g} {unit}"
+        bytes_count /= 1000
+    return f"{bytes_count:.3g} TB"
+
+
+def _target_fields(target: TargetOutcome) -> dict[str, Any]:
+    fields = target._asdict()
+    del fields["host"]
+    fields["state"] = target.state.value
+    fields["sat_out"] = [
+        {"path": os.fsdecode(file.path), "error": file.error, "message": file.message} for file in target.sat_out
+    ]
+    return fields
+
+
+def _verdict(outcome: Outcome) -> str:
+    """97/100 complete, 2 partial; 41.2 GB in 38 s; 1.09 GB/s sent once = 106 GB/s delivered; repair 0.4 %."""
+    states = [f"{outcome.count(TargetState.DONE)}/{len(outcome.targets)} complete"]
+    others = [state for state in TargetState if state is not TargetState.DONE]
+    states += [f"{count} {state.value}" for state in others if (count := outcome.count(state))]
+    if outcome.is_dry_run:
+        return (
+            f"dry run: {', '.join(states)}; {outcome.files_planned} files, {size(outcome.bytes_planned)} would be sent"
+        )
+    parts = [", ".join(states), f"{size(outcome.bytes_planned)} in {outcome.seconds.total:.3g} s"]
+    if outcome.bytes_planned and outcome.seconds.cast > 0:
+        once = outcome.bytes_planned / outcome.seconds.cast
+        delivered = sum(target.bytes_written for target in outcome.targets) / outcome.seconds.cast
+        parts.append(f"{size(once)}/s sent once = {size(delivered)}/s delivered")
+    if outcome.bytes_repaired:
+        parts.append(f"repair {100 * outcome.bytes_repaired / outcome.bytes_sent:.2g} %")
+    return "; ".join(parts)
+
+
+def _incomplete(outcome: Outcome) -> Iterator[str]:
+    groups: dict[str, list[str]] = {}
+    for target in outcome.targets:
+        if target.state is not TargetState.DONE:
+            groups.setdefault(_trouble(target), []).append(target.host)
+    for trouble, hosts in groups.items():
+        yield f"{fold(hosts)}: {trouble}"
+
+
+def _trouble(target: TargetOutcome) -> str:
+    parts = [f"{target.state.value}, {target.reason}" if target.reason else target.state.value]
+    parts += [f"{_printable(file.path)}: {file.message} ({file.error})" for file in target.sat_out[:SAT_OUT_SHOWN]]
+    if len(target.sat_out) > SAT_OUT_SHOWN:
+        parts.append(f"and {len(target.sat_out) - SAT_OUT_SHOWN} more files")
+    return "; ".join(parts)
+
+
+def _complete(outcome: Outcome) -> Iterator[str]:
+    """One line for all targets of which the same can be said."""
+    groups: dict[str, list[str]] = {}
+    for target in outcome.targets:
+        if target.state is not TargetState.DONE:
+            continue
+        if outcome.is_dry_run:
+            facts = f"{target.files_needed} files, {size(target.bytes_needed)} needed; {target.changes} other changes"
+        else:
+            facts = f"ok; {target.files_updated} files updated, {target.deleted} deleted"
+        groups.setdefault(facts, []).append(target.host)
+    for facts, hosts in groups.items():
+        yield f"{fold(hosts)}: {facts}"
+
+
+def _statistics(outcome: Outcome) -> Iterator[str]:
+    yield f"entries: {outcome.entries}; planned: {outcome.files_planned} files, {outcome.bytes_planned} bytes"
+    yield f"sent: {outcome.bytes_sent} bytes, of them {outcome.bytes_repaired} repairs; pages: {outcome.pages_sent}"
+    yield (
+        f"packets: {outcome.packets_sent}, of them {outcome.packets_repaired} repairs, {outcome.packets_coded} coded;"
+        f" lost: {sum(target.packets_lost for target in outcome.targets)};"
+        f" dropped in sockets: {sum(target.kernel_drops for target in outcome.targets)}"
+    )
+    yield "seconds: " + ", ".join(f"{phase} {seconds:.3f}" for phase, seconds in outcome.seconds._asdict().items())
+    if outcome.round_trips.histogram:
+        yield f"round trip: p50 {outcome.round_trips.p50_ms:.3g} ms, p99 {outcome.round_trips.p99_ms:.3g} ms"
+
+
+def _printable(path: bytes) -> str:
+    """A path on one line of a terminal, whatever bytes it has."""
+    text = path.decode(errors="backslashreplace")
+    return text if text.isprintable() else repr(text)[1:-1]

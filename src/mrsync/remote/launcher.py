@@ -1,0 +1,40 @@
+"""What a launcher is: it starts one catcher per target, carries lines, and says how each one ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+
+class LineWritten(NamedTuple):
+    """A catcher wrote a line on stdout or stderr, here without its newline: readiness (JSON) or log."""
+
+    target: int
+    line: bytes
+
+
+class CatcherExited(NamedTuple):
+    """A catcher is gone, or never was; the reason is a sentence, status 0 a good end."""
+
+    target: int
+    status: int
+    reason: str
+
+
+LaunchEvent = LineWritten | CatcherExited
+
+
+class Launcher(Protocol):
+    """Every target gets exactly one CatcherExited, after its last line."""
+
+    def start(self, parameters: Sequence[bytes]) -> None:
+        """Start catcher i with the line parameters[i] on its stdin, which stays open; returns without waiting."""
+
+    def fileno(self) -> int:
+        """Selectable: readable when take_events has something."""
+
+    def take_events(self) -> list[LaunchEvent]:
+        """What happened since the last call; never waits."""
+
+    def stop(self, wait_s: float) -> None:
+        """Close every stdin, which tells catchers to clean up and exit; kill those still there after wait_s seconds."""

@@ -1,0 +1,100 @@
+"""Who is meant by TARGETS: a file with one per line, or a list as clush knows it."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from typing import NamedTuple
+
+from mrsync.errors import UsageError
+
+# A name ends up in the argument list of a remote shell: it must look like no option and no shell syntax.
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:%@-]{0,254}")
+# A group of ClusterShell: @name, @source:name, @rack[1-4]; not the @ of user@host.
+GROUP = re.compile(r"(?<![A-Za-z0-9_.-])@(?:[^,&^!\s\[\]]|\[[^\]]*\])+")
+NODESET_SYNTAX = re.compile(r"[\[\]!&^*]|(?<![A-Za-z0-9_.-])@")
+
+
+class Targets(NamedTuple):
+    """Hosts to sync to, and names that turned out to be this host."""
+
+    hosts: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
+
+
+def read_targets(text: str, *, keeps_own_host: bool = False) -> Targets:
+    """TARGETS as on the command line; order is kept, what comes twice counts once. Raises UsageError."""
+    is_file = os.path.isfile(text) or "/" in re.sub(r"\[[^\]]*\]", "", text)  # node[0-8/2] is a range
+    names = dict.fromkeys(_expand(_read_list(text) if is_file else text))
+    for name in names:
+        if not NAME.fullmatch(name):
+            raise UsageError(f"no host can have the name {name!r}")
+    own = [] if keeps_own_host else [name for name in names if is_own_name(name)]
+    hosts = tuple(name for name in names if name not in own)
+    if not hosts:
+        raise UsageError(f"no target is left: {', '.join(own)} is this host" if own else f"no target in {text!r}")
+    return Targets(hosts, tuple(own))
+
+
+def is_own_name(name: str) -> bool:
+    """Is this a name or an address of the host we run on? Asks DNS only where the short name fits."""
+    host = name.rpartition("@")[2].lower()
+    if _is_address(host):
+        return _is_own_address(host)
+    own = socket.gethostname().lower()
+    if host in ("localhost", "localhost.localdomain", own, own.partition(".")[0]):
+        return True
+    return host.partition(".")[0] == own.partition(".")[0] and host == socket.getfqdn().lower()
+
+
+def fold(names: list[str]) -> str:
+    """Names in NodeSet's short form: node[1-97]."""
+    if len(names) == 1:
+        return names[0]
+    from ClusterShell.NodeSet import NodeSet  # 50 ms, wanted only where there is something to fold
+
+    return str(NodeSet.fromlist(names))
+
+
+def _read_list(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            lines = [line.partition("#")[0].strip() for line in file]
+    except OSError as error:
+        raise UsageError(f"cannot read the targets file {path}: {error.strerror}") from error
+    return ",".join(line for line in lines if line)
+
+
+def _expand(text: str) -> list[str]:
+    if not NODESET_SYNTAX.search(text):
+        return [name for part in text.split(",") if (name := part.strip())]
+    from ClusterShell.NodeSet import NodeSet, NodeSetException
+    from ClusterShell.NodeUtils import GroupResolverError, GroupSourceError
+
+    try:
+        for group in GROUP.findall(text):
+            if not NodeSet(group):  # NodeSet takes an unknown group for an empty one
+                raise UsageError(f"unknown or empty group {group}")
+        return [str(name) for name in NodeSet(text)]
+    except (NodeSetException, GroupResolverError, GroupSourceError) as error:
+        raise UsageError(f"cannot understand the targets {text!r}: {error}") from error
+
+
+def _is_address(host: str) -> bool:
+    try:
+        socket.inet_pton(socket.AF_INET6 if ":" in host else socket.AF_INET, host.partition("%")[0])
+    except OSError:
+        return False
+    return True
+
+
+def _is_own_address(address: str) -> bool:
+    """Only an address of ours can be bound."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError:
+            return False
+    return True

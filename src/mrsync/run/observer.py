@@ -1,0 +1,48 @@
+"""What a cast tells while it runs: notices at once, snapshots when they are asked for."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+
+class Notice(NamedTuple):
+    """One line for people; level 0 is essential, 1 status, 2 debugging."""
+
+    level: int
+    text: str
+    host: str | None = None
+
+
+class TargetProgress(NamedTuple):
+    """Where one target stands."""
+
+    host: str
+    state: str  # word of the roster: expected, present, late, lost, done
+    bytes_done: int = 0
+    packets_lost: int = 0
+    kernel_drops: int = 0
+    is_monitor: bool = False
+
+
+class Snapshot(NamedTuple):
+    """Where the whole run stands."""
+
+    phase: str
+    seconds: float
+    bytes_planned: int = 0
+    bytes_sent: int = 0  # contents sent once; repairs are counted apart
+    bytes_repaired: int = 0
+    files_planned: int = 0
+    targets: tuple[TargetProgress, ...] = ()
+
+
+class Observer(Protocol):
+    """Whoever watches a cast, which calls on_snapshot whenever time.monotonic() has passed `due_at`, and at its end."""
+
+    due_at: float | None  # None: no snapshot wanted
+
+    def on_notice(self, notice: Notice) -> None:
+        """Something happened that a person may want to know."""
+
+    def on_snapshot(self, snapshot: Snapshot) -> None:
+        """Must move `due_at`."""

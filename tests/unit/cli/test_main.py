@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mrsync.cli.main import SIGNALS, mrsync
+
+# The command says when it is ready, then waits to be interrupted; its cleaning up must still happen.
+WAITING = """
+import signal, sys
+from mrsync.cli.main import run_command
+def wait(arguments):
+    print("ready", flush=True)
+    try:
+        signal.pause()
+    finally:
+        print("cleaned up", flush=True)
+sys.exit(run_command("mrsync", wait, []))
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "sentence"),
+    [
+        ([], 1, "mrsync: SOURCE is missing (-s)\n"),
+        (["--nonsense"], 1, "mrsync: unrecognized arguments: --nonsense (see mrsync --help)\n"),
+        (["-s", "/nowhere", "-m", "a"], 3, "mrsync: the source /nowhere is not a directory\n"),
+    ],
+)
+def test_an_error_is_one_sentence_and_its_status(arguments: list[str], status: int, sentence: str) -> None:
+    command = [str(Path(sys.executable).with_name("mrsync")), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr, done.stdout) == (status, sentence, "")
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_ends_the_run_cleaned_up_with_status_20(number: signal.Signals) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", WAITING], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(number)
+        assert process.communicate() == ("cleaned up\n", f"mrsync: interrupted by {number.name}\n")
+        assert process.returncode == 20
+
+
+def test_help_leaves_by_itself(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["mrsync", "--help"])
+    handlers = [signal.getsignal(number) for number in SIGNALS]
+    try:
+        with pytest.raises(SystemExit):
+            mrsync()
+    finally:
+        for number, handler in zip(SIGNALS, handlers, strict=True):
+            signal.signal(number, handler)
+    assert "mrsync SOURCE TARGETS:DEST" in capsys.readouterr().out

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+import pytest
+
+from mrsync.cli import values
+
+
+@pytest.mark.parametrize(
+    ("text", "bytes_s"),
+    [
+        ("1000", 1000),
+        ("1k", 1024),
+        ("1.5K", 1536),
+        ("10M", 10 * 1024**2),
+        ("10MiB", 10 * 1024**2),
+        ("10MB", 10 * 1000**2),
+        ("2G", 2 * 1024**3),
+        ("1gb", 1000**3),
+        ("0", None),
+        ("7B", 7),
+    ],
+)
+def test_rate(text: str, bytes_s: int | None) -> None:
+    assert values.rate(text) == bytes_s
+
+
+@pytest.mark.parametrize("text", ["239.255.67.92", "224.0.0.251", "ff15::7", "ff02::1"])
+def test_group(text: str) -> None:
+    assert values.group(text) == text
+
+
+def test_numbers() -> None:
+    assert values.port("65535") == 65535
+    assert values.ttl("0") == 0
+    assert values.verbosity("2") == 2
+    assert values.target_id("4095") == 4095
+    assert values.ack_wait("0.5") == 0.5
+
+
+@pytest.mark.parametrize(
+    ("parse", "texts"),
+    [
+        (values.rate, ["", "fast", "-1", "1X", "1 000", "1e3", "0.5B", "inf"]),
+        (values.group, ["", "10.0.0.1", "240.0.0.1", "fe80::1", "239.1.1", "localhost", "239.1.1.1 "]),
+        (values.port, ["", "0", "1", "65536", "-5", "8888.0", "²", "http"]),
+        (values.ttl, ["-1", "256"]),
+        (values.verbosity, ["3", "-v"]),
+        (values.target_id, ["4096", "-1"]),
+        (values.ack_wait, ["0", "-1", "soon", "nan", "inf"]),
+    ],
+)
+def test_nonsense_is_refused(parse: Callable[[str], object], texts: list[str]) -> None:
+    for text in texts:
+        with pytest.raises(argparse.ArgumentTypeError):
+            parse(text)

@@ -1,0 +1,155 @@
+"""Real forks, with small programs in place of the catcher."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from mrsync.remote.launcher import CatcherExited, Launcher, LaunchEvent, LineWritten
+from mrsync.remote.local import LINE_BYTES_MAX, LocalLauncher
+
+WAIT_S = 10.0
+
+
+def read_line() -> bytes:
+    line = b""
+    while not line.endswith(b"\n"):
+        line += os.read(0, 1)
+    return line
+
+
+def echo_until_end() -> int:
+    os.write(1, b"heard " + read_line())
+    while os.read(0, 100):
+        pass
+    os.write(1, b"cleaned up\n")
+    return 0
+
+
+def ignore_the_end() -> int:
+    os.write(1, b"here\n")
+    signal.pause()
+    return 0
+
+
+def fail() -> int:
+    os.write(2, b"one\ntwo: no space")
+    return 11
+
+
+def crash() -> int:
+    raise ValueError("a bug")
+
+
+def kill_itself() -> int:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return 0
+
+
+def long_line() -> int:
+    os.write(1, b"x" * (LINE_BYTES_MAX + 10) + b"\n")
+    return 0
+
+
+class Fleet:
+    """A launcher and all that it told."""
+
+    def __init__(self) -> None:
+        self.launchers: list[Launcher] = []
+        self.events: list[LaunchEvent] = []
+
+    def launch(self, entry: Callable[[], int], *parameters: bytes) -> Launcher:
+        launcher = LocalLauncher(entry)
+        self.launchers.append(launcher)
+        launcher.start(parameters)
+        return launcher
+
+    def wait_for(self, launcher: Launcher, count: int) -> list[LaunchEvent]:
+        """Block, as a driver does, on the launcher's descriptor."""
+        deadline = time.monotonic() + WAIT_S
+        while len(self.events) < count:
+            assert select.select([launcher], [], [], deadline - time.monotonic())[0], self.events
+            self.events += launcher.take_events()
+        return self.events
+
+
+@pytest.fixture
+def fleet() -> Iterator[Fleet]:
+    fleet = Fleet()
+    yield fleet
+    for launcher in fleet.launchers:
+        launcher.stop(0)
+
+
+def exits(events: list[LaunchEvent]) -> list[CatcherExited]:
+    return [event for event in events if isinstance(event, CatcherExited)]
+
+
+def test_every_catcher_gets_its_line_and_hears_the_end(fleet: Fleet) -> None:
+    launcher = fleet.launch(echo_until_end, b"a\n", b"b\n", b"c\n")
+    heard = fleet.wait_for(launcher, 3)
+    assert set(heard) == {LineWritten(0, b"heard a"), LineWritten(1, b"heard b"), LineWritten(2, b"heard c")}
+    assert launcher.take_events() == []
+    launcher.stop(WAIT_S)
+    ended = launcher.take_events()
+    assert {event for event in ended if isinstance(event, LineWritten)} == {
+        LineWritten(target, b"cleaned up") for target in range(3)
+    }
+    assert sorted(exits(ended)) == [CatcherExited(target, 0, "ended") for target in range(3)]
+
+
+def test_who_ignores_the_end_is_killed(fleet: Fleet) -> None:
+    launcher = fleet.launch(ignore_the_end, b"\n")
+    fleet.wait_for(launcher, 1)
+    launcher.stop(0.05)
+    assert launcher.take_events() == [CatcherExited(0, -9, "killed by SIGKILL")]
+
+
+@pytest.mark.parametrize(
+    ("entry", "status", "reason"),
+    [
+        (fail, 11, "exit status 11: two: no space"),
+        (crash, 1, "exit status 1: ValueError: a bug"),
+        (kill_itself, -9, "killed by SIGKILL"),
+    ],
+)
+def test_exit_has_a_reason(fleet: Fleet, entry: Callable[[], int], status: int, reason: str) -> None:
+    launcher = fleet.launch(entry, b"\n")
+    while not exits(fleet.events):
+        fleet.wait_for(launcher, len(fleet.events) + 1)
+    assert fleet.events[-1] == CatcherExited(0, status, reason)
+
+
+def test_an_overlong_line_is_cut(fleet: Fleet) -> None:
+    launcher = fleet.launch(long_line, b"\n")
+    while not exits(fleet.events):
+        fleet.wait_for(launcher, len(fleet.events) + 1)
+    lines = [event.line for event in fleet.events if isinstance(event, LineWritten)]
+    assert b"".join(lines) == b"x" * (LINE_BYTES_MAX + 10)
+    assert len(lines) > 1
+
+
+def test_the_masters_death_is_heard_by_all(tmp_path: Path) -> None:
+    """Each must see the end of its stdin, though the second was forked while the first one's was open."""
+
+    def leave_a_mark() -> int:
+        while os.read(0, 100):
+            pass
+        (tmp_path / str(os.getpid())).touch()
+        return 0
+
+    master = os.fork()
+    if master == 0:
+        LocalLauncher(leave_a_mark).start([b"\n", b"\n"])
+        os._exit(0)
+    os.waitpid(master, 0)
+    deadline = time.monotonic() + WAIT_S
+    while len(list(tmp_path.iterdir())) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ClusterShell.NodeSet import set_std_group_resolver
+from ClusterShell.NodeUtils import GroupResolverConfig
+
+from mrsync.errors import UsageError
+from mrsync.remote.targets import fold, is_own_name, read_targets
+
+
+@pytest.fixture
+def _groups(tmp_path: Path) -> Iterator[None]:
+    """The groups an admin would have in /etc/clustershell."""
+    (tmp_path / "racks.yaml").write_text('racks:\n  left: "n[1-3]"\n  right: "n[7,9]"\n  none: ""\n')
+    config = tmp_path / "groups.conf"
+    config.write_text(f"[Main]\ndefault: racks\nautodir: {tmp_path}\n")
+    set_std_group_resolver(GroupResolverConfig([str(config)]))
+    yield
+    set_std_group_resolver(None)
+
+
+@pytest.mark.parametrize(
+    ("text", "hosts"),
+    [
+        ("a", "a"),
+        ("b,a", "b a"),
+        ("b, a ,b,", "b a"),
+        ("root@b,10.9.8.7,fe80::7%eth0", "root@b 10.9.8.7 fe80::7%eth0"),
+        ("node[08-10]", "node08 node09 node10"),
+        ("node[0-8/4]", "node0 node4 node8"),
+        ("root@node[1-3]!root@node2", "root@node1 root@node3"),
+    ],
+)
+def test_a_list_is_expanded_in_its_order(text: str, hosts: str) -> None:
+    assert read_targets(text).hosts == tuple(hosts.split())
+
+
+def test_a_file_has_one_target_or_list_per_line(tmp_path: Path) -> None:
+    path = tmp_path / "targets"
+    path.write_text("# all of them\n\nzeta  # the old one\nnode[1-2]\n  alpha\nzeta\n")
+    assert set(read_targets(str(path)).hosts) == {"zeta", "node1", "node2", "alpha"}
+    path.write_text("zeta\nalpha\n")
+    assert read_targets(str(path)).hosts == ("zeta", "alpha")
+
+
+@pytest.mark.usefixtures("_groups")
+def test_groups_are_known() -> None:
+    assert read_targets("@left,@racks:right").hosts == ("n1", "n2", "n3", "n7", "n9")
+    assert read_targets("@left!n2").hosts == ("n1", "n3")
+
+
+@pytest.mark.usefixtures("_groups")
+@pytest.mark.parametrize("text", ["@nope", "a,@nope", "@left,@none", "@left!@nope", "@other:left"])
+def test_an_unknown_or_empty_group_is_an_error(text: str) -> None:
+    with pytest.raises(UsageError, match=r"unknown or empty group|cannot understand"):
+        read_targets(text)
+
+
+@pytest.mark.parametrize("name", ["-oProxyCommand=x", "n1;id", "a b", "$(id)", "../x", "ä", "x" * 256, "a\nb", "a'b"])
+def test_a_name_no_host_can_have_is_an_error(name: str) -> None:
+    with pytest.raises(UsageError):
+        read_targets(f"good,{name}")
+
+
+@pytest.mark.parametrize("text", ["", ",", " , ", "a[", "a[1-", "a[3-1]"])
+def test_an_empty_or_broken_list_is_an_error(text: str) -> None:
+    with pytest.raises(UsageError):
+        read_targets(text)
+
+
+def test_an_empty_or_missing_file_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="No such file"):
+        read_targets(str(tmp_path / "none"))
+    (tmp_path / "empty").write_text("# nobody\n")
+    with pytest.raises(UsageError, match="no target"):
+        read_targets(str(tmp_path / "empty"))
+
+
+def test_this_host_is_left_out_and_said() -> None:
+    own = socket.gethostname()
+    targets = read_targets(f"alpha,{own},localhost,127.0.0.1,beta")
+    assert targets.hosts == ("alpha", "beta")
+    assert targets.left_out == (own, "localhost", "127.0.0.1")
+    assert read_targets("localhost,a", keeps_own_host=True).hosts == ("localhost", "a")
+    with pytest.raises(UsageError, match="localhost is this host"):
+        read_targets("localhost")
+
+
+def test_addresses_are_ours_if_we_can_bind_them() -> None:
+    assert is_own_name("127.0.0.1")
+    assert is_own_name("root@127.0.0.1")
+    assert not is_own_name("192.0.2.1")
+    assert not is_own_name("2001:db8::1")
+
+
+def test_names_are_folded() -> None:
+    assert fold(["node1", "node3", "node2", "x"]) == "node[1-3],x"
+    assert fold(["node1"]) == "node1"
