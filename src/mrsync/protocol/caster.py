@@ -62,7 +62,7 @@ BURSTS_MAX = 16  # per call of sends: reports are looked at in between
 REPAIR_PATIENCE_S = 0.1  # lost packets wait that long for others to be coded with
 GATHER_STATUS_S = 0.02
 REPAIR_PAGES = 64  # or until so many pages have losses
-LINGER_S = 0.01
+LINGER_S = 0.003
 LINGER_COUNT = 3
 LIVENESS_SHARE = 20  # looks per ack wait
 
@@ -413,6 +413,9 @@ class Caster:
     def _advance_gathering(self, now: float) -> None:
         is_over = not self._timers.is_set(Timer.GATHER)
         expected = self.roster.expected()
+        if not expected and not self.roster.live:
+            self.abort("no target could be reached", now)
+            return
         if not self._objects[ObjectKind.MANIFEST].size_bytes or (expected and not is_over):
             return
         for target in expected:

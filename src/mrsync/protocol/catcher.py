@@ -18,6 +18,7 @@ from mrsync.protocol.events import (
     ObjectHeld,
     SessionEnded,
     SessionOpened,
+    Welcomed,
 )
 from mrsync.protocol.log import LogWriter
 from mrsync.protocol.sends import Address, Send, SendMessage, Term
@@ -322,6 +323,7 @@ class Catcher:
             return
         self.state = step(CATCHERS, self.state, CatcherTrigger.WELCOME)
         self._slot = welcome.slot
+        self._events.append(Welcomed())
         self._heard(now)
         self._timers.stop(Timer.HELLO)
         self._report_by(now + self._slot * SLOT_S)

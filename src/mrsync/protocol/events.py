@@ -55,6 +55,11 @@ class CastFinished:
 
 
 @dataclass(frozen=True)
+class Welcomed:
+    """Catcher: on the roster; the manifest will come."""
+
+
+@dataclass(frozen=True)
 class SessionOpened:
     """Catcher: welcomed; pages of this geometry and seal are to come."""
 
@@ -93,4 +98,4 @@ class SessionEnded:
 
 
 CasterEvent = Union[PhaseEntered, TargetJoined, TargetEnded, ComparisonFinished, FileSatOut, CastFinished]
-CatcherEvent = Union[SessionOpened, ObjectHeld, CommitGranted, FinishGranted, SessionEnded]
+CatcherEvent = Union[Welcomed, SessionOpened, ObjectHeld, CommitGranted, FinishGranted, SessionEnded]

@@ -6,7 +6,6 @@ import gc
 import os
 import signal
 import socket
-import time
 from types import FrameType
 
 from mrsync.errors import Interrupted, ProtocolDataError
@@ -38,7 +37,8 @@ from mrsync.transport.interface import (
 )
 from mrsync.transport.loop import Loop
 from mrsync.transport.multicast import check_group, open_caster_socket
-from mrsync.tree.scan import Scan, scan
+from mrsync.tree.failure import printable
+from mrsync.tree.scan import scan
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.keys import SessionKeys
 from mrsync.wire.messages import ObjectKind, Phase, SealKind
@@ -94,6 +94,10 @@ def _launch(settings: CastSettings, interface: Interface) -> Launcher | None:
     return launcher
 
 
+class _Over(Exception):
+    """The run ended while the source was still being scanned."""
+
+
 class _Cast:
     """The parts of one run, joined: the core's events, the launcher's events, the observer, the outcome."""
 
@@ -104,7 +108,10 @@ class _Cast:
         self._observer = observer
         self._interface = interface
         self._launcher = launcher
-        self._started_at = time.monotonic()
+        self._started_at = self._scanned_at = Loop.now()
+        self._objects: Objects | None = None
+        self._entries_scanned = 0
+        self._is_over = False
         self._entered_at: dict[Phase, float] = {}
         self._warnings: list[str] = []
         self._changed_count = 0
@@ -115,27 +122,24 @@ class _Cast:
 
     def run(self) -> Outcome:
         opened = self._open_socket()
-        loop = self._loop = Loop()
+        self._loop = Loop()
         try:
-            found = self._scan()
-            self._objects = Objects(found, self._geometry, self._on_file_changed)
-            self._gathering_at = loop.now()
-            self._caster = Caster(self._config(), self._gathering_at)
+            self._caster = Caster(self._config(), self._loop.now())
             self._driver = CasterDriver(
                 self._caster,
                 opened,
                 (self._settings.network.group, self._settings.network.port),
                 keys=SessionKeys.derive(self._settings.secret, self._session),
                 geometry=self._geometry,
-                read=self._objects.read,
+                read=self._read,
                 on_event=self._on_event,
                 on_round=self._on_round,
-                loop=loop,
+                loop=self._loop,
             )
             self._drive()
-            return self._outcome(found)
+            return self._outcome()
         finally:
-            loop.close()
+            self._loop.close()
             opened.close()
 
     def _config(self) -> CasterConfig:
@@ -161,41 +165,58 @@ class _Cast:
         is_looped = network.has_loop or any(map(is_this_host, self._settings.targets))
         return open_caster_socket(self._interface, network.group, network.port, ttl=network.ttl, is_looped=is_looped)
 
-    def _scan(self) -> Scan:
-        entries = 0
+    def _drive(self) -> None:
+        """Gather targets while the source is scanned, then run the session; a signal ends it in order."""
+        if self._launcher is not None:
+            self._loop.watch(self._launcher, self._on_launcher)
+        before = {number: signal.signal(number, self._on_signal) for number in SIGNALS}
+        self._loop.work(self._scan, self._on_scanned)
+        try:
+            self._driver.run()
+        finally:
+            self._is_over = True
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            if self._launcher is not None:
+                self._loop.unwatch(self._launcher)
+            if self._objects is not None:
+                self._objects.close()
+        if self._interruption:
+            raise Interrupted(self._interruption)
 
-        def on_activity(more: int) -> None:
-            nonlocal entries
-            entries += more
-            self._look("scanning", files=entries)
+    # the source
 
-        found = scan(self._settings.source, deletes=self._settings.deletes, on_activity=on_activity)
+    def _scan(self) -> Objects | None:
+        """Read the source; runs in the loop's worker. None: the run ended before."""
+        try:
+            found = scan(self._settings.source, deletes=self._settings.deletes, on_activity=self._on_scan_activity)
+        except _Over:
+            return None
+        return Objects(found, self._geometry, self._on_file_changed)
+
+    def _on_scan_activity(self, entries: int) -> None:
+        if self._is_over:
+            raise _Over
+        self._entries_scanned += entries
+
+    def _on_scanned(self, objects: Objects | None) -> None:
+        if objects is None:
+            return
+        self._objects = objects
+        self._scanned_at = self._loop.now()
+        found = objects.scan
         for failure in found.errors:
             self._warn(failure.sentence)
         if found.errors and self._settings.deletes:
             self._warn("nothing is deleted on the targets, because some of the source could not be read")
         for entry in found.skipped:
-            self._warn(
-                f"skipped, for it is neither file, directory nor link: {os.fsdecode(found.manifest.path(entry))}"
-            )
-        return found
+            self._warn(f"skipped, neither file, directory nor link: {printable(found.manifest.path(entry))}")
+        self._caster.offer_manifest(len(objects.manifest))
 
-    def _drive(self) -> None:
-        """Run the session; a signal ends it in order."""
-        if self._launcher is not None:
-            self._loop.watch(self._launcher, self._on_launcher)
-        before = {number: signal.signal(number, self._on_signal) for number in SIGNALS}
-        try:
-            self._caster.offer_manifest(len(self._objects.manifest))
-            self._driver.run()
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-            if self._launcher is not None:
-                self._loop.unwatch(self._launcher)
-            self._objects.close()
-        if self._interruption:
-            raise Interrupted(self._interruption)
+    def _read(self, kind: int, page: int) -> bytes:
+        if self._objects is None:
+            raise RuntimeError("pages are read before the source is scanned")
+        return self._objects.read(kind, page)
 
     # what happens meanwhile
 
@@ -229,21 +250,25 @@ class _Cast:
                 self._notice(0, f"{target.state.name.lower()}: {target.reason}", target.name)
 
     def _plan(self, event: ComparisonFinished) -> None:
-        if self._settings.is_dry_run:
+        if self._settings.is_dry_run or self._objects is None:
             self._caster.offer_plan(0, 0, 0, self._loop.now())
         else:
             self._caster.offer_plan(*self._objects.make_plan(event.needs), self._loop.now())
 
     def _on_file_sat_out(self, event: FileSatOut) -> None:
         host = self._settings.targets[event.target]
-        path = os.fsdecode(self._objects.path(event.index))
+        path = self._path(event.index)
         self._sat_out.setdefault(event.index, f"{host} could not take it: {os.strerror(event.errno)}")
         self._notice(1, f"sits out {path}: {os.strerror(event.errno)}", host)
 
     def _on_file_changed(self, file: int, reason: str) -> None:
         self._caster.void_file(file)
         self._changed_count += 1
-        self._warn(f"skipped on all targets, {reason} while it was read: {os.fsdecode(self._objects.path(file))}")
+        self._warn(f"skipped on all targets, {reason} while it was read: {self._path(file)}")
+
+    def _path(self, file: int) -> str:
+        """A planned file's path, to print."""
+        return printable(self._objects.path(file)) if self._objects is not None else str(file)
 
     def _warn(self, text: str) -> None:
         self._warnings.append(text)
@@ -255,17 +280,13 @@ class _Cast:
     # progress
 
     def _on_round(self, now: float) -> None:
-        self._look(self._caster.phase.name.lower())
-
-    def _look(self, phase: str, files: int | None = None) -> None:
         due_at = self._observer.due_at
-        if due_at is not None and time.monotonic() >= due_at:
-            seconds = time.monotonic() - self._started_at
-            self._observer.on_snapshot(
-                Snapshot(phase, seconds, files_planned=files) if files is not None else self._snapshot(phase, seconds)
-            )
+        if due_at is not None and now >= due_at:
+            self._observer.on_snapshot(self._snapshot(now - self._started_at))
 
-    def _snapshot(self, phase: str, seconds: float) -> Snapshot:
+    def _snapshot(self, seconds: float) -> Snapshot:
+        if self._objects is None:
+            return Snapshot("scanning", seconds, files_planned=self._entries_scanned)
         plan = self._objects.plan
         numbers = self._caster.statistics()
         size = self._geometry.page_bytes
@@ -282,7 +303,7 @@ class _Cast:
             for target in self._caster.roster
         )
         return Snapshot(
-            phase,
+            self._caster.phase.name.lower(),
             seconds,
             bytes_planned=planned,
             bytes_sent=min(numbers.pages_sent * size, planned),
@@ -293,22 +314,25 @@ class _Cast:
 
     # the outcome
 
-    def _outcome(self, found: Scan) -> Outcome:
+    def _outcome(self) -> Outcome:
+        """The account of the run, however far it came."""
         numbers = self._caster.statistics()
         sent = self._driver.statistics
-        plan = self._objects.plan
+        objects = self._objects
+        plan = objects.plan if objects is not None else None
         excepted = [(file, plan.entries[file], why) for file, why in sorted(self._sat_out.items())] if plan else []
+        path_of = objects.path if objects is not None else lambda file: b""
         return Outcome(
             session=self._session,
             source=self._settings.source,
             dest=self._settings.dest,
             targets=tuple(
-                target_outcome(target, excepted=excepted, path_of=self._objects.path, started_at=self._started_at)
+                target_outcome(target, excepted=excepted, path_of=path_of, started_at=self._started_at)
                 for target in self._caster.roster
             ),
             seconds=self._seconds(),
             is_dry_run=self._settings.is_dry_run,
-            entries=len(found.manifest),
+            entries=len(objects.scan.manifest) if objects is not None else 0,
             files_planned=plan.file_count if plan is not None else 0,
             bytes_planned=plan.contents_bytes if plan is not None else 0,
             pages=numbers.pages,
@@ -320,25 +344,22 @@ class _Cast:
             packets_coded=numbers.packets_coded,
             round_trips=round_trips(numbers.rtt_us),
             warnings=tuple(self._warnings),
-            source_errors=len(found.errors),
+            source_errors=len(objects.scan.errors) if objects is not None else 0,
             source_changes=self._changed_count,
         )
 
     def _seconds(self) -> Seconds:
-        """Wall time by phase; a phase that was never entered took none."""
+        """Wall time by phase; a phase that was never entered took none. Gathering and scanning overlap."""
         now = self._loop.now()
-        at = self._entered_at
-        order = (Phase.COMPARING, Phase.PLANNING, Phase.CASTING, Phase.FINISHING, Phase.DONE)
-        ends = {
-            phase: min([at[later] for later in order[rank + 1 :] if later in at], default=now)
-            for rank, phase in enumerate(order)
-        }
-        took = {phase: round(ends[phase] - at[phase], 3) if phase in at else 0.0 for phase in order}
+        entered = [(phase, at) for phase, at in self._entered_at.items() if phase is not Phase.ABORTED]
+        ends = [at for _, at in entered[1:]] + [now]
+        took = {phase: round(end - at, 3) for (phase, at), end in zip(entered, ends, strict=False)}
+        gathered_at = self._entered_at.get(Phase.COMPARING, now)
         return Seconds(
             total=round(now - self._started_at, 3),
-            gather=round(at.get(Phase.COMPARING, now) - self._gathering_at, 3),
-            manifest=round(self._gathering_at - self._started_at, 3),
-            compare=took[Phase.COMPARING],
-            cast=took[Phase.PLANNING] + took[Phase.CASTING],
-            commit=took[Phase.FINISHING],
+            gather=round(gathered_at - self._started_at, 3),
+            manifest=round(self._scanned_at - self._started_at, 3),
+            compare=took.get(Phase.COMPARING, 0.0),
+            cast=round(took.get(Phase.PLANNING, 0.0) + took.get(Phase.CASTING, 0.0), 3),
+            commit=took.get(Phase.FINISHING, 0.0),
         )

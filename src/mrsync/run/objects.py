@@ -13,12 +13,15 @@ from mrsync.wire.messages import ObjectKind
 
 
 class Objects:
-    """Pages of a session's objects by number; `on_changed` hears of each planned file that is no longer what was scanned."""
+    """Pages of a session's objects by number.
+
+    on_changed: hears of each planned file that is no longer what was scanned, and why.
+    """
 
     def __init__(self, scan: Scan, geometry: Geometry, on_changed: Callable[[int, str], None]) -> None:
         self.manifest = scan.manifest.encode()
         self.plan: Plan | None = None
-        self._scan = scan
+        self.scan = scan
         self._geometry = geometry
         self._on_changed = on_changed
         self._plan_bytes = b""
@@ -27,14 +30,14 @@ class Objects:
 
     def make_plan(self, needs: RangeSet) -> tuple[int, int, int]:
         """Plan the union of needs; (bytes of the plan, bytes of the contents, files)."""
-        plan = self.plan = Plan.build(self._scan, needs)
+        plan = self.plan = Plan.build(self.scan, needs)
         self._plan_bytes = plan.encode()
-        self._source = Source(self._scan.root, self._scan.manifest, plan)
+        self._source = Source(self.scan.root, self.scan.manifest, plan)
         return len(self._plan_bytes), plan.contents_bytes, plan.file_count
 
     def path(self, file: int) -> bytes:
         """The path of a planned file."""
-        return self._scan.manifest.path(self.plan.entries[file]) if self.plan is not None else b""
+        return self.scan.manifest.path(self.plan.entries[file]) if self.plan is not None else b""
 
     def read(self, kind: int, page: int) -> bytes:
         """The plain bytes of one page."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 
 from mrsync.errors import MrsyncError, ProtocolDataError
@@ -15,6 +16,7 @@ from mrsync.protocol.events import (
     ObjectHeld,
     SessionEnded,
     SessionOpened,
+    Welcomed,
 )
 from mrsync.protocol.ranges import RangeSet
 from mrsync.transport.loop import Loop
@@ -26,6 +28,7 @@ from mrsync.tree.finish import Result, finish
 from mrsync.tree.manifest import Manifest
 from mrsync.tree.plan import Plan
 from mrsync.tree.stage import Stage
+from mrsync.tree.survey import Survey
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.messages import (
     ComparedRecord,
@@ -61,6 +64,7 @@ class TargetTree:
         self._is_stopping = False
         self._geometry = Geometry(1, 64)
         self._session = 0
+        self._survey = Survey()
         self._parts: dict[int, dict[int, bytes]] = {ObjectKind.MANIFEST: {}, ObjectKind.PLAN: {}}
         self._manifest = Manifest()
         self._comparison = Comparison()
@@ -68,6 +72,7 @@ class TargetTree:
         self._stage: Stage | None = None
         self._commits: Commit | None = None
         self._actions: dict[type, Callable[..., None]] = {
+            Welcomed: self._on_welcomed,
             SessionOpened: self._on_session_opened,
             ObjectHeld: self._on_object_held,
             CommitGranted: self._on_commit_granted,
@@ -89,6 +94,14 @@ class TargetTree:
                 self._loop.post(self._tell_progress)
         else:
             self._parts[kind].update(pages)
+
+    def _on_welcomed(self, event: Welcomed) -> None:
+        """While the master still scans: read what is here, so that the comparison need not."""
+        self._loop.work(self._read_ahead, lambda _: None)
+
+    def _read_ahead(self) -> None:
+        with suppress(Stopped):
+            self._survey.read(self._path, self._on_activity)
 
     def _on_session_opened(self, event: SessionOpened) -> None:
         self._geometry = event.geometry
@@ -142,7 +155,7 @@ class TargetTree:
         if self._is_dry_run and not os.path.isdir(self._path):
             return _everything(self._manifest)
         self._destination = Destination(self._path)
-        return compare(self._manifest, self._destination, self._on_activity)
+        return compare(self._manifest, self._destination, self._on_activity, self._survey)
 
     def _tell_needs(self, comparison: Comparison) -> None:
         now = self._loop.now()

@@ -16,6 +16,7 @@ from mrsync.tree.failure import Failure
 from mrsync.tree.listing import Listing
 from mrsync.tree.manifest import DIRECTORY, LINK, REGULAR, Manifest
 from mrsync.tree.owners import localize_owners
+from mrsync.tree.survey import Survey
 
 STALE_NAME = re.compile(rb"\.mrsync-[0-9a-f]+-[lf]?[0-9]+")
 _ACTIVITY_ENTRIES = 1000
@@ -47,24 +48,31 @@ class Comparison:
 
 
 def compare(
-    manifest: Manifest, destination: Destination, on_activity: Callable[[int], None] = lambda entries: None
+    manifest: Manifest,
+    destination: Destination,
+    on_activity: Callable[[int], None] = lambda entries: None,
+    survey: Survey | None = None,
 ) -> Comparison:
     """Compare by rsync's quick check (type, size, mtime), then mode, owner, link target and hard links.
 
     Turns the manifest's owners into this host's, and binds the destination to it. on_activity is called about every
-    1000 entries with how many were looked at.
+    1000 entries with how many were looked at. survey: what was read of the destination shortly before.
     """
     localize_owners(manifest)
     destination.bind(manifest)
+    comparer = _Comparer(manifest, destination, survey or Survey())
     try:
-        return _Comparer(manifest, destination).run(on_activity)
+        comparison = comparer.run(on_activity)
     finally:
-        destination.directories.restore()
+        failures = destination.directories.restore()
+    comparison.failures += [Failure(reason, manifest.path(entry), "change") for entry, reason in failures]
+    return comparison
 
 
 class _Comparer:
-    def __init__(self, manifest: Manifest, destination: Destination) -> None:
+    def __init__(self, manifest: Manifest, destination: Destination, survey: Survey) -> None:
         self._manifest = manifest
+        self._survey = survey
         self._directories = destination.directories
         self._ownership = destination.ownership
         self._result = Comparison()
@@ -92,6 +100,9 @@ class _Comparer:
         return self._result
 
     def _read(self, directory: int) -> Listing | None:
+        return self._survey.take(self._manifest.path(directory)) or self._read_now(directory)
+
+    def _read_now(self, directory: int) -> Listing | None:
         try:
             listing = Listing(self._directories.open(directory))
             # A directory that may be read but not searched gives names without attributes.
