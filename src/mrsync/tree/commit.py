@@ -8,7 +8,7 @@ from array import array
 from collections.abc import Iterable
 
 from mrsync.tree.failure import Failure
-from mrsync.tree.stage import PLACED, WHOLE, Stage
+from mrsync.tree.stage import PLACED, UNWANTED, WHOLE, Stage
 
 
 class Commit:
@@ -31,7 +31,7 @@ class Commit:
         stage = self._stage
         for low, high in exceptions:
             for file in range(max(low, first), min(high, end)):
-                if stage.states[file] != PLACED:
+                if stage.states[file] not in (PLACED, UNWANTED):
                     stage.discard(file)
         failures = []
         placed = array("q")

@@ -180,7 +180,11 @@ class _Finisher:
     def _settle(self, entry: int) -> None:
         """Owner, mode and time of a directory, when nothing below changes any more."""
         manifest = self._manifest
-        fd = self._directories.open(entry)
+        parent_fd, fd = self._directories.pair(manifest.parents[entry], entry)
+        if entry and not os.path.samestat(
+            os.fstat(fd), os.stat(manifest.names[entry], dir_fd=parent_fd, follow_symlinks=False)
+        ):
+            raise OSError(errno.ESTALE, "another directory took its place")
         self._chown(entry, fd)
         os.utime(fd, ns=(self._now, manifest.mtime_ns(entry)))
         os.fchmod(fd, manifest.modes[entry] & 0o7777)
