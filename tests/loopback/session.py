@@ -187,7 +187,9 @@ class CastingApplication:
             self.caster.offer_plan(len(self.plan), self.contents_bytes, 1, self.loop.now())
 
 
-def hold_session(contents: bytes, targets: int, place: Place, **config: Any) -> tuple[CastingApplication, list[CatchingApplication]]:
+def hold_session(
+    contents: bytes, targets: int, place: Place, **config: Any
+) -> tuple[CastingApplication, list[CatchingApplication]]:
     """Cast contents to so many catchers, each in a thread of its own, and return when all have ended."""
     catching = [CatchingApplication(place, target) for target in range(targets)]
     casting = CastingApplication(place, targets, len(contents), lambda page: page_of(page), **config)

@@ -55,6 +55,7 @@ class BurstSender:
         self._slice_bytes = geometry.slice_bytes
         self._session_tag = session_tag
         self._waiting: deque[Burst] = deque()
+        self._renew_headers()
 
     def send_page(self, sealed: BytesLike, *, object: int, page: int, generation: int, tx: int, mask: int = 0) -> bool:
         """Cast the packets of a page whose bits are set in mask (0: all); False when they wait."""
@@ -62,21 +63,29 @@ class BurstSender:
         view = memoryview(sealed)
         count = -(-len(view) // size)
         indices = bytes(index for index in range(count) if mask >> index & 1) if mask else _INDICES[:count]
-        headers = memoryview(
-            page_headers(
-                session_tag=self._session_tag,
-                object=object,
-                page=page,
-                generation=generation,
-                count=count,
-                tx=tx,
-                indices=indices,
-            )
+        headers = page_headers(
+            session_tag=self._session_tag,
+            object=object,
+            page=page,
+            generation=generation,
+            count=count,
+            tx=tx,
+            indices=indices,
         )
+        self._headers[: len(headers)] = headers
         pieces: list[BytesLike] = [b""] * (2 * len(indices))
-        pieces[0::2] = [headers[at : at + HEADER_BYTES] for at in range(0, len(headers), HEADER_BYTES)]
+        pieces[0::2] = self._header_views[: len(indices)]
         pieces[1::2] = [view[index * size : index * size + size] for index in indices]
-        return self._send(pieces, HEADER_BYTES + size, self._group)
+        if self._send(pieces, HEADER_BYTES + size, self._group):
+            return True
+        self._renew_headers()  # the burst that waits keeps the old ones
+        return False
+
+    def _renew_headers(self) -> None:
+        """Room for the headers of a burst, cut into views once: 44 of them cost as much as sealing half a page."""
+        self._headers = memoryview(bytearray(PACKETS_PER_PAGE_MAX * HEADER_BYTES))
+        starts = range(0, len(self._headers), HEADER_BYTES)
+        self._header_views = [self._headers[at : at + HEADER_BYTES] for at in starts]
 
     def send_coded(self, combinations: Sequence[Sequence[Slice]], *, object: int, generation: int, tx: int) -> bool:
         """Cast one packet for each combination, the XOR of its slices; False when some wait.

@@ -27,7 +27,8 @@ class CasterDriver:
     """Runs a Caster until it has finished.
 
     opened: from multicast.open_caster_socket, closed by whoever opened it; read: (object, page) -> plain bytes;
-    on_event: called for every event, may call the core; on_round: once per turn of the loop, with its time. All of them are called in the thread that calls `run`.
+    on_event: called for every event, may call the core; on_round: once per turn of the loop, with its time.
+    All of them are called in the thread that calls `run`.
     """
 
     def __init__(

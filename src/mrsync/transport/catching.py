@@ -171,7 +171,7 @@ class CatcherDriver:
     def _tell_intake(self, status: Status) -> None:
         if self._intake is not None and self._opener is not None:
             self._intake.believe_tx(status.tx)
-            self._opener.sizes = tuple(state.size_bytes for state in status.objects)
+            self._opener.expect(state.size_bytes for state in status.objects)
 
     # pages
 

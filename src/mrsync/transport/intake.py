@@ -9,6 +9,7 @@ who have heard a later tx, and whatever carries a later tx ends the run.
 from __future__ import annotations
 
 import socket
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Callable
@@ -18,7 +19,7 @@ from mrsync.transport.multicast import SO_RXQ_OVFL, UDP_GRO
 from mrsync.transport.opener import PageOpener
 from mrsync.transport.slots import Slots
 from mrsync.wire.geometry import Geometry
-from mrsync.wire.header import BytesLike, Header, pack_header, unpack_header
+from mrsync.wire.header import BytesLike, Header, unpack_header
 from mrsync.wire.limits import CASTER_ID, HEADER_BYTES, PACKETS_PER_PAGE_MAX, TX_AHEAD_MAX
 from mrsync.wire.messages import Kind
 
@@ -140,11 +141,10 @@ class Intake:
         """Bytes of each of the packets that the kernel merged into this datagram."""
         segment = length
         for level, kind, data in ancillary:
-            value = int.from_bytes(data[:4], "little")
-            if level == socket.IPPROTO_UDP and kind == UDP_GRO:
-                segment = value or length
-            elif level == socket.SOL_SOCKET and kind == SO_RXQ_OVFL:
-                self.statistics.kernel_drops = value
+            if kind == UDP_GRO and level == socket.IPPROTO_UDP:
+                segment = int.from_bytes(data, sys.byteorder) or length
+            elif kind == SO_RXQ_OVFL and level == socket.SOL_SOCKET:
+                self.statistics.kernel_drops = int.from_bytes(data, sys.byteorder)
         return segment
 
     def _take(self, vector: list[BytesLike], length: int, segment: int, source: Address, now: float) -> None:
@@ -187,10 +187,11 @@ class Intake:
 
     def _begin(self, at: int) -> bool:
         """Start a run with the packet behind header `at`, if it is the first of a page."""
-        header = unpack_header(self._headers[at * HEADER_BYTES : (at + 1) * HEADER_BYTES])
-        return header is not None and header.packet_index == 0 and self._start_run(header)
+        packed = self._headers[at * HEADER_BYTES : (at + 1) * HEADER_BYTES]
+        header = unpack_header(packed)
+        return header is not None and header.packet_index == 0 and self._start_run(header, packed)
 
-    def _start_run(self, header: Header) -> bool:
+    def _start_run(self, header: Header, packed: BytesLike) -> bool:
         """Whether the header is that of a page's packet that can be true; then its run begins before it."""
         length = self._opener.sealed_length(header.object, header.page)
         count = -(-length // self._slice_bytes)
@@ -204,7 +205,7 @@ class Intake:
         ):
             return False
         self._header = header
-        self._expected[:] = pack_header(header)
+        self._expected[:] = packed
         self._first = self._next = header.packet_index
         self._count = count
         self._last_bytes = length - (count - 1) * self._slice_bytes
@@ -257,7 +258,7 @@ class Intake:
                 self._first = self._next = index
         else:
             self.end_run(now)
-            if not self._start_run(header):
+            if not self._start_run(header, packet[:HEADER_BYTES]):
                 self.statistics.strange += 1
                 return
         if len(payload) != self._payload_bytes(index):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -55,24 +55,31 @@ class OpenerStatistics:
 class PageOpener:
     """Turns packets into opened pages, which gather in `opened` as (object, page, data) until somebody takes them.
 
-    sizes: bytes of each object as the last genuine status said; pages behind that size are strange.
     """
 
     def __init__(self, geometry: Geometry, sealer: PageSealer, sink: PageSink, slots: Slots) -> None:
         self.opened: list[tuple[int, int, bytes]] = []
-        self.sizes: Sequence[int] = (0,) * _OBJECTS
+        self._lengths = [(-1, 0)] * _OBJECTS  # last page of each object, its sealed bytes
         self.statistics = OpenerStatistics()
         self._geometry = geometry
+        self._full_length = geometry.sealed_bytes
         self._sealer = sealer
         self._sink = sink
         self._slots = slots
 
+    def expect(self, sizes: Iterable[int]) -> None:
+        """Bytes of each object, as the last genuine status said; pages behind that size are strange."""
+        geometry = self._geometry
+        for object, size in enumerate(sizes):
+            last = geometry.page_count(size) - 1
+            self._lengths[object] = (last, geometry.page_length(size, last) + TAG_BYTES)
+
     def sealed_length(self, object: int, page: int) -> int:
         """Bytes of a sealed page, 0 when there is no such page."""
-        if object >= _OBJECTS:
-            return 0
-        length = self._geometry.page_length(self.sizes[object], page)
-        return length + TAG_BYTES if length > 0 else 0
+        last, last_length = self._lengths[object] if object < _OBJECTS else (-1, 0)
+        if page < last:
+            return self._full_length
+        return last_length if page == last else 0
 
     def take_page(self, header: Header, slot: Slot, now: float) -> bool:
         """All packets of a page are in the slot; True when the slot was kept and the caller needs another one."""

@@ -67,7 +67,8 @@ class Slots:
         """Retain a page for decoding; what another slot held of it is dropped."""
         if self._partial.get(key) is slot:
             del self._partial[key]
-        self.drop(key)
+        elif key in self._partial or key in self._whole:
+            self.drop(key)
         self._whole[key] = slot
 
     def drop(self, key: Key) -> None:

@@ -77,7 +77,7 @@ class Link:
         self.sender.is_segmenting = is_merging
         held = Slots(geometry, slots)
         self.opener = PageOpener(geometry, self.sealer, self.sink, held)
-        self.opener.sizes = (0, 0, len(data))
+        self.opener.expect((0, 0, len(data)))
         self.intake = Intake(
             self.receiver,
             geometry,
