@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import stat
 from array import array
 from itertools import accumulate, islice, repeat
@@ -17,7 +16,7 @@ ENTRIES_MAX = 1 << 26
 NAME_BYTES_MAX = 255
 LINK_BYTES_MAX = 4095
 DEPTH_MAX = 4096
-FAR_TIME_MAX = 1 << 90  # ns; the seconds must fit the 64 bits of time_t
+SECOND_NS = 1_000_000_000
 OWNERS_MAX = 1 << 20
 NO_OWNER = 0xFFFFFFFF  # (uid_t)-1 means "leave it" to chown
 
@@ -25,7 +24,6 @@ REGULAR = stat.S_IFREG >> 12
 DIRECTORY = stat.S_IFDIR >> 12
 LINK = stat.S_IFLNK >> 12
 SPECIALS = frozenset(kind >> 12 for kind in (stat.S_IFIFO, stat.S_IFSOCK, stat.S_IFCHR, stat.S_IFBLK))
-_FAR_TIME = re.compile(rb"-?[0-9]{1,30}")
 _KINDS = SPECIALS | {REGULAR, DIRECTORY, LINK}
 
 
@@ -128,7 +126,8 @@ class Manifest:
         packer.column(array("I", self.leaders.values()))
         packer.number(len(self.far_times))
         packer.column(array("I", self.far_times.keys()))
-        packer.strings([b"%d" % time for time in self.far_times.values()])
+        packer.column(array("q", [time // SECOND_NS for time in self.far_times.values()]))
+        packer.column(array("I", [time % SECOND_NS for time in self.far_times.values()]))
         for table in (self.users, self.groups):
             packer.number(len(table))
             packer.column(array("I", table.keys()))
@@ -205,14 +204,12 @@ class Manifest:
 
     def _decode_far_times(self, unpacker: Unpacker) -> None:
         count = unpacker.number(len(self.names))
-        entries, times = unpacker.column("I", count), unpacker.strings(count)
+        entries = unpacker.column("I", count)
         if not _is_ascending(entries) or (entries and entries[-1] >= len(self.names)):
             raise unpacker.error("far times are not in order")
-        for entry, text in zip(entries, times):
-            if not _FAR_TIME.fullmatch(text):
-                raise unpacker.error("a time is not a number")
-            time = int(text)
-            if abs(time) > FAR_TIME_MAX or self.mtimes[entry] != (TIME_MAX if time > 0 else TIME_MIN):
+        for entry, seconds, rest in zip(entries, unpacker.column("q", count), unpacker.column("I", count)):
+            time = seconds * SECOND_NS + rest
+            if rest >= SECOND_NS or self.mtimes[entry] != (TIME_MAX if time > 0 else TIME_MIN):
                 raise unpacker.error("a far time is impossible")
             self.far_times[entry] = time
 

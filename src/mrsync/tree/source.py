@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from array import array
@@ -46,7 +47,7 @@ class Source:
             try:
                 self._check(file, self._open(file))
             except OSError as error:
-                self._give_up(file, os.strerror(error.errno or 0))
+                self._give_up(file, error)
         return file not in self.changed
 
     def close(self) -> None:
@@ -65,15 +66,15 @@ class Source:
             while len(data) < length:
                 more = os.pread(fd, length - len(data), position + len(data))
                 if not more:
-                    self._give_up(file, "it became shorter")
-                    break
+                    raise _changed("it became shorter")
                 data += more
-            if file not in self.changed and position + length == self._data_end(file):
+            if position + length == self._data_end(file):
                 self._check(file, fd)
                 self._close(file)
         except OSError as error:
-            self._give_up(file, os.strerror(error.errno or 0))
-        return data if file not in self.changed else bytes(length)
+            self._give_up(file, error)
+            return bytes(length)
+        return data
 
     def _data_end(self, file: int) -> int:
         """Offset in the file behind its last byte of data."""
@@ -97,27 +98,32 @@ class Source:
         return fd
 
     def _check(self, file: int, fd: int) -> None:
+        """OSError with the reason if the open file is not the one that was scanned and first opened."""
         status = os.fstat(fd)
         entry = self._plan.entries[file]
         if not stat.S_ISREG(status.st_mode):
-            self._give_up(file, "it is no longer a file")
-        elif status.st_size != self._manifest.sizes[entry]:
-            self._give_up(file, "its size changed")
-        elif status.st_mtime_ns != self._manifest.mtime_ns(entry):
-            self._give_up(file, "it was written to")
-        elif not self._inodes[file]:
+            raise _changed("it is no longer a file")
+        if status.st_size != self._manifest.sizes[entry]:
+            raise _changed("its size changed")
+        if status.st_mtime_ns != self._manifest.mtime_ns(entry):
+            raise _changed("it was written to")
+        if not self._inodes[file]:
             self._inodes[file] = status.st_ino
             self._ctimes[file] = status.st_ctime_ns
         elif status.st_ino != self._inodes[file]:
-            self._give_up(file, "it was replaced")
+            raise _changed("it was replaced")
         elif status.st_ctime_ns != self._ctimes[file]:
-            self._give_up(file, "it was written to or its attributes changed")
+            raise _changed("it was written to, or its attributes changed")
 
-    def _give_up(self, file: int, reason: str) -> None:
-        self.changed[file] = reason
+    def _give_up(self, file: int, error: OSError) -> None:
+        self.changed[file] = error.strerror or str(error)
         self._close(file)
 
     def _close(self, file: int) -> None:
         fd = self._fds.pop(file, None)
         if fd is not None:
             os.close(fd)
+
+
+def _changed(reason: str) -> OSError:
+    return OSError(errno.ESTALE, reason)
