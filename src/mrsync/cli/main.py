@@ -9,7 +9,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from mrsync.cli import options
-from mrsync.errors import Interrupted, MrsyncError
+from mrsync.errors import Interrupted, MrsyncError, UsageError
 
 if TYPE_CHECKING:
     from mrsync.cli.options import Output
@@ -48,7 +48,9 @@ def _mrsync(arguments: Sequence[str]) -> int:
     if arguments[:1] == ["demo"]:
         from mrsync.run.demo import demo
 
-        return demo(arguments[1:])
+        if arguments[1:]:
+            raise UsageError("demo takes no arguments")
+        return demo(_mrsync)
     return _cast("mrsync", *options.parse_mrsync(arguments))
 
 
