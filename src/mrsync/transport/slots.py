@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import mmap
+from contextlib import suppress
+
 from mrsync.wire.geometry import Geometry
 
 SLOTS = 512
@@ -26,6 +29,7 @@ class Slots:
 
     def __init__(self, geometry: Geometry, count: int = SLOTS) -> None:
         self._geometry = geometry
+        self._memory = memoryview(_mapped(count * geometry.sealed_bytes))
         self._unmade = count
         self._partial_max = count - _SPARE
         self._free: list[Slot] = []
@@ -46,7 +50,8 @@ class Slots:
             return self._free.pop()
         if self._unmade:
             self._unmade -= 1
-            return Slot(memoryview(bytearray(self._geometry.sealed_bytes)), self._geometry.slice_bytes)
+            at = self._unmade * self._geometry.sealed_bytes
+            return Slot(self._memory[at : at + self._geometry.sealed_bytes], self._geometry.slice_bytes)
         return self._whole.pop(next(iter(self._whole)))
 
     def release(self, slot: Slot) -> None:
@@ -77,3 +82,11 @@ class Slots:
             slot = kept.pop(key, None)
             if slot is not None:
                 self._free.append(slot)
+
+
+def _mapped(size: int) -> mmap.mmap:
+    """Memory that costs nothing until it is used, and then few page faults."""
+    memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    with suppress(OSError):  # a kernel without huge pages
+        memory.madvise(mmap.MADV_HUGEPAGE)
+    return memory
