@@ -20,7 +20,9 @@ def section(data: bytes, *, says: int | None = None) -> bytes:
     return MAGIC + SECTION.pack(len(data) if says is None else says, len(packed)) + packed
 
 
-@given(st.lists(st.integers(-(2**63), 2**63 - 1)), st.lists(st.binary(max_size=9).map(lambda b: b.replace(b"\0", b"x"))))
+@given(
+    st.lists(st.integers(-(2**63), 2**63 - 1)), st.lists(st.binary(max_size=9).map(lambda b: b.replace(b"\0", b"x")))
+)
 def test_what_is_packed_is_unpacked(numbers: list[int], strings: list[bytes]) -> None:
     packer = Packer(MAGIC)
     packer.column(array("q", numbers))
