@@ -1,0 +1,118 @@
+"""Whole syncs between hosts: every byte arrives, is sent once, and what goes wrong is named."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.netns.conftest import MakeLab
+from tests.netns.fleet import Fleet
+from tests.trees import build_awkward_tree
+
+pytestmark = pytest.mark.netns
+
+MEGABYTE = 1 << 20
+
+
+def plain_tree(path: Path, size: int) -> None:
+    path.mkdir()
+    (path / "big").write_bytes(os.urandom(size))
+
+
+def test_awkward_trees_become_equal(make_lab: MakeLab, tmp_path: Path) -> None:
+    fleet = Fleet(make_lab(3), tmp_path)
+    build_awkward_tree(fleet.source, seed=1)
+    for host in fleet.lab.targets[1:]:
+        build_awkward_tree(fleet.dest(host), seed=2)  # another tree, to be mended and emptied of what is not ours
+    catchers = fleet.start_catchers()
+    assert fleet.cast() == 0
+    assert [catcher.wait() for catcher in catchers] == [0, 0, 0]
+    assert fleet.differences() == {}
+
+
+def test_every_byte_is_sent_once(make_lab: MakeLab, tmp_path: Path) -> None:
+    fleet = Fleet(make_lab(4), tmp_path)
+    plain_tree(fleet.source, 20 * MEGABYTE)
+    fleet.start_catchers()
+    before = fleet.lab.master.wire_bytes()[0]
+    assert fleet.cast() == 0
+    sent = fleet.lab.master.wire_bytes()[0] - before
+    assert fleet.differences() == {}
+    assert sent < 1.1 * 20 * MEGABYTE
+    report = fleet.report()
+    assert report["pages"] == report["pages_sent"] > 0
+
+
+@pytest.mark.parametrize("loss", [0.001, 0.01, 0.1])
+def test_loss_is_repaired(make_lab: MakeLab, tmp_path: Path, loss: float) -> None:
+    fleet = Fleet(make_lab(4), tmp_path)
+    plain_tree(fleet.source, 8 * MEGABYTE)
+    for host in fleet.lab.targets:
+        host.lose(loss, up=loss)
+    fleet.start_catchers()
+    assert fleet.cast() == 0
+    assert fleet.differences() == {}
+    report = fleet.report()
+    assert sum(target["packets_lost"] for target in report["targets"].values()) > 0
+    assert report["bytes_repaired"] > 0
+
+
+def test_a_second_run_has_nothing_to_do(make_lab: MakeLab, tmp_path: Path) -> None:
+    fleet = Fleet(make_lab(2), tmp_path)
+    build_awkward_tree(fleet.source, seed=3)
+    for _ in range(2):
+        fleet.start_catchers()
+        assert fleet.cast() == 0
+    assert fleet.report()["files_planned"] == 0
+    assert {target["files_updated"] for target in fleet.report()["targets"].values()} == {0}
+
+
+def test_a_target_that_never_comes_is_named_and_the_rest_go_on(make_lab: MakeLab, tmp_path: Path) -> None:
+    fleet = Fleet(make_lab(3), tmp_path)
+    plain_tree(fleet.source, MEGABYTE)
+    here = fleet.lab.targets[:2]
+    for host in here:
+        fleet.start_catcher(host)
+    assert fleet.cast("-w", "2") == 23
+    assert list(fleet.differences()) == ["t3"]
+    assert {name: target["state"] for name, target in fleet.report()["targets"].items()} == {
+        "t1": "done", "t2": "done", "t3": "unreachable",
+    }  # fmt: skip
+
+
+def test_a_target_unplugged_on_the_way_is_dropped_and_named(make_lab: MakeLab, tmp_path: Path) -> None:
+    fleet = Fleet(make_lab(3, rate="100mbit"), tmp_path)
+    plain_tree(fleet.source, 24 * MEGABYTE)
+    fleet.start_catchers()
+    caster = fleet.start_caster("-w", "2", "--progress", "json")
+    caster.wait_for('"phase": "casting"')
+    fleet.lab.targets[1].unplug()
+    assert caster.wait() == 23
+    assert fleet.report()["targets"]["t2"]["state"] == "lost"
+    assert list(fleet.differences()) == ["t2"]
+
+
+def test_the_end_of_the_master_leaves_nothing_half_done(make_lab: MakeLab, tmp_path: Path) -> None:
+    fleet = Fleet(make_lab(2, rate="100mbit"), tmp_path)
+    plain_tree(fleet.source, 24 * MEGABYTE)
+    catchers = fleet.start_catchers()
+    caster = fleet.start_caster("--progress", "json")
+    caster.wait_for('"phase": "casting"')
+    caster.signal(signal.SIGTERM)
+    assert caster.wait() == 20
+    assert all(catcher.wait() != 0 for catcher in catchers)
+    for host in fleet.lab.targets:
+        assert not fleet.dest(host).exists() or list(fleet.dest(host).iterdir()) == []
+
+
+def test_another_key_is_not_heard(make_lab: MakeLab, tmp_path: Path) -> None:
+    fleet = Fleet(make_lab(1), tmp_path)
+    plain_tree(fleet.source, 1000)
+    fleet.start_catchers()
+    (tmp_path / "key").write_text("what a stranger may have guessed")
+    assert fleet.cast("-w", "1") == 5
+    assert fleet.report()["targets"]["t1"]["state"] == "unreachable"
+    assert not fleet.dest(fleet.lab.targets[0]).exists()
