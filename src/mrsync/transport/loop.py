@@ -59,6 +59,11 @@ class Loop:
             if callback is not None:  # an earlier callback of this turn may have stopped watching it
                 callback()
 
+    @staticmethod
+    def nap(seconds: float) -> None:
+        """Let more come in before looking again: a wake-up costs more than a packet."""
+        time.sleep(seconds)
+
     def close(self) -> None:
         """End the worker, after what is queued there."""
         self._worker.close()
