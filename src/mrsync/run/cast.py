@@ -250,10 +250,9 @@ class _Cast:
                 self._notice(0, f"{target.state.name.lower()}: {target.reason}", target.name)
 
     def _plan(self, event: ComparisonFinished) -> None:
-        if self._settings.is_dry_run or self._objects is None:
-            self._caster.offer_plan(0, 0, 0, self._loop.now())
-        else:
-            self._caster.offer_plan(*self._objects.make_plan(event.needs), self._loop.now())
+        assert self._objects is not None  # its manifest was compared
+        sizes = self._objects.make_plan(event.needs)
+        self._caster.offer_plan(*((0, 0, 0) if self._settings.is_dry_run else sizes), self._loop.now())
 
     def _on_file_sat_out(self, event: FileSatOut) -> None:
         host = self._settings.targets[event.target]
@@ -335,7 +334,7 @@ class _Cast:
             entries=len(objects.scan.manifest) if objects is not None else 0,
             files_planned=plan.file_count if plan is not None else 0,
             bytes_planned=plan.contents_bytes if plan is not None else 0,
-            pages=numbers.pages,
+            pages=self._geometry.page_count(plan.contents_bytes) if plan is not None else 0,
             pages_sent=numbers.pages_sent,
             bytes_sent=sent.bytes,
             bytes_repaired=numbers.packets_repaired * self._geometry.slice_bytes,
