@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from mrsync.transport.loop import Loop
+
+
+@pytest.fixture
+def loop() -> Iterator[Loop]:
+    with closing(Loop()) as made:
+        yield made
+
+
+def test_watched_descriptors_call_back_until_unwatched(loop: Loop) -> None:
+    readable, writable = os.pipe()
+    with open(readable, "rb", 0) as reader, open(writable, "wb", 0) as writer:
+        seen: list[bytes] = []
+        loop.watch(reader, lambda: seen.append(os.read(readable, 1)))
+        writer.write(b"ab")
+        loop.wait(1)
+        loop.wait(1)
+        loop.unwatch(reader)
+        writer.write(b"c")
+        loop.wait(0)
+        assert seen == [b"a", b"b"]
+
+
+def test_the_end_of_a_pipe_calls_back(loop: Loop) -> None:
+    readable, writable = os.pipe()
+    with open(readable, "rb", 0):
+        os.close(writable)
+        seen: list[bytes] = []
+        loop.watch(readable, lambda: seen.append(os.read(readable, 1)))
+        loop.wait(1)
+        assert seen == [b""]
+
+
+def test_a_callback_may_stop_watching_another(loop: Loop) -> None:
+    pairs = [socket.socketpair() for _ in range(2)]
+    seen: list[int] = []
+
+    def stop_other(number: int) -> None:
+        seen.append(number)
+        loop.unwatch(pairs[1 - number][0])
+
+    for number, (near, far) in enumerate(pairs):
+        loop.watch(near, lambda number=number: stop_other(number))  # type: ignore[misc]
+        far.send(b"x")
+    loop.wait(1)
+    assert len(seen) == 1
+    for pair in pairs:
+        for end in pair:
+            end.close()
+
+
+def test_writability_is_watched_only_while_wanted(loop: Loop) -> None:
+    near, far = socket.socketpair()
+    with near, far:
+        seen: list[str] = []
+        loop.watch(near, lambda: seen.append("ready"))
+        loop.wait(0)
+        assert seen == []
+        loop.wait_writable(near, True)
+        loop.wait(1)
+        assert seen == ["ready"]
+        loop.wait_writable(near, False)
+        loop.wait(0)
+        assert seen == ["ready"]
+
+
+def test_work_and_posts_come_back_through_wait(loop: Loop) -> None:
+    seen: list[int] = []
+    loop.work(lambda: 7, seen.append)
+    while not seen:
+        loop.wait(1)
+    loop.post(lambda: seen.append(8))
+    loop.wait(1)
+    assert seen == [7, 8]

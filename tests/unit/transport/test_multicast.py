@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import random
+import socket
+from contextlib import ExitStack
+
+import pytest
+
+from mrsync.errors import SocketError
+from mrsync.transport.interface import Interface, loopback_interface
+from mrsync.transport.multicast import (
+    SO_RXQ_OVFL,
+    UDP_GRO,
+    check_group,
+    granted_buffer,
+    open_caster_socket,
+    open_data_socket,
+    open_reply_socket,
+)
+
+GROUP = "239.255.67.93"
+LOOPBACK = loopback_interface()
+
+
+@pytest.fixture
+def port() -> int:
+    return random.randrange(20000, 60000, 2)
+
+
+@pytest.mark.parametrize(
+    ("group", "problem"),
+    [
+        ("10.0.0.1", "is not a multicast address"),
+        ("ff15::1", "is not IPv4"),
+        ("nowhere", "is not an address"),
+    ],
+)
+def test_a_group_that_cannot_be_used_is_refused(group: str, problem: str) -> None:
+    with pytest.raises(SocketError, match=problem):
+        check_group(group)
+    with pytest.raises(SocketError, match=problem):
+        open_data_socket(LOOPBACK, group, 8888)
+
+
+@pytest.mark.parametrize("is_looped", [True, False])
+def test_every_catcher_of_this_host_hears_each_datagram_once_on_loopback(port: int, is_looped: bool) -> None:
+    with ExitStack() as stack:
+        catchers = [stack.enter_context(open_data_socket(LOOPBACK, GROUP, port)) for _ in range(3)]
+        caster = stack.enter_context(open_caster_socket(LOOPBACK, GROUP, port, ttl=1, is_looped=is_looped))
+        caster.sendto(b"hello", (GROUP, port))
+        for catcher in catchers:
+            catcher.settimeout(5)
+            assert catcher.recvfrom(100) == (b"hello", (LOOPBACK.address, port - 1))
+            catcher.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                catcher.recv(100)
+
+
+def test_other_groups_on_the_same_port_are_not_heard(port: int) -> None:
+    with (
+        open_data_socket(LOOPBACK, GROUP, port) as ours,
+        open_data_socket(LOOPBACK, "239.255.67.94", port) as theirs,
+        open_caster_socket(LOOPBACK, GROUP, port, ttl=1, is_looped=True) as caster,
+    ):
+        caster.sendto(b"theirs", ("239.255.67.94", port))
+        theirs.settimeout(5)
+        assert theirs.recv(100) == b"theirs"
+        with pytest.raises(BlockingIOError):
+            ours.recv(100)
+
+
+def test_the_data_socket_merges_packets_and_counts_drops(port: int) -> None:
+    with open_data_socket(LOOPBACK, GROUP, port, buffer_bytes=1 << 20) as opened:
+        assert opened.getsockopt(socket.IPPROTO_UDP, UDP_GRO) == 1
+        assert opened.getsockopt(socket.SOL_SOCKET, SO_RXQ_OVFL) == 1
+        assert granted_buffer(opened) == opened.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) > 4096
+
+
+def test_reports_reach_the_caster(port: int) -> None:
+    with (
+        open_caster_socket(LOOPBACK, GROUP, port, ttl=1, is_looped=True) as caster,
+        open_reply_socket() as reply,
+    ):
+        reply.sendto(b"report", (LOOPBACK.address, port - 1))
+        caster.settimeout(5)
+        message, source = caster.recvfrom(100)
+        assert message == b"report"
+        caster.sendto(b"ack", source)
+        reply.settimeout(5)
+        assert reply.recv(100) == b"ack"
+
+
+def test_a_port_in_use_is_one_sentence(port: int) -> None:
+    with (
+        open_caster_socket(LOOPBACK, GROUP, port, ttl=1, is_looped=True),
+        pytest.raises(SocketError, match=rf"port {port - 1} is in use; another session may be running"),
+    ):
+        open_caster_socket(LOOPBACK, GROUP, port, ttl=1, is_looped=True)
+
+
+def test_an_address_of_another_host_is_one_sentence(port: int) -> None:
+    elsewhere = Interface(LOOPBACK.name, LOOPBACK.index, "192.0.2.1", 1500, False)
+    with pytest.raises(SocketError, match=r"192.0.2.1 port \d+ is not an address of this host"):
+        open_caster_socket(elsewhere, GROUP, port, ttl=1, is_looped=True)
+
+
+def test_an_interface_that_is_gone_is_one_sentence(port: int) -> None:
+    gone = Interface("eth99", 9999, "127.0.0.1", 1500, False)
+    with pytest.raises(SocketError, match="interface eth99 is gone or cannot do multicast"):
+        open_data_socket(gone, GROUP, port)
+    with pytest.raises(SocketError, match=r"is not an address of this host|eth99 is gone"):
+        open_caster_socket(gone, GROUP, port, ttl=1, is_looped=True)

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import select
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from mrsync.transport.worker import Worker
+
+
+@pytest.fixture
+def worker() -> Iterator[Worker]:
+    with closing(Worker()) as made:
+        yield made
+
+
+def collect(worker: Worker) -> None:
+    assert select.select([worker], [], [], 5)[0]
+    worker.collect()
+
+
+def test_jobs_run_elsewhere_in_order_and_results_come_back_here(worker: Worker) -> None:
+    results: list[tuple[int, bool, bool]] = []
+    here = threading.get_ident()
+    for number in range(5):
+
+        def done(result: tuple[int, bool]) -> None:
+            results.append((*result, threading.get_ident() == here))
+
+        worker.submit(lambda number=number: (number, threading.get_ident() == here), done)  # type: ignore[misc]
+    while len(results) < 5:
+        collect(worker)
+    assert results == [(number, False, True) for number in range(5)]
+
+
+def test_an_error_of_a_job_is_raised_where_results_are_collected(worker: Worker) -> None:
+    def fail() -> None:
+        raise OSError(28, "No space left on device")
+
+    worker.submit(fail, lambda _: pytest.fail("there is no result"))
+    with pytest.raises(OSError, match="No space left on device"):
+        collect(worker)
+
+
+def test_a_slow_job_does_not_hold_up_what_others_post(worker: Worker) -> None:
+    gate = threading.Event()
+    seen: list[str] = []
+    worker.submit(gate.wait, lambda _: seen.append("job"))
+    worker.post(lambda: seen.append("posted"))
+    collect(worker)
+    assert seen == ["posted"]
+    gate.set()
+    collect(worker)
+    assert seen == ["posted", "job"]
+
+
+def test_collecting_nothing_is_harmless(worker: Worker) -> None:
+    worker.collect()
+
+
+def test_close_lets_queued_jobs_finish() -> None:
+    seen: list[int] = []
+    worker = Worker()
+    for number in range(3):
+        worker.submit(lambda number=number: seen.append(number), lambda _: None)  # type: ignore[misc]
+    worker.close()
+    assert seen == [0, 1, 2]
+
+
+def test_a_full_pipe_still_wakes_the_collector(worker: Worker) -> None:
+    count = 70_000  # more than a pipe holds bytes
+    seen: list[int] = []
+    for number in range(count):
+        worker.post(lambda number=number: seen.append(number))  # type: ignore[misc]
+    while len(seen) < count:
+        collect(worker)
+    assert seen == list(range(count))
