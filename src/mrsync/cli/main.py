@@ -42,6 +42,9 @@ def run_command(name: str, command: Callable[[Sequence[str]], int], arguments: S
     except MrsyncError as error:
         print(f"{name}: {error}", file=sys.stderr)
         return error.exit_status
+    finally:
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)  # all is said: what follows is the interpreter's own end
 
 
 def _mrsync(arguments: Sequence[str]) -> int:

@@ -1,0 +1,110 @@
+"""Runs that are ended from outside, at random moments: nothing is left over, no file is half."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.whole.site import Run, Site, wait_until_gone
+
+FILES = 40
+FILE_BYTES = 100_000
+RATE = "8M"  # bytes/s: half a second of casting
+MOMENTS_S = {"": 0.3, "joined": 0.1, "comparing": 0.05, "planning": 0.05, "casting": 0.4, "finishing": 0.03}
+CHANCE = random.Random(int(os.environ.get("MRSYNC_SEED", random.randrange(1 << 32))))
+SEEDS = [CHANCE.randrange(1 << 32) for _ in range(12)]
+
+
+def write_version(tree: Path, version: int) -> None:
+    """All files anew, with the version in every byte, in the time and in the mode."""
+    for i in range(FILES):
+        path = tree / f"d{i % 4}" / f"f{i}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(bytes([version]) * (FILE_BYTES + version))
+        path.chmod(0o600 + version)
+        os.utime(path, (version, version))
+
+
+def version_of(path: Path) -> int:
+    """The one version this file is whole of."""
+    seen = path.stat()
+    data = path.read_bytes()
+    version = data[0]
+    assert data == bytes([version]) * (FILE_BYTES + version)
+    assert (seen.st_mode & 0o777, seen.st_mtime) == (0o600 + version, version)
+    return version
+
+
+def prepare(site: Site) -> None:
+    """Old trees on the targets, a new one in the source."""
+    write_version(site.source, 1)
+    assert site.sync().status == 0
+    write_version(site.source, 2)
+
+
+def check_targets(site: Site) -> None:
+    """Nothing staged, every file old or new; and the next run puts everything right."""
+    assert site.staged() == []
+    for host in site.hosts:
+        files = [path for path in site.dest(host).rglob("f*") if path.is_file()]
+        assert len(files) == FILES
+        assert {version_of(path) for path in files} <= {1, 2}
+    assert site.sync().status == 0
+    assert site.all_differences() == {}
+
+
+def start_until(site: Site, phase: str, wait_s: float) -> tuple[Run, list[int]]:
+    """A slow run, so long after it told of this phase; its catchers."""
+    run = site.start("--rate", RATE, "-v", 2)
+    catchers = run.catchers(len(site.hosts))
+    if phase:
+        run.wait_for(f" {phase}$")
+    time.sleep(wait_s)
+    return run, catchers
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_ctrl_c_at_any_moment_leaves_nothing_behind(site: Site, seed: int) -> None:
+    chance = random.Random(seed)
+    phase = list(MOMENTS_S)[SEEDS.index(seed) % len(MOMENTS_S)]
+    wait_s = chance.uniform(0, MOMENTS_S[phase])
+    print(f"seed {seed}: {wait_s:.4f} s after {phase or 'the start'}")
+    prepare(site)
+    run, catchers = start_until(site, phase, wait_s)
+    run.interrupt()
+    ended = run.wait()
+    wait_until_gone(catchers, timeout_s=0.1)
+    if ended.status == 0:
+        assert "phase done" in ended.stderr  # Ctrl-C came too late to change anything
+        assert site.all_differences() == {}
+    else:
+        assert ended.status == 20, ended.stderr
+        assert "mrsync: interrupted by SIGINT" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    check_targets(site)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_other_signals_end_a_run_in_order_too(site: Site, number: signal.Signals) -> None:
+    prepare(site)
+    run, catchers = start_until(site, "casting", 0.2)
+    os.kill(run.pid, number)
+    ended = run.wait()
+    wait_until_gone(catchers, timeout_s=0.1)
+    assert (ended.status, ended.stderr.splitlines()[-1]) == (20, f"mrsync: interrupted by {number.name}")
+    check_targets(site)
+
+
+@pytest.mark.parametrize("phase", ["joined", "casting", "finishing"])
+def test_catchers_clean_up_when_the_master_is_killed(site: Site, phase: str) -> None:
+    prepare(site)
+    run, catchers = start_until(site, phase, 0.2 if phase == "casting" else 0.0)
+    run.kill()
+    assert run.wait().status == -signal.SIGKILL
+    wait_until_gone(catchers)
+    check_targets(site)
