@@ -14,8 +14,8 @@ WAITING = """
 import signal, sys
 from mrsync.cli.main import run_command
 def wait(arguments):
-    print("ready", flush=True)
     try:
+        print("ready", flush=True)
         signal.pause()
     finally:
         print("cleaned up", flush=True)
