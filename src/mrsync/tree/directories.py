@@ -94,23 +94,22 @@ class Directories:
             os.close(self._fds.popitem()[1])
 
     def _open_below(self, entry: int, parent_fd: int) -> int:
-        name = self._names[entry]
-        try:
-            return os.open(name, OPEN_DIRECTORY, dir_fd=parent_fd)
-        except PermissionError:
-            if not self._is_loosening or not self._loosen_closed(entry, parent_fd):
-                raise
-            return os.open(name, OPEN_DIRECTORY, dir_fd=parent_fd)
+        while True:
+            try:
+                return os.open(self._names[entry], OPEN_DIRECTORY, dir_fd=parent_fd)
+            except PermissionError:
+                if not self._is_loosening or not self._loosen_closed(entry, parent_fd):
+                    raise
 
     def _loosen_closed(self, entry: int, parent_fd: int) -> bool:
-        """Loosen a directory that cannot be opened for reading, or whose parent may not be searched."""
+        """Loosen a directory that cannot be opened for reading, or its parent that may not be searched."""
         parent = self._parents[entry]
         if not os.access(b".", os.X_OK, dir_fd=parent_fd, effective_ids=True):
-            return (parent == 0 or parent in self._fds) and self.loosen(parent)
+            return self.loosen(parent)
         fd = os.open(self._names[entry], os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=parent_fd)
         try:
             status = os.fstat(fd)
-            if status.st_uid != os.geteuid():
+            if status.st_uid != os.geteuid() or status.st_mode & 0o700 == 0o700:
                 return False
             self._original_modes.setdefault(entry, status.st_mode & 0o7777)
             # fchmod refuses an O_PATH descriptor; its name below /proc is the only race-free way (chmod follows links).

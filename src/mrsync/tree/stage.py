@@ -105,9 +105,9 @@ class Stage:
         self.states[file] = DISCARDED
 
     def cleanup(self) -> None:
-        """Remove every staged file and give back temporary modes."""
+        """Remove every staged file, take no more, and give back temporary modes."""
         for file, state in enumerate(self.states):
-            if state in (STARTED, WHOLE):
+            if state in (WAITING, STARTED, WHOLE):
                 self.discard(file)
         self.destination.directories.restore()
 

@@ -6,6 +6,7 @@ import os
 import stat
 from array import array
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,7 @@ def manifest_of(sizes: Sequence[int]) -> Manifest:
 
 def extents_of(length: int, chance: st.DataObject) -> list[tuple[int, int]]:
     cuts = sorted(chance.draw(st.sets(st.integers(0, length), max_size=6)))
-    return [(a, b - a) for a, b in zip(cuts[::2], cuts[1::2])]
+    return [(a, b - a) for a, b in zip(cuts[::2], cuts[1::2], strict=False)]
 
 
 @given(st.lists(st.integers(0, 50), min_size=1, max_size=20), st.data())
@@ -64,7 +65,7 @@ def test_needs_of_many_targets_are_merged(ranges: list[tuple[int, int]]) -> None
     union = merged(ranges)
     assert {i for a, b in union for i in range(a, b)} == {i for a, b in ranges for i in range(a, b)}
     assert all(a < b for a, b in union)
-    assert all(one[1] < other[0] for one, other in zip(union, union[1:]))
+    assert all(one[1] < other[0] for one, other in pairwise(union))
 
 
 def test_nothing_outside_the_contents_is_located() -> None:
