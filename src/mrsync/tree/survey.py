@@ -10,6 +10,8 @@ from mrsync.tree.directories import Directories
 from mrsync.tree.listing import Listing
 from mrsync.tree.manifest import DIRECTORY
 
+ACTIVITY_ENTRIES = 1000
+
 
 class Survey:
     """Listings of a destination's directories by path, each handed out once.
@@ -21,20 +23,24 @@ class Survey:
         self._listings: dict[bytes, Listing] = {}
 
     def read(self, root: bytes, on_activity: Callable[[int], None]) -> None:
-        """Read every directory below root, which need not exist; on_activity hears the entries of each."""
+        """Read every directory below root, which need not exist; on_activity hears of every 1000 entries or so."""
         try:
             root_fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError:
             return  # missing or unusable: the comparison makes it, or says why not
         names, parents, paths = [b""], array("I", [0]), [b""]
         directories = Directories(root_fd, names, parents)
+        pending = 0
         try:
             for number, path in enumerate(paths):  # grows while it is walked
                 try:
                     listing = Listing(directories.open(number))
                 except OSError:
                     continue
-                on_activity(len(listing.names))
+                pending += len(listing.names) + 1
+                if pending >= ACTIVITY_ENTRIES:
+                    on_activity(pending)
+                    pending = 0
                 if not listing.failures:
                     self._listings[path] = listing
                 for position, mode in enumerate(listing.modes):
