@@ -49,6 +49,7 @@ class Survey:
                         names.append(name)
                         parents.append(number)
                         paths.append(os.path.join(path, name))
+            on_activity(pending)
         finally:
             directories.close()
             os.close(root_fd)
