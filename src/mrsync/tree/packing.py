@@ -55,7 +55,7 @@ class Unpacker:
         self._what = what
         self._position = len(magic)
         self._budget = UNPACKED_BYTES_MAX
-        if data[: len(magic) - 1] != magic[:-1]:
+        if len(data) < len(magic) or data[: len(magic) - 1] != magic[:-1]:
             raise self.error("it does not begin as one")
         if data[: len(magic)] != magic:
             raise ProtocolVersionError(f"the {what} has a version that this mrsync does not know")

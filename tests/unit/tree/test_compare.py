@@ -17,7 +17,6 @@ from mrsync.tree.destination import Destination
 from mrsync.tree.manifest import Manifest
 from mrsync.tree.scan import scan
 from mrsync.tree.survey import Survey
-from tests.trees import build_awkward_tree, remove_tree
 from tests.unit.tree.syncing import as_nobody, nobodys_directory
 
 Named = dict[str, set[bytes]]
@@ -337,28 +336,6 @@ def test_a_locked_directory_of_others_is_told_and_counts_as_needed() -> None:
             os.chown(top / tree, 65534, 65534)
         os.chmod(top / "dest" / "locked", 0o700)
         as_nobody(lambda: run(top))
-
-
-def test_a_survey_of_nothing_is_no_matter(tmp_path: Path) -> None:
-    survey = Survey()
-    survey.read(os.fsencode(tmp_path / "missing"), lambda entries: None)
-    assert survey.take(b"") is None
-
-
-def test_a_survey_reads_every_directory_once(tmp_path: Path) -> None:
-    build_awkward_tree(tmp_path / "tree", 4)
-    try:
-        survey, told = Survey(), list[int]()
-        survey.read(os.fsencode(tmp_path / "tree"), told.append)
-        manifest = scan(os.fsencode(tmp_path / "tree")).manifest
-    finally:
-        remove_tree(tmp_path / "tree")
-    assert sum(told) == len(manifest) - 1
-    for turn, directory in enumerate(manifest.directories):
-        listing = survey.take(manifest.path(directory))
-        assert listing is not None
-        assert listing.names == manifest.names[manifest.child_starts[turn] : manifest.child_starts[turn + 1]]
-        assert survey.take(manifest.path(directory)) is None
 
 
 def test_activity_is_told_in_thousands(tmp_path: Path) -> None:
