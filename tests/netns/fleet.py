@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 from tests.netns.lab import Host, Lab
 from tests.netns.process import Process
+from tests.programs import program
 from tests.trees import differences
 
 READY = r'"ready"'
-PROGRAMS = Path(sys.executable).parent
 
 
 class Fleet:
@@ -32,8 +31,8 @@ class Fleet:
     def start_catcher(self, host: Host, *options: str) -> Process:
         """Start a multicatcher, and wait until it listens."""
         target = str(self.lab.targets.index(host))
-        command = (PROGRAMS / "multicatcher", "-t", self.dest(host), "-i", target, "--key-file", self._key)
-        catcher = host.start(*command, "-I", "eth0", *options)
+        keyed = ("-t", self.dest(host), "-i", target, "--key-file", self._key)
+        catcher = host.start(*program("multicatcher", *keyed, "-I", "eth0", *options))
         catcher.wait_for(READY)
         return catcher
 
@@ -42,8 +41,8 @@ class Fleet:
 
     def start_caster(self, *options: str) -> Process:
         names = ",".join(host.name for host in self.lab.targets)
-        command = (PROGRAMS / "multicaster", "-m", names, "-s", self.source, "--key-file", self._key, "-I", "eth0")
-        return self.lab.master.start(*command, "--report", self._report, *options)
+        keyed = ("-m", names, "-s", self.source, "--key-file", self._key)
+        return self.lab.master.start(*program("multicaster", *keyed, "-I", "eth0", "--report", self._report, *options))
 
     def cast(self, *options: str) -> int:
         """Cast to the end; every target's catcher must have been started."""
