@@ -8,6 +8,9 @@ from typing import Any, Callable, TypeVar
 
 from mrsync.transport.worker import Worker
 
+QUICK_S = 0.02  # a socket buffer holds more than comes in meanwhile
+SLOW_S = 10.0  # what was slow once is left to the worker for so long
+
 T = TypeVar("T")
 
 _MAPPED_BYTES = 31 << 20  # below DEFAULT_MMAP_THRESHOLD_MAX, untouched and so never really allocated
@@ -20,6 +23,7 @@ class Loop:
         _keep_freed_memory()
         self._epoll = select.epoll()
         self._callbacks: dict[int, Callable[[], None]] = {}
+        self._slow_until = 0.0
         self._worker = Worker()
         self.watch(self._worker, self._worker.collect)
 
@@ -44,6 +48,20 @@ class Loop:
     def work(self, job: Callable[[], T], done: Callable[[T], None]) -> None:
         """Run job() in the worker's thread, behind what is queued there; then done(its result) in the loop's thread."""
         self._worker.submit(job, done)
+
+    def work_if_slow(self, job: Callable[[], T], done: Callable[[T], None]) -> None:
+        """As `work`, but do it here and now while such jobs are quick and nothing is queued before it.
+
+        What one processor has just received another one must fetch first: 18 of 60 us CPU per page that is written.
+        """
+        started = self.now()
+        if started < self._slow_until or not self._worker.is_idle:
+            self._worker.submit(job, done)
+            return
+        result = job()
+        if self.now() - started > QUICK_S:
+            self._slow_until = started + SLOW_S
+        done(result)
 
     def post(self, callback: Callable[[], None]) -> None:
         """From any thread: call back in the loop's thread."""

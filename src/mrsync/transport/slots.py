@@ -8,6 +8,7 @@ from contextlib import suppress
 from mrsync.wire.geometry import Geometry
 
 SLOTS = 512
+_WHOLE_WITHOUT_LOSS = 8
 _SPARE = 3  # beside the partial pages: two to receive into, one whole
 
 Key = tuple[int, int]  # object, page
@@ -25,12 +26,18 @@ class Slot:
 
 
 class Slots:
-    """A fixed number of slots: free ones, partial pages (kept until whole or dropped), whole ones (oldest out)."""
+    """A fixed number of slots: free ones, partial pages (kept until whole or dropped), whole ones (oldest out).
+
+    Whole pages are of use only to decode coded packets: before the first loss here, few are retained, which stay in the
+    processor's cache.
+    """
 
     def __init__(self, geometry: Geometry, count: int = SLOTS) -> None:
         self._geometry = geometry
+        self._count = count
         self._memory = memoryview(_mapped(count * geometry.sealed_bytes))
         self._unmade = count
+        self._whole_max = min(_WHOLE_WITHOUT_LOSS, count)
         self._partial_max = count - _SPARE
         self._free: list[Slot] = []
         self._partial: dict[Key, Slot] = {}
@@ -48,7 +55,7 @@ class Slots:
         """
         if self._free:
             return self._free.pop()
-        if self._unmade:
+        if self._unmade and len(self._whole) < self._whole_max:
             self._unmade -= 1
             at = self._unmade * self._geometry.sealed_bytes
             return Slot(self._memory[at : at + self._geometry.sealed_bytes], self._geometry.slice_bytes)
@@ -67,6 +74,7 @@ class Slots:
 
     def keep_partial(self, key: Key, slot: Slot) -> None:
         self._partial[key] = slot
+        self._whole_max = self._count
 
     def keep_whole(self, key: Key, slot: Slot) -> None:
         """Retain a page for decoding; what another slot held of it is dropped."""

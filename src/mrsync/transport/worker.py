@@ -20,6 +20,7 @@ class Worker:
     """
 
     def __init__(self, name: str = "worker") -> None:
+        self._uncollected = 0
         self._jobs: SimpleQueue[Callable[[], Callable[[], None]] | None] = SimpleQueue()
         self._finished: deque[Callable[[], None]] = deque()
         self._readable, self._writable = os.pipe()
@@ -34,7 +35,13 @@ class Worker:
 
     def submit(self, job: Callable[[], T], done: Callable[[T], None]) -> None:
         """Run job() in the worker's thread, then done(its result) in the thread that collects."""
+        self._uncollected += 1
         self._jobs.put(partial(_run, job, done))
+
+    @property
+    def is_idle(self) -> bool:
+        """Every job is finished and collected."""
+        return self._uncollected == 0
 
     def post(self, callback: Callable[[], None]) -> None:
         """From any thread: have this called in the thread that collects."""
@@ -61,7 +68,11 @@ class Worker:
             job = self._jobs.get()
             if job is None:
                 return
-            self._finish(job())
+            self._finish(partial(self._hand_back, job()))
+
+    def _hand_back(self, callback: Callable[[], None]) -> None:
+        self._uncollected -= 1
+        callback()
 
     def _finish(self, callback: Callable[[], None]) -> None:
         self._finished.append(callback)

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
 
-from mrsync.transport.loop import Loop
+from mrsync.transport.loop import QUICK_S, Loop
 
 
 @pytest.fixture
@@ -81,3 +83,35 @@ def test_work_and_posts_come_back_through_wait(loop: Loop) -> None:
     loop.post(lambda: seen.append(8))
     loop.wait(1)
     assert seen == [7, 8]
+
+
+def where(seen: list[bool]) -> bool:
+    seen.append(threading.current_thread() is threading.main_thread())
+    return seen[-1]
+
+
+def test_quick_work_is_done_here_and_now(loop: Loop) -> None:
+    seen: list[bool] = []
+    results: list[bool] = []
+    loop.work_if_slow(lambda: where(seen), results.append)
+    assert results == seen == [True]
+
+
+def test_after_slow_work_the_worker_does_it(loop: Loop) -> None:
+    seen: list[bool] = []
+    loop.work_if_slow(lambda: time.sleep(2 * QUICK_S), lambda _: None)
+    loop.work_if_slow(lambda: where(seen), lambda _: None)
+    while not seen:
+        loop.wait(1)
+    assert seen == [False]
+
+
+def test_work_waits_for_what_is_queued_before_it(loop: Loop) -> None:
+    gate = threading.Event()
+    seen: list[str] = []
+    loop.work(gate.wait, lambda _: seen.append("first"))
+    loop.work_if_slow(lambda: None, lambda _: seen.append("second"))
+    gate.set()
+    while len(seen) < 2:
+        loop.wait(1)
+    assert seen == ["first", "second"]

@@ -14,6 +14,17 @@ def test_slices_cut_a_slot_into_packets() -> None:
     assert bytes(slot.view[GEOMETRY.slice_bytes :][:3]) == b"abc"
 
 
+def test_few_whole_pages_are_retained_before_the_first_loss() -> None:
+    slots = Slots(GEOMETRY, 64)
+    for page in range(100):
+        slots.keep_whole((2, page), slots.take())
+    assert sum(slots.held((2, page)) is not None for page in range(100)) == 8
+    slots.keep_partial((2, 100), slots.take())
+    for page in range(101, 200):
+        slots.keep_whole((2, page), slots.take())
+    assert sum(slots.held((2, page)) is not None for page in range(200)) == 64
+
+
 def test_the_oldest_whole_page_makes_room() -> None:
     slots = Slots(GEOMETRY, 5)
     for page in range(8):
