@@ -1,4 +1,4 @@
-"""One object being received: which pages and packets are here; plain numbers, no bytes."""
+"""Assembly: one object being received: which pages and packets are here; plain numbers, no bytes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from mrsync.wire.geometry import Geometry
 
 ABSENT, PARTIAL, OPENED, HELD = range(4)  # life of a page; HELD: written, or never wanted here
 _NEEDED = re.compile(rb"\x00+|\x01")
-ENTRIES_MAX = 512  # of needs in one report; far more than fit a datagram
+ENTRIES_MAX = 512  # of needs in one report; about what fits a datagram at two bytes each
+
+Need = tuple[int, int, int]  # as in Report.needs
 
 
 class Verdict(IntEnum):
@@ -19,7 +21,7 @@ class Verdict(IntEnum):
 
     IGNORE = 0
     STORE = 1
-    RESTART = 2  # drop what is held of an older generation of the page, store this
+    RESTART = 2  # drop what is held of another generation of the page, store this
     COMPLETE = 3  # store; the page is whole now
     RESTART_COMPLETE = 4
 
@@ -35,10 +37,11 @@ class Assembly:
         if wanted is not None:
             self._pages = bytearray(bytes((HELD,)) * self.page_count)
             for first, end in wanted:
-                self._pages[first:end] = bytes(end - first)
+                end = min(end, self.page_count)
+                self._pages[first:end] = bytes(max(0, end - first))
         self._partial: dict[int, tuple[int, int]] = {}  # page -> (generation, missing packets)
         self._frontier = 0
-        self.horizon = 0  # pages below were sent, as far as is known here
+        self._horizon = 0  # pages below were sent, as far as is known here
 
     @property
     def frontier(self) -> int:
@@ -54,43 +57,47 @@ class Assembly:
         return self.frontier == self.page_count
 
     def extend_horizon(self, pages_sent: int) -> None:
-        self.horizon = max(self.horizon, min(pages_sent, self.page_count))
+        """So many pages were sent: what is not here of them is missing."""
+        self._horizon = max(self._horizon, min(pages_sent, self.page_count))
 
     def receive_page(self, page: int, count: int) -> bool:
         """A whole burst arrived; True when the page is wanted: open it and call `opened` or `rejected`."""
-        if page >= self.page_count or self._pages[page] > PARTIAL:
+        if page >= self.page_count or self._pages[page] > PARTIAL or count != self._packet_count(page):
             return False
-        if count != self._packet_count(page):
-            return False
-        if page >= self.horizon:
-            self.horizon = page + 1
+        if page >= self._horizon:
+            self._horizon = page + 1
         return True
 
     def receive_packet(self, page: int, generation: int, index: int, count: int) -> Verdict:
         """One packet of a page arrived."""
-        if page >= self.page_count or self._pages[page] > PARTIAL:
-            return Verdict.IGNORE
-        if page >= self.horizon:
-            self.horizon = page + 1
         known = self._partial.get(page)
-        if known is not None and known[0] == generation:
-            bit = 1 << index
-            missing = known[1]
-            if not missing & bit:
-                return Verdict.IGNORE
-            missing ^= bit
-            self._partial[page] = (generation, missing)
-            return Verdict.STORE if missing else Verdict.COMPLETE
-        return self._start(page, generation, index, count, known)
-
-    def _start(self, page: int, generation: int, index: int, count: int, known: tuple[int, int] | None) -> Verdict:
-        """First packet of a page, or of a newer generation of it."""
-        if count != self._packet_count(page) or index >= count or (known is not None and generation < known[0]):
+        if known is None or known[0] != generation:
+            return self._start(page, generation, index, count, known is not None)
+        missing = known[1]
+        left = missing & ~(1 << index)
+        if left == missing:
             return Verdict.IGNORE
+        self._partial[page] = (generation, left)
+        return Verdict.STORE if left else Verdict.COMPLETE
+
+    def _start(self, page: int, generation: int, index: int, count: int, is_restart: bool) -> Verdict:
+        """The first packet of a page, or of another generation of it.
+
+        The last generation heard wins, not the highest: one invented packet must not keep the true ones out.
+        """
+        if (
+            page >= self.page_count
+            or self._pages[page] > PARTIAL
+            or count != self._packet_count(page)
+            or index >= count
+        ):
+            return Verdict.IGNORE
+        if page >= self._horizon:
+            self._horizon = page + 1
         missing = ((1 << count) - 1) ^ (1 << index)
         self._partial[page] = (generation, missing)
         self._pages[page] = PARTIAL
-        if known is not None:
+        if is_restart:
             return Verdict.RESTART if missing else Verdict.RESTART_COMPLETE
         return Verdict.STORE if missing else Verdict.COMPLETE
 
@@ -121,30 +128,30 @@ class Assembly:
         self._pages[page] = ABSENT
         self._partial.pop(page, None)
 
-    def held(self, pages: Iterable[int]) -> None:
-        """These pages are written."""
+    def written(self, pages: Iterable[int]) -> None:
+        """These pages are where they belong."""
         state = self._pages
         for page in pages:
             state[page] = HELD
 
-    def needs(self) -> tuple[int, int, list[tuple[int, int, int]]]:
-        """(first, end, entries): what is missing of the pages [first, end), as in Report.needs."""
+    def needs(self) -> tuple[int, int, list[Need]]:
+        """(first, end, needs): what is missing of the pages [first, end), as in Report.needs."""
         first = self.frontier
-        end = self.horizon
-        entries: list[tuple[int, int, int]] = []
-        for found in _NEEDED.finditer(self._pages, first, max(first, end)):
+        end = max(first, self._horizon)
+        needs: list[Need] = []
+        for found in _NEEDED.finditer(self._pages, first, end):
             page = found.start()
-            if len(entries) == ENTRIES_MAX:
-                return first, page, entries
+            if len(needs) == ENTRIES_MAX:
+                return first, page, needs
             if self._pages[page] == PARTIAL:
-                entries.append((page, 1, self._partial[page][1]))
+                needs.append((page, 1, self._partial[page][1]))
             else:
-                entries.append((page, found.end() - page, 0))
-        return first, max(first, end), entries
+                needs.append((page, found.end() - page, 0))
+        return first, end, needs
 
-    def lost_packets(self) -> int:
-        """Packets missing of pages sent so far."""
-        return sum(bin(mask).count("1") if mask else run * self._full_count for _, run, mask in self.needs()[2])
+    def missing_packets(self, needs: Iterable[Need]) -> int:
+        """How many packets such needs are."""
+        return sum(bin(mask).count("1") if mask else run * self._full_count for _, run, mask in needs)
 
     def _packet_count(self, page: int) -> int:
         return self._full_count if page < self.page_count - 1 else self._last_count

@@ -1,58 +1,61 @@
-"""What clocks the caster: the monitor, its standbys, the window they keep open, and the round trips they show."""
+"""Clock: what clocks the caster: the monitor, its standbys, the window they keep open, the round trips they show."""
 
 from __future__ import annotations
 
 from array import array
+from heapq import nlargest
 
 from mrsync.protocol.roster import Roster, Target
-from mrsync.protocol.window import COMMON_SHARE_MAX, LOSS_SHARE_MAX, Window
+from mrsync.protocol.window import Window
+from mrsync.wire.limits import MONITORS_MAX
 from mrsync.wire.messages import Report
 
-MONITORS_MAX = 3  # the monitor and two standbys
-MONITOR_SILENCE_S = 0.3  # then a standby takes over
-ELECTION_S = 0.05
 INCUMBENT_BONUS = 1.3  # a challenger must lag that much more
 LAG_SMOOTHING = 0.2
 SENT_TIMES = 8192  # power of two; tx numbers whose sending time is remembered
-LOSS_SAMPLE_TX = 64  # bursts between two looks at a target's loss
+LOSS_SAMPLE_TX = 64  # bursts between two looks at the losses
 LOSS_SPAN_TX = 256  # a long quiet time before must not hide a burst of loss
+LOSS_SHARE_MAX = 0.10  # of the packets since the last look: more at one target is congestion, not noise
+COMMON_SHARE_MAX = 0.06  # more at most of the targets at once is congestion too
 REPORT_PAGES = 16
+REPORTS_PER_WINDOW = 4
 
 
 class Clock:
     """Feeds reports to the window; chooses whose progress counts."""
 
-    def __init__(self, window: Window, packets_per_page: int) -> None:
+    def __init__(self, roster: Roster, window: Window, packets_per_page: int) -> None:
         self.window = window
         self.monitors: list[Target] = []
         self.rtt_us: dict[int, int] = {}  # round trip in us, two significant digits -> count
+        self._roster = roster
         self._packets_per_page = packets_per_page
         self._sent_at = array("d", bytes(8 * SENT_TIMES))
-        self._lost: dict[int, int] = {}
+        self._lost: dict[int, int] = {}  # target -> packets since the last look
         self._sampled_tx = 0
         self._elected_at: float | None = None
 
     @property
     def report_pages(self) -> int:
         """A monitor reports after so many pages: often enough that a narrow window stays open."""
-        return max(1, min(REPORT_PAGES, int(self.window.size) // 4))
+        return max(1, min(REPORT_PAGES, int(self.window.size) // REPORTS_PER_WINDOW))
 
     def on_sent(self, tx: int, packets: int, now: float) -> None:
+        """A burst left; a status has no packets that count."""
         self._sent_at[tx & SENT_TIMES - 1] = now
         self.window.on_sent(packets, now)
 
     def on_report(self, target: Target, old: Report | None, new: Report, tx: int, now: float) -> None:
         """Take the flow control part of a report."""
         target.lag += LAG_SMOOTHING * (tx - new.tx_done - target.lag)
-        drops_before = old.kernel_drops if old else 0
-        if new.kernel_drops > drops_before:
+        if new.kernel_drops > (old.kernel_drops if old else 0):
             self.window.on_congestion(tx, new.tx_seen)
         if target in self.monitors:
             self.window.on_progress(self.tx_done(now))
             if old is not None and new.tx_done > old.tx_done and tx - new.tx_done < SENT_TIMES:
                 self._sample_rtt(now - self._sent_at[new.tx_done & SENT_TIMES - 1] - new.hold_us / 1e6)
 
-    def on_lost(self, target: Target, packets: int, live_count: int, tx: int, now: float) -> None:
+    def on_lost(self, target: Target, packets: int, tx: int) -> None:
         """A target newly misses packets: noise is repaired, congestion narrows the window."""
         target.packets_missed += packets
         self._lost[target.id] = self._lost.get(target.id, 0) + packets
@@ -61,32 +64,30 @@ class Clock:
             return
         packets_sent = min(span, LOSS_SPAN_TX) * self._packets_per_page
         shares = sorted(lost / packets_sent for lost in self._lost.values())
-        common = shares[len(shares) // 2] if len(shares) * 2 > live_count > 2 else 0.0
-        if shares[-1] > LOSS_SHARE_MAX or common > 3 * COMMON_SHARE_MAX:
+        is_common = len(shares) * 2 > len(self._roster.live) > 2
+        if shares[-1] > LOSS_SHARE_MAX or (is_common and shares[len(shares) // 2] > COMMON_SHARE_MAX):
             self.window.on_congestion(tx, target.tx_seen)
         self._lost.clear()
         self._sampled_tx = tx
 
-    def elect(self, roster: Roster, now: float) -> bool:
+    def elect(self, now: float) -> bool:
         """Choose the slowest answering targets as monitors; True when the choice changed."""
         if self._elected_at is not None:
             for target in self.monitors[:1]:
                 target.monitor_s += now - self._elected_at
         self._elected_at = now
-        candidates = [target for target in roster.live if now - target.heard_at < MONITOR_SILENCE_S] or roster.live
-        incumbents = set(map(id, self.monitors))
+        incumbents = {target.id for target in self.monitors}
 
         def slowness(target: Target) -> float:
-            return target.lag * INCUMBENT_BONUS if id(target) in incumbents else target.lag
+            return target.lag * INCUMBENT_BONUS if target.id in incumbents else target.lag
 
-        chosen = sorted(candidates, key=slowness, reverse=True)[:MONITORS_MAX]
-        is_new = set(map(id, chosen)) != incumbents
-        self.monitors = chosen
-        return is_new
+        self.monitors = nlargest(MONITORS_MAX, self._roster.answering(now), key=slowness)
+        return {target.id for target in self.monitors} != incumbents
 
     def tx_done(self, now: float) -> int:
-        """The slowest monitor's progress; silent monitors hold the clock only when all are silent."""
-        answering = [target.tx_done for target in self.monitors if now - target.heard_at < MONITOR_SILENCE_S]
+        """The slowest monitor's progress; one that does not answer holds the clock only if none does."""
+        roster = self._roster
+        answering = [target.tx_done for target in self.monitors if roster.is_answering(target, now)]
         return min(answering or [target.tx_done for target in self.monitors], default=0)
 
     def _sample_rtt(self, seconds: float) -> None:

@@ -1,42 +1,58 @@
-"""When a target counts as lost: silent, or answering without getting anything done, for the ack wait."""
+"""Liveness: when a target counts as lost: silent, or answering without getting anything done, for the ack wait."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 from mrsync.protocol.roster import Target
 from mrsync.wire.messages import ObjectKind, Phase
 
 
-def overdue_reason(
-    target: Target, *, phase: Phase, pages_sent: int, commit_end: int, file_count: int, ack_wait_s: float, now: float
-) -> str:
+class Expectation(NamedTuple):
+    """What a target can be asked to have done by now."""
+
+    phase: Phase
+    pages_sent: int  # of the contents
+    is_sent: bool  # all contents were sent at least once
+    commit_end: int  # plan files that may be committed
+    file_count: int
+
+
+def overdue_reason(target: Target, expected: Expectation, *, ack_wait_s: float, now: float) -> str:
     """Why this live target is to be dropped, or nothing; restarts the clock of one that waits for others."""
+    if target.result is not None:
+        return ""
     if now - target.heard_at > ack_wait_s:
         return f"silent for {ack_wait_s:g} s"
-    if not _is_behind(target, phase=phase, pages_sent=pages_sent, commit_end=commit_end, file_count=file_count):
+    if not _is_behind(target, expected):
         target.progress_at = now
     if now - target.progress_at > ack_wait_s:
-        return f"answered, but got nothing done for {ack_wait_s:g} s ({_waited_for(target, phase)})"
+        return f"answered, but got nothing done for {ack_wait_s:g} s ({_waited_for(target, expected.phase)})"
     return ""
 
 
-def _is_behind(target: Target, *, phase: Phase, pages_sent: int, commit_end: int, file_count: int) -> bool:
-    if phase is Phase.COMPARING:
+def _is_behind(target: Target, expected: Expectation) -> bool:
+    """Whether the session waits for this target, and not this target for the session."""
+    if expected.phase is Phase.COMPARING:
         return target.compared is None
-    if phase is Phase.PLANNING:
+    if expected.phase is Phase.PLANNING:
         return target.report is None or target.report.active is not ObjectKind.CONTENTS
-    if phase is Phase.CASTING:
-        frontier = target.frontier(ObjectKind.CONTENTS)
-        is_whole = frontier >= pages_sent
-        return not is_whole or target.committed < commit_end or (commit_end < file_count and target.ready <= commit_end)
-    return phase is Phase.FINISHING and target.result is None
+    if expected.phase is Phase.CASTING:
+        return (
+            target.frontier(ObjectKind.CONTENTS) < expected.pages_sent
+            or target.committed < expected.commit_end
+            or (expected.is_sent and target.ready < expected.file_count)
+        )
+    return expected.phase is Phase.FINISHING
 
 
 def _waited_for(target: Target, phase: Phase) -> str:
-    if target.report is None or not target.report.packets_seen:
+    report = target.report
+    if report is None or not report.packets_seen:
         return "it has not received any page: does it hear the multicast group?"
     return {
         Phase.COMPARING: "comparing",
         Phase.PLANNING: "receiving the plan",
-        Phase.CASTING: f"{target.report.packets_lost} packets missing, {target.report.queue_pages} pages not yet written",
+        Phase.CASTING: f"{report.packets_lost} packets missing, {report.queue_pages} pages not yet written",
         Phase.FINISHING: "finishing",
     }.get(phase, "gathering")

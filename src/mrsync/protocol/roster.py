@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Callable
 
@@ -10,12 +10,25 @@ from mrsync.protocol.log import LogReader
 from mrsync.protocol.ranges import RangeSet
 from mrsync.protocol.sends import Address
 from mrsync.protocol.states import TARGETS, TargetState, TargetTrigger, step
-from mrsync.wire.messages import ComparedRecord, ErrorRecord, Hello, ObjectKind, Report, ResultRecord, SealKind
+from mrsync.protocol.timers import SLOT_S
+from mrsync.wire.limits import PAGES_MAX
+from mrsync.wire.messages import (
+    ComparedRecord,
+    ErrorRecord,
+    Hello,
+    NeedsRecord,
+    ObjectKind,
+    Record,
+    Report,
+    ResultRecord,
+)
+
+ANSWER_S = 0.3  # a target answers if not longer ago it was heard to hear something new
 
 
 @dataclass
 class Target:
-    """One target; numbers are those of its latest report."""
+    """One target; times in seconds of the caller's clock, numbers are those of its latest report."""
 
     id: int
     name: str
@@ -25,24 +38,27 @@ class Target:
     hello: Hello | None = None
     report: Report | None = None
     slot: int = 0
-    joined_at: float = 0.0
     heard_at: float = 0.0
+    answered_at: float = 0.0  # when it was last heard to have heard something new
     progress_at: float = 0.0
     ended_at: float = 0.0
     lag: float = 0.0  # tx behind the caster, smoothed; the largest is the monitor
     monitor_s: float = 0.0
-    counter: int = -1
+    packets_missed: int = 0
     log: LogReader = field(default_factory=LogReader)
-    needs: RangeSet = field(default_factory=RangeSet)
+    needs: RangeSet = field(default_factory=RangeSet)  # manifest entries
     compared: ComparedRecord | None = None
     sat_out: dict[int, int] = field(default_factory=dict)  # plan file -> errno
     errors: list[ErrorRecord] = field(default_factory=list)
     result: ResultRecord | None = None
-    packets_missed: int = 0
 
     @property
     def is_live(self) -> bool:
         return self.state is TargetState.PRESENT
+
+    @property
+    def is_ended(self) -> bool:
+        return self.state not in (TargetState.EXPECTED, TargetState.PRESENT)
 
     @property
     def tx_seen(self) -> int:
@@ -54,14 +70,11 @@ class Target:
 
     def frontier(self, kind: ObjectKind) -> int:
         """Pages of this object held from its beginning, as far as this target has said."""
-        if self.report is None or self.report.active < kind:
-            return 0
-        return self.report.frontier if self.report.active == kind else 0xFFFFFFFF
+        return _of_object(kind, self.report, self.report.frontier) if self.report else 0
 
-    @property
-    def spoken_for(self) -> int:
-        """Pages of the active object that its latest claim speaks of."""
-        return self.report.needs_end if self.report else 0
+    def spoken_for(self, kind: ObjectKind) -> int:
+        """Pages of this object, from its beginning, of which this target has said whether it needs them."""
+        return _of_object(kind, self.report, self.report.needs_end) if self.report else 0
 
     @property
     def ready(self) -> int:
@@ -74,20 +87,55 @@ class Target:
     def committed(self) -> int:
         return self.report.committed if self.report else 0
 
-    def turn(self, trigger: TargetTrigger, reason: str, now: float) -> None:
-        """Take a step in the target's life; final states keep the reason."""
-        self.state = step(TARGETS, self.state, trigger)
-        if self.state is not TargetState.PRESENT:
-            self.reason = reason
-            self.ended_at = now
+    def receive_report(self, report: Report, source: Address, now: float) -> bool:
+        """Take a report that is newer than the one known; True when it shows that something was got done."""
+        old, self.report = self.report, report
+        self.source = source
+        self.heard_at = now
+        if old is None or report.tx_seen > old.tx_seen:
+            self.answered_at = now
+        is_progress = old is None or _shows_progress(old, report)
+        if is_progress:
+            self.progress_at = now
+        return is_progress
+
+    def receive_record(self, record: Record) -> None:
+        """Take from the log what concerns only this target."""
+        if isinstance(record, NeedsRecord):
+            self.needs.update(record.ranges)
+        elif isinstance(record, ComparedRecord):
+            self.compared = record
+        elif isinstance(record, ErrorRecord):
+            self.errors.append(record)
+        elif isinstance(record, ResultRecord):
+            self.result = record
+
+
+def _shows_progress(old: Report, new: Report) -> bool:
+    return (
+        new.frontier != old.frontier
+        or new.activity != old.activity
+        or new.log_end != old.log_end
+        or new.log_offset != old.log_offset
+        or new.ready != old.ready
+        or new.committed != old.committed
+        or new.active is not old.active
+    )
+
+
+def _of_object(kind: ObjectKind, report: Report, pages: int) -> int:
+    """A number of pages that a report states of its active object; the objects before are all held."""
+    if report.active == kind:
+        return pages
+    return PAGES_MAX if report.active > kind else 0
 
 
 class Roster:
     """All targets of the session, by id."""
 
-    def __init__(self, names: dict[int, str]) -> None:
+    def __init__(self, names: Mapping[int, str]) -> None:
         self._targets = {target: Target(target, name) for target, name in names.items()}
-        self._live: list[Target] | None = None
+        self._live: list[Target] = []
 
     def __iter__(self) -> Iterator[Target]:
         return iter(self._targets.values())
@@ -100,52 +148,61 @@ class Roster:
 
     @property
     def live(self) -> list[Target]:
-        """Targets that are present; do not change the list."""
-        if self._live is None:
-            self._live = [target for target in self._targets.values() if target.is_live]
+        """Targets that are present; a new list whenever it changes."""
         return self._live
 
-    def admit(self, target: Target, hello: Hello, source: Address, now: float) -> None:
-        """Put a target on the live list."""
-        target.turn(TargetTrigger.HELLO, "", now)
-        target.hello = hello
-        target.source = source
-        target.joined_at = target.heard_at = target.progress_at = now
-        target.reason = ""
-        self._live = None
-        target.slot = len(self.live) - 1
-
-    def renew(self, target: Target) -> Target:
-        """A fresh record in place of a target whose process was started again before the plan was fixed."""
-        fresh = Target(target.id, target.name)
-        self._targets[target.id] = fresh
-        self._live = None
-        return fresh
-
-    def end(self, target: Target, trigger: TargetTrigger, reason: str, now: float) -> None:
-        """Take a target off the live list, for good."""
-        target.turn(trigger, reason, now)
-        self._live = None
-
+    @property
     def expected(self) -> list[Target]:
         """Targets not heard of yet."""
         return [target for target in self if target.state is TargetState.EXPECTED]
 
-    def count(self, state: TargetState) -> int:
-        return sum(target.state is state for target in self)
+    @property
+    def round_s(self) -> float:
+        """Time in which every live target can report once."""
+        return len(self._live) * SLOT_S
+
+    def admit(self, target: Target, hello: Hello, source: Address, now: float) -> None:
+        """Put a target on the live list."""
+        target.state = step(TARGETS, target.state, TargetTrigger.HELLO)
+        target.hello = hello
+        target.source = source
+        target.heard_at = target.answered_at = target.progress_at = now
+        target.slot = len(self._live)
+        self._live = [*self._live, target]
+
+    def renew(self, target: Target) -> Target:
+        """A fresh record in place of a target whose process was started again before the plan was fixed."""
+        fresh = self._targets[target.id] = Target(target.id, target.name)
+        self._leave(target)
+        return fresh
+
+    def end(self, target: Target, trigger: TargetTrigger, reason: str, now: float) -> None:
+        """Note the one and only outcome of a target; RuntimeError if it has one."""
+        target.state = step(TARGETS, target.state, trigger)
+        target.reason = reason
+        target.ended_at = now
+        self._leave(target)
+
+    def _leave(self, target: Target) -> None:
+        self._live = [other for other in self._live if other is not target]
+
+    def is_answering(self, target: Target, now: float) -> bool:
+        """Whether it hears and is heard, as far as could be known by now."""
+        return now - target.answered_at < ANSWER_S + 2 * self.round_s
+
+    def answering(self, now: float) -> list[Target]:
+        """The live targets that answer; all of them if none does."""
+        return [target for target in self._live if self.is_answering(target, now)] or self._live
 
     def lowest(self, key: Callable[[Target], int]) -> int:
         """Smallest value over the live targets; 0 when there is none."""
-        return min(map(key, self.live), default=0)
+        return min(map(key, self._live), default=0)
 
     def every(self, claim: Callable[[Target], bool]) -> bool:
         """Whether the claim holds for every live target, and there is one."""
-        live = self.live
-        return bool(live) and all(map(claim, live))
+        return bool(self._live) and all(map(claim, self._live))
 
-    def common_seals(self) -> int:
-        """Bit set (1 << SealKind) of what every live target can open."""
-        seals = (1 << SealKind.AES_256_GCM) | (1 << SealKind.HMAC_SHA256)
-        for target in self.live:
-            seals &= target.hello.seals if target.hello else 0
-        return seals
+    def all_needs(self) -> RangeSet:
+        """Manifest entries that some live target needs."""
+        needs: Iterable[tuple[int, int]] = sorted(pair for target in self._live for pair in target.needs)
+        return RangeSet(needs)

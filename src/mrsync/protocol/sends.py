@@ -28,7 +28,10 @@ class SendCoded(NamedTuple):
 
 
 class SendMessage(NamedTuple):
-    """A control message to an address as `receive_message` was given it; None: to the group, or from a catcher to the caster."""
+    """A control message.
+
+    destination: an address as `receive_message` was given it; None: the group, or from a catcher the caster.
+    """
 
     message: Message
     destination: Address | None

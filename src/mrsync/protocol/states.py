@@ -22,13 +22,13 @@ class Trigger(Enum):
 
 
 class TargetState(Enum):
-    """One target as the caster sees it; the last four are final."""
+    """One target as the caster sees it; all but the first two are final."""
 
     EXPECTED = "not heard of yet"
     PRESENT = "welcomed and answering"
     DONE = "its result is known"
     LOST = "silent, stuck or failed during the session"
-    UNREACHABLE = "never heard of"
+    UNREACHABLE = "not heard of in time"
     REFUSED = "turned away"
 
 
@@ -40,7 +40,8 @@ class TargetTrigger(Enum):
     SILENCE = "nothing was heard, or nothing got done, for the ack wait"
     FAILURE = "it reported that it cannot go on, or came back as another process"
     REFUSAL = "it cannot take part in this session"
-    ABSENCE = "gathering ended without it"
+    ABSENCE = "the plan is fixed, and it has not come"
+    ABORT = "the session was aborted"
 
 
 class CatcherState(Enum):
@@ -82,19 +83,17 @@ TARGETS: Mapping[TargetState, Mapping[TargetTrigger, TargetState]] = {
         TargetTrigger.REFUSAL: TargetState.REFUSED,
         TargetTrigger.FAILURE: TargetState.UNREACHABLE,
         TargetTrigger.ABSENCE: TargetState.UNREACHABLE,
-    },
-    TargetState.UNREACHABLE: {
-        TargetTrigger.HELLO: TargetState.PRESENT,  # late, but before the plan is fixed
-        TargetTrigger.REFUSAL: TargetState.REFUSED,
+        TargetTrigger.ABORT: TargetState.UNREACHABLE,
     },
     TargetState.PRESENT: {
         TargetTrigger.RESULT: TargetState.DONE,
         TargetTrigger.SILENCE: TargetState.LOST,
         TargetTrigger.FAILURE: TargetState.LOST,
-        TargetTrigger.REFUSAL: TargetState.REFUSED,
+        TargetTrigger.ABORT: TargetState.LOST,
     },
     TargetState.DONE: {},
     TargetState.LOST: {},
+    TargetState.UNREACHABLE: {},
     TargetState.REFUSED: {},
 }
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import Enum
 
+SLOT_S = 0.00025  # between two reports of a round: 4000 reports/s whatever the number of targets
+
 
 class Timer(Enum):
     """Why a core wants to be woken."""

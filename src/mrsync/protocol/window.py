@@ -1,34 +1,31 @@
-"""How much may be under way: a window on the monitor's progress, narrowed by drops at hosts and by loss common to most.
+"""Window: how much may be under way, narrowed by drops at hosts and by loss common to most; and the rate cap.
 
-After PGMCC (Rizzo, SIGCOMM 2000): the slowest receiver's acknowledgements clock the sender. Additive increase and multiplicative
-decrease after Jacobson (SIGCOMM 1988); which losses count as congestion is our own choice (docs/decisions).
+After PGMCC (Rizzo, SIGCOMM 2000): the slowest receiver's acknowledgements clock the sender. Additive increase and
+multiplicative decrease after Jacobson (SIGCOMM 1988); which losses count as congestion is our own choice.
 """
 
 from __future__ import annotations
 
-PACKET_TRUESIZE_BYTES = (
-    2304  # what the kernel charges a socket buffer for one packet of 1500 B MTU (sk_buff + page share)
-)
+PACKET_TRUESIZE_BYTES = 2304  # what the kernel charges a socket buffer for one packet of 1500 B MTU
 WINDOW_PAGES_START = 32
 WINDOW_PAGES_MAX = 320  # scheduling delays of a busy host at 1 GB/s
 WINDOW_PAGES_MIN = 2
-LOSS_SHARE_MAX = 0.10  # of one target's packets in a window: more is congestion, not noise
-COMMON_SHARE_MAX = 0.02  # of packets missed by most targets at once
+GROWTH_STEPS = 16  # additive: from nothing to the limit in so many windows
+RATE_CREDIT_S = 0.01  # what was not sent for so long may follow at once: timers are late
 
 
 class Window:
-    """Pages that may be sent and not yet processed by the monitor, and the rate cap."""
+    """Bursts that may be sent and not yet processed by the monitor, and the rate cap."""
 
     def __init__(self, *, rate_bytes_s: float | None, page_bytes: int, packets: int) -> None:
         self.size = float(WINDOW_PAGES_START)
         self.cuts = 0
         self._limit = float(WINDOW_PAGES_MAX)
-        self._packets = packets
         self._page_truesize = packets * PACKET_TRUESIZE_BYTES
         self._is_probing = True  # doubling until the first cut (slow start)
         self._cut_tx = 0
         self._grown_tx = 0
-        self._seconds_per_page = page_bytes / rate_bytes_s if rate_bytes_s else 0.0
+        self._seconds_per_packet = page_bytes / packets / rate_bytes_s if rate_bytes_s else 0.0
         self._next_at = 0.0
 
     def on_buffer(self, buffer_bytes: int) -> None:
@@ -41,7 +38,7 @@ class Window:
         """The monitor processed up to here: grow once per window."""
         if tx_done - self._grown_tx >= self.size:
             self._grown_tx = tx_done
-            step = self.size if self._is_probing else max(1.0, self._limit / 16)
+            step = self.size if self._is_probing else max(1.0, self._limit / GROWTH_STEPS)
             self.size = min(self._limit, self.size + step)
 
     def on_congestion(self, tx: int, tx_seen: int) -> None:
@@ -55,8 +52,8 @@ class Window:
 
     def on_sent(self, packets: int, now: float) -> None:
         """A burst left: move the rate cap on."""
-        if self._seconds_per_page:
-            self._next_at = max(now - 0.01, self._next_at) + self._seconds_per_page * packets / self._packets
+        if self._seconds_per_packet:
+            self._next_at = max(now - RATE_CREDIT_S, self._next_at) + self._seconds_per_packet * packets
 
     def opens_at(self, now: float) -> float | None:
         """When the rate cap allows the next burst; None: now."""

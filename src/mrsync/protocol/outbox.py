@@ -1,0 +1,107 @@
+"""Outbox: what the caster says: the state of the session to the group, and letters to single catchers."""
+
+from __future__ import annotations
+
+from mrsync.protocol.clock import Clock
+from mrsync.protocol.commits import Commits
+from mrsync.protocol.roster import Roster, Target
+from mrsync.protocol.schedule import Schedule
+from mrsync.protocol.sends import Address, Send, SendMessage
+from mrsync.wire.geometry import Geometry
+from mrsync.wire.messages import (
+    Ack,
+    Ending,
+    Farewell,
+    Hello,
+    Message,
+    ObjectKind,
+    ObjectState,
+    Phase,
+    SealKind,
+    Status,
+    Welcome,
+)
+
+REPORT_INTERVAL_MIN_S = 0.02
+
+
+class Outbox:
+    """Composes messages and counts them; knows what a status says of seal and objects, and looks up the rest."""
+
+    def __init__(
+        self, session: int, geometry: Geometry, ack_wait_s: float, roster: Roster, clock: Clock, schedule: Schedule
+    ) -> None:
+        self.seal = SealKind.NONE
+        self.sizes = [0, 0, 0]  # bytes, by ObjectKind
+        self._session = session
+        self._geometry = geometry
+        self._ack_wait_s = ack_wait_s
+        self._roster = roster
+        self._clock = clock
+        self._schedule = schedule
+        self._counter = 0
+        self._waiting: list[Send] = []
+
+    def take_all(self) -> list[Send]:
+        """What was said since the last call, in order."""
+        waiting, self._waiting = self._waiting, []
+        return waiting
+
+    def welcome(self, target: Target, hello: Hello, source: Address) -> None:
+        """You are on the roster."""
+        self._say(Welcome(hello.instance, self._next_counter(), target.id, target.slot), source)
+
+    def refuse(self, target_id: int, source: Address, reason: str) -> None:
+        """You are not."""
+        self._say(Farewell(target_id, self._next_counter(), Ending.REFUSED, reason), source)
+
+    def farewell(self, target: Target, ending: Ending, reason: str) -> None:
+        """Your part is over; said to whoever was heard of."""
+        if target.source is not None:
+            self._say(Farewell(target.id, self._next_counter(), ending, reason), target.source)
+
+    def ack(self, target: Target) -> None:
+        """Your log came this far."""
+        self._say(Ack(target.id, self._next_counter(), target.log.offset), target.source)
+
+    def status(self, phase: Phase, commits: Commits, *, is_poll: bool, now: float) -> None:
+        """The state of now, to the group; uses up a tx."""
+        transfer = self._schedule.transfer
+        manifest, plan, contents = map(self.object_state, ObjectKind)
+        status = Status(
+            session=self._session,
+            counter=self._next_counter(),
+            tx=self._schedule.stamp(now),
+            phase=phase,
+            seal=self.seal,
+            slice_bytes=self._geometry.slice_bytes,
+            packets=self._geometry.packets,
+            objects=(manifest, plan, contents),
+            active=transfer.kind if transfer is not None else ObjectKind.MANIFEST,
+            target_count=len(self._roster),
+            plan_files=commits.file_count,
+            monitors=tuple(target.id for target in self._clock.monitors),
+            report_pages=self._clock.report_pages,
+            report_interval_us=int(max(REPORT_INTERVAL_MIN_S, self._roster.round_s) * 1e6),
+            is_poll=is_poll,
+            commit=commits.span,
+            ack_wait_s=max(1, int(self._ack_wait_s)),
+        )
+        self._say(status, None)
+
+    def page_count(self, kind: ObjectKind) -> int:
+        return self._geometry.page_count(self.sizes[kind])
+
+    def object_state(self, kind: ObjectKind) -> ObjectState:
+        """Size of an object, and how many of its pages were sent."""
+        transfer = self._schedule.transfer
+        if transfer is None or kind > transfer.kind:
+            return ObjectState(self.sizes[kind], 0)
+        return ObjectState(self.sizes[kind], transfer.next_page if kind is transfer.kind else self.page_count(kind))
+
+    def _say(self, message: Message, destination: Address) -> None:
+        self._waiting.append(SendMessage(message, destination))
+
+    def _next_counter(self) -> int:
+        self._counter += 1
+        return self._counter

@@ -1,0 +1,55 @@
+"""python -m tests.sim: run many seeds, or replay one; prints the seeds that fail, and a trace with --trace."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+
+from tests.sim.reception import Violation
+from tests.sim.scenario import draw
+from tests.sim.simulation import Simulation
+from tests.sim.world import World
+
+FAILURES_MAX = 20
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.sim", description=__doc__)
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument("--seeds", type=int, default=500, help="how many")
+    parser.add_argument("--trace", action="store_true", help="print scenario and everything that happens")
+    options = parser.parse_args()
+    failures = 0
+    started_at = time.monotonic()
+    for seed in range(options.first, options.first + options.seeds):
+        simulation = Simulation(draw(seed))
+        if options.trace:
+            print(simulation.scenario)
+            simulation.world.record = printer(simulation.world)  # type: ignore[method-assign]
+        try:
+            result = simulation.run()
+        except (Violation, RuntimeError) as error:
+            failures += 1
+            print(f"seed {seed}: {type(error).__name__}: {error}", flush=True)
+            if failures == FAILURES_MAX:
+                break
+        else:
+            if options.trace:
+                print(result)
+    print(f"{failures} of {options.seeds} seeds failed, {time.monotonic() - started_at:.1f} s")
+    return 1 if failures else 0
+
+
+def printer(world: World) -> Callable[..., None]:
+    """In place of World.record."""
+
+    def record(*facts: object) -> None:
+        print(f"{world.events.now:.6f}", *facts)
+
+    return record
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,197 @@
+"""MasterHost: the caster process: the real core and codec, a modelled driver, page cache and uplink."""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+
+from mrsync.protocol.caster import Caster, CasterConfig
+from mrsync.protocol.events import CasterEvent, CastFinished, ComparisonFinished
+from mrsync.protocol.sends import Send, SendCoded, SendMessage, SendPage
+from mrsync.wire.messages import ObjectKind, Report, SealKind, Status
+from mrsync.wire.session import Rejection
+from tests.sim.network import Burst, CodedBurst
+from tests.sim.oracle import Oracle
+from tests.sim.world import SESSION, Address, World
+
+PLANNING_S = 0.01
+
+
+class MasterHost:
+    """Casts until CastFinished."""
+
+    def __init__(self, world: World, oracle: Oracle) -> None:
+        scenario = world.scenario
+        self.is_dead = False
+        self.is_finished = False
+        self.caster = Caster(
+            CasterConfig(
+                session=SESSION,
+                geometry=scenario.geometry,
+                names={index: f"host{index}" for index in range(len(scenario.targets))},
+                seals=1 << SealKind.HMAC_SHA256,
+                ack_wait_s=scenario.ack_wait_s,
+                quit_on_bad=scenario.quit_on_bad,
+                rate_bytes_s=scenario.rate_bytes_s,
+            ),
+            0.0,
+        )
+        self._world = world
+        self._oracle = oracle
+        self._rng = random.Random(f"master {scenario.seed}")
+        self._timer_at: float | None = None
+        self._free_at = 0.0  # the uplink
+        self._is_waiting = False  # for the uplink
+        self._generations: dict[tuple[int, int], int] = {}
+        self._cached: dict[tuple[int, int], None] = {}  # sealed pages at hand, least recently used first
+        self._pending: deque[Send] = deque()
+        world.hear_answer = self._hear
+        world.events.plan(self._rng.random() * 0.2, self._offer_manifest)
+        self._pump()
+
+    def die(self) -> None:
+        self.is_dead = True
+
+    def abort(self) -> None:
+        """The user presses ^C."""
+        self.caster.abort("interrupted", self._world.events.now)
+        self._pump()
+
+    def _offer_manifest(self) -> None:
+        self.caster.offer_manifest(self._world.scenario.manifest_bytes)
+        self._pump()
+
+    def _hear(self, source: Address, datagram: bytes) -> None:
+        if self.is_dead or self.is_finished:
+            return
+        message = self._world.codec.decode(datagram)
+        if not isinstance(message, Rejection):
+            self._oracle.count_report(isinstance(message, Report))
+            self.caster.receive_message(message, source, self._world.events.now)
+            self._pump()
+
+    def _on_timer(self, when: float) -> None:
+        if when == self._timer_at and not self.is_dead:
+            self._timer_at = None
+            self.caster.handle_timeout(self._world.events.now)
+            self._pump()
+
+    def _pump(self) -> None:
+        """What a driver does after every call: sends while the uplink takes them, events, one timer."""
+        if self.is_dead or self.is_finished:
+            return
+        now = self._world.events.now
+        if not self._is_waiting:
+            sends = self.caster.sends(now)
+            for send in sends:
+                self._send(send)
+            if sends:
+                self._is_waiting = True
+                self._world.events.plan(self._free_at, self._uplink_free)
+        while (event := self.caster.next_event()) is not None:
+            self._take(event)
+        when = self.caster.next_timeout()
+        if when is not None and when != self._timer_at:
+            self._timer_at = when
+            self._world.events.plan(when, self._on_timer, when)
+
+    def _uplink_free(self) -> None:
+        self._is_waiting = False
+        self._pump()
+
+    def _take(self, event: CasterEvent) -> None:
+        self._world.record("caster", event)
+        self._oracle.judge_caster_event(event)
+        if isinstance(event, ComparisonFinished):
+            entries = [entry for first, end in event.needs for entry in range(first, end)]
+            self._world.events.plan(self._world.events.now + PLANNING_S, self._offer_plan, entries)
+        elif isinstance(event, CastFinished):
+            self.is_finished = True
+
+    def _offer_plan(self, entries: list[int]) -> None:
+        plan = self._world.plan
+        plan.fix(entries)
+        self._oracle.fix_plan(len(entries))
+        now = self._world.events.now
+        self.caster.offer_plan(self._world.scenario.plan_bytes, plan.contents_bytes, len(entries), now)
+        self._pump()
+
+    # bursts
+
+    def _send(self, send: Send) -> None:
+        self._world.record("send", send)
+        if isinstance(send, SendMessage):
+            self._send_message(send)
+        elif isinstance(send, SendPage):
+            self._oracle.judge_page(send)
+            self._send_page(send)
+        else:
+            self._oracle.judge_coded(send)
+            self._send_coded(send)
+
+    def _send_message(self, send: SendMessage) -> None:
+        if isinstance(send.message, Status):
+            self._oracle.judge_status(send.message)
+        datagram = self._world.codec.encode(send.message)
+        leaves_at = self._occupy(1, len(datagram))
+        if send.destination is None:
+            self._world.network.cast(datagram, 1, len(datagram), leaves_at)
+            return
+        host = self._oracle.host_at(send.destination)
+        if host.is_running:
+            self._world.network.deliver(host, datagram, 1, 0, leaves_at)
+
+    def _send_page(self, send: SendPage) -> None:
+        kind, page, mask, tx = send
+        is_cached = self._is_cached(kind, page)
+        count = self._world.packet_count(kind, page)
+        if mask == 0 or not is_cached:
+            mask = (1 << count) - 1
+        if not is_cached:
+            self._seal(kind, page)
+        self._touch(kind, page)
+        packets = mask.bit_count()
+        size = self._world.scenario.geometry.slice_bytes
+        burst = Burst(kind, page, self._generations[kind, page], count, mask, tx)
+        self._world.network.cast(burst, packets, size, self._occupy(packets, size))
+
+    def _send_coded(self, send: SendCoded) -> None:
+        """Coded where all terms are at hand and sealed alike; the packets of other combinations go plain."""
+        coded: dict[int, list[tuple[tuple[int, int], ...]]] = {}
+        plain: dict[int, int] = {}
+        for terms in send.combinations:
+            generations = {self._generations[send.object, page] for page, _ in terms}
+            if len(generations) == 1 and all(self._is_cached(send.object, page) for page, _ in terms):
+                coded.setdefault(generations.pop(), []).append(terms)
+            else:
+                for page, index in terms:
+                    plain[page] = plain.get(page, 0) | 1 << index
+        size = self._world.scenario.geometry.slice_bytes
+        for generation, combinations in coded.items():
+            burst = CodedBurst(send.object, generation, tuple(combinations), send.tx)
+            self._world.network.cast(burst, len(combinations), size, self._occupy(len(combinations), size))
+        for page, mask in plain.items():
+            self._send_page(SendPage(send.object, page, mask, send.tx))
+
+    def _is_cached(self, kind: int, page: int) -> bool:
+        return (kind, page) in self._cached
+
+    def _touch(self, kind: int, page: int) -> None:
+        self._cached.pop((kind, page), None)
+        self._cached[kind, page] = None
+        if len(self._cached) > self._world.scenario.cached_pages:
+            del self._cached[next(iter(self._cached))]
+
+    def _seal(self, kind: ObjectKind, page: int) -> None:
+        """Read a page: files whose end is on it may turn out to have changed."""
+        self._generations[kind, page] = self._generations.get((kind, page), -1) + 1
+        if kind is ObjectKind.CONTENTS and self._generations[kind, page] == 0:
+            for file in self._world.plan.files_ending_on(page):
+                if self._rng.random() < self._world.scenario.void_share:
+                    self.caster.void_file(file)
+
+    def _occupy(self, packets: int, size_bytes: int) -> float:
+        """When packets that are sent now have left by the uplink."""
+        seconds = packets * (size_bytes + 66) / self._world.scenario.uplink_bytes_s
+        self._free_at = max(self._free_at, self._world.events.now) + seconds
+        return self._free_at

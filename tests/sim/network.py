@@ -1,0 +1,182 @@
+"""Network: carries bursts and control datagrams, and does to them what networks do."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+from mrsync.protocol.sends import Term
+from tests.sim.clock import Events
+from tests.sim.scenario import Scenario, TargetScenario
+
+PACKET_OVERHEAD_BYTES = 66
+
+
+class Burst(NamedTuple):
+    """Packets of one page; mask: which of them were sent."""
+
+    object: int
+    page: int
+    generation: int
+    packets: int
+    mask: int
+    tx: int
+
+
+class CodedBurst(NamedTuple):
+    """Coded packets."""
+
+    object: int
+    generation: int
+    combinations: tuple[tuple[Term, ...], ...]
+    tx: int
+
+
+Cast = Burst | CodedBurst | bytes
+
+
+class Ear(Protocol):
+    """A host on the network; lost and bad are bit sets of positions among the packets of what was cast."""
+
+    index: int  # of its target
+    hears_group: bool
+
+    def hear(self, cast: Cast, lost: int, bad: int) -> None: ...
+
+
+class LossProcess:
+    """Which of the next packets are hit: runs of geometric length, at geometric distances."""
+
+    def __init__(self, rng: random.Random, rate: float, run: float = 1.0) -> None:
+        self._rng = rng
+        self._run = run
+        self._gap = run * (1 - rate) / rate if rate else math.inf
+        self._until = self._draw(self._gap)
+        self._left = 0
+
+    def _draw(self, mean: float) -> float:
+        """A whole number of at least 0 with this mean."""
+        if mean == math.inf or mean <= 0:
+            return mean
+        return int(math.log(1 - self._rng.random()) / math.log(mean / (mean + 1)))
+
+    def draw(self, packets: int) -> int:
+        """The bit set of those hit among the next packets."""
+        if not self._left and self._until >= packets:
+            self._until -= packets
+            return 0
+        hit = 0
+        for at in range(packets):
+            if not self._left and self._until <= 0:
+                self._left = 1 + int(self._draw(self._run - 1))
+                self._until = self._draw(self._gap)
+            if self._left:
+                self._left -= 1
+                hit |= 1 << at
+            else:
+                self._until -= 1
+        return hit
+
+
+class Path:
+    """The way to one target and back."""
+
+    def __init__(self, seed: str, scenario: TargetScenario) -> None:
+        self.rng = random.Random(seed)
+        self.scenario = scenario
+        self.losses = LossProcess(self.rng, scenario.loss, scenario.loss_run)
+        self.corruption = LossProcess(self.rng, scenario.corruption)
+        self.report_losses = LossProcess(self.rng, scenario.report_loss)
+        self.is_cut = False
+
+    def arrivals(self, now: float) -> list[float]:
+        """When copies of something sent now arrive."""
+        scenario, rng = self.scenario, self.rng
+        times = [now + scenario.delay_s]
+        if scenario.duplication and rng.random() < scenario.duplication:
+            times.append(now + scenario.delay_s + rng.random() * 0.01)
+        if scenario.jitter_share and rng.random() < scenario.jitter_share:
+            times[0] += rng.random() * scenario.jitter_s
+        return times
+
+
+class Network:
+    """One group, the caster in front of it, and a path to each target."""
+
+    def __init__(self, scenario: Scenario, events: Events) -> None:
+        self.packets_lost = 0
+        self._events = events
+        self._scenario = scenario
+        self._rng = random.Random(f"network {scenario.seed}")
+        self._shared = LossProcess(self._rng, scenario.shared_loss)
+        self.paths = [Path(f"path {scenario.seed} {at}", target) for at, target in enumerate(scenario.targets)]
+        self.ears: list[Ear] = []
+        self._switch_free_at = 0.0
+
+    def join(self, ear: Ear) -> None:
+        self.ears.append(ear)
+
+    def leave(self, ear: Ear) -> None:
+        self.ears.remove(ear)
+
+    def cast(self, cast: Cast, packets: int, size_bytes: int, when: float) -> None:
+        """To the group; packets of about size_bytes each leave the caster at `when`."""
+        lost = self._shared.draw(packets)
+        when, full = self._pass_switch(packets, size_bytes + PACKET_OVERHEAD_BYTES, when)
+        for ear in self.ears:
+            if ear.hears_group:
+                self.deliver(ear, cast, packets, lost | full, when)
+
+    def _pass_switch(self, packets: int, size_bytes: int, when: float) -> tuple[float, int]:
+        """When a burst leaves the bottleneck, and which of its packets found the queue full."""
+        rate = self._scenario.switch_bytes_s
+        if not rate:
+            return when, 0
+        queued = max(0.0, self._switch_free_at - when) * rate
+        fit = min(packets, int(max(0.0, self._scenario.switch_queue_bytes - queued) / size_bytes))
+        self._switch_free_at = max(self._switch_free_at, when) + fit * size_bytes / rate
+        return self._switch_free_at, (1 << packets) - (1 << fit)
+
+    def deliver(self, ear: Ear, cast: Cast, packets: int, lost: int, when: float) -> None:
+        """To one host, by its path."""
+        path = self.paths[ear.index]
+        lost |= path.losses.draw(packets)
+        if path.is_cut:
+            return
+        self.packets_lost += lost.bit_count()
+        everything = (1 << packets) - 1
+        if lost == everything:
+            return
+        bad = path.corruption.draw(packets)
+        times = path.arrivals(when)
+        if path.scenario.jitter_share and packets > 1 and path.rng.random() < path.scenario.jitter_share:
+            torn = path.rng.getrandbits(packets)
+            self._plan(ear, cast, lost | torn, bad, everything, times[0])
+            self._plan(ear, cast, lost | everything ^ torn, bad, everything, times[0] + path.scenario.jitter_s)
+        else:
+            for time in times:
+                self._plan(ear, cast, lost, bad, everything, time)
+
+    def _plan(self, ear: Ear, cast: Cast, lost: int, bad: int, everything: int, when: float) -> None:
+        if lost != everything:
+            self._events.plan(when, ear.hear, cast, lost, bad)
+
+    def answer(self, index: int, datagram: bytes, hear: Callable[[bytes], None], now: float) -> None:
+        """A report of one target, on its way to the caster."""
+        path = self.paths[index]
+        if path.is_cut or path.report_losses.draw(1):
+            return
+        if path.corruption.draw(1):
+            datagram = flipped(datagram, path.rng)
+        for time in path.arrivals(now):
+            self._events.plan(time, hear, datagram)
+
+
+def flipped(datagram: bytes, rng: random.Random) -> bytes:
+    """The datagram with one bit turned."""
+    at = rng.randrange(8 * len(datagram))
+    data = bytearray(datagram)
+    data[at >> 3] ^= 1 << (at & 7)
+    return bytes(data)

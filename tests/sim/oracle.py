@@ -1,0 +1,176 @@
+"""Oracle: judges a run by the hosts' own records, never by what the cores believe."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from mrsync.protocol.events import (
+    CasterEvent,
+    CatcherEvent,
+    CommitGranted,
+    ComparisonFinished,
+    FinishGranted,
+    ObjectHeld,
+    SessionEnded,
+    TargetEnded,
+)
+from mrsync.protocol.ranges import RangeSet
+from mrsync.protocol.sends import SendCoded, SendPage
+from mrsync.protocol.states import TargetState
+from mrsync.wire.messages import Ending, ObjectKind, Report, Status
+from tests.sim.reception import Violation, bits
+
+if TYPE_CHECKING:
+    from mrsync.protocol.caster import Caster
+    from tests.sim.target import TargetHost
+    from tests.sim.world import Address, World
+
+
+class Oracle:
+    """Raises Violation as soon as something is said, granted, committed or sent that must not be."""
+
+    def __init__(self, world: World) -> None:
+        self.hosts: dict[Address, TargetHost] = {}
+        self.caster: Caster
+        self.packets_first = 0
+        self.packets_repaired = 0
+        self.packets_wasted = 0  # repairs that nobody missed
+        self.packets_coded = 0
+        self.reports = 0
+        self.reports_by_second: Counter[int] = Counter()
+        self.outcomes: Counter[int] = Counter()
+        self._world = world
+        self.granted: list[bool] = []  # verdict on each plan file below the end of all commits so far
+        self._plan_files = 0
+        self._next_page = dict.fromkeys(ObjectKind, 0)
+
+    def host_at(self, address: Address) -> TargetHost:
+        return self.hosts[address]
+
+    def live_hosts(self) -> list[TargetHost]:
+        """The processes of all targets that the caster counts as live."""
+        return [self.hosts[target.source] for target in self.caster.roster.live]
+
+    def fix_plan(self, plan_files: int) -> None:
+        self._plan_files = plan_files
+
+    # what catchers say and do
+
+    def judge_flip(self, bad: int) -> None:
+        if bad:
+            raise Violation("a control message with a turned bit was believed")
+
+    def judge_report(self, host: TargetHost, report: Report) -> None:
+        """I1, I2: what a catcher says it holds, it truly holds."""
+        self._judge_held(host, report.active, report.frontier)
+        for file in range(report.ready):
+            if not self._is_staged(host, file):
+                raise Violation(f"{host.address} says that {report.ready} files are ready, but {file} is not")
+
+    def judge_event(self, host: TargetHost, event: CatcherEvent) -> None:
+        if isinstance(event, ObjectHeld):
+            self._judge_held(host, event.object, self._world.page_count(event.object))
+        elif isinstance(event, FinishGranted):
+            if len(self.granted) < self._plan_files:
+                raise Violation("finishing before every file was granted")
+        elif isinstance(event, SessionEnded):
+            self._judge_ending(host, event)
+        elif isinstance(event, CommitGranted):
+            self._judge_commit(host, event.first, event.end, RangeSet(event.exceptions))
+
+    def _judge_held(self, host: TargetHost, kind: ObjectKind, end: int) -> None:
+        wanted = RangeSet([(0, self._world.page_count(kind))])
+        if kind is ObjectKind.CONTENTS:
+            wanted = RangeSet(self._world.plan.pages_of(file) for file in host.storage.left)
+        for first, behind in wanted.clipped(0, end):
+            for page in range(first, behind):
+                if (kind, page) not in host.reception.true_pages:
+                    raise Violation(f"{host.address} says that it holds {end} pages of {kind!r}, but {page} is missing")
+
+    def _is_staged(self, host: TargetHost, file: int) -> bool:
+        """Whether every byte of this file truly came, or it was sat out, or is not needed there."""
+        entry = self._world.plan.files[file]
+        if entry not in host.storage.needs or file in host.storage.sat_out:
+            return True
+        first, end = self._world.plan.pages_of(file)
+        return all((ObjectKind.CONTENTS, page) in host.reception.true_pages for page in range(first, end))
+
+    def _judge_commit(self, host: TargetHost, first: int, end: int, exceptions: RangeSet) -> None:
+        """I3, I4: a file is committed only as granted, and only where it truly is."""
+        for file in range(first, end):
+            is_committed = file not in exceptions
+            if file >= len(self.granted) or self.granted[file] != is_committed:
+                raise Violation(f"{host.address} goes its own way with file {file}")
+            if is_committed and not self._is_staged(host, file):
+                raise Violation(f"{host.address} is to commit file {file}, which it does not have")
+
+    def _judge_ending(self, host: TargetHost, event: SessionEnded) -> None:
+        if event.ending is Ending.DONE and not host.storage.is_finished:
+            raise Violation(f"{host.address} is done before it has finished")
+
+    # what the caster does
+
+    def judge_caster_event(self, event: CasterEvent) -> None:
+        if isinstance(event, TargetEnded):
+            self.outcomes[event.target] += 1
+            target = self.caster.roster.find(event.target)
+            assert target is not None
+            if target.state is TargetState.DONE and not self.hosts[target.source].storage.is_finished:
+                raise Violation(f"{target.name} counts as done, but is not")
+        elif isinstance(event, ComparisonFinished):
+            needs = RangeSet()
+            for host in self.live_hosts():
+                needs.update(host.storage.needs)
+            if needs != event.needs:
+                raise Violation("the union of needs is not what the targets need")
+
+    def judge_status(self, status: Status) -> None:
+        """I3: a file is granted only if every live target truly has it and none sits it out; I4: for good."""
+        span = status.commit
+        exceptions = RangeSet(span.exceptions)
+        for file in range(span.first, span.end):
+            is_granted = file not in exceptions
+            if file < len(self.granted):
+                if self.granted[file] != is_granted:
+                    raise Violation(f"the caster changed its mind about file {file}")
+                continue
+            if file != len(self.granted):
+                raise Violation(f"nothing was said about file {len(self.granted)}")
+            self.granted.append(is_granted)
+            for host in self.live_hosts():
+                if is_granted and (file in host.storage.sat_out or not self._is_staged(host, file)):
+                    raise Violation(f"file {file} is granted, but {host.address} does not have it")
+
+    def count_report(self, is_report: bool) -> None:
+        self.reports += is_report
+        self.reports_by_second[int(self._world.events.now)] += 1
+
+    def judge_page(self, send: SendPage) -> None:
+        """Count first sends, repairs, and repairs that nobody misses."""
+        count = self._world.packet_count(send.object, send.page)
+        mask = send.mask or (1 << count) - 1
+        if send.page >= self._next_page[send.object]:
+            if send.page != self._next_page[send.object] or send.mask:
+                raise Violation(f"page {send.page} comes before page {self._next_page[send.object]}")
+            self._next_page[send.object] += 1
+            self.packets_first += count
+            return
+        self.packets_repaired += mask.bit_count()
+        self.packets_wasted += sum(not self._is_missed(send.object, send.page, index) for index in bits(mask))
+
+    def judge_coded(self, send: SendCoded) -> None:
+        self.packets_repaired += len(send.combinations)
+        self.packets_coded += len(send.combinations)
+        for terms in send.combinations:
+            if len(terms) < 2:
+                raise Violation("a coded packet of one term")
+            self.packets_wasted += not any(self._is_missed(send.object, *term) for term in terms)
+
+    def _is_missed(self, kind: ObjectKind, page: int, index: int) -> bool:
+        files = self._world.plan.files_of(page) if kind is ObjectKind.CONTENTS else []
+        return any(
+            host.reception.misses((kind, page), index)
+            and (kind is not ObjectKind.CONTENTS or any(file in host.storage.left for file in files))
+            for host in self.live_hosts()
+        )

@@ -1,0 +1,126 @@
+"""Reception: what a target's memory truly holds, as the driver's slots would; the core is only asked and told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mrsync.protocol.assembly import Verdict
+from mrsync.protocol.catcher import Catcher
+from mrsync.protocol.sends import Term
+from tests.sim.network import Burst, CodedBurst
+
+Key = tuple[int, int]  # object, page
+
+
+class Violation(AssertionError):
+    """A property that must hold does not."""
+
+
+@dataclass
+class Arriving:
+    """A page of which some packets are here; bit sets of packets."""
+
+    generation: int
+    stored: int = 0
+    bad: int = 0
+
+
+def bits(mask: int) -> Iterator[int]:
+    """Positions of the set bits, lowest first."""
+    while mask:
+        low = mask & -mask
+        yield low.bit_length() - 1
+        mask ^= low
+
+
+class Reception:
+    """Feeds bursts to a core's data path and keeps the record that the oracle believes."""
+
+    def __init__(self, catcher: Catcher, retained_pages: int) -> None:
+        self.opened: list[tuple[Key, int]] = []  # (page, tx) since the last hand-over to the disk
+        self.true_pages: set[Key] = set()  # every byte of them came, whatever the core says
+        self.packets_rejected = 0  # of pages that came whole, but spoilt
+        self._catcher = catcher
+        self._retained_pages = retained_pages
+        self._arriving: dict[Key, Arriving] = {}
+        self._whole: dict[Key, int] = {}  # retained pages and their generation, oldest first
+
+    def misses(self, key: Key, index: int) -> bool:
+        """Whether this packet has not come, or has come in vain."""
+        arriving = self._arriving.get(key)
+        return key not in self.true_pages and not (arriving is not None and arriving.stored >> index & 1)
+
+    def take_burst(self, burst: Burst, arrived: int, bad: int, now: float) -> None:
+        """The packets `arrived` of a page, those in `bad` spoilt."""
+        whole = (1 << burst.packets) - 1
+        if arrived == whole:
+            wanted = self._catcher.receive_page(
+                burst.object, burst.page, burst.generation, burst.packets, burst.tx, now
+            )
+            if wanted:
+                self._open((burst.object, burst.page), Arriving(burst.generation, arrived, bad), burst.tx)
+            return
+        for index in bits(arrived):
+            self._take_packet(burst, index, bad >> index & 1 == 1, now)
+
+    def _take_packet(self, burst: Burst, index: int, is_bad: bool, now: float) -> None:
+        object, page, generation, count, _, tx = burst
+        verdict = self._catcher.receive_packet(object, page, generation, index, count, tx, now)
+        if verdict == Verdict.IGNORE:
+            return
+        key = (object, page)
+        if key in self.true_pages:
+            raise Violation(f"packet {index} of {key} is wanted again, though the page is here")
+        arriving = self._arriving.get(key)
+        if verdict in (Verdict.RESTART, Verdict.RESTART_COMPLETE) or arriving is None:
+            arriving = self._arriving[key] = Arriving(generation)
+        arriving.generation = generation
+        arriving.stored |= 1 << index
+        arriving.bad = arriving.bad & ~(1 << index) | is_bad << index
+        if verdict in (Verdict.COMPLETE, Verdict.RESTART_COMPLETE):
+            if arriving.stored != (1 << count) - 1:
+                raise Violation(f"page {key} is not complete: packets {arriving.stored:#x} of {count}")
+            self._open(key, arriving, tx)
+
+    def take_coded(
+        self, burst: CodedBurst, combination: tuple[Term, ...], count: int, is_bad: bool, now: float
+    ) -> None:
+        """One coded packet; count: packets of a page, as far as this one is not the last of its object."""
+        terms = list(combination)
+        missing = self._catcher.receive_coded(burst.object, burst.generation, terms, burst.tx, now)
+        if missing < 0:
+            return
+        page, index = terms.pop(missing)
+        for other, slice in terms:
+            held = self._held((burst.object, other), slice, burst.generation)
+            if held is None:
+                self._catcher.coded_useless()
+                return
+            is_bad |= held
+        self._take_packet(Burst(burst.object, page, burst.generation, count, 0, burst.tx), index, is_bad, now)
+
+    def _held(self, key: Key, index: int, generation: int) -> bool | None:
+        """Whether the bytes of this packet are spoilt; None if they are not at hand."""
+        if self._whole.get(key) == generation:
+            return False
+        arriving = self._arriving.get(key)
+        if arriving is None or arriving.generation != generation or not arriving.stored >> index & 1:
+            return None
+        return arriving.bad >> index & 1 == 1
+
+    def _open(self, key: Key, arriving: Arriving, tx: int) -> None:
+        """Try the seal of a page that is whole."""
+        self._arriving.pop(key, None)
+        if arriving.bad:
+            self.packets_rejected += arriving.stored.bit_count()
+            self._catcher.page_rejected(*key)
+            return
+        if key in self.true_pages:
+            raise Violation(f"page {key} is opened twice")
+        self.true_pages.add(key)
+        self._catcher.page_opened(*key)
+        self._whole[key] = arriving.generation
+        if len(self._whole) > self._retained_pages:
+            del self._whole[next(iter(self._whole))]
+        self.opened.append((key, tx))

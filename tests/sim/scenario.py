@@ -1,0 +1,171 @@
+"""Scenario: all that is drawn for one run; the same seed draws the same scenario."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from mrsync.wire.geometry import Geometry
+
+
+class Fate(Enum):
+    """What becomes of a target, from `fate_at_s` on."""
+
+    HEALTHY = "takes part"
+    ABSENT = "never starts"
+    LATE = "starts only then"
+    CUT = "neither hears nor is heard, for less than the ack wait"
+    DEAF = "hears no multicast"
+    MUTE = "is not heard"
+    DEAD = "dies silently"
+    RESTARTED = "dies silently, and another process comes in its place"
+
+
+SURVIVORS = (Fate.HEALTHY, Fate.CUT)  # these must reach the end, whatever becomes of the others
+
+
+@dataclass(frozen=True)
+class TargetScenario:
+    """One target; rates are shares, loss_run is the mean length of a run of lost packets."""
+
+    fate: Fate = Fate.HEALTHY
+    fate_at_s: float = 0.0
+    absence_s: float = 1.0  # of CUT and RESTARTED
+    loss: float = 0.0
+    loss_run: float = 1.0
+    report_loss: float = 0.0
+    corruption: float = 0.0  # of packets, a bit flipped somewhere
+    duplication: float = 0.0
+    delay_s: float = 0.0002
+    jitter_s: float = 0.0
+    jitter_share: float = 0.0  # of bursts that are delayed or torn by the jitter
+    disk_pages_s: float = 20000.0
+    packets_s: float = 0.0  # that the host can take in; 0: any number
+    buffer_bytes: int = 8 << 20
+    retained_pages: int = 512
+    need_share: float = 1.0
+    sit_out_share: float = 0.0
+    compare_s: float = 0.05
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One run; sizes in bytes, times in seconds."""
+
+    seed: int
+    geometry: Geometry
+    targets: tuple[TargetScenario, ...]
+    manifest_bytes: int = 20000
+    plan_bytes: int = 3000
+    file_bytes: tuple[int, ...] = ()
+    void_share: float = 0.0
+    shared_loss: float = 0.0
+    forgeries_s: float = 0.0  # packets with invented headers per second, to everyone
+    uplink_bytes_s: float = 1.2e9
+    switch_bytes_s: float = 0.0  # 0: no bottleneck behind the uplink
+    switch_queue_bytes: int = 200_000
+    rate_bytes_s: float | None = None
+    ack_wait_s: float = 6.0
+    cached_pages: int = 2048
+    quit_on_bad: bool = False
+    abort_at_s: float | None = None
+    caster_dies_at_s: float | None = None
+
+    @property
+    def is_orderly(self) -> bool:
+        """Nothing overtakes anything, and nobody invents anything: each repair must then be missed by someone."""
+        return self.forgeries_s == 0 and not any(target.jitter_share for target in self.targets)
+
+
+GEOMETRIES = (Geometry(1432, 44), Geometry(1432, 8), Geometry(500, 16), Geometry(200, 4), Geometry(1000, 1))
+TARGET_COUNTS = (1, 2, 2, 3, 4, 4, 6, 8, 12)
+BURSTS_HEARD_MAX = 1500  # pages times targets: keeps a run at a fraction of a second
+
+
+def draw(seed: int) -> Scenario:
+    """A scenario of moderate size in which about half of all fault kinds are switched off."""
+    rng = random.Random(seed)
+    count = rng.choice(TARGET_COUNTS)
+    geometry = rng.choice(GEOMETRIES)
+    pages = rng.choice((0, 1, 3, 30, 100, 300))
+    targets = _draw_targets(rng, count)
+    faults = _Switch(rng, 0.3)
+    return Scenario(
+        seed=seed,
+        geometry=geometry,
+        targets=targets,
+        manifest_bytes=rng.randint(1, 6 * geometry.page_bytes),
+        plan_bytes=rng.randint(1, 3 * geometry.page_bytes),
+        file_bytes=_draw_files(rng, min(pages, BURSTS_HEARD_MAX // count) * geometry.page_bytes),
+        void_share=faults.draw(0.0, 0.1),
+        shared_loss=faults.draw(0.001, 0.05),
+        forgeries_s=faults.draw(1, 100),
+        uplink_bytes_s=rng.choice((1.2e9, 1.2e9, 1e8, 1e7)),
+        switch_bytes_s=faults.draw(5e6, 5e7),
+        rate_bytes_s=faults.draw(2e6, 2e7) or None,
+        cached_pages=rng.choice((200, 2048, 2048)),
+        quit_on_bad=rng.random() < 0.05,
+        abort_at_s=rng.uniform(0, 1.5) if rng.random() < 0.04 else None,
+        caster_dies_at_s=rng.uniform(0, 1.5) if rng.random() < 0.04 else None,
+    )
+
+
+class _Switch:
+    """Draws a rate, or 0 for a fault kind that is off in this run."""
+
+    def __init__(self, rng: random.Random, share: float) -> None:
+        self._rng = rng
+        self._share = share
+
+    def draw(self, low: float, high: float) -> float:
+        rate = self._rng.uniform(low, high)
+        return rate if self._rng.random() < self._share else 0.0
+
+
+def _draw_targets(rng: random.Random, count: int) -> tuple[TargetScenario, ...]:
+    is_on = {
+        name: rng.random() < 0.4 for name in ("loss", "runs", "reports", "flips", "twice", "jitter", "slow", "fate")
+    }
+    losses = rng.choice(((0.001, 0.01), (0.01, 0.1), (0.1, 0.25)))
+    retained, delay_s = rng.choice((8, 64, 512, 512)), rng.choice((0.00005, 0.0005, 0.005))
+
+    def draw_one() -> TargetScenario:
+        jitter_s = rng.uniform(0.0001, 0.003)
+        return TargetScenario(
+            loss=rng.uniform(*losses) if is_on["loss"] else 0.0,
+            loss_run=rng.uniform(1, 20) if is_on["runs"] else 1.0,
+            report_loss=rng.uniform(0.01, 0.3) if is_on["reports"] else 0.0,
+            corruption=rng.uniform(0.0001, 0.01) if is_on["flips"] else 0.0,
+            duplication=rng.uniform(0.001, 0.1) if is_on["twice"] else 0.0,
+            delay_s=delay_s * rng.uniform(0.5, 2),
+            jitter_s=jitter_s if is_on["jitter"] else 0.0,
+            jitter_share=rng.uniform(0.01, 0.3) if is_on["jitter"] else 0.0,
+            disk_pages_s=rng.choice((100.0, 1000.0, 20000.0)) if is_on["slow"] else 20000.0,
+            packets_s=rng.choice((0.0, 5000.0, 50000.0)) if is_on["slow"] else 0.0,
+            buffer_bytes=rng.choice((425984, 2 << 20, 8 << 20)),
+            retained_pages=retained,
+            need_share=rng.choice((1.0, 1.0, 0.5, 0.0)),
+            sit_out_share=rng.choice((0.0, 0.0, 0.05)),
+            compare_s=rng.choice((0.01, 0.2, 1.0, 9.0)) * rng.random(),
+        )
+
+    targets = [draw_one() for _ in range(count)]
+    if is_on["fate"]:
+        targets = [_draw_fate(rng, target) for target in targets]
+    return tuple(targets)
+
+
+def _draw_fate(rng: random.Random, target: TargetScenario) -> TargetScenario:
+    if rng.random() < 0.6:
+        return target
+    at_s = rng.choice((0.0, rng.uniform(0, 0.3), rng.uniform(0, 3)))
+    return replace(target, fate=rng.choice(tuple(Fate)), fate_at_s=at_s, absence_s=rng.uniform(0.1, 3.5))
+
+
+def _draw_files(rng: random.Random, total_bytes: int) -> tuple[int, ...]:
+    """Sizes of files that add up to about so many bytes; some are empty."""
+    count = rng.choice((0, 1, 2, 10, 60)) if total_bytes else rng.choice((0, 0, 1, 5))
+    weights = [rng.choice((0.0, rng.random() ** 4, rng.random())) for _ in range(count)]
+    scale = total_bytes / max(sum(weights), 1e-9)
+    return tuple(int(weight * scale) for weight in weights)

@@ -1,0 +1,150 @@
+"""Simulation: one run of a scenario, from the first hello to the last farewell, and the judgement on its end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mrsync.protocol.states import TargetState
+from mrsync.wire.messages import Ending, Phase
+from tests.sim.master import MasterHost
+from tests.sim.oracle import Oracle
+from tests.sim.reception import Violation
+from tests.sim.scenario import SURVIVORS, Fate, Scenario
+from tests.sim.strangers import Strangers
+from tests.sim.target import TargetHost
+from tests.sim.world import World
+
+FINAL = (TargetState.DONE, TargetState.LOST, TargetState.UNREACHABLE, TargetState.REFUSED)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of one run."""
+
+    seed: int
+    trace_hash: str
+    seconds: float
+    steps: int
+    phase: Phase
+    states: tuple[TargetState, ...]
+    packets_lost: int
+    packets_first: int
+    packets_repaired: int
+    packets_wasted: int
+    packets_coded: int
+    reports: int
+    reports_per_second_max: int
+
+
+class Simulation:
+    """Runs a scenario; raises Violation where the cores break their word."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        self.world = World(scenario)
+        self.oracle = Oracle(self.world)
+        self.master = MasterHost(self.world, self.oracle)
+        self.oracle.caster = self.master.caster
+        self._stand_ins: set[int] = set()
+        self._plan_fates()
+        if scenario.forgeries_s:
+            Strangers(self.world).start()
+
+    def _plan_fates(self) -> None:
+        plan, scenario = self.world.events.plan, self.scenario
+        for index, target in enumerate(scenario.targets):
+            if target.fate is not Fate.ABSENT:
+                plan(target.fate_at_s if target.fate is Fate.LATE else 0.0, self._start, index)
+            if target.fate not in (Fate.HEALTHY, Fate.ABSENT, Fate.LATE):
+                plan(target.fate_at_s, self._strike, index)
+        if scenario.abort_at_s is not None:
+            plan(scenario.abort_at_s, self.master.abort)
+        if scenario.caster_dies_at_s is not None:
+            plan(scenario.caster_dies_at_s, self.master.die)
+
+    def _start(self, index: int) -> None:
+        incarnation = sum(address[0] == index for address in self.oracle.hosts)
+        host = TargetHost(index, incarnation, self.world, self.oracle)
+        self.oracle.hosts[host.address] = host
+
+    def _strike(self, index: int) -> None:
+        host, target, now = self.oracle.hosts[index, 0], self.scenario.targets[index], self.world.events.now
+        path = self.world.network.paths[index]
+        if target.fate is Fate.CUT:
+            path.is_cut = True
+            self.world.events.plan(now + target.absence_s, self._heal, index)
+        elif target.fate is Fate.DEAF:
+            host.hears_group = False
+        elif target.fate is Fate.MUTE:
+            host.is_heard = False
+        elif host.is_running:
+            host.die()
+            if target.fate is Fate.RESTARTED:
+                self._stand_ins.add(index)
+                self.world.events.plan(now + target.absence_s, self._start, index)
+
+    def _heal(self, index: int) -> None:
+        self.world.network.paths[index].is_cut = False
+
+    def run(self) -> Result:
+        """Go on until caster and catchers are through, and judge the end."""
+        if not self.world.events.run(self._is_over):
+            raise Violation(f"no end after {self.world.events.now:g} s and {self.world.events.steps} steps")
+        result = self._result()
+        if not self.master.is_dead:
+            self._judge_outcomes(result)
+            self._judge_economy(result)
+        return result
+
+    def _is_over(self) -> bool:
+        master = self.master
+        return (master.is_dead or master.is_finished) and not any(
+            host.is_running for host in self.oracle.hosts.values()
+        )
+
+    def _result(self) -> Result:
+        oracle = self.oracle
+        return Result(
+            seed=self.scenario.seed,
+            trace_hash=self.world.trace_hash,
+            seconds=self.world.events.now,
+            steps=self.world.events.steps,
+            phase=self.master.caster.phase,
+            states=tuple(target.state for target in self.master.caster.roster),
+            packets_lost=self.world.network.packets_lost,
+            packets_first=oracle.packets_first,
+            packets_repaired=oracle.packets_repaired,
+            packets_wasted=oracle.packets_wasted,
+            packets_coded=oracle.packets_coded,
+            reports=oracle.reports,
+            reports_per_second_max=max(oracle.reports_by_second.values(), default=0),
+        )
+
+    def _judge_outcomes(self, result: Result) -> None:
+        """I6: exactly one outcome for every target, and the right one for those that nothing befell."""
+        is_whole = not self.scenario.quit_on_bad and self.scenario.abort_at_s is None
+        for target, scenario in zip(self.master.caster.roster, self.scenario.targets, strict=True):
+            if self.oracle.outcomes[target.id] != 1 or target.state not in FINAL:
+                raise Violation(f"{target.name} has {self.oracle.outcomes[target.id]} outcomes and is {target.state}")
+            if is_whole and scenario.fate in SURVIVORS and target.state is not TargetState.DONE:
+                raise Violation(f"{target.name} was {scenario.fate.name}, but is {target.state}: {target.reason}")
+            if target.state is TargetState.DONE:
+                self._judge_done(target.source)
+        if is_whole and (result.phase is Phase.DONE) != (TargetState.DONE in result.states):
+            raise Violation(f"the session ended as {result.phase!r} with {result.states}")
+
+    def _judge_done(self, address: tuple[int, int]) -> None:
+        host = self.oracle.hosts[address]
+        granted = {file for file, is_granted in enumerate(self.oracle.granted) if is_granted}
+        if host.storage.committed != granted & set(host.storage.left):
+            raise Violation(f"{address} did not commit what was granted")
+        if host.ending is not None and host.ending.ending is not Ending.DONE:
+            raise Violation(f"{address} is done, but believes that it is {host.ending}")
+
+    def _judge_economy(self, result: Result) -> None:
+        """I7: nobody sends what nobody misses."""
+        tolerance = (
+            0 if self.scenario.is_orderly else result.packets_repaired // 2 + 64 * self.scenario.geometry.packets
+        )
+        if result.packets_wasted > tolerance:
+            raise Violation(f"{result.packets_wasted} of {result.packets_repaired} repairs were missed by nobody")

@@ -1,0 +1,118 @@
+"""Storage: the application of one target: compares, stages, sits out, commits; knows what the target truly has."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+from mrsync.protocol.catcher import Catcher
+from mrsync.protocol.events import CatcherEvent, CommitGranted, FinishGranted, ObjectHeld
+from mrsync.protocol.ranges import RangeSet
+from mrsync.wire.messages import ComparedRecord, ErrorRecord, ObjectKind, ResultRecord, SatOutRecord
+from mrsync.wire.records import needs_records
+from tests.sim.clock import Events
+from tests.sim.plan import Plan
+from tests.sim.scenario import TargetScenario
+
+ENOSPC = 28
+COMMIT_S = 0.001
+FINISH_S = 0.05
+ACTIVITY_S = 0.3
+
+
+class Storage:
+    """Answers a catcher's events as the run layer does; `after` is called when it has told the core something."""
+
+    def __init__(
+        self, catcher: Catcher, scenario: TargetScenario, plan: Plan, rng: random.Random, events: Events
+    ) -> None:
+        self.needs = RangeSet()
+        self.sat_out: set[int] = set()
+        self.committed: set[int] = set()
+        self.left: dict[int, int] = {}  # plan file needed here -> pages not yet written
+        self.is_finished = False
+        self.after: Callable[[], None] = lambda: None
+        self._catcher = catcher
+        self._scenario = scenario
+        self._plan = plan
+        self._rng = rng
+        self._events = events
+        self._ready = 0
+        self._is_planned = False
+        for entry in range(plan.entry_count):
+            if rng.random() < scenario.need_share:
+                self.needs.add(entry, entry + 1)
+
+    def take(self, event: CatcherEvent) -> None:
+        """Start what an event asks for."""
+        now = self._events.now
+        if isinstance(event, ObjectHeld) and event.object is ObjectKind.MANIFEST:
+            self._compare(now + self._scenario.compare_s)
+        elif isinstance(event, ObjectHeld) and event.object is ObjectKind.PLAN:
+            self._events.plan(now + COMMIT_S, self._understand)
+        elif isinstance(event, CommitGranted):
+            self._events.plan(now + COMMIT_S, self._commit, event)
+        elif isinstance(event, FinishGranted):
+            self._events.plan(now + FINISH_S, self._finish)
+
+    def _compare(self, end_s: float) -> None:
+        now = self._events.now
+        if now < end_s:
+            self._catcher.set_progress(now, activity=1)
+            self._events.plan(min(end_s, now + ACTIVITY_S), self._compare, end_s)
+        else:
+            for record in needs_records(0, self._plan.entry_count, self.needs):
+                self._catcher.log(record, now)
+            self._catcher.log(ComparedRecord(self.needs.count(), 0, 0), now)
+        self.after()
+
+    def _understand(self) -> None:
+        """The plan is here: these pages matter."""
+        plan = self._plan
+        wanted = RangeSet()
+        for file, entry in enumerate(plan.files):
+            if entry in self.needs:
+                first, end = plan.pages_of(file)
+                self.left[file] = end - first
+                wanted.add(first, end)
+        self._catcher.want(ObjectKind.CONTENTS, wanted, self._events.now)
+        self._is_planned = True
+        self._tell(list(self.left))
+        self.after()
+
+    def write(self, pages: list[int]) -> None:
+        """Contents pages are on the disk now."""
+        touched = [file for page in pages for file in self._plan.files_of(page) if file in self.left]
+        for file in touched:
+            self.left[file] -= 1
+        self._tell(touched)
+
+    def _tell(self, touched: list[int]) -> None:
+        """Sit out some of the files that become whole now, and say how far everything is staged."""
+        now = self._events.now
+        for file in touched:
+            if not self.left[file] and file not in self.sat_out and self._rng.random() < self._scenario.sit_out_share:
+                self.sat_out.add(file)
+                self._catcher.log(SatOutRecord(file, ENOSPC), now)
+        while self._ready < len(self._plan.files) and self.is_staged(self._ready):
+            self._ready += 1
+        self._catcher.set_progress(now, ready=self._ready, activity=1)
+
+    def is_staged(self, file: int) -> bool:
+        """Whether this plan file is whole here, sat out, or not needed."""
+        return self._is_planned and (not self.left.get(file) or file in self.sat_out)
+
+    def _commit(self, event: CommitGranted) -> None:
+        voided = RangeSet(event.exceptions)
+        for file in range(event.first, event.end):
+            if file not in voided and file in self.left and file not in self.sat_out:
+                self.committed.add(file)
+        if self._rng.random() < 0.1:
+            self._catcher.log(ErrorRecord(ENOSPC, b"some/where", "rename"), self._events.now)
+        self._catcher.set_progress(self._events.now, committed=event.end, activity=1)
+        self.after()
+
+    def _finish(self) -> None:
+        self.is_finished = True
+        self._catcher.log(ResultRecord(len(self.committed), 0, 0, 0, 0, 0, bytes(32)), self._events.now)
+        self.after()

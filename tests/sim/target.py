@@ -1,0 +1,184 @@
+"""TargetHost: one catcher process: the real core and codec, a modelled driver, socket buffer and disk."""
+
+from __future__ import annotations
+
+import random
+
+from mrsync.protocol.catcher import Catcher, CatcherConfig
+from mrsync.protocol.events import SessionEnded
+from mrsync.protocol.sends import SendMessage
+from mrsync.wire.messages import ObjectKind, Report, SealKind
+from mrsync.wire.session import ControlCodec, Rejection, open_status
+from tests.sim.network import Burst, Cast, CodedBurst, flipped
+from tests.sim.oracle import Oracle
+from tests.sim.reception import Reception, bits
+from tests.sim.storage import Storage
+from tests.sim.world import SECRET, World
+
+TRUESIZE_BYTES = 2304  # of a packet in a socket buffer
+
+
+class TargetHost:
+    """A process; another one in its place is another TargetHost with the same index."""
+
+    def __init__(self, index: int, incarnation: int, world: World, oracle: Oracle) -> None:
+        self.index = index
+        self.address = (index, incarnation)
+        self.hears_group = True
+        self.is_heard = True
+        self.is_dead = False
+        self.ending: SessionEnded | None = None
+        scenario = self.scenario = world.scenario.targets[index]
+        self._rng = random.Random(f"target {world.scenario.seed} {index} {incarnation}")
+        self.catcher = Catcher(
+            CatcherConfig(
+                target=index,
+                instance=self._rng.getrandbits(64),
+                host=f"host{index}",
+                version="1",
+                seals=1 << SealKind.HMAC_SHA256,
+                buffer_bytes=scenario.buffer_bytes,
+                retained_pages=scenario.retained_pages,
+                wait_s=60.0,
+            ),
+            world.events.now,
+        )
+        self.reception = Reception(self.catcher, scenario.retained_pages)
+        self.storage = Storage(self.catcher, scenario, world.plan, self._rng, world.events)
+        self.storage.after = self.pump
+        self._world = world
+        self._oracle = oracle
+        self._codec: ControlCodec | None = None
+        self._timer_at: float | None = None
+        self._busy_until = 0.0  # taking packets in
+        self._disk_free_at = 0.0
+        self._is_writing = False
+        world.network.join(self)
+        self.pump()
+
+    @property
+    def is_running(self) -> bool:
+        return self.ending is None and not self.is_dead
+
+    def die(self) -> None:
+        self.is_dead = True
+        self._world.network.leave(self)
+
+    def hear(self, cast: Cast, lost: int, bad: int) -> None:
+        """Something arrives at the socket; what finds its buffer full is dropped."""
+        now, rate = self._world.events.now, self.scenario.packets_s
+        if not rate:
+            self._take(cast, lost, bad)
+            return
+        packets = cast.mask.bit_count() if isinstance(cast, Burst) else 1
+        start = max(now, self._busy_until)
+        if (start - now) * rate * TRUESIZE_BYTES > self.scenario.buffer_bytes:
+            self.catcher.counters.kernel_drops += packets
+            self._world.network.packets_lost += packets
+            return
+        self._busy_until = start + packets / rate
+        self._world.events.plan(self._busy_until, self._take, cast, lost, bad)
+
+    def _take(self, cast: Cast, lost: int, bad: int) -> None:
+        if not self.is_running:
+            return
+        if isinstance(cast, bytes):
+            self._take_control(cast, bad)
+        else:
+            self._take_pages(cast, lost, bad)
+        self.pump()
+
+    def _take_control(self, datagram: bytes, bad: int) -> None:
+        if bad:
+            datagram = flipped(datagram, self._rng)
+        if self._codec is None:
+            found = open_status(SECRET, datagram)
+            if isinstance(found, Rejection):
+                return
+            self._codec = ControlCodec(found[0])
+        message = self._codec.decode(datagram) if bad else self._world.decoded(datagram, self._codec)
+        if not isinstance(message, Rejection):
+            self._oracle.judge_flip(bad)
+            self.catcher.receive_message(message, None, self._world.events.now)
+
+    def _take_pages(self, cast: Burst | CodedBurst, lost: int, bad: int) -> None:
+        """Positions in lost and bad count the packets that were sent, not those of the page."""
+        now = self._world.events.now
+        if isinstance(cast, CodedBurst):
+            for at, combination in enumerate(cast.combinations):
+                if not lost >> at & 1:
+                    self.catcher.counters.packets_seen += 1
+                    page = next((page for page, index in combination if self._misses(cast.object, page, index)), 0)
+                    count = self._world.packet_count(cast.object, page)
+                    self.reception.take_coded(cast, combination, count, bad >> at & 1 == 1, now)
+        else:
+            sent = list(bits(cast.mask))
+            arrived = sum(1 << index for at, index in enumerate(sent) if not lost >> at & 1) if lost else cast.mask
+            spoilt = sum(1 << index for at, index in enumerate(sent) if bad >> at & 1) if bad else 0
+            self.catcher.counters.packets_seen += arrived.bit_count()
+            self.reception.take_burst(cast, arrived, spoilt, now)
+        if self.reception.opened and not self._is_writing:
+            self._write()
+
+    def _misses(self, object: int, page: int, index: int) -> bool:
+        return self.reception.misses((object, page), index)
+
+    def _write(self) -> None:
+        """Hand what is opened to the disk, which takes one batch after another."""
+        batch, self.reception.opened = self.reception.opened, []
+        self.catcher.counters.queue_pages += len(batch)
+        self._is_writing = True
+        self._world.events.plan(self._world.events.now + len(batch) / self.scenario.disk_pages_s, self._written, batch)
+
+    def _written(self, batch: list[tuple[tuple[int, int], int]]) -> None:
+        self._is_writing = False
+        if not self.is_running:
+            return
+        now = self._world.events.now
+        self.catcher.counters.queue_pages -= len(batch)
+        for kind in ObjectKind:
+            pages = [page for (object, page), _ in batch if object == kind]
+            if pages:
+                tx_done = max(tx for (object, _), tx in batch if object == kind)
+                if kind is ObjectKind.CONTENTS:
+                    self.storage.write(pages)
+                self.catcher.pages_written(kind, pages, tx_done, now)
+        if self.reception.opened:
+            self._write()
+        self.pump()
+
+    def _on_timer(self, when: float) -> None:
+        if self.is_running and when == self._timer_at:
+            self._timer_at = None
+            self.catcher.handle_timeout(self._world.events.now)
+            self.pump()
+
+    def pump(self) -> None:
+        """What a driver does after every call: sends, events, one timer."""
+        if not self.is_running:
+            return
+        now = self._world.events.now
+        for send in self.catcher.sends(now):
+            assert isinstance(send, SendMessage)
+            self._answer(send)
+        while (event := self.catcher.next_event()) is not None:
+            self._world.record("target", self.address, event)
+            self._oracle.judge_event(self, event)
+            if isinstance(event, SessionEnded):
+                self.ending = event
+                self._world.network.leave(self)
+                return
+            self.storage.take(event)
+        when = self.catcher.next_timeout()
+        if when is not None and when != self._timer_at:
+            self._timer_at = when
+            self._world.events.plan(when, self._on_timer, when)
+
+    def _answer(self, send: SendMessage) -> None:
+        if isinstance(send.message, Report):
+            self._oracle.judge_report(self, send.message)
+        self._world.record("answer", self.address, send.message)
+        assert self._codec is not None  # nothing is said before a status was heard
+        datagram = self._codec.encode(send.message)
+        if self.is_heard:
+            self._world.answer(self.index, self.address, datagram)

@@ -1,0 +1,67 @@
+"""World: what all hosts of a run share: clock, network, plan, the wire's keys, the trace."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from functools import partial
+
+from mrsync.wire.keys import SessionKeys
+from mrsync.wire.messages import Message, ObjectKind
+from mrsync.wire.session import ControlCodec, Rejection
+from tests.sim.clock import Events
+from tests.sim.network import Network
+from tests.sim.plan import Plan
+from tests.sim.scenario import Scenario
+
+SECRET = bytes(range(32))
+SESSION = 0x0123456789ABCDEF
+LIMIT_S = 600.0
+STEPS_MAX = 3_000_000
+
+Address = tuple[int, int]  # target index, incarnation
+
+
+class World:
+    """One run's surroundings."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        self.events = Events(limit_s=LIMIT_S, steps_max=STEPS_MAX)
+        self.network = Network(scenario, self.events)
+        self.plan = Plan(scenario.file_bytes, scenario.geometry)
+        self.keys = SessionKeys.derive(SECRET, SESSION)
+        self.codec = ControlCodec(self.keys)
+        self.hear_answer: Callable[[Address, bytes], None] = lambda address, datagram: None
+        self._trace = hashlib.blake2b(digest_size=16)
+        self._last: tuple[bytes, Message | Rejection] | None = None
+
+    @property
+    def trace_hash(self) -> str:
+        return self._trace.hexdigest()
+
+    def record(self, *facts: object) -> None:
+        """Put something that happens now into the trace."""
+        self._trace.update(repr((self.events.now, facts)).encode())
+
+    def decoded(self, datagram: bytes, codec: ControlCodec) -> Message | Rejection:
+        """What codec.decode says; asked once for what many hosts hear alike."""
+        if self._last is None or self._last[0] is not datagram:
+            self._last = (datagram, codec.decode(datagram))
+        return self._last[1]
+
+    def answer(self, index: int, address: Address, datagram: bytes) -> None:
+        """A catcher's datagram sets out for the caster."""
+        self.network.answer(index, datagram, partial(self.hear_answer, address), self.events.now)
+
+    def object_bytes(self, kind: int) -> int:
+        scenario = self.scenario
+        return (scenario.manifest_bytes, scenario.plan_bytes, self.plan.contents_bytes)[kind]
+
+    def packet_count(self, kind: int, page: int) -> int:
+        """Packets of a page of an object; of a full page where there is no such page."""
+        geometry, size = self.scenario.geometry, self.object_bytes(kind)
+        return geometry.packet_count(size, page) if page < geometry.page_count(size) else geometry.packets
+
+    def page_count(self, kind: ObjectKind) -> int:
+        return self.scenario.geometry.page_count(self.object_bytes(kind))
