@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import random
+import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -187,25 +188,45 @@ class CastingApplication:
             self.caster.offer_plan(len(self.plan), self.contents_bytes, 1, self.loop.now())
 
 
-def hold_session(
-    contents: bytes, targets: int, place: Place, **config: Any
-) -> tuple[CastingApplication, list[CatchingApplication]]:
-    """Cast contents to so many catchers, each in a thread of its own, and return when all have ended."""
-    catching = [CatchingApplication(place, target) for target in range(targets)]
-    casting = CastingApplication(place, targets, len(contents), lambda page: page_of(page), **config)
+@dataclass
+class Session:
+    """Applications that are ready to run; `hold` runs them."""
+
+    casting: CastingApplication
+    catching: list[CatchingApplication]
+
+    def hold(self) -> None:
+        """Run the caster here and each catcher in a thread of its own, until all have ended."""
+        threads = [threading.Thread(target=application.run, daemon=True) for application in self.catching]
+        for thread in threads:
+            thread.start()
+        self.casting.run()
+        for thread in threads:
+            thread.join(10)
+            assert not thread.is_alive()
+
+
+def prepare_session(
+    contents: bytes,
+    targets: int,
+    place: Place,
+    *,
+    real_buffers: Sequence[int | None] = (),
+    write: Callable[[int, bytes], None] | None = None,
+    **config: Any,
+) -> Session:
+    """A session that casts contents to so many catchers; real_buffers: bytes of their sockets, whatever they claim."""
+    catching = [CatchingApplication(place, target, write) for target in range(targets)]
+    for application, buffer_bytes in zip(catching, real_buffers, strict=False):
+        if buffer_bytes is not None:
+            application.data.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer_bytes // 2)
 
     def page_of(page: int) -> bytes:
         size = casting.geometry.page_bytes
         return contents[page * size : (page + 1) * size]
 
-    threads = [threading.Thread(target=application.run, daemon=True) for application in catching]
-    for thread in threads:
-        thread.start()
-    casting.run()
-    for thread in threads:
-        thread.join(10)
-        assert not thread.is_alive()
-    return casting, catching
+    casting = CastingApplication(place, targets, len(contents), page_of, **config)
+    return Session(casting, catching)
 
 
 HMAC_ONLY = 1 << SealKind.HMAC_SHA256
