@@ -11,6 +11,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -76,6 +77,14 @@ class Site:
             for name in names
             if name.startswith(STAGED)
         ]
+
+    def staged_sizes(self) -> list[int]:
+        """Their bytes so far, in a run that goes on."""
+        sizes = []
+        for path in self.staged():
+            with suppress(FileNotFoundError):  # committed meanwhile
+                sizes.append(os.path.getsize(path))
+        return sizes
 
 
 class Run:

@@ -247,7 +247,8 @@ class _Cast:
         elif isinstance(event, TargetEnded):
             target = self._caster.roster.find(event.target)
             if target is not None and target.state is not TargetState.DONE:
-                self._notice(0, f"{target.state.name.lower()}: {target.reason}", target.name)
+                level = 2 if self._interruption else 0  # then it is no news
+                self._notice(level, f"{target.state.name.lower()}: {target.reason}", target.name)
 
     def _plan(self, event: ComparisonFinished) -> None:
         assert self._objects is not None  # its manifest was compared

@@ -1,0 +1,179 @@
+"""A hostile network: whatever strangers throw at a session, what arrives is exact."""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.trees import build_awkward_tree
+from tests.whole.site import LOOPBACK, Site
+
+MEGABYTE = 1 << 20
+HEADER = struct.Struct(">BBBBBBHIHHII")  # docs/protocol.md: magic, version, kind, index, count, object, ... tag, ...
+SEED = random.randrange(1 << 32)
+DATAGRAMS_PER_S = 1500
+ETH_P_IP = 0x0800
+
+
+class Stranger:
+    """Hears the group of a site, and throws datagrams at its group, at its caster and at its catchers."""
+
+    def __init__(self, site: Site) -> None:
+        self.chance = random.Random(SEED)
+        self.heard: list[bytes] = []
+        self.thrown = 0
+        self._site = site
+        self._is_over = threading.Event()
+        self._ear = self._open_ear()
+        self._mouth = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        membership = socket.inet_aton("0.0.0.0") + socket.inet_aton(LOOPBACK)
+        self._mouth.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, membership[4:])
+
+    def _open_ear(self) -> socket.socket:
+        """Root hears reports and answers too, as anybody in the same network may."""
+        if os.geteuid() == 0:
+            ear = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_IP))
+            ear.bind(("lo", ETH_P_IP))
+        else:
+            ear = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            ear.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            ear.bind((self._site.group, self._site.port))
+            membership = socket.inet_aton(self._site.group) + socket.inet_aton(LOOPBACK)
+            ear.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, membership)
+        ear.setblocking(False)
+        return ear
+
+    @contextmanager
+    def throwing(self, make: Callable[[Stranger], bytes]) -> Iterator[None]:
+        """Until the end of the context."""
+        thread = threading.Thread(target=self._throw, args=(make,))
+        thread.start()
+        try:
+            yield
+        finally:
+            self._is_over.set()
+            thread.join()
+            self._ear.close()
+            self._mouth.close()
+
+    def _throw(self, make: Callable[[Stranger], bytes]) -> None:
+        while not self._is_over.wait(0.01):
+            self._hear()
+            places = [(self._site.group, self._site.port), (LOOPBACK, self._site.port - 1)]
+            places += [(LOOPBACK, port) for port in udp_ports()]
+            for _ in range(DATAGRAMS_PER_S // 100):
+                datagram = make(self)
+                if datagram:
+                    self.thrown += 1
+                    self._mouth.sendto(datagram[:60000], self.chance.choice(places))
+
+    def _hear(self) -> None:
+        for _ in range(200):
+            try:
+                packet = self._ear.recv(65536)
+            except BlockingIOError:
+                return
+            datagram = udp_payload(packet, self._site.port) if os.geteuid() == 0 else packet
+            if datagram is not None and len(self.heard) < 3000:
+                self.heard.append(datagram)
+
+
+def udp_payload(packet: bytes, port: int) -> bytes | None:
+    """What an IP packet carries, if it belongs to the session on this port."""
+    header = (packet[0] & 15) * 4
+    if packet[9] != socket.IPPROTO_UDP:
+        return None
+    ports = struct.unpack_from(">HH", packet, header)
+    return packet[header + 8 :] if {port, port - 1} & set(ports) else None
+
+
+def udp_ports() -> list[int]:
+    """Where something on this host listens, so also the catchers' sockets for answers."""
+    lines = Path("/proc/net/udp").read_text().splitlines()[1:]
+    return [int(line.split()[1].rpartition(":")[2], 16) for line in lines if line.split()[1].startswith("00000000:")]
+
+
+def junk(stranger: Stranger) -> bytes:
+    chance = stranger.chance
+    return chance.randbytes(chance.choice((0, 1, 23, 24, 25, 40, 100, 1448, 9000, 60000)))
+
+
+def forged(stranger: Stranger) -> bytes:
+    """Right magic, version and session tag; all else made up."""
+    chance = stranger.chance
+    if not stranger.heard:
+        return junk(stranger)
+    real = chance.choice(stranger.heard)
+    if len(real) < HEADER.size:
+        return junk(stranger)
+    fields = list(HEADER.unpack_from(real))
+    for position in chance.sample([2, 3, 4, 5, 8, 9, 10, 11], chance.randrange(4)):
+        width = (1, 1, 1, 1, 1, 1, 2, 4, 2, 2, 4, 4)[position]
+        fields[position] = chance.choice((0, 1, (1 << 8 * width) - 1, chance.randrange(1 << 8 * width)))
+    body = real[HEADER.size :]
+    if chance.random() < 0.8:
+        body = chance.randbytes(len(body))
+    return HEADER.pack(*fields) + body[: chance.choice((len(body), 0, 8, 16, 100))]
+
+
+def replayed(stranger: Stranger) -> bytes:
+    return stranger.chance.choice(stranger.heard) if stranger.heard else b""
+
+
+def bent(stranger: Stranger) -> bytes:
+    """One bit of a real datagram is wrong."""
+    datagram = bytearray(replayed(stranger))
+    if datagram:
+        bit = stranger.chance.randrange(len(datagram) * 8)
+        datagram[bit >> 3] ^= 1 << (bit & 7)
+    return bytes(datagram)
+
+
+@pytest.mark.parametrize("seal", ["--encrypt", "--no-encrypt"])
+@pytest.mark.parametrize("make", [junk, forged, replayed, bent])
+def test_what_strangers_throw_does_not_matter(site: Site, make: Callable[[Stranger], bytes], seal: str) -> None:
+    print(f"seed {SEED}")
+    build_awkward_tree(site.source, seed=3)
+    (site.source / "big").write_bytes(os.urandom(6 * MEGABYTE))
+    stranger = Stranger(site)
+    with stranger.throwing(make):
+        ended = site.sync("--rate", "8M", seal)
+    assert stranger.thrown > 500
+    assert (ended.status, ended.stderr) == (0, "")
+    assert site.all_differences() == {}
+    assert {target["state"] for target in ended.report["targets"].values()} == {"done"}
+
+
+def test_packets_of_an_earlier_session_do_not_matter(site: Site) -> None:
+    """The same key may be used again, by hand; here the group and port are the same."""
+    build_awkward_tree(site.source, seed=4)
+    earlier = Stranger(site)
+    with earlier.throwing(lambda _: b""):
+        assert site.sync("--rate", "8M").status == 0
+    (site.source / "big").write_bytes(os.urandom(4 * MEGABYTE))
+    stranger = Stranger(site)
+    with stranger.throwing(lambda each: each.chance.choice(earlier.heard)):
+        ended = site.sync("--rate", "8M")
+    assert stranger.thrown > 100
+    assert ended.status == 0
+    assert site.all_differences() == {}
+
+
+def test_a_session_on_the_next_port_does_not_matter(site: Site, tmp_path: Path) -> None:
+    """One hears reports on the port of the other's data."""
+    other = Site(tmp_path, ("x", "y"))
+    other.group, other.port = site.group, site.port + 1
+    for each in (site, other):
+        each.source.mkdir()
+        (each.source / "big").write_bytes(os.urandom(4 * MEGABYTE))
+    runs = [each.start("--rate", "4M") for each in (site, other)]
+    assert [run.wait().status for run in runs] == [0, 0]
+    assert site.all_differences() == other.all_differences() == {}

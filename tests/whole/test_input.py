@@ -1,0 +1,255 @@
+"""Everything a user can get wrong: one clear sentence on stderr, the exit status of the kind, and nothing done."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.programs import Argument, program
+from tests.whole.site import LOOPBACK, Run, Site
+
+NOBODY = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+
+
+class Mistake(NamedTuple):
+    """Options that are wrong on top of good ones; {x} is replaced by what the site has."""
+
+    options: tuple[str, ...]
+    status: int
+    sentence: str
+
+
+MISTAKES = {
+    "no such source": Mistake(("-s", "/no/such"), 3, "the source /no/such is not a directory"),
+    "source is a file": Mistake(("-s", "{file}"), 3, "the source {file} is not a directory"),
+    "empty list": Mistake(("-m", ","), 1, "no target in ','"),
+    "empty list file": Mistake(("-m", "{comments}"), 1, "no target in '{comments}'"),
+    "no such list file": Mistake(
+        ("-m", "./none"), 1, "cannot read the targets file ./none: No such file or directory"
+    ),
+    "unknown group": Mistake(("-m", "@no-such-group"), 1, "unknown or empty group @no-such-group"),
+    "no host name": Mistake(("-m", "a,-oProxyCommand=x"), 1, "no host can have the name '-oProxyCommand=x'"),
+    "group not multicast": Mistake(
+        ("-A", "10.0.0.1"),
+        1,
+        "argument -A/--group: '10.0.0.1' is no multicast address (224.0.0.0 to 239.255.255.255, or ff00::/8)"
+        " (see mrsync --help)",
+    ),
+    "group no address": Mistake(
+        ("-A", "nonsense"),
+        1,
+        "argument -A/--group: 'nonsense' is no multicast address (224.0.0.0 to 239.255.255.255, or ff00::/8)"
+        " (see mrsync --help)",
+    ),
+    "no port": Mistake(
+        ("-P", "70000"), 1, "argument -P/--port: '70000' is no port from 2 to 65535 (see mrsync --help)"
+    ),
+    "no such interface": Mistake(("-I", "nope0"), 10, "there is no interface nope0 here; there are .*"),
+    "no rate": Mistake(
+        ("--rate", "fast"),
+        1,
+        "argument --rate/--bwlimit: 'fast' is no rate: a number with K, M or G, such as 80M (see mrsync --help)",
+    ),
+    "no wait": Mistake(
+        ("-w", "0"), 1, "argument -w/--ack-wait: '0' is no number of seconds above 0 (see mrsync --help)"
+    ),
+    "contradiction": Mistake(
+        ("--encrypt", "--no-encrypt"),
+        1,
+        "argument --no-encrypt: not allowed with argument --encrypt (see mrsync --help)",
+    ),
+    "both forms": Mistake(
+        ("{file}", "a:/there"), 1, "SOURCE TARGETS:DEST says it all: -m, -s and -t cannot be given as well"
+    ),
+    "one place for all": Mistake(
+        ("-t", "/tmp/one place"),
+        1,
+        "several targets on this host need {{host}} in DEST, or they would all write to the same place",
+    ),
+    "target in source": Mistake(
+        ("-t", "{source}/{{host}}"),
+        1,
+        "DEST on this host, {source}/a/, and SOURCE must not contain one another",
+    ),
+    "no such option": Mistake(("--frobnicate",), 1, "unrecognized arguments: --frobnicate (see mrsync --help)"),
+    "no place for the report": Mistake(
+        ("--report", "/no/such/report.json"), 1, "--report /no/such/report.json: cannot write in /no/such"
+    ),
+    "report of no known kind": Mistake(
+        ("--report", "report.csv"), 1, "--report report.csv: only .json can be written"
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture
+def places(site: Site) -> dict[str, str]:
+    """A good source, and things that are none."""
+    site.source.mkdir()
+    (site.source / "file").write_bytes(b"contents")
+    comments = site.folder / "comments"
+    comments.write_text("# nobody\n\n")
+    return {"source": str(site.source), "file": str(site.source / "file"), "comments": str(comments)}
+
+
+def sentence_of(status: int, stderr: str, name: str = "mrsync") -> str:
+    assert status != 0
+    lines = stderr.splitlines()
+    assert len(lines) == 1, stderr
+    assert lines[0].startswith(f"{name}: ")
+    return lines[0].removeprefix(f"{name}: ")
+
+
+@pytest.mark.parametrize("mistake", MISTAKES.values(), ids=list(MISTAKES))
+def test_a_mistake_is_one_sentence(site: Site, places: dict[str, str], mistake: Mistake) -> None:
+    ended = site.sync(*(option.format(host="{host}", **places) for option in mistake.options))
+    sentence = sentence_of(ended.status, ended.stderr)
+    expected = mistake.sentence.format(**places)
+    assert sentence == expected or (expected.endswith(".*") and sentence.startswith(expected[:-2]))
+    assert ended.status == mistake.status
+    assert ended.stdout == ""
+    assert list((site.folder / "dest").iterdir()) == []
+
+
+def test_a_port_in_use_is_named(site: Site, places: dict[str, str]) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind((LOOPBACK, site.port - 1))
+        ended = site.sync()
+    assert ended.status == 10
+    sentence = sentence_of(ended.status, ended.stderr)
+    assert sentence.startswith(f"{LOOPBACK} port {site.port - 1} is in use")
+
+
+@needs_root
+def test_a_source_that_may_not_be_read_is_named(site: Site, places: dict[str, str]) -> None:
+    site.source.chmod(0o700)
+    os.chown(site.folder, 65534, 65534)
+    ended = site.sync(prefix=NOBODY)
+    assert ended.status == 3
+    assert sentence_of(ended.status, ended.stderr).endswith("Permission denied")
+    assert places["source"] in ended.stderr
+    assert list((site.folder / "dest").iterdir()) == []
+
+
+def test_a_dest_that_is_a_file_is_that_targets_trouble_alone(site: Site, places: dict[str, str]) -> None:
+    site.dest("b").write_bytes(b"in the way")
+    ended = site.sync()
+    assert ended.status == 23
+    assert ended.stderr.splitlines()[-1] == "mrsync: not complete: b"
+    assert ended.target("b")["state"] in ("lost", "refused")
+    assert "Not a directory" in ended.target("b")["reason"] or "is not a directory" in ended.target("b")["reason"]
+    assert str(site.dest("b")) in ended.target("b")["reason"]
+    assert site.dest("b").read_bytes() == b"in the way"
+    assert site.differences("a") == site.differences("c") == []
+
+
+def test_when_no_dest_is_any_good_every_target_is_lost(site: Site, places: dict[str, str]) -> None:
+    for host in site.hosts:
+        site.dest(host).write_bytes(b"in the way")
+    ended = site.sync()
+    assert ended.status == 30
+    assert ended.stderr.splitlines()[-1].startswith("mrsync: every target was lost: ")
+
+
+def test_a_dest_whose_parent_is_missing_is_named(site: Site, places: dict[str, str]) -> None:
+    ended = site.sync("-t", site.folder / "no" / "{host}")
+    assert ended.status == 30
+    assert f"{site.folder}/no" in ended.target("a")["reason"]
+    assert not (site.folder / "no").exists()
+
+
+@needs_root
+def test_a_read_only_dest_is_that_targets_trouble_alone(site: Site, places: dict[str, str]) -> None:
+    site.dest("b").mkdir()
+    mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", site.dest("b")], check=False)
+    if mount.returncode:
+        pytest.skip("cannot mount here")
+    try:
+        ended = site.sync()
+    finally:
+        subprocess.run(["umount", "-l", site.dest("b")], check=True)
+    assert ended.status == 23
+    assert "Read-only file system" in str(ended.target("b"))
+    # Nobody changes a file that one cannot take, unless that one is out of the run.
+    if ended.target("b")["state"] == "partial":
+        assert "file" in str(ended.target("a")["sat_out"])
+    else:
+        assert site.differences("a") == site.differences("c") == []
+
+
+@needs_root
+def test_a_dest_without_permission_is_that_targets_trouble_alone(site: Site, places: dict[str, str]) -> None:
+    for host in site.hosts:
+        site.dest(host).mkdir()
+        if host != "b":
+            os.chown(site.dest(host), 65534, 65534)
+    os.chown(site.folder, 65534, 65534)
+    ended = site.sync(prefix=NOBODY)
+    assert ended.status == 23
+    assert "Permission denied" in str(ended.target("b")) or "EACCES" in str(ended.target("b"))
+    assert list(site.dest("b").iterdir()) == []
+
+
+def by_hand(site: Site, name: str, *options: Argument) -> subprocess.CompletedProcess[str]:
+    command = program(name, *options, "-A", site.group, "-P", site.port, "-I", "lo")
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=50)
+
+
+@pytest.mark.parametrize("name", ["multicaster", "multicatcher"])
+def test_a_key_file_must_be_private_long_enough_and_there(site: Site, places: dict[str, str], name: str) -> None:
+    own = ("-m", "a", "-s", site.source) if name == "multicaster" else ("-i", 0, "-t", site.dest("a"))
+    key = site.folder / "key"
+    key.write_text("a secret of more than 16 bytes")
+    key.chmod(0o640)
+    done = by_hand(site, name, *own, "--key-file", key)
+    assert done.returncode == 1
+    assert sentence_of(1, done.stderr, name) == f"the key file {key} is open to others: chmod 600 {key}"
+    key.chmod(0o600)
+    key.write_text("short")
+    done = by_hand(site, name, *own, "--key-file", key)
+    assert done.returncode == 1
+    assert sentence_of(1, done.stderr, name) == f"the key file {key} must hold 16 to 4096 bytes"
+    key.unlink()
+    done = by_hand(site, name, *own, "--key-file", key)
+    assert done.returncode == 11
+    assert sentence_of(11, done.stderr, name) == f"cannot read the key file {key}: No such file or directory"
+    done = by_hand(site, name, *own)
+    assert done.returncode == 1
+    assert "one of the arguments --key-file --insecure is required" in sentence_of(1, done.stderr, name)
+
+
+def test_an_unknown_host_has_no_interface(site: Site, places: dict[str, str]) -> None:
+    command = program("multicaster", "-m", "no-such-host.invalid", "-s", site.source, "--insecure", "-P", site.port)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=50)
+    assert done.returncode == 10
+    assert "no-such-host.invalid" in sentence_of(10, done.stderr, "multicaster")
+
+
+def key_file(folder: Path, text: str) -> Path:
+    path = folder / text
+    path.write_text(text * 10)
+    path.chmod(0o600)
+    return path
+
+
+def test_another_key_makes_a_target_unreachable_and_says_why(site: Site, places: dict[str, str]) -> None:
+    place = ("-A", site.group, "-P", site.port, "-I", "lo")
+    catch = program("multicatcher", "-i", 0, "-t", site.dest("a"), "--key-file", key_file(site.folder, "one"), *place)
+    cast = program(
+        "multicaster", "-m", "a", "-s", site.source, "--key-file", key_file(site.folder, "other"), "-w", 1, *place
+    )
+    catcher = Run(catch, site.folder / "none")
+    caster = Run(cast, site.folder / "none")
+    ended = caster.wait()
+    catcher.interrupt()
+    caught = catcher.wait()
+    assert ended.status == 5
+    assert "Traceback" not in ended.stderr + caught.stderr
+    assert caught.status == 20
+    assert "key" in caught.stderr
+    assert not site.dest("a").exists()

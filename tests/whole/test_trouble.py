@@ -1,0 +1,138 @@
+"""Targets that die, fall silent or have no room: the others go on, and the report tells the truth."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.whole.conftest import MakeSite
+from tests.whole.site import Site
+
+MEGABYTE = 1 << 20
+SLOW = ("--rate", "8M", "-v", 2)
+
+
+def write_files(tree: Path, sizes: dict[str, int]) -> None:
+    """Random contents, so that no file equals another or itself in an earlier version."""
+    tree.mkdir(exist_ok=True)
+    for name, size in sizes.items():
+        (tree / name).write_bytes(os.urandom(size))
+
+
+def test_a_killed_catcher_is_dropped_and_the_others_finish(site: Site) -> None:
+    write_files(site.source, {"big": 6 * MEGABYTE, "small": 10})
+    run = site.start(*SLOW, "-w", 2)
+    victim = run.catchers(3)[1]
+    run.wait_for("phase casting")
+    os.kill(victim, signal.SIGKILL)
+    ended = run.wait()
+    assert ended.status == 23
+    assert site.differences("a") == site.differences("c") == []
+    assert (ended.target("b")["state"], ended.target("b")["reason"]) == ("lost", "killed by SIGKILL")
+    assert [ended.target(host)["state"] for host in "ac"] == ["done", "done"]
+    assert "b: lost: killed by SIGKILL" in ended.stderr
+    assert ended.stderr.splitlines()[-1] == "mrsync: not complete: b"
+    assert site.sync().status == 0  # which also removes what the victim could not
+    assert site.staged() == []
+    assert site.all_differences() == {}
+
+
+def test_a_catcher_that_hangs_is_dropped_after_the_ack_wait(site: Site) -> None:
+    write_files(site.source, {"big": 6 * MEGABYTE, "small": 10})
+    run = site.start(*SLOW, "-w", 2)
+    victim = run.catchers(3)[0]
+    run.wait_for("phase casting")
+    os.kill(victim, signal.SIGSTOP)
+    run.wait_for("^a: lost: silent for 2 s")
+    run.wait_for("phase done")
+    os.kill(victim, signal.SIGCONT)
+    ended = run.wait()
+    assert ended.status == 23
+    assert ended.target("a")["state"] == "lost"
+    assert site.differences("b") == site.differences("c") == []
+    assert site.staged() == []  # it woke up, heard that it is out, and cleaned up
+    assert ended.report["seconds"]["cast"] < 8
+
+
+def test_quit_on_bad_ends_the_run_for_all(site: Site) -> None:
+    write_files(site.source, {"big": 6 * MEGABYTE})
+    run = site.start(*SLOW, "-q")
+    victim = run.catchers(3)[2]
+    run.wait_for("phase casting")
+    os.kill(victim, signal.SIGKILL)
+    ended = run.wait()
+    assert ended.status in (23, 30)
+    assert ended.target("c")["reason"] == "killed by SIGKILL"
+    for host in "ab":
+        assert ended.target(host)["state"] != "done"
+        assert "c" in ended.target(host)["reason"]
+        assert list(site.dest(host).iterdir()) == []
+
+
+def test_when_every_catcher_is_lost_the_run_says_so(site: Site) -> None:
+    write_files(site.source, {"big": 6 * MEGABYTE})
+    run = site.start(*SLOW)
+    victims = run.catchers(3)
+    run.wait_for("phase casting")
+    for victim in victims:
+        os.kill(victim, signal.SIGKILL)
+    ended = run.wait()
+    assert ended.status == 30
+    assert ended.stderr.splitlines()[-1] == "mrsync: every target was lost: killed by SIGKILL"
+
+
+@pytest.fixture
+def crowded(make_site: MakeSite) -> Iterator[Site]:
+    """Target c has a file system of its own, of 2 MB."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount")
+    site = make_site(("a", "b", "c"))
+    site.dest("c").mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", site.dest("c")], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip(f"cannot mount here: {mounted.stderr.decode().strip()}")
+    yield site
+    subprocess.run(["umount", "-l", site.dest("c")], check=True)
+
+
+def test_no_target_changes_a_file_that_one_has_no_room_for(crowded: Site) -> None:
+    site = crowded
+    write_files(site.source, {"a small": 1000, "big": 1000, "z small": 1000})
+    assert site.sync().status == 0
+    old = (site.source / "big").read_bytes()
+    write_files(site.source, {"a small": 2000, "big": 4 * MEGABYTE, "z small": 3000})
+    ended = site.sync()
+    assert ended.status == 23
+    assert "c: sits out" not in ended.stdout
+    for host in site.hosts:
+        assert (site.dest(host) / "big").read_bytes() == old
+        for name in ("a small", "z small"):
+            assert (site.dest(host) / name).read_bytes() == (site.source / name).read_bytes()
+        target = ended.target(host)
+        assert target["state"] == "partial"
+        assert [file["path"] for file in target["sat_out"]] == ["big"]
+    assert ended.target("c")["sat_out"][0]["error"] == "ENOSPC"
+    assert ended.target("a")["sat_out"][0]["message"] == "c could not take it: No space left on device"
+    assert site.staged() == []
+    (site.source / "big").write_bytes(b"small enough")
+    assert site.sync().status == 0
+    assert site.all_differences() == {}
+
+
+def test_a_file_that_only_some_need_is_no_trouble_for_the_rest(crowded: Site) -> None:
+    """c has no room for what a and b got before: it is behind, they are not."""
+    site = crowded
+    write_files(site.source, {"big": 4 * MEGABYTE, "small": 1000})
+    assert site.sync("-m", "a,b").status == 0
+    ended = site.sync()
+    assert ended.status == 23
+    assert [ended.target(host)["state"] for host in site.hosts] == ["done", "done", "partial"]
+    assert site.differences("a") == site.differences("b") == []
+    assert "missing: b'big'" in site.differences("c")
