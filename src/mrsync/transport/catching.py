@@ -40,6 +40,7 @@ class CatcherDriver:
     data, reply: from multicast.open_data_socket and open_reply_socket, closed by whoever opened them.
     write: called in the order of arrival, in this thread while it is quick, else in the worker's, never beside a job.
     on_event: called in the thread that calls `run`.
+    on_rejected: likewise, with why a datagram did not begin the session that is waited for.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class CatcherDriver:
         secret: bytes,
         write: WritePages,
         on_event: Callable[[CatcherEvent], None],
+        on_rejected: Callable[[Rejection], None] = lambda rejection: None,
         loop: Loop,
         slots: int = SLOTS,
     ) -> None:
@@ -62,6 +64,7 @@ class CatcherDriver:
         self._secret = secret
         self._write = write
         self._on_event = on_event
+        self._on_rejected = on_rejected
         self._loop = loop
         self._slot_count = slots
         self._keys: SessionKeys | None = None
@@ -147,11 +150,13 @@ class CatcherDriver:
 
     def _find_session(self, datagram: bytes, source: Address) -> None:
         found = open_status(self._secret, datagram)
-        if not isinstance(found, Rejection):
-            self._keys, status = found
-            self._codec = ControlCodec(self._keys)
-            self._status = None
-            self._receive(status, source)
+        if isinstance(found, Rejection):
+            self._on_rejected(found)
+            return
+        self._keys, status = found
+        self._codec = ControlCodec(self._keys)
+        self._status = None
+        self._receive(status, source)
 
     def _on_reply(self) -> None:
         for _ in range(DATAGRAMS_PER_ROUND):

@@ -31,7 +31,6 @@ _ANCILLARY_BYTES = 2 * socket.CMSG_SPACE(4)
 _TAIL_BYTES = 65536  # behind the predicted packets: whatever else the kernel merged is not cut off
 _INDICES = bytes(range(PACKETS_PER_PAGE_MAX))
 _INDEX_AT = 3
-_NO_RUN = bytes(HEADER_BYTES)  # no packet of ours begins with zero
 
 
 @dataclass
@@ -82,7 +81,7 @@ class Intake:
         self._count = 0
         self._last_bytes = 0  # payload of the page's last packet
         self._header: Header | None = None  # of the run's first packet
-        self._expected = bytearray(_NO_RUN)  # header of the packet that would go on with the run
+        self._expected = bytearray(HEADER_BYTES)  # header of the packet that would go on with the run, if there is one
 
     @property
     def is_midway(self) -> bool:
@@ -107,7 +106,8 @@ class Intake:
                 return False
             taken += length or 1
             segment = self._read_ancillary(ancillary, length) if ancillary else length
-            if length == packet_bytes and segment == length and headers.startswith(self._expected):
+            is_single = length == segment == packet_bytes
+            if is_single and self._header is not None and headers.startswith(self._expected):
                 self._go_on(1, now)
             else:
                 self._take(vector, length, segment, source, now)
@@ -125,7 +125,6 @@ class Intake:
         else:
             is_kept = self._tell(header, now)
         self._header = None
-        self._expected[:] = _NO_RUN
         self._first = self._next = 0
         self._renew_slot(is_kept)
 

@@ -195,6 +195,20 @@ def test_kernel_drops_are_noticed() -> None:
         assert link.intake.statistics.kernel_drops > 0
 
 
+def test_a_packet_that_repeats_the_last_one_or_is_nothing_goes_on_with_no_run() -> None:
+    with Link(sample(2), is_merging=False) as link:
+        for junk in (bytes(HEADER_BYTES + GEOMETRY.slice_bytes), packets_of(link, 0)[-1], b""):
+            link.send_page(0)
+            link.send_merged([junk])
+            link.receive()
+            assert not link.intake.is_midway or link.intake._next == FULL
+            link.intake.end_run(0.0)
+        link.send_page(1)
+        link.receive()
+        assert link.opened() == {page: link.plain(page) for page in range(2)}
+        assert len(link.opener.opened) == 2
+
+
 @settings(deadline=None, max_examples=60)
 @given(seed=st.integers(0, 2**32), is_merging=st.booleans(), size=st.floats(0.01, 6))
 def test_every_page_comes_through_whatever_order_loss_duplication_and_junk(
