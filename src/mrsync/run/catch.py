@@ -22,6 +22,7 @@ from mrsync.transport.multicast import granted_buffer, open_data_socket, open_re
 from mrsync.transport.slots import SLOTS
 from mrsync.wire.messages import Ending
 from mrsync.wire.sealing import seals_here
+from mrsync.wire.session import Rejection
 
 EXIT_PARTIAL = 23
 EXIT_ABORTED = 20
@@ -45,7 +46,14 @@ def catch(settings: CatchSettings) -> int:
         catcher = Catcher(_config(settings, granted_buffer(data)), loop.now())
         tree = TargetTree(settings.dest, catcher, loop, is_dry_run=settings.is_dry_run)
         driver = CatcherDriver(
-            catcher, data, reply, secret=settings.secret, write=tree.write, on_event=tree.on_event, loop=loop
+            catcher,
+            data,
+            reply,
+            secret=settings.secret,
+            write=tree.write,
+            on_event=tree.on_event,
+            on_rejected=_Strangers(),
+            loop=loop,
         )
         _watch_for_the_end(settings, catcher, loop)
         print(READY_LINE, flush=True)
@@ -54,7 +62,7 @@ def catch(settings: CatchSettings) -> int:
         finally:
             loop.close()
             tree.clean_up()
-        return _exit_status(settings, tree)
+        return _exit_status(tree)
     finally:
         data.close()
         reply.close()
@@ -95,19 +103,34 @@ def _watch_for_the_end(settings: CatchSettings, catcher: Catcher, loop: Loop) ->
         signal.signal(number, stop(f"stopped by {signal.Signals(number).name}"))
 
 
-def _exit_status(settings: CatchSettings, tree: TargetTree) -> int:
+class _Strangers:
+    """Says once of each kind that there is a master who is not ours; otherwise one would wait and not know why."""
+
+    def __init__(self) -> None:
+        self._unknown = {
+            Rejection.FORGED: "there is a master with another key",
+            Rejection.VERSION: "there is a master with another version of the protocol",
+        }
+
+    def __call__(self, rejection: Rejection) -> None:
+        sentence = self._unknown.pop(rejection, None)
+        if sentence is not None:
+            _say(sentence)
+
+
+def _exit_status(tree: TargetTree) -> int:
     """0 only if everything is as in the source; says on stderr what is not."""
     ending = tree.ending
     if ending is None or ending.ending is Ending.ABORTED:
-        _say(settings, f"aborted: {ending.reason if ending and ending.reason else 'the master ended the session'}")
+        _say(f"aborted: {ending.reason if ending and ending.reason else 'the master ended the session'}")
         return EXIT_ABORTED
     if ending.ending is not Ending.DONE:
-        _say(settings, f"{ending.ending.name.lower()}: {ending.reason}")
+        _say(f"{ending.ending.name.lower()}: {ending.reason}")
         return EXIT_PARTIAL
     return EXIT_PARTIAL if tree.errors else 0
 
 
-def _say(settings: CatchSettings, text: str) -> None:
+def _say(text: str) -> None:
     print(f"multicatcher: {text}", file=sys.stderr, flush=True)
 
 
