@@ -177,8 +177,8 @@ def test_two_masters_on_one_group_and_port(make_lab: MakeLab, folder: Path) -> N
             place = ("-t", dest, "-i", target, "-I", "eth0")
             catcher = lab.targets[target].start(*program("multicatcher", *place, "--key-file", key))
             catcher.wait_for(READY)
-        place = ("-m", "x,y", "-s", source, "-I", "eth0")
-        casters.append(master.start(*program("multicaster", *place, "--key-file", key, "--rate", "8M")))
+        cast = program("multicaster", "-m", "x,y", "-s", source, "-I", "eth0", "--key-file", key, "--rate", "8M")
+        casters.append(master.start(*cast))
     assert [caster.wait() for caster in casters] == [0, 0]
     for number in range(2):
         for target in range(2):

@@ -1,0 +1,82 @@
+"""Casting over the lab's links: a slow one with losses, and one as fast as the machine."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tests.bench.figures import Figure
+from tests.netns.fleet import Fleet
+from tests.netns.lab import Lab
+from tests.trees import remove_tree
+
+MB = 1_000_000
+MIB = 1 << 20
+LINK = "200mbit"
+LINK_BYTES_S = 23.8 * MB  # payload that it can carry, headers and sealing taken off
+LOSSES = {0.0: 97, 0.001: 96, 0.01: 94}  # -> goal in % of the link
+REPAIRS_MAX = 2.0  # % of packets at 1 % loss
+UNSHAPED_GOAL = 650
+SEEN_IN = ("--encrypt", "-w", "30", "--progress", "none")
+
+
+def slow_links(size: int = 128 * MIB, targets: int = 8) -> Iterator[Figure]:
+    """One file to 8 targets over 200 Mbit/s, each losing packets of its own."""
+    for loss, goal in LOSSES.items():
+        with tempfile.TemporaryDirectory(dir="/dev/shm") as folder, Lab(targets, rate=LINK) as lab:
+            fleet = Fleet(lab, Path(folder))
+            fill(fleet.source, size)
+            for host in lab.targets:
+                host.lose(loss)
+            report = cast(fleet)
+        seconds = report["seconds"]["cast"]
+        share = 100 * size / seconds / LINK_BYTES_S
+        repairs = 100 * report["packets_repaired"] / report["packets_sent"]
+        what = f"{size // MIB} MiB to {targets} targets, {LINK}, {loss:.1%} loss"
+        note = f"{size / seconds / MB:.1f} MB/s, {dropped(report)} packets dropped by sockets"
+        yield Figure(f"{what}: of the link", share, "%", goal, note=note)
+        limit = REPAIRS_MAX if loss == 0.01 else None
+        yield Figure(f"{what}: repairs", repairs, "%", limit, is_less_better=True)
+
+
+def fast_link(size: int = 512 * MIB, targets: int = 4, rounds: int = 5) -> Iterator[Figure]:
+    """One file to 4 targets, unshaped and encrypted; the first round only warms the memory of this machine."""
+    rates = []
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder, Lab(targets, has_bursts=True) as lab:
+        fleet = Fleet(lab, Path(folder))
+        fill(fleet.source, size)
+        for number in range(rounds + 1):
+            report = cast(fleet)
+            if number:
+                rates.append(size / report["seconds"]["cast"] / MB)
+            for host in lab.targets:
+                remove_tree(fleet.dest(host))
+    note = f"median of {', '.join(f'{rate:.0f}' for rate in rates)}"
+    what = f"{size // MIB} MiB to {targets} targets, unshaped, AES-GCM: to each"
+    yield Figure(what, statistics.median(rates), "MB/s", UNSHAPED_GOAL, note=note)
+
+
+def cast(fleet: Fleet) -> dict[str, Any]:
+    """One cast to all, which must end exact; its report."""
+    fleet.start_catchers()
+    caster = fleet.start_caster(*SEEN_IN)
+    status = caster.wait(timeout_s=300)
+    if status or fleet.differences():
+        raise RuntimeError(f"multicaster ended with {status}: {caster.output}")
+    return fleet.report()
+
+
+def dropped(report: dict[str, Any]) -> int:
+    """Packets that the sockets of targets dropped."""
+    return sum(target["kernel_drops"] for target in report["targets"].values())
+
+
+def fill(source: Path, size: int) -> None:
+    source.mkdir()
+    with open(source / "file", "wb") as file:
+        for _ in range(0, size, MIB):
+            file.write(os.urandom(MIB))
