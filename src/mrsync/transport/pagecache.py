@@ -11,6 +11,7 @@ from mrsync.wire.limits import TAG_BYTES
 from mrsync.wire.sealing import PageSealer
 
 PAGES_KEPT = 2048
+PAGES_KEPT_WITHOUT_LOSS = 512
 BYTES_KEPT = 128 << 20
 GENERATIONS_MAX = 0xFFFF
 
@@ -25,7 +26,10 @@ class SealedPage(NamedTuple):
 
 
 class SealedPages:
-    """Bounded store of sealed pages, least recently used out first."""
+    """Bounded store of sealed pages, least recently used out first.
+
+    Before the first repair few are kept: to seal into memory that was never touched takes six times as long.
+    """
 
     def __init__(
         self,
@@ -40,12 +44,14 @@ class SealedPages:
         self._read = read
         self._sealer = sealer
         self._slice_bytes = geometry.slice_bytes
-        self._room = max(1, min(pages_kept, bytes_kept // geometry.sealed_bytes))
+        self._room_max = max(1, min(pages_kept, bytes_kept // geometry.sealed_bytes))
+        self._room = min(self._room_max, PAGES_KEPT_WITHOUT_LOSS)
         self._kept: dict[tuple[int, int], SealedPage] = {}
         self._sealings: list[array[int]] = [array("H") for _ in range(3)]  # how often each page was sealed, by object
 
     def held(self, object: int, page: int) -> SealedPage | None:
-        """The page if it is still here; never reads."""
+        """The page if it is still here; never reads. Asked for repairs only."""
+        self._room = self._room_max
         return self._kept.get((object, page))
 
     def sealed(self, object: int, page: int) -> SealedPage:

@@ -41,6 +41,17 @@ def test_the_page_unused_for_longest_leaves_and_comes_back_as_a_new_generation()
     assert SEALER.open(again.sealed, object=CONTENTS, page=1, generation=1, count=GEOMETRY.packets) == read(2, 1)
 
 
+def test_few_pages_are_kept_before_the_first_repair(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pagecache, "PAGES_KEPT_WITHOUT_LOSS", 2)
+    pages = SealedPages(read, SEALER, GEOMETRY, pages_kept=4)
+    for page in range(5):
+        pages.sealed(CONTENTS, page)
+    assert [page for page in range(10) if pages.held(CONTENTS, page)] == [3, 4]
+    for page in range(5, 10):
+        pages.sealed(CONTENTS, page)
+    assert [page for page in range(10) if pages.held(CONTENTS, page)] == [6, 7, 8, 9]
+
+
 def test_bytes_bound_the_store_too() -> None:
     pages = SealedPages(read, SEALER, GEOMETRY, bytes_kept=3 * GEOMETRY.sealed_bytes)
     for page in range(10):
