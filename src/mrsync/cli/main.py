@@ -62,6 +62,12 @@ def _multicaster(arguments: Sequence[str]) -> int:
 
 
 def _multicatcher(arguments: Sequence[str]) -> int:
+    if len(arguments) == 2 and arguments[0] == "--launched":
+        from mrsync.remote.command import answer
+        from mrsync.run.catch import catch_from_stdin
+
+        answer()
+        return catch_from_stdin(arguments[1])
     settings = options.parse_multicatcher(arguments)
     from mrsync.run.catch import catch
 

@@ -12,7 +12,7 @@ from mrsync.cli import values
 from mrsync.errors import SelectionError, UsageError
 from mrsync.remote.keyfile import INSECURE_SECRET, read_secret
 from mrsync.remote.targets import Targets, read_targets
-from mrsync.run.settings import CastSettings, CatchSettings, Network
+from mrsync.run.settings import CastSettings, CatchSettings, Network, Remote
 from mrsync.wire.limits import SECRET_BYTES, TARGETS_MAX
 
 LOCAL = "local"
@@ -34,7 +34,7 @@ def parse_mrsync(arguments: Sequence[str]) -> tuple[CastSettings, Output]:
     _take_positionals(options)
     source = _source(options.source)
     is_local = options.rsh == LOCAL
-    targets = _targets(options.targets, keeps_own_host=is_local)
+    targets = _targets(options.targets, options.exclude_target, keeps_own_host=is_local)
     settings = CastSettings(
         source=source,
         dest=os.fsencode(options.dest) if options.dest else source,
@@ -49,6 +49,7 @@ def parse_mrsync(arguments: Sequence[str]) -> tuple[CastSettings, Output]:
         deletes=options.delete,
         is_dry_run=options.dry_run,
         verbosity=options.verbose,
+        remote=_remote(options),
     )
     if is_local:
         _check_local_dests(settings)
@@ -58,7 +59,7 @@ def parse_mrsync(arguments: Sequence[str]) -> tuple[CastSettings, Output]:
 def parse_multicaster(arguments: Sequence[str]) -> tuple[CastSettings, Output]:
     """Raises UsageError, SelectionError, FileError."""
     options = _multicaster_parser().parse_args(arguments)
-    targets = _targets(options.targets, keeps_own_host=True)
+    targets = _targets(options.targets, options.exclude_target, keeps_own_host=True)
     settings = CastSettings(
         source=_source(options.source),
         dest=b"",
@@ -111,8 +112,36 @@ def _mrsync_parser() -> _Parser:
     parser.add_argument(
         "-r", "--rsh", default="ssh", metavar="R", help="remote shell; local: processes here; default: ssh"
     )
+    _add_remote_options(parser)
     parser.add_argument("-n", "--dry-run", action="store_true", help="tell what would change, change nothing")
     return parser
+
+
+def _add_remote_options(parser: _Parser) -> None:
+    add = parser.add_argument
+    default = Remote()
+    place = parser.add_mutually_exclusive_group()
+    place.add_argument(
+        "-b", "--remote-dir", type=values.remote_word, metavar="D", help="where targets have multicatcher; push nothing"
+    )
+    place.add_argument(
+        "--remote-python", type=values.remote_word, default=default.python, metavar="P", help="default: python3"
+    )
+    add(
+        "--fanout",
+        type=values.fanout,
+        default=default.fanout,
+        metavar="N",
+        help=f"remote shells that have not answered yet, at a time; default: {default.fanout}",
+    )
+    add(
+        "--connect-timeout",
+        type=values.seconds,
+        default=default.connect_timeout_s,
+        metavar="S",
+        help=f"for a remote shell to get through; default: {default.connect_timeout_s:g}",
+    )
+    add("--topology", metavar="F", help="start through gateways, as ClusterShell's topology.conf says")
 
 
 def _multicaster_parser() -> _Parser:
@@ -142,8 +171,9 @@ def _multicatcher_parser() -> _Parser:
 def _add_cast_options(parser: _Parser) -> None:
     add = parser.add_argument
     add("-m", "--targets", metavar="TARGETS", help="file with one per line, or a list: a,b node[001-100] @group")
+    add("--exclude-target", metavar="T", help="leave these out of TARGETS")
     add("-s", "--source", metavar="SOURCE", help="directory here whose contents are cast")
-    add("-w", "--ack-wait", type=values.ack_wait, default=60.0, metavar="S", help="seconds of silence; default: 60")
+    add("-w", "--ack-wait", type=values.seconds, default=60.0, metavar="S", help="seconds of silence; default: 60")
     add("-q", "--quit-on-bad", action="store_true", help="end the run when one target is bad")
     add("--delete", action=argparse.BooleanOptionalAction, default=True, help="delete what SOURCE lacks; default: yes")
     add("--rate", "--bwlimit", type=values.rate, metavar="R", help="at most so many bytes/s; K, M, G")
@@ -206,13 +236,27 @@ def _source(text: str | None) -> bytes:
     return source
 
 
-def _targets(text: str | None, *, keeps_own_host: bool) -> Targets:
+def _targets(text: str | None, excluded: str | None, *, keeps_own_host: bool) -> Targets:
     if not text:
         raise UsageError("TARGETS is missing (-m)")
-    targets = read_targets(text, keeps_own_host=keeps_own_host)
+    targets = read_targets(text, excluded, keeps_own_host=keeps_own_host)
     if len(targets.hosts) > TARGETS_MAX:
         raise UsageError(f"{len(targets.hosts)} targets, more than the {TARGETS_MAX} a session can have")
     return targets
+
+
+def _remote(options: argparse.Namespace) -> Remote:
+    if options.rsh == LOCAL and (options.remote_dir or options.topology):
+        raise UsageError("-b and --topology lead to other hosts, -r local does not")
+    if options.topology is not None and not os.path.isfile(options.topology):
+        raise UsageError(f"--topology {options.topology}: there is no such file")
+    return Remote(
+        python=options.remote_python,
+        directory=options.remote_dir,
+        fanout=options.fanout,
+        connect_timeout_s=options.connect_timeout,
+        topology=options.topology,
+    )
 
 
 def _check_local_dests(settings: CastSettings) -> None:

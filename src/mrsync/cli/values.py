@@ -7,6 +7,7 @@ import re
 import socket
 
 RATE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(i?B)?", re.IGNORECASE)
+REMOTE_WORD = re.compile(r"[A-Za-z0-9_./~][A-Za-z0-9_./~+-]*")
 
 
 def rate(text: str) -> int | None:
@@ -43,14 +44,14 @@ def group(text: str) -> str:
     raise argparse.ArgumentTypeError(f"{text!r} is no multicast address (224.0.0.0 to 239.255.255.255, or ff00::/8)")
 
 
-def ack_wait(text: str) -> float:
+def seconds(text: str) -> float:
     try:
-        seconds = float(text)
+        number = float(text)
     except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < 1e6:
+        number = 0.0
+    if not 0 < number < 1e6:
         raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
-    return seconds
+    return number
 
 
 def verbosity(text: str) -> int:
@@ -59,6 +60,17 @@ def verbosity(text: str) -> int:
 
 def target_id(text: str) -> int:
     return _bounded(text, "id", 0, 4095)
+
+
+def fanout(text: str) -> int:
+    return _bounded(text, "number of remote shells", 1, 4096)
+
+
+def remote_word(text: str) -> str:
+    """A path or a name that every login shell takes as it is."""
+    if not REMOTE_WORD.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is more than a plain path")
+    return text
 
 
 def _bounded(text: str, what: str, lowest: int, highest: int) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 
@@ -27,14 +26,20 @@ LaunchEvent = LineWritten | CatcherExited
 class Launcher(Protocol):
     """Every target gets exactly one CatcherExited, after its last line."""
 
-    def start(self, parameters: Sequence[bytes]) -> None:
-        """Start catcher i with the line parameters[i] on its stdin, which stays open; returns without waiting."""
+    def start(self, parameters: bytes) -> None:
+        """Start a catcher for every target with this line on its stdin, which stays open; returns without waiting.
+
+        Raises StartError if nothing can be started at all.
+        """
 
     def fileno(self) -> int:
         """Selectable: readable when take_events has something."""
 
     def take_events(self) -> list[LaunchEvent]:
-        """What happened since the last call; never waits."""
+        """What happened since the last call; never waits.
+
+        Call it every second, too: some waits for an answer are over without a word.
+        """
 
     def stop(self, wait_s: float) -> None:
         """Close every stdin, which tells catchers to clean up and exit; kill those still there after wait_s seconds."""

@@ -9,32 +9,33 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NoReturn
 
 from mrsync.errors import StartError
 from mrsync.remote.launcher import CatcherExited, LaunchEvent, LineWritten
-
-LINE_BYTES_MAX = 65536  # a longer line is cut there
+from mrsync.remote.lines import LineReader
 
 
 class LocalLauncher:
-    """Launcher whose catchers run `entry` in a fork of this process. Start it before any thread and any socket."""
+    """Launcher whose catchers run entry(host) in a fork of this process. Start it before any thread and any socket."""
 
-    def __init__(self, entry: Callable[[], int]) -> None:
+    def __init__(self, entry: Callable[[str], int], hosts: Sequence[str]) -> None:
         self._entry = entry
+        self._hosts = hosts
         self._epoll = select.epoll()
         self._catchers: dict[int, _Catcher] = {}  # by the descriptor of what it writes
         self._events: list[LaunchEvent] = []
 
-    def start(self, parameters: Sequence[bytes]) -> None:
-        for target, line in enumerate(parameters):
+    def start(self, parameters: bytes) -> None:
+        for target, host in enumerate(self._hosts):
             try:
-                catcher = _Catcher.fork(target, self._entry)
+                catcher = _Catcher.fork(target, partial(self._entry, host))
             except OSError as error:
                 raise StartError(f"cannot start a catcher on this host: {error.strerror}") from error
             self._catchers[catcher.output] = catcher
             self._epoll.register(catcher.output, select.EPOLLIN)
-            catcher.write(line)
+            catcher.write(parameters)
 
     def fileno(self) -> int:
         return self._epoll.fileno()
@@ -77,7 +78,7 @@ class _Catcher:
         self.pid = pid
         self.output = output
         self._stdin = stdin
-        self._begun = b""
+        self._lines = LineReader(output)
         self._last_line = b""
 
     @classmethod
@@ -91,7 +92,6 @@ class _Catcher:
             _become_catcher(stdin_theirs, output_theirs, entry)
         os.close(stdin_theirs)
         os.close(output_theirs)
-        os.set_blocking(output_ours, False)
         return cls(target, pid, stdin_ours, output_ours)
 
     def write(self, line: bytes) -> None:
@@ -107,17 +107,10 @@ class _Catcher:
 
     def read_lines(self) -> tuple[list[bytes], bool]:
         """Whole lines that came, and whether more can come."""
-        try:
-            data = os.read(self.output, LINE_BYTES_MAX)
-        except BlockingIOError:
-            return [], True
-        *lines, self._begun = (self._begun + data).split(b"\n")
-        if self._begun and (not data or len(self._begun) >= LINE_BYTES_MAX):
-            lines.append(self._begun)
-            self._begun = b""
+        lines, is_open = self._lines.read()
         if lines:
             self._last_line = lines[-1]
-        return lines, bool(data)
+        return lines, is_open
 
     def reap(self) -> CatcherExited:
         """Call when its output has ended: nothing but its exit is left."""

@@ -23,13 +23,10 @@ class Targets(NamedTuple):
     left_out: tuple[str, ...] = ()
 
 
-def read_targets(text: str, *, keeps_own_host: bool = False) -> Targets:
+def read_targets(text: str, excluded: str | None = None, *, keeps_own_host: bool = False) -> Targets:
     """TARGETS as on the command line; order is kept, what comes twice counts once. Raises UsageError."""
-    is_file = os.path.isfile(text) or "/" in re.sub(r"\[[^\]]*\]", "", text)  # node[0-8/2] is a range
-    names = dict.fromkeys(_expand(_read_list(text) if is_file else text))
-    for name in names:
-        if not NAME.fullmatch(name):
-            raise UsageError(f"no host can have the name {name!r}")
+    without = _names(excluded) if excluded else {}
+    names = [name for name in _names(text) if name not in without]
     own = [] if keeps_own_host else [name for name in names if is_own_name(name)]
     hosts = tuple(name for name in names if name not in own)
     if not hosts:
@@ -55,6 +52,15 @@ def fold(names: list[str]) -> str:
     from ClusterShell.NodeSet import NodeSet  # 50 ms, wanted only where there is something to fold
 
     return str(NodeSet.fromlist(names))
+
+
+def _names(text: str) -> dict[str, None]:
+    is_file = os.path.isfile(text) or "/" in re.sub(r"\[[^\]]*\]", "", text)  # node[0-8/2] is a range
+    names = dict.fromkeys(_expand(_read_list(text) if is_file else text))
+    for name in names:
+        if not NAME.fullmatch(name):
+            raise UsageError(f"no host can have the name {name!r}")
+    return names
 
 
 def _read_list(path: str) -> str:

@@ -18,15 +18,17 @@ from mrsync.protocol.events import (
     TargetEnded,
     TargetJoined,
 )
+from mrsync.protocol.roster import Target
 from mrsync.protocol.states import TargetState
-from mrsync.remote.launcher import CatcherExited, Launcher, LineWritten
-from mrsync.remote.local import LocalLauncher
+from mrsync.remote.launcher import Launcher
+from mrsync.remote.targets import fold
 from mrsync.run.account import round_trips, target_outcome
-from mrsync.run.catch import catch_from_stdin
+from mrsync.run.arrivals import Arrivals
+from mrsync.run.launch import LOCAL, launch
 from mrsync.run.objects import Objects
 from mrsync.run.observer import Notice, Observer, Snapshot, TargetProgress
 from mrsync.run.outcome import Outcome, Seconds
-from mrsync.run.settings import CastSettings, CatchSettings
+from mrsync.run.settings import CastSettings, host_of
 from mrsync.transport.casting import CasterDriver
 from mrsync.transport.interface import (
     Interface,
@@ -44,7 +46,6 @@ from mrsync.wire.keys import SessionKeys
 from mrsync.wire.messages import ObjectKind, Phase, SealKind
 from mrsync.wire.sealing import seals_here
 
-LOCAL = "local"
 STOP_WAIT_S = 10.0  # for catchers to clean up
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -57,7 +58,7 @@ def cast(settings: CastSettings, observer: Observer) -> Outcome:
     gc.disable()  # columns and numbers make no cycles; looking for some costs a tenth of a large scan
     check_group(settings.network.group)
     interface = _interface(settings)
-    launcher = _launch(settings, interface)
+    launcher = launch(settings, interface)
     try:
         return _Cast(settings, observer, interface, launcher).run()
     finally:
@@ -70,28 +71,7 @@ def _interface(settings: CastSettings) -> Interface:
         return interface_named(settings.network.interface)
     if settings.remote_shell == LOCAL:
         return loopback_interface()
-    return interface_towards(settings.targets)
-
-
-def _launch(settings: CastSettings, interface: Interface) -> Launcher | None:
-    """Start the catchers, if that is our business; they wait for the first status while we scan."""
-    if settings.remote_shell is None:
-        return None
-    parameters = [
-        CatchSettings(
-            target=number,
-            host=host,
-            dest=settings.dest_for(host),
-            secret=settings.secret,
-            network=settings.network._replace(interface=interface.name),
-            verbosity=settings.verbosity,
-            is_dry_run=settings.is_dry_run,
-        ).encode()
-        for number, host in enumerate(settings.targets)
-    ]
-    launcher = LocalLauncher(catch_from_stdin)
-    launcher.start(parameters)
-    return launcher
+    return interface_towards(map(host_of, settings.targets))
 
 
 class _Over(Exception):
@@ -117,6 +97,8 @@ class _Cast:
         self._changed_count = 0
         self._sat_out: dict[int, str] = {}
         self._interruption = ""
+        self._arrivals: Arrivals | None = None
+        self._absent: dict[str, list[str]] = {}  # why -> targets that never came, not told yet
         self._session = int.from_bytes(os.urandom(8), "big")
         self._geometry = Geometry.from_mtu(interface.mtu, is_ipv6=False, target_count=len(settings.targets))
 
@@ -147,7 +129,7 @@ class _Cast:
         wanted = seals_here()
         if settings.is_encrypted is False:
             wanted &= 1 << SealKind.HMAC_SHA256
-        if settings.is_encrypted and not wanted >> SealKind.AES_256_GCM & 1:
+        if settings.is_encrypted and not _can_encrypt(wanted):
             raise ProtocolDataError("--encrypt needs the Python package cryptography on the master")
         return CasterConfig(
             session=self._session,
@@ -162,13 +144,16 @@ class _Cast:
 
     def _open_socket(self) -> socket.socket:
         network = self._settings.network
-        is_looped = network.has_loop or any(map(is_this_host, self._settings.targets))
+        is_looped = network.has_loop or any(map(is_this_host, map(host_of, self._settings.targets)))
         return open_caster_socket(self._interface, network.group, network.port, ttl=network.ttl, is_looped=is_looped)
 
     def _drive(self) -> None:
         """Gather targets while the source is scanned, then run the session; a signal ends it in order."""
         if self._launcher is not None:
-            self._loop.watch(self._launcher, self._on_launcher)
+            self._arrivals = Arrivals(
+                self._launcher, self._settings.targets, self._caster.give_up, self._observer.on_notice
+            )
+            self._loop.watch(self._launcher, self._arrivals.listen)
         before = {number: signal.signal(number, self._on_signal) for number in SIGNALS}
         self._loop.work(self._scan, self._on_scanned)
         try:
@@ -224,20 +209,13 @@ class _Cast:
         self._interruption = f"interrupted by {signal.Signals(number).name}"
         self._loop.post(lambda: self._caster.abort(self._interruption, self._loop.now()))
 
-    def _on_launcher(self) -> None:
-        assert self._launcher is not None  # it is watched only if there is one
-        for event in self._launcher.take_events():
-            host = self._settings.targets[event.target]
-            if isinstance(event, CatcherExited):
-                if event.status:
-                    self._caster.give_up(event.target, event.reason, self._loop.now())
-            elif isinstance(event, LineWritten) and not event.line.startswith(b"{"):
-                self._notice(1, event.line.decode(errors="replace"), host)
-
     def _on_event(self, event: CasterEvent) -> None:
         if isinstance(event, PhaseEntered):
             self._entered_at[event.phase] = self._loop.now()
             self._notice(2, f"phase {event.phase.name.lower()}")
+            self._tell_absent()
+            if event.phase is Phase.COMPARING:
+                self._tell_seal()
         elif isinstance(event, ComparisonFinished):
             self._plan(event)
         elif isinstance(event, FileSatOut):
@@ -247,8 +225,29 @@ class _Cast:
         elif isinstance(event, TargetEnded):
             target = self._caster.roster.find(event.target)
             if target is not None and target.state is not TargetState.DONE:
-                level = 2 if self._interruption else 0  # then it is no news
-                self._notice(level, f"{target.state.name.lower()}: {target.reason}", target.name)
+                self._on_target_lost(target)
+
+    def _on_target_lost(self, target: Target) -> None:
+        if target.state is TargetState.UNREACHABLE and self._caster.phase is Phase.GATHERING:
+            self._absent.setdefault(target.reason, []).append(target.name)  # many may have the same reason
+        else:
+            level = 2 if self._interruption else 0  # then it is no news
+            self._notice(level, f"{target.state.name.lower()}: {target.reason}", target.name)
+
+    def _tell_absent(self) -> None:
+        for reason, names in self._absent.items():
+            self._notice(2 if self._interruption else 0, f"unreachable: {reason}", fold(names))
+        self._absent.clear()
+
+    def _tell_seal(self) -> None:
+        """What all could open may be less than they asked for by asking for nothing."""
+        if self._settings.is_encrypted is not None or self._caster.statistics().seal is SealKind.AES_256_GCM:
+            return
+        poor = [
+            target.name for target in self._caster.roster.live if target.hello and not _can_encrypt(target.hello.seals)
+        ]
+        who = fold(poor) if _can_encrypt(seals_here()) else "this host"
+        self._warn(f"authenticated but not encrypted: the Python package cryptography is missing on {who}")
 
     def _plan(self, event: ComparisonFinished) -> None:
         assert self._objects is not None  # its manifest was compared
@@ -280,6 +279,8 @@ class _Cast:
     # progress
 
     def _on_round(self, now: float) -> None:
+        if self._arrivals is not None:
+            self._arrivals.keep_time(now)
         due_at = self._observer.due_at
         if due_at is not None and now >= due_at:
             self._observer.on_snapshot(self._snapshot(now - self._started_at))
@@ -357,9 +358,20 @@ class _Cast:
         gathered_at = self._entered_at.get(Phase.COMPARING, now)
         return Seconds(
             total=round(now - self._started_at, 3),
+            launch=self._launch_seconds(now),
             gather=round(gathered_at - self._started_at, 3),
             manifest=round(self._scanned_at - self._started_at, 3),
             compare=took.get(Phase.COMPARING, 0.0),
             cast=round(took.get(Phase.PLANNING, 0.0) + took.get(Phase.CASTING, 0.0), 3),
             commit=took.get(Phase.FINISHING, 0.0),
         )
+
+    def _launch_seconds(self, now: float) -> float:
+        """Until the last catcher was ready, or its remote shell had failed."""
+        if self._arrivals is None:
+            return 0.0
+        return round((self._arrivals.over_at or now) - self._started_at, 3)
+
+
+def _can_encrypt(seals: int) -> bool:
+    return bool(seals >> SealKind.AES_256_GCM & 1)

@@ -13,7 +13,7 @@ from typing import Callable
 import mrsync
 from mrsync.errors import MrsyncError
 from mrsync.protocol.catcher import Catcher, CatcherConfig
-from mrsync.run.settings import CatchSettings
+from mrsync.run.settings import CatchSettings, Invitation
 from mrsync.run.target import TargetTree
 from mrsync.transport.catching import CatcherDriver
 from mrsync.transport.interface import Interface, interface_named, interface_towards
@@ -71,7 +71,7 @@ def catch(settings: CatchSettings) -> int:
 def _interface(settings: CatchSettings) -> Interface:
     if settings.network.interface is not None:
         return interface_named(settings.network.interface)
-    return interface_towards([settings.network.group])
+    return interface_towards([settings.master or settings.network.group])
 
 
 def _config(settings: CatchSettings, buffer_bytes: int) -> CatcherConfig:
@@ -134,8 +134,8 @@ def _say(text: str) -> None:
     print(f"multicatcher: {text}", file=sys.stderr, flush=True)
 
 
-def catch_from_stdin() -> int:
-    """The entry of a launched catcher: its settings are the first line of stdin, which then stays open."""
+def catch_from_stdin(target: str) -> int:
+    """The entry of a launched catcher: its invitation is the first line of stdin, which then stays open."""
     line = bytearray()
     while not line.endswith(b"\n"):
         byte = os.read(0, 1)
@@ -143,7 +143,7 @@ def catch_from_stdin() -> int:
             return EXIT_ABORTED
         line += byte
     try:
-        return catch(CatchSettings.decode(bytes(line)))
+        return catch(Invitation.decode(bytes(line)).settings_for(target))
     except MrsyncError as error:
         print(f"multicatcher: {error}", file=sys.stderr, flush=True)
         return error.exit_status

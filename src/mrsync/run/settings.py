@@ -22,6 +22,16 @@ class Network(NamedTuple):
     interface: str | None = None  # name, index or address; None: by the route to the targets
 
 
+class Remote(NamedTuple):
+    """How catchers get to their targets."""
+
+    python: str = "python3"
+    directory: str | None = None  # where targets have multicatcher installed; None: it is sent to them
+    fanout: int = 64  # remote shells under way at a time; all run in the end
+    connect_timeout_s: float = 10.0
+    topology: str | None = None  # a file that tells which gateways lead to which targets
+
+
 class CastSettings(NamedTuple):
     """One cast of `source` to `targets`; a target's id is its position in that tuple."""
 
@@ -38,9 +48,10 @@ class CastSettings(NamedTuple):
     deletes: bool = True
     is_dry_run: bool = False
     verbosity: int = 0
+    remote: Remote = Remote()
 
-    def dest_for(self, host: str) -> bytes:
-        return self.dest.replace(b"{host}", os.fsencode(host))
+    def dest_for(self, target: str) -> bytes:
+        return dest_for(self.dest, target)
 
 
 class CatchSettings(NamedTuple):
@@ -54,9 +65,37 @@ class CatchSettings(NamedTuple):
     verbosity: int = 0
     has_master: bool = True  # the end of stdin is the end of the master
     is_dry_run: bool = False
+    master: str | None = None  # its address: the interface is found by the route to it
+
+
+class Invitation(NamedTuple):
+    """What all catchers of a run are told on stdin, the same line to each; its own name it has on its command line."""
+
+    targets: tuple[str, ...]
+    dest: bytes  # may contain {host}
+    secret: bytes
+    network: Network = Network()
+    master: str | None = None
+    verbosity: int = 0
+    is_dry_run: bool = False
+
+    def settings_for(self, target: str) -> CatchSettings:
+        """Raises ProtocolDataError for a stranger."""
+        if target not in self.targets:
+            raise ProtocolDataError(f"{target} is not invited")
+        return CatchSettings(
+            target=self.targets.index(target),
+            host=target,
+            dest=dest_for(self.dest, target),
+            secret=self.secret,
+            network=self.network,
+            verbosity=self.verbosity,
+            is_dry_run=self.is_dry_run,
+            master=self.master,
+        )
 
     def encode(self) -> bytes:
-        """One line of JSON for the catcher's stdin; the secret is in it."""
+        """One line of JSON for the catchers' stdin; the secret is in it."""
         fields = self._asdict()
         fields["dest"] = os.fsdecode(self.dest)
         fields["secret"] = self.secret.hex()
@@ -64,13 +103,24 @@ class CatchSettings(NamedTuple):
         return json.dumps(fields).encode() + b"\n"
 
     @classmethod
-    def decode(cls, line: bytes) -> CatchSettings:
+    def decode(cls, line: bytes) -> Invitation:
         """The reverse of `encode`. Raises ProtocolDataError."""
         try:
             fields = json.loads(line)
+            fields["targets"] = tuple(fields["targets"])
             fields["dest"] = os.fsencode(fields["dest"])
             fields["secret"] = bytes.fromhex(fields["secret"])
             fields["network"] = Network(**fields["network"])
             return cls(**fields)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ProtocolDataError(f"the parameters on stdin make no sense: {error}") from error
+
+
+def host_of(target: str) -> str:
+    """A target without the user that a remote shell may be told before it: root@node1 -> node1."""
+    return target.rpartition("@")[2]
+
+
+def dest_for(dest: bytes, target: str) -> bytes:
+    """The directory on one target."""
+    return dest.replace(b"{host}", os.fsencode(host_of(target)))

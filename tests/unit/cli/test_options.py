@@ -9,7 +9,7 @@ import pytest
 from mrsync.cli.options import Output, parse_mrsync, parse_multicaster, parse_multicatcher
 from mrsync.errors import MrsyncError, SelectionError, UsageError
 from mrsync.remote.keyfile import INSECURE_SECRET
-from mrsync.run.settings import CatchSettings, Network
+from mrsync.run.settings import CatchSettings, Network, Remote
 
 
 @pytest.fixture
@@ -61,6 +61,20 @@ def test_all_that_can_be_said(source: str, tmp_path: Path) -> None:
     )
     assert (settings.rate_bytes_s, settings.ack_wait_s, settings.verbosity) == (10 * 1024**2, 5.0, 2)
     assert output == Output("json", has_stats=True, report=report, verbosity=2)
+
+
+def test_the_way_to_the_targets(source: str, tmp_path: Path) -> None:
+    topology = tmp_path / "topology"
+    topology.touch()
+    common = ["-m", "n[1-5],m", "-s", source, "--exclude-target", "n[2-3],m"]
+    settings, _ = parse_mrsync([*common, "-r", "ssh -p 2222", "--fanout", "9", "--connect-timeout", "2.5"])
+    assert settings.targets == ("n1", "n4", "n5")
+    assert settings.remote_shell == "ssh -p 2222"
+    assert settings.remote == Remote(fanout=9, connect_timeout_s=2.5)
+    settings, _ = parse_mrsync([*common, "-b", "/opt/bin", "--topology", str(topology)])
+    assert settings.remote == Remote(directory="/opt/bin", topology=str(topology))
+    settings, _ = parse_mrsync([*common, "--remote-python", "python3.11"])
+    assert settings.remote == Remote(python="python3.11")
 
 
 @pytest.mark.parametrize(
@@ -123,6 +137,11 @@ def test_insecure_is_said_aloud(source: str) -> None:
         ("-s {source} -m a --report x.xml", r"only \.json"),
         ("-s {source} -m a --report /nowhere/x.json", "cannot write in /nowhere"),
         ("-s {source} -m n[1-5000]", "5000 targets, more than the 4096"),
+        ("-s {source} -m a -b /x --remote-python python3.9", "not allowed with"),
+        ("-s {source} -m a --topology /nowhere", "no such file"),
+        ("-s {source} -m a -r local -t /x -b /opt", "lead to other hosts"),
+        ("-s {source} -m a -t /x --remote-python 'a b'", "more than a plain path|SOURCE TARGETS"),
+        ("-s {source} -m a --exclude-target a", "no target"),
         ("-s {source} -m a,b -r local -t /x", "need {{host}} in DEST"),
         ("-s {source} -m a -r local", "must not contain one another"),
         ("-s {source} -m a -r local -t {source}/sub", "must not contain one another"),

@@ -37,7 +37,9 @@ def test_numbers() -> None:
     assert values.ttl("0") == 0
     assert values.verbosity("2") == 2
     assert values.target_id("4095") == 4095
-    assert values.ack_wait("0.5") == 0.5
+    assert values.seconds("0.5") == 0.5
+    assert values.fanout("4096") == 4096
+    assert values.remote_word("~/.pyenv/bin/python3.9") == "~/.pyenv/bin/python3.9"
 
 
 @pytest.mark.parametrize(
@@ -49,7 +51,9 @@ def test_numbers() -> None:
         (values.ttl, ["-1", "256"]),
         (values.verbosity, ["3", "-v"]),
         (values.target_id, ["4096", "-1"]),
-        (values.ack_wait, ["0", "-1", "soon", "nan", "inf"]),
+        (values.fanout, ["0", "4097"]),
+        (values.remote_word, ["", "python3 -I", "a;b", "$HOME/python", "-c", "it's"]),
+        (values.seconds, ["0", "-1", "soon", "nan", "inf"]),
     ],
 )
 def test_nonsense_is_refused(parse: Callable[[str], object], texts: list[str]) -> None:

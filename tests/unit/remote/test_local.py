@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from mrsync.remote.launcher import CatcherExited, Launcher, LaunchEvent, LineWritten
-from mrsync.remote.local import LINE_BYTES_MAX, LocalLauncher
+from mrsync.remote.lines import LINE_BYTES_MAX
+from mrsync.remote.local import LocalLauncher
 
 WAIT_S = 10.0
 
@@ -24,35 +25,35 @@ def read_line() -> bytes:
     return line
 
 
-def echo_until_end() -> int:
-    os.write(1, b"heard " + read_line())
+def echo_until_end(host: str) -> int:
+    os.write(1, host.encode() + b" heard " + read_line())
     while os.read(0, 100):
         pass
     os.write(1, b"cleaned up\n")
     return 0
 
 
-def ignore_the_end() -> int:
+def ignore_the_end(_: str) -> int:
     os.write(1, b"here\n")
     signal.pause()
     return 0
 
 
-def fail() -> int:
+def fail(_: str) -> int:
     os.write(2, b"one\ntwo: no space")
     return 11
 
 
-def crash() -> int:
+def crash(_: str) -> int:
     raise ValueError("a bug")
 
 
-def kill_itself() -> int:
+def kill_itself(_: str) -> int:
     os.kill(os.getpid(), signal.SIGKILL)
     return 0
 
 
-def long_line() -> int:
+def long_line(_: str) -> int:
     os.write(1, b"x" * (LINE_BYTES_MAX + 10) + b"\n")
     return 0
 
@@ -64,10 +65,10 @@ class Fleet:
         self.launchers: list[Launcher] = []
         self.events: list[LaunchEvent] = []
 
-    def launch(self, entry: Callable[[], int], *parameters: bytes) -> Launcher:
-        launcher = LocalLauncher(entry)
+    def launch(self, entry: Callable[[str], int], *hosts: str) -> Launcher:
+        launcher = LocalLauncher(entry, hosts)
         self.launchers.append(launcher)
-        launcher.start(parameters)
+        launcher.start(b"parameters\n")
         return launcher
 
     def wait_for(self, launcher: Launcher, count: int) -> list[LaunchEvent]:
@@ -92,9 +93,9 @@ def exits(events: list[LaunchEvent]) -> list[CatcherExited]:
 
 
 def test_every_catcher_gets_its_line_and_hears_the_end(fleet: Fleet) -> None:
-    launcher = fleet.launch(echo_until_end, b"a\n", b"b\n", b"c\n")
+    launcher = fleet.launch(echo_until_end, "a", "b", "c")
     heard = fleet.wait_for(launcher, 3)
-    assert set(heard) == {LineWritten(0, b"heard a"), LineWritten(1, b"heard b"), LineWritten(2, b"heard c")}
+    assert set(heard) == {LineWritten(i, host + b" heard parameters") for i, host in enumerate([b"a", b"b", b"c"])}
     assert launcher.take_events() == []
     launcher.stop(WAIT_S)
     ended = launcher.take_events()
@@ -105,7 +106,7 @@ def test_every_catcher_gets_its_line_and_hears_the_end(fleet: Fleet) -> None:
 
 
 def test_who_ignores_the_end_is_killed(fleet: Fleet) -> None:
-    launcher = fleet.launch(ignore_the_end, b"\n")
+    launcher = fleet.launch(ignore_the_end, "a")
     fleet.wait_for(launcher, 1)
     launcher.stop(0.05)
     assert launcher.take_events() == [CatcherExited(0, -9, "killed by SIGKILL")]
@@ -119,15 +120,15 @@ def test_who_ignores_the_end_is_killed(fleet: Fleet) -> None:
         (kill_itself, -9, "killed by SIGKILL"),
     ],
 )
-def test_exit_has_a_reason(fleet: Fleet, entry: Callable[[], int], status: int, reason: str) -> None:
-    launcher = fleet.launch(entry, b"\n")
+def test_exit_has_a_reason(fleet: Fleet, entry: Callable[[str], int], status: int, reason: str) -> None:
+    launcher = fleet.launch(entry, "a")
     while not exits(fleet.events):
         fleet.wait_for(launcher, len(fleet.events) + 1)
     assert fleet.events[-1] == CatcherExited(0, status, reason)
 
 
 def test_an_overlong_line_is_cut(fleet: Fleet) -> None:
-    launcher = fleet.launch(long_line, b"\n")
+    launcher = fleet.launch(long_line, "a")
     while not exits(fleet.events):
         fleet.wait_for(launcher, len(fleet.events) + 1)
     lines = [event.line for event in fleet.events if isinstance(event, LineWritten)]
@@ -138,7 +139,7 @@ def test_an_overlong_line_is_cut(fleet: Fleet) -> None:
 def test_the_masters_death_is_heard_by_all(tmp_path: Path) -> None:
     """Each must see the end of its stdin, though the second was forked while the first one's was open."""
 
-    def leave_a_mark() -> int:
+    def leave_a_mark(_: str) -> int:
         while os.read(0, 100):
             pass
         (tmp_path / str(os.getpid())).touch()
@@ -146,7 +147,7 @@ def test_the_masters_death_is_heard_by_all(tmp_path: Path) -> None:
 
     master = os.fork()
     if master == 0:
-        LocalLauncher(leave_a_mark).start([b"\n", b"\n"])
+        LocalLauncher(leave_a_mark, ["a", "b"]).start(b"\n")
         os._exit(0)
     os.waitpid(master, 0)
     deadline = time.monotonic() + WAIT_S

@@ -3,31 +3,43 @@ from __future__ import annotations
 import pytest
 
 from mrsync.errors import ProtocolDataError
-from mrsync.run.settings import CastSettings, CatchSettings, Network
+from mrsync.run.settings import CastSettings, CatchSettings, Invitation, Network
 
 NETWORK = Network("239.1.2.3", 9000, ttl=3, has_loop=True, interface="eth7")
 
 
-def test_catch_settings_survive_the_line() -> None:
-    settings = CatchSettings(7, "node7", b"/srv/\xff\n", bytes(range(32)), NETWORK, 2, has_master=True)
-    line = settings.encode()
+def test_an_invitation_survives_the_line() -> None:
+    invitation = Invitation(
+        ("n1", "n2"), b"/srv/\xff\n/{host}", bytes(range(32)), NETWORK, "10.0.0.1", 2, is_dry_run=True
+    )
+    line = invitation.encode()
     assert line.count(b"\n") == 1
     assert line.endswith(b"\n")
-    assert CatchSettings.decode(line) == settings
+    assert Invitation.decode(line) == invitation
+
+
+def test_a_target_finds_itself_by_its_name() -> None:
+    invitation = Invitation(("n1", "root@n2"), b"/srv/{host}", b"secret", NETWORK, "10.0.0.1", 1)
+    assert invitation.settings_for("root@n2") == CatchSettings(
+        1, "root@n2", b"/srv/n2", b"secret", NETWORK, 1, master="10.0.0.1"
+    )
+    with pytest.raises(ProtocolDataError, match="n3 is not invited"):
+        invitation.settings_for("n3")
 
 
 @pytest.mark.parametrize("line", [b"", b"[]", b"{}", b"\xff", b'{"dest": 1}', b'{"dest": "/", "secret": "zz"}'])
 def test_other_lines_are_refused(line: bytes) -> None:
     with pytest.raises(ProtocolDataError, match="parameters on stdin"):
-        CatchSettings.decode(line)
+        Invitation.decode(line)
 
 
 def test_unknown_field_is_refused() -> None:
-    line = CatchSettings(0, "a", b"/a", b"").encode().replace(b'"host"', b'"ghost"')
+    line = Invitation(("a",), b"/a", b"").encode().replace(b'"master"', b'"waster"')
     with pytest.raises(ProtocolDataError):
-        CatchSettings.decode(line)
+        Invitation.decode(line)
 
 
 def test_dest_names_the_host() -> None:
     settings = CastSettings(b"/a", b"/b/{host}/c", ("n1",), None, b"")
     assert settings.dest_for("n1") == b"/b/n1/c"
+    assert settings.dest_for("root@n1") == b"/b/n1/c"

@@ -1,0 +1,76 @@
+"""The program for targets that have nothing but Python: just the modules a catcher needs, in one zip archive."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import pkgutil
+import re
+import zipfile
+from collections.abc import Iterator
+from functools import cache
+from typing import NamedTuple
+
+CATCHER = "mrsync.run.catch"
+EPOCH = (1980, 1, 1, 0, 0, 0)  # the first day a zip archive knows: equal sources make equal bytes
+
+# Parsing the sources would take a tenth of a second at every start; imports are easily seen in ours (a test compares).
+IMPORT = re.compile(
+    r"^[ \t]*(?:from[ \t]+(mrsync[\w.]*)[ \t]+import[ \t]+(\([^)]*\)|[^\n#]*)|import[ \t]+(mrsync[\w.]*))", re.MULTILINE
+)
+
+
+class Bundle(NamedTuple):
+    """A zip archive of modules; digest is its SHA-256 in hexadecimal."""
+
+    content: bytes
+    digest: str
+
+    def opening(self) -> bytes:
+        """What goes to the stdin of `python3 -c`: one line that is the loader, then the archive."""
+        loader = _source("mrsync/remote/loader.py")
+        assert loader is not None  # a part of this package
+        arguments = [str(len(self.content)), self.digest]
+        return f"import sys;sys.argv[2:]={arguments!r};exec({loader.decode('ascii')!r})\n".encode() + self.content
+
+
+@cache
+def make_bundle(entry: str = CATCHER) -> Bundle:
+    """All modules of mrsync that `entry` imports, directly or not."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as packed:
+        for path, source in sorted(needed_sources(entry).items()):
+            packed.writestr(zipfile.ZipInfo(path, EPOCH), source, zipfile.ZIP_DEFLATED)
+    content = archive.getvalue()
+    return Bundle(content, hashlib.sha256(content).hexdigest())
+
+
+def needed_sources(entry: str) -> dict[str, bytes]:
+    """Sources by their path in the archive, found by following imports."""
+    found: dict[str, bytes] = {}
+    seen = set()
+    waiting = [entry]
+    while waiting:
+        module = waiting.pop()
+        if not module or module in seen:
+            continue
+        seen.add(module)
+        for path in (f"{module.replace('.', '/')}.py", f"{module.replace('.', '/')}/__init__.py"):
+            if (source := _source(path)) is not None:
+                found[path] = source
+                waiting += [module.rpartition(".")[0], *_imports(source.decode())]
+    return found
+
+
+def _imports(source: str) -> Iterator[str]:
+    """Names that may be modules: what is imported from, and what is imported from there."""
+    for origin, names, module in IMPORT.findall(source):
+        yield origin or module
+        yield from (f"{origin}.{name}" for name in re.findall(r"(\w+)(?:[ \t]+as[ \t]+\w+)?", names))
+
+
+def _source(path: str) -> bytes | None:
+    try:
+        return pkgutil.get_data("mrsync", path.removeprefix("mrsync/"))
+    except OSError:
+        return None

@@ -1,0 +1,186 @@
+"""A tree of remote shells: gateways start the catchers behind them, by ClusterShell's tree mode, in a thread."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+from ClusterShell.Event import EventHandler
+from ClusterShell.NodeSet import NodeSet
+from ClusterShell.Task import task_self
+from ClusterShell.Worker.Rsh import WorkerRsh
+from ClusterShell.Worker.Ssh import WorkerSsh
+
+from mrsync.errors import StartError
+from mrsync.remote.command import CatcherCommand, RemoteShell
+from mrsync.remote.contact import Contact
+from mrsync.remote.launcher import LaunchEvent
+
+ROOM_FOR_GATEWAYS = 64  # in ClusterShell's fanout, which counts what runs: with too little the rest never starts
+
+
+class GatewayLauncher:
+    """Launcher with one worker and one common stdin, for gateways mix up several.
+
+    Gateways need Python and ClusterShell, see the secret, and must be trusted like the master. Raises StartError.
+    """
+
+    def __init__(
+        self,
+        shell: RemoteShell,
+        command: CatcherCommand,
+        hosts: Sequence[str],
+        *,
+        topology: str,
+        opening: bytes,
+        answer_wait_s: float,
+    ) -> None:
+        self._shell = shell
+        self._command = command
+        self._hosts = hosts
+        self._topology = topology
+        self._feed = opening
+        self._answer_wait_s = answer_wait_s
+        self._answer_by = float("inf")
+        self._contacts = {
+            host: Contact(target, program=command.program, shell=shell.name) for target, host in enumerate(hosts)
+        }
+        self._thread = threading.Thread(target=self._run, name="gateways", daemon=True)
+        self._lock = threading.Lock()  # for the next two
+        self._heard: deque[tuple[str, bytes | int]] = deque()  # lines and exit statuses, by host
+        self._problem = ""  # of the tree itself
+        self._is_over = False
+        self._wake_ours, self._wake_theirs = os.pipe()
+        os.set_blocking(self._wake_ours, False)
+        os.set_blocking(self._wake_theirs, False)
+        self._port: Any = None
+        self._is_ready = threading.Event()
+
+    def start(self, parameters: bytes) -> None:
+        self._feed += parameters
+        self._answer_by = time.monotonic() + self._answer_wait_s
+        self._thread.start()
+        self._is_ready.wait()
+        if self._is_over and self._problem:
+            raise StartError(self._problem)
+
+    def fileno(self) -> int:
+        return self._wake_ours
+
+    def take_events(self) -> list[LaunchEvent]:
+        with suppress(BlockingIOError):
+            os.read(self._wake_ours, 65536)
+        with self._lock:
+            heard, self._heard = self._heard, deque()
+            problem, is_over = self._problem, self._is_over
+        events = [event for host, what in heard if (event := self._understand(host, what)) is not None]
+        return events + self._give_up(problem, is_over)
+
+    def stop(self, wait_s: float) -> None:
+        if self._thread.is_alive():
+            self._port.msg_send("end of stdin")
+            self._thread.join(wait_s)
+        if self._thread.is_alive():
+            self._port.msg_send("abort")
+            self._thread.join()
+        os.close(self._wake_ours)
+        os.close(self._wake_theirs)
+
+    def _understand(self, host: str, what: bytes | int) -> LaunchEvent | None:
+        contact = self._contacts.get(host)
+        if isinstance(what, int):
+            return self._contacts.pop(host).exited(what) if contact is not None else None
+        if contact is not None:
+            return contact.hear(what)
+        self._problem = self._problem or f"gateway {host}: {what.decode(errors='replace')}"
+        return None
+
+    def _give_up(self, problem: str, is_over: bool) -> list[LaunchEvent]:
+        """Those that did not answer in time, and all when the tree has fallen."""
+        is_late = time.monotonic() >= self._answer_by
+        events: list[LaunchEvent] = []
+        for host, contact in list(self._contacts.items()):
+            if is_over or (is_late and not contact.is_there):
+                late = f"did not answer within {self._answer_wait_s:g} s"
+                contact.judge(problem or ("the gateway ended" if is_over else late))
+                events.append(self._contacts.pop(host).exited(1))
+        return events
+
+    # in the thread
+
+    def _run(self) -> None:
+        try:
+            self._drive()
+        except Exception as error:  # whatever fells the tree is the reason that its targets get
+            self._tell_problem(str(error) or type(error).__name__)
+        finally:
+            with self._lock:
+                self._is_over = True
+            self._is_ready.set()
+            os.write(self._wake_theirs, b".")
+
+    def _drive(self) -> None:
+        task = task_self()
+        task.set_info("fanout", len(self._hosts) + ROOM_FOR_GATEWAYS)
+        task.set_default("stdout_msgtree", False)
+        words = self._shell.words
+        if self._shell.name == "ssh":
+            task.set_default("distant_worker", WorkerSsh)
+            task.set_info("ssh_path", words[0])
+            task.set_info("ssh_options", shlex.join(words[1:]))
+        else:
+            task.set_default("distant_worker", WorkerRsh)
+            task.set_info("rsh_path", shlex.join(words))
+        task.load_topology(self._topology)
+        ear = _Ear(self)
+        worker = task.shell(
+            self._line(), nodes=NodeSet.fromlist(self._hosts), handler=ear, tree=True, remote=False, stderr=False
+        )
+        ear.worker = worker
+        worker.write(self._feed)
+        self._port = task.port(handler=ear, autoclose=True)
+        self._is_ready.set()
+        task.resume()
+
+    def _line(self) -> str:
+        """For the shell of a gateway; ClusterShell puts a target's name in place of %h."""
+        here = [word.replace("%", "%%") for word in self._shell.words]
+        return f"exec {shlex.join(here)} %h {shlex.quote(self._command.on('%h'))}"
+
+    def _tell_problem(self, problem: str) -> None:
+        with self._lock:
+            self._problem = self._problem or problem
+
+    def tell(self, host: str, what: bytes | int) -> None:
+        """From the thread: a line, or the exit status of a target's remote shell."""
+        with self._lock:
+            self._heard.append((host, what))
+        with suppress(BlockingIOError):  # tens of thousands of wake-ups wait there already
+            os.write(self._wake_theirs, b".")
+
+
+class _Ear(EventHandler):  # type: ignore[misc]  # ClusterShell has no type hints
+    """Lives in the thread: hands on what the worker tells, and does what the port is told."""
+
+    worker: Any = None
+
+    def __init__(self, launcher: GatewayLauncher) -> None:
+        self._launcher = launcher
+
+    def ev_read(self, worker: Any, node: str, sname: str, msg: bytes) -> None:
+        self._launcher.tell(node, msg)
+
+    def ev_hup(self, worker: Any, node: str, rc: int) -> None:
+        self._launcher.tell(node, rc)
+
+    def ev_msg(self, port: Any, msg: str) -> None:
+        if msg == "abort":
+            task_self().abort()
+        else:
+            self.worker.set_write_eof()

@@ -1,0 +1,39 @@
+"""Sent to a target ahead of the bundle, and run there by `python3 -c`: keeps the program in memory, leaves no file.
+
+Any Python from 2.7 on must understand this, so that one that is too old can say so. No functions, no annotations.
+"""
+
+import hashlib
+import os
+import sys
+import tempfile
+
+size, digest = int(sys.argv[2]), sys.argv[3]  # of the bundle, put there by the line that brought this
+
+if sys.version_info < (3, 9):  # noqa: UP036
+    version = ".".join(map(str, sys.version_info[:3]))
+    sys.exit("multicatcher: Python " + version + " is too old, 3.9 is needed (name another one with --remote-python)")
+
+checked = hashlib.sha256()
+try:
+    try:
+        bundle = os.fdopen(os.memfd_create("mrsync"), "wb", 0)
+    except (AttributeError, OSError):  # an old C library or kernel
+        bundle = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
+    while size:
+        data = os.read(0, min(size, 1 << 16))  # not one byte more: what follows is for the catcher
+        if not data:
+            sys.exit("multicatcher: the master is gone")
+        size -= len(data)
+        checked.update(data)
+        bundle.write(data)
+except OSError as error:
+    sys.exit("multicatcher: there is no room for the program: " + str(error.strerror))
+if checked.hexdigest() != digest:
+    sys.exit("multicatcher: the program was damaged on its way")
+
+sys.path = ["/proc/self/fd/" + str(bundle.fileno())] + [path for path in sys.path if path]  # not the current directory
+
+from mrsync.run.catch import catch_from_stdin  # noqa: E402
+
+sys.exit(catch_from_stdin(sys.argv[1]))

@@ -1,0 +1,235 @@
+"""One remote shell per target, all of them children of this process and looked after by its loop."""
+
+from __future__ import annotations
+
+import os
+import resource
+import select
+import signal
+import subprocess
+import time
+from collections import deque
+from collections.abc import Sequence
+
+from mrsync.errors import StartError
+from mrsync.remote.command import CatcherCommand, RemoteShell
+from mrsync.remote.contact import Contact
+from mrsync.remote.guard import Guard
+from mrsync.remote.launcher import CatcherExited, LaunchEvent
+from mrsync.remote.lines import LineReader
+
+REAP_WAIT_S = 0.05  # from the end of its output to the end of a process, usually much less
+DESCRIPTORS_SPARE = 200
+DESCRIPTORS_EACH = 4
+
+
+class ShellLauncher:
+    """Launcher that runs `RSH HOST COMMAND` for every target, few at a time until their catchers have answered.
+
+    opening: sent to a catcher that answered, ahead of the parameters. fanout: started and not answered yet, at most.
+    answer_wait_s: from a start to the answer; who is later is killed, so that nobody is held by one that hangs.
+    """
+
+    def __init__(
+        self,
+        shell: RemoteShell,
+        command: CatcherCommand,
+        hosts: Sequence[str],
+        *,
+        opening: bytes,
+        fanout: int,
+        answer_wait_s: float,
+    ) -> None:
+        self._shell = shell
+        self._command = command
+        self._hosts = hosts
+        self._feed = opening
+        self._fanout = fanout
+        self._answer_wait_s = answer_wait_s
+        self._epoll = select.epoll()
+        self._waiting = deque(range(len(hosts)))
+        self._running: dict[int, _Remote] = {}  # by target
+        self._by_descriptor: dict[int, _Remote] = {}
+        self._events: list[LaunchEvent] = []
+        self._guard = Guard()
+
+    def start(self, parameters: bytes) -> None:
+        self._feed += parameters
+        _allow_descriptors(len(self._hosts))
+        self._guard.start()
+        self._begin()
+
+    def fileno(self) -> int:
+        return self._epoll.fileno()
+
+    def take_events(self) -> list[LaunchEvent]:
+        self._serve(0)
+        self._keep_time()
+        self._begin()
+        events, self._events = self._events, []
+        return events
+
+    def stop(self, wait_s: float) -> None:
+        self._events += [CatcherExited(target, 1, "was not started") for target in self._waiting]
+        self._waiting.clear()
+        for remote in self._running.values():
+            remote.close_input()
+            if not remote.contact.is_there:  # so there is nothing to be cleaned up
+                remote.kill()
+        deadline = time.monotonic() + wait_s
+        while self._running and time.monotonic() < deadline:
+            self._serve(REAP_WAIT_S)
+            self._reap_silent()
+        for remote in list(self._running.values()):
+            remote.kill()
+            self._end(remote)
+        self._guard.stop()
+        self._epoll.close()
+
+    # starting
+
+    def _begin(self) -> None:
+        """Start as many as may be under way."""
+        under_way = sum(not remote.contact.is_there for remote in self._running.values()) if self._waiting else 0
+        while self._waiting and under_way < self._fanout:
+            self._start_one(self._waiting.popleft())
+            under_way += 1
+
+    def _start_one(self, target: int) -> None:
+        host = self._hosts[target]
+        contact = Contact(target, program=self._command.program, shell=self._shell.name)
+        try:
+            process = subprocess.Popen(
+                self._shell.towards(host, self._command.on(host)),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,  # in the order in which it was said
+                bufsize=0,
+                process_group=self._guard.group,  # Ctrl-C is the master's business
+            )
+        except OSError as error:
+            self._events.append(CatcherExited(target, 1, f"{self._shell.name} cannot be started: {error.strerror}"))
+            return
+        remote = _Remote(contact, process, time.monotonic() + self._answer_wait_s)
+        self._running[target] = remote
+        self._watch(remote, remote.output, select.EPOLLIN)
+
+    def _watch(self, remote: _Remote, descriptor: int, events: int) -> None:
+        self._epoll.register(descriptor, events)
+        self._by_descriptor[descriptor] = remote
+
+    def _unwatch(self, descriptor: int) -> None:
+        if self._by_descriptor.pop(descriptor, None) is not None:
+            self._epoll.unregister(descriptor)
+
+    # serving
+
+    def _serve(self, wait_s: float) -> None:
+        for descriptor, _ in self._epoll.poll(wait_s) if self._by_descriptor else ():
+            remote = self._by_descriptor.get(descriptor)
+            if remote is None:
+                continue  # ended by what was served before
+            if descriptor == remote.output:
+                self._read(remote)
+            elif not remote.write():
+                self._unwatch(descriptor)
+
+    def _read(self, remote: _Remote) -> None:
+        was_there = remote.contact.is_there
+        lines, is_open = remote.lines.read()
+        for line in lines:
+            if (event := remote.contact.hear(line)) is not None:
+                self._events.append(event)
+        if remote.contact.is_there and not was_there:
+            remote.unsent = memoryview(self._feed)  # not before: whoever else reads there must not get the secret
+            if remote.write():
+                self._watch(remote, remote.input, select.EPOLLOUT)
+        if not is_open:
+            self._unwatch(remote.output)
+            if remote.has_ended(REAP_WAIT_S):
+                self._end(remote)
+
+    def _keep_time(self) -> None:
+        now = time.monotonic()
+        for remote in self._running.values():
+            if not remote.contact.is_there and now >= remote.answer_by:
+                remote.contact.judge(f"did not answer within {self._answer_wait_s:g} s")
+                remote.kill()
+        self._reap_silent()
+
+    def _reap_silent(self) -> None:
+        """Some end, but leave their output open to others, or the other way round."""
+        for remote in [remote for remote in self._running.values() if remote.has_ended(0)]:
+            self._end(remote)
+
+    def _end(self, remote: _Remote) -> None:
+        """Its process is gone, or killed: take in what it said last."""
+        status = remote.process.wait()
+        if remote.output in self._by_descriptor:
+            lines, is_open = remote.lines.read()
+            while lines and is_open:
+                self._events += filter(None, map(remote.contact.hear, lines))
+                lines, is_open = remote.lines.read()
+            self._events += filter(None, map(remote.contact.hear, lines))
+        self._unwatch(remote.output)
+        self._unwatch(remote.input)
+        remote.close()
+        del self._running[remote.contact.target]
+        self._events.append(remote.contact.exited(status))
+
+
+class _Remote:
+    """One running remote shell, and what is still to be written to it."""
+
+    def __init__(self, contact: Contact, process: subprocess.Popen[bytes], answer_by: float) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self.contact = contact
+        self.process = process
+        self.answer_by = answer_by
+        self.unsent = memoryview(b"")
+        self._stdin = process.stdin
+        self._stdout = process.stdout
+        self.input = process.stdin.fileno()
+        self.output = process.stdout.fileno()
+        self.lines = LineReader(self.output)
+        os.set_blocking(self.input, False)
+
+    def write(self) -> bool:
+        """Write what goes in now; whether there is more to write."""
+        try:
+            while self.unsent and not self._stdin.closed:
+                self.unsent = self.unsent[os.write(self.input, self.unsent) :]
+        except BlockingIOError:
+            return True
+        except BrokenPipeError:
+            self.unsent = memoryview(b"")  # it is gone, which the end of its output tells
+        return False
+
+    def has_ended(self, wait_s: float) -> bool:
+        """Whether the process is gone, at the latest after wait_s."""
+        try:
+            self.process.wait(wait_s)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+
+    def close_input(self) -> None:
+        self._stdin.close()
+
+    def close(self) -> None:
+        self._stdin.close()
+        self._stdout.close()
+
+
+def _allow_descriptors(target_count: int) -> None:
+    """Raises StartError if this process may not open enough pipes."""
+    wanted = target_count * DESCRIPTORS_EACH + DESCRIPTORS_SPARE
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and wanted > hard:
+        raise StartError(f"{target_count} targets need {wanted} open files, and only {hard} are allowed (ulimit -n)")
+    if soft != resource.RLIM_INFINITY and wanted > soft:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -1,0 +1,55 @@
+"""What launched catchers say before and beside the session: that they are ready, log lines, and their end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from mrsync.remote.launcher import CatcherExited, Launcher
+from mrsync.run.observer import Notice
+from mrsync.transport.loop import Loop
+
+LISTEN_S = 1.0  # at least so often, for the launcher's own deadlines
+READY = b'{"ready"'
+
+
+class Arrivals:
+    """Listens to a launcher.
+
+    give_up(target, reason, now) is called for every catcher that ended badly; on_notice for what its target wrote.
+    """
+
+    def __init__(
+        self,
+        launcher: Launcher,
+        targets: Sequence[str],
+        give_up: Callable[[int, str, float], None],
+        on_notice: Callable[[Notice], None],
+    ) -> None:
+        self.over_at: float | None = None  # when the last one was ready or gone
+        self._launcher = launcher
+        self._targets = targets
+        self._give_up = give_up
+        self._on_notice = on_notice
+        self._expected = set(range(len(targets)))
+        self._listen_at = 0.0
+
+    def keep_time(self, now: float) -> None:
+        """Call often; it is cheap."""
+        if now >= self._listen_at:
+            self.listen()
+
+    def listen(self) -> None:
+        """Take what the launcher has."""
+        now = Loop.now()
+        self._listen_at = now + LISTEN_S
+        for event in self._launcher.take_events():
+            if isinstance(event, CatcherExited):
+                self._expected.discard(event.target)
+                if event.status:
+                    self._give_up(event.target, event.reason, now)
+            elif event.line.startswith(READY):
+                self._expected.discard(event.target)
+            else:
+                self._on_notice(Notice(1, event.line.decode(errors="replace"), self._targets[event.target]))
+        if not self._expected and self.over_at is None:
+            self.over_at = now

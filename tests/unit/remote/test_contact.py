@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from mrsync.remote.contact import Contact
+from mrsync.remote.launcher import CatcherExited, LineWritten
+
+
+def contact(*lines: bytes) -> Contact:
+    made = Contact(3, program="python3", shell="rsh")
+    for line in lines:
+        made.hear(line)
+    return made
+
+
+def test_lines_are_handed_on_and_the_marker_is_not() -> None:
+    made = contact()
+    assert made.hear(b"Welcome!\r") == LineWritten(3, b"Welcome!")
+    assert made.hear(b"") is None
+    assert not made.is_there
+    assert made.hear(b"mrsync catcher\r") is None
+    assert made.is_there
+    assert made.hear(b'{"ready": true}') == LineWritten(3, b'{"ready": true}')
+
+
+def test_a_good_end_comes_after_a_start() -> None:
+    assert contact(b"mrsync catcher").exited(0) == CatcherExited(3, 0, "ended")
+    assert contact(b"hello").exited(0) == CatcherExited(3, 1, "rsh ended before a catcher was there: hello")
+
+
+def test_noise_is_no_reason_for_what_comes_later() -> None:
+    ended = contact(b"stty: Connection refused", b"mrsync catcher", b"multicatcher: no route").exited(10)
+    assert ended == CatcherExited(3, 10, "no route")
+
+
+def test_a_verdict_stands() -> None:
+    made = contact(b"some words")
+    made.judge("did not answer within 3 s")
+    assert made.exited(-9) == CatcherExited(3, -9, "did not answer within 3 s")

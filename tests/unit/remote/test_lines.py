@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import os
+
+from mrsync.remote.lines import LINE_BYTES_MAX, LineReader
+
+
+def test_lines_however_they_come() -> None:
+    ours, theirs = os.pipe()
+    reader = LineReader(ours)
+    assert reader.read() == ([], True)
+    os.write(theirs, b"one\ntw")
+    assert reader.read() == ([b"one"], True)
+    os.write(theirs, b"o\n\nthree")
+    assert reader.read() == ([b"two", b""], True)
+    os.close(theirs)
+    assert reader.read() == ([b"three"], False)
+    os.close(ours)
+
+
+def test_a_line_without_end_is_cut() -> None:
+    ours, theirs = os.pipe()
+    reader = LineReader(ours)
+    os.write(theirs, b"x" * LINE_BYTES_MAX)
+    assert reader.read() == ([b"x" * LINE_BYTES_MAX], True)
+    os.close(theirs)
+    assert reader.read() == ([], False)
+    os.close(ours)

@@ -1,0 +1,82 @@
+"""Words of real programs: OpenSSH 9.2, dash, bash, tcsh, fish, Python."""
+
+from __future__ import annotations
+
+import pytest
+
+from mrsync.remote.reasons import describe
+
+
+def reason(text: str, status: int = 255) -> str:
+    return describe(text.splitlines(), status, program="python3", shell="ssh")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("ssh: connect to host node3 port 22: Connection refused", "Connection refused"),
+        ("ssh: connect to host node3 port 22: Connection timed out", "Connection timed out"),
+        ("ssh: connect to host node3 port 22: No route to host", "No route to host"),
+        (
+            "ssh: Could not resolve hostname x: Name or service not known",
+            "its name cannot be resolved: Name or service not known",
+        ),
+        ("root@node3: Permission denied (publickey,password).", "Permission denied (publickey,password)"),
+        (
+            "No ED25519 host key is known for node3 and you asked for strict checking.\nHost key verification failed.",
+            "its host key is not known on this host: Host key verification failed",
+        ),
+        (
+            "@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\nOffending key in x:1\nHost key verification failed.",
+            "its host key is not the one that is known: Host key verification failed",
+        ),
+        (
+            "Connection timed out during banner exchange\nConnection to 10.0.0.1 port 22 timed out",
+            "Connection timed out",
+        ),
+        ("Timeout, server node3 not responding.", "the connection was lost: it does not answer any more"),
+        ("kex_exchange_identification: read: Connection reset by peer", "Connection reset"),
+    ],
+)
+def test_ssh(text: str, expected: str) -> None:
+    assert reason(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        ("sh: 1: exec: python3: not found", 127),
+        ("bash: line 1: exec: python3: not found", 127),
+        ("bash: python3: command not found", 127),
+        ("python3: Command not found.", 1),
+        ("fish: Unknown command: python3", 127),
+        ("Welcome to node3\nsh: 1: python3: not found", 127),
+        ("env: 'python3': No such file or directory", 0),
+    ],
+)
+def test_no_python(text: str, status: int) -> None:
+    assert reason(text, status) == "there is no python3"
+
+
+def test_our_own_words_win() -> None:
+    assert (
+        reason("Connection refused by something\nmulticatcher: Python 3.8.18 is too old", 1)
+        == "Python 3.8.18 is too old"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "expected"),
+    [
+        ("", 0, "ssh ended before a catcher was there"),
+        (
+            "This account is currently not available.",
+            1,
+            "ssh ended with status 1: This account is currently not available.",
+        ),
+        ("", -9, "ssh was killed by SIGKILL"),
+        ("OSError: [Errno 28] No space left on device", 1, "No space left on device"),
+    ],
+)
+def test_the_rest(text: str, status: int, expected: str) -> None:
+    assert reason(text, status) == expected

@@ -1,0 +1,175 @@
+"""Real processes: a remote shell that is a script here, and programs in place of the catcher."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mrsync.remote.command import CatcherCommand, RemoteShell
+from mrsync.remote.launcher import CatcherExited, LaunchEvent, LineWritten
+from mrsync.remote.shells import ShellLauncher
+
+WAIT_S = 30.0
+ANSWER_WAIT_S = 2.0
+
+# What a host does is in its name: the word before the dash. It is called as RSH HOST COMMAND.
+RSH = """#!/bin/sh
+case $1 in
+  refuse-*) echo "ssh: connect to host $1 port 22: Connection refused" >&2; exit 255 ;;
+  hang-*) exec sleep 1000 ;;
+  mute-*) exec >&- 2>&-; exec sleep 1000 ;;
+  fork-*) sleep 1000 & ;;
+  deaf-*) printf '\\nmrsync catcher\\nhere\\n'; exec sleep 1000 ;;
+  count-*) printf '\\nmrsync catcher\\n'; echo "$1 heard $(head -c 300011 | wc -c) bytes" ;;
+  eat-*) cat; exit 3 ;;
+  noise-*) echo "Welcome to $1"; printf 'no newline' ;;
+esac
+exec sh -c "$2"
+"""
+CATCHER = """#!/bin/sh
+printf '\\nmrsync catcher\\n'
+read line
+echo "$2 heard $line"
+cat >/dev/null
+echo "$2 cleaned up"
+"""
+
+
+class Run:
+    """A launcher on hosts of this kind, and all that it told."""
+
+    def __init__(self, folder: Path, *hosts: str, fanout: int = 10, opening: bytes = b"") -> None:
+        for name, text in (("rsh", RSH), ("multicatcher", CATCHER)):
+            (folder / name).write_text(text)
+            (folder / name).chmod(0o755)
+        self.hosts = hosts
+        self.events: list[LaunchEvent] = []
+        shell, command = RemoteShell.parse(str(folder / "rsh"), 1), CatcherCommand(directory=str(folder))
+        self.launcher = ShellLauncher(
+            shell, command, hosts, opening=opening, fanout=fanout, answer_wait_s=ANSWER_WAIT_S
+        )
+        self.launcher.start(b"parameters\n")
+
+    def wait_for(self, *texts: str) -> None:
+        """Until all of these were written by their targets, or are reasons of their ends."""
+        deadline = time.monotonic() + WAIT_S
+        while set(texts) - set(self.said()):
+            assert time.monotonic() < deadline, self.events
+            select.select([self.launcher], [], [], 0.1)
+            self.events += self.launcher.take_events()
+
+    def said(self) -> list[str]:
+        return [event.line.decode() if isinstance(event, LineWritten) else event.reason for event in self.events]
+
+    def stop(self, wait_s: float = WAIT_S) -> None:
+        self.launcher.stop(wait_s)
+        self.events += self.launcher.take_events()
+
+    def exits(self) -> dict[str, tuple[int, str]]:
+        return {self.hosts[e.target]: (e.status, e.reason) for e in self.events if isinstance(e, CatcherExited)}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path
+    assert left_over(tmp_path) == []
+
+
+def left_over(folder: Path) -> list[str]:
+    """Processes that have this folder in their command line."""
+    listed = subprocess.run(["ps", "axwwo", "args"], capture_output=True, text=True, check=True).stdout
+    return [line for line in listed.splitlines() if str(folder) in line]
+
+
+def test_everyone_gets_the_parameters_and_hears_the_end(folder: Path) -> None:
+    hosts = [f"good-{i}" for i in range(5)]
+    run = Run(folder, *hosts)
+    run.wait_for(*(f"{host} heard parameters" for host in hosts))
+    run.stop()
+    assert run.exits() == {host: (0, "ended") for host in hosts}
+    assert LineWritten(0, b"good-0 cleaned up") in run.events
+
+
+def test_the_opening_comes_first_however_long(folder: Path) -> None:
+    run = Run(folder, "count-1", opening=b"x" * 300_000)
+    run.wait_for("count-1 heard 300011 bytes")
+    run.stop()
+
+
+def test_one_that_hangs_holds_nobody(folder: Path) -> None:
+    run = Run(folder, "hang-1", "mute-1", "good-1", "refuse-1", "fork-1", fanout=2)
+    run.wait_for("good-1 heard parameters", "fork-1 heard parameters", "Connection refused")
+    run.wait_for("did not answer within 2 s")
+    while len(run.exits()) < 3:
+        time.sleep(0.05)
+        run.events += run.launcher.take_events()
+    assert {host: status for host, (status, _) in run.exits().items()} == {"hang-1": -9, "mute-1": -9, "refuse-1": 255}
+    run.stop()
+
+
+def test_who_has_no_catcher_gets_nothing_to_read(folder: Path) -> None:
+    """It might write it into a log."""
+    run = Run(folder, "eat-1")
+    run.wait_for("did not answer within 2 s")
+    assert run.events == [CatcherExited(0, -9, "did not answer within 2 s")]
+    run.stop()
+
+
+def test_noise_of_a_login_shell_is_handed_on(folder: Path) -> None:
+    run = Run(folder, "noise-1")
+    run.wait_for("Welcome to noise-1", "no newline", "noise-1 heard parameters")
+    run.stop()
+
+
+def test_few_are_under_way_at_a_time_but_all_run(folder: Path) -> None:
+    hosts = [f"good-{i}" for i in range(12)]
+    run = Run(folder, *hosts, fanout=2)
+    assert len(left_over(folder)) <= 4
+    run.wait_for(*(f"{host} heard parameters" for host in hosts))
+    run.stop()
+
+
+def test_who_ignores_the_end_is_killed(folder: Path) -> None:
+    run = Run(folder, "deaf-1")
+    run.wait_for("here")
+    run.stop(0.1)
+    assert run.exits() == {"deaf-1": (-9, "rsh was killed by SIGKILL: here")}
+
+
+def test_a_remote_shell_that_went_away(folder: Path) -> None:
+    run = Run(folder, "good-1", "good-2", fanout=1)
+    select.select([run.launcher], [], [], WAIT_S)  # the first one speaks, so its script is read
+    (folder / "rsh").unlink()
+    run.wait_for("good-1 heard parameters", "rsh cannot be started: No such file or directory")
+    run.stop()
+
+
+def test_nothing_is_left_after_a_kill(folder: Path) -> None:
+    """Not even of those that do not hear the end of their stdin."""
+    Run(folder, "good-0").stop()
+    program = (  # a master that is killed
+        "import sys; from pathlib import Path; import mrsync.remote.guard as guard; guard.GRACE_S = 1;"
+        "from tests.unit.remote.test_shells import Run; run = Run(Path(sys.argv[1]), 'good-1', 'hang-1', 'fork-1');"
+        "run.wait_for('good-1 heard parameters', 'fork-1 heard parameters'); print('up', flush=True); input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    ) as master:
+        assert master.stdout is not None
+        assert master.stdout.readline() == b"up\n"
+        master.send_signal(signal.SIGKILL)
+    deadline = time.monotonic() + WAIT_S
+    while left_over(folder):
+        assert time.monotonic() < deadline, left_over(folder)
+        time.sleep(0.05)
