@@ -24,23 +24,28 @@ UNSHAPED_GOAL = 650
 SEEN_IN = ("--encrypt", "-w", "30", "--progress", "none")
 
 
-def slow_links(size: int = 128 * MIB, targets: int = 8) -> Iterator[Figure]:
-    """One file to 8 targets over 200 Mbit/s, each losing packets of its own."""
-    for loss, goal in LOSSES.items():
-        with tempfile.TemporaryDirectory(dir="/dev/shm") as folder, Lab(targets, rate=LINK) as lab:
-            fleet = Fleet(lab, Path(folder))
-            fill(fleet.source, size)
-            for host in lab.targets:
-                host.lose(loss)
-            report = cast(fleet)
-        seconds = report["seconds"]["cast"]
-        share = 100 * size / seconds / LINK_BYTES_S
-        repairs = 100 * report["packets_repaired"] / report["packets_sent"]
-        what = f"{size // MIB} MiB to {targets} targets, {LINK}, {loss:.1%} loss"
-        note = f"{size / seconds / MB:.1f} MB/s, {dropped(report)} packets dropped by sockets"
-        yield Figure(f"{what}: of the link", share, "%", goal, note=note)
-        limit = REPAIRS_MAX if loss == 0.01 else None
-        yield Figure(f"{what}: repairs", repairs, "%", limit, is_less_better=True)
+def slow_links() -> Iterator[Figure]:
+    for loss in LOSSES:
+        yield from slow_link(loss)
+
+
+def slow_link(loss: float, size: int = 128 * MIB, targets: int = 8) -> tuple[Figure, Figure]:
+    """One file over 200 Mbit/s to targets that each lose packets of their own: share of the link, share of repairs."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder, Lab(targets, rate=LINK) as lab:
+        fleet = Fleet(lab, Path(folder))
+        fill(fleet.source, size)
+        for host in lab.targets:
+            host.lose(loss)
+        report = cast(fleet)
+    rate = size / report["seconds"]["cast"]
+    repairs = 100 * report["packets_repaired"] / report["packets_sent"]
+    what = f"{size // MIB} MiB to {targets} targets, {LINK}, {loss:.1%} loss"
+    note = f"{rate / MB:.1f} MB/s, {dropped(report)} packets dropped by sockets"
+    limit = REPAIRS_MAX if loss == 0.01 else None
+    return (
+        Figure(f"{what}: of the link", 100 * rate / LINK_BYTES_S, "%", LOSSES[loss], note=note),
+        Figure(f"{what}: repairs", repairs, "%", limit, is_less_better=True),
+    )
 
 
 def fast_link(size: int = 512 * MIB, targets: int = 4, rounds: int = 5) -> Iterator[Figure]:
