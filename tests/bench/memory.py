@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.bench.figures import Figure
-from tests.bench.races import fill
-from tests.programs import program
+from tests.bench.races import fill, local_cast
 
 GOAL_MB = 600
 
@@ -23,8 +22,7 @@ def million_entries(files: int = 1_000_000) -> Iterator[Figure]:
         fill(folder / "source", files, 0, in_each=1000)
         for what in ("new", "nothing to do"):
             started = time.monotonic()
-            places = ("-s", folder / "source", "-t", folder / "dest")
-            caster, *catchers = peaks(program("mrsync", "-r", "local", "-m", "a", *places, "--progress", "none"))
+            caster, *catchers = peaks(local_cast("a", folder / "source", folder / "dest"))
             note = f"whole command {time.monotonic() - started:.1f} s"
             title = f"memory at {files} files, {what}"
             yield Figure(f"{title}: caster", caster, "MB", GOAL_MB, is_less_better=True, note=note)

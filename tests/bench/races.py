@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import socket
 import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -43,8 +44,7 @@ def race(what: str, files: int, size: int, pairs: int, *, is_fresh: bool) -> Ite
     with tempfile.TemporaryDirectory(dir="/dev/shm") as root, daemon(Path(root)) as port:
         folder = Path(root)
         fill(folder / "source", files, size)
-        places = ("-s", folder / "source", "-t", folder / "mrsync-{host}")
-        ours = [program("mrsync", "-r", "local", "-m", ",".join(HOSTS), *places, "--progress", "none")]
+        ours = [local_cast(HOSTS, folder / "source", folder / "mrsync-{host}")]
         source = f"{folder}/source/"
         theirs = [["rsync", "-a", "--delete", source, f"rsync://localhost:{port}/{host}/"] for host in HOSTS]
         took: dict[str, list[float]] = {"mrsync": [], "rsync": []}
@@ -90,6 +90,12 @@ def wait_for_port(port: int) -> None:
         if time.monotonic() > deadline:
             raise RuntimeError("the daemon of rsync does not listen")
         time.sleep(0.01)
+
+
+def local_cast(hosts: Iterable[str], source: Path, dest: Path) -> list[str]:
+    """mrsync to targets on this host, on a port where no other session is likely to be."""
+    places = ("-m", ",".join(hosts), "-s", source, "-t", dest, "-P", random.randrange(20000, 32000, 2))
+    return program("mrsync", "-r", "local", *places, "--progress", "none")
 
 
 def make_dests(folder: Path, runner: str, *, is_fresh: bool) -> None:

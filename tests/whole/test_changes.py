@@ -26,11 +26,16 @@ def shrink(path: Path) -> None:
     os.truncate(path, 1000)
 
 
+def overwrite(path: Path) -> None:
+    """In place, with the size as it was."""
+    with open(path, "r+b") as file:
+        file.write(os.urandom(path.stat().st_size))
+
+
 def rewrite(path: Path) -> None:
     """In place, with size and time as they were: only ctime tells."""
     seen = path.stat()
-    with open(path, "r+b") as file:
-        file.write(os.urandom(seen.st_size))
+    overwrite(path)
     os.utime(path, ns=(seen.st_atime_ns, seen.st_mtime_ns))
 
 
@@ -80,8 +85,8 @@ def cast_while_it_changes(site: Site, name: str, change: Callable[[Path], None])
 
 @pytest.mark.parametrize(
     ("name", "change"),
-    [(BEING_READ, each) for each in (grow, shrink, rewrite, replace, vanish, become_a_link)]
-    + [(NOT_READ_YET, each) for each in (grow, shrink, vanish, become_a_link)],
+    [(BEING_READ, each) for each in (grow, shrink, overwrite, rewrite, replace, vanish, become_a_link)]
+    + [(NOT_READ_YET, each) for each in (grow, shrink, overwrite, vanish, become_a_link)],
 )
 def test_a_file_that_changes_is_changed_by_nobody(site: Site, name: str, change: Callable[[Path], None]) -> None:
     ended, read = cast_while_it_changes(site, name, change)
