@@ -22,6 +22,7 @@ from mrsync.remote.command import CatcherCommand, RemoteShell
 from mrsync.remote.contact import Contact
 from mrsync.remote.launcher import LaunchEvent
 
+ABORT_WAIT_S = 2.0
 ROOM_FOR_GATEWAYS = 64  # in ClusterShell's fanout, which counts what runs: with too little the rest never starts
 
 
@@ -51,9 +52,10 @@ class GatewayLauncher:
         self._contacts = {
             host: Contact(target, program=command.program, shell=shell.name) for target, host in enumerate(hosts)
         }
+        self._gateways: dict[str, Contact] = {}  # those that wrote something
         self._thread = threading.Thread(target=self._run, name="gateways", daemon=True)
         self._lock = threading.Lock()  # for the next two
-        self._heard: deque[tuple[str, bytes | int]] = deque()  # lines and exit statuses, by host
+        self._heard: deque[tuple[str, bytes | int | str]] = deque()  # as `tell` got it
         self._problem = ""  # of the tree itself
         self._is_over = False
         self._wake_ours, self._wake_theirs = os.pipe()
@@ -79,8 +81,8 @@ class GatewayLauncher:
         with self._lock:
             heard, self._heard = self._heard, deque()
             problem, is_over = self._problem, self._is_over
-        events = [event for host, what in heard if (event := self._understand(host, what)) is not None]
-        return events + self._give_up(problem, is_over)
+        events = [self._understand(host, what) for host, what in heard]
+        return [event for event in events if event is not None and event.target >= 0] + self._give_up(problem, is_over)
 
     def stop(self, wait_s: float) -> None:
         if self._thread.is_alive():
@@ -88,27 +90,38 @@ class GatewayLauncher:
             self._thread.join(wait_s)
         if self._thread.is_alive():
             self._port.msg_send("abort")
-            self._thread.join()
-        os.close(self._wake_ours)
-        os.close(self._wake_theirs)
+            self._thread.join(ABORT_WAIT_S)
+        if not self._thread.is_alive():  # else it waits for a remote shell, and ends with this process
+            os.close(self._wake_ours)
+            os.close(self._wake_theirs)
 
-    def _understand(self, host: str, what: bytes | int) -> LaunchEvent | None:
+    def _understand(self, host: str, what: bytes | int | str) -> LaunchEvent | None:
         contact = self._contacts.get(host)
-        if isinstance(what, int):
-            return self._contacts.pop(host).exited(what) if contact is not None else None
-        if contact is not None:
-            return contact.hear(what)
-        self._problem = self._problem or f"gateway {host}: {what.decode(errors='replace')}"
-        return None
+        if isinstance(what, bytes):
+            return (contact or self._gateway(host)).hear(what)
+        if contact is None:
+            return None
+        if isinstance(what, str):
+            contact.judge(self._words_of(what))
+            what = 1
+        return self._contacts.pop(host).exited(what)
+
+    def _gateway(self, name: str) -> Contact:
+        return self._gateways.setdefault(name, Contact(-1, program="ClusterShell", shell=self._shell.name))
+
+    def _words_of(self, gateway: str) -> str:
+        return f"gateway {gateway}: {self._gateway(gateway).exited(255).reason}"
 
     def _give_up(self, problem: str, is_over: bool) -> list[LaunchEvent]:
         """Those that did not answer in time, and all when the tree has fallen."""
         is_late = time.monotonic() >= self._answer_by
+        reason = f"did not answer within {self._answer_wait_s:g} s"
+        if is_over:
+            reason = "; ".join(map(self._words_of, self._gateways)) or problem or "the gateways ended"
         events: list[LaunchEvent] = []
         for host, contact in list(self._contacts.items()):
             if is_over or (is_late and not contact.is_there):
-                late = f"did not answer within {self._answer_wait_s:g} s"
-                contact.judge(problem or ("the gateway ended" if is_over else late))
+                contact.judge(reason)
                 events.append(self._contacts.pop(host).exited(1))
         return events
 
@@ -155,10 +168,10 @@ class GatewayLauncher:
 
     def _tell_problem(self, problem: str) -> None:
         with self._lock:
-            self._problem = self._problem or problem
+            self._problem = problem
 
-    def tell(self, host: str, what: bytes | int) -> None:
-        """From the thread: a line, or the exit status of a target's remote shell."""
+    def tell(self, host: str, what: bytes | int | str) -> None:
+        """From the thread: a line, the exit status of a target's remote shell, or the gateway that it has lost."""
         with self._lock:
             self._heard.append((host, what))
         with suppress(BlockingIOError):  # tens of thousands of wake-ups wait there already
@@ -178,6 +191,12 @@ class _Ear(EventHandler):  # type: ignore[misc]  # ClusterShell has no type hint
 
     def ev_hup(self, worker: Any, node: str, rc: int) -> None:
         self._launcher.tell(node, rc)
+
+    def _ev_routing(self, worker: Any, arg: dict[str, Any]) -> None:
+        """A target comes to another gateway, but what was written to it is not written again: it is lost."""
+        if arg["event"] == "reroute":
+            for node in arg["targets"]:
+                self._launcher.tell(str(node), str(arg["gateway"]))
 
     def ev_msg(self, port: Any, msg: str) -> None:
         if msg == "abort":

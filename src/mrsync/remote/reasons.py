@@ -19,9 +19,9 @@ SAID: tuple[tuple[str, str], ...] = (
     (r"Host key verification failed", "Host key verification failed"),
     (r"Could not resolve hostname .*: (.*)", r"its name cannot be resolved: \1"),
     (r"(Permission denied \(.*\))", r"\1"),
+    (r"(Connection timed out during banner exchange|Too many authentication failures)", r"\1"),
     (r"(Connection (?:refused|timed out|reset|closed))", r"\1"),
     (r"(Operation timed out|No route to host|Network is unreachable|Host is down)", r"\1"),
-    (r"(Too many authentication failures|Connection timed out during banner exchange)", r"\1"),
     (r"Timeout, server .* not responding", "the connection was lost: it does not answer any more"),
     (r"(No space left on device|Cannot allocate memory|Too many open files)", r"\1"),
 )

@@ -228,7 +228,7 @@ class _Cast:
                 self._on_target_lost(target)
 
     def _on_target_lost(self, target: Target) -> None:
-        if target.state is TargetState.UNREACHABLE and self._caster.phase is Phase.GATHERING:
+        if target.state is TargetState.UNREACHABLE and Phase.COMPARING not in self._entered_at:
             self._absent.setdefault(target.reason, []).append(target.name)  # many may have the same reason
         else:
             level = 2 if self._interruption else 0  # then it is no news

@@ -60,6 +60,12 @@ def test_only_the_right_program_runs(opening: bytes, complaint: bytes) -> None:
     assert complaint in done.stderr
 
 
+def test_no_room_for_the_program_is_named() -> None:
+    command = f"ulimit -f 0; {CatcherCommand().on('node1')}"
+    done = subprocess.run(["sh", "-c", command], input=make_bundle().opening(), capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (1, b"multicatcher: there is no room for the program: File too large\n")
+
+
 def test_the_end_of_stdin_is_the_end_at_any_moment() -> None:
     opening = make_bundle().opening()
     for length in (0, 1, 100, opening.index(b"\n") + 1, len(opening) // 2, len(opening)):

@@ -32,7 +32,7 @@ def reason(text: str, status: int = 255) -> str:
         ),
         (
             "Connection timed out during banner exchange\nConnection to 10.0.0.1 port 22 timed out",
-            "Connection timed out",
+            "Connection timed out during banner exchange",
         ),
         ("Timeout, server node3 not responding.", "the connection was lost: it does not answer any more"),
         ("kex_exchange_identification: read: Connection reset by peer", "Connection reset"),

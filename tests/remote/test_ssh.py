@@ -1,0 +1,182 @@
+"""Whole syncs over a real OpenSSH server: nothing installed on the targets, nothing left there, no secret in sight."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.loopback.interpreters import MINORS, find_interpreter
+from tests.remote.conftest import MakeEstate
+from tests.remote.estate import SECRET, Estate
+from tests.trees import build_awkward_tree
+
+pytestmark = [pytest.mark.netns, pytest.mark.timeout(240)]
+
+FIRST_PAGE_S = 15.0  # after the command, with 32 targets on two cores
+POOR_SEAL = "authenticated but not encrypted: the Python package cryptography is missing on "
+
+
+def exposures_during(estate: Estate, run_status: list[int], *options: str) -> list[str]:
+    """Sync, and search for the secret all the while."""
+    run = estate.start("-v", "2", *options)
+    found: list[str] = []
+    looks = 0
+    waiting = threading.Thread(target=lambda: run_status.append(run.wait(timeout_s=120)))
+    waiting.start()
+    while waiting.is_alive():
+        found += estate.exposures()
+        looks += 1
+    waiting.join()
+    print(run.output, f"{looks} looks")
+    assert looks > 3
+    if SECRET.hex() in run.output:
+        found.append("output")
+    return found + estate.exposures()
+
+
+@pytest.mark.parametrize("target_count", [1, 3])
+def test_trees_become_equal_and_nothing_is_left(make_estate: MakeEstate, target_count: int) -> None:
+    estate = make_estate(target_count)
+    build_awkward_tree(estate.source, seed=target_count)
+    estate.serve_all()
+    status: list[int] = []
+    assert exposures_during(estate, status) == []
+    assert status == [0]
+    assert estate.differences() == {}
+    assert estate.processes() == {}
+    assert [path for path in estate.folder.glob("t*/home/*")] == []
+    assert estate.report()["warnings"] == []  # encrypted
+
+
+def test_32_targets_are_soon_under_way(make_estate: MakeEstate) -> None:
+    estate = make_estate(32)
+    build_awkward_tree(estate.source, seed=32)
+    estate.serve_all()
+    started = time.monotonic()
+    run = estate.start("-v", "2", targets="t[1-32]")
+    run.wait_for("phase comparing", timeout_s=120)  # the first page goes out at once
+    first_page_s = time.monotonic() - started
+    assert run.wait(timeout_s=120) == 0, run.output
+    print(f"32 targets over ssh: {first_page_s:.1f} s from the command to the first page")
+    print(estate.report()["seconds"])
+    assert estate.differences() == {}
+    assert estate.processes() == {}
+    assert first_page_s <= FIRST_PAGE_S
+
+
+def test_every_trouble_is_named_and_the_others_finish(make_estate: MakeEstate) -> None:
+    old = find_interpreter(8)
+    kinds = ["good", "wrong key", "refused", "hang", "no python", "banner", *(["old"] if old else [])]
+    estate = make_estate(len(kinds))
+    build_awkward_tree(estate.source, seed=5)
+    hosts = dict(zip(kinds, estate.lab.targets, strict=True))
+    estate.serve(hosts["good"])
+    estate.serve(hosts["wrong key"], host_key="other")
+    estate.hang(hosts["hang"])
+    estate.serve(hosts["no python"], python=None)
+    estate.serve(hosts["banner"], shell="/bin/bash", banner="Authorised use only!\n")
+    (estate.home(hosts["banner"]) / ".bashrc").write_text("echo Welcome to this host; printf '{\"ready\"'; stty -a\n")
+    if old:
+        estate.serve(hosts["old"], python=old)
+    assert estate.sync("--connect-timeout", "4", "-v", "1") == 23
+    assert estate.differences([hosts["good"], hosts["banner"]]) == {}
+    expected = {
+        "wrong key": "its host key is not the one that is known: Host key verification failed",
+        "refused": "Connection refused",
+        "hang": "Connection timed out during banner exchange",
+        "no python": "there is no python3",
+        "old": "Python 3.8",
+    }
+    reasons = estate.reasons()
+    assert set(reasons) == {hosts[kind].name for kind in expected if kind in hosts}
+    for kind, sentence in expected.items():
+        if kind in hosts:
+            assert sentence in str(reasons[hosts[kind].name])
+    assert estate.report()["seconds"]["gather"] < 15
+    assert estate.processes() == {}
+    if old is None:
+        pytest.skip("all but this was held: there is no Python 3.8 on this machine")
+
+
+@pytest.mark.parametrize("shell", ["bash", "csh", "tcsh", "fish", "zsh", "ksh"])
+def test_login_shells(make_estate: MakeEstate, shell: str) -> None:
+    path = shutil.which(shell)
+    if path is None:
+        pytest.skip(f"{shell} is not installed")
+    estate = make_estate(2)
+    build_awkward_tree(estate.source, seed=6)
+    estate.serve(estate.lab.targets[0], shell=path)
+    estate.serve(estate.lab.targets[1], shell=path, python=None)
+    assert estate.sync() == 23
+    assert estate.differences(estate.lab.targets[:1]) == {}
+    assert estate.reasons() == {"t2": "there is no python3"}
+
+
+def test_equal_reasons_are_folded_and_status_is_5_if_none_could_start(make_estate: MakeEstate) -> None:
+    estate = make_estate(3)
+    build_awkward_tree(estate.source, seed=7)
+    run = estate.start()
+    assert run.wait() == 5
+    assert "t[1-3]: unreachable: Connection refused" in run.output.splitlines()
+    assert run.output.splitlines()[-1] == "mrsync: no catcher could be started: Connection refused"
+
+
+def test_targets_with_and_without_cryptography(make_estate: MakeEstate) -> None:
+    estate = make_estate(3)
+    build_awkward_tree(estate.source, seed=8)
+    estate.serve_all(estate.lab.targets[:2])
+    estate.serve(estate.lab.targets[2], options="-S")
+    assert estate.sync("--encrypt") == 23
+    assert estate.reasons() == {"t3": "cannot decrypt AES-256-GCM: python3-cryptography is missing there"}
+    assert estate.sync() == 0
+    assert estate.report()["warnings"] == [POOR_SEAL + "t3"]
+    assert estate.differences() == {}
+
+
+def test_a_catcher_runs_on_every_python(make_estate: MakeEstate) -> None:
+    found = {minor: path for minor in MINORS if (path := find_interpreter(minor)) is not None}
+    estate = make_estate(len(found))
+    build_awkward_tree(estate.source, seed=9)
+    for host, python in zip(estate.lab.targets, found.values(), strict=True):
+        estate.serve(host, python=python, options="-W error")
+    assert estate.sync() == 0
+    assert estate.differences() == {}
+    print("tried:", ", ".join(f"3.{minor}" for minor in found))
+    if missing := [f"3.{minor}" for minor in MINORS if minor not in found]:
+        pytest.skip(f"the others were tried; not on this machine: {', '.join(missing)}")
+
+
+def test_nothing_is_left_after_kill_9(make_estate: MakeEstate) -> None:
+    estate = make_estate(3)
+    estate.source.mkdir()
+    (estate.source / "big").write_bytes(bytes(range(256)) * (64 << 12))
+    estate.serve_all(estate.lab.targets[:2])
+    estate.hang(estate.lab.targets[2])
+    run = estate.start("-v", "2", "--rate", "10M", "--connect-timeout", "3")
+    run.wait_for("phase casting")
+    run.signal(signal.SIGKILL)
+    estate.await_silence(30)
+    for host in estate.lab.targets[:2]:
+        assert list(estate.tree(host).iterdir()) == []
+
+
+def test_an_installed_catcher_is_used(make_estate: MakeEstate) -> None:
+    estate = make_estate(1)
+    build_awkward_tree(estate.source, seed=10)
+    estate.serve_all()
+    assert estate.sync("-b", "/nowhere/bin") == 5
+    assert estate.reasons() == {"t1": "there is no /nowhere/bin/multicatcher"}
+    installed = estate.folder / "multicatcher"
+    source = Path(__file__).parents[2] / "src"
+    installed.write_text(
+        f"#!/bin/sh\nPYTHONPATH={source} exec python3 -c 'from mrsync.cli import main; main.multicatcher()' \"$@\"\n"
+    )
+    installed.chmod(0o755)
+    assert estate.sync("-b", str(estate.folder), targets="root@t1") == 0  # as ssh knows it, too
+    assert estate.report()["targets"]["root@t1"]["state"] == "done"
+    assert estate.differences() == {}
