@@ -180,6 +180,36 @@ def test_files_that_one_target_sits_out_are_not_replaced(trees: Path) -> None:
     assert texts == {"a": "contents", "b": "older contents", "c": "older contents", "d": "contents"}
 
 
+def test_directories_in_which_a_file_was_staged_for_nothing_keep_their_times(trees: Path) -> None:
+    for tree, text in (("source", "contents"), ("dest", "older contents")):
+        (trees / tree / "sub").mkdir()
+        _write(trees / tree / "sub" / "a", text)
+        for path in ("sub", ""):
+            os.utime(trees / tree / path, ns=(0, 5))
+    sync(trees / "source", trees / "dest", exceptions=((0, 1),))
+    assert (trees / "dest" / "sub" / "a").read_text() == "older contents"
+    assert (trees / "dest" / "sub").stat().st_mtime_ns == 5
+
+
+def test_a_directory_that_appeared_meanwhile_is_used_and_brought_to_order() -> None:
+    def run(top: Path) -> None:
+        def make(step: str) -> None:
+            if step == "staged":
+                (top / "dest" / "sub").mkdir(mode=0o555)
+
+        assert sync(top / "source", top / "dest", between=make).failures == []
+        assert differences(top / "source", top / "dest") == []
+
+    with nobodys_directory() as top:
+        (top / "source" / "sub").mkdir(parents=True)
+        (top / "source" / "sub" / "file").write_text("contents")
+        (top / "dest").mkdir()
+        for path in (top / "dest", *(top / "source").rglob("*"), top / "source"):
+            if os.geteuid() == 0:
+                os.chown(path, 65534, 65534)
+        as_nobody(lambda: run(top))
+
+
 def test_a_run_that_broke_anywhere_is_repaired_by_the_next(tmp_path: Path) -> None:
     build_awkward_tree(tmp_path / "source", 11, 30)
     build_awkward_tree(tmp_path / "dest", 12, 30)

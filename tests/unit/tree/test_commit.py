@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from mrsync.tree.commit import Commit
+from mrsync.tree.finish import finish
+from mrsync.tree.plan import Plan
+from mrsync.tree.stage import Stage
 from tests.unit.tree.syncing import as_nobody, cast, leftovers, nobodys_directory
 from tests.unit.tree.test_stage import Bench, bench
 
@@ -53,6 +56,25 @@ def test_exceptions_are_removed_not_placed(trees: Path) -> None:
     # Entry order: a, c, b/x.
     assert contents(trees / "dest") == {"c": "new c"}
     assert commit.files_updated == 1
+
+
+@pytest.mark.parametrize("is_needed_here", [False, True])
+def test_members_are_linked_to_a_leader_that_is_right_though_it_is_an_exception(
+    trees: Path, is_needed_here: bool
+) -> None:
+    os.link(trees / "source" / "a", trees / "source" / "b" / "member")
+    if not is_needed_here:
+        os.system(f"cp -a {trees}/source/a {trees}/dest/a")
+    on = bench(trees / "source", trees / "dest")
+    # Others need all of it: a is file 0.
+    plan = Plan(on.manifest, [(1, 2)], {})
+    stage = Stage(on.stage.destination, on.manifest, plan, on.comparison.needs if is_needed_here else [], "00fe")
+    stage.write(0, b"new a")
+    commit = Commit(stage)
+    commit.commit(0, 1)
+    commit.commit(0, 1, [(0, 1)])  # in place, or not needed here: what others cannot take is no matter
+    assert finish(stage, on.comparison).failures == []
+    assert (trees / "dest" / "b" / "member").samefile(trees / "dest" / "a")
 
 
 def test_digest_tells_what_was_placed(trees: Path) -> None:

@@ -50,6 +50,13 @@ def test_a_hole_is_no_extent_and_a_small_one_is_no_hole(tmp_path: Path) -> None:
     assert extents_of(tmp_path / "file") == [(0, HOLE_BYTES_MIN + BLOCK), (1 << 20, BLOCK)]
 
 
+def test_data_that_came_after_the_scan_is_no_matter(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"x" * 10_000)
+    with open(tmp_path / "file", "rb") as file:
+        assert data_extents(file.fileno(), 5000) == [(0, 5000)]
+        assert data_extents(file.fileno(), 0) == []
+
+
 def test_an_empty_file_and_one_that_is_a_hole_have_no_data(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert extents_of(tmp_path / "file") == []

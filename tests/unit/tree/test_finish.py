@@ -176,6 +176,30 @@ def test_a_locked_tree_of_ours_is_brought_to_its_final_modes() -> None:
         as_nobody(lambda: run(top))
 
 
+def test_final_modes_that_lock_us_out_are_set_last() -> None:
+    def run(top: Path, manifest: Manifest) -> None:
+        destination = Destination(os.fsencode(top / "dest"))
+        comparison = compare(manifest, destination)
+        stage = Stage(destination, manifest, Plan(manifest, [], {}), [], "00ff")
+        assert finish(stage, comparison).failures == []
+        destination.close()
+        for path in ("locked", "locked/below", "locked/below/bottom"):
+            assert stat.S_IMODE((top / "dest" / path).stat().st_mode) == 0o400
+            (top / "dest" / path).chmod(0o700)
+        destination = Destination(os.fsencode(top / "dest"))
+        assert compare(manifest, destination).mended.tolist() == [1, 2, 3]
+        destination.close()
+
+    if os.geteuid():
+        pytest.skip("needs root to read what its owner may not")
+    with nobodys_directory() as top:
+        (top / "source" / "locked" / "below" / "bottom").mkdir(parents=True)
+        for path in ("locked/below/bottom", "locked/below", "locked"):
+            (top / "source" / path).chmod(0o400)
+        manifest = scan(os.fsencode(top / "source")).manifest
+        as_nobody(lambda: run(top, manifest))
+
+
 def test_what_may_not_be_done_is_told() -> None:
     def run(top: Path) -> None:
         stage, comparison = prepared(top)

@@ -45,6 +45,8 @@ def test_ids_that_swap_their_names_are_swapped() -> None:
     manifest.users = {one: b"games", other: b"daemon"}
     localize_owners(manifest)
     assert manifest.uids.tolist() == [other, one, other]
+    localize_owners(manifest)  # they are this host's now, and not to be turned again
+    assert manifest.uids.tolist() == [other, one, other]
 
 
 def test_numeric_ids_stay() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from mrsync.tree.commit import Commit
-from mrsync.tree.compare import compare
+from mrsync.tree.compare import Comparison, compare
 from mrsync.tree.destination import Destination
 from mrsync.tree.manifest import Manifest
 from mrsync.tree.plan import Plan
@@ -28,6 +28,7 @@ class Bench:
     source: Source
     stage: Stage
     plan: Plan
+    comparison: Comparison
     manifest: Manifest
 
     def contents(self) -> bytes:
@@ -46,7 +47,7 @@ def bench(source: Path, dest: Path, *, needs: list[tuple[int, int]] | None = Non
     comparison = compare(found.manifest, destination)
     plan = Plan.build(found, comparison.needs)
     stage = Stage(destination, found.manifest, plan, comparison.needs if needs is None else needs, "00ff")
-    return Bench(Source(os.fsencode(source), found.manifest, plan), stage, plan, found.manifest)
+    return Bench(Source(os.fsencode(source), found.manifest, plan), stage, plan, comparison, found.manifest)
 
 
 @pytest.fixture
