@@ -52,6 +52,12 @@ class MasterHost:
     def die(self) -> None:
         self.is_dead = True
 
+    def give_up(self, index: int) -> None:
+        """The launcher says that this target's process has ended."""
+        if not self.is_dead and not self.is_finished:
+            self.caster.give_up(index, "its process ended", self._world.events.now)
+            self._pump()
+
     def abort(self) -> None:
         """The user presses ^C."""
         self.caster.abort("interrupted", self._world.events.now)
@@ -66,7 +72,8 @@ class MasterHost:
             return
         message = self._world.codec.decode(datagram)
         if not isinstance(message, Rejection):
-            self._oracle.count_report(isinstance(message, Report))
+            if isinstance(message, Report):
+                self._oracle.count_report()
             self.caster.receive_message(message, source, self._world.events.now)
             self._pump()
 

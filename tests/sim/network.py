@@ -12,6 +12,7 @@ from tests.sim.clock import Events
 from tests.sim.scenario import Scenario, TargetScenario
 
 PACKET_OVERHEAD_BYTES = 66
+RUN_S = 0.005
 
 
 class Burst(NamedTuple):
@@ -43,6 +44,9 @@ class Ear(Protocol):
     index: int  # of its target
     hears_group: bool
 
+    def expect(self, cast: Cast, lost: int) -> None:
+        """Something is under way, which is heard soon."""
+
     def hear(self, cast: Cast, lost: int, bad: int) -> None: ...
 
 
@@ -54,7 +58,8 @@ class LossProcess:
         self._run = run
         self._gap = run * (1 - rate) / rate if rate else math.inf
         self._until = self._draw(self._gap)
-        self._left = 0
+        self._left = 0  # of the run that goes on
+        self._drawn_at = 0.0
 
     def _draw(self, mean: float) -> float:
         """A whole number of at least 0 with this mean."""
@@ -62,8 +67,11 @@ class LossProcess:
             return mean
         return int(math.log(1 - self._rng.random()) / math.log(mean / (mean + 1)))
 
-    def draw(self, packets: int) -> int:
-        """The bit set of those hit among the next packets."""
+    def draw(self, packets: int, now: float) -> int:
+        """The bit set of those hit among the next packets; a run does not outlast a silence."""
+        if now - self._drawn_at > RUN_S:
+            self._left = 0
+        self._drawn_at = now
         if not self._left and self._until >= packets:
             self._until -= packets
             return 0
@@ -107,6 +115,8 @@ class Network:
 
     def __init__(self, scenario: Scenario, events: Events) -> None:
         self.packets_lost = 0
+        self.answers: list[tuple[Callable[[bytes], None], bytes]] = []
+        self.controls: list[bytes] = []  # the last ones heard by a stranger
         self._events = events
         self._scenario = scenario
         self._rng = random.Random(f"network {scenario.seed}")
@@ -123,11 +133,12 @@ class Network:
 
     def cast(self, cast: Cast, packets: int, size_bytes: int, when: float) -> None:
         """To the group; packets of about size_bytes each leave the caster at `when`."""
-        lost = self._shared.draw(packets)
+        lost = self._shared.draw(packets, when)
+        if isinstance(cast, bytes):
+            self.controls = [*self.controls[-50:], cast]
         when, full = self._pass_switch(packets, size_bytes + PACKET_OVERHEAD_BYTES, when)
         for ear in self.ears:
-            if ear.hears_group:
-                self.deliver(ear, cast, packets, lost | full, when)
+            self.deliver(ear, cast, packets, lost | full if ear.hears_group else (1 << packets) - 1, when)
 
     def _pass_switch(self, packets: int, size_bytes: int, when: float) -> tuple[float, int]:
         """When a burst leaves the bottleneck, and which of its packets found the queue full."""
@@ -142,14 +153,12 @@ class Network:
     def deliver(self, ear: Ear, cast: Cast, packets: int, lost: int, when: float) -> None:
         """To one host, by its path."""
         path = self.paths[ear.index]
-        lost |= path.losses.draw(packets)
-        if path.is_cut:
-            return
-        self.packets_lost += lost.bit_count()
         everything = (1 << packets) - 1
+        lost |= everything if path.is_cut else path.losses.draw(packets, when)
+        self.packets_lost += lost.bit_count()
         if lost == everything:
             return
-        bad = path.corruption.draw(packets)
+        bad = path.corruption.draw(packets, when)
         times = path.arrivals(when)
         if path.scenario.jitter_share and packets > 1 and path.rng.random() < path.scenario.jitter_share:
             torn = path.rng.getrandbits(packets)
@@ -157,19 +166,31 @@ class Network:
             self._plan(ear, cast, lost | everything ^ torn, bad, everything, times[0] + path.scenario.jitter_s)
         else:
             for time in times:
-                self._plan(ear, cast, lost, bad, everything, time)
+                self._plan_in_order(ear, cast, lost, bad, packets, time)
+
+    def _plan_in_order(self, ear: Ear, cast: Cast, lost: int, bad: int, packets: int, when: float) -> None:
+        """The first half of a burst arrives while the second is still being sent."""
+        everything = (1 << packets) - 1
+        if self._scenario.has_halves and packets > 1:
+            first = (1 << packets // 2) - 1
+            seconds = packets / 2 * self._scenario.geometry.slice_bytes / self._scenario.uplink_bytes_s
+            self._plan(ear, cast, lost | everything ^ first, bad, everything, when - seconds)
+            lost |= first
+        self._plan(ear, cast, lost, bad, everything, when)
 
     def _plan(self, ear: Ear, cast: Cast, lost: int, bad: int, everything: int, when: float) -> None:
         if lost != everything:
+            ear.expect(cast, lost | bad)
             self._events.plan(when, ear.hear, cast, lost, bad)
 
     def answer(self, index: int, datagram: bytes, hear: Callable[[bytes], None], now: float) -> None:
         """A report of one target, on its way to the caster."""
         path = self.paths[index]
-        if path.is_cut or path.report_losses.draw(1):
+        if path.is_cut or path.report_losses.draw(1, now):
             return
-        if path.corruption.draw(1):
+        if path.corruption.draw(1, now):
             datagram = flipped(datagram, path.rng)
+        self.answers = [*self.answers[-50:], (hear, datagram)]
         for time in path.arrivals(now):
             self._events.plan(time, hear, datagram)
 

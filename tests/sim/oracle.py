@@ -39,6 +39,7 @@ class Oracle:
         self.packets_coded = 0
         self.reports = 0
         self.reports_by_second: Counter[int] = Counter()
+        self.bursts_by_second: Counter[int] = Counter()
         self.outcomes: Counter[int] = Counter()
         self._world = world
         self.granted: list[bool] = []  # verdict on each plan file below the end of all commits so far
@@ -85,7 +86,7 @@ class Oracle:
             wanted = RangeSet(self._world.plan.pages_of(file) for file in host.storage.left)
         for first, behind in wanted.clipped(0, end):
             for page in range(first, behind):
-                if (kind, page) not in host.reception.true_pages:
+                if (kind, page) not in host.written:
                     raise Violation(f"{host.address} says that it holds {end} pages of {kind!r}, but {page} is missing")
 
     def _is_staged(self, host: TargetHost, file: int) -> bool:
@@ -94,7 +95,7 @@ class Oracle:
         if entry not in host.storage.needs or file in host.storage.sat_out:
             return True
         first, end = self._world.plan.pages_of(file)
-        return all((ObjectKind.CONTENTS, page) in host.reception.true_pages for page in range(first, end))
+        return all((ObjectKind.CONTENTS, page) in host.written for page in range(first, end))
 
     def _judge_commit(self, host: TargetHost, first: int, end: int, exceptions: RangeSet) -> None:
         """I3, I4: a file is committed only as granted, and only where it truly is."""
@@ -142,12 +143,13 @@ class Oracle:
                 if is_granted and (file in host.storage.sat_out or not self._is_staged(host, file)):
                     raise Violation(f"file {file} is granted, but {host.address} does not have it")
 
-    def count_report(self, is_report: bool) -> None:
-        self.reports += is_report
+    def count_report(self) -> None:
+        self.reports += 1
         self.reports_by_second[int(self._world.events.now)] += 1
 
     def judge_page(self, send: SendPage) -> None:
         """Count first sends, repairs, and repairs that nobody misses."""
+        self.bursts_by_second[int(self._world.events.now)] += 1
         count = self._world.packet_count(send.object, send.page)
         mask = send.mask or (1 << count) - 1
         if send.page >= self._next_page[send.object]:
@@ -160,6 +162,7 @@ class Oracle:
         self.packets_wasted += sum(not self._is_missed(send.object, send.page, index) for index in bits(mask))
 
     def judge_coded(self, send: SendCoded) -> None:
+        self.bursts_by_second[int(self._world.events.now)] += 1
         self.packets_repaired += len(send.combinations)
         self.packets_coded += len(send.combinations)
         for terms in send.combinations:
@@ -170,7 +173,7 @@ class Oracle:
     def _is_missed(self, kind: ObjectKind, page: int, index: int) -> bool:
         files = self._world.plan.files_of(page) if kind is ObjectKind.CONTENTS else []
         return any(
-            host.reception.misses((kind, page), index)
+            host.misses((kind, page), index)
             and (kind is not ObjectKind.CONTENTS or any(file in host.storage.left for file in files))
             for host in self.live_hosts()
         )

@@ -40,7 +40,7 @@ class Reception:
     def __init__(self, catcher: Catcher, retained_pages: int) -> None:
         self.opened: list[tuple[Key, int]] = []  # (page, tx) since the last hand-over to the disk
         self.true_pages: set[Key] = set()  # every byte of them came, whatever the core says
-        self.packets_rejected = 0  # of pages that came whole, but spoilt
+        self.packets_in_vain = 0  # that came, and had to be thrown away
         self._catcher = catcher
         self._retained_pages = retained_pages
         self._arriving: dict[Key, Arriving] = {}
@@ -58,6 +58,8 @@ class Reception:
             wanted = self._catcher.receive_page(
                 burst.object, burst.page, burst.generation, burst.packets, burst.tx, now
             )
+            if not wanted and (burst.object, burst.page) not in self.true_pages:
+                self.packets_in_vain += burst.packets
             if wanted:
                 self._open((burst.object, burst.page), Arriving(burst.generation, arrived, bad), burst.tx)
             return
@@ -67,13 +69,15 @@ class Reception:
     def _take_packet(self, burst: Burst, index: int, is_bad: bool, now: float) -> None:
         object, page, generation, count, _, tx = burst
         verdict = self._catcher.receive_packet(object, page, generation, index, count, tx, now)
-        if verdict == Verdict.IGNORE:
-            return
         key = (object, page)
+        if verdict == Verdict.IGNORE:
+            self.packets_in_vain += self.misses(key, index)
+            return
         if key in self.true_pages:
             raise Violation(f"packet {index} of {key} is wanted again, though the page is here")
         arriving = self._arriving.get(key)
         if verdict in (Verdict.RESTART, Verdict.RESTART_COMPLETE) or arriving is None:
+            self.packets_in_vain += arriving.stored.bit_count() if arriving is not None else 0
             arriving = self._arriving[key] = Arriving(generation)
         arriving.generation = generation
         arriving.stored |= 1 << index
@@ -113,7 +117,7 @@ class Reception:
         """Try the seal of a page that is whole."""
         self._arriving.pop(key, None)
         if arriving.bad:
-            self.packets_rejected += arriving.stored.bit_count()
+            self.packets_in_vain += arriving.stored.bit_count()
             self._catcher.page_rejected(*key)
             return
         if key in self.true_pages:

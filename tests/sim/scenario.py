@@ -61,7 +61,9 @@ class Scenario:
     file_bytes: tuple[int, ...] = ()
     void_share: float = 0.0
     shared_loss: float = 0.0
-    forgeries_s: float = 0.0  # packets with invented headers per second, to everyone
+    forgeries_s: float = 0.0  # packets with invented headers, and replays, per second
+    has_halves: bool = False  # bursts arrive in two parts: reports may come between them
+    are_deaths_noticed: bool = False  # by the launcher
     uplink_bytes_s: float = 1.2e9
     switch_bytes_s: float = 0.0  # 0: no bottleneck behind the uplink
     switch_queue_bytes: int = 200_000
@@ -100,7 +102,9 @@ def draw(seed: int) -> Scenario:
         file_bytes=_draw_files(rng, min(pages, BURSTS_HEARD_MAX // count) * geometry.page_bytes),
         void_share=faults.draw(0.0, 0.1),
         shared_loss=faults.draw(0.001, 0.05),
-        forgeries_s=faults.draw(1, 100),
+        forgeries_s=faults.draw(1, 500),
+        has_halves=rng.random() < 0.3,
+        are_deaths_noticed=rng.random() < 0.5,
         uplink_bytes_s=rng.choice((1.2e9, 1.2e9, 1e8, 1e7)),
         switch_bytes_s=faults.draw(5e6, 5e7),
         rate_bytes_s=faults.draw(2e6, 2e7) or None,

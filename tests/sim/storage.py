@@ -93,6 +93,8 @@ class Storage:
         for file in touched:
             if not self.left[file] and file not in self.sat_out and self._rng.random() < self._scenario.sit_out_share:
                 self.sat_out.add(file)
+                for _ in range(self._rng.choice((0, 0, 3))):  # more than one report can tell
+                    self._catcher.log(ErrorRecord(ENOSPC, b"long/" * 100, "write"), now)
                 self._catcher.log(SatOutRecord(file, ENOSPC), now)
         while self._ready < len(self._plan.files) and self.is_staged(self._ready):
             self._ready += 1

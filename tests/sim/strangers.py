@@ -5,12 +5,14 @@ from __future__ import annotations
 import random
 
 from mrsync.wire.messages import ObjectKind
-from tests.sim.network import Burst
+from tests.sim.network import Burst, Cast
 from tests.sim.world import World
+
+LAST_S = 100.0
 
 
 class Strangers:
-    """Casts page packets with believable headers and worthless bytes, and control that is no control."""
+    """Casts page packets with believable headers and worthless bytes, and repeats what others said."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -18,19 +20,39 @@ class Strangers:
 
     def start(self) -> None:
         self._world.events.plan(
-            self._world.events.now + self._rng.expovariate(self._world.scenario.forgeries_s), self._cast
+            self._world.events.now + self._rng.expovariate(self._world.scenario.forgeries_s), self._act
         )
 
-    def _cast(self) -> None:
+    def _act(self) -> None:
+        choice = self._rng.randrange(10)
+        if choice == 0:
+            self._replay_control()
+        elif choice == 1:
+            self._replay_answer()
+        else:
+            self._forge()
+        if self._world.events.now < LAST_S:
+            self.start()
+
+    def _forge(self) -> None:
         rng, world = self._rng, self._world
-        now = world.events.now
-        kind = rng.randrange(3)
-        page = rng.randrange(world.page_count(ObjectKind(kind)) + 2)
+        kind = rng.choice(tuple(ObjectKind))
+        page = rng.randrange(world.page_count(kind) + 2)
         count = world.packet_count(kind, page)
         mask = (1 << count) - 1 if rng.random() < 0.2 else 1 << rng.randrange(count)
         burst = Burst(kind, page, rng.choice((0, 0, 1, 65535)), count, mask, rng.choice((1, 50, 500, 60000, 2**32 - 1)))
-        everything = (1 << mask.bit_count()) - 1
-        for ear in list(world.network.ears):
+        self._send(burst, (1 << mask.bit_count()) - 1)
+
+    def _replay_control(self) -> None:
+        if self._world.network.controls:
+            self._send(self._rng.choice(self._world.network.controls), 0)
+
+    def _replay_answer(self) -> None:
+        if self._world.network.answers:
+            hear, datagram = self._rng.choice(self._world.network.answers)
+            self._world.events.plan(self._world.events.now, hear, datagram)
+
+    def _send(self, cast: Cast, bad: int) -> None:
+        for ear in list(self._world.network.ears):
             if ear.hears_group:
-                world.events.plan(now, ear.hear, burst, 0, everything)
-        self.start()
+                self._world.events.plan(self._world.events.now, ear.hear, cast, 0, bad)

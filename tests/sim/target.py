@@ -46,10 +46,12 @@ class TargetHost:
         self.reception = Reception(self.catcher, scenario.retained_pages)
         self.storage = Storage(self.catcher, scenario, world.plan, self._rng, world.events)
         self.storage.after = self.pump
+        self.written: set[tuple[int, int]] = set()  # pages that are where they belong
         self._world = world
         self._oracle = oracle
         self._codec: ControlCodec | None = None
         self._timer_at: float | None = None
+        self._coming: dict[tuple[int, int], int] = {}
         self._busy_until = 0.0  # taking packets in
         self._disk_free_at = 0.0
         self._is_writing = False
@@ -64,6 +66,22 @@ class TargetHost:
         self.is_dead = True
         self._world.network.leave(self)
 
+    def expect(self, cast: Cast, lost: int) -> None:
+        """Packets of a page that are under way, and not lost, need no repair."""
+        if isinstance(cast, Burst):
+            key = (cast.object, cast.page)
+            self._coming[key] = self._coming.get(key, 0) | self._sent_mask(cast, lost)
+
+    def misses(self, key: tuple[int, int], index: int) -> bool:
+        """Whether this packet has not come, and is not about to."""
+        return self.reception.misses(key, index) and not self._coming.get(key, 0) >> index & 1
+
+    def _sent_mask(self, burst: Burst, lost: int) -> int:
+        """The packets of the page that were sent and not lost; `lost` counts positions among those sent."""
+        if not lost:
+            return burst.mask
+        return sum(1 << index for at, index in enumerate(bits(burst.mask)) if not lost >> at & 1)
+
     def hear(self, cast: Cast, lost: int, bad: int) -> None:
         """Something arrives at the socket; what finds its buffer full is dropped."""
         now, rate = self._world.events.now, self.scenario.packets_s
@@ -73,6 +91,7 @@ class TargetHost:
         packets = cast.mask.bit_count() if isinstance(cast, Burst) else 1
         start = max(now, self._busy_until)
         if (start - now) * rate * TRUESIZE_BYTES > self.scenario.buffer_bytes:
+            self._arrive(cast, lost | bad)
             self.catcher.counters.kernel_drops += packets
             self._world.network.packets_lost += packets
             return
@@ -82,11 +101,18 @@ class TargetHost:
     def _take(self, cast: Cast, lost: int, bad: int) -> None:
         if not self.is_running:
             return
+        self._arrive(cast, lost | bad)
         if isinstance(cast, bytes):
             self._take_control(cast, bad)
         else:
             self._take_pages(cast, lost, bad)
         self.pump()
+
+    def _arrive(self, cast: Cast, lost: int) -> None:
+        """What was under way has come, or was dropped."""
+        if isinstance(cast, Burst):
+            key = (cast.object, cast.page)
+            self._coming[key] = self._coming.get(key, 0) & ~self._sent_mask(cast, lost)
 
     def _take_control(self, datagram: bytes, bad: int) -> None:
         if bad:
@@ -112,9 +138,8 @@ class TargetHost:
                     count = self._world.packet_count(cast.object, page)
                     self.reception.take_coded(cast, combination, count, bad >> at & 1 == 1, now)
         else:
-            sent = list(bits(cast.mask))
-            arrived = sum(1 << index for at, index in enumerate(sent) if not lost >> at & 1) if lost else cast.mask
-            spoilt = sum(1 << index for at, index in enumerate(sent) if bad >> at & 1) if bad else 0
+            arrived = self._sent_mask(cast, lost)
+            spoilt = self._sent_mask(cast, ~bad) if bad else 0
             self.catcher.counters.packets_seen += arrived.bit_count()
             self.reception.take_burst(cast, arrived, spoilt, now)
         if self.reception.opened and not self._is_writing:
@@ -136,6 +161,7 @@ class TargetHost:
             return
         now = self._world.events.now
         self.catcher.counters.queue_pages -= len(batch)
+        self.written.update(key for key, _ in batch)
         for kind in ObjectKind:
             pages = [page for (object, page), _ in batch if object == kind]
             if pages:

@@ -7,7 +7,6 @@ from collections import Counter
 import pytest
 
 from mrsync.protocol.states import TargetState
-from mrsync.wire.messages import Phase
 from tests.sim.scenario import Fate, draw
 from tests.sim.simulation import Result, Simulation
 
@@ -37,7 +36,6 @@ def test_cores_keep_their_word(first: int) -> None:
     states = Counter(state for result in results for state in result.states)
     assert states[TargetState.DONE] > SEEDS_PER_TEST
     assert states[TargetState.LOST] > 0
-    assert any(result.phase is Phase.ABORTED for result in results)
 
 
 @pytest.mark.parametrize("seed", FAILED_ONCE)

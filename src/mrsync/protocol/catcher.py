@@ -225,11 +225,10 @@ class Catcher:
         self._open_objects(status)
         self._reception.believe(status, now)
         self._grant(status)
-        keepalive_s = min(KEEPALIVE_MAX_S, status.ack_wait_s / KEEPALIVE_SHARE)
         if status.is_poll:
             self._report_by(now + self._slot * SLOT_S)
-        else:
-            self._report_by(now + (status.report_interval_us / 1e6 if self._reporter.has_news else keepalive_s))
+        elif self._reporter.has_news:
+            self._report_by(now + status.report_interval_us / 1e6)
 
     def _open_objects(self, status: Status) -> None:
         """Learn the geometry and the objects that are cast; contents wait for the plan to be understood."""
@@ -318,9 +317,14 @@ class Catcher:
         report = self._reporter.report(self._next_counter(), now)
         self._messages.append(SendMessage(report, None))
         self._pages_done = 0
-        if self._status is not None and (report.needs or report.log_bytes):  # until the caster answers
-            patience_s = 0.0 if report.needs else RETRY_S
-            self._report_by(now + patience_s + self._status.report_interval_us / 1e6)
+        if self._status is not None:
+            interval_s = self._status.report_interval_us / 1e6
+            if report.needs:
+                self._report_by(now + interval_s)
+            elif report.log_bytes:
+                self._report_by(now + interval_s + RETRY_S)
+            else:
+                self._report_by(now + _keepalive_s(self._status))
 
     def _round_s(self) -> float:
         """Time in which every target can report once."""
@@ -329,3 +333,8 @@ class Catcher:
     def _next_counter(self) -> int:
         self._counter += 1
         return self._counter
+
+
+def _keepalive_s(status: Status) -> float:
+    """How often to report though there is nothing to tell."""
+    return min(KEEPALIVE_MAX_S, status.ack_wait_s / KEEPALIVE_SHARE)

@@ -7,7 +7,7 @@ from enum import Enum
 SLOT_S = 0.00025  # between two reports of a round: 4000 reports/s whatever the number of targets
 
 
-class Timer(Enum):
+class Timer(str, Enum):  # str: a quick hash
     """Why a core wants to be woken."""
 
     STATUS = "the caster repeats the state of the session"

@@ -1,0 +1,41 @@
+"""Many targets at once: coded repair must gain, reports must stay within their slots."""
+
+from __future__ import annotations
+
+from mrsync.protocol.states import TargetState
+from mrsync.wire.geometry import Geometry
+from tests.sim.scenario import Scenario, TargetScenario
+from tests.sim.simulation import Result, Simulation
+
+GEOMETRY = Geometry(1432, 44)
+PAGES_PER_BATCH = 64
+
+
+def cast(targets: int, pages: int, loss: float) -> Result:
+    """Manifest, plan and contents of so many pages to targets that lose packets independently."""
+    scenario = Scenario(
+        seed=1,
+        geometry=GEOMETRY,
+        targets=(TargetScenario(loss=loss, report_loss=loss),) * targets,
+        file_bytes=(pages * GEOMETRY.page_bytes,),
+    )
+    result = Simulation(scenario).run()
+    assert set(result.states) == {TargetState.DONE}
+    return result
+
+
+def test_eight_targets_losing_one_percent_need_hardly_more_repairs_than_the_unluckiest_lost() -> None:
+    result = cast(8, 20 * PAGES_PER_BATCH, 0.01)
+    assert result.packets_lost > 0.07 * result.packets_first
+    assert result.packets_repaired < 0.02 * result.packets_first  # the bound for long batches is 1.15 %
+
+
+def test_a_hundred_targets() -> None:
+    result = cast(100, 2 * PAGES_PER_BATCH, 0.005)
+    assert result.packets_repaired < 0.04 * result.packets_first  # plain repair needs 39 %
+
+
+def test_a_thousand_targets() -> None:
+    result = cast(1000, PAGES_PER_BATCH, 0.001)
+    assert result.packets_repaired < 0.06 * result.packets_first  # plain repair needs 63 %
+    assert result.reports_per_second_max < 4500
