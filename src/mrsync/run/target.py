@@ -25,7 +25,7 @@ from mrsync.tree.compare import Comparison, compare
 from mrsync.tree.destination import Destination
 from mrsync.tree.failure import Failure
 from mrsync.tree.finish import Result, finish
-from mrsync.tree.manifest import Manifest
+from mrsync.tree.manifest import SPECIALS, Manifest
 from mrsync.tree.plan import Plan
 from mrsync.tree.stage import Stage
 from mrsync.tree.survey import Survey
@@ -283,6 +283,8 @@ def _everything(manifest: Manifest) -> Comparison:
             comparison.needs.append((entry, entry + 1))
             comparison.files_needed += 1
             comparison.bytes_needed += manifest.sizes[entry]
-        else:
+        elif entry in manifest.leaders:
+            comparison.linked.append(entry)
+        elif manifest.kind(entry) not in SPECIALS:
             comparison.made.append(entry)
     return comparison
