@@ -117,9 +117,9 @@ def _verdict(outcome: Outcome) -> str:
             f"dry run: {', '.join(states)}; {outcome.files_planned} files, {size(outcome.bytes_planned)} would be sent"
         )
     parts = [", ".join(states), f"{size(outcome.bytes_planned)} in {outcome.seconds.total:.3g} s"]
-    if outcome.bytes_planned and outcome.seconds.cast > 0:
-        once = outcome.bytes_planned / outcome.seconds.cast
-        delivered = sum(target.bytes_written for target in outcome.targets) / outcome.seconds.cast
+    written = sum(target.bytes_written for target in outcome.targets)
+    if written and outcome.seconds.cast > 0:
+        once, delivered = outcome.bytes_planned / outcome.seconds.cast, written / outcome.seconds.cast
         parts.append(f"{size(once)}/s sent once = {size(delivered)}/s delivered")
     if outcome.bytes_repaired:
         parts.append(f"repair {100 * outcome.bytes_repaired / outcome.bytes_sent:.2g} %")
