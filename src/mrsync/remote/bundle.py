@@ -12,6 +12,7 @@ from functools import cache
 from typing import NamedTuple
 
 CATCHER = "mrsync.run.catch"
+LOADER = "mrsync.remote.loader"
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the first day a zip archive knows: equal sources make equal bytes
 
 # Parsing the sources would take a tenth of a second at every start; imports are easily seen in ours (a test compares).
@@ -21,16 +22,17 @@ IMPORT = re.compile(
 
 
 class Bundle(NamedTuple):
-    """A zip archive of modules; digest is its SHA-256 in hexadecimal."""
+    """A zip archive of modules; digest is its SHA-256 in hexadecimal, entry the module whose catch_from_stdin runs."""
 
     content: bytes
     digest: str
+    entry: str = CATCHER
 
     def opening(self) -> bytes:
         """What goes to the stdin of `python3 -c`: one line that is the loader, then the archive."""
-        loader = _source("mrsync/remote/loader.py")
+        loader = _source(f"{LOADER.replace('.', '/')}.py")
         assert loader is not None  # a part of this package
-        arguments = [str(len(self.content)), self.digest]
+        arguments = [str(len(self.content)), self.digest, self.entry]
         return f"import sys;sys.argv[2:]={arguments!r};exec({loader.decode('ascii')!r})\n".encode() + self.content
 
 
@@ -42,7 +44,7 @@ def make_bundle(entry: str = CATCHER) -> Bundle:
         for path, source in sorted(needed_sources(entry).items()):
             packed.writestr(zipfile.ZipInfo(path, EPOCH), source, zipfile.ZIP_DEFLATED)
     content = archive.getvalue()
-    return Bundle(content, hashlib.sha256(content).hexdigest())
+    return Bundle(content, hashlib.sha256(content).hexdigest(), entry)
 
 
 def needed_sources(entry: str) -> dict[str, bytes]:

@@ -4,11 +4,12 @@ Any Python from 2.7 on must understand this, so that one that is too old can say
 """
 
 import hashlib
+import importlib
 import os
 import sys
 import tempfile
 
-size, digest = int(sys.argv[2]), sys.argv[3]  # of the bundle, put there by the line that brought this
+size, digest, entry = int(sys.argv[2]), sys.argv[3], sys.argv[4]  # put there by the line that brought this
 
 if sys.version_info < (3, 9):  # noqa: UP036
     version = ".".join(map(str, sys.version_info[:3]))
@@ -34,6 +35,4 @@ if checked.hexdigest() != digest:
 
 sys.path = ["/proc/self/fd/" + str(bundle.fileno())] + [path for path in sys.path if path]  # not the current directory
 
-from mrsync.run.catch import catch_from_stdin  # noqa: E402
-
-sys.exit(catch_from_stdin(sys.argv[1]))
+sys.exit(importlib.import_module(entry).catch_from_stdin(sys.argv[1]))
