@@ -18,6 +18,7 @@ from tests.trees import build_awkward_tree
 pytestmark = [pytest.mark.netns, pytest.mark.timeout(240)]
 
 FIRST_PAGE_S = 15.0  # after the command, with 32 targets on two cores
+LARGE_FILES = 60_000  # to be read before a comparison can be over
 POOR_SEAL = "authenticated but not encrypted: the Python package cryptography is missing on "
 
 
@@ -151,7 +152,12 @@ def test_a_catcher_runs_on_every_python(make_estate: MakeEstate) -> None:
         pytest.skip(f"the others were tried; not on this machine: {', '.join(missing)}")
 
 
-def test_nothing_is_left_after_kill_9(make_estate: MakeEstate) -> None:
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 20), (signal.SIGTERM, 20)]
+)
+def test_nothing_is_left_after_any_end_of_the_master(
+    make_estate: MakeEstate, number: signal.Signals, status: int
+) -> None:
     estate = make_estate(3)
     estate.source.mkdir()
     (estate.source / "big").write_bytes(bytes(range(256)) * (64 << 12))
@@ -159,10 +165,41 @@ def test_nothing_is_left_after_kill_9(make_estate: MakeEstate) -> None:
     estate.hang(estate.lab.targets[2])
     run = estate.start("-v", "2", "--rate", "10M", "--connect-timeout", "3")
     run.wait_for("phase casting")
-    run.signal(signal.SIGKILL)
+    run.signal(number)
+    assert run.wait() == status
     estate.await_silence(30)
     for host in estate.lab.targets[:2]:
         assert list(estate.tree(host).iterdir()) == []
+
+
+def test_a_long_comparison_ends_with_the_master(make_estate: MakeEstate) -> None:
+    estate = make_estate(1)
+    build_awkward_tree(estate.source, seed=11)
+    estate.serve_all()
+    tree = estate.tree(estate.lab.targets[0])
+    for number in range(LARGE_FILES):
+        (tree / str(number)).touch()
+    run = estate.start("-v", "2")
+    run.wait_for("t1: joined")  # now it reads its tree
+    run.signal(signal.SIGKILL)
+    estate.await_silence(30)
+    assert len(list(tree.iterdir())) == LARGE_FILES
+
+
+def test_groups_as_in_the_first_example_of_the_readme(make_estate: MakeEstate, monkeypatch: pytest.MonkeyPatch) -> None:
+    estate = make_estate(4)
+    build_awkward_tree(estate.source, seed=12)
+    estate.serve_all()
+    (estate.folder / "groups.conf").write_text(
+        f"[Main]\ndefault: own\n[own]\nmap: sed -n 's/^$GROUP: //p' {estate.folder}/groups\n"
+    )
+    (estate.folder / "groups").write_text("racks: t[3-4]\n")
+    monkeypatch.setenv("CLUSTERSHELL_CFGDIR", str(estate.folder))
+    assert estate.sync(targets="t[1-2],@racks") == 0
+    assert estate.differences() == {}
+    run = estate.start(targets="t1,@rocks")
+    assert run.wait() == 1
+    assert "unknown or empty group @rocks" in run.output
 
 
 def test_an_installed_catcher_is_used(make_estate: MakeEstate) -> None:

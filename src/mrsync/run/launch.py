@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from mrsync.remote.bundle import make_bundle
-from mrsync.remote.command import CatcherCommand, RemoteShell
 from mrsync.remote.launcher import Launcher
 from mrsync.remote.local import LocalLauncher
-from mrsync.remote.shells import ShellLauncher
 from mrsync.run.catch import catch_from_stdin
 from mrsync.run.settings import CastSettings, Invitation
 from mrsync.transport.interface import Interface
@@ -41,6 +38,15 @@ def launch(settings: CastSettings, interface: Interface) -> Launcher | None:
 def _launcher(settings: CastSettings, remote_shell: str) -> Launcher:
     if remote_shell == LOCAL:
         return LocalLauncher(catch_from_stdin, settings.targets)
+    return _remote_launcher(settings, remote_shell)
+
+
+def _remote_launcher(settings: CastSettings, remote_shell: str) -> Launcher:
+    """Its modules cost 20 ms that runs on this host need not pay."""
+    from mrsync.remote.bundle import make_bundle
+    from mrsync.remote.command import CatcherCommand, RemoteShell
+    from mrsync.remote.shells import ShellLauncher
+
     remote = settings.remote
     shell = RemoteShell.parse(remote_shell, remote.connect_timeout_s)
     command = CatcherCommand(remote.python, remote.directory)
