@@ -57,11 +57,14 @@ class BurstSender:
         self._waiting: deque[Burst] = deque()
         self._renew_headers()
 
-    def send_page(self, sealed: BytesLike, *, object: int, page: int, generation: int, tx: int, mask: int = 0) -> bool:
-        """Cast the packets of a page whose bits are set in mask (0: all); False when they wait."""
-        size = self._slice_bytes
-        view = memoryview(sealed)
-        count = -(-len(view) // size)
+    def send_page(
+        self, slices: Sequence[BytesLike], *, object: int, page: int, generation: int, tx: int, mask: int = 0
+    ) -> bool:
+        """Cast the packets of a page whose bits are set in mask (0: all); False when they wait.
+
+        slices: the sealed page, cut into packets.
+        """
+        count = len(slices)
         indices = bytes(index for index in range(count) if mask >> index & 1) if mask else _INDICES[:count]
         headers = page_headers(
             session_tag=self._session_tag,
@@ -75,8 +78,8 @@ class BurstSender:
         self._headers[: len(headers)] = headers
         pieces: list[BytesLike] = [b""] * (2 * len(indices))
         pieces[0::2] = self._header_views[: len(indices)]
-        pieces[1::2] = [view[index * size : index * size + size] for index in indices]
-        if self._send(pieces, HEADER_BYTES + size, self._group):
+        pieces[1::2] = [slices[index] for index in indices] if mask else slices
+        if self._send(pieces, HEADER_BYTES + self._slice_bytes, self._group):
             return True
         self._renew_headers()  # the burst that waits keeps the old ones
         return False

@@ -137,13 +137,12 @@ class CasterDriver:
         pages = self._sealed_pages()
         if mask and pages.held(object, page) is None:
             mask = 0  # read again it may differ: packets of the old page are of no use with the new
-        generation, sealed = pages.sealed(object, page)
-        return self._sender.send_page(sealed, object=object, page=page, generation=generation, tx=tx, mask=mask)
+        generation, _, slices = pages.sealed(object, page)
+        return self._sender.send_page(slices, object=object, page=page, generation=generation, tx=tx, mask=mask)
 
     def _send_coded(self, send: SendCoded) -> bool:
         """Coded where all terms are at hand and sealed alike; the packets of other combinations go plain."""
         pages = self._sealed_pages()
-        size = self._geometry.slice_bytes
         coded: dict[int, list[list[Slice]]] = {}  # by generation
         plain: dict[int, int] = {}  # page -> mask
         for terms in send.combinations:
@@ -155,9 +154,7 @@ class CasterDriver:
                     plain[page] = plain.get(page, 0) | 1 << index
                 continue
             slices: list[Slice] = [
-                (page, index, memoryview(found.sealed)[index * size : (index + 1) * size])
-                for (page, index), found in zip(terms, held)
-                if found is not None
+                (page, index, found.slices[index]) for (page, index), found in zip(terms, held) if found is not None
             ]
             coded.setdefault(generation, []).append(slices)
         is_sent = True

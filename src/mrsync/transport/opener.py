@@ -53,9 +53,7 @@ class OpenerStatistics:
 
 
 class PageOpener:
-    """Turns packets into opened pages, which gather in `opened` as (object, page, data) until somebody takes them.
-
-    """
+    """Turns packets into opened pages, which gather in `opened` as (object, page, data) until somebody takes them."""
 
     def __init__(self, geometry: Geometry, sealer: PageSealer, sink: PageSink, slots: Slots) -> None:
         self.opened: list[tuple[int, int, bytes]] = []

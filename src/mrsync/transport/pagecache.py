@@ -19,10 +19,14 @@ ReadPage = Callable[[int, int], bytes]  # (object, page) -> its plain bytes
 
 
 class SealedPage(NamedTuple):
-    """A page as it goes on the wire; sealed is its data and its tag."""
+    """A page as it goes on the wire: sealed is its data and its tag, slices the same cut into packets.
+
+    Good until the page leaves the store: its memory, cut once and no longer cold, is then sealed into again.
+    """
 
     generation: int
-    sealed: bytes
+    sealed: memoryview
+    slices: list[memoryview]
 
 
 class SealedPages:
@@ -62,20 +66,25 @@ class SealedPages:
         key = (object, page)
         found = self._kept.pop(key, None)
         if found is None:
-            found = self._seal(object, page)
-            if len(self._kept) >= self._room:
-                del self._kept[next(iter(self._kept))]
+            room = self._kept.pop(next(iter(self._kept))) if len(self._kept) >= self._room else None
+            found = self._seal(object, page, room)
         self._kept[key] = found
         return found
 
-    def _seal(self, object: int, page: int) -> SealedPage:
+    def _seal(self, object: int, page: int, room: SealedPage | None) -> SealedPage:
+        """Seal a page into the memory of one that leaves, or into new memory."""
         data = self._read(object, page)
         self.reads += 1
         generation = self._next_generation(object, page)
-        count = -(-(len(data) + TAG_BYTES) // self._slice_bytes)
-        return SealedPage(
-            generation, self._sealer.seal(data, object=object, page=page, generation=generation, count=count)
-        )
+        length = len(data) + TAG_BYTES
+        if room is not None and len(room.sealed) == length:
+            sealed, slices = room.sealed, room.slices
+        else:
+            size = self._slice_bytes
+            sealed = memoryview(bytearray(length))
+            slices = [sealed[at : at + size] for at in range(0, length, size)]
+        self._sealer.seal_into(sealed, data, object=object, page=page, generation=generation, count=len(slices))
+        return SealedPage(generation, sealed, slices)
 
     def _next_generation(self, object: int, page: int) -> int:
         """What was read again may differ, and no nonce may ever seal two plaintexts."""

@@ -35,6 +35,9 @@ class Sealer(Protocol):
     def seal(self, data: BytesLike, *, nonce: bytes, context: bytes) -> bytes:
         """The data, encrypted if this seal can, and the 16-byte tag. A nonce must never seal two different data."""
 
+    def seal_into(self, room: memoryview, data: BytesLike, *, nonce: bytes, context: bytes) -> None:
+        """As `seal`, into memory of the caller's: TAG_BYTES more than the data."""
+
     def open(self, sealed: BytesLike, *, nonce: bytes, context: bytes) -> bytes | None:
         """The data in a new bytes object; None if it is not what was sealed."""
 
@@ -47,6 +50,10 @@ class HmacSealer:
 
     def seal(self, data: BytesLike, *, nonce: bytes, context: bytes) -> bytes:
         return b"".join((data, self._tag(context, data)))
+
+    def seal_into(self, room: memoryview, data: BytesLike, *, nonce: bytes, context: bytes) -> None:
+        room[:-TAG_BYTES] = data
+        room[-TAG_BYTES:] = self._tag(context, data)
 
     def open(self, sealed: BytesLike, *, nonce: bytes, context: bytes) -> bytes | None:
         data = bytes(memoryview(sealed)[:-TAG_BYTES])
@@ -69,10 +76,17 @@ class GcmSealer:
             raise ValueError("AES-256-GCM needs the Python package cryptography")
         aes_gcm, self._invalid_tag = library
         self._cipher = aes_gcm(key)
+        self._encrypt_into = getattr(self._cipher, "encrypt_into", None)
 
     def seal(self, data: BytesLike, *, nonce: bytes, context: bytes) -> bytes:
         sealed: bytes = self._cipher.encrypt(nonce, data, context)
         return sealed
+
+    def seal_into(self, room: memoryview, data: BytesLike, *, nonce: bytes, context: bytes) -> None:
+        if self._encrypt_into is None:  # an older cryptography
+            room[:] = self._cipher.encrypt(nonce, data, context)
+        else:
+            self._encrypt_into(nonce, data, context, room)
 
     def open(self, sealed: BytesLike, *, nonce: bytes, context: bytes) -> bytes | None:
         try:
@@ -97,6 +111,14 @@ class PageSealer:
         nonce = _PAGE_NONCE.pack(object, 0, page, generation)
         context = _PAGE_CONTEXT.pack(self._session, object, 0, page, generation, count)
         return self._sealer.seal(data, nonce=nonce, context=context)
+
+    def seal_into(
+        self, room: memoryview, data: BytesLike, *, object: int, page: int, generation: int, count: int
+    ) -> None:
+        """As `seal`, into memory of the caller's: TAG_BYTES more than the data."""
+        nonce = _PAGE_NONCE.pack(object, 0, page, generation)
+        context = _PAGE_CONTEXT.pack(self._session, object, 0, page, generation, count)
+        self._sealer.seal_into(room, data, nonce=nonce, context=context)
 
     def open(self, sealed: BytesLike, *, object: int, page: int, generation: int, count: int) -> bytes | None:
         """The page's data in a new bytes object; None if any byte or label of it is not the caster's."""

@@ -101,14 +101,17 @@ class Link:
         count = self.geometry.packet_count(len(self.data), page)
         return self.sealer.seal(self.plain(page), object=CONTENTS, page=page, generation=generation, count=count)
 
+    def slices(self, page: int, generation: int = 0) -> list[bytes]:
+        sealed, size = self.sealed(page, generation), self.geometry.slice_bytes
+        return [sealed[at : at + size] for at in range(0, len(sealed), size)]
+
     def slice(self, page: int, index: int) -> bytes:
         size = self.geometry.slice_bytes
         return self.sealed(page)[index * size : (index + 1) * size]
 
     def send_page(self, page: int, tx: int = 1, mask: int = 0, generation: int = 0) -> None:
-        sealed = self.sealed(page, generation)
         assert self.sender.send_page(
-            sealed, object=CONTENTS, page=page, generation=generation, tx=tx, mask=mask
+            self.slices(page, generation), object=CONTENTS, page=page, generation=generation, tx=tx, mask=mask
         )
 
     def send_merged(self, packets: list[bytes]) -> None:

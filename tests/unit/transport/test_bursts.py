@@ -78,8 +78,7 @@ def test_a_full_queue_is_reported_and_flushed_later() -> None:
         sender = _Connected(near)
         link.sender._socket = sender  # type: ignore[assignment]
         link.sender.is_segmenting = False
-        sealed = link.sealed(0)
-        assert not link.sender.send_page(sealed, object=CONTENTS, page=0, generation=0, tx=1)
+        assert not link.sender.send_page(link.slices(0), object=CONTENTS, page=0, generation=0, tx=1)
         assert not link.sender.send_message(b"m" * 40)
         assert link.sender.statistics.would_blocks == 2
         packets = []
@@ -90,7 +89,7 @@ def test_a_full_queue_is_reported_and_flushed_later() -> None:
         far.setblocking(False)
         while len(packets) < GEOMETRY.packets + 1:
             packets.append(far.recv(65536))
-        assert b"".join(packet[HEADER_BYTES:] for packet in packets[:-1]) == sealed
+        assert b"".join(packet[HEADER_BYTES:] for packet in packets[:-1]) == link.sealed(0)
         assert packets[-1] == b"m" * 40
 
 

@@ -114,3 +114,12 @@ print("cryptography" in sys.modules)
 """
     finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30)
     assert finished.stdout == "False\n"
+
+
+@pytest.mark.parametrize("kind", [SealKind.HMAC_SHA256, SealKind.AES_256_GCM])
+def test_sealing_into_memory_gives_the_same_bytes(kind: SealKind) -> None:
+    pages = PageSealer(SessionKeys.derive(bytes(32), 7), kind)
+    data = bytes(range(256)) * 9
+    room = memoryview(bytearray(b"\xff" * (len(data) + TAG_BYTES)))
+    pages.seal_into(room, data, object=2, page=5, generation=1, count=3)
+    assert room == pages.seal(data, object=2, page=5, generation=1, count=3)
