@@ -190,7 +190,8 @@ class Network:
             return
         if path.corruption.draw(1, now):
             datagram = flipped(datagram, path.rng)
-        self.answers = [*self.answers[-50:], (hear, datagram)]
+        if len(self.answers) < 500:
+            self.answers.append((hear, datagram))
         for time in path.arrivals(now):
             self._events.plan(time, hear, datagram)
 

@@ -7,7 +7,9 @@ import textwrap
 from dataclasses import dataclass
 from typing import Any
 
-from mrsync.protocol import coding, liveness
+import pytest
+
+from mrsync.protocol import caster, coding, liveness, repairs
 from mrsync.protocol.assembly import Assembly
 from mrsync.protocol.caster import Caster
 from mrsync.protocol.catcher import Catcher
@@ -22,19 +24,30 @@ from mrsync.protocol.transfer import Transfer
 
 @dataclass(frozen=True)
 class Fault:
-    """In `owner`'s function `name`, `right` becomes `wrong`; seeds from `seed` on find it."""
+    """In `owner`'s function `name`, `right` becomes `wrong`."""
 
     what: str
     owner: Any
     name: str
     right: str
     wrong: str
-    seed: int = 0
+    found_by: str | int = "loss"  # a case, or a seed
+    also: Fault | None = None  # where another part of the core makes up for this one
 
-    def planted(self) -> Any:
+    def plant(self, patch: pytest.MonkeyPatch) -> None:
+        """Put the fault in, wherever the function is known."""
+        planted = self._planted()
+        patch.setattr(self.owner, self.name, planted)
+        for importer in (caster, repairs):
+            if inspect.ismodule(self.owner) and hasattr(importer, self.name):
+                patch.setattr(importer, self.name, planted)
+        if self.also is not None:
+            self.also.plant(patch)
+
+    def _planted(self) -> Any:
         """The function with the fault in it."""
-        function: Any = inspect.getattr_static(self.owner, self.name)
-        plain = function.fget if isinstance(function, property) else function
+        function = inspect.getattr_static(self.owner, self.name)
+        plain: Any = function.fget if isinstance(function, property) else function
         source = textwrap.dedent(inspect.getsource(plain))
         assert source.count(self.right) == 1, f"{self.right!r} is not where {self.what!r} is to be planted"
         namespace: dict[str, Any] = {}
@@ -42,22 +55,86 @@ class Fault:
         return namespace[self.name]
 
 
+RIPE_AT_ONCE = Fault("", Transfer, "ripe_pages", "last_tx[page] < tx_seen and ", "")
+INVENTED_STAY = Fault(
+    "", Reception, "believe", "self.tx_seen = status.tx", "self.tx_seen = max(self.tx_seen, status.tx)"
+)
 FAULTS = (
     Fault("a packet counts for two", Assembly, "receive_packet", "~(1 << index)", "~(3 << index)"),
     Fault("opened pages count as written", Assembly, "frontier", "== HELD", ">= OPENED"),
-    Fault("spoilt pages are not asked for again", Assembly, "rejected", "= ABSENT", "= OPENED"),
-    Fault("a rejected page keeps its packets", Assembly, "rejected", "self._partial.pop(page, None)", "pass"),
-    Fault("the highest generation wins", Assembly, "receive_packet", "known[0] != generation", "known[0] < generation"),
-    Fault("pages under way count as lost", Transfer, "receive_claim", ">= tx_seen", "> tx_seen"),
-    Fault("claims are believed at once", Transfer, "receive_claim", "self._last_tx[page] >= tx_seen", "False"),
     Fault(
-        "what a target got meanwhile is repaired all the same", Transfer, "receive_claim", "if page < end:", "if False:"
+        "spoilt pages are not asked for again",
+        Assembly,
+        "rejected",
+        "= ABSENT",
+        "= OPENED",
+        found_by="strangers invent packets",
     ),
-    Fault("repairs for targets that are lost", Caster, "_forget", "self._schedule.transfer.forget_target", "id"),
+    Fault(
+        "a rejected page keeps its packets", Assembly, "rejected", "self._partial.pop(page, None)", "pass", found_by=4
+    ),
+    Fault(
+        "the highest generation wins",
+        Assembly,
+        "receive_packet",
+        "if known is None or known[0] != generation:",
+        "if known and known[0] > generation: return Verdict.IGNORE\n    if not known or known[0] != generation:",
+        found_by="strangers invent packets",
+    ),
+    Fault(
+        "pages under way count as lost",
+        Transfer,
+        "receive_claim",
+        ">= tx_seen",
+        "> tx_seen",
+        also=RIPE_AT_ONCE,
+        found_by="bursts take their time",
+    ),
+    Fault(
+        "claims are believed at once",
+        Transfer,
+        "receive_claim",
+        "self._last_tx[page] >= tx_seen",
+        "False",
+        also=RIPE_AT_ONCE,
+    ),
+    Fault(
+        "what a target got meanwhile is repaired all the same",
+        Transfer,
+        "receive_claim",
+        "if page < end:",
+        "if False:",
+        found_by=558,
+    ),
+    Fault(
+        "repairs for targets that are lost",
+        Caster,
+        "_forget",
+        "self._schedule.transfer.forget_target",
+        "id",
+        found_by="a death is noticed before its losses are repaired",
+    ),
     Fault("a repair is never over", Transfer, "on_repaired", "= tx", "= self._last_tx[page]"),
-    Fault("a repair is over before it is sent", Transfer, "take", "self._last_tx[page] = PLANNED", "pass"),
-    Fault("repairs that nobody can decode", coding, "combine", "not taken & targets and ", ""),
-    Fault("coded for ever", Repairs, "_is_plain", "or self._attempts.get(page, 0) >= CODED_ATTEMPTS_MAX", ""),
+    Fault(
+        "a repair is over before it is sent",
+        Transfer,
+        "take",
+        "self._last_tx[page] = PLANNED",
+        "pass",
+        also=RIPE_AT_ONCE,
+        found_by="one goes deaf while contents are cast to the others",
+    ),
+    Fault(
+        "repairs that nobody can decode", coding, "combine", "not taken & targets and ", "", found_by="one goes mute"
+    ),
+    Fault(
+        "coded for ever",
+        Repairs,
+        "_is_plain",
+        "or self._attempts.get(page, 0) >= CODED_ATTEMPTS_MAX",
+        "",
+        found_by="they need different files, so that they cannot decode for each other",
+    ),
     Fault(
         "the readiest target decides",
         Commits,
@@ -66,46 +143,91 @@ FAULTS = (
         "max((target.ready for target in roster.live), default=0)",
     ),
     Fault(
-        "ready is believed before sit-outs are known", Target, "ready", "self.report.log_end > self.log.offset", "False"
+        "ready is believed before sit-outs are known",
+        Target,
+        "ready",
+        "self.report.log_end > self.log.offset",
+        "False",
+        found_by="files are sat out",
     ),
-    Fault("sit-outs are forgotten", Commits, "except_file", "self._exceptions.add(index, index + 1)", "pass"),
+    Fault(
+        "sit-outs are forgotten",
+        Commits,
+        "except_file",
+        "self._exceptions.add(index, index + 1)",
+        "pass",
+        found_by="files are sat out",
+    ),
     Fault(
         "commits start where the first target stands",
         Commits,
         "update",
         "roster.lowest(lambda target: target.committed)",
         "max((target.committed for target in roster.live), default=0)",
+        found_by="one goes deaf while contents are cast to the others",
     ),
-    Fault("a catcher commits what it is told", Catcher, "_grant", "min(span.end, self._reporter.ready)", "span.end"),
-    Fault("exceptions are lost on the way", Catcher, "_grant", "tuple(exceptions)", "()"),
-    Fault("old statuses count", Catcher, "_receive_status", "status.counter <= self._status.counter", "False"),
-    Fault("old reports count", Caster, "_receive_report", "report.counter <= old.counter", "False"),
-    Fault("log pieces are taken twice", LogReader, "feed", "piece[-fresh:]", "piece"),
+    Fault("exceptions are lost on the way", Catcher, "_grant", "tuple(exceptions)", "()", found_by="files are sat out"),
+    Fault(
+        "old statuses count", Catcher, "_receive_status", "status.counter <= self._status.counter", "False", found_by=59
+    ),
+    Fault(
+        "old reports count",
+        Caster,
+        "_receive_report",
+        "report.counter <= old.counter",
+        "False",
+        found_by="strangers repeat what a dead one said",
+    ),
+    Fault("log pieces are taken twice", LogReader, "feed", "piece[-fresh:]", "piece", found_by=45),
     Fault("nobody is asked", Schedule, "handle_timeout", "return True", "return False"),
-    Fault("a closed window stays closed", Schedule, "handle_timeout", "self._is_probing = True", "pass"),
+    Fault(
+        "a closed window stays closed",
+        Schedule,
+        "handle_timeout",
+        "self._is_probing = True",
+        "pass",
+        found_by="one goes deaf, and the others do not wait for it",
+    ),
     Fault(
         "the deaf clock the caster",
         Roster,
         "is_answering",
         "now - target.answered_at < ANSWER_S + 2 * self.round_s",
         "True",
+        found_by="one goes deaf, and the others do not wait for it",
     ),
     Fault(
-        "invented tx numbers stay",
-        Reception,
-        "believe",
-        "self.tx_seen = status.tx",
-        "self.tx_seen = max(self.tx_seen, status.tx)",
+        "reports that speak of invented tx numbers are dropped",
+        Caster,
+        "_receive_report",
+        "report = self._believable(report)",
+        "if report.tx_seen > self._schedule.tx:\n        return",
+        also=INVENTED_STAY,
+        found_by="strangers invent packets",
     ),
-    Fault("invented tx numbers count", Caster, "_believable", "report.tx_done <= report.tx_seen <= tx", "True"),
-    Fault("the silent are waited for", liveness, "overdue_reason", "now - target.heard_at > ack_wait_s", "False"),
-    Fault("those who wait count as stuck", liveness, "overdue_reason", "not _is_behind(target, expected)", "False"),
+    Fault(
+        "the silent are waited for",
+        liveness,
+        "overdue_reason",
+        "now - target.heard_at > ack_wait_s",
+        "False",
+        found_by="one of many is bad, and that ends it",
+    ),
+    Fault(
+        "those who wait count as stuck",
+        liveness,
+        "overdue_reason",
+        "not _is_behind(target, expected)",
+        "False",
+        found_by="one dies while it compares",
+    ),
     Fault(
         "results are not waited for",
         Caster,
         "_advance",
         "lambda target: target.result is not None",
         "lambda target: True",
+        found_by="nothing to do",
     ),
     Fault(
         "the plan is made without the slowest",
@@ -113,6 +235,7 @@ FAULTS = (
         "_advance",
         "self.roster.every(lambda target: target.compared is not None)",
         "any(target.compared for target in self.roster.live)",
+        found_by="one dies while it compares",
     ),
     Fault("everything is cast before anyone knows", Caster, "_advance", "self.roster.every(_awaits_contents)", "True"),
     Fault(
@@ -121,5 +244,6 @@ FAULTS = (
         "_receive_hello",
         "target.hello.instance == hello.instance",
         "True",
+        found_by="one starts again before the plan is made",
     ),
 )

@@ -18,6 +18,7 @@ class Fate(Enum):
     CUT = "neither hears nor is heard, for less than the ack wait"
     DEAF = "hears no multicast"
     MUTE = "is not heard"
+    HUNG = "writes nothing any more"
     DEAD = "dies silently"
     RESTARTED = "dies silently, and another process comes in its place"
 

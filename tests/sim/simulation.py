@@ -83,6 +83,8 @@ class Simulation:
             host.hears_group = False
         elif target.fate is Fate.MUTE:
             host.is_heard = False
+        elif target.fate is Fate.HUNG:
+            host.is_hung = True
         elif host.is_running:
             host.die()
             if self.scenario.are_deaths_noticed and target.fate is Fate.DEAD:

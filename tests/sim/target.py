@@ -26,6 +26,7 @@ class TargetHost:
         self.address = (index, incarnation)
         self.hears_group = True
         self.is_heard = True
+        self.is_hung = False
         self.is_dead = False
         self.ending: SessionEnded | None = None
         scenario = self.scenario = world.scenario.targets[index]
@@ -156,9 +157,9 @@ class TargetHost:
         self._world.events.plan(self._world.events.now + len(batch) / self.scenario.disk_pages_s, self._written, batch)
 
     def _written(self, batch: list[tuple[tuple[int, int], int]]) -> None:
-        self._is_writing = False
-        if not self.is_running:
+        if not self.is_running or self.is_hung:
             return
+        self._is_writing = False
         now = self._world.events.now
         self.catcher.counters.queue_pages -= len(batch)
         self.written.update(key for key, _ in batch)

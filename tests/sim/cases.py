@@ -1,0 +1,181 @@
+"""Cases: scenarios by hand, with the outcome and the time that each must have."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from mrsync.protocol.states import TargetState
+from mrsync.wire.geometry import Geometry
+from mrsync.wire.messages import Phase
+from tests.sim.reception import Violation
+from tests.sim.scenario import Fate, Scenario, TargetScenario
+from tests.sim.simulation import Result, Simulation
+
+DONE, LOST, UNREACHABLE, REFUSED = (
+    TargetState.DONE,
+    TargetState.LOST,
+    TargetState.UNREACHABLE,
+    TargetState.REFUSED,
+)
+GEOMETRY = Geometry(1432, 44)
+GOOD = TargetScenario()
+LOSSY = TargetScenario(loss=0.05, report_loss=0.05)
+SLOW_TO_COMPARE = TargetScenario(compare_s=4.0)
+ACK_WAIT_S = 6.0
+
+
+@dataclass(frozen=True)
+class Case:
+    """What must come of a scenario; seconds_max is virtual time until the last process has ended."""
+
+    what: str
+    scenario: Scenario
+    states: tuple[TargetState, ...]
+    seconds_max: float
+    phase: Phase = Phase.DONE
+
+    def run(self) -> Result:
+        """Violation if it ends otherwise."""
+        result = Simulation(self.scenario).run()
+        if (result.states, result.phase) != (self.states, self.phase):
+            raise Violation(f"{self.what}: {result.phase!r} with {result.states}")
+        if result.seconds > self.seconds_max:
+            raise Violation(f"{self.what}: took {result.seconds:.3f} s")
+        return result
+
+
+def case(
+    what: str,
+    targets: tuple[TargetScenario, ...],
+    states: tuple[TargetState, ...],
+    seconds_max: float,
+    phase: Phase = Phase.DONE,
+    **details: object,
+) -> Case:
+    """A case with 50 pages of contents in five files, unless told otherwise."""
+    plain = Scenario(seed=1, geometry=GEOMETRY, targets=targets, file_bytes=(10 * GEOMETRY.page_bytes,) * 5)
+    return Case(what, replace(plain, **details), states, seconds_max, phase)  # type: ignore[arg-type]
+
+
+def fated(fate: Fate, at_s: float, absence_s: float = 1.0, target: TargetScenario = GOOD) -> TargetScenario:
+    return replace(target, fate=fate, fate_at_s=at_s, absence_s=absence_s)
+
+
+CASES = (
+    case("nothing to do", (GOOD,) * 4, (DONE,) * 4, 0.25, file_bytes=()),
+    case("a small sync", (GOOD,) * 4, (DONE,) * 4, 0.26),
+    case("loss", (LOSSY,) * 4, (DONE,) * 4, 0.4),
+    case("nobody comes", (fated(Fate.ABSENT, 0),), (UNREACHABLE,), 6.2, Phase.ABORTED),
+    case("one does not come", (fated(Fate.ABSENT, 0), GOOD), (UNREACHABLE, DONE), 6.3),
+    case("one comes late, but not too late", (fated(Fate.LATE, 3.0), GOOD), (DONE, DONE), 3.3),
+    case(
+        "one comes during the comparison",
+        (fated(Fate.LATE, 7.0), replace(GOOD, compare_s=4.0)),
+        (DONE, DONE),
+        10.3,
+    ),
+    case("one comes too late", (fated(Fate.LATE, 7.0), GOOD), (UNREACHABLE, DONE), 6.3),
+    case("one dies while it compares", (fated(Fate.DEAD, 1.0, target=SLOW_TO_COMPARE), GOOD), (LOST, DONE), 7.5),
+    case(
+        "one starts again before the plan is made",
+        (fated(Fate.RESTARTED, 0.1, 2.5), replace(GOOD, compare_s=5.0)),
+        (DONE, DONE),
+        5.4,
+    ),
+    case(
+        "one starts again while its number is taken",
+        (fated(Fate.RESTARTED, 0.1, 0.5), replace(GOOD, compare_s=5.0)),
+        (LOST, DONE),
+        6.6,
+    ),
+    case(
+        "one goes deaf while contents are cast to the others",
+        (fated(Fate.DEAF, 0.4, target=LOSSY), LOSSY, LOSSY),
+        (LOST, DONE, DONE),
+        6.9,
+        rate_bytes_s=1e7,
+    ),
+    case("one goes mute", (fated(Fate.MUTE, 0.4, target=LOSSY), GOOD), (LOST, DONE), 6.9, rate_bytes_s=1e7),
+    case("one is cut off for a while", (fated(Fate.CUT, 0.4, 2.0), GOOD), (DONE, DONE), 2.9, rate_bytes_s=1e7),
+    case(
+        "one hangs, and the others go on",
+        (fated(Fate.HUNG, 0.4), LOSSY, LOSSY),
+        (LOST, DONE, DONE),
+        6.9,
+        rate_bytes_s=1e7,
+    ),
+    case(
+        "one of many is bad, and that ends it",
+        (fated(Fate.DEAD, 0.3), GOOD),
+        (LOST, LOST),
+        6.6,
+        Phase.ABORTED,
+        quit_on_bad=True,
+        rate_bytes_s=1e7,
+    ),
+    case(
+        "a death is noticed",
+        (fated(Fate.DEAD, 0.4), GOOD),
+        (LOST, DONE),
+        0.6,
+        are_deaths_noticed=True,
+        rate_bytes_s=1e7,
+    ),
+    case("the user has enough", (GOOD, GOOD), (LOST, LOST), 0.45, Phase.ABORTED, abort_at_s=0.35, rate_bytes_s=1e7),
+    case(
+        "one goes deaf, and the others do not wait for it",
+        (fated(Fate.DEAF, 0.4, target=LOSSY), LOSSY, LOSSY),
+        (LOST, DONE, DONE),
+        9.0,
+        rate_bytes_s=1e7,
+        file_bytes=(1300 * GEOMETRY.page_bytes,),
+    ),
+    case(
+        "one hangs, and the others get their repairs all the same",
+        (fated(Fate.HUNG, 0.3), LOSSY, LOSSY),
+        (LOST, DONE, DONE),
+        9.0,
+        rate_bytes_s=2e7,
+        file_bytes=(500 * GEOMETRY.page_bytes,),
+    ),
+    case(
+        "a death is noticed before its losses are repaired",
+        (fated(Fate.DEAD, 0.4, target=LOSSY), GOOD, GOOD),
+        (LOST, DONE, DONE),
+        0.7,
+        are_deaths_noticed=True,
+        rate_bytes_s=1e7,
+    ),
+    case("strangers invent packets", (LOSSY,) * 3, (DONE,) * 3, 1.0, forgeries_s=2000.0),
+    case(
+        "strangers repeat what a dead one said",
+        (fated(Fate.DEAD, 0.4), GOOD),
+        (LOST, DONE),
+        7.0,
+        forgeries_s=500.0,
+        rate_bytes_s=1e7,
+    ),
+    case(
+        "they need different files, so that they cannot decode for each other",
+        (replace(LOSSY, need_share=0.5),) * 4,
+        (DONE,) * 4,
+        0.4,
+        file_bytes=(GEOMETRY.page_bytes * 4,) * 50,
+    ),
+    case("bursts take their time", (LOSSY,) * 4, (DONE,) * 4, 2.0, has_halves=True, uplink_bytes_s=1e7),
+    case("packets are spoilt", (replace(GOOD, corruption=0.01),) * 3, (DONE,) * 3, 0.5),
+    case(
+        "files are sat out",
+        (replace(LOSSY, sit_out_share=0.2),) * 4,
+        (DONE,) * 4,
+        0.5,
+        file_bytes=(GEOMETRY.page_bytes,) * 100,
+    ),
+    case(
+        "answers of the caster are lost",
+        (replace(GOOD, loss=0.3, need_share=0.5),) * 2,
+        (DONE,) * 2,
+        1.5,
+        file_bytes=(10,) * 20000,
+    ),
+)

@@ -1,0 +1,12 @@
+"""Scenarios by hand: who ends how, and how soon."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.sim.cases import CASES, Case
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.what)
+def test_case(case: Case) -> None:
+    case.run()
