@@ -17,7 +17,7 @@ LOSS_SAMPLE_TX = 64  # bursts between two looks at the losses
 LOSS_SPAN_TX = 256  # a long quiet time before must not hide a burst of loss
 LOSS_SHARE_MAX = 0.10  # of the packets since the last look: more at one target is congestion, not noise
 COMMON_SHARE_MAX = 0.06  # more at most of the targets at once is congestion too
-REPORT_PAGES = 16
+REPORT_PAGES = 40  # with a full window: 16 cost 5 % more CPU on a host of two processors
 REPORTS_PER_WINDOW = 4
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import socket
@@ -55,7 +54,6 @@ def cast(settings: CastSettings, observer: Observer) -> Outcome:
 
     Raises MrsyncError when it could not even begin, Interrupted when a signal ended it.
     """
-    gc.disable()  # columns and numbers make no cycles; looking for some costs a tenth of a large scan
     check_group(settings.network.group)
     interface = _interface(settings)
     launcher = launch(settings, interface)
