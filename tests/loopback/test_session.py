@@ -60,9 +60,7 @@ def junk(place: Place) -> Iterator[None]:
     stop = threading.Event()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
         sender.bind((place.interface.address, 0))
-        sender.setsockopt(
-            socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(place.interface.address)
-        )
+        sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(place.interface.address))
 
         def send() -> None:
             while not stop.wait(0.0005):
