@@ -6,12 +6,15 @@ import hmac
 import io
 import re
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from enum import Enum
 from pathlib import Path
 from typing import NamedTuple, get_args
 
 import pytest
 
+from mrsync.protocol import states
+from mrsync.protocol.timers import Timer
 from mrsync.wire import limits, messages
 from mrsync.wire.header import Header, pack_header, page_headers, session_tag
 from mrsync.wire.keys import SessionKeys
@@ -270,3 +273,18 @@ def test_limits() -> None:
     (rows,) = tables_of("limit", "value")
     in_code = {name: value for name, value in vars(limits).items() if name.isupper()}
     assert {row[0]: int(row[1], 0) for row in rows} == in_code
+
+
+@pytest.mark.parametrize(
+    ("column", "table"),
+    [("phase", states.PHASES), ("state of a target", states.TARGETS), ("state of a catcher", states.CATCHERS)],
+)
+def test_state_tables(column: str, table: Mapping[Enum, Mapping[Enum, Enum]]) -> None:
+    steps = [(state, trigger, after) for state, row in table.items() for trigger, after in row.items()]
+    found = next(rows for rows in tables() if rows[0][:2] == [column, "trigger"])
+    assert found[1:] == [[part.name for part in step] for step in steps]
+
+
+def test_timers() -> None:
+    found = next(rows for rows in tables() if rows[0] == ["timer", "meaning"])
+    assert found[1:] == [[timer.name, timer.value] for timer in Timer]
