@@ -19,7 +19,7 @@ MRSYNC = [sys.executable, "-c", "import sys; from mrsync.cli.main import mrsync;
 
 def main() -> None:
     home = Path(tempfile.mkdtemp(prefix="mrsync-picture-"))
-    console = Console(record=True, width=100, file=open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+    console = Console(record=True, width=110, file=open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
     try:
         source = home / "data"
         (source / "films").mkdir(parents=True)
@@ -30,17 +30,19 @@ def main() -> None:
         with (source / "films" / "reel2").open("ab") as file:
             file.write(b"one scene more")
         shutil.rmtree(home / "copies" / "node5")
-        show(console, home, "-v", "0")
+        show(console, home)
     finally:
         shutil.rmtree(home)
-    console.save_svg(str(PICTURE), title="mrsync")
+    drawn = console.export_svg(title="mrsync")
+    PICTURE.write_text("\n".join(line.rstrip() for line in drawn.splitlines()) + "\n")
 
 
 def show(console: Console, home: Path, *options: str) -> None:
     """Run it and print the command and all it said."""
     arguments = ["-r", "local", "-m", TARGETS, "-s", "data", "-t", "copies/{host}", *options]
     console.print(Text("$ mrsync " + " ".join(arguments), style="bold"))
-    ran = subprocess.run([*MRSYNC, *arguments], cwd=home, capture_output=True, text=True, check=True)
+    environment = {**os.environ, "PYTHONPATH": str(Path("src").absolute())}
+    ran = subprocess.run([*MRSYNC, *arguments], cwd=home, env=environment, capture_output=True, text=True, check=True)
     console.print(Text(ran.stdout + ran.stderr))
 
 
