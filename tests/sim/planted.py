@@ -237,7 +237,13 @@ FAULTS = (
         "any(target.compared for target in self.roster.live)",
         found_by="one dies while it compares",
     ),
-    Fault("everything is cast before anyone knows", Caster, "_advance", "self.roster.every(_awaits_contents)", "True"),
+    Fault(
+        "everything is cast before anyone knows",
+        Caster,
+        "_advance",
+        "self.roster.every(lambda target: target.awaits_contents)",
+        "True",
+    ),
     Fault(
         "the dead are welcomed as who they were",
         Caster,

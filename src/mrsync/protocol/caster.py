@@ -28,7 +28,7 @@ from mrsync.protocol.outbox import Outbox
 from mrsync.protocol.roster import Roster, Target
 from mrsync.protocol.schedule import Schedule
 from mrsync.protocol.sends import Address, Send
-from mrsync.protocol.states import PHASES, TargetTrigger, Trigger, step
+from mrsync.protocol.states import PHASES, TargetState, TargetTrigger, Trigger, step
 from mrsync.protocol.timers import Timer, TimerTable
 from mrsync.protocol.transfer import Transfer
 from mrsync.protocol.window import Window
@@ -236,8 +236,8 @@ class Caster:
         if target is None or target.hello is None or target.hello.instance != report.instance:
             return
         if not target.is_live:
-            if target.result is None:
-                self._outbox.farewell(target, Ending.DROPPED, target.reason)
+            ending = Ending.DONE if target.state is TargetState.DONE else Ending.DROPPED
+            self._outbox.farewell(target, ending, target.reason)
             return
         old = target.report
         if old is not None and report.counter <= old.counter:
@@ -338,7 +338,7 @@ class Caster:
                 self._end_absent(now)
                 self._events.append(ComparisonFinished(self.roster.all_needs()))
         elif self.phase is Phase.PLANNING:
-            if self.roster.every(_awaits_contents):
+            if self.roster.every(lambda target: target.awaits_contents):
                 self._enter(Trigger.PLAN_HELD, now, cast=ObjectKind.CONTENTS)
         elif self.phase is Phase.CASTING:
             self._advance_casting(now)
@@ -420,7 +420,3 @@ class Caster:
         if self._clock.elect(now):
             self._timers.advance(Timer.STATUS, now)
         self._set_unless_over(Timer.ELECT, now + ELECTION_S)
-
-
-def _awaits_contents(target: Target) -> bool:
-    return target.report is not None and target.report.active is ObjectKind.CONTENTS

@@ -36,7 +36,7 @@ def _is_behind(target: Target, expected: Expectation) -> bool:
     if expected.phase is Phase.COMPARING:
         return target.compared is None
     if expected.phase is Phase.PLANNING:
-        return target.report is None or target.report.active is not ObjectKind.CONTENTS
+        return not target.awaits_contents
     if expected.phase is Phase.CASTING:
         return (
             target.frontier(ObjectKind.CONTENTS) < expected.pages_sent

@@ -57,8 +57,10 @@ class RangeSet:
             self.add(start, end)
 
     def clipped(self, first: int, end: int) -> list[Range]:
-        """The ranges inside [first, end), cut at its borders."""
+        """The ranges inside [first, end), cut at its borders; none of them is empty."""
         result: list[Range] = []
+        if first >= end:
+            return result
         at = bisect_right(self._ends, first)
         while at < len(self._starts) and self._starts[at] < end:
             result.append((max(first, self._starts[at]), min(end, self._ends[at])))

@@ -95,8 +95,8 @@ class Repairs:
             self._queue.append(planned._replace(pages=[]) if page in waiting else planned)
         bursts: list[Planned] = []
         size = self._transfer.packets_per_page
-        for end in range(len(coded), 0, -size):  # backwards: where a page comes last, it is complete
-            burst = tuple(coded[max(0, end - size) : end])
+        for first in reversed(range(0, len(coded), size)):  # where a page comes last, its repair is complete
+            burst = tuple(coded[first : first + size])
             pages = {page for terms in burst for page, _ in terms} & waiting
             waiting -= pages
             bursts.append(Planned(SendCoded(self._transfer.kind, burst, 0), len(burst), sorted(pages)))

@@ -77,6 +77,11 @@ class Target:
         return _of_object(kind, self.report, self.report.needs_end) if self.report else 0
 
     @property
+    def awaits_contents(self) -> bool:
+        """Whether it has understood the plan."""
+        return self.report is not None and self.report.active is ObjectKind.CONTENTS
+
+    @property
     def ready(self) -> int:
         """Plan files staged or sat out; only believed when the sit-outs are known too."""
         if self.report is None or self.report.log_end > self.log.offset:

@@ -1,0 +1,88 @@
+"""Messages and targets for the tests of the cores."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mrsync.protocol.roster import Roster, Target
+from mrsync.wire.geometry import Geometry
+from mrsync.wire.messages import (
+    CommitSpan,
+    Hello,
+    ObjectKind,
+    ObjectState,
+    Phase,
+    Report,
+    SealKind,
+    Status,
+)
+
+GEOMETRY = Geometry(1000, 4)
+PAGE = GEOMETRY.page_bytes
+HMAC = 1 << SealKind.HMAC_SHA256
+GCM = 1 << SealKind.AES_256_GCM
+
+
+def hello(target: int = 0, **details: Any) -> Hello:
+    values: dict[str, Any] = {
+        "target": target,
+        "instance": 100 + target,
+        "counter": 1,
+        "seals": HMAC,
+        "buffer_bytes": 8 << 20,
+        "retained_pages": 512,
+        "host": "host",
+        "version": "1",
+    }
+    return Hello(**{**values, **details})
+
+
+def report(target: int = 0, counter: int = 1, **details: Any) -> Report:
+    values: dict[str, Any] = dict.fromkeys(Report.__dataclass_fields__, 0)
+    values |= {
+        "target": target,
+        "instance": 100 + target,
+        "counter": counter,
+        "active": ObjectKind.MANIFEST,
+        "log_bytes": b"",
+        "needs": (),
+    }
+    return Report(**{**values, **details})
+
+
+def status(counter: int = 1, **details: Any) -> Status:
+    """By default the session casts contents of 100 pages, of which 10 were sent."""
+    values: dict[str, Any] = {
+        "session": 7,
+        "counter": counter,
+        "tx": counter,
+        "phase": Phase.CASTING,
+        "seal": SealKind.HMAC_SHA256,
+        "slice_bytes": GEOMETRY.slice_bytes,
+        "packets": GEOMETRY.packets,
+        "objects": (ObjectState(PAGE, 1), ObjectState(PAGE, 1), ObjectState(100 * PAGE, 10)),
+        "active": ObjectKind.CONTENTS,
+        "target_count": 4,
+        "plan_files": 10,
+        "monitors": (),
+        "report_pages": 4,
+        "report_interval_us": 20000,
+        "is_poll": False,
+        "commit": CommitSpan(),
+        "ack_wait_s": 8,
+    }
+    return Status(**{**values, **details})
+
+
+def roster(count: int, now: float = 0.0) -> Roster:
+    """So many targets, all present; target 1 is called "b", and so on."""
+    made = Roster({target: chr(ord("a") + target % 26) for target in range(count)})
+    for target in range(count):
+        made.admit(found(made, target), hello(target), ("host", target), now)
+    return made
+
+
+def found(roster: Roster, target: int) -> Target:
+    known = roster.find(target)
+    assert known is not None
+    return known

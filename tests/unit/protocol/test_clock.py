@@ -1,0 +1,127 @@
+"""Clock: who is the monitor, what counts as congestion, and how long a round trip takes."""
+
+from __future__ import annotations
+
+import pytest
+
+from mrsync.protocol.clock import LOSS_SAMPLE_TX, Clock
+from mrsync.protocol.roster import ANSWER_S, Roster
+from mrsync.protocol.window import WINDOW_PAGES_START, Window
+from tests.unit.protocol.builders import GEOMETRY, found, report, roster
+
+PACKETS = GEOMETRY.packets
+
+
+def clock(known: Roster) -> Clock:
+    window = Window(rate_bytes_s=None, page_bytes=GEOMETRY.page_bytes, packets=PACKETS)
+    return Clock(known, window, PACKETS)
+
+
+def hear(made: Clock, known: Roster, target: int, tx: int, now: float = 0.1, **details: int) -> None:
+    """A report of one target, as the caster hands it on when tx was sent last."""
+    of = found(known, target)
+    old = of.report
+    new = report(target, old.counter + 1 if old else 1, **details)
+    of.receive_report(new, "there", now)
+    made.on_report(of, old, new, tx, now)
+
+
+def test_the_slowest_three_are_monitors() -> None:
+    known = roster(5)
+    made = clock(known)
+    for target, done in enumerate((90, 10, 50, 99, 30)):
+        hear(made, known, target, 100, tx_seen=100, tx_done=done)
+    assert made.elect(0.1)
+    assert [target.id for target in made.monitors] == [1, 4, 2]
+    assert not made.elect(0.2)
+    assert made.tx_done(0.1) == 10
+
+
+def test_a_challenger_must_lag_clearly_more() -> None:
+    known = roster(4)
+    made = clock(known)
+    for target in range(4):
+        found(known, target).lag = 10.0 - target
+    made.elect(0.0)
+    found(known, 3).lag = 9.0
+    assert not made.elect(0.1)
+    found(known, 3).lag = 14.0
+    assert made.elect(0.2)
+    assert [target.id for target in made.monitors] == [3, 0, 1]
+
+
+def test_who_does_not_answer_does_not_clock() -> None:
+    known = roster(2)
+    made = clock(known)
+    hear(made, known, 0, 100, tx_seen=10, tx_done=10)
+    hear(made, known, 1, 100, tx_seen=90, tx_done=90)
+    made.elect(0.1)
+    later = 0.2 + ANSWER_S
+    hear(made, known, 0, 100, later, tx_seen=10, tx_done=10)
+    hear(made, known, 1, 100, later, tx_seen=95, tx_done=95)
+    assert made.tx_done(later) == 95
+    made.elect(later)
+    assert [target.id for target in made.monitors] == [1]
+    assert made.tx_done(later + 99) == 95  # nobody answers: the last word counts
+
+
+def test_time_as_monitor_adds_up() -> None:
+    known = roster(1)
+    made = clock(known)
+    for now in (1.0, 1.5, 3.0):
+        made.elect(now)
+    assert found(known, 0).monitor_s == 2.0
+
+
+def test_drops_at_a_host_narrow_the_window() -> None:
+    known = roster(1)
+    made = clock(known)
+    hear(made, known, 0, 50, tx_seen=40, kernel_drops=3)
+    assert made.window.size == WINDOW_PAGES_START / 2
+    hear(made, known, 0, 60, tx_seen=60, kernel_drops=3)
+    assert made.window.cuts == 1
+
+
+@pytest.mark.parametrize(
+    ("lost_each", "is_congestion"),
+    [
+        ((1,), False),  # 0.4 % of 64 bursts of 4 packets
+        ((30,), True),  # 12 %: more than noise
+        ((0, 0, 0, 30), True),  # one target's own path counts too
+        ((13, 13, 13, 13), False),  # 5 % at each of four
+        ((18, 18, 18, 0), True),  # 7 % at most of them
+        ((18, 18), False),  # two are not most of many
+    ],
+)
+def test_loss_is_congestion_if_it_is_much_or_common(lost_each: tuple[int, ...], is_congestion: bool) -> None:
+    known = roster(len(lost_each))
+    made = clock(known)
+    for target, lost in enumerate(lost_each):
+        found(known, target).receive_report(report(target, 1, tx_seen=60), "there", 0.1)
+        if lost > 1:
+            made.on_lost(found(known, target), lost - 1, 60)
+    made.on_lost(found(known, 0), 1, LOSS_SAMPLE_TX)
+    assert (made.window.cuts == 1) == is_congestion
+    assert found(known, 0).packets_missed == max(1, lost_each[0])
+
+
+def test_reports_come_several_times_per_window() -> None:
+    made = clock(roster(1))
+    assert made.report_pages == 8
+    made.window.size = 2.0
+    assert made.report_pages == 1
+    made.window.size = 300.0
+    assert made.report_pages == 40
+
+
+def test_round_trips_of_the_monitor_without_the_time_it_held_them() -> None:
+    known = roster(1)
+    made = clock(known)
+    made.elect(0.0)
+    made.on_sent(1, 4, 1.0)
+    made.on_sent(2, 4, 1.5)
+    hear(made, known, 0, 2, 1.1, tx_seen=1, tx_done=0)
+    hear(made, known, 0, 2, 1.9, tx_seen=2, tx_done=2, hold_us=150_000)
+    assert made.rtt_us == {250_000: 1}
+    hear(made, known, 0, 2, 2.0, tx_seen=2, tx_done=2)  # nothing new was done
+    assert sum(made.rtt_us.values()) == 1

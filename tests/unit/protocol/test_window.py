@@ -1,0 +1,104 @@
+"""Window: growth, cuts, limits, and the rate cap, with lists of numbers."""
+
+from __future__ import annotations
+
+import pytest
+
+from mrsync.protocol.window import (
+    PACKET_TRUESIZE_BYTES,
+    RATE_CREDIT_S,
+    WINDOW_PAGES_MAX,
+    WINDOW_PAGES_MIN,
+    WINDOW_PAGES_START,
+    Window,
+)
+
+
+def window(rate_bytes_s: float | None = None) -> Window:
+    return Window(rate_bytes_s=rate_bytes_s, page_bytes=10000, packets=10)
+
+
+def test_doubles_per_window_until_its_limit() -> None:
+    opened = window()
+    sizes = []
+    tx_done = 0
+    for _ in range(6):
+        tx_done += int(opened.size)
+        opened.on_progress(tx_done)
+        sizes.append(opened.size)
+    assert sizes == [64, 128, 256, 320, 320, 320]
+
+
+def test_less_than_a_window_of_progress_is_no_reason_to_grow() -> None:
+    opened = window()
+    opened.on_progress(WINDOW_PAGES_START - 1)
+    assert opened.size == WINDOW_PAGES_START
+
+
+def test_halves_once_for_all_that_was_under_way() -> None:
+    opened = window()
+    opened.on_congestion(100, 50)
+    opened.on_congestion(120, 100)  # that was sent before the cut
+    assert (opened.size, opened.cuts) == (16, 1)
+    opened.on_congestion(140, 101)
+    assert (opened.size, opened.cuts) == (8, 2)
+
+
+def test_grows_by_steps_after_a_cut() -> None:
+    opened = window()
+    opened.on_congestion(100, 50)
+    opened.on_progress(16)
+    assert opened.size == 16 + WINDOW_PAGES_MAX / 16
+
+
+def test_is_never_closed() -> None:
+    opened = window()
+    for tx in range(1, 100):
+        opened.on_congestion(tx, tx)
+    assert opened.size == WINDOW_PAGES_MIN
+    assert opened.room(10, 10) == WINDOW_PAGES_MIN
+    opened.on_buffer(1)
+    assert opened.size == WINDOW_PAGES_MIN
+
+
+def test_the_smallest_buffer_is_the_limit() -> None:
+    opened = window()
+    opened.on_buffer(2 * 10 * 10 * PACKET_TRUESIZE_BYTES)
+    opened.on_buffer(2 * 99 * 10 * PACKET_TRUESIZE_BYTES)
+    assert opened.size == 10
+    opened.on_progress(1000)
+    assert opened.size == 10
+
+
+@pytest.mark.parametrize(("tx", "tx_done", "room"), [(0, 0, 32), (40, 10, 2), (42, 10, 0), (99, 10, 0)])
+def test_room_is_what_is_not_under_way(tx: int, tx_done: int, room: int) -> None:
+    assert window().room(tx, tx_done) == room
+
+
+def test_without_a_cap_it_is_always_open() -> None:
+    opened = window()
+    opened.on_sent(1000, 0.0)
+    assert opened.opens_at(0.0) is None
+
+
+def test_cap_spaces_bursts_by_their_size() -> None:
+    opened = window(rate_bytes_s=1e6)
+    now = 10.0
+    opened.on_sent(10, now)  # 10 ms worth, and as much credit
+    assert opened.opens_at(now) is None
+    opened.on_sent(5, now)
+    assert opened.opens_at(now) == pytest.approx(now + 0.005)
+    assert opened.opens_at(now + 0.006) is None
+
+
+def test_cap_is_kept_in_the_long_run() -> None:
+    opened = window(rate_bytes_s=1e6)
+    now, packets = 0.0, 0
+    while now < 1.0:
+        opens_at = opened.opens_at(now)
+        if opens_at is None:
+            opened.on_sent(1, now)
+            packets += 1
+        else:
+            now = opens_at
+    assert packets * 1000 == pytest.approx(1e6 * (1 + RATE_CREDIT_S), rel=0.01)
