@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tests.bench.figures import Figure, write
-from tests.bench.links import fast_link, slow_links
+from tests.bench.links import fast_links, slow_links
 from tests.bench.memory import million_entries
 from tests.bench.races import nothing_to_do, small_files
 from tests.netns.lab import missing_requirement
 
 BENCHES: dict[str, Callable[[], Iterator[Figure]]] = {
     "links": slow_links,
-    "unshaped": fast_link,
+    "unshaped": fast_links,
     "small": small_files,
     "noop": nothing_to_do,
     "memory": million_entries,

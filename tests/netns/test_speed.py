@@ -25,6 +25,6 @@ def test_a_slow_link_is_filled_whatever_it_loses(loss: float) -> None:
 
 def test_a_fast_link_is_used() -> None:
     """Far below its goal, which needs both cores."""
-    (figure,) = fast_link(128 * MIB, rounds=2)
+    figure = fast_link("4 KB", 128 * MIB, rounds=2)
     print(figure)
     assert figure.value > 100
