@@ -1,0 +1,102 @@
+"""Outbox: who is told what."""
+
+from __future__ import annotations
+
+from mrsync.protocol.clock import Clock
+from mrsync.protocol.commits import Commits
+from mrsync.protocol.outbox import REPORT_INTERVAL_MIN_S, Outbox
+from mrsync.protocol.roster import Roster
+from mrsync.protocol.schedule import Schedule
+from mrsync.protocol.sends import SendMessage
+from mrsync.protocol.timers import TimerTable
+from mrsync.protocol.transfer import Transfer
+from mrsync.protocol.window import Window
+from mrsync.wire.messages import (
+    Ack,
+    Ending,
+    Farewell,
+    Message,
+    ObjectKind,
+    ObjectState,
+    Phase,
+    SatOutRecord,
+    SealKind,
+    Status,
+    Welcome,
+)
+from mrsync.wire.records import encode_record
+from tests.unit.protocol.builders import GEOMETRY, PAGE, found, hello, roster
+
+
+class Office:
+    """An outbox and what it looks things up in."""
+
+    def __init__(self, targets: Roster) -> None:
+        self.roster = targets
+        self.clock = Clock(targets, Window(rate_bytes_s=None, page_bytes=PAGE, packets=4), 4)
+        self.schedule = Schedule(targets, self.clock, TimerTable())
+        self.outbox = Outbox(5, GEOMETRY, 60.0, targets, self.clock, self.schedule)
+
+    def status(self) -> Status:
+        self.outbox.status(Phase.CASTING, Commits(7), is_poll=True, now=0.0)
+        (send,) = self.outbox.take_all()
+        assert isinstance(send, SendMessage)
+        assert send.destination is None
+        assert isinstance(send.message, Status)
+        return send.message
+
+
+def said(outbox: Outbox) -> list[tuple[Message, object]]:
+    return [(send.message, send.destination) for send in outbox.take_all() if isinstance(send, SendMessage)]
+
+
+def test_letters_go_to_their_catcher_in_order_and_once() -> None:
+    office = Office(roster(2))
+    outbox, target = office.outbox, found(office.roster, 1)
+    target.log.feed(0, encode_record(SatOutRecord(1, 2)))
+    outbox.welcome(target, hello(1), "there")
+    outbox.ack(target)
+    outbox.refuse(9, "elsewhere", "no")
+    outbox.farewell(target, Ending.DROPPED, "stuck")
+    assert said(outbox) == [
+        (Welcome(101, 1, 1, 1), "there"),
+        (Ack(1, 2, 9), ("host", 1)),
+        (Farewell(9, 3, Ending.REFUSED, "no"), "elsewhere"),
+        (Farewell(1, 4, Ending.DROPPED, "stuck"), ("host", 1)),
+    ]
+    assert outbox.take_all() == []
+
+
+def test_who_was_never_heard_of_gets_no_farewell() -> None:
+    office = Office(Roster({1: "n1"}))
+    office.outbox.farewell(found(office.roster, 1), Ending.ABORTED, "over")
+    assert office.outbox.take_all() == []
+
+
+def test_status_tells_where_the_session_stands() -> None:
+    office = Office(roster(2))
+    office.clock.elect(0.0)
+    office.outbox.seal = SealKind.HMAC_SHA256
+    first, second = office.status(), office.status()
+    assert (first.session, first.slice_bytes, first.packets, first.ack_wait_s) == (5, 1000, 4, 60)
+    assert (first.phase, first.seal, first.is_poll) == (Phase.CASTING, SealKind.HMAC_SHA256, True)
+    assert (first.target_count, first.plan_files, sorted(first.monitors)) == (2, 7, [0, 1])
+    assert (second.counter, second.tx) == (first.counter + 1, first.tx + 1)
+
+
+def test_status_tells_what_was_sent_of_each_object() -> None:
+    office = Office(roster(1))
+    office.outbox.sizes = [3 * PAGE, 5 * PAGE, 0]
+    assert office.status().objects[ObjectKind.MANIFEST] == ObjectState(3 * PAGE, 0)
+    transfer = Transfer(ObjectKind.PLAN, 5 * PAGE, GEOMETRY)
+    office.schedule.start(transfer, terms_max=2, retained_pages=512)
+    transfer.first_send(1)
+    status = office.status()
+    assert status.active is ObjectKind.PLAN
+    assert status.objects == (ObjectState(3 * PAGE, 3), ObjectState(5 * PAGE, 1), ObjectState(0, 0))
+
+
+def test_reports_are_asked_for_as_often_as_the_roster_allows() -> None:
+    assert Office(roster(1)).status().report_interval_us == REPORT_INTERVAL_MIN_S * 1e6
+    many = Office(roster(1000))
+    assert many.status().report_interval_us == int(many.roster.round_s * 1e6) > REPORT_INTERVAL_MIN_S * 1e6
