@@ -1,4 +1,7 @@
-"""Cases: scenarios by hand, with the outcome and the time that each must have."""
+"""Cases: scenarios by hand, with the outcome and the time that each must have.
+
+What a seed found is kept here, and not as a seed: a seed means another scenario as soon as one more thing is drawn.
+"""
 
 from __future__ import annotations
 
@@ -33,6 +36,7 @@ class Case:
     states: tuple[TargetState, ...]
     seconds_max: float
     phase: Phase = Phase.DONE
+    repaired_max: int | None = None  # packets
 
     def run(self) -> Result:
         """Violation if it ends otherwise."""
@@ -41,6 +45,8 @@ class Case:
             raise Violation(f"{self.what}: {result.phase!r} with {result.states}")
         if result.seconds > self.seconds_max:
             raise Violation(f"{self.what}: took {result.seconds:.3f} s")
+        if self.repaired_max is not None and result.packets_repaired > self.repaired_max:
+            raise Violation(f"{self.what}: {result.packets_repaired} packets were sent again")
         return result
 
 
@@ -50,11 +56,13 @@ def case(
     states: tuple[TargetState, ...],
     seconds_max: float,
     phase: Phase = Phase.DONE,
+    repaired_max: int | None = None,
     **details: object,
 ) -> Case:
     """A case with 50 pages of contents in five files, unless told otherwise."""
     plain = Scenario(seed=1, geometry=GEOMETRY, targets=targets, file_bytes=(10 * GEOMETRY.page_bytes,) * 5)
-    return Case(what, replace(plain, **details), states, seconds_max, phase)  # type: ignore[arg-type]
+    scenario = replace(plain, **details)  # type: ignore[arg-type]
+    return Case(what, scenario, states, seconds_max, phase, repaired_max)
 
 
 def fated(fate: Fate, at_s: float, absence_s: float = 1.0, target: TargetScenario = GOOD) -> TargetScenario:
@@ -163,10 +171,44 @@ CASES = (
         file_bytes=(GEOMETRY.page_bytes * 4,) * 50,
     ),
     case("bursts take their time", (LOSSY,) * 4, (DONE,) * 4, 2.0, has_halves=True, uplink_bytes_s=1e7),
-    case("packets are spoilt", (replace(GOOD, corruption=0.01),) * 3, (DONE,) * 3, 0.5),
+    case(
+        "more pages need repair than the caster keeps sealed",
+        (replace(LOSSY, loss=0.1, buffer_bytes=425984),) * 3,
+        (DONE,) * 3,
+        6.0,
+        cached_pages=200,
+        file_bytes=(300 * GEOMETRY.page_bytes,),
+    ),
+    case(
+        "one came late to a session that quits on a bad target",
+        (fated(Fate.LATE, 1.0), GOOD),
+        (DONE, DONE),
+        1.3,
+        quit_on_bad=True,
+    ),
+    case("packets are spoilt", (replace(LOSSY, corruption=0.01),) * 3, (DONE,) * 3, 1.0),
+    case(
+        "packets overtake each other",
+        (replace(GOOD, jitter_share=0.3, jitter_s=0.003),) * 3,
+        (DONE,) * 3,
+        1.5,
+        repaired_max=20,
+        file_bytes=(200 * GEOMETRY.page_bytes,),
+        rate_bytes_s=2e7,
+    ),
+    case(
+        "strangers repeat what a dead caster said",
+        (GOOD, GOOD),
+        (TargetState.PRESENT,) * 2,
+        13.0,
+        Phase.CASTING,
+        caster_dies_at_s=0.4,
+        forgeries_s=500.0,
+        rate_bytes_s=1e7,
+    ),
     case(
         "files are sat out",
-        (replace(LOSSY, sit_out_share=0.2),) * 4,
+        (replace(LOSSY, sit_out_share=0.2, loss=0.2),) * 4,
         (DONE,) * 4,
         0.5,
         file_bytes=(GEOMETRY.page_bytes,) * 100,

@@ -63,7 +63,7 @@ class Oracle:
             raise Violation("a control message with a turned bit was believed")
 
     def judge_report(self, host: TargetHost, report: Report) -> None:
-        """I1, I2: what a catcher says it holds, it truly holds."""
+        """I1: what a catcher says it holds, it truly holds."""
         self._judge_held(host, report.active, report.frontier)
         for file in range(report.ready):
             if not self._is_staged(host, file):
@@ -98,7 +98,7 @@ class Oracle:
         return all((ObjectKind.CONTENTS, page) in host.written for page in range(first, end))
 
     def _judge_commit(self, host: TargetHost, first: int, end: int, exceptions: RangeSet) -> None:
-        """I3, I4: a file is committed only as granted, and only where it truly is."""
+        """I2: a file is committed only as granted, and only where it truly is."""
         for file in range(first, end):
             is_committed = file not in exceptions
             if file >= len(self.granted) or self.granted[file] != is_committed:
@@ -127,7 +127,7 @@ class Oracle:
                 raise Violation("the union of needs is not what the targets need")
 
     def judge_status(self, status: Status) -> None:
-        """I3: a file is granted only if every live target truly has it and none sits it out; I4: for good."""
+        """I2: a file is granted only if every live target truly has it and none sits it out, and then for good."""
         span = status.commit
         exceptions = RangeSet(span.exceptions)
         for file in range(span.first, span.end):

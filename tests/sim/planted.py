@@ -31,7 +31,7 @@ class Fault:
     name: str
     right: str
     wrong: str
-    found_by: str | int = "loss"  # a case, or a seed
+    found_by: str = "loss"  # a case
     also: Fault | None = None  # where another part of the core makes up for this one
 
     def plant(self, patch: pytest.MonkeyPatch) -> None:
@@ -71,7 +71,12 @@ FAULTS = (
         found_by="strangers invent packets",
     ),
     Fault(
-        "a rejected page keeps its packets", Assembly, "rejected", "self._partial.pop(page, None)", "pass", found_by=4
+        "a rejected page keeps its packets",
+        Assembly,
+        "rejected",
+        "self._partial.pop(page, None)",
+        "pass",
+        found_by="strangers invent packets",
     ),
     Fault(
         "the highest generation wins",
@@ -104,7 +109,7 @@ FAULTS = (
         "receive_claim",
         "if page < end:",
         "if False:",
-        found_by=558,
+        found_by="packets overtake each other",
     ),
     Fault(
         "repairs for targets that are lost",
@@ -168,7 +173,12 @@ FAULTS = (
     ),
     Fault("exceptions are lost on the way", Catcher, "_grant", "tuple(exceptions)", "()", found_by="files are sat out"),
     Fault(
-        "old statuses count", Catcher, "_receive_status", "status.counter <= self._status.counter", "False", found_by=59
+        "old statuses count",
+        Catcher,
+        "_receive_status",
+        "status.counter <= self._status.counter",
+        "False",
+        found_by="strangers repeat what a dead caster said",
     ),
     Fault(
         "old reports count",
@@ -178,7 +188,7 @@ FAULTS = (
         "False",
         found_by="strangers repeat what a dead one said",
     ),
-    Fault("log pieces are taken twice", LogReader, "feed", "piece[-fresh:]", "piece", found_by=45),
+    Fault("log pieces are taken twice", LogReader, "feed", "piece[-fresh:]", "piece", found_by="files are sat out"),
     Fault("nobody is asked", Schedule, "handle_timeout", "return True", "return False"),
     Fault(
         "a closed window stays closed",

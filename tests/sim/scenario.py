@@ -78,7 +78,8 @@ class Scenario:
     @property
     def is_orderly(self) -> bool:
         """Nothing overtakes anything, and nobody invents anything: each repair must then be missed by someone."""
-        return self.forgeries_s == 0 and not any(target.jitter_share for target in self.targets)
+        has_latecomers = any(target.jitter_share or target.duplication for target in self.targets)
+        return self.forgeries_s == 0 and not has_latecomers
 
 
 GEOMETRIES = (Geometry(1432, 44), Geometry(1432, 8), Geometry(500, 16), Geometry(200, 4), Geometry(1000, 1))
@@ -103,7 +104,7 @@ def draw(seed: int) -> Scenario:
         file_bytes=_draw_files(rng, min(pages, BURSTS_HEARD_MAX // count) * geometry.page_bytes),
         void_share=faults.draw(0.0, 0.1),
         shared_loss=faults.draw(0.001, 0.05),
-        forgeries_s=faults.draw(1, 500),
+        forgeries_s=faults.draw(1, 60),
         has_halves=rng.random() < 0.3,
         are_deaths_noticed=rng.random() < 0.5,
         uplink_bytes_s=rng.choice((1.2e9, 1.2e9, 1e8, 1e7)),

@@ -132,7 +132,7 @@ class Simulation:
         )
 
     def _judge_outcomes(self, result: Result) -> None:
-        """I6: exactly one outcome for every target, and the right one for those that nothing befell."""
+        """I4: exactly one outcome for every target, and the right one for those that nothing befell."""
         is_whole = not self.scenario.quit_on_bad and self.scenario.abort_at_s is None
         for target, scenario in zip(self.master.caster.roster, self.scenario.targets, strict=True):
             if self.oracle.outcomes[target.id] != 1 or target.state not in FINAL:
@@ -159,7 +159,7 @@ class Simulation:
         return target.fate is Fate.HEALTHY and not any(rates)
 
     def _judge_economy(self, result: Result) -> None:
-        """I7: nobody sends again what nobody misses, nor asks or answers more often than it helps."""
+        """I3, I5: nobody sends again what nobody misses, nor asks or answers more often than it helps."""
         repaired, missed = result.packets_repaired, result.packets_lost + result.packets_in_vain
         mistaken = 0
         if not self.scenario.is_orderly:  # what is late looks lost

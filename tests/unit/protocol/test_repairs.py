@@ -20,7 +20,7 @@ def cast(pages: int, retained: int = 512) -> tuple[Transfer, Repairs]:
 
 
 def drained(repairs: Repairs, tx: int = 1000) -> list[tuple[Repair, int]]:
-    sends = []
+    sends: list[tuple[Repair, int]] = []
     while repairs.is_waiting:
         sends.append(repairs.next_repair(tx + len(sends)))
     return sends
