@@ -7,7 +7,7 @@ import signal
 import socket
 from types import FrameType
 
-from mrsync.errors import Interrupted, ProtocolDataError
+from mrsync.errors import Interrupted, UsageError
 from mrsync.protocol.caster import Caster, CasterConfig
 from mrsync.protocol.events import (
     CasterEvent,
@@ -128,7 +128,7 @@ class _Cast:
         if settings.is_encrypted is False:
             wanted &= 1 << SealKind.HMAC_SHA256
         if settings.is_encrypted and not _can_encrypt(wanted):
-            raise ProtocolDataError("--encrypt needs the Python package cryptography on the master")
+            raise UsageError("--encrypt needs the Python package cryptography on the master")
         return CasterConfig(
             session=self._session,
             geometry=self._geometry,
