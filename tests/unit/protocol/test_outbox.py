@@ -13,6 +13,7 @@ from mrsync.protocol.transfer import Transfer
 from mrsync.protocol.window import Window
 from mrsync.wire.messages import (
     Ack,
+    CommitSpan,
     Ending,
     Farewell,
     Message,
@@ -25,7 +26,7 @@ from mrsync.wire.messages import (
     Welcome,
 )
 from mrsync.wire.records import encode_record
-from tests.unit.protocol.builders import GEOMETRY, PAGE, found, hello, roster
+from tests.unit.protocol.builders import GEOMETRY, PAGE, found, hello, report, roster
 
 
 class Office:
@@ -81,6 +82,7 @@ def test_status_tells_where_the_session_stands() -> None:
     assert (first.session, first.slice_bytes, first.packets, first.ack_wait_s) == (5, 1000, 4, 60)
     assert (first.phase, first.seal, first.is_poll) == (Phase.CASTING, SealKind.HMAC_SHA256, True)
     assert (first.target_count, first.plan_files, sorted(first.monitors)) == (2, 7, [0, 1])
+    assert first.report_pages == office.clock.report_pages
     assert (second.counter, second.tx) == (first.counter + 1, first.tx + 1)
 
 
@@ -94,6 +96,18 @@ def test_status_tells_what_was_sent_of_each_object() -> None:
     status = office.status()
     assert status.active is ObjectKind.PLAN
     assert status.objects == (ObjectState(3 * PAGE, 3), ObjectState(5 * PAGE, 1), ObjectState(0, 0))
+
+
+def test_status_tells_what_may_be_committed() -> None:
+    office = Office(roster(1))
+    found(office.roster, 0).receive_report(report(ready=5), None, 0.0)
+    commits = Commits(7)
+    commits.except_file(3)
+    commits.update(office.roster)
+    office.outbox.status(Phase.CASTING, commits, is_poll=False, now=0.0)
+    (told, _), *_ = said(office.outbox)
+    assert isinstance(told, Status)
+    assert told.commit == CommitSpan(0, 5, ((3, 4),))
 
 
 def test_reports_are_asked_for_as_often_as_the_roster_allows() -> None:

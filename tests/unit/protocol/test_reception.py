@@ -75,8 +75,18 @@ def test_done_follows_what_is_written() -> None:
     assert (at.tx_done, at.done_at) == (9, 5.0)  # nothing of what was heard is left to write
 
 
+def test_an_invented_tx_is_not_done() -> None:
+    at = reception()
+    take(at, 0, 1000)
+    take(at, 1, 1000)
+    at.believe(status(tx=8), 3.0)
+    at.written(KIND, [0], 1000, 4.0)
+    assert at.tx_done == 8
+
+
 def test_with_nothing_to_write_what_is_heard_is_done() -> None:
     at = reception()
+    assert (at.tx_done, at.done_at) == (5, 1.0)
     at.receive_packet(KIND, 0, 0, 0, 4, 6, 2.0)
     assert (at.tx_done, at.done_at) == (6, 2.0)
     at.receive_packet(KIND, 0, 0, 1, 4, 6, 3.0)
@@ -109,9 +119,15 @@ def test_a_status_tells_which_pages_were_missed_wholly() -> None:
 
 def test_a_page_with_a_bad_seal_is_wanted_again() -> None:
     at = reception()
-    assert at.receive_page(KIND, 0, 4, 6, 2.0)
+    assert at.receive_packet(KIND, 0, 0, 0, 4, 6, 2.0) is Verdict.STORE
     at.rejected(KIND, 0)
-    assert at.receive_page(KIND, 0, 4, 7, 2.0)
+    assert at.receive_packet(KIND, 0, 0, 0, 4, 7, 2.0) is Verdict.STORE
+
+
+def test_an_opened_page_is_not_wanted_again() -> None:
+    at = reception()
+    take(at, 0, 6)
+    assert not at.receive_page(KIND, 0, 4, 7, 2.0)
 
 
 def test_an_object_is_whole_with_its_last_page() -> None:

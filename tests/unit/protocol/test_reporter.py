@@ -59,7 +59,7 @@ def test_progress_is_kept_and_activity_added_up() -> None:
     _, reporter = reporting()
     assert reporter.set_progress(ready=5, committed=None, activity=2)
     assert reporter.set_progress(ready=None, committed=4, activity=3)
-    assert not reporter.set_progress(ready=5, committed=4, activity=1)
+    assert not reporter.set_progress(ready=5, committed=None, activity=1)
     report = reporter.report(1, 1.0)
     assert (report.ready, report.committed, report.activity) == (5, 4, 6)
 
@@ -91,9 +91,11 @@ def test_the_log_is_told_piece_by_piece() -> None:
 def test_an_ack_that_is_no_news_asks_for_nothing() -> None:
     _, reporter = reporting()
     reporter.log(LONG)
+    end = reporter.report(1, 1.0).log_end
     assert reporter.receive_ack(10)
     assert not reporter.receive_ack(10)
-    assert not reporter.receive_ack(1 << 20)
+    assert not reporter.receive_ack(end + 1)
+    assert not reporter.receive_ack(end)  # there is no rest
 
 
 def test_the_result_is_told_when_the_caster_has_all_of_the_log() -> None:

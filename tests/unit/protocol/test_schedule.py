@@ -95,6 +95,15 @@ def test_polls_get_rarer_until_something_gets_done() -> None:
     assert poll_waits(cast, 1, 99.0) == [pytest.approx(POLL_MIN_S)]
 
 
+def test_while_bursts_leave_nobody_is_asked() -> None:
+    cast = Cast(0)
+    cast.schedule.sends(0.0)
+    assert cast.timers.is_set(Timer.POLL)
+    cast.start(99)
+    assert len(cast.schedule.sends(0.0)) == BURSTS_MAX
+    assert not cast.timers.is_set(Timer.POLL)
+
+
 def test_polls_leave_everyone_time_to_report() -> None:
     cast = Cast(0, targets=2000)
     assert poll_waits(cast, 1) == [pytest.approx(cast.roster.round_s)]
