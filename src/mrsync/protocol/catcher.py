@@ -95,7 +95,9 @@ class Catcher:
         """The plan is understood here: of this object these ranges of pages matter."""
         if self._status is None or self._geometry is None:
             return
-        assembly = Assembly(self._status.objects[kind].size_bytes, self._geometry, ranges)
+        state = self._status.objects[kind]
+        assembly = Assembly(state.size_bytes, self._geometry, ranges)
+        assembly.extend_horizon(state.pages_sent)
         self._reception.expect(kind, assembly)
         self._reporter.note()
         self._report_by(now)
@@ -136,9 +138,9 @@ class Catcher:
         elif isinstance(message, Farewell) and message.target == self._config.target:
             self._receive_farewell(message)
         elif isinstance(message, Ack) and message.target == self._config.target:
-            self._heard(now)
             if self._reporter.receive_ack(message.log_offset):
                 self._report_by(now + self._round_s())
+            self._heard(now)
 
     def handle_timeout(self, now: float) -> None:
         """Do what is due; early or twice changes nothing."""

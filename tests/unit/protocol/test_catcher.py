@@ -1,0 +1,393 @@
+"""Catcher: joins, reports, commits and ends, one call at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mrsync.protocol.assembly import Verdict
+from mrsync.protocol.catcher import (
+    HELLO_S,
+    KEEPALIVE_MAX_S,
+    RETRY_S,
+    SILENCE_ACK_WAITS,
+    SILENCE_AFTER_RESULT_S,
+    Catcher,
+    CatcherConfig,
+)
+from mrsync.protocol.events import (
+    CatcherEvent,
+    CommitGranted,
+    FinishGranted,
+    ObjectHeld,
+    SessionEnded,
+    SessionOpened,
+    Welcomed,
+)
+from mrsync.protocol.sends import SendMessage
+from mrsync.protocol.states import CatcherState
+from mrsync.protocol.timers import SLOT_S
+from mrsync.wire.messages import (
+    Ack,
+    CommitSpan,
+    Ending,
+    Farewell,
+    Hello,
+    ObjectKind,
+    ObjectState,
+    Phase,
+    Report,
+    ResultRecord,
+    SatOutRecord,
+    SealKind,
+    Status,
+    Welcome,
+)
+from tests.unit.protocol.builders import GEOMETRY, HMAC, PAGE, status
+
+INSTANCE = 100
+WAIT_S = 60.0
+INTERVAL_S = 0.02
+CONTENTS = ObjectKind.CONTENTS
+NOTHING = (ObjectState(), ObjectState(), ObjectState())
+
+
+def seeking() -> Catcher:
+    config = CatcherConfig(
+        target=0,
+        instance=INSTANCE,
+        host="host",
+        version="1",
+        seals=HMAC,
+        buffer_bytes=8 << 20,
+        retained_pages=512,
+        wait_s=WAIT_S,
+    )
+    return Catcher(config, 0.0)
+
+
+def welcome(**details: Any) -> Welcome:
+    return Welcome(**{"instance": INSTANCE, "counter": 1, "target": 0, "slot": 3, **details})
+
+
+def joined(*, wanted: list[tuple[int, int]] | None = None, **details: Any) -> Catcher:
+    """Welcome at 0 s, status 1 heard, the first report sent; of contents, `wanted` is wanted."""
+    catcher = seeking()
+    catcher.receive_message(status(1, **details), None, 0.0)
+    catcher.receive_message(welcome(), None, 0.0)
+    if wanted is not None:
+        catcher.want(CONTENTS, wanted, 0.0)
+    catcher.handle_timeout(3 * SLOT_S)
+    catcher.sends(0.0)
+    events(catcher)
+    return catcher
+
+
+def events(catcher: Catcher) -> list[CatcherEvent]:
+    found = []
+    while (event := catcher.next_event()) is not None:
+        found.append(event)
+    return found
+
+
+def said(catcher: Catcher, now: float = 0.0) -> list[Any]:
+    """The messages that it wants sent, after a look at its timers."""
+    catcher.handle_timeout(now)
+    sends = catcher.sends(now)
+    assert all(isinstance(send, SendMessage) and send.destination is None for send in sends)
+    return [send.message for send in sends if isinstance(send, SendMessage)]
+
+
+def only_report(catcher: Catcher, now: float) -> Report:
+    (message,) = said(catcher, now)
+    assert isinstance(message, Report)
+    return message
+
+
+def write(catcher: Catcher, kind: int, page: int, tx: int, now: float = 0.0) -> None:
+    assert catcher.receive_page(kind, page, 0, GEOMETRY.packets, tx, now)
+    catcher.page_opened(kind, page)
+    catcher.pages_written(kind, [page], tx, now)
+
+
+# joining
+
+
+def test_says_hello_to_a_status_until_welcomed() -> None:
+    catcher = seeking()
+    assert said(catcher) == []
+    catcher.receive_message(status(1), None, 0.0)
+    (hello,) = said(catcher)
+    assert isinstance(hello, Hello)
+    assert (hello.instance, hello.retained_pages) == (INSTANCE, 512)
+    assert said(catcher, HELLO_S / 2) == []
+    assert [type(message) for message in said(catcher, HELLO_S)] == [Hello]
+    catcher.receive_message(welcome(), None, HELLO_S)
+    assert catcher.state is CatcherState.JOINED
+    report = only_report(catcher, 2 * HELLO_S)
+    assert report.counter > hello.counter
+
+
+def test_only_its_own_welcome_counts_and_once() -> None:
+    catcher = seeking()
+    catcher.receive_message(welcome(), None, 0.0)
+    catcher.receive_message(status(1), None, 0.0)
+    catcher.receive_message(welcome(instance=INSTANCE + 1), None, 0.0)
+    assert catcher.state is CatcherState.JOINING
+    catcher.receive_message(welcome(), None, 0.0)
+    catcher.receive_message(welcome(slot=9), None, 0.0)
+    assert events(catcher) == [Welcomed(), SessionOpened(7, GEOMETRY, SealKind.HMAC_SHA256)]
+
+
+def test_the_session_opens_when_its_seal_is_chosen() -> None:
+    catcher = seeking()
+    catcher.receive_message(status(1, seal=SealKind.NONE), None, 0.0)
+    catcher.receive_message(welcome(), None, 0.0)
+    assert events(catcher) == [Welcomed()]
+    catcher.receive_message(status(2), None, 0.0)
+    assert [type(event) for event in events(catcher)] == [SessionOpened]
+
+
+def test_first_report_comes_in_its_slot() -> None:
+    catcher = seeking()
+    catcher.receive_message(status(1, report_interval_us=200_000, objects=NOTHING), None, 0.0)
+    catcher.receive_message(welcome(slot=400), None, 0.0)
+    catcher.sends(0.0)
+    assert said(catcher, 0.09) == []
+    assert isinstance(only_report(catcher, 0.1), Report)
+
+
+@pytest.mark.parametrize(
+    ("is_welcome", "ending", "is_over"),
+    [
+        (False, Ending.REFUSED, True),
+        (False, Ending.DROPPED, False),
+        (True, Ending.DROPPED, True),
+        (True, Ending.DONE, True),
+    ],
+)
+def test_farewell(is_welcome: bool, ending: Ending, is_over: bool) -> None:
+    catcher = joined() if is_welcome else seeking()
+    catcher.receive_message(status(2), None, 0.0)
+    events(catcher)
+    catcher.receive_message(Farewell(1, 1, ending, "to another"), None, 0.0)
+    assert events(catcher) == []
+    catcher.receive_message(Farewell(0, 1, ending, "why"), None, 0.0)
+    assert events(catcher) == ([SessionEnded(ending, "why")] if is_over else [])
+    if is_over:
+        assert (said(catcher, 99.0), catcher.next_timeout()) == ([], None)
+
+
+def test_a_farewell_before_any_status_is_of_no_session() -> None:
+    catcher = seeking()
+    catcher.receive_message(Farewell(0, 1, Ending.REFUSED, "why"), None, 0.0)
+    assert catcher.state is CatcherState.SEEKING
+
+
+# pages
+
+
+def test_a_page_is_held_when_it_is_written() -> None:
+    catcher = joined(wanted=[(0, 100)])
+    assert catcher.receive_page(CONTENTS, 0, 0, 4, 2, 0.0)
+    catcher.page_opened(CONTENTS, 0)
+    assert only_report(catcher, 1.0).frontier == 0
+    catcher.pages_written(CONTENTS, [0], 2, 1.0)
+    report = only_report(catcher, 1.0 + INTERVAL_S)
+    assert (report.frontier, report.tx_seen, report.tx_done) == (1, 2, 2)
+    assert report.needs == ((1, 9, 0),)  # the status said that ten were sent
+
+
+def test_packets_go_to_the_object_they_name() -> None:
+    catcher = joined(wanted=[(0, 100)])
+    assert catcher.receive_packet(CONTENTS, 0, 0, 1, 4, 2, 0.0) is Verdict.STORE
+    assert catcher.receive_packet(9, 0, 0, 1, 4, 2, 0.0) is Verdict.IGNORE
+    assert catcher.receive_coded(CONTENTS, 0, [(0, 1), (0, 2)], 3, 0.0) == 1
+    catcher.coded_useless()
+    catcher.receive_page(CONTENTS, 1, 0, 4, 4, 0.0)
+    catcher.page_rejected(CONTENTS, 1)
+    report = only_report(catcher, 1.0)
+    assert (report.coded_useless, report.pages_rejected, report.tx_seen) == (1, 1, 4)
+    assert report.needs == ((0, 1, 0b1101), (1, 9, 0))
+
+
+def test_a_monitor_reports_after_some_pages() -> None:
+    catcher = joined(
+        wanted=[(0, 100)], monitors=(0,), objects=(ObjectState(), ObjectState(), ObjectState(100 * PAGE, 0))
+    )
+    for page in range(3):
+        write(catcher, CONTENTS, page, page + 2, 0.01)
+    assert said(catcher, 0.01) == []
+    write(catcher, CONTENTS, 3, 5, 0.01)
+    assert only_report(catcher, 0.01).frontier == 4
+
+
+def test_an_object_that_is_whole_is_an_event_and_told_in_its_slot() -> None:
+    catcher = joined(phase=Phase.COMPARING, active=ObjectKind.MANIFEST)
+    write(catcher, ObjectKind.MANIFEST, 0, 2, 1.0)
+    assert events(catcher) == [ObjectHeld(ObjectKind.MANIFEST)]
+    assert only_report(catcher, 1.0 + 3 * SLOT_S).frontier == 1
+
+
+def test_nothing_wanted_is_held_at_once() -> None:
+    catcher = joined()
+    catcher.want(CONTENTS, [], 0.0)
+    assert events(catcher) == [ObjectHeld(CONTENTS)]
+    assert only_report(catcher, 0.0).active is CONTENTS
+
+
+def test_want_before_a_session_is_nothing() -> None:
+    catcher = seeking()
+    catcher.want(CONTENTS, [(0, 1)], 0.0)
+    assert events(catcher) == []
+
+
+# reports
+
+
+def test_a_poll_is_answered_in_its_slot() -> None:
+    catcher = joined(objects=NOTHING)
+    catcher.receive_message(status(2, is_poll=True, objects=NOTHING), None, 0.5)
+    assert said(catcher, 0.5) == []
+    assert only_report(catcher, 0.5 + 3 * SLOT_S).tx_seen == 2
+
+
+def test_without_news_a_keepalive() -> None:
+    catcher = joined(objects=NOTHING)
+    catcher.receive_message(status(2, objects=NOTHING), None, 0.1)
+    assert said(catcher, 0.9) == []
+    assert isinstance(only_report(catcher, 3 * SLOT_S + KEEPALIVE_MAX_S), Report)
+
+
+def test_needs_are_repeated_every_interval() -> None:
+    catcher = joined(wanted=[(0, 100)])
+    only_report(catcher, 0.1)
+    only_report(catcher, 0.1 + INTERVAL_S)
+
+
+def test_the_log_is_repeated_until_acknowledged() -> None:
+    catcher = joined(objects=NOTHING)
+    catcher.log(SatOutRecord(4, 28), 0.1)
+    first = only_report(catcher, 0.1)
+    again = only_report(catcher, 0.1 + INTERVAL_S + RETRY_S)
+    assert (again.log_offset, again.log_bytes) == (first.log_offset, first.log_bytes)
+    catcher.receive_message(Ack(1, 1, again.log_end), None, 0.2)  # to another
+    catcher.receive_message(Ack(0, 1, again.log_end), None, 0.2)
+    assert only_report(catcher, 9.0).log_bytes == b""
+
+
+def test_a_long_log_goes_on_after_each_acknowledgement() -> None:
+    catcher = joined(objects=NOTHING)
+    for index in range(500):
+        catcher.log(SatOutRecord(index, 28), 0.1)
+    first = only_report(catcher, 0.1)
+    end = len(first.log_bytes)
+    catcher.receive_message(Ack(0, 1, end), None, 0.1)
+    assert only_report(catcher, 0.1 + 4 * SLOT_S).log_offset == end  # four targets make a round
+
+
+def test_progress_on_files_is_told_at_once_when_all_pages_are_held() -> None:
+    catcher = joined(wanted=[(0, 100)])
+    only_report(catcher, 0.1)
+    catcher.set_progress(0.1, ready=1)
+    assert said(catcher, 0.1) == []
+    catcher = joined(wanted=[])
+    catcher.set_progress(0.1, ready=1, activity=5)
+    report = only_report(catcher, 0.1)
+    assert (report.ready, report.activity) == (1, 5)
+
+
+def test_an_older_status_says_nothing() -> None:
+    catcher = joined(tx=50)
+    catcher.receive_message(status(5, tx=90), None, 0.1)
+    catcher.receive_message(status(4, tx=80, phase=Phase.ABORTED), None, 0.1)
+    assert catcher.state is CatcherState.JOINED
+    assert only_report(catcher, 2.0).tx_seen == 90
+
+
+# commits and the end
+
+
+def granting(
+    counter: int, end: int, first: int = 0, exceptions: tuple[tuple[int, int], ...] = (), **more: Any
+) -> Status:
+    return status(counter, commit=CommitSpan(first, end, exceptions), **more)
+
+
+def test_commits_come_once_and_without_gaps() -> None:
+    catcher = joined(wanted=[])
+    catcher.set_progress(0.0, ready=10)
+    events(catcher)
+    catcher.receive_message(granting(2, 4, exceptions=((1, 3),)), None, 0.0)
+    assert events(catcher) == [CommitGranted(0, 4, ((1, 3),))]
+    catcher.receive_message(granting(3, 4, exceptions=((1, 3),)), None, 0.0)
+    assert events(catcher) == []
+    catcher.receive_message(granting(4, 7, exceptions=((1, 3), (6, 7))), None, 0.0)
+    assert events(catcher) == [CommitGranted(4, 7, ((6, 7),))]
+    catcher.receive_message(granting(5, 10, first=8), None, 0.0)  # file 7 was never mentioned
+    assert events(catcher) == []
+
+
+def test_only_what_is_here_is_committed() -> None:
+    """Told more, it was dropped and has not heard of it; or its own progress is just behind."""
+    catcher = joined(wanted=[])
+    catcher.set_progress(0.0, ready=2)
+    catcher.receive_message(granting(2, 5), None, 0.0)
+    assert events(catcher)[-1] == CommitGranted(0, 2, ())
+    catcher.set_progress(0.0, ready=5)
+    assert events(catcher) == [CommitGranted(2, 5, ())]
+
+
+def test_finishes_once_all_is_committed() -> None:
+    catcher = joined(wanted=[])
+    catcher.set_progress(0.0, ready=10)
+    catcher.receive_message(granting(2, 10, phase=Phase.FINISHING), None, 0.0)
+    catcher.set_progress(0.0, committed=9)
+    assert FinishGranted() not in events(catcher)
+    catcher.set_progress(0.0, committed=10)
+    catcher.set_progress(0.0, committed=10)
+    assert events(catcher) == [FinishGranted()]
+
+
+@pytest.mark.parametrize(
+    ("phase", "has_result", "ending"),
+    [(Phase.DONE, True, Ending.DONE), (Phase.DONE, False, Ending.ABORTED), (Phase.ABORTED, True, Ending.ABORTED)],
+)
+def test_the_last_status_ends_it(phase: Phase, has_result: bool, ending: Ending) -> None:
+    catcher = joined()
+    if has_result:
+        catcher.log(ResultRecord(0, 0, 0, 0, 0, 0, bytes(32)), 0.0)
+    catcher.receive_message(status(2, phase=phase), None, 0.0)
+    catcher.receive_message(status(3, phase=phase), None, 0.0)
+    assert events(catcher) == [SessionEnded(ending, "")]
+
+
+def test_a_silent_master_is_gone() -> None:
+    catcher = seeking()
+    catcher.handle_timeout(WAIT_S)
+    (ended,) = events(catcher)
+    assert isinstance(ended, SessionEnded)
+    assert ended.ending is Ending.ABORTED
+    catcher = joined(ack_wait_s=8)
+    catcher.handle_timeout(8 * SILENCE_ACK_WAITS - 0.1)
+    assert catcher.state is CatcherState.JOINED
+    catcher.handle_timeout(8 * SILENCE_ACK_WAITS)
+    assert catcher.state is CatcherState.ENDED
+
+
+def test_after_its_result_is_known_silence_means_done() -> None:
+    catcher = joined()
+    catcher.log(ResultRecord(0, 0, 0, 0, 0, 0, bytes(32)), 0.0)
+    report = only_report(catcher, 0.0)
+    catcher.receive_message(Ack(0, 1, report.log_end), None, 1.0)
+    catcher.handle_timeout(1.0 + SILENCE_AFTER_RESULT_S)
+    assert events(catcher) == [SessionEnded(Ending.DONE, "")]
+
+
+def test_stopped_from_outside_once() -> None:
+    catcher = joined()
+    catcher.stop("interrupted")
+    catcher.stop("again")
+    catcher.receive_message(status(9), None, 0.0)
+    assert events(catcher) == [SessionEnded(Ending.ABORTED, "interrupted")]
