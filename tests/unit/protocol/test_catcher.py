@@ -371,9 +371,9 @@ def test_a_silent_master_is_gone() -> None:
     assert ended.ending is Ending.ABORTED
     catcher = joined(ack_wait_s=8)
     catcher.handle_timeout(8 * SILENCE_ACK_WAITS - 0.1)
-    assert catcher.state is CatcherState.JOINED
+    assert events(catcher) == []
     catcher.handle_timeout(8 * SILENCE_ACK_WAITS)
-    assert catcher.state is CatcherState.ENDED
+    assert [type(event) for event in events(catcher)] == [SessionEnded]
 
 
 def test_after_its_result_is_known_silence_means_done() -> None:

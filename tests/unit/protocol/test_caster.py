@@ -1,0 +1,438 @@
+"""Caster: gathers, casts, grants, drops and ends, one call at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mrsync.protocol.admission import TAKEOVER_S
+from mrsync.protocol.caster import LINGER_COUNT, PROMPT_TARGETS_MAX, Caster, CasterConfig
+from mrsync.protocol.events import (
+    CasterEvent,
+    CastFinished,
+    ComparisonFinished,
+    FileSatOut,
+    PhaseEntered,
+    TargetEnded,
+    TargetJoined,
+)
+from mrsync.protocol.ranges import RangeSet
+from mrsync.protocol.sends import Send, SendMessage, SendPage
+from mrsync.protocol.states import TargetState
+from mrsync.wire.messages import (
+    Ack,
+    ComparedRecord,
+    Ending,
+    FailedRecord,
+    Farewell,
+    NeedsRecord,
+    ObjectKind,
+    Phase,
+    Record,
+    ResultRecord,
+    SatOutRecord,
+    SealKind,
+    Status,
+    Welcome,
+)
+from mrsync.wire.records import encode_record
+from tests.unit.protocol.builders import GEOMETRY, HMAC, PAGE, found, hello, report
+
+ACK_WAIT_S = 60.0
+RESULT = ResultRecord(0, 0, 0, 0, 0, 0, bytes(32))
+
+
+class Session:
+    """A caster, and targets that say what the test wants."""
+
+    def __init__(self, targets: int = 2, **details: Any) -> None:
+        values: dict[str, Any] = {
+            "session": 7,
+            "geometry": GEOMETRY,
+            "names": {target: f"n{target}" for target in range(targets)},
+            "seals": HMAC,
+            "ack_wait_s": ACK_WAIT_S,
+        }
+        self.caster = Caster(CasterConfig(**{**values, **details}), 0.0)
+        self.now = 0.0
+        self.heard: list[CasterEvent] = []
+        self.sent: list[Send] = []
+        self._said: dict[int, dict[str, Any]] = {}
+        self._logs: dict[int, int] = {}
+
+    def pump(self, seconds: float = 0.0) -> None:
+        """What a driver does, as often as the core asks for it, for so many seconds."""
+        end = self.now + seconds
+        while True:
+            self.sent += self.caster.sends(self.now)
+            while (event := self.caster.next_event()) is not None:
+                self.heard.append(event)
+            when = self.caster.next_timeout()
+            if when is None or when > end:
+                self.now = end
+                return
+            self.now = max(self.now, when)
+            self.caster.handle_timeout(self.now)
+
+    def hello(self, target: int, **details: Any) -> None:
+        self.caster.receive_message(hello(target, **details), f"address {target}", self.now)
+        self.pump()
+
+    def report(self, target: int, *records: Record, **details: Any) -> None:
+        """The target's last report with these changes, and the next piece of its log."""
+        said = self._said.setdefault(target, {"counter": 1})
+        said.update(details, counter=said["counter"] + 1)
+        log = b"".join(map(encode_record, records))
+        offset = self._logs.get(target, 0)
+        self._logs[target] = offset + len(log)
+        pieces = {"log_offset": offset, "log_bytes": log, "log_end": offset + len(log)}
+        said.setdefault("tx_seen", 0)
+        self.caster.receive_message(report(target, **{**said, **pieces}), f"address {target}", self.now)
+        self.pump()
+
+    def gathered(self) -> Session:
+        """Everyone is there, the manifest has one page."""
+        self.caster.offer_manifest(PAGE)
+        for target in self.caster.roster:
+            self.hello(target.id)
+        self.pump()
+        return self
+
+    def compared(self) -> Session:
+        self.gathered()
+        for target in list(self.caster.roster):
+            self.report(
+                target.id, NeedsRecord(0, 9, ((target.id, target.id + 2),)), ComparedRecord(2, 9, 0), frontier=1
+            )
+        return self
+
+    def planned(self, files: int = 5, pages: int = 10) -> Session:
+        """The plan is cast, everyone has understood it."""
+        self.compared()
+        self.caster.offer_plan(PAGE, pages * PAGE, files, self.now)
+        self.pump()
+        for target in list(self.caster.roster.live):
+            self.report(target.id, active=ObjectKind.CONTENTS, frontier=0)
+        return self
+
+    def messages(self, kind: type) -> list[Any]:
+        return [send.message for send in self.sent if isinstance(send, SendMessage) and isinstance(send.message, kind)]
+
+    def status(self) -> Status:
+        last: Status = self.messages(Status)[-1]
+        return last
+
+    def states(self) -> list[TargetState]:
+        return [target.state for target in self.caster.roster]
+
+
+# gathering
+
+
+def test_a_hello_is_welcomed_as_often_as_it_comes() -> None:
+    session = Session()
+    session.hello(0)
+    session.hello(0, counter=2)
+    first, second = session.messages(Welcome)
+    assert (first.instance, first.slot, second.slot) == (100, 0, 0)
+    assert first.counter < second.counter
+    assert session.heard == [TargetJoined(0)]
+
+
+def test_it_goes_on_when_all_are_there_and_the_manifest_is() -> None:
+    session = Session()
+    session.hello(0)
+    session.hello(1)
+    assert session.caster.phase is Phase.GATHERING
+    session.caster.offer_manifest(PAGE)
+    session.pump()
+    assert session.caster.phase is Phase.COMPARING
+    assert session.status().seal is SealKind.HMAC_SHA256
+
+
+def test_status_announces_what_is_cast_before_its_first_page() -> None:
+    session = Session().gathered()
+    (page,) = [send for send in session.sent if isinstance(send, SendPage)]
+    before = [send.message for send in session.sent[: session.sent.index(page)] if isinstance(send, SendMessage)]
+    status = [message for message in before if isinstance(message, Status)][-1]
+    assert (status.active, status.objects[0].size_bytes, status.tx) == (ObjectKind.MANIFEST, PAGE, page.tx - 1)
+
+
+def test_who_is_not_there_is_waited_for_and_no_longer() -> None:
+    session = Session()
+    session.caster.offer_manifest(PAGE)
+    session.hello(0)
+    session.pump(ACK_WAIT_S - 1)
+    session.report(0)
+    assert session.caster.phase is Phase.GATHERING
+    session.pump(1.0)
+    assert session.caster.phase is Phase.COMPARING
+    assert session.states() == [TargetState.PRESENT, TargetState.EXPECTED]
+    session.report(0, ComparedRecord(0, 0, 0), frontier=1)
+    assert session.states() == [TargetState.PRESENT, TargetState.UNREACHABLE]
+    assert found(session.caster.roster, 1).reason == "not heard of within 60 s"
+
+
+def test_nobody_there_is_the_end() -> None:
+    session = Session()
+    session.caster.offer_manifest(PAGE)
+    session.pump(ACK_WAIT_S + 1)
+    assert session.heard[-2:] == [PhaseEntered(Phase.ABORTED), CastFinished(Phase.ABORTED)]
+    assert session.states() == [TargetState.UNREACHABLE] * 2
+
+
+def test_all_given_up_is_the_end_at_once() -> None:
+    session = Session()
+    for target in range(2):
+        session.caster.give_up(target, "ssh failed", 0.0)
+    session.pump()
+    assert session.caster.phase is Phase.ABORTED
+    assert session.caster.abort_reason == "no target could be reached"
+
+
+def test_a_stranger_and_one_without_the_seal_are_refused() -> None:
+    session = Session()
+    session.hello(9)
+    session.hello(1, seals=0)
+    assert [(letter.ending, letter.target) for letter in session.messages(Farewell)] == [
+        (Ending.REFUSED, 9),
+        (Ending.REFUSED, 1),
+    ]
+    assert session.states() == [TargetState.EXPECTED, TargetState.REFUSED]
+    session.hello(1)
+    assert session.messages(Farewell)[-1].reason == "shares no seal with this session"
+
+
+def test_a_number_that_is_taken_is_refused_and_renewed_after_a_silence() -> None:
+    session = Session()
+    session.hello(0)
+    session.hello(0, instance=555)
+    assert "already" in session.messages(Farewell)[-1].reason
+    session.pump(TAKEOVER_S)
+    session.hello(0, instance=555)
+    assert session.messages(Welcome)[-1].instance == 555
+    assert found(session.caster.roster, 0).report is None
+
+
+# comparing and planning
+
+
+def test_the_union_of_needs_is_handed_out_once() -> None:
+    session = Session().compared()
+    session.pump(1.0)
+    assert [event for event in session.heard if isinstance(event, ComparisonFinished)] == [
+        ComparisonFinished(RangeSet([(0, 3)]))
+    ]
+
+
+def test_who_comes_while_others_compare_is_welcome_and_later_not() -> None:
+    session = Session()
+    session.caster.offer_manifest(PAGE)
+    session.hello(0)
+    session.pump(ACK_WAIT_S / 2)
+    session.report(0)
+    session.pump(ACK_WAIT_S / 2)
+    session.hello(1)
+    assert session.states() == [TargetState.PRESENT] * 2
+    late = Session().compared()
+    late.pump(TAKEOVER_S)
+    late.hello(0, instance=555)
+    assert found(late.caster.roster, 0).reason == "came back as another process after the plan was fixed"
+    assert [letter.ending for letter in late.messages(Farewell)] == [Ending.DROPPED, Ending.REFUSED]
+
+
+def test_a_plan_without_files_leads_to_the_finish() -> None:
+    session = Session().compared()
+    session.caster.offer_plan(0, 0, 0, session.now)
+    assert session.caster.phase is Phase.FINISHING
+    session.caster.offer_plan(PAGE, PAGE, 1, session.now)  # too late to matter
+    assert session.caster.phase is Phase.FINISHING
+
+
+def test_contents_are_cast_when_all_have_understood_the_plan() -> None:
+    session = Session().planned()
+    assert session.caster.phase is Phase.CASTING
+    pages = [send.page for send in session.sent if isinstance(send, SendPage) and send.object is ObjectKind.CONTENTS]
+    assert pages == list(range(10))
+    session.pump(1.0)
+    status = session.status()
+    assert [(state.size_bytes, state.pages_sent) for state in status.objects] == [(PAGE, 1), (PAGE, 1), (10 * PAGE, 10)]
+    assert status.plan_files == 5
+
+
+# casting and commits
+
+
+def test_a_loss_that_was_claimed_is_repaired() -> None:
+    session = Session().planned()
+    before = len(session.sent)
+    tx = session.status().tx
+    session.pump(0.2)
+    session.report(0, tx_seen=tx + 10, needs_end=10, needs=((4, 1, 0b10),), frontier=4)
+    session.report(1, tx_seen=tx + 10, needs_end=10, frontier=10)
+    session.pump(0.2)
+    repairs = [send for send in session.sent[before:] if isinstance(send, SendPage)]
+    assert [(send.page, send.mask) for send in repairs] == [(4, 0b10)]
+    assert session.caster.statistics().packets_repaired == 1
+    assert found(session.caster.roster, 0).packets_missed == 1
+
+
+def test_old_reports_and_those_of_others_do_not_count() -> None:
+    session = Session().planned()
+    known = found(session.caster.roster, 0).report
+    for stale in (report(0, counter=1, frontier=9), report(0, counter=99, instance=1, frontier=9), report(7)):
+        session.caster.receive_message(stale, "somewhere", session.now)
+    assert found(session.caster.roster, 0).report is known
+
+
+def test_a_tx_that_was_never_sent_is_not_believed() -> None:
+    session = Session().planned()
+    session.report(0, tx_seen=10**6, tx_done=10**6)
+    target = found(session.caster.roster, 0)
+    assert target.tx_seen == target.tx_done <= session.caster.statistics().tx
+
+
+def test_files_are_granted_when_all_are_ready_and_the_finish_when_all_are_committed() -> None:
+    session = Session().planned()
+    session.report(0, ready=5, frontier=10)
+    session.report(1, ready=3, frontier=10)
+    session.pump(0.2)
+    assert session.status().commit.end == 3
+    session.report(1, ready=5, committed=5)
+    session.report(0, committed=4)
+    session.pump(0.2)
+    assert session.caster.phase is Phase.CASTING
+    session.report(0, committed=5)
+    assert session.caster.phase is Phase.FINISHING
+
+
+def test_what_one_sits_out_or_what_changed_is_excepted_for_all() -> None:
+    session = Session().planned()
+    session.caster.void_file(1)
+    session.report(0, SatOutRecord(3, 28), SatOutRecord(99, 28), ready=5, frontier=10)
+    session.report(1, ready=5, frontier=10)
+    session.pump(0.2)
+    assert session.status().commit.exceptions == ((1, 2), (3, 4))
+    assert [event for event in session.heard if isinstance(event, FileSatOut)] == [FileSatOut(0, 3, 28)]
+    assert found(session.caster.roster, 0).sat_out == {3: 28}
+
+
+def test_every_piece_of_a_log_is_acknowledged() -> None:
+    session = Session().gathered()
+    session.report(0, ComparedRecord(0, 0, 0))
+    ack = session.messages(Ack)[-1]
+    assert (ack.target, ack.log_offset) == (0, len(encode_record(ComparedRecord(0, 0, 0))))
+
+
+# the end
+
+
+def test_results_end_the_session() -> None:
+    session = Session().compared()
+    session.caster.offer_plan(0, 0, 0, session.now)
+    session.report(0, RESULT)
+    session.caster.give_up(0, "exited", session.now)  # it may: its result is known
+    assert session.caster.phase is Phase.FINISHING
+    session.report(1, RESULT)
+    assert session.caster.phase is Phase.DONE
+    session.pump(1.0)
+    assert session.states() == [TargetState.DONE] * 2
+    assert session.heard[-1] == CastFinished(Phase.DONE)
+    assert sum(status.phase is Phase.DONE for status in session.messages(Status)) == LINGER_COUNT
+    assert [letter.ending for letter in session.messages(Farewell)] == [Ending.DONE] * 2
+    assert session.caster.next_timeout() is None
+
+
+def test_who_still_reports_after_the_end_is_told_again() -> None:
+    session = Session().compared()
+    session.caster.give_up(1, "exited", session.now)
+    session.report(1)
+    session.caster.offer_plan(0, 0, 0, session.now)
+    session.report(0, RESULT)
+    session.report(0)
+    assert [(letter.target, letter.ending) for letter in session.messages(Farewell)] == [
+        (1, Ending.DROPPED),
+        (1, Ending.DROPPED),
+        (0, Ending.DONE),
+        (0, Ending.DONE),
+    ]
+
+
+def test_the_silent_are_dropped_and_the_others_go_on() -> None:
+    session = Session().planned()
+    for _ in range(7):
+        session.pump(10.0)
+        session.report(0, ready=5, frontier=10, committed=5)
+    assert session.states() == [TargetState.PRESENT, TargetState.LOST]
+    assert found(session.caster.roster, 1).reason == "silent for 60 s"
+    assert session.caster.phase is Phase.FINISHING
+
+
+def test_who_says_that_it_failed_is_dropped() -> None:
+    session = Session().planned()
+    session.report(0, FailedRecord("the disk is gone"))
+    assert found(session.caster.roster, 0).reason == "the disk is gone"
+    assert session.states() == [TargetState.LOST, TargetState.PRESENT]
+
+
+def test_when_all_are_lost_it_is_over() -> None:
+    session = Session(1).planned()
+    session.report(0, FailedRecord("the disk is gone"))
+    assert session.caster.phase is Phase.ABORTED
+    assert session.caster.abort_reason == "every target is lost"
+
+
+@pytest.mark.parametrize("quit_on_bad", [False, True])
+def test_one_bad_target_ends_it_only_if_asked_to(quit_on_bad: bool) -> None:
+    session = Session(3, quit_on_bad=quit_on_bad).planned()
+    session.report(0, FailedRecord("the disk is gone"))
+    assert (session.caster.phase is Phase.ABORTED) == quit_on_bad
+    ended = [event.target for event in session.heard if isinstance(event, TargetEnded)]
+    assert ended == ([0, 1, 2] if quit_on_bad else [0])
+
+
+def test_quit_on_bad_does_not_wait_for_who_is_absent() -> None:
+    session = Session(quit_on_bad=True)
+    session.caster.offer_manifest(PAGE)
+    session.hello(0)
+    for _ in range(7):
+        session.pump(10.0)
+        session.report(0)
+    assert session.caster.abort_reason == "n1: not heard of within 60 s"
+
+
+def test_abort_tells_everyone_and_every_target_ends_once() -> None:
+    session = Session(3)
+    session.caster.offer_manifest(PAGE)
+    session.hello(0)
+    session.caster.give_up(1, "ssh failed", session.now)
+    session.caster.abort("interrupted", session.now)
+    session.caster.abort("again", session.now)
+    session.pump(1.0)
+    assert session.states() == [TargetState.LOST, TargetState.UNREACHABLE, TargetState.UNREACHABLE]
+    assert sorted(event.target for event in session.heard if isinstance(event, TargetEnded)) == [0, 1, 2]
+    assert session.caster.abort_reason == "interrupted"
+    assert [letter.ending for letter in session.messages(Farewell)] == [Ending.ABORTED]
+    assert session.status().phase is Phase.ABORTED
+
+
+def test_many_targets_are_looked_at_twice_per_round() -> None:
+    count = PROMPT_TARGETS_MAX + 8
+    session = Session(count).gathered()
+    session.pump(1.0)
+    for target in range(count):
+        session.report(target, ComparedRecord(0, 0, 0), frontier=1)
+    assert not any(isinstance(event, ComparisonFinished) for event in session.heard)
+    session.pump(count * 0.00025 / 2)
+    assert any(isinstance(event, ComparisonFinished) for event in session.heard)
+
+
+def test_statistics_tell_how_far_the_contents_are() -> None:
+    session = Session().planned()
+    session.report(0, frontier=10)
+    session.report(1, frontier=4)
+    numbers = session.caster.statistics()
+    assert (numbers.pages, numbers.pages_sent, numbers.pages_held) == (10, 10, 4)
+    assert numbers.monitor in ("n0", "n1")
+    assert numbers.seal is SealKind.HMAC_SHA256
