@@ -119,6 +119,9 @@ class Session:
     def messages(self, kind: type) -> list[Any]:
         return [send.message for send in self.sent if isinstance(send, SendMessage) and isinstance(send.message, kind)]
 
+    def phase(self) -> Phase:
+        return self.caster.phase
+
     def status(self) -> Status:
         last: Status = self.messages(Status)[-1]
         return last
@@ -144,10 +147,10 @@ def test_it_goes_on_when_all_are_there_and_the_manifest_is() -> None:
     session = Session()
     session.hello(0)
     session.hello(1)
-    assert session.caster.phase is Phase.GATHERING
+    assert session.phase() is Phase.GATHERING
     session.caster.offer_manifest(PAGE)
     session.pump()
-    assert session.caster.phase is Phase.COMPARING
+    assert session.phase() is Phase.COMPARING
     assert session.status().seal is SealKind.HMAC_SHA256
 
 
@@ -165,9 +168,9 @@ def test_who_is_not_there_is_waited_for_and_no_longer() -> None:
     session.hello(0)
     session.pump(ACK_WAIT_S - 1)
     session.report(0)
-    assert session.caster.phase is Phase.GATHERING
+    assert session.phase() is Phase.GATHERING
     session.pump(1.0)
-    assert session.caster.phase is Phase.COMPARING
+    assert session.phase() is Phase.COMPARING
     assert session.states() == [TargetState.PRESENT, TargetState.EXPECTED]
     session.report(0, ComparedRecord(0, 0, 0), frontier=1)
     assert session.states() == [TargetState.PRESENT, TargetState.UNREACHABLE]
@@ -187,7 +190,7 @@ def test_all_given_up_is_the_end_at_once() -> None:
     for target in range(2):
         session.caster.give_up(target, "ssh failed", 0.0)
     session.pump()
-    assert session.caster.phase is Phase.ABORTED
+    assert session.phase() is Phase.ABORTED
     assert session.caster.abort_reason == "no target could be reached"
 
 
@@ -245,14 +248,14 @@ def test_who_comes_while_others_compare_is_welcome_and_later_not() -> None:
 def test_a_plan_without_files_leads_to_the_finish() -> None:
     session = Session().compared()
     session.caster.offer_plan(0, 0, 0, session.now)
-    assert session.caster.phase is Phase.FINISHING
+    assert session.phase() is Phase.FINISHING
     session.caster.offer_plan(PAGE, PAGE, 1, session.now)  # too late to matter
-    assert session.caster.phase is Phase.FINISHING
+    assert session.phase() is Phase.FINISHING
 
 
 def test_contents_are_cast_when_all_have_understood_the_plan() -> None:
     session = Session().planned()
-    assert session.caster.phase is Phase.CASTING
+    assert session.phase() is Phase.CASTING
     pages = [send.page for send in session.sent if isinstance(send, SendPage) and send.object is ObjectKind.CONTENTS]
     assert pages == list(range(10))
     session.pump(1.0)
@@ -302,9 +305,9 @@ def test_files_are_granted_when_all_are_ready_and_the_finish_when_all_are_commit
     session.report(1, ready=5, committed=5)
     session.report(0, committed=4)
     session.pump(0.2)
-    assert session.caster.phase is Phase.CASTING
+    assert session.phase() is Phase.CASTING
     session.report(0, committed=5)
-    assert session.caster.phase is Phase.FINISHING
+    assert session.phase() is Phase.FINISHING
 
 
 def test_what_one_sits_out_or_what_changed_is_excepted_for_all() -> None:
@@ -333,9 +336,9 @@ def test_results_end_the_session() -> None:
     session.caster.offer_plan(0, 0, 0, session.now)
     session.report(0, RESULT)
     session.caster.give_up(0, "exited", session.now)  # it may: its result is known
-    assert session.caster.phase is Phase.FINISHING
+    assert session.phase() is Phase.FINISHING
     session.report(1, RESULT)
-    assert session.caster.phase is Phase.DONE
+    assert session.phase() is Phase.DONE
     session.pump(1.0)
     assert session.states() == [TargetState.DONE] * 2
     assert session.heard[-1] == CastFinished(Phase.DONE)
@@ -366,7 +369,7 @@ def test_the_silent_are_dropped_and_the_others_go_on() -> None:
         session.report(0, ready=5, frontier=10, committed=5)
     assert session.states() == [TargetState.PRESENT, TargetState.LOST]
     assert found(session.caster.roster, 1).reason == "silent for 60 s"
-    assert session.caster.phase is Phase.FINISHING
+    assert session.phase() is Phase.FINISHING
 
 
 def test_who_says_that_it_failed_is_dropped() -> None:
@@ -379,7 +382,7 @@ def test_who_says_that_it_failed_is_dropped() -> None:
 def test_when_all_are_lost_it_is_over() -> None:
     session = Session(1).planned()
     session.report(0, FailedRecord("the disk is gone"))
-    assert session.caster.phase is Phase.ABORTED
+    assert session.phase() is Phase.ABORTED
     assert session.caster.abort_reason == "every target is lost"
 
 
@@ -387,7 +390,7 @@ def test_when_all_are_lost_it_is_over() -> None:
 def test_one_bad_target_ends_it_only_if_asked_to(quit_on_bad: bool) -> None:
     session = Session(3, quit_on_bad=quit_on_bad).planned()
     session.report(0, FailedRecord("the disk is gone"))
-    assert (session.caster.phase is Phase.ABORTED) == quit_on_bad
+    assert (session.phase() is Phase.ABORTED) == quit_on_bad
     ended = [event.target for event in session.heard if isinstance(event, TargetEnded)]
     assert ended == ([0, 1, 2] if quit_on_bad else [0])
 
