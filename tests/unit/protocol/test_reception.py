@@ -100,6 +100,12 @@ def test_a_status_corrects_an_invented_tx() -> None:
     assert (at.tx_seen, at.tx_done) == (8, 8)
 
 
+def test_done_at_is_when_it_was_reached() -> None:
+    at = reception()
+    at.believe(status(tx=5), 3.0)
+    assert at.done_at == 1.0
+
+
 def test_a_status_does_not_hurry_the_disk() -> None:
     at = reception()
     take(at, 0, 6)

@@ -68,6 +68,7 @@ def test_who_never_came_took_no_time() -> None:
 def test_what_a_target_sat_out_makes_it_partial() -> None:
     target = ended()
     target.sat_out = {4: 28, 2: 13}
+    target.needs = RangeSet([(20, 50)])
     told = outcome(target, (4, 40, "of n1"), (2, 20, "of n1"))
     assert told.state is TargetState.PARTIAL
     assert told.reason == "2 of its entries could not be changed"
