@@ -9,7 +9,7 @@ Range = tuple[int, int]
 
 
 class RangeSet:
-    """Sorted ranges with `add`, `remove`, membership, clipping; cost grows with the ranges touched."""
+    """Sorted ranges with `add`, membership, clipping; cost grows with the ranges touched."""
 
     def __init__(self, ranges: Iterable[Range] = ()) -> None:
         self._starts: list[int] = []
@@ -32,24 +32,6 @@ class RangeSet:
             end = max(end, self._ends[high - 1])
         self._starts[low:high] = [start]
         self._ends[low:high] = [end]
-
-    def remove(self, start: int, end: int) -> None:
-        """Take [start, end) out of the set."""
-        if start >= end:
-            return
-        low = bisect_right(self._ends, start)
-        high = bisect_left(self._starts, end)
-        if low >= high:
-            return
-        starts, ends = [], []
-        if self._starts[low] < start:
-            starts.append(self._starts[low])
-            ends.append(start)
-        if self._ends[high - 1] > end:
-            starts.append(end)
-            ends.append(self._ends[high - 1])
-        self._starts[low:high] = starts
-        self._ends[low:high] = ends
 
     def update(self, other: Iterable[Range]) -> None:
         """Put every range of `other` into the set."""

@@ -15,7 +15,6 @@ REPORT_ROOM_BYTES = CONTROL_BODY_MAX - 99  # for a report's log piece and needs,
 EXCEPTIONS_MAX = 128  # ranges that a status can take out of a commit; a span with more must end earlier
 MONITORS_MAX = 3  # the monitor and two standbys
 PACKETS_PER_PAGE_MAX = 64  # UDP_MAX_SEGMENTS of Linux
-DATAGRAM_BYTES_MAX = 65507
 BURST_BYTES_MAX = 65400  # one UDP_SEGMENT send, IPv4 and IPv6 alike
 MTU_MIN = 576
 MTU_MAX = 9216  # larger claims (loopback: 65536) gain nothing: the kernel batches anyway
