@@ -186,6 +186,15 @@ CASES = (
         1.3,
         quit_on_bad=True,
     ),
+    case(
+        "a switch has a slow port and a short queue",
+        (GOOD,) * 4,
+        (DONE,) * 4,
+        1.7,
+        repaired_max=800 * GEOMETRY.packets // 3,
+        switch_bytes_s=5e7,
+        file_bytes=(800 * GEOMETRY.page_bytes,),
+    ),
     case("packets are spoilt", (replace(LOSSY, corruption=0.01),) * 3, (DONE,) * 3, 1.0),
     case(
         "packets overtake each other",
@@ -210,7 +219,7 @@ CASES = (
         "files are sat out",
         (replace(LOSSY, sit_out_share=0.2, loss=0.2),) * 4,
         (DONE,) * 4,
-        0.5,
+        1.0,
         file_bytes=(GEOMETRY.page_bytes,) * 100,
     ),
     case(

@@ -76,7 +76,7 @@ FAULTS = (
         "rejected",
         "self._partial.pop(page, None)",
         "pass",
-        found_by="strangers invent packets",
+        found_by="packets are spoilt",
     ),
     Fault(
         "the highest generation wins",

@@ -267,7 +267,7 @@ class Caster:
         if transfer is not None and report.active is transfer.kind:
             lost = transfer.receive_claim(target.id, report.tx_seen, report.needs_end, report.needs)
             if lost:
-                self._clock.on_lost(target, lost, schedule.tx)
+                self._clock.on_lost(target, lost)
         self._clock.on_report(target, old, report, schedule.tx, now)
 
     def _receive_record(self, target: Target, record: Record, now: float) -> None:

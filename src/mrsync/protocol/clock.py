@@ -13,7 +13,7 @@ from mrsync.wire.messages import Report
 INCUMBENT_BONUS = 1.3  # a challenger must lag that much more
 LAG_SMOOTHING = 0.2
 SENT_TIMES = 8192  # power of two; tx numbers whose sending time is remembered
-LOSS_SAMPLE_TX = 64  # bursts between two looks at the losses
+LOSS_SAMPLE_PACKETS = 704  # between two looks at the losses: 16 bursts, and never a judgement on a handful
 LOSS_SPAN_TX = 256  # a long quiet time before must not hide a burst of loss
 LOSS_SHARE_MAX = 0.10  # of the packets since the last look: more at one target is congestion, not noise
 COMMON_SHARE_MAX = 0.06  # more at most of the targets at once is congestion too
@@ -31,8 +31,6 @@ class Clock:
         self._roster = roster
         self._packets_per_page = packets_per_page
         self._sent_at = array("d", bytes(8 * SENT_TIMES))
-        self._lost: dict[int, int] = {}  # target -> packets since the last look
-        self._sampled_tx = 0
         self._elected_at: float | None = None
 
     @property
@@ -50,25 +48,32 @@ class Clock:
         target.lag += LAG_SMOOTHING * (tx - new.tx_done - target.lag)
         if new.kernel_drops > (old.kernel_drops if old else 0):
             self.window.on_congestion(tx, new.tx_seen)
+        self._look_at_losses(target, tx, new.tx_seen)
         if target in self.monitors:
             self.window.on_progress(self.tx_done(now))
             if old is not None and new.tx_done > old.tx_done and tx - new.tx_done < SENT_TIMES:
                 self._sample_rtt(now - self._sent_at[new.tx_done & SENT_TIMES - 1] - new.hold_us / 1e6)
 
-    def on_lost(self, target: Target, packets: int, tx: int) -> None:
-        """A target newly misses packets: noise is repaired, congestion narrows the window."""
+    def on_lost(self, target: Target, packets: int) -> None:
+        """A target newly misses packets."""
         target.packets_missed += packets
-        self._lost[target.id] = self._lost.get(target.id, 0) + packets
-        span = tx - self._sampled_tx
-        if span < LOSS_SAMPLE_TX:
+        target.lost_lately += packets
+
+    def _look_at_losses(self, target: Target, tx: int, tx_seen: int) -> None:
+        """Noise is repaired, congestion narrows the window."""
+        span = tx_seen - target.looked_tx
+        if span * self._packets_per_page < LOSS_SAMPLE_PACKETS:
             return
-        packets_sent = min(span, LOSS_SPAN_TX) * self._packets_per_page
-        shares = sorted(lost / packets_sent for lost in self._lost.values())
-        is_common = len(shares) * 2 > len(self._roster.live) > 2
-        if shares[-1] > LOSS_SHARE_MAX or (is_common and shares[len(shares) // 2] > COMMON_SHARE_MAX):
-            self.window.on_congestion(tx, target.tx_seen)
-        self._lost.clear()
-        self._sampled_tx = tx
+        target.loss_share = target.lost_lately / (min(span, LOSS_SPAN_TX) * self._packets_per_page)
+        target.lost_lately = 0
+        target.looked_tx = tx_seen
+        if target.loss_share > LOSS_SHARE_MAX or (target.loss_share > COMMON_SHARE_MAX and self._is_common()):
+            self.window.on_congestion(tx, tx_seen)
+
+    def _is_common(self) -> bool:
+        """Whether most of at least three targets lose much."""
+        live = self._roster.live
+        return len(live) > 2 and 2 * sum(target.loss_share > COMMON_SHARE_MAX for target in live) > len(live)
 
     def elect(self, now: float) -> bool:
         """Choose the slowest answering targets as monitors; True when the choice changed."""

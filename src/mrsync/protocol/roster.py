@@ -45,6 +45,9 @@ class Target:
     lag: float = 0.0  # tx behind the caster, smoothed; the largest is the monitor
     monitor_s: float = 0.0
     packets_missed: int = 0
+    lost_lately: int = 0  # packets since looked_tx
+    looked_tx: int = 0
+    loss_share: float = 0.0  # of its packets, when they were looked at last
     log: LogReader = field(default_factory=LogReader)
     needs: RangeSet = field(default_factory=RangeSet)  # manifest entries
     compared: ComparedRecord | None = None

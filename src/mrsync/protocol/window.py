@@ -10,7 +10,6 @@ PACKET_TRUESIZE_BYTES = 2304  # what the kernel charges a socket buffer for one 
 WINDOW_PAGES_START = 32
 WINDOW_PAGES_MAX = 320  # scheduling delays of a busy host at 1 GB/s
 WINDOW_PAGES_MIN = 2
-GROWTH_STEPS = 16  # additive: from nothing to the limit in so many windows
 RATE_CREDIT_S = 0.01  # what was not sent for so long may follow at once: timers are late
 
 
@@ -38,7 +37,7 @@ class Window:
         """The monitor processed up to here: grow once per window."""
         if tx_done - self._grown_tx >= self.size:
             self._grown_tx = tx_done
-            step = self.size if self._is_probing else max(1.0, self._limit / GROWTH_STEPS)
+            step = self.size if self._is_probing else 1.0
             self.size = min(self._limit, self.size + step)
 
     def on_congestion(self, tx: int, tx_seen: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mrsync.protocol.clock import LOSS_SAMPLE_TX, Clock
+from mrsync.protocol.clock import Clock
 from mrsync.protocol.roster import ANSWER_S, Roster
 from mrsync.protocol.window import WINDOW_PAGES_START, Window
 from tests.unit.protocol.builders import GEOMETRY, found, report, roster
@@ -85,24 +85,36 @@ def test_drops_at_a_host_narrow_the_window() -> None:
 @pytest.mark.parametrize(
     ("lost_each", "is_congestion"),
     [
-        ((1,), False),  # 0.4 % of 64 bursts of 4 packets
-        ((30,), True),  # 12 %: more than noise
-        ((0, 0, 0, 30), True),  # one target's own path counts too
-        ((13, 13, 13, 13), False),  # 5 % at each of four
-        ((18, 18, 18, 0), True),  # 7 % at most of them
-        ((18, 18), False),  # two are not most of many
+        ((8,), False),  # 1 % of 200 bursts of 4 packets
+        ((96,), True),  # 12 %: more than noise
+        ((0, 0, 0, 96), True),  # one target's own path counts too
+        ((40, 40, 40, 40), False),  # 5 % at each of four
+        ((56, 56, 56, 0), True),  # 7 % at most of them
+        ((56, 56, 0, 0), False),  # 7 % at half of them
+        ((56, 56), False),  # two are not most of many
     ],
 )
 def test_loss_is_congestion_if_it_is_much_or_common(lost_each: tuple[int, ...], is_congestion: bool) -> None:
     known = roster(len(lost_each))
     made = clock(known)
     for target, lost in enumerate(lost_each):
-        found(known, target).receive_report(report(target, 1, tx_seen=60), "there", 0.1)
-        if lost > 1:
-            made.on_lost(found(known, target), lost - 1, 60)
-    made.on_lost(found(known, 0), 1, LOSS_SAMPLE_TX)
+        made.on_lost(found(known, target), lost)
+        hear(made, known, target, 200, tx_seen=200)
     assert (made.window.cuts == 1) == is_congestion
-    assert found(known, 0).packets_missed == max(1, lost_each[0])
+    assert [target.packets_missed for target in known.live] == list(lost_each)
+
+
+def test_losses_are_not_judged_by_a_handful_nor_hidden_by_a_quiet_time() -> None:
+    known = roster(1)
+    made = clock(known)
+    made.on_lost(found(known, 0), 90)
+    hear(made, known, 0, 100, tx_seen=100)
+    assert made.window.cuts == 0  # of 400 packets: too few to tell
+    hear(made, known, 0, 10_000, tx_seen=10_000)
+    assert made.window.cuts == 0  # 9 % of the last thousand
+    made.on_lost(found(known, 0), 110)
+    hear(made, known, 0, 20_000, tx_seen=20_000)
+    assert made.window.cuts == 1
 
 
 def test_reports_come_several_times_per_window() -> None:
