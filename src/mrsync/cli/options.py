@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, NoReturn
 
 from mrsync import __version__
-from mrsync.cli import values
+from mrsync.cli import file_options, values
 from mrsync.errors import SelectionError, UsageError
 from mrsync.remote.keyfile import INSECURE_SECRET, read_secret
 from mrsync.remote.targets import Targets, read_targets
@@ -46,7 +46,8 @@ def parse_mrsync(arguments: Sequence[str]) -> tuple[CastSettings, Output]:
         ack_wait_s=options.ack_wait,
         is_encrypted=options.is_encrypted,
         quits_on_bad=options.quit_on_bad,
-        deletes=options.delete,
+        policy=file_options.policy(options),
+        selection=file_options.selection(options),
         is_dry_run=options.dry_run,
         verbosity=options.verbose,
         remote=_remote(options),
@@ -71,7 +72,8 @@ def parse_multicaster(arguments: Sequence[str]) -> tuple[CastSettings, Output]:
         ack_wait_s=options.ack_wait,
         is_encrypted=options.is_encrypted,
         quits_on_bad=options.quit_on_bad,
-        deletes=options.delete,
+        policy=file_options.policy(options),
+        selection=file_options.selection(options),
         verbosity=options.verbose,
     )
     return settings, _output(options, targets)
@@ -175,7 +177,7 @@ def _add_cast_options(parser: _Parser) -> None:
     add("-s", "--source", metavar="SOURCE", help="directory here whose contents are cast")
     add("-w", "--ack-wait", type=values.seconds, default=60.0, metavar="S", help="seconds of silence; default: 60")
     add("-q", "--quit-on-bad", action="store_true", help="end the run when one target is bad")
-    add("--delete", action=argparse.BooleanOptionalAction, default=True, help="delete what SOURCE lacks; default: yes")
+    file_options.add_file_options(parser)
     add("--rate", "--bwlimit", type=values.rate, metavar="R", help="at most so many bytes/s; K, M, G")
     sealing = parser.add_mutually_exclusive_group()
     sealing.add_argument(

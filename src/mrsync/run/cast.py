@@ -172,7 +172,8 @@ class _Cast:
     def _scan(self) -> Objects | None:
         """Read the source; runs in the loop's worker. None: the run ended before."""
         try:
-            found = scan(self._settings.source, deletes=self._settings.deletes, on_activity=self._on_scan_activity)
+            settings = self._settings
+            found = scan(settings.source, settings.policy, settings.selection, self._on_scan_activity)
         except _Over:
             return None
         return Objects(found, self._geometry, self._on_file_changed)
@@ -190,7 +191,7 @@ class _Cast:
         found = objects.scan
         for failure in found.errors:
             self._warn(failure.sentence)
-        if found.errors and self._settings.deletes:
+        if found.errors and self._settings.policy.deletes:
             self._warn("nothing is deleted on the targets, because some of the source could not be read")
         for entry in found.skipped:
             self._warn(f"skipped, neither file, directory nor link: {printable(found.manifest.path(entry))}")

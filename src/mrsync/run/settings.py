@@ -10,6 +10,8 @@ import os
 from typing import NamedTuple
 
 from mrsync.errors import ProtocolDataError
+from mrsync.tree.policy import Policy
+from mrsync.tree.selection import Selection
 
 
 class Network(NamedTuple):
@@ -45,7 +47,8 @@ class CastSettings(NamedTuple):
     ack_wait_s: float = 60.0
     is_encrypted: bool | None = None  # None: encrypted where every end can; True: insist; False: authenticated only
     quits_on_bad: bool = False
-    deletes: bool = True
+    policy: Policy = Policy()
+    selection: Selection = Selection()
     is_dry_run: bool = False
     verbosity: int = 0
     remote: Remote = Remote()

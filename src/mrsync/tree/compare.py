@@ -151,7 +151,7 @@ class _Comparer:
         names = self._manifest.names
         for entry in range(first, end):
             self._compare_entry(entry, listing, take(names[entry], -1))
-        is_wanted = None if self._manifest.deletes else STALE_NAME.fullmatch
+        is_wanted = None if self._manifest.policy.deletes else STALE_NAME.fullmatch
         self._result.extras += [(directory, name) for name in positions if is_wanted is None or is_wanted(name)]
 
     def _suspects(self, first: int, end: int, listing: Listing) -> Iterable[int]:

@@ -75,7 +75,7 @@ class Destination:
         except (IsADirectoryError, PermissionError):
             if not stat.S_ISDIR(os.stat(name, dir_fd=self.directories.open(parent), follow_symlinks=False).st_mode):
                 raise
-            remove = remove_tree if self._manifest.deletes else _remove_empty
+            remove = remove_tree if self._manifest.policy.deletes else _remove_empty
             self.change(parent, lambda fd: remove(fd, name))
 
     def close(self) -> None:

@@ -10,8 +10,9 @@ from operator import ge, lt
 
 from mrsync.tree.listing import TIME_MAX, TIME_MIN, Listing
 from mrsync.tree.packing import Packer, Unpacker
+from mrsync.tree.policy import Policy
 
-MAGIC = b"mrsync manifest\x01"
+MAGIC = b"mrsync manifest\x02"
 ENTRIES_MAX = 1 << 26
 NAME_BYTES_MAX = 255
 LINK_BYTES_MAX = 4095
@@ -33,12 +34,11 @@ class Manifest:
     modes: with type bits. sizes: bytes, 0 for all but regular files. mtimes: ns since 1970; `mtime_ns` is exact also
     where 64 bits are too few. link_targets: of every soft link. leaders: hard-link member -> first entry of its group.
     users, groups: names of the ids in use. directories: the entries that are one, in order; child_starts[k] to
-    child_starts[k + 1] are the children of directories[k]. deletes: entries that the source lacks are to be deleted.
+    child_starts[k + 1] are the children of directories[k]. policy: how targets are to treat all this.
     """
 
-    def __init__(self, *, deletes: bool = True, numeric_ids: bool = False) -> None:
-        self.deletes = deletes
-        self.numeric_ids = numeric_ids
+    def __init__(self, policy: Policy = Policy()) -> None:  # noqa: B008
+        self.policy = policy
         self.names: list[bytes] = []
         self.parents = array("I")
         self.modes = array("H")
@@ -113,8 +113,8 @@ class Manifest:
     def encode(self) -> bytes:
         """The manifest as the bytes of object 0."""
         packer = Packer(MAGIC)
-        for number in (len(self.names), self.deletes, self.numeric_ids):
-            packer.number(number)
+        packer.number(len(self.names))
+        packer.blob(self.policy.encode())
         counts = array("I", map(int.__sub__, self.child_starts[1:], self.child_starts))
         packer.strings(self.names)
         for column in (self.modes, counts, self.uids, self.gids, self.sizes, self.mtimes):
@@ -139,7 +139,7 @@ class Manifest:
         """Read `encode`'s bytes; whatever a hostile caster may send raises ProtocolDataError with one sentence."""
         unpacker = Unpacker(data, MAGIC, "manifest")
         count = unpacker.number(ENTRIES_MAX)
-        self = cls(deletes=bool(unpacker.number(1)), numeric_ids=bool(unpacker.number(1)))
+        self = cls(Policy.decode(unpacker.blob()))
         self.names = unpacker.strings(count)
         self.modes = unpacker.column("H", count)
         _check_modes(self.modes, unpacker)

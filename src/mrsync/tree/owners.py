@@ -26,7 +26,7 @@ def name_owners(manifest: Manifest) -> None:
 
 def localize_owners(manifest: Manifest) -> None:
     """Turn the source's ids into this host's, by name, the number where a name is unknown here; root stays root."""
-    if not manifest.numeric_ids:
+    if not manifest.policy.numeric_ids:
         users = {uid: _local_uid(uid, name) for uid, name in manifest.users.items() if uid}
         groups = {gid: _local_gid(gid, name) for gid, name in manifest.groups.items() if gid}
         manifest.uids = _translated(manifest.uids, users)

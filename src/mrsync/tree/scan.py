@@ -13,6 +13,8 @@ from mrsync.tree.failure import Failure, printable
 from mrsync.tree.listing import Listing
 from mrsync.tree.manifest import DEPTH_MAX, SPECIALS, Manifest
 from mrsync.tree.owners import name_owners
+from mrsync.tree.policy import Policy
+from mrsync.tree.selection import Selection
 
 
 class Scan(NamedTuple):
@@ -32,16 +34,14 @@ class Scan(NamedTuple):
 
 def scan(
     root: bytes,
-    *,
-    deletes: bool = True,
-    numeric_ids: bool = False,
-    keeps_hard_links: bool = True,
+    policy: Policy = Policy(),  # noqa: B008
+    selection: Selection = Selection(),  # noqa: B008
     on_activity: Callable[[int], None] = lambda entries: None,
 ) -> Scan:
     """Read the tree below a directory; SelectionError if the root itself cannot be read."""
     fd = open_source(root)
     try:
-        return _Scanner(root, fd, Manifest(deletes=deletes, numeric_ids=numeric_ids), keeps_hard_links).run(on_activity)
+        return _Scanner(root, fd, Manifest(policy), selection).run(on_activity)
     finally:
         os.close(fd)
 
@@ -55,11 +55,11 @@ def open_source(root: bytes) -> int:
 
 
 class _Scanner:
-    def __init__(self, root: bytes, root_fd: int, manifest: Manifest, keeps_hard_links: bool) -> None:
+    def __init__(self, root: bytes, root_fd: int, manifest: Manifest, selection: Selection) -> None:
         self._root = root
         self._root_fd = root_fd
         self._manifest = manifest
-        self._keeps_hard_links = keeps_hard_links
+        self._selection = selection
         self._directories = Directories(root_fd, manifest.names, manifest.parents)
         self._inodes: dict[tuple[int, int], int] = {}
         self._holey: list[int] = []
@@ -67,7 +67,7 @@ class _Scanner:
         self._depths = {0: 0}
 
     def run(self, on_activity: Callable[[int], None]) -> Scan:
-        manifest = self._manifest
+        manifest, policy = self._manifest, self._manifest.policy
         manifest.add_root(os.fstat(self._root_fd))
         try:
             # The list of directories grows while it is walked: breadth first.
@@ -79,7 +79,7 @@ class _Scanner:
             self._directories.close()
         name_owners(manifest)
         if any(failure.errno != errno.ENOENT for failure in self._errors):
-            manifest.deletes = False
+            manifest.policy = policy._replace(deletes=False)
         kinds = {mode >> 12 for mode in set(manifest.modes)}
         skipped = [i for i in range(len(manifest)) if manifest.kind(i) in SPECIALS] if kinds & SPECIALS else []
         return Scan(self._root, manifest, frozenset(self._holey), self._errors, skipped)
@@ -99,7 +99,7 @@ class _Scanner:
         base = len(manifest)
         manifest.add(directory, listing)
         self._holey += [base + position for position in listing.holey]
-        if self._keeps_hard_links:
+        if self._selection.keeps_hard_links:
             for position, inode in listing.inodes.items():
                 leader = self._inodes.setdefault(inode, base + position)
                 if leader != base + position:

@@ -34,7 +34,7 @@ def test_the_least_that_must_be_said(source: str) -> None:
     assert settings.network == Network()
     assert len(settings.secret) == 32
     assert settings.secret != parse_mrsync(["-m", "a", "-s", source])[0].secret
-    assert (settings.deletes, settings.is_dry_run, settings.quits_on_bad, settings.is_encrypted) == (
+    assert (settings.policy.deletes, settings.is_dry_run, settings.quits_on_bad, settings.is_encrypted) == (
         True,
         False,
         False,
@@ -53,7 +53,7 @@ def test_all_that_can_be_said(source: str, tmp_path: Path) -> None:
     assert settings.dest == b"/to/{host}"
     assert settings.remote_shell == "rsh"
     assert settings.network == Network("239.9.9.9", 7000, 4, has_loop=True, interface="eth1")
-    assert (settings.deletes, settings.is_dry_run, settings.quits_on_bad, settings.is_encrypted) == (
+    assert (settings.policy.deletes, settings.is_dry_run, settings.quits_on_bad, settings.is_encrypted) == (
         False,
         True,
         True,

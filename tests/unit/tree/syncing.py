@@ -22,6 +22,7 @@ from mrsync.tree.failure import Failure
 from mrsync.tree.finish import Result, finish
 from mrsync.tree.manifest import Manifest
 from mrsync.tree.plan import Plan
+from mrsync.tree.policy import Policy
 from mrsync.tree.scan import Scan, scan
 from mrsync.tree.source import Source
 from mrsync.tree.stage import Stage
@@ -63,7 +64,7 @@ def sync(
 
     between is called with "compared", "staged" and "committed" after these steps.
     """
-    scanned = scan(os.fsencode(source), deletes=deletes)
+    scanned = scan(os.fsencode(source), Policy(deletes=deletes))
     manifest = Manifest.decode(scanned.manifest.encode())
     destination = Destination(os.fsencode(dest))
     comparison = compare(manifest, destination)

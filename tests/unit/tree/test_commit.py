@@ -12,6 +12,7 @@ import pytest
 from mrsync.tree.commit import Commit
 from mrsync.tree.finish import finish
 from mrsync.tree.plan import Plan
+from mrsync.tree.policy import Policy
 from mrsync.tree.stage import Stage
 from tests.unit.tree.syncing import as_nobody, cast, leftovers, nobodys_directory
 from tests.unit.tree.test_stage import Bench, bench
@@ -89,7 +90,7 @@ def test_digest_tells_what_was_placed(trees: Path) -> None:
 
 def test_what_cannot_be_placed_is_told_and_its_staged_file_removed(trees: Path) -> None:
     on = staged(trees)
-    on.manifest.deletes = False
+    on.manifest.policy = Policy(deletes=False)
     (trees / "dest" / "a").mkdir()
     (trees / "dest" / "a" / "kept").touch()
     commit = Commit(on.stage)

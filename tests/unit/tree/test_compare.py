@@ -15,6 +15,7 @@ import pytest
 from mrsync.tree.compare import Comparison, compare
 from mrsync.tree.destination import Destination
 from mrsync.tree.manifest import Manifest
+from mrsync.tree.policy import Policy
 from mrsync.tree.scan import scan
 from mrsync.tree.survey import Survey
 from tests.unit.tree.syncing import as_nobody, nobodys_directory
@@ -27,7 +28,7 @@ def named(request: pytest.FixtureRequest) -> Callable[..., Named]:
     """The comparison of two trees as paths by category; the surveyed way must give the same."""
 
     def run(source: Path, dest: Path, *, deletes: bool = True) -> Named:
-        manifest = Manifest.decode(scan(os.fsencode(source), deletes=deletes).manifest.encode())
+        manifest = Manifest.decode(scan(os.fsencode(source), Policy(deletes=deletes)).manifest.encode())
         survey = Survey()
         if request.param == "surveyed":
             survey.read(os.fsencode(dest), lambda entries: None)

@@ -11,12 +11,13 @@ import pytest
 from mrsync.errors import FileError
 from mrsync.tree.destination import Destination
 from mrsync.tree.manifest import Manifest
+from mrsync.tree.policy import Policy
 from mrsync.tree.scan import scan
 from tests.unit.tree.syncing import as_nobody, nobodys_directory, small_file_system
 
 
 def bound(source: Path, dest: Path, *, deletes: bool = True) -> tuple[Destination, Manifest]:
-    manifest = scan(os.fsencode(source), deletes=deletes).manifest
+    manifest = scan(os.fsencode(source), Policy(deletes=deletes)).manifest
     destination = Destination(os.fsencode(dest))
     destination.bind(manifest)
     return destination, manifest

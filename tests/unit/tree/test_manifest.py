@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from mrsync.errors import ProtocolDataError
 from mrsync.tree.manifest import DEPTH_MAX, DIRECTORY, LINK, NO_OWNER, Manifest
+from mrsync.tree.policy import Policy
 from mrsync.tree.scan import scan
 from tests.trees import YEAR_9999_NS, build_awkward_tree, remove_tree
 
@@ -57,10 +58,9 @@ def test_a_manifest_of_an_awkward_tree_goes_round(tmp_path: Path) -> None:
 
 
 def test_an_empty_tree_goes_round(tmp_path: Path) -> None:
-    manifest = Manifest.decode(scan(os.fsencode(tmp_path), deletes=False, numeric_ids=True).manifest.encode())
+    manifest = Manifest.decode(scan(os.fsencode(tmp_path), Policy(deletes=False, numeric_ids=True)).manifest.encode())
     assert len(manifest) == 1
-    assert not manifest.deletes
-    assert manifest.numeric_ids
+    assert manifest.policy == Policy(deletes=False, numeric_ids=True)
 
 
 def test_what_an_entry_is() -> None:

@@ -9,13 +9,14 @@ from array import array
 
 from mrsync.tree.manifest import Manifest
 from mrsync.tree.owners import Ownership, localize_owners, name_owners
+from mrsync.tree.policy import Policy
 from tests.unit.tree.syncing import as_nobody
 
 UNKNOWN = 54321
 
 
 def owned_by(uids: list[int], gids: list[int], *, numeric_ids: bool = False) -> Manifest:
-    manifest = Manifest(numeric_ids=numeric_ids)
+    manifest = Manifest(Policy(numeric_ids=numeric_ids))
     manifest.uids, manifest.gids = array("I", uids), array("I", gids)
     return manifest
 

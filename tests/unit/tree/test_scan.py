@@ -12,6 +12,7 @@ import pytest
 from mrsync.errors import SelectionError
 from mrsync.tree.manifest import DEPTH_MAX
 from mrsync.tree.scan import scan
+from mrsync.tree.selection import Selection
 from tests.trees import DEEP_LEVELS, build_awkward_tree, remove_tree
 from tests.unit.tree.syncing import as_nobody, nobodys_directory
 
@@ -51,7 +52,7 @@ def test_every_entry_is_found_as_it_is(tmp_path: Path) -> None:
     finally:
         remove_tree(tmp_path / "tree")
     assert found.errors == []
-    assert manifest.deletes
+    assert manifest.policy.deletes
     assert all(abs(time) >= 1 << 63 for time in manifest.far_times.values())
     assert any(manifest.path(entry).count(b"/") == DEEP_LEVELS for entry in range(len(manifest)))
 
@@ -77,7 +78,7 @@ def test_hard_links_lead_to_the_first_of_their_group(tmp_path: Path) -> None:
     manifest = scan(root).manifest
     groups = {manifest.path(member): manifest.path(leader) for member, leader in manifest.leaders.items()}
     assert groups == {b"z/one": b"two", b"z/three": b"two"}
-    assert scan(root, keeps_hard_links=False).manifest.leaders == {}
+    assert scan(root, selection=Selection(keeps_hard_links=False)).manifest.leaders == {}
 
 
 def test_two_names_of_a_soft_link_are_two_soft_links(tmp_path: Path) -> None:
@@ -100,7 +101,7 @@ def test_specials_are_listed_and_skipped(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     found = scan(os.fsencode(tmp_path))
     assert [found.manifest.path(entry) for entry in found.skipped] == [b"fifo"]
-    assert found.manifest.deletes
+    assert found.manifest.policy.deletes
 
 
 def test_links_are_never_followed(tmp_path: Path) -> None:
@@ -132,7 +133,7 @@ def test_what_cannot_be_read_is_told_and_stops_deletions() -> None:
             (b"locked", errno.EACCES),
             (b"readable/file", errno.EACCES),
         }
-        assert not found.manifest.deletes
+        assert not found.manifest.policy.deletes
         assert stat.S_IMODE((top / "locked").stat().st_mode) == 0
 
     with nobodys_directory() as top:
@@ -148,7 +149,7 @@ def test_what_vanishes_meanwhile_is_left_out(tmp_path: Path, monkeypatch: pytest
     found = scan(os.fsencode(tmp_path))
     assert paths(found) == {b"", b"here"}
     assert [(error.errno, error.path) for error in found.errors] == [(errno.ENOENT, b"gone")]
-    assert found.manifest.deletes
+    assert found.manifest.policy.deletes
 
 
 def test_a_tree_that_is_too_deep_is_told(tmp_path: Path) -> None:
@@ -165,7 +166,7 @@ def test_a_tree_that_is_too_deep_is_told(tmp_path: Path) -> None:
         os.system(f"rm -rf {tmp_path}/d")
     assert len(found.manifest) == DEPTH_MAX + 1
     assert [error.errno for error in found.errors] == [errno.ELOOP]
-    assert not found.manifest.deletes
+    assert not found.manifest.policy.deletes
 
 
 @pytest.mark.parametrize("kind", ["missing", "file"])

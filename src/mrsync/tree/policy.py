@@ -1,0 +1,51 @@
+"""The policy: what every target must know, besides the entries, about how to compare, keep and commit them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple
+
+from mrsync.errors import ProtocolDataError, ProtocolVersionError
+
+POLICY_BYTES_MAX = 4 << 20
+INTEGER_MAX = 1 << 62
+
+
+class Policy(NamedTuple):
+    """Rides in the manifest's header, so that the targets of a run cannot differ in it.
+
+    Every field has a default of its type: bool, int, str, or tuple of str. deletes: what the source lacks goes.
+    numeric_ids: owners by number, whatever their names.
+    """
+
+    deletes: bool = True
+    numeric_ids: bool = False
+
+    def encode(self) -> bytes:
+        """JSON of the fields that are not as by default; text that was bytes keeps them by surrogates (PEP 383)."""
+        default = Policy()
+        fields = {name: value for name, value in self._asdict().items() if value != getattr(default, name)}
+        return json.dumps(fields, separators=(",", ":")).encode("ascii")
+
+    @classmethod
+    def decode(cls, data: bytes) -> Policy:
+        """The reverse; ProtocolDataError for what makes no sense, ProtocolVersionError for an unknown field."""
+        try:
+            fields = json.loads(data) if len(data) <= POLICY_BYTES_MAX else None
+        except (ValueError, RecursionError):
+            fields = None
+        if not isinstance(fields, dict):
+            raise ProtocolDataError("the manifest is damaged: its policy is not one")
+        return cls()._replace(**{name: _checked(name, value) for name, value in fields.items()})
+
+
+def _checked(name: str, value: Any) -> Any:
+    """The value in the type of the field's default."""
+    if name not in Policy._fields:
+        raise ProtocolVersionError(f"the master asks for {name[:40]!r}, which this mrsync does not know")
+    default = getattr(Policy(), name)
+    if isinstance(default, tuple) and isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return tuple(value)
+    if type(value) is not type(default) or (type(value) is int and abs(value) > INTEGER_MAX):
+        raise ProtocolDataError(f"the manifest is damaged: its policy has an impossible {name}")
+    return value
