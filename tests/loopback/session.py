@@ -26,6 +26,7 @@ from mrsync.transport.catching import CatcherDriver
 from mrsync.transport.interface import Interface, loopback_interface
 from mrsync.transport.loop import Loop
 from mrsync.transport.multicast import granted_buffer, open_caster_socket, open_data_socket, open_reply_socket
+from mrsync.transport.paths import Path
 from mrsync.transport.slots import SLOTS
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.keys import SessionKeys
@@ -160,8 +161,8 @@ class CastingApplication:
         self._read = read
         self.driver = CasterDriver(
             self.caster,
-            self.socket,
-            (place.group, place.port),
+            [self.socket],
+            [Path(self.socket, (place.group, place.port))],
             keys=keys,
             geometry=self.geometry,
             read=self._read_page,

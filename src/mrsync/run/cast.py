@@ -38,6 +38,7 @@ from mrsync.transport.interface import (
 )
 from mrsync.transport.loop import Loop
 from mrsync.transport.multicast import check_group, open_caster_socket
+from mrsync.transport.paths import Path
 from mrsync.tree.failure import printable
 from mrsync.tree.scan import scan
 from mrsync.wire.geometry import Geometry
@@ -107,8 +108,8 @@ class _Cast:
             self._caster = Caster(self._config(), self._loop.now())
             self._driver = CasterDriver(
                 self._caster,
-                opened,
-                (self._settings.network.group, self._settings.network.port),
+                [opened],
+                [Path(opened, (self._settings.network.group, self._settings.network.port))],
                 keys=SessionKeys.derive(self._settings.secret, self._session),
                 geometry=self._geometry,
                 read=self._read,

@@ -2,60 +2,58 @@
 
 from __future__ import annotations
 
-import errno
 import socket
-import struct
-from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from mrsync.errors import SocketError
-from mrsync.transport.multicast import UDP_SEGMENT
+from mrsync.transport.paths import BurstStatistics, Outlet, Path, PathKind
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.header import BytesLike, Header, pack_header, page_headers
 from mrsync.wire.limits import BURST_BYTES_MAX, CASTER_ID, HEADER_BYTES, PACKETS_PER_PAGE_MAX
 from mrsync.wire.messages import Kind
 from mrsync.wire.terms import encode_terms
 
-Address = tuple[str, int]
-Burst = tuple[list[BytesLike], int, Address]  # header, payload, header ...; bytes of a packet; destination
 Slice = tuple[int, int, BytesLike]  # page, packet index, bytes of the packet behind its header
 
 _INDICES = bytes(range(PACKETS_PER_PAGE_MAX))
-_SEGMENT_SIZE = struct.Struct("=H")
-_NO_SEGMENTATION = frozenset((errno.EINVAL, errno.EIO, errno.EMSGSIZE, errno.EOPNOTSUPP, errno.ENOPROTOOPT))
-_LOST_ON_THE_WAY = frozenset(
-    (errno.ENOBUFS, errno.ENOMEM, errno.EPERM, errno.ENETDOWN, errno.ENETUNREACH, errno.EHOSTUNREACH)
-)
-
-
-@dataclass
-class BurstStatistics:
-    """What went out, and the sends whose packets were lost on this host already, with the last reason."""
-
-    packets: int = 0
-    bytes: int = 0
-    would_blocks: int = 0
-    failures: int = 0
-    last_failure: str = ""
 
 
 class BurstSender:
-    """Puts pages, coded packets and messages on the wire.
+    """Puts pages, coded packets and messages on the wire, what is for the group on every path.
 
-    When the local queue is full, a send waits inside and False is returned: call `flush` when the socket is writable.
+    When a socket's queue is full, what it cannot take waits inside and False is returned: call `flush` when one of
+    `blocked` is writable. sockets: all that anything goes out of; paths: in the beginning.
     """
 
-    def __init__(self, opened: socket.socket, group: Address, geometry: Geometry, session_tag: int) -> None:
-        self.statistics = BurstStatistics()
-        self.is_segmenting = True
-        self._socket = opened
-        self._group = group
+    def __init__(
+        self, sockets: Iterable[socket.socket], paths: Iterable[Path], geometry: Geometry, session_tag: int
+    ) -> None:
+        self.outlets = {opened: Outlet(opened) for opened in sockets}
+        self._paths = list(paths)
         self._slice_bytes = geometry.slice_bytes
         self._session_tag = session_tag
-        self._waiting: deque[Burst] = deque()
         self._renew_headers()
+
+    @property
+    def statistics(self) -> BurstStatistics:
+        """What went out, on all paths."""
+        return BurstStatistics.total(
+            statistics for outlet in self.outlets.values() for statistics in outlet.statistics.values()
+        )
+
+    def statistics_of(self, kind: PathKind) -> BurstStatistics:
+        """What went out on paths of this kind."""
+        return BurstStatistics.total(outlet.statistics[kind] for outlet in self.outlets.values())
+
+    def add_path(self, path: Path) -> None:
+        """From the next send on what is for the group goes this way, too; its socket is one of ours."""
+        if path not in self._paths:
+            self._paths.append(path)
+
+    def remove_path(self, path: Path) -> None:
+        """Nothing for the group goes this way any more, not even what waits."""
+        self._paths.remove(path)
+        self.outlets[path.socket].forget(path)
 
     def send_page(
         self, slices: Sequence[BytesLike], *, object: int, page: int, generation: int, tx: int, mask: int = 0
@@ -79,7 +77,7 @@ class BurstSender:
         pieces: list[BytesLike] = [b""] * (2 * len(indices))
         pieces[0::2] = self._header_views[: len(indices)]
         pieces[1::2] = [slices[index] for index in indices] if mask else slices
-        if self._send(pieces, HEADER_BYTES + self._slice_bytes, self._group):
+        if self._cast(pieces, HEADER_BYTES + self._slice_bytes):
             return True
         self._renew_headers()  # the burst that waits keeps the old ones
         return False
@@ -95,6 +93,7 @@ class BurstSender:
 
         All pages of the slices were sealed with this generation.
         """
+        is_sent = True
         for _, alike in groupby(sorted(combinations, key=len), key=len):  # a burst's packets have one size
             pieces: list[BytesLike] = []
             for slices in alike:
@@ -102,57 +101,31 @@ class BurstSender:
             packet_bytes = HEADER_BYTES + len(pieces[1])
             pieces_max = 2 * min(PACKETS_PER_PAGE_MAX, BURST_BYTES_MAX // packet_bytes)
             for first in range(0, len(pieces), pieces_max):
-                self._waiting.append((pieces[first : first + pieces_max], packet_bytes, self._group))
-        return self.flush()
+                is_sent &= self._cast(pieces[first : first + pieces_max], packet_bytes)
+        return is_sent
 
-    def send_message(self, datagram: bytes, address: Address | None = None) -> bool:
+    def send_message(self, datagram: bytes, path: Path | None = None) -> bool:
         """Send one control datagram to a target, or to the group; False when it waits."""
-        return self._send([datagram[:HEADER_BYTES], datagram[HEADER_BYTES:]], len(datagram), address or self._group)
+        pieces: list[BytesLike] = [datagram[:HEADER_BYTES], datagram[HEADER_BYTES:]]
+        if path is None:
+            return self._cast(pieces, len(datagram))
+        return self.outlets[path.socket].send((pieces, len(datagram), path))
 
     def flush(self) -> bool:
-        """Send what waits; True when nothing waits any more.
+        """Send what waits; True when nothing waits any more. Raises SocketError."""
+        return all([outlet.flush() for outlet in self.outlets.values()])
 
-        Raises SocketError when the kernel will never send such packets.
-        """
-        while self._waiting:
-            pieces, packet_bytes, address = self._waiting[0]
-            try:
-                self._transmit(pieces, packet_bytes, address)
-            except BlockingIOError:
-                self.statistics.would_blocks += 1
-                return False
-            except OSError as error:
-                if self.is_segmenting and len(pieces) > 2 and error.errno in _NO_SEGMENTATION:
-                    self._stop_segmenting()
-                    continue
-                self._note_failure(error, packet_bytes)
-            self._waiting.popleft()
-        return True
+    @property
+    def blocked(self) -> set[socket.socket]:
+        """Sockets that something waits for."""
+        return {opened for opened, outlet in self.outlets.items() if outlet.is_blocked}
 
-    def _send(self, pieces: list[BytesLike], packet_bytes: int, address: Address) -> bool:
-        if len(pieces) > 2 and not self.is_segmenting:
-            self._waiting.extend(_single_packets((pieces, packet_bytes, address)))
-        else:
-            self._waiting.append((pieces, packet_bytes, address))
-        return self.flush()
-
-    def _transmit(self, pieces: list[BytesLike], packet_bytes: int, address: Address) -> None:
-        segment = [(socket.IPPROTO_UDP, UDP_SEGMENT, _SEGMENT_SIZE.pack(packet_bytes))] if len(pieces) > 2 else ()
-        self.statistics.bytes += self._socket.sendmsg(pieces, segment, 0, address)
-        self.statistics.packets += len(pieces) // 2
-
-    def _stop_segmenting(self) -> None:
-        """From now on packets go one by one, for the kernel or the device cannot cut bursts."""
-        self.is_segmenting = False
-        waiting, self._waiting = self._waiting, deque()
-        for burst in waiting:
-            self._waiting.extend(_single_packets(burst))
-
-    def _note_failure(self, error: OSError, packet_bytes: int) -> None:
-        if error.errno not in _LOST_ON_THE_WAY:
-            raise SocketError(f"cannot send packets of {packet_bytes} bytes: {error.strerror}") from error
-        self.statistics.failures += 1
-        self.statistics.last_failure = error.strerror or str(error)
+    def _cast(self, pieces: list[BytesLike], packet_bytes: int) -> bool:
+        """Send to the group, on every path."""
+        is_sent = True
+        for path in self._paths:
+            is_sent &= self.outlets[path.socket].send((pieces, packet_bytes, path))
+        return is_sent
 
     def _coded_packet(
         self, slices: Sequence[Slice], object: int, generation: int, tx: int
@@ -183,8 +156,3 @@ def xor_slices(slices: Sequence[BytesLike], slice_bytes: int) -> bytes:
 
 def _term(part: Slice) -> tuple[int, int]:
     return part[0], part[1]
-
-
-def _single_packets(burst: Burst) -> list[Burst]:
-    pieces, packet_bytes, address = burst
-    return [(pieces[at : at + 2], packet_bytes, address) for at in range(0, len(pieces), 2)]

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import socket
 from collections import deque
+from collections.abc import Iterable
+from functools import partial
 from typing import Callable
 
 from mrsync.protocol.caster import Caster
 from mrsync.protocol.events import CasterEvent, CastFinished, PhaseEntered
 from mrsync.protocol.sends import Send, SendCoded, SendMessage, SendPage
-from mrsync.transport.bursts import Address, BurstSender, BurstStatistics, Slice
+from mrsync.transport.bursts import BurstSender, Slice
 from mrsync.transport.loop import Loop
 from mrsync.transport.pagecache import ReadPage, SealedPages
+from mrsync.transport.paths import BurstStatistics, Path, PathKind
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.header import session_tag
 from mrsync.wire.keys import SessionKeys
@@ -26,16 +29,17 @@ _DATAGRAM_ROOM = 2048
 class CasterDriver:
     """Runs a Caster until it has finished.
 
-    opened: from multicast.open_caster_socket, closed by whoever opened it; read: (object, page) -> plain bytes;
-    on_event: called for every event, may call the core; on_round: once per turn of the loop, with its time.
-    All of them are called in the thread that calls `run`.
+    sockets: from multicast.open_caster_socket, closed by whoever opened them; paths: out of these sockets to the group,
+    in the beginning. The core is told of every message by which path it can be answered.
+    read: (object, page) -> plain bytes; on_event: called for every event, may call the core; on_round: once per turn
+    of the loop, with its time. All of them are called in the thread that calls `run`.
     """
 
     def __init__(
         self,
         caster: Caster,
-        opened: socket.socket,
-        group: Address,
+        sockets: Iterable[socket.socket],
+        paths: Iterable[Path],
         *,
         keys: SessionKeys,
         geometry: Geometry,
@@ -46,28 +50,42 @@ class CasterDriver:
     ) -> None:
         self.codec = ControlCodec(keys)
         self._caster = caster
-        self._socket = opened
+        self._sockets = tuple(sockets)
         self._keys = keys
         self._geometry = geometry
         self._read = read
         self._on_event = on_event
         self._on_round = on_round
         self._loop = loop
-        self._sender = BurstSender(opened, group, geometry, session_tag(keys.session))
+        self._sender = BurstSender(self._sockets, paths, geometry, session_tag(keys.session))
         self._sends: deque[Send] = deque()  # planned, not yet handed to the sender
         self._pages: SealedPages | None = None
         self._has_planned = False  # then the core may plan more at once
-        self._is_blocked = False
+        self._blocked: set[socket.socket] = set()  # nothing more is planned until all of them have room
         self._is_finished = False
 
     @property
     def statistics(self) -> BurstStatistics:
-        """What went out."""
+        """What went out, on all paths."""
         return self._sender.statistics
+
+    def statistics_of(self, kind: PathKind) -> BurstStatistics:
+        """What went out on paths of this kind."""
+        return self._sender.statistics_of(kind)
+
+    def add_path(self, path: Path) -> None:
+        """From now on what is for the group goes this way, too; path.socket is one of the driver's."""
+        self._sender.add_path(path)
+
+    def remove_path(self, path: Path) -> None:
+        """From now on nothing for the group goes this way."""
+        self._sender.remove_path(path)
+        self._await_room()
 
     def run(self) -> None:
         """Drive the core until CastFinished; raises SocketError, and what callbacks and jobs raise."""
-        self._loop.watch(self._socket, self._on_socket)
+        for opened in self._sockets:
+            self._loop.watch(opened, partial(self._on_socket, opened))
         try:
             while not self._is_finished:
                 self._transmit()
@@ -79,27 +97,30 @@ class CasterDriver:
                     self._caster.handle_timeout(now)
                 self._on_round(now)
         finally:
-            self._loop.unwatch(self._socket)
+            for opened in self._sockets:
+                self._loop.unwatch(opened)
 
     def _patience(self) -> float | None:
         """How long nothing needs to be done, if nothing comes in."""
-        if self._is_finished or (self._has_planned and not self._is_blocked):
+        if self._is_finished or (self._has_planned and not self._blocked):
             return 0.0
         deadline = self._caster.next_timeout()
         return None if deadline is None else max(0.0, deadline - self._loop.now())
 
-    def _on_socket(self) -> None:
+    def _on_socket(self, opened: socket.socket) -> None:
         """Reports came in, or the queue has room again."""
-        if self._is_blocked and self._sender.flush():
-            self._set_blocked(False)
+        if self._blocked:
+            self._sender.flush()
+            self._await_room()
         for _ in range(REPORTS_PER_ROUND):
             try:
-                datagram, source = self._socket.recvfrom(_DATAGRAM_ROOM)
+                datagram, source = opened.recvfrom(_DATAGRAM_ROOM)
             except BlockingIOError:
                 return
             message = self.codec.decode(datagram)
             if not isinstance(message, Rejection):
-                self._caster.receive_message(message, source, self._loop.now())
+                way_back = Path(opened, source, PathKind.ANSWER)
+                self._caster.receive_message(message, way_back, self._loop.now())
 
     def _hand_out_events(self) -> None:
         while (event := self._caster.next_event()) is not None:
@@ -108,13 +129,16 @@ class CasterDriver:
             self._is_finished |= isinstance(event, CastFinished)
             self._on_event(event)
 
-    def _set_blocked(self, is_blocked: bool) -> None:
-        self._is_blocked = is_blocked
-        self._loop.wait_writable(self._socket, is_blocked)
+    def _await_room(self) -> None:
+        """Be told when those sockets are writable whose queues are full, and only those."""
+        blocked = self._sender.blocked
+        for opened in blocked ^ self._blocked:
+            self._loop.wait_writable(opened, opened in blocked)
+        self._blocked = blocked
 
     def _transmit(self) -> None:
         """Send what the core plans, until it plans nothing more or the queue is full."""
-        if self._is_blocked:
+        if self._blocked:
             return
         sends = self._sends
         if not sends:
@@ -122,7 +146,7 @@ class CasterDriver:
             self._has_planned = bool(sends)
         while sends:
             if not self._send(sends.popleft()):
-                self._set_blocked(True)
+                self._await_room()
                 return
 
     def _send(self, send: Send) -> bool:

@@ -12,11 +12,11 @@ from mrsync.protocol.catcher import Catcher
 from mrsync.protocol.events import CatcherEvent, SessionEnded, SessionOpened
 from mrsync.protocol.sends import SendMessage
 from mrsync.protocol.states import CatcherState
-from mrsync.transport.bursts import Address
 from mrsync.transport.intake import Intake
 from mrsync.transport.loop import Loop
 from mrsync.transport.multicast import granted_buffer
 from mrsync.transport.opener import PageOpener
+from mrsync.transport.paths import Address
 from mrsync.transport.slots import SLOTS, Slots
 from mrsync.wire.header import session_tag
 from mrsync.wire.keys import SessionKeys

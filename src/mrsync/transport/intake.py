@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Callable
 
-from mrsync.transport.bursts import Address
 from mrsync.transport.multicast import SO_RXQ_OVFL, UDP_GRO
 from mrsync.transport.opener import PageOpener
+from mrsync.transport.paths import Address
 from mrsync.transport.slots import Slots
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.header import BytesLike, Header, unpack_header

@@ -12,6 +12,7 @@ from mrsync.transport.bursts import BurstSender
 from mrsync.transport.intake import Intake
 from mrsync.transport.multicast import SO_RXQ_OVFL, UDP_GRO, UDP_SEGMENT
 from mrsync.transport.opener import PageOpener
+from mrsync.transport.paths import Path
 from mrsync.transport.slots import Slots
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.header import session_tag
@@ -73,8 +74,10 @@ class Link:
         self.receiver.setsockopt(socket.SOL_SOCKET, SO_RXQ_OVFL, 1)
         self.caster = _loopback_socket()
         self.address: tuple[str, int] = self.receiver.getsockname()
-        self.sender = BurstSender(self.caster, self.address, geometry, session_tag(SESSION))
-        self.sender.is_segmenting = is_merging
+        self.path = Path(self.caster, self.address)
+        self.sender = BurstSender([self.caster], [self.path], geometry, session_tag(SESSION))
+        self.outlet = self.sender.outlets[self.caster]
+        self.outlet.is_segmenting = is_merging
         held = Slots(geometry, slots)
         self.opener = PageOpener(geometry, self.sealer, self.sink, held)
         self.opener.expect((0, 0, len(data)))

@@ -9,6 +9,7 @@ import pytest
 
 from mrsync.errors import SocketError
 from mrsync.transport.bursts import xor_slices
+from mrsync.transport.paths import Path
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.header import unpack_header
 from mrsync.wire.limits import HEADER_BYTES
@@ -30,7 +31,7 @@ def received(link: Link) -> list[bytes]:
 @pytest.mark.parametrize("is_segmenting", [True, False])
 def test_a_page_goes_out_as_packets_of_one_size(is_segmenting: bool) -> None:
     with Link(sample(1.3), is_merging=False) as link:
-        link.sender.is_segmenting = is_segmenting
+        link.outlet.is_segmenting = is_segmenting
         link.send_page(1, tx=7)
         packets = received(link)
         headers = [unpack_header(packet) for packet in packets]
@@ -76,8 +77,8 @@ def test_a_full_queue_is_reported_and_flushed_later() -> None:
     with Link(sample(1)) as link, near, far:
         near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16384)
         sender = _Connected(near)
-        link.sender._socket = sender  # type: ignore[assignment]
-        link.sender.is_segmenting = False
+        link.outlet._socket = sender  # type: ignore[assignment]
+        link.outlet.is_segmenting = False
         assert not link.sender.send_page(link.slices(0), object=CONTENTS, page=0, generation=0, tx=1)
         assert not link.sender.send_message(b"m" * 40)
         assert link.sender.statistics.would_blocks == 2
@@ -107,10 +108,10 @@ class _Connected:
 def test_where_the_kernel_refuses_segmentation_packets_go_one_by_one(pages: int) -> None:
     with Link(sample(2), is_merging=False) as link:
         link.caster.setsockopt(socket.SOL_SOCKET, _SO_NO_CHECK, 1)  # the kernel segments only what has checksums
-        link.sender.is_segmenting = True
+        link.outlet.is_segmenting = True
         for page in range(pages):
             link.send_page(page)
-        assert not link.sender.is_segmenting
+        assert not link.outlet.is_segmenting
         assert b"".join(packet[HEADER_BYTES:] for packet in received(link)) == b"".join(map(link.sealed, range(pages)))
         assert link.sender.statistics.packets == pages * GEOMETRY.packets
 
@@ -119,7 +120,8 @@ def test_packets_that_never_fit_are_an_error() -> None:
     geometry = Geometry(slice_bytes=65_400, packets=1)
     with Link(sample(1, geometry), geometry=geometry) as link:
         link.caster.setsockopt(socket.IPPROTO_IP, 10, 2)  # IP_MTU_DISCOVER: IP_PMTUDISC_DO
-        link.sender._group = ("127.0.0.1", 0)
+        link.sender.remove_path(link.path)
+        link.sender.add_path(Path(link.caster, ("127.0.0.1", 0)))
         with pytest.raises(SocketError, match=r"cannot send packets of 65424 bytes: Invalid argument"):
             link.send_page(0)
 
@@ -133,8 +135,8 @@ class _Failing:
 
 def test_packets_refused_for_now_count_as_lost() -> None:
     with Link(sample(1)) as link:
-        link.sender._socket = _Failing()  # type: ignore[assignment]
+        link.outlet._socket = _Failing()  # type: ignore[assignment]
         link.send_page(0)
-        assert link.sender.is_segmenting
+        assert link.outlet.is_segmenting
         assert link.sender.statistics.failures == 1
         assert link.sender.statistics.last_failure == os.strerror(errno.ENOBUFS)

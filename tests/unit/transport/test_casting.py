@@ -16,6 +16,7 @@ from mrsync.transport.interface import loopback_interface
 from mrsync.transport.loop import Loop
 from mrsync.transport.multicast import open_caster_socket
 from mrsync.transport.pagecache import SealedPages
+from mrsync.transport.paths import Path, PathKind
 from mrsync.wire.header import Header, unpack_header
 from mrsync.wire.limits import HEADER_BYTES
 from mrsync.wire.messages import Ack, Ending, Farewell, Kind, Message, ObjectKind, Phase, SealKind
@@ -64,7 +65,10 @@ def listener() -> Iterator[socket.socket]:
 
 
 def cast(listener: socket.socket, *sends: list[Send]) -> list[tuple[Header, bytes]]:
-    """What the driver makes of these plans, in a cache of four pages: header and payload of each packet."""
+    """What the driver makes of these plans, in a cache of four pages: header and payload of each packet.
+
+    Messages are planned with an address as destination.
+    """
     caster = ScriptedCaster([*sends, []])
     finished: list[CasterEvent] = []
 
@@ -77,10 +81,12 @@ def cast(listener: socket.socket, *sends: list[Send]) -> list[tuple[Header, byte
         open_caster_socket(loopback_interface(), "239.255.67.92", ANY_PORT, ttl=1, is_looped=True) as opened,
         closing(Loop()) as loop,
     ):
+        for planned in caster.script:
+            planned[:] = [towards(opened, send) for send in planned]
         driver = CasterDriver(
             caster,  # type: ignore[arg-type]
-            opened,
-            address,
+            [opened],
+            [Path(opened, address)],
             keys=KEYS,
             geometry=GEOMETRY,
             read=lambda object, page: DATA[page * GEOMETRY.page_bytes : (page + 1) * GEOMETRY.page_bytes],
@@ -95,6 +101,12 @@ def cast(listener: socket.socket, *sends: list[Send]) -> list[tuple[Header, byte
         assert header is not None
         packets.append((header, packet[HEADER_BYTES:]))
     return packets
+
+
+def towards(opened: socket.socket, send: Send) -> Send:
+    if not isinstance(send, SendMessage) or send.destination is None:
+        return send
+    return send._replace(destination=Path(opened, send.destination, PathKind.ANSWER))
 
 
 @pytest.fixture(autouse=True)
