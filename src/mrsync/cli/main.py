@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -82,12 +83,25 @@ def _cast(name: str, settings: CastSettings, output: Output) -> int:
     from mrsync.run.cast import cast
     from mrsync.run.observer import Notice
 
+    recording = None
     with make_progress(output.progress, output.verbosity) as observer:
+        if output.page:
+            from mrsync.cli.recording import Recording
+
+            observer = recording = Recording(observer)
         for name in output.left_out:
             observer.on_notice(Notice(0, "left out: it is this host", name))
         outcome = cast(settings, observer)
     if output.report:
-        report.write_report(outcome, output.report)
+        report.write_report(report.report_text(outcome), output.report)
+    if output.page:
+        from mrsync.cli.page import page
+
+        report.write_report(page(outcome, recording.samples if recording else []), output.page)
+    if output.metrics:
+        from mrsync.cli.metrics import metrics
+
+        report.write_report(metrics(outcome, time.time()), output.metrics)
     if output.progress == "json":
         print(report.event_line(outcome))
     else:

@@ -23,7 +23,9 @@ class Output(NamedTuple):
 
     progress: str = "auto"
     has_stats: bool = False
-    report: str | None = None
+    report: str | None = None  # JSON
+    page: str | None = None  # HTML
+    metrics: str | None = None
     verbosity: int = 0
     left_out: tuple[str, ...] = ()  # names in TARGETS that are this host
 
@@ -188,7 +190,8 @@ def _add_cast_options(parser: _Parser) -> None:
     )
     add("--progress", choices=("auto", "plain", "none", "json"), default="auto", help="default: auto")
     add("--stats", action="store_true", help="tell more at the end")
-    add("--report", metavar="FILE.json", help="write the whole outcome")
+    add("--report", action="append", default=[], metavar="FILE", help="write the outcome to a .json or .html file")
+    add("--metrics", metavar="FILE.prom", help="write figures for Prometheus (node_exporter's textfile collector)")
     _add_network_options(parser)
     add("-T", "--ttl", type=values.ttl, default=1, metavar="N", help="routers to pass; default: 1, none")
     add("-L", "--loop", action="store_true", help="be heard on this host, too")
@@ -281,10 +284,20 @@ def _network(options: argparse.Namespace) -> Network:
 
 
 def _output(options: argparse.Namespace, targets: Targets) -> Output:
-    if options.report:
-        if not options.report.endswith(".json"):
-            raise UsageError(f"--report {options.report}: only .json can be written")
-        folder = os.path.dirname(options.report) or "."
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise UsageError(f"--report {options.report}: cannot write in {folder}")
-    return Output(options.progress, options.stats, options.report, options.verbose, targets.left_out)
+    reports = {kind: path for path in options.report if (kind := os.path.splitext(path)[1]) in (".json", ".html")}
+    if len(reports) < len(options.report):
+        raise UsageError(f"--report {' '.join(options.report)}: one .json and one .html file can be written")
+    files = [*(("--report", path) for path in reports.values()), ("--metrics", options.metrics)]
+    for option, path in files:
+        folder = os.path.dirname(path or "") or "."
+        if path and not os.access(folder, os.W_OK | os.X_OK):
+            raise UsageError(f"{option} {path}: cannot write in {folder}")
+    return Output(
+        options.progress,
+        options.stats,
+        reports.get(".json"),
+        reports.get(".html"),
+        options.metrics,
+        options.verbose,
+        targets.left_out,
+    )

@@ -42,13 +42,17 @@ def report_fields(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def write_report(outcome: Outcome, path: str) -> None:
+def report_text(outcome: Outcome) -> str:
+    """The JSON report as its file holds it."""
+    return json.dumps(report_fields(outcome), indent=1) + "\n"
+
+
+def write_report(text: str, path: str) -> None:
     """Replace `path` at once, so that no one reads half a report. Raises FileError."""
     unfinished = f"{path}.{os.getpid()}"
     try:
-        with open(unfinished, "w", encoding="ascii") as file:
-            json.dump(report_fields(outcome), file, indent=1)
-            file.write("\n")
+        with open(unfinished, "w", encoding="utf-8") as file:
+            file.write(text)
         os.replace(unfinished, path)
     except OSError as error:
         raise FileError(f"cannot write the report {path}: {error.strerror}") from error
@@ -77,7 +81,7 @@ def complaint(outcome: Outcome) -> str | None:
 
 def summary_lines(outcome: Outcome, *, verbosity: int, has_stats: bool) -> Iterator[str]:
     """The verdict, then whoever is not complete, folded by reason; more if asked for."""
-    yield _verdict(outcome)
+    yield verdict(outcome)
     yield from _incomplete(outcome)
     if verbosity or has_stats or outcome.is_dry_run:
         yield from _complete(outcome)
@@ -107,7 +111,7 @@ def _target_fields(target: TargetOutcome) -> dict[str, Any]:
     return fields
 
 
-def _verdict(outcome: Outcome) -> str:
+def verdict(outcome: Outcome) -> str:
     """97/100 complete, 2 partial; 41.2 GB in 38 s; 1.09 GB/s sent once = 106 GB/s delivered; repair 0.4 %."""
     states = [f"{outcome.count(TargetState.DONE)}/{len(outcome.targets)} complete"]
     others = [state for state in TargetState if state is not TargetState.DONE]
@@ -137,7 +141,7 @@ def _incomplete(outcome: Outcome) -> Iterator[str]:
 
 def _trouble(target: TargetOutcome) -> str:
     parts = [f"{target.state.value}, {target.reason}" if target.reason else target.state.value]
-    parts += [f"{_printable(file.path)}: {file.message} ({file.error})" for file in target.sat_out[:SAT_OUT_SHOWN]]
+    parts += [f"{printable(file.path)}: {file.message} ({file.error})" for file in target.sat_out[:SAT_OUT_SHOWN]]
     if len(target.sat_out) > SAT_OUT_SHOWN:
         parts.append(f"and {len(target.sat_out) - SAT_OUT_SHOWN} more files")
     return "; ".join(parts)
@@ -171,7 +175,7 @@ def _statistics(outcome: Outcome) -> Iterator[str]:
         yield f"round trip: p50 {outcome.round_trips.p50_ms:.3g} ms, p99 {outcome.round_trips.p99_ms:.3g} ms"
 
 
-def _printable(path: bytes) -> str:
+def printable(path: bytes) -> str:
     """A path on one line of a terminal, whatever bytes it has."""
     text = path.decode(errors="backslashreplace")
     return text if text.isprintable() else repr(text)[1:-1]

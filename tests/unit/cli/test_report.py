@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mrsync.cli.report import complaint, event_line, report_fields, size, summary_lines, write_report
+from mrsync.cli.report import complaint, event_line, report_fields, report_text, size, summary_lines, write_report
 from mrsync.errors import FileError
 from mrsync.run.outcome import Outcome, RoundTrips, SatOut, Seconds, TargetOutcome, TargetState
 
@@ -66,11 +66,11 @@ def test_paths_in_the_report_keep_their_bytes() -> None:
 def test_report_replaces_the_old_one(tmp_path: Path) -> None:
     path = tmp_path / "r.json"
     path.write_text("old")
-    write_report(outcome(), str(path))
+    write_report(report_text(outcome()), str(path))
     assert json.loads(path.read_text())["exit_status"] == 0
     assert list(tmp_path.iterdir()) == [path]
     with pytest.raises(FileError, match="cannot write the report"):
-        write_report(outcome(), str(tmp_path / "none" / "r.json"))
+        write_report("", str(tmp_path / "none" / "r.json"))
 
 
 def test_all_well_is_one_line() -> None:

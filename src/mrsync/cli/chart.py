@@ -1,0 +1,94 @@
+"""Charts as inline SVG: no script, no font, no file but the page they stand in. Colours are the page's CSS classes."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Iterator, Sequence
+
+WIDTH, HEIGHT = 720, 200
+LEFT, RIGHT, TOP, BOTTOM = 64, 8, 8, 24
+TICKS = 4
+
+Points = Sequence[tuple[float, float]]
+
+
+def line_chart(lines: Sequence[tuple[str, str, Points]], y_text: Callable[[float], str], x_unit: str) -> str:
+    """Lines over time: (CSS class, label, points); at least one point in all."""
+    x_max = max((x for _, _, points in lines for x, _ in points), default=0) or 1
+    y_max = _round_up(max((y for _, _, points in lines for _, y in points), default=0) or 1)
+
+    def place(x: float, y: float) -> str:
+        return f"{_x(x / x_max):.1f},{_y(y / y_max):.1f}"
+
+    parts = [*_grid(y_max, y_text), *_seconds(x_max, x_unit)]
+    for style, label, points in lines:
+        path = " ".join(place(x, y) for x, y in points)
+        parts.append(f'<polyline class="line {style}" points="{path}"><title>{html.escape(label)}</title></polyline>')
+    return _drawing(parts, HEIGHT)
+
+
+def bar_chart(bars: Sequence[tuple[str, int]]) -> str:
+    """Counts, tall by their share of the highest; a count that is not 0 is always seen."""
+    most = _round_up(max((count for _, count in bars), default=0) or 1)
+    wide = (WIDTH - LEFT - RIGHT) / max(1, len(bars))
+    every = -(-len(bars) // 16)  # labels that fit
+    parts = list(_grid(most, lambda count: f"{count:g}"))
+    for position, (label, count) in enumerate(bars):
+        left, top = LEFT + position * wide, min(_y(count / most), HEIGHT - BOTTOM - 2) if count else HEIGHT - BOTTOM
+        parts.append(
+            f'<rect class="bar" x="{left + wide * 0.1:.1f}" y="{top:.1f}" width="{wide * 0.8:.1f}"'
+            f' height="{HEIGHT - BOTTOM - top:.1f}"><title>{html.escape(label)}: {count}</title></rect>'
+        )
+        if position % every == 0:
+            parts.append(_text(left + wide / 2, HEIGHT - 6, label, "middle"))
+    return _drawing(parts, HEIGHT)
+
+
+def share_bar(shares: Sequence[tuple[str, str, float]]) -> str:
+    """One bar of parts (CSS class, label, amount), as wide as their share of the sum."""
+    total = sum(amount for _, _, amount in shares) or 1
+    at = 0.0
+    parts = []
+    for style, label, amount in shares:
+        wide = amount / total * WIDTH
+        parts.append(
+            f'<rect class="{style}" x="{at:.1f}" y="0" width="{wide:.1f}" height="18">'
+            f"<title>{html.escape(label)}</title></rect>"
+        )
+        at += wide
+    return _drawing(parts, 18)
+
+
+def _drawing(parts: Sequence[str], height: int) -> str:
+    return f'<svg viewBox="0 0 {WIDTH} {height}" role="img">{"".join(parts)}</svg>'
+
+
+def _grid(y_max: float, y_text: Callable[[float], str]) -> Iterator[str]:
+    for tick in range(TICKS + 1):
+        y = _y(tick / TICKS)
+        yield f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
+        yield _text(LEFT - 6, y + 4, y_text(y_max * tick / TICKS), "end")
+
+
+def _seconds(x_max: float, unit: str) -> Iterator[str]:
+    for tick in range(TICKS + 1):
+        anchor = "end" if tick == TICKS else "middle" if tick else "start"
+        yield _text(_x(tick / TICKS), HEIGHT - 6, f"{x_max * tick / TICKS:.3g} {unit}", anchor)
+
+
+def _text(x: float, y: float, text: str, anchor: str) -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{html.escape(text)}</text>'
+
+
+def _x(share: float) -> float:
+    return LEFT + share * (WIDTH - LEFT - RIGHT)
+
+
+def _y(share: float) -> float:
+    return HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM)
+
+
+def _round_up(value: float) -> float:
+    """The next of 1, 2, 4, 5, 8 times a power of ten, so that ticks are round numbers."""
+    power = 10.0 ** (len(str(int(value))) - 1) if value >= 1 else 1.0
+    return next(step * power for step in (1, 2, 4, 5, 8, 10) if step * power >= value)

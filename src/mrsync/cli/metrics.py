@@ -1,0 +1,43 @@
+"""The outcome for Prometheus: a file for node_exporter's textfile collector."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+
+from mrsync.run.outcome import Outcome, TargetState
+
+
+def metrics(outcome: Outcome, ended_at: float) -> str:
+    """Text exposition format 0.0.4; ended_at: seconds since 1970. Labels tell runs of other trees apart."""
+    return "".join(f"{line}\n" for line in _lines(outcome, ended_at))
+
+
+def _lines(outcome: Outcome, ended_at: float) -> Iterator[str]:
+    labels = f'source="{_escaped(os.fsdecode(outcome.source))}",dest="{_escaped(os.fsdecode(outcome.dest))}"'
+    gauges = (
+        ("exit_status", "How the last run ended; 0: every target equals the source", outcome.exit_status),
+        ("end_time_seconds", "When the last run ended", round(ended_at, 3)),
+        ("duration_seconds", "How long the last run took", outcome.seconds.total),
+        ("entries", "Entries of the source", outcome.entries),
+        ("files_planned", "Files whose contents were cast", outcome.files_planned),
+        ("planned_bytes", "Contents that were cast", outcome.bytes_planned),
+        ("sent_bytes", "Bytes sent, repairs included", outcome.bytes_sent),
+        ("repaired_bytes", "Bytes sent again", outcome.bytes_repaired),
+        ("packets_lost", "Packets lost at all targets", sum(target.packets_lost for target in outcome.targets)),
+        ("kernel_drops", "Packets dropped in targets' sockets", sum(each.kernel_drops for each in outcome.targets)),
+    )
+    for name, text, value in gauges:
+        yield f"# HELP mrsync_{name} {text}"
+        yield f"# TYPE mrsync_{name} gauge"
+        yield f"mrsync_{name}{{{labels}}} {value}"
+    yield "# HELP mrsync_targets Targets of the last run by how it ended for them"
+    yield "# TYPE mrsync_targets gauge"
+    for state in TargetState:
+        yield f'mrsync_targets{{{labels},state="{state.value}"}} {outcome.count(state)}'
+
+
+def _escaped(text: str) -> str:
+    readable = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return re.sub(r'[\\"\n]', lambda match: {"\n": r"\n"}.get(match[0], "\\" + match[0]), readable)
