@@ -185,7 +185,11 @@ def test_examples_of_messages(example: Example) -> None:
     assert codec.encode(example.shown).hex() == example.data.hex()
     assert codec.decode(example.data) == example.shown
     if "HMAC" in example.kind:
-        uses = {messages.Hello: KEYS.catch_control, messages.Report: KEYS.reports}
+        uses = {
+            messages.Hello: KEYS.catch_control,
+            messages.Echo: KEYS.catch_control,
+            messages.Report: KEYS.reports,
+        }
         tag = hmac.digest(uses.get(type(example.shown), KEYS.cast_control), example.data[:-16], "sha256")[:16]
         assert example.fields[-1] == Field("control-tag", tag, "")
 
@@ -257,6 +261,7 @@ def test_every_message_and_record_has_an_example() -> None:
         ("object", messages.ObjectKind),
         ("phase", messages.Phase),
         ("ending", messages.Ending),
+        ("way", messages.Way),
     ],
 )
 def test_numbers_have_the_names_of_the_code(column: str, numbers: type[messages.Kind]) -> None:

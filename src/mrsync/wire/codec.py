@@ -5,10 +5,10 @@ from __future__ import annotations
 import struct
 from typing import Callable
 
-from mrsync.wire import letters, report, status
+from mrsync.wire import echoes, letters, report, status
 from mrsync.wire.clear import Clear
 from mrsync.wire.limits import CASTER_ID, CONTROL_BODY_MAX, TARGETS_MAX
-from mrsync.wire.messages import Ack, Farewell, Hello, Kind, Message, Report, Status, Welcome
+from mrsync.wire.messages import Ack, Echo, Farewell, Hello, Kind, Message, Ping, Report, Status, Welcome
 
 _ENCODERS: dict[type, Callable[..., tuple[Clear, bytes]]] = {
     Status: status.encode_status,
@@ -17,6 +17,8 @@ _ENCODERS: dict[type, Callable[..., tuple[Clear, bytes]]] = {
     Report: report.encode_report,
     Ack: letters.encode_ack,
     Farewell: letters.encode_farewell,
+    Ping: echoes.encode_ping,
+    Echo: echoes.encode_echo,
 }
 _DECODERS: dict[int, Callable[[Clear, bytes], Message]] = {
     Kind.STATUS: status.decode_status,
@@ -25,9 +27,11 @@ _DECODERS: dict[int, Callable[[Clear, bytes], Message]] = {
     Kind.REPORT: report.decode_report,
     Kind.ACK: letters.decode_ack,
     Kind.FAREWELL: letters.decode_farewell,
+    Kind.PING: echoes.decode_ping,
+    Kind.ECHO: echoes.decode_echo,
 }
-_FROM_CATCHERS = (Kind.HELLO, Kind.REPORT)
-_WITHOUT_INSTANCE = (Kind.STATUS, Kind.ACK, Kind.FAREWELL)
+_FROM_CATCHERS = (Kind.HELLO, Kind.REPORT, Kind.ECHO)
+_WITHOUT_INSTANCE = (Kind.STATUS, Kind.ACK, Kind.FAREWELL, Kind.PING)
 
 
 def encode_message(message: Message) -> tuple[Clear, bytes]:

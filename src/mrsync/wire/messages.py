@@ -18,6 +18,8 @@ class Kind(IntEnum):
     REPORT = 5
     ACK = 6
     FAREWELL = 7
+    PING = 8
+    ECHO = 9
 
 
 class SealKind(IntEnum):
@@ -46,6 +48,14 @@ class Phase(IntEnum):
     FINISHING = 4  # links, deletions, directory modes and times; results come in
     DONE = 5
     ABORTED = 6
+
+
+class Way(IntEnum):
+    """How a ping or a page came to a catcher."""
+
+    GROUP = 0
+    DATA_PORT = 1  # unicast, to the port that the group's packets go to
+    OWN_PORT = 2  # unicast, to the port that its reports come from
 
 
 class Ending(IntEnum):
@@ -171,7 +181,30 @@ class Farewell:
     reason: str
 
 
-Message = Union[Status, Hello, Welcome, Report, Ack, Farewell]
+@dataclass(frozen=True)
+class Ping:
+    """caster -> group or one catcher: echo this; the tools that measure networks send it."""
+
+    session: int  # 64 bits
+    counter: int
+
+
+@dataclass(frozen=True)
+class Echo:
+    """catcher -> caster: this ping or page came in."""
+
+    target: int
+    instance: int
+    counter: int
+    kind: Kind  # PING or PAGE
+    way: Way
+    number: int  # of the page, or the ping's counter
+    generation: int  # of the page, 0 for a ping
+    hold_us: int  # from the arrival of its last packet to this echo
+    clock_us: int  # since 1970, as the target's clock says
+
+
+Message = Union[Status, Hello, Welcome, Report, Ack, Farewell, Ping, Echo]
 
 
 @dataclass(frozen=True)

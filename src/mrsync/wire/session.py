@@ -9,12 +9,12 @@ from mrsync.wire.codec import decode_message, encode_message
 from mrsync.wire.header import BytesLike, Header, is_other_version, pack_header, session_tag, unpack_header
 from mrsync.wire.keys import SessionKeys
 from mrsync.wire.limits import CONTROL_BYTES_MAX, HEADER_BYTES, INSTANCE_BYTES, SESSION_BYTES, TAG_BYTES
-from mrsync.wire.messages import Kind, Message, SealKind, Status
+from mrsync.wire.messages import Kind, Message, Ping, SealKind, Status
 from mrsync.wire.sealing import HmacSealer, Sealer, sealer
 
 _BODY_AT = HEADER_BYTES + INSTANCE_BYTES
 _COUNTER_AT = slice(16, 20)  # [header-page]
-_FROM_CASTER = (Kind.STATUS, Kind.WELCOME, Kind.ACK, Kind.FAREWELL)
+_FROM_CASTER = (Kind.STATUS, Kind.WELCOME, Kind.ACK, Kind.FAREWELL, Kind.PING)
 
 
 class Rejection(Enum):
@@ -40,6 +40,7 @@ class ControlCodec:
         cast, catch, reports = (HmacSealer(key) for key in (keys.cast_control, keys.catch_control, keys.reports))
         self._sealers: dict[tuple[int, int], Sealer] = {(kind, SealKind.HMAC_SHA256): cast for kind in _FROM_CASTER}
         self._sealers[Kind.HELLO, SealKind.HMAC_SHA256] = catch
+        self._sealers[Kind.ECHO, SealKind.HMAC_SHA256] = catch
         self._sealers[Kind.REPORT, SealKind.HMAC_SHA256] = reports
 
     def use_report_seal(self, kind: SealKind) -> None:
@@ -97,7 +98,7 @@ class ControlCodec:
             return Rejection.FORGED
         instance = int.from_bytes(context[HEADER_BYTES:], "big")
         message = decode_message(Clear(header.kind, header.sender, header.page, header.tx, instance), body)
-        if message is None or (isinstance(message, Status) and message.session != self._keys.session):
+        if message is None or (isinstance(message, (Status, Ping)) and message.session != self._keys.session):
             return Rejection.MALFORMED
         return message
 
@@ -107,19 +108,36 @@ def open_status(secret: bytes, datagram: BytesLike) -> tuple[SessionKeys, Status
 
     secret: SECRET_BYTES long. What is no status is MALFORMED; what another secret made is FORGED.
     """
+    opened = _open_first(secret, datagram, Kind.STATUS)
+    if isinstance(opened, Rejection):
+        return opened
+    keys, message = opened
+    assert isinstance(message, Status)  # its kind is authentic
+    return keys, message
+
+
+def open_ping(secret: bytes, datagram: BytesLike) -> tuple[SessionKeys, Ping] | Rejection:
+    """As open_status, for the pings of a tool that holds no session of casting."""
+    opened = _open_first(secret, datagram, Kind.PING)
+    if isinstance(opened, Rejection):
+        return opened
+    keys, message = opened
+    assert isinstance(message, Ping)
+    return keys, message
+
+
+def _open_first(secret: bytes, datagram: BytesLike, kind: Kind) -> tuple[SessionKeys, Message] | Rejection:
+    """A message of this kind, whose body begins with the session's id, and the keys of that session."""
     datagram = bytes(datagram)
     header = _control_header(datagram)
     if isinstance(header, Rejection):
         return header
-    session = int.from_bytes(datagram[_BODY_AT : _BODY_AT + SESSION_BYTES], "big")  # [status-session]
-    if header.kind != Kind.STATUS or session_tag(session) != header.session_tag:
+    session = int.from_bytes(datagram[_BODY_AT : _BODY_AT + SESSION_BYTES], "big")  # [status-session] [ping-session]
+    if header.kind != kind or session_tag(session) != header.session_tag:
         return Rejection.MALFORMED
     keys = SessionKeys.derive(secret, session)
     message = ControlCodec(keys).decode(datagram)
-    if isinstance(message, Rejection):
-        return message
-    assert isinstance(message, Status)  # its kind is authentic
-    return keys, message
+    return message if isinstance(message, Rejection) else (keys, message)
 
 
 def _control_header(datagram: bytes) -> Header | Rejection:

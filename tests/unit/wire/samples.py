@@ -11,22 +11,26 @@ from mrsync.wire.messages import (
     Ack,
     CommitSpan,
     ComparedRecord,
+    Echo,
     Ending,
     ErrorRecord,
     FailedRecord,
     Farewell,
     Hello,
+    Kind,
     Message,
     NeedsRecord,
     ObjectKind,
     ObjectState,
     Phase,
+    Ping,
     Record,
     Report,
     ResultRecord,
     SatOutRecord,
     SealKind,
     Status,
+    Way,
     Welcome,
 )
 from mrsync.wire.needs import Need
@@ -132,6 +136,10 @@ messages: st.SearchStrategy[Message] = st.one_of(
     reports(),
     st.builds(Ack, targets, u32, st.integers(0, 2**28)),
     st.builds(Farewell, targets, u32, st.sampled_from(Ending), texts),
+    st.builds(Ping, st.just(SESSION), u32),
+    st.builds(
+        Echo, targets, u64, u32, st.sampled_from((Kind.PING, Kind.PAGE)), st.sampled_from(Way), u32, u16, u32, u64
+    ),
 )
 records: st.SearchStrategy[Record] = st.one_of(
     ranges().map(lambda triple: NeedsRecord(*triple)),
