@@ -82,7 +82,7 @@ MISTAKES = {
         ("--report", "/no/such/report.json"), 1, "--report /no/such/report.json: cannot write in /no/such"
     ),
     "report of no known kind": Mistake(
-        ("--report", "report.csv"), 1, "--report report.csv: only .json can be written"
+        ("--report", "report.csv"), 1, "--report report.csv: only .json and .html can be written"
     ),
 }  # fmt: skip
 

@@ -284,9 +284,10 @@ def _network(options: argparse.Namespace) -> Network:
 
 
 def _output(options: argparse.Namespace, targets: Targets) -> Output:
-    reports = {kind: path for path in options.report if (kind := os.path.splitext(path)[1]) in (".json", ".html")}
-    if len(reports) < len(options.report):
-        raise UsageError(f"--report {' '.join(options.report)}: one .json and one .html file can be written")
+    reports = {os.path.splitext(path)[1]: path for path in options.report}  # of each kind the last one
+    for kind, path in reports.items():
+        if kind not in (".json", ".html"):
+            raise UsageError(f"--report {path}: only .json and .html can be written")
     files = [*(("--report", path) for path in reports.values()), ("--metrics", options.metrics)]
     for option, path in files:
         folder = os.path.dirname(path or "") or "."

@@ -134,7 +134,7 @@ def test_insecure_is_said_aloud(source: str) -> None:
         ("-s {source} -m a -v", "expected one argument"),
         ("-s {source} -m a --verb 1", "unrecognized|SOURCE TARGETS"),
         ("-s {source} -m a --progress loud", "invalid choice"),
-        ("-s {source} -m a --report x.xml", r"one \.json and one \.html"),
+        ("-s {source} -m a --report x.xml", r"only \.json and \.html"),
         ("-s {source} -m a --report /nowhere/x.json", "cannot write in /nowhere"),
         ("-s {source} -m n[1-5000]", "5000 targets, more than the 4096"),
         ("-s {source} -m a -b /x --remote-python python3.9", "not allowed with"),
