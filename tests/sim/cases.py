@@ -21,9 +21,13 @@ DONE, LOST, UNREACHABLE, REFUSED = (
     TargetState.REFUSED,
 )
 GEOMETRY = Geometry(1432, 44)
+SMALL = Geometry(200, 4)
 GOOD = TargetScenario()
 LOSSY = TargetScenario(loss=0.05, report_loss=0.05)
 SLOW_TO_COMPARE = TargetScenario(compare_s=4.0)
+ALL_HELD = TargetScenario(held_share=1.0, holds_beginning=True)
+HALF_HELD = replace(ALL_HELD, held_share=0.5)
+OVERHEAD = 17  # packets of manifest and plan
 ACK_WAIT_S = 6.0
 
 
@@ -37,6 +41,7 @@ class Case:
     seconds_max: float
     phase: Phase = Phase.DONE
     repaired_max: int | None = None  # packets
+    first_max: int | None = None  # packets, those of manifest and plan among them
 
     def run(self) -> Result:
         """Violation if it ends otherwise."""
@@ -47,6 +52,8 @@ class Case:
             raise Violation(f"{self.what}: took {result.seconds:.3f} s")
         if self.repaired_max is not None and result.packets_repaired > self.repaired_max:
             raise Violation(f"{self.what}: {result.packets_repaired} packets were sent again")
+        if self.first_max is not None and result.packets_first > self.first_max:
+            raise Violation(f"{self.what}: {result.packets_first} packets were sent for the first time")
         return result
 
 
@@ -57,12 +64,13 @@ def case(
     seconds_max: float,
     phase: Phase = Phase.DONE,
     repaired_max: int | None = None,
+    first_max: int | None = None,
     **details: object,
 ) -> Case:
     """A case with 50 pages of contents in five files, unless told otherwise."""
     plain = Scenario(seed=1, geometry=GEOMETRY, targets=targets, file_bytes=(10 * GEOMETRY.page_bytes,) * 5)
     scenario = replace(plain, **details)  # type: ignore[arg-type]
-    return Case(what, scenario, states, seconds_max, phase, repaired_max)
+    return Case(what, scenario, states, seconds_max, phase, repaired_max, first_max)
 
 
 def fated(fate: Fate, at_s: float, absence_s: float = 1.0, target: TargetScenario = GOOD) -> TargetScenario:
@@ -221,6 +229,38 @@ CASES = (
         (DONE,) * 4,
         1.0,
         file_bytes=(GEOMETRY.page_bytes,) * 100,
+    ),
+    case("all of it was here before", (ALL_HELD,) * 4, (DONE,) * 4, 0.3, first_max=OVERHEAD),
+    case("half of it was here before", (HALF_HELD,) * 4, (DONE,) * 4, 0.4, first_max=OVERHEAD + 26 * GEOMETRY.packets),
+    case("all of it was here before, but for one", (ALL_HELD, ALL_HELD, LOSSY), (DONE,) * 3, 0.4),
+    case("here and there a page was here before", (replace(LOSSY, held_share=0.5),) * 4, (DONE,) * 4, 0.6),
+    case(
+        "one that lacks what the others have dies",
+        (fated(Fate.DEAD, 0.4), ALL_HELD, HALF_HELD),
+        (LOST, DONE, DONE),
+        1.3,
+        first_max=OVERHEAD + 155 * GEOMETRY.packets,
+        are_deaths_noticed=True,
+        rate_bytes_s=1e7,
+        file_bytes=(20 * GEOMETRY.page_bytes,) * 10,
+    ),
+    case(
+        "the only one that lacks anything dies",
+        (fated(Fate.DEAD, 0.4), ALL_HELD),
+        (LOST, DONE),
+        0.7,
+        first_max=OVERHEAD + 80 * GEOMETRY.packets,
+        are_deaths_noticed=True,
+        rate_bytes_s=1e7,
+        file_bytes=(20 * GEOMETRY.page_bytes,) * 10,
+    ),
+    case(
+        "more is to be said of what is wanted than one report holds",
+        (replace(LOSSY, held_share=0.5), ALL_HELD),
+        (DONE, DONE),
+        0.8,
+        geometry=SMALL,
+        file_bytes=(3000 * SMALL.page_bytes,),
     ),
     case(
         "answers of the caster are lost",

@@ -120,7 +120,8 @@ class MasterHost:
         plan.fix(entries)
         self._oracle.fix_plan(len(entries))
         now = self._world.events.now
-        self.caster.offer_plan(self._world.scenario.plan_bytes, plan.contents_bytes, len(entries), now)
+        sizes = self._world.scenario.plan_bytes, plan.contents_bytes, len(entries)
+        self.caster.offer_plan(*sizes, now, plan.pages_of_entries)
         self._pump()
 
     # bursts

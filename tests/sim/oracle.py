@@ -34,6 +34,7 @@ class Oracle:
         self.hosts: dict[Address, TargetHost] = {}
         self.caster: Caster
         self.packets_first = 0
+        self.pages_unwanted = 0  # of the contents, cast though nobody wanted them
         self.packets_repaired = 0
         self.packets_wasted = 0  # repairs that nobody missed
         self.packets_coded = 0
@@ -44,7 +45,7 @@ class Oracle:
         self._world = world
         self.granted: list[bool] = []  # verdict on each plan file below the end of all commits so far
         self._plan_files = 0
-        self._next_page = dict.fromkeys(ObjectKind, 0)
+        self._next_page = dict.fromkeys(ObjectKind, 0)  # behind the last first send
 
     def host_at(self, address: Address) -> TargetHost:
         return self.hosts[address]
@@ -128,6 +129,8 @@ class Oracle:
 
     def judge_status(self, status: Status) -> None:
         """I2: a file is granted only if every live target truly has it and none sits it out, and then for good."""
+        for kind, state in zip(ObjectKind, status.objects, strict=True):
+            self._judge_skipped(kind, state.pages_sent)
         span = status.commit
         exceptions = RangeSet(span.exceptions)
         for file in range(span.first, span.end):
@@ -153,13 +156,24 @@ class Oracle:
         count = self._world.packet_count(send.object, send.page)
         mask = send.mask or (1 << count) - 1
         if send.page >= self._next_page[send.object]:
-            if send.page != self._next_page[send.object] or send.mask:
-                raise Violation(f"page {send.page} comes before page {self._next_page[send.object]}")
-            self._next_page[send.object] += 1
+            self._judge_skipped(send.object, send.page)
+            if send.mask:
+                raise Violation(f"page {send.page} is sent for the first time, but not all of it")
+            self._next_page[send.object] = send.page + 1
             self.packets_first += count
+            self.pages_unwanted += send.object == ObjectKind.CONTENTS and not self._is_wanted(send.page)
             return
         self.packets_repaired += mask.bit_count()
         self.packets_wasted += sum(not self._is_missed(send.object, send.page, index) for index in bits(mask))
+
+    def _judge_skipped(self, kind: ObjectKind, end: int) -> None:
+        """Pages of the contents may be left out if no live target wants them."""
+        for page in range(self._next_page[kind], end):
+            if kind is not ObjectKind.CONTENTS or self._is_wanted(page):
+                raise Violation(f"page {end} of {kind!r} comes before page {page}")
+
+    def _is_wanted(self, page: int) -> bool:
+        return any(page in host.storage.wanted for host in self.live_hosts())
 
     def judge_coded(self, send: SendCoded) -> None:
         self.bursts_by_second[int(self._world.events.now)] += 1

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
 
+from mrsync.protocol.ranges import RangeSet
 from mrsync.wire.geometry import Geometry
 
 
@@ -32,6 +34,11 @@ class Plan:
         start, end = self._starts[file], self._ends[file]
         first = start // self._page_bytes
         return (first, -(-end // self._page_bytes)) if end > start else (first, first)
+
+    def pages_of_entries(self, entries: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+        """The ranges of pages that hold something of these entries, file by file."""
+        wanted = RangeSet(entries)
+        return [self.pages_of(file) for file, entry in enumerate(self.files) if entry in wanted]
 
     def files_of(self, page: int) -> list[int]:
         """Plan files that have something on this page."""

@@ -46,6 +46,8 @@ class TargetScenario:
     buffer_bytes: int = 8 << 20
     retained_pages: int = 512
     need_share: float = 1.0
+    held_share: float = 0.0  # of the pages it needs, before the session begins
+    holds_beginning: bool = False  # then these are the first pages, else any
     sit_out_share: float = 0.0
     compare_s: float = 0.05
 
@@ -82,6 +84,7 @@ class Scenario:
         return self.forgeries_s == 0 and not has_latecomers
 
 
+FAULTS = ("loss", "runs", "reports", "flips", "twice", "jitter", "slow", "fate", "held")
 GEOMETRIES = (Geometry(1432, 44), Geometry(1432, 8), Geometry(500, 16), Geometry(200, 4), Geometry(1000, 1))
 TARGET_COUNTS = (1, 2, 2, 3, 4, 4, 6, 8, 12)
 BURSTS_HEARD_MAX = 1500  # pages times targets: keeps a run at a fraction of a second
@@ -130,9 +133,7 @@ class _Switch:
 
 
 def _draw_targets(rng: random.Random, count: int) -> tuple[TargetScenario, ...]:
-    is_on = {
-        name: rng.random() < 0.4 for name in ("loss", "runs", "reports", "flips", "twice", "jitter", "slow", "fate")
-    }
+    is_on = {name: rng.random() < 0.4 for name in FAULTS}
     losses = rng.choice(((0.001, 0.01), (0.01, 0.1), (0.1, 0.25)))
     retained, delay_s = rng.choice((8, 64, 512, 512)), rng.choice((0.00005, 0.0005, 0.005))
 
@@ -152,6 +153,8 @@ def _draw_targets(rng: random.Random, count: int) -> tuple[TargetScenario, ...]:
             buffer_bytes=rng.choice((425984, 2 << 20, 8 << 20)),
             retained_pages=retained,
             need_share=rng.choice((1.0, 1.0, 0.5, 0.0)),
+            held_share=rng.choice((0.0, 0.3, 0.7, 1.0)) if is_on["held"] else 0.0,
+            holds_beginning=rng.random() < 0.5,
             sit_out_share=rng.choice((0.0, 0.0, 0.05)),
             compare_s=rng.choice((0.01, 0.2, 1.0, 9.0)) * rng.random(),
         )

@@ -17,6 +17,7 @@ from tests.sim.world import World
 
 REPORTS_EACH_MAX = 250  # per second, beside those of the monitors
 REPORTS_ALL_MAX = 4500
+UNWANTED_MAX = 64  # pages
 NOTICE_S = 0.02  # from a death to what the launcher says of it
 FINAL = (TargetState.DONE, TargetState.LOST, TargetState.UNREACHABLE, TargetState.REFUSED)
 
@@ -34,6 +35,7 @@ class Result:
     packets_lost: int
     packets_in_vain: int
     packets_first: int
+    pages_unwanted: int
     packets_repaired: int
     packets_wasted: int
     packets_coded: int
@@ -124,6 +126,7 @@ class Simulation:
             packets_in_vain=self._packets_before
             + sum(host.reception.packets_in_vain for host in oracle.hosts.values()),
             packets_first=oracle.packets_first,
+            pages_unwanted=oracle.pages_unwanted,
             packets_repaired=oracle.packets_repaired,
             packets_wasted=oracle.packets_wasted,
             packets_coded=oracle.packets_coded,
@@ -171,6 +174,9 @@ class Simulation:
         if repaired > missed + mistaken:
             raise Violation(f"{repaired} packets repaired, but only {missed} were missed")
         count = len(self.scenario.targets)
+        fallen = sum(state is not TargetState.DONE for state in result.states)
+        if result.pages_unwanted > UNWANTED_MAX * fallen:  # what was on its way out when one fell
+            raise Violation(f"{result.pages_unwanted} pages were cast though nobody wanted them")
         for second, reports in self.oracle.reports_by_second.items():
             bursts = sum(self.oracle.bursts_by_second[at] for at in (second - 1, second))
             if reports > min(REPORTS_EACH_MAX * count, REPORTS_ALL_MAX) + MONITORS_MAX * bursts:

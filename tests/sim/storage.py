@@ -21,7 +21,10 @@ ACTIVITY_S = 0.3
 
 
 class Storage:
-    """Answers a catcher's events as the run layer does; `after` is called when it has told the core something."""
+    """Answers a catcher's events as the run layer does; `after` is called when it has told the core something.
+
+    on_held hears which pages of the contents are here already.
+    """
 
     def __init__(
         self, catcher: Catcher, scenario: TargetScenario, plan: Plan, rng: random.Random, events: Events
@@ -30,8 +33,11 @@ class Storage:
         self.sat_out: set[int] = set()
         self.committed: set[int] = set()
         self.left: dict[int, int] = {}  # plan file needed here -> pages not yet written
+        self.held: set[int] = set()  # pages of the contents that were here before
+        self.wanted: set[int] = set()  # and those that were not
         self.is_finished = False
         self.after: Callable[[], None] = lambda: None
+        self.on_held: Callable[[set[int]], None] = lambda pages: None
         self._catcher = catcher
         self._scenario = scenario
         self._plan = plan
@@ -69,16 +75,25 @@ class Storage:
     def _understand(self) -> None:
         """The plan is here: these pages matter."""
         plan = self._plan
-        wanted = RangeSet()
+        pages = RangeSet(plan.pages_of_entries(self.needs))
+        for page in (page for first, end in pages for page in range(first, end)):
+            (self.held if self._is_held_before(page) else self.wanted).add(page)
         for file, entry in enumerate(plan.files):
             if entry in self.needs:
-                first, end = plan.pages_of(file)
-                self.left[file] = end - first
-                wanted.add(first, end)
-        self._catcher.want(ObjectKind.CONTENTS, wanted, self._events.now)
+                self.left[file] = len(self.wanted.intersection(range(*plan.pages_of(file))))
+        wanted = RangeSet((page, page + 1) for page in sorted(self.wanted))
+        self.on_held(self.held)
+        self._catcher.want(ObjectKind.CONTENTS, list(wanted), self._events.now, is_less=bool(self.held))
         self._is_planned = True
         self._tell(list(self.left))
         self.after()
+
+    def _is_held_before(self, page: int) -> bool:
+        """From a run that broke: what came by then, or here and there a page."""
+        share = self._scenario.held_share
+        if self._scenario.holds_beginning:
+            return page < share * self._plan.pages_of(len(self._plan.files) - 1)[1]
+        return share > 0 and self._rng.random() < share
 
     def write(self, pages: list[int]) -> None:
         """Contents pages are on the disk now."""

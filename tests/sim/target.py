@@ -47,6 +47,7 @@ class TargetHost:
         self.reception = Reception(self.catcher, scenario.retained_pages)
         self.storage = Storage(self.catcher, scenario, world.plan, self._rng, world.events)
         self.storage.after = self.pump
+        self.storage.on_held = self._hold
         self.written: set[tuple[int, int]] = set()  # pages that are where they belong
         self._world = world
         self._oracle = oracle
@@ -82,6 +83,11 @@ class TargetHost:
         if not lost:
             return burst.mask
         return sum(1 << index for at, index in enumerate(bits(burst.mask)) if not lost >> at & 1)
+
+    def _hold(self, pages: set[int]) -> None:
+        keys = {(int(ObjectKind.CONTENTS), page) for page in pages}
+        self.written |= keys
+        self.reception.true_pages |= keys
 
     def hear(self, cast: Cast, lost: int, bad: int) -> None:
         """Something arrives at the socket; what finds its buffer full is dropped."""

@@ -25,7 +25,7 @@ from mrsync.protocol.events import (
 )
 from mrsync.protocol.liveness import Expectation, overdue_reason
 from mrsync.protocol.outbox import Outbox
-from mrsync.protocol.roster import Roster, Target
+from mrsync.protocol.roster import PagesOf, Roster, Target
 from mrsync.protocol.schedule import Schedule
 from mrsync.protocol.sends import Address, Send
 from mrsync.protocol.states import PHASES, TargetState, TargetTrigger, Trigger, step
@@ -44,6 +44,7 @@ from mrsync.wire.messages import (
     Record,
     Report,
     SatOutRecord,
+    WantsRecord,
 )
 
 STATUS_S = 0.1
@@ -81,6 +82,8 @@ class Caster:
         self._config = config
         self._linger = LINGER_COUNT
         self._is_closed = False  # the plan is made for those who have come by now
+        self._pages_of: PagesOf | None = None
+        self._has_unwanted = False  # perhaps: pages of the contents that no live target wants
         self._admission = Admission(config.seals, must_encrypt=config.must_encrypt)
         self._commits = Commits(0)
         self._events: deque[CasterEvent] = deque()
@@ -99,10 +102,16 @@ class Caster:
         self._outbox.sizes[ObjectKind.MANIFEST] = size_bytes
         self._timers.set(Timer.CHECK, 0.0)
 
-    def offer_plan(self, size_bytes: int, contents_bytes: int, file_count: int, now: float) -> None:
-        """Answer to ComparisonFinished; without files the session goes on to finish."""
+    def offer_plan(
+        self, size_bytes: int, contents_bytes: int, file_count: int, now: float, pages_of: PagesOf | None = None
+    ) -> None:
+        """Answer to ComparisonFinished; without files the session goes on to finish.
+
+        pages_of: which pages of the contents hold something of some entries; without it all pages are cast.
+        """
         if self.phase is not Phase.COMPARING:
             return
+        self._pages_of = pages_of
         self._commits = Commits(file_count)
         if file_count:
             self._outbox.sizes[ObjectKind.PLAN] = size_bytes
@@ -176,12 +185,14 @@ class Caster:
         """Where the session stands."""
         kind, clock, schedule = ObjectKind.CONTENTS, self._clock, self._schedule
         pages = self._outbox.page_count(kind)
+        transfer = schedule.transfer if schedule.transfer is not None and schedule.transfer.kind is kind else None
         return CasterStatistics(
             phase=self.phase,
             seal=self._outbox.seal,
             tx=schedule.tx,
             pages=pages,
-            pages_sent=self._outbox.object_state(kind).pages_sent,
+            pages_sent=transfer.pages_sent if transfer is not None else 0,
+            pages_left=transfer.pages_left if transfer is not None else pages,
             pages_held=min(pages, self.roster.lowest(lambda target: target.frontier(kind))),
             packets_repaired=schedule.packets_repaired,
             packets_coded=schedule.packets_coded,
@@ -275,6 +286,8 @@ class Caster:
         if isinstance(record, SatOutRecord) and self._commits.except_file(record.index):
             target.sat_out[record.index] = record.errno
             self._events.append(FileSatOut(target.id, record.index, record.errno))
+        elif isinstance(record, WantsRecord):
+            self._has_unwanted = True
         elif isinstance(record, FailedRecord) and target.is_live:
             self._end_target(target, TargetTrigger.FAILURE, record.reason, now)
 
@@ -293,6 +306,7 @@ class Caster:
         self._check_soon(now)
 
     def _forget(self, target: Target) -> None:
+        self._has_unwanted = True
         if self._schedule.transfer is not None:
             self._schedule.transfer.forget_target(target.id)
 
@@ -360,8 +374,16 @@ class Caster:
         self._outbox.seal = self._admission.choose_seal(self.roster.live)
         self._enter(Trigger.GATHERED, now, cast=ObjectKind.MANIFEST)
 
+    def _skip_unwanted(self, contents: Transfer) -> None:
+        """Leave out what no live target wants, or not any more."""
+        if self._has_unwanted and self._pages_of is not None:
+            contents.skip_unwanted(self.roster.all_wants(self._pages_of))
+        self._has_unwanted = False
+
     def _advance_casting(self, now: float) -> None:
         commits = self._commits
+        if self._schedule.transfer is not None:
+            self._skip_unwanted(self._schedule.transfer)
         if commits.update(self.roster):
             self._timers.set(Timer.STATUS, now)
         pages = self._outbox.page_count(ObjectKind.CONTENTS)
@@ -403,6 +425,8 @@ class Caster:
         retained = min((target.hello.retained_pages for target in self.roster.live if target.hello), default=0)
         terms = max(2, min(TERMS_MAX, len(self._config.names)))
         transfer = Transfer(kind, self._outbox.sizes[kind], self._config.geometry)
+        if kind is ObjectKind.CONTENTS:
+            self._skip_unwanted(transfer)
         self._schedule.start(transfer, terms_max=terms, retained_pages=retained)
 
     def _go_on_lingering(self, now: float) -> None:

@@ -8,7 +8,7 @@ stay with the driver.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mrsync.protocol.assembly import Assembly, Verdict
@@ -41,6 +41,7 @@ from mrsync.wire.messages import (
     Status,
     Welcome,
 )
+from mrsync.wire.records import wants_records
 
 HELLO_S = 0.1
 KEEPALIVE_SHARE = 8  # reports per ack wait when nothing changes
@@ -91,12 +92,18 @@ class Catcher:
 
     # inputs from the application
 
-    def want(self, kind: ObjectKind, ranges: Iterable[tuple[int, int]], now: float) -> None:
-        """The plan is understood here: of this object these ranges of pages matter."""
+    def want(self, kind: ObjectKind, ranges: Sequence[tuple[int, int]], now: float, *, is_less: bool = False) -> None:
+        """The plan is understood here: of this object these ranges of pages matter.
+
+        is_less: fewer than hold something of what is needed here, so that the caster must be told.
+        """
         if self._status is None or self._geometry is None:
             return
         state = self._status.objects[kind]
         assembly = Assembly(state.size_bytes, self._geometry, ranges)
+        if is_less:
+            for record in wants_records(assembly.page_count, ranges):
+                self._reporter.log(record)
         assembly.extend_horizon(state.pages_sent)
         self._reception.expect(kind, assembly)
         self._reporter.note()

@@ -67,7 +67,8 @@ class CasterStatistics:
     seal: SealKind
     tx: int
     pages: int
-    pages_sent: int
+    pages_sent: int  # at least once
+    pages_left: int  # to be sent for the first time
     pages_held: int  # by the slowest live target
     packets_repaired: int
     packets_coded: int

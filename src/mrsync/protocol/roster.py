@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Callable
 
 from mrsync.protocol.log import LogReader
-from mrsync.protocol.ranges import RangeSet
+from mrsync.protocol.ranges import Range, RangeSet
 from mrsync.protocol.sends import Address
 from mrsync.protocol.states import TARGETS, TargetState, TargetTrigger, step
 from mrsync.protocol.timers import SLOT_S
@@ -21,7 +22,10 @@ from mrsync.wire.messages import (
     Record,
     Report,
     ResultRecord,
+    WantsRecord,
 )
+
+PagesOf = Callable[[RangeSet], Iterable[Range]]  # manifest entries -> the pages of the contents that hold them
 
 ANSWER_S = 0.3  # a target answers if not longer ago it was heard to hear something new
 
@@ -50,6 +54,7 @@ class Target:
     loss_share: float = 0.0  # of its packets, when they were looked at last
     log: LogReader = field(default_factory=LogReader)
     needs: RangeSet = field(default_factory=RangeSet)  # manifest entries
+    wants: RangeSet | None = None  # pages of the contents; None: all that hold something of what it needs
     compared: ComparedRecord | None = None
     sat_out: dict[int, int] = field(default_factory=dict)  # plan file -> errno
     errors: list[ErrorRecord] = field(default_factory=list)
@@ -81,8 +86,9 @@ class Target:
 
     @property
     def awaits_contents(self) -> bool:
-        """Whether it has understood the plan."""
-        return self.report is not None and self.report.active is ObjectKind.CONTENTS
+        """Whether it has understood the plan; only believed when what it wants is known too."""
+        report = self.report
+        return report is not None and report.active is ObjectKind.CONTENTS and report.log_end <= self.log.offset
 
     @property
     def ready(self) -> int:
@@ -111,6 +117,9 @@ class Target:
         """Take from the log what concerns only this target."""
         if isinstance(record, NeedsRecord):
             self.needs.update(record.ranges)
+        elif isinstance(record, WantsRecord):
+            self.wants = self.wants or RangeSet()
+            self.wants.update(record.ranges)
         elif isinstance(record, ComparedRecord):
             self.compared = record
         elif isinstance(record, ErrorRecord):
@@ -212,5 +221,10 @@ class Roster:
 
     def all_needs(self) -> RangeSet:
         """Manifest entries that some live target needs."""
-        needs: Iterable[tuple[int, int]] = sorted(pair for target in self._live for pair in target.needs)
-        return RangeSet(needs)
+        return RangeSet(sorted(pair for target in self._live for pair in target.needs))
+
+    def all_wants(self, pages_of: PagesOf) -> RangeSet:
+        """Pages of the contents that some live target wants."""
+        silent = sorted(pair for target in self._live if target.wants is None for pair in target.needs)
+        told = [target.wants for target in self._live if target.wants is not None]
+        return RangeSet(sorted(chain(pages_of(RangeSet(silent)), *told)))

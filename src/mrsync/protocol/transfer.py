@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from array import array
+from collections import deque
 from collections.abc import Iterable
 
+from mrsync.protocol.ranges import RangeSet
 from mrsync.protocol.sends import SendPage
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.limits import TX_MAX
@@ -15,21 +17,25 @@ PLANNED = TX_MAX  # tx of a page whose repair waits for its turn: nobody has see
 
 
 class Transfer:
-    """Pages of one object: first sends in order, and the loss map made of the targets' claims."""
+    """Pages of one object: first sends in order, and the loss map made of the targets' claims.
+
+    next_page: all pages below were sent, or nobody wants them. pages_sent: those that were sent.
+    """
 
     def __init__(self, kind: ObjectKind, size_bytes: int, geometry: Geometry) -> None:
         self.kind = kind
         self.page_count = geometry.page_count(size_bytes)
-        self.next_page = 0
+        self.next_page = self.pages_sent = 0
         self.packets_per_page = geometry.packets
         self._last_count = geometry.packet_count(size_bytes, self.page_count - 1) if self.page_count else 0
+        self._ahead = deque([(0, self.page_count)])  # pages to send, from next_page on
         self._last_tx = array("I", bytes(4 * self.page_count))
         self._missing: dict[int, dict[int, int]] = {}  # page -> target -> missing packets
         self._claimed: dict[int, set[int]] = {}  # target -> pages it is known to miss
 
     @property
     def is_sent(self) -> bool:
-        """Every page was sent at least once."""
+        """Every page was sent at least once, as far as somebody wants it."""
         return self.next_page == self.page_count
 
     @property
@@ -40,12 +46,29 @@ class Transfer:
     def packet_count(self, page: int) -> int:
         return self.packets_per_page if page < self.page_count - 1 else self._last_count
 
+    @property
+    def pages_left(self) -> int:
+        """How many pages are still to be sent for the first time."""
+        return sum(end - max(first, self.next_page) for first, end in self._ahead)
+
+    def skip_unwanted(self, wanted: RangeSet) -> None:
+        """Of what was not sent yet send only these pages; who misses another one all the same has it repaired."""
+        self._ahead = deque(wanted.clipped(self.next_page, self.page_count))
+        self._skip()
+
     def first_send(self, tx: int) -> SendPage:
-        """The next page that was never sent."""
+        """The next page that was never sent, and somebody wants."""
         page = self.next_page
         self.next_page = page + 1
+        self.pages_sent += 1
+        if self.next_page == self._ahead[0][1]:
+            self._ahead.popleft()
+            self._skip()
         self._last_tx[page] = tx
         return SendPage(self.kind, page, 0, tx)
+
+    def _skip(self) -> None:
+        self.next_page = self._ahead[0][0] if self._ahead else self.page_count
 
     def receive_claim(self, target: int, tx_seen: int, end: int, needs: Iterable[tuple[int, int, int]]) -> int:
         """Take what a target needs of the pages below `end`; returns how many packets it newly misses.

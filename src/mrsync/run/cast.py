@@ -252,7 +252,8 @@ class _Cast:
     def _plan(self, event: ComparisonFinished) -> None:
         assert self._objects is not None  # its manifest was compared
         sizes = self._objects.make_plan(event.needs)
-        self._caster.offer_plan(*((0, 0, 0) if self._settings.is_dry_run else sizes), self._loop.now())
+        sizes = (0, 0, 0) if self._settings.is_dry_run else sizes
+        self._caster.offer_plan(*sizes, self._loop.now(), self._objects.pages_of)
 
     def _on_file_sat_out(self, event: FileSatOut) -> None:
         host = self._settings.targets[event.target]
@@ -291,7 +292,7 @@ class _Cast:
         plan = self._objects.plan
         numbers = self._caster.statistics()
         size = self._geometry.page_bytes
-        planned = plan.contents_bytes if plan is not None else 0
+        planned = min(plan.contents_bytes, (numbers.pages_sent + numbers.pages_left) * size) if plan is not None else 0
         targets = tuple(
             TargetProgress(
                 host=target.name,

@@ -35,6 +35,10 @@ class Objects:
         self._source = Source(self.scan.root, self.scan.manifest, plan)
         return len(self._plan_bytes), plan.contents_bytes, plan.file_count
 
+    def pages_of(self, needs: RangeSet) -> list[tuple[int, int]]:
+        """Pages of the contents that hold something of these manifest entries."""
+        return self.plan.pages_of(needs, self._geometry.page_bytes) if self.plan is not None else []
+
     def path(self, file: int) -> bytes:
         """The path of a planned file."""
         return self.scan.manifest.path(self.plan.entries[file]) if self.plan is not None else b""

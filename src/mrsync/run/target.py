@@ -18,7 +18,6 @@ from mrsync.protocol.events import (
     SessionOpened,
     Welcomed,
 )
-from mrsync.protocol.ranges import RangeSet
 from mrsync.transport.loop import Loop
 from mrsync.tree.commit import Commit
 from mrsync.tree.compare import Comparison, compare
@@ -174,13 +173,7 @@ class TargetTree:
         needs = self._comparison.needs
         self._open_stage(plan, needs)
         self._advance()
-        size = self._geometry.page_bytes
-        pages = RangeSet()
-        for first, end in needs:
-            start, stop = plan.starts[plan.first_file(first)], plan.starts[plan.first_file(end)]
-            if start < stop:
-                pages.add(start // size, -(-stop // size))
-        return list(pages)
+        return plan.pages_of(needs, self._geometry.page_bytes)
 
     def _open_stage(self, plan: Plan, needs: Sequence[tuple[int, int]]) -> Stage:
         assert self._destination is not None  # the comparison comes first

@@ -93,6 +93,15 @@ class Plan:
             file += 1
         return pieces
 
+    def pages_of(self, entries: Iterable[tuple[int, int]], page_bytes: int) -> list[tuple[int, int]]:
+        """Ranges of pages of the contents object that hold something of these manifest entries, given as ranges."""
+        found = []
+        for first, end in entries:
+            start, stop = self.starts[self.first_file(first)], self.starts[self.first_file(end)]
+            if start < stop:
+                found.append((start // page_bytes, -(-stop // page_bytes)))
+        return merged(found)
+
     def encode(self) -> bytes:
         """The plan as the bytes of object 1."""
         packer = Packer(MAGIC)

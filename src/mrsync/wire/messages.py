@@ -217,6 +217,15 @@ class NeedsRecord:
 
 
 @dataclass(frozen=True)
+class WantsRecord:
+    """Of the pages [first, end) of the contents, only these ranges are wanted; without such records: all it needs."""
+
+    first: int
+    end: int
+    ranges: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
 class ComparedRecord:
     """Comparison is over."""
 
@@ -262,4 +271,4 @@ class ResultRecord:
     digest: bytes  # 32 bytes over what was committed
 
 
-Record = Union[NeedsRecord, ComparedRecord, SatOutRecord, ErrorRecord, FailedRecord, ResultRecord]
+Record = Union[NeedsRecord, ComparedRecord, SatOutRecord, ErrorRecord, FailedRecord, ResultRecord, WantsRecord]

@@ -16,15 +16,18 @@ from mrsync.wire.messages import (
     Record,
     ResultRecord,
     SatOutRecord,
+    WantsRecord,
 )
+
+Range = tuple[int, int]
 
 _HEAD = struct.Struct(
     ">B"  # [record-kind]
     "H"  # [record-length]
 )
-_NEEDS = struct.Struct(
-    ">I"  # [needs-first]
-    "I"  # [needs-end]
+_BOUNDS = struct.Struct(
+    ">I"  # [needs-first] [wants-first]
+    "I"  # [needs-end] [wants-end]
 )
 _COMPARED = struct.Struct(
     ">I"  # [compared-files]
@@ -46,7 +49,7 @@ _RESULT = struct.Struct(
     "32s"  # [result-digest]
 )
 _RANGE_BYTES_MAX = 10  # two numbers below 2**32
-_RANGES_MAX = (RECORD_BYTES_MAX - _HEAD.size - _NEEDS.size) // _RANGE_BYTES_MAX
+_RANGES_MAX = (RECORD_BYTES_MAX - _HEAD.size - _BOUNDS.size) // _RANGE_BYTES_MAX
 _PATH_BYTES_MAX = RECORD_BYTES_MAX - _HEAD.size - _ERROR.size - 2 - TEXT_BYTES_MAX
 
 
@@ -54,7 +57,7 @@ def encode_record(record: Record) -> bytes:
     """The record as it stands in the log, at most RECORD_BYTES_MAX bytes.
 
     A path too long for that loses its end. struct.error for a number that is negative or out of its width, ValueError
-    for a NeedsRecord that `needs_records` did not cut.
+    for a NeedsRecord that `needs_records` did not cut, and so on.
     """
     number, encode = _ENCODERS[type(record)]
     body = encode(record)
@@ -68,14 +71,23 @@ def needs_records(first: int, end: int, ranges: Iterable[tuple[int, int]]) -> It
 
     ranges: sorted ranges [a, b), not empty, not overlapping, inside [first, end).
     """
-    held: list[tuple[int, int]] = []
+    return (NeedsRecord(*part) for part in _parts(first, end, ranges))
+
+
+def wants_records(page_count: int, ranges: Iterable[tuple[int, int]]) -> Iterator[WantsRecord]:
+    """What is wanted of so many pages of contents, likewise."""
+    return (WantsRecord(*part) for part in _parts(0, page_count, ranges))
+
+
+def _parts(first: int, end: int, ranges: Iterable[Range]) -> Iterator[tuple[int, int, tuple[Range, ...]]]:
+    held: list[Range] = []
     for pair in ranges:
         if len(held) == _RANGES_MAX:
-            yield NeedsRecord(first, pair[0], tuple(held))
+            yield first, pair[0], tuple(held)
             first = pair[0]
             held = []
         held.append(pair)
-    yield NeedsRecord(first, end, tuple(held))
+    yield first, end, tuple(held)
 
 
 class RecordDecoder:
@@ -120,29 +132,29 @@ def _decode_record(number: int, body: bytes) -> Record | None:
         return None
 
 
-def _encode_needs(record: NeedsRecord) -> bytes:
-    data = bytearray(_NEEDS.pack(record.first, record.end))
+def _encode_ranges(record: NeedsRecord | WantsRecord) -> bytes:
+    data = bytearray(_BOUNDS.pack(record.first, record.end))
     behind = record.first
     for low, high in record.ranges:
-        append_number(data, low - behind)  # [needs-gap]
-        append_number(data, high - low - 1)  # [needs-more]
+        append_number(data, low - behind)  # [needs-gap] [wants-gap]
+        append_number(data, high - low - 1)  # [needs-more] [wants-more]
         behind = high
     return bytes(data)
 
 
-def _decode_needs(body: bytes) -> NeedsRecord:
-    first, end = _NEEDS.unpack_from(body)
+def _decode_ranges(body: bytes) -> tuple[int, int, tuple[Range, ...]]:
+    first, end = _BOUNDS.unpack_from(body)
     ranges = []
-    offset, behind = _NEEDS.size, first
+    offset, behind = _BOUNDS.size, first
     while offset < len(body):
-        gap, offset = read_number(body, offset)  # [needs-gap]
-        more, offset = read_number(body, offset)  # [needs-more]
+        gap, offset = read_number(body, offset)  # [needs-gap] [wants-gap]
+        more, offset = read_number(body, offset)  # [needs-more] [wants-more]
         low = behind + gap
         behind = low + more + 1
         ranges.append((low, behind))
     if behind > end:
-        raise ValueError("needs beyond their end")
-    return NeedsRecord(first, end, tuple(ranges))
+        raise ValueError("ranges beyond their end")
+    return first, end, tuple(ranges)
 
 
 def _encode_error(record: ErrorRecord) -> bytes:
@@ -172,7 +184,7 @@ def _encode_result(record: ResultRecord) -> bytes:
 
 # What the kinds of records are called, are encoded by and decoded by; the place in this list is the [record-kind].
 _KINDS: list[tuple[type, Callable[..., bytes], Callable[[bytes], Record]]] = [
-    (NeedsRecord, _encode_needs, _decode_needs),
+    (NeedsRecord, _encode_ranges, lambda body: NeedsRecord(*_decode_ranges(body))),
     (
         ComparedRecord,
         lambda record: _COMPARED.pack(record.files_needed, record.bytes_needed, record.changes),
@@ -186,6 +198,7 @@ _KINDS: list[tuple[type, Callable[..., bytes], Callable[[bytes], Record]]] = [
     (ErrorRecord, _encode_error, _decode_error),
     (FailedRecord, lambda record: encode_text(record.reason), _decode_failed),  # [failed-reason]
     (ResultRecord, _encode_result, lambda body: ResultRecord(*_RESULT.unpack(body))),
+    (WantsRecord, _encode_ranges, lambda body: WantsRecord(*_decode_ranges(body))),
 ]
 _ENCODERS = {record_type: (number, encode) for number, (record_type, encode, _) in enumerate(_KINDS)}
 _DECODERS = {number: decode for number, (_, _, decode) in enumerate(_KINDS)}

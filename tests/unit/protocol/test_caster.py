@@ -34,6 +34,7 @@ from mrsync.wire.messages import (
     SatOutRecord,
     SealKind,
     Status,
+    WantsRecord,
     Welcome,
 )
 from mrsync.wire.records import encode_record
@@ -86,7 +87,7 @@ class Session:
         log = b"".join(map(encode_record, records))
         offset = self._logs.get(target, 0)
         self._logs[target] = offset + len(log)
-        pieces = {"log_offset": offset, "log_bytes": log, "log_end": offset + len(log)}
+        pieces = {"log_offset": offset, "log_bytes": log, "log_end": offset + len(log), **details}
         said.setdefault("tx_seen", 0)
         self.caster.receive_message(report(target, **{**said, **pieces}), f"address {target}", self.now)
         self.pump()
@@ -262,6 +263,33 @@ def test_contents_are_cast_when_all_have_understood_the_plan() -> None:
     status = session.status()
     assert [(state.size_bytes, state.pages_sent) for state in status.objects] == [(PAGE, 1), (PAGE, 1), (10 * PAGE, 10)]
     assert status.plan_files == 5
+
+
+def test_only_what_some_live_target_wants_is_cast() -> None:
+    session = Session().compared()
+
+    def pages_of(needs: RangeSet) -> list[tuple[int, int]]:
+        return [(100 * first, 100 * end) for first, end in needs]
+
+    session.caster.offer_plan(PAGE, 400 * PAGE, 5, session.now, pages_of)
+    session.pump()
+    session.report(0, WantsRecord(0, 400, ((3, 5), (8, 9))), active=ObjectKind.CONTENTS, frontier=0)
+    session.report(1, active=ObjectKind.CONTENTS, frontier=0)  # and needs the entries 1 and 2
+    pages = [send.page for send in session.sent if isinstance(send, SendPage) and send.object is ObjectKind.CONTENTS]
+    assert pages == [3, 4, 8, *range(100, 97 + len(pages))]
+    session.caster.give_up(1, "died", session.now)
+    session.pump(1.0)
+    numbers = session.caster.statistics()
+    assert (numbers.pages, numbers.pages_sent, numbers.pages_left) == (400, len(pages), 0)
+    assert session.status().objects[ObjectKind.CONTENTS].pages_sent == 400
+
+
+def test_the_plan_is_understood_only_when_all_wants_are_known() -> None:
+    session = Session(1).compared()
+    session.caster.offer_plan(PAGE, 10 * PAGE, 5, session.now)
+    session.pump()
+    session.report(0, active=ObjectKind.CONTENTS, frontier=0, log_end=10**6)
+    assert session.phase() is Phase.PLANNING
 
 
 # casting and commits

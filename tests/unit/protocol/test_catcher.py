@@ -42,8 +42,10 @@ from mrsync.wire.messages import (
     SatOutRecord,
     SealKind,
     Status,
+    WantsRecord,
     Welcome,
 )
+from mrsync.wire.records import RecordDecoder
 from tests.unit.protocol.builders import GEOMETRY, HMAC, PAGE, status
 
 INSTANCE = 100
@@ -109,6 +111,15 @@ def write(catcher: Catcher, kind: int, page: int, tx: int, now: float = 0.0) -> 
     assert catcher.receive_page(kind, page, 0, GEOMETRY.packets, tx, now)
     catcher.page_opened(kind, page)
     catcher.pages_written(kind, [page], tx, now)
+
+
+def test_what_is_wanted_is_told_only_when_it_is_less() -> None:
+    assert only_report(joined(wanted=[(0, 3)]), 1.0).log_end == 0
+    catcher = joined()
+    catcher.want(CONTENTS, [(2, 4), (9, 10)], 0.0, is_less=True)
+    report = only_report(catcher, 1.0)
+    assert report.active is CONTENTS
+    assert RecordDecoder().feed(report.log_bytes) == [WantsRecord(0, 100, ((2, 4), (9, 10)))]
 
 
 # joining

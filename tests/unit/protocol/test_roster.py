@@ -8,7 +8,7 @@ from mrsync.protocol.ranges import RangeSet
 from mrsync.protocol.roster import ANSWER_S, Roster
 from mrsync.protocol.states import TargetState, TargetTrigger
 from mrsync.wire.limits import PAGES_MAX
-from mrsync.wire.messages import ComparedRecord, ErrorRecord, NeedsRecord, ObjectKind, ResultRecord
+from mrsync.wire.messages import ComparedRecord, ErrorRecord, NeedsRecord, ObjectKind, ResultRecord, WantsRecord
 from tests.unit.protocol.builders import found, hello, report, roster
 
 
@@ -111,6 +111,19 @@ def test_records_find_their_place() -> None:
     assert target.compared == ComparedRecord(4, 5, 6)
     assert [error.path for error in target.errors] == [b"x"]
     assert target.result is not None
+
+
+def test_who_tells_no_wants_wants_all_that_it_needs() -> None:
+    known = roster(3)
+    found(known, 0).needs.add(0, 2)
+    found(known, 1).needs.add(0, 9)
+    found(known, 1).receive_record(WantsRecord(0, 50, ((41, 42),)))
+    found(known, 1).receive_record(WantsRecord(50, 99, ((60, 70),)))
+    found(known, 2).receive_record(WantsRecord(0, 99, ()))
+    ten_each = lambda needs: [(10 * first, 10 * end) for first, end in needs]  # noqa: E731
+    assert known.all_wants(ten_each) == RangeSet([(0, 20), (41, 42), (60, 70)])
+    known.end(found(known, 0), TargetTrigger.SILENCE, "", 1.0)
+    assert known.all_wants(ten_each) == RangeSet([(41, 42), (60, 70)])
 
 
 def test_union_of_needs_and_lowest() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mrsync.protocol.ranges import RangeSet
 from mrsync.protocol.sends import SendPage
 from mrsync.protocol.transfer import CLAIM_PAGES_MAX, Transfer
 from mrsync.wire.geometry import Geometry
@@ -95,3 +96,20 @@ def test_a_claim_is_taken_up_to_a_limit() -> None:
     transfer = sent(CLAIM_PAGES_MAX + 10)
     transfer.receive_claim(1, 10**6, CLAIM_PAGES_MAX + 10, [(0, CLAIM_PAGES_MAX + 10, 0)])
     assert transfer.missing_pages == CLAIM_PAGES_MAX
+
+
+def test_what_nobody_wants_is_skipped() -> None:
+    transfer = sent(2, size_pages=9)
+    transfer.skip_unwanted(RangeSet([(0, 1), (4, 6), (8, 99)]))
+    assert (transfer.next_page, transfer.pages_sent, transfer.pages_left) == (4, 2, 3)
+    assert [transfer.first_send(tx).page for tx in (5, 6, 7)] == [4, 5, 8]
+    assert transfer.is_sent
+    assert (transfer.next_page, transfer.pages_sent, transfer.pages_left) == (9, 5, 0)
+
+
+def test_what_was_skipped_is_repaired_for_who_misses_it() -> None:
+    transfer = sent(2, size_pages=4)
+    transfer.skip_unwanted(RangeSet())
+    assert transfer.is_sent
+    assert transfer.receive_claim(1, 3, 4, [(3, 1, 0)]) == 4
+    assert transfer.take(3) == {1: WHOLE}

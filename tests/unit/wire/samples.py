@@ -30,6 +30,7 @@ from mrsync.wire.messages import (
     SatOutRecord,
     SealKind,
     Status,
+    WantsRecord,
     Way,
     Welcome,
 )
@@ -143,6 +144,7 @@ messages: st.SearchStrategy[Message] = st.one_of(
 )
 records: st.SearchStrategy[Record] = st.one_of(
     ranges().map(lambda triple: NeedsRecord(*triple)),
+    ranges().map(lambda triple: WantsRecord(*triple)),
     st.builds(ComparedRecord, u32, u64, u32),
     st.builds(SatOutRecord, u32, u16),
     st.builds(ErrorRecord, u16, st.binary(max_size=4096), texts),

@@ -18,8 +18,9 @@ from mrsync.wire.messages import (
     Record,
     ResultRecord,
     SatOutRecord,
+    WantsRecord,
 )
-from mrsync.wire.records import RecordDecoder, encode_record, needs_records
+from mrsync.wire.records import RecordDecoder, encode_record, needs_records, wants_records
 from tests.unit.wire.samples import ranges, records
 
 NONSENSE = FailedRecord("its log makes no sense")
@@ -55,6 +56,13 @@ def test_needs_are_cut_into_records_that_fit(triple: tuple[int, int, tuple[tuple
     assert cut[-1].end == end
     assert all(one.end == other.first for one, other in pairwise(cut))
     assert tuple(pair for record in cut for pair in record.ranges) == wanted
+    assert decoded(b"".join(map(encode_record, cut))) == cut
+
+
+def test_wants_are_cut_alike() -> None:
+    cut = list(wants_records(2000, [(page, page + 1) for page in range(0, 2000, 2)]))
+    assert [type(record) for record in cut] == [WantsRecord] * 3
+    assert (cut[0].first, cut[-1].end) == (0, 2000)
     assert decoded(b"".join(map(encode_record, cut))) == cut
 
 
