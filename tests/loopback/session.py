@@ -61,7 +61,7 @@ class CatchingApplication:
         self.ended: SessionEnded | None = None
         self.write = write
         self.loop = Loop()
-        self.data = open_data_socket(place.interface, place.group, place.port)
+        self.data = open_data_socket([place.interface], place.group, place.port)
         self.reply = open_reply_socket()
         self.catcher = Catcher(
             CatcherConfig(

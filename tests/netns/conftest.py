@@ -13,7 +13,13 @@ from tests.netns.lab import Lab, missing_requirement
 
 class MakeLab(Protocol):
     def __call__(
-        self, target_count: int, *, rate: str | None = None, mtu: int = 1500, has_bursts: bool = False
+        self,
+        target_count: int,
+        *,
+        rate: str | None = None,
+        mtu: int = 1500,
+        has_bursts: bool = False,
+        is_ipv6: bool = False,
     ) -> Lab: ...
 
 
@@ -29,7 +35,15 @@ def make_lab(_requirement: str | None) -> Iterator[MakeLab]:
         pytest.skip(_requirement)
     with ExitStack() as labs:
 
-        def make(target_count: int, *, rate: str | None = None, mtu: int = 1500, has_bursts: bool = False) -> Lab:
-            return labs.enter_context(Lab(target_count, rate=rate, mtu=mtu, has_bursts=has_bursts))
+        def make(
+            target_count: int,
+            *,
+            rate: str | None = None,
+            mtu: int = 1500,
+            has_bursts: bool = False,
+            is_ipv6: bool = False,
+        ) -> Lab:
+            lab = Lab(target_count, rate=rate, mtu=mtu, has_bursts=has_bursts, is_ipv6=is_ipv6)
+            return labs.enter_context(lab)
 
         yield make

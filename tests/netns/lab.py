@@ -70,7 +70,7 @@ class Host:
             rules.append(f" chain {hook} {{ type filter hook {hook} device {self.port} priority 0;")
             if part > 0:
                 draw = f"numgen random mod 1000000 < {round(part * 1e6)} " if part < 1 else ""
-                rules.append(f"  ip protocol udp {draw}drop")
+                rules.append(f"  meta l4proto udp {draw}drop")
             rules.append(" }")
         rules.append("}")
         _run("ip", "netns", "exec", self._lab.switch, "nft", "-f", "-", stdin="\n".join(rules))
@@ -93,17 +93,27 @@ class Lab:
 
     rate: bits/s of the master's uplink, as tc writes it ("200mbit"). By default packets travel in wire size and are
     joined again by the receivers, as real network cards do; with has_bursts a burst of UDP_SEGMENT crosses the switch
-    as one piece, faster, and is lost as one.
+    as one piece, faster, and is lost as one. is_ipv6: no host has an IPv4 address.
     """
 
     def __init__(
-        self, target_count: int, *, rate: str | None = None, mtu: int = 1500, has_bursts: bool = False
+        self,
+        target_count: int,
+        *,
+        rate: str | None = None,
+        mtu: int = 1500,
+        has_bursts: bool = False,
+        is_ipv6: bool = False,
     ) -> None:
         self.name = f"{PREFIX}-{os.getpid()}-{next(_numbers)}"
         self.switch = f"{self.name}-switch"
         self.processes: list[Process] = []
-        self.master = Host(self, "master", "10.77.0.1")
-        self.targets = [Host(self, f"t{i}", f"10.77.{i // 200}.{10 + i % 200}") for i in range(1, target_count + 1)]
+        self.master = Host(self, "master", "fd77::1" if is_ipv6 else "10.77.0.1")
+        self.targets = [
+            Host(self, f"t{i}", f"fd77::{0x1000 + i:x}" if is_ipv6 else f"10.77.{i // 200}.{10 + i % 200}")
+            for i in range(1, target_count + 1)
+        ]
+        self._is_ipv6 = is_ipv6
         self._rate = rate
         self._mtu = mtu
         self._has_bursts = has_bursts
@@ -156,15 +166,10 @@ class Lab:
             wiring += [f"link add {ends}", f"link set {host.port} master br0 up"]
         _batch(wiring, namespace=self.switch)
         for host in self.hosts:
-            _batch(
-                [
-                    "link set lo up",
-                    f"addr add {host.address}/16 dev eth0",
-                    "link set eth0 up",
-                    "route add 224.0.0.0/4 dev eth0",
-                ],
-                namespace=host.namespace,
-            )
+            address, route = f"{host.address}/16 dev eth0", ["route add 224.0.0.0/4 dev eth0"]
+            if self._is_ipv6:
+                address, route = f"{host.address}/64 dev eth0 nodad", []  # every interface has one for ff00::/8
+            _batch(["link set lo up", f"addr add {address}", "link set eth0 up", *route], namespace=host.namespace)
         if not self._has_bursts:
             _run(*self.master._enter("ethtool", "-K", "eth0", "tx-udp-segmentation", "off"))
             for host in self.targets:

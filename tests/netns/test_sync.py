@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.netns.conftest import MakeLab
 from tests.netns.fleet import Fleet
+from tests.netns.lab import Lab
 from tests.trees import build_awkward_tree
 
 pytestmark = pytest.mark.netns
 
 MEGABYTE = 1 << 20
+
+
+@pytest.fixture(params=["IPv4", "IPv6"])
+def make_lab(request: pytest.FixtureRequest, make_lab: MakeLab) -> Callable[..., Lab]:
+    """All of this holds with either family; nobody has addresses of both."""
+    return partial(make_lab, is_ipv6=request.param == "IPv6")
 
 
 def plain_tree(path: Path, size: int) -> None:

@@ -12,10 +12,8 @@ from mrsync.cli import file_options, values
 from mrsync.errors import SelectionError, UsageError
 from mrsync.remote.keyfile import INSECURE_SECRET, read_secret
 from mrsync.remote.targets import Targets, read_targets
-from mrsync.run.settings import CastSettings, CatchSettings, Network, Remote
+from mrsync.run.settings import GROUP_IPV4, GROUP_IPV6, LOCAL, CastSettings, CatchSettings, Network, Remote
 from mrsync.wire.limits import SECRET_BYTES, TARGETS_MAX
-
-LOCAL = "local"
 
 
 class Output(NamedTuple):
@@ -201,9 +199,9 @@ def _add_cast_options(parser: _Parser) -> None:
 def _add_network_options(parser: _Parser) -> None:
     add = parser.add_argument
     default = Network()
-    add("-A", "--group", type=values.group, default=default.group, metavar="A", help=f"default: {default.group}")
+    add("-A", "--group", type=values.group, metavar="A", help=f"default: {GROUP_IPV4}, for IPv6 {GROUP_IPV6}")
     add("-P", "--port", type=values.port, default=default.port, metavar="P", help="data; reports at P-1; default: 8888")
-    add("-I", "--interface", metavar="I", help="name, index or address; default: by the route")
+    add("-I", "--interface", metavar="I", help="names, indices or addresses, with commas; default: by the route")
 
 
 def _add_verbose_option(parser: _Parser) -> None:

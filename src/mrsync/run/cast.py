@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
+from collections.abc import Sequence
 from types import FrameType
 
 from mrsync.errors import Interrupted, UsageError
@@ -23,21 +23,14 @@ from mrsync.remote.launcher import Launcher
 from mrsync.remote.targets import fold
 from mrsync.run.account import round_trips, target_outcome
 from mrsync.run.arrivals import Arrivals
-from mrsync.run.launch import LOCAL, launch
+from mrsync.run.launch import launch
 from mrsync.run.objects import Objects
 from mrsync.run.observer import Notice, Observer, Snapshot, TargetProgress
 from mrsync.run.outcome import Outcome, Seconds
-from mrsync.run.settings import CastSettings, host_of
+from mrsync.run.place import Place, find_place
+from mrsync.run.settings import CastSettings
 from mrsync.transport.casting import CasterDriver
-from mrsync.transport.interface import (
-    Interface,
-    interface_named,
-    interface_towards,
-    is_this_host,
-    loopback_interface,
-)
 from mrsync.transport.loop import Loop
-from mrsync.transport.multicast import check_group, open_caster_socket
 from mrsync.transport.paths import Path
 from mrsync.tree.failure import printable
 from mrsync.tree.scan import scan
@@ -55,22 +48,18 @@ def cast(settings: CastSettings, observer: Observer) -> Outcome:
 
     Raises MrsyncError when it could not even begin, Interrupted when a signal ended it.
     """
-    check_group(settings.network.group)
-    interface = _interface(settings)
-    launcher = launch(settings, interface)
+    place = find_place(settings)
+    paths = place.open_paths()
     try:
-        return _Cast(settings, observer, interface, launcher).run()
+        launcher = launch(settings, place)
+        try:
+            return _Cast(settings, observer, place, paths, launcher).run()
+        finally:
+            if launcher is not None:
+                launcher.stop(STOP_WAIT_S)
     finally:
-        if launcher is not None:
-            launcher.stop(STOP_WAIT_S)
-
-
-def _interface(settings: CastSettings) -> Interface:
-    if settings.network.interface is not None:
-        return interface_named(settings.network.interface)
-    if settings.remote_shell == LOCAL:
-        return loopback_interface()
-    return interface_towards(map(host_of, settings.targets))
+        for path in paths:
+            path.socket.close()
 
 
 class _Over(Exception):
@@ -81,11 +70,17 @@ class _Cast:
     """The parts of one run, joined: the core's events, the launcher's events, the observer, the outcome."""
 
     def __init__(
-        self, settings: CastSettings, observer: Observer, interface: Interface, launcher: Launcher | None
+        self,
+        settings: CastSettings,
+        observer: Observer,
+        place: Place,
+        paths: Sequence[Path],
+        launcher: Launcher | None,
     ) -> None:
         self._settings = settings
         self._observer = observer
-        self._interface = interface
+        self._place = place
+        self._paths = paths
         self._launcher = launcher
         self._started_at = self._scanned_at = Loop.now()
         self._objects: Objects | None = None
@@ -99,17 +94,18 @@ class _Cast:
         self._arrivals: Arrivals | None = None
         self._absent: dict[str, list[str]] = {}  # why -> targets that never came, not told yet
         self._session = int.from_bytes(os.urandom(8), "big")
-        self._geometry = Geometry.from_mtu(interface.mtu, is_ipv6=False, target_count=len(settings.targets))
+        self._geometry = Geometry.from_mtu(place.mtu, is_ipv6=place.is_ipv6, target_count=len(settings.targets))
 
     def run(self) -> Outcome:
-        opened = self._open_socket()
+        for warning in self._place.warnings:
+            self._warn(warning)
         self._loop = Loop()
         try:
             self._caster = Caster(self._config(), self._loop.now())
             self._driver = CasterDriver(
                 self._caster,
-                [opened],
-                [Path(opened, (self._settings.network.group, self._settings.network.port))],
+                [path.socket for path in self._paths],
+                self._paths,
                 keys=SessionKeys.derive(self._settings.secret, self._session),
                 geometry=self._geometry,
                 read=self._read,
@@ -121,7 +117,6 @@ class _Cast:
             return self._outcome()
         finally:
             self._loop.close()
-            opened.close()
 
     def _config(self) -> CasterConfig:
         settings = self._settings
@@ -140,11 +135,6 @@ class _Cast:
             quit_on_bad=settings.quits_on_bad,
             rate_bytes_s=settings.rate_bytes_s,
         )
-
-    def _open_socket(self) -> socket.socket:
-        network = self._settings.network
-        is_looped = network.has_loop or any(map(is_this_host, map(host_of, self._settings.targets)))
-        return open_caster_socket(self._interface, network.group, network.port, ttl=network.ttl, is_looped=is_looped)
 
     def _drive(self) -> None:
         """Gather targets while the source is scanned, then run the session; a signal ends it in order."""
@@ -235,6 +225,9 @@ class _Cast:
             self._notice(level, f"{target.state.name.lower()}: {target.reason}", target.name)
 
     def _tell_absent(self) -> None:
+        absent = {name for names in self._absent.values() for name in names}
+        if routed := [name for name in self._place.routed_names(self._settings.targets) if name in absent]:
+            self._warn(f"behind a router, where multicast gets only with a higher TTL (-T): {fold(routed)}")
         for reason, names in self._absent.items():
             self._notice(2 if self._interruption else 0, f"unreachable: {reason}", fold(names))
         self._absent.clear()

@@ -13,12 +13,13 @@ from typing import Callable
 import mrsync
 from mrsync.errors import MrsyncError
 from mrsync.protocol.catcher import Catcher, CatcherConfig
-from mrsync.run.settings import CatchSettings, Invitation
+from mrsync.run.settings import CatchSettings, Invitation, default_group
 from mrsync.run.target import TargetTree
 from mrsync.transport.catching import CatcherDriver
-from mrsync.transport.interface import Interface, interface_named, interface_towards
+from mrsync.transport.interface import Interface, family_of, interface_named
 from mrsync.transport.loop import Loop
 from mrsync.transport.multicast import granted_buffer, open_data_socket, open_reply_socket
+from mrsync.transport.routes import interfaces_towards_master, own_family
 from mrsync.transport.slots import SLOTS
 from mrsync.wire.messages import Ending
 from mrsync.wire.sealing import seals_here
@@ -37,11 +38,11 @@ def catch(settings: CatchSettings) -> int:
     """
     gc.disable()  # columns and numbers make no cycles; looking for some costs a tenth of a large comparison
     os.umask(0o077)
-    interface = _interface(settings)
-    network = settings.network
+    group = settings.network.group or default_group(own_family())
+    interfaces = _interfaces(settings, group)
     loop = Loop()
-    data = open_data_socket(interface, network.group, network.port)
-    reply = open_reply_socket()
+    data = open_data_socket(interfaces, group, settings.network.port)
+    reply = open_reply_socket(family_of(group))
     try:
         catcher = Catcher(_config(settings, granted_buffer(data)), loop.now())
         tree = TargetTree(settings.dest, catcher, loop, is_dry_run=settings.is_dry_run)
@@ -68,10 +69,11 @@ def catch(settings: CatchSettings) -> int:
         reply.close()
 
 
-def _interface(settings: CatchSettings) -> Interface:
+def _interfaces(settings: CatchSettings, group: str) -> list[Interface]:
+    """Where to listen."""
     if settings.network.interface is not None:
-        return interface_named(settings.network.interface)
-    return interface_towards([settings.master or settings.network.group])
+        return [interface_named(name.strip(), family_of(group)) for name in settings.network.interface.split(",")]
+    return interfaces_towards_master(settings.master or group)
 
 
 def _config(settings: CatchSettings, buffer_bytes: int) -> CatcherConfig:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from mrsync.remote.launcher import Launcher
 from mrsync.remote.local import LocalLauncher
 from mrsync.run.catch import catch_from_stdin
-from mrsync.run.settings import CastSettings, Invitation
-from mrsync.transport.interface import Interface
+from mrsync.run.place import Place
+from mrsync.run.settings import LOCAL, CastSettings, Invitation
 
-LOCAL = "local"
 ANSWER_EXTRA_S = 5.0  # after the connect timeout, so that a remote shell tells its own reason first
 
 
-def launch(settings: CastSettings, interface: Interface) -> Launcher | None:
+def launch(settings: CastSettings, place: Place) -> Launcher | None:
     """Start the catchers, if that is our business; they wait for the first status while we scan.
 
     Raises UsageError for a remote shell that is not there, StartError.
@@ -26,8 +25,11 @@ def launch(settings: CastSettings, interface: Interface) -> Launcher | None:
         targets=settings.targets,
         dest=settings.dest,
         secret=settings.secret,
-        network=settings.network._replace(interface=interface.name if is_local else None),
-        master=interface.address,
+        network=settings.network._replace(
+            group=place.group, port=place.port, interface=place.interfaces[0].name if is_local else None
+        ),
+        masters=tuple(interface.address for interface in place.interfaces),
+        behind=place.behind if len(place.interfaces) > 1 else (),
         verbosity=settings.verbosity,
         is_dry_run=settings.is_dry_run,
     )

@@ -7,21 +7,26 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from typing import NamedTuple
 
 from mrsync.errors import ProtocolDataError
 from mrsync.tree.policy import Policy
 from mrsync.tree.selection import Selection
 
+GROUP_IPV4 = "239.255.67.92"
+GROUP_IPV6 = "ff15::efff:435c"  # the same number
+LOCAL = "local"  # the remote shell that is none
+
 
 class Network(NamedTuple):
     """Where a session is spoken: data goes to `group` at `port`, reports to `port` - 1."""
 
-    group: str = "239.255.67.92"
+    group: str | None = None  # None: the default one of the family that targets have
     port: int = 8888
     ttl: int = 1
     has_loop: bool = False  # hear ourselves on this host
-    interface: str | None = None  # name, index or address; None: by the route to the targets
+    interface: str | None = None  # names, indices or addresses, with commas; None: by the route to the targets
 
 
 class Remote(NamedTuple):
@@ -78,7 +83,8 @@ class Invitation(NamedTuple):
     dest: bytes  # may contain {host}
     secret: bytes
     network: Network = Network()
-    master: str | None = None
+    masters: tuple[str, ...] = ()  # addresses of the master, one for each of its interfaces
+    behind: tuple[int | None, ...] = ()  # for each target which of them it should look for; empty: the first
     verbosity: int = 0
     is_dry_run: bool = False
 
@@ -86,15 +92,17 @@ class Invitation(NamedTuple):
         """Raises ProtocolDataError for a stranger."""
         if target not in self.targets:
             raise ProtocolDataError(f"{target} is not invited")
+        number = self.targets.index(target)
+        behind = self.behind[number] if self.behind else 0
         return CatchSettings(
-            target=self.targets.index(target),
+            target=number,
             host=target,
             dest=dest_for(self.dest, target),
             secret=self.secret,
             network=self.network,
             verbosity=self.verbosity,
             is_dry_run=self.is_dry_run,
-            master=self.master,
+            master=self.masters[behind or 0] if self.masters else None,
         )
 
     def encode(self) -> bytes:
@@ -114,9 +122,16 @@ class Invitation(NamedTuple):
             fields["dest"] = os.fsencode(fields["dest"])
             fields["secret"] = bytes.fromhex(fields["secret"])
             fields["network"] = Network(**fields["network"])
+            fields["masters"] = tuple(fields["masters"])
+            fields["behind"] = tuple(fields["behind"])
             return cls(**fields)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ProtocolDataError(f"the parameters on stdin make no sense: {error}") from error
+
+
+def default_group(family: int) -> str:
+    """The group of sessions that are not told another one."""
+    return GROUP_IPV6 if family == socket.AF_INET6 else GROUP_IPV4
 
 
 def host_of(target: str) -> str:

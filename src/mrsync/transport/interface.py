@@ -1,143 +1,145 @@
-"""The network interface a session uses: found by the route to the targets, or named by the user."""
+"""The network interfaces of this host as a session needs them: each with an address of the session's family."""
 
 from __future__ import annotations
 
-import array
-import errno
-import fcntl
 import socket
-import struct
-from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from mrsync.errors import SocketError
+from mrsync.transport.netlink import Link, OwnAddress, links, own_addresses
 
-_SIOCGIFCONF = 0x8912
-_SIOCGIFFLAGS = 0x8913
-_SIOCGIFMTU = 0x8921
-_IFF_UP = 0x1
-_IFF_LOOPBACK = 0x8
-_IFREQ_BYTES = 40
-_NAME_BYTES = 16  # IFNAMSIZ
-_DISCARD_PORT = 9  # any port will do: connecting a UDP socket sends nothing
+IPV4, IPV6 = socket.AF_INET, socket.AF_INET6
+FAMILY_NAMES: dict[int, str] = {IPV4: "IPv4", IPV6: "IPv6"}
 
 
 @dataclass(frozen=True)
 class Interface:
-    """Where multicast leaves and arrives; mtu in bytes, address numeric."""
+    """Where multicast leaves and arrives; mtu in bytes, address numeric, a link-local one without its scope."""
 
     name: str
     index: int
     address: str
     mtu: int
     is_loopback: bool
+    has_multicast: bool = True
+    has_carrier: bool = True
+
+    @property
+    def family(self) -> int:
+        return family_of(self.address)
+
+    def at(self, address: str, port: int) -> tuple[Any, ...]:
+        """An address and a port as sockets want them, on this interface where an address alone is ambiguous."""
+        if family_of(address) == IPV4:
+            return address, port
+        return address, port, 0, self.index if has_scope(address) else 0
 
 
-def interface_named(wanted: str) -> Interface:
-    """The interface with this name, index or address.
+def family_of(address: str) -> int:
+    """Of a numeric address."""
+    return IPV6 if ":" in address else IPV4
 
-    Raises SocketError when there is none, when it is down or has no IPv4 address.
+
+def is_address(text: str) -> bool:
+    """Whether this is a numeric address, with a scope or without."""
+    return _packed(text.partition("%")[0]) is not None
+
+
+def has_scope(address: str) -> bool:
+    """Whether this numeric address means one thing on one link and another on the next."""
+    if family_of(address) == IPV4:
+        return False
+    packed = socket.inet_pton(IPV6, address)
+    if packed[0] == 0xFF:
+        return packed[1] & 0xF in (1, 2)  # interface-local, link-local
+    return packed[0] == 0xFE and packed[1] & 0xC0 == 0x80
+
+
+def interface_named(wanted: str, family: int = IPV4) -> Interface:
+    """The interface with this name, index or address (of any family), for sessions of this one.
+
+    Raises SocketError when there is none, when it is down or has no address of the family.
     """
-    names = {name: index for index, name in socket.if_nameindex()}
-    addresses = _addresses()
-    for name, address in addresses:
-        if wanted in (name, address, str(names.get(name))):
-            return _described(name, wanted if wanted == address else address)
-    if wanted in names or wanted in map(str, names.values()):
-        raise SocketError(f"interface {wanted} has no IPv4 address")
-    known = ", ".join(sorted(names))
-    raise SocketError(f"there is no interface {wanted} here; there are {known}")
+    known = _links()
+    text, _, scope = wanted.partition("%")
+    asked = _packed(text)
+    for family_asked in (family, *(other for other in FAMILY_NAMES if other != family)):
+        for own in _addresses(family_asked):
+            link = known.get(own.ifindex)
+            if link is None or asked != _packed(own.address) or (scope and scope not in (link.name, str(link.ifindex))):
+                continue
+            return _described(link, family, preferred=own.address)
+    for link in known.values():
+        if wanted in (link.name, str(link.ifindex)):
+            return _described(link, family)
+    names = ", ".join(sorted(link.name for link in known.values()))
+    raise SocketError(f"there is no interface {wanted} here; there are {names}")
 
 
-def interface_towards(hosts: Iterable[str]) -> Interface:
-    """The interface that most of the hosts are reached through; loopback when all of them are this host.
-
-    hosts: names or addresses; names that resolve nowhere are passed over, for a remote shell may know them.
-    Raises SocketError when no route or no address is found.
-    """
-    sources: Counter[str] = Counter()
-    problem = "no targets"
-    is_any_local = False
-    for host in hosts:
-        try:
-            source, is_local = _route(host)
-        except OSError as error:
-            problem = _route_problem(host, error)
-            continue
-        is_any_local |= is_local
-        if not is_local:
-            sources[source] += 1
-    if not sources and is_any_local:
-        return loopback_interface()
-    if not sources:
-        raise SocketError(f"cannot choose an interface: {problem}")
-    return interface_named(sources.most_common(1)[0][0])
+def interface_at(index: int, family: int, preferred: str = "") -> Interface:
+    """The interface with this index, and of its addresses the preferred one; raises SocketError."""
+    link = _links().get(index)
+    if link is None:
+        raise SocketError(f"there is no interface {index} here")
+    return _described(link, family, preferred)
 
 
-def loopback_interface() -> Interface:
+def loopback_interface(family: int = IPV4) -> Interface:
     """The interface for sessions that do not leave this host; raises SocketError when it is down."""
-    for name, _ in _addresses():
-        interface = _described(name)
-        if interface.is_loopback:
-            return interface
+    for link in _links().values():
+        if link.is_loopback and link.is_up:
+            return _described(link, family)
     raise SocketError("the loopback interface is down")
 
 
-def is_this_host(host: str) -> bool:
-    """Whether packets to this name or address stay here; False for names that cannot be resolved."""
+def multicast_interfaces(family: int) -> list[Interface]:
+    """All that multicast of this family may come and go by, in the kernel's order; without the loopback interface."""
+    indices = dict.fromkeys(own.ifindex for own in _addresses(family))
+    fit = [link for link in _links().values() if link.is_up and link.has_multicast and not link.is_loopback]
+    return [_described(link, family) for link in fit if link.ifindex in indices]
+
+
+def deafness(interface: Interface) -> str:
+    """Why nobody hears what is cast there, or nothing."""
+    if not (interface.has_multicast or interface.is_loopback):
+        return f"interface {interface.name} does no multicast"
+    if not interface.has_carrier:
+        return f"interface {interface.name} has no carrier (is its cable plugged in?)"
+    return ""
+
+
+def _described(link: Link, family: int, preferred: str = "") -> Interface:
+    """preferred: this address, if it is of the family; else one that reaches furthest, and is not on its way out."""
+    if not link.is_up:
+        raise SocketError(f"interface {link.name} is down")
+    own = [own for own in _addresses(family) if own.ifindex == link.ifindex]
+    if not own:
+        raise SocketError(f"interface {link.name} has no {FAMILY_NAMES[family]} address")
+    own.sort(key=lambda one: (one.address != preferred, one.is_deprecated, has_scope(one.address)))
+    return Interface(
+        link.name, link.ifindex, own[0].address, link.mtu, link.is_loopback, link.has_multicast, link.has_carrier
+    )
+
+
+def _links() -> dict[int, Link]:
+    """By index; raises SocketError."""
     try:
-        return _route(host)[1]
+        return {link.ifindex: link for link in links()}
+    except OSError as error:
+        raise SocketError(f"the kernel tells no interfaces: {error.strerror}") from error
+
+
+def _addresses(family: int) -> list[OwnAddress]:
+    try:
+        return own_addresses(family)
+    except OSError as error:
+        raise SocketError(f"the kernel tells no addresses: {error.strerror}") from error
+
+
+def _packed(address: str) -> bytes | None:
+    """None for what is no address: two spellings of one address are one."""
+    try:
+        return socket.inet_pton(family_of(address), address)
     except OSError:
-        return False
-
-
-def _route(host: str) -> tuple[str, bool]:
-    """Source address that packets to host get, and whether they stay on this host; raises OSError."""
-    resolved = socket.getaddrinfo(host, _DISCARD_PORT, socket.AF_INET, socket.SOCK_DGRAM)
-    target = resolved[0][4]
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.connect(target)
-        source = str(probe.getsockname()[0])
-    return source, source == target[0] or source.startswith("127.")
-
-
-def _route_problem(host: str, error: OSError) -> str:
-    if isinstance(error, socket.gaierror):
-        return f"{host} has no IPv4 address that is known here (name the interface with -I)"
-    if error.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH):
-        return f"there is no route to {host}"
-    return f"{host}: {error.strerror}"
-
-
-def _addresses() -> list[tuple[str, str]]:
-    """(interface name, IPv4 address) of all interfaces that are up, secondary addresses too."""
-    room = 64 * _IFREQ_BYTES
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        while True:
-            table = array.array("B", bytes(room))
-            request = struct.pack("iP", room, table.buffer_info()[0])
-            used = struct.unpack("iP", fcntl.ioctl(probe, _SIOCGIFCONF, request))[0]
-            if used < room:
-                break
-            room *= 2  # the kernel fills what fits and says no more
-        found = []
-        for start in range(0, used, _IFREQ_BYTES):
-            entry = table[start : start + _IFREQ_BYTES].tobytes()
-            name = entry[:_NAME_BYTES].partition(b"\0")[0].decode().partition(":")[0]  # eth0:1 is a label of eth0
-            if _request_int(probe, name, _SIOCGIFFLAGS, "H") & _IFF_UP:
-                found.append((name, socket.inet_ntoa(entry[20:24])))
-    return found
-
-
-def _described(name: str, address: str | None = None) -> Interface:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        mtu = _request_int(probe, name, _SIOCGIFMTU, "i")
-        flags = _request_int(probe, name, _SIOCGIFFLAGS, "H")
-    first = next(known for owner, known in _addresses() if owner == name)
-    return Interface(name, socket.if_nametoindex(name), address or first, mtu, bool(flags & _IFF_LOOPBACK))
-
-
-def _request_int(probe: socket.socket, name: str, request: int, form: str) -> int:
-    answer = fcntl.ioctl(probe, request, struct.pack(f"{_NAME_BYTES}s24x", name.encode()))
-    return int(struct.unpack_from(form, answer, _NAME_BYTES)[0])
+        return None

@@ -6,13 +6,14 @@ import errno
 import ipaddress
 import socket
 import struct
+from collections.abc import Sequence
 
 from mrsync.errors import SocketError
-from mrsync.transport.interface import Interface
+from mrsync.transport.interface import FAMILY_NAMES, IPV4, IPV6, Interface, family_of, has_scope
 
-_IP_MTU_DISCOVER = 10
-_IP_PMTUDISC_DO = 2
-_IP_MULTICAST_ALL = 49
+_IP_MTU_DISCOVER, _IPV6_MTU_DISCOVER = 10, 23
+_PMTUDISC_DO = 2
+_IP_MULTICAST_ALL, _IPV6_MULTICAST_ALL = 49, 29
 _SO_RCVBUFFORCE = 33
 _UDP_GRO = 104
 
@@ -27,15 +28,13 @@ REPLY_BUFFER_BYTES = 256 << 10
 
 
 def check_group(group: str) -> None:
-    """Raises SocketError unless group is an IPv4 multicast address."""
+    """Raises SocketError unless group is a multicast address."""
     try:
         address = ipaddress.ip_address(group)
     except ValueError:
         raise SocketError(f"the group {group} is not an address") from None
     if not address.is_multicast:
         raise SocketError(f"the group {group} is not a multicast address")
-    if address.version != 4:
-        raise SocketError(f"the group {group} is not IPv4, the only version that is supported yet")
 
 
 def open_caster_socket(interface: Interface, group: str, port: int, *, ttl: int, is_looped: bool) -> socket.socket:
@@ -45,15 +44,21 @@ def open_caster_socket(interface: Interface, group: str, port: int, *, ttl: int,
     Raises SocketError.
     """
     check_group(group)
-    opened = _udp_socket()
+    opened = _udp_socket(interface.family)
     try:
-        opened.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, _membership("0.0.0.0", interface))
-        opened.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, ttl)
-        opened.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP, int(is_looped))
-        opened.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _IP_PMTUDISC_DO)  # never let IP fragment
+        if interface.family == IPV6:
+            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, interface.index)
+            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, ttl)
+            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_LOOP, int(is_looped))
+            opened.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _PMTUDISC_DO)  # never let IP fragment
+        else:
+            opened.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, _membership("0.0.0.0", interface))
+            opened.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, ttl)
+            opened.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP, int(is_looped))
+            opened.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _PMTUDISC_DO)
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, CASTER_SEND_BUFFER_BYTES)
         _grow_receive_buffer(opened, CASTER_RECEIVE_BUFFER_BYTES)
-        opened.bind((interface.address, port - 1))
+        opened.bind(interface.at(interface.address, port - 1))
     except OSError as error:
         opened.close()
         raise SocketError(_problem(error, interface, f"{interface.address} port {port - 1}")) from error
@@ -61,34 +66,45 @@ def open_caster_socket(interface: Interface, group: str, port: int, *, ttl: int,
 
 
 def open_data_socket(
-    interface: Interface, group: str, port: int, *, buffer_bytes: int = DATA_BUFFER_BYTES
+    interfaces: Sequence[Interface], group: str, port: int, *, buffer_bytes: int = DATA_BUFFER_BYTES
 ) -> socket.socket:
-    """Socket that hears (group, port) on one interface; other catchers on this host may hear the same.
+    """Socket that hears (group, port) on these interfaces; other catchers on this host may hear the same.
 
     Raises SocketError.
     """
     check_group(group)
-    opened = _udp_socket()
+    opened = _udp_socket(family_of(group))
+    interface = interfaces[0]
     try:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         opened.setsockopt(socket.SOL_SOCKET, SO_RXQ_OVFL, 1)
-        opened.setsockopt(socket.IPPROTO_IP, _IP_MULTICAST_ALL, 0)  # not what others on this host joined elsewhere
+        _hear_only_own_groups(opened)
         _grow_receive_buffer(opened, buffer_bytes)
         _ask_merged_packets(opened)
-        opened.bind((group, port))
-        opened.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, _membership(group, interface))
+        is_ambiguous = len(interfaces) > 1 and has_scope(group)  # it cannot be bound on several interfaces
+        opened.bind(interface.at("::" if is_ambiguous else group, port))
+        for interface in interfaces:
+            join(opened, group, interface)
     except OSError as error:
         opened.close()
         raise SocketError(_problem(error, interface, f"{group} port {port}")) from error
     return opened
 
 
-def open_reply_socket() -> socket.socket:
+def join(opened: socket.socket, group: str, interface: Interface) -> None:
+    """Become a member of the group on this interface; raises OSError."""
+    if opened.family == IPV6:
+        opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, _membership_ipv6(group, interface))
+    else:
+        opened.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, _membership(group, interface))
+
+
+def open_reply_socket(family: int = IPV4) -> socket.socket:
     """Socket that reports go out of and the caster's unicast answers come to; raises SocketError.
 
     It is bound to no address: the route to the caster decides which one the caster sees.
     """
-    opened = _udp_socket()
+    opened = _udp_socket(family)
     try:
         _grow_receive_buffer(opened, REPLY_BUFFER_BYTES)
         opened.bind(("", 0))
@@ -103,15 +119,37 @@ def granted_buffer(opened: socket.socket) -> int:
     return opened.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
 
 
-def _udp_socket() -> socket.socket:
-    opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+def _udp_socket(family: int) -> socket.socket:
+    try:
+        opened = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+    except OSError as error:
+        raise SocketError(f"this host has no {FAMILY_NAMES[family]}: {error.strerror}") from error
+    if family == IPV6:
+        opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
     opened.setblocking(False)
     return opened
+
+
+def _hear_only_own_groups(opened: socket.socket) -> None:
+    """Not what other programs on this host have joined."""
+    if opened.family == IPV4:
+        opened.setsockopt(socket.IPPROTO_IP, _IP_MULTICAST_ALL, 0)
+        return
+    try:
+        opened.setsockopt(socket.IPPROTO_IPV6, _IPV6_MULTICAST_ALL, 0)
+    except OSError as error:
+        if error.errno != errno.ENOPROTOOPT:
+            raise  # kernels before 4.20 do not know it: strangers are rejected by their seals
 
 
 def _membership(group: str, interface: Interface) -> bytes:
     """struct ip_mreqn: by index, for addresses may be shared or change."""
     return socket.inet_aton(group) + socket.inet_aton("0.0.0.0") + struct.pack("@i", interface.index)
+
+
+def _membership_ipv6(group: str, interface: Interface) -> bytes:
+    """struct ipv6_mreq."""
+    return socket.inet_pton(IPV6, group) + struct.pack("@i", interface.index)
 
 
 def _grow_receive_buffer(opened: socket.socket, wanted: int) -> None:

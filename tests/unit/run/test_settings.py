@@ -10,7 +10,7 @@ NETWORK = Network("239.1.2.3", 9000, ttl=3, has_loop=True, interface="eth7")
 
 def test_an_invitation_survives_the_line() -> None:
     invitation = Invitation(
-        ("n1", "n2"), b"/srv/\xff\n/{host}", bytes(range(32)), NETWORK, "10.0.0.1", 2, is_dry_run=True
+        ("n1", "n2"), b"/srv/\xff\n/{host}", bytes(range(32)), NETWORK, ("10.0.0.1",), (0, None), 2, is_dry_run=True
     )
     line = invitation.encode()
     assert line.count(b"\n") == 1
@@ -19,10 +19,13 @@ def test_an_invitation_survives_the_line() -> None:
 
 
 def test_a_target_finds_itself_by_its_name() -> None:
-    invitation = Invitation(("n1", "root@n2"), b"/srv/{host}", b"secret", NETWORK, "10.0.0.1", 1)
+    masters = ("10.0.0.1", "10.9.9.9")
+    invitation = Invitation(("n1", "root@n2"), b"/srv/{host}", b"secret", NETWORK, masters, (), 1)
     assert invitation.settings_for("root@n2") == CatchSettings(
         1, "root@n2", b"/srv/n2", b"secret", NETWORK, 1, master="10.0.0.1"
     )
+    assert invitation._replace(behind=(0, 1)).settings_for("root@n2").master == "10.9.9.9"
+    assert invitation._replace(behind=(None, None)).settings_for("root@n2").master == "10.0.0.1"
     with pytest.raises(ProtocolDataError, match="n3 is not invited"):
         invitation.settings_for("n3")
 
@@ -34,7 +37,7 @@ def test_other_lines_are_refused(line: bytes) -> None:
 
 
 def test_unknown_field_is_refused() -> None:
-    line = Invitation(("a",), b"/a", b"").encode().replace(b'"master"', b'"waster"')
+    line = Invitation(("a",), b"/a", b"").encode().replace(b'"masters"', b'"wasters"')
     with pytest.raises(ProtocolDataError):
         Invitation.decode(line)
 

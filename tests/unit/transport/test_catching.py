@@ -52,7 +52,7 @@ class Stand:
         self.events: list[CatcherEvent] = []
         self._port = port
         self._loop = Loop()
-        self._data = open_data_socket(loopback_interface(), GROUP, port)
+        self._data = open_data_socket([loopback_interface()], GROUP, port)
         self._reply = open_reply_socket()
         self.catcher = Catcher(
             CatcherConfig(

@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from mrsync.errors import SocketError
-from mrsync.transport.interface import interface_named, interface_towards, is_this_host, loopback_interface
+from mrsync.transport.interface import IPV6, Interface, deafness, has_scope, interface_named, loopback_interface
 
 LOOPBACK = loopback_interface()
 
@@ -17,7 +17,7 @@ def test_loopback_is_found() -> None:
     assert LOOPBACK.mtu > 1500
 
 
-@pytest.mark.parametrize("wanted", [LOOPBACK.name, str(LOOPBACK.index), LOOPBACK.address])
+@pytest.mark.parametrize("wanted", [LOOPBACK.name, str(LOOPBACK.index), LOOPBACK.address, "::1"])
 def test_an_interface_is_named_by_name_index_or_address(wanted: str) -> None:
     assert interface_named(wanted) == LOOPBACK
 
@@ -27,18 +27,31 @@ def test_an_unknown_interface_is_refused_with_those_there_are() -> None:
         interface_named("eth99")
 
 
-def test_targets_on_this_host_only_need_loopback() -> None:
-    assert interface_towards(["127.0.0.1", "localhost"]) == LOOPBACK
-    assert is_this_host("localhost")
+def test_an_interface_has_an_address_of_the_session_s_family() -> None:
+    assert interface_named(LOOPBACK.address, IPV6) == interface_named("0:0::1", IPV6) == loopback_interface(IPV6)
+    assert loopback_interface(IPV6).address == "::1"
+    assert loopback_interface(IPV6).family == IPV6
 
 
-def test_hosts_nobody_knows_are_passed_over() -> None:
-    assert interface_towards(["no-such-host.invalid", "127.0.0.1"]) == LOOPBACK
-    assert not is_this_host("no-such-host.invalid")
+@pytest.mark.parametrize(
+    ("address", "is_scoped"),
+    [
+        ("fe80::1", True),
+        ("ff02::1", True),
+        ("ff12::9", True),
+        ("ff15::9", False),
+        ("fd00::1", False),
+        ("10.0.0.1", False),
+    ],
+)
+def test_some_addresses_mean_something_on_one_link_only(address: str, is_scoped: bool) -> None:
+    assert has_scope(address) == is_scoped
+    place = Interface("eth7", 7, address, 1500, False).at(address, 9000)
+    assert place[:2] == (address, 9000)
+    assert (place[3:] == (7,)) == is_scoped
 
 
-def test_without_any_known_target_there_is_no_interface() -> None:
-    with pytest.raises(SocketError, match=r"^cannot choose an interface: no-such-host.invalid has no IPv4 address"):
-        interface_towards(["no-such-host.invalid"])
-    with pytest.raises(SocketError, match="no targets"):
-        interface_towards([])
+def test_where_nobody_hears_is_said() -> None:
+    assert deafness(LOOPBACK) == ""
+    assert "does no multicast" in deafness(Interface("wg0", 5, "10.0.0.1", 1420, False, has_multicast=False))
+    assert "has no carrier" in deafness(Interface("eth1", 5, "10.0.0.1", 1500, False, has_carrier=False))

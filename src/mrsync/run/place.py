@@ -1,0 +1,130 @@
+"""Where a session of this master meets: family, group, port, and the interfaces its targets are behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from mrsync.errors import SocketError, UsageError
+from mrsync.remote.targets import fold
+from mrsync.run.settings import LOCAL, CastSettings, default_group, host_of
+from mrsync.transport.interface import IPV4, IPV6, Interface, deafness, family_of, interface_named, is_address
+from mrsync.transport.multicast import check_group, open_caster_socket
+from mrsync.transport.paths import Path
+from mrsync.transport.routes import (
+    Ways,
+    has_address,
+    is_this_host,
+    looped_interface,
+    own_family,
+    ways_through,
+    ways_towards,
+)
+
+
+class Place(NamedTuple):
+    """What is known before the first socket is opened.
+
+    behind: for each target the position of the interface towards it, None where that is not known here;
+    routed: targets that are behind a router.
+    """
+
+    group: str
+    port: int
+    ttl: int
+    is_looped: bool
+    interfaces: tuple[Interface, ...]
+    behind: tuple[int | None, ...]
+    routed: tuple[int, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def mtu(self) -> int:
+        """What passes on every interface."""
+        return min(interface.mtu for interface in self.interfaces)
+
+    @property
+    def is_ipv6(self) -> bool:
+        return family_of(self.group) == IPV6
+
+    def routed_names(self, targets: Sequence[str]) -> list[str]:
+        """Targets that multicast cannot reach unless routers forward it, and then not with this TTL."""
+        return [targets[number] for number in self.routed] if self.ttl <= 1 else []
+
+    def open_paths(self) -> list[Path]:
+        """The ways to the group, one out of each interface, with sockets that hear reports too; raises SocketError."""
+        paths: list[Path] = []
+        try:
+            for interface in self.interfaces:
+                opened = open_caster_socket(interface, self.group, self.port, ttl=self.ttl, is_looped=self.is_looped)
+                paths.append(Path(opened, interface.at(self.group, self.port)))
+        except SocketError:
+            for path in paths:
+                path.socket.close()
+            raise
+        return paths
+
+
+def find_place(settings: CastSettings) -> Place:
+    """Choose what the user left open; raises SocketError, UsageError."""
+    network = settings.network
+    if network.group is not None:
+        check_group(network.group)
+    family = family_of(network.group) if network.group is not None else _family(settings)
+    hosts = [host_of(target) for target in settings.targets]
+    ways = _ways(settings, hosts, family)
+    castable = [number for number, interface in enumerate(ways.interfaces) if not deafness(interface)]
+    if not castable or (network.interface is not None and len(castable) < len(ways.interfaces)):
+        deaf = next(interface for interface in ways.interfaces if deafness(interface))
+        raise SocketError(f"{deafness(deaf)}; choose another one with -I")
+    return Place(
+        group=network.group or default_group(family),
+        port=network.port,
+        ttl=0 if ways.is_local and not ways.interfaces[0].is_loopback else network.ttl,
+        is_looped=network.has_loop or any(is_this_host(host, family) for host in hosts),
+        interfaces=tuple(ways.interfaces[number] for number in castable),
+        behind=tuple(castable.index(number) if number in castable else None for number in ways.behind),
+        routed=ways.routed,
+        warnings=tuple(_deaf_sentences(ways, castable, settings.targets)),
+    )
+
+
+def _family(settings: CastSettings) -> int:
+    """That of the addresses which targets are known by; IPv4 where they have both, or are known to nobody here."""
+    if settings.remote_shell == LOCAL:
+        return IPV4
+    for named in (settings.network.interface or "").split(","):
+        if is_address(named):
+            return family_of(named)
+    hosts = [host_of(target) for target in settings.targets]
+    without_ipv4 = [host for host in hosts if not has_address(host, IPV4)]
+    only_ipv6 = [host for host in without_ipv4 if has_address(host, IPV6)]
+    if not only_ipv6:
+        return own_family() if without_ipv4 else IPV4
+    only_ipv4 = [host for host in hosts if host not in without_ipv4 and not has_address(host, IPV6)]
+    if only_ipv4:
+        raise UsageError(
+            f"{fold(only_ipv4)} has only an IPv4 address that is known here, {fold(only_ipv6)} only an IPv6 address: "
+            "say by -A which family all of them have, or sync them apart (--exclude-target)"
+        )
+    return IPV6
+
+
+def _ways(settings: CastSettings, hosts: Sequence[str], family: int) -> Ways:
+    if settings.network.interface is not None:
+        names = [name.strip() for name in settings.network.interface.split(",")]
+        interfaces = dict.fromkeys(interface_named(name, family) for name in names if name)
+        if not interfaces:
+            raise UsageError("-I names no interface")
+        return ways_through(tuple(interfaces), hosts, family)
+    if settings.remote_shell == LOCAL:
+        return Ways((looped_interface(family),), (0,) * len(hosts), is_local=True)
+    return ways_towards(hosts, family)
+
+
+def _deaf_sentences(ways: Ways, castable: Sequence[int], targets: Sequence[str]) -> Iterator[str]:
+    """About those whose interface cannot cast while others can."""
+    for number, interface in enumerate(ways.interfaces):
+        if number not in castable:
+            names = [target for target, behind in zip(targets, ways.behind, strict=True) if behind == number]
+            yield f"{fold(names)} will hear nothing: {deafness(interface)}"

@@ -1,0 +1,171 @@
+"""Which interfaces lead to which hosts: asked of the resolver and of the kernel, nothing is sent."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections import Counter
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from mrsync.errors import SocketError
+from mrsync.transport.interface import (
+    FAMILY_NAMES,
+    IPV4,
+    IPV6,
+    Interface,
+    has_scope,
+    interface_at,
+    interface_named,
+    loopback_interface,
+    multicast_interfaces,
+)
+from mrsync.transport.netlink import Route, route
+
+HOSTS_MAX = 4096
+
+_ANY_GROUP_IPV6 = "ff15::1"
+
+
+class Ways(NamedTuple):
+    """How hosts are reached.
+
+    interfaces: those with most hosts behind them first; behind: for each host the position of its interface, or None
+    where its name is known to a remote shell at most; routed: positions of hosts that are behind a router; is_local:
+    nothing needs to leave this host.
+    """
+
+    interfaces: tuple[Interface, ...]
+    behind: tuple[int | None, ...]
+    routed: tuple[int, ...] = ()
+    is_local: bool = False
+
+
+def ways_towards(hosts: Sequence[str], family: int) -> Ways:
+    """The interfaces that hosts, names or addresses, are reached through; when all of them are this host, a local one.
+
+    Raises SocketError when no route or no address is found.
+    """
+    found = [_try_route(host, family) for host in hosts]
+    routes = [way for way in found if isinstance(way, Route)]
+    leaving = [way for way in routes if not way.is_local]
+    if leaving:
+        sources = {way.ifindex: way.source for way in reversed(leaving)}
+        by_hosts = Counter(way.ifindex for way in leaving).most_common()
+        interfaces = tuple(interface_at(index, family, sources[index]) for index, _ in by_hosts)
+        return _arranged(interfaces, found)
+    if routes:
+        return Ways(
+            (looped_interface(family),), tuple(0 if isinstance(way, Route) else None for way in found), (), True
+        )
+    raise SocketError(f"cannot choose an interface: {found[-1] if found else 'no targets'}")
+
+
+def ways_through(interfaces: tuple[Interface, ...], hosts: Sequence[str], family: int) -> Ways:
+    """These interfaces, and which of them each host is behind."""
+    return _arranged(interfaces, [_try_route(host, family) for host in hosts])
+
+
+def _arranged(interfaces: tuple[Interface, ...], found: Sequence[Route | str]) -> Ways:
+    place = {interface.index: number for number, interface in enumerate(interfaces)}
+    return Ways(
+        interfaces,
+        behind=tuple(place.get(way.ifindex) if isinstance(way, Route) else None for way in found),
+        routed=tuple(number for number, way in enumerate(found) if isinstance(way, Route) and way.has_gateway),
+    )
+
+
+def _try_route(host: str, family: int) -> Route | str:
+    """The route, or one sentence why there is none."""
+    try:
+        return route_to(host, family)
+    except OSError as error:
+        return _problem(host, family, error)
+
+
+def looped_interface(family: int) -> Interface:
+    """For sessions that do not leave this host: the loopback interface, if it takes multicast; raises SocketError."""
+    loopback = loopback_interface(family)
+    if family == IPV4:
+        return loopback
+    try:
+        route(family, _ANY_GROUP_IPV6, loopback.index)
+    except OSError:  # usual: Linux gives every interface a route for IPv6 multicast but this one
+        for interface in multicast_interfaces(family):
+            return interface  # whose packets come back
+        raise SocketError("no interface here takes IPv6 multicast; choose an IPv4 group with -A") from None
+    return loopback
+
+
+def interfaces_towards_master(address: str) -> list[Interface]:
+    """Where a catcher listens for a master with this address, or for a group.
+
+    A link-local address means nothing without the name that our own interface has: all that it may be heard on.
+    Raises SocketError.
+    """
+    family = IPV6 if ":" in address else IPV4
+    if has_scope(address.partition("%")[0]) and "%" not in address:
+        if found := multicast_interfaces(family):
+            return found
+        raise SocketError("no interface here takes IPv6 multicast")
+    try:
+        found_route = route_to(address, family)
+    except OSError as error:
+        raise SocketError(f"cannot choose an interface: {_problem(address, family, error)}") from error
+    if found_route.is_local:
+        return [interface_named(address, family)]
+    return [interface_at(found_route.ifindex, family, found_route.source)]
+
+
+def own_family() -> int:
+    """IPv6 if this host has nothing else, but for loopback."""
+    return IPV4 if multicast_interfaces(IPV4) or not multicast_interfaces(IPV6) else IPV6
+
+
+def route_to(host: str, family: int) -> Route:
+    """Raises OSError, socket.gaierror among them."""
+    address, index = _resolved(host, family)
+    return route(family, address, index)
+
+
+def has_address(host: str, family: int) -> bool:
+    """Whether the resolver knows one of that family."""
+    try:
+        return bool(_resolved(host, family))
+    except OSError:
+        return False
+
+
+def is_this_host(host: str, family: int = IPV4) -> bool:
+    """Whether packets to this name or address stay here; False for names that cannot be resolved."""
+    try:
+        return route_to(host, family).is_local
+    except OSError:
+        return False
+
+
+def _problem(host: str, family: int, error: OSError) -> str:
+    if isinstance(error, socket.gaierror):
+        return f"{host} has no {FAMILY_NAMES[family]} address that is known here (name the interface with -I)"
+    if error.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH):
+        return f"there is no route to {host}"
+    return f"{host}: {error.strerror}"
+
+
+def _resolved(host: str, family: int) -> tuple[str, int]:
+    """Numeric address, and the interface it is on if that matters; raises OSError."""
+    found = _looked_up(host, family)
+    if isinstance(found, OSError):
+        raise found
+    return found
+
+
+@lru_cache(maxsize=4 * HOSTS_MAX)
+def _looked_up(host: str, family: int) -> tuple[str, int] | OSError:
+    """Asked once per run: a resolver may take seconds for a name that it does not know."""
+    try:
+        place = socket.getaddrinfo(host, None, family, socket.SOCK_DGRAM)[0][4]
+    except OSError as error:
+        return error
+    return str(place[0]).partition("%")[0], place[3] if len(place) == 4 else 0
