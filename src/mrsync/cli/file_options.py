@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 
+from mrsync.errors import UsageError
+from mrsync.tree.modes import parse_mode_changes
+from mrsync.tree.owners import parse_owners
 from mrsync.tree.policy import Policy
 from mrsync.tree.selection import Selection
 
@@ -11,14 +15,58 @@ from mrsync.tree.selection import Selection
 def add_file_options(parser: argparse.ArgumentParser) -> None:
     """What mrsync and multicaster have in common."""
     add = parser.add_argument
-    add("--delete", action=argparse.BooleanOptionalAction, default=True, help="delete what SOURCE lacks; default: yes")
+    yes_or_no = argparse.BooleanOptionalAction
+    add("--delete", action=yes_or_no, default=True, help="delete what SOURCE lacks; default: yes")
+    add("--size-only", action="store_true", help="files of the same size have the same contents")
+    add("--ignore-times", action="store_true", help="send all files (rsync's -I)")
+    add(
+        "--modify-window",
+        type=int,
+        default=-1,
+        metavar="N",
+        help="seconds that times may differ; default: -1, not a ns",
+    )
+    add("-u", "--update", action="store_true", help="leave files alone that are newer on a target")
+    add("--existing", "--ignore-non-existing", action="store_true", help="make nothing that a target does not have")
+    add("--ignore-existing", action="store_true", help="leave alone what a target has")
+    add("-H", "--hard-links", action=yes_or_no, default=True, help="keep hard links; default: yes")
+    add("--numeric-ids", action="store_true", help="owners by number, not by name")
+    add("--chown", metavar="USER:GROUP", help="give all to these")
+    add("--chmod", action="append", default=[], metavar="CHANGES", help="change modes, as rsync: Du+w,Fgo-rwx,D2755")
+    add("-O", "--omit-dir-times", action="store_true", help="leave the times of directories")
+    add("-S", "--sparse", action="store_true", help="make holes where files have zeros")
 
 
 def policy(options: argparse.Namespace) -> Policy:
     """What the targets are told."""
-    return Policy(deletes=options.delete)
+    return Policy(
+        deletes=options.delete,
+        numeric_ids=options.numeric_ids,
+        hard_links=options.hard_links,
+        size_only=options.size_only,
+        ignore_times=options.ignore_times,
+        modify_window=_modify_window(options.modify_window),
+        update=options.update,
+        existing=options.existing,
+        ignore_existing=options.ignore_existing,
+        omit_dir_times=options.omit_dir_times,
+        sparse=options.sparse,
+    )
 
 
 def selection(options: argparse.Namespace) -> Selection:
-    """What is taken of the source."""
-    return Selection()
+    """What is taken of the source. UsageError."""
+    user, group = parse_owners(options.chown) if options.chown else (None, None)
+    umask = os.umask(0o077)
+    os.umask(umask)
+    return Selection(
+        mode_changes=tuple([change for text in options.chmod for change in parse_mode_changes(text, umask)]),
+        user=user,
+        group=group,
+    )
+
+
+def _modify_window(seconds: int) -> int:
+    if not -1 <= seconds < 1 << 31:
+        raise UsageError(f"--modify-window {seconds}: give a number of seconds, or -1")
+    return seconds

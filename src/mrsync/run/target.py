@@ -20,11 +20,11 @@ from mrsync.protocol.events import (
 )
 from mrsync.transport.loop import Loop
 from mrsync.tree.commit import Commit
-from mrsync.tree.compare import Comparison, compare
+from mrsync.tree.compare import Comparison, compare, compare_with_nothing
 from mrsync.tree.destination import Destination
 from mrsync.tree.failure import Failure
 from mrsync.tree.finish import Result, finish
-from mrsync.tree.manifest import SPECIALS, Manifest
+from mrsync.tree.manifest import Manifest
 from mrsync.tree.plan import Plan
 from mrsync.tree.stage import Stage
 from mrsync.tree.survey import Survey
@@ -152,7 +152,7 @@ class TargetTree:
     def _compare(self) -> Comparison:
         self._manifest = Manifest.decode(self._take_object(ObjectKind.MANIFEST))
         if self._is_dry_run and not os.path.isdir(self._path):
-            return _everything(self._manifest)
+            return compare_with_nothing(self._manifest)
         self._destination = Destination(self._path)
         return compare(self._manifest, self._destination, self._on_activity, self._survey)
 
@@ -266,18 +266,3 @@ class TargetTree:
             self._stage.cleanup()
         if self._destination is not None:
             self._destination.close()
-
-
-def _everything(manifest: Manifest) -> Comparison:
-    """What a destination that does not exist yet lacks."""
-    comparison = Comparison()
-    for entry in range(1, len(manifest)):
-        if manifest.has_contents(entry):
-            comparison.needs.append((entry, entry + 1))
-            comparison.files_needed += 1
-            comparison.bytes_needed += manifest.sizes[entry]
-        elif entry in manifest.leaders:
-            comparison.linked.append(entry)
-        elif manifest.kind(entry) not in SPECIALS:
-            comparison.made.append(entry)
-    return comparison

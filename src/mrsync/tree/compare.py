@@ -6,16 +6,19 @@ import errno
 import os
 import re
 from array import array
-from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from operator import ne
 
 from mrsync.tree.destination import Destination
+from mrsync.tree.directories import Directories
 from mrsync.tree.failure import Failure
+from mrsync.tree.groups import Found, Groups, Inode
+from mrsync.tree.likeness import ATTRIBUTES, Likeness
 from mrsync.tree.listing import Listing
 from mrsync.tree.manifest import DIRECTORY, LINK, REGULAR, Manifest
-from mrsync.tree.owners import localize_owners
+from mrsync.tree.owners import Ownership, localize_owners
+from mrsync.tree.plan import merged
 from mrsync.tree.survey import Survey
 
 STALE_NAME = re.compile(rb"\.mrsync-[0-9a-f]+-[lf]?[0-9]+")
@@ -26,10 +29,10 @@ _ACTIVITY_ENTRIES = 1000
 class Comparison:
     """What a target lacks.
 
-    needs: ranges [a, b) of entries whose contents are needed (regular files; of a hard-link group the leader).
-    made: directories and soft links to make. linked: hard-link members to link to their leader. mended: entries of
-    which only owner, mode or (but for files) time differ. extras: (directory entry, name) to delete. failures: what
-    could not be read here; its entries count as needed.
+    needs: ranges [a, b) of entries whose contents are needed (regular files; of a hard-link group at most one).
+    made: directories and soft links to make. linked: hard-link members to link to their leader, which the manifest
+    names when the comparison is over. mended: entries of which only attributes differ. extras: (directory entry, name)
+    to delete. failures: what could not be read here; its entries count as needed.
     """
 
     needs: list[tuple[int, int]] = field(default_factory=list)
@@ -53,14 +56,15 @@ def compare(
     on_activity: Callable[[int], None] = lambda entries: None,
     survey: Survey | None = None,
 ) -> Comparison:
-    """Compare by rsync's quick check (type, size, mtime), then mode, owner, link target and hard links.
+    """Compare as the manifest's policy says: by rsync's quick check (type, size, mtime), then all that is kept.
 
-    Turns the manifest's owners into this host's, and binds the destination to it. on_activity is called about every
-    1000 entries with how many were looked at. survey: what was read of the destination shortly before.
+    Turns the manifest's owners into this host's, its hard-link leaders into those that serve here, and binds the
+    destination to it. on_activity is called about every 1000 entries with how many were looked at. survey: what was
+    read of the destination shortly before.
     """
     localize_owners(manifest)
     destination.bind(manifest)
-    comparer = _Comparer(manifest, destination, survey or Survey())
+    comparer = _Comparer(manifest, destination.directories, destination.ownership, survey or Survey())
     try:
         comparison = comparer.run(on_activity)
     finally:
@@ -69,25 +73,40 @@ def compare(
     return comparison
 
 
+def compare_with_nothing(manifest: Manifest) -> Comparison:
+    """What a destination that does not exist yet lacks."""
+    return _Comparer(manifest, None, Ownership(), Survey()).run(lambda entries: None)
+
+
 class _Comparer:
-    def __init__(self, manifest: Manifest, destination: Destination, survey: Survey) -> None:
+    """directories: None for a destination that does not exist."""
+
+    def __init__(
+        self, manifest: Manifest, directories: Directories | None, ownership: Ownership, survey: Survey
+    ) -> None:
         self._manifest = manifest
+        self._policy = manifest.policy
         self._survey = survey
-        self._directories = destination.directories
-        self._ownership = destination.ownership
+        self._directories = directories
+        self._ownership = ownership
+        self._likeness = Likeness(manifest, ownership)
         self._result = Comparison()
-        self._absent: set[int] = set()
-        self._members = array("I", manifest.leaders)
-        self._group_leaders = frozenset(manifest.leaders.values())
-        self._leader_inodes: dict[int, tuple[int, int]] = {}
-        self._claimed: dict[tuple[int, int], int] = {}
+        self._absent = {0} if directories is None else set()
+        self._left: set[int] = set()  # directories that an option leaves alone, with all below
+        self._leaves_some = self._policy.existing or self._policy.ignore_existing
+        self._groups = Groups(manifest)
+        self._claimed: dict[Inode, int] = {}
 
     def run(self, on_activity: Callable[[int], None]) -> Comparison:
         manifest = self._manifest
-        self._compare_root()
+        if self._directories is not None:
+            self._compare_root(self._directories)
         pending = 0
         for turn, directory in enumerate(manifest.directories):
             first, end = manifest.child_starts[turn], manifest.child_starts[turn + 1]
+            if directory in self._left:
+                self._left.update(entry for entry in range(first, end) if manifest.kind(entry) == DIRECTORY)
+                continue
             listing = None if directory in self._absent else self._read(directory)
             if listing is None:
                 self._compare_absent(first, end)
@@ -97,12 +116,15 @@ class _Comparer:
             if pending >= _ACTIVITY_ENTRIES:
                 on_activity(pending)
                 pending = 0
+        if self._groups:
+            self._settle_groups()
         return self._result
 
     def _read(self, directory: int) -> Listing | None:
         return self._survey.take(self._manifest.path(directory)) or self._read_now(directory)
 
     def _read_now(self, directory: int) -> Listing | None:
+        assert self._directories is not None  # where there is nothing, nothing is read
         try:
             listing = Listing(self._directories.open(directory))
             # A directory that may be read but not searched gives names without attributes.
@@ -120,13 +142,13 @@ class _Comparer:
                 self._result.failures.append(Failure(reason, path, "read"))
         return listing
 
-    def _compare_root(self) -> None:
-        status = os.fstat(self._directories.open(0))
-        mode = self._directories.original_mode(0) or status.st_mode & 0o7777
+    def _compare_root(self, directories: Directories) -> None:
+        status = os.fstat(directories.open(0))
+        mode = directories.original_mode(0) or status.st_mode & 0o7777
         manifest = self._manifest
         if (
             mode != manifest.modes[0] & 0o7777
-            or status.st_mtime_ns != manifest.mtime_ns(0)
+            or self._likeness.has_other_directory_time(0, status.st_mtime_ns)
             or self._ownership.differs((manifest.uids[0], manifest.gids[0]), (status.st_uid, status.st_gid))
         ):
             self._result.mended.append(0)
@@ -134,8 +156,11 @@ class _Comparer:
     def _compare_absent(self, first: int, end: int) -> None:
         """Nothing is there: every entry is to be made."""
         modes = self._manifest.modes[first:end]
-        has_members = bisect_left(self._members, first) < bisect_left(self._members, end)
-        if not has_members and all(mode >> 12 == REGULAR for mode in set(modes)):
+        if (
+            not self._policy.existing
+            and not self._groups.slice(first, end)
+            and all(mode >> 12 == REGULAR for mode in set(modes))
+        ):
             self._need(first, end)
             return
         for entry in range(first, end):
@@ -157,6 +182,8 @@ class _Comparer:
     def _suspects(self, first: int, end: int, listing: Listing) -> Iterable[int]:
         """Positions that whole columns cannot show to be equal."""
         manifest = self._manifest
+        if self._policy.ignore_times:
+            return range(end - first)
         suspects: set[int] = set()
         columns = [
             (manifest.modes, listing.modes),
@@ -171,60 +198,86 @@ class _Comparer:
             if expected != found:
                 suspects.update([i for i, differs in enumerate(map(ne, expected, found)) if differs])
         suspects.update(listing.links, listing.inodes, listing.far_times)
-        low, high = bisect_left(self._members, first), bisect_left(self._members, end)
-        suspects.update([member - first for member in self._members[low:high]])
+        suspects.update([entry - first for entry in self._groups.slice(first, end)])
         return sorted(suspects)
 
     def _compare_entry(self, entry: int, listing: Listing | None, position: int) -> None:
         kind = self._manifest.modes[entry] >> 12
         found = -1 if listing is None or position < 0 else listing.modes[position] >> 12
+        if self._leaves_some and self._is_left(entry, kind, found):
+            return
         if kind == REGULAR:
-            if entry in self._manifest.leaders:
-                self._compare_member(entry, listing, position)
-            elif listing is None or found != REGULAR or self._has_other_contents(entry, listing, position):
-                self._need(entry, entry + 1)
-            elif self._has_other_attributes(entry, listing, position):
-                self._result.mended.append(entry)
+            if entry in self._groups:
+                self._groups.note(entry, self._look(entry, listing if found == REGULAR else None, position))
+            else:
+                self._compare_file(entry, listing if found == REGULAR else None, position)
         elif kind == DIRECTORY:
             if listing is None or found != DIRECTORY:
                 self._absent.add(entry)
                 self._result.made.append(entry)
-            elif self._has_other_time(entry, listing, position) or self._has_other_attributes(entry, listing, position):
+            elif self._likeness.differences(entry, listing, position):
                 self._result.mended.append(entry)
         elif kind == LINK:
             if listing is None or found != LINK or listing.links[position] != self._manifest.link_targets[entry]:
                 self._result.made.append(entry)
-            elif self._has_other_time(entry, listing, position) or self._has_other_owner(entry, listing, position):
+            elif self._likeness.differences(entry, listing, position):
                 self._result.mended.append(entry)
 
-    def _compare_member(self, entry: int, listing: Listing | None, position: int) -> None:
-        """A member is right when it is the same file as its leader, and the leader stays what it is."""
-        inode = listing.inodes.get(position) if listing is not None else None
-        if inode is None or inode != self._leader_inodes.get(self._manifest.leaders[entry]):
-            self._result.linked.append(entry)
+    def _is_left(self, entry: int, kind: int, found: int) -> bool:
+        """Whether --existing or --ignore-existing leaves it as it is; below a directory that is none, all is left."""
+        if found < 0:
+            is_left = self._policy.existing
+        else:
+            is_left = self._policy.ignore_existing and not kind == found == DIRECTORY
+        if is_left and kind == DIRECTORY:
+            self._left.add(entry)
+            if found >= 0:
+                self._result.failures.append(Failure(errno.ENOTDIR, self._manifest.path(entry), "make"))
+        return is_left
 
-    def _has_other_contents(self, entry: int, listing: Listing, position: int) -> bool:
-        if self._manifest.sizes[entry] != listing.sizes[position] or self._has_other_time(entry, listing, position):
+    def _compare_file(self, entry: int, listing: Listing | None, position: int) -> None:
+        """listing: None where no file has this name."""
+        if listing is None:
+            self._need(entry, entry + 1)
+            return
+        found = self._look(entry, listing, position)
+        if found.is_newer:
+            return
+        if not found.is_right or not self._claims(found.inode, entry):
+            self._need(entry, entry + 1)
+        elif found.differences & ATTRIBUTES:
+            self._result.mended.append(entry)
+
+    def _claims(self, inode: Inode | None, entry: int) -> bool:
+        """Two files of the source in one inode here: only the first may keep it."""
+        if inode is None or not self._policy.hard_links:
             return True
-        inode = listing.inodes.get(position)
-        if inode is not None:
-            # Two files of the source in one inode here: only the first may keep it.
-            if self._claimed.setdefault(inode, entry) != entry:
-                return True
-            if entry in self._group_leaders:
-                self._leader_inodes[entry] = inode
-        return False
+        return self._claimed.setdefault(inode, entry) == entry
 
-    def _has_other_time(self, entry: int, listing: Listing, position: int) -> bool:
-        found = listing.far_times.get(position, listing.mtimes[position])
-        return self._manifest.mtime_ns(entry) != found
+    def _look(self, entry: int, listing: Listing | None, position: int) -> Found:
+        """What a file here is like; listing: None where there is none."""
+        if listing is None:
+            return Found()
+        differences = self._likeness.differences(entry, listing, position)
+        return Found(
+            is_file=True,
+            differences=differences,
+            inode=listing.inodes.get(position),
+            is_right=not self._likeness.has_other_contents(differences),
+            is_newer=self._policy.update and self._likeness.is_newer(entry, listing, position),
+        )
 
-    def _has_other_attributes(self, entry: int, listing: Listing, position: int) -> bool:
-        return self._manifest.modes[entry] != listing.modes[position] or self._has_other_owner(entry, listing, position)
-
-    def _has_other_owner(self, entry: int, listing: Listing, position: int) -> bool:
-        wanted = (self._manifest.uids[entry], self._manifest.gids[entry])
-        return self._ownership.differs(wanted, (listing.uids[position], listing.gids[position]))
+    def _settle_groups(self) -> None:
+        result = self._result
+        linked: list[int] = []
+        for group in self._groups.settle(self._claimed):
+            linked += group.linked
+            if group.needed >= 0:
+                self._need(group.needed, group.needed + 1)
+            elif group.first >= 0 and self._groups.found(group.first).differences & ATTRIBUTES:
+                result.mended.append(group.first)
+        result.linked.extend(sorted(linked))
+        result.needs = merged(result.needs)
 
     def _need(self, first: int, end: int) -> None:
         result = self._result

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from mrsync.tree.compare import Comparison
 from mrsync.tree.failure import Failure
+from mrsync.tree.likeness import is_same_time
 from mrsync.tree.manifest import DIRECTORY, LINK, REGULAR
 from mrsync.tree.removal import remove_tree
 from mrsync.tree.stage import PLACED, UNWANTED, Stage
@@ -159,7 +160,7 @@ class _Finisher:
         return file < 0 or self._stage.states[file] in (PLACED, UNWANTED)
 
     def _mend(self, entry: int) -> None:
-        """Set owner and mode of a file, owner and time of a soft link."""
+        """Set owner, mode and time of a file, owner and time of a soft link."""
         manifest = self._manifest
         name = manifest.names[entry]
         parent_fd = self._directories.open(manifest.parents[entry])
@@ -169,11 +170,15 @@ class _Finisher:
         # O_PATH: neither read permission is needed nor can a fifo in its place block.
         fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent_fd)
         try:
-            if os.fstat(fd).st_mode >> 12 != REGULAR:
+            found = os.fstat(fd)
+            if found.st_mode >> 12 != REGULAR:
                 raise OSError(errno.ESTALE, "it is no file any more")
             path = f"/proc/self/fd/{fd}"
             self._chown(entry, path)
             os.chmod(path, manifest.modes[entry] & 0o7777)
+            wanted_ns = manifest.mtime_ns(entry)
+            if not is_same_time(wanted_ns, found.st_mtime_ns, manifest.policy.modify_window):
+                os.utime(path, ns=(self._now, wanted_ns))
         finally:
             os.close(fd)
 
@@ -186,7 +191,8 @@ class _Finisher:
         ):
             raise OSError(errno.ESTALE, "another directory took its place")
         self._chown(entry, fd)
-        os.utime(fd, ns=(self._now, manifest.mtime_ns(entry)))
+        if not manifest.policy.omit_dir_times:
+            os.utime(fd, ns=(self._now, manifest.mtime_ns(entry)))
         os.fchmod(fd, manifest.modes[entry] & 0o7777)
         self._directories.settled(entry)
 

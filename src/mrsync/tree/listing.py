@@ -40,6 +40,9 @@ class Listing:
         for start in range(0, len(names), _CHUNK):
             self._add(directory_fd, names[start : start + _CHUNK] if len(names) > _CHUNK else names)
 
+    def mtime_ns(self, position: int) -> int:
+        return self.far_times[position] if position in self.far_times else self.mtimes[position]
+
     def _add(self, fd: int, names: list[bytes]) -> None:
         status = os.stat
         try:

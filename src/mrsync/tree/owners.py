@@ -6,8 +6,35 @@ import grp
 import os
 import pwd
 from array import array
+from typing import NamedTuple
 
+from mrsync.errors import UsageError
 from mrsync.tree.manifest import NO_OWNER, Manifest
+
+
+class NewOwner(NamedTuple):
+    """A user or group that all entries are given to; name: how targets know it, empty for a mere number."""
+
+    id: int
+    name: bytes = b""
+
+
+def parse_owners(text: str) -> tuple[NewOwner | None, NewOwner | None]:
+    """USER:GROUP of --chown, either may be missing: names that this host knows, or numbers. UsageError."""
+    user, _, group = text.partition(":")
+    if not user and not group:
+        raise UsageError(f"--chown {text}: give USER, USER:GROUP or :GROUP")
+    return _parse_owner(user, "user"), _parse_owner(group, "group")
+
+
+def give_to(manifest: Manifest, user: NewOwner | None, group: NewOwner | None) -> None:
+    """Give all entries, whose owners have their names already, to these, as far as they are not None."""
+    if user:
+        manifest.uids = array("I", [user.id]) * len(manifest)
+        manifest.users[user.id] = user.name
+    if group:
+        manifest.gids = array("I", [group.id]) * len(manifest)
+        manifest.groups[group.id] = group.name
 
 
 def name_owners(manifest: Manifest) -> None:
@@ -27,8 +54,8 @@ def name_owners(manifest: Manifest) -> None:
 def localize_owners(manifest: Manifest) -> None:
     """Turn the source's ids into this host's, by name, the number where a name is unknown here; root stays root."""
     if not manifest.policy.numeric_ids:
-        users = {uid: _local_uid(uid, name) for uid, name in manifest.users.items() if uid}
-        groups = {gid: _local_gid(gid, name) for gid, name in manifest.groups.items() if gid}
+        users = {uid: _local_uid(uid, name) for uid, name in manifest.users.items() if uid and name}
+        groups = {gid: _local_gid(gid, name) for gid, name in manifest.groups.items() if gid and name}
         manifest.uids = _translated(manifest.uids, users)
         manifest.gids = _translated(manifest.gids, groups)
     manifest.users = {}
@@ -73,3 +100,15 @@ def _translated(ids: array[int], table: dict[int, int]) -> array[int]:
     if not moved:
         return ids
     return array("I", [moved.get(number, number) for number in ids])
+
+
+def _parse_owner(text: str, kind: str) -> NewOwner | None:
+    if not text:
+        return None
+    if text.isascii() and text.isdecimal() and int(text) < NO_OWNER:
+        return NewOwner(int(text))
+    try:
+        number = pwd.getpwnam(text).pw_uid if kind == "user" else grp.getgrnam(text).gr_gid
+    except KeyError:
+        raise UsageError(f"--chown: there is no {kind} {text} on this host") from None
+    return NewOwner(number, os.fsencode(text))

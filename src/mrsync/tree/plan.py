@@ -213,12 +213,11 @@ def _decode_extents(unpacker: Unpacker) -> dict[int, Extents]:
 
 
 def _check_ranges(ranges: list[tuple[int, int]], manifest: Manifest, unpacker: Unpacker) -> None:
-    members = array("I", manifest.leaders)
     previous = 0
     for first, end in ranges:
         if not previous <= first < end <= len(manifest):
             raise unpacker.error("its ranges are not in order")
-        is_files = all(mode >> 12 == REGULAR for mode in set(manifest.modes[first:end]))
-        if not is_files or bisect_left(members, first) < bisect_left(members, end):
+        # Members of hard-link groups too: their leader may be one that some target must leave alone.
+        if any(mode >> 12 != REGULAR for mode in set(manifest.modes[first:end])):
             raise unpacker.error("it plans an entry that has no contents")
         previous = end

@@ -12,7 +12,8 @@ from mrsync.tree.directories import Directories
 from mrsync.tree.failure import Failure, printable
 from mrsync.tree.listing import Listing
 from mrsync.tree.manifest import DEPTH_MAX, SPECIALS, Manifest
-from mrsync.tree.owners import name_owners
+from mrsync.tree.modes import change_modes
+from mrsync.tree.owners import give_to, name_owners
 from mrsync.tree.policy import Policy
 from mrsync.tree.selection import Selection
 
@@ -77,12 +78,20 @@ class _Scanner:
                 on_activity(len(manifest) - before)
         finally:
             self._directories.close()
-        name_owners(manifest)
+        self._change_on_the_way()
         if any(failure.errno != errno.ENOENT for failure in self._errors):
             manifest.policy = policy._replace(deletes=False)
         kinds = {mode >> 12 for mode in set(manifest.modes)}
         skipped = [i for i in range(len(manifest)) if manifest.kind(i) in SPECIALS] if kinds & SPECIALS else []
         return Scan(self._root, manifest, frozenset(self._holey), self._errors, skipped)
+
+    def _change_on_the_way(self) -> None:
+        """What the selection says of modes and owners, and names for the owners."""
+        manifest, selection = self._manifest, self._selection
+        if selection.mode_changes:
+            change_modes(manifest, selection.mode_changes)
+        name_owners(manifest)
+        give_to(manifest, selection.user, selection.group)
 
     def _scan_directory(self, directory: int) -> None:
         manifest = self._manifest
@@ -99,7 +108,7 @@ class _Scanner:
         base = len(manifest)
         manifest.add(directory, listing)
         self._holey += [base + position for position in listing.holey]
-        if self._selection.keeps_hard_links:
+        if manifest.policy.hard_links:
             for position, inode in listing.inodes.items():
                 leader = self._inodes.setdefault(inode, base + position)
                 if leader != base + position:

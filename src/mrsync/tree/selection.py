@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from mrsync.tree.modes import ModeChange
+from mrsync.tree.owners import NewOwner
+
 
 class Selection(NamedTuple):
-    """keeps_hard_links: names of one file are sent as such, else as files of their own."""
+    """mode_changes, user, group: what all entries get instead of their own (--chmod, --chown)."""
 
-    keeps_hard_links: bool = True
+    mode_changes: tuple[ModeChange, ...] = ()
+    user: NewOwner | None = None
+    group: NewOwner | None = None

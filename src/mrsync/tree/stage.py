@@ -12,6 +12,7 @@ from operator import sub
 from typing import Union
 
 from mrsync.tree.destination import Destination
+from mrsync.tree.holes import write_sparsely
 from mrsync.tree.manifest import Manifest
 from mrsync.tree.plan import Plan
 
@@ -160,13 +161,13 @@ class Stage:
             if state == WAITING and length == self._remaining[file]:
                 fd = self._create(file)
                 try:
-                    _write_all(fd, run, position, length)
+                    self._write_all(fd, run, position, length)
                     self._complete(file, fd)
                 finally:
                     os.close(fd)
             else:
                 fd = self._open(file)
-                _write_all(fd, run, position, length)
+                self._write_all(fd, run, position, length)
                 if length == self._remaining[file]:
                     self._complete(file, fd)
                     self._close(file)
@@ -175,6 +176,12 @@ class Stage:
             return
         self._remaining[file] -= length
         self.bytes_written += length
+
+    def _write_all(self, fd: int, run: Sequence[Data], position: int, length: int) -> None:
+        if self.manifest.policy.sparse:
+            write_sparsely(fd, run, position)
+        else:
+            _write_all(fd, run, position, length)
 
     def _create(self, file: int) -> int:
         home = self.home(self.manifest.parents[self.plan.entries[file]])
@@ -207,7 +214,7 @@ class Stage:
         """All data is there: the final size, owner, mode (after the owner: chown clears setuid) and time."""
         manifest = self.manifest
         entry = self.plan.entries[file]
-        if file in self.plan.extents:
+        if file in self.plan.extents or manifest.policy.sparse:
             os.ftruncate(fd, manifest.sizes[entry])
         uid, gid = self.destination.ownership.settable(manifest.uids[entry], manifest.gids[entry])
         if uid != -1 or gid != -1:

@@ -24,6 +24,7 @@ from mrsync.tree.manifest import Manifest
 from mrsync.tree.plan import Plan
 from mrsync.tree.policy import Policy
 from mrsync.tree.scan import Scan, scan
+from mrsync.tree.selection import Selection
 from mrsync.tree.source import Source
 from mrsync.tree.stage import Stage
 from tests.trees import remove_tree
@@ -55,6 +56,8 @@ def sync(
     dest: Path,
     *,
     deletes: bool = True,
+    policy: Policy | None = None,
+    selection: Selection = Selection(),  # noqa: B008
     page_bytes: int = 5000,
     seed: int | None = None,
     exceptions: tuple[tuple[int, int], ...] = (),
@@ -64,7 +67,7 @@ def sync(
 
     between is called with "compared", "staged" and "committed" after these steps.
     """
-    scanned = scan(os.fsencode(source), Policy(deletes=deletes))
+    scanned = scan(os.fsencode(source), policy or Policy(deletes=deletes), selection)
     manifest = Manifest.decode(scanned.manifest.encode())
     destination = Destination(os.fsencode(dest))
     comparison = compare(manifest, destination)

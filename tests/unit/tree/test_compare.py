@@ -193,9 +193,17 @@ def test_a_missing_member_is_linked_to_its_unchanged_leader(trees: Path, named: 
     assert named(trees / "source", trees / "dest") == {"linked": {b"sub/member"}}
 
 
+def test_a_missing_leader_is_linked_to_a_member_that_is_here(trees: Path, named: Callable[..., Named]) -> None:
+    link_group(trees)
+    keep_time(trees / "dest", (trees / "dest" / "a").unlink)
+    assert named(trees / "source", trees / "dest") == {"linked": {b"a"}}
+
+
 def test_all_members_follow_a_leader_that_is_needed(trees: Path, named: Callable[..., Named]) -> None:
     link_group(trees)
     keep_time(trees / "dest", (trees / "dest" / "a").unlink)
+    keep_time(trees / "dest" / "sub", (trees / "dest" / "sub" / "b").unlink)
+    _touch(trees / "dest" / "sub" / "member")
     assert named(trees / "source", trees / "dest") == {"needed": {b"a"}, "linked": {b"sub/b", b"sub/member"}}
 
 

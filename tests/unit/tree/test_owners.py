@@ -7,8 +7,11 @@ import os
 import pwd
 from array import array
 
+import pytest
+
+from mrsync.errors import UsageError
 from mrsync.tree.manifest import Manifest
-from mrsync.tree.owners import Ownership, localize_owners, name_owners
+from mrsync.tree.owners import NewOwner, Ownership, give_to, localize_owners, name_owners, parse_owners
 from mrsync.tree.policy import Policy
 from tests.unit.tree.syncing import as_nobody
 
@@ -73,3 +76,34 @@ def test_root_sets_everything_others_only_their_groups() -> None:
         assert ownership.differs((5, 5), (6, 5))
         assert ownership.differs((5, 5), (5, 6))
         assert not ownership.differs((5, 6), (5, 6))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("root", (NewOwner(0, b"root"), None)),
+        (":root", (None, NewOwner(0, b"root"))),
+        ("17:18", (NewOwner(17), NewOwner(18))),
+        ("root:", (NewOwner(0, b"root"), None)),
+    ],
+)
+def test_new_owners_are_names_or_numbers(text: str, expected: tuple[NewOwner | None, NewOwner | None]) -> None:
+    assert parse_owners(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", ":", "no-such-user", ":no-such-group", "4294967295", "-1"])
+def test_owners_that_nobody_knows_are_refused(text: str) -> None:
+    with pytest.raises(UsageError, match=r"^--chown"):
+        parse_owners(text)
+
+
+def test_a_new_owner_travels_by_name_or_as_a_number_only() -> None:
+    manifest = Manifest()
+    manifest.names = [b"", b"a"]
+    manifest.uids, manifest.gids = array("I", [0, 5]), array("I", [0, 7])
+    manifest.users, manifest.groups = {5: b"five", 17: b"seventeen"}, {7: b"seven"}
+    give_to(manifest, NewOwner(17), NewOwner(18, b"crew"))
+    assert (list(manifest.uids), list(manifest.gids)) == ([17, 17], [18, 18])
+    assert (manifest.users[17], manifest.groups[18]) == (b"", b"crew")
+    localize_owners(manifest)
+    assert list(manifest.uids) == [17, 17]

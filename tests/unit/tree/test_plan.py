@@ -104,7 +104,6 @@ def test_an_unneeded_or_vanished_file_with_holes_is_no_matter(tmp_path: Path) ->
 
 HOSTILE: dict[str, tuple[list[tuple[int, int]], dict[int, Sequence[tuple[int, int]]], str]] = {
     "a directory": ([(0, 2)], {}, "no contents"),
-    "a member": ([(3, 4)], {}, "no contents"),
     "the same twice": ([(1, 2), (1, 2)], {}, "order"),
     "backwards": ([(2, 3), (1, 2)], {}, "order"),
     "an empty range": ([(1, 1)], {}, "order"),

@@ -11,8 +11,8 @@ import pytest
 
 from mrsync.errors import SelectionError
 from mrsync.tree.manifest import DEPTH_MAX
+from mrsync.tree.policy import Policy
 from mrsync.tree.scan import scan
-from mrsync.tree.selection import Selection
 from tests.trees import DEEP_LEVELS, build_awkward_tree, remove_tree
 from tests.unit.tree.syncing import as_nobody, nobodys_directory
 
@@ -78,7 +78,7 @@ def test_hard_links_lead_to_the_first_of_their_group(tmp_path: Path) -> None:
     manifest = scan(root).manifest
     groups = {manifest.path(member): manifest.path(leader) for member, leader in manifest.leaders.items()}
     assert groups == {b"z/one": b"two", b"z/three": b"two"}
-    assert scan(root, selection=Selection(keeps_hard_links=False)).manifest.leaders == {}
+    assert scan(root, Policy(hard_links=False)).manifest.leaders == {}
 
 
 def test_two_names_of_a_soft_link_are_two_soft_links(tmp_path: Path) -> None:

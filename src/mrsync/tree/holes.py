@@ -1,0 +1,35 @@
+"""Writing without zeros: runs of them become holes of a file that was made empty."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import Union
+
+Data = Union[bytes, bytearray, memoryview]
+
+BLOCK_BYTES = 4096
+_ZEROS = bytes(BLOCK_BYTES)
+
+
+def write_sparsely(fd: int, run: Sequence[Data], position: int) -> None:
+    """Write pieces back to back, but for whole blocks of zeros; the file's size is for the caller to set."""
+    data = b"".join(run)
+    for start, end in data_spans(data, position):
+        while start < end:
+            start += os.pwrite(fd, memoryview(data)[start:end], position + start)
+
+
+def data_spans(data: bytes, position: int) -> Iterator[tuple[int, int]]:
+    """[start, end) of what is not all zeros, in blocks of a file in which data begins at `position`."""
+    begun = -1
+    start = 0
+    while start < len(data):
+        end = min(start + BLOCK_BYTES - (position + start) % BLOCK_BYTES, len(data))
+        is_hole = data[start:end] == _ZEROS[: end - start]
+        if is_hole and begun >= 0:
+            yield begun, start
+        begun = -1 if is_hole else begun if begun >= 0 else start
+        start = end
+    if begun >= 0:
+        yield begun, len(data)

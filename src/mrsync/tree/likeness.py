@@ -1,0 +1,69 @@
+"""How alike an entry of the manifest and what a target has in its place are, as far as the policy asks."""
+
+from __future__ import annotations
+
+from mrsync.tree.listing import Listing
+from mrsync.tree.manifest import DIRECTORY, LINK, REGULAR, SECOND_NS, Manifest
+from mrsync.tree.owners import Ownership
+
+# What differs; letters of rsync's --itemize-changes: s t p o g.
+SIZE, TIME, MODE, USER, GROUP = (1 << bit for bit in range(5))
+ATTRIBUTES = TIME | MODE | USER | GROUP  # what can be mended without contents
+
+
+class Likeness:
+    """Compares single entries by the rules of the manifest's policy."""
+
+    def __init__(self, manifest: Manifest, ownership: Ownership) -> None:
+        self._manifest = manifest
+        self._policy = manifest.policy
+        self._ownership = ownership
+
+    def differences(self, entry: int, listing: Listing, position: int) -> int:
+        """Flags of all that differs in two entries of the same kind; contents and link targets are not looked at."""
+        manifest = self._manifest
+        kind = manifest.modes[entry] >> 12
+        found = 0
+        if kind == REGULAR and manifest.sizes[entry] != listing.sizes[position]:
+            found |= SIZE
+        time_ns = listing.mtime_ns(position)
+        if self.has_other_directory_time(entry, time_ns) if kind == DIRECTORY else self._has_other_time(entry, time_ns):
+            found |= TIME
+        if kind != LINK and manifest.modes[entry] != listing.modes[position]:
+            found |= MODE
+        uid, gid = self._ownership.settable(manifest.uids[entry], manifest.gids[entry])
+        if uid not in (-1, listing.uids[position]):
+            found |= USER
+        if gid not in (-1, listing.gids[position]):
+            found |= GROUP
+        return found
+
+    def has_other_contents(self, differences: int) -> bool:
+        """Whether the contents of a file with these differences are to be sent."""
+        policy = self._policy
+        if differences & SIZE:
+            return True
+        if policy.size_only:
+            return False
+        return policy.ignore_times or bool(differences & TIME)
+
+    def is_newer(self, entry: int, listing: Listing, position: int) -> bool:
+        """Whether --update leaves what is found alone: it is newer, or within a modify window not older."""
+        wanted, found = self._manifest.mtime_ns(entry), listing.mtime_ns(position)
+        window = self._policy.modify_window
+        if window < 0:
+            return wanted < found
+        return wanted // SECOND_NS - found // SECOND_NS < window
+
+    def has_other_directory_time(self, entry: int, found_ns: int) -> bool:
+        return not self._policy.omit_dir_times and self._has_other_time(entry, found_ns)
+
+    def _has_other_time(self, entry: int, found_ns: int) -> bool:
+        return not is_same_time(self._manifest.mtime_ns(entry), found_ns, self._policy.modify_window)
+
+
+def is_same_time(one_ns: int, other_ns: int, window: int) -> bool:
+    """rsync's --modify-window: that many seconds apart at most; 0: the same second; below 0: the same nanosecond."""
+    if window < 0:
+        return one_ns == other_ns
+    return abs(one_ns // SECOND_NS - other_ns // SECOND_NS) <= window
