@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from mrsync.protocol.commits import CommitRule
 from mrsync.protocol.states import TargetState
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.messages import Phase
@@ -268,5 +269,55 @@ CASES = (
         (DONE,) * 2,
         1.5,
         file_bytes=(10,) * 20000,
+    ),
+    case(
+        "each for itself: files are sat out and found changed, some only when a repair reads them again",
+        (replace(LOSSY, sit_out_share=0.2, loss=0.02), GOOD, replace(GOOD, disk_pages_s=300.0)),
+        (DONE,) * 3,
+        4.0,
+        file_bytes=(GEOMETRY.page_bytes,) * 300,
+        commit_rule=CommitRule.EACH,
+        cached_pages=40,
+        late_void_share=0.5,
+        void_share=0.05,
+    ),
+    case(
+        "all or nothing: all",
+        (LOSSY,) * 4,
+        (DONE,) * 4,
+        0.6,
+        file_bytes=(GEOMETRY.page_bytes,) * 100,
+        commit_rule=CommitRule.JOB,
+    ),
+    case(
+        "all or nothing: one sits a file out",
+        (replace(LOSSY, sit_out_share=0.2), LOSSY),
+        (DONE, DONE),
+        0.6,
+        file_bytes=(GEOMETRY.page_bytes,) * 100,
+        commit_rule=CommitRule.JOB,
+    ),
+    case(
+        "all or nothing: one dies",
+        (fated(Fate.DEAD, 0.4), LOSSY, GOOD),
+        (LOST, DONE, DONE),
+        7.0,
+        rate_bytes_s=1e7,
+        commit_rule=CommitRule.JOB,
+    ),
+    case(
+        "all or nothing: one never comes",
+        (fated(Fate.ABSENT, 0), GOOD),
+        (UNREACHABLE, DONE),
+        6.3,
+        commit_rule=CommitRule.JOB,
+    ),
+    case(
+        "all or nothing: a file changes",
+        (LOSSY, GOOD),
+        (DONE, DONE),
+        0.6,
+        void_share=1.0,
+        commit_rule=CommitRule.JOB,
     ),
 )

@@ -6,6 +6,7 @@ import random
 from collections import deque
 
 from mrsync.protocol.caster import Caster, CasterConfig
+from mrsync.protocol.commits import CommitRule
 from mrsync.protocol.events import CasterEvent, CastFinished, ComparisonFinished
 from mrsync.protocol.sends import Send, SendCoded, SendMessage, SendPage
 from mrsync.wire.messages import ObjectKind, Report, SealKind, Status
@@ -32,6 +33,7 @@ class MasterHost:
                 seals=1 << SealKind.HMAC_SHA256,
                 ack_wait_s=scenario.ack_wait_s,
                 quit_on_bad=scenario.quit_on_bad,
+                commit_rule=scenario.commit_rule,
                 rate_bytes_s=scenario.rate_bytes_s,
             ),
             0.0,
@@ -191,12 +193,20 @@ class MasterHost:
             del self._cached[next(iter(self._cached))]
 
     def _seal(self, kind: ObjectKind, page: int) -> None:
-        """Read a page: files whose end is on it may turn out to have changed."""
-        self._generations[kind, page] = self._generations.get((kind, page), -1) + 1
-        if kind is ObjectKind.CONTENTS and self._generations[kind, page] == 0:
-            for file in self._world.plan.files_ending_on(page):
-                if self._rng.random() < self._world.scenario.void_share:
-                    self.caster.void_file(file)
+        """Read a page: files whose end is on it may turn out to have changed, or any if it is read again."""
+        generation = self._generations[kind, page] = self._generations.get((kind, page), -1) + 1
+        if kind is not ObjectKind.CONTENTS:
+            return
+        plan, scenario = self._world.plan, self._world.scenario
+        files = plan.files_of(page) if generation else plan.files_ending_on(page)
+        share = scenario.late_void_share if generation else scenario.void_share
+        for file in files:
+            if file not in self._world.changed and self._rng.random() < share:
+                self._world.changed.add(file)
+                self.caster.void_file(file)
+        self._world.spoilt[page, generation] = self._world.changed.intersection(plan.files_of(page))
+        if not generation and scenario.commit_rule is CommitRule.EACH:
+            self.caster.vouch(plan.files_before(page + 1))
 
     def _occupy(self, packets: int, size_bytes: int) -> float:
         """When packets that are sent now have left by the uplink."""

@@ -14,11 +14,13 @@ from mrsync.protocol.events import (
     ObjectHeld,
     SessionEnded,
     TargetEnded,
+    Withdrawn,
 )
 from mrsync.protocol.ranges import RangeSet
 from mrsync.protocol.sends import SendCoded, SendPage
 from mrsync.protocol.states import TargetState
 from mrsync.wire.messages import Ending, ObjectKind, Report, Status
+from tests.sim.commits import CommitOracle
 from tests.sim.reception import Violation, bits
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ class Oracle:
 
     def __init__(self, world: World) -> None:
         self.hosts: dict[Address, TargetHost] = {}
+        self.commits = CommitOracle(world, self.hosts)
         self.caster: Caster
         self.packets_first = 0
         self.pages_unwanted = 0  # of the contents, cast though nobody wanted them
@@ -43,16 +46,14 @@ class Oracle:
         self.bursts_by_second: Counter[int] = Counter()
         self.outcomes: Counter[int] = Counter()
         self._world = world
-        self.granted: list[bool] = []  # verdict on each plan file below the end of all commits so far
         self._plan_files = 0
         self._next_page = dict.fromkeys(ObjectKind, 0)  # behind the last first send
 
     def host_at(self, address: Address) -> TargetHost:
         return self.hosts[address]
 
-    def live_hosts(self) -> list[TargetHost]:
-        """The processes of all targets that the caster counts as live."""
-        return [self.hosts[target.source] for target in self.caster.roster.live]
+    def watch(self, caster: Caster) -> None:
+        self.caster = self.commits.caster = caster
 
     def fix_plan(self, plan_files: int) -> None:
         self._plan_files = plan_files
@@ -67,19 +68,21 @@ class Oracle:
         """I1: what a catcher says it holds, it truly holds."""
         self._judge_held(host, report.active, report.frontier)
         for file in range(report.ready):
-            if not self._is_staged(host, file):
+            if not self.commits.is_staged(host, file):
                 raise Violation(f"{host.address} says that {report.ready} files are ready, but {file} is not")
 
     def judge_event(self, host: TargetHost, event: CatcherEvent) -> None:
         if isinstance(event, ObjectHeld):
             self._judge_held(host, event.object, self._world.page_count(event.object))
         elif isinstance(event, FinishGranted):
-            if len(self.granted) < self._plan_files:
+            if len(self.commits.granted) < self._plan_files:
                 raise Violation("finishing before every file was granted")
         elif isinstance(event, SessionEnded):
             self._judge_ending(host, event)
         elif isinstance(event, CommitGranted):
-            self._judge_commit(host, event.first, event.end, RangeSet(event.exceptions))
+            self.commits.judge_grant(host, event)
+        elif isinstance(event, Withdrawn):
+            self.commits.judge_withdrawn(host)
 
     def _judge_held(self, host: TargetHost, kind: ObjectKind, end: int) -> None:
         wanted = RangeSet([(0, self._world.page_count(kind))])
@@ -89,23 +92,6 @@ class Oracle:
             for page in range(first, behind):
                 if (kind, page) not in host.written:
                     raise Violation(f"{host.address} says that it holds {end} pages of {kind!r}, but {page} is missing")
-
-    def _is_staged(self, host: TargetHost, file: int) -> bool:
-        """Whether every byte of this file truly came, or it was sat out, or is not needed there."""
-        entry = self._world.plan.files[file]
-        if entry not in host.storage.needs or file in host.storage.sat_out:
-            return True
-        first, end = self._world.plan.pages_of(file)
-        return all((ObjectKind.CONTENTS, page) in host.written for page in range(first, end))
-
-    def _judge_commit(self, host: TargetHost, first: int, end: int, exceptions: RangeSet) -> None:
-        """I2: a file is committed only as granted, and only where it truly is."""
-        for file in range(first, end):
-            is_committed = file not in exceptions
-            if file >= len(self.granted) or self.granted[file] != is_committed:
-                raise Violation(f"{host.address} goes its own way with file {file}")
-            if is_committed and not self._is_staged(host, file):
-                raise Violation(f"{host.address} is to commit file {file}, which it does not have")
 
     def _judge_ending(self, host: TargetHost, event: SessionEnded) -> None:
         if event.ending is Ending.DONE and not host.storage.is_finished:
@@ -122,29 +108,15 @@ class Oracle:
                 raise Violation(f"{target.name} counts as done, but is not")
         elif isinstance(event, ComparisonFinished):
             needs = RangeSet()
-            for host in self.live_hosts():
+            for host in self.commits.live_hosts():
                 needs.update(host.storage.needs)
             if needs != event.needs:
                 raise Violation("the union of needs is not what the targets need")
 
     def judge_status(self, status: Status) -> None:
-        """I2: a file is granted only if every live target truly has it and none sits it out, and then for good."""
         for kind, state in zip(ObjectKind, status.objects, strict=True):
             self._judge_skipped(kind, state.pages_sent)
-        span = status.commit
-        exceptions = RangeSet(span.exceptions)
-        for file in range(span.first, span.end):
-            is_granted = file not in exceptions
-            if file < len(self.granted):
-                if self.granted[file] != is_granted:
-                    raise Violation(f"the caster changed its mind about file {file}")
-                continue
-            if file != len(self.granted):
-                raise Violation(f"nothing was said about file {len(self.granted)}")
-            self.granted.append(is_granted)
-            for host in self.live_hosts():
-                if is_granted and (file in host.storage.sat_out or not self._is_staged(host, file)):
-                    raise Violation(f"file {file} is granted, but {host.address} does not have it")
+        self.commits.judge_status(status)
 
     def count_report(self) -> None:
         self.reports += 1
@@ -173,7 +145,7 @@ class Oracle:
                 raise Violation(f"page {end} of {kind!r} comes before page {page}")
 
     def _is_wanted(self, page: int) -> bool:
-        return any(page in host.storage.wanted for host in self.live_hosts())
+        return any(page in host.storage.wanted for host in self.commits.live_hosts())
 
     def judge_coded(self, send: SendCoded) -> None:
         self.bursts_by_second[int(self._world.events.now)] += 1
@@ -189,5 +161,5 @@ class Oracle:
         return any(
             host.misses((kind, page), index)
             and (kind is not ObjectKind.CONTENTS or any(file in host.storage.left for file in files))
-            for host in self.live_hosts()
+            for host in self.commits.live_hosts()
         )

@@ -46,6 +46,10 @@ class Plan:
         high = bisect_left(self._starts, (page + 1) * self._page_bytes)
         return [file for file in range(low, high) if self._ends[file] > self._starts[file]]
 
+    def files_before(self, page: int) -> int:
+        """How many plan files have nothing on this page or behind it."""
+        return bisect_right(self._ends, page * self._page_bytes)
+
     def files_ending_on(self, page: int) -> list[int]:
         """Plan files whose last page this is."""
         return [file for file in self.files_of(page) if self.pages_of(file)[1] == page + 1]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mrsync.protocol import caster, coding, liveness, repairs
+from mrsync.protocol import caster, coding, commits, liveness, repairs
 from mrsync.protocol.assembly import Assembly
 from mrsync.protocol.caster import Caster
 from mrsync.protocol.catcher import Catcher
@@ -55,6 +55,7 @@ class Fault:
         return namespace[self.name]
 
 
+EACH = "each for itself: files are sat out and found changed, some only when a repair reads them again"
 RIPE_AT_ONCE = Fault("", Transfer, "ripe_pages", "last_tx[page] < tx_seen and ", "")
 INVENTED_STAY = Fault(
     "", Reception, "believe", "self.tx_seen = status.tx", "self.tx_seen = max(self.tx_seen, status.tx)"
@@ -158,7 +159,7 @@ FAULTS = (
     Fault(
         "sit-outs are forgotten",
         Commits,
-        "except_file",
+        "sit_out",
         "self._exceptions.add(index, index + 1)",
         "pass",
         found_by="files are sat out",
@@ -285,5 +286,54 @@ FAULTS = (
         "target.hello.instance == hello.instance",
         "True",
         found_by="one starts again before the plan is made",
+    ),
+    Fault(
+        "what is read again goes into place ahead of all others",
+        Catcher,
+        "_grant",
+        "if self._reception.is_first_reading else span.end",
+        "",
+        found_by=EACH,
+    ),
+    Fault("what was not read yet is vouched for", Commits, "_span", "self._vouched", "self.file_count", found_by=EACH),
+    Fault(
+        "some files flip before all are ready",
+        Commits,
+        "update",
+        "ready < self.file_count",
+        "False",
+        found_by="all or nothing: all",
+    ),
+    Fault(
+        "all flip though one sits a file out",
+        Commits,
+        "veto",
+        'return next(filter(None, map(_objection, roster)), "")',
+        'return ""',
+        found_by="all or nothing: one sits a file out",
+    ),
+    Fault(
+        "all flip though one is gone",
+        commits,
+        "_objection",
+        "if target.is_ended:",
+        "if False:",
+        found_by="all or nothing: one dies",
+    ),
+    Fault(
+        "all flip though a file has changed",
+        Commits,
+        "void",
+        "self.changed.add(index)",
+        "pass",
+        found_by="all or nothing: a file changes",
+    ),
+    Fault(
+        "nobody is told to withdraw",
+        Catcher,
+        "_grant",
+        "status.phase is Phase.WITHDRAWING",
+        "False",
+        found_by="all or nothing: one dies",
     ),
 )

@@ -39,7 +39,7 @@ class Reception:
 
     def __init__(self, catcher: Catcher, retained_pages: int) -> None:
         self.opened: list[tuple[Key, int]] = []  # (page, tx) since the last hand-over to the disk
-        self.true_pages: set[Key] = set()  # every byte of them came, whatever the core says
+        self.true_pages: dict[Key, int] = {}  # every byte of them came, whatever the core says; their generation
         self.packets_in_vain = 0  # that came, and had to be thrown away
         self._catcher = catcher
         self._retained_pages = retained_pages
@@ -122,7 +122,7 @@ class Reception:
             return
         if key in self.true_pages:
             raise Violation(f"page {key} is opened twice")
-        self.true_pages.add(key)
+        self.true_pages[key] = arriving.generation
         self._catcher.page_opened(*key)
         self._whole[key] = arriving.generation
         if len(self._whole) > self._retained_pages:

@@ -6,6 +6,7 @@ import random
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from mrsync.protocol.commits import CommitRule
 from mrsync.wire.geometry import Geometry
 
 
@@ -62,7 +63,9 @@ class Scenario:
     manifest_bytes: int = 20000
     plan_bytes: int = 3000
     file_bytes: tuple[int, ...] = ()
-    void_share: float = 0.0
+    void_share: float = 0.0  # of files, found changed when they are read to their end
+    late_void_share: float = 0.0  # of files on a page, found changed when it is read again
+    commit_rule: CommitRule = CommitRule.FILE
     shared_loss: float = 0.0
     forgeries_s: float = 0.0  # packets with invented headers, and replays, per second
     has_halves: bool = False  # bursts arrive in two parts: reports may come between them
@@ -106,6 +109,8 @@ def draw(seed: int) -> Scenario:
         plan_bytes=rng.randint(1, 3 * geometry.page_bytes),
         file_bytes=_draw_files(rng, min(pages, BURSTS_HEARD_MAX // count) * geometry.page_bytes),
         void_share=faults.draw(0.0, 0.1),
+        late_void_share=faults.draw(0.0, 1.0),
+        commit_rule=rng.choice((CommitRule.FILE, CommitRule.FILE, CommitRule.EACH, CommitRule.JOB)),
         shared_loss=faults.draw(0.001, 0.05),
         forgeries_s=faults.draw(1, 60),
         has_halves=rng.random() < 0.3,

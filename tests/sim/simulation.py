@@ -51,7 +51,7 @@ class Simulation:
         self.world = World(scenario)
         self.oracle = Oracle(self.world)
         self.master = MasterHost(self.world, self.oracle)
-        self.oracle.caster = self.master.caster
+        self.oracle.watch(self.master.caster)
         self._packets_before = 0  # sent before a late host came, for each of them
         self._plan_fates()
         if scenario.forgeries_s:
@@ -104,6 +104,7 @@ class Simulation:
         result = self._result()
         if not self.master.is_dead:
             self._judge_outcomes(result)
+            self.oracle.commits.judge_veto()
             self._judge_economy(result)
         return result
 
@@ -149,9 +150,7 @@ class Simulation:
 
     def _judge_done(self, address: tuple[int, int]) -> None:
         host = self.oracle.hosts[address]
-        granted = {file for file, is_granted in enumerate(self.oracle.granted) if is_granted}
-        if host.storage.committed != granted & set(host.storage.left):
-            raise Violation(f"{address} did not commit what was granted")
+        self.oracle.commits.judge_done(host)
         if host.ending is not None and host.ending.ending is not Ending.DONE and self.is_lossless(address[0]):
             raise Violation(f"{address} is done, but believes that it is {host.ending}")
 

@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 
 from mrsync.protocol.catcher import Catcher
-from mrsync.protocol.events import CatcherEvent, CommitGranted, FinishGranted, ObjectHeld
+from mrsync.protocol.events import CatcherEvent, CommitGranted, FinishGranted, ObjectHeld, Withdrawn
 from mrsync.protocol.ranges import RangeSet
 from mrsync.wire.messages import ComparedRecord, ErrorRecord, ObjectKind, ResultRecord, SatOutRecord
 from mrsync.wire.records import needs_records
@@ -32,10 +32,11 @@ class Storage:
         self.needs = RangeSet()
         self.sat_out: set[int] = set()
         self.committed: set[int] = set()
+        self.committed_at: dict[int, float] = {}  # plan file -> when
         self.left: dict[int, int] = {}  # plan file needed here -> pages not yet written
         self.held: set[int] = set()  # pages of the contents that were here before
         self.wanted: set[int] = set()  # and those that were not
-        self.is_finished = False
+        self.is_finished = self.is_withdrawn = False
         self.after: Callable[[], None] = lambda: None
         self.on_held: Callable[[set[int]], None] = lambda pages: None
         self._catcher = catcher
@@ -59,6 +60,9 @@ class Storage:
         elif isinstance(event, CommitGranted):
             self._events.plan(now + COMMIT_S, self._commit, event)
         elif isinstance(event, FinishGranted):
+            self._events.plan(now + FINISH_S, self._finish)
+        elif isinstance(event, Withdrawn):
+            self.is_withdrawn = True
             self._events.plan(now + FINISH_S, self._finish)
 
     def _compare(self, end_s: float) -> None:
@@ -124,6 +128,7 @@ class Storage:
         for file in range(event.first, event.end):
             if file not in voided and file in self.left and file not in self.sat_out:
                 self.committed.add(file)
+                self.committed_at[file] = self._events.now
         if self._rng.random() < 0.1:
             self._catcher.log(ErrorRecord(ENOSPC, b"some/where", "rename"), self._events.now)
         self._catcher.set_progress(self._events.now, committed=event.end, activity=1)

@@ -16,6 +16,7 @@ from tests.sim.storage import Storage
 from tests.sim.world import SECRET, World
 
 TRUESIZE_BYTES = 2304  # of a packet in a socket buffer
+HELD_BEFORE = -1  # the generation of pages that no reading of this run brought
 
 
 class TargetHost:
@@ -87,7 +88,7 @@ class TargetHost:
     def _hold(self, pages: set[int]) -> None:
         keys = {(int(ObjectKind.CONTENTS), page) for page in pages}
         self.written |= keys
-        self.reception.true_pages |= keys
+        self.reception.true_pages.update(dict.fromkeys(keys, HELD_BEFORE))
 
     def hear(self, cast: Cast, lost: int, bad: int) -> None:
         """Something arrives at the socket; what finds its buffer full is dropped."""

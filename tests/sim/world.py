@@ -32,6 +32,8 @@ class World:
         self.plan = Plan(scenario.file_bytes, scenario.geometry)
         self.keys = SessionKeys.derive(SECRET, SESSION)
         self.codec = ControlCodec(self.keys)
+        self.changed: set[int] = set()  # plan files that were found to be no longer what was scanned
+        self.spoilt: dict[tuple[int, int], set[int]] = {}  # (contents page, generation) -> files of which it has zeros
         self.hear_answer: Callable[[Address, bytes], None] = lambda address, datagram: None
         self._trace = hashlib.blake2b(digest_size=16)
         self._last: tuple[bytes, Message | Rejection] | None = None

@@ -39,6 +39,7 @@ class Assembly:
             for first, end in wanted:
                 end = min(end, self.page_count)
                 self._pages[first:end] = bytes(max(0, end - first))
+        self.has_rereads = False  # something came of a page that was read a second time
         self._partial: dict[int, tuple[int, int]] = {}  # page -> (generation, missing packets)
         self._frontier = 0
         self._horizon = 0  # pages below were sent, as far as is known here
@@ -60,12 +61,14 @@ class Assembly:
         """So many pages were sent: what is not here of them is missing."""
         self._horizon = max(self._horizon, min(pages_sent, self.page_count))
 
-    def receive_page(self, page: int, count: int) -> bool:
+    def receive_page(self, page: int, generation: int, count: int) -> bool:
         """A whole burst arrived; True when the page is wanted: open it and call `opened` or `rejected`."""
         if page >= self.page_count or self._pages[page] > PARTIAL or count != self._packet_count(page):
             return False
         if page >= self._horizon:
             self._horizon = page + 1
+        if generation:
+            self.has_rereads = True
         return True
 
     def receive_packet(self, page: int, generation: int, index: int, count: int) -> Verdict:
@@ -94,6 +97,8 @@ class Assembly:
             return Verdict.IGNORE
         if page >= self._horizon:
             self._horizon = page + 1
+        if generation:
+            self.has_rereads = True
         missing = ((1 << count) - 1) ^ (1 << index)
         self._partial[page] = (generation, missing)
         self._pages[page] = PARTIAL

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from mrsync.protocol.admission import Admission
 from mrsync.protocol.clock import Clock
-from mrsync.protocol.commits import Commits
+from mrsync.protocol.commits import CommitRule, Commits
 from mrsync.protocol.events import (
     CasterEvent,
     CasterStatistics,
@@ -48,7 +48,7 @@ from mrsync.wire.messages import (
 )
 
 STATUS_S = 0.1
-GATHER_STATUS_S = 0.02
+URGENT_STATUS_S = 0.02  # while catchers come in, and while all are to commit at the same time
 ELECTION_S = 0.05
 LINGER_S = 0.003
 LINGER_COUNT = 3
@@ -67,6 +67,7 @@ class CasterConfig:
     must_encrypt: bool = False
     ack_wait_s: float = 60.0
     quit_on_bad: bool = False
+    commit_rule: CommitRule = CommitRule.FILE
     rate_bytes_s: float | None = None
 
 
@@ -79,13 +80,14 @@ class Caster:
         self.roster = Roster(config.names)
         self.phase = Phase.GATHERING
         self.abort_reason = ""
+        self.veto = ""  # why nothing was changed anywhere, under the rule `job`
         self._config = config
         self._linger = LINGER_COUNT
         self._is_closed = False  # the plan is made for those who have come by now
         self._pages_of: PagesOf | None = None
         self._has_unwanted = False  # perhaps: pages of the contents that no live target wants
         self._admission = Admission(config.seals, must_encrypt=config.must_encrypt)
-        self._commits = Commits(0)
+        self._commits = Commits(0, config.commit_rule)
         self._events: deque[CasterEvent] = deque()
         self._timers = TimerTable()
         self._clock = Clock(self.roster, window, geometry.packets)
@@ -112,7 +114,9 @@ class Caster:
         if self.phase is not Phase.COMPARING:
             return
         self._pages_of = pages_of
-        self._commits = Commits(file_count)
+        self._commits = Commits(file_count, self._config.commit_rule)
+        if self._withdraw_if_vetoed(now):
+            return
         if file_count:
             self._outbox.sizes[ObjectKind.PLAN] = size_bytes
             self._outbox.sizes[ObjectKind.CONTENTS] = contents_bytes
@@ -120,9 +124,19 @@ class Caster:
         else:
             self._enter(Trigger.NOTHING_PLANNED, now)
 
-    def void_file(self, index: int) -> None:
-        """The source of this plan file changed: nobody puts it into place. Comes before its last page is sent."""
-        self._commits.except_file(index)
+    def void_file(self, index: int) -> bool:
+        """The source of this plan file changed: nobody puts it into place. Comes before a page is sent that shows it.
+
+        False when it is too late, and no harm done: every target has the file as it was.
+        """
+        return self._commits.void(index)
+
+    def vouch(self, end: int) -> None:
+        """What is to be cast of the plan files below was read once, and had not changed but where they are void.
+
+        Needed by the rule `each` only.
+        """
+        self._commits.vouch(end)
 
     def give_up(self, target_id: int, reason: str, now: float) -> None:
         """The application knows that this target cannot go on (its process ended, its launch failed)."""
@@ -283,7 +297,7 @@ class Caster:
 
     def _receive_record(self, target: Target, record: Record, now: float) -> None:
         target.receive_record(record)
-        if isinstance(record, SatOutRecord) and self._commits.except_file(record.index):
+        if isinstance(record, SatOutRecord) and self._commits.sit_out(record.index):
             target.sat_out[record.index] = record.errno
             self._events.append(FileSatOut(target.id, record.index, record.errno))
         elif isinstance(record, WantsRecord):
@@ -324,13 +338,11 @@ class Caster:
             if reason and target.is_live:  # the end of another one may have aborted the session
                 self._end_target(target, TargetTrigger.SILENCE, reason, now)
 
-    def _end_absent(self, now: float) -> None:
+    def _end_absent(self, reason: str, now: float) -> None:
         """Who has not come by now comes too late."""
         for target in self.roster.expected:
             if not target.is_ended:  # the end of another one may have aborted the session
-                self._end_target(
-                    target, TargetTrigger.ABSENCE, f"not heard of within {self._config.ack_wait_s:g} s", now
-                )
+                self._end_target(target, TargetTrigger.ABSENCE, reason, now)
 
     # phases
 
@@ -346,10 +358,12 @@ class Caster:
             return
         elif not self.roster.live:
             self.abort("every target is lost", now)
+        elif self._withdraw_if_vetoed(now):
+            return
         elif self.phase is Phase.COMPARING:
             if not self._is_closed and self.roster.every(lambda target: target.compared is not None):
                 self._is_closed = True
-                self._end_absent(now)
+                self._end_absent(self._too_late, now)
                 self._events.append(ComparisonFinished(self.roster.all_needs()))
         elif self.phase is Phase.PLANNING:
             if self.roster.every(lambda target: target.awaits_contents):
@@ -359,6 +373,10 @@ class Caster:
         elif self.roster.every(lambda target: target.result is not None):
             self._finish(now)
 
+    @property
+    def _too_late(self) -> str:
+        return f"not heard of within {self._config.ack_wait_s:g} s"
+
     def _advance_gathering(self, now: float) -> None:
         expected, is_over = self.roster.expected, not self._timers.is_set(Timer.GATHER)
         if not expected and not self.roster.live:
@@ -367,7 +385,7 @@ class Caster:
             return
         self._timers.stop(Timer.GATHER)
         if self._config.quit_on_bad or not self.roster.live:
-            self._end_absent(now)
+            self._end_absent(self._too_late, now)
         if not self.roster.live:
             self.abort("no target could be reached", now)
             return
@@ -387,10 +405,22 @@ class Caster:
         if commits.update(self.roster):
             self._timers.set(Timer.STATUS, now)
         pages = self._outbox.page_count(ObjectKind.CONTENTS)
-        if commits.span.end == commits.file_count and self.roster.every(
+        if commits.is_whole and self.roster.every(
             lambda target: target.committed >= commits.file_count and target.frontier(ObjectKind.CONTENTS) >= pages
         ):
             self._enter(Trigger.COMMITTED, now)
+
+    def _withdraw_if_vetoed(self, now: float) -> bool:
+        """Under the rule `job`, before the first file is granted: one bad target or file, and nothing is changed."""
+        if self.phase not in (Phase.COMPARING, Phase.PLANNING, Phase.CASTING):
+            return False
+        self.veto = self._commits.veto(self.roster)
+        if self.veto:
+            self._schedule.halt()
+            self._enter(Trigger.VETOED, now)
+            self._is_closed = True
+            self._end_absent("not heard of before all was called off", now)
+        return bool(self.veto)
 
     def _finish(self, now: float) -> None:
         for target in self.roster.live:
@@ -414,8 +444,10 @@ class Caster:
             self._timers.advance(Timer.CHECK, now)
 
     def _tell_status(self, now: float, *, is_poll: bool = False) -> None:
+        self._commits.look_ahead()
         self._outbox.status(self.phase, self._commits, is_poll=is_poll, now=now)
-        self._set_unless_over(Timer.STATUS, now + (GATHER_STATUS_S if self.phase is Phase.GATHERING else STATUS_S))
+        is_urgent = self.phase is Phase.GATHERING or self._commits.is_flipping
+        self._set_unless_over(Timer.STATUS, now + (URGENT_STATUS_S if is_urgent else STATUS_S))
 
     def _set_unless_over(self, timer: Timer, deadline: float) -> None:
         if not self._is_over:

@@ -20,6 +20,7 @@ from mrsync.protocol.events import (
     SessionEnded,
     SessionOpened,
     Welcomed,
+    Withdrawn,
 )
 from mrsync.protocol.ranges import RangeSet
 from mrsync.protocol.reception import Reception
@@ -162,7 +163,7 @@ class Catcher:
 
     def receive_page(self, kind: int, page: int, generation: int, count: int, tx: int, now: float) -> bool:
         """A whole burst arrived; True: open its seal and call `page_opened` or `page_rejected`."""
-        return self._reception.receive_page(kind, page, count, tx, now)
+        return self._reception.receive_page(kind, page, generation, count, tx, now)
 
     def receive_packet(
         self, kind: int, page: int, generation: int, index: int, count: int, tx: int, now: float
@@ -253,7 +254,8 @@ class Catcher:
     def _grant(self, status: Status) -> None:
         """Let the application commit what this status allows and what is here, and then finish."""
         span, first = status.commit, self._granted_end
-        end = min(span.end, self._reporter.ready)  # further only after we were dropped, and have not heard of it yet
+        reach = max(span.end, span.ahead) if self._reception.is_first_reading else span.end
+        end = min(reach, self._reporter.ready)  # more is granted ahead, or since we were dropped and do not know
         if span.first <= first < end:
             self._granted_end = end
             exceptions = RangeSet(span.exceptions).clipped(first, end)
@@ -262,6 +264,9 @@ class Catcher:
         if is_due and not self._is_finish_granted:
             self._is_finish_granted = True
             self._events.append(FinishGranted())
+        if status.phase is Phase.WITHDRAWING and not self._is_finish_granted:
+            self._is_finish_granted = True
+            self._events.append(Withdrawn())
 
     # joining and ending
 

@@ -40,7 +40,7 @@ class ComparisonFinished:
 
 @dataclass(frozen=True)
 class FileSatOut:
-    """Caster: this target cannot take this plan file; no target will change it."""
+    """Caster: this target cannot take this plan file."""
 
     target: int
     index: int
@@ -109,6 +109,11 @@ class FinishGranted:
 
 
 @dataclass(frozen=True)
+class Withdrawn:
+    """Catcher: nothing is to be changed here; drop what is staged and answer with a ResultRecord."""
+
+
+@dataclass(frozen=True)
 class SessionEnded:
     """Catcher: over, and why."""
 
@@ -117,4 +122,4 @@ class SessionEnded:
 
 
 CasterEvent = Union[PhaseEntered, TargetJoined, TargetEnded, ComparisonFinished, FileSatOut, CastFinished]
-CatcherEvent = Union[Welcomed, SessionOpened, ObjectHeld, CommitGranted, FinishGranted, SessionEnded]
+CatcherEvent = Union[Welcomed, SessionOpened, ObjectHeld, CommitGranted, FinishGranted, Withdrawn, SessionEnded]

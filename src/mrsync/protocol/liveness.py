@@ -43,7 +43,7 @@ def _is_behind(target: Target, expected: Expectation) -> bool:
             or target.committed < expected.commit_end
             or (expected.is_sent and target.ready < expected.file_count)
         )
-    return expected.phase is Phase.FINISHING
+    return expected.phase in (Phase.FINISHING, Phase.WITHDRAWING)
 
 
 def _waited_for(target: Target, phase: Phase) -> str:
@@ -55,4 +55,5 @@ def _waited_for(target: Target, phase: Phase) -> str:
         Phase.PLANNING: "receiving the plan",
         Phase.CASTING: f"{report.packets_lost} packets missing, {report.queue_pages} pages not yet written",
         Phase.FINISHING: "finishing",
+        Phase.WITHDRAWING: "removing what was staged",
     }.get(phase, "gathering")

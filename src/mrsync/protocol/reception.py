@@ -30,6 +30,12 @@ class Reception:
         """That of the active object, once it is known what is wanted of it."""
         return self._assemblies.get(self.active)
 
+    @property
+    def is_first_reading(self) -> bool:
+        """Whether all that came of the active object is as it was read first; a stranger's packet may deny it."""
+        assembly = self.assembly
+        return assembly is not None and not assembly.has_rereads
+
     def __contains__(self, kind: ObjectKind) -> bool:
         return kind in self._assemblies
 
@@ -48,12 +54,12 @@ class Reception:
         for kind, assembly in self._assemblies.items():
             assembly.extend_horizon(status.objects[kind].pages_sent)
 
-    def receive_page(self, kind: int, page: int, count: int, tx: int, now: float) -> bool:
+    def receive_page(self, kind: int, page: int, generation: int, count: int, tx: int, now: float) -> bool:
         """A whole burst arrived: is the page wanted?"""
         if tx > self.tx_seen and not self._see(tx, now):
             return False
         assembly = self._assemblies.get(kind)
-        return assembly is not None and assembly.receive_page(page, count)
+        return assembly is not None and assembly.receive_page(page, generation, count)
 
     def receive_packet(
         self, kind: int, page: int, generation: int, index: int, count: int, tx: int, now: float

@@ -31,6 +31,7 @@ class Schedule:
         self._timers = timers
         self._poll_s = POLL_MIN_S
         self._is_probing = False
+        self._is_halted = False
         self._is_flush_due = False
         self._tx_seen = 0  # by all targets that answer
         self._spoken_for = 0  # pages, by all targets that answer
@@ -49,6 +50,10 @@ class Schedule:
         self._repaired_before, self._coded_before = self.packets_repaired, self.packets_coded
         self.transfer = transfer
         self._repairs = Repairs(transfer, terms_max=terms_max, retained_pages=retained_pages)
+
+    def halt(self) -> None:
+        """Nobody needs pages any more."""
+        self._is_halted = True
 
     def stamp(self, now: float) -> int:
         """A tx for a status, which goes out before all bursts that are planned later."""
@@ -89,6 +94,8 @@ class Schedule:
         if self._is_probing:
             room = max(1, room)  # a closed window must not keep everyone from being repaired
             self._is_probing = False
+        if self._is_halted:
+            room = 0
         if room and not repairs.is_waiting:
             self._plan_repairs(transfer, repairs, now)
         sends = self._next_sends(transfer, repairs, room, now)

@@ -17,6 +17,7 @@ class Trigger(Enum):
     NOTHING_PLANNED = "all have compared and no contents are needed"
     PLAN_HELD = "every live target holds the plan and waits for contents"
     COMMITTED = "every live target has committed every planned file"
+    VETOED = "all or nothing was asked for, and one target or one file cannot be had"
     RESULTS_KNOWN = "the result of every live target is known"
     ABANDONED = "a signal, no target left, or a bad target under --quit-on-bad"
 
@@ -68,11 +69,21 @@ PHASES: Mapping[Phase, Mapping[Trigger, Phase]] = {
     Phase.COMPARING: {
         Trigger.PLANNED: Phase.PLANNING,
         Trigger.NOTHING_PLANNED: Phase.FINISHING,
+        Trigger.VETOED: Phase.WITHDRAWING,
         Trigger.ABANDONED: Phase.ABORTED,
     },
-    Phase.PLANNING: {Trigger.PLAN_HELD: Phase.CASTING, Trigger.ABANDONED: Phase.ABORTED},
-    Phase.CASTING: {Trigger.COMMITTED: Phase.FINISHING, Trigger.ABANDONED: Phase.ABORTED},
+    Phase.PLANNING: {
+        Trigger.PLAN_HELD: Phase.CASTING,
+        Trigger.VETOED: Phase.WITHDRAWING,
+        Trigger.ABANDONED: Phase.ABORTED,
+    },
+    Phase.CASTING: {
+        Trigger.COMMITTED: Phase.FINISHING,
+        Trigger.VETOED: Phase.WITHDRAWING,
+        Trigger.ABANDONED: Phase.ABORTED,
+    },
     Phase.FINISHING: {Trigger.RESULTS_KNOWN: Phase.DONE, Trigger.ABANDONED: Phase.ABORTED},
+    Phase.WITHDRAWING: {Trigger.RESULTS_KNOWN: Phase.DONE, Trigger.ABANDONED: Phase.ABORTED},
     Phase.DONE: {},
     Phase.ABORTED: {},
 }

@@ -46,8 +46,9 @@ class Phase(IntEnum):
     PLANNING = 2  # the plan is cast
     CASTING = 3  # contents are cast, files are committed
     FINISHING = 4  # links, deletions, directory modes and times; results come in
-    DONE = 5
-    ABORTED = 6
+    WITHDRAWING = 5  # nothing is changed anywhere; results come in
+    DONE = 6
+    ABORTED = 7
 
 
 class Way(IntEnum):
@@ -77,11 +78,15 @@ class ObjectState:
 
 @dataclass(frozen=True)
 class CommitSpan:
-    """Plan files [first, end) may be renamed into place, but for those in `exceptions` (sorted ranges [a, b))."""
+    """Plan files [first, end) may be renamed into place, but for those in `exceptions` (sorted ranges [a, b)).
+
+    ahead: where that is more than end, [end, ahead) too, by who got no page of them that was read a second time.
+    """
 
     first: int = 0
     end: int = 0
     exceptions: tuple[tuple[int, int], ...] = ()
+    ahead: int = 0
 
 
 @dataclass(frozen=True)

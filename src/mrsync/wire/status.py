@@ -41,6 +41,7 @@ _STATUS = struct.Struct(
     "3H"  # [status-monitors]
     "I"  # [status-commit-first]
     "I"  # [status-commit-end]
+    "I"  # [status-commit-ahead]
     "H"  # [status-exception-count]
 )
 _RANGE = struct.Struct(">II")  # [status-exception]
@@ -76,6 +77,7 @@ def encode_status(message: Status) -> tuple[Clear, bytes]:
         *(*monitors, 0, 0, 0)[:MONITORS_MAX],
         commit.first,
         commit.end,
+        commit.ahead,
         len(commit.exceptions),
     )
     ranges = b"".join(_RANGE.pack(*exception) for exception in commit.exceptions)
@@ -87,7 +89,7 @@ def decode_status(clear: Clear, body: bytes) -> Status:
     (session, phase, seal, active, poll, slice_bytes, packets, *numbers) = _STATUS.unpack_from(body)
     (target_count, plan_files, report_pages, report_interval_us, ack_wait_s) = numbers[6:11]
     (monitor_count, *monitors) = numbers[11:15]
-    (commit_first, commit_end, exception_count) = numbers[15:]
+    (commit_first, commit_end, commit_ahead, exception_count) = numbers[15:]
     ranges = body[_STATUS.size :]
     require(poll <= 1 and 1 <= packets <= PACKETS_PER_PAGE_MAX)
     require(TAG_BYTES < slice_bytes * packets <= BURST_BYTES_MAX)
@@ -95,7 +97,8 @@ def decode_status(clear: Clear, body: bytes) -> Status:
     require(all(target < TARGETS_MAX for target in monitors) and target_count <= TARGETS_MAX)
     require(exception_count <= EXCEPTIONS_MAX and len(ranges) == exception_count * _RANGE.size)
     exceptions = tuple(_RANGE.iter_unpack(ranges))
-    _require_ranges(exceptions, commit_first, commit_end)
+    require(commit_first <= commit_end)
+    _require_ranges(exceptions, commit_first, max(commit_end, commit_ahead))
     return Status(
         session=session,
         counter=clear.counter,
@@ -112,7 +115,7 @@ def decode_status(clear: Clear, body: bytes) -> Status:
         report_pages=report_pages,
         report_interval_us=report_interval_us,
         is_poll=poll == 1,
-        commit=CommitSpan(commit_first, commit_end, exceptions),
+        commit=CommitSpan(commit_first, commit_end, exceptions, commit_ahead),
         ack_wait_s=ack_wait_s,
     )
 

@@ -19,9 +19,9 @@ def assembly(pages: int = 4, **details: object) -> Assembly:
 
 def test_whole_burst_goes_its_way() -> None:
     object = assembly()
-    assert object.receive_page(0, 4)
+    assert object.receive_page(0, 0, 4)
     object.opened(0)
-    assert not object.receive_page(0, 4)
+    assert not object.receive_page(0, 0, 4)
     assert object.frontier == 0  # not before it is written
     object.written([0])
     assert object.frontier == 1
@@ -29,9 +29,9 @@ def test_whole_burst_goes_its_way() -> None:
 
 def test_whole_burst_of_another_size_or_place_is_not_wanted() -> None:
     object = assembly()
-    assert not object.receive_page(0, 3)
-    assert not object.receive_page(4, 4)
-    assert object.receive_page(3, 2)  # the last page has 134 bytes, and its seal 16
+    assert not object.receive_page(0, 0, 3)
+    assert not object.receive_page(4, 0, 4)
+    assert object.receive_page(3, 0, 2)  # the last page has 134 bytes, and its seal 16
 
 
 def test_packets_complete_a_page() -> None:
@@ -76,7 +76,7 @@ def test_needs_tell_runs_and_single_packets() -> None:
     object = assembly(8)
     object.extend_horizon(7)
     for page in (1, 4):
-        object.receive_page(page, 4)
+        object.receive_page(page, 0, 4)
         object.opened(page)
     object.receive_packet(3, 0, 1, 4)
     assert object.needs() == (0, 7, [(0, 1, 0), (2, 1, 0), (3, 1, 0b1101), (5, 2, 0)])
@@ -86,7 +86,7 @@ def test_needs_tell_runs_and_single_packets() -> None:
 def test_needs_are_cut_where_they_become_too_many() -> None:
     object = assembly(3 * ENTRIES_MAX)
     for page in range(0, 3 * ENTRIES_MAX - 1, 2):
-        object.receive_page(page, 4)
+        object.receive_page(page, 0, 4)
         object.opened(page)
     first, end, needs = object.needs()
     assert (first, end, len(needs)) == (0, 2 * ENTRIES_MAX + 1, ENTRIES_MAX)
@@ -103,7 +103,7 @@ def test_pages_beyond_the_horizon_are_not_missing() -> None:
 def test_only_what_is_wanted_is_needed() -> None:
     object = assembly(8, wanted=[(2, 3), (6, 100)])
     object.extend_horizon(8)
-    assert not object.receive_page(0, 4)
+    assert not object.receive_page(0, 0, 4)
     assert object.needs() == (2, 8, [(2, 1, 0), (6, 2, 0)])
     object.written([2, 6, 7])
     assert object.is_whole
@@ -117,7 +117,7 @@ def test_an_empty_object_is_whole() -> None:
 def test_coded_packet_helps_who_misses_one_term() -> None:
     object = assembly()
     object.receive_packet(0, 0, 0, 4)
-    object.receive_page(1, 4)
+    object.receive_page(1, 0, 4)
     object.opened(1)
     assert object.receive_coded(0, [(0, 0), (0, 1), (1, 3)]) == 1
     assert object.receive_coded(0, [(0, 1), (0, 2)]) == -1  # two are missing

@@ -24,6 +24,7 @@ from mrsync.protocol.events import (
     SessionEnded,
     SessionOpened,
     Welcomed,
+    Withdrawn,
 )
 from mrsync.protocol.sends import SendMessage
 from mrsync.protocol.states import CatcherState
@@ -348,6 +349,33 @@ def test_only_what_is_here_is_committed() -> None:
     assert events(catcher)[-1] == CommitGranted(0, 2, ())
     catcher.set_progress(0.0, ready=5)
     assert events(catcher) == [CommitGranted(2, 5, ())]
+
+
+@pytest.mark.parametrize(("generation", "end"), [(0, 5), (1, 2)])
+def test_what_was_read_once_may_go_ahead(generation: int, end: int) -> None:
+    catcher = joined(wanted=[(0, 3)])
+    assert catcher.receive_page(CONTENTS, 0, generation, GEOMETRY.packets, 2, 0.0)
+    catcher.set_progress(0.0, ready=5)
+    events(catcher)
+    catcher.receive_message(status(2, commit=CommitSpan(0, 2, ((3, 4),), ahead=7)), None, 0.0)
+    assert events(catcher) == [CommitGranted(0, end, ((3, 4),) if end > 3 else ())]
+
+
+def test_a_packet_of_a_second_reading_is_enough() -> None:
+    catcher = joined(wanted=[(0, 3)])
+    catcher.receive_packet(CONTENTS, 0, 1, 0, GEOMETRY.packets, 2, 0.0)
+    catcher.set_progress(0.0, ready=5)
+    events(catcher)
+    catcher.receive_message(status(2, commit=CommitSpan(0, 2, (), ahead=7)), None, 0.0)
+    assert events(catcher) == [CommitGranted(0, 2, ())]
+
+
+def test_withdraws_once() -> None:
+    catcher = joined(wanted=[])
+    events(catcher)
+    catcher.receive_message(status(2, phase=Phase.WITHDRAWING), None, 0.0)
+    catcher.receive_message(status(3, phase=Phase.WITHDRAWING), None, 0.0)
+    assert events(catcher) == [Withdrawn()]
 
 
 def test_finishes_once_all_is_committed() -> None:

@@ -102,7 +102,7 @@ def test_status_tells_what_may_be_committed() -> None:
     office = Office(roster(1))
     found(office.roster, 0).receive_report(report(ready=5), None, 0.0)
     commits = Commits(7)
-    commits.except_file(3)
+    commits.sit_out(3)
     commits.update(office.roster)
     office.outbox.status(Phase.CASTING, commits, is_poll=False, now=0.0)
     (told, _), *_ = said(office.outbox)

@@ -22,14 +22,14 @@ def reception(pages: int = 10, *, tx: int = 5) -> Reception:
 
 
 def take(at: Reception, page: int, tx: int, now: float = 2.0) -> None:
-    assert at.receive_page(KIND, page, 4, tx, now)
+    assert at.receive_page(KIND, page, 0, 4, tx, now)
     at.opened(KIND, page)
 
 
 def test_nothing_counts_before_a_status_was_believed() -> None:
     at = Reception(0.0)
     at.expect(KIND, Assembly(10 * PAGE, GEOMETRY))
-    assert not at.receive_page(KIND, 0, 4, 1, 0.5)
+    assert not at.receive_page(KIND, 0, 0, 4, 1, 0.5)
     assert at.receive_packet(KIND, 0, 0, 0, 4, 1, 0.5) is Verdict.IGNORE
     assert at.receive_coded(KIND, 0, [(0, 0), (1, 0)], 1, 0.5) == -1
     assert (at.tx_seen, at.tx_done) == (0, 0)
@@ -37,7 +37,7 @@ def test_nothing_counts_before_a_status_was_believed() -> None:
 
 @pytest.mark.parametrize(("ahead", "is_taken"), [(TX_AHEAD_MAX, True), (TX_AHEAD_MAX + 1, False)])
 def test_a_tx_far_beyond_the_last_status_is_invented(ahead: int, is_taken: bool) -> None:
-    assert reception().receive_page(KIND, 0, 4, 5 + ahead, 2.0) is is_taken
+    assert reception().receive_page(KIND, 0, 0, 4, 5 + ahead, 2.0) is is_taken
     assert (reception().receive_packet(KIND, 0, 0, 0, 4, 5 + ahead, 2.0) is Verdict.STORE) is is_taken
     at = reception()
     at.receive_packet(KIND, 0, 0, 0, 4, 6, 2.0)
@@ -48,7 +48,7 @@ def test_a_tx_far_beyond_the_last_status_is_invented(ahead: int, is_taken: bool)
 def test_an_object_that_is_not_expected_is_heard_but_not_wanted() -> None:
     at = reception()
     assert ObjectKind.PLAN not in at
-    assert not at.receive_page(ObjectKind.PLAN, 0, 4, 6, 2.0)
+    assert not at.receive_page(ObjectKind.PLAN, 0, 0, 4, 6, 2.0)
     assert at.receive_packet(ObjectKind.PLAN, 0, 0, 0, 4, 7, 2.0) is Verdict.IGNORE
     assert at.receive_coded(ObjectKind.PLAN, 0, [(0, 0)], 8, 2.0) == -1
     assert at.tx_seen == 8
@@ -66,7 +66,7 @@ def test_done_follows_what_is_written() -> None:
     at = reception()
     for page in range(3):
         take(at, page, 6 + page)
-    at.receive_page(KIND, 0, 4, 9, 3.0)  # a repair of what is here already
+    at.receive_page(KIND, 0, 0, 4, 9, 3.0)  # a repair of what is here already
     assert at.tx_seen == 9
     assert at.tx_done < 7
     assert not at.written(KIND, [0, 1], 7, 4.0)
@@ -133,7 +133,7 @@ def test_a_page_with_a_bad_seal_is_wanted_again() -> None:
 def test_an_opened_page_is_not_wanted_again() -> None:
     at = reception()
     take(at, 0, 6)
-    assert not at.receive_page(KIND, 0, 4, 7, 2.0)
+    assert not at.receive_page(KIND, 0, 0, 4, 7, 2.0)
 
 
 def test_an_object_is_whole_with_its_last_page() -> None:

@@ -38,7 +38,7 @@ class AssemblySink:
 
     def receive_page(self, object: int, page: int, generation: int, count: int, tx: int, now: float) -> bool:
         self.pages_told.append(page)
-        return self.assembly.receive_page(page, count)
+        return self.assembly.receive_page(page, generation, count)
 
     def receive_packet(
         self, object: int, page: int, generation: int, index: int, count: int, tx: int, now: float

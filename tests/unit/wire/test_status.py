@@ -39,6 +39,11 @@ def test_the_largest_status_fits() -> None:
     assert decode_status(clear, body) == largest
 
 
+def test_exceptions_may_lie_ahead() -> None:
+    status = replace(STATUS, commit=CommitSpan(10, 20, ((11, 12), (29, 30)), ahead=30))
+    assert decode_status(*encode_status(status)) == status
+
+
 @pytest.mark.parametrize("changes", [{"monitors": (1, 2, 3, 4)}, {"commit": CommitSpan(0, 1000, MANY)}])
 def test_more_than_a_status_holds_is_our_own_mistake(changes: dict[str, tuple[int, ...]]) -> None:
     with pytest.raises(ValueError, match="more monitors or commit exceptions"):
@@ -53,7 +58,7 @@ def test_more_than_a_status_holds_is_our_own_mistake(changes: dict[str, tuple[in
         {"slice_bytes": 16, "packets": 1},  # a page of nothing but its seal
         {"slice_bytes": 0},
         {"slice_bytes": 1500},  # 44 of them are no burst
-        {"phase": 7},
+        {"phase": 8},
         {"seal": 3},
         {"active": 3},
         {"is_poll": 2},
@@ -64,6 +69,8 @@ def test_more_than_a_status_holds_is_our_own_mistake(changes: dict[str, tuple[in
         {"commit": CommitSpan(10, 20, ((19, 21),))},
         {"commit": CommitSpan(10, 20, ((11, 11),))},
         {"commit": CommitSpan(10, 20, ((11, 13), (12, 14)))},
+        {"commit": CommitSpan(10, 20, ((25, 27),), ahead=26)},
+        {"commit": CommitSpan(10, 9, ahead=26)},
     ],
     ids=str,
 )

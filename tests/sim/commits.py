@@ -1,0 +1,119 @@
+"""CommitOracle: judges what is granted and put in place, by the rule of the run and by what truly came to each host."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mrsync.protocol.commits import CommitRule
+from mrsync.protocol.events import CommitGranted
+from mrsync.protocol.ranges import RangeSet
+from mrsync.wire.messages import ObjectKind, Phase, Status
+from tests.sim.reception import Violation
+
+if TYPE_CHECKING:
+    from mrsync.protocol.caster import Caster
+    from tests.sim.target import TargetHost
+    from tests.sim.world import Address, World
+
+
+class CommitOracle:
+    """I2; granted: the verdict on each plan file below the end of all spans so far."""
+
+    def __init__(self, world: World, hosts: dict[Address, TargetHost]) -> None:
+        self.granted: list[bool] = []
+        self.caster: Caster
+        self._world = world
+        self._hosts = hosts
+        self._rule = world.scenario.commit_rule
+
+    def live_hosts(self) -> list[TargetHost]:
+        """The processes of all targets that the caster counts as live."""
+        return [self._hosts[target.source] for target in self.caster.roster.live]
+
+    def is_staged(self, host: TargetHost, file: int) -> bool:
+        """Whether every byte of this file truly came, or it was sat out, or is not needed there."""
+        entry = self._world.plan.files[file]
+        if entry not in host.storage.needs or file in host.storage.sat_out:
+            return True
+        first, end = self._world.plan.pages_of(file)
+        return all((ObjectKind.CONTENTS, page) in host.written for page in range(first, end))
+
+    def judge_status(self, status: Status) -> None:
+        """What is granted to all is granted for good, and only if every live target truly has it."""
+        span = status.commit
+        if status.phase is Phase.WITHDRAWING and (span.end or span.ahead):
+            raise Violation("something was granted before all was withdrawn")
+        exceptions = RangeSet(span.exceptions)
+        if self._rule is CommitRule.JOB and span.end and not self.granted:
+            self._judge_flip(span.end)
+        for file in range(span.first, span.end):
+            is_granted = file not in exceptions
+            if file < len(self.granted):
+                if self.granted[file] != is_granted:
+                    raise Violation(f"the caster changed its mind about file {file}")
+                continue
+            if file != len(self.granted):
+                raise Violation(f"nothing was said about file {len(self.granted)}")
+            self.granted.append(is_granted)
+            for host in self.live_hosts():
+                is_sat_out = self._rule is not CommitRule.EACH and file in host.storage.sat_out
+                if is_granted and (is_sat_out or not self.is_staged(host, file)):
+                    raise Violation(f"file {file} is granted, but {host.address} does not have it")
+
+    def _judge_flip(self, end: int) -> None:
+        """All or nothing: every target is there and has every file."""
+        live = self.live_hosts()
+        if len(live) < len(self._world.scenario.targets):
+            raise Violation("not all targets are there any more when all flip")
+        if any(host.storage.sat_out for host in live) or self._world.changed:
+            raise Violation("all flip, though a file is sat out or has changed")
+        if not all(self.is_staged(host, file) for host in live for file in range(len(self._world.plan.files))):
+            raise Violation("all flip before every file is everywhere")
+        if end < len(self._world.plan.files):
+            raise Violation("only some of the files flip")
+
+    def judge_grant(self, host: TargetHost, event: CommitGranted) -> None:
+        """A file is put in place only where it truly is, and as it was in the source."""
+        exceptions = RangeSet(event.exceptions)
+        for file in range(event.first, event.end):
+            is_committed = file not in exceptions
+            is_known = file < len(self.granted) and self.granted[file] == is_committed
+            if not is_known and self._rule is not CommitRule.EACH:
+                raise Violation(f"{host.address} goes its own way with file {file}")
+            if is_committed and not self.is_staged(host, file):
+                raise Violation(f"{host.address} is to commit file {file}, which it does not have")
+            if is_committed and self._is_spoilt(host, file):
+                raise Violation(f"{host.address} is to commit file {file}, of which it got zeros")
+
+    def _is_spoilt(self, host: TargetHost, file: int) -> bool:
+        if file not in host.storage.left or file in host.storage.sat_out:
+            return False
+        first, end = self._world.plan.pages_of(file)
+        generation_of = host.reception.true_pages
+        readings = [(page, generation_of[ObjectKind.CONTENTS, page]) for page in range(first, end)]
+        return any(file in self._world.spoilt.get(reading, ()) for reading in readings)
+
+    def judge_withdrawn(self, host: TargetHost) -> None:
+        if host.storage.committed or self._rule is not CommitRule.JOB:
+            raise Violation(f"{host.address} withdraws with files in place")
+
+    def judge_done(self, host: TargetHost) -> None:
+        """Whoever counts as done did all that it was to do, or nothing at all."""
+        storage, is_withdrawn = host.storage, bool(self.caster.veto)
+        if storage.is_withdrawn != is_withdrawn or (is_withdrawn and storage.committed):
+            raise Violation(f"{host.address} has not withdrawn as all were to, or has alone")
+        if is_withdrawn:
+            return
+        granted = {file for file, is_granted in enumerate(self.granted) if is_granted}
+        wanted = granted & set(storage.left) - storage.sat_out
+        extra = set(self._world.changed) if self._rule is CommitRule.EACH else set()  # before they changed
+        if not wanted <= storage.committed <= wanted | extra:
+            raise Violation(f"{host.address} did not commit what was granted")
+
+    def judge_veto(self) -> None:
+        """Nothing is withdrawn without a reason."""
+        scenario = self._world.scenario
+        is_sat_out = any(host.storage.sat_out for host in self._hosts.values())
+        is_one_gone = any(target.is_ended and target.reason for target in self.caster.roster)
+        if self.caster.veto and not (is_sat_out or is_one_gone or self._world.changed):
+            raise Violation(f"withdrawn for nothing: {self.caster.veto} ({scenario.seed})")
