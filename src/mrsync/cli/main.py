@@ -1,4 +1,4 @@
-"""The three commands: from arguments to an exit status. What a command does not need is not imported."""
+"""The commands: from arguments to an exit status. What a command does not need is not imported."""
 
 from __future__ import annotations
 
@@ -35,6 +35,11 @@ def multicatcher() -> int:
     return run_command("multicatcher", _multicatcher, sys.argv[1:])
 
 
+def tr_filelist() -> int:
+    """Entry point: the tool that 4.0.1 called trFilelist."""
+    return run_command("trFilelist", lambda arguments: _filelist("trFilelist", arguments), sys.argv[1:])
+
+
 def run_command(name: str, command: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> int:
     """Every end of a command: its own exit status, or one sentence and the status of the error."""
     gc.disable()  # modules, columns and numbers make no cycles; looking for some costs a tenth of a large scan
@@ -57,6 +62,8 @@ def _mrsync(arguments: Sequence[str]) -> int:
         if arguments[1:]:
             raise UsageError("demo takes no arguments")
         return demo(_mrsync)
+    if arguments[:1] == ["filelist"]:
+        return _filelist("mrsync filelist", arguments[1:])
     return _cast("mrsync", *options.parse_mrsync(arguments))
 
 
@@ -75,6 +82,12 @@ def _multicatcher(arguments: Sequence[str]) -> int:
     from mrsync.run.catch import catch
 
     return catch(settings)
+
+
+def _filelist(name: str, arguments: Sequence[str]) -> int:
+    from mrsync.cli.filelist import filelist
+
+    return filelist(name, arguments)
 
 
 def _cast(name: str, settings: CastSettings, output: Output) -> int:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Sequence
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
-from mrsync import __version__
 from mrsync.cli import file_options, values
+from mrsync.cli.parser import Parser, make_parser
 from mrsync.errors import SelectionError, UsageError
 from mrsync.remote.keyfile import INSECURE_SECRET, read_secret
 from mrsync.remote.targets import Targets, read_targets
@@ -93,20 +93,9 @@ def parse_multicatcher(arguments: Sequence[str]) -> CatchSettings:
     )
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message} (see {self.prog} --help)")
-
-
-def _parser(name: str, description: str) -> _Parser:
-    parser = _Parser(name, description=description, allow_abbrev=False)
-    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    return parser
-
-
-def _mrsync_parser() -> _Parser:
-    parser = _parser("mrsync", "Make DEST on all TARGETS equal to SOURCE, every byte sent once, by multicast.")
-    forms = ("-m TARGETS -s SOURCE [-t DEST] [options]", "SOURCE TARGETS:DEST [options]", "demo")
+def _mrsync_parser() -> Parser:
+    parser = make_parser("mrsync", "Make DEST on all TARGETS equal to SOURCE, every byte sent once, by multicast.")
+    forms = ("-m TARGETS -s SOURCE [-t DEST] [options]", "SOURCE TARGETS:DEST [options]", "demo", "filelist ...")
     parser.usage = "\n       ".join(f"mrsync {form}" for form in forms)
     parser.add_argument("positionals", nargs="*", help=argparse.SUPPRESS)
     _add_cast_options(parser)
@@ -119,7 +108,7 @@ def _mrsync_parser() -> _Parser:
     return parser
 
 
-def _add_remote_options(parser: _Parser) -> None:
+def _add_remote_options(parser: Parser) -> None:
     add = parser.add_argument
     default = Remote()
     place = parser.add_mutually_exclusive_group()
@@ -146,15 +135,15 @@ def _add_remote_options(parser: _Parser) -> None:
     add("--topology", metavar="F", help="start through gateways, as ClusterShell's topology.conf says")
 
 
-def _multicaster_parser() -> _Parser:
-    parser = _parser("multicaster", "Cast SOURCE to multicatchers that were started by hand.")
+def _multicaster_parser() -> Parser:
+    parser = make_parser("multicaster", "Cast SOURCE to multicatchers that were started by hand.")
     _add_cast_options(parser)
     _add_key_options(parser)
     return parser
 
 
-def _multicatcher_parser() -> _Parser:
-    parser = _parser("multicatcher", "Catch what a multicaster casts, into DEST.")
+def _multicatcher_parser() -> Parser:
+    parser = make_parser("multicatcher", "Catch what a multicaster casts, into DEST.")
     parser.add_argument("-t", "--dest", required=True, metavar="DEST", help="directory to make equal to the source")
     parser.add_argument(
         "-i",
@@ -170,7 +159,7 @@ def _multicatcher_parser() -> _Parser:
     return parser
 
 
-def _add_cast_options(parser: _Parser) -> None:
+def _add_cast_options(parser: Parser) -> None:
     add = parser.add_argument
     add("-m", "--targets", metavar="TARGETS", help="file with one per line, or a list: a,b node[001-100] @group")
     add("--exclude-target", metavar="T", help="leave these out of TARGETS")
@@ -196,7 +185,7 @@ def _add_cast_options(parser: _Parser) -> None:
     _add_verbose_option(parser)
 
 
-def _add_network_options(parser: _Parser) -> None:
+def _add_network_options(parser: Parser) -> None:
     add = parser.add_argument
     default = Network()
     add("-A", "--group", type=values.group, metavar="A", help=f"default: {GROUP_IPV4}, for IPv6 {GROUP_IPV6}")
@@ -204,13 +193,13 @@ def _add_network_options(parser: _Parser) -> None:
     add("-I", "--interface", metavar="I", help="names, indices or addresses, with commas; default: by the route")
 
 
-def _add_verbose_option(parser: _Parser) -> None:
+def _add_verbose_option(parser: Parser) -> None:
     parser.add_argument(
         "-v", "--verbose", type=values.verbosity, default=0, metavar="N", help="0 essential, 1 status, 2 debugging"
     )
 
 
-def _add_key_options(parser: _Parser) -> None:
+def _add_key_options(parser: Parser) -> None:
     group = parser.add_mutually_exclusive_group(required=True)
     group.add_argument("--key-file", metavar="FILE", help="shared secret, mode 0600, at least 16 bytes")
     group.add_argument("--insecure", action="store_true", help="no secret: whoever reaches the group may cast")

@@ -1,0 +1,54 @@
+"""Paths as a tree of names, to be walked with Directories."""
+
+from __future__ import annotations
+
+from array import array
+
+
+class PathTree:
+    """Every path once, its parents before it. names, parents: columns for Directories; number 0 is the root.
+
+    children: numbers by name, of those that have any.
+    """
+
+    def __init__(self) -> None:
+        self.names: list[bytes] = [b""]
+        self.parents = array("I", [0])
+        self.children: dict[int, dict[bytes, int]] = {}
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def add(self, path: bytes) -> int:
+        """The number of a path, new or not; b"" is the root."""
+        number = 0
+        for name in path.split(b"/") if path else ():
+            number = self.add_below(number, name)
+        return number
+
+    def add_below(self, parent: int, name: bytes) -> int:
+        """The number of a name in a directory, new or not."""
+        below = self.children.setdefault(parent, {})
+        number = below.get(name)
+        if number is None:
+            number = below[name] = len(self.names)
+            self.names.append(name)
+            self.parents.append(parent)
+        return number
+
+    def find(self, path: bytes) -> int:
+        """The number of a path, or -1."""
+        number = 0
+        for name in path.split(b"/") if path else ():
+            number = self.children.get(number, {}).get(name, -1)
+            if number < 0:
+                break
+        return number
+
+    def path(self, number: int) -> bytes:
+        """The path with this number."""
+        parts = []
+        while number:
+            parts.append(self.names[number])
+            number = self.parents[number]
+        return b"/".join(reversed(parts))
