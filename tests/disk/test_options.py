@@ -19,6 +19,11 @@ pytestmark = pytest.mark.skipif(shutil.which("rsync") is None, reason="needs rsy
 
 OPTIONS = (
     "",
+    "-c",
+    "--checksum --modify-window=1",
+    "--checksum -u --modify-window=0",
+    "--checksum --ignore-times",
+    "--checksum --size-only",
     "--size-only",
     "--ignore-times",
     "--update --modify-window=0",

@@ -17,6 +17,7 @@ def add_file_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     yes_or_no = argparse.BooleanOptionalAction
     add("--delete", action=yes_or_no, default=True, help="delete what SOURCE lacks; default: yes")
+    add("-c", "--checksum", action="store_true", help="compare the contents of files, not their times")
     add("--size-only", action="store_true", help="files of the same size have the same contents")
     add("--ignore-times", action="store_true", help="send all files (rsync's -I)")
     add(
@@ -43,6 +44,7 @@ def policy(options: argparse.Namespace) -> Policy:
         deletes=options.delete,
         numeric_ids=options.numeric_ids,
         hard_links=options.hard_links,
+        checksum=options.checksum,
         size_only=options.size_only,
         ignore_times=options.ignore_times,
         modify_window=_modify_window(options.modify_window),

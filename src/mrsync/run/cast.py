@@ -85,6 +85,7 @@ class _Cast:
         self._started_at = self._scanned_at = Loop.now()
         self._objects: Objects | None = None
         self._entries_scanned = 0
+        self._digested = 0, 0  # bytes so far, of all
         self._is_over = False
         self._entered_at: dict[Phase, float] = {}
         self._warnings: list[str] = []
@@ -164,7 +165,9 @@ class _Cast:
         """Read the source; runs in the loop's worker. None: the run ended before."""
         try:
             settings = self._settings
-            found = scan(settings.source, settings.policy, settings.selection, self._on_scan_activity)
+            found = scan(
+                settings.source, settings.policy, settings.selection, self._on_scan_activity, self._on_digested
+            )
         except _Over:
             return None
         return Objects(found, self._geometry, self._on_file_changed)
@@ -173,6 +176,11 @@ class _Cast:
         if self._is_over:
             raise _Over
         self._entries_scanned += entries
+
+    def _on_digested(self, count: int, total: int) -> None:
+        self._on_scan_activity(0)
+        done, _ = self._digested
+        self._digested = done + count, total
 
     def _on_scanned(self, objects: Objects | None) -> None:
         if objects is None:
@@ -281,7 +289,9 @@ class _Cast:
 
     def _snapshot(self, seconds: float) -> Snapshot:
         if self._objects is None:
-            return Snapshot("scanning", seconds, files_planned=self._entries_scanned)
+            read, total = self._digested
+            phase = "digesting" if total else "scanning"
+            return Snapshot(phase, seconds, total, read, files_planned=self._entries_scanned)
         plan = self._objects.plan
         numbers = self._caster.statistics()
         size = self._geometry.page_bytes

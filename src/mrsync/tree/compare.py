@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from operator import ne
 
 from mrsync.tree.destination import Destination
+from mrsync.tree.digests import Digester
 from mrsync.tree.directories import Directories
 from mrsync.tree.failure import Failure
 from mrsync.tree.groups import Found, Groups, Inode
@@ -64,9 +65,8 @@ def compare(
     """
     localize_owners(manifest)
     destination.bind(manifest)
-    comparer = _Comparer(manifest, destination.directories, destination.ownership, survey or Survey())
     try:
-        comparison = comparer.run(on_activity)
+        comparison = _Comparer(manifest, destination, survey or Survey(), on_activity).run()
     finally:
         failures = destination.directories.restore()
     comparison.failures += [Failure(reason, manifest.path(entry), "change") for entry, reason in failures]
@@ -75,29 +75,31 @@ def compare(
 
 def compare_with_nothing(manifest: Manifest) -> Comparison:
     """What a destination that does not exist yet lacks."""
-    return _Comparer(manifest, None, Ownership(), Survey()).run(lambda entries: None)
+    return _Comparer(manifest, None, Survey(), lambda entries: None).run()
 
 
 class _Comparer:
-    """directories: None for a destination that does not exist."""
+    """destination: None for one that does not exist."""
 
     def __init__(
-        self, manifest: Manifest, directories: Directories | None, ownership: Ownership, survey: Survey
+        self, manifest: Manifest, destination: Destination | None, survey: Survey, on_activity: Callable[[int], None]
     ) -> None:
         self._manifest = manifest
         self._policy = manifest.policy
         self._survey = survey
-        self._directories = directories
-        self._ownership = ownership
-        self._likeness = Likeness(manifest, ownership)
+        self._on_activity = on_activity
+        self._directories = destination.directories if destination is not None else None
+        self._ownership = destination.ownership if destination is not None else Ownership()
+        digester = Digester(lambda count: on_activity(1))
+        self._likeness = Likeness(manifest, self._ownership, self._directories, digester)
         self._result = Comparison()
-        self._absent = {0} if directories is None else set()
+        self._absent = {0} if destination is None else set()
         self._left: set[int] = set()  # directories that an option leaves alone, with all below
         self._leaves_some = self._policy.existing or self._policy.ignore_existing
         self._groups = Groups(manifest)
         self._claimed: dict[Inode, int] = {}
 
-    def run(self, on_activity: Callable[[int], None]) -> Comparison:
+    def run(self) -> Comparison:
         manifest = self._manifest
         if self._directories is not None:
             self._compare_root(self._directories)
@@ -114,7 +116,7 @@ class _Comparer:
                 self._compare_directory(directory, first, end, listing)
             pending += end - first
             if pending >= _ACTIVITY_ENTRIES:
-                on_activity(pending)
+                self._on_activity(pending)
                 pending = 0
         if self._groups:
             self._settle_groups()
@@ -182,7 +184,7 @@ class _Comparer:
     def _suspects(self, first: int, end: int, listing: Listing) -> Iterable[int]:
         """Positions that whole columns cannot show to be equal."""
         manifest = self._manifest
-        if self._policy.ignore_times:
+        if self._policy.ignore_times or self._policy.checksum:
             return range(end - first)
         suspects: set[int] = set()
         columns = [
@@ -263,7 +265,7 @@ class _Comparer:
             is_file=True,
             differences=differences,
             inode=listing.inodes.get(position),
-            is_right=not self._likeness.has_other_contents(differences),
+            is_right=not self._likeness.has_other_contents(entry, differences),
             is_newer=self._policy.update and self._likeness.is_newer(entry, listing, position),
         )
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from mrsync.tree.compare import Comparison
 from mrsync.tree.failure import Failure
-from mrsync.tree.likeness import is_same_time
+from mrsync.tree.likeness import file_window, is_same_time
 from mrsync.tree.manifest import DIRECTORY, LINK, REGULAR
 from mrsync.tree.removal import remove_tree
 from mrsync.tree.stage import PLACED, UNWANTED, Stage
@@ -177,7 +177,7 @@ class _Finisher:
             self._chown(entry, path)
             os.chmod(path, manifest.modes[entry] & 0o7777)
             wanted_ns = manifest.mtime_ns(entry)
-            if not is_same_time(wanted_ns, found.st_mtime_ns, manifest.policy.modify_window):
+            if not is_same_time(wanted_ns, found.st_mtime_ns, file_window(manifest.policy)):
                 os.utime(path, ns=(self._now, wanted_ns))
         finally:
             os.close(fd)

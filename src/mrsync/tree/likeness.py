@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from mrsync.tree.digests import Digester
+from mrsync.tree.directories import Directories
 from mrsync.tree.listing import Listing
-from mrsync.tree.manifest import DIRECTORY, LINK, REGULAR, SECOND_NS, Manifest
+from mrsync.tree.manifest import DIRECTORY, LINK, NO_DIGEST, REGULAR, SECOND_NS, Manifest
 from mrsync.tree.owners import Ownership
+from mrsync.tree.policy import Policy
 
 # What differs; letters of rsync's --itemize-changes: s t p o g.
 SIZE, TIME, MODE, USER, GROUP = (1 << bit for bit in range(5))
@@ -12,12 +15,16 @@ ATTRIBUTES = TIME | MODE | USER | GROUP  # what can be mended without contents
 
 
 class Likeness:
-    """Compares single entries by the rules of the manifest's policy."""
+    """Compares single entries by the rules of the manifest's policy; what must be read is read in `directories`."""
 
-    def __init__(self, manifest: Manifest, ownership: Ownership) -> None:
+    def __init__(
+        self, manifest: Manifest, ownership: Ownership, directories: Directories | None, digester: Digester
+    ) -> None:
         self._manifest = manifest
         self._policy = manifest.policy
         self._ownership = ownership
+        self._directories = directories
+        self._digester = digester
 
     def differences(self, entry: int, listing: Listing, position: int) -> int:
         """Flags of all that differs in two entries of the same kind; contents and link targets are not looked at."""
@@ -27,7 +34,10 @@ class Likeness:
         if kind == REGULAR and manifest.sizes[entry] != listing.sizes[position]:
             found |= SIZE
         time_ns = listing.mtime_ns(position)
-        if self.has_other_directory_time(entry, time_ns) if kind == DIRECTORY else self._has_other_time(entry, time_ns):
+        if kind != DIRECTORY:
+            window = file_window(self._policy) if kind == REGULAR else self._policy.modify_window
+            found |= 0 if is_same_time(manifest.mtime_ns(entry), time_ns, window) else TIME
+        elif self.has_other_directory_time(entry, time_ns):
             found |= TIME
         if kind != LINK and manifest.modes[entry] != listing.modes[position]:
             found |= MODE
@@ -38,11 +48,13 @@ class Likeness:
             found |= GROUP
         return found
 
-    def has_other_contents(self, differences: int) -> bool:
+    def has_other_contents(self, entry: int, differences: int) -> bool:
         """Whether the contents of a file with these differences are to be sent."""
         policy = self._policy
         if differences & SIZE:
             return True
+        if policy.checksum:
+            return self._has_other_digest(entry)
         if policy.size_only:
             return False
         return policy.ignore_times or bool(differences & TIME)
@@ -55,11 +67,25 @@ class Likeness:
             return wanted < found
         return wanted // SECOND_NS - found // SECOND_NS < window
 
-    def has_other_directory_time(self, entry: int, found_ns: int) -> bool:
-        return not self._policy.omit_dir_times and self._has_other_time(entry, found_ns)
+    def _has_other_digest(self, entry: int) -> bool:
+        manifest = self._manifest
+        size = manifest.sizes[entry]
+        if not size or self._directories is None:
+            return bool(size)
+        fd = self._directories.open(manifest.parents[entry])
+        found = self._digester.digest(fd, manifest.names[entry], size)
+        return found == NO_DIGEST or found != manifest.digest(entry)
 
-    def _has_other_time(self, entry: int, found_ns: int) -> bool:
-        return not is_same_time(self._manifest.mtime_ns(entry), found_ns, self._policy.modify_window)
+    def has_other_directory_time(self, entry: int, found_ns: int) -> bool:
+        policy = self._policy
+        return not (
+            policy.omit_dir_times or is_same_time(self._manifest.mtime_ns(entry), found_ns, policy.modify_window)
+        )
+
+
+def file_window(policy: Policy) -> int:
+    """The window in which times of files are left alone: as rsync, none where contents were compared instead."""
+    return -1 if policy.checksum else policy.modify_window
 
 
 def is_same_time(one_ns: int, other_ns: int, window: int) -> bool:

@@ -19,6 +19,8 @@ LINK_BYTES_MAX = 4095
 DEPTH_MAX = 4096
 SECOND_NS = 1_000_000_000
 OWNERS_MAX = 1 << 20
+DIGEST_BYTES = 16
+NO_DIGEST = bytes(DIGEST_BYTES)  # of what could not be read; no file is like it
 NO_OWNER = 0xFFFFFFFF  # (uid_t)-1 means "leave it" to chown
 
 REGULAR = stat.S_IFREG >> 12
@@ -35,6 +37,7 @@ class Manifest:
     where 64 bits are too few. link_targets: of every soft link. leaders: hard-link member -> first entry of its group.
     users, groups: names of the ids in use. directories: the entries that are one, in order; child_starts[k] to
     child_starts[k + 1] are the children of directories[k]. policy: how targets are to treat all this.
+    digests: if the policy asks for them, DIGEST_BYTES of each entry.
     """
 
     def __init__(self, policy: Policy = Policy()) -> None:  # noqa: B008
@@ -53,6 +56,7 @@ class Manifest:
         self.groups: dict[int, bytes] = {}
         self.directories = array("I")
         self.child_starts = array("I", [1])
+        self.digests = b""
 
     def __len__(self) -> int:
         return len(self.names)
@@ -106,6 +110,10 @@ class Manifest:
     def mtime_ns(self, entry: int) -> int:
         return self.far_times[entry] if entry in self.far_times else self.mtimes[entry]
 
+    def digest(self, entry: int) -> bytes:
+        """BLAKE2b of a file's contents, NO_DIGEST if it is not known."""
+        return self.digests[entry * DIGEST_BYTES : (entry + 1) * DIGEST_BYTES]
+
     def has_contents(self, entry: int) -> bool:
         """A regular file that is not just another name of an earlier one."""
         return self.modes[entry] >> 12 == REGULAR and entry not in self.leaders
@@ -132,6 +140,8 @@ class Manifest:
             packer.number(len(table))
             packer.column(array("I", table.keys()))
             packer.strings(list(table.values()))
+        if self.policy.checksum:
+            packer.blob(self.digests)
         return packer.packed()
 
     @classmethod
@@ -154,6 +164,10 @@ class Manifest:
         self._decode_far_times(unpacker)
         self.users = _decode_owners(unpacker)
         self.groups = _decode_owners(unpacker)
+        if self.policy.checksum:
+            self.digests = unpacker.blob()
+            if len(self.digests) != DIGEST_BYTES * count:
+                raise unpacker.error("it has not one digest for each entry")
         unpacker.end()
         return self
 

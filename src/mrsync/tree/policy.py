@@ -16,14 +16,15 @@ class Policy(NamedTuple):
 
     Every field has a default of its type: bool, int, str, or tuple of str. deletes: what the source lacks goes.
     numeric_ids: owners by number, whatever their names. hard_links: names of one file are kept as such. Contents are
-    compared by size_only, or by size and time; the time to modify_window seconds, to the ns below 0; ignore_times:
-    all are sent. Left as they are: update: newer files; existing: what is absent; ignore_existing: what is there.
-    omit_dir_times: directories keep the time that they get. sparse: zeros become holes.
+    compared by checksum, by size_only, or by size and time; the time to modify_window seconds, to the ns below 0;
+    ignore_times: all are sent. Left as they are: update: newer files; existing: what is absent; ignore_existing: what
+    is there. omit_dir_times: directories keep the time that they get. sparse: zeros become holes.
     """
 
     deletes: bool = True
     numeric_ids: bool = False
     hard_links: bool = True
+    checksum: bool = False
     size_only: bool = False
     ignore_times: bool = False
     modify_window: int = -1

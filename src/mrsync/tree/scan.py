@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from mrsync.errors import SelectionError
+from mrsync.tree.digests import digest_files
 from mrsync.tree.directories import Directories
 from mrsync.tree.failure import Failure, printable
 from mrsync.tree.listing import Listing
@@ -38,11 +39,15 @@ def scan(
     policy: Policy = Policy(),  # noqa: B008
     selection: Selection = Selection(),  # noqa: B008
     on_activity: Callable[[int], None] = lambda entries: None,
+    on_digested: Callable[[int, int], None] = lambda count, total: None,
 ) -> Scan:
-    """Read the tree below a directory; SelectionError if the root itself cannot be read."""
+    """Read the tree below a directory; SelectionError if the root itself cannot be read.
+
+    on_activity: hears how many entries were read since. on_digested: bytes read for digests since, and of all files.
+    """
     fd = open_source(root)
     try:
-        return _Scanner(root, fd, Manifest(policy), selection).run(on_activity)
+        return _Scanner(root, fd, Manifest(policy), selection).run(on_activity, on_digested)
     finally:
         os.close(fd)
 
@@ -67,7 +72,7 @@ class _Scanner:
         self._errors: list[Failure] = []
         self._depths = {0: 0}
 
-    def run(self, on_activity: Callable[[int], None]) -> Scan:
+    def run(self, on_activity: Callable[[int], None], on_digested: Callable[[int, int], None]) -> Scan:
         manifest, policy = self._manifest, self._manifest.policy
         manifest.add_root(os.fstat(self._root_fd))
         try:
@@ -76,6 +81,9 @@ class _Scanner:
                 before = len(manifest)
                 self._scan_directory(directory)
                 on_activity(len(manifest) - before)
+            if policy.checksum:
+                total = sum(size for entry, size in enumerate(manifest.sizes) if entry not in manifest.leaders)
+                digest_files(manifest, self._directories.open, lambda count: on_digested(count, total))
         finally:
             self._directories.close()
         self._change_on_the_way()

@@ -85,6 +85,14 @@ def _replace(attribute: str, value: object) -> Callable[[Manifest], None]:
     return lambda manifest: setattr(manifest, attribute, value)
 
 
+def _digests(count: int) -> Callable[[Manifest], None]:
+    def change(manifest: Manifest) -> None:
+        manifest.policy = manifest.policy._replace(checksum=True)
+        manifest.digests = bytes(16 * count)
+
+    return change
+
+
 HOSTILE: dict[str, tuple[Callable[[Manifest], None], str]] = {
     "a path": (_rename(2, b"b/../../etc"), "slash"),
     "an absolute path": (_rename(2, b"/etc"), "slash"),
@@ -125,6 +133,8 @@ HOSTILE: dict[str, tuple[Callable[[Manifest], None], str]] = {
     "a far time on the wrong side": (_replace("far_times", {2: -YEAR_9999_NS}), "far time"),
     "a far time outside": (_replace("far_times", {6: YEAR_9999_NS}), "far times are not in order"),
     "children of a later directory": (_replace("child_starts", array("I", [1, 1, 6])), "comes after its children"),
+    "digests of others": (_digests(5), "one digest"),
+    "too many digests": (_digests(7), "one digest"),
     "too few children": (_replace("child_starts", array("I", [1, 4, 5])), "do not hold all"),
     "too many children": (_replace("child_starts", array("I", [1, 4, 7])), "do not hold all"),
 }
