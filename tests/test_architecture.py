@@ -25,7 +25,7 @@ PURE = {"wire", "protocol"}
 IMPURE = {"time", "os", "random", "socket", "select", "selectors", "threading", "subprocess", "pathlib", "io"}
 FOREIGN = {"wire": {"cryptography"}, "remote": {"ClusterShell"}, "cli": {"rich", "ClusterShell"}}
 TARGET_PYTHON = (3, 9)
-CATCHER = "mrsync.run.catch"
+CATCHERS = ("mrsync.run.catch", "mrsync.run.rttcatch")  # what is pushed to targets
 
 
 def imported_modules(source: str, module: str, *, is_package: bool) -> Iterator[str]:
@@ -84,7 +84,8 @@ def target_modules() -> list[tuple[str, Path]]:
     modules = dict(project_modules())
     packages = ("errors", "wire", "protocol", "tree", "transport")
     names = {name for name in modules if name.split(".")[1:2] and name.split(".")[1] in packages}
-    return sorted((name, modules[name]) for name in names | reachable(CATCHER, modules))
+    names.update(*(reachable(catcher, modules) for catcher in CATCHERS))
+    return sorted((name, modules[name]) for name in names)
 
 
 @pytest.mark.parametrize(("module", "path"), project_modules())

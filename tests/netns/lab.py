@@ -75,6 +75,11 @@ class Host:
         rules.append("}")
         _run("ip", "netns", "exec", self._lab.switch, "nft", "-f", "-", stdin="\n".join(rules))
 
+    def slow_down(self, rate: str) -> None:
+        """Give the way to this host a rate, as tc writes it ("100mbit"), and a queue of 100 ms."""
+        shape = f"qdisc replace dev {self.port} root tbf rate {rate} burst 10k latency 100ms"
+        _run("tc", "-n", self._lab.switch, *shape.split())
+
     def unplug(self) -> None:
         """Pull the cable."""
         _run("ip", "-n", self._lab.switch, "link", "set", self.port, "down")

@@ -40,6 +40,16 @@ def tr_filelist() -> int:
     return run_command("trFilelist", lambda arguments: _filelist("trFilelist", arguments), sys.argv[1:])
 
 
+def rtt() -> int:
+    """Entry point: measure round trips."""
+    return run_command("rtt", _rtt, sys.argv[1:])
+
+
+def rttcatcher() -> int:
+    """Entry point: echo what rtt sends."""
+    return run_command("rttcatcher", _rttcatcher, sys.argv[1:])
+
+
 def run_command(name: str, command: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> int:
     """Every end of a command: its own exit status, or one sentence and the status of the error."""
     gc.disable()  # modules, columns and numbers make no cycles; looking for some costs a tenth of a large scan
@@ -64,6 +74,8 @@ def _mrsync(arguments: Sequence[str]) -> int:
         return demo(_mrsync)
     if arguments[:1] == ["filelist"]:
         return _filelist("mrsync filelist", arguments[1:])
+    if arguments[:1] == ["rtt"]:
+        return _rtt(arguments[1:])
     return _cast("mrsync", *options.parse_mrsync(arguments))
 
 
@@ -88,6 +100,18 @@ def _filelist(name: str, arguments: Sequence[str]) -> int:
     from mrsync.cli.filelist import filelist
 
     return filelist(name, arguments)
+
+
+def _rtt(arguments: Sequence[str]) -> int:
+    from mrsync.cli.rtt import rtt
+
+    return rtt(arguments)
+
+
+def _rttcatcher(arguments: Sequence[str]) -> int:
+    from mrsync.cli.rtt import rttcatcher
+
+    return rttcatcher(arguments)
 
 
 def _cast(name: str, settings: CastSettings, output: Output) -> int:

@@ -12,7 +12,7 @@ from mrsync.cli.parser import Parser, make_parser
 from mrsync.errors import SelectionError, UsageError
 from mrsync.remote.keyfile import INSECURE_SECRET, read_secret
 from mrsync.remote.targets import Targets, read_targets
-from mrsync.run.settings import GROUP_IPV4, GROUP_IPV6, LOCAL, CastSettings, CatchSettings, Network, Remote
+from mrsync.run.settings import GROUPS, LOCAL, CastSettings, CatchSettings, Groups, Network, Remote
 from mrsync.wire.limits import SECRET_BYTES, TARGETS_MAX
 
 
@@ -34,14 +34,14 @@ def parse_mrsync(arguments: Sequence[str]) -> tuple[CastSettings, Output]:
     _take_positionals(options)
     source = _source(options.source)
     is_local = options.rsh == LOCAL
-    targets = _targets(options.targets, options.exclude_target, keeps_own_host=is_local)
+    targets = targets_of(options.targets, options.exclude_target, keeps_own_host=is_local)
     settings = CastSettings(
         source=source,
         dest=os.fsencode(options.dest) if options.dest else source,
         targets=targets.hosts,
         remote_shell=options.rsh,
         secret=os.urandom(SECRET_BYTES),
-        network=_network(options)._replace(has_loop=options.loop or is_local),
+        network=network_of(options)._replace(has_loop=options.loop or is_local),
         rate_bytes_s=options.rate,
         ack_wait_s=options.ack_wait,
         is_encrypted=options.is_encrypted,
@@ -50,7 +50,7 @@ def parse_mrsync(arguments: Sequence[str]) -> tuple[CastSettings, Output]:
         selection=file_options.selection(options),
         is_dry_run=options.dry_run,
         verbosity=options.verbose,
-        remote=_remote(options),
+        remote=remote_of(options),
     )
     if is_local:
         _check_local_dests(settings)
@@ -60,14 +60,14 @@ def parse_mrsync(arguments: Sequence[str]) -> tuple[CastSettings, Output]:
 def parse_multicaster(arguments: Sequence[str]) -> tuple[CastSettings, Output]:
     """Raises UsageError, SelectionError, FileError."""
     options = _multicaster_parser().parse_args(arguments)
-    targets = _targets(options.targets, options.exclude_target, keeps_own_host=True)
+    targets = targets_of(options.targets, options.exclude_target, keeps_own_host=True)
     settings = CastSettings(
         source=_source(options.source),
         dest=b"",
         targets=targets.hosts,
         remote_shell=None,
-        secret=_secret(options),
-        network=_network(options),
+        secret=secret_of(options),
+        network=network_of(options),
         rate_bytes_s=options.rate,
         ack_wait_s=options.ack_wait,
         is_encrypted=options.is_encrypted,
@@ -86,7 +86,7 @@ def parse_multicatcher(arguments: Sequence[str]) -> CatchSettings:
         target=options.id,
         host=os.uname().nodename,
         dest=os.fsencode(options.dest),
-        secret=_secret(options),
+        secret=secret_of(options),
         network=Network(options.group, options.port, interface=options.interface),
         verbosity=options.verbose,
         has_master=False,
@@ -95,7 +95,7 @@ def parse_multicatcher(arguments: Sequence[str]) -> CatchSettings:
 
 def _mrsync_parser() -> Parser:
     parser = make_parser("mrsync", "Make DEST on all TARGETS equal to SOURCE, every byte sent once, by multicast.")
-    forms = ("-m TARGETS -s SOURCE [-t DEST] [options]", "SOURCE TARGETS:DEST [options]", "demo", "filelist ...")
+    forms = ("-m TARGETS -s SOURCE [-t DEST] [options]", "SOURCE TARGETS:DEST [options]", "rtt | filelist | demo ...")
     parser.usage = "\n       ".join(f"mrsync {form}" for form in forms)
     parser.add_argument("positionals", nargs="*", help=argparse.SUPPRESS)
     _add_cast_options(parser)
@@ -103,17 +103,22 @@ def _mrsync_parser() -> Parser:
     parser.add_argument(
         "-r", "--rsh", default="ssh", metavar="R", help="remote shell; local: processes here; default: ssh"
     )
-    _add_remote_options(parser)
+    add_remote_options(parser)
     parser.add_argument("-n", "--dry-run", action="store_true", help="tell what would change, change nothing")
     return parser
 
 
-def _add_remote_options(parser: Parser) -> None:
+def add_remote_options(parser: Parser, *, directory: str = "-b", program: str = "multicatcher") -> None:
+    """How its program gets to the targets. directory: the short name of --remote-dir."""
     add = parser.add_argument
     default = Remote()
     place = parser.add_mutually_exclusive_group()
     place.add_argument(
-        "-b", "--remote-dir", type=values.remote_word, metavar="D", help="where targets have multicatcher; push nothing"
+        directory,
+        "--remote-dir",
+        type=values.remote_word,
+        metavar="D",
+        help=f"where targets have {program}; push nothing",
     )
     place.add_argument(
         "--remote-python", type=values.remote_word, default=default.python, metavar="P", help="default: python3"
@@ -138,7 +143,7 @@ def _add_remote_options(parser: Parser) -> None:
 def _multicaster_parser() -> Parser:
     parser = make_parser("multicaster", "Cast SOURCE to multicatchers that were started by hand.")
     _add_cast_options(parser)
-    _add_key_options(parser)
+    add_key_options(parser)
     return parser
 
 
@@ -153,9 +158,9 @@ def _multicatcher_parser() -> Parser:
         metavar="ID",
         help="position in multicaster's TARGETS, from 0",
     )
-    _add_network_options(parser)
-    _add_verbose_option(parser)
-    _add_key_options(parser)
+    add_network_options(parser)
+    add_verbose_option(parser)
+    add_key_options(parser)
     return parser
 
 
@@ -179,28 +184,36 @@ def _add_cast_options(parser: Parser) -> None:
     add("--stats", action="store_true", help="tell more at the end")
     add("--report", action="append", default=[], metavar="FILE", help="write the outcome to a .json or .html file")
     add("--metrics", metavar="FILE.prom", help="write figures for Prometheus (node_exporter's textfile collector)")
-    _add_network_options(parser)
+    add_network_options(parser)
+    add_reach_options(parser)
+    add_verbose_option(parser)
+
+
+def add_reach_options(parser: Parser) -> None:
+    """How far casting goes."""
+    add = parser.add_argument
     add("-T", "--ttl", type=values.ttl, default=1, metavar="N", help="routers to pass; default: 1, none")
     add("-L", "--loop", action="store_true", help="be heard on this host, too")
-    _add_verbose_option(parser)
 
 
-def _add_network_options(parser: Parser) -> None:
+def add_network_options(parser: Parser, groups: Groups = GROUPS, port: int = Network().port) -> None:
+    """Where the group is."""
     add = parser.add_argument
-    default = Network()
-    add("-A", "--group", type=values.group, metavar="A", help=f"default: {GROUP_IPV4}, for IPv6 {GROUP_IPV6}")
-    add("-P", "--port", type=values.port, default=default.port, metavar="P", help="data; reports at P-1; default: 8888")
+    add("-A", "--group", type=values.group, metavar="A", help=f"default: {groups.ipv4}, for IPv6 {groups.ipv6}")
+    add("-P", "--port", type=values.port, default=port, metavar="P", help=f"data; reports at P-1; default: {port}")
     add("-I", "--interface", metavar="I", help="names, indices or addresses, with commas; default: by the route")
 
 
-def _add_verbose_option(parser: Parser) -> None:
+def add_verbose_option(parser: Parser) -> None:
+    """How much is told."""
     parser.add_argument(
         "-v", "--verbose", type=values.verbosity, default=0, metavar="N", help="0 essential, 1 status, 2 debugging"
     )
 
 
-def _add_key_options(parser: Parser) -> None:
-    group = parser.add_mutually_exclusive_group(required=True)
+def add_key_options(parser: Parser, *, is_required: bool = True) -> None:
+    """The secret of programs that are started by hand."""
+    group = parser.add_mutually_exclusive_group(required=is_required)
     group.add_argument("--key-file", metavar="FILE", help="shared secret, mode 0600, at least 16 bytes")
     group.add_argument("--insecure", action="store_true", help="no secret: whoever reaches the group may cast")
 
@@ -228,7 +241,8 @@ def _source(text: str | None) -> bytes:
     return source
 
 
-def _targets(text: str | None, excluded: str | None, *, keeps_own_host: bool) -> Targets:
+def targets_of(text: str | None, excluded: str | None, *, keeps_own_host: bool) -> Targets:
+    """Raises UsageError."""
     if not text:
         raise UsageError("TARGETS is missing (-m)")
     targets = read_targets(text, excluded, keeps_own_host=keeps_own_host)
@@ -237,9 +251,10 @@ def _targets(text: str | None, excluded: str | None, *, keeps_own_host: bool) ->
     return targets
 
 
-def _remote(options: argparse.Namespace) -> Remote:
+def remote_of(options: argparse.Namespace) -> Remote:
+    """Raises UsageError."""
     if options.rsh == LOCAL and (options.remote_dir or options.topology):
-        raise UsageError("-b and --topology lead to other hosts, -r local does not")
+        raise UsageError("--remote-dir and --topology lead to other hosts, -r local does not")
     if options.topology is not None and not os.path.isfile(options.topology):
         raise UsageError(f"--topology {options.topology}: there is no such file")
     return Remote(
@@ -262,11 +277,13 @@ def _check_local_dests(settings: CastSettings) -> None:
             raise UsageError(f"DEST on this host, {os.fsdecode(dest)}, and SOURCE must not contain one another")
 
 
-def _secret(options: argparse.Namespace) -> bytes:
+def secret_of(options: argparse.Namespace) -> bytes:
+    """Raises UsageError, FileError."""
     return read_secret(options.key_file) if options.key_file else INSECURE_SECRET
 
 
-def _network(options: argparse.Namespace) -> Network:
+def network_of(options: argparse.Namespace) -> Network:
+    """Where the session is spoken."""
     return Network(options.group, options.port, options.ttl, options.loop, options.interface)
 
 

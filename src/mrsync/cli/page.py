@@ -78,14 +78,15 @@ def _charts(outcome: Outcome, samples: Sequence[Sample]) -> Iterator[str]:
         yield f"<section><h2>Bytes over time</h2>{line_chart(lines, size, 's')}<p class=key>"
         yield from (f"<i class={style}></i>{label} " for style, label, _ in lines)
         yield "</p></section>"
-    histogram = outcome.round_trips.histogram
+    trips = outcome.round_trips
+    histogram = trips.milliseconds()
     if histogram:
         bars = [(f"{bound} ms", count) for bound, count in histogram[:BARS_MAX]]
         if rest := sum(count for _, count in histogram[BARS_MAX:]):
             bars.append((f"> {histogram[BARS_MAX - 1][0]} ms", rest))
-        trips = outcome.round_trips
         yield f"<section><h2>Round trips of pages</h2>{bar_chart(bars)}"
-        yield f"<p>half within {trips.p50_ms:.3g} ms, 99 of 100 within {trips.p99_ms:.3g} ms</p></section>"
+        half, most = (trips.quantile_us(share) / 1000 for share in (0.5, 0.99))
+        yield f"<p>half within {half:.3g} ms, 99 of 100 within {most:.3g} ms</p></section>"
 
 
 def _tables(outcome: Outcome) -> Iterator[str]:

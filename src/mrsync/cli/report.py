@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+from mrsync.cli.roundtrips import histogram_lines, quantiles
 from mrsync.errors import FileError
 from mrsync.remote.targets import fold
 from mrsync.run.outcome import Outcome, TargetOutcome, TargetState
@@ -36,7 +37,12 @@ def report_fields(outcome: Outcome) -> dict[str, Any]:
         "packets_sent": outcome.packets_sent,
         "packets_repaired": outcome.packets_repaired,
         "packets_coded": outcome.packets_coded,
-        "rtt_ms": {"p50": trips.p50_ms, "p99": trips.p99_ms, "histogram": [list(bar) for bar in trips.histogram]},
+        "rtt_ms": {
+            "p50": trips.quantile_us(0.5) / 1000,
+            "p99": trips.quantile_us(0.99) / 1000,
+            "max": trips.longest_us / 1000,
+            "histogram": [list(bar) for bar in trips.milliseconds()],
+        },
         "warnings": list(outcome.warnings),
         "targets": {target.host: _target_fields(target) for target in outcome.targets},
     }
@@ -87,9 +93,8 @@ def summary_lines(outcome: Outcome, *, verbosity: int, has_stats: bool) -> Itera
         yield from _complete(outcome)
     if has_stats:
         yield from _statistics(outcome)
-    if verbosity and outcome.round_trips.histogram:
-        yield "round trip, ms up to: pages"
-        yield from (f"{bound:>8}: {count}" for bound, count in outcome.round_trips.histogram)
+    if verbosity and outcome.round_trips.total:
+        yield from histogram_lines(outcome.round_trips)
 
 
 def size(bytes_count: float) -> str:
@@ -171,8 +176,8 @@ def _statistics(outcome: Outcome) -> Iterator[str]:
         f" dropped in sockets: {sum(target.kernel_drops for target in outcome.targets)}"
     )
     yield "seconds: " + ", ".join(f"{phase} {seconds:.3f}" for phase, seconds in outcome.seconds._asdict().items())
-    if outcome.round_trips.histogram:
-        yield f"round trip: p50 {outcome.round_trips.p50_ms:.3g} ms, p99 {outcome.round_trips.p99_ms:.3g} ms"
+    if outcome.round_trips.total:
+        yield f"round trip: {quantiles(outcome.round_trips)}"
 
 
 def printable(path: bytes) -> str:

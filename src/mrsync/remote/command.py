@@ -24,10 +24,11 @@ SSH_OPTIONS = ("-T", "-x", "-a", "-oBatchMode=yes", "-oServerAliveInterval=15", 
 
 
 class CatcherCommand(NamedTuple):
-    """How a catcher starts on a target: from a bundle, in this Python, or installed in this directory."""
+    """How a catcher starts on a target: from a bundle, in this Python, or installed in this directory by this name."""
 
     python: str = "python3"
     directory: str | None = None
+    name: str = "multicatcher"
 
     @property
     def is_pushed(self) -> bool:
@@ -37,7 +38,7 @@ class CatcherCommand(NamedTuple):
     @property
     def program(self) -> str:
         """What must be there."""
-        return self.python if self.directory is None else f"{self.directory.rstrip('/')}/multicatcher"
+        return self.python if self.directory is None else f"{self.directory.rstrip('/')}/{self.name}"
 
     def on(self, host: str) -> str:
         """The command line for the login shell of a target that is named `host`; no secret is in it."""

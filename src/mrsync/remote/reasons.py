@@ -26,7 +26,7 @@ SAID: tuple[tuple[str, str], ...] = (
     (r"(No space left on device|Cannot allocate memory|Too many open files)", r"\1"),
 )
 MISSING = r"not found|Unknown command|No such file or directory|unknown command"
-PREFIX = "multicatcher: "
+OWN_WORDS = re.compile(r"(?:multicatcher|rttcatcher|probe): ")
 
 
 def describe(lines: Sequence[str], status: int, *, program: str, shell: str) -> str:
@@ -35,8 +35,8 @@ def describe(lines: Sequence[str], status: int, *, program: str, shell: str) -> 
     lines: the last that were written; program: what was to run on the target; shell: what was to bring us there.
     """
     for line in reversed(lines):
-        if line.startswith(PREFIX):  # our own words
-            return line.removeprefix(PREFIX)
+        if own := OWN_WORDS.match(line):
+            return line[own.end() :]
     for line in lines:
         if re.search(rf"{re.escape(program)}\b.*(?:{MISSING})|(?:{MISSING}).*{re.escape(program)}\b", line):
             return f"there is no {program}"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 
 from mrsync.protocol.roster import Target
 from mrsync.protocol.states import TargetState as RosterState
-from mrsync.run.outcome import RoundTrips, SatOut, TargetOutcome, TargetState
+from mrsync.run.outcome import SatOut, TargetOutcome, TargetState
 
 _STATES = {
     RosterState.EXPECTED: TargetState.UNREACHABLE,
@@ -76,24 +76,3 @@ def _outcome(
 
 def _own(path: bytes, number: int, action: str = "write") -> SatOut:
     return SatOut(path, errno.errorcode.get(number, str(number)), f"cannot {action}: {os.strerror(number)}")
-
-
-def round_trips(rtt_us: dict[int, int]) -> RoundTrips:
-    """Percentiles and the histogram in whole milliseconds, as 4.0.1 printed it."""
-    total = sum(rtt_us.values())
-    if not total:
-        return RoundTrips()
-    bars: dict[int, int] = {}
-    for micros, count in rtt_us.items():
-        bars[micros // 1000 + 1] = bars.get(micros // 1000 + 1, 0) + count
-    return RoundTrips(_share(rtt_us, total * 0.5), _share(rtt_us, total * 0.99), tuple(sorted(bars.items())))
-
-
-def _share(rtt_us: dict[int, int], rank: float) -> float:
-    """The round trip in ms that `rank` of them do not exceed."""
-    seen = 0
-    for micros in sorted(rtt_us):
-        seen += rtt_us[micros]
-        if seen >= rank:
-            return micros / 1000
-    return 0.0

@@ -17,11 +17,12 @@ from mrsync.protocol.events import (
     TargetEnded,
     TargetJoined,
 )
+from mrsync.protocol.histogram import Histogram
 from mrsync.protocol.roster import Target
 from mrsync.protocol.states import TargetState
 from mrsync.remote.launcher import Launcher
 from mrsync.remote.targets import fold
-from mrsync.run.account import round_trips, target_outcome
+from mrsync.run.account import target_outcome
 from mrsync.run.arrivals import Arrivals
 from mrsync.run.launch import launch
 from mrsync.run.objects import Objects
@@ -347,7 +348,7 @@ class _Cast:
             packets_sent=sent.packets,
             packets_repaired=numbers.packets_repaired,
             packets_coded=numbers.packets_coded,
-            round_trips=round_trips(numbers.rtt_us),
+            round_trips=Histogram(numbers.rtt_us),
             warnings=tuple(self._warnings),
             source_errors=len(objects.scan.errors) if objects is not None else 0,
             source_changes=self._changed_count,

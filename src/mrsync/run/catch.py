@@ -4,31 +4,25 @@ from __future__ import annotations
 
 import gc
 import os
-import signal
 import socket
 import sys
-from functools import partial
-from typing import Callable
 
 import mrsync
-from mrsync.errors import MrsyncError
 from mrsync.protocol.catcher import Catcher, CatcherConfig
-from mrsync.run.settings import CatchSettings, Invitation, default_group
+from mrsync.run.invited import EXIT_ABORTED, READY_LINE, own_interfaces, run_invited, watch_for_the_end
+from mrsync.run.settings import GROUPS, CatchSettings
 from mrsync.run.target import TargetTree
 from mrsync.transport.catching import CatcherDriver
-from mrsync.transport.interface import Interface, family_of, interface_named
+from mrsync.transport.interface import family_of
 from mrsync.transport.loop import Loop
 from mrsync.transport.multicast import granted_buffer, open_data_socket, open_reply_socket
-from mrsync.transport.routes import interfaces_towards_master, own_family
+from mrsync.transport.routes import own_family
 from mrsync.transport.slots import SLOTS
 from mrsync.wire.messages import Ending
 from mrsync.wire.sealing import seals_here
 from mrsync.wire.session import Rejection
 
 EXIT_PARTIAL = 23
-EXIT_ABORTED = 20
-READY_LINE = '{"ready": true}'
-STDIN_BYTES = 4096
 
 
 def catch(settings: CatchSettings) -> int:
@@ -38,8 +32,8 @@ def catch(settings: CatchSettings) -> int:
     """
     gc.disable()  # columns and numbers make no cycles; looking for some costs a tenth of a large comparison
     os.umask(0o077)
-    group = settings.network.group or default_group(own_family())
-    interfaces = _interfaces(settings, group)
+    group = settings.network.group or GROUPS.of(own_family())
+    interfaces = own_interfaces(settings, group)
     loop = Loop()
     data = open_data_socket(interfaces, group, settings.network.port)
     reply = open_reply_socket(family_of(group))
@@ -56,7 +50,7 @@ def catch(settings: CatchSettings) -> int:
             on_rejected=_Strangers(),
             loop=loop,
         )
-        _watch_for_the_end(settings, catcher, loop)
+        watch_for_the_end(settings, loop, catcher.stop)
         print(READY_LINE, flush=True)
         try:
             driver.run()
@@ -69,13 +63,6 @@ def catch(settings: CatchSettings) -> int:
         reply.close()
 
 
-def _interfaces(settings: CatchSettings, group: str) -> list[Interface]:
-    """Where to listen."""
-    if settings.network.interface is not None:
-        return [interface_named(name.strip(), family_of(group)) for name in settings.network.interface.split(",")]
-    return interfaces_towards_master(settings.master or group)
-
-
 def _config(settings: CatchSettings, buffer_bytes: int) -> CatcherConfig:
     return CatcherConfig(
         target=settings.target,
@@ -86,23 +73,6 @@ def _config(settings: CatchSettings, buffer_bytes: int) -> CatcherConfig:
         buffer_bytes=buffer_bytes,
         retained_pages=SLOTS,
     )
-
-
-def _watch_for_the_end(settings: CatchSettings, catcher: Catcher, loop: Loop) -> None:
-    """The end of stdin is the end of the master; a signal is the end of this process."""
-
-    def stop(reason: str) -> Callable[..., None]:
-        return lambda *_: loop.post(partial(catcher.stop, reason))  # not in the middle of whatever the loop does
-
-    def read_stdin() -> None:
-        if not os.read(0, STDIN_BYTES):
-            loop.unwatch(0)
-            catcher.stop("the master is gone")
-
-    if settings.has_master:
-        loop.watch(0, read_stdin)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, stop(f"stopped by {signal.Signals(number).name}"))
 
 
 class _Strangers:
@@ -137,15 +107,5 @@ def _say(text: str) -> None:
 
 
 def catch_from_stdin(target: str) -> int:
-    """The entry of a launched catcher: its invitation is the first line of stdin, which then stays open."""
-    line = bytearray()
-    while not line.endswith(b"\n"):
-        byte = os.read(0, 1)
-        if not byte:
-            return EXIT_ABORTED
-        line += byte
-    try:
-        return catch(Invitation.decode(bytes(line)).settings_for(target))
-    except MrsyncError as error:
-        print(f"multicatcher: {error}", file=sys.stderr, flush=True)
-        return error.exit_status
+    """The entry of a launched catcher."""
+    return run_invited("multicatcher", catch, target)

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 from mrsync.remote.launcher import Launcher
 from mrsync.remote.local import LocalLauncher
 from mrsync.run.catch import catch_from_stdin
 from mrsync.run.place import Place
-from mrsync.run.settings import LOCAL, CastSettings, Invitation
+from mrsync.run.settings import LOCAL, CastSettings, Invitation, Remote
 
 ANSWER_EXTRA_S = 5.0  # after the connect timeout, so that a remote shell tells its own reason first
+
+
+class Program(NamedTuple):
+    """What runs on a target: its name where it is installed, the module to push where it is not, its entry here."""
+
+    name: str
+    module: str
+    entry: Callable[[str], int]
+
+
+CATCHER = Program("multicatcher", "mrsync.run.catch", catch_from_stdin)
 
 
 def launch(settings: CastSettings, place: Place) -> Launcher | None:
@@ -18,48 +32,57 @@ def launch(settings: CastSettings, place: Place) -> Launcher | None:
     """
     if settings.remote_shell is None:
         return None
-    launcher = _launcher(settings, settings.remote_shell)
-    # The name of our interface means something on this host only; others look for the route to us.
-    is_local = settings.remote_shell == LOCAL
     invitation = Invitation(
         targets=settings.targets,
         dest=settings.dest,
         secret=settings.secret,
-        network=settings.network._replace(
+        network=settings.network,
+        verbosity=settings.verbosity,
+        is_dry_run=settings.is_dry_run,
+    )
+    return start_everywhere(CATCHER, settings.remote_shell, settings.remote, invitation, place)
+
+
+def start_everywhere(
+    program: Program, remote_shell: str, remote: Remote, invitation: Invitation, place: Place
+) -> Launcher:
+    """Start a program on every target that is invited, and tell them the place; errors as of `launch`."""
+    launcher = _launcher(program, remote_shell, remote, invitation.targets)
+    # The name of our interface means something on this host only; others look for the route to us.
+    is_local = remote_shell == LOCAL
+    invitation = invitation._replace(
+        network=invitation.network._replace(
             group=place.group, port=place.port, interface=place.interfaces[0].name if is_local else None
         ),
         masters=tuple(interface.address for interface in place.interfaces),
         behind=place.behind if len(place.interfaces) > 1 else (),
-        verbosity=settings.verbosity,
-        is_dry_run=settings.is_dry_run,
     )
     launcher.start(invitation.encode())
     return launcher
 
 
-def _launcher(settings: CastSettings, remote_shell: str) -> Launcher:
+def _launcher(program: Program, remote_shell: str, remote: Remote, targets: tuple[str, ...]) -> Launcher:
     if remote_shell == LOCAL:
-        return LocalLauncher(catch_from_stdin, settings.targets)
-    return _remote_launcher(settings, remote_shell)
+        return LocalLauncher(program.entry, targets)
+    return _remote_launcher(program, remote_shell, remote, targets)
 
 
-def _remote_launcher(settings: CastSettings, remote_shell: str) -> Launcher:
+def _remote_launcher(program: Program, remote_shell: str, remote: Remote, targets: tuple[str, ...]) -> Launcher:
     """Its modules cost 20 ms that runs on this host need not pay."""
     from mrsync.remote.bundle import make_bundle
     from mrsync.remote.command import CatcherCommand, RemoteShell
     from mrsync.remote.shells import ShellLauncher
 
-    remote = settings.remote
     shell = RemoteShell.parse(remote_shell, remote.connect_timeout_s)
-    command = CatcherCommand(remote.python, remote.directory)
-    opening = make_bundle().opening() if command.is_pushed else b""
+    command = CatcherCommand(remote.python, remote.directory, program.name)
+    opening = make_bundle(program.module).opening() if command.is_pushed else b""
     answer_wait_s = remote.connect_timeout_s + ANSWER_EXTRA_S
     if remote.topology is None:
         return ShellLauncher(
-            shell, command, settings.targets, opening=opening, fanout=remote.fanout, answer_wait_s=answer_wait_s
+            shell, command, targets, opening=opening, fanout=remote.fanout, answer_wait_s=answer_wait_s
         )
     from mrsync.remote.gateways import GatewayLauncher  # ClusterShell's tasks: 40 ms
 
     return GatewayLauncher(
-        shell, command, settings.targets, topology=remote.topology, opening=opening, answer_wait_s=2 * answer_wait_s
+        shell, command, targets, topology=remote.topology, opening=opening, answer_wait_s=2 * answer_wait_s
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple
 
+from mrsync.protocol.histogram import Histogram
+
 
 class TargetState(Enum):
     """How it ended for one target."""
@@ -58,14 +60,6 @@ class Seconds(NamedTuple):
     commit: float = 0.0
 
 
-class RoundTrips(NamedTuple):
-    """From a burst to the report that covers it, in ms; histogram of (upper bound, count)."""
-
-    p50_ms: float = 0.0
-    p99_ms: float = 0.0
-    histogram: tuple[tuple[int, int], ...] = ()
-
-
 class Outcome(NamedTuple):
     """One whole run; `docs/cli.md` describes the fields as the JSON report has them."""
 
@@ -85,7 +79,7 @@ class Outcome(NamedTuple):
     packets_sent: int = 0
     packets_repaired: int = 0  # of packets_sent
     packets_coded: int = 0  # of packets_repaired
-    round_trips: RoundTrips = RoundTrips()
+    round_trips: Histogram = Histogram()  # from a burst to the report that covers it
     warnings: tuple[str, ...] = ()
     source_errors: int = 0  # what could not be read in the source
     source_changes: int = 0  # what vanished or changed while it was read

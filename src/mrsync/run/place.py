@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from mrsync.errors import SocketError, UsageError
 from mrsync.remote.targets import fold
-from mrsync.run.settings import LOCAL, CastSettings, default_group, host_of
+from mrsync.run.settings import GROUPS, LOCAL, Groups, Network, host_of
 from mrsync.transport.interface import IPV4, IPV6, Interface, deafness, family_of, interface_named, is_address
 from mrsync.transport.multicast import check_group, open_caster_socket
 from mrsync.transport.paths import Path
@@ -20,6 +20,19 @@ from mrsync.transport.routes import (
     ways_through,
     ways_towards,
 )
+
+
+class Meeting(Protocol):
+    """The settings of anything that is done with targets."""
+
+    @property
+    def targets(self) -> tuple[str, ...]: ...
+
+    @property
+    def remote_shell(self) -> str | None: ...
+
+    @property
+    def network(self) -> Network: ...
 
 
 class Place(NamedTuple):
@@ -65,8 +78,8 @@ class Place(NamedTuple):
         return paths
 
 
-def find_place(settings: CastSettings) -> Place:
-    """Choose what the user left open; raises SocketError, UsageError."""
+def find_place(settings: Meeting, groups: Groups = GROUPS) -> Place:
+    """Choose what the user left open, of these groups the one of the right family; raises SocketError, UsageError."""
     network = settings.network
     if network.group is not None:
         check_group(network.group)
@@ -78,7 +91,7 @@ def find_place(settings: CastSettings) -> Place:
         deaf = next(interface for interface in ways.interfaces if deafness(interface))
         raise SocketError(f"{deafness(deaf)}; choose another one with -I")
     return Place(
-        group=network.group or default_group(family),
+        group=network.group or groups.of(family),
         port=network.port,
         ttl=0 if ways.is_local and not ways.interfaces[0].is_loopback else network.ttl,
         is_looped=network.has_loop or any(is_this_host(host, family) for host in hosts),
@@ -89,7 +102,7 @@ def find_place(settings: CastSettings) -> Place:
     )
 
 
-def _family(settings: CastSettings) -> int:
+def _family(settings: Meeting) -> int:
     """That of the addresses which targets are known by; IPv4 where they have both, or are known to nobody here."""
     if settings.remote_shell == LOCAL:
         return IPV4
@@ -110,7 +123,7 @@ def _family(settings: CastSettings) -> int:
     return IPV6
 
 
-def _ways(settings: CastSettings, hosts: Sequence[str], family: int) -> Ways:
+def _ways(settings: Meeting, hosts: Sequence[str], family: int) -> Ways:
     if settings.network.interface is not None:
         names = [name.strip() for name in settings.network.interface.split(",")]
         interfaces = dict.fromkeys(interface_named(name, family) for name in names if name)

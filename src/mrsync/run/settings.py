@@ -14,9 +14,21 @@ from mrsync.errors import ProtocolDataError
 from mrsync.tree.policy import Policy
 from mrsync.tree.selection import Selection
 
-GROUP_IPV4 = "239.255.67.92"
-GROUP_IPV6 = "ff15::efff:435c"  # the same number
 LOCAL = "local"  # the remote shell that is none
+
+
+class Groups(NamedTuple):
+    """Where those meet who are not told another group."""
+
+    ipv4: str
+    ipv6: str
+
+    def of(self, family: int) -> str:
+        return self.ipv6 if family == socket.AF_INET6 else self.ipv4
+
+
+GROUPS = Groups("239.255.67.92", "ff15::efff:435c")  # the same number
+RTT_GROUPS = Groups("239.255.67.200", "ff15::efff:43c8")
 
 
 class Network(NamedTuple):
@@ -60,6 +72,19 @@ class CastSettings(NamedTuple):
 
     def dest_for(self, target: str) -> bytes:
         return dest_for(self.dest, target)
+
+
+class RttSettings(NamedTuple):
+    """One measurement of round trips: pages of so many bytes, one after another, to all targets at once."""
+
+    targets: tuple[str, ...]
+    remote_shell: str | None  # None: rttcatchers are started by hand
+    secret: bytes
+    network: Network
+    pages: int = 1000
+    page_bytes: int = 64000
+    verbosity: int = 0
+    remote: Remote = Remote()
 
 
 class CatchSettings(NamedTuple):
@@ -127,11 +152,6 @@ class Invitation(NamedTuple):
             return cls(**fields)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ProtocolDataError(f"the parameters on stdin make no sense: {error}") from error
-
-
-def default_group(family: int) -> str:
-    """The group of sessions that are not told another one."""
-    return GROUP_IPV6 if family == socket.AF_INET6 else GROUP_IPV4
 
 
 def host_of(target: str) -> str:

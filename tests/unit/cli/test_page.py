@@ -9,7 +9,8 @@ import pytest
 from mrsync.cli.chart import bar_chart, line_chart, share_bar
 from mrsync.cli.page import FILES_SHOWN, page
 from mrsync.cli.recording import Sample
-from mrsync.run.outcome import Outcome, RoundTrips, SatOut, Seconds, TargetOutcome, TargetState
+from mrsync.protocol.histogram import Histogram
+from mrsync.run.outcome import Outcome, SatOut, Seconds, TargetOutcome, TargetState
 
 SAMPLES = [Sample(0.0, 0, 0, 0, 0), Sample(1.0, 5_000_000, 1000, 4_000_000, 5_000_000), Sample(2.0, 9, 2, 1, 9)]
 VOID = {"meta", "br", "line", "rect", "polyline"}
@@ -61,7 +62,7 @@ def outcome(*targets: TargetOutcome, source: bytes = b"/from") -> Outcome:
         bytes_planned=9_000_000,
         bytes_sent=9_100_000,
         bytes_repaired=91_000,
-        round_trips=RoundTrips(1.5, 9.0, ((1, 10), (2, 5))),
+        round_trips=Histogram({900: 10, 1500: 5}),
     )
 
 

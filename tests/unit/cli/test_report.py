@@ -10,7 +10,8 @@ import pytest
 
 from mrsync.cli.report import complaint, event_line, report_fields, report_text, size, summary_lines, write_report
 from mrsync.errors import FileError
-from mrsync.run.outcome import Outcome, RoundTrips, SatOut, Seconds, TargetOutcome, TargetState
+from mrsync.protocol.histogram import Histogram
+from mrsync.run.outcome import Outcome, SatOut, Seconds, TargetOutcome, TargetState
 
 FULL = SatOut(b"big\xff", "ENOSPC", "No space left on device")
 
@@ -30,7 +31,7 @@ def outcome(*targets: TargetOutcome) -> Outcome:
         bytes_planned=4_000_000,
         bytes_sent=4_040_000,
         bytes_repaired=40_000,
-        round_trips=RoundTrips(1.5, 9.0, ((1, 10), (2, 5))),
+        round_trips=Histogram({900: 10, 1500: 5}),
     )
 
 
@@ -49,7 +50,7 @@ def test_report_has_the_fields_of_the_contract() -> None:
     )
     assert set(promised.split()) <= set(fields)
     assert set(fields["seconds"]) == {"total", "launch", "gather", "manifest", "compare", "cast", "commit"}
-    assert fields["rtt_ms"] == {"p50": 1.5, "p99": 9.0, "histogram": [[1, 10], [2, 5]]}
+    assert fields["rtt_ms"] == {"p50": 0.9, "p99": 1.5, "max": 1.5, "histogram": [[1, 10], [2, 5]]}
     promised = "state reason path files_updated bytes_written deleted packets_lost kernel_drops monitor_seconds seconds"
     assert {*promised.split(), "sat_out"} <= set(fields["targets"]["n1"])
     assert fields["targets"]["n1"]["state"] == "done"
@@ -101,13 +102,14 @@ def test_whoever_is_behind_is_named_folded_by_reason() -> None:
 def test_verbose_tells_of_the_complete_and_of_round_trips() -> None:
     lines = summary(outcome(), 1)
     assert "n[1-3]: ok; 3 files updated, 0 deleted" in lines
-    assert lines[-3:] == ["round trip, ms up to: pages", "       1: 10", "       2: 5"]
+    at = lines.index("rtt histogram")
+    assert lines[at + 1 : at + 5] == ["msec    counts", "----  --------", "   1        10", "   2         5"]
 
 
 def test_statistics_name_every_phase() -> None:
     text = "\n".join(summary(outcome(), has_stats=True))
     assert re.search(r"total 2\.500, launch 0\.000, .*commit 0\.000", text)
-    assert "p99 9 ms" in text
+    assert "p99 1500 us" in text
 
 
 def test_dry_run_tells_what_would_be() -> None:

@@ -4,18 +4,22 @@ import hashlib
 import io
 import zipfile
 
+import pytest
+
 from mrsync.remote.bundle import CATCHER, make_bundle, needed_sources
-from tests.test_architecture import project_modules, reachable
+from tests.test_architecture import CATCHERS, project_modules, reachable
 
 
-def test_it_holds_just_what_a_catcher_imports() -> None:
+@pytest.mark.parametrize("entry", CATCHERS)
+def test_it_holds_just_what_a_catcher_imports(entry: str) -> None:
     modules = dict(project_modules())
-    needed = reachable(CATCHER, modules)
+    needed = reachable(entry, modules)
     expected = {str(path).rpartition("/src/")[2] for name, path in modules.items() if name in needed}
-    assert set(needed_sources(CATCHER)) == expected
-    with zipfile.ZipFile(io.BytesIO(make_bundle().content)) as archive:
+    assert set(needed_sources(entry)) == expected
+    with zipfile.ZipFile(io.BytesIO(make_bundle(entry).content)) as archive:
         assert set(archive.namelist()) == expected
         assert archive.testzip() is None
+    assert entry == CATCHER or len(make_bundle(entry).content) < len(make_bundle().content) / 2
     assert not any(path.startswith(("mrsync/cli/", "mrsync/remote/")) for path in expected)
 
 

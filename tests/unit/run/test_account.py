@@ -7,8 +7,8 @@ import pytest
 from mrsync.protocol.ranges import RangeSet
 from mrsync.protocol.roster import Target
 from mrsync.protocol.states import TargetState as RosterState
-from mrsync.run.account import round_trips, target_outcome
-from mrsync.run.outcome import RoundTrips, SatOut, TargetOutcome, TargetState
+from mrsync.run.account import target_outcome
+from mrsync.run.outcome import SatOut, TargetOutcome, TargetState
 from mrsync.wire.messages import ComparedRecord, ErrorRecord, ResultRecord
 
 
@@ -101,8 +101,3 @@ def test_a_lost_target_stays_lost_and_keeps_its_reason() -> None:
     target = ended(RosterState.LOST)
     target.reason, target.sat_out = "silent for 60 s", {4: 28}
     assert (outcome(target).state, outcome(target).reason) == (TargetState.LOST, "silent for 60 s")
-
-
-def test_round_trips_as_percentiles_and_whole_milliseconds() -> None:
-    assert round_trips({}) == RoundTrips()
-    assert round_trips({400: 50, 900: 48, 3100: 1, 5000: 1}) == RoundTrips(0.4, 3.1, ((1, 98), (4, 1), (6, 1)))

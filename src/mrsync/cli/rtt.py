@@ -1,0 +1,150 @@
+"""rtt and rttcatcher as commands: from arguments to an exit status, and what people and programs get to read."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from mrsync.cli import rtt_options
+from mrsync.cli.progress import make_progress
+from mrsync.cli.roundtrips import histogram_lines
+from mrsync.protocol.histogram import Histogram
+from mrsync.remote.targets import fold
+from mrsync.run.observer import Notice
+from mrsync.run.outcome import TargetState
+from mrsync.run.rtt import RttOutcome, TargetRtt, measure
+from mrsync.run.settings import RttSettings
+
+SCHEMA = 1
+ROWS_MAX = 30  # the fastest of many are told in one row
+
+
+def rtt(arguments: Sequence[str]) -> int:
+    """One measurement, printed."""
+    settings, output = rtt_options.parse_rtt(arguments)
+    is_for_people = not output.is_json and output.progress != "json"
+    if is_for_people:
+        print(_start(settings))
+        print(time.ctime(), flush=True)
+    with make_progress(output.progress, output.verbosity) as observer:
+        for name in output.left_out:
+            observer.on_notice(Notice(0, "left out: it is this host", name))
+        outcome = measure(settings, observer)
+    if output.progress == "json":
+        print(json.dumps({"event": "outcome", **outcome_fields(outcome)}))
+    elif output.is_json:
+        print(json.dumps(outcome_fields(outcome), indent=1))
+    else:
+        for line in outcome_lines(outcome, is_verbose=output.verbosity > 0):
+            print(line)
+    if sentence := complaint(outcome):
+        print(f"rtt: {sentence}", file=sys.stderr)
+    return outcome.exit_status
+
+
+def rttcatcher(arguments: Sequence[str]) -> int:
+    """A target's part, started by hand or by a master that does not push it."""
+    from mrsync.run.rttcatch import catch_from_stdin, echo
+
+    if len(arguments) == 2 and arguments[0] == "--launched":
+        from mrsync.remote.command import answer
+
+        answer()
+        return catch_from_stdin(arguments[1])
+    return echo(rtt_options.parse_rttcatcher(arguments))
+
+
+def outcome_lines(outcome: RttOutcome, *, is_verbose: bool) -> Iterator[str]:
+    """What was missing, the histogram of all, and a table if there are several targets, slowest first."""
+    heard = [target for target in outcome.targets if target.state is TargetState.DONE]
+    if outcome.pages:
+        reached = [target for target in outcome.targets if target.state is not TargetState.UNREACHABLE]
+        sent = outcome.pages * len(reached)
+        missing = sum(target.missing for target in reached)
+        yield f"Missing pages = {missing} ({100 * missing / sent:5.2f}%) out of total pages = {sent}"
+    yield from _troubles(outcome)
+    if len(outcome.targets) > 1 and heard:
+        yield ""
+        yield from _table(heard, outcome.pages, len(heard) if is_verbose else ROWS_MAX)
+    if heard:
+        yield ""
+        yield from histogram_lines(Histogram.merged(target.histogram for target in heard))
+
+
+def outcome_fields(outcome: RttOutcome) -> dict[str, Any]:
+    """The result for programs."""
+    return {
+        "schema": SCHEMA,
+        "exit_status": outcome.exit_status,
+        "pages": outcome.pages,
+        "page_bytes": outcome.page_bytes,
+        "packets": outcome.packets,
+        "interface": outcome.interface,
+        "seconds": outcome.seconds,
+        "targets": {target.host: _target_fields(target) for target in outcome.targets},
+    }
+
+
+def complaint(outcome: RttOutcome) -> str | None:
+    """One sentence on why the exit status is not 0."""
+    silent = [target for target in outcome.targets if target.state is not TargetState.DONE]
+    if outcome.is_interrupted:
+        return "interrupted"
+    if outcome.exit_status == 5:
+        return f"no rttcatcher could be started: {silent[0].reason}"
+    return f"no echo from {fold([target.host for target in silent])}" if silent else None
+
+
+def _start(settings: RttSettings) -> str:
+    who = fold(list(settings.targets))
+    if settings.remote_shell is None:
+        return f"using rttcatcher as it was started by hand on {who}"
+    shell = settings.remote_shell.split()[0].rpartition("/")[2]
+    return f"using {shell} to invoke rttcatcher on {who}"
+
+
+def _troubles(outcome: RttOutcome) -> Iterator[str]:
+    groups: dict[str, list[str]] = {}
+    for target in outcome.targets:
+        if target.state is not TargetState.DONE:
+            groups.setdefault(f"{target.state.value}, {target.reason}", []).append(target.host)
+    for trouble, hosts in groups.items():
+        yield f"{fold(hosts)}: {trouble}"
+
+
+def _table(targets: list[TargetRtt], pages: int, rows_max: int) -> Iterator[str]:
+    """One row for each target; the fastest ones fold into the last if there are too many."""
+    slowest = sorted(targets, key=lambda target: (-target.histogram.quantile_us(0.5), target.host))
+    shown, rest = slowest[:rows_max], slowest[rows_max:]
+    rows = [_row(target.host, target.missing / pages, target.histogram) for target in shown]
+    if rest:
+        share = sum(target.missing for target in rest) / pages / len(rest)
+        rows.append(_row(fold([target.host for target in rest]), share, Histogram.merged(t.histogram for t in rest)))
+    width = max(len("target"), *(len(row[0]) for row in rows))
+    yield f"{'target':{width}}  missing       p50       p90       p99       max us"
+    for name, *cells in rows:
+        yield f"{name:{width}}  {'  '.join(cells)}"
+
+
+def _row(name: str, missing: float, histogram: Histogram) -> list[str]:
+    times = [histogram.quantile_us(share) for share in (0.5, 0.9, 0.99)] + [histogram.longest_us]
+    return [name, f"{100 * missing:6.2f}%", *(f"{micros:8}" for micros in times)]
+
+
+def _target_fields(target: TargetRtt) -> dict[str, Any]:
+    histogram = target.histogram
+    return {
+        "state": target.state.value,
+        "reason": target.reason,
+        "missing": target.missing,
+        "rtt_us": {
+            "p50": histogram.quantile_us(0.5),
+            "p90": histogram.quantile_us(0.9),
+            "p99": histogram.quantile_us(0.99),
+            "max": histogram.longest_us,
+        },
+        "histogram_ms": [list(bar) for bar in histogram.milliseconds()],
+    }

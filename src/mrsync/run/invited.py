@@ -1,0 +1,58 @@
+"""What every program on a target does alike: how it is told what to do, where it listens, and when it is over."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from functools import partial
+from typing import Callable
+
+from mrsync.errors import MrsyncError
+from mrsync.run.settings import CatchSettings, Invitation
+from mrsync.transport.interface import Interface, family_of, interface_named
+from mrsync.transport.loop import Loop
+from mrsync.transport.routes import interfaces_towards_master
+
+EXIT_ABORTED = 20
+READY_LINE = '{"ready": true}'
+STDIN_BYTES = 4096
+
+
+def run_invited(name: str, run: Callable[[CatchSettings], int], target: str) -> int:
+    """Run what the first line of stdin says; the exit status. name: of the program, before what it says on stderr."""
+    line = bytearray()
+    while not line.endswith(b"\n"):
+        byte = os.read(0, 1)
+        if not byte:
+            return EXIT_ABORTED
+        line += byte
+    try:
+        return run(Invitation.decode(bytes(line)).settings_for(target))
+    except MrsyncError as error:
+        print(f"{name}: {error}", file=sys.stderr, flush=True)
+        return error.exit_status
+
+
+def own_interfaces(settings: CatchSettings, group: str) -> list[Interface]:
+    """Where to listen: on those that were named, else by the route to the master."""
+    if settings.network.interface is not None:
+        return [interface_named(name.strip(), family_of(group)) for name in settings.network.interface.split(",")]
+    return interfaces_towards_master(settings.master or group)
+
+
+def watch_for_the_end(settings: CatchSettings, loop: Loop, stop: Callable[[str], None]) -> None:
+    """Call stop(why) in the loop: the end of stdin is the end of the master; a signal is the end of this process."""
+
+    def on_signal(reason: str) -> Callable[..., None]:
+        return lambda *_: loop.post(partial(stop, reason))  # not in the middle of whatever the loop does
+
+    def read_stdin() -> None:
+        if not os.read(0, STDIN_BYTES):
+            loop.unwatch(0)
+            stop("the master is gone")
+
+    if settings.has_master:
+        loop.watch(0, read_stdin)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, on_signal(f"stopped by {signal.Signals(number).name}"))

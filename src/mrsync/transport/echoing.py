@@ -1,0 +1,226 @@
+"""Echoer: what a target's part of rtt and doctor does with pings and pages: it opens them, and echoes them."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Callable, NamedTuple
+
+from mrsync.transport.multicast import SO_RXQ_OVFL, UDP_GRO
+from mrsync.transport.paths import Address
+from mrsync.transport.stamps import STAMP_BYTES, arrived_at, ask_arrival_times
+from mrsync.wire.header import Header, session_tag, unpack_header
+from mrsync.wire.keys import SessionKeys
+from mrsync.wire.limits import CASTER_ID, HEADER_BYTES, PACKETS_PER_PAGE_MAX
+from mrsync.wire.messages import Echo, Kind, Ping, SealKind, Way
+from mrsync.wire.sealing import PageSealer
+from mrsync.wire.session import ControlCodec, Rejection, open_ping
+
+DATAGRAMS_PER_ROUND = 64
+PARTIAL_PAGES_MAX = 64
+VOLUMES_MAX = 64
+HOLD_MAX_US = 0xFFFFFFFF
+
+_ROOM_BYTES = 65536
+_IP_RECVTTL = 12
+_IPV6_RECVHOPLIMIT = 51
+_IPV6_HOPLIMIT = 52
+_ANCILLARY_BYTES = STAMP_BYTES + 3 * socket.CMSG_SPACE(4)
+
+
+class Ear(NamedTuple):
+    """A socket that pings and pages come to, and what it means when they do; interface: by name, of the group only."""
+
+    socket: socket.socket
+    way: Way
+    interface: str = ""
+
+
+class Arrival(NamedTuple):
+    """A ping or a whole page that came, authentic, to this ear; ttl: what was left of it, 0 if unknown."""
+
+    kind: Kind
+    number: int
+    generation: int
+    ear: Ear
+    ttl: int
+
+
+@dataclass
+class Volume:
+    """What came of the pages of one generation, by whichever ear; times of the first and the last packet."""
+
+    packets: int = 0
+    bytes: int = 0
+    first_at: float = 0.0
+    last_at: float = 0.0
+
+
+class _Session(NamedTuple):
+    tag: int
+    codec: ControlCodec
+    pages: PageSealer
+
+    @classmethod
+    def of(cls, keys: SessionKeys) -> _Session:
+        return cls(session_tag(keys.session), ControlCodec(keys), PageSealer(keys, SealKind.HMAC_SHA256))
+
+
+class Echoer:
+    """Echoes every authentic ping and page once per way, from the reply socket to where it came from.
+
+    The last session that a ping opened counts. on_arrival is called before each echo.
+    """
+
+    def __init__(
+        self,
+        reply: socket.socket,
+        *,
+        secret: bytes,
+        target: int,
+        instance: int,
+        on_arrival: Callable[[Arrival], None] = lambda arrival: None,
+    ) -> None:
+        self.volumes: dict[int, Volume] = {}  # by generation
+        self.kernel_drops = 0
+        self.send_failures = 0
+        self.last_failure = ""
+        self._reply = reply
+        self._secret = secret
+        self._target = target
+        self._instance = instance
+        self._on_arrival = on_arrival
+        self._session: _Session | None = None
+        self._counter = 0
+        self._partial: OrderedDict[tuple[int, int], dict[int, bytes]] = OrderedDict()
+        self._room = memoryview(bytearray(_ROOM_BYTES))
+        self._encoding_s = 0.0  # what making an echo took last time: it belongs to the hold
+
+    def listen(self, ear: Ear) -> None:
+        """Prepare a socket; `hear` is for when it is readable."""
+        ask_arrival_times(ear.socket)
+        if ear.socket.family == socket.AF_INET6:
+            ear.socket.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVHOPLIMIT, 1)
+        else:
+            ear.socket.setsockopt(socket.IPPROTO_IP, _IP_RECVTTL, 1)
+
+    def hear(self, ear: Ear) -> None:
+        """Take in what there is."""
+        for _ in range(DATAGRAMS_PER_ROUND):
+            try:
+                length, ancillary, _, source = ear.socket.recvmsg_into([self._room], _ANCILLARY_BYTES)
+            except BlockingIOError:
+                return
+            except OSError as error:  # an ICMP error about an echo of ours
+                self._note_failure(error)
+                continue
+            at = arrived_at(ancillary)
+            segment, ttl = self._read_ancillary(ancillary, length)
+            for start in range(0, length, segment or 1):  # none of an empty datagram
+                packet = self._room[start : min(start + segment, length)]
+                self._take(packet, ear, ttl, source, at)
+
+    def _read_ancillary(self, ancillary: list[tuple[int, int, bytes]], length: int) -> tuple[int, int]:
+        """Bytes of each of the packets that the kernel merged, and the TTL that is left."""
+        segment, ttl = length, 0
+        for level, kind, data in ancillary:
+            number = int.from_bytes(data[:4], sys.byteorder)
+            if (level, kind) == (socket.IPPROTO_UDP, UDP_GRO):
+                segment = number or length
+            elif (level, kind) in ((socket.IPPROTO_IP, socket.IP_TTL), (socket.IPPROTO_IPV6, _IPV6_HOPLIMIT)):
+                ttl = number
+            elif (level, kind) == (socket.SOL_SOCKET, SO_RXQ_OVFL):
+                self.kernel_drops = number
+        return segment, ttl
+
+    def _take(self, packet: memoryview, ear: Ear, ttl: int, source: Address, at: float) -> None:
+        header = unpack_header(packet)
+        if header is None or header.sender != CASTER_ID:
+            return
+        if header.kind == Kind.PING:
+            self._take_ping(bytes(packet), ear, ttl, source, at)
+        elif header.kind == Kind.PAGE and self._session and header.session_tag == self._session.tag:
+            self._take_page_packet(header, packet, ear, ttl, source, at)
+
+    def _take_ping(self, packet: bytes, ear: Ear, ttl: int, source: Address, at: float) -> None:
+        decoded = self._session.codec.decode(packet) if self._session else Rejection.STRANGE
+        if decoded is Rejection.STRANGE:
+            opened = open_ping(self._secret, packet)
+            if isinstance(opened, Rejection):
+                return
+            keys, decoded = opened
+            self._session = _Session.of(keys)
+            self._partial.clear()
+            self.volumes.clear()
+        if isinstance(decoded, Ping):
+            self._answer(Arrival(Kind.PING, decoded.counter, 0, ear, ttl), source, at)
+
+    def _take_page_packet(
+        self, header: Header, packet: memoryview, ear: Ear, ttl: int, source: Address, at: float
+    ) -> None:
+        self._count(header.generation, len(packet), at)
+        if not header.packet_index < header.packet_count <= PACKETS_PER_PAGE_MAX:
+            return
+        key = (header.page, header.generation)
+        parts = self._partial.setdefault(key, {})
+        parts[header.packet_index] = bytes(packet[HEADER_BYTES:])
+        if len(parts) < header.packet_count:
+            if len(self._partial) > PARTIAL_PAGES_MAX:
+                self._partial.popitem(last=False)
+            return
+        del self._partial[key]
+        arrival = Arrival(Kind.PAGE, header.page, header.generation, ear, ttl)
+        if self._is_authentic(header, b"".join(parts[index] for index in sorted(parts))):
+            self._answer(arrival, source, at)
+
+    def _is_authentic(self, header: Header, sealed: bytes) -> bool:
+        assert self._session is not None
+        data = self._session.pages.open(
+            sealed,
+            object=header.object,
+            page=header.page,
+            generation=header.generation,
+            count=header.packet_count,
+        )
+        return data is not None
+
+    def _count(self, generation: int, packet_bytes: int, at: float) -> None:
+        volume = self.volumes.get(generation)
+        if volume is None:
+            if len(self.volumes) >= VOLUMES_MAX:
+                return
+            volume = self.volumes[generation] = Volume(first_at=at)
+        volume.packets += 1
+        volume.bytes += packet_bytes
+        volume.last_at = at
+
+    def _answer(self, arrival: Arrival, source: Address, at: float) -> None:
+        """Echo first of all; whoever else wants to know waits."""
+        assert self._session is not None
+        started = time.monotonic()
+        self._counter += 1
+        echo = Echo(
+            target=self._target,
+            instance=self._instance,
+            counter=self._counter,
+            kind=arrival.kind,
+            way=arrival.ear.way,
+            number=arrival.number,
+            generation=arrival.generation,
+            hold_us=min(HOLD_MAX_US, max(0, round((started - at + self._encoding_s) * 1e6))),
+            clock_us=time.time_ns() // 1000,
+        )
+        datagram = self._session.codec.encode(echo)
+        self._encoding_s = time.monotonic() - started
+        try:
+            self._reply.sendto(datagram, source)
+        except OSError as error:
+            self._note_failure(error)
+        self._on_arrival(arrival)
+
+    def _note_failure(self, error: OSError) -> None:
+        self.send_failures += 1
+        self.last_failure = error.strerror or str(error)

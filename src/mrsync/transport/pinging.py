@@ -1,0 +1,99 @@
+"""Pinger: the master's part of rtt and doctor: sends pings and sealed pages, and hears the echoes."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from mrsync.transport.bursts import BurstSender
+from mrsync.transport.paths import Path, PathKind
+from mrsync.transport.stamps import STAMP_BYTES, StampedSocket, arrived_at, ask_arrival_times
+from mrsync.wire.geometry import Geometry
+from mrsync.wire.header import session_tag
+from mrsync.wire.keys import SessionKeys
+from mrsync.wire.limits import BURST_BYTES_MAX, HEADER_BYTES, TAG_BYTES
+from mrsync.wire.messages import Echo, ObjectKind, Ping, SealKind
+from mrsync.wire.sealing import PageSealer
+from mrsync.wire.session import ControlCodec
+
+ECHOES_PER_ROUND = 256
+_DATAGRAM_ROOM = 2048
+
+
+class EchoHeard(NamedTuple):
+    """An echo, the way to whoever sent it, and when it arrived."""
+
+    echo: Echo
+    way_back: Path
+    at: float
+
+
+class Pinger:
+    """Sends to the group on all its paths, or on one of them; what it hears comes in on their sockets.
+
+    paths: each with a socket from multicast.open_caster_socket, which is taken over and closed by `close`.
+    """
+
+    def __init__(self, paths: Sequence[Path], geometry: Geometry, keys: SessionKeys) -> None:
+        stamped = {path.socket: StampedSocket.of(path.socket) for path in paths}
+        self.paths = [path._replace(socket=stamped[path.socket]) for path in paths]
+        self.sockets = list(stamped.values())
+        for opened in self.sockets:
+            ask_arrival_times(opened)
+        self._keys = keys
+        self._codec = ControlCodec(keys)
+        self._sealer = PageSealer(keys, SealKind.HMAC_SHA256)
+        self._counter = 0
+        self._slice_bytes = geometry.slice_bytes
+        self._sender = BurstSender(self.sockets, self.paths, geometry, session_tag(keys.session))
+
+    def ping(self, path: Path | None = None) -> int:
+        """Send a ping to the group, or this way; its number."""
+        self._counter += 1
+        self._sender.send_message(self._codec.encode(Ping(self._keys.session, self._counter)), path)
+        return self._counter
+
+    def send_page(self, data: bytes, *, page: int, generation: int = 0) -> float:
+        """Cast one page; the time at which its first packet was handed to the kernel."""
+        size = self._slice_bytes
+        count = -(-(len(data) + TAG_BYTES) // size)
+        sealed = self._sealer.seal(data, object=ObjectKind.CONTENTS, page=page, generation=generation, count=count)
+        view = memoryview(sealed)
+        slices = [view[at : at + size] for at in range(0, len(view), size)]
+        per_burst = BURST_BYTES_MAX // (HEADER_BYTES + size)
+        for opened in self.sockets:
+            opened.renew()
+        for first in range(0, count, per_burst):
+            mask = ((1 << min(per_burst, count - first)) - 1) << first
+            self._sender.send_page(
+                slices, object=ObjectKind.CONTENTS, page=page, generation=generation, tx=0, mask=mask
+            )
+        return min(opened.sent_at for opened in self.sockets if opened.sent_at is not None)
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether something waits for room in a socket's queue; `flush` sends it."""
+        return bool(self._sender.blocked)
+
+    def flush(self) -> None:
+        """Send what waits, as far as there is room."""
+        self._sender.flush()
+
+    def hear(self, opened: socket.socket) -> Iterator[EchoHeard]:
+        """Echoes that are here, authentic ones only."""
+        for _ in range(ECHOES_PER_ROUND):
+            try:
+                datagram, ancillary, _, source = opened.recvmsg(_DATAGRAM_ROOM, STAMP_BYTES)
+            except BlockingIOError:
+                return
+            except OSError:  # an ICMP error about something sent to one target: that it does not answer tells as much
+                continue
+            at = arrived_at(ancillary)
+            message = self._codec.decode(datagram)
+            if isinstance(message, Echo):
+                yield EchoHeard(message, Path(opened, source, PathKind.UNICAST), at)
+
+    def close(self) -> None:
+        for opened in self.sockets:
+            opened.close()

@@ -1,0 +1,178 @@
+"""Pinger and Echoer, joined by real sockets on the loopback interface; and what an Echoer makes of strangers."""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from mrsync.transport.echoing import PARTIAL_PAGES_MAX, VOLUMES_MAX, Arrival, Ear, Echoer
+from mrsync.transport.interface import loopback_interface
+from mrsync.transport.multicast import open_caster_socket, open_data_socket, open_reply_socket
+from mrsync.transport.paths import Path
+from mrsync.transport.pinging import EchoHeard, Pinger
+from mrsync.wire.geometry import Geometry
+from mrsync.wire.header import page_headers
+from mrsync.wire.keys import SessionKeys
+from mrsync.wire.messages import Kind, Way
+
+GROUP = "239.255.67.201"
+SECRET = bytes(range(32))
+WAIT_S = 5.0
+GEOMETRY = Geometry.from_mtu(1500, is_ipv6=False, target_count=1)
+
+
+class Pair:
+    """A master and a target on one interface."""
+
+    def __init__(self, port: int) -> None:
+        interface = loopback_interface()
+        self.address = (GROUP, port)
+        self.pinger = self.new_pinger()
+        self.arrivals: list[Arrival] = []
+        self.data = open_data_socket([interface], GROUP, port)
+        self.reply = open_reply_socket()
+        self.echoer = Echoer(self.reply, secret=SECRET, target=3, instance=7, on_arrival=self.arrivals.append)
+        self.ears = [Ear(self.data, Way.GROUP), Ear(self.reply, Way.OWN_PORT)]
+        for ear in self.ears:
+            self.echoer.listen(ear)
+
+    def new_pinger(self, secret: bytes = SECRET) -> Pinger:
+        group, port = self.address
+        opened = open_caster_socket(loopback_interface(), group, port, ttl=1, is_looped=True)
+        keys = SessionKeys.derive(secret, int.from_bytes(os.urandom(8), "big"))
+        return Pinger([Path(opened, self.address)], GEOMETRY, keys)
+
+    def echoes(self, count: int) -> list[EchoHeard]:
+        """Serve both until so many echoes are there."""
+        found: list[EchoHeard] = []
+        self._serve(lambda: len(found) >= count, found)
+        return found
+
+    def heard(self, count: int) -> None:
+        """Serve the target until so many arrivals are there."""
+        self._serve(lambda: len(self.arrivals) >= count, [])
+
+    def nothing_more(self) -> bool:
+        """Whether all that was sent led to nothing."""
+        self.pinger.ping()  # behind all the rest
+        arrived = len(self.arrivals)
+        self.heard(arrived + 1)
+        return len(self.arrivals) == arrived + 1
+
+    def _serve(self, is_done: Callable[[], bool], found: list[EchoHeard]) -> None:
+        deadline = time.monotonic() + WAIT_S
+        sockets = [*(ear.socket for ear in self.ears), *self.pinger.sockets]
+        while not is_done():
+            assert time.monotonic() < deadline, "nothing came"
+            ready = select.select(sockets, [], [], WAIT_S)[0]
+            for ear in self.ears:
+                if ear.socket in ready:
+                    self.echoer.hear(ear)
+            for opened in self.pinger.sockets:
+                if opened in ready:
+                    found += self.pinger.hear(opened)
+
+    def close(self) -> None:
+        self.pinger.close()
+        self.data.close()
+        self.reply.close()
+
+
+@pytest.fixture
+def pair() -> Iterator[Pair]:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    made = Pair(port if port < 65535 else 40000)
+    yield made
+    made.close()
+
+
+def test_a_ping_is_echoed_with_the_way_it_came(pair: Pair) -> None:
+    number = pair.pinger.ping()
+    ((echo, way_back, at),) = pair.echoes(1)
+    assert (echo.kind, echo.way, echo.number, echo.target, echo.instance) == (Kind.PING, Way.GROUP, number, 3, 7)
+    assert abs(echo.clock_us / 1e6 - time.time()) < WAIT_S
+    assert abs(at - time.monotonic()) < WAIT_S
+    number = pair.pinger.ping(way_back)
+    (other,) = pair.echoes(1)
+    assert (other.echo.way, other.echo.number) == (Way.OWN_PORT, number)
+    assert other.echo.counter == echo.counter + 1
+    assert [arrival.ear.way for arrival in pair.arrivals] == [Way.GROUP, Way.OWN_PORT]
+    assert pair.arrivals[0].ttl == 1
+    assert pair.arrivals[1].ttl > 1
+
+
+@pytest.mark.parametrize("size", [1, 1400, 64000, 64512])
+def test_a_page_is_echoed_when_it_is_whole(pair: Pair, size: int) -> None:
+    pair.pinger.ping()
+    pair.echoes(1)
+    sent_at = pair.pinger.send_page(os.urandom(size), page=9, generation=2)
+    ((echo, _, at),) = pair.echoes(1)
+    assert (echo.kind, echo.number, echo.generation) == (Kind.PAGE, 9, 2)
+    assert 0 < at - sent_at < WAIT_S
+    volume = pair.echoer.volumes[2]
+    packets = -(-(size + 16) // GEOMETRY.slice_bytes)
+    assert (volume.packets, volume.bytes) == (packets, size + 16 + 24 * packets)
+    assert volume.first_at <= volume.last_at <= at
+
+
+def test_the_hold_is_what_the_target_took(pair: Pair) -> None:
+    pair.pinger.ping()
+    time.sleep(0.05)  # a target that is busy with something else
+    ((echo, _, _),) = pair.echoes(1)
+    assert 50_000 <= echo.hold_us < 50_000 + WAIT_S * 1e6
+
+
+def test_pages_before_any_ping_and_of_another_key_are_not_echoed(pair: Pair) -> None:
+    pair.pinger.send_page(b"x" * 3000, page=1)
+    assert pair.nothing_more()
+    pair.pinger.close()
+    stranger = pair.new_pinger(bytes(32))
+    stranger.ping()
+    stranger.send_page(b"x" * 3000, page=1)
+    stranger.close()
+    pair.pinger = pair.new_pinger()
+    assert pair.nothing_more()
+
+
+def test_a_page_with_a_changed_byte_is_not_echoed(pair: Pair) -> None:
+    pair.pinger.ping()
+    pair.echoes(1)
+    tag = pair.pinger._keys.session >> 32
+    forged = page_headers(session_tag=tag, object=2, page=5, generation=0, count=1, tx=0) + bytes(100)
+    pair.pinger.sockets[0].sendto(forged, pair.address)
+    pair.pinger.sockets[0].sendto(b"junk", pair.address)
+    pair.pinger.sockets[0].sendto(b"", pair.address)
+    assert pair.nothing_more()
+
+
+def test_the_last_session_counts(pair: Pair) -> None:
+    pair.pinger.ping()
+    pair.echoes(1)
+    pair.pinger.send_page(b"x", page=0)
+    pair.echoes(1)
+    pair.pinger.close()
+    pair.pinger = pair.new_pinger()
+    pair.pinger.ping()
+    pair.echoes(1)
+    assert pair.echoer.volumes == {}
+    pair.pinger.send_page(b"x", page=0)
+    assert pair.echoes(1)[0].echo.kind is Kind.PAGE
+
+
+def test_parts_of_pages_that_never_become_whole_take_bounded_memory(pair: Pair) -> None:
+    pair.pinger.ping()
+    pair.echoes(1)
+    tag = pair.pinger._keys.session >> 32
+    for page in range(2 * PARTIAL_PAGES_MAX):
+        headers = page_headers(session_tag=tag, object=2, page=page, generation=page, count=2, tx=0)
+        pair.pinger.sockets[0].sendto(bytes(headers[:24]) + bytes(100), pair.address)
+    assert pair.nothing_more()
+    assert len(pair.echoer._partial) == PARTIAL_PAGES_MAX
+    assert len(pair.echoer.volumes) == VOLUMES_MAX
