@@ -20,6 +20,7 @@ from tests.trees import differences
 
 LOOPBACK = "127.0.0.1"
 STAGED = ".mrsync-"
+MEGABYTE = 1 << 20
 
 
 class Ended(NamedTuple):
@@ -177,3 +178,11 @@ def wait_until_gone(pids: Sequence[int], *, timeout_s: float = 10.0) -> None:
     while alive := [pid for pid in pids if is_alive(pid)]:
         assert time.monotonic() < deadline, f"{len(alive)} of {len(pids)} processes are still there"
         time.sleep(0.01)
+
+
+def write_files(tree: Path, sizes: dict[str, int]) -> None:
+    """Random contents, so that no file equals another or itself in an earlier version."""
+    tree.mkdir(exist_ok=True)
+    for name, size in sizes.items():
+        (tree / name).parent.mkdir(exist_ok=True)
+        (tree / name).write_bytes(os.urandom(size))

@@ -4,24 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-from collections.abc import Iterator
-from pathlib import Path
 
-import pytest
-
-from tests.whole.conftest import MakeSite
-from tests.whole.site import Site
+from tests.whole.site import Site, write_files
 
 MEGABYTE = 1 << 20
 SLOW = ("--rate", "8M", "-v", 2)
-
-
-def write_files(tree: Path, sizes: dict[str, int]) -> None:
-    """Random contents, so that no file equals another or itself in an earlier version."""
-    tree.mkdir(exist_ok=True)
-    for name, size in sizes.items():
-        (tree / name).write_bytes(os.urandom(size))
 
 
 def test_a_killed_catcher_is_dropped_and_the_others_finish(site: Site) -> None:
@@ -85,22 +72,6 @@ def test_when_every_catcher_is_lost_the_run_says_so(site: Site) -> None:
     ended = run.wait()
     assert ended.status == 30
     assert ended.stderr.splitlines()[-1] == "mrsync: every target was lost: killed by SIGKILL"
-
-
-@pytest.fixture
-def crowded(make_site: MakeSite) -> Iterator[Site]:
-    """Target c has a file system of its own, of 2 MB."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can mount")
-    site = make_site(("a", "b", "c"))
-    site.dest("c").mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", site.dest("c")], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip(f"cannot mount here: {mounted.stderr.decode().strip()}")
-    yield site
-    subprocess.run(["umount", "-l", site.dest("c")], check=True)
 
 
 def test_no_target_changes_a_file_that_one_has_no_room_for(crowded: Site) -> None:

@@ -11,6 +11,8 @@ from mrsync.tree.owners import parse_owners
 from mrsync.tree.policy import Policy
 from mrsync.tree.selection import Selection
 
+RULES = ("file", "each", "job")
+
 
 def add_file_options(parser: argparse.ArgumentParser) -> None:
     """What mrsync and multicaster have in common."""
@@ -35,6 +37,7 @@ def add_file_options(parser: argparse.ArgumentParser) -> None:
     add("--chown", metavar="USER:GROUP", help="give all to these")
     add("--chmod", action="append", default=[], metavar="CHANGES", help="change modes, as rsync: Du+w,Fgo-rwx,D2755")
     add("-O", "--omit-dir-times", action="store_true", help="leave the times of directories")
+    add("--commit", choices=RULES, default=RULES[0], help="when a file goes into place; default: file")
     add("-S", "--sparse", action="store_true", help="make holes where files have zeros")
 
 
@@ -53,6 +56,7 @@ def policy(options: argparse.Namespace) -> Policy:
         ignore_existing=options.ignore_existing,
         omit_dir_times=options.omit_dir_times,
         sparse=options.sparse,
+        commit=options.commit,
     )
 
 

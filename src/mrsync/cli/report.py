@@ -76,6 +76,8 @@ def complaint(outcome: Outcome) -> str | None:
         return f"no catcher could be started: {behind[0].reason}"
     if outcome.exit_status == 30:
         return f"every target was lost: {behind[0].reason}"
+    if outcome.veto:
+        return f"nothing was changed on any target: {outcome.veto}"
     if behind:
         return f"not complete: {fold([target.host for target in behind])}"
     if outcome.source_errors:

@@ -26,10 +26,12 @@ def target_outcome(
     excepted: Iterable[tuple[int, int, str]],
     path_of: Callable[[int], bytes],
     started_at: float,
+    veto: str = "",
 ) -> TargetOutcome:
     """How it ended for one target.
 
-    excepted: (plan file, its manifest entry, why) of files that no target changed because one sat them out.
+    excepted: (plan file, its manifest entry, why) of files that no target changed because one sat them out. veto: why
+    nothing was changed on any target.
     """
     state = _STATES[target.state]
     own = [_own(path_of(file), number) for file, number in sorted(target.sat_out.items())]
@@ -47,6 +49,8 @@ def target_outcome(
         reason = (
             f"{count} of its entries could not be changed" if count else "files were left as they are for others' sake"
         )
+    if target.state is RosterState.DONE and veto:
+        state, reason = TargetState.PARTIAL, f"nothing was changed on any target: {veto}"
     return _outcome(target, state, reason, (*own, *others), started_at)
 
 

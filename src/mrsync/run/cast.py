@@ -9,6 +9,7 @@ from types import FrameType
 
 from mrsync.errors import Interrupted, UsageError
 from mrsync.protocol.caster import Caster, CasterConfig
+from mrsync.protocol.commits import CommitRule
 from mrsync.protocol.events import (
     CasterEvent,
     ComparisonFinished,
@@ -135,6 +136,7 @@ class _Cast:
             must_encrypt=bool(settings.is_encrypted),
             ack_wait_s=settings.ack_wait_s,
             quit_on_bad=settings.quits_on_bad,
+            commit_rule=CommitRule(settings.policy.commit),
             rate_bytes_s=settings.rate_bytes_s,
         )
 
@@ -200,7 +202,9 @@ class _Cast:
     def _read(self, kind: int, page: int) -> bytes:
         if self._objects is None:
             raise RuntimeError("pages are read before the source is scanned")
-        return self._objects.read(kind, page)
+        data = self._objects.read(kind, page)
+        self._caster.vouch(self._objects.files_read)
+        return data
 
     # what happens meanwhile
 
@@ -215,6 +219,8 @@ class _Cast:
             self._tell_absent()
             if event.phase is Phase.COMPARING:
                 self._tell_seal()
+            elif event.phase is Phase.CASTING and self._objects is not None:
+                self._objects.begin_contents()
         elif isinstance(event, ComparisonFinished):
             self._plan(event)
         elif isinstance(event, FileSatOut):
@@ -264,7 +270,8 @@ class _Cast:
         self._notice(1, f"sits out {path}: {os.strerror(event.errno)}", host)
 
     def _on_file_changed(self, file: int, reason: str) -> None:
-        self._caster.void_file(file)
+        if not self._caster.void_file(file):
+            return  # all have it as it was
         self._changed_count += 1
         self._warn(f"skipped on all targets, {reason} while it was read: {self._path(file)}")
 
@@ -326,14 +333,22 @@ class _Cast:
         sent = self._driver.statistics
         objects = self._objects
         plan = objects.plan if objects is not None else None
-        excepted = [(file, plan.entries[file], why) for file, why in sorted(self._sat_out.items())] if plan else []
+        is_shared = self._settings.policy.commit == "file"
+        sat_out = sorted(self._sat_out.items()) if is_shared else []
+        excepted = [(file, plan.entries[file], why) for file, why in sat_out] if plan else []
         path_of = objects.path if objects is not None else lambda file: b""
         return Outcome(
             session=self._session,
             source=self._settings.source,
             dest=self._settings.dest,
             targets=tuple(
-                target_outcome(target, excepted=excepted, path_of=path_of, started_at=self._started_at)
+                target_outcome(
+                    target,
+                    excepted=excepted,
+                    path_of=path_of,
+                    started_at=self._started_at,
+                    veto=self._caster.veto,
+                )
                 for target in self._caster.roster
             ),
             seconds=self._seconds(),
@@ -352,6 +367,7 @@ class _Cast:
             warnings=tuple(self._warnings),
             source_errors=len(objects.scan.errors) if objects is not None else 0,
             source_changes=self._changed_count,
+            veto=self._caster.veto,
         )
 
     def _seconds(self) -> Seconds:

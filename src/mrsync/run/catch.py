@@ -99,6 +99,9 @@ def _exit_status(tree: TargetTree) -> int:
     if ending.ending is not Ending.DONE:
         _say(f"{ending.ending.name.lower()}: {ending.reason}")
         return EXIT_PARTIAL
+    if tree.is_withdrawn:
+        _say("nothing was changed here, because not all could be changed everywhere")
+        return EXIT_PARTIAL
     return EXIT_PARTIAL if tree.errors else 0
 
 

@@ -15,13 +15,15 @@ from mrsync.wire.messages import ObjectKind
 class Objects:
     """Pages of a session's objects by number.
 
-    on_changed: hears of each planned file that is no longer what was scanned, and why.
+    on_changed: hears of each planned file that is no longer what was scanned, and why. files_read: of the plan files
+    below, all that is to be cast was read once, and whatever had changed by then was told.
     """
 
     def __init__(self, scan: Scan, geometry: Geometry, on_changed: Callable[[int, str], None]) -> None:
         self.manifest = scan.manifest.encode()
         self.plan: Plan | None = None
         self.scan = scan
+        self.files_read = 0
         self._geometry = geometry
         self._on_changed = on_changed
         self._plan_bytes = b""
@@ -52,16 +54,30 @@ class Objects:
         if self._source is None or self.plan is None:
             raise RuntimeError("contents are read before they are planned")
         offset = page * size
-        data = self._source.read(offset, min(size, self.plan.contents_bytes - offset))
-        if len(self._source.changed) > self._changes_told:
-            self._tell_changes(self._source.changed)
+        end = min(offset + size, self.plan.contents_bytes)
+        data = self._source.read(offset, end - offset)
+        self._pass_files(end)
         return data
 
-    def _tell_changes(self, changed: dict[int, str]) -> None:
-        """Before the page leaves, so that nobody puts such a file into place."""
-        for file in list(changed)[self._changes_told :]:
-            self._on_changed(file, changed[file])
-        self._changes_told = len(changed)
+    def begin_contents(self) -> None:
+        """Before anybody may put a file in place: look at those that come before the first page."""
+        self._pass_files(0)
+
+    def _pass_files(self, offset: int) -> None:
+        """What ends here was read, or has nothing to be read: then its status tells whether it changed.
+
+        All that is known to have changed is told before the page leaves, so that nobody puts it into place.
+        """
+        if self.plan is None or self._source is None:
+            return
+        changed = self._source.changed
+        while self.files_read < self.plan.file_count and self.plan.end_of(self.files_read) <= offset:
+            self._source.verify(self.files_read)
+            self.files_read += 1
+        if len(changed) > self._changes_told:
+            for file in list(changed)[self._changes_told :]:
+                self._on_changed(file, changed[file])
+            self._changes_told = len(changed)
 
     def close(self) -> None:
         if self._source is not None:

@@ -83,6 +83,7 @@ class Outcome(NamedTuple):
     warnings: tuple[str, ...] = ()
     source_errors: int = 0  # what could not be read in the source
     source_changes: int = 0  # what vanished or changed while it was read
+    veto: str = ""  # why nothing was changed on any target, under the rule `job`
 
     @property
     def exit_status(self) -> int:

@@ -17,6 +17,7 @@ from mrsync.protocol.events import (
     SessionEnded,
     SessionOpened,
     Welcomed,
+    Withdrawn,
 )
 from mrsync.transport.loop import Loop
 from mrsync.tree.commit import Commit
@@ -28,6 +29,7 @@ from mrsync.tree.manifest import Manifest
 from mrsync.tree.plan import Plan
 from mrsync.tree.stage import Stage
 from mrsync.tree.survey import Survey
+from mrsync.tree.traces import Traces
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.messages import (
     ComparedRecord,
@@ -56,6 +58,7 @@ class TargetTree:
     def __init__(self, path: bytes, catcher: Catcher, loop: Loop, *, is_dry_run: bool) -> None:
         self.ending: SessionEnded | None = None
         self.errors = 0
+        self.is_withdrawn = False
         self._path = path
         self._catcher = catcher
         self._loop = loop
@@ -70,12 +73,14 @@ class TargetTree:
         self._destination: Destination | None = None
         self._stage: Stage | None = None
         self._commits: Commit | None = None
+        self._traces: Traces | None = None  # under the rule `job`, until the first file is granted
         self._actions: dict[type, Callable[..., None]] = {
             Welcomed: self._on_welcomed,
             SessionOpened: self._on_session_opened,
             ObjectHeld: self._on_object_held,
             CommitGranted: self._on_commit_granted,
             FinishGranted: self._on_finish_granted,
+            Withdrawn: self._on_withdrawn,
             SessionEnded: self._on_session_ended,
         }
 
@@ -179,6 +184,8 @@ class TargetTree:
         assert self._destination is not None  # the comparison comes first
         self._stage = Stage(self._destination, self._manifest, plan, needs, f"{self._session:016x}")
         self._commits = Commit(self._stage)
+        if self._manifest.policy.commit == "job":
+            self._traces = Traces(self._stage)
         return self._stage
 
     def _advance(self) -> None:
@@ -209,6 +216,7 @@ class TargetTree:
 
     def _commit(self, event: CommitGranted) -> list[Failure]:
         assert self._commits is not None  # a commit is granted only for files that were ready
+        self._traces = None
         failures: list[Failure] = []
         for first in range(event.first, event.end, COMMIT_FILES):
             end = min(first + COMMIT_FILES, event.end)
@@ -230,7 +238,17 @@ class TargetTree:
 
     def _finish(self) -> Result:
         stage = self._stage or self._open_stage(Plan(self._manifest, [], {}), [])
+        self._traces = None
         return finish(stage, self._comparison, self._on_activity)
+
+    def _on_withdrawn(self, event: Withdrawn) -> None:
+        self.is_withdrawn = True
+        self._work(self._withdraw, self._tell_result)
+
+    def _withdraw(self) -> Result:
+        if self._stage is not None:
+            self._stage.cleanup()
+        return Result()
 
     def _tell_result(self, done: Result) -> None:
         self._tell_failures(done.failures)
@@ -264,5 +282,7 @@ class TargetTree:
         """Remove what is staged and let go of the tree; runs when the worker is idle."""
         if self._stage is not None:
             self._stage.cleanup()
+        if self._traces is not None:
+            self._traces.wipe()
         if self._destination is not None:
             self._destination.close()

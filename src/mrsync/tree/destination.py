@@ -23,6 +23,7 @@ class Destination:
 
     FileError with one sentence if the root cannot be opened, made (its parent must exist) or written to.
     touched: directories in which names changed, so that their times need setting; made: directories made here.
+    is_new: the root itself was made here.
     """
 
     def __init__(self, path: bytes) -> None:
@@ -30,7 +31,7 @@ class Destination:
         self.ownership = Ownership()
         self.touched: set[int] = set()
         self.made: set[int] = set()
-        self.root_fd = _open_root(path)
+        self.root_fd, self.is_new = _open_root(path)
         self._manifest = Manifest()
         self.directories = Directories(self.root_fd, [b""], [0], is_loosening=True)
 
@@ -103,14 +104,17 @@ def _remove_empty(fd: int, name: bytes) -> int:
     return 1
 
 
-def _open_root(path: bytes) -> int:
+def _open_root(path: bytes) -> tuple[int, bool]:
+    """Its descriptor, and whether it was made."""
     shown = printable(path)
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+    is_new = False
     try:
         try:
             fd = os.open(path, flags)
         except FileNotFoundError:
             os.mkdir(path, 0o700)
+            is_new = True
             fd = os.open(path, flags)
     except FileNotFoundError as error:
         raise FileError(f"cannot make the destination {shown}: its parent directory does not exist") from error
@@ -122,7 +126,7 @@ def _open_root(path: bytes) -> int:
     if reason:
         os.close(fd)
         raise FileError(f"cannot write to the destination {shown}: {os.strerror(reason)}")
-    return fd
+    return fd, is_new
 
 
 def _why_unwritable(fd: int) -> int:

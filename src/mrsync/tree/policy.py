@@ -18,7 +18,8 @@ class Policy(NamedTuple):
     numeric_ids: owners by number, whatever their names. hard_links: names of one file are kept as such. Contents are
     compared by checksum, by size_only, or by size and time; the time to modify_window seconds, to the ns below 0;
     ignore_times: all are sent. Left as they are: update: newer files; existing: what is absent; ignore_existing: what
-    is there. omit_dir_times: directories keep the time that they get. sparse: zeros become holes.
+    is there. omit_dir_times: directories keep the time that they get. sparse: zeros become holes. commit: the rule by
+    which files go into place, "file", "each" or "job".
     """
 
     deletes: bool = True
@@ -33,6 +34,7 @@ class Policy(NamedTuple):
     ignore_existing: bool = False
     omit_dir_times: bool = False
     sparse: bool = False
+    commit: str = "file"
 
     def encode(self) -> bytes:
         """JSON of the fields that are not as by default; text that was bytes keeps them by surrogates (PEP 383)."""

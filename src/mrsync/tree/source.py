@@ -33,19 +33,21 @@ class Source:
         # What each file was when it was first opened; inode 0: not opened yet.
         self._inodes = array("Q", bytes(8 * plan.file_count))
         self._ctimes = array("q", bytes(8 * plan.file_count))
+        self._verified = bytearray(plan.file_count)
 
     def read(self, offset: int, length: int) -> bytes:
-        """Bytes of the contents object; a file is verified when its last byte is read."""
+        """Bytes of the contents object; a file is verified when its last byte of data is read."""
         pieces = self._plan.locate(offset, length)
         if len(pieces) == 1:
             return self._read_piece(*pieces[0])
         return b"".join([self._read_piece(*piece) for piece in pieces])
 
     def verify(self, file: int) -> bool:
-        """Whether a planned file is still what was scanned and first opened; if not, it is in `changed`."""
-        if file not in self.changed:
+        """Whether a planned file was what was scanned when its end was read, or is now; if not, it is in `changed`."""
+        if not self._verified[file] and file not in self.changed:
             try:
                 self._check(file, self._open(file))
+                self._close(file)
             except OSError as error:
                 self._give_up(file, error)
         return file not in self.changed
@@ -70,6 +72,7 @@ class Source:
                 data += more
             if position + length == self._data_end(file):
                 self._check(file, fd)
+                self._verified[file] = 1
                 self._close(file)
         except OSError as error:
             self._give_up(file, error)

@@ -101,3 +101,12 @@ def test_a_lost_target_stays_lost_and_keeps_its_reason() -> None:
     target = ended(RosterState.LOST)
     target.reason, target.sat_out = "silent for 60 s", {4: 28}
     assert (outcome(target).state, outcome(target).reason) == (TargetState.LOST, "silent for 60 s")
+
+
+def test_who_withdrew_is_partial_for_the_reason_that_all_withdrew() -> None:
+    told = target_outcome(ended(), excepted=(), path_of=lambda file: b"", started_at=0.0, veto="n2 is lost: killed")
+    assert (told.state, told.reason) == (TargetState.PARTIAL, "nothing was changed on any target: n2 is lost: killed")
+    lost = ended(RosterState.LOST)
+    lost.reason = "killed"
+    told = target_outcome(lost, excepted=(), path_of=lambda file: b"", started_at=0.0, veto="n2 is lost: killed")
+    assert (told.state, told.reason) == (TargetState.LOST, "killed")

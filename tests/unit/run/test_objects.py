@@ -79,3 +79,31 @@ def test_contents_are_not_read_before_they_are_planned(cast: Cast) -> None:
     assert cast.objects.path(0) == b""
     with pytest.raises(RuntimeError, match="before they are planned"):
         cast.objects.read(ObjectKind.CONTENTS, 0)
+
+
+def test_empty_files_are_looked_at_when_their_turn_has_come(tmp_path: Path) -> None:
+    for name, size in (("a", 0), ("b", 1000), ("c", 0), ("d", 1000), ("e", 0)):
+        (tmp_path / name).write_bytes(bytes(size))
+    changes: list[int] = []
+    objects = Objects(scan(os.fsencode(tmp_path)), GEOMETRY, lambda file, why: changes.append(file))
+    objects.make_plan(RangeSet([(1, 6)]))
+    (tmp_path / "a").write_text("not empty")
+    objects.begin_contents()
+    assert (objects.files_read, changes) == (1, [0])
+    for name in "ce":
+        (tmp_path / name).unlink()
+    told = []
+    for page in range(GEOMETRY.page_count(2000)):
+        objects.read(ObjectKind.CONTENTS, page)
+        told.append((objects.files_read, len(changes)))
+    assert told == [(1, 1), (1, 1), (3, 2), (3, 2), (3, 2), (5, 3)]
+    objects.close()
+
+
+def test_pages_that_nobody_wants_do_not_hide_a_change(cast: Cast) -> None:
+    """The end of a file may be skipped: then its status tells."""
+    cast.objects.make_plan(RangeSet([(1, 4)]))
+    cast.objects.read(ObjectKind.CONTENTS, 0)
+    (cast.path / "a").write_bytes(b"another size")
+    cast.objects.read(ObjectKind.CONTENTS, 3)
+    assert cast.changes == [(0, "its size changed")]

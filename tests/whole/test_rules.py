@@ -1,0 +1,162 @@
+"""--commit: each for itself, file by file, or all or nothing; with targets that have no room or die."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.trees import differences
+from tests.whole.site import MEGABYTE, Ended, Run, Site, write_files
+
+SLOW = ("--rate", "8M", "-v", 2)
+OLD = {"a small": 1000, "big": 1000, "dir/in it": 500, "extra": 10, "z small": 1000}
+NEW = {"a small": 2000, "big": 4 * MEGABYTE, "dir/in it": 600, "new dir/new": 700, "z small": 3000}
+
+
+def write_versions(site: Site) -> None:
+    """Equal trees at first; then a source with new, changed and deleted files, links and modes."""
+    write_files(site.source, OLD)
+    (site.source / "link").symlink_to("big")
+    assert site.sync().status == 0
+    for host in site.hosts:
+        subprocess.run(["cp", "-a", site.dest(host), site.folder / f"before {host}"], check=True)
+    (site.source / "extra").unlink()
+    (site.source / "link").unlink()
+    (site.source / "link").symlink_to("z small")
+    (site.source / "dir").chmod(0o711)
+    write_files(site.source, NEW)
+
+
+def assert_untouched(site: Site, hosts: str) -> None:
+    """Everything is as it was, down to the times of directories."""
+    for host in hosts:
+        assert differences(site.folder / f"before {host}", site.dest(host)) == []
+    assert site.staged() == []
+
+
+def assert_withdrawn(ended: Ended, hosts: str, why: str) -> None:
+    assert ended.status == 23
+    for host in hosts:
+        assert ended.target(host)["state"] == "partial"
+        assert ended.target(host)["reason"] == f"nothing was changed on any target: {why}"
+        assert (ended.target(host)["files_updated"], ended.target(host)["deleted"]) == (0, 0)
+    assert f"nothing was changed on any target: {why}" in ended.stderr
+
+
+def test_each_takes_what_it_can(crowded: Site) -> None:
+    write_versions(crowded)
+    ended = crowded.sync("--commit", "each")
+    assert ended.status == 23
+    assert [ended.target(host)["state"] for host in crowded.hosts] == ["done", "done", "partial"]
+    assert [file["path"] for file in ended.target("c")["sat_out"]] == ["big"]
+    assert crowded.differences("a") == crowded.differences("b") == []
+    assert all("big" in line for line in crowded.differences("c"))
+    assert (crowded.dest("c") / "big").stat().st_size == OLD["big"]
+    assert crowded.staged() == []
+
+
+def test_each_waits_for_nobody(site: Site) -> None:
+    """One hangs, the others have their files while it still counts."""
+    write_files(site.source, {f"{number:03}": MEGABYTE // 4 for number in range(16)})
+    run = site.start(*SLOW, "--commit", "each", "-w", 8)
+    victim = run.catchers(3)[1]
+    run.wait_for("phase casting")
+    os.kill(victim, signal.SIGSTOP)
+    names = sorted(os.listdir(site.source))
+    wait_for(lambda: all(sorted(os.listdir(site.dest(host))) == names for host in "ac"), run)
+    os.kill(victim, signal.SIGCONT)
+    assert run.wait().status == 0
+    assert site.all_differences() == {}
+
+
+def wait_for(claim: Callable[[], bool], run: Run, timeout_s: float = 20.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not claim():
+        assert time.monotonic() < deadline, run.stderr
+        time.sleep(0.02)
+
+
+def test_all_or_nothing_is_all(site: Site) -> None:
+    write_versions(site)
+    ended = site.sync("--commit", "job")
+    assert ended.status == 0, ended.stderr
+    assert site.all_differences() == {}
+
+
+def test_one_has_no_room_and_nothing_is_changed_anywhere(crowded: Site) -> None:
+    write_versions(crowded)
+    ended = crowded.sync("--commit", "job")
+    assert_withdrawn(ended, "abc", "c cannot take a file: ENOSPC")
+    assert [file["path"] for file in ended.target("c")["sat_out"]] == ["big"]
+    assert_untouched(crowded, "abc")
+
+
+def test_one_dies_before_the_flip_and_nothing_is_changed_anywhere(site: Site) -> None:
+    write_versions(site)
+    run = site.start(*SLOW, "--commit", "job", "-w", 4)
+    victim = run.catchers(3)[1]
+    run.wait_for("phase casting")
+    wait_for(lambda: bool(site.staged()), run)
+    os.kill(victim, signal.SIGKILL)
+    ended = run.wait()
+    assert (ended.target("b")["state"], ended.target("b")["reason"]) == ("lost", "killed by SIGKILL")
+    assert_withdrawn(ended, "ac", "b is lost: killed by SIGKILL")
+    for folder in site.staged():
+        assert folder.startswith(str(site.dest("b")))
+        os.unlink(folder)
+    assert_untouched(site, "ac")
+    before, after = site.folder / "before b", site.dest("b")
+    assert [line for line in differences(before, after) if not line.startswith("time of")] == []
+
+
+def test_one_never_comes_and_nothing_is_changed_anywhere(site: Site) -> None:
+    write_versions(site)
+    site.dest("b").rename(site.folder / "elsewhere")
+    site.dest("b").write_text("no directory")
+    ended = site.sync("--commit", "job")
+    assert ended.target("b")["state"] == "lost"
+    assert_withdrawn(ended, "ac", f"b is lost: {ended.target('b')['reason']}")
+    assert_untouched(site, "ac")
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGKILL])
+def test_the_master_ends_before_the_flip_and_nothing_is_changed(site: Site, sign: signal.Signals) -> None:
+    write_versions(site)
+    run = site.start(*SLOW, "--commit", "job")
+    catchers = run.catchers(3)
+    run.wait_for("phase casting")
+    wait_for(lambda: bool(site.staged()), run)
+    os.kill(run.pid, sign)
+    run.wait()
+    wait_for(lambda: not any(map(is_running, catchers)), run)
+    assert_untouched(site, "abc")
+
+
+def is_running(pid: int) -> bool:
+    return Path(f"/proc/{pid}/exe").exists()
+
+
+def test_a_destination_that_was_not_there_is_not_left(crowded: Site) -> None:
+    write_files(crowded.source, {"big": 4 * MEGABYTE, "dir/small": 10})
+    ended = crowded.sync("--commit", "job")
+    assert_withdrawn(ended, "abc", "c cannot take a file: ENOSPC")
+    assert not crowded.dest("a").exists()
+    assert list(crowded.dest("c").iterdir()) == []
+
+
+def test_nothing_is_deleted_either_when_no_contents_are_needed(site: Site) -> None:
+    write_versions(site)
+    shutil.rmtree(site.source)
+    site.source.mkdir()
+    site.dest("b").rename(site.folder / "elsewhere")
+    site.dest("b").write_text("no directory")
+    ended = site.sync("--commit", "job")
+    assert_withdrawn(ended, "ac", f"b is lost: {ended.target('b')['reason']}")
+    assert_untouched(site, "ac")
