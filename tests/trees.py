@@ -63,8 +63,11 @@ def remove_tree(path: Path) -> None:
         os.close(parent)
 
 
-def differences(source: Path, dest: Path, *, with_owners: bool = True) -> list[str]:
-    """One sentence for everything in which dest is not an exact copy of source; [] if it is one."""
+def differences(source: Path, dest: Path, *, with_owners: bool = True, with_attributes: bool = False) -> list[str]:
+    """One sentence for everything in which dest is not an exact copy of source; [] if it is one.
+
+    with_attributes: extended attributes are compared too, and with them ACLs.
+    """
     groups: tuple[dict[tuple[int, int], list[bytes]], dict[tuple[int, int], list[bytes]]] = (
         defaultdict(list),
         defaultdict(list),
@@ -74,6 +77,8 @@ def differences(source: Path, dest: Path, *, with_owners: bool = True) -> list[s
     try:
         found += _differing_attributes(b".", os.fstat(fds[0]), os.fstat(fds[1]), with_owners)
         found += _differing_directories(b"", fds[0], fds[1], groups, with_owners)
+        if with_attributes:
+            found += _differing_xattrs(os.fsencode(source), os.fsencode(dest))
     finally:
         for fd in fds:
             os.close(fd)
@@ -260,9 +265,26 @@ def _differing_attributes(path: bytes, one: os.stat_result, other: os.stat_resul
     pairs = [("type and mode", oct(one.st_mode), oct(other.st_mode)), ("time", one.st_mtime_ns, other.st_mtime_ns)]
     if stat.S_ISREG(one.st_mode):
         pairs.append(("size", one.st_size, other.st_size))
+    if stat.S_ISCHR(one.st_mode) or stat.S_ISBLK(one.st_mode):
+        pairs.append(("device", one.st_rdev, other.st_rdev))
     if with_owners:
         pairs.append(("owner", (one.st_uid, one.st_gid), (other.st_uid, other.st_gid)))
     return [f"{what} of {path!r}: {first} became {second}" for what, first, second in pairs if first != second]
+
+
+def _differing_xattrs(source: bytes, dest: bytes) -> Iterator[str]:
+    """Of all that has the same name on both sides."""
+    both = [_xattrs(source), _xattrs(dest)]
+    if both[0] != both[1]:
+        yield f"attributes of {source!r}: {both[0]} became {both[1]}"
+    if os.path.isdir(source) and not os.path.islink(source):
+        for name in sorted(set(os.listdir(source)) & set(os.listdir(dest))):
+            yield from _differing_xattrs(os.path.join(source, name), os.path.join(dest, name))
+
+
+def _xattrs(path: bytes) -> dict[str, bytes]:
+    names = sorted(os.listxattr(path, follow_symlinks=False))
+    return {name: os.getxattr(path, name, follow_symlinks=False) for name in names}
 
 
 def _has_same_contents(one: int, other: int, size: int) -> bool:

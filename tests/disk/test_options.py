@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from mrsync.cli.options import parse_mrsync
-from tests.oracle import BASE_NS, SECOND_NS, build_pair, rsync
+from tests.oracle import BASE_NS, SECOND_NS, add_specials, adorn_pair, build_pair, can_keep, rsync
 from tests.trees import differences
-from tests.unit.tree.syncing import Outcome, sync
+from tests.unit.tree.syncing import Outcome, as_nobody, nobodys_directory, sync
 
 pytestmark = pytest.mark.skipif(shutil.which("rsync") is None, reason="needs rsync")
 
@@ -53,6 +53,11 @@ def both(path: Path, *options: str) -> Outcome:
 def own(path: Path, *options: str) -> Outcome:
     settings, _ = parse_mrsync(["-m", "there", "-s", str(path / "source"), *options])
     return sync(path / "source", path / "dest", policy=settings.policy, selection=settings.selection)
+
+
+def plain(options: list[str]) -> list[str]:
+    """The names that rsync has for options of mrsync."""
+    return [{"--xattrs": "-X", "--acls": "-A"}.get(option, option) for option in options]
 
 
 def pair(path: Path, seed: int, *, least_ns: int = 1, swaps: bool = True) -> None:
@@ -131,3 +136,128 @@ def test_zeros_become_holes(tmp_path: Path) -> None:
         assert differences(tmp_path / "source", tmp_path / "dest") == []
     assert (tmp_path / "dest" / "file").stat().st_blocks * 512 < 40_000
     assert (tmp_path / "dest" / "zeros").stat().st_blocks == 0
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("options", ["", "--devices", "--specials", "-D", "-D --existing", "-D --xattrs"])
+def test_special_files_are_kept_as_by_rsync(tmp_path: Path, options: str, seed: int) -> None:
+    for top in ("source", "dest"):
+        (tmp_path / top).mkdir()
+    add_specials(tmp_path / "source", tmp_path / "dest", seed)
+    subprocess.run(["cp", "-a", tmp_path / "dest", tmp_path / "oracle"], check=True)
+    rsync(tmp_path / "source", tmp_path / "oracle", "--no-D", *plain(options.split()))
+    assert own(tmp_path, *options.split()).failures == []
+    assert differences(tmp_path / "oracle", tmp_path / "dest") == []
+    assert own(tmp_path, *options.split()).is_noop
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    "options",
+    [
+        "--xattrs",
+        "--acls",
+        "--xattrs --acls",
+        "--xattrs --acls -D",
+        "--acls --chmod=Fgo-rwx,Dg+w",
+        "--xattrs --acls --size-only",
+        "--xattrs --checksum --chown=1:1",
+        "--xattrs --no-hard-links",
+        "--acls --numeric-ids --existing",
+    ],
+)
+def test_attributes_and_acls_are_kept_as_by_rsync(tmp_path: Path, options: str, seed: int) -> None:
+    if reason := can_keep(tmp_path):
+        pytest.skip(reason)
+    build_pair(tmp_path / "source", tmp_path / "dest", seed, files=30)
+    adorn_pair(tmp_path / "source", tmp_path / "dest", seed, with_acls="--acls" in options)
+    subprocess.run(["cp", "-a", tmp_path / "dest", tmp_path / "oracle"], check=True)
+    rsync(tmp_path / "source", tmp_path / "oracle", "--no-D", *plain(options.split()))
+    assert own(tmp_path, *options.split()).failures == []
+    assert differences(tmp_path / "oracle", tmp_path / "dest", with_attributes=True) == []
+    assert own(tmp_path, *options.split()).is_noop
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody else")
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("options", ["", "-D --chmod=g+w", "--xattrs", "--acls --chmod=o+r", "--xattrs --acls -c -D"])
+def test_who_is_not_root_gets_what_rsync_gives(options: str, seed: int) -> None:
+    def run(top: Path) -> None:
+        if can_keep(top):
+            return
+        build_pair(top / "source", top / "dest", seed)
+        adorn_pair(top / "source", top / "dest", seed, with_acls="--acls" in options)
+        add_specials(top / "source", top / "dest", seed)
+        subprocess.run(["cp", "-a", top / "dest", top / "oracle"], check=True)
+        rsync(top / "source", top / "oracle", "--no-D", *plain(options.split()))
+        assert own(top, *options.split()).failures == []
+        assert differences(top / "oracle", top / "dest", with_attributes=True) == []
+        assert own(top, *options.split()).is_noop
+
+    with nobodys_directory() as top:
+        if reason := can_keep(top):
+            pytest.skip(reason)
+        as_nobody(lambda: run(top))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root for attributes that others cannot keep")
+def test_who_is_not_root_keeps_what_is_his_of_what_root_has() -> None:
+    def run(top: Path) -> None:
+        assert own(top, "--xattrs").failures == []
+        assert own(top, "--xattrs").is_noop
+        assert os.listxattr(top / "dest" / "file") == ["user.one"]
+        assert os.listxattr(top / "dest" / "locked") == ["user.one"]
+
+    with nobodys_directory() as top:
+        if reason := can_keep(top):
+            pytest.skip(reason)
+        (top / "source").mkdir()
+        for name in ("file", "locked"):
+            (top / "source" / name).write_text(name)
+            for attribute in ("user.one", "trusted.one"):
+                os.setxattr(top / "source" / name, attribute, b"1")
+        (top / "source" / "locked").chmod(0o444)
+        as_nobody(lambda: run(top))
+
+
+def test_a_file_system_without_attributes_is_told_once(tmp_path: Path) -> None:
+    if reason := can_keep(tmp_path):
+        pytest.skip(reason)
+    build_pair(tmp_path / "source", tmp_path / "model", 1, files=20)
+    adorn_pair(tmp_path / "source", tmp_path / "model", 1, with_acls=True)
+    (tmp_path / "dest").mkdir()
+    if os.system(f"mount -t ramfs mrsync-test {tmp_path / 'dest'} 2>/dev/null"):
+        pytest.skip("needs the right to mount a ramfs")
+    try:
+        outcome = own(tmp_path, "--xattrs", "--acls")
+        assert [(failure.errno, failure.action) for failure in outcome.failures] == [
+            (errno.ENOTSUP, "set the attributes of")
+        ]
+        assert differences(tmp_path / "source", tmp_path / "dest") == []
+    finally:
+        os.system(f"umount {tmp_path / 'dest'}")
+
+
+def test_what_cannot_be_read_is_left_alone(tmp_path: Path) -> None:
+    """An attribute that the source keeps from us: said, nothing deleted, and the target's own stays."""
+
+    def run(top: Path) -> None:
+        for tree in ("source", "dest"):
+            (top / tree).mkdir()
+            (top / tree / "file").write_text("the same")
+            os.setxattr(top / tree / "file", "user.one", tree.encode())
+            os.utime(top / tree / "file", ns=(0, 0))
+        (top / "source" / "file").chmod(0o200)
+        (top / "dest" / "extra").touch()
+        outcome = own(top, "--xattrs")
+        assert [failure.sentence for failure in outcome.scan.errors] == [
+            "cannot read the attributes of file: Permission denied"
+        ]
+        (top / "dest" / "file").chmod(0o600)
+        assert os.getxattr(top / "dest" / "file", "user.one") == b"dest"
+        assert (top / "dest" / "extra").exists()
+
+    with nobodys_directory() as top:
+        if reason := can_keep(top):
+            pytest.skip(reason)
+        as_nobody(lambda: run(top))

@@ -38,6 +38,11 @@ def add_file_options(parser: argparse.ArgumentParser) -> None:
     add("--chmod", action="append", default=[], metavar="CHANGES", help="change modes, as rsync: Du+w,Fgo-rwx,D2755")
     add("-O", "--omit-dir-times", action="store_true", help="leave the times of directories")
     add("--commit", choices=RULES, default=RULES[0], help="when a file goes into place; default: file")
+    add("--devices", action="store_true", help="keep character and block devices, where a target is root")
+    add("--specials", action="store_true", help="keep fifos and sockets")
+    add("-D", action="store_true", help="--devices --specials")
+    add("--xattrs", action="store_true", help="keep extended attributes (rsync's -X)")
+    add("--acls", action="store_true", help="keep POSIX ACLs (rsync's -A)")
     add("-S", "--sparse", action="store_true", help="make holes where files have zeros")
 
 
@@ -57,6 +62,10 @@ def policy(options: argparse.Namespace) -> Policy:
         omit_dir_times=options.omit_dir_times,
         sparse=options.sparse,
         commit=options.commit,
+        devices=options.devices or options.D,
+        specials=options.specials or options.D,
+        xattrs=options.xattrs,
+        acls=options.acls,
     )
 
 

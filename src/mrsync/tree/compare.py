@@ -17,10 +17,11 @@ from mrsync.tree.failure import Failure
 from mrsync.tree.groups import Found, Groups, Inode
 from mrsync.tree.likeness import ATTRIBUTES, Likeness
 from mrsync.tree.listing import Listing
-from mrsync.tree.manifest import DIRECTORY, LINK, REGULAR, Manifest
+from mrsync.tree.manifest import DEVICES, DIRECTORY, LINK, REGULAR, Manifest
 from mrsync.tree.owners import Ownership, localize_owners
 from mrsync.tree.plan import merged
 from mrsync.tree.survey import Survey
+from mrsync.tree.xattrs import path_in
 
 STALE_NAME = re.compile(rb"\.mrsync-[0-9a-f]+-[lf]?[0-9]+")
 _ACTIVITY_ENTRIES = 1000
@@ -31,9 +32,9 @@ class Comparison:
     """What a target lacks.
 
     needs: ranges [a, b) of entries whose contents are needed (regular files; of a hard-link group at most one).
-    made: directories and soft links to make. linked: hard-link members to link to their leader, which the manifest
-    names when the comparison is over. mended: entries of which only attributes differ. extras: (directory entry, name)
-    to delete. failures: what could not be read here; its entries count as needed.
+    made: directories, soft links and special files to make. linked: hard-link members to link to their leader, which
+    the manifest names when the comparison is over. mended: entries of which only attributes differ. extras: (directory
+    entry, name) to delete. failures: what could not be read here; its entries count as needed.
     """
 
     needs: list[tuple[int, int]] = field(default_factory=list)
@@ -90,6 +91,7 @@ class _Comparer:
         self._on_activity = on_activity
         self._directories = destination.directories if destination is not None else None
         self._ownership = destination.ownership if destination is not None else Ownership()
+        self._kept = destination.kept if destination is not None else None
         digester = Digester(lambda count: on_activity(1))
         self._likeness = Likeness(manifest, self._ownership, self._directories, digester)
         self._result = Comparison()
@@ -120,6 +122,8 @@ class _Comparer:
                 pending = 0
         if self._groups:
             self._settle_groups()
+        if self._kept is not None:
+            self._result.failures += self._kept.take_failures()
         return self._result
 
     def _read(self, directory: int) -> Listing | None:
@@ -152,6 +156,7 @@ class _Comparer:
             mode != manifest.modes[0] & 0o7777
             or self._likeness.has_other_directory_time(0, status.st_mtime_ns)
             or self._ownership.differs((manifest.uids[0], manifest.gids[0]), (status.st_uid, status.st_gid))
+            or (self._kept is not None and self._kept.differences(0, directories.open(0)))
         ):
             self._result.mended.append(0)
 
@@ -184,7 +189,8 @@ class _Comparer:
     def _suspects(self, first: int, end: int, listing: Listing) -> Iterable[int]:
         """Positions that whole columns cannot show to be equal."""
         manifest = self._manifest
-        if self._policy.ignore_times or self._policy.checksum:
+        policy = self._policy
+        if policy.ignore_times or policy.checksum or policy.keeps_attributes:
             return range(end - first)
         suspects: set[int] = set()
         columns = [
@@ -199,7 +205,7 @@ class _Comparer:
             expected = wanted[first:end]
             if expected != found:
                 suspects.update([i for i, differs in enumerate(map(ne, expected, found)) if differs])
-        suspects.update(listing.links, listing.inodes, listing.far_times)
+        suspects.update(listing.links, listing.inodes, listing.far_times, listing.devices)
         suspects.update([entry - first for entry in self._groups.slice(first, end)])
         return sorted(suspects)
 
@@ -214,16 +220,35 @@ class _Comparer:
             else:
                 self._compare_file(entry, listing if found == REGULAR else None, position)
         elif kind == DIRECTORY:
-            if listing is None or found != DIRECTORY:
+            if found != DIRECTORY:
                 self._absent.add(entry)
-                self._result.made.append(entry)
-            elif self._likeness.differences(entry, listing, position):
-                self._result.mended.append(entry)
-        elif kind == LINK:
-            if listing is None or found != LINK or listing.links[position] != self._manifest.link_targets[entry]:
-                self._result.made.append(entry)
-            elif self._likeness.differences(entry, listing, position):
-                self._result.mended.append(entry)
+            self._compare_made(entry, listing if found == DIRECTORY else None, position)
+        elif kind == LINK or self._keeps_special(kind):
+            is_alike = listing is not None and found == kind and self._leads_to_the_same(entry, listing, position)
+            self._compare_made(entry, listing if is_alike else None, position)
+
+    def _keeps_special(self, kind: int) -> bool:
+        """Only root can make devices; others pass them over, as with rsync."""
+        return self._policy.keeps_kind(kind) and (kind not in DEVICES or self._ownership.is_root)
+
+    def _leads_to_the_same(self, entry: int, listing: Listing, position: int) -> bool:
+        """The target of a soft link, the number of a device; nothing of a fifo or socket."""
+        manifest = self._manifest
+        wanted = manifest.link_targets.get(entry), manifest.devices.get(entry)
+        return wanted == (listing.links.get(position), listing.devices.get(position))
+
+    def _compare_made(self, entry: int, listing: Listing | None, position: int) -> None:
+        """Something without contents; listing: None where it is not what it should be."""
+        if listing is None:
+            self._result.made.append(entry)
+        elif self._likeness.differences(entry, listing, position) | self._attribute_differences(entry):
+            self._result.mended.append(entry)
+
+    def _attribute_differences(self, entry: int) -> int:
+        if self._kept is None or self._directories is None:
+            return 0
+        fd = self._directories.open(self._manifest.parents[entry])
+        return self._kept.differences(entry, path_in(fd, self._manifest.names[entry]))
 
     def _is_left(self, entry: int, kind: int, found: int) -> bool:
         """Whether --existing or --ignore-existing leaves it as it is; below a directory that is none, all is left."""
@@ -261,11 +286,14 @@ class _Comparer:
         if listing is None:
             return Found()
         differences = self._likeness.differences(entry, listing, position)
+        is_right = not self._likeness.has_other_contents(entry, differences)
+        if is_right:
+            differences |= self._attribute_differences(entry)
         return Found(
             is_file=True,
             differences=differences,
             inode=listing.inodes.get(position),
-            is_right=not self._likeness.has_other_contents(entry, differences),
+            is_right=is_right,
             is_newer=self._policy.update and self._likeness.is_newer(entry, listing, position),
         )
 

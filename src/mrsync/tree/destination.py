@@ -11,6 +11,7 @@ from typing import TypeVar
 from mrsync.errors import FileError
 from mrsync.tree.directories import Directories
 from mrsync.tree.failure import printable
+from mrsync.tree.kept import Kept
 from mrsync.tree.manifest import Manifest
 from mrsync.tree.owners import Ownership
 from mrsync.tree.removal import remove_tree
@@ -24,6 +25,7 @@ class Destination:
     FileError with one sentence if the root cannot be opened, made (its parent must exist) or written to.
     touched: directories in which names changed, so that their times need setting; made: directories made here.
     is_new: the root itself was made here.
+    kept: extended attributes, where the policy keeps any.
     """
 
     def __init__(self, path: bytes) -> None:
@@ -32,12 +34,15 @@ class Destination:
         self.touched: set[int] = set()
         self.made: set[int] = set()
         self.root_fd, self.is_new = _open_root(path)
+        self.kept: Kept | None = None
         self._manifest = Manifest()
         self.directories = Directories(self.root_fd, [b""], [0], is_loosening=True)
 
     def bind(self, manifest: Manifest) -> None:
         """From now on entries are those of this manifest."""
         self._manifest = manifest
+        if manifest.policy.keeps_attributes:
+            self.kept = Kept(manifest, is_root=self.ownership.is_root)
         self.directories.close()
         self.directories = Directories(self.root_fd, manifest.names, manifest.parents, is_loosening=True)
 

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from mrsync.tree.compare import Comparison
 from mrsync.tree.failure import Failure
 from mrsync.tree.likeness import file_window, is_same_time
-from mrsync.tree.manifest import DIRECTORY, LINK, REGULAR
+from mrsync.tree.manifest import DIRECTORY, LINK
 from mrsync.tree.removal import remove_tree
 from mrsync.tree.stage import PLACED, UNWANTED, Stage
+from mrsync.tree.xattrs import path_in
 
 
 @dataclass
@@ -72,6 +73,8 @@ class _Finisher:
                 self._result.mended += 1
         for entry, reason in self._directories.restore():
             self._result.failures.append(Failure(reason, self._manifest.path(entry), "change"))
+        if self._destination.kept is not None:
+            self._result.failures += self._destination.kept.take_failures()
         self._on_activity(self._pending)
         return self._result
 
@@ -91,10 +94,22 @@ class _Finisher:
             self._pending = 0
 
     def _make(self, entry: int) -> None:
-        if self._manifest.kind(entry) == DIRECTORY:
+        kind = self._manifest.kind(entry)
+        if kind == DIRECTORY:
             self._destination.ensure(entry)
-        else:
+        elif kind == LINK:
             self._make_link(entry)
+        else:
+            self._replace(entry, lambda fd, name: self._make_special(entry, fd, name))
+
+    def _make_special(self, entry: int, fd: int, name: bytes) -> None:
+        manifest = self._manifest
+        os.mknod(name, manifest.kind(entry) << 12 | 0o600, manifest.devices.get(entry, 0), dir_fd=fd)
+        try:
+            self._dress_in(entry, fd, name)
+        except OSError:
+            os.unlink(name, dir_fd=fd)
+            raise
 
     def _make_link(self, entry: int) -> None:
         manifest = self._manifest
@@ -160,27 +175,45 @@ class _Finisher:
         return file < 0 or self._stage.states[file] in (PLACED, UNWANTED)
 
     def _mend(self, entry: int) -> None:
-        """Set owner, mode and time of a file, owner and time of a soft link."""
+        """Set all attributes of something that is no directory."""
         manifest = self._manifest
-        name = manifest.names[entry]
         parent_fd = self._directories.open(manifest.parents[entry])
         if manifest.kind(entry) == LINK:
-            self._set_link_attributes(entry, parent_fd, name)
-            return
+            self._set_link_attributes(entry, parent_fd, manifest.names[entry])
+        else:
+            self._dress_in(entry, parent_fd, manifest.names[entry])
+
+    def _dress_in(self, entry: int, parent_fd: int, name: bytes) -> None:
         # O_PATH: neither read permission is needed nor can a fifo in its place block.
         fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent_fd)
         try:
             found = os.fstat(fd)
-            if found.st_mode >> 12 != REGULAR:
-                raise OSError(errno.ESTALE, "it is no file any more")
-            path = f"/proc/self/fd/{fd}"
-            self._chown(entry, path)
-            os.chmod(path, manifest.modes[entry] & 0o7777)
-            wanted_ns = manifest.mtime_ns(entry)
-            if not is_same_time(wanted_ns, found.st_mtime_ns, file_window(manifest.policy)):
-                os.utime(path, ns=(self._now, wanted_ns))
+            if found.st_mode >> 12 != self._manifest.kind(entry):
+                raise OSError(errno.ESTALE, "something else took its place")
+            self._dress(entry, fd, found)
         finally:
             os.close(fd)
+
+    def _dress(self, entry: int, fd: int, found: os.stat_result) -> None:
+        """Owner, mode, extended attributes and time of what a descriptor, of O_PATH too, is open on."""
+        manifest = self._manifest
+        path = f"/proc/self/fd/{fd}"
+        if self._destination.ownership.differs(
+            (manifest.uids[entry], manifest.gids[entry]), (found.st_uid, found.st_gid)
+        ):
+            self._chown(entry, path)
+        self._set_mode(entry, fd, lambda: os.chmod(path, manifest.modes[entry] & 0o7777))
+        wanted_ns = manifest.mtime_ns(entry)
+        if not is_same_time(wanted_ns, found.st_mtime_ns, file_window(manifest.policy)):
+            os.utime(path, ns=(self._now, wanted_ns))
+
+    def _set_mode(self, entry: int, fd: int, set_mode: Callable[[], None]) -> None:
+        """The mode, and the extended attributes around it."""
+        kept = self._destination.kept
+        if kept is None:
+            set_mode()
+        else:
+            kept.set(entry, fd, set_mode)
 
     def _settle(self, entry: int) -> None:
         """Owner, mode and time of a directory, when nothing below changes any more."""
@@ -191,9 +224,9 @@ class _Finisher:
         ):
             raise OSError(errno.ESTALE, "another directory took its place")
         self._chown(entry, fd)
+        self._set_mode(entry, fd, lambda: os.fchmod(fd, manifest.modes[entry] & 0o7777))
         if not manifest.policy.omit_dir_times:
             os.utime(fd, ns=(self._now, manifest.mtime_ns(entry)))
-        os.fchmod(fd, manifest.modes[entry] & 0o7777)
         self._directories.settled(entry)
 
     def _chown(self, entry: int, path: int | str) -> None:
@@ -206,6 +239,8 @@ class _Finisher:
         uid, gid = self._destination.ownership.settable(manifest.uids[entry], manifest.gids[entry])
         if uid != -1 or gid != -1:
             os.chown(name, uid, gid, dir_fd=fd, follow_symlinks=False)
+        if self._destination.kept is not None:
+            self._destination.kept.set(entry, path_in(fd, name), lambda: None)
         os.utime(name, ns=(self._now, manifest.mtime_ns(entry)), dir_fd=fd, follow_symlinks=False)
 
     def _delete(self, directory: int, name: bytes) -> None:

@@ -9,9 +9,9 @@ from mrsync.tree.manifest import DIRECTORY, LINK, NO_DIGEST, REGULAR, SECOND_NS,
 from mrsync.tree.owners import Ownership
 from mrsync.tree.policy import Policy
 
-# What differs; letters of rsync's --itemize-changes: s t p o g.
-SIZE, TIME, MODE, USER, GROUP = (1 << bit for bit in range(5))
-ATTRIBUTES = TIME | MODE | USER | GROUP  # what can be mended without contents
+# What differs; letters of rsync's --itemize-changes: s t p o g a x.
+SIZE, TIME, MODE, USER, GROUP, ACL, XATTR = (1 << bit for bit in range(7))
+ATTRIBUTES = TIME | MODE | USER | GROUP | ACL | XATTR  # what can be mended without contents
 
 
 class Likeness:
@@ -27,7 +27,7 @@ class Likeness:
         self._digester = digester
 
     def differences(self, entry: int, listing: Listing, position: int) -> int:
-        """Flags of all that differs in two entries of the same kind; contents and link targets are not looked at."""
+        """Flags of all that differs in two entries of the same kind; not of what must be read: contents, ACLs..."""
         manifest = self._manifest
         kind = manifest.modes[entry] >> 12
         found = 0

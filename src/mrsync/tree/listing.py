@@ -14,6 +14,7 @@ _CHUNK = 4096
 _ENCODING = sys.getfilesystemencoding()
 _REGULAR = stat.S_IFREG >> 12
 _LINK = stat.S_IFLNK >> 12
+_DEVICES = (stat.S_IFCHR >> 12, stat.S_IFBLK >> 12)
 
 
 class Listing:
@@ -21,7 +22,8 @@ class Listing:
 
     sizes: bytes, 0 for all but regular files. mtimes: ns since 1970, clamped to 64 bits; `far_times` has the true ones.
     links: targets of soft links, by position. inodes: (device, inode) of regular files with more than one name.
-    holey: positions of regular files with fewer blocks than bytes. failures: (errno, name) of what could not be read.
+    devices: numbers of character and block devices. holey: positions of regular files with fewer blocks than bytes.
+    failures: (errno, name) of what could not be read.
     """
 
     def __init__(self, directory_fd: int) -> None:
@@ -34,6 +36,7 @@ class Listing:
         self.far_times: dict[int, int] = {}
         self.links: dict[int, bytes] = {}
         self.inodes: dict[int, tuple[int, int]] = {}
+        self.devices: dict[int, int] = {}
         self.holey: list[int] = []
         self.failures: list[tuple[int, bytes]] = []
         names = sorted_names(directory_fd)
@@ -60,6 +63,7 @@ class Listing:
         self.gids.extend(gids)
         if any(mode >> 12 != _REGULAR for mode in set(modes)):
             sizes = tuple([size if mode >> 12 == _REGULAR else 0 for mode, size in zip(modes, sizes)])
+            self.devices.update({base + i: row.st_rdev for i, row in enumerate(rows) if row.st_mode >> 12 in _DEVICES})
         self.sizes.extend(sizes)
         self._add_times(base, [row.st_mtime_ns for row in rows])
         for position, target in targets.items():

@@ -8,6 +8,7 @@ from array import array
 from itertools import accumulate, islice, repeat
 from operator import ge, lt
 
+from mrsync.tree.attributes import UNKNOWN, AttributeSets
 from mrsync.tree.listing import TIME_MAX, TIME_MIN, Listing
 from mrsync.tree.packing import Packer, Unpacker
 from mrsync.tree.policy import Policy
@@ -21,12 +22,14 @@ SECOND_NS = 1_000_000_000
 OWNERS_MAX = 1 << 20
 DIGEST_BYTES = 16
 NO_DIGEST = bytes(DIGEST_BYTES)  # of what could not be read; no file is like it
+MAJOR_MAX, MINOR_MAX = (1 << 12) - 1, (1 << 20) - 1  # of Linux
 NO_OWNER = 0xFFFFFFFF  # (uid_t)-1 means "leave it" to chown
 
 REGULAR = stat.S_IFREG >> 12
 DIRECTORY = stat.S_IFDIR >> 12
 LINK = stat.S_IFLNK >> 12
-SPECIALS = frozenset(kind >> 12 for kind in (stat.S_IFIFO, stat.S_IFSOCK, stat.S_IFCHR, stat.S_IFBLK))
+DEVICES = frozenset(kind >> 12 for kind in (stat.S_IFCHR, stat.S_IFBLK))
+SPECIALS = DEVICES | {stat.S_IFIFO >> 12, stat.S_IFSOCK >> 12}
 _KINDS = SPECIALS | {REGULAR, DIRECTORY, LINK}
 
 
@@ -37,7 +40,8 @@ class Manifest:
     where 64 bits are too few. link_targets: of every soft link. leaders: hard-link member -> first entry of its group.
     users, groups: names of the ids in use. directories: the entries that are one, in order; child_starts[k] to
     child_starts[k + 1] are the children of directories[k]. policy: how targets are to treat all this.
-    digests: if the policy asks for them, DIGEST_BYTES of each entry.
+    If the policy asks for them: digests, DIGEST_BYTES of each entry; devices, the number of each device; attributes,
+    and for each entry the number of its set in attribute_numbers.
     """
 
     def __init__(self, policy: Policy = Policy()) -> None:  # noqa: B008
@@ -57,6 +61,9 @@ class Manifest:
         self.directories = array("I")
         self.child_starts = array("I", [1])
         self.digests = b""
+        self.devices: dict[int, int] = {}
+        self.attributes = AttributeSets()
+        self.attribute_numbers = array("I")
 
     def __len__(self) -> int:
         return len(self.names)
@@ -87,6 +94,8 @@ class Manifest:
             self.far_times[base + position] = time
         for position, target in listing.links.items():
             self.link_targets[base + position] = target
+        for position, number in listing.devices.items():
+            self.devices[base + position] = number
         if any(mode >> 12 == DIRECTORY for mode in set(listing.modes)):
             self.directories.extend([i for i, mode in enumerate(listing.modes, base) if mode >> 12 == DIRECTORY])
         self.child_starts.append(len(self.names))
@@ -142,6 +151,13 @@ class Manifest:
             packer.strings(list(table.values()))
         if self.policy.checksum:
             packer.blob(self.digests)
+        if self.policy.devices:
+            devices = [self.devices[entry] for entry in sorted(self.devices)]
+            packer.column(array("I", map(os.major, devices)))
+            packer.column(array("I", map(os.minor, devices)))
+        if self.policy.keeps_attributes:
+            self.attributes.encode(packer)
+            packer.column(self.attribute_numbers)
         return packer.packed()
 
     @classmethod
@@ -168,6 +184,13 @@ class Manifest:
             self.digests = unpacker.blob()
             if len(self.digests) != DIGEST_BYTES * count:
                 raise unpacker.error("it has not one digest for each entry")
+        if self.policy.devices:
+            self._decode_devices(unpacker)
+        if self.policy.keeps_attributes:
+            self.attributes = AttributeSets.decode(unpacker)
+            self.attribute_numbers = unpacker.column("I", count)
+            if max(number for number in set(self.attribute_numbers) | {0} if number != UNKNOWN) >= len(self.attributes):
+                raise unpacker.error("an entry has attributes that are in no set")
         unpacker.end()
         return self
 
@@ -215,6 +238,13 @@ class Manifest:
             is_file = self.kind(member) == self.kind(min(leader, member)) == REGULAR
             if leader >= member or leader in self.leaders or not is_file:
                 raise unpacker.error("a hard link leads to something that is no file before it")
+
+    def _decode_devices(self, unpacker: Unpacker) -> None:
+        entries = [i for i, mode in enumerate(self.modes) if mode >> 12 in DEVICES]
+        majors, minors = unpacker.column("I", len(entries)), unpacker.column("I", len(entries))
+        if (majors and max(majors) > MAJOR_MAX) or (minors and max(minors) > MINOR_MAX):
+            raise unpacker.error("a device has an impossible number")
+        self.devices = dict(zip(entries, map(os.makedev, majors, minors)))
 
     def _decode_far_times(self, unpacker: Unpacker) -> None:
         count = unpacker.number(len(self.names))

@@ -39,12 +39,13 @@ def give_to(manifest: Manifest, user: NewOwner | None, group: NewOwner | None) -
 
 def name_owners(manifest: Manifest) -> None:
     """Fill the manifest's tables with the names of all ids in it; an id without a name travels as a number."""
-    for uid in sorted(set(manifest.uids)):
+    users, groups = manifest.attributes.ids()
+    for uid in sorted(users.union(manifest.uids)):
         try:
             manifest.users[uid] = os.fsencode(pwd.getpwuid(uid).pw_name)
         except KeyError:
             continue
-    for gid in sorted(set(manifest.gids)):
+    for gid in sorted(groups.union(manifest.gids)):
         try:
             manifest.groups[gid] = os.fsencode(grp.getgrgid(gid).gr_name)
         except KeyError:
@@ -58,6 +59,7 @@ def localize_owners(manifest: Manifest) -> None:
         groups = {gid: _local_gid(gid, name) for gid, name in manifest.groups.items() if gid and name}
         manifest.uids = _translated(manifest.uids, users)
         manifest.gids = _translated(manifest.gids, groups)
+        manifest.attributes.translate(users, groups)
     manifest.users = {}
     manifest.groups = {}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 from typing import Any, NamedTuple
 
 from mrsync.errors import ProtocolDataError, ProtocolVersionError
@@ -20,6 +21,7 @@ class Policy(NamedTuple):
     ignore_times: all are sent. Left as they are: update: newer files; existing: what is absent; ignore_existing: what
     is there. omit_dir_times: directories keep the time that they get. sparse: zeros become holes. commit: the rule by
     which files go into place, "file", "each" or "job".
+    Kept besides: devices; specials, which are fifos and sockets; xattrs but ACLs; acls.
     """
 
     deletes: bool = True
@@ -35,6 +37,21 @@ class Policy(NamedTuple):
     omit_dir_times: bool = False
     sparse: bool = False
     commit: str = "file"
+    devices: bool = False
+    specials: bool = False
+    xattrs: bool = False
+    acls: bool = False
+
+    @property
+    def keeps_attributes(self) -> bool:
+        """Whether extended attributes of any kind are kept."""
+        return self.xattrs or self.acls
+
+    def keeps_kind(self, kind: int) -> bool:
+        """Whether entries of these type bits (a mode's, shifted right by 12) are made and mended."""
+        if kind in (stat.S_IFCHR >> 12, stat.S_IFBLK >> 12):
+            return self.devices
+        return self.specials or kind in (stat.S_IFREG >> 12, stat.S_IFDIR >> 12, stat.S_IFLNK >> 12)
 
     def encode(self) -> bytes:
         """JSON of the fields that are not as by default; text that was bytes keeps them by surrogates (PEP 383)."""

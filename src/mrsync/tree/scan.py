@@ -8,23 +8,25 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from mrsync.errors import SelectionError
+from mrsync.tree.attributes import UNKNOWN
 from mrsync.tree.digests import digest_files
 from mrsync.tree.directories import Directories
 from mrsync.tree.failure import Failure, printable
 from mrsync.tree.listing import Listing
-from mrsync.tree.manifest import DEPTH_MAX, SPECIALS, Manifest
+from mrsync.tree.manifest import DEPTH_MAX, Manifest
 from mrsync.tree.modes import change_modes
 from mrsync.tree.owners import give_to, name_owners
 from mrsync.tree.policy import Policy
 from mrsync.tree.selection import Selection
+from mrsync.tree.xattrs import Keeper, Target, path_in
 
 
 class Scan(NamedTuple):
     """What a scan found.
 
     manifest: all entries that could be read; deletes nothing if something could not. holey: files that have fewer
-    blocks than bytes. errors: what could not be read, or vanished meanwhile (ENOENT). skipped: entries that are neither
-    file, directory nor soft link: targets neither make nor delete them.
+    blocks than bytes. errors: what could not be read, or vanished meanwhile (ENOENT). skipped: devices and special
+    files that the policy does not keep: targets neither make nor delete them.
     """
 
     root: bytes
@@ -71,10 +73,13 @@ class _Scanner:
         self._holey: list[int] = []
         self._errors: list[Failure] = []
         self._depths = {0: 0}
+        self._keeper = Keeper(manifest.policy, is_root=os.geteuid() == 0, is_source=True)
 
     def run(self, on_activity: Callable[[int], None], on_digested: Callable[[int, int], None]) -> Scan:
         manifest, policy = self._manifest, self._manifest.policy
         manifest.add_root(os.fstat(self._root_fd))
+        if policy.keeps_attributes:
+            self._read_attributes(0, self._root_fd)
         try:
             # The list of directories grows while it is walked: breadth first.
             for directory in manifest.directories:
@@ -90,7 +95,8 @@ class _Scanner:
         if any(failure.errno != errno.ENOENT for failure in self._errors):
             manifest.policy = policy._replace(deletes=False)
         kinds = {mode >> 12 for mode in set(manifest.modes)}
-        skipped = [i for i in range(len(manifest)) if manifest.kind(i) in SPECIALS] if kinds & SPECIALS else []
+        kinds = {kind for kind in kinds if not policy.keeps_kind(kind)}
+        skipped = [i for i in range(len(manifest)) if manifest.kind(i) in kinds] if kinds else []
         return Scan(self._root, manifest, frozenset(self._holey), self._errors, skipped)
 
     def _change_on_the_way(self) -> None:
@@ -106,7 +112,8 @@ class _Scanner:
         try:
             if self._depth(directory) >= DEPTH_MAX:
                 raise OSError(errno.ELOOP, "too deep")
-            listing = Listing(self._directories.open(directory))
+            fd = self._directories.open(directory)
+            listing = Listing(fd)
         except OSError as error:
             self._errors.append(Failure(error.errno or 0, manifest.path(directory), "read"))
             manifest.add_nothing()
@@ -115,12 +122,26 @@ class _Scanner:
             self._errors.append(Failure(reason, os.path.join(manifest.path(directory), name), "read"))
         base = len(manifest)
         manifest.add(directory, listing)
+        if manifest.policy.keeps_attributes:
+            for entry, name in enumerate(listing.names, base):
+                self._read_attributes(entry, path_in(fd, name))
         self._holey += [base + position for position in listing.holey]
         if manifest.policy.hard_links:
             for position, inode in listing.inodes.items():
                 leader = self._inodes.setdefault(inode, base + position)
                 if leader != base + position:
                     manifest.leaders[base + position] = leader
+
+    def _read_attributes(self, entry: int, target: Target) -> None:
+        """Append the number of an entry's set of extended attributes."""
+        manifest = self._manifest
+        number = UNKNOWN
+        if manifest.policy.keeps_kind(manifest.kind(entry)):
+            try:
+                number = manifest.attributes.number(self._keeper.read(target))
+            except OSError as error:
+                self._errors.append(Failure(error.errno or 0, manifest.path(entry), "read the attributes of"))
+        manifest.attribute_numbers.append(number)
 
     def _depth(self, directory: int) -> int:
         if directory:

@@ -219,7 +219,11 @@ class Stage:
         uid, gid = self.destination.ownership.settable(manifest.uids[entry], manifest.gids[entry])
         if uid != -1 or gid != -1:
             os.fchown(fd, uid, gid)
-        os.fchmod(fd, manifest.modes[entry] & 0o7777)
+        kept = self.destination.kept
+        if kept is None:
+            os.fchmod(fd, manifest.modes[entry] & 0o7777)
+        else:
+            kept.set(entry, fd, lambda: os.fchmod(fd, manifest.modes[entry] & 0o7777))
         os.utime(fd, ns=(self._now, manifest.mtime_ns(entry)))
         self.states[file] = WHOLE
 
