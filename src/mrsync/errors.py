@@ -39,6 +39,10 @@ class SocketError(MrsyncError):
     exit_status = 10
 
 
+class PortInUseError(SocketError):
+    """Another program, perhaps another session, has the port."""
+
+
 class FileError(MrsyncError):
     """A local file or directory cannot be used."""
 

@@ -39,14 +39,14 @@ class Host:
 
     def start(self, *command: str | Path) -> Process:
         """A program in this host; the lab kills it at its end."""
-        process = Process(f"{self.name}: {Path(command[0]).name}", self._enter(*command))
+        process = Process(f"{self.name}: {Path(command[0]).name}", self.command(*command))
         self._lab.processes.append(process)
         return process
 
     def run(self, *command: str | Path, timeout_s: float = 60.0) -> subprocess.CompletedProcess[str]:
         """A program in this host, to its end, whatever its status."""
         return subprocess.run(
-            self._enter(*command),
+            self.command(*command),
             capture_output=True,
             text=True,
             timeout=timeout_s,
@@ -56,7 +56,7 @@ class Host:
 
     def wire_bytes(self) -> tuple[int, int]:
         """Bytes that came out of this host, bytes that went to it, as its port of the switch counted them."""
-        shown = json.loads(_run("ip", "-n", self._lab.switch, "-j", "-s", "link", "show", self.port))[0]["stats64"]
+        shown = json.loads(run("ip", "-n", self._lab.switch, "-j", "-s", "link", "show", self.port))[0]["stats64"]
         return shown["rx"]["bytes"], shown["tx"]["bytes"]
 
     def lose(self, share: float = 0.0, *, up: float = 0.0) -> None:
@@ -73,23 +73,23 @@ class Host:
                 rules.append(f"  meta l4proto udp {draw}drop")
             rules.append(" }")
         rules.append("}")
-        _run("ip", "netns", "exec", self._lab.switch, "nft", "-f", "-", stdin="\n".join(rules))
+        run("ip", "netns", "exec", self._lab.switch, "nft", "-f", "-", stdin="\n".join(rules))
 
     def slow_down(self, rate: str) -> None:
         """Give the way to this host a rate, as tc writes it ("100mbit"), and a queue of 100 ms."""
         shape = f"qdisc replace dev {self.port} root tbf rate {rate} burst 10k latency 100ms"
-        _run("tc", "-n", self._lab.switch, *shape.split())
+        run("tc", "-n", self._lab.switch, *shape.split())
 
     def unplug(self) -> None:
         """Pull the cable."""
-        _run("ip", "-n", self._lab.switch, "link", "set", self.port, "down")
+        run("ip", "-n", self._lab.switch, "link", "set", self.port, "down")
 
     def plug(self) -> None:
         """Put it back, and wait until the switch forwards."""
-        _run("ip", "-n", self._lab.switch, "link", "set", self.port, "up")
+        run("ip", "-n", self._lab.switch, "link", "set", self.port, "up")
         self._lab.settle()
 
-    def _enter(self, *command: str | Path) -> list[str]:
+    def command(self, *command: str | Path) -> list[str]:
         return ["ip", "netns", "exec", self.namespace, *map(str, command)]
 
 
@@ -119,6 +119,7 @@ class Lab:
             for i in range(1, target_count + 1)
         ]
         self._is_ipv6 = is_ipv6
+        self._bridges = ["br0"]
         self._rate = rate
         self._mtu = mtu
         self._has_bursts = has_bursts
@@ -151,10 +152,10 @@ class Lab:
         """Wait until every port that is up forwards; the kernel takes its time to see a new cable."""
         deadline = time.monotonic() + SETTLE_S
         while True:
-            links = json.loads(_run("ip", "-n", self.switch, "-j", "-d", "link", "show", "master", "br0"))
             slow = [
                 link["ifname"]
-                for link in links
+                for bridge in self._bridges
+                for link in json.loads(run("ip", "-n", self.switch, "-j", "-d", "link", "show", "master", bridge))
                 if "UP" in link["flags"] and link["linkinfo"]["info_slave_data"]["state"] != "forwarding"
             ]
             if not slow:
@@ -164,25 +165,25 @@ class Lab:
             time.sleep(0.005)
 
     def _build(self) -> None:
-        _batch(f"netns add {namespace}" for namespace in (self.switch, *(host.namespace for host in self.hosts)))
+        batch(f"netns add {namespace}" for namespace in (self.switch, *(host.namespace for host in self.hosts)))
         wiring = ["link add br0 type bridge mcast_snooping 0", f"link set br0 mtu {self._mtu} up"]
         for host in self.hosts:
             ends = f"{host.port} mtu {self._mtu} type veth peer name eth0 mtu {self._mtu} netns {host.namespace}"
             wiring += [f"link add {ends}", f"link set {host.port} master br0 up"]
-        _batch(wiring, namespace=self.switch)
+        batch(wiring, namespace=self.switch)
         for host in self.hosts:
             address, route = f"{host.address}/16 dev eth0", ["route add 224.0.0.0/4 dev eth0"]
             if self._is_ipv6:
                 address, route = f"{host.address}/64 dev eth0 nodad", []  # every interface has one for ff00::/8
-            _batch(["link set lo up", f"addr add {address}", "link set eth0 up", *route], namespace=host.namespace)
+            batch(["link set lo up", f"addr add {address}", "link set eth0 up", *route], namespace=host.namespace)
         if not self._has_bursts:
-            _run(*self.master._enter("ethtool", "-K", "eth0", "tx-udp-segmentation", "off"))
+            run(*self.master.command("ethtool", "-K", "eth0", "tx-udp-segmentation", "off"))
             for host in self.targets:
-                _run("ip", "netns", "exec", self.switch, "ethtool", "-K", host.port, "tso", "off")
-                _run(*host._enter("ethtool", "-K", "eth0", "gro", "on"))
+                run("ip", "netns", "exec", self.switch, "ethtool", "-K", host.port, "tso", "off")
+                run(*host.command("ethtool", "-K", "eth0", "gro", "on"))
         if self._rate:
             shape = f"qdisc add dev eth0 root tbf rate {self._rate} burst 128k latency 20ms"
-            _run("tc", "-n", self.master.namespace, *shape.split())
+            run("tc", "-n", self.master.namespace, *shape.split())
 
 
 def missing_requirement() -> str | None:
@@ -210,20 +211,20 @@ def sweep() -> None:
 
 
 def _namespaces() -> list[str]:
-    return [line.split()[0] for line in _run("ip", "netns", "list").splitlines()]
+    return [line.split()[0] for line in run("ip", "netns", "list").splitlines()]
 
 
 def _delete(namespaces: Iterable[str]) -> None:
-    _batch(f"netns del {namespace}" for namespace in namespaces)
+    batch(f"netns del {namespace}" for namespace in namespaces)
 
 
-def _batch(commands: Iterable[str], *, namespace: str | None = None) -> None:
+def batch(commands: Iterable[str], *, namespace: str | None = None) -> None:
     """Many commands of ip in one process."""
     inside = ["-n", namespace] if namespace else []
-    _run("ip", *inside, "-batch", "-", stdin="\n".join(commands))
+    run("ip", *inside, "-batch", "-", stdin="\n".join(commands))
 
 
-def _run(*command: str, stdin: str = "") -> str:
+def run(*command: str, stdin: str = "") -> str:
     done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
     if done.returncode:
         raise LabError(f"{' '.join(command)}: {done.stderr.strip() or done.returncode}")

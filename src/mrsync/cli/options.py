@@ -12,7 +12,7 @@ from mrsync.cli.parser import Parser, make_parser
 from mrsync.errors import SelectionError, UsageError
 from mrsync.remote.keyfile import INSECURE_SECRET, read_secret
 from mrsync.remote.targets import Targets, read_targets
-from mrsync.run.settings import GROUPS, LOCAL, CastSettings, CatchSettings, Groups, Network, Remote
+from mrsync.run.settings import AUTO, GROUPS, LOCAL, CastSettings, CatchSettings, Groups, Network, Remote
 from mrsync.wire.limits import SECRET_BYTES, TARGETS_MAX
 
 
@@ -67,7 +67,7 @@ def parse_multicaster(arguments: Sequence[str]) -> tuple[CastSettings, Output]:
         targets=targets.hosts,
         remote_shell=None,
         secret=secret_of(options),
-        network=network_of(options),
+        network=network_of(options, by_hand=True),
         rate_bytes_s=options.rate,
         ack_wait_s=options.ack_wait,
         is_encrypted=options.is_encrypted,
@@ -87,7 +87,7 @@ def parse_multicatcher(arguments: Sequence[str]) -> CatchSettings:
         host=os.uname().nodename,
         dest=os.fsencode(options.dest),
         secret=secret_of(options),
-        network=Network(options.group, options.port, interface=options.interface),
+        network=network_of(options, by_hand=True),
         verbosity=options.verbose,
         has_master=False,
     )
@@ -192,14 +192,14 @@ def _add_cast_options(parser: Parser) -> None:
 def add_reach_options(parser: Parser) -> None:
     """How far casting goes."""
     add = parser.add_argument
-    add("-T", "--ttl", type=values.ttl, default=1, metavar="N", help="routers to pass; default: 1, none")
+    add("-T", "--ttl", type=values.ttl, default=1, metavar="N", help="default: 1; N passes N - 1 multicast routers")
     add("-L", "--loop", action="store_true", help="be heard on this host, too")
 
 
 def add_network_options(parser: Parser, groups: Groups = GROUPS, port: int = Network().port) -> None:
     """Where the group is."""
     add = parser.add_argument
-    add("-A", "--group", type=values.group, metavar="A", help=f"default: {groups.ipv4}, for IPv6 {groups.ipv6}")
+    add("-A", "--group", type=values.group, metavar="A", help=f"default: {groups.ipv4} or {groups.ipv6}; auto")
     add("-P", "--port", type=values.port, default=port, metavar="P", help=f"data; reports at P-1; default: {port}")
     add("-I", "--interface", metavar="I", help="names, indices or addresses, with commas; default: by the route")
 
@@ -282,9 +282,12 @@ def secret_of(options: argparse.Namespace) -> bytes:
     return read_secret(options.key_file) if options.key_file else INSECURE_SECRET
 
 
-def network_of(options: argparse.Namespace) -> Network:
-    """Where the session is spoken."""
-    return Network(options.group, options.port, options.ttl, options.loop, options.interface)
+def network_of(options: argparse.Namespace, *, by_hand: bool = False) -> Network:
+    """Where the session is spoken; by_hand: the other end is told by the user. Raises UsageError."""
+    if by_hand and options.group == AUTO:
+        raise UsageError("-A auto is for catchers that are started from here; by hand they must be told a group")
+    network = Network(options.group, options.port, interface=options.interface)
+    return network._replace(ttl=options.ttl, has_loop=options.loop) if "ttl" in options else network
 
 
 def _output(options: argparse.Namespace, targets: Targets) -> Output:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from mrsync.cli import options, values
 from mrsync.cli.parser import Parser, make_parser
 from mrsync.errors import UsageError
-from mrsync.run.settings import LOCAL, RTT_GROUPS, CatchSettings, Network, RttSettings
+from mrsync.run.settings import LOCAL, RTT_GROUPS, CatchSettings, RttSettings
 from mrsync.wire.limits import SECRET_BYTES
 
 PORT = 7900  # as 4.0.1 had it
@@ -36,7 +36,7 @@ def parse_rtt(arguments: Sequence[str]) -> tuple[RttSettings, RttOutput]:
     parsed.rsh = parsed.rsh or "ssh"
     is_local = parsed.rsh == LOCAL
     targets = options.targets_of(parsed.targets, parsed.exclude_target, keeps_own_host=is_local or has_key)
-    network = options.network_of(parsed)
+    network = options.network_of(parsed, by_hand=has_key)
     settings = RttSettings(
         targets=targets.hosts,
         remote_shell=None if has_key else parsed.rsh,
@@ -58,7 +58,7 @@ def parse_rttcatcher(arguments: Sequence[str]) -> CatchSettings:
         host=os.uname().nodename,
         dest=b"",
         secret=options.secret_of(parsed),
-        network=Network(parsed.group, parsed.port, interface=parsed.interface),
+        network=options.network_of(parsed, by_hand=True),
         verbosity=parsed.verbose,
         has_master=False,
     )

@@ -33,7 +33,9 @@ def ttl(text: str) -> int:
 
 
 def group(text: str) -> str:
-    """An IPv4 or IPv6 multicast address."""
+    """An IPv4 or IPv6 multicast address, or auto."""
+    if text == "auto":
+        return text
     for family, is_multicast in ((socket.AF_INET, range(224, 240)), (socket.AF_INET6, range(255, 256))):
         try:
             packed = socket.inet_pton(family, text)

@@ -47,6 +47,7 @@ from mrsync.wire.messages import (
     WantsRecord,
 )
 
+ABSENCE = "not heard of within"  # begins the reason of targets that never came
 STATUS_S = 0.1
 URGENT_STATUS_S = 0.02  # while catchers come in, and while all are to commit at the same time
 ELECTION_S = 0.05
@@ -375,7 +376,7 @@ class Caster:
 
     @property
     def _too_late(self) -> str:
-        return f"not heard of within {self._config.ack_wait_s:g} s"
+        return f"{ABSENCE} {self._config.ack_wait_s:g} s"
 
     def _advance_gathering(self, now: float) -> None:
         expected, is_over = self.roster.expected, not self._timers.is_set(Timer.GATHER)

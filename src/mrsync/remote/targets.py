@@ -10,7 +10,9 @@ from typing import NamedTuple
 from mrsync.errors import UsageError
 
 # A name ends up in the argument list of a remote shell: it must look like no option and no shell syntax.
-NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:%@-]{0,254}")
+NAME = re.compile(r"[A-Za-z0-9_:][A-Za-z0-9._:%@-]{0,254}")
+# [::1] as in URLs; a range of node[1-9] has no colon.
+BRACKETED = re.compile(r"\[((?:[0-9A-Fa-f]*:){2,}[0-9A-Fa-f.:]*(?:%[^\s,\[\]]+)?)\]")
 # A group of ClusterShell: @name, @source:name, @rack[1-4]; not the @ of user@host.
 GROUP = re.compile(r"(?<![A-Za-z0-9_.-])@(?:[^,&^!\s\[\]]|\[[^\]]*\])+")
 NODESET_SYNTAX = re.compile(r"[\[\]!&^*]|(?<![A-Za-z0-9_.-])@")
@@ -56,7 +58,7 @@ def fold(names: list[str]) -> str:
 
 def _names(text: str) -> dict[str, None]:
     is_file = os.path.isfile(text) or "/" in re.sub(r"\[[^\]]*\]", "", text)  # node[0-8/2] is a range
-    names = dict.fromkeys(_expand(_read_list(text) if is_file else text))
+    names = dict.fromkeys(_expand(BRACKETED.sub(r"\1", _read_list(text) if is_file else text)))
     for name in names:
         if not NAME.fullmatch(name):
             raise UsageError(f"no host can have the name {name!r}")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from types import FrameType
 
 from mrsync.errors import Interrupted, UsageError
-from mrsync.protocol.caster import Caster, CasterConfig
+from mrsync.protocol.caster import ABSENCE, Caster, CasterConfig
 from mrsync.protocol.commits import CommitRule
 from mrsync.protocol.events import (
     CasterEvent,
@@ -29,7 +29,7 @@ from mrsync.run.launch import launch
 from mrsync.run.objects import Objects
 from mrsync.run.observer import Notice, Observer, Snapshot, TargetProgress
 from mrsync.run.outcome import Outcome, Seconds
-from mrsync.run.place import Place, find_place
+from mrsync.run.place import Place, meet
 from mrsync.run.settings import CastSettings
 from mrsync.transport.casting import CasterDriver
 from mrsync.transport.loop import Loop
@@ -50,8 +50,7 @@ def cast(settings: CastSettings, observer: Observer) -> Outcome:
 
     Raises MrsyncError when it could not even begin, Interrupted when a signal ended it.
     """
-    place = find_place(settings)
-    paths = place.open_paths()
+    place, paths = meet(settings)
     try:
         launcher = launch(settings, place)
         try:
@@ -100,6 +99,7 @@ class _Cast:
         self._geometry = Geometry.from_mtu(place.mtu, is_ipv6=place.is_ipv6, target_count=len(settings.targets))
 
     def run(self) -> Outcome:
+        self._notice(1, str(self._place))
         for warning in self._place.warnings:
             self._warn(warning)
         self._loop = Loop()
@@ -149,10 +149,12 @@ class _Cast:
             self._loop.watch(self._launcher, self._arrivals.listen)
         before = {number: signal.signal(number, self._on_signal) for number in SIGNALS}
         self._loop.work(self._scan, self._on_scanned)
+        self._strangers = self._place.watch_strangers(self._session, self._loop, self._warn)
         try:
             self._driver.run()
         finally:
             self._is_over = True
+            self._strangers.close()
             for number, handler in before.items():
                 signal.signal(number, handler)
             if self._launcher is not None:
@@ -218,6 +220,7 @@ class _Cast:
             self._notice(2, f"phase {event.phase.name.lower()}")
             self._tell_absent()
             if event.phase is Phase.COMPARING:
+                self._strangers.close()
                 self._tell_seal()
             elif event.phase is Phase.CASTING and self._objects is not None:
                 self._objects.begin_contents()
@@ -233,18 +236,20 @@ class _Cast:
                 self._on_target_lost(target)
 
     def _on_target_lost(self, target: Target) -> None:
-        if target.state is TargetState.UNREACHABLE and Phase.COMPARING not in self._entered_at:
+        if target.state is TargetState.UNREACHABLE:
             self._absent.setdefault(target.reason, []).append(target.name)  # many may have the same reason
         else:
             level = 2 if self._interruption else 0  # then it is no news
             self._notice(level, f"{target.state.name.lower()}: {target.reason}", target.name)
 
     def _tell_absent(self) -> None:
-        absent = {name for names in self._absent.values() for name in names}
-        if routed := [name for name in self._place.routed_names(self._settings.targets) if name in absent]:
-            self._warn(f"behind a router, where multicast gets only with a higher TTL (-T): {fold(routed)}")
         for reason, names in self._absent.items():
             self._notice(2 if self._interruption else 0, f"unreachable: {reason}", fold(names))
+            routed = [name for name in self._place.routed_names(self._settings.targets) if name in names]
+            if routed and reason.startswith(ABSENCE):
+                self._warn(
+                    f"behind a router, which passes no multicast with TTL {self._place.ttl} (-T): {fold(routed)}"
+                )
         self._absent.clear()
 
     def _tell_seal(self) -> None:

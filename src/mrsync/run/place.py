@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import random
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
-from mrsync.errors import SocketError, UsageError
+from mrsync.errors import PortInUseError, SocketError, UsageError
 from mrsync.remote.targets import fold
-from mrsync.run.settings import GROUPS, LOCAL, Groups, Network, host_of
+from mrsync.run.settings import AUTO, GROUPS, LOCAL, Groups, Network, host_of
+from mrsync.run.strangers import StrangerWatch, is_quiet
 from mrsync.transport.interface import IPV4, IPV6, Interface, deafness, family_of, interface_named, is_address
+from mrsync.transport.loop import Loop
 from mrsync.transport.multicast import check_group, open_caster_socket
 from mrsync.transport.paths import Path
 from mrsync.transport.routes import (
@@ -20,6 +23,11 @@ from mrsync.transport.routes import (
     ways_through,
     ways_towards,
 )
+from mrsync.wire.header import session_tag
+
+CHOICES = 16
+PORTS = (20000, 32000)  # below those that the kernel gives to programs that ask for any
+QUIET_S = 0.25  # a session tells its status every 0.1 s
 
 
 class Meeting(Protocol):
@@ -64,6 +72,23 @@ class Place(NamedTuple):
         """Targets that multicast cannot reach unless routers forward it, and then not with this TTL."""
         return [targets[number] for number in self.routed] if self.ttl <= 1 else []
 
+    def __str__(self) -> str:
+        names = ", ".join(interface.name for interface in self.interfaces)
+        return f"group {self.group} port {self.port} on {names}"
+
+    def watch_strangers(self, session: int, loop: Loop, tell: Callable[[str], None]) -> StrangerWatch:
+        """Have the user told of another session in the same place; what is on this host only, its port tells."""
+
+        def tell_of(address: str) -> None:
+            tell(
+                f"another session casts to {self.group} port {self.port}, from {address}: both are slower (try -A auto)"
+            )
+
+        watch = StrangerWatch(session_tag=session_tag(session), on_stranger=tell_of, loop=loop)
+        if not self.interfaces[0].is_loopback:
+            watch.listen(self.interfaces, self.group, self.port)
+        return watch
+
     def open_paths(self) -> list[Path]:
         """The ways to the group, one out of each interface, with sockets that hear reports too; raises SocketError."""
         paths: list[Path] = []
@@ -78,12 +103,31 @@ class Place(NamedTuple):
         return paths
 
 
+def meet(settings: Meeting, groups: Groups = GROUPS) -> tuple[Place, list[Path]]:
+    """Choose what the user left open, and open the sockets; raises SocketError, UsageError."""
+    place = find_place(settings, groups)
+    if settings.network.group != AUTO:
+        return place, place.open_paths()
+    for _ in range(CHOICES):
+        chosen = place._replace(group=_random_group(place.is_ipv6))
+        try:
+            if is_quiet(chosen.interfaces, chosen.group, chosen.port, QUIET_S):
+                return chosen, chosen.open_paths()
+        except PortInUseError:
+            place = place._replace(port=random.randrange(*PORTS, 2))
+    raise SocketError("no free group and port were found; choose some with -A and -P")
+
+
 def find_place(settings: Meeting, groups: Groups = GROUPS) -> Place:
-    """Choose what the user left open, of these groups the one of the right family; raises SocketError, UsageError."""
+    """What is not open any more; for AUTO the group is still the one of the right family among these.
+
+    Raises SocketError, UsageError.
+    """
     network = settings.network
-    if network.group is not None:
-        check_group(network.group)
-    family = family_of(network.group) if network.group is not None else _family(settings)
+    group = None if network.group == AUTO else network.group
+    if group is not None:
+        check_group(group)
+    family = family_of(group) if group is not None else _family(settings)
     hosts = [host_of(target) for target in settings.targets]
     ways = _ways(settings, hosts, family)
     castable = [number for number, interface in enumerate(ways.interfaces) if not deafness(interface)]
@@ -91,7 +135,7 @@ def find_place(settings: Meeting, groups: Groups = GROUPS) -> Place:
         deaf = next(interface for interface in ways.interfaces if deafness(interface))
         raise SocketError(f"{deafness(deaf)}; choose another one with -I")
     return Place(
-        group=network.group or groups.of(family),
+        group=group or groups.of(family),
         port=network.port,
         ttl=0 if ways.is_local and not ways.interfaces[0].is_loopback else network.ttl,
         is_looped=network.has_loop or any(is_this_host(host, family) for host in hosts),
@@ -141,3 +185,10 @@ def _deaf_sentences(ways: Ways, castable: Sequence[int], targets: Sequence[str])
         if number not in castable:
             names = [target for target, behind in zip(targets, ways.behind, strict=True) if behind == number]
             yield f"{fold(names)} will hear nothing: {deafness(interface)}"
+
+
+def _random_group(is_ipv6: bool) -> str:
+    """One of those that anybody may use in a site."""
+    if is_ipv6:
+        return f"ff15::{random.getrandbits(16):x}:{random.getrandbits(16):x}"
+    return f"239.255.{random.randrange(256)}.{random.randrange(256)}"

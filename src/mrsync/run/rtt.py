@@ -19,7 +19,7 @@ from mrsync.run.arrivals import Arrivals
 from mrsync.run.launch import Program, start_everywhere
 from mrsync.run.observer import Notice, Observer, Snapshot, TargetProgress
 from mrsync.run.outcome import TargetState
-from mrsync.run.place import Place, find_place
+from mrsync.run.place import Place, meet
 from mrsync.run.settings import RTT_GROUPS, Invitation, RttSettings
 from mrsync.transport.loop import Loop
 from mrsync.transport.pinging import Pinger
@@ -73,15 +73,15 @@ class RttOutcome(NamedTuple):
 
 def measure(settings: RttSettings, observer: Observer) -> RttOutcome:
     """Raises MrsyncError when it could not even begin."""
-    place = find_place(settings, RTT_GROUPS)
+    place, paths = meet(settings, RTT_GROUPS)
     geometry = Geometry.from_mtu(place.mtu, is_ipv6=place.is_ipv6, target_count=1)
-    packets = -(-(settings.page_bytes + TAG_BYTES) // geometry.slice_bytes)
-    if packets > PACKETS_PER_PAGE_MAX:
-        fitting = PACKETS_PER_PAGE_MAX * geometry.slice_bytes - TAG_BYTES
-        raise UsageError(f"with an MTU of {place.mtu} a page has at most {fitting} bytes (-s)")
     keys = SessionKeys.derive(settings.secret, int.from_bytes(os.urandom(8), "big"))
-    pinger = Pinger(place.open_paths(), geometry, keys)
+    pinger = Pinger(paths, geometry, keys)
     try:
+        packets = -(-(settings.page_bytes + TAG_BYTES) // geometry.slice_bytes)
+        if packets > PACKETS_PER_PAGE_MAX:
+            fitting = PACKETS_PER_PAGE_MAX * geometry.slice_bytes - TAG_BYTES
+            raise UsageError(f"with an MTU of {place.mtu} a page has at most {fitting} bytes (-s)")
         launcher = _launch(settings, place)
         try:
             return _Rtt(settings, observer, place, pinger, launcher, packets).run()

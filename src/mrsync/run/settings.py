@@ -14,6 +14,7 @@ from mrsync.errors import ProtocolDataError
 from mrsync.tree.policy import Policy
 from mrsync.tree.selection import Selection
 
+AUTO = "auto"  # instead of a group: one that nobody uses
 LOCAL = "local"  # the remote shell that is none
 
 

@@ -102,7 +102,7 @@ def multicast_interfaces(family: int) -> list[Interface]:
 
 def deafness(interface: Interface) -> str:
     """Why nobody hears what is cast there, or nothing."""
-    if not (interface.has_multicast or interface.is_loopback):
+    if not interface.has_multicast and (interface.family == IPV6 or not interface.is_loopback):
         return f"interface {interface.name} does no multicast"
     if not interface.has_carrier:
         return f"interface {interface.name} has no carrier (is its cable plugged in?)"

@@ -8,7 +8,7 @@ import socket
 import struct
 from collections.abc import Sequence
 
-from mrsync.errors import SocketError
+from mrsync.errors import PortInUseError, SocketError
 from mrsync.transport.interface import FAMILY_NAMES, IPV4, IPV6, Interface, family_of, has_scope
 
 _IP_MTU_DISCOVER, _IPV6_MTU_DISCOVER = 10, 23
@@ -61,7 +61,7 @@ def open_caster_socket(interface: Interface, group: str, port: int, *, ttl: int,
         opened.bind(interface.at(interface.address, port - 1))
     except OSError as error:
         opened.close()
-        raise SocketError(_problem(error, interface, f"{interface.address} port {port - 1}")) from error
+        raise _problem(error, interface, f"{interface.address} port {port - 1}") from error
     return opened
 
 
@@ -87,7 +87,7 @@ def open_data_socket(
             join(opened, group, interface)
     except OSError as error:
         opened.close()
-        raise SocketError(_problem(error, interface, f"{group} port {port}")) from error
+        raise _problem(error, interface, f"{group} port {port}") from error
     return opened
 
 
@@ -110,7 +110,7 @@ def open_reply_socket(family: int = IPV4) -> socket.socket:
         opened.bind(("", 0))
     except OSError as error:
         opened.close()
-        raise SocketError(_problem(error, None, "the socket for reports")) from error
+        raise _problem(error, None, "the socket for reports") from error
     return opened
 
 
@@ -167,13 +167,14 @@ def _ask_merged_packets(opened: socket.socket) -> None:
             raise  # kernels before 5.0 do not know it: packets then come one by one
 
 
-def _problem(error: OSError, interface: Interface | None, place: str) -> str:
+def _problem(error: OSError, interface: Interface | None, place: str) -> SocketError:
     if error.errno == errno.EADDRINUSE:
-        return f"{place} is in use; another session may be running (choose another one with -P)"
+        advice = "another session may be running (choose another one with -P, or -A auto)"
+        return PortInUseError(f"{place} is in use; {advice}")
     if error.errno == errno.EADDRNOTAVAIL:
-        return f"{place} is not an address of this host"
+        return SocketError(f"{place} is not an address of this host")
     if error.errno in (errno.EACCES, errno.EPERM):
-        return f"no permission to use {place}"
+        return SocketError(f"no permission to use {place}")
     if error.errno == errno.ENODEV and interface:
-        return f"interface {interface.name} is gone or cannot do multicast"
-    return f"cannot use {place}: {error.strerror}"
+        return SocketError(f"interface {interface.name} is gone or cannot do multicast")
+    return SocketError(f"cannot use {place}: {error.strerror}")

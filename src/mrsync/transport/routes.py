@@ -25,8 +25,6 @@ from mrsync.transport.netlink import Route, route
 
 HOSTS_MAX = 4096
 
-_ANY_GROUP_IPV6 = "ff15::1"
-
 
 class Ways(NamedTuple):
     """How hosts are reached.
@@ -85,17 +83,15 @@ def _try_route(host: str, family: int) -> Route | str:
 
 
 def looped_interface(family: int) -> Interface:
-    """For sessions that do not leave this host: the loopback interface, if it takes multicast; raises SocketError."""
-    loopback = loopback_interface(family)
+    """For sessions that do not leave this host; raises SocketError.
+
+    Linux takes no IPv6 multicast on the loopback interface; any other one brings back what is sent with a TTL of 0.
+    """
     if family == IPV4:
-        return loopback
-    try:
-        route(family, _ANY_GROUP_IPV6, loopback.index)
-    except OSError:  # usual: Linux gives every interface a route for IPv6 multicast but this one
-        for interface in multicast_interfaces(family):
-            return interface  # whose packets come back
-        raise SocketError("no interface here takes IPv6 multicast; choose an IPv4 group with -A") from None
-    return loopback
+        return loopback_interface()
+    for interface in multicast_interfaces(family):
+        return interface
+    raise SocketError("no interface here takes IPv6 multicast; choose an IPv4 group with -A")
 
 
 def interfaces_towards_master(address: str) -> list[Interface]:

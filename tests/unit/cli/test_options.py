@@ -84,6 +84,8 @@ def test_the_way_to_the_targets(source: str, tmp_path: Path) -> None:
         ("a,b:/to:here", ("a", "b"), b"/to:here"),
         ("n[1-2]:to", ("n1", "n2"), b"to"),
         ("fe80::1:/to", ("fe80::1",), b"/to"),
+        ("[fd00::1]:to", ("fd00::1",), b"to"),
+        ("a,[fe80::1%eth0]:/to", ("a", "fe80::1%eth0"), b"/to"),
         ("root@a:/to", ("root@a",), b"/to"),
     ],
 )
@@ -107,6 +109,14 @@ def test_multicaster(source: str, key: str) -> None:
     catch = parse_multicatcher(["-t", "/to", "-i", "1", "--key-file", key, "-A", "239.9.9.9", "-P", "7000", "-I", "lo"])
     network = Network("239.9.9.9", 7000, interface="lo")
     assert catch == CatchSettings(1, os.uname().nodename, b"/to", settings.secret, network, 0, has_master=False)
+
+
+def test_a_place_chosen_automatically_is_for_catchers_that_are_told(source: str, key: str) -> None:
+    assert parse_mrsync(["-m", "a", "-s", source, "-A", "auto"])[0].network.group == "auto"
+    with pytest.raises(UsageError, match="-A auto is for catchers that are started from here"):
+        parse_multicaster(["-m", "a", "-s", source, "--key-file", key, "-A", "auto"])
+    with pytest.raises(UsageError, match="-A auto is for catchers that are started from here"):
+        parse_multicatcher(["-t", "/to", "-i", "1", "--key-file", key, "-A", "auto"])
 
 
 def test_insecure_is_said_aloud(source: str) -> None:

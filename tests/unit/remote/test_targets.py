@@ -30,6 +30,8 @@ def _groups(tmp_path: Path) -> Iterator[None]:
         ("b,a", "b a"),
         ("b, a ,b,", "b a"),
         ("root@b,10.9.8.7,fe80::7%eth0", "root@b 10.9.8.7 fe80::7%eth0"),
+        ("[2001:db8::1],root@[fe80::7%eth0]", "2001:db8::1 root@fe80::7%eth0"),
+        ("[fd00::1],node[1-2],[::ffff:10.9.8.7]", "::ffff:10.9.8.7 fd00::1 node1 node2"),
         ("node[08-10]", "node08 node09 node10"),
         ("node[0-8/4]", "node0 node4 node8"),
         ("root@node[1-3]!root@node2", "root@node1 root@node3"),

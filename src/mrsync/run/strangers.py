@@ -1,0 +1,60 @@
+"""Other sessions on our group and port: no harm is done, but both are slower, so the user is told."""
+
+from __future__ import annotations
+
+import select
+import socket
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from mrsync.errors import SocketError
+from mrsync.transport.interface import Interface
+from mrsync.transport.loop import Loop
+from mrsync.transport.multicast import open_data_socket
+from mrsync.wire.header import unpack_header
+from mrsync.wire.limits import CASTER_ID, HEADER_BYTES
+
+BUFFER_BYTES = 64 << 10
+DATAGRAMS_PER_ROUND = 16
+
+
+def is_quiet(interfaces: Sequence[Interface], group: str, port: int, seconds: float) -> bool:
+    """Whether nobody casts to this group and port for so long; raises SocketError."""
+    with open_data_socket(interfaces, group, port, buffer_bytes=BUFFER_BYTES) as opened:
+        return not select.select([opened], [], [], seconds)[0]
+
+
+class StrangerWatch:
+    """Listens beside a session for another caster; on_stranger is called once, with its address."""
+
+    def __init__(self, *, session_tag: int, on_stranger: Callable[[str], None], loop: Loop) -> None:
+        self._session_tag = session_tag
+        self._on_stranger = on_stranger
+        self._loop = loop
+        self._opened: socket.socket | None = None
+
+    def listen(self, interfaces: Sequence[Interface], group: str, port: int) -> None:
+        """Until a stranger is heard, or `close`; where nothing can be opened nothing is told."""
+        with suppress(SocketError):
+            self._opened = open_data_socket(interfaces, group, port, buffer_bytes=BUFFER_BYTES)
+            self._loop.watch(self._opened, self._listen)
+
+    def close(self) -> None:
+        """Listen no more."""
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            self._loop.unwatch(opened)
+            opened.close()
+
+    def _listen(self) -> None:
+        for _ in range(DATAGRAMS_PER_ROUND):
+            if self._opened is None:
+                return
+            try:
+                packet, source = self._opened.recvfrom(HEADER_BYTES)
+            except BlockingIOError:
+                return
+            header = unpack_header(packet)
+            if header is not None and header.sender == CASTER_ID and header.session_tag != self._session_tag:
+                self.close()
+                self._on_stranger(str(source[0]))
