@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from mrsync.protocol.commits import CommitRule
 from mrsync.protocol.events import CommitGranted
 from mrsync.protocol.ranges import RangeSet
-from mrsync.wire.messages import ObjectKind, Phase, Status
+from mrsync.wire.messages import Phase, Status
 from tests.sim.reception import Violation
 
 if TYPE_CHECKING:
@@ -25,18 +25,26 @@ class CommitOracle:
         self._world = world
         self._hosts = hosts
         self._rule = world.scenario.commit_rule
+        self._was_asked = False  # for a second round
 
     def live_hosts(self) -> list[TargetHost]:
         """The processes of all targets that the caster counts as live."""
         return [self._hosts[target.source] for target in self.caster.roster.live]
 
+    @property
+    def _cast_again(self) -> set[int]:
+        """Files of the first round that are cast once more in the second."""
+        plan = self._world.plan
+        again = set(plan.files[plan.first_count :])
+        return {file for file in self._world.void if file < plan.first_count and plan.files[file] in again}
+
     def is_staged(self, host: TargetHost, file: int) -> bool:
         """Whether every byte of this file truly came, or it was sat out, or is not needed there."""
-        entry = self._world.plan.files[file]
-        if entry not in host.storage.needs or file in host.storage.sat_out:
+        if file >= host.storage.understood:
+            return False
+        if not host.storage.is_needed(file) or file in host.storage.sat_out:
             return True
-        first, end = self._world.plan.pages_of(file)
-        return all((ObjectKind.CONTENTS, page) in host.written for page in range(first, end))
+        return all(key in host.written for key in self._world.plan.keys_of(file))
 
     def judge_status(self, status: Status) -> None:
         """What is granted to all is granted for good, and only if every live target truly has it."""
@@ -65,7 +73,7 @@ class CommitOracle:
         live = self.live_hosts()
         if len(live) < len(self._world.scenario.targets):
             raise Violation("not all targets are there any more when all flip")
-        if any(host.storage.sat_out for host in live) or self._world.changed:
+        if any(host.storage.sat_out for host in live) or self._world.void - self._cast_again:
             raise Violation("all flip, though a file is sat out or has changed")
         if not all(self.is_staged(host, file) for host in live for file in range(len(self._world.plan.files))):
             raise Violation("all flip before every file is everywhere")
@@ -88,10 +96,18 @@ class CommitOracle:
     def _is_spoilt(self, host: TargetHost, file: int) -> bool:
         if file not in host.storage.left or file in host.storage.sat_out:
             return False
-        first, end = self._world.plan.pages_of(file)
         generation_of = host.reception.true_pages
-        readings = [(page, generation_of[ObjectKind.CONTENTS, page]) for page in range(first, end)]
-        return any(file in self._world.spoilt.get(reading, ()) for reading in readings)
+        keys = self._world.plan.keys_of(file)
+        return any(file in self._world.spoilt.get((*key, generation_of[key]), ()) for key in keys)
+
+    def judge_changed(self, files: tuple[int, ...]) -> None:
+        """What changed and was still to be had is cast once more, and only when everyone has all else."""
+        if set(files) != self._world.void or self._was_asked:
+            raise Violation(f"{files} are to be cast again, but {self._world.void} changed")
+        count = len(self._world.plan.files)
+        if not all(self.is_staged(host, file) for host in self.live_hosts() for file in range(count)):
+            raise Violation("files are to be cast again before everyone has the others")
+        self._was_asked = True
 
     def judge_withdrawn(self, host: TargetHost) -> None:
         if host.storage.committed or self._rule is not CommitRule.JOB:
@@ -104,6 +120,8 @@ class CommitOracle:
             raise Violation(f"{host.address} has not withdrawn as all were to, or has alone")
         if is_withdrawn:
             return
+        if self._world.void and not self._was_asked:
+            raise Violation("what had changed was not cast again")
         granted = {file for file, is_granted in enumerate(self.granted) if is_granted}
         wanted = granted & set(storage.left) - storage.sat_out
         extra = set(self._world.changed) if self._rule is CommitRule.EACH else set()  # before they changed

@@ -7,12 +7,13 @@ from collections import deque
 
 from mrsync.protocol.caster import Caster, CasterConfig
 from mrsync.protocol.commits import CommitRule
-from mrsync.protocol.events import CasterEvent, CastFinished, ComparisonFinished
+from mrsync.protocol.events import CasterEvent, CastFinished, ComparisonFinished, FilesChanged
 from mrsync.protocol.sends import Send, SendCoded, SendMessage, SendPage
 from mrsync.wire.messages import ObjectKind, Report, SealKind, Status
 from mrsync.wire.session import Rejection
 from tests.sim.network import Burst, CodedBurst
 from tests.sim.oracle import Oracle
+from tests.sim.plan import CONTENTS
 from tests.sim.world import SESSION, Address, World
 
 PLANNING_S = 0.01
@@ -114,16 +115,29 @@ class MasterHost:
         if isinstance(event, ComparisonFinished):
             entries = [entry for first, end in event.needs for entry in range(first, end)]
             self._world.events.plan(self._world.events.now + PLANNING_S, self._offer_plan, entries)
+        elif isinstance(event, FilesChanged):
+            self._world.events.plan(self._world.events.now + PLANNING_S, self._offer_plan_again, event.files)
         elif isinstance(event, CastFinished):
             self.is_finished = True
 
     def _offer_plan(self, entries: list[int]) -> None:
         plan = self._world.plan
         plan.fix(entries)
-        self._oracle.fix_plan(len(entries))
         now = self._world.events.now
-        sizes = self._world.scenario.plan_bytes, plan.contents_bytes, len(entries)
+        sizes = self._world.scenario.plan_bytes, plan.contents_bytes[ObjectKind.CONTENTS], len(entries)
         self.caster.offer_plan(*sizes, now, plan.pages_of_entries)
+        self._pump()
+
+    def _offer_plan_again(self, changed: tuple[int, ...]) -> None:
+        """Some of the files have vanished, the others have a new size."""
+        plan, scenario = self._world.plan, self._world.scenario
+        files = [file for file in changed if self._rng.random() >= scenario.vanish_share]
+        if files:
+            page_bytes = scenario.geometry.page_bytes
+            sizes = [self._rng.choice((0, 1, page_bytes, self._rng.randrange(3 * page_bytes))) for _ in files]
+            plan.fix_again([plan.files[file] for file in files], sizes)
+        contents_bytes = plan.contents_bytes[ObjectKind.CONTENTS_AGAIN]
+        self.caster.offer_plan_again(scenario.plan_bytes, contents_bytes, files, self._world.events.now)
         self._pump()
 
     # bursts
@@ -195,18 +209,19 @@ class MasterHost:
     def _seal(self, kind: ObjectKind, page: int) -> None:
         """Read a page: files whose end is on it may turn out to have changed, or any if it is read again."""
         generation = self._generations[kind, page] = self._generations.get((kind, page), -1) + 1
-        if kind is not ObjectKind.CONTENTS:
+        if kind not in CONTENTS:
             return
         plan, scenario = self._world.plan, self._world.scenario
-        files = plan.files_of(page) if generation else plan.files_ending_on(page)
+        files = plan.files_of(kind, page) if generation else plan.files_ending_on(kind, page)
         share = scenario.late_void_share if generation else scenario.void_share
         for file in files:
             if file not in self._world.changed and self._rng.random() < share:
                 self._world.changed.add(file)
-                self.caster.void_file(file)
-        self._world.spoilt[page, generation] = self._world.changed.intersection(plan.files_of(page))
+                if self.caster.void_file(file):
+                    self._world.void.add(file)
+        self._world.spoilt[kind, page, generation] = self._world.changed.intersection(plan.files_of(kind, page))
         if not generation and scenario.commit_rule is CommitRule.EACH:
-            self.caster.vouch(plan.files_before(page + 1))
+            self.caster.vouch(plan.files_before(kind, page + 1))
 
     def _occupy(self, packets: int, size_bytes: int) -> float:
         """When packets that are sent now have left by the uplink."""

@@ -10,6 +10,7 @@ from mrsync.protocol.events import (
     CatcherEvent,
     CommitGranted,
     ComparisonFinished,
+    FilesChanged,
     FinishGranted,
     ObjectHeld,
     SessionEnded,
@@ -21,6 +22,7 @@ from mrsync.protocol.sends import SendCoded, SendPage
 from mrsync.protocol.states import TargetState
 from mrsync.wire.messages import Ending, ObjectKind, Report, Status
 from tests.sim.commits import CommitOracle
+from tests.sim.plan import CONTENTS
 from tests.sim.reception import Violation, bits
 
 if TYPE_CHECKING:
@@ -46,7 +48,6 @@ class Oracle:
         self.bursts_by_second: Counter[int] = Counter()
         self.outcomes: Counter[int] = Counter()
         self._world = world
-        self._plan_files = 0
         self._next_page = dict.fromkeys(ObjectKind, 0)  # behind the last first send
 
     def host_at(self, address: Address) -> TargetHost:
@@ -54,9 +55,6 @@ class Oracle:
 
     def watch(self, caster: Caster) -> None:
         self.caster = self.commits.caster = caster
-
-    def fix_plan(self, plan_files: int) -> None:
-        self._plan_files = plan_files
 
     # what catchers say and do
 
@@ -75,7 +73,7 @@ class Oracle:
         if isinstance(event, ObjectHeld):
             self._judge_held(host, event.object, self._world.page_count(event.object))
         elif isinstance(event, FinishGranted):
-            if len(self.commits.granted) < self._plan_files:
+            if len(self.commits.granted) < len(self._world.plan.files):
                 raise Violation("finishing before every file was granted")
         elif isinstance(event, SessionEnded):
             self._judge_ending(host, event)
@@ -86,8 +84,9 @@ class Oracle:
 
     def _judge_held(self, host: TargetHost, kind: ObjectKind, end: int) -> None:
         wanted = RangeSet([(0, self._world.page_count(kind))])
-        if kind is ObjectKind.CONTENTS:
-            wanted = RangeSet(self._world.plan.pages_of(file) for file in host.storage.left)
+        if kind in CONTENTS:
+            plan = self._world.plan
+            wanted = RangeSet(plan.pages_of(file) for file in host.storage.left if plan.kind_of(file) is kind)
         for first, behind in wanted.clipped(0, end):
             for page in range(first, behind):
                 if (kind, page) not in host.written:
@@ -112,6 +111,8 @@ class Oracle:
                 needs.update(host.storage.needs)
             if needs != event.needs:
                 raise Violation("the union of needs is not what the targets need")
+        elif isinstance(event, FilesChanged):
+            self.commits.judge_changed(event.files)
 
     def judge_status(self, status: Status) -> None:
         for kind, state in zip(ObjectKind, status.objects, strict=True):
@@ -133,7 +134,7 @@ class Oracle:
                 raise Violation(f"page {send.page} is sent for the first time, but not all of it")
             self._next_page[send.object] = send.page + 1
             self.packets_first += count
-            self.pages_unwanted += send.object == ObjectKind.CONTENTS and not self._is_wanted(send.page)
+            self.pages_unwanted += send.object == ObjectKind.CONTENTS and not self._is_wanted(send.object, send.page)
             return
         self.packets_repaired += mask.bit_count()
         self.packets_wasted += sum(not self._is_missed(send.object, send.page, index) for index in bits(mask))
@@ -141,11 +142,11 @@ class Oracle:
     def _judge_skipped(self, kind: ObjectKind, end: int) -> None:
         """Pages of the contents may be left out if no live target wants them."""
         for page in range(self._next_page[kind], end):
-            if kind is not ObjectKind.CONTENTS or self._is_wanted(page):
+            if kind is not ObjectKind.CONTENTS or self._is_wanted(kind, page):
                 raise Violation(f"page {end} of {kind!r} comes before page {page}")
 
-    def _is_wanted(self, page: int) -> bool:
-        return any(page in host.storage.wanted for host in self.commits.live_hosts())
+    def _is_wanted(self, kind: ObjectKind, page: int) -> bool:
+        return any((kind, page) in host.storage.wanted for host in self.commits.live_hosts())
 
     def judge_coded(self, send: SendCoded) -> None:
         self.bursts_by_second[int(self._world.events.now)] += 1
@@ -157,9 +158,9 @@ class Oracle:
             self.packets_wasted += not any(self._is_missed(send.object, *term) for term in terms)
 
     def _is_missed(self, kind: ObjectKind, page: int, index: int) -> bool:
-        files = self._world.plan.files_of(page) if kind is ObjectKind.CONTENTS else []
+        files = self._world.plan.files_of(kind, page) if kind in CONTENTS else []
         return any(
             host.misses((kind, page), index)
-            and (kind is not ObjectKind.CONTENTS or any(file in host.storage.left for file in files))
+            and (kind not in CONTENTS or any(file in host.storage.left for file in files))
             for host in self.commits.live_hosts()
         )

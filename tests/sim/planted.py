@@ -18,6 +18,7 @@ from mrsync.protocol.log import LogReader
 from mrsync.protocol.reception import Reception
 from mrsync.protocol.repairs import Repairs
 from mrsync.protocol.roster import Roster, Target
+from mrsync.protocol.rounds import Rounds
 from mrsync.protocol.schedule import Schedule
 from mrsync.protocol.transfer import Transfer
 
@@ -56,6 +57,7 @@ class Fault:
 
 
 EACH = "each for itself: files are sat out and found changed, some only when a repair reads them again"
+AGAIN = "files change while they are cast, some of them twice, and some vanish"
 RIPE_AT_ONCE = Fault("", Transfer, "ripe_pages", "last_tx[page] < tx_seen and ", "")
 INVENTED_STAY = Fault(
     "", Reception, "believe", "self.tx_seen = status.tx", "self.tx_seen = max(self.tx_seen, status.tx)"
@@ -252,13 +254,13 @@ FAULTS = (
         "everything is cast before anyone knows",
         Caster,
         "_advance",
-        "self.roster.every(lambda target: target.awaits_contents)",
+        "self.roster.every(lambda target: target.awaits(contents))",
         "True",
     ),
     Fault(
         "what nobody wants is cast all the same",
-        Caster,
-        "_skip_unwanted",
+        Rounds,
+        "skip_unwanted",
         "self._has_unwanted and",
         "False and",
         found_by="all of it was here before",
@@ -267,7 +269,7 @@ FAULTS = (
         "what the dead wanted is cast all the same",
         Caster,
         "_forget",
-        "self._has_unwanted = True",
+        "self._rounds.note_wants()",
         "pass",
         found_by="one that lacks what the others have dies",
     ),
@@ -335,5 +337,31 @@ FAULTS = (
         "status.phase is Phase.WITHDRAWING",
         "False",
         found_by="all or nothing: one dies",
+    ),
+    Fault(
+        "what changed is not cast again",
+        Caster,
+        "_advance_casting",
+        "commits.changed and",
+        "False and",
+        found_by=AGAIN,
+    ),
+    Fault("what is cast again is not told of", Catcher, "_open_objects", ", ObjectKind.PLAN_AGAIN", "", found_by=AGAIN),
+    Fault("what is cast again is granted to nobody", Commits, "cast_again", "len(files)", "0", found_by=AGAIN),
+    Fault(
+        "what changed is cast again before the rest has come",
+        Caster,
+        "_advance_casting",
+        "target.ready >= files and target.frontier(contents) >= pages",
+        "True",
+        found_by=AGAIN,
+    ),
+    Fault(
+        "all flip though a file vanished",
+        Commits,
+        "cast_again",
+        "difference_update(files)",
+        "clear()",
+        found_by="all or nothing: a file vanishes",
     ),
 )

@@ -65,6 +65,7 @@ class Scenario:
     file_bytes: tuple[int, ...] = ()
     void_share: float = 0.0  # of files, found changed when they are read to their end
     late_void_share: float = 0.0  # of files on a page, found changed when it is read again
+    vanish_share: float = 0.0  # of the changed files: not there when they are to be cast once more
     commit_rule: CommitRule = CommitRule.FILE
     shared_loss: float = 0.0
     forgeries_s: float = 0.0  # packets with invented headers, and replays, per second
@@ -110,6 +111,7 @@ def draw(seed: int) -> Scenario:
         file_bytes=_draw_files(rng, min(pages, BURSTS_HEARD_MAX // count) * geometry.page_bytes),
         void_share=faults.draw(0.0, 0.1),
         late_void_share=faults.draw(0.0, 1.0),
+        vanish_share=faults.draw(0.0, 1.0),
         commit_rule=rng.choice((CommitRule.FILE, CommitRule.FILE, CommitRule.EACH, CommitRule.JOB)),
         shared_loss=faults.draw(0.001, 0.05),
         forgeries_s=faults.draw(1, 60),

@@ -35,7 +35,8 @@ class Storage:
         self.committed_at: dict[int, float] = {}  # plan file -> when
         self.left: dict[int, int] = {}  # plan file needed here -> pages not yet written
         self.held: set[int] = set()  # pages of the contents that were here before
-        self.wanted: set[int] = set()  # and those that were not
+        self.wanted: set[tuple[int, int]] = set()  # (object, page) that were not
+        self.again: set[int] = set()  # plan files of the second round that are needed here
         self.is_finished = self.is_withdrawn = False
         self.after: Callable[[], None] = lambda: None
         self.on_held: Callable[[set[int]], None] = lambda pages: None
@@ -45,7 +46,7 @@ class Storage:
         self._rng = rng
         self._events = events
         self._ready = 0
-        self._is_planned = False
+        self.understood = 0  # plan files
         for entry in range(plan.entry_count):
             if rng.random() < scenario.need_share:
                 self.needs.add(entry, entry + 1)
@@ -57,6 +58,8 @@ class Storage:
             self._compare(now + self._scenario.compare_s)
         elif isinstance(event, ObjectHeld) and event.object is ObjectKind.PLAN:
             self._events.plan(now + COMMIT_S, self._understand)
+        elif isinstance(event, ObjectHeld) and event.object is ObjectKind.PLAN_AGAIN:
+            self._events.plan(now + COMMIT_S, self._understand_again)
         elif isinstance(event, CommitGranted):
             self._events.plan(now + COMMIT_S, self._commit, event)
         elif isinstance(event, FinishGranted):
@@ -81,27 +84,47 @@ class Storage:
         plan = self._plan
         pages = RangeSet(plan.pages_of_entries(self.needs))
         for page in (page for first, end in pages for page in range(first, end)):
-            (self.held if self._is_held_before(page) else self.wanted).add(page)
-        for file, entry in enumerate(plan.files):
-            if entry in self.needs:
-                self.left[file] = len(self.wanted.intersection(range(*plan.pages_of(file))))
-        wanted = RangeSet((page, page + 1) for page in sorted(self.wanted))
+            if self._is_held_before(page):
+                self.held.add(page)
+            else:
+                self.wanted.add((ObjectKind.CONTENTS, page))
         self.on_held(self.held)
-        self._catcher.want(ObjectKind.CONTENTS, list(wanted), self._events.now, is_less=bool(self.held))
-        self._is_planned = True
-        self._tell(list(self.left))
+        self.understood = plan.first_count
+        needed = [file for file, entry in enumerate(plan.files) if entry in self.needs]
+        self._want(ObjectKind.CONTENTS, needed, is_less=bool(self.held))
+
+    def _understand_again(self) -> None:
+        """Who needed a file at first needs it now; of the others some do."""
+        plan = self._plan
+        self.understood = len(plan.files)
+        for file in range(plan.first_count, len(plan.files)):
+            if plan.files[file] in self.needs or self._rng.random() < self._scenario.need_share:
+                self.again.add(file)
+                self.wanted.update(plan.keys_of(file))
+        self._want(ObjectKind.CONTENTS_AGAIN, sorted(self.again))
+
+    def _want(self, kind: ObjectKind, files: list[int], *, is_less: bool = False) -> None:
+        for file in files:
+            self.left[file] = len(self.wanted.intersection(self._plan.keys_of(file)))
+        pages = RangeSet((page, page + 1) for wanted_kind, page in sorted(self.wanted) if wanted_kind == kind)
+        self._catcher.want(kind, list(pages), self._events.now, is_less=is_less)
+        self._tell(files)
         self.after()
+
+    def is_needed(self, file: int) -> bool:
+        """Whether this plan file is to be replaced here."""
+        return file in self.again if file >= self._plan.first_count else self._plan.files[file] in self.needs
 
     def _is_held_before(self, page: int) -> bool:
         """From a run that broke: what came by then, or here and there a page."""
         share = self._scenario.held_share
         if self._scenario.holds_beginning:
-            return page < share * self._plan.pages_of(len(self._plan.files) - 1)[1]
+            return page < share * self._plan.pages_of(self._plan.first_count - 1)[1]
         return share > 0 and self._rng.random() < share
 
-    def write(self, pages: list[int]) -> None:
+    def write(self, kind: ObjectKind, pages: list[int]) -> None:
         """Contents pages are on the disk now."""
-        touched = [file for page in pages for file in self._plan.files_of(page) if file in self.left]
+        touched = [file for page in pages for file in self._plan.files_of(kind, page) if file in self.left]
         for file in touched:
             self.left[file] -= 1
         self._tell(touched)
@@ -115,13 +138,13 @@ class Storage:
                 for _ in range(self._rng.choice((0, 0, 3))):  # more than one report can tell
                     self._catcher.log(ErrorRecord(ENOSPC, b"long/" * 100, "write"), now)
                 self._catcher.log(SatOutRecord(file, ENOSPC), now)
-        while self._ready < len(self._plan.files) and self.is_staged(self._ready):
+        while self._ready < self.understood and self.is_staged(self._ready):
             self._ready += 1
         self._catcher.set_progress(now, ready=self._ready, activity=1)
 
     def is_staged(self, file: int) -> bool:
         """Whether this plan file is whole here, sat out, or not needed."""
-        return self._is_planned and (not self.left.get(file) or file in self.sat_out)
+        return not self.left.get(file) or file in self.sat_out
 
     def _commit(self, event: CommitGranted) -> None:
         voided = RangeSet(event.exceptions)

@@ -11,6 +11,7 @@ from mrsync.wire.messages import ObjectKind, Report, SealKind
 from mrsync.wire.session import ControlCodec, Rejection, open_status
 from tests.sim.network import Burst, Cast, CodedBurst, flipped
 from tests.sim.oracle import Oracle
+from tests.sim.plan import CONTENTS
 from tests.sim.reception import Reception, bits
 from tests.sim.storage import Storage
 from tests.sim.world import SECRET, World
@@ -174,8 +175,8 @@ class TargetHost:
             pages = [page for (object, page), _ in batch if object == kind]
             if pages:
                 tx_done = max(tx for (object, _), tx in batch if object == kind)
-                if kind is ObjectKind.CONTENTS:
-                    self.storage.write(pages)
+                if kind in CONTENTS:
+                    self.storage.write(kind, pages)
                 self.catcher.pages_written(kind, pages, tx_done, now)
         if self.reception.opened:
             self._write()

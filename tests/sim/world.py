@@ -33,7 +33,8 @@ class World:
         self.keys = SessionKeys.derive(SECRET, SESSION)
         self.codec = ControlCodec(self.keys)
         self.changed: set[int] = set()  # plan files that were found to be no longer what was scanned
-        self.spoilt: dict[tuple[int, int], set[int]] = {}  # (contents page, generation) -> files of which it has zeros
+        self.void: set[int] = set()  # those of them that some target was still to get
+        self.spoilt: dict[tuple[int, int, int], set[int]] = {}  # (object, page, generation) -> files with zeros there
         self.hear_answer: Callable[[Address, bytes], None] = lambda address, datagram: None
         self._trace = hashlib.blake2b(digest_size=16)
         self._last: tuple[bytes, Message | Rejection] | None = None
@@ -58,7 +59,11 @@ class World:
 
     def object_bytes(self, kind: int) -> int:
         scenario = self.scenario
-        return (scenario.manifest_bytes, scenario.plan_bytes, self.plan.contents_bytes)[kind]
+        if kind == ObjectKind.PLAN_AGAIN and not self.plan.is_again:
+            return 0
+        if kind in (ObjectKind.PLAN, ObjectKind.PLAN_AGAIN):
+            return scenario.plan_bytes
+        return scenario.manifest_bytes if kind == ObjectKind.MANIFEST else self.plan.contents_bytes[ObjectKind(kind)]
 
     def packet_count(self, kind: int, page: int) -> int:
         """Packets of a page of an object; of a full page where there is no such page."""

@@ -7,7 +7,7 @@ network never raises.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mrsync.protocol.admission import Admission
@@ -19,6 +19,7 @@ from mrsync.protocol.events import (
     CastFinished,
     ComparisonFinished,
     FileSatOut,
+    FilesChanged,
     PhaseEntered,
     TargetEnded,
     TargetJoined,
@@ -26,6 +27,7 @@ from mrsync.protocol.events import (
 from mrsync.protocol.liveness import Expectation, overdue_reason
 from mrsync.protocol.outbox import Outbox
 from mrsync.protocol.roster import PagesOf, Roster, Target
+from mrsync.protocol.rounds import AGAIN, FIRST, Rounds
 from mrsync.protocol.schedule import Schedule
 from mrsync.protocol.sends import Address, Send
 from mrsync.protocol.states import PHASES, TargetState, TargetTrigger, Trigger, step
@@ -85,8 +87,7 @@ class Caster:
         self._config = config
         self._linger = LINGER_COUNT
         self._is_closed = False  # the plan is made for those who have come by now
-        self._pages_of: PagesOf | None = None
-        self._has_unwanted = False  # perhaps: pages of the contents that no live target wants
+        self._rounds = Rounds()
         self._admission = Admission(config.seals, must_encrypt=config.must_encrypt)
         self._commits = Commits(0, config.commit_rule)
         self._events: deque[CasterEvent] = deque()
@@ -114,7 +115,7 @@ class Caster:
         """
         if self.phase is not Phase.COMPARING:
             return
-        self._pages_of = pages_of
+        self._rounds.pages_of = pages_of
         self._commits = Commits(file_count, self._config.commit_rule)
         if self._withdraw_if_vetoed(now):
             return
@@ -124,6 +125,17 @@ class Caster:
             self._enter(Trigger.PLANNED, now, cast=ObjectKind.PLAN)
         else:
             self._enter(Trigger.NOTHING_PLANNED, now)
+
+    def offer_plan_again(self, size_bytes: int, contents_bytes: int, files: Sequence[int], now: float) -> None:
+        """Answer to FilesChanged: these of them are cast once more, as the next plan files in this order."""
+        if self.phase is not Phase.CASTING or not self._rounds.is_asked or not self._commits.has_second_chance:
+            return
+        self._commits.cast_again(files)
+        if files:
+            self._rounds.current = AGAIN
+            self._outbox.sizes[AGAIN.plan], self._outbox.sizes[AGAIN.contents] = size_bytes, contents_bytes
+            self._enter(Trigger.CHANGED, now, cast=AGAIN.plan)
+        self._timers.advance(Timer.CHECK, now)
 
     def void_file(self, index: int) -> bool:
         """The source of this plan file changed: nobody puts it into place. Comes before a page is sent that shows it.
@@ -198,17 +210,16 @@ class Caster:
 
     def statistics(self) -> CasterStatistics:
         """Where the session stands."""
-        kind, clock, schedule = ObjectKind.CONTENTS, self._clock, self._schedule
-        pages = self._outbox.page_count(kind)
-        transfer = schedule.transfer if schedule.transfer is not None and schedule.transfer.kind is kind else None
+        clock, schedule, transfers = self._clock, self._schedule, self._rounds.transfers
+        pages = [(kind, self._outbox.page_count(kind)) for kind in (FIRST.contents, AGAIN.contents)]
         return CasterStatistics(
             phase=self.phase,
             seal=self._outbox.seal,
             tx=schedule.tx,
-            pages=pages,
-            pages_sent=transfer.pages_sent if transfer is not None else 0,
-            pages_left=transfer.pages_left if transfer is not None else pages,
-            pages_held=min(pages, self.roster.lowest(lambda target: target.frontier(kind))),
+            pages=sum(count for _, count in pages),
+            pages_sent=sum(transfer.pages_sent for transfer in transfers),
+            pages_left=sum(transfer.pages_left for transfer in transfers) if transfers else pages[0][1],
+            pages_held=sum(min(count, self.roster.lowest_frontier(kind)) for kind, count in pages),
             packets_repaired=schedule.packets_repaired,
             packets_coded=schedule.packets_coded,
             window_pages=int(clock.window.size),
@@ -302,7 +313,7 @@ class Caster:
             target.sat_out[record.index] = record.errno
             self._events.append(FileSatOut(target.id, record.index, record.errno))
         elif isinstance(record, WantsRecord):
-            self._has_unwanted = True
+            self._rounds.note_wants()
         elif isinstance(record, FailedRecord) and target.is_live:
             self._end_target(target, TargetTrigger.FAILURE, record.reason, now)
 
@@ -321,7 +332,7 @@ class Caster:
         self._check_soon(now)
 
     def _forget(self, target: Target) -> None:
-        self._has_unwanted = True
+        self._rounds.note_wants()
         if self._schedule.transfer is not None:
             self._schedule.transfer.forget_target(target.id)
 
@@ -329,6 +340,7 @@ class Caster:
         transfer = self._schedule.transfer
         expected = Expectation(
             phase=self.phase,
+            contents=self._rounds.current.contents,
             pages_sent=transfer.next_page if transfer is not None else 0,
             is_sent=transfer is not None and transfer.is_sent,
             commit_end=self._commits.span.end,
@@ -367,8 +379,9 @@ class Caster:
                 self._end_absent(self._too_late, now)
                 self._events.append(ComparisonFinished(self.roster.all_needs()))
         elif self.phase is Phase.PLANNING:
-            if self.roster.every(lambda target: target.awaits_contents):
-                self._enter(Trigger.PLAN_HELD, now, cast=ObjectKind.CONTENTS)
+            contents = self._rounds.current.contents
+            if self.roster.every(lambda target: target.awaits(contents)):
+                self._enter(Trigger.PLAN_HELD, now, cast=contents)
         elif self.phase is Phase.CASTING:
             self._advance_casting(now)
         elif self.roster.every(lambda target: target.result is not None):
@@ -393,22 +406,21 @@ class Caster:
         self._outbox.seal = self._admission.choose_seal(self.roster.live)
         self._enter(Trigger.GATHERED, now, cast=ObjectKind.MANIFEST)
 
-    def _skip_unwanted(self, contents: Transfer) -> None:
-        """Leave out what no live target wants, or not any more."""
-        if self._has_unwanted and self._pages_of is not None:
-            contents.skip_unwanted(self.roster.all_wants(self._pages_of))
-        self._has_unwanted = False
-
     def _advance_casting(self, now: float) -> None:
         commits = self._commits
         if self._schedule.transfer is not None:
-            self._skip_unwanted(self._schedule.transfer)
+            self._rounds.skip_unwanted(self._schedule.transfer, self.roster)
         if commits.update(self.roster):
             self._timers.set(Timer.STATUS, now)
-        pages = self._outbox.page_count(ObjectKind.CONTENTS)
-        if commits.is_whole and self.roster.every(
-            lambda target: target.committed >= commits.file_count and target.frontier(ObjectKind.CONTENTS) >= pages
-        ):
+        contents, files = self._rounds.current.contents, commits.file_count
+        pages = self._outbox.page_count(contents)
+        if not self.roster.every(lambda target: target.ready >= files and target.frontier(contents) >= pages):
+            return
+        if commits.changed and commits.has_second_chance:
+            if not self._rounds.is_asked:
+                self._rounds.is_asked = True
+                self._events.append(FilesChanged(tuple(sorted(commits.changed))))
+        elif commits.is_whole and self.roster.every(lambda target: target.committed >= files):
             self._enter(Trigger.COMMITTED, now)
 
     def _withdraw_if_vetoed(self, now: float) -> bool:
@@ -458,8 +470,8 @@ class Caster:
         retained = min((target.hello.retained_pages for target in self.roster.live if target.hello), default=0)
         terms = max(2, min(TERMS_MAX, len(self._config.names)))
         transfer = Transfer(kind, self._outbox.sizes[kind], self._config.geometry)
-        if kind is ObjectKind.CONTENTS:
-            self._skip_unwanted(transfer)
+        self._rounds.note_transfer(transfer)
+        self._rounds.skip_unwanted(transfer, self.roster)
         self._schedule.start(transfer, terms_max=terms, retained_pages=retained)
 
     def _go_on_lingering(self, now: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
 from errno import errorcode
 
@@ -22,7 +23,7 @@ class CommitRule(Enum):
 class Commits:
     """The span of planned files that targets are told to put in place, and its exceptions.
 
-    changed: plan files that are excepted because their source changed.
+    changed: plan files that are excepted because their source changed, and that were not cast once more.
     """
 
     def __init__(self, file_count: int, rule: CommitRule = CommitRule.FILE) -> None:
@@ -30,6 +31,7 @@ class Commits:
         self.file_count = file_count
         self.span = CommitSpan()
         self.changed: set[int] = set()
+        self.has_second_chance = True  # what changed may be cast once more
         self._exceptions = RangeSet()
         self._vouched = 0
 
@@ -60,6 +62,12 @@ class Commits:
             self._exceptions.add(index, index + 1)
         return is_open
 
+    def cast_again(self, files: Sequence[int]) -> None:
+        """These of the changed files, and no others, are cast once more, as the next plan files."""
+        self.has_second_chance = False
+        self.changed.difference_update(files)
+        self.file_count += len(files)
+
     def vouch(self, end: int) -> None:
         """All that is to be cast of the files below was read once; those that had changed are void."""
         self._vouched = max(self._vouched, end)
@@ -68,8 +76,8 @@ class Commits:
         """Under the rule `job`, until the first file is granted: why nothing must be changed anywhere; empty if so."""
         if self.rule is not CommitRule.JOB or self.span.end:
             return ""
-        if self.changed:
-            return "a source file changed while it was read"
+        if self.changed and not self.has_second_chance:
+            return "a source file vanished, cannot be read, or changes again and again"
         return next(filter(None, map(_objection, roster)), "")
 
     def update(self, roster: Roster) -> bool:

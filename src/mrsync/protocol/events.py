@@ -39,6 +39,13 @@ class ComparisonFinished:
 
 
 @dataclass(frozen=True)
+class FilesChanged:
+    """Caster: all else was cast, and these plan files changed meanwhile; answer with `offer_plan_again`."""
+
+    files: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class FileSatOut:
     """Caster: this target cannot take this plan file."""
 
@@ -121,5 +128,5 @@ class SessionEnded:
     reason: str
 
 
-CasterEvent = Union[PhaseEntered, TargetJoined, TargetEnded, ComparisonFinished, FileSatOut, CastFinished]
+CasterEvent = Union[PhaseEntered, TargetJoined, TargetEnded, ComparisonFinished, FilesChanged, FileSatOut, CastFinished]
 CatcherEvent = Union[Welcomed, SessionOpened, ObjectHeld, CommitGranted, FinishGranted, Withdrawn, SessionEnded]

@@ -12,7 +12,8 @@ class Expectation(NamedTuple):
     """What a target can be asked to have done by now."""
 
     phase: Phase
-    pages_sent: int  # of the contents
+    contents: ObjectKind  # of this round
+    pages_sent: int  # of them
     is_sent: bool  # all contents were sent at least once
     commit_end: int  # plan files that may be committed
     file_count: int
@@ -36,10 +37,10 @@ def _is_behind(target: Target, expected: Expectation) -> bool:
     if expected.phase is Phase.COMPARING:
         return target.compared is None
     if expected.phase is Phase.PLANNING:
-        return not target.awaits_contents
+        return not target.awaits(expected.contents)
     if expected.phase is Phase.CASTING:
         return (
-            target.frontier(ObjectKind.CONTENTS) < expected.pages_sent
+            target.frontier(expected.contents) < expected.pages_sent
             or target.committed < expected.commit_end
             or (expected.is_sent and target.ready < expected.file_count)
         )

@@ -32,7 +32,7 @@ class Outbox:
         self, session: int, geometry: Geometry, ack_wait_s: float, roster: Roster, clock: Clock, schedule: Schedule
     ) -> None:
         self.seal = SealKind.NONE
-        self.sizes = [0, 0, 0]  # bytes, by ObjectKind
+        self.sizes = [0] * len(ObjectKind)  # bytes
         self._session = session
         self._geometry = geometry
         self._ack_wait_s = ack_wait_s
@@ -67,7 +67,6 @@ class Outbox:
     def status(self, phase: Phase, commits: Commits, *, is_poll: bool, now: float) -> None:
         """The state of now, to the group; uses up a tx."""
         transfer = self._schedule.transfer
-        manifest, plan, contents = map(self.object_state, ObjectKind)
         status = Status(
             session=self._session,
             counter=self._next_counter(),
@@ -76,7 +75,7 @@ class Outbox:
             seal=self.seal,
             slice_bytes=self._geometry.slice_bytes,
             packets=self._geometry.packets,
-            objects=(manifest, plan, contents),
+            objects=tuple(map(self.object_state, ObjectKind)),
             active=transfer.kind if transfer is not None else ObjectKind.MANIFEST,
             target_count=len(self._roster),
             plan_files=commits.file_count,

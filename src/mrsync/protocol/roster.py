@@ -84,11 +84,10 @@ class Target:
         """Pages of this object, from its beginning, of which this target has said whether it needs them."""
         return _of_object(kind, self.report, self.report.needs_end) if self.report else 0
 
-    @property
-    def awaits_contents(self) -> bool:
-        """Whether it has understood the plan; only believed when what it wants is known too."""
+    def awaits(self, contents: ObjectKind) -> bool:
+        """Whether it has understood the plan of these; only believed when what it wants is known too."""
         report = self.report
-        return report is not None and report.active is ObjectKind.CONTENTS and report.log_end <= self.log.offset
+        return report is not None and report.active is contents and report.log_end <= self.log.offset
 
     @property
     def ready(self) -> int:
@@ -214,6 +213,10 @@ class Roster:
     def lowest(self, key: Callable[[Target], int]) -> int:
         """Smallest value over the live targets; 0 when there is none."""
         return min(map(key, self._live), default=0)
+
+    def lowest_frontier(self, kind: ObjectKind) -> int:
+        """Pages of this object that every live target holds from its beginning."""
+        return self.lowest(lambda target: target.frontier(kind))
 
     def every(self, claim: Callable[[Target], bool]) -> bool:
         """Whether the claim holds for every live target, and there is one."""

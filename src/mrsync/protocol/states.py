@@ -16,6 +16,7 @@ class Trigger(Enum):
     PLANNED = "all have compared and some contents are needed"
     NOTHING_PLANNED = "all have compared and no contents are needed"
     PLAN_HELD = "every live target holds the plan and waits for contents"
+    CHANGED = "every live target holds the contents, and some of the source had changed by then"
     COMMITTED = "every live target has committed every planned file"
     VETOED = "all or nothing was asked for, and one target or one file cannot be had"
     RESULTS_KNOWN = "the result of every live target is known"
@@ -78,6 +79,7 @@ PHASES: Mapping[Phase, Mapping[Trigger, Phase]] = {
         Trigger.ABANDONED: Phase.ABORTED,
     },
     Phase.CASTING: {
+        Trigger.CHANGED: Phase.PLANNING,
         Trigger.COMMITTED: Phase.FINISHING,
         Trigger.VETOED: Phase.WITHDRAWING,
         Trigger.ABANDONED: Phase.ABORTED,

@@ -14,6 +14,7 @@ from mrsync.protocol.events import (
     CasterEvent,
     ComparisonFinished,
     FileSatOut,
+    FilesChanged,
     PhaseEntered,
     TargetEnded,
     TargetJoined,
@@ -226,6 +227,8 @@ class _Cast:
                 self._objects.begin_contents()
         elif isinstance(event, ComparisonFinished):
             self._plan(event)
+        elif isinstance(event, FilesChanged):
+            self._caster.offer_plan_again(0, 0, [], self._loop.now())
         elif isinstance(event, FileSatOut):
             self._on_file_sat_out(event)
         elif isinstance(event, TargetJoined):

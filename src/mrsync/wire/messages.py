@@ -36,6 +36,8 @@ class ObjectKind(IntEnum):
     MANIFEST = 0
     PLAN = 1
     CONTENTS = 2
+    PLAN_AGAIN = 3  # of files that changed while they were cast
+    CONTENTS_AGAIN = 4
 
 
 class Phase(IntEnum):
@@ -100,7 +102,7 @@ class Status:
     seal: SealKind
     slice_bytes: int
     packets: int
-    objects: tuple[ObjectState, ObjectState, ObjectState]  # by ObjectKind
+    objects: tuple[ObjectState, ...]  # by ObjectKind
     active: ObjectKind
     target_count: int
     plan_files: int

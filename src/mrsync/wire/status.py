@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from itertools import chain
 
 from mrsync.wire.clear import Clear
 from mrsync.wire.fields import require
@@ -32,6 +33,10 @@ _STATUS = struct.Struct(
     "I"  # [status-plan-pages]
     "Q"  # [status-contents-bytes]
     "I"  # [status-contents-pages]
+    "Q"  # [status-plan-again-bytes]
+    "I"  # [status-plan-again-pages]
+    "Q"  # [status-contents-again-bytes]
+    "I"  # [status-contents-again-pages]
     "H"  # [status-target-count]
     "I"  # [status-plan-files]
     "I"  # [status-report-pages]
@@ -45,12 +50,12 @@ _STATUS = struct.Struct(
     "H"  # [status-exception-count]
 )
 _RANGE = struct.Struct(">II")  # [status-exception]
+OBJECT_NUMBERS = 2 * len(ObjectKind)
 assert _STATUS.size + EXCEPTIONS_MAX * _RANGE.size <= CONTROL_BODY_MAX
 
 
 def encode_status(message: Status) -> tuple[Clear, bytes]:
     """Clear part and body; ValueError for more monitors or commit exceptions than a status holds."""
-    manifest, plan, contents = message.objects
     monitors, commit = message.monitors, message.commit
     if len(monitors) > MONITORS_MAX or len(commit.exceptions) > EXCEPTIONS_MAX:
         raise ValueError("more monitors or commit exceptions than a status holds")
@@ -62,12 +67,7 @@ def encode_status(message: Status) -> tuple[Clear, bytes]:
         message.is_poll,
         message.slice_bytes,
         message.packets,
-        manifest.size_bytes,
-        manifest.pages_sent,
-        plan.size_bytes,
-        plan.pages_sent,
-        contents.size_bytes,
-        contents.pages_sent,
+        *chain.from_iterable((state.size_bytes, state.pages_sent) for state in message.objects),
         message.target_count,
         message.plan_files,
         message.report_pages,
@@ -87,9 +87,10 @@ def encode_status(message: Status) -> tuple[Clear, bytes]:
 def decode_status(clear: Clear, body: bytes) -> Status:
     """The status; struct.error or ValueError for what no caster says."""
     (session, phase, seal, active, poll, slice_bytes, packets, *numbers) = _STATUS.unpack_from(body)
-    (target_count, plan_files, report_pages, report_interval_us, ack_wait_s) = numbers[6:11]
-    (monitor_count, *monitors) = numbers[11:15]
-    (commit_first, commit_end, commit_ahead, exception_count) = numbers[15:]
+    objects, numbers = numbers[:OBJECT_NUMBERS], numbers[OBJECT_NUMBERS:]
+    (target_count, plan_files, report_pages, report_interval_us, ack_wait_s) = numbers[:5]
+    (monitor_count, *monitors) = numbers[5:9]
+    (commit_first, commit_end, commit_ahead, exception_count) = numbers[9:]
     ranges = body[_STATUS.size :]
     require(poll <= 1 and 1 <= packets <= PACKETS_PER_PAGE_MAX)
     require(TAG_BYTES < slice_bytes * packets <= BURST_BYTES_MAX)
@@ -107,7 +108,7 @@ def decode_status(clear: Clear, body: bytes) -> Status:
         seal=SealKind(seal),
         slice_bytes=slice_bytes,
         packets=packets,
-        objects=(ObjectState(*numbers[0:2]), ObjectState(*numbers[2:4]), ObjectState(*numbers[4:6])),
+        objects=tuple(ObjectState(*objects[at : at + 2]) for at in range(0, OBJECT_NUMBERS, 2)),
         active=ObjectKind(active),
         target_count=target_count,
         plan_files=plan_files,

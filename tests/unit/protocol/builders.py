@@ -51,7 +51,7 @@ def report(target: int = 0, counter: int = 1, **details: Any) -> Report:
 
 
 def status(counter: int = 1, **details: Any) -> Status:
-    """By default the session casts contents of 100 pages, of which 10 were sent."""
+    """By default the session casts contents of 100 pages, 10 of them sent; objects behind those given are empty."""
     values: dict[str, Any] = {
         "session": 7,
         "counter": counter,
@@ -71,7 +71,9 @@ def status(counter: int = 1, **details: Any) -> Status:
         "commit": CommitSpan(),
         "ack_wait_s": 8,
     }
-    return Status(**{**values, **details})
+    values |= details
+    values["objects"] += (ObjectState(),) * (len(ObjectKind) - len(values["objects"]))
+    return Status(**values)
 
 
 def roster(count: int, now: float = 0.0) -> Roster:

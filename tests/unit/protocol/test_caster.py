@@ -10,6 +10,7 @@ from mrsync.protocol.events import (
     CastFinished,
     ComparisonFinished,
     FileSatOut,
+    FilesChanged,
     PhaseEntered,
     TargetEnded,
     TargetJoined,
@@ -165,7 +166,11 @@ def test_contents_are_cast_when_all_have_understood_the_plan() -> None:
     assert pages == list(range(10))
     session.pump(1.0)
     status = session.status()
-    assert [(state.size_bytes, state.pages_sent) for state in status.objects] == [(PAGE, 1), (PAGE, 1), (10 * PAGE, 10)]
+    assert [(state.size_bytes, state.pages_sent) for state in status.objects[:3]] == [
+        (PAGE, 1),
+        (PAGE, 1),
+        (10 * PAGE, 10),
+    ]
     assert status.plan_files == 5
 
 
@@ -251,6 +256,52 @@ def test_what_one_sits_out_or_what_changed_is_excepted_for_all() -> None:
     assert session.status().commit.exceptions == ((1, 2), (3, 4))
     assert [event for event in session.heard if isinstance(event, FileSatOut)] == [FileSatOut(0, 3, 28)]
     assert found(session.caster.roster, 0).sat_out == {3: 28}
+
+
+def test_what_changed_is_cast_once_more_when_all_hold_the_rest() -> None:
+    session = Session().planned()
+    for file in (3, 1):
+        session.caster.void_file(file)
+    session.report(0, ready=5, frontier=10)
+    assert not [event for event in session.heard if isinstance(event, FilesChanged)]
+    session.report(1, ready=5, frontier=10, committed=5)
+    session.report(0, committed=4)
+    assert [event for event in session.heard if isinstance(event, FilesChanged)] == [FilesChanged((1, 3))]
+    session.caster.offer_plan_again(PAGE, 2 * PAGE, [3], session.now)
+    session.caster.offer_plan_again(PAGE, 2 * PAGE, [1], session.now)  # too late
+    session.pump()
+    assert (session.phase(), session.status().plan_files) == (Phase.PLANNING, 6)
+    for target in (0, 1):
+        session.report(target, active=ObjectKind.CONTENTS_AGAIN, frontier=0, committed=5)
+    assert session.phase() is Phase.CASTING
+    assert [send.page for send in session.sent if isinstance(send, SendPage) and send.object == 4] == [0, 1]
+    session.caster.void_file(5)
+    for target in (0, 1):
+        session.report(target, ready=6, frontier=2)
+    session.pump(0.2)
+    assert session.status().commit.exceptions == ((5, 6),)
+    for target in (0, 1):
+        session.report(target, committed=6)
+    assert session.phase() is Phase.FINISHING
+    assert (session.caster.statistics().pages, session.caster.statistics().pages_sent) == (12, 12)
+
+
+def test_when_all_that_changed_is_gone_the_session_goes_on_without_it() -> None:
+    session = Session().planned()
+    session.caster.void_file(3)
+    for target in (0, 1):
+        session.report(target, ready=5, frontier=10, committed=5)
+    session.caster.offer_plan_again(0, 0, [], session.now)
+    session.pump()
+    assert session.phase() is Phase.FINISHING
+    assert session.status().plan_files == 5
+
+
+def test_a_plan_that_nobody_asked_for_is_not_cast() -> None:
+    session = Session().planned()
+    session.caster.void_file(3)
+    session.caster.offer_plan_again(PAGE, PAGE, [3], session.now)
+    assert (session.phase(), session.status().plan_files) == (Phase.CASTING, 5)
 
 
 def test_every_piece_of_a_log_is_acknowledged() -> None:

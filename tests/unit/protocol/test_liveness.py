@@ -15,8 +15,8 @@ CONTENTS = ObjectKind.CONTENTS
 
 
 def expectation(phase: Phase, **details: Any) -> Expectation:
-    values = {"pages_sent": 10, "is_sent": False, "commit_end": 2, "file_count": 5}
-    return Expectation(phase=phase, **{**values, **details})
+    values: dict[str, Any] = {"pages_sent": 10, "is_sent": False, "commit_end": 2, "file_count": 5}
+    return Expectation(phase=phase, contents=CONTENTS, **{**values, **details})
 
 
 def stuck(**details: Any) -> Target:

@@ -88,14 +88,14 @@ def test_status_tells_where_the_session_stands() -> None:
 
 def test_status_tells_what_was_sent_of_each_object() -> None:
     office = Office(roster(1))
-    office.outbox.sizes = [3 * PAGE, 5 * PAGE, 0]
+    office.outbox.sizes[:2] = [3 * PAGE, 5 * PAGE]
     assert office.status().objects[ObjectKind.MANIFEST] == ObjectState(3 * PAGE, 0)
     transfer = Transfer(ObjectKind.PLAN, 5 * PAGE, GEOMETRY)
     office.schedule.start(transfer, terms_max=2, retained_pages=512)
     transfer.first_send(1)
     status = office.status()
     assert status.active is ObjectKind.PLAN
-    assert status.objects == (ObjectState(3 * PAGE, 3), ObjectState(5 * PAGE, 1), ObjectState(0, 0))
+    assert status.objects[:3] == (ObjectState(3 * PAGE, 3), ObjectState(5 * PAGE, 1), ObjectState(0, 0))
 
 
 def test_status_tells_what_may_be_committed() -> None:

@@ -71,9 +71,9 @@ def test_numbers_of_pages_are_those_of_one_object() -> None:
     target = found(roster(1), 0)
     assert target.frontier(ObjectKind.MANIFEST) == 0
     target.receive_report(report(active=ObjectKind.PLAN, frontier=3, needs_end=4), "there", 1.0)
-    assert [target.frontier(kind) for kind in ObjectKind] == [PAGES_MAX, 3, 0]
-    assert [target.spoken_for(kind) for kind in ObjectKind] == [PAGES_MAX, 4, 0]
-    assert not target.awaits_contents
+    assert [target.frontier(kind) for kind in ObjectKind] == [PAGES_MAX, 3, 0, 0, 0]
+    assert [target.spoken_for(kind) for kind in ObjectKind] == [PAGES_MAX, 4, 0, 0, 0]
+    assert not target.awaits(ObjectKind.CONTENTS)
 
 
 @pytest.mark.parametrize("news", ["frontier", "activity", "log_end", "log_offset", "ready", "committed"])

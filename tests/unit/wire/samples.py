@@ -84,7 +84,7 @@ def statuses(draw: st.DrawFn) -> Status:
         seal=draw(st.sampled_from(SealKind)),
         slice_bytes=geometry.slice_bytes,
         packets=geometry.packets,
-        objects=(draw(state), draw(state), draw(state)),
+        objects=tuple(draw(state) for _ in ObjectKind),
         active=draw(st.sampled_from(ObjectKind)),
         target_count=draw(st.integers(0, TARGETS_MAX)),
         plan_files=draw(u32),

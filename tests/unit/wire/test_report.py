@@ -66,7 +66,7 @@ def test_a_long_hold_is_cut() -> None:
         {"log_end": 499},
         {"log_end": LOG_BYTES_MAX + 1},
         {"needs": (), "needs_end": 999},
-        {"active": 3},
+        {"active": 5},
     ],
     ids=str,
 )

@@ -18,7 +18,7 @@ STATUS = Status(
     seal=SealKind.HMAC_SHA256,
     slice_bytes=1446,
     packets=44,
-    objects=(ObjectState(1, 2), ObjectState(3, 4), ObjectState(5, 6)),
+    objects=(ObjectState(1, 2), ObjectState(3, 4), ObjectState(5, 6), ObjectState(7, 8), ObjectState(9, 10)),
     active=ObjectKind.CONTENTS,
     target_count=2,
     plan_files=100,
@@ -60,7 +60,7 @@ def test_more_than_a_status_holds_is_our_own_mistake(changes: dict[str, tuple[in
         {"slice_bytes": 1500},  # 44 of them are no burst
         {"phase": 8},
         {"seal": 3},
-        {"active": 3},
+        {"active": 5},
         {"is_poll": 2},
         {"monitors": (TARGETS_MAX,)},
         {"target_count": TARGETS_MAX + 1},
