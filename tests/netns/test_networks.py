@@ -105,6 +105,21 @@ def test_loss_on_one_side_is_repaired_on_both(make_subnets: MakeSubnets, tmp_pat
     assert fleet.differences() == {}
 
 
+def test_when_one_interface_goes_down_the_targets_behind_the_other_are_served(
+    make_subnets: MakeSubnets, tmp_path: Path
+) -> None:
+    lab = make_subnets(1)
+    fleet = Fleet(lab, tmp_path)
+    plain_tree(fleet.source, 24 * MEGABYTE)
+    fleet.start_catchers()
+    caster = fleet.start_caster("-I", "eth0,eth1", "-w", "2", "--rate", "8M", "--progress", "json")
+    caster.wait_for('"phase": "casting"')
+    assert lab.master.run(*["ip", "link", "set", "eth1", "down"]).returncode == 0
+    assert caster.wait() == 23
+    assert fleet.report()["targets"]["t2"]["state"] == "lost"
+    assert list(fleet.differences()) == ["t2"]
+
+
 @pytest.mark.parametrize("kind", ["bridge", "bond", "macvlan"])
 def test_a_master_may_sit_on_any_kind_of_interface(make_lab: MakeLab, tmp_path: Path, kind: str) -> None:
     fleet = Fleet(make_lab(2), tmp_path)
@@ -151,6 +166,9 @@ def test_link_local_addresses_are_enough(make_lab: MakeLab, tmp_path: Path) -> N
         assert host.run("ip", "addr", "add", f"{host.address}/64", "dev", "eth0", "nodad").returncode == 0
     for host in fleet.lab.targets:
         host.address += "%eth0"
+    foot = fleet.lab.targets[0]  # has another interface, and cannot know where the master is
+    assert foot.run(*["ip", "link", "add", "eth1", "type", "veth", "peer", "name", "eth2"]).returncode == 0
+    assert [foot.run("ip", "link", "set", name, "up").returncode for name in ("eth1", "eth2")] == [0, 0]
     for group in ((), ("-A", "ff12::4321"), ("-A", "ff02::4321")):
         sync(fleet, fleet.lab.targets, *group)
         assert fleet.differences() == {}

@@ -173,7 +173,7 @@ def _ways(settings: Meeting, hosts: Sequence[str], family: int) -> Ways:
         interfaces = dict.fromkeys(interface_named(name, family) for name in names if name)
         if not interfaces:
             raise UsageError("-I names no interface")
-        return ways_through(tuple(interfaces), hosts, family)
+        return ways_through(tuple(interfaces), hosts, family)._replace(is_local=settings.remote_shell == LOCAL)
     if settings.remote_shell == LOCAL:
         return Ways((looped_interface(family),), (0,) * len(hosts), is_local=True)
     return ways_towards(hosts, family)

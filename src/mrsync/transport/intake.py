@@ -31,6 +31,7 @@ _ANCILLARY_BYTES = 2 * socket.CMSG_SPACE(4)
 _TAIL_BYTES = 65536  # behind the predicted packets: whatever else the kernel merged is not cut off
 _INDICES = bytes(range(PACKETS_PER_PAGE_MAX))
 _INDEX_AT = 3
+_TAG = slice(8, 12)
 
 
 @dataclass
@@ -62,6 +63,7 @@ class Intake:
         self._tx_limit = TX_AHEAD_MAX
         self._socket = opened
         self._session_tag = session_tag
+        self._packed_tag = session_tag.to_bytes(4, "big")
         self._opener = opener
         self._slots = slots
         self._take_control = take_control
@@ -154,6 +156,9 @@ class Intake:
             self._is_merging = True
         elif length == self._packet_bytes:
             self._is_merging = False
+        if packets > 1 and self._headers[_TAG] != self._packed_tag:
+            self.statistics.strange += packets  # what the kernel merged has one sender: another session at full speed
+            return
         at = 0
         if segment == self._packet_bytes or (packets == 1 and length <= self._packet_bytes):
             at = self._take_in_order(packets, length - (packets - 1) * segment - HEADER_BYTES, now)

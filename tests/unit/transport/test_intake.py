@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mrsync.transport.bursts import BurstSender
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.header import page_headers, session_tag
 from mrsync.wire.limits import HEADER_BYTES, TX_AHEAD_MAX
@@ -170,6 +171,19 @@ def test_partial_pages_never_take_all_slots() -> None:
         link.receive()
         assert link.opened() == {9: link.plain(9)}
         assert link.opener.statistics.no_room == 7
+
+
+@pytest.mark.parametrize("is_merging", [True, False])
+def test_pages_of_another_session_disturb_nothing(is_merging: bool) -> None:
+    with Link(sample(2), is_merging=is_merging) as link:
+        stranger = BurstSender([link.caster], [link.path], GEOMETRY, session_tag(SESSION ^ 1 << 63))
+        stranger.outlets[link.caster].is_segmenting = is_merging
+        for page in range(2):
+            stranger.send_page(link.slices(page), object=CONTENTS, page=page, generation=0, tx=page)
+            link.send_page(page)
+        link.receive()
+        assert link.opened() == {page: link.plain(page) for page in range(2)}
+        assert link.intake.statistics.strange == 2 * FULL
 
 
 def test_a_tx_far_ahead_of_the_last_status_is_not_believed() -> None:

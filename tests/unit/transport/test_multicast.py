@@ -2,21 +2,24 @@ from __future__ import annotations
 
 import random
 import socket
+import struct
 from contextlib import ExitStack
 
 import pytest
 
 from mrsync.errors import SocketError
-from mrsync.transport.interface import Interface, loopback_interface
+from mrsync.transport.interface import IPV6, Interface, loopback_interface
 from mrsync.transport.multicast import (
     SO_RXQ_OVFL,
     UDP_GRO,
+    UDP_SEGMENT,
     check_group,
     granted_buffer,
     open_caster_socket,
     open_data_socket,
     open_reply_socket,
 )
+from mrsync.transport.routes import looped_interface
 
 GROUP = "239.255.67.93"
 LOOPBACK = loopback_interface()
@@ -54,6 +57,46 @@ def test_every_catcher_of_this_host_hears_each_datagram_once_on_loopback(port: i
             catcher.setblocking(False)
             with pytest.raises(BlockingIOError):
                 catcher.recv(100)
+
+
+@pytest.fixture
+def looped() -> Interface:
+    try:
+        return looped_interface(IPV6)
+    except SocketError as error:
+        pytest.skip(str(error))
+
+
+def test_ipv6_is_heard_on_this_host_without_leaving_it(looped: Interface, port: int) -> None:
+    group = "ff15::4321"
+    with ExitStack() as stack:
+        catchers = [stack.enter_context(open_data_socket([looped], group, port)) for _ in range(2)]
+        elsewhere = stack.enter_context(open_data_socket([looped], "ff15::4322", port))
+        caster = stack.enter_context(open_caster_socket(looped, group, port, ttl=0, is_looped=True))
+        reply = stack.enter_context(open_reply_socket(IPV6))
+        segment = [(socket.IPPROTO_UDP, UDP_SEGMENT, struct.pack("=H", 1000))]
+        caster.sendmsg([b"x" * 2500], segment, 0, looped.at(group, port))
+        for catcher in catchers:
+            catcher.settimeout(5)
+            datagram, source = catcher.recvfrom(5000)
+            assert len(datagram) == 2500, "merged"
+            assert source[:2] == (looped.address, port - 1)
+            catcher.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                catcher.recv(100)
+        with pytest.raises(BlockingIOError):
+            elsewhere.recv(100)
+        reply.sendto(b"report", source)
+        caster.settimeout(5)
+        assert caster.recv(100) == b"report"
+
+
+def test_nothing_is_fragmented(looped: Interface, port: int) -> None:
+    group = "ff15::4321"
+    with open_caster_socket(looped, group, port, ttl=0, is_looped=True) as caster:
+        assert caster.sendto(bytes(looped.mtu - 48), looped.at(group, port)) == looped.mtu - 48
+        with pytest.raises(OSError, match="Message too long"):
+            caster.sendto(bytes(looped.mtu - 47), looped.at(group, port))
 
 
 def test_other_groups_on_the_same_port_are_not_heard(port: int) -> None:
