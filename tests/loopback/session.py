@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mrsync.protocol.caster import Caster, CasterConfig
-from mrsync.protocol.catcher import Catcher, CatcherConfig
+from mrsync.protocol.caster import Caster
+from mrsync.protocol.catcher import Catcher
+from mrsync.protocol.config import CasterConfig, CatcherConfig
 from mrsync.protocol.events import (
     CasterEvent,
     CatcherEvent,
@@ -28,8 +29,9 @@ from mrsync.transport.loop import Loop
 from mrsync.transport.multicast import granted_buffer, open_caster_socket, open_data_socket, open_reply_socket
 from mrsync.transport.paths import Path
 from mrsync.transport.slots import SLOTS
-from mrsync.wire.geometry import Geometry
+from mrsync.wire.geometry import Geometry, ladder
 from mrsync.wire.keys import SessionKeys
+from mrsync.wire.limits import NO_SESSION
 from mrsync.wire.messages import (
     ComparedRecord,
     NeedsRecord,
@@ -143,20 +145,18 @@ class CastingApplication:
         self.events: list[CasterEvent] = []
         self.loop = Loop()
         self.contents_bytes = contents_bytes
-        self.geometry = Geometry.from_mtu(mtu, is_ipv6=False, target_count=targets)
         self.socket = open_caster_socket(place.interface, place.group, place.port, ttl=1, is_looped=place.is_looped)
         keys = SessionKeys.derive(SECRET, int.from_bytes(os.urandom(8), "big"))
         self.caster = Caster(
             CasterConfig(
                 session=keys.session,
-                geometry=self.geometry,
+                steps=ladder(mtu, is_ipv6=False, target_count=targets),
                 names={target: f"target{target}" for target in range(targets)},
                 seals=seals_here() if seals is None else seals,
                 **config,
             ),
             self.loop.now(),
         )
-        self.plan = b"%d" % self.geometry.page_count(contents_bytes)
         self.caster.offer_manifest(len(MANIFEST))
         self._read = read
         self.driver = CasterDriver(
@@ -164,11 +164,20 @@ class CastingApplication:
             [self.socket],
             [Path(self.socket, (place.group, place.port))],
             keys=keys,
-            geometry=self.geometry,
+            knock_keys=SessionKeys.derive(SECRET, NO_SESSION),
             read=self._read_page,
             on_event=self._on_event,
             loop=self.loop,
         )
+
+    @property
+    def geometry(self) -> Geometry:
+        return self.caster.geometry
+
+    @property
+    def plan(self) -> bytes:
+        """How many pages there are."""
+        return b"%d" % self.geometry.page_count(self.contents_bytes)
 
     def run(self) -> None:
         try:

@@ -12,6 +12,7 @@ from tests.sim.reception import Violation
 
 if TYPE_CHECKING:
     from mrsync.protocol.caster import Caster
+    from mrsync.protocol.roster import Target
     from tests.sim.target import TargetHost
     from tests.sim.world import Address, World
 
@@ -29,7 +30,13 @@ class CommitOracle:
 
     def live_hosts(self) -> list[TargetHost]:
         """The processes of all targets that the caster counts as live."""
-        return [self._hosts[target.source] for target in self.caster.roster.live]
+        return [self.host_of(target) for target in self.caster.roster.live]
+
+    def host_of(self, target: Target) -> TargetHost:
+        """The process that was welcomed as this target."""
+        assert target.hello is not None
+        instance = target.hello.instance
+        return next(host for host in self._hosts.values() if host.instance == instance)
 
     @property
     def _cast_again(self) -> set[int]:

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import random
-from collections import deque
 
-from mrsync.protocol.caster import Caster, CasterConfig
+from mrsync.protocol.caster import Caster
 from mrsync.protocol.commits import CommitRule
-from mrsync.protocol.events import CasterEvent, CastFinished, ComparisonFinished, FilesChanged
+from mrsync.protocol.config import CasterConfig
+from mrsync.protocol.events import (
+    CasterEvent,
+    CastFinished,
+    ComparisonFinished,
+    FilesChanged,
+    TargetEnded,
+    TargetRerouted,
+)
 from mrsync.protocol.sends import Send, SendCoded, SendMessage, SendPage
-from mrsync.wire.messages import ObjectKind, Report, SealKind, Status
+from mrsync.wire.messages import Hello, ObjectKind, Report, SealKind, Status
 from mrsync.wire.session import Rejection
-from tests.sim.network import Burst, CodedBurst
+from tests.sim.network import Burst, Cast, CodedBurst
 from tests.sim.oracle import Oracle
 from tests.sim.plan import CONTENTS
+from tests.sim.target import TargetHost
 from tests.sim.world import SESSION, Address, World
 
 PLANNING_S = 0.01
@@ -26,16 +34,18 @@ class MasterHost:
         scenario = world.scenario
         self.is_dead = False
         self.is_finished = False
+        self.finished_at = 0.0
         self.caster = Caster(
             CasterConfig(
                 session=SESSION,
-                geometry=scenario.geometry,
+                steps=scenario.steps,
                 names={index: f"host{index}" for index in range(len(scenario.targets))},
                 seals=1 << SealKind.HMAC_SHA256,
                 ack_wait_s=scenario.ack_wait_s,
                 quit_on_bad=scenario.quit_on_bad,
                 commit_rule=scenario.commit_rule,
                 rate_bytes_s=scenario.rate_bytes_s,
+                is_unicast=scenario.is_unicast,
             ),
             0.0,
         )
@@ -47,7 +57,7 @@ class MasterHost:
         self._is_waiting = False  # for the uplink
         self._generations: dict[tuple[int, int], int] = {}
         self._cached: dict[tuple[int, int], None] = {}  # sealed pages at hand, least recently used first
-        self._pending: deque[Send] = deque()
+        self._routes: dict[int, TargetHost] = {}  # of targets that are served by unicast
         world.hear_answer = self._hear
         world.events.plan(self._rng.random() * 0.2, self._offer_manifest)
         self._pump()
@@ -78,7 +88,9 @@ class MasterHost:
             if isinstance(message, Report):
                 self._oracle.count_report()
             self.caster.receive_message(message, source, self._world.events.now)
-            self._pump()
+        elif message is Rejection.STRANGE and isinstance(self._world.knocks.decode(datagram), Hello):
+            self.caster.receive_knock(source)
+        self._pump()
 
     def _on_timer(self, when: float) -> None:
         if when == self._timer_at and not self.is_dead:
@@ -93,6 +105,7 @@ class MasterHost:
         now = self._world.events.now
         if not self._is_waiting:
             sends = self.caster.sends(now)
+            self._world.geometry = self.caster.geometry
             for send in sends:
                 self._send(send)
             if sends:
@@ -112,6 +125,8 @@ class MasterHost:
     def _take(self, event: CasterEvent) -> None:
         self._world.record("caster", event)
         self._oracle.judge_caster_event(event)
+        if isinstance(event, TargetRerouted | TargetEnded):
+            self._route(event.target)
         if isinstance(event, ComparisonFinished):
             entries = [entry for first, end in event.needs for entry in range(first, end)]
             self._world.events.plan(self._world.events.now + PLANNING_S, self._offer_plan, entries)
@@ -119,10 +134,19 @@ class MasterHost:
             self._world.events.plan(self._world.events.now + PLANNING_S, self._offer_plan_again, event.files)
         elif isinstance(event, CastFinished):
             self.is_finished = True
+            self.finished_at = self._world.events.now
+
+    def _route(self, target_id: int) -> None:
+        """Have what is for the group go to this target as well, or not any more."""
+        target = self.caster.roster.find(target_id)
+        self._routes.pop(target_id, None)
+        if target is not None and target.is_live and target.is_unicast:
+            self._oracle.judge_route(target, target.verified)
+            self._routes[target_id] = self._oracle.commits.host_of(target)
 
     def _offer_plan(self, entries: list[int]) -> None:
         plan = self._world.plan
-        plan.fix(entries)
+        plan.fix(entries, self._world.geometry)
         now = self._world.events.now
         sizes = self._world.scenario.plan_bytes, plan.contents_bytes[ObjectKind.CONTENTS], len(entries)
         self.caster.offer_plan(*sizes, now, plan.pages_of_entries)
@@ -157,13 +181,22 @@ class MasterHost:
         if isinstance(send.message, Status):
             self._oracle.judge_status(send.message)
         datagram = self._world.codec.encode(send.message)
-        leaves_at = self._occupy(1, len(datagram))
         if send.destination is None:
-            self._world.network.cast(datagram, 1, len(datagram), leaves_at)
+            self._cast(datagram, 1, len(datagram))
             return
+        leaves_at = self._occupy(1, len(datagram))
         host = self._oracle.host_at(send.destination)
-        if host.is_running:
-            self._world.network.deliver(host, datagram, 1, 0, leaves_at)
+        if host is not None and host.is_running:
+            self._world.network.send(host, datagram, 1, len(datagram), leaves_at)
+
+    def _cast(self, cast: Cast, packets: int, size_bytes: int) -> None:
+        """On every path."""
+        if not self._world.scenario.is_unicast:
+            self._world.network.cast(cast, packets, size_bytes, self._occupy(packets, size_bytes))
+        for host in self._routes.values():
+            leaves_at = self._occupy(packets, size_bytes)
+            if host.is_running:
+                self._world.network.send(host, cast, packets, size_bytes, leaves_at)
 
     def _send_page(self, send: SendPage) -> None:
         kind, page, mask, tx = send
@@ -175,9 +208,9 @@ class MasterHost:
             self._seal(kind, page)
         self._touch(kind, page)
         packets = mask.bit_count()
-        size = self._world.scenario.geometry.slice_bytes
+        size = self._world.geometry.slice_bytes
         burst = Burst(kind, page, self._generations[kind, page], count, mask, tx)
-        self._world.network.cast(burst, packets, size, self._occupy(packets, size))
+        self._cast(burst, packets, size)
 
     def _send_coded(self, send: SendCoded) -> None:
         """Coded where all terms are at hand and sealed alike; the packets of other combinations go plain."""
@@ -190,10 +223,10 @@ class MasterHost:
             else:
                 for page, index in terms:
                     plain[page] = plain.get(page, 0) | 1 << index
-        size = self._world.scenario.geometry.slice_bytes
+        size = self._world.geometry.slice_bytes
         for generation, combinations in coded.items():
             burst = CodedBurst(send.object, generation, tuple(combinations), send.tx)
-            self._world.network.cast(burst, len(combinations), size, self._occupy(len(combinations), size))
+            self._cast(burst, len(combinations), size)
         for page, mask in plain.items():
             self._send_page(SendPage(send.object, page, mask, send.tx))
 

@@ -43,11 +43,13 @@ class Ear(Protocol):
 
     index: int  # of its target
     hears_group: bool
+    hears_unicast: bool
 
     def expect(self, cast: Cast, lost: int) -> None:
         """Something is under way, which is heard soon."""
 
-    def hear(self, cast: Cast, lost: int, bad: int) -> None: ...
+    def hear(self, cast: Cast, lost: int, bad: int, is_cast: bool) -> None:
+        """is_cast: it came to the group."""
 
 
 class LossProcess:
@@ -138,7 +140,12 @@ class Network:
             self.controls = [*self.controls[-50:], cast]
         when, full = self._pass_switch(packets, size_bytes + PACKET_OVERHEAD_BYTES, when)
         for ear in self.ears:
-            self.deliver(ear, cast, packets, lost | full if ear.hears_group else (1 << packets) - 1, when)
+            self._deliver(ear, cast, packets, size_bytes, lost | full, when, is_cast=True)
+
+    def send(self, ear: Ear, cast: Cast, packets: int, size_bytes: int, when: float) -> None:
+        """To one host; packets of about size_bytes each leave the caster at `when`."""
+        when, full = self._pass_switch(packets, size_bytes + PACKET_OVERHEAD_BYTES, when)
+        self._deliver(ear, cast, packets, size_bytes, full, when, is_cast=False)
 
     def _pass_switch(self, packets: int, size_bytes: int, when: float) -> tuple[float, int]:
         """When a burst leaves the bottleneck, and which of its packets found the queue full."""
@@ -150,11 +157,17 @@ class Network:
         self._switch_free_at = max(self._switch_free_at, when) + fit * size_bytes / rate
         return self._switch_free_at, (1 << packets) - (1 << fit)
 
-    def deliver(self, ear: Ear, cast: Cast, packets: int, lost: int, when: float) -> None:
+    def _deliver(
+        self, ear: Ear, cast: Cast, packets: int, size_bytes: int, lost: int, when: float, *, is_cast: bool
+    ) -> None:
         """To one host, by its path."""
         path = self.paths[ear.index]
         everything = (1 << packets) - 1
-        lost |= everything if path.is_cut else path.losses.draw(packets, when)
+        is_heard = ear.hears_group if is_cast else ear.hears_unicast
+        if path.is_cut or not is_heard or size_bytes > path.scenario.path_bytes:
+            lost = everything
+        else:
+            lost |= path.losses.draw(packets, when)
         self.packets_lost += lost.bit_count()
         if lost == everything:
             return
@@ -162,29 +175,31 @@ class Network:
         times = path.arrivals(when)
         if path.scenario.jitter_share and packets > 1 and path.rng.random() < path.scenario.jitter_share:
             torn = path.rng.getrandbits(packets)
-            self._plan(ear, cast, lost | torn, bad, everything, times[0])
-            self._plan(ear, cast, lost | everything ^ torn, bad, everything, times[0] + path.scenario.jitter_s)
+            self._plan(ear, cast, lost | torn, bad, everything, times[0], is_cast)
+            self._plan(ear, cast, lost | everything ^ torn, bad, everything, times[0] + path.scenario.jitter_s, is_cast)
         else:
             for time in times:
-                self._plan_in_order(ear, cast, lost, bad, packets, time)
+                self._plan_in_order(ear, cast, lost, bad, packets, time, is_cast)
 
-    def _plan_in_order(self, ear: Ear, cast: Cast, lost: int, bad: int, packets: int, when: float) -> None:
+    def _plan_in_order(
+        self, ear: Ear, cast: Cast, lost: int, bad: int, packets: int, when: float, is_cast: bool
+    ) -> None:
         """The first half of a burst arrives while the second is still being sent."""
         everything = (1 << packets) - 1
         if self._scenario.has_halves and packets > 1:
             first = (1 << packets // 2) - 1
             seconds = packets / 2 * self._scenario.geometry.slice_bytes / self._scenario.uplink_bytes_s
-            self._plan(ear, cast, lost | everything ^ first, bad, everything, when - seconds)
+            self._plan(ear, cast, lost | everything ^ first, bad, everything, when - seconds, is_cast)
             lost |= first
-        self._plan(ear, cast, lost, bad, everything, when)
+        self._plan(ear, cast, lost, bad, everything, when, is_cast)
 
-    def _plan(self, ear: Ear, cast: Cast, lost: int, bad: int, everything: int, when: float) -> None:
+    def _plan(self, ear: Ear, cast: Cast, lost: int, bad: int, everything: int, when: float, is_cast: bool) -> None:
         if lost != everything:
             ear.expect(cast, lost | bad)
-            self._events.plan(when, ear.hear, cast, lost, bad)
+            self._events.plan(when, ear.hear, cast, lost, bad, is_cast)
 
     def answer(self, index: int, datagram: bytes, hear: Callable[[bytes], None], now: float) -> None:
-        """A report of one target, on its way to the caster."""
+        """What one target says, on its way to the caster."""
         path = self.paths[index]
         if path.is_cut or path.report_losses.draw(1, now):
             return

@@ -27,6 +27,7 @@ from tests.sim.reception import Violation, bits
 
 if TYPE_CHECKING:
     from mrsync.protocol.caster import Caster
+    from mrsync.protocol.roster import Target
     from tests.sim.target import TargetHost
     from tests.sim.world import Address, World
 
@@ -50,11 +51,17 @@ class Oracle:
         self._world = world
         self._next_page = dict.fromkeys(ObjectKind, 0)  # behind the last first send
 
-    def host_at(self, address: Address) -> TargetHost:
-        return self.hosts[address]
+    def host_at(self, address: Address) -> TargetHost | None:
+        """The process there; none at the address of a stranger."""
+        return self.hosts.get(address)
 
     def watch(self, caster: Caster) -> None:
         self.caster = self.commits.caster = caster
+
+    def judge_route(self, target: Target, address: Address) -> None:
+        """Pages go to nobody who has not asked for them."""
+        if self.hosts.get(address) is not self.commits.host_of(target):
+            raise Violation(f"what {target.name} is to get is sent to {address}")
 
     # what catchers say and do
 
@@ -103,7 +110,7 @@ class Oracle:
             self.outcomes[event.target] += 1
             target = self.caster.roster.find(event.target)
             assert target is not None
-            if target.state is TargetState.DONE and not self.hosts[target.source].storage.is_finished:
+            if target.state is TargetState.DONE and not self.commits.host_of(target).storage.is_finished:
                 raise Violation(f"{target.name} counts as done, but is not")
         elif isinstance(event, ComparisonFinished):
             needs = RangeSet()

@@ -18,19 +18,20 @@ class Plan:
     Plan files are numbered through both rounds; each round has an object of contents, with pages of its own.
     """
 
-    def __init__(self, entry_bytes: tuple[int, ...], geometry: Geometry) -> None:
+    def __init__(self, entry_bytes: tuple[int, ...]) -> None:
         self.entry_count = len(entry_bytes)
         self.files: list[int] = []  # plan file -> entry
         self.first_count = 0  # files of the first round
         self.contents_bytes = dict.fromkeys(CONTENTS, 0)
         self.is_again = False
         self._entry_bytes = entry_bytes
-        self._page_bytes = geometry.page_bytes
+        self._page_bytes = 1  # until it is fixed
         self._starts: dict[ObjectKind, list[int]] = {kind: [] for kind in CONTENTS}
         self._ends: dict[ObjectKind, list[int]] = {kind: [] for kind in CONTENTS}
 
-    def fix(self, entries: Sequence[int]) -> None:
+    def fix(self, entries: Sequence[int], geometry: Geometry) -> None:
         """Plan these entries, back to back."""
+        self._page_bytes = geometry.page_bytes
         self._append(ObjectKind.CONTENTS, entries, [self._entry_bytes[entry] for entry in entries])
         self.first_count = len(entries)
 

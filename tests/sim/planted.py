@@ -130,10 +130,15 @@ FAULTS = (
         "self._last_tx[page] = PLANNED",
         "pass",
         also=RIPE_AT_ONCE,
-        found_by="one goes deaf while contents are cast to the others",
+        found_by="one hangs, and the others go on",
     ),
     Fault(
-        "repairs that nobody can decode", coding, "combine", "not taken & targets and ", "", found_by="one goes mute"
+        "repairs that nobody can decode",
+        coding,
+        "combine",
+        "not taken & targets and ",
+        "",
+        found_by="one hangs, and the others go on",
     ),
     Fault(
         "coded for ever",
@@ -172,7 +177,7 @@ FAULTS = (
         "update",
         "roster.lowest(lambda target: target.committed)",
         "max((target.committed for target in roster.live), default=0)",
-        found_by="one goes deaf while contents are cast to the others",
+        found_by="files are sat out",
     ),
     Fault("exceptions are lost on the way", Catcher, "_grant", "tuple(exceptions)", "()", found_by="files are sat out"),
     Fault(
@@ -199,7 +204,7 @@ FAULTS = (
         "handle_timeout",
         "self._is_probing = True",
         "pass",
-        found_by="one goes deaf, and the others do not wait for it",
+        found_by="one hangs, and the others get their repairs all the same",
     ),
     Fault(
         "the deaf clock the caster",
@@ -207,13 +212,13 @@ FAULTS = (
         "is_answering",
         "now - target.answered_at < ANSWER_S + 2 * self.round_s",
         "True",
-        found_by="one goes deaf, and the others do not wait for it",
+        found_by="one is isolated, and the others do not wait for it",
     ),
     Fault(
         "reports that speak of invented tx numbers are dropped",
         Caster,
         "_receive_report",
-        "report = self._believable(report)",
+        "report = self._schedule.believable(report)",
         "if report.tx_seen > self._schedule.tx:\n        return",
         also=INVENTED_STAY,
         found_by="strangers invent packets",

@@ -7,7 +7,11 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from mrsync.protocol.commits import CommitRule
-from mrsync.wire.geometry import Geometry
+from mrsync.wire.geometry import Geometry, Step
+
+KNOWN_S = 1.0  # then a target has heard of its caster by the group, or never will
+NARROWEST_BYTES = 300  # smaller datagrams reach everyone
+PACKET_ROOM_BYTES = 54  # beside the slice: the header, and a coded packet's terms
 
 
 class Fate(Enum):
@@ -17,14 +21,16 @@ class Fate(Enum):
     ABSENT = "never starts"
     LATE = "starts only then"
     CUT = "neither hears nor is heard, for less than the ack wait"
-    DEAF = "hears no multicast"
+    DEAF = "hears no multicast any more"
+    PRUNED = "hears no multicast until it joins again"
+    ISOLATED = "hears nothing at all any more, but is heard"
     MUTE = "is not heard"
     HUNG = "writes nothing any more"
     DEAD = "dies silently"
     RESTARTED = "dies silently, and another process comes in its place"
 
 
-SURVIVORS = (Fate.HEALTHY, Fate.CUT)  # these must reach the end, whatever becomes of the others
+SURVIVORS = (Fate.HEALTHY, Fate.CUT, Fate.PRUNED)  # these must reach the end, whatever becomes of the others
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,14 @@ class TargetScenario:
     holds_beginning: bool = False  # then these are the first pages, else any
     sit_out_share: float = 0.0
     compare_s: float = 0.05
+    knows_master: bool = True
+    path_bytes: int = 65535  # larger datagrams do not reach it
+
+    @property
+    def must_survive(self) -> bool:
+        """Whether nothing befalls it that could keep it from the end."""
+        can_ask = self.fate is Fate.DEAF and (self.knows_master or self.fate_at_s > KNOWN_S)
+        return (self.fate in SURVIVORS or can_ask) and self.path_bytes >= NARROWEST_BYTES
 
 
 @dataclass(frozen=True)
@@ -58,8 +72,10 @@ class Scenario:
     """One run; sizes in bytes, times in seconds."""
 
     seed: int
-    geometry: Geometry
+    geometry: Geometry  # for the largest packets
     targets: tuple[TargetScenario, ...]
+    smaller: tuple[Step, ...] = ()  # what is tried if these do not reach everyone
+    is_unicast: bool = False
     manifest_bytes: int = 20000
     plan_bytes: int = 3000
     file_bytes: tuple[int, ...] = ()
@@ -80,6 +96,12 @@ class Scenario:
     quit_on_bad: bool = False
     abort_at_s: float | None = None
     caster_dies_at_s: float | None = None
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Sizes of packets, the largest first."""
+        full_bytes = self.geometry.slice_bytes + PACKET_ROOM_BYTES
+        return (Step(full_bytes + 28, full_bytes, self.geometry), *self.smaller)
 
     @property
     def is_orderly(self) -> bool:

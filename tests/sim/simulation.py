@@ -10,7 +10,7 @@ from mrsync.wire.messages import Ending, Phase
 from tests.sim.master import MasterHost
 from tests.sim.oracle import Oracle
 from tests.sim.reception import Violation
-from tests.sim.scenario import SURVIVORS, Fate, Scenario
+from tests.sim.scenario import Fate, Scenario
 from tests.sim.strangers import Strangers
 from tests.sim.target import TargetHost
 from tests.sim.world import World
@@ -29,6 +29,7 @@ class Result:
     seed: int
     trace_hash: str
     seconds: float
+    cast_seconds: float  # until the caster had finished
     steps: int
     phase: Phase
     states: tuple[TargetState, ...]
@@ -81,8 +82,10 @@ class Simulation:
         if target.fate is Fate.CUT:
             path.is_cut = True
             self.world.events.plan(now + target.absence_s, self._heal, index)
-        elif target.fate is Fate.DEAF:
+        elif target.fate in (Fate.DEAF, Fate.PRUNED):
             host.hears_group = False
+        elif target.fate is Fate.ISOLATED:
+            host.hears_group = host.hears_unicast = False
         elif target.fate is Fate.MUTE:
             host.is_heard = False
         elif target.fate is Fate.HUNG:
@@ -120,6 +123,7 @@ class Simulation:
             seed=self.scenario.seed,
             trace_hash=self.world.trace_hash,
             seconds=self.world.events.now,
+            cast_seconds=self.master.finished_at,
             steps=self.world.events.steps,
             phase=self.master.caster.phase,
             states=tuple(target.state for target in self.master.caster.roster),
@@ -141,15 +145,15 @@ class Simulation:
         for target, scenario in zip(self.master.caster.roster, self.scenario.targets, strict=True):
             if self.oracle.outcomes[target.id] != 1 or target.state not in FINAL:
                 raise Violation(f"{target.name} has {self.oracle.outcomes[target.id]} outcomes and is {target.state}")
-            if is_whole and scenario.fate in SURVIVORS and target.state is not TargetState.DONE:
+            if is_whole and scenario.must_survive and target.state is not TargetState.DONE:
                 raise Violation(f"{target.name} was {scenario.fate.name}, but is {target.state}: {target.reason}")
             if target.state is TargetState.DONE:
-                self._judge_done(target.source)
+                self._judge_done(self.oracle.commits.host_of(target))
         if is_whole and (result.phase is Phase.DONE) != (TargetState.DONE in result.states):
             raise Violation(f"the session ended as {result.phase!r} with {result.states}")
 
-    def _judge_done(self, address: tuple[int, int]) -> None:
-        host = self.oracle.hosts[address]
+    def _judge_done(self, host: TargetHost) -> None:
+        address = host.address
         self.oracle.commits.judge_done(host)
         if host.ending is not None and host.ending.ending is not Ending.DONE and self.is_lossless(address[0]):
             raise Violation(f"{address} is done, but believes that it is {host.ending}")
@@ -165,7 +169,7 @@ class Simulation:
         repaired, missed = result.packets_repaired, result.packets_lost + result.packets_in_vain
         mistaken = 0
         if not self.scenario.is_orderly:  # what is late looks lost
-            mistaken = result.packets_first // 4 + 8 * self.scenario.geometry.packets
+            mistaken = result.packets_first // 2 + 8 * self.scenario.geometry.packets
         if self.scenario.forgeries_s:  # whoever invents packets can make anything look lost
             mistaken = repaired
         if result.packets_wasted > mistaken:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 
 from mrsync.wire.messages import ObjectKind
 from tests.sim.network import Burst, Cast
 from tests.sim.world import World
 
 LAST_S = 100.0
+STRANGER = (-1, 0)
 
 
 class Strangers:
@@ -48,11 +50,14 @@ class Strangers:
             self._send(self._rng.choice(self._world.network.controls), 0)
 
     def _replay_answer(self) -> None:
+        """As it was, or as if it came from somewhere else."""
         if self._world.network.answers:
             hear, datagram = self._rng.choice(self._world.network.answers)
+            if self._rng.random() < 0.5:
+                hear = partial(self._world.hear_answer, STRANGER)
             self._world.events.plan(self._world.events.now, hear, datagram)
 
     def _send(self, cast: Cast, bad: int) -> None:
         for ear in list(self._world.network.ears):
             if ear.hears_group:
-                self._world.events.plan(self._world.events.now, ear.hear, cast, 0, bad)
+                self._world.events.plan(self._world.events.now, ear.hear, cast, 0, bad, True)

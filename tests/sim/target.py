@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import random
 
-from mrsync.protocol.catcher import Catcher, CatcherConfig
-from mrsync.protocol.events import SessionEnded
-from mrsync.protocol.sends import SendMessage
+from mrsync.protocol.catcher import Catcher
+from mrsync.protocol.config import CatcherConfig
+from mrsync.protocol.events import GroupSilent, SessionEnded
+from mrsync.protocol.sends import CatcherSend, SendKnock
 from mrsync.wire.messages import ObjectKind, Report, SealKind
 from mrsync.wire.session import ControlCodec, Rejection, open_status
 from tests.sim.network import Burst, Cast, CodedBurst, flipped
 from tests.sim.oracle import Oracle
 from tests.sim.plan import CONTENTS
 from tests.sim.reception import Reception, bits
+from tests.sim.scenario import Fate
 from tests.sim.storage import Storage
 from tests.sim.world import SECRET, World
 
@@ -27,22 +29,26 @@ class TargetHost:
         self.index = index
         self.address = (index, incarnation)
         self.hears_group = True
+        self.hears_unicast = True
         self.is_heard = True
         self.is_hung = False
         self.is_dead = False
         self.ending: SessionEnded | None = None
         scenario = self.scenario = world.scenario.targets[index]
         self._rng = random.Random(f"target {world.scenario.seed} {index} {incarnation}")
+        self.instance = self._rng.getrandbits(64)
         self.catcher = Catcher(
             CatcherConfig(
                 target=index,
-                instance=self._rng.getrandbits(64),
+                instance=self.instance,
                 host=f"host{index}",
                 version="1",
                 seals=1 << SealKind.HMAC_SHA256,
                 buffer_bytes=scenario.buffer_bytes,
                 retained_pages=scenario.retained_pages,
                 wait_s=60.0,
+                has_group=not world.scenario.is_unicast,
+                knows_master=scenario.knows_master,
             ),
             world.events.now,
         )
@@ -91,11 +97,11 @@ class TargetHost:
         self.written |= keys
         self.reception.true_pages.update(dict.fromkeys(keys, HELD_BEFORE))
 
-    def hear(self, cast: Cast, lost: int, bad: int) -> None:
+    def hear(self, cast: Cast, lost: int, bad: int, is_cast: bool) -> None:
         """Something arrives at the socket; what finds its buffer full is dropped."""
         now, rate = self._world.events.now, self.scenario.packets_s
         if not rate:
-            self._take(cast, lost, bad)
+            self._take(cast, lost, bad, is_cast)
             return
         packets = cast.mask.bit_count() if isinstance(cast, Burst) else 1
         start = max(now, self._busy_until)
@@ -105,14 +111,14 @@ class TargetHost:
             self._world.network.packets_lost += packets
             return
         self._busy_until = start + packets / rate
-        self._world.events.plan(self._busy_until, self._take, cast, lost, bad)
+        self._world.events.plan(self._busy_until, self._take, cast, lost, bad, is_cast)
 
-    def _take(self, cast: Cast, lost: int, bad: int) -> None:
+    def _take(self, cast: Cast, lost: int, bad: int, is_cast: bool) -> None:
         if not self.is_running:
             return
         self._arrive(cast, lost | bad)
         if isinstance(cast, bytes):
-            self._take_control(cast, bad)
+            self._take_control(cast, bad, is_cast)
         else:
             self._take_pages(cast, lost, bad)
         self.pump()
@@ -123,7 +129,7 @@ class TargetHost:
             key = (cast.object, cast.page)
             self._coming[key] = self._coming.get(key, 0) & ~self._sent_mask(cast, lost)
 
-    def _take_control(self, datagram: bytes, bad: int) -> None:
+    def _take_control(self, datagram: bytes, bad: int, is_cast: bool) -> None:
         if bad:
             datagram = flipped(datagram, self._rng)
         if self._codec is None:
@@ -134,7 +140,7 @@ class TargetHost:
         message = self._codec.decode(datagram) if bad else self._world.decoded(datagram, self._codec)
         if not isinstance(message, Rejection):
             self._oracle.judge_flip(bad)
-            self.catcher.receive_message(message, None, self._world.events.now)
+            self.catcher.receive_message(message, None, self._world.events.now, is_cast=is_cast)
 
     def _take_pages(self, cast: Burst | CodedBurst, lost: int, bad: int) -> None:
         """Positions in lost and bad count the packets that were sent, not those of the page."""
@@ -194,7 +200,6 @@ class TargetHost:
             return
         now = self._world.events.now
         for send in self.catcher.sends(now):
-            assert isinstance(send, SendMessage)
             self._answer(send)
         while (event := self.catcher.next_event()) is not None:
             self._world.record("target", self.address, event)
@@ -203,17 +208,20 @@ class TargetHost:
                 self.ending = event
                 self._world.network.leave(self)
                 return
+            if isinstance(event, GroupSilent) and self.scenario.fate is Fate.PRUNED:
+                self.hears_group = True
             self.storage.take(event)
         when = self.catcher.next_timeout()
         if when is not None and when != self._timer_at:
             self._timer_at = when
             self._world.events.plan(when, self._on_timer, when)
 
-    def _answer(self, send: SendMessage) -> None:
+    def _answer(self, send: CatcherSend) -> None:
         if isinstance(send.message, Report):
             self._oracle.judge_report(self, send.message)
         self._world.record("answer", self.address, send.message)
-        assert self._codec is not None  # nothing is said before a status was heard
-        datagram = self._codec.encode(send.message)
+        codec = self._world.knocks if isinstance(send, SendKnock) else self._codec
+        assert codec is not None  # nothing else is said before a status was heard
+        datagram = codec.encode(send.message)
         if self.is_heard:
             self._world.answer(self.index, self.address, datagram)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 
 from mrsync.wire.keys import SessionKeys
+from mrsync.wire.limits import NO_SESSION
 from mrsync.wire.messages import Message, ObjectKind
 from mrsync.wire.session import ControlCodec, Rejection
 from tests.sim.clock import Events
@@ -29,9 +30,11 @@ class World:
         self.scenario = scenario
         self.events = Events(limit_s=LIMIT_S, steps_max=STEPS_MAX)
         self.network = Network(scenario, self.events)
-        self.plan = Plan(scenario.file_bytes, scenario.geometry)
+        self.plan = Plan(scenario.file_bytes)
+        self.geometry = scenario.geometry  # final when the comparison begins
         self.keys = SessionKeys.derive(SECRET, SESSION)
         self.codec = ControlCodec(self.keys)
+        self.knocks = ControlCodec(SessionKeys.derive(SECRET, NO_SESSION))
         self.changed: set[int] = set()  # plan files that were found to be no longer what was scanned
         self.void: set[int] = set()  # those of them that some target was still to get
         self.spoilt: dict[tuple[int, int, int], set[int]] = {}  # (object, page, generation) -> files with zeros there
@@ -67,8 +70,8 @@ class World:
 
     def packet_count(self, kind: int, page: int) -> int:
         """Packets of a page of an object; of a full page where there is no such page."""
-        geometry, size = self.scenario.geometry, self.object_bytes(kind)
+        geometry, size = self.geometry, self.object_bytes(kind)
         return geometry.packet_count(size, page) if page < geometry.page_count(size) else geometry.packets
 
     def page_count(self, kind: ObjectKind) -> int:
-        return self.scenario.geometry.page_count(self.object_bytes(kind))
+        return self.geometry.page_count(self.object_bytes(kind))

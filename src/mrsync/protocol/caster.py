@@ -7,12 +7,12 @@ network never raises.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 
 from mrsync.protocol.admission import Admission
 from mrsync.protocol.clock import Clock
-from mrsync.protocol.commits import CommitRule, Commits
+from mrsync.protocol.commits import Commits
+from mrsync.protocol.config import CasterConfig
 from mrsync.protocol.events import (
     CasterEvent,
     CasterStatistics,
@@ -23,9 +23,11 @@ from mrsync.protocol.events import (
     PhaseEntered,
     TargetEnded,
     TargetJoined,
+    TargetRerouted,
 )
 from mrsync.protocol.liveness import Expectation, overdue_reason
 from mrsync.protocol.outbox import Outbox
+from mrsync.protocol.reach import Reach
 from mrsync.protocol.roster import PagesOf, Roster, Target
 from mrsync.protocol.rounds import AGAIN, FIRST, Rounds
 from mrsync.protocol.schedule import Schedule
@@ -57,30 +59,23 @@ LINGER_S = 0.003
 LINGER_COUNT = 3
 LIVENESS_SHARE = 20  # looks per ack wait
 PROMPT_TARGETS_MAX = 32  # with more of them, what reports lead to is looked at twice per round
-
-
-@dataclass(frozen=True)
-class CasterConfig:
-    """What does not change during a session; times in seconds, rate in bytes/s of payload."""
-
-    session: int
-    geometry: Geometry
-    names: Mapping[int, str]  # target id -> name
-    seals: int  # bit set of the seals this end has
-    must_encrypt: bool = False
-    ack_wait_s: float = 60.0
-    quit_on_bad: bool = False
-    commit_rule: CommitRule = CommitRule.FILE
-    rate_bytes_s: float | None = None
+_ENDINGS = {TargetTrigger.REFUSAL: Ending.REFUSED}  # of targets that were here, by what ended them; else DROPPED
 
 
 class Caster:
     """Gathers targets, casts manifest, plan and contents, repairs, grants commits, learns every result."""
 
     def __init__(self, config: CasterConfig, now: float) -> None:
-        geometry = config.geometry
-        window = Window(rate_bytes_s=config.rate_bytes_s, page_bytes=geometry.page_bytes, packets=geometry.packets)
+        geometry = config.steps[0].geometry
+        window = Window(rate_bytes_s=config.rate_bytes_s, geometry=geometry)
         self.roster = Roster(config.names)
+        self.reach = Reach(
+            self.roster,
+            config.steps,
+            config.ack_wait_s,
+            is_unicast_only=config.is_unicast,
+            on_rerouted=lambda target: self._events.append(TargetRerouted(target.id)),
+        )
         self.phase = Phase.GATHERING
         self.abort_reason = ""
         self.veto = ""  # why nothing was changed anywhere, under the rule `job`
@@ -92,12 +87,17 @@ class Caster:
         self._commits = Commits(0, config.commit_rule)
         self._events: deque[CasterEvent] = deque()
         self._timers = TimerTable()
-        self._clock = Clock(self.roster, window, geometry.packets)
+        self._clock = Clock(self.roster, window, geometry)
         self._schedule = Schedule(self.roster, self._clock, self._timers)
         self._outbox = Outbox(config.session, geometry, config.ack_wait_s, self.roster, self._clock, self._schedule)
         self._timers.set(Timer.STATUS, now)
         self._timers.set(Timer.GATHER, now + config.ack_wait_s)
         self._timers.set(Timer.LIVENESS, now + config.ack_wait_s / LIVENESS_SHARE)
+
+    @property
+    def geometry(self) -> Geometry:
+        """How pages are cut; final from the phase COMPARING on."""
+        return self._outbox.geometry
 
     # inputs from the application
 
@@ -178,6 +178,11 @@ class Caster:
         elif isinstance(message, Report):
             self._receive_report(message, source, now)
 
+    def receive_knock(self, source: Address) -> None:
+        """A catcher, perhaps, that hears no status asks for the session: it gets the last one, and nothing else."""
+        if not self._is_over:
+            self._outbox.copy_status(source)
+
     def handle_timeout(self, now: float) -> None:
         """Do what is due; early or twice changes nothing."""
         timers = self._timers
@@ -241,7 +246,8 @@ class Caster:
         elif target.is_ended:
             self._outbox.refuse(target.id, source, target.reason)
         elif target.is_live and target.hello is not None and target.hello.instance == hello.instance:
-            self._outbox.welcome(target, hello, source)
+            self._outbox.welcome(target, hello, source, self.reach.receive_hello(target, hello, source, now))
+            self._check_soon(now)
         elif self._admission.is_taken(target, now):
             self._outbox.refuse(target.id, source, f"another catcher answers as number {target.id} already")
         elif self._is_closed:  # and it is live: all others have ended
@@ -263,7 +269,7 @@ class Caster:
             return
         self.roster.admit(target, hello, source, now)
         self._clock.window.on_buffer(hello.buffer_bytes)
-        self._outbox.welcome(target, hello, source)
+        self._outbox.welcome(target, hello, source, self.reach.receive_hello(target, hello, source, now))
         self._events.append(TargetJoined(target.id))
         self._elect(now)
         self._check_soon(now)
@@ -279,7 +285,7 @@ class Caster:
         old = target.report
         if old is not None and report.counter <= old.counter:
             return
-        report = self._believable(report)
+        report = self._schedule.believable(report)
         if target.receive_report(report, source, now):
             self._schedule.on_progress()
         if report.log_bytes:
@@ -287,25 +293,8 @@ class Caster:
                 self._receive_record(target, record, now)
             self._outbox.ack(target)
         if target.is_live:
-            self._receive_flow(target, old, report, now)
+            self._schedule.receive_flow(target, old, report, now)
         self._check_soon(now)
-
-    def _believable(self, report: Report) -> Report:
-        """Packets with invented tx numbers may have made a catcher believe in more than was sent."""
-        tx = self._schedule.tx
-        if report.tx_done <= report.tx_seen <= tx:
-            return report
-        seen = min(report.tx_seen, tx)
-        return replace(report, tx_seen=seen, tx_done=min(report.tx_done, seen))
-
-    def _receive_flow(self, target: Target, old: Report | None, report: Report, now: float) -> None:
-        """Claims and flow control of a report."""
-        schedule, transfer = self._schedule, self._schedule.transfer
-        if transfer is not None and report.active is transfer.kind:
-            lost = transfer.receive_claim(target.id, report.tx_seen, report.needs_end, report.needs)
-            if lost:
-                self._clock.on_lost(target, lost)
-        self._clock.on_report(target, old, report, schedule.tx, now)
 
     def _receive_record(self, target: Target, record: Record, now: float) -> None:
         target.receive_record(record)
@@ -325,7 +314,7 @@ class Caster:
         self._events.append(TargetEnded(target.id))
         if was_live:
             self._forget(target)
-            self._outbox.farewell(target, Ending.DROPPED, reason)
+            self._outbox.farewell(target, _ENDINGS.get(trigger, Ending.DROPPED), reason)
             self._elect(now)
         if self._config.quit_on_bad:
             self.abort(f"{target.name}: {reason}", now)
@@ -350,6 +339,12 @@ class Caster:
             reason = overdue_reason(target, expected, ack_wait_s=self._config.ack_wait_s, now=now)
             if reason and target.is_live:  # the end of another one may have aborted the session
                 self._end_target(target, TargetTrigger.SILENCE, reason, now)
+
+    def _refuse_narrow(self, target: Target, now: float) -> None:
+        """Its path carries no packets that pages could be made of, or, for a late one, none of this session's size."""
+        if target.is_live:  # the end of another one may have aborted the session
+            reason = f"packets of {self.reach.step.mtu} bytes do not reach it"
+            self._end_target(target, TargetTrigger.REFUSAL, reason, now)
 
     def _end_absent(self, reason: str, now: float) -> None:
         """Who has not come by now comes too late."""
@@ -395,15 +390,20 @@ class Caster:
         expected, is_over = self.roster.expected, not self._timers.is_set(Timer.GATHER)
         if not expected and not self.roster.live:
             self.abort("no target could be reached", now)
-        if (expected and not is_over) or not self._outbox.sizes[ObjectKind.MANIFEST]:
+        is_open = bool(expected) or not self.reach.is_settled
+        if (is_open and not is_over) or not self._outbox.sizes[ObjectKind.MANIFEST]:
             return
         self._timers.stop(Timer.GATHER)
         if self._config.quit_on_bad or not self.roster.live:
             self._end_absent(self._too_late, now)
+        for target in self.reach.fix():
+            self._refuse_narrow(target, now)
         if not self.roster.live:
             self.abort("no target could be reached", now)
             return
         self._outbox.seal = self._admission.choose_seal(self.roster.live)
+        self._outbox.geometry = self.reach.step.geometry
+        self._clock.fit(self.reach.step.geometry)
         self._enter(Trigger.GATHERED, now, cast=ObjectKind.MANIFEST)
 
     def _advance_casting(self, now: float) -> None:
@@ -459,6 +459,9 @@ class Caster:
     def _tell_status(self, now: float, *, is_poll: bool = False) -> None:
         self._commits.look_ahead()
         self._outbox.status(self.phase, self._commits, is_poll=is_poll, now=now)
+        if not self._is_over:
+            for target in self.reach.tend(self._outbox, now):
+                self._refuse_narrow(target, now)
         is_urgent = self.phase is Phase.GATHERING or self._commits.is_flipping
         self._set_unless_over(Timer.STATUS, now + (URGENT_STATUS_S if is_urgent else STATUS_S))
 
@@ -469,7 +472,7 @@ class Caster:
     def _start_transfer(self, kind: ObjectKind) -> None:
         retained = min((target.hello.retained_pages for target in self.roster.live if target.hello), default=0)
         terms = max(2, min(TERMS_MAX, len(self._config.names)))
-        transfer = Transfer(kind, self._outbox.sizes[kind], self._config.geometry)
+        transfer = Transfer(kind, self._outbox.sizes[kind], self.geometry)
         self._rounds.note_transfer(transfer)
         self._rounds.skip_unwanted(transfer, self.roster)
         self._schedule.start(transfer, terms_max=terms, retained_pages=retained)

@@ -9,25 +9,28 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from mrsync.protocol.assembly import Assembly, Verdict
+from mrsync.protocol.config import CatcherConfig
 from mrsync.protocol.events import (
     CatcherEvent,
     CommitGranted,
     FinishGranted,
+    GroupGivenUp,
+    GroupSilent,
     ObjectHeld,
     SessionEnded,
     SessionOpened,
     Welcomed,
     Withdrawn,
 )
+from mrsync.protocol.hearing import Hearing, silence_s
 from mrsync.protocol.ranges import RangeSet
 from mrsync.protocol.reception import Reception
 from mrsync.protocol.reporter import Counters, Reporter
-from mrsync.protocol.sends import Address, Send, SendMessage, Term
+from mrsync.protocol.sends import Address, CatcherSend, SendKnock, SendMessage, Term
 from mrsync.protocol.states import CATCHERS, CatcherState, CatcherTrigger, step
-from mrsync.protocol.timers import SLOT_S, Timer, TimerTable
+from mrsync.protocol.timers import SLOT_S, Timer, TimerTable, keepalive_s
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.messages import (
     Ack,
@@ -37,6 +40,7 @@ from mrsync.wire.messages import (
     Message,
     ObjectKind,
     Phase,
+    Probe,
     Record,
     SealKind,
     Status,
@@ -45,25 +49,14 @@ from mrsync.wire.messages import (
 from mrsync.wire.records import wants_records
 
 HELLO_S = 0.1
-KEEPALIVE_SHARE = 8  # reports per ack wait when nothing changes
-KEEPALIVE_MAX_S = 1.0
+DOUBTS_S = 0.3  # who hears no probes says so again
+KNOCK_S = 0.2  # a status is due every 0.02 s
+KNOCK_MAX_S = 2.0
+KNOCK_GROWTH = 1.5
+SEEKING_REJOIN_S = 60.0  # switches forget a member after 260 s
 RETRY_S = 0.05  # beside the interval: the caster's answer to a piece of the log may be under way
 SILENCE_ACK_WAITS = 2  # the master is gone after so many ack waits without anything genuine
 SILENCE_AFTER_RESULT_S = 2.0  # our result is known there: only the farewell got lost
-
-
-@dataclass(frozen=True)
-class CatcherConfig:
-    """What does not change during a session."""
-
-    target: int
-    instance: int  # 64 random bits
-    host: str
-    version: str
-    seals: int
-    buffer_bytes: int
-    retained_pages: int
-    wait_s: float = 3600.0  # for a first status
 
 
 class Catcher:
@@ -73,23 +66,37 @@ class Catcher:
         self.state = CatcherState.SEEKING
         self._config = config
         self._status: Status | None = None
+        self._evidence: Status | None = None  # the last one that shows what was to come here
         self._geometry: Geometry | None = None
         self._counter = 0
+        self._welcome_counter = self._probe_counter = 0  # of the last ones heard
         self._slot = 0
         self._pages_done = 0  # since the last report
         self._granted_end = 0
         self._is_finish_granted = False
         self._reception = Reception(now)
         self._reporter = Reporter(config.target, config.instance, config.buffer_bytes, self._reception)
-        self._messages: list[Send] = []
+        self._hearing = Hearing()
+        self._hello_at = now
+        self._knock_s = KNOCK_S if config.has_group else 0.0
+        self._messages: list[CatcherSend] = []
         self._events: deque[CatcherEvent] = deque()
         self._timers = TimerTable()
         self._timers.set(Timer.SILENCE, now + config.wait_s)
+        if config.has_group:
+            self._timers.set(Timer.REJOIN, now + SEEKING_REJOIN_S)
+        if config.knows_master:
+            self._timers.set(Timer.KNOCK, now + self._knock_s)
 
     @property
     def counters(self) -> Counters:
         """For the driver to count in."""
         return self._reporter.counters
+
+    @property
+    def is_deaf(self) -> bool:
+        """Whether what is cast comes by unicast, if it comes."""
+        return self._hearing.is_deaf
 
     # inputs from the application
 
@@ -135,12 +142,14 @@ class Catcher:
 
     # inputs from the driver: control
 
-    def receive_message(self, message: Message, source: Address, now: float) -> None:
-        """Take an authentic message from the caster; never raises."""
+    def receive_message(self, message: Message, source: Address, now: float, *, is_cast: bool = True) -> None:
+        """Take an authentic message from the caster; never raises. is_cast: it came to the group."""
         if self.state is CatcherState.ENDED:
             return
         if isinstance(message, Status):
-            self._receive_status(message, now)
+            self._receive_status(message, now, is_cast=is_cast)
+        elif isinstance(message, Probe):
+            self._receive_probe(message, now, is_cast=is_cast)
         elif isinstance(message, Welcome):
             self._receive_welcome(message, now)
         elif isinstance(message, Farewell) and message.target == self._config.target:
@@ -154,8 +163,12 @@ class Catcher:
         """Do what is due; early or twice changes nothing."""
         if self._timers.take_expired(Timer.SILENCE, now):
             self._handle_silence()
+        if self._timers.take_expired(Timer.KNOCK, now):
+            self._knock(now)
         if self._timers.take_expired(Timer.HELLO, now):
             self._say_hello(now)
+        if self._timers.take_expired(Timer.REJOIN, now):
+            self._handle_silent_group(now)
         if self._timers.take_expired(Timer.REPORT, now):
             self._say_report(now)
 
@@ -203,7 +216,7 @@ class Catcher:
 
     # outputs
 
-    def sends(self, now: float) -> list[Send]:
+    def sends(self, now: float) -> list[CatcherSend]:
         """What to send to the caster now."""
         messages, self._messages = self._messages, []
         return messages
@@ -216,14 +229,22 @@ class Catcher:
 
     # status
 
-    def _receive_status(self, status: Status, now: float) -> None:
+    def _receive_status(self, status: Status, now: float, *, is_cast: bool) -> None:
+        """What came by unicast shows who hears the group that there is a master, but not what was missed."""
         if self._status is not None and status.counter <= self._status.counter:
             return
         self._status = status
+        if is_cast or self._hearing.is_deaf:
+            self._evidence = status
+            self._timers.set(Timer.REJOIN, now + silence_s(status.ack_wait_s))
         self._heard(now)
+        self._hearing.hear_status(is_cast=is_cast)
         if self.state is CatcherState.SEEKING:
             self.state = step(CATCHERS, self.state, CatcherTrigger.STATUS)
+            self._timers.stop(Timer.KNOCK)
             self._say_hello(now)
+        else:
+            self._tell_hearing(now)
         if status.phase in (Phase.DONE, Phase.ABORTED):
             is_done = status.phase is Phase.DONE and self._reporter.has_result
             self._end(CatcherTrigger.FAREWELL, Ending.DONE if is_done else Ending.ABORTED, "")
@@ -233,7 +254,8 @@ class Catcher:
     def _take_part(self, status: Status, now: float) -> None:
         """Do what this status allows, and report as it asks."""
         self._open_objects(status)
-        self._reception.believe(status, now)
+        if status is self._evidence:
+            self._reception.believe(status, now)
         self._grant(status)
         if status.is_poll:
             self._report_by(now + self._slot * SLOT_S)
@@ -271,16 +293,31 @@ class Catcher:
     # joining and ending
 
     def _receive_welcome(self, welcome: Welcome, now: float) -> None:
-        if welcome.instance != self._config.instance or self.state is not CatcherState.JOINING:
+        is_ours = welcome.instance == self._config.instance and self.state is not CatcherState.SEEKING
+        if not is_ours or welcome.counter <= self._welcome_counter:
             return
+        self._welcome_counter = welcome.counter
+        self._heard(now)
+        self._hearing.receive_welcome(welcome.hello, welcome.token)
+        if not self._hearing.has_news:
+            self._timers.stop(Timer.HELLO)
+        if self.state is CatcherState.JOINING:
+            self._join(welcome, now)
+        self._tell_hearing(now)
+
+    def _join(self, welcome: Welcome, now: float) -> None:
         self.state = step(CATCHERS, self.state, CatcherTrigger.WELCOME)
         self._slot = welcome.slot
-        self._timers.stop(Timer.HELLO)
         self._events.append(Welcomed())
-        self._heard(now)
         self._report_by(now + self._slot * SLOT_S)
         if self._status is not None:
             self._take_part(self._status, now)
+
+    def _receive_probe(self, probe: Probe, now: float, *, is_cast: bool) -> None:
+        if probe.counter > self._probe_counter:
+            self._probe_counter = probe.counter
+            self._hearing.hear_probe(probe.size_bytes, is_cast=is_cast)
+            self._tell_hearing(now)
 
     def _receive_farewell(self, farewell: Farewell) -> None:
         is_refused = farewell.ending is Ending.REFUSED and self.state is CatcherState.JOINING
@@ -309,19 +346,55 @@ class Catcher:
     # hello and reports
 
     def _say_hello(self, now: float) -> None:
+        self._messages.append(SendMessage(self._hello(), None))
+        self._hello_at = now
+        self._timers.set(Timer.HELLO, now + HELLO_S)
+
+    def _hello(self) -> Hello:
         config = self._config
-        hello = Hello(
+        counter = self._next_counter()
+        group_bytes, unicast_bytes, token = self._hearing.say(counter)
+        return Hello(
             target=config.target,
             instance=config.instance,
-            counter=self._next_counter(),
+            counter=counter,
             seals=config.seals,
             buffer_bytes=config.buffer_bytes,
             retained_pages=config.retained_pages,
+            group_bytes=group_bytes,
+            unicast_bytes=unicast_bytes,
+            token=token,
             host=config.host,
             version=config.version,
         )
-        self._messages.append(SendMessage(hello, None))
-        self._timers.set(Timer.HELLO, now + HELLO_S)
+
+    def _tell_hearing(self, now: float) -> None:
+        """Say hello at once when the caster does not know what is heard here, and no hello is under way."""
+        hearing = self._hearing
+        is_doubtful = hearing.lacks_probe and now - self._hello_at > DOUBTS_S
+        is_due = is_doubtful or (hearing.has_news and not hearing.is_said)
+        if is_due and self.state in (CatcherState.JOINING, CatcherState.JOINED):
+            self._say_hello(now)
+
+    def _knock(self, now: float) -> None:
+        """Nothing was heard of a session: ask the master, less and less often."""
+        self._messages.append(SendKnock(self._hello()))
+        self._knock_s = min(KNOCK_MAX_S, max(KNOCK_S, self._knock_s * KNOCK_GROWTH))
+        self._timers.set(Timer.KNOCK, now + self._knock_s)
+
+    def _handle_silent_group(self, now: float) -> None:
+        """What was to come does not: join again; give the group up; or, if it comes by unicast, say where we are."""
+        status = self._status
+        self._timers.set(Timer.REJOIN, now + (silence_s(status.ack_wait_s) if status else SEEKING_REJOIN_S))
+        if status is None:
+            self._events.append(GroupSilent(was_heard=False))  # a switch may have forgotten us while we waited
+        elif self._hearing.is_deaf:
+            self._say_hello(now)
+        elif self._hearing.fall_silent():
+            self._events.append(GroupSilent(was_heard=True))
+        else:
+            self._events.append(GroupGivenUp())
+            self._say_hello(now)
 
     def _report_by(self, when: float) -> None:
         if self.state is CatcherState.JOINED:
@@ -338,7 +411,7 @@ class Catcher:
             elif report.log_bytes:
                 self._report_by(now + interval_s + RETRY_S)
             else:
-                self._report_by(now + _keepalive_s(self._status))
+                self._report_by(now + keepalive_s(self._status.ack_wait_s))
 
     def _round_s(self) -> float:
         """Time in which every target can report once."""
@@ -347,8 +420,3 @@ class Catcher:
     def _next_counter(self) -> int:
         self._counter += 1
         return self._counter
-
-
-def _keepalive_s(status: Status) -> float:
-    """How often to report though there is nothing to tell."""
-    return min(KEEPALIVE_MAX_S, status.ack_wait_s / KEEPALIVE_SHARE)

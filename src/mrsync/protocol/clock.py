@@ -7,6 +7,7 @@ from heapq import nlargest
 
 from mrsync.protocol.roster import Roster, Target
 from mrsync.protocol.window import Window
+from mrsync.wire.geometry import Geometry
 from mrsync.wire.limits import MONITORS_MAX
 from mrsync.wire.messages import Report
 
@@ -24,14 +25,19 @@ REPORTS_PER_WINDOW = 4
 class Clock:
     """Feeds reports to the window; chooses whose progress counts."""
 
-    def __init__(self, roster: Roster, window: Window, packets_per_page: int) -> None:
+    def __init__(self, roster: Roster, window: Window, geometry: Geometry) -> None:
         self.window = window
         self.monitors: list[Target] = []
         self.rtt_us: dict[int, int] = {}  # round trip in us, two significant digits -> count
         self._roster = roster
-        self._packets_per_page = packets_per_page
+        self._packets_per_page = geometry.packets
         self._sent_at = array("d", bytes(8 * SENT_TIMES))
         self._elected_at: float | None = None
+
+    def fit(self, geometry: Geometry) -> None:
+        """Pages are cut so from now on."""
+        self._packets_per_page = geometry.packets
+        self.window.fit(geometry)
 
     @property
     def report_pages(self) -> int:

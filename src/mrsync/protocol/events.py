@@ -25,6 +25,13 @@ class TargetJoined:
 
 
 @dataclass(frozen=True)
+class TargetRerouted:
+    """Caster: this target is served by unicast from now on, or not any more, or at another address."""
+
+    target: int
+
+
+@dataclass(frozen=True)
 class TargetEnded:
     """Caster: this target's part is over; its state and reason are on the roster."""
 
@@ -121,6 +128,18 @@ class Withdrawn:
 
 
 @dataclass(frozen=True)
+class GroupSilent:
+    """Catcher: nothing comes from the group: leave it and join it again."""
+
+    was_heard: bool  # before
+
+
+@dataclass(frozen=True)
+class GroupGivenUp:
+    """Catcher: to join again did not help; the caster is asked to serve this target by unicast."""
+
+
+@dataclass(frozen=True)
 class SessionEnded:
     """Catcher: over, and why."""
 
@@ -128,5 +147,17 @@ class SessionEnded:
     reason: str
 
 
-CasterEvent = Union[PhaseEntered, TargetJoined, TargetEnded, ComparisonFinished, FilesChanged, FileSatOut, CastFinished]
-CatcherEvent = Union[Welcomed, SessionOpened, ObjectHeld, CommitGranted, FinishGranted, Withdrawn, SessionEnded]
+CasterEvent = Union[
+    PhaseEntered, TargetJoined, TargetRerouted, TargetEnded, ComparisonFinished, FilesChanged, FileSatOut, CastFinished
+]
+CatcherEvent = Union[
+    Welcomed,
+    SessionOpened,
+    ObjectHeld,
+    CommitGranted,
+    FinishGranted,
+    Withdrawn,
+    GroupSilent,
+    GroupGivenUp,
+    SessionEnded,
+]

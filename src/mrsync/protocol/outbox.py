@@ -17,6 +17,7 @@ from mrsync.wire.messages import (
     ObjectKind,
     ObjectState,
     Phase,
+    Probe,
     SealKind,
     Status,
     Welcome,
@@ -33,13 +34,14 @@ class Outbox:
     ) -> None:
         self.seal = SealKind.NONE
         self.sizes = [0] * len(ObjectKind)  # bytes
+        self.geometry = geometry
         self._session = session
-        self._geometry = geometry
         self._ack_wait_s = ack_wait_s
         self._roster = roster
         self._clock = clock
         self._schedule = schedule
         self._counter = 0
+        self._last_status: Status | None = None
         self._waiting: list[Send] = []
 
     def take_all(self) -> list[Send]:
@@ -47,9 +49,10 @@ class Outbox:
         waiting, self._waiting = self._waiting, []
         return waiting
 
-    def welcome(self, target: Target, hello: Hello, source: Address) -> None:
-        """You are on the roster."""
-        self._say(Welcome(hello.instance, self._next_counter(), target.id, target.slot), source)
+    def welcome(self, target: Target, hello: Hello, source: Address, token: int) -> None:
+        """You are on the roster, and what you hear is known."""
+        counter = self._next_counter()
+        self._say(Welcome(hello.instance, counter, target.id, target.slot, hello.counter, token), source)
 
     def refuse(self, target_id: int, source: Address, reason: str) -> None:
         """You are not."""
@@ -73,8 +76,8 @@ class Outbox:
             tx=self._schedule.stamp(now),
             phase=phase,
             seal=self.seal,
-            slice_bytes=self._geometry.slice_bytes,
-            packets=self._geometry.packets,
+            slice_bytes=self.geometry.slice_bytes,
+            packets=self.geometry.packets,
             objects=tuple(map(self.object_state, ObjectKind)),
             active=transfer.kind if transfer is not None else ObjectKind.MANIFEST,
             target_count=len(self._roster),
@@ -86,10 +89,20 @@ class Outbox:
             commit=commits.span,
             ack_wait_s=max(1, int(self._ack_wait_s)),
         )
+        self._last_status = status
         self._say(status, None)
 
+    def copy_status(self, destination: Address) -> None:
+        """What the group was told last, to one address."""
+        if self._last_status is not None:
+            self._say(self._last_status, destination)
+
+    def probe(self, size_bytes: int) -> None:
+        """A datagram of this size to the group."""
+        self._say(Probe(self._next_counter(), size_bytes), None)
+
     def page_count(self, kind: ObjectKind) -> int:
-        return self._geometry.page_count(self.sizes[kind])
+        return self.geometry.page_count(self.sizes[kind])
 
     def object_state(self, kind: ObjectKind) -> ObjectState:
         """Size of an object, and how many of its pages were sent."""

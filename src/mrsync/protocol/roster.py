@@ -38,8 +38,16 @@ class Target:
     name: str
     state: TargetState = TargetState.EXPECTED
     reason: str = ""
-    source: Address = None
-    hello: Hello | None = None
+    source: Address = None  # where its last report came from
+    hello: Hello | None = None  # its last one
+    hello_at: float = 0.0
+    asked_at: Address = None  # where its last hello came from, and
+    token: int = 0  # was answered to with this
+    verified: Address = None  # an address that its hello repeated the token of
+    why_unicast: str = ""  # pages come to `verified`; empty: to the group
+    joined_at: float = 0.0
+    routed_at: float = 0.0  # when its path changed
+    copy_at: float = 0.0  # before that no status goes to it by unicast
     report: Report | None = None
     slot: int = 0
     heard_at: float = 0.0
@@ -67,6 +75,11 @@ class Target:
     @property
     def is_ended(self) -> bool:
         return self.state not in (TargetState.EXPECTED, TargetState.PRESENT)
+
+    @property
+    def is_unicast(self) -> bool:
+        """Whether it is sent by unicast what others hear on the group."""
+        return bool(self.why_unicast)
 
     @property
     def tx_seen(self) -> int:
@@ -182,7 +195,7 @@ class Roster:
         target.state = step(TARGETS, target.state, TargetTrigger.HELLO)
         target.hello = hello
         target.source = source
-        target.heard_at = target.answered_at = target.progress_at = now
+        target.joined_at = target.heard_at = target.answered_at = target.progress_at = now
         target.slot = len(self._live)
         self._live = [*self._live, target]
 

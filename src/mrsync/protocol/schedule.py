@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mrsync.protocol.clock import Clock
 from mrsync.protocol.repairs import Repairs
-from mrsync.protocol.roster import Roster
+from mrsync.protocol.roster import Roster, Target
 from mrsync.protocol.sends import Send
 from mrsync.protocol.timers import Timer, TimerTable
 from mrsync.protocol.transfer import Transfer
+from mrsync.wire.messages import Report
 
 BURSTS_MAX = 16  # per call: reports are looked at in between
 REPAIR_PATIENCE_S = 0.1  # lost packets wait that long for others to be coded with
@@ -73,6 +76,22 @@ class Schedule:
             self._tx_seen = min((target.tx_seen for target in answering), default=0)
             self._spoken_for = min((target.spoken_for(kind) for target in answering), default=0)
             self._has_heard = True
+
+    def believable(self, report: Report) -> Report:
+        """Packets with invented tx numbers may have made a catcher believe in more than was sent."""
+        if report.tx_done <= report.tx_seen <= self.tx:
+            return report
+        seen = min(report.tx_seen, self.tx)
+        return replace(report, tx_seen=seen, tx_done=min(report.tx_done, seen))
+
+    def receive_flow(self, target: Target, old: Report | None, report: Report, now: float) -> None:
+        """Claims and flow control of a report; old: the one before it."""
+        transfer = self.transfer
+        if transfer is not None and report.active is transfer.kind:
+            lost = transfer.receive_claim(target.id, report.tx_seen, report.needs_end, report.needs)
+            if lost:
+                self._clock.on_lost(target, lost)
+        self._clock.on_report(target, old, report, self.tx, now)
 
     def handle_timeout(self, now: float) -> bool:
         """Do what is due; True when everyone is to be asked for a report."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, Union
 
-from mrsync.wire.messages import Message, ObjectKind
+from mrsync.wire.messages import Hello, Message, ObjectKind
 
 Address = Any  # opaque to the cores: whatever the driver says a message came from
 Term = tuple[int, int]  # (page, packet index)
@@ -37,4 +37,11 @@ class SendMessage(NamedTuple):
     destination: Address | None
 
 
+class SendKnock(NamedTuple):
+    """A hello outside of any session, to the master: which one is there?"""
+
+    message: Hello
+
+
 Send = Union[SendPage, SendCoded, SendMessage]
+CatcherSend = Union[SendMessage, SendKnock]

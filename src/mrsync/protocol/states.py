@@ -102,6 +102,7 @@ TARGETS: Mapping[TargetState, Mapping[TargetTrigger, TargetState]] = {
         TargetTrigger.RESULT: TargetState.DONE,
         TargetTrigger.SILENCE: TargetState.LOST,
         TargetTrigger.FAILURE: TargetState.LOST,
+        TargetTrigger.REFUSAL: TargetState.REFUSED,
         TargetTrigger.ABORT: TargetState.LOST,
     },
     TargetState.DONE: {},

@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import Enum
 
 SLOT_S = 0.00025  # between two reports of a round: 4000 reports/s whatever the number of targets
+KEEPALIVE_SHARE = 8  # reports per ack wait when nothing changes
+KEEPALIVE_MAX_S = 1.0
 
 
 class Timer(str, Enum):  # str: a quick hash
@@ -19,8 +21,10 @@ class Timer(str, Enum):  # str: a quick hash
     FLUSH = "repairs have waited long enough for company"
     RATE = "the rate cap allows the next burst"
     LINGER = "the last status was repeated often enough"
+    KNOCK = "the catcher asks its master for the session"
     HELLO = "the catcher says hello again"
     REPORT = "the catcher reports"
+    REJOIN = "the catcher has heard nothing on the group for a while"
     SILENCE = "the catcher has heard nothing genuine for too long"
 
 
@@ -59,3 +63,8 @@ class TimerTable:
     def next_timeout(self) -> float | None:
         """The earliest deadline, or None."""
         return min(self._deadlines.values()) if self._deadlines else None
+
+
+def keepalive_s(ack_wait_s: float) -> float:
+    """How often a catcher reports though it has nothing to tell."""
+    return min(KEEPALIVE_MAX_S, ack_wait_s / KEEPALIVE_SHARE)

@@ -6,6 +6,8 @@ multiplicative decrease after Jacobson (SIGCOMM 1988); which losses count as con
 
 from __future__ import annotations
 
+from mrsync.wire.geometry import Geometry
+
 PACKET_TRUESIZE_BYTES = 2304  # what the kernel charges a socket buffer for one packet of 1500 B MTU
 WINDOW_PAGES_START = 32
 WINDOW_PAGES_MAX = 320  # scheduling delays of a busy host at 1 GB/s
@@ -16,21 +18,34 @@ RATE_CREDIT_S = 0.01  # what was not sent for so long may follow at once: timers
 class Window:
     """Bursts that may be sent and not yet processed by the monitor, and the rate cap."""
 
-    def __init__(self, *, rate_bytes_s: float | None, page_bytes: int, packets: int) -> None:
+    def __init__(self, *, rate_bytes_s: float | None, geometry: Geometry) -> None:
         self.size = float(WINDOW_PAGES_START)
         self.cuts = 0
         self._limit = float(WINDOW_PAGES_MAX)
-        self._page_truesize = packets * PACKET_TRUESIZE_BYTES
+        self._buffer_bytes: int | None = None  # the smallest of all targets
+        self._rate_bytes_s = rate_bytes_s
         self._is_probing = True  # doubling until the first cut (slow start)
         self._cut_tx = 0
         self._grown_tx = 0
-        self._seconds_per_packet = page_bytes / packets / rate_bytes_s if rate_bytes_s else 0.0
         self._next_at = 0.0
+        self.fit(geometry)
+
+    def fit(self, geometry: Geometry) -> None:
+        """Pages are cut so from now on."""
+        rate = self._rate_bytes_s
+        self._seconds_per_packet = geometry.page_bytes / geometry.packets / rate if rate else 0.0
+        self._page_truesize = geometry.packets * PACKET_TRUESIZE_BYTES
+        self._limit_size()
 
     def on_buffer(self, buffer_bytes: int) -> None:
         """A target told its receive buffer: half of it may be under way."""
-        pages = buffer_bytes / 2 / self._page_truesize
-        self._limit = max(float(WINDOW_PAGES_MIN), min(self._limit, pages))
+        self._buffer_bytes = min(self._buffer_bytes or buffer_bytes, buffer_bytes)
+        self._limit_size()
+
+    def _limit_size(self) -> None:
+        if self._buffer_bytes is not None:
+            pages = self._buffer_bytes / 2 / self._page_truesize
+            self._limit = max(float(WINDOW_PAGES_MIN), min(float(WINDOW_PAGES_MAX), pages))
         self.size = min(self.size, self._limit)
 
     def on_progress(self, tx_done: int) -> None:

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from types import FrameType
 
 from mrsync.errors import Interrupted, UsageError
-from mrsync.protocol.caster import ABSENCE, Caster, CasterConfig
+from mrsync.protocol.caster import ABSENCE, Caster
 from mrsync.protocol.commits import CommitRule
+from mrsync.protocol.config import CasterConfig
 from mrsync.protocol.events import (
     CasterEvent,
     ComparisonFinished,
@@ -37,8 +38,9 @@ from mrsync.transport.loop import Loop
 from mrsync.transport.paths import Path
 from mrsync.tree.failure import printable
 from mrsync.tree.scan import scan
-from mrsync.wire.geometry import Geometry
+from mrsync.wire.geometry import ladder
 from mrsync.wire.keys import SessionKeys
+from mrsync.wire.limits import NO_SESSION
 from mrsync.wire.messages import ObjectKind, Phase, SealKind
 from mrsync.wire.sealing import seals_here
 
@@ -97,7 +99,6 @@ class _Cast:
         self._arrivals: Arrivals | None = None
         self._absent: dict[str, list[str]] = {}  # why -> targets that never came, not told yet
         self._session = int.from_bytes(os.urandom(8), "big")
-        self._geometry = Geometry.from_mtu(place.mtu, is_ipv6=place.is_ipv6, target_count=len(settings.targets))
 
     def run(self) -> Outcome:
         self._notice(1, str(self._place))
@@ -111,7 +112,7 @@ class _Cast:
                 [path.socket for path in self._paths],
                 self._paths,
                 keys=SessionKeys.derive(self._settings.secret, self._session),
-                geometry=self._geometry,
+                knock_keys=SessionKeys.derive(self._settings.secret, NO_SESSION),
                 read=self._read,
                 on_event=self._on_event,
                 on_round=self._on_round,
@@ -131,7 +132,7 @@ class _Cast:
             raise UsageError("--encrypt needs the Python package cryptography on the master")
         return CasterConfig(
             session=self._session,
-            geometry=self._geometry,
+            steps=ladder(self._place.mtu, is_ipv6=self._place.is_ipv6, target_count=len(settings.targets)),
             names=dict(enumerate(settings.targets)),
             seals=wanted,
             must_encrypt=bool(settings.is_encrypted),
@@ -176,7 +177,7 @@ class _Cast:
             )
         except _Over:
             return None
-        return Objects(found, self._geometry, self._on_file_changed)
+        return Objects(found, lambda: self._caster.geometry, self._on_file_changed)
 
     def _on_scan_activity(self, entries: int) -> None:
         if self._is_over:
@@ -310,7 +311,7 @@ class _Cast:
             return Snapshot(phase, seconds, total, read, files_planned=self._entries_scanned)
         plan = self._objects.plan
         numbers = self._caster.statistics()
-        size = self._geometry.page_bytes
+        size = self._caster.geometry.page_bytes
         planned = min(plan.contents_bytes, (numbers.pages_sent + numbers.pages_left) * size) if plan is not None else 0
         targets = tuple(
             TargetProgress(
@@ -328,7 +329,7 @@ class _Cast:
             seconds,
             bytes_planned=planned,
             bytes_sent=min(numbers.pages_sent * size, planned),
-            bytes_repaired=numbers.packets_repaired * self._geometry.slice_bytes,
+            bytes_repaired=numbers.packets_repaired * self._caster.geometry.slice_bytes,
             files_planned=plan.file_count if plan is not None else 0,
             targets=targets,
         )
@@ -364,10 +365,10 @@ class _Cast:
             entries=len(objects.scan.manifest) if objects is not None else 0,
             files_planned=plan.file_count if plan is not None else 0,
             bytes_planned=plan.contents_bytes if plan is not None else 0,
-            pages=self._geometry.page_count(plan.contents_bytes) if plan is not None else 0,
+            pages=self._caster.geometry.page_count(plan.contents_bytes) if plan is not None else 0,
             pages_sent=numbers.pages_sent,
             bytes_sent=sent.bytes,
-            bytes_repaired=numbers.packets_repaired * self._geometry.slice_bytes,
+            bytes_repaired=numbers.packets_repaired * self._caster.geometry.slice_bytes,
             packets_sent=sent.packets,
             packets_repaired=numbers.packets_repaired,
             packets_coded=numbers.packets_coded,

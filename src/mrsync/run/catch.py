@@ -6,16 +6,19 @@ import gc
 import os
 import socket
 import sys
+from functools import partial
 
 import mrsync
-from mrsync.protocol.catcher import Catcher, CatcherConfig
+from mrsync.protocol.catcher import Catcher
+from mrsync.protocol.config import CatcherConfig
+from mrsync.protocol.events import CatcherEvent, GroupGivenUp, GroupSilent
 from mrsync.run.invited import EXIT_ABORTED, READY_LINE, own_interfaces, run_invited, watch_for_the_end
 from mrsync.run.settings import GROUPS, CatchSettings
 from mrsync.run.target import TargetTree
 from mrsync.transport.catching import CatcherDriver
 from mrsync.transport.interface import family_of
 from mrsync.transport.loop import Loop
-from mrsync.transport.multicast import granted_buffer, open_data_socket, open_reply_socket
+from mrsync.transport.multicast import granted_buffer, open_data_socket, open_reply_socket, rejoin
 from mrsync.transport.routes import own_family
 from mrsync.transport.slots import SLOTS
 from mrsync.wire.messages import Ending
@@ -38,15 +41,17 @@ def catch(settings: CatchSettings) -> int:
     data = open_data_socket(interfaces, group, settings.network.port)
     reply = open_reply_socket(family_of(group))
     try:
-        catcher = Catcher(_config(settings, granted_buffer(data)), loop.now())
+        catcher = Catcher(_config(settings, min(granted_buffer(data), granted_buffer(reply))), loop.now())
         tree = TargetTree(settings.dest, catcher, loop, is_dry_run=settings.is_dry_run)
         driver = CatcherDriver(
             catcher,
             data,
             reply,
             secret=settings.secret,
+            masters=[found.at(settings.master, settings.network.port - 1) for found in interfaces if settings.master],
+            rejoin=partial(rejoin, data, group, interfaces),
             write=tree.write,
-            on_event=tree.on_event,
+            on_event=partial(_on_event, tree),
             on_rejected=_Strangers(),
             loop=loop,
         )
@@ -72,7 +77,16 @@ def _config(settings: CatchSettings, buffer_bytes: int) -> CatcherConfig:
         seals=seals_here(),
         buffer_bytes=buffer_bytes,
         retained_pages=SLOTS,
+        knows_master=settings.master is not None,
     )
+
+
+def _on_event(tree: TargetTree, event: CatcherEvent) -> None:
+    if isinstance(event, GroupSilent) and event.was_heard:
+        _say("nothing comes from the group any more, joining it again")
+    elif isinstance(event, GroupGivenUp):
+        _say("joining the group again did not help, asking for unicast")
+    tree.on_event(event)
 
 
 class _Strangers:

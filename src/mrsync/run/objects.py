@@ -15,11 +15,12 @@ from mrsync.wire.messages import ObjectKind
 class Objects:
     """Pages of a session's objects by number.
 
-    on_changed: hears of each planned file that is no longer what was scanned, and why. files_read: of the plan files
-    below, all that is to be cast was read once, and whatever had changed by then was told.
+    geometry: tells how pages are cut, once targets are gathered. on_changed: hears of each planned file that is no
+    longer what was scanned, and why. files_read: of the plan files below, all that is to be cast was read once, and
+    whatever had changed by then was told.
     """
 
-    def __init__(self, scan: Scan, geometry: Geometry, on_changed: Callable[[int, str], None]) -> None:
+    def __init__(self, scan: Scan, geometry: Callable[[], Geometry], on_changed: Callable[[int, str], None]) -> None:
         self.manifest = scan.manifest.encode()
         self.plan: Plan | None = None
         self.scan = scan
@@ -39,7 +40,7 @@ class Objects:
 
     def pages_of(self, needs: RangeSet) -> list[tuple[int, int]]:
         """Pages of the contents that hold something of these manifest entries."""
-        return self.plan.pages_of(needs, self._geometry.page_bytes) if self.plan is not None else []
+        return self.plan.pages_of(needs, self._geometry().page_bytes) if self.plan is not None else []
 
     def path(self, file: int) -> bytes:
         """The path of a planned file."""
@@ -47,7 +48,7 @@ class Objects:
 
     def read(self, kind: int, page: int) -> bytes:
         """The plain bytes of one page."""
-        size = self._geometry.page_bytes
+        size = self._geometry().page_bytes
         if kind != ObjectKind.CONTENTS:
             data = self.manifest if kind == ObjectKind.MANIFEST else self._plan_bytes
             return data[page * size : (page + 1) * size]

@@ -86,7 +86,9 @@ class TargetTree:
 
     def on_event(self, event: CatcherEvent) -> None:
         """Take an event of the core, in the loop's thread."""
-        self._actions[type(event)](event)
+        action = self._actions.get(type(event))
+        if action is not None:  # else it is about the network
+            action(event)
 
     def write(self, kind: int, pages: list[tuple[int, bytes]]) -> None:
         """Take pages in, in the worker's thread: contents to their files, manifest and plan to memory."""

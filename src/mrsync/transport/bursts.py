@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from mrsync.transport.paths import BurstStatistics, Outlet, Path, PathKind
-from mrsync.wire.geometry import Geometry
 from mrsync.wire.header import BytesLike, Header, pack_header, page_headers
 from mrsync.wire.limits import BURST_BYTES_MAX, CASTER_ID, HEADER_BYTES, PACKETS_PER_PAGE_MAX
 from mrsync.wire.messages import Kind
@@ -26,11 +25,11 @@ class BurstSender:
     """
 
     def __init__(
-        self, sockets: Iterable[socket.socket], paths: Iterable[Path], geometry: Geometry, session_tag: int
+        self, sockets: Iterable[socket.socket], paths: Iterable[Path], session_tag: int, *, slice_bytes: int = 0
     ) -> None:
         self.outlets = {opened: Outlet(opened) for opened in sockets}
         self._paths = list(paths)
-        self._slice_bytes = geometry.slice_bytes
+        self.slice_bytes = slice_bytes  # to be set before the first coded packet
         self._session_tag = session_tag
         self._renew_headers()
 
@@ -77,7 +76,7 @@ class BurstSender:
         pieces: list[BytesLike] = [b""] * (2 * len(indices))
         pieces[0::2] = self._header_views[: len(indices)]
         pieces[1::2] = [slices[index] for index in indices] if mask else slices
-        if self._cast(pieces, HEADER_BYTES + self._slice_bytes):
+        if self._cast(pieces, HEADER_BYTES + len(slices[0])):
             return True
         self._renew_headers()  # the burst that waits keeps the old ones
         return False
@@ -143,7 +142,7 @@ class BurstSender:
             page=terms[0][0],
             tx=tx,
         )
-        return pack_header(header), encode_terms(terms) + xor_slices([data for _, _, data in slices], self._slice_bytes)
+        return pack_header(header), encode_terms(terms) + xor_slices([data for _, _, data in slices], self.slice_bytes)
 
 
 def xor_slices(slices: Sequence[BytesLike], slice_bytes: int) -> bytes:

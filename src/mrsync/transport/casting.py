@@ -9,16 +9,15 @@ from functools import partial
 from typing import Callable
 
 from mrsync.protocol.caster import Caster
-from mrsync.protocol.events import CasterEvent, CastFinished, PhaseEntered
+from mrsync.protocol.events import CasterEvent, CastFinished, PhaseEntered, TargetEnded, TargetRerouted
 from mrsync.protocol.sends import Send, SendCoded, SendMessage, SendPage
 from mrsync.transport.bursts import BurstSender, Slice
 from mrsync.transport.loop import Loop
 from mrsync.transport.pagecache import ReadPage, SealedPages
 from mrsync.transport.paths import BurstStatistics, Path, PathKind
-from mrsync.wire.geometry import Geometry
 from mrsync.wire.header import session_tag
 from mrsync.wire.keys import SessionKeys
-from mrsync.wire.messages import Phase
+from mrsync.wire.messages import Hello, Phase
 from mrsync.wire.sealing import PageSealer
 from mrsync.wire.session import ControlCodec, Rejection
 
@@ -42,22 +41,23 @@ class CasterDriver:
         paths: Iterable[Path],
         *,
         keys: SessionKeys,
-        geometry: Geometry,
+        knock_keys: SessionKeys,
         read: ReadPage,
         on_event: Callable[[CasterEvent], None],
         on_round: Callable[[float], None] = lambda now: None,
         loop: Loop,
     ) -> None:
         self.codec = ControlCodec(keys)
+        self._knocks = ControlCodec(knock_keys)
         self._caster = caster
         self._sockets = tuple(sockets)
         self._keys = keys
-        self._geometry = geometry
         self._read = read
         self._on_event = on_event
         self._on_round = on_round
         self._loop = loop
-        self._sender = BurstSender(self._sockets, paths, geometry, session_tag(keys.session))
+        self._sender = BurstSender(self._sockets, paths, session_tag(keys.session))
+        self._routes: dict[int, Path] = {}  # of targets that are served by unicast
         self._sends: deque[Send] = deque()  # planned, not yet handed to the sender
         self._pages: SealedPages | None = None
         self._has_planned = False  # then the core may plan more at once
@@ -118,16 +118,31 @@ class CasterDriver:
             except BlockingIOError:
                 return
             message = self.codec.decode(datagram)
+            way_back = Path(opened, source, PathKind.ANSWER)
             if not isinstance(message, Rejection):
-                way_back = Path(opened, source, PathKind.ANSWER)
                 self._caster.receive_message(message, way_back, self._loop.now())
+            elif message is Rejection.STRANGE and isinstance(self._knocks.decode(datagram), Hello):
+                self._caster.receive_knock(way_back)
 
     def _hand_out_events(self) -> None:
         while (event := self._caster.next_event()) is not None:
             if isinstance(event, PhaseEntered) and event.phase is Phase.COMPARING:
                 self.codec.use_report_seal(self._caster.statistics().seal)
+            elif isinstance(event, (TargetRerouted, TargetEnded)):
+                self._route(event.target)
             self._is_finished |= isinstance(event, CastFinished)
             self._on_event(event)
+
+    def _route(self, target_id: int) -> None:
+        """Have what is for the group go to this target as well, or not any more."""
+        target = self._caster.roster.find(target_id)
+        known, wanted = self._routes.pop(target_id, None), None
+        if target is not None and target.is_live and target.is_unicast:
+            wanted = self._routes[target_id] = target.verified._replace(kind=PathKind.UNICAST)
+        if known is not None and known != wanted:
+            self.remove_path(known)
+        if wanted is not None:
+            self.add_path(wanted)
 
     def _await_room(self) -> None:
         """Be told when those sockets are writable whose queues are full, and only those."""
@@ -189,8 +204,10 @@ class CasterDriver:
         return is_sent
 
     def _sealed_pages(self) -> SealedPages:
-        """The page cache; the seal is known when the core plans its first page."""
+        """The page cache; seal and geometry are known when the core plans its first page."""
         if self._pages is None:
             sealer = PageSealer(self._keys, self._caster.statistics().seal)
-            self._pages = SealedPages(self._read, sealer, self._geometry)
+            geometry = self._caster.geometry
+            self._pages = SealedPages(self._read, sealer, geometry)
+            self._sender.slice_bytes = geometry.slice_bytes
         return self._pages

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Sequence
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from typing import Callable
 
 from mrsync.protocol.catcher import Catcher
-from mrsync.protocol.events import CatcherEvent, SessionEnded, SessionOpened
-from mrsync.protocol.sends import SendMessage
+from mrsync.protocol.events import CatcherEvent, GroupSilent, SessionEnded, SessionOpened
+from mrsync.protocol.sends import SendKnock
 from mrsync.protocol.states import CatcherState
 from mrsync.transport.intake import Intake
 from mrsync.transport.loop import Loop
+from mrsync.transport.mailbox import receive_datagrams
 from mrsync.transport.multicast import granted_buffer
 from mrsync.transport.opener import PageOpener
 from mrsync.transport.paths import Address
 from mrsync.transport.slots import SLOTS, Slots
 from mrsync.wire.header import session_tag
 from mrsync.wire.keys import SessionKeys
+from mrsync.wire.limits import NO_SESSION
 from mrsync.wire.messages import Message, Status
 from mrsync.wire.sealing import PageSealer
 from mrsync.wire.session import ControlCodec, Rejection, open_status
@@ -29,7 +32,6 @@ NAP_S = 0.001  # packets gather in the socket buffer: at 200 Mbit/s one wake-up 
 NAP_BUFFER_BYTES = 8 << 20  # what 1 ms holds at 10 Gbit/s, several times over
 PATIENCE_S = 0.001  # pages wait so long for others to be written with
 DATAGRAMS_PER_ROUND = 64
-_DATAGRAM_ROOM = 2048
 
 WritePages = Callable[[int, list[tuple[int, bytes]]], None]  # object, [(page, its plain bytes)]
 
@@ -37,7 +39,9 @@ WritePages = Callable[[int, list[tuple[int, bytes]]], None]  # object, [(page, i
 class CatcherDriver:
     """Runs a Catcher until its session has ended.
 
-    data, reply: from multicast.open_data_socket and open_reply_socket, closed by whoever opened them.
+    data, reply: from multicast.open_data_socket and open_reply_socket, closed by whoever opened them; data may be None,
+    then all comes by unicast. masters: where the caster may be, if that is known. rejoin: leaves the group and joins
+    it again.
     write: called in the order of arrival, in this thread while it is quick, else in the worker's, never beside a job.
     on_event: called in the thread that calls `run`.
     on_rejected: likewise, with why a datagram did not begin the session that is waited for.
@@ -46,10 +50,12 @@ class CatcherDriver:
     def __init__(
         self,
         catcher: Catcher,
-        data: socket.socket,
+        data: socket.socket | None,
         reply: socket.socket,
         *,
         secret: bytes,
+        masters: Sequence[Address] = (),
+        rejoin: Callable[[], None] = lambda: None,
         write: WritePages,
         on_event: Callable[[CatcherEvent], None],
         on_rejected: Callable[[Rejection], None] = lambda rejection: None,
@@ -61,7 +67,10 @@ class CatcherDriver:
         self._catcher = catcher
         self._data = data
         self._reply = reply
+        self._sockets = [opened for opened in (data, reply) if opened is not None]
         self._secret = secret
+        self._masters = masters
+        self._rejoin = rejoin
         self._write = write
         self._on_event = on_event
         self._on_rejected = on_rejected
@@ -69,13 +78,14 @@ class CatcherDriver:
         self._slot_count = slots
         self._keys: SessionKeys | None = None
         self._codec: ControlCodec | None = None
+        self._knocks = ControlCodec(SessionKeys.derive(secret, NO_SESSION))
         self._caster: Address | None = None
-        self._intake: Intake | None = None
+        self._intakes: dict[socket.socket, Intake] = {}  # once the session is open
         self._opener: PageOpener | None = None
         self._status: Status | None = None
         self._write_by: float | None = None  # when waiting pages are handed over, however few
         self._quiet_by: float | None = None  # when a run that does not go on is told to the core
-        self._is_roomy = granted_buffer(data) >= NAP_BUFFER_BYTES
+        self._is_roomy = all(granted_buffer(opened) >= NAP_BUFFER_BYTES for opened in self._sockets)
         self._is_ended = False
 
     @property
@@ -85,8 +95,8 @@ class CatcherDriver:
 
     def run(self) -> None:
         """Drive the core until SessionEnded; raises what callbacks and jobs raise."""
-        self._loop.watch(self._data, self._on_data)
-        self._loop.watch(self._reply, self._on_reply)
+        for opened in self._sockets:
+            self._loop.watch(opened, partial(self._on_socket, opened))
         try:
             while not self._is_ended:
                 self._transmit()
@@ -94,8 +104,8 @@ class CatcherDriver:
                 self._loop.wait(self._patience())
                 self._keep_time(self._loop.now())
         finally:
-            self._loop.unwatch(self._data)
-            self._loop.unwatch(self._reply)
+            for opened in self._sockets:
+                self._loop.unwatch(opened)
 
     def _patience(self) -> float | None:
         """How long nothing needs to be done, if nothing comes in."""
@@ -107,7 +117,7 @@ class CatcherDriver:
 
     def _keep_time(self, now: float) -> None:
         if self._quiet_by is not None and self._quiet_by <= now:
-            self._end_run(now)
+            self._end_runs(now)
         if self._write_by is not None and self._write_by <= now:
             self._hand_over()
         deadline = self._catcher.next_timeout()
@@ -116,39 +126,42 @@ class CatcherDriver:
 
     # what comes in
 
-    def _on_data(self) -> None:
+    def _on_socket(self, opened: socket.socket) -> None:
         now = self._loop.now()
-        if self._intake is None:
-            self._listen()
+        intake = self._intakes.get(opened)
+        if intake is None:
+            self._listen(opened)
             return
-        if not self._intake.drain(now) and self._is_roomy:
+        is_used = opened is self._data or self._catcher.is_deaf  # else it brings a letter now and then
+        if not intake.drain(now) and self._is_roomy and is_used:
             self._loop.nap(NAP_S)
-        self._quiet_by = now + PATIENCE_S if self._intake.is_midway else None
+        self._quiet_by = now + PATIENCE_S if any(other.is_midway for other in self._intakes.values()) else None
         self._take_opened(now)
 
-    def _end_run(self, now: float) -> None:
-        """The data socket was quiet: what looked like the middle of a page may have been its end."""
+    def _end_runs(self, now: float) -> None:
+        """The sockets were quiet: what looked like the middle of a page may have been its end."""
         self._quiet_by = None
-        if self._intake is not None:
-            self._intake.end_run(now)
-            self._take_opened(now)
+        for intake in self._intakes.values():
+            intake.end_run(now)
+        self._take_opened(now)
 
-    def _listen(self) -> None:
+    def _listen(self, opened: socket.socket) -> None:
         """Hear control messages only: pages mean nothing before the session is open."""
         for _ in range(DATAGRAMS_PER_ROUND):
             try:
-                datagram, source = self._data.recvfrom(_DATAGRAM_ROOM)
+                datagrams, source = receive_datagrams(opened)
             except BlockingIOError:
                 return
-            if self._codec is None or self._catcher.state is CatcherState.SEEKING:
-                self._find_session(datagram, source)
-            else:
-                self._take_control(datagram, source)
+            for datagram in datagrams:
+                if self._codec is None or self._catcher.state is CatcherState.SEEKING:
+                    self._find_session(opened, datagram, source)
+                else:
+                    self._take_control(opened, datagram, source)
             self._hand_out_events()  # pages follow the status that opens the session at once
-            if self._intake is not None:
+            if self._intakes:
                 return
 
-    def _find_session(self, datagram: bytes, source: Address) -> None:
+    def _find_session(self, opened: socket.socket, datagram: bytes, source: Address) -> None:
         found = open_status(self._secret, datagram)
         if isinstance(found, Rejection):
             self._on_rejected(found)
@@ -156,32 +169,25 @@ class CatcherDriver:
         self._keys, status = found
         self._codec = ControlCodec(self._keys)
         self._status = None
-        self._receive(status, source)
+        self._receive(opened, status, source)
 
-    def _on_reply(self) -> None:
-        for _ in range(DATAGRAMS_PER_ROUND):
-            try:
-                datagram, source = self._reply.recvfrom(_DATAGRAM_ROOM)
-            except BlockingIOError:
-                return
-            self._take_control(datagram, source)
-
-    def _take_control(self, datagram: bytes, source: Address) -> None:
+    def _take_control(self, opened: socket.socket, datagram: bytes, source: Address) -> None:
         if self._codec is not None:
             message = self._codec.decode(datagram)
             if not isinstance(message, Rejection):
-                self._receive(message, source)
+                self._receive(opened, message, source)
 
-    def _receive(self, message: Message, source: Address) -> None:
+    def _receive(self, opened: socket.socket, message: Message, source: Address) -> None:
         if isinstance(message, Status) and (self._status is None or message.counter > self._status.counter):
             self._status = message
             self._caster = source  # reports go where status comes from
-            self._tell_intake(message)
-        self._catcher.receive_message(message, source, self._loop.now())
+            self._tell_intakes(message)
+        self._catcher.receive_message(message, source, self._loop.now(), is_cast=opened is self._data)
 
-    def _tell_intake(self, status: Status) -> None:
-        if self._intake is not None and self._opener is not None:
-            self._intake.believe_tx(status.tx)
+    def _tell_intakes(self, status: Status) -> None:
+        for intake in self._intakes.values():
+            intake.believe_tx(status.tx)
+        if self._opener is not None:
             self._opener.expect(state.size_bytes for state in status.objects)
 
     # pages
@@ -194,19 +200,28 @@ class CatcherDriver:
         self._codec.use_report_seal(event.seal)
         slots = Slots(event.geometry, self._slot_count)
         self._opener = PageOpener(event.geometry, PageSealer(self._keys, event.seal), self._catcher, slots)
-        self._intake = Intake(
-            self._data, event.geometry, session_tag(event.session), self._opener, slots, self._take_control
-        )
-        self._tell_intake(self._status)
+        for opened in self._sockets:
+            take_control = partial(self._take_control_between, opened)
+            self._intakes[opened] = Intake(
+                opened, event.geometry, session_tag(event.session), self._opener, slots, take_control
+            )
+        self._tell_intakes(self._status)
+
+    def _take_control_between(self, opened: socket.socket, datagram: bytes, source: Address) -> None:
+        """Behind what came before it on the other socket, too, for a status tells that it came."""
+        for other, intake in self._intakes.items():
+            if other is not opened and intake.is_midway:
+                intake.end_run(self._loop.now())
+        self._take_control(opened, datagram, source)
 
     def _take_opened(self, now: float) -> None:
         """Have opened pages written when they are many, or have waited."""
-        intake, opener = self._intake, self._opener
-        if intake is None or opener is None:
+        opener = self._opener
+        if opener is None:
             return
         counters = self._catcher.counters
         counters.packets_seen = opener.statistics.packets
-        counters.kernel_drops = intake.statistics.kernel_drops
+        counters.kernel_drops = sum(intake.statistics.kernel_drops for intake in self._intakes.values())
         if len(opener.opened) >= PAGES_PER_JOB:
             self._hand_over()
         elif opener.opened and self._write_by is None:
@@ -214,15 +229,16 @@ class CatcherDriver:
 
     def _hand_over(self) -> None:
         self._write_by = None
-        if self._intake is None or self._opener is None:
+        if self._opener is None:
             return
+        tx_seen = max(intake.tx_seen for intake in self._intakes.values())
         opened, self._opener.opened = self._opener.opened, []
         self._catcher.counters.queue_pages += len(opened)
         for object, group in groupby(opened, key=itemgetter(0)):
             pages = [(page, data) for _, page, data in group]
             numbers = [page for page, _ in pages]
             self._loop.work_if_slow(
-                partial(self._write, object, pages), partial(self._written, object, numbers, self._intake.tx_seen)
+                partial(self._write, object, pages), partial(self._written, object, numbers, tx_seen)
             )
 
     def _written(self, object: int, pages: list[int], tx_done: int, _result: None) -> None:
@@ -235,15 +251,23 @@ class CatcherDriver:
         while (event := self._catcher.next_event()) is not None:
             if isinstance(event, SessionOpened):
                 self._open(event)
+            elif isinstance(event, GroupSilent):
+                self._rejoin()
             self._is_ended |= isinstance(event, SessionEnded)
             self._on_event(event)
 
     def _transmit(self) -> None:
         for send in self._catcher.sends(self._loop.now()):
-            if isinstance(send, SendMessage) and self._codec is not None and self._caster is not None:
-                datagram = self._codec.encode(send.message)
-                try:
-                    self._reply.sendto(datagram, self._caster)
-                except OSError as error:  # as if lost on the way: everything said is said again
-                    self.send_failures += 1
-                    self.last_failure = error.strerror or str(error)
+            if isinstance(send, SendKnock):
+                datagram = self._knocks.encode(send.message)
+                for master in self._masters:
+                    self._say(datagram, master)
+            elif self._codec is not None and self._caster is not None:
+                self._say(self._codec.encode(send.message), self._caster)
+
+    def _say(self, datagram: bytes, destination: Address) -> None:
+        try:
+            self._reply.sendto(datagram, destination)
+        except OSError as error:  # as if lost on the way: everything said is said again
+            self.send_failures += 1
+            self.last_failure = error.strerror or str(error)

@@ -9,12 +9,11 @@ who have heard a later tx, and whatever carries a later tx ends the run.
 from __future__ import annotations
 
 import socket
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Callable
 
-from mrsync.transport.multicast import SO_RXQ_OVFL, UDP_GRO
+from mrsync.transport.mailbox import ANCILLARY_BYTES, read_ancillary
 from mrsync.transport.opener import PageOpener
 from mrsync.transport.paths import Address
 from mrsync.transport.slots import Slots
@@ -27,7 +26,6 @@ TakeControl = Callable[[bytes, Address], None]
 
 BYTES_PER_DRAIN = 512 << 10  # then pages are written, while they are in the processor's cache
 
-_ANCILLARY_BYTES = 2 * socket.CMSG_SPACE(4)
 _TAIL_BYTES = 65536  # behind the predicted packets: whatever else the kernel merged is not cut off
 _INDICES = bytes(range(PACKETS_PER_PAGE_MAX))
 _INDEX_AT = 3
@@ -102,7 +100,7 @@ class Intake:
         while taken < BYTES_PER_DRAIN:
             vector = self._receive_vector()
             try:
-                length, ancillary, _, source = receive(vector, _ANCILLARY_BYTES)
+                length, ancillary, _, source = receive(vector, ANCILLARY_BYTES)
             except BlockingIOError:
                 self.statistics.bytes += taken
                 return False
@@ -141,13 +139,9 @@ class Intake:
 
     def _read_ancillary(self, ancillary: Sequence[tuple[int, int, bytes]], length: int) -> int:
         """Bytes of each of the packets that the kernel merged into this datagram."""
-        segment = length
-        for level, kind, data in ancillary:
-            if kind == UDP_GRO and level == socket.IPPROTO_UDP:
-                segment = int.from_bytes(data, sys.byteorder) or length
-            elif kind == SO_RXQ_OVFL and level == socket.SOL_SOCKET:
-                self.statistics.kernel_drops = int.from_bytes(data, sys.byteorder)
-        return segment
+        segment, drops = read_ancillary(ancillary)
+        self.statistics.kernel_drops = drops or self.statistics.kernel_drops
+        return segment or length
 
     def _take(self, vector: list[BytesLike], length: int, segment: int, source: Address, now: float) -> None:
         """A datagram of one or several packets; those that do not go on with a run are looked at one by one."""

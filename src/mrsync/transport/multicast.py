@@ -7,12 +7,13 @@ import ipaddress
 import socket
 import struct
 from collections.abc import Sequence
+from contextlib import suppress
 
 from mrsync.errors import PortInUseError, SocketError
 from mrsync.transport.interface import FAMILY_NAMES, IPV4, IPV6, Interface, family_of, has_scope
 
 _IP_MTU_DISCOVER, _IPV6_MTU_DISCOVER = 10, 23
-_PMTUDISC_DO = 2
+_PMTUDISC_PROBE = 3  # never let IP fragment; whether packets of this size arrive is found out by probes
 _IP_MULTICAST_ALL, _IPV6_MULTICAST_ALL = 49, 29
 _SO_RCVBUFFORCE = 33
 _UDP_GRO = 104
@@ -24,7 +25,6 @@ UDP_GRO = _UDP_GRO
 CASTER_SEND_BUFFER_BYTES = 256 << 10  # four bursts: a full local queue must block the send, not drop behind it
 CASTER_RECEIVE_BUFFER_BYTES = 4 << 20  # reports of a thousand targets may come at once
 DATA_BUFFER_BYTES = 32 << 20
-REPLY_BUFFER_BYTES = 256 << 10
 
 
 def check_group(group: str) -> None:
@@ -50,12 +50,12 @@ def open_caster_socket(interface: Interface, group: str, port: int, *, ttl: int,
             opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, interface.index)
             opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, ttl)
             opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_LOOP, int(is_looped))
-            opened.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _PMTUDISC_DO)  # never let IP fragment
+            opened.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _PMTUDISC_PROBE)
         else:
             opened.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, _membership("0.0.0.0", interface))
             opened.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, ttl)
             opened.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP, int(is_looped))
-            opened.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _PMTUDISC_DO)
+            opened.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _PMTUDISC_PROBE)
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, CASTER_SEND_BUFFER_BYTES)
         _grow_receive_buffer(opened, CASTER_RECEIVE_BUFFER_BYTES)
         opened.bind(interface.at(interface.address, port - 1))
@@ -77,10 +77,8 @@ def open_data_socket(
     interface = interfaces[0]
     try:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        opened.setsockopt(socket.SOL_SOCKET, SO_RXQ_OVFL, 1)
         _hear_only_own_groups(opened)
-        _grow_receive_buffer(opened, buffer_bytes)
-        _ask_merged_packets(opened)
+        _prepare_for_pages(opened, buffer_bytes)
         is_ambiguous = len(interfaces) > 1 and has_scope(group)  # it cannot be bound on several interfaces
         opened.bind(interface.at("::" if is_ambiguous else group, port))
         for interface in interfaces:
@@ -99,14 +97,30 @@ def join(opened: socket.socket, group: str, interface: Interface) -> None:
         opened.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, _membership(group, interface))
 
 
-def open_reply_socket(family: int = IPV4) -> socket.socket:
-    """Socket that reports go out of and the caster's unicast answers come to; raises SocketError.
+def leave(opened: socket.socket, group: str, interface: Interface) -> None:
+    """The opposite of `join`; raises OSError."""
+    if opened.family == IPV6:
+        opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_LEAVE_GROUP, _membership_ipv6(group, interface))
+    else:
+        opened.setsockopt(socket.IPPROTO_IP, socket.IP_DROP_MEMBERSHIP, _membership(group, interface))
+
+
+def rejoin(opened: socket.socket, group: str, interfaces: Sequence[Interface]) -> None:
+    """Leave the group and join it again, so that switches hear of it; an interface that is gone is left as it is."""
+    for interface in interfaces:
+        for change in (leave, join):
+            with suppress(OSError):
+                change(opened, group, interface)
+
+
+def open_reply_socket(family: int = IPV4, *, buffer_bytes: int = DATA_BUFFER_BYTES) -> socket.socket:
+    """Socket that reports go out of and what comes by unicast comes to, pages too; raises SocketError.
 
     It is bound to no address: the route to the caster decides which one the caster sees.
     """
     opened = _udp_socket(family)
     try:
-        _grow_receive_buffer(opened, REPLY_BUFFER_BYTES)
+        _prepare_for_pages(opened, buffer_bytes)
         opened.bind(("", 0))
     except OSError as error:
         opened.close()
@@ -150,6 +164,13 @@ def _membership(group: str, interface: Interface) -> bytes:
 def _membership_ipv6(group: str, interface: Interface) -> bytes:
     """struct ipv6_mreq."""
     return socket.inet_pton(IPV6, group) + struct.pack("@i", interface.index)
+
+
+def _prepare_for_pages(opened: socket.socket, buffer_bytes: int) -> None:
+    """Much room, packets of a page together, and drops counted."""
+    opened.setsockopt(socket.SOL_SOCKET, SO_RXQ_OVFL, 1)
+    _grow_receive_buffer(opened, buffer_bytes)
+    _ask_merged_packets(opened)
 
 
 def _grow_receive_buffer(opened: socket.socket, wanted: int) -> None:

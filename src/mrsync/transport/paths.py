@@ -128,7 +128,8 @@ class Outlet:
             self._waiting.extend(_single_packets(burst))
 
     def _note_failure(self, error: OSError, packet_bytes: int, path: Path) -> None:
-        if error.errno not in _LOST_ON_THE_WAY:
+        is_narrow = error.errno == errno.EMSGSIZE and path.kind is not PathKind.MULTICAST  # another interface's MTU
+        if error.errno not in _LOST_ON_THE_WAY and not is_narrow:
             raise SocketError(f"cannot send packets of {packet_bytes} bytes: {error.strerror}") from error
         statistics = self.statistics[path.kind]
         statistics.failures += 1

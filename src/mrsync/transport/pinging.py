@@ -46,7 +46,9 @@ class Pinger:
         self._sealer = PageSealer(keys, SealKind.HMAC_SHA256)
         self._counter = 0
         self._slice_bytes = geometry.slice_bytes
-        self._sender = BurstSender(self.sockets, self.paths, geometry, session_tag(keys.session))
+        self._sender = BurstSender(
+            self.sockets, self.paths, session_tag(keys.session), slice_bytes=geometry.slice_bytes
+        )
 
     def ping(self, path: Path | None = None) -> int:
         """Send a ping to the group, or this way; its number."""

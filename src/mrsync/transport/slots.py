@@ -9,7 +9,7 @@ from mrsync.wire.geometry import Geometry
 
 SLOTS = 512
 _WHOLE_WITHOUT_LOSS = 8
-_SPARE = 3  # beside the partial pages: two to receive into, one whole
+_SPARE = 5  # beside the partial pages: two to receive into for each of two sockets, one whole
 
 Key = tuple[int, int]  # object, page
 
@@ -51,7 +51,7 @@ class Slots:
     def take(self) -> Slot:
         """A slot to receive into: a free one, an unused one, or that of the oldest whole page.
 
-        Whoever takes holds at most two at a time, and keeps partial pages only while there is room.
+        Each of two takers holds at most two at a time, and keeps partial pages only while there is room.
         """
         if self._free:
             return self._free.pop()

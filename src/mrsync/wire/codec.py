@@ -8,7 +8,7 @@ from typing import Callable
 from mrsync.wire import echoes, letters, report, status
 from mrsync.wire.clear import Clear
 from mrsync.wire.limits import CASTER_ID, CONTROL_BODY_MAX, TARGETS_MAX
-from mrsync.wire.messages import Ack, Echo, Farewell, Hello, Kind, Message, Ping, Report, Status, Welcome
+from mrsync.wire.messages import Ack, Echo, Farewell, Hello, Kind, Message, Ping, Probe, Report, Status, Welcome
 
 _ENCODERS: dict[type, Callable[..., tuple[Clear, bytes]]] = {
     Status: status.encode_status,
@@ -17,6 +17,7 @@ _ENCODERS: dict[type, Callable[..., tuple[Clear, bytes]]] = {
     Report: report.encode_report,
     Ack: letters.encode_ack,
     Farewell: letters.encode_farewell,
+    Probe: letters.encode_probe,
     Ping: echoes.encode_ping,
     Echo: echoes.encode_echo,
 }
@@ -27,21 +28,22 @@ _DECODERS: dict[int, Callable[[Clear, bytes], Message]] = {
     Kind.REPORT: report.decode_report,
     Kind.ACK: letters.decode_ack,
     Kind.FAREWELL: letters.decode_farewell,
+    Kind.PROBE: letters.decode_probe,
     Kind.PING: echoes.decode_ping,
     Kind.ECHO: echoes.decode_echo,
 }
 _FROM_CATCHERS = (Kind.HELLO, Kind.REPORT, Kind.ECHO)
-_WITHOUT_INSTANCE = (Kind.STATUS, Kind.ACK, Kind.FAREWELL, Kind.PING)
+_WITHOUT_INSTANCE = (Kind.STATUS, Kind.ACK, Kind.FAREWELL, Kind.PING, Kind.PROBE)
 
 
 def encode_message(message: Message) -> tuple[Clear, bytes]:
-    """The clear part and the body, at most CONTROL_BODY_MAX bytes.
+    """The clear part and the body, at most CONTROL_BODY_MAX bytes but for a Probe.
 
     The needs of a Report are cut, with its needs_end, to what fits behind its log_bytes. Texts are cut too.
     struct.error for a number that is negative or out of its width, ValueError for a list that is too long.
     """
     clear, body = _ENCODERS[type(message)](message)
-    if len(body) > CONTROL_BODY_MAX:
+    if len(body) > CONTROL_BODY_MAX and clear.kind != Kind.PROBE:
         raise ValueError(f"a {type(message).__name__} of {len(body)} bytes does not fit a packet")
     return clear, body
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from mrsync.wire.limits import (
     BURST_BYTES_MAX,
@@ -10,10 +11,14 @@ from mrsync.wire.limits import (
     MTU_MAX,
     MTU_MIN,
     PACKETS_PER_PAGE_MAX,
+    PATH_MTU_MIN,
     TAG_BYTES,
     TERM_BYTES,
     TERMS_MAX,
 )
+
+# What interfaces, tunnels and overlays have: jumbo frames, PPPoE, GRE, VXLAN, WireGuard ...
+_COMMON_MTUS = (9000, 4000, 1500, 1492, 1476, 1450, 1420, 1400, 1350, 1300, PATH_MTU_MIN)
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,7 @@ class Geometry:
     @classmethod
     def from_mtu(cls, mtu: int, *, is_ipv6: bool, target_count: int) -> Geometry:
         """Largest page that one UDP_SEGMENT burst carries; coded packets keep room for their terms inside the MTU."""
-        payload = max(MTU_MIN, min(mtu, MTU_MAX)) - (48 if is_ipv6 else 28)
+        payload = datagram_bytes(mtu, is_ipv6=is_ipv6)
         terms = max(2, min(TERMS_MAX, target_count))
         slice_bytes = payload - HEADER_BYTES - TERM_BYTES * (terms - 1)
         return cls(slice_bytes, min(PACKETS_PER_PAGE_MAX, BURST_BYTES_MAX // payload))
@@ -54,3 +59,29 @@ class Geometry:
     def packet_count(self, object_bytes: int, page: int) -> int:
         """Packets of one page of an object of this size."""
         return -(-(self.page_length(object_bytes, page) + TAG_BYTES) // self.slice_bytes)
+
+
+class Step(NamedTuple):
+    """One size of packets that a session may use: as an interface's MTU, as the largest datagram, as geometry."""
+
+    mtu: int
+    datagram_bytes: int
+    geometry: Geometry
+
+
+def ladder(mtu: int, *, is_ipv6: bool, target_count: int) -> tuple[Step, ...]:
+    """Sizes to try where packets of `mtu` bytes may not reach everyone, the largest first."""
+    mtus = (min(mtu, MTU_MAX), *(common for common in _COMMON_MTUS if common < mtu))
+    return tuple(
+        Step(
+            tried,
+            datagram_bytes(tried, is_ipv6=is_ipv6),
+            Geometry.from_mtu(tried, is_ipv6=is_ipv6, target_count=target_count),
+        )
+        for tried in mtus
+    )
+
+
+def datagram_bytes(mtu: int, *, is_ipv6: bool) -> int:
+    """What UDP carries in one packet."""
+    return max(MTU_MIN, min(mtu, MTU_MAX)) - (48 if is_ipv6 else 28)

@@ -1,4 +1,4 @@
-"""Hello, Welcome, Ack, Farewell <-> bytes: the small messages between the caster and one catcher."""
+"""Hello, Welcome, Ack, Farewell, Probe <-> bytes: the messages beside status and report."""
 
 from __future__ import annotations
 
@@ -6,17 +6,22 @@ import struct
 
 from mrsync.wire.clear import Clear
 from mrsync.wire.fields import encode_text, read_text, require
-from mrsync.wire.limits import CASTER_ID, LOG_BYTES_MAX, TARGETS_MAX
-from mrsync.wire.messages import Ack, Ending, Farewell, Hello, Kind, Welcome
+from mrsync.wire.limits import CASTER_ID, HEADER_BYTES, INSTANCE_BYTES, LOG_BYTES_MAX, TAG_BYTES, TARGETS_MAX
+from mrsync.wire.messages import Ack, Ending, Farewell, Hello, Kind, Probe, Welcome
 
 _HELLO = struct.Struct(
     ">B"  # [hello-seals]
     "I"  # [hello-buffer-bytes]
     "I"  # [hello-retained-pages]
+    "H"  # [hello-group-bytes]
+    "H"  # [hello-unicast-bytes]
+    "I"  # [hello-token]
 )
 _WELCOME = struct.Struct(
     ">H"  # [welcome-target]
     "H"  # [welcome-slot]
+    "I"  # [welcome-hello]
+    "I"  # [welcome-token]
 )
 _ACK = struct.Struct(
     ">H"  # [ack-target]
@@ -26,35 +31,38 @@ _FAREWELL = struct.Struct(
     ">H"  # [farewell-target]
     "B"  # [farewell-ending]
 )
+_PROBE = struct.Struct(">H")  # [probe-bytes]
+_CONTROL_FRAME_BYTES = HEADER_BYTES + INSTANCE_BYTES + TAG_BYTES
 
 
 def encode_hello(message: Hello) -> tuple[Clear, bytes]:
     """Clear part and body."""
-    fixed = _HELLO.pack(message.seals, message.buffer_bytes, message.retained_pages)
+    hearing = (message.group_bytes, message.unicast_bytes, message.token)
+    fixed = _HELLO.pack(message.seals, message.buffer_bytes, message.retained_pages, *hearing)
     texts = encode_text(message.host) + encode_text(message.version)  # [hello-host] [hello-version]
     return Clear(Kind.HELLO, message.target, message.counter, 0, message.instance), fixed + texts
 
 
 def decode_hello(clear: Clear, body: bytes) -> Hello:
     """The message; struct.error or ValueError for what no honest sender says."""
-    seals, buffer_bytes, retained_pages = _HELLO.unpack_from(body)
+    fixed = _HELLO.unpack_from(body)
     host, offset = read_text(body, _HELLO.size)  # [hello-host]
     version, offset = read_text(body, offset)  # [hello-version]
     require(offset == len(body))
-    return Hello(clear.sender, clear.instance, clear.counter, seals, buffer_bytes, retained_pages, host, version)
+    return Hello(*(clear.sender, clear.instance, clear.counter, *fixed, host, version))
 
 
 def encode_welcome(message: Welcome) -> tuple[Clear, bytes]:
     """Clear part and body."""
     clear = Clear(Kind.WELCOME, CASTER_ID, message.counter, 0, message.instance)
-    return clear, _WELCOME.pack(message.target, message.slot)
+    return clear, _WELCOME.pack(message.target, message.slot, message.hello, message.token)
 
 
 def decode_welcome(clear: Clear, body: bytes) -> Welcome:
     """The message; struct.error or ValueError for what no honest sender says."""
-    target, slot = _WELCOME.unpack(body)
+    target, slot, hello, token = _WELCOME.unpack(body)
     require(target < TARGETS_MAX)
-    return Welcome(clear.instance, clear.counter, target, slot)
+    return Welcome(clear.instance, clear.counter, target, slot, hello, token)
 
 
 def encode_ack(message: Ack) -> tuple[Clear, bytes]:
@@ -82,3 +90,17 @@ def decode_farewell(clear: Clear, body: bytes) -> Farewell:
     reason, offset = read_text(body, _FAREWELL.size)  # [farewell-reason]
     require(target < TARGETS_MAX and offset == len(body))
     return Farewell(target, clear.counter, Ending(ending), reason)
+
+
+def encode_probe(message: Probe) -> tuple[Clear, bytes]:
+    """Clear part and body; ValueError for a size that nothing fits in."""
+    padding = message.size_bytes - _CONTROL_FRAME_BYTES - _PROBE.size
+    require(padding >= 0)
+    return Clear(Kind.PROBE, CASTER_ID, message.counter, 0, 0), _PROBE.pack(message.size_bytes) + bytes(padding)
+
+
+def decode_probe(clear: Clear, body: bytes) -> Probe:
+    """The message; struct.error or ValueError for what no honest sender says."""
+    (size_bytes,) = _PROBE.unpack_from(body)
+    require(size_bytes == len(body) + _CONTROL_FRAME_BYTES and not any(body[_PROBE.size :]))  # [probe-padding]
+    return Probe(clear.counter, size_bytes)

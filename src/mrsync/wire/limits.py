@@ -8,6 +8,7 @@ INSTANCE_BYTES = 8  # clear prefix of every control message: who speaks, since w
 TAG_BYTES = 16  # AES-GCM tag, or HMAC-SHA256 cut to 128 bits (RFC 4868)
 SECRET_BYTES = 32
 SESSION_BYTES = 8
+NO_SESSION = 0  # that of a hello which asks for the session
 
 CONTROL_BYTES_MAX = 1200  # fits the IPv6 minimum MTU with room, so that control passes wherever pages pass
 CONTROL_BODY_MAX = CONTROL_BYTES_MAX - HEADER_BYTES - INSTANCE_BYTES - TAG_BYTES
@@ -17,6 +18,7 @@ MONITORS_MAX = 3  # the monitor and two standbys
 PACKETS_PER_PAGE_MAX = 64  # UDP_MAX_SEGMENTS of Linux
 BURST_BYTES_MAX = 65400  # one UDP_SEGMENT send, IPv4 and IPv6 alike
 MTU_MIN = 576
+PATH_MTU_MIN = 1280  # what a path must carry: control messages fit, and IPv6 asks for it anyway
 MTU_MAX = 9216  # larger claims (loopback: 65536) gain nothing: the kernel batches anyway
 TERMS_MAX = 16  # slices XORed into one coded packet
 TERM_BYTES = 2  # each term behind the first: 10 bits of page distance, 6 bits of packet index

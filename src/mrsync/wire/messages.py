@@ -20,6 +20,7 @@ class Kind(IntEnum):
     FAREWELL = 7
     PING = 8
     ECHO = 9
+    PROBE = 10
 
 
 class SealKind(IntEnum):
@@ -116,7 +117,7 @@ class Status:
 
 @dataclass(frozen=True)
 class Hello:
-    """catcher -> caster: I am here; repeated until welcomed."""
+    """catcher -> caster: I am here, and hear this; repeated until a welcome names its counter."""
 
     target: int
     instance: int  # 64 random bits, new for every process; the welcome must repeat it
@@ -124,6 +125,9 @@ class Hello:
     seals: int  # bit set: 1 << SealKind
     buffer_bytes: int
     retained_pages: int  # sealed pages kept for decoding
+    group_bytes: int  # the largest probe heard on the group; a status counts as 1; 0: nothing is heard there
+    unicast_bytes: int  # the same by unicast
+    token: int  # of the last welcome: shows that what goes to this address comes here; 0: none yet
     host: str
     version: str
 
@@ -136,6 +140,8 @@ class Welcome:
     counter: int
     target: int
     slot: int
+    hello: int  # counter of the hello that it answers
+    token: int  # of the address it goes to, for the next hello; 0: that hello was old
 
 
 @dataclass(frozen=True)
@@ -211,7 +217,15 @@ class Echo:
     clock_us: int  # since 1970, as the target's clock says
 
 
-Message = Union[Status, Hello, Welcome, Report, Ack, Farewell, Ping, Echo]
+@dataclass(frozen=True)
+class Probe:
+    """caster -> group: a datagram of this size, to see whom it reaches."""
+
+    counter: int
+    size_bytes: int  # of the whole datagram, as UDP carries it
+
+
+Message = Union[Status, Hello, Welcome, Report, Ack, Farewell, Probe, Ping, Echo]
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,13 @@ from mrsync.wire.clear import Clear
 from mrsync.wire.codec import decode_message, encode_message
 from mrsync.wire.header import BytesLike, Header, is_other_version, pack_header, session_tag, unpack_header
 from mrsync.wire.keys import SessionKeys
-from mrsync.wire.limits import CONTROL_BYTES_MAX, HEADER_BYTES, INSTANCE_BYTES, SESSION_BYTES, TAG_BYTES
+from mrsync.wire.limits import CONTROL_BYTES_MAX, HEADER_BYTES, INSTANCE_BYTES, MTU_MAX, SESSION_BYTES, TAG_BYTES
 from mrsync.wire.messages import Kind, Message, Ping, SealKind, Status
 from mrsync.wire.sealing import HmacSealer, Sealer, sealer
 
 _BODY_AT = HEADER_BYTES + INSTANCE_BYTES
 _COUNTER_AT = slice(16, 20)  # [header-page]
-_FROM_CASTER = (Kind.STATUS, Kind.WELCOME, Kind.ACK, Kind.FAREWELL, Kind.PING)
+_FROM_CASTER = (Kind.STATUS, Kind.WELCOME, Kind.ACK, Kind.FAREWELL, Kind.PROBE, Kind.PING)
 
 
 class Rejection(Enum):
@@ -145,7 +145,7 @@ def _control_header(datagram: bytes) -> Header | Rejection:
     header = unpack_header(datagram)
     if header is None:
         return Rejection.VERSION if is_other_version(datagram) else Rejection.STRANGE
-    if not _BODY_AT + TAG_BYTES <= len(datagram) <= CONTROL_BYTES_MAX:
+    if not _BODY_AT + TAG_BYTES <= len(datagram) <= (MTU_MAX if header.kind == Kind.PROBE else CONTROL_BYTES_MAX):
         return Rejection.MALFORMED
     if header.packet_index or header.object or header.segment or header.generation:
         return Rejection.MALFORMED

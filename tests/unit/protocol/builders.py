@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mrsync.protocol.roster import Roster, Target
-from mrsync.wire.geometry import Geometry
+from mrsync.wire.geometry import Geometry, Step
 from mrsync.wire.messages import (
     CommitSpan,
     Hello,
@@ -19,6 +19,8 @@ from mrsync.wire.messages import (
 
 GEOMETRY = Geometry(1000, 4)
 PAGE = GEOMETRY.page_bytes
+SMALL = Step(1280, 1252, Geometry(800, 4))
+STEPS = (Step(1500, 1472, GEOMETRY), SMALL)
 HMAC = 1 << SealKind.HMAC_SHA256
 GCM = 1 << SealKind.AES_256_GCM
 
@@ -31,6 +33,9 @@ def hello(target: int = 0, **details: Any) -> Hello:
         "seals": HMAC,
         "buffer_bytes": 8 << 20,
         "retained_pages": 512,
+        "group_bytes": 1472,
+        "unicast_bytes": 0,
+        "token": 0,
         "host": "host",
         "version": "1",
     }

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from mrsync.protocol.caster import Caster, CasterConfig
+from mrsync.protocol.caster import Caster
+from mrsync.protocol.config import CasterConfig
 from mrsync.protocol.events import CasterEvent
 from mrsync.protocol.sends import Send, SendMessage
 from mrsync.protocol.states import TargetState
 from mrsync.wire.messages import ComparedRecord, NeedsRecord, ObjectKind, Phase, Record, ResultRecord, Status
 from mrsync.wire.records import encode_record
-from tests.unit.protocol.builders import GEOMETRY, HMAC, PAGE, hello, report
+from tests.unit.protocol.builders import HMAC, PAGE, STEPS, hello, report
 
 ACK_WAIT_S = 60.0
 RESULT = ResultRecord(0, 0, 0, 0, 0, 0, bytes(32))
@@ -22,7 +23,7 @@ class Session:
     def __init__(self, targets: int = 2, **details: Any) -> None:
         values: dict[str, Any] = {
             "session": 7,
-            "geometry": GEOMETRY,
+            "steps": STEPS,
             "names": {target: f"n{target}" for target in range(targets)},
             "seals": HMAC,
             "ack_wait_s": ACK_WAIT_S,

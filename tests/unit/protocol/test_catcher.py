@@ -9,17 +9,17 @@ import pytest
 from mrsync.protocol.assembly import Verdict
 from mrsync.protocol.catcher import (
     HELLO_S,
-    KEEPALIVE_MAX_S,
     RETRY_S,
     SILENCE_ACK_WAITS,
     SILENCE_AFTER_RESULT_S,
     Catcher,
-    CatcherConfig,
 )
+from mrsync.protocol.config import CatcherConfig
 from mrsync.protocol.events import (
     CatcherEvent,
     CommitGranted,
     FinishGranted,
+    GroupSilent,
     ObjectHeld,
     SessionEnded,
     SessionOpened,
@@ -28,7 +28,7 @@ from mrsync.protocol.events import (
 )
 from mrsync.protocol.sends import SendMessage
 from mrsync.protocol.states import CatcherState
-from mrsync.protocol.timers import SLOT_S
+from mrsync.protocol.timers import KEEPALIVE_MAX_S, SLOT_S
 from mrsync.wire.messages import (
     Ack,
     CommitSpan,
@@ -38,6 +38,7 @@ from mrsync.wire.messages import (
     ObjectKind,
     ObjectState,
     Phase,
+    Probe,
     Report,
     ResultRecord,
     SatOutRecord,
@@ -71,14 +72,15 @@ def seeking() -> Catcher:
 
 
 def welcome(**details: Any) -> Welcome:
-    return Welcome(**{"instance": INSTANCE, "counter": 1, "target": 0, "slot": 3, **details})
+    return Welcome(**{"instance": INSTANCE, "counter": 1, "target": 0, "slot": 3, "hello": 1, "token": 1, **details})
 
 
 def joined(*, wanted: list[tuple[int, int]] | None = None, **details: Any) -> Catcher:
     """Welcome at 0 s, status 1 heard, the first report sent; of contents, `wanted` is wanted."""
     catcher = seeking()
     catcher.receive_message(status(1, **details), None, 0.0)
-    catcher.receive_message(welcome(), None, 0.0)
+    catcher.receive_message(Probe(1, 1472), None, 0.0)
+    catcher.receive_message(welcome(hello=2), None, 0.0)
     if wanted is not None:
         catcher.want(CONTENTS, wanted, 0.0)
     catcher.handle_timeout(3 * SLOT_S)
@@ -410,7 +412,7 @@ def test_a_silent_master_is_gone() -> None:
     assert ended.ending is Ending.ABORTED
     catcher = joined(ack_wait_s=8)
     catcher.handle_timeout(8 * SILENCE_ACK_WAITS - 0.1)
-    assert events(catcher) == []
+    assert events(catcher) == [GroupSilent(was_heard=True)]
     catcher.handle_timeout(8 * SILENCE_ACK_WAITS)
     assert [type(event) for event in events(catcher)] == [SessionEnded]
 

@@ -13,8 +13,7 @@ PACKETS = GEOMETRY.packets
 
 
 def clock(known: Roster) -> Clock:
-    window = Window(rate_bytes_s=None, page_bytes=GEOMETRY.page_bytes, packets=PACKETS)
-    return Clock(known, window, PACKETS)
+    return Clock(known, Window(rate_bytes_s=None, geometry=GEOMETRY), GEOMETRY)
 
 
 def hear(made: Clock, known: Roster, target: int, tx: int, now: float = 0.1, **details: int) -> None:

@@ -34,7 +34,7 @@ class Office:
 
     def __init__(self, targets: Roster) -> None:
         self.roster = targets
-        self.clock = Clock(targets, Window(rate_bytes_s=None, page_bytes=PAGE, packets=4), 4)
+        self.clock = Clock(targets, Window(rate_bytes_s=None, geometry=GEOMETRY), GEOMETRY)
         self.schedule = Schedule(targets, self.clock, TimerTable())
         self.outbox = Outbox(5, GEOMETRY, 60.0, targets, self.clock, self.schedule)
 
@@ -55,12 +55,12 @@ def test_letters_go_to_their_catcher_in_order_and_once() -> None:
     office = Office(roster(2))
     outbox, target = office.outbox, found(office.roster, 1)
     target.log.feed(0, encode_record(SatOutRecord(1, 2)))
-    outbox.welcome(target, hello(1), "there")
+    outbox.welcome(target, hello(1, counter=6), "there", 9)
     outbox.ack(target)
     outbox.refuse(9, "elsewhere", "no")
     outbox.farewell(target, Ending.DROPPED, "stuck")
     assert said(outbox) == [
-        (Welcome(101, 1, 1, 1), "there"),
+        (Welcome(101, 1, 1, 1, 6, 9), "there"),
         (Ack(1, 2, 9), ("host", 1)),
         (Farewell(9, 3, Ending.REFUSED, "no"), "elsewhere"),
         (Farewell(1, 4, Ending.DROPPED, "stuck"), ("host", 1)),

@@ -23,8 +23,8 @@ class Cast:
         rate = pages_per_s * PAGE if pages_per_s else None
         self.roster = roster(targets)
         self.timers = TimerTable()
-        window = Window(rate_bytes_s=rate, page_bytes=PAGE, packets=GEOMETRY.packets)
-        self.schedule = Schedule(self.roster, Clock(self.roster, window, GEOMETRY.packets), self.timers)
+        window = Window(rate_bytes_s=rate, geometry=GEOMETRY)
+        self.schedule = Schedule(self.roster, Clock(self.roster, window, GEOMETRY), self.timers)
         self.transfer = self.start(pages)
 
     def start(self, pages: int) -> Transfer:

@@ -11,10 +11,13 @@ from mrsync.protocol.window import (
     WINDOW_PAGES_START,
     Window,
 )
+from mrsync.wire.geometry import Geometry
+
+GEOMETRY = Geometry(1001, 16)  # pages of 16000 bytes in 16 packets
 
 
 def window(rate_bytes_s: float | None = None) -> Window:
-    return Window(rate_bytes_s=rate_bytes_s, page_bytes=10000, packets=10)
+    return Window(rate_bytes_s=rate_bytes_s, geometry=GEOMETRY)
 
 
 def test_doubles_per_window_until_its_limit() -> None:
@@ -62,8 +65,8 @@ def test_is_never_closed() -> None:
 
 def test_the_smallest_buffer_is_the_limit() -> None:
     opened = window()
-    opened.on_buffer(2 * 10 * 10 * PACKET_TRUESIZE_BYTES)
-    opened.on_buffer(2 * 99 * 10 * PACKET_TRUESIZE_BYTES)
+    opened.on_buffer(2 * 10 * 16 * PACKET_TRUESIZE_BYTES)
+    opened.on_buffer(2 * 99 * 16 * PACKET_TRUESIZE_BYTES)
     assert opened.size == 10
     opened.on_progress(1000)
     assert opened.size == 10

@@ -28,7 +28,9 @@ class Cast:
             (path / name).write_bytes(data)
         self.path = path
         self.changes: list[tuple[int, str]] = []
-        self.objects = Objects(scan(os.fsencode(path)), GEOMETRY, lambda file, why: self.changes.append((file, why)))
+        self.objects = Objects(
+            scan(os.fsencode(path)), lambda: GEOMETRY, lambda file, why: self.changes.append((file, why))
+        )
 
     def read(self, kind: ObjectKind, size: int) -> bytes:
         return b"".join(self.objects.read(kind, page) for page in range(GEOMETRY.page_count(size)))
@@ -85,7 +87,7 @@ def test_empty_files_are_looked_at_when_their_turn_has_come(tmp_path: Path) -> N
     for name, size in (("a", 0), ("b", 1000), ("c", 0), ("d", 1000), ("e", 0)):
         (tmp_path / name).write_bytes(bytes(size))
     changes: list[int] = []
-    objects = Objects(scan(os.fsencode(tmp_path)), GEOMETRY, lambda file, why: changes.append(file))
+    objects = Objects(scan(os.fsencode(tmp_path)), lambda: GEOMETRY, lambda file, why: changes.append(file))
     objects.make_plan(RangeSet([(1, 6)]))
     (tmp_path / "a").write_text("not empty")
     objects.begin_contents()

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from mrsync.protocol.catcher import Catcher, CatcherConfig
+from mrsync.protocol.catcher import Catcher
+from mrsync.protocol.config import CatcherConfig
 from mrsync.protocol.events import FinishGranted, ObjectHeld, SessionEnded
 from mrsync.protocol.log import LogReader
 from mrsync.protocol.sends import SendMessage
@@ -40,7 +41,7 @@ class Host:
         config = CatcherConfig(0, 100, "n1", "1", HMAC, buffer_bytes=8 << 20, retained_pages=512)
         self.catcher = Catcher(config, self.loop.now())
         self.catcher.receive_message(status(1), None, self.loop.now())
-        self.catcher.receive_message(Welcome(100, 1, 0, 0), None, self.loop.now())
+        self.catcher.receive_message(Welcome(100, 1, 0, 0, 1, 1), None, self.loop.now())
         self.tree = TargetTree(os.fsencode(self.dest), self.catcher, self.loop, is_dry_run=is_dry_run)
         self.log = LogReader()
 

@@ -75,7 +75,7 @@ class Link:
         self.caster = _loopback_socket()
         self.address: tuple[str, int] = self.receiver.getsockname()
         self.path = Path(self.caster, self.address)
-        self.sender = BurstSender([self.caster], [self.path], geometry, session_tag(SESSION))
+        self.sender = BurstSender([self.caster], [self.path], session_tag(SESSION), slice_bytes=geometry.slice_bytes)
         self.outlet = self.sender.outlets[self.caster]
         self.outlet.is_segmenting = is_merging
         held = Slots(geometry, slots)

@@ -18,7 +18,8 @@ from mrsync.transport.multicast import open_caster_socket
 from mrsync.transport.pagecache import SealedPages
 from mrsync.transport.paths import Path, PathKind
 from mrsync.wire.header import Header, unpack_header
-from mrsync.wire.limits import HEADER_BYTES
+from mrsync.wire.keys import SessionKeys
+from mrsync.wire.limits import HEADER_BYTES, NO_SESSION
 from mrsync.wire.messages import Ack, Ending, Farewell, Kind, Message, ObjectKind, Phase, SealKind
 from mrsync.wire.session import ControlCodec
 from mrsync.wire.terms import decode_terms
@@ -27,6 +28,7 @@ from tests.unit.transport.link import GEOMETRY, KEYS, sample
 DATA = sample(6)
 ANY_PORT = 1  # reports come to the port below: the kernel chooses
 CONTENTS = ObjectKind.CONTENTS
+KNOCK_KEYS = SessionKeys.derive(bytes(range(32)), NO_SESSION)
 
 
 class ScriptedCaster:
@@ -36,6 +38,7 @@ class ScriptedCaster:
         self.script = deque(sends)
         self.heard: list[tuple[Message, object]] = []
         self.seal = SealKind.HMAC_SHA256
+        self.geometry = GEOMETRY
 
     def statistics(self) -> ScriptedCaster:
         return self
@@ -88,7 +91,7 @@ def cast(listener: socket.socket, *sends: list[Send]) -> list[tuple[Header, byte
             [opened],
             [Path(opened, address)],
             keys=KEYS,
-            geometry=GEOMETRY,
+            knock_keys=KNOCK_KEYS,
             read=lambda object, page: DATA[page * GEOMETRY.page_bytes : (page + 1) * GEOMETRY.page_bytes],
             on_event=on_event,
             loop=loop,

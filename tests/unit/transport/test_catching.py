@@ -9,7 +9,8 @@ from dataclasses import replace
 
 import pytest
 
-from mrsync.protocol.catcher import Catcher, CatcherConfig
+from mrsync.protocol.catcher import Catcher
+from mrsync.protocol.config import CatcherConfig
 from mrsync.protocol.events import CatcherEvent, SessionEnded
 from mrsync.transport.catching import CatcherDriver
 from mrsync.transport.interface import loopback_interface
@@ -50,7 +51,7 @@ class Stand:
     def __init__(self, caster: socket.socket, port: int) -> None:
         self.caster = caster
         self.events: list[CatcherEvent] = []
-        self._port = port
+        self.port = port
         self._loop = Loop()
         self._data = open_data_socket([loopback_interface()], GROUP, port)
         self._reply = open_reply_socket()
@@ -82,7 +83,7 @@ class Stand:
 
     def cast(self, status: Status, secret: bytes = SECRET) -> ControlCodec:
         codec = ControlCodec(SessionKeys.derive(secret, status.session))
-        self.caster.sendto(codec.encode(status), (GROUP, self._port))
+        self.caster.sendto(codec.encode(status), (GROUP, self.port))
         return codec
 
 
@@ -118,7 +119,7 @@ def test_a_replayed_status_from_elsewhere_does_not_draw_reports_there(stand: Sta
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as thief:
         thief.bind(("127.0.0.1", 0))
         thief.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton("127.0.0.1"))
-        thief.sendto(codec.encode(STATUS), stand.driver._data.getsockname())
+        thief.sendto(codec.encode(STATUS), (GROUP, stand.port))
         for _ in range(2):
             assert isinstance(codec.decode(stand.caster.recv(2000)), Hello)
         thief.setblocking(False)

@@ -164,7 +164,7 @@ def test_a_coded_packet_whose_terms_were_evicted_is_useless() -> None:
 
 
 def test_partial_pages_never_take_all_slots() -> None:
-    with Link(sample(10), slots=5) as link:
+    with Link(sample(10), slots=7) as link:
         for page in range(9):
             link.send_page(page, mask=0b1)
         link.send_page(9)

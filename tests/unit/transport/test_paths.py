@@ -48,7 +48,7 @@ def ways() -> Iterator[list[Way]]:
 
 
 def sender_on(ways: list[Way]) -> BurstSender:
-    sender = BurstSender([way.path.socket for way in ways], [way.path for way in ways], GEOMETRY, session_tag(SESSION))
+    sender = BurstSender([way.path.socket for way in ways], [way.path for way in ways], session_tag(SESSION))
     for outlet in sender.outlets.values():
         outlet.is_segmenting = False
     return sender

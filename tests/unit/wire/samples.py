@@ -24,6 +24,7 @@ from mrsync.wire.messages import (
     ObjectState,
     Phase,
     Ping,
+    Probe,
     Record,
     Report,
     ResultRecord,
@@ -132,8 +133,8 @@ def reports(draw: st.DrawFn) -> Report:
 
 messages: st.SearchStrategy[Message] = st.one_of(
     statuses(),
-    st.builds(Hello, targets, u64, u32, u8, u32, u32, texts, texts),
-    st.builds(Welcome, u64, u32, targets, u16),
+    st.builds(Hello, targets, u64, u32, u8, u32, u32, u16, u16, u32, texts, texts),
+    st.builds(Welcome, u64, u32, targets, u16, u32, u32),
     reports(),
     st.builds(Ack, targets, u32, st.integers(0, 2**28)),
     st.builds(Farewell, targets, u32, st.sampled_from(Ending), texts),
@@ -141,6 +142,7 @@ messages: st.SearchStrategy[Message] = st.one_of(
     st.builds(
         Echo, targets, u64, u32, st.sampled_from((Kind.PING, Kind.PAGE)), st.sampled_from(Way), u32, u16, u32, u64
     ),
+    st.builds(Probe, u32, st.integers(50, MTU_MAX)),
 )
 records: st.SearchStrategy[Record] = st.one_of(
     ranges().map(lambda triple: NeedsRecord(*triple)),

@@ -15,13 +15,13 @@ from mrsync.wire.limits import CASTER_ID, CONTROL_BODY_MAX, TARGETS_MAX
 from mrsync.wire.messages import Ack, Ending, Farewell, Hello, Kind, Message, Welcome
 from tests.unit.wire.samples import messages, u8, u16, u32, u64
 
-HELLO = Hello(3, 99, 1, 6, 1 << 20, 512, "node1", "5.0")
+HELLO = Hello(3, 99, 1, 6, 1 << 20, 512, 1472, 0, 5, "node1", "5.0")
 
 
 @given(messages)
 def test_every_message_goes_round(message: Message) -> None:
     clear, body = encode_message(message)
-    assert len(body) <= CONTROL_BODY_MAX
+    assert len(body) <= CONTROL_BODY_MAX or clear.kind == Kind.PROBE
     assert clear.counter == message.counter
     assert decode_message(clear, body) == message
 
@@ -52,7 +52,7 @@ def test_any_body_is_a_message_or_none(clear: Clear, body: bytes) -> None:
 
 @pytest.mark.parametrize(
     "message",
-    [HELLO, Welcome(99, 1, 3, 4), Ack(3, 1, 50), Farewell(3, 1, Ending.DONE, "")],
+    [HELLO, Welcome(99, 1, 3, 4, 7, 5), Ack(3, 1, 50), Farewell(3, 1, Ending.DONE, "")],
     ids=lambda m: type(m).__name__,
 )
 def test_a_speaker_must_fit_the_kind(message: Message) -> None:

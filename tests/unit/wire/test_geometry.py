@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mrsync.wire.geometry import Geometry
-from mrsync.wire.limits import HEADER_BYTES, MTU_MAX, MTU_MIN, TAG_BYTES, TERM_BYTES, TERMS_MAX
+from mrsync.wire.geometry import Geometry, ladder
+from mrsync.wire.limits import HEADER_BYTES, MTU_MAX, MTU_MIN, PATH_MTU_MIN, TAG_BYTES, TERM_BYTES, TERMS_MAX
 from tests.unit.wire.samples import geometries
 
 
@@ -48,3 +48,21 @@ def test_a_page_of_ethernet_has_44_packets() -> None:
     geometry = Geometry.from_mtu(1500, is_ipv6=False, target_count=2)
     assert (geometry.slice_bytes, geometry.packets) == (1446, 44)
     assert geometry.sealed_bytes == geometry.page_bytes + TAG_BYTES == 63624
+
+
+@pytest.mark.parametrize(
+    ("mtu", "tried"),
+    [
+        (1500, [1500, 1492, 1476, 1450, 1420, 1400, 1350, 1300, 1280]),
+        (65536, [MTU_MAX, 9000, 4000, 1500, 1492, 1476, 1450, 1420, 1400, 1350, 1300, 1280]),
+        (1280, [1280]),
+        (1000, [1000]),
+    ],
+)
+def test_the_ladder_leads_from_the_interface_down_to_what_every_path_must_carry(mtu: int, tried: list[int]) -> None:
+    steps = ladder(mtu, is_ipv6=False, target_count=3)
+    assert [step.mtu for step in steps] == tried
+    for step in steps:
+        assert step.datagram_bytes == step.mtu - 28
+        assert step.geometry == Geometry.from_mtu(step.mtu, is_ipv6=False, target_count=3)
+    assert steps[-1].mtu == min(mtu, PATH_MTU_MIN)

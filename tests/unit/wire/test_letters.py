@@ -1,4 +1,4 @@
-"""Hello, Welcome, Ack, Farewell: their limits."""
+"""Hello, Welcome, Ack, Farewell, Probe: their limits."""
 
 from __future__ import annotations
 
@@ -10,24 +10,26 @@ from mrsync.wire.letters import (
     decode_ack,
     decode_farewell,
     decode_hello,
+    decode_probe,
     decode_welcome,
     encode_ack,
     encode_farewell,
     encode_hello,
+    encode_probe,
     encode_welcome,
 )
 from mrsync.wire.limits import LOG_BYTES_MAX, TARGETS_MAX, TEXT_BYTES_MAX
-from mrsync.wire.messages import Ack, Ending, Farewell, Hello, Welcome
+from mrsync.wire.messages import Ack, Ending, Farewell, Hello, Probe, Welcome
 
 
 def test_a_hello_with_long_texts_is_cut_to_fit() -> None:
-    decoded = decode_hello(*encode_hello(Hello(1, 2, 3, 6, 5, 6, "h" * 1000, "v" * 1000)))
+    decoded = decode_hello(*encode_hello(Hello(1, 2, 3, 6, 5, 6, 7, 8, 9, "h" * 1000, "v" * 1000)))
     assert (decoded.host, decoded.version) == ("h" * TEXT_BYTES_MAX, "v" * TEXT_BYTES_MAX)
 
 
 def test_a_hello_has_two_texts() -> None:
-    clear, body = encode_hello(Hello(1, 2, 3, 6, 5, 6, "node1", "5.0"))
-    for damaged in (body[:-1], body + b"x", body[:9]):
+    clear, body = encode_hello(Hello(1, 2, 3, 6, 5, 6, 7, 8, 9, "node1", "5.0"))
+    for damaged in (body[:-1], body + b"x", body[:17]):
         with pytest.raises(ValueError, match=r"\w"):
             decode_hello(clear, damaged)
 
@@ -35,7 +37,7 @@ def test_a_hello_has_two_texts() -> None:
 def test_letters_are_for_targets_there_can_be() -> None:
     nobody = TARGETS_MAX
     with pytest.raises(ValueError, match="limits"):
-        decode_welcome(*encode_welcome(Welcome(1, 2, nobody, 4)))
+        decode_welcome(*encode_welcome(Welcome(1, 2, nobody, 4, 5, 6)))
     with pytest.raises(ValueError, match="limits"):
         decode_ack(*encode_ack(Ack(nobody, 2, 3)))
     with pytest.raises(ValueError, match="limits"):
@@ -49,7 +51,7 @@ def test_an_ack_stays_within_the_longest_log() -> None:
 
 
 def test_fixed_letters_have_one_length() -> None:
-    clear, body = encode_welcome(Welcome(1, 2, 3, 4))
+    clear, body = encode_welcome(Welcome(1, 2, 3, 4, 5, 6))
     with pytest.raises(struct.error):
         decode_welcome(clear, body + b"x")
 
@@ -58,3 +60,17 @@ def test_a_farewell_for_no_reason_we_know() -> None:
     clear, body = encode_farewell(Farewell(1, 2, Ending.ABORTED, "why"))
     with pytest.raises(ValueError, match="4 is not a valid Ending"):
         decode_farewell(clear, body[:2] + b"\x04" + body[3:])
+
+
+def test_a_probe_is_as_long_as_it_says_and_empty() -> None:
+    clear, body = encode_probe(Probe(1, 1472))
+    assert len(body) + 48 == 1472
+    assert decode_probe(clear, body) == Probe(1, 1472)
+    for damaged in (body[:-1], body + b"\0", body[:-1] + b"x"):
+        with pytest.raises(ValueError, match="limits"):
+            decode_probe(clear, damaged)
+
+
+def test_a_probe_smaller_than_its_frame_cannot_be() -> None:
+    with pytest.raises(ValueError, match="limits"):
+        encode_probe(Probe(1, 49))
