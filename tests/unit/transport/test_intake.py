@@ -176,7 +176,7 @@ def test_partial_pages_never_take_all_slots() -> None:
 @pytest.mark.parametrize("is_merging", [True, False])
 def test_pages_of_another_session_disturb_nothing(is_merging: bool) -> None:
     with Link(sample(2), is_merging=is_merging) as link:
-        stranger = BurstSender([link.caster], [link.path], GEOMETRY, session_tag(SESSION ^ 1 << 63))
+        stranger = BurstSender([link.caster], [link.path], session_tag(SESSION ^ 1 << 63))
         stranger.outlets[link.caster].is_segmenting = is_merging
         for page in range(2):
             stranger.send_page(link.slices(page), object=CONTENTS, page=page, generation=0, tx=page)
