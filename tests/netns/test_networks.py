@@ -18,6 +18,7 @@ from tests.netns.lab import Host
 from tests.netns.process import Process
 from tests.netns.subnets import Subnets, namespace_shell
 from tests.programs import program
+from tests.trees import differences
 
 pytestmark = pytest.mark.netns
 
@@ -80,7 +81,8 @@ def test_a_master_casts_on_every_interface_that_targets_are_behind(
     size = plain_tree(fleet.source, 8 * MEGABYTE)
     before = [host.wire_bytes()[1] for host in fleet.lab.targets]
     said = sync(fleet, fleet.lab.targets)
-    assert "on eth0, eth1" in said
+    names = {"IPv6": "fd78::[1003-1004]", "IPv4": "10.78.0.[13-14]"}["IPv6" if is_ipv6 else "IPv4"]
+    assert f"on eth0, eth1 ({names})" in said
     assert fleet.differences() == {}
     for host, bytes_before in zip(fleet.lab.targets, before, strict=True):
         assert size < host.wire_bytes()[1] - bytes_before < 1.2 * size, "each target hears everything once"
@@ -169,8 +171,9 @@ def test_link_local_addresses_are_enough(make_lab: MakeLab, tmp_path: Path) -> N
     foot = fleet.lab.targets[0]  # has another interface, and cannot know where the master is
     assert foot.run(*["ip", "link", "add", "eth1", "type", "veth", "peer", "name", "eth2"]).returncode == 0
     assert [foot.run("ip", "link", "set", name, "up").returncode for name in ("eth1", "eth2")] == [0, 0]
-    for group in ((), ("-A", "ff12::4321"), ("-A", "ff02::4321")):
-        sync(fleet, fleet.lab.targets, *group)
+    here = f"{fleet.lab.master.address}%eth0"
+    for place in ((), ("-A", "ff12::4321"), ("-A", "ff02::4321", "-I", here)):
+        sync(fleet, fleet.lab.targets, *place)
         assert fleet.differences() == {}
 
 
@@ -250,6 +253,27 @@ def test_two_masters_in_one_place_by_accident_both_work_and_say_so(make_lab: Mak
     assert sentence in second.output
     for fleet in fleets:
         assert {name for name in fleet.differences()} == {master.name}
+
+
+def test_two_masters_with_one_key_share_the_targets_and_mix_nothing_up(make_lab: MakeLab, tmp_path: Path) -> None:
+    lab = make_lab(3, rate="50mbit")
+    *here, other_master = lab.targets
+    fleets = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        fleets.append(Fleet(lab, tmp_path / name))
+        plain_tree(fleets[-1].source, 12 * MEGABYTE)
+    catchers = [fleets[0].start_catcher(host) for host in here]
+    casters = [fleets[0].start_caster("-w", "3")]
+    lab.master = other_master
+    casters.append(fleets[1].start_caster("-w", "3"))
+    statuses = [caster.wait() for caster in casters]
+    assert [catcher.wait() for catcher in catchers] == [0, 0]
+    assert set(statuses) <= {5, 23}, "each lacks the third target at least"
+    assert any("another session casts to 239.255.67.92 port 8888" in caster.output for caster in casters)
+    for host in here:
+        dest = fleets[0].dest(host)
+        assert [] in [differences(fleet.source, dest) for fleet in fleets], "the tree of one of them, whole"
 
 
 @FAMILIES

@@ -101,7 +101,8 @@ class _Cast:
         self._session = int.from_bytes(os.urandom(8), "big")
 
     def run(self) -> Outcome:
-        self._notice(1, str(self._place))
+        level = 1 if len(self._place.interfaces) == 1 or self._settings.network.interface else 0
+        self._notice(level, self._place.describe(self._settings.targets))
         for warning in self._place.warnings:
             self._warn(warning)
         self._loop = Loop()

@@ -72,9 +72,14 @@ class Place(NamedTuple):
         """Targets that multicast cannot reach unless routers forward it, and then not with this TTL."""
         return [targets[number] for number in self.routed] if self.ttl <= 1 else []
 
-    def __str__(self) -> str:
-        names = ", ".join(interface.name for interface in self.interfaces)
-        return f"group {self.group} port {self.port} on {names}"
+    def describe(self, targets: Sequence[str]) -> str:
+        """One line; who is behind other interfaces than the first is named."""
+        first, *others = self.interfaces
+        parts = [f"group {self.group} port {self.port} on {first.name}"]
+        for number, interface in enumerate(others, 1):
+            names = [target for target, behind in zip(targets, self.behind, strict=True) if behind == number]
+            parts.append(f"{interface.name} ({fold(names) if names else 'as told'})")
+        return ", ".join(parts)
 
     def watch_strangers(self, session: int, loop: Loop, tell: Callable[[str], None]) -> StrangerWatch:
         """Have the user told of another session in the same place; what is on this host only, its port tells."""

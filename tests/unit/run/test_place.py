@@ -3,6 +3,7 @@ from __future__ import annotations
 import random
 import socket
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
@@ -81,3 +82,11 @@ def test_who_is_behind_a_router_needs_a_ttl() -> None:
     place = find_place(settings("a", "b", shell=LOCAL))._replace(routed=(1,))
     assert place.routed_names(("a", "b")) == ["b"]
     assert place._replace(ttl=2).routed_names(("a", "b")) == []
+
+
+def test_a_place_is_described_with_who_is_behind_the_other_interfaces() -> None:
+    place = find_place(settings("a", "b", "c", "d", shell=LOCAL))
+    assert place.describe(("a", "b", "c", "d")) == f"group {GROUPS.ipv4} port 8888 on lo"
+    second = place._replace(interfaces=(LOOPBACK, replace(LOOPBACK, name="eth1")))
+    assert second._replace(behind=(0, 1, None, 1)).describe(("n1", "n2", "n3", "n4")).endswith(" on lo, eth1 (n[2,4])")
+    assert second.describe(("n1", "n2", "n3", "n4")).endswith(" on lo, eth1 (as told)")
