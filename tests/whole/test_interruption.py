@@ -1,4 +1,4 @@
-"""Runs that are ended from outside, at random moments: nothing is left over, no file is half."""
+"""Runs that are ended from outside, at random moments: without --partial nothing is left over, no file is half."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def check_targets(site: Site) -> None:
 
 def start_until(site: Site, phase: str, wait_s: float) -> tuple[Run, list[int]]:
     """A slow run, so long after it told of this phase; its catchers."""
-    run = site.start("--rate", RATE, "-v", 2)
+    run = site.start("--rate", RATE, "-v", 2, "--no-partial")
     catchers = run.catchers(len(site.hosts))
     if phase:
         run.wait_for(f" {phase}$")

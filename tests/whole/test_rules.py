@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 import signal
@@ -17,6 +18,7 @@ from tests.whole.site import MEGABYTE, Ended, Run, Site, write_files
 
 SLOW = ("--rate", "8M", "-v", 2)
 OLD = {"a small": 1000, "big": 1000, "dir/in it": 500, "extra": 10, "z small": 1000}
+JOB = ("--commit", "job", "--no-partial")  # what is kept for the next run would be a trace
 NEW = {"a small": 2000, "big": 4 * MEGABYTE, "dir/in it": 600, "new dir/new": 700, "z small": 3000}
 
 
@@ -70,7 +72,7 @@ def test_each_waits_for_nobody(site: Site) -> None:
     run.wait_for("phase casting")
     os.kill(victim, signal.SIGSTOP)
     names = sorted(os.listdir(site.source))
-    wait_for(lambda: all(sorted(os.listdir(site.dest(host))) == names for host in "ac"), run)
+    wait_for(lambda: all(sorted(glob.glob("*", root_dir=site.dest(host))) == names for host in "ac"), run)
     os.kill(victim, signal.SIGCONT)
     assert run.wait().status == 0
     assert site.all_differences() == {}
@@ -85,14 +87,14 @@ def wait_for(claim: Callable[[], bool], run: Run, timeout_s: float = 20.0) -> No
 
 def test_all_or_nothing_is_all(site: Site) -> None:
     write_versions(site)
-    ended = site.sync("--commit", "job")
+    ended = site.sync(*JOB)
     assert ended.status == 0, ended.stderr
     assert site.all_differences() == {}
 
 
 def test_one_has_no_room_and_nothing_is_changed_anywhere(crowded: Site) -> None:
     write_versions(crowded)
-    ended = crowded.sync("--commit", "job")
+    ended = crowded.sync(*JOB)
     assert_withdrawn(ended, "abc", "c cannot take a file: ENOSPC")
     assert [file["path"] for file in ended.target("c")["sat_out"]] == ["big"]
     assert_untouched(crowded, "abc")
@@ -100,7 +102,7 @@ def test_one_has_no_room_and_nothing_is_changed_anywhere(crowded: Site) -> None:
 
 def test_one_dies_before_the_flip_and_nothing_is_changed_anywhere(site: Site) -> None:
     write_versions(site)
-    run = site.start(*SLOW, "--commit", "job", "-w", 4)
+    run = site.start(*SLOW, *JOB, "-w", 4)
     victim = run.catchers(3)[1]
     run.wait_for("phase casting")
     wait_for(lambda: bool(site.staged()), run)
@@ -120,7 +122,7 @@ def test_one_never_comes_and_nothing_is_changed_anywhere(site: Site) -> None:
     write_versions(site)
     site.dest("b").rename(site.folder / "elsewhere")
     site.dest("b").write_text("no directory")
-    ended = site.sync("--commit", "job")
+    ended = site.sync(*JOB)
     assert ended.target("b")["state"] == "lost"
     assert_withdrawn(ended, "ac", f"b is lost: {ended.target('b')['reason']}")
     assert_untouched(site, "ac")
@@ -129,7 +131,7 @@ def test_one_never_comes_and_nothing_is_changed_anywhere(site: Site) -> None:
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGKILL])
 def test_the_master_ends_before_the_flip_and_nothing_is_changed(site: Site, sign: signal.Signals) -> None:
     write_versions(site)
-    run = site.start(*SLOW, "--commit", "job")
+    run = site.start(*SLOW, *JOB)
     catchers = run.catchers(3)
     run.wait_for("phase casting")
     wait_for(lambda: bool(site.staged()), run)
@@ -145,7 +147,7 @@ def is_running(pid: int) -> bool:
 
 def test_a_destination_that_was_not_there_is_not_left(crowded: Site) -> None:
     write_files(crowded.source, {"big": 4 * MEGABYTE, "dir/small": 10})
-    ended = crowded.sync("--commit", "job")
+    ended = crowded.sync(*JOB)
     assert_withdrawn(ended, "abc", "c cannot take a file: ENOSPC")
     assert not crowded.dest("a").exists()
     assert list(crowded.dest("c").iterdir()) == []
@@ -157,6 +159,6 @@ def test_nothing_is_deleted_either_when_no_contents_are_needed(site: Site) -> No
     site.source.mkdir()
     site.dest("b").rename(site.folder / "elsewhere")
     site.dest("b").write_text("no directory")
-    ended = site.sync("--commit", "job")
+    ended = site.sync(*JOB)
     assert_withdrawn(ended, "ac", f"b is lost: {ended.target('b')['reason']}")
     assert_untouched(site, "ac")

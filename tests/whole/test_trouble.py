@@ -31,7 +31,7 @@ def test_a_killed_catcher_is_dropped_and_the_others_finish(site: Site) -> None:
 
 def test_a_catcher_that_hangs_is_dropped_after_the_ack_wait(site: Site) -> None:
     write_files(site.source, {"big": 6 * MEGABYTE, "small": 10})
-    run = site.start(*SLOW, "-w", 2)
+    run = site.start(*SLOW, "-w", 2, "--no-partial")
     victim = run.catchers(3)[0]
     run.wait_for("phase casting")
     os.kill(victim, signal.SIGSTOP)
@@ -48,7 +48,7 @@ def test_a_catcher_that_hangs_is_dropped_after_the_ack_wait(site: Site) -> None:
 
 def test_quit_on_bad_ends_the_run_for_all(site: Site) -> None:
     write_files(site.source, {"big": 6 * MEGABYTE})
-    run = site.start(*SLOW, "-q")
+    run = site.start(*SLOW, "-q", "--no-partial")
     victim = run.catchers(3)[2]
     run.wait_for("phase casting")
     os.kill(victim, signal.SIGKILL)

@@ -44,6 +44,7 @@ def add_file_options(parser: argparse.ArgumentParser) -> None:
     add("--xattrs", action="store_true", help="keep extended attributes (rsync's -X)")
     add("--acls", action="store_true", help="keep POSIX ACLs (rsync's -A)")
     add("-S", "--sparse", action="store_true", help="make holes where files have zeros")
+    add("--partial", action=yes_or_no, default=True, help="take up what a run left that broke; default: yes")
 
 
 def policy(options: argparse.Namespace) -> Policy:
@@ -66,6 +67,7 @@ def policy(options: argparse.Namespace) -> Policy:
         specials=options.specials or options.D,
         xattrs=options.xattrs,
         acls=options.acls,
+        partial=options.partial,
     )
 
 

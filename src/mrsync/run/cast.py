@@ -91,6 +91,7 @@ class _Cast:
         self._entries_scanned = 0
         self._digested = 0, 0  # bytes so far, of all
         self._is_over = False
+        self._has_begun = False  # to cast contents
         self._entered_at: dict[Phase, float] = {}
         self._warnings: list[str] = []
         self._changed_count = 0
@@ -207,9 +208,18 @@ class _Cast:
     def _read(self, kind: int, page: int) -> bytes:
         if self._objects is None:
             raise RuntimeError("pages are read before the source is scanned")
+        if kind == ObjectKind.CONTENTS:
+            self._begin_contents(self._objects)
         data = self._objects.read(kind, page)
         self._caster.vouch(self._objects.files_read)
         return data
+
+    def _begin_contents(self, objects: Objects) -> None:
+        """Once, before the first page of them is read, and before anything is put in place."""
+        if not self._has_begun:
+            self._has_begun = True
+            numbers = self._caster.statistics()
+            objects.begin_contents(is_whole=numbers.pages_sent + numbers.pages_left == numbers.pages)
 
     # what happens meanwhile
 
@@ -226,7 +236,7 @@ class _Cast:
                 self._strangers.close()
                 self._tell_seal()
             elif event.phase is Phase.CASTING and self._objects is not None:
-                self._objects.begin_contents()
+                self._begin_contents(self._objects)
         elif isinstance(event, ComparisonFinished):
             self._plan(event)
         elif isinstance(event, FilesChanged):

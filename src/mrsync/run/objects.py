@@ -60,8 +60,13 @@ class Objects:
         self._pass_files(end)
         return data
 
-    def begin_contents(self) -> None:
-        """Before anybody may put a file in place: look at those that come before the first page."""
+    def begin_contents(self, *, is_whole: bool) -> None:
+        """Before anybody may put a file in place: look at those that come before the first page.
+
+        is_whole: all pages are wanted by somebody.
+        """
+        if self._source is not None and not is_whole:
+            self._source.be_wary()
         self._pass_files(0)
 
     def _pass_files(self, offset: int) -> None:

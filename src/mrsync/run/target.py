@@ -25,11 +25,13 @@ from mrsync.tree.compare import Comparison, compare, compare_with_nothing
 from mrsync.tree.destination import Destination
 from mrsync.tree.failure import Failure
 from mrsync.tree.finish import Result, finish
+from mrsync.tree.leftovers import Leftovers
 from mrsync.tree.manifest import Manifest
 from mrsync.tree.plan import Plan
-from mrsync.tree.stage import Stage
+from mrsync.tree.stage import WHOLE, Stage
 from mrsync.tree.survey import Survey
 from mrsync.tree.traces import Traces
+from mrsync.tree.wanted import wanted_pages
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.messages import (
     ComparedRecord,
@@ -52,7 +54,7 @@ class Stopped(Exception):
 class TargetTree:
     """Turns the events of a catcher's core into work on the tree, in the loop's worker, and tells the core the results.
 
-    `ending` is set when the session is over and everything staged is removed.
+    `ending` is set when the session is over.
     """
 
     def __init__(self, path: bytes, catcher: Catcher, loop: Loop, *, is_dry_run: bool) -> None:
@@ -172,15 +174,27 @@ class TargetTree:
         compared = ComparedRecord(comparison.files_needed, comparison.bytes_needed, comparison.changes)
         self._catcher.log(compared, now)
 
-    def _prepare(self) -> list[tuple[int, int]]:
-        """Ranges of contents pages that hold something needed here."""
+    def _prepare(self) -> tuple[list[tuple[int, int]], bool]:
+        """Ranges of contents pages that are wanted, and whether some of what is needed is here already."""
         if self._destination is None:
             raise ProtocolDataError("a plan came before the comparison")
         plan = Plan.decode(self._take_object(ObjectKind.PLAN), self._manifest)
         needs = self._comparison.needs
-        self._open_stage(plan, needs)
+        stage = self._open_stage(plan, needs)
+        page_bytes = self._geometry.page_bytes
+        held = self._take_up_leftovers(stage) if self._manifest.policy.partial else {}
+        is_less = bool(held) or WHOLE in stage.states
+        pages = wanted_pages(stage, needs, held, page_bytes) if is_less else plan.pages_of(needs, page_bytes)
         self._advance()
-        return plan.pages_of(needs, self._geometry.page_bytes)
+        return pages, is_less
+
+    def _take_up_leftovers(self, stage: Stage) -> dict[int, list[tuple[int, int]]]:
+        """Adopt what earlier sessions left; which bytes are there of files that are not complete."""
+        stage.start_journal()
+        leftovers = Leftovers(stage.destination, self._manifest, self._comparison.stale, self._on_activity)
+        held = leftovers.adopt(stage)
+        leftovers.remove()  # what is of no use must not take up room
+        return held
 
     def _open_stage(self, plan: Plan, needs: Sequence[tuple[int, int]]) -> Stage:
         assert self._destination is not None  # the comparison comes first
@@ -196,9 +210,10 @@ class TargetTree:
         while self._stage.advance():
             self._on_activity(1)
 
-    def _want_contents(self, ranges: Sequence[tuple[int, int]]) -> None:
+    def _want_contents(self, wanted: tuple[list[tuple[int, int]], bool]) -> None:
         now = self._loop.now()
-        self._catcher.want(ObjectKind.CONTENTS, ranges, now)
+        pages, is_less = wanted
+        self._catcher.want(ObjectKind.CONTENTS, pages, now, is_less=is_less)
         self._tell_progress()
 
     # contents and commit
@@ -276,12 +291,12 @@ class TargetTree:
                 self._catcher.log(ErrorRecord(failure.errno, failure.path, failure.action), now)
 
     def _on_session_ended(self, event: SessionEnded) -> None:
-        """Whatever the worker does, it stops soon; nothing staged stays."""
+        """Whatever the worker does, it stops soon."""
         self.ending = event
         self._is_stopping = True
 
     def clean_up(self) -> None:
-        """Remove what is staged and let go of the tree; runs when the worker is idle."""
+        """Remove what is staged, or leave it to a later session, and let go of the tree; when the worker is idle."""
         if self._stage is not None:
             self._stage.cleanup()
         if self._traces is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 from array import array
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -19,11 +18,11 @@ from mrsync.tree.likeness import ATTRIBUTES, Likeness
 from mrsync.tree.listing import Listing
 from mrsync.tree.manifest import DEVICES, DIRECTORY, LINK, REGULAR, Manifest
 from mrsync.tree.owners import Ownership, localize_owners
-from mrsync.tree.plan import merged
+from mrsync.tree.spans import merged
 from mrsync.tree.survey import Survey
+from mrsync.tree.temporary import PREFIX, parsed
 from mrsync.tree.xattrs import path_in
 
-STALE_NAME = re.compile(rb"\.mrsync-[0-9a-f]+-[lf]?[0-9]+")
 _ACTIVITY_ENTRIES = 1000
 
 
@@ -34,7 +33,8 @@ class Comparison:
     needs: ranges [a, b) of entries whose contents are needed (regular files; of a hard-link group at most one).
     made: directories, soft links and special files to make. linked: hard-link members to link to their leader, which
     the manifest names when the comparison is over. mended: entries of which only attributes differ. extras: (directory
-    entry, name) to delete. failures: what could not be read here; its entries count as needed.
+    entry, name) to delete. stale: likewise, what earlier sessions left. failures: what could not be read here; its
+    entries count as needed.
     """
 
     needs: list[tuple[int, int]] = field(default_factory=list)
@@ -44,6 +44,7 @@ class Comparison:
     linked: array[int] = field(default_factory=lambda: array("I"))
     mended: array[int] = field(default_factory=lambda: array("I"))
     extras: list[tuple[int, bytes]] = field(default_factory=list)
+    stale: list[tuple[int, bytes]] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
 
     @property
@@ -183,8 +184,11 @@ class _Comparer:
         names = self._manifest.names
         for entry in range(first, end):
             self._compare_entry(entry, listing, take(names[entry], -1))
-        is_wanted = None if self._manifest.policy.deletes else STALE_NAME.fullmatch
-        self._result.extras += [(directory, name) for name in positions if is_wanted is None or is_wanted(name)]
+        for name, position in positions.items():
+            if name.startswith(PREFIX) and parsed(name) and listing.modes[position] >> 12 != DIRECTORY:
+                self._result.stale.append((directory, name))
+            elif self._policy.deletes:
+                self._result.extras.append((directory, name))
 
     def _suspects(self, first: int, end: int, listing: Listing) -> Iterable[int]:
         """Positions that whole columns cannot show to be equal."""

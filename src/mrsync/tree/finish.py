@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from mrsync.tree.compare import Comparison
 from mrsync.tree.failure import Failure
+from mrsync.tree.leftovers import Leftovers
 from mrsync.tree.likeness import file_window, is_same_time
 from mrsync.tree.manifest import DIRECTORY, LINK
 from mrsync.tree.removal import remove_tree
@@ -54,6 +55,7 @@ class _Finisher:
 
     def run(self) -> Result:
         comparison = self._comparison
+        self._stage.end_journal()
         for entry in comparison.made:
             if self._attempt(entry, "make", self._make):
                 self._result.created += 1
@@ -65,6 +67,8 @@ class _Finisher:
                 self._result.mended += 1
         for directory, name in comparison.extras:
             self._delete(directory, name)
+        leftovers = Leftovers(self._destination, self._manifest, comparison.stale)
+        self._result.failures += leftovers.remove()
         mended = set(comparison.mended)
         directories = self._destination.touched | self._destination.made
         directories.update(entry for entry in comparison.mended if self._manifest.kind(entry) == DIRECTORY)

@@ -23,10 +23,11 @@ class Listing:
     sizes: bytes, 0 for all but regular files. mtimes: ns since 1970, clamped to 64 bits; `far_times` has the true ones.
     links: targets of soft links, by position. inodes: (device, inode) of regular files with more than one name.
     devices: numbers of character and block devices. holey: positions of regular files with fewer blocks than bytes.
-    failures: (errno, name) of what could not be read.
+    failures: (errno, name) of what could not be read. ctimes, numbers: times of change in ns and inode numbers, only
+    if has_identities.
     """
 
-    def __init__(self, directory_fd: int) -> None:
+    def __init__(self, directory_fd: int, *, has_identities: bool = False) -> None:
         self.names: list[bytes] = []
         self.modes = array("H")
         self.uids = array("I")
@@ -39,6 +40,9 @@ class Listing:
         self.devices: dict[int, int] = {}
         self.holey: list[int] = []
         self.failures: list[tuple[int, bytes]] = []
+        self.ctimes = array("q")
+        self.numbers = array("Q")
+        self._has_identities = has_identities
         names = sorted_names(directory_fd)
         for start in range(0, len(names), _CHUNK):
             self._add(directory_fd, names[start : start + _CHUNK] if len(names) > _CHUNK else names)
@@ -66,6 +70,9 @@ class Listing:
             self.devices.update({base + i: row.st_rdev for i, row in enumerate(rows) if row.st_mode >> 12 in _DEVICES})
         self.sizes.extend(sizes)
         self._add_times(base, [row.st_mtime_ns for row in rows])
+        if self._has_identities:
+            self.ctimes.extend([row.st_ctime_ns for row in rows])
+            self.numbers.extend(inodes)
         for position, target in targets.items():
             self.links[base + position] = target
         if max(link_counts) > 1:

@@ -12,22 +12,22 @@ from mrsync.errors import ProtocolDataError, ProtocolVersionError
 NUMBER = struct.Struct("<Q")
 SECTION = struct.Struct("<QQ")  # bytes unpacked, bytes packed
 UNPACKED_BYTES_MAX = 4 << 30  # of all sections together: more is a decompression bomb
-_LEVEL = 1
 _MUST_SWAP = sys.byteorder != "little"
 
 
 class Packer:
-    """Writes sections one after the other; `Unpacker` reads them in the same order."""
+    """Writes sections one after the other; `Unpacker` reads them in the same order. level: 0 to 9, as of zlib."""
 
-    def __init__(self, magic: bytes) -> None:
+    def __init__(self, magic: bytes, level: int = 1) -> None:
         self._parts = [magic]
+        self._level = level
 
     def number(self, value: int) -> None:
         """0 <= value < 2**64."""
         self._parts.append(NUMBER.pack(value))
 
     def blob(self, data: bytes) -> None:
-        packed = zlib.compress(data, _LEVEL)
+        packed = zlib.compress(data, self._level)
         self._parts += (SECTION.pack(len(data), len(packed)), packed)
 
     def column(self, values: array[int]) -> None:

@@ -13,6 +13,7 @@ from mrsync.tree.extents import data_extents
 from mrsync.tree.manifest import REGULAR, Manifest
 from mrsync.tree.packing import Packer, Unpacker
 from mrsync.tree.scan import Scan, open_source
+from mrsync.tree.spans import clipped, merged
 
 MAGIC = b"mrsync plan\x01"
 CONTENTS_BYTES_MAX = 1 << 62
@@ -26,7 +27,8 @@ class Plan:
 
     ranges: manifest entries [a, b) that are planned, ascending. entries: the manifest entry of each planned file.
     starts: where each file's data begins in the contents object, and the end of all. extents: (offset, length) of the
-    data of files with holes; all others are data from 0 to their size.
+    data of files with holes; all others are data from 0 to their size. ctimes, inodes: which files of the source these
+    are, for a later session; inode 0 where that is not sure; empty where partial files are not kept.
     """
 
     def __init__(self, manifest: Manifest, ranges: Sequence[tuple[int, int]], extents: dict[int, Extents]) -> None:
@@ -40,6 +42,8 @@ class Plan:
         for file, pieces in extents.items():
             sizes[file] = sum(length for _, length in pieces)
         self.starts = array("q", accumulate(sizes, initial=0))
+        self.ctimes = array("q")
+        self.inodes = array("Q")
 
     @classmethod
     def build(cls, scan: Scan, needs: Iterable[tuple[int, int]]) -> Plan:
@@ -49,7 +53,12 @@ class Plan:
         for first, end in ranges:
             entries.extend(range(first, end))
         planned_holey = [entry for entry in sorted(scan.holey) if _is_in(entries, entry)]
-        return cls(scan.manifest, ranges, _read_extents(scan, entries, planned_holey) if planned_holey else {})
+        self = cls(scan.manifest, ranges, _read_extents(scan, entries, planned_holey) if planned_holey else {})
+        if scan.inodes:
+            for first, end in ranges:
+                self.ctimes += scan.ctimes[first:end]
+                self.inodes += scan.inodes[first:end]
+        return self
 
     @property
     def file_count(self) -> int:
@@ -93,6 +102,22 @@ class Plan:
             file += 1
         return pieces
 
+    def data_of(self, file: int) -> list[tuple[int, int]]:
+        """Spans of a file's bytes that are not holes."""
+        extents = self.extents.get(file)
+        if extents is None:
+            return [(0, self.starts[file + 1] - self.starts[file])]
+        return [(offset, offset + length) for offset, length in extents]
+
+    def place_of(self, file: int, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Where in the contents object spans of a file's bytes are."""
+        placed = []
+        position = self.starts[file]
+        for first, end in self.data_of(file):
+            placed += [(position + low - first, position + high - first) for low, high in clipped(spans, first, end)]
+            position += end - first
+        return placed
+
     def pages_of(self, entries: Iterable[tuple[int, int]], page_bytes: int) -> list[tuple[int, int]]:
         """Ranges of pages of the contents object that hold something of these manifest entries, given as ranges."""
         found = []
@@ -116,6 +141,9 @@ class Plan:
         packer.column(array("I", [len(self.extents[file]) for file in files]))
         packer.column(array("q", [offset for offset, _ in flat]))
         packer.column(array("q", [length for _, length in flat]))
+        packer.number(len(self.inodes))
+        packer.column(self.ctimes)
+        packer.column(self.inodes)
         return packer.packed()
 
     @classmethod
@@ -126,13 +154,18 @@ class Plan:
         ranges = list(zip(unpacker.column("I", count), unpacker.column("I", count)))
         _check_ranges(ranges, manifest, unpacker)
         extents = _decode_extents(unpacker)
-        unpacker.end()
         file_count = sum(end - first for first, end in ranges)
+        known = unpacker.number(file_count)
+        ctimes, inodes = unpacker.column("q", known), unpacker.column("Q", known)
+        unpacker.end()
+        if known not in (0, file_count):
+            raise unpacker.error("it knows some of its files, and others not")
         if any(file >= file_count for file in extents):
             raise unpacker.error("it has extents of a file that is not planned")
         if sum(sum(manifest.sizes[first:end]) for first, end in ranges) > CONTENTS_BYTES_MAX:
             raise unpacker.error("its contents are too large")
         self = cls(manifest, ranges, extents)
+        self.ctimes, self.inodes = ctimes, inodes
         for file, pieces in extents.items():
             if pieces and sum(pieces[-1]) > manifest.sizes[self.entries[file]]:
                 raise unpacker.error("an extent is outside its file")
@@ -148,17 +181,6 @@ class Plan:
                 pieces.append((file, offset + low - position, high - low))
             position += length
         return pieces
-
-
-def merged(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The union of ranges [a, b), ascending, touching ones joined."""
-    union: list[tuple[int, int]] = []
-    for first, end in sorted(ranges):
-        if union and first <= union[-1][1]:
-            union[-1] = (union[-1][0], max(end, union[-1][1]))
-        elif first < end:
-            union.append((first, end))
-    return union
 
 
 def _is_in(values: array[int], value: int) -> bool:

@@ -20,7 +20,7 @@ class Policy(NamedTuple):
     compared by checksum, by size_only, or by size and time; the time to modify_window seconds, to the ns below 0;
     ignore_times: all are sent. Left as they are: update: newer files; existing: what is absent; ignore_existing: what
     is there. omit_dir_times: directories keep the time that they get. sparse: zeros become holes. commit: the rule by
-    which files go into place, "file", "each" or "job".
+    which files go into place, "file", "each" or "job". partial: what arrived is kept when the session breaks.
     Kept besides: devices; specials, which are fifos and sockets; xattrs but ACLs; acls.
     """
 
@@ -37,6 +37,7 @@ class Policy(NamedTuple):
     omit_dir_times: bool = False
     sparse: bool = False
     commit: str = "file"
+    partial: bool = True
     devices: bool = False
     specials: bool = False
     xattrs: bool = False

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import time
+from array import array
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -20,13 +22,16 @@ from mrsync.tree.policy import Policy
 from mrsync.tree.selection import Selection
 from mrsync.tree.xattrs import Keeper, Target, path_in
 
+TICK_NS = 100_000_000  # ten times the longest of Linux
+
 
 class Scan(NamedTuple):
     """What a scan found.
 
     manifest: all entries that could be read; deletes nothing if something could not. holey: files that have fewer
     blocks than bytes. errors: what could not be read, or vanished meanwhile (ENOENT). skipped: devices and special
-    files that the policy does not keep: targets neither make nor delete them.
+    files that the policy does not keep: targets neither make nor delete them. ctimes, inodes: of every entry, if the
+    policy says partial; inode 0 where a change could have been missed.
     """
 
     root: bytes
@@ -34,6 +39,8 @@ class Scan(NamedTuple):
     holey: frozenset[int]
     errors: list[Failure]
     skipped: list[int]
+    ctimes: array[int]
+    inodes: array[int]
 
 
 def scan(
@@ -74,12 +81,17 @@ class _Scanner:
         self._errors: list[Failure] = []
         self._depths = {0: 0}
         self._keeper = Keeper(manifest.policy, is_root=os.geteuid() == 0, is_source=True)
+        self._ctimes, self._numbers = array("q"), array("Q")
+        self._started_at = time.time_ns()
 
     def run(self, on_activity: Callable[[int], None], on_digested: Callable[[int, int], None]) -> Scan:
         manifest, policy = self._manifest, self._manifest.policy
         manifest.add_root(os.fstat(self._root_fd))
         if policy.keeps_attributes:
             self._read_attributes(0, self._root_fd)
+        if policy.partial:
+            self._ctimes.append(0)
+            self._numbers.append(0)
         try:
             # The list of directories grows while it is walked: breadth first.
             for directory in manifest.directories:
@@ -97,7 +109,17 @@ class _Scanner:
         kinds = {mode >> 12 for mode in set(manifest.modes)}
         kinds = {kind for kind in kinds if not policy.keeps_kind(kind)}
         skipped = [i for i in range(len(manifest)) if manifest.kind(i) in kinds] if kinds else []
-        return Scan(self._root, manifest, frozenset(self._holey), self._errors, skipped)
+        self._doubt_recent_changes()
+        holey = frozenset(self._holey)
+        return Scan(self._root, manifest, holey, self._errors, skipped, self._ctimes, self._numbers)
+
+    def _doubt_recent_changes(self) -> None:
+        """Two changes within one tick of the file system's clock have the same ctime: the second may yet come."""
+        settled = self._started_at - TICK_NS
+        if self._ctimes and max(self._ctimes) > settled:
+            for entry, ctime in enumerate(self._ctimes):
+                if ctime > settled:
+                    self._numbers[entry] = 0
 
     def _change_on_the_way(self) -> None:
         """What the selection says of modes and owners, and names for the owners."""
@@ -113,7 +135,7 @@ class _Scanner:
             if self._depth(directory) >= DEPTH_MAX:
                 raise OSError(errno.ELOOP, "too deep")
             fd = self._directories.open(directory)
-            listing = Listing(fd)
+            listing = Listing(fd, has_identities=manifest.policy.partial)
         except OSError as error:
             self._errors.append(Failure(error.errno or 0, manifest.path(directory), "read"))
             manifest.add_nothing()
@@ -125,6 +147,8 @@ class _Scanner:
         if manifest.policy.keeps_attributes:
             for entry, name in enumerate(listing.names, base):
                 self._read_attributes(entry, path_in(fd, name))
+        self._ctimes += listing.ctimes
+        self._numbers += listing.numbers
         self._holey += [base + position for position in listing.holey]
         if manifest.policy.hard_links:
             for position, inode in listing.inodes.items():

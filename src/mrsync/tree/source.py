@@ -30,6 +30,7 @@ class Source:
         self._root_fd = open_source(root)
         self._directories = Directories(self._root_fd, manifest.names, manifest.parents)
         self._fds: OrderedDict[int, int] = OrderedDict()
+        self._is_wary = False
         # What each file was when it was first opened; inode 0: not opened yet.
         self._inodes = array("Q", bytes(8 * plan.file_count))
         self._ctimes = array("q", bytes(8 * plan.file_count))
@@ -41,6 +42,15 @@ class Source:
         if len(pieces) == 1:
             return self._read_piece(*pieces[0])
         return b"".join([self._read_piece(*piece) for piece in pieces])
+
+    def be_wary(self) -> None:
+        """Before anything is read: targets have some of it already, so it must be what was scanned.
+
+        Not all is going to be read: any piece may be the last of its file.
+        """
+        self._is_wary = True
+        if self._plan.inodes:
+            self._inodes, self._ctimes = self._plan.inodes[:], self._plan.ctimes[:]
 
     def verify(self, file: int) -> bool:
         """Whether a planned file was what was scanned when its end was read, or is now; if not, it is in `changed`."""
@@ -70,8 +80,10 @@ class Source:
                 if not more:
                     raise _changed("it became shorter")
                 data += more
-            if position + length == self._data_end(file):
+            is_end = position + length == self._data_end(file)
+            if is_end or self._is_wary:
                 self._check(file, fd)
+            if is_end:
                 self._verified[file] = 1
                 self._close(file)
         except OSError as error:

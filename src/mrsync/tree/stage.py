@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 from array import array
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from operator import sub
 from typing import Union
 
+from mrsync.tree.checkpoint import Checkpoints
 from mrsync.tree.destination import Destination
 from mrsync.tree.holes import write_sparsely
+from mrsync.tree.journal import Journal
 from mrsync.tree.manifest import Manifest
 from mrsync.tree.plan import Plan
+from mrsync.tree.temporary import link_name, staged_name
 
 Data = Union[bytes, bytearray, memoryview]
 
@@ -22,7 +25,7 @@ WAITING, STARTED, WHOLE, SAT_OUT, UNWANTED, DISCARDED, PLACED = range(7)
 FILES_OPEN_MAX = 128
 IOV_MAX = 1024
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_REOPEN = os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+_REOPEN = os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Stage:
@@ -30,7 +33,8 @@ class Stage:
 
     needs: what `compare` found here; planned files that only others need are passed over. tag: hexadecimal, of the
     session. A file that cannot be taken is sat out, with all that was staged of it removed; nothing is raised for it.
-    states: per plan file. Duty: `advance` until it returns False, at first and after every write.
+    states: per plan file. journal: hears of all that is staged, so that a later session may take it up; then it stays
+    when this one breaks. Duty: `advance` until it returns False, at first and after every write.
     """
 
     def __init__(
@@ -45,6 +49,8 @@ class Stage:
         for first, end in needs:
             low, high = plan.first_file(first), plan.first_file(end)
             self.states[low:high] = bytes([WAITING]) * (high - low)
+        self.journal: Journal | None = None
+        self._checkpoints: Checkpoints | None = None
         self._tag = tag.encode("ascii")
         self._remaining = array("q", map(sub, plan.starts[1:], plan.starts))
         self._homes: dict[int, int] = {}
@@ -70,6 +76,9 @@ class Stage:
             end += len(data)
         if run:
             self._write_run(start, run, end - start)
+        if self.journal is not None and self._checkpoints is not None:
+            self.journal.flush_now_and_then()
+            self._checkpoints.keep_time()
 
     def advance(self, most: int = 1000) -> bool:
         """Move `ready` on, making files that have no data on the way; True if it stopped after `most` of them."""
@@ -82,6 +91,8 @@ class Stage:
                 break
             file += 1
         self.ready = file
+        if self.journal is not None and file == len(self.states):
+            self.journal.flush()  # perhaps nothing more is written for a long time
         return not most
 
     def take_sat_out(self) -> list[tuple[int, int]]:
@@ -99,26 +110,88 @@ class Stage:
         """Remove what is staged of a file, if anything is."""
         if self.states[file] in (STARTED, WHOLE):
             self._close(file)
+            if self.journal is not None:
+                self.journal.forget(file)
             directory = self.home(self.manifest.parents[self.plan.entries[file]])
             # What cannot be removed now is removed as stale by the next run.
-            with contextlib.suppress(OSError):
+            with suppress(OSError):
                 self.destination.change(directory, lambda fd: os.unlink(self.name(file), dir_fd=fd))
         self.states[file] = DISCARDED
 
+    def start_journal(self) -> None:
+        """Keep a journal from now on, if this can be done here."""
+        files = array("I", [file for file, state in enumerate(self.states) if state == WAITING])
+        if files and self.plan.inodes:
+            with suppress(OSError):  # then a later session takes nothing up
+                self.journal = Journal(self.destination, self._tag, self.manifest, self.plan, files)
+                self._checkpoints = Checkpoints(self.journal, lambda file: self._reopen(file, os.O_RDONLY))
+
+    def end_journal(self) -> None:
+        """All that was staged is in its place, or gone."""
+        if self.journal is not None:
+            self.journal.remove()
+            self.journal = None
+
     def cleanup(self) -> None:
-        """Remove every staged file, take no more, and give back temporary modes."""
+        """Take no more, remove every staged file but those that the journal knows, and give back temporary modes."""
+        kept = self.journal
+        if kept is not None and kept.is_empty:
+            self.end_journal()
+            kept = None
         for file, state in enumerate(self.states):
-            if state in (WAITING, STARTED, WHOLE):
+            if state in (STARTED, WHOLE) and kept is not None and kept.knows(file):
+                self._close(file)
+            elif state in (WAITING, STARTED, WHOLE):
                 self.discard(file)
+        if kept is not None:
+            kept.close()
         self.destination.directories.restore()
+
+    def take_over(self, file: int, directory: int, name: bytes, pieces: Iterable[tuple[int, int]]) -> None:
+        """Make what an earlier session staged of a file, with these spans of its bytes, this one's; raises OSError."""
+        home = self.home(self.manifest.parents[self.plan.entries[file]])
+        directories = self.destination.directories
+        if self.journal is not None:  # first: while it has the old name, the old journal is believed
+            for first, end in pieces:
+                self.journal.piece(file, first, end - first)
+            self.journal.flush()
+        try:
+            fds = directories.pair(directory, home)
+            try:
+                os.rename(name, self.name(file), src_dir_fd=fds[0], dst_dir_fd=fds[1])
+            except PermissionError:
+                if not directories.loosen(directory) | directories.loosen(home):
+                    raise
+                fds = directories.pair(directory, home)
+                os.rename(name, self.name(file), src_dir_fd=fds[0], dst_dir_fd=fds[1])
+        except OSError:
+            if self.journal is not None:
+                self.journal.forget(file)
+            raise
+        self.destination.touched.update((directory, home))
+        self.states[file] = STARTED
+
+    def complete(self, file: int, fd: int) -> None:
+        """All of a file that was taken over is there; if it cannot be finished, OSError, and it is waited for."""
+        try:
+            self._complete(file, fd)
+        except OSError:
+            self.discard(file)
+            self.states[file] = WAITING
+            raise
+        self._remaining[file] = 0
+
+    def expect(self, file: int, length: int) -> None:
+        """Of a file that was taken over so many bytes are to come."""
+        self._remaining[file] = length
 
     def name(self, file: int) -> bytes:
         """Name of a staged file."""
-        return b".mrsync-%s-%d" % (self._tag, file)
+        return staged_name(self._tag, file)
 
     def link_name(self, entry: int) -> bytes:
         """Temporary name of a link in the making."""
-        return b".mrsync-%s-l%d" % (self._tag, entry)
+        return link_name(self._tag, entry)
 
     def home(self, directory: int) -> int:
         """Where files for a directory are staged: the deepest directory of its path that exists at the first call."""
@@ -171,6 +244,8 @@ class Stage:
                 if length == self._remaining[file]:
                     self._complete(file, fd)
                     self._close(file)
+                elif self.journal is not None:
+                    self.journal.piece(file, position, length)
         except OSError as error:
             self.sit_out(file, error.errno or 0)
             return
@@ -200,15 +275,15 @@ class Stage:
         if file in fds:
             fds.move_to_end(file)
             return fds[file]
-        if self.states[file] == WAITING:
-            fd = self._create(file)
-        else:
-            home = self.home(self.manifest.parents[self.plan.entries[file]])
-            fd = os.open(self.name(file), _REOPEN, dir_fd=self.destination.directories.open(home))
+        fd = self._create(file) if self.states[file] == WAITING else self._reopen(file, os.O_WRONLY)
         fds[file] = fd
         if len(fds) > FILES_OPEN_MAX:
             os.close(fds.popitem(last=False)[1])
         return fd
+
+    def _reopen(self, file: int, access: int) -> int:
+        home = self.home(self.manifest.parents[self.plan.entries[file]])
+        return os.open(self.name(file), access | _REOPEN, dir_fd=self.destination.directories.open(home))
 
     def _complete(self, file: int, fd: int) -> None:
         """All data is there: the final size, owner, mode (after the owner: chown clears setuid) and time."""
@@ -226,11 +301,18 @@ class Stage:
             kept.set(entry, fd, lambda: os.fchmod(fd, manifest.modes[entry] & 0o7777))
         os.utime(fd, ns=(self._now, manifest.mtime_ns(entry)))
         self.states[file] = WHOLE
+        if self.journal is not None:
+            self.journal.whole(file, 0 if _is_ours_alone(uid, manifest.modes[entry]) else os.fstat(fd).st_ctime_ns)
 
     def _close(self, file: int) -> None:
         fd = self._fds.pop(file, None)
         if fd is not None:
             os.close(fd)
+
+
+def _is_ours_alone(uid: int, mode: int) -> bool:
+    """Whether nobody else may write to such a file of ours; a mode's group is also the mask of an ACL."""
+    return uid in (-1, os.geteuid()) and not mode & 0o022
 
 
 def _write_all(fd: int, run: Sequence[Data], position: int, length: int) -> None:

@@ -90,7 +90,7 @@ def test_empty_files_are_looked_at_when_their_turn_has_come(tmp_path: Path) -> N
     objects = Objects(scan(os.fsencode(tmp_path)), lambda: GEOMETRY, lambda file, why: changes.append(file))
     objects.make_plan(RangeSet([(1, 6)]))
     (tmp_path / "a").write_text("not empty")
-    objects.begin_contents()
+    objects.begin_contents(is_whole=True)
     assert (objects.files_read, changes) == (1, [0])
     for name in "ce":
         (tmp_path / name).unlink()

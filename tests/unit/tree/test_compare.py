@@ -53,6 +53,7 @@ def by_category(manifest: Manifest, comparison: Comparison) -> Named:
         "linked": {manifest.path(entry) for entry in comparison.linked},
         "mended": {manifest.path(entry) for entry in comparison.mended},
         "extra": {os.path.join(manifest.path(directory), name) for directory, name in comparison.extras},
+        "stale": {os.path.join(manifest.path(directory), name) for directory, name in comparison.stale},
     }
     assert comparison.changes == sum(len(found[what]) for what in ("made", "linked", "mended", "extra"))
     return {what: paths for what, paths in found.items() if paths}
@@ -161,15 +162,19 @@ def test_another_owner_is_named(trees: Path, named: Callable[..., Named], name: 
     assert named(trees / "source", trees / "dest") == {"mended": {name.encode()}}
 
 
-def test_extras_stay_unnamed_without_deletes_but_for_stale_staged_files(
+def test_extras_stay_unnamed_without_deletes_but_for_what_sessions_left(
     trees: Path, named: Callable[..., Named]
 ) -> None:
     empty = trees / "dest" / "empty"
-    for name in ("x", ".mrsync-0123456789abcdef-17", ".mrsync-ff-l3", ".mrsync-notes", ".mrsync-ff-12.txt"):
+    left = (".mrsync-0123456789abcdef-17", ".mrsync-ff-l3", ".mrsync-0a.journal")
+    others = ("x", ".mrsync-notes", ".mrsync-ff-12.txt")
+    for name in (*left, *others):
         keep_time(empty, (empty / name).touch)
-    stale = {b"empty/.mrsync-0123456789abcdef-17", b"empty/.mrsync-ff-l3"}
-    assert named(trees / "source", trees / "dest", deletes=False) == {"extra": stale}
-    assert len(named(trees / "source", trees / "dest")["extra"]) == 5
+    keep_time(empty, (empty / ".mrsync-ff-99").mkdir)
+    stale = {b"empty/" + name.encode() for name in left}
+    extra = {b"empty/" + name.encode() for name in (*others, ".mrsync-ff-99")}
+    assert named(trees / "source", trees / "dest", deletes=False) == {"stale": stale}
+    assert named(trees / "source", trees / "dest") == {"stale": stale, "extra": extra}
 
 
 def link_group(trees: Path) -> None:

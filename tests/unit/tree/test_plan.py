@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from mrsync.errors import ProtocolDataError
 from mrsync.tree.manifest import Manifest
-from mrsync.tree.plan import Plan, merged
+from mrsync.tree.plan import Plan
 from mrsync.tree.scan import scan
+from mrsync.tree.spans import merged
 
 FILE = stat.S_IFREG | 0o644
 

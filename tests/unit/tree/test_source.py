@@ -198,3 +198,26 @@ def test_a_root_that_vanished_is_told(tree: Path, tmp_path: Path) -> None:
     found = scan(os.fsencode(tree))
     with pytest.raises(SelectionError, match="cannot read the source"):
         Source(os.fsencode(tmp_path / "missing"), found.manifest, Plan.build(found, []))
+
+
+def test_what_targets_have_already_must_be_as_it_was_scanned(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of the same size and time in its place would be mixed with what they have."""
+    monkeypatch.setattr("mrsync.tree.scan.TICK_NS", 0)
+    source = source_of(tree)
+    (tree / "new").write_bytes(b"n" * SIZE)
+    os.utime(tree / "new", ns=(0, 10**18))
+    (tree / "new").rename(tree / "a")
+    source.be_wary()
+    assert source.read(0, 10) == bytes(10)
+    assert source.changed == {0: "it was replaced"}
+    source.close()
+
+
+def test_where_not_all_is_read_any_piece_may_be_the_last(tree: Path) -> None:
+    source = source_of(tree)
+    source.be_wary()
+    assert source.read(0, 10) == b"a" * 10
+    _rewrite_with_old_time(tree / "a")
+    assert source.read(10, 10) == bytes(10)
+    assert list(source.changed) == [0]
+    source.close()

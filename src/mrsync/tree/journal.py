@@ -1,0 +1,180 @@
+"""The journal of a session: what it has staged so far, so that a later one may take it up where this one breaks."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import struct
+import time
+import zlib
+from array import array
+from contextlib import suppress
+
+from mrsync.tree.destination import Destination
+from mrsync.tree.manifest import Manifest
+from mrsync.tree.packing import Packer
+from mrsync.tree.plan import Plan
+from mrsync.tree.temporary import journal_name
+
+MAGIC = b"mrsync journal\x01"
+BOOT_ID_PATH = "/proc/sys/kernel/random/boot_id"
+HEAD = struct.Struct("<Q")  # bytes of the head
+FRAME = struct.Struct("<II")  # bytes and CRC-32 of the claims that follow
+CLAIM = struct.Struct("<IIqq")  # what, plan file, two numbers a and b
+PIECE = 1  # of this file the bytes from a on, b of them, are written
+WHOLE = 2  # this file is complete; a: its ctime in ns, or 0 where nobody else may write to it
+VOID = 3  # nothing that was said of this file counts any more
+DURABLE = 4  # what was said of this file before position a of the journal is on the disk
+UNKNOWN = 0  # inode number of a file whose identity is not known
+FLUSH_S = 0.02  # what arrived in so short a time may get lost
+LARGE_BYTES = 8 << 20  # smaller files are not worth the time that the disk needs to make them durable
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Journal:
+    """Claims about the staged files of a plan, appended to a file in the root of the destination.
+
+    The head says which source file each planned file is: path, size, mtime, ctime, inode. While the file is open it is
+    locked: the session is running. Claims wait for `flush`. OSError when it cannot be made; one that cannot be written
+    to any more ends there.
+    """
+
+    def __init__(self, destination: Destination, tag: bytes, manifest: Manifest, plan: Plan, files: array[int]) -> None:
+        self.is_empty = True
+        self.position = 0
+        self._destination = destination
+        self._name = journal_name(tag)
+        self._known = {file for file in files if plan.inodes[file] != UNKNOWN}
+        self._large = {file for file in self._known if manifest.sizes[plan.entries[file]] >= LARGE_BYTES}
+        self._dirty: set[int] = set()
+        self._waiting = bytearray()
+        self._piece = (0, 0, 0)  # plan file, begin, end; it may yet grow
+        self._flushed_at = 0.0
+        self._fd = destination.change(0, lambda fd: os.open(self._name, _CREATE, 0o600, dir_fd=fd))
+        with suppress(OSError):  # not every file system has locks
+            fcntl.flock(self._fd, fcntl.LOCK_EX)
+        head = _head(manifest, plan, array("I", [file for file in files if file in self._known]))
+        self._append(HEAD.pack(len(head)) + head)
+
+    def piece(self, file: int, offset: int, length: int) -> None:
+        """These bytes of a planned file are written."""
+        last, begin, end = self._piece
+        if last == file and end == offset:
+            self._piece = (file, begin, offset + length)
+        else:
+            self._end_piece()
+            self._piece = (file, offset, offset + length)
+
+    def whole(self, file: int, ctime: int) -> None:
+        """A planned file is complete."""
+        self._claim(WHOLE, file, ctime)
+
+    def durable(self, file: int, position: int) -> None:
+        """What was claimed of a planned file by then is on the disk."""
+        self._claim(DURABLE, file, position)
+
+    def knows(self, file: int) -> bool:
+        """Whether a later session may take this file up."""
+        return file in self._known
+
+    def forget(self, file: int) -> None:
+        """What is staged of a planned file goes, or is about to; of this one nothing is claimed any more."""
+        if file in self._known:
+            self._claim(VOID, file)
+            self._known.remove(file)
+            self.flush()
+
+    def take_dirty(self) -> set[int]:
+        """Large files of which something was claimed since the last call."""
+        taken, self._dirty = self._dirty, set()
+        return taken
+
+    def flush_now_and_then(self) -> None:
+        """Append what waits, unless that was just done."""
+        now = time.monotonic()
+        if now - self._flushed_at > FLUSH_S:
+            self._flushed_at = now
+            self.flush()
+
+    def flush(self) -> None:
+        """Append what waits."""
+        self._end_piece()
+        if self._waiting:
+            self.is_empty = False
+            self._append(FRAME.pack(len(self._waiting), zlib.crc32(self._waiting)) + self._waiting)
+            self._waiting = bytearray()
+
+    def _end_piece(self) -> None:
+        file, begin, end = self._piece
+        if begin < end:
+            self._piece = (0, 0, 0)
+            self._claim(PIECE, file, begin, end - begin)
+
+    def _claim(self, what: int, file: int, first: int = 0, second: int = 0) -> None:
+        if file in self._known:
+            self._waiting += CLAIM.pack(what, file, first, second)
+            if what in (PIECE, WHOLE) and file in self._large:
+                self._dirty.add(file)
+
+    def sync(self) -> None:
+        """Have it written to the disk."""
+        if self._fd >= 0:
+            with suppress(OSError):
+                os.fdatasync(self._fd)
+
+    def close(self) -> None:
+        """Leave it behind for a later session."""
+        if self._fd >= 0:
+            self.flush()
+        self._end()
+
+    def remove(self) -> None:
+        """Nothing is left to be taken up."""
+        self._end()
+        with suppress(OSError):  # then it is removed as stale by the next run
+            self._destination.change(0, lambda fd: os.unlink(self._name, dir_fd=fd))
+
+    def _append(self, data: bytes | bytearray) -> None:
+        if self._fd < 0:
+            return
+        try:
+            is_written = os.write(self._fd, data) == len(data)
+        except OSError:
+            is_written = False
+        if is_written:
+            self.position += len(data)
+        else:
+            self._end()  # the disk is full, say; whoever reads it stops at what is cut off
+
+    def _end(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+def boot_id() -> bytes:
+    """Of the running system, so that it is known whether the page cache outlived a session; empty if not known."""
+    try:
+        with open(BOOT_ID_PATH, "rb") as file:
+            return file.read(64).strip()
+    except OSError:
+        return b""
+
+
+def _head(manifest: Manifest, plan: Plan, files: array[int]) -> bytes:
+    entries = [plan.entries[file] for file in files]
+    parents = [manifest.parents[entry] for entry in entries]
+    directories = {directory: turn for turn, directory in enumerate(dict.fromkeys(parents))}
+    packer = Packer(MAGIC, level=0)
+    packer.blob(boot_id())
+    packer.number(len(files))
+    packer.column(files)
+    packer.strings([manifest.names[entry] for entry in entries])
+    packer.column(array("I", map(directories.__getitem__, parents)))
+    packer.number(len(directories))
+    packer.strings([manifest.path(directory) for directory in directories])
+    packer.column(array("q", [manifest.sizes[entry] for entry in entries]))
+    packer.column(array("q", [manifest.mtimes[entry] for entry in entries]))
+    packer.column(array("q", [plan.ctimes[file] for file in files]))
+    packer.column(array("Q", [plan.inodes[file] for file in files]))
+    return packer.packed()

@@ -1,0 +1,99 @@
+"""Runs against one destination that break: what they leave, and what the next one takes up."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from mrsync.tree.commit import Commit
+from mrsync.tree.compare import Comparison, compare
+from mrsync.tree.destination import Destination
+from mrsync.tree.finish import Result, finish
+from mrsync.tree.leftovers import Leftovers
+from mrsync.tree.manifest import Manifest
+from mrsync.tree.plan import Plan
+from mrsync.tree.policy import Policy
+from mrsync.tree.scan import Scan, scan
+from mrsync.tree.source import Source
+from mrsync.tree.spans import Span
+from mrsync.tree.stage import WHOLE, Stage
+from mrsync.tree.wanted import wanted_pages
+
+PAGE = 1000
+
+
+class Session:
+    """One target's session up to a point of the test's choice; pages are of PAGE bytes."""
+
+    def __init__(self, source: Path, dest: Path, *, policy: Policy = Policy()) -> None:  # noqa: B008
+        self.scan: Scan = scan(os.fsencode(source), policy)
+        self.manifest = Manifest.decode(self.scan.manifest.encode())
+        self.destination = Destination(os.fsencode(dest))
+        self.comparison: Comparison = compare(self.manifest, self.destination)
+        planned = Plan.build(self.scan, self.comparison.needs)
+        self.plan = Plan.decode(planned.encode(), self.manifest)
+        self.contents = Source(os.fsencode(source), self.scan.manifest, planned)
+        tag = secrets.token_hex(8)
+        self.stage = Stage(self.destination, self.manifest, self.plan, self.comparison.needs, tag)
+        self.stage.start_journal()
+        leftovers = Leftovers(self.destination, self.manifest, self.comparison.stale)
+        self.held = leftovers.adopt(self.stage)
+        leftovers.remove()
+        self.wanted: list[Span] = wanted_pages(self.stage, self.comparison.needs, self.held, PAGE)
+        self._advance()
+
+    @property
+    def pages(self) -> list[int]:
+        """The pages that are wanted."""
+        return [page for first, end in self.wanted for page in range(first, end)]
+
+    def whole_files(self) -> int:
+        return self.stage.states.count(WHOLE)
+
+    def cast(self, pages: Sequence[int] | None = None) -> Session:
+        """Write these pages, of those that are wanted (None: all of them)."""
+        size = self.plan.contents_bytes
+        for page in self.pages if pages is None else pages:
+            offset = page * PAGE
+            self.stage.write_many([(offset, self.contents.read(offset, min(PAGE, size - offset)))])
+        self._advance()
+        return self
+
+    def break_off(self) -> None:
+        """End it in order, but early."""
+        self.stage.cleanup()
+        self._close()
+
+    def finish(self) -> Result:
+        """All is there: commit and finish."""
+        assert self.stage.ready == self.plan.file_count
+        assert not self.stage.take_sat_out()
+        assert not Commit(self.stage).commit(0, self.plan.file_count)
+        result = finish(self.stage, self.comparison)
+        self._close()
+        return result
+
+    def _advance(self) -> None:
+        while self.stage.advance():
+            pass
+
+    def _close(self) -> None:
+        self.contents.close()
+        self.destination.close()
+
+
+def in_a_process_that_is_killed(action: Callable[[], object]) -> None:
+    """Do this in another process, which then ends as by kill -9."""
+    child = os.fork()
+    if not child:
+        try:
+            action()
+            os._exit(0)
+        except BaseException:
+            import traceback
+
+            traceback.print_exc()
+            os._exit(1)
+    assert os.waitpid(child, 0)[1] == 0
