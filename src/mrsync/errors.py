@@ -15,6 +15,12 @@ class UsageError(MrsyncError):
     exit_status = 1
 
 
+class RuleError(MrsyncError):
+    """A filter rule makes no sense."""
+
+    exit_status = 1
+
+
 class ProtocolVersionError(MrsyncError):
     """The two ends do not speak the same version."""
 

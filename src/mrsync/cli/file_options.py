@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 
+from mrsync.cli.rule_options import add_rule_options, has_nuls, read_rules, read_target_rules
 from mrsync.errors import UsageError
 from mrsync.tree.modes import parse_mode_changes
 from mrsync.tree.owners import parse_owners
@@ -18,6 +19,7 @@ def add_file_options(parser: argparse.ArgumentParser) -> None:
     """What mrsync and multicaster have in common."""
     add = parser.add_argument
     yes_or_no = argparse.BooleanOptionalAction
+    add_rule_options(parser)
     add("--delete", action=yes_or_no, default=True, help="delete what SOURCE lacks; default: yes")
     add("-c", "--checksum", action="store_true", help="compare the contents of files, not their times")
     add("--size-only", action="store_true", help="files of the same size have the same contents")
@@ -49,8 +51,13 @@ def add_file_options(parser: argparse.ArgumentParser) -> None:
 
 def policy(options: argparse.Namespace) -> Policy:
     """What the targets are told."""
+    if options.delete_excluded and not options.delete:
+        raise UsageError("--delete-excluded and --no-delete contradict one another")
     return Policy(
         deletes=options.delete,
+        rules=read_target_rules(options) if options.delete else (),
+        rules_have_nuls=has_nuls(options),
+        deletes_excluded=options.delete_excluded,
         numeric_ids=options.numeric_ids,
         hard_links=options.hard_links,
         checksum=options.checksum,
@@ -80,6 +87,8 @@ def selection(options: argparse.Namespace) -> Selection:
         mode_changes=tuple([change for text in options.chmod for change in parse_mode_changes(text, umask)]),
         user=user,
         group=group,
+        rules=read_rules(options),
+        has_nuls=has_nuls(options),
     )
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from mrsync.cli import file_options, values
 from mrsync.cli.parser import Parser, make_parser
+from mrsync.cli.rule_options import join_values
 from mrsync.errors import SelectionError, UsageError
 from mrsync.remote.keyfile import INSECURE_SECRET, read_secret
 from mrsync.remote.targets import Targets, read_targets
@@ -30,7 +31,7 @@ class Output(NamedTuple):
 
 def parse_mrsync(arguments: Sequence[str]) -> tuple[CastSettings, Output]:
     """Raises UsageError, SelectionError."""
-    options = _mrsync_parser().parse_args(arguments)
+    options = _mrsync_parser().parse_args(join_values(arguments))
     _take_positionals(options)
     source = _source(options.source)
     is_local = options.rsh == LOCAL
@@ -59,7 +60,7 @@ def parse_mrsync(arguments: Sequence[str]) -> tuple[CastSettings, Output]:
 
 def parse_multicaster(arguments: Sequence[str]) -> tuple[CastSettings, Output]:
     """Raises UsageError, SelectionError, FileError."""
-    options = _multicaster_parser().parse_args(arguments)
+    options = _multicaster_parser().parse_args(join_values(arguments))
     targets = targets_of(options.targets, options.exclude_target, keeps_own_host=True)
     settings = CastSettings(
         source=_source(options.source),

@@ -12,6 +12,7 @@ from operator import ne
 from mrsync.tree.destination import Destination
 from mrsync.tree.digests import Digester
 from mrsync.tree.directories import Directories
+from mrsync.tree.extras import Extras
 from mrsync.tree.failure import Failure
 from mrsync.tree.groups import Found, Groups, Inode
 from mrsync.tree.likeness import ATTRIBUTES, Likeness
@@ -72,6 +73,8 @@ def compare(
     finally:
         failures = destination.directories.restore()
     comparison.failures += [Failure(reason, manifest.path(entry), "change") for entry, reason in failures]
+    if destination.protection is not None:
+        comparison.failures += destination.protection.failures
     return comparison
 
 
@@ -90,6 +93,7 @@ class _Comparer:
         self._policy = manifest.policy
         self._survey = survey
         self._on_activity = on_activity
+        self._extras = Extras(destination)
         self._directories = destination.directories if destination is not None else None
         self._ownership = destination.ownership if destination is not None else Ownership()
         self._kept = destination.kept if destination is not None else None
@@ -184,11 +188,17 @@ class _Comparer:
         names = self._manifest.names
         for entry in range(first, end):
             self._compare_entry(entry, listing, take(names[entry], -1))
-        for name, position in positions.items():
-            if name.startswith(PREFIX) and parsed(name) and listing.modes[position] >> 12 != DIRECTORY:
+        if positions:
+            self._sort_out(directory, positions, listing)
+
+    def _sort_out(self, directory: int, positions: dict[bytes, int], listing: Listing) -> None:
+        """Names that the source lacks: what an earlier run left, and what is to go."""
+        for name in [name for name in positions if name.startswith(PREFIX) and parsed(name)]:
+            if listing.modes[positions[name]] >> 12 != DIRECTORY:
                 self._result.stale.append((directory, name))
-            elif self._policy.deletes:
-                self._result.extras.append((directory, name))
+                del positions[name]
+        if self._policy.deletes:
+            self._result.extras += [(directory, name) for name in self._extras.choose(directory, positions, listing)]
 
     def _suspects(self, first: int, end: int, listing: Listing) -> Iterable[int]:
         """Positions that whole columns cannot show to be equal."""
@@ -218,6 +228,8 @@ class _Comparer:
         found = -1 if listing is None or position < 0 else listing.modes[position] >> 12
         if self._leaves_some and self._is_left(entry, kind, found):
             return
+        if found == DIRECTORY != kind:
+            self._extras.note_obstacle(self._manifest.parents[entry])
         if kind == REGULAR:
             if entry in self._groups:
                 self._groups.note(entry, self._look(entry, listing if found == REGULAR else None, position))

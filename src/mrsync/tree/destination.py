@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from mrsync.errors import FileError
 from mrsync.tree.directories import Directories
@@ -15,6 +15,9 @@ from mrsync.tree.kept import Kept
 from mrsync.tree.manifest import Manifest
 from mrsync.tree.owners import Ownership
 from mrsync.tree.removal import remove_tree
+
+if TYPE_CHECKING:
+    from mrsync.tree.protection import Protection
 
 T = TypeVar("T")
 
@@ -26,6 +29,7 @@ class Destination:
     touched: directories in which names changed, so that their times need setting; made: directories made here.
     is_new: the root itself was made here.
     kept: extended attributes, where the policy keeps any.
+    protection: what filter rules keep safe from deletion, if there are any.
     """
 
     def __init__(self, path: bytes) -> None:
@@ -35,6 +39,7 @@ class Destination:
         self.made: set[int] = set()
         self.root_fd, self.is_new = _open_root(path)
         self.kept: Kept | None = None
+        self.protection: Protection | None = None
         self._manifest = Manifest()
         self.directories = Directories(self.root_fd, [b""], [0], is_loosening=True)
 
@@ -45,6 +50,10 @@ class Destination:
             self.kept = Kept(manifest, is_root=self.ownership.is_root)
         self.directories.close()
         self.directories = Directories(self.root_fd, manifest.names, manifest.parents, is_loosening=True)
+        if manifest.policy.rules:
+            from mrsync.tree.protection import Protection  # most runs need no rules to be loaded
+
+            self.protection = Protection(manifest, os.path.abspath(self.path))
 
     def change(self, directory: int, operation: Callable[[int], T]) -> T:
         """Run an operation on a directory's descriptor that changes names in it, with a temporary mode if need be."""
@@ -81,8 +90,34 @@ class Destination:
         except (IsADirectoryError, PermissionError):
             if not stat.S_ISDIR(os.stat(name, dir_fd=self.directories.open(parent), follow_symlinks=False).st_mode):
                 raise
-            remove = remove_tree if self._manifest.policy.deletes else _remove_empty
-            self.change(parent, lambda fd: remove(fd, name))
+            if not self._manifest.policy.deletes:
+                self.change(parent, lambda fd: os.rmdir(name, dir_fd=fd))
+            elif self.change(parent, lambda fd: self.remove_tree(parent, fd, name))[1]:
+                raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY)) from None
+
+    def remove_tree(
+        self, parent: int, fd: int, name: bytes, on_activity: Callable[[int], None] = lambda count: None
+    ) -> tuple[int, bool]:
+        """Delete the directory of this name, but for what is safe from deletion in it.
+
+        fd: of the parent. How many entries went, and whether some stay.
+        """
+        if self.protection is None:
+            return remove_tree(fd, name, on_activity), False
+        from mrsync.tree.weeding import weed_tree
+
+        return weed_tree(fd, self.protection.of(parent).within(name), on_activity)
+
+    def can_go(self, parent: int, name: bytes) -> bool:
+        """Whether `remove_tree` would delete anything."""
+        if self.protection is None:
+            return True
+        from mrsync.tree.weeding import weed_tree
+
+        try:
+            return weed_tree(self.directories.open(parent), self.protection.of(parent).within(name), is_dry=True)[0] > 0
+        except OSError:
+            return True  # and then the deletion says what is wrong
 
     def close(self) -> None:
         """Undo temporary modes that nothing settled, and let go of the tree."""
@@ -102,11 +137,6 @@ class Destination:
             self.change(parent, lambda fd: os.mkdir(name, 0o700, dir_fd=fd))
         self.made.add(entry)
         return self.directories.open(entry)
-
-
-def _remove_empty(fd: int, name: bytes) -> int:
-    os.rmdir(name, dir_fd=fd)
-    return 1
 
 
 def _open_root(path: bytes) -> tuple[int, bool]:

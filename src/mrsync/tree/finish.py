@@ -14,7 +14,6 @@ from mrsync.tree.failure import Failure
 from mrsync.tree.leftovers import Leftovers
 from mrsync.tree.likeness import file_window, is_same_time
 from mrsync.tree.manifest import DIRECTORY, LINK
-from mrsync.tree.removal import remove_tree
 from mrsync.tree.stage import PLACED, UNWANTED, Stage
 from mrsync.tree.xattrs import path_in
 
@@ -250,15 +249,15 @@ class _Finisher:
     def _delete(self, directory: int, name: bytes) -> None:
         self._count(1)
         try:
-            self._result.deleted += self._destination.change(directory, lambda fd: self._delete_in(fd, name))
+            self._result.deleted += self._destination.change(directory, lambda fd: self._delete_in(directory, fd, name))
         except FileNotFoundError:
             return
         except OSError as error:
             path = os.path.join(self._manifest.path(directory), name)
             self._result.failures.append(Failure(error.errno or 0, path, "delete"))
 
-    def _delete_in(self, fd: int, name: bytes) -> int:
+    def _delete_in(self, directory: int, fd: int, name: bytes) -> int:
         if stat.S_ISDIR(os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode):
-            return remove_tree(fd, name, self._count)
+            return self._destination.remove_tree(directory, fd, name, self._count)[0]
         os.unlink(name, dir_fd=fd)
         return 1

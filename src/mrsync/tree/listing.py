@@ -50,6 +50,19 @@ class Listing:
     def mtime_ns(self, position: int) -> int:
         return self.far_times[position] if position in self.far_times else self.mtimes[position]
 
+    def keep(self, kept: Sequence[int]) -> None:
+        """Drop all entries but those at these positions, ascending."""
+        self.names = [self.names[position] for position in kept]
+        for column in (self.modes, self.uids, self.gids, self.sizes, self.mtimes, self.ctimes, self.numbers):
+            if column:
+                column[:] = array(column.typecode, [column[position] for position in kept])
+        moved = {old: new for new, old in enumerate(kept)}
+        self.far_times = {moved[old]: time for old, time in self.far_times.items() if old in moved}
+        self.links = {moved[old]: target for old, target in self.links.items() if old in moved}
+        self.inodes = {moved[old]: inode for old, inode in self.inodes.items() if old in moved}
+        self.devices = {moved[old]: number for old, number in self.devices.items() if old in moved}
+        self.holey = [moved[old] for old in self.holey if old in moved]
+
     def _add(self, fd: int, names: list[bytes]) -> None:
         status = os.stat
         try:

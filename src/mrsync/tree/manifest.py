@@ -28,9 +28,10 @@ NO_OWNER = 0xFFFFFFFF  # (uid_t)-1 means "leave it" to chown
 REGULAR = stat.S_IFREG >> 12
 DIRECTORY = stat.S_IFDIR >> 12
 LINK = stat.S_IFLNK >> 12
+OMITTED = 0  # the source has a file there that is not for the targets: they neither make, change nor delete it
 DEVICES = frozenset(kind >> 12 for kind in (stat.S_IFCHR, stat.S_IFBLK))
 SPECIALS = DEVICES | {stat.S_IFIFO >> 12, stat.S_IFSOCK >> 12}
-_KINDS = SPECIALS | {REGULAR, DIRECTORY, LINK}
+_KINDS = SPECIALS | {REGULAR, DIRECTORY, LINK, OMITTED}
 
 
 class Manifest:

@@ -22,6 +22,8 @@ class Policy(NamedTuple):
     is there. omit_dir_times: directories keep the time that they get. sparse: zeros become holes. commit: the rule by
     which files go into place, "file", "each" or "job". partial: what arrived is kept when the session breaks.
     Kept besides: devices; specials, which are fifos and sockets; xattrs but ACLs; acls.
+    rules: filter rules that tell what is safe from deletion, in rsync's notation. rules_have_nuls: entries of their
+    merge files end in NUL. deletes_excluded: rules of these files that name no side are not for targets.
     """
 
     deletes: bool = True
@@ -42,6 +44,9 @@ class Policy(NamedTuple):
     specials: bool = False
     xattrs: bool = False
     acls: bool = False
+    rules: tuple[str, ...] = ()
+    rules_have_nuls: bool = False
+    deletes_excluded: bool = False
 
     @property
     def keeps_attributes(self) -> bool:
@@ -52,7 +57,9 @@ class Policy(NamedTuple):
         """Whether entries of these type bits (a mode's, shifted right by 12) are made and mended."""
         if kind in (stat.S_IFCHR >> 12, stat.S_IFBLK >> 12):
             return self.devices
-        return self.specials or kind in (stat.S_IFREG >> 12, stat.S_IFDIR >> 12, stat.S_IFLNK >> 12)
+        if kind in (stat.S_IFIFO >> 12, stat.S_IFSOCK >> 12):
+            return self.specials
+        return kind in (stat.S_IFREG >> 12, stat.S_IFDIR >> 12, stat.S_IFLNK >> 12)
 
     def encode(self) -> bytes:
         """JSON of the fields that are not as by default; text that was bytes keeps them by surrogates (PEP 383)."""

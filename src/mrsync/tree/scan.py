@@ -7,7 +7,7 @@ import os
 import time
 from array import array
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from mrsync.errors import SelectionError
 from mrsync.tree.attributes import UNKNOWN
@@ -15,12 +15,15 @@ from mrsync.tree.digests import digest_files
 from mrsync.tree.directories import Directories
 from mrsync.tree.failure import Failure, printable
 from mrsync.tree.listing import Listing
-from mrsync.tree.manifest import DEPTH_MAX, Manifest
+from mrsync.tree.manifest import DEPTH_MAX, OMITTED, Manifest
 from mrsync.tree.modes import change_modes
 from mrsync.tree.owners import give_to, name_owners
 from mrsync.tree.policy import Policy
 from mrsync.tree.selection import Selection
 from mrsync.tree.xattrs import Keeper, Target, path_in
+
+if TYPE_CHECKING:
+    from mrsync.tree.choice import Choice
 
 TICK_NS = 100_000_000  # ten times the longest of Linux
 
@@ -83,6 +86,7 @@ class _Scanner:
         self._keeper = Keeper(manifest.policy, is_root=os.geteuid() == 0, is_source=True)
         self._ctimes, self._numbers = array("q"), array("Q")
         self._started_at = time.time_ns()
+        self._choice = _choice(root, manifest, selection)
 
     def run(self, on_activity: Callable[[int], None], on_digested: Callable[[int, int], None]) -> Scan:
         manifest, policy = self._manifest, self._manifest.policy
@@ -103,11 +107,13 @@ class _Scanner:
                 digest_files(manifest, self._directories.open, lambda count: on_digested(count, total))
         finally:
             self._directories.close()
+        if self._choice is not None:
+            self._errors += self._choice.errors
         self._change_on_the_way()
         if any(failure.errno != errno.ENOENT for failure in self._errors):
             manifest.policy = policy._replace(deletes=False)
         kinds = {mode >> 12 for mode in set(manifest.modes)}
-        kinds = {kind for kind in kinds if not policy.keeps_kind(kind)}
+        kinds = {kind for kind in kinds - {OMITTED} if not policy.keeps_kind(kind)}
         skipped = [i for i in range(len(manifest)) if manifest.kind(i) in kinds] if kinds else []
         self._doubt_recent_changes()
         holey = frozenset(self._holey)
@@ -140,6 +146,8 @@ class _Scanner:
             self._errors.append(Failure(error.errno or 0, manifest.path(directory), "read"))
             manifest.add_nothing()
             return
+        if self._choice is not None:
+            self._choice.take(directory, manifest.path(directory), listing)
         for reason, name in listing.failures:
             self._errors.append(Failure(reason, os.path.join(manifest.path(directory), name), "read"))
         base = len(manifest)
@@ -171,3 +179,11 @@ class _Scanner:
         if directory:
             self._depths[directory] = self._depths[self._manifest.parents[directory]] + 1
         return self._depths[directory]
+
+
+def _choice(root: bytes, manifest: Manifest, selection: Selection) -> Choice | None:
+    if selection.takes_everything:
+        return None
+    from mrsync.tree.choice import Choice  # most runs take everything, and need no rules to be loaded
+
+    return Choice(root, selection, manifest.parents, manifest.policy.deletes_excluded)

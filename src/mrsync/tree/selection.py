@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from mrsync.tree.modes import ModeChange
 from mrsync.tree.owners import NewOwner
 
+if TYPE_CHECKING:
+    from mrsync.tree.rules import Rule
+
 
 class Selection(NamedTuple):
-    """mode_changes, user, group: what all entries get instead of their own (--chmod, --chown)."""
+    """mode_changes, user, group: what all entries get instead of their own (--chmod, --chown).
+
+    rules: filter rules of both sides, in order. has_nuls: entries of their per-directory merge files end in NUL.
+    size_min, size_max: bytes; files of other sizes are left alone.
+    """
 
     mode_changes: tuple[ModeChange, ...] = ()
     user: NewOwner | None = None
     group: NewOwner | None = None
+    rules: tuple[Rule, ...] = ()
+    has_nuls: bool = False
+    size_min: int = 0
+    size_max: int | None = None
+
+    @property
+    def takes_everything(self) -> bool:
+        """Nothing is left out."""
+        return not self.rules and not self.size_min and self.size_max is None

@@ -110,7 +110,7 @@ HOSTILE: dict[str, tuple[Callable[[Manifest], None], str]] = {
     "a directory without children": (_set("modes", 4, FOLDER), "column"),
     "a file with children": (_set("modes", 1, FILE), "column"),
     "an unknown type": (_set("modes", 2, 0o170644), "unknown type"),
-    "no type": (_set("modes", 2, 0o644), "unknown type"),
+    "an omitted file with a size": (_set("modes", 2, 0o644), "no file has a size"),
     "a negative size": (_set("sizes", 2, -1), "negative"),
     "a directory with a size": (_set("sizes", 1, 1), "no file has a size"),
     "an owner that is none": (_set("uids", 2, NO_OWNER), "owner"),

@@ -1,0 +1,108 @@
+"""The filter options, whose order counts, and the rules they mean."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mrsync.tree.rules import Rule
+
+_WITH_VALUE = ("--include", "--exclude", "--include-from", "--exclude-from", "--filter")
+_PER_DIRECTORY = (": /.rsync-filter", "- .rsync-filter")  # what -F means the first time and the second
+
+
+def add_rule_options(parser: argparse.ArgumentParser) -> None:
+    """As rsync's; what they were given is collected in `rule_options`."""
+    parser.set_defaults(rule_options=[], rules=None)
+    add = parser.add_argument
+    add("--include", action=_InOrder, metavar="PATTERN", help="take what matches; the first rule that matches counts")
+    add("--exclude", action=_InOrder, metavar="PATTERN", help="leave out, and on targets alone, what matches")
+    add("--include-from", action=_InOrder, metavar="FILE", help="patterns to include, one per line; -: stdin")
+    add("--exclude-from", action=_InOrder, metavar="FILE", help="patterns to exclude")
+    add("--filter", action=_InOrder, metavar="RULE", help="a rule in rsync's notation")
+    add("-F", action=_InOrder, nargs=0, help="--filter=': /.rsync-filter'; twice: --filter='- .rsync-filter', too")
+    add("-C", "--cvs-exclude", action="store_true", help="leave out what CVS does")
+    add("-0", "--from0", action=_InOrder, nargs=0, help="entries of files that follow end in NUL")
+    add("--delete-excluded", action="store_true", help="delete what is excluded on targets, too")
+
+
+def join_values(arguments: Sequence[str]) -> list[str]:
+    """Write each of these options and its value as one word, for values may begin with a hyphen: `--filter -_*.o`."""
+    joined: list[str] = []
+    remaining = iter(arguments)
+    for argument in remaining:
+        value = next(remaining, None) if argument in _WITH_VALUE else None
+        joined.append(argument if value is None else f"{argument}={value}")
+    return joined
+
+
+class _InOrder(argparse.Action):
+    """Note the option in its place."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        value: str | Sequence[Any] | None,
+        option: str | None = None,
+    ) -> None:
+        namespace.rule_options = [*namespace.rule_options, (self.option_strings[-1], value)]
+
+
+def read_rules(options: argparse.Namespace) -> tuple[Rule, ...]:
+    """The rules of both sides, with the files they come from read once. Raises RuleError, FileError."""
+    if options.rules is None:
+        options.rules = _read_rules(options) if options.rule_options or options.cvs_exclude else ()
+    rules: tuple[Rule, ...] = options.rules
+    return rules
+
+
+def read_target_rules(options: argparse.Namespace) -> tuple[str, ...]:
+    """Those that targets need, as texts. Raises what read_rules raises."""
+    found = read_rules(options)
+    if not found:
+        return ()
+    from mrsync.tree import rules
+
+    return tuple(
+        os.fsdecode(rule.text) for rule in found if rule.flags & rules.MERGE or rule.flags & rules.SIDES != rules.SENDER
+    )
+
+
+def has_nuls(options: argparse.Namespace) -> bool:
+    """Whether entries of per-directory merge files end in NUL."""
+    return any(option == "--from0" for option, _ in options.rule_options)
+
+
+def _read_rules(options: argparse.Namespace) -> tuple[Rule, ...]:
+    from mrsync.tree import rules
+    from mrsync.tree.rulefiles import RuleList
+
+    found = RuleList(_read, deletes_excluded=options.delete_excluded)
+    shorthands = iter(_PER_DIRECTORY)
+    for option, value in options.rule_options:
+        template = rules.INCLUDE if option.startswith("--include") else 0
+        if option == "--from0":
+            found.has_nuls = True
+        elif option == "-F":
+            if rule := next(shorthands, ""):
+                found.add(rule.encode(), option)
+        elif option.endswith("-from"):
+            found.add_file(os.fsencode(value), template, is_old=True)
+        else:
+            found.add(os.fsencode(value), option, template, is_old=option != "--filter")
+    if options.cvs_exclude:
+        found.add(b":C", "-C")
+        found.add(b"-C", "-C")
+    return tuple(found.rules)
+
+
+def _read(path: bytes) -> bytes:
+    if path == b"-":
+        return sys.stdin.buffer.read()
+    with open(path, "rb") as file:
+        return file.read()

@@ -1,0 +1,79 @@
+"""What of each directory of the source is taken."""
+
+from __future__ import annotations
+
+import errno
+import os
+from array import array
+
+from mrsync.tree import rules
+from mrsync.tree.failure import Failure
+from mrsync.tree.filters import Filters, Scope
+from mrsync.tree.listing import Listing
+from mrsync.tree.manifest import DIRECTORY, OMITTED, REGULAR
+from mrsync.tree.rulefiles import read_rule_file
+from mrsync.tree.selection import Selection
+
+
+class Choice:
+    """Applies a selection to listings, directory by directory, each after the one above it.
+
+    errors: merge files that could not be read.
+    """
+
+    def __init__(self, root: bytes, selection: Selection, parents: array[int], deletes_excluded: bool) -> None:
+        self.errors: list[Failure] = []
+        self._selection = selection
+        self._parents = parents
+        self._filters: Filters | None = None
+        if selection.rules:
+            self._filters = Filters(
+                selection.rules,
+                rules.SENDER,
+                os.path.abspath(root),
+                has_nuls=selection.has_nuls,
+                deletes_excluded=deletes_excluded,
+            )
+        self._scopes: dict[int, Scope] = {}
+
+    def take(self, directory: int, path: bytes, listing: Listing) -> None:
+        """Leave in the listing of a directory, by entry and path, what is taken."""
+        if self._filters is not None and listing.names:
+            self._filter(self._filters, directory, path, listing)
+        if self._selection.size_min or self._selection.size_max is not None:
+            self._limit_sizes(listing)
+
+    def _filter(self, filters: Filters, directory: int, path: bytes, listing: Listing) -> None:
+        scope = self._scope(filters, directory, path, listing)
+        directories: list[bytes] = []
+        if any(mode >> 12 == DIRECTORY for mode in set(listing.modes)):
+            directories = [name for name, mode in zip(listing.names, listing.modes) if mode >> 12 == DIRECTORY]
+        excluded = scope.excluded(listing.names, directories)
+        if excluded:
+            listing.keep([position for position, name in enumerate(listing.names) if name not in excluded])
+        if listing.failures:
+            unread = [name for _, name in listing.failures]
+            excluded = scope.excluded(unread) | scope.excluded(unread, unread)
+            listing.failures = [failure for failure in listing.failures if failure[1] not in excluded]
+
+    def _scope(self, filters: Filters, directory: int, path: bytes, listing: Listing) -> Scope:
+        above = self._scopes.get(self._parents[directory]) if directory else filters.top()
+        assert above is not None  # a directory comes after the one above it
+        try:
+            scope = above.within(path, read_rule_file, listing.names)
+        except OSError as error:
+            name = os.fsencode(error.filename or path)
+            self.errors.append(Failure(error.errno or errno.EIO, name, "read the rules in"))
+            scope = above.within(path, read_rule_file, ())
+        self._scopes[directory] = scope
+        return scope
+
+    def _limit_sizes(self, listing: Listing) -> None:
+        """Files of other sizes are told, so that targets leave alone what they have."""
+        low, high = self._selection.size_min, self._selection.size_max
+        for position, size in enumerate(listing.sizes):
+            if (size < low or (high is not None and size > high)) and listing.modes[position] >> 12 == REGULAR:
+                listing.modes[position] = OMITTED << 12
+                listing.sizes[position] = 0
+                listing.inodes.pop(position, None)
+        listing.holey = [position for position in listing.holey if listing.modes[position] >> 12 == REGULAR]
