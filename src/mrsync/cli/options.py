@@ -7,13 +7,15 @@ import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from mrsync.cli import file_options, values
+from mrsync.cli import file_options, list_options, values
 from mrsync.cli.parser import Parser, make_parser
 from mrsync.cli.rule_options import join_values
 from mrsync.errors import SelectionError, UsageError
 from mrsync.remote.keyfile import INSECURE_SECRET, read_secret
 from mrsync.remote.targets import Targets, read_targets
 from mrsync.run.settings import AUTO, GROUPS, LOCAL, CastSettings, CatchSettings, Groups, Network, Remote
+from mrsync.tree.policy import Policy
+from mrsync.tree.selection import Selection
 from mrsync.wire.limits import SECRET_BYTES, TARGETS_MAX
 
 
@@ -36,6 +38,7 @@ def parse_mrsync(arguments: Sequence[str]) -> tuple[CastSettings, Output]:
     source = _source(options.source)
     is_local = options.rsh == LOCAL
     targets = targets_of(options.targets, options.exclude_target, keeps_own_host=is_local)
+    policy, selection = _policy_and_selection(options)
     settings = CastSettings(
         source=source,
         dest=os.fsencode(options.dest) if options.dest else source,
@@ -47,8 +50,8 @@ def parse_mrsync(arguments: Sequence[str]) -> tuple[CastSettings, Output]:
         ack_wait_s=options.ack_wait,
         is_encrypted=options.is_encrypted,
         quits_on_bad=options.quit_on_bad,
-        policy=file_options.policy(options),
-        selection=file_options.selection(options),
+        policy=policy,
+        selection=selection,
         is_dry_run=options.dry_run,
         verbosity=options.verbose,
         remote=remote_of(options),
@@ -61,9 +64,11 @@ def parse_mrsync(arguments: Sequence[str]) -> tuple[CastSettings, Output]:
 def parse_multicaster(arguments: Sequence[str]) -> tuple[CastSettings, Output]:
     """Raises UsageError, SelectionError, FileError."""
     options = _multicaster_parser().parse_args(join_values(arguments))
+    source = _source(options.source)
     targets = targets_of(options.targets, options.exclude_target, keeps_own_host=True)
+    policy, selection = _policy_and_selection(options)
     settings = CastSettings(
-        source=_source(options.source),
+        source=source,
         dest=b"",
         targets=targets.hosts,
         remote_shell=None,
@@ -73,8 +78,8 @@ def parse_multicaster(arguments: Sequence[str]) -> tuple[CastSettings, Output]:
         ack_wait_s=options.ack_wait,
         is_encrypted=options.is_encrypted,
         quits_on_bad=options.quit_on_bad,
-        policy=file_options.policy(options),
-        selection=file_options.selection(options),
+        policy=policy,
+        selection=selection,
         verbosity=options.verbose,
     )
     return settings, _output(options, targets)
@@ -100,6 +105,8 @@ def _mrsync_parser() -> Parser:
     parser.usage = "\n       ".join(f"mrsync {form}" for form in forms)
     parser.add_argument("positionals", nargs="*", help=argparse.SUPPRESS)
     _add_cast_options(parser)
+    list_options.add_list_options(parser)
+    list_options.add_compare_options(parser)
     parser.add_argument("-t", "--dest", metavar="DEST", help="directory there, {host} is replaced; default: as SOURCE")
     parser.add_argument(
         "-r", "--rsh", default="ssh", metavar="R", help="remote shell; local: processes here; default: ssh"
@@ -144,6 +151,7 @@ def add_remote_options(parser: Parser, *, directory: str = "-b", program: str = 
 def _multicaster_parser() -> Parser:
     parser = make_parser("multicaster", "Cast SOURCE to multicatchers that were started by hand.")
     _add_cast_options(parser)
+    list_options.add_list_options(parser, "-f")
     add_key_options(parser)
     return parser
 
@@ -217,6 +225,10 @@ def add_key_options(parser: Parser, *, is_required: bool = True) -> None:
     group = parser.add_mutually_exclusive_group(required=is_required)
     group.add_argument("--key-file", metavar="FILE", help="shared secret, mode 0600, at least 16 bytes")
     group.add_argument("--insecure", action="store_true", help="no secret: whoever reaches the group may cast")
+
+
+def _policy_and_selection(options: argparse.Namespace) -> tuple[Policy, Selection]:
+    return list_options.apply(options, file_options.policy(options), file_options.selection(options))
 
 
 def _take_positionals(options: argparse.Namespace) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mrsync.tree.rules import Rule
 
-_WITH_VALUE = ("--include", "--exclude", "--include-from", "--exclude-from", "--filter")
+_WITH_VALUE = ("--include", "--exclude", "--include-from", "--exclude-from", "--filter", "-o", "--rsync-options")
 _PER_DIRECTORY = (": /.rsync-filter", "- .rsync-filter")  # what -F means the first time and the second
 
 

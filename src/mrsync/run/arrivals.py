@@ -15,7 +15,8 @@ READY = b'{"ready"'
 class Arrivals:
     """Listens to a launcher.
 
-    give_up(target, reason, now) is called for every catcher that ended badly; on_notice for what its target wrote.
+    give_up(target, reason, now) is called for every catcher that ended badly; on_notice for what its target wrote;
+    on_answer(target, is_ready) when it is known whether it came up.
     """
 
     def __init__(
@@ -24,12 +25,14 @@ class Arrivals:
         targets: Sequence[str],
         give_up: Callable[[int, str, float], None],
         on_notice: Callable[[Notice], None],
+        on_answer: Callable[[int, bool], None] = lambda target, is_ready: None,
     ) -> None:
         self.over_at: float | None = None  # when the last one was ready or gone
         self._launcher = launcher
         self._targets = targets
         self._give_up = give_up
         self._on_notice = on_notice
+        self._on_answer = on_answer
         self._expected = set(range(len(targets)))
         self._listen_at = 0.0
 
@@ -45,10 +48,12 @@ class Arrivals:
         for event in self._launcher.take_events():
             if isinstance(event, CatcherExited):
                 self._expected.discard(event.target)
+                self._on_answer(event.target, False)
                 if event.status:
                     self._give_up(event.target, event.reason, now)
             elif event.line.startswith(READY):
                 self._expected.discard(event.target)
+                self._on_answer(event.target, True)
             else:
                 self._on_notice(Notice(1, event.line.decode(errors="replace"), self._targets[event.target]))
         if not self._expected and self.over_at is None:

@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Sequence
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from mrsync.errors import Interrupted, UsageError
 from mrsync.protocol.caster import ABSENCE, Caster
@@ -32,17 +33,20 @@ from mrsync.run.objects import Objects
 from mrsync.run.observer import Notice, Observer, Snapshot, TargetProgress
 from mrsync.run.outcome import Outcome, Seconds
 from mrsync.run.place import Place, meet
+from mrsync.run.reading import Reading, read_source
 from mrsync.run.settings import CastSettings
 from mrsync.transport.casting import CasterDriver
 from mrsync.transport.loop import Loop
 from mrsync.transport.paths import Path
 from mrsync.tree.failure import printable
-from mrsync.tree.scan import scan
 from mrsync.wire.geometry import ladder
 from mrsync.wire.keys import SessionKeys
 from mrsync.wire.limits import NO_SESSION
 from mrsync.wire.messages import ObjectKind, Phase, SealKind
 from mrsync.wire.sealing import seals_here
+
+if TYPE_CHECKING:
+    from mrsync.run.asking import Asker
 
 STOP_WAIT_S = 10.0  # for catchers to clean up
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -98,6 +102,8 @@ class _Cast:
         self._sat_out: dict[int, str] = {}
         self._interruption = ""
         self._arrivals: Arrivals | None = None
+        self._asker = self._make_asker()
+        self._is_choice_incomplete = False
         self._absent: dict[str, list[str]] = {}  # why -> targets that never came, not told yet
         self._session = int.from_bytes(os.urandom(8), "big")
 
@@ -144,11 +150,25 @@ class _Cast:
             rate_bytes_s=settings.rate_bytes_s,
         )
 
+    def _make_asker(self) -> Asker | None:
+        if self._settings.selection.rsync_options is None:
+            return None
+        from mrsync.run.asking import Asker  # its modules cost 10 ms
+
+        def tell(notice: Notice) -> None:
+            self._loop.post(lambda: self._observer.on_notice(notice))
+
+        return Asker(self._settings, tell, lambda: self._on_scan_activity(0))
+
     def _drive(self) -> None:
         """Gather targets while the source is scanned, then run the session; a signal ends it in order."""
         if self._launcher is not None:
             self._arrivals = Arrivals(
-                self._launcher, self._settings.targets, self._caster.give_up, self._observer.on_notice
+                self._launcher,
+                self._settings.targets,
+                self._caster.give_up,
+                self._observer.on_notice,
+                self._asker.target_answered if self._asker is not None else lambda target, is_there: None,
             )
             self._loop.watch(self._launcher, self._arrivals.listen)
         before = {number: signal.signal(number, self._on_signal) for number in SIGNALS}
@@ -173,13 +193,16 @@ class _Cast:
     def _scan(self) -> Objects | None:
         """Read the source; runs in the loop's worker. None: the run ended before."""
         try:
-            settings = self._settings
-            found = scan(
-                settings.source, settings.policy, settings.selection, self._on_scan_activity, self._on_digested
-            )
+            reading = read_source(self._settings, self._asker, self._on_scan_activity, self._on_digested)
         except _Over:
             return None
-        return Objects(found, lambda: self._caster.geometry, self._on_file_changed)
+        self._loop.post(lambda: self._tell_reading(reading))
+        return Objects(reading.scan, lambda: self._caster.geometry, self._on_file_changed)
+
+    def _tell_reading(self, reading: Reading) -> None:
+        for warning in reading.warnings:
+            self._warn(warning)
+        self._is_choice_incomplete = reading.is_incomplete
 
     def _on_scan_activity(self, entries: int) -> None:
         if self._is_over:
@@ -199,7 +222,7 @@ class _Cast:
         found = objects.scan
         for failure in found.errors:
             self._warn(failure.sentence)
-        if found.errors and self._settings.policy.deletes:
+        if found.errors and not found.deletes and self._settings.policy.deletes:
             self._warn("nothing is deleted on the targets, because some of the source could not be read")
         for entry in found.skipped:
             self._warn(f"skipped, neither file, directory nor link: {printable(found.manifest.path(entry))}")
@@ -385,7 +408,7 @@ class _Cast:
             packets_coded=numbers.packets_coded,
             round_trips=Histogram(numbers.rtt_us),
             warnings=tuple(self._warnings),
-            source_errors=len(objects.scan.errors) if objects is not None else 0,
+            source_errors=(len(objects.scan.errors) if objects is not None else 0) + self._is_choice_incomplete,
             source_changes=self._changed_count,
             veto=self._caster.veto,
         )

@@ -42,7 +42,9 @@ def catch(settings: CatchSettings) -> int:
     reply = open_reply_socket(family_of(group))
     try:
         catcher = Catcher(_config(settings, min(granted_buffer(data), granted_buffer(reply))), loop.now())
-        tree = TargetTree(settings.dest, catcher, loop, is_dry_run=settings.is_dry_run)
+        tree = TargetTree(
+            settings.dest, catcher, loop, is_dry_run=settings.is_dry_run, looks_ahead=settings.looks_ahead
+        )
         driver = CatcherDriver(
             catcher,
             data,

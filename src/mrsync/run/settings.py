@@ -100,6 +100,7 @@ class CatchSettings(NamedTuple):
     has_master: bool = True  # the end of stdin is the end of the master
     is_dry_run: bool = False
     master: str | None = None  # its address: the interface is found by the route to it
+    looks_ahead: bool = True  # read the destination while the master scans
 
 
 class Invitation(NamedTuple):
@@ -113,6 +114,7 @@ class Invitation(NamedTuple):
     behind: tuple[int | None, ...] = ()  # for each target which of them it should look for; empty: the first
     verbosity: int = 0
     is_dry_run: bool = False
+    looks_ahead: bool = True
 
     def settings_for(self, target: str) -> CatchSettings:
         """Raises ProtocolDataError for a stranger."""
@@ -129,6 +131,7 @@ class Invitation(NamedTuple):
             verbosity=self.verbosity,
             is_dry_run=self.is_dry_run,
             master=self.masters[behind or 0] if self.masters else None,
+            looks_ahead=self.looks_ahead,
         )
 
     def encode(self) -> bytes:

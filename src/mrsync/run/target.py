@@ -57,7 +57,9 @@ class TargetTree:
     `ending` is set when the session is over.
     """
 
-    def __init__(self, path: bytes, catcher: Catcher, loop: Loop, *, is_dry_run: bool) -> None:
+    def __init__(
+        self, path: bytes, catcher: Catcher, loop: Loop, *, is_dry_run: bool, looks_ahead: bool = True
+    ) -> None:
         self.ending: SessionEnded | None = None
         self.errors = 0
         self.is_withdrawn = False
@@ -65,6 +67,7 @@ class TargetTree:
         self._catcher = catcher
         self._loop = loop
         self._is_dry_run = is_dry_run
+        self._looks_ahead = looks_ahead
         self._is_stopping = False
         self._geometry = Geometry(1, 64)
         self._session = 0
@@ -105,7 +108,8 @@ class TargetTree:
 
     def _on_welcomed(self, event: Welcomed) -> None:
         """While the master still scans: read what is here, so that the comparison need not."""
-        self._loop.work(self._read_ahead, lambda _: None)
+        if self._looks_ahead:
+            self._loop.work(self._read_ahead, lambda _: None)
 
     def _read_ahead(self) -> None:
         with suppress(Stopped):

@@ -13,7 +13,7 @@ from typing import BinaryIO, NamedTuple
 
 from mrsync.errors import MrsyncError
 from mrsync.tree.journal import CLAIM, DURABLE, FRAME, HEAD, MAGIC, PIECE, VOID, WHOLE, boot_id
-from mrsync.tree.manifest import ENTRIES_MAX
+from mrsync.tree.limits import ENTRIES_MAX
 from mrsync.tree.packing import Unpacker
 from mrsync.tree.spans import Span, merged
 from mrsync.tree.temporary import journal_name

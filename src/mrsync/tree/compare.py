@@ -34,8 +34,8 @@ class Comparison:
     needs: ranges [a, b) of entries whose contents are needed (regular files; of a hard-link group at most one).
     made: directories, soft links and special files to make. linked: hard-link members to link to their leader, which
     the manifest names when the comparison is over. mended: entries of which only attributes differ. extras: (directory
-    entry, name) to delete. stale: likewise, what earlier sessions left. failures: what could not be read here; its
-    entries count as needed.
+    entry, name) to delete. stale: likewise, what earlier sessions left. doomed: paths of a list to delete. failures:
+    what could not be read here; its entries count as needed.
     """
 
     needs: list[tuple[int, int]] = field(default_factory=list)
@@ -46,12 +46,13 @@ class Comparison:
     mended: array[int] = field(default_factory=lambda: array("I"))
     extras: list[tuple[int, bytes]] = field(default_factory=list)
     stale: list[tuple[int, bytes]] = field(default_factory=list)
+    doomed: list[bytes] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
 
     @property
     def changes(self) -> int:
         """Entries to make, mend or delete without contents."""
-        return len(self.made) + len(self.linked) + len(self.mended) + len(self.extras)
+        return len(self.made) + len(self.linked) + len(self.mended) + len(self.extras) + len(self.doomed)
 
 
 def compare(
@@ -69,7 +70,7 @@ def compare(
     localize_owners(manifest)
     destination.bind(manifest)
     try:
-        comparison = _Comparer(manifest, destination, survey or Survey(), on_activity).run()
+        comparison = _comparer_of(manifest)(manifest, destination, survey or Survey(), on_activity).run()
     finally:
         failures = destination.directories.restore()
     comparison.failures += [Failure(reason, manifest.path(entry), "change") for entry, reason in failures]
@@ -80,10 +81,18 @@ def compare(
 
 def compare_with_nothing(manifest: Manifest) -> Comparison:
     """What a destination that does not exist yet lacks."""
-    return _Comparer(manifest, None, Survey(), lambda entries: None).run()
+    return _comparer_of(manifest)(manifest, None, Survey(), lambda entries: None).run()
 
 
-class _Comparer:
+def _comparer_of(manifest: Manifest) -> type[Comparer]:
+    if manifest.listed is None:
+        return Comparer
+    from mrsync.tree.errands import ListedComparer  # it builds on this module
+
+    return ListedComparer
+
+
+class Comparer:
     """destination: None for one that does not exist."""
 
     def __init__(
@@ -116,7 +125,7 @@ class _Comparer:
             if directory in self._left:
                 self._left.update(entry for entry in range(first, end) if manifest.kind(entry) == DIRECTORY)
                 continue
-            listing = None if directory in self._absent else self._read(directory)
+            listing = None if directory in self._absent else self._read(directory, first, end)
             if listing is None:
                 self._compare_absent(first, end)
             else:
@@ -131,16 +140,17 @@ class _Comparer:
             self._result.failures += self._kept.take_failures()
         return self._result
 
-    def _read(self, directory: int) -> Listing | None:
+    def _read(self, directory: int, first: int, end: int) -> Listing | None:
+        """What is in a directory whose children are entries [first, end); None if it is not there."""
         return self._survey.take(self._manifest.path(directory)) or self._read_now(directory)
 
-    def _read_now(self, directory: int) -> Listing | None:
+    def _read_now(self, directory: int, names: list[bytes] | None = None) -> Listing | None:
         assert self._directories is not None  # where there is nothing, nothing is read
         try:
-            listing = Listing(self._directories.open(directory))
+            listing = Listing(self._directories.open(directory), names)
             # A directory that may be read but not searched gives names without attributes.
             if any(reason == errno.EACCES for reason, _ in listing.failures) and self._directories.loosen(directory):
-                listing = Listing(self._directories.open(directory))
+                listing = Listing(self._directories.open(directory), names)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from mrsync.errors import FileError
 from mrsync.tree.directories import Directories
+from mrsync.tree.doomed import Doomed
 from mrsync.tree.failure import printable
 from mrsync.tree.kept import Kept
 from mrsync.tree.manifest import Manifest
@@ -27,9 +28,8 @@ class Destination:
 
     FileError with one sentence if the root cannot be opened, made (its parent must exist) or written to.
     touched: directories in which names changed, so that their times need setting; made: directories made here.
-    is_new: the root itself was made here.
-    kept: extended attributes, where the policy keeps any.
-    protection: what filter rules keep safe from deletion, if there are any.
+    is_new: the root itself was made here. kept: extended attributes, where the policy keeps any. protection: what
+    filter rules keep safe from deletion, if there are any. doomed: what a list says is to be deleted, if there is one.
     """
 
     def __init__(self, path: bytes) -> None:
@@ -37,9 +37,12 @@ class Destination:
         self.ownership = Ownership()
         self.touched: set[int] = set()
         self.made: set[int] = set()
+        self.doomed: Doomed | None = None
         self.root_fd, self.is_new = _open_root(path)
         self.kept: Kept | None = None
         self.protection: Protection | None = None
+        if self.is_new:
+            self.made.add(0)
         self._manifest = Manifest()
         self.directories = Directories(self.root_fd, [b""], [0], is_loosening=True)
 
@@ -48,6 +51,8 @@ class Destination:
         self._manifest = manifest
         if manifest.policy.keeps_attributes:
             self.kept = Kept(manifest, is_root=self.ownership.is_root)
+        if manifest.listed is not None:
+            self.doomed = Doomed(self.root_fd, manifest)
         self.directories.close()
         self.directories = Directories(self.root_fd, manifest.names, manifest.parents, is_loosening=True)
         if manifest.policy.rules:
@@ -82,7 +87,7 @@ class Destination:
         return fd
 
     def make_way(self, parent: int, name: bytes) -> None:
-        """Remove whatever has this name; a directory that is not empty only where the manifest deletes."""
+        """Remove whatever has this name; of a directory that is not empty only what the manifest deletes."""
         try:
             self.change(parent, lambda fd: os.unlink(name, dir_fd=fd))
         except FileNotFoundError:
@@ -90,6 +95,8 @@ class Destination:
         except (IsADirectoryError, PermissionError):
             if not stat.S_ISDIR(os.stat(name, dir_fd=self.directories.open(parent), follow_symlinks=False).st_mode):
                 raise
+            if self.doomed is not None:
+                self.doomed.delete_below(os.path.join(self._manifest.path(parent), name))
             if not self._manifest.policy.deletes:
                 self.change(parent, lambda fd: os.rmdir(name, dir_fd=fd))
             elif self.change(parent, lambda fd: self.remove_tree(parent, fd, name))[1]:
@@ -125,6 +132,8 @@ class Destination:
             self.directories.restore()
         finally:
             self.directories.close()
+            if self.doomed is not None:
+                self.doomed.close()
             os.close(self.root_fd)
 
     def _make(self, entry: int) -> int:

@@ -68,6 +68,8 @@ class _Finisher:
             self._delete(directory, name)
         leftovers = Leftovers(self._destination, self._manifest, comparison.stale)
         self._result.failures += leftovers.remove()
+        if comparison.doomed:
+            self._delete_doomed(comparison.doomed)
         mended = set(comparison.mended)
         directories = self._destination.touched | self._destination.made
         directories.update(entry for entry in comparison.mended if self._manifest.kind(entry) == DIRECTORY)
@@ -226,11 +228,14 @@ class _Finisher:
             os.fstat(fd), os.stat(manifest.names[entry], dir_fd=parent_fd, follow_symlinks=False)
         ):
             raise OSError(errno.ESTALE, "another directory took its place")
-        self._chown(entry, fd)
-        self._set_mode(entry, fd, lambda: os.fchmod(fd, manifest.modes[entry] & 0o7777))
+        is_left = manifest.is_implied(entry) and entry not in self._destination.made  # but for its time
+        if not is_left:
+            self._chown(entry, fd)
+            self._set_mode(entry, fd, lambda: os.fchmod(fd, manifest.modes[entry] & 0o7777))
         if not manifest.policy.omit_dir_times:
             os.utime(fd, ns=(self._now, manifest.mtime_ns(entry)))
-        self._directories.settled(entry)
+        if not is_left:
+            self._directories.settled(entry)
 
     def _chown(self, entry: int, path: int | str) -> None:
         uid, gid = self._destination.ownership.settable(self._manifest.uids[entry], self._manifest.gids[entry])
@@ -245,6 +250,20 @@ class _Finisher:
         if self._destination.kept is not None:
             self._destination.kept.set(entry, path_in(fd, name), lambda: None)
         os.utime(name, ns=(self._now, manifest.mtime_ns(entry)), dir_fd=fd, follow_symlinks=False)
+
+    def _delete_doomed(self, paths: list[bytes]) -> None:
+        doomed = self._destination.doomed
+        assert doomed is not None  # who found them
+        for path in paths:
+            self._count(1)
+            try:
+                if doomed.delete(path):
+                    self._result.deleted += 1
+                    self._destination.touched.add(self._manifest.find(os.path.dirname(path)))
+            except OSError as error:
+                self._result.failures.append(Failure(error.errno or 0, path, "delete"))
+        self._destination.touched.discard(-1)  # a directory that has gone, too
+        self._result.failures += doomed.restore()
 
     def _delete(self, directory: int, name: bytes) -> None:
         self._count(1)

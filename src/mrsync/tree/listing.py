@@ -18,7 +18,7 @@ _DEVICES = (stat.S_IFCHR >> 12, stat.S_IFBLK >> 12)
 
 
 class Listing:
-    """A directory's entries in order of their names (bytes), one column per attribute.
+    """A directory's entries in order of their names (bytes), or just those with these names; one column per attribute.
 
     sizes: bytes, 0 for all but regular files. mtimes: ns since 1970, clamped to 64 bits; `far_times` has the true ones.
     links: targets of soft links, by position. inodes: (device, inode) of regular files with more than one name.
@@ -27,7 +27,7 @@ class Listing:
     if has_identities.
     """
 
-    def __init__(self, directory_fd: int, *, has_identities: bool = False) -> None:
+    def __init__(self, directory_fd: int, names: list[bytes] | None = None, *, has_identities: bool = False) -> None:
         self.names: list[bytes] = []
         self.modes = array("H")
         self.uids = array("I")
@@ -43,7 +43,7 @@ class Listing:
         self.ctimes = array("q")
         self.numbers = array("Q")
         self._has_identities = has_identities
-        names = sorted_names(directory_fd)
+        names = sorted_names(directory_fd) if names is None else names
         for start in range(0, len(names), _CHUNK):
             self._add(directory_fd, names[start : start + _CHUNK] if len(names) > _CHUNK else names)
 

@@ -5,19 +5,18 @@ from __future__ import annotations
 import os
 import stat
 from array import array
+from bisect import bisect_left
 from itertools import accumulate, islice, repeat
 from operator import ge, lt
 
 from mrsync.tree.attributes import UNKNOWN, AttributeSets
+from mrsync.tree.limits import DEPTH_MAX, ENTRIES_MAX, LINK_BYTES_MAX, NAME_BYTES_MAX
+from mrsync.tree.listed import IMPLIED, Listed
 from mrsync.tree.listing import TIME_MAX, TIME_MIN, Listing
 from mrsync.tree.packing import Packer, Unpacker
 from mrsync.tree.policy import Policy
 
 MAGIC = b"mrsync manifest\x02"
-ENTRIES_MAX = 1 << 26
-NAME_BYTES_MAX = 255
-LINK_BYTES_MAX = 4095
-DEPTH_MAX = 4096
 SECOND_NS = 1_000_000_000
 OWNERS_MAX = 1 << 20
 DIGEST_BYTES = 16
@@ -43,6 +42,7 @@ class Manifest:
     child_starts[k + 1] are the children of directories[k]. policy: how targets are to treat all this.
     If the policy asks for them: digests, DIGEST_BYTES of each entry; devices, the number of each device; attributes,
     and for each entry the number of its set in attribute_numbers.
+    listed: for a manifest of some entries only (policy.is_listed) what is to be done with each.
     """
 
     def __init__(self, policy: Policy = Policy()) -> None:  # noqa: B008
@@ -65,6 +65,7 @@ class Manifest:
         self.devices: dict[int, int] = {}
         self.attributes = AttributeSets()
         self.attribute_numbers = array("I")
+        self.listed: Listed | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -113,9 +114,26 @@ class Manifest:
             entry = self.parents[entry]
         return b"/".join(reversed(parts))
 
+    def find(self, path: bytes) -> int:
+        """The entry with this path, or -1."""
+        entry = 0
+        for name in path.split(b"/") if path else ():
+            turn = bisect_left(self.directories, entry)
+            if turn == len(self.directories) or self.directories[turn] != entry:
+                return -1
+            end = self.child_starts[turn + 1]
+            entry = bisect_left(self.names, name, self.child_starts[turn], end)
+            if entry == end or self.names[entry] != name:
+                return -1
+        return entry
+
     def kind(self, entry: int) -> int:
         """Type bits: REGULAR, DIRECTORY, LINK or one of SPECIALS."""
         return self.modes[entry] >> 12
+
+    def is_implied(self, entry: int) -> bool:
+        """Whether a list leaves it alone where it is."""
+        return self.listed is not None and self.listed.marks[entry] == IMPLIED
 
     def mtime_ns(self, entry: int) -> int:
         return self.far_times[entry] if entry in self.far_times else self.mtimes[entry]
@@ -159,6 +177,8 @@ class Manifest:
         if self.policy.keeps_attributes:
             self.attributes.encode(packer)
             packer.column(self.attribute_numbers)
+        if self.listed is not None:
+            self.listed.encode(packer)
         return packer.packed()
 
     @classmethod
@@ -192,6 +212,8 @@ class Manifest:
             self.attribute_numbers = unpacker.column("I", count)
             if max(number for number in set(self.attribute_numbers) | {0} if number != UNKNOWN) >= len(self.attributes):
                 raise unpacker.error("an entry has attributes that are in no set")
+        if self.policy.is_listed:
+            self.listed = Listed.decode(unpacker, count)
         unpacker.end()
         return self
 

@@ -36,15 +36,6 @@ class PathTree:
             self.parents.append(parent)
         return number
 
-    def find(self, path: bytes) -> int:
-        """The number of a path, or -1."""
-        number = 0
-        for name in path.split(b"/") if path else ():
-            number = self.children.get(number, {}).get(name, -1)
-            if number < 0:
-                break
-        return number
-
     def path(self, number: int) -> bytes:
         """The path with this number."""
         parts = []

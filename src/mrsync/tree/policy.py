@@ -24,6 +24,7 @@ class Policy(NamedTuple):
     Kept besides: devices; specials, which are fifos and sockets; xattrs but ACLs; acls.
     rules: filter rules that tell what is safe from deletion, in rsync's notation. rules_have_nuls: entries of their
     merge files end in NUL. deletes_excluded: rules of these files that name no side are not for targets.
+    is_listed: only what the manifest marks is looked at, only what it lists is deleted.
     """
 
     deletes: bool = True
@@ -47,6 +48,7 @@ class Policy(NamedTuple):
     rules: tuple[str, ...] = ()
     rules_have_nuls: bool = False
     deletes_excluded: bool = False
+    is_listed: bool = False
 
     @property
     def keeps_attributes(self) -> bool:

@@ -14,8 +14,9 @@ from mrsync.tree.attributes import UNKNOWN
 from mrsync.tree.digests import digest_files
 from mrsync.tree.directories import Directories
 from mrsync.tree.failure import Failure, printable
+from mrsync.tree.limits import DEPTH_MAX
 from mrsync.tree.listing import Listing
-from mrsync.tree.manifest import DEPTH_MAX, OMITTED, Manifest
+from mrsync.tree.manifest import OMITTED, Manifest
 from mrsync.tree.modes import change_modes
 from mrsync.tree.owners import give_to, name_owners
 from mrsync.tree.policy import Policy
@@ -45,6 +46,11 @@ class Scan(NamedTuple):
     ctimes: array[int]
     inodes: array[int]
 
+    @property
+    def deletes(self) -> bool:
+        """Whether targets may delete anything; not if something could not be read."""
+        return all(failure.errno == errno.ENOENT for failure in self.errors)
+
 
 def scan(
     root: bytes,
@@ -59,7 +65,7 @@ def scan(
     """
     fd = open_source(root)
     try:
-        return _Scanner(root, fd, Manifest(policy), selection).run(on_activity, on_digested)
+        return Scanner(root, fd, Manifest(policy), selection).run(on_activity, on_digested)
     finally:
         os.close(fd)
 
@@ -72,7 +78,9 @@ def open_source(root: bytes) -> int:
         raise SelectionError(f"cannot read the source {printable(root)}: {os.strerror(error.errno or 0)}") from error
 
 
-class _Scanner:
+class Scanner:
+    """Walks a source that is open as root_fd, breadth first."""
+
     def __init__(self, root: bytes, root_fd: int, manifest: Manifest, selection: Selection) -> None:
         self._root = root
         self._root_fd = root_fd
@@ -110,14 +118,15 @@ class _Scanner:
         if self._choice is not None:
             self._errors += self._choice.errors
         self._change_on_the_way()
-        if any(failure.errno != errno.ENOENT for failure in self._errors):
-            manifest.policy = policy._replace(deletes=False)
         kinds = {mode >> 12 for mode in set(manifest.modes)}
         kinds = {kind for kind in kinds - {OMITTED} if not policy.keeps_kind(kind)}
         skipped = [i for i in range(len(manifest)) if manifest.kind(i) in kinds] if kinds else []
         self._doubt_recent_changes()
         holey = frozenset(self._holey)
-        return Scan(self._root, manifest, holey, self._errors, skipped, self._ctimes, self._numbers)
+        found = Scan(self._root, manifest, holey, self._errors, skipped, self._ctimes, self._numbers)
+        if not found.deletes:
+            manifest.policy = policy._replace(deletes=False)
+        return found
 
     def _doubt_recent_changes(self) -> None:
         """Two changes within one tick of the file system's clock have the same ctime: the second may yet come."""
@@ -141,7 +150,7 @@ class _Scanner:
             if self._depth(directory) >= DEPTH_MAX:
                 raise OSError(errno.ELOOP, "too deep")
             fd = self._directories.open(directory)
-            listing = Listing(fd, has_identities=manifest.policy.partial)
+            listing = self._list(directory, fd)
         except OSError as error:
             self._errors.append(Failure(error.errno or 0, manifest.path(directory), "read"))
             manifest.add_nothing()
@@ -174,6 +183,10 @@ class _Scanner:
             except OSError as error:
                 self._errors.append(Failure(error.errno or 0, manifest.path(entry), "read the attributes of"))
         manifest.attribute_numbers.append(number)
+
+    def _list(self, directory: int, fd: int) -> Listing:
+        """What is taken of a directory, which is open as fd."""
+        return Listing(fd, has_identities=self._manifest.policy.partial)
 
     def _depth(self, directory: int) -> int:
         if directory:

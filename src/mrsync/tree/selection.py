@@ -16,6 +16,8 @@ class Selection(NamedTuple):
 
     rules: filter rules of both sides, in order. has_nuls: entries of their per-directory merge files end in NUL.
     size_min, size_max: bytes; files of other sizes are left alone.
+    Only what is listed is taken, if one of these is given. patterns: as the shell knows them. synclist: the path of
+    one. rsync_options: more options for rsync's dry run, whose output is the list; None: rsync is not asked.
     """
 
     mode_changes: tuple[ModeChange, ...] = ()
@@ -25,8 +27,16 @@ class Selection(NamedTuple):
     has_nuls: bool = False
     size_min: int = 0
     size_max: int | None = None
+    patterns: tuple[bytes, ...] = ()
+    synclist: bytes = b""
+    rsync_options: tuple[str, ...] | None = None
+
+    @property
+    def is_list(self) -> bool:
+        """Whether only what is listed is taken."""
+        return bool(self.patterns or self.synclist) or self.rsync_options is not None
 
     @property
     def takes_everything(self) -> bool:
-        """Nothing is left out."""
+        """Nothing is left out, whatever is listed."""
         return not self.rules and not self.size_min and self.size_max is None

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from mrsync.errors import SelectionError
-from mrsync.tree.manifest import DEPTH_MAX, ENTRIES_MAX, LINK_BYTES_MAX, NAME_BYTES_MAX
+from mrsync.tree.limits import DEPTH_MAX, ENTRIES_MAX, LINK_BYTES_MAX, NAME_BYTES_MAX
 
 HEADER = b"# mrsync synclist 1"
 LINE_BYTES_MAX = 4 << 20

@@ -8,7 +8,7 @@ import secrets
 import shutil
 import tempfile
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +21,14 @@ from mrsync.tree.destination import Destination
 from mrsync.tree.failure import Failure
 from mrsync.tree.finish import Result, finish
 from mrsync.tree.manifest import Manifest
+from mrsync.tree.pick import pick
 from mrsync.tree.plan import Plan
 from mrsync.tree.policy import Policy
 from mrsync.tree.scan import Scan, scan
 from mrsync.tree.selection import Selection
 from mrsync.tree.source import Source
 from mrsync.tree.stage import Stage
+from mrsync.tree.synclist import Item
 from tests.trees import remove_tree
 
 NOBODY = 65534
@@ -58,6 +60,7 @@ def sync(
     deletes: bool = True,
     policy: Policy | None = None,
     selection: Selection = Selection(),  # noqa: B008
+    items: Sequence[Item] | None = None,
     page_bytes: int = 5000,
     seed: int | None = None,
     exceptions: tuple[tuple[int, int], ...] = (),
@@ -65,9 +68,13 @@ def sync(
 ) -> Outcome:
     """Sync like a caster and a catcher would; pages come in an order drawn from seed (None: in order), in batches.
 
-    between is called with "compared", "staged" and "committed" after these steps.
+    items: of a synclist, to sync just these. between is called with "compared", "staged" and "committed" after these
+    steps.
     """
-    scanned = scan(os.fsencode(source), policy or Policy(deletes=deletes), selection)
+    if items is None:
+        scanned = scan(os.fsencode(source), policy or Policy(deletes=deletes), selection)
+    else:
+        scanned = pick(os.fsencode(source), items, policy or Policy(), selection)
     manifest = Manifest.decode(scanned.manifest.encode())
     destination = Destination(os.fsencode(dest))
     comparison = compare(manifest, destination)

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mrsync.errors import ProtocolDataError
-from mrsync.tree.manifest import DEPTH_MAX, DIRECTORY, LINK, NO_OWNER, Manifest
+from mrsync.tree.limits import DEPTH_MAX
+from mrsync.tree.manifest import DIRECTORY, LINK, NO_OWNER, Manifest
 from mrsync.tree.policy import Policy
 from mrsync.tree.scan import scan
 from tests.trees import YEAR_9999_NS, build_awkward_tree, remove_tree
@@ -190,3 +191,13 @@ def test_every_shorter_manifest_is_refused(data: st.DataObject) -> None:
     encoded = sample().encode()
     with pytest.raises(ProtocolDataError):
         Manifest.decode(encoded[: data.draw(st.integers(0, len(encoded) - 1))])
+
+
+def test_entries_are_found_by_their_paths(tmp_path: Path) -> None:
+    for path in ("b/c", "b/d/e", "a", "z/d"):
+        (tmp_path / path).mkdir(parents=True)
+    (tmp_path / "b" / "f").touch()
+    manifest = scan(os.fsencode(tmp_path)).manifest
+    for entry in range(len(manifest)):
+        assert manifest.find(manifest.path(entry)) == entry
+    assert {manifest.find(path) for path in (b"c", b"b/a", b"b/z", b"b/f/g", b"a/x", b"b/d/e/x")} == {-1}

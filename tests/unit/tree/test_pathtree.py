@@ -12,12 +12,5 @@ def test_every_path_is_there_once_behind_its_parents() -> None:
     assert [tree.path(number) for number in range(len(tree))] == [b"", b"a", b"a/b", b"a/b/c"]
     assert list(tree.parents) == [0, 0, 1, 2]
     assert tree.add(b"") == 0
-    assert tree.add_below(tree.find(b"a"), b"z") == 4
+    assert tree.add_below(1, b"z") == 4
     assert tree.children[1] == {b"b": 2, b"z": 4}
-
-
-def test_what_is_not_there_is_not_found() -> None:
-    tree = PathTree()
-    tree.add(b"a/b")
-    assert tree.find(b"a/b") == 2
-    assert tree.find(b"a/c") == tree.find(b"c/b") == tree.find(b"a/b/c") == -1

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mrsync.errors import SelectionError
-from mrsync.tree.manifest import DEPTH_MAX
+from mrsync.tree.limits import DEPTH_MAX
 from mrsync.tree.policy import Policy
 from mrsync.tree.scan import scan
 from tests.trees import DEEP_LEVELS, build_awkward_tree, remove_tree

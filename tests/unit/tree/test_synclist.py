@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mrsync.errors import SelectionError
-from mrsync.tree.manifest import DEPTH_MAX
+from mrsync.tree.limits import DEPTH_MAX
 from mrsync.tree.synclist import Item, Kind, checked_path, escape, format_lines, parse_lines, unescape
 
 NAMES = st.binary(min_size=1, max_size=20).filter(lambda raw: not {0, 47} & set(raw) and raw not in (b".", b".."))

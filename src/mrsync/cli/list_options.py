@@ -1,0 +1,93 @@
+"""The options that say where the choice of files comes from: every target, rsync's dry run, patterns, a synclist."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from mrsync.errors import SelectionError, UsageError
+from mrsync.tree.policy import Policy
+from mrsync.tree.selection import Selection
+
+HINT = "; give it to rsync with -o"
+EACH, RSYNC, NONE = "each", "rsync", "none"
+# What says how targets compare: nothing is compared where a list says what to do.
+COMPARING = ("checksum", "size_only", "ignore_times", "modify_window", "update", "existing", "ignore_existing")
+
+
+def add_list_options(parser: argparse.ArgumentParser, *names: str) -> None:
+    """What mrsync and multicaster have in common; names: short ones of --synclist."""
+    text = "send, mend and delete just what this list says (docs/synclist.md)"
+    parser.add_argument(*names, "--synclist", metavar="FILE", help=text)
+
+
+def add_compare_options(parser: argparse.ArgumentParser) -> None:
+    """What needs targets that a remote shell leads to."""
+    add = parser.add_argument
+    add("-l", "--list", metavar="L", help="sync just these: patterns as ls knows them, with commas, or a file of them")
+    add(
+        "--compare",
+        choices=(EACH, RSYNC, NONE),
+        help="every target; rsync's dry run to the first; nothing, send all. Default: each",
+    )
+    add("-o", "--rsync-options", metavar="O", help="more options for rsync's dry run; implies --compare rsync")
+
+
+def apply(options: argparse.Namespace, policy: Policy, selection: Selection) -> tuple[Policy, Selection]:
+    """What the options make of policy and selection. Raises UsageError, SelectionError."""
+    patterns, compare, rsync_options = (
+        getattr(options, name, None)
+        for name in ("list", "compare", "rsync_options")  # multicaster has none of them
+    )
+    if rsync_options is not None:
+        if compare not in (None, RSYNC):
+            raise UsageError(f"-o implies --compare rsync, not {compare}")
+        compare = RSYNC
+    ways = {"-l": patterns, "--synclist": options.synclist, "--compare rsync": compare == RSYNC}
+    given = [name for name, value in ways.items() if value not in (None, False)]
+    if len(given) > 1:
+        raise UsageError(f"{given[0]} and {given[1]} cannot be given together")
+    if compare == NONE:
+        _refuse(policy, COMPARING, "--compare none")
+        return policy._replace(ignore_times=True), selection
+    if given and not selection.takes_everything:
+        raise UsageError(f"filter rules and sizes cannot be given with {given[0]}{HINT if compare == RSYNC else ''}")
+    if given:
+        _refuse(policy, COMPARING, given[0], HINT if compare == RSYNC else "")
+    if patterns is not None:
+        return policy._replace(deletes=False), selection._replace(patterns=_read_patterns(patterns, options.source))
+    if options.synclist is not None:
+        return policy, selection._replace(synclist=os.fsencode(options.synclist))
+    if compare == RSYNC:
+        if selection.mode_changes or selection.user or selection.group:
+            raise UsageError("--chmod and --chown cannot be given with --compare rsync, which compares without them")
+        from mrsync.remote.rsync import find_rsync, parse_options  # here, as starting is to take no time
+
+        find_rsync()
+        words = parse_options(rsync_options or "")
+        # Where only attributes differ for rsync, its rule must be the targets', too.
+        policy = policy._replace(size_only="--size-only" in words)
+        return policy, selection._replace(rsync_options=words)
+    return policy, selection
+
+
+def _refuse(policy: Policy, names: tuple[str, ...], way: str, hint: str = "") -> None:
+    default = Policy()
+    for name in names:
+        if getattr(policy, name) != getattr(default, name):
+            raise UsageError(f"--{name.replace('_', '-')} says how to compare, {way} compares nothing here{hint}")
+
+
+def _read_patterns(text: str, source: str) -> tuple[bytes, ...]:
+    """A name that begins with /, ./ or ../, or that only this directory has, is that of a file: one pattern a line."""
+    is_only_here = os.path.isfile(text) and not os.path.lexists(os.path.join(source, text))
+    if not is_only_here and not text.startswith(("/", "./", "../")):
+        from mrsync.tree.patterns import split_list  # as above
+
+        return tuple(split_list(os.fsencode(text)))
+    try:
+        with open(text, "rb") as file:
+            lines = [line.rstrip(b"\r\n") for line in file]
+    except OSError as error:
+        raise SelectionError(f"cannot read the patterns in {text} (-l): {error.strerror}") from error
+    return tuple(line for line in lines if line and not line.startswith(b"#"))

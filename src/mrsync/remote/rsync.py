@@ -1,0 +1,123 @@
+"""The real rsync as a dry run from this host to one target: its command line, and the options that make sense there."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+from collections.abc import Iterator, Sequence
+
+from mrsync.errors import SelectionError, UsageError
+from mrsync.remote.command import RemoteShell
+from mrsync.remote.reasons import describe
+
+PROGRAM = "rsync"
+SHELL_FAILED = (12, 14, 126, 127, 255)  # statuses of rsync when the remote shell or what it started has ended
+OUTPUT = "%i %n%L"  # as -i has it
+
+_VALUED_SHORT = "BefMT@"
+_VALUED = (  # long names
+    " address backup-dir block-size bwlimit cc checksum-choice checksum-seed chmod chown compare-dest compress-choice"
+    " compress-level compress-threads confine-root contimeout copy-as copy-dest debug early-input exclude exclude-from"
+    " files-from filter groupmap iconv include include-from info link-dest log-file log-file-format log-format"
+    " max-alloc max-delete max-size min-size modify-window only-write-batch out-format outbuf partial-dir"
+    " password-file port protocol read-batch remote-option rsh rsync-path skip-compress sockopts stop-after stop-at"
+    " suffix temp-dir time-limit timeout usermap write-batch zc zl zt "
+)
+_WHY_NOT = {
+    "it changes the source": "remove-source-files remove-sent-files",
+    "mrsync reads what rsync says": (
+        "quiet q out-format log-format log-file log-file-format info debug progress P list-only"
+    ),
+    "it is mrsync's own (-r)": "rsh e",
+    "it is mrsync's own": "chmod chown backup b backup-dir suffix usermap groupmap",
+    "it would send something else than what is in the source": (
+        "copy-links L copy-dirlinks k keep-dirlinks K copy-unsafe-links munge-links insecure-links copy-devices"
+        " write-devices fake-super iconv relative R"
+    ),
+    "the destination is mrsync's own (-t)": "compare-dest copy-dest link-dest",
+    "rsync is to compare once, all, and nothing else": (
+        "daemon server sender config dparam address port password-file early-input remote-option M copy-as read-batch"
+        " write-batch only-write-batch stop-after stop-at time-limit no-dry-run no-n help version V"
+    ),
+}
+_REFUSED = {name: reason for reason, names in _WHY_NOT.items() for name in names.split()}
+
+
+def parse_options(text: str) -> tuple[str, ...]:
+    """The words of -o. Raises UsageError for what rsync's dry run must not be told."""
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise UsageError(f"-o {text!r} cannot be understood: {error}") from error
+    for name in _names(words):
+        if name in _REFUSED:
+            raise UsageError(f"-o {'-' if len(name) == 1 else '--'}{name}: {_REFUSED[name]}")
+    return tuple(words)
+
+
+def find_rsync() -> str:
+    """Where rsync is on this host. Raises SelectionError."""
+    path = shutil.which(PROGRAM)
+    if path is None:
+        raise SelectionError("there is no rsync on this host, which --compare rsync needs")
+    return path
+
+
+def command_line(
+    program: str,
+    options: Sequence[str],
+    *,
+    shell: RemoteShell | None,
+    source: bytes,
+    host: str,
+    dest: bytes,
+) -> list[bytes]:
+    """A dry run from source to dest on the host, or on this one if shell is None."""
+    words = [program, "-avW", "--dry-run", f"--out-format={OUTPUT}", *options]
+    if shell is None:
+        there = os.path.abspath(dest)
+    else:
+        # -s: the path is no matter for a login shell
+        words += ["-s", "-e", " ".join(map(_quoted, shell.words))]
+        there = (f"[{host}]:" if ":" in host else f"{host}:").encode() + dest
+    return [*map(os.fsencode, words), b"--", source.rstrip(b"/") + b"/", there.rstrip(b"/") + b"/"]
+
+
+def describe_failure(lines: Sequence[str], status: int) -> str:
+    """Why a dry run did not get through, in one sentence, from the lines of its stderr."""
+    own = [line for line in lines if line.startswith(f"{PROGRAM}: ")]
+    foreign = [line for line in lines if line.strip() and not line.startswith(PROGRAM)]
+    if foreign and (status in SHELL_FAILED or not own):
+        return describe(foreign, status, program=PROGRAM, shell=PROGRAM)
+    return own[0].removeprefix(f"{PROGRAM}: ") if own else f"{PROGRAM} ended with status {status}"
+
+
+def _quoted(word: str) -> str:
+    """For rsync, which splits -e by itself: a quote within quotes is doubled."""
+    return word if re.fullmatch(r"[\w@%+=:,./-]+", word) else "'" + word.replace("'", "''") + "'"
+
+
+def _names(words: Sequence[str]) -> Iterator[str]:
+    """Names of the options, without dashes and values."""
+    waiting = iter(words)
+    for word in waiting:
+        if word.startswith("--") and len(word) > 2:
+            name, has_value, _ = word[2:].partition("=")
+            yield name
+            if f" {name} " in _VALUED and not has_value:
+                next(waiting, None)
+        elif word.startswith("-") and word != "--" and len(word) > 1:
+            yield from _short_names(word[1:], waiting)
+        else:
+            raise UsageError(f"-o {word!r} is no option; SOURCE and DEST are mrsync's own")
+
+
+def _short_names(letters: str, waiting: Iterator[str]) -> Iterator[str]:
+    for position, letter in enumerate(letters, 1):
+        yield letter
+        if letter in _VALUED_SHORT:
+            if position == len(letters):
+                next(waiting, None)
+            return

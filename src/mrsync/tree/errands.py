@@ -1,0 +1,80 @@
+"""What a target lacks of a manifest that holds only listed entries: little is looked at, what is listed is sent."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from contextlib import suppress
+
+from mrsync.tree.compare import Comparer, Comparison
+from mrsync.tree.destination import Destination
+from mrsync.tree.directories import Directories
+from mrsync.tree.groups import Found
+from mrsync.tree.listed import IMPLIED, LINKED, SENT
+from mrsync.tree.listing import Listing, sorted_names
+from mrsync.tree.manifest import REGULAR, Manifest
+from mrsync.tree.survey import Survey
+from mrsync.tree.temporary import PREFIX, parsed
+
+
+class ListedComparer(Comparer):
+    """Judges entries by their marks; what is marked as compared, and all that has no contents, as without a list."""
+
+    def __init__(
+        self, manifest: Manifest, destination: Destination | None, survey: Survey, on_activity: Callable[[int], None]
+    ) -> None:
+        super().__init__(manifest, destination, survey, on_activity)
+        assert manifest.listed is not None  # what makes it one
+        self._marks = manifest.listed.marks
+        self._doomed = destination.doomed if destination is not None else None
+
+    def run(self) -> Comparison:
+        result = super().run()
+        if self._doomed is not None:
+            result.doomed = self._doomed.existing()
+        return result
+
+    def _read(self, directory: int, first: int, end: int) -> Listing | None:
+        names = [self._manifest.names[entry] for entry in range(first, end) if self._is_looked_at(entry)]
+        listing = self._read_now(directory, names)
+        if listing is not None and self._directories is not None:
+            self._note_stale(directory, self._directories.open(directory))
+        return listing
+
+    def _note_stale(self, directory: int, fd: int) -> None:
+        """What earlier sessions left here can be of use, and is to go."""
+        for name in sorted_names(fd):
+            if name.startswith(PREFIX) and parsed(name):
+                with suppress(OSError):
+                    if not stat.S_ISDIR(os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode):
+                        self._result.stale.append((directory, name))
+
+    def _is_looked_at(self, entry: int) -> bool:
+        is_file = self._manifest.kind(entry) == REGULAR
+        if self._marks[entry] == IMPLIED:
+            return is_file  # a directory is seen to be there when it is opened
+        return not (is_file and self._marks[entry] in (SENT, LINKED))
+
+    def _compare_root(self, directories: Directories) -> None:
+        if self._marks[0] != IMPLIED:
+            super()._compare_root(directories)
+
+    def _compare_absent(self, first: int, end: int) -> None:
+        for entry in range(first, end):
+            self._compare_entry(entry, None, -1)
+
+    def _compare_directory(self, directory: int, first: int, end: int, listing: Listing) -> None:
+        positions = {name: position for position, name in enumerate(listing.names)}
+        for entry in range(first, end):
+            self._compare_entry(entry, listing, positions.get(self._manifest.names[entry], -1))
+
+    def _compare_entry(self, entry: int, listing: Listing | None, position: int) -> None:
+        mark, is_file = self._marks[entry], self._manifest.kind(entry) == REGULAR
+        if is_file and mark in (SENT, LINKED):
+            if entry in self._groups:
+                self._groups.note(entry, Found())  # so that it is linked to a name that is right, or sent
+            else:
+                self._need(entry, entry + 1)
+        elif mark != IMPLIED or (is_file and entry in self._groups):
+            super()._compare_entry(entry, listing, position)

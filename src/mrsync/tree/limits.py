@@ -1,0 +1,8 @@
+"""How large what makes up a tree may be; the same on both ends."""
+
+from __future__ import annotations
+
+ENTRIES_MAX = 1 << 26
+NAME_BYTES_MAX = 255
+LINK_BYTES_MAX = 4095
+DEPTH_MAX = 4096  # directories, one below the other
