@@ -317,7 +317,11 @@ def test_a_multicast_router_is_passed_with_a_higher_ttl(
     sync(fleet, lab.targets, *group, "-T", "2")
     assert fleet.differences() == {}
     (fleet.source / "more").write_bytes(b"more")
-    process = start_mrsync(fleet, [host.address for host in lab.targets], *group, "-w", "2")
-    assert process.wait() == 23
-    assert f"behind a router, which passes no multicast with TTL 1 (-T): {lab.far[0].address}" in process.output
+    fleet.start_catchers(*group)
+    addresses = ",".join(host.address for host in lab.targets)
+    caster = fleet.start_caster("-m", addresses, *group, "-w", "2")
+    assert caster.wait() == 23  # started by hand they know no master to ask for unicast
+    assert f"behind a router, which passes no multicast with TTL 1 (-T): {lab.far[0].address}" in caster.output
     assert list(fleet.differences()) == [lab.far[0].name]
+    sync(fleet, lab.targets, *group)
+    assert fleet.differences() == {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import random
+import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
@@ -26,7 +26,7 @@ from mrsync.transport.routes import (
 from mrsync.wire.header import session_tag
 
 CHOICES = 16
-PORTS = (20000, 32000)  # below those that the kernel gives to programs that ask for any
+PORTS = range(20000, 32000, 2)  # below those that the kernel gives to programs that ask for any
 QUIET_S = 0.25  # a session tells its status every 0.1 s
 
 
@@ -119,7 +119,7 @@ def meet(settings: Meeting, groups: Groups = GROUPS) -> tuple[Place, list[Path]]
             if is_quiet(chosen.interfaces, chosen.group, chosen.port, QUIET_S):
                 return chosen, chosen.open_paths()
         except PortInUseError:
-            place = place._replace(port=random.randrange(*PORTS, 2))
+            place = place._replace(port=PORTS.start + int.from_bytes(os.urandom(2), "big") % len(PORTS) * PORTS.step)
     raise SocketError("no free group and port were found; choose some with -A and -P")
 
 
@@ -195,5 +195,5 @@ def _deaf_sentences(ways: Ways, castable: Sequence[int], targets: Sequence[str])
 def _random_group(is_ipv6: bool) -> str:
     """One of those that anybody may use in a site."""
     if is_ipv6:
-        return f"ff15::{random.getrandbits(16):x}:{random.getrandbits(16):x}"
-    return f"239.255.{random.randrange(256)}.{random.randrange(256)}"
+        return f"ff15::{os.urandom(2).hex()}:{os.urandom(2).hex()}"
+    return "239.255.{}.{}".format(*os.urandom(2))

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import errno
-import ipaddress
 import socket
 import struct
 from collections.abc import Sequence
 from contextlib import suppress
 
 from mrsync.errors import PortInUseError, SocketError
-from mrsync.transport.interface import FAMILY_NAMES, IPV4, IPV6, Interface, family_of, has_scope
+from mrsync.transport.interface import FAMILY_NAMES, IPV4, IPV6, Interface, family_of, has_scope, is_address
 
 _IP_MTU_DISCOVER, _IPV6_MTU_DISCOVER = 10, 23
 _PMTUDISC_PROBE = 3  # never let IP fragment; whether packets of this size arrive is found out by probes
@@ -29,11 +28,10 @@ DATA_BUFFER_BYTES = 32 << 20
 
 def check_group(group: str) -> None:
     """Raises SocketError unless group is a multicast address."""
-    try:
-        address = ipaddress.ip_address(group)
-    except ValueError:
-        raise SocketError(f"the group {group} is not an address") from None
-    if not address.is_multicast:
+    if not is_address(group):
+        raise SocketError(f"the group {group} is not an address")
+    first = socket.inet_pton(family_of(group), group)[0]
+    if first != 0xFF if family_of(group) == IPV6 else not 224 <= first < 240:
         raise SocketError(f"the group {group} is not a multicast address")
 
 

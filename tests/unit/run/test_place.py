@@ -72,7 +72,7 @@ def test_a_place_chosen_automatically_avoids_ports_in_use() -> None:
         place, paths = meet(settings("a", shell=LOCAL, group=AUTO, port=port))
     with closing(paths[0].socket):
         assert place.group.startswith("239.255.")
-        assert place.port in range(*PORTS, 2)
+        assert place.port in PORTS
     place, paths = meet(settings("a", shell=LOCAL, group=AUTO, port=port))
     with closing(paths[0].socket):
         assert place.port == port  # it was free
