@@ -25,7 +25,7 @@ PURE = {"wire", "protocol"}
 IMPURE = {"time", "os", "random", "socket", "select", "selectors", "threading", "subprocess", "pathlib", "io"}
 FOREIGN = {"wire": {"cryptography"}, "remote": {"ClusterShell"}, "cli": {"rich", "ClusterShell"}}
 TARGET_PYTHON = (3, 9)
-CATCHERS = ("mrsync.run.catch", "mrsync.run.rttcatch")  # what is pushed to targets
+CATCHERS = ("mrsync.run.catch", "mrsync.run.rttcatch", "mrsync.run.probe")  # what is pushed to targets
 
 
 def imported_modules(source: str, module: str, *, is_package: bool) -> Iterator[str]:

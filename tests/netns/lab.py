@@ -75,6 +75,10 @@ class Host:
         rules.append("}")
         run("ip", "netns", "exec", self._lab.switch, "nft", "-f", "-", stdin="\n".join(rules))
 
+    def at_switch(self, *command: str) -> None:
+        """A command in the switch's namespace."""
+        run("ip", "netns", "exec", self._lab.switch, *command)
+
     def slow_down(self, rate: str) -> None:
         """Give the way to this host a rate, as tc writes it ("100mbit"), and a queue of 100 ms."""
         shape = f"qdisc replace dev {self.port} root tbf rate {rate} burst 10k latency 100ms"

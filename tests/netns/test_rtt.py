@@ -11,8 +11,8 @@ import pytest
 
 from tests.netns.conftest import MakeLab
 from tests.netns.lab import Lab
-from tests.netns.namespaces import remote_shell
 from tests.netns.process import Process
+from tests.netns.subnets import namespace_shell
 from tests.programs import program
 
 pytestmark = pytest.mark.netns
@@ -22,7 +22,7 @@ PAGE_MS = 44 * 1514 * 8 / 100e3  # what a page of 63000 bytes takes at 100 Mbit/
 
 def start(lab: Lab, folder: Path, *options: str) -> Process:
     targets = ",".join(host.name for host in lab.targets)
-    shell = remote_shell(lab, folder)
+    shell = str(namespace_shell(lab, folder))
     return lab.master.start(*program("rtt", "-m", targets, "-r", shell, "-I", "eth0", *options))
 
 

@@ -76,6 +76,10 @@ def _mrsync(arguments: Sequence[str]) -> int:
         return _filelist("mrsync filelist", arguments[1:])
     if arguments[:1] == ["rtt"]:
         return _rtt(arguments[1:])
+    if arguments[:1] == ["doctor"]:
+        from mrsync.cli.doctor import doctor
+
+        return doctor(arguments[1:])
     return _cast("mrsync", *options.parse_mrsync(arguments))
 
 

@@ -101,7 +101,11 @@ def parse_multicatcher(arguments: Sequence[str]) -> CatchSettings:
 
 def _mrsync_parser() -> Parser:
     parser = make_parser("mrsync", "Make DEST on all TARGETS equal to SOURCE, every byte sent once, by multicast.")
-    forms = ("-m TARGETS -s SOURCE [-t DEST] [options]", "SOURCE TARGETS:DEST [options]", "rtt | filelist | demo ...")
+    forms = (
+        "-m TARGETS -s SOURCE [-t DEST] [options]",
+        "SOURCE TARGETS:DEST [options]",
+        "rtt | doctor | filelist | demo ...",
+    )
     parser.usage = "\n       ".join(f"mrsync {form}" for form in forms)
     parser.add_argument("positionals", nargs="*", help=argparse.SUPPRESS)
     _add_cast_options(parser)
@@ -116,18 +120,21 @@ def _mrsync_parser() -> Parser:
     return parser
 
 
-def add_remote_options(parser: Parser, *, directory: str = "-b", program: str = "multicatcher") -> None:
-    """How its program gets to the targets. directory: the short name of --remote-dir."""
+def add_remote_options(parser: Parser, *, directory: str | None = "-b", program: str = "multicatcher") -> None:
+    """How its program gets to the targets. directory: the short name of --remote-dir, None: it is always pushed."""
     add = parser.add_argument
     default = Remote()
     place = parser.add_mutually_exclusive_group()
-    place.add_argument(
-        directory,
-        "--remote-dir",
-        type=values.remote_word,
-        metavar="D",
-        help=f"where targets have {program}; push nothing",
-    )
+    if directory is not None:
+        place.add_argument(
+            directory,
+            "--remote-dir",
+            type=values.remote_word,
+            metavar="D",
+            help=f"where targets have {program}; push nothing",
+        )
+    else:
+        parser.set_defaults(remote_dir=None)
     place.add_argument(
         "--remote-python", type=values.remote_word, default=default.python, metavar="P", help="default: python3"
     )

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from typing import NamedTuple
 
@@ -16,6 +13,7 @@ from mrsync.protocol.histogram import Histogram
 from mrsync.remote.launcher import Launcher
 from mrsync.run import rttcatch
 from mrsync.run.arrivals import Arrivals
+from mrsync.run.interruption import Interruption
 from mrsync.run.launch import Program, start_everywhere
 from mrsync.run.observer import Notice, Observer, Snapshot, TargetProgress
 from mrsync.run.outcome import TargetState
@@ -32,7 +30,6 @@ RTTCATCHER = Program("rttcatcher", "mrsync.run.rttcatch", rttcatch.catch_from_st
 STOP_WAIT_S = 2.0
 PING_INTERVAL_S = 0.05
 GATHER_S = 2.0  # after the last catcher was ready; those that were started by hand listen already
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 NO_ECHO = "it is there, but no echo of a ping came back (mrsync doctor finds out why)"
 NOBODY = "no rttcatcher with this id and key echoed a ping"
 
@@ -122,7 +119,7 @@ class _Rtt:
         self._present: set[int] = set()  # targets that echoed a ping of the group
         self._gone: dict[int, tuple[TargetState, str]] = {}
         self._exchange = Exchange(len(settings.targets), settings.pages)
-        self._is_interrupted = False
+        self._interruption = Interruption()
         self._arrivals: Arrivals | None = None
         self._loop = Loop()
 
@@ -137,7 +134,7 @@ class _Rtt:
                     self._launcher, self._settings.targets, self._give_up, self._observer.on_notice
                 )
                 self._loop.watch(self._launcher, self._arrivals.listen)
-            with self._interruptible():
+            with self._interruption.watched(self._loop):
                 self._gather()
                 started_at = Loop.now()
                 if self._present:
@@ -146,25 +143,10 @@ class _Rtt:
         finally:
             self._loop.close()
 
-    @contextmanager
-    def _interruptible(self) -> Iterator[None]:
-        """A signal ends the measurement, and what was measured is told."""
-
-        def stop(*_: object) -> None:
-            self._is_interrupted = True
-            self._loop.post(lambda: None)
-
-        before = {number: signal.signal(number, stop) for number in SIGNALS}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
     def _gather(self) -> None:
         """Ping until everyone there has echoed, or has had the time to."""
         ping_at = Loop.now()
-        while not self._is_interrupted and not self._is_gathered():
+        while not self._interruption.has_come and not self._is_gathered():
             now = Loop.now()
             if now >= ping_at:
                 self._pinger.ping()
@@ -183,7 +165,7 @@ class _Rtt:
         while not exchange.is_finished:
             page = exchange.next_page()
             if page is not None:
-                if self._is_interrupted:
+                if self._interruption.has_come:
                     return
                 exchange.on_sent(self._pinger.send_page(self._page, page=page))
             self._wait(exchange.next_timeout())
@@ -238,7 +220,7 @@ class _Rtt:
             interface=",".join(interface.name for interface in self._place.interfaces),
             seconds=round(seconds, 3),
             targets=tuple(self._target(number) for number in range(len(self._settings.targets))),
-            is_interrupted=self._is_interrupted,
+            is_interrupted=self._interruption.has_come,
         )
 
     def _target(self, number: int) -> TargetRtt:
@@ -246,6 +228,6 @@ class _Rtt:
         state, reason = self._gone.get(number, (TargetState.DONE, None))
         if number not in self._gone and not histogram.total:
             state, reason = TargetState.LOST, NOBODY if self._launcher is None else NO_ECHO
-            if self._is_interrupted:
+            if self._interruption.has_come:
                 reason = "interrupted before it echoed a page"
         return TargetRtt(self._settings.targets[number], state, reason, self._exchange.missing(number), histogram)

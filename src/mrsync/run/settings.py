@@ -88,6 +88,19 @@ class RttSettings(NamedTuple):
     remote: Remote = Remote()
 
 
+class DoctorSettings(NamedTuple):
+    """One examination of targets, of their networks and of their disks."""
+
+    targets: tuple[str, ...]
+    dest: bytes  # may contain {host}; empty: where a remote shell begins
+    remote_shell: str
+    secret: bytes
+    network: Network
+    rate_bytes_s: int = 25_000_000  # that pages are cast at
+    verbosity: int = 0
+    remote: Remote = Remote()
+
+
 class CatchSettings(NamedTuple):
     """What one catcher needs to know before it hears the group."""
 

@@ -32,7 +32,7 @@ _ANCILLARY_BYTES = STAMP_BYTES + 3 * socket.CMSG_SPACE(4)
 
 
 class Ear(NamedTuple):
-    """A socket that pings and pages come to, and what it means when they do; interface: by name, of the group only."""
+    """A socket that pings and pages come to, and what it means when they do; interface: only where none should come."""
 
     socket: socket.socket
     way: Way
@@ -51,7 +51,7 @@ class Arrival(NamedTuple):
 
 @dataclass
 class Volume:
-    """What came of the pages of one generation, by whichever ear; times of the first and the last packet."""
+    """What came of the pages of one generation where it should; times of the first and the last packet."""
 
     packets: int = 0
     bytes: int = 0
@@ -161,7 +161,8 @@ class Echoer:
     def _take_page_packet(
         self, header: Header, packet: memoryview, ear: Ear, ttl: int, source: Address, at: float
     ) -> None:
-        self._count(header.generation, len(packet), at)
+        if not ear.interface:
+            self._count(header.generation, len(packet), at)
         if not header.packet_index < header.packet_count <= PACKETS_PER_PAGE_MAX:
             return
         key = (header.page, header.generation)
@@ -215,11 +216,15 @@ class Echoer:
         )
         datagram = self._session.codec.encode(echo)
         self._encoding_s = time.monotonic() - started
+        self.send(datagram, source)
+        self._on_arrival(arrival)
+
+    def send(self, datagram: bytes, address: Address) -> None:
+        """From the reply socket; a failure is counted."""
         try:
-            self._reply.sendto(datagram, source)
+            self._reply.sendto(datagram, address)
         except OSError as error:
             self._note_failure(error)
-        self._on_arrival(arrival)
 
     def _note_failure(self, error: OSError) -> None:
         self.send_failures += 1

@@ -126,6 +126,33 @@ def open_reply_socket(family: int = IPV4, *, buffer_bytes: int = DATA_BUFFER_BYT
     return opened
 
 
+def open_port_socket(interface: Interface, port: int) -> socket.socket:
+    """Socket that hears what comes by unicast to this port of the interface; raises SocketError."""
+    opened = _udp_socket(interface.family)
+    try:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        opened.bind(interface.at(interface.address, port))
+    except OSError as error:
+        opened.close()
+        raise SocketError(_problem(error, interface, f"{interface.address} port {port}")) from error
+    return opened
+
+
+def set_group_ttl(opened: socket.socket, ttl: int) -> None:
+    """From now on what goes to groups passes so many routers less one."""
+    if opened.family == IPV6:
+        opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, ttl)
+    else:
+        opened.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, ttl)
+
+
+def unicast_ttl(opened: socket.socket) -> int:
+    """What unicast begins its way with."""
+    if opened.family == IPV6:
+        return opened.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS)
+    return opened.getsockopt(socket.IPPROTO_IP, socket.IP_TTL)
+
+
 def granted_buffer(opened: socket.socket) -> int:
     """Bytes the kernel really grants for receiving, its own bookkeeping included."""
     return opened.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from mrsync.transport.bursts import BurstSender
 from mrsync.transport.paths import Path, PathKind
@@ -30,15 +30,18 @@ class EchoHeard(NamedTuple):
 
 
 class Pinger:
-    """Sends to the group on all its paths, or on one of them; what it hears comes in on their sockets.
+    """Sends to the group on all its paths, or one way only; what it hears comes in on the sockets of all.
 
-    paths: each with a socket from multicast.open_caster_socket, which is taken over and closed by `close`.
+    paths, spare: each with a socket from multicast.open_caster_socket, which is taken over, and closed by `close`; what
+    is for the group does not go the spare ways.
     """
 
-    def __init__(self, paths: Sequence[Path], geometry: Geometry, keys: SessionKeys) -> None:
-        stamped = {path.socket: StampedSocket.of(path.socket) for path in paths}
-        self.paths = [path._replace(socket=stamped[path.socket]) for path in paths]
-        self.sockets = list(stamped.values())
+    def __init__(
+        self, paths: Sequence[Path], geometry: Geometry, keys: SessionKeys, *, spare: Sequence[Path] = ()
+    ) -> None:
+        self.paths = [path._replace(socket=StampedSocket.of(path.socket)) for path in paths]
+        self.spare = [path._replace(socket=StampedSocket.of(path.socket)) for path in spare]
+        self.sockets = [cast(StampedSocket, path.socket) for path in (*self.paths, *self.spare)]
         for opened in self.sockets:
             ask_arrival_times(opened)
         self._keys = keys
@@ -50,9 +53,15 @@ class Pinger:
             self.sockets, self.paths, session_tag(keys.session), slice_bytes=geometry.slice_bytes
         )
 
+    @property
+    def packets_sent(self) -> int:
+        return self._sender.statistics.packets
+
     def ping(self, path: Path | None = None) -> int:
         """Send a ping to the group, or this way; its number."""
         self._counter += 1
+        for opened in self.sockets:
+            opened.renew()
         self._sender.send_message(self._codec.encode(Ping(self._keys.session, self._counter)), path)
         return self._counter
 
@@ -71,6 +80,11 @@ class Pinger:
             self._sender.send_page(
                 slices, object=ObjectKind.CONTENTS, page=page, generation=generation, tx=0, mask=mask
             )
+        return self.sent_at
+
+    @property
+    def sent_at(self) -> float:
+        """When the last ping or page was handed to the kernel."""
         return min(opened.sent_at for opened in self.sockets if opened.sent_at is not None)
 
     @property

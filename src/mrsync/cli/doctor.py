@@ -1,0 +1,187 @@
+"""mrsync doctor as a command: verdicts first, then a table; or JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from mrsync.cli.doctor_options import parse_doctor
+from mrsync.cli.progress import make_progress
+from mrsync.cli.report import size
+from mrsync.remote.targets import fold
+from mrsync.run.diagnosis import Finding
+from mrsync.run.doctor import DoctorOutcome, Examined, examine
+from mrsync.run.evidence import Evidence
+from mrsync.run.observer import Notice
+
+SCHEMA = 1
+ROWS_MAX = 30
+HEADS = ("target", "hears", "echoes", "MTU", "p50 us", "loss", "Mbit/s", "buffer", "drops", "disk/s", "free", "clock")
+
+
+class Verdict(NamedTuple):
+    """One line: what is wrong with these targets; no finding: they are fit."""
+
+    hosts: str
+    finding: Finding | None
+
+
+def doctor(arguments: Sequence[str]) -> int:
+    """One examination, printed."""
+    settings, output = parse_doctor(arguments)
+    with make_progress(output.progress, output.verbosity) as observer:
+        for name in output.left_out:
+            observer.on_notice(Notice(0, "left out: it is this host", name))
+        outcome = examine(settings, observer)
+    if output.progress == "json":
+        print(json.dumps({"event": "outcome", **outcome_fields(outcome)}))
+    elif output.is_json:
+        print(json.dumps(outcome_fields(outcome), indent=1))
+    else:
+        _print(outcome, is_verbose=output.verbosity > 0)
+    if sentence := complaint(outcome):
+        print(f"mrsync doctor: {sentence}", file=sys.stderr)
+    return outcome.exit_status
+
+
+def verdicts(outcome: DoctorOutcome) -> list[Verdict]:
+    """Faults before notes, what concerns most targets first; who is fit comes last. Equal findings are told once."""
+    groups: dict[Finding, list[str]] = {}
+    ranks: dict[Finding, int] = {}
+    for target in outcome.targets:
+        for rank, finding in enumerate(target.findings):
+            groups.setdefault(finding, []).append(target.seen.host)
+            ranks[finding] = min(rank, ranks.get(finding, rank))
+    order = sorted(groups, key=lambda one: (not one.is_fault, ranks[one], -len(groups[one])))
+    found = [Verdict(fold(groups[finding]), finding) for finding in order]
+    fit = [target.seen.host for target in outcome.targets if target.is_fit]
+    return [*found, Verdict(fold(fit), None)] if fit else found
+
+
+def verdict_line(verdict: Verdict) -> str:
+    """t2: firewall drops data: why; what helps"""
+    if verdict.finding is None:
+        return f"{verdict.hosts}: fit"
+    cause, detail, remedy, _ = verdict.finding
+    return f"{verdict.hosts}: {cause}: {detail}; remedy: {remedy}"
+
+
+def table_rows(outcome: DoctorOutcome, *, is_verbose: bool) -> list[tuple[str, ...]]:
+    """One for each target that is not fit, one for all that are; those that cannot be reached have none."""
+    reached = [target for target in outcome.targets if target.seen.facts is not None]
+    unfit = [target for target in reached if not target.is_fit or is_verbose]
+    rows = [_cells(target.seen.host, [target.seen]) for target in unfit[: None if is_verbose else ROWS_MAX]]
+    fit = [target.seen for target in reached if target.is_fit and not is_verbose]
+    if fit:
+        rows.append(_cells(fold([seen.host for seen in fit]), fit))
+    return rows
+
+
+def outcome_fields(outcome: DoctorOutcome) -> dict[str, Any]:
+    """The result for programs."""
+    return {
+        "schema": SCHEMA,
+        "exit_status": outcome.exit_status,
+        "seconds": outcome.seconds,
+        "group": outcome.setting.group,
+        "port": outcome.setting.port,
+        "interfaces": outcome.setting.interfaces,
+        "targets": {target.seen.host: _target_fields(target) for target in outcome.targets},
+    }
+
+
+def complaint(outcome: DoctorOutcome) -> str | None:
+    """One sentence on why the exit status is not 0."""
+    unfit = [target.seen.host for target in outcome.targets if not target.is_fit]
+    if outcome.is_interrupted:
+        return "interrupted"
+    if outcome.exit_status == 5:
+        return f"no target can be reached: {outcome.targets[0].seen.reason}"
+    return f"not fit: {fold(unfit)}" if unfit else None
+
+
+def _cells(name: str, seen: list[Evidence]) -> tuple[str, ...]:
+    """The worst of each figure."""
+    heard = min(one.group.heard / max(1, one.group.sent) for one in seen)
+    echoed = min((one.group.echoed + one.own.echoed) / max(1, one.group.heard + one.own.heard) for one in seen)
+    disks = [one.disk for one in seen if one.disk is not None and not one.disk.error]
+    offsets = [one.clock_offset_s for one in seen if one.clock_offset_s is not None and _is_exact(one)]
+    return (
+        name,
+        f"{100 * heard:.0f}%",
+        f"{100 * echoed:.0f}%",
+        str(min(one.mtu_passed for one in seen) or "-"),
+        str(max(one.round_trips.quantile_us(0.5) for one in seen) or "-"),
+        f"{100 * max(one.fast.loss for one in seen):.1f}%",
+        f"{min(one.fast.rate_bytes_s for one in seen) * 8 / 1e6:.0f}",
+        size(min(one.facts.buffer_bytes for one in seen if one.facts is not None)),
+        str(max(one.counters.socket_drops for one in seen)),
+        size(min(disk.write_bytes_s for disk in disks)) if disks else "-",
+        size(min(disk.free_bytes for disk in disks)) if disks else "-",
+        _duration(max(offsets, key=abs)) if offsets else "-",
+    )
+
+
+def _is_exact(seen: Evidence) -> bool:
+    """Whether the clock was told by an echo, or is off by far more than the remote shell's delay."""
+    return seen.round_trips.total > 0 or abs(seen.clock_offset_s or 0) > 1
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:+.0f} s" if abs(seconds) >= 10 else f"{seconds * 1000:+.0f} ms"
+
+
+def _target_fields(target: Examined) -> dict[str, Any]:
+    seen = target.seen
+    fields = seen._asdict()
+    del fields["host"]
+    for name in ("facts", "disk", "counters", "group", "port", "own", "slow", "fast"):
+        fields[name] = None if fields[name] is None else fields[name]._asdict()
+    trips = fields.pop("round_trips")
+    fields["rtt_us"] = {"p50": trips.quantile_us(0.5), "max": trips.longest_us}
+    findings = [finding._asdict() for finding in target.findings]
+    return {"is_fit": target.is_fit, "findings": findings, **fields}
+
+
+def _print(outcome: DoctorOutcome, *, is_verbose: bool) -> None:
+    found = verdicts(outcome)
+    rows = table_rows(outcome, is_verbose=is_verbose)
+    if sys.stdout.isatty():
+        _print_colours(found, rows)
+        return
+    for verdict in found:
+        print(verdict_line(verdict))
+    if rows:
+        print()
+        for line in _aligned([HEADS, *rows]):
+            print(line)
+
+
+def _aligned(rows: list[tuple[str, ...]]) -> Iterator[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for first, *others in rows:
+        cells = [first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True))]
+        yield "  ".join(cells)
+
+
+def _print_colours(found: list[Verdict], rows: list[tuple[str, ...]]) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    for hosts, finding in found:
+        if finding is None:
+            line = Text.assemble((hosts, "bold"), ": ", ("fit", "bold green"))
+        else:
+            style = "bold red" if finding.is_fault else "bold yellow"
+            line = Text.assemble((hosts, "bold"), ": ", (finding.cause, style), f": {finding.detail}; ")
+            line.append(f"remedy: {finding.remedy}", "cyan")
+        console.print(line, soft_wrap=True)
+    if rows:
+        console.print()
+        head, *others = _aligned([HEADS, *rows])
+        console.print(Text(head, "dim"), soft_wrap=True)
+        for other in others:
+            console.print(Text(other), soft_wrap=True)
