@@ -321,7 +321,8 @@ def test_a_multicast_router_is_passed_with_a_higher_ttl(
     addresses = ",".join(host.address for host in lab.targets)
     caster = fleet.start_caster("-m", addresses, *group, "-w", "2")
     assert caster.wait() == 23  # started by hand they know no master to ask for unicast
-    assert f"behind a router, which passes no multicast with TTL 1 (-T): {lab.far[0].address}" in caster.output
+    sentence = f"behind a router, which passes no multicast with TTL 1 (-T): {lab.far[0].address}"
+    assert sentence in caster.output
     assert list(fleet.differences()) == [lab.far[0].name]
-    sync(fleet, lab.targets, *group)
+    assert sentence in sync(fleet, lab.targets, *group)
     assert fleet.differences() == {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -258,6 +258,7 @@ class _Cast:
             if event.phase is Phase.COMPARING:
                 self._strangers.close()
                 self._tell_seal()
+                self._tell_routed({target.name for target in self._caster.roster.live if target.is_unicast})
             elif event.phase is Phase.CASTING and self._objects is not None:
                 self._begin_contents(self._objects)
         elif isinstance(event, ComparisonFinished):
@@ -283,12 +284,14 @@ class _Cast:
     def _tell_absent(self) -> None:
         for reason, names in self._absent.items():
             self._notice(2 if self._interruption else 0, f"unreachable: {reason}", fold(names))
-            routed = [name for name in self._place.routed_names(self._settings.targets) if name in names]
-            if routed and reason.startswith(ABSENCE):
-                self._warn(
-                    f"behind a router, which passes no multicast with TTL {self._place.ttl} (-T): {fold(routed)}"
-                )
+            if reason.startswith(ABSENCE):
+                self._tell_routed(names)
         self._absent.clear()
+
+    def _tell_routed(self, deaf: Collection[str]) -> None:
+        """Why these targets hear nothing, as far as it is known."""
+        if routed := [name for name in self._place.routed_names(self._settings.targets) if name in deaf]:
+            self._warn(f"behind a router, which passes no multicast with TTL {self._place.ttl} (-T): {fold(routed)}")
 
     def _tell_seal(self) -> None:
         """What all could open may be less than they asked for by asking for nothing."""
