@@ -132,7 +132,7 @@ def verdict(outcome: Outcome) -> str:
     if written and outcome.seconds.cast > 0:
         once, delivered = outcome.bytes_planned / outcome.seconds.cast, written / outcome.seconds.cast
         parts.append(f"{size(once)}/s sent once = {size(delivered)}/s delivered")
-    if outcome.bytes_repaired:
+    if outcome.bytes_repaired and outcome.bytes_planned:  # of a manifest alone a share says nothing
         parts.append(f"repair {100 * outcome.bytes_repaired / outcome.bytes_sent:.2g} %")
     return "; ".join(parts)
 
