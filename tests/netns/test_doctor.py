@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.loopback.interpreters import OLDEST_MINOR, find_interpreter
 from tests.netns.conftest import MakeLab
 from tests.netns.lab import Host, Lab, missing_requirement
 from tests.netns.subnets import Subnets, namespace_shell
@@ -226,6 +227,16 @@ def test_buffers_as_most_kernels_grant_them(make_lab: MakeLab, tmp_path: Path) -
     assert found["cause"] == "small buffers"
     assert "425984 bytes" in found["detail"]
     assert found["remedy"] == "sysctl -w net.core.rmem_max=33554432 there"
+
+
+def test_the_oldest_python(make_lab: MakeLab, tmp_path: Path) -> None:
+    oldest = find_interpreter(OLDEST_MINOR)
+    if oldest is None:
+        pytest.skip(f"there is no Python 3.{OLDEST_MINOR} on this machine")
+    target = examine(make_lab(1), tmp_path, "--remote-python", oldest, status=0)["targets"]["t1"]
+    assert target["facts"]["python"].startswith(f"3.{OLDEST_MINOR}.")
+    assert target["disk"]["write_bytes_s"] > 0
+    assert not any(one["is_fault"] for one in target["findings"])
 
 
 def test_ipv6(make_lab: MakeLab, tmp_path: Path) -> None:

@@ -13,14 +13,14 @@ from mrsync.remote.launcher import CatcherExited, Launcher
 from mrsync.run import probe
 from mrsync.run.diagnosis import Finding, diagnose
 from mrsync.run.evidence import Evidence, Flow, Setting
-from mrsync.run.facts import Heard, decode_facts
+from mrsync.run.facts import FAST, SIZES, SLOW, Heard, decode_facts
 from mrsync.run.interruption import Interruption
 from mrsync.run.launch import Program, start_everywhere
 from mrsync.run.observer import Notice, Observer, Snapshot, TargetProgress
 from mrsync.run.patient import Patient
 from mrsync.run.place import Place, meet
 from mrsync.run.settings import DoctorSettings, Invitation
-from mrsync.run.trials import FAST, GROUP, SIZES, SLOW, Trial, Trials
+from mrsync.run.trials import GROUP, Trial, Trials
 from mrsync.transport.interface import family_of, is_address, multicast_interfaces
 from mrsync.transport.loop import Loop
 from mrsync.transport.multicast import open_caster_socket, set_group_ttl, unicast_ttl

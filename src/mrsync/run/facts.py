@@ -12,6 +12,10 @@ from mrsync.wire.messages import Kind, Way
 HEARD_PER_LINE = 500
 NUMBER_MAX = 2**63
 
+SIZES = 1  # the generation of pages that are one packet, whose number is its size
+SLOW = 2  # and of those that are cast at a rate
+FAST = 3
+
 
 class HostFacts(NamedTuple):
     """What is known before anything comes in; the first line."""

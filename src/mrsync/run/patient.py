@@ -7,8 +7,7 @@ from collections.abc import Mapping
 
 from mrsync.protocol.histogram import Histogram
 from mrsync.run.evidence import Evidence, Flow
-from mrsync.run.facts import Counters, DiskFacts, HostFacts, VolumeFacts
-from mrsync.run.trials import FAST, SLOW
+from mrsync.run.facts import FAST, SLOW, Counters, DiskFacts, HostFacts, VolumeFacts
 
 
 class Patient:

@@ -9,7 +9,7 @@ import time
 from functools import partial
 
 from mrsync.errors import SocketError
-from mrsync.run.facts import HEARD_PER_LINE, Facts, Heard, HostFacts, VolumeFacts, encode_facts
+from mrsync.run.facts import HEARD_PER_LINE, SIZES, Facts, Heard, HostFacts, VolumeFacts, encode_facts
 from mrsync.run.hostfacts import Host, deafness_of_bridges, disk_facts, python_version, since
 from mrsync.run.invited import own_interfaces, run_invited, watch_for_the_end
 from mrsync.run.settings import GROUPS, CatchSettings
@@ -18,7 +18,7 @@ from mrsync.transport.interface import Interface, family_of, multicast_interface
 from mrsync.transport.loop import Loop
 from mrsync.transport.multicast import granted_buffer, open_data_socket, open_port_socket, open_reply_socket
 from mrsync.transport.routes import own_family
-from mrsync.wire.messages import Way
+from mrsync.wire.messages import Kind, Way
 from mrsync.wire.sealing import has_aes_gcm
 
 TELL_INTERVAL_S = 0.1
@@ -68,6 +68,7 @@ class _Probe:
             secret=settings.secret,
             target=settings.target,
             instance=int.from_bytes(os.urandom(8), "big"),
+            echoes_pages=False,  # of a thousand targets at once they would drown what is measured
             on_arrival=self._on_arrival,
         )
 
@@ -115,6 +116,8 @@ class _Probe:
 
     def _on_arrival(self, arrival: Arrival) -> None:
         ear = arrival.ear
+        if arrival.kind is Kind.PAGE and arrival.generation != SIZES:
+            return  # its volume says enough
         self._untold.append(
             Heard(arrival.kind, ear.way, arrival.number, arrival.generation, ear.interface, arrival.ttl)
         )

@@ -5,12 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from mrsync.run.evidence import Share
-from mrsync.run.facts import Heard
+from mrsync.run.facts import SIZES, Heard
 from mrsync.wire.messages import Echo, Kind, Way
-
-SIZES = 1  # the generation of pages that are one packet, whose number is its size
-SLOW = 2  # and of those that are cast at a rate
-FAST = 3
 
 
 class Trial(NamedTuple):

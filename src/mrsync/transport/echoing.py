@@ -70,9 +70,9 @@ class _Session(NamedTuple):
 
 
 class Echoer:
-    """Echoes every authentic ping and page once per way, from the reply socket to where it came from.
+    """Echoes every authentic ping, and page if wanted, once per way, from the reply socket to where it came from.
 
-    The last session that a ping opened counts. on_arrival is called before each echo.
+    The last session that a ping opened counts. on_arrival is called behind each echo, and for each page.
     """
 
     def __init__(
@@ -82,6 +82,7 @@ class Echoer:
         secret: bytes,
         target: int,
         instance: int,
+        echoes_pages: bool = True,
         on_arrival: Callable[[Arrival], None] = lambda arrival: None,
     ) -> None:
         self.volumes: dict[int, Volume] = {}  # by generation
@@ -92,6 +93,7 @@ class Echoer:
         self._secret = secret
         self._target = target
         self._instance = instance
+        self._echoes_pages = echoes_pages
         self._on_arrival = on_arrival
         self._session: _Session | None = None
         self._counter = 0
@@ -156,7 +158,9 @@ class Echoer:
             self._partial.clear()
             self.volumes.clear()
         if isinstance(decoded, Ping):
-            self._answer(Arrival(Kind.PING, decoded.counter, 0, ear, ttl), source, at)
+            arrival = Arrival(Kind.PING, decoded.counter, 0, ear, ttl)
+            self._echo(arrival, source, at)
+            self._on_arrival(arrival)
 
     def _take_page_packet(
         self, header: Header, packet: memoryview, ear: Ear, ttl: int, source: Address, at: float
@@ -175,7 +179,9 @@ class Echoer:
         del self._partial[key]
         arrival = Arrival(Kind.PAGE, header.page, header.generation, ear, ttl)
         if self._is_authentic(header, b"".join(parts[index] for index in sorted(parts))):
-            self._answer(arrival, source, at)
+            if self._echoes_pages:
+                self._echo(arrival, source, at)
+            self._on_arrival(arrival)
 
     def _is_authentic(self, header: Header, sealed: bytes) -> bool:
         assert self._session is not None
@@ -198,8 +204,7 @@ class Echoer:
         volume.bytes += packet_bytes
         volume.last_at = at
 
-    def _answer(self, arrival: Arrival, source: Address, at: float) -> None:
-        """Echo first of all; whoever else wants to know waits."""
+    def _echo(self, arrival: Arrival, source: Address, at: float) -> None:
         assert self._session is not None
         started = time.monotonic()
         self._counter += 1
@@ -217,7 +222,6 @@ class Echoer:
         datagram = self._session.codec.encode(echo)
         self._encoding_s = time.monotonic() - started
         self.send(datagram, source)
-        self._on_arrival(arrival)
 
     def send(self, datagram: bytes, address: Address) -> None:
         """From the reply socket; a failure is counted."""

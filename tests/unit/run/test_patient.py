@@ -5,9 +5,8 @@ import time
 import pytest
 
 from mrsync.run.evidence import Flow
-from mrsync.run.facts import Counters, DiskFacts, HostFacts, VolumeFacts
+from mrsync.run.facts import FAST, SLOW, Counters, DiskFacts, HostFacts, VolumeFacts
 from mrsync.run.patient import Patient
-from mrsync.run.trials import FAST, SLOW
 
 
 def test_what_is_not_known_yet() -> None:

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 from mrsync.run.evidence import Share
-from mrsync.run.facts import Heard
-from mrsync.run.trials import GROUP, SIZES, Trial, Trials
+from mrsync.run.facts import SIZES, Heard
+from mrsync.run.trials import GROUP, Trial, Trials
 from mrsync.wire.messages import Echo, Kind, Way
 
 
