@@ -14,6 +14,7 @@ from mrsync.cli import options
 from mrsync.errors import Interrupted, MrsyncError, UsageError
 
 if TYPE_CHECKING:
+    from mrsync.cli.logfile import LogFile
     from mrsync.cli.options import Output
     from mrsync.run.settings import CastSettings
 
@@ -80,11 +81,11 @@ def _mrsync(arguments: Sequence[str]) -> int:
         from mrsync.cli.doctor import doctor
 
         return doctor(arguments[1:])
-    return _cast("mrsync", *options.parse_mrsync(arguments))
+    return _cast("mrsync", *options.parse_mrsync(arguments), arguments)
 
 
 def _multicaster(arguments: Sequence[str]) -> int:
-    return _cast("multicaster", *options.parse_multicaster(arguments))
+    return _cast("multicaster", *options.parse_multicaster(arguments), arguments)
 
 
 def _multicatcher(arguments: Sequence[str]) -> int:
@@ -118,7 +119,19 @@ def _rttcatcher(arguments: Sequence[str]) -> int:
     return rttcatcher(arguments)
 
 
-def _cast(name: str, settings: CastSettings, output: Output) -> int:
+def _cast(name: str, settings: CastSettings, output: Output, arguments: Sequence[str]) -> int:
+    if output.log_file is None:
+        return _cast_and_tell(name, settings, output, None)
+    from mrsync.cli.logfile import LogFile
+    from mrsync.run.settings import draw_session
+
+    settings = settings._replace(session=draw_session())
+    with LogFile(output.log_file, output.log_format, settings.session) as log:
+        log.begin(name, settings, arguments)
+        return _cast_and_tell(name, settings, output, log)
+
+
+def _cast_and_tell(name: str, settings: CastSettings, output: Output, log: LogFile | None) -> int:
     from mrsync.cli import report
     from mrsync.cli.progress import make_progress
     from mrsync.run.cast import cast
@@ -130,8 +143,10 @@ def _cast(name: str, settings: CastSettings, output: Output) -> int:
             from mrsync.cli.recording import Recording
 
             observer = recording = Recording(observer)
-        for name in output.left_out:
-            observer.on_notice(Notice(0, "left out: it is this host", name))
+        if log is not None:
+            observer = log.before(observer)
+        for host in output.left_out:
+            observer.on_notice(Notice(0, "left out: it is this host", host))
         outcome = cast(settings, observer)
     if output.report:
         report.write_report(report.report_text(outcome), output.report)
@@ -143,6 +158,8 @@ def _cast(name: str, settings: CastSettings, output: Output) -> int:
         from mrsync.cli.metrics import metrics
 
         report.write_report(metrics(outcome, time.time()), output.metrics)
+    if log is not None:
+        log.end(outcome)
     if output.progress == "json":
         print(report.event_line(outcome))
     else:

@@ -29,6 +29,8 @@ class Output(NamedTuple):
     metrics: str | None = None
     verbosity: int = 0
     left_out: tuple[str, ...] = ()  # names in TARGETS that are this host
+    log_file: str | None = None
+    log_format: str = "text"
 
 
 def parse_mrsync(arguments: Sequence[str]) -> tuple[CastSettings, Output]:
@@ -199,6 +201,8 @@ def _add_cast_options(parser: Parser) -> None:
     add("--progress", choices=("auto", "plain", "none", "json"), default="auto", help="default: auto")
     add("--stats", action="store_true", help="tell more at the end")
     add("--report", action="append", default=[], metavar="FILE", help="write the outcome to a .json or .html file")
+    add("--log-file", metavar="F", help="append when sessions began and how they ended, and every notice between")
+    add("--log-format", choices=("text", "json"), default="text", help="of the log file; default: text")
     add("--metrics", metavar="FILE.prom", help="write figures for Prometheus (node_exporter's textfile collector)")
     add_network_options(parser)
     add_reach_options(parser)
@@ -328,4 +332,6 @@ def _output(options: argparse.Namespace, targets: Targets) -> Output:
         options.metrics,
         options.verbose,
         targets.left_out,
+        options.log_file,
+        options.log_format,
     )

@@ -34,7 +34,7 @@ from mrsync.run.observer import Notice, Observer, Snapshot, TargetProgress
 from mrsync.run.outcome import Outcome, Seconds
 from mrsync.run.place import Place, meet
 from mrsync.run.reading import Reading, read_source
-from mrsync.run.settings import CastSettings
+from mrsync.run.settings import CastSettings, draw_session
 from mrsync.transport.casting import CasterDriver
 from mrsync.transport.loop import Loop
 from mrsync.transport.paths import Path
@@ -105,7 +105,7 @@ class _Cast:
         self._asker = self._make_asker()
         self._is_choice_incomplete = False
         self._absent: dict[str, list[str]] = {}  # why -> targets that never came, not told yet
-        self._session = int.from_bytes(os.urandom(8), "big")
+        self._session = settings.session or draw_session()
 
     def run(self) -> Outcome:
         level = 1 if len(self._place.interfaces) == 1 or self._settings.network.interface else 0

@@ -39,7 +39,9 @@ class Snapshot(NamedTuple):
 class Observer(Protocol):
     """Whoever watches a cast, which calls on_snapshot whenever time.monotonic() has passed `due_at`, and at its end."""
 
-    due_at: float | None  # None: no snapshot wanted
+    @property
+    def due_at(self) -> float | None:
+        """None: no snapshot wanted."""
 
     def on_notice(self, notice: Notice) -> None:
         """Something happened that a person may want to know."""

@@ -70,6 +70,7 @@ class CastSettings(NamedTuple):
     is_dry_run: bool = False
     verbosity: int = 0
     remote: Remote = Remote()
+    session: int = 0  # its id; 0: one is drawn
 
     def dest_for(self, target: str) -> bytes:
         return dest_for(self.dest, target)
@@ -169,6 +170,11 @@ class Invitation(NamedTuple):
             return cls(**fields)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ProtocolDataError(f"the parameters on stdin make no sense: {error}") from error
+
+
+def draw_session() -> int:
+    """A session's id."""
+    return int.from_bytes(os.urandom(8), "big")
 
 
 def host_of(target: str) -> str:

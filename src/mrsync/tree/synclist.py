@@ -122,7 +122,7 @@ def checked_path(raw: bytes) -> bytes:
 
 def shown(raw: bytes) -> str:
     """The beginning of a name, to print."""
-    return repr(escape(raw[:80]).decode())
+    return f"'{escape(raw[:80]).decode()}'"
 
 
 def _octal(char: str) -> bytes:

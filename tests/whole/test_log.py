@@ -1,0 +1,46 @@
+"""The log of whole runs."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from tests.whole.site import Site
+
+
+def test_runs_are_logged_from_start_to_end(site: Site) -> None:
+    site.source.mkdir()
+    (site.source / "f").write_text("x")
+    log = site.folder / "log"
+    assert site.sync("--log-file", log, "--log-format", "json").status == 0
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert (lines[0]["event"], lines[0]["targets"], lines[-1]["event"]) == ("start", "a,b,c", "end")
+    assert lines[-1]["exit_status"] == 0
+    assert lines[-1]["seconds"] > 0
+    assert {line["session"] for line in lines} == {json.loads((site.folder / "report.json").read_text())["session"]}
+    assert {"joined", "phase casting"} <= {line.get("text") for line in lines}  # whatever is shown
+
+
+def test_an_interrupted_run_has_an_end(site: Site) -> None:
+    site.source.mkdir()
+    (site.source / "big").write_bytes(bytes(range(256)) * (8 << 12))
+    log = site.folder / "log"
+    run = site.start("--log-file", log, "--rate", "1M", "-v", "2")
+    run.wait_for("phase casting")
+    run.interrupt()
+    assert run.wait().status == 20
+    assert re.search('^[^ ]+ [0-9a-f]{16} end exit_status=20 outcome="interrupted by SIGINT"$', log.read_text(), re.M)
+
+
+def test_nothing_starts_without_its_log(site: Site) -> None:
+    site.source.mkdir()
+    ended = site.sync("--log-file", site.folder / "no" / "log")
+    assert (ended.status, ended.report) == (11, {})
+    assert ended.stderr == f"mrsync: cannot open the log file {site.folder}/no/log: No such file or directory\n"
+    assert not site.dest("a").exists()
+
+
+def test_a_full_disk_stops_only_the_log(site: Site) -> None:
+    site.source.mkdir()
+    ended = site.sync("--log-file", "/dev/full")
+    assert (ended.status, ended.stderr) == (0, "cannot write to the log file /dev/full: No space left on device\n")
