@@ -42,7 +42,9 @@ class Fleet:
     def start_caster(self, *options: str) -> Process:
         names = ",".join(host.name for host in self.lab.targets)
         keyed = ("-m", names, "-s", self.source, "--key-file", self._key)
-        return self.lab.master.start(*program("multicaster", *keyed, "-I", "eth0", "--report", self._report, *options))
+        return self.lab.master.start(
+            *program("multicaster", *keyed, "-I", "eth0", "--report", self.report_path, *options)
+        )
 
     def cast(self, *options: str) -> int:
         """Cast to the end; every target's catcher must have been started."""
@@ -53,7 +55,7 @@ class Fleet:
 
     def report(self) -> dict[str, Any]:
         """What the last caster reported."""
-        loaded: dict[str, Any] = json.loads(self._report.read_text())
+        loaded: dict[str, Any] = json.loads(self.report_path.read_text())
         return loaded
 
     def differences(self) -> dict[str, list[str]]:
@@ -66,5 +68,5 @@ class Fleet:
         return found
 
     @property
-    def _report(self) -> Path:
+    def report_path(self) -> Path:
         return self._folder / "report.json"

@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -78,6 +79,16 @@ class Host:
     def at_switch(self, *command: str) -> None:
         """A command in the switch's namespace."""
         run("ip", "netns", "exec", self._lab.switch, *command)
+
+    def deafen(self) -> None:
+        """From now on drop what comes to any multicast group, in the host itself."""
+        chain = "type filter hook input priority 0;\n meta pkttype multicast meta l4proto udp drop\n"
+        rules = f"table inet deaf {{ chain input {{ {chain} }}\n}}\n"
+        run(*self.command("nft", "-f", "-"), stdin=rules)
+
+    def narrow(self, mtu: int) -> None:
+        """Have the switch drop larger packets to this host, whatever its own interface claims."""
+        run("ip", "-n", self._lab.switch, "link", "set", self.port, "mtu", str(mtu))
 
     def slow_down(self, rate: str) -> None:
         """Give the way to this host a rate, as tc writes it ("100mbit"), and a queue of 100 ms."""
@@ -151,6 +162,17 @@ class Lab:
         for process in self.processes:
             process.close()
         _delete(namespace for namespace in _namespaces() if namespace.startswith(f"{self.name}-"))
+
+    def forget_members(self, seconds: float) -> None:
+        """Have the switch forward multicast to members only, and forget those who have not reported for so long.
+
+        It believes that there is a querier, for it has heard one query; there will be no other.
+        """
+        intervals = f"mcast_membership_interval {int(seconds * 100)} mcast_querier_interval 360000"
+        run("ip", "-n", self.switch, *f"link set br0 type bridge mcast_snooping 1 {intervals}".split())
+        query = "from socket import *; s = socket(AF_INET, SOCK_RAW, IPPROTO_IGMP); s.setsockopt(0, 32, inet_aton("
+        query += f"'{self.master.address}')); s.sendto(bytes.fromhex('110aeef500000000'), ('224.0.0.1', 0))"
+        run(*self.master.command(sys.executable, "-c", query))
 
     def settle(self) -> None:
         """Wait until every port that is up forwards; the kernel takes its time to see a new cable."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import socket
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from mrsync.errors import SelectionError, UsageError
 from mrsync.remote.keyfile import INSECURE_SECRET, read_secret
 from mrsync.remote.targets import Targets, read_targets
 from mrsync.run.settings import AUTO, GROUPS, LOCAL, CastSettings, CatchSettings, Groups, Network, Remote
+from mrsync.transport.interface import family_of
 from mrsync.tree.policy import Policy
 from mrsync.tree.selection import Selection
 from mrsync.wire.limits import SECRET_BYTES, TARGETS_MAX
@@ -98,7 +100,22 @@ def parse_multicatcher(arguments: Sequence[str]) -> CatchSettings:
         network=network_of(options, by_hand=True),
         verbosity=options.verbose,
         has_master=False,
+        master=_master(options),
     )
+
+
+def _master(options: argparse.Namespace) -> str | None:
+    """Its numeric address. Raises UsageError."""
+    if options.master is None:
+        if options.unicast:
+            raise UsageError("--unicast needs --master, the address of the host that casts")
+        return None
+    family = family_of(options.group) if options.group else socket.AF_UNSPEC
+    try:
+        found = socket.getaddrinfo(options.master, None, family, socket.SOCK_DGRAM)
+    except socket.gaierror as error:
+        raise UsageError(f"--master {options.master}: {error.strerror}") from error
+    return str(found[0][4][0])
 
 
 def _mrsync_parser() -> Parser:
@@ -177,6 +194,8 @@ def _multicatcher_parser() -> Parser:
         help="position in multicaster's TARGETS, from 0",
     )
     add_network_options(parser)
+    parser.add_argument("--master", metavar="M", help="who casts: to be asked for unicast where no multicast is heard")
+    parser.add_argument("--unicast", action="store_true", help="join no group")
     add_verbose_option(parser)
     add_key_options(parser)
     return parser
@@ -206,6 +225,7 @@ def _add_cast_options(parser: Parser) -> None:
     add("--metrics", metavar="FILE.prom", help="write figures for Prometheus (node_exporter's textfile collector)")
     add_network_options(parser)
     add_reach_options(parser)
+    add("--unicast", action="store_true", help="no multicast at all: the same to each target by itself")
     add_verbose_option(parser)
 
 
@@ -310,7 +330,8 @@ def network_of(options: argparse.Namespace, *, by_hand: bool = False) -> Network
     """Where the session is spoken; by_hand: the other end is told by the user. Raises UsageError."""
     if by_hand and options.group == AUTO:
         raise UsageError("-A auto is for catchers that are started from here; by hand they must be told a group")
-    network = Network(options.group, options.port, interface=options.interface)
+    is_unicast = "unicast" in options and options.unicast
+    network = Network(options.group, options.port, interface=options.interface, is_unicast=is_unicast)
     return network._replace(ttl=options.ttl, has_loop=options.loop) if "ttl" in options else network
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from mrsync.cli.roundtrips import histogram_lines, quantiles
 from mrsync.errors import FileError
 from mrsync.remote.targets import fold
-from mrsync.run.outcome import Outcome, TargetOutcome, TargetState
+from mrsync.run.outcome import UNICAST, Outcome, TargetOutcome, TargetState
 
 SCHEMA = 1
 SAT_OUT_SHOWN = 3  # files named for each reason
@@ -33,6 +33,7 @@ def report_fields(outcome: Outcome) -> dict[str, Any]:
         "pages": outcome.pages,
         "pages_sent": outcome.pages_sent,
         "bytes_sent": outcome.bytes_sent,
+        "bytes_unicast": outcome.bytes_unicast,
         "bytes_repaired": outcome.bytes_repaired,
         "packets_sent": outcome.packets_sent,
         "packets_repaired": outcome.packets_repaired,
@@ -133,8 +134,18 @@ def verdict(outcome: Outcome) -> str:
         once, delivered = outcome.bytes_planned / outcome.seconds.cast, written / outcome.seconds.cast
         parts.append(f"{size(once)}/s sent once = {size(delivered)}/s delivered")
     if outcome.bytes_repaired and outcome.bytes_planned:  # of a manifest alone a share says nothing
-        parts.append(f"repair {100 * outcome.bytes_repaired / outcome.bytes_sent:.2g} %")
+        parts.append(f"repair {100 * outcome.bytes_repaired * outcome.copies / outcome.bytes_sent:.2g} %")
+    parts += _copies(outcome)
     return "; ".join(parts)
+
+
+def _copies(outcome: Outcome) -> Iterator[str]:
+    """3 copies on the link: 1 by multicast, 2 by unicast (n7, n9)."""
+    served = [target.host for target in outcome.targets if target.path == UNICAST]
+    if outcome.is_unicast:
+        yield "1 copy on the link, by unicast" if len(served) == 1 else f"{len(served)} copies on the link, by unicast"
+    elif served:
+        yield f"{outcome.copies} copies on the link: 1 by multicast, {len(served)} by unicast ({fold(served)})"
 
 
 def _incomplete(outcome: Outcome) -> Iterator[str]:

@@ -340,11 +340,10 @@ class Caster:
             if reason and target.is_live:  # the end of another one may have aborted the session
                 self._end_target(target, TargetTrigger.SILENCE, reason, now)
 
-    def _refuse_narrow(self, target: Target, now: float) -> None:
+    def _refuse_narrow(self, target: Target, mtu: int, now: float) -> None:
         """Its path carries no packets that pages could be made of, or, for a late one, none of this session's size."""
         if target.is_live:  # the end of another one may have aborted the session
-            reason = f"packets of {self.reach.step.mtu} bytes do not reach it"
-            self._end_target(target, TargetTrigger.REFUSAL, reason, now)
+            self._end_target(target, TargetTrigger.REFUSAL, f"packets of {mtu} bytes do not reach it", now)
 
     def _end_absent(self, reason: str, now: float) -> None:
         """Who has not come by now comes too late."""
@@ -397,7 +396,7 @@ class Caster:
         if self._config.quit_on_bad or not self.roster.live:
             self._end_absent(self._too_late, now)
         for target in self.reach.fix():
-            self._refuse_narrow(target, now)
+            self._refuse_narrow(target, self.reach.least_mtu, now)
         if not self.roster.live:
             self.abort("no target could be reached", now)
             return
@@ -461,7 +460,7 @@ class Caster:
         self._outbox.status(self.phase, self._commits, is_poll=is_poll, now=now)
         if not self._is_over:
             for target in self.reach.tend(self._outbox, now):
-                self._refuse_narrow(target, now)
+                self._refuse_narrow(target, self.reach.step.mtu, now)
         is_urgent = self.phase is Phase.GATHERING or self._commits.is_flipping
         self._set_unless_over(Timer.STATUS, now + (URGENT_STATUS_S if is_urgent else STATUS_S))
 

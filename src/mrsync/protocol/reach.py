@@ -56,6 +56,16 @@ class Reach:
         self._open: dict[int, Target] = {}  # whose reach is not known well enough
 
     @property
+    def tried_mtu(self) -> int:
+        """What was tried first."""
+        return self._steps[0].mtu
+
+    @property
+    def least_mtu(self) -> int:
+        """What every path must carry."""
+        return self._steps[-1].mtu
+
+    @property
     def is_settled(self) -> bool:
         """Whether it is known of every live target how it is reached, and by which packets."""
         return not self._open

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 
 from mrsync.protocol.roster import Target
 from mrsync.protocol.states import TargetState as RosterState
-from mrsync.run.outcome import SatOut, TargetOutcome, TargetState
+from mrsync.run.outcome import MULTICAST, UNICAST, SatOut, TargetOutcome, TargetState
 
 _STATES = {
     RosterState.EXPECTED: TargetState.UNREACHABLE,
@@ -62,6 +62,8 @@ def _outcome(
         host=target.name,
         state=state,
         reason=reason,
+        path=UNICAST if target.is_unicast else MULTICAST,
+        path_reason=target.why_unicast or None,
         files_updated=result.files_updated if result else 0,
         bytes_written=result.bytes_written if result else 0,
         created=result.created if result else 0,

@@ -20,6 +20,7 @@ from mrsync.protocol.events import (
     PhaseEntered,
     TargetEnded,
     TargetJoined,
+    TargetRerouted,
 )
 from mrsync.protocol.histogram import Histogram
 from mrsync.protocol.roster import Target
@@ -33,11 +34,12 @@ from mrsync.run.objects import Objects
 from mrsync.run.observer import Notice, Observer, Snapshot, TargetProgress
 from mrsync.run.outcome import Outcome, Seconds
 from mrsync.run.place import Place, meet
+from mrsync.run.reach import ReachNews
 from mrsync.run.reading import Reading, read_source
 from mrsync.run.settings import CastSettings, draw_session
 from mrsync.transport.casting import CasterDriver
 from mrsync.transport.loop import Loop
-from mrsync.transport.paths import Path
+from mrsync.transport.paths import Path, PathKind
 from mrsync.tree.failure import printable
 from mrsync.wire.geometry import ladder
 from mrsync.wire.keys import SessionKeys
@@ -57,7 +59,7 @@ def cast(settings: CastSettings, observer: Observer) -> Outcome:
 
     Raises MrsyncError when it could not even begin, Interrupted when a signal ended it.
     """
-    place, paths = meet(settings)
+    place, paths = meet(settings, has_unicast=True)
     try:
         launcher = launch(settings, place)
         try:
@@ -105,6 +107,7 @@ class _Cast:
         self._asker = self._make_asker()
         self._is_choice_incomplete = False
         self._absent: dict[str, list[str]] = {}  # why -> targets that never came, not told yet
+        self._group_paths = [path for path in paths if path.kind is PathKind.MULTICAST]
         self._session = settings.session or draw_session()
 
     def run(self) -> Outcome:
@@ -115,10 +118,11 @@ class _Cast:
         self._loop = Loop()
         try:
             self._caster = Caster(self._config(), self._loop.now())
+            self._reach_news = ReachNews(self._caster.reach, self._caster.roster, self._place.group)
             self._driver = CasterDriver(
                 self._caster,
                 [path.socket for path in self._paths],
-                self._paths,
+                self._group_paths,
                 keys=SessionKeys.derive(self._settings.secret, self._session),
                 knock_keys=SessionKeys.derive(self._settings.secret, NO_SESSION),
                 read=self._read,
@@ -148,6 +152,7 @@ class _Cast:
             quit_on_bad=settings.quits_on_bad,
             commit_rule=CommitRule(settings.policy.commit),
             rate_bytes_s=settings.rate_bytes_s,
+            is_unicast=not self._group_paths,
         )
 
     def _make_asker(self) -> Asker | None:
@@ -258,6 +263,8 @@ class _Cast:
             if event.phase is Phase.COMPARING:
                 self._strangers.close()
                 self._tell_seal()
+                for sentence in self._reach_news.when_gathered():
+                    self._warn(sentence)
                 self._tell_routed({target.name for target in self._caster.roster.live if target.is_unicast})
             elif event.phase is Phase.CASTING and self._objects is not None:
                 self._begin_contents(self._objects)
@@ -269,10 +276,17 @@ class _Cast:
             self._on_file_sat_out(event)
         elif isinstance(event, TargetJoined):
             self._notice(1, "joined", self._settings.targets[event.target])
-        elif isinstance(event, TargetEnded):
-            target = self._caster.roster.find(event.target)
-            if target is not None and target.state is not TargetState.DONE:
-                self._on_target_lost(target)
+        elif isinstance(event, (TargetRerouted, TargetEnded)):
+            self._on_target_changed(event)
+
+    def _on_target_changed(self, event: TargetRerouted | TargetEnded) -> None:
+        target = self._caster.roster.find(event.target)
+        if target is None:
+            return
+        if isinstance(event, TargetEnded) and target.state is not TargetState.DONE:
+            self._on_target_lost(target)
+        elif isinstance(event, TargetRerouted) and (sentence := self._reach_news.when_rerouted(target)):
+            self._warn(sentence)
 
     def _on_target_lost(self, target: Target) -> None:
         if target.state is TargetState.UNREACHABLE:
@@ -405,6 +419,8 @@ class _Cast:
             pages=self._caster.geometry.page_count(plan.contents_bytes) if plan is not None else 0,
             pages_sent=numbers.pages_sent,
             bytes_sent=sent.bytes,
+            bytes_unicast=self._driver.statistics_of(PathKind.UNICAST).bytes,
+            is_unicast=not self._group_paths,
             bytes_repaired=numbers.packets_repaired * self._caster.geometry.slice_bytes,
             packets_sent=sent.packets,
             packets_repaired=numbers.packets_repaired,

@@ -6,9 +6,11 @@ import gc
 import os
 import socket
 import sys
+from collections.abc import Sequence
 from functools import partial
 
 import mrsync
+from mrsync.errors import SocketError
 from mrsync.protocol.catcher import Catcher
 from mrsync.protocol.config import CatcherConfig
 from mrsync.protocol.events import CatcherEvent, GroupGivenUp, GroupSilent
@@ -16,7 +18,7 @@ from mrsync.run.invited import EXIT_ABORTED, READY_LINE, own_interfaces, run_inv
 from mrsync.run.settings import GROUPS, CatchSettings
 from mrsync.run.target import TargetTree
 from mrsync.transport.catching import CatcherDriver
-from mrsync.transport.interface import family_of
+from mrsync.transport.interface import Interface, family_of
 from mrsync.transport.loop import Loop
 from mrsync.transport.multicast import granted_buffer, open_data_socket, open_reply_socket, rejoin
 from mrsync.transport.routes import own_family
@@ -35,13 +37,14 @@ def catch(settings: CatchSettings) -> int:
     """
     gc.disable()  # columns and numbers make no cycles; looking for some costs a tenth of a large comparison
     os.umask(0o077)
-    group = settings.network.group or GROUPS.of(own_family())
+    family = family_of(settings.master) if settings.master is not None else own_family()
+    group = settings.network.group or GROUPS.of(family)
     interfaces = own_interfaces(settings, group)
     loop = Loop()
-    data = open_data_socket(interfaces, group, settings.network.port)
+    data = None if settings.network.is_unicast else _open_data_socket(settings, group, interfaces)
     reply = open_reply_socket(family_of(group))
     try:
-        catcher = Catcher(_config(settings, min(granted_buffer(data), granted_buffer(reply))), loop.now())
+        catcher = Catcher(_config(settings, data, reply), loop.now())
         tree = TargetTree(
             settings.dest, catcher, loop, is_dry_run=settings.is_dry_run, looks_ahead=settings.looks_ahead
         )
@@ -51,7 +54,7 @@ def catch(settings: CatchSettings) -> int:
             reply,
             secret=settings.secret,
             masters=[found.at(settings.master, settings.network.port - 1) for found in interfaces if settings.master],
-            rejoin=partial(rejoin, data, group, interfaces),
+            rejoin=partial(_rejoin, data, group, interfaces),
             write=tree.write,
             on_event=partial(_on_event, tree),
             on_rejected=_Strangers(),
@@ -66,19 +69,37 @@ def catch(settings: CatchSettings) -> int:
             tree.clean_up()
         return _exit_status(tree)
     finally:
-        data.close()
+        if data is not None:
+            data.close()
         reply.close()
 
 
-def _config(settings: CatchSettings, buffer_bytes: int) -> CatcherConfig:
+def _open_data_socket(settings: CatchSettings, group: str, interfaces: Sequence[Interface]) -> socket.socket | None:
+    """None where the group cannot be joined, but the master be asked for unicast; raises SocketError."""
+    try:
+        return open_data_socket(interfaces, group, settings.network.port)
+    except SocketError as error:
+        if settings.master is None:
+            raise
+        _say(f"{error}; asking for unicast")
+        return None
+
+
+def _rejoin(data: socket.socket | None, group: str, interfaces: Sequence[Interface]) -> None:
+    if data is not None:
+        rejoin(data, group, interfaces)
+
+
+def _config(settings: CatchSettings, data: socket.socket | None, reply: socket.socket) -> CatcherConfig:
     return CatcherConfig(
         target=settings.target,
         instance=int.from_bytes(os.urandom(8), "big"),
         host=settings.host or socket.gethostname(),
         version=mrsync.__version__,
         seals=seals_here(),
-        buffer_bytes=buffer_bytes,
+        buffer_bytes=min(granted_buffer(opened) for opened in (data, reply) if opened is not None),
         retained_pages=SLOTS,
+        has_group=data is not None,
         knows_master=settings.master is not None,
     )
 

@@ -18,6 +18,9 @@ class TargetState(Enum):
     REFUSED = "refused"  # came, and could not be taken
 
 
+MULTICAST, UNICAST = "multicast", "unicast"
+
+
 class SatOut(NamedTuple):
     """A file that a target does not have as the source has it."""
 
@@ -32,7 +35,7 @@ class TargetOutcome(NamedTuple):
     host: str
     state: TargetState
     reason: str | None = None
-    path: str = "multicast"
+    path: str = MULTICAST
     files_updated: int = 0
     bytes_written: int = 0
     created: int = 0
@@ -46,6 +49,7 @@ class TargetOutcome(NamedTuple):
     files_needed: int = 0
     bytes_needed: int = 0
     changes: int = 0
+    path_reason: str | None = None  # why not by multicast
 
 
 class Seconds(NamedTuple):
@@ -75,6 +79,8 @@ class Outcome(NamedTuple):
     pages: int = 0
     pages_sent: int = 0
     bytes_sent: int = 0
+    bytes_unicast: int = 0  # of bytes_sent: what went to one target instead of the group
+    is_unicast: bool = False  # nothing went to the group
     bytes_repaired: int = 0  # of bytes_sent
     packets_sent: int = 0
     packets_repaired: int = 0  # of packets_sent
@@ -96,6 +102,11 @@ class Outcome(NamedTuple):
         if states != {TargetState.DONE} or self.source_errors:
             return 23
         return 24 if self.source_changes else 0
+
+    @property
+    def copies(self) -> int:
+        """How often everything was sent."""
+        return int(not self.is_unicast) + sum(target.path == UNICAST for target in self.targets)
 
     def count(self, state: TargetState) -> int:
         """Targets that ended so."""

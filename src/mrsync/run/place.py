@@ -13,7 +13,7 @@ from mrsync.run.strangers import StrangerWatch, is_quiet
 from mrsync.transport.interface import IPV4, IPV6, Interface, deafness, family_of, interface_named, is_address
 from mrsync.transport.loop import Loop
 from mrsync.transport.multicast import check_group, open_caster_socket
-from mrsync.transport.paths import Path
+from mrsync.transport.paths import Path, PathKind
 from mrsync.transport.routes import (
     Ways,
     has_address,
@@ -47,7 +47,7 @@ class Place(NamedTuple):
     """What is known before the first socket is opened.
 
     behind: for each target the position of the interface towards it, None where that is not known here;
-    routed: targets that are behind a router.
+    routed: targets that are behind a router; is_unicast: nothing is sent to the group.
     """
 
     group: str
@@ -58,6 +58,7 @@ class Place(NamedTuple):
     behind: tuple[int | None, ...]
     routed: tuple[int, ...] = ()
     warnings: tuple[str, ...] = ()
+    is_unicast: bool = False
 
     @property
     def mtu(self) -> int:
@@ -75,7 +76,8 @@ class Place(NamedTuple):
     def describe(self, targets: Sequence[str]) -> str:
         """One line; who is behind other interfaces than the first is named."""
         first, *others = self.interfaces
-        parts = [f"group {self.group} port {self.port} on {first.name}"]
+        where = "unicast" if self.is_unicast else f"group {self.group}"
+        parts = [f"{where} port {self.port} on {first.name}"]
         for number, interface in enumerate(others, 1):
             names = [target for target, behind in zip(targets, self.behind, strict=True) if behind == number]
             parts.append(f"{interface.name} ({fold(names) if names else 'as told'})")
@@ -90,17 +92,22 @@ class Place(NamedTuple):
             )
 
         watch = StrangerWatch(session_tag=session_tag(session), on_stranger=tell_of, loop=loop)
-        if not self.interfaces[0].is_loopback:
+        if not self.interfaces[0].is_loopback and not self.is_unicast:
             watch.listen(self.interfaces, self.group, self.port)
         return watch
 
     def open_paths(self) -> list[Path]:
-        """The ways to the group, one out of each interface, with sockets that hear reports too; raises SocketError."""
+        """A socket for each interface, that hears reports, too, and the way to the group out of it.
+
+        Where nothing can be sent to the group this is only the socket of a path for answers. Raises SocketError.
+        """
         paths: list[Path] = []
         try:
             for interface in self.interfaces:
                 opened = open_caster_socket(interface, self.group, self.port, ttl=self.ttl, is_looped=self.is_looped)
-                paths.append(Path(opened, interface.at(self.group, self.port)))
+                is_cast = not self.is_unicast and not deafness(interface)
+                kind = PathKind.MULTICAST if is_cast else PathKind.ANSWER
+                paths.append(Path(opened, interface.at(self.group, self.port), kind))
         except SocketError:
             for path in paths:
                 path.socket.close()
@@ -108,10 +115,13 @@ class Place(NamedTuple):
         return paths
 
 
-def meet(settings: Meeting, groups: Groups = GROUPS) -> tuple[Place, list[Path]]:
-    """Choose what the user left open, and open the sockets; raises SocketError, UsageError."""
-    place = find_place(settings, groups)
-    if settings.network.group != AUTO:
+def meet(settings: Meeting, groups: Groups = GROUPS, *, has_unicast: bool = False) -> tuple[Place, list[Path]]:
+    """Choose what the user left open, and open the sockets; raises SocketError, UsageError.
+
+    has_unicast: who is not reached by multicast can be served all the same.
+    """
+    place = find_place(settings, groups, has_unicast=has_unicast)
+    if settings.network.group != AUTO or place.is_unicast:
         return place, place.open_paths()
     for _ in range(CHOICES):
         chosen = place._replace(group=_random_group(place.is_ipv6))
@@ -123,7 +133,7 @@ def meet(settings: Meeting, groups: Groups = GROUPS) -> tuple[Place, list[Path]]
     raise SocketError("no free group and port were found; choose some with -A and -P")
 
 
-def find_place(settings: Meeting, groups: Groups = GROUPS) -> Place:
+def find_place(settings: Meeting, groups: Groups = GROUPS, *, has_unicast: bool = False) -> Place:
     """What is not open any more; for AUTO the group is still the one of the right family among these.
 
     Raises SocketError, UsageError.
@@ -135,20 +145,28 @@ def find_place(settings: Meeting, groups: Groups = GROUPS) -> Place:
     family = family_of(group) if group is not None else _family(settings)
     hosts = [host_of(target) for target in settings.targets]
     ways = _ways(settings, hosts, family)
-    castable = [number for number, interface in enumerate(ways.interfaces) if not deafness(interface)]
-    if not castable or (network.interface is not None and len(castable) < len(ways.interfaces)):
-        deaf = next(interface for interface in ways.interfaces if deafness(interface))
+    usable = [number for number, one in enumerate(ways.interfaces) if _is_usable(one, has_unicast=has_unicast)]
+    if not usable or (network.interface is not None and len(usable) < len(ways.interfaces)):
+        deaf = next(one for one in ways.interfaces if not _is_usable(one, has_unicast=has_unicast))
         raise SocketError(f"{deafness(deaf)}; choose another one with -I")
+    interfaces = tuple(ways.interfaces[number] for number in usable)
+    warnings = _deaf_sentences(ways, settings.targets, usable)
     return Place(
         group=group or groups.of(family),
         port=network.port,
         ttl=0 if ways.is_local and not ways.interfaces[0].is_loopback else network.ttl,
         is_looped=network.has_loop or any(is_this_host(host, family) for host in hosts),
-        interfaces=tuple(ways.interfaces[number] for number in castable),
-        behind=tuple(castable.index(number) if number in castable else None for number in ways.behind),
+        interfaces=interfaces,
+        behind=tuple(usable.index(number) if number in usable else None for number in ways.behind),
         routed=ways.routed,
-        warnings=tuple(_deaf_sentences(ways, castable, settings.targets)),
+        warnings=() if network.is_unicast else tuple(warnings),
+        is_unicast=network.is_unicast or all(map(deafness, interfaces)),
     )
+
+
+def _is_usable(interface: Interface, *, has_unicast: bool) -> bool:
+    """Whether targets behind it can be served."""
+    return not deafness(interface) or (has_unicast and interface.has_carrier)
 
 
 def _family(settings: Meeting) -> int:
@@ -184,12 +202,13 @@ def _ways(settings: Meeting, hosts: Sequence[str], family: int) -> Ways:
     return ways_towards(hosts, family)
 
 
-def _deaf_sentences(ways: Ways, castable: Sequence[int], targets: Sequence[str]) -> Iterator[str]:
-    """About those whose interface cannot cast while others can."""
+def _deaf_sentences(ways: Ways, targets: Sequence[str], usable: Sequence[int]) -> Iterator[str]:
+    """About those whose interface cannot cast."""
     for number, interface in enumerate(ways.interfaces):
-        if number not in castable:
+        if deafness(interface):
             names = [target for target, behind in zip(targets, ways.behind, strict=True) if behind == number]
-            yield f"{fold(names)} will hear nothing: {deafness(interface)}"
+            what = "can only be served by unicast" if number in usable else "will hear nothing"
+            yield f"{fold(names) if names else 'who is there'} {what}: {deafness(interface)}"
 
 
 def _random_group(is_ipv6: bool) -> str:

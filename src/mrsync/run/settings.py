@@ -40,6 +40,7 @@ class Network(NamedTuple):
     ttl: int = 1
     has_loop: bool = False  # hear ourselves on this host
     interface: str | None = None  # names, indices or addresses, with commas; None: by the route to the targets
+    is_unicast: bool = False  # nothing goes to the group
 
 
 class Remote(NamedTuple):
@@ -174,7 +175,7 @@ class Invitation(NamedTuple):
 
 def draw_session() -> int:
     """A session's id."""
-    return int.from_bytes(os.urandom(8), "big")
+    return 1 << 63 | int.from_bytes(os.urandom(8), "big")  # never one that a knock could be of
 
 
 def host_of(target: str) -> str:

@@ -193,3 +193,16 @@ def test_help_and_version_end_well(parse: object, flag: str, capsys: pytest.Capt
         parse([flag])
     assert exit_info.value.code == 0
     assert capsys.readouterr().out
+
+
+def test_unicast_is_for_both_ends(source: str, key: str) -> None:
+    assert parse_mrsync(["-m", "a", "-s", source, "--unicast"])[0].network.is_unicast
+    by_hand = ["-t", "/to", "-i", "1", "--key-file", key]
+    settings = parse_multicatcher([*by_hand, "--master", "localhost", "-A", "239.9.9.9", "--unicast"])
+    assert (settings.master, settings.network.is_unicast) == ("127.0.0.1", True)
+    assert parse_multicatcher([*by_hand, "--master", "::1"]).master == "::1"
+    assert parse_multicatcher(by_hand).master is None
+    with pytest.raises(UsageError, match="--unicast needs --master"):
+        parse_multicatcher([*by_hand, "--unicast"])
+    with pytest.raises(UsageError, match="--master nobody"):
+        parse_multicatcher([*by_hand, "--master", "nobody.invalid"])

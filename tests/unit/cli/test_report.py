@@ -143,3 +143,16 @@ def test_sizes_have_three_digits() -> None:
     assert [size(count) for count in (0, 999, 1234, 41_200_000_000, 5e15)] == [
         "0 B", "999 B", "1.23 kB", "41.2 GB", "5e+03 TB",
     ]  # fmt: skip
+
+
+def test_copies_on_the_link_are_explained() -> None:
+    reason = "it does not hear the group"
+    deaf = [target(host, path="unicast", path_reason=reason) for host in ("n4", "n6")]
+    mixed = outcome(target("n1"), *deaf)._replace(bytes_sent=12_120_000, bytes_unicast=8_080_000)
+    assert summary(mixed)[0].endswith("; repair 0.99 %; 3 copies on the link: 1 by multicast, 2 by unicast (n[4,6])")
+    fields = report_fields(mixed)
+    assert fields["bytes_unicast"] == 8_080_000
+    assert (fields["targets"]["n4"]["path"], fields["targets"]["n4"]["path_reason"]) == ("unicast", reason)
+    assert (fields["targets"]["n1"]["path"], fields["targets"]["n1"]["path_reason"]) == ("multicast", None)
+    assert summary(outcome(*deaf)._replace(is_unicast=True))[0].endswith("; 2 copies on the link, by unicast")
+    assert summary(outcome(deaf[0])._replace(is_unicast=True))[0].endswith("; 1 copy on the link, by unicast")

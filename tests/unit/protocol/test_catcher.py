@@ -12,11 +12,8 @@ from mrsync.protocol.catcher import (
     RETRY_S,
     SILENCE_ACK_WAITS,
     SILENCE_AFTER_RESULT_S,
-    Catcher,
 )
-from mrsync.protocol.config import CatcherConfig
 from mrsync.protocol.events import (
-    CatcherEvent,
     CommitGranted,
     FinishGranted,
     GroupSilent,
@@ -26,7 +23,6 @@ from mrsync.protocol.events import (
     Welcomed,
     Withdrawn,
 )
-from mrsync.protocol.sends import SendMessage
 from mrsync.protocol.states import CatcherState
 from mrsync.protocol.timers import KEEPALIVE_MAX_S, SLOT_S
 from mrsync.wire.messages import (
@@ -38,94 +34,29 @@ from mrsync.wire.messages import (
     ObjectKind,
     ObjectState,
     Phase,
-    Probe,
     Report,
     ResultRecord,
     SatOutRecord,
     SealKind,
     Status,
     WantsRecord,
-    Welcome,
 )
 from mrsync.wire.records import RecordDecoder
-from tests.unit.protocol.builders import GEOMETRY, HMAC, PAGE, status
-
-INSTANCE = 100
-WAIT_S = 60.0
-INTERVAL_S = 0.02
-CONTENTS = ObjectKind.CONTENTS
-NOTHING = (ObjectState(), ObjectState(), ObjectState())
-
-
-def seeking() -> Catcher:
-    config = CatcherConfig(
-        target=0,
-        instance=INSTANCE,
-        host="host",
-        version="1",
-        seals=HMAC,
-        buffer_bytes=8 << 20,
-        retained_pages=512,
-        wait_s=WAIT_S,
-    )
-    return Catcher(config, 0.0)
-
-
-def welcome(**details: Any) -> Welcome:
-    return Welcome(**{"instance": INSTANCE, "counter": 1, "target": 0, "slot": 3, "hello": 1, "token": 1, **details})
-
-
-def joined(*, wanted: list[tuple[int, int]] | None = None, **details: Any) -> Catcher:
-    """Welcome at 0 s, status 1 heard, the first report sent; of contents, `wanted` is wanted."""
-    catcher = seeking()
-    catcher.receive_message(status(1, **details), None, 0.0)
-    catcher.receive_message(Probe(1, 1472), None, 0.0)
-    catcher.receive_message(welcome(hello=2), None, 0.0)
-    if wanted is not None:
-        catcher.want(CONTENTS, wanted, 0.0)
-    catcher.handle_timeout(3 * SLOT_S)
-    catcher.sends(0.0)
-    events(catcher)
-    return catcher
-
-
-def events(catcher: Catcher) -> list[CatcherEvent]:
-    found = []
-    while (event := catcher.next_event()) is not None:
-        found.append(event)
-    return found
-
-
-def said(catcher: Catcher, now: float = 0.0) -> list[Any]:
-    """The messages that it wants sent, after a look at its timers."""
-    catcher.handle_timeout(now)
-    sends = catcher.sends(now)
-    assert all(isinstance(send, SendMessage) and send.destination is None for send in sends)
-    return [send.message for send in sends if isinstance(send, SendMessage)]
-
-
-def only_report(catcher: Catcher, now: float) -> Report:
-    (message,) = said(catcher, now)
-    assert isinstance(message, Report)
-    return message
-
-
-def write(catcher: Catcher, kind: int, page: int, tx: int, now: float = 0.0) -> None:
-    assert catcher.receive_page(kind, page, 0, GEOMETRY.packets, tx, now)
-    catcher.page_opened(kind, page)
-    catcher.pages_written(kind, [page], tx, now)
-
-
-def test_what_is_wanted_is_told_only_when_it_is_less() -> None:
-    assert only_report(joined(wanted=[(0, 3)]), 1.0).log_end == 0
-    catcher = joined()
-    catcher.want(CONTENTS, [(2, 4), (9, 10)], 0.0, is_less=True)
-    report = only_report(catcher, 1.0)
-    assert report.active is CONTENTS
-    assert RecordDecoder().feed(report.log_bytes) == [WantsRecord(0, 100, ((2, 4), (9, 10)))]
-
-
-# joining
+from tests.unit.protocol.builders import GEOMETRY, PAGE, status
+from tests.unit.protocol.catching import (
+    CONTENTS,
+    INSTANCE,
+    INTERVAL_S,
+    NOTHING,
+    WAIT_S,
+    events,
+    joined,
+    only_report,
+    said,
+    seeking,
+    welcome,
+    write,
+)
 
 
 def test_says_hello_to_a_status_until_welcomed() -> None:
@@ -432,3 +363,12 @@ def test_stopped_from_outside_once() -> None:
     catcher.stop("again")
     catcher.receive_message(status(9), None, 0.0)
     assert events(catcher) == [SessionEnded(Ending.ABORTED, "interrupted")]
+
+
+def test_what_is_wanted_is_told_only_when_it_is_less() -> None:
+    assert only_report(joined(wanted=[(0, 3)]), 1.0).log_end == 0
+    catcher = joined()
+    catcher.want(CONTENTS, [(2, 4), (9, 10)], 0.0, is_less=True)
+    report = only_report(catcher, 1.0)
+    assert report.active is CONTENTS
+    assert RecordDecoder().feed(report.log_bytes) == [WantsRecord(0, 100, ((2, 4), (9, 10)))]

@@ -12,6 +12,7 @@ from mrsync.run.place import PORTS, find_place, meet
 from mrsync.run.settings import AUTO, GROUPS, LOCAL, CastSettings, Network
 from mrsync.transport.interface import loopback_interface
 from mrsync.transport.paths import PathKind
+from mrsync.transport.routes import Ways
 
 LOOPBACK = loopback_interface()
 
@@ -90,3 +91,26 @@ def test_a_place_is_described_with_who_is_behind_the_other_interfaces() -> None:
     second = place._replace(interfaces=(LOOPBACK, replace(LOOPBACK, name="eth1")))
     assert second._replace(behind=(0, 1, None, 1)).describe(("n1", "n2", "n3", "n4")).endswith(" on lo, eth1 (n[2,4])")
     assert second.describe(("n1", "n2", "n3", "n4")).endswith(" on lo, eth1 (as told)")
+
+
+def test_what_does_no_multicast_still_serves_by_unicast(monkeypatch: pytest.MonkeyPatch) -> None:
+    deaf = replace(LOOPBACK, is_loopback=False, has_multicast=False)
+    unplugged = replace(deaf, name="eth1", has_carrier=False)
+    towards = Ways((LOOPBACK, deaf, unplugged), (0, 1, 2))
+    monkeypatch.setattr("mrsync.run.place.ways_towards", lambda hosts, family: towards)
+    place = find_place(settings("a", "b", "c"), has_unicast=True)
+    assert place.interfaces == (LOOPBACK, deaf)
+    assert (place.behind, place.is_unicast) == ((0, 1, None), False)
+    assert [warning.partition(":")[0] for warning in place.warnings] == [
+        "b can only be served by unicast",
+        "c will hear nothing",
+    ]
+    assert find_place(settings("a", "b", "c")).interfaces == (LOOPBACK,)  # tools that measure multicast
+
+
+def test_without_multicast_nothing_is_sent_to_the_group() -> None:
+    place, paths = meet(settings("a", shell=LOCAL, port=free_port(), is_unicast=True), has_unicast=True)
+    with closing(paths[0].socket):
+        assert place.is_unicast
+        assert [path.kind for path in paths] == [PathKind.ANSWER]
+        assert place.describe(["a"]).startswith("unicast port ")
