@@ -161,7 +161,7 @@ class MasterHost:
             sizes = [self._rng.choice((0, 1, page_bytes, self._rng.randrange(3 * page_bytes))) for _ in files]
             plan.fix_again([plan.files[file] for file in files], sizes)
         contents_bytes = plan.contents_bytes[ObjectKind.CONTENTS_AGAIN]
-        self.caster.offer_plan_again(scenario.plan_bytes, contents_bytes, files, self._world.events.now)
+        self.caster.offer_plan_again(scenario.plan_bytes, contents_bytes, len(files), files, self._world.events.now)
         self._pump()
 
     # bursts

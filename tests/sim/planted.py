@@ -352,7 +352,7 @@ FAULTS = (
         found_by=AGAIN,
     ),
     Fault("what is cast again is not told of", Catcher, "_open_objects", ", ObjectKind.PLAN_AGAIN", "", found_by=AGAIN),
-    Fault("what is cast again is granted to nobody", Commits, "cast_again", "len(files)", "0", found_by=AGAIN),
+    Fault("what is cast again is granted to nobody", Commits, "cast_again", "+= file_count", "+= 0", found_by=AGAIN),
     Fault(
         "what changed is cast again before the rest has come",
         Caster,

@@ -126,12 +126,14 @@ class Caster:
         else:
             self._enter(Trigger.NOTHING_PLANNED, now)
 
-    def offer_plan_again(self, size_bytes: int, contents_bytes: int, files: Sequence[int], now: float) -> None:
-        """Answer to FilesChanged: these of them are cast once more, as the next plan files in this order."""
+    def offer_plan_again(
+        self, size_bytes: int, contents_bytes: int, file_count: int, files: Sequence[int], now: float
+    ) -> None:
+        """Answer to FilesChanged: these of them are cast once more, among so many plan files that come next."""
         if self.phase is not Phase.CASTING or not self._rounds.is_asked or not self._commits.has_second_chance:
             return
-        self._commits.cast_again(files)
-        if files:
+        self._commits.cast_again(files, file_count)
+        if file_count:
             self._rounds.current = AGAIN
             self._outbox.sizes[AGAIN.plan], self._outbox.sizes[AGAIN.contents] = size_bytes, contents_bytes
             self._enter(Trigger.CHANGED, now, cast=AGAIN.plan)

@@ -62,11 +62,11 @@ class Commits:
             self._exceptions.add(index, index + 1)
         return is_open
 
-    def cast_again(self, files: Sequence[int]) -> None:
-        """These of the changed files, and no others, are cast once more, as the next plan files."""
+    def cast_again(self, files: Sequence[int], file_count: int) -> None:
+        """These of the changed files, and no others, are cast once more, among so many plan files that come now."""
         self.has_second_chance = False
         self.changed.difference_update(files)
-        self.file_count += len(files)
+        self.file_count += file_count
 
     def vouch(self, end: int) -> None:
         """All that is to be cast of the files below was read once; those that had changed are void."""

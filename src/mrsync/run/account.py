@@ -23,23 +23,25 @@ _STATES = {
 def target_outcome(
     target: Target,
     *,
-    excepted: Iterable[tuple[int, int, str]],
+    excepted: Iterable[tuple[int, int | None, str]],
     path_of: Callable[[int], bytes],
     started_at: float,
+    superseded: frozenset[int] = frozenset(),
     veto: str = "",
 ) -> TargetOutcome:
     """How it ended for one target.
 
-    excepted: (plan file, its manifest entry, why) of files that no target changed because one sat them out. veto: why
-    nothing was changed on any target.
+    excepted: (plan file, its manifest entry, why) of files that no target changed because one sat them out; without an
+    entry all lack it. superseded: plan files that were cast once more. veto: why nothing was changed on any target.
     """
     state = _STATES[target.state]
-    own = [_own(path_of(file), number) for file, number in sorted(target.sat_out.items())]
+    sat_out = {file: number for file, number in target.sat_out.items() if file not in superseded}
+    own = [_own(path_of(file), number) for file, number in sorted(sat_out.items())]
     own += [_own(error.path, error.errno, error.action) for error in target.errors]
     others = [
         SatOut(path_of(file), "", why)
         for file, entry, why in excepted
-        if file not in target.sat_out and entry in target.needs
+        if file not in target.sat_out and (entry is None or entry in target.needs)
     ]
     errors = target.result.errors if target.result else 0
     reason = target.reason or None

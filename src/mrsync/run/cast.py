@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Collection, Sequence
+from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from mrsync.errors import Interrupted, UsageError
+from mrsync.errors import Interrupted, MrsyncError, UsageError
 from mrsync.protocol.caster import ABSENCE, Caster
 from mrsync.protocol.commits import CommitRule
 from mrsync.protocol.config import CasterConfig
@@ -29,8 +30,9 @@ from mrsync.remote.launcher import Launcher
 from mrsync.remote.targets import fold
 from mrsync.run.account import target_outcome
 from mrsync.run.arrivals import Arrivals
+from mrsync.run.changes import Changes
 from mrsync.run.launch import launch
-from mrsync.run.objects import Objects
+from mrsync.run.objects import Objects, SecondPlan
 from mrsync.run.observer import Notice, Observer, Snapshot, TargetProgress
 from mrsync.run.outcome import Outcome, Seconds
 from mrsync.run.place import Place, meet
@@ -41,6 +43,7 @@ from mrsync.transport.casting import CasterDriver
 from mrsync.transport.loop import Loop
 from mrsync.transport.paths import Path, PathKind
 from mrsync.tree.failure import printable
+from mrsync.tree.plan import Plan
 from mrsync.wire.geometry import ladder
 from mrsync.wire.keys import SessionKeys
 from mrsync.wire.limits import NO_SESSION
@@ -100,7 +103,7 @@ class _Cast:
         self._has_begun = False  # to cast contents
         self._entered_at: dict[Phase, float] = {}
         self._warnings: list[str] = []
-        self._changed_count = 0
+        self._changes = Changes(self._path, notice=lambda text: self._notice(1, text), warn=self._warn)
         self._sat_out: dict[int, str] = {}
         self._interruption = ""
         self._arrivals: Arrivals | None = None
@@ -202,7 +205,7 @@ class _Cast:
         except _Over:
             return None
         self._loop.post(lambda: self._tell_reading(reading))
-        return Objects(reading.scan, lambda: self._caster.geometry, self._on_file_changed)
+        return Objects(reading.scan, self._settings.selection, lambda: self._caster.geometry, self._on_file_changed)
 
     def _tell_reading(self, reading: Reading) -> None:
         for warning in reading.warnings:
@@ -236,14 +239,14 @@ class _Cast:
     def _read(self, kind: int, page: int) -> bytes:
         if self._objects is None:
             raise RuntimeError("pages are read before the source is scanned")
-        if kind == ObjectKind.CONTENTS:
+        if kind in (ObjectKind.CONTENTS, ObjectKind.CONTENTS_AGAIN):
             self._begin_contents(self._objects)
         data = self._objects.read(kind, page)
         self._caster.vouch(self._objects.files_read)
         return data
 
     def _begin_contents(self, objects: Objects) -> None:
-        """Once, before the first page of them is read, and before anything is put in place."""
+        """Once in each round, before the first page of them is read, and before anything is put in place."""
         if not self._has_begun:
             self._has_begun = True
             numbers = self._caster.statistics()
@@ -257,7 +260,7 @@ class _Cast:
 
     def _on_event(self, event: CasterEvent) -> None:
         if isinstance(event, PhaseEntered):
-            self._entered_at[event.phase] = self._loop.now()
+            self._entered_at.setdefault(event.phase, self._loop.now())
             self._notice(2, f"phase {event.phase.name.lower()}")
             self._tell_absent()
             if event.phase is Phase.COMPARING:
@@ -271,7 +274,7 @@ class _Cast:
         elif isinstance(event, ComparisonFinished):
             self._plan(event)
         elif isinstance(event, FilesChanged):
-            self._caster.offer_plan_again(0, 0, [], self._loop.now())
+            self._loop.work(partial(self._look_again, event), self._plan_again)
         elif isinstance(event, FileSatOut):
             self._on_file_sat_out(event)
         elif isinstance(event, TargetJoined):
@@ -323,6 +326,20 @@ class _Cast:
         sizes = (0, 0, 0) if self._settings.is_dry_run else sizes
         self._caster.offer_plan(*sizes, self._loop.now(), self._objects.pages_of)
 
+    def _look_again(self, event: FilesChanged) -> SecondPlan:
+        """In the loop's worker."""
+        assert self._objects is not None  # some of it has been cast
+        try:
+            return self._objects.plan_again(event.files)
+        except MrsyncError as error:
+            return SecondPlan(0, 0, 0, [], dict.fromkeys(event.files, str(error)))
+
+    def _plan_again(self, plan: SecondPlan) -> None:
+        self._has_begun = False
+        self._changes.settle(frozenset(plan.files), plan.refused)
+        sizes = plan.plan_bytes, plan.contents_bytes, plan.file_count
+        self._caster.offer_plan_again(*sizes, plan.files, self._loop.now())
+
     def _on_file_sat_out(self, event: FileSatOut) -> None:
         host = self._settings.targets[event.target]
         path = self._path(event.index)
@@ -330,10 +347,8 @@ class _Cast:
         self._notice(1, f"sits out {path}: {os.strerror(event.errno)}", host)
 
     def _on_file_changed(self, file: int, reason: str) -> None:
-        if not self._caster.void_file(file):
-            return  # all have it as it was
-        self._changed_count += 1
-        self._warn(f"skipped on all targets, {reason} while it was read: {self._path(file)}")
+        if self._caster.void_file(file):  # else all have it as it was
+            self._changes.note(file, reason)
 
     def _path(self, file: int) -> str:
         """A planned file's path, to print."""
@@ -393,9 +408,6 @@ class _Cast:
         sent = self._driver.statistics
         objects = self._objects
         plan = objects.plan if objects is not None else None
-        is_shared = self._settings.policy.commit == "file"
-        sat_out = sorted(self._sat_out.items()) if is_shared else []
-        excepted = [(file, plan.entries[file], why) for file, why in sat_out] if plan else []
         path_of = objects.path if objects is not None else lambda file: b""
         return Outcome(
             session=self._session,
@@ -404,9 +416,10 @@ class _Cast:
             targets=tuple(
                 target_outcome(
                     target,
-                    excepted=excepted,
+                    excepted=self._excepted(plan),
                     path_of=path_of,
                     started_at=self._started_at,
+                    superseded=self._changes.cast_again,
                     veto=self._caster.veto,
                 )
                 for target in self._caster.roster
@@ -428,9 +441,16 @@ class _Cast:
             round_trips=Histogram(numbers.rtt_us),
             warnings=tuple(self._warnings),
             source_errors=(len(objects.scan.errors) if objects is not None else 0) + self._is_choice_incomplete,
-            source_changes=self._changed_count,
+            source_changes=self._changes.count,
             veto=self._caster.veto,
         )
+
+    def _excepted(self, plan: Plan | None) -> list[tuple[int, int | None, str]]:
+        """Files that all left alone because one could not take them, and who needed them; in a second round all did."""
+        if plan is None or self._settings.policy.commit != "file":
+            return []
+        sat_out = [pair for pair in sorted(self._sat_out.items()) if pair[0] not in self._changes.cast_again]
+        return [(file, plan.entries[file] if file < plan.file_count else None, why) for file, why in sat_out]
 
     def _seconds(self) -> Seconds:
         """Wall time by phase; a phase that was never entered took none. Gathering and scanning overlap."""

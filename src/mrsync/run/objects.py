@@ -1,90 +1,157 @@
-"""The three objects that are cast: manifest and plan from memory, contents from the source's files."""
+"""The objects that are cast: manifest and plans from memory, contents from the source's files."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from mrsync.protocol.ranges import RangeSet
+from mrsync.tree.amendment import encode_again
 from mrsync.tree.plan import Plan
+from mrsync.tree.rescan import rescan
 from mrsync.tree.scan import Scan
+from mrsync.tree.selection import Selection
 from mrsync.tree.source import Source
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.messages import ObjectKind
 
+OnChanged = Callable[[int, str], None]
 
-class Objects:
-    """Pages of a session's objects by number.
 
-    geometry: tells how pages are cut, once targets are gathered. on_changed: hears of each planned file that is no
-    longer what was scanned, and why. files_read: of the plan files below, all that is to be cast was read once, and
-    whatever had changed by then was told.
+class SecondPlan(NamedTuple):
+    """What is cast once more: the sizes of its objects, how many files; which changed files are among them, or why not.
+
+    files, refused: numbers of the first round.
     """
 
-    def __init__(self, scan: Scan, geometry: Callable[[], Geometry], on_changed: Callable[[int, str], None]) -> None:
+    plan_bytes: int
+    contents_bytes: int
+    file_count: int
+    files: list[int]
+    refused: dict[int, str]
+
+
+class Objects:
+    """Pages of a session's objects by number; plan files of the second round are numbered on from those of the first.
+
+    geometry: tells how pages are cut, once targets are gathered. on_changed: hears of each planned file that is no
+    longer what was scanned, and why.
+    """
+
+    def __init__(
+        self, scan: Scan, selection: Selection, geometry: Callable[[], Geometry], on_changed: OnChanged
+    ) -> None:
         self.manifest = scan.manifest.encode()
-        self.plan: Plan | None = None
         self.scan = scan
-        self.files_read = 0
+        self._selection = selection
         self._geometry = geometry
         self._on_changed = on_changed
-        self._plan_bytes = b""
-        self._source: Source | None = None
-        self._changes_told = 0
+        self._rounds: list[_Round] = []
+
+    @property
+    def plan(self) -> Plan | None:
+        """That of the first round, once it is made."""
+        return self._rounds[0].plan if self._rounds else None
+
+    @property
+    def files_read(self) -> int:
+        """Of the plan files below, all that is to be cast was read once, and whatever had changed by then was told."""
+        return sum(each.files_read for each in self._rounds)
 
     def make_plan(self, needs: RangeSet) -> tuple[int, int, int]:
         """Plan the union of needs; (bytes of the plan, bytes of the contents, files)."""
-        plan = self.plan = Plan.build(self.scan, needs)
-        self._plan_bytes = plan.encode()
-        self._source = Source(self.scan.root, self.scan.manifest, plan)
-        return len(self._plan_bytes), plan.contents_bytes, plan.file_count
+        plan = Plan.build(self.scan, needs)
+        plan_bytes = plan.encode()
+        self._rounds = [_Round(self.scan, plan, plan_bytes, 0, self._on_changed)]
+        return len(plan_bytes), plan.contents_bytes, plan.file_count
+
+    def plan_again(self, files: Sequence[int]) -> SecondPlan:
+        """Look at these changed files, and plan to cast once more what still can be."""
+        first = self._rounds[0].plan
+        looked = rescan(self.scan, self._selection, [first.entries[file] for file in files])
+        entries = looked.amendment.entries
+        # Other names of such a file may have been planned, too, for targets that use them.
+        plan = Plan.build(looked.scan, [(entry, entry + 1) for entry in entries if first.file_of(entry) >= 0])
+        plan_bytes = encode_again(looked.amendment, plan)
+        self._rounds.append(_Round(looked.scan, plan, plan_bytes, first.file_count, self._on_changed))
+        refused = {file: looked.refused[first.entries[file]] for file in files if first.entries[file] in looked.refused}
+        again = [file for file in files if file not in refused]
+        return SecondPlan(len(plan_bytes), plan.contents_bytes, plan.file_count, again, refused)
 
     def pages_of(self, needs: RangeSet) -> list[tuple[int, int]]:
-        """Pages of the contents that hold something of these manifest entries."""
+        """Pages of the first round's contents that hold something of these manifest entries."""
         return self.plan.pages_of(needs, self._geometry().page_bytes) if self.plan is not None else []
+
+    def entry(self, file: int) -> int:
+        """The manifest entry of a planned file."""
+        each = next(each for each in reversed(self._rounds) if file >= each.first_file)
+        return each.plan.entries[file - each.first_file]
 
     def path(self, file: int) -> bytes:
         """The path of a planned file."""
-        return self.scan.manifest.path(self.plan.entries[file]) if self.plan is not None else b""
+        return self.scan.manifest.path(self.entry(file))
 
     def read(self, kind: int, page: int) -> bytes:
         """The plain bytes of one page."""
         size = self._geometry().page_bytes
-        if kind != ObjectKind.CONTENTS:
-            data = self.manifest if kind == ObjectKind.MANIFEST else self._plan_bytes
-            return data[page * size : (page + 1) * size]
-        if self._source is None or self.plan is None:
+        if kind == ObjectKind.MANIFEST:
+            return self.manifest[page * size : (page + 1) * size]
+        number = int(kind > ObjectKind.CONTENTS)
+        if number >= len(self._rounds):
             raise RuntimeError("contents are read before they are planned")
-        offset = page * size
-        end = min(offset + size, self.plan.contents_bytes)
-        data = self._source.read(offset, end - offset)
-        self._pass_files(end)
-        return data
+        each = self._rounds[number]
+        if kind in (ObjectKind.PLAN, ObjectKind.PLAN_AGAIN):
+            return each.plan_bytes[page * size : (page + 1) * size]
+        return each.read(page * size, size)
 
     def begin_contents(self, *, is_whole: bool) -> None:
-        """Before anybody may put a file in place: look at those that come before the first page.
+        """Before anybody may put a file of this round in place: look at those that come before the first page.
 
         is_whole: all pages are wanted by somebody.
         """
-        if self._source is not None and not is_whole:
-            self._source.be_wary()
-        self._pass_files(0)
+        self._rounds[-1].begin(is_whole=is_whole)
 
-    def _pass_files(self, offset: int) -> None:
+    def close(self) -> None:
+        for each in self._rounds:
+            each.close()
+
+
+class _Round:
+    """A plan and the source's files that it names."""
+
+    def __init__(self, scan: Scan, plan: Plan, plan_bytes: bytes, first_file: int, on_changed: OnChanged) -> None:
+        self.plan = plan
+        self.plan_bytes = plan_bytes
+        self.first_file = first_file
+        self.files_read = 0
+        self._source = Source(scan.root, scan.manifest, plan)
+        self._on_changed = on_changed
+        self._changes_told = 0
+
+    def begin(self, *, is_whole: bool) -> None:
+        if not is_whole:
+            self._source.be_wary()
+        self.pass_files(0)
+
+    def read(self, offset: int, length: int) -> bytes:
+        end = min(offset + length, self.plan.contents_bytes)
+        data = self._source.read(offset, end - offset)
+        self.pass_files(end)
+        return data
+
+    def pass_files(self, offset: int) -> None:
         """What ends here was read, or has nothing to be read: then its status tells whether it changed.
 
         All that is known to have changed is told before the page leaves, so that nobody puts it into place.
         """
-        if self.plan is None or self._source is None:
-            return
         changed = self._source.changed
         while self.files_read < self.plan.file_count and self.plan.end_of(self.files_read) <= offset:
             self._source.verify(self.files_read)
             self.files_read += 1
         if len(changed) > self._changes_told:
             for file in list(changed)[self._changes_told :]:
-                self._on_changed(file, changed[file])
+                self._on_changed(self.first_file + file, changed[file])
             self._changes_told = len(changed)
 
     def close(self) -> None:
-        if self._source is not None:
-            self._source.close()
+        self._source.close()

@@ -20,14 +20,15 @@ from mrsync.protocol.events import (
     Withdrawn,
 )
 from mrsync.transport.loop import Loop
-from mrsync.tree.commit import Commit
-from mrsync.tree.compare import Comparison, compare, compare_with_nothing
+from mrsync.tree.amendment import decode_again, unplanned
+from mrsync.tree.compare import Comparison, compare, compare_again, compare_with_nothing
 from mrsync.tree.destination import Destination
 from mrsync.tree.failure import Failure
 from mrsync.tree.finish import Result, finish
 from mrsync.tree.leftovers import Leftovers
 from mrsync.tree.manifest import Manifest
 from mrsync.tree.plan import Plan
+from mrsync.tree.rounds import Rounds
 from mrsync.tree.stage import WHOLE, Stage
 from mrsync.tree.survey import Survey
 from mrsync.tree.traces import Traces
@@ -72,12 +73,12 @@ class TargetTree:
         self._geometry = Geometry(1, 64)
         self._session = 0
         self._survey = Survey()
-        self._parts: dict[int, dict[int, bytes]] = {ObjectKind.MANIFEST: {}, ObjectKind.PLAN: {}}
+        memory = (ObjectKind.MANIFEST, ObjectKind.PLAN, ObjectKind.PLAN_AGAIN)
+        self._parts: dict[int, dict[int, bytes]] = {kind: {} for kind in memory}
         self._manifest = Manifest()
         self._comparison = Comparison()
         self._destination: Destination | None = None
-        self._stage: Stage | None = None
-        self._commits: Commit | None = None
+        self._rounds: Rounds | None = None
         self._traces: Traces | None = None  # under the rule `job`, until the first file is granted
         self._actions: dict[type, Callable[..., None]] = {
             Welcomed: self._on_welcomed,
@@ -96,11 +97,11 @@ class TargetTree:
             action(event)
 
     def write(self, kind: int, pages: list[tuple[int, bytes]]) -> None:
-        """Take pages in, in the worker's thread: contents to their files, manifest and plan to memory."""
-        if kind == ObjectKind.CONTENTS:
-            if self._stage is not None and not self._is_stopping:
+        """Take pages in, in the worker's thread: contents to their files, manifest and plans to memory."""
+        if kind in (ObjectKind.CONTENTS, ObjectKind.CONTENTS_AGAIN):
+            if self._rounds is not None and not self._is_stopping:
                 size = self._geometry.page_bytes
-                self._stage.write_many([(page * size, data) for page, data in pages])
+                self._rounds.write_many(kind > ObjectKind.CONTENTS, [(page * size, data) for page, data in pages])
                 self._advance()
                 self._loop.post(self._tell_progress)
         else:
@@ -156,7 +157,9 @@ class TargetTree:
         if event.object is ObjectKind.MANIFEST:
             self._work(self._compare, self._tell_needs)
         elif event.object is ObjectKind.PLAN:
-            self._work(self._prepare, self._want_contents)
+            self._work(self._prepare, partial(self._want, ObjectKind.CONTENTS))
+        elif event.object is ObjectKind.PLAN_AGAIN:
+            self._work(self._prepare_again, partial(self._want, ObjectKind.CONTENTS_AGAIN))
 
     def _take_object(self, kind: ObjectKind) -> bytes:
         parts = self._parts.pop(kind)
@@ -192,6 +195,23 @@ class TargetTree:
         self._advance()
         return pages, is_less
 
+    def _prepare_again(self) -> tuple[list[tuple[int, int]], bool]:
+        """Judge anew what changed while it was cast; ranges of pages, all of which are wanted."""
+        if self._rounds is None or self._destination is None:
+            raise ProtocolDataError("a second plan came before the first")
+        manifest = self._manifest
+        amendment, plan = decode_again(self._take_object(ObjectKind.PLAN_AGAIN), manifest)
+        comparison = compare_again(manifest, self._destination, amendment.entries)
+        self._comparison.amend(amendment.entries, comparison)
+        stage = Stage(self._destination, manifest, plan, comparison.needs, f"{self._session:016x}a")
+        if self._traces is not None:
+            self._traces.add(stage)
+        self._rounds.add(stage)
+        failures = [*comparison.failures, *unplanned(manifest, plan, comparison.needs)]
+        self._loop.post(partial(self._tell_failures, failures))
+        self._advance()
+        return plan.pages_of(comparison.needs, self._geometry.page_bytes), False
+
     def _take_up_leftovers(self, stage: Stage) -> dict[int, list[tuple[int, int]]]:
         """Adopt what earlier sessions left; which bytes are there of files that are not complete."""
         stage.start_journal()
@@ -202,33 +222,33 @@ class TargetTree:
 
     def _open_stage(self, plan: Plan, needs: Sequence[tuple[int, int]]) -> Stage:
         assert self._destination is not None  # the comparison comes first
-        self._stage = Stage(self._destination, self._manifest, plan, needs, f"{self._session:016x}")
-        self._commits = Commit(self._stage)
+        stage = Stage(self._destination, self._manifest, plan, needs, f"{self._session:016x}")
+        self._rounds = Rounds(stage)
         if self._manifest.policy.commit == "job":
-            self._traces = Traces(self._stage)
-        return self._stage
+            self._traces = Traces(stage)
+        return stage
 
     def _advance(self) -> None:
         """Let the stage find out how far it is ready, file by file of no data."""
-        assert self._stage is not None
-        while self._stage.advance():
+        assert self._rounds is not None
+        while self._rounds.advance():
             self._on_activity(1)
 
-    def _want_contents(self, wanted: tuple[list[tuple[int, int]], bool]) -> None:
+    def _want(self, kind: ObjectKind, wanted: tuple[list[tuple[int, int]], bool]) -> None:
         now = self._loop.now()
         pages, is_less = wanted
-        self._catcher.want(ObjectKind.CONTENTS, pages, now, is_less=is_less)
+        self._catcher.want(kind, pages, now, is_less=is_less)
         self._tell_progress()
 
     # contents and commit
 
     def _tell_progress(self) -> None:
-        stage = self._stage
-        if stage is None or self._is_stopping:
+        rounds = self._rounds
+        if rounds is None or self._is_stopping:
             return
         now = self._loop.now()
-        ready = stage.ready  # read before the sit-outs: those of files below are in the log first
-        for index, errno in stage.take_sat_out():
+        ready = rounds.ready  # read before the sit-outs: those of files below are in the log first
+        for index, errno in rounds.take_sat_out():
             self._catcher.log(SatOutRecord(index, errno), now)
         self._catcher.set_progress(now, ready=ready)
 
@@ -236,12 +256,12 @@ class TargetTree:
         self._work(partial(self._commit, event), partial(self._tell_committed, event.end))
 
     def _commit(self, event: CommitGranted) -> list[Failure]:
-        assert self._commits is not None  # a commit is granted only for files that were ready
+        assert self._rounds is not None  # a commit is granted only for files that were ready
         self._traces = None
         failures: list[Failure] = []
         for first in range(event.first, event.end, COMMIT_FILES):
             end = min(first + COMMIT_FILES, event.end)
-            failures += self._commits.commit(first, end, event.exceptions)
+            failures += self._rounds.commit(first, end, event.exceptions)
             self._on_activity(end - first)
         return failures
 
@@ -258,31 +278,32 @@ class TargetTree:
             self._work(self._finish, self._tell_result)
 
     def _finish(self) -> Result:
-        stage = self._stage or self._open_stage(Plan(self._manifest, [], {}), [])
+        stage = self._rounds.first if self._rounds else self._open_stage(Plan(self._manifest, [], {}), [])
         self._traces = None
-        return finish(stage, self._comparison, self._on_activity)
+        again = self._rounds.again if self._rounds else None
+        return finish(stage, self._comparison, self._on_activity, again)
 
     def _on_withdrawn(self, event: Withdrawn) -> None:
         self.is_withdrawn = True
         self._work(self._withdraw, self._tell_result)
 
     def _withdraw(self) -> Result:
-        if self._stage is not None:
-            self._stage.cleanup()
+        if self._rounds is not None:
+            self._rounds.cleanup()
         return Result()
 
     def _tell_result(self, done: Result) -> None:
         self._tell_failures(done.failures)
-        stage, commits = self._stage, self._commits
+        rounds = self._rounds
         self._catcher.log(
             ResultRecord(
-                files_updated=commits.files_updated if commits else 0,
-                bytes_written=stage.bytes_written if stage else 0,
+                files_updated=rounds.files_updated if rounds else 0,
+                bytes_written=rounds.bytes_written if rounds else 0,
                 created=done.created,
                 mended=done.mended,
                 deleted=done.deleted,
                 errors=self.errors,
-                digest=commits.digest if commits else bytes(32),
+                digest=rounds.digest if rounds else bytes(32),
             ),
             self._loop.now(),
         )
@@ -301,8 +322,8 @@ class TargetTree:
 
     def clean_up(self) -> None:
         """Remove what is staged, or leave it to a later session, and let go of the tree; when the worker is idle."""
-        if self._stage is not None:
-            self._stage.cleanup()
+        if self._rounds is not None:
+            self._rounds.cleanup()
         if self._traces is not None:
             self._traces.wipe()
         if self._destination is not None:

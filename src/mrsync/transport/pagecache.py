@@ -8,6 +8,7 @@ from typing import Callable, NamedTuple
 from mrsync.errors import ProtocolDataError
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.limits import TAG_BYTES
+from mrsync.wire.messages import ObjectKind
 from mrsync.wire.sealing import PageSealer
 
 PAGES_KEPT = 2048
@@ -51,7 +52,7 @@ class SealedPages:
         self._room_max = max(1, min(pages_kept, bytes_kept // geometry.sealed_bytes))
         self._room = min(self._room_max, PAGES_KEPT_WITHOUT_LOSS)
         self._kept: dict[tuple[int, int], SealedPage] = {}
-        self._sealings: list[array[int]] = [array("H") for _ in range(3)]  # how often each page was sealed, by object
+        self._sealings: list[array[int]] = [array("H") for _ in ObjectKind]  # how often each page was sealed, by object
 
     def held(self, object: int, page: int) -> SealedPage | None:
         """The page if it is still here; never reads. Asked for repairs only."""

@@ -7,6 +7,7 @@ import os
 from array import array
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import groupby
 from operator import ne
 
 from mrsync.tree.destination import Destination
@@ -54,6 +55,13 @@ class Comparison:
         """Entries to make, mend or delete without contents."""
         return len(self.made) + len(self.linked) + len(self.mended) + len(self.extras) + len(self.doomed)
 
+    def amend(self, entries: Iterable[int], again: Comparison) -> None:
+        """What is to be done for these files, without contents, is what the second comparison says."""
+        known = set(entries)
+        for name in ("linked", "mended"):
+            kept = [entry for entry in getattr(self, name) if entry not in known]
+            setattr(self, name, array("I", sorted(kept + list(getattr(again, name)))))
+
 
 def compare(
     manifest: Manifest,
@@ -82,6 +90,14 @@ def compare(
 def compare_with_nothing(manifest: Manifest) -> Comparison:
     """What a destination that does not exist yet lacks."""
     return _comparer_of(manifest)(manifest, None, Survey(), lambda entries: None).run()
+
+
+def compare_again(manifest: Manifest, destination: Destination, entries: Iterable[int]) -> Comparison:
+    """Compare only these files, of which the manifest says something new; hard links with all that they are linked to.
+
+    The destination is bound to the manifest.
+    """
+    return _comparer_of(manifest)(manifest, destination, Survey(), lambda entries: None).run_again(sorted(entries))
 
 
 def _comparer_of(manifest: Manifest) -> type[Comparer]:
@@ -134,6 +150,19 @@ class Comparer:
             if pending >= _ACTIVITY_ENTRIES:
                 self._on_activity(pending)
                 pending = 0
+        if self._groups:
+            self._settle_groups()
+        if self._kept is not None:
+            self._result.failures += self._kept.take_failures()
+        return self._result
+
+    def run_again(self, entries: list[int]) -> Comparison:
+        for directory, group in groupby(entries, key=self._manifest.parents.__getitem__):
+            named = {entry: self._manifest.names[entry] for entry in group}
+            listing = self._read_now(directory, list(named.values()))
+            positions = {name: position for position, name in enumerate(listing.names if listing is not None else ())}
+            for entry, name in named.items():
+                self._compare_entry(entry, listing, positions.get(name, -1))
         if self._groups:
             self._settle_groups()
         if self._kept is not None:

@@ -32,17 +32,25 @@ class Result:
         return len(self.failures)
 
 
-def finish(stage: Stage, comparison: Comparison, on_activity: Callable[[int], None] = lambda entries: None) -> Result:
+def finish(
+    stage: Stage,
+    comparison: Comparison,
+    on_activity: Callable[[int], None] = lambda entries: None,
+    again: Stage | None = None,
+) -> Result:
     """Do the comparison's work without contents; failures are collected, nothing is raised for a path.
 
-    on_activity is called with the number of entries done, at least for every 1000.
+    on_activity is called with the number of entries done, at least for every 1000. again: that of the second round.
     """
-    return _Finisher(stage, comparison, on_activity).run()
+    return _Finisher(stage, comparison, on_activity, again).run()
 
 
 class _Finisher:
-    def __init__(self, stage: Stage, comparison: Comparison, on_activity: Callable[[int], None]) -> None:
+    def __init__(
+        self, stage: Stage, comparison: Comparison, on_activity: Callable[[int], None], again: Stage | None
+    ) -> None:
         self._stage = stage
+        self._again = again
         self._destination = stage.destination
         self._directories = stage.destination.directories
         self._manifest = stage.manifest
@@ -176,8 +184,11 @@ class _Finisher:
 
     def _leader_is_right(self, entry: int) -> bool:
         """False if the leader's contents were needed but did not come: then its names stay as they were."""
-        file = self._stage.plan.file_of(self._manifest.leaders[entry])
-        return file < 0 or self._stage.states[file] in (PLACED, UNWANTED)
+        for stage in (self._again, self._stage):
+            file = -1 if stage is None else stage.plan.file_of(self._manifest.leaders[entry])
+            if stage is not None and file >= 0:
+                return stage.states[file] in (PLACED, UNWANTED)
+        return True
 
     def _mend(self, entry: int) -> None:
         """Set all attributes of something that is no directory."""

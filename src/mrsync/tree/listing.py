@@ -72,6 +72,12 @@ class Listing:
             names, rows, targets = self._read_one_by_one(fd, names)
             if not names:
                 return
+        for position, target in targets.items():
+            self.links[len(self.names) + position] = target
+        self.extend(names, rows)
+
+    def extend(self, names: list[bytes], rows: Sequence[os.stat_result]) -> None:
+        """Append entries, at least one, as their status is; targets of soft links are for the caller to note."""
         base = len(self.names)
         modes, inodes, devices, link_counts, uids, gids, sizes = tuple(zip(*rows))[:7]
         self.names += names
@@ -86,8 +92,6 @@ class Listing:
         if self._has_identities:
             self.ctimes.extend([row.st_ctime_ns for row in rows])
             self.numbers.extend(inodes)
-        for position, target in targets.items():
-            self.links[base + position] = target
         if max(link_counts) > 1:
             for i, count in enumerate(link_counts):
                 if count > 1 and modes[i] >> 12 == _REGULAR:

@@ -78,6 +78,14 @@ def open_source(root: bytes) -> int:
         raise SelectionError(f"cannot read the source {printable(root)}: {os.strerror(error.errno or 0)}") from error
 
 
+def change_on_the_way(manifest: Manifest, selection: Selection) -> None:
+    """What the selection says of modes and owners, and names for the owners."""
+    if selection.mode_changes:
+        change_modes(manifest, selection.mode_changes)
+    name_owners(manifest)
+    give_to(manifest, selection.user, selection.group)
+
+
 class Scanner:
     """Walks a source that is open as root_fd, breadth first."""
 
@@ -117,7 +125,7 @@ class Scanner:
             self._directories.close()
         if self._choice is not None:
             self._errors += self._choice.errors
-        self._change_on_the_way()
+        change_on_the_way(manifest, self._selection)
         kinds = {mode >> 12 for mode in set(manifest.modes)}
         kinds = {kind for kind in kinds - {OMITTED} if not policy.keeps_kind(kind)}
         skipped = [i for i in range(len(manifest)) if manifest.kind(i) in kinds] if kinds else []
@@ -135,14 +143,6 @@ class Scanner:
             for entry, ctime in enumerate(self._ctimes):
                 if ctime > settled:
                     self._numbers[entry] = 0
-
-    def _change_on_the_way(self) -> None:
-        """What the selection says of modes and owners, and names for the owners."""
-        manifest, selection = self._manifest, self._selection
-        if selection.mode_changes:
-            change_modes(manifest, selection.mode_changes)
-        name_owners(manifest)
-        give_to(manifest, selection.user, selection.group)
 
     def _scan_directory(self, directory: int) -> None:
         manifest = self._manifest

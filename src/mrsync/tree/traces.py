@@ -14,9 +14,14 @@ class Traces:
     def __init__(self, stage: Stage) -> None:
         self._destination = stage.destination
         self._times: dict[int, tuple[int, int]] = {}  # directory entry -> times of access and change, in ns
+        self.add(stage)
+
+    def add(self, stage: Stage) -> None:
+        """Remember the same for another stage; what is known already was before all staging."""
         parents = stage.manifest.parents
         entries = (entry for entry, state in zip(stage.plan.entries, stage.states) if state != UNWANTED)
-        for home in {stage.home(parent) for parent in {parents[entry] for entry in entries}}:
+        homes = {stage.home(parent) for parent in {parents[entry] for entry in entries}}
+        for home in homes.difference(self._times):
             status = os.fstat(self._destination.directories.open(home))
             self._times[home] = (status.st_atime_ns, status.st_mtime_ns)
 

@@ -267,8 +267,8 @@ def test_what_changed_is_cast_once_more_when_all_hold_the_rest() -> None:
     session.report(1, ready=5, frontier=10, committed=5)
     session.report(0, committed=4)
     assert [event for event in session.heard if isinstance(event, FilesChanged)] == [FilesChanged((1, 3))]
-    session.caster.offer_plan_again(PAGE, 2 * PAGE, [3], session.now)
-    session.caster.offer_plan_again(PAGE, 2 * PAGE, [1], session.now)  # too late
+    session.caster.offer_plan_again(PAGE, 2 * PAGE, 1, [3], session.now)
+    session.caster.offer_plan_again(PAGE, 2 * PAGE, 1, [1], session.now)  # too late
     session.pump()
     assert (session.phase(), session.status().plan_files) == (Phase.PLANNING, 6)
     for target in (0, 1):
@@ -291,7 +291,7 @@ def test_when_all_that_changed_is_gone_the_session_goes_on_without_it() -> None:
     session.caster.void_file(3)
     for target in (0, 1):
         session.report(target, ready=5, frontier=10, committed=5)
-    session.caster.offer_plan_again(0, 0, [], session.now)
+    session.caster.offer_plan_again(0, 0, 0, [], session.now)
     session.pump()
     assert session.phase() is Phase.FINISHING
     assert session.status().plan_files == 5
@@ -300,7 +300,7 @@ def test_when_all_that_changed_is_gone_the_session_goes_on_without_it() -> None:
 def test_a_plan_that_nobody_asked_for_is_not_cast() -> None:
     session = Session().planned()
     session.caster.void_file(3)
-    session.caster.offer_plan_again(PAGE, PAGE, [3], session.now)
+    session.caster.offer_plan_again(PAGE, PAGE, 1, [3], session.now)
     assert (session.phase(), session.status().plan_files) == (Phase.CASTING, 5)
 
 

@@ -161,7 +161,7 @@ def test_the_job_waits_for_files_that_changed() -> None:
     stand(known, 0, ready=10)
     assert not commits.update(known)
     assert commits.veto(known) == ""
-    commits.cast_again([3])
+    commits.cast_again([3], 1)
     stand(known, 0, ready=11)
     assert commits.update(known)
     assert commits.span == CommitSpan(0, 11, ((3, 4),))
@@ -185,7 +185,7 @@ def test_who_can_call_off_a_job(rule: CommitRule) -> None:
     assert veto(commits, known) == ("a is lost: silent for 6 s" if is_job else "")
     commits.void(2)
     commits.void(3)
-    commits.cast_again([2])
+    commits.cast_again([2], 1)
     assert commits.file_count == 11
     sentence = "a source file vanished, cannot be read, or changes again and again"
     assert veto(commits, known) == (sentence if is_job else "")
