@@ -1,10 +1,12 @@
-"""What all tests share: how hypothesis runs."""
+"""What all tests share: how hypothesis runs, and that nobody's own settings count."""
 
 from __future__ import annotations
 
 import os
 
 import hypothesis
+
+os.environ["XDG_CONFIG_HOME"] = "/nonexistent"
 
 # hypothesis itself picks a reproducible profile where CI is set; elsewhere it explores, without judging the speed.
 if "CI" not in os.environ:

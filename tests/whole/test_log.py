@@ -44,3 +44,16 @@ def test_a_full_disk_stops_only_the_log(site: Site) -> None:
     site.source.mkdir()
     ended = site.sync("--log-file", "/dev/full")
     assert (ended.status, ended.stderr) == (0, "cannot write to the log file /dev/full: No space left on device\n")
+
+
+def test_settings_from_a_file_are_used_and_said(site: Site) -> None:
+    site.source.mkdir()
+    (site.source / "f").touch()
+    settings = site.folder / "settings.toml"
+    settings.write_text(f'log-file = "{site.folder}/log"\nverbose = 2\nexclude = ["f"]\n')
+    settings.chmod(0o600)
+    ended = site.sync("--config", settings)
+    assert ended.status == 0
+    assert f"settings from {settings}" in ended.stderr.splitlines()
+    assert (site.folder / "log").exists()
+    assert list(site.dest("a").iterdir()) == []

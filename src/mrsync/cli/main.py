@@ -145,6 +145,8 @@ def _cast_and_tell(name: str, settings: CastSettings, output: Output, log: LogFi
             observer = recording = Recording(observer)
         if log is not None:
             observer = log.before(observer)
+        for path in output.configurations:
+            observer.on_notice(Notice(2, f"settings from {path}"))
         for host in output.left_out:
             observer.on_notice(Notice(0, "left out: it is this host", host))
         outcome = cast(settings, observer)

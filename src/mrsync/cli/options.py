@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from mrsync.cli import file_options, list_options, values
+from mrsync.cli.configuration import SYSTEM_FILE, parse_configured
 from mrsync.cli.parser import Parser, make_parser
 from mrsync.cli.rule_options import join_values
 from mrsync.errors import SelectionError, UsageError
@@ -33,11 +34,12 @@ class Output(NamedTuple):
     left_out: tuple[str, ...] = ()  # names in TARGETS that are this host
     log_file: str | None = None
     log_format: str = "text"
+    configurations: tuple[str, ...] = ()  # files that settings came from
 
 
 def parse_mrsync(arguments: Sequence[str]) -> tuple[CastSettings, Output]:
     """Raises UsageError, SelectionError."""
-    options = _mrsync_parser().parse_args(join_values(arguments))
+    options, configurations = parse_configured(_mrsync_parser(), join_values(arguments))
     _take_positionals(options)
     source = _source(options.source)
     is_local = options.rsh == LOCAL
@@ -62,7 +64,7 @@ def parse_mrsync(arguments: Sequence[str]) -> tuple[CastSettings, Output]:
     )
     if is_local:
         _check_local_dests(settings)
-    return settings, _output(options, targets)
+    return settings, _output(options, targets)._replace(configurations=configurations)
 
 
 def parse_multicaster(arguments: Sequence[str]) -> tuple[CastSettings, Output]:
@@ -130,6 +132,7 @@ def _mrsync_parser() -> Parser:
     _add_cast_options(parser)
     list_options.add_list_options(parser)
     list_options.add_compare_options(parser)
+    parser.add_argument("--config", metavar="FILE", help=f"settings, over those of {SYSTEM_FILE} and ~/.config/mrsync")
     parser.add_argument("-t", "--dest", metavar="DEST", help="directory there, {host} is replaced; default: as SOURCE")
     parser.add_argument(
         "-r", "--rsh", default="ssh", metavar="R", help="remote shell; local: processes here; default: ssh"

@@ -1,0 +1,121 @@
+"""Settings from files in TOML: the long names of mrsync's options, below what the command line says."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import stat
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from mrsync.cli.parser import Parser
+from mrsync.errors import UsageError
+
+SYSTEM_FILE = "/etc/mrsync/config.toml"
+BYTES_MAX = 1 << 20
+NOT_FOR_FILES = ("help", "version", "config", "targets", "source", "dest")  # what a run is about is said each time
+
+
+def parse_configured(parser: Parser, arguments: Sequence[str]) -> tuple[argparse.Namespace, tuple[str, ...]]:
+    """What the command line and the files say together, and the files that were read.
+
+    The system's file, the user's over it, then --config FILE, and the command line over all; lists are joined in this
+    order. Raises UsageError with the file and the key.
+    """
+    given = parser.parse_args(arguments)
+    paths = [SYSTEM_FILE, user_file()] + ([given.config] if given.config else [])
+    read = {path: _read(path, must_exist=path == given.config) for path in dict.fromkeys(paths)}
+    texts = {path: text for path, text in read.items() if text is not None}
+    if not texts:
+        return given, ()
+    settings = argparse.Namespace()
+    for path, text in texts.items():
+        _apply(parser, path, text, settings)
+    _withdraw_contradicted(parser, given, settings)
+    return parser.parse_args(arguments, settings), tuple(texts)
+
+
+def user_file() -> str:
+    """Where this user's settings would be."""
+    home = os.environ.get("XDG_CONFIG_HOME", "")
+    return os.path.join(home if os.path.isabs(home) else os.path.expanduser("~/.config"), "mrsync", "config.toml")
+
+
+def _read(path: str, *, must_exist: bool) -> bytes | None:
+    """None if there is no such file; UsageError if somebody else may write to it."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if must_exist:
+            raise UsageError(f"{path}: there is no such file (--config)") from error
+        return None
+    except OSError as error:
+        raise UsageError(f"cannot read the settings in {path}: {error.strerror}") from error
+    with open(fd, "rb") as file:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
+            raise UsageError(f"{path} is no file with settings")
+        if status.st_uid not in (0, os.geteuid()) or status.st_mode & 0o022:
+            raise UsageError(f"{path} is not trusted: others may write to it; it must be yours or root's, mode 644")
+        text = file.read(BYTES_MAX + 1)
+    if len(text) > BYTES_MAX:
+        raise UsageError(f"{path} is too large for settings")
+    return text
+
+
+def _apply(parser: Parser, path: str, text: bytes, settings: argparse.Namespace) -> None:
+    """Take a file's settings over those of the files before."""
+    import tomllib  # most runs have no such file
+
+    try:
+        table = tomllib.loads(text.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is no TOML: {error}") from error
+    actions = {
+        name[2:]: action
+        for action in parser._actions
+        for name in action.option_strings
+        if name.startswith("--") and not (_is_switch(action) and name.startswith("--no-"))
+    }
+    for key, value in table.items():
+        action = actions.get(key) if key not in NOT_FOR_FILES else None
+        if action is None:
+            raise UsageError(f"{path}: there is no setting {key!r}")
+        try:
+            words = list(_words(key, value, action))
+            parser.parse_args(words, settings)
+        except UsageError as error:
+            reason = re.sub(r"^argument \S+ | \(see .*\)$", "", str(error))
+            raise UsageError(f"{path}: {key}: {reason}") from error
+
+
+def _words(key: str, value: Any, action: argparse.Action) -> Iterator[str]:
+    """A setting as it would be written on the command line."""
+    if action.nargs == 0:
+        if not isinstance(value, bool):
+            raise UsageError("it is either true or false")
+        if value:
+            yield f"--{key}"
+        elif _is_switch(action):
+            yield f"--no-{key}"
+        return
+    is_list = isinstance(value, list) and not isinstance(action, argparse._StoreAction)
+    for each in value if is_list else [value]:
+        is_number = isinstance(each, int | float) and not isinstance(each, bool) and action.type is not None
+        if not isinstance(each, str) and not is_number:
+            raise UsageError("it is a text" if action.type is None else "it is a text or a number")
+        yield f"--{key}={each}"
+
+
+def _is_switch(action: argparse.Action) -> bool:
+    return isinstance(action, argparse.BooleanOptionalAction)
+
+
+def _withdraw_contradicted(parser: Parser, given: argparse.Namespace, settings: argparse.Namespace) -> None:
+    """Of options that exclude one another, one on the command line is meant instead of another in a file."""
+    for group in parser._mutually_exclusive_groups:
+        changed = {action.dest for action in group._group_actions if getattr(given, action.dest) != action.default}
+        for action in group._group_actions if changed else ():
+            if action.dest not in changed:
+                setattr(settings, action.dest, action.default)
