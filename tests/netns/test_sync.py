@@ -69,6 +69,19 @@ def test_loss_is_repaired(make_lab: MakeLab, tmp_path: Path, loss: float) -> Non
     assert report["bytes_repaired"] > 0
 
 
+def test_without_a_monitor_what_is_sent_too_fast_is_repaired(make_lab: MakeLab, tmp_path: Path) -> None:
+    fleet = Fleet(make_lab(3), tmp_path)
+    plain_tree(fleet.source, 4 * MEGABYTE)
+    fleet.lab.targets[0].slow_down("20mbit")
+    fleet.lab.targets[1].lose(0.01, up=0.01)
+    fleet.start_catchers()
+    assert fleet.cast("-x", "--rate", "4M") == 0
+    assert fleet.differences() == {}
+    targets = fleet.report()["targets"]
+    assert targets["t1"]["packets_lost"] > 0.1 * 4 * MEGABYTE / 1500, "nobody waited for it"
+    assert [target["monitor_seconds"] for target in targets.values()] == [0.0] * 3
+
+
 def test_a_second_run_has_nothing_to_do(make_lab: MakeLab, tmp_path: Path) -> None:
     fleet = Fleet(make_lab(2), tmp_path)
     build_awkward_tree(fleet.source, seed=3)

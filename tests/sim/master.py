@@ -46,6 +46,7 @@ class MasterHost:
                 commit_rule=scenario.commit_rule,
                 rate_bytes_s=scenario.rate_bytes_s,
                 is_unicast=scenario.is_unicast,
+                has_monitor=scenario.has_monitor,
             ),
             0.0,
         )

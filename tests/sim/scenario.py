@@ -76,6 +76,7 @@ class Scenario:
     targets: tuple[TargetScenario, ...]
     smaller: tuple[Step, ...] = ()  # what is tried if these do not reach everyone
     is_unicast: bool = False
+    has_monitor: bool = True
     manifest_bytes: int = 20000
     plan_bytes: int = 3000
     file_bytes: tuple[int, ...] = ()

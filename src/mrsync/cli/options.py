@@ -54,6 +54,7 @@ def parse_mrsync(arguments: Sequence[str]) -> tuple[CastSettings, Output]:
         network=network_of(options)._replace(has_loop=options.loop or is_local),
         rate_bytes_s=options.rate,
         ack_wait_s=options.ack_wait,
+        has_monitor=_has_monitor(options),
         is_encrypted=options.is_encrypted,
         quits_on_bad=options.quit_on_bad,
         policy=policy,
@@ -82,6 +83,7 @@ def parse_multicaster(arguments: Sequence[str]) -> tuple[CastSettings, Output]:
         network=network_of(options, by_hand=True),
         rate_bytes_s=options.rate,
         ack_wait_s=options.ack_wait,
+        has_monitor=_has_monitor(options),
         is_encrypted=options.is_encrypted,
         quits_on_bad=options.quit_on_bad,
         policy=policy,
@@ -104,6 +106,13 @@ def parse_multicatcher(arguments: Sequence[str]) -> CatchSettings:
         has_master=False,
         master=_master(options),
     )
+
+
+def _has_monitor(options: argparse.Namespace) -> bool:
+    """Raises UsageError."""
+    if options.no_monitor and options.rate is None:
+        raise UsageError("-x needs --rate: without feedback nothing else says how fast to send")
+    return not options.no_monitor
 
 
 def _master(options: argparse.Namespace) -> str | None:
@@ -213,6 +222,7 @@ def _add_cast_options(parser: Parser) -> None:
     add("-q", "--quit-on-bad", action="store_true", help="end the run when one target is bad")
     file_options.add_file_options(parser)
     add("--rate", "--bwlimit", type=values.rate, metavar="R", help="at most so many bytes/s; K, M, G")
+    add("-x", "--no-monitor", action="store_true", help="no feedback: send at --rate, and repair what is lost")
     sealing = parser.add_mutually_exclusive_group()
     sealing.add_argument(
         "--encrypt", dest="is_encrypted", action="store_true", default=None, help="fail rather than send unencrypted"

@@ -15,7 +15,6 @@ from mrsync.protocol.commits import Commits
 from mrsync.protocol.config import CasterConfig
 from mrsync.protocol.events import (
     CasterEvent,
-    CasterStatistics,
     CastFinished,
     ComparisonFinished,
     FileSatOut,
@@ -29,10 +28,11 @@ from mrsync.protocol.liveness import Expectation, overdue_reason
 from mrsync.protocol.outbox import Outbox
 from mrsync.protocol.reach import Reach
 from mrsync.protocol.roster import PagesOf, Roster, Target
-from mrsync.protocol.rounds import AGAIN, FIRST, Rounds
+from mrsync.protocol.rounds import AGAIN, Rounds
 from mrsync.protocol.schedule import Schedule
 from mrsync.protocol.sends import Address, Send
 from mrsync.protocol.states import PHASES, TargetState, TargetTrigger, Trigger, step
+from mrsync.protocol.statistics import CasterStatistics
 from mrsync.protocol.timers import Timer, TimerTable
 from mrsync.protocol.transfer import Transfer
 from mrsync.protocol.window import Window
@@ -67,14 +67,14 @@ class Caster:
 
     def __init__(self, config: CasterConfig, now: float) -> None:
         geometry = config.steps[0].geometry
-        window = Window(rate_bytes_s=config.rate_bytes_s, geometry=geometry)
+        window = Window(rate_bytes_s=config.rate_bytes_s, geometry=geometry, is_bounded=config.has_monitor)
         self.roster = Roster(config.names)
         self.reach = Reach(
             self.roster,
             config.steps,
             config.ack_wait_s,
             is_unicast_only=config.is_unicast,
-            on_rerouted=lambda target: self._events.append(TargetRerouted(target.id)),
+            on_rerouted=self._on_rerouted,
         )
         self.phase = Phase.GATHERING
         self.abort_reason = ""
@@ -217,22 +217,13 @@ class Caster:
 
     def statistics(self) -> CasterStatistics:
         """Where the session stands."""
-        clock, schedule, transfers = self._clock, self._schedule, self._rounds.transfers
-        pages = [(kind, self._outbox.page_count(kind)) for kind in (FIRST.contents, AGAIN.contents)]
-        return CasterStatistics(
-            phase=self.phase,
-            seal=self._outbox.seal,
-            tx=schedule.tx,
-            pages=sum(count for _, count in pages),
-            pages_sent=sum(transfer.pages_sent for transfer in transfers),
-            pages_left=sum(transfer.pages_left for transfer in transfers) if transfers else pages[0][1],
-            pages_held=sum(min(count, self.roster.lowest_frontier(kind)) for kind, count in pages),
-            packets_repaired=schedule.packets_repaired,
-            packets_coded=schedule.packets_coded,
-            window_pages=int(clock.window.size),
-            window_cuts=clock.window.cuts,
-            monitor=clock.monitors[0].name if clock.monitors else None,
-            rtt_us=clock.rtt_us,
+        return CasterStatistics.of(
+            self.phase,
+            outbox=self._outbox,
+            schedule=self._schedule,
+            clock=self._clock,
+            rounds=self._rounds,
+            roster=self.roster,
         )
 
     @property
@@ -316,11 +307,16 @@ class Caster:
         self._events.append(TargetEnded(target.id))
         if was_live:
             self._forget(target)
+            self._clock.window.copies = self.reach.copies
             self._outbox.farewell(target, _ENDINGS.get(trigger, Ending.DROPPED), reason)
             self._elect(now)
         if self._config.quit_on_bad:
             self.abort(f"{target.name}: {reason}", now)
         self._check_soon(now)
+
+    def _on_rerouted(self, target: Target) -> None:
+        self._clock.window.copies = self.reach.copies
+        self._events.append(TargetRerouted(target.id))
 
     def _forget(self, target: Target) -> None:
         self._rounds.note_wants()

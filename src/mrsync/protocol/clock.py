@@ -82,7 +82,9 @@ class Clock:
         return len(live) > 2 and 2 * sum(target.loss_share > COMMON_SHARE_MAX for target in live) > len(live)
 
     def elect(self, now: float) -> bool:
-        """Choose the slowest answering targets as monitors; True when the choice changed."""
+        """Choose the slowest answering targets as monitors, if there are to be any; True when the choice changed."""
+        if not self.window.is_bounded:
+            return False
         if self._elected_at is not None:
             for target in self.monitors[:1]:
                 target.monitor_s += now - self._elected_at

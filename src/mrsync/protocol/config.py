@@ -22,6 +22,7 @@ class CasterConfig:
     quit_on_bad: bool = False
     commit_rule: CommitRule = CommitRule.FILE
     rate_bytes_s: float | None = None
+    has_monitor: bool = True  # False: reports do not clock what is sent, only the rate does
     is_unicast: bool = False  # nobody is served by multicast
 
 

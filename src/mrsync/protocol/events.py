@@ -74,25 +74,6 @@ class Welcomed:
 
 
 @dataclass(frozen=True)
-class CasterStatistics:
-    """Caster: where the session stands, for progress and reports; pages are those of the contents."""
-
-    phase: Phase
-    seal: SealKind
-    tx: int
-    pages: int
-    pages_sent: int  # at least once
-    pages_left: int  # to be sent for the first time
-    pages_held: int  # by the slowest live target
-    packets_repaired: int
-    packets_coded: int
-    window_pages: int
-    window_cuts: int
-    monitor: str | None
-    rtt_us: dict[int, int]  # round trip in us, two significant digits -> count
-
-
-@dataclass(frozen=True)
 class SessionOpened:
     """Catcher: welcomed; pages of this geometry and seal are to come."""
 

@@ -70,6 +70,11 @@ class Reach:
         """Whether it is known of every live target how it is reached, and by which packets."""
         return not self._open
 
+    @property
+    def copies(self) -> int:
+        """How often everything is sent: to the group, and to each who is served by unicast."""
+        return max(1, int(not self._is_unicast_only) + sum(target.is_unicast for target in self._roster.live))
+
     def receive_hello(self, target: Target, hello: Hello, source: Address, now: float) -> int:
         """Take what a live target hears; returns the token for the address that its hello came from, 0 for an old one.
 
@@ -117,7 +122,7 @@ class Reach:
     def tend(self, outbox: Outbox, now: float) -> list[Target]:
         """Beside a status: give those something to hear of whom too little is known; returns what `look` does."""
         narrow = self.look(now)
-        for target in self.copies(now):
+        for target in self.unanswering(now):
             outbox.copy_status(target.source)
         for size_bytes in self.probes(now):
             outbox.probe(size_bytes)
@@ -132,7 +137,7 @@ class Reach:
         )
         return [step.datagram_bytes for step in self._steps] if is_short else [self.step.datagram_bytes]
 
-    def copies(self, now: float) -> Iterator[Target]:
+    def unanswering(self, now: float) -> Iterator[Target]:
         """Targets that a status goes to by unicast as well, for they do not answer those to the group.
 
         A target that hears it knows that its master lives and the group does not.

@@ -16,11 +16,16 @@ RATE_CREDIT_S = 0.01  # what was not sent for so long may follow at once: timers
 
 
 class Window:
-    """Bursts that may be sent and not yet processed by the monitor, and the rate cap."""
+    """Bursts that may be sent and not yet processed by the monitor, and the rate cap.
 
-    def __init__(self, *, rate_bytes_s: float | None, geometry: Geometry) -> None:
+    is_bounded: False where only the rate cap holds the caster back; whatever is lost for that is repaired.
+    """
+
+    def __init__(self, *, rate_bytes_s: float | None, geometry: Geometry, is_bounded: bool = True) -> None:
         self.size = float(WINDOW_PAGES_START)
         self.cuts = 0
+        self.copies = 1  # of every burst that leaves; the rate cap counts them all
+        self.is_bounded = is_bounded
         self._limit = float(WINDOW_PAGES_MAX)
         self._buffer_bytes: int | None = None  # the smallest of all targets
         self._rate_bytes_s = rate_bytes_s
@@ -67,12 +72,14 @@ class Window:
     def on_sent(self, packets: int, now: float) -> None:
         """A burst left: move the rate cap on."""
         if self._seconds_per_packet:
-            self._next_at = max(now - RATE_CREDIT_S, self._next_at) + self._seconds_per_packet * packets
+            self._next_at = max(now - RATE_CREDIT_S, self._next_at) + self._seconds_per_packet * packets * self.copies
 
     def opens_at(self, now: float) -> float | None:
         """When the rate cap allows the next burst; None: now."""
         return self._next_at if self._next_at > now else None
 
     def room(self, tx: int, tx_done: int) -> int:
-        """Bursts that may follow tx while the monitor stands at tx_done."""
+        """Bursts that may follow tx while the monitor stands at tx_done; any number if nobody clocks us."""
+        if not self.is_bounded:
+            return WINDOW_PAGES_MAX
         return max(0, int(self.size) - (tx - tx_done))

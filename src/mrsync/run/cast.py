@@ -155,6 +155,7 @@ class _Cast:
             quit_on_bad=settings.quits_on_bad,
             commit_rule=CommitRule(settings.policy.commit),
             rate_bytes_s=settings.rate_bytes_s,
+            has_monitor=settings.has_monitor,
             is_unicast=not self._group_paths,
         )
 

@@ -64,6 +64,7 @@ class CastSettings(NamedTuple):
     network: Network = Network()
     rate_bytes_s: int | None = None
     ack_wait_s: float = 60.0
+    has_monitor: bool = True  # False: only the rate says how fast to send
     is_encrypted: bool | None = None  # None: encrypted where every end can; True: insist; False: authenticated only
     quits_on_bad: bool = False
     policy: Policy = Policy()

@@ -31,6 +31,7 @@ PAGES_PER_JOB = 8  # half a megabyte is still in the processor's cache when it i
 NAP_S = 0.001  # packets gather in the socket buffer: at 200 Mbit/s one wake-up for 17 of them
 NAP_BUFFER_BYTES = 8 << 20  # what 1 ms holds at 10 Gbit/s, several times over
 PATIENCE_S = 0.001  # pages wait so long for others to be written with
+QUEUE_PAGES_MAX = 1024  # more than any window: only a caster that nobody clocks gets there
 DATAGRAMS_PER_ROUND = 64
 
 WritePages = Callable[[int, list[tuple[int, bytes]]], None]  # object, [(page, its plain bytes)]
@@ -131,6 +132,9 @@ class CatcherDriver:
         intake = self._intakes.get(opened)
         if intake is None:
             self._listen(opened)
+            return
+        if self.pages_queued > QUEUE_PAGES_MAX:
+            self._loop.nap(NAP_S)  # the disk is behind: what the socket cannot hold meanwhile is repaired
             return
         is_used = opened is self._data or self._catcher.is_deaf  # else it brings a letter now and then
         if not intake.drain(now) and self._is_roomy and is_used:

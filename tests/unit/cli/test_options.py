@@ -154,6 +154,7 @@ def test_insecure_is_said_aloud(source: str) -> None:
         ("-s {source} -m a --exclude-target a", "no target"),
         ("-s {source} -m a,b -r local -t /x", "need {{host}} in DEST"),
         ("-s {source} -m a -r local", "must not contain one another"),
+        ("-s {source} -m a -x", "-x needs --rate"),
         ("-s {source} -m a -r local -t {source}/sub", "must not contain one another"),
         ("-s {source} -m a -r local -t {source}/..", "must not contain one another"),
     ],

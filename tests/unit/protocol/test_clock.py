@@ -136,3 +136,11 @@ def test_round_trips_of_the_monitor_without_the_time_it_held_them() -> None:
     assert made.rtt_us == {250_000: 1}
     hear(made, known, 0, 2, 2.0, tx_seen=2, tx_done=2)  # nothing new was done
     assert sum(made.rtt_us.values()) == 1
+
+
+def test_a_window_without_bound_needs_no_monitors() -> None:
+    known = roster(3)
+    made = Clock(known, Window(rate_bytes_s=1e6, geometry=GEOMETRY, is_bounded=False), GEOMETRY)
+    hear(made, known, 1, 100, tx_seen=10, tx_done=1)
+    assert not made.elect(0.1)
+    assert made.monitors == []

@@ -184,7 +184,7 @@ def test_who_does_not_answer_statuses_gets_them_by_unicast_now_and_then() -> Non
     town.hello(1, 0.0, group_bytes=FULL)
     found(town.roster, 1).answered_at = 1.9
     silent = found(town.roster, 0)
-    assert list(town.reach.copies(1.0)) == []
-    assert list(town.reach.copies(2.0)) == [silent]
-    assert list(town.reach.copies(2.0)) == []
-    assert list(town.reach.copies(2.0 + COPY_KEEPALIVES * KEEPALIVE_MAX_S)) == [silent]
+    assert list(town.reach.unanswering(1.0)) == []
+    assert list(town.reach.unanswering(2.0)) == [silent]
+    assert list(town.reach.unanswering(2.0)) == []
+    assert list(town.reach.unanswering(2.0 + COPY_KEEPALIVES * KEEPALIVE_MAX_S)) == [silent]
