@@ -121,7 +121,7 @@ def test_the_end_of_the_master_leaves_nothing_half_done(make_lab: MakeLab, tmp_p
     fleet = Fleet(make_lab(2, rate="100mbit"), tmp_path)
     plain_tree(fleet.source, 24 * MEGABYTE)
     catchers = fleet.start_catchers()
-    caster = fleet.start_caster("--progress", "json")
+    caster = fleet.start_caster("--progress", "json", "--no-partial")
     caster.wait_for('"phase": "casting"')
     caster.signal(signal.SIGTERM)
     assert caster.wait() == 20
