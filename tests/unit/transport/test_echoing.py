@@ -25,6 +25,8 @@ SECRET = bytes(range(32))
 WAIT_S = 5.0
 GEOMETRY = Geometry.from_mtu(1500, is_ipv6=False, target_count=1)
 
+pytestmark = pytest.mark.usefixtures("stamping")
+
 
 class Pair:
     """A master and a target on one interface."""

@@ -11,6 +11,8 @@ import pytest
 
 from mrsync.transport.stamps import STAMP_BYTES, StampedSocket, arrived_at, ask_arrival_times
 
+pytestmark = pytest.mark.usefixtures("stamping")
+
 
 @pytest.fixture
 def pair() -> Iterator[tuple[StampedSocket, socket.socket]]:
