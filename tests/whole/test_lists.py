@@ -16,7 +16,8 @@ from tests.awful import AwfulPair
 from tests.programs import program
 from tests.trees import differences
 from tests.whole.conftest import MakeSite
-from tests.whole.site import Run, Site, is_alive
+from tests.whole.site import Run, Site, is_alive, wait_until_gone
+from tests.whole.test_resume import kill_master, start_and_wait, write_big
 
 needs_rsync = pytest.mark.skipif(shutil.which("rsync") is None, reason="rsync is not installed")
 FILES = ("a.c", "b.c", "a.h", ".x.c", "subs/foo1", "subs/bar", "sub2/path/12.ext", "sub2/path/1.ext", "whole/in/it")
@@ -252,3 +253,27 @@ def test_multicaster_takes_a_synclist(filled: Site) -> None:
     assert "cannot read gone: No such file or directory" in ended.stderr
     assert catch.wait().status == 0
     assert files(filled.dest("a")) == {"subs/bar"}
+
+
+def test_a_sync_of_patterns_that_broke_is_taken_up(site: Site) -> None:
+    write_big(site)
+    run, catchers = start_and_wait(site, 0.5, "-l", "b*")
+    kill_master(run, catchers)
+    run.wait()
+    wait_until_gone(catchers)
+    ended = site.sync("-l", "b*")
+    assert ended.status == 0
+    assert 0 < ended.report["pages_sent"] <= 0.52 * ended.report["pages"]
+    assert all(files(site.dest(host)) == {"big"} for host in site.hosts)
+    assert (site.dest("a") / "big").read_bytes() == (site.source / "big").read_bytes()
+
+
+def test_a_listed_file_that_changes_meanwhile_is_cast_once_more(site: Site) -> None:
+    write_big(site)
+    run, _ = start_and_wait(site, 0.2, "-l", "b*,small/1?")
+    with open(site.source / "big", "ab") as file:
+        file.write(b"more")
+    ended = run.wait()
+    assert ended.status == 0, ended.stderr
+    assert (site.dest("c") / "big").read_bytes() == (site.source / "big").read_bytes()
+    assert len(files(site.dest("c"))) == 11

@@ -13,6 +13,7 @@ from mrsync.tree.amendment import Amendment
 from mrsync.tree.attributes import UNKNOWN
 from mrsync.tree.digests import Digester
 from mrsync.tree.directories import Directories
+from mrsync.tree.listed import Listed
 from mrsync.tree.listing import Listing
 from mrsync.tree.manifest import NO_DIGEST, Manifest
 from mrsync.tree.scan import Scan, change_on_the_way, open_source
@@ -103,6 +104,8 @@ class _Rescanner:
             self._read_attributes(patch, entries)
         if manifest.policy.checksum:
             patch.digests = NO_DIGEST + b"".join(map(self._digest, entries))
+        if manifest.listed is not None:
+            patch.listed = Listed(array("B", bytes(len(patch))), [])  # the marks that count are the manifest's
         change_on_the_way(patch, self._selection)
         amendment = Amendment(entries, patch)
         amendment.apply(manifest)
