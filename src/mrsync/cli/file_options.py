@@ -46,6 +46,7 @@ def add_file_options(parser: argparse.ArgumentParser) -> None:
     add("--xattrs", action="store_true", help="keep extended attributes (rsync's -X)")
     add("--acls", action="store_true", help="keep POSIX ACLs (rsync's -A)")
     add("-S", "--sparse", action="store_true", help="make holes where files have zeros")
+    add("--delta", action="store_true", help="use blocks of the older copies that targets have of large files")
     add("--partial", action=yes_or_no, default=True, help="take up what a run left that broke; default: yes")
 
 
@@ -75,6 +76,7 @@ def policy(options: argparse.Namespace) -> Policy:
         xattrs=options.xattrs,
         acls=options.acls,
         partial=options.partial,
+        delta=options.delta,
     )
 
 

@@ -369,7 +369,7 @@ class Caster:
             if not self._is_closed and self.roster.every(lambda target: target.compared is not None):
                 self._is_closed = True
                 self._end_absent(self._too_late, now)
-                self._events.append(ComparisonFinished(self.roster.all_needs()))
+                self._events.append(ComparisonFinished(self.roster.all_needs(), self.roster.all_basis()))
         elif self.phase is Phase.PLANNING:
             contents = self._rounds.current.contents
             if self.roster.every(lambda target: target.awaits(contents)):

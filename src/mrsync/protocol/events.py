@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Union
 
 from mrsync.protocol.ranges import RangeSet
@@ -40,9 +40,13 @@ class TargetEnded:
 
 @dataclass(frozen=True)
 class ComparisonFinished:
-    """Caster: the union of needs over all live targets, as manifest entries; answer with `offer_plan`."""
+    """Caster: the union of needs over all live targets, as manifest entries; answer with `offer_plan`.
+
+    basis: entries of which some of them have older copies.
+    """
 
     needs: RangeSet
+    basis: RangeSet = field(default_factory=RangeSet)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from mrsync.protocol.states import TARGETS, TargetState, TargetTrigger, step
 from mrsync.protocol.timers import SLOT_S
 from mrsync.wire.limits import PAGES_MAX
 from mrsync.wire.messages import (
+    BasisRecord,
     ComparedRecord,
     ErrorRecord,
     Hello,
@@ -62,6 +63,7 @@ class Target:
     loss_share: float = 0.0  # of its packets, when they were looked at last
     log: LogReader = field(default_factory=LogReader)
     needs: RangeSet = field(default_factory=RangeSet)  # manifest entries
+    basis: RangeSet = field(default_factory=RangeSet)  # manifest entries
     wants: RangeSet | None = None  # pages of the contents; None: all that hold something of what it needs
     compared: ComparedRecord | None = None
     sat_out: dict[int, int] = field(default_factory=dict)  # plan file -> errno
@@ -129,6 +131,8 @@ class Target:
         """Take from the log what concerns only this target."""
         if isinstance(record, NeedsRecord):
             self.needs.update(record.ranges)
+        elif isinstance(record, BasisRecord):
+            self.basis.update(record.ranges)
         elif isinstance(record, WantsRecord):
             self.wants = self.wants or RangeSet()
             self.wants.update(record.ranges)
@@ -238,6 +242,10 @@ class Roster:
     def all_needs(self) -> RangeSet:
         """Manifest entries that some live target needs."""
         return RangeSet(sorted(pair for target in self._live for pair in target.needs))
+
+    def all_basis(self) -> RangeSet:
+        """Manifest entries of which some live target has an older copy."""
+        return RangeSet(sorted(pair for target in self._live for pair in target.basis))
 
     def all_wants(self, pages_of: PagesOf) -> RangeSet:
         """Pages of the contents that some live target wants."""

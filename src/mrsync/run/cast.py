@@ -42,6 +42,7 @@ from mrsync.run.settings import CastSettings, draw_session
 from mrsync.transport.casting import CasterDriver
 from mrsync.transport.loop import Loop
 from mrsync.transport.paths import Path, PathKind
+from mrsync.tree.blocks import delta_key
 from mrsync.tree.failure import printable
 from mrsync.tree.plan import Plan
 from mrsync.wire.geometry import ladder
@@ -323,7 +324,22 @@ class _Cast:
 
     def _plan(self, event: ComparisonFinished) -> None:
         assert self._objects is not None  # its manifest was compared
-        sizes = self._objects.make_plan(event.needs)
+        if event.basis and not self._settings.is_dry_run:
+            self._notice(2, "reading what targets have older copies of")
+            self._loop.work(partial(self._plan_deltas, self._objects, event), self._offer_plan)
+        else:
+            self._offer_plan(self._objects.make_plan(event.needs))
+
+    def _plan_deltas(self, objects: Objects, event: ComparisonFinished) -> tuple[int, int, int]:
+        """In the loop's worker, as large files are read."""
+        try:
+            key = delta_key(self._session)
+            return objects.make_plan(event.needs, event.basis, key, lambda _: self._on_scan_activity(0))
+        except _Over:
+            return (0, 0, 0)
+
+    def _offer_plan(self, sizes: tuple[int, int, int]) -> None:
+        assert self._objects is not None  # it was planned
         sizes = (0, 0, 0) if self._settings.is_dry_run else sizes
         self._caster.offer_plan(*sizes, self._loop.now(), self._objects.pages_of)
 

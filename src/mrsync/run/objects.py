@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from mrsync.protocol.ranges import RangeSet
 from mrsync.tree.amendment import encode_again
+from mrsync.tree.blocks import digest_files, encode_blocks
 from mrsync.tree.plan import Plan
 from mrsync.tree.rescan import rescan
 from mrsync.tree.scan import Scan
@@ -58,12 +59,26 @@ class Objects:
         """Of the plan files below, all that is to be cast was read once, and whatever had changed by then was told."""
         return sum(each.files_read for each in self._rounds)
 
-    def make_plan(self, needs: RangeSet) -> tuple[int, int, int]:
-        """Plan the union of needs; (bytes of the plan, bytes of the contents, files)."""
+    def make_plan(
+        self,
+        needs: RangeSet,
+        basis: Iterable[tuple[int, int]] = (),
+        key: bytes = b"",
+        on_activity: Callable[[int], None] = lambda count: None,
+    ) -> tuple[int, int, int]:
+        """Plan the union of needs; (bytes of the plan, bytes of the contents, files).
+
+        basis: entries that are read first, for digests of their blocks; key: of these digests.
+        """
         plan = Plan.build(self.scan, needs)
-        plan_bytes = plan.encode()
-        self._rounds = [_Round(self.scan, plan, plan_bytes, 0, self._on_changed)]
-        return len(plan_bytes), plan.contents_bytes, plan.file_count
+        first = _Round(self.scan, plan, 0, self._on_changed)
+        files = [plan.file_of(entry) for begin, end in basis for entry in range(begin, end)]
+        files = [file for file in files if file >= 0]
+        if files:
+            plan.blocks = first.digest(files, self._geometry().page_bytes, key, on_activity)
+        first.plan_bytes = plan.encode()
+        self._rounds = [first]
+        return len(first.plan_bytes), plan.contents_bytes, plan.file_count
 
     def plan_again(self, files: Sequence[int]) -> SecondPlan:
         """Look at these changed files, and plan to cast once more what still can be."""
@@ -72,11 +87,12 @@ class Objects:
         entries = looked.amendment.entries
         # Other names of such a file may have been planned, too, for targets that use them.
         plan = Plan.build(looked.scan, [(entry, entry + 1) for entry in entries if first.file_of(entry) >= 0])
-        plan_bytes = encode_again(looked.amendment, plan)
-        self._rounds.append(_Round(looked.scan, plan, plan_bytes, first.file_count, self._on_changed))
+        second = _Round(looked.scan, plan, first.file_count, self._on_changed)
+        second.plan_bytes = encode_again(looked.amendment, plan)
+        self._rounds.append(second)
         refused = {file: looked.refused[first.entries[file]] for file in files if first.entries[file] in looked.refused}
         again = [file for file in files if file not in refused]
-        return SecondPlan(len(plan_bytes), plan.contents_bytes, plan.file_count, again, refused)
+        return SecondPlan(len(second.plan_bytes), plan.contents_bytes, plan.file_count, again, refused)
 
     def pages_of(self, needs: RangeSet) -> list[tuple[int, int]]:
         """Pages of the first round's contents that hold something of these manifest entries."""
@@ -119,14 +135,19 @@ class Objects:
 class _Round:
     """A plan and the source's files that it names."""
 
-    def __init__(self, scan: Scan, plan: Plan, plan_bytes: bytes, first_file: int, on_changed: OnChanged) -> None:
+    def __init__(self, scan: Scan, plan: Plan, first_file: int, on_changed: OnChanged) -> None:
         self.plan = plan
-        self.plan_bytes = plan_bytes
+        self.plan_bytes = b""
         self.first_file = first_file
         self.files_read = 0
         self._source = Source(scan.root, scan.manifest, plan)
         self._on_changed = on_changed
         self._changes_told = 0
+
+    def digest(self, files: list[int], page_bytes: int, key: bytes, on_activity: Callable[[int], None]) -> bytes:
+        """Read these files for the digests of their blocks; as they ride in the plan."""
+        self._source.be_wary()
+        return encode_blocks(digest_files(self.plan, files, self._source, page_bytes, key, on_activity))
 
     def begin(self, *, is_whole: bool) -> None:
         if not is_whole:

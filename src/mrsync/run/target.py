@@ -21,7 +21,10 @@ from mrsync.protocol.events import (
 )
 from mrsync.transport.loop import Loop
 from mrsync.tree.amendment import decode_again, unplanned
+from mrsync.tree.basis import find_basis
+from mrsync.tree.blocks import decode_blocks, delta_key
 from mrsync.tree.compare import Comparison, compare, compare_again, compare_with_nothing
+from mrsync.tree.delta import Delta
 from mrsync.tree.destination import Destination
 from mrsync.tree.failure import Failure
 from mrsync.tree.finish import Result, finish
@@ -42,7 +45,7 @@ from mrsync.wire.messages import (
     ResultRecord,
     SatOutRecord,
 )
-from mrsync.wire.records import needs_records
+from mrsync.wire.records import basis_records, needs_records
 
 COMMIT_FILES = 1000  # at a time: in between the caster hears that something is done
 ERRORS_TOLD_MAX = 1000  # paths named to the caster; the rest is counted
@@ -77,6 +80,7 @@ class TargetTree:
         self._parts: dict[int, dict[int, bytes]] = {kind: {} for kind in memory}
         self._manifest = Manifest()
         self._comparison = Comparison()
+        self._basis: list[tuple[int, int]] = []  # needed entries of which there is an older copy
         self._destination: Destination | None = None
         self._rounds: Rounds | None = None
         self._traces: Traces | None = None  # under the rule `job`, until the first file is granted
@@ -170,13 +174,19 @@ class TargetTree:
         if self._is_dry_run and not os.path.isdir(self._path):
             return compare_with_nothing(self._manifest)
         self._destination = Destination(self._path)
-        return compare(self._manifest, self._destination, self._on_activity, self._survey)
+        comparison = compare(self._manifest, self._destination, self._on_activity, self._survey)
+        if self._manifest.policy.delta and not self._is_dry_run:
+            self._basis = find_basis(self._manifest, self._destination.directories, comparison.needs)
+        return comparison
 
     def _tell_needs(self, comparison: Comparison) -> None:
         now = self._loop.now()
         self._comparison = comparison
         for record in needs_records(0, len(self._manifest), comparison.needs):
             self._catcher.log(record, now)
+        if self._basis:
+            for told in basis_records(len(self._manifest), self._basis):
+                self._catcher.log(told, now)
         self._tell_failures(comparison.failures)
         compared = ComparedRecord(comparison.files_needed, comparison.bytes_needed, comparison.changes)
         self._catcher.log(compared, now)
@@ -190,6 +200,9 @@ class TargetTree:
         stage = self._open_stage(plan, needs)
         page_bytes = self._geometry.page_bytes
         held = self._take_up_leftovers(stage) if self._manifest.policy.partial else {}
+        if plan.blocks:
+            blocks = decode_blocks(plan, page_bytes)
+            Delta(stage, page_bytes, delta_key(self._session), self._on_activity).fill(blocks, held)
         is_less = bool(held) or WHOLE in stage.states
         pages = wanted_pages(stage, needs, held, page_bytes) if is_less else plan.pages_of(needs, page_bytes)
         self._advance()

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import BinaryIO, NamedTuple
 
 from mrsync.errors import MrsyncError
-from mrsync.tree.journal import CLAIM, DURABLE, FRAME, HEAD, MAGIC, PIECE, VOID, WHOLE, boot_id
+from mrsync.tree.journal import CLAIM, CLONED, DURABLE, FRAME, HEAD, MAGIC, PIECE, VOID, WHOLE, boot_id
 from mrsync.tree.limits import ENTRIES_MAX
 from mrsync.tree.packing import Unpacker
 from mrsync.tree.spans import Span, merged
@@ -30,7 +30,7 @@ class Claim(NamedTuple):
     """What is staged of one file of the source.
 
     pieces: spans of its bytes; is_whole: all of them, and the file was complete; its ctime then was `noted_ctime`,
-    0: not noted.
+    0: not noted. is_cloned: what is not in the pieces may be anything, also in holes.
     """
 
     directory: bytes
@@ -42,6 +42,7 @@ class Claim(NamedTuple):
     pieces: list[Span]
     is_whole: bool
     noted_ctime: int
+    is_cloned: bool
 
     @property
     def end(self) -> int:
@@ -76,6 +77,7 @@ class Claims:
             raise unpacker.error("its files do not add up")
         self._pieces: dict[int, list[Span]] = {}
         self._whole: dict[int, int] = {}
+        self._cloned: set[int] = set()
         self._read(data, head_end, is_this_boot)
 
     def find(self, file: int) -> Claim | None:
@@ -93,6 +95,7 @@ class Claims:
             merged(self._pieces.get(file, ())),
             file in self._whole,
             self._whole.get(file, 0),
+            file in self._cloned,
         )
 
     def _read(self, data: bytes, position: int, is_this_boot: bool) -> None:
@@ -108,6 +111,9 @@ class Claims:
             if what == VOID:
                 self._pieces.pop(file, None)
                 self._whole.pop(file, None)
+                self._cloned.discard(file)
+            elif what == CLONED:
+                self._cloned.add(file)
             elif is_this_boot or start < durable.get(file, 0):
                 self._believe(what, file, first, second)
 

@@ -25,6 +25,7 @@ PIECE = 1  # of this file the bytes from a on, b of them, are written
 WHOLE = 2  # this file is complete; a: its ctime in ns, or 0 where nobody else may write to it
 VOID = 3  # nothing that was said of this file counts any more
 DURABLE = 4  # what was said of this file before position a of the journal is on the disk
+CLONED = 5  # this file began as a clone of another one: what is not claimed of it may be anything, also in holes
 UNKNOWN = 0  # inode number of a file whose identity is not known
 FLUSH_S = 0.02  # what arrived in so short a time may get lost
 LARGE_BYTES = 8 << 20  # smaller files are not worth the time that the disk needs to make them durable
@@ -68,6 +69,10 @@ class Journal:
     def whole(self, file: int, ctime: int) -> None:
         """A planned file is complete."""
         self._claim(WHOLE, file, ctime)
+
+    def cloned(self, file: int) -> None:
+        """What is staged of a planned file began as a clone of an older copy."""
+        self._claim(CLONED, file)
 
     def durable(self, file: int, position: int) -> None:
         """What was claimed of a planned file by then is on the disk."""

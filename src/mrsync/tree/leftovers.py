@@ -19,6 +19,7 @@ from mrsync.tree.spans import Span, without
 from mrsync.tree.stage import WAITING, Stage
 from mrsync.tree.temporary import NO_FILE, parsed
 
+SESSION_DIGITS = 16  # of a tag; what follows tells its second round
 RUNNING_WAIT_S = 2.0  # for a session whose master was just killed to notice it
 _LOOK_S = 0.05
 _ACTIVITY_FILES = 100
@@ -77,7 +78,7 @@ class Leftovers:
         """Remove what is left of sessions that are over."""
         failures: list[Failure] = []
         for tag, found in self._found.items():
-            if is_running(self._destination.root_fd, tag):
+            if is_running(self._destination.root_fd, tag[:SESSION_DIGITS]):
                 continue
             for directory, name, _ in found:
                 try:
@@ -124,9 +125,11 @@ class Leftovers:
             if not stage.manifest.policy.sparse and status.st_size < claim.end:
                 return
             is_complete = claim.is_whole or not without(stage.plan.data_of(offer.file), claim.pieces)
+            if claim.is_cloned and not is_complete and offer.file in stage.plan.extents:
+                return  # what belongs to holes would stay
             if not is_complete:
                 os.fchmod(fd, 0o600)  # it is written to again
-            stage.take_over(offer.file, offer.directory, offer.name, claim.pieces)
+            stage.take_over(offer.file, offer.directory, offer.name, claim.pieces, is_cloned=claim.is_cloned)
             if is_complete:
                 stage.complete(offer.file, fd)
             else:

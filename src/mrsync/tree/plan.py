@@ -28,7 +28,8 @@ class Plan:
     ranges: manifest entries [a, b) that are planned, ascending. entries: the manifest entry of each planned file.
     starts: where each file's data begins in the contents object, and the end of all. extents: (offset, length) of the
     data of files with holes; all others are data from 0 to their size. ctimes, inodes: which files of the source these
-    are, for a later session; inode 0 where that is not sure; empty where partial files are not kept.
+    are, for a later session; inode 0 where that is not sure; empty where partial files are not kept. blocks: digests,
+    as in `blocks`, of files that some target has an older copy of.
     """
 
     def __init__(self, manifest: Manifest, ranges: Sequence[tuple[int, int]], extents: dict[int, Extents]) -> None:
@@ -44,6 +45,7 @@ class Plan:
         self.starts = array("q", accumulate(sizes, initial=0))
         self.ctimes = array("q")
         self.inodes = array("Q")
+        self.blocks = b""
 
     @classmethod
     def build(cls, scan: Scan, needs: Iterable[tuple[int, int]]) -> Plan:
@@ -144,6 +146,7 @@ class Plan:
         packer.number(len(self.inodes))
         packer.column(self.ctimes)
         packer.column(self.inodes)
+        packer.blob(self.blocks)
         return packer.packed()
 
     @classmethod
@@ -157,6 +160,7 @@ class Plan:
         file_count = sum(end - first for first, end in ranges)
         known = unpacker.number(file_count)
         ctimes, inodes = unpacker.column("q", known), unpacker.column("Q", known)
+        blocks = unpacker.blob()
         unpacker.end()
         if known not in (0, file_count):
             raise unpacker.error("it knows some of its files, and others not")
@@ -165,7 +169,7 @@ class Plan:
         if sum(sum(manifest.sizes[first:end]) for first, end in ranges) > CONTENTS_BYTES_MAX:
             raise unpacker.error("its contents are too large")
         self = cls(manifest, ranges, extents)
-        self.ctimes, self.inodes = ctimes, inodes
+        self.ctimes, self.inodes, self.blocks = ctimes, inodes, blocks
         for file, pieces in extents.items():
             if pieces and sum(pieces[-1]) > manifest.sizes[self.entries[file]]:
                 raise unpacker.error("an extent is outside its file")

@@ -21,6 +21,7 @@ class Policy(NamedTuple):
     ignore_times: all are sent. Left as they are: update: newer files; existing: what is absent; ignore_existing: what
     is there. omit_dir_times: directories keep the time that they get. sparse: zeros become holes. commit: the rule by
     which files go into place, "file", "each" or "job". partial: what arrived is kept when the session breaks.
+    delta: blocks of older copies are used.
     Kept besides: devices; specials, which are fifos and sockets; xattrs but ACLs; acls.
     rules: filter rules that tell what is safe from deletion, in rsync's notation. rules_have_nuls: entries of their
     merge files end in NUL. deletes_excluded: rules of these files that name no side are not for targets.
@@ -41,6 +42,7 @@ class Policy(NamedTuple):
     sparse: bool = False
     commit: str = "file"
     partial: bool = True
+    delta: bool = False
     devices: bool = False
     specials: bool = False
     xattrs: bool = False

@@ -53,6 +53,7 @@ class Stage:
         self._checkpoints: Checkpoints | None = None
         self._tag = tag.encode("ascii")
         self._remaining = array("q", map(sub, plan.starts[1:], plan.starts))
+        self._dense: set[int] = set()  # files that had contents when they were begun, so that zeros must be written
         self._homes: dict[int, int] = {}
         self._fds: OrderedDict[int, int] = OrderedDict()
         self._sat_out: list[tuple[int, int]] = []
@@ -76,9 +77,8 @@ class Stage:
             end += len(data)
         if run:
             self._write_run(start, run, end - start)
-        if self.journal is not None and self._checkpoints is not None:
-            self.journal.flush_now_and_then()
-            self._checkpoints.keep_time()
+        if self.journal is not None:
+            self._keep_journal()
 
     def advance(self, most: int = 1000) -> bool:
         """Move `ready` on, making files that have no data on the way; True if it stopped after `most` of them."""
@@ -124,7 +124,7 @@ class Stage:
         if files and self.plan.inodes:
             with suppress(OSError):  # then a later session takes nothing up
                 self.journal = Journal(self.destination, self._tag, self.manifest, self.plan, files)
-                self._checkpoints = Checkpoints(self.journal, lambda file: self._reopen(file, os.O_RDONLY))
+                self._checkpoints = Checkpoints(self.journal, lambda file: self.reopen(file, os.O_RDONLY))
 
     def end_journal(self) -> None:
         """All that was staged is in its place, or gone."""
@@ -147,11 +147,15 @@ class Stage:
             kept.close()
         self.destination.directories.restore()
 
-    def take_over(self, file: int, directory: int, name: bytes, pieces: Iterable[tuple[int, int]]) -> None:
+    def take_over(
+        self, file: int, directory: int, name: bytes, pieces: Iterable[tuple[int, int]], *, is_cloned: bool
+    ) -> None:
         """Make what an earlier session staged of a file, with these spans of its bytes, this one's; raises OSError."""
         home = self.home(self.manifest.parents[self.plan.entries[file]])
         directories = self.destination.directories
         if self.journal is not None:  # first: while it has the old name, the old journal is believed
+            if is_cloned:
+                self.journal.cloned(file)
             for first, end in pieces:
                 self.journal.piece(file, first, end - first)
             self.journal.flush()
@@ -170,20 +174,50 @@ class Stage:
             raise
         self.destination.touched.update((directory, home))
         self.states[file] = STARTED
+        self._dense.add(file)
+
+    def begin(self, file: int) -> int:
+        """Descriptor of the staged file of a file that is waited for, made if need be; OSError. Good until the next."""
+        return self._open(file)
+
+    def put(self, file: int, pieces: Iterable[tuple[int, int]], data: bytes) -> None:
+        """Write bytes of a file that was begun, (offset, length) of each piece; OSError."""
+        view = memoryview(data)
+        for position, length in pieces:
+            self._write_all(file, self._open(file), [view[:length]], position, length)
+            view = view[length:]
+        self.claim(file, pieces)
+
+    def claim(self, file: int, pieces: Iterable[tuple[int, int]]) -> None:
+        """These bytes of a file that was begun are what they must be."""
+        if self.journal is not None:
+            for position, length in pieces:
+                self.journal.piece(file, position, length)
+            self._keep_journal()
+
+    def give_up(self, file: int) -> None:
+        """What is staged of a file is of no use: it is waited for from the beginning."""
+        self.discard(file)
+        self.states[file] = WAITING
 
     def complete(self, file: int, fd: int) -> None:
         """All of a file that was taken over is there; if it cannot be finished, OSError, and it is waited for."""
         try:
             self._complete(file, fd)
         except OSError:
-            self.discard(file)
-            self.states[file] = WAITING
+            self.give_up(file)
             raise
+        self._close(file)
         self._remaining[file] = 0
 
     def expect(self, file: int, length: int) -> None:
         """Of a file that was taken over so many bytes are to come."""
         self._remaining[file] = length
+
+    def reopen(self, file: int, access: int) -> int:
+        """Another descriptor of a staged file; raises OSError."""
+        home = self.home(self.manifest.parents[self.plan.entries[file]])
+        return os.open(self.name(file), access | _REOPEN, dir_fd=self.destination.directories.open(home))
 
     def name(self, file: int) -> bytes:
         """Name of a staged file."""
@@ -210,6 +244,11 @@ class Stage:
             self._homes[directory] = home
         return home
 
+    def _keep_journal(self) -> None:
+        if self.journal is not None and self._checkpoints is not None:
+            self.journal.flush_now_and_then()
+            self._checkpoints.keep_time()
+
     def _write_run(self, offset: int, run: list[Data], length: int) -> None:
         pieces = self.plan.locate(offset, length)
         if len(pieces) == 1:
@@ -234,13 +273,13 @@ class Stage:
             if state == WAITING and length == self._remaining[file]:
                 fd = self._create(file)
                 try:
-                    self._write_all(fd, run, position, length)
+                    self._write_all(file, fd, run, position, length)
                     self._complete(file, fd)
                 finally:
                     os.close(fd)
             else:
                 fd = self._open(file)
-                self._write_all(fd, run, position, length)
+                self._write_all(file, fd, run, position, length)
                 if length == self._remaining[file]:
                     self._complete(file, fd)
                     self._close(file)
@@ -252,8 +291,8 @@ class Stage:
         self._remaining[file] -= length
         self.bytes_written += length
 
-    def _write_all(self, fd: int, run: Sequence[Data], position: int, length: int) -> None:
-        if self.manifest.policy.sparse:
+    def _write_all(self, file: int, fd: int, run: Sequence[Data], position: int, length: int) -> None:
+        if self.manifest.policy.sparse and file not in self._dense:
             write_sparsely(fd, run, position)
         else:
             _write_all(fd, run, position, length)
@@ -275,15 +314,11 @@ class Stage:
         if file in fds:
             fds.move_to_end(file)
             return fds[file]
-        fd = self._create(file) if self.states[file] == WAITING else self._reopen(file, os.O_WRONLY)
+        fd = self._create(file) if self.states[file] == WAITING else self.reopen(file, os.O_WRONLY)
         fds[file] = fd
         if len(fds) > FILES_OPEN_MAX:
             os.close(fds.popitem(last=False)[1])
         return fd
-
-    def _reopen(self, file: int, access: int) -> int:
-        home = self.home(self.manifest.parents[self.plan.entries[file]])
-        return os.open(self.name(file), access | _REOPEN, dir_fd=self.destination.directories.open(home))
 
     def _complete(self, file: int, fd: int) -> None:
         """All data is there: the final size, owner, mode (after the owner: chown clears setuid) and time."""

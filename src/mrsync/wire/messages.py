@@ -247,6 +247,15 @@ class WantsRecord:
 
 
 @dataclass(frozen=True)
+class BasisRecord:
+    """Of the manifest's entries [first, end), of these an older copy is here that may have blocks of the new one."""
+
+    first: int
+    end: int
+    ranges: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
 class ComparedRecord:
     """Comparison is over."""
 
@@ -292,4 +301,6 @@ class ResultRecord:
     digest: bytes  # 32 bytes over what was committed
 
 
-Record = Union[NeedsRecord, ComparedRecord, SatOutRecord, ErrorRecord, FailedRecord, ResultRecord, WantsRecord]
+Record = Union[
+    NeedsRecord, ComparedRecord, SatOutRecord, ErrorRecord, FailedRecord, ResultRecord, WantsRecord, BasisRecord
+]

@@ -9,6 +9,7 @@ from typing import Callable
 from mrsync.wire.fields import append_number, encode_text, read_number, read_text
 from mrsync.wire.limits import RECORD_BYTES_MAX, TEXT_BYTES_MAX
 from mrsync.wire.messages import (
+    BasisRecord,
     ComparedRecord,
     ErrorRecord,
     FailedRecord,
@@ -26,8 +27,8 @@ _HEAD = struct.Struct(
     "H"  # [record-length]
 )
 _BOUNDS = struct.Struct(
-    ">I"  # [needs-first] [wants-first]
-    "I"  # [needs-end] [wants-end]
+    ">I"  # [needs-first] [wants-first] [basis-first]
+    "I"  # [needs-end] [wants-end] [basis-end]
 )
 _COMPARED = struct.Struct(
     ">I"  # [compared-files]
@@ -77,6 +78,11 @@ def needs_records(first: int, end: int, ranges: Iterable[tuple[int, int]]) -> It
 def wants_records(page_count: int, ranges: Iterable[tuple[int, int]]) -> Iterator[WantsRecord]:
     """What is wanted of so many pages of contents, likewise."""
     return (WantsRecord(*part) for part in _parts(0, page_count, ranges))
+
+
+def basis_records(entry_count: int, ranges: Iterable[tuple[int, int]]) -> Iterator[BasisRecord]:
+    """Of which of so many manifest entries older copies are here, likewise."""
+    return (BasisRecord(*part) for part in _parts(0, entry_count, ranges))
 
 
 def _parts(first: int, end: int, ranges: Iterable[Range]) -> Iterator[tuple[int, int, tuple[Range, ...]]]:
@@ -132,12 +138,12 @@ def _decode_record(number: int, body: bytes) -> Record | None:
         return None
 
 
-def _encode_ranges(record: NeedsRecord | WantsRecord) -> bytes:
+def _encode_ranges(record: NeedsRecord | WantsRecord | BasisRecord) -> bytes:
     data = bytearray(_BOUNDS.pack(record.first, record.end))
     behind = record.first
     for low, high in record.ranges:
-        append_number(data, low - behind)  # [needs-gap] [wants-gap]
-        append_number(data, high - low - 1)  # [needs-more] [wants-more]
+        append_number(data, low - behind)  # [needs-gap] [wants-gap] [basis-gap]
+        append_number(data, high - low - 1)  # [needs-more] [wants-more] [basis-more]
         behind = high
     return bytes(data)
 
@@ -147,8 +153,8 @@ def _decode_ranges(body: bytes) -> tuple[int, int, tuple[Range, ...]]:
     ranges = []
     offset, behind = _BOUNDS.size, first
     while offset < len(body):
-        gap, offset = read_number(body, offset)  # [needs-gap] [wants-gap]
-        more, offset = read_number(body, offset)  # [needs-more] [wants-more]
+        gap, offset = read_number(body, offset)  # [needs-gap] [wants-gap] [basis-gap]
+        more, offset = read_number(body, offset)  # [needs-more] [wants-more] [basis-more]
         low = behind + gap
         behind = low + more + 1
         ranges.append((low, behind))
@@ -199,6 +205,7 @@ _KINDS: list[tuple[type, Callable[..., bytes], Callable[[bytes], Record]]] = [
     (FailedRecord, lambda record: encode_text(record.reason), _decode_failed),  # [failed-reason]
     (ResultRecord, _encode_result, lambda body: ResultRecord(*_RESULT.unpack(body))),
     (WantsRecord, _encode_ranges, lambda body: WantsRecord(*_decode_ranges(body))),
+    (BasisRecord, _encode_ranges, lambda body: BasisRecord(*_decode_ranges(body))),
 ]
 _ENCODERS = {record_type: (number, encode) for number, (record_type, encode, _) in enumerate(_KINDS)}
 _DECODERS = {number: decode for number, (_, _, decode) in enumerate(_KINDS)}

@@ -8,7 +8,15 @@ from mrsync.protocol.ranges import RangeSet
 from mrsync.protocol.roster import ANSWER_S, Roster
 from mrsync.protocol.states import TargetState, TargetTrigger
 from mrsync.wire.limits import PAGES_MAX
-from mrsync.wire.messages import ComparedRecord, ErrorRecord, NeedsRecord, ObjectKind, ResultRecord, WantsRecord
+from mrsync.wire.messages import (
+    BasisRecord,
+    ComparedRecord,
+    ErrorRecord,
+    NeedsRecord,
+    ObjectKind,
+    ResultRecord,
+    WantsRecord,
+)
 from tests.unit.protocol.builders import found, hello, report, roster
 
 
@@ -102,12 +110,14 @@ def test_records_find_their_place() -> None:
     for record in (
         NeedsRecord(0, 9, ((1, 3),)),
         NeedsRecord(9, 20, ((9, 11),)),
+        BasisRecord(0, 20, ((9, 10),)),
         ComparedRecord(4, 5, 6),
         ErrorRecord(13, b"x", "open"),
         ResultRecord(1, 2, 3, 4, 5, 6, bytes(32)),
     ):
         target.receive_record(record)
     assert list(target.needs) == [(1, 3), (9, 11)]
+    assert list(target.basis) == [(9, 10)]
     assert target.compared == ComparedRecord(4, 5, 6)
     assert [error.path for error in target.errors] == [b"x"]
     assert target.result is not None

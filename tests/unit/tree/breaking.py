@@ -7,8 +7,11 @@ import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from mrsync.tree.basis import find_basis
+from mrsync.tree.blocks import decode_blocks, digest_files, encode_blocks
 from mrsync.tree.commit import Commit
 from mrsync.tree.compare import Comparison, compare
+from mrsync.tree.delta import Delta
 from mrsync.tree.destination import Destination
 from mrsync.tree.finish import Result, finish
 from mrsync.tree.leftovers import Leftovers
@@ -22,25 +25,42 @@ from mrsync.tree.stage import WHOLE, Stage
 from mrsync.tree.wanted import wanted_pages
 
 PAGE = 1000
+KEY = b"of a session"
 
 
 class Session:
     """One target's session up to a point of the test's choice; pages are of PAGE bytes."""
 
-    def __init__(self, source: Path, dest: Path, *, policy: Policy = Policy()) -> None:  # noqa: B008
+    def __init__(
+        self,
+        source: Path,
+        dest: Path,
+        *,
+        policy: Policy = Policy(),  # noqa: B008
+        between: Callable[[], object] = lambda: None,
+    ) -> None:
+        self.between = between  # is called before old copies are looked at
         self.scan: Scan = scan(os.fsencode(source), policy)
         self.manifest = Manifest.decode(self.scan.manifest.encode())
         self.destination = Destination(os.fsencode(dest))
         self.comparison: Comparison = compare(self.manifest, self.destination)
         planned = Plan.build(self.scan, self.comparison.needs)
-        self.plan = Plan.decode(planned.encode(), self.manifest)
         self.contents = Source(os.fsencode(source), self.scan.manifest, planned)
+        directories = self.destination.directories
+        basis = find_basis(self.manifest, directories, self.comparison.needs) if policy.delta else []
+        files = [planned.file_of(entry) for first, end in basis for entry in range(first, end)]
+        if files:
+            planned.blocks = encode_blocks(digest_files(planned, files, self.contents, PAGE, KEY))
+        self.plan = Plan.decode(planned.encode(), self.manifest)
         tag = secrets.token_hex(8)
         self.stage = Stage(self.destination, self.manifest, self.plan, self.comparison.needs, tag)
         self.stage.start_journal()
         leftovers = Leftovers(self.destination, self.manifest, self.comparison.stale)
         self.held = leftovers.adopt(self.stage)
         leftovers.remove()
+        self.delta = Delta(self.stage, PAGE, KEY, lambda count: None)
+        self.between()
+        self.delta.fill(decode_blocks(self.plan, PAGE), self.held)
         self.wanted: list[Span] = wanted_pages(self.stage, self.comparison.needs, self.held, PAGE)
         self._advance()
 

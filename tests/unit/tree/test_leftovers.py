@@ -57,8 +57,8 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mrsync.tree.scan.TICK_NS", SHORT_TICK_NS)
 
 
-def session(trees: Path, **details: Policy) -> Session:
-    return Session(trees / "source", trees / "dest", **details)
+def session(trees: Path, policy: Policy = Policy()) -> Session:  # noqa: B008
+    return Session(trees / "source", trees / "dest", policy=policy)
 
 
 def wanted_pages(trees: Path) -> list[int]:

@@ -9,6 +9,7 @@ from mrsync.wire.keys import SessionKeys
 from mrsync.wire.limits import EXCEPTIONS_MAX, MTU_MAX, MTU_MIN, TARGETS_MAX
 from mrsync.wire.messages import (
     Ack,
+    BasisRecord,
     CommitSpan,
     ComparedRecord,
     Echo,
@@ -147,6 +148,7 @@ messages: st.SearchStrategy[Message] = st.one_of(
 records: st.SearchStrategy[Record] = st.one_of(
     ranges().map(lambda triple: NeedsRecord(*triple)),
     ranges().map(lambda triple: WantsRecord(*triple)),
+    ranges().map(lambda triple: BasisRecord(*triple)),
     st.builds(ComparedRecord, u32, u64, u32),
     st.builds(SatOutRecord, u32, u16),
     st.builds(ErrorRecord, u16, st.binary(max_size=4096), texts),

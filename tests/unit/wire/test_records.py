@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable, Iterator
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 
 from mrsync.wire.limits import RECORD_BYTES_MAX, TEXT_BYTES_MAX
 from mrsync.wire.messages import (
+    BasisRecord,
     ComparedRecord,
     ErrorRecord,
     FailedRecord,
@@ -20,7 +23,7 @@ from mrsync.wire.messages import (
     SatOutRecord,
     WantsRecord,
 )
-from mrsync.wire.records import RecordDecoder, encode_record, needs_records, wants_records
+from mrsync.wire.records import RecordDecoder, basis_records, encode_record, needs_records, wants_records
 from tests.unit.wire.samples import ranges, records
 
 NONSENSE = FailedRecord("its log makes no sense")
@@ -59,9 +62,10 @@ def test_needs_are_cut_into_records_that_fit(triple: tuple[int, int, tuple[tuple
     assert decoded(b"".join(map(encode_record, cut))) == cut
 
 
-def test_wants_are_cut_alike() -> None:
-    cut = list(wants_records(2000, [(page, page + 1) for page in range(0, 2000, 2)]))
-    assert [type(record) for record in cut] == [WantsRecord] * 3
+@pytest.mark.parametrize(("records_of", "kind"), [(wants_records, WantsRecord), (basis_records, BasisRecord)])
+def test_wants_and_basis_are_cut_alike(records_of: Callable[..., Iterator[Record]], kind: type) -> None:
+    cut: list[Any] = list(records_of(2000, [(number, number + 1) for number in range(0, 2000, 2)]))
+    assert [type(record) for record in cut] == [kind] * 3
     assert (cut[0].first, cut[-1].end) == (0, 2000)
     assert decoded(b"".join(map(encode_record, cut))) == cut
 
