@@ -53,3 +53,13 @@ def test_interrupted(tool: str) -> None:
     assert run.returncode == 20
     assert complaint.splitlines()[-1] == f"{tool if tool == 'rtt' else 'mrsync doctor'}: interrupted"
     assert said
+
+
+def test_a_reader_that_goes_away_early() -> None:
+    with subprocess.Popen(command("rtt", "-n", 10), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+        assert run.stdout is not None
+        assert run.stderr is not None
+        assert run.stdout.readline().startswith("using local to invoke")
+        run.stdout.close()
+        assert run.stderr.read() == "Sending data...\n"
+        assert run.wait(timeout=20) == 20

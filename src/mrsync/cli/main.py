@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import sys
 import time
@@ -61,6 +62,9 @@ def run_command(name: str, command: Callable[[Sequence[str]], int], arguments: S
     except MrsyncError as error:
         print(f"{name}: {error}", file=sys.stderr)
         return error.exit_status
+    except BrokenPipeError:  # whoever read what we say has gone, and with `| head` that is no surprise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Interrupted.exit_status
     finally:
         for number in SIGNALS:
             signal.signal(number, signal.SIG_IGN)  # all is said: what follows is the interpreter's own end

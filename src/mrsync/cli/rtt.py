@@ -19,7 +19,9 @@ from mrsync.run.rtt import RttOutcome, TargetRtt, measure
 from mrsync.run.settings import RttSettings
 
 SCHEMA = 1
-ROWS_MAX = 30  # the fastest of many are told in one row
+ROWS_MAX = 20  # of more, those that are alike are told in one row
+TIMES_SLOWER = 1.5  # than the median of all
+NAME_MAX = 40
 
 
 def rtt(arguments: Sequence[str]) -> int:
@@ -68,7 +70,7 @@ def outcome_lines(outcome: RttOutcome, *, is_verbose: bool) -> Iterator[str]:
     yield from _troubles(outcome)
     if len(outcome.targets) > 1 and heard:
         yield ""
-        yield from _table(heard, outcome.pages, len(heard) if is_verbose else ROWS_MAX)
+        yield from _table(heard, outcome.pages, is_verbose=is_verbose)
     if heard:
         yield ""
         yield from histogram_lines(Histogram.merged(target.histogram for target in heard))
@@ -115,14 +117,21 @@ def _troubles(outcome: RttOutcome) -> Iterator[str]:
         yield f"{fold(hosts)}: {trouble}"
 
 
-def _table(targets: list[TargetRtt], pages: int, rows_max: int) -> Iterator[str]:
-    """One row for each target; the fastest ones fold into the last if there are too many."""
+def _table(targets: list[TargetRtt], pages: int, *, is_verbose: bool) -> Iterator[str]:
+    """One row for each target; of many, one for each that is slow or misses pages, and one for all others."""
     slowest = sorted(targets, key=lambda target: (-target.histogram.quantile_us(0.5), target.host))
-    shown, rest = slowest[:rows_max], slowest[rows_max:]
-    rows = [_row(target.host, target.missing / pages, target.histogram) for target in shown]
+    usual_us = Histogram.merged(target.histogram for target in targets).quantile_us(0.5)
+    apart = slowest
+    if len(targets) > ROWS_MAX and not is_verbose:
+        odd = [t for t in slowest if t.missing or t.histogram.quantile_us(0.5) > TIMES_SLOWER * usual_us]
+        apart = odd[:ROWS_MAX]
+    rest = [target for target in slowest if target not in apart]
+    rows = [_row(target.host, target.missing / pages, target.histogram) for target in apart]
     if rest:
+        name = fold([target.host for target in rest])
         share = sum(target.missing for target in rest) / pages / len(rest)
-        rows.append(_row(fold([target.host for target in rest]), share, Histogram.merged(t.histogram for t in rest)))
+        histogram = Histogram.merged(target.histogram for target in rest)
+        rows.append(_row(name if len(name) <= NAME_MAX else f"{len(rest)} others", share, histogram))
     width = max(len("target"), *(len(row[0]) for row in rows))
     yield f"{'target':{width}}  missing       p50       p90       p99       max us"
     for name, *cells in rows:

@@ -37,13 +37,18 @@ def test_several_targets_slowest_first_then_the_histogram_of_all() -> None:
     assert "   1       200" in lines
 
 
-def test_of_many_the_fastest_fold_into_one_row() -> None:
-    targets = [heard(f"n{i}", {1000 - i: 100}, missing=i % 2) for i in range(200)]
+def test_of_many_those_that_are_alike_fold_into_one_row() -> None:
+    targets = [heard(f"n{i}", {300 + i: 100}) for i in range(1, 201)]
+    targets[4], targets[9] = heard("n5", {300: 90}, missing=10), heard("n10", {900: 100})
     lines = list(outcome_lines(outcome(*targets), is_verbose=False))
-    assert lines[3 + ROWS_MAX].startswith(f"n[{ROWS_MAX}-199]    0.50%       ")
-    assert lines[4 + ROWS_MAX] == ""
+    assert [line.split()[0] for line in lines[3:5]] == ["n10", "n5"]
+    assert lines[5].startswith("n[1-4,6-9,11-200]    0.00%       ")
+    assert lines[6] == ""
     verbose = list(outcome_lines(outcome(*targets), is_verbose=True))
-    assert verbose[2 + 200].startswith("n199 ")
+    assert verbose[2 + 200].startswith("n5 ")
+    odd = [heard(f"n{i}", {300: 100}, missing=i % 2) for i in range(200)]
+    lines = list(outcome_lines(outcome(*odd), is_verbose=False))
+    assert lines[3 + ROWS_MAX].startswith(f"{200 - ROWS_MAX} others    0.44%")
 
 
 def test_who_did_not_echo_is_named_folded_by_reason() -> None:
