@@ -136,7 +136,7 @@ def _network_between(seen: Evidence, facts: HostFacts, setting: Setting) -> Find
         return Finding(
             "router does not forward the group",
             f"{seen.routers} between, and unicast passes; no TTL helps",
-            "set up multicast routing (PIM, smcroute); until then --unicast",
+            "set up multicast routing (PIM, smcroute); until then it gets a copy of its own by unicast",
         )
     if facts.is_wireless:
         return Finding("WiFi", "the access point does not pass multicast on", "use a cable, or --unicast")
@@ -144,7 +144,8 @@ def _network_between(seen: Evidence, facts: HostFacts, setting: Setting) -> Find
         "network does not forward the group",
         "unicast to the same port passes, membership is reported: IGMP is dropped on the way, or a switch snoops"
         " without a querier",
-        "let IGMP pass, and enable a querier on the switch or disable snooping; until then --unicast",
+        "let IGMP pass, and enable a querier on the switch or disable snooping; until then it gets a copy of its own"
+        " by unicast",
     )
 
 

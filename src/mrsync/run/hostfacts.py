@@ -96,10 +96,13 @@ def deafness_of_bridges(host: Host, interfaces: list[Interface]) -> bool:
 
 def disk_facts(dest: bytes, *, clock: Callable[[], float] = time.monotonic) -> DiskFacts:
     """Write and sync a nameless file for a second in the deepest directory of DEST that exists; it leaves nothing."""
-    place = os.path.abspath(dest or b".")
+    wanted = os.path.abspath(dest or b".")
+    place = wanted
     while not os.path.isdir(place):
         place = os.path.dirname(place)
     path = os.fsdecode(place)
+    if place not in (wanted, os.path.dirname(wanted)):
+        return DiskFacts(path=os.fsdecode(wanted), error="its parent directory does not exist")
     try:
         space = os.statvfs(place)
         known = DiskFacts(

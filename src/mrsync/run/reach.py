@@ -25,7 +25,8 @@ class ReachNews:
         if deaf:
             yield (
                 f"served by unicast, for the group {self._group} is not heard there: {fold(deaf)} (multicast is blocked"
-                " on the way by a firewall, a switch without a querier, a VPN or a WLAN, or comes by another interface)"
+                " on the way by a firewall, a switch without a querier, a VPN or a WLAN, or comes by another interface;"
+                " mrsync doctor tells which)"
             )
         narrow: dict[int, list[str]] = {}
         for target in self._roster.live:

@@ -64,7 +64,7 @@ def test_nothing_is_wrong() -> None:
         (DEAF._replace(counters=Counters(0, 0)), "firewall drops IGMP", "IGMP out"),
         (DEAF._replace(port=NONE), "firewall drops data", "port 8888"),
         (DEAF._replace(port=NONE, own=NONE), "firewall drops data", "on the way"),
-        (DEAF._replace(routers=2), "router does not forward the group", "--unicast"),
+        (DEAF._replace(routers=2), "router does not forward the group", "by unicast"),
         (with_facts(DEAF, is_wireless=True), "WiFi", "--unicast"),
         (DEAF, "network does not forward the group", "querier"),
         (WELL._replace(group=MUTE, port=MUTE, own=MUTE), "firewall drops reports", "port 8887"),

@@ -61,7 +61,7 @@ def test_the_stricter_of_two_settings_counts_and_loose_is_not_strict(
 
 
 def test_a_disk_is_written_to_and_nothing_is_left(tmp_path: Path) -> None:
-    facts = disk_facts(os.fsencode(tmp_path / "not" / "there" / "yet"))
+    facts = disk_facts(os.fsencode(tmp_path / "not there yet"))
     assert facts.path == str(tmp_path)
     assert (facts.error, list(tmp_path.iterdir())) == ("", [])
     assert facts.write_bytes_s > 0
@@ -71,6 +71,11 @@ def test_a_disk_is_written_to_and_nothing_is_left(tmp_path: Path) -> None:
 def test_the_test_of_a_disk_is_bounded(tmp_path: Path) -> None:
     ticks = count()
     assert disk_facts(os.fsencode(tmp_path), clock=lambda: next(ticks)).write_bytes_s <= DISK_TEST_BYTES
+
+
+def test_a_destination_that_mrsync_would_not_make(tmp_path: Path) -> None:
+    facts = disk_facts(os.fsencode(tmp_path / "not" / "there"))
+    assert (facts.path, facts.error) == (str(tmp_path / "not" / "there"), "its parent directory does not exist")
 
 
 def test_a_disk_that_cannot_be_written_to(tmp_path: Path) -> None:
