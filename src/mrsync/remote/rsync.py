@@ -81,7 +81,9 @@ def command_line(
     else:
         # -s: the path is no matter for a login shell
         words += ["-s", "-e", " ".join(map(_quoted, shell.words))]
-        there = (f"[{host}]:" if ":" in host else f"{host}:").encode() + dest
+        user, at, name = host.rpartition("@")
+        place = f"{user}{at}[{name}]:" if ":" in name else f"{host}:"
+        there = place.encode() + (b"./" if dest.startswith(b":") else b"") + dest  # host::x would be a daemon's module
     return [*map(os.fsencode, words), b"--", source.rstrip(b"/") + b"/", there.rstrip(b"/") + b"/"]
 
 

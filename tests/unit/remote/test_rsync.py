@@ -56,6 +56,11 @@ def test_the_command_to_a_host() -> None:
     line = command_line("rsync", ["-H"], shell=shell, source=b"/a/", host="user@h", dest=b"/my dest")
     assert line[-5:] == [b"-e", b"'/bin/my ssh' -p 22 'it''s'", b"--", b"/a/", b"user@h:/my dest/"]
     assert command_line("rsync", [], shell=shell, source=b"/", host="fe80::1", dest=b"/")[-2:] == [b"/", b"[fe80::1]:/"]
+    there = [
+        command_line("rsync", [], shell=shell, source=b"/", host=host, dest=dest)[-1]
+        for host, dest in (("me@fe80::1", b"/d"), ("h", b":module"), ("h", b"relative"))
+    ]
+    assert there == [b"me@[fe80::1]:/d/", b"h:./:module/", b"h:relative/"]
     local = command_line("rsync", [], shell=None, source=b"/a", host="x", dest=b"-rel:dest")
     assert local[-2:] == [b"/a/", str(Path("-rel:dest").absolute()).encode() + b"/"]
 
