@@ -6,7 +6,7 @@ import argparse
 import os
 import re
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from typing import Any
 
 from mrsync.cli.parser import Parser
@@ -14,14 +14,16 @@ from mrsync.errors import UsageError
 
 SYSTEM_FILE = "/etc/mrsync/config.toml"
 BYTES_MAX = 1 << 20
-NOT_FOR_FILES = ("help", "version", "config", "targets", "source", "dest")  # what a run is about is said each time
+NOT_FOR_FILES = {"help", "version", "config", "targets", "source", "dest"}  # what a run is about is said each time
 
 
-def parse_configured(parser: Parser, arguments: Sequence[str]) -> tuple[argparse.Namespace, tuple[str, ...]]:
+def parse_configured(
+    parser: Parser, arguments: Sequence[str], *, passed_over: Container[str] = ()
+) -> tuple[argparse.Namespace, tuple[str, ...]]:
     """What the command line and the files say together, and the files that were read.
 
     The system's file, the user's over it, then --config FILE, and the command line over all; lists are joined in this
-    order. Raises UsageError with the file and the key.
+    order. passed_over: settings that are for others. Raises UsageError with the file and the key.
     """
     given = parser.parse_args(arguments)
     paths = [SYSTEM_FILE, user_file()] + ([given.config] if given.config else [])
@@ -31,7 +33,7 @@ def parse_configured(parser: Parser, arguments: Sequence[str]) -> tuple[argparse
         return given, ()
     settings = argparse.Namespace()
     for path, text in texts.items():
-        _apply(parser, path, text, settings)
+        _apply(parser, path, text, settings, passed_over)
     _withdraw_contradicted(parser, given, settings)
     return parser.parse_args(arguments, settings), tuple(texts)
 
@@ -64,7 +66,12 @@ def _read(path: str, *, must_exist: bool) -> bytes | None:
     return text
 
 
-def _apply(parser: Parser, path: str, text: bytes, settings: argparse.Namespace) -> None:
+def names_of_settings(parser: Parser) -> set[str]:
+    """The long names of a parser's options that a file may set."""
+    return _actions(parser).keys() - NOT_FOR_FILES
+
+
+def _apply(parser: Parser, path: str, text: bytes, settings: argparse.Namespace, passed_over: Container[str]) -> None:
     """Take a file's settings over those of the files before."""
     import tomllib  # most runs have no such file
 
@@ -72,13 +79,10 @@ def _apply(parser: Parser, path: str, text: bytes, settings: argparse.Namespace)
         table = tomllib.loads(text.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is no TOML: {error}") from error
-    actions = {
-        name[2:]: action
-        for action in parser._actions
-        for name in action.option_strings
-        if name.startswith("--") and not (_is_switch(action) and name.startswith("--no-"))
-    }
+    actions = _actions(parser)
     for key, value in table.items():
+        if key in passed_over:
+            continue
         action = actions.get(key) if key not in NOT_FOR_FILES else None
         if action is None:
             raise UsageError(f"{path}: there is no setting {key!r}")
@@ -88,6 +92,15 @@ def _apply(parser: Parser, path: str, text: bytes, settings: argparse.Namespace)
         except UsageError as error:
             reason = re.sub(r"^argument \S+ | \(see .*\)$", "", str(error))
             raise UsageError(f"{path}: {key}: {reason}") from error
+
+
+def _actions(parser: Parser) -> dict[str, argparse.Action]:
+    return {
+        name[2:]: action
+        for action in parser._actions
+        for name in action.option_strings
+        if name.startswith("--") and not (_is_switch(action) and name.startswith("--no-"))
+    }
 
 
 def _words(key: str, value: Any, action: argparse.Action) -> Iterator[str]:

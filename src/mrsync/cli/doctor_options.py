@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from mrsync.cli import options, values
+from mrsync.cli.configuration import names_of_settings, parse_configured
 from mrsync.cli.parser import Parser, make_parser
 from mrsync.run.settings import LOCAL, DoctorSettings
 from mrsync.wire.limits import SECRET_BYTES
 
 RATE_BYTES_S = 25_000_000
+NOT_FOR_DOCTOR = {"rate"}  # of syncs, not of a test
 
 
 class DoctorOutput(NamedTuple):
@@ -25,7 +27,9 @@ class DoctorOutput(NamedTuple):
 
 def parse_doctor(arguments: Sequence[str]) -> tuple[DoctorSettings, DoctorOutput]:
     """Raises UsageError."""
-    parsed = _parser().parse_args(arguments)
+    parser = _parser()
+    for_others = names_of_settings(options.mrsync_parser()) - names_of_settings(parser)
+    parsed, _ = parse_configured(parser, arguments, passed_over=for_others | NOT_FOR_DOCTOR)
     is_local = parsed.rsh == LOCAL
     targets = options.targets_of(parsed.targets, parsed.exclude_target, keeps_own_host=is_local)
     network = options.network_of(parsed)
@@ -56,4 +60,5 @@ def _parser() -> Parser:
     options.add_network_options(parser)
     options.add_reach_options(parser)
     options.add_verbose_option(parser)
+    options.add_config_option(parser)
     return parser

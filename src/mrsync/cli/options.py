@@ -39,7 +39,7 @@ class Output(NamedTuple):
 
 def parse_mrsync(arguments: Sequence[str]) -> tuple[CastSettings, Output]:
     """Raises UsageError, SelectionError."""
-    options, configurations = parse_configured(_mrsync_parser(), join_values(arguments))
+    options, configurations = parse_configured(mrsync_parser(), join_values(arguments))
     _take_positionals(options)
     source = _source(options.source)
     is_local = options.rsh == LOCAL
@@ -129,7 +129,8 @@ def _master(options: argparse.Namespace) -> str | None:
     return str(found[0][4][0])
 
 
-def _mrsync_parser() -> Parser:
+def mrsync_parser() -> Parser:
+    """What mrsync knows, and files may set for it."""
     parser = make_parser("mrsync", "Make DEST on all TARGETS equal to SOURCE, every byte sent once, by multicast.")
     forms = (
         "-m TARGETS -s SOURCE [-t DEST] [options]",
@@ -141,7 +142,7 @@ def _mrsync_parser() -> Parser:
     _add_cast_options(parser)
     list_options.add_list_options(parser)
     list_options.add_compare_options(parser)
-    parser.add_argument("--config", metavar="FILE", help=f"settings, over those of {SYSTEM_FILE} and ~/.config/mrsync")
+    add_config_option(parser)
     parser.add_argument("-t", "--dest", metavar="DEST", help="directory there, {host} is replaced; default: as SOURCE")
     parser.add_argument(
         "-r", "--rsh", default="ssh", metavar="R", help="remote shell; local: processes here; default: ssh"
@@ -257,6 +258,11 @@ def add_network_options(parser: Parser, groups: Groups = GROUPS, port: int = Net
     add("-I", "--interface", metavar="I", help="names, indices or addresses, with commas; default: by the route")
 
 
+def add_config_option(parser: Parser) -> None:
+    """For those that read files with settings."""
+    parser.add_argument("--config", metavar="FILE", help=f"settings, over those of {SYSTEM_FILE} and ~/.config/mrsync")
+
+
 def add_verbose_option(parser: Parser) -> None:
     """How much is told."""
     parser.add_argument(
@@ -264,11 +270,12 @@ def add_verbose_option(parser: Parser) -> None:
     )
 
 
-def add_key_options(parser: Parser, *, is_required: bool = True) -> None:
-    """The secret of programs that are started by hand."""
+def add_key_options(parser: Parser, *, is_required: bool = True) -> argparse._MutuallyExclusiveGroup:
+    """The secret of programs that are started by hand; whatever else excludes it belongs into the group."""
     group = parser.add_mutually_exclusive_group(required=is_required)
     group.add_argument("--key-file", metavar="FILE", help="shared secret, mode 0600, at least 16 bytes")
     group.add_argument("--insecure", action="store_true", help="no secret: whoever reaches the group may cast")
+    return group
 
 
 def _policy_and_selection(options: argparse.Namespace) -> tuple[Policy, Selection]:

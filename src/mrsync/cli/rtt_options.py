@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from mrsync.cli import options, values
+from mrsync.cli.configuration import names_of_settings, parse_configured
 from mrsync.cli.parser import Parser, make_parser
-from mrsync.errors import UsageError
 from mrsync.run.settings import LOCAL, RTT_GROUPS, CatchSettings, RttSettings
 from mrsync.wire.limits import SECRET_BYTES
 
 PORT = 7900  # as 4.0.1 had it
+NOT_FOR_RTT = {"group", "port"}  # settings for syncs
 PAGES_MAX = 1_000_000
 PAGE_BYTES_MAX = 64512
 
@@ -29,10 +30,10 @@ class RttOutput(NamedTuple):
 
 def parse_rtt(arguments: Sequence[str]) -> tuple[RttSettings, RttOutput]:
     """Raises UsageError, FileError."""
-    parsed = _rtt_parser().parse_args(arguments)
+    parser = _rtt_parser()
+    for_others = names_of_settings(options.mrsync_parser()) - names_of_settings(parser)
+    parsed, _ = parse_configured(parser, arguments, passed_over=for_others | NOT_FOR_RTT)
     has_key = bool(parsed.key_file or parsed.insecure)
-    if has_key and parsed.rsh is not None:
-        raise UsageError("-r starts rttcatchers, --key-file and --insecure are for those that were started by hand")
     parsed.rsh = parsed.rsh or "ssh"
     is_local = parsed.rsh == LOCAL
     targets = options.targets_of(parsed.targets, parsed.exclude_target, keeps_own_host=is_local or has_key)
@@ -71,14 +72,15 @@ def _rtt_parser() -> Parser:
     add("--exclude-target", metavar="T", help="leave these out of TARGETS")
     add("-n", "--pages", type=_page_count, default=1000, metavar="N", help="pages to send; default: 1000")
     add("-s", "--size", type=_page_bytes, default=64000, metavar="B", help="bytes of a page; default: 64000")
-    add("-r", "--rsh", metavar="R", help="remote shell; local: processes here; default: ssh")
     options.add_remote_options(parser, directory="-p", program="rttcatcher")
-    options.add_key_options(parser, is_required=False)
+    started = options.add_key_options(parser, is_required=False)  # by hand
+    started.add_argument("-r", "--rsh", metavar="R", help="remote shell; local: processes here; default: ssh")
     add("--progress", choices=("auto", "plain", "none", "json"), default="auto", help="default: auto")
     add("--json", action="store_true", help="the result as one JSON object")
     options.add_network_options(parser, RTT_GROUPS, PORT)
     options.add_reach_options(parser)
     options.add_verbose_option(parser)
+    options.add_config_option(parser)
     return parser
 
 

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from mrsync.cli import configuration
+from mrsync.cli.doctor_options import parse_doctor
 from mrsync.cli.options import parse_mrsync
+from mrsync.cli.rtt_options import parse_rtt
 from mrsync.errors import UsageError
 from mrsync.run.settings import CastSettings
 from tests.programs import SOURCE
@@ -161,3 +163,28 @@ def test_no_file_costs_no_parser(tmp_path: Path) -> None:
     loaded = subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout.split()
     assert "mrsync.cli.configuration" in loaded
     assert "tomllib" not in loaded
+
+
+def test_the_tools_read_what_is_for_them_too(write: Write) -> None:
+    write(
+        "user",
+        'rsh = "ssh -p 2222"\ngroup = "239.1.2.3"\nport = 9000\ninterface = "lo"\nrate = "80M"\ndelete = false\n'
+        'exclude = ["*.o"]\nremote-dir = "/opt/mrsync"\n',
+    )
+    examination = parse_doctor(["-m", "a"])[0]
+    assert examination.remote_shell == "ssh -p 2222"
+    assert (examination.network.group, examination.network.port) == ("239.1.2.3", 9000)
+    assert examination.rate_bytes_s == 25_000_000  # how fast syncs may be is another question
+    assert examination.remote.directory is None
+    trips = parse_rtt(["-m", "a"])[0]
+    assert (trips.remote_shell, trips.network.interface) == ("ssh -p 2222", "lo")
+    assert (trips.network.group, trips.network.port) == (None, 7900)  # its own place
+    assert trips.remote.directory == "/opt/mrsync"
+    assert parse_rtt(["-m", "a", "--insecure"])[0].remote_shell is None
+
+
+def test_an_unknown_setting_is_one_for_the_tools_too(write: Write) -> None:
+    write("user", "nonsense = 1\n")
+    for parse in (parse_doctor, parse_rtt):
+        with pytest.raises(UsageError, match="there is no setting 'nonsense'"):
+            parse(["-m", "a"])

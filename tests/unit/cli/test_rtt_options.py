@@ -53,7 +53,7 @@ def test_the_groups_of_rtt_are_its_own() -> None:
         ("-m a -n 0", "'0' is no number of pages from 1 to 1000000"),
         ("-m a -s 64513", "'64513' is no size of a page in bytes from 1 to 64512"),
         ("-m a -s x", "'x' is no size"),
-        ("-m a -r ssh --insecure", "started by hand"),
+        ("-m a -r ssh --insecure", "not allowed with"),
         ("-m a -r local -p /opt", "lead to other hosts"),
         ("-m a --source x", "unrecognized arguments"),
     ],
