@@ -170,8 +170,19 @@ def _unreported(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding |
     return None if seen.is_deaf else _membership(seen, facts, setting)
 
 
+def _forgotten(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
+    """The first pings came, and then nothing of any size."""
+    if seen.is_deaf or not seen.fast.packets_sent or seen.fast.packets or 0 < seen.mtu_passed < seen.mtu_sent:
+        return None
+    return Finding(
+        "switch snoops without a querier",
+        "the group was heard for some seconds after joining, and then no more",
+        "enable a querier on the switch, or disable snooping; until then catchers join again, or get unicast",
+    )
+
+
 def _mtu(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
-    if seen.is_deaf or not seen.mtu_sent or seen.mtu_passed >= seen.mtu_sent:
+    if seen.is_deaf or not seen.mtu_passed < seen.mtu_sent or _forgotten(seen, facts, setting):
         return None
     passed = f"packets of {seen.mtu_passed} do" if seen.mtu_passed else "smaller ones neither"
     return Finding(
@@ -197,8 +208,8 @@ def _buffers(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | No
 def _speed(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
     """Loss that comes with the rate is a slow link, loss without it is a bad one."""
     fast, slow = seen.fast, seen.slow
-    if seen.is_deaf or not fast.packets_sent or seen.counters.socket_drops or seen.mtu_passed < seen.mtu_sent:
-        return None  # of the last, no full packet can arrive
+    if seen.is_deaf or not fast.packets_sent or seen.counters.socket_drops or not fast.packets:
+        return None  # nothing arrived that a rate could be told of
     if slow.loss > LOSS_MAX:
         return _loss(slow.loss, facts)
     if fast.loss > LOSS_MAX or fast.seconds > TIMES_SLOWER * fast.seconds_sent:
@@ -280,6 +291,7 @@ _RULES: tuple[_Rule, ...] = (
     _deafness,
     _muteness,
     _unreported,
+    _forgotten,
     _mtu,
     _buffers,
     _speed,

@@ -68,7 +68,9 @@ def test_nothing_is_wrong() -> None:
         (with_facts(DEAF, is_wireless=True), "WiFi", "--unicast"),
         (DEAF, "network does not forward the group", "querier"),
         (WELL._replace(group=MUTE, port=MUTE, own=MUTE), "firewall drops reports", "port 8887"),
-        (WELL._replace(mtu_passed=1300), "MTU", "to 1300"),
+        (WELL._replace(mtu_passed=0, slow=Flow(600), fast=Flow(7000)), "switch snoops without a querier", "querier"),
+        (WELL._replace(slow=Flow(600), fast=Flow(7000)), "switch snoops without a querier", "querier"),
+        (WELL._replace(mtu_passed=1300, slow=Flow(600), fast=Flow(7000)), "MTU", "to 1300"),
         (with_facts(WELL, buffer_bytes=425984), "small buffers", "net.core.rmem_max=33554432"),
         (WELL._replace(counters=Counters(300, 2, 0, 55)), "small buffers", "net.core.rmem_max=33554432"),
         (WELL._replace(fast=Flow(7000, 3000, 0.4, 0.5, 4 * 10**6)), "slow link", "leave it out"),
@@ -110,7 +112,7 @@ def test_a_disk_that_counts_no_inodes_is_not_full() -> None:
 
 
 def test_faults_come_before_what_is_worth_knowing() -> None:
-    seen = with_facts(WELL._replace(mtu_passed=1300), has_cryptography=False, is_wireless=True)
+    seen = with_facts(WELL._replace(mtu_passed=1300, fast=Flow(7000)), has_cryptography=False, is_wireless=True)
     assert [finding.cause for finding in diagnose(seen, SETTING)] == ["MTU", "WiFi", "not encrypted"]
 
 
