@@ -6,7 +6,7 @@ import os
 
 import hypothesis
 
-os.environ["XDG_CONFIG_HOME"] = "/nonexistent"
+os.environ["XDG_CONFIG_HOME"] = "/dev/null"
 
 # hypothesis itself picks a reproducible profile where CI is set; elsewhere it explores, without judging the speed.
 if "CI" not in os.environ:

@@ -23,9 +23,21 @@ def rsync(source: Path, dest: Path, *options: str, statuses: Sequence[int] = (0,
     base = {"--no-delete": "--delete", "--no-hard-links": "-H"}
     command = ["rsync", "-a", *(own for no, own in base.items() if no not in options), "--modify-window=-1"]
     command += [option for option in options if option not in base] + [f"{source}/", f"{dest}/"]
-    done = subprocess.run(command, capture_output=True, check=False, encoding="utf-8", errors="surrogateescape")
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        check=False,
+        encoding="utf-8",
+        errors="surrogateescape",
+        env={**os.environ, "LC_ALL": "C.UTF-8"},
+    )
     assert done.returncode in statuses, done.stderr
     return done.stdout
+
+
+def items(output: str) -> list[str]:
+    """Of what rsync prints what is itemized, sorted."""
+    return sorted(line for line in output.splitlines() if line[0] in "<>ch.*" and line[11:12] == " ")
 
 
 def build_pair(source: Path, dest: Path, seed: int, *, files: int = 60, least_ns: int = 1, swaps: bool = True) -> None:

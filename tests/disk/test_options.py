@@ -261,3 +261,21 @@ def test_what_cannot_be_read_is_left_alone(tmp_path: Path) -> None:
         if reason := can_keep(top):
             pytest.skip(reason)
         as_nobody(lambda: run(top))
+
+
+@pytest.mark.parametrize("options", ["", "--ignore-errors"])
+def test_an_error_in_the_source_suppresses_deletion_unless_it_is_ignored(options: str) -> None:
+    def run(top: Path) -> None:
+        for tree in ("source/locked", "dest", "oracle"):
+            (top / tree).mkdir(parents=True)
+        (top / "source" / "locked").chmod(0)
+        for tree in ("dest", "oracle"):
+            (top / tree / "extra").touch()
+        rsync(top / "source", top / "oracle", *options.split(), statuses=(23,))
+        outcome = own(top, *options.split())
+        assert [failure.path for failure in outcome.scan.errors] == [b"locked"]
+        assert (top / "oracle" / "extra").exists() is (top / "dest" / "extra").exists() is (not options)
+        (top / "source" / "locked").chmod(0o700)
+
+    with nobodys_directory() as top:
+        as_nobody(lambda: run(top))

@@ -22,6 +22,9 @@ def add_file_options(parser: argparse.ArgumentParser) -> None:
     add_rule_options(parser)
     add("--delete", action=yes_or_no, default=True, help="delete what SOURCE lacks; default: yes")
     add("-c", "--checksum", action="store_true", help="compare the contents of files, not their times")
+    add("--max-delete", type=int, default=-1, metavar="N", help="delete no more than so many entries of a target")
+    add("--ignore-errors", action="store_true", help="delete even if some of SOURCE could not be read")
+    add("-i", "--itemize-changes", action="store_true", help="tell every change, in rsync's letters")
     add("--size-only", action="store_true", help="files of the same size have the same contents")
     add("--ignore-times", action="store_true", help="send all files (rsync's -I)")
     add(
@@ -68,6 +71,7 @@ def policy(options: argparse.Namespace) -> Policy:
         update=options.update,
         existing=options.existing,
         ignore_existing=options.ignore_existing,
+        max_delete=max(-1, options.max_delete),
         omit_dir_times=options.omit_dir_times,
         sparse=options.sparse,
         commit=options.commit,
@@ -77,6 +81,7 @@ def policy(options: argparse.Namespace) -> Policy:
         acls=options.acls,
         partial=options.partial,
         delta=options.delta,
+        itemizes=options.itemize_changes,
     )
 
 
@@ -87,6 +92,7 @@ def selection(options: argparse.Namespace) -> Selection:
     os.umask(umask)
     return Selection(
         mode_changes=tuple([change for text in options.chmod for change in parse_mode_changes(text, umask)]),
+        ignores_errors=options.ignore_errors,
         user=user,
         group=group,
         rules=read_rules(options),

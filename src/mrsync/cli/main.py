@@ -166,6 +166,11 @@ def _cast_and_tell(name: str, settings: CastSettings, output: Output, log: LogFi
         report.write_report(metrics(outcome, time.time()), output.metrics)
     if log is not None:
         log.end(outcome)
+    if settings.policy.itemizes:
+        from mrsync.cli.itemized import change_events, change_lines
+
+        for line in (change_events if output.progress == "json" else change_lines)(outcome):
+            print(line)
     if output.progress == "json":
         print(report.event_line(outcome))
     else:

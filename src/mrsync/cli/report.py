@@ -85,6 +85,8 @@ def complaint(outcome: Outcome) -> str | None:
         return f"{outcome.source_errors} files or directories of the source could not be read"
     if outcome.source_changes:
         return f"{outcome.source_changes} source files vanished or changed while they were read"
+    if skipped := sum(target.deletions_skipped for target in outcome.targets):
+        return f"deletions stopped because of --max-delete, {skipped} were skipped"
     return None
 
 

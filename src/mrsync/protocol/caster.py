@@ -16,6 +16,7 @@ from mrsync.protocol.config import CasterConfig
 from mrsync.protocol.events import (
     CasterEvent,
     CastFinished,
+    ChangesTold,
     ComparisonFinished,
     FileSatOut,
     FilesChanged,
@@ -39,6 +40,8 @@ from mrsync.protocol.window import Window
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.limits import TERMS_MAX
 from mrsync.wire.messages import (
+    ChangesRecord,
+    DeletionsRecord,
     Ending,
     FailedRecord,
     Hello,
@@ -296,6 +299,8 @@ class Caster:
             self._events.append(FileSatOut(target.id, record.index, record.errno))
         elif isinstance(record, WantsRecord):
             self._rounds.note_wants()
+        elif isinstance(record, (ChangesRecord, DeletionsRecord)):
+            self._events.append(ChangesTold(target.id, record))
         elif isinstance(record, FailedRecord) and target.is_live:
             self._end_target(target, TargetTrigger.FAILURE, record.reason, now)
 

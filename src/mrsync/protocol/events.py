@@ -7,7 +7,7 @@ from typing import Union
 
 from mrsync.protocol.ranges import RangeSet
 from mrsync.wire.geometry import Geometry
-from mrsync.wire.messages import Ending, ObjectKind, Phase, SealKind
+from mrsync.wire.messages import ChangesRecord, DeletionsRecord, Ending, ObjectKind, Phase, SealKind
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,14 @@ class FileSatOut:
     target: int
     index: int
     errno: int
+
+
+@dataclass(frozen=True)
+class ChangesTold:
+    """Caster: a piece of what this target itemizes."""
+
+    target: int
+    record: ChangesRecord | DeletionsRecord
 
 
 @dataclass(frozen=True)
@@ -133,7 +141,15 @@ class SessionEnded:
 
 
 CasterEvent = Union[
-    PhaseEntered, TargetJoined, TargetRerouted, TargetEnded, ComparisonFinished, FilesChanged, FileSatOut, CastFinished
+    PhaseEntered,
+    TargetJoined,
+    TargetRerouted,
+    TargetEnded,
+    ComparisonFinished,
+    FilesChanged,
+    FileSatOut,
+    ChangesTold,
+    CastFinished,
 ]
 CatcherEvent = Union[
     Welcomed,

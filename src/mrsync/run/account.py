@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from mrsync.protocol.roster import Target
 from mrsync.protocol.states import TargetState as RosterState
-from mrsync.run.outcome import MULTICAST, UNICAST, SatOut, TargetOutcome, TargetState
+from mrsync.run.outcome import MULTICAST, UNICAST, SatOut, Seconds, TargetOutcome, TargetState
+from mrsync.wire.messages import Phase
 
 _STATES = {
     RosterState.EXPECTED: TargetState.UNREACHABLE,
@@ -18,6 +19,27 @@ _STATES = {
     RosterState.UNREACHABLE: TargetState.UNREACHABLE,
     RosterState.REFUSED: TargetState.REFUSED,
 }
+
+
+def phase_seconds(
+    entered_at: Mapping[Phase, float], started_at: float, launched_at: float | None, scanned_at: float, now: float
+) -> Seconds:
+    """Wall time by phase; a phase that was never entered took none. Gathering and scanning overlap.
+
+    launched_at: None where catchers were started by hand.
+    """
+    entered = [(phase, at) for phase, at in entered_at.items() if phase is not Phase.ABORTED]
+    ends = [at for _, at in entered[1:]] + [now]
+    took = {phase: round(end - at, 3) for (phase, at), end in zip(entered, ends, strict=False)}
+    return Seconds(
+        total=round(now - started_at, 3),
+        launch=0.0 if launched_at is None else round(launched_at - started_at, 3),
+        gather=round(entered_at.get(Phase.COMPARING, now) - started_at, 3),
+        manifest=round(scanned_at - started_at, 3),
+        compare=took.get(Phase.COMPARING, 0.0),
+        cast=round(took.get(Phase.PLANNING, 0.0) + took.get(Phase.CASTING, 0.0), 3),
+        commit=took.get(Phase.FINISHING, 0.0),
+    )
 
 
 def target_outcome(
@@ -79,6 +101,8 @@ def _outcome(
         files_needed=compared.files_needed if compared else 0,
         bytes_needed=compared.bytes_needed if compared else 0,
         changes=compared.changes if compared else 0,
+        deletions_skipped=result.skipped if result else 0,
+        changes_untold=result.untold if result else 0,
     )
 
 

@@ -15,6 +15,7 @@ from mrsync.protocol.commits import CommitRule
 from mrsync.protocol.config import CasterConfig
 from mrsync.protocol.events import (
     CasterEvent,
+    ChangesTold,
     ComparisonFinished,
     FileSatOut,
     FilesChanged,
@@ -28,13 +29,14 @@ from mrsync.protocol.roster import Target
 from mrsync.protocol.states import TargetState
 from mrsync.remote.launcher import Launcher
 from mrsync.remote.targets import fold
-from mrsync.run.account import target_outcome
+from mrsync.run.account import phase_seconds, target_outcome
 from mrsync.run.arrivals import Arrivals
 from mrsync.run.changes import Changes
 from mrsync.run.launch import launch
+from mrsync.run.ledger import Ledger
 from mrsync.run.objects import Objects, SecondPlan
 from mrsync.run.observer import Notice, Observer, Snapshot, TargetProgress
-from mrsync.run.outcome import Outcome, Seconds
+from mrsync.run.outcome import Outcome
 from mrsync.run.place import Place, meet
 from mrsync.run.reach import ReachNews
 from mrsync.run.reading import Reading, read_source
@@ -98,6 +100,7 @@ class _Cast:
         self._launcher = launcher
         self._started_at = self._scanned_at = Loop.now()
         self._objects: Objects | None = None
+        self._ledger = Ledger()
         self._entries_scanned = 0
         self._digested = 0, 0  # bytes so far, of all
         self._is_over = False
@@ -232,7 +235,7 @@ class _Cast:
         found = objects.scan
         for failure in found.errors:
             self._warn(failure.sentence)
-        if found.errors and not found.deletes and self._settings.policy.deletes:
+        if self._settings.policy.deletes and not found.deletes:
             self._warn("nothing is deleted on the targets, because some of the source could not be read")
         for entry in found.skipped:
             self._warn(f"skipped, neither file, directory nor link: {printable(found.manifest.path(entry))}")
@@ -279,6 +282,8 @@ class _Cast:
             self._loop.work(partial(self._look_again, event), self._plan_again)
         elif isinstance(event, FileSatOut):
             self._on_file_sat_out(event)
+        elif isinstance(event, ChangesTold):
+            self._ledger.take(event.target, event.record)
         elif isinstance(event, TargetJoined):
             self._notice(1, "joined", self._settings.targets[event.target])
         elif isinstance(event, (TargetRerouted, TargetEnded)):
@@ -441,7 +446,9 @@ class _Cast:
                 )
                 for target in self._caster.roster
             ),
-            seconds=self._seconds(),
+            seconds=phase_seconds(
+                self._entered_at, self._started_at, self._launched_at(), self._scanned_at, self._loop.now()
+            ),
             is_dry_run=self._settings.is_dry_run,
             entries=len(objects.scan.manifest) if objects is not None else 0,
             files_planned=plan.file_count if plan is not None else 0,
@@ -458,9 +465,14 @@ class _Cast:
             round_trips=Histogram(numbers.rtt_us),
             warnings=tuple(self._warnings),
             source_errors=(len(objects.scan.errors) if objects is not None else 0) + self._is_choice_incomplete,
+            changes=self._ledger.lines(objects.scan.manifest) if objects is not None else (),
             source_changes=self._changes.count,
             veto=self._caster.veto,
         )
+
+    def _launched_at(self) -> float | None:
+        """When the last catcher was ready, or its remote shell had failed; None: started by hand."""
+        return None if self._arrivals is None else self._arrivals.over_at or self._loop.now()
 
     def _excepted(self, plan: Plan | None) -> list[tuple[int, int | None, str]]:
         """Files that all left alone because one could not take them, and who needed them; in a second round all did."""
@@ -468,29 +480,6 @@ class _Cast:
             return []
         sat_out = [pair for pair in sorted(self._sat_out.items()) if pair[0] not in self._changes.cast_again]
         return [(file, plan.entries[file] if file < plan.file_count else None, why) for file, why in sat_out]
-
-    def _seconds(self) -> Seconds:
-        """Wall time by phase; a phase that was never entered took none. Gathering and scanning overlap."""
-        now = self._loop.now()
-        entered = [(phase, at) for phase, at in self._entered_at.items() if phase is not Phase.ABORTED]
-        ends = [at for _, at in entered[1:]] + [now]
-        took = {phase: round(end - at, 3) for (phase, at), end in zip(entered, ends, strict=False)}
-        gathered_at = self._entered_at.get(Phase.COMPARING, now)
-        return Seconds(
-            total=round(now - self._started_at, 3),
-            launch=self._launch_seconds(now),
-            gather=round(gathered_at - self._started_at, 3),
-            manifest=round(self._scanned_at - self._started_at, 3),
-            compare=took.get(Phase.COMPARING, 0.0),
-            cast=round(took.get(Phase.PLANNING, 0.0) + took.get(Phase.CASTING, 0.0), 3),
-            commit=took.get(Phase.FINISHING, 0.0),
-        )
-
-    def _launch_seconds(self, now: float) -> float:
-        """Until the last catcher was ready, or its remote shell had failed."""
-        if self._arrivals is None:
-            return 0.0
-        return round((self._arrivals.over_at or now) - self._started_at, 3)
 
 
 def _can_encrypt(seals: int) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import Enum
 from typing import NamedTuple
 
 from mrsync.protocol.histogram import Histogram
+from mrsync.run.ledger import Line
 
 
 class TargetState(Enum):
@@ -50,6 +52,8 @@ class TargetOutcome(NamedTuple):
     bytes_needed: int = 0
     changes: int = 0
     path_reason: str | None = None  # why not by multicast
+    deletions_skipped: int = 0  # because of --max-delete
+    changes_untold: int = 0  # that were too many to itemize
 
 
 class Seconds(NamedTuple):
@@ -89,6 +93,7 @@ class Outcome(NamedTuple):
     warnings: tuple[str, ...] = ()
     source_errors: int = 0  # what could not be read in the source
     source_changes: int = 0  # what vanished or changed while it was read
+    changes: Iterable[Line] = ()  # what is itemized; to be read once
     veto: str = ""  # why nothing was changed on any target, under the rule `job`
 
     @property
@@ -101,7 +106,9 @@ class Outcome(NamedTuple):
             return 30
         if states != {TargetState.DONE} or self.source_errors:
             return 23
-        return 24 if self.source_changes else 0
+        if self.source_changes:
+            return 24
+        return 25 if any(target.deletions_skipped for target in self.targets) else 0
 
     @property
     def copies(self) -> int:

@@ -19,18 +19,23 @@ from mrsync.protocol.events import (
     Welcomed,
     Withdrawn,
 )
+from mrsync.run.itemizing import Itemized, itemize
 from mrsync.transport.loop import Loop
 from mrsync.tree.amendment import decode_again, unplanned
 from mrsync.tree.basis import find_basis
 from mrsync.tree.blocks import decode_blocks, delta_key
-from mrsync.tree.compare import Comparison, compare, compare_again, compare_with_nothing
+from mrsync.tree.compare import compare, compare_again, compare_with_nothing
+from mrsync.tree.comparison import Comparison
+from mrsync.tree.deletions import Deletions
 from mrsync.tree.delta import Delta
 from mrsync.tree.destination import Destination
 from mrsync.tree.failure import Failure
 from mrsync.tree.finish import Result, finish
+from mrsync.tree.foresight import foresee_deletions
 from mrsync.tree.leftovers import Leftovers
 from mrsync.tree.manifest import Manifest
 from mrsync.tree.plan import Plan
+from mrsync.tree.policy import Policy
 from mrsync.tree.rounds import Rounds
 from mrsync.tree.stage import WHOLE, Stage
 from mrsync.tree.survey import Survey
@@ -83,6 +88,7 @@ class TargetTree:
         self._basis: list[tuple[int, int]] = []  # needed entries of which there is an older copy
         self._destination: Destination | None = None
         self._rounds: Rounds | None = None
+        self._itemized = Itemized()
         self._traces: Traces | None = None  # under the rule `job`, until the first file is granted
         self._actions: dict[type, Callable[..., None]] = {
             Welcomed: self._on_welcomed,
@@ -173,7 +179,7 @@ class TargetTree:
         self._manifest = Manifest.decode(self._take_object(ObjectKind.MANIFEST))
         if self._is_dry_run and not os.path.isdir(self._path):
             return compare_with_nothing(self._manifest)
-        self._destination = Destination(self._path)
+        self._destination = Destination(self._path, is_dry_run=self._is_dry_run)
         comparison = compare(self._manifest, self._destination, self._on_activity, self._survey)
         if self._manifest.policy.delta and not self._is_dry_run:
             self._basis = find_basis(self._manifest, self._destination.directories, comparison.needs)
@@ -285,16 +291,26 @@ class TargetTree:
     # the rest
 
     def _on_finish_granted(self, event: FinishGranted) -> None:
-        if self._is_dry_run:
-            self._tell_result(Result())
-        else:
-            self._work(self._finish, self._tell_result)
+        self._work(self._finish, self._tell_result)
 
     def _finish(self) -> Result:
-        stage = self._rounds.first if self._rounds else self._open_stage(Plan(self._manifest, [], {}), [])
-        self._traces = None
-        again = self._rounds.again if self._rounds else None
-        return finish(stage, self._comparison, self._on_activity, again)
+        if self._is_dry_run:
+            done = Result()
+            if self._destination is not None:
+                done.failures = foresee_deletions(self._manifest, self._destination, self._comparison)
+        else:
+            stage = self._rounds.first if self._rounds else self._open_stage(Plan(self._manifest, [], {}), [])
+            self._traces = None
+            again = self._rounds.again if self._rounds else None
+            done = finish(stage, self._comparison, self._on_activity, again)
+            if self._rounds:
+                done.undone |= self._rounds.unplaced()
+        if self._destination is not None:
+            done.skipped = self._destination.deletions.skipped
+        if self._comparison.items is not None:
+            deletions = self._destination.deletions if self._destination is not None else Deletions(Policy())
+            self._itemized = itemize(self._comparison.items, done.undone, deletions, self._on_activity)
+        return done
 
     def _on_withdrawn(self, event: Withdrawn) -> None:
         self.is_withdrawn = True
@@ -307,6 +323,8 @@ class TargetTree:
 
     def _tell_result(self, done: Result) -> None:
         self._tell_failures(done.failures)
+        for record in self._itemized.records:
+            self._catcher.log(record, self._loop.now())
         rounds = self._rounds
         self._catcher.log(
             ResultRecord(
@@ -317,6 +335,8 @@ class TargetTree:
                 deleted=done.deleted,
                 errors=self.errors,
                 digest=rounds.digest if rounds else bytes(32),
+                skipped=done.skipped,
+                untold=self._itemized.untold,
             ),
             self._loop.now(),
         )

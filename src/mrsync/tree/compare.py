@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import errno
 import os
-from array import array
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from itertools import groupby
 from operator import ne
 
+from mrsync.tree.comparison import Comparison
 from mrsync.tree.destination import Destination
 from mrsync.tree.digests import Digester
 from mrsync.tree.directories import Directories
 from mrsync.tree.extras import Extras
 from mrsync.tree.failure import Failure
-from mrsync.tree.groups import Found, Groups, Inode
-from mrsync.tree.likeness import ATTRIBUTES, Likeness
+from mrsync.tree.groups import Found, Group, Groups, Inode
+from mrsync.tree.items import ALTERED, LINKED, MADE, NEW, SENT, Items
+from mrsync.tree.likeness import ATTRIBUTES, GROUP, LETTERS, MODE, TIME, USER, Likeness
 from mrsync.tree.listing import Listing
-from mrsync.tree.manifest import DEVICES, DIRECTORY, LINK, REGULAR, Manifest
+from mrsync.tree.manifest import DEVICES, DIRECTORY, LINK, REGULAR, SPECIALS, Manifest
 from mrsync.tree.owners import Ownership, localize_owners
 from mrsync.tree.spans import merged
 from mrsync.tree.survey import Survey
@@ -26,41 +26,6 @@ from mrsync.tree.temporary import PREFIX, parsed
 from mrsync.tree.xattrs import path_in
 
 _ACTIVITY_ENTRIES = 1000
-
-
-@dataclass
-class Comparison:
-    """What a target lacks.
-
-    needs: ranges [a, b) of entries whose contents are needed (regular files; of a hard-link group at most one).
-    made: directories, soft links and special files to make. linked: hard-link members to link to their leader, which
-    the manifest names when the comparison is over. mended: entries of which only attributes differ. extras: (directory
-    entry, name) to delete. stale: likewise, what earlier sessions left. doomed: paths of a list to delete. failures:
-    what could not be read here; its entries count as needed.
-    """
-
-    needs: list[tuple[int, int]] = field(default_factory=list)
-    files_needed: int = 0
-    bytes_needed: int = 0
-    made: array[int] = field(default_factory=lambda: array("I"))
-    linked: array[int] = field(default_factory=lambda: array("I"))
-    mended: array[int] = field(default_factory=lambda: array("I"))
-    extras: list[tuple[int, bytes]] = field(default_factory=list)
-    stale: list[tuple[int, bytes]] = field(default_factory=list)
-    doomed: list[bytes] = field(default_factory=list)
-    failures: list[Failure] = field(default_factory=list)
-
-    @property
-    def changes(self) -> int:
-        """Entries to make, mend or delete without contents."""
-        return len(self.made) + len(self.linked) + len(self.mended) + len(self.extras) + len(self.doomed)
-
-    def amend(self, entries: Iterable[int], again: Comparison) -> None:
-        """What is to be done for these files, without contents, is what the second comparison says."""
-        known = set(entries)
-        for name in ("linked", "mended"):
-            kept = [entry for entry in getattr(self, name) if entry not in known]
-            setattr(self, name, array("I", sorted(kept + list(getattr(again, name)))))
 
 
 def compare(
@@ -124,7 +89,9 @@ class Comparer:
         self._kept = destination.kept if destination is not None else None
         digester = Digester(lambda count: on_activity(1))
         self._likeness = Likeness(manifest, self._ownership, self._directories, digester)
-        self._result = Comparison()
+        self._items = Items() if self._policy.itemizes else None
+        self._result = Comparison(items=self._items)
+        self._is_new = destination is None or destination.is_new
         self._absent = {0} if destination is None else set()
         self._left: set[int] = set()  # directories that an option leaves alone, with all below
         self._leaves_some = self._policy.existing or self._policy.ignore_existing
@@ -135,6 +102,8 @@ class Comparer:
         manifest = self._manifest
         if self._directories is not None:
             self._compare_root(self._directories)
+        if self._is_new and self._items is not None:
+            self._items.add(0, MADE | NEW)
         pending = 0
         for turn, directory in enumerate(manifest.directories):
             first, end = manifest.child_starts[turn], manifest.child_starts[turn + 1]
@@ -193,25 +162,25 @@ class Comparer:
         return listing
 
     def _compare_root(self, directories: Directories) -> None:
+        manifest = self._manifest
         status = os.fstat(directories.open(0))
         mode = directories.original_mode(0) or status.st_mode & 0o7777
-        manifest = self._manifest
-        if (
-            mode != manifest.modes[0] & 0o7777
-            or self._likeness.has_other_directory_time(0, status.st_mtime_ns)
-            or self._ownership.differs((manifest.uids[0], manifest.gids[0]), (status.st_uid, status.st_gid))
-            or (self._kept is not None and self._kept.differences(0, directories.open(0)))
-        ):
+        uid, gid = self._ownership.settable(manifest.uids[0], manifest.gids[0])
+        found = MODE if mode != manifest.modes[0] & 0o7777 else 0
+        found |= TIME if self._likeness.has_other_directory_time(0, status.st_mtime_ns) else 0
+        found |= (USER if uid not in (-1, status.st_uid) else 0) | (GROUP if gid not in (-1, status.st_gid) else 0)
+        if self._kept is not None:
+            found |= self._kept.differences(0, directories.open(0))
+        if found:
             self._result.mended.append(0)
+            if self._items is not None and not self._is_new:
+                self._items.add(0, found)
 
     def _compare_absent(self, first: int, end: int) -> None:
         """Nothing is there: every entry is to be made."""
         modes = self._manifest.modes[first:end]
-        if (
-            not self._policy.existing
-            and not self._groups.slice(first, end)
-            and all(mode >> 12 == REGULAR for mode in set(modes))
-        ):
+        is_looked_at = self._policy.existing or self._policy.itemizes or self._groups.slice(first, end)
+        if not is_looked_at and all(mode >> 12 == REGULAR for mode in set(modes)):
             self._need(first, end)
             return
         for entry in range(first, end):
@@ -267,8 +236,9 @@ class Comparer:
         found = -1 if listing is None or position < 0 else listing.modes[position] >> 12
         if self._leaves_some and self._is_left(entry, kind, found):
             return
-        if found == DIRECTORY != kind:
+        if found == DIRECTORY != kind and (kind in (REGULAR, LINK) or self._keeps_special(kind)):
             self._extras.note_obstacle(self._manifest.parents[entry])
+            self._result.obstacles.append(entry)
         if kind == REGULAR:
             if entry in self._groups:
                 self._groups.note(entry, self._look(entry, listing if found == REGULAR else None, position))
@@ -277,10 +247,11 @@ class Comparer:
         elif kind == DIRECTORY:
             if found != DIRECTORY:
                 self._absent.add(entry)
-            self._compare_made(entry, listing if found == DIRECTORY else None, position)
+            self._compare_made(entry, listing if found == DIRECTORY else None, position, found == DIRECTORY)
         elif kind == LINK or self._keeps_special(kind):
             is_alike = listing is not None and found == kind and self._leads_to_the_same(entry, listing, position)
-            self._compare_made(entry, listing if is_alike else None, position)
+            is_related = found == kind or ({kind, found} < SPECIALS and (kind in DEVICES) == (found in DEVICES))
+            self._compare_made(entry, listing if is_related else None, position, is_alike)
 
     def _keeps_special(self, kind: int) -> bool:
         """Only root can make devices; others pass them over, as with rsync."""
@@ -292,12 +263,28 @@ class Comparer:
         wanted = manifest.link_targets.get(entry), manifest.devices.get(entry)
         return wanted == (listing.links.get(position), listing.devices.get(position))
 
-    def _compare_made(self, entry: int, listing: Listing | None, position: int) -> None:
-        """Something without contents; listing: None where it is not what it should be."""
-        if listing is None:
+    def _compare_made(self, entry: int, listing: Listing | None, position: int, is_alike: bool) -> None:
+        """Something without contents. listing: None where something of another kind is, or nothing."""
+        found = 0
+        if listing is not None and (is_alike or self._items is not None):
+            found = self._likeness.differences(entry, listing, position) | self._attribute_differences(entry)
+        if not is_alike:
             self._result.made.append(entry)
-        elif self._likeness.differences(entry, listing, position) | self._attribute_differences(entry):
-            self._result.mended.append(entry)
+            if self._items is not None:
+                self._items.add(entry, MADE | (NEW if listing is None else ALTERED | found))
+        elif found:
+            self._mend(entry, found)
+
+    def _mend(self, entry: int, differences: int) -> None:
+        self._result.mended.append(entry)
+        if self._items is not None and differences & LETTERS:
+            self._items.add(entry, differences)
+
+    def _send(self, entry: int, found: Found) -> None:
+        """Itemize a file whose contents are needed."""
+        if self._items is not None:
+            altered = ALTERED if self._policy.checksum else 0
+            self._items.add(entry, SENT | (found.differences | altered if found.is_file else NEW))
 
     def _attribute_differences(self, entry: int) -> int:
         if self._kept is None or self._directories is None:
@@ -319,16 +306,14 @@ class Comparer:
 
     def _compare_file(self, entry: int, listing: Listing | None, position: int) -> None:
         """listing: None where no file has this name."""
-        if listing is None:
-            self._need(entry, entry + 1)
-            return
         found = self._look(entry, listing, position)
         if found.is_newer:
             return
         if not found.is_right or not self._claims(found.inode, entry):
             self._need(entry, entry + 1)
+            self._send(entry, found)
         elif found.differences & ATTRIBUTES:
-            self._result.mended.append(entry)
+            self._mend(entry, found.differences)
 
     def _claims(self, inode: Inode | None, entry: int) -> bool:
         """Two files of the source in one inode here: only the first may keep it."""
@@ -342,7 +327,7 @@ class Comparer:
             return Found()
         differences = self._likeness.differences(entry, listing, position)
         is_right = not self._likeness.has_other_contents(entry, differences)
-        if is_right:
+        if is_right or self._items is not None:
             differences |= self._attribute_differences(entry)
         return Found(
             is_file=True,
@@ -357,12 +342,26 @@ class Comparer:
         linked: list[int] = []
         for group in self._groups.settle(self._claimed):
             linked += group.linked
+            if group.first < 0:
+                continue
+            found = self._groups.found(group.first)
             if group.needed >= 0:
                 self._need(group.needed, group.needed + 1)
-            elif group.first >= 0 and self._groups.found(group.first).differences & ATTRIBUTES:
-                result.mended.append(group.first)
+                self._send(group.first, found)
+            elif found.differences & ATTRIBUTES:
+                self._mend(group.first, found.differences)
+            if self._items is not None:
+                self._itemize_links(self._items, group)
         result.linked.extend(sorted(linked))
         result.needs = merged(result.needs)
+
+    def _itemize_links(self, items: Items, group: Group) -> None:
+        for entry in group.joined:
+            if (differences := self._groups.found(entry).differences) & LETTERS:
+                items.add(entry, LINKED | differences)
+        for entry in group.apart:
+            found = self._groups.found(entry)
+            items.add(entry, LINKED | (found.differences if found.is_file else NEW), group.first)
 
     def _need(self, first: int, end: int) -> None:
         result = self._result

@@ -6,19 +6,22 @@ import errno
 import os
 import stat
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from mrsync.errors import FileError
+from mrsync.tree.deletions import Deletions
 from mrsync.tree.directories import Directories
 from mrsync.tree.doomed import Doomed
 from mrsync.tree.failure import printable
 from mrsync.tree.kept import Kept
 from mrsync.tree.manifest import Manifest
 from mrsync.tree.owners import Ownership
+from mrsync.tree.policy import Policy
 from mrsync.tree.removal import remove_tree
 
 if TYPE_CHECKING:
-    from mrsync.tree.protection import Protection
+    from mrsync.tree.protection import Guard, Protection
 
 T = TypeVar("T")
 
@@ -28,12 +31,14 @@ class Destination:
 
     FileError with one sentence if the root cannot be opened, made (its parent must exist) or written to.
     touched: directories in which names changed, so that their times need setting; made: directories made here.
-    is_new: the root itself was made here. kept: extended attributes, where the policy keeps any. protection: what
-    filter rules keep safe from deletion, if there are any. doomed: what a list says is to be deleted, if there is one.
+    is_dry_run: nothing is changed, temporary modes neither. is_new: the root itself was made here.
+    kept: extended attributes, where the policy keeps any. protection: what filter rules keep safe from deletion, if
+    there are any. doomed: what a list says is to be deleted, if there is one.
     """
 
-    def __init__(self, path: bytes) -> None:
+    def __init__(self, path: bytes, *, is_dry_run: bool = False) -> None:
         self.path = path
+        self._is_dry_run = is_dry_run
         self.ownership = Ownership()
         self.touched: set[int] = set()
         self.made: set[int] = set()
@@ -44,17 +49,21 @@ class Destination:
         if self.is_new:
             self.made.add(0)
         self._manifest = Manifest()
-        self.directories = Directories(self.root_fd, [b""], [0], is_loosening=True)
+        self.deletions = Deletions(self._manifest.policy)
+        self.directories = Directories(self.root_fd, [b""], [0], is_loosening=not is_dry_run)
 
     def bind(self, manifest: Manifest) -> None:
         """From now on entries are those of this manifest."""
         self._manifest = manifest
+        self.deletions = Deletions(manifest.policy)
         if manifest.policy.keeps_attributes:
             self.kept = Kept(manifest, is_root=self.ownership.is_root)
         if manifest.listed is not None:
-            self.doomed = Doomed(self.root_fd, manifest)
+            self.doomed = Doomed(self.root_fd, manifest, self.deletions, is_dry_run=self._is_dry_run)
         self.directories.close()
-        self.directories = Directories(self.root_fd, manifest.names, manifest.parents, is_loosening=True)
+        self.directories = Directories(
+            self.root_fd, manifest.names, manifest.parents, is_loosening=not self._is_dry_run
+        )
         if manifest.policy.rules:
             from mrsync.tree.protection import Protection  # most runs need no rules to be loaded
 
@@ -97,34 +106,45 @@ class Destination:
                 raise
             if self.doomed is not None:
                 self.doomed.delete_below(os.path.join(self._manifest.path(parent), name))
-            if not self._manifest.policy.deletes:
-                self.change(parent, lambda fd: os.rmdir(name, dir_fd=fd))
-            elif self.change(parent, lambda fd: self.remove_tree(parent, fd, name))[1]:
-                raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY)) from None
+            self.change(parent, lambda fd: self._make_way_of_directory(parent, fd, name))
 
     def remove_tree(
-        self, parent: int, fd: int, name: bytes, on_activity: Callable[[int], None] = lambda count: None
-    ) -> tuple[int, bool]:
-        """Delete the directory of this name, but for what is safe from deletion in it.
+        self,
+        parent: int,
+        fd: int,
+        name: bytes,
+        on_activity: Callable[[int], None] = lambda count: None,
+        *,
+        is_obstacle: bool = False,
+    ) -> bool:
+        """Delete the directory of this name, but for what is safe in it, or one too many; whether it is gone.
 
-        fd: of the parent. How many entries went, and whether some stay.
+        fd: of the parent. is_obstacle: something else takes its place.
         """
-        if self.protection is None:
-            return remove_tree(fd, name, on_activity), False
-        from mrsync.tree.weeding import weed_tree
-
-        return weed_tree(fd, self.protection.of(parent).within(name), on_activity)
+        guard = self._guard(parent, name)
+        removal = partial(remove_tree, parent, fd, name, self.deletions, on_activity, guard)
+        return removal(is_obstacle=is_obstacle, is_dry_run=self._is_dry_run)
 
     def can_go(self, parent: int, name: bytes) -> bool:
-        """Whether `remove_tree` would delete anything."""
+        """Whether anything of a directory may be deleted."""
         if self.protection is None:
             return True
-        from mrsync.tree.weeding import weed_tree
-
+        deletions = Deletions(Policy())
         try:
-            return weed_tree(self.directories.open(parent), self.protection.of(parent).within(name), is_dry=True)[0] > 0
+            fd = self.directories.open(parent)
+            remove_tree(parent, fd, name, deletions, guard=self._guard(parent, name), is_dry_run=True)
         except OSError:
             return True  # and then the deletion says what is wrong
+        return deletions.count > 0
+
+    def _guard(self, parent: int, name: bytes) -> Guard | None:
+        return self.protection.of(parent).within(name) if self.protection is not None else None
+
+    def _make_way_of_directory(self, parent: int, fd: int, name: bytes) -> None:
+        if not self._manifest.policy.deletes:
+            os.rmdir(name, dir_fd=fd)
+        elif not self.remove_tree(parent, fd, name, is_obstacle=True):
+            raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY))
 
     def close(self) -> None:
         """Undo temporary modes that nothing settled, and let go of the tree."""

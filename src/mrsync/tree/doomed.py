@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+from mrsync.tree.deletions import Deletions
 from mrsync.tree.directories import Directories
 from mrsync.tree.failure import Failure
 from mrsync.tree.manifest import DIRECTORY, Manifest
@@ -13,21 +14,26 @@ from mrsync.tree.pathtree import PathTree
 
 
 class Doomed:
-    """Listed deletions below an open root. A directory is deleted only when it is empty by then."""
+    """Listed deletions below an open root; a dry run only notes them.
 
-    def __init__(self, root_fd: int, manifest: Manifest) -> None:
+    A directory is deleted only when it is empty by then.
+    """
+
+    def __init__(self, root_fd: int, manifest: Manifest, deletions: Deletions, *, is_dry_run: bool) -> None:
         assert manifest.listed is not None  # where there is a list
         self._manifest = manifest
         self._tree = PathTree()
         self._listed = [self._tree.add(path) for path in manifest.listed.deletions]
-        self._directories = Directories(root_fd, self._tree.names, self._tree.parents, is_loosening=True)
+        self._deletions = deletions
+        self._is_dry_run = is_dry_run
+        self._directories = Directories(root_fd, self._tree.names, self._tree.parents, is_loosening=not is_dry_run)
 
     def existing(self) -> list[bytes]:
         """The paths at which there is something, in the order of the list."""
         return [self._tree.path(number) for number in self._listed if self._status(number) is not None]
 
     def delete(self, path: bytes) -> bool:
-        """Delete what has this path; False if there is nothing. OSError, above all ENOTEMPTY.
+        """Delete what has this path; False if there is nothing, or one deletion too many. OSError, above all ENOTEMPTY.
 
         What lies in the way of a file or link goes with `delete_below` when that is put in place, or not at all.
         """
@@ -71,9 +77,15 @@ class Doomed:
 
     def _delete(self, number: int) -> bool:
         status = self._status(number)
-        if status is None:
+        if status is None or not self._deletions.allows():
             return False
-        remove = os.rmdir if stat.S_ISDIR(status.st_mode) else os.unlink
+        is_directory = stat.S_ISDIR(status.st_mode)
+        if not self._is_dry_run:
+            self._remove(number, os.rmdir if is_directory else os.unlink)
+        self._deletions.note(0, self._tree.path(number), is_directory=is_directory)
+        return True
+
+    def _remove(self, number: int, remove: Callable[..., None]) -> None:
         name, parent = self._tree.names[number], self._tree.parents[number]
         try:
             remove(name, dir_fd=self._directories.open(parent))
@@ -81,4 +93,3 @@ class Doomed:
             if not self._directories.loosen(parent):
                 raise
             remove(name, dir_fd=self._directories.open(parent))
-        return True

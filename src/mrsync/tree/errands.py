@@ -7,7 +7,8 @@ import stat
 from collections.abc import Callable
 from contextlib import suppress
 
-from mrsync.tree.compare import Comparer, Comparison
+from mrsync.tree.compare import Comparer
+from mrsync.tree.comparison import Comparison
 from mrsync.tree.destination import Destination
 from mrsync.tree.directories import Directories
 from mrsync.tree.groups import Found
@@ -76,5 +77,6 @@ class ListedComparer(Comparer):
                 self._groups.note(entry, Found())  # so that it is linked to a name that is right, or sent
             else:
                 self._need(entry, entry + 1)
+                self._send(entry, Found(is_file=True))  # nothing is known of what is here
         elif mark != IMPLIED or (is_file and entry in self._groups):
             super()._compare_entry(entry, listing, position)

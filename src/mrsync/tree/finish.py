@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from mrsync.tree.compare import Comparison
+from mrsync.tree.comparison import Comparison
 from mrsync.tree.failure import Failure
 from mrsync.tree.leftovers import Leftovers
 from mrsync.tree.likeness import file_window, is_same_time
@@ -20,12 +20,17 @@ from mrsync.tree.xattrs import path_in
 
 @dataclass
 class Result:
-    """created: directories and links made; mended: attributes set; deleted: entries, with all in them."""
+    """created: directories and links made; mended: attributes set; deleted: entries, with all in them.
+
+    undone: entries of which this could not be done. skipped: deletions that were one too many.
+    """
 
     created: int = 0
     mended: int = 0
     deleted: int = 0
     failures: list[Failure] = field(default_factory=list)
+    skipped: int = 0
+    undone: set[int] = field(default_factory=set)
 
     @property
     def errors(self) -> int:
@@ -67,7 +72,9 @@ class _Finisher:
             if self._attempt(entry, "make", self._make):
                 self._result.created += 1
         for entry in comparison.linked:
-            if self._leader_is_right(entry) and self._attempt(entry, "link", self._link):
+            if not self._leader_is_right(entry):
+                self._result.undone.add(entry)
+            elif self._attempt(entry, "link", self._link):
                 self._result.created += 1
         for entry in comparison.mended:
             if self._manifest.kind(entry) != DIRECTORY and self._attempt(entry, "change", self._mend):
@@ -78,6 +85,7 @@ class _Finisher:
         self._result.failures += leftovers.remove()
         if comparison.doomed:
             self._delete_doomed(comparison.doomed)
+        self._result.deleted = self._destination.deletions.count
         mended = set(comparison.mended)
         directories = self._destination.touched | self._destination.made
         directories.update(entry for entry in comparison.mended if self._manifest.kind(entry) == DIRECTORY)
@@ -97,6 +105,7 @@ class _Finisher:
             operation(entry)
         except OSError as error:
             self._result.failures.append(Failure(error.errno or 0, self._manifest.path(entry), action))
+            self._result.undone.add(entry)
             return False
         return True
 
@@ -269,7 +278,6 @@ class _Finisher:
             self._count(1)
             try:
                 if doomed.delete(path):
-                    self._result.deleted += 1
                     self._destination.touched.add(self._manifest.find(os.path.dirname(path)))
             except OSError as error:
                 self._result.failures.append(Failure(error.errno or 0, path, "delete"))
@@ -279,15 +287,17 @@ class _Finisher:
     def _delete(self, directory: int, name: bytes) -> None:
         self._count(1)
         try:
-            self._result.deleted += self._destination.change(directory, lambda fd: self._delete_in(directory, fd, name))
+            self._destination.change(directory, lambda fd: self._delete_in(directory, fd, name))
         except FileNotFoundError:
             return
         except OSError as error:
             path = os.path.join(self._manifest.path(directory), name)
             self._result.failures.append(Failure(error.errno or 0, path, "delete"))
 
-    def _delete_in(self, directory: int, fd: int, name: bytes) -> int:
+    def _delete_in(self, directory: int, fd: int, name: bytes) -> None:
+        deletions = self._destination.deletions
         if stat.S_ISDIR(os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode):
-            return self._destination.remove_tree(directory, fd, name, self._count)[0]
-        os.unlink(name, dir_fd=fd)
-        return 1
+            self._destination.remove_tree(directory, fd, name, self._count)
+        elif deletions.allows():
+            os.unlink(name, dir_fd=fd)
+            deletions.note(directory, name, is_directory=False)

@@ -31,13 +31,14 @@ class Group(NamedTuple):
 
     first: the name that the others become links to, -1 for none. needed: its entry whose contents are needed, or -1:
     the leader of the source where that is possible, as every target then asks for the same. linked: names to link.
-    joined: those that already are the same file as `first`.
+    joined: those that already are the same file as `first`; apart: all others but `first`.
     """
 
     first: int
     needed: int
     linked: list[int]
     joined: list[int]
+    apart: list[int]
 
 
 class Groups:
@@ -82,7 +83,7 @@ class Groups:
     def _settle(self, leader: int, members: list[int], claimed: dict[Inode, int]) -> Group:
         first, taken = self._choose(members)
         if first < 0:
-            return Group(-1, -1, [], [])
+            return Group(-1, -1, [], [], [])
         found = self._found[first]
         is_kept = found.is_right and (found.inode is None or claimed.setdefault(found.inode, first) == first)
         hub = first if is_kept or leader not in taken else leader
@@ -92,7 +93,8 @@ class Groups:
         others = [member for member in taken if member != first]
         joined = [member for member in others if found.inode and self._found[member].inode == found.inode]
         linked = sorted(set(taken) - {hub} - (set(joined) if is_kept else set()))
-        return Group(first, -1 if is_kept else hub, linked, joined)
+        apart = [member for member in others if member not in joined]
+        return Group(first, -1 if is_kept else hub, linked, joined, apart)
 
     def _choose(self, members: list[int]) -> tuple[int, list[int]]:
         """The name that counts, and all that take part; rsync takes the first that is here, otherwise the last."""

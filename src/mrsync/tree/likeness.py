@@ -11,7 +11,9 @@ from mrsync.tree.policy import Policy
 
 # What differs; letters of rsync's --itemize-changes: s t p o g a x.
 SIZE, TIME, MODE, USER, GROUP, ACL, XATTR = (1 << bit for bit in range(7))
-ATTRIBUTES = TIME | MODE | USER | GROUP | ACL | XATTR  # what can be mended without contents
+LETTERS = SIZE | TIME | MODE | USER | GROUP | ACL | XATTR
+INEXACT = 1 << 12  # a time that is the same in the window, and yet is set right: no letter for it
+ATTRIBUTES = LETTERS & ~SIZE | INEXACT  # what can be mended without contents
 
 
 class Likeness:
@@ -27,19 +29,20 @@ class Likeness:
         self._digester = digester
 
     def differences(self, entry: int, listing: Listing, position: int) -> int:
-        """Flags of all that differs in two entries of the same kind; not of what must be read: contents, ACLs..."""
+        """Flags of all that differs in entries of much the same kind; not of what must be read: contents, ACLs"""
         manifest = self._manifest
         kind = manifest.modes[entry] >> 12
         found = 0
         if kind == REGULAR and manifest.sizes[entry] != listing.sizes[position]:
             found |= SIZE
         time_ns = listing.mtime_ns(position)
-        if kind != DIRECTORY:
-            window = file_window(self._policy) if kind == REGULAR else self._policy.modify_window
-            found |= 0 if is_same_time(manifest.mtime_ns(entry), time_ns, window) else TIME
-        elif self.has_other_directory_time(entry, time_ns):
+        if kind == DIRECTORY:
+            found |= TIME if self.has_other_directory_time(entry, time_ns) else 0
+        elif not is_same_time(manifest.mtime_ns(entry), time_ns, self._policy.modify_window):
             found |= TIME
-        if kind != LINK and manifest.modes[entry] != listing.modes[position]:
+        elif kind == REGULAR and not is_same_time(manifest.mtime_ns(entry), time_ns, file_window(self._policy)):
+            found |= INEXACT
+        if kind != LINK and (manifest.modes[entry] ^ listing.modes[position]) & 0o7777:
             found |= MODE
         uid, gid = self._ownership.settable(manifest.uids[entry], manifest.gids[entry])
         if uid not in (-1, listing.uids[position]):

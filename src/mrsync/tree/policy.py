@@ -19,10 +19,10 @@ class Policy(NamedTuple):
     numeric_ids: owners by number, whatever their names. hard_links: names of one file are kept as such. Contents are
     compared by checksum, by size_only, or by size and time; the time to modify_window seconds, to the ns below 0;
     ignore_times: all are sent. Left as they are: update: newer files; existing: what is absent; ignore_existing: what
-    is there. omit_dir_times: directories keep the time that they get. sparse: zeros become holes. commit: the rule by
-    which files go into place, "file", "each" or "job". partial: what arrived is kept when the session breaks.
-    delta: blocks of older copies are used.
-    Kept besides: devices; specials, which are fifos and sockets; xattrs but ACLs; acls.
+    is there; max_delete: extras, when so many were deleted (negative: no limit). omit_dir_times: directories keep the
+    time that they get. sparse: zeros become holes. commit: the rule by which files go into place, "file", "each" or
+    "job". partial: what arrived is kept when the session breaks. delta: blocks of older copies are used. Kept besides:
+    devices; specials, which are fifos and sockets; xattrs but ACLs; acls. itemizes: all changes are told.
     rules: filter rules that tell what is safe from deletion, in rsync's notation. rules_have_nuls: entries of their
     merge files end in NUL. deletes_excluded: rules of these files that name no side are not for targets.
     is_listed: only what the manifest marks is looked at, only what it lists is deleted.
@@ -38,6 +38,7 @@ class Policy(NamedTuple):
     update: bool = False
     existing: bool = False
     ignore_existing: bool = False
+    max_delete: int = -1
     omit_dir_times: bool = False
     sparse: bool = False
     commit: str = "file"
@@ -51,6 +52,7 @@ class Policy(NamedTuple):
     rules_have_nuls: bool = False
     deletes_excluded: bool = False
     is_listed: bool = False
+    itemizes: bool = False
 
     @property
     def keeps_attributes(self) -> bool:

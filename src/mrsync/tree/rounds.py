@@ -58,6 +58,14 @@ class Rounds:
         digests = [each.commit.digest for each in self._rounds]
         return digests[0] if len(digests) == 1 else hashlib.sha256(b"".join(digests)).digest()
 
+    def unplaced(self) -> set[int]:
+        """Entries that were needed here and did not get into place in either round."""
+        left: set[int] = set()
+        for each in self._rounds:
+            left.difference_update(each.stage.placed())
+            left.update(each.stage.unplaced())
+        return left
+
     def write_many(self, number: int, pages: Iterable[tuple[int, Data]]) -> None:
         """Take pages of a round's contents, as (offset, bytes)."""
         self._rounds[number].stage.write_many(pages)

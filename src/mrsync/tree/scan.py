@@ -45,11 +45,12 @@ class Scan(NamedTuple):
     skipped: list[int]
     ctimes: array[int]
     inodes: array[int]
+    ignores_errors: bool = False
 
     @property
     def deletes(self) -> bool:
         """Whether targets may delete anything; not if something could not be read."""
-        return all(failure.errno == errno.ENOENT for failure in self.errors)
+        return self.ignores_errors or all(failure.errno == errno.ENOENT for failure in self.errors)
 
 
 def scan(
@@ -131,7 +132,16 @@ class Scanner:
         skipped = [i for i in range(len(manifest)) if manifest.kind(i) in kinds] if kinds else []
         self._doubt_recent_changes()
         holey = frozenset(self._holey)
-        found = Scan(self._root, manifest, holey, self._errors, skipped, self._ctimes, self._numbers)
+        found = Scan(
+            self._root,
+            manifest,
+            holey,
+            self._errors,
+            skipped,
+            self._ctimes,
+            self._numbers,
+            self._selection.ignores_errors,
+        )
         if not found.deletes:
             manifest.policy = policy._replace(deletes=False)
         return found

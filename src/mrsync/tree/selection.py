@@ -16,6 +16,7 @@ class Selection(NamedTuple):
 
     rules: filter rules of both sides, in order. has_nuls: entries of their per-directory merge files end in NUL.
     size_min, size_max: bytes; files of other sizes are left alone.
+    ignores_errors: targets delete even if something could not be read.
     Only what is listed is taken, if one of these is given. patterns: as the shell knows them. synclist: the path of
     one. rsync_options: more options for rsync's dry run, whose output is the list; None: rsync is not asked.
     """
@@ -23,6 +24,7 @@ class Selection(NamedTuple):
     mode_changes: tuple[ModeChange, ...] = ()
     user: NewOwner | None = None
     group: NewOwner | None = None
+    ignores_errors: bool = False
     rules: tuple[Rule, ...] = ()
     has_nuls: bool = False
     size_min: int = 0

@@ -100,6 +100,14 @@ class Stage:
         taken, self._sat_out = self._sat_out, []
         return taken
 
+    def unplaced(self) -> list[int]:
+        """Entries whose contents were needed here and did not get into place."""
+        return [self.plan.entries[file] for file, state in enumerate(self.states) if state not in (PLACED, UNWANTED)]
+
+    def placed(self) -> list[int]:
+        """Entries whose contents got into place."""
+        return [self.plan.entries[file] for file, state in enumerate(self.states) if state == PLACED]
+
     def sit_out(self, file: int, reason: int) -> None:
         """This file cannot be taken: errno reason."""
         self.discard(file)

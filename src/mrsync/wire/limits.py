@@ -32,6 +32,7 @@ TX_AHEAD_MAX = 65536  # packets claiming a tx further ahead of the last sealed s
 TEXT_BYTES_MAX = 400
 RECORD_BYTES_MAX = 4600  # a path of Linux (4096 bytes) and a text; records are cut anywhere into pieces of the log
 LOG_BYTES_MAX = 256 << 20
+CHANGES_BYTES_MAX = 128 << 20  # of the log, for what is itemized
 
 assert TARGETS_MAX < CASTER_ID
 assert CONTROL_BYTES_MAX + 48 <= 1280

@@ -299,8 +299,33 @@ class ResultRecord:
     deleted: int
     errors: int
     digest: bytes  # 32 bytes over what was committed
+    skipped: int = 0  # entries not deleted because of the limit
+    untold: int = 0  # changes that the log had no room for
+
+
+@dataclass(frozen=True)
+class ChangesRecord:
+    """Entries that were changed, or would be: as `changes.pack_changes` packs them, ascending over all records."""
+
+    data: bytes
+
+
+@dataclass(frozen=True)
+class DeletionsRecord:
+    """What was deleted, or would be: as `changes.pack_deletions` packs it."""
+
+    data: bytes
 
 
 Record = Union[
-    NeedsRecord, ComparedRecord, SatOutRecord, ErrorRecord, FailedRecord, ResultRecord, WantsRecord, BasisRecord
+    NeedsRecord,
+    ComparedRecord,
+    SatOutRecord,
+    ErrorRecord,
+    FailedRecord,
+    ResultRecord,
+    WantsRecord,
+    BasisRecord,
+    ChangesRecord,
+    DeletionsRecord,
 ]

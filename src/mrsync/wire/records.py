@@ -10,7 +10,9 @@ from mrsync.wire.fields import append_number, encode_text, read_number, read_tex
 from mrsync.wire.limits import RECORD_BYTES_MAX, TEXT_BYTES_MAX
 from mrsync.wire.messages import (
     BasisRecord,
+    ChangesRecord,
     ComparedRecord,
+    DeletionsRecord,
     ErrorRecord,
     FailedRecord,
     NeedsRecord,
@@ -48,6 +50,8 @@ _RESULT = struct.Struct(
     "I"  # [result-deleted]
     "I"  # [result-errors]
     "32s"  # [result-digest]
+    "I"  # [result-skipped]
+    "I"  # [result-untold]
 )
 _RANGE_BYTES_MAX = 10  # two numbers below 2**32
 _RANGES_MAX = (RECORD_BYTES_MAX - _HEAD.size - _BOUNDS.size) // _RANGE_BYTES_MAX
@@ -185,7 +189,7 @@ def _encode_result(record: ResultRecord) -> bytes:
     counts = (record.files_updated, record.bytes_written, record.created, record.mended, record.deleted)
     if len(record.digest) != 32:
         raise ValueError("a digest that is not 32 bytes")
-    return _RESULT.pack(*counts, record.errors, record.digest)
+    return _RESULT.pack(*counts, record.errors, record.digest, record.skipped, record.untold)
 
 
 # What the kinds of records are called, are encoded by and decoded by; the place in this list is the [record-kind].
@@ -206,6 +210,9 @@ _KINDS: list[tuple[type, Callable[..., bytes], Callable[[bytes], Record]]] = [
     (ResultRecord, _encode_result, lambda body: ResultRecord(*_RESULT.unpack(body))),
     (WantsRecord, _encode_ranges, lambda body: WantsRecord(*_decode_ranges(body))),
     (BasisRecord, _encode_ranges, lambda body: BasisRecord(*_decode_ranges(body))),
+    # What is in these is looked at when it is told to people: many are the same for many targets.
+    (ChangesRecord, lambda record: record.data, ChangesRecord),
+    (DeletionsRecord, lambda record: record.data, DeletionsRecord),
 ]
 _ENCODERS = {record_type: (number, encode) for number, (record_type, encode, _) in enumerate(_KINDS)}
 _DECODERS = {number: decode for number, (_, _, decode) in enumerate(_KINDS)}

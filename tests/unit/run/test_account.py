@@ -7,9 +7,9 @@ import pytest
 from mrsync.protocol.ranges import RangeSet
 from mrsync.protocol.roster import Target
 from mrsync.protocol.states import TargetState as RosterState
-from mrsync.run.account import target_outcome
-from mrsync.run.outcome import SatOut, TargetOutcome, TargetState
-from mrsync.wire.messages import ComparedRecord, ErrorRecord, ResultRecord
+from mrsync.run.account import phase_seconds, target_outcome
+from mrsync.run.outcome import SatOut, Seconds, TargetOutcome, TargetState
+from mrsync.wire.messages import ComparedRecord, ErrorRecord, Phase, ResultRecord
 
 
 def ended(state: RosterState = RosterState.DONE, *, errors: int = 0) -> Target:
@@ -110,3 +110,10 @@ def test_who_withdrew_is_partial_for_the_reason_that_all_withdrew() -> None:
     lost.reason = "killed"
     told = target_outcome(lost, excepted=(), path_of=lambda file: b"", started_at=0.0, veto="n2 is lost: killed")
     assert (told.state, told.reason) == (TargetState.LOST, "killed")
+
+
+def test_phases_take_the_time_until_the_next_one() -> None:
+    entered_at = {Phase.GATHERING: 10.0, Phase.COMPARING: 12.0, Phase.FINISHING: 15.0, Phase.DONE: 15.5}
+    seconds = phase_seconds(entered_at, 10.0, 11.0, 11.5, 16.0)
+    assert seconds == Seconds(total=6.0, launch=1.0, gather=2.0, manifest=1.5, compare=3.0, cast=0.0, commit=0.5)
+    assert phase_seconds({Phase.GATHERING: 10.0}, 10.0, None, 10.0, 13.0) == Seconds(total=3.0, gather=3.0)

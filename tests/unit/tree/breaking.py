@@ -10,7 +10,8 @@ from pathlib import Path
 from mrsync.tree.basis import find_basis
 from mrsync.tree.blocks import decode_blocks, digest_files, encode_blocks
 from mrsync.tree.commit import Commit
-from mrsync.tree.compare import Comparison, compare
+from mrsync.tree.compare import compare
+from mrsync.tree.comparison import Comparison
 from mrsync.tree.delta import Delta
 from mrsync.tree.destination import Destination
 from mrsync.tree.finish import Result, finish

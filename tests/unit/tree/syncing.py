@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from mrsync.tree.commit import Commit
-from mrsync.tree.compare import Comparison, compare
+from mrsync.tree.compare import compare
+from mrsync.tree.comparison import Comparison
 from mrsync.tree.destination import Destination
 from mrsync.tree.failure import Failure
 from mrsync.tree.finish import Result, finish

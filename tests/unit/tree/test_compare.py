@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from mrsync.tree.compare import Comparison, compare
+from mrsync.tree.compare import compare
+from mrsync.tree.comparison import Comparison
 from mrsync.tree.destination import Destination
 from mrsync.tree.manifest import Manifest
 from mrsync.tree.policy import Policy

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from mrsync.tree.deletions import Deletions
+from mrsync.tree.policy import Policy
 from mrsync.tree.removal import remove_tree
 from tests.trees import build_awkward_tree
 from tests.unit.tree.syncing import as_nobody, nobodys_directory, small_file_system
@@ -16,7 +18,9 @@ from tests.unit.tree.syncing import as_nobody, nobodys_directory, small_file_sys
 def remove(path: Path) -> int:
     fd = os.open(path.parent, os.O_RDONLY)
     try:
-        return remove_tree(fd, os.fsencode(path.name))
+        deletions = Deletions(Policy())
+        assert remove_tree(0, fd, os.fsencode(path.name), deletions)
+        return deletions.count
     finally:
         os.close(fd)
 

@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 
 from mrsync.tree.amendment import decode_again, encode_again
-from mrsync.tree.compare import Comparison, compare, compare_again
+from mrsync.tree.compare import compare, compare_again
+from mrsync.tree.comparison import Comparison
 from mrsync.tree.destination import Destination
 from mrsync.tree.finish import finish
 from mrsync.tree.manifest import Manifest

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from mrsync.tree.commit import Commit
-from mrsync.tree.compare import Comparison, compare
+from mrsync.tree.compare import compare
+from mrsync.tree.comparison import Comparison
 from mrsync.tree.destination import Destination
 from mrsync.tree.manifest import Manifest
 from mrsync.tree.plan import Plan
