@@ -107,8 +107,9 @@ def test_loss_on_one_side_is_repaired_on_both(make_subnets: MakeSubnets, tmp_pat
     assert fleet.differences() == {}
 
 
-def test_when_one_interface_goes_down_the_targets_behind_the_other_are_served(
-    make_subnets: MakeSubnets, tmp_path: Path
+@pytest.mark.parametrize("change", ["set eth1 down", "delete eth1"])
+def test_when_one_interface_goes_the_targets_behind_the_other_are_served(
+    make_subnets: MakeSubnets, tmp_path: Path, change: str
 ) -> None:
     lab = make_subnets(1)
     fleet = Fleet(lab, tmp_path)
@@ -116,7 +117,7 @@ def test_when_one_interface_goes_down_the_targets_behind_the_other_are_served(
     fleet.start_catchers()
     caster = fleet.start_caster("-I", "eth0,eth1", "-w", "2", "--rate", "8M", "--progress", "json")
     caster.wait_for('"phase": "casting"')
-    assert lab.master.run(*["ip", "link", "set", "eth1", "down"]).returncode == 0
+    assert lab.master.run("ip", "link", *change.split()).returncode == 0
     assert caster.wait() == 23
     assert fleet.report()["targets"]["t2"]["state"] == "lost"
     assert list(fleet.differences()) == ["t2"]
