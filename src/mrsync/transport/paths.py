@@ -19,9 +19,9 @@ Address = tuple[Any, ...]  # as sockets take and give it: (host, port), for IPv6
 
 _SEGMENT_SIZE = struct.Struct("=H")
 _NO_SEGMENTATION = frozenset((errno.EINVAL, errno.EIO, errno.EMSGSIZE, errno.EOPNOTSUPP, errno.ENOPROTOOPT))
-_LOST_ON_THE_WAY = frozenset(
-    (errno.ENOBUFS, errno.ENOMEM, errno.EPERM)
-    + (errno.ENETDOWN, errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENODEV)  # other paths go on
+_LOST_HERE = (errno.ENOBUFS, errno.ENOMEM, errno.EPERM)
+_LOST_ON_THE_WAY = frozenset(  # other paths go on
+    (*_LOST_HERE, errno.ENETDOWN, errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENODEV)
 )
 
 
