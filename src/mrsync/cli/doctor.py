@@ -130,7 +130,7 @@ def _is_exact(seen: Evidence) -> bool:
 
 
 def _duration(seconds: float) -> str:
-    return f"{seconds:+.0f} s" if abs(seconds) >= 10 else f"{seconds * 1000:+.0f} ms"
+    return f"{seconds:+.0f} s" if abs(seconds) >= 10 else f"{round(seconds * 1000):+d} ms"
 
 
 def _target_fields(target: Examined) -> dict[str, Any]:
