@@ -36,9 +36,13 @@ class Case:
 
 
 def draw_case(seed: int) -> Case:
-    """The case of a seed; every case switches whole kinds of trouble off."""
-    chance = random.Random(seed)
-    return _Drawing(chance, seed).draw()
+    """The case of a seed for filter rules; every case switches whole kinds of trouble off."""
+    return _Drawing(random.Random(seed), seed).draw()
+
+
+def draw_list_case(seed: int) -> Case:
+    """The case of a seed for --files-from and size limits."""
+    return _Drawing(random.Random(f"list {seed}"), seed).draw_list()
 
 
 class _Drawing:
@@ -65,6 +69,42 @@ class _Drawing:
         if chance.random() < 0.1:
             case.options.append(b"-C")
         return case
+
+    def draw_list(self) -> Case:
+        """Without merge files: whether they hold for listed paths depends on the order of the list, for rsync."""
+        chance, case = self._chance, self._case
+        self._draw_tree(case.source, chance.randrange(4, 25))
+        self._draw_dest()
+        if self._is(0.7):
+            entries = [self._draw_entry() for _ in range(chance.randrange(0, 8))]
+            end = chance.choice((b"\n", b"\n", b"\r\n", b"\0"))
+            case.files[b"list"] = end.join([*entries, b""])
+            case.options += [b"--files-from=@list"] + [b"--from0"] * (end == b"\0") + [b"--recursive"] * self._is(0.4)
+        if self._is(0.4):
+            case.options.append(b"--max-size=" + chance.choice((b"0", b"1", b"2b", b".002kb", b"1+1", b"2.5", b"1m")))
+        if self._is(0.3):
+            case.options.append(b"--min-size=" + chance.choice((b"1", b"2", b"3-1", b".001k")))
+        if self._is(0.4):
+            case.options += [b"--exclude=" + self._draw_old_rule() for _ in range(chance.randrange(1, 4))]
+        return case
+
+    def _draw_entry(self) -> bytes:
+        """A path of the source, mostly; none that leads through a soft link, or is not there."""
+        chance = self._chance
+        roll = chance.random()
+        if roll < 0.1:
+            return chance.choice((b"#comment", b";comment", b"", b".", b"./", b"..", b"/", b"../."))
+        paths = sorted(self._case.source) or [b"."]
+        path = chance.choice(paths).replace(b"\n", b"")
+        if path not in self._case.source:
+            return b""
+        if self._is(0.1):
+            path = path.replace(b"/", chance.choice((b"//", b"/x/../", b"/../" + path[:0])))
+        if self._is(0.3) and self._case.source.get(path, b"->") is None:
+            path += chance.choice((b"/", b"/.", b"//"))
+        if self._is(0.2):
+            path = chance.choice((b"/", b"./", b"../", b"//")) + path
+        return path if self._is(0.93) else b"missing" + path
 
     def _is(self, probability: float) -> bool:
         return self._chance.random() < probability

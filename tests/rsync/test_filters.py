@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.rsync.cases import draw_case
+from tests.rsync.cases import draw_case, draw_list_case
 from tests.rsync.oracle import compare_all
 
 SEEDS = 5000
+LISTS = 1000
 SEEDS_PER_TEST = 250
 
 pytestmark = pytest.mark.skipif(shutil.which("rsync") is None, reason="needs rsync")
@@ -30,6 +31,12 @@ def memory() -> Iterator[Path]:
 def test_same_as_rsync(memory: Path, first: int) -> None:
     problems = list(compare_all(map(draw_case, range(first, first + SEEDS_PER_TEST)), memory))
     assert not problems, "\n\n".join(["python -m tests.rsync --first SEED --seeds 1", *problems])
+
+
+@pytest.mark.parametrize("first", range(0, LISTS, SEEDS_PER_TEST))
+def test_lists_and_sizes_same_as_rsync(memory: Path, first: int) -> None:
+    problems = list(compare_all(map(draw_list_case, range(first, first + SEEDS_PER_TEST)), memory))
+    assert not problems, "\n\n".join(["python -m tests.rsync --lists --first SEED --seeds 1", *problems])
 
 
 def test_seeds_draw_every_kind_of_option() -> None:

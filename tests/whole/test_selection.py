@@ -48,3 +48,37 @@ def test_bad_rules_are_one_sentence(site: Site) -> None:
         11,
         "mrsync: cannot read the rules in /nowhere: No such file or directory\n",
     )
+
+
+def test_files_from_a_list(site: Site) -> None:
+    fill(site.source, "a", "d/1", "d/2", "d/e/3", "x")
+    for host in site.hosts:
+        fill(site.dest(host), "d/old", "d/e/old", "old")
+    (site.folder / "list").write_text("# these\nd/e/\nd/1\nnowhere\n")
+    ended = site.sync("--files-from", site.folder / "list")
+    assert ended.status == 23
+    assert "cannot read nowhere: No such file or directory" in ended.stderr
+    for host in site.hosts:
+        assert files(site.dest(host)) == ["d/1", "d/e/3", "d/old", "old"]
+    (site.folder / "list").write_bytes(b"d\0")
+    ended = site.sync("-0", "--recursive", "--files-from", site.folder / "list", "--exclude=2")
+    assert (ended.status, ended.stderr) == (0, "")
+    assert files(site.dest("c")) == ["d/1", "d/e/3", "old"]
+    ended = site.sync("--files-from=/nowhere")
+    assert (ended.status, ended.stderr) == (
+        11,
+        "mrsync: cannot read --files-from /nowhere: No such file or directory\n",
+    )
+
+
+def test_sizes(site: Site) -> None:
+    site.source.mkdir()
+    for size in (1, 1000, 1001, 2000):
+        (site.source / str(size)).write_bytes(b"x" * size)
+    fill(site.dest("a"), "2000", "old")
+    ended = site.sync("--max-size=1kb", "--min-size=2")
+    assert ended.status == 0
+    assert (files(site.dest("a")), files(site.dest("b"))) == (["1000", "2000"], ["1000"])
+    ended = site.sync("--max-size=1kb+1", "-n")
+    assert ended.report["files_planned"] == 2
+    assert site.sync("--max-size=huge").status == 1

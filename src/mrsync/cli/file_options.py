@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 
-from mrsync.cli.rule_options import add_rule_options, has_nuls, read_rules, read_target_rules
+from mrsync.cli import values
+from mrsync.cli.rule_options import add_rule_options, has_nuls, read_files, read_rules, read_target_rules
 from mrsync.errors import UsageError
 from mrsync.tree.modes import parse_mode_changes
 from mrsync.tree.owners import parse_owners
@@ -20,6 +21,11 @@ def add_file_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     yes_or_no = argparse.BooleanOptionalAction
     add_rule_options(parser)
+    add("--files-from", metavar="FILE", help="take only the paths that this file lists; -: stdin")
+    add("--recursive", action="store_true", help="with --files-from: listed directories with all in them")
+    add("--max-size", type=values.size, metavar="SIZE", help="leave larger files alone: 1.5m, 2gb-1")
+    add("--min-size", type=values.size, default=0, metavar="SIZE", help="leave smaller files alone")
+    add("--one-file-system", action="store_true", help="leave out what is in directories on other file systems")
     add("--delete", action=yes_or_no, default=True, help="delete what SOURCE lacks; default: yes")
     add("-c", "--checksum", action="store_true", help="compare the contents of files, not their times")
     add("--max-delete", type=int, default=-1, metavar="N", help="delete no more than so many entries of a target")
@@ -97,6 +103,11 @@ def selection(options: argparse.Namespace) -> Selection:
         group=group,
         rules=read_rules(options),
         has_nuls=has_nuls(options),
+        size_min=options.min_size,
+        size_max=options.max_size,
+        is_one_file_system=options.one_file_system,
+        files=read_files(options),
+        is_recursive=options.recursive,
     )
 
 

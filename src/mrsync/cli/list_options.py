@@ -51,7 +51,9 @@ def apply(options: argparse.Namespace, policy: Policy, selection: Selection) -> 
         _refuse(policy, COMPARING, "--compare none")
         return policy._replace(ignore_times=True), selection
     if given and not selection.takes_everything:
-        raise UsageError(f"filter rules and sizes cannot be given with {given[0]}{HINT if compare == RSYNC else ''}")
+        raise UsageError(
+            f"filter rules, sizes and --files-from cannot be given with {given[0]}{HINT if compare == RSYNC else ''}"
+        )
     if given:
         _refuse(policy, COMPARING, given[0], HINT if compare == RSYNC else "")
     if patterns is not None:

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from mrsync.errors import FileError
+
 if TYPE_CHECKING:
     from mrsync.tree.rules import Rule
 
@@ -71,6 +73,19 @@ def read_target_rules(options: argparse.Namespace) -> tuple[str, ...]:
     return tuple(
         os.fsdecode(rule.text) for rule in found if rule.flags & rules.MERGE or rule.flags & rules.SIDES != rules.SENDER
     )
+
+
+def read_files(options: argparse.Namespace) -> tuple[bytes, ...] | None:
+    """The paths of --files-from, None without it. Raises FileError."""
+    if options.files_from is None:
+        return None
+    from mrsync.tree.rulefiles import split_entries
+
+    try:
+        data = _read(os.fsencode(options.files_from))
+    except OSError as error:
+        raise FileError(f"cannot read --files-from {options.files_from}: {error.strerror}") from error
+    return tuple([entry for _, entry in split_entries(data, has_nuls=has_nuls(options))])
 
 
 def has_nuls(options: argparse.Namespace) -> bool:

@@ -7,6 +7,8 @@ import re
 import socket
 
 RATE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(i?B)?", re.IGNORECASE)
+SIZE = re.compile(r"(?=\.?\d)(\d*)(?:\.(\d*))?(?:b(?=$|[+-])|([kmgtp])(b|ib)?)?([+-]1)?", re.IGNORECASE | re.ASCII)
+SIZE_MAX = (1 << 63) - 1
 REMOTE_WORD = re.compile(r"[A-Za-z0-9_./~][A-Za-z0-9_./~+-]*")
 
 
@@ -21,6 +23,20 @@ def rate(text: str) -> int | None:
     if bytes_s == 0 and float(number) > 0:
         raise argparse.ArgumentTypeError(f"{text!r} is less than one byte per second")
     return bytes_s or None
+
+
+def size(text: str) -> int:
+    """Bytes as rsync's --max-size writes them: 1.5k and 1.5KiB are 1536, 1.5kb is 1500, 1.5kb+1 is one more."""
+    match = SIZE.fullmatch(text)
+    if not match:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size: a number with K, M, G, T or P, such as 1.5m or 2gb-1")
+    whole, fraction, prefix, unit, step = match.groups("")
+    base = 1000 if unit.lower() == "b" else 1024
+    digits: str = whole + fraction
+    number: int = int(digits) * base ** " kmgtp".index(prefix.lower() or " ") // 10 ** len(fraction) + int(step or 0)
+    if not 0 <= number <= SIZE_MAX:
+        raise argparse.ArgumentTypeError(f"{text!r} is a size that no file can have")
+    return number
 
 
 def port(text: str) -> int:

@@ -39,7 +39,7 @@ def launch(settings: CastSettings, place: Place) -> Launcher | None:
         network=settings.network,
         verbosity=settings.verbosity,
         is_dry_run=settings.is_dry_run,
-        looks_ahead=not settings.selection.is_list,
+        looks_ahead=not settings.selection.is_list and settings.selection.files is None,
     )
     return start_everywhere(CATCHER, settings.remote_shell, settings.remote, invitation, place)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from array import array
+from collections.abc import Container
 
 from mrsync.tree import rules
 from mrsync.tree.failure import Failure
@@ -36,31 +37,46 @@ class Choice:
             )
         self._scopes: dict[int, Scope] = {}
 
-    def take(self, directory: int, path: bytes, listing: Listing) -> None:
-        """Leave in the listing of a directory, by entry and path, what is taken."""
-        if self._filters is not None and listing.names:
-            self._filter(self._filters, directory, path, listing)
-        if self._selection.size_min or self._selection.size_max is not None:
-            self._limit_sizes(listing)
+    def take(self, directory: int, path: bytes, listing: Listing, exempt: Container[bytes] | None = None) -> set[bytes]:
+        """Leave in the listing of a directory, by entry and path, what is taken, and exempt names; what is excluded.
 
-    def _filter(self, filters: Filters, directory: int, path: bytes, listing: Listing) -> None:
-        scope = self._scope(filters, directory, path, listing)
+        The listing has all names in the directory, unless some are exempt.
+        """
+        excluded: set[bytes] = set()
+        if self._filters is not None and (listing.names or listing.failures):
+            scope = self._scope(self._filters, directory, path, listing, is_whole=exempt is None)
+            excluded = self._filter(scope, listing, exempt or ())
+        if self._selection.has_size_limit:
+            self._limit_sizes(listing)
+        return excluded
+
+    def is_excluded(self, path: bytes, *, is_directory: bool) -> bool:
+        """What the rules say of a path, but for merge files and directories above."""
+        if self._filters is None:
+            return False
+        above, _, name = path.rpartition(b"/")
+        return bool(self._filters.scope(above).excluded([name], [name] if is_directory else ()))
+
+    def _filter(self, scope: Scope, listing: Listing, exempt: Container[bytes]) -> set[bytes]:
         directories: list[bytes] = []
         if any(mode >> 12 == DIRECTORY for mode in set(listing.modes)):
             directories = [name for name, mode in zip(listing.names, listing.modes) if mode >> 12 == DIRECTORY]
         excluded = scope.excluded(listing.names, directories)
         if excluded:
-            listing.keep([position for position, name in enumerate(listing.names) if name not in excluded])
+            names = enumerate(listing.names)
+            listing.keep([position for position, name in names if name not in excluded or name in exempt])
         if listing.failures:
             unread = [name for _, name in listing.failures]
-            excluded = scope.excluded(unread) | scope.excluded(unread, unread)
-            listing.failures = [failure for failure in listing.failures if failure[1] not in excluded]
+            unwanted = scope.excluded(unread) | scope.excluded(unread, unread)
+            listing.failures = [failure for failure in listing.failures if failure[1] not in unwanted]
+        return excluded
 
-    def _scope(self, filters: Filters, directory: int, path: bytes, listing: Listing) -> Scope:
-        above = self._scopes.get(self._parents[directory]) if directory else filters.top()
+    def _scope(self, filters: Filters, directory: int, path: bytes, listing: Listing, *, is_whole: bool) -> Scope:
+        """is_whole: the listing has all that is in the directory."""
+        above = self._scopes.get(self._parents[directory]) if directory else filters.scope()
         assert above is not None  # a directory comes after the one above it
         try:
-            scope = above.within(path, read_rule_file, listing.names)
+            scope = above.within(path, read_rule_file, listing.names if is_whole else None)
         except OSError as error:
             name = os.fsencode(error.filename or path)
             self.errors.append(Failure(error.errno or errno.EIO, name, "read the rules in"))

@@ -100,7 +100,7 @@ class Comparer:
 
     def run(self) -> Comparison:
         manifest = self._manifest
-        if self._directories is not None:
+        if self._directories is not None and not self._policy.leaves_root:
             self._compare_root(self._directories)
         if self._is_new and self._items is not None:
             self._items.add(0, MADE | NEW)
@@ -205,7 +205,7 @@ class Comparer:
             if listing.modes[positions[name]] >> 12 != DIRECTORY:
                 self._result.stale.append((directory, name))
                 del positions[name]
-        if self._policy.deletes:
+        if self._policy.deletes and directory not in self._manifest.incomplete:
             self._result.extras += [(directory, name) for name in self._extras.choose(directory, positions, listing)]
 
     def _suspects(self, first: int, end: int, listing: Listing) -> Iterable[int]:

@@ -64,9 +64,9 @@ class Filters:
     def root(self) -> bytes:
         return self._root
 
-    def top(self) -> Scope:
-        """What the scope of the root, with the path b"", is within."""
-        return Scope(self, b"", self.merges, {})
+    def scope(self, path: bytes = b"") -> Scope:
+        """The rules in force in a directory without any merge files; that of the root is what its scope is within."""
+        return Scope(self, path, self.merges, {})
 
     def read_merge(
         self, merge: Merge, directory: bytes, read: Read, merges: list[Merge], *, is_above: bool = False

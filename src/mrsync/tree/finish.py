@@ -89,6 +89,8 @@ class _Finisher:
         mended = set(comparison.mended)
         directories = self._destination.touched | self._destination.made
         directories.update(entry for entry in comparison.mended if self._manifest.kind(entry) == DIRECTORY)
+        if self._manifest.policy.leaves_root and 0 not in self._destination.made:
+            directories.discard(0)
         for entry in sorted(directories, reverse=True):
             if self._attempt(entry, "change", self._settle) and entry in mended:
                 self._result.mended += 1

@@ -42,6 +42,7 @@ class Manifest:
     child_starts[k + 1] are the children of directories[k]. policy: how targets are to treat all this.
     If the policy asks for them: digests, DIGEST_BYTES of each entry; devices, the number of each device; attributes,
     and for each entry the number of its set in attribute_numbers.
+    incomplete: directories of which not all is told; what else a target has in them stays.
     listed: for a manifest of some entries only (policy.is_listed) what is to be done with each.
     """
 
@@ -65,6 +66,7 @@ class Manifest:
         self.devices: dict[int, int] = {}
         self.attributes = AttributeSets()
         self.attribute_numbers = array("I")
+        self.incomplete: set[int] = set()
         self.listed: Listed | None = None
 
     def __len__(self) -> int:
@@ -177,6 +179,8 @@ class Manifest:
         if self.policy.keeps_attributes:
             self.attributes.encode(packer)
             packer.column(self.attribute_numbers)
+        packer.number(len(self.incomplete))
+        packer.column(array("I", sorted(self.incomplete)))
         if self.listed is not None:
             self.listed.encode(packer)
         return packer.packed()
@@ -212,6 +216,9 @@ class Manifest:
             self.attribute_numbers = unpacker.column("I", count)
             if max(number for number in set(self.attribute_numbers) | {0} if number != UNKNOWN) >= len(self.attributes):
                 raise unpacker.error("an entry has attributes that are in no set")
+        self.incomplete = set(unpacker.column("I", unpacker.number(len(self.directories))))
+        if not self.incomplete.issubset(self.directories):
+            raise unpacker.error("an incomplete directory is none")
         if self.policy.is_listed:
             self.listed = Listed.decode(unpacker, count)
         unpacker.end()

@@ -23,6 +23,7 @@ class Policy(NamedTuple):
     time that they get. sparse: zeros become holes. commit: the rule by which files go into place, "file", "each" or
     "job". partial: what arrived is kept when the session breaks. delta: blocks of older copies are used. Kept besides:
     devices; specials, which are fifos and sockets; xattrs but ACLs; acls. itemizes: all changes are told.
+    leaves_root: the root keeps its own attributes.
     rules: filter rules that tell what is safe from deletion, in rsync's notation. rules_have_nuls: entries of their
     merge files end in NUL. deletes_excluded: rules of these files that name no side are not for targets.
     is_listed: only what the manifest marks is looked at, only what it lists is deleted.
@@ -48,6 +49,7 @@ class Policy(NamedTuple):
     specials: bool = False
     xattrs: bool = False
     acls: bool = False
+    leaves_root: bool = False
     rules: tuple[str, ...] = ()
     rules_have_nuls: bool = False
     deletes_excluded: bool = False

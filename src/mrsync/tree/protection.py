@@ -70,7 +70,7 @@ class Protection:
         while missing[-1] and missing[-1] not in self._guards:
             missing.append(self._manifest.parents[missing[-1]])
         if 0 not in self._guards:
-            self._guards[0] = self.guard(self._filters.top(), b"")
+            self._guards[0] = self.guard(self._filters.scope(), b"")
         for entry in reversed(missing):
             if entry not in self._guards:
                 self._guards[entry] = self._guards[self._manifest.parents[entry]].within(self._manifest.names[entry])

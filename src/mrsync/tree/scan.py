@@ -66,7 +66,7 @@ def scan(
     """
     fd = open_source(root)
     try:
-        return Scanner(root, fd, Manifest(policy), selection).run(on_activity, on_digested)
+        return _scanner_of(selection)(root, fd, Manifest(policy), selection).run(on_activity, on_digested)
     finally:
         os.close(fd)
 
@@ -87,6 +87,14 @@ def change_on_the_way(manifest: Manifest, selection: Selection) -> None:
     give_to(manifest, selection.user, selection.group)
 
 
+def _scanner_of(selection: Selection) -> type[Scanner]:
+    if selection.files is None:
+        return Scanner
+    from mrsync.tree.gather import Gatherer  # it builds on this module
+
+    return Gatherer
+
+
 class Scanner:
     """Walks a source that is open as root_fd, breadth first."""
 
@@ -104,6 +112,7 @@ class Scanner:
         self._ctimes, self._numbers = array("q"), array("Q")
         self._started_at = time.time_ns()
         self._choice = _choice(root, manifest, selection)
+        self._devices: dict[int, int] = {}  # of directories, where file systems count
 
     def run(self, on_activity: Callable[[int], None], on_digested: Callable[[int, int], None]) -> Scan:
         manifest, policy = self._manifest, self._manifest.policy
@@ -165,8 +174,6 @@ class Scanner:
             self._errors.append(Failure(error.errno or 0, manifest.path(directory), "read"))
             manifest.add_nothing()
             return
-        if self._choice is not None:
-            self._choice.take(directory, manifest.path(directory), listing)
         for reason, name in listing.failures:
             self._errors.append(Failure(reason, os.path.join(manifest.path(directory), name), "read"))
         base = len(manifest)
@@ -196,7 +203,25 @@ class Scanner:
 
     def _list(self, directory: int, fd: int) -> Listing:
         """What is taken of a directory, which is open as fd."""
-        return Listing(fd, has_identities=self._manifest.policy.partial)
+        if self._is_foreign(directory, fd):
+            self._manifest.incomplete.add(directory)
+            return Listing(fd, [])
+        listing = Listing(fd, has_identities=self._manifest.policy.partial)
+        if self._choice is not None:
+            self._choice.take(directory, self._manifest.path(directory), listing)
+        return listing
+
+    def _is_foreign(self, directory: int, fd: int) -> bool:
+        """Whether a directory is passed over because it is on another file system than the one above it."""
+        if not self._selection.is_one_file_system:
+            return False
+        self._devices[directory] = os.fstat(fd).st_dev
+        above = self._devices[self._manifest.parents[directory]]
+        return self._is_recursed(directory) and self._devices[directory] != above
+
+    def _is_recursed(self, directory: int) -> bool:
+        """Whether nobody named the directory."""
+        return directory > 0
 
     def _depth(self, directory: int) -> int:
         if directory:
@@ -205,7 +230,7 @@ class Scanner:
 
 
 def _choice(root: bytes, manifest: Manifest, selection: Selection) -> Choice | None:
-    if selection.takes_everything:
+    if not selection.rules and not selection.has_size_limit:
         return None
     from mrsync.tree.choice import Choice  # most runs take everything, and need no rules to be loaded
 

@@ -27,6 +27,30 @@ def test_rate(text: str, bytes_s: int | None) -> None:
     assert values.rate(text) == bytes_s
 
 
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("0", 0),
+        ("10", 10),
+        ("10b", 10),
+        ("1k", 1024),
+        ("1.5K", 1536),
+        ("1.5KiB", 1536),
+        ("1.5kb", 1500),
+        ("1.5mb-1", 1_499_999),
+        ("2g+1", (2 << 30) + 1),
+        ("1T", 1 << 40),
+        ("8191P", 8191 << 50),
+        (".5k", 512),
+        ("1.k", 1024),
+        ("5.9", 5),
+        ("10+1", 11),
+    ],
+)
+def test_size(text: str, size: int) -> None:
+    assert values.size(text) == size
+
+
 @pytest.mark.parametrize("text", ["239.255.67.92", "224.0.0.251", "ff15::7", "ff02::1"])
 def test_group(text: str) -> None:
     assert values.group(text) == text
@@ -46,6 +70,10 @@ def test_numbers() -> None:
     ("parse", "texts"),
     [
         (values.rate, ["", "fast", "-1", "1X", "1 000", "1e3", "0.5B", "inf"]),
+        (
+            values.size,
+            ["", ".", "k", "-1", "+5", "0-1", "1e3", "1ki", "1kb+2", "1x", " 5", "0x10", "1.2.3", "8192P", "²"],
+        ),
         (values.group, ["", "10.0.0.1", "240.0.0.1", "fe80::1", "239.1.1", "localhost", "239.1.1.1 "]),
         (values.port, ["", "0", "1", "65536", "-5", "8888.0", "²", "http"]),
         (values.ttl, ["-1", "256"]),

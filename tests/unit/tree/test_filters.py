@@ -29,7 +29,7 @@ class Disk(dict[bytes, bytes]):
 def scope_of(path: bytes, *texts: bytes, side: int = rules.SENDER, disk: Disk | None = None) -> Scope:
     """The rules in force in a directory, as found by descending to it."""
     files = disk or Disk()
-    scope = Filters(parsed(*texts), side, ROOT).top().within(b"", files.read)
+    scope = Filters(parsed(*texts), side, ROOT).scope().within(b"", files.read)
     parts = path.split(b"/") if path else []
     for depth in range(len(parts)):
         scope = scope.within(b"/".join(parts[: depth + 1]), files.read)
