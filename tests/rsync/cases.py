@@ -20,6 +20,10 @@ PIECES = (
     b"[a", b"[[:bad:]]", b"[[:alpha:", b"[z-a]", b"[a-]", b"[-a]", b"[\\]a]", b"[a/b]", b"[[:space:]]", b"[--0]",
     b"[!-~]", b"-", b"]", b"+", b"[[:punct:]]", b"[a-\\c]", b"[^[:alnum:]]", b"[[:]", b"[[:x]", b"{x}", b"\xff",
 )  # fmt: skip
+KINDS = (
+    b"+", b"-", b".", b":", b"H", b"S", b"P", b"R", b"!", b"include", b"exclude", b"merge", b"dir-merge", b"hide",
+    b"show", b"protect", b"risk", b"clear", b"x", b"", b"excl",
+)  # fmt: skip
 
 Tree = dict[bytes, "bytes | None"]  # path -> contents; None for a directory; b"->" begins a soft link
 
@@ -45,6 +49,18 @@ def draw_list_case(seed: int) -> Case:
     return _Drawing(random.Random(f"list {seed}"), seed).draw_list()
 
 
+def draw_rule_text(chance: random.Random) -> bytes:
+    """What may or may not be a filter rule."""
+    text: bytes = chance.choice(KINDS) + chance.choice((b"", b"", b","))
+    for _ in range(chance.choice((0, 0, 1, 2))):
+        text += chance.choice((b"/", b"!", b"C", b"s", b"r", b"p", b"x", b"e", b"n", b"w", b"+", b"-", b",", b"z"))
+    return (
+        text
+        + chance.choice((b" ", b"_", b"", b"  ", b"\t"))
+        + chance.choice((b"foo", b"", b"/", b"//", b"a b", b"rules"))
+    )
+
+
 class _Drawing:
     def __init__(self, chance: random.Random, seed: int) -> None:
         self._chance = chance
@@ -52,6 +68,8 @@ class _Drawing:
         self._names = NAMES if chance.random() < 0.4 else PLAIN_NAMES
         self._wildness = chance.choice((0.0, 0.2, 0.7))
         self._has_merges = chance.random() < 0.5
+        self._has_nuls = chance.random() < 0.1
+        self._has_single = False
         self._has_sides = chance.random() < 0.4
         self._has_modifiers = chance.random() < 0.4
 
@@ -60,14 +78,17 @@ class _Drawing:
         self._draw_tree(case.source, chance.randrange(4, 25))
         self._draw_dest()
         if self._has_merges:
-            for tree in (case.source, case.dest):
-                self._draw_merge_files(tree)
+            self._draw_merge_files(case.dest)
+            self._draw_single()
+            self._draw_merge_files(case.source)
+            self._draw_merge_files_above()
         for _ in range(chance.randrange(1, 7)):
             case.options += self._draw_option()
-        if chance.random() < 0.15:
-            case.options.append(b"--delete-excluded")
-        if chance.random() < 0.1:
-            case.options.append(b"-C")
+        for option, probability in ((b"--delete-excluded", 0.15), (b"-C", 0.1)):
+            if self._is(probability):
+                case.options.insert(chance.randrange(len(case.options) + 1), option)
+        if self._has_nuls:
+            case.options.insert(0, b"--from0")
         return case
 
     def draw_list(self) -> Case:
@@ -148,6 +169,17 @@ class _Drawing:
                 if self._is(0.25):
                     tree.setdefault(os.path.join(directory, name), self._draw_merge_file())
 
+    def _draw_single(self) -> None:
+        """A file in the source's root, which its merge files may merge."""
+        if self._is(0.2):
+            self._case.source.setdefault(b".single", self._draw_merge_file())
+            self._has_single = True
+
+    def _draw_merge_files_above(self) -> None:
+        for name in MERGE_NAMES:
+            if self._is(0.1):
+                self._case.files[name] = self._draw_merge_file()
+
     def _draw_merge_file(self) -> bytes:
         """Rules that are good whichever way the file is read."""
         lines = []
@@ -157,11 +189,13 @@ class _Drawing:
                 lines.append(self._chance.choice((b"# comment", b"; comment", b"")))
             elif roll < 0.15:
                 lines.append(b"!")
+            elif roll < 0.18 and self._has_single:
+                lines.append(self._chance.choice((b". .single", b".- .single", b"merge .single")))
             elif roll < 0.22:
                 lines.append(b":" + self._draw_merge_modifiers() + b" " + self._chance.choice(MERGE_NAMES))
             else:
                 lines.append(self._draw_rule(sides=False))
-        end = self._chance.choice((b"\n", b"\n", b"\r\n"))
+        end = b"\0" if self._has_nuls else self._chance.choice((b"\n", b"\n", b"\r\n"))
         return end.join(lines) + self._chance.choice((b"\n", b""))
 
     # options
@@ -176,12 +210,16 @@ class _Drawing:
         if roll < 0.36:
             name = b"from%d" % len(self._case.files)
             lines = [self._draw_old_rule() for _ in range(chance.randrange(0, 5))]
-            self._case.files[name] = b"\n".join(lines) + b"\n"
+            end = b"\0" if self._has_nuls else b"\n"
+            self._case.files[name] = end.join([*lines, b""])
             return [chance.choice((b"--exclude-from=", b"--include-from=")) + b"@" + name]
         if self._has_merges and roll < 0.6:
             return self._draw_merge_option()
         if roll < 0.63:
             return [b"--filter=!"]
+        if roll < 0.67:
+            path = chance.choice(sorted(self._case.source) or [b"x"]).replace(b"\n", b"?")
+            return [b"--filter=" + chance.choice((b"-/s", b"+/s", b"-/!s")) + b" @source/" + path]
         return [b"--filter=" + self._draw_rule(sides=True)]
 
     def _draw_merge_option(self) -> list[bytes]:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from _pytest.mark.structures import ParameterSet
 
-from tests.rsync.cases import draw_case, draw_list_case
+from tests.rsync.cases import Case, draw_case, draw_list_case, draw_rule_text
 from tests.rsync.oracle import compare_all
 
 SEEDS = 5000
 LISTS = 1000
+TEXTS = 500
 SEEDS_PER_TEST = 250
 
 pytestmark = pytest.mark.skipif(shutil.which("rsync") is None, reason="needs rsync")
@@ -27,16 +30,31 @@ def memory() -> Iterator[Path]:
         yield Path(folder)
 
 
-@pytest.mark.parametrize("first", range(0, SEEDS, SEEDS_PER_TEST))
+def batches(count: int) -> list[ParameterSet]:
+    """The first seed of every batch; only the first batch is for quick checks."""
+    marks: list[tuple[pytest.MarkDecorator, ...]] = [(), (pytest.mark.many,)]
+    return [pytest.param(first, marks=marks[first > 0]) for first in range(0, count, SEEDS_PER_TEST)]
+
+
+@pytest.mark.parametrize("first", batches(SEEDS))
 def test_same_as_rsync(memory: Path, first: int) -> None:
     problems = list(compare_all(map(draw_case, range(first, first + SEEDS_PER_TEST)), memory))
     assert not problems, "\n\n".join(["python -m tests.rsync --first SEED --seeds 1", *problems])
 
 
-@pytest.mark.parametrize("first", range(0, LISTS, SEEDS_PER_TEST))
+@pytest.mark.parametrize("first", batches(LISTS))
 def test_lists_and_sizes_same_as_rsync(memory: Path, first: int) -> None:
     problems = list(compare_all(map(draw_list_case, range(first, first + SEEDS_PER_TEST)), memory))
     assert not problems, "\n\n".join(["python -m tests.rsync --lists --first SEED --seeds 1", *problems])
+
+
+def test_what_is_no_rule_is_none_for_rsync(memory: Path) -> None:
+    cases = []
+    for seed in range(TEXTS):
+        text = draw_rule_text(random.Random(seed))
+        cases.append(Case(seed, {b"foo": b""}, {}, {}, [b"--filter=" + text]))
+    (memory / "rules").write_bytes(b"")
+    assert list(compare_all(cases, memory)) == []
 
 
 def test_seeds_draw_every_kind_of_option() -> None:

@@ -96,12 +96,13 @@ class RuleList:
         self.rules.append(Rule(pattern, flags))
 
     def _add_merge(self, rule: Rule, template: int) -> None:
-        if rule.flags & rules.EXCLUDES_SELF:
-            itself = Rule(rule.pattern.rpartition(b"/")[2], template & rules.PERISHABLE)
+        name = rule.pattern.rpartition(b"/")[2]
+        if name and rule.flags & rules.EXCLUDES_SELF:
+            flags = template & rules.PERISHABLE
             if self._directory is None:
-                self._append(*itself)
+                self._append(name, flags)
             else:
-                self.rules.append(itself)  # it names no side, but rsync keeps it for both
+                self.rules.append(Rule(name, flags))  # it names no side, but rsync keeps it for both
         merge = Rule(rule.pattern, rule.flags & ~rules.EXCLUDES_SELF)
         if rule.flags & rules.PER_DIRECTORY:
             self.rules.append(merge)
