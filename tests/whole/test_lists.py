@@ -151,6 +151,15 @@ def test_as_rsync_does_with_the_same_options(different: Site, options: str) -> N
 
 
 @needs_rsync
+@pytest.mark.parametrize("options", [["--commit", "each"], ["--commit", "job", "--delta"]], ids=" ".join)
+def test_whatever_the_rule_of_commits(different: Site, options: list[str]) -> None:
+    ended = different.sync("--compare", "rsync", *options)
+    assert (ended.status, ended.stderr) == (0, "")
+    assert different.all_differences() == {}
+    assert different.staged() == []
+
+
+@needs_rsync
 def test_nothing_is_changed_in_a_dry_run(different: Site) -> None:
     before = different.folder / "before"
     copy(different.dest("a"), before)
@@ -162,12 +171,15 @@ def test_nothing_is_changed_in_a_dry_run(different: Site) -> None:
 
 @needs_rsync
 def test_what_rsync_could_not_do_is_told(filled: Site) -> None:
+    os.mkfifo(filled.source / "fifo\n")
     for host in filled.hosts:
         (filled.dest(host) / "a.c" / "in the way").mkdir(parents=True)
     ended = filled.sync("--compare", "rsync", "--no-delete")
     assert ended.status == 23
     assert "could not make way for new regular file: a.c" in ended.stderr
+    assert 'skipping non-regular file "fifo\\#012"' in ended.stderr.splitlines()
     assert files(filled.dest("b")) == {*FILES, "extra"} - {"a.c"}
+    os.unlink(filled.source / "fifo\n")
     assert filled.sync("--compare", "rsync").status == 0
     assert filled.all_differences() == {}
 

@@ -20,6 +20,7 @@ from mrsync.tree.rsynclist import translate
 from mrsync.tree.synclist import Item
 
 CHECK_S = 0.2  # so often somebody looks whether the run is over
+SKIPPED = b"skipping non-regular file "
 USAGE, INCOMPLETE, VANISHED = 1, 23, 24  # exit statuses of rsync
 
 
@@ -119,8 +120,9 @@ def _options(settings: CastSettings) -> list[str]:
 
 def _complaints(said: _Said) -> list[str]:
     """What is worth telling of a dry run that got through: not the banner of a remote shell, nor rsync's summary."""
+    skipped = [line.decode(errors="backslashreplace") for line in said.lines if line.startswith(SKIPPED)]
     lines = [line for line in said.complaints if not line.startswith("rsync error: ")]
-    return [line for line in lines if said.status or line.startswith("rsync")]
+    return skipped + [line for line in lines if said.status or line.startswith("rsync")]
 
 
 def _hear(command: list[bytes], check: Callable[[], None]) -> _Said:
