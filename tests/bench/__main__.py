@@ -12,6 +12,7 @@ from tests.bench.figures import Figure, write
 from tests.bench.links import fast_links, slow_links
 from tests.bench.memory import million_entries
 from tests.bench.races import nothing_to_do, small_files
+from tests.bench.savings import unchanged_bytes
 from tests.netns.lab import missing_requirement
 
 BENCHES: dict[str, Callable[[], Iterator[Figure]]] = {
@@ -20,6 +21,7 @@ BENCHES: dict[str, Callable[[], Iterator[Figure]]] = {
     "small": small_files,
     "noop": nothing_to_do,
     "memory": million_entries,
+    "savings": unchanged_bytes,
 }
 IN_LAB = ("links", "unshaped")
 RACES = ("small", "noop")

@@ -38,12 +38,14 @@ def staged_share(site: Site, megabytes: int = 24) -> float:
     return min(sizes) / (megabytes * MEGABYTE)
 
 
-def start_and_wait(site: Site, share: float, *options: str) -> tuple[Run, list[int]]:
+def start_and_wait(
+    site: Site, share: float, *options: str, megabytes: int = 24, rate: str = "16M"
+) -> tuple[Run, list[int]]:
     """A run of which every target has so much."""
-    run = site.start("--rate", "16M", *options)
+    run = site.start("--rate", rate, *options)
     catchers = run.catchers(len(site.hosts))
-    deadline = time.monotonic() + 20
-    while staged_share(site) < share:
+    deadline = time.monotonic() + 60
+    while staged_share(site, megabytes) < share:
         assert time.monotonic() < deadline
         time.sleep(0.005)
     return run, catchers

@@ -45,8 +45,12 @@ class Journal:
         self.position = 0
         self._destination = destination
         self._name = journal_name(tag)
-        self._known = {file for file in files if plan.inodes[file] != UNKNOWN}
-        self._large = {file for file in self._known if manifest.sizes[plan.entries[file]] >= LARGE_BYTES}
+        sizes, entries = manifest.sizes, plan.entries
+        files = array("I", (file for file in files if plan.inodes[file] != UNKNOWN and sizes[entries[file]]))
+        self._known = bytearray(plan.file_count)
+        for file in files:
+            self._known[file] = 1
+        self._large = {file for file in files if sizes[entries[file]] >= LARGE_BYTES}
         self._dirty: set[int] = set()
         self._waiting = bytearray()
         self._piece = (0, 0, 0)  # plan file, begin, end; it may yet grow
@@ -54,8 +58,8 @@ class Journal:
         self._fd = destination.change(0, lambda fd: os.open(self._name, _CREATE, 0o600, dir_fd=fd))
         with suppress(OSError):  # not every file system has locks
             fcntl.flock(self._fd, fcntl.LOCK_EX)
-        head = _head(manifest, plan, array("I", [file for file in files if file in self._known]))
-        self._append(HEAD.pack(len(head)) + head)
+        head = _head(manifest, plan, files)
+        self._append(HEAD.pack(sum(map(len, head))), *head)
 
     def piece(self, file: int, offset: int, length: int) -> None:
         """These bytes of a planned file are written."""
@@ -80,13 +84,13 @@ class Journal:
 
     def knows(self, file: int) -> bool:
         """Whether a later session may take this file up."""
-        return file in self._known
+        return bool(self._known[file])
 
     def forget(self, file: int) -> None:
         """What is staged of a planned file goes, or is about to; of this one nothing is claimed any more."""
-        if file in self._known:
+        if self._known[file]:
             self._claim(VOID, file)
-            self._known.remove(file)
+            self._known[file] = 0
             self.flush()
 
     def take_dirty(self) -> set[int]:
@@ -106,7 +110,7 @@ class Journal:
         self._end_piece()
         if self._waiting:
             self.is_empty = False
-            self._append(FRAME.pack(len(self._waiting), zlib.crc32(self._waiting)) + self._waiting)
+            self._append(FRAME.pack(len(self._waiting), zlib.crc32(self._waiting)), self._waiting)
             self._waiting = bytearray()
 
     def _end_piece(self) -> None:
@@ -116,7 +120,7 @@ class Journal:
             self._claim(PIECE, file, begin, end - begin)
 
     def _claim(self, what: int, file: int, first: int = 0, second: int = 0) -> None:
-        if file in self._known:
+        if self._known[file]:
             self._waiting += CLAIM.pack(what, file, first, second)
             if what in (PIECE, WHOLE) and file in self._large:
                 self._dirty.add(file)
@@ -139,15 +143,16 @@ class Journal:
         with suppress(OSError):  # then it is removed as stale by the next run
             self._destination.change(0, lambda fd: os.unlink(self._name, dir_fd=fd))
 
-    def _append(self, data: bytes | bytearray) -> None:
+    def _append(self, *parts: bytes | bytearray) -> None:
         if self._fd < 0:
             return
+        length = sum(map(len, parts))
         try:
-            is_written = os.write(self._fd, data) == len(data)
+            is_written = os.writev(self._fd, parts) == length
         except OSError:
             is_written = False
         if is_written:
-            self.position += len(data)
+            self.position += length
         else:
             self._end()  # the disk is full, say; whoever reads it stops at what is cut off
 
@@ -166,20 +171,20 @@ def boot_id() -> bytes:
         return b""
 
 
-def _head(manifest: Manifest, plan: Plan, files: array[int]) -> bytes:
-    entries = [plan.entries[file] for file in files]
-    parents = [manifest.parents[entry] for entry in entries]
+def _head(manifest: Manifest, plan: Plan, files: array[int]) -> list[bytes]:
+    entries = array("I", map(plan.entries.__getitem__, files))
+    parents = array("I", map(manifest.parents.__getitem__, entries))
     directories = {directory: turn for turn, directory in enumerate(dict.fromkeys(parents))}
     packer = Packer(MAGIC, level=0)
     packer.blob(boot_id())
     packer.number(len(files))
     packer.column(files)
-    packer.strings([manifest.names[entry] for entry in entries])
+    packer.strings(map(manifest.names.__getitem__, entries))
     packer.column(array("I", map(directories.__getitem__, parents)))
     packer.number(len(directories))
-    packer.strings([manifest.path(directory) for directory in directories])
-    packer.column(array("q", [manifest.sizes[entry] for entry in entries]))
-    packer.column(array("q", [manifest.mtimes[entry] for entry in entries]))
-    packer.column(array("q", [plan.ctimes[file] for file in files]))
-    packer.column(array("Q", [plan.inodes[file] for file in files]))
-    return packer.packed()
+    packer.strings(map(manifest.path, directories))
+    packer.column(array("q", map(manifest.sizes.__getitem__, entries)))
+    packer.column(array("q", map(manifest.mtimes.__getitem__, entries)))
+    packer.column(array("q", map(plan.ctimes.__getitem__, files)))
+    packer.column(array("Q", map(plan.inodes.__getitem__, files)))
+    return packer.parts

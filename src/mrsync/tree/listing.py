@@ -7,10 +7,12 @@ import stat
 import sys
 from array import array
 from collections.abc import Sequence
+from operator import attrgetter
 
 TIME_MAX = (1 << 63) - 1
 TIME_MIN = -(1 << 63)
 _CHUNK = 4096
+_CTIME = attrgetter("st_ctime_ns")
 _ENCODING = sys.getfilesystemencoding()
 _REGULAR = stat.S_IFREG >> 12
 _LINK = stat.S_IFLNK >> 12
@@ -90,7 +92,7 @@ class Listing:
         self.sizes.extend(sizes)
         self._add_times(base, [row.st_mtime_ns for row in rows])
         if self._has_identities:
-            self.ctimes.extend([row.st_ctime_ns for row in rows])
+            self.ctimes.extend(map(_CTIME, rows))
             self.numbers.extend(inodes)
         if max(link_counts) > 1:
             for i, count in enumerate(link_counts):

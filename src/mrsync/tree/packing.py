@@ -6,6 +6,7 @@ import struct
 import sys
 import zlib
 from array import array
+from collections.abc import Iterable
 
 from mrsync.errors import ProtocolDataError, ProtocolVersionError
 
@@ -36,9 +37,14 @@ class Packer:
             values.byteswap()
         self.blob(values.tobytes())
 
-    def strings(self, values: list[bytes]) -> None:
+    def strings(self, values: Iterable[bytes]) -> None:
         """Strings without NUL; how many is for the reader to know."""
         self.blob(b"\0".join(values))
+
+    @property
+    def parts(self) -> list[bytes]:
+        """What `packed` gives in one piece."""
+        return self._parts
 
     def packed(self) -> bytes:
         return b"".join(self._parts)

@@ -60,6 +60,9 @@ class Plan:
             for first, end in ranges:
                 self.ctimes += scan.ctimes[first:end]
                 self.inodes += scan.inodes[first:end]
+            if self.ctimes and max(self.ctimes) > scan.settled_at:
+                known = zip(self.inodes, self.ctimes)
+                self.inodes = array("Q", (0 if ctime > scan.settled_at else inode for inode, ctime in known))
         return self
 
     @property

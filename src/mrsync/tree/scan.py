@@ -35,7 +35,7 @@ class Scan(NamedTuple):
     manifest: all entries that could be read; deletes nothing if something could not. holey: files that have fewer
     blocks than bytes. errors: what could not be read, or vanished meanwhile (ENOENT). skipped: devices and special
     files that the policy does not keep: targets neither make nor delete them. ctimes, inodes: of every entry, if the
-    policy says partial; inode 0 where a change could have been missed.
+    policy says partial. settled_at: what has a later ctime may have been changed again without another ctime.
     """
 
     root: bytes
@@ -45,6 +45,7 @@ class Scan(NamedTuple):
     skipped: list[int]
     ctimes: array[int]
     inodes: array[int]
+    settled_at: int
     ignores_errors: bool = False
 
     @property
@@ -110,7 +111,7 @@ class Scanner:
         self._depths = {0: 0}
         self._keeper = Keeper(manifest.policy, is_root=os.geteuid() == 0, is_source=True)
         self._ctimes, self._numbers = array("q"), array("Q")
-        self._started_at = time.time_ns()
+        self._settled_at = time.time_ns() - TICK_NS
         self._choice = _choice(root, manifest, selection)
         self._devices: dict[int, int] = {}  # of directories, where file systems count
 
@@ -139,7 +140,6 @@ class Scanner:
         kinds = {mode >> 12 for mode in set(manifest.modes)}
         kinds = {kind for kind in kinds - {OMITTED} if not policy.keeps_kind(kind)}
         skipped = [i for i in range(len(manifest)) if manifest.kind(i) in kinds] if kinds else []
-        self._doubt_recent_changes()
         holey = frozenset(self._holey)
         found = Scan(
             self._root,
@@ -149,19 +149,12 @@ class Scanner:
             skipped,
             self._ctimes,
             self._numbers,
+            self._settled_at,
             self._selection.ignores_errors,
         )
         if not found.deletes:
             manifest.policy = policy._replace(deletes=False)
         return found
-
-    def _doubt_recent_changes(self) -> None:
-        """Two changes within one tick of the file system's clock have the same ctime: the second may yet come."""
-        settled = self._started_at - TICK_NS
-        if self._ctimes and max(self._ctimes) > settled:
-            for entry, ctime in enumerate(self._ctimes):
-                if ctime > settled:
-                    self._numbers[entry] = 0
 
     def _scan_directory(self, directory: int) -> None:
         manifest = self._manifest

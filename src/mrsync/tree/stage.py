@@ -128,7 +128,7 @@ class Stage:
 
     def start_journal(self) -> None:
         """Keep a journal from now on, if this can be done here."""
-        files = array("I", [file for file, state in enumerate(self.states) if state == WAITING])
+        files = array("I", (file for file, state in enumerate(self.states) if state == WAITING))
         if files and self.plan.inodes:
             with suppress(OSError):  # then a later session takes nothing up
                 self.journal = Journal(self.destination, self._tag, self.manifest, self.plan, files)
