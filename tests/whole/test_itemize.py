@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.oracle import BASE_NS, add_specials, build_pair, items, rsync
+from tests.oracle import BASE_NS, add_specials, adorn_pair, build_pair, can_keep, items, rsync
 from tests.trees import differences
 from tests.whole.conftest import MakeSite
 from tests.whole.site import Ended, Site
@@ -113,3 +113,27 @@ def test_deletions_stop_at_the_limit(pair: Site, limit: int) -> None:
         assert sum(len(names) + len(files) for _, names, files in os.walk(pair.dest(host))) == entries - gone
         assert ended.target(host)["deleted"] == gone
         assert (ended.target(host)["deletions_skipped"] > 0) is (limit < 1000)
+
+
+def test_all_that_can_be_kept_is_kept_through_a_whole_run(pair: Site) -> None:
+    build_pair(pair.source, pair.dest("n1"), 5)
+    if reason := can_keep(pair.source):
+        pytest.skip(reason)
+    adorn_pair(pair.source, pair.dest("n1"), 5, with_acls=True)
+    add_specials(pair.source, pair.dest("n1"), 5)
+    options = ("-i", "--xattrs", "--acls", "-D", "--checksum", "--sparse", "--numeric-ids")
+    assert pair.sync(*options).status == 0
+    for host in pair.hosts:
+        assert differences(pair.source, pair.dest(host), with_attributes=True) == []
+    again = pair.sync(*options)
+    assert (again.report["files_planned"], told(again, "n[1-2]")) == (0, [])
+
+
+def test_modes_and_owners_are_changed_on_the_way(pair: Site) -> None:
+    build_pair(pair.source, pair.dest("n1"), 6)
+    (pair.folder / "oracle").mkdir()
+    options = ("--chmod=D755,F640", "--chown=1:2", "--ignore-times")
+    rsync(pair.source, pair.folder / "oracle", *options)
+    assert pair.sync(*options).status == 0
+    for host in pair.hosts:
+        assert differences(pair.folder / "oracle", pair.dest(host)) == []

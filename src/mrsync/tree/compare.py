@@ -95,6 +95,7 @@ class Comparer:
         self._absent = {0} if destination is None else set()
         self._left: set[int] = set()  # directories that an option leaves alone, with all below
         self._leaves_some = self._policy.existing or self._policy.ignore_existing
+        self._is_plain = self._policy.is_plain_comparison
         self._groups = Groups(manifest)
         self._claimed: dict[Inode, int] = {}
 
@@ -306,6 +307,9 @@ class Comparer:
 
     def _compare_file(self, entry: int, listing: Listing | None, position: int) -> None:
         """listing: None where no file has this name."""
+        if self._is_plain and (listing is None or self._likeness.has_other_size_or_time(entry, listing, position)):
+            self._need(entry, entry + 1)  # most often, so without looking closer
+            return
         found = self._look(entry, listing, position)
         if found.is_newer:
             return

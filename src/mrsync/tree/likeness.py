@@ -51,6 +51,13 @@ class Likeness:
             found |= GROUP
         return found
 
+    def has_other_size_or_time(self, entry: int, listing: Listing, position: int) -> bool:
+        """The whole question about contents, where the comparison is a plain one."""
+        manifest = self._manifest
+        if manifest.sizes[entry] != listing.sizes[position]:
+            return True
+        return manifest.mtime_ns(entry) != listing.mtime_ns(position)
+
     def has_other_contents(self, entry: int, differences: int) -> bool:
         """Whether the contents of a file with these differences are to be sent."""
         policy = self._policy

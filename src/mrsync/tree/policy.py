@@ -61,6 +61,12 @@ class Policy(NamedTuple):
         """Whether extended attributes of any kind are kept."""
         return self.xattrs or self.acls
 
+    @property
+    def is_plain_comparison(self) -> bool:
+        """Whether contents are compared by exact size and time, and nothing more is asked about files that differ."""
+        is_other = self.checksum or self.size_only or self.ignore_times or self.update or self.itemizes
+        return self.modify_window < 0 and not is_other
+
     def keeps_kind(self, kind: int) -> bool:
         """Whether entries of these type bits (a mode's, shifted right by 12) are made and mended."""
         if kind in (stat.S_IFCHR >> 12, stat.S_IFBLK >> 12):
