@@ -186,14 +186,14 @@ def watched(site: Site) -> Iterator[None]:
     assert rounds > KILLS
 
 
-def kill_at_some_moment(site: Site, chance: random.Random) -> str:
+def kill_at_some_moment(site: Site, chance: random.Random, *options: str) -> str:
     """A run that is killed; returns how."""
     phase, longest_s = chance.choice(
         [("", 0.3), ("comparing", 0.05), ("casting", 0.4), ("casting", 0.4), ("casting", 0.4), ("finishing", 0.03)]
     )
     wait_s = chance.uniform(0, longest_s)
     victims = chance.choice(["master", "a target", "both"])
-    run = site.start("--rate", "8M", "-v", 2, "-w", 2)
+    run = site.start("--rate", "8M", "-v", 2, "-w", 2, *options)
     catchers = run.catchers(len(site.hosts))
     if phase:
         run.wait_for(f" {phase}$")

@@ -6,6 +6,7 @@ import argparse
 import os
 
 from mrsync.cli import values
+from mrsync.cli.backup_options import backup_fields
 from mrsync.cli.rule_options import add_rule_options, has_nuls, read_files, read_rules, read_target_rules
 from mrsync.errors import UsageError
 from mrsync.tree.modes import parse_mode_changes
@@ -88,6 +89,7 @@ def policy(options: argparse.Namespace) -> Policy:
         partial=options.partial,
         delta=options.delta,
         itemizes=options.itemize_changes,
+        **backup_fields(options),
     )
 
 

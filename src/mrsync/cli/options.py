@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from mrsync.cli import file_options, list_options, values
+from mrsync.cli.backup_options import add_backup_options, check_local_backups, check_suffix
 from mrsync.cli.configuration import SYSTEM_FILE, parse_configured
 from mrsync.cli.parser import Parser, make_parser
 from mrsync.cli.rule_options import join_values
@@ -96,6 +97,8 @@ def parse_multicaster(arguments: Sequence[str]) -> tuple[CastSettings, Output]:
 def parse_multicatcher(arguments: Sequence[str]) -> CatchSettings:
     """Raises UsageError, FileError."""
     options = _multicatcher_parser().parse_args(arguments)
+    if options.suffix is not None:
+        check_suffix(options.suffix)
     return CatchSettings(
         target=options.id,
         host=os.uname().nodename,
@@ -105,6 +108,7 @@ def parse_multicatcher(arguments: Sequence[str]) -> CatchSettings:
         verbosity=options.verbose,
         has_master=False,
         master=_master(options),
+        backup_suffix=options.suffix,
     )
 
 
@@ -140,6 +144,7 @@ def mrsync_parser() -> Parser:
     parser.usage = "\n       ".join(f"mrsync {form}" for form in forms)
     parser.add_argument("positionals", nargs="*", help=argparse.SUPPRESS)
     _add_cast_options(parser)
+    add_backup_options(parser, has_letters=False)
     list_options.add_list_options(parser)
     list_options.add_compare_options(parser)
     add_config_option(parser)
@@ -190,6 +195,7 @@ def add_remote_options(parser: Parser, *, directory: str | None = "-b", program:
 def _multicaster_parser() -> Parser:
     parser = make_parser("multicaster", "Cast SOURCE to multicatchers that were started by hand.")
     _add_cast_options(parser)
+    add_backup_options(parser, has_letters=True)
     list_options.add_list_options(parser, "-f")
     add_key_options(parser)
     return parser
@@ -209,6 +215,7 @@ def _multicatcher_parser() -> Parser:
     add_network_options(parser)
     parser.add_argument("--master", metavar="M", help="who casts: to be asked for unicast where no multicast is heard")
     parser.add_argument("--unicast", action="store_true", help="join no group")
+    parser.add_argument("-u", "--suffix", metavar="SUFFIX", help="of backups here, instead of multicaster's")
     add_verbose_option(parser)
     add_key_options(parser)
     return parser
@@ -339,6 +346,7 @@ def _check_local_dests(settings: CastSettings) -> None:
         dest = os.path.realpath(settings.dest_for(host)) + b"/"
         if source.startswith(dest) or dest.startswith(source):
             raise UsageError(f"DEST on this host, {os.fsdecode(dest)}, and SOURCE must not contain one another")
+    check_local_backups(settings.policy, {host: settings.dest_for(host) for host in settings.targets})
 
 
 def secret_of(options: argparse.Namespace) -> bytes:

@@ -15,7 +15,7 @@ from mrsync.protocol.catcher import Catcher
 from mrsync.protocol.config import CatcherConfig
 from mrsync.protocol.events import CatcherEvent, GroupGivenUp, GroupSilent
 from mrsync.run.invited import EXIT_ABORTED, READY_LINE, own_interfaces, run_invited, watch_for_the_end
-from mrsync.run.settings import GROUPS, CatchSettings
+from mrsync.run.settings import GROUPS, CatchSettings, host_of
 from mrsync.run.target import TargetTree
 from mrsync.transport.catching import CatcherDriver
 from mrsync.transport.interface import Interface, family_of
@@ -46,7 +46,13 @@ def catch(settings: CatchSettings) -> int:
     try:
         catcher = Catcher(_config(settings, data, reply), loop.now())
         tree = TargetTree(
-            settings.dest, catcher, loop, is_dry_run=settings.is_dry_run, looks_ahead=settings.looks_ahead
+            settings.dest,
+            catcher,
+            loop,
+            is_dry_run=settings.is_dry_run,
+            looks_ahead=settings.looks_ahead,
+            host=host_of(settings.host),
+            backup_suffix=settings.backup_suffix,
         )
         driver = CatcherDriver(
             catcher,

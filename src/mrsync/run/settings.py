@@ -117,6 +117,7 @@ class CatchSettings(NamedTuple):
     is_dry_run: bool = False
     master: str | None = None  # its address: the interface is found by the route to it
     looks_ahead: bool = True  # read the destination while the master scans
+    backup_suffix: str | None = None  # instead of the one that the master says
 
 
 class Invitation(NamedTuple):

@@ -67,12 +67,22 @@ class TargetTree:
     """
 
     def __init__(
-        self, path: bytes, catcher: Catcher, loop: Loop, *, is_dry_run: bool, looks_ahead: bool = True
+        self,
+        path: bytes,
+        catcher: Catcher,
+        loop: Loop,
+        *,
+        is_dry_run: bool,
+        looks_ahead: bool = True,
+        host: str = "",
+        backup_suffix: str | None = None,
     ) -> None:
         self.ending: SessionEnded | None = None
         self.errors = 0
         self.is_withdrawn = False
         self._path = path
+        self._host = host
+        self._backup_suffix = backup_suffix
         self._catcher = catcher
         self._loop = loop
         self._is_dry_run = is_dry_run
@@ -179,10 +189,14 @@ class TargetTree:
         self._manifest = Manifest.decode(self._take_object(ObjectKind.MANIFEST))
         if self._is_dry_run and not os.path.isdir(self._path):
             return compare_with_nothing(self._manifest)
-        self._destination = Destination(self._path, is_dry_run=self._is_dry_run)
-        comparison = compare(self._manifest, self._destination, self._on_activity, self._survey)
+        destination = self._destination = Destination(
+            self._path, is_dry_run=self._is_dry_run, host=self._host, suffix=self._backup_suffix
+        )
+        comparison = compare(self._manifest, destination, self._on_activity, self._survey)
+        if destination.backups is not None:
+            destination.backups.on_activity = self._on_activity
         if self._manifest.policy.delta and not self._is_dry_run:
-            self._basis = find_basis(self._manifest, self._destination.directories, comparison.needs)
+            self._basis = find_basis(self._manifest, destination.directories, comparison.needs)
         return comparison
 
     def _tell_needs(self, comparison: Comparison) -> None:

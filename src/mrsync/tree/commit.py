@@ -67,6 +67,9 @@ class Commit:
             destination.ensure(parent)
             home_fd, parent_fd = destination.directories.pair(home, parent)
         destination.touched.add(parent)
+        if destination.backups is not None:
+            destination.keep_old(parent, name)
+            home_fd, parent_fd = destination.directories.pair(home, parent)
         try:
             os.rename(stage.name(file), name, src_dir_fd=home_fd, dst_dir_fd=parent_fd)
             return

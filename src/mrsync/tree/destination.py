@@ -21,6 +21,7 @@ from mrsync.tree.policy import Policy
 from mrsync.tree.removal import remove_tree
 
 if TYPE_CHECKING:
+    from mrsync.tree.backup import Backups
     from mrsync.tree.protection import Guard, Protection
 
 T = TypeVar("T")
@@ -33,10 +34,11 @@ class Destination:
     touched: directories in which names changed, so that their times need setting; made: directories made here.
     is_dry_run: nothing is changed, temporary modes neither. is_new: the root itself was made here.
     kept: extended attributes, where the policy keeps any. protection: what filter rules keep safe from deletion, if
-    there are any. doomed: what a list says is to be deleted, if there is one.
+    there are any. doomed: what a list says is to be deleted, if there is one. backups: what keeps old versions, if that
+    is wanted; host, suffix: as there.
     """
 
-    def __init__(self, path: bytes, *, is_dry_run: bool = False) -> None:
+    def __init__(self, path: bytes, *, is_dry_run: bool = False, host: str = "", suffix: str | None = None) -> None:
         self.path = path
         self._is_dry_run = is_dry_run
         self.ownership = Ownership()
@@ -46,6 +48,9 @@ class Destination:
         self.root_fd, self.is_new = _open_root(path)
         self.kept: Kept | None = None
         self.protection: Protection | None = None
+        self.backups: Backups | None = None
+        self._host = host
+        self._suffix = suffix
         if self.is_new:
             self.made.add(0)
         self._manifest = Manifest()
@@ -59,15 +64,28 @@ class Destination:
         if manifest.policy.keeps_attributes:
             self.kept = Kept(manifest, is_root=self.ownership.is_root)
         if manifest.listed is not None:
-            self.doomed = Doomed(self.root_fd, manifest, self.deletions, is_dry_run=self._is_dry_run)
+            self.doomed = Doomed(self.root_fd, manifest, self.deletions, self._delete, is_dry_run=self._is_dry_run)
         self.directories.close()
         self.directories = Directories(
             self.root_fd, manifest.names, manifest.parents, is_loosening=not self._is_dry_run
         )
-        if manifest.policy.rules:
-            from mrsync.tree.protection import Protection  # most runs need no rules to be loaded
+        if manifest.policy.backup:
+            from mrsync.tree.backup import Backups  # most runs need neither backups nor rules to be loaded
 
-            self.protection = Protection(manifest, os.path.abspath(self.path))
+            self.backups = Backups(
+                manifest.policy,
+                self.root_fd,
+                self.path,
+                host=self._host,
+                suffix=self._suffix,
+                on_made=self._note_made,
+                hidden_mode=lambda path: self.directories.original_mode(manifest.find(path)),
+            )
+        if manifest.policy.rules or self.backups is not None:
+            from mrsync.tree.protection import Protection
+
+            more = self.backups.rules if self.backups is not None else ()
+            self.protection = Protection(manifest, os.path.abspath(self.path), more)
 
     def change(self, directory: int, operation: Callable[[int], T]) -> T:
         """Run an operation on a directory's descriptor that changes names in it, with a temporary mode if need be."""
@@ -79,6 +97,40 @@ class Destination:
             if not self.directories.loosen(directory):
                 raise
         return operation(self.directories.open(directory))
+
+    @property
+    def has_backups_beside(self) -> bool:
+        """Whether a directory may stay because there are backups of what was deleted in it."""
+        return self.backups is not None and self.backups.are_beside
+
+    def keep_old(self, parent: int, name: bytes) -> None:
+        """Before something that is no directory is renamed to this: what has the name keeps another one, if wanted."""
+        backups = self.backups
+        if backups is not None:
+            path = self._path(parent, name)
+            self.change(parent, lambda fd: backups.link(fd, name, path))
+
+    def delete(self, parent: int, fd: int, name: bytes) -> None:
+        """Delete something that is no directory, or take it away as a backup; fd: of the parent."""
+        self._delete(fd, name, self._path(parent, name) if self.backups is not None else b"")
+
+    def _delete(self, fd: int, name: bytes, path: bytes) -> bool:
+        """The same; whether a backup of it stays in its directory."""
+        if self.backups is not None:
+            fate = self.backups.move(fd, name, path)
+            if fate.is_kept:
+                return self.backups.are_beside
+        os.unlink(name, dir_fd=fd)
+        return False
+
+    def _path(self, parent: int, name: bytes) -> bytes:
+        return os.path.join(self._manifest.path(parent), name)
+
+    def _note_made(self, path: bytes) -> None:
+        """A directory for backups was made here."""
+        above = self._manifest.find(os.path.dirname(path))
+        if above >= 0:
+            self.touched.add(above)
 
     def ensure(self, directory: int) -> int:
         """Descriptor of a directory, which is made if need be, with all above it; a file or link in its place goes."""
@@ -98,15 +150,15 @@ class Destination:
     def make_way(self, parent: int, name: bytes) -> None:
         """Remove whatever has this name; of a directory that is not empty only what the manifest deletes."""
         try:
-            self.change(parent, lambda fd: os.unlink(name, dir_fd=fd))
+            found = os.stat(name, dir_fd=self.directories.open(parent), follow_symlinks=False)
         except FileNotFoundError:
             return
-        except (IsADirectoryError, PermissionError):
-            if not stat.S_ISDIR(os.stat(name, dir_fd=self.directories.open(parent), follow_symlinks=False).st_mode):
-                raise
-            if self.doomed is not None:
-                self.doomed.delete_below(os.path.join(self._manifest.path(parent), name))
-            self.change(parent, lambda fd: self._make_way_of_directory(parent, fd, name))
+        if not stat.S_ISDIR(found.st_mode):
+            self.change(parent, lambda fd: self.delete(parent, fd, name))
+            return
+        if self.doomed is not None:
+            self.doomed.delete_below(self._path(parent, name))
+        self.change(parent, lambda fd: self._make_way_of_directory(parent, fd, name))
 
     def remove_tree(
         self,
@@ -123,7 +175,12 @@ class Destination:
         """
         guard = self._guard(parent, name)
         removal = partial(remove_tree, parent, fd, name, self.deletions, on_activity, guard)
-        return removal(is_obstacle=is_obstacle, is_dry_run=self._is_dry_run)
+        above = self._manifest.path(parent) if self.backups is not None else b""
+
+        def delete(fd: int, name: bytes, path: bytes) -> bool:
+            return self._delete(fd, name, os.path.join(above, path))
+
+        return removal(delete=delete, is_obstacle=is_obstacle, is_dry_run=self._is_dry_run)
 
     def can_go(self, parent: int, name: bytes) -> bool:
         """Whether anything of a directory may be deleted."""
@@ -141,9 +198,15 @@ class Destination:
         return self.protection.of(parent).within(name) if self.protection is not None else None
 
     def _make_way_of_directory(self, parent: int, fd: int, name: bytes) -> None:
-        if not self._manifest.policy.deletes:
+        try:
             os.rmdir(name, dir_fd=fd)
-        elif not self.remove_tree(parent, fd, name, is_obstacle=True):
+            return
+        except OSError as error:
+            if error.errno != errno.ENOTEMPTY or not self._manifest.policy.deletes:
+                raise
+        if self.backups is not None and self.backups.move_directory(fd, name):
+            return
+        if not self.remove_tree(parent, fd, name, is_obstacle=True):
             raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY))
 
     def close(self) -> None:
@@ -154,6 +217,8 @@ class Destination:
             self.directories.close()
             if self.doomed is not None:
                 self.doomed.close()
+            if self.backups is not None:
+                self.backups.close()
             os.close(self.root_fd)
 
     def _make(self, entry: int) -> int:
@@ -162,7 +227,7 @@ class Destination:
         try:
             self.change(parent, lambda fd: os.mkdir(name, 0o700, dir_fd=fd))
         except FileExistsError:
-            self.change(parent, lambda fd: os.unlink(name, dir_fd=fd))
+            self.change(parent, lambda fd: self.delete(parent, fd, name))
             self.change(parent, lambda fd: os.mkdir(name, 0o700, dir_fd=fd))
         self.made.add(entry)
         return self.directories.open(entry)

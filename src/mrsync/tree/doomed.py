@@ -16,15 +16,25 @@ from mrsync.tree.pathtree import PathTree
 class Doomed:
     """Listed deletions below an open root; a dry run only notes them.
 
-    A directory is deleted only when it is empty by then.
+    A directory is deleted only when it is empty by then. delete: takes away what is no directory, given the descriptor
+    of its directory, its name and path.
     """
 
-    def __init__(self, root_fd: int, manifest: Manifest, deletions: Deletions, *, is_dry_run: bool) -> None:
+    def __init__(
+        self,
+        root_fd: int,
+        manifest: Manifest,
+        deletions: Deletions,
+        delete: Callable[[int, bytes, bytes], object],
+        *,
+        is_dry_run: bool,
+    ) -> None:
         assert manifest.listed is not None  # where there is a list
         self._manifest = manifest
         self._tree = PathTree()
         self._listed = [self._tree.add(path) for path in manifest.listed.deletions]
         self._deletions = deletions
+        self._delete_entry = delete
         self._is_dry_run = is_dry_run
         self._directories = Directories(root_fd, self._tree.names, self._tree.parents, is_loosening=not is_dry_run)
 
@@ -81,15 +91,22 @@ class Doomed:
             return False
         is_directory = stat.S_ISDIR(status.st_mode)
         if not self._is_dry_run:
-            self._remove(number, os.rmdir if is_directory else os.unlink)
+            self._remove(number, is_directory=is_directory)
         self._deletions.note(0, self._tree.path(number), is_directory=is_directory)
         return True
 
-    def _remove(self, number: int, remove: Callable[..., None]) -> None:
+    def _remove(self, number: int, *, is_directory: bool) -> None:
         name, parent = self._tree.names[number], self._tree.parents[number]
+
+        def remove(fd: int) -> None:
+            if is_directory:
+                os.rmdir(name, dir_fd=fd)
+            else:
+                self._delete_entry(fd, name, self._tree.path(number))
+
         try:
-            remove(name, dir_fd=self._directories.open(parent))
+            remove(self._directories.open(parent))
         except PermissionError:
             if not self._directories.loosen(parent):
                 raise
-            remove(name, dir_fd=self._directories.open(parent))
+            remove(self._directories.open(parent))

@@ -184,6 +184,7 @@ class _Finisher:
         destination.ensure(parent)
         destination.change(parent, lambda fd: make(fd, temporary))
         try:
+            destination.keep_old(parent, name)
             try:
                 destination.change(parent, lambda fd: os.rename(temporary, name, src_dir_fd=fd, dst_dir_fd=fd))
             except IsADirectoryError:
@@ -282,7 +283,8 @@ class _Finisher:
                 if doomed.delete(path):
                     self._destination.touched.add(self._manifest.find(os.path.dirname(path)))
             except OSError as error:
-                self._result.failures.append(Failure(error.errno or 0, path, "delete"))
+                if error.errno != errno.ENOTEMPTY or not self._destination.has_backups_beside:
+                    self._result.failures.append(Failure(error.errno or 0, path, "delete"))
         self._destination.touched.discard(-1)  # a directory that has gone, too
         self._result.failures += doomed.restore()
 
@@ -301,5 +303,5 @@ class _Finisher:
         if stat.S_ISDIR(os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode):
             self._destination.remove_tree(directory, fd, name, self._count)
         elif deletions.allows():
-            os.unlink(name, dir_fd=fd)
+            self._destination.delete(directory, fd, name)
             deletions.note(directory, name, is_directory=False)

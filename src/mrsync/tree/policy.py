@@ -26,6 +26,8 @@ class Policy(NamedTuple):
     leaves_root: the root keeps its own attributes.
     rules: filter rules that tell what is safe from deletion, in rsync's notation. rules_have_nuls: entries of their
     merge files end in NUL. deletes_excluded: rules of these files that name no side are not for targets.
+    backup: what is overwritten or deleted keeps another name, that with suffix added, in backup_dir if there is one; of
+    paths, behind backup_base, that a backup pattern matches if there are some. remove_first: the old file goes first.
     is_listed: only what the manifest marks is looked at, only what it lists is deleted.
     """
 
@@ -50,6 +52,12 @@ class Policy(NamedTuple):
     xattrs: bool = False
     acls: bool = False
     leaves_root: bool = False
+    backup: bool = False
+    suffix: str = ""
+    backup_dir: str = ""
+    backup_patterns: tuple[str, ...] = ()
+    backup_base: str = ""
+    remove_first: bool = False
     rules: tuple[str, ...] = ()
     rules_have_nuls: bool = False
     deletes_excluded: bool = False

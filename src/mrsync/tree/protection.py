@@ -47,12 +47,12 @@ class Guard(NamedTuple):
 class Protection:
     """The guards of a destination's directories; what merge files say is read once, before anything changes there.
 
-    root: absolute. failures: merge files that could not be used; below them nothing is deleted. Raises
-    ProtocolDataError for rules that make no sense.
+    root: absolute. more: rules behind those of the policy. failures: merge files that could not be used; below them
+    nothing is deleted. Raises ProtocolDataError for rules that make no sense.
     """
 
-    def __init__(self, manifest: Manifest, root: bytes) -> None:
-        policy = manifest.policy
+    def __init__(self, manifest: Manifest, root: bytes, more: tuple[str, ...] = ()) -> None:
+        policy = manifest.policy._replace(rules=manifest.policy.rules + more)
         self.failures: list[Failure] = []
         self._manifest = manifest
         self._filters = Filters(

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from mrsync.tree.protection import Guard
 
 
+# (descriptor of its directory, name, path below the tree's parent) -> something else stays there for it
+Delete = Callable[[int, bytes, bytes], bool]
+
+
 def remove_tree(
     parent: int,
     parent_fd: int,
@@ -22,16 +26,18 @@ def remove_tree(
     on_activity: Callable[[int], None] = lambda count: None,
     guard: Guard | None = None,
     *,
+    delete: Delete | None = None,
     is_obstacle: bool = False,
     is_dry_run: bool = False,
 ) -> bool:
     """Delete a directory and all in it, bottom-up, as far as that is allowed; whether it is gone.
 
-    parent: its entry of the manifest. guard: what filter rules keep safe in it. is_obstacle: something else takes its
-    place, so that it is no deletion itself. Nothing behind a soft link or a mount point is touched (OSError EBUSY for a
-    mount). OSError for the first thing that cannot be deleted; what is deleted by then stays deleted.
+    parent: its entry of the manifest. guard: what filter rules keep safe in it. delete: does so for all but
+    directories, if that is more than an unlink. is_obstacle: something else takes its place, so that it is no deletion
+    itself. Nothing behind a soft link or a mount point is touched (OSError EBUSY for a mount). OSError for the first
+    thing that cannot be deleted; what is deleted by then stays deleted.
     """
-    removal = _Removal(parent, parent_fd, name, deletions, guard, is_dry_run)
+    removal = _Removal(parent, parent_fd, name, deletions, guard, delete or _unlink, is_dry_run)
     try:
         return removal.run(on_activity, is_obstacle)
     finally:
@@ -48,6 +54,7 @@ class _Removal:
         name: bytes,
         deletions: Deletions,
         guard: Guard | None,
+        delete: Delete,
         is_dry_run: bool,
     ) -> None:
         self._parent = parent
@@ -57,6 +64,7 @@ class _Removal:
         self._guards = [guard, guard]
         self._staying: set[int] = set()
         self._deletions = deletions
+        self._delete = delete
         self._is_dry_run = is_dry_run
         self._device = os.fstat(parent_fd).st_dev
         self._directories = Directories(parent_fd, self._names, self._parents, is_loosening=not is_dry_run)
@@ -101,8 +109,8 @@ class _Removal:
                 self._parents.append(number)
                 self._paths.append(path)
             elif self._deletions.allows():
-                if not self._is_dry_run:
-                    os.unlink(name, dir_fd=fd)
+                if not self._is_dry_run and self._delete(fd, name, path):
+                    self._staying.add(number)
                 self._deletions.note(self._parent, path, is_directory=False)
             else:
                 self._staying.add(number)
@@ -114,3 +122,8 @@ class _Removal:
         if guard is None:
             return set()
         return guard.safe(list(below), [name for name, is_directory in below.items() if is_directory], is_going=True)
+
+
+def _unlink(fd: int, name: bytes, path: bytes) -> bool:
+    os.unlink(name, dir_fd=fd)
+    return False

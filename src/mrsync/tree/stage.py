@@ -309,6 +309,8 @@ class Stage:
         home = self.home(self.manifest.parents[self.plan.entries[file]])
         destination = self.destination
         name = self.name(file)
+        if self.manifest.policy.remove_first:
+            self._remove_old(self.plan.entries[file])
         try:
             fd = os.open(name, _CREATE, 0o600, dir_fd=destination.directories.open(home))
             destination.touched.add(home)
@@ -316,6 +318,12 @@ class Stage:
             fd = destination.change(home, lambda directory: os.open(name, _CREATE, 0o600, dir_fd=directory))
         self.states[file] = STARTED
         return fd
+
+    def _remove_old(self, entry: int) -> None:
+        """Make room for the new one; a directory in its place waits for the commit."""
+        name = self.manifest.names[entry]
+        with suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            self.destination.change(self.manifest.parents[entry], lambda fd: os.unlink(name, dir_fd=fd))
 
     def _open(self, file: int) -> int:
         fds = self._fds

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-_NAME = re.compile(rb"\.mrsync-([0-9a-f]+)(?:-([lf]?)([0-9]+)|\.journal)")
+_NAME = re.compile(rb"\.mrsync-([0-9a-f]+)(?:-([lfb]?)([0-9]+)|\.journal)")
 PREFIX = b".mrsync-"
 NO_FILE = -1
 
@@ -25,6 +25,11 @@ def staged_name(tag: bytes, file: int) -> bytes:
 def link_name(tag: bytes, entry: int) -> bytes:
     """Of a link that is about to be renamed."""
     return b".mrsync-%s-l%d" % (tag, entry)
+
+
+def backup_name(tag: bytes, number: int) -> bytes:
+    """Of a backup that is about to replace an older one."""
+    return b".mrsync-%s-b%d" % (tag, number)
 
 
 def journal_name(tag: bytes) -> bytes:

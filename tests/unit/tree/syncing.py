@@ -65,6 +65,7 @@ def sync(
     page_bytes: int = 5000,
     seed: int | None = None,
     exceptions: tuple[tuple[int, int], ...] = (),
+    host: str = "",
     between: Callable[[str], None] = lambda step: None,
 ) -> Outcome:
     """Sync like a caster and a catcher would; pages come in an order drawn from seed (None: in order), in batches.
@@ -77,7 +78,7 @@ def sync(
     else:
         scanned = pick(os.fsencode(source), items, policy or Policy(), selection)
     manifest = Manifest.decode(scanned.manifest.encode())
-    destination = Destination(os.fsencode(dest))
+    destination = Destination(os.fsencode(dest), host=host)
     comparison = compare(manifest, destination)
     between("compared")
     planned = Plan.build(scanned, comparison.needs)

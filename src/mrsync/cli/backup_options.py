@@ -1,0 +1,112 @@
+"""The options about what becomes of old versions: backups, and their removal before the new ones are staged."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from mrsync.errors import FileError, UsageError
+from mrsync.tree.policy import Policy
+
+DEFAULT_SUFFIX = "_mcast_bak%m%d%H%M"  # of 4.0.1
+BASE_HELP = "an ancestor of SOURCE that patterns begin behind"
+
+
+def add_backup_options(parser: argparse.ArgumentParser, *, has_letters: bool) -> None:
+    """has_letters: those of 4.0.1's multicaster, which mean other things to mrsync."""
+    add = parser.add_argument
+    add(*_flags("-b", has_letters), "--backup", action="store_true", help="keep what is overwritten or deleted")
+    add("--suffix", metavar="S", help="of backups; default: _mcast_bak and the time, MMDDhhmm; in --backup-dir none")
+    add("--backup-dir", metavar="D", help="where to keep backups, absolute or relative to DEST; implies --backup")
+    add(
+        *_flags("-r", has_letters),
+        "--backup-patterns",
+        metavar="FILE",
+        help="keep only paths that begin as one of these extended regular expressions says, one a line",
+    )
+    add(*_flags("-d", has_letters), "--backup-base", metavar="BASEDIR", help=f"{BASE_HELP}; default: SOURCE")
+    add(
+        "-X",
+        "--remove-first",
+        action="store_true",
+        help="unlink old files before new ones are staged: disk almost full",
+    )
+
+
+def backup_fields(options: argparse.Namespace) -> dict[str, Any]:
+    """Fields of the policy. UsageError, FileError."""
+    is_backup = bool(options.backup or options.backup_dir or options.backup_patterns)
+    if options.remove_first and (is_backup or options.commit == "job" or options.delta):
+        raise UsageError("-X removes at once what --backup, --delta and --commit job would still need")
+    if not is_backup:
+        if options.suffix is not None or options.backup_base is not None:
+            raise UsageError("--suffix and --backup-base say something about backups, but there is no --backup")
+        return {"remove_first": options.remove_first}
+    suffix, directory = options.suffix, options.backup_dir or ""
+    if suffix is None:
+        suffix = "" if directory else time.strftime(DEFAULT_SUFFIX)
+    check_suffix(suffix, is_needed=not directory)
+    if directory and os.path.normpath(directory) == ".":
+        raise UsageError(f"--backup-dir {directory} is DEST itself; for backups beside the files leave it out")
+    return {
+        "backup": True,
+        "suffix": suffix,
+        "backup_dir": directory,
+        "backup_patterns": _read_patterns(options.backup_patterns) if options.backup_patterns else (),
+        "backup_base": _base(options.backup_base, options.source) if options.backup_base else "",
+    }
+
+
+def check_suffix(suffix: str, *, is_needed: bool = True) -> None:
+    """UsageError if no file can have this one."""
+    if "/" in suffix or (is_needed and not suffix):
+        raise UsageError(f"--suffix {suffix!r}: give one without a slash, or --backup-dir")
+
+
+def _flags(letter: str, has_letters: bool) -> tuple[str, ...]:
+    return (letter,) if has_letters else ()
+
+
+def _read_patterns(path: str) -> tuple[str, ...]:
+    from mrsync.tree.ere import Patterns  # few runs have any
+
+    try:
+        with open(path, "rb") as file:
+            lines = file.read().split(b"\n")
+    except OSError as error:
+        raise FileError(f"cannot read the backup patterns {path}: {error.strerror}") from error
+    for number, line in enumerate(lines, 1):
+        try:
+            Patterns([line])
+        except ValueError as error:
+            raise UsageError(f"{path}, line {number}: {error}") from error
+    found = [line for line in lines if line]
+    if not found:
+        raise UsageError(f"{path} holds no pattern")
+    try:
+        Patterns(found)
+    except ValueError as error:
+        raise UsageError(f"{path}: {error}") from error
+    return tuple(map(os.fsdecode, found))
+
+
+def _base(basedir: str, source: str) -> str:
+    """What of SOURCE's path lies behind BASEDIR, as patterns see it."""
+    base, whole = (os.path.abspath(path).rstrip("/") + "/" for path in (basedir, source))
+    if not whole.startswith(base):
+        raise UsageError(f"--backup-base {basedir}: SOURCE is not below it")
+    return whole[len(base) :]
+
+
+def check_local_backups(policy: Policy, dests: Mapping[str, bytes]) -> None:
+    """On one host, backups of several targets must not mix; dests: by host. UsageError."""
+    if policy.backup_dir:
+        places = {
+            os.path.normpath(os.path.join(dest, os.fsencode(policy.backup_dir.replace("{host}", host))))
+            for host, dest in dests.items()
+        }
+        if len(places) < len(dests):
+            raise UsageError("several targets on this host need {host} in --backup-dir, or their backups would mix")
