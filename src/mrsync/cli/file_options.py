@@ -66,7 +66,7 @@ def policy(options: argparse.Namespace) -> Policy:
         raise UsageError("--delete-excluded and --no-delete contradict one another")
     return Policy(
         deletes=options.delete,
-        rules=read_target_rules(options) if options.delete else (),
+        rules=read_target_rules(options),
         rules_have_nuls=has_nuls(options),
         deletes_excluded=options.delete_excluded,
         numeric_ids=options.numeric_ids,

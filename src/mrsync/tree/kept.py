@@ -11,7 +11,7 @@ from mrsync.tree.attributes import UNKNOWN, Attributes
 from mrsync.tree.failure import Failure
 from mrsync.tree.likeness import ACL, XATTR
 from mrsync.tree.manifest import LINK, Manifest
-from mrsync.tree.xattrs import Keeper, Target
+from mrsync.tree.xattrs import Target, target_keeper
 
 
 class Kept:
@@ -24,7 +24,7 @@ class Kept:
         self.failures: list[Failure] = []
         self._manifest = manifest
         self._is_root = is_root
-        self._keeper = Keeper(manifest.policy, is_root=is_root)
+        self._keeper = target_keeper(manifest.policy, is_root=is_root)
         self._settable: dict[int, Attributes] = {}
         self._poor_devices: set[int] = set()
 

@@ -18,7 +18,7 @@ from mrsync.tree.listing import Listing
 from mrsync.tree.manifest import NO_DIGEST, Manifest
 from mrsync.tree.scan import Scan, change_on_the_way, open_source
 from mrsync.tree.selection import Selection
-from mrsync.tree.xattrs import Keeper, path_in
+from mrsync.tree.xattrs import path_in, source_keeper
 
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
@@ -112,7 +112,7 @@ class _Rescanner:
         return amendment
 
     def _read_attributes(self, patch: Manifest, entries: Iterable[int]) -> None:
-        keeper = Keeper(patch.policy, is_root=os.geteuid() == 0, is_source=True)
+        keeper = source_keeper(patch.policy, self._selection.rules)
         patch.attribute_numbers.append(UNKNOWN)
         for entry in entries:
             try:

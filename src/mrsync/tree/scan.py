@@ -21,7 +21,7 @@ from mrsync.tree.modes import change_modes
 from mrsync.tree.owners import give_to, name_owners
 from mrsync.tree.policy import Policy
 from mrsync.tree.selection import Selection
-from mrsync.tree.xattrs import Keeper, Target, path_in
+from mrsync.tree.xattrs import Target, path_in, source_keeper
 
 if TYPE_CHECKING:
     from mrsync.tree.choice import Choice
@@ -109,7 +109,7 @@ class Scanner:
         self._holey: list[int] = []
         self._errors: list[Failure] = []
         self._depths = {0: 0}
-        self._keeper = Keeper(manifest.policy, is_root=os.geteuid() == 0, is_source=True)
+        self._keeper = source_keeper(manifest.policy, selection.rules)
         self._ctimes, self._numbers = array("q"), array("Q")
         self._settled_at = time.time_ns() - TICK_NS
         self._choice = _choice(root, manifest, selection)

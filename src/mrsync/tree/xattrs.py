@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import Union
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Union
 
 from mrsync.tree import acl
 from mrsync.tree.attributes import Attributes
 from mrsync.tree.policy import Policy
+
+if TYPE_CHECKING:
+    from mrsync.tree.attribute_filter import AttributeFilter
+    from mrsync.tree.rules import Rule
 
 Target = Union[int, bytes]  # a descriptor of any kind, or a path of which a soft link at the end is meant itself
 
@@ -23,14 +28,17 @@ def path_in(directory_fd: int, name: bytes) -> bytes:
 class Keeper:
     """What a policy keeps of extended attributes; rsync's rules: root all but the system's, others their user.* ones.
 
-    is_source: there whatever can be read is read.
+    is_source: there whatever can be read is read. by_rules: what filter rules exclude of names, but not of ACLs.
     """
 
-    def __init__(self, policy: Policy, *, is_root: bool, is_source: bool = False) -> None:
+    def __init__(
+        self, policy: Policy, *, is_root: bool, is_source: bool = False, by_rules: AttributeFilter | None = None
+    ) -> None:
         self._has_xattrs = policy.xattrs
         self._has_acls = policy.acls
         self._has_all = is_root or is_source
         self._is_source = is_source
+        self._by_rules = by_rules
 
     def keeps(self, name: bytes) -> bool:
         """Whether an attribute of this name is kept; those of a manifest that are not cannot be set here."""
@@ -39,6 +47,8 @@ class Keeper:
         if not self._has_xattrs or name.startswith(b"system."):
             return False
         if self._is_source and name.startswith(_HIDDEN):
+            return False
+        if self._by_rules is not None and self._by_rules.excludes(name):
             return False
         return self._has_all or name.startswith(b"user.")
 
@@ -91,6 +101,29 @@ class Keeper:
                 return []
             raise
         return sorted(filter(self.keeps, map(os.fsencode, listed))) if listed else []
+
+
+def source_keeper(policy: Policy, ordered: Sequence[Rule]) -> Keeper:
+    """For the source; ordered: its filter rules."""
+    by_rules = None
+    if policy.xattrs and ordered:
+        from mrsync.tree import rules
+        from mrsync.tree.attribute_filter import attribute_filter
+
+        by_rules = attribute_filter(ordered, rules.SENDER)
+    return Keeper(policy, is_root=os.geteuid() == 0, is_source=True, by_rules=by_rules)
+
+
+def target_keeper(policy: Policy, *, is_root: bool) -> Keeper:
+    """For a target. ProtocolDataError for rules that make no sense."""
+    by_rules = None
+    if policy.xattrs and policy.rules:
+        from mrsync.tree import rules
+        from mrsync.tree.attribute_filter import attribute_filter
+        from mrsync.tree.protection import read_rules
+
+        by_rules = attribute_filter(read_rules(policy), rules.RECEIVER)
+    return Keeper(policy, is_root=is_root, by_rules=by_rules)
 
 
 def _path(target: Target) -> bytes:
