@@ -58,3 +58,14 @@ def test_a_directory_is_deleted_behind_what_is_in_it() -> None:
         b"d/b/",
         b"d/",
     ]
+
+
+def test_a_second_look_counts_for_what_it_looked_at() -> None:
+    items, again = Items(), Items()
+    for entry in (1, 2, 3):
+        items.add(entry, SENT | TIME)
+    items.add(4, LINKED, 2)
+    again.add(2, SENT | SIZE)
+    again.add(4, LINKED | NEW, 2)
+    items.amend({2, 3, 4}, again)
+    assert list(items.runs()) == [(1, 2, SENT | TIME, -1), (2, 3, SENT | SIZE, -1), (4, 5, LINKED | NEW, 2)]

@@ -37,6 +37,7 @@ def rsync_version() -> tuple[int, ...]:
 
 
 @pytest.mark.skipif(shutil.which("rsync") is None, reason="needs rsync")
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to read what modes lock away")
 def test_random_changes_are_those_of_rsync(tmp_path: Path) -> None:
     chance = random.Random(7)
     source = tmp_path / "source"

@@ -74,3 +74,43 @@ def test_nothing_behind_a_mount_point_is_removed(tmp_path: Path) -> None:
             assert (mount / "file").exists()
         finally:
             os.system(f"umount {tmp_path / 'tree' / 'mount'}")
+
+
+def tree_of(path: Path) -> list[str]:
+    return sorted(str(below.relative_to(path)) for below in path.rglob("*"))
+
+
+@pytest.mark.parametrize("limit", [0, 1, 3, 4, 5, 9])
+def test_no_more_goes_than_is_allowed(tmp_path: Path, limit: int) -> None:
+    for name in ("tree/a", "tree/sub/b", "tree/sub/c"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    before = tree_of(tmp_path)
+    fd = os.open(tmp_path, os.O_RDONLY)
+    dry, deletions = (Deletions(Policy(max_delete=limit, itemizes=True)) for _ in range(2))
+    try:
+        is_gone = [remove_tree(7, fd, b"tree", dry, is_dry_run=True)]
+        assert tree_of(tmp_path) == before
+        is_gone.append(remove_tree(7, fd, b"tree", deletions))
+    finally:
+        os.close(fd)
+    assert is_gone == [limit >= len(before)] * 2
+    assert deletions.count == min(limit, len(before)) == len(before) - len(tree_of(tmp_path))
+    assert (deletions.skipped > 0) is (limit < len(before))
+    told = [list(one.listed()) for one in (dry, deletions)]
+    assert told[0] == told[1]
+    gone = sorted((7, os.fsencode(name) + (b"/" if name in ("tree", "tree/sub") else b"")) for name in before)
+    assert set(told[0]) <= set(gone)
+
+
+def test_an_obstacle_is_no_deletion_itself(tmp_path: Path) -> None:
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "file").touch()
+    fd = os.open(tmp_path, os.O_RDONLY)
+    deletions = Deletions(Policy(max_delete=1, itemizes=True))
+    try:
+        assert remove_tree(0, fd, b"tree", deletions, is_obstacle=True)
+    finally:
+        os.close(fd)
+    assert list(deletions.listed()) == [(0, b"tree/file")]
+    assert tree_of(tmp_path) == []
