@@ -6,6 +6,7 @@ import errno
 import os
 import time
 from array import array
+from bisect import bisect_left
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,11 +17,12 @@ from mrsync.tree.directories import Directories
 from mrsync.tree.failure import Failure, printable
 from mrsync.tree.limits import DEPTH_MAX
 from mrsync.tree.listing import Listing
-from mrsync.tree.manifest import OMITTED, Manifest
+from mrsync.tree.manifest import DIRECTORY, OMITTED, Manifest
 from mrsync.tree.modes import change_modes
 from mrsync.tree.owners import give_to, name_owners
 from mrsync.tree.policy import Policy
 from mrsync.tree.selection import Selection
+from mrsync.tree.temporary import PREFIX, parsed
 from mrsync.tree.xattrs import Target, path_in, source_keeper
 
 if TYPE_CHECKING:
@@ -200,6 +202,7 @@ class Scanner:
             self._manifest.incomplete.add(directory)
             return Listing(fd, [])
         listing = Listing(fd, has_identities=self._manifest.policy.partial)
+        _drop_temporary(listing)
         if self._choice is not None:
             self._choice.take(directory, self._manifest.path(directory), listing)
         return listing
@@ -220,6 +223,14 @@ class Scanner:
         if directory:
             self._depths[directory] = self._depths[self._manifest.parents[directory]] + 1
         return self._depths[directory]
+
+
+def _drop_temporary(listing: Listing) -> None:
+    """A source may be a destination, too: what a session keeps there for a while is no part of the tree."""
+    names = listing.names
+    at = bisect_left(names, PREFIX)
+    if at < len(names) and names[at].startswith(PREFIX):
+        listing.keep([i for i, name in enumerate(names) if not parsed(name) or listing.modes[i] >> 12 == DIRECTORY])
 
 
 def _choice(root: bytes, manifest: Manifest, selection: Selection) -> Choice | None:

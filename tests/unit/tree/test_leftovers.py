@@ -7,6 +7,7 @@ import random
 import shutil
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -181,6 +182,64 @@ def test_a_directory_that_came_meanwhile_is_the_new_home(trees: Path) -> None:
     run = session(trees)
     assert run.pages == []
     finish(trees, run)
+
+
+CHANGES = ("rename", "writev", "unlink", "fchmod", "utime", "pwritev", "open", "close")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_killed_at_any_step_it_costs_one_file_at_most(trees: Path, seed: int) -> None:
+    """Taking over is interrupted again and again, each time a bit later, whatever it does next."""
+    chance = random.Random(seed)
+    pages = wanted_pages(trees)
+    in_a_process_that_is_killed(lambda: session(trees).cast(chance.sample(pages, 40)))
+    left = wanted_pages(trees)
+    most = 0
+    for steps in range(1, 400, 7):
+        in_a_process_that_is_killed(lambda steps=steps: _die_after(trees, steps))  # type: ignore[misc]
+        now = wanted_pages(trees)
+        most = max(most, len(now))
+        assert set(now) <= set(left) | set(pages[BIG_PAGES:]), "of the large file nothing is lost"
+    assert most <= len(left) + 6
+    finish(trees, session(trees))
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_killed_at_any_step_of_all_every_file_is_old_or_new(trees: Path, seed: int) -> None:
+    finish(trees, session(trees))
+    names = [path for path in sorted((trees / "source").rglob("*")) if path.is_file()]
+    for steps in range(3 + seed, 450, 31):
+        old = {path: path.read_bytes() for path in names}
+        for path in names:
+            path.write_bytes(bytes([steps % 251]) * max(1, len(old[path])))
+        let_it_settle()
+        in_a_process_that_is_killed(lambda steps=steps: _die_after(trees, steps, is_whole=True))  # type: ignore[misc]
+        for path in names:
+            seen = (trees / "dest" / path.relative_to(trees / "source")).read_bytes()
+            assert seen in (old[path], path.read_bytes())
+        finish(trees, session(trees))
+
+
+def _die_after(trees: Path, steps: int, *, is_whole: bool = False) -> None:
+    """A session whose process ends before its so manieth change."""
+    left = [steps]
+
+    def counted(name: str) -> Callable[..., object]:
+        function = getattr(os, name)
+
+        def call(*arguments: object, **details: object) -> object:
+            left[0] -= 1
+            if not left[0]:
+                os._exit(0)
+            return function(*arguments, **details)
+
+        return call
+
+    for name in CHANGES:
+        setattr(os, name, counted(name))
+    run = session(trees)
+    if is_whole:
+        run.cast().finish()
 
 
 # what is not ours, or no longer what we left

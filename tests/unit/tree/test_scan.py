@@ -57,6 +57,15 @@ def test_every_entry_is_found_as_it_is(tmp_path: Path) -> None:
     assert any(manifest.path(entry).count(b"/") == DEEP_LEVELS for entry in range(len(manifest)))
 
 
+def test_what_a_session_keeps_for_a_while_is_no_part_of_a_tree(tmp_path: Path) -> None:
+    for name in (".mrsync-0a-7", ".mrsync-0a-l3", ".mrsync-0a.journal", ".mrsync", ".mrsync-notes", "a", "~"):
+        (tmp_path / name).write_text(name)
+    (tmp_path / ".mrsync-0b-8").mkdir()
+    found = scan(os.fsencode(tmp_path))
+    assert paths(found) == {b"", b".mrsync", b".mrsync-0b-8", b".mrsync-notes", b"a", b"~"}
+    assert len(found.inodes) == len(found.ctimes) == len(found.manifest) == 6
+
+
 def test_children_are_contiguous_and_sorted(tmp_path: Path) -> None:
     for path in ("b/two", "b/one", "a/x/y", "c"):
         (tmp_path / path).mkdir(parents=True)
