@@ -7,8 +7,7 @@ import heapq
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, groupby
-from tempfile import SpooledTemporaryFile
-from typing import Any, NamedTuple, TypeVar
+from typing import IO, Any, NamedTuple, TypeVar
 
 from mrsync.tree.items import deletion_key, letters
 from mrsync.tree.manifest import DIRECTORY, LINK, Manifest
@@ -37,7 +36,7 @@ class Ledger:
 
     def __init__(self) -> None:
         self._nonsense: set[int] = set()  # targets of which some pieces could not be read
-        self._file = SpooledTemporaryFile(MEMORY_BYTES_MAX)  # noqa: SIM115
+        self._file: IO[bytes] | None = None
         self._numbers: dict[bytes, int] = {}
         self._bounds = array("Q", [0])
         self._changes: dict[int, array[int]] = {}
@@ -55,9 +54,12 @@ class Ledger:
 
     def lines(self, manifest: Manifest) -> Iterator[Line]:
         """All deletions, then all changes in the manifest's order; then nothing is left here."""
-        with self._file:
+        try:
             yield from self._deleted_lines(manifest)
             yield from self._changed_lines(manifest)
+        finally:
+            if self._file is not None:
+                self._file.close()
         if self._nonsense:
             yield Line(tuple(sorted(self._nonsense)), UNREADABLE, b"")
 
@@ -84,6 +86,7 @@ class Ledger:
         number = self._numbers.get(name)
         if number is None:
             number = self._numbers[name] = len(self._bounds) - 1
+            self._file = self._file or _open_file()
             self._file.seek(self._bounds[-1])
             self._file.write(data)
             self._bounds.append(self._bounds[-1] + len(data))
@@ -105,6 +108,7 @@ class Ledger:
         self, pieces: Sequence[int], read: Callable[[bytes], Iterator[K]], number: int, targets: Iterable[int]
     ) -> Iterator[tuple[K, int]]:
         """What pieces say, for as long as it is in order and makes sense."""
+        assert self._file is not None  # something was kept
         last: K | None = None
         try:
             for piece in pieces:
@@ -116,6 +120,12 @@ class Ledger:
                     yield key, number
         except ValueError:
             self._nonsense.update(targets)
+
+
+def _open_file() -> IO[bytes]:
+    from tempfile import SpooledTemporaryFile  # 3 ms, wanted only where something is itemized
+
+    return SpooledTemporaryFile(MEMORY_BYTES_MAX)
 
 
 def _changes(data: bytes, count: int) -> Iterator[tuple[int, int, int]]:
