@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 
 from mrsync.cli import file_options
+from mrsync.cli.backup_options import add_backup_options
 from mrsync.errors import MrsyncError
 from tests.rsync.cases import Case, Tree
 from tests.unit.tree.syncing import sync
@@ -69,6 +70,7 @@ def run_mrsync(case: Case, folder: Path) -> tuple[str, Tree]:
     """Complaints, and what the destination is afterwards."""
     parser = argparse.ArgumentParser(allow_abbrev=False)
     file_options.add_file_options(parser)
+    add_backup_options(parser, has_letters=False)
     try:
         options = parser.parse_args(list(map(os.fsdecode, _options(case, folder))))
         policy, selection = file_options.policy(options), file_options.selection(options)
