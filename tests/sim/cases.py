@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 
 from mrsync.protocol.commits import CommitRule
 from mrsync.protocol.states import TargetState
-from mrsync.wire.geometry import Geometry
+from mrsync.wire.geometry import Geometry, Step
 from mrsync.wire.messages import Phase
 from tests.sim.reception import Violation
-from tests.sim.scenario import Fate, Scenario, TargetScenario
+from tests.sim.scenario import PACKET_ROOM_BYTES, Fate, Scenario, TargetScenario
 from tests.sim.simulation import Result, Simulation
 
 DONE, LOST, UNREACHABLE, REFUSED = (
@@ -30,6 +30,7 @@ ALL_HELD = TargetScenario(held_share=1.0, holds_beginning=True)
 HALF_HELD = replace(ALL_HELD, held_share=0.5)
 OVERHEAD = 17  # packets of manifest and plan
 ACK_WAIT_S = 6.0
+SMALLER = tuple(Step(size + 28, size, Geometry(size - PACKET_ROOM_BYTES, 44)) for size in (1100, 900, 300))
 
 
 @dataclass(frozen=True)
@@ -363,5 +364,63 @@ CASES = (
         void_share=0.1,
         vanish_share=0.5,
         commit_rule=CommitRule.JOB,
+    ),
+    case("one does not hear the group", (fated(Fate.DEAF, 0), GOOD, LOSSY), (DONE,) * 3, 1.5),
+    case(
+        "one goes deaf, and gets the rest by unicast",
+        (fated(Fate.DEAF, 0.4, target=LOSSY), GOOD, GOOD),
+        (DONE,) * 3,
+        6.5,
+        rate_bytes_s=1e7,
+        file_bytes=(200 * GEOMETRY.page_bytes,),
+    ),
+    case(
+        "a switch forgets everyone",
+        (fated(Fate.PRUNED, 0.4),) * 3,
+        (DONE,) * 3,
+        3.0,
+        rate_bytes_s=1e7,
+        file_bytes=(100 * GEOMETRY.page_bytes,),
+    ),
+    case("no multicast at all", (LOSSY,) * 4, (DONE,) * 4, 1.0, is_unicast=True),
+    case(
+        "no multicast at all, through a short queue",
+        (GOOD,) * 12,
+        (DONE,) * 12,
+        13.0,
+        is_unicast=True,
+        switch_bytes_s=1e7,
+    ),
+    case(
+        "one path carries small packets only",
+        (replace(LOSSY, path_bytes=900), GOOD, fated(Fate.DEAF, 0)),
+        (DONE,) * 3,
+        2.0,
+        smaller=SMALLER,
+    ),
+    case(
+        "one path carries nothing",
+        (replace(GOOD, path_bytes=200), LOSSY),
+        (REFUSED, DONE),
+        1.5,
+        smaller=SMALLER,
+    ),
+    case(
+        "strangers steal hellos of the deaf",
+        (fated(Fate.DEAF, 0, target=LOSSY), fated(Fate.DEAF, 0.4, target=LOSSY), GOOD),
+        (DONE,) * 3,
+        12.0,
+        seed=4,
+        forgeries_s=1000.0,
+        rate_bytes_s=1e7,
+    ),
+    case(
+        "nobody clocks the caster, which is too fast for one",
+        (replace(GOOD, packets_s=3000.0, buffer_bytes=425984), LOSSY, GOOD),
+        (DONE,) * 3,
+        4.0,
+        has_monitor=False,
+        rate_bytes_s=1e7,
+        file_bytes=(100 * GEOMETRY.page_bytes,),
     ),
 )

@@ -58,6 +58,7 @@ class MasterHost:
         self._is_waiting = False  # for the uplink
         self._generations: dict[tuple[int, int], int] = {}
         self._cached: dict[tuple[int, int], None] = {}  # sealed pages at hand, least recently used first
+        self._casts = 0
         self._routes: dict[int, TargetHost] = {}  # of targets that are served by unicast
         world.hear_answer = self._hear
         world.events.plan(self._rng.random() * 0.2, self._offer_manifest)
@@ -107,6 +108,7 @@ class MasterHost:
         if not self._is_waiting:
             sends = self.caster.sends(now)
             self._world.geometry = self.caster.geometry
+            self._world.network.slice_bytes = self.caster.geometry.slice_bytes
             for send in sends:
                 self._send(send)
             if sends:
@@ -191,12 +193,17 @@ class MasterHost:
             self._world.network.send(host, datagram, 1, len(datagram), leaves_at)
 
     def _cast(self, cast: Cast, packets: int, size_bytes: int) -> None:
-        """On every path."""
+        """On every path, each time another one first."""
+        paths: list[TargetHost | None] = [*self._routes.values()]
         if not self._world.scenario.is_unicast:
-            self._world.network.cast(cast, packets, size_bytes, self._occupy(packets, size_bytes))
-        for host in self._routes.values():
+            paths.append(None)
+        self._casts += 1
+        for at in range(len(paths)):
+            host = paths[(at + self._casts) % len(paths)]
             leaves_at = self._occupy(packets, size_bytes)
-            if host.is_running:
+            if host is None:
+                self._world.network.cast(cast, packets, size_bytes, leaves_at)
+            elif host.is_running:
                 self._world.network.send(host, cast, packets, size_bytes, leaves_at)
 
     def _send_page(self, send: SendPage) -> None:

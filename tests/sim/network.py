@@ -8,11 +8,14 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from mrsync.protocol.sends import Term
+from mrsync.wire.messages import Kind
 from tests.sim.clock import Events
-from tests.sim.scenario import Scenario, TargetScenario
+from tests.sim.scenario import PACKET_ROOM_BYTES, Scenario, TargetScenario
 
 PACKET_OVERHEAD_BYTES = 66
 RUN_S = 0.005
+KIND_AT = 2  # of a header
+STOLEN_SHARE = 0.2  # of answers that a stranger sends from elsewhere before they arrive
 
 
 class Burst(NamedTuple):
@@ -117,7 +120,9 @@ class Network:
 
     def __init__(self, scenario: Scenario, events: Events) -> None:
         self.packets_lost = 0
+        self.slice_bytes = scenario.geometry.slice_bytes
         self.answers: list[tuple[Callable[[bytes], None], bytes]] = []
+        self.hear_stolen: Callable[[bytes], None] = lambda datagram: None
         self.controls: list[bytes] = []  # the last ones heard by a stranger
         self._events = events
         self._scenario = scenario
@@ -140,12 +145,12 @@ class Network:
             self.controls = [*self.controls[-50:], cast]
         when, full = self._pass_switch(packets, size_bytes + PACKET_OVERHEAD_BYTES, when)
         for ear in self.ears:
-            self._deliver(ear, cast, packets, size_bytes, lost | full, when, is_cast=True)
+            self._deliver(ear, cast, packets, lost | full, when, is_cast=True)
 
     def send(self, ear: Ear, cast: Cast, packets: int, size_bytes: int, when: float) -> None:
         """To one host; packets of about size_bytes each leave the caster at `when`."""
         when, full = self._pass_switch(packets, size_bytes + PACKET_OVERHEAD_BYTES, when)
-        self._deliver(ear, cast, packets, size_bytes, full, when, is_cast=False)
+        self._deliver(ear, cast, packets, full, when, is_cast=False)
 
     def _pass_switch(self, packets: int, size_bytes: int, when: float) -> tuple[float, int]:
         """When a burst leaves the bottleneck, and which of its packets found the queue full."""
@@ -157,14 +162,12 @@ class Network:
         self._switch_free_at = max(self._switch_free_at, when) + fit * size_bytes / rate
         return self._switch_free_at, (1 << packets) - (1 << fit)
 
-    def _deliver(
-        self, ear: Ear, cast: Cast, packets: int, size_bytes: int, lost: int, when: float, *, is_cast: bool
-    ) -> None:
+    def _deliver(self, ear: Ear, cast: Cast, packets: int, lost: int, when: float, *, is_cast: bool) -> None:
         """To one host, by its path."""
         path = self.paths[ear.index]
         everything = (1 << packets) - 1
         is_heard = ear.hears_group if is_cast else ear.hears_unicast
-        if path.is_cut or not is_heard or size_bytes > path.scenario.path_bytes:
+        if path.is_cut or not is_heard or not self.is_passable(ear, cast):
             lost = everything
         else:
             lost |= path.losses.draw(packets, when)
@@ -198,6 +201,13 @@ class Network:
             ear.expect(cast, lost | bad)
             self._events.plan(when, ear.hear, cast, lost, bad, is_cast)
 
+    def is_passable(self, ear: Ear, cast: Cast) -> bool:
+        """Whether the path carries datagrams of this size; all messages but probes are taken to be small enough."""
+        size_bytes = self.slice_bytes + PACKET_ROOM_BYTES
+        if isinstance(cast, bytes):
+            size_bytes = len(cast) if cast[KIND_AT] == Kind.PROBE else 0
+        return size_bytes <= self.paths[ear.index].scenario.path_bytes
+
     def answer(self, index: int, datagram: bytes, hear: Callable[[bytes], None], now: float) -> None:
         """What one target says, on its way to the caster."""
         path = self.paths[index]
@@ -207,6 +217,8 @@ class Network:
             datagram = flipped(datagram, path.rng)
         if len(self.answers) < 500:
             self.answers.append((hear, datagram))
+        if self._scenario.forgeries_s and self._rng.random() < STOLEN_SHARE:
+            self._events.plan(now, self.hear_stolen, datagram)
         for time in path.arrivals(now):
             self._events.plan(time, hear, datagram)
 

@@ -15,6 +15,7 @@ from mrsync.protocol.caster import Caster
 from mrsync.protocol.catcher import Catcher
 from mrsync.protocol.commits import Commits
 from mrsync.protocol.log import LogReader
+from mrsync.protocol.reach import Reach
 from mrsync.protocol.reception import Reception
 from mrsync.protocol.repairs import Repairs
 from mrsync.protocol.roster import Roster, Target
@@ -218,8 +219,8 @@ FAULTS = (
         "reports that speak of invented tx numbers are dropped",
         Caster,
         "_receive_report",
-        "report = self._schedule.believable(report)",
-        "if report.tx_seen > self._schedule.tx:\n        return",
+        "said, report = report, self._schedule.believable(report)",
+        "said = report\n    if report.tx_seen > self._schedule.tx:\n        return",
         also=INVENTED_STAY,
         found_by="strangers invent packets",
     ),
@@ -368,5 +369,69 @@ FAULTS = (
         "difference_update(files)",
         "clear()",
         found_by="all or nothing: a file vanishes",
+    ),
+    Fault(
+        "pages go to where a stolen hello came from",
+        Reach,
+        "receive_hello",
+        "elif hello.token == target.token:",
+        "if True:",
+        found_by="strangers steal hellos of the deaf",
+    ),
+    Fault(
+        "who never heard the group is not served",
+        Reach,
+        "_judge",
+        "self._serve(target, NEVER_HEARD, now)",
+        "pass",
+        found_by="one does not hear the group",
+    ),
+    Fault(
+        "who goes deaf is not told that the master lives",
+        Reach,
+        "unanswering",
+        "now - target.answered_at > patience_s",
+        "False",
+        found_by="one goes deaf, and gets the rest by unicast",
+    ),
+    Fault(
+        "who is forgotten does not join again",
+        Catcher,
+        "_handle_silent_group",
+        "self._events.append(GroupSilent(was_heard=True))",
+        "pass",
+        found_by="a switch forgets everyone",
+    ),
+    Fault(
+        "packets are as large as reach someone",
+        Reach,
+        "fix",
+        "most = min(",
+        "most = max(",
+        found_by="one path carries small packets only",
+    ),
+    Fault(
+        "smaller packets are not tried",
+        Reach,
+        "probes",
+        "if is_short",
+        "if False",
+        found_by="one path carries small packets only",
+    ),
+    Fault(
+        "a path that carries nothing is taken for a good one",
+        Reach,
+        "fix",
+        "return narrow",
+        "return []",
+        found_by="one path carries nothing",
+    ),
+    Fault(
+        "a stranger's packets count as answers",
+        Caster,
+        "_receive_report",
+        "is_believed=report is said",
+        "is_believed=True",
+        found_by="strangers steal hellos of the deaf",
     ),
 )

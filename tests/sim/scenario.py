@@ -30,7 +30,7 @@ class Fate(Enum):
     RESTARTED = "dies silently, and another process comes in its place"
 
 
-SURVIVORS = (Fate.HEALTHY, Fate.CUT, Fate.PRUNED)  # these must reach the end, whatever becomes of the others
+SURVIVORS = (Fate.HEALTHY, Fate.CUT)  # these must reach the end, whatever becomes of the others
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,9 @@ class TargetScenario:
     @property
     def must_survive(self) -> bool:
         """Whether nothing befalls it that could keep it from the end."""
-        can_ask = self.fate is Fate.DEAF and (self.knows_master or self.fate_at_s > KNOWN_S)
-        return (self.fate in SURVIVORS or can_ask) and self.path_bytes >= NARROWEST_BYTES
+        is_known = self.knows_master or self.fate_at_s > KNOWN_S
+        is_served = self.fate in SURVIVORS or (self.fate in (Fate.DEAF, Fate.PRUNED) and is_known)
+        return is_served and self.path_bytes >= NARROWEST_BYTES
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,10 @@ BURSTS_HEARD_MAX = 1500  # pages times targets: keeps a run at a fraction of a s
 
 def draw(seed: int) -> Scenario:
     """A scenario of moderate size in which about half of all fault kinds are switched off."""
+    return _draw_reach(random.Random(f"reach {seed}"), _draw_session(seed))
+
+
+def _draw_session(seed: int) -> Scenario:
     rng = random.Random(seed)
     count = rng.choice(TARGET_COUNTS)
     geometry = rng.choice(GEOMETRIES)
@@ -148,6 +153,27 @@ def draw(seed: int) -> Scenario:
         abort_at_s=rng.uniform(0, 1.5) if rng.random() < 0.04 else None,
         caster_dies_at_s=rng.uniform(0, 1.5) if rng.random() < 0.04 else None,
     )
+
+
+def _draw_reach(rng: random.Random, scenario: Scenario) -> Scenario:
+    """In a third of all runs: smaller packets, narrow paths, catchers without a master to ask, no multicast at all."""
+    if rng.random() > 0.35:
+        return scenario
+    full_bytes = scenario.geometry.slice_bytes + PACKET_ROOM_BYTES
+    sizes = [size for size in (1100, 700, NARROWEST_BYTES) if size < full_bytes]
+    smaller = tuple(Step(size + 28, size, Geometry(size - PACKET_ROOM_BYTES, rng.choice((4, 16)))) for size in sizes)
+    is_unicast = rng.random() < 0.15
+    has_narrow = rng.random() < 0.5
+    targets = [
+        replace(
+            target,
+            path_bytes=rng.choice((65535, 65535, *sizes, 200)) if has_narrow else 65535,
+            knows_master=is_unicast or rng.random() < 0.7,
+        )
+        for target in scenario.targets
+    ]
+    has_monitor = scenario.rate_bytes_s is None or rng.random() < 0.7
+    return replace(scenario, targets=tuple(targets), smaller=smaller, is_unicast=is_unicast, has_monitor=has_monitor)
 
 
 class _Switch:

@@ -19,6 +19,7 @@ class Strangers:
     def __init__(self, world: World) -> None:
         self._world = world
         self._rng = random.Random(f"strangers {world.scenario.seed}")
+        world.network.hear_stolen = lambda datagram: world.hear_answer(STRANGER, datagram)
 
     def start(self) -> None:
         self._world.events.plan(
@@ -59,5 +60,5 @@ class Strangers:
 
     def _send(self, cast: Cast, bad: int) -> None:
         for ear in list(self._world.network.ears):
-            if ear.hears_group:
+            if ear.hears_group and self._world.network.is_passable(ear, cast):
                 self._world.events.plan(self._world.events.now, ear.hear, cast, 0, bad, True)

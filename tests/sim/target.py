@@ -28,7 +28,7 @@ class TargetHost:
     def __init__(self, index: int, incarnation: int, world: World, oracle: Oracle) -> None:
         self.index = index
         self.address = (index, incarnation)
-        self.hears_group = True
+        self.hears_group = not world.scenario.is_unicast
         self.hears_unicast = True
         self.is_heard = True
         self.is_hung = False

@@ -281,8 +281,8 @@ class Caster:
         old = target.report
         if old is not None and report.counter <= old.counter:
             return
-        report = self._schedule.believable(report)
-        if target.receive_report(report, source, now):
+        said, report = report, self._schedule.believable(report)
+        if target.receive_report(report, source, now, is_believed=report is said):
             self._schedule.on_progress()
         if report.log_bytes:
             for record in target.log.feed(report.log_offset, report.log_bytes):

@@ -24,7 +24,7 @@ from mrsync.protocol.events import (
     Welcomed,
     Withdrawn,
 )
-from mrsync.protocol.hearing import Hearing, silence_s
+from mrsync.protocol.hearing import Hearing
 from mrsync.protocol.ranges import RangeSet
 from mrsync.protocol.reception import Reception
 from mrsync.protocol.reporter import Counters, Reporter
@@ -51,7 +51,7 @@ from mrsync.wire.records import wants_records
 HELLO_S = 0.1
 DOUBTS_S = 0.3  # who hears no probes says so again
 KNOCK_S = 0.2  # a status is due every 0.02 s
-KNOCK_MAX_S = 2.0
+KNOCK_MAX_S = 1.0
 KNOCK_GROWTH = 1.5
 SEEKING_REJOIN_S = 60.0  # switches forget a member after 260 s
 RETRY_S = 0.05  # beside the interval: the caster's answer to a piece of the log may be under way
@@ -234,11 +234,12 @@ class Catcher:
         if self._status is not None and status.counter <= self._status.counter:
             return
         self._status = status
-        if is_cast or self._hearing.is_deaf:
-            self._evidence = status
-            self._timers.set(Timer.REJOIN, now + silence_s(status.ack_wait_s))
+        is_evidence = is_cast or self._hearing.is_deaf
         self._heard(now)
         self._hearing.hear_status(is_cast=is_cast)
+        if is_evidence:
+            self._evidence = status
+            self._timers.set(Timer.REJOIN, now + self._hearing.patience_s(status.ack_wait_s))
         if self.state is CatcherState.SEEKING:
             self.state = step(CATCHERS, self.state, CatcherTrigger.STATUS)
             self._timers.stop(Timer.KNOCK)
@@ -385,16 +386,18 @@ class Catcher:
     def _handle_silent_group(self, now: float) -> None:
         """What was to come does not: join again; give the group up; or, if it comes by unicast, say where we are."""
         status = self._status
-        self._timers.set(Timer.REJOIN, now + (silence_s(status.ack_wait_s) if status else SEEKING_REJOIN_S))
         if status is None:
             self._events.append(GroupSilent(was_heard=False))  # a switch may have forgotten us while we waited
-        elif self._hearing.is_deaf:
+            self._timers.set(Timer.REJOIN, now + SEEKING_REJOIN_S)
+            return
+        if self._hearing.is_deaf:
             self._say_hello(now)
         elif self._hearing.fall_silent():
             self._events.append(GroupSilent(was_heard=True))
         else:
             self._events.append(GroupGivenUp())
             self._say_hello(now)
+        self._timers.set(Timer.REJOIN, now + self._hearing.patience_s(status.ack_wait_s))
 
     def _report_by(self, when: float) -> None:
         if self.state is CatcherState.JOINED:

@@ -74,8 +74,12 @@ class Hearing:
         if hello >= self._said_since:
             self._known = self._said
 
+    def patience_s(self, ack_wait_s: float) -> float:
+        """How long the group may be silent; in vain joined again it is given up before the caster's patience ends."""
+        return (1 if self._rejoins else SILENT_KEEPALIVES) * keepalive_s(ack_wait_s)
+
     def fall_silent(self) -> bool:
-        """Nothing came from the group for `silence_s`; True: join it again, False: it is given up."""
+        """Nothing came from the group for `patience_s`; True: join it again, False: it is given up."""
         if self._rejoins < REJOINS_MAX or not self._copies:
             self._rejoins += 1
             self._copies = 0
@@ -86,8 +90,3 @@ class Hearing:
     def _state(self) -> State:
         """What matters of it: who hears the group is served by that, whatever else reaches it."""
         return (self.group_bytes, 0, 0) if self.group_bytes else (0, self.unicast_bytes, self.token)
-
-
-def silence_s(ack_wait_s: float) -> float:
-    """How long a group may be silent: in vain joined again it is given up before the caster's patience ends."""
-    return SILENT_KEEPALIVES * keepalive_s(ack_wait_s)

@@ -8,6 +8,7 @@ repeats somebody's hello from another address must not be able to direct a sessi
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Callable
 
 from mrsync.protocol.outbox import Outbox
@@ -21,6 +22,7 @@ DEAF_S = 1.0  # with 50 statuses sent meanwhile
 DEAF_SHARE = 8  # of the ack wait, if that is shorter
 PROBE_S = 0.5  # with 25 probes of every size sent meanwhile
 LADDER_S = 0.1  # then smaller probes are sent, too
+COPIES_AT_ONCE = 4  # of the largest pages: what the caster's socket holds
 COPY_AFTER_KEEPALIVES = 1.25  # without an answer to a status; healthy targets answer after one at the latest
 COPY_KEEPALIVES = 0.5
 
@@ -111,8 +113,14 @@ class Reach:
         self.is_fixed = True
         least = self._least_bytes
         most = min((heard for target in known if (heard := self._heard_bytes(target)) >= least), default=least)
-        self.step = next(step for step in self._steps if step.datagram_bytes <= most)
+        self.step = self._cut(next(step for step in self._steps if step.datagram_bytes <= most))
         return narrow
+
+    def _cut(self, step: Step) -> Step:
+        """With smaller pages where there are many copies: all of a burst's must pass a switch's queue at once."""
+        geometry = step.geometry
+        packets = max(1, geometry.packets * COPIES_AT_ONCE // max(COPIES_AT_ONCE, self.copies))
+        return step._replace(geometry=replace(geometry, packets=packets))
 
     def reached_mtu(self, target: Target) -> int:
         """The largest packets that are known to reach a target, as an MTU; 0 if none of those tried do."""

@@ -115,12 +115,15 @@ class Target:
     def committed(self) -> int:
         return self.report.committed if self.report else 0
 
-    def receive_report(self, report: Report, source: Address, now: float) -> bool:
-        """Take a report that is newer than the one known; True when it shows that something was got done."""
+    def receive_report(self, report: Report, source: Address, now: float, *, is_believed: bool = True) -> bool:
+        """Take a report that is newer than the one known; True when it shows that something was got done.
+
+        is_believed: False if its tx numbers were invented by somebody; then they show no answer.
+        """
         old, self.report = self.report, report
         self.source = source
         self.heard_at = now
-        if old is None or report.tx_seen > old.tx_seen:
+        if old is None or (is_believed and report.tx_seen > old.tx_seen):
             self.answered_at = now
         is_progress = old is None or _shows_progress(old, report)
         if is_progress:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections import deque
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
@@ -28,7 +29,7 @@ class BurstSender:
         self, sockets: Iterable[socket.socket], paths: Iterable[Path], session_tag: int, *, slice_bytes: int = 0
     ) -> None:
         self.outlets = {opened: Outlet(opened) for opened in sockets}
-        self._paths = list(paths)
+        self._paths = deque(paths)
         self.slice_bytes = slice_bytes  # to be set before the first coded packet
         self._session_tag = session_tag
         self._renew_headers()
@@ -122,6 +123,7 @@ class BurstSender:
     def _cast(self, pieces: list[BytesLike], packet_bytes: int) -> bool:
         """Send to the group, on every path."""
         is_sent = True
+        self._paths.rotate()  # so that a short queue on the way does not always drop the same copy
         for path in self._paths:
             is_sent &= self.outlets[path.socket].send((pieces, packet_bytes, path))
         return is_sent

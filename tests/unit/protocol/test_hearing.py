@@ -8,7 +8,7 @@ import pytest
 
 from mrsync.protocol.catcher import KNOCK_MAX_S, SEEKING_REJOIN_S
 from mrsync.protocol.events import CatcherEvent, GroupGivenUp, GroupSilent
-from mrsync.protocol.hearing import REJOINS_MAX, SILENT_KEEPALIVES, Hearing, silence_s
+from mrsync.protocol.hearing import REJOINS_MAX, SILENT_KEEPALIVES, Hearing
 from mrsync.protocol.sends import SendKnock
 from mrsync.wire.messages import Hello, Probe
 from tests.unit.protocol.builders import status
@@ -66,8 +66,11 @@ def test_a_group_is_not_given_up_while_nothing_comes_by_unicast_either() -> None
 
 
 def test_silence_is_counted_in_keepalives() -> None:
-    assert silence_s(60.0) == SILENT_KEEPALIVES
-    assert silence_s(4.0) == SILENT_KEEPALIVES * 0.5
+    hearing = Hearing()
+    assert hearing.patience_s(60.0) == SILENT_KEEPALIVES
+    assert hearing.patience_s(4.0) == SILENT_KEEPALIVES * 0.5
+    hearing.fall_silent()
+    assert hearing.patience_s(60.0) == 1.0
 
 
 # in a catcher
@@ -82,7 +85,7 @@ def test_who_knows_its_master_knocks_when_nothing_is_heard_less_and_less_often()
     assert {type(send) for _, send in knocks} == {SendKnock}
     times = [at for at, _ in knocks]
     assert times[0] == 0.2
-    gaps = [later - at for at, later in pairwise(times)]
+    gaps = [round(later - at, 3) for at, later in pairwise(times)]
     assert gaps == sorted(gaps)
     assert gaps[-1] == pytest.approx(KNOCK_MAX_S)
     catcher.receive_message(status(1), None, 10.0, is_cast=False)

@@ -145,3 +145,13 @@ def test_union_of_needs_and_lowest() -> None:
     assert known.every(lambda target: target.slot < 3)
     assert not Roster({}).every(lambda target: True)
     assert Roster({}).lowest(lambda target: 1) == 0
+
+
+def test_what_a_stranger_invented_is_no_answer() -> None:
+    known = roster(1)
+    target = found(known, 0)
+    target.receive_report(report(counter=1, tx_seen=5), "there", 1.0)
+    target.receive_report(report(counter=2, tx_seen=9), "there", 2.0, is_believed=False)
+    assert target.answered_at == 1.0
+    target.receive_report(report(counter=3, tx_seen=10), "there", 3.0)
+    assert target.answered_at == 3.0
