@@ -162,7 +162,8 @@ class Simulation:
         """Whether this target surely heard the last farewell."""
         target, scenario = self.scenario.targets[index], self.scenario
         rates = (target.loss, target.corruption, target.packets_s, scenario.shared_loss, scenario.switch_bytes_s)
-        rates += (scenario.forgeries_s,)  # answers stolen, it may go elsewhere
+        if scenario.forgeries_s:  # it may have gone to where an answer was sent from that was stolen
+            return False
         return target.fate is Fate.HEALTHY and not any(rates)
 
     def _judge_economy(self, result: Result) -> None:
