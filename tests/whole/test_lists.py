@@ -13,10 +13,14 @@ from pathlib import Path
 import pytest
 
 from tests.awful import AwfulPair
+from tests.oracle import items
+from tests.oracle import rsync as real_rsync
 from tests.programs import program
 from tests.trees import differences
 from tests.whole.conftest import MakeSite
 from tests.whole.site import Run, Site, is_alive, wait_until_gone
+from tests.whole.test_itemize import fill as fill_pair
+from tests.whole.test_itemize import told
 from tests.whole.test_resume import kill_master, start_and_wait, write_big
 
 needs_rsync = pytest.mark.skipif(shutil.which("rsync") is None, reason="rsync is not installed")
@@ -182,6 +186,30 @@ def test_what_rsync_could_not_do_is_told(filled: Site) -> None:
     os.unlink(filled.source / "fifo\n")
     assert filled.sync("--compare", "rsync").status == 0
     assert filled.all_differences() == {}
+
+
+@needs_rsync
+@pytest.mark.parametrize("seed", range(2))
+def test_changes_and_deletions_are_itemized_as_rsync_does(make_site: MakeSite, seed: int) -> None:
+    site = make_site(("n1", "n2"))
+    fill_pair(site, seed)
+    expected = items(real_rsync(site.source, site.dest("n1"), "-ni", "-D"))
+    dry = site.sync("-ni", "-D", "--compare", "rsync")
+    assert told(dry, "n[1-2]") == expected
+    done = site.sync("-i", "-D", "--compare", "rsync")
+    assert told(done, "n[1-2]") == expected
+    assert items(real_rsync(site.source, site.dest("n2"), "-ni", "-D")) == []
+
+
+@needs_rsync
+def test_deletions_are_limited(filled: Site) -> None:
+    assert filled.sync().status == 0
+    for name in ("x", "y"):
+        (filled.dest("a") / name).touch()
+        (filled.dest("b") / name).touch()
+    ended = filled.sync("--compare", "rsync", "--max-delete", "1")
+    assert ended.status == 25
+    assert len(files(filled.dest("b")) & {"x", "y"}) == 1
 
 
 @needs_rsync

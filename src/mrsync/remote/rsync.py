@@ -31,7 +31,7 @@ _WHY_NOT = {
         "quiet q out-format log-format log-file log-file-format info debug progress P list-only"
     ),
     "it is mrsync's own (-r)": "rsh e",
-    "it is mrsync's own": "chmod chown backup b backup-dir suffix usermap groupmap",
+    "it is mrsync's own": "chmod chown backup b backup-dir suffix usermap groupmap max-delete",
     "it would send something else than what is in the source": (
         "copy-links L copy-dirlinks k keep-dirlinks K copy-unsafe-links munge-links insecure-links copy-devices"
         " write-devices fake-super iconv relative R"

@@ -109,6 +109,7 @@ def _options(settings: CastSettings) -> list[str]:
         "-H": policy.hard_links,
         "--numeric-ids": policy.numeric_ids,
         "-O": policy.omit_dir_times,
+        "--ignore-errors": settings.selection.ignores_errors,
         "--no-devices": not policy.devices,
         "--no-specials": not policy.specials,
         "-X": policy.xattrs,

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, TypeVar
 from mrsync.errors import FileError
 from mrsync.tree.deletions import Deletions
 from mrsync.tree.directories import Directories
-from mrsync.tree.doomed import Doomed
 from mrsync.tree.failure import printable
 from mrsync.tree.kept import Kept
 from mrsync.tree.manifest import Manifest
@@ -22,6 +21,7 @@ from mrsync.tree.removal import remove_tree
 
 if TYPE_CHECKING:
     from mrsync.tree.backup import Backups
+    from mrsync.tree.doomed import Doomed
     from mrsync.tree.protection import Guard, Protection
 
 T = TypeVar("T")
@@ -64,6 +64,8 @@ class Destination:
         if manifest.policy.keeps_attributes:
             self.kept = Kept(manifest, is_root=self.ownership.is_root)
         if manifest.listed is not None:
+            from mrsync.tree.doomed import Doomed  # most runs have no list
+
             self.doomed = Doomed(self.root_fd, manifest, self.deletions, self._delete, is_dry_run=self._is_dry_run)
         self.directories.close()
         self.directories = Directories(

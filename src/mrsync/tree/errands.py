@@ -11,10 +11,11 @@ from mrsync.tree.compare import Comparer
 from mrsync.tree.comparison import Comparison
 from mrsync.tree.destination import Destination
 from mrsync.tree.directories import Directories
-from mrsync.tree.groups import Found
+from mrsync.tree.groups import Found, Group
+from mrsync.tree.items import Items
 from mrsync.tree.listed import IMPLIED, LINKED, SENT
 from mrsync.tree.listing import Listing, sorted_names
-from mrsync.tree.manifest import REGULAR, Manifest
+from mrsync.tree.manifest import DIRECTORY, REGULAR, Manifest
 from mrsync.tree.survey import Survey
 from mrsync.tree.temporary import PREFIX, parsed
 
@@ -28,6 +29,7 @@ class ListedComparer(Comparer):
         super().__init__(manifest, destination, survey, on_activity)
         assert manifest.listed is not None  # what makes it one
         self._marks = manifest.listed.marks
+        self._looks: dict[int, Found] = {}
         self._doomed = destination.doomed if destination is not None else None
 
     def run(self) -> Comparison:
@@ -55,7 +57,7 @@ class ListedComparer(Comparer):
         is_file = self._manifest.kind(entry) == REGULAR
         if self._marks[entry] == IMPLIED:
             return is_file  # a directory is seen to be there when it is opened
-        return not (is_file and self._marks[entry] in (SENT, LINKED))
+        return self._items is not None or not (is_file and self._marks[entry] in (SENT, LINKED))
 
     def _compare_root(self, directories: Directories) -> None:
         if self._marks[0] != IMPLIED:
@@ -73,10 +75,32 @@ class ListedComparer(Comparer):
     def _compare_entry(self, entry: int, listing: Listing | None, position: int) -> None:
         mark, is_file = self._marks[entry], self._manifest.kind(entry) == REGULAR
         if is_file and mark in (SENT, LINKED):
-            if entry in self._groups:
-                self._groups.note(entry, Found())  # so that it is linked to a name that is right, or sent
-            else:
-                self._need(entry, entry + 1)
-                self._send(entry, Found(is_file=True))  # nothing is known of what is here
+            self._compare_listed(entry, listing, position)
         elif mark != IMPLIED or (is_file and entry in self._groups):
             super()._compare_entry(entry, listing, position)
+
+    def _compare_listed(self, entry: int, listing: Listing | None, position: int) -> None:
+        """A file that is sent or linked whatever is here; that is looked at only to itemize what becomes of it."""
+        inode = None
+        if self._items is not None:
+            kind = listing.modes[position] >> 12 if listing is not None and position >= 0 else -1
+            self._looks[entry] = self._look(entry, listing if kind == REGULAR else None, position)
+            inode = self._looks[entry].inode
+            if kind == DIRECTORY:
+                self._result.obstacles.append(entry)
+        if entry in self._groups:
+            # A name that is linked is none that others may be linked to.
+            is_sent = self._marks[entry] == SENT
+            self._groups.note(entry, Found(is_file=is_sent, inode=inode if is_sent else None))
+        else:
+            self._need(entry, entry + 1)
+            self._send(entry, Found())
+
+    def _send(self, entry: int, found: Found) -> None:
+        super()._send(entry, self._looks.get(entry, found))
+
+    def _itemize_links(self, items: Items, group: Group) -> None:
+        for entry in (*group.joined, *group.apart):
+            if entry in self._looks:
+                self._groups.note(entry, self._looks[entry])
+        super()._itemize_links(items, group)

@@ -17,7 +17,11 @@ def foresee_deletions(manifest: Manifest, destination: Destination, comparison: 
     failures = []
     for number, (directory, name) in enumerate([*obstacles, *comparison.extras]):
         try:
-            _foresee(destination, directory, name, is_obstacle=number < len(obstacles))
+            is_obstacle = number < len(obstacles)
+            if is_obstacle and destination.doomed is not None:
+                destination.doomed.delete_below(os.path.join(manifest.path(directory), name))
+            else:
+                _foresee(destination, directory, name, is_obstacle=is_obstacle)
         except OSError as error:
             failures.append(Failure(error.errno or 0, os.path.join(manifest.path(directory), name), "delete"))
     for path in comparison.doomed:

@@ -33,6 +33,7 @@ def test_options_that_say_what_to_compare(text: str) -> None:
         ("--rsh=ssh", "--rsh"), ("--link-dest=/x", "--link-dest"), ("-L", "-L"), ("-aK", "-K"), ("-q", "-q"),
         ("--out-format x", "--out-format"), ("-M--fake-super", "-M"), ("--write-batch x", "--write-batch"),
         ("-HR", "-R"), ("--chown=a:b", "--chown"), ("--no-n", "--no-n"), ("--list-only", "--list-only"), ("-vP", "-P"),
+        ("--max-delete=3", "--max-delete"),
     ],
 )  # fmt: skip
 def test_options_that_make_no_sense_are_refused_by_name(text: str, name: str) -> None:
