@@ -120,6 +120,27 @@ def test_whole_small_files_wait_for_the_next_run_too(make_site: MakeSite) -> Non
     assert_equal(site, site.sync())
 
 
+def test_a_job_that_was_called_off_is_taken_up_and_leaves_all_times(make_site: MakeSite) -> None:
+    site = make_site(("a", "b"))
+    write_files(site.source, {"sub/old": 1000})
+    assert site.sync().status == 0
+    times = {path: path.stat().st_mtime_ns for path in (site.dest("a"), site.dest("a") / "sub")}
+    write_files(site.source, {f"sub/{number}": 100_000 for number in range(60)})
+    time.sleep(TICK_S)
+    run = site.start("-v", 2, "--commit", "job", "--rate", "16M")
+    catchers = run.catchers(2)
+    run.wait_for(" casting$")
+    time.sleep(TICK_S)
+    os.kill(catchers[1], signal.SIGKILL)
+    assert run.wait().status == 23
+    assert {path: path.stat().st_mtime_ns for path in times} == times
+    kept = site.staged()
+    assert any(path.startswith(os.fspath(site.dest("a"))) for path in kept)
+    ended = site.sync("--commit", "job")
+    assert_equal(site, ended)
+    assert ended.report["pages_sent"] < ended.report["pages"]
+
+
 def test_a_source_that_changed_meanwhile_is_not_mixed_with_old_pieces(site: Site) -> None:
     write_big(site)
     run, catchers = start_and_wait(site, 0.3)

@@ -20,7 +20,7 @@ class Traces:
         """Remember the same for another stage; what is known already was before all staging."""
         parents = stage.manifest.parents
         entries = (entry for entry, state in zip(stage.plan.entries, stage.states) if state != UNWANTED)
-        homes = {stage.home(parent) for parent in {parents[entry] for entry in entries}}
+        homes = {0, *(stage.home(parent) for parent in {parents[entry] for entry in entries})}  # 0: of the journal
         for home in homes.difference(self._times):
             status = os.fstat(self._destination.directories.open(home))
             self._times[home] = (status.st_atime_ns, status.st_mtime_ns)
