@@ -84,7 +84,7 @@ class _Drawing:
             self._draw_merge_files_above()
         for _ in range(chance.randrange(1, 7)):
             case.options += self._draw_option()
-        for option, probability in ((b"--delete-excluded", 0.15), (b"-C", 0.1)):
+        for option, probability in ((b"--delete-excluded", 0.15), (b"-C", 0.1), (b"--prune-empty-dirs", 0.2)):
             if self._is(probability):
                 case.options.insert(chance.randrange(len(case.options) + 1), option)
         if self._has_nuls:

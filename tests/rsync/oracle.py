@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
 import subprocess
@@ -11,8 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 
-from mrsync.cli import file_options
-from mrsync.cli.backup_options import add_backup_options
+from mrsync.cli.options import parse_mrsync
 from mrsync.errors import MrsyncError
 from tests.rsync.cases import Case, Tree
 from tests.unit.tree.syncing import sync
@@ -68,13 +66,10 @@ def run_rsync(case: Case, folder: Path) -> tuple[int, str, Tree]:
 
 def run_mrsync(case: Case, folder: Path) -> tuple[str, Tree]:
     """Complaints, and what the destination is afterwards."""
-    parser = argparse.ArgumentParser(allow_abbrev=False)
-    file_options.add_file_options(parser)
-    add_backup_options(parser, has_letters=False)
+    options = map(os.fsdecode, _options(case, folder))
     try:
-        options = parser.parse_args(list(map(os.fsdecode, _options(case, folder))))
-        policy, selection = file_options.policy(options), file_options.selection(options)
-        outcome = sync(folder / "source", folder / "mrsync", policy=policy, selection=selection)
+        settings = parse_mrsync(["-m", "host", "-s", os.fspath(folder / "source"), *options])[0]
+        outcome = sync(folder / "source", folder / "mrsync", policy=settings.policy, selection=settings.selection)
     except MrsyncError as error:
         return str(error), {}
     complaints = [failure.sentence for failure in [*outcome.scan.errors, *outcome.failures]]

@@ -27,6 +27,7 @@ def add_file_options(parser: argparse.ArgumentParser) -> None:
     add("--max-size", type=values.size, metavar="SIZE", help="leave larger files alone: 1.5m, 2gb-1")
     add("--min-size", type=values.size, default=0, metavar="SIZE", help="leave smaller files alone")
     add("--one-file-system", action="store_true", help="leave out what is in directories on other file systems")
+    add("--prune-empty-dirs", action="store_true", help="no directories in which there are only directories")
     add("--delete", action=yes_or_no, default=True, help="delete what SOURCE lacks; default: yes")
     add("-c", "--checksum", action="store_true", help="compare the contents of files, not their times")
     add("--max-delete", type=int, default=-1, metavar="N", help="delete no more than so many entries of a target")
@@ -64,11 +65,14 @@ def policy(options: argparse.Namespace) -> Policy:
     """What the targets are told."""
     if options.delete_excluded and not options.delete:
         raise UsageError("--delete-excluded and --no-delete contradict one another")
+    if options.prune_empty_dirs and options.files_from is not None:
+        raise UsageError("--prune-empty-dirs cannot be given with --files-from")
     return Policy(
         deletes=options.delete,
         rules=read_target_rules(options),
         rules_have_nuls=has_nuls(options),
         deletes_excluded=options.delete_excluded,
+        prunes_empty=options.prune_empty_dirs,
         numeric_ids=options.numeric_ids,
         hard_links=options.hard_links,
         checksum=options.checksum,

@@ -50,7 +50,7 @@ def apply(options: argparse.Namespace, policy: Policy, selection: Selection) -> 
     if compare == NONE:
         _refuse(policy, COMPARING, "--compare none")
         return policy._replace(ignore_times=True), selection
-    if given and not selection.takes_everything:
+    if given and (policy.prunes_empty or not selection.takes_everything):
         raise UsageError(
             f"filter rules, sizes and --files-from cannot be given with {given[0]}{HINT if compare == RSYNC else ''}"
         )

@@ -70,7 +70,7 @@ def read_target_rules(options: argparse.Namespace) -> tuple[str, ...]:
         return ()
     from mrsync.tree import rules
 
-    if not options.delete:
+    if not options.delete and not options.prune_empty_dirs:
         found = tuple(rule for rule in found if rule.flags & rules.ATTRIBUTES)
     return tuple(
         os.fsdecode(rule.text) for rule in found if rule.flags & rules.MERGE or rule.flags & rules.SIDES != rules.SENDER

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from itertools import groupby
 from operator import ne
 
@@ -73,6 +73,12 @@ def _comparer_of(manifest: Manifest) -> type[Comparer]:
     return ListedComparer
 
 
+def _pruned(manifest: Manifest, destination: Destination | None) -> Container[int]:
+    from mrsync.tree.pruning import find_pruned  # with the rules, which most runs do without
+
+    return find_pruned(manifest, destination.protection if destination is not None else None)
+
+
 class Comparer:
     """destination: None for one that does not exist."""
 
@@ -94,6 +100,7 @@ class Comparer:
         self._is_new = destination is None or destination.is_new
         self._absent = {0} if destination is None else set()
         self._left: set[int] = set()  # directories that an option leaves alone, with all below
+        self._pruned = _pruned(manifest, destination) if self._policy.prunes_empty else ()
         self._leaves_some = self._policy.existing or self._policy.ignore_existing
         self._is_plain = self._policy.is_plain_comparison
         self._groups = Groups(manifest)
@@ -108,6 +115,8 @@ class Comparer:
         pending = 0
         for turn, directory in enumerate(manifest.directories):
             first, end = manifest.child_starts[turn], manifest.child_starts[turn + 1]
+            if directory in self._pruned:
+                continue
             if directory in self._left:
                 self._left.update(entry for entry in range(first, end) if manifest.kind(entry) == DIRECTORY)
                 continue
@@ -185,10 +194,11 @@ class Comparer:
             self._need(first, end)
             return
         for entry in range(first, end):
-            self._compare_entry(entry, None, -1)
+            if entry not in self._pruned:
+                self._compare_entry(entry, None, -1)
 
     def _compare_directory(self, directory: int, first: int, end: int, listing: Listing) -> None:
-        if listing.names == self._manifest.names[first:end]:
+        if listing.names == self._manifest.names[first:end] and not self._pruned:
             for position in self._suspects(first, end, listing):
                 self._compare_entry(first + position, listing, position)
             return
@@ -196,7 +206,8 @@ class Comparer:
         take = positions.pop
         names = self._manifest.names
         for entry in range(first, end):
-            self._compare_entry(entry, listing, take(names[entry], -1))
+            if entry not in self._pruned:
+                self._compare_entry(entry, listing, take(names[entry], -1))
         if positions:
             self._sort_out(directory, positions, listing)
 

@@ -23,7 +23,7 @@ class Policy(NamedTuple):
     time that they get. sparse: zeros become holes. commit: the rule by which files go into place, "file", "each" or
     "job". partial: what arrived is kept when the session breaks. delta: blocks of older copies are used. Kept besides:
     devices; specials, which are fifos and sockets; xattrs but ACLs; acls. itemizes: all changes are told.
-    leaves_root: the root keeps its own attributes.
+    leaves_root: the root keeps its own attributes. prunes_empty: directories with nothing but directories are unwanted.
     rules: filter rules that tell what is safe from deletion, in rsync's notation. rules_have_nuls: entries of their
     merge files end in NUL. deletes_excluded: rules of these files that name no side are not for targets.
     backup: what is overwritten or deleted keeps another name, that with suffix added, in backup_dir if there is one; of
@@ -52,6 +52,7 @@ class Policy(NamedTuple):
     xattrs: bool = False
     acls: bool = False
     leaves_root: bool = False
+    prunes_empty: bool = False
     backup: bool = False
     suffix: str = ""
     backup_dir: str = ""

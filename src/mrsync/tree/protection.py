@@ -76,6 +76,11 @@ class Protection:
                 self._guards[entry] = self._guards[self._manifest.parents[entry]].within(self._manifest.names[entry])
         return self._guards[directory]
 
+    def is_global(self, path: bytes) -> bool:
+        """Whether a directory is protected by rules other than those of merge files."""
+        above, _, name = path.rpartition(b"/")
+        return bool(self._filters.scope(above).excluded([name], [name]))
+
     def guard(self, above: Scope | Closed, path: bytes) -> Guard:
         """Of a directory whose merge files are read now."""
         if isinstance(above, Closed):

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 from pathlib import Path
 
 import pytest
 
-from mrsync.cli import file_options
 from mrsync.cli.options import parse_mrsync
-from mrsync.cli.rule_options import join_values
 from mrsync.errors import FileError, RuleError, UsageError
 from mrsync.tree.policy import Policy
 from mrsync.tree.selection import Selection
 
 
 def parse(*arguments: str) -> tuple[Policy, Selection]:
-    parser = argparse.ArgumentParser(allow_abbrev=False)
-    file_options.add_file_options(parser)
-    options = parser.parse_args(join_values(arguments))
-    return file_options.policy(options), file_options.selection(options)
+    settings = parse_mrsync(["-m", "a", "-s", "/", *arguments])[0]
+    return settings.policy, settings.selection
 
 
 def texts(*arguments: str) -> list[bytes]:
@@ -73,6 +68,11 @@ def test_nothing_is_told_where_nothing_is_asked() -> None:
         (["--filter=-z a"], RuleError, "--filter: the modifier 'z' cannot be in '-z a'"),
         (["--filter=. FILE"], RuleError, "FILE, line 2: unknown filter rule 'oops'"),
         (["--exclude-from=/nowhere"], FileError, "cannot read the rules in /nowhere: No such file or directory"),
+        (
+            ["--files-from=/dev/null", "--prune-empty-dirs"],
+            UsageError,
+            "--prune-empty-dirs cannot be given with --files-from",
+        ),
         (["--delete-excluded", "--no-delete"], UsageError, "--delete-excluded and --no-delete contradict one another"),
     ],
 )
