@@ -317,3 +317,16 @@ def test_a_listed_file_that_changes_meanwhile_is_cast_once_more(site: Site) -> N
     assert ended.status == 0, ended.stderr
     assert (site.dest("c") / "big").read_bytes() == (site.source / "big").read_bytes()
     assert len(files(site.dest("c"))) == 11
+
+
+def test_what_a_list_overwrites_or_deletes_is_kept(filled: Site) -> None:
+    for host in filled.hosts:
+        (filled.dest(host) / "a.c").write_text("old")
+    (filled.folder / "list").write_text("file a.c\ndeleting extra\n")
+    ended = filled.sync("--synclist", filled.folder / "list", "--backup", "--suffix", "~")
+    assert (ended.status, ended.stderr) == (0, "")
+    assert files(filled.dest("a")) == {"a.c", "a.c~", "extra~"}
+    assert (filled.dest("b") / "a.c~").read_text() == "old"
+    ended = filled.sync("-l", "a.c,b.c", "-X")
+    assert ended.status == 0
+    assert files(filled.dest("b")) == {"a.c", "b.c", "a.c~", "extra~"}
