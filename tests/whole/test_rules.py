@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import glob
 import os
+import random
 import shutil
 import signal
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from tests.trees import differences
-from tests.whole.site import MEGABYTE, Ended, Run, Site, write_files
+from tests.whole.conftest import MakeSite
+from tests.whole.site import MEGABYTE, Ended, Run, Site, wait_until_gone, write_files
+from tests.whole.test_interruption import FILES, version_of, write_version
+from tests.whole.test_resume import SEED, watched
 
 SLOW = ("--rate", "8M", "-v", 2)
 OLD = {"a small": 1000, "big": 1000, "dir/in it": 500, "extra": 10, "z small": 1000}
@@ -162,3 +167,72 @@ def test_nothing_is_deleted_either_when_no_contents_are_needed(site: Site) -> No
     ended = site.sync(*JOB)
     assert_withdrawn(ended, "ac", f"b is lost: {ended.target('b')['reason']}")
     assert_untouched(site, "ac")
+
+
+# kills at any moment
+
+KILLS = 6
+
+
+def versions(site: Site, host: str) -> set[int]:
+    """Of all files of a target, each of which is whole."""
+    return {version_of(site.dest(host) / f"d{number % 4}" / f"f{number}") for number in range(FILES)}
+
+
+def kill_somebody(site: Site, chance: random.Random, rule: str) -> str:
+    """A run in which one target or the master is killed; the host, or nothing."""
+    victim = chance.choice(["", *site.hosts])
+    run = site.start("--rate", "16M", "-v", 2, "-w", 2, "--commit", rule, "--no-partial")
+    catchers = run.catchers(len(site.hosts))
+    run.wait_for(" casting$")
+    wait_s = chance.choice([chance.uniform(0, 0.3), chance.uniform(0.22, 0.3)])
+    time.sleep(wait_s)
+    with suppress(ProcessLookupError):
+        os.kill(catchers[site.hosts.index(victim)] if victim else run.pid, signal.SIGKILL)
+    ended = run.wait()
+    wait_until_gone(catchers)
+    print(f"{victim or 'the master'} killed after {wait_s:.3f} s: {ended.status}")
+    return victim
+
+
+@pytest.mark.parametrize("rule", ["each", "job"])
+def test_killed_at_any_moment_the_rule_holds(make_site: MakeSite, rule: str) -> None:
+    print(f"MRSYNC_SEED={SEED}")
+    chance = random.Random(SEED)
+    site = make_site(("a", "b", "c"))
+    write_version(site.source, 1)
+    assert site.sync().status == 0
+    with watched(site):
+        for turn in range(KILLS):
+            write_version(site.source, 2 + turn)
+            victim = kill_somebody(site, chance, rule)
+            found = {host: versions(site, host) for host in site.hosts}
+            assert set().union(*found.values()) <= {1 + turn, 2 + turn}
+            others = [found[host] for host in site.hosts if host != victim]
+            if rule == "job":
+                assert [len(each) for each in others] == [1] * len(others), found  # all of it or nothing of it
+            if rule == "job" and victim:
+                assert len(set().union(*others)) == 1, found  # and on all alike
+            assert site.sync("--commit", rule).status == 0
+            assert site.all_differences() == {}
+
+
+def test_one_dies_in_the_flip_and_the_others_are_through(make_site: MakeSite) -> None:
+    """There is no way back any more; its next run brings it up to date."""
+    site = make_site(("a", "b", "c"))
+    write_files(site.source, {f"{number % 10}/{number}": 10 for number in range(1000)})
+    assert site.sync().status == 0
+    write_files(site.source, {f"{number % 10}/{number}": 11 for number in range(1000)})
+    run = site.start(*JOB)
+    victim = run.catchers(3)[1]
+    first = site.dest("b") / "0" / "0"
+    deadline = time.monotonic() + 60
+    while first.stat().st_size != 11:
+        assert time.monotonic() < deadline
+    os.kill(victim, signal.SIGKILL)
+    ended = run.wait()
+    assert ended.status == 23
+    assert [ended.target(host)["state"] for host in "abc"] == ["done", "lost", "done"]
+    assert site.differences("a") == site.differences("c") == []
+    assert site.sync(*JOB).status == 0
+    assert site.all_differences() == {}

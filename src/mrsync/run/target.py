@@ -295,7 +295,10 @@ class TargetTree:
         for first in range(event.first, event.end, COMMIT_FILES):
             end = min(first + COMMIT_FILES, event.end)
             failures += self._rounds.commit(first, end, event.exceptions)
-            self._on_activity(end - first)
+            if self._manifest.policy.commit == "job":  # what has begun is not left half done, whoever ends
+                self._loop.post(partial(self._tell_activity, end - first))
+            else:
+                self._on_activity(end - first)
         return failures
 
     def _tell_committed(self, end: int, failures: list[Failure]) -> None:
