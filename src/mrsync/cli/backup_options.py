@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from mrsync.cli.parser import DELETION, Parser
 from mrsync.errors import FileError, UsageError
 from mrsync.tree.policy import Policy
 
@@ -15,9 +16,9 @@ DEFAULT_SUFFIX = "_mcast_bak%m%d%H%M"  # of 4.0.1
 BASE_HELP = "an ancestor of SOURCE that patterns begin behind"
 
 
-def add_backup_options(parser: argparse.ArgumentParser, *, has_letters: bool) -> None:
+def add_backup_options(parser: Parser, *, has_letters: bool) -> None:
     """has_letters: those of 4.0.1's multicaster, which mean other things to mrsync."""
-    add = parser.add_argument
+    add = parser.section(DELETION).add_argument
     add(*_flags("-b", has_letters), "--backup", action="store_true", help="keep what is overwritten or deleted")
     add("--suffix", metavar="S", help="of backups; default: _mcast_bak and the time, MMDDhhmm; in --backup-dir none")
     add("--backup-dir", metavar="D", help="where to keep backups, absolute or relative to DEST; implies --backup")

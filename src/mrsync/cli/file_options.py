@@ -7,6 +7,7 @@ import os
 
 from mrsync.cli import values
 from mrsync.cli.backup_options import backup_fields
+from mrsync.cli.parser import CHOICE, DELETION, KEEPING, Parser
 from mrsync.cli.rule_options import add_rule_options, has_nuls, read_files, read_rules, read_target_rules
 from mrsync.errors import UsageError
 from mrsync.tree.modes import parse_mode_changes
@@ -15,24 +16,31 @@ from mrsync.tree.policy import Policy
 from mrsync.tree.selection import Selection
 
 RULES = ("file", "each", "job")
+YES_OR_NO = argparse.BooleanOptionalAction
 
 
-def add_file_options(parser: argparse.ArgumentParser) -> None:
+def add_file_options(parser: Parser) -> None:
     """What mrsync and multicaster have in common."""
-    add = parser.add_argument
-    yes_or_no = argparse.BooleanOptionalAction
     add_rule_options(parser)
+    _add_choice_options(parser)
+    _add_comparison_options(parser)
+    _add_attribute_options(parser)
+    _add_deletion_options(parser)
+
+
+def _add_choice_options(parser: Parser) -> None:
+    add = parser.section(CHOICE).add_argument
     add("--files-from", metavar="FILE", help="take only the paths that this file lists; -: stdin")
     add("--recursive", action="store_true", help="with --files-from: listed directories with all in them")
     add("--max-size", type=values.size, metavar="SIZE", help="leave larger files alone: 1.5m, 2gb-1")
     add("--min-size", type=values.size, default=0, metavar="SIZE", help="leave smaller files alone")
     add("--one-file-system", action="store_true", help="leave out what is in directories on other file systems")
     add("--prune-empty-dirs", action="store_true", help="no directories in which there are only directories")
-    add("--delete", action=yes_or_no, default=True, help="delete what SOURCE lacks; default: yes")
+
+
+def _add_comparison_options(parser: Parser) -> None:
+    add = parser.section(KEEPING).add_argument
     add("-c", "--checksum", action="store_true", help="compare the contents of files, not their times")
-    add("--max-delete", type=int, default=-1, metavar="N", help="delete no more than so many entries of a target")
-    add("--ignore-errors", action="store_true", help="delete even if some of SOURCE could not be read")
-    add("-i", "--itemize-changes", action="store_true", help="tell every change, in rsync's letters")
     add("--size-only", action="store_true", help="files of the same size have the same contents")
     add("--ignore-times", action="store_true", help="send all files (rsync's -I)")
     add(
@@ -45,20 +53,32 @@ def add_file_options(parser: argparse.ArgumentParser) -> None:
     add("-u", "--update", action="store_true", help="leave files alone that are newer on a target")
     add("--existing", "--ignore-non-existing", action="store_true", help="make nothing that a target does not have")
     add("--ignore-existing", action="store_true", help="leave alone what a target has")
-    add("-H", "--hard-links", action=yes_or_no, default=True, help="keep hard links; default: yes")
+    add("--commit", choices=RULES, default=RULES[0], help="when a file goes into place; default: file")
+    add("--delta", action="store_true", help="use blocks of the older copies that targets have of large files")
+    add("--partial", action=YES_OR_NO, default=True, help="take up what a run left that broke; default: yes")
+    add("-i", "--itemize-changes", action="store_true", help="tell every change, in rsync's letters")
+
+
+def _add_attribute_options(parser: Parser) -> None:
+    add = parser.section(KEEPING).add_argument
+    add("-H", "--hard-links", action=YES_OR_NO, default=True, help="keep hard links; default: yes")
     add("--numeric-ids", action="store_true", help="owners by number, not by name")
     add("--chown", metavar="USER:GROUP", help="give all to these")
     add("--chmod", action="append", default=[], metavar="CHANGES", help="change modes, as rsync: Du+w,Fgo-rwx,D2755")
     add("-O", "--omit-dir-times", action="store_true", help="leave the times of directories")
-    add("--commit", choices=RULES, default=RULES[0], help="when a file goes into place; default: file")
     add("--devices", action="store_true", help="keep character and block devices, where a target is root")
     add("--specials", action="store_true", help="keep fifos and sockets")
     add("-D", action="store_true", help="--devices --specials")
     add("--xattrs", action="store_true", help="keep extended attributes (rsync's -X)")
     add("--acls", action="store_true", help="keep POSIX ACLs (rsync's -A)")
     add("-S", "--sparse", action="store_true", help="make holes where files have zeros")
-    add("--delta", action="store_true", help="use blocks of the older copies that targets have of large files")
-    add("--partial", action=yes_or_no, default=True, help="take up what a run left that broke; default: yes")
+
+
+def _add_deletion_options(parser: Parser) -> None:
+    add = parser.section(DELETION).add_argument
+    add("--delete", action=YES_OR_NO, default=True, help="delete what SOURCE lacks; default: yes")
+    add("--max-delete", type=int, default=-1, metavar="N", help="delete no more than so many entries of a target")
+    add("--ignore-errors", action="store_true", help="delete even if some of SOURCE could not be read")
 
 
 def policy(options: argparse.Namespace) -> Policy:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 
+from mrsync.cli.parser import CHOICE, Parser
 from mrsync.errors import SelectionError, UsageError
 from mrsync.tree.policy import Policy
 from mrsync.tree.selection import Selection
@@ -15,15 +16,15 @@ EACH, RSYNC, NONE = "each", "rsync", "none"
 COMPARING = ("checksum", "size_only", "ignore_times", "modify_window", "update", "existing", "ignore_existing")
 
 
-def add_list_options(parser: argparse.ArgumentParser, *names: str) -> None:
+def add_list_options(parser: Parser, *names: str) -> None:
     """What mrsync and multicaster have in common; names: short ones of --synclist."""
     text = "send, mend and delete just what this list says (docs/synclist.md)"
-    parser.add_argument(*names, "--synclist", metavar="FILE", help=text)
+    parser.section(CHOICE).add_argument(*names, "--synclist", metavar="FILE", help=text)
 
 
-def add_compare_options(parser: argparse.ArgumentParser) -> None:
+def add_compare_options(parser: Parser) -> None:
     """What needs targets that a remote shell leads to."""
-    add = parser.add_argument
+    add = parser.section(CHOICE).add_argument
     add("-l", "--list", metavar="L", help="sync just these: patterns as ls knows them, with commas, or a file of them")
     add(
         "--compare",

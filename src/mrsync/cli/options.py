@@ -11,7 +11,7 @@ from typing import NamedTuple
 from mrsync.cli import file_options, list_options, values
 from mrsync.cli.backup_options import add_backup_options, check_local_backups, check_suffix
 from mrsync.cli.configuration import SYSTEM_FILE, parse_configured
-from mrsync.cli.parser import Parser, make_parser
+from mrsync.cli.parser import NETWORK, OUTPUT, REMOTE, WHAT, Parser, make_parser
 from mrsync.cli.rule_options import join_values
 from mrsync.errors import SelectionError, UsageError
 from mrsync.remote.keyfile import INSECURE_SECRET, read_secret
@@ -143,25 +143,27 @@ def mrsync_parser() -> Parser:
     )
     parser.usage = "\n       ".join(f"mrsync {form}" for form in forms)
     parser.add_argument("positionals", nargs="*", help=argparse.SUPPRESS)
+    what = parser.section(WHAT)
     _add_cast_options(parser)
+    what.add_argument("-t", "--dest", metavar="DEST", help="directory there, {host} is replaced; default: as SOURCE")
+    what.add_argument("-n", "--dry-run", action="store_true", help="tell what would change, change nothing")
     add_backup_options(parser, has_letters=False)
     list_options.add_list_options(parser)
     list_options.add_compare_options(parser)
     add_config_option(parser)
-    parser.add_argument("-t", "--dest", metavar="DEST", help="directory there, {host} is replaced; default: as SOURCE")
-    parser.add_argument(
+    parser.section(REMOTE).add_argument(
         "-r", "--rsh", default="ssh", metavar="R", help="remote shell; local: processes here; default: ssh"
     )
     add_remote_options(parser)
-    parser.add_argument("-n", "--dry-run", action="store_true", help="tell what would change, change nothing")
     return parser
 
 
 def add_remote_options(parser: Parser, *, directory: str | None = "-b", program: str = "multicatcher") -> None:
     """How its program gets to the targets. directory: the short name of --remote-dir, None: it is always pushed."""
-    add = parser.add_argument
+    section = parser.section(REMOTE)
+    add = section.add_argument
     default = Remote()
-    place = parser.add_mutually_exclusive_group()
+    place = section.add_mutually_exclusive_group()
     if directory is not None:
         place.add_argument(
             directory,
@@ -222,44 +224,51 @@ def _multicatcher_parser() -> Parser:
 
 
 def _add_cast_options(parser: Parser) -> None:
-    add = parser.add_argument
+    add = parser.section(WHAT).add_argument
     add("-m", "--targets", metavar="TARGETS", help="file with one per line, or a list: a,b node[001-100] @group")
     add("--exclude-target", metavar="T", help="leave these out of TARGETS")
     add("-s", "--source", metavar="SOURCE", help="directory here whose contents are cast")
     add("-w", "--ack-wait", type=values.seconds, default=60.0, metavar="S", help="seconds of silence; default: 60")
     add("-q", "--quit-on-bad", action="store_true", help="end the run when one target is bad")
     file_options.add_file_options(parser)
+    _add_output_options(parser)
+    add_network_options(parser)
+    add_reach_options(parser)
+    network = parser.section(NETWORK)
+    add = network.add_argument
+    add("--unicast", action="store_true", help="no multicast at all: the same to each target by itself")
     add("--rate", "--bwlimit", type=values.rate, metavar="R", help="at most so many bytes/s; K, M, G")
     add("-x", "--no-monitor", action="store_true", help="no feedback: send at --rate, and repair what is lost")
-    sealing = parser.add_mutually_exclusive_group()
+    sealing = network.add_mutually_exclusive_group()
     sealing.add_argument(
         "--encrypt", dest="is_encrypted", action="store_true", default=None, help="fail rather than send unencrypted"
     )
     sealing.add_argument(
         "--no-encrypt", dest="is_encrypted", action="store_false", default=None, help="authenticate only"
     )
+
+
+def _add_output_options(parser: Parser) -> None:
+    add = parser.section(OUTPUT).add_argument
+    add_verbose_option(parser)
     add("--progress", choices=("auto", "plain", "none", "json"), default="auto", help="default: auto")
     add("--stats", action="store_true", help="tell more at the end")
     add("--report", action="append", default=[], metavar="FILE", help="write the outcome to a .json or .html file")
     add("--log-file", metavar="F", help="append when sessions began and how they ended, and every notice between")
     add("--log-format", choices=("text", "json"), default="text", help="of the log file; default: text")
     add("--metrics", metavar="FILE.prom", help="write figures for Prometheus (node_exporter's textfile collector)")
-    add_network_options(parser)
-    add_reach_options(parser)
-    add("--unicast", action="store_true", help="no multicast at all: the same to each target by itself")
-    add_verbose_option(parser)
 
 
 def add_reach_options(parser: Parser) -> None:
     """How far casting goes."""
-    add = parser.add_argument
+    add = parser.section(NETWORK).add_argument
     add("-T", "--ttl", type=values.ttl, default=1, metavar="N", help="default: 1; N passes N - 1 multicast routers")
     add("-L", "--loop", action="store_true", help="be heard on this host, too")
 
 
 def add_network_options(parser: Parser, groups: Groups = GROUPS, port: int = Network().port) -> None:
     """Where the group is."""
-    add = parser.add_argument
+    add = parser.section(NETWORK).add_argument
     add("-A", "--group", type=values.group, metavar="A", help=f"default: {groups.ipv4} or {groups.ipv6}; auto")
     add("-P", "--port", type=values.port, default=port, metavar="P", help=f"data; reports at P-1; default: {port}")
     add("-I", "--interface", metavar="I", help="names, indices or addresses, with commas; default: by the route")
@@ -267,12 +276,14 @@ def add_network_options(parser: Parser, groups: Groups = GROUPS, port: int = Net
 
 def add_config_option(parser: Parser) -> None:
     """For those that read files with settings."""
-    parser.add_argument("--config", metavar="FILE", help=f"settings, over those of {SYSTEM_FILE} and ~/.config/mrsync")
+    parser.section(OUTPUT).add_argument(
+        "--config", metavar="FILE", help=f"settings, over those of {SYSTEM_FILE} and ~/.config/mrsync"
+    )
 
 
 def add_verbose_option(parser: Parser) -> None:
     """How much is told."""
-    parser.add_argument(
+    parser.section(OUTPUT).add_argument(
         "-v", "--verbose", type=values.verbosity, default=0, metavar="N", help="0 essential, 1 status, 2 debugging"
     )
 

@@ -8,9 +8,19 @@ from typing import NoReturn
 from mrsync import __version__
 from mrsync.errors import UsageError
 
+# Sections of --help, in the order in which they are asked for first.
+WHAT, CHOICE = "what and where", "which files"
+KEEPING, DELETION = "how files are compared and kept", "deletion and backups"
+NETWORK, REMOTE, OUTPUT = "network", "remote shell", "output and settings"
+
 
 class Parser(argparse.ArgumentParser):
     """Raises UsageError where argparse would exit."""
+
+    def section(self, title: str) -> argparse._ArgumentGroup:
+        """The group of options with this title."""
+        groups = (group for group in self._action_groups if group.title == title)
+        return next(groups, None) or self.add_argument_group(title)
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message} (see {self.prog} --help)")

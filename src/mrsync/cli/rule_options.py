@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from mrsync.cli.parser import CHOICE, Parser
 from mrsync.errors import FileError
 
 if TYPE_CHECKING:
@@ -17,10 +18,10 @@ _WITH_VALUE = ("--include", "--exclude", "--include-from", "--exclude-from", "--
 _PER_DIRECTORY = (": /.rsync-filter", "- .rsync-filter")  # what -F means the first time and the second
 
 
-def add_rule_options(parser: argparse.ArgumentParser) -> None:
+def add_rule_options(parser: Parser) -> None:
     """As rsync's; what they were given is collected in `rule_options`."""
     parser.set_defaults(rule_options=[], rules=None)
-    add = parser.add_argument
+    add = parser.section(CHOICE).add_argument
     add("--include", action=_InOrder, metavar="PATTERN", help="take what matches; the first rule that matches counts")
     add("--exclude", action=_InOrder, metavar="PATTERN", help="leave out, and on targets alone, what matches")
     add("--include-from", action=_InOrder, metavar="FILE", help="patterns to include, one per line; -: stdin")
