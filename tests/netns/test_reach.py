@@ -37,6 +37,20 @@ def test_who_does_not_hear_the_group_gets_the_same_by_unicast(make_lab: MakeLab,
 
 
 @FAMILIES
+def test_where_nobody_hears_the_group_nothing_is_sent_there_in_vain(
+    make_lab: MakeLab, tmp_path: Path, is_ipv6: bool
+) -> None:
+    fleet = Fleet(make_lab(2, is_ipv6=is_ipv6), tmp_path)
+    size = plain_tree(fleet.source, 8 * MEGABYTE)
+    for host in fleet.lab.targets:
+        host.deafen()
+    before = fleet.lab.master.wire_bytes()[0]
+    assert "2 copies on the link, by unicast" in sync(fleet, fleet.lab.targets)
+    assert fleet.differences() == {}
+    assert fleet.lab.master.wire_bytes()[0] - before < 2.2 * size
+
+
+@FAMILIES
 def test_without_multicast_at_all(make_lab: MakeLab, tmp_path: Path, is_ipv6: bool) -> None:
     fleet = Fleet(make_lab(3, is_ipv6=is_ipv6), tmp_path)
     plain_tree(fleet.source, 8 * MEGABYTE)

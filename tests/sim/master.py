@@ -13,6 +13,7 @@ from mrsync.protocol.events import (
     ComparisonFinished,
     FilesChanged,
     TargetEnded,
+    TargetJoined,
     TargetRerouted,
 )
 from mrsync.protocol.sends import Send, SendCoded, SendMessage, SendPage
@@ -59,6 +60,7 @@ class MasterHost:
         self._generations: dict[tuple[int, int], int] = {}
         self._cached: dict[tuple[int, int], None] = {}  # sealed pages at hand, least recently used first
         self._casts = 0
+        self._is_group_heard = True
         self._routes: dict[int, TargetHost] = {}  # of targets that are served by unicast
         world.hear_answer = self._hear
         world.events.plan(self._rng.random() * 0.2, self._offer_manifest)
@@ -128,8 +130,9 @@ class MasterHost:
     def _take(self, event: CasterEvent) -> None:
         self._world.record("caster", event)
         self._oracle.judge_caster_event(event)
-        if isinstance(event, TargetRerouted | TargetEnded):
+        if isinstance(event, TargetJoined | TargetRerouted | TargetEnded):
             self._route(event.target)
+            self._is_group_heard = self.caster.roster.is_group_heard
         if isinstance(event, ComparisonFinished):
             entries = [entry for first, end in event.needs for entry in range(first, end)]
             self._world.events.plan(self._world.events.now + PLANNING_S, self._offer_plan, entries)
@@ -193,9 +196,10 @@ class MasterHost:
             self._world.network.send(host, datagram, 1, len(datagram), leaves_at)
 
     def _cast(self, cast: Cast, packets: int, size_bytes: int) -> None:
-        """On every path, each time another one first."""
+        """On every path, each time another one first; pages to the group only while somebody hears it."""
         paths: list[TargetHost | None] = [*self._routes.values()]
-        if not self._world.scenario.is_unicast:
+        is_wanted = self._is_group_heard or isinstance(cast, bytes)
+        if is_wanted and not self._world.scenario.is_unicast:
             paths.append(None)
         self._casts += 1
         for at in range(len(paths)):

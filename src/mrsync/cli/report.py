@@ -144,10 +144,10 @@ def verdict(outcome: Outcome) -> str:
 def _copies(outcome: Outcome) -> Iterator[str]:
     """3 copies on the link: 1 by multicast, 2 by unicast (n7, n9)."""
     served = [target.host for target in outcome.targets if target.path == UNICAST]
-    if outcome.is_unicast:
-        yield "1 copy on the link, by unicast" if len(served) == 1 else f"{len(served)} copies on the link, by unicast"
-    elif served:
+    if served and outcome.copies > len(served):
         yield f"{outcome.copies} copies on the link: 1 by multicast, {len(served)} by unicast ({fold(served)})"
+    elif served:
+        yield "1 copy on the link, by unicast" if len(served) == 1 else f"{len(served)} copies on the link, by unicast"
 
 
 def _incomplete(outcome: Outcome) -> Iterator[str]:

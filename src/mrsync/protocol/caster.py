@@ -77,7 +77,7 @@ class Caster:
             config.steps,
             config.ack_wait_s,
             is_unicast_only=config.is_unicast,
-            on_rerouted=self._on_rerouted,
+            on_rerouted=lambda target: self._events.append(TargetRerouted(target.id)),
         )
         self.phase = Phase.GATHERING
         self.abort_reason = ""
@@ -312,16 +312,11 @@ class Caster:
         self._events.append(TargetEnded(target.id))
         if was_live:
             self._forget(target)
-            self._clock.window.copies = self.reach.copies
             self._outbox.farewell(target, _ENDINGS.get(trigger, Ending.DROPPED), reason)
             self._elect(now)
         if self._config.quit_on_bad:
             self.abort(f"{target.name}: {reason}", now)
         self._check_soon(now)
-
-    def _on_rerouted(self, target: Target) -> None:
-        self._clock.window.copies = self.reach.copies
-        self._events.append(TargetRerouted(target.id))
 
     def _forget(self, target: Target) -> None:
         self._rounds.note_wants()

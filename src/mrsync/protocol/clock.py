@@ -47,7 +47,7 @@ class Clock:
     def on_sent(self, tx: int, packets: int, now: float) -> None:
         """A burst left; a status has no packets that count."""
         self._sent_at[tx & SENT_TIMES - 1] = now
-        self.window.on_sent(packets, now)
+        self.window.on_sent(packets * self._roster.copies, now)  # the rate cap counts them all
 
     def on_report(self, target: Target, old: Report | None, new: Report, tx: int, now: float) -> None:
         """Take the flow control part of a report."""

@@ -72,11 +72,6 @@ class Reach:
         """Whether it is known of every live target how it is reached, and by which packets."""
         return not self._open
 
-    @property
-    def copies(self) -> int:
-        """How often everything is sent: to the group, and to each who is served by unicast."""
-        return max(1, int(not self._is_unicast_only) + sum(target.is_unicast for target in self._roster.live))
-
     def receive_hello(self, target: Target, hello: Hello, source: Address, now: float) -> int:
         """Take what a live target hears; returns the token for the address that its hello came from, 0 for an old one.
 
@@ -119,7 +114,7 @@ class Reach:
     def _cut(self, step: Step) -> Step:
         """With smaller pages where there are many copies: all of a burst's must pass a switch's queue at once."""
         geometry = step.geometry
-        packets = max(1, geometry.packets * COPIES_AT_ONCE // max(COPIES_AT_ONCE, self.copies))
+        packets = max(1, geometry.packets * COPIES_AT_ONCE // max(COPIES_AT_ONCE, self._roster.copies))
         return step._replace(geometry=replace(geometry, packets=packets))
 
     def reached_mtu(self, target: Target) -> int:
@@ -210,6 +205,7 @@ class Reach:
             return  # nobody knows yet who is at its address
         target.why_unicast = why_unicast
         target.routed_at = now
+        self._roster.count_copies()
         self._on_rerouted(target)
 
     def _verify(self, target: Target, source: Address) -> None:

@@ -172,6 +172,7 @@ class Roster:
     def __init__(self, names: Mapping[int, str]) -> None:
         self._targets = {target: Target(target, name) for target, name in names.items()}
         self._live: list[Target] = []
+        self.copies = 1  # how often every page is sent: to the group, and to each who is served by unicast
 
     def __iter__(self) -> Iterator[Target]:
         return iter(self._targets.values())
@@ -205,6 +206,7 @@ class Roster:
         target.joined_at = target.heard_at = target.answered_at = target.progress_at = now
         target.slot = len(self._live)
         self._live = [*self._live, target]
+        self.count_copies()
 
     def renew(self, target: Target) -> Target:
         """A fresh record in place of a target whose process was started again before the plan was fixed."""
@@ -221,6 +223,16 @@ class Roster:
 
     def _leave(self, target: Target) -> None:
         self._live = [other for other in self._live if other is not target]
+        self.count_copies()
+
+    @property
+    def is_group_heard(self) -> bool:
+        """Whether any live target is served by multicast."""
+        return any(not target.is_unicast for target in self._live)
+
+    def count_copies(self) -> None:
+        """To be called when a target's path has changed."""
+        self.copies = max(1, int(self.is_group_heard) + sum(target.is_unicast for target in self._live))
 
     def is_answering(self, target: Target, now: float) -> bool:
         """Whether it hears and is heard, as far as could be known by now."""

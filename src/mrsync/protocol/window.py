@@ -24,7 +24,6 @@ class Window:
     def __init__(self, *, rate_bytes_s: float | None, geometry: Geometry, is_bounded: bool = True) -> None:
         self.size = float(WINDOW_PAGES_START)
         self.cuts = 0
-        self.copies = 1  # of every burst that leaves; the rate cap counts them all
         self.is_bounded = is_bounded
         self._limit = float(WINDOW_PAGES_MAX)
         self._buffer_bytes: int | None = None  # the smallest of all targets
@@ -72,7 +71,7 @@ class Window:
     def on_sent(self, packets: int, now: float) -> None:
         """A burst left: move the rate cap on."""
         if self._seconds_per_packet:
-            self._next_at = max(now - RATE_CREDIT_S, self._next_at) + self._seconds_per_packet * packets * self.copies
+            self._next_at = max(now - RATE_CREDIT_S, self._next_at) + self._seconds_per_packet * packets
 
     def opens_at(self, now: float) -> float | None:
         """When the rate cap allows the next burst; None: now."""

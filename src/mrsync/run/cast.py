@@ -457,7 +457,6 @@ class _Cast:
             pages_sent=numbers.pages_sent,
             bytes_sent=sent.bytes,
             bytes_unicast=self._driver.statistics_of(PathKind.UNICAST).bytes,
-            is_unicast=not self._group_paths,
             bytes_repaired=numbers.packets_repaired * self._caster.geometry.slice_bytes,
             packets_sent=sent.packets,
             packets_repaired=numbers.packets_repaired,

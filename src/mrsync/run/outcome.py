@@ -68,6 +68,9 @@ class Seconds(NamedTuple):
     commit: float = 0.0
 
 
+_SERVED = (TargetState.DONE, TargetState.PARTIAL, TargetState.LOST)
+
+
 class Outcome(NamedTuple):
     """One whole run; `docs/cli.md` describes the fields as the JSON report has them."""
 
@@ -84,7 +87,6 @@ class Outcome(NamedTuple):
     pages_sent: int = 0
     bytes_sent: int = 0
     bytes_unicast: int = 0  # of bytes_sent: what went to one target instead of the group
-    is_unicast: bool = False  # nothing went to the group
     bytes_repaired: int = 0  # of bytes_sent
     packets_sent: int = 0
     packets_repaired: int = 0  # of packets_sent
@@ -112,8 +114,9 @@ class Outcome(NamedTuple):
 
     @property
     def copies(self) -> int:
-        """How often everything was sent."""
-        return int(not self.is_unicast) + sum(target.path == UNICAST for target in self.targets)
+        """How often all contents were sent."""
+        paths = [target.path for target in self.targets if target.state in _SERVED]
+        return int(MULTICAST in paths) + paths.count(UNICAST)
 
     def count(self, state: TargetState) -> int:
         """Targets that ended so."""

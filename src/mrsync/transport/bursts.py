@@ -30,6 +30,7 @@ class BurstSender:
     ) -> None:
         self.outlets = {opened: Outlet(opened) for opened in sockets}
         self._paths = deque(paths)
+        self.is_group_heard = True  # by somebody who is to get pages
         self.slice_bytes = slice_bytes  # to be set before the first coded packet
         self._session_tag = session_tag
         self._renew_headers()
@@ -77,7 +78,7 @@ class BurstSender:
         pieces: list[BytesLike] = [b""] * (2 * len(indices))
         pieces[0::2] = self._header_views[: len(indices)]
         pieces[1::2] = [slices[index] for index in indices] if mask else slices
-        if self._cast(pieces, HEADER_BYTES + len(slices[0])):
+        if self._cast(pieces, HEADER_BYTES + len(slices[0]), is_page=True):
             return True
         self._renew_headers()  # the burst that waits keeps the old ones
         return False
@@ -101,14 +102,14 @@ class BurstSender:
             packet_bytes = HEADER_BYTES + len(pieces[1])
             pieces_max = 2 * min(PACKETS_PER_PAGE_MAX, BURST_BYTES_MAX // packet_bytes)
             for first in range(0, len(pieces), pieces_max):
-                is_sent &= self._cast(pieces[first : first + pieces_max], packet_bytes)
+                is_sent &= self._cast(pieces[first : first + pieces_max], packet_bytes, is_page=True)
         return is_sent
 
     def send_message(self, datagram: bytes, path: Path | None = None) -> bool:
         """Send one control datagram to a target, or to the group; False when it waits."""
         pieces: list[BytesLike] = [datagram[:HEADER_BYTES], datagram[HEADER_BYTES:]]
         if path is None:
-            return self._cast(pieces, len(datagram))
+            return self._cast(pieces, len(datagram), is_page=False)
         return self.outlets[path.socket].send((pieces, len(datagram), path))
 
     def flush(self) -> bool:
@@ -120,11 +121,13 @@ class BurstSender:
         """Sockets that something waits for."""
         return {opened for opened, outlet in self.outlets.items() if outlet.is_blocked}
 
-    def _cast(self, pieces: list[BytesLike], packet_bytes: int) -> bool:
-        """Send to the group, on every path."""
+    def _cast(self, pieces: list[BytesLike], packet_bytes: int, *, is_page: bool) -> bool:
+        """Send on every path; pages go to the group only while somebody hears it."""
         is_sent = True
         self._paths.rotate()  # so that a short queue on the way does not always drop the same copy
         for path in self._paths:
+            if is_page and not self.is_group_heard and path.kind is PathKind.MULTICAST:
+                continue
             is_sent &= self.outlets[path.socket].send((pieces, packet_bytes, path))
         return is_sent
 

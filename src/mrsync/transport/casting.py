@@ -9,7 +9,7 @@ from functools import partial
 from typing import Callable
 
 from mrsync.protocol.caster import Caster
-from mrsync.protocol.events import CasterEvent, CastFinished, PhaseEntered, TargetEnded, TargetRerouted
+from mrsync.protocol.events import CasterEvent, CastFinished, PhaseEntered, TargetEnded, TargetJoined, TargetRerouted
 from mrsync.protocol.sends import Send, SendCoded, SendMessage, SendPage
 from mrsync.transport.bursts import BurstSender, Slice
 from mrsync.transport.loop import Loop
@@ -128,8 +128,9 @@ class CasterDriver:
         while (event := self._caster.next_event()) is not None:
             if isinstance(event, PhaseEntered) and event.phase is Phase.COMPARING:
                 self.codec.use_report_seal(self._caster.statistics().seal)
-            elif isinstance(event, (TargetRerouted, TargetEnded)):
+            elif isinstance(event, (TargetJoined, TargetRerouted, TargetEnded)):
                 self._route(event.target)
+                self._sender.is_group_heard = self._caster.roster.is_group_heard
             self._is_finished |= isinstance(event, CastFinished)
             self._on_event(event)
 

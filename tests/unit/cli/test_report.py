@@ -154,5 +154,5 @@ def test_copies_on_the_link_are_explained() -> None:
     assert fields["bytes_unicast"] == 8_080_000
     assert (fields["targets"]["n4"]["path"], fields["targets"]["n4"]["path_reason"]) == ("unicast", reason)
     assert (fields["targets"]["n1"]["path"], fields["targets"]["n1"]["path_reason"]) == ("multicast", None)
-    assert summary(outcome(*deaf)._replace(is_unicast=True))[0].endswith("; 2 copies on the link, by unicast")
-    assert summary(outcome(deaf[0])._replace(is_unicast=True))[0].endswith("; 1 copy on the link, by unicast")
+    assert summary(outcome(*deaf))[0].endswith("; 2 copies on the link, by unicast")
+    assert summary(outcome(deaf[0]))[0].endswith("; 1 copy on the link, by unicast")

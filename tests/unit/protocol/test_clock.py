@@ -6,7 +6,7 @@ import pytest
 
 from mrsync.protocol.clock import Clock
 from mrsync.protocol.roster import ANSWER_S, Roster
-from mrsync.protocol.window import WINDOW_PAGES_START, Window
+from mrsync.protocol.window import RATE_CREDIT_S, WINDOW_PAGES_START, Window
 from tests.unit.protocol.builders import GEOMETRY, found, report, roster
 
 PACKETS = GEOMETRY.packets
@@ -144,3 +144,14 @@ def test_a_window_without_bound_needs_no_monitors() -> None:
     hear(made, known, 1, 100, tx_seen=10, tx_done=1)
     assert not made.elect(0.1)
     assert made.monitors == []
+
+
+def test_every_copy_counts_for_the_cap() -> None:
+    known = roster(3)
+    made = Clock(known, Window(rate_bytes_s=1e6, geometry=GEOMETRY), GEOMETRY)
+    for target in (0, 1):
+        found(known, target).why_unicast = "deaf"
+    known.count_copies()
+    made.on_sent(1, 100, 10.0)
+    seconds = 3 * 100 * GEOMETRY.page_bytes / GEOMETRY.packets / 1e6
+    assert made.window.opens_at(10.0) == pytest.approx(10.0 - RATE_CREDIT_S + seconds)

@@ -106,13 +106,6 @@ def test_cap_is_kept_in_the_long_run() -> None:
     assert packets * 1000 == pytest.approx(1e6 * (1 + RATE_CREDIT_S), rel=0.01)
 
 
-def test_every_copy_counts_for_the_cap() -> None:
-    opened = window(rate_bytes_s=1e6)
-    opened.copies = 3
-    opened.on_sent(10, 10.0)
-    assert opened.opens_at(10.0) == pytest.approx(10.02)  # 30 ms worth, and 10 ms credit
-
-
 def test_without_a_monitor_only_the_cap_closes_it() -> None:
     opened = Window(rate_bytes_s=1e6, geometry=GEOMETRY, is_bounded=False)
     opened.on_buffer(1)

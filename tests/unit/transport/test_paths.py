@@ -115,6 +115,20 @@ def test_a_path_that_is_removed_gets_nothing_more_and_one_that_is_added_gets_the
     assert {tx for tx, _ in ways[1].read()} == {2}
 
 
+def test_a_group_that_nobody_hears_gets_messages_and_no_pages(ways: list[Way]) -> None:
+    sender = sender_on(ways)
+    sender.is_group_heard = False
+    seen: list[tuple[int, int]] = []
+    cast(sender, 1)
+    while len(seen) < GEOMETRY.packets:
+        seen += ways[1].read()
+        sender.flush()
+    assert sender.statistics_of(PathKind.MULTICAST).packets == 0
+    sender.send_message(bytes(40))
+    sender.flush()
+    assert sender.statistics_of(PathKind.MULTICAST).packets == 1
+
+
 def test_one_socket_serves_several_destinations() -> None:
     with Link(sample(2), is_merging=False) as link, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as deaf:
         deaf.bind(("127.0.0.1", 0))
