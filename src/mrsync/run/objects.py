@@ -6,10 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from mrsync.protocol.ranges import RangeSet
-from mrsync.tree.amendment import encode_again
 from mrsync.tree.blocks import digest_files, encode_blocks
 from mrsync.tree.plan import Plan
-from mrsync.tree.rescan import rescan
 from mrsync.tree.scan import Scan
 from mrsync.tree.selection import Selection
 from mrsync.tree.source import Source
@@ -82,6 +80,9 @@ class Objects:
 
     def plan_again(self, files: Sequence[int]) -> SecondPlan:
         """Look at these changed files, and plan to cast once more what still can be."""
+        from mrsync.tree.amendment import encode_again  # few runs have a second round
+        from mrsync.tree.rescan import rescan
+
         first = self._rounds[0].plan
         looked = rescan(self.scan, self._selection, [first.entries[file] for file in files])
         entries = looked.amendment.entries

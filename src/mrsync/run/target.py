@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
+from typing import TYPE_CHECKING
 
 from mrsync.errors import MrsyncError, ProtocolDataError
 from mrsync.protocol.catcher import Catcher
@@ -21,7 +22,6 @@ from mrsync.protocol.events import (
 )
 from mrsync.run.itemizing import Itemized, itemize
 from mrsync.transport.loop import Loop
-from mrsync.tree.amendment import decode_again, unplanned
 from mrsync.tree.basis import find_basis
 from mrsync.tree.blocks import decode_blocks, delta_key
 from mrsync.tree.compare import compare, compare_again, compare_with_nothing
@@ -39,7 +39,6 @@ from mrsync.tree.policy import Policy
 from mrsync.tree.rounds import Rounds
 from mrsync.tree.stage import WHOLE, Stage
 from mrsync.tree.survey import Survey
-from mrsync.tree.traces import Traces
 from mrsync.tree.wanted import wanted_pages
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.messages import (
@@ -51,6 +50,9 @@ from mrsync.wire.messages import (
     SatOutRecord,
 )
 from mrsync.wire.records import basis_records, needs_records
+
+if TYPE_CHECKING:
+    from mrsync.tree.traces import Traces
 
 COMMIT_FILES = 1000  # at a time: in between the caster hears that something is done
 ERRORS_TOLD_MAX = 1000  # paths named to the caster; the rest is counted
@@ -232,6 +234,8 @@ class TargetTree:
         """Judge anew what changed while it was cast; ranges of pages, all of which are wanted."""
         if self._rounds is None or self._destination is None:
             raise ProtocolDataError("a second plan came before the first")
+        from mrsync.tree.amendment import decode_again, unplanned  # few runs have a second round
+
         manifest = self._manifest
         amendment, plan = decode_again(self._take_object(ObjectKind.PLAN_AGAIN), manifest)
         comparison = compare_again(manifest, self._destination, amendment.entries)
@@ -258,6 +262,8 @@ class TargetTree:
         stage = Stage(self._destination, self._manifest, plan, needs, f"{self._session:016x}")
         self._rounds = Rounds(stage)
         if self._manifest.policy.commit == "job":
+            from mrsync.tree.traces import Traces
+
             self._traces = Traces(stage)
         return stage
 
