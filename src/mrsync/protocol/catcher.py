@@ -245,7 +245,7 @@ class Catcher:
             self._timers.stop(Timer.KNOCK)
             self._say_hello(now)
         else:
-            self._tell_hearing(now)
+            self._tell_hearing(now, may_doubt=is_evidence)
         if status.phase in (Phase.DONE, Phase.ABORTED):
             is_done = status.phase is Phase.DONE and self._reporter.has_result
             self._end(CatcherTrigger.FAREWELL, Ending.DONE if is_done else Ending.ABORTED, "")
@@ -304,7 +304,7 @@ class Catcher:
             self._timers.stop(Timer.HELLO)
         if self.state is CatcherState.JOINING:
             self._join(welcome, now)
-        self._tell_hearing(now)
+        self._tell_hearing(now, may_doubt=False)
 
     def _join(self, welcome: Welcome, now: float) -> None:
         self.state = step(CATCHERS, self.state, CatcherTrigger.WELCOME)
@@ -318,7 +318,7 @@ class Catcher:
         if probe.counter > self._probe_counter:
             self._probe_counter = probe.counter
             self._hearing.hear_probe(probe.size_bytes, is_cast=is_cast)
-            self._tell_hearing(now)
+            self._tell_hearing(now, may_doubt=False)
 
     def _receive_farewell(self, farewell: Farewell) -> None:
         is_refused = farewell.ending is Ending.REFUSED and self.state is CatcherState.JOINING
@@ -369,10 +369,13 @@ class Catcher:
             version=config.version,
         )
 
-    def _tell_hearing(self, now: float) -> None:
-        """Say hello at once when the caster does not know what is heard here, and no hello is under way."""
+    def _tell_hearing(self, now: float, *, may_doubt: bool) -> None:
+        """Say hello at once when the caster does not know what is heard here, and no hello is under way.
+
+        may_doubt: what just came shows that statuses come by the path on which probes do not; else it may be silent.
+        """
         hearing = self._hearing
-        is_doubtful = hearing.lacks_probe and now - self._hello_at > DOUBTS_S
+        is_doubtful = may_doubt and hearing.lacks_probe and now - self._hello_at > DOUBTS_S
         is_due = is_doubtful or (hearing.has_news and not hearing.is_said)
         if is_due and self.state in (CatcherState.JOINING, CatcherState.JOINED):
             self._say_hello(now)

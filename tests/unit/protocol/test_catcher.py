@@ -372,3 +372,16 @@ def test_what_is_wanted_is_told_only_when_it_is_less() -> None:
     report = only_report(catcher, 1.0)
     assert report.active is CONTENTS
     assert RecordDecoder().feed(report.log_bytes) == [WantsRecord(0, 100, ((2, 4), (9, 10)))]
+
+
+def test_a_group_that_may_be_silent_is_not_doubted() -> None:
+    """Of statuses by unicast it does not follow that the group brings no probes; simulation's seed 70370."""
+    catcher = seeking()
+    catcher.receive_message(status(1), None, 0.0)
+    assert [type(message) for message in said(catcher)] == [Hello]
+    catcher.receive_message(welcome(), None, 0.0)
+    said(catcher, 0.01)
+    catcher.receive_message(status(2), None, 1.0, is_cast=False)
+    assert Hello not in map(type, said(catcher, 1.0))
+    catcher.receive_message(status(3), None, 2.0)
+    assert Hello in map(type, said(catcher, 2.0))
