@@ -17,7 +17,7 @@ from tests.rsync.oracle import compare_all
 SEEDS = 5000
 LISTS = 1000
 TEXTS = 500
-SEEDS_PER_TEST = 250
+SEEDS_PER_TEST = 100
 
 pytestmark = pytest.mark.skipif(shutil.which("rsync") is None, reason="needs rsync")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import count
+from itertools import count, groupby
 
 # Subjects are paths that end in NUL: nothing here matches one, so that many may lie in one string.
 ANY = rb"[^\0]*"
@@ -102,7 +102,12 @@ def _tokens(pattern: bytes) -> Iterator[bytes | None]:
 
 
 def _class(members: frozenset[int]) -> bytes:
-    return b"[" + b"".join(b"\\x%02x" % member for member in sorted(members)) + b"]"
+    """As few ranges as there are: thousands of classes must be compiled in no time."""
+    ranges = []
+    for _, run in groupby(enumerate(sorted(members)), key=lambda pair: pair[1] - pair[0]):
+        span = [member for _, member in run]
+        ranges.append(b"\\x%02x-\\x%02x" % (span[0], span[-1]))
+    return b"[" + b"".join(ranges) + b"]"
 
 
 def _read_class(pattern: bytes, position: int) -> tuple[frozenset[int], int]:
