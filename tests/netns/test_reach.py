@@ -100,10 +100,10 @@ def test_a_path_that_is_too_narrow_is_refused_and_the_others_served(make_lab: Ma
 
 def test_who_is_forgotten_by_the_switch_joins_again(make_lab: MakeLab, tmp_path: Path) -> None:
     fleet = Fleet(make_lab(3), tmp_path)
-    plain_tree(fleet.source, 8 * MEGABYTE)
+    plain_tree(fleet.source, 6 * MEGABYTE)
     fleet.lab.forget_members(3)
     catchers = fleet.start_catchers()
-    assert fleet.cast("--rate", "1M") == 0
+    assert fleet.cast("--rate", "1M", "-w", "6") == 0
     assert fleet.differences() == {}
     assert {target["path"] for target in fleet.report()["targets"].values()} == {"multicast"}
     assert [catcher.wait() for catcher in catchers] == [0, 0, 0]
@@ -112,9 +112,9 @@ def test_who_is_forgotten_by_the_switch_joins_again(make_lab: MakeLab, tmp_path:
 
 def test_who_does_not_hear_the_group_any_more_gets_the_rest_by_unicast(make_lab: MakeLab, tmp_path: Path) -> None:
     fleet = Fleet(make_lab(3), tmp_path)
-    plain_tree(fleet.source, 10 * MEGABYTE)
+    plain_tree(fleet.source, 4 * MEGABYTE)
     catchers = fleet.start_catchers()
-    caster = fleet.start_caster("--rate", "1M", "--progress", "json")
+    caster = fleet.start_caster("--rate", "1M", "-w", "4", "--progress", "json")  # silence is judged by the ack wait
     caster.wait_for('"phase": "casting"')
     fleet.lab.targets[1].deafen()
     assert caster.wait() == 0
