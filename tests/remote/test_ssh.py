@@ -163,13 +163,29 @@ def test_nothing_is_left_after_any_end_of_the_master(
     (estate.source / "big").write_bytes(bytes(range(256)) * (64 << 12))
     estate.serve_all(estate.lab.targets[:2])
     estate.hang(estate.lab.targets[2])
-    run = estate.start("-v", "2", "--rate", "10M", "--connect-timeout", "3")
+    run = estate.start("-v", "2", "--rate", "10M", "--connect-timeout", "3", "--no-partial")
     run.wait_for("phase casting")
     run.signal(number)
     assert run.wait() == status
     estate.await_silence(30)
     for host in estate.lab.targets[:2]:
         assert list(estate.tree(host).iterdir()) == []
+
+
+def test_what_a_killed_master_leaves_is_taken_up_over_ssh(make_estate: MakeEstate) -> None:
+    estate = make_estate(2)
+    estate.source.mkdir()
+    (estate.source / "big").write_bytes(bytes(range(256)) * (64 << 12))
+    estate.serve_all()
+    run = estate.start("--rate", "8M", "--progress", "json")
+    run.wait_for('"phase": "casting"')
+    run.signal(signal.SIGKILL)
+    assert run.wait() == -signal.SIGKILL
+    estate.await_silence(30)
+    assert estate.sync() == 0
+    assert estate.differences() == {}
+    report = estate.report()
+    assert 0 < report["pages_sent"] < report["pages"]
 
 
 def test_a_long_comparison_ends_with_the_master(make_estate: MakeEstate) -> None:
