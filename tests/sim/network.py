@@ -191,7 +191,7 @@ class Network:
         everything = (1 << packets) - 1
         if self._scenario.has_halves and packets > 1:
             first = (1 << packets // 2) - 1
-            seconds = packets / 2 * self._scenario.geometry.slice_bytes / self._scenario.uplink_bytes_s
+            seconds = packets / 2 * self.slice_bytes / self._scenario.uplink_bytes_s
             self._plan(ear, cast, lost | everything ^ first, bad, everything, when - seconds, is_cast)
             lost |= first
         self._plan(ear, cast, lost, bad, everything, when, is_cast)
