@@ -61,5 +61,5 @@ def test_a_reader_that_goes_away_early() -> None:
         assert run.stderr is not None
         assert run.stdout.readline().startswith("using local to invoke")
         run.stdout.close()
-        assert run.stderr.read() == "Sending data...\n"
+        assert run.stderr.read() in ("", "Sending data...\n")  # nobody may read the second line already
         assert run.wait(timeout=20) == 20
