@@ -95,7 +95,7 @@ class Reach:
     def look(self, now: float) -> list[Target]:
         """Judge those of whom too little is known; returns those that cannot take part, after `fix`."""
         for target in list(self._open.values()):
-            if target.is_live:
+            if target.is_live and self._roster.find(target.id) is target:  # no other process has taken its place
                 self._judge(target, now)
             else:
                 del self._open[target.id]

@@ -188,3 +188,11 @@ def test_who_does_not_answer_statuses_gets_them_by_unicast_now_and_then() -> Non
     assert list(town.reach.unanswering(2.0)) == [silent]
     assert list(town.reach.unanswering(2.0)) == []
     assert list(town.reach.unanswering(2.0 + COPY_KEEPALIVES * KEEPALIVE_MAX_S)) == [silent]
+
+
+def test_nobody_waits_for_a_process_that_another_one_has_replaced() -> None:
+    town = Town()
+    town.hello(0, 0.0)
+    town.roster.renew(found(town.roster, 0))
+    town.reach.look(0.1)
+    assert town.reach.is_settled
