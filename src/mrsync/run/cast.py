@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING
 
 from mrsync.errors import Interrupted, MrsyncError, UsageError
-from mrsync.protocol.caster import ABSENCE, Caster
+from mrsync.protocol.caster import Caster
 from mrsync.protocol.commits import CommitRule
 from mrsync.protocol.config import CasterConfig
 from mrsync.protocol.events import (
@@ -25,15 +25,14 @@ from mrsync.protocol.events import (
     TargetRerouted,
 )
 from mrsync.protocol.histogram import Histogram
-from mrsync.protocol.roster import Target
 from mrsync.protocol.states import TargetState
 from mrsync.remote.launcher import Launcher
-from mrsync.remote.targets import fold
 from mrsync.run.account import phase_seconds, target_outcome
 from mrsync.run.arrivals import Arrivals
 from mrsync.run.changes import Changes
 from mrsync.run.launch import launch
 from mrsync.run.ledger import Ledger
+from mrsync.run.news import News, can_encrypt
 from mrsync.run.objects import Objects, SecondPlan
 from mrsync.run.observer import Notice, Observer, Snapshot, TargetProgress
 from mrsync.run.outcome import Outcome
@@ -106,22 +105,21 @@ class _Cast:
         self._is_over = False
         self._has_begun = False  # to cast contents
         self._entered_at: dict[Phase, float] = {}
-        self._warnings: list[str] = []
-        self._changes = Changes(self._path, notice=lambda text: self._notice(1, text), warn=self._warn)
+        self._news = News(settings, place, observer)
+        self._changes = Changes(self._path, notice=lambda text: self._news.notice(1, text), warn=self._news.warn)
         self._sat_out: dict[int, str] = {}
         self._interruption = ""
         self._arrivals: Arrivals | None = None
         self._asker = self._make_asker()
         self._is_choice_incomplete = False
-        self._absent: dict[str, list[str]] = {}  # why -> targets that never came, not told yet
         self._group_paths = [path for path in paths if path.kind is PathKind.MULTICAST]
         self._session = settings.session or draw_session()
 
     def run(self) -> Outcome:
         level = 1 if len(self._place.interfaces) == 1 or self._settings.network.interface else 0
-        self._notice(level, self._place.describe(self._settings.targets))
+        self._news.notice(level, self._place.describe(self._settings.targets))
         for warning in self._place.warnings:
-            self._warn(warning)
+            self._news.warn(warning)
         self._loop = Loop()
         try:
             self._caster = Caster(self._config(), self._loop.now())
@@ -147,7 +145,7 @@ class _Cast:
         wanted = seals_here()
         if settings.is_encrypted is False:
             wanted &= 1 << SealKind.HMAC_SHA256
-        if settings.is_encrypted and not _can_encrypt(wanted):
+        if settings.is_encrypted and not can_encrypt(wanted):
             raise UsageError("--encrypt needs the Python package cryptography on the master")
         return CasterConfig(
             session=self._session,
@@ -186,7 +184,7 @@ class _Cast:
             self._loop.watch(self._launcher, self._arrivals.listen)
         before = {number: signal.signal(number, self._on_signal) for number in SIGNALS}
         self._loop.work(self._scan, self._on_scanned)
-        self._strangers = self._place.watch_strangers(self._session, self._loop, self._warn)
+        self._strangers = self._place.watch_strangers(self._session, self._loop, self._news.warn)
         try:
             self._driver.run()
         finally:
@@ -214,7 +212,7 @@ class _Cast:
 
     def _tell_reading(self, reading: Reading) -> None:
         for warning in reading.warnings:
-            self._warn(warning)
+            self._news.warn(warning)
         self._is_choice_incomplete = reading.is_incomplete
 
     def _on_scan_activity(self, entries: int) -> None:
@@ -234,11 +232,11 @@ class _Cast:
         self._scanned_at = self._loop.now()
         found = objects.scan
         for failure in found.errors:
-            self._warn(failure.sentence)
+            self._news.warn(failure.sentence)
         if self._settings.policy.deletes and not found.deletes:
-            self._warn("nothing is deleted on the targets, because some of the source could not be read")
+            self._news.warn("nothing is deleted on the targets, because some of the source could not be read")
         for entry in found.skipped:
-            self._warn(f"skipped, neither file, directory nor link: {printable(found.manifest.path(entry))}")
+            self._news.warn(f"skipped, neither file, directory nor link: {printable(found.manifest.path(entry))}")
         self._caster.offer_manifest(len(objects.manifest))
 
     def _read(self, kind: int, page: int) -> bytes:
@@ -261,19 +259,20 @@ class _Cast:
 
     def _on_signal(self, number: int, _: FrameType | None) -> None:
         self._interruption = f"interrupted by {signal.Signals(number).name}"
+        self._news.is_interrupted = True
         self._loop.post(lambda: self._caster.abort(self._interruption, self._loop.now()))
 
     def _on_event(self, event: CasterEvent) -> None:
         if isinstance(event, PhaseEntered):
             self._entered_at.setdefault(event.phase, self._loop.now())
-            self._notice(2, f"phase {event.phase.name.lower()}")
-            self._tell_absent()
+            self._news.notice(2, f"phase {event.phase.name.lower()}")
+            self._news.tell_absent()
             if event.phase is Phase.COMPARING:
                 self._strangers.close()
-                self._tell_seal()
+                self._news.tell_seal(self._caster.statistics().seal, self._caster.roster.live)
                 for sentence in self._reach_news.when_gathered():
-                    self._warn(sentence)
-                self._tell_routed({target.name for target in self._caster.roster.live if target.is_unicast})
+                    self._news.warn(sentence)
+                self._news.tell_routed({target.name for target in self._caster.roster.live if target.is_unicast})
             elif event.phase is Phase.CASTING and self._objects is not None:
                 self._begin_contents(self._objects)
         elif isinstance(event, ComparisonFinished):
@@ -285,7 +284,7 @@ class _Cast:
         elif isinstance(event, ChangesTold):
             self._ledger.take(event.target, event.record)
         elif isinstance(event, TargetJoined):
-            self._notice(1, "joined", self._settings.targets[event.target])
+            self._news.notice(1, "joined", self._settings.targets[event.target])
         elif isinstance(event, (TargetRerouted, TargetEnded)):
             self._on_target_changed(event)
 
@@ -294,43 +293,14 @@ class _Cast:
         if target is None:
             return
         if isinstance(event, TargetEnded) and target.state is not TargetState.DONE:
-            self._on_target_lost(target)
+            self._news.on_target_lost(target)
         elif isinstance(event, TargetRerouted) and (sentence := self._reach_news.when_rerouted(target)):
-            self._warn(sentence)
-
-    def _on_target_lost(self, target: Target) -> None:
-        if target.state is TargetState.UNREACHABLE:
-            self._absent.setdefault(target.reason, []).append(target.name)  # many may have the same reason
-        else:
-            level = 2 if self._interruption else 0  # then it is no news
-            self._notice(level, f"{target.state.name.lower()}: {target.reason}", target.name)
-
-    def _tell_absent(self) -> None:
-        for reason, names in self._absent.items():
-            self._notice(2 if self._interruption else 0, f"unreachable: {reason}", fold(names))
-            if reason.startswith(ABSENCE):
-                self._tell_routed(names)
-        self._absent.clear()
-
-    def _tell_routed(self, deaf: Collection[str]) -> None:
-        """Why these targets hear nothing, as far as it is known."""
-        if routed := [name for name in self._place.routed_names(self._settings.targets) if name in deaf]:
-            self._warn(f"behind a router, which passes no multicast with TTL {self._place.ttl} (-T): {fold(routed)}")
-
-    def _tell_seal(self) -> None:
-        """What all could open may be less than they asked for by asking for nothing."""
-        if self._settings.is_encrypted is not None or self._caster.statistics().seal is SealKind.AES_256_GCM:
-            return
-        poor = [
-            target.name for target in self._caster.roster.live if target.hello and not _can_encrypt(target.hello.seals)
-        ]
-        who = fold(poor) if _can_encrypt(seals_here()) else "this host"
-        self._warn(f"authenticated but not encrypted: the Python package cryptography is missing on {who}")
+            self._news.warn(sentence)
 
     def _plan(self, event: ComparisonFinished) -> None:
         assert self._objects is not None  # its manifest was compared
         if event.basis and not self._settings.is_dry_run:
-            self._notice(2, "reading what targets have older copies of")
+            self._news.notice(2, "reading what targets have older copies of")
             self._loop.work(partial(self._plan_deltas, self._objects, event), self._offer_plan)
         else:
             self._offer_plan(self._objects.make_plan(event.needs))
@@ -366,7 +336,7 @@ class _Cast:
         host = self._settings.targets[event.target]
         path = self._path(event.index)
         self._sat_out.setdefault(event.index, f"{host} could not take it: {os.strerror(event.errno)}")
-        self._notice(1, f"sits out {path}: {os.strerror(event.errno)}", host)
+        self._news.notice(1, f"sits out {path}: {os.strerror(event.errno)}", host)
 
     def _on_file_changed(self, file: int, reason: str) -> None:
         if self._caster.void_file(file):  # else all have it as it was
@@ -375,13 +345,6 @@ class _Cast:
     def _path(self, file: int) -> str:
         """A planned file's path, to print."""
         return printable(self._objects.path(file)) if self._objects is not None else str(file)
-
-    def _warn(self, text: str) -> None:
-        self._warnings.append(text)
-        self._notice(0, text)
-
-    def _notice(self, level: int, text: str, host: str | None = None) -> None:
-        self._observer.on_notice(Notice(level, text, host))
 
     # progress
 
@@ -462,7 +425,7 @@ class _Cast:
             packets_repaired=numbers.packets_repaired,
             packets_coded=numbers.packets_coded,
             round_trips=Histogram(numbers.rtt_us),
-            warnings=tuple(self._warnings),
+            warnings=tuple(self._news.warnings),
             source_errors=(len(objects.scan.errors) if objects is not None else 0) + self._is_choice_incomplete,
             changes=self._ledger.lines(objects.scan.manifest) if objects is not None else (),
             source_changes=self._changes.count,
@@ -479,7 +442,3 @@ class _Cast:
             return []
         sat_out = [pair for pair in sorted(self._sat_out.items()) if pair[0] not in self._changes.cast_again]
         return [(file, plan.entries[file] if file < plan.file_count else None, why) for file, why in sat_out]
-
-
-def _can_encrypt(seals: int) -> bool:
-    return bool(seals >> SealKind.AES_256_GCM & 1)
