@@ -8,13 +8,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from mrsync.cli.doctor_options import parse_doctor
-from mrsync.cli.progress import make_progress
+from mrsync.cli.progress import make_progress, tell_left_out
 from mrsync.cli.report import size
 from mrsync.remote.targets import fold
 from mrsync.run.diagnosis import Finding
 from mrsync.run.doctor import DoctorOutcome, Examined, examine
 from mrsync.run.evidence import Evidence
-from mrsync.run.observer import Notice
 
 SCHEMA = 1
 ROWS_MAX = 30
@@ -32,8 +31,7 @@ def doctor(arguments: Sequence[str]) -> int:
     """One examination, printed."""
     settings, output = parse_doctor(arguments)
     with make_progress(output.progress, output.verbosity) as observer:
-        for name in output.left_out:
-            observer.on_notice(Notice(0, "left out: it is this host", name))
+        tell_left_out(observer, output.left_out)
         outcome = examine(settings, observer)
     if output.progress == "json":
         print(json.dumps({"event": "outcome", **outcome_fields(outcome)}))

@@ -137,7 +137,7 @@ def _cast(name: str, settings: CastSettings, output: Output, arguments: Sequence
 
 def _cast_and_tell(name: str, settings: CastSettings, output: Output, log: LogFile | None) -> int:
     from mrsync.cli import report
-    from mrsync.cli.progress import make_progress
+    from mrsync.cli.progress import make_progress, tell_left_out
     from mrsync.run.cast import cast
     from mrsync.run.observer import Notice
 
@@ -151,8 +151,7 @@ def _cast_and_tell(name: str, settings: CastSettings, output: Output, log: LogFi
             observer = log.before(observer)
         for path in output.configurations:
             observer.on_notice(Notice(2, f"settings from {path}"))
-        for host in output.left_out:
-            observer.on_notice(Notice(0, "left out: it is this host", host))
+        tell_left_out(observer, output.left_out)
         outcome = cast(settings, observer)
     if output.report:
         report.write_report(report.report_text(outcome), output.report)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, TextIO
 
 from mrsync.cli.report import size
@@ -144,6 +145,12 @@ def make_progress(kind: str, verbosity: int) -> Progress:
     if kind == "plain" or not sys.stderr.isatty():
         return PlainProgress(verbosity, sys.stderr)
     return LiveProgress(verbosity, sys.stderr)
+
+
+def tell_left_out(observer: Observer, hosts: Iterable[str]) -> None:
+    """These of TARGETS are this host, and take no part."""
+    for host in hosts:
+        observer.on_notice(Notice(0, "left out: it is this host", host))
 
 
 def headline(snapshot: Snapshot, rate_bytes_s: float) -> str:

@@ -9,11 +9,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mrsync.cli import rtt_options
-from mrsync.cli.progress import make_progress
+from mrsync.cli.progress import make_progress, tell_left_out
 from mrsync.cli.roundtrips import histogram_lines
 from mrsync.protocol.histogram import Histogram
 from mrsync.remote.targets import fold
-from mrsync.run.observer import Notice
 from mrsync.run.outcome import TargetState
 from mrsync.run.rtt import RttOutcome, TargetRtt, measure
 from mrsync.run.settings import RttSettings
@@ -32,8 +31,7 @@ def rtt(arguments: Sequence[str]) -> int:
         print(_start(settings))
         print(time.ctime(), flush=True)
     with make_progress(output.progress, output.verbosity) as observer:
-        for name in output.left_out:
-            observer.on_notice(Notice(0, "left out: it is this host", name))
+        tell_left_out(observer, output.left_out)
         outcome = measure(settings, observer)
     if output.progress == "json":
         print(json.dumps({"event": "outcome", **outcome_fields(outcome)}))
