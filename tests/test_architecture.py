@@ -25,7 +25,11 @@ PURE = {"wire", "protocol"}
 IMPURE = {"time", "os", "random", "socket", "select", "selectors", "threading", "subprocess", "pathlib", "io"}
 FOREIGN = {"wire": {"cryptography"}, "remote": {"ClusterShell"}, "cli": {"rich", "ClusterShell"}}
 TARGET_PYTHON = (3, 9)
-CATCHERS = ("mrsync.run.catch", "mrsync.run.rttcatch", "mrsync.run.probe")  # what is pushed to targets
+CATCHERS = (
+    "mrsync.run.catch.catch",
+    "mrsync.run.measure.rttcatch",
+    "mrsync.run.measure.probe",
+)  # what is pushed to targets
 
 
 def imported_modules(source: str, module: str, *, is_package: bool) -> Iterator[str]:
@@ -111,10 +115,10 @@ def test_target_module_runs_on_the_oldest_python_and_its_standard_library(module
         ("mrsync.wire.codec", "import time", "pure"),
         ("mrsync.protocol.caster", "def f():\n    from os import path", "pure"),
         ("mrsync.protocol.caster", "from ..transport import driver", "(protocol) imports mrsync.transport"),
-        ("mrsync.tree.scan", "from mrsync.wire.limits import VERSION", "(tree) imports mrsync.wire"),
-        ("mrsync.tree.scan", "from mrsync import remote", "(tree) imports mrsync.remote"),
-        ("mrsync.remote.targets", "import mrsync.tree.scan as scan", "(remote) imports mrsync.tree"),
-        ("mrsync.run.cast", "from mrsync.cli.report import x", "(run) imports mrsync.cli"),
+        ("mrsync.tree.source.scan", "from mrsync.wire.limits import VERSION", "(tree) imports mrsync.wire"),
+        ("mrsync.tree.source.scan", "from mrsync import remote", "(tree) imports mrsync.remote"),
+        ("mrsync.remote.targets", "import mrsync.tree.source.scan as scan", "(remote) imports mrsync.tree"),
+        ("mrsync.run.cast.cast", "from mrsync.cli.report import x", "(run) imports mrsync.cli"),
         ("mrsync.errors", "import mrsync.wire", "(errors) imports mrsync.wire"),
         ("mrsync.transport.driver", "import cryptography", "not in the standard library"),
         ("mrsync.wire.codec", "if TYPE_CHECKING:\n    from mrsync.protocol.caster import Caster", "(wire) imports"),

@@ -21,7 +21,7 @@ FUNCTION_LINES_MAX = 60
 VAGUE_NAMES = re.compile(r"(?i)util|helper|common|misc|manager")
 # Left behind by someone in a hurry, or true on one machine only. Written so that this file does not match itself.
 FORBIDDEN_WORDS = re.compile(r"TO[D]O\b|FIX[M]E\b|\bX[X]X\b|(?<![\w.])/[w]ork/|-index[-]url")
-STARTED_BY_NAME = {"mrsync.__main__", "mrsync.cli.main", "mrsync.run.catch"}
+STARTED_BY_NAME = {"mrsync.__main__", "mrsync.cli.main", "mrsync.run.catch.catch"}
 
 
 @cache

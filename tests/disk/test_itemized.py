@@ -11,14 +11,14 @@ import pytest
 
 from mrsync.cli.itemized import change_lines
 from mrsync.cli.options import parse_mrsync
-from mrsync.run.itemizing import itemize
-from mrsync.run.ledger import Ledger
-from mrsync.run.outcome import Outcome, TargetOutcome, TargetState
-from mrsync.tree.compare import compare
-from mrsync.tree.destination import Destination
-from mrsync.tree.foresight import foresee_deletions
-from mrsync.tree.manifest import Manifest
-from mrsync.tree.scan import scan
+from mrsync.run.cast.ledger import Ledger
+from mrsync.run.cast.outcome import Outcome, TargetOutcome, TargetState
+from mrsync.run.catch.itemizing import itemize
+from mrsync.tree.compare.compare import compare
+from mrsync.tree.compare.deletion_preview import foresee_deletions
+from mrsync.tree.destination.destination import Destination
+from mrsync.tree.model.manifest import Manifest
+from mrsync.tree.source.scan import scan
 from tests.disk.test_options import plain
 from tests.oracle import add_specials, adorn_pair, build_pair, can_keep, rsync
 

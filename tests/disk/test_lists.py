@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from mrsync.tree.policy import Policy
-from mrsync.tree.rsynclist import translate
-from mrsync.tree.synclist import Item, Kind
+from mrsync.tree.model.policy import Policy
+from mrsync.tree.source.rsync_output import translate
+from mrsync.tree.source.synclist import Item, Kind
 from tests.awful import AwfulPair
 from tests.trees import build_awkward_tree, differences, remove_tree
 from tests.unit.tree.syncing import leftovers, sync

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from mrsync.tree.compare import compare
-from mrsync.tree.destination import Destination
-from mrsync.tree.manifest import Manifest
-from mrsync.tree.scan import scan
+from mrsync.tree.compare.compare import compare
+from mrsync.tree.destination.destination import Destination
+from mrsync.tree.model.manifest import Manifest
+from mrsync.tree.source.scan import scan
 from tests.trees import HUGE_BYTES, build_awkward_tree, differences, remove_tree
 from tests.unit.tree.syncing import as_nobody, leftovers, nobodys_directory, sync
 

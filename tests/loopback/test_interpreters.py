@@ -16,7 +16,8 @@ from tests.programs import SOURCE, program
 from tests.trees import build_awkward_tree, differences, remove_tree
 
 START = (
-    "import sys; sys.path.insert(0, sys.argv[1]); from mrsync.run.catch import catch_from_stdin as c; sys.exit(c('a'))"
+    "import sys; sys.path.insert(0, sys.argv[1]); "
+    "from mrsync.run.catch.catch import catch_from_stdin as c; sys.exit(c('a'))"
 )
 CATCHER_WAIT_S = 30
 POOR_SEAL = "authenticated but not encrypted: the Python package cryptography is missing on a\n"

@@ -10,7 +10,7 @@ from typing import Any
 
 from mrsync.cli.parser import DELETION, Parser
 from mrsync.errors import FileError, UsageError
-from mrsync.tree.policy import Policy
+from mrsync.tree.model.policy import Policy
 
 DEFAULT_SUFFIX = "_mcast_bak%m%d%H%M"  # of 4.0.1
 BASE_HELP = "an ancestor of SOURCE that patterns begin behind"
@@ -72,7 +72,7 @@ def _flags(letter: str, has_letters: bool) -> tuple[str, ...]:
 
 
 def _read_patterns(path: str) -> tuple[str, ...]:
-    from mrsync.tree.ere import Patterns  # few runs have any
+    from mrsync.tree.filter.ere import Patterns  # few runs have any
 
     try:
         with open(path, "rb") as file:

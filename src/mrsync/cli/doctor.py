@@ -11,9 +11,9 @@ from mrsync.cli.doctor_options import parse_doctor
 from mrsync.cli.progress import make_progress, tell_left_out
 from mrsync.cli.report import size
 from mrsync.remote.targets import fold
-from mrsync.run.diagnosis import Finding
-from mrsync.run.doctor import DoctorOutcome, Examined, examine
-from mrsync.run.evidence import Evidence
+from mrsync.run.measure.diagnosis import Finding
+from mrsync.run.measure.doctor import DoctorOutcome, Examined, examine
+from mrsync.run.measure.evidence import Evidence
 
 SCHEMA = 1
 ROWS_MAX = 30

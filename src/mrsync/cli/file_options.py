@@ -10,10 +10,10 @@ from mrsync.cli.backup_options import backup_fields
 from mrsync.cli.parser import CHOICE, DELETION, KEEPING, Parser
 from mrsync.cli.rule_options import add_rule_options, has_nuls, read_files, read_rules, read_target_rules
 from mrsync.errors import UsageError
-from mrsync.tree.modes import parse_mode_changes
-from mrsync.tree.owners import parse_owners
-from mrsync.tree.policy import Policy
-from mrsync.tree.selection import Selection
+from mrsync.tree.fs.owners import parse_owners
+from mrsync.tree.model.policy import Policy
+from mrsync.tree.source.modes import parse_mode_changes
+from mrsync.tree.source.selection import Selection
 
 RULES = ("file", "each", "job")
 YES_OR_NO = argparse.BooleanOptionalAction

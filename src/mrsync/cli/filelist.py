@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from mrsync.cli.parser import make_parser
 from mrsync.errors import FileError, SelectionError
-from mrsync.tree.rsynclist import translate
-from mrsync.tree.synclist import format_lines
+from mrsync.tree.source.rsync_output import translate
+from mrsync.tree.source.synclist import format_lines
 
 STDIN = "-"
 

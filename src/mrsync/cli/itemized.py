@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 from mrsync.remote.targets import fold
-from mrsync.run.outcome import Outcome
+from mrsync.run.cast.outcome import Outcome
 
 _ESCAPE_LIKE = re.compile(r"\\(?=#[0-9]{3})")
 

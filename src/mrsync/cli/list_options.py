@@ -7,8 +7,8 @@ import os
 
 from mrsync.cli.parser import CHOICE, Parser
 from mrsync.errors import SelectionError, UsageError
-from mrsync.tree.policy import Policy
-from mrsync.tree.selection import Selection
+from mrsync.tree.model.policy import Policy
+from mrsync.tree.source.selection import Selection
 
 HINT = "; give it to rsync with -o"
 EACH, RSYNC, NONE = "each", "rsync", "none"
@@ -85,7 +85,7 @@ def _read_patterns(text: str, source: str) -> tuple[bytes, ...]:
     """A name that begins with /, ./ or ../, or that only this directory has, is that of a file: one pattern a line."""
     is_only_here = os.path.isfile(text) and not os.path.lexists(os.path.join(source, text))
     if not is_only_here and not text.startswith(("/", "./", "../")):
-        from mrsync.tree.patterns import split_list  # as above
+        from mrsync.tree.source.shell_patterns import split_list  # as above
 
         return tuple(split_list(os.fsencode(text)))
     try:

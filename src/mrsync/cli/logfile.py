@@ -16,8 +16,8 @@ from mrsync import __version__
 from mrsync.cli.report import complaint, verdict
 from mrsync.errors import FileError, MrsyncError
 from mrsync.remote.targets import fold
+from mrsync.run.cast.outcome import Outcome
 from mrsync.run.observer import Notice, Observer, Snapshot
-from mrsync.run.outcome import Outcome
 from mrsync.run.settings import CastSettings
 
 JSON = "json"

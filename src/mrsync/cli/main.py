@@ -95,12 +95,12 @@ def _multicaster(arguments: Sequence[str]) -> int:
 def _multicatcher(arguments: Sequence[str]) -> int:
     if len(arguments) == 2 and arguments[0] == "--launched":
         from mrsync.remote.command import answer
-        from mrsync.run.catch import catch_from_stdin
+        from mrsync.run.catch.catch import catch_from_stdin
 
         answer()
         return catch_from_stdin(arguments[1])
     settings = options.parse_multicatcher(arguments)
-    from mrsync.run.catch import catch
+    from mrsync.run.catch.catch import catch
 
     return catch(settings)
 
@@ -138,7 +138,7 @@ def _cast(name: str, settings: CastSettings, output: Output, arguments: Sequence
 def _cast_and_tell(name: str, settings: CastSettings, output: Output, log: LogFile | None) -> int:
     from mrsync.cli import report
     from mrsync.cli.progress import make_progress, tell_left_out
-    from mrsync.run.cast import cast
+    from mrsync.run.cast.cast import cast
     from mrsync.run.observer import Notice
 
     recording = None

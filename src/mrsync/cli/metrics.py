@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 
-from mrsync.run.outcome import Outcome, TargetState
+from mrsync.run.cast.outcome import Outcome, TargetState
 
 
 def metrics(outcome: Outcome, ended_at: float) -> str:

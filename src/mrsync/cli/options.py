@@ -18,8 +18,8 @@ from mrsync.remote.keyfile import INSECURE_SECRET, read_secret
 from mrsync.remote.targets import Targets, read_targets
 from mrsync.run.settings import AUTO, GROUPS, LOCAL, CastSettings, CatchSettings, Groups, Network, Remote
 from mrsync.transport.interface import family_of
-from mrsync.tree.policy import Policy
-from mrsync.tree.selection import Selection
+from mrsync.tree.model.policy import Policy
+from mrsync.tree.source.selection import Selection
 from mrsync.wire.limits import SECRET_BYTES, TARGETS_MAX
 
 

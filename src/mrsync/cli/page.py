@@ -12,7 +12,7 @@ from mrsync.cli.chart import bar_chart, line_chart, share_bar
 from mrsync.cli.recording import Sample
 from mrsync.cli.report import complaint, printable, size, verdict
 from mrsync.remote.targets import fold
-from mrsync.run.outcome import Outcome, TargetOutcome, TargetState
+from mrsync.run.cast.outcome import Outcome, TargetOutcome, TargetState
 
 FILES_SHOWN = 1000
 PHASES = (("gather", "a"), ("compare", "b"), ("cast", "c"), ("commit", "d"))

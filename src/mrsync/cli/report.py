@@ -10,7 +10,7 @@ from typing import Any
 from mrsync.cli.roundtrips import histogram_lines, quantiles
 from mrsync.errors import FileError
 from mrsync.remote.targets import fold
-from mrsync.run.outcome import UNICAST, Outcome, TargetOutcome, TargetState
+from mrsync.run.cast.outcome import UNICAST, Outcome, TargetOutcome, TargetState
 
 SCHEMA = 1
 SAT_OUT_SHOWN = 3  # files named for each reason

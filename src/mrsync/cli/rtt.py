@@ -13,8 +13,8 @@ from mrsync.cli.progress import make_progress, tell_left_out
 from mrsync.cli.roundtrips import histogram_lines
 from mrsync.protocol.histogram import Histogram
 from mrsync.remote.targets import fold
-from mrsync.run.outcome import TargetState
-from mrsync.run.rtt import RttOutcome, TargetRtt, measure
+from mrsync.run.cast.outcome import TargetState
+from mrsync.run.measure.rtt import RttOutcome, TargetRtt, measure
 from mrsync.run.settings import RttSettings
 
 SCHEMA = 1
@@ -47,7 +47,7 @@ def rtt(arguments: Sequence[str]) -> int:
 
 def rttcatcher(arguments: Sequence[str]) -> int:
     """A target's part, started by hand or by a master that does not push it."""
-    from mrsync.run.rttcatch import catch_from_stdin, echo
+    from mrsync.run.measure.rttcatch import catch_from_stdin, echo
 
     if len(arguments) == 2 and arguments[0] == "--launched":
         from mrsync.remote.command import answer

@@ -12,7 +12,7 @@ from mrsync.cli.parser import CHOICE, Parser
 from mrsync.errors import FileError
 
 if TYPE_CHECKING:
-    from mrsync.tree.rules import Rule
+    from mrsync.tree.filter.rules import Rule
 
 _WITH_VALUE = ("--include", "--exclude", "--include-from", "--exclude-from", "--filter", "-o", "--rsync-options")
 _PER_DIRECTORY = (": /.rsync-filter", "- .rsync-filter")  # what -F means the first time and the second
@@ -69,7 +69,7 @@ def read_target_rules(options: argparse.Namespace) -> tuple[str, ...]:
     found = read_rules(options)
     if not found:
         return ()
-    from mrsync.tree import rules
+    from mrsync.tree.filter import rules
 
     if not options.delete and not options.prune_empty_dirs:
         found = tuple(rule for rule in found if rule.flags & rules.ATTRIBUTES)
@@ -82,7 +82,7 @@ def read_files(options: argparse.Namespace) -> tuple[bytes, ...] | None:
     """The paths of --files-from, None without it. Raises FileError."""
     if options.files_from is None:
         return None
-    from mrsync.tree.rulefiles import split_entries
+    from mrsync.tree.filter.merge_files import split_entries
 
     try:
         data = _read(os.fsencode(options.files_from))
@@ -97,8 +97,8 @@ def has_nuls(options: argparse.Namespace) -> bool:
 
 
 def _read_rules(options: argparse.Namespace) -> tuple[Rule, ...]:
-    from mrsync.tree import rules
-    from mrsync.tree.rulefiles import RuleList
+    from mrsync.tree.filter import rules
+    from mrsync.tree.filter.merge_files import RuleList
 
     found = RuleList(_read, deletes_excluded=options.delete_excluded)
     shorthands = iter(_PER_DIRECTORY)

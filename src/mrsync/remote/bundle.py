@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
 
-CATCHER = "mrsync.run.catch"
+CATCHER = "mrsync.run.catch.catch"
 LOADER = "mrsync.remote.loader"
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the first day a zip archive knows: equal sources make equal bytes
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from mrsync.remote.launcher import Launcher
 from mrsync.remote.local import LocalLauncher
-from mrsync.run.catch import catch_from_stdin
-from mrsync.run.place import Place
+from mrsync.run.catch.catch import catch_from_stdin
+from mrsync.run.rendezvous import Place
 from mrsync.run.settings import LOCAL, CastSettings, Invitation, Remote
 
 ANSWER_EXTRA_S = 5.0  # after the connect timeout, so that a remote shell tells its own reason first
@@ -22,7 +22,7 @@ class Program(NamedTuple):
     entry: Callable[[str], int]
 
 
-CATCHER = Program("multicatcher", "mrsync.run.catch", catch_from_stdin)
+CATCHER = Program("multicatcher", "mrsync.run.catch.catch", catch_from_stdin)
 
 
 def launch(settings: CastSettings, place: Place) -> Launcher | None:

@@ -11,8 +11,8 @@ import socket
 from typing import NamedTuple
 
 from mrsync.errors import ProtocolDataError
-from mrsync.tree.policy import Policy
-from mrsync.tree.selection import Selection
+from mrsync.tree.model.policy import Policy
+from mrsync.tree.source.selection import Selection
 
 AUTO = "auto"  # instead of a group: one that nobody uses
 LOCAL = "local"  # the remote shell that is none

@@ -1,1 +1,13 @@
+"""Everything that knows files: scan, compare, plan, stage, commit and finish a tree. Nothing here knows the network.
 
+The rooms, from the bottom up; each imports only from rooms above it in this list:
+
+- model: what both ends say to each other about a tree: manifest, policy, plan.
+- filter: rsync's filter rules.
+- fs: single operations on the file system, each through descriptors.
+- source: read the master's tree, and the contents of its files.
+- destination: the tree on a target, and what is deleted or backed up there.
+- compare: what a target lacks.
+- staging: write files beside their final place, put them into place, finish the tree, resume.
+- delta: copy from an old file on the target what it shares with the new one.
+"""

@@ -11,11 +11,11 @@ from mrsync.cli import doctor
 from mrsync.cli.doctor import HEADS, ROWS_MAX, complaint, outcome_fields, table_rows, verdict_line, verdicts
 from mrsync.cli.doctor_options import parse_doctor
 from mrsync.errors import UsageError
-from mrsync.run.diagnosis import Finding
-from mrsync.run.doctor import DoctorOutcome, Examined
-from mrsync.run.evidence import Evidence, Setting
+from mrsync.run.measure.diagnosis import Finding
+from mrsync.run.measure.doctor import DoctorOutcome, Examined
+from mrsync.run.measure.evidence import Evidence, Setting
 from mrsync.run.settings import Network
-from tests.unit.run.test_diagnosis import DEAF, SETTING, WELL
+from tests.unit.run.measure.test_diagnosis import DEAF, SETTING, WELL
 
 FAULT = Finding("MTU", "too large", "make it smaller")
 NOTE = Finding("clock", "1 h ahead", "run NTP", is_fault=False)

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from mrsync.cli.itemized import change_events, change_lines, escaped
-from mrsync.run.ledger import Line
-from mrsync.run.outcome import Outcome, TargetOutcome, TargetState
+from mrsync.run.cast.ledger import Line
+from mrsync.run.cast.outcome import Outcome, TargetOutcome, TargetState
 
 
 def outcome(*changes: Line, untold: int = 0) -> Outcome:

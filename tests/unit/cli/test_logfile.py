@@ -11,8 +11,8 @@ import pytest
 
 from mrsync.cli.logfile import LogFile
 from mrsync.errors import FileError, Interrupted
+from mrsync.run.cast.outcome import Outcome, TargetOutcome, TargetState
 from mrsync.run.observer import Notice, Snapshot
-from mrsync.run.outcome import Outcome, TargetOutcome, TargetState
 from mrsync.run.settings import CastSettings
 
 SETTINGS = CastSettings(b"/src \xff", b"/dst\n{host}", ("node1", "node2", "node3"), "ssh", b"secret")

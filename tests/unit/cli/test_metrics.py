@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from mrsync.cli.metrics import metrics
-from mrsync.run.outcome import Outcome, TargetOutcome, TargetState
+from mrsync.run.cast.outcome import Outcome, TargetOutcome, TargetState
 
 SAMPLE = re.compile(r'mrsync_[a-z_]+\{([a-z]+="(?:[^"\\\n]|\\["\\n])*",?)+\} [0-9.e+-]+')
 

@@ -10,7 +10,7 @@ from mrsync.cli.chart import bar_chart, line_chart, share_bar
 from mrsync.cli.page import FILES_SHOWN, page
 from mrsync.cli.recording import Sample
 from mrsync.protocol.histogram import Histogram
-from mrsync.run.outcome import Outcome, SatOut, Seconds, TargetOutcome, TargetState
+from mrsync.run.cast.outcome import Outcome, SatOut, Seconds, TargetOutcome, TargetState
 
 SAMPLES = [Sample(0.0, 0, 0, 0, 0), Sample(1.0, 5_000_000, 1000, 4_000_000, 5_000_000), Sample(2.0, 9, 2, 1, 9)]
 VOID = {"meta", "br", "line", "rect", "polyline"}

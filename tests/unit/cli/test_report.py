@@ -11,7 +11,7 @@ import pytest
 from mrsync.cli.report import complaint, event_line, report_fields, report_text, size, summary_lines, write_report
 from mrsync.errors import FileError
 from mrsync.protocol.histogram import Histogram
-from mrsync.run.outcome import Outcome, SatOut, Seconds, TargetOutcome, TargetState
+from mrsync.run.cast.outcome import Outcome, SatOut, Seconds, TargetOutcome, TargetState
 
 FULL = SatOut(b"big\xff", "ENOSPC", "No space left on device")
 

@@ -6,8 +6,8 @@ import json
 
 from mrsync.cli.rtt import ROWS_MAX, complaint, outcome_fields, outcome_lines
 from mrsync.protocol.histogram import Histogram
-from mrsync.run.outcome import TargetState
-from mrsync.run.rtt import RttOutcome, TargetRtt
+from mrsync.run.cast.outcome import TargetState
+from mrsync.run.measure.rtt import RttOutcome, TargetRtt
 
 
 def heard(host: str, counts: dict[int, int], missing: int = 0) -> TargetRtt:

@@ -9,8 +9,8 @@ import pytest
 
 from mrsync.cli.options import parse_mrsync
 from mrsync.errors import FileError, RuleError, UsageError
-from mrsync.tree.policy import Policy
-from mrsync.tree.selection import Selection
+from mrsync.tree.model.policy import Policy
+from mrsync.tree.source.selection import Selection
 
 
 def parse(*arguments: str) -> tuple[Policy, Selection]:

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Sequence
 from contextlib import suppress
 
-from mrsync.tree.synclist import Item, Kind
+from mrsync.tree.source.synclist import Item, Kind
 
 
 def apply(items: Sequence[Item], source: bytes, dest: bytes) -> None:

@@ -7,23 +7,23 @@ import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from mrsync.tree.basis import find_basis
-from mrsync.tree.blocks import decode_blocks, digest_files, encode_blocks
-from mrsync.tree.commit import Commit
-from mrsync.tree.compare import compare
-from mrsync.tree.comparison import Comparison
-from mrsync.tree.delta import Delta
-from mrsync.tree.destination import Destination
-from mrsync.tree.finish import Result, finish
-from mrsync.tree.leftovers import Leftovers
-from mrsync.tree.manifest import Manifest
-from mrsync.tree.plan import Plan
-from mrsync.tree.policy import Policy
-from mrsync.tree.scan import Scan, scan
-from mrsync.tree.source import Source
-from mrsync.tree.spans import Span
-from mrsync.tree.stage import WHOLE, Stage
-from mrsync.tree.wanted import wanted_pages
+from mrsync.tree.compare.compare import compare
+from mrsync.tree.compare.result import Comparison
+from mrsync.tree.delta.basis import find_basis
+from mrsync.tree.delta.blocks import decode_blocks, digest_files, encode_blocks
+from mrsync.tree.delta.copy import Delta
+from mrsync.tree.destination.destination import Destination
+from mrsync.tree.model.manifest import Manifest
+from mrsync.tree.model.plan import Plan
+from mrsync.tree.model.policy import Policy
+from mrsync.tree.model.spans import Span
+from mrsync.tree.source.reader import Source
+from mrsync.tree.source.scan import Scan, scan
+from mrsync.tree.staging.commit import Commit
+from mrsync.tree.staging.finish import Result, finish
+from mrsync.tree.staging.missing_pages import wanted_pages
+from mrsync.tree.staging.resume import Leftovers
+from mrsync.tree.staging.stage import WHOLE, Stage
 
 PAGE = 1000
 KEY = b"of a session"

@@ -15,21 +15,21 @@ from pathlib import Path
 
 import pytest
 
-from mrsync.tree.commit import Commit
-from mrsync.tree.compare import compare
-from mrsync.tree.comparison import Comparison
-from mrsync.tree.destination import Destination
-from mrsync.tree.failure import Failure
-from mrsync.tree.finish import Result, finish
-from mrsync.tree.manifest import Manifest
-from mrsync.tree.pick import pick
-from mrsync.tree.plan import Plan
-from mrsync.tree.policy import Policy
-from mrsync.tree.scan import Scan, scan
-from mrsync.tree.selection import Selection
-from mrsync.tree.source import Source
-from mrsync.tree.stage import Stage
-from mrsync.tree.synclist import Item
+from mrsync.tree.compare.compare import compare
+from mrsync.tree.compare.result import Comparison
+from mrsync.tree.destination.destination import Destination
+from mrsync.tree.model.failure import Failure
+from mrsync.tree.model.manifest import Manifest
+from mrsync.tree.model.plan import Plan
+from mrsync.tree.model.policy import Policy
+from mrsync.tree.source.reader import Source
+from mrsync.tree.source.scan import Scan, scan
+from mrsync.tree.source.scan_synclist import pick
+from mrsync.tree.source.selection import Selection
+from mrsync.tree.source.synclist import Item
+from mrsync.tree.staging.commit import Commit
+from mrsync.tree.staging.finish import Result, finish
+from mrsync.tree.staging.stage import Stage
 from tests.trees import remove_tree
 
 NOBODY = 65534

@@ -1,0 +1,145 @@
+"""What all targets itemize, kept densely while it comes in and folded where targets agree when it is told."""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, groupby
+from typing import IO, Any, NamedTuple, TypeVar
+
+from mrsync.tree.model.items import deletion_key, letters
+from mrsync.tree.model.manifest import DIRECTORY, LINK, Manifest
+from mrsync.wire.changes import unpack_changes, unpack_deletions
+from mrsync.wire.limits import CHANGES_BYTES_MAX
+from mrsync.wire.messages import ChangesRecord, DeletionsRecord
+
+MEMORY_BYTES_MAX = 64 << 20  # more is kept in a file without a name
+DELETED = "*deleting  "
+UNREADABLE = "and what could not be read"
+
+K = TypeVar("K", bound=tuple[Any, ...])
+
+
+class Line(NamedTuple):
+    """One change that these targets have in common; lead: how a link goes on, " -> " or " => " and a path."""
+
+    targets: tuple[int, ...]
+    letters: str
+    path: bytes
+    lead: bytes = b""
+
+
+class Ledger:
+    """Takes pieces of what targets itemize; equal pieces are kept once, of whichever targets they are."""
+
+    def __init__(self) -> None:
+        self._nonsense: set[int] = set()  # targets of which some pieces could not be read
+        self._file: IO[bytes] | None = None
+        self._numbers: dict[bytes, int] = {}
+        self._bounds = array("Q", [0])
+        self._changes: dict[int, array[int]] = {}
+        self._deletions: dict[int, array[int]] = {}
+        self._rooms: dict[int, int] = {}
+
+    def take(self, target: int, record: ChangesRecord | DeletionsRecord) -> None:
+        """A piece of one target's changes; pieces come in order."""
+        self._rooms[target] = self._rooms.get(target, CHANGES_BYTES_MAX) - len(record.data)
+        if self._rooms[target] < 0:
+            self._nonsense.add(target)
+            return
+        pieces = self._changes if isinstance(record, ChangesRecord) else self._deletions
+        pieces.setdefault(target, array("I")).append(self._keep(record.data))
+
+    def lines(self, manifest: Manifest) -> Iterator[Line]:
+        """All deletions, then all changes in the manifest's order; then nothing is left here."""
+        try:
+            yield from self._deleted_lines(manifest)
+            yield from self._changed_lines(manifest)
+        finally:
+            if self._file is not None:
+                self._file.close()
+        if self._nonsense:
+            yield Line(tuple(sorted(self._nonsense)), UNREADABLE, b"")
+
+    def _deleted_lines(self, manifest: Manifest) -> Iterator[Line]:
+        count = len(manifest)
+        for (directory, _, path), targets in self._merged(self._deletions, lambda data: _deletions(data, count)):
+            above = manifest.path(directory)
+            yield Line(targets, DELETED, above + b"/" + path if above else path)
+
+    def _changed_lines(self, manifest: Manifest) -> Iterator[Line]:
+        count = len(manifest)
+        for (entry, flags, leader), targets in self._merged(self._changes, lambda data: _changes(data, count)):
+            path = manifest.path(entry)
+            kind = manifest.kind(entry)
+            if kind == DIRECTORY:
+                path = (path or b".") + b"/"
+            lead = b" -> " + manifest.link_targets[entry] if kind == LINK else b""
+            if leader >= 0:
+                lead = b" => " + manifest.path(leader)
+            yield Line(targets, letters(flags, manifest.modes[entry]), path, lead)
+
+    def _keep(self, data: bytes) -> int:
+        name = hashlib.blake2b(data, digest_size=16).digest()
+        number = self._numbers.get(name)
+        if number is None:
+            number = self._numbers[name] = len(self._bounds) - 1
+            self._file = self._file or _open_file()
+            self._file.seek(self._bounds[-1])
+            self._file.write(data)
+            self._bounds.append(self._bounds[-1] + len(data))
+        return number
+
+    def _merged(
+        self, pieces: dict[int, array[int]], read: Callable[[bytes], Iterator[K]]
+    ) -> Iterator[tuple[K, tuple[int, ...]]]:
+        """Keys in order, each with the targets that have it; targets of equal pieces are read once."""
+        alike: dict[bytes, list[int]] = {}
+        for target in sorted(pieces):
+            alike.setdefault(pieces[target].tobytes(), []).append(target)
+        groups = list(alike.values())
+        streams = [self._stream(pieces[targets[0]], read, number, targets) for number, targets in enumerate(groups)]
+        for key, found in groupby(heapq.merge(*streams), key=lambda item: item[0]):
+            yield key, tuple(sorted(chain.from_iterable(groups[number] for _, number in found)))
+
+    def _stream(
+        self, pieces: Sequence[int], read: Callable[[bytes], Iterator[K]], number: int, targets: Iterable[int]
+    ) -> Iterator[tuple[K, int]]:
+        """What pieces say, for as long as it is in order and makes sense."""
+        assert self._file is not None  # something was kept
+        last: K | None = None
+        try:
+            for piece in pieces:
+                self._file.seek(self._bounds[piece])
+                for key in read(self._file.read(self._bounds[piece + 1] - self._bounds[piece])):
+                    if last is not None and key <= last:
+                        raise ValueError("out of order")
+                    last = key
+                    yield key, number
+        except ValueError:
+            self._nonsense.update(targets)
+
+
+def _open_file() -> IO[bytes]:
+    from tempfile import SpooledTemporaryFile  # 3 ms, wanted only where something is itemized
+
+    return SpooledTemporaryFile(MEMORY_BYTES_MAX)
+
+
+def _changes(data: bytes, count: int) -> Iterator[tuple[int, int, int]]:
+    """(entry, flags, leader) of a manifest of so many entries."""
+    for change in unpack_changes(data):
+        if change.end > count or change.leader >= count:
+            raise ValueError("an entry that is none")
+        for entry in range(change.first, change.end):
+            yield entry, change.flags, change.leader
+
+
+def _deletions(data: bytes, count: int) -> Iterator[tuple[int, bytes, bytes]]:
+    """(directory, what to sort by, path)."""
+    for directory, path in unpack_deletions(data):
+        if directory >= count:
+            raise ValueError("a directory that is none")
+        yield directory, deletion_key(path), path

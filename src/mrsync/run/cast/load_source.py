@@ -1,0 +1,63 @@
+"""What a run casts: the whole source, or what patterns, a synclist or rsync's dry run name of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from mrsync.errors import SelectionError
+from mrsync.run.settings import CastSettings
+from mrsync.tree.model.failure import printable
+from mrsync.tree.source.scan import Scan, scan
+
+if TYPE_CHECKING:  # what only lists need is imported when there is one
+    from mrsync.run.cast.rsync_compare import Asker
+    from mrsync.tree.source.synclist import Item
+
+
+class Reading(NamedTuple):
+    """warnings: sentences on the choice of files. is_incomplete: something could not be chosen as asked."""
+
+    scan: Scan
+    warnings: Sequence[str] = ()
+    is_incomplete: bool = False
+
+
+def read_source(
+    settings: CastSettings,
+    asker: Asker | None,
+    on_activity: Callable[[int], None],
+    on_digested: Callable[[int, int], None],
+) -> Reading:
+    """Raises SelectionError, UsageError; whatever on_activity raises. asker: needed if the selection asks rsync."""
+    selection = settings.selection
+    if not selection.is_list:
+        return Reading(scan(settings.source, settings.policy, selection, on_activity, on_digested))
+    from mrsync.tree.source.scan_synclist import pick
+
+    warnings: list[str] = []
+    is_incomplete = False
+    if selection.patterns:
+        from mrsync.tree.source.shell_patterns import match_patterns
+
+        items, idle = match_patterns(settings.source, selection.patterns)
+        warnings = [f"nothing in the source matches {printable(pattern)}" for pattern in idle]
+    elif selection.synclist:
+        items = _read_synclist(selection.synclist)
+    else:
+        assert asker is not None
+        items, warnings, is_incomplete = asker.ask()
+    found = pick(settings.source, items, settings.policy, selection, on_activity)
+    return Reading(found, warnings, is_incomplete)
+
+
+def _read_synclist(path: bytes) -> list[Item]:
+    from mrsync.tree.source.synclist import parse_lines
+
+    shown = printable(path)
+    try:
+        with open(path, "rb") as file:
+            return parse_lines(file, shown)
+    except OSError as error:
+        raise SelectionError(f"cannot read the synclist {shown}: {os.strerror(error.errno or 0)}") from error

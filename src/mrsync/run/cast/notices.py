@@ -1,0 +1,74 @@
+"""What the user is told while a cast runs: warnings, which the report keeps, notices, and what became of targets."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from mrsync.protocol.caster import ABSENCE
+from mrsync.protocol.roster import Target
+from mrsync.protocol.states import TargetState
+from mrsync.remote.targets import fold
+from mrsync.run.observer import Notice, Observer
+from mrsync.run.rendezvous import Place
+from mrsync.run.settings import CastSettings
+from mrsync.wire.messages import SealKind
+from mrsync.wire.sealing import seals_here
+
+
+class News:
+    """Puts it into sentences, equal ones of many targets folded.
+
+    is_interrupted: the user has ended the run, and needs not be told that targets end.
+    """
+
+    def __init__(self, settings: CastSettings, place: Place, observer: Observer) -> None:
+        self.warnings: list[str] = []
+        self.is_interrupted = False
+        self._settings = settings
+        self._place = place
+        self._observer = observer
+        self._absent: dict[str, list[str]] = {}  # why -> targets that never came, not told yet
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
+        self.notice(0, text)
+
+    def notice(self, level: int, text: str, host: str | None = None) -> None:
+        self._observer.on_notice(Notice(level, text, host))
+
+    def on_target_lost(self, target: Target) -> None:
+        """At once, but for those that never came: many may have the same reason."""
+        if target.state is TargetState.UNREACHABLE:
+            self._absent.setdefault(target.reason, []).append(target.name)
+        else:
+            self.notice(self._end_level, f"{target.state.name.lower()}: {target.reason}", target.name)
+
+    def tell_absent(self) -> None:
+        """Who never came, since the last call."""
+        for reason, names in self._absent.items():
+            self.notice(self._end_level, f"unreachable: {reason}", fold(names))
+            if reason.startswith(ABSENCE):
+                self.tell_routed(names)
+        self._absent.clear()
+
+    def tell_routed(self, deaf: Collection[str]) -> None:
+        """Why these targets hear nothing, as far as it is known."""
+        if routed := [name for name in self._place.routed_names(self._settings.targets) if name in deaf]:
+            self.warn(f"behind a router, which passes no multicast with TTL {self._place.ttl} (-T): {fold(routed)}")
+
+    def tell_seal(self, seal: SealKind, targets: Iterable[Target]) -> None:
+        """What all could open may be less than they asked for by asking for nothing."""
+        if self._settings.is_encrypted is not None or seal is SealKind.AES_256_GCM:
+            return
+        poor = [target.name for target in targets if target.hello and not can_encrypt(target.hello.seals)]
+        who = fold(poor) if can_encrypt(seals_here()) else "this host"
+        self.warn(f"authenticated but not encrypted: the Python package cryptography is missing on {who}")
+
+    @property
+    def _end_level(self) -> int:
+        return 2 if self.is_interrupted else 0
+
+
+def can_encrypt(seals: int) -> bool:
+    """Whether this bit set of 1 << SealKind has a seal that hides what it seals."""
+    return bool(seals >> SealKind.AES_256_GCM & 1)

@@ -1,0 +1,123 @@
+"""How a cast ended: all that the report says, and the exit status that follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import Enum
+from typing import NamedTuple
+
+from mrsync.protocol.histogram import Histogram
+from mrsync.run.cast.ledger import Line
+
+
+class TargetState(Enum):
+    """How it ended for one target."""
+
+    DONE = "done"  # equal to the source
+    PARTIAL = "partial"  # some file is behind
+    LOST = "lost"  # was there, and fell silent or gave up
+    UNREACHABLE = "unreachable"  # never came
+    REFUSED = "refused"  # came, and could not be taken
+
+
+MULTICAST, UNICAST = "multicast", "unicast"
+
+
+class SatOut(NamedTuple):
+    """A file that a target does not have as the source has it."""
+
+    path: bytes
+    error: str  # the name of an errno: ENOSPC
+    message: str
+
+
+class TargetOutcome(NamedTuple):
+    """One target's end; the fields behind `sat_out` tell what a dry run found."""
+
+    host: str
+    state: TargetState
+    reason: str | None = None
+    path: str = MULTICAST
+    files_updated: int = 0
+    bytes_written: int = 0
+    created: int = 0
+    mended: int = 0
+    deleted: int = 0
+    packets_lost: int = 0
+    kernel_drops: int = 0
+    monitor_seconds: float = 0.0
+    seconds: float = 0.0  # until this target had everything
+    sat_out: tuple[SatOut, ...] = ()
+    files_needed: int = 0
+    bytes_needed: int = 0
+    changes: int = 0
+    path_reason: str | None = None  # why not by multicast
+    deletions_skipped: int = 0  # because of --max-delete
+    changes_untold: int = 0  # that were too many to itemize
+
+
+class Seconds(NamedTuple):
+    """Wall time by phase; `total` includes what belongs to none."""
+
+    total: float = 0.0
+    launch: float = 0.0
+    gather: float = 0.0
+    manifest: float = 0.0
+    compare: float = 0.0
+    cast: float = 0.0
+    commit: float = 0.0
+
+
+_SERVED = (TargetState.DONE, TargetState.PARTIAL, TargetState.LOST)
+
+
+class Outcome(NamedTuple):
+    """One whole run; `docs/cli.md` describes the fields as the JSON report has them."""
+
+    session: int
+    source: bytes
+    dest: bytes
+    targets: tuple[TargetOutcome, ...]
+    seconds: Seconds = Seconds()
+    is_dry_run: bool = False
+    entries: int = 0
+    files_planned: int = 0
+    bytes_planned: int = 0
+    pages: int = 0
+    pages_sent: int = 0
+    bytes_sent: int = 0
+    bytes_unicast: int = 0  # of bytes_sent: what went to one target instead of the group
+    bytes_repaired: int = 0  # of bytes_sent
+    packets_sent: int = 0
+    packets_repaired: int = 0  # of packets_sent
+    packets_coded: int = 0  # of packets_repaired
+    round_trips: Histogram = Histogram()  # from a burst to the report that covers it
+    warnings: tuple[str, ...] = ()
+    source_errors: int = 0  # what could not be read in the source
+    source_changes: int = 0  # what vanished or changed while it was read
+    changes: Iterable[Line] = ()  # what is itemized; to be read once
+    veto: str = ""  # why nothing was changed on any target, under the rule `job`
+
+    @property
+    def exit_status(self) -> int:
+        """0 only if every target has all of the source; see docs/cli.md."""
+        states = {target.state for target in self.targets}
+        if states == {TargetState.UNREACHABLE}:
+            return 5
+        if not states & {TargetState.DONE, TargetState.PARTIAL}:
+            return 30
+        if states != {TargetState.DONE} or self.source_errors:
+            return 23
+        if self.source_changes:
+            return 24
+        return 25 if any(target.deletions_skipped for target in self.targets) else 0
+
+    @property
+    def copies(self) -> int:
+        """How often all contents were sent."""
+        paths = [target.path for target in self.targets if target.state in _SERVED]
+        return int(MULTICAST in paths) + paths.count(UNICAST)
+
+    def count(self, state: TargetState) -> int:
+        """Targets that ended so."""
+        return sum(target.state is state for target in self.targets)

@@ -1,0 +1,167 @@
+"""Asking the real rsync what one target lacks, as 4.0.1 did: the first that answers, the next one if it cannot tell."""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from queue import Empty, SimpleQueue
+from typing import NamedTuple
+
+from mrsync.errors import SelectionError, UsageError
+from mrsync.remote.command import RemoteShell
+from mrsync.remote.guard import Guard
+from mrsync.remote.rsync import command_line, describe_failure, find_rsync
+from mrsync.run.observer import Notice
+from mrsync.run.settings import LOCAL, CastSettings
+from mrsync.tree.source.rsync_output import translate
+from mrsync.tree.source.synclist import Item
+
+CHECK_S = 0.2  # so often somebody looks whether the run is over
+SKIPPED = b"skipping non-regular file "
+USAGE, INCOMPLETE, VANISHED = 1, 23, 24  # exit statuses of rsync
+
+
+class Answer(NamedTuple):
+    """items: of a synclist. warnings: what rsync complained of. is_incomplete: it could not read everything."""
+
+    items: list[Item]
+    warnings: list[str]
+    is_incomplete: bool
+
+
+class Asker:
+    """Runs in a thread of its own; check is called several times a second and may raise."""
+
+    def __init__(self, settings: CastSettings, tell: Callable[[Notice], None], check: Callable[[], None]) -> None:
+        self._settings = settings
+        self._tell = tell
+        self._check = check
+        self._news: SimpleQueue[tuple[int, bool]] = SimpleQueue()
+
+    def target_answered(self, target: int, is_there: bool) -> None:
+        """From any thread: a target's remote shell got through, or is gone."""
+        self._news.put((target, is_there))
+
+    def ask(self) -> Answer:
+        """Raises SelectionError if no target can be compared, UsageError if rsync does not know an option."""
+        program = find_rsync()
+        reasons: list[str] = []
+        for host in self._answering():
+            said = self._run(program, host)
+            if said.status in (0, INCOMPLETE, VANISHED):
+                self._tell(Notice(1, "compared by rsync", host))
+                items, doubts = translate(said.lines, self._settings.source, is_itemized=True)
+                return Answer(items, [*_complaints(said), *doubts], said.status == INCOMPLETE or bool(doubts))
+            reason = describe_failure(said.complaints, said.status)
+            if said.status == USAGE:
+                raise UsageError(f"rsync does not understand: {reason}")  # whatever the target
+            reasons.append(f"{host}: {reason}")
+            self._tell(Notice(0, f"cannot be compared by rsync: {reason}", host))
+        while not reasons:  # nobody is there: that ends the run
+            self._check()
+            time.sleep(CHECK_S)
+        raise SelectionError(f"no target could be compared by rsync: {'; '.join(reasons)}")
+
+    def _answering(self) -> Iterator[str]:
+        """Targets in their order, each when it has answered."""
+        known: dict[int, bool] = {}
+        for target, host in enumerate(self._settings.targets):
+            while target not in known:
+                self._check()
+                try:
+                    number, is_there = self._news.get(timeout=CHECK_S)
+                except Empty:
+                    continue
+                known.setdefault(number, is_there)
+            if known[target]:
+                yield host
+
+    def _run(self, program: str, host: str) -> _Said:
+        settings = self._settings
+        shell = None
+        if settings.remote_shell not in (None, LOCAL):
+            shell = RemoteShell.parse(settings.remote_shell, settings.remote.connect_timeout_s)
+        command = command_line(
+            program,
+            _options(settings),
+            shell=shell,
+            source=settings.source,
+            host=host,
+            dest=settings.dest_for(host),
+        )
+        return _hear(command, self._check)
+
+
+class _Said(NamedTuple):
+    lines: list[bytes]
+    complaints: list[str]
+    status: int
+
+
+def _options(settings: CastSettings) -> list[str]:
+    """What our own options are called at rsync, then those of -o."""
+    policy = settings.policy
+    wanted = {
+        "--delete": settings.policy.deletes,
+        "-H": policy.hard_links,
+        "--numeric-ids": policy.numeric_ids,
+        "-O": policy.omit_dir_times,
+        "--ignore-errors": settings.selection.ignores_errors,
+        "--no-devices": not policy.devices,
+        "--no-specials": not policy.specials,
+        "-X": policy.xattrs,
+        "-A": policy.acls,
+        "--modify-window=-1": True,  # or it would compare whole seconds
+    }
+    return [option for option, is_wanted in wanted.items() if is_wanted] + list(settings.selection.rsync_options or ())
+
+
+def _complaints(said: _Said) -> list[str]:
+    """What is worth telling of a dry run that got through: not the banner of a remote shell, nor rsync's summary."""
+    skipped = [line.decode(errors="backslashreplace") for line in said.lines if line.startswith(SKIPPED)]
+    lines = [line for line in said.complaints if not line.startswith("rsync error: ")]
+    return skipped + [line for line in lines if said.status or line.startswith("rsync")]
+
+
+def _hear(command: list[bytes], check: Callable[[], None]) -> _Said:
+    """Run it to its end; or kill it, with what it started, when check raises."""
+    guard = Guard()
+    guard.start()
+    try:
+        return _listen(_start(command, guard.group), check)
+    finally:
+        guard.stop()
+
+
+def _start(command: list[bytes], group: int) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "LC_ALL": "C"},
+            process_group=group,
+        )
+    except OSError as error:
+        raise SelectionError(f"cannot start rsync: {error.strerror}") from error
+
+
+def _listen(process: subprocess.Popen[bytes], check: Callable[[], None]) -> _Said:
+    assert process.stdout is not None
+    assert process.stderr is not None
+    said = {process.stdout.fileno(): bytearray(), process.stderr.fileno(): bytearray()}
+    out, complaints = said.values()
+    with process.stdout, process.stderr:
+        while said:
+            check()
+            for descriptor in select.select(list(said), [], [], CHECK_S)[0]:
+                data = os.read(descriptor, 1 << 16)
+                said[descriptor] += data
+                if not data:
+                    del said[descriptor]
+    status = process.wait()
+    return _Said(bytes(out).split(b"\n"), complaints.decode(errors="replace").splitlines(), status)

@@ -1,0 +1,157 @@
+"""multicatcher: one target's whole run, from the sockets to the last rename."""
+
+from __future__ import annotations
+
+import gc
+import os
+import socket
+import sys
+from collections.abc import Sequence
+from functools import partial
+
+import mrsync
+from mrsync.errors import SocketError
+from mrsync.protocol.catcher import Catcher
+from mrsync.protocol.config import CatcherConfig
+from mrsync.protocol.events import CatcherEvent, GroupGivenUp, GroupSilent
+from mrsync.run.bootstrap import EXIT_ABORTED, READY_LINE, own_interfaces, run_invited, watch_for_the_end
+from mrsync.run.catch.target import TargetTree
+from mrsync.run.settings import GROUPS, CatchSettings, host_of
+from mrsync.transport.catching import CatcherDriver
+from mrsync.transport.interface import Interface, family_of
+from mrsync.transport.loop import Loop
+from mrsync.transport.multicast import granted_buffer, open_data_socket, open_reply_socket, rejoin
+from mrsync.transport.routes import own_family
+from mrsync.transport.slots import SLOTS
+from mrsync.wire.messages import Ending
+from mrsync.wire.sealing import seals_here
+from mrsync.wire.session import Rejection
+
+EXIT_PARTIAL = 23
+
+
+def catch(settings: CatchSettings) -> int:
+    """Take part in one session; returns the exit status.
+
+    Raises MrsyncError when this host cannot take part at all.
+    """
+    gc.disable()  # columns and numbers make no cycles; looking for some costs a tenth of a large comparison
+    os.umask(0o077)
+    family = family_of(settings.master) if settings.master is not None else own_family()
+    group = settings.network.group or GROUPS.of(family)
+    interfaces = own_interfaces(settings, group)
+    loop = Loop()
+    data = None if settings.network.is_unicast else _open_data_socket(settings, group, interfaces)
+    reply = open_reply_socket(family_of(group))
+    try:
+        catcher = Catcher(_config(settings, data, reply), loop.now())
+        tree = TargetTree(
+            settings.dest,
+            catcher,
+            loop,
+            is_dry_run=settings.is_dry_run,
+            looks_ahead=settings.looks_ahead,
+            host=host_of(settings.host),
+            backup_suffix=settings.backup_suffix,
+        )
+        driver = CatcherDriver(
+            catcher,
+            data,
+            reply,
+            secret=settings.secret,
+            masters=[found.at(settings.master, settings.network.port - 1) for found in interfaces if settings.master],
+            rejoin=partial(_rejoin, data, group, interfaces),
+            write=tree.write,
+            on_event=partial(_on_event, tree),
+            on_rejected=_Strangers(),
+            loop=loop,
+        )
+        watch_for_the_end(settings, loop, catcher.stop)
+        print(READY_LINE, flush=True)
+        try:
+            driver.run()
+        finally:
+            loop.close()
+            tree.clean_up()
+        return _exit_status(tree)
+    finally:
+        if data is not None:
+            data.close()
+        reply.close()
+
+
+def _open_data_socket(settings: CatchSettings, group: str, interfaces: Sequence[Interface]) -> socket.socket | None:
+    """None where the group cannot be joined, but the master be asked for unicast; raises SocketError."""
+    try:
+        return open_data_socket(interfaces, group, settings.network.port)
+    except SocketError as error:
+        if settings.master is None:
+            raise
+        _say(f"{error}; asking for unicast")
+        return None
+
+
+def _rejoin(data: socket.socket | None, group: str, interfaces: Sequence[Interface]) -> None:
+    if data is not None:
+        rejoin(data, group, interfaces)
+
+
+def _config(settings: CatchSettings, data: socket.socket | None, reply: socket.socket) -> CatcherConfig:
+    return CatcherConfig(
+        target=settings.target,
+        instance=int.from_bytes(os.urandom(8), "big"),
+        host=settings.host or socket.gethostname(),
+        version=mrsync.__version__,
+        seals=seals_here(),
+        buffer_bytes=min(granted_buffer(opened) for opened in (data, reply) if opened is not None),
+        retained_pages=SLOTS,
+        has_group=data is not None,
+        knows_master=settings.master is not None,
+    )
+
+
+def _on_event(tree: TargetTree, event: CatcherEvent) -> None:
+    if isinstance(event, GroupSilent) and event.was_heard:
+        _say("nothing comes from the group any more, joining it again")
+    elif isinstance(event, GroupGivenUp):
+        _say("joining the group again did not help, asking for unicast")
+    tree.on_event(event)
+
+
+class _Strangers:
+    """Says once of each kind that there is a master who is not ours; otherwise one would wait and not know why."""
+
+    def __init__(self) -> None:
+        self._unknown = {
+            Rejection.FORGED: "there is a master with another key",
+            Rejection.VERSION: "there is a master with another version of the protocol",
+        }
+
+    def __call__(self, rejection: Rejection) -> None:
+        sentence = self._unknown.pop(rejection, None)
+        if sentence is not None:
+            _say(sentence)
+
+
+def _exit_status(tree: TargetTree) -> int:
+    """0 only if everything is as in the source; says on stderr what is not."""
+    ending = tree.ending
+    if ending is None or ending.ending is Ending.ABORTED:
+        _say(f"aborted: {ending.reason if ending and ending.reason else 'the master ended the session'}")
+        return EXIT_ABORTED
+    if ending.ending is not Ending.DONE:
+        _say(f"{ending.ending.name.lower()}: {ending.reason}")
+        return EXIT_PARTIAL
+    if tree.is_withdrawn:
+        _say("nothing was changed here, because not all could be changed everywhere")
+        return EXIT_PARTIAL
+    return EXIT_PARTIAL if tree.errors else 0
+
+
+def _say(text: str) -> None:
+    print(f"multicatcher: {text}", file=sys.stderr, flush=True)
+
+
+def catch_from_stdin(target: str) -> int:
+    """The entry of a launched catcher."""
+    return run_invited("multicatcher", catch, target)

@@ -1,0 +1,46 @@
+"""What a target itemizes, as records for its log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from typing import NamedTuple
+
+from mrsync.tree.destination.deletions import Deletions
+from mrsync.tree.model.items import Items
+from mrsync.wire.changes import Change, pack_changes, pack_deletions, unpack_changes, unpack_deletions
+from mrsync.wire.limits import CHANGES_BYTES_MAX
+from mrsync.wire.messages import ChangesRecord, DeletionsRecord
+
+
+class Itemized(NamedTuple):
+    """untold: changes for which the log has no room."""
+
+    records: tuple[ChangesRecord | DeletionsRecord, ...] = ()
+    untold: int = 0
+
+
+def itemize(
+    items: Items, undone: Collection[int], deletions: Deletions, on_activity: Callable[[int], None]
+) -> Itemized:
+    """All changes but of entries that were left undone, and all deletions; on_activity is called for each record."""
+    records: list[ChangesRecord | DeletionsRecord] = []
+    room, untold = CHANGES_BYTES_MAX, 0
+    changed = map(ChangesRecord, pack_changes(Change(*run) for run in items.runs(undone)))
+    deleted = map(DeletionsRecord, pack_deletions(deletions.listed()))
+    for record in _all(deleted, changed):
+        room -= len(record.data)
+        if room >= 0:
+            records.append(record)
+        elif isinstance(record, DeletionsRecord):
+            untold += sum(1 for _ in unpack_deletions(record.data))
+        else:
+            untold += sum(change.end - change.first for change in unpack_changes(record.data))
+        on_activity(1)
+    return Itemized(tuple(records), untold)
+
+
+def _all(
+    deleted: Iterable[DeletionsRecord], changed: Iterable[ChangesRecord]
+) -> Iterator[DeletionsRecord | ChangesRecord]:
+    yield from deleted
+    yield from changed

@@ -1,0 +1,316 @@
+"""From what was seen of one target to what is wrong with it, the likeliest cause first, and what helps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from mrsync.run.measure.evidence import Evidence, Setting
+from mrsync.run.measure.facts import HostFacts
+
+BUFFER_WANTED_BYTES = 32 << 20
+BUFFER_MIN_BYTES = 1 << 20  # below, a window is a few pages: slow
+BUFFER_GOOD_BYTES = 8 << 20  # what 1 ms holds at 10 Gbit/s, several times over
+LOSS_MAX = 0.01
+TIMES_SLOWER = 1.25  # than it was sent
+DISK_MIN_BYTES_S = 20e6
+ROOM_MIN_BYTES = 64 << 20
+INODES_MIN = 1000
+CLOCK_MAX_S = 2.0
+
+
+class Finding(NamedTuple):
+    """One thing that is wrong (is_fault) or worth knowing; equal ones of many targets are told once."""
+
+    cause: str
+    detail: str
+    remedy: str
+    is_fault: bool = True
+
+
+def diagnose(seen: Evidence, setting: Setting) -> list[Finding]:
+    """All findings, the cause of the others first; empty: nothing is wrong."""
+    if seen.facts is None:
+        return [Finding("not reachable", seen.reason or "its probe said nothing", _remedy_of(seen.reason or ""))]
+    found = [rule(seen, seen.facts, setting) for rule in _RULES]
+    known = [finding for finding in found if finding is not None]
+    return sorted(known, key=lambda finding: not finding.is_fault)
+
+
+def _remedy_of(reason: str) -> str:
+    """For a remote shell that did not bring the probe to run."""
+    if "python" in reason.lower():
+        return "install Python 3.9 or later there, or name one with --remote-python"
+    if "ermission denied" in reason or "ost key" in reason:
+        return "make 'ssh HOST true' work without a password first"
+    return "make the remote shell (-r) work first"
+
+
+def _deafness(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
+    """Why the group is not heard: what was tried tells the causes apart."""
+    if not seen.is_deaf:
+        return None
+    for rule in (_wrong_ttl, _wrong_interface, _no_route, _data_arrived, _membership, _firewall, _network_between):
+        if finding := rule(seen, facts, setting):
+            return finding
+    return None
+
+
+def _wrong_ttl(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
+    if seen.ttl_needed > setting.ttl:
+        return Finding(
+            "TTL too small",
+            f"multicast with TTL {setting.ttl} does not get there, with {seen.ttl_needed} it does",
+            f"use -T {seen.ttl_needed}",
+        )
+    return None
+
+
+def _wrong_interface(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
+    if seen.counters.reverse_path_drops:
+        return Finding(
+            "rp_filter drops data",
+            f"packets come in where the route to the master does not lead ({facts.rp_filter or 'strict'})",
+            "sysctl -w net.ipv4.conf.all.rp_filter=2 there, or route the master by the interface they come in on",
+        )
+    if seen.elsewhere:
+        return Finding(
+            "wrong interface",
+            f"the group comes in on {seen.elsewhere} there, but the route to the master is by {facts.interface}",
+            f"route the master by {seen.elsewhere} there",
+        )
+    if seen.heard_from:
+        return Finding(
+            "wrong interface",
+            f"what is cast on {setting.interfaces} here does not get there, on {seen.heard_from} it does",
+            f"use -I {seen.heard_from}",
+        )
+    return None
+
+
+def _no_route(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
+    if not facts.route_problem:
+        return None
+    return Finding(
+        "no route to the master",
+        facts.route_problem,
+        f"add a route there, or cast on another interface here than {setting.interfaces} (-I)",
+    )
+
+
+def _data_arrived(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
+    if seen.counters.group_packets_in < seen.group.sent:
+        return None
+    remedy = f"let UDP to {setting.group} port {setting.port} in there"
+    return Finding("firewall drops data", "the group gets to the host, but not to the program", remedy)
+
+
+def _membership(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
+    """Without a report a switch that snoops forwards nothing; one that does not forwards all the same."""
+    if seen.counters.group_packets_out or facts.is_loopback:
+        return None
+    protocol = "MLD" if ":" in setting.group else "IGMP"
+    return Finding(
+        f"firewall drops {protocol}",
+        "the host joined the group, but no report of it left the host",
+        f"let {protocol} out in its firewall",
+        is_fault=seen.is_deaf,
+    )
+
+
+def _firewall(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
+    place = f"let UDP to {setting.group} port {setting.port} in there, or pass on the way"
+    if not seen.port.heard and seen.own.heard:
+        return Finding(
+            "firewall drops data",
+            f"nothing comes to UDP port {setting.port}, unicast neither",
+            place,
+        )
+    if not seen.port.heard and not seen.own.heard:
+        return Finding("firewall drops data", "no UDP gets there, unicast neither", place)
+    return None
+
+
+def _network_between(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
+    if seen.routers:
+        return Finding(
+            "router does not forward the group",
+            f"{seen.routers} between, and unicast passes; no TTL helps",
+            "set up multicast routing (PIM, smcroute); until then it gets a copy of its own by unicast",
+        )
+    if facts.is_wireless:
+        return Finding("WiFi", "the access point does not pass multicast on", "use a cable, or --unicast")
+    return Finding(
+        "network does not forward the group",
+        "unicast to the same port passes, membership is reported: IGMP is dropped on the way, or a switch snoops"
+        " without a querier",
+        "let IGMP pass, and enable a querier on the switch or disable snooping; until then it gets a copy of its own"
+        " by unicast",
+    )
+
+
+def _muteness(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
+    if not seen.is_mute or seen.heard_from:
+        return None
+    if facts.route_problem:
+        return _no_route(seen, facts, setting)
+    port = setting.port - 1
+    if seen.counters.send_failures:
+        return Finding(
+            "firewall drops reports",
+            f"its own firewall refuses to send ({seen.counters.last_failure})",
+            f"let UDP to port {port} of the master out there",
+        )
+    place = "let UDP port {} in here, on the master" if setting.is_everyone_mute else "let UDP to port {} here pass"
+    return Finding("firewall drops reports", "it hears, but no report comes back", place.format(port))
+
+
+def _unreported(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
+    """It hears all the same, today."""
+    return None if seen.is_deaf else _membership(seen, facts, setting)
+
+
+def _forgotten(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
+    """The first pings came, and then nothing of any size."""
+    if seen.is_deaf or not seen.fast.packets_sent or seen.fast.packets or 0 < seen.mtu_passed < seen.mtu_sent:
+        return None
+    return Finding(
+        "switch snoops without a querier",
+        "the group was heard for some seconds after joining, and then no more",
+        "enable a querier on the switch, or disable snooping; until then catchers join again, or get unicast",
+    )
+
+
+def _mtu(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
+    if seen.is_deaf or not seen.mtu_passed < seen.mtu_sent or _forgotten(seen, facts, setting):
+        return None
+    passed = f"packets of {seen.mtu_passed} do" if seen.mtu_passed else "smaller ones neither"
+    return Finding(
+        "MTU",
+        f"packets of {seen.mtu_sent} bytes do not get there, {passed} (its interface says {facts.mtu})",
+        f"set the MTU of {setting.interfaces} here to {seen.mtu_passed or 1280}, or mend the path",
+    )
+
+
+def _buffers(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
+    drops = seen.counters.socket_drops
+    if facts.buffer_bytes >= BUFFER_GOOD_BYTES and not drops:
+        return None
+    dropped = f", {drops} packets were dropped there" if drops else ""
+    return Finding(
+        "small buffers",
+        f"sockets get {facts.buffer_bytes} bytes{dropped}",
+        f"sysctl -w net.core.rmem_max={BUFFER_WANTED_BYTES} there",
+        is_fault=bool(drops) or facts.buffer_bytes < BUFFER_MIN_BYTES,
+    )
+
+
+def _speed(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
+    """Loss that comes with the rate is a slow link, loss without it is a bad one."""
+    fast, slow = seen.fast, seen.slow
+    if seen.is_deaf or not fast.packets_sent or seen.counters.socket_drops or not fast.packets:
+        return None  # nothing arrived that a rate could be told of
+    if slow.loss > LOSS_MAX:
+        return _loss(slow.loss, facts)
+    if fast.loss > LOSS_MAX or fast.seconds > TIMES_SLOWER * fast.seconds_sent:
+        if facts.is_wireless:
+            return Finding("WiFi", f"it takes {_bits(fast.rate_bytes_s)} of multicast", "use a cable, or --unicast")
+        return Finding(
+            "slow link",
+            f"it takes {_bits(fast.rate_bytes_s)}, tried were {_bits(setting.rate_bytes_s)}",
+            "look for a slow port or cable; mrsync goes at the pace of the slowest, or leave it out",
+        )
+    return None
+
+
+def _loss(share: float, facts: HostFacts) -> Finding:
+    if facts.is_wireless:
+        return Finding("WiFi", f"{_percent(share)} of the packets are lost", "use a cable, or --unicast")
+    return Finding(
+        "loss",
+        f"{_percent(share)} of the packets are lost at any rate",
+        "look at cable, duplex and error counters (ip -s link)",
+    )
+
+
+def _disk(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
+    disk = seen.disk
+    if disk is None:
+        return None
+    if disk.error:
+        return Finding("cannot write", f"{disk.path}: {disk.error}", "mend DEST there")
+    if disk.free_bytes < ROOM_MIN_BYTES or 0 <= disk.free_inodes < INODES_MIN:
+        what = "bytes" if disk.free_bytes < ROOM_MIN_BYTES else "inodes"
+        return Finding("disk full", f"{disk.path}: hardly any {what} are free", "make room there, or use -X")
+    if disk.write_bytes_s < DISK_MIN_BYTES_S:
+        return Finding(
+            "slow disk",
+            f"{disk.path} takes {_two_digits(disk.write_bytes_s / 1e6)} MB/s",
+            "mrsync goes at the pace of the slowest, or leave it out",
+            is_fault=False,
+        )
+    return None
+
+
+def _wireless(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
+    if not facts.is_wireless or seen.is_deaf:
+        return None
+    return Finding("WiFi", f"{facts.interface} is wireless: multicast is slow there", "use a cable", is_fault=False)
+
+
+def _bridge(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
+    if not facts.is_bridge_deaf:
+        return None
+    remedy = f"echo 1 > /sys/class/net/{facts.interface}/bridge/multicast_querier there"
+    return Finding("bridge snoops without a querier", "after some minutes it may stop forwarding", remedy, False)
+
+
+def _encryption(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
+    if facts.has_cryptography:
+        return None
+    return Finding("not encrypted", "cryptography is missing", "pip install cryptography there", is_fault=False)
+
+
+def _clock(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
+    offset = seen.clock_offset_s
+    if offset is None or abs(offset) < CLOCK_MAX_S:
+        return None
+    way = "ahead" if offset > 0 else "behind"
+    return Finding("clock", f"{_two_digits(abs(offset))} s {way}", "run NTP there", is_fault=False)
+
+
+def _ended(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
+    if seen.reason is None:
+        return None
+    return Finding("probe ended", seen.reason, "run it again; if it stays so, report it")
+
+
+_Rule = Callable[[Evidence, HostFacts, Setting], "Finding | None"]
+_RULES: tuple[_Rule, ...] = (
+    _ended,
+    _deafness,
+    _muteness,
+    _unreported,
+    _forgotten,
+    _mtu,
+    _buffers,
+    _speed,
+    _disk,
+    _wireless,
+    _bridge,
+    _clock,
+    _encryption,
+)
+
+
+def _bits(bytes_s: float) -> str:
+    return f"{_two_digits(bytes_s * 8 / 1e6)} Mbit/s"
+
+
+def _percent(share: float) -> str:
+    return f"about {float(f'{100 * share:.1g}'):g} %"
+
+
+def _two_digits(number: float) -> str:
+    """Rounded, so that like targets fold."""
+    return f"{float(f'{number:.2g}'):g}"

@@ -1,0 +1,378 @@
+"""doctor: what would keep a sync from running well, found by trying, on all targets at once and within a minute."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import NamedTuple
+
+from mrsync.errors import ProtocolDataError, SocketError
+from mrsync.remote.launcher import CatcherExited, Launcher
+from mrsync.run.launch import Program, start_everywhere
+from mrsync.run.measure import probe
+from mrsync.run.measure.diagnosis import Finding, diagnose
+from mrsync.run.measure.evidence import Evidence, Flow, Setting
+from mrsync.run.measure.facts import FAST, SIZES, SLOW, Heard, decode_facts
+from mrsync.run.measure.interruption import Interruption
+from mrsync.run.measure.probe_log import GROUP, Trial, Trials
+from mrsync.run.measure.target_exam import Patient
+from mrsync.run.observer import Notice, Observer, Snapshot, TargetProgress
+from mrsync.run.rendezvous import Place, meet
+from mrsync.run.settings import DoctorSettings, Invitation
+from mrsync.transport.interface import family_of, is_address, multicast_interfaces
+from mrsync.transport.loop import Loop
+from mrsync.transport.multicast import open_caster_socket, set_group_ttl, unicast_ttl
+from mrsync.transport.paths import Path, PathKind
+from mrsync.transport.pinging import EchoHeard, Pinger
+from mrsync.wire.geometry import Geometry
+from mrsync.wire.keys import SessionKeys
+from mrsync.wire.limits import BURST_BYTES_MAX, HEADER_BYTES, MTU_MAX, PACKETS_PER_PAGE_MAX, TAG_BYTES
+from mrsync.wire.messages import Kind, Way
+
+PROBE = Program("probe", "mrsync.run.measure.probe", probe.catch_from_stdin)
+STOP_WAIT_S = 2.0
+ANSWER_EXTRA_S = 10.0  # beyond the connect timeout, for the program to arrive and to begin
+PINGS = 10
+PING_INTERVAL_S = 0.05
+TELLING_S = 0.5  # until probes have told what they heard
+TTLS = (2, 3, 4, 8, 16, 32)
+SIZES_TRIED = (9000, 8000, 4500, 2000, 1500, 1492, 1450, 1400, 1300, 1280, 1200, 1000)
+SIZE_COPIES = 5
+SIZE_ROUNDS_MAX = 14
+FLOW_S = 0.4
+SLOW_PAGES = 15
+SLOW_SHARE = 0.1  # of the test rate
+DISK_WAIT_S = 10.0
+
+
+class Examined(NamedTuple):
+    """One target: what was seen, and what that means."""
+
+    seen: Evidence
+    findings: tuple[Finding, ...]
+
+    @property
+    def is_fit(self) -> bool:
+        return not any(finding.is_fault for finding in self.findings)
+
+
+class DoctorOutcome(NamedTuple):
+    """One whole examination."""
+
+    setting: Setting
+    targets: tuple[Examined, ...]
+    seconds: float
+    is_interrupted: bool = False
+
+    @property
+    def exit_status(self) -> int:
+        """0 only if all are fit."""
+        if self.is_interrupted:
+            return 20
+        if all(target.seen.facts is None for target in self.targets):
+            return 5
+        return 0 if all(target.is_fit for target in self.targets) else 23
+
+
+def examine(settings: DoctorSettings, observer: Observer) -> DoctorOutcome:
+    """Raises MrsyncError when it could not even begin."""
+    place, paths = meet(settings)
+    payload = min(place.mtu, MTU_MAX) - _overhead(place)  # full packets: there is no repair that needs room
+    packets = min(PACKETS_PER_PAGE_MAX, BURST_BYTES_MAX // payload)
+    geometry = Geometry(payload - HEADER_BYTES, packets)
+    keys = SessionKeys.derive(settings.secret, int.from_bytes(os.urandom(8), "big"))
+    spare = _spare_paths(place)
+    pinger = Pinger(paths, geometry, keys, spare=list(spare.values()))
+    try:
+        invitation = Invitation(
+            settings.targets, settings.dest, settings.secret, settings.network, verbosity=settings.verbosity
+        )
+        launcher = start_everywhere(PROBE, settings.remote_shell, settings.remote, invitation, place)
+        try:
+            return _Doctor(settings, observer, place, geometry, pinger, tuple(spare), launcher).run()
+        finally:
+            launcher.stop(STOP_WAIT_S)
+    finally:
+        pinger.close()
+
+
+def _spare_paths(place: Place) -> dict[str, Path]:
+    """Out of interfaces, by name, that the group is not cast on; where none can be opened, none is tried."""
+    paths = {}
+    used = {interface.index for interface in place.interfaces}
+    for interface in multicast_interfaces(family_of(place.group)):
+        if interface.index in used:
+            continue
+        try:
+            opened = open_caster_socket(interface, place.group, place.port, ttl=place.ttl, is_looped=place.is_looped)
+        except SocketError:
+            continue
+        paths[interface.name] = Path(opened, interface.at(place.group, place.port))
+    return paths
+
+
+class _Doctor:
+    """The parts of one examination, joined."""
+
+    def __init__(
+        self,
+        settings: DoctorSettings,
+        observer: Observer,
+        place: Place,
+        geometry: Geometry,
+        pinger: Pinger,
+        spare: tuple[str, ...],
+        launcher: Launcher,
+    ) -> None:
+        self._settings = settings
+        self._observer = observer
+        self._place = place
+        self._geometry = geometry
+        self._pinger = pinger
+        self._spare = spare  # interfaces of the pinger's spare paths
+        self._launcher = launcher
+        self._loop = Loop()
+        self._started_at = Loop.now()
+        self._phase = "starting"
+        self._patients = [Patient() for _ in settings.targets]
+        self._trials = Trials(len(settings.targets))
+        self._pinged_at: dict[int, float] = {}  # pings of the group
+        self._flows: dict[int, Flow] = {}  # by generation, as they left
+        self._size_max = 0
+        self._interruption = Interruption()
+
+    def run(self) -> DoctorOutcome:
+        for warning in self._place.warnings:
+            self._observer.on_notice(Notice(0, warning))
+        try:
+            self._loop.watch(self._launcher, self._on_launcher)
+            for opened in self._pinger.sockets:
+                self._loop.watch(opened, partial(self._on_echoes, opened))
+            with self._interruption.watched(self._loop):
+                self._examine()
+            return self._outcome()
+        finally:
+            self._loop.close()
+
+    # the examination, one thing after another
+
+    def _examine(self) -> None:
+        self._enter("starting probes")
+        self._wait(self._settings.remote.connect_timeout_s + ANSWER_EXTRA_S, self._has_everyone_answered)
+        if not self._there():
+            return
+        self._enter("pinging")
+        self._ping()
+        self._wait(TELLING_S)
+        if self._deaf():
+            self._enter("looking for those that hear nothing")
+            self._try_otherwise()
+            self._wait(TELLING_S)
+        self._enter("trying sizes")
+        self._try_sizes()
+        self._enter("waiting for disks")
+        self._wait(DISK_WAIT_S, lambda: all(patient.disk for patient in self._there().values()))
+        self._enter("casting pages")
+        self._cast(SLOW, SLOW_PAGES, SLOW_SHARE * self._settings.rate_bytes_s)
+        rate = self._settings.rate_bytes_s
+        self._cast(FAST, max(SLOW_PAGES, round(rate * FLOW_S / self._geometry.page_bytes)), rate)
+        self._wait(TELLING_S)
+
+    def _ping(self) -> None:
+        """The group, and by unicast both ports of every target."""
+        for _ in range(PINGS):
+            self._send(GROUP)
+            for target, patient in self._there().items():
+                for way, path in self._unicast_paths(target, patient):
+                    self._send(Trial(way, target=target), path)
+            self._wait(PING_INTERVAL_S)
+
+    def _try_otherwise(self) -> None:
+        """For those that do not hear the group: larger TTLs, other interfaces of ours."""
+        if not self._place.interfaces[0].is_loopback:
+            for ttl in (ttl for ttl in TTLS if ttl > self._place.ttl):
+                for path in self._pinger.paths:
+                    set_group_ttl(path.socket, ttl)
+                    self._send(Trial(Way.GROUP, ttl=ttl), path)
+                    self._send(Trial(Way.GROUP, ttl=ttl), path)
+                self._wait(PING_INTERVAL_S)
+            for path in self._pinger.paths:
+                set_group_ttl(path.socket, self._place.ttl)
+        for interface, path in zip(self._spare, self._pinger.spare, strict=True):
+            for _ in range(PINGS // 2):
+                self._send(Trial(Way.GROUP, interface=interface), path)
+                self._wait(PING_INTERVAL_S)
+
+    def _try_sizes(self) -> None:
+        """Packets of all sizes, then halve what is between the largest that came and the next one."""
+        sizes = {size for size in SIZES_TRIED if size < self._place.mtu}
+        sizes.add(min(self._place.mtu, MTU_MAX))
+        for _ in range(SIZE_ROUNDS_MAX):
+            for size in sorted(sizes):
+                self._send_size(size)
+            self._wait(TELLING_S / 2)
+            sizes = self._trials.next_sizes()
+            if not sizes or self._interruption.has_come:
+                return
+
+    def _send_size(self, size: int) -> None:
+        data = bytes(max(1, size - _overhead(self._place) - HEADER_BYTES - TAG_BYTES))
+        for _ in range(SIZE_COPIES):
+            try:
+                self._pinger.send_page(data, page=size, generation=SIZES)
+            except SocketError:
+                return  # this host will not send it, so nobody needs to hear it
+        self._trials.on_size_sent(size)
+        self._size_max = max(self._size_max, size)
+
+    def _cast(self, generation: int, pages: int, rate_bytes_s: float) -> None:
+        """Full pages at a rate."""
+        data = os.urandom(self._geometry.page_bytes)
+        before = self._pinger.packets_sent
+        started = Loop.now()
+        for page in range(pages):
+            self._wait(started + page * len(data) / rate_bytes_s - Loop.now())
+            self._pinger.send_page(data, page=page, generation=generation)
+            if self._pinger.is_blocked:
+                self._wait(1.0, lambda: not self._pinger.is_blocked)
+        taken_s = Loop.now() - started
+        packets = (self._pinger.packets_sent - before) // len(self._pinger.paths)
+        self._flows[generation] = Flow(packets_sent=packets, seconds_sent=taken_s)
+
+    def _send(self, trial: Trial, path: Path | None = None) -> None:
+        number = self._pinger.ping(path)
+        self._trials.on_sent(trial, number)
+        if trial == GROUP:
+            self._pinged_at[number] = self._pinger.sent_at
+
+    def _unicast_paths(self, target: int, patient: Patient) -> Iterator[tuple[Way, Path]]:
+        facts = patient.facts
+        if facts is None or not is_address(facts.address) or family_of(facts.address) != family_of(self._place.group):
+            return
+        number = self._place.behind[target] if self._place.behind else 0
+        outlet = self._pinger.paths[number or 0].socket
+        interface = self._place.interfaces[number or 0]
+        for way, port in ((Way.DATA_PORT, self._place.port), (Way.OWN_PORT, facts.reply_port)):
+            if 0 < port < 65536:
+                yield way, Path(outlet, interface.at(facts.address, port), PathKind.UNICAST)
+
+    # what comes in
+
+    def _wait(self, seconds: float, is_over: Callable[[], bool] = lambda: False) -> None:
+        """Serve sockets, launcher and observer for so long, or until it is over; at least once."""
+        deadline = Loop.now() + seconds
+        while True:
+            self._loop.wait(min(0.1, max(0.0, deadline - Loop.now())))
+            if self._pinger.is_blocked:
+                self._pinger.flush()
+            now = Loop.now()
+            self._on_launcher()
+            if self._observer.due_at is not None and now >= self._observer.due_at:
+                self._observer.on_snapshot(self._snapshot(now))
+            if now >= deadline or self._interruption.has_come or is_over():
+                return
+
+    def _on_launcher(self) -> None:
+        for event in self._launcher.take_events():
+            patient = self._patients[event.target]
+            if isinstance(event, CatcherExited):
+                patient.reason = patient.reason or event.reason
+                continue
+            try:
+                facts = decode_facts(event.line)
+            except ProtocolDataError as error:
+                patient.reason = str(error)
+                continue
+            if facts is None:
+                self._observer.on_notice(
+                    Notice(1, event.line.decode(errors="replace"), self._settings.targets[event.target])
+                )
+            for fact in facts or ():
+                if isinstance(fact, Heard):
+                    self._trials.on_heard(event.target, fact)
+                else:
+                    patient.hear_fact(fact)
+
+    def _on_echoes(self, opened: socket.socket) -> None:
+        for heard in self._pinger.hear(opened):
+            if heard.echo.target < len(self._patients):
+                self._on_echo(heard)
+
+    def _on_echo(self, heard: EchoHeard) -> None:
+        echo, patient = heard.echo, self._patients[heard.echo.target]
+        self._trials.on_echo(echo.target, echo)
+        sent_at = self._pinged_at.get(echo.number)
+        if echo.kind is not Kind.PING or echo.way is not Way.GROUP or sent_at is None:
+            return
+        patient.hear_echo(heard.at - sent_at - echo.hold_us / 1e6, echo.clock_us, Loop.now() - heard.at)
+
+    def _has_everyone_answered(self) -> bool:
+        return all(patient.facts is not None or patient.reason is not None for patient in self._patients)
+
+    def _there(self) -> dict[int, Patient]:
+        """Targets whose probe runs."""
+        return {
+            number: patient
+            for number, patient in enumerate(self._patients)
+            if patient.facts is not None and patient.reason is None
+        }
+
+    def _deaf(self) -> list[int]:
+        return [target for target in self._there() if not self._trials.share(target, GROUP).heard]
+
+    def _enter(self, phase: str) -> None:
+        self._phase = phase
+        self._observer.on_notice(Notice(1, phase))
+
+    def _snapshot(self, now: float) -> Snapshot:
+        there = self._there()
+        targets = tuple(
+            TargetProgress(host, "done" if number in there else "expected")
+            for number, host in enumerate(self._settings.targets)
+        )
+        return Snapshot(self._phase, now - self._started_at, targets=targets)
+
+    # what it means
+
+    def _outcome(self) -> DoctorOutcome:
+        evidence = [self._evidence(target) for target in range(len(self._patients))]
+        hearing = [seen for seen in evidence if seen.facts is not None and not seen.is_deaf]
+        setting = Setting(
+            group=self._place.group,
+            port=self._place.port,
+            ttl=self._place.ttl,
+            interfaces=",".join(interface.name for interface in self._place.interfaces),
+            is_everyone_mute=bool(hearing) and all(seen.is_mute for seen in hearing),
+            rate_bytes_s=self._settings.rate_bytes_s,
+        )
+        return DoctorOutcome(
+            setting,
+            tuple(Examined(seen, tuple(diagnose(seen, setting))) for seen in evidence),
+            round(Loop.now() - self._started_at, 3),
+            self._interruption.has_come,
+        )
+
+    def _evidence(self, target: int) -> Evidence:
+        trials = self._trials
+        return (
+            self._patients[target]
+            .evidence(self._settings.targets[target], self._flows)
+            ._replace(
+                group=trials.share(target, GROUP),
+                port=trials.share(target, Trial(Way.DATA_PORT, target=target)),
+                own=trials.share(target, Trial(Way.OWN_PORT, target=target)),
+                elsewhere=trials.elsewhere(target),
+                ttl_needed=trials.ttl_needed(target),
+                heard_from=trials.heard_from(target),
+                routers=trials.routers(target, unicast_ttl(self._pinger.sockets[0])),
+                mtu_sent=self._size_max,
+                mtu_passed=trials.largest(target),
+            )
+        )
+
+
+def _overhead(place: Place) -> int:
+    """Bytes of a packet's IP and UDP headers."""
+    return 48 if place.is_ipv6 else 28

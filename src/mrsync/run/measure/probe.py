@@ -1,0 +1,168 @@
+"""The doctor's part on a target: it looks at the host, echoes what comes in, and tells all of it on stdout too."""
+
+from __future__ import annotations
+
+import gc
+import os
+import socket
+import time
+from functools import partial
+
+from mrsync.errors import SocketError
+from mrsync.run.bootstrap import own_interfaces, run_invited, watch_for_the_end
+from mrsync.run.measure.facts import HEARD_PER_LINE, SIZES, Facts, Heard, HostFacts, VolumeFacts, encode_facts
+from mrsync.run.measure.hostfacts import Host, deafness_of_bridges, disk_facts, python_version, since
+from mrsync.run.settings import GROUPS, CatchSettings
+from mrsync.transport.echoing import Arrival, Ear, Echoer
+from mrsync.transport.interface import Interface, family_of, multicast_interfaces
+from mrsync.transport.loop import Loop
+from mrsync.transport.multicast import granted_buffer, open_data_socket, open_port_socket, open_reply_socket
+from mrsync.transport.routes import own_family
+from mrsync.wire.messages import Kind, Way
+from mrsync.wire.sealing import has_aes_gcm
+
+TELL_INTERVAL_S = 0.1
+
+
+def probe(settings: CatchSettings) -> int:
+    """Serve until the master is gone. Raises MrsyncError when this host cannot take part at all."""
+    gc.disable()
+    group = settings.network.group or GROUPS.of(own_family())
+    problem = ""
+    try:
+        interfaces = own_interfaces(settings, group)
+    except SocketError as error:
+        problem = str(error)
+        interfaces = multicast_interfaces(family_of(group))
+        if not interfaces:
+            raise
+    loop = Loop()
+    prober = _Probe(settings, loop, group, interfaces, problem)
+    try:
+        return prober.run()
+    finally:
+        loop.close()
+        prober.close()
+
+
+class _Probe:
+    """Ears, what they heard, and when it is told."""
+
+    def __init__(
+        self, settings: CatchSettings, loop: Loop, group: str, interfaces: list[Interface], route_problem: str
+    ) -> None:
+        self._settings = settings
+        self._loop = loop
+        self._group = group
+        self._interfaces = interfaces
+        self._route_problem = route_problem
+        self._host = Host()
+        self._before = self._host.counters(family_of(group))
+        self._ended: list[str] = []
+        self._untold: list[Facts] = []
+        self._told: set[Facts] = set()  # counters and volumes as they were told last
+        self._reply = open_reply_socket(family_of(group))
+        self._ears = [Ear(self._reply, Way.OWN_PORT), *self._group_ears(), *self._port_ears()]
+        self._echoer = Echoer(
+            self._reply,
+            secret=settings.secret,
+            target=settings.target,
+            instance=int.from_bytes(os.urandom(8), "big"),
+            echoes_pages=False,  # of a thousand targets at once they would drown what is measured
+            on_arrival=self._on_arrival,
+        )
+
+    def run(self) -> int:
+        for ear in self._ears:
+            self._echoer.listen(ear)
+            self._loop.watch(ear.socket, partial(self._echoer.hear, ear))
+        watch_for_the_end(self._settings, self._loop, self._ended.append)
+        self._greet()
+        self._untold.append(self._host_facts())
+        self._loop.work(partial(disk_facts, self._settings.dest), lambda facts: self._untold.append(facts))
+        tell_at = self._loop.now()
+        while not self._ended:
+            now = self._loop.now()
+            if now >= tell_at:
+                self._tell()
+                tell_at = now + TELL_INTERVAL_S
+            self._loop.wait(max(0.0, tell_at - now))
+        return 0
+
+    def close(self) -> None:
+        for ear in self._ears:
+            ear.socket.close()
+
+    def _group_ears(self) -> list[Ear]:
+        """Where a catcher would listen, and apart from that where it would not."""
+        port = self._settings.network.port
+        ears = [Ear(open_data_socket(self._interfaces, self._group, port), Way.GROUP)]
+        own = {interface.index for interface in self._interfaces}
+        for interface in multicast_interfaces(family_of(self._group)):
+            if interface.index not in own:
+                ears.append(Ear(open_data_socket([interface], self._group, port), Way.GROUP, interface.name))
+        return ears
+
+    def _port_ears(self) -> list[Ear]:
+        port = self._settings.network.port
+        return [Ear(open_port_socket(interface, port), Way.DATA_PORT) for interface in self._interfaces]
+
+    def _greet(self) -> None:
+        """A firewall that lets answers pass must see a question first."""
+        if self._settings.master is None:
+            return
+        address = self._interfaces[0].at(self._settings.master, self._settings.network.port - 1)
+        self._echoer.send(b"", address)
+
+    def _on_arrival(self, arrival: Arrival) -> None:
+        ear = arrival.ear
+        if arrival.kind is Kind.PAGE and arrival.generation != SIZES:
+            return  # its volume says enough
+        self._untold.append(
+            Heard(arrival.kind, ear.way, arrival.number, arrival.generation, ear.interface, arrival.ttl)
+        )
+
+    def _host_facts(self) -> HostFacts:
+        first = self._interfaces[0]
+        names = [interface.name for interface in self._interfaces]
+        every = [interface.name for interface in multicast_interfaces(family_of(self._group))]
+        data = next(ear.socket for ear in self._ears if ear.way is Way.GROUP)
+        return HostFacts(
+            python=python_version(),
+            kernel=os.uname().release,
+            has_cryptography=has_aes_gcm(),
+            interface=",".join(names),
+            route_problem=self._route_problem,
+            address=first.address,
+            mtu=min(interface.mtu for interface in self._interfaces),
+            reply_port=self._reply.getsockname()[1],
+            is_loopback=first.is_loopback,
+            is_wireless=any(map(self._host.is_wireless, names)),
+            is_bridge_deaf=deafness_of_bridges(self._host, self._interfaces),
+            rp_filter=",".join(self._host.strict_interfaces(every)) if first.family == socket.AF_INET else "",
+            buffer_bytes=granted_buffer(data),
+            rmem_max=self._host.number("proc/sys/net/core/rmem_max") or 0,
+            clock_us=time.time_ns() // 1000,
+        )
+
+    def _tell(self) -> None:
+        """What is new, on as many lines as it takes."""
+        counters = since(self._before, self._host.counters(family_of(self._group)))._replace(
+            socket_drops=self._echoer.kernel_drops,
+            send_failures=self._echoer.send_failures,
+            last_failure=self._echoer.last_failure,
+        )
+        volumes = [
+            VolumeFacts(generation, volume.packets, volume.bytes, round(volume.last_at - volume.first_at, 6))
+            for generation, volume in self._echoer.volumes.items()
+        ]
+        states: set[Facts] = {counters, *volumes}
+        news = self._untold + [state for state in states if state not in self._told]
+        self._untold, self._told = [], states
+        for first in range(0, len(news), HEARD_PER_LINE):
+            print(encode_facts(news[first : first + HEARD_PER_LINE]), flush=True)
+
+
+def catch_from_stdin(target: str) -> int:
+    """The entry of a launched probe."""
+    return run_invited("probe", probe, target)

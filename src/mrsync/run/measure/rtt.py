@@ -1,0 +1,233 @@
+"""rtt: pages one after another to all targets at once, and how long each one's echo took."""
+
+from __future__ import annotations
+
+import os
+import socket
+from functools import partial
+from typing import NamedTuple
+
+from mrsync.errors import UsageError
+from mrsync.protocol.exchange import Exchange
+from mrsync.protocol.histogram import Histogram
+from mrsync.remote.launcher import Launcher
+from mrsync.run.arrivals import Arrivals
+from mrsync.run.cast.outcome import TargetState
+from mrsync.run.launch import Program, start_everywhere
+from mrsync.run.measure import rttcatch
+from mrsync.run.measure.interruption import Interruption
+from mrsync.run.observer import Notice, Observer, Snapshot, TargetProgress
+from mrsync.run.rendezvous import Place, meet
+from mrsync.run.settings import RTT_GROUPS, Invitation, RttSettings
+from mrsync.transport.loop import Loop
+from mrsync.transport.pinging import Pinger
+from mrsync.wire.geometry import Geometry
+from mrsync.wire.keys import SessionKeys
+from mrsync.wire.limits import PACKETS_PER_PAGE_MAX, TAG_BYTES
+from mrsync.wire.messages import Kind, Way
+
+RTTCATCHER = Program("rttcatcher", "mrsync.run.measure.rttcatch", rttcatch.catch_from_stdin)
+STOP_WAIT_S = 2.0
+PING_INTERVAL_S = 0.05
+GATHER_S = 2.0  # after the last catcher was ready; those that were started by hand listen already
+NO_ECHO = "it is there, but no echo of a ping came back (mrsync doctor finds out why)"
+NOBODY = "no rttcatcher with this id and key echoed a ping"
+
+
+class TargetRtt(NamedTuple):
+    """How one target echoed."""
+
+    host: str
+    state: TargetState
+    reason: str | None
+    missing: int
+    histogram: Histogram
+
+
+class RttOutcome(NamedTuple):
+    """One whole measurement."""
+
+    pages: int  # that were sent
+    page_bytes: int
+    packets: int  # of each page
+    interface: str
+    seconds: float
+    targets: tuple[TargetRtt, ...]
+    is_interrupted: bool = False
+
+    @property
+    def exit_status(self) -> int:
+        """0 if every target echoed some page: to miss pages is a result, too."""
+        states = {target.state for target in self.targets}
+        if self.is_interrupted:
+            return 20
+        if states == {TargetState.UNREACHABLE}:
+            return 5
+        if TargetState.DONE not in states:
+            return 30
+        return 0 if states == {TargetState.DONE} else 23
+
+
+def measure(settings: RttSettings, observer: Observer) -> RttOutcome:
+    """Raises MrsyncError when it could not even begin."""
+    place, paths = meet(settings, RTT_GROUPS)
+    geometry = Geometry.from_mtu(place.mtu, is_ipv6=place.is_ipv6, target_count=1)
+    keys = SessionKeys.derive(settings.secret, int.from_bytes(os.urandom(8), "big"))
+    pinger = Pinger(paths, geometry, keys)
+    try:
+        packets = -(-(settings.page_bytes + TAG_BYTES) // geometry.slice_bytes)
+        if packets > PACKETS_PER_PAGE_MAX:
+            fitting = PACKETS_PER_PAGE_MAX * geometry.slice_bytes - TAG_BYTES
+            raise UsageError(f"with an MTU of {place.mtu} a page has at most {fitting} bytes (-s)")
+        launcher = _launch(settings, place)
+        try:
+            return _Rtt(settings, observer, place, pinger, launcher, packets).run()
+        finally:
+            if launcher is not None:
+                launcher.stop(STOP_WAIT_S)
+    finally:
+        pinger.close()
+
+
+def _launch(settings: RttSettings, place: Place) -> Launcher | None:
+    if settings.remote_shell is None:
+        return None
+    invitation = Invitation(settings.targets, b"", settings.secret, settings.network, verbosity=settings.verbosity)
+    return start_everywhere(RTTCATCHER, settings.remote_shell, settings.remote, invitation, place)
+
+
+class _Rtt:
+    """The parts of one measurement, joined."""
+
+    def __init__(
+        self,
+        settings: RttSettings,
+        observer: Observer,
+        place: Place,
+        pinger: Pinger,
+        launcher: Launcher | None,
+        packets: int,
+    ) -> None:
+        self._settings = settings
+        self._observer = observer
+        self._place = place
+        self._pinger = pinger
+        self._launcher = launcher
+        self._packets = packets
+        self._page = os.urandom(settings.page_bytes)
+        self._started_at = Loop.now()
+        self._present: set[int] = set()  # targets that echoed a ping of the group
+        self._gone: dict[int, tuple[TargetState, str]] = {}
+        self._exchange = Exchange(len(settings.targets), settings.pages)
+        self._interruption = Interruption()
+        self._arrivals: Arrivals | None = None
+        self._loop = Loop()
+
+    def run(self) -> RttOutcome:
+        for warning in self._place.warnings:
+            self._observer.on_notice(Notice(0, warning))
+        try:
+            for opened in self._pinger.sockets:
+                self._loop.watch(opened, partial(self._on_echoes, opened))
+            if self._launcher is not None:
+                self._arrivals = Arrivals(
+                    self._launcher, self._settings.targets, self._give_up, self._observer.on_notice
+                )
+                self._loop.watch(self._launcher, self._arrivals.listen)
+            with self._interruption.watched(self._loop):
+                self._gather()
+                started_at = Loop.now()
+                if self._present:
+                    self._send()
+            return self._outcome(Loop.now() - started_at)
+        finally:
+            self._loop.close()
+
+    def _gather(self) -> None:
+        """Ping until everyone there has echoed, or has had the time to."""
+        ping_at = Loop.now()
+        while not self._interruption.has_come and not self._is_gathered():
+            now = Loop.now()
+            if now >= ping_at:
+                self._pinger.ping()
+                ping_at = now + PING_INTERVAL_S
+            self._wait(ping_at)
+
+    def _is_gathered(self) -> bool:
+        if len(self._present) + len(self._gone) >= len(self._settings.targets):
+            return True
+        last_came_at = self._started_at if self._arrivals is None else self._arrivals.over_at
+        return last_came_at is not None and Loop.now() >= last_came_at + GATHER_S
+
+    def _send(self) -> None:
+        self._observer.on_notice(Notice(0, "Sending data..."))
+        exchange = self._exchange
+        while not exchange.is_finished:
+            page = exchange.next_page()
+            if page is not None:
+                if self._interruption.has_come:
+                    return
+                exchange.on_sent(self._pinger.send_page(self._page, page=page))
+            self._wait(exchange.next_timeout())
+            exchange.handle_timeout(Loop.now())
+
+    def _wait(self, until: float | None) -> None:
+        if self._pinger.is_blocked:
+            self._pinger.flush()
+            until = Loop.now() + 0.001
+        self._loop.wait(None if until is None else max(0.0, until - Loop.now()))
+        now = Loop.now()
+        if self._arrivals is not None:
+            self._arrivals.keep_time(now)
+        if self._observer.due_at is not None and now >= self._observer.due_at:
+            self._observer.on_snapshot(self._snapshot(now))
+
+    def _on_echoes(self, opened: socket.socket) -> None:
+        for echo, _, at in self._pinger.hear(opened):
+            if echo.target >= len(self._settings.targets) or echo.way is not Way.GROUP:
+                continue
+            if echo.target not in self._present:
+                self._present.add(echo.target)
+                self._observer.on_notice(Notice(1, "echoes", self._settings.targets[echo.target]))
+            if echo.kind is Kind.PAGE:
+                self._exchange.receive_echo(echo.target, echo.number, at, echo.hold_us / 1e6, Loop.now())
+
+    def _give_up(self, target: int, reason: str, _: float) -> None:
+        state = TargetState.LOST if target in self._present else TargetState.UNREACHABLE
+        self._gone.setdefault(target, (state, reason))
+
+    def _snapshot(self, now: float) -> Snapshot:
+        size = self._settings.page_bytes
+        targets = tuple(
+            TargetProgress(
+                host, "present" if number in self._present else "expected", packets_lost=self._exchange.missing(number)
+            )
+            for number, host in enumerate(self._settings.targets)
+        )
+        return Snapshot(
+            "sending" if self._exchange.pages_sent else "gathering",
+            now - self._started_at,
+            bytes_planned=self._settings.pages * size if self._exchange.pages_sent else 0,
+            bytes_sent=self._exchange.pages_sent * size,
+            targets=targets,
+        )
+
+    def _outcome(self, seconds: float) -> RttOutcome:
+        return RttOutcome(
+            pages=self._exchange.pages_sent,
+            page_bytes=self._settings.page_bytes,
+            packets=self._packets,
+            interface=",".join(interface.name for interface in self._place.interfaces),
+            seconds=round(seconds, 3),
+            targets=tuple(self._target(number) for number in range(len(self._settings.targets))),
+            is_interrupted=self._interruption.has_come,
+        )
+
+    def _target(self, number: int) -> TargetRtt:
+        histogram = self._exchange.partners[number].histogram
+        state, reason = self._gone.get(number, (TargetState.DONE, None))
+        if number not in self._gone and not histogram.total:
+            state, reason = TargetState.LOST, NOBODY if self._launcher is None else NO_ECHO
+            if self._interruption.has_come:
+                reason = "interrupted before it echoed a page"
+        return TargetRtt(self._settings.targets[number], state, reason, self._exchange.missing(number), histogram)

@@ -1,0 +1,51 @@
+"""rttcatcher: a target's part of rtt: it echoes pings and pages, one session after another, until it is ended."""
+
+from __future__ import annotations
+
+import gc
+import os
+from functools import partial
+
+from mrsync.run.bootstrap import EXIT_ABORTED, READY_LINE, own_interfaces, run_invited, watch_for_the_end
+from mrsync.run.settings import RTT_GROUPS, CatchSettings
+from mrsync.transport.echoing import Ear, Echoer
+from mrsync.transport.interface import family_of
+from mrsync.transport.loop import Loop
+from mrsync.transport.multicast import open_data_socket, open_reply_socket
+from mrsync.transport.routes import own_family
+from mrsync.wire.messages import Way
+
+
+def echo(settings: CatchSettings) -> int:
+    """Echo until the master is gone (0), or a signal comes; returns the exit status.
+
+    Raises MrsyncError when this host cannot take part at all.
+    """
+    gc.disable()
+    group = settings.network.group or RTT_GROUPS.of(own_family())
+    interfaces = own_interfaces(settings, group)
+    loop = Loop()
+    data = open_data_socket(interfaces, group, settings.network.port)
+    reply = open_reply_socket(family_of(group))
+    ended: list[str] = []
+    try:
+        echoer = Echoer(
+            reply, secret=settings.secret, target=settings.target, instance=int.from_bytes(os.urandom(8), "big")
+        )
+        for ear in (Ear(data, Way.GROUP), Ear(reply, Way.OWN_PORT)):
+            echoer.listen(ear)
+            loop.watch(ear.socket, partial(echoer.hear, ear))
+        watch_for_the_end(settings, loop, ended.append)
+        print(READY_LINE, flush=True)
+        while not ended:
+            loop.wait(None)
+        return 0 if settings.has_master else EXIT_ABORTED
+    finally:
+        loop.close()
+        data.close()
+        reply.close()
+
+
+def catch_from_stdin(target: str) -> int:
+    """The entry of a launched rttcatcher."""
+    return run_invited("rttcatcher", echo, target)

@@ -1,0 +1,60 @@
+"""Patient: one target under examination, and what its probe and its echoes said."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from mrsync.protocol.histogram import Histogram
+from mrsync.run.measure.evidence import Evidence, Flow
+from mrsync.run.measure.facts import FAST, SLOW, Counters, DiskFacts, HostFacts, VolumeFacts
+
+
+class Patient:
+    """facts is None until its probe has answered; reason says why it will not, or not any more."""
+
+    def __init__(self) -> None:
+        self.reason: str | None = None
+        self.facts: HostFacts | None = None
+        self.disk: DiskFacts | None = None
+        self._counters = Counters()
+        self._volumes: dict[int, VolumeFacts] = {}
+        self._round_trips = Histogram()
+        self._clock_offset_s: float | None = None
+
+    def hear_fact(self, fact: HostFacts | DiskFacts | Counters | VolumeFacts) -> None:
+        """The probe says so, over the remote shell."""
+        if isinstance(fact, HostFacts):
+            self.facts = fact
+            if self._clock_offset_s is None:
+                self._clock_offset_s = fact.clock_us / 1e6 - time.time()  # up to the remote shell's delay
+        elif isinstance(fact, DiskFacts):
+            self.disk = fact
+        elif isinstance(fact, Counters):
+            self._counters = fact
+        else:
+            self._volumes[fact.generation] = fact
+
+    def hear_echo(self, rtt_s: float, clock_us: int, age_s: float) -> None:
+        """An echo came in age_s ago, and the clock there said so when it left."""
+        self._round_trips.add(rtt_s)
+        left_at = time.time() - age_s - max(0.0, rtt_s) / 2
+        self._clock_offset_s = clock_us / 1e6 - left_at
+
+    def evidence(self, host: str, flows: Mapping[int, Flow]) -> Evidence:
+        """flows: what was cast, by generation."""
+        return Evidence(
+            host=host,
+            reason=self.reason,
+            facts=self.facts,
+            disk=self.disk,
+            counters=self._counters,
+            slow=self._flow(flows.get(SLOW, Flow()), SLOW),
+            fast=self._flow(flows.get(FAST, Flow()), FAST),
+            round_trips=self._round_trips,
+            clock_offset_s=self._clock_offset_s,
+        )
+
+    def _flow(self, left: Flow, generation: int) -> Flow:
+        volume = self._volumes.get(generation, VolumeFacts())
+        return left._replace(packets=volume.packets, seconds=volume.seconds, bytes=volume.bytes)

@@ -1,0 +1,218 @@
+"""Where a session of this master meets: family, group, port, and the interfaces its targets are behind."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+from mrsync.errors import PortInUseError, SocketError, UsageError
+from mrsync.remote.targets import fold
+from mrsync.run.foreign_sessions import StrangerWatch, is_quiet
+from mrsync.run.settings import AUTO, GROUPS, LOCAL, Groups, Network, host_of
+from mrsync.transport.interface import IPV4, IPV6, Interface, deafness, family_of, interface_named, is_address
+from mrsync.transport.loop import Loop
+from mrsync.transport.multicast import check_group, open_caster_socket
+from mrsync.transport.paths import Path, PathKind
+from mrsync.transport.routes import (
+    Ways,
+    has_address,
+    is_this_host,
+    looped_interface,
+    own_family,
+    ways_through,
+    ways_towards,
+)
+from mrsync.wire.header import session_tag
+
+CHOICES = 16
+PORTS = range(20000, 32000, 2)  # below those that the kernel gives to programs that ask for any
+QUIET_S = 0.25  # a session tells its status every 0.1 s
+
+
+class Meeting(Protocol):
+    """The settings of anything that is done with targets."""
+
+    @property
+    def targets(self) -> tuple[str, ...]: ...
+
+    @property
+    def remote_shell(self) -> str | None: ...
+
+    @property
+    def network(self) -> Network: ...
+
+
+class Place(NamedTuple):
+    """What is known before the first socket is opened.
+
+    behind: for each target the position of the interface towards it, None where that is not known here;
+    routed: targets that are behind a router; is_unicast: nothing is sent to the group.
+    """
+
+    group: str
+    port: int
+    ttl: int
+    is_looped: bool
+    interfaces: tuple[Interface, ...]
+    behind: tuple[int | None, ...]
+    routed: tuple[int, ...] = ()
+    warnings: tuple[str, ...] = ()
+    is_unicast: bool = False
+
+    @property
+    def mtu(self) -> int:
+        """What passes on every interface."""
+        return min(interface.mtu for interface in self.interfaces)
+
+    @property
+    def is_ipv6(self) -> bool:
+        return family_of(self.group) == IPV6
+
+    def routed_names(self, targets: Sequence[str]) -> list[str]:
+        """Targets that multicast cannot reach unless routers forward it, and then not with this TTL."""
+        return [targets[number] for number in self.routed] if self.ttl <= 1 else []
+
+    def describe(self, targets: Sequence[str]) -> str:
+        """One line; who is behind other interfaces than the first is named."""
+        first, *others = self.interfaces
+        where = "unicast" if self.is_unicast else f"group {self.group}"
+        parts = [f"{where} port {self.port} on {first.name}"]
+        for number, interface in enumerate(others, 1):
+            names = [target for target, behind in zip(targets, self.behind, strict=True) if behind == number]
+            parts.append(f"{interface.name} ({fold(names) if names else 'as told'})")
+        return ", ".join(parts)
+
+    def watch_strangers(self, session: int, loop: Loop, tell: Callable[[str], None]) -> StrangerWatch:
+        """Have the user told of another session in the same place; what is on this host only, its port tells."""
+
+        def tell_of(address: str) -> None:
+            tell(
+                f"another session casts to {self.group} port {self.port}, from {address}: both are slower (try -A auto)"
+            )
+
+        watch = StrangerWatch(session_tag=session_tag(session), on_stranger=tell_of, loop=loop)
+        if not self.interfaces[0].is_loopback and not self.is_unicast:
+            watch.listen(self.interfaces, self.group, self.port)
+        return watch
+
+    def open_paths(self) -> list[Path]:
+        """A socket for each interface, that hears reports, too, and the way to the group out of it.
+
+        Where nothing can be sent to the group this is only the socket of a path for answers. Raises SocketError.
+        """
+        paths: list[Path] = []
+        try:
+            for interface in self.interfaces:
+                opened = open_caster_socket(interface, self.group, self.port, ttl=self.ttl, is_looped=self.is_looped)
+                is_cast = not self.is_unicast and not deafness(interface)
+                kind = PathKind.MULTICAST if is_cast else PathKind.ANSWER
+                paths.append(Path(opened, interface.at(self.group, self.port), kind))
+        except SocketError:
+            for path in paths:
+                path.socket.close()
+            raise
+        return paths
+
+
+def meet(settings: Meeting, groups: Groups = GROUPS, *, has_unicast: bool = False) -> tuple[Place, list[Path]]:
+    """Choose what the user left open, and open the sockets; raises SocketError, UsageError.
+
+    has_unicast: who is not reached by multicast can be served all the same.
+    """
+    place = find_place(settings, groups, has_unicast=has_unicast)
+    if settings.network.group != AUTO or place.is_unicast:
+        return place, place.open_paths()
+    for _ in range(CHOICES):
+        chosen = place._replace(group=_random_group(place.is_ipv6))
+        try:
+            if is_quiet(chosen.interfaces, chosen.group, chosen.port, QUIET_S):
+                return chosen, chosen.open_paths()
+        except PortInUseError:
+            place = place._replace(port=PORTS.start + int.from_bytes(os.urandom(2), "big") % len(PORTS) * PORTS.step)
+    raise SocketError("no free group and port were found; choose some with -A and -P")
+
+
+def find_place(settings: Meeting, groups: Groups = GROUPS, *, has_unicast: bool = False) -> Place:
+    """What is not open any more; for AUTO the group is still the one of the right family among these.
+
+    Raises SocketError, UsageError.
+    """
+    network = settings.network
+    group = None if network.group == AUTO else network.group
+    if group is not None:
+        check_group(group)
+    family = family_of(group) if group is not None else _family(settings)
+    hosts = [host_of(target) for target in settings.targets]
+    ways = _ways(settings, hosts, family)
+    usable = [number for number, one in enumerate(ways.interfaces) if _is_usable(one, has_unicast=has_unicast)]
+    if not usable or (network.interface is not None and len(usable) < len(ways.interfaces)):
+        deaf = next(one for one in ways.interfaces if not _is_usable(one, has_unicast=has_unicast))
+        raise SocketError(f"{deafness(deaf)}; choose another one with -I")
+    interfaces = tuple(ways.interfaces[number] for number in usable)
+    warnings = _deaf_sentences(ways, settings.targets, usable)
+    return Place(
+        group=group or groups.of(family),
+        port=network.port,
+        ttl=0 if ways.is_local and not ways.interfaces[0].is_loopback else network.ttl,
+        is_looped=network.has_loop or any(is_this_host(host, family) for host in hosts),
+        interfaces=interfaces,
+        behind=tuple(usable.index(number) if number in usable else None for number in ways.behind),
+        routed=ways.routed,
+        warnings=() if network.is_unicast else tuple(warnings),
+        is_unicast=network.is_unicast or all(map(deafness, interfaces)),
+    )
+
+
+def _is_usable(interface: Interface, *, has_unicast: bool) -> bool:
+    """Whether targets behind it can be served."""
+    return not deafness(interface) or (has_unicast and interface.has_carrier)
+
+
+def _family(settings: Meeting) -> int:
+    """That of the addresses which targets are known by; IPv4 where they have both, or are known to nobody here."""
+    if settings.remote_shell == LOCAL:
+        return IPV4
+    for named in (settings.network.interface or "").split(","):
+        if is_address(named):
+            return family_of(named)
+    hosts = [host_of(target) for target in settings.targets]
+    without_ipv4 = [host for host in hosts if not has_address(host, IPV4)]
+    only_ipv6 = [host for host in without_ipv4 if has_address(host, IPV6)]
+    if not only_ipv6:
+        return own_family() if without_ipv4 else IPV4
+    only_ipv4 = [host for host in hosts if host not in without_ipv4 and not has_address(host, IPV6)]
+    if only_ipv4:
+        raise UsageError(
+            f"{fold(only_ipv4)} has only an IPv4 address that is known here, {fold(only_ipv6)} only an IPv6 address: "
+            "say by -A which family all of them have, or sync them apart (--exclude-target)"
+        )
+    return IPV6
+
+
+def _ways(settings: Meeting, hosts: Sequence[str], family: int) -> Ways:
+    if settings.network.interface is not None:
+        names = [name.strip() for name in settings.network.interface.split(",")]
+        interfaces = dict.fromkeys(interface_named(name, family) for name in names if name)
+        if not interfaces:
+            raise UsageError("-I names no interface")
+        return ways_through(tuple(interfaces), hosts, family)._replace(is_local=settings.remote_shell == LOCAL)
+    if settings.remote_shell == LOCAL:
+        return Ways((looped_interface(family),), (0,) * len(hosts), is_local=True)
+    return ways_towards(hosts, family)
+
+
+def _deaf_sentences(ways: Ways, targets: Sequence[str], usable: Sequence[int]) -> Iterator[str]:
+    """About those whose interface cannot cast."""
+    for number, interface in enumerate(ways.interfaces):
+        if deafness(interface):
+            names = [target for target, behind in zip(targets, ways.behind, strict=True) if behind == number]
+            what = "can only be served by unicast" if number in usable else "will hear nothing"
+            yield f"{fold(names) if names else 'who is there'} {what}: {deafness(interface)}"
+
+
+def _random_group(is_ipv6: bool) -> str:
+    """One of those that anybody may use in a site."""
+    if is_ipv6:
+        return f"ff15::{os.urandom(2).hex()}:{os.urandom(2).hex()}"
+    return "239.255.{}.{}".format(*os.urandom(2))

@@ -1,0 +1,42 @@
+"""What would be deleted, told without touching anything: for dry runs."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from mrsync.tree.compare.result import Comparison
+from mrsync.tree.destination.destination import Destination
+from mrsync.tree.model.failure import Failure
+from mrsync.tree.model.manifest import Manifest
+
+
+def foresee_deletions(manifest: Manifest, destination: Destination, comparison: Comparison) -> list[Failure]:
+    """Note in the deletions of a destination opened for a dry run all that would go; what could not be read."""
+    obstacles = [(manifest.parents[entry], manifest.names[entry]) for entry in comparison.obstacles]
+    failures = []
+    for number, (directory, name) in enumerate([*obstacles, *comparison.extras]):
+        try:
+            is_obstacle = number < len(obstacles)
+            if is_obstacle and destination.doomed is not None:
+                destination.doomed.delete_below(os.path.join(manifest.path(directory), name))
+            else:
+                _foresee(destination, directory, name, is_obstacle=is_obstacle)
+        except OSError as error:
+            failures.append(Failure(error.errno or 0, os.path.join(manifest.path(directory), name), "delete"))
+    for path in comparison.doomed:
+        assert destination.doomed is not None  # who found them
+        try:
+            destination.doomed.delete(path)
+        except OSError as error:
+            failures.append(Failure(error.errno or 0, path, "delete"))
+    return failures
+
+
+def _foresee(destination: Destination, directory: int, name: bytes, *, is_obstacle: bool) -> None:
+    deletions = destination.deletions
+    fd = destination.directories.open(directory)
+    if stat.S_ISDIR(os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode):
+        destination.remove_tree(directory, fd, name, is_obstacle=is_obstacle)
+    elif deletions.allows():
+        deletions.note(directory, name, is_directory=False)

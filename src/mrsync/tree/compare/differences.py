@@ -1,0 +1,105 @@
+"""How alike an entry of the manifest and what a target has in its place are, as far as the policy asks."""
+
+from __future__ import annotations
+
+from mrsync.tree.fs.digests import Digester
+from mrsync.tree.fs.directories import Directories
+from mrsync.tree.fs.owners import Ownership
+from mrsync.tree.model.listing import Listing
+from mrsync.tree.model.manifest import DIRECTORY, LINK, NO_DIGEST, REGULAR, SECOND_NS, Manifest
+from mrsync.tree.model.policy import Policy
+
+# What differs; letters of rsync's --itemize-changes: s t p o g a x.
+SIZE, TIME, MODE, USER, GROUP, ACL, XATTR = (1 << bit for bit in range(7))
+LETTERS = SIZE | TIME | MODE | USER | GROUP | ACL | XATTR
+INEXACT = 1 << 12  # a time that is the same in the window, and yet is set right: no letter for it
+ATTRIBUTES = LETTERS & ~SIZE | INEXACT  # what can be mended without contents
+
+
+class Likeness:
+    """Compares single entries by the rules of the manifest's policy; what must be read is read in `directories`."""
+
+    def __init__(
+        self, manifest: Manifest, ownership: Ownership, directories: Directories | None, digester: Digester
+    ) -> None:
+        self._manifest = manifest
+        self._policy = manifest.policy
+        self._ownership = ownership
+        self._directories = directories
+        self._digester = digester
+
+    def differences(self, entry: int, listing: Listing, position: int) -> int:
+        """Flags of all that differs in entries of much the same kind; not of what must be read: contents, ACLs"""
+        manifest = self._manifest
+        kind = manifest.modes[entry] >> 12
+        found = 0
+        if kind == REGULAR and manifest.sizes[entry] != listing.sizes[position]:
+            found |= SIZE
+        time_ns = listing.mtime_ns(position)
+        if kind == DIRECTORY:
+            found |= TIME if self.has_other_directory_time(entry, time_ns) else 0
+        elif not is_same_time(manifest.mtime_ns(entry), time_ns, self._policy.modify_window):
+            found |= TIME
+        elif kind == REGULAR and not is_same_time(manifest.mtime_ns(entry), time_ns, file_window(self._policy)):
+            found |= INEXACT
+        if kind != LINK and (manifest.modes[entry] ^ listing.modes[position]) & 0o7777:
+            found |= MODE
+        uid, gid = self._ownership.settable(manifest.uids[entry], manifest.gids[entry])
+        if uid not in (-1, listing.uids[position]):
+            found |= USER
+        if gid not in (-1, listing.gids[position]):
+            found |= GROUP
+        return found
+
+    def has_other_size_or_time(self, entry: int, listing: Listing, position: int) -> bool:
+        """The whole question about contents, where the comparison is a plain one."""
+        manifest = self._manifest
+        if manifest.sizes[entry] != listing.sizes[position]:
+            return True
+        return manifest.mtime_ns(entry) != listing.mtime_ns(position)
+
+    def has_other_contents(self, entry: int, differences: int) -> bool:
+        """Whether the contents of a file with these differences are to be sent."""
+        policy = self._policy
+        if differences & SIZE:
+            return True
+        if policy.checksum:
+            return self._has_other_digest(entry)
+        if policy.size_only:
+            return False
+        return policy.ignore_times or bool(differences & TIME)
+
+    def is_newer(self, entry: int, listing: Listing, position: int) -> bool:
+        """Whether --update leaves what is found alone: it is newer, or within a modify window not older."""
+        wanted, found = self._manifest.mtime_ns(entry), listing.mtime_ns(position)
+        window = self._policy.modify_window
+        if window < 0:
+            return wanted < found
+        return wanted // SECOND_NS - found // SECOND_NS < window
+
+    def _has_other_digest(self, entry: int) -> bool:
+        manifest = self._manifest
+        size = manifest.sizes[entry]
+        if not size or self._directories is None:
+            return bool(size)
+        fd = self._directories.open(manifest.parents[entry])
+        found = self._digester.digest(fd, manifest.names[entry], size)
+        return found == NO_DIGEST or found != manifest.digest(entry)
+
+    def has_other_directory_time(self, entry: int, found_ns: int) -> bool:
+        policy = self._policy
+        return not (
+            policy.omit_dir_times or is_same_time(self._manifest.mtime_ns(entry), found_ns, policy.modify_window)
+        )
+
+
+def file_window(policy: Policy) -> int:
+    """The window in which times of files are left alone: as rsync, none where contents were compared instead."""
+    return -1 if policy.checksum else policy.modify_window
+
+
+def is_same_time(one_ns: int, other_ns: int, window: int) -> bool:
+    """rsync's --modify-window: that many seconds apart at most; 0: the same second; below 0: the same nanosecond."""
+    if window < 0:
+        return one_ns == other_ns
+    return abs(one_ns // SECOND_NS - other_ns // SECOND_NS) <= window

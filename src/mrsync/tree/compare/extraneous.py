@@ -1,0 +1,34 @@
+"""What a target has and the source lacks: found by the comparison, deleted at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from mrsync.tree.destination.destination import Destination
+from mrsync.tree.model.listing import Listing
+from mrsync.tree.model.manifest import DIRECTORY
+
+
+class Extras:
+    """Decides about names that the source lacks; destination: None if it does not exist."""
+
+    def __init__(self, destination: Destination | None) -> None:
+        self._destination = destination
+
+    def choose(self, directory: int, positions: dict[bytes, int], listing: Listing) -> Iterable[bytes]:
+        """Which of these names, with their positions in a directory's listing, are to go.
+
+        Protected names stay. A directory that holds some goes as far as it can, and is named if anything in it does.
+        """
+        if self._destination is None or self._destination.protection is None:
+            return positions
+        protection, goes = self._destination.protection, self._destination.can_go
+        directories = [name for name in positions if listing.modes[positions[name]] >> 12 == DIRECTORY]
+        safe = protection.of(directory).safe(list(positions), directories)
+        safe.update([name for name in directories if name not in safe and not goes(directory, name)])
+        return [name for name in positions if name not in safe]
+
+    def note_obstacle(self, directory: int) -> None:
+        """Something is in the way in this directory: when it is removed, the rules count as they are now."""
+        if self._destination is not None and self._destination.protection is not None:
+            self._destination.protection.of(directory)

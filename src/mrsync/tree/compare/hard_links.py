@@ -1,0 +1,118 @@
+"""Hard-link groups at a target: which name becomes or stays the file that the others are links to."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from mrsync.tree.model.manifest import Manifest
+
+Inode = tuple[int, int]
+
+
+class Found(NamedTuple):
+    """What has the name of an entry of a group here.
+
+    differences: flags of `likeness`. inode: of a file with more than one name. is_right: has the entry's contents.
+    is_newer: --update leaves it alone, unless another name of its group is what the others become links to.
+    """
+
+    is_file: bool = False
+    differences: int = 0
+    inode: Inode | None = None
+    is_right: bool = False
+    is_newer: bool = False
+
+
+class Group(NamedTuple):
+    """What is to be done for a group; names that an option leaves alone do not take part.
+
+    first: the name that the others become links to, -1 for none. needed: its entry whose contents are needed, or -1:
+    the leader of the source where that is possible, as every target then asks for the same. linked: names to link.
+    joined: those that already are the same file as `first`; apart: all others but `first`.
+    """
+
+    first: int
+    needed: int
+    linked: list[int]
+    joined: list[int]
+    apart: list[int]
+
+
+class Groups:
+    """Collects what is found of every entry in a hard-link group, then settles the groups as rsync does."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        self._manifest = manifest
+        members: dict[int, list[int]] = {}
+        for member, leader in manifest.leaders.items():
+            members.setdefault(leader, [leader]).append(member)
+        self._members = members
+        self._all = frozenset(manifest.leaders).union(members)
+        self._entries = array("I", sorted(self._all))
+        self._found: dict[int, Found] = {}
+
+    def __len__(self) -> int:
+        """How many groups there are."""
+        return len(self._members)
+
+    def __contains__(self, entry: int) -> bool:
+        return entry in self._all
+
+    def slice(self, first: int, end: int) -> array[int]:
+        """Entries in [first, end) that are in a group."""
+        entries = self._entries
+        return entries[bisect_left(entries, first) : bisect_left(entries, end)] if entries else entries
+
+    def note(self, entry: int, found: Found) -> None:
+        self._found[entry] = found
+
+    def found(self, entry: int) -> Found:
+        return self._found[entry]
+
+    def settle(self, claimed: dict[Inode, int]) -> Iterator[Group]:
+        """Every group, once all is noted; the manifest's leaders become those that this target uses.
+
+        claimed: inodes that other entries keep; a group's file is added.
+        """
+        for leader, members in self._members.items():
+            yield self._settle(leader, members, claimed)
+
+    def _settle(self, leader: int, members: list[int], claimed: dict[Inode, int]) -> Group:
+        first, taken = self._choose(members)
+        if first < 0:
+            return Group(-1, -1, [], [], [])
+        found = self._found[first]
+        is_kept = found.is_right and (found.inode is None or claimed.setdefault(found.inode, first) == first)
+        hub = first if is_kept or leader not in taken else leader
+        leaders = self._manifest.leaders
+        leaders.pop(hub, None)
+        leaders.update((member, hub) for member in taken if member != hub)
+        others = [member for member in taken if member != first]
+        joined = [member for member in others if found.inode and self._found[member].inode == found.inode]
+        linked = sorted(set(taken) - {hub} - (set(joined) if is_kept else set()))
+        apart = [member for member in others if member not in joined]
+        return Group(first, -1 if is_kept else hub, linked, joined, apart)
+
+    def _choose(self, members: list[int]) -> tuple[int, list[int]]:
+        """The name that counts, and all that take part; rsync takes the first that is here, otherwise the last."""
+        first, taken = -1, []
+        for member in sorted([each for each in members if each in self._found], key=self._rank):
+            found = self._found[member]
+            if first < 0 and found.is_file:
+                if found.is_newer:
+                    continue
+                first = member
+            taken.append(member)
+        return (taken[-1] if first < 0 and taken else first), taken
+
+    def _rank(self, entry: int) -> list[tuple[bool, bytes]]:
+        """rsync's order: within a directory files come before directories, each by name."""
+        manifest = self._manifest
+        rank = [(False, manifest.names[entry])]
+        while manifest.parents[entry]:
+            entry = manifest.parents[entry]
+            rank.append((True, manifest.names[entry]))
+        return rank[::-1]

@@ -1,0 +1,106 @@
+"""What a target lacks of a manifest that holds only listed entries: little is looked at, what is listed is sent."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from contextlib import suppress
+
+from mrsync.tree.compare.compare import Comparer
+from mrsync.tree.compare.hard_links import Found, Group
+from mrsync.tree.compare.prefetch import Survey
+from mrsync.tree.compare.result import Comparison
+from mrsync.tree.destination.destination import Destination
+from mrsync.tree.fs.directories import Directories
+from mrsync.tree.fs.temporary_names import PREFIX, parsed
+from mrsync.tree.model.items import Items
+from mrsync.tree.model.listing import Listing, sorted_names
+from mrsync.tree.model.manifest import DIRECTORY, REGULAR, Manifest
+from mrsync.tree.model.marks import IMPLIED, LINKED, SENT
+
+
+class ListedComparer(Comparer):
+    """Judges entries by their marks; what is marked as compared, and all that has no contents, as without a list."""
+
+    def __init__(
+        self, manifest: Manifest, destination: Destination | None, survey: Survey, on_activity: Callable[[int], None]
+    ) -> None:
+        super().__init__(manifest, destination, survey, on_activity)
+        assert manifest.listed is not None  # what makes it one
+        self._marks = manifest.listed.marks
+        self._looks: dict[int, Found] = {}
+        self._doomed = destination.doomed if destination is not None else None
+
+    def run(self) -> Comparison:
+        result = super().run()
+        if self._doomed is not None:
+            result.doomed = self._doomed.existing()
+        return result
+
+    def _read(self, directory: int, first: int, end: int) -> Listing | None:
+        names = [self._manifest.names[entry] for entry in range(first, end) if self._is_looked_at(entry)]
+        listing = self._read_now(directory, names)
+        if listing is not None and self._directories is not None:
+            self._note_stale(directory, self._directories.open(directory))
+        return listing
+
+    def _note_stale(self, directory: int, fd: int) -> None:
+        """What earlier sessions left here can be of use, and is to go."""
+        for name in sorted_names(fd):
+            if name.startswith(PREFIX) and parsed(name):
+                with suppress(OSError):
+                    if not stat.S_ISDIR(os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode):
+                        self._result.stale.append((directory, name))
+
+    def _is_looked_at(self, entry: int) -> bool:
+        is_file = self._manifest.kind(entry) == REGULAR
+        if self._marks[entry] == IMPLIED:
+            return is_file  # a directory is seen to be there when it is opened
+        return self._items is not None or not (is_file and self._marks[entry] in (SENT, LINKED))
+
+    def _compare_root(self, directories: Directories) -> None:
+        if self._marks[0] != IMPLIED:
+            super()._compare_root(directories)
+
+    def _compare_absent(self, first: int, end: int) -> None:
+        for entry in range(first, end):
+            self._compare_entry(entry, None, -1)
+
+    def _compare_directory(self, directory: int, first: int, end: int, listing: Listing) -> None:
+        positions = {name: position for position, name in enumerate(listing.names)}
+        for entry in range(first, end):
+            self._compare_entry(entry, listing, positions.get(self._manifest.names[entry], -1))
+
+    def _compare_entry(self, entry: int, listing: Listing | None, position: int) -> None:
+        mark, is_file = self._marks[entry], self._manifest.kind(entry) == REGULAR
+        if is_file and mark in (SENT, LINKED):
+            self._compare_listed(entry, listing, position)
+        elif mark != IMPLIED or (is_file and entry in self._groups):
+            super()._compare_entry(entry, listing, position)
+
+    def _compare_listed(self, entry: int, listing: Listing | None, position: int) -> None:
+        """A file that is sent or linked whatever is here; that is looked at only to itemize what becomes of it."""
+        inode = None
+        if self._items is not None:
+            kind = listing.modes[position] >> 12 if listing is not None and position >= 0 else -1
+            self._looks[entry] = self._look(entry, listing if kind == REGULAR else None, position)
+            inode = self._looks[entry].inode
+            if kind == DIRECTORY:
+                self._result.obstacles.append(entry)
+        if entry in self._groups:
+            # A name that is linked is none that others may be linked to.
+            is_sent = self._marks[entry] == SENT
+            self._groups.note(entry, Found(is_file=is_sent, inode=inode if is_sent else None))
+        else:
+            self._need(entry, entry + 1)
+            self._send(entry, Found())
+
+    def _send(self, entry: int, found: Found) -> None:
+        super()._send(entry, self._looks.get(entry, found))
+
+    def _itemize_links(self, items: Items, group: Group) -> None:
+        for entry in (*group.joined, *group.apart):
+            if entry in self._looks:
+                self._groups.note(entry, self._looks[entry])
+        super()._itemize_links(items, group)

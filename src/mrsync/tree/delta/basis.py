@@ -1,0 +1,34 @@
+"""The basis of a delta: older copies that a target has of large files it needs."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable
+
+from mrsync.tree.fs.directories import Directories
+from mrsync.tree.model.manifest import Manifest
+from mrsync.tree.model.spans import Span, merged
+
+BYTES_MIN = 1 << 18  # what is smaller is cast sooner than it is compared
+SHARE_MIN = 8  # an old copy is of use if it has at least such a part of the new size
+OPEN_OLD = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+
+def find_basis(manifest: Manifest, directories: Directories, needs: Iterable[Span]) -> list[Span]:
+    """Ranges of needed entries of which there is a file that may have blocks of the new one."""
+    return merged(
+        (entry, entry + 1)
+        for first, end in needs
+        for entry in range(first, end)
+        if manifest.sizes[entry] >= BYTES_MIN and _is_useful(manifest, directories, entry)
+    )
+
+
+def _is_useful(manifest: Manifest, directories: Directories, entry: int) -> bool:
+    try:
+        directory = directories.open(manifest.parents[entry])
+        status = os.stat(manifest.names[entry], dir_fd=directory, follow_symlinks=False)
+    except OSError:
+        return False
+    return stat.S_ISREG(status.st_mode) and status.st_size >= max(BYTES_MIN, manifest.sizes[entry] // SHARE_MIN)

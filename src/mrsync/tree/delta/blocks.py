@@ -1,0 +1,113 @@
+"""Blocks: digests of what is planned, so that a target can tell which of it is in the old copy that it has."""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from mrsync.tree.model.packing import Packer, Unpacker
+from mrsync.tree.model.plan import Plan
+from mrsync.tree.model.spans import Span
+from mrsync.tree.source.reader import Source
+
+DIGEST_BYTES = 10  # 2**50 blocks that differ, all of a fleet's life: one is taken for equal with a chance of 2**-30
+ANCHOR_BYTES = 8  # of each block as they are, to search for it where something was inserted
+_MAGIC = b"mrsync blocks\x01"
+_ACTIVITY_BLOCKS = 64
+
+
+class FileBlocks(NamedTuple):
+    """Of one planned file, digests and anchors of its share of each page, back to back."""
+
+    digests: bytes
+    anchors: bytes
+
+    def digest(self, number: int) -> bytes:
+        return self.digests[number * DIGEST_BYTES : (number + 1) * DIGEST_BYTES]
+
+    def anchor(self, number: int) -> bytes:
+        return self.anchors[number * ANCHOR_BYTES : (number + 1) * ANCHOR_BYTES]
+
+
+Blocks = dict[int, FileBlocks]  # by plan file
+
+
+def delta_key(session: int) -> bytes:
+    """The key of a session's digests: nobody knows it before."""
+    return session.to_bytes(8, "big")
+
+
+def block_digest(data: bytes, key: bytes) -> bytes:
+    """key: of the session, so that nobody can prepare two blocks that look alike."""
+    return hashlib.blake2b(data, digest_size=DIGEST_BYTES, key=key).digest()
+
+
+def spans_of(plan: Plan, file: int, page_bytes: int) -> Iterator[Span]:
+    """The file's share of each page of the contents object that holds some of it."""
+    start, end = plan.starts[file], plan.starts[file + 1]
+    while start < end:
+        stop = min(end, start - start % page_bytes + page_bytes)
+        yield start, stop
+        start = stop
+
+
+def block_count(plan: Plan, file: int, page_bytes: int) -> int:
+    start, end = plan.starts[file], plan.starts[file + 1]
+    return -(-end // page_bytes) - start // page_bytes if start < end else 0
+
+
+def digest_files(
+    plan: Plan,
+    files: Iterable[int],
+    source: Source,
+    page_bytes: int,
+    key: bytes,
+    on_activity: Callable[[int], None] = lambda count: None,
+) -> Blocks:
+    """Read these planned files on the master; what changed meanwhile is noted by the source."""
+    blocks: Blocks = {}
+    for file in files:
+        digests, anchors = bytearray(), bytearray()
+        for number, (start, stop) in enumerate(spans_of(plan, file, page_bytes)):
+            data = source.read(start, stop - start)
+            digests += block_digest(data, key)
+            anchors += data[:ANCHOR_BYTES].ljust(ANCHOR_BYTES, b"\0")
+            if number % _ACTIVITY_BLOCKS == 0:
+                on_activity(1)
+        blocks[file] = FileBlocks(bytes(digests), bytes(anchors))
+    return blocks
+
+
+def encode_blocks(blocks: Blocks) -> bytes:
+    """As they ride in the plan."""
+    packer = Packer(_MAGIC)
+    packer.number(len(blocks))
+    packer.column(array("I", blocks))
+    packer.blob(b"".join([each.digests for each in blocks.values()]))
+    packer.blob(b"".join([each.anchors for each in blocks.values()]))
+    return packer.packed()
+
+
+def decode_blocks(plan: Plan, page_bytes: int) -> Blocks:
+    """Those that a plan brings; ProtocolDataError with one sentence for anything hostile."""
+    if not plan.blocks:
+        return {}
+    unpacker = Unpacker(plan.blocks, _MAGIC, "list of blocks")
+    files = unpacker.column("I", unpacker.number(plan.file_count))
+    digests, anchors = unpacker.blob(), unpacker.blob()
+    unpacker.end()
+    if any(file >= plan.file_count for file in files) or len(set(files)) != len(files):
+        raise unpacker.error("it names files that are not planned, or twice")
+    blocks: Blocks = {}
+    first = 0
+    for file in files:
+        end = first + block_count(plan, file, page_bytes)
+        blocks[file] = FileBlocks(
+            digests[first * DIGEST_BYTES : end * DIGEST_BYTES], anchors[first * ANCHOR_BYTES : end * ANCHOR_BYTES]
+        )
+        first = end
+    if len(digests) != first * DIGEST_BYTES or len(anchors) != first * ANCHOR_BYTES:
+        raise unpacker.error("its digests are not one for each block")
+    return blocks

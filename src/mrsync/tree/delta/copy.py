@@ -1,0 +1,143 @@
+"""Deltas: what an old copy on a target shares with the new file is copied there, and need not be cast."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from mrsync.tree.delta.basis import OPEN_OLD
+from mrsync.tree.delta.blocks import Blocks, FileBlocks, block_digest, spans_of
+from mrsync.tree.delta.search import Search
+from mrsync.tree.model.spans import Span, merged, without
+from mrsync.tree.staging.stage import STARTED, WAITING, Stage
+
+FICLONE = 0x40049409  # of ioctl: share the blocks of another file; the standard library has no name for it
+_ACTIVITY_BLOCKS = 16
+
+
+class Delta:
+    """Fills staged files from old copies. key: of the digests. on_activity: called about every megabyte.
+
+    A block is compared by its digest as it is written, or in its place, so that it does not matter what becomes of the
+    old copy meanwhile.
+    """
+
+    def __init__(self, stage: Stage, page_bytes: int, key: bytes, on_activity: Callable[[int], None]) -> None:
+        self._stage = stage
+        self._page_bytes = page_bytes
+        self._key = key
+        self._on_activity = on_activity
+
+    def fill(self, blocks: Blocks, held: dict[int, list[Span]]) -> None:
+        """Fill the files that wait for contents; what is there of them is put into `held`, unless it is all."""
+        stage = self._stage
+        for file, each in blocks.items():
+            if stage.states[file] not in (WAITING, STARTED):
+                continue
+            try:
+                spans = self._fill_file(file, each, held.pop(file, []))
+                if spans and not without(stage.plan.data_of(file), spans):
+                    stage.complete(file, stage.begin(file))
+                elif spans:
+                    held[file] = spans
+            except OSError:  # no room, say: then it is cast, and if that fails too, sat out
+                stage.give_up(file)
+
+    def _fill_file(self, file: int, blocks: FileBlocks, held: list[Span]) -> list[Span]:
+        """Which of its bytes are there then."""
+        stage, entry = self._stage, self._stage.plan.entries[file]
+        try:
+            directory = stage.destination.directories.open(stage.manifest.parents[entry])
+            old = os.open(stage.manifest.names[entry], OPEN_OLD, dir_fd=directory)
+        except OSError:
+            return held
+        try:
+            if not stat.S_ISREG(os.fstat(old).st_mode):
+                return held
+            copy = _Copy(stage, file, blocks, old, self._key)
+            return copy.run(list(spans_of(stage.plan, file, self._page_bytes)), held, self._on_activity)
+        finally:
+            os.close(old)
+
+
+class _Copy:
+    """From one old copy to one staged file."""
+
+    def __init__(self, stage: Stage, file: int, blocks: FileBlocks, old: int, key: bytes) -> None:
+        self._stage = stage
+        self._file = file
+        self._blocks = blocks
+        self._old = old
+        self._key = key
+        self._search = Search(old, os.fstat(old).st_size)
+        self._cloned = -1  # the staged file, to be read, if it began as a clone
+
+    def run(self, spans: Sequence[Span], held: list[Span], on_activity: Callable[[int], None]) -> list[Span]:
+        """spans: of the contents object, one for each block. What is held before and then, of the file's bytes."""
+        stage, file = self._stage, self._file
+        found = held[:]
+        try:
+            if stage.states[file] == WAITING:
+                self._try_to_clone()
+            for number, (start, end) in enumerate(spans):
+                if number % _ACTIVITY_BLOCKS == 0:
+                    on_activity(1)
+                pieces = [(position, length) for _, position, length in stage.plan.locate(start, end - start)]
+                places = [(position, position + length) for position, length in pieces]
+                if (not held or without(places, held)) and self._take(number, pieces):
+                    found += places
+        finally:
+            if self._cloned >= 0:
+                os.close(self._cloned)
+        return merged(found)
+
+    def _try_to_clone(self) -> None:
+        """Where the file system can, the staged file shares the blocks of the old one until they are written over."""
+        stage, file = self._stage, self._file
+        if stage.manifest.policy.sparse or file in stage.plan.extents:
+            return  # what belongs to holes would have to be wiped
+        staged = stage.begin(file)
+        with suppress(OSError):
+            fcntl.ioctl(staged, FICLONE, self._old)
+            size = stage.manifest.sizes[stage.plan.entries[file]]
+            if os.fstat(staged).st_size > size:
+                os.ftruncate(staged, size)
+            if stage.journal is not None:
+                stage.journal.cloned(file)
+            self._cloned = stage.reopen(file, os.O_RDONLY)
+
+    def _take(self, number: int, pieces: Sequence[tuple[int, int]]) -> bool:
+        """Whether a block is in the old copy; then it is in the staged file, too."""
+        digest = self._blocks.digest(number)
+        is_here = self._cloned >= 0 and not self._search.shift
+        if is_here and block_digest(_read(self._cloned, pieces, 0), self._key) == digest:
+            self._search.note(*pieces[-1], 0)
+            self._stage.claim(self._file, pieces)
+            return True
+        data = self._find(number, digest, pieces)
+        if data:
+            self._stage.put(self._file, pieces, data)
+        return bool(data)
+
+    def _find(self, number: int, digest: bytes, pieces: Sequence[tuple[int, int]]) -> bytes:
+        """A block from the old copy: where the last one was found, in its own place, or anywhere."""
+        for shift in dict.fromkeys((self._search.shift, 0)):
+            data = _read(self._old, pieces, shift)
+            if block_digest(data, self._key) == digest:
+                self._search.note(*pieces[-1], shift)
+                return data
+        if len(pieces) > 1:
+            return b""
+        anchor = self._blocks.anchor(number)
+        return self._search.find(*pieces[0], anchor, lambda data: block_digest(data, self._key) == digest)
+
+
+def _read(fd: int, pieces: Sequence[tuple[int, int]], shift: int) -> bytes:
+    """As much of these bytes as there is."""
+    if len(pieces) == 1:
+        position, length = pieces[0]
+        return os.pread(fd, length, position + shift) if position + shift >= 0 else b""
+    return b"".join([os.pread(fd, length, position) for position, length in pieces])

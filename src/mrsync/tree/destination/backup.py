@@ -1,0 +1,188 @@
+"""Backups: what is overwritten or deleted keeps another name."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+from collections.abc import Callable
+from contextlib import suppress
+from enum import Enum
+
+from mrsync.errors import ProtocolDataError
+from mrsync.tree.destination.backupdir import BackupDirectory
+from mrsync.tree.destination.deletions import Deletions
+from mrsync.tree.destination.removal import remove_tree
+from mrsync.tree.filter.ere import Patterns
+from mrsync.tree.fs.copying import copy_entry
+from mrsync.tree.fs.temporary_names import backup_name
+from mrsync.tree.model.policy import Policy
+
+PATTERNS_BYTES_MAX = 1 << 16
+_DEFAULT_SUFFIX = re.compile(r"(.*_mcast_bak)\d{8}", re.DOTALL)
+_NO_LINKS = frozenset((errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EXDEV, errno.EMLINK))
+
+
+class Fate(Enum):
+    """What became of something that is to be deleted."""
+
+    DOOMED = "it is not to be kept"
+    MOVED = "it is elsewhere now"
+    RENAMED = "it has another name in the same directory now"
+
+    @property
+    def is_kept(self) -> bool:
+        return self is not Fate.DOOMED
+
+
+class Backups:
+    """Keeps old versions at one destination: beside what replaces them, or in a directory of their own.
+
+    path: of the destination, open as root_fd. host: for {host} in the directory's name. suffix: instead of that of the
+    policy. rules: filter rules that keep backups safe from deletion. on_activity: hears that a large file is being
+    copied. Raises ProtocolDataError for patterns that are none.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        root_fd: int,
+        path: bytes,
+        *,
+        host: str = "",
+        suffix: str | None = None,
+        on_made: Callable[[bytes], None] = lambda path: None,
+        hidden_mode: Callable[[bytes], int | None] = lambda path: None,
+    ) -> None:
+        self.on_activity: Callable[[int], None] = lambda count: None
+        self.rules: tuple[str, ...] = ()
+        self._suffix = os.fsencode(policy.suffix if suffix is None else suffix)
+        self._base = os.fsencode(policy.backup_base)
+        self._patterns = _compile(policy)
+        self._directory: BackupDirectory | None = None
+        self._tag = os.urandom(8).hex().encode()
+        self._count = 0
+        directory = os.fsencode(policy.backup_dir.replace("{host}", host))
+        if b"/" in self._suffix or b"\0" in self._suffix + directory or not (self._suffix or directory):
+            raise ProtocolDataError("the manifest is damaged: its policy has an impossible suffix")
+        if directory:
+            root = os.path.abspath(path)
+            place = os.path.normpath(os.path.join(root, directory))
+            below = place[len(root) + 1 :] if place.startswith(root.rstrip(b"/") + b"/") else None
+            if place == root:
+                raise ProtocolDataError("the backup directory is the destination itself")
+            self._directory = BackupDirectory(root_fd, place, below, on_made, hidden_mode)
+            if below is not None:
+                self.rules = (f"P /{_quoted(os.fsdecode(below))}/***",)
+        elif not policy.deletes_excluded:
+            self.rules = (_suffix_rule(os.fsdecode(self._suffix)),)
+
+    @property
+    def are_beside(self) -> bool:
+        """Backups lie beside what replaces them."""
+        return self._directory is None
+
+    def link(self, fd: int, name: bytes, path: bytes) -> None:
+        """Give what has this name, unless it is a directory, a second one, so that a rename over it loses nothing.
+
+        fd: of its directory. path: below the destination's root. Where there are no hard links it is copied. OSError.
+        """
+        try:
+            if stat.S_ISDIR(os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode) or not self._is_wanted(path):
+                return
+        except FileNotFoundError:
+            return
+        to_fd, kept = self._place(fd, name, path)
+        try:
+            os.link(name, kept, src_dir_fd=fd, dst_dir_fd=to_fd, follow_symlinks=False)
+        except FileExistsError:
+            self._replace(fd, name, to_fd, kept)
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            self._replace(fd, name, to_fd, kept)
+
+    def move(self, fd: int, name: bytes, path: bytes) -> Fate:
+        """Take away something that is no directory and is to be deleted, if it is to be kept. OSError."""
+        is_backup = self._directory is None and name.endswith(self._suffix)
+        if is_backup or not self._is_wanted(path):
+            return Fate.DOOMED
+        to_fd, kept = self._place(fd, name, path)
+        self._make_way(to_fd, kept)
+        try:
+            os.rename(name, kept, src_dir_fd=fd, dst_dir_fd=to_fd)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            self._replace(fd, name, to_fd, kept)
+        with suppress(FileNotFoundError):  # it is still there after a copy, and if it is the same file as an old backup
+            os.unlink(name, dir_fd=fd)
+        return Fate.RENAMED if self._directory is None else Fate.MOVED
+
+    def move_directory(self, fd: int, name: bytes) -> bool:
+        """Rename a whole directory that something else replaces; False if its files are to be moved one by one."""
+        if self._directory is not None or self._patterns is not None:
+            return False
+        os.rename(name, name + self._suffix, src_dir_fd=fd, dst_dir_fd=fd)
+        return True
+
+    def close(self) -> None:
+        if self._directory is not None:
+            self._directory.close()
+
+    def _is_wanted(self, path: bytes) -> bool:
+        return self._patterns is None or self._patterns.match(self._base + path)
+
+    def _place(self, fd: int, name: bytes, path: bytes) -> tuple[int, bytes]:
+        if self._directory is None:
+            return fd, name + self._suffix
+        return self._directory.open(os.path.dirname(path)), name + self._suffix
+
+    def _replace(self, fd: int, name: bytes, to_fd: int, kept: bytes) -> None:
+        """Link or copy to a name that may be taken: a backup of an earlier run is replaced at once."""
+        self._make_way(to_fd, kept)
+        self._count += 1
+        temporary = backup_name(self._tag, self._count)
+        try:
+            os.link(name, temporary, src_dir_fd=fd, dst_dir_fd=to_fd, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            copy_entry(fd, name, to_fd, temporary, self.on_activity)
+        try:
+            os.rename(temporary, kept, src_dir_fd=to_fd, dst_dir_fd=to_fd)
+        finally:
+            with suppress(FileNotFoundError):  # both are the same file already, or the rename failed
+                os.unlink(temporary, dir_fd=to_fd)
+
+    def _make_way(self, to_fd: int, kept: bytes) -> None:
+        """In a directory of its own, older backups of a directory go when a file has its name; as with rsync."""
+        if self._directory is None:
+            return
+        with suppress(FileNotFoundError):
+            if stat.S_ISDIR(os.stat(kept, dir_fd=to_fd, follow_symlinks=False).st_mode):
+                remove_tree(0, to_fd, kept, Deletions(Policy()))
+
+
+def _compile(policy: Policy) -> Patterns | None:
+    if not policy.backup_patterns:
+        return None
+    texts = list(map(os.fsencode, policy.backup_patterns))
+    if sum(map(len, texts)) > PATTERNS_BYTES_MAX:
+        raise ProtocolDataError("the manifest is damaged: its backup patterns are too many")
+    try:
+        return Patterns(texts)
+    except ValueError as error:
+        raise ProtocolDataError(f"the manifest is damaged: a backup pattern is none, {error}") from error
+
+
+def _suffix_rule(suffix: str) -> str:
+    """As rsync's for --backup; the default suffix tells the minute, so backups of other runs are safe too."""
+    found = _DEFAULT_SUFFIX.fullmatch(suffix)
+    return f"P *{_quoted(found[1])}{'[0-9]' * 8}" if found else f"P *{_quoted(suffix)}"
+
+
+def _quoted(text: str) -> str:
+    """For a filter rule that has a wildcard."""
+    return re.sub(r"([*?[\\])", r"\\\1", text)

@@ -1,0 +1,134 @@
+"""The directory that takes backups: a hierarchy like the destination's, made as far as it is needed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+
+from mrsync.tree.fs.directories import Directories
+from mrsync.tree.model.pathtree import PathTree
+
+_OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+
+
+class BackupDirectory:
+    """A directory outside of the destination, or below its root.
+
+    below: its path below the destination's root, which is open as root_fd; None for one outside, which has `path`. It
+    is opened like a destination itself; below it nothing is reached through a link. on_made: hears the path below the
+    destination's root of each directory that is made there. hidden_mode: knows the mode of a directory there that has a
+    temporary one.
+    """
+
+    def __init__(
+        self,
+        root_fd: int,
+        path: bytes,
+        below: bytes | None,
+        on_made: Callable[[bytes], None] = lambda path: None,
+        hidden_mode: Callable[[bytes], int | None] = lambda path: None,
+    ) -> None:
+        self._destination_fd = root_fd
+        self._path = path
+        self._below = below
+        self._on_made = on_made
+        self._hidden_mode = hidden_mode
+        self._fd = -1
+        self._tree = PathTree()
+        self._directories: Directories | None = None
+        self._originals: Directories | None = None
+        self._known: set[int] = set()  # those that can be written to, as far as we can help it
+
+    def open(self, path: bytes) -> int:
+        """Descriptor of the directory that takes backups of what the destination's directory of this path holds.
+
+        Made if need be, with owner and mode of that one; OSError.
+        """
+        if self._directories is None or self._originals is None:
+            self._directories, self._originals = self._open_root()
+        number = self._tree.add(path)
+        try:
+            fd = self._directories.open(number)
+        except (FileNotFoundError, NotADirectoryError):
+            self._make(number)
+            fd = self._directories.open(number)
+        if number not in self._known:
+            self._known.add(number)
+            self._directories.loosen(number)
+        return fd
+
+    def close(self) -> None:
+        """Give back temporary modes, as far as that can be, and let go of everything."""
+        if self._directories is not None and self._originals is not None:
+            self._directories.restore()
+            self._directories.close()
+            self._originals.close()
+            self._directories = self._originals = None
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def _open_root(self) -> tuple[Directories, Directories]:
+        if self._below is None:
+            is_new = not os.path.lexists(self._path)
+            os.makedirs(self._path, 0o700, exist_ok=True)
+            self._fd = os.open(self._path, _OPEN)
+            if is_new:
+                self._dress(self._fd, self._destination_fd, b"")
+        else:
+            self._fd = self._open_below(self._below)
+        tree = self._tree
+        return (
+            Directories(self._fd, tree.names, tree.parents, is_loosening=True),
+            Directories(self._destination_fd, tree.names, tree.parents),
+        )
+
+    def _open_below(self, below: bytes) -> int:
+        """Walk down from the destination's root, making what is missing."""
+        fd = os.dup(self._destination_fd)
+        done = b""
+        for name in below.split(b"/"):
+            try:
+                try:
+                    deeper = os.open(name, _OPEN | os.O_NOFOLLOW, dir_fd=fd)
+                except FileNotFoundError:
+                    os.mkdir(name, 0o700, dir_fd=fd)
+                    self._on_made(done + name)
+                    deeper = os.open(name, _OPEN | os.O_NOFOLLOW, dir_fd=fd)
+                    self._dress(deeper, self._destination_fd, b"")
+            finally:
+                os.close(fd)
+            fd = deeper
+            done += name + b"/"
+        return fd
+
+    def _make(self, number: int) -> None:
+        """A directory, and those above it."""
+        assert self._directories is not None  # `open` comes first
+        assert self._originals is not None
+        missing = [number]
+        while True:
+            parent = self._tree.parents[missing[-1]]
+            try:
+                self._directories.open(parent)
+                break
+            except (FileNotFoundError, NotADirectoryError):
+                missing.append(parent)
+        for entry in reversed(missing):
+            parent, name = self._tree.parents[entry], self._tree.names[entry]
+            self._directories.loosen(parent)
+            parent_fd = self._directories.open(parent)
+            with suppress(FileNotFoundError):  # the backup of a file that became a directory
+                os.unlink(name, dir_fd=parent_fd)
+            os.mkdir(name, 0o700, dir_fd=parent_fd)
+            with suppress(OSError):  # then it stays ours alone
+                self._dress(self._directories.open(entry), self._originals.open(entry), self._tree.path(entry))
+
+    def _dress(self, made: int, original: int, path: bytes) -> None:
+        """Give a directory owner and mode of another one, which has this path, as far as we may."""
+        status = os.fstat(original)
+        hidden = self._hidden_mode(path)
+        with suppress(OSError):
+            os.fchown(made, status.st_uid, status.st_gid)
+            os.fchmod(made, status.st_mode & 0o7777 if hidden is None else hidden)

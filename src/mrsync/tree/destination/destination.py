@@ -1,0 +1,269 @@
+"""The tree that is to become equal to the source, and every change of its directories."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+from mrsync.errors import FileError
+from mrsync.tree.destination.deletions import Deletions
+from mrsync.tree.destination.removal import remove_tree
+from mrsync.tree.destination.xattr_sync import Kept
+from mrsync.tree.fs.directories import Directories
+from mrsync.tree.fs.owners import Ownership
+from mrsync.tree.model.failure import printable
+from mrsync.tree.model.manifest import Manifest
+from mrsync.tree.model.policy import Policy
+
+if TYPE_CHECKING:
+    from mrsync.tree.destination.backup import Backups
+    from mrsync.tree.destination.listed_deletions import Doomed
+    from mrsync.tree.filter.protection import Guard, Protection
+
+T = TypeVar("T")
+
+
+class Destination:
+    """The root of a target's tree; `bind` tells it the manifest, then its directories are known by entry.
+
+    FileError with one sentence if the root cannot be opened, made (its parent must exist) or written to.
+    touched: directories in which names changed, so that their times need setting; made: directories made here.
+    is_dry_run: nothing is changed, temporary modes neither. is_new: the root itself was made here.
+    kept: extended attributes, where the policy keeps any. protection: what filter rules keep safe from deletion, if
+    there are any. doomed: what a list says is to be deleted, if there is one. backups: what keeps old versions, if that
+    is wanted; host, suffix: as there.
+    """
+
+    def __init__(self, path: bytes, *, is_dry_run: bool = False, host: str = "", suffix: str | None = None) -> None:
+        self.path = path
+        self._is_dry_run = is_dry_run
+        self.ownership = Ownership()
+        self.touched: set[int] = set()
+        self.made: set[int] = set()
+        self.doomed: Doomed | None = None
+        self.root_fd, self.is_new = _open_root(path)
+        self.kept: Kept | None = None
+        self.protection: Protection | None = None
+        self.backups: Backups | None = None
+        self._host = host
+        self._suffix = suffix
+        if self.is_new:
+            self.made.add(0)
+        self._manifest = Manifest()
+        self.deletions = Deletions(self._manifest.policy)
+        self.directories = Directories(self.root_fd, [b""], [0], is_loosening=not is_dry_run)
+
+    def bind(self, manifest: Manifest) -> None:
+        """From now on entries are those of this manifest."""
+        self._manifest = manifest
+        self.deletions = Deletions(manifest.policy)
+        if manifest.policy.keeps_attributes:
+            self.kept = Kept(manifest, is_root=self.ownership.is_root)
+        if manifest.listed is not None:
+            from mrsync.tree.destination.listed_deletions import Doomed  # most runs have no list
+
+            self.doomed = Doomed(self.root_fd, manifest, self.deletions, self._delete, is_dry_run=self._is_dry_run)
+        self.directories.close()
+        self.directories = Directories(
+            self.root_fd, manifest.names, manifest.parents, is_loosening=not self._is_dry_run
+        )
+        if manifest.policy.backup:
+            from mrsync.tree.destination.backup import Backups  # most runs need neither backups nor rules to be loaded
+
+            self.backups = Backups(
+                manifest.policy,
+                self.root_fd,
+                self.path,
+                host=self._host,
+                suffix=self._suffix,
+                on_made=self._note_made,
+                hidden_mode=lambda path: self.directories.original_mode(manifest.find(path)),
+            )
+        if manifest.policy.rules or self.backups is not None:
+            from mrsync.tree.filter.protection import Protection
+
+            more = self.backups.rules if self.backups is not None else ()
+            self.protection = Protection(manifest, os.path.abspath(self.path), more)
+
+    def change(self, directory: int, operation: Callable[[int], T]) -> T:
+        """Run an operation on a directory's descriptor that changes names in it, with a temporary mode if need be."""
+        fd = self.directories.open(directory)
+        self.touched.add(directory)
+        try:
+            return operation(fd)
+        except PermissionError:
+            if not self.directories.loosen(directory):
+                raise
+        return operation(self.directories.open(directory))
+
+    @property
+    def has_backups_beside(self) -> bool:
+        """Whether a directory may stay because there are backups of what was deleted in it."""
+        return self.backups is not None and self.backups.are_beside
+
+    def keep_old(self, parent: int, name: bytes) -> None:
+        """Before something that is no directory is renamed to this: what has the name keeps another one, if wanted."""
+        backups = self.backups
+        if backups is not None:
+            path = self._path(parent, name)
+            self.change(parent, lambda fd: backups.link(fd, name, path))
+
+    def delete(self, parent: int, fd: int, name: bytes) -> None:
+        """Delete something that is no directory, or take it away as a backup; fd: of the parent."""
+        self._delete(fd, name, self._path(parent, name) if self.backups is not None else b"")
+
+    def _delete(self, fd: int, name: bytes, path: bytes) -> bool:
+        """The same; whether a backup of it stays in its directory."""
+        if self.backups is not None:
+            fate = self.backups.move(fd, name, path)
+            if fate.is_kept:
+                return self.backups.are_beside
+        os.unlink(name, dir_fd=fd)
+        return False
+
+    def _path(self, parent: int, name: bytes) -> bytes:
+        return os.path.join(self._manifest.path(parent), name)
+
+    def _note_made(self, path: bytes) -> None:
+        """A directory for backups was made here."""
+        above = self._manifest.find(os.path.dirname(path))
+        if above >= 0:
+            self.touched.add(above)
+
+    def ensure(self, directory: int) -> int:
+        """Descriptor of a directory, which is made if need be, with all above it; a file or link in its place goes."""
+        absent = []
+        entry = directory
+        while True:
+            try:
+                fd = self.directories.open(entry)
+                break
+            except (FileNotFoundError, NotADirectoryError):
+                absent.append(entry)
+                entry = self._manifest.parents[entry]
+        while absent:
+            fd = self._make(absent.pop())
+        return fd
+
+    def make_way(self, parent: int, name: bytes) -> None:
+        """Remove whatever has this name; of a directory that is not empty only what the manifest deletes."""
+        try:
+            found = os.stat(name, dir_fd=self.directories.open(parent), follow_symlinks=False)
+        except FileNotFoundError:
+            return
+        if not stat.S_ISDIR(found.st_mode):
+            self.change(parent, lambda fd: self.delete(parent, fd, name))
+            return
+        if self.doomed is not None:
+            self.doomed.delete_below(self._path(parent, name))
+        self.change(parent, lambda fd: self._make_way_of_directory(parent, fd, name))
+
+    def remove_tree(
+        self,
+        parent: int,
+        fd: int,
+        name: bytes,
+        on_activity: Callable[[int], None] = lambda count: None,
+        *,
+        is_obstacle: bool = False,
+    ) -> bool:
+        """Delete the directory of this name, but for what is safe in it, or one too many; whether it is gone.
+
+        fd: of the parent. is_obstacle: something else takes its place.
+        """
+        guard = self._guard(parent, name)
+        removal = partial(remove_tree, parent, fd, name, self.deletions, on_activity, guard)
+        above = self._manifest.path(parent) if self.backups is not None else b""
+
+        def delete(fd: int, name: bytes, path: bytes) -> bool:
+            return self._delete(fd, name, os.path.join(above, path))
+
+        return removal(delete=delete, is_obstacle=is_obstacle, is_dry_run=self._is_dry_run)
+
+    def can_go(self, parent: int, name: bytes) -> bool:
+        """Whether anything of a directory may be deleted."""
+        if self.protection is None:
+            return True
+        deletions = Deletions(Policy())
+        try:
+            fd = self.directories.open(parent)
+            remove_tree(parent, fd, name, deletions, guard=self._guard(parent, name), is_dry_run=True)
+        except OSError:
+            return True  # and then the deletion says what is wrong
+        return deletions.count > 0
+
+    def _guard(self, parent: int, name: bytes) -> Guard | None:
+        return self.protection.of(parent).within(name) if self.protection is not None else None
+
+    def _make_way_of_directory(self, parent: int, fd: int, name: bytes) -> None:
+        try:
+            os.rmdir(name, dir_fd=fd)
+            return
+        except OSError as error:
+            if error.errno != errno.ENOTEMPTY or not self._manifest.policy.deletes:
+                raise
+        if self.backups is not None and self.backups.move_directory(fd, name):
+            return
+        if not self.remove_tree(parent, fd, name, is_obstacle=True):
+            raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY))
+
+    def close(self) -> None:
+        """Undo temporary modes that nothing settled, and let go of the tree."""
+        try:
+            self.directories.restore()
+        finally:
+            self.directories.close()
+            if self.doomed is not None:
+                self.doomed.close()
+            if self.backups is not None:
+                self.backups.close()
+            os.close(self.root_fd)
+
+    def _make(self, entry: int) -> int:
+        name = self._manifest.names[entry]
+        parent = self._manifest.parents[entry]
+        try:
+            self.change(parent, lambda fd: os.mkdir(name, 0o700, dir_fd=fd))
+        except FileExistsError:
+            self.change(parent, lambda fd: self.delete(parent, fd, name))
+            self.change(parent, lambda fd: os.mkdir(name, 0o700, dir_fd=fd))
+        self.made.add(entry)
+        return self.directories.open(entry)
+
+
+def _open_root(path: bytes) -> tuple[int, bool]:
+    """Its descriptor, and whether it was made."""
+    shown = printable(path)
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+    is_new = False
+    try:
+        try:
+            fd = os.open(path, flags)
+        except FileNotFoundError:
+            os.mkdir(path, 0o700)
+            is_new = True
+            fd = os.open(path, flags)
+    except FileNotFoundError as error:
+        raise FileError(f"cannot make the destination {shown}: its parent directory does not exist") from error
+    except NotADirectoryError as error:
+        raise FileError(f"the destination {shown} is not a directory") from error
+    except OSError as error:
+        raise FileError(f"cannot use the destination {shown}: {os.strerror(error.errno or 0)}") from error
+    reason = _why_unwritable(fd)
+    if reason:
+        os.close(fd)
+        raise FileError(f"cannot write to the destination {shown}: {os.strerror(reason)}")
+    return fd, is_new
+
+
+def _why_unwritable(fd: int) -> int:
+    if os.fstatvfs(fd).f_flag & os.ST_RDONLY:
+        return errno.EROFS
+    is_ours = os.fstat(fd).st_uid == os.geteuid()
+    if not is_ours and not os.access(b".", os.W_OK | os.X_OK, dir_fd=fd, effective_ids=True):
+        return errno.EACCES
+    return 0

@@ -1,0 +1,129 @@
+"""Delete a whole directory tree that is in the way or no longer wanted."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from mrsync.tree.destination.deletions import Deletions
+from mrsync.tree.fs.directories import Directories
+
+if TYPE_CHECKING:
+    from mrsync.tree.filter.protection import Guard
+
+
+# (descriptor of its directory, name, path below the tree's parent) -> something else stays there for it
+Delete = Callable[[int, bytes, bytes], bool]
+
+
+def remove_tree(
+    parent: int,
+    parent_fd: int,
+    name: bytes,
+    deletions: Deletions,
+    on_activity: Callable[[int], None] = lambda count: None,
+    guard: Guard | None = None,
+    *,
+    delete: Delete | None = None,
+    is_obstacle: bool = False,
+    is_dry_run: bool = False,
+) -> bool:
+    """Delete a directory and all in it, bottom-up, as far as that is allowed; whether it is gone.
+
+    parent: its entry of the manifest. guard: what filter rules keep safe in it. delete: does so for all but
+    directories, if that is more than an unlink. is_obstacle: something else takes its place, so that it is no deletion
+    itself. Nothing behind a soft link or a mount point is touched (OSError EBUSY for a mount). OSError for the first
+    thing that cannot be deleted; what is deleted by then stays deleted.
+    """
+    removal = _Removal(parent, parent_fd, name, deletions, guard, delete or _unlink, is_dry_run)
+    try:
+        return removal.run(on_activity, is_obstacle)
+    finally:
+        removal.close()
+
+
+class _Removal:
+    """The directories of the tree, by number from 1; staying: those in which something stays."""
+
+    def __init__(
+        self,
+        parent: int,
+        parent_fd: int,
+        name: bytes,
+        deletions: Deletions,
+        guard: Guard | None,
+        delete: Delete,
+        is_dry_run: bool,
+    ) -> None:
+        self._parent = parent
+        self._names = [b"", name]
+        self._parents = [0, 0]
+        self._paths = [b"", name]
+        self._guards = [guard, guard]
+        self._staying: set[int] = set()
+        self._deletions = deletions
+        self._delete = delete
+        self._is_dry_run = is_dry_run
+        self._device = os.fstat(parent_fd).st_dev
+        self._directories = Directories(parent_fd, self._names, self._parents, is_loosening=not is_dry_run)
+
+    def run(self, on_activity: Callable[[int], None], is_obstacle: bool) -> bool:
+        number = 1
+        while number < len(self._names):
+            above = self._guards[self._parents[number]]
+            if number > 1:
+                self._guards.append(above.within(self._names[number]) if above is not None else None)
+            on_activity(self._empty(number))
+            number += 1
+        for number in range(len(self._names) - 1, 0, -1):
+            is_counted = number > 1 or not is_obstacle
+            if number in self._staying or (is_counted and not self._deletions.allows()):
+                self._staying.add(self._parents[number])
+                continue
+            if not self._is_dry_run:
+                os.rmdir(self._names[number], dir_fd=self._directories.open(self._parents[number]))
+            if is_counted:
+                self._deletions.note(self._parent, self._paths[number], is_directory=True)
+        return 0 not in self._staying
+
+    def close(self) -> None:
+        self._directories.close()
+
+    def _empty(self, number: int) -> int:
+        """Delete the files of one directory, and note the directories in it; how many entries it has."""
+        fd = self._directories.open(number)
+        if os.fstat(fd).st_dev != self._device:
+            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+        self._directories.loosen(number)
+        with os.scandir(fd) as found:
+            below = {os.fsencode(item.name): item.is_dir(follow_symlinks=False) for item in found}
+        for name in self._safe(number, below):
+            del below[name]
+            self._staying.add(number)
+        for name, is_directory in below.items():
+            path = os.path.join(self._paths[number], name)
+            if is_directory:
+                self._names.append(name)
+                self._parents.append(number)
+                self._paths.append(path)
+            elif self._deletions.allows():
+                if not self._is_dry_run and self._delete(fd, name, path):
+                    self._staying.add(number)
+                self._deletions.note(self._parent, path, is_directory=False)
+            else:
+                self._staying.add(number)
+        return len(below) + 1
+
+    def _safe(self, number: int, below: dict[bytes, bool]) -> set[bytes]:
+        """Names that rules keep safe in a directory, given which of them are directories."""
+        guard = self._guards[number]
+        if guard is None:
+            return set()
+        return guard.safe(list(below), [name for name, is_directory in below.items() if is_directory], is_going=True)
+
+
+def _unlink(fd: int, name: bytes, path: bytes) -> bool:
+    os.unlink(name, dir_fd=fd)
+    return False

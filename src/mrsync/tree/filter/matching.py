@@ -1,0 +1,164 @@
+"""Rules compiled: all names of a directory are held against many rules at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import NamedTuple, Protocol
+
+from mrsync.tree.filter import globs, rules
+from mrsync.tree.filter.rules import Rule
+
+_NAME, _PATH, _ABSOLUTE = range(3)  # what a rule is held against
+_END = rb"(?=\0)"
+_EVERYTHING = globs.ANY + _END
+
+
+class Matcher(Protocol):
+    """Finds the names in a directory that some rules match; root: of the tree, path: of the directory below it."""
+
+    def matches(self, names: Sequence[bytes], path: bytes, root: bytes) -> Iterable[bytes]: ...
+
+
+class Run(NamedTuple):
+    """Neighbouring rules with the same effect, among which the order does not count."""
+
+    is_include: bool
+    for_files: tuple[Matcher, ...]
+    for_directories: tuple[Matcher, ...]
+
+
+def compile_runs(ordered: Iterable[Rule]) -> tuple[Run, ...]:
+    """Rules that are no merges, in their order."""
+    runs = []
+    for is_include, members in groupby(ordered, key=lambda rule: bool(rule.flags & rules.INCLUDE)):
+        every = tuple(members)
+        files = tuple(_matchers(every, is_directory=False))
+        runs.append(Run(is_include, files, tuple(_matchers(every, is_directory=True))))
+    return tuple(runs)
+
+
+class _Literals:
+    """Names as they are."""
+
+    def __init__(self, literals: Iterable[bytes]) -> None:
+        self._literals = frozenset(literals)
+
+    def matches(self, names: Sequence[bytes], path: bytes, root: bytes) -> Iterable[bytes]:
+        return self._literals.intersection(names)
+
+
+class _Endings:
+    """Names by their end."""
+
+    def __init__(self, endings: Iterable[bytes]) -> None:
+        self._endings = tuple(endings)
+
+    def matches(self, names: Sequence[bytes], path: bytes, root: bytes) -> Iterable[bytes]:
+        endings = self._endings
+        return names if b"" in endings else [name for name in names if name.endswith(endings)]
+
+
+class _Places:
+    """Paths below the root as they are."""
+
+    def __init__(self, paths: Iterable[bytes]) -> None:
+        self._places: dict[bytes, set[bytes]] = {}
+        for path in paths:
+            directory, _, name = path.rpartition(b"/")
+            self._places.setdefault(directory[1:], set()).add(name)
+
+    def matches(self, names: Sequence[bytes], path: bytes, root: bytes) -> Iterable[bytes]:
+        here = self._places.get(path)
+        return here.intersection(names) if here else ()
+
+
+class _Expression:
+    """A regular expression over all names: \\0name, \\0/path or \\0/absolute/path, with a slash behind directories."""
+
+    def __init__(self, members: Sequence[Rule], kind: int, is_directory: bool) -> None:
+        numbers = globs.group_numbers()
+        found = (_alternative(rule, kind, is_directory, numbers) for rule in members)
+        source = b"|".join([alternative for alternative in found if alternative is not None])
+        self._find = re.compile(rb"\0(?:" + source + b")").finditer if source else None
+        self._kind = kind
+        self._is_directory = is_directory
+
+    def matches(self, names: Sequence[bytes], path: bytes, root: bytes) -> Iterable[bytes]:
+        if self._find is None:
+            return ()
+        front = b"\0"
+        if self._kind != _NAME:
+            front += (root if self._kind == _ABSOLUTE else b"") + (b"/" + path if path else b"") + b"/"
+        back = b"/" if self._is_directory else b""
+        start, end = len(front), -1 if self._is_directory else None
+        text = front + (back + front).join(names) + back + b"\0"
+        return [found.group()[start:end] for found in self._find(text)]
+
+
+def _matchers(members: Sequence[Rule], *, is_directory: bool) -> Iterator[Matcher]:
+    literals, endings, places = [], [], []
+    expressions: tuple[list[Rule], ...] = ([], [], [])
+    for rule in members:
+        pattern, kind = rule.pattern, _kind_of(rule)
+        is_wild = globs.is_wild(pattern)
+        if rule.flags & rules.NEGATED:
+            expressions[kind].append(rule)
+        elif rule.flags & rules.DIRECTORY and not is_directory:
+            continue
+        elif kind == _NAME and not is_wild:
+            literals.append(pattern)
+        elif kind == _NAME and pattern[:1] == b"*" and not globs.is_wild(pattern[1:]) and b"\\" not in pattern:
+            endings.append(pattern[1:])
+        elif kind == _PATH and not is_wild and pattern[:1] == b"/":
+            places.append(pattern)
+        else:
+            expressions[kind].append(rule)
+    if literals:
+        yield _Literals(literals)
+    if endings:
+        yield _Endings(endings)
+    if places:
+        yield _Places(places)
+    for kind, remaining in enumerate(expressions):
+        if remaining:
+            yield _Expression(remaining, kind, is_directory)
+
+
+def _kind_of(rule: Rule) -> int:
+    if b"/" not in rule.pattern and b"**" not in rule.pattern:
+        return _NAME
+    return _ABSOLUTE if rule.flags & rules.ABSOLUTE else _PATH
+
+
+def _alternative(rule: Rule, kind: int, is_directory: bool, numbers: Iterator[int]) -> bytes | None:
+    """The expression of one rule behind the NUL of its subject; None if it matches nothing."""
+    if rule.flags & rules.DIRECTORY and not is_directory:
+        source = None
+    else:
+        source = _positive(rule.pattern, kind, is_directory, numbers)
+    if not rule.flags & rules.NEGATED:
+        return source
+    return _EVERYTHING if source is None else b"(?!" + source + b")" + _EVERYTHING
+
+
+def _positive(pattern: bytes, kind: int, is_directory: bool, numbers: Iterator[int]) -> bytes | None:
+    is_wild = globs.is_wild(pattern)
+    has_stars = is_wild and b"**" in pattern
+    # `dir/***` is for the directory, too: as if its path ended in a slash.
+    end = b"/" + _END if is_directory and not (has_stars and pattern.endswith(b"***")) else _END
+    if kind == _NAME:
+        start = b""
+    elif pattern.startswith(b"/"):
+        start, pattern = b"/", pattern[1:]
+    elif pattern.startswith(b"**"):
+        start = b"/" if kind == _ABSOLUTE else b""
+    else:
+        start = rb"/(?:[^\0]*/)?"
+    if is_wild:
+        has_level = not has_stars and start.endswith(b"?")
+        body = globs.translate(pattern, end, numbers, has_level=has_level)
+    else:
+        body = re.escape(pattern) + end
+    return None if body is None else start + body

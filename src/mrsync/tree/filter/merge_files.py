@@ -1,0 +1,162 @@
+"""Ordered rules from texts and files, with the files that they merge."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+from collections.abc import Callable, Iterator
+
+from mrsync.errors import FileError, RuleError
+from mrsync.tree.filter import rules
+from mrsync.tree.filter.rules import Rule, parse_rule
+from mrsync.tree.model.failure import printable
+
+RULE_FILE_BYTES_MAX = 4 << 20
+MERGE_DEPTH_MAX = 16  # files that merge files: more is a circle
+
+# What CVS leaves alone, according to its manual and rsync's.
+_CVS_PATTERNS = b"""
+    RCS SCCS CVS CVS.adm RCSLOG cvslog.* tags TAGS .make.state .nse_depinfo *~ #* .#* ,* _$* *$ *.old *.bak *.BAK
+    *.orig *.rej .del-* *.a *.olb *.o *.obj *.so *.exe *.Z *.elc *.ln core .svn/ .git/ .hg/ .bzr/
+"""
+
+Read = Callable[[bytes], bytes]  # raises OSError
+
+
+class RuleList:
+    """Rules in the order in which they are added; per-directory merge rules among them, others replaced by their file.
+
+    read: the whole of a file. has_nuls: entries of files end in NUL, not in a newline. deletes_excluded: rules that
+    name no side are for the sender only. directory: absolute path of a per-directory merge file's directory: what it
+    anchors is anchored there. root: of the tree; other files are found from there. Raises RuleError, FileError.
+    """
+
+    def __init__(
+        self,
+        read: Read,
+        *,
+        has_nuls: bool = False,
+        deletes_excluded: bool = False,
+        directory: bytes | None = None,
+        root: bytes = b"",
+    ) -> None:
+        self.rules: list[Rule] = []
+        self.is_cleared = False  # and so is what was inherited
+        self._read = read
+        self.has_nuls = has_nuls
+        self._deletes_excluded = deletes_excluded
+        self._directory = directory
+        self._root = root
+        self._depth = 0
+
+    def add(self, text: bytes, where: str, template: int = 0, *, is_old: bool = False) -> None:
+        """One rule, as `parse_rule` reads it."""
+        self._add(text, template, where, is_old=is_old)
+
+    def add_file(self, path: bytes, template: int = 0, *, is_old: bool = False) -> None:
+        """All rules of a file that must be there."""
+        if self._depth >= MERGE_DEPTH_MAX:
+            raise RuleError(f"{printable(path)}: rule files merge one another without end")
+        try:
+            data = self._read(path)
+        except OSError as error:
+            raise FileError(f"cannot read the rules in {printable(path)}: {os.strerror(error.errno or 0)}") from error
+        self._depth += 1
+        for line, text in split_entries(data, has_nuls=self.has_nuls, has_words=bool(template & rules.WORDS)):
+            self._add(text, template, f"{printable(path)}, line {line}", is_old=is_old)
+        self._depth -= 1
+
+    def add_data(self, data: bytes, path: bytes, template: int) -> None:
+        """The contents of the per-directory merge file of this path."""
+        for line, text in split_entries(data, has_nuls=self.has_nuls, has_words=bool(template & rules.WORDS)):
+            self._add(text, template, f"{printable(path)}, line {line}", is_anchored=True)
+
+    def _add(self, text: bytes, template: int, where: str, *, is_old: bool = False, is_anchored: bool = False) -> None:
+        rule = parse_rule(text, template, where, is_old=is_old)
+        if rule is None:
+            return
+        if rule.flags & rules.CLEAR:
+            self.rules.clear()
+            self.is_cleared = True
+        elif rule.flags & rules.MERGE:
+            self._add_merge(rule, template)
+        elif rule.flags & rules.CVS:
+            self._add_cvs(rule)
+        else:
+            pattern, flags = rule
+            if is_anchored and self._directory is not None and pattern[:1] == b"/" and not flags & rules.ABSOLUTE:
+                pattern, flags = self._directory + pattern, flags | rules.ABSOLUTE
+            self._append(pattern, flags)
+
+    def _append(self, pattern: bytes, flags: int) -> None:
+        if self._deletes_excluded and not flags & rules.SIDES:
+            flags |= rules.SENDER
+        self.rules.append(Rule(pattern, flags))
+
+    def _add_merge(self, rule: Rule, template: int) -> None:
+        name = rule.pattern.rpartition(b"/")[2]
+        if name and rule.flags & rules.EXCLUDES_SELF:
+            flags = template & rules.PERISHABLE
+            if self._directory is None:
+                self._append(name, flags)
+            else:
+                self.rules.append(Rule(name, flags))  # it names no side, but rsync keeps it for both
+        merge = Rule(rule.pattern, rule.flags & ~rules.EXCLUDES_SELF)
+        if rule.flags & rules.PER_DIRECTORY:
+            self.rules.append(merge)
+        else:
+            self.add_file(self._path_of(rule.pattern), merge.flags)
+
+    def _path_of(self, name: bytes) -> bytes:
+        """Where a merge rule looks for its file; a plain name in a per-directory merge file is one in the root."""
+        if self._directory is None or name[:1] == b"/":
+            return name
+        return os.path.normpath(os.path.join(self._directory if b"/" in name else self._root, name))
+
+    def _add_cvs(self, rule: Rule) -> None:
+        """CVS's own patterns, those of the user's .cvsignore and those of $CVSIGNORE."""
+        for word in _CVS_PATTERNS.split():
+            self._append_word(word, rule.flags | rules.PERISHABLE)
+        home = os.environb.get(b"HOME")
+        try:
+            data = self._read(os.path.join(home, b".cvsignore")) if home else b""
+        except OSError:
+            data = b""
+        for word in data.split() + os.environb.get(b"CVSIGNORE", b"").split():
+            self._append_word(word, rule.flags)
+
+    def _append_word(self, word: bytes, template: int) -> None:
+        rule = parse_rule(word, template, "the words for CVS")
+        if rule is not None and rule.flags & rules.CLEAR:
+            self.rules.clear()
+        elif rule is not None:
+            self._append(*rule)
+
+
+def read_rule_file(path: bytes) -> bytes:
+    """A merge file in a tree: nothing but a regular file is read, and none is waited for. Raises OSError."""
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            return b""
+        parts = []
+        left = RULE_FILE_BYTES_MAX + 1
+        while left and (data := os.read(fd, left)):
+            parts.append(data)
+            left -= len(data)
+        if not left:
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+        return b"".join(parts)
+    finally:
+        os.close(fd)
+
+
+def split_entries(data: bytes, *, has_nuls: bool, has_words: bool = False) -> Iterator[tuple[int, bytes]]:
+    """Entries of a file with the numbers of their lines, without empty ones and comments; words know no comments."""
+    for number, line in enumerate(data.split(b"\0") if has_nuls else re.split(rb"\r\n|\r|\n", data), 1):
+        for entry in line.split() if has_words else [line]:
+            text = entry.partition(b"\0")[0]
+            if text and (has_words or text[:1] not in (b"#", b";")):
+                yield number, text

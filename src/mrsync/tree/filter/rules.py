@@ -1,0 +1,162 @@
+"""One filter rule: from its text in rsync's notation, and back."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from mrsync.errors import RuleError
+from mrsync.tree.model.failure import printable
+
+PATTERN_BYTES_MAX = 4096
+
+# Flags of a rule. What a merge rule has of INHERITED or SIDES, the rules of its file have from the start.
+INCLUDE = 1
+ABSOLUTE = 2  # matched against the path from the host's root
+NEGATED = 4
+PERISHABLE = 8  # no obstacle to the deletion of the directory above
+SENDER = 16  # for hiding and showing, not for protecting
+RECEIVER = 32
+ATTRIBUTES = 64  # for names of extended attributes, not of files
+DIRECTORY = 128  # matches directories only
+MERGE = 256
+PER_DIRECTORY = 512
+PLAIN = 1024  # the merge file has patterns without prefixes
+WORDS = 2048  # the merge file is split at white space
+NO_INHERIT = 4096
+CVS = 8192  # as CVS does; a rule that is not MERGE stands for CVS's own patterns
+EXCLUDES_SELF = 16384
+CLEAR = 32768
+SIDES = SENDER | RECEIVER
+INHERITED = ABSOLUTE | INCLUDE | PERISHABLE
+
+_LONG_NAMES = {
+    b"clear": b"!",
+    b"dir-merge": b":",
+    b"exclude": b"-",
+    b"hide": b"H",
+    b"include": b"+",
+    b"merge": b".",
+    b"protect": b"P",
+    b"risk": b"R",
+    b"show": b"S",
+}
+_KINDS = {
+    b"+": INCLUDE,
+    b"-": 0,
+    b".": MERGE,
+    b":": MERGE | PER_DIRECTORY,
+    b"H": SENDER,
+    b"S": SENDER | INCLUDE,
+    b"P": RECEIVER,
+    b"R": RECEIVER | INCLUDE,
+    b"!": CLEAR,
+}
+_CVS_FLAGS = PLAIN | WORDS | NO_INHERIT | CVS
+# What a modifier adds, what a rule must have for it, and what it must not have.
+_MODIFIERS = {
+    b"/": (ABSOLUTE, 0, 0),
+    b"!": (NEGATED, 0, MERGE),
+    b"p": (PERISHABLE, 0, 0),
+    b"x": (ATTRIBUTES, 0, 0),
+    b"C": (_CVS_FLAGS, 0, PLAIN),
+    b"-": (PLAIN, MERGE, PLAIN),
+    b"+": (PLAIN | INCLUDE, MERGE, PLAIN),
+    b"e": (EXCLUDES_SELF, MERGE, 0),
+    b"n": (NO_INHERIT, MERGE, 0),
+    b"w": (WORDS, MERGE, 0),
+    b"s": (SENDER, 0, 0),
+    b"r": (RECEIVER, 0, 0),
+}
+_IMPOSSIBLE = (0, CLEAR, 0)
+_SIDE_MODIFIERS = b"srC"  # not after a prefix that names a side itself
+
+
+class Rule(NamedTuple):
+    """pattern: without the slash at its end, which DIRECTORY stands for; of a merge rule its file's name."""
+
+    pattern: bytes
+    flags: int
+
+    @property
+    def text(self) -> bytes:
+        """A filter rule that means the same when it is parsed without a template."""
+        prefix = b"-"
+        if self.flags & MERGE:
+            prefix = b":" if self.flags & PER_DIRECTORY else b"."
+        elif self.flags & INCLUDE:
+            prefix = b"+"
+        modifiers = b""
+        rest = self.flags & ~(MERGE | PER_DIRECTORY | (0 if prefix == b"." or prefix == b":" else INCLUDE))
+        for modifier in (b"C", b"+", b"-", b"/", b"!", b"p", b"x", b"e", b"n", b"w", b"s", b"r"):
+            adds = _MODIFIERS[modifier][0]
+            if adds & rest == adds:
+                modifiers += modifier
+                rest &= ~adds
+        return prefix + modifiers + b" " + self.pattern + (b"/" if self.flags & DIRECTORY else b"")
+
+
+def parse_rule(text: bytes, template: int, where: str, *, is_old: bool = False) -> Rule | None:
+    """The rule that a text means; None if it means nothing. RuleError names `where` the text stands.
+
+    template: flags of the merge rule whose file has the text, INCLUDE for an include option, else 0. is_old: only `+ `,
+    `- ` and `!` are known as prefixes, as in --exclude and files of --exclude-from.
+    """
+    if not text:
+        return None
+    flags = template & INHERITED
+    pattern = text
+    if template & PLAIN:
+        if text == b"!" and template & CVS:
+            return Rule(b"", CLEAR)
+    elif is_old:
+        if text == b"!":
+            return Rule(b"", CLEAR)
+        if text[:2] in (b"- ", b"+ "):
+            flags = flags & ~INCLUDE | _KINDS[text[:1]]
+            pattern = text[2:]
+    else:
+        flags, pattern = _read_prefix(text, flags, where)
+    if template & SIDES:
+        if flags & SIDES:
+            raise RuleError(f"{where}: '{printable(text)}' names a side, and so does the rule that merges the file")
+        flags |= template & SIDES
+    if flags & CLEAR:
+        if pattern:
+            raise RuleError(f"{where}: nothing can follow the '!' in '{printable(text)}'")
+        return Rule(b"", CLEAR)
+    if not pattern and not flags & CVS:
+        raise RuleError(f"{where}: '{printable(text)}' lacks its pattern")
+    if len(pattern) >= PATTERN_BYTES_MAX:
+        raise RuleError(f"{where}: a pattern has more than {PATTERN_BYTES_MAX} bytes")
+    if flags & MERGE:
+        return Rule(pattern or b".cvsignore", flags)
+    if len(pattern) > 1 and pattern.endswith(b"/"):
+        return Rule(pattern[:-1], flags | DIRECTORY)
+    return Rule(pattern, flags)
+
+
+def _read_prefix(text: bytes, flags: int, where: str) -> tuple[int, bytes]:
+    """Flags and pattern of a rule that begins with its kind and modifiers."""
+    kind, position = _read_kind(text)
+    if kind not in _KINDS:
+        raise RuleError(f"{where}: unknown filter rule '{printable(text)}'")
+    flags |= _KINDS[kind]
+    names_side = bool(_KINDS[kind] & SIDES)
+    if kind == b"!":
+        return flags, text[position:]
+    while position < len(text) and text[position] not in b" _":
+        modifier = text[position : position + 1]
+        adds, needs, excludes = _MODIFIERS.get(modifier, _IMPOSSIBLE)
+        if flags & excludes or flags & needs != needs or (names_side and modifier in _SIDE_MODIFIERS):
+            raise RuleError(f"{where}: the modifier '{printable(modifier)}' cannot be in '{printable(text)}'")
+        flags |= adds
+        position += 1
+    return flags, text[position + 1 :]
+
+
+def _read_kind(text: bytes) -> tuple[bytes, int]:
+    """The kind as one byte, and where modifiers begin."""
+    for name, kind in _LONG_NAMES.items():
+        if text.startswith(name) and (len(text) == len(name) or text[len(name)] in b" _,"):
+            return kind, len(name) + (text[len(name) : len(name) + 1] == b",")
+    return text[:1], 1 + (text[1:2] == b",")

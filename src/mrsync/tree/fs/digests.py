@@ -1,0 +1,74 @@
+"""Digests of whole files, for --checksum: made by the master while it scans, and by targets of what they have."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Callable
+
+from mrsync.tree.model.manifest import DIGEST_BYTES, NO_DIGEST, Manifest
+
+BLOCK_BYTES = 1 << 20
+TOLD_BYTES = 64 << 20
+_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+
+class Digester:
+    """Reads files; on_bytes is called with how many bytes were read since, about every 64 MB."""
+
+    def __init__(self, on_bytes: Callable[[int], None]) -> None:
+        self._on_bytes = on_bytes
+        self._pending = 0
+        self._block = memoryview(bytearray(BLOCK_BYTES))
+
+    def digest(self, directory_fd: int, name: bytes, size: int) -> bytes:
+        """BLAKE2b of a file; NO_DIGEST if it is no file of this size or cannot be read."""
+        try:
+            fd = os.open(name, _FLAGS, dir_fd=directory_fd)
+        except OSError:
+            return NO_DIGEST
+        try:
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
+                return NO_DIGEST
+            return self._read(fd, size)
+        except OSError:
+            return NO_DIGEST
+        finally:
+            os.close(fd)
+
+    def flush(self) -> None:
+        """Tell of the bytes that were not told yet."""
+        if self._pending:
+            self._on_bytes(self._pending)
+            self._pending = 0
+
+    def _read(self, fd: int, size: int) -> bytes:
+        state = hashlib.blake2b(digest_size=DIGEST_BYTES)
+        left = size
+        while True:
+            count = os.readv(fd, [self._block])
+            left -= count
+            if not count or left < 0:
+                return NO_DIGEST if left else state.digest()
+            state.update(self._block[:count])
+            self._pending += count
+            if self._pending >= TOLD_BYTES:
+                self.flush()
+
+
+def digest_files(manifest: Manifest, open_directory: Callable[[int], int], on_bytes: Callable[[int], None]) -> None:
+    """Fill the manifest's digests: of every file with contents; those of a hard-link group have their leader's."""
+    digester = Digester(on_bytes)
+    digests = bytearray(DIGEST_BYTES * len(manifest))
+    for entry, size in enumerate(manifest.sizes):
+        if size:  # so it is a file; empty ones are all the same
+            leader = manifest.leaders.get(entry, entry)
+            if leader == entry:
+                fd = open_directory(manifest.parents[entry])
+                digest = digester.digest(fd, manifest.names[entry], size)
+            else:
+                digest = bytes(digests[leader * DIGEST_BYTES : (leader + 1) * DIGEST_BYTES])
+            digests[entry * DIGEST_BYTES : (entry + 1) * DIGEST_BYTES] = digest
+    digester.flush()
+    manifest.digests = bytes(digests)

@@ -1,0 +1,321 @@
+"""The manifest: every entry of the source, in columns, so that a million of them stay small."""
+
+from __future__ import annotations
+
+import os
+import stat
+from array import array
+from bisect import bisect_left
+from itertools import accumulate, islice, repeat
+from operator import ge, lt
+
+from mrsync.tree.model.attributes import UNKNOWN, AttributeSets
+from mrsync.tree.model.limits import DEPTH_MAX, ENTRIES_MAX, LINK_BYTES_MAX, NAME_BYTES_MAX
+from mrsync.tree.model.listing import TIME_MAX, TIME_MIN, Listing
+from mrsync.tree.model.marks import IMPLIED, Listed
+from mrsync.tree.model.packing import Packer, Unpacker
+from mrsync.tree.model.policy import Policy
+
+MAGIC = b"mrsync manifest\x02"
+SECOND_NS = 1_000_000_000
+OWNERS_MAX = 1 << 20
+DIGEST_BYTES = 16
+NO_DIGEST = bytes(DIGEST_BYTES)  # of what could not be read; no file is like it
+MAJOR_MAX, MINOR_MAX = (1 << 12) - 1, (1 << 20) - 1  # of Linux
+NO_OWNER = 0xFFFFFFFF  # (uid_t)-1 means "leave it" to chown
+
+REGULAR = stat.S_IFREG >> 12
+DIRECTORY = stat.S_IFDIR >> 12
+LINK = stat.S_IFLNK >> 12
+OMITTED = 0  # the source has a file there that is not for the targets: they neither make, change nor delete it
+DEVICES = frozenset(kind >> 12 for kind in (stat.S_IFCHR, stat.S_IFBLK))
+SPECIALS = DEVICES | {stat.S_IFIFO >> 12, stat.S_IFSOCK >> 12}
+_KINDS = SPECIALS | {REGULAR, DIRECTORY, LINK, OMITTED}
+
+
+class Manifest:
+    """Entries in breadth-first order: 0 is the root, the children of a directory are contiguous and sorted by name.
+
+    modes: with type bits. sizes: bytes, 0 for all but regular files. mtimes: ns since 1970; `mtime_ns` is exact also
+    where 64 bits are too few. link_targets: of every soft link. leaders: hard-link member -> first entry of its group.
+    users, groups: names of the ids in use. directories: the entries that are one, in order; child_starts[k] to
+    child_starts[k + 1] are the children of directories[k]. policy: how targets are to treat all this.
+    If the policy asks for them: digests, DIGEST_BYTES of each entry; devices, the number of each device; attributes,
+    and for each entry the number of its set in attribute_numbers.
+    incomplete: directories of which not all is told; what else a target has in them stays.
+    listed: for a manifest of some entries only (policy.is_listed) what is to be done with each.
+    """
+
+    def __init__(self, policy: Policy = Policy()) -> None:  # noqa: B008
+        self.policy = policy
+        self.names: list[bytes] = []
+        self.parents = array("I")
+        self.modes = array("H")
+        self.uids = array("I")
+        self.gids = array("I")
+        self.sizes = array("q")
+        self.mtimes = array("q")
+        self.far_times: dict[int, int] = {}
+        self.link_targets: dict[int, bytes] = {}
+        self.leaders: dict[int, int] = {}
+        self.users: dict[int, bytes] = {}
+        self.groups: dict[int, bytes] = {}
+        self.directories = array("I")
+        self.child_starts = array("I", [1])
+        self.digests = b""
+        self.devices: dict[int, int] = {}
+        self.attributes = AttributeSets()
+        self.attribute_numbers = array("I")
+        self.incomplete: set[int] = set()
+        self.listed: Listed | None = None
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def add_root(self, status: os.stat_result) -> None:
+        self.names.append(b"")
+        self.parents.append(0)
+        self.modes.append(status.st_mode)
+        self.uids.append(status.st_uid)
+        self.gids.append(status.st_gid)
+        self.sizes.append(0)
+        self.mtimes.append(max(TIME_MIN, min(TIME_MAX, status.st_mtime_ns)))
+        if self.mtimes[0] != status.st_mtime_ns:
+            self.far_times[0] = status.st_mtime_ns
+        self.directories.append(0)
+
+    def add(self, parent: int, listing: Listing) -> None:
+        """Append the children of the directory whose turn it is."""
+        base = len(self.names)
+        self.names += listing.names
+        self.parents.extend(repeat(parent, len(listing.names)))
+        self.modes.extend(listing.modes)
+        self.uids.extend(listing.uids)
+        self.gids.extend(listing.gids)
+        self.sizes.extend(listing.sizes)
+        self.mtimes.extend(listing.mtimes)
+        for position, time in listing.far_times.items():
+            self.far_times[base + position] = time
+        for position, target in listing.links.items():
+            self.link_targets[base + position] = target
+        for position, number in listing.devices.items():
+            self.devices[base + position] = number
+        if any(mode >> 12 == DIRECTORY for mode in set(listing.modes)):
+            self.directories.extend([i for i, mode in enumerate(listing.modes, base) if mode >> 12 == DIRECTORY])
+        self.child_starts.append(len(self.names))
+
+    def add_nothing(self) -> None:
+        """The directory whose turn it is could not be read."""
+        self.child_starts.append(len(self.names))
+
+    def path(self, entry: int) -> bytes:
+        """Path relative to the root, b"" for the root itself."""
+        parts = []
+        while entry:
+            parts.append(self.names[entry])
+            entry = self.parents[entry]
+        return b"/".join(reversed(parts))
+
+    def find(self, path: bytes) -> int:
+        """The entry with this path, or -1."""
+        entry = 0
+        for name in path.split(b"/") if path else ():
+            turn = bisect_left(self.directories, entry)
+            if turn == len(self.directories) or self.directories[turn] != entry:
+                return -1
+            end = self.child_starts[turn + 1]
+            entry = bisect_left(self.names, name, self.child_starts[turn], end)
+            if entry == end or self.names[entry] != name:
+                return -1
+        return entry
+
+    def kind(self, entry: int) -> int:
+        """Type bits: REGULAR, DIRECTORY, LINK or one of SPECIALS."""
+        return self.modes[entry] >> 12
+
+    def is_implied(self, entry: int) -> bool:
+        """Whether a list leaves it alone where it is."""
+        return self.listed is not None and self.listed.marks[entry] == IMPLIED
+
+    def mtime_ns(self, entry: int) -> int:
+        return self.far_times[entry] if entry in self.far_times else self.mtimes[entry]
+
+    def digest(self, entry: int) -> bytes:
+        """BLAKE2b of a file's contents, NO_DIGEST if it is not known."""
+        return self.digests[entry * DIGEST_BYTES : (entry + 1) * DIGEST_BYTES]
+
+    def has_contents(self, entry: int) -> bool:
+        """A regular file that is not just another name of an earlier one."""
+        return self.modes[entry] >> 12 == REGULAR and entry not in self.leaders
+
+    def encode(self) -> bytes:
+        """The manifest as the bytes of object 0."""
+        packer = Packer(MAGIC)
+        packer.number(len(self.names))
+        packer.blob(self.policy.encode())
+        counts = array("I", map(int.__sub__, self.child_starts[1:], self.child_starts))
+        packer.strings(self.names)
+        for column in (self.modes, counts, self.uids, self.gids, self.sizes, self.mtimes):
+            packer.column(column)
+        links = sorted(self.link_targets)
+        packer.strings([self.link_targets[entry] for entry in links])
+        packer.number(len(self.leaders))
+        packer.column(array("I", self.leaders.keys()))
+        packer.column(array("I", self.leaders.values()))
+        packer.number(len(self.far_times))
+        packer.column(array("I", self.far_times.keys()))
+        packer.column(array("q", [time // SECOND_NS for time in self.far_times.values()]))
+        packer.column(array("I", [time % SECOND_NS for time in self.far_times.values()]))
+        for table in (self.users, self.groups):
+            packer.number(len(table))
+            packer.column(array("I", table.keys()))
+            packer.strings(list(table.values()))
+        if self.policy.checksum:
+            packer.blob(self.digests)
+        if self.policy.devices:
+            devices = [self.devices[entry] for entry in sorted(self.devices)]
+            packer.column(array("I", map(os.major, devices)))
+            packer.column(array("I", map(os.minor, devices)))
+        if self.policy.keeps_attributes:
+            self.attributes.encode(packer)
+            packer.column(self.attribute_numbers)
+        packer.number(len(self.incomplete))
+        packer.column(array("I", sorted(self.incomplete)))
+        if self.listed is not None:
+            self.listed.encode(packer)
+        return packer.packed()
+
+    @classmethod
+    def decode(cls, data: bytes) -> Manifest:
+        """Read `encode`'s bytes; whatever a hostile caster may send raises ProtocolDataError with one sentence."""
+        unpacker = Unpacker(data, MAGIC, "manifest")
+        count = unpacker.number(ENTRIES_MAX)
+        self = cls(Policy.decode(unpacker.blob()))
+        self.names = unpacker.strings(count)
+        self.modes = unpacker.column("H", count)
+        _check_modes(self.modes, unpacker)
+        self.directories = array("I", [i for i, mode in enumerate(self.modes) if mode >> 12 == DIRECTORY])
+        self._decode_tree(unpacker)
+        _check_names(self.names, self.parents, unpacker)
+        for name, typecode in (("uids", "I"), ("gids", "I"), ("sizes", "q"), ("mtimes", "q")):
+            setattr(self, name, unpacker.column(typecode, count))
+        self._check_numbers(unpacker)
+        self._decode_links(unpacker)
+        self._decode_leaders(unpacker)
+        self._decode_far_times(unpacker)
+        self.users = _decode_owners(unpacker)
+        self.groups = _decode_owners(unpacker)
+        if self.policy.checksum:
+            self.digests = unpacker.blob()
+            if len(self.digests) != DIGEST_BYTES * count:
+                raise unpacker.error("it has not one digest for each entry")
+        if self.policy.devices:
+            self._decode_devices(unpacker)
+        if self.policy.keeps_attributes:
+            self.attributes = AttributeSets.decode(unpacker)
+            self.attribute_numbers = unpacker.column("I", count)
+            if max(number for number in set(self.attribute_numbers) | {0} if number != UNKNOWN) >= len(self.attributes):
+                raise unpacker.error("an entry has attributes that are in no set")
+        self.incomplete = set(unpacker.column("I", unpacker.number(len(self.directories))))
+        if not self.incomplete.issubset(self.directories):
+            raise unpacker.error("an incomplete directory is none")
+        if self.policy.is_listed:
+            self.listed = Listed.decode(unpacker, count)
+        unpacker.end()
+        return self
+
+    def _decode_tree(self, unpacker: Unpacker) -> None:
+        """Parents follow from how many children each directory has: contiguous, and never an ancestor of themselves."""
+        counts = unpacker.column("I", len(self.directories))
+        if sum(counts) != len(self.names) - 1:
+            raise unpacker.error("the directories do not hold all entries")
+        self.child_starts = array("I", accumulate(counts, initial=1))
+        if not all(map(lt, self.directories, self.child_starts)):
+            raise unpacker.error("a directory comes after its children")
+        self.parents = array("I", [0])
+        depths = {0: 0}
+        for directory, count in zip(self.directories, counts):
+            if directory:
+                depths[directory] = depths[self.parents[directory]] + 1
+            self.parents.extend(repeat(directory, count))
+        if max(depths.values()) > DEPTH_MAX:
+            raise unpacker.error(f"it is more than {DEPTH_MAX} directories deep")
+
+    def _check_numbers(self, unpacker: Unpacker) -> None:
+        if min(self.sizes) < 0:
+            raise unpacker.error("a size is negative")
+        if any(mode >> 12 != REGULAR for mode in set(self.modes)) and any(
+            size for size, mode in zip(self.sizes, self.modes) if mode >> 12 != REGULAR
+        ):
+            raise unpacker.error("something that is no file has a size")
+        if NO_OWNER in self.uids or NO_OWNER in self.gids:
+            raise unpacker.error("an owner is not a user or group")
+
+    def _decode_links(self, unpacker: Unpacker) -> None:
+        links = [i for i, mode in enumerate(self.modes) if mode >> 12 == LINK]
+        targets = unpacker.strings(len(links))
+        if targets and not (min(map(len, targets)) > 0 and max(map(len, targets)) <= LINK_BYTES_MAX):
+            raise unpacker.error("a soft link has an impossible target")
+        self.link_targets = dict(zip(links, targets))
+
+    def _decode_leaders(self, unpacker: Unpacker) -> None:
+        count = unpacker.number(len(self.names))
+        members, leaders = unpacker.column("I", count), unpacker.column("I", count)
+        self.leaders = dict(zip(members, leaders))
+        if not _is_ascending(members) or (members and members[-1] >= len(self.names)):
+            raise unpacker.error("hard links are not in order")
+        for member, leader in self.leaders.items():
+            is_file = self.kind(member) == self.kind(min(leader, member)) == REGULAR
+            if leader >= member or leader in self.leaders or not is_file:
+                raise unpacker.error("a hard link leads to something that is no file before it")
+
+    def _decode_devices(self, unpacker: Unpacker) -> None:
+        entries = [i for i, mode in enumerate(self.modes) if mode >> 12 in DEVICES]
+        majors, minors = unpacker.column("I", len(entries)), unpacker.column("I", len(entries))
+        if (majors and max(majors) > MAJOR_MAX) or (minors and max(minors) > MINOR_MAX):
+            raise unpacker.error("a device has an impossible number")
+        self.devices = dict(zip(entries, map(os.makedev, majors, minors)))
+
+    def _decode_far_times(self, unpacker: Unpacker) -> None:
+        count = unpacker.number(len(self.names))
+        entries = unpacker.column("I", count)
+        if not _is_ascending(entries) or (entries and entries[-1] >= len(self.names)):
+            raise unpacker.error("far times are not in order")
+        for entry, seconds, rest in zip(entries, unpacker.column("q", count), unpacker.column("I", count)):
+            time = seconds * SECOND_NS + rest
+            if rest >= SECOND_NS or self.mtimes[entry] != (TIME_MAX if time > 0 else TIME_MIN):
+                raise unpacker.error("a far time is impossible")
+            self.far_times[entry] = time
+
+
+def _decode_owners(unpacker: Unpacker) -> dict[int, bytes]:
+    count = unpacker.number(OWNERS_MAX)
+    return dict(zip(unpacker.column("I", count), unpacker.strings(count)))
+
+
+def _check_modes(modes: array[int], unpacker: Unpacker) -> None:
+    if not modes or modes[0] >> 12 != DIRECTORY:
+        raise unpacker.error("its root is not a directory")
+    if not {mode >> 12 for mode in set(modes)} <= _KINDS:
+        raise unpacker.error("an entry has an unknown type")
+
+
+def _check_names(names: list[bytes], parents: array[int], unpacker: Unpacker) -> None:
+    if names[0]:
+        raise unpacker.error("its root has a name")
+    if len(names) == 1:
+        return
+    joined = b"\0".join(names) + b"\0"
+    if b"/" in joined:
+        raise unpacker.error("a name has a slash")
+    if b"\0\0" in joined or b"\0.\0" in joined or b"\0..\0" in joined:
+        raise unpacker.error("a name is empty, '.' or '..'")
+    if max(map(len, names)) > NAME_BYTES_MAX:
+        raise unpacker.error("a name is too long")
+    for entry, is_unordered in enumerate(map(ge, names, islice(names, 1, None)), 1):
+        if is_unordered and parents[entry] == parents[entry - 1]:
+            raise unpacker.error("names in a directory are out of order or come twice")
+
+
+def _is_ascending(values: array[int]) -> bool:
+    return all(map(lt, values, islice(values, 1, None)))

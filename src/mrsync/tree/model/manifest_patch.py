@@ -1,0 +1,82 @@
+"""Amendments: what the manifest says of files that changed after it was made, told anew, with the plan to cast them."""
+
+from __future__ import annotations
+
+import errno
+from array import array
+from collections.abc import Iterable
+from itertools import islice
+from operator import lt
+from typing import NamedTuple
+
+from mrsync.tree.fs.owners import localize_owners
+from mrsync.tree.model.attributes import UNKNOWN
+from mrsync.tree.model.failure import Failure
+from mrsync.tree.model.manifest import DIGEST_BYTES, REGULAR, Manifest
+from mrsync.tree.model.packing import Packer, Unpacker
+from mrsync.tree.model.plan import Plan
+
+MAGIC = b"mrsync amendment\x01"
+
+
+class Amendment(NamedTuple):
+    """entries: of the manifest, ascending, all regular files. patch: a manifest whose entries 1, 2, ... say what these
+    are now, under names that mean nothing.
+    """
+
+    entries: array[int]
+    patch: Manifest
+
+    def apply(self, manifest: Manifest) -> None:
+        """Bring a manifest up to date; who owns what is in the patch as it is in the manifest."""
+        patch = self.patch
+        digests = bytearray(manifest.digests)
+        for at, entry in enumerate(self.entries, 1):
+            for name in ("modes", "uids", "gids", "sizes", "mtimes"):
+                getattr(manifest, name)[entry] = getattr(patch, name)[at]
+            manifest.far_times.pop(entry, None)
+            if at in patch.far_times:
+                manifest.far_times[entry] = patch.far_times[at]
+            if digests:
+                digests[entry * DIGEST_BYTES : (entry + 1) * DIGEST_BYTES] = patch.digest(at)
+            if manifest.policy.keeps_attributes:
+                number = patch.attribute_numbers[at]
+                known = UNKNOWN if number == UNKNOWN else manifest.attributes.number(patch.attributes[number])
+                manifest.attribute_numbers[entry] = known
+        manifest.digests = bytes(digests)
+
+
+def encode_again(amendment: Amendment, plan: Plan) -> bytes:
+    """The bytes of object 3; the plan is one of the amended manifest."""
+    packer = Packer(MAGIC)
+    packer.number(len(amendment.entries))
+    packer.column(amendment.entries)
+    packer.blob(amendment.patch.encode())
+    packer.blob(plan.encode())
+    return packer.packed()
+
+
+def decode_again(data: bytes, manifest: Manifest) -> tuple[Amendment, Plan]:
+    """On a target: bring the manifest up to date, with owners of this host; ProtocolDataError for anything hostile."""
+    unpacker = Unpacker(data, MAGIC, "second plan")
+    count = unpacker.number(len(manifest))
+    entries = unpacker.column("I", count)
+    patch = Manifest.decode(unpacker.blob())
+    plan_bytes = unpacker.blob()
+    unpacker.end()
+    if not all(map(lt, entries, islice(entries, 1, None))) or (entries and entries[-1] >= len(manifest)):
+        raise unpacker.error("its entries are not in order")
+    if len(patch) != count + 1 or patch.policy != manifest.policy:
+        raise unpacker.error("it is not of this manifest")
+    if any(manifest.kind(entry) != REGULAR or patch.kind(at) != REGULAR for at, entry in enumerate(entries, 1)):
+        raise unpacker.error("it amends something that is no file")
+    localize_owners(patch)
+    amendment = Amendment(entries, patch)
+    amendment.apply(manifest)
+    return amendment, Plan.decode(plan_bytes, manifest)
+
+
+def unplanned(manifest: Manifest, plan: Plan, needs: Iterable[tuple[int, int]]) -> list[Failure]:
+    """Needed files that a second plan does not have: names of a file that nobody asked for in the first round."""
+    entries = [entry for first, end in needs for entry in range(first, end) if plan.file_of(entry) < 0]
+    return [Failure(errno.ESTALE, manifest.path(entry), "replace") for entry in entries]

@@ -1,0 +1,252 @@
+"""The plan: which files make up the contents object, and where in it each begins."""
+
+from __future__ import annotations
+
+import os
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+
+from mrsync.tree.fs.directories import Directories
+from mrsync.tree.fs.extents import data_extents
+from mrsync.tree.model.manifest import REGULAR, Manifest
+from mrsync.tree.model.packing import Packer, Unpacker
+from mrsync.tree.model.spans import clipped, merged
+from mrsync.tree.source.scan import Scan, open_source
+
+MAGIC = b"mrsync plan\x01"
+CONTENTS_BYTES_MAX = 1 << 62
+EXTENTS_MAX = 1 << 26
+
+Extents = Sequence[tuple[int, int]]
+
+
+class Plan:
+    """Planned files in manifest order, numbered from 0; the contents object is their data, back to back.
+
+    ranges: manifest entries [a, b) that are planned, ascending. entries: the manifest entry of each planned file.
+    starts: where each file's data begins in the contents object, and the end of all. extents: (offset, length) of the
+    data of files with holes; all others are data from 0 to their size. ctimes, inodes: which files of the source these
+    are, for a later session; inode 0 where that is not sure; empty where partial files are not kept. blocks: digests,
+    as in `blocks`, of files that some target has an older copy of.
+    """
+
+    def __init__(self, manifest: Manifest, ranges: Sequence[tuple[int, int]], extents: dict[int, Extents]) -> None:
+        self.ranges = ranges
+        self.extents = extents
+        self.entries = array("I")
+        sizes = array("q")
+        for first, end in ranges:
+            self.entries.extend(range(first, end))
+            sizes.extend(manifest.sizes[first:end])
+        for file, pieces in extents.items():
+            sizes[file] = sum(length for _, length in pieces)
+        self.starts = array("q", accumulate(sizes, initial=0))
+        self.ctimes = array("q")
+        self.inodes = array("Q")
+        self.blocks = b""
+
+    @classmethod
+    def build(cls, scan: Scan, needs: Iterable[tuple[int, int]]) -> Plan:
+        """Plan the union of all needs; a file that cannot be read here is noticed when it is cast."""
+        ranges = merged(needs)
+        entries = array("I")
+        for first, end in ranges:
+            entries.extend(range(first, end))
+        planned_holey = [entry for entry in sorted(scan.holey) if _is_in(entries, entry)]
+        self = cls(scan.manifest, ranges, _read_extents(scan, entries, planned_holey) if planned_holey else {})
+        if scan.inodes:
+            for first, end in ranges:
+                self.ctimes += scan.ctimes[first:end]
+                self.inodes += scan.inodes[first:end]
+            if self.ctimes and max(self.ctimes) > scan.settled_at:
+                known = zip(self.inodes, self.ctimes)
+                self.inodes = array("Q", (0 if ctime > scan.settled_at else inode for inode, ctime in known))
+        return self
+
+    @property
+    def file_count(self) -> int:
+        return len(self.entries)
+
+    @property
+    def contents_bytes(self) -> int:
+        return self.starts[-1]
+
+    def end_of(self, file: int) -> int:
+        """Offset in the contents object behind the last byte of a file."""
+        return self.starts[file + 1]
+
+    def first_file(self, entry: int) -> int:
+        """Number in the plan of the first planned file that is not before a manifest entry."""
+        return bisect_left(self.entries, entry)
+
+    def file_of(self, entry: int) -> int:
+        """The number of a manifest entry in the plan, or -1."""
+        file = self.first_file(entry)
+        return file if file < len(self.entries) and self.entries[file] == entry else -1
+
+    def locate(self, offset: int, length: int) -> list[tuple[int, int, int]]:
+        """Pieces (file, offset in the file, length) of a range of the contents object, in order."""
+        starts = self.starts
+        if offset < 0 or offset + length > starts[-1]:
+            raise ValueError(f"[{offset}, {offset + length}) is outside the contents object")
+        pieces = []
+        file = bisect_right(starts, offset) - 1
+        end = offset + length
+        while offset < end:
+            start, stop = starts[file], starts[file + 1]
+            if stop > end:
+                stop = end
+            if stop > offset:
+                if file in self.extents:
+                    pieces += self._locate_in_extents(file, offset - start, stop - start)
+                else:
+                    pieces.append((file, offset - start, stop - offset))
+                offset = stop
+            file += 1
+        return pieces
+
+    def data_of(self, file: int) -> list[tuple[int, int]]:
+        """Spans of a file's bytes that are not holes."""
+        extents = self.extents.get(file)
+        if extents is None:
+            return [(0, self.starts[file + 1] - self.starts[file])]
+        return [(offset, offset + length) for offset, length in extents]
+
+    def place_of(self, file: int, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Where in the contents object spans of a file's bytes are."""
+        placed = []
+        position = self.starts[file]
+        for first, end in self.data_of(file):
+            placed += [(position + low - first, position + high - first) for low, high in clipped(spans, first, end)]
+            position += end - first
+        return placed
+
+    def pages_of(self, entries: Iterable[tuple[int, int]], page_bytes: int) -> list[tuple[int, int]]:
+        """Ranges of pages of the contents object that hold something of these manifest entries, given as ranges."""
+        found = []
+        for first, end in entries:
+            start, stop = self.starts[self.first_file(first)], self.starts[self.first_file(end)]
+            if start < stop:
+                found.append((start // page_bytes, -(-stop // page_bytes)))
+        return merged(found)
+
+    def encode(self) -> bytes:
+        """The plan as the bytes of object 1."""
+        packer = Packer(MAGIC)
+        packer.number(len(self.ranges))
+        packer.column(array("I", [first for first, _ in self.ranges]))
+        packer.column(array("I", [end for _, end in self.ranges]))
+        files = sorted(self.extents)
+        flat = [piece for file in files for piece in self.extents[file]]
+        packer.number(len(files))
+        packer.number(len(flat))
+        packer.column(array("I", files))
+        packer.column(array("I", [len(self.extents[file]) for file in files]))
+        packer.column(array("q", [offset for offset, _ in flat]))
+        packer.column(array("q", [length for _, length in flat]))
+        packer.number(len(self.inodes))
+        packer.column(self.ctimes)
+        packer.column(self.inodes)
+        packer.blob(self.blocks)
+        return packer.packed()
+
+    @classmethod
+    def decode(cls, data: bytes, manifest: Manifest) -> Plan:
+        """Read `encode`'s bytes for the same manifest; ProtocolDataError with one sentence for anything hostile."""
+        unpacker = Unpacker(data, MAGIC, "plan")
+        count = unpacker.number(len(manifest))
+        ranges = list(zip(unpacker.column("I", count), unpacker.column("I", count)))
+        _check_ranges(ranges, manifest, unpacker)
+        extents = _decode_extents(unpacker)
+        file_count = sum(end - first for first, end in ranges)
+        known = unpacker.number(file_count)
+        ctimes, inodes = unpacker.column("q", known), unpacker.column("Q", known)
+        blocks = unpacker.blob()
+        unpacker.end()
+        if known not in (0, file_count):
+            raise unpacker.error("it knows some of its files, and others not")
+        if any(file >= file_count for file in extents):
+            raise unpacker.error("it has extents of a file that is not planned")
+        if sum(sum(manifest.sizes[first:end]) for first, end in ranges) > CONTENTS_BYTES_MAX:
+            raise unpacker.error("its contents are too large")
+        self = cls(manifest, ranges, extents)
+        self.ctimes, self.inodes, self.blocks = ctimes, inodes, blocks
+        for file, pieces in extents.items():
+            if pieces and sum(pieces[-1]) > manifest.sizes[self.entries[file]]:
+                raise unpacker.error("an extent is outside its file")
+        return self
+
+    def _locate_in_extents(self, file: int, start: int, stop: int) -> list[tuple[int, int, int]]:
+        """start, stop: in the file's data without its holes."""
+        pieces = []
+        position = 0
+        for offset, length in self.extents[file]:
+            low, high = max(start, position), min(stop, position + length)
+            if low < high:
+                pieces.append((file, offset + low - position, high - low))
+            position += length
+        return pieces
+
+
+def _is_in(values: array[int], value: int) -> bool:
+    position = bisect_left(values, value)
+    return position < len(values) and values[position] == value
+
+
+def _read_extents(scan: Scan, entries: array[int], holey: list[int]) -> dict[int, Extents]:
+    manifest = scan.manifest
+    extents: dict[int, Extents] = {}
+    root_fd = open_source(scan.root)
+    directories = Directories(root_fd, manifest.names, manifest.parents)
+    try:
+        for entry in holey:
+            size = manifest.sizes[entry]
+            try:
+                directory_fd = directories.open(manifest.parents[entry])
+                fd = os.open(manifest.names[entry], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=directory_fd)
+            except OSError:
+                continue  # planned as a whole; Source finds out the same and says why
+            try:
+                pieces = data_extents(fd, size)
+            finally:
+                os.close(fd)
+            if pieces != [(0, size)]:
+                extents[bisect_left(entries, entry)] = pieces
+    finally:
+        directories.close()
+        os.close(root_fd)
+    return extents
+
+
+def _decode_extents(unpacker: Unpacker) -> dict[int, Extents]:
+    file_count, flat_count = unpacker.number(EXTENTS_MAX), unpacker.number(EXTENTS_MAX)
+    files, counts = unpacker.column("I", file_count), unpacker.column("I", file_count)
+    offsets, lengths = unpacker.column("q", flat_count), unpacker.column("q", flat_count)
+    if sum(counts) != flat_count or len(set(files)) != file_count:
+        raise unpacker.error("its extents do not add up")
+    flat = list(zip(offsets, lengths))
+    extents: dict[int, Extents] = {}
+    position = 0
+    for file, count in zip(files, counts):
+        pieces = flat[position : position + count]
+        end = 0
+        for offset, length in pieces:
+            if offset < end or not 0 < length <= CONTENTS_BYTES_MAX:
+                raise unpacker.error("extents of a file are not in order")
+            end = offset + length
+        extents[file] = pieces
+        position += count
+    return extents
+
+
+def _check_ranges(ranges: list[tuple[int, int]], manifest: Manifest, unpacker: Unpacker) -> None:
+    previous = 0
+    for first, end in ranges:
+        if not previous <= first < end <= len(manifest):
+            raise unpacker.error("its ranges are not in order")
+        # Members of hard-link groups too: their leader may be one that some target must leave alone.
+        if any(mode >> 12 != REGULAR for mode in set(manifest.modes[first:end])):
+            raise unpacker.error("it plans an entry that has no contents")
+        previous = end

@@ -1,0 +1,113 @@
+"""Read just the paths of a --files-from list into a manifest, with the directories above them."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from array import array
+from collections.abc import Container, Iterator
+
+from mrsync.tree.model.failure import Failure
+from mrsync.tree.model.listing import Listing
+from mrsync.tree.model.manifest import DIRECTORY, Manifest
+from mrsync.tree.model.pathtree import PathTree
+from mrsync.tree.source.scan import Scanner
+from mrsync.tree.source.selection import Selection
+
+_NOWHERE = -1  # instead of a number: no listed path leads here
+
+
+class Gatherer(Scanner):
+    """Walks only where listed paths lead.
+
+    A path that ends in a slash means the directory and what is right in it; with selection.is_recursive every listed
+    directory is taken whole. Elsewhere nothing is deleted. Filter rules but those of per-directory merge files hold for
+    listed paths, none for directories above them. What is missing is an error, and so is a path through a soft link.
+    """
+
+    def __init__(self, root: bytes, root_fd: int, manifest: Manifest, selection: Selection) -> None:
+        super().__init__(root, root_fd, manifest, selection)
+        self._tree = PathTree()
+        self._listed: set[int] = set()
+        self._opened: set[int] = set()  # listed with a slash
+        is_root_told = False
+        for entry in selection.files or ():
+            path, is_opened = normalized(entry)
+            is_root_told = is_root_told or not path or entry.startswith(b"./")
+            if not path or self._is_taken(path):
+                number = self._tree.add(path)
+                self._listed.add(number)
+                if is_opened:
+                    self._opened.add(number)
+        manifest.policy = manifest.policy._replace(leaves_root=not is_root_told)
+        self._places = array("i", [0])  # of every entry its number
+        self._whole = {0} if selection.is_recursive and 0 in self._listed else set()  # directory entries
+
+    def _is_taken(self, path: bytes) -> bool:
+        """Whether a listed path is there, and no rule is against it."""
+        try:
+            mode = os.stat(path, dir_fd=self._root_fd, follow_symlinks=False).st_mode
+        except OSError as error:
+            self._errors.append(Failure(error.errno or 0, path, "read"))
+            return False
+        return self._choice is None or not self._choice.is_excluded(path, is_directory=stat.S_ISDIR(mode))
+
+    def _list(self, directory: int, fd: int) -> Listing:
+        number = self._places[directory]
+        known = self._tree.children.get(number, {})
+        is_open = directory in self._whole or number in self._opened
+        if self._is_foreign(directory, fd) or not is_open:
+            is_open = False
+            self._manifest.incomplete.add(directory)
+        listing = Listing(fd, None if is_open else sorted(known), has_identities=self._manifest.policy.partial)
+        self._drop_obstacles(directory, listing, known)
+        excluded: Container[bytes] = ()
+        if self._choice is not None:
+            excluded = self._choice.take(directory, self._manifest.path(directory), listing, known or None)
+        for entry, name in enumerate(listing.names, len(self._manifest)):
+            number = known.get(name, _NOWHERE)
+            self._places.append(number)
+            is_below = directory in self._whole and name not in excluded
+            if is_below or (self._selection.is_recursive and number in self._listed):
+                self._whole.add(entry)
+        return listing
+
+    def _is_recursed(self, directory: int) -> bool:
+        return directory in self._whole and self._manifest.parents[directory] in self._whole
+
+    def _drop_obstacles(self, directory: int, listing: Listing, known: dict[bytes, int]) -> None:
+        """What listed paths lead through must be a directory."""
+        obstacles = {
+            name
+            for name, mode in zip(listing.names, listing.modes)
+            if name in known and mode >> 12 != DIRECTORY and known[name] in self._tree.children
+        }
+        for name in obstacles:
+            paths = self._listed_below(known[name], os.path.join(self._manifest.path(directory), name))
+            self._errors += [Failure(errno.ENOTDIR, path, "read") for path in paths]
+        if obstacles:
+            kept = [i for i, name in enumerate(listing.names) if name not in obstacles or known[name] in self._listed]
+            listing.keep(kept)
+
+    def _listed_below(self, number: int, path: bytes) -> Iterator[bytes]:
+        """Listed paths below a number, which has this path."""
+        remaining = [(number, path)]
+        while remaining:
+            number, path = remaining.pop()
+            for name, child in self._tree.children.get(number, {}).items():
+                remaining.append((child, path + b"/" + name))
+                if child in self._listed:
+                    yield path + b"/" + name
+
+
+def normalized(entry: bytes) -> tuple[bytes, bool]:
+    """A listed path below the root, and whether it means what is in the directory, too; `..` never leads above it."""
+    names: list[bytes] = []
+    parts = entry.split(b"/")
+    for part in parts:
+        if part == b"..":
+            del names[-1:]
+        elif part not in (b"", b"."):
+            names.append(part)
+    return b"/".join(names), parts[-1] in (b"", b".", b"..")

@@ -1,0 +1,44 @@
+"""Single looks at the source, by path, for whoever has to make sense of a text about it."""
+
+from __future__ import annotations
+
+import os
+
+from mrsync.tree.fs.directories import Directories
+from mrsync.tree.model.pathtree import PathTree
+from mrsync.tree.source.scan import open_source
+from mrsync.tree.source.synclist import checked_path
+
+
+class Look:
+    """What is in the source under a path, never through a link. SelectionError if the root cannot be read."""
+
+    def __init__(self, root: bytes) -> None:
+        self._root_fd = open_source(root)
+        self._tree = PathTree()
+        self._directories = Directories(self._root_fd, self._tree.names, self._tree.parents)
+
+    def status(self, path: bytes) -> os.stat_result | None:
+        """As lstat gives it; None if there is nothing to be seen, or this is no path at all."""
+        try:
+            path = checked_path(path)
+            if not path:
+                return os.fstat(self._root_fd)
+            return os.stat(os.path.basename(path), dir_fd=self._parent(path), follow_symlinks=False)
+        except (OSError, ValueError):
+            return None
+
+    def link_target(self, path: bytes) -> bytes:
+        """Where a soft link leads; b"" if it is none."""
+        try:
+            path = checked_path(path)
+            return os.readlink(os.path.basename(path), dir_fd=self._parent(path)) if path else b""
+        except (OSError, ValueError):
+            return b""
+
+    def close(self) -> None:
+        self._directories.close()
+        os.close(self._root_fd)
+
+    def _parent(self, path: bytes) -> int:
+        return self._directories.open(self._tree.add(os.path.dirname(path)))

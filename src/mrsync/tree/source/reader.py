@@ -1,0 +1,144 @@
+"""Read the contents object from the source's files, and notice every file that is no longer what was scanned."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from array import array
+from collections import OrderedDict
+
+from mrsync.tree.fs.directories import Directories
+from mrsync.tree.model.manifest import Manifest
+from mrsync.tree.model.plan import Plan
+from mrsync.tree.source.scan import open_source
+
+FILES_OPEN_MAX = 32
+_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+
+class Source:
+    """The planned files below a root. SelectionError if the root cannot be read.
+
+    changed: plan file -> one reason, for each file that vanished, changed or cannot be read; zeros stand for its data.
+    """
+
+    def __init__(self, root: bytes, manifest: Manifest, plan: Plan) -> None:
+        self.changed: dict[int, str] = {}
+        self._manifest = manifest
+        self._plan = plan
+        self._root_fd = open_source(root)
+        self._directories = Directories(self._root_fd, manifest.names, manifest.parents)
+        self._fds: OrderedDict[int, int] = OrderedDict()
+        self._is_wary = False
+        # What each file was when it was first opened; inode 0: not opened yet.
+        self._inodes = array("Q", bytes(8 * plan.file_count))
+        self._ctimes = array("q", bytes(8 * plan.file_count))
+        self._verified = bytearray(plan.file_count)
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Bytes of the contents object; a file is verified when its last byte of data is read."""
+        pieces = self._plan.locate(offset, length)
+        if len(pieces) == 1:
+            return self._read_piece(*pieces[0])
+        return b"".join([self._read_piece(*piece) for piece in pieces])
+
+    def be_wary(self) -> None:
+        """Before anything is read: targets have some of it already, so it must be what was scanned.
+
+        Not all is going to be read: any piece may be the last of its file.
+        """
+        self._is_wary = True
+        if self._plan.inodes:
+            self._inodes, self._ctimes = self._plan.inodes[:], self._plan.ctimes[:]
+
+    def verify(self, file: int) -> bool:
+        """Whether a planned file was what was scanned when its end was read, or is now; if not, it is in `changed`."""
+        if not self._verified[file] and file not in self.changed:
+            try:
+                self._check(file, self._open(file))
+                self._close(file)
+            except OSError as error:
+                self._give_up(file, error)
+        return file not in self.changed
+
+    def close(self) -> None:
+        for fd in self._fds.values():
+            os.close(fd)
+        self._fds.clear()
+        self._directories.close()
+        os.close(self._root_fd)
+
+    def _read_piece(self, file: int, position: int, length: int) -> bytes:
+        if file in self.changed:
+            return bytes(length)
+        try:
+            fd = self._open(file)
+            data = os.pread(fd, length, position)
+            while len(data) < length:
+                more = os.pread(fd, length - len(data), position + len(data))
+                if not more:
+                    raise _changed("it became shorter")
+                data += more
+            is_end = position + length == self._data_end(file)
+            if is_end or self._is_wary:
+                self._check(file, fd)
+            if is_end:
+                self._verified[file] = 1
+                self._close(file)
+        except OSError as error:
+            self._give_up(file, error)
+            return bytes(length)
+        return data
+
+    def _data_end(self, file: int) -> int:
+        """Offset in the file behind its last byte of data."""
+        extents = self._plan.extents.get(file)
+        if extents:
+            return sum(extents[-1])
+        return self._manifest.sizes[self._plan.entries[file]]
+
+    def _open(self, file: int) -> int:
+        fds = self._fds
+        if file in fds:
+            fds.move_to_end(file)
+            return fds[file]
+        entry = self._plan.entries[file]
+        manifest = self._manifest
+        fd = os.open(manifest.names[entry], _FLAGS, dir_fd=self._directories.open(manifest.parents[entry]))
+        fds[file] = fd
+        if len(fds) > FILES_OPEN_MAX:
+            os.close(fds.popitem(last=False)[1])
+        self._check(file, fd)
+        return fd
+
+    def _check(self, file: int, fd: int) -> None:
+        """OSError with the reason if the open file is not the one that was scanned and first opened."""
+        status = os.fstat(fd)
+        entry = self._plan.entries[file]
+        if not stat.S_ISREG(status.st_mode):
+            raise _changed("it is no longer a file")
+        if status.st_size != self._manifest.sizes[entry]:
+            raise _changed("its size changed")
+        if status.st_mtime_ns != self._manifest.mtime_ns(entry):
+            raise _changed("it was written to")
+        if not self._inodes[file]:
+            self._inodes[file] = status.st_ino
+            self._ctimes[file] = status.st_ctime_ns
+        elif status.st_ino != self._inodes[file]:
+            raise _changed("it was replaced")
+        elif status.st_ctime_ns != self._ctimes[file]:
+            raise _changed("it was written to, or its attributes changed")
+
+    def _give_up(self, file: int, error: OSError) -> None:
+        self.changed[file] = error.strerror or str(error)
+        self._close(file)
+
+    def _close(self, file: int) -> None:
+        fd = self._fds.pop(file, None)
+        if fd is not None:
+            os.close(fd)
+
+
+def _changed(reason: str) -> OSError:
+    return OSError(errno.ESTALE, reason)

@@ -1,0 +1,128 @@
+"""Look once more at source files that changed while they were read."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from array import array
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from mrsync.tree.fs.digests import Digester
+from mrsync.tree.fs.directories import Directories
+from mrsync.tree.fs.xattrs import path_in, source_keeper
+from mrsync.tree.model.attributes import UNKNOWN
+from mrsync.tree.model.listing import Listing
+from mrsync.tree.model.manifest import NO_DIGEST, Manifest
+from mrsync.tree.model.manifest_patch import Amendment
+from mrsync.tree.model.marks import Listed
+from mrsync.tree.source.scan import Scan, change_on_the_way, open_source
+from mrsync.tree.source.selection import Selection
+
+_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+
+class Rescan(NamedTuple):
+    """amendment: what was found; it is in the scan's manifest already. scan: the same with what is known of holes now.
+
+    refused: entry -> why it cannot be cast again.
+    """
+
+    amendment: Amendment
+    scan: Scan
+    refused: dict[int, str]
+
+
+def rescan(scan: Scan, selection: Selection, entries: Iterable[int]) -> Rescan:
+    """Look at these files; with one name of a file all its names are amended, if they still are names of one file."""
+    return _Rescanner(scan, selection).run(sorted(entries))
+
+
+class _Rescanner:
+    def __init__(self, scan: Scan, selection: Selection) -> None:
+        self._scan = scan
+        self._manifest = manifest = scan.manifest
+        self._selection = selection
+        self._root_fd = open_source(scan.root)
+        self._directories = Directories(self._root_fd, manifest.names, manifest.parents)
+        self._found: dict[int, os.stat_result] = {}
+        self._refused: dict[int, str] = {}
+
+    def run(self, entries: Sequence[int]) -> Rescan:
+        members: dict[int, list[int]] = {}
+        for member, leader in self._manifest.leaders.items():
+            members.setdefault(leader, []).append(member)
+        try:
+            for entry in entries:
+                leader = self._manifest.leaders.get(entry, entry)
+                if entry not in self._found:
+                    self._look_at(entry, [leader, *members.get(leader, ())])
+            amendment = self._amend()
+        finally:
+            self._directories.close()
+            os.close(self._root_fd)
+        holey = self._scan.holey.difference(self._found)
+        holey |= {entry for entry, status in self._found.items() if status.st_blocks * 512 < status.st_size}
+        return Rescan(amendment, self._scan._replace(holey=holey, ctimes=array("q"), inodes=array("Q")), self._refused)
+
+    def _look_at(self, entry: int, names: list[int]) -> None:
+        """Take all names of a file, or none."""
+        try:
+            found = {name: self._stat(name) for name in names}
+            if any(not os.path.samestat(found[names[0]], other) for other in found.values()):
+                raise OSError(errno.ESTALE, "some of its names are other files now")
+        except OSError as error:
+            self._refused[entry] = error.strerror or str(error)
+        else:
+            self._found.update(found)
+
+    def _stat(self, entry: int) -> os.stat_result:
+        """Of a file that can be read."""
+        manifest = self._manifest
+        parent_fd = self._directories.open(manifest.parents[entry])
+        fd = os.open(manifest.names[entry], _FLAGS, dir_fd=parent_fd)
+        try:
+            status = os.fstat(fd)
+        finally:
+            os.close(fd)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.ESTALE, "it is no longer a file")
+        return status
+
+    def _amend(self) -> Amendment:
+        """Make the patch, and bring the manifest up to date by it."""
+        manifest, entries = self._manifest, array("I", sorted(self._found))
+        patch = Manifest(manifest.policy)
+        patch.add_root(os.fstat(self._root_fd))
+        listing = Listing(self._root_fd, [])
+        if entries:
+            names = [b"%08x" % entry for entry in entries]  # of any kind, but in order
+            listing.extend(names, [self._found[entry] for entry in entries])
+        patch.add(0, listing)
+        if manifest.policy.keeps_attributes:
+            self._read_attributes(patch, entries)
+        if manifest.policy.checksum:
+            patch.digests = NO_DIGEST + b"".join(map(self._digest, entries))
+        if manifest.listed is not None:
+            patch.listed = Listed(array("B", bytes(len(patch))), [])  # the marks that count are the manifest's
+        change_on_the_way(patch, self._selection)
+        amendment = Amendment(entries, patch)
+        amendment.apply(manifest)
+        return amendment
+
+    def _read_attributes(self, patch: Manifest, entries: Iterable[int]) -> None:
+        keeper = source_keeper(patch.policy, self._selection.rules)
+        patch.attribute_numbers.append(UNKNOWN)
+        for entry in entries:
+            try:
+                fd = self._directories.open(self._manifest.parents[entry])
+                number = patch.attributes.number(keeper.read(path_in(fd, self._manifest.names[entry])))
+            except OSError:
+                number = UNKNOWN
+            patch.attribute_numbers.append(number)
+
+    def _digest(self, entry: int) -> bytes:
+        manifest = self._manifest
+        fd = self._directories.open(manifest.parents[entry])
+        return Digester(lambda count: None).digest(fd, manifest.names[entry], self._found[entry].st_size)

@@ -1,0 +1,197 @@
+"""What rsync's dry run says, turned into a synclist; the source resolves what its text leaves open."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from mrsync.tree.source.lookup import Look
+from mrsync.tree.source.synclist import Item, Kind, checked_path, shown, unescape
+
+ITEMIZED = re.compile(rb"([<>ch.])([fdLDS])([.+? a-zA-Z]{9}) (.+)", re.DOTALL)
+DELETED = re.compile(rb"\*deleting   (.+)", re.DOTALL)
+CHATTER = re.compile(
+    rb"(?:sending|receiving) (?:incremental )?file list|building file list \.\.\.(?: done)?|done|created directory .*"
+    rb"|sent \S+ bytes  received .*|total size is .*  speedup is .*|total: matches=.*|\S+ files(?: to consider|\.\.\.)"
+    rb"|skipping (?:non-regular file|directory|mount point|unsafe symlink) .*|ignoring unsafe symlink .*"
+    rb"|cannot delete (?:non-empty directory|mount point): .*|could not make way for .*|file has vanished: .*"
+    rb"|IO error encountered -- skipping file deletion|Deletions stopped due to --max-delete limit .*"
+    rb"|rsync(?:d?:| error:| warning:) .*|\[\w+\] .*|delta-transmission (?:dis|en)abled.*|.* is uptodate"
+    rb"|(?:Number of|Total|Literal|Matched|File list) .*: .*",
+    re.DOTALL,
+)
+_LINK_ARROW = b" -> "
+_LEADER_ARROW = b" => "
+_DELETING = b"deleting "
+
+
+class Translation(NamedTuple):
+    """items: of the synclist, as rsync had them. doubts: one sentence for each line that could not be settled."""
+
+    items: list[Item]
+    doubts: list[str]
+
+
+def translate(lines: Iterable[bytes], source: bytes, *, is_itemized: bool | None = None) -> Translation:
+    """From the output of `rsync -avW --dry-run --delete [-H] [-i]` on `source`.
+
+    is_itemized: whether it is `-i` output; None: find out. SelectionError if the source cannot be read.
+    """
+    stripped = [line[:-1] if line.endswith(b"\n") else line for line in lines]
+    look = Look(source)
+    try:
+        if is_itemized is None:
+            is_itemized = _looks_itemized(stripped, look)
+        return _Translator(look).run(stripped, is_itemized)
+    finally:
+        look.close()
+
+
+class _Translator:
+    def __init__(self, look: Look) -> None:
+        self._look = look
+        self._items: list[Item] = []
+        self._doubts: list[str] = []
+
+    def run(self, lines: list[bytes], is_itemized: bool) -> Translation:
+        take = self._take_itemized if is_itemized else self._take_plain
+        first, end = _body(lines)
+        for number, line in enumerate(lines[first:end], first + 1):
+            try:
+                if line:
+                    take(line)
+            except ValueError as error:
+                self._doubts.append(f"line {number}, {shown(line)}: {error}")
+        return Translation(list(dict.fromkeys(self._items)), self._doubts)  # a dry run may come by twice
+
+    # rsync -i: the first word tells what is meant
+
+    def _take_itemized(self, line: bytes) -> None:
+        if match := DELETED.fullmatch(line):
+            self._delete(match[1])
+        elif match := ITEMIZED.fullmatch(line):
+            self._items += self._itemized(*match.groups())
+        elif not CHATTER.fullmatch(line):
+            raise ValueError("rsync never says so with -i")
+
+    def _itemized(self, update: bytes, kind: bytes, attributes: bytes, text: bytes) -> Iterator[Item]:
+        if update == b"." and not attributes.strip(b". "):
+            return  # nothing differs: rsync -ii
+        raw = unescape(text)
+        if update == b"h":
+            yield from self._hard_links(raw)
+        elif kind == b"L":
+            yield from self._soft_links(raw, Kind.ATTRIBUTES if update == b"." else Kind.SYMLINK)
+        elif kind == b"d":
+            yield Item(Kind.DIRECTORY, checked_path(raw))
+        elif update == b".":
+            yield Item(Kind.ATTRIBUTES, checked_path(raw))
+        else:
+            yield Item(Kind.FILE if kind == b"f" else Kind.SPECIAL, checked_path(raw))
+
+    def _hard_links(self, raw: bytes) -> Iterator[Item]:
+        """`name => leader`; where the arrow may be in several places, all that fits is sent as files."""
+        found = self._leader_splits(raw)
+        if len(found) == 1:
+            yield Item(Kind.HARDLINK, *map(checked_path, found[0]))
+        elif found:
+            yield from (
+                Item(Kind.FILE, checked_path(path)) for path in sorted({path for pair in found for path in pair})
+            )
+        elif self._look.status(raw) is not None:
+            yield Item(Kind.ATTRIBUTES, checked_path(raw))  # it is linked already to what changes, which is listed, too
+        else:
+            raise ValueError("the source has no such hard link")
+
+    def _soft_links(self, raw: bytes, kind: Kind) -> Iterator[Item]:
+        found = self._target_splits(raw)
+        if not found and raw.count(_LINK_ARROW) == 1:
+            found = [tuple(raw.split(_LINK_ARROW))]  # gone or changed meanwhile: who reads the list will see
+        if not found and (target := self._look.link_target(raw)):
+            found = [(raw, target)]
+        if not found:
+            raise ValueError("the source has no such soft link")
+        for name, target in found:
+            yield Item(kind, checked_path(name), target if kind is Kind.SYMLINK else b"")
+
+    def _leader_splits(self, raw: bytes) -> list[tuple[bytes, ...]]:
+        return [pair for pair in _splits(raw, _LEADER_ARROW) if self._is_one_file(*pair)]
+
+    def _target_splits(self, raw: bytes) -> list[tuple[bytes, ...]]:
+        return [pair for pair in _splits(raw, _LINK_ARROW) if pair[1] and self._look.link_target(pair[0]) == pair[1]]
+
+    def _is_one_file(self, name: bytes, leader: bytes) -> bool:
+        one, other = self._look.status(name), self._look.status(leader)
+        return one is not None and other is not None and os.path.samestat(one, other)
+
+    def _delete(self, text: bytes) -> None:
+        path = checked_path(unescape(text))
+        if not path:
+            raise ValueError("the root cannot be deleted")
+        self._items.append(Item(Kind.DELETING, path))
+
+    # rsync -v: the source tells what is meant
+
+    def _take_plain(self, line: bytes) -> None:
+        raw = unescape(line)
+        found = self._entries(raw)
+        self._items += found
+        if line.startswith(_DELETING):
+            doomed = unescape(line[len(_DELETING) :])
+            if not found:
+                self._delete(line[len(_DELETING) :])
+            elif self._look.status(doomed) is None:
+                raise ValueError("taken for the file of that name, nothing is deleted; rsync's -i would tell")
+        elif not found and not CHATTER.fullmatch(line):
+            raise ValueError("the source has no such entry")
+
+    def _entries(self, raw: bytes) -> list[Item]:
+        """All that the line may mean, as entries of the source."""
+        if raw.endswith(b"/"):
+            status = self._look.status(raw)
+            if status is not None and stat.S_ISDIR(status.st_mode):
+                return [Item(Kind.DIRECTORY, checked_path(raw))]
+        items = [Item(Kind.SYMLINK, checked_path(name), target) for name, target in self._target_splits(raw)]
+        pairs = self._leader_splits(raw)
+        exact = self._exact(raw)
+        if len(pairs) == 1 and not exact:
+            items.append(Item(Kind.HARDLINK, *map(checked_path, pairs[0])))
+        elif pairs:
+            items += [Item(Kind.FILE, checked_path(path)) for path in sorted({path for pair in pairs for path in pair})]
+        return items + exact
+
+    def _exact(self, raw: bytes) -> list[Item]:
+        """A name as it stands; of a soft link rsync always says where it leads."""
+        status = self._look.status(raw) if not raw.endswith(b"/") else None
+        if status is None or stat.S_ISDIR(status.st_mode) or stat.S_ISLNK(status.st_mode):
+            return []
+        return [Item(Kind.FILE if stat.S_ISREG(status.st_mode) else Kind.SPECIAL, checked_path(raw))]
+
+
+def _splits(raw: bytes, arrow: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Every way to read `name ARROW rest`."""
+    position = raw.find(arrow, 1)
+    while position > 0:
+        yield raw[:position], raw[position + len(arrow) :]
+        position = raw.find(arrow, position + 1)
+
+
+def _body(lines: list[bytes]) -> tuple[int, int]:
+    """The lines [first, end) without rsync's opening and its summary, which may also be names of files."""
+    first = 1 if lines and CHATTER.fullmatch(lines[0]) else 0
+    end = len(lines)
+    while end > first and CHATTER.fullmatch(lines[end - 1]):
+        end -= 1
+    return first, end if end > first and not lines[end - 1] else len(lines)  # an empty line comes before the summary
+
+
+def _looks_itemized(lines: list[bytes], look: Look) -> bool:
+    """Whether every line that is no chatter begins as -i has it, and is no name in the source as a whole."""
+    entries = [line for line in lines if line and not CHATTER.fullmatch(line)]
+    return bool(entries) and all(
+        (DELETED.fullmatch(line) or ITEMIZED.fullmatch(line)) and look.status(unescape(line)) is None
+        for line in entries
+    )

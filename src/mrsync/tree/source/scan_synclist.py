@@ -1,0 +1,144 @@
+"""Read just the listed entries of the source into a manifest."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from array import array
+from collections.abc import Callable, Iterable, Iterator
+
+from mrsync.tree.model.listing import Listing
+from mrsync.tree.model.manifest import DIRECTORY, Manifest
+from mrsync.tree.model.marks import COMPARED, IMPLIED, LINKED, SENT, Listed
+from mrsync.tree.model.pathtree import PathTree
+from mrsync.tree.model.policy import Policy
+from mrsync.tree.source.scan import Scan, Scanner, open_source
+from mrsync.tree.source.selection import Selection
+from mrsync.tree.source.synclist import Item, Kind
+
+_MARKS = {Kind.ATTRIBUTES: COMPARED, Kind.HARDLINK: LINKED}
+_WITHIN_TREE = -1  # instead of a number: found below a directory that is taken with all in it
+
+
+def pick(
+    root: bytes,
+    items: Iterable[Item],
+    policy: Policy = Policy(),  # noqa: B008
+    selection: Selection = Selection(),  # noqa: B008
+    on_activity: Callable[[int], None] = lambda entries: None,
+) -> Scan:
+    """Read what a synclist names; SelectionError if the root itself cannot be read.
+
+    The manifest also holds the directories above, and the files that listed names are links to. If something cannot be
+    read (but for what is gone), nothing is deleted.
+    """
+    fd = open_source(root)
+    try:
+        manifest = Manifest(policy._replace(deletes=False, checksum=False, is_listed=True))
+        wanted = (item for item in items if policy.deletes or item.kind is not Kind.DELETING)
+        return _Picker(root, fd, manifest, selection, wanted).pick(on_activity)
+    finally:
+        os.close(fd)
+
+
+class _Picker(Scanner):
+    """Walks only where listed paths lead.
+
+    Numbers are those of the tree of listed paths; self._places has one for each entry of the manifest.
+    """
+
+    def __init__(
+        self, root: bytes, root_fd: int, manifest: Manifest, selection: Selection, items: Iterable[Item]
+    ) -> None:
+        super().__init__(root, root_fd, manifest, selection)
+        self._tree = PathTree()
+        self._wanted = bytearray(1)  # by number: 0 nobody asked for it, or 1 + its mark
+        self._is_needed = bytearray(1)  # by number: it is listed, or something below it
+        self._recursive: set[int] = set()
+        self._deletions: list[bytes] = []
+        self._places = array("i", [0])
+        self._marks = array("B")
+        for item in items:
+            self._add(item)
+        self._marks.append(max(0, self._wanted[0] - 1))
+
+    def pick(self, on_activity: Callable[[int], None]) -> Scan:
+        found = self.run(on_activity, lambda count, total: None)
+        manifest = self._manifest
+        grouped = set(manifest.leaders).union(manifest.leaders.values())
+        for entry, mark in enumerate(self._marks):
+            if mark == LINKED and entry not in grouped:
+                self._marks[entry] = SENT  # it is a file of its own by now
+        manifest.listed = Listed(self._marks, self._remaining_deletions() if found.deletes else [])
+        return found
+
+    def _add(self, item: Item) -> None:
+        if item.kind is Kind.DELETING:
+            self._deletions.append(item.path)
+            self._number(os.path.dirname(item.path))  # its time is set again afterwards
+            return
+        number = self._number(item.path)
+        self._wanted[number] = max(self._wanted[number], 1 + _MARKS.get(item.kind, SENT))
+        if item.kind is Kind.TREE:
+            self._recursive.add(number)
+        elif item.kind is Kind.HARDLINK:
+            leader = self._number(item.other)
+            self._wanted[leader] = self._wanted[leader] or 1 + IMPLIED
+        while not self._is_needed[number]:
+            self._is_needed[number] = 1
+            number = self._tree.parents[number]
+
+    def _number(self, path: bytes) -> int:
+        number = self._tree.add(path)
+        new = len(self._tree) - len(self._wanted)
+        self._wanted.extend(bytes(new))
+        self._is_needed.extend(bytes(new))
+        return number
+
+    def _list(self, directory: int, fd: int) -> Listing:
+        """What is wanted of a directory; its entries' numbers and marks are noted."""
+        number = self._places[directory]
+        known = self._tree.children.get(number, {})
+        if number == _WITHIN_TREE or number in self._recursive:
+            listing = super()._list(directory, fd)
+            self._recursive.update(known.values())
+            self._marks.extend([SENT] * len(listing.names))
+        else:
+            names = [name for name in sorted(known) if self._is_wanted(fd, name, known[name])]
+            listing = Listing(fd, names, has_identities=self._manifest.policy.partial)
+            self._marks.extend([max(0, self._wanted[known[name]] - 1) for name in listing.names])
+        self._places.extend([known.get(name, _WITHIN_TREE) for name in listing.names])
+        listing.failures = [each for each in listing.failures if known.get(each[1], _WITHIN_TREE) == _WITHIN_TREE]
+        listing.failures += self._missing(fd, known, listing)
+        return listing
+
+    def _missing(self, fd: int, known: dict[bytes, int], listing: Listing) -> Iterator[tuple[int, bytes]]:
+        """(errno, name) of what was listed, or has something listed below it, and is not what it would have to be."""
+        kinds = {name: mode >> 12 for name, mode in zip(listing.names, listing.modes)}
+        for name, number in known.items():
+            if self._is_needed[number] and name not in kinds:
+                yield _why_unseen(fd, name) or errno.ENOENT, name
+            elif kinds.get(name) != DIRECTORY and self._is_needed_below(number):
+                yield errno.ENOTDIR, name
+
+    def _is_needed_below(self, number: int) -> bool:
+        return any(self._is_needed[child] for child in self._tree.children.get(number, {}).values())
+
+    def _is_wanted(self, fd: int, name: bytes, number: int) -> bool:
+        """What nobody listed is taken only if it is a directory, for what is below it."""
+        return bool(self._wanted[number]) or not _why_unseen(fd, name)
+
+    def _remaining_deletions(self) -> list[bytes]:
+        """Those of paths that the manifest does not hold, a directory behind all that is in it."""
+        gone = [path for path in set(self._deletions) if self._manifest.find(path) < 0]
+        return sorted(gone, key=lambda path: (-path.count(b"/"), path))
+
+
+def _why_unseen(fd: int, name: bytes) -> int:
+    """0 for a directory, else the errno for a path that leads through it."""
+    try:
+        mode = os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode
+    except OSError as error:
+        return error.errno or 0
+    return 0 if stat.S_ISDIR(mode) else errno.ENOTDIR

@@ -1,0 +1,166 @@
+"""File names by patterns as the shell knows them: what -l selects of the source."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterator, Sequence
+
+from mrsync.errors import SelectionError
+from mrsync.tree.fs.directories import Directories
+from mrsync.tree.model.listing import sorted_names
+from mrsync.tree.model.pathtree import PathTree
+from mrsync.tree.source.scan import open_source
+from mrsync.tree.source.synclist import Item, Kind, shown
+
+_MAGIC = re.compile(rb"(?<!\\)(?:\\\\)*[*?\[]")
+_COMMA = re.compile(rb"((?:\\.|[^,\\])*)(?:,|$)", re.DOTALL)
+_CLASSES = {
+    "alpha": "a-zA-Z", "digit": "0-9", "alnum": "a-zA-Z0-9", "upper": "A-Z", "lower": "a-z", "xdigit": "0-9A-Fa-f",
+    "space": r" \t\n\r\f\v", "blank": r" \t", "punct": r"!-/:-@\[-`{-~",
+}  # fmt: skip
+
+
+def split_list(text: bytes) -> list[bytes]:
+    r"""Patterns with commas between; \, is a comma that belongs to one."""
+    found = [match[1].replace(b"\\,", b",") for match in _COMMA.finditer(text)]
+    return [pattern for pattern in found if pattern]
+
+
+def match_patterns(root: bytes, patterns: Sequence[bytes]) -> tuple[list[Item], list[bytes]]:
+    """What the patterns match below root, and those that match nothing. Directories are taken with all in them.
+
+    Raises SelectionError for a pattern that leads out of the root, and if nothing matches at all.
+    """
+    matcher = _Matcher(root)
+    try:
+        items: dict[bytes, Item] = {}
+        idle = []
+        for pattern in patterns:
+            found = list(matcher.match(_components(pattern)))
+            items.update((item.path, item) for item in found)
+            if not found:
+                idle.append(pattern)
+    finally:
+        matcher.close()
+    if not items:
+        raise SelectionError(f"nothing in the source matches {', '.join(map(shown, patterns)) or 'an empty list'}")
+    return list(items.values()), idle
+
+
+def translate_pattern(component: bytes) -> re.Pattern[str]:
+    """One name's pattern as a regular expression over names decoded with surrogates; a leading dot must be written."""
+    text = os.fsdecode(component)
+    parts = [] if text[:1] == "." or text[:2] == "\\." else [r"(?!\.)"]
+    position = 0
+    while position < len(text):
+        char = text[position]
+        position += 1
+        if char == "*":
+            parts.append(".*")
+        elif char == "?":
+            parts.append(".")
+        elif char == "[" and (end := _end_of_set(text, position)) > 0:
+            parts.append(_translate_set(text[position:end]))
+            position = end + 1
+        elif char == "\\" and position < len(text):
+            parts.append(re.escape(text[position]))
+            position += 1
+        else:
+            parts.append(re.escape(char))
+    try:
+        return re.compile("".join(parts), re.DOTALL)
+    except re.error:  # a range that runs backwards: no name is in it
+        return re.compile("(?!)")
+
+
+def _components(pattern: bytes) -> list[bytes]:
+    names = [name for name in pattern.split(b"/") if name not in (b"", b".")]
+    if pattern.startswith(b"/") or b".." in names:
+        raise SelectionError(f"{shown(pattern)} leads out of the source; give patterns relative to it")
+    if pattern.endswith(b"/"):
+        names.append(b"")  # directories only
+    return names
+
+
+def _end_of_set(text: str, start: int) -> int:
+    """Where the bracket that opened before start is closed; 0: it is none."""
+    position = start + (text[start : start + 1] in ("!", "^"))
+    position += text[position : position + 1] == "]"
+    while position < len(text) and text[position] != "]":
+        if text[position] == "\\":
+            position += 1
+        elif text.startswith("[:", position) and (end := text.find(":]", position)) > 0:
+            position = end + 1
+        position += 1
+    return position if position < len(text) else 0
+
+
+def _translate_set(inner: str) -> str:
+    is_negated = inner[:1] in ("!", "^")
+    body = inner[1:] if is_negated else inner
+    parts: list[str] = []
+    for match in re.finditer(r"\[:(\w+):\]|\\(.)|(-)|(.)", body, re.DOTALL):
+        name, escaped, dash, plain = match.groups()
+        if name is not None:
+            parts.append(_CLASSES.get(name, ""))
+        elif dash is not None:
+            parts.append("-" if match.start() > 0 and match.end() < len(body) else r"\-")
+        else:
+            parts.append(re.escape(escaped or plain))
+    joined = "".join(parts)
+    if not joined:
+        return "." if is_negated else "(?!)"
+    return f"[{'^' if is_negated else ''}{joined}]"
+
+
+class _Matcher:
+    """Walks a source by patterns, never through a link."""
+
+    def __init__(self, root: bytes) -> None:
+        self._root_fd = open_source(root)
+        self._tree = PathTree()
+        self._directories = Directories(self._root_fd, self._tree.names, self._tree.parents)
+        self._names: dict[int, list[bytes]] = {}
+
+    def match(self, components: Sequence[bytes], number: int = 0) -> Iterator[Item]:
+        """Items below a directory."""
+        if not components or components == [b""]:
+            yield Item(Kind.TREE, self._tree.path(number))
+            return
+        rest = components[1:]
+        for name in self._candidates(components[0], number):
+            try:
+                fd = self._directories.open(number)
+                mode = os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode
+                target = os.readlink(name, dir_fd=fd) if stat.S_ISLNK(mode) else b""
+            except OSError:
+                continue  # so it matches nothing
+            if stat.S_ISDIR(mode):
+                yield from self.match(rest, self._tree.add_below(number, name))
+            elif not rest:
+                path = os.path.join(self._tree.path(number), name)
+                yield Item(_kind(mode), path, target)
+
+    def _candidates(self, component: bytes, number: int) -> list[bytes]:
+        if not _MAGIC.search(component):
+            name = re.sub(rb"\\(.)", rb"\1", component, flags=re.DOTALL)
+            return [] if name in (b".", b"..") or b"\0" in name else [name]
+        if number not in self._names:
+            try:
+                self._names[number] = sorted_names(self._directories.open(number))
+            except OSError:
+                self._names[number] = []
+        pattern = translate_pattern(component)
+        return [name for name in self._names[number] if pattern.fullmatch(os.fsdecode(name))]
+
+    def close(self) -> None:
+        self._directories.close()
+        os.close(self._root_fd)
+
+
+def _kind(mode: int) -> Kind:
+    if stat.S_ISREG(mode):
+        return Kind.FILE
+    return Kind.SYMLINK if stat.S_ISLNK(mode) else Kind.SPECIAL

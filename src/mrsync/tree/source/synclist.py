@@ -1,0 +1,164 @@
+"""The synclist: a text that names the entries to send, to mend and to delete; docs/synclist.md describes it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from enum import Enum
+from typing import NamedTuple
+
+from mrsync.errors import SelectionError
+from mrsync.tree.model.limits import DEPTH_MAX, ENTRIES_MAX, LINK_BYTES_MAX, NAME_BYTES_MAX
+
+HEADER = b"# mrsync synclist 1"
+LINE_BYTES_MAX = 4 << 20
+_ANY_HEADER = re.compile(rb"# mrsync synclist (\S*)")
+_ESCAPE = re.compile(rb"\\#([0-7]{3})")
+_RAW_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_PLAIN = re.compile(rb"[!-\[\]-~]+")  # no space, no backslash: nothing to escape
+_ROOT = b"."
+
+
+class Kind(Enum):
+    """The first word of a line; what the entry really is, the source says when it is read."""
+
+    FILE = "file"  # contents and attributes
+    ATTRIBUTES = "attributes"  # owner, mode and time of what is there already
+    DIRECTORY = "directory"  # it and its attributes, nothing in it
+    TREE = "tree"  # with everything below
+    SYMLINK = "symlink"  # a second field says where to
+    HARDLINK = "hardlink"  # a second field names the file that it is one with
+    SPECIAL = "special"  # device, fifo, socket
+    DELETING = "deleting"
+
+
+_PAIRS = (Kind.SYMLINK, Kind.HARDLINK)
+_MAY_BE_ROOT = (Kind.ATTRIBUTES, Kind.DIRECTORY, Kind.TREE)
+_KINDS = {kind.value.encode(): kind for kind in Kind}
+
+
+class Item(NamedTuple):
+    """One line. path: relative to the root, b"" for the root itself. other: the second field, else empty."""
+
+    kind: Kind
+    path: bytes
+    other: bytes = b""
+
+
+def format_lines(items: Iterable[Item]) -> Iterator[bytes]:
+    """The synclist's lines, newlines included."""
+    yield HEADER + b"\n"
+    for item in items:
+        line = item.kind.value.encode() + b" " + escape(item.path or _ROOT)
+        yield (line + b"\t" + escape(item.other) if item.kind in _PAIRS else line) + b"\n"
+
+
+def parse_lines(lines: Iterable[bytes], name: str) -> list[Item]:
+    """The items of a synclist; SelectionError with its name and the line for whatever is not as documented."""
+    items: list[Item] = []
+    for number, line in enumerate(lines, 1):
+        try:
+            line = line[:-1] if line.endswith(b"\n") else line
+            if number == 1:
+                _check_version(line)
+            if not line or line.startswith(b"#"):
+                continue
+            if len(items) >= ENTRIES_MAX:
+                raise ValueError(f"more than {ENTRIES_MAX} entries")
+            items.append(_parse(line))
+        except ValueError as error:
+            raise SelectionError(f"{name}, line {number}: {error}") from None
+    return items
+
+
+def escape(raw: bytes) -> bytes:
+    r"""As rsync does: \#ooo for what cannot be printed; also for spaces at either end."""
+    if _PLAIN.fullmatch(raw):
+        return raw
+    text = raw.decode("utf-8", "surrogateescape")
+    last = len(text) - 1
+    return b"".join(
+        _octal(char)
+        if not char.isprintable() or (char == "\\" and text[i + 1 : i + 2] == "#") or (char == " " and i in (0, last))
+        else char.encode()
+        for i, char in enumerate(text)
+    )
+
+
+def unescape(text: bytes) -> bytes:
+    """The reverse; a backslash that begins no escape is one. ValueError for more than a byte."""
+    if b"\\#" not in text:
+        return text
+
+    def byte(match: re.Match[bytes]) -> bytes:
+        value = int(match[1], 8)
+        if value > 0xFF:
+            raise ValueError(f"{match[0].decode()} is no byte")
+        return bytes([value])
+
+    return _ESCAPE.sub(byte, text)
+
+
+def checked_path(raw: bytes) -> bytes:
+    """A path below the root without slashes at its end, b"" for the root. ValueError with a reason."""
+    path = raw.rstrip(b"/")
+    if raw.startswith(b"/"):
+        raise ValueError(f"{shown(raw)} is not relative to the root")
+    if path == _ROOT:
+        return b""
+    names = path.split(b"/")
+    if not path or not all(names):
+        raise ValueError("a name is empty")
+    if b"\0" in path:
+        raise ValueError(f"{shown(raw)} has a NUL byte")
+    if b"." in names or b".." in names:
+        raise ValueError(f"{shown(raw)} has a '.' or '..' in it")
+    if max(map(len, names)) > NAME_BYTES_MAX:
+        raise ValueError("a name is too long")
+    if len(names) > DEPTH_MAX:
+        raise ValueError(f"it is more than {DEPTH_MAX} directories deep")
+    return path
+
+
+def shown(raw: bytes) -> str:
+    """The beginning of a name, to print."""
+    return f"'{escape(raw[:80]).decode()}'"
+
+
+def _octal(char: str) -> bytes:
+    return b"".join(b"\\#%03o" % byte for byte in char.encode("utf-8", "surrogateescape"))
+
+
+def _check_version(line: bytes) -> None:
+    match = _ANY_HEADER.match(line)
+    if match and line != HEADER:
+        raise ValueError(f"synclists of version {shown(match[1])} are not known here")
+
+
+def _parse(line: bytes) -> Item:
+    if len(line) > LINE_BYTES_MAX:
+        raise ValueError("it is too long")
+    if _RAW_CONTROL.search(line):
+        raise ValueError("it has a control character, which must be written as \\#ooo")
+    word, _, rest = line.partition(b" ")
+    kind = _KINDS.get(word)
+    if kind is None:
+        raise ValueError(f"{shown(word)} is none of {', '.join(kind.value for kind in Kind)}")
+    fields = rest.split(b"\t")
+    if len(fields) != (2 if kind in _PAIRS else 1):
+        raise ValueError(f"{kind.value} has {'two fields, with a tab between' if kind in _PAIRS else 'one field'}")
+    path = checked_path(unescape(fields[0]))
+    if not path and kind not in _MAY_BE_ROOT:
+        raise ValueError(f"the root cannot be listed as {kind.value}")
+    return Item(kind, path, _parse_other(kind, path, unescape(fields[1])) if kind in _PAIRS else b"")
+
+
+def _parse_other(kind: Kind, path: bytes, other: bytes) -> bytes:
+    if kind is Kind.SYMLINK:
+        if not 0 < len(other) <= LINK_BYTES_MAX or b"\0" in other:
+            raise ValueError("a soft link has an impossible target")
+        return other
+    leader = checked_path(other)
+    if not leader or leader == path:
+        raise ValueError("a hard link leads to itself or to the root")
+    return leader

@@ -1,0 +1,83 @@
+"""Put staged files in place."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from array import array
+from collections.abc import Iterable
+
+from mrsync.tree.model.failure import Failure
+from mrsync.tree.staging.stage import PLACED, UNWANTED, WHOLE, Stage
+
+
+class Commit:
+    """Renames staged files into place.
+
+    files_updated, digest: how many were placed, and SHA-256 over their entry numbers, sizes and times.
+    """
+
+    def __init__(self, stage: Stage) -> None:
+        self.files_updated = 0
+        self._stage = stage
+        self._digest = hashlib.sha256()
+
+    def commit(self, first: int, end: int, exceptions: Iterable[tuple[int, int]] = ()) -> list[Failure]:
+        """Place plan files [first, end) but those in exceptions, whose staged files are removed; what failed.
+
+        Parent directories are made, or take the place of files and links. A directory in a file's place is removed
+        if it is empty or the manifest deletes. Calling again for the same files does nothing.
+        """
+        stage = self._stage
+        for low, high in exceptions:
+            for file in range(max(low, first), min(high, end)):
+                if stage.states[file] not in (PLACED, UNWANTED):
+                    stage.discard(file)
+        failures = []
+        placed = array("q")
+        manifest = stage.manifest
+        for file in range(first, end):
+            if stage.states[file] != WHOLE:
+                continue
+            entry = stage.plan.entries[file]
+            try:
+                self._place(file, entry, manifest.parents[entry])
+            except OSError as error:
+                stage.discard(file)
+                failures.append(Failure(error.errno or 0, manifest.path(entry), "replace"))
+                continue
+            stage.states[file] = PLACED
+            placed.extend((entry, manifest.sizes[entry], manifest.mtimes[entry]))
+        self.files_updated += len(placed) // 3
+        self._digest.update(placed.tobytes())
+        return failures
+
+    @property
+    def digest(self) -> bytes:
+        return self._digest.digest()
+
+    def _place(self, file: int, entry: int, parent: int) -> None:
+        stage = self._stage
+        destination = stage.destination
+        home = stage.home(parent)
+        name = stage.manifest.names[entry]
+        try:
+            home_fd, parent_fd = destination.directories.pair(home, parent)
+        except (FileNotFoundError, NotADirectoryError):
+            destination.ensure(parent)
+            home_fd, parent_fd = destination.directories.pair(home, parent)
+        destination.touched.add(parent)
+        if destination.backups is not None:
+            destination.keep_old(parent, name)
+            home_fd, parent_fd = destination.directories.pair(home, parent)
+        try:
+            os.rename(stage.name(file), name, src_dir_fd=home_fd, dst_dir_fd=parent_fd)
+            return
+        except IsADirectoryError:
+            destination.make_way(parent, name)
+        except PermissionError:
+            # Both directories lose and gain a name, either may need a temporary mode.
+            if not destination.directories.loosen(parent) | destination.directories.loosen(home):
+                raise
+        home_fd, parent_fd = destination.directories.pair(home, parent)
+        os.rename(stage.name(file), name, src_dir_fd=home_fd, dst_dir_fd=parent_fd)

@@ -1,0 +1,29 @@
+"""Which pages of the contents a target wants, when it has pieces of them already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from mrsync.tree.model.spans import Span, clipped, merged, total, without
+from mrsync.tree.staging.stage import WHOLE, Stage
+
+
+def wanted_pages(
+    stage: Stage, needs: Iterable[Span], held: Mapping[int, Sequence[Span]], page_bytes: int
+) -> list[Span]:
+    """Ranges of pages that hold something needed here, and not held; the stage learns what is to come of held files.
+
+    needs: ranges of manifest entries. held: plan file -> spans of its bytes that are staged, for files that are not
+    complete. Of a page that is wanted all is written, also what is held.
+    """
+    plan = stage.plan
+    starts = plan.starts
+    needed = merged((starts[plan.first_file(first)], starts[plan.first_file(end)]) for first, end in needs)
+    here = [(starts[file], starts[file + 1]) for file, state in enumerate(stage.states) if state == WHOLE]
+    for file, spans in held.items():
+        here += plan.place_of(file, spans)
+    pages = merged((first // page_bytes, -(-end // page_bytes)) for first, end in without(needed, merged(here)))
+    coming = [(first * page_bytes, end * page_bytes) for first, end in pages]
+    for file in held:
+        stage.expect(file, total(clipped(coming, starts[file], starts[file + 1])))
+    return pages

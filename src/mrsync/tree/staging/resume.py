@@ -1,0 +1,174 @@
+"""Leftovers: what sessions before this one staged in a destination and did not put into place."""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from functools import partial
+from operator import itemgetter
+from typing import NamedTuple
+
+from mrsync.tree.destination.destination import Destination
+from mrsync.tree.fs.temporary_names import NO_FILE, parsed
+from mrsync.tree.model.failure import Failure
+from mrsync.tree.model.manifest import Manifest
+from mrsync.tree.model.spans import Span, without
+from mrsync.tree.staging.journal_reader import Claim, Claims, Running, is_running, read_claims
+from mrsync.tree.staging.stage import WAITING, Stage
+
+SESSION_DIGITS = 16  # of a tag; what follows tells its second round
+RUNNING_WAIT_S = 2.0  # for a session whose master was just killed to notice it
+_LOOK_S = 0.05
+_ACTIVITY_FILES = 100
+_OPEN = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+
+class Offer(NamedTuple):
+    """A staged file that may be just what this session would stage."""
+
+    bytes_held: int
+    directory: int
+    name: bytes
+    file: int  # of this session's plan
+    claim: Claim
+
+
+class Leftovers:
+    """Staged files, links in the making and journals, as (directory entry, name), that the comparison found.
+
+    What belongs to a session that still runs is left alone.
+    """
+
+    def __init__(
+        self,
+        destination: Destination,
+        manifest: Manifest,
+        names: Iterable[tuple[int, bytes]],
+        on_activity: Callable[[int], None] = lambda entries: None,
+    ) -> None:
+        self._destination = destination
+        self._manifest = manifest
+        self._on_activity = on_activity
+        self._found: dict[bytes, list[tuple[int, bytes, int]]] = {}
+        for directory, name in names:
+            temporary = parsed(name)
+            if temporary is not None:
+                self._found.setdefault(temporary.tag, []).append((directory, name, temporary.file))
+
+    def adopt(self, stage: Stage) -> dict[int, list[Span]]:
+        """Make staged files those of this session where their source is still the same file, and the claims hold.
+
+        Returns which bytes are there of files that are not complete.
+        """
+        offers = [offer for tag, found in self._found.items() for offer in self._offers(tag, found, stage)]
+        offers.sort(key=itemgetter(0), reverse=True)
+        held: dict[int, list[Span]] = {}
+        for turn, offer in enumerate(offers):
+            if stage.states[offer.file] == WAITING:
+                with suppress(OSError):  # then its contents are needed
+                    self._take(stage, offer, held)
+            if turn % _ACTIVITY_FILES == 0:
+                self._on_activity(_ACTIVITY_FILES)
+        return held
+
+    def remove(self) -> list[Failure]:
+        """Remove what is left of sessions that are over."""
+        failures: list[Failure] = []
+        for tag, found in self._found.items():
+            if is_running(self._destination.root_fd, tag[:SESSION_DIGITS]):
+                continue
+            for directory, name, _ in found:
+                try:
+                    self._destination.change(directory, partial(_unlink, name))
+                except FileNotFoundError:
+                    continue  # was adopted, for one
+                except OSError as error:
+                    path = os.path.join(self._manifest.path(directory), name)
+                    failures.append(Failure(error.errno or 0, path, "delete"))
+        return failures
+
+    def _claims(self, tag: bytes) -> Claims | None:
+        """The claims of a session, once it is over."""
+        deadline = time.monotonic() + RUNNING_WAIT_S
+        while True:
+            try:
+                return read_claims(self._destination.root_fd, tag)
+            except Running:
+                if time.monotonic() > deadline:
+                    return None
+            self._on_activity(1)
+            time.sleep(_LOOK_S)
+
+    def _offers(self, tag: bytes, found: list[tuple[int, bytes, int]], stage: Stage) -> Iterable[Offer]:
+        claims = self._claims(tag)
+        if claims is None:
+            return
+        wanted = _wanted(stage)
+        for directory, name, number in found:
+            claim = claims.find(number) if number != NO_FILE else None
+            if claim is not None:
+                file = wanted.get((claim.inode, claim.ctime, claim.name), -1)
+                if file >= 0 and _is_of(claim, stage, file):
+                    yield Offer(claim.bytes_held, directory, name, file, claim)
+
+    def _take(self, stage: Stage, offer: Offer, held: dict[int, list[Span]]) -> None:
+        directories = self._destination.directories
+        fd, status = _opened(directories.open(offer.directory), offer.name)
+        try:
+            claim = offer.claim
+            is_ours_alone = status.st_uid == os.geteuid() and not status.st_mode & 0o022
+            if not is_ours_alone and (not claim.noted_ctime or claim.noted_ctime != status.st_ctime_ns):
+                return
+            if not stage.manifest.policy.sparse and status.st_size < claim.end:
+                return
+            is_complete = claim.is_whole or not without(stage.plan.data_of(offer.file), claim.pieces)
+            if claim.is_cloned and not is_complete and offer.file in stage.plan.extents:
+                return  # what belongs to holes would stay
+            if not is_complete:
+                os.fchmod(fd, 0o600)  # it is written to again
+            stage.take_over(offer.file, offer.directory, offer.name, claim.pieces, is_cloned=claim.is_cloned)
+            if is_complete:
+                stage.complete(offer.file, fd)
+            else:
+                held[offer.file] = claim.pieces
+        finally:
+            os.close(fd)
+
+
+def _unlink(name: bytes, directory_fd: int) -> None:
+    os.unlink(name, dir_fd=directory_fd)
+
+
+def _wanted(stage: Stage) -> dict[tuple[int, int, bytes], int]:
+    """Files that this session waits for, by inode, ctime and name in the source."""
+    plan, names = stage.plan, stage.manifest.names
+    keys = zip(plan.inodes, plan.ctimes, map(names.__getitem__, plan.entries))
+    return {key: file for file, key in enumerate(keys) if stage.states[file] == WAITING}
+
+
+def _is_of(claim: Claim, stage: Stage, file: int) -> bool:
+    """Whether the claim is about the very file of the source that is planned."""
+    manifest, entry = stage.manifest, stage.plan.entries[file]
+    return (
+        claim.size == manifest.sizes[entry]
+        and claim.mtime == manifest.mtimes[entry]
+        and claim.directory == manifest.path(manifest.parents[entry])
+    )
+
+
+def _opened(directory_fd: int, name: bytes) -> tuple[int, os.stat_result]:
+    """A plain file with one name; OSError for anything else."""
+    if not stat.S_ISREG(os.stat(name, dir_fd=directory_fd, follow_symlinks=False).st_mode):
+        raise OSError("no plain file")
+    try:
+        fd = os.open(name, os.O_RDWR | _OPEN, dir_fd=directory_fd)
+    except PermissionError:
+        fd = os.open(name, os.O_RDONLY | _OPEN, dir_fd=directory_fd)
+    status = os.fstat(fd)
+    if stat.S_ISREG(status.st_mode) and status.st_nlink == 1:
+        return fd, status
+    os.close(fd)
+    raise OSError("no plain file with one name")

@@ -1,0 +1,119 @@
+"""The account: how a roster's knowledge becomes the words of the report."""
+
+from __future__ import annotations
+
+import pytest
+
+from mrsync.protocol.ranges import RangeSet
+from mrsync.protocol.roster import Target
+from mrsync.protocol.states import TargetState as RosterState
+from mrsync.run.cast.account import phase_seconds, target_outcome
+from mrsync.run.cast.outcome import SatOut, Seconds, TargetOutcome, TargetState
+from mrsync.wire.messages import ComparedRecord, ErrorRecord, Phase, ResultRecord
+
+
+def ended(state: RosterState = RosterState.DONE, *, errors: int = 0) -> Target:
+    target = Target(1, "n1", state, ended_at=12.3456)
+    if state is RosterState.DONE:
+        target.result = ResultRecord(1, 2, 3, 4, 5, errors, bytes(32))
+    return target
+
+
+def outcome(target: Target, *excepted: tuple[int, int, str]) -> TargetOutcome:
+    return target_outcome(target, excepted=excepted, path_of=lambda file: b"file %d" % file, started_at=10.0)
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        (RosterState.EXPECTED, TargetState.UNREACHABLE),
+        (RosterState.PRESENT, TargetState.LOST),
+        (RosterState.DONE, TargetState.DONE),
+        (RosterState.LOST, TargetState.LOST),
+        (RosterState.UNREACHABLE, TargetState.UNREACHABLE),
+        (RosterState.REFUSED, TargetState.REFUSED),
+    ],
+)
+def test_every_state_has_its_word(state: RosterState, told: TargetState) -> None:
+    assert outcome(ended(state)).state is told
+
+
+def test_numbers_are_those_of_result_and_comparison() -> None:
+    target = ended()
+    target.compared = ComparedRecord(7, 8, 9)
+    target.packets_missed, target.monitor_s = 6, 0.12345
+    assert outcome(target) == TargetOutcome(
+        "n1",
+        TargetState.DONE,
+        files_updated=1,
+        bytes_written=2,
+        created=3,
+        mended=4,
+        deleted=5,
+        packets_lost=6,
+        monitor_seconds=0.123,
+        seconds=2.346,
+        files_needed=7,
+        bytes_needed=8,
+        changes=9,
+    )
+
+
+def test_who_never_came_took_no_time() -> None:
+    target = ended(RosterState.UNREACHABLE)
+    target.ended_at, target.reason = 0.0, "not heard of"
+    assert (outcome(target).seconds, outcome(target).reason) == (0.0, "not heard of")
+
+
+def test_what_a_target_sat_out_makes_it_partial() -> None:
+    target = ended()
+    target.sat_out = {4: 28, 2: 13}
+    target.needs = RangeSet([(20, 50)])
+    told = outcome(target, (4, 40, "of n1"), (2, 20, "of n1"))
+    assert told.state is TargetState.PARTIAL
+    assert told.reason == "2 of its entries could not be changed"
+    assert told.sat_out == (
+        SatOut(b"file 2", "EACCES", "cannot write: Permission denied"),
+        SatOut(b"file 4", "ENOSPC", "cannot write: No space left on device"),
+    )
+
+
+def test_errors_make_it_partial_even_those_that_are_only_counted() -> None:
+    target = ended(errors=5)
+    target.errors = [ErrorRecord(1, b"link", "make"), ErrorRecord(4095, b"odd", "remove")]
+    told = outcome(target)
+    assert (told.state, told.reason) == (TargetState.PARTIAL, "5 of its entries could not be changed")
+    assert told.sat_out[0] == SatOut(b"link", "EPERM", "cannot make: Operation not permitted")
+    assert told.sat_out[1].error == "4095"
+    assert outcome(ended(errors=1)).state is TargetState.PARTIAL
+
+
+def test_what_others_sat_out_counts_only_where_it_was_needed() -> None:
+    target = ended()
+    target.needs = RangeSet([(20, 21)])
+    told = outcome(target, (2, 20, "n2 sat it out"), (4, 40, "n2 sat it out"))
+    assert (told.state, told.reason) == (TargetState.PARTIAL, "files were left as they are for others' sake")
+    assert told.sat_out == (SatOut(b"file 2", "", "n2 sat it out"),)
+    assert outcome(target, (4, 40, "n2 sat it out")).state is TargetState.DONE
+
+
+def test_a_lost_target_stays_lost_and_keeps_its_reason() -> None:
+    target = ended(RosterState.LOST)
+    target.reason, target.sat_out = "silent for 60 s", {4: 28}
+    assert (outcome(target).state, outcome(target).reason) == (TargetState.LOST, "silent for 60 s")
+
+
+def test_who_withdrew_is_partial_for_the_reason_that_all_withdrew() -> None:
+    told = target_outcome(ended(), excepted=(), path_of=lambda file: b"", started_at=0.0, veto="n2 is lost: killed")
+    assert (told.state, told.reason) == (TargetState.PARTIAL, "nothing was changed on any target: n2 is lost: killed")
+    lost = ended(RosterState.LOST)
+    lost.reason = "killed"
+    told = target_outcome(lost, excepted=(), path_of=lambda file: b"", started_at=0.0, veto="n2 is lost: killed")
+    assert (told.state, told.reason) == (TargetState.LOST, "killed")
+
+
+def test_phases_take_the_time_until_the_next_one() -> None:
+    entered_at = {Phase.GATHERING: 10.0, Phase.COMPARING: 12.0, Phase.FINISHING: 15.0, Phase.DONE: 15.5}
+    seconds = phase_seconds(entered_at, 10.0, 11.0, 11.5, 16.0)
+    assert seconds == Seconds(total=6.0, launch=1.0, gather=2.0, manifest=1.5, compare=3.0, cast=0.0, commit=0.5)
+    assert phase_seconds({Phase.GATHERING: 10.0}, 10.0, None, 10.0, 13.0) == Seconds(total=3.0, gather=3.0)

@@ -1,0 +1,90 @@
+"""What the user is told of targets: folded, at the right level, and kept for the report where it is a warning."""
+
+from __future__ import annotations
+
+from mrsync.protocol.caster import ABSENCE
+from mrsync.protocol.roster import Roster
+from mrsync.protocol.states import TargetTrigger
+from mrsync.run.cast.notices import News
+from mrsync.run.observer import Notice, Snapshot
+from mrsync.run.rendezvous import Place
+from mrsync.run.settings import CastSettings
+from mrsync.wire.messages import SealKind
+from mrsync.wire.sealing import seals_here
+from tests.unit.protocol.builders import found, hello
+
+NAMES = ("n1", "n2", "n3")
+
+
+class Listener:
+    due_at = None
+
+    def __init__(self) -> None:
+        self.heard: list[Notice] = []
+
+    def on_notice(self, notice: Notice) -> None:
+        self.heard.append(notice)
+
+    def on_snapshot(self, snapshot: Snapshot) -> None:
+        raise AssertionError("none is due")
+
+
+def news(*, routed: tuple[int, ...] = (), is_encrypted: bool | None = None) -> tuple[News, Listener]:
+    settings = CastSettings(b"/s", b"/d", NAMES, None, bytes(32), is_encrypted=is_encrypted)
+    place = Place("239.1.2.3", 8888, 1, False, (), (None,) * len(NAMES), routed)
+    listener = Listener()
+    return News(settings, place, listener), listener
+
+
+def ended(trigger: TargetTrigger, reason: str, *numbers: int) -> Roster:
+    roster = Roster(dict(enumerate(NAMES)))
+    for number in numbers:
+        if trigger is not TargetTrigger.ABSENCE:
+            roster.admit(found(roster, number), hello(number), "home", 0.0)
+        roster.end(found(roster, number), trigger, reason, 1.0)
+    return roster
+
+
+def test_those_that_never_came_for_one_reason_are_one_line() -> None:
+    told, listener = news()
+    roster = ended(TargetTrigger.ABSENCE, "no route", 0, 1, 2)
+    for number in range(3):
+        told.on_target_lost(found(roster, number))
+    assert listener.heard == []
+    told.tell_absent()
+    told.tell_absent()
+    assert listener.heard == [Notice(0, "unreachable: no route", "n[1-3]")]
+    assert told.warnings == []
+
+
+def test_a_router_is_named_to_those_that_hear_nothing_behind_it() -> None:
+    told, listener = news(routed=(1, 2))
+    roster = ended(TargetTrigger.ABSENCE, f"{ABSENCE} 60 s", 0, 1)
+    for number in (0, 1):
+        told.on_target_lost(found(roster, number))
+    told.tell_absent()
+    assert told.warnings == ["behind a router, which passes no multicast with TTL 1 (-T): n2"]
+    assert listener.heard[-1] == Notice(0, told.warnings[0])
+
+
+def test_the_end_of_targets_is_no_news_to_who_ended_the_run() -> None:
+    told, listener = news()
+    roster = ended(TargetTrigger.SILENCE, "silent for 60 s", 0, 1)
+    told.on_target_lost(found(roster, 0))
+    told.is_interrupted = True
+    told.on_target_lost(found(roster, 1))
+    assert [(notice.level, notice.host) for notice in listener.heard] == [(0, "n1"), (2, "n2")]
+
+
+def test_who_cannot_decrypt_is_named_unless_that_was_asked_for() -> None:
+    roster = Roster(dict(enumerate(NAMES)))
+    for number, seals in enumerate((seals_here(), 1 << SealKind.HMAC_SHA256)):
+        roster.admit(found(roster, number), hello(number, seals=seals), "home", 0.0)
+    told, _ = news()
+    told.tell_seal(SealKind.AES_256_GCM, roster.live)
+    assert told.warnings == []
+    told.tell_seal(SealKind.HMAC_SHA256, roster.live)
+    assert told.warnings[0].endswith("cryptography is missing on n2")
+    told, _ = news(is_encrypted=False)
+    told.tell_seal(SealKind.HMAC_SHA256, roster.live)
+    assert told.warnings == []

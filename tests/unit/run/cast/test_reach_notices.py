@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from mrsync.protocol.reach import DEAF_S, Reach
+from mrsync.protocol.roster import Roster
+from mrsync.run.cast.reach_notices import ReachNews
+from tests.unit.protocol.builders import SMALL, STEPS, found, hello
+
+FULL = STEPS[0].datagram_bytes
+
+
+def gathered(*hears: int) -> tuple[Reach, Roster, ReachNews]:
+    """Targets a, b, ... that hear so many bytes on the group and answer at their address, a second later."""
+    roster = Roster({number: chr(ord("a") + number) for number in range(len(hears))})
+    reach = Reach(roster, STEPS, 60.0, is_unicast_only=False, on_rerouted=lambda target: None)
+    for number, group_bytes in enumerate(hears):
+        target = found(roster, number)
+        roster.admit(target, hello(number, group_bytes=group_bytes), "home", 0.0)
+        for counter, token in ((1, 0), (2, 1)):
+            said = hello(number, counter=counter, group_bytes=group_bytes, unicast_bytes=FULL, token=token)
+            reach.receive_hello(target, said, "home", 0.0)
+    reach.look(DEAF_S + 0.1)
+    reach.fix()
+    return reach, roster, ReachNews(reach, roster, "239.1.2.3")
+
+
+def test_nothing_is_said_when_all_is_well() -> None:
+    assert list(gathered(FULL, FULL)[2].when_gathered()) == []
+
+
+def test_the_deaf_are_named_once() -> None:
+    _, roster, news = gathered(FULL, 0, 0)
+    (sentence,) = news.when_gathered()
+    assert sentence.startswith("served by unicast, for the group 239.1.2.3 is not heard there: b,c (")
+    assert news.when_rerouted(found(roster, 1)) == ""
+
+
+def test_the_narrow_are_named_with_what_reaches_them() -> None:
+    (sentence,) = gathered(FULL, SMALL.datagram_bytes, FULL)[2].when_gathered()
+    assert sentence.startswith(
+        "packets of 1500 bytes do not reach b, those of 1280 do: all are sent packets of 1280 bytes ("
+    )
+
+
+def test_who_goes_deaf_later_is_named_then() -> None:
+    reach, roster, news = gathered(FULL, FULL)
+    target = found(roster, 0)
+    reach.receive_hello(target, hello(0, counter=3, group_bytes=0, token=1), "home", 9.0)
+    assert news.when_rerouted(target) == "a is served by unicast from now on: it hears the group no longer"
+    assert news.when_rerouted(target) == ""

@@ -1,0 +1,132 @@
+"""The target's tree: what it tells the caster of what it was given, with a real core, worker and directory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mrsync.protocol.catcher import Catcher
+from mrsync.protocol.config import CatcherConfig
+from mrsync.protocol.events import FinishGranted, ObjectHeld, SessionEnded
+from mrsync.protocol.log import LogReader
+from mrsync.protocol.sends import SendMessage
+from mrsync.run.catch.target import TargetTree
+from mrsync.transport.loop import Loop
+from mrsync.tree.source.scan import scan
+from mrsync.wire.messages import (
+    ComparedRecord,
+    Ending,
+    FailedRecord,
+    NeedsRecord,
+    ObjectKind,
+    Record,
+    Report,
+    ResultRecord,
+    Welcome,
+)
+from tests.unit.protocol.builders import HMAC, status
+
+
+class Host:
+    """A target that has joined, syncing into a directory; the source has a file "a" of 10 bytes and a directory."""
+
+    def __init__(self, path: Path, *, is_dry_run: bool = False) -> None:
+        self.source, self.dest = path / "source", path / "dest"
+        (self.source / "d").mkdir(parents=True)
+        (self.source / "a").write_bytes(b"0123456789")
+        self.loop = Loop()
+        config = CatcherConfig(0, 100, "n1", "1", HMAC, buffer_bytes=8 << 20, retained_pages=512)
+        self.catcher = Catcher(config, self.loop.now())
+        self.catcher.receive_message(status(1), None, self.loop.now())
+        self.catcher.receive_message(Welcome(100, 1, 0, 0, 1, 1), None, self.loop.now())
+        self.tree = TargetTree(os.fsencode(self.dest), self.catcher, self.loop, is_dry_run=is_dry_run)
+        self.log = LogReader()
+
+    def take_manifest(self, data: bytes | None = None) -> None:
+        manifest = scan(os.fsencode(self.source)).manifest.encode() if data is None else data
+        self.tree.write(ObjectKind.MANIFEST, [(1, manifest[20:]), (0, manifest[:20])])
+        self.tree.on_event(ObjectHeld(ObjectKind.MANIFEST))
+
+    def told(self) -> list[Record]:
+        """What the log says when the worker has done everything."""
+        self.loop.work(lambda: None, lambda _: done.append(True))
+        done: list[bool] = []
+        while not done:
+            self.loop.wait(10)
+        self.catcher.handle_timeout(self.loop.now() + 10)
+        messages = [send.message for send in self.catcher.sends(self.loop.now()) if isinstance(send, SendMessage)]
+        reports = [message for message in messages if isinstance(message, Report)]
+        return [record for report in reports for record in self.log.feed(report.log_offset, report.log_bytes)]
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[Host]:
+    made = Host(tmp_path)
+    yield made
+    made.tree.clean_up()
+    made.loop.close()
+
+
+@pytest.fixture
+def dry_host(tmp_path: Path) -> Iterator[Host]:
+    made = Host(tmp_path, is_dry_run=True)
+    yield made
+    made.tree.clean_up()
+    made.loop.close()
+
+
+def test_tells_what_it_needs_of_a_manifest(host: Host) -> None:
+    host.take_manifest()
+    needs, compared = host.told()
+    assert isinstance(needs, NeedsRecord)
+    assert needs.ranges in (((1, 2),), ((2, 3),))
+    assert isinstance(compared, ComparedRecord)
+    assert (compared.files_needed, compared.bytes_needed) == (1, 10)
+
+
+def test_a_manifest_that_makes_no_sense_is_its_failure(host: Host) -> None:
+    host.take_manifest(b"this is no manifest at all")
+    (record,) = host.told()
+    assert isinstance(record, FailedRecord)
+    assert "manifest" in record.reason
+
+
+def test_a_destination_that_cannot_be_is_its_failure(host: Host) -> None:
+    host.dest.write_bytes(b"a file")
+    host.take_manifest()
+    (record,) = host.told()
+    assert isinstance(record, FailedRecord)
+    assert os.fsdecode(host.dest) in record.reason
+
+
+def test_without_contents_it_finishes_directories_and_tells_the_result(host: Host) -> None:
+    (host.source / "a").unlink()
+    host.take_manifest()
+    host.told()
+    host.tree.on_event(FinishGranted())
+    records = host.told()
+    assert (host.dest / "d").is_dir()
+    assert [type(record) for record in records] == [ResultRecord]
+
+
+def test_a_dry_run_makes_nothing(dry_host: Host) -> None:
+    dry_host.take_manifest()
+    needs, compared = dry_host.told()
+    assert isinstance(needs, NeedsRecord)
+    assert isinstance(compared, ComparedRecord)
+    assert (compared.files_needed, compared.bytes_needed) == (1, 10)
+    dry_host.tree.on_event(FinishGranted())
+    assert dry_host.told() == [ResultRecord(0, 0, 0, 0, 0, 0, bytes(32))]
+    assert not dry_host.dest.exists()
+
+
+def test_what_comes_after_the_end_changes_nothing(host: Host) -> None:
+    end = SessionEnded(Ending.ABORTED, "a signal")
+    host.tree.on_event(end)
+    host.take_manifest()
+    assert host.told() == []
+    assert host.tree.ending is end
+    assert not host.dest.exists()

@@ -1,0 +1,58 @@
+"""A survey has every listing that a comparison would read, once."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from mrsync.tree.compare.prefetch import Survey
+from mrsync.tree.source.scan import scan
+from tests.trees import build_awkward_tree, remove_tree
+from tests.unit.tree.syncing import as_nobody, nobodys_directory
+
+
+def test_a_survey_of_nothing_is_no_matter(tmp_path: Path) -> None:
+    survey = Survey()
+    survey.read(os.fsencode(tmp_path / "missing"), lambda entries: None)
+    assert survey.take(b"") is None
+
+
+def test_a_survey_reads_every_directory_once(tmp_path: Path) -> None:
+    build_awkward_tree(tmp_path / "tree", 4)
+    try:
+        survey, told = Survey(), list[int]()
+        survey.read(os.fsencode(tmp_path / "tree"), told.append)
+        manifest = scan(os.fsencode(tmp_path / "tree")).manifest
+    finally:
+        remove_tree(tmp_path / "tree")
+    assert sum(told) >= len(manifest) - 1
+    for turn, directory in enumerate(manifest.directories):
+        listing = survey.take(manifest.path(directory))
+        assert listing is not None
+        assert listing.names == manifest.names[manifest.child_starts[turn] : manifest.child_starts[turn + 1]]
+        assert survey.take(manifest.path(directory)) is None
+
+
+def test_what_cannot_be_read_in_full_is_left_to_the_comparison() -> None:
+    def run(top: Path) -> None:
+        for name, mode in (("closed", 0o000), ("unsearchable", 0o400), ("open", 0o700)):
+            (top / name).mkdir()
+            (top / name / "file").touch()
+            (top / name).chmod(mode)
+        survey = Survey()
+        survey.read(os.fsencode(top), lambda entries: None)
+        found = {name: survey.take(name) is not None for name in (b"", b"closed", b"unsearchable", b"open")}
+        assert found == {b"": True, b"closed": False, b"unsearchable": False, b"open": True}
+
+    with nobodys_directory() as top:
+        as_nobody(lambda: run(top))
+
+
+def test_links_are_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "link").symlink_to("../outside")
+    survey = Survey()
+    survey.read(os.fsencode(tmp_path / "tree"), lambda entries: None)
+    assert survey.take(b"") is not None
+    assert survey.take(b"link") is None

@@ -1,0 +1,116 @@
+"""A tree is removed whole, but nothing behind links and mounts."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from mrsync.tree.destination.deletions import Deletions
+from mrsync.tree.destination.removal import remove_tree
+from mrsync.tree.model.policy import Policy
+from tests.trees import build_awkward_tree
+from tests.unit.tree.syncing import as_nobody, nobodys_directory, small_file_system
+
+
+def remove(path: Path) -> int:
+    fd = os.open(path.parent, os.O_RDONLY)
+    try:
+        deletions = Deletions(Policy())
+        assert remove_tree(0, fd, os.fsencode(path.name), deletions)
+        return deletions.count
+    finally:
+        os.close(fd)
+
+
+def entries_below(path: Path) -> int:
+    return sum(len(directories) + len(files) for _, directories, files, _ in os.fwalk(path))
+
+
+def test_an_awkward_tree_is_removed_and_counted(tmp_path: Path) -> None:
+    build_awkward_tree(tmp_path / "tree", 7)
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "file").touch()
+    (tmp_path / "tree" / "random" / "out").symlink_to(tmp_path / "outside")
+    expected = entries_below(tmp_path / "tree") + 1
+    assert remove(tmp_path / "tree") == expected
+    assert not (tmp_path / "tree").exists()
+    assert (tmp_path / "outside" / "file").exists()
+
+
+def test_locked_directories_of_ours_are_removed() -> None:
+    def run(top: Path) -> None:
+        build_awkward_tree(top / "tree", 8)
+        for path in ("directories/read-only", "directories/private"):
+            (top / "tree" / path).chmod(0)
+        remove(top / "tree")
+        assert not (top / "tree").exists()
+
+    with nobodys_directory() as top:
+        as_nobody(lambda: run(top))
+
+
+def test_a_link_is_no_tree(tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "file").touch()
+    (tmp_path / "link").symlink_to("outside")
+    with pytest.raises(NotADirectoryError):
+        remove(tmp_path / "link")
+    assert (tmp_path / "outside" / "file").exists()
+
+
+def test_nothing_behind_a_mount_point_is_removed(tmp_path: Path) -> None:
+    with small_file_system(1 << 20) as mount:
+        (mount / "file").touch()
+        (tmp_path / "tree" / "mount").mkdir(parents=True)
+        if os.system(f"mount --bind {mount} {tmp_path / 'tree' / 'mount'}"):
+            pytest.skip("needs the right to mount")
+        try:
+            with pytest.raises(OSError, match="busy") as caught:
+                remove(tmp_path / "tree")
+            assert caught.value.errno == errno.EBUSY
+            assert (mount / "file").exists()
+        finally:
+            os.system(f"umount {tmp_path / 'tree' / 'mount'}")
+
+
+def tree_of(path: Path) -> list[str]:
+    return sorted(str(below.relative_to(path)) for below in path.rglob("*"))
+
+
+@pytest.mark.parametrize("limit", [0, 1, 3, 4, 5, 9])
+def test_no_more_goes_than_is_allowed(tmp_path: Path, limit: int) -> None:
+    for name in ("tree/a", "tree/sub/b", "tree/sub/c"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    before = tree_of(tmp_path)
+    fd = os.open(tmp_path, os.O_RDONLY)
+    dry, deletions = (Deletions(Policy(max_delete=limit, itemizes=True)) for _ in range(2))
+    try:
+        is_gone = [remove_tree(7, fd, b"tree", dry, is_dry_run=True)]
+        assert tree_of(tmp_path) == before
+        is_gone.append(remove_tree(7, fd, b"tree", deletions))
+    finally:
+        os.close(fd)
+    assert is_gone == [limit >= len(before)] * 2
+    assert deletions.count == min(limit, len(before)) == len(before) - len(tree_of(tmp_path))
+    assert (deletions.skipped > 0) is (limit < len(before))
+    told = [list(one.listed()) for one in (dry, deletions)]
+    assert told[0] == told[1]
+    gone = sorted((7, os.fsencode(name) + (b"/" if name in ("tree", "tree/sub") else b"")) for name in before)
+    assert set(told[0]) <= set(gone)
+
+
+def test_an_obstacle_is_no_deletion_itself(tmp_path: Path) -> None:
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "file").touch()
+    fd = os.open(tmp_path, os.O_RDONLY)
+    deletions = Deletions(Policy(max_delete=1, itemizes=True))
+    try:
+        assert remove_tree(0, fd, b"tree", deletions, is_obstacle=True)
+    finally:
+        os.close(fd)
+    assert list(deletions.listed()) == [(0, b"tree/file")]
+    assert tree_of(tmp_path) == []

@@ -1,0 +1,115 @@
+"""Which names in a directory are excluded; the whole of rsync's ways is held against rsync in tests/rsync."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from mrsync.tree.filter import rules
+from mrsync.tree.filter.filters import Filters, Scope
+from mrsync.tree.filter.rules import Rule, parse_rule
+
+ROOT = b"/src"
+
+
+def parsed(*texts: bytes) -> list[Rule]:
+    return [rule for text in texts if (rule := parse_rule(text, 0, "here")) is not None]
+
+
+class Disk(dict[bytes, bytes]):
+    """Merge files by absolute path."""
+
+    def read(self, path: bytes) -> bytes:
+        if path not in self:
+            raise FileNotFoundError(path)
+        return self[path]
+
+
+def scope_of(path: bytes, *texts: bytes, side: int = rules.SENDER, disk: Disk | None = None) -> Scope:
+    """The rules in force in a directory, as found by descending to it."""
+    files = disk or Disk()
+    scope = Filters(parsed(*texts), side, ROOT).scope().within(b"", files.read)
+    parts = path.split(b"/") if path else []
+    for depth in range(len(parts)):
+        scope = scope.within(b"/".join(parts[: depth + 1]), files.read)
+    return scope
+
+
+@pytest.mark.parametrize(
+    ("rule", "path", "excluded"),
+    [
+        (b"- foo", b"d", True),
+        (b"- /foo", b"", True),
+        (b"- /foo", b"d", False),
+        (b"- d/foo", b"x/d", True),
+        (b"- d/foo", b"d/x", False),
+        (b"- /d/foo", b"x/d", False),
+        (b"- d/**", b"d/e", True),
+        (b"- **/foo", b"", True),
+        (b"- d/*/foo", b"d/e", True),
+        (b"- d/*/foo", b"d/e/f", False),
+        (b"- foo/", b"", False),
+        (b"-! *.c", b"", True),
+        (b"-/ /src/d/foo", b"d", True),
+        (b"-/ /d/foo", b"d", False),
+        (b"-x foo", b"", False),
+        (b"P foo", b"", False),
+        (b"H foo", b"", True),
+    ],
+)
+def test_file(rule: bytes, path: bytes, excluded: bool) -> None:
+    assert (b"foo" in scope_of(path, rule).excluded([b"bar.c", b"foo"])) is excluded
+
+
+@pytest.mark.parametrize("rule", [b"- d/", b"- d", b"- d/***", b"- /d/***", b"- **d/", b"-! *e"])
+def test_directory(rule: bytes) -> None:
+    assert scope_of(b"", rule).excluded([b"d", b"e"], [b"d", b"e"]) == {b"d"}
+
+
+def test_first_rule_that_matches_counts() -> None:
+    names = [b"a.c", b"a.o", b"core", b"d"]
+    assert scope_of(b"", b"+ */", b"+ *.c", b"- *").excluded(names, [b"d"]) == {b"a.o", b"core"}
+    assert scope_of(b"", b"- *.o", b"+ core", b"- c*").excluded(names, [b"d"]) == {b"a.o"}
+
+
+def test_merge_files_are_inherited_and_the_nearest_counts_first() -> None:
+    disk = Disk({b"/src/.r": b"- a\n- b\n- /top\n", b"/src/d/.r": b"+ a\n- /here\n"})
+    names = [b"a", b"b", b"here", b"top"]
+    assert scope_of(b"", b": .r", disk=disk).excluded(names) == {b"a", b"b", b"top"}
+    assert scope_of(b"d", b": .r", disk=disk).excluded(names) == {b"b", b"here"}
+    assert scope_of(b"d/e", b": .r", disk=disk).excluded(names) == {b"b"}
+    assert scope_of(b"d", b":n .r", disk=disk).excluded(names) == {b"here"}
+
+
+def test_clear_in_a_merge_file_is_for_what_that_file_inherits() -> None:
+    disk = Disk({b"/src/.r": b"- a\n", b"/src/d/.r": b"!\n- b\n"})
+    assert scope_of(b"d", b"- c", b": .r", disk=disk).excluded([b"a", b"b", b"c"]) == {b"b", b"c"}
+
+
+def test_merge_file_with_a_slash_is_looked_for_above_the_tree() -> None:
+    disk = Disk({b"/.r": b"- a\n- /src/d/b\n- /src/b\n"})
+    assert scope_of(b"d", b": /.r", disk=disk).excluded([b"a", b"b"]) == {b"a", b"b"}
+    assert scope_of(b"d", b": .r", disk=disk).excluded([b"a", b"b"]) == set()
+
+
+def test_merge_file_may_name_another() -> None:
+    disk = Disk({b"/src/.r": b": .q\n", b"/src/d/.q": b"- a\n"})
+    assert scope_of(b"d", b": .r", disk=disk).excluded([b"a"]) == {b"a"}
+
+
+def test_perishable_rules_do_not_count_in_what_goes() -> None:
+    scope = scope_of(b"", b"-p a", b"- b", side=rules.RECEIVER)
+    assert scope.excluded([b"a", b"b"]) == {b"a", b"b"}
+    assert scope.excluded([b"a", b"b"], has_perishable=False) == {b"b"}
+
+
+def test_many_literal_names_cost_no_more_than_one() -> None:
+    names = [b"name%d" % number for number in range(50_000)]
+    scope = scope_of(
+        b"", *[b"- other%d" % number for number in range(20_000)], *[b"- /p/x%d" % n for n in range(20_000)]
+    )
+    scope.excluded(names[:1])  # compiles
+    before = time.process_time()
+    assert scope.excluded(names) == set()
+    assert time.process_time() - before < 0.5

@@ -1,0 +1,97 @@
+"""Rules from files: how they are split, where files are found, what is told of bad ones."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from mrsync.errors import FileError, RuleError
+from mrsync.tree.filter import rules
+from mrsync.tree.filter.merge_files import RULE_FILE_BYTES_MAX, RuleList, read_rule_file, split_entries
+from mrsync.tree.filter.rules import Rule
+
+
+def test_lines() -> None:
+    data = b"one\n\n# comment\r\n; comment\rtwo three\n #not\0gone"
+    assert list(split_entries(data, has_nuls=False)) == [(1, b"one"), (5, b"two three"), (6, b" #not")]
+
+
+def test_entries_with_nul() -> None:
+    assert list(split_entries(b"a\nb\0\0#c\0d", has_nuls=True)) == [(1, b"a\nb"), (4, b"d")]
+
+
+def test_words_know_no_comments() -> None:
+    assert list(split_entries(b"a  b\n#c\td", has_nuls=False, has_words=True)) == [
+        (1, b"a"), (1, b"b"), (2, b"#c"), (2, b"d"),
+    ]  # fmt: skip
+
+
+def listed(files: dict[bytes, bytes], *texts: bytes, deletes_excluded: bool = False) -> RuleList:
+    def read(path: bytes) -> bytes:
+        if path not in files:
+            raise FileNotFoundError(2, "no such file", path)
+        return files[path]
+
+    found = RuleList(read, deletes_excluded=deletes_excluded)
+    for text in texts:
+        found.add(text, "--filter")
+    return found
+
+
+def test_merged_file_takes_the_place_of_its_rule() -> None:
+    files = {b"m": b"+ a\n. n\n- c\n", b"n": b"- b1\nP b2\n"}
+    found = listed(files, b"- first", b". m", b"- last").rules
+    assert [rule.pattern for rule in found] == [b"first", b"a", b"b1", b"b2", b"c", b"last"]
+
+
+def test_clear_drops_all_before() -> None:
+    assert listed({}, b"- a", b": .x", b"!", b"- b").rules == [Rule(b"b", 0)]
+
+
+def test_a_merge_rule_may_exclude_its_file() -> None:
+    assert listed({}, b":e sub/.x").rules[0] == Rule(b".x", 0)
+
+
+def test_delete_excluded_makes_rules_the_senders() -> None:
+    found = listed({}, b"- a", b"P b", b"-r c", deletes_excluded=True).rules
+    assert [rule.flags for rule in found] == [rules.SENDER, rules.RECEIVER, rules.RECEIVER]
+
+
+def test_cvs_patterns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/somebody")
+    monkeypatch.setenv("CVSIGNORE", "*.mine")
+    found = listed({b"/home/somebody/.cvsignore": b"theirs\n"}, b"-C").rules
+    patterns = {rule.pattern: rule.flags for rule in found}
+    assert patterns[b"*.o"] & rules.PERISHABLE
+    assert patterns[b".git"] & rules.DIRECTORY
+    assert not patterns[b"theirs"] & rules.PERISHABLE
+    assert b"*.mine" in patterns
+
+
+def test_bad_rule_is_told_with_its_file_and_line() -> None:
+    with pytest.raises(RuleError, match=r"^m, line 2: unknown filter rule 'nonsense'$"):
+        listed({b"m": b"- a\nnonsense\n"}, b". m")
+
+
+def test_missing_file_is_told() -> None:
+    with pytest.raises(FileError, match="cannot read the rules in m: No such file"):
+        listed({}, b". m")
+
+
+def test_files_that_merge_one_another_come_to_an_end() -> None:
+    with pytest.raises(RuleError, match="without end"):
+        listed({b"m": b". n\n", b"n": b". m\n"}, b". m")
+
+
+def test_reading_from_a_tree_waits_for_nothing(tmp_path: Path) -> None:
+    path = os.fsencode(tmp_path)
+    os.mkfifo(path + b"/pipe")
+    assert read_rule_file(path + b"/pipe") == b""
+    assert read_rule_file(path) == b""
+    (tmp_path / "rules").write_bytes(b"- a\n" * 100_000)
+    assert read_rule_file(path + b"/rules") == b"- a\n" * 100_000
+    (tmp_path / "huge").write_bytes(bytes(RULE_FILE_BYTES_MAX + 1))
+    with pytest.raises(OSError, match="too large"):
+        read_rule_file(path + b"/huge")

@@ -1,0 +1,149 @@
+"""Directories are opened by entry, few at a time, never through a link, and locked ones of ours only for a time."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from array import array
+from pathlib import Path
+
+import pytest
+
+from mrsync.tree.fs.directories import DIRECTORIES_OPEN_MAX, Directories
+from tests.unit.tree.syncing import as_nobody, nobodys_directory
+
+DEPTH = DIRECTORIES_OPEN_MAX + 50
+
+
+def chain(root: Path, depth: int, *, is_loosening: bool = False) -> Directories:
+    """root/d/d/d/...: entry i is i deep."""
+    names = [b"", *[b"d"] * depth]
+    parents = array("I", [0, *range(depth)])
+    return Directories(os.open(root, os.O_RDONLY), names, parents, is_loosening=is_loosening)
+
+
+def is_same(fd: int, path: Path) -> bool:
+    return os.path.samestat(os.fstat(fd), path.stat())
+
+
+def open_count() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+def test_every_directory_is_found_and_few_are_open(tmp_path: Path) -> None:
+    (tmp_path / "/".join("d" * DEPTH)).mkdir(parents=True)
+    directories = chain(tmp_path, DEPTH)
+    before = open_count()
+    for entry in (DEPTH, 1, DEPTH // 2, 0, DEPTH, DEPTH - 1):
+        assert is_same(directories.open(entry), tmp_path / "/".join("d" * entry))
+        assert open_count() <= before + DIRECTORIES_OPEN_MAX
+    directories.close()
+    assert open_count() == before
+
+
+def test_a_pair_is_good_at_the_same_time_however_deep(tmp_path: Path) -> None:
+    for top in ("a", "b"):
+        (tmp_path / top / "/".join("d" * DEPTH)).mkdir(parents=True)
+    names = [b"", b"a", b"b", *[b"d"] * (2 * DEPTH)]
+    parents = array("I", [0, 0, 0, 1, *range(3, DEPTH + 2), 2, *range(DEPTH + 3, 2 * DEPTH + 2)])
+    directories = Directories(os.open(tmp_path, os.O_RDONLY), names, parents)
+    a, b = DEPTH + 2, 2 * DEPTH + 2
+    for one, other in ((a, b), (b, a), (a, a), (0, b), (b, 0)):
+        fds = directories.pair(one, other)
+        for fd, entry in zip(fds, (one, other), strict=True):
+            top = "b" if entry == b else "a"
+            assert is_same(fd, tmp_path if not entry else tmp_path / top / "/".join("d" * DEPTH))
+    directories.close()
+
+
+@pytest.mark.parametrize("what", ["missing", "file", "link", "dangling link", "link above"])
+def test_what_is_no_directory_is_not_opened(tmp_path: Path, what: str) -> None:
+    outside = tmp_path / "outside"
+    (outside / "d").mkdir(parents=True)
+    root = tmp_path / "root"
+    root.mkdir()
+    if what == "file":
+        (root / "d").touch()
+    elif what == "link":
+        (root / "d").symlink_to(outside)
+    elif what == "dangling link":
+        (root / "d").symlink_to("nowhere")
+    elif what == "link above":
+        (root / "d").symlink_to(outside)
+    directories = chain(root, 2, is_loosening=True)
+    with pytest.raises(OSError, match=r"Not a directory|No such file") as caught:
+        directories.open(2 if what == "link above" else 1)
+    assert caught.value.errno == (errno.ENOENT if what == "missing" else errno.ENOTDIR)
+    directories.close()
+
+
+def test_locked_directories_of_ours_are_opened_for_a_time() -> None:
+    def run(top: Path) -> None:
+        (top / "d" / "d" / "d").mkdir(parents=True)
+        modes = {}
+        for depth, mode in ((3, 0o000), (2, 0o400), (1, 0o2300)):
+            path = top / "/".join("d" * depth)
+            path.chmod(mode)
+            modes[depth] = stat.S_IMODE(mode)
+        with pytest.raises(PermissionError):
+            chain(top, 3).open(3)
+        directories = chain(top, 3, is_loosening=True)
+        os.mkdir("new", dir_fd=directories.open(3))
+        os.rmdir("new", dir_fd=directories.open(3))
+        assert [directories.original_mode(depth) for depth in (0, 1, 2, 3)] == [None, 0o2300, 0o400, 0o000]
+        assert directories.restore() == []
+        for depth in (1, 2, 3):
+            path = top / "/".join("d" * depth)
+            assert stat.S_IMODE(path.stat().st_mode) == modes[depth]
+            path.chmod(0o700)
+
+    with nobodys_directory() as top:
+        as_nobody(lambda: run(top))
+
+
+def test_settled_directories_are_not_restored() -> None:
+    def run(top: Path) -> None:
+        (top / "d").mkdir(mode=0o500)
+        directories = chain(top, 1, is_loosening=True)
+        assert directories.loosen(1)
+        assert not directories.loosen(1)
+        os.fchmod(directories.open(1), 0o711)
+        directories.settled(1)
+        assert directories.restore() == []
+        assert stat.S_IMODE((top / "d").stat().st_mode) == 0o711
+
+    with nobodys_directory() as top:
+        as_nobody(lambda: run(top))
+
+
+def test_restoring_finds_its_way_through_directories_that_are_locked_again() -> None:
+    def run(top: Path) -> None:
+        (top / "d" / "d").mkdir(parents=True)
+        (top / "d" / "d").chmod(0o000)
+        (top / "d").chmod(0o000)
+        directories = chain(top, 2, is_loosening=True)
+        directories.open(2)
+        os.fchmod(directories.open(1), 0o000)
+        directories.settled(1)
+        directories.close()
+        assert directories.restore() == []
+        assert stat.S_IMODE((top / "d").stat().st_mode) == 0
+        (top / "d").chmod(0o700)
+        assert stat.S_IMODE((top / "d" / "d").stat().st_mode) == 0
+
+    with nobodys_directory() as top:
+        as_nobody(lambda: run(top))
+
+
+def test_what_cannot_be_restored_is_told() -> None:
+    def run(top: Path) -> None:
+        (top / "d").mkdir(mode=0o500)
+        directories = chain(top, 1, is_loosening=True)
+        assert directories.loosen(1)
+        directories.close()
+        (top / "d").rmdir()
+        assert directories.restore() == [(1, errno.ENOENT)]
+
+    with nobodys_directory() as top:
+        as_nobody(lambda: run(top))

@@ -1,0 +1,64 @@
+"""Data is told from holes, and never left out."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mrsync.tree.fs.extents import HOLE_BYTES_MIN, data_extents
+
+BLOCK = 4096
+
+
+def extents_of(path: Path) -> list[tuple[int, int]]:
+    with open(path, "rb") as file:
+        return data_extents(file.fileno(), os.fstat(file.fileno()).st_size)
+
+
+@given(st.lists(st.tuples(st.integers(0, 1 << 22), st.integers(1, 100_000)), max_size=8), st.integers(0, 1 << 22))
+def test_all_data_is_inside_the_extents(
+    tmp_path_factory: pytest.TempPathFactory, pieces: list[tuple[int, int]], size: int
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "extents"
+    with open(path, "wb") as file:
+        for offset, length in pieces:
+            file.seek(offset)
+            file.write(b"x" * length)
+        file.truncate(size)
+    data = path.read_bytes()
+    position = 0
+    for offset, length in extents_of(path):
+        assert position <= offset
+        assert not any(data[position:offset])
+        position = offset + length
+    assert position <= size
+    assert not any(data[position:])
+
+
+def test_a_hole_is_no_extent_and_a_small_one_is_no_hole(tmp_path: Path) -> None:
+    with open(tmp_path / "file", "wb") as file:
+        file.write(b"x" * BLOCK)
+        file.seek(HOLE_BYTES_MIN)
+        file.write(b"x" * BLOCK)
+        file.seek(1 << 20)
+        file.write(b"x" * BLOCK)
+        file.truncate(2 << 20)
+    assert extents_of(tmp_path / "file") == [(0, HOLE_BYTES_MIN + BLOCK), (1 << 20, BLOCK)]
+
+
+def test_data_that_came_after_the_scan_is_no_matter(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"x" * 10_000)
+    with open(tmp_path / "file", "rb") as file:
+        assert data_extents(file.fileno(), 5000) == [(0, 5000)]
+        assert data_extents(file.fileno(), 0) == []
+
+
+def test_an_empty_file_and_one_that_is_a_hole_have_no_data(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert extents_of(tmp_path / "file") == []
+    os.truncate(tmp_path / "file", 1 << 20)
+    assert extents_of(tmp_path / "file") == []

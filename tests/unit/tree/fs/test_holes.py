@@ -1,0 +1,28 @@
+"""Only whole blocks of zeros are left out, wherever the data begins."""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+
+from mrsync.tree.fs.holes import BLOCK_BYTES, data_spans, write_sparsely
+
+
+def test_spans_are_what_is_not_zero() -> None:
+    block, zeros = b"x" * BLOCK_BYTES, bytes(BLOCK_BYTES)
+    assert list(data_spans(b"", 0)) == []
+    assert list(data_spans(zeros * 3, 0)) == []
+    assert list(data_spans(block + zeros + block, 0)) == [(0, BLOCK_BYTES), (2 * BLOCK_BYTES, 3 * BLOCK_BYTES)]
+    assert list(data_spans(zeros + b"x", 5)) == [(BLOCK_BYTES - 5, BLOCK_BYTES + 1)]
+
+
+def test_what_is_written_is_what_was_given(tmp_path: Path) -> None:
+    chance = random.Random(1)
+    for _ in range(50):
+        pieces = [chance.choice((bytes, chance.randbytes))(chance.randrange(20_000)) for _ in range(5)]
+        position = chance.randrange(10_000)
+        with open(tmp_path / "file", "w+b") as file:
+            write_sparsely(file.fileno(), pieces, position)
+            os.truncate(file.fileno(), position + sum(map(len, pieces)))
+            assert file.read() == bytes(position) + b"".join(pieces)

@@ -1,0 +1,61 @@
+"""Who keeps which attributes; the rest is tested against rsync in tests/disk/test_options.py."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from mrsync.tree.fs.xattrs import Keeper, path_in
+from mrsync.tree.model.policy import Policy
+from tests.oracle import can_keep
+
+NAMES = (
+    b"user.a",
+    b"user.rsync.%stat",
+    b"trusted.a",
+    b"security.capability",
+    b"system.posix_acl_access",
+    b"system.nfs4_acl",
+)
+
+
+@pytest.mark.parametrize(
+    ("policy", "is_root", "is_source", "expected"),
+    [
+        (Policy(), True, True, set()),
+        (Policy(xattrs=True), True, False, {0, 1, 2, 3}),
+        (Policy(xattrs=True), False, False, {0, 1}),
+        (Policy(xattrs=True), False, True, {0, 2, 3}),
+        (Policy(acls=True), False, True, {4}),
+        (Policy(acls=True, xattrs=True), True, True, {0, 2, 3, 4}),
+    ],
+)
+def test_what_is_kept(policy: Policy, is_root: bool, is_source: bool, expected: set[int]) -> None:
+    keeper = Keeper(policy, is_root=is_root, is_source=is_source)
+    assert {number for number, name in enumerate(NAMES) if keeper.keeps(name)} == expected
+
+
+def test_attributes_become_what_is_wanted_and_no_link_is_followed(tmp_path: Path) -> None:
+    if reason := can_keep(tmp_path):
+        pytest.skip(reason)
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to("file")
+    os.setxattr(tmp_path / "file", "user.old", b"1")
+    os.setxattr(tmp_path / "file", "user.same", b"1")
+    keeper = Keeper(Policy(xattrs=True), is_root=os.geteuid() == 0)
+    fd = os.open(tmp_path, os.O_RDONLY)
+    file = os.open(tmp_path / "file", os.O_PATH)
+    try:
+        wanted = ((b"user.new", b""), (b"user.same", b"2"))
+        keeper.set_xattrs(file, wanted)
+        assert keeper.read(path_in(fd, b"file")) == keeper.read(file) == wanted
+        assert keeper.read(path_in(fd, b"link")) == ()
+        with pytest.raises(PermissionError):
+            keeper.set_xattrs(path_in(fd, b"link"), wanted)
+        with pytest.raises(FileNotFoundError):
+            keeper.read(path_in(fd, b"none"))
+    finally:
+        os.close(fd)
+        os.close(file)

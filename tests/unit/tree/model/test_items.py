@@ -1,0 +1,71 @@
+"""Items are told in order, runs of the same as one, in letters as rsync has them."""
+
+from __future__ import annotations
+
+import stat
+
+import pytest
+
+from mrsync.tree.compare.differences import ACL, GROUP, INEXACT, MODE, SIZE, TIME, USER, XATTR
+from mrsync.tree.model.items import ALTERED, LINKED, MADE, NEW, SENT, Items, deletion_key, letters
+
+
+def test_neighbours_of_the_same_flags_are_one_run() -> None:
+    items = Items()
+    for entry in (5, 3, 4, 9, 10):
+        items.add(entry, SENT | NEW)
+    items.add(6, SENT | NEW | INEXACT)
+    items.add(7, LINKED | NEW, 5)
+    items.add(8, LINKED | NEW, 5)
+    items.add(11, MODE)
+    assert list(items.runs()) == [
+        (3, 7, SENT | NEW, -1),
+        (7, 8, LINKED | NEW, 5),
+        (8, 9, LINKED | NEW, 5),
+        (9, 11, SENT | NEW, -1),
+        (11, 12, MODE, -1),
+    ]
+    assert [run[:2] for run in items.runs({4, 7, 11})] == [(3, 4), (5, 7), (8, 9), (9, 11)]
+    assert list(Items().runs()) == []
+
+
+@pytest.mark.parametrize(
+    ("flags", "kind", "expected"),
+    [
+        (SENT | NEW, stat.S_IFREG, ">f+++++++++"),
+        (SENT | SIZE | TIME, stat.S_IFREG, ">f.st......"),
+        (SENT, stat.S_IFREG, ">f........."),
+        (SENT | ALTERED | MODE | USER | GROUP, stat.S_IFREG, ">fc..pog..."),
+        (ACL | XATTR, stat.S_IFREG, ".f.......ax"),
+        (MADE | NEW, stat.S_IFDIR, "cd+++++++++"),
+        (TIME, stat.S_IFDIR, ".d..t......"),
+        (MADE | ALTERED | TIME, stat.S_IFLNK, "cLc.t......"),
+        (MADE | NEW, stat.S_IFIFO, "cS+++++++++"),
+        (MADE | ALTERED, stat.S_IFBLK, "cDc........"),
+        (LINKED, stat.S_IFREG, "hf         "),
+        (LINKED | TIME, stat.S_IFREG, "hf..t......"),
+    ],
+)
+def test_letters(flags: int, kind: int, expected: str) -> None:
+    assert letters(flags, kind | 0o644) == expected
+
+
+def test_a_directory_is_deleted_behind_what_is_in_it() -> None:
+    assert sorted([b"d/", b"d/b/", b"d/b/c", b"a", b"d/a"], key=deletion_key) == [
+        b"a",
+        b"d/a",
+        b"d/b/c",
+        b"d/b/",
+        b"d/",
+    ]
+
+
+def test_a_second_look_counts_for_what_it_looked_at() -> None:
+    items, again = Items(), Items()
+    for entry in (1, 2, 3):
+        items.add(entry, SENT | TIME)
+    items.add(4, LINKED, 2)
+    again.add(2, SENT | SIZE)
+    again.add(4, LINKED | NEW, 2)
+    items.amend({2, 3, 4}, again)
+    assert list(items.runs()) == [(1, 2, SENT | TIME, -1), (2, 3, SENT | SIZE, -1), (4, 5, LINKED | NEW, 2)]

@@ -1,0 +1,72 @@
+"""Marks and deletions on their way: what is written is read back, nothing hostile gets through."""
+
+from __future__ import annotations
+
+import os
+from array import array
+from pathlib import Path
+
+import pytest
+
+from mrsync.errors import ProtocolDataError, ProtocolVersionError
+from mrsync.tree.model.limits import DEPTH_MAX
+from mrsync.tree.model.manifest import Manifest
+from mrsync.tree.model.marks import IMPLIED, LINKED, SENT, Listed
+from mrsync.tree.model.policy import Policy
+from mrsync.tree.source.scan_synclist import pick
+from mrsync.tree.source.synclist import Item, Kind
+
+
+def picked(root: Path) -> Manifest:
+    (root / "d").mkdir()
+    (root / "d" / "f").write_text("x")
+    os.link(root / "d" / "f", root / "g")
+    items = [Item(Kind.HARDLINK, b"g", b"d/f"), Item(Kind.DELETING, b"d/gone/x"), Item(Kind.DELETING, b"d/gone")]
+    return pick(os.fsencode(root), items).manifest
+
+
+def test_a_manifest_of_listed_entries_is_read_back(tmp_path: Path) -> None:
+    manifest = picked(tmp_path)
+    again = Manifest.decode(manifest.encode())
+    assert again.names == [b"", b"d", b"g", b"f"]
+    assert again.listed == Listed(array("B", [IMPLIED, IMPLIED, LINKED, IMPLIED]), [b"d/gone/x", b"d/gone"])
+    assert again.policy == Policy(deletes=False, is_listed=True)
+    assert again.leaders == {3: 2}
+
+
+@pytest.mark.parametrize(
+    ("listed", "reason"),
+    [
+        (Listed(array("B", [SENT, SENT, SENT, LINKED + 1]), []), "unknown mark"),
+        (Listed(array("B", [SENT] * 3), []), "column"),
+        (Listed(array("B", [SENT] * 4), [b"/etc/passwd"]), "empty"),
+        (Listed(array("B", [SENT] * 4), [b""]), "empty"),
+        (Listed(array("B", [SENT] * 4), [b"a", b"b//c"]), "empty"),
+        (Listed(array("B", [SENT] * 4), [b"a/"]), "empty"),
+        (Listed(array("B", [SENT] * 4), [b"."]), "'.' or '..'"),
+        (Listed(array("B", [SENT] * 4), [b"a/../../b"]), "'.' or '..'"),
+        (Listed(array("B", [SENT] * 4), [b"n" * 256]), "too long"),
+        (Listed(array("B", [SENT] * 4), [b"d/" * DEPTH_MAX + b"f"]), "too deep"),
+        (Listed(array("B", [SENT] * 4), [b"a\0b"]), "strings"),
+    ],
+)
+def test_what_is_hostile_is_refused(tmp_path: Path, listed: Listed, reason: str) -> None:
+    manifest = picked(tmp_path)
+    manifest.listed = listed
+    with pytest.raises(ProtocolDataError, match=reason):
+        Manifest.decode(manifest.encode())
+
+
+def test_marks_without_a_word_in_the_policy_are_no_manifest(tmp_path: Path) -> None:
+    manifest = picked(tmp_path)
+    manifest.policy = Policy()
+    with pytest.raises(ProtocolDataError, match="longer"):
+        Manifest.decode(manifest.encode())
+    manifest.policy, manifest.listed = Policy(is_listed=True), None
+    with pytest.raises(ProtocolDataError, match="ends early"):
+        Manifest.decode(manifest.encode())
+
+
+def test_an_older_target_says_that_it_does_not_know_lists() -> None:
+    with pytest.raises(ProtocolVersionError):
+        Policy.decode(Policy(is_listed=True).encode().replace(b"is_listed", b"isxlisted"))

@@ -1,0 +1,107 @@
+"""Sections go round; what does not add up is refused with one sentence."""
+
+from __future__ import annotations
+
+import zlib
+from array import array
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mrsync.errors import ProtocolDataError, ProtocolVersionError
+from mrsync.tree.model.packing import NUMBER, SECTION, UNPACKED_BYTES_MAX, Packer, Unpacker
+
+MAGIC = b"test\x01"
+
+
+def section(data: bytes, *, says: int | None = None) -> bytes:
+    packed = zlib.compress(data)
+    return MAGIC + SECTION.pack(len(data) if says is None else says, len(packed)) + packed
+
+
+@given(
+    st.lists(st.integers(-(2**63), 2**63 - 1)), st.lists(st.binary(max_size=9).map(lambda b: b.replace(b"\0", b"x")))
+)
+def test_what_is_packed_is_unpacked(numbers: list[int], strings: list[bytes]) -> None:
+    packer = Packer(MAGIC)
+    packer.column(array("q", numbers))
+    packer.number(len(strings))
+    packer.strings(strings)
+    unpacker = Unpacker(packer.packed(), MAGIC, "test")
+    assert unpacker.column("q", len(numbers)).tolist() == numbers
+    assert unpacker.number(1 << 32) == len(strings)
+    assert unpacker.strings(len(strings)) == strings
+    unpacker.end()
+
+
+@given(st.binary(max_size=200))
+def test_anything_else_is_refused(data: bytes) -> None:
+    unpacker = Unpacker(MAGIC + data, MAGIC, "test")
+    with pytest.raises(ProtocolDataError, match=r"^the test is damaged: "):
+        read_to_the_end(unpacker)
+
+
+def read_to_the_end(unpacker: Unpacker) -> None:
+    while True:
+        unpacker.blob()
+
+
+def test_an_announced_bomb_is_not_even_unpacked() -> None:
+    unpacker = Unpacker(section(bytes(1000), says=UNPACKED_BYTES_MAX + 1), MAGIC, "test")
+    with pytest.raises(ProtocolDataError, match="too many bytes"):
+        unpacker.blob()
+
+
+def test_all_sections_together_are_bounded() -> None:
+    data = section(b"x") + section(b"y", says=UNPACKED_BYTES_MAX)[len(MAGIC) :]
+    unpacker = Unpacker(data, MAGIC, "test")
+    assert unpacker.blob() == b"x"
+    with pytest.raises(ProtocolDataError, match="too many bytes"):
+        unpacker.blob()
+
+
+@pytest.mark.parametrize("says", [0, 99_999, 100_001])
+def test_a_section_of_another_length_than_it_says_is_refused(says: int) -> None:
+    unpacker = Unpacker(section(bytes(100_000), says=says), MAGIC, "test")
+    with pytest.raises(ProtocolDataError, match="another length"):
+        unpacker.blob()
+
+
+def test_a_section_with_something_behind_its_end_is_refused() -> None:
+    packed = zlib.compress(b"data") + b"more"
+    unpacker = Unpacker(MAGIC + SECTION.pack(4, len(packed)) + packed, MAGIC, "test")
+    with pytest.raises(ProtocolDataError, match="another length"):
+        unpacker.blob()
+
+
+def test_every_shorter_input_is_refused() -> None:
+    whole = section(b"some data")
+    for length in range(len(MAGIC), len(whole)):
+        with pytest.raises(ProtocolDataError):
+            Unpacker(whole[:length], MAGIC, "test").blob()
+
+
+def test_counts_must_fit() -> None:
+    with pytest.raises(ProtocolDataError, match="not one of 3 entries"):
+        Unpacker(section(bytes(8)), MAGIC, "test").column("I", 3)
+    with pytest.raises(ProtocolDataError, match="2 strings instead of 3"):
+        Unpacker(section(b"a\0b"), MAGIC, "test").strings(3)
+    with pytest.raises(ProtocolDataError, match="strings instead of 0"):
+        Unpacker(section(b"a"), MAGIC, "test").strings(0)
+    with pytest.raises(ProtocolDataError, match="the most is 4"):
+        Unpacker(MAGIC + NUMBER.pack(5), MAGIC, "test").number(4)
+
+
+def test_nothing_may_follow() -> None:
+    with pytest.raises(ProtocolDataError, match="longer"):
+        Unpacker(MAGIC + b"x", MAGIC, "test").end()
+
+
+def test_another_version_is_named_as_such() -> None:
+    with pytest.raises(ProtocolVersionError, match="version"):
+        Unpacker(b"test\x02", MAGIC, "test")
+    with pytest.raises(ProtocolDataError, match="does not begin"):
+        Unpacker(b"tost\x01", MAGIC, "test")
+    with pytest.raises(ProtocolDataError, match="does not begin"):
+        Unpacker(b"", MAGIC, "test")

@@ -1,0 +1,38 @@
+"""The policy survives its journey, and nothing hostile gets through."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from mrsync.errors import ProtocolDataError, ProtocolVersionError
+from mrsync.tree.model.policy import POLICY_BYTES_MAX, Policy
+
+
+def test_what_is_encoded_is_decoded() -> None:
+    for policy in (Policy(), Policy(deletes=False, numeric_ids=True)):
+        assert Policy.decode(policy.encode()) == policy
+
+
+def test_the_default_costs_nothing() -> None:
+    assert Policy().encode() == b"{}"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"[]", b"null", b"{", b'{"deletes":1}', b'{"deletes":null}', b'{"deletes":"x"}', b"[" * 100_000, b"\xff"],
+)
+def test_nonsense_is_refused(data: bytes) -> None:
+    with pytest.raises(ProtocolDataError):
+        Policy.decode(data)
+
+
+def test_too_much_is_refused() -> None:
+    with pytest.raises(ProtocolDataError):
+        Policy.decode(b'{"deletes":true' + b" " * POLICY_BYTES_MAX + b"}")
+
+
+def test_a_field_of_a_later_version_is_not_passed_over() -> None:
+    with pytest.raises(ProtocolVersionError, match="'shreds'"):
+        Policy.decode(json.dumps({"shreds": True}).encode())

@@ -1,0 +1,223 @@
+"""Contents are read exactly; a file that is not what was scanned is noticed, and zeros stand for it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mrsync.errors import SelectionError
+from mrsync.tree.model.plan import Plan
+from mrsync.tree.source.reader import FILES_OPEN_MAX, Source
+from mrsync.tree.source.scan import scan
+from tests.unit.tree.syncing import as_nobody, nobodys_directory
+
+SIZE = 10_000
+
+
+def open_files() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+def source_of(root: Path) -> Source:
+    """A source that plans every file below root."""
+    found = scan(os.fsencode(root))
+    entries = [entry for entry in range(len(found.manifest)) if found.manifest.has_contents(entry)]
+    return Source(os.fsencode(root), found.manifest, Plan.build(found, [(entry, entry + 1) for entry in entries]))
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """Files a, b (SIZE bytes each) and c (3 bytes)."""
+    for name, data in (("a", b"a" * SIZE), ("b", b"b" * SIZE), ("c", b"ccc")):
+        (tmp_path / name).write_bytes(data)
+        os.utime(tmp_path / name, ns=(0, 10**18))
+    return tmp_path
+
+
+def test_any_range_is_read(tree: Path) -> None:
+    source = source_of(tree)
+    whole = b"a" * SIZE + b"b" * SIZE + b"ccc"
+    for offset, length in ((0, 10), (0, len(whole)), (SIZE - 5, 10), (2 * SIZE - 1, 4), (2 * SIZE + 2, 1)):
+        assert source.read(offset, length) == whole[offset : offset + length]
+    assert source.changed == {}
+    source.close()
+
+
+def _shrink(path: Path) -> None:
+    os.truncate(path, SIZE // 2)
+
+
+def _rewrite(path: Path) -> None:
+    path.write_bytes(b"x" * SIZE)
+
+
+def _rewrite_with_old_time(path: Path) -> None:
+    path.write_bytes(b"x" * SIZE)
+    os.utime(path, ns=(0, 10**18))
+
+
+def _replace(path: Path) -> None:
+    other = path.with_name("other")
+    other.write_bytes(b"x" * SIZE)
+    os.utime(other, ns=(0, 10**18))
+    other.rename(path)
+
+
+def _append(path: Path) -> None:
+    with open(path, "ab") as file:
+        file.write(b"x")
+
+
+def _make_link(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("a")
+
+
+def _make_directory(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def _make_fifo(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+CHANGES: dict[str, Callable[[Path], None]] = {
+    "vanished": lambda path: path.unlink(),
+    "shrunk": _shrink,
+    "grown": _append,
+    "rewritten": _rewrite,
+    "a link": _make_link,
+    "a directory": _make_directory,
+    "a fifo": _make_fifo,
+}
+LATE_CHANGES = {
+    "shrunk": _shrink,
+    "grown": _append,
+    "rewritten": _rewrite,
+    "rewritten with its old time": _rewrite_with_old_time,
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_a_file_changed_after_the_scan_is_noticed(tree: Path, what: str) -> None:
+    source = source_of(tree)
+    CHANGES[what](tree / "b")
+    assert source.read(0, 2 * SIZE + 3) == b"a" * SIZE + bytes(SIZE) + b"ccc"
+    assert list(source.changed) == [1]
+    assert source.changed[1]
+    source.close()
+
+
+@pytest.mark.parametrize("what", LATE_CHANGES)
+def test_a_file_changed_while_it_is_read_is_noticed_at_its_end(tree: Path, what: str) -> None:
+    source = source_of(tree)
+    assert source.read(SIZE, 100) == b"b" * 100
+    LATE_CHANGES[what](tree / "b")
+    source.read(SIZE + 100, SIZE - 100)
+    assert list(source.changed) == [1]
+    source.close()
+
+
+@pytest.mark.parametrize("what", ["rewritten with its old time", "replaced"])
+def test_a_file_read_again_later_must_still_be_the_same(tree: Path, what: str) -> None:
+    source = source_of(tree)
+    assert source.read(SIZE, SIZE) == b"b" * SIZE
+    (_replace if what == "replaced" else _rewrite_with_old_time)(tree / "b")
+    assert source.read(SIZE + 5, 10) == bytes(10)
+    assert list(source.changed) == [1]
+    source.close()
+
+
+def test_verify_looks_at_a_file_that_has_no_data(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).touch()
+    source = source_of(tmp_path)
+    (tmp_path / "b").write_text("no longer empty")
+    assert source.verify(0)
+    assert not source.verify(1)
+    assert source.changed == {1: "its size changed"}
+    source.close()
+
+
+def test_a_file_with_holes_is_verified_at_the_end_of_its_data(tmp_path: Path) -> None:
+    with open(tmp_path / "holes", "wb") as file:
+        file.seek(1 << 20)
+        file.write(b"x" * 4096)
+        file.truncate(3 << 20)
+    source = source_of(tmp_path)
+    assert source.read(0, 10) == b"x" * 10
+    os.utime(tmp_path / "holes")
+    source.read(10, 4086)
+    assert list(source.changed) == [0]
+    source.close()
+
+
+def test_a_directory_swapped_for_a_link_leads_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "tree" / "sub").mkdir(parents=True)
+    (tmp_path / "tree" / "sub" / "file").write_text("contents")
+    source = source_of(tmp_path / "tree")
+    (tmp_path / "tree" / "sub").rename(tmp_path / "away")
+    (tmp_path / "tree" / "sub").symlink_to(tmp_path / "away")
+    assert source.read(0, 8) == bytes(8)
+    assert list(source.changed) == [0]
+    source.close()
+
+
+def test_files_that_may_not_be_read_are_told() -> None:
+    def run(top: Path) -> None:
+        (top / "file").write_text("contents")
+        os.chmod(top / "file", 0)
+        source = source_of(top)
+        assert source.read(0, 8) == bytes(8)
+        assert source.changed == {0: "Permission denied"}
+
+    with nobodys_directory() as top:
+        as_nobody(lambda: run(top))
+
+
+def test_descriptors_are_bounded_and_closed(tmp_path: Path) -> None:
+    for i in range(3 * FILES_OPEN_MAX):
+        (tmp_path / f"{i:03}").write_bytes(b"%03d" % i)
+    before = open_files()
+    source = source_of(tmp_path)
+    for i in range(3 * FILES_OPEN_MAX):
+        assert source.read(3 * i, 2) == (b"%03d" % i)[:2]
+    assert open_files() <= before + FILES_OPEN_MAX + 1
+    for i in range(3 * FILES_OPEN_MAX):
+        assert source.read(3 * i + 2, 1) == (b"%03d" % i)[2:]
+    source.close()
+    assert open_files() == before
+
+
+def test_a_root_that_vanished_is_told(tree: Path, tmp_path: Path) -> None:
+    found = scan(os.fsencode(tree))
+    with pytest.raises(SelectionError, match="cannot read the source"):
+        Source(os.fsencode(tmp_path / "missing"), found.manifest, Plan.build(found, []))
+
+
+def test_what_targets_have_already_must_be_as_it_was_scanned(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of the same size and time in its place would be mixed with what they have."""
+    monkeypatch.setattr("mrsync.tree.source.scan.TICK_NS", 0)
+    source = source_of(tree)
+    (tree / "new").write_bytes(b"n" * SIZE)
+    os.utime(tree / "new", ns=(0, 10**18))
+    (tree / "new").rename(tree / "a")
+    source.be_wary()
+    assert source.read(0, 10) == bytes(10)
+    assert source.changed == {0: "it was replaced"}
+    source.close()
+
+
+def test_where_not_all_is_read_any_piece_may_be_the_last(tree: Path) -> None:
+    source = source_of(tree)
+    source.be_wary()
+    assert source.read(0, 10) == b"a" * 10
+    _rewrite_with_old_time(tree / "a")
+    assert source.read(10, 10) == bytes(10)
+    assert list(source.changed) == [0]
+    source.close()

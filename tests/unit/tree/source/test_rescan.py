@@ -1,0 +1,110 @@
+"""A second look at files that changed: what they are now, or why they cannot be cast again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mrsync.errors import SelectionError
+from mrsync.tree.fs.owners import NewOwner
+from mrsync.tree.model.policy import Policy
+from mrsync.tree.source.modes import parse_mode_changes
+from mrsync.tree.source.rescan import rescan
+from mrsync.tree.source.scan import scan
+from mrsync.tree.source.selection import Selection
+from tests.unit.tree.syncing import as_nobody, nobodys_directory
+
+
+def test_what_the_selection_changes_is_changed_again(tmp_path: Path) -> None:
+    (tmp_path / "a").touch()
+    selection = Selection(mode_changes=parse_mode_changes("F600", 0), user=NewOwner(12345))
+    found = scan(os.fsencode(tmp_path), Policy(), selection)
+    (tmp_path / "a").chmod(0o777)
+    rescan(found, selection, [1])
+    assert found.manifest.modes[1] & 0o7777 == 0o600
+    assert found.manifest.uids[1] == 12345
+
+
+def test_holes_come_and_go(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).touch()
+    os.truncate(tmp_path / "b", 1 << 20)
+    found = scan(os.fsencode(tmp_path))
+    assert found.holey == {2}
+    os.truncate(tmp_path / "a", 1 << 20)
+    (tmp_path / "b").write_text("none")
+    assert rescan(found, Selection(), [1, 2]).scan.holey == {1}
+
+
+def test_all_names_of_a_file_are_amended(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("1")
+    (tmp_path / "z").hardlink_to(tmp_path / "a")
+    found = scan(os.fsencode(tmp_path))
+    (tmp_path / "z").write_text("12345")
+    for asked in (1, 2):
+        looked = rescan(found, Selection(), [asked])
+        assert list(looked.amendment.entries) == [1, 2]
+    assert list(found.manifest.sizes[1:]) == [5, 5]
+
+
+def _vanish(path: Path) -> None:
+    path.unlink()
+
+
+def _become_a_directory(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def _become_a_fifo(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def _become_a_link(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("b")
+
+
+def _leave_the_group(path: Path) -> None:
+    path.unlink()
+    path.write_text("1")
+
+
+@pytest.mark.parametrize("change", [_vanish, _become_a_directory, _become_a_fifo, _become_a_link, _leave_the_group])
+def test_what_cannot_be_cast_again_stays_as_it_was_known(tmp_path: Path, change: Callable[[Path], None]) -> None:
+    (tmp_path / "a").write_text("1")
+    (tmp_path / "a link").hardlink_to(tmp_path / "a")
+    (tmp_path / "b").write_text("2")
+    found = scan(os.fsencode(tmp_path))
+    change(tmp_path / "a")
+    (tmp_path / "b").write_text("345")
+    looked = rescan(found, Selection(), [1, 3])
+    assert list(looked.amendment.entries) == [3]
+    assert list(looked.refused) == [1]
+    assert list(found.manifest.sizes[1:]) == [1, 1, 3]
+
+
+def test_what_cannot_be_read_is_refused() -> None:
+    with nobodys_directory() as tree:
+
+        def look() -> None:
+            (tree / "a").write_text("1")
+            found = scan(os.fsencode(tree))
+            (tree / "a").chmod(0)
+            assert rescan(found, Selection(), [1]).refused == {1: "Permission denied"}
+
+        as_nobody(look)
+
+
+def test_a_source_that_is_gone_is_said(tmp_path: Path) -> None:
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "a").touch()
+    found = scan(os.fsencode(tmp_path / "source"))
+    shutil.rmtree(tmp_path / "source")
+    with pytest.raises(SelectionError, match="source"):
+        rescan(found, Selection(), [1])

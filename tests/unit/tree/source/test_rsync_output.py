@@ -1,0 +1,138 @@
+"""rsync's dry run as a synclist: the real rsync on trees with awful names, and lines that are hard to understand."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from mrsync.tree.source.rsync_output import translate
+from mrsync.tree.source.synclist import Item, Kind
+from tests.awful import PIECES, AwfulPair
+from tests.trees import DEEP_NAME, build_awkward_tree, differences, remove_tree
+from tests.unit.tree.applying import apply
+
+needs_rsync = pytest.mark.skipif(shutil.which("rsync") is None, reason="rsync is not installed")
+
+
+def dry_run(source: bytes, dest: bytes, *options: str, locale: str = "C") -> list[bytes]:
+    command = ["rsync", "-avW", "--dry-run", "--delete", "--modify-window=-1", *options]
+    done = subprocess.run(
+        [*command, source + b"/", dest + b"/"], capture_output=True, check=True, env={**os.environ, "LC_ALL": locale}
+    )
+    return [line + b"\n" for line in done.stdout.split(b"\n")[:-1]]
+
+
+@needs_rsync
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("options", [["-H", "-i"], ["-H", "-ii", "-8"], ["-H"], ["-H", "-v"]], ids=" ".join)
+def test_what_is_listed_makes_trees_equal(tmp_path: Path, seed: int, options: list[str]) -> None:
+    is_itemized = options[-1] not in ("-H", "-v")
+    pair = AwfulPair(bytes(tmp_path), seed, has_other_modes=is_itemized)  # plain output does not tell of modes
+    lines = dry_run(pair.source, pair.dest, *options, locale="C" if seed % 2 else "C.UTF-8")
+    for is_known in (is_itemized, None):
+        found = translate(lines, pair.source, is_itemized=is_known)
+        assert found.doubts == []
+    assert found.items
+    apply(found.items, pair.source, pair.dest)
+    assert differences(pair.source, pair.dest) == []
+
+
+@needs_rsync
+def test_a_whole_tree_of_every_kind(tmp_path: Path) -> None:
+    build_awkward_tree(tmp_path / "source", seed=1)
+    remove_tree(tmp_path / "source" / os.fsdecode(DEEP_NAME))  # rsync knows no paths beyond PATH_MAX
+    (tmp_path / "dest").mkdir()
+    found = translate(dry_run(bytes(tmp_path / "source"), bytes(tmp_path / "dest"), "-H"), bytes(tmp_path / "source"))
+    assert found.doubts == []
+    listed = {item.path for item in found.items}
+    assert len(listed) == sum(len(names) + len(files) for _, names, files in os.walk(tmp_path / "source")) + 1
+
+
+@needs_rsync
+def test_a_file_that_is_called_deleting(tmp_path: Path) -> None:
+    source, dest = tmp_path / "source", tmp_path / "dest"
+    source.mkdir()
+    dest.mkdir()
+    for name in ("deleting kept", "kept", "deleting gone", "deleting *deleting   x", "unequal"):
+        (source / name).write_text(name)
+    shutil.copy2(source / "kept", dest)
+    (dest / "deleting gone").write_text("old")
+    (dest / "extra").touch()
+    plain = translate(dry_run(bytes(source), bytes(dest)), bytes(source))
+    assert [item.path for item in plain.items if item.kind is Kind.DELETING] == [b"extra"]
+    assert {item.path for item in plain.items if item.kind is Kind.FILE} == {
+        b"deleting kept", b"deleting gone", b"deleting *deleting   x", b"unequal",
+    }  # fmt: skip
+    assert len(plain.doubts) == 2  # "kept" is in the source and so cannot be deleted; the others might be
+    assert all("nothing is deleted" in doubt for doubt in plain.doubts)
+    itemized = translate(dry_run(bytes(source), bytes(dest), "-i"), bytes(source))
+    assert itemized.doubts == []
+    assert set(itemized.items) == set(plain.items)
+
+
+@needs_rsync
+def test_chatter_is_no_entry(tmp_path: Path) -> None:
+    source, dest = tmp_path / "source", tmp_path / "dest"
+    source.mkdir()
+    os.mkfifo(source / "fifo")
+    (source / "f").touch()
+    (source / "up").symlink_to("../../up")
+    (dest / "keep").mkdir(parents=True)
+    (dest / "keep" / "x.o").touch()
+    (dest / "keep" / "y").touch()
+    options = ("--no-specials", "--exclude=*.o", "--stats", "--safe-links")
+    os.utime(source, (0, 0))
+    for more in (["-i"], []):
+        found = translate(dry_run(bytes(source), bytes(dest), *options, *more), bytes(source))
+        assert found.doubts == []
+        assert [item.path for item in found.items if item.kind is not Kind.DELETING] == [b"", b"f"]
+        assert [item.path for item in found.items if item.kind is Kind.DELETING] == [b"keep/y"]
+    assert translate(dry_run(bytes(source), bytes(dest / "new" / "one")), bytes(source)).doubts == []
+
+
+def test_where_an_arrow_may_be_in_two_places_everything_is_listed(tmp_path: Path) -> None:
+    source = bytes(tmp_path)
+    (tmp_path / "a").write_text("one file")
+    for name in ("b", "b => a", "a => a"):
+        os.link(tmp_path / "a", tmp_path / name)
+    (tmp_path / "l").symlink_to("m -> n")
+    (tmp_path / "l -> m").symlink_to("n")
+    names = [b"a", b"a => a", b"b", b"b => a"]
+    for line, is_itemized in ((b"hf+++++++++ b => a => a\n", True), (b"b => a => a\n", False)):
+        found = translate([line], source, is_itemized=is_itemized)
+        assert found.items == [Item(Kind.FILE, name) for name in names]
+    for line, is_itemized in ((b"cL+++++++++ l -> m -> n\n", True), (b"l -> m -> n\n", False)):
+        found = translate([line], source, is_itemized=is_itemized)
+        assert found.items == [Item(Kind.SYMLINK, b"l", b"m -> n"), Item(Kind.SYMLINK, b"l -> m", b"n")]
+
+
+def test_what_cannot_be_settled_is_told_with_its_line(tmp_path: Path) -> None:
+    lines = [b"no such file\n", b"../outside\n", b"deleting ../x\n", b"deleting ./\n", b"deleting d/\n"]
+    found = translate(lines, bytes(tmp_path), is_itemized=False)
+    assert found.items == [Item(Kind.DELETING, b"d")]
+    assert [doubt.partition(",")[0] for doubt in found.doubts] == ["line 1", "line 2", "line 3", "line 4"]
+    lines = [
+        b"*deleting   ../x\n",
+        b">f+++++++++ /etc/passwd\n",
+        b"hf+++++++++ a => b\n",
+        b"what?\n",
+        b"cL+++++++++ l\n",
+    ]
+    found = translate(lines, bytes(tmp_path), is_itemized=True)
+    assert found.items == []
+    assert len(found.doubts) == len(lines)
+
+
+def test_a_link_that_is_gone_is_listed_as_rsync_saw_it(tmp_path: Path) -> None:
+    found = translate(
+        [b"cL+++++++++ gone -> there\n", b".L..t...... gone -> there\n"], bytes(tmp_path), is_itemized=True
+    )
+    assert found.items == [Item(Kind.SYMLINK, b"gone", b"there"), Item(Kind.ATTRIBUTES, b"gone")]
+
+
+def test_pieces_hold_what_programs_write_between_names() -> None:
+    assert {b" -> ", b" => ", b"\n", b"\\#012", b"\t"} <= set(PIECES)

@@ -1,0 +1,194 @@
+"""A scan finds every entry as it is, and says what it could not read."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from mrsync.errors import SelectionError
+from mrsync.tree.model.limits import DEPTH_MAX
+from mrsync.tree.model.policy import Policy
+from mrsync.tree.source.scan import scan
+from tests.trees import DEEP_LEVELS, build_awkward_tree, remove_tree
+from tests.unit.tree.syncing import as_nobody, nobodys_directory
+
+
+def paths(found: object) -> set[bytes]:
+    manifest = found.manifest  # type: ignore[attr-defined]
+    return {manifest.path(entry) for entry in range(len(manifest))}
+
+
+def test_every_entry_is_found_as_it_is(tmp_path: Path) -> None:
+    build_awkward_tree(tmp_path / "tree", 2)
+    root = os.fsencode(tmp_path / "tree")
+    try:
+        found = scan(root)
+        manifest = found.manifest
+        expected = 1
+        for directory, subdirectories, files, fd in os.fwalk(root, follow_symlinks=False):
+            expected += len(subdirectories) + len(files)
+            assert fd >= 0
+            assert directory.startswith(root)
+        assert len(manifest) == expected
+        fds = {0: os.open(root, os.O_RDONLY)}
+        for entry in range(1, len(manifest)):
+            parent = fds[manifest.parents[entry]]
+            status = os.stat(manifest.names[entry], dir_fd=parent, follow_symlinks=False)
+            assert manifest.modes[entry] == status.st_mode
+            assert (manifest.uids[entry], manifest.gids[entry]) == (status.st_uid, status.st_gid)
+            assert manifest.mtime_ns(entry) == status.st_mtime_ns
+            assert manifest.sizes[entry] == (status.st_size if stat.S_ISREG(status.st_mode) else 0)
+            assert (entry in found.holey) == (status.st_blocks * 512 < manifest.sizes[entry])
+            if stat.S_ISLNK(status.st_mode):
+                assert manifest.link_targets[entry] == os.readlink(manifest.names[entry], dir_fd=parent)
+            if stat.S_ISDIR(status.st_mode):
+                fds[entry] = os.open(manifest.names[entry], os.O_RDONLY, dir_fd=parent)
+        for fd in fds.values():
+            os.close(fd)
+    finally:
+        remove_tree(tmp_path / "tree")
+    assert found.errors == []
+    assert manifest.policy.deletes
+    assert all(abs(time) >= 1 << 63 for time in manifest.far_times.values())
+    assert any(manifest.path(entry).count(b"/") == DEEP_LEVELS for entry in range(len(manifest)))
+
+
+def test_what_a_session_keeps_for_a_while_is_no_part_of_a_tree(tmp_path: Path) -> None:
+    for name in (".mrsync-0a-7", ".mrsync-0a-l3", ".mrsync-0a.journal", ".mrsync", ".mrsync-notes", "a", "~"):
+        (tmp_path / name).write_text(name)
+    (tmp_path / ".mrsync-0b-8").mkdir()
+    found = scan(os.fsencode(tmp_path))
+    assert paths(found) == {b"", b".mrsync", b".mrsync-0b-8", b".mrsync-notes", b"a", b"~"}
+    assert len(found.inodes) == len(found.ctimes) == len(found.manifest) == 6
+
+
+def test_children_are_contiguous_and_sorted(tmp_path: Path) -> None:
+    for path in ("b/two", "b/one", "a/x/y", "c"):
+        (tmp_path / path).mkdir(parents=True)
+    found = scan(os.fsencode(tmp_path)).manifest
+    assert [found.path(entry) for entry in range(len(found))] == [
+        b"", b"a", b"b", b"c", b"a/x", b"b/one", b"b/two", b"a/x/y",
+    ]  # fmt: skip
+    assert found.directories.tolist() == list(range(8))
+    assert found.child_starts.tolist() == [1, 4, 5, 7, 7, 8, 8, 8, 8]
+
+
+def test_hard_links_lead_to_the_first_of_their_group(tmp_path: Path) -> None:
+    (tmp_path / "z").mkdir()
+    (tmp_path / "z" / "one").write_text("x")
+    (tmp_path / "single").write_text("x")
+    os.link(tmp_path / "z" / "one", tmp_path / "two")
+    os.link(tmp_path / "z" / "one", tmp_path / "z" / "three")
+    root = os.fsencode(tmp_path)
+    manifest = scan(root).manifest
+    groups = {manifest.path(member): manifest.path(leader) for member, leader in manifest.leaders.items()}
+    assert groups == {b"z/one": b"two", b"z/three": b"two"}
+    assert scan(root, Policy(hard_links=False)).manifest.leaders == {}
+
+
+def test_two_names_of_a_soft_link_are_two_soft_links(tmp_path: Path) -> None:
+    (tmp_path / "one").symlink_to("x")
+    os.link(tmp_path / "one", tmp_path / "two", follow_symlinks=False)
+    manifest = scan(os.fsencode(tmp_path)).manifest
+    assert manifest.leaders == {}
+    assert manifest.link_targets == {1: b"x", 2: b"x"}
+
+
+def test_owners_are_named(tmp_path: Path) -> None:
+    manifest = scan(os.fsencode(tmp_path)).manifest
+    if os.geteuid() == 0:
+        assert manifest.users == {0: b"root"}
+        assert manifest.groups == {0: b"root"}
+
+
+def test_specials_are_listed_and_skipped(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "file").write_text("x")
+    found = scan(os.fsencode(tmp_path))
+    assert [found.manifest.path(entry) for entry in found.skipped] == [b"fifo"]
+    assert found.manifest.policy.deletes
+
+
+def test_links_are_never_followed(tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "file").write_text("x")
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "link").symlink_to("../outside")
+    assert paths(scan(os.fsencode(tmp_path / "tree"))) == {b"", b"link"}
+
+
+def test_a_source_behind_a_link_is_read(tmp_path: Path) -> None:
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "file").write_text("x")
+    (tmp_path / "link").symlink_to("tree")
+    assert paths(scan(os.fsencode(tmp_path / "link"))) == {b"", b"file"}
+
+
+def test_what_cannot_be_read_is_told_and_stops_deletions() -> None:
+    def run(top: Path) -> None:
+        (top / "locked").mkdir()
+        (top / "locked" / "file").write_text("x")
+        (top / "readable").mkdir()
+        (top / "readable" / "file").write_text("x")
+        os.chmod(top / "locked", 0)
+        os.chmod(top / "readable", 0o444)  # names can be listed, nothing else
+        found = scan(os.fsencode(top))
+        assert paths(found) == {b"", b"locked", b"readable"}
+        assert {(error.path, error.errno) for error in found.errors} == {
+            (b"locked", errno.EACCES),
+            (b"readable/file", errno.EACCES),
+        }
+        assert not found.manifest.policy.deletes
+        assert stat.S_IMODE((top / "locked").stat().st_mode) == 0
+
+    with nobodys_directory() as top:
+        as_nobody(lambda: run(top))
+
+
+def test_what_vanishes_meanwhile_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").write_text("x")
+    (tmp_path / "gone").symlink_to("x")
+    names = os.listdir(tmp_path)
+    os.unlink(tmp_path / "gone")
+    monkeypatch.setattr(os, "listdir", lambda fd: names)
+    found = scan(os.fsencode(tmp_path))
+    assert paths(found) == {b"", b"here"}
+    assert [(error.errno, error.path) for error in found.errors] == [(errno.ENOENT, b"gone")]
+    assert found.manifest.policy.deletes
+
+
+def test_a_tree_that_is_too_deep_is_told(tmp_path: Path) -> None:
+    fd = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(DEPTH_MAX + 1):
+        os.mkdir(b"d", dir_fd=fd)
+        below = os.open(b"d", os.O_RDONLY, dir_fd=fd)
+        os.close(fd)
+        fd = below
+    os.close(fd)
+    try:
+        found = scan(os.fsencode(tmp_path))
+    finally:
+        os.system(f"rm -rf {tmp_path}/d")
+    assert len(found.manifest) == DEPTH_MAX + 1
+    assert [error.errno for error in found.errors] == [errno.ELOOP]
+    assert not found.manifest.policy.deletes
+
+
+@pytest.mark.parametrize("kind", ["missing", "file"])
+def test_a_source_that_is_no_directory_is_refused(tmp_path: Path, kind: str) -> None:
+    if kind == "file":
+        (tmp_path / "file").write_text("x")
+    with pytest.raises(SelectionError, match=f"cannot read the source .*/{kind}: "):
+        scan(os.fsencode(tmp_path / kind))
+
+
+def test_activity_is_told(tmp_path: Path) -> None:
+    for i in range(30):
+        (tmp_path / f"d{i}").mkdir()
+    told: list[int] = []
+    scan(os.fsencode(tmp_path), on_activity=told.append)
+    assert sum(told) == 30

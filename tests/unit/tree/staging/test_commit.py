@@ -1,0 +1,154 @@
+"""Staged files take their places, in the place of anything, behind nothing."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from mrsync.tree.model.plan import Plan
+from mrsync.tree.model.policy import Policy
+from mrsync.tree.staging.commit import Commit
+from mrsync.tree.staging.finish import finish
+from mrsync.tree.staging.stage import Stage
+from tests.unit.tree.staging.test_stage import Bench, bench
+from tests.unit.tree.syncing import as_nobody, cast, leftovers, nobodys_directory
+
+
+def staged(top: Path) -> Bench:
+    on = bench(top / "source", top / "dest")
+    cast(on.source, on.stage)
+    return on
+
+
+@pytest.fixture
+def trees(tmp_path: Path) -> Path:
+    """source/ with a, b/x and c; dest/ empty."""
+    (tmp_path / "source" / "b").mkdir(parents=True)
+    for name in ("a", "b/x", "c"):
+        (tmp_path / "source" / name).write_text(f"new {name}")
+    (tmp_path / "dest").mkdir()
+    return tmp_path
+
+
+def contents(top: Path) -> dict[str, str]:
+    return {str(path.relative_to(top)): path.read_text() for path in top.rglob("*") if path.is_file()}
+
+
+def test_files_are_placed_piece_by_piece_and_once(trees: Path) -> None:
+    commit = Commit(staged(trees).stage)
+    assert commit.commit(0, 1) == []
+    assert set(contents(trees / "dest")) - {path.name for path in leftovers(trees / "dest")} == {"a"}
+    assert commit.commit(0, 3) == []
+    first = commit.digest
+    (trees / "dest" / "a").write_text("changed since")
+    assert commit.commit(0, 3) == []
+    assert contents(trees / "dest") == {"a": "changed since", "b/x": "new b/x", "c": "new c"}
+    assert commit.files_updated == 3
+    assert commit.digest == first
+
+
+def test_exceptions_are_removed_not_placed(trees: Path) -> None:
+    commit = Commit(staged(trees).stage)
+    assert commit.commit(0, 3, [(0, 1), (2, 9)]) == []
+    # Entry order: a, c, b/x.
+    assert contents(trees / "dest") == {"c": "new c"}
+    assert commit.files_updated == 1
+
+
+@pytest.mark.parametrize("is_needed_here", [False, True])
+def test_members_are_linked_to_a_leader_that_is_right_though_it_is_an_exception(
+    trees: Path, is_needed_here: bool
+) -> None:
+    os.link(trees / "source" / "a", trees / "source" / "b" / "member")
+    if not is_needed_here:
+        os.system(f"cp -a {trees}/source/a {trees}/dest/a")
+    on = bench(trees / "source", trees / "dest")
+    # Others need all of it: a is file 0.
+    plan = Plan(on.manifest, [(1, 2)], {})
+    stage = Stage(on.stage.destination, on.manifest, plan, on.comparison.needs if is_needed_here else [], "00fe")
+    stage.write(0, b"new a")
+    commit = Commit(stage)
+    commit.commit(0, 1)
+    commit.commit(0, 1, [(0, 1)])  # in place, or not needed here: what others cannot take is no matter
+    assert finish(stage, on.comparison).failures == []
+    assert (trees / "dest" / "b" / "member").samefile(trees / "dest" / "a")
+
+
+def test_digest_tells_what_was_placed(trees: Path) -> None:
+    digests = []
+    for exceptions in ([], [], [(0, 1)]):
+        commit = Commit(staged(trees).stage)
+        commit.commit(0, 3, exceptions)
+        digests.append(commit.digest)
+        os.system(f"rm -rf {trees}/dest/*")
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_what_cannot_be_placed_is_told_and_its_staged_file_removed(trees: Path) -> None:
+    on = staged(trees)
+    on.manifest.policy = Policy(deletes=False)
+    (trees / "dest" / "a").mkdir()
+    (trees / "dest" / "a" / "kept").touch()
+    commit = Commit(on.stage)
+    (failure,) = commit.commit(0, 3)
+    assert (failure.path, failure.errno) == (b"a", errno.ENOTEMPTY)
+    assert set(contents(trees / "dest")) == {"a/kept", "b/x", "c"}
+    assert commit.files_updated == 2
+
+
+def test_a_staged_file_that_vanished_is_told(trees: Path) -> None:
+    on = staged(trees)
+    (trees / "dest" / on.stage.name(0).decode()).unlink()
+    (failure,) = Commit(on.stage).commit(0, 3)
+    assert (failure.path, failure.errno) == (b"a", errno.ENOENT)
+
+
+def test_a_directory_that_became_a_link_is_replaced_not_followed(trees: Path) -> None:
+    (trees / "dest" / "b").mkdir()
+    on = staged(trees)
+    on.stage.destination.directories.close()
+    (trees / "outside").mkdir()
+    staged_file = on.stage.name(2).decode()
+    (trees / "dest" / "b" / staged_file).unlink()
+    (trees / "dest" / "b").rmdir()
+    (trees / "dest" / "b").symlink_to("../outside")
+    (failure,) = Commit(on.stage).commit(0, 3)
+    assert failure.path == b"b/x"
+    assert list((trees / "outside").iterdir()) == []
+
+
+def test_locked_directories_of_ours_are_opened_for_a_time() -> None:
+    def run(top: Path) -> None:
+        (top / "source" / "locked").mkdir(parents=True)
+        for name in ("locked/old", "locked/new"):
+            (top / "source" / name).write_text("contents")
+        (top / "dest" / "locked").mkdir(parents=True)
+        (top / "dest" / "locked" / "old").write_text("old contents")
+        (top / "dest" / "locked").chmod(0o555)
+        on = staged(top)
+        assert on.stage.take_sat_out() == []
+        assert Commit(on.stage).commit(0, 2) == []
+        assert contents(top / "dest") == {"locked/old": "contents", "locked/new": "contents"}
+        on.stage.cleanup()
+        assert stat.S_IMODE((top / "dest" / "locked").stat().st_mode) == 0o555
+
+    with nobodys_directory() as top:
+        as_nobody(lambda: run(top))
+
+
+def test_a_directory_locked_between_staging_and_commit_is_no_matter() -> None:
+    def run(top: Path) -> None:
+        (top / "source" / "sub").mkdir(parents=True)
+        (top / "source" / "sub" / "file").write_text("contents")
+        (top / "dest" / "sub").mkdir(parents=True)
+        on = staged(top)
+        (top / "dest" / "sub").chmod(0o555)
+        assert Commit(on.stage).commit(0, 1) == []
+        assert contents(top / "dest") == {"sub/file": "contents"}
+
+    with nobodys_directory() as top:
+        as_nobody(lambda: run(top))

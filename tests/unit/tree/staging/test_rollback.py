@@ -1,0 +1,72 @@
+"""Traces of staging are wiped: directory times, and a destination that was not there."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from mrsync.tree.compare.compare import compare
+from mrsync.tree.destination.destination import Destination
+from mrsync.tree.model.manifest import Manifest
+from mrsync.tree.model.plan import Plan
+from mrsync.tree.source.reader import Source
+from mrsync.tree.source.scan import scan
+from mrsync.tree.staging.rollback import Traces
+from mrsync.tree.staging.stage import Stage
+from tests.unit.tree.syncing import cast
+
+TIME_NS = 10**18 + 7
+
+
+def staged(source: Path, dest: Path) -> tuple[Stage, Traces]:
+    """Everything is staged, nothing in place."""
+    found = scan(os.fsencode(source))
+    manifest = Manifest.decode(found.manifest.encode())
+    destination = Destination(os.fsencode(dest))
+    needs = compare(manifest, destination).needs
+    planned = Plan.build(found, needs)
+    stage = Stage(destination, manifest, Plan.decode(planned.encode(), manifest), needs, "abcd")
+    traces = Traces(stage)
+    contents = Source(os.fsencode(source), found.manifest, planned)
+    cast(contents, stage)
+    contents.close()
+    return stage, traces
+
+
+def test_directories_get_their_times_back(tmp_path: Path) -> None:
+    source, dest = tmp_path / "source", tmp_path / "dest"
+    for tree in (source, dest):
+        (tree / "d" / "e").mkdir(parents=True)
+    (source / "d" / "file").write_text("1")
+    (source / "d" / "new" / "deep").mkdir(parents=True)
+    (source / "d" / "new" / "deep" / "file").write_text("2")
+    times = {path: (TIME_NS, TIME_NS + 1) for path in (dest, dest / "d", dest / "d" / "e")}
+    for path, ns in times.items():
+        os.utime(path, ns=ns)
+    stage, traces = staged(source, dest)
+    assert len(list((dest / "d").glob(".mrsync-*"))) == 2
+    stage.cleanup()
+    traces.wipe()
+    assert {path: path.stat().st_mtime_ns for path in times} == dict.fromkeys(times, TIME_NS + 1)
+    assert sorted(path.name for path in dest.rglob("*")) == ["d", "e"]
+
+
+def test_a_destination_that_was_made_goes_again(tmp_path: Path) -> None:
+    source, dest = tmp_path / "source", tmp_path / "dest"
+    source.mkdir()
+    (source / "file").write_text("1")
+    stage, traces = staged(source, dest)
+    stage.cleanup()
+    traces.wipe()
+    assert not dest.exists()
+
+
+def test_what_somebody_else_put_there_stays(tmp_path: Path) -> None:
+    source, dest = tmp_path / "source", tmp_path / "dest"
+    source.mkdir()
+    (source / "file").write_text("1")
+    stage, traces = staged(source, dest)
+    (dest / "theirs").write_text("2")
+    stage.cleanup()
+    traces.wipe()
+    assert [path.name for path in dest.iterdir()] == ["theirs"]
