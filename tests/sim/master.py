@@ -146,8 +146,8 @@ class MasterHost:
         """Have what is for the group go to this target as well, or not any more."""
         target = self.caster.roster.find(target_id)
         self._routes.pop(target_id, None)
-        if target is not None and target.is_live and target.is_unicast:
-            self._oracle.judge_route(target, target.verified)
+        if target is not None and target.is_live and target.path.is_unicast:
+            self._oracle.judge_route(target, target.path.verified)
             self._routes[target_id] = self._oracle.commits.host_of(target)
 
     def _offer_plan(self, entries: list[int]) -> None:

@@ -14,6 +14,7 @@ from mrsync.protocol.assembly import Assembly
 from mrsync.protocol.caster import Caster
 from mrsync.protocol.catcher import Catcher
 from mrsync.protocol.commits import Commits
+from mrsync.protocol.flow import Audience
 from mrsync.protocol.log import LogReader
 from mrsync.protocol.reach import Reach
 from mrsync.protocol.reception import Reception
@@ -209,9 +210,9 @@ FAULTS = (
     ),
     Fault(
         "the deaf clock the caster",
-        Roster,
+        Audience,
         "is_answering",
-        "now - target.answered_at < ANSWER_S + 2 * self.round_s",
+        "now - flow.answered_at < ANSWER_S + 2 * self.round_s",
         "True",
         found_by="one is isolated, and the others do not wait for it",
     ),
@@ -228,7 +229,7 @@ FAULTS = (
         "the silent are waited for",
         liveness,
         "overdue_reason",
-        "now - target.heard_at > ack_wait_s",
+        "now - target.progress.heard_at > ack_wait_s",
         "False",
         found_by="one of many is bad, and that ends it",
     ),
@@ -374,7 +375,7 @@ FAULTS = (
         "pages go to where a stolen hello came from",
         Reach,
         "receive_hello",
-        "elif hello.token == target.token:",
+        "elif hello.token == target.path.token:",
         "if True:",
         found_by="strangers steal hellos of the deaf",
     ),
@@ -390,7 +391,7 @@ FAULTS = (
         "who goes deaf is not told that the master lives",
         Reach,
         "unanswering",
-        "now - target.answered_at > patience_s",
+        "now - target.flow.answered_at > patience_s",
         "False",
         found_by="one goes deaf, and gets the rest by unicast",
     ),

@@ -20,7 +20,7 @@ class Admission:
 
     def is_taken(self, target: Target, now: float) -> bool:
         """Whether another process answers by this target's number."""
-        return target.is_live and now - target.heard_at < TAKEOVER_S
+        return target.is_live and now - target.progress.heard_at < TAKEOVER_S
 
     def seal_refusal(self, hello: Hello) -> str:
         """Why a catcher cannot open what is sealed here; empty if it can."""

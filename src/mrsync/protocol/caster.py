@@ -90,8 +90,8 @@ class Caster:
         self._commits = Commits(0, config.commit_rule)
         self._events: deque[CasterEvent] = deque()
         self._timers = TimerTable()
-        self._clock = Clock(self.roster, window, geometry)
-        self._schedule = Schedule(self.roster, self._clock, self._timers)
+        self._clock = Clock(self.roster.audience, window, geometry)
+        self._schedule = Schedule(self.roster.audience, self._clock, self._timers)
         self._outbox = Outbox(config.session, geometry, config.ack_wait_s, self.roster, self._clock, self._schedule)
         self._timers.set(Timer.STATUS, now)
         self._timers.set(Timer.GATHER, now + config.ack_wait_s)
@@ -289,7 +289,7 @@ class Caster:
                 self._receive_record(target, record, now)
             self._outbox.ack(target)
         if target.is_live:
-            self._schedule.receive_flow(target, old, report, now)
+            self._schedule.receive_flow(target.flow, old, report, now)
         self._check_soon(now)
 
     def _receive_record(self, target: Target, record: Record, now: float) -> None:
@@ -354,7 +354,7 @@ class Caster:
     def _check_soon(self, now: float) -> None:
         """Look at all targets: at once while they are few, at most twice per round when they are many."""
         is_few = len(self.roster.live) <= PROMPT_TARGETS_MAX
-        self._timers.advance(Timer.CHECK, now if is_few else now + self.roster.round_s / 2)
+        self._timers.advance(Timer.CHECK, now if is_few else now + self.roster.audience.round_s / 2)
 
     def _advance(self, now: float) -> None:
         if self.phase is Phase.GATHERING:

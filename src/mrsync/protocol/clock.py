@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from heapq import nlargest
 
-from mrsync.protocol.roster import Roster, Target
+from mrsync.protocol.flow import Audience, Flow
 from mrsync.protocol.window import Window
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.limits import MONITORS_MAX
@@ -16,7 +16,7 @@ LAG_SMOOTHING = 0.2
 SENT_TIMES = 8192  # power of two; tx numbers whose sending time is remembered
 LOSS_SAMPLE_PACKETS = 704  # between two looks at the losses: 16 bursts, and never a judgement on a handful
 LOSS_SPAN_TX = 256  # a long quiet time before must not hide a burst of loss
-LOSS_SHARE_MAX = 0.10  # of the packets since the last look: more at one target is congestion, not noise
+LOSS_SHARE_MAX = 0.10  # of the packets since the last look: more at one flow is congestion, not noise
 COMMON_SHARE_MAX = 0.06  # more at most of the targets at once is congestion too
 REPORT_PAGES = 40  # with a full window: 16 cost 5 % more CPU on a host of two processors
 REPORTS_PER_WINDOW = 4
@@ -25,11 +25,11 @@ REPORTS_PER_WINDOW = 4
 class Clock:
     """Feeds reports to the window; chooses whose progress counts."""
 
-    def __init__(self, roster: Roster, window: Window, geometry: Geometry) -> None:
+    def __init__(self, audience: Audience, window: Window, geometry: Geometry) -> None:
         self.window = window
-        self.monitors: list[Target] = []
+        self.monitors: list[Flow] = []
         self.rtt_us: dict[int, int] = {}  # round trip in us, two significant digits -> count
-        self._roster = roster
+        self._audience = audience
         self._packets_per_page = geometry.packets
         self._sent_at = array("d", bytes(8 * SENT_TIMES))
         self._elected_at: float | None = None
@@ -47,61 +47,61 @@ class Clock:
     def on_sent(self, tx: int, packets: int, now: float) -> None:
         """A burst left; a status has no packets that count."""
         self._sent_at[tx & SENT_TIMES - 1] = now
-        self.window.on_sent(packets * self._roster.copies, now)  # the rate cap counts them all
+        self.window.on_sent(packets * self._audience.copies, now)  # the rate cap counts them all
 
-    def on_report(self, target: Target, old: Report | None, new: Report, tx: int, now: float) -> None:
+    def on_report(self, flow: Flow, old: Report | None, new: Report, tx: int, now: float) -> None:
         """Take the flow control part of a report."""
-        target.lag += LAG_SMOOTHING * (tx - new.tx_done - target.lag)
+        flow.lag += LAG_SMOOTHING * (tx - new.tx_done - flow.lag)
         if new.kernel_drops > (old.kernel_drops if old else 0):
             self.window.on_congestion(tx, new.tx_seen)
-        self._look_at_losses(target, tx, new.tx_seen)
-        if target in self.monitors:
+        self._look_at_losses(flow, tx, new.tx_seen)
+        if flow in self.monitors:
             self.window.on_progress(self.tx_done(now))
             if old is not None and new.tx_done > old.tx_done and tx - new.tx_done < SENT_TIMES:
                 self._sample_rtt(now - self._sent_at[new.tx_done & SENT_TIMES - 1] - new.hold_us / 1e6)
 
-    def on_lost(self, target: Target, packets: int) -> None:
-        """A target newly misses packets."""
-        target.packets_missed += packets
-        target.lost_lately += packets
+    def on_lost(self, flow: Flow, packets: int) -> None:
+        """A flow newly misses packets."""
+        flow.packets_missed += packets
+        flow.lost_lately += packets
 
-    def _look_at_losses(self, target: Target, tx: int, tx_seen: int) -> None:
+    def _look_at_losses(self, flow: Flow, tx: int, tx_seen: int) -> None:
         """Noise is repaired, congestion narrows the window."""
-        span = tx_seen - target.looked_tx
+        span = tx_seen - flow.looked_tx
         if span * self._packets_per_page < LOSS_SAMPLE_PACKETS:
             return
-        target.loss_share = target.lost_lately / (min(span, LOSS_SPAN_TX) * self._packets_per_page)
-        target.lost_lately = 0
-        target.looked_tx = tx_seen
-        if target.loss_share > LOSS_SHARE_MAX or (target.loss_share > COMMON_SHARE_MAX and self._is_common()):
+        flow.loss_share = flow.lost_lately / (min(span, LOSS_SPAN_TX) * self._packets_per_page)
+        flow.lost_lately = 0
+        flow.looked_tx = tx_seen
+        if flow.loss_share > LOSS_SHARE_MAX or (flow.loss_share > COMMON_SHARE_MAX and self._is_common()):
             self.window.on_congestion(tx, tx_seen)
 
     def _is_common(self) -> bool:
         """Whether most of at least three targets lose much."""
-        live = self._roster.live
-        return len(live) > 2 and 2 * sum(target.loss_share > COMMON_SHARE_MAX for target in live) > len(live)
+        live = self._audience.flows
+        return len(live) > 2 and 2 * sum(flow.loss_share > COMMON_SHARE_MAX for flow in live) > len(live)
 
     def elect(self, now: float) -> bool:
         """Choose the slowest answering targets as monitors, if there are to be any; True when the choice changed."""
         if not self.window.is_bounded:
             return False
         if self._elected_at is not None:
-            for target in self.monitors[:1]:
-                target.monitor_s += now - self._elected_at
+            for flow in self.monitors[:1]:
+                flow.monitor_s += now - self._elected_at
         self._elected_at = now
-        incumbents = {target.id for target in self.monitors}
+        incumbents = {flow.id for flow in self.monitors}
 
-        def slowness(target: Target) -> float:
-            return target.lag * INCUMBENT_BONUS if target.id in incumbents else target.lag
+        def slowness(flow: Flow) -> float:
+            return flow.lag * INCUMBENT_BONUS if flow.id in incumbents else flow.lag
 
-        self.monitors = nlargest(MONITORS_MAX, self._roster.answering(now), key=slowness)
-        return {target.id for target in self.monitors} != incumbents
+        self.monitors = nlargest(MONITORS_MAX, self._audience.answering(now), key=slowness)
+        return {flow.id for flow in self.monitors} != incumbents
 
     def tx_done(self, now: float) -> int:
         """The slowest monitor's progress; one that does not answer holds the clock only if none does."""
-        roster = self._roster
-        answering = [target.tx_done for target in self.monitors if roster.is_answering(target, now)]
-        return min(answering or [target.tx_done for target in self.monitors], default=0)
+        audience = self._audience
+        answering = [flow.tx_done for flow in self.monitors if audience.is_answering(flow, now)]
+        return min(answering or [flow.tx_done for flow in self.monitors], default=0)
 
     def _sample_rtt(self, seconds: float) -> None:
         micros = max(1, round(seconds * 1e6))

@@ -23,11 +23,11 @@ def overdue_reason(target: Target, expected: Expectation, *, ack_wait_s: float, 
     """Why this live target is to be dropped, or nothing; restarts the clock of one that waits for others."""
     if target.result is not None:
         return ""
-    if now - target.heard_at > ack_wait_s:
+    if now - target.progress.heard_at > ack_wait_s:
         return f"silent for {ack_wait_s:g} s"
     if not _is_behind(target, expected):
-        target.progress_at = now
-    if now - target.progress_at > ack_wait_s:
+        target.progress.done_at = now
+    if now - target.progress.done_at > ack_wait_s:
         return f"answered, but got nothing done for {ack_wait_s:g} s ({_waited_for(target, expected.phase)})"
     return ""
 

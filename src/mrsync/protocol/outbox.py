@@ -60,12 +60,12 @@ class Outbox:
 
     def farewell(self, target: Target, ending: Ending, reason: str) -> None:
         """Your part is over; said to whoever was heard of."""
-        if target.source is not None:
-            self._say(Farewell(target.id, self._next_counter(), ending, reason), target.source)
+        if target.path.source is not None:
+            self._say(Farewell(target.id, self._next_counter(), ending, reason), target.path.source)
 
     def ack(self, target: Target) -> None:
         """Your log came this far."""
-        self._say(Ack(target.id, self._next_counter(), target.log.offset), target.source)
+        self._say(Ack(target.id, self._next_counter(), target.log.offset), target.path.source)
 
     def status(self, phase: Phase, commits: Commits, *, is_poll: bool, now: float) -> None:
         """The state of now, to the group; uses up a tx."""
@@ -84,7 +84,7 @@ class Outbox:
             plan_files=commits.file_count,
             monitors=tuple(target.id for target in self._clock.monitors),
             report_pages=self._clock.report_pages,
-            report_interval_us=int(max(REPORT_INTERVAL_MIN_S, self._roster.round_s) * 1e6),
+            report_interval_us=int(max(REPORT_INTERVAL_MIN_S, self._roster.audience.round_s) * 1e6),
             is_poll=is_poll,
             commit=commits.span,
             ack_wait_s=max(1, int(self._ack_wait_s)),

@@ -79,18 +79,18 @@ class Reach:
         """
         known = target.hello
         assert known is not None  # it is live
-        if target.asked_at is not None and hello.counter <= known.counter:
-            return target.token if source == target.asked_at else 0
-        target.hello, target.hello_at = hello, now
+        if target.path.asked_at is not None and hello.counter <= known.counter:
+            return target.path.token if source == target.path.asked_at else 0
+        target.hello, target.path.hello_at = hello, now
         self._open[target.id] = target
-        if source != target.asked_at:
-            target.asked_at, target.token = source, target.token + 1
-        elif hello.token == target.token:
+        if source != target.path.asked_at:
+            target.path.asked_at, target.path.token = source, target.path.token + 1
+        elif hello.token == target.path.token:
             self._verify(target, source)
-        if known.group_bytes and not hello.group_bytes and not target.is_unicast:
+        if known.group_bytes and not hello.group_bytes and not target.path.is_unicast:
             self._serve(target, NO_LONGER_HEARD, now)
         self._judge(target, now)
-        return target.token
+        return target.path.token
 
     def look(self, now: float) -> list[Target]:
         """Judge those of whom too little is known; returns those that cannot take part, after `fix`."""
@@ -114,7 +114,7 @@ class Reach:
     def _cut(self, step: Step) -> Step:
         """With smaller pages where there are many copies: all of a burst's must pass a switch's queue at once."""
         geometry = step.geometry
-        packets = max(1, geometry.packets * COPIES_AT_ONCE // max(COPIES_AT_ONCE, self._roster.copies))
+        packets = max(1, geometry.packets * COPIES_AT_ONCE // max(COPIES_AT_ONCE, self._roster.audience.copies))
         return step._replace(geometry=replace(geometry, packets=packets))
 
     def reached_mtu(self, target: Target) -> int:
@@ -126,7 +126,7 @@ class Reach:
         """Beside a status: give those something to hear of whom too little is known; returns what `look` does."""
         narrow = self.look(now)
         for target in self.unanswering(now):
-            outbox.copy_status(target.source)
+            outbox.copy_status(target.path.source)
         for size_bytes in self.probes(now):
             outbox.probe(size_bytes)
         return narrow
@@ -147,8 +147,8 @@ class Reach:
         """
         patience_s = COPY_AFTER_KEEPALIVES * self._keepalive_s
         for target in self._roster.live:
-            if now - target.answered_at > patience_s and not target.is_unicast and now >= target.copy_at:
-                target.copy_at = now + COPY_KEEPALIVES * self._keepalive_s
+            if now - target.flow.answered_at > patience_s and not target.path.is_unicast and now >= target.path.copy_at:
+                target.path.copy_at = now + COPY_KEEPALIVES * self._keepalive_s
                 yield target
 
     # judgement
@@ -157,11 +157,11 @@ class Reach:
         hello = target.hello
         assert hello is not None  # it is live
         if self._is_unicast_only:
-            if not target.is_unicast:
+            if not target.path.is_unicast:
                 self._serve(target, AS_ASKED, now)
-        elif not self.is_fixed and target.is_unicast and hello.group_bytes:
+        elif not self.is_fixed and target.path.is_unicast and hello.group_bytes:
             self._serve(target, "", now)  # it joined late
-        elif not hello.group_bytes and not target.is_unicast and now - target.joined_at > self._deaf_s:
+        elif not hello.group_bytes and not target.path.is_unicast and now - target.joined_at > self._deaf_s:
             self._serve(target, NEVER_HEARD, now)
         if self._is_known(target, now):
             self._open.pop(target.id, None)
@@ -179,7 +179,7 @@ class Reach:
         """Whether it hears something, has had time to hear probes, and said later that it did not."""
         needed = self.step.datagram_bytes if self.is_fixed else self._least_bytes
         patience_s = (self._deaf_s if self.is_fixed else 0.0) + PROBE_S
-        return 0 < self._heard_bytes(target) < needed and target.hello_at - self._changed_at(target) > patience_s
+        return 0 < self._heard_bytes(target) < needed and target.path.hello_at - self._changed_at(target) > patience_s
 
     @property
     def _least_bytes(self) -> int:
@@ -191,25 +191,25 @@ class Reach:
         hello = target.hello
         if hello is None:
             return 0
-        return hello.unicast_bytes if target.is_unicast else hello.group_bytes
+        return hello.unicast_bytes if target.path.is_unicast else hello.group_bytes
 
     @staticmethod
     def _changed_at(target: Target) -> float:
-        return max(target.joined_at, target.routed_at)
+        return max(target.joined_at, target.path.routed_at)
 
     # paths
 
     def _serve(self, target: Target, why_unicast: str, now: float) -> None:
         """Have a target served by unicast from now on, or, without a reason, by multicast."""
-        if why_unicast and target.verified is None:
+        if why_unicast and target.path.verified is None:
             return  # nobody knows yet who is at its address
-        target.why_unicast = why_unicast
-        target.routed_at = now
-        self._roster.count_copies()
+        target.path.why_unicast = why_unicast
+        target.path.routed_at = now
+        self._roster.count_listeners()
         self._on_rerouted(target)
 
     def _verify(self, target: Target, source: Address) -> None:
-        if source != target.verified:
-            target.verified = source
-            if target.is_unicast:
+        if source != target.path.verified:
+            target.path.verified = source
+            if target.path.is_unicast:
                 self._on_rerouted(target)

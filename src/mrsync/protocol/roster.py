@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Callable
 
+from mrsync.protocol.flow import Audience, Flow
 from mrsync.protocol.log import LogReader
+from mrsync.protocol.path import Path
+from mrsync.protocol.progress import Progress
 from mrsync.protocol.ranges import Range, RangeSet
 from mrsync.protocol.sends import Address
 from mrsync.protocol.states import TARGETS, TargetState, TargetTrigger, step
-from mrsync.protocol.timers import SLOT_S
-from mrsync.wire.limits import PAGES_MAX
 from mrsync.wire.messages import (
     BasisRecord,
     ComparedRecord,
@@ -28,8 +29,6 @@ from mrsync.wire.messages import (
 
 PagesOf = Callable[[RangeSet], Iterable[Range]]  # manifest entries -> the pages of the contents that hold them
 
-ANSWER_S = 0.3  # a target answers if not longer ago it was heard to hear something new
-
 
 @dataclass
 class Target:
@@ -39,28 +38,14 @@ class Target:
     name: str
     state: TargetState = TargetState.EXPECTED
     reason: str = ""
-    source: Address = None  # where its last report came from
     hello: Hello | None = None  # its last one
-    hello_at: float = 0.0
-    asked_at: Address = None  # where its last hello came from, and
-    token: int = 0  # was answered to with this
-    verified: Address = None  # an address that its hello repeated the token of
-    why_unicast: str = ""  # pages come to `verified`; empty: to the group
-    joined_at: float = 0.0
-    routed_at: float = 0.0  # when its path changed
-    copy_at: float = 0.0  # before that no status goes to it by unicast
-    report: Report | None = None
     slot: int = 0
-    heard_at: float = 0.0
-    answered_at: float = 0.0  # when it was last heard to have heard something new
-    progress_at: float = 0.0
+    joined_at: float = 0.0
     ended_at: float = 0.0
-    lag: float = 0.0  # tx behind the caster, smoothed; the largest is the monitor
-    monitor_s: float = 0.0
-    packets_missed: int = 0
-    lost_lately: int = 0  # packets since looked_tx
-    looked_tx: int = 0
-    loss_share: float = 0.0  # of its packets, when they were looked at last
+    report: Report | None = None
+    path: Path = field(default_factory=Path)
+    flow: Flow = field(init=False)
+    progress: Progress = field(default_factory=Progress)
     log: LogReader = field(default_factory=LogReader)
     needs: RangeSet = field(default_factory=RangeSet)  # manifest entries
     basis: RangeSet = field(default_factory=RangeSet)  # manifest entries
@@ -70,6 +55,9 @@ class Target:
     errors: list[ErrorRecord] = field(default_factory=list)
     result: ResultRecord | None = None
 
+    def __post_init__(self) -> None:
+        self.flow = Flow(self.id)
+
     @property
     def is_live(self) -> bool:
         return self.state is TargetState.PRESENT
@@ -78,26 +66,9 @@ class Target:
     def is_ended(self) -> bool:
         return self.state not in (TargetState.EXPECTED, TargetState.PRESENT)
 
-    @property
-    def is_unicast(self) -> bool:
-        """Whether it is sent by unicast what others hear on the group."""
-        return bool(self.why_unicast)
-
-    @property
-    def tx_seen(self) -> int:
-        return self.report.tx_seen if self.report else 0
-
-    @property
-    def tx_done(self) -> int:
-        return self.report.tx_done if self.report else 0
-
     def frontier(self, kind: ObjectKind) -> int:
         """Pages of this object held from its beginning, as far as this target has said."""
-        return _of_object(kind, self.report, self.report.frontier) if self.report else 0
-
-    def spoken_for(self, kind: ObjectKind) -> int:
-        """Pages of this object, from its beginning, of which this target has said whether it needs them."""
-        return _of_object(kind, self.report, self.report.needs_end) if self.report else 0
+        return self.flow.pages_held(kind) if self.report else 0
 
     def awaits(self, contents: ObjectKind) -> bool:
         """Whether it has understood the plan of these; only believed when what it wants is known too."""
@@ -121,14 +92,9 @@ class Target:
         is_believed: False if its tx numbers were invented by somebody; then they show no answer.
         """
         old, self.report = self.report, report
-        self.source = source
-        self.heard_at = now
-        if old is None or (is_believed and report.tx_seen > old.tx_seen):
-            self.answered_at = now
-        is_progress = old is None or _shows_progress(old, report)
-        if is_progress:
-            self.progress_at = now
-        return is_progress
+        self.path.source = source
+        self.flow.receive(report, now, is_believed=is_believed)
+        return self.progress.receive(old, report, now)
 
     def receive_record(self, record: Record) -> None:
         """Take from the log what concerns only this target."""
@@ -147,32 +113,13 @@ class Target:
             self.result = record
 
 
-def _shows_progress(old: Report, new: Report) -> bool:
-    return (
-        new.frontier != old.frontier
-        or new.activity != old.activity
-        or new.log_end != old.log_end
-        or new.log_offset != old.log_offset
-        or new.ready != old.ready
-        or new.committed != old.committed
-        or new.active is not old.active
-    )
-
-
-def _of_object(kind: ObjectKind, report: Report, pages: int) -> int:
-    """A number of pages that a report states of its active object; the objects before are all held."""
-    if report.active == kind:
-        return pages
-    return PAGES_MAX if report.active > kind else 0
-
-
 class Roster:
     """All targets of the session, by id."""
 
     def __init__(self, names: Mapping[int, str]) -> None:
         self._targets = {target: Target(target, name) for target, name in names.items()}
         self._live: list[Target] = []
-        self.copies = 1  # how often every page is sent: to the group, and to each who is served by unicast
+        self.audience = Audience()
 
     def __iter__(self) -> Iterator[Target]:
         return iter(self._targets.values())
@@ -182,6 +129,13 @@ class Roster:
 
     def find(self, target: int) -> Target | None:
         return self._targets.get(target)
+
+    def name_of(self, target: int) -> str:
+        """RuntimeError if there is no such target."""
+        found = self._targets.get(target)
+        if found is None:
+            raise RuntimeError(f"no target {target} is on the roster")
+        return found.name
 
     @property
     def live(self) -> list[Target]:
@@ -193,20 +147,16 @@ class Roster:
         """Targets not heard of yet."""
         return [target for target in self if target.state is TargetState.EXPECTED]
 
-    @property
-    def round_s(self) -> float:
-        """Time in which every live target can report once."""
-        return len(self._live) * SLOT_S
-
     def admit(self, target: Target, hello: Hello, source: Address, now: float) -> None:
         """Put a target on the live list."""
         target.state = step(TARGETS, target.state, TargetTrigger.HELLO)
         target.hello = hello
-        target.source = source
-        target.joined_at = target.heard_at = target.answered_at = target.progress_at = now
+        target.path.source = source
+        target.joined_at = target.flow.answered_at = now
+        target.progress = Progress(now, now)
         target.slot = len(self._live)
         self._live = [*self._live, target]
-        self.count_copies()
+        self.count_listeners()
 
     def renew(self, target: Target) -> Target:
         """A fresh record in place of a target whose process was started again before the plan was fixed."""
@@ -223,24 +173,18 @@ class Roster:
 
     def _leave(self, target: Target) -> None:
         self._live = [other for other in self._live if other is not target]
-        self.count_copies()
+        self.count_listeners()
 
     @property
     def is_group_heard(self) -> bool:
         """Whether any live target is served by multicast."""
-        return any(not target.is_unicast for target in self._live)
+        return any(not target.path.is_unicast for target in self._live)
 
-    def count_copies(self) -> None:
-        """To be called when a target's path has changed."""
-        self.copies = max(1, int(self.is_group_heard) + sum(target.is_unicast for target in self._live))
-
-    def is_answering(self, target: Target, now: float) -> bool:
-        """Whether it hears and is heard, as far as could be known by now."""
-        return now - target.answered_at < ANSWER_S + 2 * self.round_s
-
-    def answering(self, now: float) -> list[Target]:
-        """The live targets that answer; all of them if none does."""
-        return [target for target in self._live if self.is_answering(target, now)] or self._live
+    def count_listeners(self) -> None:
+        """To be called when a target's path has changed, too."""
+        audience = self.audience
+        audience.flows = [target.flow for target in self._live]
+        audience.copies = max(1, int(self.is_group_heard) + sum(target.path.is_unicast for target in self._live))
 
     def lowest(self, key: Callable[[Target], int]) -> int:
         """Smallest value over the live targets; 0 when there is none."""

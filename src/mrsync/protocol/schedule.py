@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mrsync.protocol.clock import Clock
+from mrsync.protocol.flow import Audience, Flow
 from mrsync.protocol.repairs import Repairs
-from mrsync.protocol.roster import Roster, Target
 from mrsync.protocol.sends import Send
 from mrsync.protocol.timers import Timer, TimerTable
 from mrsync.protocol.transfer import Transfer
@@ -24,12 +24,12 @@ POLL_ROUNDS_MAX = 4
 class Schedule:
     """Hands out tx numbers; plans the bursts of one transfer after another, as far as window and rate allow."""
 
-    def __init__(self, roster: Roster, clock: Clock, timers: TimerTable) -> None:
+    def __init__(self, audience: Audience, clock: Clock, timers: TimerTable) -> None:
         self.tx = 0
         self.transfer: Transfer | None = None
         self._repairs: Repairs | None = None
         self._repaired_before = self._coded_before = 0  # packets of transfers that are over
-        self._roster = roster
+        self._audience = audience
         self._clock = clock
         self._timers = timers
         self._poll_s = POLL_MIN_S
@@ -72,9 +72,9 @@ class Schedule:
         """Reports came in: what did everyone who answers hear and speak of?"""
         if self.transfer is not None:
             kind = self.transfer.kind
-            answering = self._roster.answering(now)
-            self._tx_seen = min((target.tx_seen for target in answering), default=0)
-            self._spoken_for = min((target.spoken_for(kind) for target in answering), default=0)
+            answering = self._audience.answering(now)
+            self._tx_seen = min((flow.tx_seen for flow in answering), default=0)
+            self._spoken_for = min((flow.spoken_for(kind) for flow in answering), default=0)
             self._has_heard = True
 
     def believable(self, report: Report) -> Report:
@@ -84,14 +84,14 @@ class Schedule:
         seen = min(report.tx_seen, self.tx)
         return replace(report, tx_seen=seen, tx_done=min(report.tx_done, seen))
 
-    def receive_flow(self, target: Target, old: Report | None, report: Report, now: float) -> None:
+    def receive_flow(self, flow: Flow, old: Report | None, report: Report, now: float) -> None:
         """Claims and flow control of a report; old: the one before it."""
         transfer = self.transfer
         if transfer is not None and report.active is transfer.kind:
-            lost = transfer.receive_claim(target.id, report.tx_seen, report.needs_end, report.needs)
+            lost = transfer.receive_claim(flow.id, report.tx_seen, report.needs_end, report.needs)
             if lost:
-                self._clock.on_lost(target, lost)
-        self._clock.on_report(target, old, report, self.tx, now)
+                self._clock.on_lost(flow, lost)
+        self._clock.on_report(flow, old, report, self.tx, now)
 
     def handle_timeout(self, now: float) -> bool:
         """Do what is due; True when everyone is to be asked for a report."""
@@ -100,7 +100,7 @@ class Schedule:
         if not self._timers.take_expired(Timer.POLL, now):
             return False
         self._is_probing = True
-        poll_max = max(POLL_MAX_S, POLL_ROUNDS_MAX * self._roster.round_s)
+        poll_max = max(POLL_MAX_S, POLL_ROUNDS_MAX * self._audience.round_s)
         self._poll_s = min(self._poll_s * POLL_GROWTH, poll_max)
         return True
 
@@ -121,7 +121,7 @@ class Schedule:
         if sends:
             self._timers.stop(Timer.POLL)
         if len(sends) < BURSTS_MAX and not self._timers.is_set(Timer.RATE):
-            self._timers.advance(Timer.POLL, now + max(self._poll_s, self._roster.round_s))
+            self._timers.advance(Timer.POLL, now + max(self._poll_s, self._audience.round_s))
         return sends
 
     def _next_sends(self, transfer: Transfer, repairs: Repairs, room: int, now: float) -> list[Send]:
@@ -152,7 +152,7 @@ class Schedule:
             repairs.plan(transfer.ripe_pages(self._tx_seen, self._spoken_for) or transfer.all_missing())
             self._end_flush()
         else:
-            self._timers.advance(Timer.FLUSH, now + REPAIR_PATIENCE_S + 2 * self._roster.round_s)
+            self._timers.advance(Timer.FLUSH, now + REPAIR_PATIENCE_S + 2 * self._audience.round_s)
             enough = 1 if transfer.is_sent else REPAIR_PAGES
             if self._has_heard and missing >= enough:
                 pages = transfer.ripe_pages(self._tx_seen, self._spoken_for)

@@ -49,6 +49,6 @@ class CasterStatistics:
             packets_coded=schedule.packets_coded,
             window_pages=int(clock.window.size),
             window_cuts=clock.window.cuts,
-            monitor=clock.monitors[0].name if clock.monitors else None,
+            monitor=next((roster.name_of(flow.id) for flow in clock.monitors), None),
             rtt_us=clock.rtt_us,
         )

@@ -138,8 +138,8 @@ class CasterDriver:
         """Have what is for the group go to this target as well, or not any more."""
         target = self._caster.roster.find(target_id)
         known, wanted = self._routes.pop(target_id, None), None
-        if target is not None and target.is_live and target.is_unicast:
-            wanted = self._routes[target_id] = target.verified._replace(kind=PathKind.UNICAST)
+        if target is not None and target.is_live and target.path.is_unicast:
+            wanted = self._routes[target_id] = target.path.verified._replace(kind=PathKind.UNICAST)
         if known is not None and known != wanted:
             self.remove_path(known)
         if wanted is not None:

@@ -215,7 +215,7 @@ def test_a_loss_that_was_claimed_is_repaired() -> None:
     repairs = [send for send in session.sent[before:] if isinstance(send, SendPage)]
     assert [(send.page, send.mask) for send in repairs] == [(4, 0b10)]
     assert session.caster.statistics().packets_repaired == 1
-    assert found(session.caster.roster, 0).packets_missed == 1
+    assert found(session.caster.roster, 0).flow.packets_missed == 1
 
 
 def test_old_reports_and_those_of_others_do_not_count() -> None:
@@ -230,7 +230,7 @@ def test_a_tx_that_was_never_sent_is_not_believed() -> None:
     session = Session().planned()
     session.report(0, tx_seen=10**6, tx_done=10**6)
     target = found(session.caster.roster, 0)
-    assert target.tx_seen == target.tx_done <= session.caster.statistics().tx
+    assert target.flow.tx_seen == target.flow.tx_done <= session.caster.statistics().tx
 
 
 def test_files_are_granted_when_all_are_ready_and_the_finish_when_all_are_committed() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mrsync.protocol.clock import Clock
-from mrsync.protocol.roster import ANSWER_S, Roster
+from mrsync.protocol.flow import ANSWER_S
+from mrsync.protocol.roster import Roster
 from mrsync.protocol.window import RATE_CREDIT_S, WINDOW_PAGES_START, Window
 from tests.unit.protocol.builders import GEOMETRY, found, report, roster
 
@@ -13,7 +14,7 @@ PACKETS = GEOMETRY.packets
 
 
 def clock(known: Roster) -> Clock:
-    return Clock(known, Window(rate_bytes_s=None, geometry=GEOMETRY), GEOMETRY)
+    return Clock(known.audience, Window(rate_bytes_s=None, geometry=GEOMETRY), GEOMETRY)
 
 
 def hear(made: Clock, known: Roster, target: int, tx: int, now: float = 0.1, **details: int) -> None:
@@ -22,7 +23,7 @@ def hear(made: Clock, known: Roster, target: int, tx: int, now: float = 0.1, **d
     old = of.report
     new = report(target, old.counter + 1 if old else 1, **details)
     of.receive_report(new, "there", now)
-    made.on_report(of, old, new, tx, now)
+    made.on_report(of.flow, old, new, tx, now)
 
 
 def test_the_slowest_three_are_monitors() -> None:
@@ -40,11 +41,11 @@ def test_a_challenger_must_lag_clearly_more() -> None:
     known = roster(4)
     made = clock(known)
     for target in range(4):
-        found(known, target).lag = 10.0 - target
+        found(known, target).flow.lag = 10.0 - target
     made.elect(0.0)
-    found(known, 3).lag = 9.0
+    found(known, 3).flow.lag = 9.0
     assert not made.elect(0.1)
-    found(known, 3).lag = 14.0
+    found(known, 3).flow.lag = 14.0
     assert made.elect(0.2)
     assert [target.id for target in made.monitors] == [3, 0, 1]
 
@@ -69,7 +70,7 @@ def test_time_as_monitor_adds_up() -> None:
     made = clock(known)
     for now in (1.0, 1.5, 3.0):
         made.elect(now)
-    assert found(known, 0).monitor_s == 2.0
+    assert found(known, 0).flow.monitor_s == 2.0
 
 
 def test_drops_at_a_host_narrow_the_window() -> None:
@@ -97,21 +98,21 @@ def test_loss_is_congestion_if_it_is_much_or_common(lost_each: tuple[int, ...], 
     known = roster(len(lost_each))
     made = clock(known)
     for target, lost in enumerate(lost_each):
-        made.on_lost(found(known, target), lost)
+        made.on_lost(found(known, target).flow, lost)
         hear(made, known, target, 200, tx_seen=200)
     assert (made.window.cuts == 1) == is_congestion
-    assert [target.packets_missed for target in known.live] == list(lost_each)
+    assert [target.flow.packets_missed for target in known.live] == list(lost_each)
 
 
 def test_losses_are_not_judged_by_a_handful_nor_hidden_by_a_quiet_time() -> None:
     known = roster(1)
     made = clock(known)
-    made.on_lost(found(known, 0), 90)
+    made.on_lost(found(known, 0).flow, 90)
     hear(made, known, 0, 100, tx_seen=100)
     assert made.window.cuts == 0  # of 400 packets: too few to tell
     hear(made, known, 0, 10_000, tx_seen=10_000)
     assert made.window.cuts == 0  # 9 % of the last thousand
-    made.on_lost(found(known, 0), 110)
+    made.on_lost(found(known, 0).flow, 110)
     hear(made, known, 0, 20_000, tx_seen=20_000)
     assert made.window.cuts == 1
 
@@ -140,7 +141,7 @@ def test_round_trips_of_the_monitor_without_the_time_it_held_them() -> None:
 
 def test_a_window_without_bound_needs_no_monitors() -> None:
     known = roster(3)
-    made = Clock(known, Window(rate_bytes_s=1e6, geometry=GEOMETRY, is_bounded=False), GEOMETRY)
+    made = Clock(known.audience, Window(rate_bytes_s=1e6, geometry=GEOMETRY, is_bounded=False), GEOMETRY)
     hear(made, known, 1, 100, tx_seen=10, tx_done=1)
     assert not made.elect(0.1)
     assert made.monitors == []
@@ -148,10 +149,10 @@ def test_a_window_without_bound_needs_no_monitors() -> None:
 
 def test_every_copy_counts_for_the_cap() -> None:
     known = roster(3)
-    made = Clock(known, Window(rate_bytes_s=1e6, geometry=GEOMETRY), GEOMETRY)
+    made = Clock(known.audience, Window(rate_bytes_s=1e6, geometry=GEOMETRY), GEOMETRY)
     for target in (0, 1):
-        found(known, target).why_unicast = "deaf"
-    known.count_copies()
+        found(known, target).path.why_unicast = "deaf"
+    known.count_listeners()
     made.on_sent(1, 100, 10.0)
     seconds = 3 * 100 * GEOMETRY.page_bytes / GEOMETRY.packets / 1e6
     assert made.window.opens_at(10.0) == pytest.approx(10.0 - RATE_CREDIT_S + seconds)

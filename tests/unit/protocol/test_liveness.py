@@ -79,7 +79,7 @@ def test_who_is_behind_and_gets_nothing_done_is_stuck(expected: Expectation, det
 def test_who_waits_for_others_is_not_stuck(expected: Expectation, details: Any) -> None:
     target = stuck(**details)
     assert reason(target, expected) == ""
-    assert target.progress_at == 100.0
+    assert target.progress.done_at == 100.0
 
 
 def test_who_has_compared_waits_for_others() -> None:

@@ -34,8 +34,8 @@ class Office:
 
     def __init__(self, targets: Roster) -> None:
         self.roster = targets
-        self.clock = Clock(targets, Window(rate_bytes_s=None, geometry=GEOMETRY), GEOMETRY)
-        self.schedule = Schedule(targets, self.clock, TimerTable())
+        self.clock = Clock(targets.audience, Window(rate_bytes_s=None, geometry=GEOMETRY), GEOMETRY)
+        self.schedule = Schedule(targets.audience, self.clock, TimerTable())
         self.outbox = Outbox(5, GEOMETRY, 60.0, targets, self.clock, self.schedule)
 
     def status(self) -> Status:
@@ -113,4 +113,4 @@ def test_status_tells_what_may_be_committed() -> None:
 def test_reports_are_asked_for_as_often_as_the_roster_allows() -> None:
     assert Office(roster(1)).status().report_interval_us == REPORT_INTERVAL_MIN_S * 1e6
     many = Office(roster(1000))
-    assert many.status().report_interval_us == int(many.roster.round_s * 1e6) > REPORT_INTERVAL_MIN_S * 1e6
+    assert many.status().report_interval_us == int(many.roster.audience.round_s * 1e6) > REPORT_INTERVAL_MIN_S * 1e6

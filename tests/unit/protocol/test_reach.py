@@ -32,7 +32,7 @@ class Town:
         self._counters = dict.fromkeys(range(3), 0)
 
     def _on_rerouted(self, target: Target) -> None:
-        self.rerouted.append((target.id, target.why_unicast))
+        self.rerouted.append((target.id, target.path.why_unicast))
 
     def hello(self, target: int, now: float, source: str = "home", **details: Any) -> int:
         """The token that it is answered with."""
@@ -65,7 +65,7 @@ def test_who_hears_nothing_is_deaf_after_a_while_and_served_when_its_address_is_
     assert town.rerouted == []
     town.reach.look(DEAF_S + 0.01)
     assert town.rerouted == [(0, NEVER_HEARD)]
-    assert found(town.roster, 0).verified == "home"
+    assert found(town.roster, 0).path.verified == "home"
     assert not town.reach.is_settled, "nobody knows yet what reaches it by unicast"
     town.hello(0, DEAF_S + 0.1, unicast_bytes=FULL, token=1)
     assert town.reach.is_settled
@@ -77,7 +77,7 @@ def test_nobody_is_served_at_an_address_that_has_not_repeated_its_token() -> Non
     town.hello(0, 0.1, source="stolen from home", token=1)
     town.reach.look(2 * DEAF_S)
     assert town.rerouted == []
-    assert found(town.roster, 0).verified is None
+    assert found(town.roster, 0).path.verified is None
 
 
 def test_an_old_hello_from_elsewhere_changes_nothing() -> None:
@@ -87,7 +87,7 @@ def test_an_old_hello_from_elsewhere_changes_nothing() -> None:
     assert town.reach.receive_hello(target, hello(0, counter=1), "elsewhere", 0.1) == 0
     assert town.reach.receive_hello(target, hello(0, counter=1), "home", 0.1) == token
     town.hello(0, 0.2, token=token)
-    assert target.verified == "home"
+    assert target.path.verified == "home"
 
 
 def test_who_hears_the_group_late_is_served_by_it_while_targets_are_gathered() -> None:
@@ -113,7 +113,7 @@ def test_who_does_not_hear_the_group_any_more_is_served_at_once() -> None:
     assert len(town.rerouted) == 1
     town.hello(0, 9.2, source="new home", token=token + 1)
     assert town.rerouted == [(0, NO_LONGER_HEARD)] * 2
-    assert found(town.roster, 0).verified == "new home"
+    assert found(town.roster, 0).path.verified == "new home"
 
 
 def test_all_are_served_by_unicast_as_asked_for() -> None:
@@ -182,7 +182,7 @@ def test_who_does_not_answer_statuses_gets_them_by_unicast_now_and_then() -> Non
     town = Town()
     town.hello(0, 0.0, group_bytes=FULL)
     town.hello(1, 0.0, group_bytes=FULL)
-    found(town.roster, 1).answered_at = 1.9
+    found(town.roster, 1).flow.answered_at = 1.9
     silent = found(town.roster, 0)
     assert list(town.reach.unanswering(1.0)) == []
     assert list(town.reach.unanswering(2.0)) == [silent]

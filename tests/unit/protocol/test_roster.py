@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from mrsync.protocol.flow import ANSWER_S
 from mrsync.protocol.ranges import RangeSet
-from mrsync.protocol.roster import ANSWER_S, Roster
+from mrsync.protocol.roster import Roster
 from mrsync.protocol.states import TargetState, TargetTrigger
 from mrsync.wire.limits import PAGES_MAX
 from mrsync.wire.messages import (
@@ -68,7 +69,7 @@ def test_renewed_target_starts_afresh() -> None:
 
 def test_ready_is_not_believed_before_the_log_is_known() -> None:
     target = found(roster(1), 0)
-    assert (target.ready, target.committed, target.tx_seen, target.tx_done) == (0, 0, 0, 0)
+    assert (target.ready, target.committed, target.flow.tx_seen, target.flow.tx_done) == (0, 0, 0, 0)
     target.receive_report(report(ready=5, log_end=10), "there", 1.0)
     assert target.ready == 0
     target.log.feed(0, bytes(10))
@@ -80,7 +81,7 @@ def test_numbers_of_pages_are_those_of_one_object() -> None:
     assert target.frontier(ObjectKind.MANIFEST) == 0
     target.receive_report(report(active=ObjectKind.PLAN, frontier=3, needs_end=4), "there", 1.0)
     assert [target.frontier(kind) for kind in ObjectKind] == [PAGES_MAX, 3, 0, 0, 0]
-    assert [target.spoken_for(kind) for kind in ObjectKind] == [PAGES_MAX, 4, 0, 0, 0]
+    assert [target.flow.spoken_for(kind) for kind in ObjectKind] == [PAGES_MAX, 4, 0, 0, 0]
     assert not target.awaits(ObjectKind.CONTENTS)
 
 
@@ -89,9 +90,9 @@ def test_progress_is_what_changes(news: str) -> None:
     target = found(roster(1), 0)
     assert target.receive_report(report(counter=1), "there", 1.0)
     assert not target.receive_report(report(counter=2, tx_seen=9, packets_seen=9), "there", 2.0)
-    assert target.progress_at == 1.0
+    assert target.progress.done_at == 1.0
     assert target.receive_report(report(counter=3, **{news: 1}), "there", 3.0)
-    assert (target.progress_at, target.heard_at) == (3.0, 3.0)
+    assert (target.progress.done_at, target.progress.heard_at) == (3.0, 3.0)
 
 
 def test_who_hears_nothing_new_does_not_answer() -> None:
@@ -101,8 +102,8 @@ def test_who_hears_nothing_new_does_not_answer() -> None:
     late = 1.2 + ANSWER_S
     found(known, 0).receive_report(report(0, 2, tx_seen=5), "there", late)
     found(known, 1).receive_report(report(1, 2, tx_seen=6), "there", late)
-    assert [target.id for target in known.answering(late)] == [1]
-    assert [target.id for target in known.answering(late + 99)] == [0, 1]  # none does
+    assert [flow.id for flow in known.audience.answering(late)] == [1]
+    assert [flow.id for flow in known.audience.answering(late + 99)] == [0, 1]  # none does
 
 
 def test_records_find_their_place() -> None:
@@ -152,6 +153,6 @@ def test_what_a_stranger_invented_is_no_answer() -> None:
     target = found(known, 0)
     target.receive_report(report(counter=1, tx_seen=5), "there", 1.0)
     target.receive_report(report(counter=2, tx_seen=9), "there", 2.0, is_believed=False)
-    assert target.answered_at == 1.0
+    assert target.flow.answered_at == 1.0
     target.receive_report(report(counter=3, tx_seen=10), "there", 3.0)
-    assert target.answered_at == 3.0
+    assert target.flow.answered_at == 3.0

@@ -24,7 +24,7 @@ class Cast:
         self.roster = roster(targets)
         self.timers = TimerTable()
         window = Window(rate_bytes_s=rate, geometry=GEOMETRY)
-        self.schedule = Schedule(self.roster, Clock(self.roster, window, GEOMETRY), self.timers)
+        self.schedule = Schedule(self.roster.audience, Clock(self.roster.audience, window, GEOMETRY), self.timers)
         self.transfer = self.start(pages)
 
     def start(self, pages: int) -> Transfer:
@@ -106,7 +106,7 @@ def test_while_bursts_leave_nobody_is_asked() -> None:
 
 def test_polls_leave_everyone_time_to_report() -> None:
     cast = Cast(0, targets=2000)
-    assert poll_waits(cast, 1) == [pytest.approx(cast.roster.round_s)]
+    assert poll_waits(cast, 1) == [pytest.approx(cast.roster.audience.round_s)]
 
 
 def test_the_rate_cap_holds() -> None:

@@ -272,7 +272,7 @@ class _Cast:
                 self._news.tell_seal(self._caster.statistics().seal, self._caster.roster.live)
                 for sentence in self._reach_news.when_gathered():
                     self._news.warn(sentence)
-                self._news.tell_routed({target.name for target in self._caster.roster.live if target.is_unicast})
+                self._news.tell_routed({target.name for target in self._caster.roster.live if target.path.is_unicast})
             elif event.phase is Phase.CASTING and self._objects is not None:
                 self._begin_contents(self._objects)
         elif isinstance(event, ComparisonFinished):
@@ -369,7 +369,7 @@ class _Cast:
                 host=target.name,
                 state=target.state.name.lower(),
                 bytes_done=min(target.frontier(ObjectKind.CONTENTS) * size, planned),
-                packets_lost=target.packets_missed,
+                packets_lost=target.flow.packets_missed,
                 kernel_drops=target.report.kernel_drops if target.report else 0,
                 is_monitor=target.name == numbers.monitor,
             )

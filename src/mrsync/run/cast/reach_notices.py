@@ -20,7 +20,7 @@ class ReachNews:
 
     def when_gathered(self) -> Iterator[str]:
         """What is known when the comparison begins, equal findings folded."""
-        deaf = [target.name for target in self._roster.live if target.why_unicast == NEVER_HEARD]
+        deaf = [target.name for target in self._roster.live if target.path.why_unicast == NEVER_HEARD]
         self._told.update(deaf)
         if deaf:
             yield (
@@ -41,8 +41,8 @@ class ReachNews:
 
     def when_rerouted(self, target: Target) -> str:
         """What to say of a target whose path has changed while the session goes on; nothing if it is known."""
-        is_known = not self._reach.is_fixed or not target.is_unicast or target.why_unicast == AS_ASKED
+        is_known = not self._reach.is_fixed or not target.path.is_unicast or target.path.why_unicast == AS_ASKED
         if is_known or target.name in self._told:
             return ""
         self._told.add(target.name)
-        return f"{target.name} is served by unicast from now on: {target.why_unicast}"
+        return f"{target.name} is served by unicast from now on: {target.path.why_unicast}"

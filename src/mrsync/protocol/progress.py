@@ -1,0 +1,35 @@
+"""Progress: when a target was last heard, and when it last got something done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mrsync.wire.messages import Report
+
+
+@dataclass
+class Progress:
+    """Of one target, in seconds of the caller's clock."""
+
+    heard_at: float = 0.0
+    done_at: float = 0.0  # or when it was last found to wait for others
+
+    def receive(self, old: Report | None, new: Report, now: float) -> bool:
+        """Take a report that is newer than the one before; True when it shows that something was got done."""
+        self.heard_at = now
+        is_progress = old is None or _shows_progress(old, new)
+        if is_progress:
+            self.done_at = now
+        return is_progress
+
+
+def _shows_progress(old: Report, new: Report) -> bool:
+    return (
+        new.frontier != old.frontier
+        or new.activity != old.activity
+        or new.log_end != old.log_end
+        or new.log_offset != old.log_offset
+        or new.ready != old.ready
+        or new.committed != old.committed
+        or new.active is not old.active
+    )
