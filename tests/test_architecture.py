@@ -21,6 +21,13 @@ LAYERS = {
     "run": {"transport", "protocol", "wire", "tree", "remote", "errors"},
     "cli": {"run", "transport", "protocol", "wire", "tree", "remote", "errors"},
 }
+# Rooms of a layer, from the bottom up: a module imports from its own room and from those before it.
+ROOMS = {
+    "tree": ("model", "filter", "fs", "source", "destination", "compare", "staging", "delta"),
+    "run": ("", "catch", "cast", "measure"),  # "": modules right in the folder
+}
+SIDEWAYS = {("run.launch", "run.catch.catch")}  # the program that it starts on targets
+FOLDER_FILES_MAX = 16
 PURE = {"wire", "protocol"}
 IMPURE = {"time", "os", "random", "socket", "select", "selectors", "threading", "subprocess", "pathlib", "io"}
 FOREIGN = {"wire": {"cryptography"}, "remote": {"ClusterShell"}, "cli": {"rich", "ClusterShell"}}
@@ -62,6 +69,52 @@ def violations(source: str, module: str, *, is_package: bool = False) -> list[st
     return sorted(set(found))
 
 
+def room_of(module: str) -> tuple[str, str]:
+    """(layer, room) of a module's absolute name; room is "" for modules right in the layer's folder."""
+    parts = module.split(".")[1:]
+    layer, inner = [*parts, "", ""][:2]
+    return layer, inner if inner in ROOMS.get(layer, ()) else ""
+
+
+def arrows_back(source: str, module: str, *, is_package: bool = False) -> list[str]:
+    """Return imports of a module from rooms above its own."""
+    layer, room = room_of(module)
+    found = set()
+    for name in imported_modules(source, module, is_package=is_package):
+        other, inner = room_of(name)
+        if layer not in ROOMS or other != layer or name == f"mrsync.{layer}":
+            continue
+        is_sideways = any(f"{module} {name}".startswith(f"mrsync.{a} mrsync.{b}") for a, b in SIDEWAYS)
+        if ROOMS[layer].index(inner) > ROOMS[layer].index(room) and not is_sideways:
+            found.add(f"{module} ({room}) imports {name}")
+    return sorted(found)
+
+
+def imports_at_start(source: str, module: str) -> set[str]:
+    """Return modules of the project imported when the module is loaded, not within functions or for type checks."""
+    tree = ast.parse(source)
+    top = ast.Module([node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)], [])
+    return {name for name in imported_modules(ast.unparse(top), module, is_package=False) if name.startswith("mrsync.")}
+
+
+def circles(graph: dict[str, set[str]]) -> list[str]:
+    """Return one sentence per import circle; graph holds the imports of each module."""
+    found: list[str] = []
+    done: set[str] = set()
+
+    def visit(module: str, path: tuple[str, ...]) -> None:
+        if module in path:
+            found.append(" -> ".join((*path[path.index(module) :], module)))
+        elif module not in done:
+            for name in sorted(graph.get(module, ())):
+                visit(name, (*path, module))
+            done.add(module)
+
+    for module in sorted(graph):
+        visit(module, ())
+    return found
+
+
 def project_modules() -> list[tuple[str, Path]]:
     return [
         (".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__"), path)
@@ -95,6 +148,28 @@ def target_modules() -> list[tuple[str, Path]]:
 @pytest.mark.parametrize(("module", "path"), project_modules())
 def test_module_keeps_to_its_layer(module: str, path: Path) -> None:
     assert violations(path.read_text(), module, is_package=path.name == "__init__.py") == []
+
+
+@pytest.mark.parametrize(("module", "path"), project_modules())
+def test_module_imports_from_no_room_above_its_own(module: str, path: Path) -> None:
+    assert arrows_back(path.read_text(), module, is_package=path.name == "__init__.py") == []
+
+
+def test_no_import_circle() -> None:
+    modules = dict(project_modules())
+    graph = {
+        name: {other for other in imports_at_start(path.read_text(), name) if other in modules} - {name}
+        for name, path in modules.items()
+        if path.name != "__init__.py"
+    }
+    assert circles(graph) == []
+
+
+@pytest.mark.parametrize("layer", ROOMS)
+def test_folder_is_small_enough_to_see_at_once(layer: str) -> None:
+    folders = [path for path in (SOURCE / "mrsync" / layer).rglob("*") if path.is_dir() and path.name != "__pycache__"]
+    crowded = {folder.name: n for folder in folders if (n := len(list(folder.glob("*.py")))) > FOLDER_FILES_MAX}
+    assert crowded == {}
 
 
 def test_every_package_has_a_layer() -> None:
@@ -138,3 +213,17 @@ def test_planted_violation_is_found(module: str, source: str, expected: str) -> 
 )
 def test_allowed_import_is_not_a_violation(module: str, source: str) -> None:
     assert violations(source, module) == []
+
+
+def test_planted_arrow_back_is_found() -> None:
+    source = "from mrsync.tree.staging.stage import Stage"
+    assert arrows_back(source, "mrsync.tree.model.plan") == [
+        "mrsync.tree.model.plan (model) imports mrsync.tree.staging.stage",
+        "mrsync.tree.model.plan (model) imports mrsync.tree.staging.stage.Stage",
+    ]
+    assert arrows_back("from mrsync.tree.model.plan import Plan", "mrsync.tree.staging.stage") == []
+
+
+def test_planted_circle_is_found() -> None:
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}}) == ["a -> b -> c -> a"]
+    assert circles({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []

@@ -10,15 +10,17 @@ from pathlib import Path
 from mrsync.tree.compare.compare import compare
 from mrsync.tree.compare.result import Comparison
 from mrsync.tree.delta.basis import find_basis
-from mrsync.tree.delta.blocks import decode_blocks, digest_files, encode_blocks
+from mrsync.tree.delta.blocks import decode_blocks, digest_blocks, encode_blocks
 from mrsync.tree.delta.copy import Delta
 from mrsync.tree.destination.destination import Destination
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.plan import Plan
 from mrsync.tree.model.policy import Policy
 from mrsync.tree.model.spans import Span
+from mrsync.tree.source.planning import build_plan
 from mrsync.tree.source.reader import Source
-from mrsync.tree.source.scan import Scan, scan
+from mrsync.tree.source.scan import scan
+from mrsync.tree.source.scanner import Scan
 from mrsync.tree.staging.commit import Commit
 from mrsync.tree.staging.finish import Result, finish
 from mrsync.tree.staging.missing_pages import wanted_pages
@@ -45,13 +47,13 @@ class Session:
         self.manifest = Manifest.decode(self.scan.manifest.encode())
         self.destination = Destination(os.fsencode(dest))
         self.comparison: Comparison = compare(self.manifest, self.destination)
-        planned = Plan.build(self.scan, self.comparison.needs)
+        planned = build_plan(self.scan, self.comparison.needs)
         self.contents = Source(os.fsencode(source), self.scan.manifest, planned)
         directories = self.destination.directories
         basis = find_basis(self.manifest, directories, self.comparison.needs) if policy.delta else []
         files = [planned.file_of(entry) for first, end in basis for entry in range(first, end)]
         if files:
-            planned.blocks = encode_blocks(digest_files(planned, files, self.contents, PAGE, KEY))
+            planned.blocks = encode_blocks(digest_blocks(planned, files, self.contents.read, PAGE, KEY))
         self.plan = Plan.decode(planned.encode(), self.manifest)
         tag = secrets.token_hex(8)
         self.stage = Stage(self.destination, self.manifest, self.plan, self.comparison.needs, tag)

@@ -22,9 +22,11 @@ from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.plan import Plan
 from mrsync.tree.model.policy import Policy
+from mrsync.tree.source.planning import build_plan
 from mrsync.tree.source.reader import Source
-from mrsync.tree.source.scan import Scan, scan
+from mrsync.tree.source.scan import scan
 from mrsync.tree.source.scan_synclist import pick
+from mrsync.tree.source.scanner import Scan
 from mrsync.tree.source.selection import Selection
 from mrsync.tree.source.synclist import Item
 from mrsync.tree.staging.commit import Commit
@@ -81,7 +83,7 @@ def sync(
     destination = Destination(os.fsencode(dest), host=host)
     comparison = compare(manifest, destination)
     between("compared")
-    planned = Plan.build(scanned, comparison.needs)
+    planned = build_plan(scanned, comparison.needs)
     plan = Plan.decode(planned.encode(), manifest)
     contents = Source(os.fsencode(source), scanned.manifest, planned)
     stage = Stage(destination, manifest, plan, comparison.needs, secrets.token_hex(4))

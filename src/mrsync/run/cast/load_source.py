@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from mrsync.errors import SelectionError
 from mrsync.run.settings import CastSettings
 from mrsync.tree.model.failure import printable
-from mrsync.tree.source.scan import Scan, scan
+from mrsync.tree.source.scan import scan
+from mrsync.tree.source.scanner import Scan
 
 if TYPE_CHECKING:  # what only lists need is imported when there is one
     from mrsync.run.cast.rsync_compare import Asker

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from mrsync.protocol.ranges import RangeSet
-from mrsync.tree.delta.blocks import digest_files, encode_blocks
+from mrsync.tree.delta.blocks import digest_blocks, encode_blocks
 from mrsync.tree.model.plan import Plan
+from mrsync.tree.source.planning import build_plan
 from mrsync.tree.source.reader import Source
-from mrsync.tree.source.scan import Scan
+from mrsync.tree.source.scanner import Scan
 from mrsync.tree.source.selection import Selection
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.messages import ObjectKind
@@ -68,7 +69,7 @@ class Objects:
 
         basis: entries that are read first, for digests of their blocks; key: of these digests.
         """
-        plan = Plan.build(self.scan, needs)
+        plan = build_plan(self.scan, needs)
         first = _Round(self.scan, plan, 0, self._on_changed)
         files = [plan.file_of(entry) for begin, end in basis for entry in range(begin, end)]
         files = [file for file in files if file >= 0]
@@ -87,7 +88,7 @@ class Objects:
         looked = rescan(self.scan, self._selection, [first.entries[file] for file in files])
         entries = looked.amendment.entries
         # Other names of such a file may have been planned, too, for targets that use them.
-        plan = Plan.build(looked.scan, [(entry, entry + 1) for entry in entries if first.file_of(entry) >= 0])
+        plan = build_plan(looked.scan, [(entry, entry + 1) for entry in entries if first.file_of(entry) >= 0])
         second = _Round(looked.scan, plan, first.file_count, self._on_changed)
         second.plan_bytes = encode_again(looked.amendment, plan)
         self._rounds.append(second)
@@ -148,7 +149,7 @@ class _Round:
     def digest(self, files: list[int], page_bytes: int, key: bytes, on_activity: Callable[[int], None]) -> bytes:
         """Read these files for the digests of their blocks; as they ride in the plan."""
         self._source.be_wary()
-        return encode_blocks(digest_files(self.plan, files, self._source, page_bytes, key, on_activity))
+        return encode_blocks(digest_blocks(self.plan, files, self._source.read, page_bytes, key, on_activity))
 
     def begin(self, *, is_whole: bool) -> None:
         if not is_whole:

@@ -31,6 +31,7 @@ from mrsync.tree.delta.blocks import decode_blocks, delta_key
 from mrsync.tree.delta.copy import Delta
 from mrsync.tree.destination.deletions import Deletions
 from mrsync.tree.destination.destination import Destination
+from mrsync.tree.fs.owners import localize_owners
 from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.plan import Plan
@@ -237,7 +238,7 @@ class TargetTree:
         from mrsync.tree.model.manifest_patch import decode_again, unplanned  # few runs have a second round
 
         manifest = self._manifest
-        amendment, plan = decode_again(self._take_object(ObjectKind.PLAN_AGAIN), manifest)
+        amendment, plan = decode_again(self._take_object(ObjectKind.PLAN_AGAIN), manifest, localize_owners)
         comparison = compare_again(manifest, self._destination, amendment.entries)
         self._comparison.amend(amendment.entries, comparison)
         stage = Stage(self._destination, manifest, plan, comparison.needs, f"{self._session:016x}a")

@@ -5,15 +5,10 @@ from __future__ import annotations
 from mrsync.tree.fs.digests import Digester
 from mrsync.tree.fs.directories import Directories
 from mrsync.tree.fs.owners import Ownership
+from mrsync.tree.model.items import GROUP, INEXACT, MODE, SIZE, TIME, USER
 from mrsync.tree.model.listing import Listing
 from mrsync.tree.model.manifest import DIRECTORY, LINK, NO_DIGEST, REGULAR, SECOND_NS, Manifest
 from mrsync.tree.model.policy import Policy
-
-# What differs; letters of rsync's --itemize-changes: s t p o g a x.
-SIZE, TIME, MODE, USER, GROUP, ACL, XATTR = (1 << bit for bit in range(7))
-LETTERS = SIZE | TIME | MODE | USER | GROUP | ACL | XATTR
-INEXACT = 1 << 12  # a time that is the same in the window, and yet is set right: no letter for it
-ATTRIBUTES = LETTERS & ~SIZE | INEXACT  # what can be mended without contents
 
 
 class Likeness:

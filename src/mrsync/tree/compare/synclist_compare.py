@@ -7,7 +7,7 @@ import stat
 from collections.abc import Callable
 from contextlib import suppress
 
-from mrsync.tree.compare.compare import Comparer
+from mrsync.tree.compare.comparer import Comparer
 from mrsync.tree.compare.hard_links import Found, Group
 from mrsync.tree.compare.prefetch import Survey
 from mrsync.tree.compare.result import Comparison

@@ -10,7 +10,6 @@ from typing import NamedTuple
 from mrsync.tree.model.packing import Packer, Unpacker
 from mrsync.tree.model.plan import Plan
 from mrsync.tree.model.spans import Span
-from mrsync.tree.source.reader import Source
 
 DIGEST_BYTES = 10  # 2**50 blocks that differ, all of a fleet's life: one is taken for equal with a chance of 2**-30
 ANCHOR_BYTES = 8  # of each block as they are, to search for it where something was inserted
@@ -58,20 +57,23 @@ def block_count(plan: Plan, file: int, page_bytes: int) -> int:
     return -(-end // page_bytes) - start // page_bytes if start < end else 0
 
 
-def digest_files(
+def digest_blocks(
     plan: Plan,
     files: Iterable[int],
-    source: Source,
+    read: Callable[[int, int], bytes],
     page_bytes: int,
     key: bytes,
     on_activity: Callable[[int], None] = lambda count: None,
 ) -> Blocks:
-    """Read these planned files on the master; what changed meanwhile is noted by the source."""
+    """Digest planned files on the master.
+
+    read: returns the bytes (offset, length) of the contents object.
+    """
     blocks: Blocks = {}
     for file in files:
         digests, anchors = bytearray(), bytearray()
         for number, (start, stop) in enumerate(spans_of(plan, file, page_bytes)):
-            data = source.read(start, stop - start)
+            data = read(start, stop - start)
             digests += block_digest(data, key)
             anchors += data[:ANCHOR_BYTES].ljust(ANCHOR_BYTES, b"\0")
             if number % _ACTIVITY_BLOCKS == 0:

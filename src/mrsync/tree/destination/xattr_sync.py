@@ -6,11 +6,11 @@ import errno
 import os
 from collections.abc import Callable
 
-from mrsync.tree.compare.differences import ACL, XATTR
 from mrsync.tree.fs.xattrs import Target, target_keeper
 from mrsync.tree.model import acl
 from mrsync.tree.model.attributes import UNKNOWN, Attributes
 from mrsync.tree.model.failure import Failure
+from mrsync.tree.model.items import ACL, XATTR
 from mrsync.tree.model.manifest import LINK, Manifest
 
 

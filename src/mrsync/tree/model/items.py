@@ -7,7 +7,12 @@ from collections.abc import Collection, Iterator
 
 from mrsync.tree.model.manifest import DEVICES, DIRECTORY, LINK, REGULAR
 
-# Beside the differences of `likeness`, bits 0 to 6; docs/protocol.md knows all of them.
+# What differs; letters of rsync's --itemize-changes: s t p o g a x.
+SIZE, TIME, MODE, USER, GROUP, ACL, XATTR = (1 << bit for bit in range(7))
+LETTERS = SIZE | TIME | MODE | USER | GROUP | ACL | XATTR
+INEXACT = 1 << 12  # a time that is the same in the window, and yet is set right: no letter for it
+ATTRIBUTES = LETTERS & ~SIZE | INEXACT  # what can be mended without contents
+# What became of the entry, in the bits above; docs/protocol.md knows all of them.
 NEW, ALTERED, SENT, MADE, LINKED = (1 << bit for bit in range(7, 12))
 _FLAGS = (1 << 12) - 1
 _DIFFERENCES = "stpog"

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import errno
 from array import array
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import islice
 from operator import lt
 from typing import NamedTuple
 
-from mrsync.tree.fs.owners import localize_owners
 from mrsync.tree.model.attributes import UNKNOWN
 from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.manifest import DIGEST_BYTES, REGULAR, Manifest
@@ -56,8 +55,11 @@ def encode_again(amendment: Amendment, plan: Plan) -> bytes:
     return packer.packed()
 
 
-def decode_again(data: bytes, manifest: Manifest) -> tuple[Amendment, Plan]:
-    """On a target: bring the manifest up to date, with owners of this host; ProtocolDataError for anything hostile."""
+def decode_again(data: bytes, manifest: Manifest, localize: Callable[[Manifest], None]) -> tuple[Amendment, Plan]:
+    """Bring a target's manifest up to date. Raise ProtocolDataError for anything hostile.
+
+    localize: turns the owners of the patch into ids of this host.
+    """
     unpacker = Unpacker(data, MAGIC, "second plan")
     count = unpacker.number(len(manifest))
     entries = unpacker.column("I", count)
@@ -70,7 +72,7 @@ def decode_again(data: bytes, manifest: Manifest) -> tuple[Amendment, Plan]:
         raise unpacker.error("it is not of this manifest")
     if any(manifest.kind(entry) != REGULAR or patch.kind(at) != REGULAR for at, entry in enumerate(entries, 1)):
         raise unpacker.error("it amends something that is no file")
-    localize_owners(patch)
+    localize(patch)
     amendment = Amendment(entries, patch)
     amendment.apply(manifest)
     return amendment, Plan.decode(plan_bytes, manifest)

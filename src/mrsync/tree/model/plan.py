@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
 
-from mrsync.tree.fs.directories import Directories
-from mrsync.tree.fs.extents import data_extents
 from mrsync.tree.model.manifest import REGULAR, Manifest
 from mrsync.tree.model.packing import Packer, Unpacker
 from mrsync.tree.model.spans import clipped, merged
-from mrsync.tree.source.scan import Scan, open_source
 
 MAGIC = b"mrsync plan\x01"
 CONTENTS_BYTES_MAX = 1 << 62
@@ -46,24 +42,6 @@ class Plan:
         self.ctimes = array("q")
         self.inodes = array("Q")
         self.blocks = b""
-
-    @classmethod
-    def build(cls, scan: Scan, needs: Iterable[tuple[int, int]]) -> Plan:
-        """Plan the union of all needs; a file that cannot be read here is noticed when it is cast."""
-        ranges = merged(needs)
-        entries = array("I")
-        for first, end in ranges:
-            entries.extend(range(first, end))
-        planned_holey = [entry for entry in sorted(scan.holey) if _is_in(entries, entry)]
-        self = cls(scan.manifest, ranges, _read_extents(scan, entries, planned_holey) if planned_holey else {})
-        if scan.inodes:
-            for first, end in ranges:
-                self.ctimes += scan.ctimes[first:end]
-                self.inodes += scan.inodes[first:end]
-            if self.ctimes and max(self.ctimes) > scan.settled_at:
-                known = zip(self.inodes, self.ctimes)
-                self.inodes = array("Q", (0 if ctime > scan.settled_at else inode for inode, ctime in known))
-        return self
 
     @property
     def file_count(self) -> int:
@@ -188,36 +166,6 @@ class Plan:
                 pieces.append((file, offset + low - position, high - low))
             position += length
         return pieces
-
-
-def _is_in(values: array[int], value: int) -> bool:
-    position = bisect_left(values, value)
-    return position < len(values) and values[position] == value
-
-
-def _read_extents(scan: Scan, entries: array[int], holey: list[int]) -> dict[int, Extents]:
-    manifest = scan.manifest
-    extents: dict[int, Extents] = {}
-    root_fd = open_source(scan.root)
-    directories = Directories(root_fd, manifest.names, manifest.parents)
-    try:
-        for entry in holey:
-            size = manifest.sizes[entry]
-            try:
-                directory_fd = directories.open(manifest.parents[entry])
-                fd = os.open(manifest.names[entry], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=directory_fd)
-            except OSError:
-                continue  # planned as a whole; Source finds out the same and says why
-            try:
-                pieces = data_extents(fd, size)
-            finally:
-                os.close(fd)
-            if pieces != [(0, size)]:
-                extents[bisect_left(entries, entry)] = pieces
-    finally:
-        directories.close()
-        os.close(root_fd)
-    return extents
 
 
 def _decode_extents(unpacker: Unpacker) -> dict[int, Extents]:

@@ -12,7 +12,7 @@ from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.listing import Listing
 from mrsync.tree.model.manifest import DIRECTORY, Manifest
 from mrsync.tree.model.pathtree import PathTree
-from mrsync.tree.source.scan import Scanner
+from mrsync.tree.source.scanner import Scanner
 from mrsync.tree.source.selection import Selection
 
 _NOWHERE = -1  # instead of a number: no listed path leads here

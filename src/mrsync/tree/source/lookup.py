@@ -6,7 +6,7 @@ import os
 
 from mrsync.tree.fs.directories import Directories
 from mrsync.tree.model.pathtree import PathTree
-from mrsync.tree.source.scan import open_source
+from mrsync.tree.source.scanner import open_source
 from mrsync.tree.source.synclist import checked_path
 
 

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from mrsync.tree.fs.directories import Directories
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.plan import Plan
-from mrsync.tree.source.scan import open_source
+from mrsync.tree.source.scanner import open_source
 
 FILES_OPEN_MAX = 32
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC

@@ -17,7 +17,7 @@ from mrsync.tree.model.listing import Listing
 from mrsync.tree.model.manifest import NO_DIGEST, Manifest
 from mrsync.tree.model.manifest_patch import Amendment
 from mrsync.tree.model.marks import Listed
-from mrsync.tree.source.scan import Scan, change_on_the_way, open_source
+from mrsync.tree.source.scanner import Scan, change_on_the_way, open_source
 from mrsync.tree.source.selection import Selection
 
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC

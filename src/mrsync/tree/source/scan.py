@@ -2,58 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import time
-from array import array
-from bisect import bisect_left
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
 
-from mrsync.errors import SelectionError
-from mrsync.tree.fs.digests import digest_files
-from mrsync.tree.fs.directories import Directories
-from mrsync.tree.fs.owners import give_to, name_owners
-from mrsync.tree.fs.temporary_names import PREFIX, parsed
-from mrsync.tree.fs.xattrs import Target, path_in, source_keeper
-from mrsync.tree.model.attributes import UNKNOWN
-from mrsync.tree.model.failure import Failure, printable
-from mrsync.tree.model.limits import DEPTH_MAX
-from mrsync.tree.model.listing import Listing
-from mrsync.tree.model.manifest import DIRECTORY, OMITTED, Manifest
+from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.policy import Policy
-from mrsync.tree.source.modes import change_modes
+from mrsync.tree.source.scanner import Scan, Scanner, open_source
 from mrsync.tree.source.selection import Selection
-
-if TYPE_CHECKING:
-    from mrsync.tree.source.source_filter import Choice
-
-TICK_NS = 100_000_000  # ten times the longest of Linux
-
-
-class Scan(NamedTuple):
-    """What a scan found.
-
-    manifest: all entries that could be read; deletes nothing if something could not. holey: files that have fewer
-    blocks than bytes. errors: what could not be read, or vanished meanwhile (ENOENT). skipped: devices and special
-    files that the policy does not keep: targets neither make nor delete them. ctimes, inodes: of every entry, if the
-    policy says partial. settled_at: what has a later ctime may have been changed again without another ctime.
-    """
-
-    root: bytes
-    manifest: Manifest
-    holey: frozenset[int]
-    errors: list[Failure]
-    skipped: list[int]
-    ctimes: array[int]
-    inodes: array[int]
-    settled_at: int
-    ignores_errors: bool = False
-
-    @property
-    def deletes(self) -> bool:
-        """Whether targets may delete anything; not if something could not be read."""
-        return self.ignores_errors or all(failure.errno == errno.ENOENT for failure in self.errors)
 
 
 def scan(
@@ -74,168 +29,9 @@ def scan(
         os.close(fd)
 
 
-def open_source(root: bytes) -> int:
-    """Descriptor of the source's root (which may be reached by a link)."""
-    try:
-        return os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError as error:
-        raise SelectionError(f"cannot read the source {printable(root)}: {os.strerror(error.errno or 0)}") from error
-
-
-def change_on_the_way(manifest: Manifest, selection: Selection) -> None:
-    """What the selection says of modes and owners, and names for the owners."""
-    if selection.mode_changes:
-        change_modes(manifest, selection.mode_changes)
-    name_owners(manifest)
-    give_to(manifest, selection.user, selection.group)
-
-
 def _scanner_of(selection: Selection) -> type[Scanner]:
     if selection.files is None:
         return Scanner
-    from mrsync.tree.source.files_from import Gatherer  # it builds on this module
+    from mrsync.tree.source.files_from import Gatherer  # few runs have a list
 
     return Gatherer
-
-
-class Scanner:
-    """Walks a source that is open as root_fd, breadth first."""
-
-    def __init__(self, root: bytes, root_fd: int, manifest: Manifest, selection: Selection) -> None:
-        self._root = root
-        self._root_fd = root_fd
-        self._manifest = manifest
-        self._selection = selection
-        self._directories = Directories(root_fd, manifest.names, manifest.parents)
-        self._inodes: dict[tuple[int, int], int] = {}
-        self._holey: list[int] = []
-        self._errors: list[Failure] = []
-        self._depths = {0: 0}
-        self._keeper = source_keeper(manifest.policy, selection.rules)
-        self._ctimes, self._numbers = array("q"), array("Q")
-        self._settled_at = time.time_ns() - TICK_NS
-        self._choice = _choice(root, manifest, selection)
-        self._devices: dict[int, int] = {}  # of directories, where file systems count
-
-    def run(self, on_activity: Callable[[int], None], on_digested: Callable[[int, int], None]) -> Scan:
-        manifest, policy = self._manifest, self._manifest.policy
-        manifest.add_root(os.fstat(self._root_fd))
-        if policy.keeps_attributes:
-            self._read_attributes(0, self._root_fd)
-        if policy.partial:
-            self._ctimes.append(0)
-            self._numbers.append(0)
-        try:
-            # The list of directories grows while it is walked: breadth first.
-            for directory in manifest.directories:
-                before = len(manifest)
-                self._scan_directory(directory)
-                on_activity(len(manifest) - before)
-            if policy.checksum:
-                total = sum(size for entry, size in enumerate(manifest.sizes) if entry not in manifest.leaders)
-                digest_files(manifest, self._directories.open, lambda count: on_digested(count, total))
-        finally:
-            self._directories.close()
-        if self._choice is not None:
-            self._errors += self._choice.errors
-        change_on_the_way(manifest, self._selection)
-        kinds = {mode >> 12 for mode in set(manifest.modes)}
-        kinds = {kind for kind in kinds - {OMITTED} if not policy.keeps_kind(kind)}
-        skipped = [i for i in range(len(manifest)) if manifest.kind(i) in kinds] if kinds else []
-        holey = frozenset(self._holey)
-        found = Scan(
-            self._root,
-            manifest,
-            holey,
-            self._errors,
-            skipped,
-            self._ctimes,
-            self._numbers,
-            self._settled_at,
-            self._selection.ignores_errors,
-        )
-        if not found.deletes:
-            manifest.policy = policy._replace(deletes=False)
-        return found
-
-    def _scan_directory(self, directory: int) -> None:
-        manifest = self._manifest
-        try:
-            if self._depth(directory) >= DEPTH_MAX:
-                raise OSError(errno.ELOOP, "too deep")
-            fd = self._directories.open(directory)
-            listing = self._list(directory, fd)
-        except OSError as error:
-            self._errors.append(Failure(error.errno or 0, manifest.path(directory), "read"))
-            manifest.add_nothing()
-            return
-        for reason, name in listing.failures:
-            self._errors.append(Failure(reason, os.path.join(manifest.path(directory), name), "read"))
-        base = len(manifest)
-        manifest.add(directory, listing)
-        if manifest.policy.keeps_attributes:
-            for entry, name in enumerate(listing.names, base):
-                self._read_attributes(entry, path_in(fd, name))
-        self._ctimes += listing.ctimes
-        self._numbers += listing.numbers
-        self._holey += [base + position for position in listing.holey]
-        if manifest.policy.hard_links:
-            for position, inode in listing.inodes.items():
-                leader = self._inodes.setdefault(inode, base + position)
-                if leader != base + position:
-                    manifest.leaders[base + position] = leader
-
-    def _read_attributes(self, entry: int, target: Target) -> None:
-        """Append the number of an entry's set of extended attributes."""
-        manifest = self._manifest
-        number = UNKNOWN
-        if manifest.policy.keeps_kind(manifest.kind(entry)):
-            try:
-                number = manifest.attributes.number(self._keeper.read(target))
-            except OSError as error:
-                self._errors.append(Failure(error.errno or 0, manifest.path(entry), "read the attributes of"))
-        manifest.attribute_numbers.append(number)
-
-    def _list(self, directory: int, fd: int) -> Listing:
-        """What is taken of a directory, which is open as fd."""
-        if self._is_foreign(directory, fd):
-            self._manifest.incomplete.add(directory)
-            return Listing(fd, [])
-        listing = Listing(fd, has_identities=self._manifest.policy.partial)
-        _drop_temporary(listing)
-        if self._choice is not None:
-            self._choice.take(directory, self._manifest.path(directory), listing)
-        return listing
-
-    def _is_foreign(self, directory: int, fd: int) -> bool:
-        """Whether a directory is passed over because it is on another file system than the one above it."""
-        if not self._selection.is_one_file_system:
-            return False
-        self._devices[directory] = os.fstat(fd).st_dev
-        above = self._devices[self._manifest.parents[directory]]
-        return self._is_recursed(directory) and self._devices[directory] != above
-
-    def _is_recursed(self, directory: int) -> bool:
-        """Whether nobody named the directory."""
-        return directory > 0
-
-    def _depth(self, directory: int) -> int:
-        if directory:
-            self._depths[directory] = self._depths[self._manifest.parents[directory]] + 1
-        return self._depths[directory]
-
-
-def _drop_temporary(listing: Listing) -> None:
-    """A source may be a destination, too: what a session keeps there for a while is no part of the tree."""
-    names = listing.names
-    at = bisect_left(names, PREFIX)
-    if at < len(names) and names[at].startswith(PREFIX):
-        listing.keep([i for i, name in enumerate(names) if not parsed(name) or listing.modes[i] >> 12 == DIRECTORY])
-
-
-def _choice(root: bytes, manifest: Manifest, selection: Selection) -> Choice | None:
-    if not selection.rules and not selection.has_size_limit:
-        return None
-    from mrsync.tree.source.source_filter import Choice  # most runs take everything, and need no rules to be loaded
-
-    return Choice(root, selection, manifest.parents, manifest.policy.deletes_excluded)

@@ -13,7 +13,7 @@ from mrsync.tree.model.manifest import DIRECTORY, Manifest
 from mrsync.tree.model.marks import COMPARED, IMPLIED, LINKED, SENT, Listed
 from mrsync.tree.model.pathtree import PathTree
 from mrsync.tree.model.policy import Policy
-from mrsync.tree.source.scan import Scan, Scanner, open_source
+from mrsync.tree.source.scanner import Scan, Scanner, open_source
 from mrsync.tree.source.selection import Selection
 from mrsync.tree.source.synclist import Item, Kind
 

@@ -11,7 +11,7 @@ from mrsync.errors import SelectionError
 from mrsync.tree.fs.directories import Directories
 from mrsync.tree.model.listing import sorted_names
 from mrsync.tree.model.pathtree import PathTree
-from mrsync.tree.source.scan import open_source
+from mrsync.tree.source.scanner import open_source
 from mrsync.tree.source.synclist import Item, Kind, shown
 
 _MAGIC = re.compile(rb"(?<!\\)(?:\\\\)*[*?\[]")

@@ -7,8 +7,7 @@ from array import array
 from collections.abc import Iterable
 
 from mrsync.run.cast.ledger import DELETED, UNREADABLE, Ledger, Line
-from mrsync.tree.compare.differences import TIME
-from mrsync.tree.model.items import LINKED, MADE, NEW, SENT
+from mrsync.tree.model.items import LINKED, MADE, NEW, SENT, TIME
 from mrsync.tree.model.manifest import Manifest
 from mrsync.wire.changes import Change, pack_changes, pack_deletions
 from mrsync.wire.limits import CHANGES_BYTES_MAX

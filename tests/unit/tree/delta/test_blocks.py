@@ -15,11 +15,12 @@ from mrsync.tree.delta.blocks import (
     block_count,
     block_digest,
     decode_blocks,
-    digest_files,
+    digest_blocks,
     encode_blocks,
     spans_of,
 )
 from mrsync.tree.model.plan import Plan
+from mrsync.tree.source.planning import build_plan
 from mrsync.tree.source.reader import Source
 from mrsync.tree.source.scan import scan
 from tests.unit.tree.model.test_plan import manifest_of
@@ -45,10 +46,10 @@ def test_digests_and_anchors_come_through_the_plan(tmp_path: Path) -> None:
     for name, each in data.items():
         (tmp_path / name).write_bytes(each)
     found = scan(os.fsencode(tmp_path))
-    plan = Plan.build(found, [(1, 4)])
+    plan = build_plan(found, [(1, 4)])
     source = Source(os.fsencode(tmp_path), found.manifest, plan)
     activity: list[int] = []
-    made = digest_files(plan, [1, 2], source, PAGE, KEY, activity.append)
+    made = digest_blocks(plan, [1, 2], source.read, PAGE, KEY, activity.append)
     source.close()
     assert activity
     plan.blocks = encode_blocks(made)

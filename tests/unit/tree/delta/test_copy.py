@@ -29,7 +29,7 @@ Change = Callable[[bytes, random.Random], bytes]
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(basis_module, "BYTES_MIN", 10 * PAGE)
     monkeypatch.setattr(journal_module, "FLUSH_S", 0.0)
-    monkeypatch.setattr("mrsync.tree.source.scan.TICK_NS", SHORT_TICK_NS)
+    monkeypatch.setattr("mrsync.tree.source.scanner.TICK_NS", SHORT_TICK_NS)
 
 
 @pytest.fixture

@@ -6,8 +6,24 @@ import stat
 
 import pytest
 
-from mrsync.tree.compare.differences import ACL, GROUP, INEXACT, MODE, SIZE, TIME, USER, XATTR
-from mrsync.tree.model.items import ALTERED, LINKED, MADE, NEW, SENT, Items, deletion_key, letters
+from mrsync.tree.model.items import (
+    ACL,
+    ALTERED,
+    GROUP,
+    INEXACT,
+    LINKED,
+    MADE,
+    MODE,
+    NEW,
+    SENT,
+    SIZE,
+    TIME,
+    USER,
+    XATTR,
+    Items,
+    deletion_key,
+    letters,
+)
 
 
 def test_neighbours_of_the_same_flags_are_one_run() -> None:

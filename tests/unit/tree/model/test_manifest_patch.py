@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 
 from mrsync.errors import ProtocolDataError
+from mrsync.tree.fs.owners import localize_owners
 from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.manifest_patch import Amendment, decode_again, encode_again, unplanned
 from mrsync.tree.model.plan import Plan
 from mrsync.tree.model.policy import Policy
+from mrsync.tree.source.planning import build_plan
 from mrsync.tree.source.rescan import rescan
 from mrsync.tree.source.scan import scan
 from mrsync.tree.source.selection import Selection
@@ -34,12 +36,12 @@ def changed(tree: Path) -> tuple[Manifest, Amendment, Plan]:
     os.utime(tree / "b", ns=(0, YEAR_9999_NS))
     os.setxattr(tree / "b", "user.new", b"value")
     looked = rescan(found, Selection(), [2])
-    return before, looked.amendment, Plan.build(looked.scan, [(2, 3)])
+    return before, looked.amendment, build_plan(looked.scan, [(2, 3)])
 
 
 def test_a_target_knows_of_the_files_what_the_master_does(tmp_path: Path) -> None:
     before, amendment, plan = changed(tmp_path)
-    _, decoded = decode_again(encode_again(amendment, plan), before)
+    _, decoded = decode_again(encode_again(amendment, plan), before, localize_owners)
     now = scan(os.fsencode(tmp_path), POLICY).manifest
     for name in ("names", "modes", "uids", "gids", "sizes", "mtimes", "far_times", "digests"):
         assert getattr(before, name) == getattr(now, name), name
@@ -79,7 +81,7 @@ def test_what_no_master_says(tmp_path: Path, spoil: Callable[[Amendment], Amendm
     before, amendment, plan = changed(tmp_path)
     data = encode_again(spoil(amendment), plan)
     with pytest.raises(ProtocolDataError, match="second plan is damaged"):
-        decode_again(data, before)
+        decode_again(data, before, localize_owners)
 
 
 def test_needed_files_that_are_not_planned_are_told(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from mrsync.errors import ProtocolDataError
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.plan import Plan
 from mrsync.tree.model.spans import merged
+from mrsync.tree.source.planning import build_plan
 from mrsync.tree.source.scan import scan
 
 FILE = stat.S_IFREG | 0o644
@@ -87,7 +88,7 @@ def test_holes_are_not_planned(tmp_path: Path) -> None:
         file.seek(12288)
         file.write(b"x" * 4096)
     found = scan(os.fsencode(tmp_path))
-    plan = Plan.build(found, [(1, 4)])
+    plan = build_plan(found, [(1, 4)])
     assert plan.extents == {0: [(1 << 20, 4096)]}
     assert plan.contents_bytes == 4096 + 100 + 16384
 
@@ -98,7 +99,7 @@ def test_an_unneeded_or_vanished_file_with_holes_is_no_matter(tmp_path: Path) ->
             file.truncate(1 << 20)
     found = scan(os.fsencode(tmp_path))
     (tmp_path / "c").unlink()
-    plan = Plan.build(found, [(2, 4)])
+    plan = build_plan(found, [(2, 4)])
     assert plan.extents == {0: []}
     assert plan.contents_bytes == 1 << 20
 

@@ -11,7 +11,8 @@ import pytest
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.policy import Policy
 from mrsync.tree.source.files_from import normalized
-from mrsync.tree.source.scan import Scan, scan
+from mrsync.tree.source.scan import scan
+from mrsync.tree.source.scanner import Scan
 from mrsync.tree.source.selection import Selection
 from tests.unit.tree.syncing import small_file_system, sync
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mrsync.errors import SelectionError
-from mrsync.tree.model.plan import Plan
+from mrsync.tree.source.planning import build_plan
 from mrsync.tree.source.reader import FILES_OPEN_MAX, Source
 from mrsync.tree.source.scan import scan
 from tests.unit.tree.syncing import as_nobody, nobodys_directory
@@ -25,7 +25,7 @@ def source_of(root: Path) -> Source:
     """A source that plans every file below root."""
     found = scan(os.fsencode(root))
     entries = [entry for entry in range(len(found.manifest)) if found.manifest.has_contents(entry)]
-    return Source(os.fsencode(root), found.manifest, Plan.build(found, [(entry, entry + 1) for entry in entries]))
+    return Source(os.fsencode(root), found.manifest, build_plan(found, [(entry, entry + 1) for entry in entries]))
 
 
 @pytest.fixture
@@ -197,12 +197,12 @@ def test_descriptors_are_bounded_and_closed(tmp_path: Path) -> None:
 def test_a_root_that_vanished_is_told(tree: Path, tmp_path: Path) -> None:
     found = scan(os.fsencode(tree))
     with pytest.raises(SelectionError, match="cannot read the source"):
-        Source(os.fsencode(tmp_path / "missing"), found.manifest, Plan.build(found, []))
+        Source(os.fsencode(tmp_path / "missing"), found.manifest, build_plan(found, []))
 
 
 def test_what_targets_have_already_must_be_as_it_was_scanned(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file of the same size and time in its place would be mixed with what they have."""
-    monkeypatch.setattr("mrsync.tree.source.scan.TICK_NS", 0)
+    monkeypatch.setattr("mrsync.tree.source.scanner.TICK_NS", 0)
     source = source_of(tree)
     (tree / "new").write_bytes(b"n" * SIZE)
     os.utime(tree / "new", ns=(0, 10**18))

@@ -55,7 +55,7 @@ def trees(tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal_module, "FLUSH_S", 0.0)
-    monkeypatch.setattr("mrsync.tree.source.scan.TICK_NS", SHORT_TICK_NS)
+    monkeypatch.setattr("mrsync.tree.source.scanner.TICK_NS", SHORT_TICK_NS)
 
 
 def session(trees: Path, policy: Policy = Policy()) -> Session:  # noqa: B008

@@ -9,6 +9,7 @@ from mrsync.tree.compare.compare import compare
 from mrsync.tree.destination.destination import Destination
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.plan import Plan
+from mrsync.tree.source.planning import build_plan
 from mrsync.tree.source.reader import Source
 from mrsync.tree.source.scan import scan
 from mrsync.tree.staging.rollback import Traces
@@ -24,7 +25,7 @@ def staged(source: Path, dest: Path) -> tuple[Stage, Traces]:
     manifest = Manifest.decode(found.manifest.encode())
     destination = Destination(os.fsencode(dest))
     needs = compare(manifest, destination).needs
-    planned = Plan.build(found, needs)
+    planned = build_plan(found, needs)
     stage = Stage(destination, manifest, Plan.decode(planned.encode(), manifest), needs, "abcd")
     traces = Traces(stage)
     contents = Source(os.fsencode(source), found.manifest, planned)

@@ -8,10 +8,12 @@ from pathlib import Path
 from mrsync.tree.compare.compare import compare, compare_again
 from mrsync.tree.compare.result import Comparison
 from mrsync.tree.destination.destination import Destination
+from mrsync.tree.fs.owners import localize_owners
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.manifest_patch import decode_again, encode_again
 from mrsync.tree.model.plan import Plan
 from mrsync.tree.model.policy import Policy
+from mrsync.tree.source.planning import build_plan
 from mrsync.tree.source.reader import Source
 from mrsync.tree.source.rescan import rescan
 from mrsync.tree.source.scan import scan
@@ -32,7 +34,7 @@ class Session:
         self.manifest = Manifest.decode(self.scan.manifest.encode())
         self.destination = Destination(os.fsencode(dest))
         self.comparison = compare(self.manifest, self.destination)
-        planned = Plan.build(self.scan, self.comparison.needs)
+        planned = build_plan(self.scan, self.comparison.needs)
         stage = self._staged(Plan.decode(planned.encode(), self.manifest), self.comparison, "aa", planned)
         self.rounds = Rounds(stage)
 
@@ -40,8 +42,8 @@ class Session:
         """A second round with these files; what the target needs of them."""
         entries = [self.manifest.names.index(os.fsencode(name)) for name in names]
         looked = rescan(self.scan, Selection(), entries)
-        planned = Plan.build(looked.scan, [(entry, entry + 1) for entry in looked.amendment.entries])
-        amendment, plan = decode_again(encode_again(looked.amendment, planned), self.manifest)
+        planned = build_plan(looked.scan, [(entry, entry + 1) for entry in looked.amendment.entries])
+        amendment, plan = decode_again(encode_again(looked.amendment, planned), self.manifest, localize_owners)
         again = compare_again(self.manifest, self.destination, amendment.entries)
         self.comparison.amend(amendment.entries, again)
         self.rounds.add(self._staged(plan, again, "bb", planned))

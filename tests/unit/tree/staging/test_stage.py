@@ -17,6 +17,7 @@ from mrsync.tree.compare.result import Comparison
 from mrsync.tree.destination.destination import Destination
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.plan import Plan
+from mrsync.tree.source.planning import build_plan
 from mrsync.tree.source.reader import Source
 from mrsync.tree.source.scan import scan
 from mrsync.tree.staging.commit import Commit
@@ -46,7 +47,7 @@ def bench(source: Path, dest: Path, *, needs: list[tuple[int, int]] | None = Non
     found = scan(os.fsencode(source))
     destination = Destination(os.fsencode(dest))
     comparison = compare(found.manifest, destination)
-    plan = Plan.build(found, comparison.needs)
+    plan = build_plan(found, comparison.needs)
     stage = Stage(destination, found.manifest, plan, comparison.needs if needs is None else needs, "00ff")
     return Bench(Source(os.fsencode(source), found.manifest, plan), stage, plan, comparison, found.manifest)
 

@@ -1,0 +1,358 @@
+"""Compare one directory after the other of the destination with the manifest's rows of it."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Container, Iterable
+from itertools import groupby
+from operator import ne
+
+from mrsync.tree.compare.differences import Likeness
+from mrsync.tree.compare.extraneous import Extras
+from mrsync.tree.compare.hard_links import Found, Group, Groups, Inode
+from mrsync.tree.compare.prefetch import Survey
+from mrsync.tree.compare.result import Comparison
+from mrsync.tree.destination.destination import Destination
+from mrsync.tree.fs.digests import Digester
+from mrsync.tree.fs.directories import Directories
+from mrsync.tree.fs.owners import Ownership
+from mrsync.tree.fs.temporary_names import PREFIX, parsed
+from mrsync.tree.fs.xattrs import path_in
+from mrsync.tree.model.failure import Failure
+from mrsync.tree.model.items import (
+    ALTERED,
+    ATTRIBUTES,
+    GROUP,
+    LETTERS,
+    LINKED,
+    MADE,
+    MODE,
+    NEW,
+    SENT,
+    TIME,
+    USER,
+    Items,
+)
+from mrsync.tree.model.listing import Listing
+from mrsync.tree.model.manifest import DEVICES, DIRECTORY, LINK, REGULAR, SPECIALS, Manifest
+from mrsync.tree.model.spans import merged
+
+_ACTIVITY_ENTRIES = 1000
+
+
+def _pruned(manifest: Manifest, destination: Destination | None) -> Container[int]:
+    from mrsync.tree.compare.pruning import find_pruned  # with the rules, which most runs do without
+
+    return find_pruned(manifest, destination.protection if destination is not None else None)
+
+
+class Comparer:
+    """destination: None for one that does not exist."""
+
+    def __init__(
+        self, manifest: Manifest, destination: Destination | None, survey: Survey, on_activity: Callable[[int], None]
+    ) -> None:
+        self._manifest = manifest
+        self._policy = manifest.policy
+        self._survey = survey
+        self._on_activity = on_activity
+        self._extras = Extras(destination)
+        self._directories = destination.directories if destination is not None else None
+        self._ownership = destination.ownership if destination is not None else Ownership()
+        self._kept = destination.kept if destination is not None else None
+        digester = Digester(lambda count: on_activity(1))
+        self._likeness = Likeness(manifest, self._ownership, self._directories, digester)
+        self._items = Items() if self._policy.itemizes else None
+        self._result = Comparison(items=self._items)
+        self._is_new = destination is None or destination.is_new
+        self._absent = {0} if destination is None else set()
+        self._left: set[int] = set()  # directories that an option leaves alone, with all below
+        self._pruned = _pruned(manifest, destination) if self._policy.prunes_empty else ()
+        self._leaves_some = self._policy.existing or self._policy.ignore_existing
+        self._is_plain = self._policy.is_plain_comparison
+        self._groups = Groups(manifest)
+        self._claimed: dict[Inode, int] = {}
+
+    def run(self) -> Comparison:
+        manifest = self._manifest
+        if self._directories is not None and not self._policy.leaves_root:
+            self._compare_root(self._directories)
+        if self._is_new and self._items is not None:
+            self._items.add(0, MADE | NEW)
+        pending = 0
+        for turn, directory in enumerate(manifest.directories):
+            first, end = manifest.child_starts[turn], manifest.child_starts[turn + 1]
+            if directory in self._pruned:
+                continue
+            if directory in self._left:
+                self._left.update(entry for entry in range(first, end) if manifest.kind(entry) == DIRECTORY)
+                continue
+            listing = None if directory in self._absent else self._read(directory, first, end)
+            if listing is None:
+                self._compare_absent(first, end)
+            else:
+                self._compare_directory(directory, first, end, listing)
+            pending += end - first
+            if pending >= _ACTIVITY_ENTRIES:
+                self._on_activity(pending)
+                pending = 0
+        if self._groups:
+            self._settle_groups()
+        if self._kept is not None:
+            self._result.failures += self._kept.take_failures()
+        return self._result
+
+    def run_again(self, entries: list[int]) -> Comparison:
+        for directory, group in groupby(entries, key=self._manifest.parents.__getitem__):
+            named = {entry: self._manifest.names[entry] for entry in group}
+            listing = self._read_now(directory, list(named.values()))
+            positions = {name: position for position, name in enumerate(listing.names if listing is not None else ())}
+            for entry, name in named.items():
+                self._compare_entry(entry, listing, positions.get(name, -1))
+        if self._groups:
+            self._settle_groups()
+        if self._kept is not None:
+            self._result.failures += self._kept.take_failures()
+        return self._result
+
+    def _read(self, directory: int, first: int, end: int) -> Listing | None:
+        """What is in a directory whose children are entries [first, end); None if it is not there."""
+        return self._survey.take(self._manifest.path(directory)) or self._read_now(directory)
+
+    def _read_now(self, directory: int, names: list[bytes] | None = None) -> Listing | None:
+        assert self._directories is not None  # where there is nothing, nothing is read
+        try:
+            listing = Listing(self._directories.open(directory), names)
+            # A directory that may be read but not searched gives names without attributes.
+            if any(reason == errno.EACCES for reason, _ in listing.failures) and self._directories.loosen(directory):
+                listing = Listing(self._directories.open(directory), names)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            path = self._manifest.path(directory)
+            self._result.failures.append(Failure(error.errno or 0, path, "read"))
+            return None
+        for reason, name in listing.failures:
+            if reason != errno.ENOENT:
+                path = os.path.join(self._manifest.path(directory), name)
+                self._result.failures.append(Failure(reason, path, "read"))
+        return listing
+
+    def _compare_root(self, directories: Directories) -> None:
+        manifest = self._manifest
+        status = os.fstat(directories.open(0))
+        mode = directories.original_mode(0) or status.st_mode & 0o7777
+        uid, gid = self._ownership.settable(manifest.uids[0], manifest.gids[0])
+        found = MODE if mode != manifest.modes[0] & 0o7777 else 0
+        found |= TIME if self._likeness.has_other_directory_time(0, status.st_mtime_ns) else 0
+        found |= (USER if uid not in (-1, status.st_uid) else 0) | (GROUP if gid not in (-1, status.st_gid) else 0)
+        if self._kept is not None:
+            found |= self._kept.differences(0, directories.open(0))
+        if found:
+            self._result.mended.append(0)
+            if self._items is not None and not self._is_new:
+                self._items.add(0, found)
+
+    def _compare_absent(self, first: int, end: int) -> None:
+        """Nothing is there: every entry is to be made."""
+        modes = self._manifest.modes[first:end]
+        is_looked_at = self._policy.existing or self._policy.itemizes or self._groups.slice(first, end)
+        if not is_looked_at and all(mode >> 12 == REGULAR for mode in set(modes)):
+            self._need(first, end)
+            return
+        for entry in range(first, end):
+            if entry not in self._pruned:
+                self._compare_entry(entry, None, -1)
+
+    def _compare_directory(self, directory: int, first: int, end: int, listing: Listing) -> None:
+        if listing.names == self._manifest.names[first:end] and not self._pruned:
+            for position in self._suspects(first, end, listing):
+                self._compare_entry(first + position, listing, position)
+            return
+        positions = {name: position for position, name in enumerate(listing.names)}
+        take = positions.pop
+        names = self._manifest.names
+        for entry in range(first, end):
+            if entry not in self._pruned:
+                self._compare_entry(entry, listing, take(names[entry], -1))
+        if positions:
+            self._sort_out(directory, positions, listing)
+
+    def _sort_out(self, directory: int, positions: dict[bytes, int], listing: Listing) -> None:
+        """Names that the source lacks: what an earlier run left, and what is to go."""
+        for name in [name for name in positions if name.startswith(PREFIX) and parsed(name)]:
+            if listing.modes[positions[name]] >> 12 != DIRECTORY:
+                self._result.stale.append((directory, name))
+                del positions[name]
+        if self._policy.deletes and directory not in self._manifest.incomplete:
+            self._result.extras += [(directory, name) for name in self._extras.choose(directory, positions, listing)]
+
+    def _suspects(self, first: int, end: int, listing: Listing) -> Iterable[int]:
+        """Positions that whole columns cannot show to be equal."""
+        manifest = self._manifest
+        policy = self._policy
+        if policy.ignore_times or policy.checksum or policy.keeps_attributes:
+            return range(end - first)
+        suspects: set[int] = set()
+        columns = [
+            (manifest.modes, listing.modes),
+            (manifest.gids, listing.gids),
+            (manifest.sizes, listing.sizes),
+            (manifest.mtimes, listing.mtimes),
+        ]
+        if self._ownership.is_root:
+            columns.append((manifest.uids, listing.uids))
+        for wanted, found in columns:
+            expected = wanted[first:end]
+            if expected != found:
+                suspects.update([i for i, differs in enumerate(map(ne, expected, found)) if differs])
+        suspects.update(listing.links, listing.inodes, listing.far_times, listing.devices)
+        suspects.update([entry - first for entry in self._groups.slice(first, end)])
+        return sorted(suspects)
+
+    def _compare_entry(self, entry: int, listing: Listing | None, position: int) -> None:
+        kind = self._manifest.modes[entry] >> 12
+        found = -1 if listing is None or position < 0 else listing.modes[position] >> 12
+        if self._leaves_some and self._is_left(entry, kind, found):
+            return
+        if found == DIRECTORY != kind and (kind in (REGULAR, LINK) or self._keeps_special(kind)):
+            self._extras.note_obstacle(self._manifest.parents[entry])
+            self._result.obstacles.append(entry)
+        if kind == REGULAR:
+            if entry in self._groups:
+                self._groups.note(entry, self._look(entry, listing if found == REGULAR else None, position))
+            else:
+                self._compare_file(entry, listing if found == REGULAR else None, position)
+        elif kind == DIRECTORY:
+            if found != DIRECTORY:
+                self._absent.add(entry)
+            self._compare_made(entry, listing if found == DIRECTORY else None, position, found == DIRECTORY)
+        elif kind == LINK or self._keeps_special(kind):
+            is_alike = listing is not None and found == kind and self._leads_to_the_same(entry, listing, position)
+            is_related = found == kind or ({kind, found} < SPECIALS and (kind in DEVICES) == (found in DEVICES))
+            self._compare_made(entry, listing if is_related else None, position, is_alike)
+
+    def _keeps_special(self, kind: int) -> bool:
+        """Only root can make devices; others pass them over, as with rsync."""
+        return self._policy.keeps_kind(kind) and (kind not in DEVICES or self._ownership.is_root)
+
+    def _leads_to_the_same(self, entry: int, listing: Listing, position: int) -> bool:
+        """The target of a soft link, the number of a device; nothing of a fifo or socket."""
+        manifest = self._manifest
+        wanted = manifest.link_targets.get(entry), manifest.devices.get(entry)
+        return wanted == (listing.links.get(position), listing.devices.get(position))
+
+    def _compare_made(self, entry: int, listing: Listing | None, position: int, is_alike: bool) -> None:
+        """Something without contents. listing: None where something of another kind is, or nothing."""
+        found = 0
+        if listing is not None and (is_alike or self._items is not None):
+            found = self._likeness.differences(entry, listing, position) | self._attribute_differences(entry)
+        if not is_alike:
+            self._result.made.append(entry)
+            if self._items is not None:
+                self._items.add(entry, MADE | (NEW if listing is None else ALTERED | found))
+        elif found:
+            self._mend(entry, found)
+
+    def _mend(self, entry: int, differences: int) -> None:
+        self._result.mended.append(entry)
+        if self._items is not None and differences & LETTERS:
+            self._items.add(entry, differences)
+
+    def _send(self, entry: int, found: Found) -> None:
+        """Itemize a file whose contents are needed."""
+        if self._items is not None:
+            altered = ALTERED if self._policy.checksum else 0
+            self._items.add(entry, SENT | (found.differences | altered if found.is_file else NEW))
+
+    def _attribute_differences(self, entry: int) -> int:
+        if self._kept is None or self._directories is None:
+            return 0
+        fd = self._directories.open(self._manifest.parents[entry])
+        return self._kept.differences(entry, path_in(fd, self._manifest.names[entry]))
+
+    def _is_left(self, entry: int, kind: int, found: int) -> bool:
+        """Whether --existing or --ignore-existing leaves it as it is; below a directory that is none, all is left."""
+        if found < 0:
+            is_left = self._policy.existing
+        else:
+            is_left = self._policy.ignore_existing and not kind == found == DIRECTORY
+        if is_left and kind == DIRECTORY:
+            self._left.add(entry)
+            if found >= 0:
+                self._result.failures.append(Failure(errno.ENOTDIR, self._manifest.path(entry), "make"))
+        return is_left
+
+    def _compare_file(self, entry: int, listing: Listing | None, position: int) -> None:
+        """listing: None where no file has this name."""
+        if self._is_plain and (listing is None or self._likeness.has_other_size_or_time(entry, listing, position)):
+            self._need(entry, entry + 1)  # most often, so without looking closer
+            return
+        found = self._look(entry, listing, position)
+        if found.is_newer:
+            return
+        if not found.is_right or not self._claims(found.inode, entry):
+            self._need(entry, entry + 1)
+            self._send(entry, found)
+        elif found.differences & ATTRIBUTES:
+            self._mend(entry, found.differences)
+
+    def _claims(self, inode: Inode | None, entry: int) -> bool:
+        """Two files of the source in one inode here: only the first may keep it."""
+        if inode is None or not self._policy.hard_links:
+            return True
+        return self._claimed.setdefault(inode, entry) == entry
+
+    def _look(self, entry: int, listing: Listing | None, position: int) -> Found:
+        """What a file here is like; listing: None where there is none."""
+        if listing is None:
+            return Found()
+        differences = self._likeness.differences(entry, listing, position)
+        is_right = not self._likeness.has_other_contents(entry, differences)
+        if is_right or self._items is not None:
+            differences |= self._attribute_differences(entry)
+        return Found(
+            is_file=True,
+            differences=differences,
+            inode=listing.inodes.get(position),
+            is_right=is_right,
+            is_newer=self._policy.update and self._likeness.is_newer(entry, listing, position),
+        )
+
+    def _settle_groups(self) -> None:
+        result = self._result
+        linked: list[int] = []
+        for group in self._groups.settle(self._claimed):
+            linked += group.linked
+            if group.first < 0:
+                continue
+            found = self._groups.found(group.first)
+            if group.needed >= 0:
+                self._need(group.needed, group.needed + 1)
+                self._send(group.first, found)
+            elif found.differences & ATTRIBUTES:
+                self._mend(group.first, found.differences)
+            if self._items is not None:
+                self._itemize_links(self._items, group)
+        result.linked.extend(sorted(linked))
+        result.needs = merged(result.needs)
+
+    def _itemize_links(self, items: Items, group: Group) -> None:
+        for entry in group.joined:
+            if (differences := self._groups.found(entry).differences) & LETTERS:
+                items.add(entry, LINKED | differences)
+        for entry in group.apart:
+            found = self._groups.found(entry)
+            items.add(entry, LINKED | (found.differences if found.is_file else NEW), group.first)
+
+    def _need(self, first: int, end: int) -> None:
+        result = self._result
+        if first == end:
+            return
+        if result.needs and result.needs[-1][1] == first:
+            result.needs[-1] = (result.needs[-1][0], end)
+        else:
+            result.needs.append((first, end))
+        result.files_needed += end - first
+        result.bytes_needed += sum(self._manifest.sizes[first:end])

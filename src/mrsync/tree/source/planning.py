@@ -1,0 +1,62 @@
+"""Plan the union of what targets need, from what the scan found."""
+
+from __future__ import annotations
+
+import os
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable
+
+from mrsync.tree.fs.directories import Directories
+from mrsync.tree.fs.extents import data_extents
+from mrsync.tree.model.plan import Extents, Plan
+from mrsync.tree.model.spans import merged
+from mrsync.tree.source.scanner import Scan, open_source
+
+
+def build_plan(scan: Scan, needs: Iterable[tuple[int, int]]) -> Plan:
+    """Plan the union of all needs; a file that cannot be read here is noticed when it is cast."""
+    ranges = merged(needs)
+    entries = array("I")
+    for first, end in ranges:
+        entries.extend(range(first, end))
+    planned_holey = [entry for entry in sorted(scan.holey) if _is_in(entries, entry)]
+    plan = Plan(scan.manifest, ranges, _read_extents(scan, entries, planned_holey) if planned_holey else {})
+    if scan.inodes:
+        for first, end in ranges:
+            plan.ctimes += scan.ctimes[first:end]
+            plan.inodes += scan.inodes[first:end]
+        if plan.ctimes and max(plan.ctimes) > scan.settled_at:
+            known = zip(plan.inodes, plan.ctimes)
+            plan.inodes = array("Q", (0 if ctime > scan.settled_at else inode for inode, ctime in known))
+    return plan
+
+
+def _is_in(values: array[int], value: int) -> bool:
+    position = bisect_left(values, value)
+    return position < len(values) and values[position] == value
+
+
+def _read_extents(scan: Scan, entries: array[int], holey: list[int]) -> dict[int, Extents]:
+    manifest = scan.manifest
+    extents: dict[int, Extents] = {}
+    root_fd = open_source(scan.root)
+    directories = Directories(root_fd, manifest.names, manifest.parents)
+    try:
+        for entry in holey:
+            size = manifest.sizes[entry]
+            try:
+                directory_fd = directories.open(manifest.parents[entry])
+                fd = os.open(manifest.names[entry], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=directory_fd)
+            except OSError:
+                continue  # planned as a whole; Source finds out the same and says why
+            try:
+                pieces = data_extents(fd, size)
+            finally:
+                os.close(fd)
+            if pieces != [(0, size)]:
+                extents[bisect_left(entries, entry)] = pieces
+    finally:
+        directories.close()
+        os.close(root_fd)
+    return extents
