@@ -20,7 +20,7 @@ START = (
     "from mrsync.run.catch.catch import catch_from_stdin as c; sys.exit(c('a'))"
 )
 CATCHER_WAIT_S = 30
-POOR_SEAL = "authenticated but not encrypted: the Python package cryptography is missing on a\n"
+POOR_SEAL = "authenticated but not encrypted: the Python package cryptography is missing or broken on a\n"
 
 
 @pytest.mark.parametrize("minor", MINORS)

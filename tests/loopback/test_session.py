@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from mrsync.protocol.events import SessionEnded
-from mrsync.transport.multicast import UDP_GRO
+from mrsync.transport.socket_options import UDP_GRO
 from mrsync.wire.header import page_headers, session_tag
 from mrsync.wire.messages import Ending, Phase
 from tests.loopback.session import HMAC_ONLY, Place, Session, prepare_session

@@ -28,7 +28,7 @@ class Admission:
         if accepted & hello.seals:
             return ""
         if accepted == 1 << SealKind.AES_256_GCM:
-            return "cannot decrypt AES-256-GCM: python3-cryptography is missing there"
+            return "cannot decrypt AES-256-GCM: python3-cryptography is missing or broken there"
         return "shares no seal with this session"
 
     def choose_seal(self, targets: Iterable[Target]) -> SealKind:

@@ -9,8 +9,8 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Callable, NamedTuple
 
-from mrsync.transport.multicast import SO_RXQ_OVFL, UDP_GRO
 from mrsync.transport.paths import Address
+from mrsync.transport.socket_options import SO_RXQ_OVFL, TTL_IPV4, TTL_IPV6, UDP_GRO, try_option
 from mrsync.transport.stamps import STAMP_BYTES, arrived_at, ask_arrival_times
 from mrsync.wire.header import Header, session_tag, unpack_header
 from mrsync.wire.keys import SessionKeys
@@ -25,8 +25,6 @@ VOLUMES_MAX = 64
 HOLD_MAX_US = 0xFFFFFFFF
 
 _ROOM_BYTES = 65536
-_IP_RECVTTL = 12
-_IPV6_RECVHOPLIMIT = 51
 _IPV6_HOPLIMIT = 52
 _ANCILLARY_BYTES = STAMP_BYTES + 3 * socket.CMSG_SPACE(4)
 
@@ -104,10 +102,7 @@ class Echoer:
     def listen(self, ear: Ear) -> None:
         """Prepare a socket; `hear` is for when it is readable."""
         ask_arrival_times(ear.socket)
-        if ear.socket.family == socket.AF_INET6:
-            ear.socket.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVHOPLIMIT, 1)
-        else:
-            ear.socket.setsockopt(socket.IPPROTO_IP, _IP_RECVTTL, 1)
+        try_option(ear.socket, TTL_IPV6 if ear.socket.family == socket.AF_INET6 else TTL_IPV4, 1)
 
     def hear(self, ear: Ear) -> None:
         """Take in what there is."""

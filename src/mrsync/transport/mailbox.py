@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from mrsync.transport.multicast import SO_RXQ_OVFL, UDP_GRO
+from mrsync.transport.socket_options import SO_RXQ_OVFL, UDP_GRO
 
 ANCILLARY_BYTES = 2 * socket.CMSG_SPACE(4)
 _ROOM_BYTES = 1 << 16

@@ -9,21 +9,18 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from mrsync.errors import PortInUseError, SocketError
+from mrsync.transport import socket_options
 from mrsync.transport.interface import FAMILY_NAMES, IPV4, IPV6, Interface, family_of, has_scope, is_address
+from mrsync.transport.socket_options import try_option
 
-_IP_MTU_DISCOVER, _IPV6_MTU_DISCOVER = 10, 23
 _PMTUDISC_PROBE = 3  # never let IP fragment; whether packets of this size arrive is found out by probes
-_IP_MULTICAST_ALL, _IPV6_MULTICAST_ALL = 49, 29
-_SO_RCVBUFFORCE = 33
-_UDP_GRO = 104
 
-SO_RXQ_OVFL = 40
 UDP_SEGMENT = 103
-UDP_GRO = _UDP_GRO
 
 CASTER_SEND_BUFFER_BYTES = 256 << 10  # four bursts: a full local queue must block the send, not drop behind it
 CASTER_RECEIVE_BUFFER_BYTES = 4 << 20  # reports of a thousand targets may come at once
 DATA_BUFFER_BYTES = 32 << 20
+UNTOLD_BUFFER_BYTES = 208 << 10  # the default of Linux
 
 
 def check_group(group: str) -> None:
@@ -46,15 +43,14 @@ def open_caster_socket(interface: Interface, group: str, port: int, *, ttl: int,
     try:
         if interface.family == IPV6:
             opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, interface.index)
-            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, ttl)
-            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_LOOP, int(is_looped))
-            opened.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _PMTUDISC_PROBE)
+            try_option(opened, socket_options.LOOP_IPV6, int(is_looped))
+            try_option(opened, socket_options.NO_FRAGMENTS_IPV6, _PMTUDISC_PROBE)
         else:
             opened.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, _membership("0.0.0.0", interface))
-            opened.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, ttl)
-            opened.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP, int(is_looped))
-            opened.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _PMTUDISC_PROBE)
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, CASTER_SEND_BUFFER_BYTES)
+            try_option(opened, socket_options.LOOP_IPV4, int(is_looped))
+            try_option(opened, socket_options.NO_FRAGMENTS_IPV4, _PMTUDISC_PROBE)
+        set_group_ttl(opened, ttl)
+        try_option(opened, socket_options.SEND_BUFFER, CASTER_SEND_BUFFER_BYTES)
         _grow_receive_buffer(opened, CASTER_RECEIVE_BUFFER_BYTES)
         opened.bind(interface.at(interface.address, port - 1))
     except OSError as error:
@@ -74,7 +70,7 @@ def open_data_socket(
     opened = _udp_socket(family_of(group))
     interface = interfaces[0]
     try:
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try_option(opened, socket_options.SHARED_PORT, 1)
         _hear_only_own_groups(opened)
         _prepare_for_pages(opened, buffer_bytes)
         is_ambiguous = len(interfaces) > 1 and has_scope(group)  # it cannot be bound on several interfaces
@@ -130,7 +126,7 @@ def open_port_socket(interface: Interface, port: int) -> socket.socket:
     """Socket that hears what comes by unicast to this port of the interface; raises SocketError."""
     opened = _udp_socket(interface.family)
     try:
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try_option(opened, socket_options.SHARED_PORT, 1)
         opened.bind(interface.at(interface.address, port))
     except OSError as error:
         opened.close()
@@ -154,8 +150,11 @@ def unicast_ttl(opened: socket.socket) -> int:
 
 
 def granted_buffer(opened: socket.socket) -> int:
-    """Bytes the kernel really grants for receiving, its own bookkeeping included."""
-    return opened.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+    """Bytes the kernel really grants for receiving, its own bookkeeping included; where it does not tell, little."""
+    try:
+        return opened.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+    except OSError:
+        return UNTOLD_BUFFER_BYTES
 
 
 def _udp_socket(family: int) -> socket.socket:
@@ -170,15 +169,9 @@ def _udp_socket(family: int) -> socket.socket:
 
 
 def _hear_only_own_groups(opened: socket.socket) -> None:
-    """Not what other programs on this host have joined."""
-    if opened.family == IPV4:
-        opened.setsockopt(socket.IPPROTO_IP, _IP_MULTICAST_ALL, 0)
-        return
-    try:
-        opened.setsockopt(socket.IPPROTO_IPV6, _IPV6_MULTICAST_ALL, 0)
-    except OSError as error:
-        if error.errno != errno.ENOPROTOOPT:
-            raise  # kernels before 4.20 do not know it: strangers are rejected by their seals
+    """Not what other programs on this host have joined; kernels before 4.20 know no such thing for IPv6."""
+    is_ipv4 = opened.family == IPV4
+    try_option(opened, socket_options.OWN_GROUPS_IPV4 if is_ipv4 else socket_options.OWN_GROUPS_IPV6, 0)
 
 
 def _membership(group: str, interface: Interface) -> bytes:
@@ -192,25 +185,16 @@ def _membership_ipv6(group: str, interface: Interface) -> bytes:
 
 
 def _prepare_for_pages(opened: socket.socket, buffer_bytes: int) -> None:
-    """Much room, packets of a page together, and drops counted."""
-    opened.setsockopt(socket.SOL_SOCKET, SO_RXQ_OVFL, 1)
+    """Much room, packets of a page together (kernels from 5.0 on), and drops counted."""
+    try_option(opened, socket_options.DROP_COUNT, 1)
     _grow_receive_buffer(opened, buffer_bytes)
-    _ask_merged_packets(opened)
+    try_option(opened, socket_options.MERGED_PACKETS, 1)
 
 
 def _grow_receive_buffer(opened: socket.socket, wanted: int) -> None:
-    try:
-        opened.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, wanted)
-    except PermissionError:
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, wanted)  # cut to net.core.rmem_max; read back and told
-
-
-def _ask_merged_packets(opened: socket.socket) -> None:
-    try:
-        opened.setsockopt(socket.IPPROTO_UDP, _UDP_GRO, 1)
-    except OSError as error:
-        if error.errno != errno.ENOPROTOOPT:
-            raise  # kernels before 5.0 do not know it: packets then come one by one
+    """What is granted is read back and told."""
+    if not try_option(opened, socket_options.FORCED_BUFFER, wanted):  # that is root's
+        try_option(opened, socket_options.RECEIVE_BUFFER, wanted)
 
 
 def _problem(error: OSError, interface: Interface | None, place: str) -> SocketError:

@@ -8,7 +8,8 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-_SO_TIMESTAMPNS = 35
+from mrsync.transport.socket_options import ARRIVAL_TIMES, try_option
+
 _TIMESPEC = struct.Struct("@ll")
 _AGE_MAX_S = 10.0  # more means that the wall clock was set meanwhile
 
@@ -17,14 +18,14 @@ STAMP_BYTES = socket.CMSG_SPACE(_TIMESPEC.size)
 
 def ask_arrival_times(opened: socket.socket) -> None:
     """Have the kernel note when each datagram came in."""
-    opened.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+    try_option(opened, ARRIVAL_TIMES, 1)
 
 
 def arrived_at(ancillary: Iterable[tuple[int, int, bytes]]) -> float:
     """When what was just received came in, on the clock of time.monotonic(); now, if the kernel did not note it."""
     now, wall = time.monotonic(), time.time()
     for level, kind, data in ancillary:
-        if level == socket.SOL_SOCKET and kind == _SO_TIMESTAMPNS and len(data) >= _TIMESPEC.size:
+        if level == socket.SOL_SOCKET and kind == ARRIVAL_TIMES.number and len(data) >= _TIMESPEC.size:
             seconds, nanoseconds = _TIMESPEC.unpack_from(data)
             age = wall - seconds - nanoseconds / 1e9
             return now - age if 0 <= age < _AGE_MAX_S else now

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hmac
 import struct
 from functools import cache
-from typing import Any, Protocol
+from typing import Any, Callable, NamedTuple, Protocol
 
+from mrsync.errors import MrsyncError
 from mrsync.wire.header import BytesLike
 from mrsync.wire.keys import SessionKeys
 from mrsync.wire.limits import SESSION_BYTES, TAG_BYTES
@@ -68,30 +69,30 @@ class HmacSealer:
 
 
 class GcmSealer:
-    """AES-256-GCM; needs `cryptography`."""
+    """AES-256-GCM; needs a `cryptography` that works here."""
 
     def __init__(self, key: bytes) -> None:
-        library = _aes_gcm_library()
+        library = _working_library()
         if library is None:
             raise ValueError("AES-256-GCM needs the Python package cryptography")
-        aes_gcm, self._invalid_tag = library
-        self._cipher = aes_gcm(key)
+        self._library = library
+        self._cipher = library.aes_gcm(key)
         self._encrypt_into = getattr(self._cipher, "encrypt_into", None)
 
     def seal(self, data: BytesLike, *, nonce: bytes, context: bytes) -> bytes:
-        sealed: bytes = self._cipher.encrypt(nonce, data, context)
+        sealed: bytes = self._cipher.encrypt(nonce, self._library.accepted(data), context)
         return sealed
 
     def seal_into(self, room: memoryview, data: BytesLike, *, nonce: bytes, context: bytes) -> None:
-        if self._encrypt_into is None:  # an older cryptography
-            room[:] = self._cipher.encrypt(nonce, data, context)
+        if self._encrypt_into is None:  # cryptography before 45
+            room[:] = self.seal(data, nonce=nonce, context=context)
         else:
             self._encrypt_into(nonce, data, context, room)
 
     def open(self, sealed: BytesLike, *, nonce: bytes, context: bytes) -> bytes | None:
         try:
-            data: bytes = self._cipher.decrypt(nonce, sealed, context)
-        except self._invalid_tag:
+            data: bytes = self._cipher.decrypt(nonce, self._library.accepted(sealed), context)
+        except self._library.invalid_tag:
             return None
         return data
 
@@ -137,8 +138,8 @@ def sealer(kind: SealKind, key: bytes) -> Sealer:
 
 
 def has_aes_gcm() -> bool:
-    """Whether this host can seal by AES-256-GCM."""
-    return _aes_gcm_library() is not None
+    """Whether this host can seal by AES-256-GCM: it was tried."""
+    return _working_library() is not None
 
 
 def seals_here() -> int:
@@ -146,12 +147,53 @@ def seals_here() -> int:
     return 1 << SealKind.HMAC_SHA256 | (1 << SealKind.AES_256_GCM if has_aes_gcm() else 0)
 
 
+class _Library(NamedTuple):
+    """What is used of `cryptography`. accepted: makes of any buffer one that its ciphers take."""
+
+    aes_gcm: Any
+    invalid_tag: type[Exception]
+    accepted: Callable[[BytesLike], BytesLike]
+
+    def works(self) -> bool:
+        """Whether a page can be sealed and opened, and a damaged one is noticed."""
+        cipher, nonce, page = self.aes_gcm(bytes(32)), bytes(12), bytes(64)
+        sealed = bytearray(cipher.encrypt(nonce, self.accepted(memoryview(page)), b"context"))
+        if cipher.decrypt(nonce, self.accepted(memoryview(sealed)), b"context") != page:
+            return False
+        sealed[0] ^= 1
+        try:
+            cipher.decrypt(nonce, self.accepted(memoryview(sealed)), b"context")
+        except self.invalid_tag:
+            return True
+        return False
+
+
 @cache
-def _aes_gcm_library() -> tuple[Any, type[Exception]] | None:
-    """AESGCM and its exception, imported when first asked for: the import costs more than a small sync."""
+def _working_library() -> _Library | None:
+    """`cryptography` as it works here, or None. Imported when first asked for: that costs more than a small sync."""
+    for accepted in (_as_it_is, bytes):  # before version 40 ciphers take nothing but bytes
+        try:
+            library = _import_library(accepted)
+            if library.works():
+                return library
+        except MrsyncError:
+            raise  # a signal ends the command
+        except Exception:  # whatever is wrong with it, this host is one that has no such package
+            continue
+    return None
+
+
+def _import_library(accepted: Callable[[BytesLike], BytesLike]) -> _Library:
+    """Raises ImportError, and what else a broken installation raises."""
     try:
         from cryptography.exceptions import InvalidTag
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-    except ImportError:
-        return None
-    return AESGCM, InvalidTag
+    except BaseException as error:  # its Rust part panics where its C part is missing, beside all Exceptions
+        if type(error).__name__ != "PanicException":
+            raise
+        raise ImportError("cryptography is broken") from error
+    return _Library(AESGCM, InvalidTag, accepted)
+
+
+def _as_it_is(data: BytesLike) -> BytesLike:
+    return data

@@ -10,10 +10,11 @@ from typing import Self
 from mrsync.protocol.assembly import Assembly
 from mrsync.transport.bursts import BurstSender
 from mrsync.transport.intake import Intake
-from mrsync.transport.multicast import SO_RXQ_OVFL, UDP_GRO, UDP_SEGMENT
+from mrsync.transport.multicast import UDP_SEGMENT
 from mrsync.transport.opener import PageOpener
 from mrsync.transport.paths import Path
 from mrsync.transport.slots import Slots
+from mrsync.transport.socket_options import SO_RXQ_OVFL, UDP_GRO
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.header import session_tag
 from mrsync.wire.keys import SessionKeys

@@ -10,8 +10,6 @@ import pytest
 from mrsync.errors import SocketError
 from mrsync.transport.interface import IPV6, Interface, loopback_interface
 from mrsync.transport.multicast import (
-    SO_RXQ_OVFL,
-    UDP_GRO,
     UDP_SEGMENT,
     check_group,
     granted_buffer,
@@ -20,6 +18,7 @@ from mrsync.transport.multicast import (
     open_reply_socket,
 )
 from mrsync.transport.routes import looped_interface
+from mrsync.transport.socket_options import SO_RXQ_OVFL, UDP_GRO
 
 GROUP = "239.255.67.93"
 LOOPBACK = loopback_interface()

@@ -43,6 +43,7 @@ from mrsync.run.settings import CastSettings, draw_session
 from mrsync.transport.casting import CasterDriver
 from mrsync.transport.loop import Loop
 from mrsync.transport.paths import Path, PathKind
+from mrsync.transport.socket_options import describe_missing
 from mrsync.tree.delta.blocks import delta_key
 from mrsync.tree.model.failure import printable
 from mrsync.tree.model.plan import Plan
@@ -120,6 +121,8 @@ class _Cast:
         self._news.notice(level, self._place.describe(self._settings.targets))
         for warning in self._place.warnings:
             self._news.warn(warning)
+        if self._paths and (missing := describe_missing(self._paths[0].socket)):
+            self._news.notice(1, f"this host has no {missing}; the session does without")
         self._loop = Loop()
         try:
             self._caster = Caster(self._config(), self._loop.now())

@@ -62,7 +62,7 @@ class News:
             return
         poor = [target.name for target in targets if target.hello and not can_encrypt(target.hello.seals)]
         who = fold(poor) if can_encrypt(seals_here()) else "this host"
-        self.warn(f"authenticated but not encrypted: the Python package cryptography is missing on {who}")
+        self.warn(f"authenticated but not encrypted: the Python package cryptography is missing or broken on {who}")
 
     @property
     def _end_level(self) -> int:

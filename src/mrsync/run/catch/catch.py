@@ -23,6 +23,7 @@ from mrsync.transport.loop import Loop
 from mrsync.transport.multicast import granted_buffer, open_data_socket, open_reply_socket, rejoin
 from mrsync.transport.routes import own_family
 from mrsync.transport.slots import SLOTS
+from mrsync.transport.socket_options import describe_missing
 from mrsync.wire.messages import Ending
 from mrsync.wire.sealing import seals_here
 from mrsync.wire.session import Rejection
@@ -66,6 +67,8 @@ def catch(settings: CatchSettings) -> int:
             on_rejected=_Strangers(),
             loop=loop,
         )
+        if missing := describe_missing(reply):
+            _say(f"this host has no {missing}; the session does without")
         watch_for_the_end(settings, loop, catcher.stop)
         print(READY_LINE, flush=True)
         try:

@@ -268,7 +268,16 @@ def _bridge(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | Non
 def _encryption(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
     if facts.has_cryptography:
         return None
-    return Finding("not encrypted", "cryptography is missing", "pip install cryptography there", is_fault=False)
+    return Finding(
+        "not encrypted", "cryptography is missing or broken", "pip install cryptography there", is_fault=False
+    )
+
+
+def _options(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
+    if not facts.missing_options:
+        return None
+    remedy = "none is needed; a newer kernel, or one outside the sandbox, is faster or tells more"
+    return Finding("socket options missing", facts.missing_options, remedy, is_fault=False)
 
 
 def _clock(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
@@ -300,6 +309,7 @@ _RULES: tuple[_Rule, ...] = (
     _bridge,
     _clock,
     _encryption,
+    _options,
 )
 
 

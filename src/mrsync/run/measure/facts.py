@@ -32,6 +32,7 @@ class HostFacts(NamedTuple):
     is_wireless: bool = False
     is_bridge_deaf: bool = False  # it is a bridge that snoops, and nobody queries
     rp_filter: str = ""  # interfaces with strict reverse path filters, with commas
+    missing_options: str = ""  # socket options that the kernel or sandbox lacks, and what that means
     buffer_bytes: int = 0  # granted
     rmem_max: int = 0  # 0: not to be seen here
     clock_us: int = 0

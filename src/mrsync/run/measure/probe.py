@@ -18,6 +18,7 @@ from mrsync.transport.interface import Interface, family_of, multicast_interface
 from mrsync.transport.loop import Loop
 from mrsync.transport.multicast import granted_buffer, open_data_socket, open_port_socket, open_reply_socket
 from mrsync.transport.routes import own_family
+from mrsync.transport.socket_options import describe_missing
 from mrsync.wire.messages import Kind, Way
 from mrsync.wire.sealing import has_aes_gcm
 
@@ -140,6 +141,7 @@ class _Probe:
             is_wireless=any(map(self._host.is_wireless, names)),
             is_bridge_deaf=deafness_of_bridges(self._host, self._interfaces),
             rp_filter=",".join(self._host.strict_interfaces(every)) if first.family == socket.AF_INET else "",
+            missing_options=describe_missing(data),
             buffer_bytes=granted_buffer(data),
             rmem_max=self._host.number("proc/sys/net/core/rmem_max") or 0,
             clock_us=time.time_ns() // 1000,
