@@ -1,0 +1,57 @@
+"""Machines of both byte orders in one session: each ends with exactly the source."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.loopback.bigendian import find_big_endian_python
+from tests.programs import program
+from tests.trees import build_awkward_tree, differences, remove_tree
+
+SESSION_WAIT_S = 120
+
+
+@pytest.fixture
+def rsh(tmp_path: Path) -> Path:
+    """A remote shell: of its hosts `big` has a big-endian Python."""
+    found = find_big_endian_python()
+    if found is None:
+        pytest.skip("no big-endian Python can be had here (root, Debian packages for s390x, qemu-user-static)")
+    shell = tmp_path / "rsh"
+    shell.write_text(f'#!/bin/sh\nhost=$1; shift\n[ $host = big ] && PATH={found}:$PATH\nexec sh -c "$*"\n')
+    shell.chmod(0o755)
+    return shell
+
+
+def test_both_byte_orders_end_equal(rsh: Path, tmp_path: Path) -> None:
+    """From nothing, after changes with delta and hard links, and with nothing to do."""
+    source, port = tmp_path / "source", random.randrange(20000, 32000, 2)
+    build_awkward_tree(source, seed=5)
+    (tmp_path / "to").mkdir()
+    (source / "large").write_bytes(random.Random(1).randbytes(1 << 20))
+    command = program(
+        "mrsync", "-r", rsh, "-m", "big,little", "-I", "lo", "-L", "-P", port, "-s", source,
+        "-t", f"{tmp_path}/to/{{host}}", "--delta", "-D", "-v", 1,
+    )  # fmt: skip
+    for is_changed in (False, True, False):
+        if is_changed:
+            _change(source)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=SESSION_WAIT_S)
+        assert done.returncode == 0, done.stderr
+        assert "big: multicatcher: this host has no " in done.stderr
+        for target in ("big", "little"):
+            assert differences(source, tmp_path / "to" / target) == []
+    remove_tree(source)
+    remove_tree(tmp_path / "to")
+
+
+def _change(source: Path) -> None:
+    with (source / "large").open("r+b") as file:
+        file.seek(300_000)
+        file.write(b"changed in the middle")
+    (source / "new").write_text("new")
+    (source / "link to new").hardlink_to(source / "new")
