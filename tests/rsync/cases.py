@@ -287,7 +287,7 @@ class _Drawing:
                 parts = chance.choice(paths).split(b"/")[-chance.randrange(1, 4) :]
         pattern: bytes = b"/".join(parts)
         if self._is(0.25):
-            pattern = b"/" + pattern
+            pattern = chance.choice((b"/", b"/", b"/", b"/", b"//")) + pattern
         if self._is(0.1):
             pattern = chance.choice((b"**/", b"*/", b"/**/")) + pattern
         if self._is(0.1):

@@ -54,7 +54,7 @@ MISTAKES = {
     "no rate": Mistake(
         ("--rate", "fast"),
         1,
-        "argument --rate/--bwlimit: 'fast' is no rate: a number with K, M or G, such as 80M (see mrsync --help)",
+        "argument --rate: 'fast' is no rate: a number with K, M or G, such as 80M (see mrsync --help)",
     ),
     "no wait": Mistake(
         ("-w", "0"), 1, "argument -w/--ack-wait: '0' is no number of seconds above 0 (see mrsync --help)"

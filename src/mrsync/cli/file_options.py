@@ -45,7 +45,7 @@ def _add_comparison_options(parser: Parser) -> None:
     add("--ignore-times", action="store_true", help="send all files (rsync's -I)")
     add(
         "--modify-window",
-        type=int,
+        type=values.integer,
         default=-1,
         metavar="N",
         help="seconds that times may differ; default: -1, not a ns",
@@ -77,7 +77,7 @@ def _add_attribute_options(parser: Parser) -> None:
 def _add_deletion_options(parser: Parser) -> None:
     add = parser.section(DELETION).add_argument
     add("--delete", action=YES_OR_NO, default=True, help="delete what SOURCE lacks; default: yes")
-    add("--max-delete", type=int, default=-1, metavar="N", help="delete no more than so many entries of a target")
+    add("--max-delete", type=values.integer, default=-1, metavar="N", help="delete no more entries of a target")
     add("--ignore-errors", action="store_true", help="delete even if some of SOURCE could not be read")
 
 

@@ -12,7 +12,6 @@ from mrsync.cli import file_options, list_options, values
 from mrsync.cli.backup_options import add_backup_options, check_local_backups, check_suffix
 from mrsync.cli.configuration import SYSTEM_FILE, parse_configured
 from mrsync.cli.parser import NETWORK, OUTPUT, REMOTE, WHAT, Parser, make_parser
-from mrsync.cli.rule_options import join_values
 from mrsync.errors import SelectionError, UsageError
 from mrsync.remote.keyfile import INSECURE_SECRET, read_secret
 from mrsync.remote.targets import Targets, read_targets
@@ -40,7 +39,7 @@ class Output(NamedTuple):
 
 def parse_mrsync(arguments: Sequence[str]) -> tuple[CastSettings, Output]:
     """Raises UsageError, SelectionError."""
-    options, configurations = parse_configured(mrsync_parser(), join_values(arguments))
+    options, configurations = parse_configured(mrsync_parser(), arguments)
     _take_positionals(options)
     source = _source(options.source)
     is_local = options.rsh == LOCAL
@@ -71,7 +70,7 @@ def parse_mrsync(arguments: Sequence[str]) -> tuple[CastSettings, Output]:
 
 def parse_multicaster(arguments: Sequence[str]) -> tuple[CastSettings, Output]:
     """Raises UsageError, SelectionError, FileError."""
-    options = _multicaster_parser().parse_args(join_values(arguments))
+    options = _multicaster_parser().parse_args(arguments)
     source = _source(options.source)
     targets = targets_of(options.targets, options.exclude_target, keeps_own_host=True)
     policy, selection = _policy_and_selection(options)
@@ -237,7 +236,8 @@ def _add_cast_options(parser: Parser) -> None:
     network = parser.section(NETWORK)
     add = network.add_argument
     add("--unicast", action="store_true", help="no multicast at all: the same to each target by itself")
-    add("--rate", "--bwlimit", type=values.rate, metavar="R", help="at most so many bytes/s; K, M, G")
+    add("--rate", type=values.rate, metavar="R", help="at most so many bytes/s; K, M, G")
+    add("--bwlimit", dest="rate", type=values.bwlimit, metavar="R", help="the same as rsync has it: KiB/s")
     add("-x", "--no-monitor", action="store_true", help="no feedback: send at --rate, and repair what is lost")
     sealing = network.add_mutually_exclusive_group()
     sealing.add_argument(

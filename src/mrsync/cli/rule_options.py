@@ -14,7 +14,6 @@ from mrsync.errors import FileError
 if TYPE_CHECKING:
     from mrsync.tree.filter.rules import Rule
 
-_WITH_VALUE = ("--include", "--exclude", "--include-from", "--exclude-from", "--filter", "-o", "--rsync-options")
 _PER_DIRECTORY = (": /.rsync-filter", "- .rsync-filter")  # what -F means the first time and the second
 
 
@@ -31,16 +30,6 @@ def add_rule_options(parser: Parser) -> None:
     add("-C", "--cvs-exclude", action="store_true", help="leave out what CVS does")
     add("-0", "--from0", action=_InOrder, nargs=0, help="entries of files that follow end in NUL")
     add("--delete-excluded", action="store_true", help="delete what is excluded on targets, too")
-
-
-def join_values(arguments: Sequence[str]) -> list[str]:
-    """Write each of these options and its value as one word, for values may begin with a hyphen: `--filter -_*.o`."""
-    joined: list[str] = []
-    remaining = iter(arguments)
-    for argument in remaining:
-        value = next(remaining, None) if argument in _WITH_VALUE else None
-        joined.append(argument if value is None else f"{argument}={value}")
-    return joined
 
 
 class _InOrder(argparse.Action):

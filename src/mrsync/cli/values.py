@@ -6,37 +6,63 @@ import argparse
 import re
 import socket
 
-RATE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(i?B)?", re.IGNORECASE)
-SIZE = re.compile(r"(?=\.?\d)(\d*)(?:\.(\d*))?(?:b(?=$|[+-])|([kmgtp])(b|ib)?)?([+-]1)?", re.IGNORECASE | re.ASCII)
+SIZE = re.compile(r"(?=\.?\d)(\d*)(?:\.(\d*))?(?:(b)(?=$|[+-])|([kmgtp])(b|ib)?)?([+-]1)?", re.IGNORECASE | re.ASCII)
+INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 SIZE_MAX = (1 << 63) - 1
+BWLIMIT_MIN = 512  # bytes/s, as of rsync
 REMOTE_WORD = re.compile(r"[A-Za-z0-9_./~][A-Za-z0-9_./~+-]*")
 
 
 def rate(text: str) -> int | None:
-    """Bytes/s as rsync's --bwlimit writes it: 10M and 10MiB are 10 * 1024**2, 10MB is 10 * 1000**2; 0 is no limit."""
-    match = RATE.fullmatch(text.strip())
-    if not match:
-        raise argparse.ArgumentTypeError(f"{text!r} is no rate: a number with K, M or G, such as 80M")
-    number, prefix, unit = match.groups()
-    base = 1000 if unit and len(unit) == 1 else 1024
-    bytes_s = int(float(number) * base ** " KMGT".index(prefix.upper() or " "))
-    if bytes_s == 0 and float(number) > 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is less than one byte per second")
-    return bytes_s or None
+    """Bytes/s, written as a size; 0 is no limit."""
+    return _rate(text, unit="")
+
+
+def bwlimit(text: str) -> int | None:
+    """Bytes/s as rsync's --bwlimit writes them: a number without a unit counts KiB/s."""
+    bytes_s = _rate(text, unit="k")
+    if bytes_s is not None and bytes_s < BWLIMIT_MIN:
+        raise argparse.ArgumentTypeError(f"{text!r} is less than {BWLIMIT_MIN} bytes per second (0: no limit)")
+    return bytes_s
 
 
 def size(text: str) -> int:
     """Bytes as rsync's --max-size writes them: 1.5k and 1.5KiB are 1536, 1.5kb is 1500, 1.5kb+1 is one more."""
-    match = SIZE.fullmatch(text)
-    if not match:
+    number = _bytes(text)
+    if number is None:
         raise argparse.ArgumentTypeError(f"{text!r} is no size: a number with K, M, G, T or P, such as 1.5m or 2gb-1")
-    whole, fraction, prefix, unit, step = match.groups("")
-    base = 1000 if unit.lower() == "b" else 1024
-    digits: str = whole + fraction
-    number: int = int(digits) * base ** " kmgtp".index(prefix.lower() or " ") // 10 ** len(fraction) + int(step or 0)
     if not 0 <= number <= SIZE_MAX:
         raise argparse.ArgumentTypeError(f"{text!r} is a size that no file can have")
     return number
+
+
+def _rate(text: str, unit: str) -> int | None:
+    number = _bytes(text, unit)
+    if number is None or number < 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no rate: a number with K, M or G, such as 80M")
+    if number == 0 and any(digit in "123456789" for digit in text):
+        raise argparse.ArgumentTypeError(f"{text!r} is less than one byte per second")
+    return number or None
+
+
+def _bytes(text: str, unit: str = "") -> int | None:
+    """A number of bytes; None for a text that is none. unit: the prefix that is meant where a text has no unit."""
+    match = SIZE.fullmatch(text)
+    if not match:
+        return None
+    whole, fraction, single, prefix, kind, step = match.groups("")
+    base = 1000 if kind.lower() == "b" else 1024
+    power = " kmgtp".index(prefix.lower() or (not single and unit) or " ")
+    digits: str = whole + fraction
+    number: int = int(digits) * base**power // 10 ** len(fraction) + int(step or 0)
+    return number
+
+
+def integer(text: str) -> int:
+    """Digits with or without a sign, and nothing else that int() takes."""
+    if not INTEGER.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number")
+    return int(text)
 
 
 def port(text: str) -> int:

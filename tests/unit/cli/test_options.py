@@ -127,6 +127,30 @@ def test_insecure_is_said_aloud(source: str) -> None:
         parse_multicatcher(["-t", "/to", "-i", "1"])
 
 
+def test_values_may_begin_with_a_dash(tmp_path: Path, source: str, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever option takes a value takes the next word for it, as rsync's do."""
+    monkeypatch.chdir(tmp_path)
+    os.mkdir("-s")
+    words = "-m a -s -s -t -x --chmod -w --backup --suffix -old --max-delete -1 --bwlimit 2 -i -r -v --log-file --f"
+    settings, output = parse_mrsync(words.split())
+    assert (settings.source, settings.dest, settings.remote_shell) == (os.path.realpath(b"-s"), b"-x", "-v")
+    assert (settings.policy.suffix, settings.policy.max_delete, settings.policy.itemizes) == ("-old", -1, True)
+    assert settings.selection.mode_changes
+    assert output.log_file == "--f"
+    assert parse_mrsync(["-Hcim", "a", "-Os", "-s"])[0].policy.checksum
+    caught = parse_multicatcher(["-t", "-d", "-i", "0", "-u", "-o", "--key-file", key])
+    assert (caught.dest, caught.backup_suffix) == (b"-d", "-o")
+
+
+def test_words_behind_two_dashes_are_no_options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    os.mkdir("-n")
+    settings, _ = parse_mrsync(["--backup", "--", "-n", "a:-t"])
+    assert (settings.source, settings.dest, settings.is_dry_run) == (os.path.realpath(b"-n"), b"-t", False)
+    with pytest.raises(UsageError, match="-- is no value"):
+        parse_mrsync(["--backup", "--suffix", "--", "-n", "a:-t"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

@@ -28,6 +28,30 @@ def test_rate(text: str, bytes_s: int | None) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "bytes_s"),
+    [
+        ("1000", 1000 << 10),
+        ("0", None),
+        ("0.5", 512),
+        (".5", 512),
+        ("1.5", 1536),
+        ("512b", 512),
+        ("600B+1", 601),
+        ("1k", 1024),
+        ("1kb", 1000),
+        ("1KiB", 1024),
+        ("1.5m", 1536 << 10),
+        ("2mb-1", 1_999_999),
+        ("1GiB", 1 << 30),
+        ("1t", 1 << 40),
+        ("1+1", 1025),
+    ],
+)
+def test_bwlimit_is_rsyncs(text: str, bytes_s: int | None) -> None:
+    assert values.bwlimit(text) == bytes_s
+
+
+@pytest.mark.parametrize(
     ("text", "size"),
     [
         ("0", 0),
@@ -57,6 +81,7 @@ def test_group(text: str) -> None:
 
 
 def test_numbers() -> None:
+    assert (values.integer("-1"), values.integer("+07")) == (-1, 7)
     assert values.port("65535") == 65535
     assert values.ttl("0") == 0
     assert values.verbosity("2") == 2
@@ -74,6 +99,8 @@ def test_numbers() -> None:
             values.size,
             ["", ".", "k", "-1", "+5", "0-1", "1e3", "1ki", "1kb+2", "1x", " 5", "0x10", "1.2.3", "8192P", "²"],
         ),
+        (values.bwlimit, ["", "fast", "-1", "0.1", "511b", "1kb-999", "1ki", "1 m", "1e3"]),
+        (values.integer, ["", "1.5", "1_000", " 1", "0x10", "²", "1k", "--5", "9" * 19]),
         (values.group, ["", "10.0.0.1", "240.0.0.1", "fe80::1", "239.1.1", "localhost", "239.1.1.1 "]),
         (values.port, ["", "0", "1", "65536", "-5", "8888.0", "²", "http"]),
         (values.ttl, ["-1", "256"]),

@@ -67,10 +67,10 @@ class _Places:
         self._places: dict[bytes, set[bytes]] = {}
         for path in paths:
             directory, _, name = path.rpartition(b"/")
-            self._places.setdefault(directory[1:], set()).add(name)
+            self._places.setdefault(directory, set()).add(name)
 
     def matches(self, names: Sequence[bytes], path: bytes, root: bytes) -> Iterable[bytes]:
-        here = self._places.get(path)
+        here = self._places.get(b"/" + path if path else b"")
         return here.intersection(names) if here else ()
 
 

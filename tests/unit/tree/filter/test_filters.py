@@ -39,6 +39,11 @@ def scope_of(path: bytes, *texts: bytes, side: int = rules.SENDER, disk: Disk | 
 @pytest.mark.parametrize(
     ("rule", "path", "excluded"),
     [
+        (b"- //foo", b"", False),
+        (b"- //foo", b"d", False),
+        (b"- ///foo", b"", False),
+        (b"- //d/foo", b"d", False),
+        (b"- /d//foo", b"d", False),
         (b"- foo", b"d", True),
         (b"- /foo", b"", True),
         (b"- /foo", b"d", False),
