@@ -10,10 +10,12 @@ from typing import Any, NamedTuple
 from mrsync.cli.doctor_options import parse_doctor
 from mrsync.cli.progress import make_progress, tell_left_out
 from mrsync.cli.report import size
+from mrsync.cli.signals import signals_requesting
 from mrsync.remote.targets import fold
 from mrsync.run.measure.diagnosis import Finding
 from mrsync.run.measure.doctor import DoctorOutcome, Examined, examine
 from mrsync.run.measure.evidence import Evidence
+from mrsync.run.stop import Stop
 
 SCHEMA = 1
 ROWS_MAX = 30
@@ -32,7 +34,9 @@ def doctor(arguments: Sequence[str]) -> int:
     settings, output = parse_doctor(arguments)
     with make_progress(output.progress, output.verbosity) as observer:
         tell_left_out(observer, output.left_out)
-        outcome = examine(settings, observer)
+        stop = Stop()
+        with signals_requesting(stop):
+            outcome = examine(settings, observer, stop)
     if output.progress == "json":
         print(json.dumps({"event": "outcome", **outcome_fields(outcome)}))
     elif output.is_json:

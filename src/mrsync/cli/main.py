@@ -12,14 +12,13 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from mrsync.cli import options
+from mrsync.cli.signals import SIGNALS
 from mrsync.errors import Interrupted, MrsyncError, UsageError
 
 if TYPE_CHECKING:
     from mrsync.cli.logfile import LogFile
     from mrsync.cli.options import Output
     from mrsync.run.settings import CastSettings
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def mrsync() -> int:
@@ -138,8 +137,10 @@ def _cast(name: str, settings: CastSettings, output: Output, arguments: Sequence
 def _cast_and_tell(name: str, settings: CastSettings, output: Output, log: LogFile | None) -> int:
     from mrsync.cli import report
     from mrsync.cli.progress import make_progress, tell_left_out
+    from mrsync.cli.signals import signals_requesting
     from mrsync.run.cast.cast import cast
     from mrsync.run.observer import Notice
+    from mrsync.run.stop import Stop
 
     recording = None
     with make_progress(output.progress, output.verbosity) as observer:
@@ -152,7 +153,9 @@ def _cast_and_tell(name: str, settings: CastSettings, output: Output, log: LogFi
         for path in output.configurations:
             observer.on_notice(Notice(2, f"settings from {path}"))
         tell_left_out(observer, output.left_out)
-        outcome = cast(settings, observer)
+        stop = Stop()
+        with signals_requesting(stop):
+            outcome = cast(settings, observer, stop)
     if output.report:
         report.write_report(report.report_text(outcome), output.report)
     if output.page:
@@ -182,5 +185,5 @@ def _cast_and_tell(name: str, settings: CastSettings, output: Output, log: LogFi
 
 def _interrupt(number: int, _: FrameType | None) -> None:
     for each in SIGNALS:
-        signal.signal(each, signal.SIG_DFL)  # whoever asks twice does not want to wait for the cleaning up
+        signal.signal(each, signal.SIG_DFL)  # a second signal skips cleanup
     raise Interrupted(f"interrupted by {signal.Signals(number).name}")

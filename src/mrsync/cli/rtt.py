@@ -11,11 +11,13 @@ from typing import Any
 from mrsync.cli import rtt_options
 from mrsync.cli.progress import make_progress, tell_left_out
 from mrsync.cli.roundtrips import histogram_lines
+from mrsync.cli.signals import signals_requesting
 from mrsync.protocol.histogram import Histogram
 from mrsync.remote.targets import fold
 from mrsync.run.cast.outcome import TargetState
 from mrsync.run.measure.rtt import RttOutcome, TargetRtt, measure
 from mrsync.run.settings import RttSettings
+from mrsync.run.stop import Stop
 
 SCHEMA = 1
 ROWS_MAX = 20  # of more, those that are alike are told in one row
@@ -32,7 +34,9 @@ def rtt(arguments: Sequence[str]) -> int:
         print(time.ctime(), flush=True)
     with make_progress(output.progress, output.verbosity) as observer:
         tell_left_out(observer, output.left_out)
-        outcome = measure(settings, observer)
+        stop = Stop()
+        with signals_requesting(stop):
+            outcome = measure(settings, observer, stop)
     if output.progress == "json":
         print(json.dumps({"event": "outcome", **outcome_fields(outcome)}))
     elif output.is_json:

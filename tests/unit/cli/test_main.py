@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mrsync.cli.main import SIGNALS, mrsync
+from mrsync.cli.main import mrsync
+from mrsync.cli.signals import SIGNALS
 
 # The command says when it is ready, then waits to be interrupted; its cleaning up must still happen.
 WAITING = """

@@ -6,9 +6,18 @@ import errno
 import os
 from collections.abc import Callable, Iterable, Mapping
 
+from mrsync.protocol.caster import Caster
+from mrsync.protocol.events import FileSatOut
+from mrsync.protocol.histogram import Histogram
 from mrsync.protocol.roster import Target
 from mrsync.protocol.states import TargetState as RosterState
-from mrsync.run.cast.outcome import MULTICAST, UNICAST, SatOut, Seconds, TargetOutcome, TargetState
+from mrsync.run.cast.ledger import Ledger
+from mrsync.run.cast.outcome import MULTICAST, UNICAST, Outcome, SatOut, Seconds, TargetOutcome, TargetState
+from mrsync.run.cast.source_job import SourceJob
+from mrsync.run.settings import CastSettings
+from mrsync.transport.casting import CasterDriver
+from mrsync.transport.paths import PathKind
+from mrsync.tree.model.plan import Plan
 from mrsync.wire.messages import Phase
 
 _STATES = {
@@ -19,6 +28,89 @@ _STATES = {
     RosterState.UNREACHABLE: TargetState.UNREACHABLE,
     RosterState.REFUSED: TargetState.REFUSED,
 }
+
+
+class Account:
+    """Takes down what happens in a run, and makes the Outcome of it at the end, however far the run came.
+
+    ledger: what targets itemize. sat_out: why plan files were left alone by all targets, under the rule `file`.
+    """
+
+    def __init__(self, settings: CastSettings, session: int, started_at: float) -> None:
+        self.ledger = Ledger()
+        self._settings = settings
+        self._session = session
+        self._started_at = started_at
+        self._entered_at: dict[Phase, float] = {}
+        self._sat_out: dict[int, str] = {}
+
+    def enter(self, phase: Phase, now: float) -> None:
+        """Note when a phase began."""
+        self._entered_at.setdefault(phase, now)
+
+    def sit_out(self, event: FileSatOut) -> None:
+        """Note that a target could not take a file; the first reason counts."""
+        host = self._settings.targets[event.target]
+        self._sat_out.setdefault(event.index, f"{host} could not take it: {os.strerror(event.errno)}")
+
+    def build_outcome(
+        self,
+        caster: Caster,
+        driver: CasterDriver,
+        source: SourceJob,
+        *,
+        launched_at: float | None,
+        now: float,
+        warnings: Iterable[str],
+    ) -> Outcome:
+        """Return the account of the run. launched_at: None where catchers were started by hand."""
+        numbers, sent = caster.statistics(), driver.statistics
+        objects, changes = source.objects, source.changes
+        plan = objects.plan if objects is not None else None
+        path_of = objects.path if objects is not None else lambda file: b""
+        excepted = self._excepted(plan, changes.cast_again)
+        return Outcome(
+            session=self._session,
+            source=self._settings.source,
+            dest=self._settings.dest,
+            targets=tuple(
+                target_outcome(
+                    target,
+                    excepted=excepted,
+                    path_of=path_of,
+                    started_at=self._started_at,
+                    superseded=changes.cast_again,
+                    veto=caster.veto,
+                )
+                for target in caster.roster
+            ),
+            seconds=phase_seconds(self._entered_at, self._started_at, launched_at, source.scanned_at, now),
+            is_dry_run=self._settings.is_dry_run,
+            entries=len(objects.scan.manifest) if objects is not None else 0,
+            files_planned=plan.file_count if plan is not None else 0,
+            bytes_planned=plan.contents_bytes if plan is not None else 0,
+            pages=caster.geometry.page_count(plan.contents_bytes) if plan is not None else 0,
+            pages_sent=numbers.pages_sent,
+            bytes_sent=sent.bytes,
+            bytes_unicast=driver.statistics_of(PathKind.UNICAST).bytes,
+            bytes_repaired=numbers.packets_repaired * caster.geometry.slice_bytes,
+            packets_sent=sent.packets,
+            packets_repaired=numbers.packets_repaired,
+            packets_coded=numbers.packets_coded,
+            round_trips=Histogram(numbers.rtt_us),
+            warnings=tuple(warnings),
+            source_errors=(len(objects.scan.errors) if objects is not None else 0) + source.is_incomplete,
+            changes=self.ledger.lines(objects.scan.manifest) if objects is not None else (),
+            source_changes=changes.count,
+            veto=caster.veto,
+        )
+
+    def _excepted(self, plan: Plan | None, cast_again: frozenset[int]) -> list[tuple[int, int | None, str]]:
+        """Files that all left alone because one could not take them, and who needed them; in a second round all did."""
+        if plan is None or self._settings.policy.commit != "file":
+            return []
+        sat_out = [pair for pair in sorted(self._sat_out.items()) if pair[0] not in cast_again]
+        return [(file, plan.entries[file] if file < plan.file_count else None, why) for file, why in sat_out]
 
 
 def phase_seconds(

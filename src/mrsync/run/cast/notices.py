@@ -29,6 +29,15 @@ class News:
         self._observer = observer
         self._absent: dict[str, list[str]] = {}  # why -> targets that never came, not told yet
 
+    def greet(self, missing: str) -> None:
+        """Tell where the session meets, and what is doubtful about that. missing: socket options this host lacks."""
+        is_chosen = len(self._place.interfaces) == 1 or self._settings.network.interface
+        self.notice(1 if is_chosen else 0, self._place.describe(self._settings.targets))
+        for warning in self._place.warnings:
+            self.warn(warning)
+        if missing:
+            self.notice(1, f"this host has no {missing}; the session does without")
+
     def warn(self, text: str) -> None:
         self.warnings.append(text)
         self.notice(0, text)

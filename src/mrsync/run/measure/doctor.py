@@ -15,12 +15,12 @@ from mrsync.run.measure import probe
 from mrsync.run.measure.diagnosis import Finding, diagnose
 from mrsync.run.measure.evidence import Evidence, Flow, Setting
 from mrsync.run.measure.facts import FAST, SIZES, SLOW, Heard, decode_facts
-from mrsync.run.measure.interruption import Interruption
 from mrsync.run.measure.probe_log import GROUP, Trial, Trials
 from mrsync.run.measure.target_exam import Patient
 from mrsync.run.observer import Notice, Observer, Snapshot, TargetProgress
 from mrsync.run.rendezvous import Place, meet
 from mrsync.run.settings import DoctorSettings, Invitation
+from mrsync.run.stop import Stop
 from mrsync.transport.interface import family_of, is_address, multicast_interfaces
 from mrsync.transport.loop import Loop
 from mrsync.transport.multicast import open_caster_socket, set_group_ttl, unicast_ttl
@@ -76,7 +76,7 @@ class DoctorOutcome(NamedTuple):
         return 0 if all(target.is_fit for target in self.targets) else 23
 
 
-def examine(settings: DoctorSettings, observer: Observer) -> DoctorOutcome:
+def examine(settings: DoctorSettings, observer: Observer, stop: Stop) -> DoctorOutcome:
     """Raises MrsyncError when it could not even begin."""
     place, paths = meet(settings)
     payload = min(place.mtu, MTU_MAX) - _overhead(place)  # full packets: there is no repair that needs room
@@ -91,7 +91,7 @@ def examine(settings: DoctorSettings, observer: Observer) -> DoctorOutcome:
         )
         launcher = start_everywhere(PROBE, settings.remote_shell, settings.remote, invitation, place)
         try:
-            return _Doctor(settings, observer, place, geometry, pinger, tuple(spare), launcher).run()
+            return _Doctor(settings, observer, stop, place, geometry, pinger, tuple(spare), launcher).run()
         finally:
             launcher.stop(STOP_WAIT_S)
     finally:
@@ -120,6 +120,7 @@ class _Doctor:
         self,
         settings: DoctorSettings,
         observer: Observer,
+        stop: Stop,
         place: Place,
         geometry: Geometry,
         pinger: Pinger,
@@ -141,7 +142,7 @@ class _Doctor:
         self._pinged_at: dict[int, float] = {}  # pings of the group
         self._flows: dict[int, Flow] = {}  # by generation, as they left
         self._size_max = 0
-        self._interruption = Interruption()
+        self._stop = stop
 
     def run(self) -> DoctorOutcome:
         for warning in self._place.warnings:
@@ -150,10 +151,11 @@ class _Doctor:
             self._loop.watch(self._launcher, self._on_launcher)
             for opened in self._pinger.sockets:
                 self._loop.watch(opened, partial(self._on_echoes, opened))
-            with self._interruption.watched(self._loop):
-                self._examine()
+            self._stop.listen(lambda: self._loop.post(lambda: None))  # it wakes the loop
+            self._examine()
             return self._outcome()
         finally:
+            self._stop.listen(None)
             self._loop.close()
 
     # the examination, one thing after another
@@ -214,7 +216,7 @@ class _Doctor:
                 self._send_size(size)
             self._wait(TELLING_S / 2)
             sizes = self._trials.next_sizes()
-            if not sizes or self._interruption.has_come:
+            if not sizes or self._stop.reason:
                 return
 
     def _send_size(self, size: int) -> None:
@@ -271,7 +273,7 @@ class _Doctor:
             self._on_launcher()
             if self._observer.due_at is not None and now >= self._observer.due_at:
                 self._observer.on_snapshot(self._snapshot(now))
-            if now >= deadline or self._interruption.has_come or is_over():
+            if now >= deadline or self._stop.reason or is_over():
                 return
 
     def _on_launcher(self) -> None:
@@ -351,7 +353,7 @@ class _Doctor:
             setting,
             tuple(Examined(seen, tuple(diagnose(seen, setting))) for seen in evidence),
             round(Loop.now() - self._started_at, 3),
-            self._interruption.has_come,
+            bool(self._stop.reason),
         )
 
     def _evidence(self, target: int) -> Evidence:

@@ -15,10 +15,10 @@ from mrsync.run.arrivals import Arrivals
 from mrsync.run.cast.outcome import TargetState
 from mrsync.run.launch import Program, start_everywhere
 from mrsync.run.measure import rttcatch
-from mrsync.run.measure.interruption import Interruption
 from mrsync.run.observer import Notice, Observer, Snapshot, TargetProgress
 from mrsync.run.rendezvous import Place, meet
 from mrsync.run.settings import RTT_GROUPS, Invitation, RttSettings
+from mrsync.run.stop import Stop
 from mrsync.transport.loop import Loop
 from mrsync.transport.pinging import Pinger
 from mrsync.wire.geometry import Geometry
@@ -68,7 +68,7 @@ class RttOutcome(NamedTuple):
         return 0 if states == {TargetState.DONE} else 23
 
 
-def measure(settings: RttSettings, observer: Observer) -> RttOutcome:
+def measure(settings: RttSettings, observer: Observer, stop: Stop) -> RttOutcome:
     """Raises MrsyncError when it could not even begin."""
     place, paths = meet(settings, RTT_GROUPS)
     geometry = Geometry.from_mtu(place.mtu, is_ipv6=place.is_ipv6, target_count=1)
@@ -81,7 +81,7 @@ def measure(settings: RttSettings, observer: Observer) -> RttOutcome:
             raise UsageError(f"with an MTU of {place.mtu} a page has at most {fitting} bytes (-s)")
         launcher = _launch(settings, place)
         try:
-            return _Rtt(settings, observer, place, pinger, launcher, packets).run()
+            return _Rtt(settings, observer, stop, place, pinger, launcher, packets).run()
         finally:
             if launcher is not None:
                 launcher.stop(STOP_WAIT_S)
@@ -103,6 +103,7 @@ class _Rtt:
         self,
         settings: RttSettings,
         observer: Observer,
+        stop: Stop,
         place: Place,
         pinger: Pinger,
         launcher: Launcher | None,
@@ -119,7 +120,7 @@ class _Rtt:
         self._present: set[int] = set()  # targets that echoed a ping of the group
         self._gone: dict[int, tuple[TargetState, str]] = {}
         self._exchange = Exchange(len(settings.targets), settings.pages)
-        self._interruption = Interruption()
+        self._stop = stop
         self._arrivals: Arrivals | None = None
         self._loop = Loop()
 
@@ -134,19 +135,20 @@ class _Rtt:
                     self._launcher, self._settings.targets, self._give_up, self._observer.on_notice
                 )
                 self._loop.watch(self._launcher, self._arrivals.listen)
-            with self._interruption.watched(self._loop):
-                self._gather()
-                started_at = Loop.now()
-                if self._present:
-                    self._send()
+            self._stop.listen(lambda: self._loop.post(lambda: None))  # it wakes the loop
+            self._gather()
+            started_at = Loop.now()
+            if self._present:
+                self._send()
             return self._outcome(Loop.now() - started_at)
         finally:
+            self._stop.listen(None)
             self._loop.close()
 
     def _gather(self) -> None:
         """Ping until everyone there has echoed, or has had the time to."""
         ping_at = Loop.now()
-        while not self._interruption.has_come and not self._is_gathered():
+        while not self._stop.reason and not self._is_gathered():
             now = Loop.now()
             if now >= ping_at:
                 self._pinger.ping()
@@ -165,7 +167,7 @@ class _Rtt:
         while not exchange.is_finished:
             page = exchange.next_page()
             if page is not None:
-                if self._interruption.has_come:
+                if self._stop.reason:
                     return
                 exchange.on_sent(self._pinger.send_page(self._page, page=page))
             self._wait(exchange.next_timeout())
@@ -220,7 +222,7 @@ class _Rtt:
             interface=",".join(interface.name for interface in self._place.interfaces),
             seconds=round(seconds, 3),
             targets=tuple(self._target(number) for number in range(len(self._settings.targets))),
-            is_interrupted=self._interruption.has_come,
+            is_interrupted=bool(self._stop.reason),
         )
 
     def _target(self, number: int) -> TargetRtt:
@@ -228,6 +230,6 @@ class _Rtt:
         state, reason = self._gone.get(number, (TargetState.DONE, None))
         if number not in self._gone and not histogram.total:
             state, reason = TargetState.LOST, NOBODY if self._launcher is None else NO_ECHO
-            if self._interruption.has_come:
+            if self._stop.reason:
                 reason = "interrupted before it echoed a page"
         return TargetRtt(self._settings.targets[number], state, reason, self._exchange.missing(number), histogram)

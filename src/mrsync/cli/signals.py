@@ -1,0 +1,30 @@
+"""Signals that end a run in order: they become a request to stop, and the run says what is known by then."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from mrsync.errors import Interrupted
+from mrsync.run.stop import Stop
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@contextmanager
+def signals_requesting(stop: Stop) -> Iterator[None]:
+    """Turn signals into requests meanwhile. Raise Interrupted where the run does not listen yet, or no longer."""
+
+    def request(number: int, _: FrameType | None) -> None:
+        reason = f"interrupted by {signal.Signals(number).name}"
+        if not stop.request(reason):
+            raise Interrupted(reason)
+
+    before = {number: signal.signal(number, request) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

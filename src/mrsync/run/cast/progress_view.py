@@ -1,0 +1,40 @@
+"""What a progress display is shown of a run."""
+
+from __future__ import annotations
+
+from mrsync.protocol.caster import Caster
+from mrsync.run.cast.source_job import SourceJob
+from mrsync.run.observer import Snapshot, TargetProgress
+from mrsync.wire.messages import ObjectKind
+
+
+def take_snapshot(caster: Caster, source: SourceJob, seconds: float) -> Snapshot:
+    """Return where a run stands, seconds after it began."""
+    if source.objects is None:
+        read, total = source.digested
+        phase = "digesting" if total else "scanning"
+        return Snapshot(phase, seconds, total, read, files_planned=source.entries_scanned)
+    plan = source.objects.plan
+    numbers = caster.statistics()
+    size = caster.geometry.page_bytes
+    planned = min(plan.contents_bytes, (numbers.pages_sent + numbers.pages_left) * size) if plan is not None else 0
+    targets = tuple(
+        TargetProgress(
+            host=target.name,
+            state=target.state.name.lower(),
+            bytes_done=min(target.frontier(ObjectKind.CONTENTS) * size, planned),
+            packets_lost=target.flow.packets_missed,
+            kernel_drops=target.report.kernel_drops if target.report else 0,
+            is_monitor=target.name == numbers.monitor,
+        )
+        for target in caster.roster
+    )
+    return Snapshot(
+        caster.phase.name.lower(),
+        seconds,
+        bytes_planned=planned,
+        bytes_sent=min(numbers.pages_sent * size, planned),
+        bytes_repaired=numbers.packets_repaired * caster.geometry.slice_bytes,
+        files_planned=plan.file_count if plan is not None else 0,
+        targets=targets,
+    )

@@ -1,0 +1,193 @@
+"""The source's part of a run on the master: scan it, plan what targets need, read it; mostly in the loop's worker."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from mrsync.errors import MrsyncError
+from mrsync.protocol.caster import Caster
+from mrsync.protocol.events import ComparisonFinished, FilesChanged
+from mrsync.run.cast.changed_files import Changes
+from mrsync.run.cast.load_source import Reading, read_source
+from mrsync.run.cast.notices import News
+from mrsync.run.cast.objects import Objects, SecondPlan
+from mrsync.run.observer import Notice, Observer
+from mrsync.run.settings import CastSettings
+from mrsync.transport.loop import Loop
+from mrsync.tree.delta.blocks import delta_key
+from mrsync.tree.model.failure import printable
+from mrsync.wire.messages import ObjectKind
+
+if TYPE_CHECKING:
+    from mrsync.run.cast.rsync_compare import Asker
+
+
+class _Over(Exception):
+    """The run ended while the worker was busy with the source."""
+
+
+class SourceJob:
+    """Feeds a caster from the source.
+
+    objects: None until the source is scanned. scanned_at: when that was, by the loop's clock. entries_scanned: so far.
+    digested: bytes so far, and of all files, for --checksum. is_incomplete: something that was asked for is missing.
+    changes: files that changed while they were read. asker: asks rsync which files to send; None if nobody wants it.
+
+    Methods whose docstring says "worker" run in the loop's worker; all others in the loop.
+    """
+
+    def __init__(
+        self,
+        settings: CastSettings,
+        session: int,
+        loop: Loop,
+        caster: Caster,
+        news: News,
+        observer: Observer,
+    ) -> None:
+        self.objects: Objects | None = None
+        self.scanned_at = loop.now()
+        self.entries_scanned = 0
+        self.digested = 0, 0
+        self.is_incomplete = False
+        self.changes = Changes(self.path, notice=lambda text: news.notice(1, text), warn=news.warn)
+        self._settings = settings
+        self._session = session
+        self._loop = loop
+        self._caster = caster
+        self._news = news
+        self.asker = self._make_asker(observer) if settings.selection.rsync_options is not None else None
+        self._is_over = False
+        self._has_begun = False  # to cast contents in this round
+
+    def start(self) -> None:
+        """Scan the source, then offer its manifest to the caster."""
+        self._loop.work(self._scan, self._on_scanned)
+
+    def stop(self) -> None:
+        """End whatever the worker does, soon, and close the source."""
+        self._is_over = True
+        if self.objects is not None:
+            self.objects.close()
+
+    def path(self, file: int) -> str:
+        """Return a planned file's path, to print."""
+        return printable(self.objects.path(file)) if self.objects is not None else str(file)
+
+    def note_activity(self, entries: int) -> None:
+        """Worker: count what was scanned; ends the job if the run is over."""
+        if self._is_over:
+            raise _Over
+        self.entries_scanned += entries
+
+    # scan
+
+    def _make_asker(self, observer: Observer) -> Asker:
+        from mrsync.run.cast.rsync_compare import Asker  # its modules cost 10 ms
+
+        def tell(notice: Notice) -> None:
+            self._loop.post(partial(observer.on_notice, notice))
+
+        return Asker(self._settings, tell, lambda: self.note_activity(0))
+
+    def _scan(self) -> Objects | None:
+        """Worker: read the source; None if the run ended before."""
+        try:
+            reading = read_source(self._settings, self.asker, self.note_activity, self._on_digested)
+        except _Over:
+            return None
+        self._loop.post(partial(self._tell_reading, reading))
+        return Objects(reading.scan, self._settings.selection, lambda: self._caster.geometry, self._on_file_changed)
+
+    def _on_digested(self, count: int, total: int) -> None:
+        self.note_activity(0)
+        done, _ = self.digested
+        self.digested = done + count, total
+
+    def _tell_reading(self, reading: Reading) -> None:
+        for warning in reading.warnings:
+            self._news.warn(warning)
+        self.is_incomplete = reading.is_incomplete
+
+    def _on_scanned(self, objects: Objects | None) -> None:
+        if objects is None:
+            return
+        self.objects = objects
+        self.scanned_at = self._loop.now()
+        found = objects.scan
+        for failure in found.errors:
+            self._news.warn(failure.sentence)
+        if self._settings.policy.deletes and not found.deletes:
+            self._news.warn("nothing is deleted on the targets, because some of the source could not be read")
+        for entry in found.skipped:
+            self._news.warn(f"skipped, neither file, directory nor link: {printable(found.manifest.path(entry))}")
+        self._caster.offer_manifest(len(objects.manifest))
+
+    # plan
+
+    def plan(self, event: ComparisonFinished) -> None:
+        """Plan what targets need, and offer the plan to the caster."""
+        objects = self._scanned
+        if event.basis and not self._settings.is_dry_run:
+            self._news.notice(2, "reading what targets have older copies of")
+            self._loop.work(partial(self._plan_deltas, objects, event), self._offer_plan)
+        else:
+            self._offer_plan(objects.make_plan(event.needs))
+
+    def _plan_deltas(self, objects: Objects, event: ComparisonFinished) -> tuple[int, int, int]:
+        """Worker: large files are read."""
+        try:
+            key = delta_key(self._session)
+            return objects.make_plan(event.needs, event.basis, key, lambda _: self.note_activity(0))
+        except _Over:
+            return (0, 0, 0)
+
+    def _offer_plan(self, sizes: tuple[int, int, int]) -> None:
+        sizes = (0, 0, 0) if self._settings.is_dry_run else sizes
+        self._caster.offer_plan(*sizes, self._loop.now(), self._scanned.pages_of)
+
+    def plan_again(self, event: FilesChanged) -> None:
+        """Look again at files that changed while they were cast, and offer a second plan."""
+        self._loop.work(partial(self._look_again, event), self._offer_plan_again)
+
+    def _look_again(self, event: FilesChanged) -> SecondPlan:
+        """Worker."""
+        try:
+            return self._scanned.plan_again(event.files)
+        except MrsyncError as error:
+            return SecondPlan(0, 0, 0, [], dict.fromkeys(event.files, str(error)))
+
+    def _offer_plan_again(self, plan: SecondPlan) -> None:
+        self._has_begun = False
+        self.changes.settle(frozenset(plan.files), plan.refused)
+        sizes = plan.plan_bytes, plan.contents_bytes, plan.file_count
+        self._caster.offer_plan_again(*sizes, plan.files, self._loop.now())
+
+    # read
+
+    def read(self, kind: int, page: int) -> bytes:
+        """Return one page of an object; what is known to have changed is told to the caster before."""
+        objects = self._scanned
+        if kind in (ObjectKind.CONTENTS, ObjectKind.CONTENTS_AGAIN):
+            self.begin_contents()
+        data = objects.read(kind, page)
+        self._caster.vouch(objects.files_read)
+        return data
+
+    def begin_contents(self) -> None:
+        """Once in each round, before the first page of contents is read and before anything is put in place."""
+        if not self._has_begun:
+            self._has_begun = True
+            numbers = self._caster.statistics()
+            self._scanned.begin_contents(is_whole=numbers.pages_sent + numbers.pages_left == numbers.pages)
+
+    def _on_file_changed(self, file: int, reason: str) -> None:
+        if self._caster.void_file(file):  # else all have it as it was
+            self.changes.note(file, reason)
+
+    @property
+    def _scanned(self) -> Objects:
+        if self.objects is None:
+            raise RuntimeError("the source is not scanned yet")
+        return self.objects

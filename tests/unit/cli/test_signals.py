@@ -1,0 +1,31 @@
+"""Signals become requests to stop."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from mrsync.cli.signals import signals_requesting
+from mrsync.errors import Interrupted
+from mrsync.run.stop import Stop
+
+
+def test_a_signal_asks_a_listening_run_to_stop() -> None:
+    stop, heard = Stop(), list[str]()
+    stop.listen(lambda: heard.append(stop.reason))
+    with signals_requesting(stop):
+        signal.raise_signal(signal.SIGTERM)
+    assert heard == ["interrupted by SIGTERM"]
+
+
+def test_a_signal_ends_at_once_what_does_not_listen_yet() -> None:
+    with pytest.raises(Interrupted, match="SIGHUP"), signals_requesting(Stop()):
+        signal.raise_signal(signal.SIGHUP)
+
+
+def test_handlers_are_given_back() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with signals_requesting(Stop()):
+        assert signal.getsignal(signal.SIGINT) is not before
+    assert signal.getsignal(signal.SIGINT) is before
