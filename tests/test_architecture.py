@@ -13,13 +13,14 @@ SOURCE = Path(__file__).parents[1] / "src"
 
 LAYERS = {
     "errors": set[str](),
+    "files": set[str](),
     "wire": {"errors"},
-    "tree": {"errors"},
-    "remote": {"errors"},
+    "tree": {"files", "errors"},
+    "remote": {"files", "errors"},
     "protocol": {"wire", "errors"},
     "transport": {"protocol", "wire", "errors"},
-    "run": {"transport", "protocol", "wire", "tree", "remote", "errors"},
-    "cli": {"run", "transport", "protocol", "wire", "tree", "remote", "errors"},
+    "run": {"transport", "protocol", "wire", "tree", "remote", "files", "errors"},
+    "cli": {"run", "transport", "protocol", "wire", "tree", "remote", "files", "errors"},
 }
 # Rooms of a layer, from the bottom up: a module imports from its own room and from those before it.
 ROOMS = {
@@ -139,7 +140,7 @@ def reachable(start: str, modules: dict[str, Path]) -> set[str]:
 
 def target_modules() -> list[tuple[str, Path]]:
     modules = dict(project_modules())
-    packages = ("errors", "wire", "protocol", "tree", "transport")
+    packages = ("errors", "files", "wire", "protocol", "tree", "transport")
     names = {name for name in modules if name.split(".")[1:2] and name.split(".")[1] in packages}
     names.update(*(reachable(catcher, modules) for catcher in CATCHERS))
     return sorted((name, modules[name]) for name in names)

@@ -12,7 +12,6 @@ from mrsync.tree.model.spans import Span, merged
 
 BYTES_MIN = 1 << 18  # what is smaller is cast sooner than it is compared
 SHARE_MIN = 8  # an old copy is of use if it has at least such a part of the new size
-OPEN_OLD = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
 def find_basis(manifest: Manifest, directories: Directories, needs: Iterable[Span]) -> list[Span]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import fcntl
 import os
-import stat
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from mrsync.tree.delta.basis import OPEN_OLD
+from mrsync.files import open_regular
 from mrsync.tree.delta.blocks import Blocks, FileBlocks, block_digest, spans_of
 from mrsync.tree.delta.search import Search
 from mrsync.tree.model.spans import Span, merged, without
@@ -51,12 +50,10 @@ class Delta:
         stage, entry = self._stage, self._stage.plan.entries[file]
         try:
             directory = stage.destination.directories.open(stage.manifest.parents[entry])
-            old = os.open(stage.manifest.names[entry], OPEN_OLD, dir_fd=directory)
+            old = open_regular(stage.manifest.names[entry], directory)
         except OSError:
             return held
         try:
-            if not stat.S_ISREG(os.fstat(old).st_mode):
-                return held
             copy = _Copy(stage, file, blocks, old, self._key)
             return copy.run(list(spans_of(stage.plan, file, self._page_bytes)), held, self._on_activity)
         finally:
@@ -107,7 +104,7 @@ class _Copy:
                 os.ftruncate(staged, size)
             if stage.journal is not None:
                 stage.journal.cloned(file)
-            self._cloned = stage.reopen(file, os.O_RDONLY)
+            self._cloned = stage.duplicate(file)
 
     def _take(self, number: int, pieces: Sequence[tuple[int, int]]) -> bool:
         """Whether a block is in the old copy; then it is in the staged file, too."""

@@ -6,15 +6,15 @@ import errno
 import os
 import stat
 from array import array
-from collections import OrderedDict
 
+from mrsync.files import open_regular
 from mrsync.tree.fs.directories import Directories
+from mrsync.tree.fs.fdcache import FdCache
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.plan import Plan
 from mrsync.tree.source.scanner import open_source
 
 FILES_OPEN_MAX = 32
-_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
 class Source:
@@ -29,7 +29,7 @@ class Source:
         self._plan = plan
         self._root_fd = open_source(root)
         self._directories = Directories(self._root_fd, manifest.names, manifest.parents)
-        self._fds: OrderedDict[int, int] = OrderedDict()
+        self._fds = FdCache(FILES_OPEN_MAX)
         self._is_wary = False
         # What each file was when it was first opened; inode 0: not opened yet.
         self._inodes = array("Q", bytes(8 * plan.file_count))
@@ -57,15 +57,13 @@ class Source:
         if not self._verified[file] and file not in self.changed:
             try:
                 self._check(file, self._open(file))
-                self._close(file)
+                self._fds.close(file)
             except OSError as error:
                 self._give_up(file, error)
         return file not in self.changed
 
     def close(self) -> None:
-        for fd in self._fds.values():
-            os.close(fd)
-        self._fds.clear()
+        self._fds.close_all()
         self._directories.close()
         os.close(self._root_fd)
 
@@ -85,7 +83,7 @@ class Source:
                 self._check(file, fd)
             if is_end:
                 self._verified[file] = 1
-                self._close(file)
+                self._fds.close(file)
         except OSError as error:
             self._give_up(file, error)
             return bytes(length)
@@ -99,16 +97,13 @@ class Source:
         return self._manifest.sizes[self._plan.entries[file]]
 
     def _open(self, file: int) -> int:
-        fds = self._fds
-        if file in fds:
-            fds.move_to_end(file)
-            return fds[file]
+        fd = self._fds.get(file)
+        if fd is not None:
+            return fd
         entry = self._plan.entries[file]
         manifest = self._manifest
-        fd = os.open(manifest.names[entry], _FLAGS, dir_fd=self._directories.open(manifest.parents[entry]))
-        fds[file] = fd
-        if len(fds) > FILES_OPEN_MAX:
-            os.close(fds.popitem(last=False)[1])
+        fd = open_regular(manifest.names[entry], self._directories.open(manifest.parents[entry]))
+        self._fds.put(file, fd)
         self._check(file, fd)
         return fd
 
@@ -132,12 +127,7 @@ class Source:
 
     def _give_up(self, file: int, error: OSError) -> None:
         self.changed[file] = error.strerror or str(error)
-        self._close(file)
-
-    def _close(self, file: int) -> None:
-        fd = self._fds.pop(file, None)
-        if fd is not None:
-            os.close(fd)
+        self._fds.close(file)
 
 
 def _changed(reason: str) -> OSError:

@@ -62,16 +62,14 @@ class Commit:
         home = stage.home(parent)
         name = stage.manifest.names[entry]
         try:
-            home_fd, parent_fd = destination.directories.pair(home, parent)
+            destination.directories.open(parent)
         except (FileNotFoundError, NotADirectoryError):
             destination.ensure(parent)
-            home_fd, parent_fd = destination.directories.pair(home, parent)
         destination.touched.add(parent)
         if destination.backups is not None:
             destination.keep_old(parent, name)
-            home_fd, parent_fd = destination.directories.pair(home, parent)
         try:
-            os.rename(stage.name(file), name, src_dir_fd=home_fd, dst_dir_fd=parent_fd)
+            self._rename(file, home, parent, name)
             return
         except IsADirectoryError:
             destination.make_way(parent, name)
@@ -79,5 +77,13 @@ class Commit:
             # Both directories lose and gain a name, either may need a temporary mode.
             if not destination.directories.loosen(parent) | destination.directories.loosen(home):
                 raise
-        home_fd, parent_fd = destination.directories.pair(home, parent)
+        self._rename(file, home, parent, name)
+
+    def _rename(self, file: int, home: int, parent: int, name: bytes) -> None:
+        """Rename a staged file into place; OSError where something else took its name."""
+        stage = self._stage
+        home_fd, parent_fd = stage.destination.directories.pair(home, parent)
+        stage.check(file)
         os.rename(stage.name(file), name, src_dir_fd=home_fd, dst_dir_fd=parent_fd)
+        if home != parent:
+            stage.check_placed(file, parent_fd, name)

@@ -10,33 +10,39 @@ import zlib
 from array import array
 from contextlib import suppress
 
+from mrsync.files import CAUTIOUS
 from mrsync.tree.destination.destination import Destination
 from mrsync.tree.fs.temporary_names import journal_name
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.packing import Packer
 from mrsync.tree.model.plan import Plan
+from mrsync.tree.staging.identity import generation_of, incarnation
 
-MAGIC = b"mrsync journal\x01"
+MAGIC = b"mrsync journal\x02"
 BOOT_ID_PATH = "/proc/sys/kernel/random/boot_id"
 HEAD = struct.Struct("<Q")  # bytes of the head
 FRAME = struct.Struct("<II")  # bytes and CRC-32 of the claims that follow
-CLAIM = struct.Struct("<IIqq")  # what, plan file, two numbers a and b
+CLAIM = struct.Struct("<IIQQ")  # what, plan file, two numbers a and b
+SELF = struct.Struct("<QI")  # inode and generation of the journal itself
 PIECE = 1  # of this file the bytes from a on, b of them, are written
-WHOLE = 2  # this file is complete; a: its ctime in ns, or 0 where nobody else may write to it
+WHOLE = 2  # this file is complete; a: its ctime in ns, b: its inode
 VOID = 3  # nothing that was said of this file counts any more
 DURABLE = 4  # what was said of this file before position a of the journal is on the disk
 CLONED = 5  # this file began as a clone of another one: what is not claimed of it may be anything, also in holes
+BOUND = 6  # pieces of this file are in inode b; a: device and generation of the inode, see `incarnation`
 UNKNOWN = 0  # inode number of a file whose identity is not known
 FLUSH_S = 0.02  # what arrived in so short a time may get lost
 LARGE_BYTES = 8 << 20  # smaller files are not worth the time that the disk needs to make them durable
-_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | CAUTIOUS
+_MASK = (1 << 64) - 1
 
 
 class Journal:
     """Claims about the staged files of a plan, appended to a file in the root of the destination.
 
-    The head says which source file each planned file is: path, size, mtime, ctime, inode. While the file is open it is
-    locked: the session is running. Claims wait for `flush`. OSError when it cannot be made; one that cannot be written
+    The head says which session and which inode the journal belongs to, so that no other file can pass for it, and which
+    source file each planned file is: path, size, mtime, ctime, inode. While the file is open it is locked: the session
+    is running. Claims wait for `flush`. OSError when it cannot be made; one that cannot be written
     to any more ends there.
     """
 
@@ -58,7 +64,7 @@ class Journal:
         self._fd = destination.change(0, lambda fd: os.open(self._name, _CREATE, 0o600, dir_fd=fd))
         with suppress(OSError):  # not every file system has locks
             fcntl.flock(self._fd, fcntl.LOCK_EX)
-        head = _head(manifest, plan, files)
+        head = _head(manifest, plan, files, tag, self_of(self._fd))
         self._append(HEAD.pack(sum(map(len, head))), *head)
 
     def piece(self, file: int, offset: int, length: int) -> None:
@@ -70,9 +76,14 @@ class Journal:
             self._end_piece()
             self._piece = (file, offset, offset + length)
 
-    def whole(self, file: int, ctime: int) -> None:
-        """A planned file is complete."""
-        self._claim(WHOLE, file, ctime)
+    def bound(self, file: int, fd: int) -> None:
+        """Pieces of a planned file are written to the file that is open here."""
+        if self._known[file]:
+            self._claim(BOUND, file, incarnation(fd), os.fstat(fd).st_ino)
+
+    def whole(self, file: int, status: os.stat_result) -> None:
+        """A planned file is complete, and has this status."""
+        self._claim(WHOLE, file, status.st_ctime_ns & _MASK, status.st_ino)
 
     def cloned(self, file: int) -> None:
         """What is staged of a planned file began as a clone of an older copy."""
@@ -162,6 +173,11 @@ class Journal:
             self._fd = -1
 
 
+def self_of(fd: int) -> bytes:
+    """What the head of an open journal says of itself."""
+    return SELF.pack(os.fstat(fd).st_ino, generation_of(fd) & 0xFFFFFFFF)
+
+
 def boot_id() -> bytes:
     """Of the running system, so that it is known whether the page cache outlived a session; empty if not known."""
     try:
@@ -171,11 +187,13 @@ def boot_id() -> bytes:
         return b""
 
 
-def _head(manifest: Manifest, plan: Plan, files: array[int]) -> list[bytes]:
+def _head(manifest: Manifest, plan: Plan, files: array[int], tag: bytes, itself: bytes) -> list[bytes]:
     entries = array("I", map(plan.entries.__getitem__, files))
     parents = array("I", map(manifest.parents.__getitem__, entries))
     directories = {directory: turn for turn, directory in enumerate(dict.fromkeys(parents))}
     packer = Packer(MAGIC, level=0)
+    packer.blob(tag)
+    packer.blob(itself)
     packer.blob(boot_id())
     packer.number(len(files))
     packer.column(files)

@@ -5,21 +5,36 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import stat
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import BinaryIO, NamedTuple
 
 from mrsync.errors import MrsyncError
+from mrsync.files import open_regular
 from mrsync.tree.fs.temporary_names import journal_name
 from mrsync.tree.model.limits import ENTRIES_MAX
 from mrsync.tree.model.packing import Unpacker
 from mrsync.tree.model.spans import Span, merged
-from mrsync.tree.staging.journal import CLAIM, CLONED, DURABLE, FRAME, HEAD, MAGIC, PIECE, VOID, WHOLE, boot_id
+from mrsync.tree.staging.identity import incarnation
+from mrsync.tree.staging.journal import (
+    BOUND,
+    CLAIM,
+    CLONED,
+    DURABLE,
+    FRAME,
+    HEAD,
+    MAGIC,
+    PIECE,
+    VOID,
+    WHOLE,
+    boot_id,
+    self_of,
+)
 
 JOURNAL_BYTES_MAX = 1 << 28
-_OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_GENERATION = 0xFFFFFFFF  # of an incarnation: all that outlives a reboot
+_MASK = (1 << 64) - 1
 
 
 class Running(Exception):
@@ -29,8 +44,9 @@ class Running(Exception):
 class Claim(NamedTuple):
     """What is staged of one file of the source.
 
-    pieces: spans of its bytes; is_whole: all of them, and the file was complete; its ctime then was `noted_ctime`,
-    0: not noted. is_cloned: what is not in the pieces may be anything, also in holes.
+    pieces: spans of its bytes; is_whole: all of them, and the file was complete. is_cloned: what is not in the pieces
+    may be anything, also in holes. staged_inode, mark: of the staged file; mark is its ctime if it is whole, else its
+    incarnation, of which the device counts only within one boot, is_this_boot.
     """
 
     directory: bytes
@@ -41,8 +57,24 @@ class Claim(NamedTuple):
     inode: int
     pieces: list[Span]
     is_whole: bool
-    noted_ctime: int
     is_cloned: bool
+    staged_inode: int
+    mark: int
+    is_this_boot: bool
+
+    def is_about(self, fd: int) -> bool:
+        """Whether the open file is the one that was staged, and nobody else changed it since.
+
+        One that is complete may belong to somebody else already, who might write to it: then its ctime shows that.
+        """
+        status = os.fstat(fd)
+        if status.st_nlink != 1 or status.st_ino != self.staged_inode:
+            return False
+        if self.is_whole:
+            return status.st_ctime_ns & _MASK == self.mark
+        is_ours_alone = status.st_uid == os.geteuid() and not status.st_mode & 0o022
+        counts = _MASK if self.is_this_boot else _GENERATION
+        return is_ours_alone and not (incarnation(fd) ^ self.mark) & counts
 
     @property
     def end(self) -> int:
@@ -57,14 +89,16 @@ class Claim(NamedTuple):
 class Claims:
     """By the plan file of the session that made them. ProtocolDataError for a head that makes no sense.
 
-    Claims end at the first that is damaged. What a session before the last boot said counts only where it was on the
-    disk, too.
+    tag: of that session; itself: what the file says that this was read from, as of `self_of`. Claims end at the first
+    that is damaged. What a session before the last boot said counts only where it was on the disk, too.
     """
 
-    def __init__(self, data: bytes, boot: bytes) -> None:
+    def __init__(self, data: bytes, tag: bytes, itself: bytes, boot: bytes) -> None:
         head_end = HEAD.size + (HEAD.unpack_from(data)[0] if len(data) >= HEAD.size else 0)
         unpacker = Unpacker(data[HEAD.size : head_end], MAGIC, "journal")
-        is_this_boot = unpacker.blob() == boot != b""
+        if unpacker.blob() != tag or unpacker.blob() != itself:
+            raise unpacker.error("it is that of another session, or a copy")
+        self._is_this_boot = unpacker.blob() == boot != b""
         count = unpacker.number(ENTRIES_MAX)
         self._rows = {file: row for row, file in enumerate(unpacker.column("I", count))}
         self._names = unpacker.strings(count)
@@ -76,15 +110,17 @@ class Claims:
         if len(self._rows) != count or (count and max(self._parents) >= len(self._directories)):
             raise unpacker.error("its files do not add up")
         self._pieces: dict[int, list[Span]] = {}
-        self._whole: dict[int, int] = {}
+        self._whole: dict[int, tuple[int, int]] = {}
+        self._bound: dict[int, tuple[int, int]] = {}
         self._cloned: set[int] = set()
-        self._read(data, head_end, is_this_boot)
+        self._read(data, head_end)
 
     def find(self, file: int) -> Claim | None:
         """What is claimed of a plan file, if anything is."""
         if file not in self._pieces and file not in self._whole:
             return None
         row = self._rows[file]
+        mark, staged_inode = self._whole.get(file) or self._bound.get(file, (0, 0))
         return Claim(
             self._directories[self._parents[row]],
             self._names[row],
@@ -94,14 +130,16 @@ class Claims:
             self._inodes[row],
             merged(self._pieces.get(file, ())),
             file in self._whole,
-            self._whole.get(file, 0),
             file in self._cloned,
+            staged_inode,
+            mark,
+            self._is_this_boot,
         )
 
-    def _read(self, data: bytes, position: int, is_this_boot: bool) -> None:
+    def _read(self, data: bytes, position: int) -> None:
         """Claims of before the last boot are believed when a later one says that they were durable."""
         durable: dict[int, int] = {}
-        if not is_this_boot:
+        if not self._is_this_boot:
             for _, what, file, number, _ in _claims(data, position):
                 if what == DURABLE:
                     durable[file] = number
@@ -111,16 +149,19 @@ class Claims:
             if what == VOID:
                 self._pieces.pop(file, None)
                 self._whole.pop(file, None)
+                self._bound.pop(file, None)
                 self._cloned.discard(file)
             elif what == CLONED:
                 self._cloned.add(file)
-            elif is_this_boot or start < durable.get(file, 0):
+            elif what == BOUND:
+                self._bound[file] = first, second
+            elif self._is_this_boot or start < durable.get(file, 0):
                 self._believe(what, file, first, second)
 
     def _believe(self, what: int, file: int, first: int, second: int) -> None:
         if what == WHOLE:
-            self._whole[file] = first
-        elif what == PIECE and first >= 0 and 0 < second <= self._sizes[self._rows[file]] - first:
+            self._whole[file] = first, second
+        elif what == PIECE and 0 < second <= self._sizes[self._rows[file]] - first:
             self._pieces.setdefault(file, []).append((first, first + second))
 
 
@@ -141,7 +182,7 @@ def read_claims(root_fd: int, tag: bytes) -> Claims | None:
     """What the journal of an earlier session of ours says; None if nothing. Running if that session is not over."""
     try:
         with _opened(root_fd, tag) as file:
-            return Claims(file.read(), boot_id())
+            return Claims(file.read(), tag, self_of(file.fileno()), boot_id())
     except (OSError, MrsyncError):
         return None
 
@@ -159,10 +200,10 @@ def is_running(root_fd: int, tag: bytes) -> bool:
 
 def _opened(root_fd: int, tag: bytes) -> BinaryIO:
     """The journal, locked; OSError unless it is a plain file of ours, with one name, closed to all others."""
-    file = open(os.open(journal_name(tag), _OPEN, dir_fd=root_fd), "rb")  # noqa: SIM115
+    file = os.fdopen(open_regular(journal_name(tag), root_fd), "rb")
     try:
         status = os.fstat(file.fileno())
-        is_ours = stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and status.st_nlink == 1
+        is_ours = status.st_uid == os.geteuid() and status.st_nlink == 1
         if not is_ours or status.st_mode & 0o077 or status.st_size > JOURNAL_BYTES_MAX:
             raise OSError(errno.EPERM, "not a journal of ours")
         with suppress(OSError):  # not every file system has locks

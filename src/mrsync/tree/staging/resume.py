@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -11,6 +10,7 @@ from functools import partial
 from operator import itemgetter
 from typing import NamedTuple
 
+from mrsync.files import open_regular
 from mrsync.tree.destination.destination import Destination
 from mrsync.tree.fs.temporary_names import NO_FILE, parsed
 from mrsync.tree.model.failure import Failure
@@ -23,7 +23,6 @@ SESSION_DIGITS = 16  # of a tag; what follows tells its second round
 RUNNING_WAIT_S = 2.0  # for a session whose master was just killed to notice it
 _LOOK_S = 0.05
 _ACTIVITY_FILES = 100
-_OPEN = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
 class Offer(NamedTuple):
@@ -116,20 +115,19 @@ class Leftovers:
 
     def _take(self, stage: Stage, offer: Offer, held: dict[int, list[Span]]) -> None:
         directories = self._destination.directories
-        fd, status = _opened(directories.open(offer.directory), offer.name)
+        fd = _opened(directories.open(offer.directory), offer.name)
         try:
             claim = offer.claim
-            is_ours_alone = status.st_uid == os.geteuid() and not status.st_mode & 0o022
-            if not is_ours_alone and (not claim.noted_ctime or claim.noted_ctime != status.st_ctime_ns):
+            if not claim.is_about(fd):
                 return
-            if not stage.manifest.policy.sparse and status.st_size < claim.end:
+            if not stage.manifest.policy.sparse and os.fstat(fd).st_size < claim.end:
                 return
             is_complete = claim.is_whole or not without(stage.plan.data_of(offer.file), claim.pieces)
             if claim.is_cloned and not is_complete and offer.file in stage.plan.extents:
                 return  # what belongs to holes would stay
             if not is_complete:
                 os.fchmod(fd, 0o600)  # it is written to again
-            stage.take_over(offer.file, offer.directory, offer.name, claim.pieces, is_cloned=claim.is_cloned)
+            stage.take_over(offer.file, offer.directory, offer.name, fd, claim.pieces, is_cloned=claim.is_cloned)
             if is_complete:
                 stage.complete(offer.file, fd)
             else:
@@ -159,16 +157,8 @@ def _is_of(claim: Claim, stage: Stage, file: int) -> bool:
     )
 
 
-def _opened(directory_fd: int, name: bytes) -> tuple[int, os.stat_result]:
-    """A plain file with one name; OSError for anything else."""
-    if not stat.S_ISREG(os.stat(name, dir_fd=directory_fd, follow_symlinks=False).st_mode):
-        raise OSError("no plain file")
+def _opened(directory_fd: int, name: bytes) -> int:
     try:
-        fd = os.open(name, os.O_RDWR | _OPEN, dir_fd=directory_fd)
+        return open_regular(name, directory_fd, os.O_RDWR)
     except PermissionError:
-        fd = os.open(name, os.O_RDONLY | _OPEN, dir_fd=directory_fd)
-    status = os.fstat(fd)
-    if stat.S_ISREG(status.st_mode) and status.st_nlink == 1:
-        return fd, status
-    os.close(fd)
-    raise OSError("no plain file with one name")
+        return open_regular(name, directory_fd)

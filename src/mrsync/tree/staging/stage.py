@@ -5,18 +5,20 @@ from __future__ import annotations
 import os
 import time
 from array import array
-from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from operator import sub
 from typing import Union
 
+from mrsync.files import CAUTIOUS, may_others_write, open_regular
 from mrsync.tree.destination.destination import Destination
+from mrsync.tree.fs.fdcache import FdCache
 from mrsync.tree.fs.holes import write_sparsely
 from mrsync.tree.fs.temporary_names import link_name, staged_name
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.plan import Plan
 from mrsync.tree.staging.checkpoint import Checkpoints
+from mrsync.tree.staging.identity import Identities, taken
 from mrsync.tree.staging.journal import Journal
 
 Data = Union[bytes, bytearray, memoryview]
@@ -24,8 +26,7 @@ Data = Union[bytes, bytearray, memoryview]
 WAITING, STARTED, WHOLE, SAT_OUT, UNWANTED, DISCARDED, PLACED = range(7)
 FILES_OPEN_MAX = 128
 IOV_MAX = 1024
-_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_REOPEN = os.O_NOFOLLOW | os.O_CLOEXEC
+_CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | CAUTIOUS
 
 
 class Stage:
@@ -35,6 +36,9 @@ class Stage:
     session. A file that cannot be taken is sat out, with all that was staged of it removed; nothing is raised for it.
     states: per plan file. journal: hears of all that is staged, so that a later session may take it up; then it stays
     when this one breaks. Duty: `advance` until it returns False, at first and after every write.
+
+    Users of this host may have the right to rename and replace staged files. So each is bound to its inode: whatever is
+    opened again or renamed into place is the very file that was written here.
     """
 
     def __init__(
@@ -55,7 +59,9 @@ class Stage:
         self._remaining = array("q", map(sub, plan.starts[1:], plan.starts))
         self._dense: set[int] = set()  # files that had contents when they were begun, so that zeros must be written
         self._homes: dict[int, int] = {}
-        self._fds: OrderedDict[int, int] = OrderedDict()
+        self._identities = Identities(plan.file_count)
+        self._shared: dict[int, bool] = {}  # homes: whether others may write there
+        self._fds = FdCache(FILES_OPEN_MAX, self._identities.note_partial)
         self._sat_out: list[tuple[int, int]] = []
         self._now = time.time_ns()
 
@@ -117,10 +123,10 @@ class Stage:
     def discard(self, file: int) -> None:
         """Remove what is staged of a file, if anything is."""
         if self.states[file] in (STARTED, WHOLE):
-            self._close(file)
+            self._fds.close(file)
             if self.journal is not None:
                 self.journal.forget(file)
-            directory = self.home(self.manifest.parents[self.plan.entries[file]])
+            directory = self.home(self._parent(file))
             # What cannot be removed now is removed as stale by the next run.
             with suppress(OSError):
                 self.destination.change(directory, lambda fd: os.unlink(self.name(file), dir_fd=fd))
@@ -132,7 +138,7 @@ class Stage:
         if files and self.plan.inodes:
             with suppress(OSError):  # then a later session takes nothing up
                 self.journal = Journal(self.destination, self._tag, self.manifest, self.plan, files)
-                self._checkpoints = Checkpoints(self.journal, lambda file: self.reopen(file, os.O_RDONLY))
+                self._checkpoints = Checkpoints(self.journal, self.duplicate)
 
     def end_journal(self) -> None:
         """All that was staged is in its place, or gone."""
@@ -148,7 +154,7 @@ class Stage:
             kept = None
         for file, state in enumerate(self.states):
             if state in (STARTED, WHOLE) and kept is not None and kept.knows(file):
-                self._close(file)
+                self._fds.close(file)
             elif state in (WAITING, STARTED, WHOLE):
                 self.discard(file)
         if kept is not None:
@@ -156,30 +162,27 @@ class Stage:
         self.destination.directories.restore()
 
     def take_over(
-        self, file: int, directory: int, name: bytes, pieces: Iterable[tuple[int, int]], *, is_cloned: bool
+        self, file: int, directory: int, name: bytes, fd: int, pieces: Iterable[tuple[int, int]], *, is_cloned: bool
     ) -> None:
-        """Make what an earlier session staged of a file, with these spans of its bytes, this one's; raises OSError."""
-        home = self.home(self.manifest.parents[self.plan.entries[file]])
-        directories = self.destination.directories
+        """Make what an earlier session staged of a file, with these spans of its bytes, this one's; raises OSError.
+
+        fd: of that file, which was found to be the one that the session staged.
+        """
+        home = self.home(self._parent(file))
         if self.journal is not None:  # first: while it has the old name, the old journal is believed
+            self.journal.bound(file, fd)
             if is_cloned:
                 self.journal.cloned(file)
             for first, end in pieces:
                 self.journal.piece(file, first, end - first)
             self.journal.flush()
         try:
-            fds = directories.pair(directory, home)
-            try:
-                os.rename(name, self.name(file), src_dir_fd=fds[0], dst_dir_fd=fds[1])
-            except PermissionError:
-                if not directories.loosen(directory) | directories.loosen(home):
-                    raise
-                fds = directories.pair(directory, home)
-                os.rename(name, self.name(file), src_dir_fd=fds[0], dst_dir_fd=fds[1])
+            self._rename_over(file, directory, name, fd)
         except OSError:
             if self.journal is not None:
                 self.journal.forget(file)
             raise
+        self._identities.note_partial(file, fd)
         self.destination.touched.update((directory, home))
         self.states[file] = STARTED
         self._dense.add(file)
@@ -215,17 +218,46 @@ class Stage:
         except OSError:
             self.give_up(file)
             raise
-        self._close(file)
+        self._fds.close(file)
         self._remaining[file] = 0
 
     def expect(self, file: int, length: int) -> None:
         """Of a file that was taken over so many bytes are to come."""
         self._remaining[file] = length
 
-    def reopen(self, file: int, access: int) -> int:
-        """Another descriptor of a staged file; raises OSError."""
-        home = self.home(self.manifest.parents[self.plan.entries[file]])
-        return os.open(self.name(file), access | _REOPEN, dir_fd=self.destination.directories.open(home))
+    def duplicate(self, file: int) -> int:
+        """Another descriptor of a staged file, for reading too; raises OSError."""
+        if self.states[file] == STARTED:
+            return os.dup(self._open(file))
+        fd = open_regular(self.name(file), self._home_fd(file))
+        if self.states[file] == WHOLE and self._is_untouched(file, os.fstat(fd)):
+            return fd
+        os.close(fd)
+        raise taken()
+
+    def check(self, file: int) -> None:
+        """OSError unless what has the name of a complete staged file now is that file."""
+        status = os.stat(self.name(file), dir_fd=self._home_fd(file), follow_symlinks=False)
+        if not self._is_untouched(file, status):
+            raise taken()
+
+    def check_placed(self, file: int, parent_fd: int, name: bytes) -> None:
+        """OSError unless it was this staged file that was just renamed, into another directory; what was, goes.
+
+        Whoever may write to the directory of staged files could replace one between `check` and the rename, and so put
+        something into a directory that is closed to them.
+        """
+        if self.is_shared(self.home(self._parent(file))):
+            status = os.stat(name, dir_fd=parent_fd, follow_symlinks=False)
+            if not self._identities.is_placed(file, status):
+                os.unlink(name, dir_fd=parent_fd)
+                raise taken()
+
+    def is_shared(self, home: int) -> bool:
+        """Whether other users may write to this directory."""
+        if home not in self._shared:
+            self._shared[home] = may_others_write(os.fstat(self.destination.directories.open(home)))
+        return self._shared[home]
 
     def name(self, file: int) -> bytes:
         """Name of a staged file."""
@@ -290,7 +322,7 @@ class Stage:
                 self._write_all(file, fd, run, position, length)
                 if length == self._remaining[file]:
                     self._complete(file, fd)
-                    self._close(file)
+                    self._fds.close(file)
                 elif self.journal is not None:
                     self.journal.piece(file, position, length)
         except OSError as error:
@@ -306,7 +338,7 @@ class Stage:
             _write_all(fd, run, position, length)
 
     def _create(self, file: int) -> int:
-        home = self.home(self.manifest.parents[self.plan.entries[file]])
+        home = self.home(self._parent(file))
         destination = self.destination
         name = self.name(file)
         if self.manifest.policy.remove_first:
@@ -326,15 +358,55 @@ class Stage:
             self.destination.change(self.manifest.parents[entry], lambda fd: os.unlink(name, dir_fd=fd))
 
     def _open(self, file: int) -> int:
-        fds = self._fds
-        if file in fds:
-            fds.move_to_end(file)
-            return fds[file]
-        fd = self._create(file) if self.states[file] == WAITING else self.reopen(file, os.O_WRONLY)
-        fds[file] = fd
-        if len(fds) > FILES_OPEN_MAX:
-            os.close(fds.popitem(last=False)[1])
+        """Descriptor of a staged file that is not complete, for as long as the cache keeps it."""
+        fd = self._fds.get(file)
+        if fd is not None:
+            return fd
+        if self.states[file] == WAITING:
+            fd = self._create(file)
+            if self.journal is not None:
+                self.journal.bound(file, fd)
+        else:
+            fd = self._reopen(file)
+        self._fds.put(file, fd)
         return fd
+
+    def _reopen(self, file: int) -> int:
+        fd = open_regular(self.name(file), self._home_fd(file), os.O_RDWR)
+        try:
+            self._identities.check_partial(file, fd, is_shared=self.is_shared(self.home(self._parent(file))))
+        except OSError:
+            os.close(fd)
+            raise
+        return fd
+
+    def _rename_over(self, file: int, directory: int, name: bytes, fd: int) -> None:
+        """Give a file of an earlier session its new name, and see that it was this file that got it."""
+        directories = self.destination.directories
+        home = self.home(self._parent(file))
+        fds = directories.pair(directory, home)
+        try:
+            os.rename(name, self.name(file), src_dir_fd=fds[0], dst_dir_fd=fds[1])
+        except PermissionError:
+            if not directories.loosen(directory) | directories.loosen(home):
+                raise
+            fds = directories.pair(directory, home)
+            os.rename(name, self.name(file), src_dir_fd=fds[0], dst_dir_fd=fds[1])
+        if not os.path.samestat(os.fstat(fd), os.stat(self.name(file), dir_fd=fds[1], follow_symlinks=False)):
+            raise taken()
+
+    def _parent(self, file: int) -> int:
+        return self.manifest.parents[self.plan.entries[file]]
+
+    def _home_fd(self, file: int) -> int:
+        return self.destination.directories.open(self.home(self._parent(file)))
+
+    def _is_untouched(self, file: int, status: os.stat_result) -> bool:
+        """Whether this is the status of a staged file as we completed it."""
+        entry = self.plan.entries[file]
+        size, mtime_ns = self.manifest.sizes[entry], self.manifest.mtime_ns(entry)
+        is_shared = self.is_shared(self.home(self._parent(file)))
+        return self._identities.is_whole(file, status, size, mtime_ns, is_shared=is_shared)
 
     def _complete(self, file: int, fd: int) -> None:
         """All data is there: the final size, owner, mode (after the owner: chown clears setuid) and time."""
@@ -352,18 +424,10 @@ class Stage:
             kept.set(entry, fd, lambda: os.fchmod(fd, manifest.modes[entry] & 0o7777))
         os.utime(fd, ns=(self._now, manifest.mtime_ns(entry)))
         self.states[file] = WHOLE
+        status = os.fstat(fd)
+        self._identities.note(file, status)
         if self.journal is not None:
-            self.journal.whole(file, 0 if _is_ours_alone(uid, manifest.modes[entry]) else os.fstat(fd).st_ctime_ns)
-
-    def _close(self, file: int) -> None:
-        fd = self._fds.pop(file, None)
-        if fd is not None:
-            os.close(fd)
-
-
-def _is_ours_alone(uid: int, mode: int) -> bool:
-    """Whether nobody else may write to such a file of ours; a mode's group is also the mask of an ACL."""
-    return uid in (-1, os.geteuid()) and not mode & 0o022
+            self.journal.whole(file, status)
 
 
 def _write_all(fd: int, run: Sequence[Data], position: int, length: int) -> None:

@@ -1,0 +1,56 @@
+"""Open files safely where others may have put something else: a link, a fifo, a device, another file."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from typing import BinaryIO, Union
+
+Path = Union[str, bytes]
+
+# No link at the end of the path is followed, no fifo or lease is waited for, no terminal becomes ours.
+CAUTIOUS = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+# For paths that the user gave: links in them are the user's.
+NAMED = os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_OWN_DESCRIPTORS = ("/dev/", "/proc/")
+
+
+def open_regular(name: Path, directory_fd: int | None = None, access: int = os.O_RDONLY) -> int:
+    """Return a descriptor of a regular file; OSError for anything else, ELOOP for a link, ESTALE for other kinds.
+
+    access: os.O_RDONLY, os.O_WRONLY or os.O_RDWR. The file is never made. Nothing that has the name can make this wait.
+    """
+    fd = os.open(name, access | CAUTIOUS, dir_fd=directory_fd)
+    if stat.S_ISREG(os.fstat(fd).st_mode):
+        return fd
+    os.close(fd)
+    raise OSError(errno.ESTALE, "it is not a regular file")
+
+
+def open_named(path: Path) -> BinaryIO:
+    """Open a file that the user named, for reading; OSError where it is neither regular nor a device of this process.
+
+    A fifo is read only as /dev/fd/N or /dev/stdin, which shells make for `<(command)`: one that somebody put into the
+    place of a file would never end.
+    """
+    fd = os.open(path, os.O_RDONLY | NAMED)
+    try:
+        mode = os.fstat(fd).st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not stat.S_ISREG(mode) and not os.fsdecode(path).startswith(_OWN_DESCRIPTORS):
+            raise OSError(errno.EINVAL, "it is not a regular file")
+        os.set_blocking(fd, True)
+        return os.fdopen(fd, "rb")
+    except BaseException:
+        os.close(fd)
+        raise
+
+
+def may_others_write(status: os.stat_result) -> bool:
+    """Whether users other than root and this one may change names in a directory, given its status.
+
+    The group's bits are also the mask of an ACL.
+    """
+    return status.st_uid not in (0, os.geteuid()) or bool(status.st_mode & 0o022)

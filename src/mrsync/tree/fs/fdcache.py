@@ -1,0 +1,51 @@
+"""Descriptors that are kept open for a while, the most recently used ones."""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from collections.abc import Container
+from typing import Callable
+
+
+class FdCache:
+    """Descriptors by number of an entry or file; the cache closes them.
+
+    limit: how many are kept. on_evicted: called with (key, fd) before a descriptor is closed to make room.
+    """
+
+    def __init__(self, limit: int, on_evicted: Callable[[int, int], None] = lambda key, fd: None) -> None:
+        self._limit = limit
+        self._on_evicted = on_evicted
+        self._fds: OrderedDict[int, int] = OrderedDict()
+
+    def __contains__(self, key: int) -> bool:
+        return key in self._fds
+
+    def get(self, key: int) -> int | None:
+        """Return the descriptor of a key, if it is open; it counts as used."""
+        fd = self._fds.get(key)
+        if fd is not None:
+            self._fds.move_to_end(key)
+        return fd
+
+    def put(self, key: int, fd: int, kept: Container[int] = ()) -> None:
+        """Add a descriptor; if there are too many, close the one that was not used for longest, but none of `kept`."""
+        self._fds[key] = fd
+        if len(self._fds) <= self._limit:
+            return
+        for oldest in self._fds:
+            if oldest != key and oldest not in kept:
+                self._on_evicted(oldest, self._fds[oldest])
+                os.close(self._fds.pop(oldest))
+                return
+
+    def close(self, key: int) -> None:
+        """Close the descriptor of a key, if it is open."""
+        fd = self._fds.pop(key, None)
+        if fd is not None:
+            os.close(fd)
+
+    def close_all(self) -> None:
+        while self._fds:
+            os.close(self._fds.popitem()[1])
