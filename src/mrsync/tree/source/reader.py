@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
 from array import array
 
 from mrsync.files import open_regular
@@ -111,8 +110,6 @@ class Source:
         """OSError with the reason if the open file is not the one that was scanned and first opened."""
         status = os.fstat(fd)
         entry = self._plan.entries[file]
-        if not stat.S_ISREG(status.st_mode):
-            raise _changed("it is no longer a file")
         if status.st_size != self._manifest.sizes[entry]:
             raise _changed("its size changed")
         if status.st_mtime_ns != self._manifest.mtime_ns(entry):
