@@ -28,7 +28,7 @@ Attack = Callable[[Path, Path], None]  # (a staged file, something that the atta
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mrsync.tree.staging.journal.FLUSH_S", 0.0)
-    monkeypatch.setattr("mrsync.tree.source.scan.TICK_NS", SHORT_TICK_NS)
+    monkeypatch.setattr("mrsync.tree.source.scanner.TICK_NS", SHORT_TICK_NS)
 
 
 @pytest.fixture
