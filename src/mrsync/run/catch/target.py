@@ -82,6 +82,7 @@ class TargetTree:
     ) -> None:
         self.ending: SessionEnded | None = None
         self.errors = 0
+        self._errors_told = 0
         self.is_withdrawn = False
         self._path = path
         self._host = host
@@ -330,6 +331,7 @@ class TargetTree:
             if self._rounds:
                 done.undone |= self._rounds.unplaced()
         if self._destination is not None:
+            done.failures += self._destination.refusals.take()
             done.skipped = self._destination.deletions.skipped
         if self._comparison.items is not None:
             deletions = self._destination.deletions if self._destination is not None else Deletions(Policy())
@@ -368,9 +370,10 @@ class TargetTree:
     def _tell_failures(self, failures: Sequence[Failure]) -> None:
         now = self._loop.now()
         for failure in failures:
-            self.errors += 1
-            if self.errors <= ERRORS_TOLD_MAX:
-                self._catcher.log(ErrorRecord(failure.errno, failure.path, failure.action), now)
+            self.errors += 1 + failure.others
+            self._errors_told += 1
+            if self._errors_told <= ERRORS_TOLD_MAX:
+                self._catcher.log(ErrorRecord(failure.errno, failure.path, failure.folded_action), now)
 
     def _on_session_ended(self, event: SessionEnded) -> None:
         """Whatever the worker does, it stops soon."""

@@ -16,9 +16,9 @@ from mrsync.tree.compare.result import Comparison
 from mrsync.tree.destination.destination import Destination
 from mrsync.tree.fs.digests import Digester
 from mrsync.tree.fs.directories import Directories
+from mrsync.tree.fs.handles import Handle, entry_in
 from mrsync.tree.fs.owners import Ownership
 from mrsync.tree.fs.temporary_names import PREFIX, parsed
-from mrsync.tree.fs.xattrs import path_in
 from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.items import (
     ALTERED,
@@ -99,8 +99,6 @@ class Comparer:
                 pending = 0
         if self._groups:
             self._settle_groups()
-        if self._kept is not None:
-            self._result.failures += self._kept.take_failures()
         return self._result
 
     def run_again(self, entries: list[int]) -> Comparison:
@@ -112,8 +110,6 @@ class Comparer:
                 self._compare_entry(entry, listing, positions.get(name, -1))
         if self._groups:
             self._settle_groups()
-        if self._kept is not None:
-            self._result.failures += self._kept.take_failures()
         return self._result
 
     def _read(self, directory: int, first: int, end: int) -> Listing | None:
@@ -148,7 +144,7 @@ class Comparer:
         found |= TIME if self._likeness.has_other_directory_time(0, status.st_mtime_ns) else 0
         found |= (USER if uid not in (-1, status.st_uid) else 0) | (GROUP if gid not in (-1, status.st_gid) else 0)
         if self._kept is not None:
-            found |= self._kept.differences(0, directories.open(0))
+            found |= self._kept.differences(0, Handle(directories.open(0)))
         if found:
             self._result.mended.append(0)
             if self._items is not None and not self._is_new:
@@ -270,7 +266,7 @@ class Comparer:
         if self._kept is None or self._directories is None:
             return 0
         fd = self._directories.open(self._manifest.parents[entry])
-        return self._kept.differences(entry, path_in(fd, self._manifest.names[entry]))
+        return self._kept.differences(entry, entry_in(fd, self._manifest.names[entry]))
 
     def _is_left(self, entry: int, kind: int, found: int) -> bool:
         """Whether --existing or --ignore-existing leaves it as it is; below a directory that is none, all is left."""

@@ -8,7 +8,7 @@ from mrsync.tree.fs.owners import Ownership
 from mrsync.tree.model.items import GROUP, INEXACT, MODE, SIZE, TIME, USER
 from mrsync.tree.model.listing import Listing
 from mrsync.tree.model.manifest import DIRECTORY, LINK, NO_DIGEST, REGULAR, SECOND_NS, Manifest
-from mrsync.tree.model.policy import Policy
+from mrsync.tree.model.times import file_window, is_same_time
 
 
 class Likeness:
@@ -86,15 +86,3 @@ class Likeness:
         return not (
             policy.omit_dir_times or is_same_time(self._manifest.mtime_ns(entry), found_ns, policy.modify_window)
         )
-
-
-def file_window(policy: Policy) -> int:
-    """The window in which times of files are left alone: as rsync, none where contents were compared instead."""
-    return -1 if policy.checksum else policy.modify_window
-
-
-def is_same_time(one_ns: int, other_ns: int, window: int) -> bool:
-    """rsync's --modify-window: that many seconds apart at most; 0: the same second; below 0: the same nanosecond."""
-    if window < 0:
-        return one_ns == other_ns
-    return abs(one_ns // SECOND_NS - other_ns // SECOND_NS) <= window

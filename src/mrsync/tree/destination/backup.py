@@ -15,13 +15,12 @@ from mrsync.tree.destination.backupdir import BackupDirectory
 from mrsync.tree.destination.deletions import Deletions
 from mrsync.tree.destination.removal import remove_tree
 from mrsync.tree.filter.ere import Patterns
-from mrsync.tree.fs.copying import copy_entry
+from mrsync.tree.fs.copying import NO_LINKS, copy_entry
 from mrsync.tree.fs.temporary_names import backup_name
 from mrsync.tree.model.policy import Policy
 
 PATTERNS_BYTES_MAX = 1 << 16
 _DEFAULT_SUFFIX = re.compile(r"(.*_mcast_bak)\d{8}", re.DOTALL)
-_NO_LINKS = frozenset((errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EXDEV, errno.EMLINK))
 
 
 class Fate(Enum):
@@ -99,7 +98,7 @@ class Backups:
         except FileExistsError:
             self._replace(fd, name, to_fd, kept)
         except OSError as error:
-            if error.errno not in _NO_LINKS:
+            if error.errno not in NO_LINKS:
                 raise
             self._replace(fd, name, to_fd, kept)
 
@@ -147,7 +146,7 @@ class Backups:
         try:
             os.link(name, temporary, src_dir_fd=fd, dst_dir_fd=to_fd, follow_symlinks=False)
         except OSError as error:
-            if error.errno not in _NO_LINKS:
+            if error.errno not in NO_LINKS:
                 raise
             copy_entry(fd, name, to_fd, temporary, self.on_activity)
         try:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from mrsync.errors import FileError
 from mrsync.tree.destination.deletions import Deletions
+from mrsync.tree.destination.metadata import Metadata
+from mrsync.tree.destination.refusals import Refusals
 from mrsync.tree.destination.removal import remove_tree
 from mrsync.tree.destination.xattr_sync import Kept
 from mrsync.tree.fs.directories import Directories
@@ -33,7 +35,8 @@ class Destination:
     FileError with one sentence if the root cannot be opened, made (its parent must exist) or written to.
     touched: directories in which names changed, so that their times need setting; made: directories made here.
     is_dry_run: nothing is changed, temporary modes neither. is_new: the root itself was made here.
-    kept: extended attributes, where the policy keeps any. protection: what filter rules keep safe from deletion, if
+    metadata: gives entries their attributes; refusals: what of these is not taken. kept: extended attributes, where the
+    policy keeps any. protection: what filter rules keep safe from deletion, if
     there are any. doomed: what a list says is to be deleted, if there is one. backups: what keeps old versions, if that
     is wanted; host, suffix: as there.
     """
@@ -54,6 +57,8 @@ class Destination:
         if self.is_new:
             self.made.add(0)
         self._manifest = Manifest()
+        self.refusals = Refusals(self._manifest)
+        self.metadata = Metadata(self._manifest, self.ownership, self.refusals, None)
         self.deletions = Deletions(self._manifest.policy)
         self.directories = Directories(self.root_fd, [b""], [0], is_loosening=not is_dry_run)
 
@@ -61,8 +66,10 @@ class Destination:
         """From now on entries are those of this manifest."""
         self._manifest = manifest
         self.deletions = Deletions(manifest.policy)
+        self.refusals = Refusals(manifest)
         if manifest.policy.keeps_attributes:
-            self.kept = Kept(manifest, is_root=self.ownership.is_root)
+            self.kept = Kept(manifest, self.refusals, is_root=self.ownership.is_root)
+        self.metadata = Metadata(manifest, self.ownership, self.refusals, self.kept)
         if manifest.listed is not None:
             from mrsync.tree.destination.listed_deletions import Doomed  # most runs have no list
 

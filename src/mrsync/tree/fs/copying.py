@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Callable
@@ -10,6 +11,8 @@ from contextlib import suppress
 from mrsync.tree.fs.extents import data_extents
 
 CHUNK_BYTES = 64 << 20
+# Why a second name may be refused where a copy is not: by the file system, its limits, or for the file's flags.
+NO_LINKS = frozenset((errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EXDEV, errno.EMLINK))
 
 
 def copy_entry(
@@ -30,11 +33,13 @@ def copy_entry(
         mode = stat.S_IMODE(status.st_mode)
         try:
             os.chown(copy, status.st_uid, status.st_gid, dir_fd=to_fd, follow_symlinks=False)
-        except PermissionError:
+        except OSError:
             mode &= 0o1777  # it is somebody else's now, and must not run as them
-        if not stat.S_ISLNK(status.st_mode):
-            os.chmod(copy, mode, dir_fd=to_fd)
-        os.utime(copy, ns=(status.st_atime_ns, status.st_mtime_ns), dir_fd=to_fd, follow_symlinks=False)
+        with suppress(OSError):  # as far as both file systems have them
+            if not stat.S_ISLNK(status.st_mode):
+                os.chmod(copy, mode, dir_fd=to_fd)
+        with suppress(OSError):
+            os.utime(copy, ns=(status.st_atime_ns, status.st_mtime_ns), dir_fd=to_fd, follow_symlinks=False)
     except BaseException:
         with suppress(OSError):
             os.unlink(copy, dir_fd=to_fd)

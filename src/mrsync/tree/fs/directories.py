@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections import OrderedDict
 from collections.abc import Sequence
+
+from mrsync.tree.fs.handles import pinned
 
 OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 DIRECTORIES_OPEN_MAX = 128
@@ -106,17 +109,14 @@ class Directories:
         parent = self._parents[entry]
         if not os.access(b".", os.X_OK, dir_fd=parent_fd, effective_ids=True):
             return self.loosen(parent)
-        fd = os.open(self._names[entry], os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=parent_fd)
-        try:
-            status = os.fstat(fd)
-            if status.st_uid != os.geteuid() or status.st_mode & 0o700 == 0o700:
+        with pinned(parent_fd, self._names[entry]) as handle:
+            status = handle.status()
+            is_ours = stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid()
+            if not is_ours or status.st_mode & 0o700 == 0o700:
                 return False
             self._original_modes.setdefault(entry, status.st_mode & 0o7777)
-            # fchmod refuses an O_PATH descriptor; its name below /proc is the only race-free way (chmod follows links).
-            os.chmod(f"/proc/self/fd/{fd}", status.st_mode & 0o7777 | 0o700)
+            handle.chmod(status.st_mode & 0o7777 | 0o700)
             return True
-        finally:
-            os.close(fd)
 
     def _evict(self, keep: int) -> None:
         if len(self._fds) <= DIRECTORIES_OPEN_MAX:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING
 
+from mrsync.tree.fs.handles import Handle
 from mrsync.tree.model import acl
 from mrsync.tree.model.attributes import Attributes
 from mrsync.tree.model.policy import Policy
@@ -15,14 +16,7 @@ if TYPE_CHECKING:
     from mrsync.tree.filter.rules import Rule
     from mrsync.tree.filter.xattr_filter import AttributeFilter
 
-Target = Union[int, bytes]  # a descriptor of any kind, or a path of which a soft link at the end is meant itself
-
 _HIDDEN = b"user.rsync.%"  # what rsync notes there for itself
-
-
-def path_in(directory_fd: int, name: bytes) -> bytes:
-    """A name in an open directory as a path, as there are no calls for attributes that take both."""
-    return b"/proc/self/fd/%d/%s" % (directory_fd, name)
 
 
 class Keeper:
@@ -52,11 +46,11 @@ class Keeper:
             return False
         return self._has_all or name.startswith(b"user.")
 
-    def read(self, target: Target) -> Attributes:
+    def read(self, target: Handle) -> Attributes:
         """All that is kept of what is there, access ACLs without what the mode says; OSError."""
         found = []
         for name in self._names(target):
-            value = _get(target, name)
+            value = target.xattr(name)
             if name == acl.ACCESS:
                 value = _without_mode(value)
             if value or name != acl.ACCESS:
@@ -67,40 +61,40 @@ class Keeper:
         """Those of a set that this process can keep."""
         return tuple([pair for pair in wanted if self.keeps(pair[0])])
 
-    def set_xattrs(self, target: Target, wanted: Attributes) -> None:
+    def set_xattrs(self, target: Handle, wanted: Attributes) -> None:
         """Make all but ACLs as wanted; what fails does not keep the rest from being done. OSError of the first."""
         self._bring_in_line(target, {name: value for name, value in wanted if name not in acl.NAMES}, is_acl=False)
 
-    def set_acls(self, target: Target, wanted: Attributes, mode: int) -> None:
+    def set_acls(self, target: Handle, wanted: Attributes, mode: int) -> None:
         """Make the ACLs as wanted, for an entry that has its final mode; as `set_xattrs`."""
         values = {name: value for name, value in wanted if name in acl.NAMES}
         if acl.ACCESS in values:
             values[acl.ACCESS] = acl.with_mode(values[acl.ACCESS], mode)
         self._bring_in_line(target, values, is_acl=True)
 
-    def _bring_in_line(self, target: Target, wanted: dict[bytes, bytes], *, is_acl: bool) -> None:
+    def _bring_in_line(self, target: Handle, wanted: dict[bytes, bytes], *, is_acl: bool) -> None:
         first: OSError | None = None
         names = [name for name in self._names(target) if (name in acl.NAMES) is is_acl]
         for name in sorted({*names, *wanted}):
             try:
                 if name not in wanted:
-                    os.removexattr(_path(target), name, follow_symlinks=isinstance(target, int))
-                elif name not in names or _get(target, name) != wanted[name]:
-                    os.setxattr(_path(target), name, wanted[name], follow_symlinks=isinstance(target, int))
+                    target.remove_xattr(name)
+                elif name not in names or target.xattr(name) != wanted[name]:
+                    target.set_xattr(name, wanted[name])
             except OSError as error:
                 first = first or error
         if first is not None:
             raise first
 
-    def _names(self, target: Target) -> list[bytes]:
+    def _names(self, target: Handle) -> list[bytes]:
         """Kept names, sorted; none where the file system knows none."""
         try:
-            listed = os.listxattr(_path(target), follow_symlinks=isinstance(target, int))
+            listed = target.xattr_names()
         except OSError as error:
             if error.errno == errno.ENOTSUP:
                 return []
             raise
-        return sorted(filter(self.keeps, map(os.fsencode, listed))) if listed else []
+        return sorted(filter(self.keeps, listed)) if listed else []
 
 
 def source_keeper(policy: Policy, ordered: Sequence[Rule]) -> Keeper:
@@ -124,15 +118,6 @@ def target_keeper(policy: Policy, *, is_root: bool) -> Keeper:
 
         by_rules = attribute_filter(read_rules(policy), rules.RECEIVER)
     return Keeper(policy, is_root=is_root, by_rules=by_rules)
-
-
-def _path(target: Target) -> bytes:
-    """The name of a descriptor below /proc: good for those of O_PATH too, and of soft links."""
-    return b"/proc/self/fd/%d" % target if isinstance(target, int) else target
-
-
-def _get(target: Target, name: bytes) -> bytes:
-    return os.getxattr(_path(target), name, follow_symlinks=isinstance(target, int))
 
 
 def _without_mode(value: bytes) -> bytes:

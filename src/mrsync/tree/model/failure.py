@@ -7,16 +7,22 @@ from typing import NamedTuple
 
 
 class Failure(NamedTuple):
-    """`action` failed at `path` (relative to the root) with `errno`."""
+    """`action` failed at `path` (relative to the root) with `errno`, and at so many `others` alike."""
 
     errno: int
     path: bytes
     action: str
+    others: int = 0
 
     @property
     def sentence(self) -> str:
         """What to print: the action, the path with odd bytes escaped, the system's reason."""
         return f"cannot {self.action} {printable(self.path)}: {os.strerror(self.errno)}"
+
+    @property
+    def folded_action(self) -> str:
+        """The action, and how many others it is the same with."""
+        return f"{self.action}, nor that of {self.others} more" if self.others else self.action
 
 
 def printable(path: bytes) -> str:

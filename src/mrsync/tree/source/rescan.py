@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from mrsync.tree.fs.digests import Digester
 from mrsync.tree.fs.directories import Directories
-from mrsync.tree.fs.xattrs import path_in, source_keeper
+from mrsync.tree.fs.handles import entry_in
+from mrsync.tree.fs.xattrs import source_keeper
 from mrsync.tree.model.attributes import UNKNOWN
 from mrsync.tree.model.listing import Listing
 from mrsync.tree.model.manifest import NO_DIGEST, Manifest
@@ -117,7 +118,7 @@ class _Rescanner:
         for entry in entries:
             try:
                 fd = self._directories.open(self._manifest.parents[entry])
-                number = patch.attributes.number(keeper.read(path_in(fd, self._manifest.names[entry])))
+                number = patch.attributes.number(keeper.read(entry_in(fd, self._manifest.names[entry])))
             except OSError:
                 number = UNKNOWN
             patch.attribute_numbers.append(number)

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from mrsync.errors import SelectionError
 from mrsync.tree.fs.digests import digest_files
 from mrsync.tree.fs.directories import Directories
+from mrsync.tree.fs.handles import Handle, entry_in
 from mrsync.tree.fs.owners import give_to, name_owners
 from mrsync.tree.fs.temporary_names import PREFIX, parsed
-from mrsync.tree.fs.xattrs import Target, path_in, source_keeper
+from mrsync.tree.fs.xattrs import source_keeper
 from mrsync.tree.model.attributes import UNKNOWN
 from mrsync.tree.model.failure import Failure, printable
 from mrsync.tree.model.limits import DEPTH_MAX
@@ -94,7 +95,7 @@ class Scanner:
         manifest, policy = self._manifest, self._manifest.policy
         manifest.add_root(os.fstat(self._root_fd))
         if policy.keeps_attributes:
-            self._read_attributes(0, self._root_fd)
+            self._read_attributes(0, Handle(self._root_fd))
         if policy.partial:
             self._ctimes.append(0)
             self._numbers.append(0)
@@ -148,7 +149,7 @@ class Scanner:
         manifest.add(directory, listing)
         if manifest.policy.keeps_attributes:
             for entry, name in enumerate(listing.names, base):
-                self._read_attributes(entry, path_in(fd, name))
+                self._read_attributes(entry, entry_in(fd, name))
         self._ctimes += listing.ctimes
         self._numbers += listing.numbers
         self._holey += [base + position for position in listing.holey]
@@ -158,7 +159,7 @@ class Scanner:
                 if leader != base + position:
                     manifest.leaders[base + position] = leader
 
-    def _read_attributes(self, entry: int, target: Target) -> None:
+    def _read_attributes(self, entry: int, target: Handle) -> None:
         """Append the number of an entry's set of extended attributes."""
         manifest = self._manifest
         number = UNKNOWN

@@ -5,13 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
-from mrsync.tree.compare.differences import file_window, is_same_time
 from mrsync.tree.compare.result import Comparison
-from mrsync.tree.fs.xattrs import path_in
+from mrsync.tree.destination.refusals import LINK as HARD_LINK
+from mrsync.tree.fs.copying import NO_LINKS, copy_entry
+from mrsync.tree.fs.handles import Handle, pinned
 from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.manifest import DIRECTORY, LINK
 from mrsync.tree.staging.resume import Leftovers
@@ -63,7 +64,7 @@ class _Finisher:
         self._on_activity = on_activity
         self._result = Result()
         self._pending = 0
-        self._now = time.time_ns()
+        self._mended = frozenset(comparison.mended)
 
     def run(self) -> Result:
         comparison = self._comparison
@@ -78,7 +79,7 @@ class _Finisher:
                 self._result.created += 1
         for entry in comparison.mended:
             if self._manifest.kind(entry) != DIRECTORY and self._attempt(entry, "change", self._mend):
-                self._result.mended += 1
+                self._result.mended += entry not in self._result.undone
         for directory, name in comparison.extras:
             self._delete(directory, name)
         leftovers = Leftovers(self._destination, self._manifest, comparison.stale)
@@ -86,18 +87,17 @@ class _Finisher:
         if comparison.doomed:
             self._delete_doomed(comparison.doomed)
         self._result.deleted = self._destination.deletions.count
-        mended = set(comparison.mended)
+        mended = self._mended
         directories = self._destination.touched | self._destination.made
         directories.update(entry for entry in comparison.mended if self._manifest.kind(entry) == DIRECTORY)
         if self._manifest.policy.leaves_root and 0 not in self._destination.made:
             directories.discard(0)
         for entry in sorted(directories, reverse=True):
             if self._attempt(entry, "change", self._settle) and entry in mended:
-                self._result.mended += 1
+                self._result.mended += entry not in self._result.undone
         for entry, reason in self._directories.restore():
             self._result.failures.append(Failure(reason, self._manifest.path(entry), "change"))
-        if self._destination.kept is not None:
-            self._result.failures += self._destination.kept.take_failures()
+        self._result.failures += self._destination.refusals.take()
         self._on_activity(self._pending)
         return self._result
 
@@ -129,11 +129,7 @@ class _Finisher:
     def _make_special(self, entry: int, fd: int, name: bytes) -> None:
         manifest = self._manifest
         os.mknod(name, manifest.kind(entry) << 12 | 0o600, manifest.devices.get(entry, 0), dir_fd=fd)
-        try:
-            self._dress_in(entry, fd, name)
-        except OSError:
-            os.unlink(name, dir_fd=fd)
-            raise
+        self._give_attributes(entry, fd, name)
 
     def _make_link(self, entry: int) -> None:
         manifest = self._manifest
@@ -141,7 +137,7 @@ class _Finisher:
 
         def make(fd: int, name: bytes) -> None:
             os.symlink(target, name, dir_fd=fd)
-            self._set_link_attributes(entry, fd, name)
+            self._give_attributes(entry, fd, name)
 
         self._replace(entry, make)
 
@@ -161,19 +157,47 @@ class _Finisher:
                 raise OSError(errno.ESTALE, "the leader is no file")
             os.link(manifest.names[leader], name, src_dir_fd=leader_fd, dst_dir_fd=fd, follow_symlinks=False)
 
+        try:
+            self._replace(entry, make)
+        except OSError as error:
+            if error.errno not in NO_LINKS:
+                raise
+            self._destination.refusals.note(HARD_LINK, error.errno, entry)
+            self._copy(entry, leader)
+
+    def _copy(self, entry: int, leader: int) -> None:
+        """Make a member equal to its leader where it cannot be another name of it."""
+        manifest = self._manifest
+        parent, leader_parent = manifest.parents[entry], manifest.parents[leader]
+        if self._is_equal_file(leader, entry):
+            self._give_attributes(entry, self._directories.open(parent), manifest.names[entry])
+            return
+
+        def make(fd: int, name: bytes) -> None:
+            leader_fd, fd = self._directories.pair(leader_parent, parent)
+            copy_entry(leader_fd, manifest.names[leader], fd, name, self._on_activity)
+            self._give_attributes(entry, fd, name)
+
         self._replace(entry, make)
 
-    def _is_same_file(self, first: int, second: int) -> bool:
-        manifest = self._manifest
-        fds = self._directories.pair(manifest.parents[first], manifest.parents[second])
-        try:
-            one, other = (
-                os.stat(manifest.names[entry], dir_fd=fd, follow_symlinks=False)
-                for entry, fd in zip((first, second), fds)
-            )
-        except FileNotFoundError:
+    def _is_equal_file(self, first: int, second: int) -> bool:
+        """Whether both are files of the same size and time."""
+        one, other = self._look_at(first), self._look_at(second)
+        if one is None or other is None or not stat.S_ISREG(one.st_mode & other.st_mode):
             return False
-        return os.path.samestat(one, other)
+        return (one.st_size, one.st_mtime_ns) == (other.st_size, other.st_mtime_ns)
+
+    def _look_at(self, entry: int) -> os.stat_result | None:
+        manifest = self._manifest
+        try:
+            fd = self._directories.open(manifest.parents[entry])
+            return os.stat(manifest.names[entry], dir_fd=fd, follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+
+    def _is_same_file(self, first: int, second: int) -> bool:
+        one, other = self._look_at(first), self._look_at(second)
+        return one is not None and other is not None and os.path.samestat(one, other)
 
     def _replace(self, entry: int, make: Callable[[int, bytes], None]) -> None:
         """Make something under a temporary name and rename it into place."""
@@ -182,8 +206,8 @@ class _Finisher:
         temporary = self._stage.link_name(entry)
         destination = self._destination
         destination.ensure(parent)
-        destination.change(parent, lambda fd: make(fd, temporary))
         try:
+            destination.change(parent, lambda fd: make(fd, temporary))
             destination.keep_old(parent, name)
             try:
                 destination.change(parent, lambda fd: os.rename(temporary, name, src_dir_fd=fd, dst_dir_fd=fd))
@@ -191,7 +215,8 @@ class _Finisher:
                 destination.make_way(parent, name)
                 destination.change(parent, lambda fd: os.rename(temporary, name, src_dir_fd=fd, dst_dir_fd=fd))
         except OSError:
-            destination.change(parent, lambda fd: os.unlink(temporary, dir_fd=fd))
+            with suppress(FileNotFoundError):
+                destination.change(parent, lambda fd: os.unlink(temporary, dir_fd=fd))
             raise
 
     def _leader_is_right(self, entry: int) -> bool:
@@ -206,73 +231,34 @@ class _Finisher:
         """Set all attributes of something that is no directory."""
         manifest = self._manifest
         parent_fd = self._directories.open(manifest.parents[entry])
-        if manifest.kind(entry) == LINK:
-            self._set_link_attributes(entry, parent_fd, manifest.names[entry])
-        else:
-            self._dress_in(entry, parent_fd, manifest.names[entry])
+        if not self._give_attributes(entry, parent_fd, manifest.names[entry]):
+            self._result.undone.add(entry)
 
-    def _dress_in(self, entry: int, parent_fd: int, name: bytes) -> None:
-        # O_PATH: neither read permission is needed nor can a fifo in its place block.
-        fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent_fd)
-        try:
-            found = os.fstat(fd)
+    def _give_attributes(self, entry: int, parent_fd: int, name: bytes) -> bool:
+        """Whether all are as wanted; OSError if something else has the name."""
+        with pinned(parent_fd, name) as handle:
+            found = handle.status()
             if found.st_mode >> 12 != self._manifest.kind(entry):
                 raise OSError(errno.ESTALE, "something else took its place")
-            self._dress(entry, fd, found)
-        finally:
-            os.close(fd)
-
-    def _dress(self, entry: int, fd: int, found: os.stat_result) -> None:
-        """Owner, mode, extended attributes and time of what a descriptor, of O_PATH too, is open on."""
-        manifest = self._manifest
-        path = f"/proc/self/fd/{fd}"
-        if self._destination.ownership.differs(
-            (manifest.uids[entry], manifest.gids[entry]), (found.st_uid, found.st_gid)
-        ):
-            self._chown(entry, path)
-        self._set_mode(entry, fd, lambda: os.chmod(path, manifest.modes[entry] & 0o7777))
-        wanted_ns = manifest.mtime_ns(entry)
-        if not is_same_time(wanted_ns, found.st_mtime_ns, file_window(manifest.policy)):
-            os.utime(path, ns=(self._now, wanted_ns))
-
-    def _set_mode(self, entry: int, fd: int, set_mode: Callable[[], None]) -> None:
-        """The mode, and the extended attributes around it."""
-        kept = self._destination.kept
-        if kept is None:
-            set_mode()
-        else:
-            kept.set(entry, fd, set_mode)
+            return self._destination.metadata.give(entry, handle, found)
 
     def _settle(self, entry: int) -> None:
         """Owner, mode and time of a directory, when nothing below changes any more."""
         manifest = self._manifest
         parent_fd, fd = self._directories.pair(manifest.parents[entry], entry)
+        found = os.fstat(fd)
         if entry and not os.path.samestat(
-            os.fstat(fd), os.stat(manifest.names[entry], dir_fd=parent_fd, follow_symlinks=False)
+            found, os.stat(manifest.names[entry], dir_fd=parent_fd, follow_symlinks=False)
         ):
             raise OSError(errno.ESTALE, "another directory took its place")
-        is_left = manifest.is_implied(entry) and entry not in self._destination.made  # but for its time
-        if not is_left:
-            self._chown(entry, fd)
-            self._set_mode(entry, fd, lambda: os.fchmod(fd, manifest.modes[entry] & 0o7777))
-        if not manifest.policy.omit_dir_times:
-            os.utime(fd, ns=(self._now, manifest.mtime_ns(entry)))
-        if not is_left:
+        metadata, handle = self._destination.metadata, Handle(fd)
+        if manifest.is_implied(entry) and entry not in self._destination.made:
+            is_given = metadata.give_time(entry, handle)
+        else:
+            is_given = metadata.give(entry, handle, found)
             self._directories.settled(entry)
-
-    def _chown(self, entry: int, path: int | str) -> None:
-        uid, gid = self._destination.ownership.settable(self._manifest.uids[entry], self._manifest.gids[entry])
-        if uid != -1 or gid != -1:
-            os.chown(path, uid, gid)
-
-    def _set_link_attributes(self, entry: int, fd: int, name: bytes) -> None:
-        manifest = self._manifest
-        uid, gid = self._destination.ownership.settable(manifest.uids[entry], manifest.gids[entry])
-        if uid != -1 or gid != -1:
-            os.chown(name, uid, gid, dir_fd=fd, follow_symlinks=False)
-        if self._destination.kept is not None:
-            self._destination.kept.set(entry, path_in(fd, name), lambda: None)
-        os.utime(name, ns=(self._now, manifest.mtime_ns(entry)), dir_fd=fd, follow_symlinks=False)
+        if not is_given and entry in self._mended:
+            self._result.undone.add(entry)
 
     def _delete_doomed(self, paths: list[bytes]) -> None:
         doomed = self._destination.doomed

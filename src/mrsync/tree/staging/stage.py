@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from array import array
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -13,6 +12,7 @@ from typing import Union
 from mrsync.files import CAUTIOUS, may_others_write, open_regular
 from mrsync.tree.destination.destination import Destination
 from mrsync.tree.fs.fdcache import FdCache
+from mrsync.tree.fs.handles import Handle
 from mrsync.tree.fs.holes import write_sparsely
 from mrsync.tree.fs.temporary_names import link_name, staged_name
 from mrsync.tree.model.manifest import Manifest
@@ -63,7 +63,6 @@ class Stage:
         self._shared: dict[int, bool] = {}  # homes: whether others may write there
         self._fds = FdCache(FILES_OPEN_MAX, self._identities.note_partial)
         self._sat_out: list[tuple[int, int]] = []
-        self._now = time.time_ns()
 
     def write(self, offset: int, data: Data) -> None:
         """Take bytes of the contents object; each must come exactly once, in any order."""
@@ -409,20 +408,12 @@ class Stage:
         return self._identities.is_whole(file, status, size, mtime_ns, is_shared=is_shared)
 
     def _complete(self, file: int, fd: int) -> None:
-        """All data is there: the final size, owner, mode (after the owner: chown clears setuid) and time."""
+        """All data is there: the final size, and all attributes as far as they are taken."""
         manifest = self.manifest
         entry = self.plan.entries[file]
         if file in self.plan.extents or manifest.policy.sparse:
             os.ftruncate(fd, manifest.sizes[entry])
-        uid, gid = self.destination.ownership.settable(manifest.uids[entry], manifest.gids[entry])
-        if uid != -1 or gid != -1:
-            os.fchown(fd, uid, gid)
-        kept = self.destination.kept
-        if kept is None:
-            os.fchmod(fd, manifest.modes[entry] & 0o7777)
-        else:
-            kept.set(entry, fd, lambda: os.fchmod(fd, manifest.modes[entry] & 0o7777))
-        os.utime(fd, ns=(self._now, manifest.mtime_ns(entry)))
+        self.destination.metadata.give(entry, Handle(fd))
         self.states[file] = WHOLE
         status = os.fstat(fd)
         self._identities.note(file, status)

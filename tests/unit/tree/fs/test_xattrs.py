@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mrsync.tree.fs.xattrs import Keeper, path_in
+from mrsync.tree.fs.handles import entry_in, pinned
+from mrsync.tree.fs.xattrs import Keeper
 from mrsync.tree.model.policy import Policy
 from tests.oracle import can_keep
 
@@ -46,16 +47,15 @@ def test_attributes_become_what_is_wanted_and_no_link_is_followed(tmp_path: Path
     os.setxattr(tmp_path / "file", "user.same", b"1")
     keeper = Keeper(Policy(xattrs=True), is_root=os.geteuid() == 0)
     fd = os.open(tmp_path, os.O_RDONLY)
-    file = os.open(tmp_path / "file", os.O_PATH)
     try:
         wanted = ((b"user.new", b""), (b"user.same", b"2"))
-        keeper.set_xattrs(file, wanted)
-        assert keeper.read(path_in(fd, b"file")) == keeper.read(file) == wanted
-        assert keeper.read(path_in(fd, b"link")) == ()
+        with pinned(fd, b"file") as file:
+            keeper.set_xattrs(file, wanted)
+            assert keeper.read(entry_in(fd, b"file")) == keeper.read(file) == wanted
+        assert keeper.read(entry_in(fd, b"link")) == ()
         with pytest.raises(PermissionError):
-            keeper.set_xattrs(path_in(fd, b"link"), wanted)
+            keeper.set_xattrs(entry_in(fd, b"link"), wanted)
         with pytest.raises(FileNotFoundError):
-            keeper.read(path_in(fd, b"none"))
+            keeper.read(entry_in(fd, b"none"))
     finally:
         os.close(fd)
-        os.close(file)

@@ -208,8 +208,8 @@ def test_what_may_not_be_done_is_told() -> None:
         assert failures == {
             ("make", b"theirs/link"): errno.EACCES,
             ("delete", b"theirs/extra"): errno.EACCES,
-            ("change", b"theirs/file"): errno.EPERM,
-            ("change", b"theirs"): errno.EPERM,
+            ("set the mode", b"theirs/file"): errno.EPERM,
+            ("set the time", b"theirs"): errno.EPERM,
         }
         assert (top / "dest" / "ours").is_symlink()
 
@@ -249,3 +249,22 @@ def test_a_deleted_directory_with_a_file_that_may_not_be_deleted(trees: Path) ->
         assert [(failure.path, failure.errno) for failure in result.failures] == [(b"extra", errno.EPERM)]
     finally:
         os.system(f"chattr -i {trees / 'dest' / 'extra' / 'file'}")
+
+
+def test_where_there_are_no_hard_links_members_are_copies(trees: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: object, **more: object) -> None:
+        raise OSError(errno.EMLINK, "too many links")
+
+    (trees / "source" / "leader").write_text("contents")
+    os.link(trees / "source" / "leader", trees / "source" / "member")
+    monkeypatch.setattr(os, "link", refuse)
+    for copied in (True, False):
+        before = (trees / "dest" / "member").stat().st_ino if not copied else 0
+        done = sync(trees / "source", trees / "dest")
+        assert [tuple(failure) for failure in done.failures] == [(errno.EMLINK, b"member", "make it a hard link", 0)]
+        assert (trees / "dest" / "member").read_text() == "contents"
+        assert copied or (trees / "dest" / "member").stat().st_ino == before
+        assert leftovers(trees / "dest") == []
+    monkeypatch.undo()
+    assert sync(trees / "source", trees / "dest").failures == []
+    assert differences(trees / "source", trees / "dest") == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mrsync.tree.compare.differences import is_same_time
+from mrsync.tree.model.times import is_same_time
 
 SECOND = 1_000_000_000
 

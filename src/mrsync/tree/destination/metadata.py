@@ -1,0 +1,132 @@
+"""Give entries their owner, mode, extended attributes and time, each of them as far as the file system takes it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from mrsync.tree.destination.refusals import GROUP, MODE, OWNER, TIME, Refusals
+from mrsync.tree.fs.handles import Handle
+from mrsync.tree.fs.owners import Ownership
+from mrsync.tree.model.manifest import DIRECTORY, LINK, Manifest
+from mrsync.tree.model.times import file_window, is_kept_time, is_safe_time, is_same_time
+
+if TYPE_CHECKING:
+    from mrsync.tree.destination.xattr_sync import Kept
+
+_GIVEN_AWAY = 0o1777  # what stays of a mode where the owner is wrong: it must not run as somebody else
+
+
+class Metadata:
+    """Sets what a manifest says of entries; what is refused is noted, and never costs anything else.
+
+    kept: extended attributes, if any are kept.
+    """
+
+    def __init__(self, manifest: Manifest, ownership: Ownership, refusals: Refusals, kept: Kept | None) -> None:
+        self._manifest = manifest
+        self._ownership = ownership
+        self._refusals = refusals
+        self._kept = kept
+        self._now = time.time_ns()
+        self._window = file_window(manifest.policy)
+
+    def give(self, entry: int, handle: Handle, found: os.stat_result | None = None) -> bool:
+        """Set everything, in the order in which nothing undoes what was set before; whether all is as wanted.
+
+        found: how the entry is now, if that is known: what is right already is left alone. OSError only if the entry
+        cannot be looked at afterwards.
+        """
+        refused: set[str] = set()
+        self._give_owner_and_mode(entry, handle, found, refused)
+        self._give_time(entry, handle, found, refused)
+        return self._is_given(entry, handle.status(), refused)
+
+    def give_time(self, entry: int, handle: Handle) -> bool:
+        """Set nothing but the time; whether it is as wanted."""
+        refused: set[str] = set()
+        self._give_time(entry, handle, None, refused)
+        return not refused
+
+    def _give_owner_and_mode(self, entry: int, handle: Handle, found: os.stat_result | None, refused: set[str]) -> None:
+        manifest = self._manifest
+        owner = self._ownership.settable(manifest.uids[entry], manifest.gids[entry])
+        is_owned = owner == (-1, -1) or (
+            found is not None and owner[0] in (-1, found.st_uid) and owner[1] in (-1, found.st_gid)
+        )
+        if not is_owned:
+            self._give_owner(entry, handle, owner, refused)
+        kind, mode = manifest.kind(entry), manifest.modes[entry] & 0o7777
+        if refused and kind != DIRECTORY:
+            mode &= _GIVEN_AWAY
+        is_right = is_owned and found is not None and found.st_mode & 0o7777 == mode
+
+        def set_mode() -> None:
+            if kind != LINK:
+                self._attempt(MODE, entry, refused, lambda: handle.chmod(mode))
+
+        if self._kept is not None:
+            self._kept.set(entry, handle, set_mode)
+        elif not is_right:
+            set_mode()
+
+    def _give_owner(self, entry: int, handle: Handle, owner: tuple[int, int], refused: set[str]) -> None:
+        """Both at once; if that is refused, each by itself."""
+        try:
+            handle.chown(*owner)
+        except OSError:
+            uid, gid = owner
+            if uid != -1:
+                self._attempt(OWNER, entry, refused, lambda: handle.chown(uid, -1))
+            if gid != -1:
+                self._attempt(GROUP, entry, refused, lambda: handle.chown(-1, gid))
+
+    def _give_time(self, entry: int, handle: Handle, found: os.stat_result | None, refused: set[str]) -> None:
+        manifest = self._manifest
+        if manifest.kind(entry) == DIRECTORY and manifest.policy.omit_dir_times:
+            return
+        wanted = manifest.mtime_ns(entry)
+        if found is None or not is_same_time(wanted, found.st_mtime_ns, self._window):
+            self._attempt(TIME, entry, refused, lambda: handle.utime(self._now, wanted))
+
+    def _attempt(self, attribute: str, entry: int, refused: set[str], operation: Callable[[], None]) -> None:
+        try:
+            operation()
+        except OSError as error:
+            refused.add(attribute)
+            self._refusals.note(attribute, error.errno or 0, entry)
+
+    def _is_given(self, entry: int, status: os.stat_result, refused: set[str]) -> bool:
+        """Some file systems take everything, and keep what they like."""
+        manifest = self._manifest
+        uid, gid = self._ownership.settable(manifest.uids[entry], manifest.gids[entry])
+        wrong = set(refused)
+        if uid not in (-1, status.st_uid):
+            wrong.add(OWNER)
+        if gid not in (-1, status.st_gid):
+            wrong.add(GROUP)
+        if not wrong and manifest.kind(entry) != LINK and (manifest.modes[entry] ^ status.st_mode) & self._mode_bits:
+            wrong.add(MODE)
+        wanted = manifest.mtime_ns(entry)
+        is_timed = manifest.kind(entry) != DIRECTORY or not manifest.policy.omit_dir_times
+        if is_timed and not is_kept_time(wanted, status.st_mtime_ns) and not self._is_in_window(wanted, status):
+            wrong.add(TIME)
+        for attribute in wrong - refused:
+            self._refusals.note(attribute, _reason_of(attribute, wanted), entry)
+        return not wrong
+
+    def _is_in_window(self, wanted: int, status: os.stat_result) -> bool:
+        return self._window >= 0 and is_same_time(wanted, status.st_mtime_ns, self._window)
+
+    @property
+    def _mode_bits(self) -> int:
+        """Those that must be as wanted: the kernel takes special ones from who may not set them, as with rsync."""
+        return 0o7777 if self._ownership.is_root else 0o777
+
+
+def _reason_of(attribute: str, time_ns: int) -> int:
+    """An errno for what was accepted and yet is not there."""
+    return errno.EOVERFLOW if attribute == TIME and not is_safe_time(time_ns) else errno.EOPNOTSUPP

@@ -1,0 +1,104 @@
+"""Reach one entry for the calls that change attributes, whatever its kind, and never what a link leads to."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+_PIN = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Handle:
+    """One entry: a descriptor, or a path whose last component is what is meant. All methods raise OSError.
+
+    follows: the path is that of an O_PATH descriptor below /proc, which itself looks like a link.
+    """
+
+    def __init__(self, target: int | bytes, *, follows: bool = True) -> None:
+        self._target = target
+        self._follows = follows
+
+    def status(self) -> os.stat_result:
+        found: os.stat_result = self._call(os.stat)
+        return found
+
+    def chown(self, uid: int, gid: int) -> None:
+        """As os.chown: -1 leaves what it is."""
+        self._call(os.chown, uid, gid)
+
+    def chmod(self, mode: int) -> None:
+        """Not for soft links."""
+        os.chmod(self._target, mode)
+
+    def utime(self, access_ns: int, change_ns: int) -> None:
+        self._call(os.utime, ns=(access_ns, change_ns))
+
+    def xattr_names(self) -> list[bytes]:
+        return list(map(os.fsencode, self._call(os.listxattr)))
+
+    def xattr(self, name: bytes) -> bytes:
+        value: bytes = self._call(os.getxattr, name)
+        return value
+
+    def set_xattr(self, name: bytes, value: bytes) -> None:
+        self._call(os.setxattr, name, value)
+
+    def remove_xattr(self, name: bytes) -> None:
+        self._call(os.removexattr, name)
+
+    def _call(self, function: Callable[..., Any], *arguments: object, **more: object) -> Any:
+        return function(self._target, *arguments, follow_symlinks=self._follows, **more)
+
+
+class _Beside(Handle):
+    """A name in an open directory where /proc is not mounted: not every call takes both, so go there for a moment."""
+
+    def __init__(self, directory_fd: int, name: bytes) -> None:
+        super().__init__(name, follows=False)
+        self._directory_fd = directory_fd
+        self._name = name
+
+    def chmod(self, mode: int) -> None:
+        if stat.S_ISLNK(self.status().st_mode):
+            raise OSError("a soft link has no mode of its own")
+        os.chmod(self._name, mode, dir_fd=self._directory_fd)
+
+    def _call(self, function: Callable[..., Any], *arguments: object, **more: object) -> Any:
+        here = os.open(".", os.O_PATH | os.O_CLOEXEC)
+        try:
+            os.fchdir(self._directory_fd)
+            try:
+                return super()._call(function, *arguments, **more)
+            finally:
+                os.fchdir(here)
+        finally:
+            os.close(here)
+
+
+def entry_in(directory_fd: int, name: bytes) -> Handle:
+    """A name in an open directory, looked up anew by every call."""
+    if _has_proc():
+        return Handle(b"/proc/self/fd/%d/%s" % (directory_fd, name), follows=False)
+    return _Beside(directory_fd, name)
+
+
+@contextmanager
+def pinned(directory_fd: int, name: bytes) -> Iterator[Handle]:
+    """The entry that has a name now, whoever has it later; without /proc it is looked up anew.
+
+    It is opened with O_PATH: no permission to read is needed, and nothing can block.
+    """
+    fd = os.open(name, _PIN, dir_fd=directory_fd)
+    try:
+        yield Handle(b"/proc/self/fd/%d" % fd) if _has_proc() else _Beside(directory_fd, name)
+    finally:
+        os.close(fd)
+
+
+@cache
+def _has_proc() -> bool:
+    return os.path.exists("/proc/self/fd")

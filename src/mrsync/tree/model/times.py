@@ -1,0 +1,31 @@
+"""When two times count as the same, and which a file system can hold."""
+
+from __future__ import annotations
+
+from mrsync.tree.model.manifest import SECOND_NS
+from mrsync.tree.model.policy import Policy
+
+COARSEST_NS = 2 * SECOND_NS  # of FAT; what is further off than that is another time
+_SAFE_S = (1 << 29, 1 << 31)  # 1987 to 2038: every file system has these times
+
+
+def is_kept_time(wanted_ns: int, found_ns: int) -> bool:
+    """Whether a file system that was given this time, and keeps it as well as it can, may show that one."""
+    return abs(wanted_ns - found_ns) < COARSEST_NS
+
+
+def is_safe_time(time_ns: int) -> bool:
+    """Whether every file system can hold a time, up to its granularity."""
+    return _SAFE_S[0] <= time_ns // SECOND_NS < _SAFE_S[1]
+
+
+def file_window(policy: Policy) -> int:
+    """The window in which times of files are left alone: as rsync, none where contents were compared instead."""
+    return -1 if policy.checksum else policy.modify_window
+
+
+def is_same_time(one_ns: int, other_ns: int, window: int) -> bool:
+    """rsync's --modify-window: that many seconds apart at most; 0: the same second; below 0: the same nanosecond."""
+    if window < 0:
+        return one_ns == other_ns
+    return abs(one_ns // SECOND_NS - other_ns // SECOND_NS) <= window
