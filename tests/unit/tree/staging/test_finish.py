@@ -221,6 +221,7 @@ def test_what_may_not_be_done_is_told() -> None:
         (top / "source" / "theirs" / "link").symlink_to("x")
         (top / "source" / "ours").symlink_to("x")
         (top / "dest" / "theirs" / "extra").touch()
+        os.utime(top / "dest" / "theirs", ns=(0, 0))
         os.chmod(top / "source" / "theirs" / "file", 0o646)
         os.chown(top / "dest", 65534, 65534)
         as_nobody(lambda: run(top))
