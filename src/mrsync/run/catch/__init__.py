@@ -1,1 +1,1 @@
-"""One sync on a target: `catch` drives the catcher's core, `target` turns its events into work on the tree."""
+"""One sync on a target: `catch` drives the core, `session` turns its events into `jobs` on the tree."""

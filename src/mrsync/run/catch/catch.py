@@ -15,8 +15,8 @@ from mrsync.protocol.catcher import Catcher
 from mrsync.protocol.config import CatcherConfig
 from mrsync.protocol.events import CatcherEvent, GroupGivenUp, GroupSilent
 from mrsync.run.bootstrap import EXIT_ABORTED, READY_LINE, own_interfaces, run_invited, watch_for_the_end
-from mrsync.run.catch.target import TargetTree
-from mrsync.run.settings import GROUPS, CatchSettings, host_of
+from mrsync.run.catch.session import TreeSession
+from mrsync.run.settings import GROUPS, CatchSettings
 from mrsync.transport.catching import CatcherDriver
 from mrsync.transport.interface import Interface, family_of
 from mrsync.transport.loop import Loop
@@ -46,15 +46,7 @@ def catch(settings: CatchSettings) -> int:
     reply = open_reply_socket(family_of(group))
     try:
         catcher = Catcher(_config(settings, data, reply), loop.now())
-        tree = TargetTree(
-            settings.dest,
-            catcher,
-            loop,
-            is_dry_run=settings.is_dry_run,
-            looks_ahead=settings.looks_ahead,
-            host=host_of(settings.host),
-            backup_suffix=settings.backup_suffix,
-        )
+        session = TreeSession(settings, catcher, loop)
         driver = CatcherDriver(
             catcher,
             data,
@@ -62,8 +54,8 @@ def catch(settings: CatchSettings) -> int:
             secret=settings.secret,
             masters=[found.at(settings.master, settings.network.port - 1) for found in interfaces if settings.master],
             rejoin=partial(_rejoin, data, group, interfaces),
-            write=tree.write,
-            on_event=partial(_on_event, tree),
+            write=session.write,
+            on_event=partial(_on_event, session),
             on_rejected=_Strangers(),
             loop=loop,
         )
@@ -75,8 +67,8 @@ def catch(settings: CatchSettings) -> int:
             driver.run()
         finally:
             loop.close()
-            tree.clean_up()
-        return _exit_status(tree)
+            session.clean_up()
+        return _exit_status(session)
     finally:
         if data is not None:
             data.close()
@@ -113,12 +105,12 @@ def _config(settings: CatchSettings, data: socket.socket | None, reply: socket.s
     )
 
 
-def _on_event(tree: TargetTree, event: CatcherEvent) -> None:
+def _on_event(session: TreeSession, event: CatcherEvent) -> None:
     if isinstance(event, GroupSilent) and event.was_heard:
         _say("nothing comes from the group any more, joining it again")
     elif isinstance(event, GroupGivenUp):
         _say("joining the group again did not help, asking for unicast")
-    tree.on_event(event)
+    session.on_event(event)
 
 
 class _Strangers:
@@ -136,19 +128,19 @@ class _Strangers:
             _say(sentence)
 
 
-def _exit_status(tree: TargetTree) -> int:
+def _exit_status(session: TreeSession) -> int:
     """0 only if everything is as in the source; says on stderr what is not."""
-    ending = tree.ending
+    ending = session.ending
     if ending is None or ending.ending is Ending.ABORTED:
         _say(f"aborted: {ending.reason if ending and ending.reason else 'the master ended the session'}")
         return EXIT_ABORTED
     if ending.ending is not Ending.DONE:
         _say(f"{ending.ending.name.lower()}: {ending.reason}")
         return EXIT_PARTIAL
-    if tree.is_withdrawn:
+    if session.is_withdrawn:
         _say("nothing was changed here, because not all could be changed everywhere")
         return EXIT_PARTIAL
-    return EXIT_PARTIAL if tree.errors else 0
+    return EXIT_PARTIAL if session.errors else 0
 
 
 def _say(text: str) -> None:

@@ -13,7 +13,8 @@ from mrsync.protocol.config import CatcherConfig
 from mrsync.protocol.events import FinishGranted, ObjectHeld, SessionEnded
 from mrsync.protocol.log import LogReader
 from mrsync.protocol.sends import SendMessage
-from mrsync.run.catch.target import TargetTree
+from mrsync.run.catch.session import TreeSession
+from mrsync.run.settings import CatchSettings
 from mrsync.transport.loop import Loop
 from mrsync.tree.source.scan import scan
 from mrsync.wire.messages import (
@@ -42,13 +43,14 @@ class Host:
         self.catcher = Catcher(config, self.loop.now())
         self.catcher.receive_message(status(1), None, self.loop.now())
         self.catcher.receive_message(Welcome(100, 1, 0, 0, 1, 1), None, self.loop.now())
-        self.tree = TargetTree(os.fsencode(self.dest), self.catcher, self.loop, is_dry_run=is_dry_run)
+        settings = CatchSettings(0, "n1", os.fsencode(self.dest), b"", is_dry_run=is_dry_run)
+        self.session = TreeSession(settings, self.catcher, self.loop)
         self.log = LogReader()
 
     def take_manifest(self, data: bytes | None = None) -> None:
         manifest = scan(os.fsencode(self.source)).manifest.encode() if data is None else data
-        self.tree.write(ObjectKind.MANIFEST, [(1, manifest[20:]), (0, manifest[:20])])
-        self.tree.on_event(ObjectHeld(ObjectKind.MANIFEST))
+        self.session.write(ObjectKind.MANIFEST, [(1, manifest[20:]), (0, manifest[:20])])
+        self.session.on_event(ObjectHeld(ObjectKind.MANIFEST))
 
     def told(self) -> list[Record]:
         """What the log says when the worker has done everything."""
@@ -66,7 +68,7 @@ class Host:
 def host(tmp_path: Path) -> Iterator[Host]:
     made = Host(tmp_path)
     yield made
-    made.tree.clean_up()
+    made.session.clean_up()
     made.loop.close()
 
 
@@ -74,7 +76,7 @@ def host(tmp_path: Path) -> Iterator[Host]:
 def dry_host(tmp_path: Path) -> Iterator[Host]:
     made = Host(tmp_path, is_dry_run=True)
     yield made
-    made.tree.clean_up()
+    made.session.clean_up()
     made.loop.close()
 
 
@@ -106,7 +108,7 @@ def test_without_contents_it_finishes_directories_and_tells_the_result(host: Hos
     (host.source / "a").unlink()
     host.take_manifest()
     host.told()
-    host.tree.on_event(FinishGranted())
+    host.session.on_event(FinishGranted())
     records = host.told()
     assert (host.dest / "d").is_dir()
     assert [type(record) for record in records] == [ResultRecord]
@@ -118,15 +120,15 @@ def test_a_dry_run_makes_nothing(dry_host: Host) -> None:
     assert isinstance(needs, NeedsRecord)
     assert isinstance(compared, ComparedRecord)
     assert (compared.files_needed, compared.bytes_needed) == (1, 10)
-    dry_host.tree.on_event(FinishGranted())
+    dry_host.session.on_event(FinishGranted())
     assert dry_host.told() == [ResultRecord(0, 0, 0, 0, 0, 0, bytes(32))]
     assert not dry_host.dest.exists()
 
 
 def test_what_comes_after_the_end_changes_nothing(host: Host) -> None:
     end = SessionEnded(Ending.ABORTED, "a signal")
-    host.tree.on_event(end)
+    host.session.on_event(end)
     host.take_manifest()
     assert host.told() == []
-    assert host.tree.ending is end
+    assert host.session.ending is end
     assert not host.dest.exists()

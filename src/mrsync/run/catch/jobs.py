@@ -1,0 +1,259 @@
+"""What a target does to its tree in one session, job by job: compare, prepare, write, commit, finish.
+
+Everything here runs in the loop's worker, one job at a time; a job returns what is to be told, and tells nothing
+itself. Only `write` may also run in the loop's own thread, while the worker is idle. `session` starts the jobs.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from mrsync.errors import ProtocolDataError
+from mrsync.run.catch.itemizing import Itemized, itemize
+from mrsync.tree.compare.compare import compare, compare_again, compare_with_nothing
+from mrsync.tree.compare.deletion_preview import foresee_deletions
+from mrsync.tree.compare.prefetch import Survey
+from mrsync.tree.compare.result import Comparison
+from mrsync.tree.delta.basis import find_basis
+from mrsync.tree.delta.blocks import decode_blocks, delta_key
+from mrsync.tree.delta.copy import Delta
+from mrsync.tree.destination.deletions import Deletions
+from mrsync.tree.destination.destination import Destination
+from mrsync.tree.fs.owners import localize_owners
+from mrsync.tree.model.failure import Failure
+from mrsync.tree.model.manifest import Manifest
+from mrsync.tree.model.plan import Plan
+from mrsync.tree.model.policy import Policy
+from mrsync.tree.staging.finish import Result, finish
+from mrsync.tree.staging.missing_pages import wanted_pages
+from mrsync.tree.staging.resume import Leftovers
+from mrsync.tree.staging.rounds import Rounds
+from mrsync.tree.staging.stage import WHOLE, Stage
+from mrsync.wire.geometry import Geometry
+from mrsync.wire.messages import ObjectKind
+
+if TYPE_CHECKING:
+    from mrsync.tree.staging.rollback import Traces
+
+COMMIT_FILES = 1000  # at a time: in between the caster hears that something is done
+
+
+class Stopped(Exception):
+    """The session ended while the worker was busy."""
+
+
+class Activity:
+    """Says that the worker gets something done, and ends its job once the session is over.
+
+    post: takes a count of entries, in the worker's thread. is_over: set by the loop when the session has ended.
+    """
+
+    def __init__(self, post: Callable[[int], None]) -> None:
+        self.is_over = False
+        self.tell = post
+
+    def __call__(self, entries: int) -> None:
+        """Raise Stopped when the session is over."""
+        if self.is_over:
+            raise Stopped
+        self.tell(entries)
+
+
+class Compared(NamedTuple):
+    """basis: ranges of needed entries of which there is an older copy here."""
+
+    entries: int
+    comparison: Comparison
+    basis: list[tuple[int, int]]
+
+
+class Wanted(NamedTuple):
+    """pages: ranges of contents pages. is_less: some of what is needed is here already."""
+
+    pages: list[tuple[int, int]]
+    is_less: bool
+    failures: Sequence[Failure] = ()
+
+
+class Finished(NamedTuple):
+    result: Result
+    itemized: Itemized = Itemized()
+
+
+class TreeJobs:
+    """The tree of one target through one session.
+
+    path: of the destination. host, suffix: fill in names of backups. geometry, session: known once the session opened.
+    """
+
+    def __init__(
+        self, path: bytes, activity: Activity, *, is_dry_run: bool, host: str = "", suffix: str | None = None
+    ) -> None:
+        self.geometry = Geometry(1, 64)
+        self.session = 0
+        self._path = path
+        self._activity = activity
+        self._is_dry_run = is_dry_run
+        self._host = host
+        self._suffix = suffix
+        self._survey = Survey()
+        memory = (ObjectKind.MANIFEST, ObjectKind.PLAN, ObjectKind.PLAN_AGAIN)
+        self._parts: dict[int, dict[int, bytes]] = {kind: {} for kind in memory}
+        self._manifest = Manifest()
+        self._comparison = Comparison()
+        self._destination: Destination | None = None
+        self._traces: Traces | None = None  # under the rule `job`, until the first file is granted
+        self.rounds: Rounds | None = None
+
+    # what comes in
+
+    def write(self, kind: int, pages: list[tuple[int, bytes]]) -> None:
+        """Take pages in: contents to their files, manifest and plans to memory. Raises Stopped."""
+        if kind in (ObjectKind.CONTENTS, ObjectKind.CONTENTS_AGAIN):
+            if self.rounds is not None:
+                size = self.geometry.page_bytes
+                self.rounds.write_many(kind > ObjectKind.CONTENTS, [(page * size, data) for page, data in pages])
+                self._advance()
+        else:
+            self._parts[kind].update(pages)
+
+    def _take_object(self, kind: ObjectKind) -> bytes:
+        parts = self._parts.pop(kind)
+        return b"".join(parts[page] for page in range(len(parts)))
+
+    # compare and plan
+
+    def read_ahead(self) -> None:
+        """Read the destination while the master still scans, so that the comparison need not."""
+        self._survey.read(self._path, self._activity)
+
+    def compare(self) -> Compared:
+        """Decode the manifest and compare the destination with it."""
+        manifest = self._manifest = Manifest.decode(self._take_object(ObjectKind.MANIFEST))
+        if self._is_dry_run and not os.path.isdir(self._path):
+            self._comparison = compare_with_nothing(manifest)
+            return Compared(len(manifest), self._comparison, [])
+        destination = self._destination = Destination(
+            self._path, is_dry_run=self._is_dry_run, host=self._host, suffix=self._suffix
+        )
+        comparison = self._comparison = compare(manifest, destination, self._activity, self._survey)
+        if destination.backups is not None:
+            destination.backups.on_activity = self._activity
+        basis: list[tuple[int, int]] = []
+        if manifest.policy.delta and not self._is_dry_run:
+            basis = find_basis(manifest, destination.directories, comparison.needs)
+        return Compared(len(manifest), comparison, basis)
+
+    def prepare(self) -> Wanted:
+        """Open the stage for the plan, and take up what is here already."""
+        if self._destination is None:
+            raise ProtocolDataError("a plan came before the comparison")
+        plan = Plan.decode(self._take_object(ObjectKind.PLAN), self._manifest)
+        needs = self._comparison.needs
+        stage = self._open_stage(plan, needs)
+        page_bytes = self.geometry.page_bytes
+        held = self._take_up_leftovers(stage) if self._manifest.policy.partial else {}
+        if plan.blocks:
+            blocks = decode_blocks(plan, page_bytes)
+            Delta(stage, page_bytes, delta_key(self.session), self._activity).fill(blocks, held)
+        is_less = bool(held) or WHOLE in stage.states
+        pages = wanted_pages(stage, needs, held, page_bytes) if is_less else plan.pages_of(needs, page_bytes)
+        self._advance()
+        return Wanted(pages, is_less)
+
+    def prepare_again(self) -> Wanted:
+        """Compare anew what changed while it was cast, and open a stage for the second round; all of it is wanted."""
+        if self.rounds is None or self._destination is None:
+            raise ProtocolDataError("a second plan came before the first")
+        from mrsync.tree.model.manifest_patch import decode_again, unplanned  # few runs have a second round
+
+        manifest = self._manifest
+        amendment, plan = decode_again(self._take_object(ObjectKind.PLAN_AGAIN), manifest, localize_owners)
+        comparison = compare_again(manifest, self._destination, amendment.entries)
+        self._comparison.amend(amendment.entries, comparison)
+        stage = Stage(self._destination, manifest, plan, comparison.needs, f"{self.session:016x}a")
+        if self._traces is not None:
+            self._traces.add(stage)
+        self.rounds.add(stage)
+        self._advance()
+        failures = [*comparison.failures, *unplanned(manifest, plan, comparison.needs)]
+        return Wanted(plan.pages_of(comparison.needs, self.geometry.page_bytes), False, failures)
+
+    def _open_stage(self, plan: Plan, needs: Sequence[tuple[int, int]]) -> Stage:
+        assert self._destination is not None  # the comparison comes first
+        stage = Stage(self._destination, self._manifest, plan, needs, f"{self.session:016x}")
+        self.rounds = Rounds(stage)
+        if self._manifest.policy.commit == "job":
+            from mrsync.tree.staging.rollback import Traces
+
+            self._traces = Traces(stage)
+        return stage
+
+    def _take_up_leftovers(self, stage: Stage) -> dict[int, list[tuple[int, int]]]:
+        """Adopt what earlier sessions left; return which bytes are here of files that are not complete."""
+        stage.start_journal()
+        leftovers = Leftovers(stage.destination, self._manifest, self._comparison.stale, self._activity)
+        held = leftovers.adopt(stage)
+        leftovers.remove()  # what is of no use must not take up room
+        return held
+
+    def _advance(self) -> None:
+        """Let the stage find out how far it is ready, file by file of no data."""
+        assert self.rounds is not None
+        while self.rounds.advance():
+            self._activity(1)
+
+    # put into place
+
+    def commit(self, first: int, end: int, exceptions: Sequence[tuple[int, int]]) -> list[Failure]:
+        """Rename the plan files [first, end) into place, without those that some target sat out.
+
+        Under the rule `job` what has begun is finished, whoever ends meanwhile: a tree is never left half done.
+        """
+        assert self.rounds is not None  # a commit is granted only for files that were ready
+        self._traces = None
+        failures: list[Failure] = []
+        note = self._activity.tell if self._manifest.policy.commit == "job" else self._activity
+        for start in range(first, end, COMMIT_FILES):
+            stop = min(start + COMMIT_FILES, end)
+            failures += self.rounds.commit(start, stop, exceptions)
+            note(stop - start)
+        return failures
+
+    def finish(self) -> Finished:
+        """Do what is left when all contents are in place; in a dry run say what would be deleted."""
+        if self._is_dry_run:
+            done = Result()
+            if self._destination is not None:
+                done.failures = foresee_deletions(self._manifest, self._destination, self._comparison)
+        else:
+            stage = self.rounds.first if self.rounds else self._open_stage(Plan(self._manifest, [], {}), [])
+            self._traces = None
+            again = self.rounds.again if self.rounds else None
+            done = finish(stage, self._comparison, self._activity, again)
+            if self.rounds:
+                done.undone |= self.rounds.unplaced()
+        if self._destination is not None:
+            done.failures += self._destination.refusals.take()
+            done.skipped = self._destination.deletions.skipped
+        if self._comparison.items is None:
+            return Finished(done)
+        deletions = self._destination.deletions if self._destination is not None else Deletions(Policy())
+        return Finished(done, itemize(self._comparison.items, done.undone, deletions, self._activity))
+
+    def withdraw(self) -> Finished:
+        """Drop what is staged: nothing is to be changed here."""
+        if self.rounds is not None:
+            self.rounds.cleanup()
+        return Finished(Result())
+
+    def clean_up(self) -> None:
+        """Remove what is staged, or leave it to a later session, and let go of the tree; when the worker is idle."""
+        if self.rounds is not None:
+            self.rounds.cleanup()
+        if self._traces is not None:
+            self._traces.wipe()
+        if self._destination is not None:
+            self._destination.close()

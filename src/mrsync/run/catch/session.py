@@ -1,0 +1,203 @@
+"""One session on a target, in the loop: turns events of the core into jobs, and their results into its log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+
+from mrsync.errors import MrsyncError
+from mrsync.protocol.catcher import Catcher
+from mrsync.protocol.events import (
+    CatcherEvent,
+    CommitGranted,
+    FinishGranted,
+    ObjectHeld,
+    SessionEnded,
+    SessionOpened,
+    Welcomed,
+    Withdrawn,
+)
+from mrsync.run.catch.jobs import Activity, Compared, Finished, Stopped, TreeJobs, Wanted
+from mrsync.run.settings import CatchSettings, host_of
+from mrsync.transport.loop import Loop
+from mrsync.tree.model.failure import Failure
+from mrsync.wire.messages import (
+    ComparedRecord,
+    ErrorRecord,
+    FailedRecord,
+    ObjectKind,
+    ResultRecord,
+    SatOutRecord,
+)
+from mrsync.wire.records import basis_records, needs_records
+
+ERRORS_TOLD_MAX = 1000  # paths named to the caster; the rest is counted
+
+
+class TreeSession:
+    """Owns the catcher's log and progress; the jobs own the tree.
+
+    ending: set when the session is over. errors: entries that could not be changed. is_withdrawn: the master called
+    everything off before anything was changed.
+    """
+
+    def __init__(self, settings: CatchSettings, catcher: Catcher, loop: Loop) -> None:
+        self.ending: SessionEnded | None = None
+        self.errors = 0
+        self._errors_told = 0
+        self.is_withdrawn = False
+        self._looks_ahead = settings.looks_ahead
+        self._catcher = catcher
+        self._loop = loop
+        self._activity = Activity(lambda entries: loop.post(partial(self._tell_activity, entries)))
+        self._jobs = TreeJobs(
+            settings.dest,
+            self._activity,
+            is_dry_run=settings.is_dry_run,
+            host=host_of(settings.host),
+            suffix=settings.backup_suffix,
+        )
+        self._actions: dict[type, Callable[..., None]] = {
+            Welcomed: self._on_welcomed,
+            SessionOpened: self._on_session_opened,
+            ObjectHeld: self._on_object_held,
+            CommitGranted: self._on_commit_granted,
+            FinishGranted: self._on_finish_granted,
+            Withdrawn: self._on_withdrawn,
+            SessionEnded: self._on_session_ended,
+        }
+
+    def on_event(self, event: CatcherEvent) -> None:
+        """Take an event of the core."""
+        action = self._actions.get(type(event))
+        if action is not None:  # else it is about the network
+            action(event)
+
+    def write(self, kind: int, pages: list[tuple[int, bytes]]) -> None:
+        """Take pages in: called in the loop's thread while writes are quick, in its worker otherwise."""
+        if not self._activity.is_over:
+            with suppress(Stopped):
+                self._jobs.write(kind, pages)
+            self._loop.post(self._tell_progress)
+
+    def clean_up(self) -> None:
+        """Let go of the tree; when the worker is idle."""
+        self._jobs.clean_up()
+
+    # jobs and their ends
+
+    def _work(self, job: Callable[[], object], done: Callable[..., None]) -> None:
+        """Run a job, then done(its result). An error that makes this target useless is told to the caster."""
+        self._loop.work(partial(self._attempt, job), partial(self._end_job, done))
+
+    def _attempt(self, job: Callable[[], object]) -> object:
+        """Worker: return the job's result, or its error."""
+        if self._activity.is_over:
+            return Stopped()
+        try:
+            return job()
+        except (MrsyncError, OSError, Stopped) as error:
+            return error
+
+    def _end_job(self, done: Callable[..., None], result: object) -> None:
+        if isinstance(result, Stopped) or self._activity.is_over:
+            return
+        if isinstance(result, Exception):
+            self._catcher.log(FailedRecord(str(result)), self._loop.now())
+        else:
+            done(result)
+
+    # what the master says
+
+    def _on_welcomed(self, event: Welcomed) -> None:
+        if self._looks_ahead:
+            self._loop.work(partial(self._attempt, self._jobs.read_ahead), lambda _: None)  # errors: the comparison's
+
+    def _on_session_opened(self, event: SessionOpened) -> None:
+        self._jobs.geometry = event.geometry
+        self._jobs.session = event.session
+
+    def _on_object_held(self, event: ObjectHeld) -> None:
+        if event.object is ObjectKind.MANIFEST:
+            self._work(self._jobs.compare, self._tell_needs)
+        elif event.object is ObjectKind.PLAN:
+            self._work(self._jobs.prepare, partial(self._want, ObjectKind.CONTENTS))
+        elif event.object is ObjectKind.PLAN_AGAIN:
+            self._work(self._jobs.prepare_again, partial(self._want, ObjectKind.CONTENTS_AGAIN))
+
+    def _on_commit_granted(self, event: CommitGranted) -> None:
+        job = partial(self._jobs.commit, event.first, event.end, event.exceptions)
+        self._work(job, partial(self._tell_committed, event.end))
+
+    def _on_finish_granted(self, event: FinishGranted) -> None:
+        self._work(self._jobs.finish, self._tell_result)
+
+    def _on_withdrawn(self, event: Withdrawn) -> None:
+        self.is_withdrawn = True
+        self._work(self._jobs.withdraw, self._tell_result)
+
+    def _on_session_ended(self, event: SessionEnded) -> None:
+        """Whatever the worker does, it stops soon."""
+        self.ending = event
+        self._activity.is_over = True
+
+    # what the master is told
+
+    def _tell_activity(self, entries: int) -> None:
+        self._catcher.set_progress(self._loop.now(), activity=entries)
+
+    def _tell_needs(self, compared: Compared) -> None:
+        now, comparison = self._loop.now(), compared.comparison
+        for record in needs_records(0, compared.entries, comparison.needs):
+            self._catcher.log(record, now)
+        if compared.basis:
+            for told in basis_records(compared.entries, compared.basis):
+                self._catcher.log(told, now)
+        self._tell_failures(comparison.failures)
+        self._catcher.log(ComparedRecord(comparison.files_needed, comparison.bytes_needed, comparison.changes), now)
+
+    def _want(self, kind: ObjectKind, wanted: Wanted) -> None:
+        self._tell_failures(wanted.failures)
+        self._catcher.want(kind, wanted.pages, self._loop.now(), is_less=wanted.is_less)
+        self._tell_progress()
+
+    def _tell_progress(self) -> None:
+        rounds = self._jobs.rounds
+        if rounds is None or self._activity.is_over:
+            return
+        now = self._loop.now()
+        ready = rounds.ready  # read before the sit-outs: those of files below are in the log first
+        for index, errno in rounds.take_sat_out():
+            self._catcher.log(SatOutRecord(index, errno), now)
+        self._catcher.set_progress(now, ready=ready)
+
+    def _tell_committed(self, end: int, failures: list[Failure]) -> None:
+        self._tell_failures(failures)
+        self._catcher.set_progress(self._loop.now(), committed=end)
+
+    def _tell_result(self, finished: Finished) -> None:
+        now, done, rounds = self._loop.now(), finished.result, self._jobs.rounds
+        self._tell_failures(done.failures)
+        for record in finished.itemized.records:
+            self._catcher.log(record, now)
+        result = ResultRecord(
+            files_updated=rounds.files_updated if rounds else 0,
+            bytes_written=rounds.bytes_written if rounds else 0,
+            created=done.created,
+            mended=done.mended,
+            deleted=done.deleted,
+            errors=self.errors,
+            digest=rounds.digest if rounds else bytes(32),
+            skipped=done.skipped,
+            untold=finished.itemized.untold,
+        )
+        self._catcher.log(result, now)
+
+    def _tell_failures(self, failures: Sequence[Failure]) -> None:
+        now = self._loop.now()
+        for failure in failures:
+            self.errors += 1 + failure.others
+            self._errors_told += 1
+            if self._errors_told <= ERRORS_TOLD_MAX:
+                self._catcher.log(ErrorRecord(failure.errno, failure.path, failure.folded_action), now)
