@@ -10,6 +10,7 @@ from typing import Callable
 
 from mrsync.errors import MrsyncError
 from mrsync.run.settings import CatchSettings, Invitation
+from mrsync.run.watchdog import Watchdog
 from mrsync.transport.interface import Interface, family_of, interface_named
 from mrsync.transport.loop import Loop
 from mrsync.transport.routes import interfaces_towards_master
@@ -41,8 +42,12 @@ def own_interfaces(settings: CatchSettings, group: str) -> list[Interface]:
     return interfaces_towards_master(settings.master or group)
 
 
-def watch_for_the_end(settings: CatchSettings, loop: Loop, stop: Callable[[str], None]) -> None:
-    """Call stop(why) in the loop: the end of stdin is the end of the master; a signal is the end of this process."""
+def watch_for_the_end(settings: CatchSettings, loop: Loop, stop: Callable[[str], None]) -> Watchdog | None:
+    """Call stop(why) in the loop: the end of stdin is the end of the master; a signal is the end of this process.
+
+    Return what ends the process if it does not end soon after its master.
+    """
+    watchdog = Watchdog(0, EXIT_ABORTED) if settings.has_master else None
 
     def on_signal(reason: str) -> Callable[..., None]:
         return lambda *_: loop.post(partial(stop, reason))  # not in the middle of whatever the loop does
@@ -50,9 +55,12 @@ def watch_for_the_end(settings: CatchSettings, loop: Loop, stop: Callable[[str],
     def read_stdin() -> None:
         if not os.read(0, STDIN_BYTES):
             loop.unwatch(0)
+            if watchdog is not None:
+                watchdog.begin()  # the end of a file or a device is no hang-up
             stop("the master is gone")
 
     if settings.has_master:
         loop.watch(0, read_stdin)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, on_signal(f"stopped by {signal.Signals(number).name}"))
+    return watchdog

@@ -61,7 +61,9 @@ def catch(settings: CatchSettings) -> int:
         )
         if missing := describe_missing(reply):
             _say(f"this host has no {missing}; the session does without")
-        watch_for_the_end(settings, loop, catcher.stop)
+        watchdog = watch_for_the_end(settings, loop, catcher.stop)
+        if watchdog is not None:
+            session.give_time_by(watchdog.postpone)
         print(READY_LINE, flush=True)
         try:
             driver.run()

@@ -48,16 +48,23 @@ class Activity:
     """Says that the worker gets something done, and ends its job once the session is over.
 
     post: takes a count of entries, in the worker's thread. is_over: set by the loop when the session has ended.
+    on_irrevocable: called while something goes on that the end of the master must not interrupt.
     """
 
     def __init__(self, post: Callable[[int], None]) -> None:
         self.is_over = False
+        self.on_irrevocable: Callable[[], None] = lambda: None
         self.tell = post
 
     def __call__(self, entries: int) -> None:
         """Raise Stopped when the session is over."""
         if self.is_over:
             raise Stopped
+        self.tell(entries)
+
+    def insist(self, entries: int) -> None:
+        """What goes on must not stay half done: it has more time, whoever ends meanwhile."""
+        self.on_irrevocable()
         self.tell(entries)
 
 
@@ -215,7 +222,7 @@ class TreeJobs:
         assert self.rounds is not None  # a commit is granted only for files that were ready
         self._traces = None
         failures: list[Failure] = []
-        note = self._activity.tell if self._manifest.policy.commit == "job" else self._activity
+        note = self._activity.insist if self._manifest.policy.commit == "job" else self._activity
         for start in range(first, end, COMMIT_FILES):
             stop = min(start + COMMIT_FILES, end)
             failures += self.rounds.commit(start, stop, exceptions)

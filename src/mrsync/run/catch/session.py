@@ -81,6 +81,10 @@ class TreeSession:
                 self._jobs.write(kind, pages)
             self._loop.post(self._tell_progress)
 
+    def give_time_by(self, postpone: Callable[[], None]) -> None:
+        """postpone: keeps the process for a while longer when its master is gone."""
+        self._activity.on_irrevocable = postpone
+
     def clean_up(self) -> None:
         """Let go of the tree; when the worker is idle."""
         self._jobs.clean_up()
