@@ -13,6 +13,7 @@ import pytest
 from tests.whole.site import Ended, Site
 
 MEGABYTE = 1 << 20
+WRITE_ONLY = Path("/sys/bus/cpu/drivers_probe")
 LATE = 2 * MEGABYTE  # what is cast before the next file is reached: half a second
 BEING_READ, NOT_READ_YET = "1 being read", "2 not read yet"
 NAMES = ("0 first", BEING_READ, NOT_READ_YET, "3 last")
@@ -122,34 +123,84 @@ def test_a_file_that_is_gone_is_changed_by_nobody(site: Site, name: str, change:
     assert site.all_differences() == {}
 
 
-def test_a_file_that_changes_again_and_again_is_skipped(site: Site) -> None:
-    """A log that somebody writes to without end; the others arrive."""
-    site.source.mkdir()
-    (site.source / "log").write_bytes(b"")
+def cast_while(site: Site, keep_changing: Callable[[Path], None]) -> Ended:
+    """Cast a file `log`, which changes all the time, and another one."""
     (site.source / "other").write_bytes(os.urandom(LATE))
     done = threading.Event()
 
     def write() -> None:
         while not done.wait(0.01):
-            grow(site.source / "log")
+            keep_changing(site.source / "log")
 
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        ended = site.sync("--rate", "4M")
+        return site.sync("--rate", "4M")
     finally:
         done.set()
         writer.join()
-    assert ended.status == 24
+
+
+def test_a_log_that_grows_all_the_time_comes_as_it_was(site: Site) -> None:
+    """Not what it is at the end of the run, but what it was at one moment."""
+    site.source.mkdir()
+    (site.source / "log").write_bytes(os.urandom(MEGABYTE))
+    (site.source / "log link").hardlink_to(site.source / "log")
+    ended = cast_while(site, grow)
+    assert ended.status == 24, ended.stderr
+    assert ended.stderr.splitlines()[-1] == "mrsync: 1 source files vanished or changed while they were read"
+    assert ended.report["warnings"] == ["grows all the time, all targets get what was in it when it was opened: log"]
+    now = (site.source / "log").read_bytes()
+    for host in site.hosts:
+        assert ended.target(host)["state"] == "done"
+        assert (site.dest(host) / "other").read_bytes() == (site.source / "other").read_bytes()
+        then = (site.dest(host) / "log").read_bytes()
+        assert MEGABYTE < len(then) < len(now)
+        assert now.startswith(then)
+        assert (site.dest(host) / "log").samefile(site.dest(host) / "log link")
+    assert site.staged() == []
+    assert site.sync().status == 0
+    assert site.all_differences() == {}
+
+
+def test_a_file_that_is_overwritten_all_the_time_is_skipped(site: Site) -> None:
+    """It grows, too, but what is read of it was never in it at one moment."""
+    site.source.mkdir()
+    (site.source / "log").write_bytes(b"old" * 100)
+
+    def overwrite_and_grow(path: Path) -> None:
+        with open(path, "r+b") as file:
+            file.write(os.urandom(100))
+        grow(path)
+
+    ended = cast_while(site, overwrite_and_grow)
+    assert ended.status == 24, ended.stderr
     assert len(ended.report["warnings"]) == 1
-    assert ended.report["warnings"][0].startswith("skipped on all targets, ")
-    assert ended.report["warnings"][0].endswith("while it was read: log")
+    assert ended.report["warnings"][0].startswith("skipped on all targets, it was written to")
+    assert ended.report["warnings"][0].endswith(": log")
     for host in site.hosts:
         assert ended.target(host)["state"] == "done"
         assert (site.dest(host) / "other").read_bytes() == (site.source / "other").read_bytes()
         assert not (site.dest(host) / "log").exists()
     assert site.sync().status == 0
     assert site.all_differences() == {}
+
+
+@pytest.mark.skipif(not WRITE_ONLY.exists(), reason="needs sysfs")
+@pytest.mark.parametrize("rule", ["file", "each"])
+def test_a_file_that_cannot_be_read_is_no_change(site: Site, rule: str) -> None:
+    """Not even root may. rsync's status is 23: 24 would pass for success."""
+    site.source = Path("/sys/bus/cpu")
+    (site.folder / "list").write_text("drivers_probe\n")
+    for host in site.hosts:
+        site.dest(host).mkdir()
+        (site.dest(host) / "drivers_probe").write_text("old")
+    ended = site.sync("--files-from", site.folder / "list", "--commit", rule)
+    assert ended.status == 23, ended.stderr
+    sentence = "skipped on all targets, cannot be read: Permission denied: drivers_probe"
+    assert ended.report["warnings"] == [sentence]
+    assert ended.stderr.splitlines()[-1] == "mrsync: 1 files or directories of the source could not be read"
+    assert [(site.dest(host) / "drivers_probe").read_text() for host in site.hosts] == ["old"] * len(site.hosts)
 
 
 def test_all_that_is_kept_of_a_file_is_cast_once_more(site: Site) -> None:

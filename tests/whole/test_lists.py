@@ -290,7 +290,7 @@ def test_multicaster_takes_a_synclist(filled: Site) -> None:
     cast = ("multicaster", "-m", "a", "-s", filled.source, "-f", filled.folder / "list", "-L", *place)
     ended = Run(program(*cast), filled.folder / "none").wait()
     assert ended.status == 23
-    assert "cannot read gone: No such file or directory" in ended.stderr
+    assert "cannot find gone: No such file or directory" in ended.stderr
     assert catch.wait().status == 0
     assert files(filled.dest("a")) == {"subs/bar"}
 

@@ -57,7 +57,7 @@ def test_files_from_a_list(site: Site) -> None:
     (site.folder / "list").write_text("# these\nd/e/\nd/1\nnowhere\n")
     ended = site.sync("--files-from", site.folder / "list")
     assert ended.status == 23
-    assert "cannot read nowhere: No such file or directory" in ended.stderr
+    assert "cannot find nowhere: No such file or directory" in ended.stderr
     for host in site.hosts:
         assert files(site.dest(host)) == ["d/1", "d/e/3", "d/old", "old"]
     (site.folder / "list").write_bytes(b"d\0")

@@ -18,7 +18,7 @@ import pytest
 from mrsync.tree.compare.compare import compare
 from mrsync.tree.compare.result import Comparison
 from mrsync.tree.destination.destination import Destination
-from mrsync.tree.model.failure import Failure
+from mrsync.tree.model.failure import Failure, Fault
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.plan import Plan
 from mrsync.tree.model.policy import Policy
@@ -45,7 +45,7 @@ class Outcome:
     sat_out: list[tuple[int, int]]
     commit_failures: list[Failure]
     result: Result
-    changed: dict[int, str]
+    changed: dict[int, Fault]
 
     @property
     def failures(self) -> list[Failure]:

@@ -69,6 +69,8 @@ class Account:
         plan = objects.plan if objects is not None else None
         path_of = objects.path if objects is not None else lambda file: b""
         excepted = self._excepted(plan, changes.cast_again)
+        vanished = objects.scan.vanished if objects is not None else 0
+        unread = len(objects.scan.errors) - vanished if objects is not None else 0
         return Outcome(
             session=self._session,
             source=self._settings.source,
@@ -99,9 +101,9 @@ class Account:
             packets_coded=numbers.packets_coded,
             round_trips=Histogram(numbers.rtt_us),
             warnings=tuple(warnings),
-            source_errors=(len(objects.scan.errors) if objects is not None else 0) + source.is_incomplete,
+            source_errors=unread + changes.unreadable + source.is_incomplete,
             changes=self.ledger.lines(objects.scan.manifest) if objects is not None else (),
-            source_changes=changes.count,
+            source_changes=vanished + changes.changed,
             veto=caster.veto,
         )
 

@@ -1,8 +1,10 @@
-"""Source files that changed while they were read: cast once more, or skipped, and said."""
+"""Source files that changed or could not be read while they were cast: cast once more, or skipped, and said."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+
+from mrsync.tree.model.failure import Fault
 
 Tell = Callable[[str], None]
 
@@ -20,23 +22,34 @@ class Changes:
         self._path = path
         self._notice = notice
         self._warn = warn
-        self._open: dict[int, str] = {}  # plan file -> why; neither skipped nor cast again yet
-        self._skipped = 0
+        self._open: dict[int, Fault] = {}  # plan file -> why; neither skipped nor cast again yet
+        self._skipped: list[Fault] = []
+        self._outgrown: set[int] = set()
 
     @property
-    def count(self) -> int:
-        """Files that no target has as they are now."""
-        return self._skipped + len(self._open)
+    def changed(self) -> int:
+        """Files that no target has as they are now, because they vanished or changed."""
+        return len(self._faults) - self.unreadable + len(self._outgrown)
 
-    def note(self, file: int, reason: str) -> None:
-        """This file is no longer what was scanned."""
+    @property
+    def unreadable(self) -> int:
+        """Files that no target has as they are now, because they cannot be read."""
+        return sum(fault.is_unreadable for fault in self._faults)
+
+    def note(self, file: int, fault: Fault) -> None:
+        """This file cannot be read, or is no longer what was scanned."""
         if self.is_last:
-            self._skip(file, f"{reason} while it was read")
+            self._skip(file, fault, "" if fault.is_unreadable else " while it was read")
         else:
-            self._open[file] = reason
-            self._notice(f"{reason} while it was read, cast once more later: {self._path(file)}")
+            self._open[file] = fault
+            self._notice(f"{fault.reason} while it was read, cast once more later: {self._path(file)}")
 
-    def settle(self, cast_again: frozenset[int], refused: Mapping[int, str]) -> None:
+    def note_outgrown(self, file: int) -> None:
+        """This file is cast as it was found when the second round began, but has grown since."""
+        self._outgrown.add(file)
+        self._warn(f"grows all the time, all targets get what was in it when it was opened: {self._path(file)}")
+
+    def settle(self, cast_again: frozenset[int], refused: Mapping[int, Fault]) -> None:
         """These are cast once more, those cannot be."""
         self.is_last = True
         self.cast_again = cast_again
@@ -45,6 +58,12 @@ class Changes:
                 self._skip(file, refused.get(file, self._open[file]))
         self._open.clear()
 
-    def _skip(self, file: int, reason: str) -> None:
-        self._skipped += 1
-        self._warn(f"skipped on all targets, {reason}: {self._path(file)}")
+    @property
+    def _faults(self) -> list[Fault]:
+        return [*self._skipped, *self._open.values()]
+
+    def _skip(self, file: int, fault: Fault, when: str = "") -> None:
+        self._skipped.append(fault)
+        self._outgrown.discard(file)
+        reason = f"cannot be read: {fault.reason}" if fault.is_unreadable else fault.reason
+        self._warn(f"skipped on all targets, {reason}{when}: {self._path(file)}")

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from mrsync.protocol.ranges import RangeSet
 from mrsync.tree.delta.blocks import digest_blocks, encode_blocks
+from mrsync.tree.model.failure import Fault
 from mrsync.tree.model.plan import Plan
 from mrsync.tree.source.planning import build_plan
+from mrsync.tree.source.prefix import Prefix
 from mrsync.tree.source.reader import Source
 from mrsync.tree.source.scanner import Scan
 from mrsync.tree.source.selection import Selection
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.messages import ObjectKind
 
-OnChanged = Callable[[int, str], None]
+OnChanged = Callable[[int, Fault], None]
 
 
 class SecondPlan(NamedTuple):
@@ -28,24 +31,30 @@ class SecondPlan(NamedTuple):
     contents_bytes: int
     file_count: int
     files: list[int]
-    refused: dict[int, str]
+    refused: dict[int, Fault]
 
 
 class Objects:
     """Pages of a session's objects by number; plan files of the second round are numbered on from those of the first.
 
     geometry: tells how pages are cut, once targets are gathered. on_changed: hears of each planned file that is no
-    longer what was scanned, and why.
+    longer what was scanned, and why. on_outgrown: of each that is cast as it was found the second time, but has grown.
     """
 
     def __init__(
-        self, scan: Scan, selection: Selection, geometry: Callable[[], Geometry], on_changed: OnChanged
+        self,
+        scan: Scan,
+        selection: Selection,
+        geometry: Callable[[], Geometry],
+        on_changed: OnChanged,
+        on_outgrown: Callable[[int], None] = lambda file: None,
     ) -> None:
         self.manifest = scan.manifest.encode()
         self.scan = scan
         self._selection = selection
         self._geometry = geometry
         self._on_changed = on_changed
+        self._on_outgrown = on_outgrown
         self._rounds: list[_Round] = []
 
     @property
@@ -70,7 +79,7 @@ class Objects:
         basis: entries that are read first, for digests of their blocks; key: of these digests.
         """
         plan = build_plan(self.scan, needs)
-        first = _Round(self.scan, plan, 0, self._on_changed)
+        first = _Round(self.scan, plan, 0, self._on_changed, self._on_outgrown)
         files = [plan.file_of(entry) for begin, end in basis for entry in range(begin, end)]
         files = [file for file in files if file >= 0]
         if files:
@@ -79,17 +88,19 @@ class Objects:
         self._rounds = [first]
         return len(first.plan_bytes), plan.contents_bytes, plan.file_count
 
-    def plan_again(self, files: Sequence[int]) -> SecondPlan:
+    def plan_again(self, files: Sequence[int], on_activity: Callable[[], None] = lambda: None) -> SecondPlan:
         """Look at these changed files, and plan to cast once more what still can be."""
         from mrsync.tree.model.manifest_patch import encode_again  # few runs have a second round
         from mrsync.tree.source.rescan import rescan
 
         first = self._rounds[0].plan
-        looked = rescan(self.scan, self._selection, [first.entries[file] for file in files])
+        looked = rescan(self.scan, self._selection, [first.entries[file] for file in files], on_activity)
         entries = looked.amendment.entries
         # Other names of such a file may have been planned, too, for targets that use them.
         plan = build_plan(looked.scan, [(entry, entry + 1) for entry in entries if first.file_of(entry) >= 0])
-        second = _Round(looked.scan, plan, first.file_count, self._on_changed)
+        second = _Round(
+            looked.scan, plan, first.file_count, self._on_changed, self._on_outgrown, prefixes=looked.prefixes
+        )
         second.plan_bytes = encode_again(looked.amendment, plan)
         self._rounds.append(second)
         refused = {file: looked.refused[first.entries[file]] for file in files if first.entries[file] in looked.refused}
@@ -137,14 +148,25 @@ class Objects:
 class _Round:
     """A plan and the source's files that it names."""
 
-    def __init__(self, scan: Scan, plan: Plan, first_file: int, on_changed: OnChanged) -> None:
+    def __init__(
+        self,
+        scan: Scan,
+        plan: Plan,
+        first_file: int,
+        on_changed: OnChanged,
+        on_outgrown: Callable[[int], None],
+        *,
+        prefixes: Mapping[int, Prefix] = MappingProxyType({}),
+    ) -> None:
         self.plan = plan
         self.plan_bytes = b""
         self.first_file = first_file
         self.files_read = 0
-        self._source = Source(scan.root, scan.manifest, plan)
+        self._source = Source(scan.root, scan.manifest, plan, prefixes)
         self._on_changed = on_changed
+        self._on_outgrown = on_outgrown
         self._changes_told = 0
+        self._outgrown_told: set[int] = set()
 
     def digest(self, files: list[int], page_bytes: int, key: bytes, on_activity: Callable[[int], None]) -> bytes:
         """Read these files for the digests of their blocks; as they ride in the plan."""
@@ -175,6 +197,9 @@ class _Round:
             for file in list(changed)[self._changes_told :]:
                 self._on_changed(self.first_file + file, changed[file])
             self._changes_told = len(changed)
+        for file in self._source.outgrown - self._outgrown_told - changed.keys():
+            self._on_outgrown(self.first_file + file)
+            self._outgrown_told.add(file)
 
     def close(self) -> None:
         self._source.close()

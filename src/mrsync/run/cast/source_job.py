@@ -16,7 +16,7 @@ from mrsync.run.observer import Notice, Observer
 from mrsync.run.settings import CastSettings
 from mrsync.transport.loop import Loop
 from mrsync.tree.delta.blocks import delta_key
-from mrsync.tree.model.failure import printable
+from mrsync.tree.model.failure import Fault, printable
 from mrsync.wire.messages import ObjectKind
 
 if TYPE_CHECKING:
@@ -98,7 +98,13 @@ class SourceJob:
         except _Over:
             return None
         self._loop.post(partial(self._tell_reading, reading))
-        return Objects(reading.scan, self._settings.selection, lambda: self._caster.geometry, self._on_file_changed)
+        return Objects(
+            reading.scan,
+            self._settings.selection,
+            lambda: self._caster.geometry,
+            self._on_file_changed,
+            self.changes.note_outgrown,
+        )
 
     def _on_digested(self, count: int, total: int) -> None:
         self.note_activity(0)
@@ -154,9 +160,12 @@ class SourceJob:
     def _look_again(self, event: FilesChanged) -> SecondPlan:
         """Worker."""
         try:
-            return self._scanned.plan_again(event.files)
+            return self._scanned.plan_again(event.files, lambda: self.note_activity(0))
+        except _Over:
+            return SecondPlan(0, 0, 0, [], {})
         except MrsyncError as error:
-            return SecondPlan(0, 0, 0, [], dict.fromkeys(event.files, str(error)))
+            fault = Fault(str(error), is_unreadable=True)
+            return SecondPlan(0, 0, 0, [], dict.fromkeys(event.files, fault))
 
     def _offer_plan_again(self, plan: SecondPlan) -> None:
         self._has_begun = False
@@ -182,9 +191,9 @@ class SourceJob:
             numbers = self._caster.statistics()
             self._scanned.begin_contents(is_whole=numbers.pages_sent + numbers.pages_left == numbers.pages)
 
-    def _on_file_changed(self, file: int, reason: str) -> None:
+    def _on_file_changed(self, file: int, fault: Fault) -> None:
         if self._caster.void_file(file):  # else all have it as it was
-            self.changes.note(file, reason)
+            self.changes.note(file, fault)
 
     @property
     def _scanned(self) -> Objects:

@@ -12,7 +12,7 @@ from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.listing import Listing
 from mrsync.tree.model.manifest import DIRECTORY, Manifest
 from mrsync.tree.model.pathtree import PathTree
-from mrsync.tree.source.scanner import Scanner
+from mrsync.tree.source.scanner import FIND, Scanner
 from mrsync.tree.source.selection import Selection
 
 _NOWHERE = -1  # instead of a number: no listed path leads here
@@ -49,7 +49,7 @@ class Gatherer(Scanner):
         try:
             mode = os.stat(path, dir_fd=self._root_fd, follow_symlinks=False).st_mode
         except OSError as error:
-            self._errors.append(Failure(error.errno or 0, path, "read"))
+            self._errors.append(Failure(error.errno or 0, path, FIND))
             return False
         return self._choice is None or not self._choice.is_excluded(path, is_directory=stat.S_ISDIR(mode))
 

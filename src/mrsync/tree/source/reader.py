@@ -1,16 +1,19 @@
-"""Read the contents object from the source's files, and notice every file that is no longer what was scanned."""
+"""Read the contents object from the source's files; notice each that cannot be read or is not what was scanned."""
 
 from __future__ import annotations
 
-import errno
 import os
 from array import array
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from mrsync.files import open_regular
 from mrsync.tree.fs.directories import Directories
 from mrsync.tree.fs.fdcache import FdCache
+from mrsync.tree.model.failure import Changed, Fault
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.plan import Plan
+from mrsync.tree.source.prefix import Prefix, read_exactly
 from mrsync.tree.source.scanner import open_source
 
 FILES_OPEN_MAX = 32
@@ -19,11 +22,16 @@ FILES_OPEN_MAX = 32
 class Source:
     """The planned files below a root. SelectionError if the root cannot be read.
 
-    changed: plan file -> one reason, for each file that vanished, changed or cannot be read; zeros stand for its data.
+    changed: plan file -> why, for each file that vanished, changed or cannot be read; zeros stand for its data.
+    prefixes: by manifest entry, of files that may grow meanwhile. outgrown: plan files of these that did.
     """
 
-    def __init__(self, root: bytes, manifest: Manifest, plan: Plan) -> None:
-        self.changed: dict[int, str] = {}
+    def __init__(
+        self, root: bytes, manifest: Manifest, plan: Plan, prefixes: Mapping[int, Prefix] = MappingProxyType({})
+    ) -> None:
+        self.changed: dict[int, Fault] = {}
+        self.outgrown: set[int] = set()
+        self._prefixes = prefixes
         self._manifest = manifest
         self._plan = plan
         self._root_fd = open_source(root)
@@ -71,12 +79,8 @@ class Source:
             return bytes(length)
         try:
             fd = self._open(file)
-            data = os.pread(fd, length, position)
-            while len(data) < length:
-                more = os.pread(fd, length - len(data), position + len(data))
-                if not more:
-                    raise _changed("it became shorter")
-                data += more
+            prefix = self._prefixes.get(self._plan.entries[file])
+            data = prefix.read(fd, position, length) if prefix else read_exactly(fd, position, length)
             is_end = position + length == self._data_end(file)
             if is_end or self._is_wary:
                 self._check(file, fd)
@@ -107,25 +111,30 @@ class Source:
         return fd
 
     def _check(self, file: int, fd: int) -> None:
-        """OSError with the reason if the open file is not the one that was scanned and first opened."""
+        """Changed if the open file is not the one that was scanned and first opened, nor one that may grow."""
         status = os.fstat(fd)
+        try:
+            self._hold_against_scan(file, status)
+        except Changed:
+            prefix = self._prefixes.get(self._plan.entries[file])
+            if prefix is None or not prefix.is_of(status):
+                raise
+            self.outgrown.add(file)
+
+    def _hold_against_scan(self, file: int, status: os.stat_result) -> None:
         entry = self._plan.entries[file]
         if status.st_size != self._manifest.sizes[entry]:
-            raise _changed("its size changed")
+            raise Changed("its size changed")
         if status.st_mtime_ns != self._manifest.mtime_ns(entry):
-            raise _changed("it was written to")
+            raise Changed("it was written to")
         if not self._inodes[file]:
             self._inodes[file] = status.st_ino
             self._ctimes[file] = status.st_ctime_ns
         elif status.st_ino != self._inodes[file]:
-            raise _changed("it was replaced")
+            raise Changed("it was replaced")
         elif status.st_ctime_ns != self._ctimes[file]:
-            raise _changed("it was written to, or its attributes changed")
+            raise Changed("it was written to, or its attributes changed")
 
     def _give_up(self, file: int, error: OSError) -> None:
-        self.changed[file] = error.strerror or str(error)
+        self.changed[file] = Fault.of(error)
         self._fds.close(file)
-
-
-def _changed(reason: str) -> OSError:
-    return OSError(errno.ESTALE, reason)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from mrsync.tree.fs.digests import Digester
@@ -14,10 +13,12 @@ from mrsync.tree.fs.directories import Directories
 from mrsync.tree.fs.handles import entry_in
 from mrsync.tree.fs.xattrs import source_keeper
 from mrsync.tree.model.attributes import UNKNOWN
+from mrsync.tree.model.failure import Changed, Fault
 from mrsync.tree.model.listing import Listing
 from mrsync.tree.model.manifest import NO_DIGEST, Manifest
 from mrsync.tree.model.manifest_patch import Amendment
 from mrsync.tree.model.marks import Listed
+from mrsync.tree.source.prefix import Prefix
 from mrsync.tree.source.scanner import Scan, change_on_the_way, open_source
 from mrsync.tree.source.selection import Selection
 
@@ -27,28 +28,37 @@ _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXE
 class Rescan(NamedTuple):
     """amendment: what was found; it is in the scan's manifest already. scan: the same with what is known of holes now.
 
-    refused: entry -> why it cannot be cast again.
+    refused: entry -> why it cannot be cast again. prefixes: entry -> what was found in a file that may go on growing.
     """
 
     amendment: Amendment
     scan: Scan
-    refused: dict[int, str]
+    refused: dict[int, Fault]
+    prefixes: dict[int, Prefix]
 
 
-def rescan(scan: Scan, selection: Selection, entries: Iterable[int]) -> Rescan:
-    """Look at these files; with one name of a file all its names are amended, if they still are names of one file."""
-    return _Rescanner(scan, selection).run(sorted(entries))
+def rescan(
+    scan: Scan, selection: Selection, entries: Iterable[int], on_activity: Callable[[], None] = lambda: None
+) -> Rescan:
+    """Look at these files; with one name of a file all its names are amended, if they still are names of one file.
+
+    A file that has another size now is read: if it goes on growing, what is found in it now can be cast. on_activity
+    is called now and then, and may raise what ends the look.
+    """
+    return _Rescanner(scan, selection, on_activity).run(sorted(entries))
 
 
 class _Rescanner:
-    def __init__(self, scan: Scan, selection: Selection) -> None:
+    def __init__(self, scan: Scan, selection: Selection, on_activity: Callable[[], None]) -> None:
         self._scan = scan
+        self._on_activity = on_activity
         self._manifest = manifest = scan.manifest
         self._selection = selection
         self._root_fd = open_source(scan.root)
         self._directories = Directories(self._root_fd, manifest.names, manifest.parents)
         self._found: dict[int, os.stat_result] = {}
-        self._refused: dict[int, str] = {}
+        self._refused: dict[int, Fault] = {}
+        self._prefixes: dict[int, Prefix] = {}
 
     def run(self, entries: Sequence[int]) -> Rescan:
         members: dict[int, list[int]] = {}
@@ -64,31 +74,48 @@ class _Rescanner:
             self._directories.close()
             os.close(self._root_fd)
         holey = self._scan.holey.difference(self._found)
-        holey |= {entry for entry, status in self._found.items() if status.st_blocks * 512 < status.st_size}
-        return Rescan(amendment, self._scan._replace(holey=holey, ctimes=array("q"), inodes=array("Q")), self._refused)
+        holey |= {entry for entry, status in self._found.items() if _is_holey(status)}
+        again = self._scan._replace(holey=holey, ctimes=array("q"), inodes=array("Q"))
+        return Rescan(amendment, again, self._refused, self._prefixes)
 
     def _look_at(self, entry: int, names: list[int]) -> None:
         """Take all names of a file, or none."""
         try:
             found = {name: self._stat(name) for name in names}
             if any(not os.path.samestat(found[names[0]], other) for other in found.values()):
-                raise OSError(errno.ESTALE, "some of its names are other files now")
+                raise Changed("some of its names are other files now")
+            status = found[entry]
+            if status.st_size != self._manifest.sizes[entry] and not _is_holey(status):
+                self._prefixes.update(dict.fromkeys(names, self._read(entry, status)))
         except OSError as error:
-            self._refused[entry] = error.strerror or str(error)
+            self._refused[entry] = Fault.of(error)
         else:
             self._found.update(found)
 
+    def _open(self, entry: int) -> int:
+        parent_fd = self._directories.open(self._manifest.parents[entry])
+        return os.open(self._manifest.names[entry], _FLAGS, dir_fd=parent_fd)
+
+    def _read(self, entry: int, status: os.stat_result) -> Prefix:
+        """What is in a file of which this is the status."""
+        fd = self._open(entry)
+        try:
+            prefix = Prefix(fd, status.st_size, self._on_activity)
+        finally:
+            os.close(fd)
+        if not prefix.is_of(status):
+            raise Changed("it was replaced")
+        return prefix
+
     def _stat(self, entry: int) -> os.stat_result:
         """Of a file that can be read."""
-        manifest = self._manifest
-        parent_fd = self._directories.open(manifest.parents[entry])
-        fd = os.open(manifest.names[entry], _FLAGS, dir_fd=parent_fd)
+        fd = self._open(entry)
         try:
             status = os.fstat(fd)
         finally:
             os.close(fd)
         if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.ESTALE, "it is no longer a file")
+            raise Changed("it is no longer a file")
         return status
 
     def _amend(self) -> Amendment:
@@ -127,3 +154,7 @@ class _Rescanner:
         manifest = self._manifest
         fd = self._directories.open(manifest.parents[entry])
         return Digester(lambda count: None).digest(fd, manifest.names[entry], self._found[entry].st_size)
+
+
+def _is_holey(status: os.stat_result) -> bool:
+    return status.st_blocks * 512 < status.st_size

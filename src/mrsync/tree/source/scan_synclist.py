@@ -8,12 +8,13 @@ import stat
 from array import array
 from collections.abc import Callable, Iterable, Iterator
 
+from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.listing import Listing
 from mrsync.tree.model.manifest import DIRECTORY, Manifest
 from mrsync.tree.model.marks import COMPARED, IMPLIED, LINKED, SENT, Listed
 from mrsync.tree.model.pathtree import PathTree
 from mrsync.tree.model.policy import Policy
-from mrsync.tree.source.scanner import Scan, Scanner, open_source
+from mrsync.tree.source.scanner import FIND, Scan, Scanner, open_source
 from mrsync.tree.source.selection import Selection
 from mrsync.tree.source.synclist import Item, Kind
 
@@ -110,7 +111,9 @@ class _Picker(Scanner):
             self._marks.extend([max(0, self._wanted[known[name]] - 1) for name in listing.names])
         self._places.extend([known.get(name, _WITHIN_TREE) for name in listing.names])
         listing.failures = [each for each in listing.failures if known.get(each[1], _WITHIN_TREE) == _WITHIN_TREE]
-        listing.failures += self._missing(fd, known, listing)
+        above = self._manifest.path(directory)
+        missing = self._missing(fd, known, listing)
+        self._errors += [Failure(reason, os.path.join(above, name), FIND) for reason, name in missing]
         return listing
 
     def _missing(self, fd: int, known: dict[bytes, int], listing: Listing) -> Iterator[tuple[int, bytes]]:

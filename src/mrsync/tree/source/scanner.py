@@ -28,6 +28,7 @@ from mrsync.tree.source.selection import Selection
 if TYPE_CHECKING:
     from mrsync.tree.source.source_filter import Choice
 
+FIND = "find"  # the action that fails where a list names what is not there
 TICK_NS = 100_000_000  # ten times the longest of Linux
 
 
@@ -35,9 +36,10 @@ class Scan(NamedTuple):
     """What a scan found.
 
     manifest: all entries that could be read; deletes nothing if something could not. holey: files that have fewer
-    blocks than bytes. errors: what could not be read, or vanished meanwhile (ENOENT). skipped: devices and special
-    files that the policy does not keep: targets neither make nor delete them. ctimes, inodes: of every entry, if the
-    policy says partial. settled_at: what has a later ctime may have been changed again without another ctime.
+    blocks than bytes. errors: what could not be read, was listed but is not there, or vanished meanwhile. skipped:
+    devices and special files that the policy does not keep: targets neither make nor delete them. ctimes, inodes: of
+    every entry, if the policy says partial. settled_at: what has a later ctime may have been changed again without
+    another ctime.
     """
 
     root: bytes
@@ -49,6 +51,11 @@ class Scan(NamedTuple):
     inodes: array[int]
     settled_at: int
     ignores_errors: bool = False
+
+    @property
+    def vanished(self) -> int:
+        """How many of the errors are entries that were there when their directory was read, and then no more."""
+        return sum(failure.errno == errno.ENOENT and failure.action != FIND for failure in self.errors)
 
     @property
     def deletes(self) -> bool:

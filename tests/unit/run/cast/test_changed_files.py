@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from mrsync.run.cast.changed_files import Changes
+from mrsync.tree.model.failure import Fault
+
+SIZE, WRITTEN = Fault("its size changed"), Fault("it was written to")
+DENIED = Fault("Permission denied", is_unreadable=True)
 
 
 class Said:
@@ -11,32 +15,57 @@ class Said:
         self.warnings: list[str] = []
         self.changes = Changes(lambda file: f"f{file}", notice=self.notices.append, warn=self.warnings.append)
 
+    @property
+    def counts(self) -> tuple[int, int]:
+        return self.changes.changed, self.changes.unreadable
+
 
 def test_what_is_cast_once_more_is_no_warning() -> None:
     said = Said()
-    said.changes.note(3, "its size changed")
+    said.changes.note(3, SIZE)
     assert said.notices == ["its size changed while it was read, cast once more later: f3"]
-    assert said.changes.count == 1  # as long as it is not cast
+    assert said.counts == (1, 0)  # as long as it is not cast
     said.changes.settle(frozenset([3]), {})
-    assert (said.changes.count, said.changes.cast_again, said.warnings) == (0, frozenset([3]), [])
+    assert (said.counts, said.changes.cast_again, said.warnings) == ((0, 0), frozenset([3]), [])
 
 
 def test_what_cannot_be_cast_again_is_skipped_for_the_reason_of_now() -> None:
     said = Said()
-    for file in (4, 3):
-        said.changes.note(file, "its size changed")
-    said.changes.settle(frozenset(), {3: "No such file or directory"})
+    for file in (5, 4, 3):
+        said.changes.note(file, SIZE)
+    said.changes.settle(frozenset(), {3: Fault("No such file or directory"), 5: DENIED})
     assert said.warnings == [
         "skipped on all targets, No such file or directory: f3",
         "skipped on all targets, its size changed: f4",
+        "skipped on all targets, cannot be read: Permission denied: f5",
     ]
-    assert said.changes.count == 2
+    assert said.counts == (2, 1)
 
 
 def test_what_changes_again_is_skipped() -> None:
     said = Said()
-    said.changes.note(3, "its size changed")
+    said.changes.note(3, SIZE)
     said.changes.settle(frozenset([3]), {})
-    said.changes.note(7, "it was written to")
+    said.changes.note(7, WRITTEN)
     assert said.warnings == ["skipped on all targets, it was written to while it was read: f7"]
-    assert said.changes.count == 1
+    assert said.counts == (1, 0)
+
+
+def test_what_cannot_be_read_is_not_what_changed() -> None:
+    said = Said()
+    said.changes.note(2, DENIED)
+    assert said.counts == (0, 1)
+    said.changes.settle(frozenset([2]), {})
+    said.changes.note(9, Fault("Input/output error", is_unreadable=True))
+    assert said.warnings == ["skipped on all targets, cannot be read: Input/output error: f9"]
+    assert said.counts == (0, 1)
+
+
+def test_what_grows_is_told_and_counted_as_changed() -> None:
+    said = Said()
+    said.changes.settle(frozenset(), {})
+    said.changes.note_outgrown(4)
+    assert said.warnings == ["grows all the time, all targets get what was in it when it was opened: f4"]
+    assert said.counts == (1, 0)
+    said.changes.note(4, WRITTEN)
+    assert said.counts == (1, 0)

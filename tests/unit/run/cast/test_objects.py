@@ -29,8 +29,13 @@ class Cast:
             (path / name).write_bytes(data)
         self.path = path
         self.changes: list[tuple[int, str]] = []
+        self.outgrown: list[int] = []
         self.objects = Objects(
-            scan(os.fsencode(path)), Selection(), lambda: GEOMETRY, lambda file, why: self.changes.append((file, why))
+            scan(os.fsencode(path)),
+            Selection(),
+            lambda: GEOMETRY,
+            lambda file, fault: self.changes.append((file, fault.reason)),
+            self.outgrown.append,
         )
 
     def read(self, kind: ObjectKind, size: int) -> bytes:

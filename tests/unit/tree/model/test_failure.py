@@ -1,4 +1,4 @@
-"""Failures read well whatever the path holds."""
+"""Failures read well whatever the path holds; what cannot be read is told from what changed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import errno
 
 import pytest
 
-from mrsync.tree.model.failure import Failure, printable
+from mrsync.tree.model.failure import Changed, Failure, Fault, printable
 
 
 @pytest.mark.parametrize(
@@ -26,3 +26,17 @@ def test_paths_are_printable(path: bytes, shown: str) -> None:
 
 def test_a_failure_is_a_sentence() -> None:
     assert Failure(errno.EACCES, b"a/b", "read").sentence == "cannot read a/b: Permission denied"
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE, errno.ENOMEM])
+def test_what_cannot_be_read(number: int) -> None:
+    assert Fault.of(OSError(number, "why")) == Fault("why", is_unreadable=True)
+
+
+@pytest.mark.parametrize("number", [errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ESTALE])
+def test_what_is_gone(number: int) -> None:
+    assert Fault.of(OSError(number, "why")) == Fault("why", is_unreadable=False)
+
+
+def test_what_changed() -> None:
+    assert Fault.of(Changed("it was written to")) == Fault("it was written to", is_unreadable=False)

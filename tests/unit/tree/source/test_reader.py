@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from mrsync.errors import SelectionError
+from mrsync.tree.model.failure import Fault
 from mrsync.tree.source.planning import build_plan
+from mrsync.tree.source.prefix import Prefix
 from mrsync.tree.source.reader import FILES_OPEN_MAX, Source
 from mrsync.tree.source.scan import scan
 from tests.unit.tree.syncing import as_nobody, nobodys_directory
@@ -109,7 +112,8 @@ def test_a_file_changed_after_the_scan_is_noticed(tree: Path, what: str) -> None
     CHANGES[what](tree / "b")
     assert source.read(0, 2 * SIZE + 3) == b"a" * SIZE + bytes(SIZE) + b"ccc"
     assert list(source.changed) == [1]
-    assert source.changed[1]
+    assert source.changed[1].reason
+    assert not source.changed[1].is_unreadable
     source.close()
 
 
@@ -140,7 +144,7 @@ def test_verify_looks_at_a_file_that_has_no_data(tmp_path: Path) -> None:
     (tmp_path / "b").write_text("no longer empty")
     assert source.verify(0)
     assert not source.verify(1)
-    assert source.changed == {1: "its size changed"}
+    assert source.changed == {1: Fault("its size changed")}
     source.close()
 
 
@@ -174,7 +178,7 @@ def test_files_that_may_not_be_read_are_told() -> None:
         os.chmod(top / "file", 0)
         source = source_of(top)
         assert source.read(0, 8) == bytes(8)
-        assert source.changed == {0: "Permission denied"}
+        assert source.changed == {0: Fault("Permission denied", is_unreadable=True)}
 
     with nobodys_directory() as top:
         as_nobody(lambda: run(top))
@@ -209,7 +213,7 @@ def test_what_targets_have_already_must_be_as_it_was_scanned(tree: Path, monkeyp
     (tree / "new").rename(tree / "a")
     source.be_wary()
     assert source.read(0, 10) == bytes(10)
-    assert source.changed == {0: "it was replaced"}
+    assert source.changed == {0: Fault("it was replaced")}
     source.close()
 
 
@@ -219,5 +223,45 @@ def test_where_not_all_is_read_any_piece_may_be_the_last(tree: Path) -> None:
     assert source.read(0, 10) == b"a" * 10
     _rewrite_with_old_time(tree / "a")
     assert source.read(10, 10) == bytes(10)
+    assert list(source.changed) == [0]
+    source.close()
+
+
+def test_a_disk_that_fails_is_no_change(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = source_of(tree)
+
+    def fail(fd: int, length: int, position: int) -> bytes:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "pread", fail)
+    assert source.read(0, SIZE) == bytes(SIZE)
+    assert source.changed == {0: Fault("Input/output error", is_unreadable=True)}
+    source.close()
+
+
+def growing_source(tree: Path) -> Source:
+    """A source of the file b, as a second look found it."""
+    found = scan(os.fsencode(tree))
+    with open(tree / "b", "r+b") as file:
+        prefix = Prefix(file.fileno(), SIZE, lambda: None)
+    return Source(os.fsencode(tree), found.manifest, build_plan(found, [(2, 3)]), {2: prefix})
+
+
+def test_a_file_that_may_grow_is_read_as_it_was(tree: Path) -> None:
+    source = growing_source(tree)
+    assert source.read(0, 10) == b"b" * 10
+    assert not source.outgrown
+    _append(tree / "b")
+    assert source.read(10, SIZE - 10) == b"b" * (SIZE - 10)
+    assert source.read(5, 5) == b"b" * 5  # once more, for a repair
+    assert (source.changed, source.outgrown) == ({}, {0})
+    source.close()
+
+
+@pytest.mark.parametrize("what", ["shrunk", "rewritten", "replaced", "vanished", "a link", "a fifo"])
+def test_what_may_grow_may_do_nothing_else(tree: Path, what: str) -> None:
+    source = growing_source(tree)
+    (_replace if what == "replaced" else CHANGES[what])(tree / "b")
+    assert source.read(0, SIZE) == bytes(SIZE)
     assert list(source.changed) == [0]
     source.close()

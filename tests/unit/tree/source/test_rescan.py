@@ -11,6 +11,7 @@ import pytest
 
 from mrsync.errors import SelectionError
 from mrsync.tree.fs.owners import NewOwner
+from mrsync.tree.model.failure import Fault
 from mrsync.tree.model.policy import Policy
 from mrsync.tree.source.modes import parse_mode_changes
 from mrsync.tree.source.rescan import rescan
@@ -86,6 +87,7 @@ def test_what_cannot_be_cast_again_stays_as_it_was_known(tmp_path: Path, change:
     looked = rescan(found, Selection(), [1, 3])
     assert list(looked.amendment.entries) == [3]
     assert list(looked.refused) == [1]
+    assert not looked.refused[1].is_unreadable
     assert list(found.manifest.sizes[1:]) == [1, 1, 3]
 
 
@@ -96,7 +98,7 @@ def test_what_cannot_be_read_is_refused() -> None:
             (tree / "a").write_text("1")
             found = scan(os.fsencode(tree))
             (tree / "a").chmod(0)
-            assert rescan(found, Selection(), [1]).refused == {1: "Permission denied"}
+            assert rescan(found, Selection(), [1]).refused == {1: Fault("Permission denied", is_unreadable=True)}
 
         as_nobody(look)
 
@@ -108,3 +110,22 @@ def test_a_source_that_is_gone_is_said(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "source")
     with pytest.raises(SelectionError, match="source"):
         rescan(found, Selection(), [1])
+
+
+def test_a_file_that_is_being_written_to_is_taken_as_it_is_now(tmp_path: Path) -> None:
+    for name in ("grown", "rotated", "same size"):
+        (tmp_path / name).write_text("12345")
+    (tmp_path / "z name").hardlink_to(tmp_path / "grown")
+    found = scan(os.fsencode(tmp_path))
+    (tmp_path / "grown").write_text("1234567")
+    (tmp_path / "rotated").write_text("1")
+    (tmp_path / "same size").write_text("abcde")
+    looked = rescan(found, Selection(), [1, 2, 3])
+    assert {entry: prefix.size for entry, prefix in looked.prefixes.items()} == {1: 7, 2: 1, 4: 7}
+
+
+def test_holes_are_not_read_for_it(tmp_path: Path) -> None:
+    (tmp_path / "image").touch()
+    found = scan(os.fsencode(tmp_path))
+    os.truncate(tmp_path / "image", 1 << 40)
+    assert rescan(found, Selection(), [1]).prefixes == {}

@@ -1,0 +1,69 @@
+"""The beginning of a file as it was at one moment, for files that are written to all the time."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Callable
+
+from mrsync.tree.model.failure import Changed
+
+BLOCK_BYTES_MIN = 64 << 10
+BLOCKS_MAX = 1 << 20  # larger files have larger blocks
+_DIGEST_BYTES = 16
+
+
+class Prefix:
+    """Digests of the first `size` bytes of a file, taken in one pass.
+
+    Bytes that still have these digests when they are read a second time have not changed in between: all that is read
+    so, be it hours later and in any order, is what the file held when the pass was over.
+    """
+
+    def __init__(self, fd: int, size: int, on_activity: Callable[[], None]) -> None:
+        """Read them; OSError if they cannot be read, Changed if there are fewer."""
+        status = os.fstat(fd)
+        self.size = size
+        self._identity = status.st_dev, status.st_ino
+        self._block_bytes = BLOCK_BYTES_MIN
+        while size > self._block_bytes * BLOCKS_MAX:
+            self._block_bytes *= 2
+        digests = bytearray()
+        for position in range(0, size, self._block_bytes):
+            digests += _digest(read_exactly(fd, position, min(self._block_bytes, size - position)))
+            on_activity()
+        self._digests = bytes(digests)
+
+    def is_of(self, status: os.stat_result) -> bool:
+        """Whether this is the same file, and no shorter."""
+        is_same = (status.st_dev, status.st_ino) == self._identity
+        return is_same and stat.S_ISREG(status.st_mode) and status.st_size >= self.size
+
+    def read(self, fd: int, position: int, length: int) -> bytes:
+        """Some of these bytes; OSError, Changed if one of their blocks is not what it was."""
+        block_bytes = self._block_bytes
+        first, end = position // block_bytes, -(-(position + length) // block_bytes)
+        start = first * block_bytes
+        data = read_exactly(fd, start, min(end * block_bytes, self.size) - start)
+        for block in range(first, end):
+            at = block * block_bytes - start
+            expected = self._digests[block * _DIGEST_BYTES : (block + 1) * _DIGEST_BYTES]
+            if _digest(data[at : at + block_bytes]) != expected:
+                raise Changed("it was written to")
+        return data[position - start : position - start + length]
+
+
+def read_exactly(fd: int, position: int, length: int) -> bytes:
+    """These bytes of a file; OSError, Changed if it ends before."""
+    data = os.pread(fd, length, position)
+    while len(data) < length:
+        more = os.pread(fd, length - len(data), position + len(data))
+        if not more:
+            raise Changed("it became shorter")
+        data += more
+    return data
+
+
+def _digest(data: bytes) -> bytes:
+    return hashlib.blake2b(data, digest_size=_DIGEST_BYTES).digest()
