@@ -1,10 +1,15 @@
-"""What all tests share: how hypothesis runs, and that nobody's own settings count."""
+"""What all tests share: how hypothesis runs, that nobody's own settings count, and how workers keep apart."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from pathlib import Path
 
 import hypothesis
+import pytest
+
+from tests.support import rooms, turnstile
 
 os.environ["XDG_CONFIG_HOME"] = "/dev/null"
 
@@ -12,3 +17,39 @@ os.environ["XDG_CONFIG_HOME"] = "/dev/null"
 if "CI" not in os.environ:
     hypothesis.settings.register_profile("explore", deadline=None)
     hypothesis.settings.load_profile("explore")
+
+TESTS = Path(__file__).parent
+WORKERS_PER_CORE = 2  # most tests wait for packets, timers and programs rather than compute
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """How many workers `-n auto` starts."""
+    return WORKERS_PER_CORE * len(os.sched_getaffinity(0))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put whole programs first and short tests last, so that no worker ends long before the others.
+
+    Tests that need the machine come at the very end, all in one worker: the others have nothing left to do then.
+    """
+    for item in items:
+        if is_alone(item):
+            item.add_marker(pytest.mark.xdist_group("alone"))
+    items.sort(key=lambda item: (is_alone(item), (TESTS / "unit") in item.path.parents))
+
+
+def is_alone(item: pytest.Item) -> bool:
+    return item.get_closest_marker("alone") is not None
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    is_conductor = bool(session.config.getoption("numprocesses", None)) and not hasattr(session.config, "workerinput")
+    if not is_conductor and not session.config.option.collectonly:
+        rooms.enter()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Outermost, so that waiting for one's turn is not counted in the test's time."""
+    with turnstile.passed(alone=is_alone(item)):
+        return (yield)

@@ -13,7 +13,9 @@ from tests.bench.links import fast_links, slow_links
 from tests.bench.memory import million_entries
 from tests.bench.races import nothing_to_do, small_files
 from tests.bench.savings import unchanged_bytes
+from tests.bench.starts import many_targets
 from tests.netns.lab import missing_requirement
+from tests.remote.estate import missing_program
 
 BENCHES: dict[str, Callable[[], Iterator[Figure]]] = {
     "links": slow_links,
@@ -22,8 +24,10 @@ BENCHES: dict[str, Callable[[], Iterator[Figure]]] = {
     "noop": nothing_to_do,
     "memory": million_entries,
     "savings": unchanged_bytes,
+    "start": many_targets,
 }
-IN_LAB = ("links", "unshaped")
+IN_LAB = ("links", "unshaped", "start")
+OVER_SSH = ("start",)
 RACES = ("small", "noop")
 
 
@@ -49,6 +53,8 @@ def main() -> None:
 
 def missing(name: str) -> str | None:
     """Why a measurement cannot be made here, or None."""
+    if name in OVER_SSH and (reason := missing_program()):
+        return reason
     if name in IN_LAB:
         return missing_requirement()
     if name in RACES and shutil.which("rsync") is None:

@@ -13,13 +13,14 @@ from mrsync.remote.keyfile import read_secret
 from mrsync.run.settings import Invitation, Network
 from tests.loopback.interpreters import MINORS, find_interpreter
 from tests.programs import SOURCE, program
+from tests.support.waiting import HANG_S
 from tests.trees import build_awkward_tree, differences, remove_tree
 
 START = (
     "import sys; sys.path.insert(0, sys.argv[1]); "
     "from mrsync.run.catch.catch import catch_from_stdin as c; sys.exit(c('a'))"
 )
-CATCHER_WAIT_S = 30
+CATCHER_WAIT_S = HANG_S
 POOR_SEAL = "authenticated but not encrypted: the Python package cryptography is missing or broken on a\n"
 
 

@@ -17,10 +17,11 @@ from pathlib import Path
 from types import TracebackType
 
 from tests.netns.process import Process
+from tests.support.waiting import HANG_S
 
 PREFIX = "mrsync-test"
 PROGRAMS = ("ip", "tc", "nft", "ethtool")
-SETTLE_S = 5.0
+SETTLE_S = 30.0
 _numbers = itertools.count()
 
 
@@ -44,7 +45,7 @@ class Host:
         self._lab.processes.append(process)
         return process
 
-    def run(self, *command: str | Path, timeout_s: float = 60.0) -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str | Path, timeout_s: float = HANG_S) -> subprocess.CompletedProcess[str]:
         """A program in this host, to its end, whatever its status."""
         return subprocess.run(
             self.command(*command),

@@ -9,6 +9,8 @@ import signal
 import subprocess
 import time
 
+from tests.support.waiting import HANG_S
+
 
 class Process:
     """A running program; its stdout and stderr are one text. Tests wait for what it says, never for time to pass."""
@@ -26,7 +28,7 @@ class Process:
     def pid(self) -> int:
         return self._popen.pid
 
-    def wait_for(self, pattern: str, *, timeout_s: float = 30.0) -> re.Match[str]:
+    def wait_for(self, pattern: str, *, timeout_s: float = HANG_S) -> re.Match[str]:
         """Until its text has this regular expression."""
         deadline = time.monotonic() + timeout_s
         while (match := re.search(pattern, self.output, re.MULTILINE)) is None:
@@ -34,7 +36,7 @@ class Process:
                 raise AssertionError(f"{self.name} never said {pattern!r}, but:\n{self.output}")
         return match
 
-    def wait(self, *, timeout_s: float = 60.0) -> int:
+    def wait(self, *, timeout_s: float = HANG_S) -> int:
         """Until it ends: its exit status."""
         deadline = time.monotonic() + timeout_s
         while self._read(deadline):

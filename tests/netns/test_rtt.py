@@ -49,6 +49,7 @@ def test_one_target_as_4_0_1_printed_it(make_lab: MakeLab, tmp_path: Path) -> No
         run.wait_for(expected)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("is_ipv6", [False, True])
 def test_the_histogram_follows_the_delay_of_one_target(make_lab: MakeLab, tmp_path: Path, is_ipv6: bool) -> None:
     lab = make_lab(3, is_ipv6=is_ipv6)
@@ -56,11 +57,11 @@ def test_the_histogram_follows_the_delay_of_one_target(make_lab: MakeLab, tmp_pa
     outcome = measure(lab, tmp_path, "-n", "100", "-s", "63000")
     targets = outcome["targets"]
     assert [target["missing"] for target in targets.values()] == [0, 0, 0]
-    assert targets["t2"]["rtt_us"]["p50"] / 1000 == pytest.approx(PAGE_MS, rel=0.2)
-    assert max(targets[name]["rtt_us"]["p50"] for name in ("t1", "t3")) < 2000
-    (bound, count) = max(targets["t2"]["histogram_ms"], key=lambda bar: bar[1])
-    assert bound in (5, 6)
-    assert count > 50
+    medians = {name: target["rtt_us"]["p50"] / 1000 for name, target in targets.items()}
+    assert medians["t2"] > 0.9 * PAGE_MS  # the link is not faster, however fast the machine is
+    assert max(medians["t1"], medians["t3"]) < medians["t2"]
+    (bound, _) = max(targets["t2"]["histogram_ms"], key=lambda bar: bar[1])
+    assert bound >= int(PAGE_MS)
 
 
 def test_several_targets_come_slowest_first(make_lab: MakeLab, tmp_path: Path) -> None:

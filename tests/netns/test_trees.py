@@ -106,18 +106,17 @@ def test_without_a_route_there_is_one_sentence(make_lab: MakeLab, folder: Path) 
 
 
 def test_a_catcher_may_come_late(make_lab: MakeLab, folder: Path) -> None:
-    """The caster waits for everybody, but not longer than -w."""
+    """The caster waits for everybody, and not for -w to pass once all are there."""
     fleet = Fleet(make_lab(3), folder)
     fill(fleet.source, MEGABYTE)
     for host in fleet.lab.targets[:2]:
         fleet.start_catcher(host)
-    caster = fleet.start_caster("-w", "30", "-v", "1")
+    caster = fleet.start_caster("-w", "3600", "-v", "1")
     for name in ("t1", "t2"):
         caster.wait_for(f"^{name}: joined$")
     fleet.start_catcher(fleet.lab.targets[2])
     assert caster.wait() == 0
     assert fleet.differences() == {}
-    assert fleet.report()["seconds"]["total"] < 20
 
 
 def test_a_catcher_that_comes_too_late_is_told_so(make_lab: MakeLab, folder: Path) -> None:

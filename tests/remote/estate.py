@@ -14,6 +14,7 @@ from typing import Any
 from tests.netns.lab import Host, Lab
 from tests.netns.process import Process
 from tests.programs import Argument, program
+from tests.support.waiting import HANG_S
 from tests.trees import differences
 
 PROGRAMS = ("ssh", "sshd", "ssh-keygen")
@@ -117,7 +118,7 @@ class Estate:
     def sync(self, *options: Argument, targets: str | None = None, shell: str | None = None) -> int:
         """A whole run: its exit status."""
         run = self.start(*options, targets=targets, shell=shell)
-        status = run.wait(timeout_s=120)
+        status = run.wait()
         print(run.output)
         return status
 
@@ -178,7 +179,7 @@ class Estate:
         (self.keys / "config").write_text(SSH.format(keys=self.keys))
 
     def _await_log(self, path: Path) -> None:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + HANG_S
         while not path.exists() or "Server listening" not in path.read_text():
             assert time.monotonic() < deadline, path.read_text() if path.exists() else "sshd said nothing"
             time.sleep(0.01)

@@ -16,10 +16,10 @@ from tests.awful import AwfulPair
 from tests.netns.lab import Host
 from tests.remote.conftest import MakeEstate
 from tests.remote.estate import Estate
+from tests.support.waiting import HANG_S
 
 pytestmark = [
     pytest.mark.netns,
-    pytest.mark.timeout(240),
     pytest.mark.skipif(shutil.which("rsync") is None, reason="rsync is not installed"),
 ]
 
@@ -48,7 +48,7 @@ def test_all_targets_get_what_the_first_one_lacks(make_estate: MakeEstate) -> No
     old = fill(estate, 1)
     serve(estate, old, *estate.lab.targets)
     run = estate.start("--compare", "rsync", "-v", "1")
-    assert run.wait(timeout_s=120) == 0, run.output
+    assert run.wait() == 0, run.output
     assert "t1: compared by rsync" in run.output.splitlines()
     assert estate.differences() == {}
     assert estate.processes() == {}
@@ -64,7 +64,7 @@ def test_who_cannot_be_compared_is_passed_over_and_said(make_estate: MakeEstate)
     serve(estate, old, bare, has_rsync=False)
     serve(estate, old, good)
     run = estate.start("--compare", "rsync", "-v", "1")
-    assert run.wait(timeout_s=120) == 23, run.output
+    assert run.wait() == 23, run.output
     lines = run.output.splitlines()
     assert "t2: cannot be compared by rsync: there is no rsync" in lines
     assert "t3: compared by rsync" in lines
@@ -78,7 +78,7 @@ def test_nobody_has_rsync_or_is_there(make_estate: MakeEstate) -> None:
     assert estate.sync("--compare", "rsync") == 5
     serve(estate, old, estate.lab.targets[1], has_rsync=False)
     run = estate.start("--compare", "rsync")
-    assert run.wait(timeout_s=120) == 3
+    assert run.wait() == 3
     assert run.output.splitlines()[-1] == "mrsync: no target could be compared by rsync: t2: there is no rsync"
 
 
@@ -95,7 +95,7 @@ def test_no_rsync_outlives_the_master(make_estate: MakeEstate, number: signal.Si
     slow.chmod(0o755)
     run = estate.start("--compare", "rsync", "-v", "2")
     run.wait_for("t1: joined")
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + HANG_S
     while not (estate.folder / "started").exists():
         assert time.monotonic() < deadline
         time.sleep(0.01)

@@ -10,7 +10,7 @@ from tests.loopback.interpreters import OLDEST_MINOR, find_interpreter
 from tests.programs import program
 from tests.remote.conftest import MakeEstate
 
-pytestmark = [pytest.mark.netns, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.netns
 
 
 def test_two_targets_and_one_that_is_not_there(make_estate: MakeEstate) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import signal
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -15,9 +14,8 @@ from tests.remote.conftest import MakeEstate
 from tests.remote.estate import SECRET, Estate
 from tests.trees import build_awkward_tree
 
-pytestmark = [pytest.mark.netns, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.netns
 
-FIRST_PAGE_S = 15.0  # after the command, with 32 targets on two cores
 LARGE_FILES = 60_000  # to be read before a comparison can be over
 POOR_SEAL = "authenticated but not encrypted: the Python package cryptography is missing or broken on "
 
@@ -27,7 +25,7 @@ def exposures_during(estate: Estate, run_status: list[int], *options: str) -> li
     run = estate.start("-v", "2", *options)
     found: list[str] = []
     looks = 0
-    waiting = threading.Thread(target=lambda: run_status.append(run.wait(timeout_s=120)))
+    waiting = threading.Thread(target=lambda: run_status.append(run.wait()))
     waiting.start()
     while waiting.is_alive():
         found += estate.exposures()
@@ -54,20 +52,14 @@ def test_trees_become_equal_and_nothing_is_left(make_estate: MakeEstate, target_
     assert estate.report()["warnings"] == []  # encrypted
 
 
-def test_32_targets_are_soon_under_way(make_estate: MakeEstate) -> None:
+def test_32_targets_at_once(make_estate: MakeEstate) -> None:
+    """How soon they are under way is a figure of `./run bench start`."""
     estate = make_estate(32)
     build_awkward_tree(estate.source, seed=32)
     estate.serve_all()
-    started = time.monotonic()
-    run = estate.start("-v", "2", targets="t[1-32]")
-    run.wait_for("phase comparing", timeout_s=120)  # the first page goes out at once
-    first_page_s = time.monotonic() - started
-    assert run.wait(timeout_s=120) == 0, run.output
-    print(f"32 targets over ssh: {first_page_s:.1f} s from the command to the first page")
-    print(estate.report()["seconds"])
+    assert estate.sync() == 0
     assert estate.differences() == {}
     assert estate.processes() == {}
-    assert first_page_s <= FIRST_PAGE_S
 
 
 def test_every_trouble_is_named_and_the_others_finish(make_estate: MakeEstate) -> None:
@@ -98,7 +90,6 @@ def test_every_trouble_is_named_and_the_others_finish(make_estate: MakeEstate) -
     for kind, sentence in expected.items():
         if kind in hosts:
             assert sentence in str(reasons[hosts[kind].name])
-    assert estate.report()["seconds"]["gather"] < 15
     assert estate.processes() == {}
     if old is None:
         pytest.skip("all but this was held: there is no Python 3.8 on this machine")

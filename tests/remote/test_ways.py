@@ -11,7 +11,7 @@ from tests.remote.conftest import MakeEstate
 from tests.remote.estate import Estate
 from tests.trees import build_awkward_tree
 
-pytestmark = [pytest.mark.netns, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.netns
 
 # What shared clusters have for rsh: HOST is a namespace here, and its private directory is at its place there.
 NAMESPACE_RSH = """#!/bin/sh
@@ -45,7 +45,7 @@ def test_two_gateways(make_estate: MakeEstate) -> None:
     estate.serve(estate.lab.targets[7], python=None)
     topology = write_topology(estate, *GATEWAYS)
     run = estate.start("-v", "2", "--topology", topology, targets="t[3-8]")
-    run.wait_for("t3: joined", timeout_s=60)
+    run.wait_for("t3: joined")
     assert estate.exposures() == []
     seen = " ".join(estate.processes().values())
     assert "ClusterShell.Gateway" in seen

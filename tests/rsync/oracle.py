@@ -13,6 +13,7 @@ from pathlib import Path
 from mrsync.cli.options import parse_mrsync
 from mrsync.errors import MrsyncError
 from tests.rsync.cases import Case, Tree
+from tests.support.waiting import HANG_S
 from tests.unit.tree.syncing import sync
 
 BATCH = 16
@@ -60,7 +61,7 @@ def build(case: Case, folder: Path) -> None:
 def run_rsync(case: Case, folder: Path) -> tuple[int, str, Tree]:
     """Status, stderr and what the destination is afterwards."""
     command = [b"rsync", b"-a", b"--delete", *_options(case, folder), b"source/", b"rsync/"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, env=_environment(), timeout=50)
+    done = subprocess.run(command, cwd=folder, capture_output=True, env=_environment(), timeout=HANG_S)
     return done.returncode, done.stderr.decode(errors="replace"), read_tree(os.fsencode(folder) + b"/rsync")
 
 

@@ -11,7 +11,7 @@ from tests.sim.scenario import Fate, draw
 from tests.sim.simulation import Result, Simulation
 
 SEEDS = 500
-SEEDS_PER_TEST = 50
+SEEDS_PER_TEST = 25
 
 
 def run(seed: int) -> Result:
@@ -23,10 +23,8 @@ def run(seed: int) -> Result:
 def test_cores_keep_their_word(first: int) -> None:
     results = [run(seed) for seed in range(first, first + SEEDS_PER_TEST)]
     assert sum(result.packets_lost for result in results) > 0
-    assert sum(result.packets_coded for result in results) > 0
     states = Counter(state for result in results for state in result.states)
     assert states[TargetState.DONE] > SEEDS_PER_TEST
-    assert states[TargetState.LOST] > 0
 
 
 def test_seeds_draw_every_fate() -> None:

@@ -14,6 +14,8 @@ import termios
 import time
 from collections.abc import Callable, Sequence
 
+from tests.support.waiting import HANG_S
+
 _TOKEN = re.compile(r"\x1b\[(?P<numbers>[?0-9;]*)(?P<final>[A-Za-z])|(?P<control>[\r\n])|(?P<text>[^\x1b\r\n]+)")
 
 
@@ -77,7 +79,7 @@ def run_on_terminal(command: Sequence[str], *, on_output: Callable[[str, int], N
     )
     os.close(theirs)
     output = ""
-    deadline = time.monotonic() + 50
+    deadline = time.monotonic() + HANG_S
     try:
         while select.select([ours], [], [], max(0.0, deadline - time.monotonic()))[0]:
             try:

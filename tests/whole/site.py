@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.programs import Argument, program
+from tests.support.waiting import HANG_S
 from tests.trees import differences
 
 LOOPBACK = "127.0.0.1"
@@ -110,7 +111,7 @@ class Run:
     def pid(self) -> int:
         return self._popen.pid
 
-    def wait_for(self, pattern: str, *, timeout_s: float = 30.0) -> None:
+    def wait_for(self, pattern: str, *, timeout_s: float = HANG_S) -> None:
         """Until stderr has this regular expression, or has ended."""
         assert self._popen.stderr is not None
         deadline = time.monotonic() + timeout_s
@@ -122,7 +123,7 @@ class Run:
                 self.close()
                 raise AssertionError(f"mrsync never said {pattern!r}, but:\n{self.stderr}")
 
-    def catchers(self, count: int, *, timeout_s: float = 10.0) -> list[int]:
+    def catchers(self, count: int, *, timeout_s: float = HANG_S) -> list[int]:
         """Process ids of the catchers in the order of targets, once so many are there."""
         deadline = time.monotonic() + timeout_s
         while True:
@@ -140,7 +141,7 @@ class Run:
     def kill(self) -> None:
         os.kill(self.pid, signal.SIGKILL)
 
-    def wait(self, *, timeout_s: float = 50.0) -> Ended:
+    def wait(self, *, timeout_s: float = HANG_S) -> Ended:
         try:
             stdout, stderr = self._popen.communicate(timeout=timeout_s)
         except subprocess.TimeoutExpired:
@@ -173,7 +174,7 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-def wait_until_gone(pids: Sequence[int], *, timeout_s: float = 10.0) -> None:
+def wait_until_gone(pids: Sequence[int], *, timeout_s: float = HANG_S) -> None:
     deadline = time.monotonic() + timeout_s
     while alive := [pid for pid in pids if is_alive(pid)]:
         assert time.monotonic() < deadline, f"{len(alive)} of {len(pids)} processes are still there"

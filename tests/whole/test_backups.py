@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.programs import program
+from tests.support.waiting import HANG_S
 from tests.whole.conftest import MakeSite
 from tests.whole.site import MEGABYTE, Run, Site, wait_until_gone, write_files
 from tests.whole.test_interruption import FILES, version_of, write_version
@@ -181,7 +182,7 @@ def test_a_run_with_remove_first_that_breaks_leaves_the_file_absent(site: Site) 
     run = site.start("-X", "--rate", "4M", "-v", 2)
     catchers = run.catchers(3)
     run.wait_for("phase casting")
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + HANG_S
     while any((site.dest(host) / "big").exists() for host in site.hosts):
         assert time.monotonic() < deadline
         time.sleep(0.01)

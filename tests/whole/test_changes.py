@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.waiting import HANG_S
 from tests.whole.site import Ended, Site
 
 MEGABYTE = 1 << 20
@@ -64,7 +65,7 @@ def become_a_link(path: Path) -> None:
 
 def wait_until_staged(site: Site, size: int) -> None:
     """Until some target has begun a file and holds so many bytes of it."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + HANG_S
     while not any(staged >= size for staged in site.staged_sizes()):
         assert time.monotonic() < deadline
         time.sleep(0.005)

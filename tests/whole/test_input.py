@@ -11,6 +11,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.programs import Argument, program
+from tests.support.waiting import HANG_S
 from tests.whole.site import LOOPBACK, Run, Site
 
 NOBODY = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")
@@ -197,7 +198,7 @@ def test_a_dest_without_permission_is_that_targets_trouble_alone(site: Site, pla
 
 def by_hand(site: Site, name: str, *options: Argument) -> subprocess.CompletedProcess[str]:
     command = program(name, *options, "-A", site.group, "-P", site.port, "-I", "lo")
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=50)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=HANG_S)
 
 
 @pytest.mark.parametrize("name", ["multicaster", "multicatcher"])
@@ -225,7 +226,7 @@ def test_a_key_file_must_be_private_long_enough_and_there(site: Site, places: di
 
 def test_an_unknown_host_has_no_interface(site: Site, places: dict[str, str]) -> None:
     command = program("multicaster", "-m", "no-such-host.invalid", "-s", site.source, "--insecure", "-P", site.port)
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=50)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=HANG_S)
     assert done.returncode == 10
     assert "no-such-host.invalid" in sentence_of(10, done.stderr, "multicaster")
 

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.workers import run_seed
 from tests.whole.site import Run, Site, wait_until_gone
 
 FILES = 40
 FILE_BYTES = 100_000
 RATE = "8M"  # bytes/s: half a second of casting
 MOMENTS_S = {"": 0.3, "joined": 0.1, "comparing": 0.05, "planning": 0.05, "casting": 0.4, "finishing": 0.03}
-CHANCE = random.Random(int(os.environ.get("MRSYNC_SEED", random.randrange(1 << 32))))
+CHANCE = random.Random(os.environ.get("MRSYNC_SEED", run_seed()))
 SEEDS = [CHANCE.randrange(1 << 32) for _ in range(12)]
 
 
@@ -78,7 +79,7 @@ def test_ctrl_c_at_any_moment_leaves_nothing_behind(site: Site, seed: int) -> No
     run, catchers = start_until(site, phase, wait_s)
     run.interrupt()
     ended = run.wait()
-    wait_until_gone(catchers, timeout_s=0.1)
+    wait_until_gone(catchers)
     if ended.status == 0:
         assert "phase done" in ended.stderr  # Ctrl-C came too late to change anything
         assert site.all_differences() == {}
@@ -95,7 +96,7 @@ def test_other_signals_end_a_run_in_order_too(site: Site, number: signal.Signals
     run, catchers = start_until(site, "casting", 0.2)
     os.kill(run.pid, number)
     ended = run.wait()
-    wait_until_gone(catchers, timeout_s=0.1)
+    wait_until_gone(catchers)
     assert (ended.status, ended.stderr.splitlines()[-1]) == (20, f"mrsync: interrupted by {number.name}")
     check_targets(site)
 

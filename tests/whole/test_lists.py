@@ -16,6 +16,7 @@ from tests.awful import AwfulPair
 from tests.oracle import items
 from tests.oracle import rsync as real_rsync
 from tests.programs import program
+from tests.support.waiting import HANG_S
 from tests.trees import differences
 from tests.whole.conftest import MakeSite
 from tests.whole.site import Run, Site, is_alive, wait_until_gone
@@ -252,7 +253,7 @@ def test_an_interrupted_comparison_leaves_no_rsync(filled: Site) -> None:
     slow.chmod(0o755)
     run = filled.start("--compare", "rsync", prefix=["env", f"PATH={filled.folder}:{os.environ['PATH']}"])
     pid = filled.folder / "pid"
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + HANG_S
     while not (pid.exists() and pid.read_text().strip()):
         assert time.monotonic() < deadline
         time.sleep(0.01)

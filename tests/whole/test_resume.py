@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.waiting import HANG_S
 from tests.whole.conftest import MakeSite
 from tests.whole.site import MEGABYTE, Ended, Run, Site, wait_until_gone, write_files
 from tests.whole.test_interruption import FILES, version_of, write_version
@@ -44,7 +45,7 @@ def start_and_wait(
     """A run of which every target has so much."""
     run = site.start("--rate", rate, *options)
     catchers = run.catchers(len(site.hosts))
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + HANG_S
     while staged_share(site, megabytes) < share:
         assert time.monotonic() < deadline
         time.sleep(0.005)
@@ -105,7 +106,7 @@ def test_whole_small_files_wait_for_the_next_run_too(make_site: MakeSite) -> Non
     catchers = run.catchers(3)
     run.wait_for(" casting$")
     os.kill(catchers[1], signal.SIGSTOP)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + HANG_S
     while sum(path.startswith(os.fspath(site.dest("b"))) is False for path in site.staged()) < 2 * 2001:
         assert time.monotonic() < deadline
     time.sleep(TICK_S)  # the last of them may not be complete

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.waiting import HANG_S
 from tests.trees import differences
 from tests.whole.conftest import MakeSite
 from tests.whole.site import MEGABYTE, Ended, Run, Site, wait_until_gone, write_files
@@ -226,7 +227,7 @@ def test_one_dies_in_the_flip_and_the_others_are_through(make_site: MakeSite) ->
     run = site.start(*JOB)
     victim = run.catchers(3)[1]
     first = site.dest("b") / "0" / "0"
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + HANG_S
     while first.stat().st_size != 11:
         assert time.monotonic() < deadline
     os.kill(victim, signal.SIGKILL)

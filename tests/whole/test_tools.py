@@ -10,6 +10,7 @@ import subprocess
 import pytest
 
 from tests.programs import Argument, program
+from tests.support.waiting import HANG_S
 
 
 def command(*arguments: Argument) -> list[str]:
@@ -33,7 +34,7 @@ def test_an_examination() -> None:
         assert target["group"] == {"sent": 10, "heard": 10, "echoed": 10}
         assert target["mtu_passed"] == target["mtu_sent"] == 9216
         assert target["disk"]["path"] == "/dev/shm"
-        assert abs(target["clock_offset_s"]) < 0.1
+        assert abs(target["clock_offset_s"]) < 10  # a busy machine blurs it; another clock would be far away
         # what this host is like is not the test's business, but firewalls and interfaces are no matter on loopback
         assert {one["cause"] for one in target["findings"]} <= {"small buffers", "slow link", "disk full", "slow disk"}
     assert done.returncode == (0 if all(target["is_fit"] for target in outcome["targets"].values()) else 23)
@@ -49,7 +50,7 @@ def test_interrupted(tool: str) -> None:
         assert run.stderr is not None
         assert any(wanted in line for line in run.stderr)
         run.send_signal(signal.SIGINT)
-        said, complaint = run.communicate(timeout=20)
+        said, complaint = run.communicate(timeout=HANG_S)
     assert run.returncode == 20
     assert complaint.splitlines()[-1] == f"{tool if tool == 'rtt' else 'mrsync doctor'}: interrupted"
     assert said
@@ -62,4 +63,4 @@ def test_a_reader_that_goes_away_early() -> None:
         assert run.stdout.readline().startswith("using local to invoke")
         run.stdout.close()
         assert run.stderr.read() in ("", "Sending data...\n")  # nobody may read the second line already
-        assert run.wait(timeout=20) == 20
+        assert run.wait(timeout=HANG_S) == 20

@@ -43,7 +43,6 @@ def test_a_catcher_that_hangs_is_dropped_after_the_ack_wait(site: Site) -> None:
     assert ended.target("a")["state"] == "lost"
     assert site.differences("b") == site.differences("c") == []
     assert site.staged() == []  # it woke up, heard that it is out, and cleaned up
-    assert ended.report["seconds"]["cast"] < 8
 
 
 def test_quit_on_bad_ends_the_run_for_all(site: Site) -> None:

@@ -10,6 +10,7 @@ from mrsync.errors import UsageError
 from mrsync.remote.bundle import Bundle, make_bundle
 from mrsync.remote.command import MARKER, STARTER, CatcherCommand, RemoteShell
 from tests.loopback.interpreters import find_interpreter
+from tests.support.waiting import HANG_S
 
 SHELLS = ("sh", "bash", "csh", "tcsh", "fish", "zsh", "ksh")
 
@@ -17,7 +18,7 @@ SHELLS = ("sh", "bash", "csh", "tcsh", "fish", "zsh", "ksh")
 def start(shell: str, python: str, stdin: bytes) -> subprocess.CompletedProcess[bytes]:
     """What a login shell makes of the command."""
     command = [shell, "-c", CatcherCommand(python).on("node1")]
-    return subprocess.run(command, input=stdin, capture_output=True, timeout=30, check=False)
+    return subprocess.run(command, input=stdin, capture_output=True, timeout=HANG_S, check=False)
 
 
 @pytest.mark.parametrize("shell", SHELLS)

@@ -14,8 +14,9 @@ import pytest
 from mrsync.remote.launcher import CatcherExited, Launcher, LaunchEvent, LineWritten
 from mrsync.remote.lines import LINE_BYTES_MAX
 from mrsync.remote.local import LocalLauncher
+from tests.support.waiting import HANG_S
 
-WAIT_S = 10.0
+WAIT_S = HANG_S
 
 
 def read_line() -> bytes:

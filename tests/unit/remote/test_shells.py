@@ -16,8 +16,9 @@ import pytest
 from mrsync.remote.command import CatcherCommand, RemoteShell
 from mrsync.remote.launcher import CatcherExited, LaunchEvent, LineWritten
 from mrsync.remote.shells import ShellLauncher
+from tests.support.waiting import HANG_S
 
-WAIT_S = 30.0
+WAIT_S = HANG_S
 ANSWER_WAIT_S = 2.0
 
 # What a host does is in its name: the word before the dash. It is called as RSH HOST COMMAND.

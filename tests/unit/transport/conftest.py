@@ -9,9 +9,10 @@ from collections.abc import Iterator
 import pytest
 
 from mrsync.transport.stamps import STAMP_BYTES, arrived_at, ask_arrival_times
+from tests.support.waiting import HANG_S
 
 SLEPT_S = 0.005
-WAIT_S = 5.0
+WAIT_S = HANG_S
 
 
 @pytest.fixture(scope="session")

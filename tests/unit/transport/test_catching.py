@@ -20,6 +20,7 @@ from mrsync.wire.keys import SessionKeys
 from mrsync.wire.messages import CommitSpan, Hello, ObjectKind, ObjectState, Phase, SealKind, Status
 from mrsync.wire.sealing import seals_here
 from mrsync.wire.session import ControlCodec
+from tests.support.waiting import HANG_S
 from tests.unit.transport.link import GEOMETRY, SESSION
 
 GROUP = "239.255.67.92"
@@ -91,7 +92,7 @@ class Stand:
 def stand() -> Iterator[Stand]:
     port = random.randrange(20000, 60000, 2)
     with open_caster_socket(loopback_interface(), GROUP, port, ttl=1, is_looped=True) as caster:
-        caster.settimeout(5)
+        caster.settimeout(HANG_S)
         with closing(Stand(caster, port)) as made:
             yield made
 
@@ -108,7 +109,7 @@ def test_it_passes_over_sessions_of_other_secrets(stand: Stand) -> None:
     stand.caster.settimeout(0.2)
     with pytest.raises(TimeoutError):
         stand.caster.recv(2000)
-    stand.caster.settimeout(5)
+    stand.caster.settimeout(HANG_S)
     codec = stand.cast(STATUS)
     assert isinstance(codec.decode(stand.caster.recv(2000)), Hello)
 

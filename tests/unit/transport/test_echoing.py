@@ -19,10 +19,11 @@ from mrsync.wire.geometry import Geometry
 from mrsync.wire.header import page_headers
 from mrsync.wire.keys import SessionKeys
 from mrsync.wire.messages import Kind, Way
+from tests.support.waiting import HANG_S
 
 GROUP = "239.255.67.201"
 SECRET = bytes(range(32))
-WAIT_S = 5.0
+WAIT_S = HANG_S
 GEOMETRY = Geometry.from_mtu(1500, is_ipv6=False, target_count=1)
 
 pytestmark = pytest.mark.usefixtures("stamping")

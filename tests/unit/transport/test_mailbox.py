@@ -5,6 +5,7 @@ import socket
 import pytest
 
 from mrsync.transport.mailbox import receive_datagrams
+from tests.support.waiting import HANG_S
 from tests.unit.transport.link import Link, sample
 
 
@@ -16,7 +17,7 @@ def test_datagrams_come_one_by_one_whatever_the_kernel_merged(is_merging: bool) 
         else:
             for datagram in (b"a" * 40, b"b" * 40, b"c"):
                 link.caster.sendto(datagram, link.address)
-        link.receiver.settimeout(1)
+        link.receiver.settimeout(HANG_S)
         received: list[bytes] = []
         while len(received) < 3:
             datagrams, source = receive_datagrams(link.receiver)
@@ -34,6 +35,6 @@ def test_an_empty_datagram_is_none() -> None:
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as far,
     ):
         near.bind(("127.0.0.1", 0))
-        near.settimeout(1)
+        near.settimeout(HANG_S)
         far.sendto(b"", near.getsockname())
         assert receive_datagrams(near)[0] == []

@@ -19,6 +19,7 @@ from mrsync.transport.multicast import (
 )
 from mrsync.transport.routes import looped_interface
 from mrsync.transport.socket_options import SO_RXQ_OVFL, UDP_GRO
+from tests.support.waiting import HANG_S
 
 GROUP = "239.255.67.93"
 LOOPBACK = loopback_interface()
@@ -51,7 +52,7 @@ def test_every_catcher_of_this_host_hears_each_datagram_once_on_loopback(port: i
         caster = stack.enter_context(open_caster_socket(LOOPBACK, GROUP, port, ttl=1, is_looped=is_looped))
         caster.sendto(b"hello", (GROUP, port))
         for catcher in catchers:
-            catcher.settimeout(5)
+            catcher.settimeout(HANG_S)
             assert catcher.recvfrom(100) == (b"hello", (LOOPBACK.address, port - 1))
             catcher.setblocking(False)
             with pytest.raises(BlockingIOError):
@@ -76,7 +77,7 @@ def test_ipv6_is_heard_on_this_host_without_leaving_it(looped: Interface, port: 
         segment = [(socket.IPPROTO_UDP, UDP_SEGMENT, struct.pack("=H", 1000))]
         caster.sendmsg([b"x" * 2500], segment, 0, looped.at(group, port))
         for catcher in catchers:
-            catcher.settimeout(5)
+            catcher.settimeout(HANG_S)
             datagram, source = catcher.recvfrom(5000)
             assert len(datagram) == 2500, "merged"
             assert source[:2] == (looped.address, port - 1)
@@ -86,7 +87,7 @@ def test_ipv6_is_heard_on_this_host_without_leaving_it(looped: Interface, port: 
         with pytest.raises(BlockingIOError):
             elsewhere.recv(100)
         reply.sendto(b"report", source)
-        caster.settimeout(5)
+        caster.settimeout(HANG_S)
         assert caster.recv(100) == b"report"
 
 
@@ -105,7 +106,7 @@ def test_other_groups_on_the_same_port_are_not_heard(port: int) -> None:
         open_caster_socket(LOOPBACK, GROUP, port, ttl=1, is_looped=True) as caster,
     ):
         caster.sendto(b"theirs", ("239.255.67.94", port))
-        theirs.settimeout(5)
+        theirs.settimeout(HANG_S)
         assert theirs.recv(100) == b"theirs"
         with pytest.raises(BlockingIOError):
             ours.recv(100)
@@ -124,11 +125,11 @@ def test_reports_reach_the_caster(port: int) -> None:
         open_reply_socket() as reply,
     ):
         reply.sendto(b"report", (LOOPBACK.address, port - 1))
-        caster.settimeout(5)
+        caster.settimeout(HANG_S)
         message, source = caster.recvfrom(100)
         assert message == b"report"
         caster.sendto(b"ack", source)
-        reply.settimeout(5)
+        reply.settimeout(HANG_S)
         assert reply.recv(100) == b"ack"
 
 

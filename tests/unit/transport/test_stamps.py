@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from mrsync.transport.stamps import STAMP_BYTES, StampedSocket, arrived_at, ask_arrival_times
+from tests.support.waiting import HANG_S
 
 pytestmark = pytest.mark.usefixtures("stamping")
 
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("stamping")
 def pair() -> Iterator[tuple[StampedSocket, socket.socket]]:
     receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     receiver.bind(("127.0.0.1", 0))
-    receiver.settimeout(5)
+    receiver.settimeout(HANG_S)
     ask_arrival_times(receiver)
     with receiver, StampedSocket.of(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as sender:
         yield sender, receiver

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import shutil
 import subprocess
-import time
 
 import pytest
 
@@ -115,9 +114,6 @@ def test_what_is_too_large() -> None:
 @pytest.mark.parametrize(
     "pattern", [b"(a*)*b", b"(a|a)*b", b"(a?){100}a{100}b", b"(.*)*(.*)*(.*)*x$", b"((a{0,9}){0,9}){0,9}b"]
 )
-def test_no_pattern_takes_long(pattern: bytes) -> None:
-    """With Python's re, each would take longer than the universe is old."""
-    compiled = Patterns([pattern])
-    began = time.monotonic()
-    assert not compiled.match(b"a" * 4096)
-    assert time.monotonic() - began < 5
+def test_no_pattern_takes_forever(pattern: bytes) -> None:
+    """Python's re would need longer than the universe is old; the suite's limit for one test would end it."""
+    assert not Patterns([pattern]).match(b"a" * 4096)

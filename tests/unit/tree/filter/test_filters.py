@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from mrsync.tree.filter import rules
@@ -110,11 +108,9 @@ def test_perishable_rules_do_not_count_in_what_goes() -> None:
 
 
 def test_many_literal_names_cost_no_more_than_one() -> None:
+    """Two thousand million comparisons would run into the suite's limit for one test."""
     names = [b"name%d" % number for number in range(50_000)]
     scope = scope_of(
         b"", *[b"- other%d" % number for number in range(20_000)], *[b"- /p/x%d" % n for n in range(20_000)]
     )
-    scope.excluded(names[:1])  # compiles
-    before = time.process_time()
     assert scope.excluded(names) == set()
-    assert time.process_time() - before < 0.5

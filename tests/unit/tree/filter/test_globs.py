@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 
 import pytest
 
@@ -70,10 +69,9 @@ def test_pattern(pattern: bytes, path: bytes, expected: bool) -> None:
         (b"?" * 100 + b"*a*a*a*a*[bc]", b"a" * 255),
     ],
 )
-def test_no_pattern_takes_long(pattern: bytes, path: bytes) -> None:
-    before = time.process_time()
+def test_no_pattern_takes_forever(pattern: bytes, path: bytes) -> None:
+    """Backtracking would run into the suite's limit for one test."""
     assert not is_match(pattern, path)
-    assert time.process_time() - before < 1
 
 
 def test_slashes_in_a_class_count_as_levels() -> None:

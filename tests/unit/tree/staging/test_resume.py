@@ -16,6 +16,7 @@ from mrsync.tree.model.policy import Policy
 from mrsync.tree.staging import journal as journal_module
 from mrsync.tree.staging import journal_reader as claims_module
 from mrsync.tree.staging.resume import RUNNING_WAIT_S
+from tests.support.waiting import HANG_S
 from tests.trees import differences
 from tests.unit.tree.breaking import PAGE, Session, in_a_process_that_is_killed
 from tests.unit.tree.syncing import as_nobody, leftovers, nobodys_directory
@@ -367,7 +368,7 @@ def test_what_checkpoints_had_written_to_the_disk_counts_after_a_reboot(
 
     def cast() -> None:
         run = session(trees).cast(range(20))
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + HANG_S
         before = -1
         while run.stage.journal is not None and run.stage.journal.position != before:
             before = run.stage.journal.position

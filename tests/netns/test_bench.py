@@ -1,0 +1,20 @@
+"""The bench does what it measures; how fast that is here is judged by `./run bench`, never by a test."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.bench.links import MIB, fast_link, slow_link
+
+pytestmark = [pytest.mark.netns, pytest.mark.usefixtures("make_lab")]
+
+
+@pytest.mark.parametrize("loss", [0.0, 0.01])
+def test_a_slow_link_is_measured(loss: float) -> None:
+    share, repairs = slow_link(loss, 8 * MIB)
+    assert 0 < share.value <= 100
+    assert (repairs.value > 0) is (loss > 0)
+
+
+def test_a_fast_link_is_measured() -> None:
+    assert fast_link("4 KB", 16 * MIB, rounds=1).value > 0

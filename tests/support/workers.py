@@ -1,0 +1,11 @@
+"""What the workers of one test run have in common."""
+
+from __future__ import annotations
+
+import os
+import random
+
+
+def run_seed() -> str:
+    """Return a seed for parameters that are drawn at collection: every worker of a run must draw the same."""
+    return os.environ.get("PYTEST_XDIST_TESTRUNUID") or str(random.randrange(1 << 32))
