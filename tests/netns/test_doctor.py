@@ -17,6 +17,7 @@ from tests.netns.conftest import MakeLab
 from tests.netns.lab import Host, Lab, missing_requirement
 from tests.netns.subnets import Subnets, namespace_shell
 from tests.programs import program
+from tests.support import rooms
 
 pytestmark = pytest.mark.netns
 
@@ -231,8 +232,8 @@ def test_a_router_between(tmp_path: Path, routes_multicast: bool) -> None:
 
 @contextmanager
 def receive_buffer_max(limit: str) -> Iterator[None]:
-    """Set it where the kernel lets one: in the machine's first network namespace, which is that of init."""
-    sysctl = ("nsenter", "--target", "1", "--net", "sysctl", "-n")
+    """Set it where the kernel permits that: only in the first network namespace of the machine."""
+    sysctl = rooms.command_outside("sysctl", "-n")
     name = "net.core.rmem_max"
     before = subprocess.run([*sysctl, name], capture_output=True, text=True, check=False).stdout.strip()
     if subprocess.run([*sysctl, "-w", f"{name}={limit}"], capture_output=True, check=False).returncode:

@@ -1,0 +1,42 @@
+"""The workers that run tests keep apart: see tests/support."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support import rooms, turnstile
+
+IN_TURNSTILE = Path(turnstile.__file__)
+
+
+def can_lock(mode: int) -> bool:
+    """Whether another worker could take this lock now."""
+    with open(IN_TURNSTILE) as file:
+        try:
+            fcntl.flock(file, mode | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+
+def test_others_may_run_beside_most_tests_but_none_that_must_be_alone() -> None:
+    assert can_lock(fcntl.LOCK_SH)
+    assert not can_lock(fcntl.LOCK_EX)
+
+
+@pytest.mark.alone
+def test_nobody_runs_beside_a_test_that_must_be_alone() -> None:
+    assert not can_lock(fcntl.LOCK_SH)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has rooms")
+def test_a_worker_has_namespaces_of_its_own() -> None:
+    outside = subprocess.run(rooms.command_outside("readlink", "/proc/self/ns/net"), capture_output=True, text=True)
+    assert outside.stdout.strip() not in ("", os.readlink("/proc/self/ns/net"))
+    listed = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True).stdout
+    assert all(f"-{os.getpid()}-" in line for line in listed.splitlines())
