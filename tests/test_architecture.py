@@ -13,14 +13,15 @@ SOURCE = Path(__file__).parents[1] / "src"
 
 LAYERS = {
     "errors": set[str](),
+    "escaping": set[str](),
     "files": set[str](),
-    "wire": {"errors"},
-    "tree": {"files", "errors"},
-    "remote": {"files", "errors"},
-    "protocol": {"wire", "errors"},
-    "transport": {"protocol", "wire", "errors"},
-    "run": {"transport", "protocol", "wire", "tree", "remote", "files", "errors"},
-    "cli": {"run", "transport", "protocol", "wire", "tree", "remote", "files", "errors"},
+    "wire": {"escaping", "errors"},
+    "tree": {"files", "escaping", "errors"},
+    "remote": {"files", "escaping", "errors"},
+    "protocol": {"wire", "escaping", "errors"},
+    "transport": {"protocol", "wire", "escaping", "errors"},
+    "run": {"transport", "protocol", "wire", "tree", "remote", "files", "escaping", "errors"},
+    "cli": {"run", "transport", "protocol", "wire", "tree", "remote", "files", "escaping", "errors"},
 }
 # Rooms of a layer, from the bottom up: a module imports from its own room and from those before it.
 ROOMS = {

@@ -13,8 +13,9 @@ from types import TracebackType
 from typing import Any
 
 from mrsync import __version__
+from mrsync.cli.output_files import open_log
 from mrsync.cli.report import complaint, verdict
-from mrsync.errors import FileError, MrsyncError
+from mrsync.errors import MrsyncError
 from mrsync.remote.targets import fold
 from mrsync.run.cast.outcome import Outcome
 from mrsync.run.observer import Notice, Observer, Snapshot
@@ -22,7 +23,6 @@ from mrsync.run.settings import CastSettings
 
 JSON = "json"
 PLAIN = re.compile(r"[\w./:{}@,+=-]+")
-FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
 
 
 class LogFile:
@@ -33,10 +33,7 @@ class LogFile:
     """
 
     def __init__(self, path: str, style: str, session: int) -> None:
-        try:
-            self._fd = os.open(path, FLAGS, 0o640)
-        except OSError as error:
-            raise FileError(f"cannot open the log file {path}: {error.strerror}") from error
+        self._fd = open_log(path)
         self._path = path
         self._format = _json_line if style == JSON else _text_line
         self._session = f"{session:016x}"

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import gc
-import os
 import signal
 import sys
-import time
 from collections.abc import Callable, Sequence
 from types import FrameType
-from typing import TYPE_CHECKING
 
 from mrsync.cli import options
 from mrsync.cli.signals import SIGNALS
+from mrsync.cli.streams import StandardStreams
 from mrsync.errors import Interrupted, MrsyncError, UsageError
-
-if TYPE_CHECKING:
-    from mrsync.cli.logfile import LogFile
-    from mrsync.cli.options import Output
-    from mrsync.run.settings import CastSettings
+from mrsync.escaping import escape_controls
 
 
 def mrsync() -> int:
@@ -56,17 +50,15 @@ def run_command(name: str, command: Callable[[Sequence[str]], int], arguments: S
     gc.disable()  # modules, columns and numbers make no cycles; looking for some costs a tenth of a large scan
     for number in SIGNALS:
         signal.signal(number, _interrupt)
-    try:
-        return command(arguments)
-    except MrsyncError as error:
-        print(f"{name}: {error}", file=sys.stderr)
-        return error.exit_status
-    except BrokenPipeError:  # whoever read what we say has gone, and with `| head` that is no surprise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Interrupted.exit_status
-    finally:
-        for number in SIGNALS:
-            signal.signal(number, signal.SIG_IGN)  # all is said: what follows is the interpreter's own end
+    with StandardStreams(name):
+        try:
+            return command(arguments)
+        except MrsyncError as error:
+            print(f"{name}: {escape_controls(str(error))}", file=sys.stderr)
+            return error.exit_status
+        finally:
+            for number in SIGNALS:
+                signal.signal(number, signal.SIG_IGN)  # all is said: what follows is the interpreter's own end
 
 
 def _mrsync(arguments: Sequence[str]) -> int:
@@ -84,11 +76,11 @@ def _mrsync(arguments: Sequence[str]) -> int:
         from mrsync.cli.doctor import doctor
 
         return doctor(arguments[1:])
-    return _cast("mrsync", *options.parse_mrsync(arguments), arguments)
+    return _cast("mrsync", arguments)
 
 
 def _multicaster(arguments: Sequence[str]) -> int:
-    return _cast("multicaster", *options.parse_multicaster(arguments), arguments)
+    return _cast("multicaster", arguments)
 
 
 def _multicatcher(arguments: Sequence[str]) -> int:
@@ -122,65 +114,10 @@ def _rttcatcher(arguments: Sequence[str]) -> int:
     return rttcatcher(arguments)
 
 
-def _cast(name: str, settings: CastSettings, output: Output, arguments: Sequence[str]) -> int:
-    if output.log_file is None:
-        return _cast_and_tell(name, settings, output, None)
-    from mrsync.cli.logfile import LogFile
-    from mrsync.run.settings import draw_session
+def _cast(name: str, arguments: Sequence[str]) -> int:
+    from mrsync.cli.sync import sync
 
-    settings = settings._replace(session=draw_session())
-    with LogFile(output.log_file, output.log_format, settings.session) as log:
-        log.begin(name, settings, arguments)
-        return _cast_and_tell(name, settings, output, log)
-
-
-def _cast_and_tell(name: str, settings: CastSettings, output: Output, log: LogFile | None) -> int:
-    from mrsync.cli import report
-    from mrsync.cli.progress import make_progress, tell_left_out
-    from mrsync.cli.signals import signals_requesting
-    from mrsync.run.cast.cast import cast
-    from mrsync.run.observer import Notice
-    from mrsync.run.stop import Stop
-
-    recording = None
-    with make_progress(output.progress, output.verbosity) as observer:
-        if output.page:
-            from mrsync.cli.recording import Recording
-
-            observer = recording = Recording(observer)
-        if log is not None:
-            observer = log.before(observer)
-        for path in output.configurations:
-            observer.on_notice(Notice(2, f"settings from {path}"))
-        tell_left_out(observer, output.left_out)
-        stop = Stop()
-        with signals_requesting(stop):
-            outcome = cast(settings, observer, stop)
-    if output.report:
-        report.write_report(report.report_text(outcome), output.report)
-    if output.page:
-        from mrsync.cli.page import page
-
-        report.write_report(page(outcome, recording.samples if recording else []), output.page)
-    if output.metrics:
-        from mrsync.cli.metrics import metrics
-
-        report.write_report(metrics(outcome, time.time()), output.metrics)
-    if log is not None:
-        log.end(outcome)
-    if settings.policy.itemizes:
-        from mrsync.cli.itemized import change_events, change_lines
-
-        for line in (change_events if output.progress == "json" else change_lines)(outcome):
-            print(line)
-    if output.progress == "json":
-        print(report.event_line(outcome))
-    else:
-        for line in report.summary_lines(outcome, verbosity=output.verbosity, has_stats=output.has_stats):
-            print(line)
-    if complaint := report.complaint(outcome):
-        print(f"{name}: {complaint}", file=sys.stderr)
-    return outcome.exit_status
+    return sync(name, arguments)
 
 
 def _interrupt(number: int, _: FrameType | None) -> None:

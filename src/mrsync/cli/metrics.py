@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 
+from mrsync.escaping import escape_controls
 from mrsync.run.cast.outcome import Outcome, TargetState
 
 
@@ -39,5 +40,4 @@ def _lines(outcome: Outcome, ended_at: float) -> Iterator[str]:
 
 
 def _escaped(text: str) -> str:
-    readable = text.encode("utf-8", "backslashreplace").decode("utf-8")
-    return re.sub(r'[\\"\n]', lambda match: {"\n": r"\n"}.get(match[0], "\\" + match[0]), readable)
+    return re.sub(r'[\\"]', r"\\\g<0>", escape_controls(text))

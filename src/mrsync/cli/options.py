@@ -11,6 +11,7 @@ from typing import NamedTuple
 from mrsync.cli import file_options, list_options, values
 from mrsync.cli.backup_options import add_backup_options, check_local_backups, check_suffix
 from mrsync.cli.configuration import SYSTEM_FILE, parse_configured
+from mrsync.cli.output_files import check_output
 from mrsync.cli.parser import NETWORK, OUTPUT, REMOTE, WHAT, Parser, make_parser
 from mrsync.errors import SelectionError, UsageError
 from mrsync.remote.keyfile import INSECURE_SECRET, read_secret
@@ -35,6 +36,28 @@ class Output(NamedTuple):
     log_file: str | None = None
     log_format: str = "text"
     configurations: tuple[str, ...] = ()  # files that settings came from
+
+
+class Draft(NamedTuple):
+    """What can be told of a command line that cannot be carried out: for the report of that."""
+
+    source: bytes
+    dest: bytes
+    output: Output
+
+
+def draft_mrsync(arguments: Sequence[str]) -> Draft:
+    """Raises UsageError."""
+    options, _ = parse_configured(mrsync_parser(), arguments)
+    _take_positionals(options)
+    source = os.fsencode(_absolute(options.source or ""))
+    return Draft(source, os.fsencode(options.dest) if options.dest else source, _output(options, ()))
+
+
+def draft_multicaster(arguments: Sequence[str]) -> Draft:
+    """Raises UsageError."""
+    options = _multicaster_parser().parse_args(arguments)
+    return Draft(os.fsencode(_absolute(options.source or "")), b"", _output(options, ()))
 
 
 def parse_mrsync(arguments: Sequence[str]) -> tuple[CastSettings, Output]:
@@ -65,7 +88,7 @@ def parse_mrsync(arguments: Sequence[str]) -> tuple[CastSettings, Output]:
     )
     if is_local:
         _check_local_dests(settings)
-    return settings, _output(options, targets)._replace(configurations=configurations)
+    return settings, _output(options, targets.left_out)._replace(configurations=configurations)
 
 
 def parse_multicaster(arguments: Sequence[str]) -> tuple[CastSettings, Output]:
@@ -90,7 +113,7 @@ def parse_multicaster(arguments: Sequence[str]) -> tuple[CastSettings, Output]:
         selection=selection,
         verbosity=options.verbose,
     )
-    return settings, _output(options, targets)
+    return settings, _output(options, targets.left_out)
 
 
 def parse_multicatcher(arguments: Sequence[str]) -> CatchSettings:
@@ -317,10 +340,18 @@ def _take_positionals(options: argparse.Namespace) -> None:
 def _source(text: str | None) -> bytes:
     if not text:
         raise UsageError("SOURCE is missing (-s)")
-    source = os.fsencode(os.path.abspath(text))
+    source = os.fsencode(_absolute(text))
     if not os.path.isdir(source):
         raise SelectionError(f"the source {text} is not a directory")
     return source
+
+
+def _absolute(path: str) -> str:
+    """Raises SelectionError."""
+    try:
+        return os.path.abspath(path)
+    except FileNotFoundError as error:
+        raise SelectionError(f"the working directory is gone: name the source {path} by an absolute path") from error
 
 
 def targets_of(text: str | None, excluded: str | None, *, keeps_own_host: bool) -> Targets:
@@ -374,16 +405,15 @@ def network_of(options: argparse.Namespace, *, by_hand: bool = False) -> Network
     return network._replace(ttl=options.ttl, has_loop=options.loop) if "ttl" in options else network
 
 
-def _output(options: argparse.Namespace, targets: Targets) -> Output:
+def _output(options: argparse.Namespace, left_out: tuple[str, ...]) -> Output:
     reports = {os.path.splitext(path)[1]: path for path in options.report}  # of each kind the last one
     for kind, path in reports.items():
         if kind not in (".json", ".html"):
             raise UsageError(f"--report {path}: only .json and .html can be written")
     files = [*(("--report", path) for path in reports.values()), ("--metrics", options.metrics)]
     for option, path in files:
-        folder = os.path.dirname(path or "") or "."
-        if path and not os.access(folder, os.W_OK | os.X_OK):
-            raise UsageError(f"{option} {path}: cannot write in {folder}")
+        if path:
+            check_output(option, path)
     return Output(
         options.progress,
         options.stats,
@@ -391,7 +421,7 @@ def _output(options: argparse.Namespace, targets: Targets) -> Output:
         reports.get(".html"),
         options.metrics,
         options.verbose,
-        targets.left_out,
+        left_out,
         options.log_file,
         options.log_format,
     )

@@ -10,9 +10,11 @@ from importlib.resources import files
 from mrsync import __version__
 from mrsync.cli.chart import bar_chart, line_chart, share_bar
 from mrsync.cli.recording import Sample
-from mrsync.cli.report import complaint, printable, size, verdict
+from mrsync.cli.report import complaint, size, verdict
+from mrsync.escaping import escape_controls
 from mrsync.remote.targets import fold
 from mrsync.run.cast.outcome import Outcome, TargetOutcome, TargetState
+from mrsync.tree.model.failure import printable
 
 FILES_SHOWN = 1000
 PHASES = (("gather", "a"), ("compare", "b"), ("cast", "c"), ("commit", "d"))
@@ -148,5 +150,5 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]
 
 
 def _safe(text: str) -> str:
-    """Names come from anywhere: no markup gets through, and bytes that are no UTF-8 are shown, not sent."""
-    return html.escape(text.encode("utf-8", "backslashreplace").decode("utf-8"))
+    """Names come from anywhere: no markup and no control character gets through."""
+    return html.escape(escape_controls(text))

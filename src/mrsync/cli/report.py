@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from mrsync.cli.roundtrips import histogram_lines, quantiles
-from mrsync.errors import FileError
 from mrsync.remote.targets import fold
 from mrsync.run.cast.outcome import UNICAST, Outcome, TargetOutcome, TargetState
+from mrsync.tree.model.failure import printable
 
 SCHEMA = 1
 SAT_OUT_SHOWN = 3  # files named for each reason
@@ -26,6 +26,7 @@ def report_fields(outcome: Outcome) -> dict[str, Any]:
         "source": os.fsdecode(outcome.source),
         "dest": os.fsdecode(outcome.dest),
         "dry_run": outcome.is_dry_run,
+        "error": outcome.failure or None,
         "seconds": outcome.seconds._asdict(),
         "entries": outcome.entries,
         "files_planned": outcome.files_planned,
@@ -54,17 +55,6 @@ def report_text(outcome: Outcome) -> str:
     return json.dumps(report_fields(outcome), indent=1) + "\n"
 
 
-def write_report(text: str, path: str) -> None:
-    """Replace `path` at once, so that no one reads half a report. Raises FileError."""
-    unfinished = f"{path}.{os.getpid()}"
-    try:
-        with open(unfinished, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(unfinished, path)
-    except OSError as error:
-        raise FileError(f"cannot write the report {path}: {error.strerror}") from error
-
-
 def event_line(outcome: Outcome) -> str:
     """The report as the last line of `--progress json`."""
     return json.dumps({"event": "outcome", **report_fields(outcome)})
@@ -73,6 +63,8 @@ def event_line(outcome: Outcome) -> str:
 def complaint(outcome: Outcome) -> str | None:
     """One sentence on why the exit status is not 0."""
     behind = [target for target in outcome.targets if target.state is not TargetState.DONE]
+    if outcome.failure:
+        return outcome.failure
     if outcome.exit_status == 5:
         return f"no catcher could be started: {behind[0].reason}"
     if outcome.exit_status == 30:
@@ -193,9 +185,3 @@ def _statistics(outcome: Outcome) -> Iterator[str]:
     yield "seconds: " + ", ".join(f"{phase} {seconds:.3f}" for phase, seconds in outcome.seconds._asdict().items())
     if outcome.round_trips.total:
         yield f"round trip: {quantiles(outcome.round_trips)}"
-
-
-def printable(path: bytes) -> str:
-    """A path on one line of a terminal, whatever bytes it has."""
-    text = path.decode(errors="backslashreplace")
-    return text if text.isprintable() else repr(text)[1:-1]

@@ -31,8 +31,9 @@ class Contact:
             return None
         if not line:
             return None
-        self._last.append(line.decode(errors="replace"))
-        return LineWritten(self.target, line)
+        written = LineWritten(self.target, line)
+        self._last.append(written.text)
+        return written
 
     def judge(self, reason: str) -> None:
         """This is why it is about to be ended, whatever it still says."""

@@ -18,6 +18,7 @@ from ClusterShell.Worker.Rsh import WorkerRsh
 from ClusterShell.Worker.Ssh import WorkerSsh
 
 from mrsync.errors import StartError
+from mrsync.escaping import escape_controls
 from mrsync.remote.command import CatcherCommand, RemoteShell
 from mrsync.remote.contact import Contact
 from mrsync.remote.launcher import LaunchEvent
@@ -131,7 +132,7 @@ class GatewayLauncher:
         try:
             self._drive()
         except Exception as error:  # whatever fells the tree is the reason that its targets get
-            self._tell_problem(str(error) or type(error).__name__)
+            self._tell_problem(escape_controls(str(error)) or type(error).__name__)
         finally:
             with self._lock:
                 self._is_over = True

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
+from mrsync.escaping import escape_controls
+
 
 class LineWritten(NamedTuple):
     """A catcher wrote a line on stdout or stderr, here without its newline: readiness (JSON) or log."""
 
     target: int
     line: bytes
+
+    @property
+    def text(self) -> str:
+        """The line for people."""
+        return escape_controls(self.line)
 
 
 class CatcherExited(NamedTuple):

@@ -13,6 +13,7 @@ from functools import partial
 from typing import NoReturn
 
 from mrsync.errors import StartError
+from mrsync.escaping import escape_controls
 from mrsync.remote.launcher import CatcherExited, LaunchEvent, LineWritten
 from mrsync.remote.lines import LineReader
 
@@ -145,5 +146,5 @@ def _describe(status: int, last_line: bytes) -> str:
         return "ended"
     if status < 0:
         return f"killed by {signal.Signals(-status).name}"
-    said = last_line.decode(errors="replace").strip()
+    said = escape_controls(last_line.strip())
     return f"exit status {status}: {said}" if said else f"exit status {status}"

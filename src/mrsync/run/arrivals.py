@@ -55,6 +55,6 @@ class Arrivals:
                 self._expected.discard(event.target)
                 self._on_answer(event.target, True)
             else:
-                self._on_notice(Notice(1, event.line.decode(errors="replace"), self._targets[event.target]))
+                self._on_notice(Notice(1, event.text, self._targets[event.target]))
         if not self._expected and self.over_at is None:
             self.over_at = now

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mrsync.escaping import escape_controls
 from mrsync.wire.header import BytesLike
 from mrsync.wire.limits import TEXT_BYTES_MAX
 
@@ -39,12 +40,12 @@ def encode_text(text: str) -> bytes:
 
 
 def read_text(data: BytesLike, offset: int) -> tuple[str, int]:
-    """The text at `offset`, and the offset behind it; ValueError if it is too long or does not end."""
+    """The text at `offset`, fit to be shown, and the offset behind it; ValueError if it is too long or does not end."""
     start = offset + 2
     end = start + int.from_bytes(data[offset:start], "big")
     if end > len(data) or end - start > TEXT_BYTES_MAX or start > len(data):
         raise ValueError("a text that does not end")
-    return str(data[start:end], "utf-8", "replace"), end
+    return escape_controls(str(data[start:end], "utf-8", "replace")), end
 
 
 def require(is_true: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 from datetime import datetime
 from pathlib import Path
 
@@ -112,13 +113,18 @@ def test_a_log_that_cannot_be_opened(tmp_path: Path, name: str) -> None:
         LogFile(str(tmp_path / name), "text", SESSION)
 
 
-def test_a_log_that_cannot_be_written_is_said_once_and_stops_nothing() -> None:
+def test_a_log_that_cannot_be_written_is_said_once_and_stops_nothing(tmp_path: Path) -> None:
     watcher = Watcher()
-    with LogFile("/dev/full", "text", SESSION) as log:
-        observer = log.before(watcher)
-        for _ in range(3):
-            observer.on_notice(Notice(0, "hello"))
-    sentence = "cannot write to the log file /dev/full: No space left on device"
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with LogFile(str(tmp_path / "log"), "text", SESSION) as log:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+        try:
+            observer = log.before(watcher)
+            for _ in range(3):
+                observer.on_notice(Notice(0, "hello"))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    sentence = f"cannot write to the log file {tmp_path}/log: File too large"
     assert [notice.text for notice in watcher.notices] == [sentence, "hello", "hello", "hello"]
 
 

@@ -3,13 +3,11 @@ from __future__ import annotations
 import json
 import os
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mrsync.cli.report import complaint, event_line, report_fields, report_text, size, summary_lines, write_report
-from mrsync.errors import FileError
+from mrsync.cli.report import complaint, event_line, report_fields, size, summary_lines
 from mrsync.protocol.histogram import Histogram
 from mrsync.run.cast.outcome import Outcome, SatOut, Seconds, TargetOutcome, TargetState
 
@@ -62,16 +60,6 @@ def test_paths_in_the_report_keep_their_bytes() -> None:
     assert fields["event"] == "outcome"
     assert os.fsencode(fields["source"]) == b"/from/\xff"
     assert os.fsencode(fields["targets"]["n1"]["sat_out"][0]["path"]) == b"big\xff"
-
-
-def test_report_replaces_the_old_one(tmp_path: Path) -> None:
-    path = tmp_path / "r.json"
-    path.write_text("old")
-    write_report(report_text(outcome()), str(path))
-    assert json.loads(path.read_text())["exit_status"] == 0
-    assert list(tmp_path.iterdir()) == [path]
-    with pytest.raises(FileError, match="cannot write the report"):
-        write_report("", str(tmp_path / "none" / "r.json"))
 
 
 def test_all_well_is_one_line() -> None:

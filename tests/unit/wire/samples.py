@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
+from mrsync.escaping import escape_controls
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.keys import SessionKeys
 from mrsync.wire.limits import EXCEPTIONS_MAX, MTU_MAX, MTU_MIN, TARGETS_MAX
@@ -47,7 +48,7 @@ u16 = st.integers(0, 0xFFFF)
 u32 = st.integers(0, 0xFFFFFFFF)
 u64 = st.integers(0, 0xFFFFFFFF_FFFFFFFF)
 targets = st.integers(0, TARGETS_MAX - 1)
-texts = st.text(st.characters(codec="utf-8"), max_size=90)
+texts = st.text(st.characters(codec="utf-8"), max_size=90).map(escape_controls)  # as whoever reads them gets them
 geometries = st.builds(
     Geometry.from_mtu, st.integers(MTU_MIN, MTU_MAX), is_ipv6=st.booleans(), target_count=st.integers(1, 40)
 )

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mrsync.escaping import escape_controls
 from mrsync.wire.fields import append_number, encode_text, read_number, read_text, require
 from mrsync.wire.limits import TEXT_BYTES_MAX
 
@@ -28,7 +29,7 @@ def test_numbers_that_do_not_end(data: bytes) -> None:
 @given(st.text(st.characters(codec="utf-8"), max_size=100), st.binary(max_size=4))
 def test_texts_go_round(text: str, after: bytes) -> None:
     encoded = encode_text(text)
-    assert read_text(b"x" + encoded + after, 1) == (text, 1 + len(encoded))
+    assert read_text(b"x" + encoded + after, 1) == (escape_controls(text), 1 + len(encoded))
 
 
 def test_long_texts_are_cut_even_inside_a_character() -> None:

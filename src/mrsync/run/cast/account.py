@@ -6,6 +6,7 @@ import errno
 import os
 from collections.abc import Callable, Iterable, Mapping
 
+from mrsync.errors import Interrupted
 from mrsync.protocol.caster import Caster
 from mrsync.protocol.events import FileSatOut
 from mrsync.protocol.histogram import Histogram
@@ -62,8 +63,12 @@ class Account:
         launched_at: float | None,
         now: float,
         warnings: Iterable[str],
+        interruption: str = "",
     ) -> Outcome:
-        """Return the account of the run. launched_at: None where catchers were started by hand."""
+        """Return the account of the run. launched_at: None where catchers were started by hand.
+
+        interruption: who ended it early; empty: nobody.
+        """
         numbers, sent = caster.statistics(), driver.statistics
         objects, changes = source.objects, source.changes
         plan = objects.plan if objects is not None else None
@@ -105,6 +110,8 @@ class Account:
             changes=self.ledger.lines(objects.scan.manifest) if objects is not None else (),
             source_changes=vanished + changes.changed,
             veto=caster.veto,
+            failure=interruption,
+            failure_status=Interrupted.exit_status if interruption else 0,
         )
 
     def _excepted(self, plan: Plan | None, cast_again: frozenset[int]) -> list[tuple[int, int | None, str]]:

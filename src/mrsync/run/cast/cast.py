@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-from mrsync.errors import Interrupted, UsageError
+from mrsync.errors import UsageError
 from mrsync.protocol.caster import Caster
 from mrsync.protocol.commits import CommitRule
 from mrsync.protocol.config import CasterConfig
@@ -51,7 +51,7 @@ STOP_WAIT_S = 10.0  # for catchers to clean up
 def cast(settings: CastSettings, observer: Observer, stop: Stop) -> Outcome:
     """Make all targets equal to the source, as far as they can be, and tell how it went.
 
-    Raises MrsyncError when it could not even begin, Interrupted when `stop` was requested.
+    A run that `stop` ended has an outcome, too. Raises MrsyncError when it could not even begin.
     """
     with ExitStack() as opened:
         place, paths = meet(settings, has_unicast=True)
@@ -132,8 +132,6 @@ class _Run:
             if self._launcher is not None:
                 self._loop.unwatch(self._launcher)
             self._source.stop()
-        if self._stop.reason:
-            raise Interrupted(self._stop.reason)
         return self._account.build_outcome(
             self._caster,
             self._driver,
@@ -141,6 +139,7 @@ class _Run:
             launched_at=self._launched_at(),
             now=self._loop.now(),
             warnings=self._news.warnings,
+            interruption=self._stop.reason,
         )
 
     def _launched_at(self) -> float | None:

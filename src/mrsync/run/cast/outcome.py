@@ -97,10 +97,23 @@ class Outcome(NamedTuple):
     source_changes: int = 0  # what vanished or changed while it was read
     changes: Iterable[Line] = ()  # what is itemized; to be read once
     veto: str = ""  # why nothing was changed on any target, under the rule `job`
+    failure: str = ""  # what ended the run, in one sentence; empty: it came to its own end
+    failure_status: int = 0  # the exit status for that
+    has_begun: bool = True  # False: it failed before there was a session
+
+    @classmethod
+    def failed(
+        cls, session: int, source: bytes, dest: bytes, hosts: Iterable[str], *, failure: str, status: int
+    ) -> Outcome:
+        """The outcome of a run that could not even begin, for these hosts."""
+        targets = tuple(TargetOutcome(host, TargetState.UNREACHABLE, failure) for host in hosts)
+        return cls(session, source, dest, targets, failure=failure, failure_status=status or 1, has_begun=False)
 
     @property
     def exit_status(self) -> int:
         """0 only if every target has all of the source; see docs/cli.md."""
+        if self.failure:
+            return self.failure_status
         states = {target.state for target in self.targets}
         if states == {TargetState.UNREACHABLE}:
             return 5

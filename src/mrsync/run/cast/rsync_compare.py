@@ -11,6 +11,7 @@ from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
 from mrsync.errors import SelectionError, UsageError
+from mrsync.escaping import escape_controls
 from mrsync.remote.command import RemoteShell
 from mrsync.remote.guard import Guard
 from mrsync.remote.rsync import command_line, describe_failure, find_rsync
@@ -121,7 +122,7 @@ def _options(settings: CastSettings) -> list[str]:
 
 def _complaints(said: _Said) -> list[str]:
     """What is worth telling of a dry run that got through: not the banner of a remote shell, nor rsync's summary."""
-    skipped = [line.decode(errors="backslashreplace") for line in said.lines if line.startswith(SKIPPED)]
+    skipped = [escape_controls(line) for line in said.lines if line.startswith(SKIPPED)]
     lines = [line for line in said.complaints if not line.startswith("rsync error: ")]
     return skipped + [line for line in lines if said.status or line.startswith("rsync")]
 
@@ -164,4 +165,4 @@ def _listen(process: subprocess.Popen[bytes], check: Callable[[], None]) -> _Sai
                 if not data:
                     del said[descriptor]
     status = process.wait()
-    return _Said(bytes(out).split(b"\n"), complaints.decode(errors="replace").splitlines(), status)
+    return _Said(bytes(out).split(b"\n"), [escape_controls(line) for line in bytes(complaints).splitlines()], status)

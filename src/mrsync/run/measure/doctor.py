@@ -288,9 +288,7 @@ class _Doctor:
                 patient.reason = str(error)
                 continue
             if facts is None:
-                self._observer.on_notice(
-                    Notice(1, event.line.decode(errors="replace"), self._settings.targets[event.target])
-                )
+                self._observer.on_notice(Notice(1, event.text, self._settings.targets[event.target]))
             for fact in facts or ():
                 if isinstance(fact, Heard):
                     self._trials.on_heard(event.target, fact)

@@ -6,6 +6,8 @@ import errno
 import os
 from typing import NamedTuple
 
+from mrsync.escaping import escape_controls
+
 
 class Failure(NamedTuple):
     """`action` failed at `path` (relative to the root) with `errno`, and at so many `others` alike."""
@@ -54,5 +56,4 @@ class Changed(OSError):
 
 def printable(path: bytes) -> str:
     """A path as text that no terminal can misread: UTF-8 where it is, backslash escapes for the rest."""
-    text = (path or b".").decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+    return escape_controls(path or b".")

@@ -1,0 +1,91 @@
+"""The files a run leaves behind: reports and metrics replaced at once, a log appended to; safe in any directory.
+
+Such a file may be wanted in a directory that others may write to. So nothing there is believed: names of unfinished
+files cannot be guessed, no link is followed, and a FIFO holds nobody up.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+
+from mrsync.errors import FileError, UsageError
+
+MODE = 0o640
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_APPEND = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+_ATTEMPTS = 16
+
+
+def check_output(option: str, path: str) -> None:
+    """Raises UsageError if `replace_file` could not write there now."""
+    folder = os.path.dirname(path) or "."
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise UsageError(f"{option} {path}: cannot write in {folder}")
+    if _is_replaceable(path):
+        return
+    raise UsageError(f"{option} {path}: it is there and no regular file")
+
+
+def replace_file(text: str, path: str) -> None:
+    """Write the text to an unfinished file and rename it, so that no one reads half of it. Raises FileError."""
+    folder, name = os.path.split(path)
+    try:
+        place = os.open(folder or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            _replace_in(place, name, text.encode("utf-8", "backslashreplace"))
+        finally:
+            os.close(place)
+    except OSError as error:
+        raise FileError(f"cannot write {path}: {error.strerror}") from error
+
+
+def open_log(path: str) -> int:
+    """A descriptor whose writes go to the end of a regular file, ours or root's. Raises FileError."""
+    try:
+        opened = _open_or_create(path)
+    except OSError as error:
+        raise FileError(f"cannot open the log file {path}: {error.strerror}") from error
+    found = os.fstat(opened)
+    if stat.S_ISREG(found.st_mode) and found.st_uid in (0, os.geteuid()) and found.st_nlink == 1:
+        return opened
+    os.close(opened)
+    raise FileError(f"cannot use the log file {path}: it must be a regular file of yours or root's, with one name")
+
+
+def _is_replaceable(path: str) -> bool:
+    """Links and FIFOs are replaced, too; what looks like a mistake is not: a directory, a device."""
+    try:
+        mode = os.lstat(path).st_mode
+    except OSError:
+        return True
+    return not (stat.S_ISDIR(mode) or stat.S_ISBLK(mode) or stat.S_ISCHR(mode))
+
+
+def _replace_in(place: int, name: str, content: bytes) -> None:
+    unfinished = f".{name[:200]}.{secrets.token_hex(8)}"
+    opened = os.open(unfinished, _CREATE, MODE, dir_fd=place)
+    try:
+        with open(opened, "wb", buffering=0) as file:
+            rest = memoryview(content)
+            while rest:
+                rest = rest[file.write(rest) :]
+        os.rename(unfinished, name, src_dir_fd=place, dst_dir_fd=place)
+    except BaseException:
+        os.unlink(unfinished, dir_fd=place)
+        raise
+
+
+def _open_or_create(path: str) -> int:
+    """Sessions that begin at the same moment may create it for one another. Raises OSError."""
+    for _ in range(_ATTEMPTS):
+        try:
+            return os.open(path, _APPEND)
+        except FileNotFoundError:
+            pass
+        try:
+            return os.open(path, _APPEND | os.O_CREAT | os.O_EXCL, MODE)
+        except FileExistsError:
+            continue
+    raise FileExistsError(17, "it comes and goes")

@@ -1,0 +1,86 @@
+"""The standard streams: closed, full or without a reader, they never change what a command does."""
+
+from __future__ import annotations
+
+import io
+import os
+import select
+import sys
+from types import TracebackType
+from typing import Any, TextIO
+
+
+class StandardStreams:
+    """A context in which print() and the displays cannot fail; what was lost is told when it ends.
+
+    name: of the command, before its sentence on stderr.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._before = sys.stdin, sys.stdout, sys.stderr
+        self._output = _TolerantFile(1)
+
+    def __enter__(self) -> StandardStreams:
+        _occupy_descriptors()
+        if sys.stdin is None:
+            sys.stdin = open(0, closefd=False)
+        if sys.stdout is sys.__stdout__:  # else somebody listens inside this process
+            sys.stdout = _text_stream(self._output, sys.stdout, is_line_buffered=self._output.isatty())
+        if sys.stderr is sys.__stderr__:
+            sys.stderr = _text_stream(_TolerantFile(2), sys.stderr, is_line_buffered=True)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        sys.stdout.flush()
+        if self._output.trouble:
+            print(f"{self._name}: cannot write to stdout: {self._output.trouble}", file=sys.stderr)
+        sys.stderr.flush()
+        sys.stdin, sys.stdout, sys.stderr = self._before
+
+
+class _TolerantFile(io.BufferedIOBase):
+    """A descriptor that takes everything at once; trouble: why it did not, empty if it did.
+
+    It keeps nothing: what a signal handler's exception interrupts may be lost, but is never written twice.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self.trouble = ""
+        self._descriptor = descriptor
+
+    def write(self, data: Any, /) -> int:
+        rest = memoryview(data).cast("B")
+        size = len(rest)
+        while rest:
+            try:
+                rest = rest[os.write(self._descriptor, rest) :]
+            except BlockingIOError:  # somebody made it non-blocking
+                select.select([], [self._descriptor], [])
+            except OSError as error:
+                self.trouble = self.trouble or error.strerror or str(error)
+                break
+        return size
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def isatty(self) -> bool:
+        return os.isatty(self._descriptor)
+
+
+def _occupy_descriptors() -> None:
+    """Else the next socket or file would be number 0, 1 or 2, and be taken for a standard stream."""
+    while (opened := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(opened, True)
+    os.close(opened)
+
+
+def _text_stream(file: _TolerantFile, before: TextIO | None, *, is_line_buffered: bool) -> TextIO:
+    encoding = before.encoding if before is not None else "utf-8"
+    return io.TextIOWrapper(  # type: ignore[type-var]  # needs no more than this file has
+        file, encoding, errors="backslashreplace", line_buffering=is_line_buffered
+    )

@@ -1,0 +1,160 @@
+"""mrsync and multicaster as commands: one run, and what it leaves on the terminal and in files, however it ends."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
+
+from mrsync.cli import options, report
+from mrsync.cli.logfile import LogFile
+from mrsync.cli.options import Draft, Output
+from mrsync.cli.progress import make_progress, tell_left_out
+from mrsync.cli.recording import Recording
+from mrsync.cli.signals import signals_requesting
+from mrsync.errors import FileError, MrsyncError
+from mrsync.escaping import escape_controls
+from mrsync.run.cast.outcome import Outcome
+from mrsync.run.observer import Notice, Observer
+from mrsync.run.settings import CastSettings, draw_session
+from mrsync.run.stop import Stop
+
+_PARSERS: dict[str, tuple[Callable[[Sequence[str]], tuple[CastSettings, Output]], Callable[[Sequence[str]], Draft]]] = {
+    "mrsync": (options.parse_mrsync, options.draft_mrsync),
+    "multicaster": (options.parse_multicaster, options.draft_multicaster),
+}
+
+
+def sync(name: str, arguments: Sequence[str]) -> int:
+    """One run of the command of this name. Raises UsageError where not even the files to write are known."""
+    parse, draft = _PARSERS[name]
+    try:
+        settings, output = parse(arguments)
+    except MrsyncError as error:
+        _record_mistake(name, draft, arguments, error)
+        raise
+    settings = settings._replace(session=draw_session())
+    outcome = _logged_run(name, settings, output, arguments)
+    _tell(name, outcome, output, itemizes=settings.policy.itemizes)
+    return outcome.exit_status
+
+
+def _logged_run(name: str, settings: CastSettings, output: Output, arguments: Sequence[str]) -> Outcome:
+    try:
+        log = None if output.log_file is None else LogFile(output.log_file, output.log_format, settings.session)
+    except FileError as error:
+        return _recorded(name, _failed(settings, error), output)
+    with log or nullcontext():
+        if log is not None:
+            log.begin(name, settings, arguments)
+        outcome = _run(name, settings, output, log)
+        if log is not None:
+            log.end(outcome)
+    return outcome
+
+
+def _run(name: str, settings: CastSettings, output: Output, log: LogFile | None) -> Outcome:
+    """The run itself; reports and metrics are written whatever happens."""
+    from mrsync.run.cast.cast import cast
+
+    with make_progress(output.progress, output.verbosity) as progress:
+        recording = Recording(progress) if output.page else None
+        observer: Observer = recording or progress
+        if log is not None:
+            observer = log.before(observer)
+        for path in output.configurations:
+            observer.on_notice(Notice(2, f"settings from {path}"))
+        tell_left_out(observer, output.left_out)
+        try:
+            stop = Stop()
+            with signals_requesting(stop):
+                outcome = cast(settings, observer, stop)
+        except MrsyncError as error:
+            outcome = _failed(settings, error)
+        except Exception as error:
+            _recorded(name, _failed(settings, error), output)
+            raise
+    return _recorded(name, outcome, output, recording)
+
+
+def _failed(settings: CastSettings, error: Exception) -> Outcome:
+    """The outcome of a run that could not begin."""
+    source, dest, hosts = settings.source, settings.dest, settings.targets
+    return Outcome.failed(settings.session, source, dest, hosts, failure=_sentence(error), status=_status(error))
+
+
+def _record_mistake(
+    name: str, draft: Callable[[Sequence[str]], Draft], arguments: Sequence[str], error: MrsyncError
+) -> None:
+    """A run that was asked for wrongly has failed, too, for those who read its reports; as far as they can be told."""
+    try:
+        known = draft(arguments)
+    except MrsyncError:
+        return
+    status = _status(error)
+    outcome = Outcome.failed(0, known.source, known.dest, (), failure=_sentence(error), status=status)
+    if known.output.log_file is not None:
+        try:
+            with LogFile(known.output.log_file, known.output.log_format, 0) as log:
+                log.end(outcome)
+        except FileError as unwritten:
+            _complain(name, str(unwritten))
+    _recorded(name, outcome, known.output)
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, MrsyncError):
+        return escape_controls(str(error))
+    return escape_controls(f"it fell over: {type(error).__name__}: {error}")
+
+
+def _status(error: Exception) -> int:
+    return error.exit_status if isinstance(error, MrsyncError) else 1
+
+
+def _recorded(name: str, outcome: Outcome, output: Output, recording: Recording | None = None) -> Outcome:
+    """The outcome, after it was written to all files that were asked for; what cannot be written is told."""
+    from mrsync.cli.output_files import replace_file
+
+    for path, text in _records(outcome, output, recording):
+        try:
+            replace_file(text, path)
+        except FileError as error:
+            _complain(name, str(error))
+    return outcome
+
+
+def _records(outcome: Outcome, output: Output, recording: Recording | None) -> Iterator[tuple[str, str]]:
+    """(path, text) of each file."""
+    if output.report:
+        yield output.report, report.report_text(outcome)
+    if output.page:
+        from mrsync.cli.page import page
+
+        yield output.page, page(outcome, recording.samples if recording else [])
+    if output.metrics:
+        from mrsync.cli.metrics import metrics
+
+        yield output.metrics, metrics(outcome, time.time())
+
+
+def _tell(name: str, outcome: Outcome, output: Output, *, itemizes: bool) -> None:
+    """The end of the run, for people or for programs."""
+    if itemizes:
+        from mrsync.cli.itemized import change_events, change_lines
+
+        for line in (change_events if output.progress == "json" else change_lines)(outcome):
+            print(line)
+    if output.progress == "json":
+        print(report.event_line(outcome))
+    elif outcome.has_begun:
+        for line in report.summary_lines(outcome, verbosity=output.verbosity, has_stats=output.has_stats):
+            print(line)
+    if complaint := report.complaint(outcome):
+        _complain(name, complaint)
+
+
+def _complain(name: str, sentence: str) -> None:
+    sys.stdout.flush()  # where both go to one file, in the order in which they were said
+    print(f"{name}: {escape_controls(sentence)}", file=sys.stderr)
