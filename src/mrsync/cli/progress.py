@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, TextIO
 
+from mrsync.cli.live_view import ENDED, SPARKS, Rate, duration, frame, state_of
 from mrsync.cli.report import size
-from mrsync.run.observer import Notice, Observer, Snapshot, TargetProgress
+from mrsync.run.observer import Notice, Observer, Snapshot
 
 if TYPE_CHECKING:
-    from rich.console import Group
+    from rich.console import Console
     from rich.live import Live
+    from rich.text import Text
 
 LIVE_INTERVAL_S = 0.25
 LIVE_AFTER_S = 0.5  # a shorter run shows nothing, and never pays for importing rich (40 ms)
 PLAIN_INTERVAL_S = 10.0
 JSON_INTERVAL_S = 1.0
 LINES_AFTER_S = 1.0
-WORST_SHOWN = 10
+PLAIN_SIGNS = str.maketrans({"━": "=", "─": "-", "…": ".", "·": ",", **dict.fromkeys(SPARKS)})
 
 
 class Progress:
@@ -58,7 +62,7 @@ class PlainProgress(Progress):
     def __init__(self, verbosity: int, stream: TextIO) -> None:
         super().__init__(verbosity, stream)
         self.due_at = time.monotonic() + LINES_AFTER_S
-        self._rate = _Rate()
+        self._rate = Rate()
 
     def on_snapshot(self, snapshot: Snapshot) -> None:
         self.due_at = time.monotonic() + PLAIN_INTERVAL_S
@@ -84,19 +88,20 @@ class JsonProgress(Progress):
 
 
 class LiveProgress(Progress):
-    """Totals and the ten targets furthest behind, redrawn four times a second."""
+    """The live view, redrawn four times a second; notices scroll above it."""
 
     def __init__(self, verbosity: int, stream: TextIO) -> None:
         super().__init__(verbosity, stream)
         self.due_at = time.monotonic() + LIVE_AFTER_S
-        self._rate = _Rate()
+        self._rate = Rate()
         self._live: Live | None = None
 
     def on_snapshot(self, snapshot: Snapshot) -> None:
         self.due_at = time.monotonic() + LIVE_INTERVAL_S
+        self._rate.update(snapshot)
         if self._live is None:
             self._live = self._start()
-        self._live.update(self._render(snapshot), refresh=True)
+        self._live.update(self._render(snapshot, self._live.console), refresh=True)
 
     def close(self) -> None:
         if self._live is not None:
@@ -107,33 +112,32 @@ class LiveProgress(Progress):
         from rich.console import Console
         from rich.live import Live
 
-        live = Live(console=Console(file=self._stream), auto_refresh=False, transient=True, redirect_stdout=False)
+        console = Console(file=self._stream, highlight=False)
+        live = Live(console=console, auto_refresh=False, transient=True, redirect_stdout=False)
         live.start()
         return live
 
-    def _render(self, snapshot: Snapshot) -> Group:
-        from rich.console import Group
-        from rich.progress_bar import ProgressBar
-        from rich.table import Table
+    def _render(self, snapshot: Snapshot, console: Console) -> Text:
         from rich.text import Text
 
-        parts: list[Text | ProgressBar | Table] = [Text(headline(snapshot, self._rate.update(snapshot)))]
-        if snapshot.bytes_planned:
-            parts.append(ProgressBar(total=snapshot.bytes_planned, completed=snapshot.bytes_sent))
-        table = Table("target", "state", "behind", "lost", "dropped", box=None, pad_edge=False)
-        for target in worst(snapshot):
-            state = f"{target.state}, monitor" if target.is_monitor else target.state
-            behind = size(max(0, snapshot.bytes_sent - target.bytes_done))
-            table.add_row(target.host, state, behind, str(target.packets_lost), str(target.kernel_drops))
-        if table.row_count:
-            parts.append(table)
-        return Group(*parts)
+        width, height = console.size
+        text = Text(no_wrap=True, overflow="crop", end="")
+        for number, line in enumerate(frame(snapshot, self._rate, width, height - 1)):
+            text.append("\n" if number else "")
+            for words, style in line:
+                text.append(_in_encoding(words, console.encoding), style)
+        return text
 
     def _print(self, line: str) -> None:
         if self._live is None:
             super()._print(line)
         else:
-            self._live.console.print(line, markup=False, highlight=False)  # above the display
+            self._live.console.print(line, markup=False, soft_wrap=True)  # above the display
+
+
+def _in_encoding(words: str, encoding: str) -> str:
+    """Return words with ASCII in place of the view's own signs, where the terminal knows nothing else."""
+    return words if encoding.lower().startswith("utf") else words.translate(PLAIN_SIGNS)
 
 
 def make_progress(kind: str, verbosity: int) -> Progress:
@@ -142,7 +146,7 @@ def make_progress(kind: str, verbosity: int) -> Progress:
         return JsonProgress(verbosity, sys.stdout)
     if kind == "none":
         return Progress(verbosity, sys.stderr)
-    if kind == "plain" or not sys.stderr.isatty():
+    if kind == "plain" or not sys.stderr.isatty() or os.environ.get("TERM", "") in ("", "dumb", "unknown"):
         return PlainProgress(verbosity, sys.stderr)
     return LiveProgress(verbosity, sys.stderr)
 
@@ -154,39 +158,19 @@ def tell_left_out(observer: Observer, hosts: Iterable[str]) -> None:
 
 
 def headline(snapshot: Snapshot, rate_bytes_s: float) -> str:
-    """casting: 31 % of 41.2 GB, 1.09 GB/s, 12 s left; repair 0.4 %; 97/100 targets present."""
+    """Return, for example: casting: 31 % of 41.2 GB, 1.09 GB/s, 12 s left; repairs 0.4 %; 97/100 targets."""
     parts = []
     if snapshot.bytes_planned:
         amount = f"{100 * snapshot.bytes_sent // snapshot.bytes_planned} % of {size(snapshot.bytes_planned)}"
         amount += f", {size(rate_bytes_s)}/s"
         if rate_bytes_s > 0:
-            amount += f", {(snapshot.bytes_planned - snapshot.bytes_sent) / rate_bytes_s:.0f} s left"
+            amount += f", {duration((snapshot.bytes_planned - snapshot.bytes_sent) / rate_bytes_s)} left"
         parts.append(amount)
     if snapshot.bytes_repaired:
-        parts.append(f"repair {100 * snapshot.bytes_repaired / (snapshot.bytes_sent + snapshot.bytes_repaired):.2g} %")
-    present = sum(target.state in ("present", "done") for target in snapshot.targets)
-    parts.append(f"{present}/{len(snapshot.targets)} targets present")
+        share = 100 * snapshot.bytes_repaired / (snapshot.bytes_sent + snapshot.bytes_repaired)
+        parts.append(f"repairs {share:.2g} %")
+    counts = Counter(state_of(target, snapshot.phase) for target in snapshot.targets)
+    away = counts["awaited"] + sum(counts[state] for state in ENDED)
+    parts.append(f"{len(snapshot.targets) - away}/{len(snapshot.targets)} targets")
+    parts += [f"{counts[state]} {state}" for state in ("silent", *ENDED) if counts[state]]
     return f"{snapshot.phase}: {'; '.join(parts)}"
-
-
-def worst(snapshot: Snapshot) -> list[TargetProgress]:
-    """Those with the least done come first; whoever is done does not come."""
-    behind = [target for target in snapshot.targets if target.state != "done"]
-    return sorted(behind, key=lambda target: (target.bytes_done, -target.packets_lost))[:WORST_SHOWN]
-
-
-class _Rate:
-    """Bytes per second between two snapshots, smoothed."""
-
-    def __init__(self) -> None:
-        self._seconds = 0.0
-        self._bytes = 0
-        self._rate_bytes_s = 0.0
-
-    def update(self, snapshot: Snapshot) -> float:
-        elapsed_s = snapshot.seconds - self._seconds
-        if elapsed_s > 0:
-            now_bytes_s = (snapshot.bytes_sent - self._bytes) / elapsed_s
-            self._rate_bytes_s = (self._rate_bytes_s + now_bytes_s) / 2 if self._rate_bytes_s else now_bytes_s
-        self._seconds, self._bytes = snapshot.seconds, snapshot.bytes_sent
-        return self._rate_bytes_s

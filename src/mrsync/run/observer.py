@@ -14,14 +14,17 @@ class Notice(NamedTuple):
 
 
 class TargetProgress(NamedTuple):
-    """Where one target stands."""
+    """Where one target stands. parent: the relay that feeds it; empty: the master does."""
 
     host: str
-    state: str  # word of the roster: expected, present, late, lost, done
+    state: str  # word of the roster: expected, present, done, lost, refused, unreachable
     bytes_done: int = 0
     packets_lost: int = 0
     kernel_drops: int = 0
     is_monitor: bool = False
+    silent_s: float = 0.0  # since it was last heard
+    is_unicast: bool = False
+    parent: str = ""
 
 
 class Snapshot(NamedTuple):

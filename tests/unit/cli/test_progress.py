@@ -2,24 +2,15 @@ from __future__ import annotations
 
 import io
 import json
-import pty
 import subprocess
 import sys
 import time
 from typing import BinaryIO
 
+import pyte
 import pytest
 
-from mrsync.cli.progress import (
-    LIVE_INTERVAL_S,
-    JsonProgress,
-    LiveProgress,
-    PlainProgress,
-    Progress,
-    headline,
-    make_progress,
-    worst,
-)
+from mrsync.cli.progress import JsonProgress, LiveProgress, PlainProgress, Progress, headline, make_progress
 from mrsync.run.observer import Notice, Snapshot, TargetProgress
 
 SHOW_CURSOR = "\x1b[?25h"
@@ -52,7 +43,7 @@ def test_plain_lines_come_after_one_second_then_every_ten(monkeypatch: pytest.Mo
     assert progress.due_at == 1001
     progress.on_snapshot(SNAPSHOT)
     assert progress.due_at == 1010
-    assert stream.getvalue() == "casting: 50 % of 1 kB, 125 B/s, 4 s left; repair 0.99 %; 2/3 targets present\n"
+    assert stream.getvalue() == "casting: 50 % of 1 kB, 125 B/s, 4 s left; repairs 0.99 %; 2/3 targets; 1 lost\n"
 
 
 def test_json_lines_have_all_fields() -> None:
@@ -74,32 +65,90 @@ def read_until(terminal: BinaryIO, end: str) -> str:
     return shown.decode()
 
 
-def test_live_display_shows_the_worst_and_notices_above(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TERM", "xterm")
-    ours, theirs = pty.openpty()
-    with open(ours, "rb", buffering=0) as terminal, open(theirs, "w") as stream:
-        with LiveProgress(0, stream) as observer:
-            before = time.monotonic()
-            observer.on_snapshot(SNAPSHOT)
-            after = time.monotonic()
-            assert "casting: 50 % of 1 kB" in read_until(terminal, "present, monitor")
-            assert observer.due_at is not None
-            assert before + LIVE_INTERVAL_S <= observer.due_at <= after + LIVE_INTERVAL_S
-            observer.on_notice(Notice(0, "[b]gone[/b]", "n1"))
-            read_until(terminal, "n1: [b]gone[/b]")
-        read_until(terminal, SHOW_CURSOR)
+def test_live_display_shows_notices_above_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = show(monkeypatch, LiveProgress, 80, 24)
+    lines = [line.rstrip() for line in screen.display]
+    assert lines[0] == "n1: [b]gone[/b]"
+    assert lines[1].startswith("casting  50 % of 1 kB")
+    heads = next(number for number, line in enumerate(lines) if line.startswith("target"))
+    assert lines[heads + 1].startswith("b       receiving")
+    assert lines[heads + 2] == "lost: c"
+
+
+def test_live_display_with_no_colour(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    screen = show(monkeypatch, LiveProgress, 80, 24)
+    assert {cell.fg for row in screen.buffer.values() for cell in row.values()} == {"default"}
+
+
+def test_live_display_has_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = show(monkeypatch, LiveProgress, 200, 50)
+    assert {"green", "red"} <= {cell.fg for row in screen.buffer.values() for cell in row.values()}
+
+
+def test_live_display_redraws_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = show(monkeypatch, LiveProgress, 80, 24, frames=20)
+    assert sum(line.startswith("casting") for line in screen.display) == 1
+
+
+def test_live_display_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = show(monkeypatch, LiveProgress, 80, 24, is_closed=True)
+    assert [line.rstrip() for line in screen.display if line.strip()] == ["n1: [b]gone[/b]"]
+    assert not screen.cursor.hidden
+
+
+def show(
+    monkeypatch: pytest.MonkeyPatch,
+    make: type[LiveProgress],
+    columns: int,
+    rows: int,
+    *,
+    frames: int = 1,
+    is_closed: bool = False,
+) -> pyte.Screen:
+    """What an emulated terminal shows after frames, a notice, and another frame."""
+    for name, value in {"TERM": "xterm-256color", "COLUMNS": str(columns), "LINES": str(rows)}.items():
+        monkeypatch.setenv(name, value)
+    stream = Terminal()
+    progress = make(0, stream)
+    for _ in range(frames):
+        progress.on_snapshot(SNAPSHOT)
+    progress.on_notice(Notice(0, "[b]gone[/b]", "n1"))
+    progress.on_snapshot(SNAPSHOT)
+    if is_closed:
+        progress.close()
+    screen = pyte.Screen(columns, rows)
+    screen.set_mode(pyte.modes.LNM)
+    pyte.Stream(screen).feed(stream.getvalue())
+    if not is_closed:
+        progress.close()
+    return screen
+
+
+class Terminal(io.StringIO):
+    """What was written to a terminal."""
+
+    encoding = "utf-8"
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("term", ["dumb", "unknown", ""])
+def test_a_terminal_that_knows_no_cursor_gets_plain_lines(monkeypatch: pytest.MonkeyPatch, term: str) -> None:
+    monkeypatch.setenv("TERM", term)
+    monkeypatch.setattr("sys.stderr", Terminal())
+    assert type(make_progress("auto", 0)) is PlainProgress
+
+
+def test_a_terminal_that_knows_ascii_only_is_sent_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Terminal, "encoding", "ascii")
+    screen = show(monkeypatch, LiveProgress, 120, 24)
+    assert "".join(screen.display).isascii()
 
 
 def test_headline_before_anything_is_planned() -> None:
-    assert headline(Snapshot("gathering", 0.1, targets=TARGETS), 0.0) == "gathering: 2/3 targets present"
-
-
-def test_the_ten_worst_come_first_and_the_done_never() -> None:
-    many = tuple(TargetProgress(f"n{number}", "present", number) for number in range(20, 0, -1))
-    hosts = [target.host for target in worst(SNAPSHOT._replace(targets=(*TARGETS, *many)))]
-    assert hosts[:3] == ["n1", "n2", "n3"]
-    assert len(hosts) == 10
-    assert "a" not in hosts
+    assert headline(Snapshot("gathering", 0.1, targets=TARGETS), 0.0) == "gathering: 2/3 targets; 1 lost"
 
 
 def test_kinds(capsys: pytest.CaptureFixture[str]) -> None:

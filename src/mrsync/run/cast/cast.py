@@ -158,7 +158,7 @@ class _Run:
             self._arrivals.keep_time(now)
         due_at = self._observer.due_at
         if due_at is not None and now >= due_at:
-            self._observer.on_snapshot(take_snapshot(self._caster, self._source, now - self._started_at))
+            self._observer.on_snapshot(take_snapshot(self._caster, self._source, self._started_at, now))
 
     def _on_event(self, event: CasterEvent) -> None:
         if isinstance(event, PhaseEntered):

@@ -8,8 +8,9 @@ from mrsync.run.observer import Snapshot, TargetProgress
 from mrsync.wire.messages import ObjectKind
 
 
-def take_snapshot(caster: Caster, source: SourceJob, seconds: float) -> Snapshot:
-    """Return where a run stands, seconds after it began."""
+def take_snapshot(caster: Caster, source: SourceJob, started_at: float, now: float) -> Snapshot:
+    """Return where a run stands; times are of the loop's clock."""
+    seconds = now - started_at
     if source.objects is None:
         read, total = source.digested
         phase = "digesting" if total else "scanning"
@@ -26,6 +27,8 @@ def take_snapshot(caster: Caster, source: SourceJob, seconds: float) -> Snapshot
             packets_lost=target.flow.packets_missed,
             kernel_drops=target.report.kernel_drops if target.report else 0,
             is_monitor=target.name == numbers.monitor,
+            silent_s=round(now - target.progress.heard_at, 1) if target.is_live else 0.0,
+            is_unicast=target.path.is_unicast,
         )
         for target in caster.roster
     )
