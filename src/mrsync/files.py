@@ -28,6 +28,23 @@ def open_regular(name: Path, directory_fd: int | None = None, access: int = os.O
     raise OSError(errno.ESTALE, "it is not a regular file")
 
 
+def open_regular_below(root: bytes, path: bytes) -> int:
+    """Return a descriptor of a regular file by its path below a directory; as `open_regular`, for every component.
+
+    root: named by the user; links in it are the user's. Raises OSError.
+    """
+    *parents, name = path.split(b"/")
+    fd = os.open(root or b"/", os.O_PATH | os.O_DIRECTORY | NAMED)
+    try:
+        for parent in parents:
+            deeper = os.open(parent, os.O_PATH | os.O_DIRECTORY | CAUTIOUS, dir_fd=fd)
+            os.close(fd)
+            fd = deeper
+        return open_regular(name, fd)
+    finally:
+        os.close(fd)
+
+
 def open_named(path: Path) -> BinaryIO:
     """Open a file that the user named, for reading; OSError where it is neither regular nor a device of this process.
 

@@ -177,3 +177,26 @@ def test_a_session_on_the_next_port_does_not_matter(site: Site, tmp_path: Path) 
     runs = [each.start("--rate", "4M") for each in (site, other)]
     assert [run.wait().status for run in runs] == [0, 0]
     assert site.all_differences() == other.all_differences() == {}
+
+
+def test_text_of_files_that_a_tree_links_to_is_told_nobody(site: Site) -> None:
+    """As by `.rsync-filter -> /etc/shadow`, on either side."""
+    secret = site.folder / "shadow"
+    secret.write_text("root:$6$secret:19000:0:99999:7:::\n")
+    secret.chmod(0o600)
+    site.source.mkdir()
+    (site.source / "file").write_text("contents")
+    (site.source / ".rsync-filter").symlink_to(secret)
+    log = site.folder / "log"
+    ended = site.sync("-F", "--log-file", log)
+    assert ended.status == 23
+    assert ".rsync-filter: Too many levels of symbolic links" in ended.stderr
+    (site.source / ".rsync-filter").unlink()
+    (site.source / ".rsync-filter").write_text(f". {secret}\n")
+    again = site.sync("-F", "--log-file", log)
+    assert again.status == 1
+    (site.source / ".rsync-filter").unlink()
+    assert (site.dest("a") / ".rsync-filter").is_symlink()
+    last = site.sync("-F", "--log-file", log)
+    for text in (ended.stdout, ended.stderr, again.stdout, again.stderr, last.stdout, last.stderr, log.read_text()):
+        assert "$6$" not in text

@@ -39,7 +39,7 @@ def test_bad_rules_are_one_sentence(site: Site) -> None:
     (site.source / "d/.rules").write_text("\nsome nonsense\n")
     ended = site.sync("--filter=: .rules")
     assert ended.status == 1
-    assert ended.stderr == f"mrsync: {site.source}/d/.rules, line 2: unknown filter rule 'some nonsense'\n"
+    assert ended.stderr == f"mrsync: {site.source}/d/.rules, line 2: unknown filter rule\n"
     assert files(site.folder / "dest") == []
     ended = site.sync("--filter=q")
     assert (ended.status, ended.stderr) == (1, "mrsync: --filter: unknown filter rule 'q'\n")

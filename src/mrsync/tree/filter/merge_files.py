@@ -9,6 +9,7 @@ import stat
 from collections.abc import Callable, Iterator
 
 from mrsync.errors import FileError, RuleError
+from mrsync.files import open_regular, open_regular_below
 from mrsync.tree.filter import rules
 from mrsync.tree.filter.rules import Rule, parse_rule
 from mrsync.tree.model.failure import printable
@@ -30,7 +31,8 @@ class RuleList:
 
     read: the whole of a file. has_nuls: entries of files end in NUL, not in a newline. deletes_excluded: rules that
     name no side are for the sender only. directory: absolute path of a per-directory merge file's directory: what it
-    anchors is anchored there. root: of the tree; other files are found from there. Raises RuleError, FileError.
+    anchors is anchored there, and errors do not quote it, as it may be anybody's. root: of the tree; other files are
+    found from there. Raises RuleError, FileError.
     """
 
     def __init__(
@@ -58,14 +60,14 @@ class RuleList:
     def add_file(self, path: bytes, template: int = 0, *, is_old: bool = False) -> None:
         """All rules of a file that must be there."""
         if self._depth >= MERGE_DEPTH_MAX:
-            raise RuleError(f"{printable(path)}: rule files merge one another without end")
+            raise RuleError(f"{self._shown(path)}: rule files merge one another without end")
         try:
             data = self._read(path)
         except OSError as error:
-            raise FileError(f"cannot read the rules in {printable(path)}: {os.strerror(error.errno or 0)}") from error
+            raise FileError(f"cannot read the rules in {self._shown(path)}: {os.strerror(error.errno or 0)}") from error
         self._depth += 1
         for line, text in split_entries(data, has_nuls=self.has_nuls, has_words=bool(template & rules.WORDS)):
-            self._add(text, template, f"{printable(path)}, line {line}", is_old=is_old)
+            self._add(text, template, f"{self._shown(path)}, line {line}", is_old=is_old)
         self._depth -= 1
 
     def add_data(self, data: bytes, path: bytes, template: int) -> None:
@@ -74,7 +76,7 @@ class RuleList:
             self._add(text, template, f"{printable(path)}, line {line}", is_anchored=True)
 
     def _add(self, text: bytes, template: int, where: str, *, is_old: bool = False, is_anchored: bool = False) -> None:
-        rule = parse_rule(text, template, where, is_old=is_old)
+        rule = parse_rule(text, template, where, is_old=is_old, is_quoted=self._directory is None)
         if rule is None:
             return
         if rule.flags & rules.CLEAR:
@@ -109,6 +111,12 @@ class RuleList:
         else:
             self.add_file(self._path_of(rule.pattern), merge.flags)
 
+    def _shown(self, path: bytes) -> str:
+        """A path that a file in a tree names is text of that file, and is not shown."""
+        if self._directory is None:
+            return printable(path)
+        return f"a file that one in {printable(self._directory)} merges"
+
     def _path_of(self, name: bytes) -> bytes:
         """Where a merge rule looks for its file; a plain name in a per-directory merge file is one in the root."""
         if self._directory is None or name[:1] == b"/":
@@ -135,22 +143,48 @@ class RuleList:
             self._append(*rule)
 
 
-def read_rule_file(path: bytes) -> bytes:
-    """A merge file in a tree: nothing but a regular file is read, and none is waited for. Raises OSError."""
-    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
-    try:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            return b""
-        parts = []
-        left = RULE_FILE_BYTES_MAX + 1
-        while left and (data := os.read(fd, left)):
-            parts.append(data)
-            left -= len(data)
-        if not left:
-            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
-        return b"".join(parts)
-    finally:
+class TreeReader:
+    """Reads the merge files of a tree, which users of this host may have written; OSError.
+
+    root: absolute path of the tree. No link is followed below it, and only a regular file is read: any other kind is
+    taken for an empty one. What a merge file names elsewhere is read only if everybody may read it.
+    """
+
+    def __init__(self, root: bytes) -> None:
+        self._root = root.rstrip(b"/")
+
+    def __call__(self, path: bytes) -> bytes:
+        try:
+            fd = self._open(path)
+        except OSError as error:
+            if error.errno == errno.ESTALE:
+                return b""
+            raise OSError(error.errno, error.strerror, path) from error
+        try:
+            return _read_all(fd)
+        finally:
+            os.close(fd)
+
+    def _open(self, path: bytes) -> int:
+        if path.startswith(self._root + b"/"):
+            return open_regular_below(self._root, path[len(self._root) + 1 :])
+        fd = open_regular(path)
+        is_above = self._root.startswith(os.path.dirname(path).rstrip(b"/") + b"/")
+        if is_above or os.fstat(fd).st_mode & stat.S_IROTH:
+            return fd
         os.close(fd)
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+def _read_all(fd: int) -> bytes:
+    parts = []
+    left = RULE_FILE_BYTES_MAX + 1
+    while left and (data := os.read(fd, left)):
+        parts.append(data)
+        left -= len(data)
+    if not left:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+    return b"".join(parts)
 
 
 def split_entries(data: bytes, *, has_nuls: bool, has_words: bool = False) -> Iterator[tuple[int, bytes]]:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from mrsync.errors import MrsyncError, ProtocolDataError, RuleError
 from mrsync.tree.filter import rules
 from mrsync.tree.filter.filters import Filters, Scope
-from mrsync.tree.filter.merge_files import read_rule_file
+from mrsync.tree.filter.merge_files import TreeReader
 from mrsync.tree.filter.rules import Rule, parse_rule
 from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.manifest import Manifest
@@ -62,6 +62,7 @@ class Protection:
             has_nuls=policy.rules_have_nuls,
             deletes_excluded=policy.deletes_excluded,
         )
+        self._read = TreeReader(root)
         self._guards: dict[int, Guard] = {}
 
     def of(self, directory: int) -> Guard:
@@ -86,7 +87,7 @@ class Protection:
         if isinstance(above, Closed):
             return Guard(self, path, above)
         try:
-            return Guard(self, path, above.within(path, read_rule_file))
+            return Guard(self, path, above.within(path, self._read))
         except OSError as error:
             reason = error.errno or errno.EIO
         except MrsyncError:

@@ -95,12 +95,21 @@ class Rule(NamedTuple):
         return prefix + modifiers + b" " + self.pattern + (b"/" if self.flags & DIRECTORY else b"")
 
 
-def parse_rule(text: bytes, template: int, where: str, *, is_old: bool = False) -> Rule | None:
+def parse_rule(text: bytes, template: int, where: str, *, is_old: bool = False, is_quoted: bool = True) -> Rule | None:
     """The rule that a text means; None if it means nothing. RuleError names `where` the text stands.
 
     template: flags of the merge rule whose file has the text, INCLUDE for an include option, else 0. is_old: only `+ `,
-    `- ` and `!` are known as prefixes, as in --exclude and files of --exclude-from.
+    `- ` and `!` are known as prefixes, as in --exclude and files of --exclude-from. is_quoted: errors show the text.
     """
+    try:
+        return _parse(text, template, is_old=is_old)
+    except ValueError as error:
+        quoting, plain = error.args
+        raise RuleError(f"{where}: {quoting if is_quoted else plain}") from error
+
+
+def _parse(text: bytes, template: int, *, is_old: bool) -> Rule | None:
+    """As `parse_rule`; ValueError says what is wrong twice: with the text and without."""
     if not text:
         return None
     flags = template & INHERITED
@@ -115,19 +124,20 @@ def parse_rule(text: bytes, template: int, where: str, *, is_old: bool = False) 
             flags = flags & ~INCLUDE | _KINDS[text[:1]]
             pattern = text[2:]
     else:
-        flags, pattern = _read_prefix(text, flags, where)
+        flags, pattern = _read_prefix(text, flags)
     if template & SIDES:
         if flags & SIDES:
-            raise RuleError(f"{where}: '{printable(text)}' names a side, and so does the rule that merges the file")
+            reason = "names a side, and so does the rule that merges the file"
+            raise ValueError(f"'{printable(text)}' {reason}", f"a rule {reason}")
         flags |= template & SIDES
     if flags & CLEAR:
         if pattern:
-            raise RuleError(f"{where}: nothing can follow the '!' in '{printable(text)}'")
+            raise ValueError(f"nothing can follow the '!' in '{printable(text)}'", "nothing can follow a '!'")
         return Rule(b"", CLEAR)
     if not pattern and not flags & CVS:
-        raise RuleError(f"{where}: '{printable(text)}' lacks its pattern")
+        raise ValueError(f"'{printable(text)}' lacks its pattern", "a rule lacks its pattern")
     if len(pattern) >= PATTERN_BYTES_MAX:
-        raise RuleError(f"{where}: a pattern has more than {PATTERN_BYTES_MAX} bytes")
+        raise ValueError(*[f"a pattern has more than {PATTERN_BYTES_MAX} bytes"] * 2)
     if flags & MERGE:
         return Rule(pattern or b".cvsignore", flags)
     if len(pattern) > 1 and pattern.endswith(b"/"):
@@ -135,11 +145,11 @@ def parse_rule(text: bytes, template: int, where: str, *, is_old: bool = False) 
     return Rule(pattern, flags)
 
 
-def _read_prefix(text: bytes, flags: int, where: str) -> tuple[int, bytes]:
-    """Flags and pattern of a rule that begins with its kind and modifiers."""
+def _read_prefix(text: bytes, flags: int) -> tuple[int, bytes]:
+    """Flags and pattern of a rule that begins with its kind and modifiers; ValueError."""
     kind, position = _read_kind(text)
     if kind not in _KINDS:
-        raise RuleError(f"{where}: unknown filter rule '{printable(text)}'")
+        raise ValueError(f"unknown filter rule '{printable(text)}'", "unknown filter rule")
     flags |= _KINDS[kind]
     names_side = bool(_KINDS[kind] & SIDES)
     if kind == b"!":
@@ -148,7 +158,8 @@ def _read_prefix(text: bytes, flags: int, where: str) -> tuple[int, bytes]:
         modifier = text[position : position + 1]
         adds, needs, excludes = _MODIFIERS.get(modifier, _IMPOSSIBLE)
         if flags & excludes or flags & needs != needs or (names_side and modifier in _SIDE_MODIFIERS):
-            raise RuleError(f"{where}: the modifier '{printable(modifier)}' cannot be in '{printable(text)}'")
+            quoting = f"the modifier '{printable(modifier)}' cannot be in '{printable(text)}'"
+            raise ValueError(quoting, "a modifier cannot be where it is")
         flags |= adds
         position += 1
     return flags, text[position + 1 :]

@@ -9,7 +9,7 @@ from collections.abc import Container
 
 from mrsync.tree.filter import rules
 from mrsync.tree.filter.filters import Filters, Scope
-from mrsync.tree.filter.merge_files import read_rule_file
+from mrsync.tree.filter.merge_files import TreeReader
 from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.listing import Listing
 from mrsync.tree.model.manifest import DIRECTORY, OMITTED, REGULAR
@@ -35,6 +35,7 @@ class Choice:
                 has_nuls=selection.has_nuls,
                 deletes_excluded=deletes_excluded,
             )
+        self._read = TreeReader(os.path.abspath(root))
         self._scopes: dict[int, Scope] = {}
 
     def take(self, directory: int, path: bytes, listing: Listing, exempt: Container[bytes] | None = None) -> set[bytes]:
@@ -76,11 +77,11 @@ class Choice:
         above = self._scopes.get(self._parents[directory]) if directory else filters.scope()
         assert above is not None  # a directory comes after the one above it
         try:
-            scope = above.within(path, read_rule_file, listing.names if is_whole else None)
+            scope = above.within(path, self._read, listing.names if is_whole else None)
         except OSError as error:
             name = os.fsencode(error.filename or path)
             self.errors.append(Failure(error.errno or errno.EIO, name, "read the rules in"))
-            scope = above.within(path, read_rule_file, ())
+            scope = above.within(path, self._read, ())
         self._scopes[directory] = scope
         return scope
 

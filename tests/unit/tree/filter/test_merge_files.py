@@ -9,7 +9,7 @@ import pytest
 
 from mrsync.errors import FileError, RuleError
 from mrsync.tree.filter import rules
-from mrsync.tree.filter.merge_files import RULE_FILE_BYTES_MAX, RuleList, read_rule_file, split_entries
+from mrsync.tree.filter.merge_files import RULE_FILE_BYTES_MAX, RuleList, TreeReader, split_entries
 from mrsync.tree.filter.rules import Rule
 
 
@@ -87,11 +87,60 @@ def test_files_that_merge_one_another_come_to_an_end() -> None:
 
 def test_reading_from_a_tree_waits_for_nothing(tmp_path: Path) -> None:
     path = os.fsencode(tmp_path)
+    read = TreeReader(path)
     os.mkfifo(path + b"/pipe")
-    assert read_rule_file(path + b"/pipe") == b""
-    assert read_rule_file(path) == b""
+    (tmp_path / "directory").mkdir()
+    assert read(path + b"/pipe") == b""
+    assert read(path + b"/directory") == b""
     (tmp_path / "rules").write_bytes(b"- a\n" * 100_000)
-    assert read_rule_file(path + b"/rules") == b"- a\n" * 100_000
+    assert read(path + b"/rules") == b"- a\n" * 100_000
     (tmp_path / "huge").write_bytes(bytes(RULE_FILE_BYTES_MAX + 1))
     with pytest.raises(OSError, match="too large"):
-        read_rule_file(path + b"/huge")
+        read(path + b"/huge")
+
+
+def test_no_link_in_a_tree_is_followed(tmp_path: Path) -> None:
+    tree, elsewhere = tmp_path / "tree", tmp_path / "elsewhere"
+    for directory in (tree, elsewhere):
+        directory.mkdir()
+    (elsewhere / "rules").write_bytes(b"- secret\n")
+    (tree / "rules").symlink_to(elsewhere / "rules")
+    (tree / "d").symlink_to(elsewhere)
+    read = TreeReader(os.fsencode(tree))
+    for name in (b"/rules", b"/d/rules"):
+        with pytest.raises(OSError, match=r"symbolic links|Not a directory") as caught:
+            read(os.fsencode(tree) + name)
+        assert caught.value.filename == os.fsencode(tree) + name
+
+
+def test_the_root_itself_may_be_a_link(tmp_path: Path) -> None:
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "rules").write_bytes(b"- a\n")
+    (tmp_path / "link").symlink_to("tree")
+    assert TreeReader(os.fsencode(tmp_path / "link"))(os.fsencode(tmp_path / "link" / "rules")) == b"- a\n"
+
+
+def test_what_a_file_in_a_tree_names_elsewhere_must_be_open_to_all(tmp_path: Path) -> None:
+    (tmp_path / "tree").mkdir()
+    elsewhere = tmp_path / "other"
+    elsewhere.mkdir()
+    shadow = elsewhere / "shadow"
+    shadow.write_bytes(b"root:hash\n")
+    shadow.chmod(0o600)
+    read = TreeReader(os.fsencode(tmp_path / "tree"))
+    with pytest.raises(PermissionError):
+        read(os.fsencode(shadow))
+    shadow.chmod(0o644)
+    assert read(os.fsencode(shadow)) == b"root:hash\n"
+
+
+@pytest.mark.parametrize("text", [b"root:hash", b"-z hash", b"- ", b"!hash", b". hash", b". /no/hash", b"+" * 5000])
+def test_text_of_a_file_in_a_tree_is_never_quoted(text: bytes) -> None:
+    def read(path: bytes) -> bytes:
+        raise FileNotFoundError(2, "no such file", path)
+
+    found = RuleList(read, directory=b"/tree/d", root=b"/tree")
+    with pytest.raises((RuleError, FileError)) as caught:
+        found.add_data(b"- fine\n" + text + b"\n", b"/tree/d/.rules", 0)
+    assert "hash" not in str(caught.value)
+    assert "/tree/d" in str(caught.value)

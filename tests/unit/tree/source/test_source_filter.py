@@ -50,7 +50,7 @@ def test_files_of_other_sizes_are_left_alone(tmp_path: Path) -> None:
 def test_a_bad_rule_in_the_source_ends_the_scan(tmp_path: Path) -> None:
     (tmp_path / "d").mkdir()
     (tmp_path / "d/.r").write_text("- fine\nnonsense\n")
-    with pytest.raises(RuleError, match=rf"^{tmp_path}/d/.r, line 2: unknown filter rule 'nonsense'$"):
+    with pytest.raises(RuleError, match=rf"^{tmp_path}/d/.r, line 2: unknown filter rule$"):
         scan(os.fsencode(tmp_path), Policy(), Selection(rules=(MERGE,)))
 
 
