@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ READY = r'"ready"'
 class Fleet:
     """Trees below one folder: `source`, and one directory per target."""
 
-    def __init__(self, lab: Lab, folder: Path) -> None:
+    def __init__(self, lab: Lab, folder: Path, targets: Sequence[Host] = ()) -> None:
         self.lab = lab
+        self.targets = list(targets or lab.targets)
         self.source = folder / "source"
         self._folder = folder
         self._key = folder / "key"
@@ -30,17 +32,17 @@ class Fleet:
 
     def start_catcher(self, host: Host, *options: str) -> Process:
         """Start a multicatcher, and wait until it listens."""
-        target = str(self.lab.targets.index(host))
+        target = str(self.targets.index(host))
         keyed = ("-t", self.dest(host), "-i", target, "--key-file", self._key)
         catcher = host.start(*program("multicatcher", *keyed, "-I", "eth0", *options))
         catcher.wait_for(READY)
         return catcher
 
     def start_catchers(self, *options: str) -> list[Process]:
-        return [self.start_catcher(host, *options) for host in self.lab.targets]
+        return [self.start_catcher(host, *options) for host in self.targets]
 
     def start_caster(self, *options: str) -> Process:
-        names = ",".join(host.name for host in self.lab.targets)
+        names = ",".join(host.name for host in self.targets)
         keyed = ("-m", names, "-s", self.source, "--key-file", self._key)
         return self.lab.master.start(
             *program("multicaster", *keyed, "-I", "eth0", "--report", self.report_path, *options)
@@ -61,7 +63,7 @@ class Fleet:
     def differences(self) -> dict[str, list[str]]:
         """Targets whose tree is not the source's, and how."""
         found = {}
-        for host in self.lab.targets:
+        for host in self.targets:
             dest = self.dest(host)
             if sentences := differences(self.source, dest) if dest.exists() else ["there is nothing"]:
                 found[host.name] = sentences

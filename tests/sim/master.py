@@ -17,7 +17,7 @@ from mrsync.protocol.events import (
     TargetRerouted,
 )
 from mrsync.protocol.sends import Send, SendCoded, SendMessage, SendPage
-from mrsync.wire.messages import Hello, ObjectKind, Report, SealKind, Status
+from mrsync.wire.messages import Knock, ObjectKind, Report, SealKind, Status
 from mrsync.wire.session import Rejection
 from tests.sim.network import Burst, Cast, CodedBurst
 from tests.sim.oracle import Oracle
@@ -92,8 +92,8 @@ class MasterHost:
             if isinstance(message, Report):
                 self._oracle.count_report()
             self.caster.receive_message(message, source, self._world.events.now)
-        elif message is Rejection.STRANGE and isinstance(self._world.knocks.decode(datagram), Hello):
-            self.caster.receive_knock(source)
+        elif message is Rejection.STRANGE and isinstance(knock := self._world.knocks.decode(datagram), Knock):
+            self.caster.receive_knock(knock, source)
         self._pump()
 
     def _on_timer(self, when: float) -> None:

@@ -186,7 +186,7 @@ FAULTS = (
         "old statuses count",
         Catcher,
         "_receive_status",
-        "status.counter <= self._status.counter",
+        "status.counter <= joined.status.counter",
         "False",
         found_by="strangers repeat what a dead caster said",
     ),

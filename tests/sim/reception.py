@@ -19,11 +19,12 @@ class Violation(AssertionError):
 
 @dataclass
 class Arriving:
-    """A page of which some packets are here; bit sets of packets."""
+    """One generation of a page of which some packets are here; bit sets of packets."""
 
-    generation: int
     stored: int = 0
     bad: int = 0
+    decoded: int = 0
+    asked: int = 0  # for again, since the seal of the whole was bad
 
 
 def bits(mask: int) -> Iterator[int]:
@@ -43,49 +44,71 @@ class Reception:
         self.packets_in_vain = 0  # that came, and had to be thrown away
         self._catcher = catcher
         self._retained_pages = retained_pages
-        self._arriving: dict[Key, Arriving] = {}
+        self._arriving: dict[Key, dict[int, Arriving]] = {}  # by generation
         self._whole: dict[Key, int] = {}  # retained pages and their generation, oldest first
 
     def misses(self, key: Key, index: int) -> bool:
         """Whether this packet has not come, or has come in vain."""
-        arriving = self._arriving.get(key)
-        return key not in self.true_pages and not (arriving is not None and arriving.stored >> index & 1)
+        if key in self.true_pages:
+            return False
+        return not any(
+            part.stored >> index & 1 and not part.asked >> index & 1 for part in self._arriving.get(key, {}).values()
+        )
 
     def take_burst(self, burst: Burst, arrived: int, bad: int, now: float) -> None:
         """The packets `arrived` of a page, those in `bad` spoilt."""
         whole = (1 << burst.packets) - 1
         if arrived == whole:
+            key = (burst.object, burst.page)
             wanted = self._catcher.receive_page(
                 burst.object, burst.page, burst.generation, burst.packets, burst.tx, now
             )
-            if not wanted and (burst.object, burst.page) not in self.true_pages:
+            if not wanted and key not in self.true_pages:
                 self.packets_in_vain += burst.packets
-            if wanted:
-                self._open((burst.object, burst.page), Arriving(burst.generation, arrived, bad), burst.tx)
-            return
+            if not wanted or not bad:
+                if wanted:
+                    self._open(key, burst.generation, burst.tx)
+                return
         for index in bits(arrived):
             self._take_packet(burst, index, bad >> index & 1 == 1, now)
 
-    def _take_packet(self, burst: Burst, index: int, is_bad: bool, now: float) -> None:
+    def _take_packet(self, burst: Burst, index: int, is_bad: bool, now: float, *, is_decoded: bool = False) -> None:
         object, page, generation, count, _, tx = burst
         verdict = self._catcher.receive_packet(object, page, generation, index, count, tx, now)
-        key = (object, page)
-        if verdict == Verdict.IGNORE:
+        key, bit = (object, page), 1 << index
+        arriving = self._arriving.get(key, {}).get(generation)
+        if verdict == Verdict.IGNORE and arriving is None:
             self.packets_in_vain += self.misses(key, index)
             return
         if key in self.true_pages:
             raise Violation(f"packet {index} of {key} is wanted again, though the page is here")
-        arriving = self._arriving.get(key)
-        if verdict in (Verdict.RESTART, Verdict.RESTART_COMPLETE) or arriving is None:
-            self.packets_in_vain += arriving.stored.bit_count() if arriving is not None else 0
-            arriving = self._arriving[key] = Arriving(generation)
-        arriving.generation = generation
-        arriving.stored |= 1 << index
-        arriving.bad = arriving.bad & ~(1 << index) | is_bad << index
-        if verdict in (Verdict.COMPLETE, Verdict.RESTART_COMPLETE):
-            if arriving.stored != (1 << count) - 1:
+        if arriving is None:
+            arriving = self._arriving.setdefault(key, {})[generation] = Arriving()
+        first_time = not arriving.stored & bit
+        arriving.stored |= bit
+        arriving.asked &= ~bit
+        arriving.decoded |= bit * is_decoded
+        if first_time:
+            arriving.bad |= bit * is_bad
+        elif not is_bad:
+            arriving.bad &= ~bit  # both are kept, and the seal decides
+        everything = (1 << count) - 1
+        if verdict == Verdict.COMPLETE:
+            if arriving.stored != everything:
                 raise Violation(f"page {key} is not complete: packets {arriving.stored:#x} of {count}")
-            self._open(key, arriving, tx)
+            self._complete(key, generation, arriving, everything, tx)
+        elif arriving.stored == everything and not arriving.bad:
+            self._open(key, generation, tx)
+
+    def _complete(self, key: Key, generation: int, arriving: Arriving, everything: int, tx: int) -> None:
+        """Try the seal of a page whose packets are all here."""
+        if not arriving.bad:
+            self._open(key, generation, tx)
+            return
+        arriving.asked = arriving.decoded or everything
+        self.packets_in_vain += arriving.asked.bit_count()
+        self._catcher.page_rejected(*key, generation, arriving.decoded)
+        arriving.decoded = 0
 
     def take_coded(
         self, burst: CodedBurst, combination: tuple[Term, ...], count: int, is_bad: bool, now: float
@@ -102,29 +125,26 @@ class Reception:
                 self._catcher.coded_useless()
                 return
             is_bad |= held
-        self._take_packet(Burst(burst.object, page, burst.generation, count, 0, burst.tx), index, is_bad, now)
+        burst_of_one = Burst(burst.object, page, burst.generation, count, 0, burst.tx)
+        self._take_packet(burst_of_one, index, is_bad, now, is_decoded=True)
 
     def _held(self, key: Key, index: int, generation: int) -> bool | None:
         """Whether the bytes of this packet are spoilt; None if they are not at hand."""
         if self._whole.get(key) == generation:
             return False
-        arriving = self._arriving.get(key)
-        if arriving is None or arriving.generation != generation or not arriving.stored >> index & 1:
+        arriving = self._arriving.get(key, {}).get(generation)
+        if arriving is None or not arriving.stored >> index & 1:
             return None
         return arriving.bad >> index & 1 == 1
 
-    def _open(self, key: Key, arriving: Arriving, tx: int) -> None:
-        """Try the seal of a page that is whole."""
+    def _open(self, key: Key, generation: int, tx: int) -> None:
+        """The seal of a page is good."""
         self._arriving.pop(key, None)
-        if arriving.bad:
-            self.packets_in_vain += arriving.stored.bit_count()
-            self._catcher.page_rejected(*key)
-            return
         if key in self.true_pages:
             raise Violation(f"page {key} is opened twice")
-        self.true_pages[key] = arriving.generation
-        self._catcher.page_opened(*key)
-        self._whole[key] = arriving.generation
+        self.true_pages[key] = generation
+        self._catcher.page_opened(*key, generation)
+        self._whole[key] = generation
         if len(self._whole) > self._retained_pages:
             del self._whole[next(iter(self._whole))]
         self.opened.append((key, tx))

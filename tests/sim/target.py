@@ -16,7 +16,7 @@ from tests.sim.plan import CONTENTS
 from tests.sim.reception import Reception, bits
 from tests.sim.scenario import Fate
 from tests.sim.storage import Storage
-from tests.sim.world import SECRET, World
+from tests.sim.world import SECRET, SESSION, World
 
 TRUESIZE_BYTES = 2304  # of a packet in a socket buffer
 HELD_BEFORE = -1  # the generation of pages that no reading of this run brought
@@ -140,7 +140,7 @@ class TargetHost:
         message = self._codec.decode(datagram) if bad else self._world.decoded(datagram, self._codec)
         if not isinstance(message, Rejection):
             self._oracle.judge_flip(bad)
-            self.catcher.receive_message(message, None, self._world.events.now, is_cast=is_cast)
+            self.catcher.receive_message(message, SESSION, self._world.events.now, is_cast=is_cast)
 
     def _take_pages(self, cast: Burst | CodedBurst, lost: int, bad: int) -> None:
         """Positions in lost and bad count the packets that were sent, not those of the page."""

@@ -27,6 +27,11 @@ def _lines(outcome: Outcome, ended_at: float) -> Iterator[str]:
         ("sent_bytes", "Bytes sent, repairs included", outcome.bytes_sent),
         ("repaired_bytes", "Bytes sent again", outcome.bytes_repaired),
         ("packets_lost", "Packets lost at all targets", sum(target.packets_lost for target in outcome.targets)),
+        (
+            "packets_rejected",
+            "Packets that were not genuine or not of this session, at the master and at all targets",
+            outcome.datagrams_rejected + sum(target.packets_rejected for target in outcome.targets),
+        ),
         ("kernel_drops", "Packets dropped in targets' sockets", sum(each.kernel_drops for each in outcome.targets)),
     )
     for name, text, value in gauges:

@@ -182,6 +182,12 @@ def _statistics(outcome: Outcome) -> Iterator[str]:
         f" lost: {sum(target.packets_lost for target in outcome.targets)};"
         f" dropped in sockets: {sum(target.kernel_drops for target in outcome.targets)}"
     )
+    rejected = sum(target.packets_rejected for target in outcome.targets)
+    if rejected or outcome.datagrams_rejected:
+        yield (
+            "dropped because they were not genuine or not of this session: "
+            f"{outcome.datagrams_rejected} packets here, {rejected} at the targets"
+        )
     yield "seconds: " + ", ".join(f"{phase} {seconds:.3f}" for phase, seconds in outcome.seconds._asdict().items())
     if outcome.round_trips.total:
         yield f"round trip: {quantiles(outcome.round_trips)}"

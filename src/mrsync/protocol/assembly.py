@@ -10,6 +10,7 @@ from mrsync.protocol.sends import Term
 from mrsync.wire.geometry import Geometry
 
 ABSENT, PARTIAL, OPENED, HELD = range(4)  # life of a page; HELD: written, or never wanted here
+_GENERATION_BITS = 16
 _NEEDED = re.compile(rb"\x00+|\x01")
 ENTRIES_MAX = 512  # of needs in one report; about what fits a datagram at two bytes each
 
@@ -21,9 +22,7 @@ class Verdict(IntEnum):
 
     IGNORE = 0
     STORE = 1
-    RESTART = 2  # drop what is held of another generation of the page, store this
-    COMPLETE = 3  # store; the page is whole now
-    RESTART_COMPLETE = 4
+    COMPLETE = 2  # store; the page is whole now
 
 
 class Assembly:
@@ -39,8 +38,11 @@ class Assembly:
             for first, end in wanted:
                 end = min(end, self.page_count)
                 self._pages[first:end] = bytes(max(0, end - first))
-        self.has_rereads = False  # something came of a page that was read a second time
-        self._partial: dict[int, tuple[int, int]] = {}  # page -> (generation, missing packets)
+        self.has_rereads = False  # a page was opened that was read a second time
+        self._partial: dict[int, int] = {}  # page and generation in one number -> missing packets
+        self._generations: dict[
+            int, list[int]
+        ] = {}  # page -> generations of which packets are here, last the one heard last
         self._frontier = 0
         self._horizon = 0  # pages below were sent, as far as is known here
 
@@ -67,27 +69,26 @@ class Assembly:
             return False
         if page >= self._horizon:
             self._horizon = page + 1
-        if generation:
-            self.has_rereads = True
         return True
 
     def receive_packet(self, page: int, generation: int, index: int, count: int) -> Verdict:
-        """One packet of a page arrived."""
-        known = self._partial.get(page)
-        if known is None or known[0] != generation:
-            return self._start(page, generation, index, count, known is not None)
-        missing = known[1]
+        """One packet of a page arrived. Generations gather side by side: an invented one keeps no true one out."""
+        key = page << _GENERATION_BITS | generation
+        missing = self._partial.get(key)
+        if missing is None:
+            return self._start(page, generation, index, count)
+        generations = self._generations[page]
+        if generations[-1] != generation:
+            generations.remove(generation)
+            generations.append(generation)
         left = missing & ~(1 << index)
         if left == missing:
             return Verdict.IGNORE
-        self._partial[page] = (generation, left)
+        self._partial[key] = left
         return Verdict.STORE if left else Verdict.COMPLETE
 
-    def _start(self, page: int, generation: int, index: int, count: int, is_restart: bool) -> Verdict:
-        """The first packet of a page, or of another generation of it.
-
-        The last generation heard wins, not the highest: one invented packet must not keep the true ones out.
-        """
+    def _start(self, page: int, generation: int, index: int, count: int) -> Verdict:
+        """The first packet of one generation of a page."""
         if (
             page >= self.page_count
             or self._pages[page] > PARTIAL
@@ -97,13 +98,10 @@ class Assembly:
             return Verdict.IGNORE
         if page >= self._horizon:
             self._horizon = page + 1
-        if generation:
-            self.has_rereads = True
         missing = ((1 << count) - 1) ^ (1 << index)
-        self._partial[page] = (generation, missing)
+        self._partial[page << _GENERATION_BITS | generation] = missing
+        self._generations.setdefault(page, []).append(generation)
         self._pages[page] = PARTIAL
-        if is_restart:
-            return Verdict.RESTART if missing else Verdict.RESTART_COMPLETE
         return Verdict.STORE if missing else Verdict.COMPLETE
 
     def receive_coded(self, generation: int, terms: Sequence[Term]) -> int:
@@ -120,18 +118,31 @@ class Assembly:
     def _has(self, page: int, generation: int, index: int) -> bool:
         if page >= self.page_count or self._pages[page] > PARTIAL:
             return True
-        known = self._partial.get(page)
-        return known is not None and known[0] == generation and not known[1] >> index & 1
+        missing = self._partial.get(page << _GENERATION_BITS | generation)
+        return missing is not None and not missing >> index & 1
 
-    def opened(self, page: int) -> None:
+    def opened(self, page: int, generation: int) -> None:
         """The seal of the page was good; it waits to be written."""
         self._pages[page] = OPENED
-        self._partial.pop(page, None)
+        self.has_rereads |= generation > 0
+        for other in self._generations.pop(page, ()):
+            del self._partial[page << _GENERATION_BITS | other]
 
-    def rejected(self, page: int) -> None:
-        """The seal was bad: some packet was forged or spoilt; all of the page is needed again."""
-        self._pages[page] = ABSENT
-        self._partial.pop(page, None)
+    def rejected(self, page: int, generation: int, suspects: int) -> None:
+        """The seal was bad: some packet was forged or spoilt. `suspects` are needed again; 0: all of the page."""
+        key = page << _GENERATION_BITS | generation
+        if key in self._partial:
+            self._partial[key] = suspects or (1 << self._packet_count(page)) - 1
+
+    def forget(self, page: int, generation: int) -> None:
+        """There is no room for what came of this generation of the page."""
+        if self._partial.pop(page << _GENERATION_BITS | generation, None) is None:
+            return
+        generations = self._generations[page]
+        generations.remove(generation)
+        if not generations:
+            del self._generations[page]
+            self._pages[page] = ABSENT
 
     def written(self, pages: Iterable[int]) -> None:
         """These pages are where they belong."""
@@ -149,10 +160,15 @@ class Assembly:
             if len(needs) == ENTRIES_MAX:
                 return first, page, needs
             if self._pages[page] == PARTIAL:
-                needs.append((page, 1, self._partial[page][1]))
+                needs.append((page, 1, self._missing(page)))
             else:
                 needs.append((page, found.end() - page, 0))
         return first, end, needs
+
+    def _missing(self, page: int) -> int:
+        """The packets that a partial page lacks, 0 for all; of the generation heard last: repairs are of that."""
+        mask = self._partial[page << _GENERATION_BITS | self._generations[page][-1]]
+        return mask if mask != (1 << self._packet_count(page)) - 1 else 0
 
     def missing_packets(self, needs: Iterable[Need]) -> int:
         """How many packets such needs are."""

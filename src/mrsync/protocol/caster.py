@@ -45,6 +45,7 @@ from mrsync.wire.messages import (
     Ending,
     FailedRecord,
     Hello,
+    Knock,
     Message,
     ObjectKind,
     Phase,
@@ -183,10 +184,10 @@ class Caster:
         elif isinstance(message, Report):
             self._receive_report(message, source, now)
 
-    def receive_knock(self, source: Address) -> None:
+    def receive_knock(self, knock: Knock, source: Address) -> None:
         """A catcher, perhaps, that hears no status asks for the session: it gets the last one, and nothing else."""
         if not self._is_over:
-            self._outbox.copy_status(source)
+            self._outbox.answer_knock(knock, source)
 
     def handle_timeout(self, now: float) -> None:
         """Do what is due; early or twice changes nothing."""
@@ -238,19 +239,19 @@ class Caster:
     def _receive_hello(self, hello: Hello, source: Address, now: float) -> None:
         target = self.roster.find(hello.target)
         if target is None:
-            self._outbox.refuse(hello.target, source, "this number is not on the caster's roster")
-        elif target.is_ended:
-            self._outbox.refuse(target.id, source, target.reason)
+            self._outbox.refuse(hello, source, "this number is not on the caster's roster")
+        elif target.is_ended or hello.instance in target.former:
+            self._outbox.refuse(hello, source, target.reason or "another process has taken this one's place")
         elif target.is_live and target.hello is not None and target.hello.instance == hello.instance:
             self._outbox.welcome(target, hello, source, self.reach.receive_hello(target, hello, source, now))
             self._check_soon(now)
         elif self._admission.is_taken(target, now):
-            self._outbox.refuse(target.id, source, f"another catcher answers as number {target.id} already")
+            self._outbox.refuse(hello, source, f"another catcher answers as number {target.id} already")
         elif self._is_closed:  # and it is live: all others have ended
             self._end_target(
                 target, TargetTrigger.FAILURE, "came back as another process after the plan was fixed", now
             )
-            self._outbox.refuse(target.id, source, target.reason)
+            self._outbox.refuse(hello, source, target.reason)
         else:
             self._admit(target, hello, source, now)
 
@@ -261,7 +262,7 @@ class Caster:
             target = self.roster.renew(target)
         if refusal:
             self._end_target(target, TargetTrigger.REFUSAL, refusal, now)
-            self._outbox.refuse(target.id, source, refusal)
+            self._outbox.refuse(hello, source, refusal)
             return
         self.roster.admit(target, hello, source, now)
         self._clock.window.on_buffer(hello.buffer_bytes)

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from mrsync.protocol.assembly import Assembly, Verdict
+from mrsync.protocol.candidates import Candidate, Candidates
 from mrsync.protocol.config import CatcherConfig
 from mrsync.protocol.events import (
     CatcherEvent,
@@ -24,19 +25,20 @@ from mrsync.protocol.events import (
     Welcomed,
     Withdrawn,
 )
-from mrsync.protocol.hearing import Hearing
 from mrsync.protocol.ranges import RangeSet
 from mrsync.protocol.reception import Reception
 from mrsync.protocol.reporter import Counters, Reporter
-from mrsync.protocol.sends import Address, CatcherSend, SendKnock, SendMessage, Term
+from mrsync.protocol.sends import CatcherSend, SendKnock, SendMessage, Term
 from mrsync.protocol.states import CATCHERS, CatcherState, CatcherTrigger, step
 from mrsync.protocol.timers import SLOT_S, Timer, TimerTable, keepalive_s
 from mrsync.wire.geometry import Geometry
+from mrsync.wire.limits import CONTROL_BYTES_MAX
 from mrsync.wire.messages import (
     Ack,
     Ending,
     Farewell,
     Hello,
+    Knock,
     Message,
     ObjectKind,
     Phase,
@@ -53,6 +55,7 @@ DOUBTS_S = 0.3  # who hears no probes says so again
 KNOCK_S = 0.2  # a status is due every 0.02 s
 KNOCK_MAX_S = 1.0
 KNOCK_GROWTH = 1.5
+RIVAL_S = 2.0  # a session that said nothing new for so long is no reason to go on waiting after a refusal
 SEEKING_REJOIN_S = 60.0  # switches forget a member after 260 s
 RETRY_S = 0.05  # beside the interval: the caster's answer to a piece of the log may be under way
 SILENCE_ACK_WAITS = 2  # the master is gone after so many ack waits without anything genuine
@@ -65,19 +68,16 @@ class Catcher:
     def __init__(self, config: CatcherConfig, now: float) -> None:
         self.state = CatcherState.SEEKING
         self._config = config
-        self._status: Status | None = None
-        self._evidence: Status | None = None  # the last one that shows what was to come here
+        self._candidates = Candidates()
+        self._joined: Candidate | None = None  # the session that welcomed us
         self._geometry: Geometry | None = None
         self._counter = 0
-        self._welcome_counter = self._probe_counter = 0  # of the last ones heard
         self._slot = 0
         self._pages_done = 0  # since the last report
         self._granted_end = 0
         self._is_finish_granted = False
         self._reception = Reception(now)
         self._reporter = Reporter(config.target, config.instance, config.buffer_bytes, self._reception)
-        self._hearing = Hearing()
-        self._hello_at = now
         self._knock_s = KNOCK_S if config.has_group else 0.0
         self._messages: list[CatcherSend] = []
         self._events: deque[CatcherEvent] = deque()
@@ -96,7 +96,21 @@ class Catcher:
     @property
     def is_deaf(self) -> bool:
         """Whether what is cast comes by unicast, if it comes."""
-        return self._hearing.is_deaf
+        return self._joined is None or self._joined.hearing.is_deaf
+
+    def knows(self, session: int) -> bool:
+        """Whether messages of this session may still matter here."""
+        return session in self._candidates if self._joined is None else session == self._joined.session
+
+    @property
+    def hears_session(self) -> bool:
+        """Whether any session of ours is heard."""
+        return self._joined is not None or len(self._candidates) > 0
+
+    @property
+    def _status(self) -> Status | None:
+        """The last one of the session that welcomed us."""
+        return None if self._joined is None else self._joined.status
 
     # inputs from the application
 
@@ -142,19 +156,43 @@ class Catcher:
 
     # inputs from the driver: control
 
-    def receive_message(self, message: Message, source: Address, now: float, *, is_cast: bool = True) -> None:
-        """Take an authentic message from the caster; never raises. is_cast: it came to the group."""
-        if self.state is CatcherState.ENDED:
-            return
+    def receive_message(self, message: Message, session: int, now: float, *, is_cast: bool = True) -> None:
+        """Take an authentic message from the caster of this session; never raises. is_cast: it came to the group."""
+        if self.state is CatcherState.SEEKING:
+            self._receive_seeking(message, session, now, is_cast=is_cast)
+        elif self.state is CatcherState.JOINED and self._joined is not None and session == self._joined.session:
+            self._receive_joined(self._joined, message, now, is_cast=is_cast)
+
+    def _receive_seeking(self, message: Message, session: int, now: float, *, is_cast: bool) -> None:
+        """Any session may be a recording until it welcomes us: nothing but that welcome, or a refusal, decides."""
         if isinstance(message, Status):
-            self._receive_status(message, now, is_cast=is_cast)
+            found = self._candidates.hear_status(message, now, is_cast=is_cast)
+            if found is not None:
+                self._seek(found, now, is_cast=is_cast)
+            return
+        candidate = self._candidates.find(session)
+        if candidate is None:
+            return
+        if isinstance(message, Probe):
+            if candidate.hear_probe(message, is_cast=is_cast) and not candidate.is_refused:
+                self._tell_hearing(candidate, now, may_doubt=False)
+        elif isinstance(message, Welcome) and message.instance == self._config.instance:
+            self._join(candidate, message, now)
+        elif isinstance(message, Farewell) and message.instance == self._config.instance:
+            self._receive_refusal(candidate, message, now)
+
+    def _receive_joined(self, joined: Candidate, message: Message, now: float, *, is_cast: bool) -> None:
+        is_ours = getattr(message, "instance", None) == self._config.instance
+        if isinstance(message, Status):
+            self._receive_status(joined, message, now, is_cast=is_cast)
         elif isinstance(message, Probe):
-            self._receive_probe(message, now, is_cast=is_cast)
-        elif isinstance(message, Welcome):
-            self._receive_welcome(message, now)
-        elif isinstance(message, Farewell) and message.target == self._config.target:
-            self._receive_farewell(message)
-        elif isinstance(message, Ack) and message.target == self._config.target:
+            if joined.hear_probe(message, is_cast=is_cast):
+                self._tell_hearing(joined, now, may_doubt=False)
+        elif isinstance(message, Welcome) and is_ours:
+            self._receive_welcome(joined, message, now)
+        elif isinstance(message, Farewell) and is_ours:
+            self._end(CatcherTrigger.FAREWELL, message.ending, message.reason)
+        elif isinstance(message, Ack) and is_ours:
             if self._reporter.receive_ack(message.log_offset):
                 self._report_by(now + self._round_s())
             self._heard(now)
@@ -165,8 +203,8 @@ class Catcher:
             self._handle_silence()
         if self._timers.take_expired(Timer.KNOCK, now):
             self._knock(now)
-        if self._timers.take_expired(Timer.HELLO, now):
-            self._say_hello(now)
+        if self._timers.take_expired(Timer.HELLO, now) and self._joined is not None:
+            self._say_hello(self._joined, now)
         if self._timers.take_expired(Timer.REJOIN, now):
             self._handle_silent_group(now)
         if self._timers.take_expired(Timer.REPORT, now):
@@ -192,14 +230,18 @@ class Catcher:
         """The bytes of another term were no longer at hand."""
         self.counters.coded_useless += 1
 
-    def page_opened(self, kind: int, page: int) -> None:
+    def page_opened(self, kind: int, page: int, generation: int) -> None:
         """The seal was good; the page is on its way to the disk."""
-        self._reception.opened(kind, page)
+        self._reception.opened(kind, page, generation)
 
-    def page_rejected(self, kind: int, page: int) -> None:
-        """The seal was bad, or there was no room: the page is needed again."""
-        self._reception.rejected(kind, page)
+    def page_rejected(self, kind: int, page: int, generation: int, suspects: int) -> None:
+        """The seal was bad: these packets are needed again, a bit set; 0: all."""
+        self._reception.rejected(kind, page, generation, suspects)
         self.counters.pages_rejected += 1
+
+    def packets_dropped(self, kind: int, page: int, generation: int) -> None:
+        """There was no room for what came of this generation of the page."""
+        self._reception.forget(kind, page, generation)
 
     def pages_written(self, kind: int, pages: Sequence[int], tx_done: int, now: float) -> None:
         """These pages are where they belong; `tx_done` is the tx of the last of them."""
@@ -229,33 +271,26 @@ class Catcher:
 
     # status
 
-    def _receive_status(self, status: Status, now: float, *, is_cast: bool) -> None:
-        """What came by unicast shows who hears the group that there is a master, but not what was missed."""
-        if self._status is not None and status.counter <= self._status.counter:
+    def _receive_status(self, joined: Candidate, status: Status, now: float, *, is_cast: bool) -> None:
+        if status.counter <= joined.status.counter:
             return
-        self._status = status
-        is_evidence = is_cast or self._hearing.is_deaf
+        joined.hear_status(status, now, is_cast=is_cast)
+        is_evidence = status is joined.evidence
         self._heard(now)
-        self._hearing.hear_status(is_cast=is_cast)
         if is_evidence:
-            self._evidence = status
-            self._timers.set(Timer.REJOIN, now + self._hearing.patience_s(status.ack_wait_s))
-        if self.state is CatcherState.SEEKING:
-            self.state = step(CATCHERS, self.state, CatcherTrigger.STATUS)
-            self._timers.stop(Timer.KNOCK)
-            self._say_hello(now)
-        else:
-            self._tell_hearing(now, may_doubt=is_evidence)
+            self._timers.set(Timer.REJOIN, now + joined.hearing.patience_s(status.ack_wait_s))
+        self._tell_hearing(joined, now, may_doubt=is_evidence)
         if status.phase in (Phase.DONE, Phase.ABORTED):
             is_done = status.phase is Phase.DONE and self._reporter.has_result
             self._end(CatcherTrigger.FAREWELL, Ending.DONE if is_done else Ending.ABORTED, "")
-        elif self.state is CatcherState.JOINED:
-            self._take_part(status, now)
+        else:
+            self._take_part(joined, now)
 
-    def _take_part(self, status: Status, now: float) -> None:
-        """Do what this status allows, and report as it asks."""
+    def _take_part(self, joined: Candidate, now: float) -> None:
+        """Do what the last status allows, and report as it asks."""
+        status = joined.status
         self._open_objects(status)
-        if status is self._evidence:
+        if status is joined.evidence:
             self._reception.believe(status, now)
         self._grant(status)
         if status.is_poll:
@@ -293,41 +328,47 @@ class Catcher:
 
     # joining and ending
 
-    def _receive_welcome(self, welcome: Welcome, now: float) -> None:
-        is_ours = welcome.instance == self._config.instance and self.state is not CatcherState.SEEKING
-        if not is_ours or welcome.counter <= self._welcome_counter:
-            return
-        self._welcome_counter = welcome.counter
-        self._heard(now)
-        self._hearing.receive_welcome(welcome.hello, welcome.token)
-        if not self._hearing.has_news:
-            self._timers.stop(Timer.HELLO)
-        if self.state is CatcherState.JOINING:
-            self._join(welcome, now)
-        self._tell_hearing(now, may_doubt=False)
+    def _seek(self, candidate: Candidate, now: float, *, is_cast: bool) -> None:
+        """Say hello to a session that said something new, and only then: replays direct nothing at anyone."""
+        if is_cast and self._config.knows_master:
+            self._timers.set(Timer.KNOCK, now + self._knock_s)
+        if now - candidate.hello_at >= HELLO_S and not candidate.is_refused:
+            self._say_hello(candidate, now)
 
-    def _join(self, welcome: Welcome, now: float) -> None:
+    def _join(self, candidate: Candidate, welcome: Welcome, now: float) -> None:
         self.state = step(CATCHERS, self.state, CatcherTrigger.WELCOME)
+        self._joined, self._candidates = candidate, Candidates()
         self._slot = welcome.slot
+        self._timers.stop(Timer.KNOCK)
+        self._timers.set(Timer.REJOIN, now + candidate.hearing.patience_s(candidate.status.ack_wait_s))
+        self._timers.set(Timer.HELLO, candidate.hello_at + HELLO_S)
         self._events.append(Welcomed())
         self._report_by(now + self._slot * SLOT_S)
-        if self._status is not None:
-            self._take_part(self._status, now)
+        self._take_part(candidate, now)
+        self._receive_welcome(candidate, welcome, now)
 
-    def _receive_probe(self, probe: Probe, now: float, *, is_cast: bool) -> None:
-        if probe.counter > self._probe_counter:
-            self._probe_counter = probe.counter
-            self._hearing.hear_probe(probe.size_bytes, is_cast=is_cast)
-            self._tell_hearing(now, may_doubt=False)
+    def _receive_welcome(self, joined: Candidate, welcome: Welcome, now: float) -> None:
+        if welcome.counter <= joined.welcome_counter:
+            return
+        joined.welcome_counter = welcome.counter
+        self._heard(now)
+        joined.hearing.receive_welcome(welcome.hello, welcome.token)
+        if not joined.hearing.has_news:
+            self._timers.stop(Timer.HELLO)
+        self._tell_hearing(joined, now, may_doubt=False)
 
-    def _receive_farewell(self, farewell: Farewell) -> None:
-        is_refused = farewell.ending is Ending.REFUSED and self.state is CatcherState.JOINING
-        if self.state is CatcherState.JOINED or is_refused:
-            self._end(CatcherTrigger.FAREWELL, farewell.ending, farewell.reason)
+    def _receive_refusal(self, candidate: Candidate, farewell: Farewell, now: float) -> None:
+        """This session does not want us; another one that is heard may."""
+        if farewell.ending is Ending.REFUSED:
+            candidate.is_refused = True
+            if not self._candidates.others_heard(candidate.session, now - RIVAL_S):
+                self._end(CatcherTrigger.FAREWELL, farewell.ending, farewell.reason)
 
     def _handle_silence(self) -> None:
         if self._reporter.has_told_result:
             self._end(CatcherTrigger.MASTER_SILENT, Ending.DONE, "")
+        elif self._joined is None:
+            self._end(CatcherTrigger.MASTER_SILENT, Ending.ABORTED, "no master has welcomed this catcher")
         else:
             self._end(CatcherTrigger.MASTER_SILENT, Ending.ABORTED, "nothing was heard from the master any more")
 
@@ -346,15 +387,17 @@ class Catcher:
 
     # hello and reports
 
-    def _say_hello(self, now: float) -> None:
-        self._messages.append(SendMessage(self._hello(), None))
-        self._hello_at = now
-        self._timers.set(Timer.HELLO, now + HELLO_S)
+    def _say_hello(self, candidate: Candidate, now: float) -> None:
+        """Tell this session that we are here; repeated by a timer once it has welcomed us."""
+        self._messages.append(SendMessage(self._hello(candidate), candidate.session))
+        candidate.hello_at = now
+        if candidate is self._joined:
+            self._timers.set(Timer.HELLO, now + HELLO_S)
 
-    def _hello(self) -> Hello:
+    def _hello(self, candidate: Candidate) -> Hello:
         config = self._config
         counter = self._next_counter()
-        group_bytes, unicast_bytes, token = self._hearing.say(counter)
+        group_bytes, unicast_bytes, token = candidate.hearing.say(counter)
         return Hello(
             target=config.target,
             instance=config.instance,
@@ -369,38 +412,38 @@ class Catcher:
             version=config.version,
         )
 
-    def _tell_hearing(self, now: float, *, may_doubt: bool) -> None:
+    def _tell_hearing(self, candidate: Candidate, now: float, *, may_doubt: bool) -> None:
         """Say hello at once when the caster does not know what is heard here, and no hello is under way.
 
         may_doubt: what just came shows that statuses come by the path on which probes do not; else it may be silent.
         """
-        hearing = self._hearing
-        is_doubtful = may_doubt and hearing.lacks_probe and now - self._hello_at > DOUBTS_S
-        is_due = is_doubtful or (hearing.has_news and not hearing.is_said)
-        if is_due and self.state in (CatcherState.JOINING, CatcherState.JOINED):
-            self._say_hello(now)
+        hearing = candidate.hearing
+        is_doubtful = may_doubt and hearing.lacks_probe and now - candidate.hello_at > DOUBTS_S
+        if is_doubtful or (hearing.has_news and not hearing.is_said):
+            self._say_hello(candidate, now)
 
     def _knock(self, now: float) -> None:
-        """Nothing was heard of a session: ask the master, less and less often."""
-        self._messages.append(SendKnock(self._hello()))
+        """No session was heard of on the group: ask the master, less and less often."""
+        knock = Knock(self._config.target, self._config.instance, self._next_counter(), CONTROL_BYTES_MAX)
+        self._messages.append(SendKnock(knock))
         self._knock_s = min(KNOCK_MAX_S, max(KNOCK_S, self._knock_s * KNOCK_GROWTH))
         self._timers.set(Timer.KNOCK, now + self._knock_s)
 
     def _handle_silent_group(self, now: float) -> None:
         """What was to come does not: join again; give the group up; or, if it comes by unicast, say where we are."""
-        status = self._status
-        if status is None:
+        joined = self._joined
+        if joined is None:
             self._events.append(GroupSilent(was_heard=False))  # a switch may have forgotten us while we waited
             self._timers.set(Timer.REJOIN, now + SEEKING_REJOIN_S)
             return
-        if self._hearing.is_deaf:
-            self._say_hello(now)
-        elif self._hearing.fall_silent():
+        if joined.hearing.is_deaf:
+            self._say_hello(joined, now)
+        elif joined.hearing.fall_silent():
             self._events.append(GroupSilent(was_heard=True))
         else:
             self._events.append(GroupGivenUp())
-            self._say_hello(now)
-        self._timers.set(Timer.REJOIN, now + self._hearing.patience_s(status.ack_wait_s))
+            self._say_hello(joined, now)
+        self._timers.set(Timer.REJOIN, now + joined.hearing.patience_s(joined.status.ack_wait_s))
 
     def _report_by(self, when: float) -> None:
         if self.state is CatcherState.JOINED:
@@ -408,16 +451,17 @@ class Catcher:
 
     def _say_report(self, now: float) -> None:
         report = self._reporter.report(self._next_counter(), now)
-        self._messages.append(SendMessage(report, None))
+        joined = self._joined
+        assert joined is not None  # else no report is due
+        self._messages.append(SendMessage(report, joined.session))
         self._pages_done = 0
-        if self._status is not None:
-            interval_s = self._status.report_interval_us / 1e6
-            if report.needs:
-                self._report_by(now + interval_s)
-            elif report.log_bytes:
-                self._report_by(now + interval_s + RETRY_S)
-            else:
-                self._report_by(now + keepalive_s(self._status.ack_wait_s))
+        interval_s = joined.status.report_interval_us / 1e6
+        if report.needs:
+            self._report_by(now + interval_s)
+        elif report.log_bytes:
+            self._report_by(now + interval_s + RETRY_S)
+        else:
+            self._report_by(now + keepalive_s(joined.status.ack_wait_s))
 
     def _round_s(self) -> float:
         """Time in which every target can report once."""

@@ -8,11 +8,13 @@ from mrsync.protocol.roster import Roster, Target
 from mrsync.protocol.schedule import Schedule
 from mrsync.protocol.sends import Address, Send, SendMessage
 from mrsync.wire.geometry import Geometry
+from mrsync.wire.limits import CONTROL_BYTES_MAX, REFUSAL_BYTES_MAX
 from mrsync.wire.messages import (
     Ack,
     Ending,
     Farewell,
     Hello,
+    Knock,
     Message,
     ObjectKind,
     ObjectState,
@@ -54,18 +56,21 @@ class Outbox:
         counter = self._next_counter()
         self._say(Welcome(hello.instance, counter, target.id, target.slot, hello.counter, token), source)
 
-    def refuse(self, target_id: int, source: Address, reason: str) -> None:
-        """You are not."""
-        self._say(Farewell(target_id, self._next_counter(), Ending.REFUSED, reason), source)
+    def refuse(self, hello: Hello, source: Address, reason: str) -> None:
+        """You are not. Cut to what a HELLO has room for: somebody else may have sent it from there."""
+        reason = reason.encode(errors="replace")[:REFUSAL_BYTES_MAX].decode(errors="ignore")
+        self._say(Farewell(hello.instance, self._next_counter(), hello.target, Ending.REFUSED, reason), source)
 
     def farewell(self, target: Target, ending: Ending, reason: str) -> None:
         """Your part is over; said to whoever was heard of."""
-        if target.path.source is not None:
-            self._say(Farewell(target.id, self._next_counter(), ending, reason), target.path.source)
+        if target.path.source is not None and target.hello is not None:
+            counter = self._next_counter()
+            self._say(Farewell(target.hello.instance, counter, target.id, ending, reason), target.path.source)
 
     def ack(self, target: Target) -> None:
         """Your log came this far."""
-        self._say(Ack(target.id, self._next_counter(), target.log.offset), target.path.source)
+        assert target.hello is not None  # its log came with reports of that instance
+        self._say(Ack(target.hello.instance, self._next_counter(), target.id, target.log.offset), target.path.source)
 
     def status(self, phase: Phase, commits: Commits, *, is_poll: bool, now: float) -> None:
         """The state of now, to the group; uses up a tx."""
@@ -91,6 +96,11 @@ class Outbox:
         )
         self._last_status = status
         self._say(status, None)
+
+    def answer_knock(self, knock: Knock, source: Address) -> None:
+        """What the group was told last; no more bytes than came, for somebody else may have sent it from there."""
+        if knock.size_bytes >= CONTROL_BYTES_MAX:
+            self.copy_status(source)
 
     def copy_status(self, destination: Address) -> None:
         """What the group was told last, to one address."""

@@ -32,7 +32,7 @@ class Reception:
 
     @property
     def is_first_reading(self) -> bool:
-        """Whether all that came of the active object is as it was read first; a stranger's packet may deny it."""
+        """Whether all that came of the active object is as it was read first."""
         assembly = self.assembly
         return assembly is not None and not assembly.has_rereads
 
@@ -77,14 +77,18 @@ class Reception:
         assembly = self._assemblies.get(kind)
         return -1 if assembly is None else assembly.receive_coded(generation, terms)
 
-    def opened(self, kind: int, page: int) -> None:
+    def opened(self, kind: int, page: int, generation: int) -> None:
         """The seal was good; the page is on its way to the disk."""
-        self._assemblies[kind].opened(page)
+        self._assemblies[kind].opened(page, generation)
         self._opened += 1
 
-    def rejected(self, kind: int, page: int) -> None:
-        """The seal was bad: the page is needed again."""
-        self._assemblies[kind].rejected(page)
+    def rejected(self, kind: int, page: int, generation: int, suspects: int) -> None:
+        """The seal was bad: these packets are needed again, or all (0)."""
+        self._assemblies[kind].rejected(page, generation, suspects)
+
+    def forget(self, kind: int, page: int, generation: int) -> None:
+        """There is no room for what came of this generation of the page."""
+        self._assemblies[kind].forget(page, generation)
 
     def written(self, kind: int, pages: Sequence[int], tx_done: int, now: float) -> bool:
         """These pages are where they belong, tx_done is that of the last; True if the object is whole now."""

@@ -18,6 +18,7 @@ class Counters:
 
     kernel_drops: int = 0
     packets_seen: int = 0  # of pages, coded ones too
+    packets_rejected: int = 0  # not genuine, or not of this session
     pages_rejected: int = 0
     coded_useless: int = 0
     queue_pages: int = 0
@@ -95,6 +96,7 @@ class Reporter:
             queue_pages=counters.queue_pages,
             packets_seen=counters.packets_seen,
             packets_lost=assembly.missing_packets(needs) if assembly is not None else 0,
+            packets_rejected=counters.packets_rejected,
             pages_rejected=counters.pages_rejected,
             coded_useless=counters.coded_useless,
             log_end=self._log.end,

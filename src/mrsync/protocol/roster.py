@@ -39,6 +39,7 @@ class Target:
     state: TargetState = TargetState.EXPECTED
     reason: str = ""
     hello: Hello | None = None  # its last one
+    former: frozenset[int] = frozenset()  # instances whose place another process took
     slot: int = 0
     joined_at: float = 0.0
     ended_at: float = 0.0
@@ -160,7 +161,8 @@ class Roster:
 
     def renew(self, target: Target) -> Target:
         """A fresh record in place of a target whose process was started again before the plan was fixed."""
-        fresh = self._targets[target.id] = Target(target.id, target.name)
+        former = target.former | {target.hello.instance} if target.hello is not None else target.former
+        fresh = self._targets[target.id] = Target(target.id, target.name, former=former)
         self._leave(target)
         return fresh
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, Union
 
-from mrsync.wire.messages import Hello, Message, ObjectKind
+from mrsync.wire.messages import Knock, Message, ObjectKind
 
 Address = Any  # opaque to the cores: whatever the driver says a message came from
 Term = tuple[int, int]  # (page, packet index)
@@ -30,17 +30,18 @@ class SendCoded(NamedTuple):
 class SendMessage(NamedTuple):
     """A control message.
 
-    destination: an address as `receive_message` was given it; None: the group, or from a catcher the caster.
+    destination: from a caster an address as `receive_message` was given it, or None for the group; from a catcher the
+    session whose caster is meant.
     """
 
     message: Message
-    destination: Address | None
+    destination: Address
 
 
 class SendKnock(NamedTuple):
-    """A hello outside of any session, to the master: which one is there?"""
+    """Outside of any session, to the master: which one is there?"""
 
-    message: Hello
+    message: Knock
 
 
 Send = Union[SendPage, SendCoded, SendMessage]

@@ -49,18 +49,16 @@ class TargetTrigger(Enum):
 class CatcherState(Enum):
     """One catcher as it sees itself."""
 
-    SEEKING = "no genuine status heard yet"
-    JOINING = "says hello until welcomed"
-    JOINED = "takes part"
+    SEEKING = "says hello to every session that it hears of"
+    JOINED = "takes part in the session that welcomed it"
     ENDED = "the session is over for this target"
 
 
 class CatcherTrigger(Enum):
     """What moves a catcher from one state to the next."""
 
-    STATUS = "a genuine status was heard"
     WELCOME = "the caster repeated our instance"
-    FAREWELL = "the caster said farewell, or status says done or aborted"
+    FAREWELL = "the caster said farewell to our instance, or the session's status says done or aborted"
     MASTER_SILENT = "nothing genuine was heard for too long"
     STOP = "stopped from outside"
 
@@ -113,11 +111,6 @@ TARGETS: Mapping[TargetState, Mapping[TargetTrigger, TargetState]] = {
 
 CATCHERS: Mapping[CatcherState, Mapping[CatcherTrigger, CatcherState]] = {
     CatcherState.SEEKING: {
-        CatcherTrigger.STATUS: CatcherState.JOINING,
-        CatcherTrigger.MASTER_SILENT: CatcherState.ENDED,
-        CatcherTrigger.STOP: CatcherState.ENDED,
-    },
-    CatcherState.JOINING: {
         CatcherTrigger.WELCOME: CatcherState.JOINED,
         CatcherTrigger.FAREWELL: CatcherState.ENDED,
         CatcherTrigger.MASTER_SILENT: CatcherState.ENDED,

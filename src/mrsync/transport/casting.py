@@ -17,7 +17,7 @@ from mrsync.transport.pagecache import ReadPage, SealedPages
 from mrsync.transport.paths import BurstStatistics, Path, PathKind
 from mrsync.wire.header import session_tag
 from mrsync.wire.keys import SessionKeys
-from mrsync.wire.messages import Hello, Phase
+from mrsync.wire.messages import Knock, Phase
 from mrsync.wire.sealing import PageSealer
 from mrsync.wire.session import ControlCodec, Rejection
 
@@ -48,6 +48,7 @@ class CasterDriver:
         loop: Loop,
     ) -> None:
         self.codec = ControlCodec(keys)
+        self._knocks_heard = 0
         self._knocks = ControlCodec(knock_keys)
         self._caster = caster
         self._sockets = tuple(sockets)
@@ -68,6 +69,11 @@ class CasterDriver:
     def statistics(self) -> BurstStatistics:
         """What went out, on all paths."""
         return self._sender.statistics
+
+    @property
+    def datagrams_rejected(self) -> int:
+        """How many came that were not genuine, or not of this session."""
+        return sum(self.codec.rejections.values()) - self._knocks_heard
 
     def statistics_of(self, kind: PathKind) -> BurstStatistics:
         """What went out on paths of this kind."""
@@ -121,8 +127,9 @@ class CasterDriver:
             way_back = Path(opened, source, PathKind.ANSWER)
             if not isinstance(message, Rejection):
                 self._caster.receive_message(message, way_back, self._loop.now())
-            elif message is Rejection.STRANGE and isinstance(self._knocks.decode(datagram), Hello):
-                self._caster.receive_knock(way_back)
+            elif message is Rejection.STRANGE and isinstance(knock := self._knocks.decode(datagram), Knock):
+                self._knocks_heard += 1
+                self._caster.receive_knock(knock, way_back)
 
     def _hand_out_events(self) -> None:
         while (event := self._caster.next_event()) is not None:

@@ -19,13 +19,14 @@ from mrsync.transport.mailbox import receive_datagrams
 from mrsync.transport.multicast import granted_buffer
 from mrsync.transport.opener import PageOpener
 from mrsync.transport.paths import Address
+from mrsync.transport.sessions import HeardSession, HeardSessions
 from mrsync.transport.slots import SLOTS, Slots
 from mrsync.wire.header import session_tag
 from mrsync.wire.keys import SessionKeys
 from mrsync.wire.limits import NO_SESSION
-from mrsync.wire.messages import Message, Status
+from mrsync.wire.messages import Status
 from mrsync.wire.sealing import PageSealer
-from mrsync.wire.session import ControlCodec, Rejection, open_status
+from mrsync.wire.session import ControlCodec, Rejection
 
 PAGES_PER_JOB = 8  # half a megabyte is still in the processor's cache when it is written
 NAP_S = 0.001  # packets gather in the socket buffer: at 200 Mbit/s one wake-up for 17 of them
@@ -69,7 +70,6 @@ class CatcherDriver:
         self._data = data
         self._reply = reply
         self._sockets = [opened for opened in (data, reply) if opened is not None]
-        self._secret = secret
         self._masters = masters
         self._rejoin = rejoin
         self._write = write
@@ -77,13 +77,10 @@ class CatcherDriver:
         self._on_rejected = on_rejected
         self._loop = loop
         self._slot_count = slots
-        self._keys: SessionKeys | None = None
-        self._codec: ControlCodec | None = None
+        self._sessions = HeardSessions(secret, [master[0] for master in masters], catcher.knows)
         self._knocks = ControlCodec(SessionKeys.derive(secret, NO_SESSION))
-        self._caster: Address | None = None
         self._intakes: dict[socket.socket, Intake] = {}  # once the session is open
         self._opener: PageOpener | None = None
-        self._status: Status | None = None
         self._write_by: float | None = None  # when waiting pages are handed over, however few
         self._quiet_by: float | None = None  # when a run that does not go on is told to the core
         self._is_roomy = all(granted_buffer(opened) >= NAP_BUFFER_BYTES for opened in self._sockets)
@@ -157,66 +154,49 @@ class CatcherDriver:
             except BlockingIOError:
                 return
             for datagram in datagrams:
-                if self._codec is None or self._catcher.state is CatcherState.SEEKING:
-                    self._find_session(opened, datagram, source)
-                else:
-                    self._take_control(opened, datagram, source)
+                self._take_control(opened, datagram, source)
             self._hand_out_events()  # pages follow the status that opens the session at once
             if self._intakes:
                 return
 
-    def _find_session(self, opened: socket.socket, datagram: bytes, source: Address) -> None:
-        found = open_status(self._secret, datagram)
-        if isinstance(found, Rejection):
-            self._on_rejected(found)
-            return
-        self._keys, status = found
-        self._codec = ControlCodec(self._keys)
-        self._status = None
-        self._receive(opened, status, source)
-
     def _take_control(self, opened: socket.socket, datagram: bytes, source: Address) -> None:
-        if self._codec is not None:
-            message = self._codec.decode(datagram)
-            if not isinstance(message, Rejection):
-                self._receive(opened, message, source)
-
-    def _receive(self, opened: socket.socket, message: Message, source: Address) -> None:
-        if isinstance(message, Status) and (self._status is None or message.counter > self._status.counter):
-            self._status = message
-            self._caster = source  # reports go where status comes from
-            self._tell_intakes(message)
-        self._catcher.receive_message(message, source, self._loop.now(), is_cast=opened is self._data)
-
-    def _tell_intakes(self, status: Status) -> None:
+        """A control datagram from anybody: only what is authentic gets any further."""
+        found = self._sessions.open(datagram)
+        if isinstance(found, Rejection):
+            if self._catcher.state is CatcherState.SEEKING:
+                self._on_rejected(found)
+            return
+        heard, message = found
+        now = self._loop.now()
         for intake in self._intakes.values():
-            intake.believe_tx(status.tx)
-        if self._opener is not None:
-            self._opener.expect(state.size_bytes for state in status.objects)
+            intake.end_run(now)  # a status tells what came before it, on any socket
+        if isinstance(message, Status) and heard.hear_status(message, source, now):
+            self._tell_intakes(heard)
+        self._catcher.receive_message(message, heard.id, now, is_cast=opened is self._data)
+
+    def _tell_intakes(self, heard: HeardSession) -> None:
+        status = heard.status
+        if status is None or self._opener is None:
+            return
+        for intake in self._intakes.values():
+            intake.believe(status.tx, heard.source.address)
+        self._opener.expect(state.size_bytes for state in status.objects)
 
     # pages
 
     def _open(self, event: SessionOpened) -> None:
         """Pages are to come: get ready for their size and seal."""
-        assert self._keys is not None  # the core opens a session by a status, and that
-        assert self._status is not None  # was genuine
-        assert self._codec is not None
-        self._codec.use_report_seal(event.seal)
+        heard = self._sessions.find(event.session)
+        assert heard is not None  # the core opens a session by a status of it
+        heard.codec.use_report_seal(event.seal)
         slots = Slots(event.geometry, self._slot_count)
-        self._opener = PageOpener(event.geometry, PageSealer(self._keys, event.seal), self._catcher, slots)
+        self._opener = PageOpener(event.geometry, PageSealer(heard.keys, event.seal), self._catcher, slots)
         for opened in self._sockets:
-            take_control = partial(self._take_control_between, opened)
+            take_control = partial(self._take_control, opened)
             self._intakes[opened] = Intake(
                 opened, event.geometry, session_tag(event.session), self._opener, slots, take_control
             )
-        self._tell_intakes(self._status)
-
-    def _take_control_between(self, opened: socket.socket, datagram: bytes, source: Address) -> None:
-        """Behind what came before it on the other socket, too, for a status tells that it came."""
-        for other, intake in self._intakes.items():
-            if other is not opened and intake.is_midway:
-                intake.end_run(self._loop.now())
-        self._take_control(opened, datagram, source)
+        self._tell_intakes(heard)
 
     def _take_opened(self, now: float) -> None:
         """Have opened pages written when they are many, or have waited."""
@@ -225,11 +205,21 @@ class CatcherDriver:
             return
         counters = self._catcher.counters
         counters.packets_seen = opener.statistics.packets
+        counters.packets_rejected = self._packets_rejected(opener)
         counters.kernel_drops = sum(intake.statistics.kernel_drops for intake in self._intakes.values())
         if len(opener.opened) >= PAGES_PER_JOB:
             self._hand_over()
         elif opener.opened and self._write_by is None:
             self._write_by = now + PATIENCE_S
+
+    def _packets_rejected(self, opener: PageOpener) -> int:
+        """What was not the caster's, or nothing that it can have meant."""
+        heard = [intake.statistics for intake in self._intakes.values()]
+        return (
+            sum(statistics.strange + statistics.foreign for statistics in heard)
+            + opener.statistics.strange
+            + self._sessions.rejected
+        )
 
     def _hand_over(self) -> None:
         self._write_by = None
@@ -266,8 +256,10 @@ class CatcherDriver:
                 datagram = self._knocks.encode(send.message)
                 for master in self._masters:
                     self._say(datagram, master)
-            elif self._codec is not None and self._caster is not None:
-                self._say(self._codec.encode(send.message), self._caster)
+                continue
+            heard = self._sessions.find(send.destination)  # an id of a session
+            if heard is not None and heard.source.address is not None:
+                self._say(heard.codec.encode(send.message), heard.source.address)
 
     def _say(self, datagram: bytes, destination: Address) -> None:
         try:

@@ -25,26 +25,30 @@ from mrsync.wire.messages import Kind
 TakeControl = Callable[[bytes, Address], None]
 
 BYTES_PER_DRAIN = 512 << 10  # then pages are written, while they are in the processor's cache
+DATAGRAM_COUNTS_AS = 1024  # bytes at least: many small ones must not keep the loop from all else
+FOREIGN_STATUSES_PER_DRAIN = 16  # are opened, for a master may have moved; each costs a seal
 
 _TAIL_BYTES = 65536  # behind the predicted packets: whatever else the kernel merged is not cut off
 _INDICES = bytes(range(PACKETS_PER_PAGE_MAX))
 _INDEX_AT = 3
+_KIND_AT = 2
 _TAG = slice(8, 12)
 
 
 @dataclass
 class IntakeStatistics:
-    """What was heard; strange: not of this session, or making no sense."""
+    """What was heard; strange: not of this session, or making no sense; foreign: not from its caster's address."""
 
     bytes: int = 0
     strange: int = 0
+    foreign: int = 0
     kernel_drops: int = 0
 
 
 class Intake:
     """Receives until the socket is empty; pages gather in the opener, control messages go to `take_control`.
 
-    tx_limit: a higher tx is not believed; raised by `believe_tx` at every genuine status.
+    Pages count only from where genuine statuses come from, and with a tx not far above theirs: see `believe`.
     """
 
     def __init__(
@@ -59,6 +63,7 @@ class Intake:
         self.statistics = IntakeStatistics()
         self.tx_seen = 0
         self._tx_limit = TX_AHEAD_MAX
+        self._source: Address | None = None
         self._socket = opened
         self._session_tag = session_tag
         self._packed_tag = session_tag.to_bytes(4, "big")
@@ -80,6 +85,7 @@ class Intake:
         self._next = 0
         self._count = 0
         self._last_bytes = 0  # payload of the page's last packet
+        self._foreign_left = 0
         self._header: Header | None = None  # of the run's first packet
         self._expected = bytearray(HEADER_BYTES)  # header of the packet that would go on with the run, if there is one
 
@@ -88,15 +94,17 @@ class Intake:
         """Whether there are packets that the core has not heard of; `end_run` tells it."""
         return self._header is not None
 
-    def believe_tx(self, tx: int) -> None:
-        """A genuine status had this tx."""
+    def believe(self, tx: int, source: Address | None) -> None:
+        """A genuine status had this tx; its caster speaks from this address, and so do its pages."""
         self._tx_limit = max(self._tx_limit, tx + TX_AHEAD_MAX)
+        self._source = source
 
     def drain(self, now: float) -> bool:
         """Receive until the socket is empty (False) or BYTES_PER_DRAIN were taken (True)."""
         receive = self._socket.recvmsg_into
         headers, packet_bytes = self._headers, self._packet_bytes
         taken = 0
+        self._foreign_left = FOREIGN_STATUSES_PER_DRAIN
         while taken < BYTES_PER_DRAIN:
             vector = self._receive_vector()
             try:
@@ -104,8 +112,11 @@ class Intake:
             except BlockingIOError:
                 self.statistics.bytes += taken
                 return False
-            taken += length or 1
+            taken += max(length, DATAGRAM_COUNTS_AS)
             segment = self._read_ancillary(ancillary, length) if ancillary else length
+            if source != self._source:
+                self._take_foreign(vector, length, segment, source)
+                continue
             is_single = length == segment == packet_bytes
             if is_single and self._header is not None and headers.startswith(self._expected):
                 self._go_on(1, now)
@@ -161,6 +172,17 @@ class Intake:
             data = memoryview(b"".join(vector[:pieces]))[:length]  # a copy: storing one packet may overwrite the next
             for start in range(at * segment, length, segment):
                 self._take_packet(data[start : start + segment], source, now)
+
+    def _take_foreign(self, vector: list[BytesLike], length: int, segment: int, source: Address) -> None:
+        """Not from our caster's address: only a status may be genuine, sent on, or from where the caster is now."""
+        packets = -(-length // segment) if segment else 1
+        kind = self._headers[_KIND_AT]
+        if packets > 1 or kind != Kind.STATUS or self._headers[_TAG] != self._packed_tag or not self._foreign_left:
+            self.statistics.foreign += packets
+            return
+        self._foreign_left -= 1
+        pieces = 2 * -(-length // self._packet_bytes)
+        self._take_control(b"".join(vector[:pieces])[:length], source)
 
     def _take_in_order(self, packets: int, last_bytes: int, now: float) -> int:
         """How many of the packets just received lie where they belong; these are taken.
@@ -243,7 +265,6 @@ class Intake:
         elif header.kind == Kind.CODED:
             self._take_coded(header, packet[HEADER_BYTES:], now)
         else:
-            self.end_run(now)
             self._take_control(bytes(packet), source)
 
     def _take_page_packet(self, header: Header, packet: memoryview, now: float) -> None:
@@ -253,7 +274,7 @@ class Intake:
         self._expected[_INDEX_AT] = index
         if run is not None and index >= self._next and packet[:HEADER_BYTES] == self._expected:
             if index > self._next:
-                self._tell(run, now)
+                self._renew_slot(self._tell(run, now))
                 self._first = self._next = index
         else:
             self.end_run(now)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from mrsync.transport.bursts import xor_slices
-from mrsync.transport.slots import Slot, Slots
+from mrsync.transport.slots import PartKey, Slot, Slots
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.header import BytesLike, Header
 from mrsync.wire.limits import TAG_BYTES, TERM_BYTES
@@ -15,7 +15,9 @@ from mrsync.wire.messages import ObjectKind
 from mrsync.wire.sealing import PageSealer
 from mrsync.wire.terms import decode_terms
 
-_IGNORE, _STORE, _RESTART, _COMPLETE, _RESTART_COMPLETE = range(5)  # protocol's Verdict
+_IGNORE, _STORE, _COMPLETE = range(3)  # protocol's Verdict
+TRIALS_MAX = 32  # of the seal of one page that is complete, when packets contradict each other
+TRIALS_AGAIN_MAX = 4  # of one that was complete and wrong, when one more packet comes
 _OBJECTS = len(ObjectKind)
 
 
@@ -36,18 +38,20 @@ class PageSink(Protocol):
     def coded_useless(self) -> None:
         """The bytes of a term that is here are no longer at hand."""
 
-    def page_opened(self, object: int, page: int) -> None: ...
+    def page_opened(self, object: int, page: int, generation: int) -> None: ...
 
-    def page_rejected(self, object: int, page: int) -> None: ...
+    def page_rejected(self, object: int, page: int, generation: int, suspects: int) -> None: ...
+
+    def packets_dropped(self, object: int, page: int, generation: int) -> None: ...
 
 
 @dataclass
 class OpenerStatistics:
-    """strange: packets that make no sense; no_room: packets dropped because every slot held a partial page."""
+    """strange: packets that make no sense; crowded: partial pages dropped for lack of room."""
 
     packets: int = 0
     strange: int = 0
-    no_room: int = 0
+    crowded: int = 0
     rejected: int = 0
     decoded: int = 0
 
@@ -82,35 +86,61 @@ class PageOpener:
     def take_page(self, header: Header, slot: Slot, now: float) -> bool:
         """All packets of a page are in the slot; True when the slot was kept and the caller needs another one."""
         _, _, count, object, _, _, generation, _, page, tx = header
-        self.statistics.packets += count
         if not self._sink.receive_page(object, page, generation, count, tx, now):
+            self.statistics.packets += count
             return False
-        return self._open(object, page, generation, count, slot)
+        if self._open(object, page, generation, count, slot):
+            self.statistics.packets += count
+            return True
+        is_kept = False
+        for index in range(count):  # some of it may be right
+            payload = slot.slices[index][: self._slice_length(object, page, index)]
+            is_kept = self.take_packet(header, index, payload, slot, now)
+        return is_kept
 
-    def take_packet(self, header: Header, index: int, payload: BytesLike, slot: Slot, now: float) -> bool:
+    def take_packet(
+        self, header: Header, index: int, payload: BytesLike, slot: Slot, now: float, *, is_decoded: bool = False
+    ) -> bool:
         """One packet of a page, its bytes anywhere; slot: where to keep them when nothing of the page is here yet.
 
         True when that slot is kept now and the caller needs another one.
         """
         _, _, count, object, _, _, generation, _, page, tx = header
         self.statistics.packets += 1
-        key = (object, page)
+        key = (object, page, generation)
         kept = self._slots.partial(key)
-        if kept is None and not self._slots.has_room:
-            self.statistics.no_room += 1
-            return False
         verdict = self._sink.receive_packet(object, page, generation, index, count, tx, now)
-        if verdict == _IGNORE:
-            return kept is slot
         if kept is None:
-            kept = slot
+            if verdict == _IGNORE:
+                return False
+            self._make_room(key)
             self._slots.keep_partial(key, slot)
-        kept.generation = generation
-        place = kept.slices[index]
-        place[: len(payload)] = payload
-        if verdict >= _COMPLETE:
-            self._open(object, page, generation, count, kept)
+            kept = slot
+        is_contradicted = kept.store(index, payload)
+        if is_decoded:
+            kept.decoded |= 1 << index
+        if verdict == _COMPLETE:
+            self._complete(key, count, kept)
+        elif is_contradicted and kept.stored + 1 == 1 << count:
+            self._open(*key, count, kept, TRIALS_AGAIN_MAX)
         return kept is slot
+
+    def _make_room(self, key: PartKey) -> None:
+        crowded = self._slots.crowded(key)
+        if crowded is not None:
+            self.statistics.crowded += 1
+            self._slots.drop_partial(crowded)
+            self._sink.packets_dropped(*crowded)
+
+    def _complete(self, key: PartKey, count: int, kept: Slot) -> None:
+        """All packets of a page are here. If no choice of them is right, ask for those in doubt; next time for all."""
+        if self._open(*key, count, kept, TRIALS_MAX):
+            return
+        self.statistics.rejected += 1
+        self._sink.page_rejected(*key, kept.suspects)
+        kept.is_wrong = True
+        kept.decoded = 0
+        kept.others.clear()
 
     def take_coded(self, header: Header, payload: BytesLike, slot: Slot, now: float) -> bool:
         """A coded packet; slot and result as of take_packet."""
@@ -132,28 +162,31 @@ class PageOpener:
         self.statistics.decoded += 1
         count = -(-self.sealed_length(header.object, page) // self._geometry.slice_bytes)
         decoded = xor_slices([*known, body], self._geometry.slice_bytes)[:length]
-        return self.take_packet(header._replace(page=page, packet_count=count), index, decoded, slot, now)
+        header = header._replace(page=page, packet_count=count)
+        return self.take_packet(header, index, decoded, slot, now, is_decoded=True)
 
     def _held_slice(self, header: Header, page: int, index: int) -> BytesLike | None:
-        held = self._slots.held((header.object, page))
-        if held is None or held.generation != header.generation:
-            return None
-        return held.slices[index][: self._slice_length(header.object, page, index)]
+        held = self._slots.held((header.object, page, header.generation))
+        return None if held is None else held.slices[index][: self._slice_length(header.object, page, index)]
 
     def _slice_length(self, object: int, page: int, index: int) -> int:
         size = self._geometry.slice_bytes
         return max(0, min(size, self.sealed_length(object, page) - index * size))
 
-    def _open(self, object: int, page: int, generation: int, count: int, slot: Slot) -> bool:
+    def _open(self, object: int, page: int, generation: int, count: int, slot: Slot, trials: int = 1) -> bool:
+        """Whether the seal is good, of one of the choices between packets that contradict each other."""
         sealed = slot.view[: self.sealed_length(object, page)]
         data = self._sealer.open(sealed, object=object, page=page, generation=generation, count=count)
+        if data is None and slot.others:
+            for _ in slot.choices(trials):
+                data = self._sealer.open(sealed, object=object, page=page, generation=generation, count=count)
+                if data is not None:
+                    break
         if data is None:
-            self.statistics.rejected += 1
-            self._sink.page_rejected(object, page)
-            self._slots.drop((object, page))
             return False
-        self._sink.page_opened(object, page)
+        self._sink.page_opened(object, page, generation)
         self.opened.append((object, page, data))
         slot.generation = generation
+        slot.others.clear()
         self._slots.keep_whole((object, page), slot)
         return True

@@ -12,4 +12,4 @@ class Clear(NamedTuple):
     sender: int  # CASTER_ID, or the target that speaks
     counter: int
     tx: int  # STATUS only, else 0
-    instance: int  # HELLO and REPORT: whose; WELCOME: to whom; else 0
+    instance: int  # HELLO, REPORT, ECHO, KNOCK: whose; WELCOME, ACK, FAREWELL: to whom; else 0

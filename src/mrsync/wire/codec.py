@@ -8,7 +8,7 @@ from typing import Callable
 from mrsync.wire import echoes, letters, report, status
 from mrsync.wire.clear import Clear
 from mrsync.wire.limits import CASTER_ID, CONTROL_BODY_MAX, TARGETS_MAX
-from mrsync.wire.messages import Ack, Echo, Farewell, Hello, Kind, Message, Ping, Probe, Report, Status, Welcome
+from mrsync.wire.messages import Ack, Echo, Farewell, Hello, Kind, Knock, Message, Ping, Probe, Report, Status, Welcome
 
 _ENCODERS: dict[type, Callable[..., tuple[Clear, bytes]]] = {
     Status: status.encode_status,
@@ -20,6 +20,7 @@ _ENCODERS: dict[type, Callable[..., tuple[Clear, bytes]]] = {
     Probe: letters.encode_probe,
     Ping: echoes.encode_ping,
     Echo: echoes.encode_echo,
+    Knock: letters.encode_knock,
 }
 _DECODERS: dict[int, Callable[[Clear, bytes], Message]] = {
     Kind.STATUS: status.decode_status,
@@ -31,9 +32,10 @@ _DECODERS: dict[int, Callable[[Clear, bytes], Message]] = {
     Kind.PROBE: letters.decode_probe,
     Kind.PING: echoes.decode_ping,
     Kind.ECHO: echoes.decode_echo,
+    Kind.KNOCK: letters.decode_knock,
 }
-_FROM_CATCHERS = (Kind.HELLO, Kind.REPORT, Kind.ECHO)
-_WITHOUT_INSTANCE = (Kind.STATUS, Kind.ACK, Kind.FAREWELL, Kind.PING, Kind.PROBE)
+_FROM_CATCHERS = (Kind.HELLO, Kind.REPORT, Kind.ECHO, Kind.KNOCK)
+_WITHOUT_INSTANCE = (Kind.STATUS, Kind.PING, Kind.PROBE)
 
 
 def encode_message(message: Message) -> tuple[Clear, bytes]:

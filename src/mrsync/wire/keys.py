@@ -30,7 +30,7 @@ class SessionKeys:
 
     session: int
     cast_control: bytes = field(repr=False)  # STATUS, WELCOME, ACK, FAREWELL
-    catch_control: bytes = field(repr=False)  # HELLO
+    catch_control: bytes = field(repr=False)  # HELLO, ECHO, KNOCK
     reports: bytes = field(repr=False)
     pages: bytes = field(repr=False)
 

@@ -1,4 +1,4 @@
-"""Hello, Welcome, Ack, Farewell, Probe <-> bytes: the messages beside status and report."""
+"""Hello, Welcome, Ack, Farewell, Probe, Knock <-> bytes: the messages beside status and report."""
 
 from __future__ import annotations
 
@@ -6,8 +6,16 @@ import struct
 
 from mrsync.wire.clear import Clear
 from mrsync.wire.fields import encode_text, read_text, require
-from mrsync.wire.limits import CASTER_ID, HEADER_BYTES, INSTANCE_BYTES, LOG_BYTES_MAX, TAG_BYTES, TARGETS_MAX
-from mrsync.wire.messages import Ack, Ending, Farewell, Hello, Kind, Probe, Welcome
+from mrsync.wire.limits import (
+    CASTER_ID,
+    HEADER_BYTES,
+    HELLO_BYTES_MIN,
+    INSTANCE_BYTES,
+    LOG_BYTES_MAX,
+    TAG_BYTES,
+    TARGETS_MAX,
+)
+from mrsync.wire.messages import Ack, Ending, Farewell, Hello, Kind, Knock, Probe, Welcome
 
 _HELLO = struct.Struct(
     ">B"  # [hello-seals]
@@ -33,6 +41,7 @@ _FAREWELL = struct.Struct(
 )
 _PROBE = struct.Struct(">H")  # [probe-bytes]
 _CONTROL_FRAME_BYTES = HEADER_BYTES + INSTANCE_BYTES + TAG_BYTES
+_HELLO_BODY_MIN = HELLO_BYTES_MIN - _CONTROL_FRAME_BYTES
 
 
 def encode_hello(message: Hello) -> tuple[Clear, bytes]:
@@ -40,7 +49,8 @@ def encode_hello(message: Hello) -> tuple[Clear, bytes]:
     hearing = (message.group_bytes, message.unicast_bytes, message.token)
     fixed = _HELLO.pack(message.seals, message.buffer_bytes, message.retained_pages, *hearing)
     texts = encode_text(message.host) + encode_text(message.version)  # [hello-host] [hello-version]
-    return Clear(Kind.HELLO, message.target, message.counter, 0, message.instance), fixed + texts
+    padded = (fixed + texts).ljust(_HELLO_BODY_MIN, b"\0")  # [hello-padding]
+    return Clear(Kind.HELLO, message.target, message.counter, 0, message.instance), padded
 
 
 def decode_hello(clear: Clear, body: bytes) -> Hello:
@@ -48,7 +58,7 @@ def decode_hello(clear: Clear, body: bytes) -> Hello:
     fixed = _HELLO.unpack_from(body)
     host, offset = read_text(body, _HELLO.size)  # [hello-host]
     version, offset = read_text(body, offset)  # [hello-version]
-    require(offset == len(body))
+    require(len(body) == max(offset, _HELLO_BODY_MIN) and not any(body[offset:]))  # [hello-padding]
     return Hello(*(clear.sender, clear.instance, clear.counter, *fixed, host, version))
 
 
@@ -67,7 +77,7 @@ def decode_welcome(clear: Clear, body: bytes) -> Welcome:
 
 def encode_ack(message: Ack) -> tuple[Clear, bytes]:
     """Clear part and body."""
-    clear = Clear(Kind.ACK, CASTER_ID, message.counter, 0, 0)
+    clear = Clear(Kind.ACK, CASTER_ID, message.counter, 0, message.instance)
     return clear, _ACK.pack(message.target, message.log_offset)
 
 
@@ -75,12 +85,12 @@ def decode_ack(clear: Clear, body: bytes) -> Ack:
     """The message; struct.error or ValueError for what no honest sender says."""
     target, log_offset = _ACK.unpack(body)
     require(target < TARGETS_MAX and log_offset <= LOG_BYTES_MAX)
-    return Ack(target, clear.counter, log_offset)
+    return Ack(clear.instance, clear.counter, target, log_offset)
 
 
 def encode_farewell(message: Farewell) -> tuple[Clear, bytes]:
     """Clear part and body."""
-    clear = Clear(Kind.FAREWELL, CASTER_ID, message.counter, 0, 0)
+    clear = Clear(Kind.FAREWELL, CASTER_ID, message.counter, 0, message.instance)
     return clear, _FAREWELL.pack(message.target, message.ending) + encode_text(message.reason)  # [farewell-reason]
 
 
@@ -89,7 +99,7 @@ def decode_farewell(clear: Clear, body: bytes) -> Farewell:
     target, ending = _FAREWELL.unpack_from(body)
     reason, offset = read_text(body, _FAREWELL.size)  # [farewell-reason]
     require(target < TARGETS_MAX and offset == len(body))
-    return Farewell(target, clear.counter, Ending(ending), reason)
+    return Farewell(clear.instance, clear.counter, target, Ending(ending), reason)
 
 
 def encode_probe(message: Probe) -> tuple[Clear, bytes]:
@@ -104,3 +114,16 @@ def decode_probe(clear: Clear, body: bytes) -> Probe:
     (size_bytes,) = _PROBE.unpack_from(body)
     require(size_bytes == len(body) + _CONTROL_FRAME_BYTES and not any(body[_PROBE.size :]))  # [probe-padding]
     return Probe(clear.counter, size_bytes)
+
+
+def encode_knock(message: Knock) -> tuple[Clear, bytes]:
+    """Clear part and body; ValueError for a size that nothing fits in."""
+    padding = message.size_bytes - _CONTROL_FRAME_BYTES
+    require(padding >= 0)
+    return Clear(Kind.KNOCK, message.target, message.counter, 0, message.instance), bytes(padding)
+
+
+def decode_knock(clear: Clear, body: bytes) -> Knock:
+    """The message; ValueError for what no honest sender says."""
+    require(not any(body))  # [knock-padding]
+    return Knock(clear.sender, clear.instance, clear.counter, len(body) + _CONTROL_FRAME_BYTES)

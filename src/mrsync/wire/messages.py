@@ -21,6 +21,7 @@ class Kind(IntEnum):
     PING = 8
     ECHO = 9
     PROBE = 10
+    KNOCK = 11
 
 
 class SealKind(IntEnum):
@@ -164,6 +165,7 @@ class Report:
     queue_pages: int
     packets_seen: int
     packets_lost: int
+    packets_rejected: int  # not genuine, or not of this session
     pages_rejected: int
     coded_useless: int
     log_end: int  # length of the log at this moment
@@ -179,8 +181,9 @@ class Report:
 class Ack:
     """caster -> one catcher: the log was received up to here."""
 
-    target: int
+    instance: int  # of the catcher it goes to
     counter: int
+    target: int
     log_offset: int
 
 
@@ -188,8 +191,9 @@ class Ack:
 class Farewell:
     """caster -> one catcher: your part is over."""
 
-    target: int
+    instance: int  # of the catcher it goes to
     counter: int
+    target: int
     ending: Ending
     reason: str
 
@@ -225,7 +229,17 @@ class Probe:
     size_bytes: int  # of the whole datagram, as UDP carries it
 
 
-Message = Union[Status, Hello, Welcome, Report, Ack, Farewell, Probe, Ping, Echo]
+@dataclass(frozen=True)
+class Knock:
+    """catcher -> caster: which session is there? Outside of any session; a status answers it."""
+
+    target: int
+    instance: int
+    counter: int
+    size_bytes: int  # of the whole datagram: nothing larger answers it
+
+
+Message = Union[Status, Hello, Welcome, Report, Ack, Farewell, Probe, Ping, Echo, Knock]
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ _REPORT = struct.Struct(
     "I"  # [report-queue-pages]
     "Q"  # [report-packets-seen]
     "Q"  # [report-packets-lost]
+    "Q"  # [report-packets-rejected]
     "Q"  # [report-pages-rejected]
     "Q"  # [report-coded-useless]
     "I"  # [report-log-end]
@@ -54,6 +55,7 @@ def encode_report(message: Report) -> tuple[Clear, bytes]:
         message.queue_pages,
         message.packets_seen,
         message.packets_lost,
+        message.packets_rejected,
         message.pages_rejected,
         message.coded_useless,
         message.log_end,

@@ -41,6 +41,7 @@ class ControlCodec:
         self._sealers: dict[tuple[int, int], Sealer] = {(kind, SealKind.HMAC_SHA256): cast for kind in _FROM_CASTER}
         self._sealers[Kind.HELLO, SealKind.HMAC_SHA256] = catch
         self._sealers[Kind.ECHO, SealKind.HMAC_SHA256] = catch
+        self._sealers[Kind.KNOCK, SealKind.HMAC_SHA256] = catch
         self._sealers[Kind.REPORT, SealKind.HMAC_SHA256] = reports
 
     def use_report_seal(self, kind: SealKind) -> None:

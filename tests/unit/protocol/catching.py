@@ -13,6 +13,7 @@ from mrsync.wire.messages import ObjectKind, ObjectState, Probe, Report, Welcome
 from tests.unit.protocol.builders import GEOMETRY, HMAC, status
 
 INSTANCE = 100
+SESSION = 7  # that of builders.status
 WAIT_S = 60.0
 INTERVAL_S = 0.02
 CONTENTS = ObjectKind.CONTENTS
@@ -40,9 +41,9 @@ def welcome(**details: Any) -> Welcome:
 def joined(*, wanted: list[tuple[int, int]] | None = None, **details: Any) -> Catcher:
     """Welcome at 0 s, status 1 heard, the first report sent; of contents, `wanted` is wanted."""
     catcher = seeking()
-    catcher.receive_message(status(1, **details), None, 0.0)
-    catcher.receive_message(Probe(1, 1472), None, 0.0)
-    catcher.receive_message(welcome(hello=2), None, 0.0)
+    catcher.receive_message(status(1, **details), 7, 0.0)
+    catcher.receive_message(Probe(1, 1472), 7, 0.0)
+    catcher.receive_message(welcome(hello=2), 7, 0.0)
     if wanted is not None:
         catcher.want(CONTENTS, wanted, 0.0)
     catcher.handle_timeout(3 * SLOT_S)
@@ -62,7 +63,7 @@ def said(catcher: Catcher, now: float = 0.0) -> list[Any]:
     """The messages that it wants sent, after a look at its timers."""
     catcher.handle_timeout(now)
     sends = catcher.sends(now)
-    assert all(isinstance(send, SendMessage) and send.destination is None for send in sends)
+    assert all(isinstance(send, SendMessage) and send.destination == SESSION for send in sends)
     return [send.message for send in sends if isinstance(send, SendMessage)]
 
 
@@ -74,5 +75,5 @@ def only_report(catcher: Catcher, now: float) -> Report:
 
 def write(catcher: Catcher, kind: int, page: int, tx: int, now: float = 0.0) -> None:
     assert catcher.receive_page(kind, page, 0, GEOMETRY.packets, tx, now)
-    catcher.page_opened(kind, page)
+    catcher.page_opened(kind, page, 0)
     catcher.pages_written(kind, [page], tx, now)

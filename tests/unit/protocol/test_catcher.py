@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from mrsync.protocol.assembly import Verdict
+from mrsync.protocol.candidates import CANDIDATES_MAX
 from mrsync.protocol.catcher import (
     HELLO_S,
     RETRY_S,
@@ -23,6 +24,7 @@ from mrsync.protocol.events import (
     Welcomed,
     Withdrawn,
 )
+from mrsync.protocol.sends import SendMessage
 from mrsync.protocol.states import CatcherState
 from mrsync.protocol.timers import KEEPALIVE_MAX_S, SLOT_S
 from mrsync.wire.messages import (
@@ -59,45 +61,89 @@ from tests.unit.protocol.catching import (
 )
 
 
-def test_says_hello_to_a_status_until_welcomed() -> None:
+def test_says_hello_to_newer_statuses_until_welcomed() -> None:
     catcher = seeking()
     assert said(catcher) == []
-    catcher.receive_message(status(1), None, 0.0)
+    catcher.receive_message(status(1), 7, 0.0)
     (hello,) = said(catcher)
     assert isinstance(hello, Hello)
     assert (hello.instance, hello.retained_pages) == (INSTANCE, 512)
+    catcher.receive_message(status(2), 7, HELLO_S / 2)
     assert said(catcher, HELLO_S / 2) == []
+    catcher.receive_message(status(2), 7, HELLO_S)
+    assert said(catcher, HELLO_S) == [], "a repeated status draws no hello anywhere"
+    catcher.receive_message(status(3), 7, HELLO_S)
     assert [type(message) for message in said(catcher, HELLO_S)] == [Hello]
-    catcher.receive_message(welcome(), None, HELLO_S)
+    catcher.receive_message(welcome(), 7, HELLO_S)
     assert catcher.state is CatcherState.JOINED
     report = only_report(catcher, 2 * HELLO_S)
     assert report.counter > hello.counter
 
 
+def test_a_session_that_was_recorded_captures_and_ends_nothing() -> None:
+    """With a key file, statuses, welcomes and farewells of an earlier session are authentic."""
+    catcher = seeking()
+    recorded = {"session": 6, "ack_wait_s": 1}
+    catcher.receive_message(status(50, **recorded), 6, 0.0)
+    catcher.receive_message(welcome(instance=INSTANCE - 1), 6, 0.0)
+    catcher.receive_message(Farewell(INSTANCE - 1, 51, 0, Ending.REFUSED, "no"), 6, 0.0)
+    catcher.receive_message(status(52, phase=Phase.ABORTED, **recorded), 6, 0.0)
+    catcher.receive_message(status(51, **recorded), 6, 0.0)
+    catcher.handle_timeout(WAIT_S - 1)
+    assert (catcher.state, events(catcher)) == (CatcherState.SEEKING, [])
+    catcher.receive_message(status(1), 7, WAIT_S - 1)
+    assert [send.destination for send in catcher.sends(WAIT_S - 1) if isinstance(send, SendMessage)] == [6, 6, 7]
+    catcher.receive_message(welcome(hello=3), 7, WAIT_S - 1)
+    assert catcher.state is CatcherState.JOINED
+    catcher.receive_message(status(60, phase=Phase.ABORTED, **recorded), 6, WAIT_S - 1)
+    catcher.receive_message(Farewell(INSTANCE, 61, 0, Ending.ABORTED, "no"), 6, WAIT_S - 1)
+    assert catcher.state is CatcherState.JOINED
+    assert catcher.knows(7)
+    assert not catcher.knows(6)
+
+
+def test_a_refusal_by_one_of_two_sessions_leaves_the_other() -> None:
+    catcher = seeking()
+    for session in (6, 7):
+        catcher.receive_message(status(1, session=session), session, 0.0)
+    catcher.receive_message(Farewell(INSTANCE, 2, 0, Ending.REFUSED, "not on the roster"), 6, 0.1)
+    catcher.receive_message(status(2, session=6), 6, 0.5)
+    assert [send.destination for send in catcher.sends(0.5) if isinstance(send, SendMessage)] == [6, 7]
+    catcher.receive_message(welcome(), 7, 0.5)
+    assert catcher.state is CatcherState.JOINED
+
+
+def test_sessions_beyond_the_limit_push_out_the_oldest() -> None:
+    catcher = seeking()
+    for session in range(CANDIDATES_MAX + 1):
+        catcher.receive_message(status(1, session=session), session, 0.0)
+    assert [session for session in range(CANDIDATES_MAX + 1) if not catcher.knows(session)] == [0]
+
+
 def test_only_its_own_welcome_counts_and_once() -> None:
     catcher = seeking()
-    catcher.receive_message(welcome(), None, 0.0)
-    catcher.receive_message(status(1), None, 0.0)
-    catcher.receive_message(welcome(instance=INSTANCE + 1), None, 0.0)
-    assert catcher.state is CatcherState.JOINING
-    catcher.receive_message(welcome(), None, 0.0)
-    catcher.receive_message(welcome(slot=9), None, 0.0)
+    catcher.receive_message(welcome(), 7, 0.0)
+    catcher.receive_message(status(1), 7, 0.0)
+    catcher.receive_message(welcome(instance=INSTANCE + 1), 7, 0.0)
+    assert catcher.state is CatcherState.SEEKING
+    catcher.receive_message(welcome(), 7, 0.0)
+    catcher.receive_message(welcome(slot=9), 7, 0.0)
     assert events(catcher) == [Welcomed(), SessionOpened(7, GEOMETRY, SealKind.HMAC_SHA256)]
 
 
 def test_the_session_opens_when_its_seal_is_chosen() -> None:
     catcher = seeking()
-    catcher.receive_message(status(1, seal=SealKind.NONE), None, 0.0)
-    catcher.receive_message(welcome(), None, 0.0)
+    catcher.receive_message(status(1, seal=SealKind.NONE), 7, 0.0)
+    catcher.receive_message(welcome(), 7, 0.0)
     assert events(catcher) == [Welcomed()]
-    catcher.receive_message(status(2), None, 0.0)
+    catcher.receive_message(status(2), 7, 0.0)
     assert [type(event) for event in events(catcher)] == [SessionOpened]
 
 
 def test_first_report_comes_in_its_slot() -> None:
     catcher = seeking()
-    catcher.receive_message(status(1, report_interval_us=200_000, objects=NOTHING), None, 0.0)
-    catcher.receive_message(welcome(slot=400), None, 0.0)
+    catcher.receive_message(status(1, report_interval_us=200_000, objects=NOTHING), 7, 0.0)
+    catcher.receive_message(welcome(slot=400), 7, 0.0)
     catcher.sends(0.0)
     assert said(catcher, 0.09) == []
     assert isinstance(only_report(catcher, 0.1), Report)
@@ -114,11 +160,11 @@ def test_first_report_comes_in_its_slot() -> None:
 )
 def test_farewell(is_welcome: bool, ending: Ending, is_over: bool) -> None:
     catcher = joined() if is_welcome else seeking()
-    catcher.receive_message(status(2), None, 0.0)
+    catcher.receive_message(status(2), 7, 0.0)
     events(catcher)
-    catcher.receive_message(Farewell(1, 1, ending, "to another"), None, 0.0)
+    catcher.receive_message(Farewell(INSTANCE + 1, 1, 0, ending, "to another"), 7, 0.0)
     assert events(catcher) == []
-    catcher.receive_message(Farewell(0, 1, ending, "why"), None, 0.0)
+    catcher.receive_message(Farewell(INSTANCE, 1, 0, ending, "why"), 7, 0.0)
     assert events(catcher) == ([SessionEnded(ending, "why")] if is_over else [])
     if is_over:
         assert (said(catcher, 99.0), catcher.next_timeout()) == ([], None)
@@ -126,7 +172,7 @@ def test_farewell(is_welcome: bool, ending: Ending, is_over: bool) -> None:
 
 def test_a_farewell_before_any_status_is_of_no_session() -> None:
     catcher = seeking()
-    catcher.receive_message(Farewell(0, 1, Ending.REFUSED, "why"), None, 0.0)
+    catcher.receive_message(Farewell(INSTANCE, 1, 0, Ending.REFUSED, "why"), 7, 0.0)
     assert catcher.state is CatcherState.SEEKING
 
 
@@ -136,7 +182,7 @@ def test_a_farewell_before_any_status_is_of_no_session() -> None:
 def test_a_page_is_held_when_it_is_written() -> None:
     catcher = joined(wanted=[(0, 100)])
     assert catcher.receive_page(CONTENTS, 0, 0, 4, 2, 0.0)
-    catcher.page_opened(CONTENTS, 0)
+    catcher.page_opened(CONTENTS, 0, 0)
     assert only_report(catcher, 1.0).frontier == 0
     catcher.pages_written(CONTENTS, [0], 2, 1.0)
     report = only_report(catcher, 1.0 + INTERVAL_S)
@@ -151,7 +197,7 @@ def test_packets_go_to_the_object_they_name() -> None:
     assert catcher.receive_coded(CONTENTS, 0, [(0, 1), (0, 2)], 3, 0.0) == 1
     catcher.coded_useless()
     catcher.receive_page(CONTENTS, 1, 0, 4, 4, 0.0)
-    catcher.page_rejected(CONTENTS, 1)
+    catcher.page_rejected(CONTENTS, 1, 0, 0)
     report = only_report(catcher, 1.0)
     assert (report.coded_useless, report.pages_rejected, report.tx_seen) == (1, 1, 4)
     assert report.needs == ((0, 1, 0b1101), (1, 9, 0))
@@ -193,14 +239,14 @@ def test_want_before_a_session_is_nothing() -> None:
 
 def test_a_poll_is_answered_in_its_slot() -> None:
     catcher = joined(objects=NOTHING)
-    catcher.receive_message(status(2, is_poll=True, objects=NOTHING), None, 0.5)
+    catcher.receive_message(status(2, is_poll=True, objects=NOTHING), 7, 0.5)
     assert said(catcher, 0.5) == []
     assert only_report(catcher, 0.5 + 3 * SLOT_S).tx_seen == 2
 
 
 def test_without_news_a_keepalive() -> None:
     catcher = joined(objects=NOTHING)
-    catcher.receive_message(status(2, objects=NOTHING), None, 0.1)
+    catcher.receive_message(status(2, objects=NOTHING), 7, 0.1)
     assert said(catcher, 0.9) == []
     assert isinstance(only_report(catcher, 3 * SLOT_S + KEEPALIVE_MAX_S), Report)
 
@@ -217,8 +263,8 @@ def test_the_log_is_repeated_until_acknowledged() -> None:
     first = only_report(catcher, 0.1)
     again = only_report(catcher, 0.1 + INTERVAL_S + RETRY_S)
     assert (again.log_offset, again.log_bytes) == (first.log_offset, first.log_bytes)
-    catcher.receive_message(Ack(1, 1, again.log_end), None, 0.2)  # to another
-    catcher.receive_message(Ack(0, 1, again.log_end), None, 0.2)
+    catcher.receive_message(Ack(INSTANCE + 1, 1, 0, again.log_end), 7, 0.2)  # to another
+    catcher.receive_message(Ack(INSTANCE, 1, 0, again.log_end), 7, 0.2)
     assert only_report(catcher, 9.0).log_bytes == b""
 
 
@@ -228,7 +274,7 @@ def test_a_long_log_goes_on_after_each_acknowledgement() -> None:
         catcher.log(SatOutRecord(index, 28), 0.1)
     first = only_report(catcher, 0.1)
     end = len(first.log_bytes)
-    catcher.receive_message(Ack(0, 1, end), None, 0.1)
+    catcher.receive_message(Ack(INSTANCE, 1, 0, end), 7, 0.1)
     assert only_report(catcher, 0.1 + 4 * SLOT_S).log_offset == end  # four targets make a round
 
 
@@ -245,8 +291,8 @@ def test_progress_on_files_is_told_at_once_when_all_pages_are_held() -> None:
 
 def test_an_older_status_says_nothing() -> None:
     catcher = joined(tx=50)
-    catcher.receive_message(status(5, tx=90), None, 0.1)
-    catcher.receive_message(status(4, tx=80, phase=Phase.ABORTED), None, 0.1)
+    catcher.receive_message(status(5, tx=90), 7, 0.1)
+    catcher.receive_message(status(4, tx=80, phase=Phase.ABORTED), 7, 0.1)
     assert catcher.state is CatcherState.JOINED
     assert only_report(catcher, 2.0).tx_seen == 90
 
@@ -264,13 +310,13 @@ def test_commits_come_once_and_without_gaps() -> None:
     catcher = joined(wanted=[])
     catcher.set_progress(0.0, ready=10)
     events(catcher)
-    catcher.receive_message(granting(2, 4, exceptions=((1, 3),)), None, 0.0)
+    catcher.receive_message(granting(2, 4, exceptions=((1, 3),)), 7, 0.0)
     assert events(catcher) == [CommitGranted(0, 4, ((1, 3),))]
-    catcher.receive_message(granting(3, 4, exceptions=((1, 3),)), None, 0.0)
+    catcher.receive_message(granting(3, 4, exceptions=((1, 3),)), 7, 0.0)
     assert events(catcher) == []
-    catcher.receive_message(granting(4, 7, exceptions=((1, 3), (6, 7))), None, 0.0)
+    catcher.receive_message(granting(4, 7, exceptions=((1, 3), (6, 7))), 7, 0.0)
     assert events(catcher) == [CommitGranted(4, 7, ((6, 7),))]
-    catcher.receive_message(granting(5, 10, first=8), None, 0.0)  # file 7 was never mentioned
+    catcher.receive_message(granting(5, 10, first=8), 7, 0.0)  # file 7 was never mentioned
     assert events(catcher) == []
 
 
@@ -278,7 +324,7 @@ def test_only_what_is_here_is_committed() -> None:
     """Told more, it was dropped and has not heard of it; or its own progress is just behind."""
     catcher = joined(wanted=[])
     catcher.set_progress(0.0, ready=2)
-    catcher.receive_message(granting(2, 5), None, 0.0)
+    catcher.receive_message(granting(2, 5), 7, 0.0)
     assert events(catcher)[-1] == CommitGranted(0, 2, ())
     catcher.set_progress(0.0, ready=5)
     assert events(catcher) == [CommitGranted(2, 5, ())]
@@ -288,33 +334,35 @@ def test_only_what_is_here_is_committed() -> None:
 def test_what_was_read_once_may_go_ahead(generation: int, end: int) -> None:
     catcher = joined(wanted=[(0, 3)])
     assert catcher.receive_page(CONTENTS, 0, generation, GEOMETRY.packets, 2, 0.0)
+    catcher.page_opened(CONTENTS, 0, generation)
     catcher.set_progress(0.0, ready=5)
     events(catcher)
-    catcher.receive_message(status(2, commit=CommitSpan(0, 2, ((3, 4),), ahead=7)), None, 0.0)
+    catcher.receive_message(status(2, commit=CommitSpan(0, 2, ((3, 4),), ahead=7)), 7, 0.0)
     assert events(catcher) == [CommitGranted(0, end, ((3, 4),) if end > 3 else ())]
 
 
-def test_a_packet_of_a_second_reading_is_enough() -> None:
+def test_a_packet_that_claims_to_be_of_a_second_reading_holds_nobody_back() -> None:
+    """Anybody may have invented it; only a page whose seal was good counts."""
     catcher = joined(wanted=[(0, 3)])
     catcher.receive_packet(CONTENTS, 0, 1, 0, GEOMETRY.packets, 2, 0.0)
     catcher.set_progress(0.0, ready=5)
     events(catcher)
-    catcher.receive_message(status(2, commit=CommitSpan(0, 2, (), ahead=7)), None, 0.0)
-    assert events(catcher) == [CommitGranted(0, 2, ())]
+    catcher.receive_message(status(2, commit=CommitSpan(0, 2, (), ahead=7)), 7, 0.0)
+    assert events(catcher) == [CommitGranted(0, 5, ())]
 
 
 def test_withdraws_once() -> None:
     catcher = joined(wanted=[])
     events(catcher)
-    catcher.receive_message(status(2, phase=Phase.WITHDRAWING), None, 0.0)
-    catcher.receive_message(status(3, phase=Phase.WITHDRAWING), None, 0.0)
+    catcher.receive_message(status(2, phase=Phase.WITHDRAWING), 7, 0.0)
+    catcher.receive_message(status(3, phase=Phase.WITHDRAWING), 7, 0.0)
     assert events(catcher) == [Withdrawn()]
 
 
 def test_finishes_once_all_is_committed() -> None:
     catcher = joined(wanted=[])
     catcher.set_progress(0.0, ready=10)
-    catcher.receive_message(granting(2, 10, phase=Phase.FINISHING), None, 0.0)
+    catcher.receive_message(granting(2, 10, phase=Phase.FINISHING), 7, 0.0)
     catcher.set_progress(0.0, committed=9)
     assert FinishGranted() not in events(catcher)
     catcher.set_progress(0.0, committed=10)
@@ -330,8 +378,8 @@ def test_the_last_status_ends_it(phase: Phase, has_result: bool, ending: Ending)
     catcher = joined()
     if has_result:
         catcher.log(ResultRecord(0, 0, 0, 0, 0, 0, bytes(32)), 0.0)
-    catcher.receive_message(status(2, phase=phase), None, 0.0)
-    catcher.receive_message(status(3, phase=phase), None, 0.0)
+    catcher.receive_message(status(2, phase=phase), 7, 0.0)
+    catcher.receive_message(status(3, phase=phase), 7, 0.0)
     assert events(catcher) == [SessionEnded(ending, "")]
 
 
@@ -352,7 +400,7 @@ def test_after_its_result_is_known_silence_means_done() -> None:
     catcher = joined()
     catcher.log(ResultRecord(0, 0, 0, 0, 0, 0, bytes(32)), 0.0)
     report = only_report(catcher, 0.0)
-    catcher.receive_message(Ack(0, 1, report.log_end), None, 1.0)
+    catcher.receive_message(Ack(INSTANCE, 1, 0, report.log_end), 7, 1.0)
     catcher.handle_timeout(1.0 + SILENCE_AFTER_RESULT_S)
     assert events(catcher) == [SessionEnded(Ending.DONE, "")]
 
@@ -361,7 +409,7 @@ def test_stopped_from_outside_once() -> None:
     catcher = joined()
     catcher.stop("interrupted")
     catcher.stop("again")
-    catcher.receive_message(status(9), None, 0.0)
+    catcher.receive_message(status(9), 7, 0.0)
     assert events(catcher) == [SessionEnded(Ending.ABORTED, "interrupted")]
 
 
@@ -377,11 +425,11 @@ def test_what_is_wanted_is_told_only_when_it_is_less() -> None:
 def test_a_group_that_may_be_silent_is_not_doubted() -> None:
     """Of statuses by unicast it does not follow that the group brings no probes; simulation's seed 70370."""
     catcher = seeking()
-    catcher.receive_message(status(1), None, 0.0)
+    catcher.receive_message(status(1), 7, 0.0)
     assert [type(message) for message in said(catcher)] == [Hello]
-    catcher.receive_message(welcome(), None, 0.0)
+    catcher.receive_message(welcome(), 7, 0.0)
     said(catcher, 0.01)
-    catcher.receive_message(status(2), None, 1.0, is_cast=False)
+    catcher.receive_message(status(2), 7, 1.0, is_cast=False)
     assert Hello not in map(type, said(catcher, 1.0))
-    catcher.receive_message(status(3), None, 2.0)
+    catcher.receive_message(status(3), 7, 2.0)
     assert Hello in map(type, said(catcher, 2.0))

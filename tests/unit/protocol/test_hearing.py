@@ -10,6 +10,7 @@ from mrsync.protocol.catcher import KNOCK_MAX_S, SEEKING_REJOIN_S
 from mrsync.protocol.events import CatcherEvent, GroupGivenUp, GroupSilent
 from mrsync.protocol.hearing import REJOINS_MAX, SILENT_KEEPALIVES, Hearing
 from mrsync.protocol.sends import SendKnock
+from mrsync.wire.limits import CONTROL_BYTES_MAX
 from mrsync.wire.messages import Hello, Probe
 from tests.unit.protocol.builders import status
 from tests.unit.protocol.catching import NOTHING, events, joined, only_report, said, seeking, welcome
@@ -83,13 +84,15 @@ def test_who_knows_its_master_knocks_when_nothing_is_heard_less_and_less_often()
         catcher.handle_timeout(tick / 10)
         knocks += [(tick / 10, send) for send in catcher.sends(tick / 10)]
     assert {type(send) for _, send in knocks} == {SendKnock}
+    assert {send.message.size_bytes for _, send in knocks if isinstance(send, SendKnock)} == {CONTROL_BYTES_MAX}
     times = [at for at, _ in knocks]
     assert times[0] == 0.2
     gaps = [round(later - at, 3) for at, later in pairwise(times)]
     assert gaps == sorted(gaps)
     assert gaps[-1] == pytest.approx(KNOCK_MAX_S)
-    catcher.receive_message(status(1), None, 10.0, is_cast=False)
-    (hello,) = said(catcher, 12.0)[:1]
+    catcher.receive_message(status(1), 7, 10.0, is_cast=False)
+    sends = catcher.sends(10.0)
+    (hello,) = [send.message for send in sends if isinstance(send.message, Hello)]
     assert (hello.group_bytes, hello.unicast_bytes) == (0, 1)
 
 
@@ -113,7 +116,7 @@ def test_a_silent_group_is_joined_again_and_given_up_when_the_master_is_heard_by
     heard: list[CatcherEvent] = []
     for tick in range(1, 100):
         now = tick / 10
-        catcher.receive_message(status(tick + 1), None, now, is_cast=False)
+        catcher.receive_message(status(tick + 1), 7, now, is_cast=False)
         catcher.handle_timeout(now)
         heard += events(catcher)
         if catcher.is_deaf:
@@ -127,20 +130,20 @@ def test_a_silent_group_is_joined_again_and_given_up_when_the_master_is_heard_by
 def test_a_status_by_unicast_tells_who_hears_the_group_nothing_of_what_it_missed() -> None:
     catcher = joined(wanted=[(0, 100)])
     seen = only_report(catcher, 1.0).tx_seen
-    catcher.receive_message(status(50, is_poll=True), None, 1.0, is_cast=False)
+    catcher.receive_message(status(50, is_poll=True), 7, 1.0, is_cast=False)
     report = only_report(catcher, 1.1)
     assert report.tx_seen == seen
-    catcher.receive_message(status(51, is_poll=True), None, 1.2)
+    catcher.receive_message(status(51, is_poll=True), 7, 1.2)
     assert only_report(catcher, 1.3).tx_seen == 51
 
 
 def test_a_probe_that_was_heard_is_told_at_once_and_an_old_one_not_at_all() -> None:
     catcher = joined(objects=NOTHING)
-    catcher.receive_message(Probe(1, 9000), None, 0.1)
+    catcher.receive_message(Probe(1, 9000), 7, 0.1)
     assert said(catcher, 0.1) == []
-    catcher.receive_message(Probe(2, 9000), None, 0.1)
+    catcher.receive_message(Probe(2, 9000), 7, 0.1)
     (hello,) = said(catcher, 0.1)
     assert isinstance(hello, Hello)
     assert hello.group_bytes == 9000
-    catcher.receive_message(welcome(counter=2, hello=hello.counter), None, 0.15)
+    catcher.receive_message(welcome(counter=2, hello=hello.counter), 7, 0.15)
     assert not any(isinstance(message, Hello) for message in said(catcher, 1.0))

@@ -57,13 +57,13 @@ def test_letters_go_to_their_catcher_in_order_and_once() -> None:
     target.log.feed(0, encode_record(SatOutRecord(1, 2)))
     outbox.welcome(target, hello(1, counter=6), "there", 9)
     outbox.ack(target)
-    outbox.refuse(9, "elsewhere", "no")
+    outbox.refuse(hello(9), "elsewhere", "no")
     outbox.farewell(target, Ending.DROPPED, "stuck")
     assert said(outbox) == [
         (Welcome(101, 1, 1, 1, 6, 9), "there"),
-        (Ack(1, 2, 9), ("host", 1)),
-        (Farewell(9, 3, Ending.REFUSED, "no"), "elsewhere"),
-        (Farewell(1, 4, Ending.DROPPED, "stuck"), ("host", 1)),
+        (Ack(101, 2, 1, 9), ("host", 1)),
+        (Farewell(109, 3, 9, Ending.REFUSED, "no"), "elsewhere"),
+        (Farewell(101, 4, 1, Ending.DROPPED, "stuck"), ("host", 1)),
     ]
     assert outbox.take_all() == []
 

@@ -23,7 +23,7 @@ def reception(pages: int = 10, *, tx: int = 5) -> Reception:
 
 def take(at: Reception, page: int, tx: int, now: float = 2.0) -> None:
     assert at.receive_page(KIND, page, 0, 4, tx, now)
-    at.opened(KIND, page)
+    at.opened(KIND, page, 0)
 
 
 def test_nothing_counts_before_a_status_was_believed() -> None:
@@ -125,8 +125,9 @@ def test_a_status_tells_which_pages_were_missed_wholly() -> None:
 
 def test_a_page_with_a_bad_seal_is_wanted_again() -> None:
     at = reception()
-    assert at.receive_packet(KIND, 0, 0, 0, 4, 6, 2.0) is Verdict.STORE
-    at.rejected(KIND, 0)
+    for index in range(4):
+        at.receive_packet(KIND, 0, 0, index, 4, 6, 2.0)
+    at.rejected(KIND, 0, 0, 0)
     assert at.receive_packet(KIND, 0, 0, 0, 4, 7, 2.0) is Verdict.STORE
 
 

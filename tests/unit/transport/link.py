@@ -53,12 +53,15 @@ class AssemblySink:
     def coded_useless(self) -> None:
         self.useless += 1
 
-    def page_opened(self, object: int, page: int) -> None:
-        self.assembly.opened(page)
+    def page_opened(self, object: int, page: int, generation: int) -> None:
+        self.assembly.opened(page, generation)
 
-    def page_rejected(self, object: int, page: int) -> None:
+    def page_rejected(self, object: int, page: int, generation: int, suspects: int) -> None:
         self.rejected.append(page)
-        self.assembly.rejected(page)
+        self.assembly.rejected(page, generation, suspects)
+
+    def packets_dropped(self, object: int, page: int, generation: int) -> None:
+        self.assembly.forget(page, generation)
 
 
 class Link:
@@ -88,8 +91,14 @@ class Link:
             session_tag(SESSION),
             self.opener,
             held,
-            lambda datagram, source: self.controls.append(datagram),
+            self.take_control,
         )
+        self.intake.believe(0, self.caster.getsockname())
+
+    def take_control(self, datagram: bytes, source: object) -> None:
+        """As a driver would, of what it finds authentic."""
+        self.intake.end_run(0.0)
+        self.controls.append(datagram)
 
     def __enter__(self) -> Self:
         return self

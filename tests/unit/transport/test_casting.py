@@ -170,9 +170,9 @@ def test_pages_of_two_generations_are_not_coded_together(listener: socket.socket
 
 def test_messages_go_to_their_destination(listener: socket.socket) -> None:
     codec = ControlCodec(KEYS)
-    message = Farewell(3, 1, Ending.DROPPED, "silent")
+    message = Farewell(99, 1, 3, Ending.DROPPED, "silent")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
         other.bind(("127.0.0.1", 0))
-        packets = cast(listener, [SendMessage(Ack(3, 2, 77), None), SendMessage(message, other.getsockname())])
+        packets = cast(listener, [SendMessage(Ack(99, 2, 3, 77), None), SendMessage(message, other.getsockname())])
         assert [header.kind for header, _ in packets] == [Kind.ACK]
         assert codec.decode(other.recv(2000)) == message

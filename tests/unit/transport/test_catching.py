@@ -17,7 +17,7 @@ from mrsync.transport.interface import loopback_interface
 from mrsync.transport.loop import Loop
 from mrsync.transport.multicast import open_caster_socket, open_data_socket, open_reply_socket
 from mrsync.wire.keys import SessionKeys
-from mrsync.wire.messages import CommitSpan, Hello, ObjectKind, ObjectState, Phase, SealKind, Status
+from mrsync.wire.messages import CommitSpan, Hello, ObjectKind, ObjectState, Phase, Report, SealKind, Status, Welcome
 from mrsync.wire.sealing import seals_here
 from mrsync.wire.session import ControlCodec
 from tests.support.waiting import HANG_S
@@ -82,6 +82,11 @@ class Stand:
         with closing(self._loop), closing(self._data), closing(self._reply):
             pass
 
+    @property
+    def reply_address(self) -> tuple[str, int]:
+        """Where answers go."""
+        return "127.0.0.1", self._reply.getsockname()[1]
+
     def cast(self, status: Status, secret: bytes = SECRET) -> ControlCodec:
         codec = ControlCodec(SessionKeys.derive(secret, status.session))
         self.caster.sendto(codec.encode(status), (GROUP, self.port))
@@ -114,16 +119,22 @@ def test_it_passes_over_sessions_of_other_secrets(stand: Stand) -> None:
     assert isinstance(codec.decode(stand.caster.recv(2000)), Hello)
 
 
-def test_a_replayed_status_from_elsewhere_does_not_draw_reports_there(stand: Stand) -> None:
+def test_a_status_that_is_sent_on_from_elsewhere_draws_nothing_there(stand: Stand) -> None:
+    """Not even one that comes first: the address that is known stays while statuses come from it."""
     codec = stand.cast(STATUS)
     assert stand.caster.recv(2000)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as thief:
         thief.bind(("127.0.0.1", 0))
         thief.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton("127.0.0.1"))
-        thief.sendto(codec.encode(STATUS), (GROUP, stand.port))
-        for _ in range(2):
-            assert isinstance(codec.decode(stand.caster.recv(2000)), Hello)
         thief.setblocking(False)
+        for counter in range(2, 6):
+            newer = replace(STATUS, counter=counter)
+            thief.sendto(codec.encode(newer), (GROUP, stand.port))
+            stand.cast(newer)
+        answer = codec.encode(Welcome(instance=7, counter=9, target=3, slot=0, hello=1, token=1))
+        stand.caster.sendto(answer, stand.reply_address)
+        for _ in range(2):
+            assert isinstance(codec.decode(stand.caster.recv(2000)), (Hello, Report))
         with pytest.raises(BlockingIOError):
             thief.recv(2000)
 

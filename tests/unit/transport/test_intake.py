@@ -151,7 +151,7 @@ def test_a_decoded_last_packet_has_its_own_length() -> None:
 
 
 def test_a_coded_packet_whose_terms_were_evicted_is_useless() -> None:
-    with Link(sample(8), slots=5) as link:
+    with Link(sample(8), slots=6) as link:
         for page in range(7):
             link.send_page(page)
         link.send_page(7, mask=((1 << FULL) - 1) & ~1)
@@ -170,7 +170,7 @@ def test_partial_pages_never_take_all_slots() -> None:
         link.send_page(9)
         link.receive()
         assert link.opened() == {9: link.plain(9)}
-        assert link.opener.statistics.no_room == 7
+        assert link.opener.statistics.crowded == 7
 
 
 @pytest.mark.parametrize("is_merging", [True, False])
@@ -192,7 +192,7 @@ def test_a_tx_far_ahead_of_the_last_status_is_not_believed() -> None:
         link.receive()
         assert link.opened() == {}
         assert link.intake.statistics.strange == FULL
-        link.intake.believe_tx(1)
+        link.intake.believe(1, link.caster.getsockname())
         link.send_page(0, tx=TX_AHEAD_MAX + 1)
         link.receive()
         assert link.opened() == {0: link.plain(0)}

@@ -20,6 +20,7 @@ from mrsync.wire.messages import (
     Farewell,
     Hello,
     Kind,
+    Knock,
     Message,
     NeedsRecord,
     ObjectKind,
@@ -122,6 +123,7 @@ def reports(draw: st.DrawFn) -> Report:
         queue_pages=draw(u32),
         packets_seen=draw(u64),
         packets_lost=draw(u64),
+        packets_rejected=draw(u64),
         pages_rejected=draw(u64),
         coded_useless=draw(u64),
         log_end=log_offset + len(log_bytes) + draw(st.integers(0, 2**20)),
@@ -138,8 +140,9 @@ messages: st.SearchStrategy[Message] = st.one_of(
     st.builds(Hello, targets, u64, u32, u8, u32, u32, u16, u16, u32, texts, texts),
     st.builds(Welcome, u64, u32, targets, u16, u32, u32),
     reports(),
-    st.builds(Ack, targets, u32, st.integers(0, 2**28)),
-    st.builds(Farewell, targets, u32, st.sampled_from(Ending), texts),
+    st.builds(Ack, u64, u32, targets, st.integers(0, 2**28)),
+    st.builds(Farewell, u64, u32, targets, st.sampled_from(Ending), texts),
+    st.builds(Knock, targets, u64, u32, st.integers(48, 1200)),
     st.builds(Ping, st.just(SESSION), u32),
     st.builds(
         Echo, targets, u64, u32, st.sampled_from((Kind.PING, Kind.PAGE)), st.sampled_from(Way), u32, u16, u32, u64

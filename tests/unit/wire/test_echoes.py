@@ -39,7 +39,7 @@ def test_a_ping_opens_a_session_and_nothing_else_does() -> None:
     codec = ControlCodec(KEYS)
     assert open_ping(SECRET, codec.encode(PING)) == (KEYS, PING)
     assert open_ping(bytes(32), codec.encode(PING)) is Rejection.FORGED
-    assert open_ping(SECRET, codec.encode(Ack(3, 1, 50))) is Rejection.MALFORMED
+    assert open_ping(SECRET, codec.encode(Ack(99, 1, 3, 50))) is Rejection.MALFORMED
     assert open_status(SECRET, codec.encode(PING)) is Rejection.MALFORMED
 
 

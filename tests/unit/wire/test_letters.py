@@ -39,15 +39,15 @@ def test_letters_are_for_targets_there_can_be() -> None:
     with pytest.raises(ValueError, match="limits"):
         decode_welcome(*encode_welcome(Welcome(1, 2, nobody, 4, 5, 6)))
     with pytest.raises(ValueError, match="limits"):
-        decode_ack(*encode_ack(Ack(nobody, 2, 3)))
+        decode_ack(*encode_ack(Ack(1, 2, nobody, 3)))
     with pytest.raises(ValueError, match="limits"):
-        decode_farewell(*encode_farewell(Farewell(nobody, 2, Ending.DONE, "")))
+        decode_farewell(*encode_farewell(Farewell(1, 2, nobody, Ending.DONE, "")))
 
 
 def test_an_ack_stays_within_the_longest_log() -> None:
-    assert decode_ack(*encode_ack(Ack(1, 2, LOG_BYTES_MAX))).log_offset == LOG_BYTES_MAX
+    assert decode_ack(*encode_ack(Ack(9, 2, 1, LOG_BYTES_MAX))).log_offset == LOG_BYTES_MAX
     with pytest.raises(ValueError, match="limits"):
-        decode_ack(*encode_ack(Ack(1, 2, LOG_BYTES_MAX + 1)))
+        decode_ack(*encode_ack(Ack(9, 2, 1, LOG_BYTES_MAX + 1)))
 
 
 def test_fixed_letters_have_one_length() -> None:
@@ -57,7 +57,7 @@ def test_fixed_letters_have_one_length() -> None:
 
 
 def test_a_farewell_for_no_reason_we_know() -> None:
-    clear, body = encode_farewell(Farewell(1, 2, Ending.ABORTED, "why"))
+    clear, body = encode_farewell(Farewell(9, 2, 1, Ending.ABORTED, "why"))
     with pytest.raises(ValueError, match="4 is not a valid Ending"):
         decode_farewell(clear, body[:2] + b"\x04" + body[3:])
 

@@ -28,6 +28,7 @@ REPORT = Report(
     queue_pages=3,
     packets_seen=10**10,
     packets_lost=100,
+    packets_rejected=4,
     pages_rejected=0,
     coded_useless=0,
     log_end=500,

@@ -17,7 +17,7 @@ from mrsync.wire.session import ControlCodec, Rejection, open_status
 from tests.unit.wire.samples import KEYS, SECRET, SESSION, messages, reports, statuses
 
 SEALS = [SealKind.HMAC_SHA256] + [SealKind.AES_256_GCM] * has_aes_gcm()
-ACK = Ack(3, 1, 50)
+ACK = Ack(99, 1, 3, 50)
 
 
 def codec(seal: SealKind = SealKind.HMAC_SHA256) -> ControlCodec:

@@ -54,6 +54,7 @@ class TargetOutcome(NamedTuple):
     path_reason: str | None = None  # why not by multicast
     deletions_skipped: int = 0  # because of --max-delete
     changes_untold: int = 0  # that were too many to itemize
+    packets_rejected: int = 0  # that came to it, and were not genuine or not of this session
 
 
 class Seconds(NamedTuple):
@@ -96,6 +97,7 @@ class Outcome(NamedTuple):
     source_errors: int = 0  # what could not be read in the source
     source_changes: int = 0  # what vanished or changed while it was read
     changes: Iterable[Line] = ()  # what is itemized; to be read once
+    datagrams_rejected: int = 0  # that came to the master, and were not genuine or not of this session
     veto: str = ""  # why nothing was changed on any target, under the rule `job`
     failure: str = ""  # what ended the run, in one sentence; empty: it came to its own end
     failure_status: int = 0  # the exit status for that

@@ -29,6 +29,7 @@ from mrsync.wire.sealing import seals_here
 from mrsync.wire.session import Rejection
 
 EXIT_PARTIAL = 23
+UNKNOWN_S = 2.0  # a hundred statuses of a master that gathers
 
 
 def catch(settings: CatchSettings) -> int:
@@ -56,7 +57,7 @@ def catch(settings: CatchSettings) -> int:
             rejoin=partial(_rejoin, data, group, interfaces),
             write=session.write,
             on_event=partial(_on_event, session),
-            on_rejected=_Strangers(),
+            on_rejected=_Rejections(catcher, loop),
             loop=loop,
         )
         if missing := describe_missing(reply):
@@ -115,17 +116,26 @@ def _on_event(session: TreeSession, event: CatcherEvent) -> None:
     session.on_event(event)
 
 
-class _Strangers:
-    """Says once of each kind that there is a master who is not ours; otherwise one would wait and not know why."""
+class _Rejections:
+    """Say once of each kind that there is a master who is not ours; otherwise one would wait and not know why.
 
-    def __init__(self) -> None:
-        self._unknown = {
-            Rejection.FORGED: "there is a master with another key",
-            Rejection.VERSION: "there is a master with another version of the protocol",
+    Anybody can make up such packets. So it is said only if they have come for UNKNOWN_S, and no session of ours has.
+    """
+
+    def __init__(self, catcher: Catcher, loop: Loop) -> None:
+        self._catcher = catcher
+        self._loop = loop
+        self._since: dict[Rejection, float] = {}
+        self._unsaid = {
+            Rejection.FORGED: "only masters with another key are heard",
+            Rejection.VERSION: "only masters with another version of the protocol are heard",
         }
 
     def __call__(self, rejection: Rejection) -> None:
-        sentence = self._unknown.pop(rejection, None)
+        now = self._loop.now()
+        if now - self._since.setdefault(rejection, now) < UNKNOWN_S or self._catcher.hears_session:
+            return
+        sentence = self._unsaid.pop(rejection, None)
         if sentence is not None:
             _say(sentence)
 

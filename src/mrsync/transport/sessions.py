@@ -1,0 +1,104 @@
+"""The sessions that a catcher hears: their keys, and from which address their caster speaks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from typing import Callable
+
+from mrsync.transport.paths import Address
+from mrsync.wire.header import BytesLike, session_tag, unpack_header
+from mrsync.wire.keys import SessionKeys
+from mrsync.wire.messages import Message, Status
+from mrsync.wire.session import ControlCodec, Rejection, open_status
+
+SILENT_S = 1.0  # ten statuses are due meanwhile
+
+
+class Source:
+    """The address that a session's caster speaks from.
+
+    Whoever hears a status can send it on from elsewhere. So the first address stays, whatever else statuses come from,
+    until none has come from it for a while; an address of the master, where that is known, is believed at once.
+    """
+
+    def __init__(self, masters: Collection[str]) -> None:
+        self.address: Address | None = None
+        self._masters = masters
+        self._heard_at = -math.inf
+
+    def hear(self, address: Address, now: float) -> None:
+        """An authentic status came from there."""
+        if address != self.address and not self._gives_way(address, now):
+            return
+        self.address = address
+        self._heard_at = now
+
+    def _gives_way(self, address: Address, now: float) -> bool:
+        if self._is_master(address) and not self._is_master(self.address):
+            return True
+        return now - self._heard_at > SILENT_S
+
+    def _is_master(self, address: Address | None) -> bool:
+        return address is not None and address[0] in self._masters
+
+
+class HeardSession:
+    """One session that may be ours: how it is opened, its last status, and where its caster speaks from."""
+
+    def __init__(self, keys: SessionKeys, masters: Collection[str]) -> None:
+        self.keys = keys
+        self.codec = ControlCodec(keys)
+        self.source = Source(masters)
+        self.status: Status | None = None
+
+    @property
+    def id(self) -> int:
+        return self.keys.session
+
+    def hear_status(self, status: Status, address: Address, now: float) -> bool:
+        """Take an authentic status; False for one that is not newer than the last. What is old shows no address."""
+        counter = -1 if self.status is None else self.status.counter
+        if status.counter >= counter:
+            self.source.hear(address, now)
+        if status.counter > counter:
+            self.status = status
+        return status.counter > counter
+
+
+class HeardSessions:
+    """Opens control datagrams of every session whose status the secret opens; wanted: whether to keep this id."""
+
+    def __init__(self, secret: bytes, masters: Collection[str], wanted: Callable[[int], bool]) -> None:
+        self.rejections = dict.fromkeys(Rejection, 0)  # of datagrams of no session that is known
+        self._secret = secret
+        self._masters = masters
+        self._wanted = wanted
+        self._known: dict[int, HeardSession] = {}  # by session tag
+
+    @property
+    def rejected(self) -> int:
+        """How many control datagrams were rejected."""
+        known = [heard.codec.rejections for heard in self._known.values()]
+        return sum(sum(rejections.values()) for rejections in (self.rejections, *known))
+
+    def find(self, session: int) -> HeardSession | None:
+        """A session that was heard of."""
+        found = self._known.get(session_tag(session))
+        return found if found is not None and found.id == session else None
+
+    def open(self, datagram: BytesLike) -> tuple[HeardSession, Message] | Rejection:
+        """The message and its session, or why there is none; never raises."""
+        header = unpack_header(datagram)
+        known = self._known.get(header.session_tag) if header is not None else None
+        if known is not None:
+            message = known.codec.decode(datagram)
+            return message if isinstance(message, Rejection) else (known, message)
+        opened = open_status(self._secret, datagram)
+        if isinstance(opened, Rejection):
+            self.rejections[opened] += 1
+            return opened
+        keys, status = opened
+        self._known = {tag: found for tag, found in self._known.items() if self._wanted(found.id)}
+        found = self._known[session_tag(keys.session)] = HeardSession(keys, self._masters)
+        return found, status

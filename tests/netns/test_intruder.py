@@ -1,0 +1,104 @@
+"""A host that has joined the group, and holds no key: what it sends is counted, and changes nothing."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from mrsync.run.settings import GROUPS
+from tests.netns.conftest import MakeLab
+from tests.netns.fleet import Fleet
+from tests.netns.lab import Host
+from tests.netns.process import Process
+from tests.trees import build_awkward_tree
+
+pytestmark = pytest.mark.netns
+
+MEGABYTE = 1 << 20
+PROGRAM = Path(__file__).with_name("intruder.py")
+PORT = 8888
+FORGERIES_S = 500  # a tenth of what the link of these sessions carries
+REPAIRED_MAX = {"forged": 0.05, "spoofed": 0.4}  # of all that is sent
+
+
+@pytest.fixture
+def fleet(make_lab: MakeLab, tmp_path: Path) -> Fleet:
+    """Two targets; a third host is the intruder's."""
+    lab = make_lab(3)
+    return Fleet(lab, tmp_path, lab.targets[:2])
+
+
+def intruder_in(fleet: Fleet) -> Host:
+    return fleet.lab.targets[2]
+
+
+def intrude(fleet: Fleet, trick: str, *recording: str | Path) -> Process:
+    """Start the intruder, and wait until it listens."""
+    host = intruder_in(fleet)
+    arguments = (GROUPS.ipv4, PORT, host.address, trick, FORGERIES_S, *recording)
+    intruder = host.start(sys.executable, PROGRAM, *map(str, arguments))
+    intruder.wait_for("ready")
+    return intruder
+
+
+def plain_tree(path: Path, size: int) -> None:
+    path.mkdir()
+    (path / "big").write_bytes(os.urandom(size))
+
+
+def rejected(fleet: Fleet) -> int:
+    return sum(target["packets_rejected"] for target in fleet.report()["targets"].values())
+
+
+@pytest.mark.parametrize("trick", ["bent", "replayed", "relabelled", "forged", "spoofed"])
+def test_what_an_intruder_sends_ends_nothing_and_changes_nothing(fleet: Fleet, trick: str) -> None:
+    build_awkward_tree(fleet.source, seed=5)
+    (fleet.source / "big").write_bytes(os.urandom(6 * MEGABYTE))
+    intruder = intrude(fleet, trick)
+    catchers = fleet.start_catchers()
+    assert fleet.cast("--rate", "3M") == 0
+    intruder.wait_for("sent")
+    assert [catcher.wait() for catcher in catchers] == [0, 0]
+    assert fleet.differences() == {}
+    assert rejected(fleet) > 0 or trick == "spoofed"
+
+
+def test_recordings_of_an_earlier_session_capture_no_waiting_catcher(fleet: Fleet, tmp_path: Path) -> None:
+    """Both sessions have the same key; what was authentic then is authentic now."""
+    plain_tree(fleet.source, MEGABYTE)
+    recording = tmp_path / "recording"
+    listener = intrude(fleet, "listen", recording)
+    fleet.start_catchers()
+    assert fleet.cast() == 0
+    fleet.start_catchers()
+    assert fleet.cast("--delete") == 0
+    listener.close()
+    (fleet.source / "big").write_bytes(os.urandom(4 * MEGABYTE))
+    catchers = fleet.start_catchers()
+    intruder = intrude(fleet, "replayed", recording, fleet.lab.master.address)
+    intruder.wait_for("sent")
+    caster = fleet.start_caster("--rate", "4M")
+    assert caster.wait() == 0, caster.output
+    assert [catcher.wait() for catcher in catchers] == [0, 0]
+    assert fleet.differences() == {}
+
+
+@pytest.mark.parametrize("trick", ["forged", "spoofed"])
+@pytest.mark.parametrize("loss", [0.0, 0.01])
+def test_forged_pages_poison_little(fleet: Fleet, trick: str, loss: float) -> None:
+    """Goodput is what is sent for the first time, of all that is sent; the link is the limit."""
+    plain_tree(fleet.source, 16 * MEGABYTE)
+    for host in fleet.targets:
+        host.lose(loss)
+    intruder = intrude(fleet, trick)
+    fleet.start_catchers()
+    assert fleet.cast("--rate", "7M") == 0
+    intruder.wait_for("sent")
+    assert fleet.differences() == {}
+    report = fleet.report()
+    share = report["packets_repaired"] / report["packets_sent"]
+    print(f"repaired: {share:.1%}")
+    assert share <= REPAIRED_MAX[trick]
