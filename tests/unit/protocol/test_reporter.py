@@ -25,13 +25,11 @@ def reporting(pages_sent: int = 0) -> tuple[Reception, Reporter]:
 def test_tells_who_speaks_and_what_was_counted() -> None:
     _, reporter = reporting()
     counters = reporter.counters
-    counters.kernel_drops, counters.packets_seen, counters.pages_rejected = 1, 2, 3
-    counters.coded_useless, counters.queue_pages = 4, 5
+    for number, name in enumerate(vars(counters), start=1):
+        setattr(counters, name, number)
     report = reporter.report(9, 1.0)
     assert (report.target, report.instance, report.counter, report.buffer_bytes) == (3, 103, 9, 1 << 20)
-    told = Counters(
-        report.kernel_drops, report.packets_seen, report.pages_rejected, report.coded_useless, report.queue_pages
-    )
+    told = Counters(**{name: getattr(report, name) for name in vars(counters)})
     assert told == counters
 
 
