@@ -40,6 +40,7 @@ _FAREWELL = struct.Struct(
     "B"  # [farewell-ending]
 )
 _PROBE = struct.Struct(">H")  # [probe-bytes]
+_KNOCK = struct.Struct(">H")  # [knock-bytes]
 _CONTROL_FRAME_BYTES = HEADER_BYTES + INSTANCE_BYTES + TAG_BYTES
 _HELLO_BODY_MIN = HELLO_BYTES_MIN - _CONTROL_FRAME_BYTES
 
@@ -104,26 +105,35 @@ def decode_farewell(clear: Clear, body: bytes) -> Farewell:
 
 def encode_probe(message: Probe) -> tuple[Clear, bytes]:
     """Clear part and body; ValueError for a size that nothing fits in."""
-    padding = message.size_bytes - _CONTROL_FRAME_BYTES - _PROBE.size
-    require(padding >= 0)
-    return Clear(Kind.PROBE, CASTER_ID, message.counter, 0, 0), _PROBE.pack(message.size_bytes) + bytes(padding)
+    body = _padded(_PROBE, message.size_bytes)  # [probe-padding]
+    return Clear(Kind.PROBE, CASTER_ID, message.counter, 0, 0), body
 
 
 def decode_probe(clear: Clear, body: bytes) -> Probe:
     """The message; struct.error or ValueError for what no honest sender says."""
-    (size_bytes,) = _PROBE.unpack_from(body)
-    require(size_bytes == len(body) + _CONTROL_FRAME_BYTES and not any(body[_PROBE.size :]))  # [probe-padding]
-    return Probe(clear.counter, size_bytes)
+    return Probe(clear.counter, _read_padded(_PROBE, body))  # [probe-padding]
 
 
 def encode_knock(message: Knock) -> tuple[Clear, bytes]:
     """Clear part and body; ValueError for a size that nothing fits in."""
-    padding = message.size_bytes - _CONTROL_FRAME_BYTES
-    require(padding >= 0)
-    return Clear(Kind.KNOCK, message.target, message.counter, 0, message.instance), bytes(padding)
+    body = _padded(_KNOCK, message.size_bytes)  # [knock-padding]
+    return Clear(Kind.KNOCK, message.target, message.counter, 0, message.instance), body
 
 
 def decode_knock(clear: Clear, body: bytes) -> Knock:
-    """The message; ValueError for what no honest sender says."""
-    require(not any(body))  # [knock-padding]
-    return Knock(clear.sender, clear.instance, clear.counter, len(body) + _CONTROL_FRAME_BYTES)
+    """The message; struct.error or ValueError for what no honest sender says."""
+    return Knock(clear.sender, clear.instance, clear.counter, _read_padded(_KNOCK, body))  # [knock-padding]
+
+
+def _padded(layout: struct.Struct, size_bytes: int) -> bytes:
+    """The size of a whole datagram, and zeros up to it."""
+    padding = size_bytes - _CONTROL_FRAME_BYTES - layout.size
+    require(padding >= 0)
+    return layout.pack(size_bytes) + bytes(padding)
+
+
+def _read_padded(layout: struct.Struct, body: bytes) -> int:
+    """The reverse of `_padded`; struct.error, or ValueError if it is not as long as it says, or not empty."""
+    (size_bytes,) = layout.unpack_from(body)
+    require(size_bytes == len(body) + _CONTROL_FRAME_BYTES and not any(body[layout.size :]))
+    return int(size_bytes)

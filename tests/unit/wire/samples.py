@@ -142,7 +142,7 @@ messages: st.SearchStrategy[Message] = st.one_of(
     reports(),
     st.builds(Ack, u64, u32, targets, st.integers(0, 2**28)),
     st.builds(Farewell, u64, u32, targets, st.sampled_from(Ending), texts),
-    st.builds(Knock, targets, u64, u32, st.integers(48, 1200)),
+    st.builds(Knock, targets, u64, u32, st.integers(50, 1200)),
     st.builds(Ping, st.just(SESSION), u32),
     st.builds(
         Echo, targets, u64, u32, st.sampled_from((Kind.PING, Kind.PAGE)), st.sampled_from(Way), u32, u16, u32, u64
