@@ -70,7 +70,7 @@ def test_a_good_seal_around_any_body_gives_a_message_or_a_rejection(kind: Kind, 
     header = unpack_header(codec().encode(ACK))
     assert header is not None
     context = pack_header(header._replace(kind=kind, packet_count=seal, sender=3)) + bytes(8)
-    uses = {Kind.HELLO: KEYS.catch_control, Kind.ECHO: KEYS.catch_control, Kind.REPORT: KEYS.reports}
+    uses = dict.fromkeys((Kind.HELLO, Kind.ECHO, Kind.KNOCK), KEYS.catch_control) | {Kind.REPORT: KEYS.reports}
     key = uses.get(kind, KEYS.cast_control)
     datagram = context + sealer(seal, key).seal(body, nonce=context[24:] + context[16:20], context=context)
     assert codec(seal).decode(datagram) is not Rejection.FORGED
