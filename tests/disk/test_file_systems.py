@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from mrsync.tree.compare.compare import compare
+from mrsync.tree.destination.destination import Destination
+from mrsync.tree.source.scan import scan
 from tests.disk import mounts
-from tests.unit.tree.syncing import Outcome, leftovers, sync
+from tests.unit.tree.syncing import Outcome, leftovers, small_file_system, sync
 
 
 @pytest.fixture
@@ -78,3 +85,97 @@ def test_what_is_not_ours_does_not_run_as_us(tmp_path: Path, source: Path) -> No
     with mounts.refusing(tmp_path / "disk", "--chown-deny") as top:
         sync(source, top / "dest")
         assert (top / "dest" / "a").stat().st_mode & 0o7777 == 0o755
+
+
+COARSE: dict[str, Callable[[Path], AbstractContextManager[Path]]] = {
+    "whole seconds": lambda folder: mounts.ext4(folder, "-I", "128"),
+    "100 ns": mounts.ntfs,
+}
+FOLDING: dict[str, Callable[[Path], AbstractContextManager[Path]]] = {
+    "NTFS": partial(mounts.ntfs, folds_case=True),
+    "FAT": mounts.fat,
+}
+
+
+@pytest.mark.parametrize("kind", COARSE)
+def test_coarse_times_are_no_differences(tmp_path: Path, source: Path, kind: str) -> None:
+    with COARSE[kind](tmp_path / "disk") as top:
+        dest = top / "dest"
+        assert sync(source, dest).failures == []
+        second = sync(source, dest)
+        assert second.failures == []
+        assert second.is_noop
+        os.utime(source / "d" / "b", ns=(0, 1_700_000_001_123_456_789))
+        third = sync(source, dest)
+        assert third.comparison.files_needed == 1
+        assert leftovers(dest) == []
+
+
+def test_a_time_that_cannot_be_kept_is_told_and_casts_nothing(tmp_path: Path) -> None:
+    with small_file_system(1 << 20) as source, mounts.ext4(tmp_path / "disk") as top:
+        for year, seconds in (("1800", -5364662400), ("1970", 0), ("2446", 15032385535), ("2500", 16725225600)):
+            (source / year).write_text(year)
+            os.utime(source / year, ns=(0, seconds * 10**9 + 7))
+        (source / "link").symlink_to("2500")
+        os.utime(source / "link", ns=(0, 16725225600 * 10**9), follow_symlinks=False)
+        os.utime(source, ns=(0, 10**18))
+        for run in range(2):
+            done = sync(source, top / "dest")
+            expected = (errno.EOVERFLOW, b"1800", "set the time", 2)
+            assert [tuple(failure) for failure in done.failures] == [expected]
+            assert not run or done.is_noop
+
+
+@pytest.mark.parametrize("kind", FOLDING)
+def test_a_name_in_another_case_is_not_lost(tmp_path: Path, kind: str) -> None:
+    source = tmp_path / "source"
+    (source / "dir").mkdir(parents=True)
+    (source / "dir" / "below").write_text("below")
+    (source / "name").write_text("one")
+    (source / "other").write_text("other")
+    with FOLDING[kind](tmp_path / "disk") as top:
+        dest = top / "dest"
+        sync(source, dest)
+        (source / "name").rename(source / "Name")
+        (source / "dir").rename(source / "DIR")
+        (source / "other").unlink()
+        for text in ("one", "another"):
+            sync(source, dest)
+            assert (dest / "Name").read_text() == text  # the kernel may remember the old size of another spelling
+            assert (dest / "dir" / "below").read_text() == "below"
+            assert sorted(name.lower() for name in os.listdir(dest)) == ["dir", "name"]
+            (source / "Name").write_text("another")
+
+
+def test_two_names_that_are_one_are_an_error_of_the_second(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    for folder in ("Dir", "dir"):
+        (source / folder).mkdir(parents=True)
+        (source / folder / f"in {folder}").write_text(folder)
+    (source / "README").write_text("upper")
+    (source / "readme").write_text("lower")
+    (source / "\u00e9").write_text("composed")
+    (source / "e\u0301").write_text("decomposed")
+    with mounts.ntfs(tmp_path / "disk", folds_case=True) as top:
+        dest = top / "dest"
+        for run in range(2):
+            done = sync(source, dest)
+            twins = {failure.path: failure.errno for failure in done.failures if failure.action.startswith("tell")}
+            assert twins == {b"dir": errno.EEXIST, b"readme": errno.EEXIST}
+            assert (dest / "readme").read_text() == "upper"
+            assert [name.lower() for name in os.listdir(dest / "dir")] == ["in dir"]
+            assert (dest / "dir" / "in dir").read_text() == "Dir"
+            assert not run or done.comparison.needs == []
+            assert leftovers(dest) == []
+    assert sync(source, tmp_path / "dest").failures == []
+
+
+def test_a_dry_run_on_coarse_times_finds_nothing(tmp_path: Path, source: Path) -> None:
+    with mounts.ntfs(tmp_path / "disk") as top:
+        sync(source, top / "dest")
+        before = (top / "dest").stat()
+        destination = Destination(os.fsencode(top / "dest"), is_dry_run=True)
+        comparison = compare(scan(os.fsencode(source)).manifest, destination)
+        destination.close()
+        assert comparison.changes == comparison.files_needed == 0
+        assert (top / "dest").stat().st_mtime_ns == before.st_mtime_ns

@@ -30,6 +30,7 @@ def compare(
     try:
         comparison = _comparer_of(manifest)(manifest, destination, survey or Survey(), on_activity).run()
     finally:
+        destination.timestamps.close()
         failures = destination.directories.restore()
     comparison.failures += [Failure(reason, manifest.path(entry), "change") for entry, reason in failures]
     if destination.protection is not None:
@@ -47,7 +48,11 @@ def compare_again(manifest: Manifest, destination: Destination, entries: Iterabl
 
     The destination is bound to the manifest.
     """
-    return _comparer_of(manifest)(manifest, destination, Survey(), lambda entries: None).run_again(sorted(entries))
+    comparer = _comparer_of(manifest)(manifest, destination, Survey(), lambda entries: None)
+    try:
+        return comparer.run_again(sorted(entries))
+    finally:
+        destination.timestamps.close()
 
 
 def _comparer_of(manifest: Manifest) -> type[Comparer]:

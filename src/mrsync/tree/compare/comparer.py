@@ -8,6 +8,7 @@ from collections.abc import Callable, Container, Iterable
 from itertools import groupby
 from operator import ne
 
+from mrsync.tree.compare.aliases import Aliases, Names
 from mrsync.tree.compare.differences import Likeness
 from mrsync.tree.compare.extraneous import Extras
 from mrsync.tree.compare.hard_links import Found, Group, Groups, Inode
@@ -19,7 +20,7 @@ from mrsync.tree.fs.directories import Directories
 from mrsync.tree.fs.handles import Handle, entry_in
 from mrsync.tree.fs.owners import Ownership
 from mrsync.tree.fs.temporary_names import PREFIX, parsed
-from mrsync.tree.model.failure import Failure
+from mrsync.tree.model.failure import Failure, printable
 from mrsync.tree.model.items import (
     ALTERED,
     ATTRIBUTES,
@@ -62,7 +63,9 @@ class Comparer:
         self._ownership = destination.ownership if destination is not None else Ownership()
         self._kept = destination.kept if destination is not None else None
         digester = Digester(lambda count: on_activity(1))
-        self._likeness = Likeness(manifest, self._ownership, self._directories, digester)
+        timestamps = destination.timestamps if destination is not None else None
+        self._likeness = Likeness(manifest, self._ownership, self._directories, digester, timestamps)
+        self._aliases = Aliases(destination, manifest.parents) if destination is not None else None
         self._items = Items() if self._policy.itemizes else None
         self._result = Comparison(items=self._items)
         self._is_new = destination is None or destination.is_new
@@ -90,7 +93,7 @@ class Comparer:
                 continue
             listing = None if directory in self._absent else self._read(directory, first, end)
             if listing is None:
-                self._compare_absent(first, end)
+                self._compare_absent(directory, first, end)
             else:
                 self._compare_directory(directory, first, end, listing)
             pending += end - first
@@ -150,15 +153,16 @@ class Comparer:
             if self._items is not None and not self._is_new:
                 self._items.add(0, found)
 
-    def _compare_absent(self, first: int, end: int) -> None:
+    def _compare_absent(self, directory: int, first: int, end: int) -> None:
         """Nothing is there: every entry is to be made."""
         modes = self._manifest.modes[first:end]
-        is_looked_at = self._policy.existing or self._policy.itemizes or self._groups.slice(first, end)
+        twins = self._aliases.twins(directory, self._manifest.names[first:end]) if self._aliases is not None else {}
+        is_looked_at = self._policy.existing or self._policy.itemizes or twins or self._groups.slice(first, end)
         if not is_looked_at and all(mode >> 12 == REGULAR for mode in set(modes)):
             self._need(first, end)
             return
         for entry in range(first, end):
-            if entry not in self._pruned:
+            if entry not in self._pruned and not self._is_twin(entry, twins):
                 self._compare_entry(entry, None, -1)
 
     def _compare_directory(self, directory: int, first: int, end: int, listing: Listing) -> None:
@@ -167,21 +171,51 @@ class Comparer:
                 self._compare_entry(first + position, listing, position)
             return
         positions = {name: position for position, name in enumerate(listing.names)}
-        take = positions.pop
         names = self._manifest.names
-        for entry in range(first, end):
-            if entry not in self._pruned:
-                self._compare_entry(entry, listing, take(names[entry], -1))
+        entries = [entry for entry in range(first, end) if entry not in self._pruned]
+        places = {entry: positions.pop(names[entry], -1) for entry in entries}
+        found = self._find_aliases(directory, places, positions, listing)
+        for entry, place in places.items():
+            if not self._is_twin(entry, found.twins):
+                self._compare_entry(entry, listing, place)
         if positions:
-            self._sort_out(directory, positions, listing)
+            self._sort_out(directory, positions, listing, deletes=found.is_sure)
 
-    def _sort_out(self, directory: int, positions: dict[bytes, int], listing: Listing) -> None:
+    def _find_aliases(
+        self, directory: int, places: dict[int, int], positions: dict[bytes, int], listing: Listing
+    ) -> Names:
+        """Find the places of entries that are listed under another spelling; these are not left in positions."""
+        names = self._manifest.names
+        missing = {names[entry]: entry for entry, place in places.items() if place < 0}
+        if not missing or not listing.names or self._aliases is None:
+            return Names({}, self._aliases.twins(directory, list(missing)) if self._aliases is not None else {}, True)
+        try:
+            found = self._aliases.find(directory, list(missing), listing.names, positions.keys())
+        except OSError:
+            return Names({}, {}, False)
+        for name, spelled in found.listed_as.items():
+            place = positions.pop(spelled, -1)
+            places[missing[name]] = place if place >= 0 else listing.names.index(spelled)
+        return found
+
+    def _is_twin(self, entry: int, twins: dict[bytes, bytes]) -> bool:
+        """Tell an entry that the file system cannot tell from another one; nothing is done for it and what it holds."""
+        other = twins.get(self._manifest.names[entry])
+        if other is None:
+            return False
+        path = self._manifest.path(entry)
+        self._result.failures.append(Failure(errno.EEXIST, path, f"tell it from {printable(other)}"))
+        if self._manifest.kind(entry) == DIRECTORY:
+            self._left.add(entry)
+        return True
+
+    def _sort_out(self, directory: int, positions: dict[bytes, int], listing: Listing, *, deletes: bool) -> None:
         """Names that the source lacks: what an earlier run left, and what is to go."""
         for name in [name for name in positions if name.startswith(PREFIX) and parsed(name)]:
             if listing.modes[positions[name]] >> 12 != DIRECTORY:
                 self._result.stale.append((directory, name))
                 del positions[name]
-        if self._policy.deletes and directory not in self._manifest.incomplete:
+        if deletes and self._policy.deletes and directory not in self._manifest.incomplete:
             self._result.extras += [(directory, name) for name in self._extras.choose(directory, positions, listing)]
 
     def _suspects(self, first: int, end: int, listing: Listing) -> Iterable[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mrsync.tree.destination.timestamps import Timestamps
 from mrsync.tree.fs.digests import Digester
 from mrsync.tree.fs.directories import Directories
 from mrsync.tree.fs.owners import Ownership
@@ -15,13 +16,19 @@ class Likeness:
     """Compares single entries by the rules of the manifest's policy; what must be read is read in `directories`."""
 
     def __init__(
-        self, manifest: Manifest, ownership: Ownership, directories: Directories | None, digester: Digester
+        self,
+        manifest: Manifest,
+        ownership: Ownership,
+        directories: Directories | None,
+        digester: Digester,
+        timestamps: Timestamps | None,
     ) -> None:
         self._manifest = manifest
         self._policy = manifest.policy
         self._ownership = ownership
         self._directories = directories
         self._digester = digester
+        self._timestamps = timestamps
 
     def differences(self, entry: int, listing: Listing, position: int) -> int:
         """Flags of all that differs in entries of much the same kind; not of what must be read: contents, ACLs"""
@@ -33,9 +40,9 @@ class Likeness:
         time_ns = listing.mtime_ns(position)
         if kind == DIRECTORY:
             found |= TIME if self.has_other_directory_time(entry, time_ns) else 0
-        elif not is_same_time(manifest.mtime_ns(entry), time_ns, self._policy.modify_window):
+        elif not self._has_time(entry, time_ns, self._policy.modify_window):
             found |= TIME
-        elif kind == REGULAR and not is_same_time(manifest.mtime_ns(entry), time_ns, file_window(self._policy)):
+        elif kind == REGULAR and not self._has_time(entry, time_ns, file_window(self._policy)):
             found |= INEXACT
         if kind != LINK and (manifest.modes[entry] ^ listing.modes[position]) & 0o7777:
             found |= MODE
@@ -51,7 +58,7 @@ class Likeness:
         manifest = self._manifest
         if manifest.sizes[entry] != listing.sizes[position]:
             return True
-        return manifest.mtime_ns(entry) != listing.mtime_ns(position)
+        return not self._has_time(entry, listing.mtime_ns(position), -1)
 
     def has_other_contents(self, entry: int, differences: int) -> bool:
         """Whether the contents of a file with these differences are to be sent."""
@@ -82,7 +89,12 @@ class Likeness:
         return found == NO_DIGEST or found != manifest.digest(entry)
 
     def has_other_directory_time(self, entry: int, found_ns: int) -> bool:
-        policy = self._policy
-        return not (
-            policy.omit_dir_times or is_same_time(self._manifest.mtime_ns(entry), found_ns, policy.modify_window)
-        )
+        return not (self._policy.omit_dir_times or self._has_time(entry, found_ns, self._policy.modify_window))
+
+    def _has_time(self, entry: int, found_ns: int, window: int) -> bool:
+        """Whether a time found is that of an entry, within a window or as nearly as the file system can keep it."""
+        wanted_ns = self._manifest.mtime_ns(entry)
+        if is_same_time(wanted_ns, found_ns, window):
+            return True
+        parent = self._manifest.parents[entry]
+        return self._timestamps is not None and self._timestamps.is_kept(parent, entry, wanted_ns, found_ns)

@@ -63,7 +63,7 @@ class ListedComparer(Comparer):
         if self._marks[0] != IMPLIED:
             super()._compare_root(directories)
 
-    def _compare_absent(self, first: int, end: int) -> None:
+    def _compare_absent(self, directory: int, first: int, end: int) -> None:
         for entry in range(first, end):
             self._compare_entry(entry, None, -1)
 

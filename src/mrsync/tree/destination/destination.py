@@ -14,6 +14,7 @@ from mrsync.tree.destination.deletions import Deletions
 from mrsync.tree.destination.metadata import Metadata
 from mrsync.tree.destination.refusals import Refusals
 from mrsync.tree.destination.removal import remove_tree
+from mrsync.tree.destination.timestamps import Timestamps
 from mrsync.tree.destination.xattr_sync import Kept
 from mrsync.tree.fs.directories import Directories
 from mrsync.tree.fs.owners import Ownership
@@ -35,7 +36,8 @@ class Destination:
     FileError with one sentence if the root cannot be opened, made (its parent must exist) or written to.
     touched: directories in which names changed, so that their times need setting; made: directories made here.
     is_dry_run: nothing is changed, temporary modes neither. is_new: the root itself was made here.
-    metadata: gives entries their attributes; refusals: what of these is not taken. kept: extended attributes, where the
+    metadata: gives entries their attributes; refusals: what of these is not taken; timestamps: what
+    its file systems make of times. kept: extended attributes, where the
     policy keeps any. protection: what filter rules keep safe from deletion, if
     there are any. doomed: what a list says is to be deleted, if there is one. backups: what keeps old versions, if that
     is wanted; host, suffix: as there.
@@ -43,7 +45,7 @@ class Destination:
 
     def __init__(self, path: bytes, *, is_dry_run: bool = False, host: str = "", suffix: str | None = None) -> None:
         self.path = path
-        self._is_dry_run = is_dry_run
+        self.is_dry_run = is_dry_run
         self.ownership = Ownership()
         self.touched: set[int] = set()
         self.made: set[int] = set()
@@ -59,6 +61,7 @@ class Destination:
         self._manifest = Manifest()
         self.refusals = Refusals(self._manifest)
         self.metadata = Metadata(self._manifest, self.ownership, self.refusals, None)
+        self.timestamps = Timestamps(self)
         self.deletions = Deletions(self._manifest.policy)
         self.directories = Directories(self.root_fd, [b""], [0], is_loosening=not is_dry_run)
 
@@ -73,11 +76,9 @@ class Destination:
         if manifest.listed is not None:
             from mrsync.tree.destination.listed_deletions import Doomed  # most runs have no list
 
-            self.doomed = Doomed(self.root_fd, manifest, self.deletions, self._delete, is_dry_run=self._is_dry_run)
+            self.doomed = Doomed(self.root_fd, manifest, self.deletions, self._delete, is_dry_run=self.is_dry_run)
         self.directories.close()
-        self.directories = Directories(
-            self.root_fd, manifest.names, manifest.parents, is_loosening=not self._is_dry_run
-        )
+        self.directories = Directories(self.root_fd, manifest.names, manifest.parents, is_loosening=not self.is_dry_run)
         if manifest.policy.backup:
             from mrsync.tree.destination.backup import Backups  # most runs need neither backups nor rules to be loaded
 
@@ -189,7 +190,7 @@ class Destination:
         def delete(fd: int, name: bytes, path: bytes) -> bool:
             return self._delete(fd, name, os.path.join(above, path))
 
-        return removal(delete=delete, is_obstacle=is_obstacle, is_dry_run=self._is_dry_run)
+        return removal(delete=delete, is_obstacle=is_obstacle, is_dry_run=self.is_dry_run)
 
     def can_go(self, parent: int, name: bytes) -> bool:
         """Whether anything of a directory may be deleted."""
@@ -221,6 +222,7 @@ class Destination:
     def close(self) -> None:
         """Undo temporary modes that nothing settled, and let go of the tree."""
         try:
+            self.timestamps.close()
             self.directories.restore()
         finally:
             self.directories.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-_NAME = re.compile(rb"\.mrsync-([0-9a-f]+)(?:-([lfb]?)([0-9]+)|\.journal)")
+_NAME = re.compile(rb"\.mrsync-([0-9a-f]+)(?:-([lfbd]?)([0-9]+)|\.journal)")
 PREFIX = b".mrsync-"
 NO_FILE = -1
 
@@ -30,6 +30,11 @@ def link_name(tag: bytes, entry: int) -> bytes:
 def backup_name(tag: bytes, number: int) -> bytes:
     """Of a backup that is about to replace an older one."""
     return b".mrsync-%s-b%d" % (tag, number)
+
+
+def scratch_name(tag: bytes) -> bytes:
+    """Of a directory in which something is tried out."""
+    return b".mrsync-%s-d0" % tag
 
 
 def journal_name(tag: bytes) -> bytes:

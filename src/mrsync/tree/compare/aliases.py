@@ -1,0 +1,146 @@
+"""Names that are one to a target's file system: where it folds case, normalizes Unicode, or does both."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import NamedTuple
+
+from mrsync.tree.destination.destination import Destination
+from mrsync.tree.fs.directories import OPEN_DIRECTORY
+from mrsync.tree.fs.temporary_names import scratch_name
+
+
+class Names(NamedTuple):
+    """What becomes of names of the manifest that a directory does not list.
+
+    listed_as: those that it has under another spelling. twins: those that it cannot tell from another name of the
+    manifest, and from which; the first one in the manifest counts, so that all runs agree. is_sure: False if it has
+    one under a spelling that could not be found.
+    """
+
+    listed_as: dict[bytes, bytes]
+    twins: dict[bytes, bytes]
+    is_sure: bool
+
+
+class Aliases:
+    """Finds out which names lead to the same entry at a destination, by asking its file system."""
+
+    def __init__(self, destination: Destination, parents: Sequence[int]) -> None:
+        self._destination = destination
+        self._parents = parents
+
+    def find(
+        self, directory: int, missing: Sequence[bytes], listed: Collection[bytes], free: Collection[bytes]
+    ) -> Names:
+        """Look at names that a directory does not list; free: those listed that the manifest does not name.
+
+        OSError if the directory cannot be opened.
+        """
+        fd = self._destination.directories.open(directory)
+        by_key: dict[bytes, list[bytes]] = {}
+        found = Names({}, {}, True)
+        owners: dict[bytes, bytes] = {}
+        absent = []
+        for name in missing:
+            try:
+                status = os.stat(name, dir_fd=fd, follow_symlinks=False)
+            except OSError:
+                absent.append(name)
+                continue
+            if not by_key:
+                for other in listed:
+                    by_key.setdefault(folded(other), []).append(other)
+            spelled = _spelling(status, by_key.get(folded(name), ()), listed, fd)
+            if spelled is None:
+                found = found._replace(is_sure=False)
+            elif spelled not in owners and (spelled in free or name < spelled):
+                owners[spelled] = name
+                found.listed_as[name] = spelled
+                if spelled not in free:
+                    found.twins[spelled] = name
+            else:
+                found.twins[name] = owners.get(spelled, spelled)
+        found.twins.update(self.twins(directory, absent))
+        return found
+
+    def twins(self, directory: int, names: Sequence[bytes]) -> dict[bytes, bytes]:
+        """Of names of which nothing is there: those that would be one with an earlier one, and with which."""
+        groups: dict[bytes, list[bytes]] = {}
+        if not self._destination.is_dry_run and len(set(map(folded, names))) < len(names):
+            for name in names:
+                groups.setdefault(folded(name), []).append(name)
+        found: dict[bytes, bytes] = {}
+        for group in groups.values():
+            if len(group) > 1:
+                with suppress(OSError):  # then they are taken for different ones
+                    found.update(self._try(directory, group))
+        return found
+
+    def _try(self, directory: int, names: Sequence[bytes]) -> dict[bytes, bytes]:
+        """Make all of them in an empty directory."""
+        found: dict[bytes, bytes] = {}
+        with self._scratch(directory) as fd:
+            made: list[bytes] = []
+            try:
+                for name in names:
+                    try:
+                        os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=fd))
+                        made.append(name)
+                    except FileExistsError:
+                        found[name] = made[0]
+            finally:
+                for name in made:
+                    os.unlink(name, dir_fd=fd)
+        return found
+
+    @contextmanager
+    def _scratch(self, directory: int) -> Iterator[int]:
+        """A directory of our own in the deepest one of a path that exists, whose way with names it inherits."""
+        directories = self._destination.directories
+        while True:
+            try:
+                directories.open(directory)
+                break
+            except (FileNotFoundError, NotADirectoryError):
+                directory = self._parents[directory]
+        name = scratch_name(os.urandom(8).hex().encode())
+        self._destination.change(directory, lambda fd: os.mkdir(name, 0o700, dir_fd=fd))
+        try:
+            fd = os.open(name, OPEN_DIRECTORY, dir_fd=directories.open(directory))
+            try:
+                yield fd
+            finally:
+                os.close(fd)
+        finally:
+            self._destination.change(directory, lambda fd: os.rmdir(name, dir_fd=fd))
+
+
+def folded(name: bytes) -> bytes:
+    """What names have in common that some file system might take for one; others may have it in common, too."""
+    if not name.isascii():
+        with suppress(UnicodeDecodeError):
+            text = unicodedata.normalize("NFKD", name.decode())
+            name = unicodedata.normalize("NFKD", text.casefold()).encode()
+    return name.lower().rstrip(b" .")
+
+
+def _spelling(status: os.stat_result, likely: Collection[bytes], listed: Collection[bytes], fd: int) -> bytes | None:
+    """The listed name of what has this status under another one.
+
+    Some file systems give an entry another inode number under each of its names, so what is likely
+    need only look alike.
+    """
+    for name in likely:
+        found = os.stat(name, dir_fd=fd, follow_symlinks=False)
+        looks = [(each.st_mode, each.st_size, each.st_mtime_ns) for each in (status, found)]
+        if os.path.samestat(status, found) or looks[0] == looks[1]:
+            return name
+    for name in listed:
+        with suppress(OSError):
+            if os.path.samestat(status, os.stat(name, dir_fd=fd, follow_symlinks=False)):
+                return name
+    return None

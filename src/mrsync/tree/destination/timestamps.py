@@ -1,0 +1,89 @@
+"""Which times a target's file systems keep: as exactly as they can, of those that they can hold at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING
+
+from mrsync.tree.destination.refusals import TIME
+from mrsync.tree.fs.temporary_names import backup_name
+from mrsync.tree.model.times import COARSEST_NS, is_kept_time, is_safe_time
+
+if TYPE_CHECKING:
+    from mrsync.tree.destination.destination import Destination
+
+_GRAINS_NS = (100, 1_000, 1_000_000, 10_000_000, 1_000_000_000, 2_000_000_000)
+_UNNAMED = os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC
+_NAMED = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Timestamps:
+    """Asks a file system what it makes of a time, by giving it to a file that nobody else sees.
+
+    So nothing need be known of its kind. In a dry run only files without a name are made; where there are none, a time
+    counts as kept if it is the one wanted, cut off as some file systems do.
+    """
+
+    def __init__(self, destination: Destination) -> None:
+        self._destination = destination
+        self._probes: dict[int, int] = {}  # device -> descriptor of the file, -1 for none
+        self._named: list[tuple[int, bytes]] = []
+
+    def is_kept(self, directory: int, entry: int, wanted_ns: int, found_ns: int) -> bool:
+        """Whether an entry in a directory can have no time that is more like the one wanted than the one found.
+
+        A time that the file system cannot hold is noted as refused.
+        """
+        if is_safe_time(wanted_ns) and abs(wanted_ns - found_ns) >= COARSEST_NS:
+            return False
+        if self._kept(directory, wanted_ns, found_ns) != found_ns:
+            return False
+        if not is_kept_time(wanted_ns, found_ns):
+            self._destination.refusals.note(TIME, errno.EOVERFLOW, entry)
+        return True
+
+    def close(self) -> None:
+        """Remove the files; to be used again, they are made again."""
+        for probe in self._probes.values():
+            if probe >= 0:
+                os.close(probe)
+        self._probes.clear()
+        while self._named:
+            directory, name = self._named.pop()
+            with suppress(OSError):  # the next run removes it
+                self._destination.change(directory, partial(_unlink, name))
+
+    def _kept(self, directory: int, wanted_ns: int, found_ns: int) -> int:
+        """What the file system makes of a time."""
+        try:
+            device = os.fstat(self._destination.directories.open(directory)).st_dev
+            if device not in self._probes:
+                self._probes[device] = self._make_probe(directory)
+            probe = self._probes[device]
+            if probe >= 0:
+                os.utime(probe, ns=(wanted_ns, wanted_ns))
+                return os.fstat(probe).st_mtime_ns
+        except OSError:
+            return wanted_ns
+        cut = {wanted_ns // grain * grain for grain in _GRAINS_NS} if self._destination.is_dry_run else set()
+        return found_ns if found_ns in cut else wanted_ns
+
+    def _make_probe(self, directory: int) -> int:
+        destination = self._destination
+        with suppress(OSError):
+            return os.open(b".", _UNNAMED, 0o600, dir_fd=destination.directories.open(directory))
+        if destination.is_dry_run:
+            return -1
+        name = backup_name(os.urandom(8).hex().encode(), 0)
+        with suppress(OSError):
+            probe = destination.change(directory, lambda fd: os.open(name, _NAMED, 0o600, dir_fd=fd))
+            self._named.append((directory, name))
+            return probe
+        return -1
+
+
+def _unlink(name: bytes, directory_fd: int) -> None:
+    os.unlink(name, dir_fd=directory_fd)
