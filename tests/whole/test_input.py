@@ -76,7 +76,7 @@ MISTAKES = {
     "target in source": Mistake(
         ("-t", "{source}/{{host}}"),
         1,
-        "DEST on this host, {source}/a/, and SOURCE must not contain one another",
+        "DEST on this host, {source}/a, and SOURCE must not contain one another",
     ),
     "no such option": Mistake(("--frobnicate",), 1, "unrecognized arguments: --frobnicate (see mrsync --help)"),
     "no place for the report": Mistake(

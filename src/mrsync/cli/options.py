@@ -13,7 +13,8 @@ from mrsync.cli.backup_options import add_backup_options, check_local_backups, c
 from mrsync.cli.configuration import SYSTEM_FILE, parse_configured
 from mrsync.cli.output_files import check_output
 from mrsync.cli.parser import NETWORK, OUTPUT, REMOTE, WHAT, Parser, make_parser
-from mrsync.errors import SelectionError, UsageError
+from mrsync.cli.places import absolute, check_local_dests, check_remote_dest, source_of, take_positionals
+from mrsync.errors import UsageError
 from mrsync.remote.keyfile import INSECURE_SECRET, read_secret
 from mrsync.remote.targets import Targets, read_targets
 from mrsync.run.settings import AUTO, GROUPS, LOCAL, CastSettings, CatchSettings, Groups, Network, Remote
@@ -49,28 +50,28 @@ class Draft(NamedTuple):
 def draft_mrsync(arguments: Sequence[str]) -> Draft:
     """Raises UsageError."""
     options, _ = parse_configured(mrsync_parser(), arguments)
-    _take_positionals(options)
-    source = os.fsencode(_absolute(options.source or ""))
+    take_positionals(options)
+    source = os.fsencode(absolute(options.source or ""))
     return Draft(source, os.fsencode(options.dest) if options.dest else source, _output(options, ()))
 
 
 def draft_multicaster(arguments: Sequence[str]) -> Draft:
     """Raises UsageError."""
     options = _multicaster_parser().parse_args(arguments)
-    return Draft(os.fsencode(_absolute(options.source or "")), b"", _output(options, ()))
+    return Draft(os.fsencode(absolute(options.source or "")), b"", _output(options, ()))
 
 
 def parse_mrsync(arguments: Sequence[str]) -> tuple[CastSettings, Output]:
     """Raises UsageError, SelectionError."""
     options, configurations = parse_configured(mrsync_parser(), arguments)
-    _take_positionals(options)
-    source = _source(options.source)
+    take_positionals(options)
+    source = source_of(options.source)
     is_local = options.rsh == LOCAL
     targets = targets_of(options.targets, options.exclude_target, keeps_own_host=is_local)
     policy, selection = _policy_and_selection(options)
     settings = CastSettings(
         source=source,
-        dest=os.fsencode(options.dest) if options.dest else source,
+        dest=_dest(options, is_local=is_local) or source,
         targets=targets.hosts,
         remote_shell=options.rsh,
         secret=os.urandom(SECRET_BYTES),
@@ -87,14 +88,17 @@ def parse_mrsync(arguments: Sequence[str]) -> tuple[CastSettings, Output]:
         remote=remote_of(options),
     )
     if is_local:
-        _check_local_dests(settings)
+        dests = {host: settings.dest_for(host) for host in settings.targets}
+        off_limits = check_local_dests(source, dests, selection)
+        check_local_backups(policy, dests)
+        settings = settings._replace(selection=selection._replace(off_limits=off_limits))
     return settings, _output(options, targets.left_out)._replace(configurations=configurations)
 
 
 def parse_multicaster(arguments: Sequence[str]) -> tuple[CastSettings, Output]:
     """Raises UsageError, SelectionError, FileError."""
     options = _multicaster_parser().parse_args(arguments)
-    source = _source(options.source)
+    source = source_of(options.source)
     targets = targets_of(options.targets, options.exclude_target, keeps_own_host=True)
     policy, selection = _policy_and_selection(options)
     settings = CastSettings(
@@ -323,35 +327,14 @@ def _policy_and_selection(options: argparse.Namespace) -> tuple[Policy, Selectio
     return list_options.apply(options, file_options.policy(options), file_options.selection(options))
 
 
-def _take_positionals(options: argparse.Namespace) -> None:
-    """`mrsync SOURCE TARGETS:DEST` is `-s SOURCE -m TARGETS -t DEST`."""
-    if not options.positionals:
-        return
-    if len(options.positionals) != 2 or ":" not in options.positionals[1]:
-        raise UsageError("give SOURCE TARGETS:DEST, or -m TARGETS -s SOURCE (see mrsync --help)")
-    if options.source or options.targets or options.dest:
-        raise UsageError("SOURCE TARGETS:DEST says it all: -m, -s and -t cannot be given as well")
-    options.source, there = options.positionals
-    # groups (@racks:a) and addresses have colons of their own
-    cut = there.find(":/") if ":/" in there else there.rfind(":")
-    options.targets, options.dest = there[:cut], there[cut + 1 :]
-
-
-def _source(text: str | None) -> bytes:
-    if not text:
-        raise UsageError("SOURCE is missing (-s)")
-    source = os.fsencode(_absolute(text))
-    if not os.path.isdir(source):
-        raise SelectionError(f"the source {text} is not a directory")
-    return source
-
-
-def _absolute(path: str) -> str:
-    """Raises SelectionError."""
-    try:
-        return os.path.abspath(path)
-    except FileNotFoundError as error:
-        raise SelectionError(f"the working directory is gone: name the source {path} by an absolute path") from error
+def _dest(options: argparse.Namespace, *, is_local: bool) -> bytes:
+    """DEST, empty if it is not given. Raises UsageError."""
+    if not options.dest:
+        return b""
+    if is_local:
+        return os.fsencode(os.path.expanduser(options.dest))
+    check_remote_dest(options.dest)
+    return os.fsencode(options.dest)
 
 
 def targets_of(text: str | None, excluded: str | None, *, keeps_own_host: bool) -> Targets:
@@ -377,18 +360,6 @@ def remote_of(options: argparse.Namespace) -> Remote:
         connect_timeout_s=options.connect_timeout,
         topology=options.topology,
     )
-
-
-def _check_local_dests(settings: CastSettings) -> None:
-    """On one host, trees must lie apart from one another and from the source."""
-    if len(settings.targets) > 1 and b"{host}" not in settings.dest:
-        raise UsageError("several targets on this host need {host} in DEST, or they would all write to the same place")
-    source = os.path.realpath(settings.source) + b"/"
-    for host in settings.targets:
-        dest = os.path.realpath(settings.dest_for(host)) + b"/"
-        if source.startswith(dest) or dest.startswith(source):
-            raise UsageError(f"DEST on this host, {os.fsdecode(dest)}, and SOURCE must not contain one another")
-    check_local_backups(settings.policy, {host: settings.dest_for(host) for host in settings.targets})
 
 
 def secret_of(options: argparse.Namespace) -> bytes:

@@ -83,6 +83,7 @@ def command_line(
         words += ["-s", "-e", " ".join(map(_quoted, shell.words))]
         user, at, name = host.rpartition("@")
         place = f"{user}{at}[{name}]:" if ":" in name else f"{host}:"
+        dest = dest.removeprefix(b"~/")  # where it begins anyway; with -s nobody makes anything else of it
         there = place.encode() + (b"./" if dest.startswith(b":") else b"") + dest  # host::x would be a daemon's module
     return [*map(os.fsencode, words), b"--", source.rstrip(b"/") + b"/", there.rstrip(b"/") + b"/"]
 

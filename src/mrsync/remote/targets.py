@@ -11,6 +11,7 @@ from mrsync.errors import UsageError
 
 # A name ends up in the argument list of a remote shell: it must look like no option and no shell syntax.
 NAME = re.compile(r"[A-Za-z0-9_:][A-Za-z0-9._:%@-]{0,254}")
+HOST = re.compile(r"[A-Za-z0-9_:]")  # behind user@
 # [::1] as in URLs; a range of node[1-9] has no colon.
 BRACKETED = re.compile(r"\[((?:[0-9A-Fa-f]*:){2,}[0-9A-Fa-f.:]*(?:%[^\s,\[\]]+)?)\]")
 # A group of ClusterShell: @name, @source:name, @rack[1-4]; not the @ of user@host.
@@ -39,7 +40,7 @@ def read_targets(text: str, excluded: str | None = None, *, keeps_own_host: bool
 def is_own_name(name: str) -> bool:
     """Is this a name or an address of the host we run on? Asks DNS only where the short name fits."""
     host = name.rpartition("@")[2].lower()
-    if _is_address(host):
+    if is_address(host):
         return _is_own_address(host)
     own = socket.gethostname().lower()
     if host in ("localhost", "localhost.localdomain", own, own.partition(".")[0]):
@@ -60,14 +61,15 @@ def _names(text: str) -> dict[str, None]:
     is_file = os.path.isfile(text) or "/" in re.sub(r"\[[^\]]*\]", "", text)  # node[0-8/2] is a range
     names = dict.fromkeys(_expand(BRACKETED.sub(r"\1", _read_list(text) if is_file else text)))
     for name in names:
-        if not NAME.fullmatch(name):
+        host = name.rpartition("@")[2]
+        if not NAME.fullmatch(name) or not HOST.match(host) or (":" in host and not is_address(host)):
             raise UsageError(f"no host can have the name {name!r}")
     return names
 
 
 def _read_list(path: str) -> str:
     try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+        with open(path, encoding="utf-8-sig", errors="surrogateescape") as file:
             lines = [line.partition("#")[0].strip() for line in file]
     except OSError as error:
         raise UsageError(f"cannot read the targets file {path}: {error.strerror}") from error
@@ -89,7 +91,8 @@ def _expand(text: str) -> list[str]:
         raise UsageError(f"cannot understand the targets {text!r}: {error}") from error
 
 
-def _is_address(host: str) -> bool:
+def is_address(host: str) -> bool:
+    """Is this an address of IPv4 or IPv6, perhaps with a zone?"""
     try:
         socket.inet_pton(socket.AF_INET6 if ":" in host else socket.AF_INET, host.partition("%")[0])
     except OSError:

@@ -10,7 +10,7 @@ import os
 import socket
 from typing import NamedTuple
 
-from mrsync.errors import ProtocolDataError
+from mrsync.errors import FileError, ProtocolDataError
 from mrsync.tree.model.policy import Policy
 from mrsync.tree.source.selection import Selection
 
@@ -134,7 +134,7 @@ class Invitation(NamedTuple):
     looks_ahead: bool = True
 
     def settings_for(self, target: str) -> CatchSettings:
-        """Raises ProtocolDataError for a stranger."""
+        """On the target. Raises ProtocolDataError for a stranger, FileError for the home directory of one."""
         if target not in self.targets:
             raise ProtocolDataError(f"{target} is not invited")
         number = self.targets.index(target)
@@ -142,7 +142,7 @@ class Invitation(NamedTuple):
         return CatchSettings(
             target=number,
             host=target,
-            dest=dest_for(self.dest, target),
+            dest=_expanded(dest_for(self.dest, target)),
             secret=self.secret,
             network=self.network,
             verbosity=self.verbosity,
@@ -188,3 +188,11 @@ def host_of(target: str) -> str:
 def dest_for(dest: bytes, target: str) -> bytes:
     """The directory on one target."""
     return dest.replace(b"{host}", os.fsencode(host_of(target)))
+
+
+def _expanded(dest: bytes) -> bytes:
+    """A path below ~ or ~user, as the shell of the host that this runs on has it; raises FileError."""
+    expanded = os.path.expanduser(dest)
+    if dest.startswith(b"~") and expanded == dest:
+        raise FileError(f"there is no home directory for the destination {os.fsdecode(dest)}")
+    return expanded

@@ -179,6 +179,25 @@ def test_words_behind_two_dashes_are_no_options(tmp_path: Path, monkeypatch: pyt
         ("-s {source} -m a,b -r local -t /x", "need {{host}} in DEST"),
         ("-s {source} -m a -r local", "must not contain one another"),
         ("-s {source} -m a -x", "-x needs --rate"),
+        ("{source} a:", "give DEST behind the colon"),
+        ("{source} a::mod", "not by an rsync daemon"),
+        ("{source} a::/mod/x", "not by an rsync daemon"),
+        ("{source} u@a::mod", "not by an rsync daemon"),
+        ("{source} b,a::mod", "not by an rsync daemon"),
+        ("{source} [fd00::7]::mod", "not by an rsync daemon|no host can have"),
+        ("{source} rsync://a/mod", "not by an rsync daemon"),
+        ("{source} RSYNC://u@a:873/mod", "not by an rsync daemon"),
+        ("{source} ssh://a/x", "not by an rsync daemon"),
+        ("{source} a:~", "is a home directory"),
+        ("{source} a:~/", "is a home directory"),
+        ("{source} a:~joe", "is a home directory"),
+        ("{source} a:~joe/x/..", "is a home directory"),
+        ("{source} a:.", "is a home directory"),
+        ("-s {source} -m a -t ~", "is a home directory"),
+        ("-s {source} -m a: -t /x", "no host can have"),
+        ("-s {source} -m a:b -t /x", "no host can have"),
+        ("-s {source} -m root@ -t /x", "no host can have"),
+        ("-s {source} -m root@-oProxyCommand=x -t /x", "no host can have"),
         ("-s {source} -m a -r local -t {source}/sub", "must not contain one another"),
         ("-s {source} -m a -r local -t {source}/..", "must not contain one another"),
     ],
@@ -231,3 +250,21 @@ def test_unicast_is_for_both_ends(source: str, key: str) -> None:
         parse_multicatcher([*by_hand, "--unicast"])
     with pytest.raises(UsageError, match="--master nobody"):
         parse_multicatcher([*by_hand, "--master", "nobody.invalid"])
+
+
+@pytest.mark.parametrize(
+    ("form", "targets", "dest"),
+    [
+        ("a:~/x", "a", b"~/x"),
+        ("a:~joe/x", "a", b"~joe/x"),
+        ("a:./~", "a", b"./~"),
+        ("a:rel", "a", b"rel"),
+        ("[fd00::7]:/x", "fd00::7", b"/x"),
+        ("fd00::7:/x", "fd00::7", b"/x"),
+        ("fd00:::/x", "fd00::", b"/x"),
+        ("u@a,u@b:/x:/y", "u@a u@b", b"/x:/y"),
+    ],
+)
+def test_destinations_in_rsyncs_form(source: str, form: str, targets: str, dest: bytes) -> None:
+    settings, _ = parse_mrsync([source, form])
+    assert (settings.targets, settings.dest) == (tuple(targets.split()), dest)

@@ -45,7 +45,7 @@ def test_a_file_has_one_target_or_list_per_line(tmp_path: Path) -> None:
     path = tmp_path / "targets"
     path.write_text("# all of them\n\nzeta  # the old one\nnode[1-2]\n  alpha\nzeta\n")
     assert set(read_targets(str(path)).hosts) == {"zeta", "node1", "node2", "alpha"}
-    path.write_text("zeta\nalpha\n")
+    path.write_bytes(b"\xef\xbb\xbfzeta\r\nalpha\r\n")  # as Windows writes it
     assert read_targets(str(path)).hosts == ("zeta", "alpha")
 
 
@@ -62,9 +62,32 @@ def test_an_unknown_or_empty_group_is_an_error(text: str) -> None:
         read_targets(text)
 
 
-@pytest.mark.parametrize("name", ["-oProxyCommand=x", "n1;id", "a b", "$(id)", "../x", "ä", "x" * 256, "a\nb", "a'b"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "-oProxyCommand=x",
+        "n1;id",
+        "a b",
+        "$(id)",
+        "../x",
+        "ä",
+        "x" * 256,
+        "a\nb",
+        "a'b",
+        "a:",
+        "a:b",
+        "root@",
+        "root@-x",
+    ],
+)
 def test_a_name_no_host_can_have_is_an_error(name: str) -> None:
     with pytest.raises(UsageError):
+        read_targets(f"good,{name}")
+
+
+@pytest.mark.parametrize("name", ["a:", "a:b", "root@", "root@-x", "::g", "1:2:3"])
+def test_what_is_neither_name_nor_address_is_an_error(name: str) -> None:
+    with pytest.raises(UsageError, match="no host can have the name"):
         read_targets(f"good,{name}")
 
 

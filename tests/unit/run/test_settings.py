@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 
-from mrsync.errors import ProtocolDataError
+from mrsync.errors import FileError, ProtocolDataError
 from mrsync.run.settings import CastSettings, CatchSettings, Invitation, Network
 
 NETWORK = Network("239.1.2.3", 9000, ttl=3, has_loop=True, interface="eth7")
@@ -28,6 +30,15 @@ def test_a_target_finds_itself_by_its_name() -> None:
     assert invitation._replace(behind=(None, None)).settings_for("root@n2").master == "10.0.0.1"
     with pytest.raises(ProtocolDataError, match="n3 is not invited"):
         invitation.settings_for("n3")
+
+
+def test_a_home_directory_is_that_of_the_target(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/there")
+    assert Invitation(("n1",), b"~/{host}", b"").settings_for("n1").dest == b"/there/n1"
+    assert Invitation(("n1",), b"~root/x", b"").settings_for("n1").dest == os.path.expanduser(b"~root/x")
+    assert Invitation(("n1",), b"./~", b"").settings_for("n1").dest == b"./~"
+    with pytest.raises(FileError, match="no home directory for the destination ~nobody-of-this-name/x"):
+        Invitation(("n1",), b"~nobody-of-this-name/x", b"").settings_for("n1")
 
 
 @pytest.mark.parametrize("line", [b"", b"[]", b"{}", b"\xff", b'{"dest": 1}', b'{"dest": "/", "secret": "zz"}'])

@@ -146,6 +146,8 @@ class Scanner:
                 raise OSError(errno.ELOOP, "too deep")
             fd = self._directories.open(directory)
             listing = self._list(directory, fd)
+            if self._selection.off_limits:
+                self._keep_off(directory, fd)
         except OSError as error:
             self._errors.append(Failure(error.errno or 0, manifest.path(directory), "read"))
             manifest.add_nothing()
@@ -165,6 +167,17 @@ class Scanner:
                 leader = self._inodes.setdefault(inode, base + position)
                 if leader != base + position:
                     manifest.leaders[base + position] = leader
+
+    def _keep_off(self, directory: int, fd: int) -> None:
+        """Take nothing of a destination: it would be in itself the next time. Raises SelectionError."""
+        status = os.fstat(fd)
+        if directory in self._manifest.incomplete:
+            return  # none of what is in it is taken, but what is listed
+        path = self._manifest.path(directory)
+        for name, dest in self._selection.off_limits.get((status.st_dev, status.st_ino), {}).items():
+            if not name or self._choice is None or not self._choice.excludes_new(directory, path, name):
+                where = printable(os.path.join(path, name).rstrip(b"/"))
+                raise SelectionError(f"DEST on this host, {printable(dest)}, is in SOURCE ({where}); --exclude it")
 
     def _read_attributes(self, entry: int, target: Handle) -> None:
         """Append the number of an entry's set of extended attributes."""

@@ -11,13 +11,18 @@ if TYPE_CHECKING:
     from mrsync.tree.filter.rules import Rule
 
 
+# (device, inode) of directories that the source must not hold, the name empty, or in which it must not hold a name;
+# with the path of what is there, to print.
+OffLimits = dict[tuple[int, int], dict[bytes, bytes]]
+
+
 class Selection(NamedTuple):
     """mode_changes, user, group: what all entries get instead of their own (--chmod, --chown).
 
     rules: filter rules of both sides, in order. has_nuls: entries of their per-directory merge files end in NUL.
     size_min, size_max: bytes; files of other sizes are left alone. is_one_file_system: directories on others are taken
     without what is in them. files: paths of --files-from, nothing else is taken; is_recursive: with all below them.
-    ignores_errors: targets delete even if something could not be read.
+    ignores_errors: targets delete even if something could not be read. off_limits: where destinations on this host are.
     Only what is listed is taken, if one of these is given. patterns: as the shell knows them. synclist: the path of
     one. rsync_options: more options for rsync's dry run, whose output is the list; None: rsync is not asked.
     """
@@ -36,6 +41,7 @@ class Selection(NamedTuple):
     patterns: tuple[bytes, ...] = ()
     synclist: bytes = b""
     rsync_options: tuple[str, ...] | None = None
+    off_limits: OffLimits = {}  # noqa: RUF012
 
     @property
     def is_list(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from array import array
-from collections.abc import Container
+from collections.abc import Container, Sequence
 
 from mrsync.tree.filter import rules
 from mrsync.tree.filter.filters import Filters, Scope
@@ -45,7 +45,7 @@ class Choice:
         """
         excluded: set[bytes] = set()
         if self._filters is not None and (listing.names or listing.failures):
-            scope = self._scope(self._filters, directory, path, listing, is_whole=exempt is None)
+            scope = self._scope(self._filters, directory, path, listing.names if exempt is None else None)
             excluded = self._filter(scope, listing, exempt or ())
         if self._selection.has_size_limit:
             self._limit_sizes(listing)
@@ -57,6 +57,13 @@ class Choice:
             return False
         above, _, name = path.rpartition(b"/")
         return bool(self._filters.scope(above).excluded([name], [name] if is_directory else ()))
+
+    def excludes_new(self, directory: int, path: bytes, name: bytes) -> bool:
+        """Whether a directory of this name would be left out, if it came into a directory that has been taken."""
+        if self._filters is None:
+            return False
+        scope = self._scopes.get(directory) or self._scope(self._filters, directory, path, ())
+        return bool(scope.excluded([name], [name]))
 
     def _filter(self, scope: Scope, listing: Listing, exempt: Container[bytes]) -> set[bytes]:
         directories: list[bytes] = []
@@ -72,12 +79,12 @@ class Choice:
             listing.failures = [failure for failure in listing.failures if failure[1] not in unwanted]
         return excluded
 
-    def _scope(self, filters: Filters, directory: int, path: bytes, listing: Listing, *, is_whole: bool) -> Scope:
-        """is_whole: the listing has all that is in the directory."""
+    def _scope(self, filters: Filters, directory: int, path: bytes, names: Sequence[bytes] | None) -> Scope:
+        """names: all that are in the directory, if they are known."""
         above = self._scopes.get(self._parents[directory]) if directory else filters.scope()
         assert above is not None  # a directory comes after the one above it
         try:
-            scope = above.within(path, self._read, listing.names if is_whole else None)
+            scope = above.within(path, self._read, names)
         except OSError as error:
             name = os.fsencode(error.filename or path)
             self.errors.append(Failure(error.errno or errno.EIO, name, "read the rules in"))

@@ -1,0 +1,110 @@
+"""Where SOURCE and DEST are: as they were written, and that trees on one host lie apart."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+from collections.abc import Mapping
+from itertools import pairwise
+
+from mrsync.errors import SelectionError, UsageError
+from mrsync.remote.targets import is_address
+from mrsync.tree.fs.mounts import Mounts
+from mrsync.tree.source.selection import OffLimits, Selection
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+
+
+def take_positionals(options: argparse.Namespace) -> None:
+    """`mrsync SOURCE TARGETS:DEST` is `-s SOURCE -m TARGETS -t DEST`. Raises UsageError."""
+    if not options.positionals:
+        return
+    if len(options.positionals) != 2 or ":" not in options.positionals[1]:
+        raise UsageError("give SOURCE TARGETS:DEST, or -m TARGETS -s SOURCE (see mrsync --help)")
+    if options.source or options.targets or options.dest:
+        raise UsageError("SOURCE TARGETS:DEST says it all: -m, -s and -t cannot be given as well")
+    options.source, there = options.positionals
+    # groups (@racks:a) and addresses have colons of their own
+    cut = there.find(":/") if ":/" in there else there.rfind(":")
+    options.targets, options.dest = there[:cut], there[cut + 1 :]
+    last = re.split("[,@]", options.targets)[-1]
+    if _SCHEME.match(there) or (last.endswith(":") and not is_address(last)):
+        raise UsageError(f"{there}: catchers are started by a remote shell, not by an rsync daemon; give TARGETS:DEST")
+    if not options.dest:
+        raise UsageError(f"{there}: give DEST behind the colon, or -m TARGETS -s SOURCE for the path of SOURCE")
+
+
+def source_of(text: str | None) -> bytes:
+    """The absolute path of SOURCE. Raises UsageError, SelectionError."""
+    if not text:
+        raise UsageError("SOURCE is missing (-s)")
+    source = os.fsencode(absolute(text))
+    if not os.path.isdir(source):
+        raise SelectionError(f"the source {text} is not a directory")
+    return source
+
+
+def absolute(path: str) -> str:
+    """Raises SelectionError."""
+    try:
+        return os.path.abspath(path)
+    except FileNotFoundError as error:
+        raise SelectionError(f"the working directory is gone: name the source {path} by an absolute path") from error
+
+
+def check_remote_dest(text: str) -> None:
+    """UsageError for the home directory itself: nothing would be left in it."""
+    path = os.path.normpath(text)
+    if path == "." or (text.startswith("~") and "/" not in path):
+        raise UsageError(
+            f"DEST {text} is a home directory, and all in it that SOURCE lacks would be deleted; name a directory in it"
+        )
+
+
+def check_local_dests(source: bytes, dests: Mapping[str, bytes], selection: Selection) -> OffLimits:
+    """On one host, trees must lie apart from one another and from the source, whatever paths lead to them.
+
+    dests: by target. The result is for the scan: where targets are within the source, which is allowed if rules leave
+    them out. Raises UsageError.
+    """
+    mounts = Mounts()
+    origin = mounts.place(source)
+    seen: dict[bytes, str] = {}
+    off_limits: OffLimits = {}
+    for host, dest in dests.items():
+        place = mounts.place(dest)
+        is_around = any(each.contains(origin) for each in (place, *mounts.below(dest)))
+        if is_around or (origin.contains(place) and selection.takes_everything):
+            raise UsageError(f"DEST on this host, {os.fsdecode(dest)}, and SOURCE must not contain one another")
+        key = b"%b %b/" % place
+        seen[key] = host
+        where = _existing(dest)
+        off_limits.setdefault(where[:2], {})[where[2]] = dest
+    _check_apart(seen, len(dests))
+    return off_limits
+
+
+def _check_apart(seen: dict[bytes, str], count: int) -> None:
+    """seen: targets by device and path with a slash at its end, so that what is in a place sorts right behind it."""
+    ordered = sorted(seen)
+    nested = next((pair for pair in pairwise(ordered) if pair[1].startswith(pair[0])), None)
+    if nested is not None:
+        raise UsageError(f"DEST of {seen[nested[1]]} on this host is in that of {seen[nested[0]]}")
+    if len(ordered) < count:
+        raise UsageError("several targets on this host need {host} in DEST, or they would all write to the same place")
+
+
+def _existing(dest: bytes) -> tuple[int, int, bytes]:
+    """Device and inode of DEST and no name; of the directory above it and the name, where DEST does not exist yet."""
+    real = os.path.realpath(dest)
+    name = b""
+    while True:
+        try:
+            status = os.stat(real)
+        except OSError:
+            real, name = os.path.split(real)
+            if not name:
+                raise UsageError(f"DEST on this host, {os.fsdecode(dest)}, cannot be looked at") from None
+        else:
+            return status.st_dev, status.st_ino, name

@@ -1,0 +1,61 @@
+"""Where directories really are: the same place has several paths where it is mounted several times."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import NamedTuple
+
+TABLE = "/proc/self/mountinfo"
+_OCTAL = re.compile(rb"\\([0-7]{3})")
+
+
+class Place(NamedTuple):
+    """A directory by its file system (major:minor) and its path there, without a slash at its end."""
+
+    device: bytes
+    path: bytes
+
+    def contains(self, other: Place) -> bool:
+        """Whether the other is the same place, or in it."""
+        return self.device == other.device and (other.path + b"/").startswith(self.path + b"/")
+
+
+class Mounts:
+    """The mounts of this process: pairs of mount point and place, the later ones on top. Without /proc there is one."""
+
+    def __init__(self) -> None:
+        try:
+            with open(TABLE, "rb") as file:
+                lines = file.read().splitlines()
+        except OSError:
+            lines = []
+        # In a change of root the mount of the root itself may be none of those that are told.
+        self._mounts = [(b"", Place(b"", b"")), *map(_parsed, lines)]
+
+    def place(self, path: bytes) -> Place:
+        """Where a path leads; what does not exist is below what does."""
+        real = os.path.realpath(path).rstrip(b"/")
+        holding = [mount for mount in self._mounts if _is_below(real, mount[0])]
+        longest = max((len(point) for point, _ in holding), default=0)
+        point, place = [mount for mount in holding if len(mount[0]) == longest][-1]
+        return Place(place.device, place.path + real[len(point) :])
+
+    def below(self, path: bytes) -> list[Place]:
+        """What is mounted somewhere below a path."""
+        real = os.path.realpath(path).rstrip(b"/")
+        return [place for point, place in self._mounts if point != real and _is_below(point, real)]
+
+
+def _is_below(path: bytes, above: bytes) -> bool:
+    return (path + b"/").startswith(above + b"/")
+
+
+def _parsed(line: bytes) -> tuple[bytes, Place]:
+    """Mount point and place; see proc(5), /proc/pid/mountinfo."""
+    device, root, point = line.split(b" ")[2:5]
+    return _unescaped(point), Place(device, _unescaped(root))
+
+
+def _unescaped(path: bytes) -> bytes:
+    return _OCTAL.sub(lambda found: bytes([int(found.group(1), 8)]), path).rstrip(b"/")
