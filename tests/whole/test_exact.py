@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.workers import not_under_coverage
 from tests.trees import build_awkward_tree
 from tests.whole.conftest import MakeSite
 from tests.whole.site import Site
@@ -160,6 +161,7 @@ def test_a_file_of_more_than_4_gib_arrives_sparse(site: Site) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+@not_under_coverage
 def test_somebody_who_is_not_root_gets_an_exact_tree_of_his_own(site: Site) -> None:
     build_small_tree(site.source)
     for path in (site.folder, site.folder / "dest", site.source, *site.source.rglob("*")):

@@ -17,6 +17,7 @@ from mrsync.cli.rtt_options import parse_rtt
 from mrsync.errors import UsageError
 from mrsync.run.settings import CastSettings
 from tests.programs import SOURCE
+from tests.support.workers import not_under_coverage
 
 Write = Callable[[str, str], Path]
 
@@ -156,6 +157,7 @@ def test_where_the_users_file_is(monkeypatch: pytest.MonkeyPatch) -> None:
     assert configuration.user_file() == "/elsewhere/mrsync/config.toml"
 
 
+@not_under_coverage
 def test_no_file_costs_no_parser(tmp_path: Path) -> None:
     code = "import sys; from mrsync.cli.options import parse_mrsync; parse_mrsync(sys.argv[1:]); print(*sys.modules)"
     command = [sys.executable, "-c", code, "-m", "a", "-s", str(tmp_path)]
