@@ -115,9 +115,14 @@ def parsed_lines(lines: str) -> tuple[list[Field], dict[str, bytes]]:
 
 
 def keys() -> SessionKeys:
-    found = re.search(r"^```keys\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL)
-    assert found
-    shown = dict(re.split(r"  +", line) for line in found[1].splitlines())
+    """Those of the group's secret; a target's own are shown too."""
+    group, own = re.findall(r"^```keys\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL)
+    _shown_keys(own)
+    return _shown_keys(group)
+
+
+def _shown_keys(lines: str) -> SessionKeys:
+    shown = dict(re.split(r"  +", line) for line in lines.splitlines())
     derived = SessionKeys.derive(bytes.fromhex(shown.pop("secret")), int(shown.pop("session"), 16))
     assert shown == {use: getattr(derived, use.replace(" ", "_")).hex() for use in shown}
     return derived

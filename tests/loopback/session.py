@@ -28,9 +28,10 @@ from mrsync.transport.interface import Interface, loopback_interface
 from mrsync.transport.loop import Loop
 from mrsync.transport.multicast import granted_buffer, open_caster_socket, open_data_socket, open_reply_socket
 from mrsync.transport.paths import Path
+from mrsync.transport.sessions import CatcherSecrets
 from mrsync.transport.slots import SLOTS
 from mrsync.wire.geometry import Geometry, ladder
-from mrsync.wire.keys import SessionKeys
+from mrsync.wire.keys import SessionKeys, TargetKeys
 from mrsync.wire.limits import NO_SESSION
 from mrsync.wire.messages import (
     ComparedRecord,
@@ -42,6 +43,7 @@ from mrsync.wire.messages import (
 from mrsync.wire.sealing import seals_here
 
 SECRET = bytes(range(32))
+OWN_SECRETS = tuple(bytes((1 + target,)) * 32 for target in range(8))
 MANIFEST = b"manifest" * 1000
 
 
@@ -81,7 +83,7 @@ class CatchingApplication:
             self.catcher,
             self.data,
             self.reply,
-            secret=SECRET,
+            secrets=CatcherSecrets(SECRET, OWN_SECRETS[target], target),
             write=self._write,
             on_event=self._on_event,
             loop=self.loop,
@@ -165,6 +167,7 @@ class CastingApplication:
             [Path(self.socket, (place.group, place.port))],
             keys=keys,
             knock_keys=SessionKeys.derive(SECRET, NO_SESSION),
+            own_keys=TargetKeys(dict(enumerate(OWN_SECRETS)), keys.session),
             read=self._read_page,
             on_event=self._on_event,
             loop=self.loop,

@@ -17,7 +17,17 @@ from mrsync.cli.places import absolute, check_local_dests, check_remote_dest, so
 from mrsync.errors import UsageError
 from mrsync.remote.keyfile import INSECURE_SECRET, read_secret
 from mrsync.remote.targets import Targets, read_targets
-from mrsync.run.settings import AUTO, GROUPS, LOCAL, CastSettings, CatchSettings, Groups, Network, Remote
+from mrsync.run.settings import (
+    AUTO,
+    GROUPS,
+    LOCAL,
+    CastSettings,
+    CatchSettings,
+    Groups,
+    Network,
+    Remote,
+    draw_own_secrets,
+)
 from mrsync.transport.interface import family_of
 from mrsync.tree.model.policy import Policy
 from mrsync.tree.source.selection import Selection
@@ -75,6 +85,7 @@ def parse_mrsync(arguments: Sequence[str]) -> tuple[CastSettings, Output]:
         targets=targets.hosts,
         remote_shell=options.rsh,
         secret=os.urandom(SECRET_BYTES),
+        own_secrets=() if options.trust_targets or options.topology else draw_own_secrets(len(targets.hosts)),
         network=network_of(options)._replace(has_loop=options.loop or is_local),
         rate_bytes_s=options.rate,
         ack_wait_s=options.ack_wait,
@@ -218,6 +229,7 @@ def add_remote_options(parser: Parser, *, directory: str | None = "-b", program:
         help=f"for a remote shell to get through; default: {default.connect_timeout_s:g}",
     )
     add("--topology", metavar="F", help="start through gateways, as ClusterShell's topology.conf says")
+    add("--trust-targets", action="store_true", help="one secret for all: a target could speak for another one")
 
 
 def _multicaster_parser() -> Parser:

@@ -65,7 +65,9 @@ class GatewayLauncher:
         self._port: Any = None
         self._is_ready = threading.Event()
 
-    def start(self, parameters: bytes) -> None:
+    def start(self, parameters: bytes, own: Sequence[bytes] = ()) -> None:
+        if own:
+            raise ValueError("behind gateways all targets share one stdin")
         self._feed += parameters
         self._answer_by = time.monotonic() + self._answer_wait_s
         self._thread.start()

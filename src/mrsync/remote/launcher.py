@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from mrsync.escaping import escape_controls
@@ -33,10 +34,10 @@ LaunchEvent = LineWritten | CatcherExited
 class Launcher(Protocol):
     """Every target gets exactly one CatcherExited, after its last line."""
 
-    def start(self, parameters: bytes) -> None:
+    def start(self, parameters: bytes, own: Sequence[bytes] = ()) -> None:
         """Start a catcher for every target with this line on its stdin, which stays open; returns without waiting.
 
-        Raises StartError if nothing can be started at all.
+        own: one more line for each target, which no other one gets. Raises StartError if nothing can be started at all.
         """
 
     def fileno(self) -> int:

@@ -28,7 +28,7 @@ class LocalLauncher:
         self._catchers: dict[int, _Catcher] = {}  # by the descriptor of what it writes
         self._events: list[LaunchEvent] = []
 
-    def start(self, parameters: bytes) -> None:
+    def start(self, parameters: bytes, own: Sequence[bytes] = ()) -> None:
         for target, host in enumerate(self._hosts):
             try:
                 catcher = _Catcher.fork(target, partial(self._entry, host))
@@ -36,7 +36,7 @@ class LocalLauncher:
                 raise StartError(f"cannot start a catcher on this host: {error.strerror}") from error
             self._catchers[catcher.output] = catcher
             self._epoll.register(catcher.output, select.EPOLLIN)
-            catcher.write(parameters)
+            catcher.write(parameters + (own[target] if own else b""))
 
     def fileno(self) -> int:
         return self._epoll.fileno()

@@ -44,6 +44,7 @@ class ShellLauncher:
         self._command = command
         self._hosts = hosts
         self._feed = opening
+        self._own: Sequence[bytes] = ()
         self._fanout = fanout
         self._answer_wait_s = answer_wait_s
         self._epoll = select.epoll()
@@ -53,8 +54,9 @@ class ShellLauncher:
         self._events: list[LaunchEvent] = []
         self._guard = Guard()
 
-    def start(self, parameters: bytes) -> None:
+    def start(self, parameters: bytes, own: Sequence[bytes] = ()) -> None:
         self._feed += parameters
+        self._own = own
         _allow_descriptors(len(self._hosts))
         self._guard.start()
         self._begin()
@@ -141,7 +143,8 @@ class ShellLauncher:
             if (event := remote.contact.hear(line)) is not None:
                 self._events.append(event)
         if remote.contact.is_there and not was_there:
-            remote.unsent = memoryview(self._feed)  # not before: whoever else reads there must not get the secret
+            own = self._own[remote.contact.target] if self._own else b""
+            remote.unsent = memoryview(self._feed + own)  # not before: whoever else reads there must not get the secret
             if remote.write():
                 self._watch(remote, remote.input, select.EPOLLOUT)
         if not is_open:

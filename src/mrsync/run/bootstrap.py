@@ -9,7 +9,7 @@ from functools import partial
 from typing import Callable
 
 from mrsync.errors import MrsyncError
-from mrsync.run.settings import CatchSettings, Invitation
+from mrsync.run.settings import CatchSettings, Invitation, decode_own_secret
 from mrsync.run.watchdog import Watchdog
 from mrsync.transport.interface import Interface, family_of, interface_named
 from mrsync.transport.loop import Loop
@@ -21,18 +21,27 @@ STDIN_BYTES = 4096
 
 
 def run_invited(name: str, run: Callable[[CatchSettings], int], target: str) -> int:
-    """Run what the first line of stdin says; the exit status. name: of the program, before what it says on stderr."""
+    """Run what the first lines of stdin say; the exit status. name: of the program, before what it says on stderr."""
+    try:
+        invitation = Invitation.decode(_read_line())
+        own_secret = decode_own_secret(_read_line()) if invitation.has_own_secrets else b""
+        return run(invitation.settings_for(target, own_secret))
+    except EOFError:
+        return EXIT_ABORTED
+    except MrsyncError as error:
+        print(f"{name}: {error}", file=sys.stderr, flush=True)
+        return error.exit_status
+
+
+def _read_line() -> bytes:
+    """The next line of stdin, and not one byte more; EOFError if the master is gone."""
     line = bytearray()
     while not line.endswith(b"\n"):
         byte = os.read(0, 1)
         if not byte:
-            return EXIT_ABORTED
+            raise EOFError
         line += byte
-    try:
-        return run(Invitation.decode(bytes(line)).settings_for(target))
-    except MrsyncError as error:
-        print(f"{name}: {error}", file=sys.stderr, flush=True)
-        return error.exit_status
+    return bytes(line)
 
 
 def own_interfaces(settings: CatchSettings, group: str) -> list[Interface]:

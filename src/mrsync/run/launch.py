@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from mrsync.remote.launcher import Launcher
 from mrsync.remote.local import LocalLauncher
 from mrsync.run.catch.catch import catch_from_stdin
 from mrsync.run.rendezvous import Place
-from mrsync.run.settings import LOCAL, CastSettings, Invitation, Remote
+from mrsync.run.settings import LOCAL, CastSettings, Invitation, Remote, encode_own_secret
 
 ANSWER_EXTRA_S = 5.0  # after the connect timeout, so that a remote shell tells its own reason first
 
@@ -40,14 +40,24 @@ def launch(settings: CastSettings, place: Place) -> Launcher | None:
         verbosity=settings.verbosity,
         is_dry_run=settings.is_dry_run,
         looks_ahead=not settings.selection.is_list and settings.selection.files is None,
+        has_own_secrets=bool(settings.own_secrets),
     )
-    return start_everywhere(CATCHER, settings.remote_shell, settings.remote, invitation, place)
+    own = [encode_own_secret(secret) for secret in settings.own_secrets]
+    return start_everywhere(CATCHER, settings.remote_shell, settings.remote, invitation, place, own)
 
 
 def start_everywhere(
-    program: Program, remote_shell: str, remote: Remote, invitation: Invitation, place: Place
+    program: Program,
+    remote_shell: str,
+    remote: Remote,
+    invitation: Invitation,
+    place: Place,
+    own: Sequence[bytes] = (),
 ) -> Launcher:
-    """Start a program on every target that is invited, and tell them the place; errors as of `launch`."""
+    """Start a program on every target that is invited, and tell them the place; errors as of `launch`.
+
+    own: what each target is told besides.
+    """
     launcher = _launcher(program, remote_shell, remote, invitation.targets)
     # The name of our interface means something on this host only; others look for the route to us.
     is_local = remote_shell == LOCAL
@@ -58,7 +68,7 @@ def start_everywhere(
         masters=tuple(interface.address for interface in place.interfaces),
         behind=place.behind if len(place.interfaces) > 1 else (),
     )
-    launcher.start(invitation.encode())
+    launcher.start(invitation.encode(), own)
     return launcher
 
 

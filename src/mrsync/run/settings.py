@@ -13,6 +13,7 @@ from typing import NamedTuple
 from mrsync.errors import FileError, ProtocolDataError
 from mrsync.tree.model.policy import Policy
 from mrsync.tree.source.selection import Selection
+from mrsync.wire.limits import SECRET_BYTES
 
 AUTO = "auto"  # instead of a group: one that nobody uses
 LOCAL = "local"  # the remote shell that is none
@@ -72,6 +73,7 @@ class CastSettings(NamedTuple):
     is_dry_run: bool = False
     verbosity: int = 0
     remote: Remote = Remote()
+    own_secrets: tuple[bytes, ...] = ()  # one for each target; empty: what one says any other one could have said
     session: int = 0  # its id; 0: one is drawn
 
     def dest_for(self, target: str) -> bytes:
@@ -118,6 +120,7 @@ class CatchSettings(NamedTuple):
     master: str | None = None  # its address: the interface is found by the route to it
     looks_ahead: bool = True  # read the destination while the master scans
     backup_suffix: str | None = None  # instead of the one that the master says
+    own_secret: bytes = b""  # empty: the secret of all serves
 
 
 class Invitation(NamedTuple):
@@ -132,8 +135,9 @@ class Invitation(NamedTuple):
     verbosity: int = 0
     is_dry_run: bool = False
     looks_ahead: bool = True
+    has_own_secrets: bool = False  # a second line of stdin has that of this target
 
-    def settings_for(self, target: str) -> CatchSettings:
+    def settings_for(self, target: str, own_secret: bytes = b"") -> CatchSettings:
         """On the target. Raises ProtocolDataError for a stranger, FileError for the home directory of one."""
         if target not in self.targets:
             raise ProtocolDataError(f"{target} is not invited")
@@ -149,6 +153,7 @@ class Invitation(NamedTuple):
             is_dry_run=self.is_dry_run,
             master=self.masters[behind or 0] if self.masters else None,
             looks_ahead=self.looks_ahead,
+            own_secret=own_secret,
         )
 
     def encode(self) -> bytes:
@@ -173,6 +178,27 @@ class Invitation(NamedTuple):
             return cls(**fields)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ProtocolDataError(f"the parameters on stdin make no sense: {error}") from error
+
+
+def encode_own_secret(secret: bytes) -> bytes:
+    """The second line for a catcher's stdin."""
+    return secret.hex().encode() + b"\n"
+
+
+def decode_own_secret(line: bytes) -> bytes:
+    """The reverse of `encode_own_secret`. Raises ProtocolDataError."""
+    try:
+        secret = bytes.fromhex(line.decode())
+    except ValueError as error:
+        raise ProtocolDataError("the secret on stdin makes no sense") from error
+    if len(secret) != SECRET_BYTES:
+        raise ProtocolDataError("the secret on stdin has a wrong length")
+    return secret
+
+
+def draw_own_secrets(count: int) -> tuple[bytes, ...]:
+    """For so many targets."""
+    return tuple(os.urandom(SECRET_BYTES) for _ in range(count))
 
 
 def draw_session() -> int:

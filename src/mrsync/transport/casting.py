@@ -16,7 +16,7 @@ from mrsync.transport.loop import Loop
 from mrsync.transport.pagecache import ReadPage, SealedPages
 from mrsync.transport.paths import BurstStatistics, Path, PathKind
 from mrsync.wire.header import session_tag
-from mrsync.wire.keys import SessionKeys
+from mrsync.wire.keys import SessionKeys, TargetKeys
 from mrsync.wire.messages import Knock, Phase
 from mrsync.wire.sealing import PageSealer
 from mrsync.wire.session import ControlCodec, Rejection
@@ -42,12 +42,13 @@ class CasterDriver:
         *,
         keys: SessionKeys,
         knock_keys: SessionKeys,
+        own_keys: TargetKeys | None = None,
         read: ReadPage,
         on_event: Callable[[CasterEvent], None],
         on_round: Callable[[float], None] = lambda now: None,
         loop: Loop,
     ) -> None:
-        self.codec = ControlCodec(keys)
+        self.codec = ControlCodec(keys, own_keys)
         self._knocks_heard = 0
         self._knocks = ControlCodec(knock_keys)
         self._caster = caster

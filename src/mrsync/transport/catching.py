@@ -19,7 +19,7 @@ from mrsync.transport.mailbox import receive_datagrams
 from mrsync.transport.multicast import granted_buffer
 from mrsync.transport.opener import PageOpener
 from mrsync.transport.paths import Address
-from mrsync.transport.sessions import HeardSession, HeardSessions
+from mrsync.transport.sessions import CatcherSecrets, HeardSession, HeardSessions
 from mrsync.transport.slots import SLOTS, Slots
 from mrsync.wire.header import session_tag
 from mrsync.wire.keys import SessionKeys
@@ -55,7 +55,7 @@ class CatcherDriver:
         data: socket.socket | None,
         reply: socket.socket,
         *,
-        secret: bytes,
+        secrets: CatcherSecrets,
         masters: Sequence[Address] = (),
         rejoin: Callable[[], None] = lambda: None,
         write: WritePages,
@@ -77,8 +77,8 @@ class CatcherDriver:
         self._on_rejected = on_rejected
         self._loop = loop
         self._slot_count = slots
-        self._sessions = HeardSessions(secret, [master[0] for master in masters], catcher.knows)
-        self._knocks = ControlCodec(SessionKeys.derive(secret, NO_SESSION))
+        self._sessions = HeardSessions(secrets, [master[0] for master in masters], catcher.knows)
+        self._knocks = ControlCodec(SessionKeys.derive(secrets.group, NO_SESSION))
         self._intakes: dict[socket.socket, Intake] = {}  # once the session is open
         self._opener: PageOpener | None = None
         self._write_by: float | None = None  # when waiting pages are handed over, however few

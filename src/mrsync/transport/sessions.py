@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
-from typing import Callable
+from typing import Callable, NamedTuple
 
 from mrsync.transport.paths import Address
 from mrsync.wire.header import BytesLike, session_tag, unpack_header
-from mrsync.wire.keys import SessionKeys
+from mrsync.wire.keys import SessionKeys, TargetKeys
 from mrsync.wire.messages import Message, Status
 from mrsync.wire.session import ControlCodec, Rejection, open_status
 
@@ -43,12 +43,21 @@ class Source:
         return address is not None and address[0] in self._masters
 
 
+class CatcherSecrets(NamedTuple):
+    """What a catcher was told at its launch."""
+
+    group: bytes  # the same for all members
+    own: bytes = b""  # the master's and its own only; empty: all is sealed by the group's
+    target: int = 0  # its id
+
+
 class HeardSession:
     """One session that may be ours: how it is opened, its last status, and where its caster speaks from."""
 
-    def __init__(self, keys: SessionKeys, masters: Collection[str]) -> None:
+    def __init__(self, keys: SessionKeys, secrets: CatcherSecrets, masters: Collection[str]) -> None:
+        own = TargetKeys({secrets.target: secrets.own}, keys.session) if secrets.own else None
         self.keys = keys
-        self.codec = ControlCodec(keys)
+        self.codec = ControlCodec(keys, own, secrets.target)
         self.source = Source(masters)
         self.status: Status | None = None
 
@@ -69,9 +78,9 @@ class HeardSession:
 class HeardSessions:
     """Opens control datagrams of every session whose status the secret opens; wanted: whether to keep this id."""
 
-    def __init__(self, secret: bytes, masters: Collection[str], wanted: Callable[[int], bool]) -> None:
+    def __init__(self, secrets: CatcherSecrets, masters: Collection[str], wanted: Callable[[int], bool]) -> None:
         self.rejections = dict.fromkeys(Rejection, 0)  # of datagrams of no session that is known
-        self._secret = secret
+        self._secrets = secrets
         self._masters = masters
         self._wanted = wanted
         self._known: dict[int, HeardSession] = {}  # by session tag
@@ -94,11 +103,11 @@ class HeardSessions:
         if known is not None:
             message = known.codec.decode(datagram)
             return message if isinstance(message, Rejection) else (known, message)
-        opened = open_status(self._secret, datagram)
+        opened = open_status(self._secrets.group, datagram)
         if isinstance(opened, Rejection):
             self.rejections[opened] += 1
             return opened
         keys, status = opened
         self._known = {tag: found for tag, found in self._known.items() if self._wanted(found.id)}
-        found = self._known[session_tag(keys.session)] = HeardSession(keys, self._masters)
+        found = self._known[session_tag(keys.session)] = HeardSession(keys, self._secrets, self._masters)
         return found, status

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mrsync.wire.limits import SECRET_BYTES, SESSION_BYTES
@@ -46,3 +47,22 @@ class SessionKeys:
         uses = (b"cast control", b"catch control", b"reports", b"pages")
         keys = [hkdf_sha256(secret, salt=salt, info=_INFO + use, length=_KEY_BYTES) for use in uses]
         return cls(session, *keys)
+
+
+class TargetKeys:
+    """The keys of one session from each target's own secret, derived when they are first asked for.
+
+    The master has the secrets of all targets, a target only its own; so no target can speak for another one.
+    """
+
+    def __init__(self, secrets: Mapping[int, bytes], session: int) -> None:
+        self._secrets = secrets
+        self._session = session
+        self._keys: dict[int, SessionKeys] = {}
+
+    def find(self, target: int) -> SessionKeys | None:
+        """The keys of a target, by its id; None where its secret is not known."""
+        keys = self._keys.get(target)
+        if keys is None and (secret := self._secrets.get(target)) is not None:
+            keys = self._keys[target] = SessionKeys.derive(secret, self._session)
+        return keys

@@ -7,14 +7,24 @@ from enum import Enum
 from mrsync.wire.clear import Clear
 from mrsync.wire.codec import decode_message, encode_message
 from mrsync.wire.header import BytesLike, Header, is_other_version, pack_header, session_tag, unpack_header
-from mrsync.wire.keys import SessionKeys
-from mrsync.wire.limits import CONTROL_BYTES_MAX, HEADER_BYTES, INSTANCE_BYTES, MTU_MAX, SESSION_BYTES, TAG_BYTES
+from mrsync.wire.keys import SessionKeys, TargetKeys
+from mrsync.wire.limits import (
+    CASTER_ID,
+    CONTROL_BYTES_MAX,
+    HEADER_BYTES,
+    INSTANCE_BYTES,
+    MTU_MAX,
+    SESSION_BYTES,
+    TAG_BYTES,
+)
 from mrsync.wire.messages import Kind, Message, Ping, SealKind, Status
 from mrsync.wire.sealing import HmacSealer, Sealer, sealer
 
 _BODY_AT = HEADER_BYTES + INSTANCE_BYTES
 _COUNTER_AT = slice(16, 20)  # [header-page]
 _FROM_CASTER = (Kind.STATUS, Kind.WELCOME, Kind.ACK, Kind.FAREWELL, Kind.PROBE, Kind.PING)
+_TO_ONE = (Kind.WELCOME, Kind.ACK, Kind.FAREWELL)
+_FROM_ONE = (Kind.HELLO, Kind.REPORT)
 
 
 class Rejection(Enum):
@@ -29,10 +39,11 @@ class Rejection(Enum):
 class ControlCodec:
     """Control messages of one session, as datagrams; both roles use it.
 
-    Replays pass: their counters are the business of who keeps state.
+    own: with it, what one target says or is told is sealed by that target's own keys. target: whose codec this is;
+    None: the master's. Replays pass: their counters are the business of who keeps state.
     """
 
-    def __init__(self, keys: SessionKeys) -> None:
+    def __init__(self, keys: SessionKeys, own: TargetKeys | None = None, target: int | None = None) -> None:
         self.rejections = dict.fromkeys(Rejection, 0)
         self._keys = keys
         self._session_tag = session_tag(keys.session)
@@ -43,6 +54,9 @@ class ControlCodec:
         self._sealers[Kind.ECHO, SealKind.HMAC_SHA256] = catch
         self._sealers[Kind.KNOCK, SealKind.HMAC_SHA256] = catch
         self._sealers[Kind.REPORT, SealKind.HMAC_SHA256] = reports
+        self._own = own
+        self._target = target
+        self._own_sealers: dict[tuple[int, int, int], Sealer | None] = {}  # by target, kind and seal
 
     def use_report_seal(self, kind: SealKind) -> None:
         """Seal reports so from now on; they are opened whether sealed so or by HMAC, as before.
@@ -74,8 +88,25 @@ class ControlCodec:
             )
         )
         context = header + clear.instance.to_bytes(INSTANCE_BYTES, "big")  # [control-instance]
-        sealed = self._sealers[clear.kind, seal].seal(body, nonce=_nonce(context), context=context)
+        one = clear.sender if clear.kind in _FROM_ONE else getattr(message, "target", CASTER_ID)
+        chosen = self._sealer(clear.kind, seal, one)
+        if chosen is None:
+            raise ValueError(f"target {one} has no key")
+        sealed = chosen.seal(body, nonce=_nonce(context), context=context)
         return context + sealed  # [control-body] [control-tag]
+
+    def _sealer(self, kind: int, seal: int, one: int) -> Sealer | None:
+        """What seals this kind; one: the target that says it, or is told."""
+        if self._own is None or kind not in (*_FROM_ONE, *_TO_ONE):
+            return self._sealers[kind, seal]
+        place = (one, kind, seal)
+        if place not in self._own_sealers:
+            keys = self._own.find(one)
+            if keys is None:
+                return None
+            uses = {Kind.HELLO: keys.catch_control, Kind.REPORT: keys.reports}
+            self._own_sealers[place] = sealer(SealKind(seal), uses.get(Kind(kind), keys.cast_control))
+        return self._own_sealers[place]
 
     def decode(self, datagram: BytesLike) -> Message | Rejection:
         """The message, or why there is none, which is counted in `rejections`; never raises."""
@@ -90,9 +121,12 @@ class ControlCodec:
             return header
         if header.session_tag != self._session_tag:
             return Rejection.STRANGE
-        opener = self._sealers.get((header.kind, header.packet_count))
-        if opener is None:
+        if (header.kind, header.packet_count) not in self._sealers:
             return Rejection.MALFORMED
+        one = self._target if header.kind in _TO_ONE and self._target is not None else header.sender
+        opener = self._sealer(header.kind, header.packet_count, one)
+        if opener is None:
+            return Rejection.FORGED
         context = datagram[:_BODY_AT]
         body = opener.open(datagram[_BODY_AT:], nonce=_nonce(context), context=context)
         if body is None:

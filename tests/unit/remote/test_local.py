@@ -34,6 +34,12 @@ def echo_until_end(host: str) -> int:
     return 0
 
 
+def echo_two_lines(host: str) -> int:
+    os.write(1, host.encode() + b" heard " + read_line())
+    os.write(1, host.encode() + b" heard " + read_line())
+    return 0
+
+
 def ignore_the_end(_: str) -> int:
     os.write(1, b"here\n")
     signal.pause()
@@ -155,3 +161,12 @@ def test_the_masters_death_is_heard_by_all(tmp_path: Path) -> None:
     while len(list(tmp_path.iterdir())) < 2:
         assert time.monotonic() < deadline
         time.sleep(0.005)
+
+
+def test_a_catcher_gets_the_line_of_all_and_its_own(fleet: Fleet) -> None:
+    launcher = LocalLauncher(echo_two_lines, ["a", "b"])
+    fleet.launchers.append(launcher)
+    launcher.start(b"for all\n", [b"for a\n", b"for b\n"])
+    events = fleet.wait_for(launcher, 6)
+    said = {event.line for event in events if isinstance(event, LineWritten)}
+    assert said == {b"a heard for all", b"a heard for a", b"b heard for all", b"b heard for b"}

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -30,6 +30,7 @@ case $1 in
   fork-*) sleep 1000 & ;;
   deaf-*) printf '\\nmrsync catcher\\nhere\\n'; exec sleep 1000 ;;
   count-*) printf '\\nmrsync catcher\\n'; echo "$1 heard $(head -c 300011 | wc -c) bytes" ;;
+  two-*) printf '\\nmrsync catcher\\n'; read -r line; read -r own; echo "$1 heard $line, $own"; exit 0 ;;
   eat-*) cat; exit 3 ;;
   noise-*) echo "Welcome to $1"; printf 'no newline' ;;
 esac
@@ -47,7 +48,9 @@ echo "$2 cleaned up"
 class Run:
     """A launcher on hosts of this kind, and all that it told."""
 
-    def __init__(self, folder: Path, *hosts: str, fanout: int = 10, opening: bytes = b"") -> None:
+    def __init__(
+        self, folder: Path, *hosts: str, fanout: int = 10, opening: bytes = b"", own: Sequence[bytes] = ()
+    ) -> None:
         for name, text in (("rsh", RSH), ("multicatcher", CATCHER)):
             (folder / name).write_text(text)
             (folder / name).chmod(0o755)
@@ -57,7 +60,7 @@ class Run:
         self.launcher = ShellLauncher(
             shell, command, hosts, opening=opening, fanout=fanout, answer_wait_s=ANSWER_WAIT_S
         )
-        self.launcher.start(b"parameters\n")
+        self.launcher.start(b"parameters\n", own)
 
     def wait_for(self, *texts: str) -> None:
         """Until all of these were written by their targets, or are reasons of their ends."""
@@ -174,3 +177,9 @@ def test_nothing_is_left_after_a_kill(folder: Path) -> None:
     while left_over(folder):
         assert time.monotonic() < deadline, left_over(folder)
         time.sleep(0.05)
+
+
+def test_a_catcher_gets_the_line_of_all_and_its_own(tmp_path: Path) -> None:
+    run = Run(tmp_path, "two-a", "two-b", own=[b"for a\n", b"for b\n"])
+    run.wait_for("two-a heard parameters, for a", "two-b heard parameters, for b")
+    run.stop()

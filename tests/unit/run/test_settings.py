@@ -5,7 +5,15 @@ import os
 import pytest
 
 from mrsync.errors import FileError, ProtocolDataError
-from mrsync.run.settings import CastSettings, CatchSettings, Invitation, Network
+from mrsync.run.settings import (
+    CastSettings,
+    CatchSettings,
+    Invitation,
+    Network,
+    decode_own_secret,
+    draw_own_secrets,
+    encode_own_secret,
+)
 
 NETWORK = Network("239.1.2.3", 9000, ttl=3, has_loop=True, interface="eth7")
 
@@ -57,3 +65,15 @@ def test_dest_names_the_host() -> None:
     settings = CastSettings(b"/a", b"/b/{host}/c", ("n1",), None, b"")
     assert settings.dest_for("n1") == b"/b/n1/c"
     assert settings.dest_for("root@n1") == b"/b/n1/c"
+
+
+def test_a_secret_of_its_own_survives_its_line() -> None:
+    secret = draw_own_secrets(1)[0]
+    line = encode_own_secret(secret)
+    assert line.count(b"\n") == 1
+    assert decode_own_secret(line) == secret
+    invitation = Invitation(("n1",), b"/srv", b"secret", has_own_secrets=True)
+    assert Invitation.decode(invitation.encode()).settings_for("n1", secret).own_secret == secret
+    for damaged in (b"", b"\n", b"zz\n", line[2:], b"\xff\n"):
+        with pytest.raises(ProtocolDataError, match="secret on stdin"):
+            decode_own_secret(damaged)

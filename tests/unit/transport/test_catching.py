@@ -16,6 +16,7 @@ from mrsync.transport.catching import CatcherDriver
 from mrsync.transport.interface import loopback_interface
 from mrsync.transport.loop import Loop
 from mrsync.transport.multicast import open_caster_socket, open_data_socket, open_reply_socket
+from mrsync.transport.sessions import CatcherSecrets
 from mrsync.wire.keys import SessionKeys
 from mrsync.wire.messages import CommitSpan, Hello, ObjectKind, ObjectState, Phase, Report, SealKind, Status, Welcome
 from mrsync.wire.sealing import seals_here
@@ -66,7 +67,7 @@ class Stand:
             self.catcher,
             self._data,
             self._reply,
-            secret=SECRET,
+            secrets=CatcherSecrets(SECRET),
             write=lambda object, pages: None,
             on_event=self.events.append,
             loop=self._loop,

@@ -9,9 +9,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mrsync.wire.header import pack_header, unpack_header
-from mrsync.wire.keys import SessionKeys
+from mrsync.wire.keys import SessionKeys, TargetKeys
 from mrsync.wire.limits import CONTROL_BYTES_MAX, HEADER_BYTES, MAGIC, VERSION
-from mrsync.wire.messages import Ack, Kind, Message, Probe, Report, SealKind, Status
+from mrsync.wire.messages import Ack, Ending, Farewell, Hello, Kind, Message, Probe, Report, SealKind, Status, Welcome
 from mrsync.wire.sealing import has_aes_gcm, sealer
 from mrsync.wire.session import ControlCodec, Rejection, open_status
 from tests.unit.wire.samples import KEYS, SECRET, SESSION, messages, reports, statuses
@@ -143,3 +143,41 @@ def test_sessions_of_one_secret_do_not_mix() -> None:
     assert codec().decode(neighbour.encode(ACK)) is Rejection.FORGED
     stray = ControlCodec(SessionKeys.derive(SECRET, SESSION ^ 1 << 40))
     assert codec().decode(stray.encode(ACK)) is Rejection.STRANGE
+
+
+OWN_SECRETS = {3: bytes(range(3, 35)), 4: bytes(range(4, 36))}
+FROM_ONE: list[Message] = [
+    Hello(3, 99, 1, 6, 1 << 20, 512, 1472, 0, 5, "node1", "5.0"),
+    Welcome(99, 1, 3, 4, 7, 5),
+    ACK,
+    Farewell(99, 1, 3, Ending.DONE, ""),
+]
+
+
+@pytest.mark.parametrize("message", FROM_ONE, ids=lambda m: type(m).__name__)
+def test_nobody_speaks_for_a_target_that_has_a_secret_of_its_own(message: Message) -> None:
+    master = ControlCodec(KEYS, TargetKeys(OWN_SECRETS, SESSION))
+    target = ControlCodec(KEYS, TargetKeys({3: OWN_SECRETS[3]}, SESSION), 3)
+    says, hears = (target, master) if isinstance(message, Hello) else (master, target)
+    assert hears.decode(says.encode(message)) == message
+    stolen = ControlCodec(KEYS, TargetKeys({3: OWN_SECRETS[4]}, SESSION), 3)  # what another target has
+    for member in (codec(), stolen):
+        assert hears.decode(member.encode(message)) is Rejection.FORGED
+
+
+@given(reports(), st.sampled_from(SEALS))
+def test_a_report_is_sealed_by_the_target_s_own_secret(report: Report, seal: SealKind) -> None:
+    secrets = {report.target: OWN_SECRETS[3]}
+    master, target = (ControlCodec(KEYS, TargetKeys(secrets, SESSION), who) for who in (None, report.target))
+    for each in (master, target):
+        each.use_report_seal(seal)
+    assert master.decode(target.encode(report)) == report
+    assert master.decode(codec(seal).encode(report)) is Rejection.FORGED
+    assert codec(seal).decode(target.encode(report)) is Rejection.FORGED
+
+
+def test_a_target_without_a_secret_is_nobody_where_others_have_one() -> None:
+    master = ControlCodec(KEYS, TargetKeys({4: OWN_SECRETS[4]}, SESSION))
+    assert master.decode(codec().encode(FROM_ONE[0])) is Rejection.FORGED
+    with pytest.raises(ValueError, match="target 3 has no key"):
+        master.encode(ACK)

@@ -40,7 +40,7 @@ from mrsync.transport.loop import Loop
 from mrsync.transport.paths import Path, PathKind
 from mrsync.transport.socket_options import describe_missing
 from mrsync.wire.geometry import ladder
-from mrsync.wire.keys import SessionKeys
+from mrsync.wire.keys import SessionKeys, TargetKeys
 from mrsync.wire.limits import NO_SESSION
 from mrsync.wire.messages import Phase, SealKind
 from mrsync.wire.sealing import seals_here
@@ -102,6 +102,7 @@ class _Run:
             group_paths,
             keys=SessionKeys.derive(settings.secret, session),
             knock_keys=SessionKeys.derive(settings.secret, NO_SESSION),
+            own_keys=TargetKeys(dict(enumerate(settings.own_secrets)), session) if settings.own_secrets else None,
             read=self._source.read,
             on_event=self._on_event,
             on_round=self._on_round,

@@ -22,6 +22,7 @@ from mrsync.transport.interface import Interface, family_of
 from mrsync.transport.loop import Loop
 from mrsync.transport.multicast import granted_buffer, open_data_socket, open_reply_socket, rejoin
 from mrsync.transport.routes import own_family
+from mrsync.transport.sessions import CatcherSecrets
 from mrsync.transport.slots import SLOTS
 from mrsync.transport.socket_options import describe_missing
 from mrsync.wire.messages import Ending
@@ -52,7 +53,7 @@ def catch(settings: CatchSettings) -> int:
             catcher,
             data,
             reply,
-            secret=settings.secret,
+            secrets=CatcherSecrets(settings.secret, settings.own_secret, settings.target),
             masters=[found.at(settings.master, settings.network.port - 1) for found in interfaces if settings.master],
             rejoin=partial(_rejoin, data, group, interfaces),
             write=session.write,
