@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
@@ -179,3 +180,16 @@ def test_a_dry_run_on_coarse_times_finds_nothing(tmp_path: Path, source: Path) -
         destination.close()
         assert comparison.changes == comparison.files_needed == 0
         assert (top / "dest").stat().st_mtime_ns == before.st_mtime_ns
+
+
+def test_a_subvolume_is_deleted_like_a_directory(tmp_path: Path, source: Path) -> None:
+    with mounts.btrfs(tmp_path / "disk") as top:
+        dest = top / "dest"
+        sync(source, dest)
+        for place in (dest, dest / "d"):
+            subprocess.run(["btrfs", "subvolume", "create", str(place / "old")], check=True, capture_output=True)
+            (place / "old" / "below").mkdir()
+            (place / "old" / "below" / "file").touch()
+        assert sync(source, dest).failures == []
+        assert not (dest / "old").exists()
+        assert not (dest / "d" / "old").exists()

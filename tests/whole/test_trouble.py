@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+
+import pytest
 
 from tests.whole.site import Site, write_files
 
@@ -107,3 +110,22 @@ def test_a_file_that_only_some_need_is_no_trouble_for_the_rest(crowded: Site) ->
     assert [ended.target(host)["state"] for host in site.hosts] == ["done", "done", "partial"]
     assert site.differences("a") == site.differences("b") == []
     assert "missing: b'big'" in site.differences("c")
+
+
+def test_a_file_that_one_target_would_refuse_is_changed_on_none(site: Site) -> None:
+    write_files(site.source, {"refused": 10, "other": 10})
+    assert site.sync().status == 0
+    if subprocess.run(["chattr", "+i", str(site.dest("a") / "refused")], capture_output=True).returncode:
+        pytest.skip("needs root and a file system with chattr")
+    old = (site.source / "refused").read_bytes()
+    try:
+        write_files(site.source, {"refused": 20, "other": 20})
+        ended = site.sync()
+    finally:
+        subprocess.run(["chattr", "-i", str(site.dest("a") / "refused")], check=True)
+    assert ended.status == 23
+    for host in "abc":
+        assert (site.dest(host) / "refused").read_bytes() == old
+        assert (site.dest(host) / "other").stat().st_size == 20
+    assert site.sync().status == 0
+    assert site.all_differences() == {}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from mrsync.errors import FileError
 from mrsync.tree.destination.deletions import Deletions
 from mrsync.tree.destination.metadata import Metadata
+from mrsync.tree.destination.places import Places
 from mrsync.tree.destination.refusals import Refusals
 from mrsync.tree.destination.removal import remove_tree
 from mrsync.tree.destination.timestamps import Timestamps
@@ -62,6 +63,7 @@ class Destination:
         self.refusals = Refusals(self._manifest)
         self.metadata = Metadata(self._manifest, self.ownership, self.refusals, None)
         self.timestamps = Timestamps(self)
+        self.places = Places(self, self._manifest)
         self.deletions = Deletions(self._manifest.policy)
         self.directories = Directories(self.root_fd, [b""], [0], is_loosening=not is_dry_run)
 
@@ -73,6 +75,7 @@ class Destination:
         if manifest.policy.keeps_attributes:
             self.kept = Kept(manifest, self.refusals, is_root=self.ownership.is_root)
         self.metadata = Metadata(manifest, self.ownership, self.refusals, self.kept)
+        self.places = Places(self, manifest)
         if manifest.listed is not None:
             from mrsync.tree.destination.listed_deletions import Doomed  # most runs have no list
 
@@ -203,6 +206,18 @@ class Destination:
         except OSError:
             return True  # and then the deletion says what is wrong
         return deletions.count > 0
+
+    def can_go_whole(self, parent: int, name: bytes) -> bool:
+        """Whether nothing of a directory is safe from deletion."""
+        guard = self._guard(parent, name)
+        if guard is None:
+            return True
+        try:
+            fd = self.directories.open(parent)
+            deletions = Deletions(Policy())
+            return remove_tree(parent, fd, name, deletions, guard=guard, is_obstacle=True, is_dry_run=True)
+        except PermissionError:
+            return True  # a temporary mode may help
 
     def _guard(self, parent: int, name: bytes) -> Guard | None:
         return self.protection.of(parent).within(name) if self.protection is not None else None

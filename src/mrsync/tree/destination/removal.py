@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from mrsync.tree.destination.deletions import Deletions
 from mrsync.tree.fs.directories import Directories
+from mrsync.tree.fs.mount_ids import mount_id
 
 if TYPE_CHECKING:
     from mrsync.tree.filter.protection import Guard
@@ -66,7 +67,7 @@ class _Removal:
         self._deletions = deletions
         self._delete = delete
         self._is_dry_run = is_dry_run
-        self._device = os.fstat(parent_fd).st_dev
+        self._mount = mount_id(parent_fd)
         self._directories = Directories(parent_fd, self._names, self._parents, is_loosening=not is_dry_run)
 
     def run(self, on_activity: Callable[[int], None], is_obstacle: bool) -> bool:
@@ -94,7 +95,7 @@ class _Removal:
     def _empty(self, number: int) -> int:
         """Delete the files of one directory, and note the directories in it; how many entries it has."""
         fd = self._directories.open(number)
-        if os.fstat(fd).st_dev != self._device:
+        if mount_id(fd) != self._mount:
             raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
         self._directories.loosen(number)
         with os.scandir(fd) as found:
@@ -127,3 +128,48 @@ class _Removal:
 def _unlink(fd: int, name: bytes, path: bytes) -> bool:
     os.unlink(name, dir_fd=fd)
     return False
+
+
+def check_name(fd: int, name: bytes, *, is_directory: bool = False) -> None:
+    """OSError if the kernel would not let a directory lose this name, or a rename replace it.
+
+    It checks permissions and flags before it notices that the call does not fit the kind, so that nothing is removed.
+    """
+    try:
+        if is_directory:
+            os.unlink(name, dir_fd=fd)
+        else:
+            os.rmdir(name, dir_fd=fd)
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        return
+    except PermissionError as error:
+        if error.errno == errno.EPERM:  # EACCES is for want of a mode, which a temporary one mends
+            raise
+
+
+def check_tree(parent_fd: int, name: bytes) -> bool:
+    """OSError if anything in a directory could not be deleted, as far as that can be known; whether it is empty."""
+    names, parents = [b"", name], [0, 0]
+    directories = Directories(parent_fd, names, parents)
+    mount = mount_id(parent_fd)
+    is_empty = True
+    try:
+        number = 0
+        while (number := number + 1) < len(names):
+            try:
+                fd = directories.open(number)
+            except PermissionError:
+                continue  # a temporary mode may help
+            if mount_id(fd) != mount:
+                raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+            with os.scandir(fd) as found:
+                for item in found:
+                    is_empty, below = False, os.fsencode(item.name)
+                    is_directory = item.is_dir(follow_symlinks=False)
+                    check_name(fd, below, is_directory=is_directory)
+                    if is_directory:
+                        names.append(below)
+                        parents.append(number)
+    finally:
+        directories.close()
+    return is_empty

@@ -46,6 +46,13 @@ class Mounts:
         real = os.path.realpath(path).rstrip(b"/")
         return [place for point, place in self._mounts if point != real and _is_below(point, real)]
 
+    def points_below(self, path: bytes) -> frozenset[bytes]:
+        """Paths of the mount points below a path, from there."""
+        real = os.path.realpath(path).rstrip(b"/")
+        return frozenset(
+            point[len(real) + 1 :] for point, _ in self._mounts if point != real and _is_below(point, real)
+        )
+
 
 def _is_below(path: bytes, above: bytes) -> bool:
     return (path + b"/").startswith(above + b"/")

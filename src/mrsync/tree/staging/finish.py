@@ -82,6 +82,7 @@ class _Finisher:
                 self._result.mended += entry not in self._result.undone
         for directory, name in comparison.extras:
             self._delete(directory, name)
+        self._empty_lasting()
         leftovers = Leftovers(self._destination, self._manifest, comparison.stale)
         self._result.failures += leftovers.remove()
         if comparison.doomed:
@@ -259,6 +260,13 @@ class _Finisher:
             self._directories.settled(entry)
         if not is_given and entry in self._mended:
             self._result.undone.add(entry)
+
+    def _empty_lasting(self) -> None:
+        """Directories that keep a file from its place, as something in them is safe, lose the rest as with rsync."""
+        manifest = self._manifest
+        for entry in sorted(self._destination.places.lasting if manifest.policy.deletes else ()):
+            with suppress(OSError):  # it is told that the file could not be put in place
+                self._destination.make_way(manifest.parents[entry], manifest.names[entry])
 
     def _delete_doomed(self, paths: list[bytes]) -> None:
         doomed = self._destination.doomed

@@ -408,9 +408,13 @@ class Stage:
         return self._identities.is_whole(file, status, size, mtime_ns, is_shared=is_shared)
 
     def _complete(self, file: int, fd: int) -> None:
-        """All data is there: the final size, and all attributes as far as they are taken."""
+        """All data is there: the final size, and all attributes as far as they are taken.
+
+        OSError if the file could not be put in place later; then no other target puts it in place either.
+        """
         manifest = self.manifest
         entry = self.plan.entries[file]
+        self.destination.places.check(entry, self.home(manifest.parents[entry]), self.name(file))
         if file in self.plan.extents or manifest.policy.sparse:
             os.ftruncate(fd, manifest.sizes[entry])
         self.destination.metadata.give(entry, Handle(fd))

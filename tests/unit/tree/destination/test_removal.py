@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from mrsync.tree.destination import removal
 from mrsync.tree.destination.deletions import Deletions
 from mrsync.tree.destination.removal import remove_tree
+from mrsync.tree.fs.mount_ids import _statx_mount_id
 from mrsync.tree.model.policy import Policy
 from tests.trees import build_awkward_tree
 from tests.unit.tree.syncing import as_nobody, nobodys_directory, small_file_system
@@ -74,6 +76,25 @@ def test_nothing_behind_a_mount_point_is_removed(tmp_path: Path) -> None:
             assert (mount / "file").exists()
         finally:
             os.system(f"umount {tmp_path / 'tree' / 'mount'}")
+
+
+@pytest.mark.parametrize("has_proc", [True, False])
+def test_a_bind_mount_of_the_same_file_system_is_not_emptied(
+    tmp_path: Path, has_proc: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not has_proc:
+        monkeypatch.setattr(removal, "mount_id", _statx_mount_id)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "file").touch()
+    (tmp_path / "tree" / "mount").mkdir(parents=True)
+    if os.geteuid() or os.system(f"mount --bind {tmp_path / 'data'} {tmp_path / 'tree' / 'mount'}"):
+        pytest.skip("needs root and the right to mount")
+    try:
+        with pytest.raises(OSError, match="busy"):
+            remove(tmp_path / "tree")
+        assert (tmp_path / "data" / "file").exists()
+    finally:
+        os.system(f"umount {tmp_path / 'tree' / 'mount'}")
 
 
 def tree_of(path: Path) -> list[str]:
