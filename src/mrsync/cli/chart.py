@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 WIDTH, HEIGHT = 720, 200
 LEFT, RIGHT, TOP, BOTTOM = 64, 8, 8, 24
 TICKS = 4
+BARS_MAX = 90
 
 Points = Sequence[tuple[float, float]]
 
@@ -27,20 +28,24 @@ def line_chart(lines: Sequence[tuple[str, str, Points]], y_text: Callable[[float
     return _drawing(parts, HEIGHT)
 
 
-def bar_chart(bars: Sequence[tuple[str, int]]) -> str:
-    """Counts, tall by their share of the highest; a count that is not 0 is always seen."""
-    most = _round_up(max((count for _, count in bars), default=0) or 1)
-    wide = (WIDTH - LEFT - RIGHT) / max(1, len(bars))
-    every = -(-len(bars) // 16)  # labels that fit
-    parts = list(_grid(most, lambda count: f"{count:g}"))
-    for position, (label, count) in enumerate(bars):
-        left, top = LEFT + position * wide, min(_y(count / most), HEIGHT - BOTTOM - 2) if count else HEIGHT - BOTTOM
+def histogram_chart(bins: Sequence[tuple[int, int]], unit: str) -> str:
+    """Counts over a linear axis. bins: (upper bound, count) of what lies within one unit below each bound."""
+    longest = max(bound for bound, _ in bins)
+    width = -(-longest // BARS_MAX)  # units in one bar
+    bars: dict[int, int] = {}
+    for bound, count in bins:
+        bars[(bound - 1) // width] = bars.get((bound - 1) // width, 0) + count
+    most = _round_up(max(bars.values()))
+    x_max = -(-longest // width) * width
+    parts = [*_grid(most, lambda count: f"{count:g}"), *_seconds(x_max, unit)]
+    for number, count in sorted(bars.items()):
+        left, right = _x(number * width / x_max), _x((number + 1) * width / x_max)
+        top = min(_y(count / most), HEIGHT - BOTTOM - 2)  # a count that is not 0 is always seen
+        label = f"{number * width} to {(number + 1) * width} {unit}: {count}"
         parts.append(
-            f'<rect class="bar" x="{left + wide * 0.1:.1f}" y="{top:.1f}" width="{wide * 0.8:.1f}"'
-            f' height="{HEIGHT - BOTTOM - top:.1f}"><title>{html.escape(label)}: {count}</title></rect>'
+            f'<rect class="bar" x="{left + 0.5:.1f}" y="{top:.1f}" width="{max(0.5, right - left - 1):.1f}"'
+            f' height="{HEIGHT - BOTTOM - top:.1f}"><title>{html.escape(label)}</title></rect>'
         )
-        if position % every == 0:
-            parts.append(_text(left + wide / 2, HEIGHT - 6, label, "middle"))
     return _drawing(parts, HEIGHT)
 
 

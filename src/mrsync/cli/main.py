@@ -72,6 +72,10 @@ def _mrsync(arguments: Sequence[str]) -> int:
         return _filelist("mrsync filelist", arguments[1:])
     if arguments[:1] == ["rtt"]:
         return _rtt(arguments[1:])
+    if arguments[:1] == ["report"]:
+        from mrsync.cli.report_page import report_page
+
+        return report_page(arguments[1:])
     if arguments[:1] == ["doctor"]:
         from mrsync.cli.doctor import doctor
 

@@ -39,6 +39,7 @@ def report_fields(outcome: Outcome) -> dict[str, Any]:
         "packets_sent": outcome.packets_sent,
         "packets_repaired": outcome.packets_repaired,
         "packets_coded": outcome.packets_coded,
+        "datagrams_rejected": outcome.datagrams_rejected,
         "rtt_ms": {
             "p50": trips.quantile_us(0.5) / 1000,
             "p99": trips.quantile_us(0.99) / 1000,
@@ -50,9 +51,9 @@ def report_fields(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def report_text(outcome: Outcome) -> str:
-    """The JSON report as its file holds it."""
-    return json.dumps(report_fields(outcome), indent=1) + "\n"
+def json_text(fields: dict[str, Any]) -> str:
+    """Return a report as its file holds it."""
+    return json.dumps(fields, indent=1) + "\n"
 
 
 def event_line(outcome: Outcome) -> str:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from functools import partial
 
 from mrsync.cli import options, report
 from mrsync.cli.logfile import LogFile
 from mrsync.cli.options import Draft, Output
 from mrsync.cli.progress import make_progress, tell_left_out
 from mrsync.cli.recording import Recording
+from mrsync.cli.records import Records
 from mrsync.cli.signals import signals_requesting
 from mrsync.errors import FileError, MrsyncError
 from mrsync.escaping import escape_controls
@@ -35,31 +36,36 @@ def sync(name: str, arguments: Sequence[str]) -> int:
         _record_mistake(name, draft, arguments, error)
         raise
     settings = settings._replace(session=draw_session())
-    outcome = _logged_run(name, settings, output, arguments)
+    records = Records(name, arguments, output, partial(_complain, name))
+    outcome = _logged_run(name, settings, output, arguments, records)
     _tell(name, outcome, output, itemizes=settings.policy.itemizes)
     return outcome.exit_status
 
 
-def _logged_run(name: str, settings: CastSettings, output: Output, arguments: Sequence[str]) -> Outcome:
+def _logged_run(
+    name: str, settings: CastSettings, output: Output, arguments: Sequence[str], records: Records
+) -> Outcome:
     try:
         log = None if output.log_file is None else LogFile(output.log_file, output.log_format, settings.session)
     except FileError as error:
-        return _recorded(name, _failed(settings, error), output)
+        outcome = _failed(settings, error)
+        records.write(outcome)
+        return outcome
     with log or nullcontext():
         if log is not None:
             log.begin(name, settings, arguments)
-        outcome = _run(name, settings, output, log)
+        outcome = _run(settings, output, log, records)
         if log is not None:
             log.end(outcome)
     return outcome
 
 
-def _run(name: str, settings: CastSettings, output: Output, log: LogFile | None) -> Outcome:
+def _run(settings: CastSettings, output: Output, log: LogFile | None, records: Records) -> Outcome:
     """The run itself; reports and metrics are written whatever happens."""
     from mrsync.run.cast.cast import cast
 
     with make_progress(output.progress, output.verbosity) as progress:
-        recording = Recording(progress) if output.page else None
+        recording = Recording(progress) if output.page or output.report else None
         observer: Observer = recording or progress
         if log is not None:
             observer = log.before(observer)
@@ -73,9 +79,10 @@ def _run(name: str, settings: CastSettings, output: Output, log: LogFile | None)
         except MrsyncError as error:
             outcome = _failed(settings, error)
         except Exception as error:
-            _recorded(name, _failed(settings, error), output)
+            records.write(_failed(settings, error))
             raise
-    return _recorded(name, outcome, output, recording)
+    records.write(outcome, recording.samples if recording else ())
+    return outcome
 
 
 def _failed(settings: CastSettings, error: Exception) -> Outcome:
@@ -100,7 +107,7 @@ def _record_mistake(
                 log.end(outcome)
         except FileError as unwritten:
             _complain(name, str(unwritten))
-    _recorded(name, outcome, known.output)
+    Records(name, arguments, known.output, partial(_complain, name)).write(outcome)
 
 
 def _sentence(error: Exception) -> str:
@@ -111,32 +118,6 @@ def _sentence(error: Exception) -> str:
 
 def _status(error: Exception) -> int:
     return error.exit_status if isinstance(error, MrsyncError) else 1
-
-
-def _recorded(name: str, outcome: Outcome, output: Output, recording: Recording | None = None) -> Outcome:
-    """The outcome, after it was written to all files that were asked for; what cannot be written is told."""
-    from mrsync.cli.output_files import replace_file
-
-    for path, text in _records(outcome, output, recording):
-        try:
-            replace_file(text, path)
-        except FileError as error:
-            _complain(name, str(error))
-    return outcome
-
-
-def _records(outcome: Outcome, output: Output, recording: Recording | None) -> Iterator[tuple[str, str]]:
-    """(path, text) of each file."""
-    if output.report:
-        yield output.report, report.report_text(outcome)
-    if output.page:
-        from mrsync.cli.page import page
-
-        yield output.page, page(outcome, recording.samples if recording else [])
-    if output.metrics:
-        from mrsync.cli.metrics import metrics
-
-        yield output.metrics, metrics(outcome, time.time())
 
 
 def _tell(name: str, outcome: Outcome, output: Output, *, itemizes: bool) -> None:

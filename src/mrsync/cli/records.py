@@ -1,0 +1,65 @@
+"""What a run leaves in files: the JSON report, the HTML page made from it, and metrics."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from mrsync import __version__
+from mrsync.cli import report
+from mrsync.cli.options import Output
+from mrsync.cli.output_files import replace_file
+from mrsync.cli.recording import Sample
+from mrsync.errors import FileError
+from mrsync.run.cast.outcome import Outcome
+
+
+class Records:
+    """The files that one run was asked to write.
+
+    name, arguments: of the command. complain: called with one sentence for each file that cannot be written.
+    """
+
+    def __init__(self, name: str, arguments: Sequence[str], output: Output, complain: Callable[[str], None]) -> None:
+        self._command = [name, *arguments]
+        self._output = output
+        self._complain = complain
+        self._started_at = time.time()
+
+    def write(self, outcome: Outcome, samples: Sequence[Sample] = ()) -> None:
+        """Write all of them, and go on where one cannot be written."""
+        for path, text in self._texts(outcome, samples):
+            try:
+                replace_file(text, path)
+            except FileError as error:
+                self._complain(str(error))
+
+    def fields(self, outcome: Outcome, samples: Sequence[Sample] = ()) -> dict[str, Any]:
+        """Return the JSON report: the outcome, and what was asked for, when and where."""
+        return {
+            **report.report_fields(outcome),
+            "mrsync": __version__,
+            "master": socket.gethostname(),
+            "command": self._command,
+            "started": datetime.fromtimestamp(self._started_at).astimezone().isoformat(timespec="seconds"),
+            "verdict": report.verdict(outcome),
+            "complaint": report.complaint(outcome),
+            "samples": [list(sample) for sample in samples],
+        }
+
+    def _texts(self, outcome: Outcome, samples: Sequence[Sample]) -> Iterator[tuple[str, str]]:
+        """(path, text) of each file."""
+        output = self._output
+        if output.report:
+            yield output.report, report.json_text(self.fields(outcome, samples))
+        if output.page:
+            from mrsync.cli.page import page
+
+            yield output.page, page(self.fields(outcome, samples))
+        if output.metrics:
+            from mrsync.cli.metrics import metrics
+
+            yield output.metrics, metrics(outcome, time.time())

@@ -1,0 +1,45 @@
+"""mrsync report: make the HTML page from a JSON report, any time later."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from mrsync.cli.output_files import replace_file
+from mrsync.cli.page import page
+from mrsync.cli.parser import make_parser
+from mrsync.cli.report import SCHEMA
+from mrsync.errors import FileError
+from mrsync.escaping import escape_controls
+
+
+def report_page(arguments: Sequence[str]) -> int:
+    """Read a JSON report and write the page beside it, or where -o says. Raises FileError, UsageError."""
+    parser = make_parser("mrsync report", "Make an HTML page from a JSON report.")
+    parser.add_argument("file", metavar="FILE.json", help="what --report FILE.json wrote")
+    parser.add_argument("-o", "--output", metavar="FILE.html", help="where to write the page (default: FILE.html)")
+    options = parser.parse_args(arguments)
+    output = options.output or f"{os.path.splitext(options.file)[0]}.html"
+    if os.path.abspath(output) == os.path.abspath(options.file):
+        raise FileError(f"the page would replace the report {options.file}: name another file with -o")
+    replace_file(page(read_report(options.file)), output)
+    return 0
+
+
+def read_report(path: str) -> dict[str, Any]:
+    """Return the fields of a JSON report. Raises FileError if it is none that a page can be made from."""
+    try:
+        with open(path, encoding="utf-8") if path != "-" else sys.stdin as file:
+            fields = json.load(file)
+    except OSError as error:
+        raise FileError(f"cannot read {escape_controls(path)}: {os.strerror(error.errno or 0)}") from error
+    except ValueError as error:
+        raise FileError(f"{escape_controls(path)} is not JSON: {error}") from error
+    if not isinstance(fields, dict) or fields.get("schema") != SCHEMA:
+        raise FileError(f"{escape_controls(path)} is no report of mrsync: its schema is not {SCHEMA}")
+    if missing := sorted({"verdict", "targets", "seconds", "samples", "rtt_ms", "command"} - set(fields)):
+        raise FileError(f"{escape_controls(path)} is no whole report of mrsync: it has no {', '.join(missing)}")
+    return fields
