@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -128,6 +129,36 @@ def test_the_end_of_the_master_leaves_nothing_half_done(make_lab: MakeLab, tmp_p
     assert all(catcher.wait() != 0 for catcher in catchers)
     for host in fleet.lab.targets:
         assert not fleet.dest(host).exists() or list(fleet.dest(host).iterdir()) == []
+
+
+def test_a_master_that_is_stopped_for_longer_than_the_ack_wait_drops_no_one(make_lab: MakeLab, tmp_path: Path) -> None:
+    fleet = Fleet(make_lab(4, rate="100mbit"), tmp_path)
+    plain_tree(fleet.source, 24 * MEGABYTE)
+    for host in fleet.lab.targets:
+        host.lose(0.01, up=0.01)
+    fleet.start_catchers()
+    caster = fleet.start_caster("-w", "2", "--progress", "json")
+    caster.wait_for('"phase": "casting"')
+    caster.signal(signal.SIGSTOP)
+    time.sleep(3.0)  # longer than the ack wait, and shorter than catchers wait for their master
+    caster.signal(signal.SIGCONT)
+    assert caster.wait() == 0, caster.output
+    assert fleet.differences() == {}
+
+
+def test_all_may_be_stopped_together(make_lab: MakeLab, tmp_path: Path) -> None:
+    fleet = Fleet(make_lab(2, rate="100mbit"), tmp_path)
+    plain_tree(fleet.source, 24 * MEGABYTE)
+    catchers = fleet.start_catchers()
+    caster = fleet.start_caster("-w", "2", "--progress", "json")
+    caster.wait_for('"phase": "casting"')
+    for process in (caster, *catchers):
+        process.signal(signal.SIGSTOP)
+    time.sleep(5.0)  # longer than anybody's patience
+    for process in (*catchers, caster):
+        process.signal(signal.SIGCONT)
+    assert caster.wait() == 0, caster.output
+    assert fleet.differences() == {}
 
 
 def test_another_key_is_not_heard(make_lab: MakeLab, tmp_path: Path) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Callable
 from typing import Any
+
+from mrsync.protocol.attention import Attention
 
 
 class Events:
@@ -32,3 +35,54 @@ class Events:
             self.now, _, action, arguments = heapq.heappop(self._heap)
             action(*arguments)
         return True
+
+
+class ProcessClock:
+    """What one process knows of time, and does in it: while it is stopped it does nothing, and sleeps through it.
+
+    due: until when it waits, by the clock of all; to be set after everything that it does.
+    """
+
+    def __init__(self, events: Events) -> None:
+        self.due: float | None = None
+        self.stopped_until = -math.inf  # by the clock of all
+        self._events = events
+        self._attention = Attention(events.now)
+
+    @property
+    def now(self) -> float:
+        return self._attention.woke(self._events.now, self.due)
+
+    @property
+    def lapsed_s(self) -> float:
+        return self._attention.lapsed_s
+
+    @property
+    def is_stopped(self) -> bool:
+        return self._events.now < self.stopped_until
+
+    def stop(self, seconds: float) -> None:
+        self.stopped_until = self._events.now + seconds
+
+    def wait(self, until: float | None) -> float | None:
+        """Nothing is to be done until then, by its own time; returns that time by the clock of all."""
+        self.due = None if until is None else self._by_all(until)
+        return self.due
+
+    def _by_all(self, when: float) -> float:
+        """The clock of all when this process is sure to see that time on its own."""
+        by_all = when + self.lapsed_s
+        while by_all - self.lapsed_s < when:
+            by_all = math.nextafter(by_all, math.inf)
+        return by_all
+
+    def plan(self, when: float, action: Callable[..., None], *arguments: Any) -> None:
+        """Call action(*arguments) at that time of its own, or when it runs again."""
+        self._events.plan(self._by_all(when), self.run, action, *arguments)
+
+    def run(self, action: Callable[..., None], *arguments: Any) -> None:
+        """Do this now, or when it runs again."""
+        if self.is_stopped:
+            self._events.plan(self.stopped_until, self.run, action, *arguments)
+        else:
+            action(*arguments)

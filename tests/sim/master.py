@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import deque
 
 from mrsync.protocol.caster import Caster
 from mrsync.protocol.commits import CommitRule
@@ -17,8 +18,10 @@ from mrsync.protocol.events import (
     TargetRerouted,
 )
 from mrsync.protocol.sends import Send, SendCoded, SendMessage, SendPage
-from mrsync.wire.messages import Knock, ObjectKind, Report, SealKind, Status
+from mrsync.transport.casting import REPORTS_PER_ROUND
+from mrsync.wire.messages import Knock, Message, ObjectKind, Report, SealKind, Status
 from mrsync.wire.session import Rejection
+from tests.sim.clock import ProcessClock
 from tests.sim.network import Burst, Cast, CodedBurst
 from tests.sim.oracle import Oracle
 from tests.sim.plan import CONTENTS
@@ -26,6 +29,8 @@ from tests.sim.target import TargetHost
 from tests.sim.world import SESSION, Address, World
 
 PLANNING_S = 0.01
+BACKLOG_MAX = 1800  # datagrams in a socket buffer of 4 MB
+TURN_S = 0.003
 
 
 class MasterHost:
@@ -54,6 +59,9 @@ class MasterHost:
         self._world = world
         self._oracle = oracle
         self._rng = random.Random(f"master {scenario.seed}")
+        self.clock = ProcessClock(world.events)
+        self._lapsed_s = 0.0  # that the core was told of
+        self._backlog: deque[tuple[Address, bytes, Message | Rejection]] = deque()  # what its socket holds
         self._timer_at: float | None = None
         self._free_at = 0.0  # the uplink
         self._is_waiting = False  # for the uplink
@@ -63,7 +71,7 @@ class MasterHost:
         self._is_group_heard = True
         self._routes: dict[int, TargetHost] = {}  # of targets that are served by unicast
         world.hear_answer = self._hear
-        world.events.plan(self._rng.random() * 0.2, self._offer_manifest)
+        self.clock.plan(self._rng.random() * 0.2, self._offer_manifest)
         self._pump()
 
     def die(self) -> None:
@@ -71,42 +79,71 @@ class MasterHost:
 
     def give_up(self, index: int) -> None:
         """The launcher says that this target's process has ended."""
-        if not self.is_dead and not self.is_finished:
-            self.caster.give_up(index, "its process ended", self._world.events.now)
+        if self.clock.is_stopped:
+            self.clock.run(self.give_up, index)
+        elif not self.is_dead and not self.is_finished:
+            self.caster.give_up(index, "its process ended", self.clock.now)
             self._pump()
 
     def abort(self) -> None:
         """The user presses ^C."""
-        self.caster.abort("interrupted", self._world.events.now)
-        self._pump()
+        if self.clock.is_stopped:
+            self.clock.run(self.abort)
+        else:
+            self.caster.abort("interrupted", self.clock.now)
+            self._pump()
+
+    def stop(self, seconds: float) -> None:
+        """The user presses ^Z; what comes meanwhile waits in the socket."""
+        self.clock.stop(seconds)
+        self._world.events.plan(self.clock.stopped_until, self._turn)
 
     def _offer_manifest(self) -> None:
         self.caster.offer_manifest(self._world.scenario.manifest_bytes)
         self._pump()
 
     def _hear(self, source: Address, datagram: bytes) -> None:
+        message = self._world.codec.decode(datagram)
+        if isinstance(message, Report):
+            self._oracle.count_report()
+        if len(self._backlog) < BACKLOG_MAX:
+            self._backlog.append((source, datagram, message))
+        if len(self._backlog) == 1 and not self.clock.is_stopped:
+            self._turn()
+
+    def _turn(self) -> None:
+        """What a driver does when it wakes up: reads a part of what came, then keeps its deadlines."""
         if self.is_dead or self.is_finished:
             return
-        message = self._world.codec.decode(datagram)
+        now = self.clock.now
+        if self.clock.lapsed_s > self._lapsed_s:
+            self._lapsed_s = self.clock.lapsed_s
+            self.caster.handle_lapse()
+        for _ in range(min(REPORTS_PER_ROUND, len(self._backlog))):
+            self._take_datagram(*self._backlog.popleft())
+        deadline = self.caster.next_timeout()
+        if deadline is not None and deadline <= now:
+            self.caster.handle_timeout(now, is_drained=not self._backlog)
+        self._pump()
+        if self._backlog:
+            self._world.events.plan(self._world.events.now + TURN_S, self._turn)
+
+    def _take_datagram(self, source: Address, datagram: bytes, message: Message | Rejection) -> None:
         if not isinstance(message, Rejection):
-            if isinstance(message, Report):
-                self._oracle.count_report()
-            self.caster.receive_message(message, source, self._world.events.now)
+            self.caster.receive_message(message, source, self.clock.now)
         elif message is Rejection.STRANGE and isinstance(knock := self._world.knocks.decode(datagram), Knock):
             self.caster.receive_knock(knock, source)
-        self._pump()
 
     def _on_timer(self, when: float) -> None:
-        if when == self._timer_at and not self.is_dead:
+        if when == self._timer_at and not self.clock.is_stopped:
             self._timer_at = None
-            self.caster.handle_timeout(self._world.events.now)
-            self._pump()
+            self._turn()
 
     def _pump(self) -> None:
         """What a driver does after every call: sends while the uplink takes them, events, one timer."""
         if self.is_dead or self.is_finished:
             return
-        now = self._world.events.now
+        now = self.clock.now
         if not self._is_waiting:
             sends = self.caster.sends(now)
             self._world.geometry = self.caster.geometry
@@ -118,16 +155,18 @@ class MasterHost:
                 self._world.events.plan(self._free_at, self._uplink_free)
         while (event := self.caster.next_event()) is not None:
             self._take(event)
-        when = self.caster.next_timeout()
+        when = self.clock.wait(self.caster.next_timeout())
         if when is not None and when != self._timer_at:
             self._timer_at = when
             self._world.events.plan(when, self._on_timer, when)
 
     def _uplink_free(self) -> None:
         self._is_waiting = False
-        self._pump()
+        if not self.clock.is_stopped:
+            self._pump()
 
     def _take(self, event: CasterEvent) -> None:
+        now = self.clock.now
         self._world.record("caster", event)
         self._oracle.judge_caster_event(event)
         if isinstance(event, TargetJoined | TargetRerouted | TargetEnded):
@@ -135,9 +174,9 @@ class MasterHost:
             self._is_group_heard = self.caster.roster.is_group_heard
         if isinstance(event, ComparisonFinished):
             entries = [entry for first, end in event.needs for entry in range(first, end)]
-            self._world.events.plan(self._world.events.now + PLANNING_S, self._offer_plan, entries)
+            self.clock.plan(now + PLANNING_S, self._offer_plan, entries)
         elif isinstance(event, FilesChanged):
-            self._world.events.plan(self._world.events.now + PLANNING_S, self._offer_plan_again, event.files)
+            self.clock.plan(now + PLANNING_S, self._offer_plan_again, event.files)
         elif isinstance(event, CastFinished):
             self.is_finished = True
             self.finished_at = self._world.events.now
@@ -153,7 +192,7 @@ class MasterHost:
     def _offer_plan(self, entries: list[int]) -> None:
         plan = self._world.plan
         plan.fix(entries, self._world.geometry)
-        now = self._world.events.now
+        now = self.clock.now
         sizes = self._world.scenario.plan_bytes, plan.contents_bytes[ObjectKind.CONTENTS], len(entries)
         self.caster.offer_plan(*sizes, now, plan.pages_of_entries)
         self._pump()
@@ -167,7 +206,7 @@ class MasterHost:
             sizes = [self._rng.choice((0, 1, page_bytes, self._rng.randrange(3 * page_bytes))) for _ in files]
             plan.fix_again([plan.files[file] for file in files], sizes)
         contents_bytes = plan.contents_bytes[ObjectKind.CONTENTS_AGAIN]
-        self.caster.offer_plan_again(scenario.plan_bytes, contents_bytes, len(files), files, self._world.events.now)
+        self.caster.offer_plan_again(scenario.plan_bytes, contents_bytes, len(files), files, self.clock.now)
         self._pump()
 
     # bursts

@@ -11,6 +11,7 @@ import pytest
 
 from mrsync.protocol import caster, coding, commits, liveness, repairs
 from mrsync.protocol.assembly import Assembly
+from mrsync.protocol.attention import Attention
 from mrsync.protocol.caster import Caster
 from mrsync.protocol.catcher import Catcher
 from mrsync.protocol.commits import Commits
@@ -71,24 +72,25 @@ FAULTS = (
         "spoilt pages are not asked for again",
         Assembly,
         "rejected",
-        "= ABSENT",
-        "= OPENED",
+        "if key in self._partial:",
+        "self._pages[page] = OPENED\n    if key in self._partial:",
         found_by="strangers invent packets",
     ),
     Fault(
         "a rejected page keeps its packets",
         Assembly,
         "rejected",
-        "self._partial.pop(page, None)",
-        "pass",
+        "suspects or (1 << self._packet_count(page)) - 1",
+        "self._partial[key]",
         found_by="packets are spoilt",
     ),
     Fault(
         "the highest generation wins",
         Assembly,
         "receive_packet",
-        "if known is None or known[0] != generation:",
-        "if known and known[0] > generation: return Verdict.IGNORE\n    if not known or known[0] != generation:",
+        "missing = self._partial.get(key)",
+        "missing = self._partial.get(key)\n"
+        "    if any(other > generation for other in self._generations.get(page, ())): return Verdict.IGNORE",
         found_by="strangers invent packets",
     ),
     Fault(
@@ -232,6 +234,22 @@ FAULTS = (
         "now - target.progress.heard_at > ack_wait_s",
         "False",
         found_by="one of many is bad, and that ends it",
+    ),
+    Fault(
+        "a time in which nobody listened counts as silence",
+        Attention,
+        "woke",
+        "lapse > LAPSE_S",
+        "False",
+        found_by="the master is stopped for longer than the ack wait",
+    ),
+    Fault(
+        "a catcher that was stopped takes that for silence",
+        Attention,
+        "woke",
+        "lapse > LAPSE_S",
+        "False",
+        found_by="all are stopped together, as in a machine that sleeps",
     ),
     Fault(
         "those who wait count as stuck",

@@ -28,9 +28,10 @@ class Fate(Enum):
     HUNG = "writes nothing any more"
     DEAD = "dies silently"
     RESTARTED = "dies silently, and another process comes in its place"
+    STOPPED = "is stopped for less than the ack wait, while its socket keeps what came"
 
 
-SURVIVORS = (Fate.HEALTHY, Fate.CUT)  # these must reach the end, whatever becomes of the others
+SURVIVORS = (Fate.HEALTHY, Fate.CUT, Fate.STOPPED)  # these must reach the end, whatever becomes of the others
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class TargetScenario:
 
     fate: Fate = Fate.HEALTHY
     fate_at_s: float = 0.0
-    absence_s: float = 1.0  # of CUT and RESTARTED
+    absence_s: float = 1.0  # of CUT, RESTARTED and STOPPED
     loss: float = 0.0
     loss_run: float = 1.0
     report_loss: float = 0.0
@@ -98,6 +99,7 @@ class Scenario:
     quit_on_bad: bool = False
     abort_at_s: float | None = None
     caster_dies_at_s: float | None = None
+    caster_stops: tuple[float, float] = (0.0, 0.0)  # when, and for how long; less than catchers wait for their master
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -112,6 +114,8 @@ class Scenario:
         return self.forgeries_s == 0 and not has_latecomers
 
 
+STOP_S_MAX = 11.0  # two ack waits are 12 s
+FATES = tuple(fate for fate in Fate if fate is not Fate.STOPPED)  # that one is drawn by itself
 FAULTS = ("loss", "runs", "reports", "flips", "twice", "jitter", "slow", "fate", "held")
 GEOMETRIES = (Geometry(1432, 44), Geometry(1432, 8), Geometry(500, 16), Geometry(200, 4), Geometry(1000, 1))
 TARGET_COUNTS = (1, 2, 2, 3, 4, 4, 6, 8, 12)
@@ -120,7 +124,8 @@ BURSTS_HEARD_MAX = 1500  # pages times targets: keeps a run at a fraction of a s
 
 def draw(seed: int) -> Scenario:
     """A scenario of moderate size in which about half of all fault kinds are switched off."""
-    return _draw_reach(random.Random(f"reach {seed}"), _draw_session(seed))
+    scenario = _draw_reach(random.Random(f"reach {seed}"), _draw_session(seed))
+    return _draw_stops(random.Random(f"stops {seed}"), scenario)
 
 
 def _draw_session(seed: int) -> Scenario:
@@ -176,6 +181,20 @@ def _draw_reach(rng: random.Random, scenario: Scenario) -> Scenario:
     return replace(scenario, targets=tuple(targets), smaller=smaller, is_unicast=is_unicast, has_monitor=has_monitor)
 
 
+def _draw_stops(rng: random.Random, scenario: Scenario) -> Scenario:
+    """In a third of all runs: processes that are stopped for a while, the caster's or some catchers'."""
+    if rng.random() > 0.35:
+        return scenario
+    targets = [
+        replace(target, fate=Fate.STOPPED, fate_at_s=rng.uniform(0, 2), absence_s=rng.uniform(0.1, 4.5))
+        if target.fate is Fate.HEALTHY and rng.random() < 0.3
+        else target
+        for target in scenario.targets
+    ]
+    stops = (rng.uniform(0, 2), rng.uniform(0.1, STOP_S_MAX)) if rng.random() < 0.6 else (0.0, 0.0)
+    return replace(scenario, targets=tuple(targets), caster_stops=stops)
+
+
 class _Switch:
     """Draws a rate, or 0 for a fault kind that is off in this run."""
 
@@ -225,7 +244,7 @@ def _draw_fate(rng: random.Random, target: TargetScenario) -> TargetScenario:
     if rng.random() < 0.6:
         return target
     at_s = rng.choice((0.0, rng.uniform(0, 0.3), rng.uniform(0, 3)))
-    return replace(target, fate=rng.choice(tuple(Fate)), fate_at_s=at_s, absence_s=rng.uniform(0.1, 3.5))
+    return replace(target, fate=rng.choice(FATES), fate_at_s=at_s, absence_s=rng.uniform(0.1, 3.5))
 
 
 def _draw_files(rng: random.Random, total_bytes: int) -> tuple[int, ...]:

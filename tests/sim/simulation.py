@@ -67,6 +67,9 @@ class Simulation:
                 plan(target.fate_at_s, self._strike, index)
         if scenario.abort_at_s is not None:
             plan(scenario.abort_at_s, self.master.abort)
+        stops_at_s, stop_s = scenario.caster_stops
+        if stop_s:
+            plan(stops_at_s, self.master.stop, stop_s)
         if scenario.caster_dies_at_s is not None:
             plan(scenario.caster_dies_at_s, self.master.die)
 
@@ -88,6 +91,9 @@ class Simulation:
             host.hears_group = host.hears_unicast = False
         elif target.fate is Fate.MUTE:
             host.is_heard = False
+        elif target.fate is Fate.STOPPED:
+            if host.is_running:
+                host.stop(target.absence_s)
         elif target.fate is Fate.HUNG:
             host.is_hung = True
         elif host.is_running:

@@ -10,7 +10,7 @@ from mrsync.protocol.events import CatcherEvent, CommitGranted, FinishGranted, O
 from mrsync.protocol.ranges import RangeSet
 from mrsync.wire.messages import ComparedRecord, ErrorRecord, ObjectKind, ResultRecord, SatOutRecord
 from mrsync.wire.records import needs_records
-from tests.sim.clock import Events
+from tests.sim.clock import ProcessClock
 from tests.sim.plan import Plan
 from tests.sim.scenario import TargetScenario
 
@@ -27,7 +27,7 @@ class Storage:
     """
 
     def __init__(
-        self, catcher: Catcher, scenario: TargetScenario, plan: Plan, rng: random.Random, events: Events
+        self, catcher: Catcher, scenario: TargetScenario, plan: Plan, rng: random.Random, clock: ProcessClock
     ) -> None:
         self.needs = RangeSet()
         self.sat_out: set[int] = set()
@@ -44,7 +44,7 @@ class Storage:
         self._scenario = scenario
         self._plan = plan
         self._rng = rng
-        self._events = events
+        self._clock = clock
         self._ready = 0
         self.understood = 0  # plan files
         for entry in range(plan.entry_count):
@@ -53,26 +53,26 @@ class Storage:
 
     def take(self, event: CatcherEvent) -> None:
         """Start what an event asks for."""
-        now = self._events.now
+        now = self._clock.now
         if isinstance(event, ObjectHeld) and event.object is ObjectKind.MANIFEST:
             self._compare(now + self._scenario.compare_s)
         elif isinstance(event, ObjectHeld) and event.object is ObjectKind.PLAN:
-            self._events.plan(now + COMMIT_S, self._understand)
+            self._clock.plan(now + COMMIT_S, self._understand)
         elif isinstance(event, ObjectHeld) and event.object is ObjectKind.PLAN_AGAIN:
-            self._events.plan(now + COMMIT_S, self._understand_again)
+            self._clock.plan(now + COMMIT_S, self._understand_again)
         elif isinstance(event, CommitGranted):
-            self._events.plan(now + COMMIT_S, self._commit, event)
+            self._clock.plan(now + COMMIT_S, self._commit, event)
         elif isinstance(event, FinishGranted):
-            self._events.plan(now + FINISH_S, self._finish)
+            self._clock.plan(now + FINISH_S, self._finish)
         elif isinstance(event, Withdrawn):
             self.is_withdrawn = True
-            self._events.plan(now + FINISH_S, self._finish)
+            self._clock.plan(now + FINISH_S, self._finish)
 
     def _compare(self, end_s: float) -> None:
-        now = self._events.now
+        now = self._clock.now
         if now < end_s:
             self._catcher.set_progress(now, activity=1)
-            self._events.plan(min(end_s, now + ACTIVITY_S), self._compare, end_s)
+            self._clock.plan(min(end_s, now + ACTIVITY_S), self._compare, end_s)
         else:
             for record in needs_records(0, self._plan.entry_count, self.needs):
                 self._catcher.log(record, now)
@@ -107,7 +107,7 @@ class Storage:
         for file in files:
             self.left[file] = len(self.wanted.intersection(self._plan.keys_of(file)))
         pages = RangeSet((page, page + 1) for wanted_kind, page in sorted(self.wanted) if wanted_kind == kind)
-        self._catcher.want(kind, list(pages), self._events.now, is_less=is_less)
+        self._catcher.want(kind, list(pages), self._clock.now, is_less=is_less)
         self._tell(files)
         self.after()
 
@@ -131,7 +131,7 @@ class Storage:
 
     def _tell(self, touched: list[int]) -> None:
         """Sit out some of the files that become whole now, and say how far everything is staged."""
-        now = self._events.now
+        now = self._clock.now
         for file in touched:
             if not self.left[file] and file not in self.sat_out and self._rng.random() < self._scenario.sit_out_share:
                 self.sat_out.add(file)
@@ -151,13 +151,13 @@ class Storage:
         for file in range(event.first, event.end):
             if file not in voided and file in self.left and file not in self.sat_out:
                 self.committed.add(file)
-                self.committed_at[file] = self._events.now
+                self.committed_at[file] = self._clock.now
         if self._rng.random() < 0.1:
-            self._catcher.log(ErrorRecord(ENOSPC, b"some/where", "rename"), self._events.now)
-        self._catcher.set_progress(self._events.now, committed=event.end, activity=1)
+            self._catcher.log(ErrorRecord(ENOSPC, b"some/where", "rename"), self._clock.now)
+        self._catcher.set_progress(self._clock.now, committed=event.end, activity=1)
         self.after()
 
     def _finish(self) -> None:
         self.is_finished = True
-        self._catcher.log(ResultRecord(len(self.committed), 0, 0, 0, 0, 0, bytes(32)), self._events.now)
+        self._catcher.log(ResultRecord(len(self.committed), 0, 0, 0, 0, 0, bytes(32)), self._clock.now)
         self.after()

@@ -10,6 +10,7 @@ from mrsync.protocol.events import GroupSilent, SessionEnded
 from mrsync.protocol.sends import CatcherSend, SendKnock
 from mrsync.wire.messages import ObjectKind, Report, SealKind
 from mrsync.wire.session import ControlCodec, Rejection, open_status
+from tests.sim.clock import ProcessClock
 from tests.sim.network import Burst, Cast, CodedBurst, flipped
 from tests.sim.oracle import Oracle
 from tests.sim.plan import CONTENTS
@@ -19,6 +20,7 @@ from tests.sim.storage import Storage
 from tests.sim.world import SECRET, SESSION, World
 
 TRUESIZE_BYTES = 2304  # of a packet in a socket buffer
+TURN_S = 0.0001
 HELD_BEFORE = -1  # the generation of pages that no reading of this run brought
 
 
@@ -33,6 +35,7 @@ class TargetHost:
         self.is_heard = True
         self.is_hung = False
         self.is_dead = False
+        self.clock = ProcessClock(world.events)
         self.ending: SessionEnded | None = None
         scenario = self.scenario = world.scenario.targets[index]
         self._rng = random.Random(f"target {world.scenario.seed} {index} {incarnation}")
@@ -50,10 +53,10 @@ class TargetHost:
                 has_group=not world.scenario.is_unicast,
                 knows_master=scenario.knows_master,
             ),
-            world.events.now,
+            self.clock.now,
         )
         self.reception = Reception(self.catcher, scenario.retained_pages)
-        self.storage = Storage(self.catcher, scenario, world.plan, self._rng, world.events)
+        self.storage = Storage(self.catcher, scenario, world.plan, self._rng, self.clock)
         self.storage.after = self.pump
         self.storage.on_held = self._hold
         self.written: set[tuple[int, int]] = set()  # pages that are where they belong
@@ -63,6 +66,7 @@ class TargetHost:
         self._timer_at: float | None = None
         self._coming: dict[tuple[int, int], int] = {}
         self._busy_until = 0.0  # taking packets in
+        self._held = 0  # packets that came while it was stopped
         self._disk_free_at = 0.0
         self._is_writing = False
         world.network.join(self)
@@ -100,18 +104,33 @@ class TargetHost:
     def hear(self, cast: Cast, lost: int, bad: int, is_cast: bool) -> None:
         """Something arrives at the socket; what finds its buffer full is dropped."""
         now, rate = self._world.events.now, self.scenario.packets_s
-        if not rate:
-            self._take(cast, lost, bad, is_cast)
-            return
         packets = cast.mask.bit_count() if isinstance(cast, Burst) else 1
         start = max(now, self._busy_until)
-        if (start - now) * rate * TRUESIZE_BYTES > self.scenario.buffer_bytes:
+        held = self._held if self.clock.is_stopped else (start - now) * rate
+        if held * TRUESIZE_BYTES > self.scenario.buffer_bytes:
             self._arrive(cast, lost | bad)
             self.catcher.counters.kernel_drops += packets
             self._world.network.packets_lost += packets
             return
-        self._busy_until = start + packets / rate
-        self._world.events.plan(self._busy_until, self._take, cast, lost, bad, is_cast)
+        if self.clock.is_stopped:
+            self._held += packets
+            self.clock.run(self._take, cast, lost, bad, is_cast)
+        elif rate:
+            self._busy_until = start + packets / rate
+            self._world.events.plan(self._busy_until, self.clock.run, self._take, cast, lost, bad, is_cast)
+        else:
+            self._take(cast, lost, bad, is_cast)
+
+    def stop(self, seconds: float) -> None:
+        """The process is stopped for so long; its socket keeps what comes meanwhile, and all from before."""
+        self._held = 0
+        self.clock.stop(seconds)
+        self._world.events.plan(self.clock.stopped_until + TURN_S, self._wake)
+
+    def _wake(self) -> None:
+        """It runs again, and has read what came meanwhile."""
+        if self.is_running and not self.clock.is_stopped:
+            self._keep_time()
 
     def _take(self, cast: Cast, lost: int, bad: int, is_cast: bool) -> None:
         if not self.is_running:
@@ -140,11 +159,11 @@ class TargetHost:
         message = self._codec.decode(datagram) if bad else self._world.decoded(datagram, self._codec)
         if not isinstance(message, Rejection):
             self._oracle.judge_flip(bad)
-            self.catcher.receive_message(message, SESSION, self._world.events.now, is_cast=is_cast)
+            self.catcher.receive_message(message, SESSION, self.clock.now, is_cast=is_cast)
 
     def _take_pages(self, cast: Burst | CodedBurst, lost: int, bad: int) -> None:
         """Positions in lost and bad count the packets that were sent, not those of the page."""
-        now = self._world.events.now
+        now = self.clock.now
         if isinstance(cast, CodedBurst):
             for at, combination in enumerate(cast.combinations):
                 if not lost >> at & 1:
@@ -168,13 +187,13 @@ class TargetHost:
         batch, self.reception.opened = self.reception.opened, []
         self.catcher.counters.queue_pages += len(batch)
         self._is_writing = True
-        self._world.events.plan(self._world.events.now + len(batch) / self.scenario.disk_pages_s, self._written, batch)
+        self.clock.plan(self.clock.now + len(batch) / self.scenario.disk_pages_s, self._written, batch)
 
     def _written(self, batch: list[tuple[tuple[int, int], int]]) -> None:
         if not self.is_running or self.is_hung:
             return
         self._is_writing = False
-        now = self._world.events.now
+        now = self.clock.now
         self.catcher.counters.queue_pages -= len(batch)
         self.written.update(key for key, _ in batch)
         for kind in ObjectKind:
@@ -189,16 +208,19 @@ class TargetHost:
         self.pump()
 
     def _on_timer(self, when: float) -> None:
-        if self.is_running and when == self._timer_at:
-            self._timer_at = None
-            self.catcher.handle_timeout(self._world.events.now)
-            self.pump()
+        if self.is_running and when == self._timer_at and self._world.events.now > self.clock.stopped_until:
+            self._keep_time()
+
+    def _keep_time(self) -> None:
+        self._timer_at = None
+        self.catcher.handle_timeout(self.clock.now)
+        self.pump()
 
     def pump(self) -> None:
         """What a driver does after every call: sends, events, one timer."""
         if not self.is_running:
             return
-        now = self._world.events.now
+        now = self.clock.now
         for send in self.catcher.sends(now):
             self._answer(send)
         while (event := self.catcher.next_event()) is not None:
@@ -211,7 +233,7 @@ class TargetHost:
             if isinstance(event, GroupSilent) and self.scenario.fate is Fate.PRUNED:
                 self.hears_group = True
             self.storage.take(event)
-        when = self.catcher.next_timeout()
+        when = self.clock.wait(self.catcher.next_timeout())
         if when is not None and when != self._timer_at:
             self._timer_at = when
             self._world.events.plan(when, self._on_timer, when)

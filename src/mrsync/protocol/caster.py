@@ -189,15 +189,23 @@ class Caster:
         if not self._is_over:
             self._outbox.answer_knock(knock, source)
 
-    def handle_timeout(self, now: float) -> None:
-        """Do what is due; early or twice changes nothing."""
+    def handle_lapse(self) -> None:
+        """`now` does not count a time that has just passed, for nobody listened: it shows nothing of round trips."""
+        self._clock.forget_times(self._schedule.tx)
+
+    def handle_timeout(self, now: float, *, is_drained: bool = True) -> None:
+        """Do what is due; early or twice changes nothing.
+
+        is_drained: all that had come was read. Else nobody is judged yet: what they said may lie there.
+        """
         timers = self._timers
-        if timers.take_expired(Timer.LIVENESS, now):
+        if is_drained and timers.take_expired(Timer.LIVENESS, now):
             self._end_overdue(now)
             self._set_unless_over(Timer.LIVENESS, now + self._config.ack_wait_s / LIVENESS_SHARE)
         if timers.take_expired(Timer.ELECT, now):
             self._elect(now)
-        if timers.take_expired(Timer.CHECK, now) or timers.take_expired(Timer.GATHER, now):
+        is_gathered = is_drained and timers.take_expired(Timer.GATHER, now)
+        if timers.take_expired(Timer.CHECK, now) or is_gathered:
             self._schedule.on_reports(now)
             self._advance(now)
         is_poll = self._schedule.handle_timeout(now)

@@ -197,15 +197,18 @@ class Catcher:
                 self._report_by(now + self._round_s())
             self._heard(now)
 
-    def handle_timeout(self, now: float) -> None:
-        """Do what is due; early or twice changes nothing."""
-        if self._timers.take_expired(Timer.SILENCE, now):
+    def handle_timeout(self, now: float, *, is_drained: bool = True) -> None:
+        """Do what is due; early or twice changes nothing.
+
+        is_drained: all that had come was read. Else neither master nor group is judged: what they said may lie there.
+        """
+        if is_drained and self._timers.take_expired(Timer.SILENCE, now):
             self._handle_silence()
         if self._timers.take_expired(Timer.KNOCK, now):
             self._knock(now)
         if self._timers.take_expired(Timer.HELLO, now) and self._joined is not None:
             self._say_hello(self._joined, now)
-        if self._timers.take_expired(Timer.REJOIN, now):
+        if is_drained and self._timers.take_expired(Timer.REJOIN, now):
             self._handle_silent_group(now)
         if self._timers.take_expired(Timer.REPORT, now):
             self._say_report(now)

@@ -32,6 +32,7 @@ class Clock:
         self._audience = audience
         self._packets_per_page = geometry.packets
         self._sent_at = array("d", bytes(8 * SENT_TIMES))
+        self._timed_from = 0  # round trips of earlier tx numbers are not known
         self._elected_at: float | None = None
 
     def fit(self, geometry: Geometry) -> None:
@@ -57,8 +58,13 @@ class Clock:
         self._look_at_losses(flow, tx, new.tx_seen)
         if flow in self.monitors:
             self.window.on_progress(self.tx_done(now))
-            if old is not None and new.tx_done > old.tx_done and tx - new.tx_done < SENT_TIMES:
+            is_timed = new.tx_done >= max(self._timed_from, tx - SENT_TIMES + 1)
+            if old is not None and new.tx_done > old.tx_done and is_timed:
                 self._sample_rtt(now - self._sent_at[new.tx_done & SENT_TIMES - 1] - new.hold_us / 1e6)
+
+    def forget_times(self, tx: int) -> None:
+        """The caller's clock stood still for a while: only what is sent behind this tx shows a round trip."""
+        self._timed_from = tx + 1
 
     def on_lost(self, flow: Flow, packets: int) -> None:
         """A flow newly misses packets."""

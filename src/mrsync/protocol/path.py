@@ -12,7 +12,7 @@ class Path:
     """What is known of one target's way; times in seconds of the caller's clock."""
 
     source: Address = None  # where its last report came from
-    hello_at: float = 0.0
+    shortfalls: int = 0  # its hellos, one after another, that say late that what is needed does not come
     asked_at: Address = None  # where its last hello came from, and
     token: int = 0  # was answered to with this
     verified: Address = None  # an address that its hello repeated the token of

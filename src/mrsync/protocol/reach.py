@@ -25,6 +25,7 @@ LADDER_S = 0.1  # then smaller probes are sent, too
 COPIES_AT_ONCE = 4  # of the largest pages: what the caster's socket holds
 COPY_AFTER_KEEPALIVES = 1.25  # without an answer to a status; healthy targets answer after one at the latest
 COPY_KEEPALIVES = 0.5
+SHORTFALLS_MIN = 2
 
 NEVER_HEARD = "it does not hear the group"
 NO_LONGER_HEARD = "it hears the group no longer"
@@ -81,7 +82,7 @@ class Reach:
         assert known is not None  # it is live
         if target.path.asked_at is not None and hello.counter <= known.counter:
             return target.path.token if source == target.path.asked_at else 0
-        target.hello, target.path.hello_at = hello, now
+        target.hello = hello
         self._open[target.id] = target
         if source != target.path.asked_at:
             target.path.asked_at, target.path.token = source, target.path.token + 1
@@ -89,6 +90,7 @@ class Reach:
             self._verify(target, source)
         if known.group_bytes and not hello.group_bytes and not target.path.is_unicast:
             self._serve(target, NO_LONGER_HEARD, now)
+        target.path.shortfalls = target.path.shortfalls + 1 if self._falls_short(target, now) else 0
         self._judge(target, now)
         return target.path.token
 
@@ -175,11 +177,16 @@ class Reach:
             return False
         return self._is_narrow(target) or (heard >= self._least_bytes and now - self._changed_at(target) > PROBE_S)
 
-    def _is_narrow(self, target: Target) -> bool:
-        """Whether it hears something, has had time to hear probes, and said later that it did not."""
+    @staticmethod
+    def _is_narrow(target: Target) -> bool:
+        """Whether it hears something, but no probe; who was stopped may say so once, before it has read them."""
+        return target.path.shortfalls >= SHORTFALLS_MIN
+
+    def _falls_short(self, target: Target, now: float) -> bool:
+        """Whether it hears something, has had time to hear probes, and says now that it did not."""
         needed = self.step.datagram_bytes if self.is_fixed else self._least_bytes
         patience_s = (self._deaf_s if self.is_fixed else 0.0) + PROBE_S
-        return 0 < self._heard_bytes(target) < needed and target.path.hello_at - self._changed_at(target) > patience_s
+        return 0 < self._heard_bytes(target) < needed and now - self._changed_at(target) > patience_s
 
     @property
     def _least_bytes(self) -> int:

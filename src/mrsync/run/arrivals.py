@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 
 from mrsync.remote.launcher import CatcherExited, Launcher
 from mrsync.run.observer import Notice
-from mrsync.transport.loop import Loop
 
 LISTEN_S = 1.0  # at least so often, for the launcher's own deadlines
 READY = b'{"ready"'
@@ -15,7 +15,7 @@ READY = b'{"ready"'
 class Arrivals:
     """Listens to a launcher.
 
-    give_up(target, reason, now) is called for every catcher that ended badly; on_notice for what its target wrote;
+    give_up(target, reason) is called for every catcher that ended badly; on_notice for what its target wrote;
     on_answer(target, is_ready) when it is known whether it came up.
     """
 
@@ -23,7 +23,7 @@ class Arrivals:
         self,
         launcher: Launcher,
         targets: Sequence[str],
-        give_up: Callable[[int, str, float], None],
+        give_up: Callable[[int, str], None],
         on_notice: Callable[[Notice], None],
         on_answer: Callable[[int, bool], None] = lambda target, is_ready: None,
     ) -> None:
@@ -36,21 +36,21 @@ class Arrivals:
         self._expected = set(range(len(targets)))
         self._listen_at = 0.0
 
-    def keep_time(self, now: float) -> None:
+    def keep_time(self) -> None:
         """Call often; it is cheap."""
-        if now >= self._listen_at:
+        if time.monotonic() >= self._listen_at:
             self.listen()
 
     def listen(self) -> None:
         """Take what the launcher has."""
-        now = Loop.now()
+        now = time.monotonic()
         self._listen_at = now + LISTEN_S
         for event in self._launcher.take_events():
             if isinstance(event, CatcherExited):
                 self._expected.discard(event.target)
                 self._on_answer(event.target, False)
                 if event.status:
-                    self._give_up(event.target, event.reason, now)
+                    self._give_up(event.target, event.reason)
             elif event.line.startswith(READY):
                 self._expected.discard(event.target)
                 self._on_answer(event.target, True)

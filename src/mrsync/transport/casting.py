@@ -31,7 +31,7 @@ class CasterDriver:
     sockets: from multicast.open_caster_socket, closed by whoever opened them; paths: out of these sockets to the group,
     in the beginning. The core is told of every message by which path it can be answered.
     read: (object, page) -> plain bytes; on_event: called for every event, may call the core; on_round: once per turn
-    of the loop, with its time. All of them are called in the thread that calls `run`.
+    of the loop. All of them are called in the thread that calls `run`.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class CasterDriver:
         own_keys: TargetKeys | None = None,
         read: ReadPage,
         on_event: Callable[[CasterEvent], None],
-        on_round: Callable[[float], None] = lambda now: None,
+        on_round: Callable[[], None] = lambda: None,
         loop: Loop,
     ) -> None:
         self.codec = ControlCodec(keys, own_keys)
@@ -63,6 +63,8 @@ class CasterDriver:
         self._sends: deque[Send] = deque()  # planned, not yet handed to the sender
         self._pages: SealedPages | None = None
         self._has_planned = False  # then the core may plan more at once
+        self._unread: set[socket.socket] = set()  # more may wait there than was read in this turn
+        self._lapsed_s = 0.0  # that the core was told of
         self._blocked: set[socket.socket] = set()  # nothing more is planned until all of them have room
         self._is_finished = False
 
@@ -97,15 +99,21 @@ class CasterDriver:
             while not self._is_finished:
                 self._transmit()
                 self._hand_out_events()
+                self._unread.clear()
                 self._loop.wait(self._patience())
-                now = self._loop.now()
-                deadline = self._caster.next_timeout()
-                if deadline is not None and deadline <= now:
-                    self._caster.handle_timeout(now)
-                self._on_round(now)
+                self._keep_time(self._loop.now())
+                self._on_round()
         finally:
             for opened in self._sockets:
                 self._loop.unwatch(opened)
+
+    def _keep_time(self, now: float) -> None:
+        if self._loop.lapsed_s > self._lapsed_s:
+            self._lapsed_s = self._loop.lapsed_s
+            self._caster.handle_lapse()
+        deadline = self._caster.next_timeout()
+        if deadline is not None and deadline <= now:
+            self._caster.handle_timeout(now, is_drained=not self._unread)
 
     def _patience(self) -> float | None:
         """How long nothing needs to be done, if nothing comes in."""
@@ -131,6 +139,7 @@ class CasterDriver:
             elif message is Rejection.STRANGE and isinstance(knock := self._knocks.decode(datagram), Knock):
                 self._knocks_heard += 1
                 self._caster.receive_knock(knock, way_back)
+        self._unread.add(opened)
 
     def _hand_out_events(self) -> None:
         while (event := self._caster.next_event()) is not None:

@@ -82,6 +82,7 @@ class CatcherDriver:
         self._intakes: dict[socket.socket, Intake] = {}  # once the session is open
         self._opener: PageOpener | None = None
         self._write_by: float | None = None  # when waiting pages are handed over, however few
+        self._unread: set[socket.socket] = set()  # more may wait there than was read in this turn
         self._quiet_by: float | None = None  # when a run that does not go on is told to the core
         self._is_roomy = all(granted_buffer(opened) >= NAP_BUFFER_BYTES for opened in self._sockets)
         self._is_ended = False
@@ -99,6 +100,7 @@ class CatcherDriver:
             while not self._is_ended:
                 self._transmit()
                 self._hand_out_events()
+                self._unread.clear()
                 self._loop.wait(self._patience())
                 self._keep_time(self._loop.now())
         finally:
@@ -120,7 +122,7 @@ class CatcherDriver:
             self._hand_over()
         deadline = self._catcher.next_timeout()
         if deadline is not None and deadline <= now:
-            self._catcher.handle_timeout(now)
+            self._catcher.handle_timeout(now, is_drained=not self._unread)
 
     # what comes in
 
@@ -131,10 +133,13 @@ class CatcherDriver:
             self._listen(opened)
             return
         if self.pages_queued > QUEUE_PAGES_MAX:
+            self._unread.add(opened)
             self._loop.nap(NAP_S)  # the disk is behind: what the socket cannot hold meanwhile is repaired
             return
         is_used = opened is self._data or self._catcher.is_deaf  # else it brings a letter now and then
-        if not intake.drain(now) and self._is_roomy and is_used:
+        if intake.drain(now):
+            self._unread.add(opened)
+        elif self._is_roomy and is_used:
             self._loop.nap(NAP_S)
         self._quiet_by = now + PATIENCE_S if any(other.is_midway for other in self._intakes.values()) else None
         self._take_opened(now)

@@ -6,6 +6,7 @@ import select
 import time
 from typing import Any, Callable, TypeVar
 
+from mrsync.protocol.attention import Attention
 from mrsync.transport.worker import Worker
 
 QUICK_S = 0.02  # a socket buffer holds more than comes in meanwhile
@@ -24,13 +25,18 @@ class Loop:
         self._epoll = select.epoll()
         self._callbacks: dict[int, Callable[[], None]] = {}
         self._slow_until = 0.0
+        self._attention = Attention(time.monotonic())
         self._worker = Worker()
         self.watch(self._worker, self._worker.collect)
 
-    @staticmethod
-    def now() -> float:
-        """The seconds that cores are told."""
-        return time.monotonic()
+    def now(self) -> float:
+        """The seconds that cores are told: without those in which this process was stopped, or a turn took too long."""
+        return self._attention.now(time.monotonic())
+
+    @property
+    def lapsed_s(self) -> float:
+        """How many seconds that were, in all."""
+        return self._attention.lapsed_s
 
     def watch(self, readable: Any, callback: Callable[[], None]) -> None:
         """Call back whenever this descriptor (or what has a fileno) is readable, its end of file included."""
@@ -54,12 +60,12 @@ class Loop:
 
         What one processor has just received another one must fetch first: 18 of 60 us CPU per page that is written.
         """
-        started = self.now()
+        started = time.monotonic()
         if started < self._slow_until or not self._worker.is_idle:
             self._worker.submit(job, done)
             return
         result = job()
-        if self.now() - started > QUICK_S:
+        if time.monotonic() - started > QUICK_S:
             self._slow_until = started + SLOW_S
         done(result)
 
@@ -72,7 +78,11 @@ class Loop:
 
         Raises what a callback or a job raised.
         """
-        for descriptor, _ in self._epoll.poll(seconds):
+        started = time.monotonic()
+        self._attention.now(started)
+        ready = self._epoll.poll(seconds)
+        self._attention.woke(time.monotonic(), None if seconds is None else started + seconds)
+        for descriptor, _ in ready:
             callback = self._callbacks.get(descriptor)
             if callback is not None:  # an earlier callback of this turn may have stopped watching it
                 callback()

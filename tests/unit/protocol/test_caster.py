@@ -422,3 +422,27 @@ def test_statistics_tell_how_far_the_contents_are() -> None:
     assert (numbers.pages, numbers.pages_sent, numbers.pages_held) == (10, 10, 4)
     assert numbers.monitor in ("n0", "n1")
     assert numbers.seal is SealKind.HMAC_SHA256
+
+
+def test_nobody_is_judged_before_all_that_came_was_read() -> None:
+    session = Session().planned()
+    late = session.now + 2 * ACK_WAIT_S
+    session.caster.handle_timeout(late, is_drained=False)
+    for target in (0, 1):
+        session.caster.receive_message(report(target, 99, activity=1), "there", late)
+    session.caster.handle_timeout(late)
+    assert session.states() == [TargetState.PRESENT] * 2
+    session.caster.handle_timeout(late + 2 * ACK_WAIT_S)
+    assert session.states() == [TargetState.LOST] * 2
+
+
+def test_gathering_is_not_over_before_all_that_came_was_read() -> None:
+    session = Session()
+    session.caster.offer_manifest(PAGE)
+    session.caster.handle_timeout(ACK_WAIT_S, is_drained=False)
+    assert session.phase() is Phase.GATHERING
+    session.now = ACK_WAIT_S
+    for target in (0, 1):
+        session.hello(target)
+    session.pump(1.0)
+    assert session.states() == [TargetState.PRESENT] * 2

@@ -396,6 +396,16 @@ def test_a_silent_master_is_gone() -> None:
     assert [type(event) for event in events(catcher)] == [SessionEnded]
 
 
+def test_neither_master_nor_group_is_judged_before_all_that_came_was_read() -> None:
+    catcher = joined(ack_wait_s=8)
+    late = 8 * SILENCE_ACK_WAITS + 1.0
+    catcher.handle_timeout(late, is_drained=False)
+    assert events(catcher) == []
+    catcher.receive_message(status(2), 7, late)
+    catcher.handle_timeout(late)
+    assert events(catcher) == []
+
+
 def test_after_its_result_is_known_silence_means_done() -> None:
     catcher = joined()
     catcher.log(ResultRecord(0, 0, 0, 0, 0, 0, bytes(32)), 0.0)

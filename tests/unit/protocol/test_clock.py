@@ -139,6 +139,20 @@ def test_round_trips_of_the_monitor_without_the_time_it_held_them() -> None:
     assert sum(made.rtt_us.values()) == 1
 
 
+def test_what_was_sent_before_a_lapse_shows_no_round_trip() -> None:
+    known = roster(1)
+    made = clock(known)
+    made.elect(0.0)
+    for tx in (1, 2, 3):
+        made.on_sent(tx, 4, 1.0)
+    hear(made, known, 0, 3, 1.0, tx_seen=1, tx_done=1)
+    made.forget_times(2)
+    hear(made, known, 0, 3, 1.1, tx_seen=2, tx_done=2)
+    assert made.rtt_us == {}
+    hear(made, known, 0, 3, 1.1, tx_seen=3, tx_done=3)
+    assert made.rtt_us == {100_000: 1}
+
+
 def test_a_window_without_bound_needs_no_monitors() -> None:
     known = roster(3)
     made = Clock(known.audience, Window(rate_bytes_s=1e6, geometry=GEOMETRY, is_bounded=False), GEOMETRY)

@@ -146,6 +146,9 @@ def test_whom_not_even_the_smallest_probes_reach_cannot_take_part() -> None:
     assert not town.reach.is_settled, "its later hellos may be lost"
     town.hello(1, 9.0, group_bytes=1)
     town.reach.look(9.0)
+    assert not town.reach.is_settled, "it may have been stopped, and not have read the probes yet"
+    town.hello(1, 9.1, group_bytes=1)
+    town.reach.look(9.1)
     assert [target.id for target in town.reach.fix()] == [1]
     assert town.reach.step == STEPS[0]
 
@@ -157,7 +160,8 @@ def test_who_comes_late_must_hear_packets_of_the_session() -> None:
     town.hello(1, 5.0, group_bytes=1)
     assert town.reach.look(9.0) == []
     town.hello(1, 9.0, group_bytes=1)
-    assert [target.id for target in town.reach.look(9.0)] == [1]
+    town.hello(1, 9.1, group_bytes=1)
+    assert [target.id for target in town.reach.look(9.1)] == [1]
     town.hello(1, 9.1, group_bytes=FULL)
     assert town.reach.look(9.1) == []
 

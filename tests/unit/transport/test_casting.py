@@ -55,7 +55,7 @@ class ScriptedCaster:
     def next_timeout(self) -> float | None:
         return None
 
-    def handle_timeout(self, now: float) -> None:
+    def handle_timeout(self, now: float, *, is_drained: bool) -> None:
         raise AssertionError("there is no timer")
 
 

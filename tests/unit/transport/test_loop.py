@@ -115,3 +115,15 @@ def test_work_waits_for_what_is_queued_before_it(loop: Loop) -> None:
     while len(seen) < 2:
         loop.wait(1)
     assert seen == ["first", "second"]
+
+
+def test_time_in_which_nobody_listened_does_not_count(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [time.monotonic()]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    before = loop.now()
+    clock[0] += 12.0  # stopped between two steps of a turn
+    assert loop.now() == before
+    clock[0] += 0.1
+    loop.wait(0.0)
+    assert loop.now() == pytest.approx(before + 0.1)
+    assert loop.lapsed_s == pytest.approx(12.0)

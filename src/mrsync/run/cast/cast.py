@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 
@@ -86,12 +87,12 @@ class _Run:
         self._loop = loop
         self._place = place
         self._launcher = launcher
-        self._started_at = loop.now()
+        self._started_at = time.monotonic()
         self._account = Account(settings, session, self._started_at)
         self._news = News(settings, place, observer)
         self._news.greet(describe_missing(paths[0].socket) if paths else "")
         config = _caster_config(settings, place, session, is_unicast=not group_paths)
-        self._caster = Caster(config, self._started_at)
+        self._caster = Caster(config, loop.now())
         self._source = SourceJob(settings, session, loop, self._caster, self._news, observer)
         self._reach_news = ReachNews(self._caster.reach, self._caster.roster, place.group)
         self._arrivals = self._listen(launcher) if launcher is not None else None
@@ -114,7 +115,7 @@ class _Run:
         arrivals = Arrivals(
             launcher,
             self._settings.targets,
-            self._caster.give_up,
+            lambda target, reason: self._caster.give_up(target, reason, self._loop.now()),
             self._observer.on_notice,
             asker.target_answered if asker is not None else lambda target, is_there: None,
         )
@@ -138,14 +139,14 @@ class _Run:
             self._driver,
             self._source,
             launched_at=self._launched_at(),
-            now=self._loop.now(),
+            now=time.monotonic(),
             warnings=self._news.warnings,
             interruption=self._stop.reason,
         )
 
     def _launched_at(self) -> float | None:
         """When the last catcher was ready, or its remote shell had failed; None: started by hand."""
-        return None if self._arrivals is None else self._arrivals.over_at or self._loop.now()
+        return None if self._arrivals is None else self._arrivals.over_at or time.monotonic()
 
     # what happens meanwhile
 
@@ -154,10 +155,10 @@ class _Run:
         self._news.is_interrupted = True
         self._loop.post(lambda: self._caster.abort(self._stop.reason, self._loop.now()))
 
-    def _on_round(self, now: float) -> None:
+    def _on_round(self) -> None:
         if self._arrivals is not None:
-            self._arrivals.keep_time(now)
-        due_at = self._observer.due_at
+            self._arrivals.keep_time()
+        now, due_at = time.monotonic(), self._observer.due_at
         if due_at is not None and now >= due_at:
             self._observer.on_snapshot(take_snapshot(self._caster, self._source, self._started_at, now))
 
@@ -180,7 +181,7 @@ class _Run:
             self._on_target_changed(event)
 
     def _on_phase(self, phase: Phase) -> None:
-        self._account.enter(phase, self._loop.now())
+        self._account.enter(phase, time.monotonic())
         self._news.notice(2, f"phase {phase.name.lower()}")
         self._news.tell_absent()
         if phase is Phase.COMPARING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -47,7 +48,7 @@ class SourceJob:
         observer: Observer,
     ) -> None:
         self.objects: Objects | None = None
-        self.scanned_at = loop.now()
+        self.scanned_at = time.monotonic()
         self.entries_scanned = 0
         self.digested = 0, 0
         self.is_incomplete = False
@@ -120,7 +121,7 @@ class SourceJob:
         if objects is None:
             return
         self.objects = objects
-        self.scanned_at = self._loop.now()
+        self.scanned_at = time.monotonic()
         found = objects.scan
         for failure in found.errors:
             self._news.warn(failure.sentence)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple
@@ -135,7 +136,7 @@ class _Doctor:
         self._spare = spare  # interfaces of the pinger's spare paths
         self._launcher = launcher
         self._loop = Loop()
-        self._started_at = Loop.now()
+        self._started_at = time.monotonic()
         self._phase = "starting"
         self._patients = [Patient() for _ in settings.targets]
         self._trials = Trials(len(settings.targets))
@@ -233,13 +234,13 @@ class _Doctor:
         """Full pages at a rate."""
         data = os.urandom(self._geometry.page_bytes)
         before = self._pinger.packets_sent
-        started = Loop.now()
+        started = time.monotonic()
         for page in range(pages):
-            self._wait(started + page * len(data) / rate_bytes_s - Loop.now())
+            self._wait(started + page * len(data) / rate_bytes_s - time.monotonic())
             self._pinger.send_page(data, page=page, generation=generation)
             if self._pinger.is_blocked:
                 self._wait(1.0, lambda: not self._pinger.is_blocked)
-        taken_s = Loop.now() - started
+        taken_s = time.monotonic() - started
         packets = (self._pinger.packets_sent - before) // len(self._pinger.paths)
         self._flows[generation] = Flow(packets_sent=packets, seconds_sent=taken_s)
 
@@ -264,12 +265,12 @@ class _Doctor:
 
     def _wait(self, seconds: float, is_over: Callable[[], bool] = lambda: False) -> None:
         """Serve sockets, launcher and observer for so long, or until it is over; at least once."""
-        deadline = Loop.now() + seconds
+        deadline = time.monotonic() + seconds
         while True:
-            self._loop.wait(min(0.1, max(0.0, deadline - Loop.now())))
+            self._loop.wait(min(0.1, max(0.0, deadline - time.monotonic())))
             if self._pinger.is_blocked:
                 self._pinger.flush()
-            now = Loop.now()
+            now = time.monotonic()
             self._on_launcher()
             if self._observer.due_at is not None and now >= self._observer.due_at:
                 self._observer.on_snapshot(self._snapshot(now))
@@ -306,7 +307,7 @@ class _Doctor:
         sent_at = self._pinged_at.get(echo.number)
         if echo.kind is not Kind.PING or echo.way is not Way.GROUP or sent_at is None:
             return
-        patient.hear_echo(heard.at - sent_at - echo.hold_us / 1e6, echo.clock_us, Loop.now() - heard.at)
+        patient.hear_echo(heard.at - sent_at - echo.hold_us / 1e6, echo.clock_us, time.monotonic() - heard.at)
 
     def _has_everyone_answered(self) -> bool:
         return all(patient.facts is not None or patient.reason is not None for patient in self._patients)
@@ -350,7 +351,7 @@ class _Doctor:
         return DoctorOutcome(
             setting,
             tuple(Examined(seen, tuple(diagnose(seen, setting))) for seen in evidence),
-            round(Loop.now() - self._started_at, 3),
+            round(time.monotonic() - self._started_at, 3),
             bool(self._stop.reason),
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from functools import partial
 from typing import NamedTuple
 
@@ -116,7 +117,7 @@ class _Rtt:
         self._launcher = launcher
         self._packets = packets
         self._page = os.urandom(settings.page_bytes)
-        self._started_at = Loop.now()
+        self._started_at = time.monotonic()
         self._present: set[int] = set()  # targets that echoed a ping of the group
         self._gone: dict[int, tuple[TargetState, str]] = {}
         self._exchange = Exchange(len(settings.targets), settings.pages)
@@ -137,19 +138,19 @@ class _Rtt:
                 self._loop.watch(self._launcher, self._arrivals.listen)
             self._stop.listen(lambda: self._loop.post(lambda: None))  # it wakes the loop
             self._gather()
-            started_at = Loop.now()
+            started_at = time.monotonic()
             if self._present:
                 self._send()
-            return self._outcome(Loop.now() - started_at)
+            return self._outcome(time.monotonic() - started_at)
         finally:
             self._stop.listen(None)
             self._loop.close()
 
     def _gather(self) -> None:
         """Ping until everyone there has echoed, or has had the time to."""
-        ping_at = Loop.now()
+        ping_at = time.monotonic()
         while not self._stop.reason and not self._is_gathered():
-            now = Loop.now()
+            now = time.monotonic()
             if now >= ping_at:
                 self._pinger.ping()
                 ping_at = now + PING_INTERVAL_S
@@ -159,7 +160,7 @@ class _Rtt:
         if len(self._present) + len(self._gone) >= len(self._settings.targets):
             return True
         last_came_at = self._started_at if self._arrivals is None else self._arrivals.over_at
-        return last_came_at is not None and Loop.now() >= last_came_at + GATHER_S
+        return last_came_at is not None and time.monotonic() >= last_came_at + GATHER_S
 
     def _send(self) -> None:
         self._observer.on_notice(Notice(0, "Sending data..."))
@@ -171,16 +172,16 @@ class _Rtt:
                     return
                 exchange.on_sent(self._pinger.send_page(self._page, page=page))
             self._wait(exchange.next_timeout())
-            exchange.handle_timeout(Loop.now())
+            exchange.handle_timeout(time.monotonic())
 
     def _wait(self, until: float | None) -> None:
         if self._pinger.is_blocked:
             self._pinger.flush()
-            until = Loop.now() + 0.001
-        self._loop.wait(None if until is None else max(0.0, until - Loop.now()))
-        now = Loop.now()
+            until = time.monotonic() + 0.001
+        self._loop.wait(None if until is None else max(0.0, until - time.monotonic()))
+        now = time.monotonic()
         if self._arrivals is not None:
-            self._arrivals.keep_time(now)
+            self._arrivals.keep_time()
         if self._observer.due_at is not None and now >= self._observer.due_at:
             self._observer.on_snapshot(self._snapshot(now))
 
@@ -192,9 +193,9 @@ class _Rtt:
                 self._present.add(echo.target)
                 self._observer.on_notice(Notice(1, "echoes", self._settings.targets[echo.target]))
             if echo.kind is Kind.PAGE:
-                self._exchange.receive_echo(echo.target, echo.number, at, echo.hold_us / 1e6, Loop.now())
+                self._exchange.receive_echo(echo.target, echo.number, at, echo.hold_us / 1e6, time.monotonic())
 
-    def _give_up(self, target: int, reason: str, _: float) -> None:
+    def _give_up(self, target: int, reason: str) -> None:
         state = TargetState.LOST if target in self._present else TargetState.UNREACHABLE
         self._gone.setdefault(target, (state, reason))
 
