@@ -203,7 +203,7 @@ CASES = (
         are_deaths_noticed=True,
         rate_bytes_s=1e7,
     ),
-    case("strangers invent packets", (LOSSY,) * 3, (DONE,) * 3, 1.0, seed=8, forgeries_s=2000.0),
+    case("strangers invent packets", (LOSSY,) * 3, (DONE,) * 3, 1.0, seed=5, forgeries_s=2000.0),
     case(
         "strangers repeat what a dead one said",
         (fated(Fate.DEAD, 0.4), GOOD),

@@ -48,12 +48,11 @@ class Reception:
         self._whole: dict[Key, int] = {}  # retained pages and their generation, oldest first
 
     def misses(self, key: Key, index: int) -> bool:
-        """Whether this packet has not come, or has come in vain."""
+        """Whether this packet has not come, in one generation at least, or has come in vain."""
         if key in self.true_pages:
             return False
-        return not any(
-            part.stored >> index & 1 and not part.asked >> index & 1 for part in self._arriving.get(key, {}).values()
-        )
+        parts = self._arriving.get(key, {}).values()
+        return not parts or any(part.asked >> index & 1 or not part.stored >> index & 1 for part in parts)
 
     def take_burst(self, burst: Burst, arrived: int, bad: int, now: float) -> None:
         """The packets `arrived` of a page, those in `bad` spoilt."""
