@@ -245,7 +245,7 @@ def _differing_directories(
             targets = [os.readlink(name, dir_fd=fd) for fd in (source_fd, dest_fd)]
             if targets[0] != targets[1]:
                 yield f"link target of {here!r}: {targets[0]!r} became {targets[1]!r}"
-        elif stat.S_ISREG(one.st_mode):
+        if not stat.S_ISDIR(one.st_mode):
             groups[0][one.st_dev, one.st_ino].append(here)
             groups[1][other.st_dev, other.st_ino].append(here)
         if not stat.S_ISREG(one.st_mode) and not stat.S_ISDIR(one.st_mode):

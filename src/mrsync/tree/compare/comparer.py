@@ -261,7 +261,12 @@ class Comparer:
         elif kind == LINK or self._keeps_special(kind):
             is_alike = listing is not None and found == kind and self._leads_to_the_same(entry, listing, position)
             is_related = found == kind or ({kind, found} < SPECIALS and (kind in DEVICES) == (found in DEVICES))
-            self._compare_made(entry, listing if is_related else None, position, is_alike)
+            related = listing if is_related else None
+            if entry in self._groups:
+                self._groups.note(entry, self._look_at_made(entry, related, position, is_alike))
+            else:
+                inode = related.inodes.get(position) if related is not None else None
+                self._compare_made(entry, related, position, is_alike and self._claims(inode, entry))
 
     def _keeps_special(self, kind: int) -> bool:
         """Only root can make devices; others pass them over, as with rsync."""
@@ -275,15 +280,25 @@ class Comparer:
 
     def _compare_made(self, entry: int, listing: Listing | None, position: int, is_alike: bool) -> None:
         """Something without contents. listing: None where something of another kind is, or nothing."""
-        found = 0
-        if listing is not None and (is_alike or self._items is not None):
-            found = self._likeness.differences(entry, listing, position) | self._attribute_differences(entry)
+        found = self._look_at_made(entry, listing, position, is_alike)
         if not is_alike:
-            self._result.made.append(entry)
-            if self._items is not None:
-                self._items.add(entry, MADE | (NEW if listing is None else ALTERED | found))
-        elif found:
-            self._mend(entry, found)
+            self._make(entry, entry, found)
+        elif found.differences:
+            self._mend(entry, found.differences)
+
+    def _look_at_made(self, entry: int, listing: Listing | None, position: int, is_alike: bool) -> Found:
+        if listing is None:
+            return Found()
+        found = 0
+        if is_alike or self._items is not None:
+            found = self._likeness.differences(entry, listing, position) | self._attribute_differences(entry)
+        return Found(is_file=True, differences=found, inode=listing.inodes.get(position), is_right=is_alike)
+
+    def _make(self, entry: int, told: int, found: Found) -> None:
+        """Have something without contents made; told: the entry that is itemized for it, of which this was found."""
+        self._result.made.append(entry)
+        if self._items is not None:
+            self._items.add(told, MADE | (ALTERED | found.differences if found.is_file else NEW))
 
     def _mend(self, entry: int, differences: int) -> None:
         self._result.mended.append(entry)
@@ -358,7 +373,9 @@ class Comparer:
             if group.first < 0:
                 continue
             found = self._groups.found(group.first)
-            if group.needed >= 0:
+            if group.needed >= 0 and self._manifest.kind(group.needed) != REGULAR:
+                self._make(group.needed, group.first, found)
+            elif group.needed >= 0:
                 self._need(group.needed, group.needed + 1)
                 self._send(group.first, found)
             elif found.differences & ATTRIBUTES:

@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from mrsync.tree.model.manifest import Manifest
+from mrsync.tree.model.manifest import REGULAR, Manifest
 
 Inode = tuple[int, int]
 
@@ -15,8 +15,9 @@ Inode = tuple[int, int]
 class Found(NamedTuple):
     """What has the name of an entry of a group here.
 
-    differences: flags of `likeness`. inode: of a file with more than one name. is_right: has the entry's contents.
-    is_newer: --update leaves it alone, unless another name of its group is what the others become links to.
+    is_file: it is of the entry's kind. differences: flags of `model.items`. inode: of an entry with more than one name.
+    is_right: has the entry's contents, or all that makes it what it is. is_newer: --update leaves it alone, unless
+    another name of its group is what the others become links to.
     """
 
     is_file: bool = False
@@ -97,7 +98,10 @@ class Groups:
         return Group(first, -1 if is_kept else hub, linked, joined, apart)
 
     def _choose(self, members: list[int]) -> tuple[int, list[int]]:
-        """The name that counts, and all that take part; rsync takes the first that is here, otherwise the last."""
+        """The name that counts, and all that take part.
+
+        rsync takes the first that is here; otherwise the last of files, and the first of all else.
+        """
         first, taken = -1, []
         for member in sorted([each for each in members if each in self._found], key=self._rank):
             found = self._found[member]
@@ -106,7 +110,9 @@ class Groups:
                     continue
                 first = member
             taken.append(member)
-        return (taken[-1] if first < 0 and taken else first), taken
+        if first < 0 and taken:
+            first = taken[-1 if self._manifest.kind(members[0]) == REGULAR else 0]
+        return first, taken
 
     def _rank(self, entry: int) -> list[tuple[bool, bytes]]:
         """rsync's order: within a directory files come before directories, each by name."""

@@ -15,6 +15,7 @@ _CHUNK = 4096
 _CTIME = attrgetter("st_ctime_ns")
 _ENCODING = sys.getfilesystemencoding()
 _REGULAR = stat.S_IFREG >> 12
+_DIRECTORY = stat.S_IFDIR >> 12
 _LINK = stat.S_IFLNK >> 12
 _DEVICES = (stat.S_IFCHR >> 12, stat.S_IFBLK >> 12)
 
@@ -23,10 +24,10 @@ class Listing:
     """A directory's entries in order of their names (bytes), or just those with these names; one column per attribute.
 
     sizes: bytes, 0 for all but regular files. mtimes: ns since 1970, clamped to 64 bits; `far_times` has the true ones.
-    links: targets of soft links, by position. inodes: (device, inode) of regular files with more than one name.
-    devices: numbers of character and block devices. holey: positions of regular files with fewer blocks than bytes.
-    failures: (errno, name) of what could not be read. ctimes, numbers: times of change in ns and inode numbers, only
-    if has_identities.
+    links: targets of soft links, by position. inodes: (device, inode) of all but directories that have more than one
+    name. devices: numbers of character and block devices. holey: positions of regular files with fewer blocks than
+    bytes. failures: (errno, name) of what could not be read. ctimes, numbers: times of change in ns and inode numbers,
+    only if has_identities.
     """
 
     def __init__(self, directory_fd: int, names: list[bytes] | None = None, *, has_identities: bool = False) -> None:
@@ -96,7 +97,7 @@ class Listing:
             self.numbers.extend(inodes)
         if max(link_counts) > 1:
             for i, count in enumerate(link_counts):
-                if count > 1 and modes[i] >> 12 == _REGULAR:
+                if count > 1 and modes[i] >> 12 != _DIRECTORY:
                     self.inodes[base + i] = (devices[i], inodes[i])
         self.holey += [base + i for i, (row, size) in enumerate(zip(rows, sizes)) if row.st_blocks * 512 < size]
 

@@ -265,9 +265,10 @@ class Manifest:
         if not _is_ascending(members) or (members and members[-1] >= len(self.names)):
             raise unpacker.error("hard links are not in order")
         for member, leader in self.leaders.items():
-            is_file = self.kind(member) == self.kind(min(leader, member)) == REGULAR
-            if leader >= member or leader in self.leaders or not is_file:
-                raise unpacker.error("a hard link leads to something that is no file before it")
+            kind = self.kind(min(leader, member))
+            is_related = kind == self.kind(member) and kind not in (DIRECTORY, OMITTED)
+            if leader >= member or leader in self.leaders or not is_related:
+                raise unpacker.error("a hard link leads to something else than an entry of its kind before it")
 
     def _decode_devices(self, unpacker: Unpacker) -> None:
         entries = [i for i, mode in enumerate(self.modes) if mode >> 12 in DEVICES]

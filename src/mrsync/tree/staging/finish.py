@@ -14,7 +14,7 @@ from mrsync.tree.destination.refusals import LINK as HARD_LINK
 from mrsync.tree.fs.copying import NO_LINKS, copy_entry
 from mrsync.tree.fs.handles import Handle, pinned
 from mrsync.tree.model.failure import Failure
-from mrsync.tree.model.manifest import DIRECTORY, LINK
+from mrsync.tree.model.manifest import DIRECTORY, LINK, REGULAR
 from mrsync.tree.staging.resume import Leftovers
 from mrsync.tree.staging.stage import PLACED, UNWANTED, Stage
 
@@ -154,8 +154,8 @@ class _Finisher:
         def make(fd: int, name: bytes) -> None:
             leader_fd, fd = self._directories.pair(leader_parent, parent)
             found = os.stat(manifest.names[leader], dir_fd=leader_fd, follow_symlinks=False)
-            if not stat.S_ISREG(found.st_mode):
-                raise OSError(errno.ESTALE, "the leader is no file")
+            if found.st_mode >> 12 != manifest.kind(leader):
+                raise OSError(errno.ESTALE, "something else took its place")
             os.link(manifest.names[leader], name, src_dir_fd=leader_fd, dst_dir_fd=fd, follow_symlinks=False)
 
         try:
@@ -221,9 +221,12 @@ class _Finisher:
             raise
 
     def _leader_is_right(self, entry: int) -> bool:
-        """False if the leader's contents were needed but did not come: then its names stay as they were."""
+        """False if the leader was needed but did not come: then its names stay as they were."""
+        leader = self._manifest.leaders[entry]
+        if self._manifest.kind(leader) != REGULAR:
+            return leader not in self._result.undone
         for stage in (self._again, self._stage):
-            file = -1 if stage is None else stage.plan.file_of(self._manifest.leaders[entry])
+            file = -1 if stage is None else stage.plan.file_of(leader)
             if stage is not None and file >= 0:
                 return stage.states[file] in (PLACED, UNWANTED)
         return True

@@ -90,11 +90,11 @@ def test_hard_links_lead_to_the_first_of_their_group(tmp_path: Path) -> None:
     assert scan(root, Policy(hard_links=False)).manifest.leaders == {}
 
 
-def test_two_names_of_a_soft_link_are_two_soft_links(tmp_path: Path) -> None:
+def test_two_names_of_a_soft_link_are_hard_links(tmp_path: Path) -> None:
     (tmp_path / "one").symlink_to("x")
     os.link(tmp_path / "one", tmp_path / "two", follow_symlinks=False)
     manifest = scan(os.fsencode(tmp_path)).manifest
-    assert manifest.leaders == {}
+    assert manifest.leaders == {2: 1}
     assert manifest.link_targets == {1: b"x", 2: b"x"}
 
 
