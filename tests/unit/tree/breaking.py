@@ -51,6 +51,7 @@ class Session:
         self.contents = Source(os.fsencode(source), self.scan.manifest, planned)
         directories = self.destination.directories
         basis = find_basis(self.manifest, directories, self.comparison.needs) if policy.delta else []
+        basis += [(entry, entry + 1) for entry in self.comparison.restaged]
         files = [planned.file_of(entry) for first, end in basis for entry in range(first, end)]
         if files:
             planned.blocks = encode_blocks(digest_blocks(planned, files, self.contents.read, PAGE, KEY))

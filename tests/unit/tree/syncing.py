@@ -39,7 +39,10 @@ NOBODY = 65534
 
 @dataclass
 class Outcome:
+    """manifest: the target's, whose hard-link leaders are those that serve there."""
+
     scan: Scan
+    manifest: Manifest
     comparison: Comparison
     plan: Plan
     sat_out: list[tuple[int, int]]
@@ -98,7 +101,7 @@ def sync(
     result = finish(stage, comparison)
     contents.close()
     destination.close()
-    return Outcome(scanned, comparison, planned, stage.take_sat_out(), failures, result, contents.changed)
+    return Outcome(scanned, manifest, comparison, planned, stage.take_sat_out(), failures, result, contents.changed)
 
 
 def cast(source: Source, stage: Stage, *, page_bytes: int = 5000, seed: int | None = None) -> None:

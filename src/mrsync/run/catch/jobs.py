@@ -26,6 +26,7 @@ from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.plan import Plan
 from mrsync.tree.model.policy import Policy
+from mrsync.tree.model.spans import merged
 from mrsync.tree.staging.finish import Result, finish
 from mrsync.tree.staging.missing_pages import wanted_pages
 from mrsync.tree.staging.resume import Leftovers
@@ -148,10 +149,16 @@ class TreeJobs:
         comparison = self._comparison = compare(manifest, destination, self._activity, self._survey)
         if destination.backups is not None:
             destination.backups.on_activity = self._activity
-        basis: list[tuple[int, int]] = []
-        if manifest.policy.delta and not self._is_dry_run:
-            basis = find_basis(manifest, destination.directories, comparison.needs)
-        return Compared(len(manifest), comparison, basis)
+        return Compared(len(manifest), comparison, self._find_basis(destination, comparison))
+
+    def _find_basis(self, destination: Destination, comparison: Comparison) -> list[tuple[int, int]]:
+        """Needed entries whose blocks may be here: of large files for a delta, and of what only needs another inode."""
+        if self._is_dry_run:
+            return []
+        basis = [(entry, entry + 1) for entry in comparison.restaged]
+        if self._manifest.policy.delta:
+            basis += find_basis(self._manifest, destination.directories, comparison.needs)
+        return merged(basis)
 
     def prepare(self) -> Wanted:
         """Open the stage for the plan, and take up what is here already."""

@@ -12,6 +12,7 @@ from mrsync.tree.compare.aliases import Aliases, Names
 from mrsync.tree.compare.differences import Likeness
 from mrsync.tree.compare.extraneous import Extras
 from mrsync.tree.compare.hard_links import Found, Group, Groups, Inode
+from mrsync.tree.compare.in_place import InPlace
 from mrsync.tree.compare.prefetch import Survey
 from mrsync.tree.compare.result import Comparison
 from mrsync.tree.destination.destination import Destination
@@ -74,6 +75,7 @@ class Comparer:
         self._pruned = _pruned(manifest, destination) if self._policy.prunes_empty else ()
         self._leaves_some = self._policy.existing or self._policy.ignore_existing
         self._is_plain = self._policy.is_plain_comparison
+        self._in_place = InPlace(manifest, destination) if destination is not None else None
         self._groups = Groups(manifest)
         self._claimed: dict[Inode, int] = {}
 
@@ -300,10 +302,26 @@ class Comparer:
         if self._items is not None:
             self._items.add(told, MADE | (ALTERED | found.differences if found.is_file else NEW))
 
-    def _mend(self, entry: int, differences: int) -> None:
-        self._result.mended.append(entry)
+    def _mend(self, entry: int, differences: int, names: int = 1) -> bool:
+        """Have an entry changed where it is; False if it is a file that is to be staged anew instead.
+
+        names: how many of the manifest's names a file has.
+        """
+        assert self._directories is not None  # there is something,
+        assert self._in_place is not None  # and so there is where it is
+        fd, name = self._directories.open(self._manifest.parents[entry]), self._manifest.names[entry]
+        status = os.stat(name if entry else b".", dir_fd=fd, follow_symlinks=False)
+        is_file = self._manifest.kind(entry) == REGULAR
+        is_restaged = is_file and not self._in_place.allows(entry, status, differences, names)
+        if is_restaged:
+            self._need(entry, entry + 1)
+            self._result.restaged.append(entry)
+        else:
+            self._result.mended.append(entry)
+            self._result.sightings.note(entry, status)
         if self._items is not None and differences & LETTERS:
             self._items.add(entry, differences)
+        return not is_restaged
 
     def _send(self, entry: int, found: Found) -> None:
         """Itemize a file whose contents are needed."""
@@ -378,8 +396,10 @@ class Comparer:
             elif group.needed >= 0:
                 self._need(group.needed, group.needed + 1)
                 self._send(group.first, found)
-            elif found.differences & ATTRIBUTES:
-                self._mend(group.first, found.differences)
+            elif found.differences & ATTRIBUTES and not self._mend(
+                group.first, found.differences, 1 + len(group.joined)
+            ):
+                linked += group.joined
             if self._items is not None:
                 self._itemize_links(self._items, group)
         result.linked.extend(sorted(linked))

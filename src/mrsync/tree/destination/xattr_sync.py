@@ -12,6 +12,8 @@ from mrsync.tree.model.attributes import UNKNOWN, Attributes
 from mrsync.tree.model.items import ACL, XATTR
 from mrsync.tree.model.manifest import LINK, Manifest
 
+_CAPABILITIES = b"security.capability"
+
 
 class Kept:
     """Compares and sets attributes for entries; only to be asked where the policy keeps any.
@@ -39,6 +41,10 @@ class Kept:
         if wanted == found:
             return 0
         return (ACL if _acls(wanted) != _acls(found) else 0) | (XATTR if _others(wanted) != _others(found) else 0)
+
+    def wants_capabilities(self, entry: int) -> bool:
+        """Whether a file is to have rights of root's when it is run."""
+        return any(name == _CAPABILITIES for name, _ in self._wanted(entry) or ())
 
     def set(self, entry: int, handle: Handle, set_mode: Callable[[], None]) -> None:
         """Set them when the entry has its owner; set_mode gives it its mode in between. Raises only what set_mode does.

@@ -5,15 +5,17 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
+from mrsync.tree.compare.in_place import InPlace
 from mrsync.tree.compare.result import Comparison
 from mrsync.tree.destination.refusals import LINK as HARD_LINK
 from mrsync.tree.fs.copying import NO_LINKS, copy_entry
 from mrsync.tree.fs.handles import Handle, pinned
 from mrsync.tree.model.failure import Failure
+from mrsync.tree.model.items import LETTERS
 from mrsync.tree.model.manifest import DIRECTORY, LINK, REGULAR
 from mrsync.tree.staging.resume import Leftovers
 from mrsync.tree.staging.stage import PLACED, UNWANTED, Stage
@@ -72,14 +74,14 @@ class _Finisher:
         for entry in comparison.made:
             if self._attempt(entry, "make", self._make):
                 self._result.created += 1
+        for entry in comparison.mended:  # before they get further names, which changes their ctime
+            if self._manifest.kind(entry) != DIRECTORY and self._attempt(entry, "change", self._mend):
+                self._result.mended += entry not in self._result.undone
         for entry in comparison.linked:
             if not self._leader_is_right(entry):
                 self._result.undone.add(entry)
             elif self._attempt(entry, "link", self._link):
                 self._result.created += 1
-        for entry in comparison.mended:
-            if self._manifest.kind(entry) != DIRECTORY and self._attempt(entry, "change", self._mend):
-                self._result.mended += entry not in self._result.undone
         for directory, name in comparison.extras:
             self._delete(directory, name)
         self._empty_lasting()
@@ -171,13 +173,14 @@ class _Finisher:
         manifest = self._manifest
         parent, leader_parent = manifest.parents[entry], manifest.parents[leader]
         if self._is_equal_file(leader, entry):
-            self._give_attributes(entry, self._directories.open(parent), manifest.names[entry])
-            return
+            with self._pinned(entry, self._directories.open(parent), manifest.names[entry]) as (handle, found):
+                if InPlace(manifest, self._destination).allows(entry, found, LETTERS, 1):
+                    self._destination.metadata.give(entry, handle, found)
+                    return
 
         def make(fd: int, name: bytes) -> None:
             leader_fd, fd = self._directories.pair(leader_parent, parent)
             copy_entry(leader_fd, manifest.names[leader], fd, name, self._on_activity)
-            self._give_attributes(entry, fd, name)
 
         self._replace(entry, make)
 
@@ -235,16 +238,27 @@ class _Finisher:
         """Set all attributes of something that is no directory."""
         manifest = self._manifest
         parent_fd = self._directories.open(manifest.parents[entry])
-        if not self._give_attributes(entry, parent_fd, manifest.names[entry]):
-            self._result.undone.add(entry)
+        with self._pinned(entry, parent_fd, manifest.names[entry]) as (handle, found):
+            if not self._comparison.sightings.is_untouched(entry, found):
+                raise OSError(errno.ESTALE, "somebody changed it")
+            if not self._destination.metadata.give(entry, handle, found):
+                self._result.undone.add(entry)
 
-    def _give_attributes(self, entry: int, parent_fd: int, name: bytes) -> bool:
-        """Whether all are as wanted; OSError if something else has the name."""
+    @contextmanager
+    def _pinned(self, entry: int, parent_fd: int, name: bytes) -> Iterator[tuple[Handle, os.stat_result]]:
+        """What has a name, and its status; OSError if it is of another kind."""
         with pinned(parent_fd, name) as handle:
             found = handle.status()
             if found.st_mode >> 12 != self._manifest.kind(entry):
                 raise OSError(errno.ESTALE, "something else took its place")
-            return self._destination.metadata.give(entry, handle, found)
+            yield handle, found
+
+    def _give_attributes(self, entry: int, parent_fd: int, name: bytes) -> None:
+        """To a soft link or special file that was just made under this name."""
+        with self._pinned(entry, parent_fd, name) as (handle, found):
+            if found.st_rdev != self._manifest.devices.get(entry, 0):
+                raise OSError(errno.ESTALE, "something else took its place")
+            self._destination.metadata.give(entry, handle, found)
 
     def _settle(self, entry: int) -> None:
         """Owner, mode and time of a directory, when nothing below changes any more."""
@@ -254,6 +268,8 @@ class _Finisher:
         if entry and not os.path.samestat(
             found, os.stat(manifest.names[entry], dir_fd=parent_fd, follow_symlinks=False)
         ):
+            raise OSError(errno.ESTALE, "another directory took its place")
+        if entry in self._mended and not self._comparison.sightings.is_same_inode(entry, found):
             raise OSError(errno.ESTALE, "another directory took its place")
         metadata, handle = self._destination.metadata, Handle(fd)
         if manifest.is_implied(entry) and entry not in self._destination.made:

@@ -51,7 +51,7 @@ def counts(result: Result) -> tuple[int, int, int, int]:
 def test_everything_is_counted(trees: Path) -> None:
     both(trees, "file")
     both(trees, "leader")
-    (trees / "source" / "file").chmod(0o4750)
+    (trees / "source" / "file").chmod(0o750)
     os.link(trees / "source" / "leader", trees / "source" / "member")
     (trees / "source" / "new" / "sub").mkdir(parents=True)
     (trees / "source" / "link").symlink_to("file")
