@@ -10,22 +10,38 @@ from mrsync.errors import FileError, UsageError
 CONTENT_BYTES_MIN = 16
 CONTENT_BYTES_MAX = 4096
 
+STRETCHES = 100_000  # a tenth of a second for whoever guesses a passphrase; it does not make a short one good
+_SALT = b"mrsync key file"  # the same at both ends
+
 INSECURE_SECRET = hashlib.sha256(b"mrsync --insecure").digest()  # known to everyone; guards against accidents only
 
 
 def read_secret(path: str) -> bytes:
     """32 bytes from a file of at least 16; a newline at its end does not count, so that an editor or echo may write it.
 
-    Raises FileError if it cannot be read, UsageError if others may read it or it is too short.
+    Raises FileError if it cannot be read, UsageError if it is another user's, others may read it, or it is too short.
     """
     try:
-        with open(path, "rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
+        with open(path, "rb", opener=_open_at_once) as file:
+            status = os.fstat(file.fileno())
+            _check(path, status)
+            os.set_blocking(file.fileno(), True)
             content = file.read(CONTENT_BYTES_MAX + 1).rstrip(b"\r\n")
     except OSError as error:
         raise FileError(f"cannot read the key file {path}: {error.strerror}") from error
-    if mode & 0o077:
-        raise UsageError(f"the key file {path} is open to others: chmod 600 {path}")
     if not CONTENT_BYTES_MIN <= len(content) <= CONTENT_BYTES_MAX:
         raise UsageError(f"the key file {path} must hold {CONTENT_BYTES_MIN} to {CONTENT_BYTES_MAX} bytes")
-    return hashlib.sha256(content).digest()
+    return hashlib.pbkdf2_hmac("sha256", content, _SALT, STRETCHES)
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Not even another user's fifo can make us wait."""
+    return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
+
+
+def _check(path: str, status: os.stat_result) -> None:
+    """Whoever owns the file, or may read it, is a member of every session; raises UsageError."""
+    if status.st_uid not in (os.geteuid(), 0):
+        raise UsageError(f"the key file {path} belongs to another user: chown it, or choose your own")
+    if status.st_mode & 0o077:
+        raise UsageError(f"the key file {path} is open to others: chmod 600 {path}")

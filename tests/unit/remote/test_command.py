@@ -34,6 +34,16 @@ def test_the_starter_has_nothing_that_some_shell_or_clustershell_takes_for_its_o
     assert MARKER.decode() in STARTER
 
 
+def test_nothing_is_imported_from_the_working_directory(tmp_path: Path) -> None:
+    """A login shell of root may begin where others can write."""
+    for name in ("io", "os", "hashlib", "importlib", "tempfile", "json", "socket", "cryptography", "mrsync"):
+        (tmp_path / f"{name}.py").write_text("import sys; sys.exit('taken over')")
+    command = ["sh", "-c", CatcherCommand().on("node1")]
+    done = subprocess.run(command, input=make_bundle().opening(), capture_output=True, check=False, cwd=tmp_path)
+    assert b"taken over" not in done.stderr
+    assert done.stdout.split() == MARKER.split()
+
+
 @pytest.mark.parametrize(("major", "minor"), [(2, 7), (3, 6), (3, 7), (3, 8)])
 def test_a_python_that_is_too_old_says_so(major: int, minor: int) -> None:
     version = f"{major}.{minor}"

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -41,3 +43,25 @@ def test_a_file_too_short_or_too_long_is_refused(tmp_path: Path, content: bytes)
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="nowhere: No such file"):
         read_secret(str(tmp_path / "nowhere"))
+
+
+def test_a_file_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = key_file(tmp_path, b"a" * 32)
+    if os.geteuid() == 0:
+        os.chown(path, 1234, -1)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: 4321)
+    with pytest.raises(UsageError, match="belongs to another user"):
+        read_secret(path)
+
+
+def test_a_fifo_of_another_user_makes_nobody_wait(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo", 0o600)
+    with pytest.raises(UsageError, match="must hold"):
+        read_secret(str(tmp_path / "fifo"))
+
+
+def test_a_passphrase_is_stretched(tmp_path: Path) -> None:
+    """The figure is what both ends, whatever their version, must agree on."""
+    secret = read_secret(key_file(tmp_path, b"correct horse battery"))
+    assert secret == hashlib.pbkdf2_hmac("sha256", b"correct horse battery", b"mrsync key file", 100_000)
