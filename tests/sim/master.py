@@ -67,6 +67,7 @@ class MasterHost:
         self._is_waiting = False  # for the uplink
         self._generations: dict[tuple[int, int], int] = {}
         self._cached: dict[tuple[int, int], None] = {}  # sealed pages at hand, least recently used first
+        self._generation = 0  # the highest that was announced
         self._casts = 0
         self._is_group_heard = True
         self._routes: dict[int, TargetHost] = {}  # of targets that are served by unicast
@@ -293,6 +294,10 @@ class MasterHost:
     def _seal(self, kind: ObjectKind, page: int) -> None:
         """Read a page: files whose end is on it may turn out to have changed, or any if it is read again."""
         generation = self._generations[kind, page] = self._generations.get((kind, page), -1) + 1
+        if generation > self._generation:
+            self._generation = generation
+            for send in self.caster.announce_reading(generation, self._world.events.now):
+                self._send(send)
         if kind not in CONTENTS:
             return
         plan, scenario = self._world.plan, self._world.scenario

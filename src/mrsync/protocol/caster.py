@@ -214,6 +214,15 @@ class Caster:
         if timers.take_expired(Timer.LINGER, now):
             self._go_on_lingering(now)
 
+    def announce_reading(self, generation: int, now: float) -> list[Send]:
+        """A page of a higher generation than any before is about to leave: what to send ahead of it.
+
+        Catchers believe no generation that no status spoke of, for anybody can invent one.
+        """
+        self._outbox.generation = generation
+        self._tell_status(now)
+        return self._outbox.take_all()
+
     # outputs
 
     def sends(self, now: float) -> list[Send]:

@@ -36,6 +36,7 @@ class Outbox:
     ) -> None:
         self.seal = SealKind.NONE
         self.sizes = [0] * len(ObjectKind)  # bytes
+        self.generation = 0  # the highest of any page
         self.geometry = geometry
         self._session = session
         self._ack_wait_s = ack_wait_s
@@ -93,6 +94,7 @@ class Outbox:
             is_poll=is_poll,
             commit=commits.span,
             ack_wait_s=max(1, int(self._ack_wait_s)),
+            generation=self.generation,
         )
         self._last_status = status
         self._say(status, None)

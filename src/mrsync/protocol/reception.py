@@ -21,6 +21,7 @@ class Reception:
         self.tx_seen = 0
         self.tx_done = 0
         self.done_at = now  # when tx_done was reached
+        self._generation_max = 0
         self._tx_max = -1  # no packet counts before a status was believed
         self._assemblies: dict[int, Assembly] = {}
         self._opened = 0  # pages opened and not yet written
@@ -47,6 +48,7 @@ class Reception:
     def believe(self, status: Status, now: float) -> None:
         """A genuine status: what claimed a later tx before was invented, or overtook it."""
         self._tx_max = status.tx + TX_AHEAD_MAX
+        self._generation_max = status.generation
         self.tx_seen = status.tx
         self.tx_done = min(self.tx_done, status.tx)
         if self._opened == 0:
@@ -59,7 +61,9 @@ class Reception:
         if tx > self.tx_seen and not self._see(tx, now):
             return False
         assembly = self._assemblies.get(kind)
-        return assembly is not None and assembly.receive_page(page, generation, count)
+        if assembly is None or generation > self._generation_max:
+            return False
+        return assembly.receive_page(page, generation, count)
 
     def receive_packet(
         self, kind: int, page: int, generation: int, index: int, count: int, tx: int, now: float
@@ -68,14 +72,18 @@ class Reception:
         if tx > self.tx_seen and not self._see(tx, now):
             return Verdict.IGNORE
         assembly = self._assemblies.get(kind)
-        return Verdict.IGNORE if assembly is None else assembly.receive_packet(page, generation, index, count)
+        if assembly is None or generation > self._generation_max:
+            return Verdict.IGNORE
+        return assembly.receive_packet(page, generation, index, count)
 
     def receive_coded(self, kind: int, generation: int, terms: Sequence[Term], tx: int, now: float) -> int:
         """A coded packet arrived: the position of the one term that is missing here, or -1."""
         if tx > self.tx_seen and not self._see(tx, now):
             return -1
         assembly = self._assemblies.get(kind)
-        return -1 if assembly is None else assembly.receive_coded(generation, terms)
+        if assembly is None or generation > self._generation_max:
+            return -1
+        return assembly.receive_coded(generation, terms)
 
     def opened(self, kind: int, page: int, generation: int) -> None:
         """The seal was good; the page is on its way to the disk."""

@@ -17,7 +17,7 @@ MARKER = b"mrsync catcher"  # a line of its own; what a login shell wrote before
 # the user's own site-packages, where `cryptography` may be, and Python 2.7, which is to say that it is too old.
 # Reads one line byte by byte, for what follows is not for this Python's buffers; works from Python 2.7 on.
 STARTER = (
-    'import sys;sys.path[:]=filter(None,sys.path);import io,os;'
+    "import sys;sys.path[:]=filter(None,sys.path);import io,os;"
     'os.write(1,os.linesep.join(["","mrsync catcher",""]).encode());'
     'exec(io.open(0,"rb",0,closefd=False).readline())'
 )

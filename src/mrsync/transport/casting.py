@@ -62,6 +62,7 @@ class CasterDriver:
         self._routes: dict[int, Path] = {}  # of targets that are served by unicast
         self._sends: deque[Send] = deque()  # planned, not yet handed to the sender
         self._pages: SealedPages | None = None
+        self._generation = 0  # the highest that was announced
         self._has_planned = False  # then the core may plan more at once
         self._unread: set[socket.socket] = set()  # more may wait there than was read in this turn
         self._lapsed_s = 0.0  # that the core was told of
@@ -195,6 +196,10 @@ class CasterDriver:
         if mask and pages.held(object, page) is None:
             mask = 0  # read again it may differ: packets of the old page are of no use with the new
         generation, _, slices = pages.sealed(object, page)
+        if generation > self._generation:
+            self._generation = generation
+            for send in self._caster.announce_reading(generation, self._loop.now()):
+                self._send(send)
         return self._sender.send_page(slices, object=object, page=page, generation=generation, tx=tx, mask=mask)
 
     def _send_coded(self, send: SendCoded) -> bool:

@@ -246,10 +246,10 @@ class Intake:
 
     def _tell(self, header: Header, now: float) -> bool:
         """Tell the core of the run packet by packet; True when its slot is kept."""
-        is_kept = False
+        is_kept, is_alone = False, self._next == self._first + 1
         for index in range(self._first, self._next):
             payload = self._slot.slices[index][: self._payload_bytes(index)]
-            is_kept = self._opener.take_packet(header, index, payload, self._slot, now)
+            is_kept = self._opener.take_packet(header, index, payload, self._slot, now, is_doubtful=is_alone)
         return is_kept
 
     def _renew_slot(self, is_kept: bool) -> None:

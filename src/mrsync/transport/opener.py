@@ -99,9 +99,10 @@ class PageOpener:
         return is_kept
 
     def take_packet(
-        self, header: Header, index: int, payload: BytesLike, slot: Slot, now: float, *, is_decoded: bool = False
+        self, header: Header, index: int, payload: BytesLike, slot: Slot, now: float, *, is_doubtful: bool = False
     ) -> bool:
         """One packet of a page, its bytes anywhere; slot: where to keep them when nothing of the page is here yet.
+        is_doubtful: it came by itself or out of a coded packet, not in a row with others of its page.
 
         True when that slot is kept now and the caller needs another one.
         """
@@ -117,8 +118,8 @@ class PageOpener:
             self._slots.keep_partial(key, slot)
             kept = slot
         is_contradicted = kept.store(index, payload)
-        if is_decoded:
-            kept.decoded |= 1 << index
+        if is_doubtful:
+            kept.doubtful |= 1 << index
         if verdict == _COMPLETE:
             self._complete(key, count, kept)
         elif is_contradicted and kept.stored + 1 == 1 << count:
@@ -139,7 +140,7 @@ class PageOpener:
         self.statistics.rejected += 1
         self._sink.page_rejected(*key, kept.suspects)
         kept.is_wrong = True
-        kept.decoded = 0
+        kept.doubtful = 0
         kept.others.clear()
 
     def take_coded(self, header: Header, payload: BytesLike, slot: Slot, now: float) -> bool:
@@ -163,7 +164,7 @@ class PageOpener:
         count = -(-self.sealed_length(header.object, page) // self._geometry.slice_bytes)
         decoded = xor_slices([*known, body], self._geometry.slice_bytes)[:length]
         header = header._replace(page=page, packet_count=count)
-        return self.take_packet(header, index, decoded, slot, now, is_decoded=True)
+        return self.take_packet(header, index, decoded, slot, now, is_doubtful=True)
 
     def _held_slice(self, header: Header, page: int, index: int) -> BytesLike | None:
         held = self._slots.held((header.object, page, header.generation))

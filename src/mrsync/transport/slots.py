@@ -27,7 +27,7 @@ class Slot:
     are kept, one in its place, the other one in `others`.
     """
 
-    __slots__ = ("decoded", "generation", "is_wrong", "others", "slices", "stored", "view")
+    __slots__ = ("doubtful", "generation", "is_wrong", "others", "slices", "stored", "view")
 
     def __init__(self, view: memoryview, slice_bytes: int) -> None:
         self.view = view
@@ -39,13 +39,13 @@ class Slot:
         self.generation = 0
         self.is_wrong = False  # it was complete, and its seal was not right
         self.stored = 0  # bit set of packets
-        self.decoded = 0  # of these, the ones that came out of coded packets
+        self.doubtful = 0  # of these, the ones that came by themselves, or out of coded packets
         self.others: list[tuple[int, bytes]] = []
 
     @property
     def suspects(self) -> int:
         """Bit set of packets that may be wrong, as far as can be known."""
-        return self.decoded | sum({1 << index for index, _ in self.others})
+        return self.doubtful | sum({1 << index for index, _ in self.others})
 
     def store(self, index: int, payload: BytesLike) -> bool:
         """Keep a packet; True when it contradicts one that is here, and there was room for both."""

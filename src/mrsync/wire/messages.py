@@ -114,6 +114,7 @@ class Status:
     is_poll: bool  # everyone reports, each in its slot
     commit: CommitSpan
     ack_wait_s: int
+    generation: int = 0  # the highest of any page that was sent
 
 
 @dataclass(frozen=True)

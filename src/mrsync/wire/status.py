@@ -42,6 +42,7 @@ _STATUS = struct.Struct(
     "I"  # [status-report-pages]
     "I"  # [status-report-interval]
     "I"  # [status-ack-wait]
+    "H"  # [status-generation]
     "B"  # [status-monitor-count]
     "3H"  # [status-monitors]
     "I"  # [status-commit-first]
@@ -73,6 +74,7 @@ def encode_status(message: Status) -> tuple[Clear, bytes]:
         message.report_pages,
         message.report_interval_us,
         message.ack_wait_s,
+        message.generation,
         len(monitors),
         *(*monitors, 0, 0, 0)[:MONITORS_MAX],
         commit.first,
@@ -88,9 +90,9 @@ def decode_status(clear: Clear, body: bytes) -> Status:
     """The status; struct.error or ValueError for what no caster says."""
     (session, phase, seal, active, poll, slice_bytes, packets, *numbers) = _STATUS.unpack_from(body)
     objects, numbers = numbers[:OBJECT_NUMBERS], numbers[OBJECT_NUMBERS:]
-    (target_count, plan_files, report_pages, report_interval_us, ack_wait_s) = numbers[:5]
-    (monitor_count, *monitors) = numbers[5:9]
-    (commit_first, commit_end, commit_ahead, exception_count) = numbers[9:]
+    (target_count, plan_files, report_pages, report_interval_us, ack_wait_s, generation) = numbers[:6]
+    (monitor_count, *monitors) = numbers[6:10]
+    (commit_first, commit_end, commit_ahead, exception_count) = numbers[10:]
     ranges = body[_STATUS.size :]
     require(poll <= 1 and 1 <= packets <= PACKETS_PER_PAGE_MAX)
     require(TAG_BYTES < slice_bytes * packets <= BURST_BYTES_MAX)
@@ -118,6 +120,7 @@ def decode_status(clear: Clear, body: bytes) -> Status:
         is_poll=poll == 1,
         commit=CommitSpan(commit_first, commit_end, exceptions, commit_ahead),
         ack_wait_s=ack_wait_s,
+        generation=generation,
     )
 
 

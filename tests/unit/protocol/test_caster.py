@@ -18,12 +18,14 @@ from mrsync.protocol.events import (
 from mrsync.protocol.ranges import RangeSet
 from mrsync.protocol.sends import SendMessage, SendPage
 from mrsync.protocol.states import TargetState
+from mrsync.wire.limits import CONTROL_BYTES_MAX
 from mrsync.wire.messages import (
     Ack,
     ComparedRecord,
     Ending,
     FailedRecord,
     Farewell,
+    Knock,
     ObjectKind,
     Phase,
     SatOutRecord,
@@ -33,8 +35,10 @@ from mrsync.wire.messages import (
     Welcome,
 )
 from mrsync.wire.records import encode_record
-from tests.unit.protocol.builders import PAGE, found, report
+from mrsync.wire.session import ControlCodec
+from tests.unit.protocol.builders import PAGE, found, hello, report
 from tests.unit.protocol.session import ACK_WAIT_S, RESULT, Session
+from tests.unit.wire.samples import KEYS
 
 # gathering
 
@@ -446,3 +450,44 @@ def test_gathering_is_not_over_before_all_that_came_was_read() -> None:
         session.hello(target)
     session.pump(1.0)
     assert session.states() == [TargetState.PRESENT] * 2
+
+
+def test_a_second_reading_is_announced_ahead_of_its_pages() -> None:
+    session = Session().planned()
+    (send,) = session.caster.announce_reading(1, session.now)
+    assert isinstance(send, SendMessage)
+    assert isinstance(send.message, Status)
+    assert (send.destination, send.message.generation) == (None, 1)
+
+
+def test_a_process_whose_place_was_taken_does_not_come_back() -> None:
+    """Its hello, repeated by whoever heard it, must not push out the one that is here."""
+    session = Session()
+    session.hello(0)
+    session.pump(TAKEOVER_S)
+    session.hello(0, instance=555)
+    session.pump(TAKEOVER_S)
+    session.hello(0)
+    assert session.messages(Farewell)[-1].ending is Ending.REFUSED
+    target = found(session.caster.roster, 0)
+    assert target.hello is not None
+    assert target.hello.instance == 555
+
+
+def test_a_refusal_is_not_longer_than_the_hello_that_asked_for_it() -> None:
+    """Somebody may have sent it from another one's address."""
+    codec = ControlCodec(KEYS)
+    session = Session(names={0: "n0"})
+    session.caster.give_up(0, "no reason at all " * 99, 0.0)
+    session.hello(0, host="", version="")
+    (refusal,) = session.messages(Farewell)
+    assert len(codec.encode(refusal)) <= len(codec.encode(hello(0, host="", version="")))
+
+
+def test_only_a_knock_as_long_as_its_answer_is_answered() -> None:
+    session = Session()
+    session.pump(0.1)
+    for size_bytes, answers in ((CONTROL_BYTES_MAX - 1, 0), (CONTROL_BYTES_MAX, 1)):
+        session.caster.receive_knock(Knock(0, 100, 1, size_bytes), "somewhere")
+        sends = [send for send in session.caster.sends(session.now) if isinstance(send, SendMessage)]
+        assert len([send for send in sends if send.destination == "somewhere"]) == answers

@@ -332,7 +332,7 @@ def test_only_what_is_here_is_committed() -> None:
 
 @pytest.mark.parametrize(("generation", "end"), [(0, 5), (1, 2)])
 def test_what_was_read_once_may_go_ahead(generation: int, end: int) -> None:
-    catcher = joined(wanted=[(0, 3)])
+    catcher = joined(wanted=[(0, 3)], generation=1)
     assert catcher.receive_page(CONTENTS, 0, generation, GEOMETRY.packets, 2, 0.0)
     catcher.page_opened(CONTENTS, 0, generation)
     catcher.set_progress(0.0, ready=5)
@@ -343,7 +343,7 @@ def test_what_was_read_once_may_go_ahead(generation: int, end: int) -> None:
 
 def test_a_packet_that_claims_to_be_of_a_second_reading_holds_nobody_back() -> None:
     """Anybody may have invented it; only a page whose seal was good counts."""
-    catcher = joined(wanted=[(0, 3)])
+    catcher = joined(wanted=[(0, 3)], generation=1)
     catcher.receive_packet(CONTENTS, 0, 1, 0, GEOMETRY.packets, 2, 0.0)
     catcher.set_progress(0.0, ready=5)
     events(catcher)

@@ -54,6 +54,15 @@ def test_an_object_that_is_not_expected_is_heard_but_not_wanted() -> None:
     assert at.tx_seen == 8
 
 
+def test_a_generation_that_no_status_spoke_of_is_invented() -> None:
+    at = reception()
+    for is_announced in (False, True):
+        assert at.receive_page(KIND, 0, 2, 4, 6, 2.0) is is_announced
+        assert (at.receive_packet(KIND, 0, 2, 1, 4, 6, 2.0) is Verdict.STORE) is is_announced
+        assert (at.receive_coded(KIND, 2, [(0, 0), (0, 1)], 6, 2.0) == 0) is is_announced
+        at.believe(status(tx=7, generation=2), 3.0)
+
+
 def test_reports_speak_of_the_latest_object() -> None:
     at = reception()
     plan = Assembly(PAGE, GEOMETRY)

@@ -36,6 +36,7 @@ class ScriptedCaster:
 
     def __init__(self, sends: list[list[Send]]) -> None:
         self.script = deque(sends)
+        self.announced: list[int] = []
         self.heard: list[tuple[Message, object]] = []
         self.seal = SealKind.HMAC_SHA256
         self.geometry = GEOMETRY
@@ -45,6 +46,10 @@ class ScriptedCaster:
 
     def receive_message(self, message: Message, source: object, now: float) -> None:
         self.heard.append((message, source))
+
+    def announce_reading(self, generation: int, now: float) -> list[Send]:
+        self.announced.append(generation)
+        return []
 
     def sends(self, now: float) -> list[Send]:
         return self.script.popleft() if self.script else []

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
 import random
+import socket
+from contextlib import closing
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mrsync.transport.bursts import BurstSender
+from mrsync.transport.intake import BYTES_PER_DRAIN, DATAGRAM_COUNTS_AS, FOREIGN_STATUSES_PER_DRAIN
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.header import page_headers, session_tag
 from mrsync.wire.limits import HEADER_BYTES, TX_AHEAD_MAX
+from mrsync.wire.messages import Kind
 from tests.unit.transport.link import CONTENTS, GEOMETRY, SESSION, Link, sample
 
 FULL = GEOMETRY.packets
@@ -254,3 +258,102 @@ def test_every_page_comes_through_whatever_order_loss_duplication_and_junk(
         assert link.opened() == {page: link.plain(page) for page in range(pages)}
         assert len(link.opener.opened) == pages, "each page once"
         assert link.sink.rejected == []
+
+
+# what others send
+
+
+def forged(link: Link, page: int, index: int, generation: int = 0) -> bytes:
+    """A packet with the labels that it must have, and other bytes."""
+    real = packets_of(link, page, generation=generation)[index]
+    return real[:HEADER_BYTES] + bytes(byte ^ 0xFF for byte in real[HEADER_BYTES:])
+
+
+def test_pages_from_another_address_are_dropped_unread() -> None:
+    with Link(sample(2)) as link, closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as stranger:
+        stranger.bind(("127.0.0.1", 0))
+        link.send_page(0, mask=((1 << FULL) - 1) & ~(1 << 7))
+        for packet in (forged(link, 0, 7), packets_of(link, 0)[7], forged(link, 1, 0, generation=3)):
+            stranger.sendto(packet, link.address)
+        link.receive()
+        link.intake.end_run(0.0)
+        assert link.opened() == {}
+        assert link.intake.statistics.foreign == 3
+        link.send_page(0, mask=1 << 7)
+        link.receive()
+        link.intake.end_run(0.0)
+        assert link.opened() == {0: link.plain(0)}
+
+
+def test_of_another_address_a_few_statuses_are_handed_on_and_nothing_else() -> None:
+    with Link(sample(1)) as link, closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as stranger:
+        headers = {kind: packets_of(link, 0)[0][:2] + bytes((kind,)) + bytes(5) for kind in Kind}
+        tag = packets_of(link, 0)[0][8:12]
+        for _ in range(2 * FOREIGN_STATUSES_PER_DRAIN):
+            for kind in (Kind.STATUS, Kind.FAREWELL, Kind.PROBE):
+                stranger.sendto(headers[kind] + tag + bytes(12) + b"body", link.address)
+        link.receive()
+        assert len(link.controls) == FOREIGN_STATUSES_PER_DRAIN
+        assert link.intake.statistics.foreign == 5 * FOREIGN_STATUSES_PER_DRAIN
+
+
+@pytest.mark.parametrize("at", [0, 7, FULL - 1])
+@pytest.mark.parametrize("is_first", [True, False])
+def test_of_two_packets_for_one_place_the_seal_chooses(at: int, is_first: bool) -> None:
+    with Link(sample(1), is_merging=False) as link:
+        packets = packets_of(link, 0)
+        fake = forged(link, 0, at)
+        packets[at : at + 1] = [fake, packets[at]] if is_first else [packets[at], fake]
+        for packet in packets:
+            link.caster.sendto(packet, link.address)
+        link.receive()
+        link.intake.end_run(0.0)
+        assert link.opened() == {0: link.plain(0)}
+
+
+def test_several_forged_packets_in_one_page_are_told_from_the_true_ones() -> None:
+    with Link(sample(1), is_merging=False) as link:
+        for index in (3, 5, 8, 13, 21):
+            link.caster.sendto(forged(link, 0, index), link.address)
+        for packet in reversed(packets_of(link, 0)):
+            link.caster.sendto(packet, link.address)
+        link.receive()
+        link.intake.end_run(0.0)
+        assert link.opened() == {0: link.plain(0)}
+
+
+def test_a_page_that_was_complete_and_wrong_needs_one_packet_to_be_right() -> None:
+    with Link(sample(1), is_merging=False) as link:
+        packets = packets_of(link, 0)
+        for packet in (*packets[:7], *packets[8:]):
+            link.caster.sendto(packet, link.address)
+        link.caster.sendto(forged(link, 0, 7), link.address)
+        link.receive()
+        link.intake.end_run(0.0)
+        assert link.sink.rejected == [0]
+        assert link.sink.assembly.needs() == (0, 1, [(0, 1, 1 << 7)]), "the one that came by itself"
+        link.caster.sendto(packets[7], link.address)
+        link.receive()
+        link.intake.end_run(0.0)
+        assert link.opened() == {0: link.plain(0)}
+
+
+def test_an_invented_generation_keeps_no_true_packet_out() -> None:
+    with Link(sample(1), is_merging=False) as link:
+        packets = packets_of(link, 0)
+        for at, packet in enumerate(packets):
+            link.caster.sendto(packet, link.address)
+            if at % 10 == 0:
+                link.caster.sendto(forged(link, 0, at, generation=at + 1), link.address)
+        link.receive()
+        link.intake.end_run(0.0)
+        assert link.opened() == {0: link.plain(0)}
+
+
+def test_many_small_datagrams_end_a_turn() -> None:
+    """A second of them must not keep the loop from all else."""
+    with Link(sample(1)) as link:
+        for _ in range(BYTES_PER_DRAIN // DATAGRAM_COUNTS_AS + 1):
+            link.caster.sendto(b"x", link.address)
+        assert link.intake.drain(0.0), "there is more"
+        assert not link.intake.drain(0.0)

@@ -98,6 +98,7 @@ def statuses(draw: st.DrawFn) -> Status:
         is_poll=draw(st.booleans()),
         commit=CommitSpan(first, end, exceptions),
         ack_wait_s=draw(u32),
+        generation=draw(u16),
     )
 
 
