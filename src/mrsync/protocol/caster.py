@@ -215,10 +215,7 @@ class Caster:
             self._go_on_lingering(now)
 
     def announce_reading(self, generation: int, now: float) -> list[Send]:
-        """A page of a higher generation than any before is about to leave: what to send ahead of it.
-
-        Catchers believe no generation that no status spoke of, for anybody can invent one.
-        """
+        """A page of a higher generation than any before is about to leave: what to send ahead of it."""
         self._outbox.generation = generation
         self._tell_status(now)
         return self._outbox.take_all()
@@ -342,15 +339,8 @@ class Caster:
             self._schedule.transfer.forget_target(target.id)
 
     def _end_overdue(self, now: float) -> None:
-        transfer = self._schedule.transfer
-        expected = Expectation(
-            phase=self.phase,
-            contents=self._rounds.current.contents,
-            pages_sent=transfer.next_page if transfer is not None else 0,
-            is_sent=transfer is not None and transfer.is_sent,
-            commit_end=self._commits.span.end,
-            file_count=self._commits.file_count,
-        )
+        contents = self._rounds.current.contents
+        expected = Expectation.of(self.phase, contents, self._schedule.transfer, self._commits)
         for target in self.roster.live:
             reason = overdue_reason(target, expected, ack_wait_s=self._config.ack_wait_s, now=now)
             if reason and target.is_live:  # the end of another one may have aborted the session

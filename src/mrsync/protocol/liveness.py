@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from mrsync.protocol.commits import Commits
 from mrsync.protocol.roster import Target
+from mrsync.protocol.transfer import Transfer
 from mrsync.wire.messages import ObjectKind, Phase
 
 
@@ -17,6 +19,18 @@ class Expectation(NamedTuple):
     is_sent: bool  # all contents were sent at least once
     commit_end: int  # plan files that may be committed
     file_count: int
+
+    @classmethod
+    def of(cls, phase: Phase, contents: ObjectKind, transfer: Transfer | None, commits: Commits) -> Expectation:
+        """By what is cast now, if anything is."""
+        return cls(
+            phase,
+            contents,
+            pages_sent=transfer.next_page if transfer is not None else 0,
+            is_sent=transfer is not None and transfer.is_sent,
+            commit_end=commits.span.end,
+            file_count=commits.file_count,
+        )
 
 
 def overdue_reason(target: Target, expected: Expectation, *, ack_wait_s: float, now: float) -> str:
