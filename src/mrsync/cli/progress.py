@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 from mrsync.cli.live_view import ENDED, SPARKS, Rate, duration, frame, state_of
 from mrsync.cli.report import size
 from mrsync.run.observer import Notice, Observer, Snapshot
+from mrsync.run.service import DEBUG, INFO, WARNING, priority_mark
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,6 +25,7 @@ LIVE_AFTER_S = 0.5  # a shorter run shows nothing, and never pays for importing 
 PLAIN_INTERVAL_S = 10.0
 JSON_INTERVAL_S = 1.0
 LINES_AFTER_S = 1.0
+PRIORITIES = {0: WARNING, 1: INFO, 2: DEBUG}  # of the journal, by the level of a notice
 PLAIN_SIGNS = str.maketrans({"━": "=", "─": "-", "…": ".", "·": ",", **dict.fromkeys(SPARKS)})
 
 
@@ -44,7 +46,8 @@ class Progress:
 
     def on_notice(self, notice: Notice) -> None:
         if notice.level <= self._verbosity:
-            self._print(f"{notice.host}: {notice.text}" if notice.host else notice.text)
+            line = f"{notice.host}: {notice.text}" if notice.host else notice.text
+            self._print(priority_mark(2, PRIORITIES[notice.level]) + line)
 
     def on_snapshot(self, snapshot: Snapshot) -> None:
         """Not wanted here: due_at is None."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -13,11 +14,13 @@ from mrsync.cli.options import Draft, Output
 from mrsync.cli.progress import make_progress, tell_left_out
 from mrsync.cli.recording import Recording
 from mrsync.cli.records import Records
+from mrsync.cli.service_status import ServiceStatus
 from mrsync.cli.signals import signals_requesting
 from mrsync.errors import FileError, MrsyncError
 from mrsync.escaping import escape_controls
 from mrsync.run.cast.outcome import Outcome
 from mrsync.run.observer import Notice, Observer
+from mrsync.run.service import ERROR, priority_mark
 from mrsync.run.settings import CastSettings, draw_session
 from mrsync.run.stop import Stop
 
@@ -67,6 +70,8 @@ def _run(settings: CastSettings, output: Output, log: LogFile | None, records: R
     with make_progress(output.progress, output.verbosity) as progress:
         recording = Recording(progress) if output.page or output.report else None
         observer: Observer = recording or progress
+        if "NOTIFY_SOCKET" in os.environ:
+            observer = ServiceStatus(observer)
         if log is not None:
             observer = log.before(observer)
         for path in output.configurations:
@@ -138,4 +143,4 @@ def _tell(name: str, outcome: Outcome, output: Output, *, itemizes: bool) -> Non
 
 def _complain(name: str, sentence: str) -> None:
     sys.stdout.flush()  # where both go to one file, in the order in which they were said
-    print(f"{name}: {escape_controls(sentence)}", file=sys.stderr)
+    print(f"{priority_mark(2, ERROR)}{name}: {escape_controls(sentence)}", file=sys.stderr)

@@ -16,6 +16,7 @@ from mrsync.protocol.config import CatcherConfig
 from mrsync.protocol.events import CatcherEvent, GroupGivenUp, GroupSilent
 from mrsync.run.bootstrap import EXIT_ABORTED, READY_LINE, own_interfaces, run_invited, watch_for_the_end
 from mrsync.run.catch.session import TreeSession
+from mrsync.run.service import notify
 from mrsync.run.settings import GROUPS, CatchSettings
 from mrsync.transport.catching import CatcherDriver
 from mrsync.transport.interface import Interface, family_of
@@ -67,6 +68,8 @@ def catch(settings: CatchSettings) -> int:
         if watchdog is not None:
             session.give_time_by(watchdog.postpone)
         print(READY_LINE, flush=True)
+        if not settings.has_master:  # else the unit, if there is one, is the master's
+            notify("READY=1")
         try:
             driver.run()
         finally:
