@@ -17,11 +17,13 @@ LOOPBACK = """\
 link set lo up multicast on
 route add 224.0.0.0/4 dev lo
 """
-# Linux takes no IPv6 multicast on the loopback interface, so there is another one.
+# Linux takes no IPv6 multicast on the loopback interface, so there is another one. It has an IPv4 address too: a host
+# with nothing but IPv6 would choose that family.
 OTHER = """\
 link add eth0 type veth peer name eth1
 link set eth0 addrgenmode none up
 link set eth1 addrgenmode none up
+addr add 172.31.255.1/30 dev eth0
 addr add fe80::1/64 dev eth0 nodad
 """
 NAMES = "/run/netns"
