@@ -15,6 +15,12 @@ class UsageError(MrsyncError):
     exit_status = 1
 
 
+class LimitError(MrsyncError):
+    """The source is more than one session can cast."""
+
+    exit_status = 1
+
+
 class RuleError(MrsyncError):
     """A filter rule makes no sense."""
 

@@ -164,8 +164,8 @@ class Caster:
             self._end_target(target, TargetTrigger.FAILURE, reason, now)
 
     def abort(self, reason: str, now: float) -> None:
-        """End the session at once: catchers stop and clean up."""
-        if self._is_over:
+        """End the session at once, unless the reason is empty: catchers stop and clean up."""
+        if self._is_over or not reason:
             return
         self.abort_reason = reason
         for target in self.roster:
@@ -200,6 +200,7 @@ class Caster:
         """
         timers = self._timers
         if is_drained and timers.take_expired(Timer.LIVENESS, now):
+            self.abort(self._schedule.exhaustion, now)
             self._end_overdue(now)
             self._set_unless_over(Timer.LIVENESS, now + self._config.ack_wait_s / LIVENESS_SHARE)
         if timers.take_expired(Timer.ELECT, now):
@@ -309,8 +310,7 @@ class Caster:
 
     def _receive_record(self, target: Target, record: Record, now: float) -> None:
         target.receive_record(record)
-        if isinstance(record, SatOutRecord) and self._commits.sit_out(record.index):
-            target.sat_out[record.index] = record.errno
+        if isinstance(record, SatOutRecord) and self._commits.note_sat_out(target, record):
             self._events.append(FileSatOut(target.id, record.index, record.errno))
         elif isinstance(record, WantsRecord):
             self._rounds.note_wants()

@@ -9,7 +9,7 @@ from errno import errorcode
 from mrsync.protocol.ranges import RangeSet
 from mrsync.protocol.roster import Roster, Target
 from mrsync.wire.limits import EXCEPTIONS_MAX
-from mrsync.wire.messages import CommitSpan
+from mrsync.wire.messages import CommitSpan, SatOutRecord
 
 
 class CommitRule(Enum):
@@ -53,6 +53,12 @@ class Commits:
         if is_open:
             self._exceptions.add(index, index + 1)
         return is_open
+
+    def note_sat_out(self, target: Target, record: SatOutRecord) -> bool:
+        """As sit_out; when it is too late for all others, only this target is behind."""
+        if record.index < self.file_count:
+            target.sat_out[record.index] = record.errno
+        return self.sit_out(record.index)
 
     def void(self, index: int) -> bool:
         """The source of this file changed while it was read; False when it is too late: all have it as it was."""

@@ -10,12 +10,14 @@ from mrsync.protocol.repairs import Repairs
 from mrsync.protocol.sends import Send
 from mrsync.protocol.timers import Timer, TimerTable
 from mrsync.protocol.transfer import Transfer
+from mrsync.wire.limits import TX_MAX
 from mrsync.wire.messages import Report
 
 BURSTS_MAX = 16  # per call: reports are looked at in between
 REPAIR_PATIENCE_S = 0.1  # lost packets wait that long for others to be coded with
 REPAIR_PAGES = 64  # or until so many pages have losses
 POLL_MIN_S = 0.005
+TX_ROOM = 1 << 24  # more than is sent from one look at this to the next
 POLL_MAX_S = 0.25
 POLL_GROWTH = 1.5
 POLL_ROUNDS_MAX = 4
@@ -63,6 +65,11 @@ class Schedule:
         self.tx += 1
         self._clock.on_sent(self.tx, 0, now)
         return self.tx
+
+    @property
+    def exhaustion(self) -> str:
+        """Why the session cannot go on, once hardly any tx are left; else empty."""
+        return "more had to be repaired than one session can send" if self.tx > TX_MAX - TX_ROOM else ""
 
     def on_progress(self) -> None:
         """Some target got something done: ask soon again."""

@@ -29,6 +29,7 @@ TARGETS_MAX = 4096
 CASTER_ID = 0xFFFF  # the sender field of what the caster sends
 PAGES_MAX = 0xFFFFFFFF
 TX_MAX = 0xFFFFFFFF
+PLANNED_PAGES_MAX = TX_MAX - (TX_MAX >> 3)  # of all objects of a session: the rest is for what is repaired
 TX_AHEAD_MAX = 65536  # packets claiming a tx further ahead of the last sealed status are forged or lost in time
 TEXT_BYTES_MAX = 400
 REFUSAL_BYTES_MAX = 200  # of its reason: a FAREWELL that answers a HELLO is not longer than that

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterable, Iterator
 from typing import Callable
 
-from mrsync.wire.fields import append_number, encode_text, read_number, read_text
+from mrsync.wire.fields import append_number, encode_text, read_number, read_text, saturating
 from mrsync.wire.limits import RECORD_BYTES_MAX, TEXT_BYTES_MAX
 from mrsync.wire.messages import (
     BasisRecord,
@@ -53,6 +53,7 @@ _RESULT = struct.Struct(
     "I"  # [result-skipped]
     "I"  # [result-untold]
 )
+_pack_compared, _pack_result = saturating(_COMPARED), saturating(_RESULT)
 _RANGE_BYTES_MAX = 10  # two numbers below 2**32
 _RANGES_MAX = (RECORD_BYTES_MAX - _HEAD.size - _BOUNDS.size) // _RANGE_BYTES_MAX
 _PATH_BYTES_MAX = RECORD_BYTES_MAX - _HEAD.size - _ERROR.size - 2 - TEXT_BYTES_MAX
@@ -189,7 +190,7 @@ def _encode_result(record: ResultRecord) -> bytes:
     counts = (record.files_updated, record.bytes_written, record.created, record.mended, record.deleted)
     if len(record.digest) != 32:
         raise ValueError("a digest that is not 32 bytes")
-    return _RESULT.pack(*counts, record.errors, record.digest, record.skipped, record.untold)
+    return _pack_result(*counts, record.errors, record.digest, record.skipped, record.untold)
 
 
 # What the kinds of records are called, are encoded by and decoded by; the place in this list is the [record-kind].
@@ -197,7 +198,7 @@ _KINDS: list[tuple[type, Callable[..., bytes], Callable[[bytes], Record]]] = [
     (NeedsRecord, _encode_ranges, lambda body: NeedsRecord(*_decode_ranges(body))),
     (
         ComparedRecord,
-        lambda record: _COMPARED.pack(record.files_needed, record.bytes_needed, record.changes),
+        lambda record: _pack_compared(record.files_needed, record.bytes_needed, record.changes),
         lambda body: ComparedRecord(*_COMPARED.unpack(body)),
     ),
     (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 
 from mrsync.wire.clear import Clear
-from mrsync.wire.fields import require
+from mrsync.wire.fields import require, saturating
 from mrsync.wire.limits import CONTROL_BODY_MAX, LOG_BYTES_MAX, REPORT_ROOM_BYTES
 from mrsync.wire.messages import Kind, ObjectKind, Report
 from mrsync.wire.needs import decode_needs, encode_needs
@@ -34,18 +34,18 @@ _REPORT = struct.Struct(
     "I"  # [report-needs-end]
 )
 assert CONTROL_BODY_MAX - _REPORT.size == REPORT_ROOM_BYTES
-_HOLD_MAX_US = 0xFFFFFFFF  # 71 minutes; a longer hold, as in a long comparison, says as little
+_pack_report = saturating(_REPORT)
 
 
 def encode_report(message: Report) -> tuple[Clear, bytes]:
     """Clear part and body; needs and needs_end are cut to what fits behind log_bytes."""
     room = REPORT_ROOM_BYTES - len(message.log_bytes)
     needs, needs_end = encode_needs(message.needs, first=message.needs_first, end=message.needs_end, room=room)
-    fixed = _REPORT.pack(
+    fixed = _pack_report(
         message.active,
         message.tx_seen,
         message.tx_done,
-        min(message.hold_us, _HOLD_MAX_US),
+        message.hold_us,
         message.frontier,
         message.ready,
         message.committed,

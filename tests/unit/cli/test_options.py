@@ -218,6 +218,7 @@ def test_every_error_has_the_status_of_the_contract() -> None:
     statuses = {error.__name__: error.exit_status for error in MrsyncError.__subclasses__()}
     assert statuses == {
         "UsageError": 1,
+        "LimitError": 1,
         "RuleError": 1,
         "ProtocolVersionError": 2,
         "SelectionError": 3,

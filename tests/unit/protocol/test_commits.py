@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 
 from mrsync.protocol.commits import CommitRule, Commits
+from mrsync.protocol.events import FileSatOut
 from mrsync.protocol.roster import Roster
+from mrsync.protocol.schedule import TX_ROOM
 from mrsync.protocol.sends import SendPage
 from mrsync.protocol.states import TargetState, TargetTrigger
-from mrsync.wire.limits import EXCEPTIONS_MAX
-from mrsync.wire.messages import CommitSpan, ErrorRecord, Phase, Status
+from mrsync.wire.limits import EXCEPTIONS_MAX, TX_MAX
+from mrsync.wire.messages import CommitSpan, ErrorRecord, Phase, SatOutRecord, Status
 from tests.unit.protocol.builders import PAGE, found, report, roster
 from tests.unit.protocol.session import RESULT, Session
 
@@ -253,3 +255,23 @@ def test_by_the_rule_job_nothing_is_finished_either_when_no_contents_are_needed(
     session.caster.give_up(0, "exited", session.now)
     session.caster.offer_plan(0, 0, 0, session.now)
     assert session.phase() is Phase.WITHDRAWING
+
+
+def test_what_is_sat_out_too_late_is_behind_on_that_target_only() -> None:
+    session = Session().planned()
+    session.report(0, ready=5, frontier=10)
+    session.report(1, ready=5, frontier=10)
+    session.pump(0.2)
+    assert session.status().commit.end == 5
+    session.report(0, SatOutRecord(3, 28))
+    assert session.status().commit.exceptions == ()
+    assert [event for event in session.heard if isinstance(event, FileSatOut)] == []
+    assert [found(session.caster.roster, target).sat_out for target in (0, 1)] == [{3: 28}, {}]
+
+
+def test_a_session_that_has_sent_all_it_can_ends() -> None:
+    session = Session().planned()
+    session.caster._schedule.tx = TX_MAX - TX_ROOM + 1
+    session.pump(10)
+    assert session.caster.phase is Phase.ABORTED
+    assert "more had to be repaired" in session.caster.abort_reason

@@ -51,6 +51,14 @@ def test_byte_by_byte() -> None:
     assert [record for piece in pieces for record in piece] == sent
 
 
+def test_totals_beyond_their_width_are_cut_off() -> None:
+    beyond = 3 * ((1 << 63) - 1)
+    (compared,) = decoded(encode_record(ComparedRecord(1, beyond, 1 << 40)))
+    assert compared == ComparedRecord(1, (1 << 64) - 1, (1 << 32) - 1)
+    (result,) = decoded(encode_record(ResultRecord(1, beyond, 1 << 40, 2, 3, 4, bytes(32))))
+    assert result == ResultRecord(1, (1 << 64) - 1, (1 << 32) - 1, 2, 3, 4, bytes(32))
+
+
 @given(ranges(1500))
 def test_needs_are_cut_into_records_that_fit(triple: tuple[int, int, tuple[tuple[int, int], ...]]) -> None:
     first, end, wanted = triple

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-from mrsync.errors import UsageError
+from mrsync.errors import MrsyncError, UsageError
 from mrsync.protocol.caster import Caster
 from mrsync.protocol.commits import CommitRule
 from mrsync.protocol.config import CasterConfig
@@ -128,6 +128,10 @@ class _Run:
         self._stop.listen(self._on_stop)
         try:
             self._driver.run()
+        except MrsyncError as error:
+            self._caster.abort(str(error), self._loop.now())
+            self._driver.run()  # say so: catchers that were started by hand would wait for what never comes
+            raise
         finally:
             self._stop.listen(None)
             self._strangers.close()

@@ -6,7 +6,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-from mrsync.errors import MrsyncError
+from mrsync.errors import LimitError, MrsyncError
 from mrsync.protocol.caster import Caster
 from mrsync.protocol.events import ComparisonFinished, FilesChanged
 from mrsync.run.cast.changed_files import Changes
@@ -18,6 +18,7 @@ from mrsync.run.settings import CastSettings
 from mrsync.transport.loop import Loop
 from mrsync.tree.delta.blocks import delta_key
 from mrsync.tree.model.failure import Fault, printable
+from mrsync.wire.limits import PLANNED_PAGES_MAX
 from mrsync.wire.messages import ObjectKind
 
 if TYPE_CHECKING:
@@ -129,7 +130,15 @@ class SourceJob:
             self._news.warn("nothing is deleted on the targets, because some of the source could not be read")
         for entry in found.skipped:
             self._news.warn(f"skipped, neither file, directory nor link: {printable(found.manifest.path(entry))}")
+        self._check_pages(len(objects.manifest))
         self._caster.offer_manifest(len(objects.manifest))
+
+    def _check_pages(self, *object_bytes: int) -> None:
+        """LimitError if objects of these sizes are too much for one session."""
+        geometry = self._caster.geometry
+        if sum(map(geometry.page_count, object_bytes)) > PLANNED_PAGES_MAX:
+            limit = PLANNED_PAGES_MAX * geometry.page_bytes >> 40
+            raise LimitError(f"what targets need is more than the {limit} TiB of one session; sync parts of SOURCE")
 
     # plan
 
@@ -152,6 +161,7 @@ class SourceJob:
 
     def _offer_plan(self, sizes: tuple[int, int, int]) -> None:
         sizes = (0, 0, 0) if self._settings.is_dry_run else sizes
+        self._check_pages(len(self._scanned.manifest), *sizes[:2])
         self._caster.offer_plan(*sizes, self._loop.now(), self._scanned.pages_of)
 
     def plan_again(self, event: FilesChanged) -> None:

@@ -6,6 +6,7 @@ itself. Only `write` may also run in the loop's own thread, while the worker is 
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -249,6 +250,8 @@ class TreeJobs:
             done = finish(stage, self._comparison, self._activity, again)
             if self.rounds:
                 done.undone |= self.rounds.unplaced()
+                paths = map(self._manifest.path, self.rounds.missed())
+                done.failures += [Failure(errno.ENODATA, path, "replace") for path in paths]
         if self._destination is not None:
             done.failures += self._destination.refusals.take()
             done.skipped = self._destination.deletions.skipped

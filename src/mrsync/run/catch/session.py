@@ -22,6 +22,7 @@ from mrsync.run.catch.jobs import Activity, Compared, Finished, Stopped, TreeJob
 from mrsync.run.settings import CatchSettings, host_of
 from mrsync.transport.loop import Loop
 from mrsync.tree.model.failure import Failure
+from mrsync.tree.staging.rounds import Rounds
 from mrsync.wire.messages import (
     ComparedRecord,
     ErrorRecord,
@@ -172,9 +173,12 @@ class TreeSession:
             return
         now = self._loop.now()
         ready = rounds.ready  # read before the sit-outs: those of files below are in the log first
-        for index, errno in rounds.take_sat_out():
-            self._catcher.log(SatOutRecord(index, errno), now)
+        self._tell_sat_out(rounds)
         self._catcher.set_progress(now, ready=ready)
+
+    def _tell_sat_out(self, rounds: Rounds) -> None:
+        for index, errno in rounds.take_sat_out():
+            self._catcher.log(SatOutRecord(index, errno), self._loop.now())
 
     def _tell_committed(self, end: int, failures: list[Failure]) -> None:
         self._tell_failures(failures)
@@ -182,6 +186,8 @@ class TreeSession:
 
     def _tell_result(self, finished: Finished) -> None:
         now, done, rounds = self._loop.now(), finished.result, self._jobs.rounds
+        if rounds:
+            self._tell_sat_out(rounds)
         self._tell_failures(done.failures)
         for record in finished.itemized.records:
             self._catcher.log(record, now)

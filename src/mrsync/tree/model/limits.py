@@ -6,3 +6,4 @@ ENTRIES_MAX = 1 << 26
 NAME_BYTES_MAX = 255
 LINK_BYTES_MAX = 4095
 DEPTH_MAX = 4096  # directories, one below the other
+FILE_BYTES_MAX = 1 << 47  # of data, without holes: larger ones are left out of the session

@@ -6,7 +6,7 @@ import os
 import stat
 import sys
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from operator import attrgetter
 
 TIME_MAX = (1 << 63) - 1
@@ -65,6 +65,13 @@ class Listing:
         self.inodes = {moved[old]: inode for old, inode in self.inodes.items() if old in moved}
         self.devices = {moved[old]: number for old, number in self.devices.items() if old in moved}
         self.holey = [moved[old] for old in self.holey if old in moved]
+
+    def omit(self, positions: Iterable[int]) -> None:
+        """Say of these files only that they are there: their mode is that of OMITTED in a manifest."""
+        for position in positions:
+            self.modes[position] = self.sizes[position] = 0
+            self.inodes.pop(position, None)
+        self.holey = [position for position in self.holey if self.modes[position]]
 
     def _add(self, fd: int, names: list[bytes]) -> None:
         status = os.stat

@@ -8,7 +8,7 @@ import zlib
 from array import array
 from collections.abc import Iterable
 
-from mrsync.errors import ProtocolDataError, ProtocolVersionError
+from mrsync.errors import LimitError, ProtocolDataError, ProtocolVersionError
 
 NUMBER = struct.Struct("<Q")
 SECTION = struct.Struct("<QQ")  # bytes unpacked, bytes packed
@@ -17,17 +17,26 @@ _MUST_SWAP = sys.byteorder != "little"
 
 
 class Packer:
-    """Writes sections one after the other; `Unpacker` reads them in the same order. level: 0 to 9, as of zlib."""
+    """Writes sections one after the other; `Unpacker` reads them in the same order. level: 0 to 9, as of zlib.
+
+    LimitError for more than `Unpacker` takes.
+    """
 
     def __init__(self, magic: bytes, level: int = 1) -> None:
         self._parts = [magic]
         self._level = level
+        self._budget = UNPACKED_BYTES_MAX
 
     def number(self, value: int) -> None:
         """0 <= value < 2**64."""
         self._parts.append(NUMBER.pack(value))
 
     def blob(self, data: bytes) -> None:
+        self._budget -= len(data)
+        if self._budget < 0:
+            raise LimitError(
+                f"the list of entries takes more than {UNPACKED_BYTES_MAX >> 30} GiB; sync parts of SOURCE"
+            )
         packed = zlib.compress(data, self._level)
         self._parts += (SECTION.pack(len(data), len(packed)), packed)
 

@@ -7,6 +7,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
 
+from mrsync.errors import LimitError
 from mrsync.tree.model.manifest import REGULAR, Manifest
 from mrsync.tree.model.packing import Packer, Unpacker
 from mrsync.tree.model.spans import clipped, merged
@@ -26,6 +27,7 @@ class Plan:
     data of files with holes; all others are data from 0 to their size. ctimes, inodes: which files of the source these
     are, for a later session; inode 0 where that is not sure; empty where partial files are not kept. blocks: digests,
     as in `blocks`, of files that some target has an older copy of.
+    LimitError for more than fits into a contents object.
     """
 
     def __init__(self, manifest: Manifest, ranges: Sequence[tuple[int, int]], extents: dict[int, Extents]) -> None:
@@ -38,6 +40,8 @@ class Plan:
             sizes.extend(manifest.sizes[first:end])
         for file, pieces in extents.items():
             sizes[file] = sum(length for _, length in pieces)
+        if sum(sizes) > CONTENTS_BYTES_MAX or sum(map(len, extents.values())) > EXTENTS_MAX:
+            raise LimitError("what targets need is more than one session can cast; sync parts of SOURCE")
         self.starts = array("q", accumulate(sizes, initial=0))
         self.ctimes = array("q")
         self.inodes = array("Q")
@@ -147,9 +151,10 @@ class Plan:
             raise unpacker.error("it knows some of its files, and others not")
         if any(file >= file_count for file in extents):
             raise unpacker.error("it has extents of a file that is not planned")
-        if sum(sum(manifest.sizes[first:end]) for first, end in ranges) > CONTENTS_BYTES_MAX:
-            raise unpacker.error("its contents are too large")
-        self = cls(manifest, ranges, extents)
+        try:
+            self = cls(manifest, ranges, extents)
+        except LimitError as error:
+            raise unpacker.error("its contents are too large") from error
         self.ctimes, self.inodes, self.blocks = ctimes, inodes, blocks
         for file, pieces in extents.items():
             if pieces and sum(pieces[-1]) > manifest.sizes[self.entries[file]]:

@@ -10,16 +10,18 @@ from bisect import bisect_left
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from mrsync.errors import SelectionError
+from mrsync.errors import LimitError, SelectionError
+from mrsync.files import open_regular
 from mrsync.tree.fs.digests import digest_files
 from mrsync.tree.fs.directories import Directories
+from mrsync.tree.fs.extents import data_extents
 from mrsync.tree.fs.handles import Handle, entry_in
 from mrsync.tree.fs.owners import give_to, name_owners
 from mrsync.tree.fs.temporary_names import PREFIX, parsed
 from mrsync.tree.fs.xattrs import source_keeper
 from mrsync.tree.model.attributes import UNKNOWN
 from mrsync.tree.model.failure import Failure, printable
-from mrsync.tree.model.limits import DEPTH_MAX
+from mrsync.tree.model.limits import DEPTH_MAX, ENTRIES_MAX, FILE_BYTES_MAX
 from mrsync.tree.model.listing import Listing
 from mrsync.tree.model.manifest import DIRECTORY, OMITTED, Manifest
 from mrsync.tree.source.modes import change_modes
@@ -60,7 +62,7 @@ class Scan(NamedTuple):
     @property
     def deletes(self) -> bool:
         """Whether targets may delete anything; not if something could not be read."""
-        return self.ignores_errors or all(failure.errno == errno.ENOENT for failure in self.errors)
+        return self.ignores_errors or all(failure.errno in (errno.ENOENT, errno.EFBIG) for failure in self.errors)
 
 
 def open_source(root: bytes) -> int:
@@ -148,6 +150,8 @@ class Scanner:
             listing = self._list(directory, fd)
             if self._selection.off_limits:
                 self._keep_off(directory, fd)
+            if listing.sizes and max(listing.sizes) > FILE_BYTES_MAX:
+                self._omit_huge(directory, fd, listing)
         except OSError as error:
             self._errors.append(Failure(error.errno or 0, manifest.path(directory), "read"))
             manifest.add_nothing()
@@ -155,6 +159,8 @@ class Scanner:
         for reason, name in listing.failures:
             self._errors.append(Failure(reason, os.path.join(manifest.path(directory), name), "read"))
         base = len(manifest)
+        if base + len(listing.names) > ENTRIES_MAX:
+            raise LimitError(f"there are more than {ENTRIES_MAX} entries in SOURCE; sync parts of it")
         manifest.add(directory, listing)
         if manifest.policy.keeps_attributes:
             for entry, name in enumerate(listing.names, base):
@@ -167,6 +173,17 @@ class Scanner:
                 leader = self._inodes.setdefault(inode, base + position)
                 if leader != base + position:
                     manifest.leaders[base + position] = leader
+
+    def _omit_huge(self, directory: int, fd: int, listing: Listing) -> None:
+        """Leave alone the files whose data are more than a session can cast; most files of such a size are holes."""
+        huge = []
+        for position in [position for position, size in enumerate(listing.sizes) if size > FILE_BYTES_MAX]:
+            reason = _why_too_large(fd, listing.names[position], listing.sizes[position])
+            if reason:
+                path = os.path.join(self._manifest.path(directory), listing.names[position])
+                self._errors.append(Failure(reason, path, "cast"))
+                huge.append(position)
+        listing.omit(huge)
 
     def _keep_off(self, directory: int, fd: int) -> None:
         """Take nothing of a destination: it would be in itself the next time. Raises SelectionError."""
@@ -217,6 +234,19 @@ class Scanner:
         if directory:
             self._depths[directory] = self._depths[self._manifest.parents[directory]] + 1
         return self._depths[directory]
+
+
+def _why_too_large(directory_fd: int, name: bytes, size: int) -> int:
+    """EFBIG, or the errno for a file whose data cannot be found out; 0 if they are few."""
+    try:
+        fd = open_regular(name, directory_fd)
+    except OSError as error:
+        return error.errno or errno.EIO
+    try:
+        is_huge = sum(length for _, length in data_extents(fd, size)) > FILE_BYTES_MAX
+    finally:
+        os.close(fd)
+    return errno.EFBIG if is_huge else 0
 
 
 def _drop_temporary(listing: Listing) -> None:

@@ -12,7 +12,7 @@ from mrsync.tree.filter.filters import Filters, Scope
 from mrsync.tree.filter.merge_files import TreeReader
 from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.listing import Listing
-from mrsync.tree.model.manifest import DIRECTORY, OMITTED, REGULAR
+from mrsync.tree.model.manifest import DIRECTORY, REGULAR
 from mrsync.tree.source.selection import Selection
 
 
@@ -95,9 +95,11 @@ class Choice:
     def _limit_sizes(self, listing: Listing) -> None:
         """Files of other sizes are told, so that targets leave alone what they have."""
         low, high = self._selection.size_min, self._selection.size_max
-        for position, size in enumerate(listing.sizes):
-            if (size < low or (high is not None and size > high)) and listing.modes[position] >> 12 == REGULAR:
-                listing.modes[position] = OMITTED << 12
-                listing.sizes[position] = 0
-                listing.inodes.pop(position, None)
-        listing.holey = [position for position in listing.holey if listing.modes[position] >> 12 == REGULAR]
+        sizes = zip(listing.sizes, listing.modes)
+        listing.omit(
+            [
+                position
+                for position, (size, mode) in enumerate(sizes)
+                if (size < low or (high is not None and size > high)) and mode >> 12 == REGULAR
+            ]
+        )

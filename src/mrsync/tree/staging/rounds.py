@@ -66,6 +66,10 @@ class Rounds:
             left.update(each.stage.unplaced())
         return left
 
+    def missed(self) -> list[int]:
+        """As the stages'; to be asked when all is put in place."""
+        return [entry for each in self._rounds for entry in each.stage.missed()]
+
     def write_many(self, number: int, pages: Iterable[tuple[int, Data]]) -> None:
         """Take pages of a round's contents, as (offset, bytes)."""
         self._rounds[number].stage.write_many(pages)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from array import array
+from collections import deque
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from operator import sub
@@ -62,7 +63,7 @@ class Stage:
         self._identities = Identities(plan.file_count)
         self._shared: dict[int, bool] = {}  # homes: whether others may write there
         self._fds = FdCache(FILES_OPEN_MAX, self._identities.note_partial)
-        self._sat_out: list[tuple[int, int]] = []
+        self._sat_out: deque[tuple[int, int]] = deque()  # the worker appends, the loop takes
 
     def write(self, offset: int, data: Data) -> None:
         """Take bytes of the contents object; each must come exactly once, in any order."""
@@ -102,12 +103,18 @@ class Stage:
 
     def take_sat_out(self) -> list[tuple[int, int]]:
         """(plan file, errno) of files sat out since the last call."""
-        taken, self._sat_out = self._sat_out, []
+        taken = []
+        while self._sat_out:
+            taken.append(self._sat_out.popleft())
         return taken
 
     def unplaced(self) -> list[int]:
         """Entries whose contents were needed here and did not get into place."""
         return [self.plan.entries[file] for file, state in enumerate(self.states) if state not in (PLACED, UNWANTED)]
+
+    def missed(self) -> list[int]:
+        """Entries that are neither in place nor sat out nor discarded: nobody was told what became of them."""
+        return [self.plan.entries[file] for file, state in enumerate(self.states) if state in (WAITING, STARTED, WHOLE)]
 
     def placed(self) -> list[int]:
         """Entries whose contents got into place."""

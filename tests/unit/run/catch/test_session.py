@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,10 +17,12 @@ from mrsync.protocol.sends import SendMessage
 from mrsync.run.catch.session import TreeSession
 from mrsync.run.settings import CatchSettings
 from mrsync.transport.loop import Loop
+from mrsync.tree.source.planning import build_plan
 from mrsync.tree.source.scan import scan
 from mrsync.wire.messages import (
     ComparedRecord,
     Ending,
+    ErrorRecord,
     FailedRecord,
     NeedsRecord,
     ObjectKind,
@@ -112,6 +115,21 @@ def test_without_contents_it_finishes_directories_and_tells_the_result(host: Hos
     records = host.told()
     assert (host.dest / "d").is_dir()
     assert [type(record) for record in records] == [ResultRecord]
+
+
+def test_a_file_that_nobody_put_into_place_is_told(host: Host) -> None:
+    host.take_manifest()
+    host.told()
+    found = scan(os.fsencode(host.source))
+    plan = build_plan(found, [(entry, entry + 1) for entry in range(3) if found.manifest.has_contents(entry)])
+    host.session.write(ObjectKind.PLAN, [(0, plan.encode())])
+    host.session.on_event(ObjectHeld(ObjectKind.PLAN))
+    host.told()
+    host.session.on_event(FinishGranted())  # without any contents
+    missed, result = host.told()[-2:]
+    assert missed == ErrorRecord(errno.ENODATA, b"a", "replace")
+    assert isinstance(result, ResultRecord)
+    assert result.errors == 1
 
 
 def test_a_dry_run_makes_nothing(dry_host: Host) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mrsync.errors import ProtocolDataError, ProtocolVersionError
+from mrsync.errors import LimitError, ProtocolDataError, ProtocolVersionError
 from mrsync.tree.model.packing import NUMBER, SECTION, UNPACKED_BYTES_MAX, Packer, Unpacker
 
 MAGIC = b"test\x01"
@@ -105,3 +105,12 @@ def test_another_version_is_named_as_such() -> None:
         Unpacker(b"tost\x01", MAGIC, "test")
     with pytest.raises(ProtocolDataError, match="does not begin"):
         Unpacker(b"", MAGIC, "test")
+
+
+def test_more_than_can_be_unpacked_is_not_packed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mrsync.tree.model.packing.UNPACKED_BYTES_MAX", 10)
+    packer = Packer(b"magic")
+    packer.blob(b"12345")
+    packer.strings([b"67890"])
+    with pytest.raises(LimitError, match="takes more than 0 GiB; sync parts of SOURCE"):
+        packer.blob(b"1")

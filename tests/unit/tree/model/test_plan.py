@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mrsync.errors import ProtocolDataError
+from mrsync.errors import LimitError, ProtocolDataError
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.plan import Plan
 from mrsync.tree.model.spans import merged
@@ -141,3 +141,18 @@ def test_bytes_changed_anywhere_raise_nothing_else(data: st.DataObject) -> None:
         Plan.decode(bytes(encoded), manifest)
     except ProtocolDataError:
         return
+
+
+def test_sizes_of_holes_do_not_count() -> None:
+    manifest = manifest_of([(1 << 63) - 1] * 3)
+    plan = Plan(manifest, [(1, 4)], {0: [], 1: [(5, 10)], 2: [((1 << 63) - 2, 1)]})
+    assert plan.contents_bytes == 11
+    assert Plan.decode(plan.encode(), manifest).contents_bytes == 11
+
+
+def test_more_data_than_an_object_can_have_is_refused() -> None:
+    manifest = manifest_of([1 << 62, 1])
+    with pytest.raises(LimitError, match="more than one session can cast"):
+        Plan(manifest, [(1, 3)], {})
+    encoded = Plan(manifest, [(1, 3)], {0: []}).encode()
+    assert Plan.decode(encoded, manifest).contents_bytes == 1

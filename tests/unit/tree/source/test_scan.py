@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from mrsync.errors import SelectionError
+from mrsync.errors import LimitError, SelectionError
 from mrsync.tree.model.limits import DEPTH_MAX
+from mrsync.tree.model.manifest import OMITTED, REGULAR, Manifest
 from mrsync.tree.model.policy import Policy
 from mrsync.tree.source.scan import scan
+from mrsync.tree.source.selection import Selection
 from tests.trees import DEEP_LEVELS, build_awkward_tree, remove_tree
 from tests.unit.tree.syncing import as_nobody, nobodys_directory
 
@@ -192,3 +194,71 @@ def test_activity_is_told(tmp_path: Path) -> None:
     told: list[int] = []
     scan(os.fsencode(tmp_path), on_activity=told.append)
     assert sum(told) == 30
+
+
+def test_more_entries_than_a_session_can_have_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mrsync.tree.source.scanner.ENTRIES_MAX", 4)
+    for name in "abc":
+        (tmp_path / name).touch()
+    assert len(scan(os.fsencode(tmp_path)).manifest) == 4
+    (tmp_path / "d").touch()
+    with pytest.raises(LimitError, match="more than 4 entries in SOURCE"):
+        scan(os.fsencode(tmp_path))
+
+
+def test_a_file_of_more_data_than_a_session_can_cast_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mrsync.tree.source.scanner.FILE_BYTES_MAX", 100_000)
+    (tmp_path / "data").write_bytes(b"x" * 100_001)
+    (tmp_path / "fits").write_bytes(b"x" * 100_000)
+    with open(tmp_path / "holes", "wb") as file:
+        file.write(b"x")
+        file.truncate(1 << 30)
+    (tmp_path / "two names").hardlink_to(tmp_path / "data")
+    found = scan(os.fsencode(tmp_path))
+    assert [found.manifest.kind(entry) for entry in range(1, 5)] == [OMITTED, REGULAR, REGULAR, OMITTED]
+    assert [failure.sentence for failure in found.errors] == [
+        "cannot cast data: File too large",
+        "cannot cast two names: File too large",
+    ]
+    assert found.deletes
+    assert found.vanished == 0
+    assert Manifest.decode(found.manifest.encode()).leaders == {}
+
+
+def test_a_huge_file_whose_data_cannot_be_found_out_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mrsync.tree.source.scanner.FILE_BYTES_MAX", 5)
+
+    def look(top: Path) -> None:
+        (top / "file").write_text("contents")
+        (top / "file").chmod(0)
+        assert [failure.sentence for failure in scan(os.fsencode(top)).errors] == [
+            "cannot cast file: Permission denied"
+        ]
+
+    with nobodys_directory() as top:
+        as_nobody(lambda: look(top))
+
+
+def test_what_vanishes_is_told_from_what_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "gone").mkdir()
+    (tmp_path / "bad").mkdir()
+    real = os.listdir
+
+    def listdir(fd: int) -> list[str]:
+        name = os.path.basename(os.readlink(f"/proc/self/fd/{fd}"))
+        if name in ("gone", "bad"):
+            raise OSError(errno.ENOENT if name == "gone" else errno.EIO, "no")
+        return real(fd)
+
+    monkeypatch.setattr(os, "listdir", listdir)
+    found = scan(os.fsencode(tmp_path))
+    assert [failure.sentence for failure in found.errors] == [
+        "cannot read bad: Input/output error",
+        "cannot read gone: No such file or directory",
+    ]
+    assert found.vanished == 1
+    assert not found.deletes
+    listed = scan(os.fsencode(tmp_path), Policy(), Selection(files=(b"missing",)))
+    assert (len(listed.errors), listed.vanished) == (1, 0)
