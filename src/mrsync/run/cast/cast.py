@@ -40,6 +40,7 @@ from mrsync.transport.casting import CasterDriver
 from mrsync.transport.loop import Loop
 from mrsync.transport.paths import Path, PathKind
 from mrsync.transport.socket_options import describe_missing
+from mrsync.tree.fs.descriptors import raise_descriptor_limit
 from mrsync.wire.geometry import ladder
 from mrsync.wire.keys import SessionKeys, TargetKeys
 from mrsync.wire.limits import NO_SESSION
@@ -54,6 +55,7 @@ def cast(settings: CastSettings, observer: Observer, stop: Stop) -> Outcome:
 
     A run that `stop` ended has an outcome, too. Raises MrsyncError when it could not even begin.
     """
+    raise_descriptor_limit()
     with ExitStack() as opened:
         place, paths = meet(settings, has_unicast=True)
         for path in paths:

@@ -26,6 +26,7 @@ from mrsync.transport.routes import own_family
 from mrsync.transport.sessions import CatcherSecrets
 from mrsync.transport.slots import SLOTS
 from mrsync.transport.socket_options import describe_missing
+from mrsync.tree.fs.descriptors import raise_descriptor_limit
 from mrsync.wire.messages import Ending
 from mrsync.wire.sealing import seals_here
 from mrsync.wire.session import Rejection
@@ -41,6 +42,7 @@ def catch(settings: CatchSettings) -> int:
     """
     gc.disable()  # columns and numbers make no cycles; looking for some costs a tenth of a large comparison
     os.umask(0o077)
+    raise_descriptor_limit()
     family = family_of(settings.master) if settings.master is not None else own_family()
     group = settings.network.group or GROUPS.of(family)
     interfaces = own_interfaces(settings, group)

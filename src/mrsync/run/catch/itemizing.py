@@ -24,7 +24,7 @@ def itemize(
 ) -> Itemized:
     """All changes but of entries that were left undone, and all deletions; on_activity is called for each record."""
     records: list[ChangesRecord | DeletionsRecord] = []
-    room, untold = CHANGES_BYTES_MAX, 0
+    room, untold = CHANGES_BYTES_MAX, deletions.unlisted
     changed = map(ChangesRecord, pack_changes(Change(*run) for run in items.runs(undone)))
     deleted = map(DeletionsRecord, pack_deletions(deletions.listed()))
     for record in _all(deleted, changed):

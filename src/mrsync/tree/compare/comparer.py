@@ -119,7 +119,7 @@ class Comparer:
 
     def _read(self, directory: int, first: int, end: int) -> Listing | None:
         """What is in a directory whose children are entries [first, end); None if it is not there."""
-        return self._survey.take(self._manifest.path(directory)) or self._read_now(directory)
+        return self._survey.take(self._manifest, directory) or self._read_now(directory)
 
     def _read_now(self, directory: int, names: list[bytes] | None = None) -> Listing | None:
         assert self._directories is not None  # where there is nothing, nothing is read

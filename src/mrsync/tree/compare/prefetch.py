@@ -8,19 +8,23 @@ from collections.abc import Callable
 
 from mrsync.tree.fs.directories import Directories
 from mrsync.tree.model.listing import Listing
-from mrsync.tree.model.manifest import DIRECTORY
+from mrsync.tree.model.manifest import DIRECTORY, Manifest
 
 ACTIVITY_ENTRIES = 1000
 
 
 class Survey:
-    """Listings of a destination's directories by path, each handed out once.
+    """Listings of a destination's directories, each handed out once.
+
+    They are known by the number of their parent and their name: paths would take memory with the square of the depth.
 
     What could not be read in full is left out; the comparison then reads it itself, and knows what to do about it.
     """
 
     def __init__(self) -> None:
-        self._listings: dict[bytes, Listing] = {}
+        self._listings: dict[int, Listing] = {}
+        self._numbers: dict[tuple[int, bytes], int] = {}
+        self._taken = {0: 0}  # entry of the manifest -> number
 
     def read(self, root: bytes, on_activity: Callable[[int], None]) -> None:
         """Read every directory below root, which need not exist; on_activity hears of every 1000 entries or so."""
@@ -28,11 +32,11 @@ class Survey:
             root_fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError:
             return  # missing or unusable: the comparison makes it, or says why not
-        names, parents, paths = [b""], array("I", [0]), [b""]
+        names, parents = [b""], array("I", [0])
         directories = Directories(root_fd, names, parents)
         pending = 0
         try:
-            for number, path in enumerate(paths):  # grows while it is walked
+            for number, _ in enumerate(names):  # grows while it is walked
                 try:
                     listing = Listing(directories.open(number))
                 except OSError:
@@ -42,18 +46,24 @@ class Survey:
                     on_activity(pending)
                     pending = 0
                 if not listing.failures:
-                    self._listings[path] = listing
+                    self._listings[number] = listing
                 for position, mode in enumerate(listing.modes):
                     if mode >> 12 == DIRECTORY:
                         name = listing.names[position]
+                        self._numbers[number, name] = len(names)
                         names.append(name)
                         parents.append(number)
-                        paths.append(os.path.join(path, name))
             on_activity(pending)
         finally:
             directories.close()
             os.close(root_fd)
 
-    def take(self, path: bytes) -> Listing | None:
-        """The listing of a directory, if it was read."""
-        return self._listings.pop(path, None)
+    def take(self, manifest: Manifest, directory: int) -> Listing | None:
+        """The listing of a directory of the manifest, if it was read; to be asked for those above it first."""
+        if directory:
+            above = self._taken.get(manifest.parents[directory], -1)
+            number = self._numbers.pop((above, manifest.names[directory]), -1)
+            if number < 0:
+                return None
+            self._taken[directory] = number
+        return self._listings.pop(self._taken[directory], None)

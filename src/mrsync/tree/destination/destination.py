@@ -193,7 +193,9 @@ class Destination:
         def delete(fd: int, name: bytes, path: bytes) -> bool:
             return self._delete(fd, name, os.path.join(above, path))
 
-        return removal(delete=delete, is_obstacle=is_obstacle, is_dry_run=self.is_dry_run)
+        return removal(
+            delete=delete if self.backups is not None else None, is_obstacle=is_obstacle, is_dry_run=self.is_dry_run
+        )
 
     def can_go(self, parent: int, name: bytes) -> bool:
         """Whether anything of a directory may be deleted."""

@@ -38,7 +38,7 @@ def remove_tree(
     itself. Nothing behind a soft link or a mount point is touched (OSError EBUSY for a mount). OSError for the first
     thing that cannot be deleted; what is deleted by then stays deleted.
     """
-    removal = _Removal(parent, parent_fd, name, deletions, guard, delete or _unlink, is_dry_run)
+    removal = _Removal(parent, parent_fd, name, deletions, guard, delete, is_dry_run)
     try:
         return removal.run(on_activity, is_obstacle)
     finally:
@@ -55,17 +55,18 @@ class _Removal:
         name: bytes,
         deletions: Deletions,
         guard: Guard | None,
-        delete: Delete,
+        delete: Delete | None,
         is_dry_run: bool,
     ) -> None:
         self._parent = parent
         self._names = [b"", name]
         self._parents = [0, 0]
-        self._paths = [b"", name]
-        self._guards = [guard, guard]
+        self._guards = {0: guard, 1: guard}
+        self._done = 0
         self._staying: set[int] = set()
         self._deletions = deletions
-        self._delete = delete
+        self._delete = delete or _unlink
+        self._has_paths = delete is not None or deletions.is_listing
         self._is_dry_run = is_dry_run
         self._mount = mount_id(parent_fd)
         self._directories = Directories(parent_fd, self._names, self._parents, is_loosening=not is_dry_run)
@@ -73,9 +74,8 @@ class _Removal:
     def run(self, on_activity: Callable[[int], None], is_obstacle: bool) -> bool:
         number = 1
         while number < len(self._names):
-            above = self._guards[self._parents[number]]
             if number > 1:
-                self._guards.append(above.within(self._names[number]) if above is not None else None)
+                self._guard_below(number)
             on_activity(self._empty(number))
             number += 1
         for number in range(len(self._names) - 1, 0, -1):
@@ -86,7 +86,7 @@ class _Removal:
             if not self._is_dry_run:
                 os.rmdir(self._names[number], dir_fd=self._directories.open(self._parents[number]))
             if is_counted:
-                self._deletions.note(self._parent, self._paths[number], is_directory=True)
+                self._deletions.note(self._parent, self._path(number), is_directory=True)
         return 0 not in self._staying
 
     def close(self) -> None:
@@ -103,12 +103,12 @@ class _Removal:
         for name in self._safe(number, below):
             del below[name]
             self._staying.add(number)
+        prefix = self._path(number)
         for name, is_directory in below.items():
-            path = os.path.join(self._paths[number], name)
+            path = os.path.join(prefix, name)
             if is_directory:
                 self._names.append(name)
                 self._parents.append(number)
-                self._paths.append(path)
             elif self._deletions.allows():
                 if not self._is_dry_run and self._delete(fd, name, path):
                     self._staying.add(number)
@@ -116,6 +116,23 @@ class _Removal:
             else:
                 self._staying.add(number)
         return len(below) + 1
+
+    def _path(self, number: int) -> bytes:
+        """Below the tree's parent; not where nobody asks for it, as it takes time and memory in deep trees."""
+        parts = []
+        while number and self._has_paths:
+            parts.append(self._names[number])
+            number = self._parents[number]
+        return b"/".join(reversed(parts))
+
+    def _guard_below(self, number: int) -> None:
+        """Make the guard of a directory; those of directories whose children have theirs are of no use any more."""
+        parent = self._parents[number]
+        while self._done < parent:
+            self._guards.pop(self._done, None)
+            self._done += 1
+        above = self._guards[parent]
+        self._guards[number] = above.within(self._names[number]) if above is not None else None
 
     def _safe(self, number: int, below: dict[bytes, bool]) -> set[bytes]:
         """Names that rules keep safe in a directory, given which of them are directories."""

@@ -7,6 +7,7 @@ import stat
 from collections import OrderedDict
 from collections.abc import Sequence
 
+from mrsync.tree.fs.descriptors import cache_limit
 from mrsync.tree.fs.handles import pinned
 
 OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -30,6 +31,7 @@ class Directories:
         self._is_loosening = is_loosening
         self._fds: OrderedDict[int, int] = OrderedDict()
         self._pinned = 0
+        self._limit = cache_limit(DIRECTORIES_OPEN_MAX)
         self._original_modes: dict[int, int] = {}
 
     def open(self, entry: int) -> int:
@@ -119,7 +121,7 @@ class Directories:
             return True
 
     def _evict(self, keep: int) -> None:
-        if len(self._fds) <= DIRECTORIES_OPEN_MAX:
+        if len(self._fds) <= self._limit:
             return
         for entry in self._fds:
             if entry != keep and entry != self._pinned:

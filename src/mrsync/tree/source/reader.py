@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from mrsync.files import open_regular
+from mrsync.tree.fs.descriptors import cache_limit
 from mrsync.tree.fs.directories import Directories
 from mrsync.tree.fs.fdcache import FdCache
 from mrsync.tree.model.failure import Changed, Fault
@@ -36,7 +37,7 @@ class Source:
         self._plan = plan
         self._root_fd = open_source(root)
         self._directories = Directories(self._root_fd, manifest.names, manifest.parents)
-        self._fds = FdCache(FILES_OPEN_MAX)
+        self._fds = FdCache(cache_limit(FILES_OPEN_MAX))
         self._is_wary = False
         # What each file was when it was first opened; inode 0: not opened yet.
         self._inodes = array("Q", bytes(8 * plan.file_count))

@@ -12,6 +12,7 @@ from typing import Union
 
 from mrsync.files import CAUTIOUS, may_others_write, open_regular
 from mrsync.tree.destination.destination import Destination
+from mrsync.tree.fs.descriptors import cache_limit
 from mrsync.tree.fs.fdcache import FdCache
 from mrsync.tree.fs.handles import Handle
 from mrsync.tree.fs.holes import write_sparsely
@@ -62,7 +63,7 @@ class Stage:
         self._homes: dict[int, int] = {}
         self._identities = Identities(plan.file_count)
         self._shared: dict[int, bool] = {}  # homes: whether others may write there
-        self._fds = FdCache(FILES_OPEN_MAX, self._identities.note_partial)
+        self._fds = FdCache(cache_limit(FILES_OPEN_MAX), self._identities.note_partial)
         self._sat_out: deque[tuple[int, int]] = deque()  # the worker appends, the loop takes
 
     def write(self, offset: int, data: Data) -> None:

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import os
+from array import array
 from pathlib import Path
 
 from mrsync.tree.compare.prefetch import Survey
+from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.source.scan import scan
 from tests.trees import build_awkward_tree, remove_tree
 from tests.unit.tree.syncing import as_nobody, nobodys_directory
 
 
+def named(*names: bytes) -> Manifest:
+    """Only what a survey asks for: a root, and these names in it."""
+    manifest = Manifest()
+    manifest.names = [b"", *names]
+    manifest.parents = array("I", [0] * len(manifest.names))
+    return manifest
+
+
 def test_a_survey_of_nothing_is_no_matter(tmp_path: Path) -> None:
     survey = Survey()
     survey.read(os.fsencode(tmp_path / "missing"), lambda entries: None)
-    assert survey.take(b"") is None
+    assert survey.take(named(), 0) is None
 
 
 def test_a_survey_reads_every_directory_once(tmp_path: Path) -> None:
@@ -27,10 +37,10 @@ def test_a_survey_reads_every_directory_once(tmp_path: Path) -> None:
         remove_tree(tmp_path / "tree")
     assert sum(told) >= len(manifest) - 1
     for turn, directory in enumerate(manifest.directories):
-        listing = survey.take(manifest.path(directory))
+        listing = survey.take(manifest, directory)
         assert listing is not None
         assert listing.names == manifest.names[manifest.child_starts[turn] : manifest.child_starts[turn + 1]]
-        assert survey.take(manifest.path(directory)) is None
+        assert survey.take(manifest, directory) is None
 
 
 def test_what_cannot_be_read_in_full_is_left_to_the_comparison() -> None:
@@ -41,7 +51,8 @@ def test_what_cannot_be_read_in_full_is_left_to_the_comparison() -> None:
             (top / name).chmod(mode)
         survey = Survey()
         survey.read(os.fsencode(top), lambda entries: None)
-        found = {name: survey.take(name) is not None for name in (b"", b"closed", b"unsearchable", b"open")}
+        manifest = named(b"closed", b"unsearchable", b"open")
+        found = {name: survey.take(manifest, entry) is not None for entry, name in enumerate(manifest.names)}
         assert found == {b"": True, b"closed": False, b"unsearchable": False, b"open": True}
 
     with nobodys_directory() as top:
@@ -54,5 +65,5 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
     (tmp_path / "tree" / "link").symlink_to("../outside")
     survey = Survey()
     survey.read(os.fsencode(tmp_path / "tree"), lambda entries: None)
-    assert survey.take(b"") is not None
-    assert survey.take(b"link") is None
+    assert survey.take(named(), 0) is not None
+    assert survey.take(named(b"link"), 1) is None

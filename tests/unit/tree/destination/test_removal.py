@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
+from mrsync.tree.compare.prefetch import Survey
 from mrsync.tree.destination import removal
 from mrsync.tree.destination.deletions import Deletions
 from mrsync.tree.destination.removal import remove_tree
@@ -135,3 +137,24 @@ def test_an_obstacle_is_no_deletion_itself(tmp_path: Path) -> None:
         os.close(fd)
     assert list(deletions.listed()) == [(0, b"tree/file")]
     assert tree_of(tmp_path) == []
+
+
+def test_memory_does_not_grow_with_the_square_of_the_depth(tmp_path: Path) -> None:
+    depth, name = 1500, b"n" * 250
+    fd = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(depth):
+        os.mkdir(name, dir_fd=fd)
+        below = os.open(name, os.O_RDONLY, dir_fd=fd)
+        os.close(fd)
+        fd = below
+    os.close(fd)
+    survey = Survey()
+    tracemalloc.start()
+    try:
+        survey.read(os.fsencode(tmp_path), lambda entries: None)
+        remove(tmp_path / os.fsdecode(name))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < depth * 10 * len(name)  # paths of all would be seventy times that
+    assert os.listdir(tmp_path) == []
