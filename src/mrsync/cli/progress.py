@@ -7,10 +7,10 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, TextIO
 
-from mrsync.cli.live_view import ENDED, SPARKS, Rate, duration, frame, state_of
+from mrsync.cli.live_view import ENDED, SPARKS, Line, Rate, duration, frame, state_of
 from mrsync.cli.report import size
 from mrsync.run.observer import Notice, Observer, Snapshot
 from mrsync.run.service import DEBUG, INFO, WARNING, priority_mark
@@ -121,21 +121,26 @@ class LiveProgress(Progress):
         return live
 
     def _render(self, snapshot: Snapshot, console: Console) -> Text:
-        from rich.text import Text
-
         width, height = console.size
-        text = Text(no_wrap=True, overflow="crop", end="")
-        for number, line in enumerate(frame(snapshot, self._rate, width, height - 1)):
-            text.append("\n" if number else "")
-            for words, style in line:
-                text.append(_in_encoding(words, console.encoding), style)
-        return text
+        return as_text(frame(snapshot, self._rate, width, height - 1), console.encoding)
 
     def _print(self, line: str) -> None:
         if self._live is None:
             super()._print(line)
         else:
             self._live.console.print(line, markup=False, soft_wrap=True)  # above the display
+
+
+def as_text(lines: Sequence[Line], encoding: str) -> Text:
+    """Return a frame as rich shows it."""
+    from rich.text import Text
+
+    text = Text(no_wrap=True, overflow="crop", end="")
+    for number, line in enumerate(lines):
+        text.append("\n" if number else "")
+        for words, style in line:
+            text.append(_in_encoding(words, encoding), style)
+    return text
 
 
 def _in_encoding(words: str, encoding: str) -> str:
