@@ -115,7 +115,32 @@ def test_equal_reasons_are_folded_and_status_is_5_if_none_could_start(make_estat
     run = estate.start()
     assert run.wait() == 5
     assert "t[1-3]: unreachable: Connection refused" in run.output.splitlines()
-    assert run.output.splitlines()[-1] == "mrsync: no catcher could be started: Connection refused"
+    assert run.output.splitlines()[-1] == "mrsync: no target could be reached: Connection refused"
+
+
+def alias_all(estate: Estate, word: str) -> str:
+    """Give every target a name that only ssh's configuration knows; TARGETS of them."""
+    aliases = {f"{word}{number}": host for number, host in enumerate(estate.lab.targets, 1)}
+    lines = [
+        f"Host {alias}\n  HostName {host.address}\n  HostKeyAlias {host.name}\n" for alias, host in aliases.items()
+    ]
+    configuration = estate.keys / "config"
+    configuration.write_text("".join(lines) + configuration.read_text())
+    return ",".join(aliases)
+
+
+def test_names_that_only_ssh_knows(make_estate: MakeEstate) -> None:
+    """The master has a second interface, so that there is a choice; one name is known to nobody."""
+    estate = make_estate(2)
+    build_awkward_tree(estate.source, seed=10)
+    estate.serve_all()
+    for words in ("link add other type dummy", "link set other up multicast on", "addr add 10.99.0.1/16 dev other"):
+        estate.lab.master.run("ip", *words.split())
+    targets = alias_all(estate, "alias")
+    assert estate.sync(targets=targets) == 0
+    assert estate.differences() == {}
+    assert estate.sync(targets=f"{targets},nobody-knows-me") == 23
+    assert set(estate.reasons()) == {"nobody-knows-me"}
 
 
 def test_targets_with_and_without_cryptography(make_estate: MakeEstate) -> None:

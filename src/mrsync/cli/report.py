@@ -67,7 +67,7 @@ def complaint(outcome: Outcome) -> str | None:
     if outcome.failure:
         return outcome.failure
     if outcome.exit_status == 5:
-        return f"no catcher could be started: {behind[0].reason}"
+        return f"no target could be reached: {behind[0].reason}"
     if outcome.exit_status == 30:
         return f"every target was lost: {behind[0].reason}"
     if outcome.veto:

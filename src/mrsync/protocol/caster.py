@@ -355,7 +355,8 @@ class Caster:
         """Who has not come by now comes too late."""
         for target in self.roster.expected:
             if not target.is_ended:  # the end of another one may have aborted the session
-                self._end_target(target, TargetTrigger.ABSENCE, reason, now)
+                hint = f": {target.hint}" if target.hint else ""
+                self._end_target(target, TargetTrigger.ABSENCE, reason + hint, now)
 
     # phases
 

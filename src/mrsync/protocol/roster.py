@@ -38,6 +38,7 @@ class Target:
     name: str
     state: TargetState = TargetState.EXPECTED
     reason: str = ""
+    hint: str = ""  # why it may never be heard of, as the application knows
     hello: Hello | None = None  # its last one
     former: frozenset[int] = frozenset()  # instances whose place another process took
     slot: int = 0

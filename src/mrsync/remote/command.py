@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from mrsync.errors import UsageError
+from mrsync.remote.aliases import ssh_host_name
 
 MARKER = b"mrsync catcher"  # a line of its own; what a login shell wrote before is noise
 
@@ -75,6 +76,10 @@ class RemoteShell(NamedTuple):
     def name(self) -> str:
         """As people call it."""
         return os.path.basename(self.words[0])
+
+    def real_name(self, target: str) -> str | None:
+        """What else a target's host is called, as far as this remote shell can say."""
+        return ssh_host_name(self.words, target) if self.name == "ssh" else None
 
     def towards(self, host: str, command: str) -> Sequence[str]:
         """The whole command on this host."""

@@ -6,17 +6,17 @@ import time
 from collections.abc import Callable, Sequence
 
 from mrsync.remote.launcher import CatcherExited, Launcher
+from mrsync.run.bootstrap import Readiness
 from mrsync.run.observer import Notice
 
 LISTEN_S = 1.0  # at least so often, for the launcher's own deadlines
-READY = b'{"ready"'
 
 
 class Arrivals:
     """Listens to a launcher.
 
     give_up(target, reason) is called for every catcher that ended badly; on_notice for what its target wrote;
-    on_answer(target, is_ready) when it is known whether it came up.
+    on_answer(target, is_ready) when it is known whether it came up; on_ready(target, what it said) if it did.
     """
 
     def __init__(
@@ -26,6 +26,7 @@ class Arrivals:
         give_up: Callable[[int, str], None],
         on_notice: Callable[[Notice], None],
         on_answer: Callable[[int, bool], None] = lambda target, is_ready: None,
+        on_ready: Callable[[int, Readiness], None] = lambda target, ready: None,
     ) -> None:
         self.over_at: float | None = None  # when the last one was ready or gone
         self._launcher = launcher
@@ -33,6 +34,7 @@ class Arrivals:
         self._give_up = give_up
         self._on_notice = on_notice
         self._on_answer = on_answer
+        self._on_ready = on_ready
         self._expected = set(range(len(targets)))
         self._listen_at = 0.0
 
@@ -51,8 +53,9 @@ class Arrivals:
                 self._on_answer(event.target, False)
                 if event.status:
                     self._give_up(event.target, event.reason)
-            elif event.line.startswith(READY):
+            elif (ready := Readiness.decode(event.line)) is not None:
                 self._expected.discard(event.target)
+                self._on_ready(event.target, ready)
                 self._on_answer(event.target, True)
             else:
                 self._on_notice(Notice(1, event.text, self._targets[event.target]))

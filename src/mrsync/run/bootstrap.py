@@ -2,22 +2,47 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
 from functools import partial
-from typing import Callable
+from typing import Callable, NamedTuple
 
 from mrsync.errors import MrsyncError
 from mrsync.run.settings import CatchSettings, Invitation, decode_own_secret
 from mrsync.run.watchdog import Watchdog
-from mrsync.transport.interface import Interface, family_of, interface_named
+from mrsync.transport.interface import Interface, family_of, interface_named, is_address
 from mrsync.transport.loop import Loop
 from mrsync.transport.routes import interfaces_towards_master
 
 EXIT_ABORTED = 20
-READY_LINE = '{"ready": true}'
 STDIN_BYTES = 4096
+
+
+class Readiness(NamedTuple):
+    """What a catcher says when it listens: the address and port that its reports come from, as it knows them."""
+
+    address: str = ""
+    port: int = 0
+
+    def encode(self) -> str:
+        """One line, without its newline."""
+        return json.dumps({"ready": True, "address": self.address, "port": self.port})
+
+    @classmethod
+    def decode(cls, line: bytes) -> Readiness | None:
+        """The reverse; None if the line is something else. What makes no sense is as if it was not said."""
+        if not line.startswith(b'{"ready"'):
+            return None
+        try:
+            fields = json.loads(line)
+        except (ValueError, RecursionError):
+            return cls()
+        address, port = fields.get("address"), fields.get("port")
+        if isinstance(address, str) and is_address(address) and isinstance(port, int) and 0 < port < 65536:
+            return cls(address, port)
+        return cls()
 
 
 def run_invited(name: str, run: Callable[[CatchSettings], int], target: str) -> int:

@@ -9,10 +9,11 @@ from typing import NamedTuple, Protocol
 from mrsync.errors import PortInUseError, SocketError, UsageError
 from mrsync.remote.targets import fold
 from mrsync.run.foreign_sessions import StrangerWatch, is_quiet
-from mrsync.run.settings import AUTO, GROUPS, LOCAL, Groups, Network, host_of
+from mrsync.run.settings import AUTO, GROUPS, LOCAL, Groups, Network, Remote, host_of
 from mrsync.transport.interface import IPV4, IPV6, Interface, deafness, family_of, interface_named, is_address
 from mrsync.transport.loop import Loop
 from mrsync.transport.multicast import check_group, open_caster_socket
+from mrsync.transport.names import look_up_all
 from mrsync.transport.paths import Path, PathKind
 from mrsync.transport.routes import (
     Ways,
@@ -41,6 +42,9 @@ class Meeting(Protocol):
 
     @property
     def network(self) -> Network: ...
+
+    @property
+    def remote(self) -> Remote: ...
 
 
 class Place(NamedTuple):
@@ -142,6 +146,7 @@ def find_place(settings: Meeting, groups: Groups = GROUPS, *, has_unicast: bool 
     group = None if network.group == AUTO else network.group
     if group is not None:
         check_group(group)
+    look_up_all(*_names(settings))
     family = family_of(group) if group is not None else _family(settings)
     hosts = [host_of(target) for target in settings.targets]
     ways = _ways(settings, hosts, family)
@@ -162,6 +167,19 @@ def find_place(settings: Meeting, groups: Groups = GROUPS, *, has_unicast: bool 
         warnings=() if network.is_unicast else tuple(warnings),
         is_unicast=network.is_unicast or all(map(deafness, interfaces)),
     )
+
+
+def _names(settings: Meeting) -> tuple[list[str], Callable[[str], str | None]]:
+    """Hosts whose addresses are wanted, and who else may know them."""
+    if settings.remote_shell == LOCAL:
+        return [], lambda host: None
+    targets = {host_of(target): target for target in settings.targets}
+    if settings.remote_shell is None:
+        return list(targets), lambda host: None
+    from mrsync.remote.command import RemoteShell  # runs on this host need it not
+
+    shell = RemoteShell.parse(settings.remote_shell, settings.remote.connect_timeout_s)
+    return list(targets), lambda host: shell.real_name(targets[host])
 
 
 def _is_usable(interface: Interface, *, has_unicast: bool) -> bool:

@@ -70,7 +70,8 @@ class _Session(NamedTuple):
 class Echoer:
     """Echoes every authentic ping, and page if wanted, once per way, from the reply socket to where it came from.
 
-    The last session that a ping opened counts. on_arrival is called behind each echo, and for each page.
+    The last session that a ping opened counts. unasked: beside each echo of a ping another one leaves here.
+    on_arrival is called behind each echo, and for each page.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class Echoer:
         target: int,
         instance: int,
         echoes_pages: bool = True,
+        unasked: socket.socket | None = None,
         on_arrival: Callable[[Arrival], None] = lambda arrival: None,
     ) -> None:
         self.volumes: dict[int, Volume] = {}  # by generation
@@ -92,6 +94,7 @@ class Echoer:
         self._target = target
         self._instance = instance
         self._echoes_pages = echoes_pages
+        self._unasked = unasked
         self._on_arrival = on_arrival
         self._session: _Session | None = None
         self._counter = 0
@@ -155,6 +158,8 @@ class Echoer:
         if isinstance(decoded, Ping):
             arrival = Arrival(Kind.PING, decoded.counter, 0, ear, ttl)
             self._echo(arrival, source, at)
+            if self._unasked is not None:
+                self._send(self._encoded(arrival, Way.UNASKED, at), source, self._unasked)
             self._on_arrival(arrival)
 
     def _take_page_packet(
@@ -200,28 +205,34 @@ class Echoer:
         volume.last_at = at
 
     def _echo(self, arrival: Arrival, source: Address, at: float) -> None:
-        assert self._session is not None
         started = time.monotonic()
+        datagram = self._encoded(arrival, arrival.ear.way, at)
+        self._encoding_s = time.monotonic() - started
+        self.send(datagram, source)
+
+    def _encoded(self, arrival: Arrival, way: Way, at: float) -> bytes:
+        assert self._session is not None
         self._counter += 1
         echo = Echo(
             target=self._target,
             instance=self._instance,
             counter=self._counter,
             kind=arrival.kind,
-            way=arrival.ear.way,
+            way=way,
             number=arrival.number,
             generation=arrival.generation,
-            hold_us=min(HOLD_MAX_US, max(0, round((started - at + self._encoding_s) * 1e6))),
+            hold_us=min(HOLD_MAX_US, max(0, round((time.monotonic() - at + self._encoding_s) * 1e6))),
             clock_us=time.time_ns() // 1000,
         )
-        datagram = self._session.codec.encode(echo)
-        self._encoding_s = time.monotonic() - started
-        self.send(datagram, source)
+        return self._session.codec.encode(echo)
 
     def send(self, datagram: bytes, address: Address) -> None:
         """From the reply socket; a failure is counted."""
+        self._send(datagram, address, self._reply)
+
+    def _send(self, datagram: bytes, address: Address, opened: socket.socket) -> None:
         try:
-            self._reply.sendto(datagram, address)
+            opened.sendto(datagram, address)
         except OSError as error:
             self._note_failure(error)
 

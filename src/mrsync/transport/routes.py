@@ -6,7 +6,6 @@ import errno
 import socket
 from collections import Counter
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import NamedTuple
 
 from mrsync.errors import SocketError
@@ -15,15 +14,15 @@ from mrsync.transport.interface import (
     IPV4,
     IPV6,
     Interface,
+    deafness,
     has_scope,
     interface_at,
     interface_named,
     loopback_interface,
     multicast_interfaces,
 )
+from mrsync.transport.names import address_of
 from mrsync.transport.netlink import Route, route
-
-HOSTS_MAX = 4096
 
 
 class Ways(NamedTuple):
@@ -43,7 +42,7 @@ class Ways(NamedTuple):
 def ways_towards(hosts: Sequence[str], family: int) -> Ways:
     """The interfaces that hosts, names or addresses, are reached through; when all of them are this host, a local one.
 
-    Raises SocketError when no route or no address is found.
+    Hosts that nobody here knows are behind the only interface, if there is only one. Raises SocketError otherwise.
     """
     found = [_try_route(host, family) for host in hosts]
     routes = [way for way in found if isinstance(way, Route)]
@@ -57,6 +56,10 @@ def ways_towards(hosts: Sequence[str], family: int) -> Ways:
         return Ways(
             (looped_interface(family),), tuple(0 if isinstance(way, Route) else None for way in found), (), True
         )
+    if found and not any(has_address(host, other) for host in hosts for other in FAMILY_NAMES):
+        usable = [interface for interface in multicast_interfaces(family) if not deafness(interface)]
+        if len(usable) == 1:
+            return Ways((usable[0],), (None,) * len(found))
     raise SocketError(f"cannot choose an interface: {found[-1] if found else 'no targets'}")
 
 
@@ -121,14 +124,14 @@ def own_family() -> int:
 
 def route_to(host: str, family: int) -> Route:
     """Raises OSError, socket.gaierror among them."""
-    address, index = _resolved(host, family)
+    address, index = address_of(host, family)
     return route(family, address, index)
 
 
 def has_address(host: str, family: int) -> bool:
     """Whether the resolver knows one of that family."""
     try:
-        return bool(_resolved(host, family))
+        return bool(address_of(host, family))
     except OSError:
         return False
 
@@ -147,21 +150,3 @@ def _problem(host: str, family: int, error: OSError) -> str:
     if error.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH):
         return f"there is no route to {host}"
     return f"{host}: {error.strerror}"
-
-
-def _resolved(host: str, family: int) -> tuple[str, int]:
-    """Numeric address, and the interface it is on if that matters; raises OSError."""
-    found = _looked_up(host, family)
-    if isinstance(found, OSError):
-        raise found
-    return found
-
-
-@lru_cache(maxsize=4 * HOSTS_MAX)
-def _looked_up(host: str, family: int) -> tuple[str, int] | OSError:
-    """Asked once per run: a resolver may take seconds for a name that it does not know."""
-    try:
-        place = socket.getaddrinfo(host, None, family, socket.SOCK_DGRAM)[0][4]
-    except OSError as error:
-        return error
-    return str(place[0]).partition("%")[0], place[3] if len(place) == 4 else 0

@@ -61,6 +61,7 @@ class Way(IntEnum):
     GROUP = 0
     DATA_PORT = 1  # unicast, to the port that the group's packets go to
     OWN_PORT = 2  # unicast, to the port that its reports come from
+    UNASKED = 3  # not at all: this says whether the caster's host lets in what it did not ask for
 
 
 class Ending(IntEnum):

@@ -117,7 +117,7 @@ def test_a_newline_in_a_name_stays_on_the_line() -> None:
 @pytest.mark.parametrize(
     ("result", "sentence"),
     [
-        (outcome(target("a", TargetState.UNREACHABLE, "no route")), "no catcher could be started: no route"),
+        (outcome(target("a", TargetState.UNREACHABLE, "no route")), "no target could be reached: no route"),
         (outcome(target("a", TargetState.LOST, "silent")), "every target was lost: silent"),
         (outcome()._replace(source_errors=2), "2 files or directories of the source could not be read"),
         (outcome()._replace(source_changes=1), "1 source files vanished or changed while they were read"),

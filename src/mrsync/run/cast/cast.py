@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 
 from mrsync.errors import MrsyncError, UsageError
 from mrsync.protocol.caster import Caster
@@ -25,12 +26,15 @@ from mrsync.protocol.events import (
 from mrsync.protocol.states import TargetState
 from mrsync.remote.launcher import Launcher
 from mrsync.run.arrivals import Arrivals
+from mrsync.run.bootstrap import Readiness
 from mrsync.run.cast.account import Account
 from mrsync.run.cast.notices import News, can_encrypt
 from mrsync.run.cast.outcome import Outcome
 from mrsync.run.cast.progress_view import take_snapshot
 from mrsync.run.cast.reach_notices import ReachNews
 from mrsync.run.cast.source_job import SourceJob
+from mrsync.run.cast.unheard import Unheard
+from mrsync.run.conntrack import ask_for_reports
 from mrsync.run.launch import launch
 from mrsync.run.observer import Observer
 from mrsync.run.rendezvous import Place, meet
@@ -97,11 +101,14 @@ class _Run:
         self._caster = Caster(config, loop.now())
         self._source = SourceJob(settings, session, loop, self._caster, self._news, observer)
         self._reach_news = ReachNews(self._caster.reach, self._caster.roster, place.group)
+        sockets = [path.socket for path in paths]
+        ask = partial(ask_for_reports, sockets, place.interfaces)
+        self._unheard = Unheard(settings.targets, place.port - 1, ask, self._news.warn)
         self._arrivals = self._listen(launcher) if launcher is not None else None
         self._strangers = place.watch_strangers(session, loop, self._news.warn)
         self._driver = CasterDriver(
             self._caster,
-            [path.socket for path in paths],
+            sockets,
             group_paths,
             keys=SessionKeys.derive(settings.secret, session),
             knock_keys=SessionKeys.derive(settings.secret, NO_SESSION),
@@ -120,6 +127,7 @@ class _Run:
             lambda target, reason: self._caster.give_up(target, reason, self._loop.now()),
             self._observer.on_notice,
             asker.target_answered if asker is not None else lambda target, is_there: None,
+            on_ready=self._on_ready,
         )
         self._loop.watch(launcher, arrivals.listen)
         return arrivals
@@ -161,9 +169,15 @@ class _Run:
         self._news.is_interrupted = True
         self._loop.post(lambda: self._caster.abort(self._stop.reason, self._loop.now()))
 
+    def _on_ready(self, target: int, ready: Readiness) -> None:
+        self._unheard.begin(target, ready, self._loop.now())
+        if (known := self._caster.roster.find(target)) is not None:
+            known.hint = self._unheard.hint
+
     def _on_round(self) -> None:
         if self._arrivals is not None:
             self._arrivals.keep_time()
+        self._unheard.keep_time(self._loop.now())
         now, due_at = time.monotonic(), self._observer.due_at
         if due_at is not None and now >= due_at:
             self._observer.on_snapshot(take_snapshot(self._caster, self._source, self._started_at, now))
@@ -182,6 +196,7 @@ class _Run:
         elif isinstance(event, ChangesTold):
             self._account.ledger.take(event.target, event.record)
         elif isinstance(event, TargetJoined):
+            self._unheard.end(event.target)
             self._news.notice(1, "joined", self._settings.targets[event.target])
         elif isinstance(event, (TargetRerouted, TargetEnded)):
             self._on_target_changed(event)
@@ -205,6 +220,7 @@ class _Run:
             return
         if isinstance(event, TargetEnded) and target.state is not TargetState.DONE:
             self._news.on_target_lost(target)
+            self._unheard.end(event.target)
         elif isinstance(event, TargetRerouted) and (sentence := self._reach_news.when_rerouted(target)):
             self._news.warn(sentence)
 

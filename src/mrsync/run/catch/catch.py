@@ -14,7 +14,7 @@ from mrsync.errors import SocketError
 from mrsync.protocol.catcher import Catcher
 from mrsync.protocol.config import CatcherConfig
 from mrsync.protocol.events import CatcherEvent, GroupGivenUp, GroupSilent
-from mrsync.run.bootstrap import EXIT_ABORTED, READY_LINE, own_interfaces, run_invited, watch_for_the_end
+from mrsync.run.bootstrap import EXIT_ABORTED, Readiness, own_interfaces, run_invited, watch_for_the_end
 from mrsync.run.catch.session import TreeSession
 from mrsync.run.service import notify
 from mrsync.run.settings import GROUPS, CatchSettings
@@ -69,7 +69,7 @@ def catch(settings: CatchSettings) -> int:
         watchdog = watch_for_the_end(settings, loop, catcher.stop)
         if watchdog is not None:
             session.give_time_by(watchdog.postpone)
-        print(READY_LINE, flush=True)
+        print(Readiness(interfaces[0].address, reply.getsockname()[1]).encode(), flush=True)
         if not settings.has_master:  # else the unit, if there is one, is the master's
             notify("READY=1")
         try:

@@ -165,6 +165,18 @@ def _muteness(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | N
     return Finding("firewall drops reports", "it hears, but no report comes back", place.format(port))
 
 
+def _only_answers(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
+    if seen.is_unasked_heard or seen.is_mute:
+        return None
+    port = setting.port - 1
+    return Finding(
+        "firewall lets in only answers",
+        f"UDP to port {port} here comes in only from where this host has sent something to",
+        f"none is needed, as a sync sends first; to be sure let UDP port {port} in here, on the master",
+        is_fault=False,
+    )
+
+
 def _unreported(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
     """It hears all the same, today."""
     return None if seen.is_deaf else _membership(seen, facts, setting)
@@ -299,6 +311,7 @@ _RULES: tuple[_Rule, ...] = (
     _ended,
     _deafness,
     _muteness,
+    _only_answers,
     _unreported,
     _forgotten,
     _mtu,

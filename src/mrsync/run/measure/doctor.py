@@ -364,6 +364,7 @@ class _Doctor:
                 group=trials.share(target, GROUP),
                 port=trials.share(target, Trial(Way.DATA_PORT, target=target)),
                 own=trials.share(target, Trial(Way.OWN_PORT, target=target)),
+                is_unasked_heard=trials.is_unasked_heard(target),
                 elsewhere=trials.elsewhere(target),
                 ttl_needed=trials.ttl_needed(target),
                 heard_from=trials.heard_from(target),

@@ -48,6 +48,7 @@ class Evidence(NamedTuple):
     elsewhere: str = ""  # its interface where the group was heard, and not where it listens
     ttl_needed: int = 0  # 0: none that was tried got there
     heard_from: str = ""  # interface of the master that the group is not cast on, and from where it was heard
+    is_unasked_heard: bool = True  # whether what it sent from a port that nothing was sent to came in here
     routers: int = 0  # between, as unicast passes them
     mtu_sent: int = 0  # bytes of the largest packets tried
     mtu_passed: int = 0

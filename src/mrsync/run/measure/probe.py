@@ -63,12 +63,14 @@ class _Probe:
         self._untold: list[Facts] = []
         self._told: set[Facts] = set()  # counters and volumes as they were told last
         self._reply = open_reply_socket(family_of(group))
+        self._unasked = open_reply_socket(family_of(group), buffer_bytes=0)
         self._ears = [Ear(self._reply, Way.OWN_PORT), *self._group_ears(), *self._port_ears()]
         self._echoer = Echoer(
             self._reply,
             secret=settings.secret,
             target=settings.target,
             instance=int.from_bytes(os.urandom(8), "big"),
+            unasked=self._unasked,
             echoes_pages=False,  # of a thousand targets at once they would drown what is measured
             on_arrival=self._on_arrival,
         )
@@ -93,6 +95,7 @@ class _Probe:
     def close(self) -> None:
         for ear in self._ears:
             ear.socket.close()
+        self._unasked.close()
 
     def _group_ears(self) -> list[Ear]:
         """Where a catcher would listen, and apart from that where it would not."""

@@ -59,6 +59,11 @@ class Trials:
         sent = {(trial.way, number) for number in self._sent.get(trial, ())}
         return Share(len(sent), len(sent & self._heard[target]), len(sent & self._echoed[target]))
 
+    def is_unasked_heard(self, target: int) -> bool:
+        """Whether an echo came from a port that nothing was ever sent to; True while none came at all."""
+        ways = {way for way, _ in self._echoed[target]}
+        return not ways or Way.UNASKED in ways
+
     def elsewhere(self, target: int) -> str:
         """An interface of the target that the group came in on, and is not listened on."""
         return self._elsewhere[target]

@@ -14,6 +14,7 @@ from mrsync.protocol.histogram import Histogram
 from mrsync.remote.launcher import Launcher
 from mrsync.run.arrivals import Arrivals
 from mrsync.run.cast.outcome import TargetState
+from mrsync.run.conntrack import ask_for_reports
 from mrsync.run.launch import Program, start_everywhere
 from mrsync.run.measure import rttcatch
 from mrsync.run.observer import Notice, Observer, Snapshot, TargetProgress
@@ -128,12 +129,17 @@ class _Rtt:
     def run(self) -> RttOutcome:
         for warning in self._place.warnings:
             self._observer.on_notice(Notice(0, warning))
+        interfaces = self._place.interfaces
         try:
             for opened in self._pinger.sockets:
                 self._loop.watch(opened, partial(self._on_echoes, opened))
             if self._launcher is not None:
                 self._arrivals = Arrivals(
-                    self._launcher, self._settings.targets, self._give_up, self._observer.on_notice
+                    self._launcher,
+                    self._settings.targets,
+                    self._give_up,
+                    self._observer.on_notice,
+                    on_ready=lambda target, ready: ask_for_reports(self._pinger.sockets, interfaces, ready),
                 )
                 self._loop.watch(self._launcher, self._arrivals.listen)
             self._stop.listen(lambda: self._loop.post(lambda: None))  # it wakes the loop

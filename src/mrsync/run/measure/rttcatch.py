@@ -6,7 +6,7 @@ import gc
 import os
 from functools import partial
 
-from mrsync.run.bootstrap import EXIT_ABORTED, READY_LINE, own_interfaces, run_invited, watch_for_the_end
+from mrsync.run.bootstrap import EXIT_ABORTED, Readiness, own_interfaces, run_invited, watch_for_the_end
 from mrsync.run.settings import RTT_GROUPS, CatchSettings
 from mrsync.transport.echoing import Ear, Echoer
 from mrsync.transport.interface import family_of
@@ -36,7 +36,7 @@ def echo(settings: CatchSettings) -> int:
             echoer.listen(ear)
             loop.watch(ear.socket, partial(echoer.hear, ear))
         watch_for_the_end(settings, loop, ended.append)
-        print(READY_LINE, flush=True)
+        print(Readiness(interfaces[0].address, reply.getsockname()[1]).encode(), flush=True)
         while not ended:
             loop.wait(None)
         return 0 if settings.has_master else EXIT_ABORTED

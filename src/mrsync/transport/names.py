@@ -1,0 +1,84 @@
+"""Addresses of names, asked for all at once: a resolver may take many seconds for one that it does not know."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterable
+from queue import Empty, SimpleQueue
+from typing import Callable, Union
+
+WORKERS_MAX = 64
+WAIT_S = 6.0  # what is not known by then is done without; a resolver tries each server for 5 s
+
+Address = tuple[str, int]  # numeric, and the interface it is on if that matters
+Found = dict[int, Union[Address, OSError]]  # by family
+
+_FAMILIES = (socket.AF_INET, socket.AF_INET6)
+_known: dict[str, Found] = {}  # for the whole run: who is asked twice may answer differently
+
+
+def look_up_all(names: Iterable[str], real_name: Callable[[str], str | None], wait_s: float = WAIT_S) -> None:
+    """Find out the addresses of all names, many at a time; they are known to `address_of` from then on.
+
+    real_name: asked for names without an address, what else they may be called; None: nothing.
+    """
+    unknown = SimpleQueue[str]()
+    answers = SimpleQueue[tuple[str, Found]]()
+    waiting = set(names) - set(_known)
+    for name in waiting:
+        unknown.put(name)
+
+    def work() -> None:
+        while True:
+            try:
+                name = unknown.get_nowait()
+            except Empty:
+                return
+            answers.put((name, _find(name, real_name)))
+
+    for _ in range(min(WORKERS_MAX, len(waiting))):
+        threading.Thread(target=work, name="names", daemon=True).start()
+    deadline = time.monotonic() + wait_s
+    while waiting:
+        try:
+            name, found = answers.get(timeout=max(0.0, deadline - time.monotonic()))
+        except Empty:
+            break
+        _known[name] = found
+        waiting.discard(name)
+    for name in waiting:
+        _known[name] = dict.fromkeys(_FAMILIES, socket.gaierror(socket.EAI_AGAIN, "no answer came in time"))
+
+
+def address_of(name: str, family: int) -> Address:
+    """The first address of this family; raises OSError, socket.gaierror among them."""
+    if name not in _known:
+        _known[name] = _look_up(name)
+    found = _known[name][family]
+    if isinstance(found, OSError):
+        raise found
+    return found
+
+
+def _find(name: str, real_name: Callable[[str], str | None]) -> Found:
+    found = _look_up(name)
+    if any(not isinstance(address, OSError) for address in found.values()):
+        return found
+    other = real_name(name)
+    return found if other in (None, name) else _look_up(str(other))
+
+
+def _look_up(name: str) -> Found:
+    """Both families by one question."""
+    try:
+        rows = socket.getaddrinfo(name, None, socket.AF_UNSPEC, socket.SOCK_DGRAM)
+    except OSError as error:
+        return dict.fromkeys(_FAMILIES, error)
+    nothing = socket.gaierror(socket.EAI_NONAME, "no address of this family")
+    found: Found = dict.fromkeys(_FAMILIES, nothing)
+    for family, *_, place in reversed(rows):  # the first one counts
+        if family in found:
+            found[family] = str(place[0]).partition("%")[0], int(place[3]) if len(place) == 4 else 0
+    return found
