@@ -7,7 +7,7 @@ import os
 import stat
 from typing import BinaryIO, Union
 
-Path = Union[str, bytes]
+Path = Union[str, bytes, "os.PathLike[str]"]
 
 # No link at the end of the path is followed, no fifo or lease is waited for, no terminal becomes ours.
 CAUTIOUS = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC

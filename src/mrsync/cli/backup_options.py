@@ -10,6 +10,7 @@ from typing import Any
 
 from mrsync.cli.parser import DELETION, Parser
 from mrsync.errors import FileError, UsageError
+from mrsync.files import open_named
 from mrsync.tree.model.policy import Policy
 
 DEFAULT_SUFFIX = "_mcast_bak%m%d%H%M"  # of 4.0.1
@@ -75,7 +76,7 @@ def _read_patterns(path: str) -> tuple[str, ...]:
     from mrsync.tree.filter.ere import Patterns  # few runs have any
 
     try:
-        with open(path, "rb") as file:
+        with open_named(path) as file:
             lines = file.read().split(b"\n")
     except OSError as error:
         raise FileError(f"cannot read the backup patterns {path}: {error.strerror}") from error

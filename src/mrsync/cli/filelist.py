@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from mrsync.cli.parser import make_parser
 from mrsync.errors import FileError, SelectionError
+from mrsync.files import open_named
 from mrsync.tree.source.rsync_output import translate
 from mrsync.tree.source.synclist import format_lines
 
@@ -46,7 +47,7 @@ def _read_lines(path: str) -> list[bytes]:
     try:
         if path == STDIN:
             return sys.stdin.buffer.readlines()
-        with open(path, "rb") as file:
+        with open_named(path) as file:
             return file.readlines()
     except OSError as error:
         raise SelectionError(f"cannot read what rsync said, {path}: {error.strerror}") from error

@@ -7,6 +7,7 @@ import os
 
 from mrsync.cli.parser import CHOICE, Parser
 from mrsync.errors import SelectionError, UsageError
+from mrsync.files import open_named
 from mrsync.tree.model.policy import Policy
 from mrsync.tree.source.selection import Selection
 
@@ -89,7 +90,7 @@ def _read_patterns(text: str, source: str) -> tuple[bytes, ...]:
 
         return tuple(split_list(os.fsencode(text)))
     try:
-        with open(text, "rb") as file:
+        with open_named(text) as file:
             lines = [line.rstrip(b"\r\n") for line in file]
     except OSError as error:
         raise SelectionError(f"cannot read the patterns in {text} (-l): {error.strerror}") from error

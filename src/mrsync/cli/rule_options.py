@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mrsync.cli.parser import CHOICE, Parser
 from mrsync.errors import FileError
+from mrsync.files import open_named
 
 if TYPE_CHECKING:
     from mrsync.tree.filter.rules import Rule
@@ -111,5 +112,5 @@ def _read_rules(options: argparse.Namespace) -> tuple[Rule, ...]:
 def _read(path: bytes) -> bytes:
     if path == b"-":
         return sys.stdin.buffer.read()
-    with open(path, "rb") as file:
+    with open_named(path) as file:
         return file.read()

@@ -6,6 +6,7 @@ import hashlib
 import os
 
 from mrsync.errors import FileError, UsageError
+from mrsync.files import open_named
 
 CONTENT_BYTES_MIN = 16
 CONTENT_BYTES_MAX = 4096
@@ -22,21 +23,14 @@ def read_secret(path: str) -> bytes:
     Raises FileError if it cannot be read, UsageError if it is another user's, others may read it, or it is too short.
     """
     try:
-        with open(path, "rb", opener=_open_at_once) as file:
-            status = os.fstat(file.fileno())
-            _check(path, status)
-            os.set_blocking(file.fileno(), True)
+        with open_named(path) as file:
+            _check(path, os.fstat(file.fileno()))
             content = file.read(CONTENT_BYTES_MAX + 1).rstrip(b"\r\n")
     except OSError as error:
         raise FileError(f"cannot read the key file {path}: {error.strerror}") from error
     if not CONTENT_BYTES_MIN <= len(content) <= CONTENT_BYTES_MAX:
         raise UsageError(f"the key file {path} must hold {CONTENT_BYTES_MIN} to {CONTENT_BYTES_MAX} bytes")
     return hashlib.pbkdf2_hmac("sha256", content, _SALT, STRETCHES)
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    """Not even another user's fifo can make us wait."""
-    return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 def _check(path: str, status: os.stat_result) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import re
 import socket
+from io import TextIOWrapper
 from typing import NamedTuple
 
 from mrsync.errors import UsageError
+from mrsync.files import open_named
 
 # A name ends up in the argument list of a remote shell: it must look like no option and no shell syntax.
 NAME = re.compile(r"[A-Za-z0-9_:][A-Za-z0-9._:%@-]{0,254}")
@@ -69,7 +71,7 @@ def _names(text: str) -> dict[str, None]:
 
 def _read_list(path: str) -> str:
     try:
-        with open(path, encoding="utf-8-sig", errors="surrogateescape") as file:
+        with TextIOWrapper(open_named(path), encoding="utf-8-sig", errors="surrogateescape") as file:
             lines = [line.partition("#")[0].strip() for line in file]
     except OSError as error:
         raise UsageError(f"cannot read the targets file {path}: {error.strerror}") from error

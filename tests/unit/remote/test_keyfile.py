@@ -57,7 +57,7 @@ def test_a_file_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.M
 
 def test_a_fifo_of_another_user_makes_nobody_wait(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo", 0o600)
-    with pytest.raises(UsageError, match="must hold"):
+    with pytest.raises(FileError, match="not a regular file"):
         read_secret(str(tmp_path / "fifo"))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from mrsync.errors import SelectionError
+from mrsync.files import open_named
 from mrsync.run.settings import CastSettings
 from mrsync.tree.model.failure import printable
 from mrsync.tree.source.scan import scan
@@ -58,7 +59,7 @@ def _read_synclist(path: bytes) -> list[Item]:
 
     shown = printable(path)
     try:
-        with open(path, "rb") as file:
+        with open_named(path) as file:
             return parse_lines(file, shown)
     except OSError as error:
         raise SelectionError(f"cannot read the synclist {shown}: {os.strerror(error.errno or 0)}") from error

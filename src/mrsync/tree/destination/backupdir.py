@@ -6,10 +6,11 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 
-from mrsync.tree.fs.directories import Directories
+from mrsync.files import NAMED
+from mrsync.tree.fs.directories import OPEN_DIRECTORY, Directories, check_made
 from mrsync.tree.model.pathtree import PathTree
 
-_OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_OPEN = os.O_RDONLY | os.O_DIRECTORY | NAMED
 
 
 class BackupDirectory:
@@ -75,6 +76,7 @@ class BackupDirectory:
             os.makedirs(self._path, 0o700, exist_ok=True)
             self._fd = os.open(self._path, _OPEN)
             if is_new:
+                check_made(self._fd)
                 self._dress(self._fd, self._destination_fd, b"")
         else:
             self._fd = self._open_below(self._below)
@@ -91,11 +93,12 @@ class BackupDirectory:
         for name in below.split(b"/"):
             try:
                 try:
-                    deeper = os.open(name, _OPEN | os.O_NOFOLLOW, dir_fd=fd)
+                    deeper = os.open(name, OPEN_DIRECTORY, dir_fd=fd)
                 except FileNotFoundError:
                     os.mkdir(name, 0o700, dir_fd=fd)
                     self._on_made(done + name)
-                    deeper = os.open(name, _OPEN | os.O_NOFOLLOW, dir_fd=fd)
+                    deeper = os.open(name, OPEN_DIRECTORY, dir_fd=fd)
+                    check_made(deeper)
                     self._dress(deeper, self._destination_fd, b"")
             finally:
                 os.close(fd)
@@ -123,7 +126,7 @@ class BackupDirectory:
                 os.unlink(name, dir_fd=parent_fd)
             os.mkdir(name, 0o700, dir_fd=parent_fd)
             with suppress(OSError):  # then it stays ours alone
-                self._dress(self._directories.open(entry), self._originals.open(entry), self._tree.path(entry))
+                self._dress(self._directories.open_made(entry), self._originals.open(entry), self._tree.path(entry))
 
     def _dress(self, made: int, original: int, path: bytes) -> None:
         """Give a directory owner and mode of another one, which has this path, as far as we may."""

@@ -257,8 +257,9 @@ class Destination:
         except FileExistsError:
             self.change(parent, lambda fd: self.delete(parent, fd, name))
             self.change(parent, lambda fd: os.mkdir(name, 0o700, dir_fd=fd))
+        fd = self.directories.open_made(entry)
         self.made.add(entry)
-        return self.directories.open(entry)
+        return fd
 
 
 def _open_root(path: bytes) -> tuple[int, bool]:

@@ -8,7 +8,9 @@ import stat
 from collections.abc import Callable
 from contextlib import suppress
 
+from mrsync.files import CAUTIOUS, open_regular
 from mrsync.tree.fs.extents import data_extents
+from mrsync.tree.fs.handles import Handle, pinned
 
 CHUNK_BYTES = 64 << 20
 # Why a second name may be refused where a copy is not: by the file system, its limits, or for the file's flags.
@@ -22,24 +24,11 @@ def copy_entry(
 
     on_activity is called now and then while a large file is copied.
     """
-    status = os.stat(name, dir_fd=from_fd, follow_symlinks=False)
     try:
-        if stat.S_ISREG(status.st_mode):
+        if stat.S_ISREG(os.stat(name, dir_fd=from_fd, follow_symlinks=False).st_mode):
             _copy_file(from_fd, name, to_fd, copy, on_activity)
-        elif stat.S_ISLNK(status.st_mode):
-            os.symlink(os.readlink(name, dir_fd=from_fd), copy, dir_fd=to_fd)
         else:
-            os.mknod(copy, stat.S_IFMT(status.st_mode) | 0o600, status.st_rdev, dir_fd=to_fd)
-        mode = stat.S_IMODE(status.st_mode)
-        try:
-            os.chown(copy, status.st_uid, status.st_gid, dir_fd=to_fd, follow_symlinks=False)
-        except OSError:
-            mode &= 0o1777  # it is somebody else's now, and must not run as them
-        with suppress(OSError):  # as far as both file systems have them
-            if not stat.S_ISLNK(status.st_mode):
-                os.chmod(copy, mode, dir_fd=to_fd)
-        with suppress(OSError):
-            os.utime(copy, ns=(status.st_atime_ns, status.st_mtime_ns), dir_fd=to_fd, follow_symlinks=False)
+            _copy_other(from_fd, name, to_fd, copy)
     except BaseException:
         with suppress(OSError):
             os.unlink(copy, dir_fd=to_fd)
@@ -47,19 +36,50 @@ def copy_entry(
 
 
 def _copy_file(from_fd: int, name: bytes, to_fd: int, copy: bytes, on_activity: Callable[[int], None]) -> None:
-    source = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=from_fd)
+    """Contents and rights are those of one open file, and go to another one, whoever has their names meanwhile."""
+    source = open_regular(name, from_fd)
     try:
-        target = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=to_fd)
+        target = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL | CAUTIOUS, 0o600, dir_fd=to_fd)
         try:
-            size = os.fstat(source).st_size
-            for offset, length in data_extents(source, size):
+            status = os.fstat(source)
+            for offset, length in data_extents(source, status.st_size):
                 _copy_range(source, target, offset, offset + length, on_activity)
-            os.ftruncate(target, size)
-            _copy_attributes(source, target)
+            os.ftruncate(target, status.st_size)
+            _give(Handle(target), status, lambda: _copy_attributes(source, target))
         finally:
             os.close(target)
     finally:
         os.close(source)
+
+
+def _copy_other(from_fd: int, name: bytes, to_fd: int, copy: bytes) -> None:
+    """A soft link or a special file; a device is given away only as the one that was looked at."""
+    status = os.stat(name, dir_fd=from_fd, follow_symlinks=False)
+    kind = stat.S_IFMT(status.st_mode)
+    if kind == stat.S_IFLNK:
+        os.symlink(os.readlink(name, dir_fd=from_fd), copy, dir_fd=to_fd)
+    else:
+        os.mknod(copy, kind | 0o600, status.st_rdev, dir_fd=to_fd)
+    with pinned(to_fd, copy) as handle:
+        made = handle.status()
+        if (stat.S_IFMT(made.st_mode), made.st_rdev) != (kind, status.st_rdev):
+            raise OSError(errno.ESTALE, "something else took its place")
+        _give(handle, status)
+
+
+def _give(handle: Handle, status: os.stat_result, give_attributes: Callable[[], None] = lambda: None) -> None:
+    """Owner, what give_attributes gives, mode and time, as far as both file systems have them."""
+    mode = stat.S_IMODE(status.st_mode)
+    try:
+        handle.chown(status.st_uid, status.st_gid)
+    except OSError:
+        mode &= 0o1777  # it is somebody else's now, and must not run as them
+    give_attributes()  # after the owner, as a new one takes capabilities away
+    with suppress(OSError):
+        if not stat.S_ISLNK(status.st_mode):
+            handle.chmod(mode)
+    with suppress(OSError):
+        handle.utime(status.st_atime_ns, status.st_mtime_ns)
 
 
 def _copy_range(source: int, target: int, offset: int, end: int, on_activity: Callable[[int], None]) -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 from collections.abc import Callable
 
+from mrsync.files import open_regular
 from mrsync.tree.model.manifest import DIGEST_BYTES, NO_DIGEST, Manifest
 
 BLOCK_BYTES = 1 << 20
 TOLD_BYTES = 64 << 20
-_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
 class Digester:
@@ -25,12 +24,10 @@ class Digester:
     def digest(self, directory_fd: int, name: bytes, size: int) -> bytes:
         """BLAKE2b of a file; NO_DIGEST if it is no file of this size or cannot be read."""
         try:
-            fd = os.open(name, _FLAGS, dir_fd=directory_fd)
+            fd = open_regular(name, directory_fd)
         except OSError:
             return NO_DIGEST
         try:
-            if not stat.S_ISREG(os.fstat(fd).st_mode):
-                return NO_DIGEST
             return self._read(fd, size)
         except OSError:
             return NO_DIGEST

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
-from collections import OrderedDict
 from collections.abc import Sequence
 
+from mrsync.files import CAUTIOUS, may_others_write
 from mrsync.tree.fs.descriptors import cache_limit
+from mrsync.tree.fs.fdcache import FdCache
 from mrsync.tree.fs.handles import pinned
 
-OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | CAUTIOUS
 DIRECTORIES_OPEN_MAX = 128
 
 
@@ -19,7 +21,8 @@ class Directories:
 
     names, parents: columns of the tree (entry 0 is the root, already open as root_fd); they may grow meanwhile.
     is_loosening: directories of ours that deny us reading, writing or searching get a temporary mode, until `restore`.
-    A descriptor stays good until the next call of `open` or `pair`.
+    A descriptor stays good until the next call of `open` or `pair`. Where others may rename directories, one that is
+    opened again must be the one that was opened first.
     """
 
     def __init__(
@@ -29,30 +32,35 @@ class Directories:
         self._names = names
         self._parents = parents
         self._is_loosening = is_loosening
-        self._fds: OrderedDict[int, int] = OrderedDict()
+        self._fds = FdCache(cache_limit(DIRECTORIES_OPEN_MAX))
+        self._inodes: dict[int, int] = {}  # of directories in one that others may write to
         self._pinned = 0
-        self._limit = cache_limit(DIRECTORIES_OPEN_MAX)
         self._original_modes: dict[int, int] = {}
 
     def open(self, entry: int) -> int:
         """Descriptor of a directory; OSError (ENOENT, ENOTDIR, EACCES...) where there is no real directory."""
         if entry == 0:
             return self._root_fd
-        fds = self._fds
-        if entry in fds:
-            fds.move_to_end(entry)
-            return fds[entry]
+        found = self._fds.get(entry)
+        if found is not None:
+            return found
         missing = [entry]
         above = self._parents[entry]
-        while above and above not in fds:
+        while above and above not in self._fds:
             missing.append(above)
             above = self._parents[above]
-        fd = fds[above] if above else self._root_fd
+        fd = self._fds.get(above) if above else self._root_fd
+        assert fd is not None  # it was looked for
         while missing:
             below = missing.pop()
             fd = self._open_below(below, fd)
-            fds[below] = fd
-            self._evict(below)
+            self._fds.put(below, fd, (self._pinned,))
+        return fd
+
+    def open_made(self, entry: int) -> int:
+        """Descriptor of a directory that was just made; OSError if it is not empty, and so another one."""
+        fd = self.open(entry)
+        check_made(fd)
         return fd
 
     def pair(self, first: int, second: int) -> tuple[int, int]:
@@ -95,16 +103,22 @@ class Directories:
 
     def close(self) -> None:
         """Close every descriptor but the root's, which belongs to the caller."""
-        while self._fds:
-            os.close(self._fds.popitem()[1])
+        self._fds.close_all()
 
     def _open_below(self, entry: int, parent_fd: int) -> int:
         while True:
             try:
-                return os.open(self._names[entry], OPEN_DIRECTORY, dir_fd=parent_fd)
+                fd = os.open(self._names[entry], OPEN_DIRECTORY, dir_fd=parent_fd)
+                break
             except PermissionError:
                 if not self._is_loosening or not self._loosen_closed(entry, parent_fd):
                     raise
+        if may_others_write(os.fstat(parent_fd)):
+            inode = os.fstat(fd).st_ino
+            if self._inodes.setdefault(entry, inode) != inode:
+                os.close(fd)
+                raise OSError(errno.ESTALE, "another directory took its place")
+        return fd
 
     def _loosen_closed(self, entry: int, parent_fd: int) -> bool:
         """Loosen a directory that cannot be opened for reading, or its parent that may not be searched."""
@@ -120,10 +134,8 @@ class Directories:
             handle.chmod(status.st_mode & 0o7777 | 0o700)
             return True
 
-    def _evict(self, keep: int) -> None:
-        if len(self._fds) <= self._limit:
-            return
-        for entry in self._fds:
-            if entry != keep and entry != self._pinned:
-                os.close(self._fds.pop(entry))
-                return
+
+def check_made(fd: int) -> None:
+    """OSError unless an open directory is empty: what somebody put in the place of a new one may be precious."""
+    if os.listdir(fd):
+        raise OSError(errno.ESTALE, "another directory took its place")

@@ -7,6 +7,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable
 
+from mrsync.files import open_regular
 from mrsync.tree.fs.directories import Directories
 from mrsync.tree.fs.extents import data_extents
 from mrsync.tree.model.plan import Extents, Plan
@@ -47,7 +48,7 @@ def _read_extents(scan: Scan, entries: array[int], holey: list[int]) -> dict[int
             size = manifest.sizes[entry]
             try:
                 directory_fd = directories.open(manifest.parents[entry])
-                fd = os.open(manifest.names[entry], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=directory_fd)
+                fd = open_regular(manifest.names[entry], directory_fd)
             except OSError:
                 continue  # planned as a whole; Source finds out the same and says why
             try:

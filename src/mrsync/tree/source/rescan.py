@@ -8,6 +8,7 @@ from array import array
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
+from mrsync.files import open_regular
 from mrsync.tree.fs.digests import Digester
 from mrsync.tree.fs.directories import Directories
 from mrsync.tree.fs.handles import entry_in
@@ -21,8 +22,6 @@ from mrsync.tree.model.marks import Listed
 from mrsync.tree.source.prefix import Prefix
 from mrsync.tree.source.scanner import Scan, change_on_the_way, open_source
 from mrsync.tree.source.selection import Selection
-
-_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
 class Rescan(NamedTuple):
@@ -94,7 +93,7 @@ class _Rescanner:
 
     def _open(self, entry: int) -> int:
         parent_fd = self._directories.open(self._manifest.parents[entry])
-        return os.open(self._manifest.names[entry], _FLAGS, dir_fd=parent_fd)
+        return open_regular(self._manifest.names[entry], parent_fd)
 
     def _read(self, entry: int, status: os.stat_result) -> Prefix:
         """What is in a file of which this is the status."""

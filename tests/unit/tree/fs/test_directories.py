@@ -147,3 +147,37 @@ def test_what_cannot_be_restored_is_told() -> None:
 
     with nobodys_directory() as top:
         as_nobody(lambda: run(top))
+
+
+def test_where_others_may_rename_a_directory_stays_the_one_that_was_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mrsync.tree.fs.directories.DIRECTORIES_OPEN_MAX", 1)
+    names, parents = [b"", b"open", b"a", b"b"], [0, 0, 1, 1]
+    for name in ("a", "b"):
+        (tmp_path / "open" / name).mkdir(parents=True)
+    (tmp_path / "open").chmod(0o777)
+    root_fd = os.open(tmp_path, os.O_RDONLY)
+    directories = Directories(root_fd, names, parents)
+    directories.open(2)
+    directories.open(3)  # closes the other one
+    (tmp_path / "open" / "a").rename(tmp_path / "open" / "aside")
+    (tmp_path / "open" / "b").rename(tmp_path / "open" / "a")
+    with pytest.raises(OSError, match="another directory"):
+        directories.open(2)
+    (tmp_path / "open" / "a").rename(tmp_path / "open" / "b")
+    (tmp_path / "open" / "aside").rename(tmp_path / "open" / "a")
+    directories.open(2)
+    directories.close()
+    os.close(root_fd)
+
+
+def test_a_directory_that_takes_the_place_of_a_new_one_is_not_taken_for_it(tmp_path: Path) -> None:
+    (tmp_path / "new").mkdir(mode=0o700)
+    (tmp_path / "new" / "secret").touch()
+    root_fd = os.open(tmp_path, os.O_RDONLY)
+    directories = Directories(root_fd, [b"", b"new"], [0, 0])
+    with pytest.raises(OSError, match="another directory"):
+        directories.open_made(1)
+    directories.close()
+    os.close(root_fd)

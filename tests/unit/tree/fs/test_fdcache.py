@@ -1,0 +1,32 @@
+"""A cache of descriptors closes the one that was not used for longest, and tells so before."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from mrsync.tree.fs.fdcache import FdCache
+
+
+def opened() -> int:
+    return os.open(os.devnull, os.O_RDONLY)
+
+
+def test_the_least_recently_used_one_goes() -> None:
+    evicted: list[int] = []
+    cache = FdCache(2, lambda key, fd: evicted.append(key) if os.fstat(fd) else None)
+    first = opened()
+    cache.put(1, first)
+    cache.put(2, opened())
+    assert cache.get(1) == first
+    cache.put(3, opened())
+    assert evicted == [2]
+    assert 2 not in cache
+    cache.put(4, opened(), kept=(1, 3))
+    cache.close(1)
+    with pytest.raises(OSError, match="Bad file"):
+        os.fstat(first)
+    cache.close_all()
+    assert all(key not in cache for key in range(5))
+    assert cache.get(3) is None
