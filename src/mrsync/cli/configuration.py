@@ -53,6 +53,8 @@ def _read(path: str, *, must_exist: bool) -> bytes | None:
             raise UsageError(f"{path}: there is no such file (--config)") from error
         return None
     except OSError as error:
+        if not must_exist and not os.path.lexists(path):
+            return None  # its directory is closed to this user: the home of another one
         raise UsageError(f"cannot read the settings in {path}: {error.strerror}") from error
     with open(fd, "rb") as file:
         status = os.fstat(fd)

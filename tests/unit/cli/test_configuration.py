@@ -18,6 +18,7 @@ from mrsync.errors import UsageError
 from mrsync.run.settings import CastSettings
 from tests.programs import SOURCE
 from tests.support.workers import not_under_coverage
+from tests.unit.tree.syncing import as_nobody, nobodys_directory
 
 Write = Callable[[str, str], Path]
 
@@ -190,3 +191,22 @@ def test_an_unknown_setting_is_one_for_the_tools_too(write: Write) -> None:
     for parse in (parse_doctor, parse_rtt):
         with pytest.raises(UsageError, match="there is no setting 'nonsense'"):
             parse(["-m", "a"])
+
+
+def test_a_home_that_is_closed_has_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As under `setpriv` or `su` with root's environment; a file that is seen, but cannot be read, is said."""
+
+    def run(top: Path) -> None:
+        monkeypatch.setenv("XDG_CONFIG_HOME", str(top / "closed"))
+        (top / "closed" / "mrsync").mkdir(parents=True)
+        (top / "closed" / "mrsync" / "config.toml").touch(mode=0)
+        with pytest.raises(UsageError, match="Permission denied"):
+            parse_mrsync(["-m", "a", "-s", "/"])
+        (top / "closed").chmod(0)
+        assert parse_mrsync(["-m", "a", "-s", "/"])[1].configurations == ()
+        with pytest.raises(UsageError, match="Permission denied"):
+            parse_mrsync(["-m", "a", "-s", "/", "--config", str(top / "closed" / "mrsync" / "config.toml")])
+        (top / "closed").chmod(0o700)
+
+    with nobodys_directory() as top:
+        as_nobody(lambda: run(top))
