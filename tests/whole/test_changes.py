@@ -124,7 +124,7 @@ def test_a_file_that_is_gone_is_changed_by_nobody(site: Site, name: str, change:
     assert site.all_differences() == {}
 
 
-def cast_while(site: Site, keep_changing: Callable[[Path], None]) -> Ended:
+def cast_while(site: Site, keep_changing: Callable[[Path], None], *options: str) -> Ended:
     """Cast a file `log`, which changes all the time, and another one."""
     (site.source / "other").write_bytes(os.urandom(LATE))
     done = threading.Event()
@@ -136,18 +136,19 @@ def cast_while(site: Site, keep_changing: Callable[[Path], None]) -> Ended:
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        return site.sync("--rate", "4M")
+        return site.sync("--rate", "4M", *options)
     finally:
         done.set()
         writer.join()
 
 
-def test_a_log_that_grows_all_the_time_comes_as_it_was(site: Site) -> None:
+@pytest.mark.parametrize("rule", ["file", "each", "job"])
+def test_a_log_that_grows_all_the_time_comes_as_it_was(site: Site, rule: str) -> None:
     """Not what it is at the end of the run, but what it was at one moment."""
     site.source.mkdir()
     (site.source / "log").write_bytes(os.urandom(MEGABYTE))
     (site.source / "log link").hardlink_to(site.source / "log")
-    ended = cast_while(site, grow)
+    ended = cast_while(site, grow, "--commit", rule)
     assert ended.status == 24, ended.stderr
     assert ended.stderr.splitlines()[-1] == "mrsync: 1 source files vanished or changed while they were read"
     assert ended.report["warnings"] == ["grows all the time, all targets get what was in it when it was opened: log"]

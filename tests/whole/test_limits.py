@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.programs import Argument, program
 from tests.whole.site import Site
 
 LARGEST = (1 << 63) - 1
@@ -77,3 +79,52 @@ def test_what_a_target_cannot_hold_costs_only_itself(site: Site, memory_site: Si
             assert (site.dest(host) / "small").read_text() == "small"
     else:
         pytest.skip("this file system takes files of any size, too")
+
+
+def with_limit(name: str, *arguments: Argument, limit: str) -> list[str]:
+    """A program as it would be if a limit were smaller: `module.NAME = value`."""
+    module = limit.partition(" ")[0].rpartition(".")[0]
+    python, option, start, source, *rest = program(name, *arguments)
+    lower = f"import sys; sys.path.insert(0, sys.argv[1]); import {module}; {limit}; "
+    return [python, option, lower + start, source, *rest]
+
+
+@pytest.mark.parametrize(
+    ("limit", "sentence"),
+    [
+        (
+            "mrsync.tree.source.scanner.ENTRIES_MAX = 3",
+            "there are more than 3 entries in SOURCE; sync parts of it",
+        ),
+        (
+            "mrsync.tree.model.packing.UNPACKED_BYTES_MAX = 100",
+            "the list of entries takes more than 0 GiB; sync parts of SOURCE",
+        ),
+        (
+            "mrsync.run.cast.source_job.PLANNED_PAGES_MAX = 2",
+            "what targets need is more than the 0 TiB of one session; sync parts of SOURCE",
+        ),
+    ],
+)
+def test_more_than_one_session_can_cast_is_one_sentence(site: Site, limit: str, sentence: str) -> None:
+    """Before any contents are cast; catchers that were started by hand are told if they have joined by then."""
+    site.source.mkdir()
+    for name in "abc":
+        (site.source / name).write_bytes(os.urandom(100_000))
+    site.dest("a").mkdir()
+    (site.dest("a") / "kept").touch()
+    common = ("-A", site.group, "-P", site.port, "-I", "lo", "--insecure")
+    with subprocess.Popen(
+        program("multicatcher", "-t", site.dest("a"), "-i", 0, *common), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as catcher:
+        assert catcher.stdout is not None
+        assert b"ready" in catcher.stdout.readline()
+        cast = with_limit("multicaster", "-m", "a", "-s", site.source, "-L", *common, limit=limit)
+        ended = subprocess.run(cast, capture_output=True, text=True, timeout=50, check=False)
+        if "PAGES" not in limit:
+            catcher.terminate()  # it may have had no time to join, and wait for another master
+        _, stderr = catcher.communicate(timeout=50)
+    assert (ended.returncode, ended.stderr.splitlines()[-1]) == (1, f"multicaster: {sentence}")
+    assert catcher.returncode == 20
+    assert sentence in stderr.decode() or "PAGES" not in limit
+    assert os.listdir(site.dest("a")) == ["kept"]
