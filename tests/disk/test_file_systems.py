@@ -193,3 +193,26 @@ def test_a_subvolume_is_deleted_like_a_directory(tmp_path: Path, source: Path) -
         assert sync(source, dest).failures == []
         assert not (dest / "old").exists()
         assert not (dest / "d" / "old").exists()
+
+
+def test_what_cannot_be_given_away_is_not_cast_again(tmp_path: Path, source: Path) -> None:
+    (source / "a").chmod(0o4755)
+    with mounts.refusing(tmp_path / "disk", "--chown-deny") as top:
+        sync(source, top / "dest")
+        again = sync(source, top / "dest")
+        assert again.comparison.needs == []
+        assert (top / "dest" / "a").stat().st_mode & 0o7777 == 0o755
+
+
+@pytest.mark.parametrize("name", ["a:b", "what?", "d:/file"])
+def test_a_name_that_is_refused_is_known_before_the_grant(tmp_path: Path, name: str) -> None:
+    source = tmp_path / "source"
+    (source / name).parent.mkdir(parents=True)
+    (source / name).write_text("refused")
+    (source / "good").write_text("good")
+    with mounts.fat(tmp_path / "disk") as top:
+        done = sync(source, top / "dest")
+        assert [done.scan.manifest.path(done.plan.entries[file]) for file, _ in done.sat_out] == [os.fsencode(name)]
+        assert done.commit_failures == []
+        assert (top / "dest" / "good").read_text() == "good"
+        assert leftovers(top / "dest") == []

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from mrsync.tree.destination.destination import Destination
-from mrsync.tree.fs.directories import OPEN_DIRECTORY
-from mrsync.tree.fs.temporary_names import scratch_name
 
 
 class Names(NamedTuple):
@@ -81,9 +79,11 @@ class Aliases:
         return found
 
     def _try(self, directory: int, names: Sequence[bytes]) -> dict[bytes, bytes]:
-        """Make all of them in an empty directory."""
+        """Make all of them in an empty directory, which has the same way with names as the one that it is in."""
         found: dict[bytes, bytes] = {}
-        with self._scratch(directory) as fd:
+        while not self._destination.has_directory(directory):
+            directory = self._parents[directory]
+        with self._destination.scratch(directory) as fd:
             made: list[bytes] = []
             try:
                 for name in names:
@@ -96,27 +96,6 @@ class Aliases:
                 for name in made:
                     os.unlink(name, dir_fd=fd)
         return found
-
-    @contextmanager
-    def _scratch(self, directory: int) -> Iterator[int]:
-        """A directory of our own in the deepest one of a path that exists, whose way with names it inherits."""
-        directories = self._destination.directories
-        while True:
-            try:
-                directories.open(directory)
-                break
-            except (FileNotFoundError, NotADirectoryError):
-                directory = self._parents[directory]
-        name = scratch_name(os.urandom(8).hex().encode())
-        self._destination.change(directory, lambda fd: os.mkdir(name, 0o700, dir_fd=fd))
-        try:
-            fd = os.open(name, OPEN_DIRECTORY, dir_fd=directories.open(directory))
-            try:
-                yield fd
-            finally:
-                os.close(fd)
-        finally:
-            self._destination.change(directory, lambda fd: os.rmdir(name, dir_fd=fd))
 
 
 def folded(name: bytes) -> bytes:

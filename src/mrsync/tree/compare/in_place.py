@@ -37,7 +37,7 @@ class InPlace:
         self._manifest = manifest
         self._destination = destination
         self._shared: dict[int, bool] = {}
-        self._powers: dict[int, _Powers] = {}
+        self._powers: dict[tuple[int, int], _Powers] = {}
 
     def allows(self, entry: int, status: os.stat_result, differences: int, names: int) -> bool:
         """Whether a file of this status may be changed.
@@ -52,7 +52,9 @@ class InPlace:
         if uid not in (-1, status.st_uid) and status.st_uid != os.geteuid():
             return not self._probe(entry, status.st_dev).owners
         if self._is_made_special(entry, mode, status, differences, has_group=gid != -1):
-            return not self._probe(entry, status.st_dev).modes
+            powers = self._probe(entry, status.st_dev)
+            is_refused = uid not in (-1, status.st_uid) and not powers.owners  # and then no special mode is given
+            return is_refused or not powers.modes
         is_widened = differences & (USER | GROUP | ACL) or mode & ~status.st_mode & 0o077
         return not (is_widened and status.st_uid in (0, os.geteuid()) and self._is_shared(manifest.parents[entry]))
 
@@ -76,9 +78,10 @@ class InPlace:
 
     def _probe(self, entry: int, device: int) -> _Powers:
         """What can be given on the file system of an entry: where owners are ignored nobody gains by them."""
-        if device not in self._powers:
-            self._powers[device] = self._try_out(entry)
-        return self._powers[device]
+        key = device, self._manifest.uids[entry]  # in a user namespace some owners can be given, others not
+        if key not in self._powers:
+            self._powers[key] = self._try_out(entry)
+        return self._powers[key]
 
     def _try_out(self, entry: int) -> _Powers:
         if self._destination.is_dry_run:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -17,8 +18,9 @@ from mrsync.tree.destination.refusals import Refusals
 from mrsync.tree.destination.removal import remove_tree
 from mrsync.tree.destination.timestamps import Timestamps
 from mrsync.tree.destination.xattr_sync import Kept
-from mrsync.tree.fs.directories import Directories
+from mrsync.tree.fs.directories import OPEN_DIRECTORY, Directories
 from mrsync.tree.fs.owners import Ownership
+from mrsync.tree.fs.temporary_names import scratch_name
 from mrsync.tree.model.failure import printable
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.policy import Policy
@@ -110,6 +112,28 @@ class Destination:
             if not self.directories.loosen(directory):
                 raise
         return operation(self.directories.open(directory))
+
+    def has_directory(self, directory: int) -> bool:
+        """Whether there is a real directory; OSError if that cannot be found out."""
+        try:
+            self.directories.open(directory)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        return True
+
+    @contextmanager
+    def scratch(self, directory: int) -> Iterator[int]:
+        """Descriptor of an empty directory of our own in another one, to try out names; it must be empty afterwards."""
+        name = scratch_name(os.urandom(8).hex().encode())
+        self.change(directory, lambda fd: os.mkdir(name, 0o700, dir_fd=fd))
+        try:
+            fd = os.open(name, OPEN_DIRECTORY, dir_fd=self.directories.open(directory))
+            try:
+                yield fd
+            finally:
+                os.close(fd)
+        finally:
+            self.change(directory, lambda fd: os.rmdir(name, dir_fd=fd))
 
     @property
     def has_backups_beside(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -14,6 +15,10 @@ from mrsync.tree.model.manifest import Manifest
 
 if TYPE_CHECKING:
     from mrsync.tree.destination.destination import Destination
+
+# Names that every file system takes, and one that takes all that can be in a name.
+_HARMLESS = re.compile(rb"[A-Za-z0-9_-]([A-Za-z0-9 ._-]{0,98}[A-Za-z0-9_-])?")
+_NASTY = b'\xff\x01:*?"<>|\\'.ljust(254, b"x") + b"."
 
 
 class Places:
@@ -28,6 +33,7 @@ class Places:
         self.lasting: set[int] = set()  # entries in whose place a directory stays, as something in it does
         self._homes: set[int] = set()  # directories that let go of what is staged in them
         self._ways: set[int] = set()  # directories that can be made
+        self._takes_all: dict[int, bool] = {}  # devices: whether they refuse no name
 
     def check(self, entry: int, home: int, staged: bytes) -> None:
         """For a file that is staged under a name in the directory home."""
@@ -38,12 +44,44 @@ class Places:
         parent = self._manifest.parents[entry]
         if home == parent:
             self._check_old(entry)
-        elif parent not in self._ways:
-            missing = parent
-            while self._manifest.parents[missing] != home:
-                missing = self._manifest.parents[missing]
-            self._check_old(missing)
-            self._ways.add(parent)
+        else:
+            self._check_way(parent, home)
+            self._check_new(entry, home)
+
+    def _check_way(self, directory: int, home: int) -> None:
+        """Whether a directory can be made somewhere below one that is there."""
+        missing = []
+        while directory != home and directory not in self._ways:
+            missing.append(directory)
+            directory = self._manifest.parents[directory]
+        for entry in reversed(missing):
+            if self._manifest.parents[entry] == home:
+                self._check_old(entry)
+            else:
+                self._check_new(entry, home)
+            self._ways.add(entry)
+
+    def _check_new(self, entry: int, home: int) -> None:
+        """Whether the file system takes a name that is not there yet: it may refuse characters, and lengths."""
+        name = self._manifest.names[entry]
+        if _HARMLESS.fullmatch(name):
+            return
+        device = os.fstat(self._destination.directories.open(home)).st_dev
+        if device not in self._takes_all:
+            self._takes_all[device] = self._why_not(home, _NASTY) == 0
+        reason = 0 if self._takes_all[device] else self._why_not(home, name)
+        if reason:
+            raise OSError(reason, os.strerror(reason))
+
+    def _why_not(self, home: int, name: bytes) -> int:
+        """Why a name cannot be made in a directory like this one, 0 if it can be."""
+        with self._destination.scratch(home) as fd:
+            try:
+                os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=fd))
+            except OSError as error:
+                return error.errno or errno.EINVAL
+            os.unlink(name, dir_fd=fd)
+        return 0
 
     def _check_old(self, entry: int) -> None:
         """What has the name of an entry now must be able to lose it."""
@@ -52,8 +90,11 @@ class Places:
         fd = self._destination.directories.open(parent)
         try:
             found = os.stat(name, dir_fd=fd, follow_symlinks=False)
-        except FileNotFoundError:
-            return
+        except OSError as error:
+            if error.errno == errno.ENOENT:
+                self._check_new(entry, parent)
+                return
+            raise
         if self._mounted and manifest.path(entry) in self._mounted:
             raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
         check_name(fd, name, is_directory=stat.S_ISDIR(found.st_mode))
