@@ -65,6 +65,7 @@ RIPE_AT_ONCE = Fault("", Transfer, "ripe_pages", "last_tx[page] < tx_seen and ",
 INVENTED_STAY = Fault(
     "", Reception, "believe", "self.tx_seen = status.tx", "self.tx_seen = max(self.tx_seen, status.tx)"
 )
+ANY_GENERATION = Fault("", Reception, "receive_packet", "generation > self._generation_max", "False")
 FAULTS = (
     Fault("a packet counts for two", Assembly, "receive_packet", "~(1 << index)", "~(3 << index)"),
     Fault("opened pages count as written", Assembly, "frontier", "== HELD", ">= OPENED"),
@@ -91,6 +92,7 @@ FAULTS = (
         "missing = self._partial.get(key)",
         "missing = self._partial.get(key)\n"
         "    if any(other > generation for other in self._generations.get(page, ())): return Verdict.IGNORE",
+        also=ANY_GENERATION,
         found_by="strangers invent packets",
     ),
     Fault(
