@@ -41,9 +41,11 @@ from mrsync.wire.messages import (
     SealKind,
 )
 from mrsync.wire.sealing import seals_here
+from mrsync.wire.signing import SEED_BYTES, Signer, can_sign
 
 SECRET = bytes(range(32))
 OWN_SECRETS = tuple(bytes((1 + target,)) * 32 for target in range(8))
+SIGNER = Signer(bytes(range(SEED_BYTES))) if can_sign() else None
 MANIFEST = b"manifest" * 1000
 
 
@@ -67,10 +69,11 @@ class CatchingApplication:
         self.loop = Loop()
         self.data = open_data_socket([place.interface], place.group, place.port)
         self.reply = open_reply_socket()
+        self.instance = int.from_bytes(os.urandom(8), "big")
         self.catcher = Catcher(
             CatcherConfig(
                 target=target,
-                instance=int.from_bytes(os.urandom(8), "big"),
+                instance=self.instance,
                 host=f"target{target}",
                 version="test",
                 seals=seals_here(),
@@ -83,7 +86,7 @@ class CatchingApplication:
             self.catcher,
             self.data,
             self.reply,
-            secrets=CatcherSecrets(SECRET, OWN_SECRETS[target], target),
+            secrets=CatcherSecrets(SECRET, OWN_SECRETS[target], target, SIGNER.public if SIGNER else b""),
             write=self._write,
             on_event=self._on_event,
             loop=self.loop,
@@ -149,6 +152,7 @@ class CastingApplication:
         self.contents_bytes = contents_bytes
         self.socket = open_caster_socket(place.interface, place.group, place.port, ttl=1, is_looped=place.is_looped)
         keys = SessionKeys.derive(SECRET, int.from_bytes(os.urandom(8), "big"))
+        self.session = keys.session
         self.caster = Caster(
             CasterConfig(
                 session=keys.session,
@@ -168,6 +172,7 @@ class CastingApplication:
             keys=keys,
             knock_keys=SessionKeys.derive(SECRET, NO_SESSION),
             own_keys=TargetKeys(dict(enumerate(OWN_SECRETS)), keys.session),
+            signer=SIGNER,
             read=self._read_page,
             on_event=self._on_event,
             loop=self.loop,

@@ -32,6 +32,7 @@ from mrsync.transport.interface import family_of
 from mrsync.tree.model.policy import Policy
 from mrsync.tree.source.selection import Selection
 from mrsync.wire.limits import SECRET_BYTES, TARGETS_MAX
+from mrsync.wire.signing import SEED_BYTES
 
 
 class Output(NamedTuple):
@@ -85,6 +86,7 @@ def parse_mrsync(arguments: Sequence[str]) -> tuple[CastSettings, Output]:
         targets=targets.hosts,
         remote_shell=options.rsh,
         secret=os.urandom(SECRET_BYTES),
+        signing_seed=os.urandom(SEED_BYTES),
         own_secrets=() if options.trust_targets or options.topology else draw_own_secrets(len(targets.hosts)),
         network=network_of(options)._replace(has_loop=options.loop or is_local),
         rate_bytes_s=options.rate,

@@ -10,6 +10,7 @@ from mrsync.remote.local import LocalLauncher
 from mrsync.run.catch.catch import catch_from_stdin
 from mrsync.run.rendezvous import Place
 from mrsync.run.settings import LOCAL, CastSettings, Invitation, Remote, encode_own_secret
+from mrsync.wire.signing import Signer, can_sign
 
 ANSWER_EXTRA_S = 5.0  # after the connect timeout, so that a remote shell tells its own reason first
 
@@ -41,9 +42,15 @@ def launch(settings: CastSettings, place: Place) -> Launcher | None:
         is_dry_run=settings.is_dry_run,
         looks_ahead=not settings.selection.is_list and settings.selection.files is None,
         has_own_secrets=bool(settings.own_secrets),
+        verify_key=signer.public if (signer := signer_of(settings)) is not None else b"",
     )
     own = [encode_own_secret(secret) for secret in settings.own_secrets]
     return start_everywhere(CATCHER, settings.remote_shell, settings.remote, invitation, place, own)
+
+
+def signer_of(settings: CastSettings) -> Signer | None:
+    """What signs the master's decisions: of use only to targets that have a secret of their own."""
+    return Signer(settings.signing_seed) if settings.own_secrets and can_sign() else None
 
 
 def start_everywhere(

@@ -14,6 +14,7 @@ from mrsync.errors import FileError, ProtocolDataError
 from mrsync.tree.model.policy import Policy
 from mrsync.tree.source.selection import Selection
 from mrsync.wire.limits import SECRET_BYTES
+from mrsync.wire.signing import KEY_BYTES
 
 AUTO = "auto"  # instead of a group: one that nobody uses
 LOCAL = "local"  # the remote shell that is none
@@ -73,6 +74,7 @@ class CastSettings(NamedTuple):
     is_dry_run: bool = False
     verbosity: int = 0
     remote: Remote = Remote()
+    signing_seed: bytes = b""  # SEED_BYTES, if there are own secrets
     own_secrets: tuple[bytes, ...] = ()  # one for each target; empty: what one says any other one could have said
     session: int = 0  # its id; 0: one is drawn
 
@@ -121,6 +123,7 @@ class CatchSettings(NamedTuple):
     looks_ahead: bool = True  # read the destination while the master scans
     backup_suffix: str | None = None  # instead of the one that the master says
     own_secret: bytes = b""  # empty: the secret of all serves
+    verify_key: bytes = b""  # of the master's signatures; empty: it makes none
 
 
 class Invitation(NamedTuple):
@@ -136,6 +139,7 @@ class Invitation(NamedTuple):
     is_dry_run: bool = False
     looks_ahead: bool = True
     has_own_secrets: bool = False  # a second line of stdin has that of this target
+    verify_key: bytes = b""  # of the master's signatures; empty: it makes none
 
     def settings_for(self, target: str, own_secret: bytes = b"") -> CatchSettings:
         """On the target. Raises ProtocolDataError for a stranger, FileError for the home directory of one."""
@@ -154,6 +158,7 @@ class Invitation(NamedTuple):
             master=self.masters[behind or 0] if self.masters else None,
             looks_ahead=self.looks_ahead,
             own_secret=own_secret,
+            verify_key=self.verify_key,
         )
 
     def encode(self) -> bytes:
@@ -161,6 +166,7 @@ class Invitation(NamedTuple):
         fields = self._asdict()
         fields["dest"] = os.fsdecode(self.dest)
         fields["secret"] = self.secret.hex()
+        fields["verify_key"] = self.verify_key.hex()
         fields["network"] = self.network._asdict()
         return json.dumps(fields).encode() + b"\n"
 
@@ -172,6 +178,9 @@ class Invitation(NamedTuple):
             fields["targets"] = tuple(fields["targets"])
             fields["dest"] = os.fsencode(fields["dest"])
             fields["secret"] = bytes.fromhex(fields["secret"])
+            fields["verify_key"] = bytes.fromhex(fields["verify_key"])
+            if len(fields["verify_key"]) not in (0, KEY_BYTES):
+                raise ValueError("a public key of a wrong length")
             fields["network"] = Network(**fields["network"])
             fields["masters"] = tuple(fields["masters"])
             fields["behind"] = tuple(fields["behind"])

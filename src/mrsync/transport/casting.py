@@ -20,6 +20,7 @@ from mrsync.wire.keys import SessionKeys, TargetKeys
 from mrsync.wire.messages import Knock, Phase
 from mrsync.wire.sealing import PageSealer
 from mrsync.wire.session import ControlCodec, Rejection
+from mrsync.wire.signing import Signer
 
 REPORTS_PER_ROUND = 64  # then bursts go on
 _DATAGRAM_ROOM = 2048
@@ -43,12 +44,13 @@ class CasterDriver:
         keys: SessionKeys,
         knock_keys: SessionKeys,
         own_keys: TargetKeys | None = None,
+        signer: Signer | None = None,
         read: ReadPage,
         on_event: Callable[[CasterEvent], None],
         on_round: Callable[[], None] = lambda: None,
         loop: Loop,
     ) -> None:
-        self.codec = ControlCodec(keys, own_keys)
+        self.codec = ControlCodec(keys, own_keys, signer=signer)
         self._knocks_heard = 0
         self._knocks = ControlCodec(knock_keys)
         self._caster = caster

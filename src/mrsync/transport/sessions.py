@@ -11,6 +11,7 @@ from mrsync.wire.header import BytesLike, session_tag, unpack_header
 from mrsync.wire.keys import SessionKeys, TargetKeys
 from mrsync.wire.messages import Message, Status
 from mrsync.wire.session import ControlCodec, Rejection, open_status
+from mrsync.wire.signing import Verifier, can_sign
 
 SILENT_S = 1.0  # ten statuses are due meanwhile
 
@@ -49,15 +50,18 @@ class CatcherSecrets(NamedTuple):
     group: bytes  # the same for all members
     own: bytes = b""  # the master's and its own only; empty: all is sealed by the group's
     target: int = 0  # its id
+    verify_key: bytes = b""  # of the master's signatures; empty: the group's secret suffices for what decides for all
 
 
 class HeardSession:
     """One session that may be ours: how it is opened, its last status, and where its caster speaks from."""
 
-    def __init__(self, keys: SessionKeys, secrets: CatcherSecrets, masters: Collection[str]) -> None:
+    def __init__(
+        self, keys: SessionKeys, secrets: CatcherSecrets, verifier: Verifier | None, masters: Collection[str]
+    ) -> None:
         own = TargetKeys({secrets.target: secrets.own}, keys.session) if secrets.own else None
         self.keys = keys
-        self.codec = ControlCodec(keys, own, secrets.target)
+        self.codec = ControlCodec(keys, own, secrets.target, verifier=verifier)
         self.source = Source(masters)
         self.status: Status | None = None
 
@@ -81,6 +85,7 @@ class HeardSessions:
     def __init__(self, secrets: CatcherSecrets, masters: Collection[str], wanted: Callable[[int], bool]) -> None:
         self.rejections = dict.fromkeys(Rejection, 0)  # of datagrams of no session that is known
         self._secrets = secrets
+        self._verifier = Verifier(secrets.verify_key) if secrets.verify_key and can_sign() else None
         self._masters = masters
         self._wanted = wanted
         self._known: dict[int, HeardSession] = {}  # by session tag
@@ -103,11 +108,13 @@ class HeardSessions:
         if known is not None:
             message = known.codec.decode(datagram)
             return message if isinstance(message, Rejection) else (known, message)
-        opened = open_status(self._secrets.group, datagram)
+        opened = open_status(self._secrets.group, datagram, self._verifier)
         if isinstance(opened, Rejection):
             self.rejections[opened] += 1
             return opened
         keys, status = opened
         self._known = {tag: found for tag, found in self._known.items() if self._wanted(found.id)}
-        found = self._known[session_tag(keys.session)] = HeardSession(keys, self._secrets, self._masters)
+        found = self._known[session_tag(keys.session)] = HeardSession(
+            keys, self._secrets, self._verifier, self._masters
+        )
         return found, status

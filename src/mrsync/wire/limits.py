@@ -5,6 +5,7 @@ VERSION = 1
 
 HEADER_BYTES = 24
 INSTANCE_BYTES = 8  # clear prefix of every control message: who speaks, since when
+SIGNATURE_BYTES = 64  # Ed25519
 TAG_BYTES = 16  # AES-GCM tag, or HMAC-SHA256 cut to 128 bits (RFC 4868)
 SECRET_BYTES = 32
 SESSION_BYTES = 8
@@ -14,7 +15,7 @@ CONTROL_BYTES_MAX = 1200  # fits the IPv6 minimum MTU with room, so that control
 HELLO_BYTES_MIN = 256  # padded to it: no answer to whoever may have invented its address is longer
 CONTROL_BODY_MAX = CONTROL_BYTES_MAX - HEADER_BYTES - INSTANCE_BYTES - TAG_BYTES
 REPORT_ROOM_BYTES = CONTROL_BODY_MAX - 107  # for a report's log piece and needs, behind its fixed fields
-EXCEPTIONS_MAX = 128  # ranges that a status can take out of a commit; a span with more must end earlier
+EXCEPTIONS_MAX = 120  # ranges that a status can take out of a commit; a span with more must end earlier
 MONITORS_MAX = 3  # the monitor and two standbys
 PACKETS_PER_PAGE_MAX = 64  # UDP_MAX_SEGMENTS of Linux
 BURST_BYTES_MAX = 65400  # one UDP_SEGMENT send, IPv4 and IPv6 alike

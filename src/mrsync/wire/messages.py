@@ -25,11 +25,12 @@ class Kind(IntEnum):
 
 
 class SealKind(IntEnum):
-    """How pages and reports are sealed. NONE: not chosen yet."""
+    """How pages and reports are sealed. NONE: not chosen yet. ED25519: only what decides for all, beside an HMAC."""
 
     NONE = 0
     HMAC_SHA256 = 1
     AES_256_GCM = 2
+    ED25519 = 3
 
 
 class ObjectKind(IntEnum):

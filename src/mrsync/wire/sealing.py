@@ -12,6 +12,7 @@ from mrsync.wire.header import BytesLike
 from mrsync.wire.keys import SessionKeys
 from mrsync.wire.limits import SESSION_BYTES, TAG_BYTES
 from mrsync.wire.messages import SealKind
+from mrsync.wire.signing import can_sign
 
 _PAGE_NONCE = struct.Struct(
     ">B"  # [page-nonce-object]
@@ -144,7 +145,9 @@ def has_aes_gcm() -> bool:
 
 def seals_here() -> int:
     """The seals of this host as a bit set, 1 << SealKind, as a HELLO says them."""
-    return 1 << SealKind.HMAC_SHA256 | (1 << SealKind.AES_256_GCM if has_aes_gcm() else 0)
+    kinds = [SealKind.HMAC_SHA256]
+    kinds += [SealKind.AES_256_GCM] * has_aes_gcm() + [SealKind.ED25519] * can_sign()
+    return sum(1 << kind for kind in kinds)
 
 
 class _Library(NamedTuple):

@@ -15,16 +15,19 @@ from mrsync.wire.limits import (
     INSTANCE_BYTES,
     MTU_MAX,
     SESSION_BYTES,
+    SIGNATURE_BYTES,
     TAG_BYTES,
 )
 from mrsync.wire.messages import Kind, Message, Ping, SealKind, Status
 from mrsync.wire.sealing import HmacSealer, Sealer, sealer
+from mrsync.wire.signing import Signer, Verifier
 
 _BODY_AT = HEADER_BYTES + INSTANCE_BYTES
 _COUNTER_AT = slice(16, 20)  # [header-page]
 _FROM_CASTER = (Kind.STATUS, Kind.WELCOME, Kind.ACK, Kind.FAREWELL, Kind.PROBE, Kind.PING)
 _TO_ONE = (Kind.WELCOME, Kind.ACK, Kind.FAREWELL)
 _FROM_ONE = (Kind.HELLO, Kind.REPORT)
+_SIGNED = (Kind.STATUS,)  # what decides for all
 
 
 class Rejection(Enum):
@@ -39,11 +42,20 @@ class Rejection(Enum):
 class ControlCodec:
     """Control messages of one session, as datagrams; both roles use it.
 
+    signer: of a master, signs what decides for all. verifier: of a catcher that believes nothing else.
     own: with it, what one target says or is told is sealed by that target's own keys. target: whose codec this is;
     None: the master's. Replays pass: their counters are the business of who keeps state.
     """
 
-    def __init__(self, keys: SessionKeys, own: TargetKeys | None = None, target: int | None = None) -> None:
+    def __init__(
+        self,
+        keys: SessionKeys,
+        own: TargetKeys | None = None,
+        target: int | None = None,
+        *,
+        signer: Signer | None = None,
+        verifier: Verifier | None = None,
+    ) -> None:
         self.rejections = dict.fromkeys(Rejection, 0)
         self._keys = keys
         self._session_tag = session_tag(keys.session)
@@ -54,6 +66,10 @@ class ControlCodec:
         self._sealers[Kind.ECHO, SealKind.HMAC_SHA256] = catch
         self._sealers[Kind.KNOCK, SealKind.HMAC_SHA256] = catch
         self._sealers[Kind.REPORT, SealKind.HMAC_SHA256] = reports
+        for kind in _SIGNED:
+            self._sealers[kind, SealKind.ED25519] = cast
+        self._signer = signer
+        self._verifier = verifier
         self._own = own
         self._target = target
         self._own_sealers: dict[tuple[int, int, int], Sealer | None] = {}  # by target, kind and seal
@@ -72,7 +88,7 @@ class ControlCodec:
         A counter must not come twice with different contents from the same instance: it makes the nonce.
         """
         clear, body = encode_message(message)
-        seal = self._report_seal if clear.kind == Kind.REPORT else SealKind.HMAC_SHA256
+        seal = self._seal_of(clear.kind)
         header = pack_header(
             Header(
                 kind=clear.kind,
@@ -88,12 +104,30 @@ class ControlCodec:
             )
         )
         context = header + clear.instance.to_bytes(INSTANCE_BYTES, "big")  # [control-instance]
+        if seal is SealKind.ED25519:
+            assert self._signer is not None
+            body += self._signer.sign(context + body)  # [control-signature]
         one = clear.sender if clear.kind in _FROM_ONE else getattr(message, "target", CASTER_ID)
         chosen = self._sealer(clear.kind, seal, one)
         if chosen is None:
             raise ValueError(f"target {one} has no key")
         sealed = chosen.seal(body, nonce=_nonce(context), context=context)
         return context + sealed  # [control-body] [control-tag]
+
+    def _seal_of(self, kind: int) -> SealKind:
+        """How this end seals such messages."""
+        if kind in _SIGNED and self._signer is not None:
+            return SealKind.ED25519
+        return self._report_seal if kind == Kind.REPORT else SealKind.HMAC_SHA256
+
+    def _open_signed(self, header: Header, context: bytes, body: bytes) -> bytes | None:
+        """The body without its signature; None if that is not the master's, or there is none where there must be."""
+        if header.packet_count != SealKind.ED25519:
+            return body if self._verifier is None else None
+        body, signature = body[:-SIGNATURE_BYTES], body[-SIGNATURE_BYTES:]
+        if self._verifier is not None and not self._verifier.is_signed(context + body, signature):
+            return None
+        return body
 
     def _sealer(self, kind: int, seal: int, one: int) -> Sealer | None:
         """What seals this kind; one: the target that says it, or is told."""
@@ -129,6 +163,8 @@ class ControlCodec:
             return Rejection.FORGED
         context = datagram[:_BODY_AT]
         body = opener.open(datagram[_BODY_AT:], nonce=_nonce(context), context=context)
+        if body is not None and header.kind in _SIGNED:
+            body = self._open_signed(header, context, body)
         if body is None:
             return Rejection.FORGED
         instance = int.from_bytes(context[HEADER_BYTES:], "big")
@@ -138,12 +174,14 @@ class ControlCodec:
         return message
 
 
-def open_status(secret: bytes, datagram: BytesLike) -> tuple[SessionKeys, Status] | Rejection:
+def open_status(
+    secret: bytes, datagram: BytesLike, verifier: Verifier | None = None
+) -> tuple[SessionKeys, Status] | Rejection:
     """The keys and the first status of a session whose id is known only from that status; never raises.
 
     secret: SECRET_BYTES long. What is no status is MALFORMED; what another secret made is FORGED.
     """
-    opened = _open_first(secret, datagram, Kind.STATUS)
+    opened = _open_first(secret, datagram, Kind.STATUS, verifier)
     if isinstance(opened, Rejection):
         return opened
     keys, message = opened
@@ -161,7 +199,9 @@ def open_ping(secret: bytes, datagram: BytesLike) -> tuple[SessionKeys, Ping] | 
     return keys, message
 
 
-def _open_first(secret: bytes, datagram: BytesLike, kind: Kind) -> tuple[SessionKeys, Message] | Rejection:
+def _open_first(
+    secret: bytes, datagram: BytesLike, kind: Kind, verifier: Verifier | None = None
+) -> tuple[SessionKeys, Message] | Rejection:
     """A message of this kind, whose body begins with the session's id, and the keys of that session."""
     datagram = bytes(datagram)
     header = _control_header(datagram)
@@ -171,7 +211,7 @@ def _open_first(secret: bytes, datagram: BytesLike, kind: Kind) -> tuple[Session
     if header.kind != kind or session_tag(session) != header.session_tag:
         return Rejection.MALFORMED
     keys = SessionKeys.derive(secret, session)
-    message = ControlCodec(keys).decode(datagram)
+    message = ControlCodec(keys, verifier=verifier).decode(datagram)
     return message if isinstance(message, Rejection) else (keys, message)
 
 

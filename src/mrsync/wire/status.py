@@ -14,6 +14,7 @@ from mrsync.wire.limits import (
     EXCEPTIONS_MAX,
     MONITORS_MAX,
     PACKETS_PER_PAGE_MAX,
+    SIGNATURE_BYTES,
     TAG_BYTES,
     TARGETS_MAX,
 )
@@ -52,7 +53,7 @@ _STATUS = struct.Struct(
 )
 _RANGE = struct.Struct(">II")  # [status-exception]
 OBJECT_NUMBERS = 2 * len(ObjectKind)
-assert _STATUS.size + EXCEPTIONS_MAX * _RANGE.size <= CONTROL_BODY_MAX
+assert _STATUS.size + EXCEPTIONS_MAX * _RANGE.size + SIGNATURE_BYTES <= CONTROL_BODY_MAX
 
 
 def encode_status(message: Status) -> tuple[Clear, bytes]:
@@ -94,7 +95,7 @@ def decode_status(clear: Clear, body: bytes) -> Status:
     (monitor_count, *monitors) = numbers[6:10]
     (commit_first, commit_end, commit_ahead, exception_count) = numbers[10:]
     ranges = body[_STATUS.size :]
-    require(poll <= 1 and 1 <= packets <= PACKETS_PER_PAGE_MAX)
+    require(seal <= SealKind.AES_256_GCM and poll <= 1 and 1 <= packets <= PACKETS_PER_PAGE_MAX)
     require(TAG_BYTES < slice_bytes * packets <= BURST_BYTES_MAX)
     require(monitor_count <= MONITORS_MAX and not any(monitors[monitor_count:]))
     require(all(target < TARGETS_MAX for target in monitors) and target_count <= TARGETS_MAX)

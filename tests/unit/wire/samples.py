@@ -85,7 +85,7 @@ def statuses(draw: st.DrawFn) -> Status:
         counter=draw(u32),
         tx=draw(u32),
         phase=draw(st.sampled_from(Phase)),
-        seal=draw(st.sampled_from(SealKind)),
+        seal=draw(st.sampled_from((SealKind.NONE, SealKind.HMAC_SHA256, SealKind.AES_256_GCM))),
         slice_bytes=geometry.slice_bytes,
         packets=geometry.packets,
         objects=tuple(draw(state) for _ in ObjectKind),

@@ -31,8 +31,8 @@ def test_only_pings_and_pages_are_echoed() -> None:
 
 def test_an_echo_comes_on_a_way_there_is() -> None:
     clear, body = encode_echo(ECHO)
-    with pytest.raises(ValueError, match="3 is not a valid Way"):
-        decode_echo(clear, body[:1] + b"\x03" + body[2:])
+    with pytest.raises(ValueError, match="4 is not a valid Way"):
+        decode_echo(clear, body[:1] + b"\x04" + body[2:])
 
 
 def test_a_ping_opens_a_session_and_nothing_else_does() -> None:

@@ -15,6 +15,7 @@ from mrsync.wire.keys import SessionKeys
 from mrsync.wire.limits import TAG_BYTES
 from mrsync.wire.messages import SealKind
 from mrsync.wire.sealing import PageSealer, Sealer, has_aes_gcm, sealer, seals_here
+from mrsync.wire.signing import can_sign
 from tests.unit.wire.samples import KEYS, SECRET, SESSION
 
 KINDS = [
@@ -85,7 +86,8 @@ def test_a_seal_must_be_chosen() -> None:
 
 
 def test_hmac_is_here_always() -> None:
-    assert seals_here() == 1 << SealKind.HMAC_SHA256 | has_aes_gcm() << SealKind.AES_256_GCM
+    here = 1 << SealKind.HMAC_SHA256 | has_aes_gcm() << SealKind.AES_256_GCM | can_sign() << SealKind.ED25519
+    assert seals_here() == here
 
 
 def test_a_host_without_cryptography_has_hmac() -> None:

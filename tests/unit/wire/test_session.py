@@ -10,14 +10,25 @@ from hypothesis import strategies as st
 
 from mrsync.wire.header import pack_header, unpack_header
 from mrsync.wire.keys import SessionKeys, TargetKeys
-from mrsync.wire.limits import CONTROL_BYTES_MAX, HEADER_BYTES, MAGIC, VERSION
+from mrsync.wire.limits import (
+    CONTROL_BYTES_MAX,
+    HEADER_BYTES,
+    INSTANCE_BYTES,
+    MAGIC,
+    SIGNATURE_BYTES,
+    TAG_BYTES,
+    VERSION,
+)
 from mrsync.wire.messages import Ack, Ending, Farewell, Hello, Kind, Message, Probe, Report, SealKind, Status, Welcome
 from mrsync.wire.sealing import has_aes_gcm, sealer
 from mrsync.wire.session import ControlCodec, Rejection, open_status
+from mrsync.wire.signing import SEED_BYTES, Signer, Verifier, can_sign
+from tests.unit.protocol.builders import status as any_status
 from tests.unit.wire.samples import KEYS, SECRET, SESSION, messages, reports, statuses
 
 SEALS = [SealKind.HMAC_SHA256] + [SealKind.AES_256_GCM] * has_aes_gcm()
 ACK = Ack(99, 1, 3, 50)
+STATUS = replace(any_status(5), session=SESSION)
 
 
 def codec(seal: SealKind = SealKind.HMAC_SHA256) -> ControlCodec:
@@ -181,3 +192,50 @@ def test_a_target_without_a_secret_is_nobody_where_others_have_one() -> None:
     assert master.decode(codec().encode(FROM_ONE[0])) is Rejection.FORGED
     with pytest.raises(ValueError, match="target 3 has no key"):
         master.encode(ACK)
+
+
+needs_signatures = pytest.mark.skipif(not can_sign(), reason="needs the package cryptography")
+
+
+@needs_signatures
+@given(statuses())
+def test_no_member_makes_a_status(status: Status) -> None:
+    """All members have the group's secret; only the master has the key that signs."""
+    signer = Signer(bytes(range(SEED_BYTES)))
+    verifier = Verifier(signer.public)
+    datagram = ControlCodec(KEYS, signer=signer).encode(status)
+    assert len(datagram) <= CONTROL_BYTES_MAX
+    target = ControlCodec(KEYS, verifier=verifier)
+    assert target.decode(datagram) == status
+    assert open_status(SECRET, datagram, verifier) == (KEYS, status)
+    for member in (ControlCodec(KEYS), ControlCodec(KEYS, signer=Signer(bytes(SEED_BYTES)))):
+        forged = member.encode(status)
+        assert target.decode(forged) is Rejection.FORGED
+        assert open_status(SECRET, forged, verifier) is Rejection.FORGED
+
+
+@needs_signatures
+def test_a_signature_is_of_one_status_only() -> None:
+    """A member can seal what it likes behind a signature that it heard."""
+    signer = Signer(bytes(range(SEED_BYTES)))
+    datagram = ControlCodec(KEYS, signer=signer).encode(STATUS)
+    body_at, tag_at = HEADER_BYTES + INSTANCE_BYTES, len(datagram) - TAG_BYTES
+    hmac = sealer(SealKind.HMAC_SHA256, KEYS.cast_control)
+    target = ControlCodec(KEYS, verifier=Verifier(signer.public))
+    for at in (16, 20, body_at + 8, tag_at - SIGNATURE_BYTES - 1, tag_at - 1):  # counter, tx, phase, last of the body
+        changed = bytearray(datagram)
+        changed[at] ^= 1
+        context = bytes(changed[:body_at])
+        assert target.decode(context + hmac.seal(bytes(changed[body_at:tag_at]), nonce=b"", context=context)) is (
+            Rejection.FORGED
+        )
+    cut = hmac.seal(datagram[body_at : body_at + 10], nonce=b"", context=datagram[:body_at])
+    assert target.decode(datagram[:body_at] + cut) is Rejection.FORGED
+
+
+@needs_signatures
+def test_who_cannot_check_signatures_takes_part_all_the_same() -> None:
+    signer = Signer(bytes(range(SEED_BYTES)))
+    datagram = ControlCodec(KEYS, signer=signer).encode(STATUS)
+    assert ControlCodec(KEYS).decode(datagram) == STATUS
+    assert ControlCodec(KEYS).decode(datagram[:-20] + bytes(4) + datagram[-16:]) is Rejection.FORGED

@@ -35,7 +35,7 @@ from mrsync.run.cast.reach_notices import ReachNews
 from mrsync.run.cast.source_job import SourceJob
 from mrsync.run.cast.unheard import Unheard
 from mrsync.run.conntrack import ask_for_reports
-from mrsync.run.launch import launch
+from mrsync.run.launch import launch, signer_of
 from mrsync.run.observer import Observer
 from mrsync.run.rendezvous import Place, meet
 from mrsync.run.settings import CastSettings, draw_session
@@ -113,6 +113,7 @@ class _Run:
             keys=SessionKeys.derive(settings.secret, session),
             knock_keys=SessionKeys.derive(settings.secret, NO_SESSION),
             own_keys=TargetKeys(dict(enumerate(settings.own_secrets)), session) if settings.own_secrets else None,
+            signer=signer_of(settings),
             read=self._source.read,
             on_event=self._on_event,
             on_round=self._on_round,

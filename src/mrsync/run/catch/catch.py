@@ -56,7 +56,7 @@ def catch(settings: CatchSettings) -> int:
             catcher,
             data,
             reply,
-            secrets=CatcherSecrets(settings.secret, settings.own_secret, settings.target),
+            secrets=CatcherSecrets(settings.secret, settings.own_secret, settings.target, settings.verify_key),
             masters=[found.at(settings.master, settings.network.port - 1) for found in interfaces if settings.master],
             rejoin=partial(_rejoin, data, group, interfaces),
             write=session.write,
