@@ -1,42 +1,27 @@
-"""docs/cli.md and the commands know the same options."""
+"""docs/cli.md says what the registry of options says, and nothing else."""
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-from functools import cache
-from pathlib import Path
 
-import pytest
+from mrsync.cli.registry.options import OPTIONS
+from mrsync.cli.registry.reference import filled
+from release.documents import DOCUMENT
 
-from tests.programs import program
-
-DOCUMENT = Path(__file__).parents[1] / "docs" / "cli.md"
-COMMANDS = ("mrsync", "multicaster", "multicatcher", "rtt", "rttcatcher", "mrsync doctor", "mrsync filelist")
-OPTION = re.compile(r"(?<![\w-])--?[A-Za-z0-9][A-Za-z0-9-]*")
-OF_RSYNC = {"--link-dest", "--dry-run"}  # spoken of as rsync's
+OPTION = re.compile(r"(?<![\w-])--[a-z0-9][a-z0-9-]*")
+OF_OTHERS = {"--link-dest", "--help", "--version"}  # spoken of as rsync's, or every program's
 
 
-@cache
-def help_lines(command: str) -> tuple[str, ...]:
-    """The lines of --help that begin with an option."""
-    name, *tool = command.split()
-    shown = subprocess.run(
-        program(name, *tool, "--help"), env={**os.environ, "COLUMNS": "200"}, capture_output=True, check=True, text=True
-    )
-    return tuple(line for line in shown.stdout.splitlines() if line.startswith("  -"))
+def test_the_tables_are_those_of_the_registry() -> None:
+    assert DOCUMENT.read_text() == filled(DOCUMENT.read_text()), "make them anew with ./run docs"
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_option_is_documented(command: str) -> None:
+def test_every_option_is_documented() -> None:
     documented = set(OPTION.findall(DOCUMENT.read_text()))
-    forms = [set(OPTION.findall(re.split(r" {2,}", line.strip())[0])) for line in help_lines(command)]
-    assert len(forms) > 2
-    assert [names for names in forms if not names & (documented | {"--help", "--version"})] == []
+    names = {name for option in OPTIONS for program in option.programs for name in option.all_names(program)}
+    assert {name for name in names if name.startswith("--")} - documented == set()
 
 
 def test_every_documented_option_exists() -> None:
-    known = {name for command in COMMANDS for line in help_lines(command) for name in OPTION.findall(line)}
-    documented = {name for name in OPTION.findall(DOCUMENT.read_text()) if name.startswith("--")}
-    assert documented - known - OF_RSYNC == set()
+    known = {name for option in OPTIONS for program in option.programs for name in option.all_names(program)}
+    assert set(OPTION.findall(DOCUMENT.read_text())) - known - OF_OTHERS == set()

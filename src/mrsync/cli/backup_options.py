@@ -8,45 +8,20 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from mrsync.cli.parser import DELETION, Parser
 from mrsync.errors import FileError, UsageError
 from mrsync.files import open_named
 from mrsync.tree.model.policy import Policy
 
 DEFAULT_SUFFIX = "_mcast_bak%m%d%H%M"  # of 4.0.1
-BASE_HELP = "an ancestor of SOURCE that patterns begin behind"
-
-
-def add_backup_options(parser: Parser, *, has_letters: bool) -> None:
-    """has_letters: those of 4.0.1's multicaster, which mean other things to mrsync."""
-    add = parser.section(DELETION).add_argument
-    add(*_flags("-b", has_letters), "--backup", action="store_true", help="keep what is overwritten or deleted")
-    add("--suffix", metavar="S", help="of backups; default: _mcast_bak and the time, MMDDhhmm; in --backup-dir none")
-    add("--backup-dir", metavar="D", help="where to keep backups, absolute or relative to DEST; implies --backup")
-    add(
-        *_flags("-r", has_letters),
-        "--backup-patterns",
-        metavar="FILE",
-        help="keep only paths that begin as one of these extended regular expressions says, one a line",
-    )
-    add(*_flags("-d", has_letters), "--backup-base", metavar="BASEDIR", help=f"{BASE_HELP}; default: SOURCE")
-    add(
-        "-X",
-        "--remove-first",
-        action="store_true",
-        help="unlink old files before new ones are staged: disk almost full",
-    )
 
 
 def backup_fields(options: argparse.Namespace) -> dict[str, Any]:
     """Fields of the policy. UsageError, FileError."""
     is_backup = bool(options.backup or options.backup_dir or options.backup_patterns)
-    if options.remove_first and (is_backup or options.commit == "job" or options.delta):
-        raise UsageError("-X removes at once what --backup, --delta and --commit job would still need")
     if not is_backup:
         if options.suffix is not None or options.backup_base is not None:
             raise UsageError("--suffix and --backup-base say something about backups, but there is no --backup")
-        return {"remove_first": options.remove_first}
+        return {}
     suffix, directory = options.suffix, options.backup_dir or ""
     if suffix is None:
         suffix = "" if directory else time.strftime(DEFAULT_SUFFIX)
@@ -66,10 +41,6 @@ def check_suffix(suffix: str, *, is_needed: bool = True) -> None:
     """UsageError if no file can have this one."""
     if "/" in suffix or (is_needed and not suffix):
         raise UsageError(f"--suffix {suffix!r}: give one without a slash, or --backup-dir")
-
-
-def _flags(letter: str, has_letters: bool) -> tuple[str, ...]:
-    return (letter,) if has_letters else ()
 
 
 def _read_patterns(path: str) -> tuple[str, ...]:

@@ -9,10 +9,10 @@ import stat
 from collections.abc import Container, Iterator, Sequence
 from typing import Any
 
-from mrsync.cli.parser import Parser
+from mrsync.cli.registry.output import SYSTEM_FILE
+from mrsync.cli.registry.parser import Parser
 from mrsync.errors import UsageError
 
-SYSTEM_FILE = "/etc/mrsync/config.toml"
 BYTES_MAX = 1 << 20
 NOT_FOR_FILES = {"help", "version", "config", "targets", "source", "dest"}  # what a run is about is said each time
 

@@ -11,6 +11,7 @@ from mrsync.cli.doctor_options import parse_doctor
 from mrsync.cli.progress import make_progress, tell_left_out
 from mrsync.cli.report import size
 from mrsync.cli.signals import signals_requesting
+from mrsync.errors import ExitStatus
 from mrsync.remote.targets import fold
 from mrsync.run.measure.diagnosis import Finding
 from mrsync.run.measure.doctor import DoctorOutcome, Examined, examine
@@ -99,7 +100,7 @@ def complaint(outcome: DoctorOutcome) -> str | None:
     unfit = [target.seen.host for target in outcome.targets if not target.is_fit]
     if outcome.is_interrupted:
         return "interrupted"
-    if outcome.exit_status == 5:
+    if outcome.exit_status == ExitStatus.START:
         return f"no target can be reached: {outcome.targets[0].seen.reason}"
     return f"not fit: {fold(unfit)}" if unfit else None
 

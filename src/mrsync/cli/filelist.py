@@ -6,8 +6,9 @@ import os
 import sys
 from collections.abc import Sequence
 
-from mrsync.cli.parser import make_parser
-from mrsync.errors import FileError, SelectionError
+from mrsync.cli.registry.option import FILELIST
+from mrsync.cli.registry.parser import make_parser
+from mrsync.errors import ExitStatus, FileError, SelectionError
 from mrsync.files import open_named
 from mrsync.tree.source.rsync_output import translate
 from mrsync.tree.source.synclist import format_lines
@@ -20,17 +21,7 @@ def filelist(name: str, arguments: Sequence[str]) -> int:
 
     Raises UsageError, SelectionError, FileError.
     """
-    parser = make_parser(name, "Turn the output of rsync -avW --dry-run --delete [-H] [-i] into a synclist on stdout.")
-    parser.add_argument("output", metavar="RSYNC_OUTPUT", help="file with what rsync said; -: stdin")
-    parser.add_argument("source", metavar="SOURCE", help="the directory that rsync read; it settles what is ambiguous")
-    parser.add_argument(
-        "-i",
-        "--itemized",
-        action="store_true",
-        default=None,
-        help="it is the output of rsync -i; default: find out",
-    )
-    options = parser.parse_args(arguments)
+    options = make_parser(FILELIST, called=name).parse_args(arguments)
     lines = _read_lines(options.output)
     items, doubts = translate(lines, os.fsencode(os.path.abspath(options.source)), is_itemized=options.itemized)
     try:
@@ -40,7 +31,7 @@ def filelist(name: str, arguments: Sequence[str]) -> int:
         raise FileError(f"cannot write the synclist: {error.strerror}") from error
     for doubt in doubts:
         print(f"{name}: {doubt}", file=sys.stderr)
-    return SelectionError.exit_status if doubts else 0
+    return ExitStatus.SELECTION if doubts else ExitStatus.OK
 
 
 def _read_lines(path: str) -> list[bytes]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 
-from mrsync.cli.parser import CHOICE, Parser
 from mrsync.errors import SelectionError, UsageError
 from mrsync.files import open_named
 from mrsync.tree.model.policy import Policy
@@ -15,24 +14,6 @@ HINT = "; give it to rsync with -o"
 EACH, RSYNC, NONE = "each", "rsync", "none"
 # What says how targets compare: nothing is compared where a list says what to do.
 COMPARING = ("checksum", "size_only", "ignore_times", "modify_window", "update", "existing", "ignore_existing")
-
-
-def add_list_options(parser: Parser, *names: str) -> None:
-    """What mrsync and multicaster have in common; names: short ones of --synclist."""
-    text = "send, mend and delete just what this list says (docs/synclist.md)"
-    parser.section(CHOICE).add_argument(*names, "--synclist", metavar="FILE", help=text)
-
-
-def add_compare_options(parser: Parser) -> None:
-    """What needs targets that a remote shell leads to."""
-    add = parser.section(CHOICE).add_argument
-    add("-l", "--list", metavar="L", help="sync just these: patterns as ls knows them, with commas, or a file of them")
-    add(
-        "--compare",
-        choices=(EACH, RSYNC, NONE),
-        help="every target; rsync's dry run to the first; nothing, send all. Default: each",
-    )
-    add("-o", "--rsync-options", metavar="O", help="more options for rsync's dry run; implies --compare rsync")
 
 
 def apply(options: argparse.Namespace, policy: Policy, selection: Selection) -> tuple[Policy, Selection]:

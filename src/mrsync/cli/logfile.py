@@ -15,7 +15,7 @@ from typing import Any
 from mrsync import __version__
 from mrsync.cli.output_files import open_log
 from mrsync.cli.report import complaint, verdict
-from mrsync.errors import MrsyncError
+from mrsync.errors import ExitStatus, MrsyncError
 from mrsync.remote.targets import fold
 from mrsync.run.cast.outcome import Outcome
 from mrsync.run.observer import Notice, Observer, Snapshot
@@ -47,7 +47,7 @@ class LogFile:
         if isinstance(error, MrsyncError):
             self._write("end", exit_status=error.exit_status, outcome=str(error))
         elif error is not None:
-            self._write("end", exit_status=1, outcome=f"it fell over: {type(error).__name__}: {error}")
+            self._write("end", exit_status=ExitStatus.USAGE, outcome=f"it fell over: {type(error).__name__}: {error}")
         os.close(self._fd)
 
     @property

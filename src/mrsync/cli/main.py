@@ -72,6 +72,11 @@ def _mrsync(arguments: Sequence[str]) -> int:
         return _filelist("mrsync filelist", arguments[1:])
     if arguments[:1] == ["rtt"]:
         return _rtt(arguments[1:])
+    if arguments[:1] == ["help"]:
+        from mrsync.cli.topics import help_on
+
+        print(*help_on(arguments[1:]), sep="\n")
+        return 0
     if arguments[:1] == ["report"]:
         from mrsync.cli.report_page import report_page
 

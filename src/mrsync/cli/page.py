@@ -14,6 +14,7 @@ from typing import Any
 
 from mrsync.cli.chart import histogram_chart, line_chart, share_bar
 from mrsync.cli.report import size
+from mrsync.errors import ExitStatus
 from mrsync.escaping import escape_controls
 from mrsync.remote.targets import fold
 
@@ -40,7 +41,7 @@ def _resource(name: str) -> str:
 
 
 def _head(fields: Fields) -> Iterator[str]:
-    mood = {0: "good", 24: "fair"}.get(fields["exit_status"], "bad")
+    mood = {ExitStatus.OK: "good", ExitStatus.VANISHED: "fair"}.get(fields["exit_status"], "bad")
     yield f"<header class={mood}><h1>{_safe(fields['verdict'])}</h1>"
     yield f"<p>{_safe(fields['source'])} &rarr; {_safe(fields['dest'])}</p>"
     if fields["complaint"]:

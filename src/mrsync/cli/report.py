@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mrsync.cli.roundtrips import histogram_lines, quantiles
+from mrsync.errors import ExitStatus
 from mrsync.remote.targets import fold
 from mrsync.run.cast.outcome import UNICAST, Outcome, TargetOutcome, TargetState
 from mrsync.tree.model.failure import printable
@@ -66,9 +67,9 @@ def complaint(outcome: Outcome) -> str | None:
     behind = [target for target in outcome.targets if target.state is not TargetState.DONE]
     if outcome.failure:
         return outcome.failure
-    if outcome.exit_status == 5:
+    if outcome.exit_status == ExitStatus.START:
         return f"no target could be reached: {behind[0].reason}"
-    if outcome.exit_status == 30:
+    if outcome.exit_status == ExitStatus.LOST:
         return f"every target was lost: {behind[0].reason}"
     if outcome.veto:
         return f"nothing was changed on any target: {outcome.veto}"

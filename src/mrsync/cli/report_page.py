@@ -10,7 +10,8 @@ from typing import Any
 
 from mrsync.cli.output_files import replace_file
 from mrsync.cli.page import page
-from mrsync.cli.parser import make_parser
+from mrsync.cli.registry.option import REPORT
+from mrsync.cli.registry.parser import make_parser
 from mrsync.cli.report import SCHEMA
 from mrsync.errors import FileError
 from mrsync.escaping import escape_controls
@@ -18,10 +19,7 @@ from mrsync.escaping import escape_controls
 
 def report_page(arguments: Sequence[str]) -> int:
     """Read a JSON report and write the page beside it, or where -o says. Raises FileError, UsageError."""
-    parser = make_parser("mrsync report", "Make an HTML page from a JSON report.")
-    parser.add_argument("file", metavar="FILE.json", help="what --report FILE.json wrote")
-    parser.add_argument("-o", "--output", metavar="FILE.html", help="where to write the page (default: FILE.html)")
-    options = parser.parse_args(arguments)
+    options = make_parser(REPORT).parse_args(arguments)
     output = options.output or f"{os.path.splitext(options.file)[0]}.html"
     if os.path.abspath(output) == os.path.abspath(options.file):
         raise FileError(f"the page would replace the report {options.file}: name another file with -o")

@@ -12,6 +12,7 @@ from mrsync.cli import rtt_options
 from mrsync.cli.progress import make_progress, tell_left_out
 from mrsync.cli.roundtrips import histogram_lines
 from mrsync.cli.signals import signals_requesting
+from mrsync.errors import ExitStatus
 from mrsync.protocol.histogram import Histogram
 from mrsync.remote.targets import fold
 from mrsync.run.cast.outcome import TargetState
@@ -97,7 +98,7 @@ def complaint(outcome: RttOutcome) -> str | None:
     silent = [target for target in outcome.targets if target.state is not TargetState.DONE]
     if outcome.is_interrupted:
         return "interrupted"
-    if outcome.exit_status == 5:
+    if outcome.exit_status == ExitStatus.START:
         return f"no rttcatcher could be started: {silent[0].reason}"
     return f"no echo from {fold([target.host for target in silent])}" if silent else None
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from mrsync.cli.parser import CHOICE, Parser
 from mrsync.errors import FileError
 from mrsync.files import open_named
 
@@ -16,34 +14,6 @@ if TYPE_CHECKING:
     from mrsync.tree.filter.rules import Rule
 
 _PER_DIRECTORY = (": /.rsync-filter", "- .rsync-filter")  # what -F means the first time and the second
-
-
-def add_rule_options(parser: Parser) -> None:
-    """As rsync's; what they were given is collected in `rule_options`."""
-    parser.set_defaults(rule_options=[], rules=None)
-    add = parser.section(CHOICE).add_argument
-    add("--include", action=_InOrder, metavar="PATTERN", help="take what matches; the first rule that matches counts")
-    add("--exclude", action=_InOrder, metavar="PATTERN", help="leave out, and on targets alone, what matches")
-    add("--include-from", action=_InOrder, metavar="FILE", help="patterns to include, one per line; -: stdin")
-    add("--exclude-from", action=_InOrder, metavar="FILE", help="patterns to exclude")
-    add("--filter", action=_InOrder, metavar="RULE", help="a rule in rsync's notation")
-    add("-F", action=_InOrder, nargs=0, help="--filter=': /.rsync-filter'; twice: --filter='- .rsync-filter', too")
-    add("-C", "--cvs-exclude", action="store_true", help="leave out what CVS does")
-    add("-0", "--from0", action=_InOrder, nargs=0, help="entries of files that follow end in NUL")
-    add("--delete-excluded", action="store_true", help="delete what is excluded on targets, too")
-
-
-class _InOrder(argparse.Action):
-    """Note the option in its place."""
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        value: str | Sequence[Any] | None,
-        option: str | None = None,
-    ) -> None:
-        namespace.rule_options = [*namespace.rule_options, (self.option_strings[-1], value)]
 
 
 def read_rules(options: argparse.Namespace) -> tuple[Rule, ...]:

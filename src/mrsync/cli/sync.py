@@ -16,7 +16,7 @@ from mrsync.cli.recording import Recording
 from mrsync.cli.records import Records
 from mrsync.cli.service_status import ServiceStatus
 from mrsync.cli.signals import signals_requesting
-from mrsync.errors import FileError, MrsyncError
+from mrsync.errors import ExitStatus, FileError, MrsyncError
 from mrsync.escaping import escape_controls
 from mrsync.run.cast.outcome import Outcome
 from mrsync.run.observer import Notice, Observer
@@ -121,8 +121,8 @@ def _sentence(error: Exception) -> str:
     return escape_controls(f"it fell over: {type(error).__name__}: {error}")
 
 
-def _status(error: Exception) -> int:
-    return error.exit_status if isinstance(error, MrsyncError) else 1
+def _status(error: Exception) -> ExitStatus:
+    return error.exit_status if isinstance(error, MrsyncError) else ExitStatus.USAGE
 
 
 def _tell(name: str, outcome: Outcome, output: Output, *, itemizes: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import socket
+from collections.abc import Callable
 
 SIZE = re.compile(r"(?=\.?\d)(\d*)(?:\.(\d*))?(?:(b)(?=$|[+-])|([kmgtp])(b|ib)?)?([+-]1)?", re.IGNORECASE | re.ASCII)
 INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
@@ -63,6 +64,19 @@ def integer(text: str) -> int:
     if not INTEGER.fullmatch(text):
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number")
     return int(text)
+
+
+def modify_window(text: str) -> int:
+    """Seconds, or -1 for not even a nanosecond."""
+    number = integer(text)
+    if not -1 <= number < 1 << 31:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number of seconds nor -1")
+    return number
+
+
+def counted(what: str, highest: int) -> Callable[[str], int]:
+    """Return a reader of whole numbers from 1 to `highest`."""
+    return lambda text: _bounded(text, what, 1, highest)
 
 
 def port(text: str) -> int:

@@ -9,14 +9,13 @@ import sys
 from functools import partial
 from typing import Callable, NamedTuple
 
-from mrsync.errors import MrsyncError
+from mrsync.errors import ExitStatus, MrsyncError
 from mrsync.run.settings import CatchSettings, Invitation, decode_own_secret
 from mrsync.run.watchdog import Watchdog
 from mrsync.transport.interface import Interface, family_of, interface_named, is_address
 from mrsync.transport.loop import Loop
 from mrsync.transport.routes import interfaces_towards_master
 
-EXIT_ABORTED = 20
 STDIN_BYTES = 4096
 
 
@@ -52,7 +51,7 @@ def run_invited(name: str, run: Callable[[CatchSettings], int], target: str) -> 
         own_secret = decode_own_secret(_read_line()) if invitation.has_own_secrets else b""
         return run(invitation.settings_for(target, own_secret))
     except EOFError:
-        return EXIT_ABORTED
+        return ExitStatus.INTERRUPTED
     except MrsyncError as error:
         print(f"{name}: {error}", file=sys.stderr, flush=True)
         return error.exit_status
@@ -81,7 +80,7 @@ def watch_for_the_end(settings: CatchSettings, loop: Loop, stop: Callable[[str],
 
     Return what ends the process if it does not end soon after its master.
     """
-    watchdog = Watchdog(0, EXIT_ABORTED) if settings.has_master else None
+    watchdog = Watchdog(0, ExitStatus.INTERRUPTED) if settings.has_master else None
 
     def on_signal(reason: str) -> Callable[..., None]:
         return lambda *_: loop.post(partial(stop, reason))  # not in the middle of whatever the loop does

@@ -10,7 +10,7 @@ import os
 import socket
 from typing import NamedTuple
 
-from mrsync.errors import FileError, ProtocolDataError
+from mrsync.errors import FileError, ProtocolDataError, UsageError
 from mrsync.tree.model.policy import Policy
 from mrsync.tree.source.selection import Selection
 from mrsync.wire.limits import SECRET_BYTES
@@ -80,6 +80,21 @@ class CastSettings(NamedTuple):
 
     def dest_for(self, target: str) -> bytes:
         return dest_for(self.dest, target)
+
+    def validated(self) -> CastSettings:
+        """Return itself. Raises UsageError if the settings contradict one another."""
+        policy, selection, remote = self.policy, self.selection, self.remote
+        if not self.has_monitor and self.rate_bytes_s is None:
+            raise UsageError("-x needs --rate: without feedback nothing else says how fast to send")
+        if self.remote_shell == LOCAL and (remote.directory or remote.topology):
+            raise UsageError("--remote-dir and --topology lead to other hosts, -r local does not")
+        if policy.deletes_excluded and not policy.deletes:
+            raise UsageError("--delete-excluded and --no-delete contradict one another")
+        if policy.prunes_empty and selection.files is not None:
+            raise UsageError("--prune-empty-dirs cannot be given with --files-from")
+        if policy.remove_first and (policy.backup or policy.commit == "job" or policy.delta):
+            raise UsageError("-X removes at once what --backup, --delta and --commit job would still need")
+        return self
 
 
 class RttSettings(NamedTuple):

@@ -166,7 +166,7 @@ def test_words_behind_two_dashes_are_no_options(tmp_path: Path, monkeypatch: pyt
         ("-s {source} -m a -w 0", "above 0"),
         ("-s {source} -m a --rate fast", "no rate"),
         ("-s {source} -m a -v", "expected one argument"),
-        ("-s {source} -m a --verb 1", "unrecognized|SOURCE TARGETS"),
+        ("-s {source} -m a --verb 1", "there is no option --verb; did you mean --verbose"),
         ("-s {source} -m a --progress loud", "invalid choice"),
         ("-s {source} -m a --report x.xml", r"only \.json and \.html"),
         ("-s {source} -m a --report /nowhere/x.json", "cannot write in /nowhere"),

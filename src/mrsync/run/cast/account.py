@@ -6,7 +6,7 @@ import errno
 import os
 from collections.abc import Callable, Iterable, Mapping
 
-from mrsync.errors import Interrupted
+from mrsync.errors import ExitStatus
 from mrsync.protocol.caster import Caster
 from mrsync.protocol.events import FileSatOut
 from mrsync.protocol.histogram import Histogram
@@ -112,7 +112,7 @@ class Account:
             source_changes=vanished + changes.changed,
             veto=caster.veto,
             failure=interruption,
-            failure_status=Interrupted.exit_status if interruption else 0,
+            failure_status=ExitStatus.INTERRUPTED if interruption else ExitStatus.OK,
         )
 
     def _excepted(self, plan: Plan | None, cast_again: frozenset[int]) -> list[tuple[int, int | None, str]]:

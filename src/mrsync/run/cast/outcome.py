@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from enum import Enum
 from typing import NamedTuple
 
+from mrsync.errors import ExitStatus
 from mrsync.protocol.histogram import Histogram
 from mrsync.run.cast.ledger import Line
 
@@ -100,32 +101,35 @@ class Outcome(NamedTuple):
     datagrams_rejected: int = 0  # that came to the master, and were not genuine or not of this session
     veto: str = ""  # why nothing was changed on any target, under the rule `job`
     failure: str = ""  # what ended the run, in one sentence; empty: it came to its own end
-    failure_status: int = 0  # the exit status for that
+    failure_status: ExitStatus = ExitStatus.OK  # the exit status for that
     has_begun: bool = True  # False: it failed before there was a session
 
     @classmethod
     def failed(
-        cls, session: int, source: bytes, dest: bytes, hosts: Iterable[str], *, failure: str, status: int
+        cls, session: int, source: bytes, dest: bytes, hosts: Iterable[str], *, failure: str, status: ExitStatus
     ) -> Outcome:
         """The outcome of a run that could not even begin, for these hosts."""
         targets = tuple(TargetOutcome(host, TargetState.UNREACHABLE, failure) for host in hosts)
-        return cls(session, source, dest, targets, failure=failure, failure_status=status or 1, has_begun=False)
+        return cls(
+            session, source, dest, targets, failure=failure, failure_status=status or ExitStatus.USAGE, has_begun=False
+        )
 
     @property
-    def exit_status(self) -> int:
-        """0 only if every target has all of the source; see docs/cli.md."""
+    def exit_status(self) -> ExitStatus:
+        """OK only if every target has all of the source; see docs/cli.md."""
         if self.failure:
             return self.failure_status
         states = {target.state for target in self.targets}
         if states == {TargetState.UNREACHABLE}:
-            return 5
+            return ExitStatus.START
         if not states & {TargetState.DONE, TargetState.PARTIAL}:
-            return 30
+            return ExitStatus.LOST
         if states != {TargetState.DONE} or self.source_errors:
-            return 23
+            return ExitStatus.PARTIAL
         if self.source_changes:
-            return 24
-        return 25 if any(target.deletions_skipped for target in self.targets) else 0
+            return ExitStatus.VANISHED
+        is_stopped = any(target.deletions_skipped for target in self.targets)
+        return ExitStatus.DELETIONS if is_stopped else ExitStatus.OK
 
     @property
     def copies(self) -> int:

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from functools import partial
 
 import mrsync
-from mrsync.errors import SocketError
+from mrsync.errors import ExitStatus, SocketError
 from mrsync.protocol.catcher import Catcher
 from mrsync.protocol.config import CatcherConfig
 from mrsync.protocol.events import CatcherEvent, GroupGivenUp, GroupSilent
-from mrsync.run.bootstrap import EXIT_ABORTED, Readiness, own_interfaces, run_invited, watch_for_the_end
+from mrsync.run.bootstrap import Readiness, own_interfaces, run_invited, watch_for_the_end
 from mrsync.run.catch.session import TreeSession
 from mrsync.run.service import notify
 from mrsync.run.settings import GROUPS, CatchSettings
@@ -31,7 +31,6 @@ from mrsync.wire.messages import Ending
 from mrsync.wire.sealing import seals_here
 from mrsync.wire.session import Rejection
 
-EXIT_PARTIAL = 23
 UNKNOWN_S = 2.0  # a hundred statuses of a master that gathers
 
 
@@ -146,19 +145,19 @@ class _Rejections:
             _say(sentence)
 
 
-def _exit_status(session: TreeSession) -> int:
-    """0 only if everything is as in the source; says on stderr what is not."""
+def _exit_status(session: TreeSession) -> ExitStatus:
+    """OK only if everything is as in the source; says on stderr what is not."""
     ending = session.ending
     if ending is None or ending.ending is Ending.ABORTED:
         _say(f"aborted: {ending.reason if ending and ending.reason else 'the master ended the session'}")
-        return EXIT_ABORTED
+        return ExitStatus.INTERRUPTED
     if ending.ending is not Ending.DONE:
         _say(f"{ending.ending.name.lower()}: {ending.reason}")
-        return EXIT_PARTIAL
+        return ExitStatus.PARTIAL
     if session.is_withdrawn:
         _say("nothing was changed here, because not all could be changed everywhere")
-        return EXIT_PARTIAL
-    return EXIT_PARTIAL if session.errors else 0
+        return ExitStatus.PARTIAL
+    return ExitStatus.PARTIAL if session.errors else ExitStatus.OK
 
 
 def _say(text: str) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple
 
-from mrsync.errors import ProtocolDataError, SocketError
+from mrsync.errors import ExitStatus, ProtocolDataError, SocketError
 from mrsync.remote.launcher import CatcherExited, Launcher
 from mrsync.run.launch import Program, start_everywhere
 from mrsync.run.measure import probe
@@ -68,13 +68,13 @@ class DoctorOutcome(NamedTuple):
     is_interrupted: bool = False
 
     @property
-    def exit_status(self) -> int:
-        """0 only if all are fit."""
+    def exit_status(self) -> ExitStatus:
+        """OK only if all are fit."""
         if self.is_interrupted:
-            return 20
+            return ExitStatus.INTERRUPTED
         if all(target.seen.facts is None for target in self.targets):
-            return 5
-        return 0 if all(target.is_fit for target in self.targets) else 23
+            return ExitStatus.START
+        return ExitStatus.OK if all(target.is_fit for target in self.targets) else ExitStatus.PARTIAL
 
 
 def examine(settings: DoctorSettings, observer: Observer, stop: Stop) -> DoctorOutcome:

@@ -8,7 +8,7 @@ import time
 from functools import partial
 from typing import NamedTuple
 
-from mrsync.errors import UsageError
+from mrsync.errors import ExitStatus, UsageError
 from mrsync.protocol.exchange import Exchange
 from mrsync.protocol.histogram import Histogram
 from mrsync.remote.launcher import Launcher
@@ -58,16 +58,16 @@ class RttOutcome(NamedTuple):
     is_interrupted: bool = False
 
     @property
-    def exit_status(self) -> int:
-        """0 if every target echoed some page: to miss pages is a result, too."""
+    def exit_status(self) -> ExitStatus:
+        """OK if every target echoed some page: to miss pages is a result, too."""
         states = {target.state for target in self.targets}
         if self.is_interrupted:
-            return 20
+            return ExitStatus.INTERRUPTED
         if states == {TargetState.UNREACHABLE}:
-            return 5
+            return ExitStatus.START
         if TargetState.DONE not in states:
-            return 30
-        return 0 if states == {TargetState.DONE} else 23
+            return ExitStatus.LOST
+        return ExitStatus.OK if states == {TargetState.DONE} else ExitStatus.PARTIAL
 
 
 def measure(settings: RttSettings, observer: Observer, stop: Stop) -> RttOutcome:

@@ -6,7 +6,8 @@ import gc
 import os
 from functools import partial
 
-from mrsync.run.bootstrap import EXIT_ABORTED, Readiness, own_interfaces, run_invited, watch_for_the_end
+from mrsync.errors import ExitStatus
+from mrsync.run.bootstrap import Readiness, own_interfaces, run_invited, watch_for_the_end
 from mrsync.run.settings import RTT_GROUPS, CatchSettings
 from mrsync.transport.echoing import Ear, Echoer
 from mrsync.transport.interface import family_of
@@ -39,7 +40,7 @@ def echo(settings: CatchSettings) -> int:
         print(Readiness(interfaces[0].address, reply.getsockname()[1]).encode(), flush=True)
         while not ended:
             loop.wait(None)
-        return 0 if settings.has_master else EXIT_ABORTED
+        return ExitStatus.OK if settings.has_master else ExitStatus.INTERRUPTED
     finally:
         loop.close()
         data.close()

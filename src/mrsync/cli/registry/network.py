@@ -1,0 +1,173 @@
+"""Options about groups, ports, rates and seals."""
+
+from __future__ import annotations
+
+from mrsync.cli import values
+from mrsync.cli.registry.option import (
+    CASTERS,
+    DOCTOR,
+    INTERFACE,
+    MEASURERS,
+    MULTICATCHER,
+    NETWORK,
+    SENDERS,
+    SYNCERS,
+    Option,
+)
+from mrsync.run.settings import GROUPS, RTT_GROUPS, Network
+
+RTT_PORT = 7900  # as 4.0.1 had it
+_PORT_TEXT = "the data port; reports come back to the one below; default: {}"
+_GROUP_TEXT = "the multicast group; auto: one that nobody uses; default: {0.ipv4} or {0.ipv6}"
+_GROUP_MANUAL = (
+    "the multicast group, IPv4 or IPv6. Sessions with another group or port run side by side. `auto`: one that nobody "
+    "uses, told by `-v 1`. Default: {0.ipv4}, or {0.ipv6} where targets have only IPv6 addresses"
+)
+
+OPTIONS = (
+    Option(
+        "-A --group",
+        _GROUP_TEXT.format(GROUPS),
+        NETWORK,
+        SYNCERS,
+        _GROUP_MANUAL.format(GROUPS),
+        metavar="A",
+        type=values.group,
+    ),
+    Option(
+        "-A --group",
+        _GROUP_TEXT.format(RTT_GROUPS),
+        NETWORK,
+        MEASURERS,
+        _GROUP_MANUAL.format(RTT_GROUPS),
+        metavar="A",
+        type=values.group,
+    ),
+    Option(
+        "-P --port",
+        _PORT_TEXT.format(Network().port),
+        NETWORK,
+        SYNCERS,
+        metavar="P",
+        type=values.port,
+        default=Network().port,
+        is_common=True,
+    ),
+    Option(
+        "-P --port",
+        _PORT_TEXT.format(RTT_PORT),
+        NETWORK,
+        MEASURERS,
+        metavar="P",
+        type=values.port,
+        default=RTT_PORT,
+        is_common=True,
+    ),
+    Option(
+        "-I --interface",
+        "names, indices or addresses, with commas; default: by the routes to the targets",
+        NETWORK,
+        (*SYNCERS, *MEASURERS),
+        "interfaces by name, index or address, with commas; default: all that targets are behind, by the routes to "
+        "them",
+        metavar="I",
+        completes=INTERFACE,
+        is_common=True,
+    ),
+    Option(
+        "-T --ttl",
+        "how far casting goes: N passes N - 1 multicast routers; default: 1",
+        NETWORK,
+        SENDERS,
+        "how far casting goes. 1: this network; N passes N - 1 multicast routers; default: 1",
+        metavar="N",
+        type=values.ttl,
+        default=1,
+    ),
+    Option(
+        "-L --loop",
+        "be heard on this host, too",
+        NETWORK,
+        SENDERS,
+        "be heard on this host, too; implied where a target is on this host",
+    ),
+    Option(
+        "--unicast",
+        "use no multicast: send everything to each target by itself",
+        NETWORK,
+        CASTERS,
+        "use no multicast at all: the same session, but everything goes to each target by itself. Without this "
+        "option only targets that do not hear the group are served so; they are named, with the reason",
+    ),
+    Option(
+        "--unicast",
+        "join no group; needs --master",
+        NETWORK,
+        (MULTICATCHER,),
+    ),
+    Option(
+        "--master",
+        "the host that casts, to be asked for unicast where no multicast is heard",
+        NETWORK,
+        (MULTICATCHER,),
+        metavar="M",
+    ),
+    Option(
+        "--rate",
+        "send at most so many bytes/s; K, M, G",
+        NETWORK,
+        CASTERS,
+        "send at most so many bytes/s of contents (`K`, `M`, `G`), those sent by unicast included",
+        metavar="R",
+        type=values.rate,
+        field="settings.rate_bytes_s",
+        is_common=True,
+    ),
+    Option(
+        "--rate",
+        "bytes/s that are tried; K, M, G; default: 25MB",
+        NETWORK,
+        (DOCTOR,),
+        metavar="R",
+        type=values.rate,
+        is_common=True,
+    ),
+    Option(
+        "--bwlimit",
+        "the same as rsync writes it: KiB/s",
+        NETWORK,
+        CASTERS,
+        "the same as rsync writes it: KiB/s where no unit is given, at least 512 bytes/s; 0: no limit",
+        metavar="R",
+        type=values.bwlimit,
+        dest="rate",
+        rsync="--bwlimit",
+    ),
+    Option(
+        "-x --no-monitor",
+        "take no feedback: send at --rate, and repair what is lost",
+        NETWORK,
+        CASTERS,
+        "let no target clock what is sent: send at `--rate`, which must be given, and repair what is lost for that",
+    ),
+    Option(
+        "--encrypt",
+        "fail rather than send unencrypted",
+        NETWORK,
+        CASTERS,
+        "insist on AES-256-GCM at every target; default: encrypt if every target can",
+        stores=("is_encrypted", True),
+        conflicts="sealing",
+        field="settings.is_encrypted",
+    ),
+    Option(
+        "--no-encrypt",
+        "authenticate only",
+        NETWORK,
+        CASTERS,
+        "authenticate only, and leave contents readable on the network",
+        stores=("is_encrypted", False),
+        conflicts="sealing",
+        field="settings.is_encrypted",
+    ),
+)

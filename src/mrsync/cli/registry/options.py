@@ -1,0 +1,49 @@
+"""All options, in the order of sections, and those of one program."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mrsync.cli.registry import choosing, keeping, network, output, running
+from mrsync.cli.registry.option import (
+    DOCTOR,
+    FILELIST,
+    MRSYNC,
+    MULTICASTER,
+    MULTICATCHER,
+    REPORT,
+    RTT,
+    RTTCATCHER,
+    SECTIONS,
+    Option,
+)
+
+OPTIONS = (*running.OPTIONS, *choosing.OPTIONS, *keeping.OPTIONS, *network.OPTIONS, *output.OPTIONS)
+
+PROGRAMS: Mapping[str, str] = {
+    MRSYNC: "Make DEST on all TARGETS equal to SOURCE, every byte sent once, by multicast.",
+    MULTICASTER: "Cast SOURCE to multicatchers that were started by hand.",
+    MULTICATCHER: "Catch what a multicaster casts, into DEST.",
+    RTT: "Send pages one after another; tell how long the echo of each target took.",
+    RTTCATCHER: "Echo what rtt sends, until interrupted.",
+    DOCTOR: "Try out what a sync needs, on all TARGETS at once; tell what is wrong.",
+    FILELIST: "Turn the output of rsync -avW --dry-run --delete [-H] [-i] into a synclist on stdout.",
+    REPORT: "Make an HTML page from a JSON report.",
+}
+
+
+def options_of(program: str) -> list[Option]:
+    """Return the options of a program in the order of sections."""
+    return [
+        option for section in SECTIONS for option in OPTIONS if option.section == section and program in option.programs
+    ]
+
+
+def fields_of(program: str, owner: str, values: object) -> dict[str, Any]:
+    """Return what options of a program say of the fields of `owner`, such as policy; values: the parsed namespace."""
+    return {
+        option.field.partition(".")[2]: getattr(values, option.attribute)
+        for option in OPTIONS
+        if program in option.programs and option.field.partition(".")[0] == owner
+    }

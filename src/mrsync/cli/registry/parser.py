@@ -1,0 +1,207 @@
+"""The parser of a program, made from its options: what is wrong becomes one sentence."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NoReturn
+
+from mrsync import __version__
+from mrsync.cli.registry.option import FILELIST, FLAG, LIST, MRSYNC, ORDERED, REPORT, SWITCH, VALUE, Option
+from mrsync.cli.registry.options import PROGRAMS, options_of
+from mrsync.cli.registry.statuses import MEANINGS
+from mrsync.errors import UsageError
+
+_FORMS = {
+    MRSYNC: (
+        "mrsync -m TARGETS -s SOURCE [-t DEST] [options]",
+        "mrsync SOURCE TARGETS:DEST [options]",
+        "mrsync rtt | doctor | filelist | demo | help | completion ...",
+    )
+}
+_POSITIONALS: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
+    MRSYNC: (("positionals", {"nargs": "*", "help": argparse.SUPPRESS}),),
+    FILELIST: (
+        ("output", {"metavar": "RSYNC_OUTPUT", "help": "file with what rsync said; -: stdin"}),
+        ("source", {"metavar": "SOURCE", "help": "the directory that rsync read; it settles what is ambiguous"}),
+    ),
+    REPORT: (("file", {"metavar": "FILE.json", "help": "what --report FILE.json wrote; -: stdin"}),),
+}
+_EXAMPLES = {
+    MRSYNC: """\
+examples:
+  mrsync doctor -m 'node[1-9]' -t /data       find out what would keep a sync from running well
+  mrsync -m 'node[1-9]' -s /data -n -i        tell what would change on nine hosts
+  mrsync /srv/www web1,web2:/srv/www          make /srv/www on two hosts equal to the one here
+""",
+}
+_DOCUMENTS = "Documents: /usr/share/doc/mrsync, or docs/ of the source."
+_ALL = "all"
+_ACTIONS: dict[str, dict[str, Any]] = {
+    VALUE: {},
+    LIST: {"action": "append"},
+    SWITCH: {"action": argparse.BooleanOptionalAction},
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """Raises UsageError where argparse would exit.
+
+    An option takes the word behind it for its value whatever that begins with, as rsync's do: `--chmod -w`.
+    """
+
+    def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
+        return super().parse_args(None if args is None else list(self._joined(args)), namespace)
+
+    def _joined(self, words: Sequence[str]) -> Iterator[str]:
+        """Each option and its value as one word, which argparse takes for nothing else: `--chmod=-w`, `-m=a`."""
+        actions = self._option_string_actions
+        remaining = iter(words)
+        for word in remaining:
+            if word == "--":
+                yield word
+                break
+            *switches, last = self._split(word)
+            yield from switches
+            takes_value = last in actions and actions[last].nargs is None
+            value = next(remaining, None) if takes_value else None
+            if value == "--":  # argparse would drop it
+                self.error(f"argument {last}: -- is no value")
+            yield last if value is None else f"{last}={value}"
+        yield from remaining
+
+    def _split(self, word: str) -> list[str]:
+        """The options that one word of letters stands for, -Hcm for -H -c -m; else the word as it is."""
+        letters = [f"-{letter}" for letter in word[1:]]
+        actions = self._option_string_actions
+        if not word.startswith("-") or len(letters) < 2 or any(letter not in actions for letter in letters):
+            return [word]
+        return letters if all(actions[letter].nargs == 0 for letter in letters[:-1]) else [word]
+
+    def error(self, message: str) -> NoReturn:
+        """Raise UsageError, with the option that was probably meant."""
+        unknown = re.match(r"unrecognized arguments: (--?[^\s=]+)", message)
+        if unknown and (hint := closest(unknown[1], self._option_string_actions)):
+            message = f"there is no option {unknown[1]}; did you mean {hint}?"
+        raise UsageError(f"{message} (see {self.prog} --help)")
+
+
+class InOrder(argparse.Action):
+    """Note the option in its place among those whose order counts."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        value: str | Sequence[Any] | None,
+        option: str | None = None,
+    ) -> None:
+        namespace.rule_options = [*namespace.rule_options, (self.option_strings[-1], value)]
+
+
+class _Help(argparse.Action):
+    """`--help` shows the common options, `--help all` all of them."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        value: str | Sequence[Any] | None,
+        option: str | None = None,
+    ) -> None:
+        if value not in (self.const, _ALL):
+            parser.error(f"argument {option}: give nothing or {_ALL}")
+        make_parser(self.const, called=parser.prog, has_all=value == _ALL).print_help()
+        parser.exit()
+
+
+class _Version(argparse.Action):
+    """`--version` also tells what this host can do."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        value: str | Sequence[Any] | None,
+        option: str | None = None,
+    ) -> None:
+        print(f"{parser.prog} {__version__}")
+        if parser.prog == MRSYNC:
+            from mrsync.cli.abilities import ability_lines
+
+            print(*ability_lines(), sep="\n")
+        parser.exit()
+
+
+def make_parser(program: str, *, called: str = "", has_all: bool = True) -> Parser:
+    """Return the parser of a program.
+
+    called: how the user calls the program, where that is not its own name. has_all: False: only the common options,
+    for help.
+    """
+    parser = Parser(
+        called or program,
+        description=PROGRAMS[program],
+        epilog=_epilog(program, has_all),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+        add_help=False,
+    )
+    if program in _FORMS:
+        parser.usage = "\n       ".join(_FORMS[program])
+    parser.add_argument(
+        "-h", "--help", action=_Help, nargs="?", metavar=_ALL, const=program, help="this text; all: every option"
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="the version, and what this host can do")
+    for name, words in _POSITIONALS.get(program, ()):
+        parser.add_argument(name, **words)
+    groups: dict[str, Any] = {}
+    for option in options_of(program):
+        if has_all or option.is_common:
+            if option.section not in groups:
+                groups[option.section] = parser.add_argument_group(option.section)
+            _add(_exclusive(groups, option, program) if has_all else groups[option.section], option, program)
+    parser.set_defaults(rule_options=[], rules=None, remote_dir=None)
+    return parser
+
+
+def _exclusive(groups: dict[str, Any], option: Option, program: str) -> Any:
+    """Return the group of an option: its section, or within that the options that exclude one another."""
+    section = groups[option.section]
+    if not option.conflicts:
+        return section
+    if option.conflicts not in groups:
+        groups[option.conflicts] = section.add_mutually_exclusive_group(required=program in option.required_by)
+    return groups[option.conflicts]
+
+
+def _add(group: Any, option: Option, program: str) -> None:
+    """Declare one option to argparse."""
+    words: dict[str, Any] = {"help": option.help.replace("%", "%%"), "dest": option.attribute}
+    if option.takes_value:
+        words |= {"metavar": option.metavar, "type": option.type, "choices": option.choices or None}
+    if program in option.required_by and not option.conflicts:
+        words["required"] = True
+    if option.how == FLAG:
+        constant = option.stores[1] if option.stores else True
+        words |= {"action": "store_const", "const": constant, "default": None if option.stores else False}
+    elif option.how == ORDERED:
+        words |= {"action": InOrder} | ({} if option.takes_value else {"nargs": 0})
+    else:
+        words |= {"default": option.default} | _ACTIONS[option.how]
+    group.add_argument(*option.names(program), **words)
+
+
+def closest(word: str, known: Iterable[str]) -> str | None:
+    """Return what was probably meant by a word that is unknown, or None."""
+    return next(iter(difflib.get_close_matches(word, list(known), 1, 0.7)), None)
+
+
+def _epilog(program: str, has_all: bool) -> str:
+    if has_all:
+        statuses = "\n".join(f"  {status:>2}  {meaning}" for status, meaning in MEANINGS.items())
+        return f"exit status:\n{statuses}\n\n{_DOCUMENTS}"
+    name = program.split()[0] if program == FILELIST else program
+    return f"{_EXAMPLES.get(program, '')}\n{name} --help all lists every option; mrsync help TOPIC explains one."

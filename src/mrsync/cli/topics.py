@@ -1,0 +1,62 @@
+"""mrsync help TOPIC: an option, a section of options, a command, or the exit statuses."""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+from collections.abc import Iterator, Sequence
+
+from mrsync.cli.registry.option import MRSYNC, SECTIONS, Option
+from mrsync.cli.registry.options import OPTIONS, PROGRAMS
+from mrsync.cli.registry.parser import closest, make_parser
+from mrsync.cli.registry.reference import plain
+from mrsync.cli.registry.statuses import MEANINGS
+from mrsync.errors import UsageError
+
+_COMMANDS = {program.split()[-1]: program for program in PROGRAMS}
+_EXIT = "exit"
+_INDENT = " " * 8
+
+
+def help_on(topics: Sequence[str]) -> Iterator[str]:
+    """Yield what is known of each topic, or the list of topics. Raises UsageError for an unknown one."""
+    if not topics:
+        yield "mrsync help TOPIC explains one of these:\n"
+        yield f"  a command    {', '.join(_COMMANDS)}"
+        yield "  an option    by its long name or letter: commit, --commit, -w"
+        yield f"  a section    {'; '.join(SECTIONS)}"
+        yield f"  {_EXIT}         the exit statuses"
+    for topic in topics:
+        yield from _explain(topic)
+
+
+def _explain(topic: str) -> Iterator[str]:
+    name = topic.strip("-")
+    options = [option for option in OPTIONS if _is_called(option, topic)]
+    if topic in _COMMANDS and not topic.startswith("-"):
+        yield make_parser(_COMMANDS[topic]).format_help()
+    elif topic == _EXIT:
+        yield from (f"  {int(status):>2}  {meaning}" for status, meaning in MEANINGS.items())
+    elif found := [section for section in SECTIONS if topic == section or topic in section.split()]:
+        for option in OPTIONS:
+            if option.section in found and MRSYNC in option.programs:
+                yield from _lines(option)
+    elif options:
+        for option in options:
+            yield from _lines(option)
+    else:
+        known = [*_COMMANDS, _EXIT, *SECTIONS, *(option.key for option in OPTIONS)]
+        hint = closest(name, known)
+        raise UsageError(f"there is no help on {topic}{f'; did you mean {hint}?' if hint else ''} (see mrsync help)")
+
+
+def _is_called(option: Option, topic: str) -> bool:
+    names = {name for program in option.programs for name in option.all_names(program)}
+    return topic in names or f"--{topic}" in names
+
+
+def _lines(option: Option) -> Iterator[str]:
+    value = f" {option.value()}" if option.takes_value else ""
+    yield f"{', '.join(option.all_names(option.programs[0]))}{value}    ({', '.join(option.programs)})"
+    width = min(100, shutil.get_terminal_size().columns)
+    yield textwrap.fill(plain(option.manual or option.help), width, initial_indent=_INDENT, subsequent_indent=_INDENT)

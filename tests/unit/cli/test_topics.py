@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from mrsync.cli.registry.option import SECTIONS
+from mrsync.cli.registry.options import OPTIONS, PROGRAMS
+from mrsync.cli.topics import help_on
+from mrsync.errors import UsageError
+from tests.programs import program
+
+
+def explained(*topics: str) -> str:
+    return "\n".join(help_on(topics))
+
+
+@pytest.mark.parametrize("topic", ["commit", "--commit"])
+def test_an_option(topic: str) -> None:
+    text = explained(topic)
+    assert text.startswith("--commit file|each|job    (mrsync, multicaster)\n        when a file goes into place;")
+
+
+def test_a_letter_means_an_option_of_each_program() -> None:
+    text = explained("-s")
+    assert "--source" in text
+    assert "--size" in text
+
+
+def test_a_section_a_command_and_the_statuses() -> None:
+    assert explained("deletion").count("\n--") >= 2
+    assert explained("doctor").startswith("usage: mrsync doctor")
+    assert "30  every target was lost" in explained("exit")
+
+
+@pytest.mark.parametrize(
+    "topic", [*(option.key for option in OPTIONS), *SECTIONS, *(name.split()[-1] for name in PROGRAMS)]
+)
+def test_everything_has_help(topic: str) -> None:
+    assert explained(topic)
+
+
+def test_without_a_topic_they_are_listed() -> None:
+    assert "an option" in explained()
+
+
+def test_the_topic_that_was_meant_is_named() -> None:
+    with pytest.raises(UsageError, match="there is no help on comit; did you mean commit"):
+        explained("comit")
+
+
+def test_as_a_command() -> None:
+    done = subprocess.run(program("mrsync", "help", "exit"), capture_output=True, text=True, check=True)
+    assert "every target was lost" in done.stdout
