@@ -38,7 +38,7 @@ class UsageError(MrsyncError):
 class LimitError(MrsyncError):
     """The source is more than one session can cast."""
 
-    exit_status = 1
+    exit_status = ExitStatus.USAGE
 
 
 class RuleError(MrsyncError):

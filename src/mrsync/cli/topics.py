@@ -52,7 +52,7 @@ def _explain(topic: str) -> Iterator[str]:
 
 def _is_called(option: Option, topic: str) -> bool:
     names = {name for program in option.programs for name in option.all_names(program)}
-    return topic in names or f"--{topic}" in names
+    return not names.isdisjoint((topic, f"-{topic}", f"--{topic}"))
 
 
 def _lines(option: Option) -> Iterator[str]:
