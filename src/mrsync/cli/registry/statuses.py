@@ -11,7 +11,7 @@ MEANINGS: Mapping[ExitStatus, str] = {
     ExitStatus.USAGE: "usage",
     ExitStatus.VERSION: "another protocol version",
     ExitStatus.SELECTION: "the source or the choice of files cannot be used",
-    ExitStatus.START: "no catcher could be started",
+    ExitStatus.START: "no target could be reached: nothing could be started there, or what started was not heard",
     ExitStatus.SOCKET: "socket",
     ExitStatus.FILE: "local file or directory",
     ExitStatus.PROTOCOL: "protocol data that makes no sense",
