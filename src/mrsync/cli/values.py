@@ -39,7 +39,7 @@ def size(text: str) -> int:
 
 def _rate(text: str, unit: str) -> int | None:
     number = _bytes(text, unit)
-    if number is None or number < 0:
+    if number is None or not 0 <= number <= SIZE_MAX:
         raise argparse.ArgumentTypeError(f"{text!r} is no rate: a number with K, M or G, such as 80M")
     if number == 0 and any(digit in "123456789" for digit in text):
         raise argparse.ArgumentTypeError(f"{text!r} is less than one byte per second")
