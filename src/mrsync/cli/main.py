@@ -77,6 +77,8 @@ def _mrsync(arguments: Sequence[str]) -> int:
 
         print(*help_on(arguments[1:]), sep="\n")
         return 0
+    if arguments[:1] == ["completion"]:
+        return _completion(arguments[1:])
     if arguments[:1] == ["report"]:
         from mrsync.cli.report_page import report_page
 
@@ -86,6 +88,15 @@ def _mrsync(arguments: Sequence[str]) -> int:
 
         return doctor(arguments[1:])
     return _cast("mrsync", arguments)
+
+
+def _completion(arguments: Sequence[str]) -> int:
+    from mrsync.cli.registry.completion import SHELLS, completion
+
+    if len(arguments) != 1 or arguments[0] not in SHELLS:
+        raise UsageError(f"give the shell: mrsync completion {' | '.join(SHELLS)}")
+    print(completion(arguments[0]), end="")
+    return 0
 
 
 def _multicaster(arguments: Sequence[str]) -> int:
