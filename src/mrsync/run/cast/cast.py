@@ -140,6 +140,7 @@ class _Run:
         try:
             self._driver.run()
         except MrsyncError as error:
+            self._news.is_interrupted = True
             self._caster.abort(str(error), self._loop.now())
             self._driver.run()  # say so: catchers that were started by hand would wait for what never comes
             raise

@@ -18,7 +18,7 @@ from mrsync.wire.sealing import seals_here
 class News:
     """Puts it into sentences, equal ones of many targets folded.
 
-    is_interrupted: the user has ended the run, and needs not be told that targets end.
+    is_interrupted: the run has been ended here: nobody need be told that targets end.
     """
 
     def __init__(self, settings: CastSettings, place: Place, observer: Observer) -> None:
