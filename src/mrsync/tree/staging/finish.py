@@ -159,6 +159,8 @@ class _Finisher:
             if found.st_mode >> 12 != manifest.kind(leader):
                 raise OSError(errno.ESTALE, "something else took its place")
             os.link(manifest.names[leader], name, src_dir_fd=leader_fd, dst_dir_fd=fd, follow_symlinks=False)
+            if not os.path.samestat(found, os.stat(name, dir_fd=fd, follow_symlinks=False)):
+                raise OSError(errno.ESTALE, "something else took its place")
 
         try:
             self._replace(entry, make)

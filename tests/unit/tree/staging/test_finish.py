@@ -6,6 +6,7 @@ import errno
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -269,3 +270,21 @@ def test_where_there_are_no_hard_links_members_are_copies(trees: Path, monkeypat
     monkeypatch.undo()
     assert sync(trees / "source", trees / "dest").failures == []
     assert differences(trees / "source", trees / "dest") == []
+
+
+def test_what_is_swapped_for_a_leader_gets_no_further_name(trees: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    both(trees, "leader")
+    both(trees, "secret")
+    os.link(trees / "source" / "leader", trees / "source" / "member")
+    (trees / "source" / "secret").unlink()
+    link = os.link
+
+    def swapping(source: bytes, *arguments: Any, **more: Any) -> None:
+        os.replace(trees / "dest" / "secret", trees / "dest" / "leader")
+        link(source, *arguments, **more)
+
+    monkeypatch.setattr(os, "link", swapping)
+    outcome = sync(trees / "source", trees / "dest", deletes=False)
+    assert [(failure.errno, failure.path) for failure in outcome.failures] == [(errno.ESTALE, b"member")]
+    assert not (trees / "dest" / "member").exists()
+    assert leftovers(trees / "dest") == []
