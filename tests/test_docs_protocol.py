@@ -26,6 +26,7 @@ from mrsync.wire.terms import Term, decode_terms, encode_terms
 PROJECT = Path(__file__).parents[1]
 DOCUMENT = (PROJECT / "docs" / "protocol.md").read_text()
 TAG = re.compile(r"(?<!\w)\[([a-z]+(?:-[a-z]+)+)\]")
+LINK = 9  # of the hop in the examples
 needs_gcm = pytest.mark.skipif(not has_aes_gcm(), reason="needs the package cryptography")
 
 
@@ -188,6 +189,8 @@ def test_examples_of_messages(example: Example) -> None:
     keys = SessionKeys.derive(SECRET, limits.NO_SESSION) if example.kind.endswith("of session 0") else KEYS
     codec = ControlCodec(keys)
     codec.use_report_seal(messages.SealKind[example.kind.split()[1]])
+    key = KEYS.mask(LINK, KEYS.hop_key(LINK))
+    codec.meet(messages.Peer(3, LINK, bytes(16), 1, key), messages.Peer(4, LINK, bytes(16), 1))
     assert isinstance(example.shown, get_args(messages.Message))
     assert codec.encode(example.shown).hex() == example.data.hex()
     assert codec.decode(example.data) == example.shown
@@ -196,7 +199,10 @@ def test_examples_of_messages(example: Example) -> None:
             messages.Hello: keys.catch_control,
             messages.Echo: keys.catch_control,
             messages.Knock: keys.catch_control,
+            messages.Hop: keys.catch_control,
             messages.Report: keys.reports,
+            messages.Feed: keys.hop_key(LINK),
+            messages.Claim: keys.hop_key(LINK),
         }
         tag = hmac.digest(uses.get(type(example.shown), keys.cast_control), example.data[:-16], "sha256")[:16]
         assert example.fields[-1] == Field("control-tag", tag, "")
@@ -270,6 +276,7 @@ def test_every_message_and_record_has_an_example() -> None:
         ("phase", messages.Phase),
         ("ending", messages.Ending),
         ("way", messages.Way),
+        ("feeding", messages.Feeding),
     ],
 )
 def test_numbers_have_the_names_of_the_code(column: str, numbers: type[messages.Kind]) -> None:

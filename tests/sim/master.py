@@ -17,6 +17,7 @@ from mrsync.protocol.events import (
     TargetJoined,
     TargetRerouted,
 )
+from mrsync.protocol.relays import RelayRules
 from mrsync.protocol.sends import Send, SendCoded, SendMessage, SendPage
 from mrsync.transport.casting import REPORTS_PER_ROUND
 from mrsync.wire.messages import Knock, Message, ObjectKind, Report, SealKind, Status
@@ -26,7 +27,7 @@ from tests.sim.network import Burst, Cast, CodedBurst
 from tests.sim.oracle import Oracle
 from tests.sim.plan import CONTENTS
 from tests.sim.target import TargetHost
-from tests.sim.world import SESSION, Address, World
+from tests.sim.world import SESSION, Address, World, locate
 
 PLANNING_S = 0.01
 BACKLOG_MAX = 1800  # datagrams in a socket buffer of 4 MB
@@ -53,6 +54,7 @@ class MasterHost:
                 rate_bytes_s=scenario.rate_bytes_s,
                 is_unicast=scenario.is_unicast,
                 has_monitor=scenario.has_monitor,
+                relaying=RelayRules(locate, scenario.chains_max) if scenario.has_relays else None,
             ),
             0.0,
         )
@@ -69,8 +71,10 @@ class MasterHost:
         self._cached: dict[tuple[int, int], None] = {}  # sealed pages at hand, least recently used first
         self._generation = 0  # the highest that was announced
         self._casts = 0
+        self.packets_sent = 0  # of pages, copies counted
         self._is_group_heard = True
         self._routes: dict[int, TargetHost] = {}  # of targets that are served by unicast
+        self._copied: set[int] = set()  # those of them that pages go to
         world.hear_answer = self._hear
         self.clock.plan(self._rng.random() * 0.2, self._offer_manifest)
         self._pump()
@@ -186,9 +190,12 @@ class MasterHost:
         """Have what is for the group go to this target as well, or not any more."""
         target = self.caster.roster.find(target_id)
         self._routes.pop(target_id, None)
+        self._copied.discard(target_id)
         if target is not None and target.is_live and target.path.is_unicast:
             self._oracle.judge_route(target, target.path.verified)
             self._routes[target_id] = self._oracle.commits.host_of(target)
+            if target.path.is_copied:
+                self._copied.add(target_id)
 
     def _offer_plan(self, entries: list[int]) -> None:
         plan = self._world.plan
@@ -237,14 +244,18 @@ class MasterHost:
 
     def _cast(self, cast: Cast, packets: int, size_bytes: int) -> None:
         """On every path, each time another one first; pages to the group only while somebody hears it."""
-        paths: list[TargetHost | None] = [*self._routes.values()]
-        is_wanted = self._is_group_heard or isinstance(cast, bytes)
+        is_page = not isinstance(cast, bytes)
+        paths: list[TargetHost | None] = [
+            host for index, host in self._routes.items() if not is_page or index in self._copied
+        ]
+        is_wanted = self._is_group_heard or not is_page
         if is_wanted and not self._world.scenario.is_unicast:
             paths.append(None)
         self._casts += 1
         for at in range(len(paths)):
             host = paths[(at + self._casts) % len(paths)]
             leaves_at = self._occupy(packets, size_bytes)
+            self.packets_sent += packets if is_page else 0
             if host is None:
                 self._world.network.cast(cast, packets, size_bytes, leaves_at)
             elif host.is_running:

@@ -15,6 +15,7 @@ from tests.sim.scenario import PACKET_ROOM_BYTES, Scenario, TargetScenario
 PACKET_OVERHEAD_BYTES = 66
 RUN_S = 0.005
 KIND_AT = 2  # of a header
+MASTER = -1
 STOLEN_SHARE = 0.2  # of answers that a stranger sends from elsewhere before they arrive
 
 
@@ -27,6 +28,7 @@ class Burst(NamedTuple):
     packets: int
     mask: int
     tx: int
+    sender: int = MASTER  # the target that passes it on
 
 
 class CodedBurst(NamedTuple):
@@ -151,6 +153,11 @@ class Network:
         """To one host; packets of about size_bytes each leave the caster at `when`."""
         when, full = self._pass_switch(packets, size_bytes + PACKET_OVERHEAD_BYTES, when)
         self._deliver(ear, cast, packets, full, when, is_cast=False)
+
+    def hop(self, sender: int, ear: Ear, cast: Cast, packets: int, when: float) -> None:
+        """From one target to another; packets leave it at `when`."""
+        if not self.paths[sender].is_cut and sender not in self.paths[ear.index].scenario.blocks:
+            self._deliver(ear, cast, packets, 0, when, is_cast=False)
 
     def _pass_switch(self, packets: int, size_bytes: int, when: float) -> tuple[float, int]:
         """When a burst leaves the bottleneck, and which of its packets found the queue full."""

@@ -44,6 +44,8 @@ class Oracle:
         self.packets_repaired = 0
         self.packets_wasted = 0  # repairs that nobody missed
         self.packets_coded = 0
+        self.hop_first = self.hop_repaired = self.hop_wasted = 0  # packets
+        self._passed_on: set[tuple[Address, tuple[int, int]]] = set()
         self.reports = 0
         self.reports_by_second: Counter[int] = Counter()
         self.bursts_by_second: Counter[int] = Counter()
@@ -154,6 +156,17 @@ class Oracle:
 
     def _is_wanted(self, kind: ObjectKind, page: int) -> bool:
         return any((kind, page) in host.storage.wanted for host in self.commits.live_hosts())
+
+    def judge_hop(self, child: TargetHost | None, send: SendPage, mask: int) -> None:
+        """Count what relays send, and what of it is sent again to a child that does not miss it."""
+        key = (int(send.object), send.page)
+        if child is None or (child.address, key) not in self._passed_on:
+            self.hop_first += mask.bit_count()
+            if child is not None:
+                self._passed_on.add((child.address, key))
+            return
+        self.hop_repaired += mask.bit_count()
+        self.hop_wasted += sum(not child.misses(key, index) for index in bits(mask))
 
     def judge_coded(self, send: SendCoded) -> None:
         self.bursts_by_second[int(self._world.events.now)] += 1

@@ -62,9 +62,7 @@ class Fault:
 EACH = "each for itself: files are sat out and found changed, some only when a repair reads them again"
 AGAIN = "files change while they are cast, some of them twice, and some vanish"
 RIPE_AT_ONCE = Fault("", Transfer, "ripe_pages", "last_tx[page] < tx_seen and ", "")
-INVENTED_STAY = Fault(
-    "", Reception, "believe", "self.tx_seen = status.tx", "self.tx_seen = max(self.tx_seen, status.tx)"
-)
+INVENTED_STAY = Fault("", Reception, "believe_tx", "self.tx_seen = tx", "self.tx_seen = max(self.tx_seen, tx)")
 ANY_GENERATION = Fault("", Reception, "receive_packet", "generation > self._generation_max", "False")
 FAULTS = (
     Fault("a packet counts for two", Assembly, "receive_packet", "~(1 << index)", "~(3 << index)"),

@@ -41,6 +41,7 @@ class Reception:
     def __init__(self, catcher: Catcher, retained_pages: int) -> None:
         self.opened: list[tuple[Key, int]] = []  # (page, tx) since the last hand-over to the disk
         self.true_pages: dict[Key, int] = {}  # every byte of them came, whatever the core says; their generation
+        self.passes_on = False  # to a child: pages that are here may be needed again
         self.packets_in_vain = 0  # that came, and had to be thrown away
         self._catcher = catcher
         self._retained_pages = retained_pages
@@ -72,14 +73,14 @@ class Reception:
             self._take_packet(burst, index, bad >> index & 1 == 1, now)
 
     def _take_packet(self, burst: Burst, index: int, is_bad: bool, now: float, *, is_decoded: bool = False) -> None:
-        object, page, generation, count, _, tx = burst
+        object, page, generation, count, _, tx, _ = burst
         verdict = self._catcher.receive_packet(object, page, generation, index, count, tx, now)
         key, bit = (object, page), 1 << index
         arriving = self._arriving.get(key, {}).get(generation)
         if verdict == Verdict.IGNORE and arriving is None:
             self.packets_in_vain += self.misses(key, index)
             return
-        if key in self.true_pages:
+        if key in self.true_pages and not self.passes_on:
             raise Violation(f"packet {index} of {key} is wanted again, though the page is here")
         if arriving is None:
             arriving = self._arriving.setdefault(key, {})[generation] = Arriving()
@@ -139,11 +140,17 @@ class Reception:
     def _open(self, key: Key, generation: int, tx: int) -> None:
         """The seal of a page is good."""
         self._arriving.pop(key, None)
-        if key in self.true_pages:
+        is_wanted = self._catcher.page_opened(*key, generation)
+        if key in self.true_pages and is_wanted:
             raise Violation(f"page {key} is opened twice")
-        self.true_pages[key] = generation
-        self._catcher.page_opened(*key, generation)
+        self._whole.pop(key, None)
         self._whole[key] = generation
         if len(self._whole) > self._retained_pages:
             del self._whole[next(iter(self._whole))]
-        self.opened.append((key, tx))
+        if is_wanted:
+            self.true_pages[key] = generation
+            self.opened.append((key, tx))
+
+    def retained(self, key: Key) -> int | None:
+        """The generation of a page that is here, sealed."""
+        return self._whole.get(key)

@@ -59,6 +59,10 @@ class TargetScenario:
     sit_out_share: float = 0.0
     compare_s: float = 0.05
     knows_master: bool = True
+    is_deaf: bool = False  # from the beginning
+    blocks: tuple[int, ...] = ()  # targets that nothing comes from
+    withholds_share: float = 0.0  # of the pages that it is to pass on: it says that it sent them
+    hop_pages_s: float = 20000.0  # that it can pass on
     path_bytes: int = 65535  # larger datagrams do not reach it
 
     @property
@@ -79,6 +83,8 @@ class Scenario:
     smaller: tuple[Step, ...] = ()  # what is tried if these do not reach everyone
     is_unicast: bool = False
     has_monitor: bool = True
+    has_relays: bool = False
+    chains_max: int = 1
     manifest_bytes: int = 20000
     plan_bytes: int = 3000
     file_bytes: tuple[int, ...] = ()

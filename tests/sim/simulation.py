@@ -40,6 +40,10 @@ class Result:
     packets_repaired: int
     packets_wasted: int
     packets_coded: int
+    packets_sent: int  # by the caster, copies counted
+    hop_first: int  # packets between targets
+    hop_repaired: int
+    hop_wasted: int
     reports: int
     reports_per_second_max: int
 
@@ -141,6 +145,10 @@ class Simulation:
             packets_repaired=oracle.packets_repaired,
             packets_wasted=oracle.packets_wasted,
             packets_coded=oracle.packets_coded,
+            packets_sent=self.master.packets_sent,
+            hop_first=oracle.hop_first,
+            hop_repaired=oracle.hop_repaired,
+            hop_wasted=oracle.hop_wasted,
             reports=oracle.reports,
             reports_per_second_max=max(oracle.reports_by_second.values(), default=0),
         )
@@ -178,6 +186,8 @@ class Simulation:
         mistaken = 0
         if not self.scenario.is_orderly:  # what is late looks lost
             mistaken = result.packets_first // 2 + 8 * self.scenario.geometry.packets
+        if self.scenario.has_relays:  # what one that falls has taken with it was lost to those behind it
+            mistaken += result.packets_first * sum(target.fate is not Fate.HEALTHY for target in self.scenario.targets)
         if self.scenario.forgeries_s:  # whoever invents packets can make anything look lost
             mistaken = repaired
         if result.packets_wasted > mistaken:

@@ -6,12 +6,12 @@ import random
 
 from mrsync.protocol.catcher import Catcher
 from mrsync.protocol.config import CatcherConfig
-from mrsync.protocol.events import GroupSilent, SessionEnded
-from mrsync.protocol.sends import CatcherSend, SendKnock
-from mrsync.wire.messages import ObjectKind, Report, SealKind
+from mrsync.protocol.events import CatcherEvent, GroupSilent, PageAsked, PeersChanged, SessionEnded, SourceChanged
+from mrsync.protocol.sends import CatcherSend, SendCoded, SendKnock, SendPage, SendToPeer
+from mrsync.wire.messages import Kind, ObjectKind, Peer, Report, SealKind
 from mrsync.wire.session import ControlCodec, Rejection, open_status
 from tests.sim.clock import ProcessClock
-from tests.sim.network import Burst, Cast, CodedBurst, flipped
+from tests.sim.network import KIND_AT, MASTER, Burst, Cast, CodedBurst, flipped
 from tests.sim.oracle import Oracle
 from tests.sim.plan import CONTENTS
 from tests.sim.reception import Reception, bits
@@ -30,7 +30,7 @@ class TargetHost:
     def __init__(self, index: int, incarnation: int, world: World, oracle: Oracle) -> None:
         self.index = index
         self.address = (index, incarnation)
-        self.hears_group = not world.scenario.is_unicast
+        self.hears_group = not world.scenario.is_unicast and not world.scenario.targets[index].is_deaf
         self.hears_unicast = True
         self.is_heard = True
         self.is_hung = False
@@ -69,6 +69,9 @@ class TargetHost:
         self._held = 0  # packets that came while it was stopped
         self._disk_free_at = 0.0
         self._is_writing = False
+        self._source = MASTER  # whose pages count
+        self._child: Peer | None = None
+        self._hop_free_at = 0.0
         world.network.join(self)
         self.pump()
 
@@ -156,7 +159,8 @@ class TargetHost:
             if isinstance(found, Rejection):
                 return
             self._codec = ControlCodec(found[0])
-        message = self._codec.decode(datagram) if bad else self._world.decoded(datagram, self._codec)
+        is_own = bad or datagram[KIND_AT] in (Kind.FEED, Kind.CLAIM)
+        message = self._codec.decode(datagram) if is_own else self._world.decoded(datagram, self._codec)
         if not isinstance(message, Rejection):
             self._oracle.judge_flip(bad)
             self.catcher.receive_message(message, SESSION, self.clock.now, is_cast=is_cast)
@@ -164,6 +168,8 @@ class TargetHost:
     def _take_pages(self, cast: Burst | CodedBurst, lost: int, bad: int) -> None:
         """Positions in lost and bad count the packets that were sent, not those of the page."""
         now = self.clock.now
+        if (cast.sender if isinstance(cast, Burst) else MASTER) != self._source:
+            cast = cast._replace(tx=0)
         if isinstance(cast, CodedBurst):
             for at, combination in enumerate(cast.combinations):
                 if not lost >> at & 1:
@@ -223,6 +229,12 @@ class TargetHost:
         now = self.clock.now
         for send in self.catcher.sends(now):
             self._answer(send)
+        if self._hop_free_at <= self._world.events.now:
+            forwards = self.catcher.relaying.forwards(now)
+            for send in forwards:
+                self._answer(send)
+            if self._hop_free_at > self._world.events.now:
+                self._world.events.plan(self._hop_free_at, self.pump)
         while (event := self.catcher.next_event()) is not None:
             self._world.record("target", self.address, event)
             self._oracle.judge_event(self, event)
@@ -230,15 +242,63 @@ class TargetHost:
                 self.ending = event
                 self._world.network.leave(self)
                 return
-            if isinstance(event, GroupSilent) and self.scenario.fate is Fate.PRUNED:
-                self.hears_group = True
-            self.storage.take(event)
+            self._take_event(event)
         when = self.clock.wait(self.catcher.next_timeout())
         if when is not None and when != self._timer_at:
             self._timer_at = when
             self._world.events.plan(when, self._on_timer, when)
 
+    def _take_event(self, event: CatcherEvent) -> None:
+        if isinstance(event, GroupSilent) and self.scenario.fate is Fate.PRUNED:
+            self.hears_group = True
+        elif isinstance(event, SourceChanged):
+            self._source = MASTER if event.target is None else event.target
+        elif isinstance(event, PageAsked):
+            is_here = self.reception.retained((event.object, event.page)) is not None
+            relaying = self.catcher.relaying
+            (relaying.page_found if is_here else relaying.page_gone)(event.object, event.page)
+        elif isinstance(event, PeersChanged):
+            self._meet(event)
+        else:
+            self.storage.take(event)
+
+    def _meet(self, event: PeersChanged) -> None:
+        assert self._codec is not None  # an assignment came
+        self._child = event.child
+        self.reception.passes_on |= event.child is not None
+        self._codec.meet(event.parent, event.child)
+
+    def _send_hop(self, send: SendToPeer | SendPage) -> None:
+        """To the parent or the child: a message, or a page that is here."""
+        peer = send.peer if isinstance(send, SendToPeer) else self._child
+        assert self._codec is not None
+        assert peer is not None
+        address = (int.from_bytes(peer.address, "big"), peer.port)
+        host, network, now = self._oracle.host_at(address), self._world.network, self._world.events.now
+        if isinstance(send, SendToPeer):
+            datagram = self._codec.encode(send.message)
+            if host is not None and host.is_running and self.is_heard:
+                is_behind = send.peer is self._child  # pages that go the same way
+                network.hop(self.index, host, datagram, 1, max(now, self._hop_free_at) if is_behind else now)
+            return
+        generation = self.reception.retained((send.object, send.page))
+        if generation is None:
+            self.catcher.relaying.page_gone(send.object, send.page)
+            return
+        count = self._world.packet_count(send.object, send.page)
+        mask = send.mask or (1 << count) - 1
+        self._hop_free_at = max(now, self._hop_free_at) + 1 / self.scenario.hop_pages_s
+        self._oracle.judge_hop(host, send, mask)
+        if host is not None and host.is_running and self._rng.random() >= self.scenario.withholds_share:
+            burst = Burst(send.object, send.page, generation, count, mask, send.tx, self.index)
+            network.hop(self.index, host, burst, mask.bit_count(), self._hop_free_at)
+
     def _answer(self, send: CatcherSend) -> None:
+        assert not isinstance(send, SendCoded)  # losses of one child are not combined
+        if isinstance(send, (SendToPeer, SendPage)):
+            self._world.record("hop", self.address, send)
+            self._send_hop(send)
+            return
         if isinstance(send.message, Report):
             self._oracle.judge_report(self, send.message)
         self._world.record("answer", self.address, send.message)

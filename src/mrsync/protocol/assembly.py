@@ -29,6 +29,7 @@ class Assembly:
     """Reception of one object of `size_bytes`; `wanted` are the ranges of pages that matter here (None: all)."""
 
     def __init__(self, size_bytes: int, geometry: Geometry, wanted: Iterable[tuple[int, int]] | None = None) -> None:
+        self.size_bytes = size_bytes
         self.page_count = geometry.page_count(size_bytes)
         self._full_count = geometry.packets
         self._last_count = geometry.packet_count(size_bytes, self.page_count - 1) if self.page_count else 0
@@ -43,6 +44,7 @@ class Assembly:
         self._generations: dict[
             int, list[int]
         ] = {}  # page -> generations of which packets are here, last the one heard last
+        self._passing: set[int] = set()  # pages that count as held, and are needed to be passed on
         self._frontier = 0
         self._horizon = 0  # pages below were sent, as far as is known here
 
@@ -59,13 +61,25 @@ class Assembly:
     def is_whole(self) -> bool:
         return self.frontier == self.page_count
 
+    @property
+    def horizon(self) -> int:
+        """Pages below were sent, as far as is known here."""
+        return self._horizon
+
+    def let_pass(self, page: int) -> bool:
+        """Need this page again, to pass it on; False if it is on its way here already, or does not exist."""
+        if page >= self.page_count or self._pages[page] != HELD or page in self._passing:
+            return False
+        self._passing.add(page)
+        return True
+
     def extend_horizon(self, pages_sent: int) -> None:
         """So many pages were sent: what is not here of them is missing."""
         self._horizon = max(self._horizon, min(pages_sent, self.page_count))
 
     def receive_page(self, page: int, generation: int, count: int) -> bool:
         """A whole burst arrived; True when the page is wanted: open it and call `opened` or `rejected`."""
-        if page >= self.page_count or self._pages[page] > PARTIAL or count != self._packet_count(page):
+        if page >= self.page_count or not self._is_missing(page) or count != self._packet_count(page):
             return False
         if page >= self._horizon:
             self._horizon = page + 1
@@ -89,19 +103,15 @@ class Assembly:
 
     def _start(self, page: int, generation: int, index: int, count: int) -> Verdict:
         """The first packet of one generation of a page."""
-        if (
-            page >= self.page_count
-            or self._pages[page] > PARTIAL
-            or count != self._packet_count(page)
-            or index >= count
-        ):
+        if page >= self.page_count or not self._is_missing(page) or count != self._packet_count(page) or index >= count:
             return Verdict.IGNORE
         if page >= self._horizon:
             self._horizon = page + 1
         missing = ((1 << count) - 1) ^ (1 << index)
         self._partial[page << _GENERATION_BITS | generation] = missing
         self._generations.setdefault(page, []).append(generation)
-        self._pages[page] = PARTIAL
+        if page not in self._passing:
+            self._pages[page] = PARTIAL
         return Verdict.STORE if missing else Verdict.COMPLETE
 
     def receive_coded(self, generation: int, terms: Sequence[Term]) -> int:
@@ -116,17 +126,24 @@ class Assembly:
         return position
 
     def _has(self, page: int, generation: int, index: int) -> bool:
-        if page >= self.page_count or self._pages[page] > PARTIAL:
+        if page >= self.page_count or not self._is_missing(page):
             return True
         missing = self._partial.get(page << _GENERATION_BITS | generation)
         return missing is not None and not missing >> index & 1
 
-    def opened(self, page: int, generation: int) -> None:
-        """The seal of the page was good; it waits to be written."""
-        self._pages[page] = OPENED
-        self.has_rereads |= generation > 0
+    def _is_missing(self, page: int) -> bool:
+        return self._pages[page] <= PARTIAL or page in self._passing
+
+    def opened(self, page: int, generation: int) -> bool:
+        """The seal of the page was good; True: it waits to be written, False: it was only to be passed on."""
         for other in self._generations.pop(page, ()):
             del self._partial[page << _GENERATION_BITS | other]
+        if page in self._passing:
+            self._passing.discard(page)
+            return False
+        self._pages[page] = OPENED
+        self.has_rereads |= generation > 0
+        return True
 
     def rejected(self, page: int, generation: int, suspects: int) -> None:
         """The seal was bad: some packet was forged or spoilt. `suspects` are needed again; 0: all of the page."""
@@ -142,7 +159,8 @@ class Assembly:
         generations.remove(generation)
         if not generations:
             del self._generations[page]
-            self._pages[page] = ABSENT
+            if page not in self._passing:
+                self._pages[page] = ABSENT
 
     def written(self, pages: Iterable[int]) -> None:
         """These pages are where they belong."""
@@ -152,8 +170,12 @@ class Assembly:
 
     def needs(self) -> tuple[int, int, list[Need]]:
         """(first, end, needs): what is missing of the pages [first, end), as in Report.needs."""
+        if self._passing:
+            return self._all_needs()
         first = self.frontier
-        end = max(first, self._horizon)
+        return self._own_needs(first, max(first, self._horizon))
+
+    def _own_needs(self, first: int, end: int) -> tuple[int, int, list[Need]]:
         needs: list[Need] = []
         for found in _NEEDED.finditer(self._pages, first, end):
             page = found.start()
@@ -164,6 +186,14 @@ class Assembly:
             else:
                 needs.append((page, found.end() - page, 0))
         return first, end, needs
+
+    def _all_needs(self) -> tuple[int, int, list[Need]]:
+        """Own needs, and between them the pages that are to be passed on."""
+        passing = sorted(self._passing)[:ENTRIES_MAX]
+        first = min(self.frontier, passing[0])
+        _, end, needs = self._own_needs(first, max(first, self._horizon, passing[-1] + 1))
+        needs += [(page, 1, self._missing(page) if page in self._generations else 0) for page in passing if page < end]
+        return first, end, sorted(needs)
 
     def _missing(self, page: int) -> int:
         """The packets that a partial page lacks, 0 for all; of the generation heard last: repairs are of that."""

@@ -28,6 +28,7 @@ from mrsync.protocol.events import (
 from mrsync.protocol.liveness import Expectation, overdue_reason
 from mrsync.protocol.outbox import Outbox
 from mrsync.protocol.reach import Reach
+from mrsync.protocol.relays import Relays
 from mrsync.protocol.roster import PagesOf, Roster, Target
 from mrsync.protocol.rounds import AGAIN, Rounds
 from mrsync.protocol.schedule import Schedule
@@ -45,6 +46,7 @@ from mrsync.wire.messages import (
     Ending,
     FailedRecord,
     Hello,
+    Hop,
     Knock,
     Message,
     ObjectKind,
@@ -56,8 +58,6 @@ from mrsync.wire.messages import (
 )
 
 ABSENCE = "not heard of within"  # begins the reason of targets that never came
-STATUS_S = 0.1
-URGENT_STATUS_S = 0.02  # while catchers come in, and while all are to commit at the same time
 ELECTION_S = 0.05
 LINGER_S = 0.003
 LINGER_COUNT = 3
@@ -78,12 +78,13 @@ class Caster:
             config.steps,
             config.ack_wait_s,
             is_unicast_only=config.is_unicast,
-            on_rerouted=lambda target: self._events.append(TargetRerouted(target.id)),
+            on_rerouted=self._on_rerouted,
         )
         self.phase = Phase.GATHERING
         self.abort_reason = ""
         self.veto = ""  # why nothing was changed anywhere, under the rule `job`
         self._config = config
+        self._too_late = f"{ABSENCE} {config.ack_wait_s:g} s"
         self._linger = LINGER_COUNT
         self._is_closed = False  # the plan is made for those who have come by now
         self._rounds = Rounds()
@@ -94,6 +95,7 @@ class Caster:
         self._clock = Clock(self.roster.audience, window, geometry)
         self._schedule = Schedule(self.roster.audience, self._clock, self._timers)
         self._outbox = Outbox(config.session, geometry, config.ack_wait_s, self.roster, self._clock, self._schedule)
+        self.relays = Relays(self.roster, self.reach, config.relaying, self._on_rerouted, self._outbox.assign)
         self._timers.set(Timer.STATUS, now)
         self._timers.set(Timer.GATHER, now + config.ack_wait_s)
         self._timers.set(Timer.LIVENESS, now + config.ack_wait_s / LIVENESS_SHARE)
@@ -183,6 +185,9 @@ class Caster:
             self._receive_hello(message, source, now)
         elif isinstance(message, Report):
             self._receive_report(message, source, now)
+        elif isinstance(message, Hop):
+            self.relays.receive_hop(message, source, now)
+        self._check_soon(now)
 
     def receive_knock(self, knock: Knock, source: Address) -> None:
         """A catcher, perhaps, that hears no status asks for the session: it gets the last one, and nothing else."""
@@ -236,14 +241,7 @@ class Caster:
 
     def statistics(self) -> CasterStatistics:
         """Where the session stands."""
-        return CasterStatistics.of(
-            self.phase,
-            outbox=self._outbox,
-            schedule=self._schedule,
-            clock=self._clock,
-            rounds=self._rounds,
-            roster=self.roster,
-        )
+        return CasterStatistics.of(self.phase, self._outbox, self._schedule, self._clock, self._rounds, self.roster)
 
     @property
     def _is_over(self) -> bool:
@@ -273,7 +271,7 @@ class Caster:
     def _admit(self, target: Target, hello: Hello, source: Address, now: float) -> None:
         refusal = self._admission.seal_refusal(hello)
         if target.is_live:
-            self._forget(target)
+            self._forget(target, now)
             target = self.roster.renew(target)
         if refusal:
             self._end_target(target, TargetTrigger.REFUSAL, refusal, now)
@@ -304,9 +302,8 @@ class Caster:
             for record in target.log.feed(report.log_offset, report.log_bytes):
                 self._receive_record(target, record, now)
             self._outbox.ack(target)
-        if target.is_live:
+        if target.is_live and target.path.is_direct:
             self._schedule.receive_flow(target.flow, old, report, now)
-        self._check_soon(now)
 
     def _receive_record(self, target: Target, record: Record, now: float) -> None:
         target.receive_record(record)
@@ -319,6 +316,11 @@ class Caster:
         elif isinstance(record, FailedRecord) and target.is_live:
             self._end_target(target, TargetTrigger.FAILURE, record.reason, now)
 
+    def _on_rerouted(self, target: Target) -> None:
+        """Its pages go elsewhere now, or come from a relay, or not any more; what it misses it claims again."""
+        self._schedule.forget(target.id)
+        self._events.append(TargetRerouted(target.id))
+
     # the end of a target
 
     def _end_target(self, target: Target, trigger: TargetTrigger, reason: str, now: float) -> None:
@@ -326,21 +328,20 @@ class Caster:
         self.roster.end(target, trigger, reason, now)
         self._events.append(TargetEnded(target.id))
         if was_live:
-            self._forget(target)
+            self._forget(target, now)
             self._outbox.farewell(target, _ENDINGS.get(trigger, Ending.DROPPED), reason)
             self._elect(now)
         if self._config.quit_on_bad:
             self.abort(f"{target.name}: {reason}", now)
         self._check_soon(now)
 
-    def _forget(self, target: Target) -> None:
+    def _forget(self, target: Target, now: float) -> None:
+        self.relays.forget(target, now)
         self._rounds.note_wants()
-        if self._schedule.transfer is not None:
-            self._schedule.transfer.forget_target(target.id)
+        self._schedule.forget(target.id)
 
     def _end_overdue(self, now: float) -> None:
-        contents = self._rounds.current.contents
-        expected = Expectation.of(self.phase, contents, self._schedule.transfer, self._commits)
+        expected = Expectation.of(self.phase, self._rounds.current.contents, self._schedule.transfer, self._commits)
         for target in self.roster.live:
             reason = overdue_reason(target, expected, ack_wait_s=self._config.ack_wait_s, now=now)
             if reason and target.is_live:  # the end of another one may have aborted the session
@@ -388,16 +389,13 @@ class Caster:
         elif self.roster.every(lambda target: target.result is not None):
             self._finish(now)
 
-    @property
-    def _too_late(self) -> str:
-        return f"{ABSENCE} {self._config.ack_wait_s:g} s"
-
     def _advance_gathering(self, now: float) -> None:
         expected, is_over = self.roster.expected, not self._timers.is_set(Timer.GATHER)
         if not expected and not self.roster.live:
             self.abort("no target could be reached", now)
         is_open = bool(expected) or not self.reach.is_settled
-        if (is_open and not is_over) or not self._outbox.sizes[ObjectKind.MANIFEST]:
+        is_ready = self._outbox.sizes[ObjectKind.MANIFEST] and (is_over or not is_open)
+        if not is_ready or not self.relays.is_settled(now):
             return
         self._timers.stop(Timer.GATHER)
         if self._config.quit_on_bad or not self.roster.live:
@@ -468,31 +466,33 @@ class Caster:
         if not self._is_over:
             for target in self.reach.tend(self._outbox, now):
                 self._refuse_narrow(target, self.reach.step.mtu, now)
+            self.relays.tend(self._schedule.transfer, now)
         is_urgent = self.phase is Phase.GATHERING or self._commits.is_flipping
-        self._set_unless_over(Timer.STATUS, now + (URGENT_STATUS_S if is_urgent else STATUS_S))
+        self._set_unless_over(Timer.STATUS, now + self._outbox.status_interval_s(is_urgent=is_urgent))
 
     def _set_unless_over(self, timer: Timer, deadline: float) -> None:
         if not self._is_over:
             self._timers.set(timer, deadline)
 
     def _start_transfer(self, kind: ObjectKind) -> None:
-        retained = min((target.hello.retained_pages for target in self.roster.live if target.hello), default=0)
-        terms = max(2, min(TERMS_MAX, len(self._config.names)))
         transfer = Transfer(kind, self._outbox.sizes[kind], self.geometry)
         self._rounds.note_transfer(transfer)
         self._rounds.skip_unwanted(transfer, self.roster)
-        self._schedule.start(transfer, terms_max=terms, retained_pages=retained)
+        self._schedule.start(
+            transfer, terms_max=max(2, min(TERMS_MAX, len(self.roster))), retained_pages=self.roster.retained_pages
+        )
 
     def _go_on_lingering(self, now: float) -> None:
         """The last status, a few times: a catcher that misses them all ends by silence or the end of its stdin."""
-        if self._linger:
-            self._linger -= 1
+        self._timers.set(Timer.LINGER, now + LINGER_S)
+        if self._outbox.is_waiting:  # for the uplink
+            return
+        self._linger -= 1
+        if self._linger >= 0:
             self._tell_status(now)
-            self._timers.set(Timer.LINGER, now + LINGER_S)
         else:
+            self._timers.stop_all()
             self._events.append(CastFinished(self.phase))
-
-    # status and timers
 
     def _elect(self, now: float) -> None:
         if self._clock.elect(now):

@@ -27,6 +27,7 @@ from mrsync.protocol.events import (
 )
 from mrsync.protocol.ranges import RangeSet
 from mrsync.protocol.reception import Reception
+from mrsync.protocol.relaying import Relaying
 from mrsync.protocol.reporter import Counters, Reporter
 from mrsync.protocol.sends import CatcherSend, SendKnock, SendMessage, Term
 from mrsync.protocol.states import CATCHERS, CatcherState, CatcherTrigger, step
@@ -81,6 +82,8 @@ class Catcher:
         self._knock_s = KNOCK_S if config.has_group else 0.0
         self._messages: list[CatcherSend] = []
         self._events: deque[CatcherEvent] = deque()
+        counters = self._reporter.counters
+        self.relaying = Relaying(config, self._reception, counters, self._next_counter, self._events.append)
         self._timers = TimerTable()
         self._timers.set(Timer.SILENCE, now + config.wait_s)
         if config.has_group:
@@ -196,6 +199,8 @@ class Catcher:
             if self._reporter.receive_ack(message.log_offset):
                 self._report_by(now + self._round_s())
             self._heard(now)
+        elif self.relaying.receive(message, now):
+            self._report_by(now)
 
     def handle_timeout(self, now: float, *, is_drained: bool = True) -> None:
         """Do what is due; early or twice changes nothing.
@@ -212,6 +217,7 @@ class Catcher:
             self._handle_silent_group(now)
         if self._timers.take_expired(Timer.REPORT, now):
             self._say_report(now)
+        self.relaying.handle_timeout(now)
 
     # inputs from the driver: pages
 
@@ -233,9 +239,11 @@ class Catcher:
         """The bytes of another term were no longer at hand."""
         self.counters.coded_useless += 1
 
-    def page_opened(self, kind: int, page: int, generation: int) -> None:
-        """The seal was good; the page is on its way to the disk."""
-        self._reception.opened(kind, page, generation)
+    def page_opened(self, kind: int, page: int, generation: int) -> bool:
+        """The seal was good; True: the page is to be written, False: it does not matter here."""
+        is_wanted = self._reception.opened(kind, page, generation)
+        self.relaying.offer(kind, page)
+        return is_wanted
 
     def page_rejected(self, kind: int, page: int, generation: int, suspects: int) -> None:
         """The seal was bad: these packets are needed again, a bit set; 0: all."""
@@ -252,9 +260,12 @@ class Catcher:
         self._pages_done += len(pages)
         self._reporter.note()
         status = self._status
+        self.relaying.note_done(len(pages), now)
         if is_whole:
             self._events.append(ObjectHeld(ObjectKind(kind)))
             self._report_by(now + self._slot * SLOT_S)
+        elif self.relaying.is_fed:
+            self._report_by(now + self._interval_s())
         elif status is not None:
             is_due = self._pages_done >= status.report_pages and self._config.target in status.monitors
             self._report_by(now if is_due else now + status.report_interval_us / 1e6)
@@ -262,15 +273,16 @@ class Catcher:
     # outputs
 
     def sends(self, now: float) -> list[CatcherSend]:
-        """What to send to the caster now."""
+        """What to send now, but for what goes to a child."""
         messages, self._messages = self._messages, []
-        return messages
+        return messages if self._joined is None else messages + self.relaying.sends(self._joined.session)
 
     def next_event(self) -> CatcherEvent | None:
         return self._events.popleft() if self._events else None
 
     def next_timeout(self) -> float | None:
-        return self._timers.next_timeout()
+        deadlines = (self._timers.next_timeout(), self.relaying.next_timeout())
+        return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
     # status
 
@@ -292,22 +304,24 @@ class Catcher:
     def _take_part(self, joined: Candidate, now: float) -> None:
         """Do what the last status allows, and report as it asks."""
         status = joined.status
-        self._open_objects(status)
-        if status is joined.evidence:
+        self._open_objects(status, now)
+        self._reception.allow_generations(status)
+        if status is joined.evidence and not self.relaying.is_fed:
             self._reception.believe(status, now)
         self._grant(status)
-        if status.is_poll:
+        if status.is_poll and not self.relaying.is_fed:  # it asks for what the parent hears of
             self._report_by(now + self._slot * SLOT_S)
         elif self._reporter.has_news:
-            self._report_by(now + status.report_interval_us / 1e6)
+            self._report_by(now + self._interval_s())
 
-    def _open_objects(self, status: Status) -> None:
+    def _open_objects(self, status: Status, now: float) -> None:
         """Learn the geometry and the objects that are cast; contents wait for the plan to be understood."""
         if status.seal is SealKind.NONE:
             return
         if self._geometry is None:
             self._geometry = Geometry(status.slice_bytes, status.packets)
             self._events.append(SessionOpened(status.session, self._geometry, status.seal))
+            self.relaying.open(self._geometry, now)
         for kind in (ObjectKind.MANIFEST, ObjectKind.PLAN, ObjectKind.PLAN_AGAIN):
             if status.active >= kind and kind not in self._reception:
                 self._reception.expect(kind, Assembly(status.objects[kind].size_bytes, self._geometry))
@@ -385,6 +399,7 @@ class Catcher:
     def _end(self, trigger: CatcherTrigger, ending: Ending, reason: str) -> None:
         self.state = step(CATCHERS, self.state, trigger)
         self._timers.stop_all()
+        self.relaying.stop()
         self._messages.clear()
         self._events.append(SessionEnded(ending, reason))
 
@@ -453,18 +468,24 @@ class Catcher:
             self._timers.advance(Timer.REPORT, when)
 
     def _say_report(self, now: float) -> None:
-        report = self._reporter.report(self._next_counter(), now)
         joined = self._joined
         assert joined is not None  # else no report is due
+        fed_tx = joined.status.tx if self.relaying.is_fed else None
+        report = self._reporter.report(self._next_counter(), now, fed_tx)
         self._messages.append(SendMessage(report, joined.session))
         self._pages_done = 0
-        interval_s = joined.status.report_interval_us / 1e6
+        interval_s = self._interval_s()
         if report.needs:
             self._report_by(now + interval_s)
         elif report.log_bytes:
             self._report_by(now + interval_s + RETRY_S)
         else:
             self._report_by(now + keepalive_s(joined.status.ack_wait_s))
+
+    def _interval_s(self) -> float:
+        """Time between reports while something changes."""
+        told_s = self._status.report_interval_us / 1e6 if self._status else 0.0
+        return max(told_s, self.relaying.report_s, 2 * self._round_s()) if self.relaying.is_fed else told_s
 
     def _round_s(self) -> float:
         """Time in which every target can report once."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mrsync.protocol.commits import CommitRule
+from mrsync.protocol.relays import RelayRules
 from mrsync.wire.geometry import Step
 
 
@@ -24,6 +25,7 @@ class CasterConfig:
     rate_bytes_s: float | None = None
     has_monitor: bool = True  # False: reports do not clock what is sent, only the rate does
     is_unicast: bool = False  # nobody is served by multicast
+    relaying: RelayRules | None = None  # None: no target passes pages on to another
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Union
 
 from mrsync.protocol.ranges import RangeSet
 from mrsync.wire.geometry import Geometry
-from mrsync.wire.messages import ChangesRecord, DeletionsRecord, Ending, ObjectKind, Phase, SealKind
+from mrsync.wire.messages import ChangesRecord, DeletionsRecord, Ending, ObjectKind, Peer, Phase, SealKind
 
 
 @dataclass(frozen=True)
@@ -133,6 +133,29 @@ class GroupGivenUp:
 
 
 @dataclass(frozen=True)
+class PeersChanged:
+    """Catcher: from now on these are the targets that pages may come from, and are passed on to."""
+
+    parent: Peer | None
+    child: Peer | None
+
+
+@dataclass(frozen=True)
+class SourceChanged:
+    """Catcher: pages come from this target from now on; None: from the caster."""
+
+    target: int | None
+
+
+@dataclass(frozen=True)
+class PageAsked:
+    """Catcher: the child needs this page; answer with `page_found` or `page_gone`."""
+
+    object: int
+    page: int
+
+
+@dataclass(frozen=True)
 class SessionEnded:
     """Catcher: over, and why."""
 
@@ -160,5 +183,8 @@ CatcherEvent = Union[
     Withdrawn,
     GroupSilent,
     GroupGivenUp,
+    PeersChanged,
+    SourceChanged,
+    PageAsked,
     SessionEnded,
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mrsync.protocol.clock import Clock
 from mrsync.protocol.commits import Commits
 from mrsync.protocol.roster import Roster, Target
@@ -11,6 +13,7 @@ from mrsync.wire.geometry import Geometry
 from mrsync.wire.limits import CONTROL_BYTES_MAX, REFUSAL_BYTES_MAX
 from mrsync.wire.messages import (
     Ack,
+    Assign,
     Ending,
     Farewell,
     Hello,
@@ -25,6 +28,9 @@ from mrsync.wire.messages import (
     Welcome,
 )
 
+STATUS_S = 0.1
+URGENT_STATUS_S = 0.02  # while catchers come in, and while all are to commit at the same time
+COPY_S = 0.0002  # for each status by unicast
 REPORT_INTERVAL_MIN_S = 0.02
 
 
@@ -46,6 +52,11 @@ class Outbox:
         self._counter = 0
         self._last_status: Status | None = None
         self._waiting: list[Send] = []
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether something was said that was not taken yet."""
+        return bool(self._waiting)
 
     def take_all(self) -> list[Send]:
         """What was said since the last call, in order."""
@@ -104,10 +115,18 @@ class Outbox:
         if knock.size_bytes >= CONTROL_BYTES_MAX:
             self.copy_status(source)
 
+    def status_interval_s(self, *, is_urgent: bool) -> float:
+        """Time between two statuses, for as many copies as there are."""
+        return max(URGENT_STATUS_S if is_urgent else STATUS_S, self._roster.status_copies * COPY_S)
+
     def copy_status(self, destination: Address) -> None:
         """What the group was told last, to one address."""
         if self._last_status is not None:
             self._say(self._last_status, destination)
+
+    def assign(self, assign: Assign, destination: Address) -> None:
+        """Parent and child of one target."""
+        self._say(replace(assign, counter=self._next_counter()), destination)
 
     def probe(self, size_bytes: int) -> None:
         """A datagram of this size to the group."""

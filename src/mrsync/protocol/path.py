@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
 from mrsync.protocol.sends import Address
+
+
+class Via(Enum):
+    """Whom a target's pages come from."""
+
+    CASTER = "caster"  # by the group, or by unicast
+    RELAY = "relay"  # another target passes them on
+    NOBODY = "nobody"  # it does not answer, or waits for another relay
 
 
 @dataclass
@@ -19,6 +28,18 @@ class Path:
     why_unicast: str = ""  # pages come to `verified`; empty: to the group
     routed_at: float = 0.0  # when it changed
     copy_at: float = 0.0  # before that no status goes to it by unicast
+
+    via: Via = Via.CASTER
+
+    @property
+    def is_copied(self) -> bool:
+        """Whether the caster sends a copy of every page to this target alone."""
+        return self.is_unicast and self.is_direct
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether its pages come from the caster."""
+        return self.via is Via.CASTER
 
     @property
     def is_unicast(self) -> bool:

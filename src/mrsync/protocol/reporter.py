@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mrsync.protocol.assembly import Need
 from mrsync.protocol.log import LogWriter
 from mrsync.protocol.reception import Reception
 from mrsync.wire.limits import REPORT_ROOM_BYTES
@@ -73,21 +74,28 @@ class Reporter:
         """The caster has the log up to there; True when it waits for the rest."""
         return self._log.receive_ack(log_offset) and not self._log.is_acked
 
-    def report(self, counter: int, now: float) -> Report:
-        """All that is known now."""
+    def report(self, counter: int, now: float, fed_tx: int | None = None) -> Report:
+        """All that is known now.
+
+        fed_tx: of the last status, where pages come from a parent: then it hears of needs and flow, not the caster.
+        """
         reception, counters = self._reception, self.counters
         assembly = reception.assembly
-        first, end, needs = assembly.needs() if assembly is not None else (0, 0, [])
+        frontier = assembly.frontier if assembly is not None else 0
+        first, end = frontier, frontier
+        needs: list[Need] = []
+        if assembly is not None and fed_tx is None:
+            first, end, needs = assembly.needs()
         log_offset, log_bytes = self._log.piece(LOG_ROOM_BYTES if needs else REPORT_ROOM_BYTES)
         report = Report(
             target=self._target,
             instance=self._instance,
             counter=counter,
             active=reception.active,
-            tx_seen=reception.tx_seen,
-            tx_done=reception.tx_done,
-            hold_us=max(0, int((now - reception.done_at) * 1e6)),
-            frontier=first,
+            tx_seen=reception.tx_seen if fed_tx is None else fed_tx,
+            tx_done=reception.tx_done if fed_tx is None else fed_tx,
+            hold_us=max(0, int((now - reception.done_at) * 1e6)) if fed_tx is None else 0,
+            frontier=frontier,
             ready=self.ready,
             committed=self.committed,
             activity=self._activity,

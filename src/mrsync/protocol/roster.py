@@ -19,6 +19,7 @@ from mrsync.wire.messages import (
     ComparedRecord,
     ErrorRecord,
     Hello,
+    Hop,
     NeedsRecord,
     ObjectKind,
     Record,
@@ -45,6 +46,7 @@ class Target:
     joined_at: float = 0.0
     ended_at: float = 0.0
     report: Report | None = None
+    hop: Hop | None = None
     path: Path = field(default_factory=Path)
     flow: Flow = field(init=False)
     progress: Progress = field(default_factory=Progress)
@@ -186,8 +188,18 @@ class Roster:
     def count_listeners(self) -> None:
         """To be called when a target's path has changed, too."""
         audience = self.audience
-        audience.flows = [target.flow for target in self._live]
-        audience.copies = max(1, int(self.is_group_heard) + sum(target.path.is_unicast for target in self._live))
+        audience.flows = [target.flow for target in self._live if target.path.is_direct]
+        audience.copies = max(1, int(self.is_group_heard) + sum(target.path.is_copied for target in self._live))
+
+    @property
+    def status_copies(self) -> int:
+        """How often a status leaves by unicast."""
+        return sum(target.path.is_unicast for target in self._live)
+
+    @property
+    def retained_pages(self) -> int:
+        """Sealed pages that every live target keeps for decoding."""
+        return min((target.hello.retained_pages for target in self._live if target.hello), default=0)
 
     def lowest(self, key: Callable[[Target], int]) -> int:
         """Smallest value over the live targets; 0 when there is none."""

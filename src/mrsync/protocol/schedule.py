@@ -60,6 +60,11 @@ class Schedule:
         """Nobody needs pages any more."""
         self._is_halted = True
 
+    def forget(self, target: int) -> None:
+        """Nothing is repaired for this one any more."""
+        if self.transfer is not None:
+            self.transfer.forget_target(target)
+
     def stamp(self, now: float) -> int:
         """A tx for a status, which goes out before all bursts that are planned later."""
         self.tx += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, Union
 
-from mrsync.wire.messages import Knock, Message, ObjectKind
+from mrsync.wire.messages import Claim, Feed, Knock, Message, ObjectKind, Peer
 
 Address = Any  # opaque to the cores: whatever the driver says a message came from
 Term = tuple[int, int]  # (page, packet index)
@@ -44,5 +44,12 @@ class SendKnock(NamedTuple):
     message: Knock
 
 
+class SendToPeer(NamedTuple):
+    """From a catcher to its parent or its child; what goes to the child later goes behind it."""
+
+    message: Feed | Claim
+    peer: Peer
+
+
 Send = Union[SendPage, SendCoded, SendMessage]
-CatcherSend = Union[SendMessage, SendKnock]
+CatcherSend = Union[SendMessage, SendKnock, SendToPeer, SendPage, SendCoded]  # pages go to the child

@@ -32,7 +32,7 @@ class CasterStatistics:
 
     @classmethod
     def of(
-        cls, phase: Phase, *, outbox: Outbox, schedule: Schedule, clock: Clock, rounds: Rounds, roster: Roster
+        cls, phase: Phase, outbox: Outbox, schedule: Schedule, clock: Clock, rounds: Rounds, roster: Roster
     ) -> CasterStatistics:
         """The numbers of now, from the parts of a caster."""
         transfers = rounds.transfers

@@ -26,13 +26,20 @@ class BurstSender:
     """
 
     def __init__(
-        self, sockets: Iterable[socket.socket], paths: Iterable[Path], session_tag: int, *, slice_bytes: int = 0
+        self,
+        sockets: Iterable[socket.socket],
+        paths: Iterable[Path],
+        session_tag: int,
+        *,
+        slice_bytes: int = 0,
+        sender: int = CASTER_ID,
     ) -> None:
         self.outlets = {opened: Outlet(opened) for opened in sockets}
         self._paths = deque(paths)
         self.is_group_heard = True  # by somebody who is to get pages
         self.slice_bytes = slice_bytes  # to be set before the first coded packet
         self._session_tag = session_tag
+        self._id = sender
         self._renew_headers()
 
     @property
@@ -59,7 +66,7 @@ class BurstSender:
     def send_page(
         self, slices: Sequence[BytesLike], *, object: int, page: int, generation: int, tx: int, mask: int = 0
     ) -> bool:
-        """Cast the packets of a page whose bits are set in mask (0: all); False when they wait.
+        """Send the packets of a page whose bits are set in mask (0: all); False when they wait.
 
         slices: the sealed page, cut into packets.
         """
@@ -73,6 +80,7 @@ class BurstSender:
             count=count,
             tx=tx,
             indices=indices,
+            sender=self._id,
         )
         self._headers[: len(headers)] = headers
         pieces: list[BytesLike] = [b""] * (2 * len(indices))
@@ -126,10 +134,18 @@ class BurstSender:
         is_sent = True
         self._paths.rotate()  # so that a short queue on the way does not always drop the same copy
         for path in self._paths:
-            if is_page and not self.is_group_heard and path.kind is PathKind.MULTICAST:
+            if is_page and (path.kind is PathKind.RELAYED or self._is_unheard(path)):
                 continue
             is_sent &= self.outlets[path.socket].send((pieces, packet_bytes, path))
         return is_sent
+
+    def _is_unheard(self, path: Path) -> bool:
+        return path.kind is PathKind.MULTICAST and not self.is_group_heard
+
+    def keep_waiting(self) -> None:
+        """What waits must not change with the memory that it was sent from."""
+        for outlet in self.outlets.values():
+            outlet.copy_waiting()
 
     def _coded_packet(
         self, slices: Sequence[Slice], object: int, generation: int, tx: int

@@ -159,7 +159,8 @@ class CasterDriver:
         target = self._caster.roster.find(target_id)
         known, wanted = self._routes.pop(target_id, None), None
         if target is not None and target.is_live and target.path.is_unicast:
-            wanted = self._routes[target_id] = target.path.verified._replace(kind=PathKind.UNICAST)
+            kind = PathKind.UNICAST if target.path.is_copied else PathKind.RELAYED
+            wanted = self._routes[target_id] = target.path.verified._replace(kind=kind)
         if known is not None and known != wanted:
             self.remove_path(known)
         if wanted is not None:

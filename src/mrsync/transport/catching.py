@@ -10,21 +10,30 @@ from operator import itemgetter
 from typing import Callable
 
 from mrsync.protocol.catcher import Catcher
-from mrsync.protocol.events import CatcherEvent, GroupSilent, SessionEnded, SessionOpened
-from mrsync.protocol.sends import SendKnock
+from mrsync.protocol.events import (
+    CatcherEvent,
+    GroupSilent,
+    PageAsked,
+    PeersChanged,
+    SessionEnded,
+    SessionOpened,
+    SourceChanged,
+)
+from mrsync.protocol.sends import CatcherSend, SendKnock, SendMessage, SendToPeer
 from mrsync.protocol.states import CatcherState
+from mrsync.transport.forwarding import Forwarder, peer_address
 from mrsync.transport.intake import Intake
 from mrsync.transport.loop import Loop
 from mrsync.transport.mailbox import receive_datagrams
 from mrsync.transport.multicast import granted_buffer
 from mrsync.transport.opener import PageOpener
-from mrsync.transport.paths import Address
+from mrsync.transport.paths import Address, Path, PathKind
 from mrsync.transport.sessions import CatcherSecrets, HeardSession, HeardSessions
 from mrsync.transport.slots import SLOTS, Slots
 from mrsync.wire.header import session_tag
 from mrsync.wire.keys import SessionKeys
 from mrsync.wire.limits import NO_SESSION
-from mrsync.wire.messages import Status
+from mrsync.wire.messages import Feed, Peer, Status
 from mrsync.wire.sealing import PageSealer
 from mrsync.wire.session import ControlCodec, Rejection
 
@@ -81,6 +90,11 @@ class CatcherDriver:
         self._knocks = ControlCodec(SessionKeys.derive(secrets.group, NO_SESSION))
         self._intakes: dict[socket.socket, Intake] = {}  # once the session is open
         self._opener: PageOpener | None = None
+        self._target = secrets.target
+        self._slots: Slots | None = None
+        self._forwarder: Forwarder | None = None  # once there were peers
+        self._peers: dict[int, Address] = {}
+        self._has_forwarded = False  # then the core may plan more at once
         self._write_by: float | None = None  # when waiting pages are handed over, however few
         self._unread: set[socket.socket] = set()  # more may wait there than was read in this turn
         self._quiet_by: float | None = None  # when a run that does not go on is told to the core
@@ -109,7 +123,7 @@ class CatcherDriver:
 
     def _patience(self) -> float | None:
         """How long nothing needs to be done, if nothing comes in."""
-        if self._is_ended:
+        if self._is_ended or self._has_forwarded:
             return 0.0
         deadlines = [self._catcher.next_timeout(), self._write_by, self._quiet_by]
         known = [deadline for deadline in deadlines if deadline is not None]
@@ -128,6 +142,9 @@ class CatcherDriver:
 
     def _on_socket(self, opened: socket.socket) -> None:
         now = self._loop.now()
+        if opened is self._reply and self._forwarder is not None and self._forwarder.is_blocked:
+            self._forwarder.flush()
+            self._await_room(self._forwarder)
         intake = self._intakes.get(opened)
         if intake is None:
             self._listen(opened)
@@ -178,6 +195,10 @@ class CatcherDriver:
         if isinstance(message, Status) and heard.hear_status(message, source, now):
             self._tell_intakes(heard)
         self._catcher.receive_message(message, heard.id, now, is_cast=opened is self._data)
+        if isinstance(message, Feed):
+            self._hand_out_events()  # pages may follow that count from now on
+            for intake in self._intakes.values():
+                intake.believe_parent(message.tx)
 
     def _tell_intakes(self, heard: HeardSession) -> None:
         status = heard.status
@@ -194,7 +215,7 @@ class CatcherDriver:
         heard = self._sessions.find(event.session)
         assert heard is not None  # the core opens a session by a status of it
         heard.codec.use_report_seal(event.seal)
-        slots = Slots(event.geometry, self._slot_count)
+        self._slots = slots = Slots(event.geometry, self._slot_count)
         self._opener = PageOpener(event.geometry, PageSealer(heard.keys, event.seal), self._catcher, slots)
         for opened in self._sockets:
             take_control = partial(self._take_control, opened)
@@ -202,6 +223,42 @@ class CatcherDriver:
                 opened, event.geometry, session_tag(event.session), self._opener, slots, take_control
             )
         self._tell_intakes(heard)
+        if self._forwarder is not None:
+            self._forwarder.open(event.geometry, slots, self._opener)
+            for intake in self._intakes.values():
+                intake.meet(self._peers.values())
+
+    # parent and child
+
+    def _meet(self, event: PeersChanged) -> None:
+        heard = self._sessions.joined(self._catcher.knows)
+        assert heard is not None  # an assignment came,
+        assert heard.source.address is not None  # and from there
+        heard.codec.meet(event.parent, event.child)
+        if self._forwarder is None:
+            self._forwarder = Forwarder(
+                self._catcher.relaying, self._reply, heard.codec, session_tag(heard.id), self._target
+            )
+            if self._slots is not None and self._opener is not None:
+                self._forwarder.open(self._slots.geometry, self._slots, self._opener)
+        peers: list[Peer] = [peer for peer in (event.parent, event.child) if peer is not None]
+        self._peers = {peer.target: peer_address(peer, heard.source.address) for peer in peers}
+        self._forwarder.feed(self._peers[event.child.target] if event.child is not None else None)
+        for intake in self._intakes.values():
+            intake.meet(self._peers.values())
+
+    def _follow(self, event: SourceChanged) -> None:
+        for intake in self._intakes.values():
+            intake.follow(None if event.target is None else self._peers.get(event.target))
+
+    def _find_page(self, event: PageAsked) -> None:
+        is_here = self._slots is not None and self._slots.whole((event.object, event.page)) is not None
+        relaying = self._catcher.relaying
+        (relaying.page_found if is_here else relaying.page_gone)(event.object, event.page)
+
+    def _await_room(self, forwarder: Forwarder) -> None:
+        """Be told when the socket is writable, as long as something waits for that."""
+        self._loop.wait_writable(self._reply, forwarder.is_blocked)
 
     def _take_opened(self, now: float) -> None:
         """Have opened pages written when they are many, or have waited."""
@@ -252,21 +309,44 @@ class CatcherDriver:
                 self._open(event)
             elif isinstance(event, GroupSilent):
                 self._rejoin()
+            elif isinstance(event, PeersChanged):
+                self._meet(event)
+            elif isinstance(event, SourceChanged):
+                self._follow(event)
+            elif isinstance(event, PageAsked):
+                self._find_page(event)
+                continue
             self._is_ended |= isinstance(event, SessionEnded)
             self._on_event(event)
 
     def _transmit(self) -> None:
-        for send in self._catcher.sends(self._loop.now()):
-            if isinstance(send, SendKnock):
-                datagram = self._knocks.encode(send.message)
-                for master in self._masters:
-                    self._say(datagram, master)
-                continue
+        now = self._loop.now()
+        for send in self._catcher.sends(now):
+            self._send(send)
+        if self._forwarder is not None:
+            was_blocked = self._forwarder.is_blocked
+            self._has_forwarded = self._forwarder.forward(now)
+            if self._forwarder.is_blocked != was_blocked:
+                self._await_room(self._forwarder)
+
+    def _send(self, send: CatcherSend) -> None:
+        if isinstance(send, SendKnock):
+            datagram = self._knocks.encode(send.message)
+            for master in self._masters:
+                self._say(datagram, master)
+        elif isinstance(send, SendToPeer):
+            heard = self._sessions.joined(self._catcher.knows)
+            if heard is not None and send.peer.target in self._peers:
+                self._say(heard.codec.encode(send.message), self._peers[send.peer.target])
+        elif isinstance(send, SendMessage):
             heard = self._sessions.find(send.destination)  # an id of a session
             if heard is not None and heard.source.address is not None:
                 self._say(heard.codec.encode(send.message), heard.source.address)
 
     def _say(self, datagram: bytes, destination: Address) -> None:
+        if self._forwarder is not None:
+            self._forwarder.say(datagram, Path(self._reply, destination, PathKind.ANSWER))
+            return
         try:
             self._reply.sendto(datagram, destination)
         except OSError as error:  # as if lost on the way: everything said is said again

@@ -9,7 +9,7 @@ who have heard a later tx, and whatever carries a later tx ends the run.
 from __future__ import annotations
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Callable
 
@@ -19,7 +19,7 @@ from mrsync.transport.paths import Address
 from mrsync.transport.slots import Slots
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.header import BytesLike, Header, unpack_header
-from mrsync.wire.limits import CASTER_ID, HEADER_BYTES, PACKETS_PER_PAGE_MAX, TX_AHEAD_MAX
+from mrsync.wire.limits import HEADER_BYTES, PACKETS_PER_PAGE_MAX, TX_AHEAD_MAX
 from mrsync.wire.messages import Kind
 
 TakeControl = Callable[[bytes, Address], None]
@@ -63,7 +63,11 @@ class Intake:
         self.statistics = IntakeStatistics()
         self.tx_seen = 0
         self._tx_limit = TX_AHEAD_MAX
-        self._source: Address | None = None
+        self._source: Address | None = None  # whose pages count, tx and all
+        self._caster: Address | None = None
+        self._parent: Address | None = None  # if pages come from there
+        self._peers: Collection[Address] = ()
+        self._is_aside = False  # what came last is from one of the others: its tx numbers mean nothing
         self._socket = opened
         self._session_tag = session_tag
         self._packed_tag = session_tag.to_bytes(4, "big")
@@ -96,8 +100,26 @@ class Intake:
 
     def believe(self, tx: int, source: Address | None) -> None:
         """A genuine status had this tx; its caster speaks from this address, and so do its pages."""
-        self._tx_limit = max(self._tx_limit, tx + TX_AHEAD_MAX)
-        self._source = source
+        self._caster = source
+        if self._parent is None:
+            self._tx_limit = max(self._tx_limit, tx + TX_AHEAD_MAX)
+            self._source = source
+
+    def believe_parent(self, tx: int) -> None:
+        """A genuine message of the parent had this tx."""
+        if self._parent is not None:
+            self._tx_limit = max(self._tx_limit, tx + TX_AHEAD_MAX)
+
+    def meet(self, peers: Collection[Address]) -> None:
+        """Parent and child speak from these addresses."""
+        self._peers = peers
+
+    def follow(self, parent: Address | None) -> None:
+        """From now on pages come from this parent, with tx numbers of its own; None: from the caster."""
+        self._parent = parent
+        self._source = self._caster if parent is None else parent
+        self._tx_limit = TX_AHEAD_MAX
+        self.tx_seen = 0
 
     def drain(self, now: float) -> bool:
         """Receive until the socket is empty (False) or BYTES_PER_DRAIN were taken (True)."""
@@ -114,7 +136,8 @@ class Intake:
                 return False
             taken += max(length, DATAGRAM_COUNTS_AS)
             segment = self._read_ancillary(ancillary, length) if ancillary else length
-            if source != self._source:
+            self._is_aside = source != self._source
+            if self._is_aside and source != self._caster and source not in self._peers:
                 self._take_foreign(vector, length, segment, source)
                 continue
             is_single = length == segment == packet_bytes
@@ -214,12 +237,13 @@ class Intake:
 
     def _start_run(self, header: Header, packed: BytesLike) -> bool:
         """Whether the header is that of a page's packet that can be true; then its run begins before it."""
+        if self._is_aside:
+            header = header._replace(tx=0)
         length = self._opener.sealed_length(header.object, header.page)
         count = -(-length // self._slice_bytes)
         if (
             header.kind != Kind.PAGE
             or header.session_tag != self._session_tag
-            or header.sender != CASTER_ID
             or header.tx > self._tx_limit
             or header.packet_count != count
             or header.packet_index >= count
@@ -290,7 +314,9 @@ class Intake:
 
     def _take_coded(self, header: Header, payload: memoryview, now: float) -> None:
         self.end_run(now)
-        if header.sender != CASTER_ID or header.tx > self._tx_limit:
+        if self._is_aside:
+            header = header._replace(tx=0)
+        if header.tx > self._tx_limit:
             self.statistics.strange += 1
             return
         self.tx_seen = max(self.tx_seen, header.tx)

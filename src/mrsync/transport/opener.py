@@ -38,7 +38,8 @@ class PageSink(Protocol):
     def coded_useless(self) -> None:
         """The bytes of a term that is here are no longer at hand."""
 
-    def page_opened(self, object: int, page: int, generation: int) -> None: ...
+    def page_opened(self, object: int, page: int, generation: int) -> bool:
+        """Its seal was good; True: it is to be written, False: it is only passed on."""
 
     def page_rejected(self, object: int, page: int, generation: int, suspects: int) -> None: ...
 
@@ -185,9 +186,9 @@ class PageOpener:
                     break
         if data is None:
             return False
-        self._sink.page_opened(object, page, generation)
-        self.opened.append((object, page, data))
         slot.generation = generation
         slot.others.clear()
         self._slots.keep_whole((object, page), slot)
+        if self._sink.page_opened(object, page, generation):
+            self.opened.append((object, page, data))
         return True

@@ -30,6 +30,7 @@ class PathKind(enum.Enum):
 
     MULTICAST = "multicast"  # all that is for the group
     UNICAST = "unicast"  # the same, to one target that does not hear the group
+    RELAYED = "relayed"  # all but pages: those come to this target from another one
     ANSWER = "answer"  # what is for one target only
 
     __hash__ = object.__hash__  # Enum's own is Python, and runs for every burst
@@ -110,6 +111,10 @@ class Outlet:
                 self._note_failure(error, packet_bytes, path)
             self._waiting.popleft()
         return True
+
+    def copy_waiting(self) -> None:
+        """Hold what waits in memory of its own."""
+        self._waiting = deque(([bytes(piece) for piece in pieces], size, path) for pieces, size, path in self._waiting)
 
     def forget(self, path: Path) -> None:
         """What waits for this path need not go any more."""

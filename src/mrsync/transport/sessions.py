@@ -101,6 +101,10 @@ class HeardSessions:
         found = self._known.get(session_tag(session))
         return found if found is not None and found.id == session else None
 
+    def joined(self, knows: Callable[[int], bool]) -> HeardSession | None:
+        """The session that the core takes part in, as it says."""
+        return next((heard for heard in self._known.values() if knows(heard.id)), None)
+
     def open(self, datagram: BytesLike) -> tuple[HeardSession, Message] | Rejection:
         """The message and its session, or why there is none; never raises."""
         header = unpack_header(datagram)

@@ -42,6 +42,13 @@ class Slot:
         self.doubtful = 0  # of these, the ones that came by themselves, or out of coded packets
         self.others: list[tuple[int, bytes]] = []
 
+    def cut(self, length: int) -> list[memoryview]:
+        """The sealed page in it, so many bytes long, cut into packets."""
+        if length == len(self.view):
+            return self.slices
+        size = len(self.slices[0])
+        return [self.view[at : min(at + size, length)] for at in range(0, length, size)]
+
     @property
     def suspects(self) -> int:
         """Bit set of packets that may be wrong, as far as can be known."""
@@ -87,7 +94,7 @@ class Slots:
     """
 
     def __init__(self, geometry: Geometry, count: int = SLOTS) -> None:
-        self._geometry = geometry
+        self.geometry = geometry
         self._count = count
         self._memory = memoryview(_mapped(count * geometry.sealed_bytes))
         self._unmade = count
@@ -107,11 +114,19 @@ class Slots:
             return self._free.pop()
         if self._unmade and len(self._whole) < self._whole_max:
             self._unmade -= 1
-            at = self._unmade * self._geometry.sealed_bytes
-            return Slot(self._memory[at : at + self._geometry.sealed_bytes], self._geometry.slice_bytes)
+            at = self._unmade * self.geometry.sealed_bytes
+            return Slot(self._memory[at : at + self.geometry.sealed_bytes], self.geometry.slice_bytes)
         slot = self._whole.pop(next(iter(self._whole)))
         slot.clear()
         return slot
+
+    def retain_all(self) -> None:
+        """Keep whole pages while there is room: they are to be passed on."""
+        self._whole_max = self._count
+
+    def whole(self, key: Key) -> Slot | None:
+        """The slot of a page that is here, sealed and right."""
+        return self._whole.get(key)
 
     def partial(self, key: PartKey) -> Slot | None:
         return self._partial.get(key)

@@ -5,10 +5,27 @@ from __future__ import annotations
 import struct
 from typing import Callable
 
-from mrsync.wire import echoes, letters, report, status
+from mrsync.wire import echoes, hops, letters, report, status
 from mrsync.wire.clear import Clear
 from mrsync.wire.limits import CASTER_ID, CONTROL_BODY_MAX, TARGETS_MAX
-from mrsync.wire.messages import Ack, Echo, Farewell, Hello, Kind, Knock, Message, Ping, Probe, Report, Status, Welcome
+from mrsync.wire.messages import (
+    Ack,
+    Assign,
+    Claim,
+    Echo,
+    Farewell,
+    Feed,
+    Hello,
+    Hop,
+    Kind,
+    Knock,
+    Message,
+    Ping,
+    Probe,
+    Report,
+    Status,
+    Welcome,
+)
 
 _ENCODERS: dict[type, Callable[..., tuple[Clear, bytes]]] = {
     Status: status.encode_status,
@@ -21,6 +38,10 @@ _ENCODERS: dict[type, Callable[..., tuple[Clear, bytes]]] = {
     Ping: echoes.encode_ping,
     Echo: echoes.encode_echo,
     Knock: letters.encode_knock,
+    Assign: hops.encode_assign,
+    Feed: hops.encode_feed,
+    Claim: hops.encode_claim,
+    Hop: hops.encode_hop,
 }
 _DECODERS: dict[int, Callable[[Clear, bytes], Message]] = {
     Kind.STATUS: status.decode_status,
@@ -33,19 +54,25 @@ _DECODERS: dict[int, Callable[[Clear, bytes], Message]] = {
     Kind.PING: echoes.decode_ping,
     Kind.ECHO: echoes.decode_echo,
     Kind.KNOCK: letters.decode_knock,
+    Kind.ASSIGN: hops.decode_assign,
+    Kind.FEED: hops.decode_feed,
+    Kind.CLAIM: hops.decode_claim,
+    Kind.HOP: hops.decode_hop,
 }
-_FROM_CATCHERS = (Kind.HELLO, Kind.REPORT, Kind.ECHO, Kind.KNOCK)
-_WITHOUT_INSTANCE = (Kind.STATUS, Kind.PING, Kind.PROBE)
+PADDED = (Kind.PROBE, Kind.FEED)  # to the size of a datagram that is to be tried
+_FROM_CATCHERS = (Kind.HELLO, Kind.REPORT, Kind.ECHO, Kind.KNOCK, Kind.FEED, Kind.CLAIM, Kind.HOP)
+_WITH_TX = (Kind.STATUS, Kind.FEED)
+_WITHOUT_INSTANCE = (Kind.STATUS, Kind.PING, Kind.PROBE, Kind.FEED)
 
 
 def encode_message(message: Message) -> tuple[Clear, bytes]:
-    """The clear part and the body, at most CONTROL_BODY_MAX bytes but for a Probe.
+    """The clear part and the body, at most CONTROL_BODY_MAX bytes but for a Probe or a Feed.
 
-    The needs of a Report are cut, with its needs_end, to what fits behind its log_bytes. Texts are cut too.
+    The needs of a Report or a Claim are cut, with its needs_end, to what fits behind its log_bytes. Texts are cut too.
     struct.error for a number that is negative or out of its width, ValueError for a list that is too long.
     """
     clear, body = _ENCODERS[type(message)](message)
-    if len(body) > CONTROL_BODY_MAX and clear.kind != Kind.PROBE:
+    if len(body) > CONTROL_BODY_MAX and clear.kind not in PADDED:
         raise ValueError(f"a {type(message).__name__} of {len(body)} bytes does not fit a packet")
     return clear, body
 
@@ -63,8 +90,9 @@ def decode_message(clear: Clear, body: bytes) -> Message | None:
 
 def _is_plausible(clear: Clear) -> bool:
     """Whether this kind comes from this sender, and says nothing where it has nothing to say."""
-    if clear.kind in _FROM_CATCHERS:
-        return clear.sender < TARGETS_MAX and clear.tx == 0
-    if clear.sender != CASTER_ID or (clear.tx and clear.kind != Kind.STATUS):
+    is_catcher = clear.sender < TARGETS_MAX
+    if is_catcher != (clear.kind in _FROM_CATCHERS) or not (is_catcher or clear.sender == CASTER_ID):
+        return False
+    if clear.tx and clear.kind not in _WITH_TX:
         return False
     return clear.instance == 0 or clear.kind not in _WITHOUT_INSTANCE

@@ -79,13 +79,14 @@ def page_headers(
     count: int,
     tx: int,
     indices: bytes | None = None,
+    sender: int = CASTER_ID,
 ) -> bytearray:
     """The headers of one page's burst, back to back.
 
     count: packets of the page; indices: one byte for each packet to send, in order, None for all of them.
     """
     chosen = _INDICES[:count] if indices is None else indices
-    first = _FORMAT.pack(MAGIC, VERSION, Kind.PAGE, 0, count, object, 0, session_tag, generation, CASTER_ID, page, tx)
+    first = _FORMAT.pack(MAGIC, VERSION, Kind.PAGE, 0, count, object, 0, session_tag, generation, sender, page, tx)
     headers = bytearray(first) * len(chosen)
     headers[_INDEX_AT::HEADER_BYTES] = chosen
     return headers

@@ -34,6 +34,7 @@ class SessionKeys:
     catch_control: bytes = field(repr=False)  # HELLO, ECHO, KNOCK
     reports: bytes = field(repr=False)
     pages: bytes = field(repr=False)
+    hops: bytes = field(repr=False)  # of which hop keys are made
 
     @classmethod
     def derive(cls, secret: bytes, session: int) -> SessionKeys:
@@ -44,9 +45,18 @@ class SessionKeys:
         if len(secret) != SECRET_BYTES:
             raise ValueError(f"a session secret has {SECRET_BYTES} bytes, not {len(secret)}")
         salt = session.to_bytes(SESSION_BYTES, "big")
-        uses = (b"cast control", b"catch control", b"reports", b"pages")
+        uses = (b"cast control", b"catch control", b"reports", b"pages", b"hops")
         keys = [hkdf_sha256(secret, salt=salt, info=_INFO + use, length=_KEY_BYTES) for use in uses]
         return cls(session, *keys)
+
+    def hop_key(self, link: int) -> bytes:
+        """The key of FEED and CLAIM on this hop; self: the keys of the parent."""
+        return hmac.digest(self.hops, b"key" + link.to_bytes(4, "big"), "sha256")
+
+    def mask(self, link: int, key: bytes) -> bytes:
+        """A hop's key as its child is told it, or the key, if that is given; self: the keys of the child."""
+        pad = hmac.digest(self.hops, b"mask" + link.to_bytes(4, "big"), "sha256")
+        return bytes(one ^ other for one, other in zip(key, pad))
 
 
 class TargetKeys:

@@ -26,6 +26,7 @@ TERMS_MAX = 16  # slices XORed into one coded packet
 TERM_BYTES = 2  # each term behind the first: 10 bits of page distance, 6 bits of packet index
 TERM_DISTANCE_MAX = 1023
 
+PEER_ADDRESS_BYTES = 16  # of a target as another one reaches it; IPv4 mapped into IPv6
 TARGETS_MAX = 4096
 CASTER_ID = 0xFFFF  # the sender field of what the caster sends
 PAGES_MAX = 0xFFFFFFFF

@@ -22,6 +22,10 @@ class Kind(IntEnum):
     ECHO = 9
     PROBE = 10
     KNOCK = 11
+    ASSIGN = 12
+    FEED = 13
+    CLAIM = 14
+    HOP = 15
 
 
 class SealKind(IntEnum):
@@ -242,7 +246,92 @@ class Knock:
     size_bytes: int  # of the whole datagram: nothing larger answers it
 
 
-Message = Union[Status, Hello, Welcome, Report, Ack, Farewell, Probe, Ping, Echo, Knock]
+class Feeding(IntEnum):
+    """Where a target's pages come from, as it says itself."""
+
+    UNFED = 0  # from the caster: it has no parent, or has not heard it yet
+    FED = 1  # from its parent
+    STARVED = 2  # its parent fell silent; it takes them from the caster again
+
+
+@dataclass(frozen=True)
+class Peer:
+    """The other end of a hop from one target to another."""
+
+    target: int
+    link: int  # number of the hop, never used again in its session
+    address: bytes  # 16 bytes, as IPv6; IPv4 addresses are mapped
+    port: int
+    key: bytes = bytes(32)  # of the hop, masked for the child; to the parent nothing is told
+
+
+@dataclass(frozen=True)
+class Assign:
+    """caster -> one target: from whom it gets its pages, and to whom it passes them on; None: the caster, nobody."""
+
+    instance: int  # of the catcher it goes to
+    counter: int
+    target: int
+    number: int  # grows with every change of this target's peers
+    probe_bytes: int  # datagrams of this size must pass from parent to child
+    parent: Peer | None
+    child: Peer | None
+
+
+@dataclass(frozen=True)
+class Feed:
+    """parent -> child: how far the parent is; repeated, for it shows that the parent lives and what was lost."""
+
+    parent: int
+    counter: int
+    tx: int  # of the hop: all bursts with a lower one have been sent
+    child: int
+    link: int
+    object: ObjectKind  # the one that is passed on
+    pages_sent: int  # of its pages below, those that came here were passed on at least once
+    report_pages: int  # the child claims after so many pages
+    is_poll: bool  # the child claims at once
+    size_bytes: int  # of the whole datagram: padded until the child has heard one that is large enough
+
+
+@dataclass(frozen=True)
+class Claim:
+    """child -> parent: the flow control part of a report, and what is needed."""
+
+    child: int
+    instance: int
+    counter: int
+    parent: int
+    link: int
+    heard_bytes: int  # the largest Feed heard on this hop
+    active: ObjectKind
+    tx_seen: int  # tx numbers are those of the hop
+    tx_done: int
+    hold_us: int
+    frontier: int
+    buffer_bytes: int
+    kernel_drops: int
+    needs_first: int
+    needs_end: int
+    needs: tuple[tuple[int, int, int], ...]  # as in Report
+
+
+@dataclass(frozen=True)
+class Hop:
+    """target -> caster: the assignment it knows, and how it goes with its peers; repeated."""
+
+    target: int
+    instance: int
+    counter: int
+    number: int  # of the last assignment that came
+    feeding: Feeding
+    pages_forwarded: int  # bursts of whole pages, over all children
+    packets_repaired: int
+    pages_waiting: int  # here, that are still to be passed on
+    window_pages: int  # of the hop to the child
+
+
+Message = Union[Status, Hello, Welcome, Report, Ack, Farewell, Probe, Ping, Echo, Knock, Assign, Feed, Claim, Hop]
 
 
 @dataclass(frozen=True)

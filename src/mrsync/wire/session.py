@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import Enum
 
 from mrsync.wire.clear import Clear
-from mrsync.wire.codec import decode_message, encode_message
+from mrsync.wire.codec import PADDED, decode_message, encode_message
 from mrsync.wire.header import BytesLike, Header, is_other_version, pack_header, session_tag, unpack_header
 from mrsync.wire.keys import SessionKeys, TargetKeys
 from mrsync.wire.limits import (
@@ -18,15 +19,16 @@ from mrsync.wire.limits import (
     SIGNATURE_BYTES,
     TAG_BYTES,
 )
-from mrsync.wire.messages import Kind, Message, Ping, SealKind, Status
+from mrsync.wire.messages import Assign, Claim, Feed, Kind, Message, Peer, Ping, SealKind, Status
 from mrsync.wire.sealing import HmacSealer, Sealer, sealer
 from mrsync.wire.signing import Signer, Verifier
 
 _BODY_AT = HEADER_BYTES + INSTANCE_BYTES
 _COUNTER_AT = slice(16, 20)  # [header-page]
-_FROM_CASTER = (Kind.STATUS, Kind.WELCOME, Kind.ACK, Kind.FAREWELL, Kind.PROBE, Kind.PING)
-_TO_ONE = (Kind.WELCOME, Kind.ACK, Kind.FAREWELL)
-_FROM_ONE = (Kind.HELLO, Kind.REPORT)
+_FROM_CASTER = (Kind.STATUS, Kind.WELCOME, Kind.ACK, Kind.FAREWELL, Kind.PROBE, Kind.PING, Kind.ASSIGN)
+_TO_ONE = (Kind.WELCOME, Kind.ACK, Kind.FAREWELL, Kind.ASSIGN)
+_FROM_ONE = (Kind.HELLO, Kind.REPORT, Kind.HOP)
+_HOPS = ((Kind.FEED, SealKind.HMAC_SHA256), (Kind.CLAIM, SealKind.HMAC_SHA256))  # sealed by a hop's key
 _SIGNED = (Kind.STATUS,)  # what decides for all
 
 
@@ -65,6 +67,7 @@ class ControlCodec:
         self._sealers[Kind.HELLO, SealKind.HMAC_SHA256] = catch
         self._sealers[Kind.ECHO, SealKind.HMAC_SHA256] = catch
         self._sealers[Kind.KNOCK, SealKind.HMAC_SHA256] = catch
+        self._sealers[Kind.HOP, SealKind.HMAC_SHA256] = catch
         self._sealers[Kind.REPORT, SealKind.HMAC_SHA256] = reports
         for kind in _SIGNED:
             self._sealers[kind, SealKind.ED25519] = cast
@@ -73,6 +76,34 @@ class ControlCodec:
         self._own = own
         self._target = target
         self._own_sealers: dict[tuple[int, int, int], Sealer | None] = {}  # by target, kind and seal
+        self._hops: dict[int, Sealer] = {}  # by the target at the other end
+
+    def meet(self, parent: Peer | None, child: Peer | None) -> None:
+        """From now on FEED and CLAIM are sealed and opened for these two, and nobody else; from a genuine Assign."""
+        keys = self._keys_of(self._target)
+        self._hops = {}
+        if parent is not None:
+            self._hops[parent.target] = HmacSealer(keys.mask(parent.link, parent.key))
+        if child is not None:
+            self._hops[child.target] = HmacSealer(keys.hop_key(child.link))
+
+    def _keys_of(self, target: int | None) -> SessionKeys:
+        """A target's own keys, where it has some; ValueError where they are not known."""
+        if self._own is None:
+            return self._keys
+        keys = self._own.find(target) if target is not None else None
+        if keys is None:
+            raise ValueError(f"target {target} has no key")
+        return keys
+
+    def _with_key(self, assign: Assign) -> Assign:
+        """What the master says of a parent, with the key of the hop."""
+        parent = assign.parent
+        if parent is None:
+            return assign
+        key = self._keys_of(parent.target).hop_key(parent.link)
+        masked = self._keys_of(assign.target).mask(parent.link, key)
+        return replace(assign, parent=replace(parent, key=masked))
 
     def use_report_seal(self, kind: SealKind) -> None:
         """Seal reports so from now on; they are opened whether sealed so or by HMAC, as before.
@@ -86,7 +117,10 @@ class ControlCodec:
         """The datagram, at most CONTROL_BYTES_MAX bytes; errors as of codec.encode_message.
 
         A counter must not come twice with different contents from the same instance: it makes the nonce.
+        ValueError for a peer that was not met.
         """
+        if isinstance(message, Assign) and self._target is None:
+            message = self._with_key(message)
         clear, body = encode_message(message)
         seal = self._seal_of(clear.kind)
         header = pack_header(
@@ -107,7 +141,7 @@ class ControlCodec:
         if seal is SealKind.ED25519:
             assert self._signer is not None
             body += self._signer.sign(context + body)  # [control-signature]
-        one = clear.sender if clear.kind in _FROM_ONE else getattr(message, "target", CASTER_ID)
+        one = clear.sender if clear.kind in _FROM_ONE else _receiver(message)
         chosen = self._sealer(clear.kind, seal, one)
         if chosen is None:
             raise ValueError(f"target {one} has no key")
@@ -131,6 +165,8 @@ class ControlCodec:
 
     def _sealer(self, kind: int, seal: int, one: int) -> Sealer | None:
         """What seals this kind; one: the target that says it, or is told."""
+        if (kind, seal) in _HOPS:
+            return self._hops.get(one)
         if self._own is None or kind not in (*_FROM_ONE, *_TO_ONE):
             return self._sealers[kind, seal]
         place = (one, kind, seal)
@@ -138,7 +174,7 @@ class ControlCodec:
             keys = self._own.find(one)
             if keys is None:
                 return None
-            uses = {Kind.HELLO: keys.catch_control, Kind.REPORT: keys.reports}
+            uses = {Kind.HELLO: keys.catch_control, Kind.HOP: keys.catch_control, Kind.REPORT: keys.reports}
             self._own_sealers[place] = sealer(SealKind(seal), uses.get(Kind(kind), keys.cast_control))
         return self._own_sealers[place]
 
@@ -155,7 +191,7 @@ class ControlCodec:
             return header
         if header.session_tag != self._session_tag:
             return Rejection.STRANGE
-        if (header.kind, header.packet_count) not in self._sealers:
+        if (header.kind, header.packet_count) not in (*self._sealers, *_HOPS):
             return Rejection.MALFORMED
         one = self._target if header.kind in _TO_ONE and self._target is not None else header.sender
         opener = self._sealer(header.kind, header.packet_count, one)
@@ -220,7 +256,7 @@ def _control_header(datagram: bytes) -> Header | Rejection:
     header = unpack_header(datagram)
     if header is None:
         return Rejection.VERSION if is_other_version(datagram) else Rejection.STRANGE
-    if not _BODY_AT + TAG_BYTES <= len(datagram) <= (MTU_MAX if header.kind == Kind.PROBE else CONTROL_BYTES_MAX):
+    if not _BODY_AT + TAG_BYTES <= len(datagram) <= (MTU_MAX if header.kind in PADDED else CONTROL_BYTES_MAX):
         return Rejection.MALFORMED
     if header.packet_index or header.object or header.segment or header.generation:
         return Rejection.MALFORMED
@@ -230,3 +266,10 @@ def _control_header(datagram: bytes) -> Header | Rejection:
 def _nonce(context: bytes) -> bytes:
     """12 bytes that differ for every report of a session."""
     return context[HEADER_BYTES:] + context[_COUNTER_AT]  # [report-nonce]
+
+
+def _receiver(message: Message) -> int:
+    """The target that a message is for; CASTER_ID for all that is for more than one."""
+    if isinstance(message, Feed):
+        return message.child
+    return message.parent if isinstance(message, Claim) else getattr(message, "target", CASTER_ID)

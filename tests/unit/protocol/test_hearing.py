@@ -9,7 +9,7 @@ import pytest
 from mrsync.protocol.catcher import KNOCK_MAX_S, SEEKING_REJOIN_S
 from mrsync.protocol.events import CatcherEvent, GroupGivenUp, GroupSilent
 from mrsync.protocol.hearing import REJOINS_MAX, SILENT_KEEPALIVES, Hearing
-from mrsync.protocol.sends import SendKnock
+from mrsync.protocol.sends import SendKnock, SendMessage
 from mrsync.wire.limits import CONTROL_BYTES_MAX
 from mrsync.wire.messages import Hello, Probe
 from tests.unit.protocol.builders import status
@@ -92,7 +92,7 @@ def test_who_knows_its_master_knocks_when_nothing_is_heard_less_and_less_often()
     assert gaps[-1] == pytest.approx(KNOCK_MAX_S)
     catcher.receive_message(status(1), 7, 10.0, is_cast=False)
     sends = catcher.sends(10.0)
-    (hello,) = [send.message for send in sends if isinstance(send.message, Hello)]
+    (hello,) = [send.message for send in sends if isinstance(send, SendMessage) and isinstance(send.message, Hello)]
     assert (hello.group_bytes, hello.unicast_bytes) == (0, 1)
 
 

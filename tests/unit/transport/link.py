@@ -53,8 +53,8 @@ class AssemblySink:
     def coded_useless(self) -> None:
         self.useless += 1
 
-    def page_opened(self, object: int, page: int, generation: int) -> None:
-        self.assembly.opened(page, generation)
+    def page_opened(self, object: int, page: int, generation: int) -> bool:
+        return self.assembly.opened(page, generation)
 
     def page_rejected(self, object: int, page: int, generation: int, suspects: int) -> None:
         self.rejected.append(page)

@@ -10,7 +10,9 @@ from mrsync.wire.keys import SessionKeys
 from mrsync.wire.limits import EXCEPTIONS_MAX, MTU_MAX, MTU_MIN, TARGETS_MAX
 from mrsync.wire.messages import (
     Ack,
+    Assign,
     BasisRecord,
+    Claim,
     CommitSpan,
     ComparedRecord,
     Echo,
@@ -18,13 +20,17 @@ from mrsync.wire.messages import (
     ErrorRecord,
     FailedRecord,
     Farewell,
+    Feed,
+    Feeding,
     Hello,
+    Hop,
     Kind,
     Knock,
     Message,
     NeedsRecord,
     ObjectKind,
     ObjectState,
+    Peer,
     Phase,
     Ping,
     Probe,
@@ -136,7 +142,38 @@ def reports(draw: st.DrawFn) -> Report:
     )
 
 
+peers = st.builds(
+    Peer, st.integers(0, 99), u32, st.binary(min_size=16, max_size=16), u16, st.binary(min_size=32, max_size=32)
+)
+assigns = st.builds(Assign, u64, u32, st.integers(100, TARGETS_MAX - 1), u32, u16, st.none() | peers, st.none() | peers)
+hops = st.builds(Hop, targets, u64, u32, u32, st.sampled_from(Feeding), u32, u32, u32, u32)
+feeds = st.builds(
+    Feed,
+    st.integers(0, 99),
+    u32,
+    u32,
+    st.integers(100, TARGETS_MAX - 1),
+    u32,
+    st.sampled_from(ObjectKind),
+    u32,
+    st.integers(1, 0xFFFFFFFF),
+    st.booleans(),
+    st.integers(66, MTU_MAX),
+)
+
+
+@st.composite
+def claims(draw: st.DrawFn) -> Claim:
+    needs_first, needs_end, needed = draw(needs())
+    numbers = [draw(strategy) for strategy in (u32, u32, u32, u32, u32, u64)]
+    clear = (draw(st.integers(100, TARGETS_MAX - 1)), draw(u64), draw(u32))
+    link = (draw(st.integers(0, 99)), draw(u32), draw(u16), draw(st.sampled_from(ObjectKind)))
+    return Claim(*(*clear, *link, *numbers, needs_first, needs_end, needed))
+
+
 messages: st.SearchStrategy[Message] = st.one_of(
+    assigns.filter(lambda assign: assign.parent is None),
+    hops,
     statuses(),
     st.builds(Hello, targets, u64, u32, u8, u32, u32, u16, u16, u32, texts, texts),
     st.builds(Welcome, u64, u32, targets, u16, u32, u32),

@@ -19,7 +19,20 @@ from mrsync.wire.limits import (
     TAG_BYTES,
     VERSION,
 )
-from mrsync.wire.messages import Ack, Ending, Farewell, Hello, Kind, Message, Probe, Report, SealKind, Status, Welcome
+from mrsync.wire.messages import (
+    Ack,
+    Ending,
+    Farewell,
+    Hello,
+    Kind,
+    Message,
+    Peer,
+    Probe,
+    Report,
+    SealKind,
+    Status,
+    Welcome,
+)
 from mrsync.wire.sealing import has_aes_gcm, sealer
 from mrsync.wire.session import ControlCodec, Rejection, open_status
 from mrsync.wire.signing import SEED_BYTES, Signer, Verifier, can_sign
@@ -34,6 +47,7 @@ STATUS = replace(any_status(5), session=SESSION)
 def codec(seal: SealKind = SealKind.HMAC_SHA256) -> ControlCodec:
     made = ControlCodec(KEYS)
     made.use_report_seal(seal)
+    made.meet(None, Peer(3, 5, bytes(16), 7))
     return made
 
 
@@ -82,6 +96,8 @@ def test_a_good_seal_around_any_body_gives_a_message_or_a_rejection(kind: Kind, 
     assert header is not None
     context = pack_header(header._replace(kind=kind, packet_count=seal, sender=3)) + bytes(8)
     uses = dict.fromkeys((Kind.HELLO, Kind.ECHO, Kind.KNOCK), KEYS.catch_control) | {Kind.REPORT: KEYS.reports}
+    uses[Kind.HOP] = KEYS.catch_control
+    uses |= dict.fromkeys((Kind.FEED, Kind.CLAIM), KEYS.hop_key(5))
     key = uses.get(kind, KEYS.cast_control)
     datagram = context + sealer(seal, key).seal(body, nonce=context[24:] + context[16:20], context=context)
     assert codec(seal).decode(datagram) is not Rejection.FORGED

@@ -1,0 +1,143 @@
+"""Cases of sessions whose pages pass through targets: what comes of them, and how many copies leave the caster."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from mrsync.protocol.commits import CommitRule
+from mrsync.protocol.states import TargetState
+from tests.sim.cases import ALL_HELD, DONE, GEOMETRY, GOOD, LOST
+from tests.sim.reception import Violation
+from tests.sim.scenario import Fate, Scenario, TargetScenario
+from tests.sim.simulation import Result, Simulation
+
+DEAF = replace(GOOD, is_deaf=True)
+COUNT = 8
+STRUCK_AT_S = 1.8  # in the middle of the contents
+UPLINK_BYTES_S = 12.5e6
+FILES = (60 * GEOMETRY.page_bytes,) * 5
+SMALL_FILES = (5 * GEOMETRY.page_bytes,) * 60
+
+
+@dataclass(frozen=True)
+class RelayCase:
+    """copies_max: packets that leave the caster for each that is cast for the first time, repairs among them."""
+
+    what: str
+    targets: tuple[TargetScenario, ...]
+    states: tuple[TargetState, ...]
+    seconds_max: float
+    copies_max: float = 1.01
+    hop_repairs_max: float = 0.0  # of the packets between targets
+    details: tuple[tuple[str, Any], ...] = ()
+
+    @property
+    def scenario(self) -> Scenario:
+        plain = Scenario(1, GEOMETRY, self.targets, file_bytes=FILES, has_relays=True, uplink_bytes_s=UPLINK_BYTES_S)
+        return replace(plain, **dict(self.details))
+
+    def run(self) -> Result:
+        """Violation if it ends otherwise."""
+        simulation = Simulation(self.scenario)
+        result = simulation.run()
+        copies = result.packets_sent / result.packets_first
+        if result.states != self.states:
+            raise Violation(f"{self.what}: {result.states}")
+        if result.cast_seconds > self.seconds_max:
+            raise Violation(f"{self.what}: took {result.cast_seconds:.3f} s")
+        if copies > self.copies_max:
+            raise Violation(f"{self.what}: {copies:.3f} copies left the caster")
+        if result.hop_repaired > self.hop_repairs_max * result.hop_first:
+            raise Violation(f"{self.what}: {result.hop_repaired} of {result.hop_first} packets were passed on again")
+        return result
+
+
+def one(at: int, **details: Any) -> tuple[TargetScenario, ...]:
+    """All deaf, and one of them as the details say."""
+    return tuple(replace(DEAF, **details) if index == at else DEAF for index in range(COUNT))
+
+
+def all_but(*lost: int) -> tuple[TargetState, ...]:
+    return tuple(LOST if index in lost else DONE for index in range(COUNT))
+
+
+def struck(at: int, fate: Fate, **details: Any) -> tuple[TargetScenario, ...]:
+    return one(at, fate=fate, fate_at_s=STRUCK_AT_S, **details)
+
+
+EVERYONE = all_but()
+CASES = (
+    RelayCase("a chain", (DEAF,) * COUNT, EVERYONE, 2.8),
+    RelayCase("several chains", (DEAF,) * COUNT, EVERYONE, 6.2, 3.05, details=(("chains_max", 3),)),
+    RelayCase("some hear the group", (GOOD,) * 3 + (DEAF,) * 5, EVERYONE, 2.8),
+    RelayCase("one percent is lost on every hop", (replace(DEAF, loss=0.01),) * COUNT, EVERYONE, 3.0, 1.02, 0.013),
+    RelayCase(
+        "a tenth is lost on every hop, and of what is said",
+        (replace(DEAF, loss=0.1, report_loss=0.1),) * COUNT,
+        EVERYONE,
+        7.0,
+        1.15,
+        0.13,
+    ),
+    RelayCase(
+        "one in the middle dies, which is noticed",
+        struck(3, Fate.DEAD),
+        all_but(3),
+        3.2,
+        details=(("are_deaths_noticed", True),),
+    ),
+    RelayCase("one in the middle dies silently", struck(3, Fate.DEAD), all_but(3), 8.5),
+    RelayCase("the first one dies silently", struck(0, Fate.DEAD), all_but(0), 8.5, 1.2),
+    RelayCase("the last one dies silently", struck(7, Fate.DEAD), all_but(7), 8.5),
+    RelayCase("one in the middle hears nothing any more", struck(3, Fate.ISOLATED), all_but(3), 8.5),
+    RelayCase("one in the middle is not heard any more", struck(3, Fate.MUTE), all_but(3), 8.5),
+    RelayCase("one in the middle is away for a second", struck(3, Fate.CUT, absence_s=1.0), EVERYONE, 3.5, 1.01, 0.05),
+    RelayCase("one in the middle writes nothing any more", struck(3, Fate.HUNG), all_but(3), 9.0, 1.5, 0.1),
+    RelayCase("one is not reached by the one before it", one(3, blocks=(2,)), EVERYONE, 4.5),
+    RelayCase(
+        "targets do not reach each other",
+        (replace(DEAF, blocks=tuple(range(COUNT))),) * COUNT,
+        EVERYONE,
+        5.0,
+        8.05,
+        details=(("file_bytes", FILES[:1]),),
+    ),
+    RelayCase("one passes nothing on, and says that it did", one(3, withholds_share=1.0), EVERYONE, 5.5, 1.01, 0.02),
+    RelayCase("one passes some on, and says so of all", one(3, withholds_share=0.3), EVERYONE, 4.0, 1.01, 0.1),
+    RelayCase("one passes on slowly", one(3, hop_pages_s=20.0), EVERYONE, 20.0),
+    RelayCase("the last one is slow to write", one(7, disk_pages_s=50.0), EVERYONE, 8.0),
+    RelayCase(
+        "each wants other files",
+        (replace(DEAF, need_share=0.5, loss=0.01),) * COUNT,
+        EVERYONE,
+        3.2,
+        1.02,
+        0.013,
+        details=(("file_bytes", SMALL_FILES),),
+    ),
+    RelayCase(
+        "all but the last one hold everything",
+        (replace(ALL_HELD, is_deaf=True, loss=0.01),) * (COUNT - 1) + (replace(DEAF, loss=0.01),),
+        EVERYONE,
+        3.2,
+        1.02,
+        0.013,
+    ),
+    RelayCase(
+        "all or nothing, and one dies",
+        struck(3, Fate.DEAD),
+        all_but(3),
+        8.5,
+        details=(("commit_rule", CommitRule.JOB),),
+    ),
+    RelayCase(
+        "files change while they are cast",
+        (replace(DEAF, loss=0.01),) * COUNT,
+        EVERYONE,
+        3.5,
+        1.05,
+        0.02,
+        details=(("file_bytes", SMALL_FILES), ("void_share", 0.3), ("late_void_share", 0.5)),
+    ),
+)

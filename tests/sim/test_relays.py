@@ -1,0 +1,31 @@
+"""Chains of relays: whole, hurt, lied to; and as long as a session may be."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from mrsync.protocol.states import TargetState
+from tests.sim.relay_cases import CASES, DEAF, RelayCase
+from tests.sim.scenario import Scenario
+from tests.sim.simulation import Simulation
+
+LONG = 100  # the cost of a step grows with the targets; 1000 take minutes
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.what)
+def test_relays(case: RelayCase) -> None:
+    case.run()
+
+
+def test_a_long_chain_takes_little_longer_than_one_copy() -> None:
+    scenario = CASES[0].scenario
+    alone, chain = (_seconds(scenario, count) for count in (1, LONG))
+    assert chain < 1.05 * alone + 1
+
+
+def _seconds(scenario: Scenario, count: int) -> float:
+    result = Simulation(replace(scenario, targets=(DEAF,) * count, file_bytes=scenario.file_bytes[:1])).run()
+    assert set(result.states) == {TargetState.DONE}
+    return result.cast_seconds

@@ -1,0 +1,117 @@
+"""Assign, Feed, Claim, Hop: round trips, limits, and who can seal what on a hop."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mrsync.wire.codec import decode_message, encode_message
+from mrsync.wire.hops import (
+    FEED_BYTES,
+    decode_assign,
+    decode_claim,
+    decode_feed,
+    encode_assign,
+    encode_claim,
+    encode_feed,
+)
+from mrsync.wire.keys import TargetKeys
+from mrsync.wire.messages import Assign, Claim, Feed, Message, ObjectKind, Peer
+from mrsync.wire.session import ControlCodec, Rejection
+from tests.unit.wire.samples import KEYS, SESSION, assigns, claims, feeds, hops
+
+PARENT, CHILD, OTHER, LINK = 3, 4, 5, 9
+FEED = Feed(PARENT, 1, 7, CHILD, LINK, ObjectKind.CONTENTS, 10, 4, False, FEED_BYTES)
+CLAIM = Claim(CHILD, 11, 1, PARENT, LINK, 1472, ObjectKind.CONTENTS, 7, 6, 10, 5, 1 << 20, 0, 5, 9, ((5, 1, 0),))
+
+
+@given(st.one_of(assigns, hops, feeds, claims()))
+def test_every_message_goes_round(message: Message) -> None:
+    assert decode_message(*encode_message(message)) == message
+
+
+@pytest.mark.parametrize("room", [-1, 0])
+def test_a_feed_is_at_least_as_large_as_what_it_says(room: int) -> None:
+    feed = replace(FEED, size_bytes=FEED_BYTES + room)
+    if room < 0:
+        with pytest.raises(ValueError, match="out of its limits"):
+            encode_feed(feed)
+    else:
+        assert decode_feed(*encode_feed(feed)) == feed
+
+
+def test_a_feed_of_another_size_than_it_says_is_none() -> None:
+    clear, body = encode_feed(replace(FEED, size_bytes=FEED_BYTES + 4))
+    for wrong in (body[:-1], body + b"\0", body[:-1] + b"\1"):
+        with pytest.raises(ValueError, match="out of its limits"):
+            decode_feed(clear, wrong)
+
+
+def test_nobody_is_a_peer_of_itself() -> None:
+    clear, body = encode_assign(Assign(0, 1, PARENT, 2, 1472, Peer(PARENT, LINK, bytes(16), 1), None))
+    with pytest.raises(ValueError, match="out of its limits"):
+        decode_assign(clear, body)
+
+
+def test_an_assignment_has_two_peers() -> None:
+    clear, body = encode_assign(Assign(0, 1, PARENT, 2, 1472, None, None))
+    with pytest.raises(ValueError, match="out of its limits"):
+        decode_assign(clear, body + b"\0")
+    with pytest.raises((ValueError, struct.error)):
+        decode_assign(clear, body[:-1])
+
+
+def test_more_needs_than_fit_are_cut() -> None:
+    needs = tuple((page, 1, 1) for page in range(0, 4000, 2))
+    decoded = decode_claim(*encode_claim(replace(CLAIM, needs_first=0, needs_end=4000, needs=needs)))
+    assert 0 < len(decoded.needs) < len(needs)
+    assert decoded.needs == needs[: len(decoded.needs)]
+    assert decoded.needs_end == needs[len(decoded.needs)][0]
+
+
+def codecs() -> dict[int, ControlCodec]:
+    """Parent, child and another target, each with its own secret, after an assignment of the master."""
+    secrets = {target: bytes([target]) * 32 for target in (PARENT, CHILD, OTHER)}
+    master = ControlCodec(KEYS, TargetKeys(secrets, SESSION))
+    made = {target: ControlCodec(KEYS, TargetKeys({target: secrets[target]}, SESSION), target) for target in secrets}
+    peers = {target: Peer(target, LINK, bytes(16), 7) for target in secrets}
+    for assign in (
+        Assign(0, 1, PARENT, 1, 1472, None, peers[CHILD]),
+        Assign(0, 2, CHILD, 1, 1472, peers[PARENT], None),
+        Assign(0, 3, OTHER, 1, 1472, peers[PARENT], peers[CHILD]),
+    ):
+        codec = made[assign.target]
+        told = codec.decode(master.encode(assign))
+        assert isinstance(told, Assign)
+        codec.meet(told.parent, told.child)
+    return made
+
+
+def test_parent_and_child_understand_each_other() -> None:
+    made = codecs()
+    assert made[CHILD].decode(made[PARENT].encode(FEED)) == FEED
+    assert made[PARENT].decode(made[CHILD].encode(CLAIM)) == CLAIM
+
+
+def test_who_is_not_met_cannot_be_spoken_to() -> None:
+    codec = codecs()[PARENT]
+    codec.meet(None, None)
+    with pytest.raises(ValueError, match="has no key"):
+        codec.encode(FEED)
+
+
+def test_another_target_can_neither_feed_nor_claim_in_their_names() -> None:
+    made = codecs()
+    forged_feed = made[OTHER].encode(FEED)
+    assert made[CHILD].decode(forged_feed) is Rejection.FORGED
+    made[OTHER].meet(None, Peer(PARENT, LINK, bytes(16), 7))
+    assert made[PARENT].decode(made[OTHER].encode(CLAIM)) is Rejection.FORGED
+
+
+def test_what_goes_down_does_not_come_back_up() -> None:
+    made = codecs()
+    assert made[PARENT].decode(made[PARENT].encode(FEED)) is Rejection.FORGED
