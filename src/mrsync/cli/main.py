@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from types import FrameType
 
 from mrsync.cli import options
@@ -62,32 +64,49 @@ def run_command(name: str, command: Callable[[Sequence[str]], int], arguments: S
 
 
 def _mrsync(arguments: Sequence[str]) -> int:
-    if arguments[:1] == ["demo"]:
-        from mrsync.run.demo import demo
-
-        if arguments[1:]:
-            raise UsageError("demo takes no arguments")
-        return demo(_mrsync)
-    if arguments[:1] == ["filelist"]:
-        return _filelist("mrsync filelist", arguments[1:])
-    if arguments[:1] == ["rtt"]:
-        return _rtt(arguments[1:])
-    if arguments[:1] == ["help"]:
-        from mrsync.cli.topics import help_on
-
-        print(*help_on(arguments[1:]), sep="\n")
-        return 0
-    if arguments[:1] == ["completion"]:
-        return _completion(arguments[1:])
-    if arguments[:1] == ["report"]:
-        from mrsync.cli.report_page import report_page
-
-        return report_page(arguments[1:])
-    if arguments[:1] == ["doctor"]:
-        from mrsync.cli.doctor import doctor
-
-        return doctor(arguments[1:])
+    tool = _TOOLS.get(arguments[0]) if arguments else None
+    if tool is not None:
+        return tool(arguments[1:])
+    _refuse_mistyped_tool(arguments)
     return _cast("mrsync", arguments)
+
+
+def _refuse_mistyped_tool(arguments: Sequence[str]) -> None:
+    """Raise UsageError where the first word is nearly a tool, and neither SOURCE nor followed by TARGETS:DEST."""
+    first = arguments[0] if arguments else "-"
+    if first.startswith("-") or any(":" in word for word in arguments) or os.path.lexists(first):
+        return
+    from mrsync.cli.registry.parser import closest
+
+    if meant := closest(first, _TOOLS):
+        raise UsageError(f"there is no command {first}; did you mean {meant}? (see mrsync --help)")
+
+
+def _demo(arguments: Sequence[str]) -> int:
+    from mrsync.run.demo import demo
+
+    if arguments:
+        raise UsageError("demo takes no arguments")
+    return demo(_mrsync)
+
+
+def _doctor(arguments: Sequence[str]) -> int:
+    from mrsync.cli.doctor import doctor
+
+    return doctor(arguments)
+
+
+def _report(arguments: Sequence[str]) -> int:
+    from mrsync.cli.report_page import report_page
+
+    return report_page(arguments)
+
+
+def _help(arguments: Sequence[str]) -> int:
+    from mrsync.cli.topics import help_on
+
+    print(*help_on(arguments), sep="\n")
+    return 0
 
 
 def _completion(arguments: Sequence[str]) -> int:
@@ -132,6 +151,17 @@ def _rttcatcher(arguments: Sequence[str]) -> int:
     from mrsync.cli.rtt import rttcatcher
 
     return rttcatcher(arguments)
+
+
+_TOOLS: dict[str, Callable[[Sequence[str]], int]] = {
+    "demo": _demo,
+    "doctor": _doctor,
+    "rtt": _rtt,
+    "filelist": partial(_filelist, "mrsync filelist"),
+    "report": _report,
+    "help": _help,
+    "completion": _completion,
+}
 
 
 def _cast(name: str, arguments: Sequence[str]) -> int:

@@ -87,10 +87,25 @@ def _expand(text: str) -> list[str]:
     try:
         for group in GROUP.findall(text):
             if not NodeSet(group):  # NodeSet takes an unknown group for an empty one
-                raise UsageError(f"unknown or empty group {group}")
+                raise UsageError(f"unknown or empty group {group}{_hint(group)}")
         return [str(name) for name in NodeSet(text)]
     except (NodeSetException, GroupResolverError, GroupSourceError) as error:
         raise UsageError(f"cannot understand the targets {text!r}: {error}") from error
+
+
+def _hint(group: str) -> str:
+    """The group that was probably meant, as the end of a sentence."""
+    import difflib
+
+    from ClusterShell.NodeSet import grouplist
+    from ClusterShell.NodeUtils import GroupResolverError, GroupSourceError
+
+    try:
+        known = [f"@{name}" for name in grouplist()]
+    except (GroupResolverError, GroupSourceError):  # this source of groups has no list
+        return ""
+    meant = difflib.get_close_matches(group, known, 1)
+    return f"; did you mean {meant[0]}?" if meant else ""
 
 
 def is_address(host: str) -> bool:

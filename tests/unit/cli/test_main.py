@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mrsync.cli.main import mrsync
+from mrsync.cli.main import _TOOLS, mrsync
+from mrsync.cli.registry.completion import COMMANDS
 from mrsync.cli.signals import SIGNALS
 
 # The command says when it is ready, then waits to be interrupted; its cleaning up must still happen.
@@ -29,6 +30,7 @@ sys.exit(run_command("mrsync", wait, []))
     [
         ([], 1, "mrsync: SOURCE is missing (-s)\n"),
         (["--nonsense"], 1, "mrsync: unrecognized arguments: --nonsense (see mrsync --help)\n"),
+        (["dotcor"], 1, "mrsync: there is no command dotcor; did you mean doctor? (see mrsync --help)\n"),
         (["-s", "/nowhere", "-m", "a"], 3, "mrsync: the source /nowhere is not a directory\n"),
     ],
 )
@@ -60,3 +62,7 @@ def test_help_leaves_by_itself(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
         for number, handler in zip(SIGNALS, handlers, strict=True):
             signal.signal(number, handler)
     assert "mrsync SOURCE TARGETS:DEST" in capsys.readouterr().out
+
+
+def test_every_tool_is_completed() -> None:
+    assert set(COMMANDS) == set(_TOOLS)

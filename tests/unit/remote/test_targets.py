@@ -56,6 +56,12 @@ def test_groups_are_known() -> None:
 
 
 @pytest.mark.usefixtures("_groups")
+def test_the_group_that_was_meant_is_named() -> None:
+    with pytest.raises(UsageError, match="unknown or empty group @rihgt; did you mean @right"):
+        read_targets("n1,@rihgt")
+
+
+@pytest.mark.usefixtures("_groups")
 @pytest.mark.parametrize("text", ["@nope", "a,@nope", "@left,@none", "@left!@nope", "@other:left"])
 def test_an_unknown_or_empty_group_is_an_error(text: str) -> None:
     with pytest.raises(UsageError, match=r"unknown or empty group|cannot understand"):
