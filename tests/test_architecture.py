@@ -22,6 +22,7 @@ LAYERS = {
     "transport": {"protocol", "wire", "escaping", "errors"},
     "run": {"transport", "protocol", "wire", "tree", "remote", "files", "escaping", "errors"},
     "cli": {"run", "transport", "protocol", "wire", "tree", "remote", "files", "escaping", "errors"},
+    "api": {"cli", "run", "errors"},
 }
 # Rooms of a layer, from the bottom up: a module imports from its own room and from those before it.
 ROOMS = {

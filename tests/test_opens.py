@@ -36,6 +36,7 @@ BUILTIN = {  # where `open` is called with a path, and what it is
     "run/measure/hostfacts.py": "/proc and /sys",
     "run/demo.py": "files in a new directory of its own",
     "cli/streams.py": "a descriptor",
+    "remote/local.py": "a descriptor",
     "cli/output_files.py": "a descriptor",
     "cli/configuration.py": "a descriptor",
     "cli/report_page.py": "a report that the user names",

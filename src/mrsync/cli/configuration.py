@@ -6,7 +6,8 @@ import argparse
 import os
 import re
 import stat
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 from mrsync.cli.registry.output import SYSTEM_FILE
@@ -18,15 +19,17 @@ NOT_FOR_FILES = {"help", "version", "config", "targets", "source", "dest"}  # wh
 
 
 def parse_configured(
-    parser: Parser, arguments: Sequence[str], *, passed_over: Container[str] = ()
+    parser: Parser, arguments: Sequence[str], *, passed_over: Container[str] = (), reads_defaults: bool = True
 ) -> tuple[argparse.Namespace, tuple[str, ...]]:
     """What the command line and the files say together, and the files that were read.
 
     The system's file, the user's over it, then --config FILE, and the command line over all; lists are joined in this
-    order. passed_over: settings that are for others. Raises UsageError with the file and the key.
+    order. passed_over: settings that are for others. reads_defaults: the system's and the user's file, too. Raises
+    UsageError with the file and the key.
     """
     given = parser.parse_args(arguments)
-    paths = [SYSTEM_FILE, user_file()] + ([given.config] if given.config else [])
+    paths = [SYSTEM_FILE, user_file()] if reads_defaults else []
+    paths += [given.config] if given.config else []
     read = {path: _read(path, must_exist=path == given.config) for path in dict.fromkeys(paths)}
     texts = {path: text for path, text in read.items() if text is not None}
     if not texts:
@@ -94,6 +97,21 @@ def _apply(parser: Parser, path: str, text: bytes, settings: argparse.Namespace,
         except UsageError as error:
             reason = re.sub(r"^argument \S+ | \(see .*\)$", "", str(error))
             raise UsageError(f"{path}: {key}: {reason}") from error
+
+
+def option_words(parser: Parser, settings: Mapping[str, Any]) -> list[str]:
+    """Return settings, by long name, as words of a command line. Raises UsageError with the name."""
+    actions = _actions(parser)
+    words: list[str] = []
+    for key, value in settings.items():
+        if key not in actions:
+            close = get_close_matches(key, actions, 1)
+            raise UsageError(f"there is no option {key!r}" + (f"; did you mean {close[0]!r}?" if close else ""))
+        try:
+            words += _words(key, value, actions[key])
+        except UsageError as error:
+            raise UsageError(f"{key}: {error}") from error
+    return words
 
 
 def _actions(parser: Parser) -> dict[str, argparse.Action]:

@@ -72,9 +72,9 @@ def draft_multicaster(arguments: Sequence[str]) -> Draft:
     return Draft(os.fsencode(absolute(options.source or "")), b"", _output(options, ()))
 
 
-def parse_mrsync(arguments: Sequence[str]) -> tuple[CastSettings, Output]:
-    """Raises UsageError, SelectionError."""
-    options, configurations = parse_configured(make_parser(MRSYNC), arguments)
+def parse_mrsync(arguments: Sequence[str], *, reads_files: bool = True) -> tuple[CastSettings, Output]:
+    """Raises UsageError, SelectionError. reads_files: the settings files of the system and of the user, too."""
+    options, configurations = parse_configured(make_parser(MRSYNC), arguments, reads_defaults=reads_files)
     take_positionals(options)
     source = source_of(options.source)
     is_local = options.rsh == LOCAL

@@ -133,6 +133,8 @@ def _become_catcher(stdin: int, output: int, entry: Callable[[], int]) -> NoRetu
             os.closerange(3, os.sysconf("SC_OPEN_MAX"))  # above all the stdin of others, whose end they must see
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, signal.SIG_DFL)
+            # Not those of this process: whoever calls us may have put something else in their place.
+            sys.stdout, sys.stderr = (open(number, "w", closefd=False) for number in (1, 2))  # noqa: SIM115
             status = entry()
         except BaseException:
             os.write(2, traceback.format_exc().encode())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import heapq
+import weakref
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, groupby
@@ -86,11 +87,19 @@ class Ledger:
         number = self._numbers.get(name)
         if number is None:
             number = self._numbers[name] = len(self._bounds) - 1
-            self._file = self._file or _open_file()
+            self._file = self._file or self._open_file()
             self._file.seek(self._bounds[-1])
             self._file.write(data)
             self._bounds.append(self._bounds[-1] + len(data))
         return number
+
+    def _open_file(self) -> IO[bytes]:
+        """Return a file that is closed with this ledger, whether anybody reads the lines or not."""
+        from tempfile import SpooledTemporaryFile  # 3 ms, wanted only where something is itemized
+
+        opened = SpooledTemporaryFile(MEMORY_BYTES_MAX)  # noqa: SIM115
+        weakref.finalize(self, opened.close)
+        return opened
 
     def _merged(
         self, pieces: dict[int, array[int]], read: Callable[[bytes], Iterator[K]]
@@ -120,12 +129,6 @@ class Ledger:
                     yield key, number
         except ValueError:
             self._nonsense.update(targets)
-
-
-def _open_file() -> IO[bytes]:
-    from tempfile import SpooledTemporaryFile  # 3 ms, wanted only where something is itemized
-
-    return SpooledTemporaryFile(MEMORY_BYTES_MAX)
 
 
 def _changes(data: bytes, count: int) -> Iterator[tuple[int, int, int]]:

@@ -1,0 +1,12 @@
+from mrsync.api import Result as Result
+from mrsync.api import sync as sync
+from mrsync.errors import Interrupted as Interrupted
+from mrsync.errors import MrsyncError as MrsyncError
+from mrsync.errors import UsageError as UsageError
+from mrsync.run.cast.outcome import TargetOutcome as TargetOutcome
+from mrsync.run.cast.outcome import TargetState as TargetState
+from mrsync.run.observer import Notice as Notice
+from mrsync.run.observer import Snapshot as Snapshot
+from mrsync.run.stop import Stop as Stop
+
+__version__: str

@@ -1,0 +1,93 @@
+"""The Python interface: one function that syncs, with the options of the command line as keywords.
+
+    import mrsync
+
+    result = mrsync.sync("/srv/data", "node[1-20]", "/srv/data", exclude=["*.tmp"], checksum=True)
+    if result.exit_status:
+        print([target.host for target in result.targets if target.state is not mrsync.TargetState.DONE])
+
+Nothing is printed, no signal handler is set, and no settings file is read but one that is named by `config`.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from mrsync.cli.configuration import option_words
+from mrsync.cli.options import parse_mrsync
+from mrsync.cli.registry.option import MRSYNC
+from mrsync.cli.registry.parser import make_parser
+from mrsync.errors import UsageError
+from mrsync.run.cast.outcome import Outcome
+from mrsync.run.observer import Notice, Snapshot
+from mrsync.run.stop import Stop
+
+Result = Outcome
+Event = Notice | Snapshot
+PathLike = str | os.PathLike[str]
+
+# What only a terminal, a file or a process has a use for.
+FOR_PROGRAMS = {"progress", "report", "metrics", "stats", "log-file", "log-format", "verbose", "help", "version"}
+
+
+def sync(
+    source: PathLike,
+    targets: str | Iterable[str],
+    dest: PathLike | None = None,
+    *,
+    on_event: Callable[[Event], None] | None = None,
+    progress_interval_s: float = 1.0,
+    stop: Stop | None = None,
+    **options: Any,
+) -> Result:
+    """Make `dest` on all targets equal to `source`, and return how it went.
+
+    source: a directory here. targets: host names as for -m, or an iterable of names. dest: a directory there, which may
+    contain {host}; default: as source. on_event: called in this thread with a Notice (a sentence, as it happens) and,
+    every progress_interval_s, with a Snapshot (where all targets stand); an exception from it ends the run.
+    stop: stop.request("why"), from any thread or handler, ends the run with exit status 20. options: long options of
+    mrsync with underscores, such as dry_run=True, exclude=["*.o"], rsh="local"; None leaves an option alone.
+
+    Targets that are behind raise nothing: see exit_status and targets of the result. Raises MrsyncError where a run
+    cannot begin (UsageError, SelectionError, SocketError...).
+    """
+    from mrsync.run.cast.cast import cast
+
+    settings, _ = parse_mrsync(_arguments(source, targets, dest, options), reads_files=False)
+    return cast(settings, _Listener(on_event, progress_interval_s), stop or Stop())
+
+
+def _arguments(
+    source: PathLike, targets: str | Iterable[str], dest: PathLike | None, options: dict[str, Any]
+) -> list[str]:
+    """What is asked for, as words of a command line: one parser knows names, types, ranges and conflicts."""
+    if not isinstance(targets, str):
+        targets = ",".join(targets)
+    given = {name.rstrip("_").replace("_", "-"): value for name, value in options.items() if value is not None}
+    if useless := FOR_PROGRAMS & set(given):
+        raise UsageError(f"sync() has no option {min(useless)}: it is for the command line")
+    words = [f"--targets={targets}", f"--source={os.fspath(source)}"]
+    if dest is not None:
+        words.append(f"--dest={os.fspath(dest)}")
+    return words + option_words(make_parser(MRSYNC), given)
+
+
+class _Listener:
+    """Observer that hands everything to one callback."""
+
+    def __init__(self, on_event: Callable[[Event], None] | None, interval_s: float) -> None:
+        self._on_event = on_event
+        self._interval_s = interval_s
+        self.due_at: float | None = None if on_event is None else time.monotonic() + interval_s
+
+    def on_notice(self, notice: Notice) -> None:
+        if self._on_event is not None:
+            self._on_event(notice)
+
+    def on_snapshot(self, snapshot: Snapshot) -> None:
+        self.due_at = time.monotonic() + self._interval_s
+        if self._on_event is not None:
+            self._on_event(snapshot)

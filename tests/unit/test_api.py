@@ -1,0 +1,125 @@
+"""The Python interface: what a keyword means, what is refused, and that nothing but the call's result shows."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import mrsync
+from mrsync.api import Event
+from tests.trees import differences
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    folder = tmp_path / "source"
+    folder.mkdir()
+    (folder / "a").write_bytes(os.urandom(3_000_000))
+    (folder / "b.tmp").write_text("not wanted")
+    (tmp_path / "dest").mkdir()
+    return folder
+
+
+def sync(source: Path, **options: Any) -> mrsync.Result:
+    """To three targets on this host, in a place of the network of its own."""
+    group, port = f"239.255.{random.randrange(256)}.{random.randrange(256)}", random.randrange(32000, 60000, 2)
+    dest = source.parent / "dest" / "{host}"
+    return mrsync.sync(source, ["x", "y", "z"], dest, rsh="local", group=group, port=port, **options)
+
+
+def test_all_targets_become_equal(source: Path) -> None:
+    result = sync(source)
+    assert result.exit_status == 0
+    assert [target.host for target in result.targets] == ["x", "y", "z"]
+    assert {target.state for target in result.targets} == {mrsync.TargetState.DONE}
+    for host in "xyz":
+        assert differences(source, source.parent / "dest" / host) == []
+
+
+def test_options_are_keywords(source: Path) -> None:
+    result = sync(source, exclude=["*.tmp"], dry_run=True, itemize_changes=True, encrypt=False, ack_wait=5)
+    assert result.is_dry_run
+    assert result.files_planned == 1
+    assert not (source.parent / "dest" / "x").exists()
+
+
+def test_events_tell_sentences_and_progress(source: Path) -> None:
+    events: list[Event] = []
+    result = sync(source, rate="2M", on_event=events.append, progress_interval_s=0.1)
+    assert result.exit_status == 0
+    assert any(isinstance(event, mrsync.Notice) and event.text == "joined" for event in events)
+    shown = [event for event in events if isinstance(event, mrsync.Snapshot) and event.phase == "casting"]
+    assert shown
+    assert {target.host for target in shown[-1].targets} == {"x", "y", "z"}
+
+
+def test_a_run_is_stopped_from_a_callback(source: Path) -> None:
+    stop = mrsync.Stop()
+
+    def on_event(event: Event) -> None:
+        if isinstance(event, mrsync.Snapshot) and event.bytes_sent:
+            stop.request("enough")
+
+    result = sync(source, rate="500k", on_event=on_event, progress_interval_s=0.05, stop=stop)
+    assert (result.exit_status, result.failure) == (20, "enough")
+
+
+def test_it_runs_in_any_thread_and_sets_no_signal_handler(source: Path) -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
+    results: list[mrsync.Result] = []
+    thread = threading.Thread(target=lambda: results.append(sync(source)))
+    thread.start()
+    thread.join()
+    assert [result.exit_status for result in results] == [0]
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)] == before
+
+
+def test_nothing_is_printed(source: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    sync(source)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"chek_sum": True}, "there is no option 'chek-sum'; did you mean 'checksum'?"),
+        ({"checksum": "yes"}, "checksum: it is either true or false"),
+        ({"ack_wait": "soon"}, "ack-wait"),
+        ({"report": "x.json"}, "sync() has no option report"),
+        ({"rate": "fast"}, "--rate"),
+    ],
+)
+def test_a_wrong_option_is_one_sentence(source: Path, options: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(mrsync.UsageError) as caught:
+        sync(source, **options)
+    assert sentence in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_source_that_is_not_there_raises() -> None:
+    with pytest.raises(mrsync.MrsyncError, match="no/such"):
+        mrsync.sync("/no/such/place", "x", rsh="local")
+
+
+def test_the_module_runs_as_the_command() -> None:
+    ran = subprocess.run([sys.executable, "-m", "mrsync", "--version"], capture_output=True, text=True)
+    assert ran.returncode == 0
+    assert mrsync.__version__ in ran.stdout
+
+
+def test_importing_it_loads_nothing_of_the_interface() -> None:
+    code = "import sys, mrsync; sys.exit('mrsync.cli' in sys.modules or 'mrsync.run' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'synk'"):
+        mrsync.synk  # type: ignore[attr-defined]  # noqa: B018
