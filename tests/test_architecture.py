@@ -33,7 +33,7 @@ SIDEWAYS = {("run.launch", "run.catch.catch")}  # the program that it starts on 
 FOLDER_FILES_MAX = 16
 PURE = {"wire", "protocol"}
 IMPURE = {"time", "os", "random", "socket", "select", "selectors", "threading", "subprocess", "pathlib", "io"}
-FOREIGN = {"wire": {"cryptography"}, "remote": {"ClusterShell"}, "cli": {"rich", "ClusterShell"}}
+FOREIGN = {"wire": {"cryptography"}, "remote": {"ClusterShell", "yaml"}, "cli": {"rich", "ClusterShell"}}
 TARGET_PYTHON = (3, 9)
 CATCHERS = (
     "mrsync.run.catch.catch",

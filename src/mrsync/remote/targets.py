@@ -1,15 +1,17 @@
-"""Who is meant by TARGETS: a file with one per line, or a list as clush knows it."""
+"""Who is meant by TARGETS: a file, stdin, an inventory of Ansible's, or a list as clush knows it."""
 
 from __future__ import annotations
 
 import os
 import re
 import socket
+import sys
 from io import TextIOWrapper
 from typing import NamedTuple
 
 from mrsync.errors import UsageError
 from mrsync.files import open_named
+from mrsync.remote.inventory import ALL, read_inventory, split_reference
 
 # A name ends up in the argument list of a remote shell: it must look like no option and no shell syntax.
 NAME = re.compile(r"[A-Za-z0-9_:][A-Za-z0-9._:%@-]{0,254}")
@@ -18,6 +20,9 @@ HOST = re.compile(r"[A-Za-z0-9_:]")  # behind user@
 BRACKETED = re.compile(r"\[((?:[0-9A-Fa-f]*:){2,}[0-9A-Fa-f.:]*(?:%[^\s,\[\]]+)?)\]")
 # A group of ClusterShell: @name, @source:name, @rack[1-4]; not the @ of user@host.
 GROUP = re.compile(r"(?<![A-Za-z0-9_.-])@(?:[^,&^!\s\[\]]|\[[^\]]*\])+")
+RANGES = re.compile(r"\[[^\]]*\]")  # node[0-8/2] has a slash, too
+LETTERS = re.compile(r"\[([0-9_.,-]*[A-Za-z][A-Za-z0-9_.,-]*)\]")
+STDIN = "-"
 NODESET_SYNTAX = re.compile(r"[\[\]!&^*]|(?<![A-Za-z0-9_.-])@")
 
 
@@ -60,8 +65,7 @@ def fold(names: list[str]) -> str:
 
 
 def _names(text: str) -> dict[str, None]:
-    is_file = os.path.isfile(text) or "/" in re.sub(r"\[[^\]]*\]", "", text)  # node[0-8/2] is a range
-    names = dict.fromkeys(_expand(BRACKETED.sub(r"\1", _read_list(text) if is_file else text)))
+    names = dict.fromkeys(_expand(_expand_letters(BRACKETED.sub(r"\1", _resolved(text)))))
     for name in names:
         host = name.rpartition("@")[2]
         if not NAME.fullmatch(name) or not HOST.match(host) or (":" in host and not is_address(host)):
@@ -69,13 +73,53 @@ def _names(text: str) -> dict[str, None]:
     return names
 
 
-def _read_list(path: str) -> str:
+def _resolved(text: str) -> str:
+    """TARGETS as a list, whatever they were given as: a file, stdin, a list with groups out of inventories."""
+    if text == STDIN:
+        return ",".join(read_inventory("stdin", sys.stdin.read()).targets())
+    listed = GROUP.sub(_resolved_group, text)
+    if listed == text and (os.path.isfile(text) or "/" in RANGES.sub("", text)):
+        return ",".join(read_inventory(text, _read(text)).targets())
+    return listed
+
+
+def _resolved_group(found: re.Match[str]) -> str:
+    """A group of an inventory as a list; others stay as they are."""
+    reference = split_reference(found[0])
+    if reference is None:
+        return found[0]
+    path, group = reference
+    return ",".join(read_inventory(path, _read(path)).targets(group or ALL))
+
+
+def _read(path: str) -> str:
     try:
         with TextIOWrapper(open_named(path), encoding="utf-8-sig", errors="surrogateescape") as file:
-            lines = [line.partition("#")[0].strip() for line in file]
+            return file.read()
     except OSError as error:
         raise UsageError(f"cannot read the targets file {path}: {error.strerror}") from error
-    return ",".join(line for line in lines if line)
+
+
+def _expand_letters(text: str) -> str:
+    """web-[a,b] -> web-a,web-b; NodeSet knows numbers only."""
+    if not LETTERS.search(text):
+        return text
+    if re.search(r"[!&^]", text):
+        raise UsageError(f"letters in brackets cannot be combined with !, & or ^ in {text!r}")
+    parts = [part for part in re.split(r",(?![^\[]*\])", text) if part.strip()]
+    return ",".join(name for part in parts for name in _spelled(part.strip()))
+
+
+def _spelled(name: str) -> list[str]:
+    found = LETTERS.search(name)
+    if found is None:
+        return [name]
+    choices: list[str] = []
+    for choice in found[1].split(","):
+        first, dash, last = choice.partition("-")
+        is_range = dash and len(first) == len(last) == 1
+        choices += map(chr, range(ord(first), ord(last) + 1)) if is_range else [choice]
+    return [each for part in choices for each in _spelled(name[: found.start()] + part + name[found.end() :])]
 
 
 def _expand(text: str) -> list[str]:

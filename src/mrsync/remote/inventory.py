@@ -1,0 +1,184 @@
+"""Files that say who TARGETS are: Ansible inventories, INI or YAML, and plain lists, which are the simplest of them."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from mrsync.errors import UsageError
+
+ALL = "all"
+_RANGE = re.compile(r"\[(\w+):(\w+)(?::(\d+))?\]")  # web[01:50], db[a:f], [1:9:2]
+_SECTION = re.compile(r"\[([^\]\[:]+)(?::(children|vars|hosts))?\]")  # not [fd00::7]
+_YAML_NAMES = (".yml", ".yaml")
+
+
+@dataclass
+class Group:
+    """One group: hosts with their variables, names of groups in it, variables of all of them."""
+
+    hosts: dict[str, dict[str, str]] = field(default_factory=dict)
+    children: list[str] = field(default_factory=list)
+    variables: dict[str, str] = field(default_factory=dict)
+
+
+class Inventory:
+    """The groups of one file; hosts that are in no group are in `all`."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self.groups: dict[str, Group] = {ALL: Group()}
+
+    def group(self, name: str) -> Group:
+        """The group of this name, a new one if need be."""
+        return self.groups.setdefault(name, Group())
+
+    def targets(self, name: str = ALL) -> list[str]:
+        """Who is in a group, and in those below it, as a remote shell is told. Raises UsageError."""
+        if name not in self.groups:
+            known = ", ".join(sorted(self.groups))
+            raise UsageError(f"there is no group {name} in {self._path}; there are {known}")
+        names = list(self.groups) if name == ALL else [name]
+        found: dict[str, dict[str, str]] = {}
+        for each in names:
+            for host, variables in self._members(each, {}, ()):
+                found.setdefault(host, {}).update(variables)
+        return [self._target(host, variables) for host, variables in found.items()]
+
+    def _members(
+        self, name: str, inherited: dict[str, str], above: tuple[str, ...]
+    ) -> Iterator[tuple[str, dict[str, str]]]:
+        if name in above:
+            raise UsageError(f"the group {name} in {self._path} contains itself")
+        group = self.group(name)
+        variables = {**self.groups[ALL].variables, **inherited, **group.variables}
+        for host, own in group.hosts.items():
+            yield host, {**variables, **own}
+        for child in group.children:
+            yield from self._members(child, variables, (*above, name))
+
+    def _target(self, host: str, variables: dict[str, str]) -> str:
+        def value(name: str) -> str:
+            return variables.get(f"ansible_{name}") or variables.get(f"ansible_ssh_{name}") or ""
+
+        if value("port") not in ("", "22"):
+            raise UsageError(f"{self._path}: {host} has a port of its own; put it into ~/.ssh/config")
+        user = value("user")
+        return f"{user}@{value('host') or host}" if user else value("host") or host
+
+
+def read_inventory(path: str, text: str) -> Inventory:
+    """What a file says; path: for its kind and for errors. Raises UsageError."""
+    return _read_yaml(path, text) if path.endswith(_YAML_NAMES) else _read_lines(path, text)
+
+
+def split_reference(word: str) -> tuple[str, str] | None:
+    """`@PATH:GROUP` or `@PATH` -> path and group; None: it is something else, such as a group of ClusterShell's."""
+    path, _, group = word.removeprefix("@").rpartition(":")
+    if path and os.path.isfile(path):
+        return path, group
+    whole = word.removeprefix("@")
+    return (whole, ALL) if os.path.isfile(whole) else None
+
+
+# lines
+
+
+def _read_lines(path: str, text: str) -> Inventory:
+    inventory = Inventory(path)
+    group, kind = inventory.group(ALL), "hosts"
+    has_sections = False
+    for number, raw in enumerate(text.lstrip("\ufeff").splitlines(), 1):
+        line = raw.strip()
+        if not line or line[0] in "#;":
+            continue
+        if section := _SECTION.fullmatch(line.partition("#")[0].strip()):
+            group, kind = inventory.group(section[1]), section[2] or "hosts"
+            has_sections = True
+            continue
+        try:
+            words = shlex.split(line, comments=True)
+        except ValueError as error:
+            raise UsageError(f"{path}, line {number}: {error}") from error
+        if kind == "children":
+            group.children += words
+        elif kind == "vars":
+            key, _, value = line.partition("=")
+            group.variables[key.strip()] = value.strip().strip("'\"")
+        else:
+            _add_hosts(group, words, expands=has_sections)
+    return inventory
+
+
+def _add_hosts(group: Group, words: list[str], *, expands: bool) -> None:
+    """Names, and variables of theirs; expands: by Ansible's rules, else lists are left to whoever reads them."""
+    variables = dict(word.split("=", 1) for word in words if "=" in word)
+    for name in (word for word in words if "=" not in word):
+        for host in _expand(name) if expands else [name]:
+            group.hosts.setdefault(host, {}).update(variables)
+
+
+def _expand(name: str) -> Iterator[str]:
+    """web[01:03] -> web01, web02, web03."""
+    found = _RANGE.search(name)
+    if found is None:
+        yield name
+        return
+    first, last, step = found[1], found[2], int(found[3] or 1)
+    if first.isdigit() and last.isdigit():
+        parts = [str(number).zfill(len(first)) for number in range(int(first), int(last) + 1, step or 1)]
+    else:
+        parts = [chr(code) for code in range(ord(first[0]), ord(last[0]) + 1, step or 1)]
+    for part in parts:
+        yield from _expand(name[: found.start()] + part + name[found.end() :])
+
+
+# YAML
+
+
+def _read_yaml(path: str, text: str) -> Inventory:
+    import yaml  # type: ignore[import-untyped]  # ClusterShell brings it
+
+    try:
+        table = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UsageError(f"cannot understand the inventory {path}: {' '.join(str(error).split())}") from error
+    inventory = Inventory(path)
+    if not isinstance(table, dict):
+        raise UsageError(f"the inventory {path} has no groups")
+    for name, content in table.items():
+        _add_group(inventory, str(name), content, path)
+    return inventory
+
+
+def _add_group(inventory: Inventory, name: str, content: Any, path: str) -> None:
+    """Raises UsageError."""
+    group = inventory.group(name)
+    for host, variables in _table(content, "hosts", path).items():
+        for each in _expand(str(host)):
+            group.hosts.setdefault(each, {}).update(_texts(variables))
+    group.variables.update(_texts(_table(content, "vars", path)))
+    for child, inner in _table(content, "children", path).items():
+        if name != ALL:  # all has all of them anyway
+            group.children.append(str(child))
+        _add_group(inventory, str(child), inner, path)
+
+
+def _table(content: Any, key: str, path: str) -> dict[Any, Any]:
+    """Raises UsageError."""
+    value = content.get(key) if isinstance(content, dict) else None
+    if value is None and (content is None or isinstance(content, dict)):
+        return {}
+    if isinstance(value, list):
+        return dict.fromkeys(value)
+    if not isinstance(value, dict):
+        raise UsageError(f"cannot understand the inventory {path}: {key} is no table")
+    return value
+
+
+def _texts(variables: Any) -> dict[str, str]:
+    return {str(key): str(value) for key, value in variables.items()} if isinstance(variables, dict) else {}
