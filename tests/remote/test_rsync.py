@@ -68,7 +68,7 @@ def test_who_cannot_be_compared_is_passed_over_and_said(make_estate: MakeEstate)
     lines = run.output.splitlines()
     assert "t2: cannot be compared by rsync: there is no rsync" in lines
     assert "t3: compared by rsync" in lines
-    assert estate.reasons() == {refused.name: "Connection refused"}
+    assert estate.reasons() == {refused.name: "Connection refused; does sshd run there, on this port?"}
     assert estate.differences([bare, good]) == {}
 
 

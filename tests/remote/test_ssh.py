@@ -17,6 +17,8 @@ from tests.trees import build_awkward_tree
 pytestmark = pytest.mark.netns
 
 LARGE_FILES = 60_000  # to be read before a comparison can be over
+NO_PYTHON = "there is no python3; install Python 3.9 or later there, or name one with --remote-python"
+REFUSED = "Connection refused; does sshd run there, on this port?"
 POOR_SEAL = "authenticated but not encrypted: the Python package cryptography is missing or broken on "
 
 
@@ -80,9 +82,9 @@ def test_every_trouble_is_named_and_the_others_finish(make_estate: MakeEstate) -
     assert estate.differences([hosts["good"], hosts["banner"]]) == {}
     expected = {
         "wrong key": "its host key is not the one that is known: Host key verification failed",
-        "refused": "Connection refused",
+        "refused": REFUSED,
         "hang": "Connection timed out during banner exchange",
-        "no python": "there is no python3",
+        "no python": NO_PYTHON,
         "old": "Python 3.8",
     }
     reasons = estate.reasons()
@@ -106,7 +108,7 @@ def test_login_shells(make_estate: MakeEstate, shell: str) -> None:
     estate.serve(estate.lab.targets[1], shell=path, python=None)
     assert estate.sync() == 23
     assert estate.differences(estate.lab.targets[:1]) == {}
-    assert estate.reasons() == {"t2": "there is no python3"}
+    assert estate.reasons() == {"t2": NO_PYTHON}
 
 
 def test_equal_reasons_are_folded_and_status_is_5_if_none_could_start(make_estate: MakeEstate) -> None:
@@ -114,8 +116,8 @@ def test_equal_reasons_are_folded_and_status_is_5_if_none_could_start(make_estat
     build_awkward_tree(estate.source, seed=7)
     run = estate.start()
     assert run.wait() == 5
-    assert "t[1-3]: unreachable: Connection refused" in run.output.splitlines()
-    assert run.output.splitlines()[-1] == "mrsync: no target could be reached: Connection refused"
+    assert f"t[1-3]: unreachable: {REFUSED}" in run.output.splitlines()
+    assert run.output.splitlines()[-1] == f"mrsync: no target could be reached: {REFUSED}"
 
 
 def alias_all(estate: Estate, word: str) -> str:

@@ -9,6 +9,7 @@ import pytest
 
 from tests.remote.conftest import MakeEstate
 from tests.remote.estate import Estate
+from tests.remote.test_ssh import REFUSED
 from tests.trees import build_awkward_tree
 
 pytestmark = pytest.mark.netns
@@ -52,7 +53,9 @@ def test_two_gateways(make_estate: MakeEstate) -> None:
     assert run.wait() == 23, run.output
     print(run.output)
     assert estate.differences(estate.lab.targets[2:7]) == {}
-    assert estate.reasons() == {"t8": "there is no python3"}
+    assert estate.reasons() == {
+        "t8": "there is no python3; install Python 3.9 or later there, or name one with --remote-python"
+    }
     estate.await_silence()
 
 
@@ -63,10 +66,10 @@ def test_a_gateway_that_cannot_be_reached_is_named(make_estate: MakeEstate) -> N
     estate.serve_all(estate.lab.targets[1:])
     topology = write_topology(estate, *GATEWAYS)
     assert estate.sync("--topology", topology, targets="t[3-4]") == 23  # one came by the other gateway
-    assert list(estate.reasons().values()) == ["gateway t1: Connection refused"]
+    assert list(estate.reasons().values()) == [f"gateway t1: {REFUSED}"]
     topology = write_topology(estate, "t1")
     assert estate.sync("--topology", topology, targets="t[3-4]") == 5
-    assert estate.reasons() == dict.fromkeys(("t3", "t4"), "gateway t1: Connection refused")
+    assert estate.reasons() == dict.fromkeys(("t3", "t4"), f"gateway t1: {REFUSED}")
     estate.await_silence()
 
 

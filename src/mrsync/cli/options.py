@@ -182,8 +182,8 @@ def targets_of(text: str | None, excluded: str | None, *, keeps_own_host: bool) 
 
 def remote_of(options: argparse.Namespace, program: str) -> Remote:
     """Raises UsageError."""
-    if options.rsh == LOCAL and (options.remote_dir or options.topology):
-        raise UsageError("--remote-dir and --topology lead to other hosts, -r local does not")
+    if options.rsh == LOCAL and (options.remote_dir or options.topology or options.remote_user or options.sudo):
+        raise UsageError("--remote-dir, --remote-user, --sudo and --topology lead to other hosts, -r local does not")
     if options.topology is not None and not os.path.isfile(options.topology):
         raise UsageError(f"--topology {options.topology}: there is no such file")
     return Remote(directory=options.remote_dir, **fields_of(program, "remote", options))

@@ -11,6 +11,8 @@ SIZE = re.compile(r"(?=\.?\d)(\d*)(?:\.(\d*))?(?:(b)(?=$|[+-])|([kmgtp])(b|ib)?)
 INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 SIZE_MAX = (1 << 63) - 1
 BWLIMIT_MIN = 512  # bytes/s, as of rsync
+REMOTE_OPTION = re.compile(r"[A-Za-z0-9_./~+:,@%=-]+")  # behind the first word
+USER = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.@$+\\-]*")
 REMOTE_WORD = re.compile(r"[A-Za-z0-9_./~][A-Za-z0-9_./~+-]*")
 
 
@@ -128,6 +130,21 @@ def remote_word(text: str) -> str:
     """A path or a name that every login shell takes as it is."""
     if not REMOTE_WORD.fullmatch(text):
         raise argparse.ArgumentTypeError(f"{text!r} is more than a plain path")
+    return text
+
+
+def remote_words(text: str) -> str:
+    """A command and options of its, that every login shell takes as they are: nice -n 19 python3."""
+    first, *others = text.split() or [""]
+    if not all(REMOTE_OPTION.fullmatch(word) for word in others):
+        raise argparse.ArgumentTypeError(f"{text!r} is more than plain words")
+    return " ".join([remote_word(first), *others])
+
+
+def user(text: str) -> str:
+    """The name of a user of another host; empty: whoever the remote shell takes."""
+    if text and not USER.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no name of a user")
     return text
 
 

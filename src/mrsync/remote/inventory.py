@@ -118,7 +118,7 @@ def _add_hosts(group: Group, words: list[str], *, expands: bool) -> None:
     """Names, and variables of theirs; expands: by Ansible's rules, else lists are left to whoever reads them."""
     variables = dict(word.split("=", 1) for word in words if "=" in word)
     for name in (word for word in words if "=" not in word):
-        for host in _expand(name) if expands else [name]:
+        for host in _expand(name) if expands else filter(None, [name.strip(",")]):
             group.hosts.setdefault(host, {}).update(variables)
 
 

@@ -9,28 +9,57 @@ import re
 import signal
 from collections.abc import Sequence
 
-# What remote shells and login shells say, the most telling first; \1 is taken from the text.
-SAID: tuple[tuple[str, str], ...] = (
+CONNECT_ONCE = "connect to it once by ssh, so that its key is known (or ssh-keyscan)"
+
+# What remote shells and login shells say, the most telling first, and what helps; \1 is taken from the text.
+SAID: tuple[tuple[str, str, str], ...] = (
     (
         r"REMOTE HOST IDENTIFICATION HAS CHANGED",
         "its host key is not the one that is known: Host key verification failed",
+        "if it was set up anew, forget the old key (ssh-keygen -R), and connect once",
     ),
-    (r"No .*host key is known for", "its host key is not known on this host: Host key verification failed"),
-    (r"Host key verification failed", "Host key verification failed"),
-    (r"Could not resolve hostname .*: (.*)", r"its name cannot be resolved: \1"),
-    (r"(Permission denied \(.*\))", r"\1"),
-    (r"(Connection timed out during banner exchange|Too many authentication failures)", r"\1"),
-    (r"(Connection (?:refused|timed out|reset|closed))", r"\1"),
-    (r"(Operation timed out|No route to host|Network is unreachable|Host is down)", r"\1"),
-    (r"Timeout, server .* not responding", "the connection was lost: it does not answer any more"),
-    (r"(No space left on device|Cannot allocate memory|Too many open files)", r"\1"),
+    (
+        r"No .*host key is known for",
+        "its host key is not known on this host: Host key verification failed",
+        CONNECT_ONCE,
+    ),
+    (r"Host key verification failed", "Host key verification failed", CONNECT_ONCE),
+    (
+        r"Could not resolve hostname .*: (.*)",
+        r"its name cannot be resolved: \1",
+        "put it into DNS, /etc/hosts, or ssh_config (HostName)",
+    ),
+    (
+        r"(Permission denied \(.*\))",
+        r"\1",
+        "ssh must get in without a password: load your key (ssh-add), and have it there (ssh-copy-id)",
+    ),
+    (r"(Connection timed out during banner exchange|Too many authentication failures)", r"\1", ""),
+    (r"(Connection refused)", r"\1", "does sshd run there, on this port?"),
+    (r"((?:Connection|Operation) timed out)", r"\1", "is it up, and does a firewall let ssh in?"),
+    (r"(Connection (?:reset|closed))", r"\1", ""),
+    (r"(No route to host|Network is unreachable|Host is down)", r"\1", "is it up, and is its address right?"),
+    (r"Timeout, server .* not responding", "the connection was lost: it does not answer any more", ""),
+    (
+        r"sudo: (?:a password is required|a terminal is required|sorry, you must have a tty)",
+        "sudo asks for a password there",
+        "let this user run the program without one (NOPASSWD in sudoers), or sync as root (--remote-user)",
+    ),
+    (
+        r"sudo: .*|.* is not (?:in the sudoers file|allowed to (?:execute|run sudo))",
+        "sudo does not let this user run the program there",
+        "allow it in sudoers (NOPASSWD), or sync as root (--remote-user)",
+    ),
+    (r"No such container", "there is no such container", ""),
+    (r"pods? \S+ not found", "there is no such pod", "name its namespace, as in -r 'kubectl exec -i -n NAMESPACE'"),
+    (r"(No space left on device|Cannot allocate memory|Too many open files)", r"\1", ""),
 )
 MISSING = r"not found|Unknown command|No such file or directory|unknown command"
 OWN_WORDS = re.compile(r"(?:multicatcher|rttcatcher|probe): ")
 
 
 def describe(lines: Sequence[str], status: int, *, program: str, shell: str) -> str:
-    """The reason behind an exit status.
+    """The reason behind an exit status: what happened, and behind a semicolon what helps, if that is known.
 
     lines: the last that were written; program: what was to run on the target; shell: what was to bring us there.
     """
@@ -39,12 +68,20 @@ def describe(lines: Sequence[str], status: int, *, program: str, shell: str) -> 
             return line[own.end() :]
     for line in lines:
         if re.search(rf"{re.escape(program)}\b.*(?:{MISSING})|(?:{MISSING}).*{re.escape(program)}\b", line):
-            return f"there is no {program}"
-    for pattern, sentence in SAID:
+            return f"there is no {program}; {_remedy_without(program)}"
+    if any(re.search(rf"\bsudo\b.*(?:{MISSING})|(?:{MISSING}).*\bsudo\b", line) for line in lines):
+        return "there is no sudo; install it there, or sync as root (--remote-user)"
+    for pattern, sentence, remedy in SAID:
         for line in lines:
             if match := re.search(pattern, line):
-                return match.expand(sentence)
+                return match.expand(sentence) + (f"; {remedy}" if remedy else "")
     return _by_status(lines[-1].strip() if lines else "", status, shell)
+
+
+def _remedy_without(program: str) -> str:
+    if "python" in program:
+        return "install Python 3.9 or later there, or name one with --remote-python"
+    return "install it there" + (", or have it sent (without --remote-dir)" if "catcher" in program else "")
 
 
 def _by_status(said: str, status: int, shell: str) -> str:

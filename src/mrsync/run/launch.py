@@ -91,8 +91,8 @@ def _remote_launcher(program: Program, remote_shell: str, remote: Remote, target
     from mrsync.remote.command import CatcherCommand, RemoteShell
     from mrsync.remote.shells import ShellLauncher
 
-    shell = RemoteShell.parse(remote_shell, remote.connect_timeout_s)
-    command = CatcherCommand(remote.python, remote.directory, program.name)
+    shell = RemoteShell.parse(remote_shell, remote.connect_timeout_s, remote.user)
+    command = CatcherCommand(remote.python, remote.directory, program.name, remote.is_sudo)
     opening = make_bundle(program.module).opening() if command.is_pushed else b""
     answer_wait_s = remote.connect_timeout_s + ANSWER_EXTRA_S
     if remote.topology is None:

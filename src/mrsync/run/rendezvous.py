@@ -178,7 +178,7 @@ def _names(settings: Meeting) -> tuple[list[str], Callable[[str], str | None]]:
         return list(targets), lambda host: None
     from mrsync.remote.command import RemoteShell  # runs on this host need it not
 
-    shell = RemoteShell.parse(settings.remote_shell, settings.remote.connect_timeout_s)
+    shell = RemoteShell.parse(settings.remote_shell, settings.remote.connect_timeout_s, settings.remote.user)
     return list(targets), lambda host: shell.real_name(targets[host])
 
 

@@ -48,7 +48,9 @@ class Network(NamedTuple):
 class Remote(NamedTuple):
     """How catchers get to their targets."""
 
-    python: str = "python3"
+    python: str = "python3"  # words that every login shell takes as they are
+    user: str = ""  # whom to be there; empty: whoever the remote shell takes
+    is_sudo: bool = False
     directory: str | None = None  # where targets have multicatcher installed; None: it is sent to them
     fanout: int = 64  # remote shells under way at a time; all run in the end
     connect_timeout_s: float = 10.0

@@ -8,7 +8,33 @@ from mrsync.remote.reasons import describe
 
 
 def reason(text: str, status: int = 255) -> str:
-    return describe(text.splitlines(), status, program="python3", shell="ssh")
+    """What happened, without what helps."""
+    return describe(text.splitlines(), status, program="python3", shell="ssh").partition("; ")[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "remedy"),
+    [
+        ("Host key verification failed.", "ssh-keyscan"),
+        ("No ED25519 host key is known for node3\nHost key verification failed.", "connect to it once"),
+        ("REMOTE HOST IDENTIFICATION HAS CHANGED!", "ssh-keygen -R"),
+        ("root@node3: Permission denied (publickey).", "ssh-add"),
+        ("ssh: Could not resolve hostname x: Name or service not known", "/etc/hosts"),
+        ("ssh: connect to host node3 port 22: Connection refused", "does sshd run"),
+        ("ssh: connect to host node3 port 22: Connection timed out", "firewall"),
+        ("sh: 1: exec: python3: not found", "--remote-python"),
+        ("multicatcher: Python 3.6.8 is too old (name another one with --remote-python)", "--remote-python"),
+        ("sudo: a password is required", "NOPASSWD"),
+        ("eve is not in the sudoers file.", "sudoers"),
+        ("Sorry, user eve is not allowed to execute 'python3' as root on node3.", "sudoers"),
+        ("sh: 1: exec: sudo: not found", "there is no sudo"),
+        ('Error from server (NotFound): pods "web" not found', "kubectl exec -i -n"),
+    ],
+)
+def test_known_troubles_name_their_remedy(text: str, remedy: str) -> None:
+    sentence = describe(text.splitlines(), 255, program="python3", shell="ssh")
+    assert remedy in sentence
+    assert "node3" not in sentence, "equal reasons are folded"
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ OPTIONS = (
         NETWORK,
         (*SYNCERS, *MEASURERS),
         "interfaces by name, index or address, with commas; default: all that targets are behind, by the routes to "
-        "them",
+        "them (names as the resolver or `ssh -G` knows them); where no address is known, the only one there is",
         metavar="I",
         completes=INTERFACE,
         is_common=True,

@@ -192,6 +192,8 @@ OPTIONS = (
         REMOTE,
         (MRSYNC, DOCTOR),
         "the remote shell, started as `R HOST COMMAND`: `ssh` (default), `rsh`, a path, a command with options; "
+        "`docker exec -i`, `podman exec -i`, `kubectl exec -i` and `srun` are given words as they want them "
+        "([Slurm](how-to/slurm.md), [Kubernetes and containers](how-to/kubernetes.md), [clouds](how-to/clouds.md)); "
         "`local`: processes on this host",
         metavar="R",
         default="ssh",
@@ -224,12 +226,33 @@ OPTIONS = (
         "the Python on the targets; default: python3",
         REMOTE,
         LAUNCHERS,
-        "the Python on the targets, 3.9 or newer; default: `python3`",
+        "the Python on the targets, 3.9 or newer, with words before it if need be (`nice -n 19 python3`); "
+        "default: `python3`",
         metavar="P",
-        type=values.remote_word,
+        type=values.remote_words,
         default=_REMOTE.python,
         conflicts="place",
         field="remote.python",
+    ),
+    Option(
+        "--remote-user",
+        "the user to be on the targets, as ssh's -l",
+        REMOTE,
+        LAUNCHERS,
+        "the user to be on the targets, as ssh's `-l`; `USER@HOST` in TARGETS counts more",
+        letters={RTT: "-l", DOCTOR: "-l"},
+        metavar="USER",
+        type=values.user,
+        default=_REMOTE.user,
+        field="remote.user",
+    ),
+    Option(
+        "--sudo",
+        "start the catcher by `sudo -n` on the targets",
+        REMOTE,
+        LAUNCHERS,
+        "start the catcher by `sudo -n` on the targets; a password is never asked for",
+        field="remote.is_sudo",
     ),
     Option(
         "--fanout",

@@ -84,7 +84,7 @@ class Asker:
         settings = self._settings
         shell = None
         if settings.remote_shell not in (None, LOCAL):
-            shell = RemoteShell.parse(settings.remote_shell, settings.remote.connect_timeout_s)
+            shell = RemoteShell.parse(settings.remote_shell, settings.remote.connect_timeout_s, settings.remote.user)
         command = command_line(
             program,
             _options(settings),

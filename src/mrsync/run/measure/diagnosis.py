@@ -31,19 +31,11 @@ class Finding(NamedTuple):
 def diagnose(seen: Evidence, setting: Setting) -> list[Finding]:
     """All findings, the cause of the others first; empty: nothing is wrong."""
     if seen.facts is None:
-        return [Finding("not reachable", seen.reason or "its probe said nothing", _remedy_of(seen.reason or ""))]
+        detail, _, remedy = (seen.reason or "its probe said nothing").partition("; ")
+        return [Finding("not reachable", detail, remedy or "make the remote shell (-r) work first")]
     found = [rule(seen, seen.facts, setting) for rule in _RULES]
     known = [finding for finding in found if finding is not None]
     return sorted(known, key=lambda finding: not finding.is_fault)
-
-
-def _remedy_of(reason: str) -> str:
-    """For a remote shell that did not bring the probe to run."""
-    if "python" in reason.lower():
-        return "install Python 3.9 or later there, or name one with --remote-python"
-    if "ermission denied" in reason or "ost key" in reason:
-        return "make 'ssh HOST true' work without a password first"
-    return "make the remote shell (-r) work first"
 
 
 def _deafness(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:

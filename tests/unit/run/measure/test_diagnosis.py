@@ -51,8 +51,12 @@ def test_nothing_is_wrong() -> None:
 @pytest.mark.parametrize(
     ("seen", "cause", "remedy"),
     [
-        (Evidence("t1", reason="there is no python3"), "not reachable", "install Python"),
-        (Evidence("t1", reason="Permission denied (publickey)"), "not reachable", "without a password"),
+        (Evidence("t1", reason="there is no python3; install Python 3.9"), "not reachable", "install Python"),
+        (
+            Evidence("t1", reason="Permission denied (publickey); without a password"),
+            "not reachable",
+            "without a password",
+        ),
         (Evidence("t1", reason="Connection refused"), "not reachable", "remote shell"),
         (Evidence("t1"), "not reachable", "remote shell"),
         (DEAF._replace(ttl_needed=3), "TTL too small", "-T 3"),

@@ -1,0 +1,145 @@
+"""Inventories as Ansible's documentation shows them, and plain files of hosts."""
+
+from __future__ import annotations
+
+import io
+import sys
+from pathlib import Path
+
+import pytest
+
+from mrsync.errors import UsageError
+from mrsync.remote.targets import read_targets
+
+INI = """\
+mail.example.com
+[web]
+web[01:03].example.com ansible_user=deploy  # three of them
+web9 ansible_host=10.0.0.9
+[db]
+db-[a:c]
+[db:vars]
+ansible_user = postgres
+[site:children]
+web
+db
+; and nothing else
+"""
+YAML = """\
+all:
+  hosts:
+    mail.example.com:
+  vars:
+    ansible_user: ops
+  children:
+    web:
+      hosts:
+        web[1:2]:
+        web9:
+          ansible_host: 10.0.0.9
+          ansible_user: deploy
+    db:
+      hosts: {db1: null}
+      vars: {ansible_user: postgres}
+    site:
+      children: {web: , db: }
+"""
+
+
+def targets(text: str) -> list[str]:
+    return list(read_targets(text).hosts)
+
+
+@pytest.fixture
+def ini(tmp_path: Path) -> Path:
+    path = tmp_path / "hosts.ini"
+    path.write_text(INI)
+    return path
+
+
+@pytest.fixture
+def yml(tmp_path: Path) -> Path:
+    path = tmp_path / "inventory.yml"
+    path.write_text(YAML)
+    return path
+
+
+WEB = ["deploy@web01.example.com", "deploy@web02.example.com", "deploy@web03.example.com", "10.0.0.9"]
+DB = ["postgres@db-a", "postgres@db-b", "postgres@db-c"]
+
+
+def test_ini_by_group_and_as_a_file(ini: Path) -> None:
+    assert targets(f"@{ini}:web") == WEB
+    assert targets(f"@{ini}:site") == WEB + DB
+    assert targets(str(ini)) == targets(f"@{ini}") == targets(f"@{ini}:all") == ["mail.example.com", *WEB, *DB]
+    assert targets(f"node1,@{ini}:db,node2") == ["node1", *DB, "node2"]
+
+
+def test_yaml_by_group_and_as_a_file(yml: Path) -> None:
+    web = ["ops@web1", "ops@web2", "deploy@10.0.0.9"]
+    assert targets(f"@{yml}:web") == web
+    assert targets(f"@{yml}:db") == ["postgres@db1"]
+    assert set(targets(f"@{yml}:site")) == {*web, "postgres@db1"}
+    assert set(targets(str(yml))) == {"ops@mail.example.com", *web, "postgres@db1"}
+
+
+def test_in_the_working_directory(ini: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ini.parent)
+    assert targets("@hosts.ini:db") == targets("@./hosts.ini:db") == DB
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "problem"),
+    [
+        ("[a:children]\nb\n[b:children]\na\n", "x.ini", "contains itself"),
+        ("web1 ansible_port=2222\n", "x.ini", "has a port of its own; put it into ~/.ssh/config"),
+        ("web1 'unclosed\n", "x.ini", "line 1: "),
+        ("all: [1, 2", "x.yml", "cannot understand the inventory"),
+        ("- a\n- b\n", "x.yml", "has no groups"),
+        ("all: {hosts: 7}", "x.yml", "hosts is no table"),
+        ("all: {hosts: {'a b': }}", "x.yml", "no host can have the name 'a b'"),
+        ("all: {hosts: {-oProxyCommand=x: }}", "x.yml", "no host can have the name"),
+    ],
+)
+def test_what_makes_no_sense_is_one_sentence(tmp_path: Path, content: str, name: str, problem: str) -> None:
+    path = tmp_path / name
+    path.write_text(content)
+    for text in (str(path), f"@{path}:all"):
+        with pytest.raises(UsageError, match=problem) as error:
+            targets(text)
+        assert "\n" not in str(error.value)
+
+
+def test_an_unknown_group_is_told_with_those_there_are(ini: Path) -> None:
+    with pytest.raises(UsageError, match=r"there is no group nope in .*hosts\.ini; there are all, db, site, web"):
+        targets(f"@{ini}:nope")
+
+
+def test_files_of_hosts_may_have_blanks_and_variables(tmp_path: Path) -> None:
+    path = tmp_path / "hosts"
+    path.write_bytes(b"node1   node2\tnode3 \r\n  \r\nnode4 slots=8\nnode[5-6], node7\n[fd00::7]\n")
+    assert set(targets(str(path))) == {*(f"node{i}" for i in range(1, 8)), "fd00::7"}
+
+
+def test_targets_from_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("a\nb c # both\n"))
+    assert targets("-") == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("text", "hosts"),
+    [
+        ("web-[a,b]", "web-a web-b"),
+        ("web-[a-c],db", "web-a web-b web-c db"),
+        ("r[a,b]n[1-2]", "ran1 ran2 rbn1 rbn2"),
+        ("x[blue,green]", "xblue xgreen"),
+        ("root@web-[a,b].example.com", "root@web-a.example.com root@web-b.example.com"),
+    ],
+)
+def test_letters_in_brackets(text: str, hosts: str) -> None:
+    assert targets(text) == hosts.split()
+
+
+def test_letters_and_set_operators_do_not_mix() -> None:
+    with pytest.raises(UsageError, match="cannot be combined"):
+        targets("n[1-3]!web-[a,b]")
