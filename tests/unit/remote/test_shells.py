@@ -18,6 +18,7 @@ from mrsync.remote.launcher import CatcherExited, LaunchEvent, LineWritten
 from mrsync.remote.shells import ShellLauncher
 from tests.support.waiting import HANG_S
 
+REFUSED = "Connection refused; does sshd run there, on this port?"
 WAIT_S = HANG_S
 ANSWER_WAIT_S = 2.0
 
@@ -110,7 +111,7 @@ def test_the_opening_comes_first_however_long(folder: Path) -> None:
 
 def test_one_that_hangs_holds_nobody(folder: Path) -> None:
     run = Run(folder, "hang-1", "mute-1", "good-1", "refuse-1", "fork-1", fanout=2)
-    run.wait_for("good-1 heard parameters", "fork-1 heard parameters", "Connection refused")
+    run.wait_for("good-1 heard parameters", "fork-1 heard parameters", REFUSED)
     run.wait_for("did not answer within 2 s")
     while len(run.exits()) < 3:
         time.sleep(0.05)
