@@ -146,6 +146,22 @@ def test_a_master_that_is_stopped_for_longer_than_the_ack_wait_drops_no_one(make
     assert fleet.differences() == {}
 
 
+def test_a_slow_target_that_comes_back_takes_no_healthy_one_with_it(make_lab: MakeLab, tmp_path: Path) -> None:
+    fleet = Fleet(make_lab(4, rate="200mbit"), tmp_path)
+    plain_tree(fleet.source, 96 * MEGABYTE)
+    for host in fleet.lab.targets:
+        host.lose(0.01)
+    fleet.lab.targets[0].slow_down("40mbit")
+    catchers = fleet.start_catchers()
+    caster = fleet.start_caster("-w", "4", "--progress", "json")
+    caster.wait_for('"phase": "casting"')
+    catchers[0].signal(signal.SIGSTOP)
+    time.sleep(3.0)  # shorter than the ack wait; the others go on at five times its rate
+    catchers[0].signal(signal.SIGCONT)
+    assert caster.wait(timeout_s=120) == 0, caster.output
+    assert fleet.differences() == {}
+
+
 def test_all_may_be_stopped_together(make_lab: MakeLab, tmp_path: Path) -> None:
     fleet = Fleet(make_lab(2, rate="100mbit"), tmp_path)
     plain_tree(fleet.source, 24 * MEGABYTE)

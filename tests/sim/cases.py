@@ -136,12 +136,29 @@ CASES = (
         caster_stops=(0.41, 14.0),
     ),
     case(
+        "the master is stopped when its patience with one ends, and a hundred others speak meanwhile",
+        (fated(Fate.CUT, 0.2, 7.0), *(GOOD,) * 100),
+        (DONE,) * 101,
+        17.0,
+        rate_bytes_s=1e7,
+        caster_stops=(6.29, 5.0),
+    ),
+    case(
         "one is stopped for a while, and its socket keeps old packets",
         (fated(Fate.STOPPED, 0.4, 3.0), GOOD, LOSSY),
         (DONE,) * 3,
         4.8,
         rate_bytes_s=2e7,
         file_bytes=(500 * GEOMETRY.page_bytes,),
+    ),
+    case(
+        "a slow one comes back after a while, and the others go on meanwhile",
+        (fated(Fate.STOPPED, 0.5, 3.0, target=replace(LOSSY, loss=0.01, disk_pages_s=60.0)),)
+        + (replace(LOSSY, loss=0.01),) * 3,
+        (DONE,) * 4,
+        36.0,
+        rate_bytes_s=2e7,
+        file_bytes=(GEOMETRY.page_bytes * 1800,),
     ),
     case(
         "one is isolated while contents are cast to the others",
@@ -159,6 +176,7 @@ CASES = (
         (LOST, DONE, DONE),
         6.9,
         rate_bytes_s=1e7,
+        seed=3,
     ),
     case(
         "one of many is bad, and that ends it",

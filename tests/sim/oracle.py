@@ -92,11 +92,15 @@ class Oracle:
             self.commits.judge_withdrawn(host)
 
     def _judge_held(self, host: TargetHost, kind: ObjectKind, end: int) -> None:
+        known = host.judged.get(kind, 0)
+        if end <= known:
+            return
+        host.judged[kind] = end
         wanted = RangeSet([(0, self._world.page_count(kind))])
         if kind in CONTENTS:
             plan = self._world.plan
             wanted = RangeSet(plan.pages_of(file) for file in host.storage.left if plan.kind_of(file) is kind)
-        for first, behind in wanted.clipped(0, end):
+        for first, behind in wanted.clipped(known, end):
             for page in range(first, behind):
                 if (kind, page) not in host.written:
                     raise Violation(f"{host.address} says that it holds {end} pages of {kind!r}, but {page} is missing")

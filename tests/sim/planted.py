@@ -61,7 +61,7 @@ class Fault:
 
 EACH = "each for itself: files are sat out and found changed, some only when a repair reads them again"
 AGAIN = "files change while they are cast, some of them twice, and some vanish"
-RIPE_AT_ONCE = Fault("", Transfer, "ripe_pages", "last_tx[page] < tx_seen and ", "")
+RIPE_AT_ONCE = Fault("", Schedule, "_is_ripe", "tx < self._tx_seen and ", "")
 INVENTED_STAY = Fault("", Reception, "believe_tx", "self.tx_seen = tx", "self.tx_seen = max(self.tx_seen, tx)")
 ANY_GENERATION = Fault("", Reception, "receive_packet", "generation > self._generation_max", "False")
 FAULTS = (
@@ -97,8 +97,8 @@ FAULTS = (
         "pages under way count as lost",
         Transfer,
         "receive_claim",
-        ">= tx_seen",
-        "> tx_seen",
+        "mask, tx_seen) for",
+        "mask, tx_seen + 1) for",
         also=RIPE_AT_ONCE,
         found_by="bursts take their time",
     ),
@@ -106,27 +106,27 @@ FAULTS = (
         "claims are believed at once",
         Transfer,
         "receive_claim",
-        "self._last_tx[page] >= tx_seen",
-        "False",
+        "mask, tx_seen) for",
+        "mask, PLANNED) for",
         also=RIPE_AT_ONCE,
     ),
     Fault(
         "what a target got meanwhile is repaired all the same",
         Transfer,
         "receive_claim",
-        "if page < end:",
-        "if False:",
+        "if behind > end:\n            entries.append((max(first, end), behind, mask, seen))",
+        "entries.append((first, behind, mask, seen))",
         found_by="packets overtake each other",
     ),
     Fault(
         "repairs for targets that are lost",
         Caster,
         "_forget",
-        "self._schedule.transfer.forget_target",
+        "self._schedule.forget",
         "id",
         found_by="a death is noticed before its losses are repaired",
     ),
-    Fault("a repair is never over", Transfer, "on_repaired", "= tx", "= self._last_tx[page]"),
+    Fault("a repair is never over", Transfer, "on_repaired", "self._last_tx[page] = tx", "pass"),
     Fault(
         "a repair is over before it is sent",
         Transfer,
@@ -203,14 +203,6 @@ FAULTS = (
     Fault("log pieces are taken twice", LogReader, "feed", "piece[-fresh:]", "piece", found_by="files are sat out"),
     Fault("nobody is asked", Schedule, "handle_timeout", "return True", "return False"),
     Fault(
-        "a closed window stays closed",
-        Schedule,
-        "handle_timeout",
-        "self._is_probing = True",
-        "pass",
-        found_by="one hangs, and the others get their repairs all the same",
-    ),
-    Fault(
         "the deaf clock the caster",
         Audience,
         "is_answering",
@@ -236,20 +228,20 @@ FAULTS = (
         found_by="one of many is bad, and that ends it",
     ),
     Fault(
-        "a time in which nobody listened counts as silence",
-        Attention,
-        "woke",
-        "lapse > LAPSE_S",
-        "False",
-        found_by="the master is stopped for longer than the ack wait",
-    ),
-    Fault(
         "a catcher that was stopped takes that for silence",
         Attention,
         "woke",
         "lapse > LAPSE_S",
         "False",
         found_by="all are stopped together, as in a machine that sleeps",
+    ),
+    Fault(
+        "targets are judged before all that they said was read",
+        Caster,
+        "handle_timeout",
+        "is_drained and timers.take_expired(Timer.LIVENESS",
+        "timers.take_expired(Timer.LIVENESS",
+        found_by="the master is stopped when its patience with one ends, and a hundred others speak meanwhile",
     ),
     Fault(
         "those who wait count as stuck",

@@ -140,7 +140,7 @@ class Storage:
                 self._catcher.log(SatOutRecord(file, ENOSPC), now)
         while self._ready < self.understood and self.is_staged(self._ready):
             self._ready += 1
-        self._catcher.set_progress(now, ready=self._ready, activity=1)
+        self._catcher.set_progress(now, ready=self._ready)
 
     def is_staged(self, file: int) -> bool:
         """Whether this plan file is whole here, sat out, or not needed."""
@@ -154,7 +154,7 @@ class Storage:
                 self.committed_at[file] = self._clock.now
         if self._rng.random() < 0.1:
             self._catcher.log(ErrorRecord(ENOSPC, b"some/where", "rename"), self._clock.now)
-        self._catcher.set_progress(self._clock.now, committed=event.end, activity=1)
+        self._catcher.set_progress(self._clock.now, committed=event.end)
         self.after()
 
     def _finish(self) -> None:

@@ -8,6 +8,7 @@ from mrsync.protocol.catcher import Catcher
 from mrsync.protocol.config import CatcherConfig
 from mrsync.protocol.events import CatcherEvent, GroupSilent, PageAsked, PeersChanged, SessionEnded, SourceChanged
 from mrsync.protocol.sends import CatcherSend, SendCoded, SendKnock, SendPage, SendToPeer
+from mrsync.transport.catching import PAGES_PER_JOB
 from mrsync.wire.messages import Kind, ObjectKind, Peer, Report, SealKind
 from mrsync.wire.session import ControlCodec, Rejection, open_status
 from tests.sim.clock import ProcessClock
@@ -59,6 +60,7 @@ class TargetHost:
         self.storage = Storage(self.catcher, scenario, world.plan, self._rng, self.clock)
         self.storage.after = self.pump
         self.storage.on_held = self._hold
+        self.judged: dict[int, int] = {}  # object -> pages that the oracle has seen to be here when it said so
         self.written: set[tuple[int, int]] = set()  # pages that are where they belong
         self._world = world
         self._oracle = oracle
@@ -190,8 +192,9 @@ class TargetHost:
 
     def _write(self) -> None:
         """Hand what is opened to the disk, which takes one batch after another."""
-        batch, self.reception.opened = self.reception.opened, []
-        self.catcher.counters.queue_pages += len(batch)
+        opened = self.reception.opened
+        batch, self.reception.opened = opened[:PAGES_PER_JOB], opened[PAGES_PER_JOB:]
+        self.catcher.counters.queue_pages = len(opened)
         self._is_writing = True
         self.clock.plan(self.clock.now + len(batch) / self.scenario.disk_pages_s, self._written, batch)
 
@@ -200,7 +203,7 @@ class TargetHost:
             return
         self._is_writing = False
         now = self.clock.now
-        self.catcher.counters.queue_pages -= len(batch)
+        self.catcher.counters.queue_pages = len(self.reception.opened)
         self.written.update(key for key, _ in batch)
         for kind in ObjectKind:
             pages = [page for (object, page), _ in batch if object == kind]

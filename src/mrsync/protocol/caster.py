@@ -296,8 +296,8 @@ class Caster:
         if old is not None and report.counter <= old.counter:
             return
         said, report = report, self._schedule.believable(report)
-        if target.receive_report(report, source, now, is_believed=report is said):
-            self._schedule.on_progress()
+        if target.receive_report(report, source, now, tx=self._schedule.tx, is_believed=report is said):
+            self._schedule.on_progress(target.flow)
         if report.log_bytes:
             for record in target.log.feed(report.log_offset, report.log_bytes):
                 self._receive_record(target, record, now)

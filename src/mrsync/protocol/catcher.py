@@ -258,7 +258,7 @@ class Catcher:
         """These pages are where they belong; `tx_done` is the tx of the last of them."""
         is_whole = self._reception.written(kind, pages, tx_done, now)
         self._pages_done += len(pages)
-        self._reporter.note()
+        self._reporter.set_progress(ready=None, committed=None, activity=len(pages))
         status = self._status
         self.relaying.note_done(len(pages), now)
         if is_whole:

@@ -15,7 +15,6 @@ INCUMBENT_BONUS = 1.3  # a challenger must lag that much more
 LAG_SMOOTHING = 0.2
 SENT_TIMES = 8192  # power of two; tx numbers whose sending time is remembered
 LOSS_SAMPLE_PACKETS = 704  # between two looks at the losses: 16 bursts, and never a judgement on a handful
-LOSS_SPAN_TX = 256  # a long quiet time before must not hide a burst of loss
 LOSS_SHARE_MAX = 0.10  # of the packets since the last look: more at one flow is congestion, not noise
 COMMON_SHARE_MAX = 0.06  # more at most of the targets at once is congestion too
 REPORT_PAGES = 40  # with a full window: 16 cost 5 % more CPU on a host of two processors
@@ -55,7 +54,6 @@ class Clock:
         flow.lag += LAG_SMOOTHING * (tx - new.tx_done - flow.lag)
         if new.kernel_drops > (old.kernel_drops if old else 0):
             self.window.on_congestion(tx, new.tx_seen)
-        self._look_at_losses(flow, tx, new.tx_seen)
         if flow in self.monitors:
             self.window.on_progress(self.tx_done(now))
             is_timed = new.tx_done >= max(self._timed_from, tx - SENT_TIMES + 1)
@@ -66,21 +64,20 @@ class Clock:
         """The caller's clock stood still for a while: only what is sent behind this tx shows a round trip."""
         self._timed_from = tx + 1
 
-    def on_lost(self, flow: Flow, packets: int) -> None:
-        """A flow newly misses packets."""
-        flow.packets_missed += packets
-        flow.lost_lately += packets
+    def on_heard(self, flow: Flow, pages: int, lost: int, tx: int) -> None:
+        """A listener spoke for the first time of so many pages, and lost so many packets of them."""
+        flow.packets_missed += lost
+        flow.lost_lately += lost
+        flow.pages_lately += pages
+        if flow.pages_lately * self._packets_per_page >= LOSS_SAMPLE_PACKETS:
+            self._judge_losses(flow, tx)
 
-    def _look_at_losses(self, flow: Flow, tx: int, tx_seen: int) -> None:
+    def _judge_losses(self, flow: Flow, tx: int) -> None:
         """Noise is repaired, congestion narrows the window."""
-        span = tx_seen - flow.looked_tx
-        if span * self._packets_per_page < LOSS_SAMPLE_PACKETS:
-            return
-        flow.loss_share = flow.lost_lately / (min(span, LOSS_SPAN_TX) * self._packets_per_page)
-        flow.lost_lately = 0
-        flow.looked_tx = tx_seen
+        flow.loss_share = flow.lost_lately / (flow.pages_lately * self._packets_per_page)
+        flow.lost_lately = flow.pages_lately = 0
         if flow.loss_share > LOSS_SHARE_MAX or (flow.loss_share > COMMON_SHARE_MAX and self._is_common()):
-            self.window.on_congestion(tx, tx_seen)
+            self.window.on_congestion(tx, flow.tx_seen)
 
     def _is_common(self) -> bool:
         """Whether most of at least three targets lose much."""
@@ -102,6 +99,10 @@ class Clock:
 
         self.monitors = nlargest(MONITORS_MAX, self._audience.answering(now), key=slowness)
         return {flow.id for flow in self.monitors} != incumbents
+
+    def slow(self, tx: int) -> set[int]:
+        """Those whose progress keeps the window closed."""
+        return {flow.id for flow in self.monitors if not self.window.room(tx, flow.tx_done)}
 
     def tx_done(self, now: float) -> int:
         """The slowest monitor's progress; one that does not answer holds the clock only if none does."""

@@ -25,8 +25,9 @@ class Flow:
     lag: float = 0.0  # tx behind the caster, smoothed; the largest is the monitor
     monitor_s: float = 0.0
     packets_missed: int = 0
-    lost_lately: int = 0  # packets since looked_tx
-    looked_tx: int = 0
+    looked_page: int = 0  # of the object that is cast; what was lost of the pages below was counted
+    pages_lately: int = 0  # since losses were judged last
+    lost_lately: int = 0  # packets of them
     loss_share: float = 0.0  # of its packets, when they were looked at last
 
     def receive(self, report: Report, now: float, *, is_believed: bool) -> None:

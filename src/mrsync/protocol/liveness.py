@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from mrsync.protocol.commits import Commits
@@ -17,6 +18,7 @@ class Expectation(NamedTuple):
     contents: ObjectKind  # of this round
     pages_sent: int  # of them
     is_sent: bool  # all contents were sent at least once
+    owes: Callable[[int, int], bool]  # this target waits for a repair, and none for it was sent since that tx
     commit_end: int  # plan files that may be committed
     file_count: int
 
@@ -28,6 +30,7 @@ class Expectation(NamedTuple):
             contents,
             pages_sent=transfer.next_page if transfer is not None else 0,
             is_sent=transfer is not None and transfer.is_sent,
+            owes=transfer.owes if transfer is not None else lambda target, tx: False,
             commit_end=commits.span.end,
             file_count=commits.file_count,
         )
@@ -39,7 +42,7 @@ def overdue_reason(target: Target, expected: Expectation, *, ack_wait_s: float, 
         return ""
     if now - target.progress.heard_at > ack_wait_s:
         return f"silent for {ack_wait_s:g} s"
-    if not _is_behind(target, expected):
+    if not _is_behind(target, expected) or _is_starved(target, expected):
         target.progress.done_at = now
     if now - target.progress.done_at > ack_wait_s:
         return f"answered, but got nothing done for {ack_wait_s:g} s ({_waited_for(target, expected.phase)})"
@@ -59,6 +62,13 @@ def _is_behind(target: Target, expected: Expectation) -> bool:
             or (expected.is_sent and target.ready < expected.file_count)
         )
     return expected.phase in (Phase.FINISHING, Phase.WITHDRAWING)
+
+
+def _is_starved(target: Target, expected: Expectation) -> bool:
+    """Whether it has nothing to do before it gets a repair that the caster owes it since its last progress."""
+    report = target.report
+    is_idle = report is not None and not report.queue_pages
+    return is_idle and expected.owes(target.id, target.progress.done_tx)
 
 
 def _waited_for(target: Target, phase: Phase) -> str:

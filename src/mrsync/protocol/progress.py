@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from mrsync.wire.messages import Report
 
+RETURN_S = 2.0  # who was not heard for so long, though keepalives are due, was away, and is judged anew from here on
+
 
 @dataclass
 class Progress:
@@ -13,13 +15,14 @@ class Progress:
 
     heard_at: float = 0.0
     done_at: float = 0.0  # or when it was last found to wait for others
+    done_tx: int = 0  # what the caster had sent by then
 
-    def receive(self, old: Report | None, new: Report, now: float) -> bool:
-        """Take a report that is newer than the one before; True when it shows that something was got done."""
+    def receive(self, old: Report | None, new: Report, tx: int, now: float) -> bool:
+        """Take a report that is newer than the one before; True when something was got done, or begins anew."""
+        is_progress = old is None or now - self.heard_at > RETURN_S or _shows_progress(old, new)
         self.heard_at = now
-        is_progress = old is None or _shows_progress(old, new)
         if is_progress:
-            self.done_at = now
+            self.done_at, self.done_tx = now, tx
         return is_progress
 
 

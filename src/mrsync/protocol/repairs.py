@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Set
 from typing import NamedTuple, Union
 
 from mrsync.protocol.coding import Loss, combine
@@ -36,6 +36,7 @@ class Repairs:
         self._retained_pages = retained_pages
         self._attempts: dict[int, int] = {}  # page -> coded repairs so far
         self._queue: deque[Planned] = deque()
+        self._passed_over: Set[int] | None = None  # all that waits is only for these
 
     @property
     def is_waiting(self) -> bool:
@@ -52,11 +53,33 @@ class Repairs:
             self.packets_coded += packets
         return send._replace(tx=tx), packets
 
-    def plan(self, pages: Sequence[int]) -> None:
-        """Plan the repair of the first of these missing pages, in page order."""
+    def bring_forward(self, slow: Set[int]) -> bool:
+        """Have the first burst that is not for these targets only come next; False when there is none."""
+        if slow == self._passed_over:
+            return False
+        for at, planned in enumerate(self._queue):
+            if any(self._transfer.is_wanted(page, slow) for page in _pages_of(planned.send)):
+                del self._queue[at]
+                self._queue.appendleft(planned)
+                return True
+        self._passed_over = set(slow)
+        return False
+
+    def drop_unwanted(self, tx: int) -> None:
+        """Leave out what was planned only for those who are forgotten now; tx: of the last burst."""
+        waiting, self._queue = self._queue, deque()
+        for planned in waiting:
+            if any(map(self._transfer.is_wanted, _pages_of(planned.send))):
+                self._queue.append(planned)
+            else:
+                for page in planned.pages:
+                    self._transfer.on_repaired(page, tx)
+
+    def plan(self, pages: list[int]) -> None:
+        """Plan the repair of these missing pages, sorted."""
         losses: list[Loss] = []
-        for page in pages[:PAGES_MAX]:
-            holes = self._transfer.take(page)
+        self._passed_over = None
+        for page, holes in zip(pages, self._transfer.take(pages)):
             if self._is_plain(page, holes):
                 self._queue.append(self._plain(page, _union(holes)))
             else:
@@ -101,6 +124,12 @@ class Repairs:
             waiting -= pages
             bursts.append(Planned(SendCoded(self._transfer.kind, burst, 0), len(burst), sorted(pages)))
         self._queue.extend(reversed(bursts))
+
+
+def _pages_of(send: Repair) -> set[int]:
+    if isinstance(send, SendPage):
+        return {send.page}
+    return {page for terms in send.combinations for page, _ in terms}
 
 
 def _union(holes: dict[int, int]) -> int:

@@ -90,15 +90,18 @@ class Target:
     def committed(self) -> int:
         return self.report.committed if self.report else 0
 
-    def receive_report(self, report: Report, source: Address, now: float, *, is_believed: bool = True) -> bool:
+    def receive_report(
+        self, report: Report, source: Address, now: float, *, tx: int = 0, is_believed: bool = True
+    ) -> bool:
         """Take a report that is newer than the one known; True when it shows that something was got done.
 
-        is_believed: False if its tx numbers were invented by somebody; then they show no answer.
+        tx: what the caster has sent by now. is_believed: False if its tx numbers were invented by somebody; then they
+        show no answer.
         """
         old, self.report = self.report, report
         self.path.source = source
         self.flow.receive(report, now, is_believed=is_believed)
-        return self.progress.receive(old, report, now)
+        return self.progress.receive(old, report, tx, now)
 
     def receive_record(self, record: Record) -> None:
         """Take from the log what concerns only this target."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Set
 from dataclasses import replace
 
 from mrsync.protocol.clock import Clock
 from mrsync.protocol.flow import Audience, Flow
-from mrsync.protocol.repairs import Repairs
+from mrsync.protocol.repairs import PAGES_MAX, Repairs
 from mrsync.protocol.sends import Send
 from mrsync.protocol.timers import Timer, TimerTable
 from mrsync.protocol.transfer import Transfer
@@ -16,8 +18,12 @@ from mrsync.wire.messages import Report
 BURSTS_MAX = 16  # per call: reports are looked at in between
 REPAIR_PATIENCE_S = 0.1  # lost packets wait that long for others to be coded with
 REPAIR_PAGES = 64  # or until so many pages have losses
+CHOOSE_S = 0.01  # between two looks at what is missing, while there is something else to send
+REPAIRS_PER_FIRST = 2  # while both wait: who misses much does not stop the rest
+REPAIRS_BEYOND = 2  # repairs under way, by the fastest one's clock, though the slowest one's window is closed
 POLL_MIN_S = 0.005
 TX_ROOM = 1 << 24  # more than is sent from one look at this to the next
+POLL_CLOSED_S = 0.05  # while the window is closed: answers are under way
 POLL_MAX_S = 0.25
 POLL_GROWTH = 1.5
 POLL_ROUNDS_MAX = 4
@@ -35,12 +41,16 @@ class Schedule:
         self._clock = clock
         self._timers = timers
         self._poll_s = POLL_MIN_S
-        self._is_probing = False
         self._is_halted = False
         self._is_flush_due = False
         self._tx_seen = 0  # by all targets that answer
         self._spoken_for = 0  # pages, by all targets that answer
         self._has_heard = False  # something since repairs were last thought of
+        self._choose_at = 0.0  # not before that
+        self._aged_tx = 0  # whoever lost something of this tx, or of an earlier one, has had time to say so
+        self._marks: deque[tuple[float, int]] = deque()  # when later ones were sent
+        self._beyond: deque[int] = deque()  # tx of repairs sent while the window was closed
+        self._turn = 0  # of repairs and first sends
 
     @property
     def packets_repaired(self) -> int:
@@ -54,21 +64,25 @@ class Schedule:
         """Cast this object from now on."""
         self._repaired_before, self._coded_before = self.packets_repaired, self.packets_coded
         self.transfer = transfer
+        for flow in self._audience.flows:
+            flow.looked_page = 0
         self._repairs = Repairs(transfer, terms_max=terms_max, retained_pages=retained_pages)
+
+    def forget(self, listener: int) -> None:
+        """Nobody repairs for one that is lost."""
+        if self.transfer is not None and self._repairs is not None:
+            self.transfer.forget_target(listener)
+            self._repairs.drop_unwanted(self.tx)
 
     def halt(self) -> None:
         """Nobody needs pages any more."""
         self._is_halted = True
 
-    def forget(self, target: int) -> None:
-        """Nothing is repaired for this one any more."""
-        if self.transfer is not None:
-            self.transfer.forget_target(target)
-
     def stamp(self, now: float) -> int:
         """A tx for a status, which goes out before all bursts that are planned later."""
         self.tx += 1
         self._clock.on_sent(self.tx, 0, now)
+        self._marks.append((now, self.tx))
         return self.tx
 
     @property
@@ -76,9 +90,22 @@ class Schedule:
         """Why the session cannot go on, once hardly any tx are left; else empty."""
         return "more had to be repaired than one session can send" if self.tx > TX_MAX - TX_ROOM else ""
 
-    def on_progress(self) -> None:
-        """Some target got something done: ask soon again."""
-        self._poll_s = POLL_MIN_S
+    def _choose(self, transfer: Transfer, slow: Set[int], now: float) -> list[int]:
+        """Pages to repair now, but those that only the slow ones miss."""
+        self._is_flush_due = False
+        while self._marks and self._marks[0][0] <= now - self._patience_s:
+            self._aged_tx = self._marks.popleft()[1]
+        return transfer.choose_pages(PAGES_MAX, self._is_ripe, but=slow)
+
+    @property
+    def _patience_s(self) -> float:
+        """How long after a page was sent all losses of it are known, as far as anybody waits for that."""
+        return REPAIR_PATIENCE_S + 2 * self._audience.round_s
+
+    def on_progress(self, flow: Flow | None = None) -> None:
+        """Something got done, or this listener got something done: ask soon again, if it is one that clocks us."""
+        if flow is None or flow in self._clock.monitors or not self._clock.monitors:
+            self._poll_s = POLL_MIN_S
 
     def on_reports(self, now: float) -> None:
         """Reports came in: what did everyone who answers hear and speak of?"""
@@ -100,9 +127,11 @@ class Schedule:
         """Claims and flow control of a report; old: the one before it."""
         transfer = self.transfer
         if transfer is not None and report.active is transfer.kind:
-            lost = transfer.receive_claim(flow.id, report.tx_seen, report.needs_end, report.needs)
-            if lost:
-                self._clock.on_lost(flow, lost)
+            transfer.receive_claim(flow.id, report.tx_seen, report.needs_end, report.needs)
+            first, end = flow.looked_page, min(report.needs_end, transfer.sent_before(report.tx_seen))
+            if end > first:
+                flow.looked_page = end
+                self._clock.on_heard(flow, end - first, transfer.claimed_packets(flow.id, first, end), self.tx)
         self._clock.on_report(flow, old, report, self.tx, now)
 
     def handle_timeout(self, now: float) -> bool:
@@ -111,7 +140,6 @@ class Schedule:
         self._is_flush_due |= self._timers.take_expired(Timer.FLUSH, now)
         if not self._timers.take_expired(Timer.POLL, now):
             return False
-        self._is_probing = True
         poll_max = max(POLL_MAX_S, POLL_ROUNDS_MAX * self._audience.round_s)
         self._poll_s = min(self._poll_s * POLL_GROWTH, poll_max)
         return True
@@ -121,57 +149,101 @@ class Schedule:
         transfer, repairs = self.transfer, self._repairs
         if transfer is None or repairs is None:
             return []
-        room = min(BURSTS_MAX, self._clock.window.room(self.tx, self._clock.tx_done(now)))
-        if self._is_probing:
-            room = max(1, room)  # a closed window must not keep everyone from being repaired
-            self._is_probing = False
+        window = self._clock.window
+        room = min(BURSTS_MAX, window.room(self.tx, self._clock.tx_done(now)))
         if self._is_halted:
             room = 0
         if room and not repairs.is_waiting:
             self._plan_repairs(transfer, repairs, now)
         sends = self._next_sends(transfer, repairs, room, now)
+        if not room and not self._is_halted:
+            sends = self._sends_beyond(transfer, repairs, now)
         if sends:
             self._timers.stop(Timer.POLL)
         if len(sends) < BURSTS_MAX and not self._timers.is_set(Timer.RATE):
-            self._timers.advance(Timer.POLL, now + max(self._poll_s, self._audience.round_s))
+            wait_s = self._poll_s if room else max(self._poll_s, POLL_CLOSED_S)
+            self._timers.advance(Timer.POLL, now + max(wait_s, self._audience.round_s))
         return sends
+
+    def _sends_beyond(self, transfer: Transfer, repairs: Repairs, now: float) -> list[Send]:
+        """A few repairs for the others while the window is closed: one who is slow must not starve them.
+
+        They have room of their own, and the fastest one's clock.
+        """
+        fastest = max((flow.tx_done for flow in self._audience.flows), default=0)
+        while self._beyond and self._beyond[0] <= fastest:
+            self._beyond.popleft()
+        slow = self._clock.slow(self.tx)
+        if transfer.is_missed:
+            self._timers.advance(Timer.FLUSH, now + self._patience_s)
+        sends: list[Send] = []
+        while len(self._beyond) < REPAIRS_BEYOND and not self._awaits_rate(now):
+            if not repairs.bring_forward(slow):
+                if not (self._is_flush_due or self._is_time_to_choose(now)):
+                    break
+                repairs.plan(self._choose(transfer, slow, now))
+                continue
+            sends.append(self._next_repair(repairs, now))
+            self._beyond.append(self.tx)
+        return sends
+
+    def _awaits_rate(self, now: float) -> bool:
+        """Whether the rate cap allows nothing yet."""
+        opens_at = self._clock.window.opens_at(now)
+        if opens_at is not None:
+            self._timers.set(Timer.RATE, opens_at)
+        return opens_at is not None
+
+    def _next_repair(self, repairs: Repairs, now: float) -> Send:
+        self.tx += 1
+        send, packets = repairs.next_repair(self.tx)
+        self._clock.on_sent(self.tx, packets, now)
+        return send
 
     def _next_sends(self, transfer: Transfer, repairs: Repairs, room: int, now: float) -> list[Send]:
         sends: list[Send] = []
-        clock = self._clock
-        while len(sends) < room and (repairs.is_waiting or not transfer.is_sent):
-            opens_at = clock.window.opens_at(now)
-            if opens_at is not None:
-                self._timers.set(Timer.RATE, opens_at)
-                break
+        while len(sends) < room and (repairs.is_waiting or not transfer.is_sent) and not self._awaits_rate(now):
+            self._turn += 1
+            is_first = not transfer.is_sent and self._turn % (REPAIRS_PER_FIRST + 1) == 0
+            if repairs.is_waiting and not is_first:
+                sends.append(self._next_repair(repairs, now))
+                continue
             self.tx += 1
-            if repairs.is_waiting:
-                send, packets = repairs.next_repair(self.tx)
-                sends.append(send)
-            else:
-                first = transfer.first_send(self.tx)
-                packets = transfer.packet_count(first.page)
-                sends.append(first)
-            clock.on_sent(self.tx, packets, now)
+            first = transfer.first_send(self.tx)
+            sends.append(first)
+            self._clock.on_sent(self.tx, transfer.packet_count(first.page), now)
         return sends
 
     def _plan_repairs(self, transfer: Transfer, repairs: Repairs, now: float) -> None:
         """Plan what is due: enough company for coding, waited long enough, or nothing else to send."""
-        missing = transfer.missing_pages
-        if not missing:
+        if not transfer.is_missed:
             self._end_flush()
-        elif self._is_flush_due:
-            repairs.plan(transfer.ripe_pages(self._tx_seen, self._spoken_for) or transfer.all_missing())
+            return
+        self._timers.advance(Timer.FLUSH, now + self._patience_s)
+        enough = 1 if transfer.is_sent or self._is_flush_due else REPAIR_PAGES
+        is_time = self._is_time_to_choose(now) if not transfer.is_sent else self._take_heard()
+        if not (self._is_flush_due or is_time):
+            return
+        pages = self._choose(transfer, frozenset(), now)
+        if len(pages) >= enough:
+            repairs.plan(pages)
             self._end_flush()
-        else:
-            self._timers.advance(Timer.FLUSH, now + REPAIR_PATIENCE_S + 2 * self._audience.round_s)
-            enough = 1 if transfer.is_sent else REPAIR_PAGES
-            if self._has_heard and missing >= enough:
-                pages = transfer.ripe_pages(self._tx_seen, self._spoken_for)
-                if len(pages) >= enough:
-                    repairs.plan(pages)
-                    self._end_flush()
-            self._has_heard = False
+
+    def _take_heard(self) -> bool:
+        """Whether anything was heard since this was asked last."""
+        heard, self._has_heard = self._has_heard, False
+        return heard
+
+    def _is_time_to_choose(self, now: float) -> bool:
+        """The same, but not too often: to look through all claims costs time."""
+        if now < self._choose_at or not self._take_heard():
+            return False
+        self._choose_at = now + CHOOSE_S
+        return True
+
+    def _is_ripe(self, page: int, tx: int) -> bool:
+        """Whether all have said what they miss of this page, or have had time to."""
+        return tx <= self._aged_tx or (tx < self._tx_seen and page < self._spoken_for)
 
     def _end_flush(self) -> None:
         self._timers.stop(Timer.FLUSH)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Set
 
 from mrsync.protocol.ranges import RangeSet
 from mrsync.protocol.sends import SendPage
@@ -12,12 +13,22 @@ from mrsync.wire.geometry import Geometry
 from mrsync.wire.limits import TX_MAX
 from mrsync.wire.messages import ObjectKind
 
-CLAIM_PAGES_MAX = 2048  # of one report; the rest is claimed again when these are repaired
+CLAIM_ENTRIES_MAX = 2048  # of one target; what it claims beyond them is claimed again later
+STEPS_MIN, STEPS_MAX = 64, 8192  # pages looked at for one target, and for all, when repairs are chosen
+DEPTH_MIN = 4  # pages of each target that may be chosen, however many targets there are
 PLANNED = TX_MAX  # tx of a page whose repair waits for its turn: nobody has seen a later one
 
 
+Entry = tuple[int, int, int, int]  # pages [first, end), mask of one page's packets (0: all), tx seen by the claimant
+IsRipe = Callable[[int, int], bool]  # page, the tx that it was sent with last
+
+
 class Transfer:
-    """Pages of one object: first sends in order, and the loss map made of the targets' claims.
+    """Pages of one object: first sends in order, and what the targets claim to miss, as the ranges they told.
+
+    A page is believed missing only if the target saw a later tx than the page's last: else its packets may be under
+    way. So what was sent again, or is planned to be, drops out of all claims by its tx, and no claim is ever expanded
+    but for the few pages that are repaired next.
 
     next_page: all pages below were sent, or nobody wants them. pages_sent: those that were sent.
     """
@@ -30,8 +41,10 @@ class Transfer:
         self._last_count = geometry.packet_count(size_bytes, self.page_count - 1) if self.page_count else 0
         self._ahead = deque([(0, self.page_count)])  # pages to send, from next_page on
         self._last_tx = array("I", bytes(4 * self.page_count))
-        self._missing: dict[int, dict[int, int]] = {}  # page -> target -> missing packets
-        self._claimed: dict[int, set[int]] = {}  # target -> pages it is known to miss
+        self._first_tx = array("I")  # of the pages below next_page; a page that was skipped has that of the one before
+        self._claims: dict[int, list[Entry]] = {}  # by target, sorted by page
+        self._planned: dict[int, list[int]] = {}  # page -> targets that its repair is for
+        self._served: dict[int, int] = {}  # target -> tx of the last repair for it
 
     @property
     def is_sent(self) -> bool:
@@ -39,9 +52,9 @@ class Transfer:
         return self.next_page == self.page_count
 
     @property
-    def missing_pages(self) -> int:
-        """How many pages somebody misses and no repair is planned for."""
-        return len(self._missing)
+    def is_missed(self) -> bool:
+        """Whether anybody claims anything; it may be under way."""
+        return any(self._claims.values())
 
     def packet_count(self, page: int) -> int:
         return self.packets_per_page if page < self.page_count - 1 else self._last_count
@@ -59,6 +72,8 @@ class Transfer:
     def first_send(self, tx: int) -> SendPage:
         """The next page that was never sent, and somebody wants."""
         page = self.next_page
+        skipped = page - len(self._first_tx)
+        self._first_tx.extend([self._first_tx[-1] if self._first_tx else 0] * skipped + [tx])
         self.next_page = page + 1
         self.pages_sent += 1
         if self.next_page == self._ahead[0][1]:
@@ -70,68 +85,103 @@ class Transfer:
     def _skip(self) -> None:
         self.next_page = self._ahead[0][0] if self._ahead else self.page_count
 
-    def receive_claim(self, target: int, tx_seen: int, end: int, needs: Iterable[tuple[int, int, int]]) -> int:
-        """Take what a target needs of the pages below `end`; returns how many packets it newly misses.
+    def sent_before(self, tx: int) -> int:
+        """How many pages, from the first one on, were sent for the first time before this tx, or skipped."""
+        return bisect_left(self._first_tx, tx)
 
-        A page is believed missing only if the target saw a later tx than the page's last: else its packets may be
-        under way.
-        """
-        old = self._claimed.get(target, set())
-        new: set[int] = set()
-        lost = 0
-        for page, mask in self._claimed_pages(needs):
-            if self._last_tx[page] >= tx_seen:
-                continue
-            holes = self._missing.setdefault(page, {})
-            if target not in holes:
-                lost += bin(mask).count("1")
-            holes[target] = mask
-            new.add(page)
-        for page in old - new:
-            if page < end:
-                self._forget(page, target)
-            else:
-                new.add(page)
-        self._claimed[target] = new
-        return lost
+    # claims
 
-    def _claimed_pages(self, needs: Iterable[tuple[int, int, int]]) -> Iterable[tuple[int, int]]:
-        """(page, mask) of each page of a claim that was sent already, a bounded number."""
-        room = CLAIM_PAGES_MAX
-        for first, run, mask in needs:
-            end = min(first + run, self.next_page, first + room)
-            room -= max(0, end - first)
-            for page in range(first, end):
-                everything = (1 << self.packet_count(page)) - 1
-                yield page, mask & everything or everything
+    def receive_claim(self, target: int, tx_seen: int, end: int, needs: Iterable[tuple[int, int, int]]) -> None:
+        """Take what a target needs of the pages below `end`; what it claimed of later ones still holds."""
+        limit = self.next_page
+        entries = [(page, min(page + run, limit), mask, tx_seen) for page, run, mask in needs if page < limit]
+        for first, behind, mask, seen in self._claims.get(target, ()):
+            if behind > end:
+                entries.append((max(first, end), behind, mask, seen))
+        self._claims[target] = entries[:CLAIM_ENTRIES_MAX]
+
+    def claimed_packets(self, target: int, first: int, end: int) -> int:
+        """How many packets of the pages [first, end) this target claims."""
+        packets = 0
+        for start, behind, mask, _ in self._claims.get(target, ()):
+            pages = min(behind, end) - max(start, first)
+            if pages > 0:
+                packets += bin(mask).count("1") if mask else pages * self.packets_per_page
+        return packets
+
+    def owes(self, target: int, since_tx: int) -> bool:
+        """Whether this target misses something, and no repair for it was sent since this tx."""
+        if self._served.get(target, 0) > since_tx:
+            return False
+        last_tx = self._last_tx
+        for first, end, _, tx_seen in self._claims.get(target, ()):
+            for page in range(first, min(end, first + STEPS_MIN)):
+                if last_tx[page] < tx_seen or last_tx[page] == PLANNED:
+                    return True
+        return False
 
     def forget_target(self, target: int) -> None:
         """Nobody repairs for a target that is lost."""
-        for page in self._claimed.pop(target, set()):
-            self._forget(page, target)
+        self._claims.pop(target, None)
+        for targets in self._planned.values():
+            if target in targets:
+                targets.remove(target)
 
-    def _forget(self, page: int, target: int) -> None:
-        holes = self._missing[page]
-        del holes[target]
-        if not holes:
-            del self._missing[page]
+    def is_wanted(self, page: int, but: Set[int] = frozenset()) -> bool:
+        """Whether a planned repair of this page is still for anybody, but for these targets."""
+        return any(target not in but for target in self._planned.get(page, ()))
 
-    def ripe_pages(self, tx_seen: int, spoken_for: int) -> list[int]:
-        """Missing pages whose losses are all known, if everyone has seen this tx and spoken of so many pages."""
+    # repairs
+
+    def choose_pages(self, limit: int, is_ripe: IsRipe, *, but: Set[int] = frozenset()) -> list[int]:
+        """At most so many missing pages that are ripe for repair, sorted; not those that only `but` miss.
+
+        Every target's first ones come before anybody's later ones: who misses much must not keep the others from
+        getting what little they miss.
+        """
+        claims = [entries for target, entries in self._claims.items() if entries and target not in but]
+        depth = max(DEPTH_MIN, 2 * limit // max(1, len(claims)))
+        steps = max(STEPS_MIN, STEPS_MAX // max(1, len(claims)))
+        ranks: dict[int, int] = {}
+        for entries in claims:
+            for rank, page in zip(range(depth), self._ripe_of(entries, steps, is_ripe)):
+                ranks[page] = min(rank, ranks.get(page, rank))
+        return sorted(sorted(ranks, key=lambda page: (ranks[page], page))[:limit])
+
+    def _ripe_of(self, entries: list[Entry], steps: int, is_ripe: IsRipe) -> Iterator[int]:
+        """The ripe pages of one target's claim, among its first ones."""
         last_tx = self._last_tx
-        return sorted(page for page in self._missing if last_tx[page] < tx_seen and page < spoken_for)
+        for first, end, _, tx_seen in entries:
+            for page in range(first, min(end, first + steps)):
+                sent = last_tx[page]
+                if sent < tx_seen and is_ripe(page, sent):
+                    yield page
+            steps -= min(end - first, steps)
 
-    def all_missing(self) -> list[int]:
-        return sorted(self._missing)
+    def take(self, pages: list[int]) -> list[dict[int, int]]:
+        """Who misses which packets of these pages, sorted, whose repair is planned now."""
+        holes: dict[int, dict[int, int]] = {page: {} for page in pages}
+        for target, entries in self._claims.items():
+            for page, mask in self._claimed_of(entries, pages):
+                everything = (1 << self.packet_count(page)) - 1
+                holes[page][target] = mask & everything or everything
+        for page in pages:
+            self._last_tx[page] = PLANNED
+            self._planned[page] = list(holes[page])
+        return [holes[page] for page in pages]
 
-    def take(self, page: int) -> dict[int, int]:
-        """Who misses which packets of a page whose repair is planned now; claims do not count until it is sent."""
-        holes = self._missing.pop(page)
-        self._last_tx[page] = PLANNED
-        for target in holes:
-            self._claimed[target].discard(page)
-        return holes
+    def _claimed_of(self, entries: list[Entry], pages: list[int]) -> Iterator[tuple[int, int]]:
+        """(page, mask) of those pages that one target is believed to miss; pages: sorted."""
+        at, last_tx = 0, self._last_tx
+        for first, end, mask, tx_seen in entries:
+            at = bisect_left(pages, first, at)
+            while at < len(pages) and pages[at] < end:
+                if last_tx[pages[at]] < tx_seen:
+                    yield pages[at], mask
+                at += 1
 
     def on_repaired(self, page: int, tx: int) -> None:
         """The last packet of a planned repair leaves now: claims of who has seen more than this tx count again."""
         self._last_tx[page] = tx
+        for target in self._planned.pop(page, ()):
+            self._served[target] = tx

@@ -16,14 +16,15 @@ CONTENTS = ObjectKind.CONTENTS
 
 def expectation(phase: Phase, **details: Any) -> Expectation:
     values: dict[str, Any] = {"pages_sent": 10, "is_sent": False, "commit_end": 2, "file_count": 5}
+    values["owes"] = lambda flow, tx: False
     return Expectation(phase=phase, contents=CONTENTS, **{**values, **details})
 
 
 def stuck(**details: Any) -> Target:
     """A target that answers at 100 s as it did at 1 s."""
     target = found(roster(1), 0)
-    target.receive_report(report(counter=1, **details), "there", 1.0)
-    target.receive_report(report(counter=2, **details), "there", 100.0)
+    for second in range(1, 101):
+        target.receive_report(report(counter=second, **details), "there", float(second))
     return target
 
 
@@ -92,3 +93,21 @@ def test_whose_result_is_known_may_fall_silent() -> None:
     target = found(roster(1), 0)
     target.receive_record(ResultRecord(0, 0, 0, 0, 0, 0, bytes(32)))
     assert overdue_reason(target, expectation(Phase.FINISHING), ack_wait_s=60, now=999.0) == ""
+
+
+LACKING = {"packets_seen": 1, "active": CONTENTS, "frontier": 9, "packets_lost": 7}
+
+
+@pytest.mark.parametrize(("queue_pages", "owed", "is_stuck"), [(0, True, False), (3, True, True), (0, False, True)])
+def test_who_waits_for_a_repair_that_was_not_sent_is_not_stuck(queue_pages: int, owed: bool, is_stuck: bool) -> None:
+    target = stuck(**LACKING, queue_pages=queue_pages)
+    expected = expectation(Phase.CASTING, owes=lambda flow, tx: owed)
+    assert bool(reason(target, expected)) == is_stuck
+    assert (target.progress.done_at == 100.0) != is_stuck
+
+
+def test_who_was_away_is_judged_anew() -> None:
+    target = found(roster(1), 0)
+    for counter, now in ((1, 1.0), (2, 50.0), (3, 100.0)):
+        target.receive_report(report(counter=counter, packets_seen=1), "there", now)
+    assert reason(target, expectation(Phase.COMPARING)) == ""

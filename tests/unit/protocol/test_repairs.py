@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mrsync.protocol.repairs import CODED_ATTEMPTS_MAX, PAGES_MAX, Repair, Repairs
+from mrsync.protocol.repairs import CODED_ATTEMPTS_MAX, Repair, Repairs
 from mrsync.protocol.sends import SendCoded, SendPage
 from mrsync.protocol.transfer import Transfer
 from mrsync.wire.geometry import Geometry
@@ -10,6 +10,10 @@ from mrsync.wire.messages import ObjectKind
 
 GEOMETRY = Geometry(100, 8)
 KIND = ObjectKind.CONTENTS
+
+
+def always(page: int, tx: int) -> bool:
+    return True
 
 
 def cast(pages: int, retained: int = 512) -> tuple[Transfer, Repairs]:
@@ -49,10 +53,11 @@ def test_a_page_is_repaired_only_with_its_last_burst() -> None:
     transfer.receive_claim(2, 99, 10, [(5, 1, 0b10)])
     repairs.plan([3, 5])
     repairs.next_repair(100)
-    assert transfer.receive_claim(1, 200, 10, [(3, 1, 0b1)]) == 0
-    repairs.next_repair(101)
-    assert transfer.receive_claim(1, 101, 10, [(3, 1, 0b1)]) == 0
-    assert transfer.receive_claim(1, 102, 10, [(3, 1, 0b1)]) == 1
+    for tx, is_missing in ((200, False), (101, False), (102, True)):
+        if tx == 101:
+            repairs.next_repair(101)
+        transfer.receive_claim(1, tx, 10, [(3, 1, 0b1)])
+        assert bool(transfer.choose_pages(9, always)) == is_missing
 
 
 def test_a_page_mostly_lost_goes_wholly_or_plain() -> None:
@@ -94,16 +99,34 @@ def test_coded_packets_fill_bursts() -> None:
     transfer, repairs = cast(40)
     transfer.receive_claim(1, 999, 40, [(page, 1, 1) for page in range(0, 40, 2)])
     transfer.receive_claim(2, 999, 40, [(page, 1, 1) for page in range(1, 40, 2)])
-    repairs.plan(range(40))
+    repairs.plan(list(range(40)))
     sends = drained(repairs)
     assert [packets for _, packets in sends] == [8, 8, 4]
     assert all(isinstance(send, SendCoded) and len(send.combinations) == packets for send, packets in sends)
-    assert transfer.receive_claim(1, 1001, 40, [(0, 1, 1), (38, 1, 1)]) == 1  # page 38 came in the third burst
+    transfer.receive_claim(1, 1001, 40, [(0, 1, 1), (38, 1, 1)])
+    assert transfer.choose_pages(9, always) == [0]  # page 38 came in the third burst
 
 
-def test_a_batch_has_a_limit() -> None:
-    transfer, repairs = cast(PAGES_MAX + 5)
-    transfer.receive_claim(1, 9999, PAGES_MAX + 5, [(0, PAGES_MAX + 5, 0)])
-    repairs.plan(transfer.all_missing())
-    assert len(drained(repairs)) == PAGES_MAX
-    assert transfer.missing_pages == 5
+def test_what_is_only_for_who_is_lost_is_left_out() -> None:
+    transfer, repairs = cast(10)
+    transfer.receive_claim(1, 99, 10, [(3, 1, 0)])
+    transfer.receive_claim(2, 99, 10, [(5, 1, 0)])
+    repairs.plan([3, 5])
+    transfer.forget_target(1)
+    repairs.drop_unwanted(50)
+    assert drained(repairs) == [(SendPage(KIND, 5, 0, 1000), 8)]
+    transfer.receive_claim(2, 99, 10, [(3, 1, 0)])
+    assert transfer.choose_pages(9, always) == [3]
+
+
+def test_repairs_for_others_than_the_slow_are_brought_forward() -> None:
+    transfer, repairs = cast(10)
+    transfer.receive_claim(1, 99, 10, [(3, 1, 0)])
+    transfer.receive_claim(2, 99, 10, [(5, 1, 0)])
+    repairs.plan([3, 5])
+    assert repairs.bring_forward({1})
+    assert repairs.next_repair(100) == (SendPage(KIND, 5, 0, 100), 8)
+    assert not repairs.bring_forward({1})
+    transfer.receive_claim(2, 99, 10, [(7, 1, 0)])
+    repairs.plan([7])
+    assert repairs.bring_forward({1})

@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from mrsync.protocol.clock import Clock
-from mrsync.protocol.schedule import BURSTS_MAX, POLL_MAX_S, POLL_MIN_S, REPAIR_PATIENCE_S, Schedule
+from mrsync.protocol.schedule import (
+    BURSTS_MAX,
+    POLL_CLOSED_S,
+    POLL_MAX_S,
+    POLL_MIN_S,
+    REPAIR_PATIENCE_S,
+    Schedule,
+)
 from mrsync.protocol.sends import SendPage
 from mrsync.protocol.timers import Timer, TimerTable
 from mrsync.protocol.transfer import Transfer
@@ -24,13 +31,17 @@ class Cast:
         self.roster = roster(targets)
         self.timers = TimerTable()
         window = Window(rate_bytes_s=rate, geometry=GEOMETRY)
-        self.schedule = Schedule(self.roster.audience, Clock(self.roster.audience, window, GEOMETRY), self.timers)
+        self.clock = Clock(self.roster.audience, window, GEOMETRY)
+        self.schedule = Schedule(self.roster.audience, self.clock, self.timers)
         self.transfer = self.start(pages)
 
     def start(self, pages: int) -> Transfer:
         transfer = Transfer(KIND, pages * PAGE, GEOMETRY)
         self.schedule.start(transfer, terms_max=4, retained_pages=512)
         return transfer
+
+    def elect(self) -> None:
+        self.clock.elect(0.0)
 
     def report(self, target: int, tx_seen: int, lost: dict[int, int], now: float = 0.0) -> None:
         """A report of what this target lost: page -> mask."""
@@ -62,14 +73,27 @@ def test_a_status_uses_up_a_tx() -> None:
     assert [send.tx for send in cast.schedule.sends(0.0) if isinstance(send, SendPage)] == [2, 3]
 
 
-def test_a_closed_window_lets_one_burst_through_per_poll() -> None:
+def test_a_closed_window_lets_nothing_through_but_asks() -> None:
     cast = Cast(99)
     while cast.schedule.sends(0.0):
         pass
-    assert not cast.schedule.handle_timeout(POLL_MIN_S / 2)
-    assert cast.schedule.handle_timeout(POLL_MIN_S)
-    assert len(cast.schedule.sends(POLL_MIN_S)) == 1
-    assert cast.schedule.sends(POLL_MIN_S) == []
+    assert not cast.schedule.handle_timeout(POLL_CLOSED_S / 2)
+    assert cast.schedule.handle_timeout(POLL_CLOSED_S)
+    assert cast.schedule.sends(POLL_CLOSED_S) == []
+
+
+def test_while_one_keeps_the_window_closed_the_others_get_their_repairs() -> None:
+    cast = Cast(99, targets=2)
+    while cast.schedule.sends(0.0):
+        pass
+    tx = cast.schedule.stamp(0.0)
+    cast.report(0, tx, {1: 0, 2: 0})
+    cast.report(1, tx, {7: 0b10})
+    cast.elect()
+    found(cast.roster, 1).flow.tx_done = tx
+    late = REPAIR_PATIENCE_S * 1.5
+    cast.schedule.handle_timeout(late)
+    assert cast.schedule.sends(late) == [SendPage(KIND, 7, 0b10, tx + 1)]
 
 
 def poll_waits(cast: Cast, count: int, now: float = 0.0) -> list[float]:
