@@ -147,7 +147,7 @@ CASES = (
         "one is stopped for a while, and its socket keeps old packets",
         (fated(Fate.STOPPED, 0.4, 3.0), GOOD, LOSSY),
         (DONE,) * 3,
-        4.8,
+        5.5,
         rate_bytes_s=2e7,
         file_bytes=(500 * GEOMETRY.page_bytes,),
     ),
