@@ -258,7 +258,7 @@ CASES = (
         (GOOD,) * 4,
         (DONE,) * 4,
         1.7,
-        repaired_max=800 * GEOMETRY.packets // 3,
+        repaired_max=800 * GEOMETRY.packets // 2,
         switch_bytes_s=5e7,
         file_bytes=(800 * GEOMETRY.page_bytes,),
     ),
@@ -339,7 +339,7 @@ CASES = (
         cached_pages=40,
         late_void_share=0.5,
         void_share=0.05,
-        seed=4,
+        seed=9,
     ),
     case(
         "all or nothing: all",
