@@ -119,7 +119,8 @@ OPTIONS = (
         "-i --itemize-changes",
         "tell every change, in rsync's letters",
         KEEPING,
-        manual="tell every change in rsync's letters, with `-n` what would change; [see below](#itemized-changes)",
+        manual="tell every change in rsync's letters, with `-n` what would change: see "
+        "[itemized changes](#itemized-changes)",
         field="policy.itemizes",
         rsync="-i --itemize-changes",
         is_common=True,

@@ -32,6 +32,28 @@ PROGRAMS: Mapping[str, str] = {
     REPORT: "Make an HTML page from a JSON report.",
 }
 
+FORMS: Mapping[str, tuple[str, ...]] = {  # of command lines
+    MRSYNC: (
+        "mrsync -m TARGETS -s SOURCE [-t DEST] [options]",
+        "mrsync SOURCE TARGETS:DEST [options]",
+        "mrsync doctor | rtt | filelist | report | demo | help | completion ...",
+    ),
+    MULTICASTER: ("multicaster -m TARGETS -s SOURCE --key-file FILE [options]",),
+    MULTICATCHER: ("multicatcher -t DEST -i ID --key-file FILE [options]",),
+    RTT: ("rtt -m TARGETS [options]",),
+    RTTCATCHER: ("rttcatcher --key-file FILE [options]",),
+    DOCTOR: ("mrsync doctor -m TARGETS [-t DEST] [options]",),
+    FILELIST: ("trFilelist RSYNC_OUTPUT SOURCE [options]",),
+    REPORT: ("mrsync report FILE.json [options]",),
+}
+EXAMPLES: Mapping[str, Mapping[str, str]] = {
+    MRSYNC: {
+        "mrsync doctor -m 'node[1-9]' -t /data": "find out what would keep a sync from running well",
+        "mrsync -m 'node[1-9]' -s /data -n -i": "tell what would change on nine hosts",
+        "mrsync /srv/www web1,web2:/srv/www": "make /srv/www on two hosts equal to the one here",
+    },
+}
+
 
 def options_of(program: str) -> list[Option]:
     """Return the options of a program in the order of sections."""

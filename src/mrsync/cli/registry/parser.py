@@ -10,17 +10,10 @@ from typing import Any, NoReturn
 
 from mrsync import __version__
 from mrsync.cli.registry.option import FILELIST, FLAG, LIST, MRSYNC, ORDERED, REPORT, SWITCH, VALUE, Option
-from mrsync.cli.registry.options import PROGRAMS, options_of
+from mrsync.cli.registry.options import EXAMPLES, FORMS, PROGRAMS, options_of
 from mrsync.cli.registry.statuses import MEANINGS
 from mrsync.errors import UsageError
 
-_FORMS = {
-    MRSYNC: (
-        "mrsync -m TARGETS -s SOURCE [-t DEST] [options]",
-        "mrsync SOURCE TARGETS:DEST [options]",
-        "mrsync rtt | doctor | filelist | demo | help | completion ...",
-    )
-}
 _POSITIONALS: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
     MRSYNC: (("positionals", {"nargs": "*", "help": argparse.SUPPRESS}),),
     FILELIST: (
@@ -28,14 +21,6 @@ _POSITIONALS: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
         ("source", {"metavar": "SOURCE", "help": "the directory that rsync read; it settles what is ambiguous"}),
     ),
     REPORT: (("file", {"metavar": "FILE.json", "help": "what --report FILE.json wrote; -: stdin"}),),
-}
-_EXAMPLES = {
-    MRSYNC: """\
-examples:
-  mrsync doctor -m 'node[1-9]' -t /data       find out what would keep a sync from running well
-  mrsync -m 'node[1-9]' -s /data -n -i        tell what would change on nine hosts
-  mrsync /srv/www web1,web2:/srv/www          make /srv/www on two hosts equal to the one here
-""",
 }
 _DOCUMENTS = "Documents: /usr/share/doc/mrsync, or docs/ of the source."
 _ALL = "all"
@@ -149,8 +134,7 @@ def make_parser(program: str, *, called: str = "", has_all: bool = True) -> Pars
         allow_abbrev=False,
         add_help=False,
     )
-    if program in _FORMS:
-        parser.usage = "\n       ".join(_FORMS[program])
+    parser.usage = "\n       ".join(FORMS[program]).replace(program, called or program)
     parser.add_argument(
         "-h", "--help", action=_Help, nargs="?", metavar=_ALL, const=program, help="this text; all: every option"
     )
@@ -204,4 +188,9 @@ def _epilog(program: str, has_all: bool) -> str:
         statuses = "\n".join(f"  {status:>2}  {meaning}" for status, meaning in MEANINGS.items())
         return f"exit status:\n{statuses}\n\n{_DOCUMENTS}"
     name = program.split()[0] if program == FILELIST else program
-    return f"{_EXAMPLES.get(program, '')}\n{name} --help all lists every option; mrsync help TOPIC explains one."
+    return f"{_examples(program)}\n{name} --help all lists every option; mrsync help TOPIC explains one."
+
+
+def _examples(program: str) -> str:
+    lines = [f"  {command:<42}  {meaning}\n" for command, meaning in EXAMPLES.get(program, {}).items()]
+    return "".join(("examples:\n", *lines)) if lines else ""

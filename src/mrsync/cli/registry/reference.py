@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from mrsync import __version__
 from mrsync.cli.registry.option import SECTIONS, Option
-from mrsync.cli.registry.options import PROGRAMS, options_of
-from mrsync.cli.registry.parser import make_parser
+from mrsync.cli.registry.options import EXAMPLES, FORMS, PROGRAMS, options_of
 from mrsync.cli.registry.statuses import MEANINGS
 
 # <!-- options of PROGRAM: SECTION; SECTION --> ... <!-- end of options -->
@@ -55,10 +54,9 @@ def _status_table() -> str:
 
 def _man_lines(program: str) -> Iterator[str]:
     name = program.replace(" ", "-")
-    usage = make_parser(program).format_usage().removeprefix("usage: ").split()
     yield f'.TH {name.upper()} 1 "" "mrsync {__version__}" "User Commands"'
     yield from (".SH NAME", _roff(f"{name} - {PROGRAMS[program][0].lower()}{PROGRAMS[program][1:].rstrip('.')}"))
-    yield from (".SH SYNOPSIS", _roff(" ".join(usage)), ".SH OPTIONS")
+    yield from (".SH SYNOPSIS", "\n.br\n".join(map(_roff, FORMS[program])), ".SH OPTIONS")
     section = ""
     for option in options_of(program):
         if option.section != section:
@@ -67,6 +65,10 @@ def _man_lines(program: str) -> Iterator[str]:
         value = f" \\fI{_roff(option.value())}\\fR" if option.takes_value else ""
         names = ", ".join(f"\\fB{_roff(name)}\\fR" for name in option.all_names(program))
         yield from (".TP", names + value, _roff(plain(option.manual or option.help)))
+    if program in EXAMPLES:
+        yield ".SH EXAMPLES"
+        for command, meaning in EXAMPLES[program].items():
+            yield from (".TP", f"\\fB{_roff(command)}\\fR", _roff(meaning))
     yield ".SH EXIT STATUS"
     for status, meaning in MEANINGS.items():
         yield from (".TP", f"\\fB{int(status)}\\fR", _roff(meaning))

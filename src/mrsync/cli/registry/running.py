@@ -178,6 +178,7 @@ OPTIONS = (
         conflicts="key",
         required_by=(MULTICASTER, MULTICATCHER, RTTCATCHER),
         completes=PATH,
+        is_common=True,
     ),
     Option(
         "--insecure",
