@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import re
+import shutil
+import subprocess
 from collections import Counter
 
 import pytest
@@ -37,3 +40,12 @@ def test_fields_exist_and_have_the_same_defaults(owner: str) -> None:
     defaults = OWNERS[owner]._field_defaults  # type: ignore[attr-defined]
     assert given.keys() <= defaults.keys()
     assert {name: defaults[name] for name in given} == given
+
+
+@pytest.mark.skipif(shutil.which("rsync") is None, reason="needs rsync")
+def test_what_is_said_to_be_rsyncs_is() -> None:
+    shown = subprocess.run(["rsync", "--help"], capture_output=True, text=True, check=True).stdout
+    known = set(re.findall(r"(?<![\w-])--?[\w@-]+", shown))
+    said = {name for option in OPTIONS for name in option.rsync.split()}
+    assert len(said) > 60
+    assert said - known == set()
