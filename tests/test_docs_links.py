@@ -1,0 +1,55 @@
+"""Links in README and docs lead somewhere, in the checkout and on a package index; decisions are numbered."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+from hatch_build import with_absolute_links
+from tests.docs.blocks import PROJECT, documents
+
+LINK = re.compile(r"\]\((?![a-z]+:)([^)#\s]*)(#[^)\s]+)?\)")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+
+
+def anchors(path: Path) -> set[str]:
+    """Return the anchors that GitHub and mkdocs give to the headings of a document."""
+    titles = (re.sub(r"[^\w\- ]", "", title.lower()).strip() for title in HEADING.findall(path.read_text()))
+    return {"#" + title.replace(" ", "-") for title in titles}
+
+
+def broken_links(path: Path) -> list[str]:
+    """Return what a document links to and what is not there."""
+    found = []
+    for name, anchor in LINK.findall(path.read_text()):
+        place = path.parent / name if name else path
+        if not place.exists() or (anchor and anchor not in anchors(place)):
+            found.append(f"{path}: {name}{anchor}")
+    return found
+
+
+def test_links_lead_somewhere() -> None:
+    assert [link for path in documents() for link in broken_links(path)] == []
+
+
+def test_a_broken_link_is_found(tmp_path: Path) -> None:
+    document = tmp_path / "page.md"
+    document.write_text("# A page\n\n[here](#a-page) [nowhere](#no-page) [gone](gone.md)\n")
+    assert [link.partition(": ")[2] for link in broken_links(document)] == ["#no-page", "gone.md"]
+
+
+def test_links_of_the_readme_are_whole_on_a_package_index() -> None:
+    home = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["urls"]["Source"]
+    text = with_absolute_links((PROJECT / "README.md").read_text(), home)
+    assert LINK.findall(text) == []
+    assert f"]({home}/raw/main/docs/mrsync.svg)" in text
+    assert f"]({home}/blob/main/docs/cli.md#multicaster-and-multicatcher)" in text
+
+
+def test_every_decision_has_a_number_of_its_own() -> None:
+    names = sorted(path.name for path in (PROJECT / "docs" / "decisions").glob("*.md"))
+    numbers = [int(name.split("-")[0]) for name in names]
+    assert numbers == list(range(1, len(names) + 1))
+    titles = [(PROJECT / "docs/decisions" / name).read_text().split(".")[0] for name in names]
+    assert titles == [f"# {number}" for number in numbers]
