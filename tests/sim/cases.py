@@ -427,6 +427,14 @@ CASES = (
         file_bytes=(200 * GEOMETRY.page_bytes,),
     ),
     case(
+        "no multicast gets through for a while, and then it does again",
+        (fated(Fate.MUFFLED, 0.4, 4.5),) * 4,
+        (DONE,) * 4,
+        13.0,
+        uplink_bytes_s=1e7,
+        file_bytes=(900 * GEOMETRY.page_bytes,),
+    ),
+    case(
         "a switch forgets everyone",
         (fated(Fate.PRUNED, 0.4),) * 3,
         (DONE,) * 3,

@@ -398,6 +398,14 @@ FAULTS = (
         found_by="one does not hear the group",
     ),
     Fault(
+        "who went deaf for a while gets copies for ever",
+        Reach,
+        "look",
+        "self._take_back(now)",
+        "pass",
+        found_by="no multicast gets through for a while, and then it does again",
+    ),
+    Fault(
         "who goes deaf is not told that the master lives",
         Reach,
         "unanswering",

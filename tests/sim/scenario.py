@@ -23,6 +23,7 @@ class Fate(Enum):
     CUT = "neither hears nor is heard, for less than the ack wait"
     DEAF = "hears no multicast any more"
     PRUNED = "hears no multicast until it joins again"
+    MUFFLED = "hears no multicast for a while"
     ISOLATED = "hears nothing at all any more, but is heard"
     MUTE = "is not heard"
     HUNG = "writes nothing any more"
@@ -40,7 +41,7 @@ class TargetScenario:
 
     fate: Fate = Fate.HEALTHY
     fate_at_s: float = 0.0
-    absence_s: float = 1.0  # of CUT, RESTARTED and STOPPED
+    absence_s: float = 1.0  # of CUT, MUFFLED, RESTARTED and STOPPED
     loss: float = 0.0
     loss_run: float = 1.0
     report_loss: float = 0.0
@@ -69,7 +70,7 @@ class TargetScenario:
     def must_survive(self) -> bool:
         """Whether nothing befalls it that could keep it from the end."""
         is_known = self.knows_master or self.fate_at_s > KNOWN_S
-        is_served = self.fate in SURVIVORS or (self.fate in (Fate.DEAF, Fate.PRUNED) and is_known)
+        is_served = self.fate in SURVIVORS or (self.fate in (Fate.DEAF, Fate.PRUNED, Fate.MUFFLED) and is_known)
         return is_served and self.path_bytes >= NARROWEST_BYTES
 
 
@@ -121,7 +122,7 @@ class Scenario:
 
 
 STOP_S_MAX = 11.0  # two ack waits are 12 s
-FATES = tuple(fate for fate in Fate if fate is not Fate.STOPPED)  # that one is drawn by itself
+FATES = tuple(fate for fate in Fate if fate not in (Fate.STOPPED, Fate.MUFFLED))  # these are drawn by themselves
 FAULTS = ("loss", "runs", "reports", "flips", "twice", "jitter", "slow", "fate", "held")
 GEOMETRIES = (Geometry(1432, 44), Geometry(1432, 8), Geometry(500, 16), Geometry(200, 4), Geometry(1000, 1))
 TARGET_COUNTS = (1, 2, 2, 3, 4, 4, 6, 8, 12)
@@ -188,11 +189,16 @@ def _draw_reach(rng: random.Random, scenario: Scenario) -> Scenario:
 
 
 def _draw_stops(rng: random.Random, scenario: Scenario) -> Scenario:
-    """In a third of all runs: processes that are stopped for a while, the caster's or some catchers'."""
+    """In a third of all runs: processes that are stopped for a while, or hear no multicast for a while."""
     if rng.random() > 0.35:
         return scenario
     targets = [
-        replace(target, fate=Fate.STOPPED, fate_at_s=rng.uniform(0, 2), absence_s=rng.uniform(0.1, 4.5))
+        replace(
+            target,
+            fate=rng.choice((Fate.STOPPED, Fate.STOPPED, Fate.MUFFLED)),
+            fate_at_s=rng.uniform(0, 2),
+            absence_s=rng.uniform(0.1, 4.5),
+        )
         if target.fate is Fate.HEALTHY and rng.random() < 0.3
         else target
         for target in scenario.targets

@@ -89,8 +89,10 @@ class Simulation:
         if target.fate is Fate.CUT:
             path.is_cut = True
             self.world.events.plan(now + target.absence_s, self._heal, index)
-        elif target.fate in (Fate.DEAF, Fate.PRUNED):
+        elif target.fate in (Fate.DEAF, Fate.PRUNED, Fate.MUFFLED):
             host.hears_group = False
+            if target.fate is Fate.MUFFLED:
+                self.world.events.plan(now + target.absence_s, self._heal, index)
         elif target.fate is Fate.ISOLATED:
             host.hears_group = host.hears_unicast = False
         elif target.fate is Fate.MUTE:
@@ -109,6 +111,7 @@ class Simulation:
 
     def _heal(self, index: int) -> None:
         self.world.network.paths[index].is_cut = False
+        self.oracle.hosts[index, 0].hears_group = not self.scenario.is_unicast
 
     def run(self) -> Result:
         """Go on until caster and catchers are through, and judge the end."""

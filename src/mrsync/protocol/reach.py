@@ -26,6 +26,7 @@ COPIES_AT_ONCE = 4  # of the largest pages: what the caster's socket holds
 COPY_AFTER_KEEPALIVES = 1.25  # without an answer to a status; healthy targets answer after one at the latest
 COPY_KEEPALIVES = 0.5
 SHORTFALLS_MIN = 2
+RETURN_KEEPALIVES = 3  # longer than a catcher takes to find the group silent again
 
 NEVER_HEARD = "it does not hear the group"
 NO_LONGER_HEARD = "it hears the group no longer"
@@ -57,6 +58,7 @@ class Reach:
         self._is_unicast_only = is_unicast_only
         self._on_rerouted = on_rerouted
         self._open: dict[int, Target] = {}  # whose reach is not known well enough
+        self._returning: dict[int, tuple[Target, float]] = {}  # served by unicast, but hear the group, since when
 
     @property
     def tried_mtu(self) -> int:
@@ -92,6 +94,10 @@ class Reach:
             self._serve(target, NO_LONGER_HEARD, now)
         target.path.shortfalls = target.path.shortfalls + 1 if self._falls_short(target, now) else 0
         self._judge(target, now)
+        if self.is_fixed and target.path.is_unicast and hello.group_bytes and not self._is_unicast_only:
+            self._returning.setdefault(target.id, (target, now))
+        else:
+            self._returning.pop(target.id, None)
         return target.path.token
 
     def look(self, now: float) -> list[Target]:
@@ -101,7 +107,21 @@ class Reach:
                 self._judge(target, now)
             else:
                 del self._open[target.id]
+        self._take_back(now)
         return [target for target in self._open.values() if self._is_narrow(target)] if self.is_fixed else []
+
+    def _take_back(self, now: float) -> None:
+        """Serve those by multicast again who have heard the group, and packets of this session's size, for a while.
+
+        Else an outage of some seconds costs a copy of all the rest for each of them.
+        """
+        for target, since in list(self._returning.values()):
+            hears_pages = target.hello is not None and target.hello.group_bytes >= self.step.datagram_bytes
+            if not target.is_live or self._roster.find(target.id) is not target:
+                del self._returning[target.id]
+            elif hears_pages and now - since > RETURN_KEEPALIVES * self._keepalive_s:
+                del self._returning[target.id]
+                self._serve(target, "", now)
 
     def fix(self) -> list[Target]:
         """Settle for the largest packets that reach everyone; returns those whom not even the smallest reach."""
@@ -135,7 +155,7 @@ class Reach:
 
     def probes(self, now: float) -> list[int]:
         """Sizes of the datagrams to cast beside a status; those of a target that is to come go out already."""
-        if not self._open and (self.is_fixed or not self._roster.expected):
+        if not self._open and not self._returning and (self.is_fixed or not self._roster.expected):
             return []
         is_short = not self.is_fixed and any(
             self._heard_bytes(target) and now - self._changed_at(target) > LADDER_S for target in self._open.values()

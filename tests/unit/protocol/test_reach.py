@@ -12,6 +12,7 @@ from mrsync.protocol.reach import (
     NEVER_HEARD,
     NO_LONGER_HEARD,
     PROBE_S,
+    RETURN_KEEPALIVES,
     Reach,
 )
 from mrsync.protocol.roster import Roster, Target
@@ -192,6 +193,41 @@ def test_who_does_not_answer_statuses_gets_them_by_unicast_now_and_then() -> Non
     assert list(town.reach.unanswering(2.0)) == [silent]
     assert list(town.reach.unanswering(2.0)) == []
     assert list(town.reach.unanswering(2.0 + COPY_KEEPALIVES * KEEPALIVE_MAX_S)) == [silent]
+
+
+def gone_deaf(town: Town) -> None:
+    town.hello(0, 0.0, group_bytes=FULL)
+    town.hello(0, 0.0, group_bytes=FULL, token=1)
+    town.reach.fix()
+    town.hello(0, 5.0, group_bytes=0, unicast_bytes=FULL, token=1)
+    assert town.rerouted == [(0, NO_LONGER_HEARD)]
+
+
+BACK_S = RETURN_KEEPALIVES * KEEPALIVE_MAX_S
+
+
+def test_who_hears_the_group_again_for_a_while_gets_no_copies_any_more() -> None:
+    town = Town()
+    gone_deaf(town)
+    town.hello(0, 9.0, group_bytes=1, unicast_bytes=FULL, token=1)
+    assert town.reach.probes(9.1) == [FULL], "do packets of this session's size get there?"
+    town.reach.look(9.1 + BACK_S)
+    assert len(town.rerouted) == 1, "nobody knows"
+    town.hello(0, 9.2 + BACK_S, group_bytes=FULL, unicast_bytes=FULL, token=1)
+    town.reach.look(9.3 + BACK_S)
+    assert town.rerouted[1:] == [(0, "")]
+    assert town.reach.probes(99.0) == []
+
+
+def test_who_hears_the_group_now_and_then_keeps_its_copies() -> None:
+    town = Town()
+    gone_deaf(town)
+    for now in (9.0, 11.0, 13.0):
+        town.hello(0, now, group_bytes=FULL, unicast_bytes=FULL, token=1)
+        town.hello(0, now + 1.0, group_bytes=0, unicast_bytes=FULL, token=1)
+        town.reach.look(now + 1.5)
+    town.reach.look(13.0 + BACK_S)
+    assert len(town.rerouted) == 1
 
 
 def test_nobody_waits_for_a_process_that_another_one_has_replaced() -> None:

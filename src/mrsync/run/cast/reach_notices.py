@@ -41,6 +41,9 @@ class ReachNews:
 
     def when_rerouted(self, target: Target) -> str:
         """What to say of a target whose path has changed while the session goes on; nothing if it is known."""
+        if target.name in self._told and not target.path.is_unicast:
+            self._told.remove(target.name)
+            return f"{target.name} hears the group again, and is served by multicast"
         is_known = not self._reach.is_fixed or not target.path.is_unicast or target.path.why_unicast == AS_ASKED
         if is_known or target.name in self._told:
             return ""

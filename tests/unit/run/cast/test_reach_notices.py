@@ -47,3 +47,6 @@ def test_who_goes_deaf_later_is_named_then() -> None:
     reach.receive_hello(target, hello(0, counter=3, group_bytes=0, token=1), "home", 9.0)
     assert news.when_rerouted(target) == "a is served by unicast from now on: it hears the group no longer"
     assert news.when_rerouted(target) == ""
+    reach.receive_hello(target, hello(0, counter=4, group_bytes=FULL, token=1), "home", 20.0)
+    reach.look(40.0)
+    assert news.when_rerouted(target) == "a hears the group again, and is served by multicast"
