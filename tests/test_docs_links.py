@@ -6,10 +6,14 @@ import re
 import tomllib
 from pathlib import Path
 
+import pytest
+
 from hatch_build import with_absolute_links
 from tests.docs.blocks import PROJECT, documents
 
 LINK = re.compile(r"\]\((?![a-z]+:)([^)#\s]*)(#[^)\s]+)?\)")
+SOURCE = PROJECT / "src" / "mrsync"
+MODULE = re.compile(r"`([\w/]+(?:\.py|/))(?:: (\w+))?`")  # perhaps with the name of something in it
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 
@@ -37,6 +41,17 @@ def test_a_broken_link_is_found(tmp_path: Path) -> None:
     document = tmp_path / "page.md"
     document.write_text("# A page\n\n[here](#a-page) [nowhere](#no-page) [gone](gone.md)\n")
     assert [link.partition(": ")[2] for link in broken_links(document)] == ["#no-page", "gone.md"]
+
+
+@pytest.mark.parametrize("name", ["architecture.md", "tour.md"])
+def test_modules_that_are_named_exist(name: str) -> None:
+    missing = []
+    for module, member in MODULE.findall((PROJECT / "docs" / name).read_text()):
+        places = [place for place in (SOURCE / module, PROJECT / module) if place.exists()]
+        is_part = module in ("cast/", "catch/", "measure/")  # told below the name of the folder that they are in
+        if not is_part and not (places and member in (places[0].read_text() if member else "")):
+            missing.append(f"{module}: {member}")
+    assert missing == []
 
 
 def test_links_of_the_readme_are_whole_on_a_package_index() -> None:
