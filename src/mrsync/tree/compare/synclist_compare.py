@@ -17,7 +17,7 @@ from mrsync.tree.fs.temporary_names import PREFIX, parsed
 from mrsync.tree.model.items import Items
 from mrsync.tree.model.listing import Listing, sorted_names
 from mrsync.tree.model.manifest import DIRECTORY, REGULAR, Manifest
-from mrsync.tree.model.marks import IMPLIED, LINKED, SENT
+from mrsync.tree.model.marks import Mark
 
 
 class ListedComparer(Comparer):
@@ -55,12 +55,12 @@ class ListedComparer(Comparer):
 
     def _is_looked_at(self, entry: int) -> bool:
         is_file = self._manifest.kind(entry) == REGULAR
-        if self._marks[entry] == IMPLIED:
+        if self._marks[entry] == Mark.IMPLIED:
             return is_file  # a directory is seen to be there when it is opened
-        return self._items is not None or not (is_file and self._marks[entry] in (SENT, LINKED))
+        return self._items is not None or not (is_file and self._marks[entry] in (Mark.SENT, Mark.LINKED))
 
     def _compare_root(self, directories: Directories) -> None:
-        if self._marks[0] != IMPLIED:
+        if self._marks[0] != Mark.IMPLIED:
             super()._compare_root(directories)
 
     def _compare_absent(self, directory: int, first: int, end: int) -> None:
@@ -74,9 +74,9 @@ class ListedComparer(Comparer):
 
     def _compare_entry(self, entry: int, listing: Listing | None, position: int) -> None:
         mark, is_file = self._marks[entry], self._manifest.kind(entry) == REGULAR
-        if is_file and mark in (SENT, LINKED):
+        if is_file and mark in (Mark.SENT, Mark.LINKED):
             self._compare_listed(entry, listing, position)
-        elif mark != IMPLIED or (is_file and entry in self._groups):
+        elif mark != Mark.IMPLIED or (is_file and entry in self._groups):
             super()._compare_entry(entry, listing, position)
 
     def _compare_listed(self, entry: int, listing: Listing | None, position: int) -> None:
@@ -90,7 +90,7 @@ class ListedComparer(Comparer):
                 self._result.obstacles.append(entry)
         if entry in self._groups:
             # A name that is linked is none that others may be linked to.
-            is_sent = self._marks[entry] == SENT
+            is_sent = self._marks[entry] == Mark.SENT
             self._groups.note(entry, Found(is_file=is_sent, inode=inode if is_sent else None))
         else:
             self._need(entry, entry + 1)

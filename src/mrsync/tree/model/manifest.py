@@ -12,7 +12,7 @@ from operator import ge, lt
 from mrsync.tree.model.attributes import UNKNOWN, AttributeSets
 from mrsync.tree.model.limits import DEPTH_MAX, ENTRIES_MAX, LINK_BYTES_MAX, NAME_BYTES_MAX
 from mrsync.tree.model.listing import TIME_MAX, TIME_MIN, Listing
-from mrsync.tree.model.marks import IMPLIED, Listed
+from mrsync.tree.model.marks import Listed, Mark
 from mrsync.tree.model.packing import Packer, Unpacker
 from mrsync.tree.model.policy import Policy
 
@@ -135,7 +135,7 @@ class Manifest:
 
     def is_implied(self, entry: int) -> bool:
         """Whether a list leaves it alone where it is."""
-        return self.listed is not None and self.listed.marks[entry] == IMPLIED
+        return self.listed is not None and self.listed.marks[entry] == Mark.IMPLIED
 
     def mtime_ns(self, entry: int) -> int:
         return self.far_times[entry] if entry in self.far_times else self.mtimes[entry]

@@ -1,16 +1,22 @@
-"""What a list says of a manifest that holds only some of the source: what is to be done with each entry, what goes."""
+"""What a list of files says about the entries of a manifest, and which paths it wants deleted."""
 
 from __future__ import annotations
 
 from array import array
+from enum import IntEnum
 from typing import NamedTuple
 
 from mrsync.tree.model.limits import DEPTH_MAX, ENTRIES_MAX, NAME_BYTES_MAX
 from mrsync.tree.model.packing import Packer, Unpacker
 
-# IMPLIED: only there so that others have a place, or a file to be linked to; a directory is left alone if it is there.
-# COMPARED: as without a list. SENT: whatever is there. LINKED: another name of a file that is right.
-IMPLIED, COMPARED, SENT, LINKED = range(4)
+
+class Mark(IntEnum):
+    """What a list asks for one entry."""
+
+    IMPLIED = 0  # only there so that others have a place, or a file to be linked to; left alone if it is there
+    COMPARED = 1  # as without a list
+    SENT = 2  # whatever is there
+    LINKED = 3  # another name of a file that is right
 
 
 class Listed(NamedTuple):
@@ -28,7 +34,7 @@ class Listed(NamedTuple):
     def decode(cls, unpacker: Unpacker, entry_count: int) -> Listed:
         """Read `encode`'s bytes; ProtocolDataError for paths that lead elsewhere, and for unknown marks."""
         marks = unpacker.column("B", entry_count)
-        if max(marks) > LINKED:
+        if max(marks) > Mark.LINKED:
             raise unpacker.error("an entry has an unknown mark")
         deletions = unpacker.strings(unpacker.number(ENTRIES_MAX))
         if deletions:

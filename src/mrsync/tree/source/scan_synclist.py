@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterable, Iterator
 from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.listing import Listing
 from mrsync.tree.model.manifest import DIRECTORY, Manifest
-from mrsync.tree.model.marks import COMPARED, IMPLIED, LINKED, SENT, Listed
+from mrsync.tree.model.marks import Listed, Mark
 from mrsync.tree.model.pathtree import PathTree
 from mrsync.tree.model.policy import Policy
 from mrsync.tree.source.scanner import FIND, Scan, Scanner, open_source
 from mrsync.tree.source.selection import Selection
 from mrsync.tree.source.synclist import Item, Kind
 
-_MARKS = {Kind.ATTRIBUTES: COMPARED, Kind.HARDLINK: LINKED}
+_MARKS = {Kind.ATTRIBUTES: Mark.COMPARED, Kind.HARDLINK: Mark.LINKED}
 _WITHIN_TREE = -1  # instead of a number: found below a directory that is taken with all in it
 
 
@@ -69,8 +69,8 @@ class _Picker(Scanner):
         manifest = self._manifest
         grouped = set(manifest.leaders).union(manifest.leaders.values())
         for entry, mark in enumerate(self._marks):
-            if mark == LINKED and entry not in grouped:
-                self._marks[entry] = SENT  # it is a file of its own by now
+            if mark == Mark.LINKED and entry not in grouped:
+                self._marks[entry] = Mark.SENT  # it is a file of its own by now
         manifest.listed = Listed(self._marks, self._remaining_deletions() if found.deletes else [])
         return found
 
@@ -80,12 +80,12 @@ class _Picker(Scanner):
             self._number(os.path.dirname(item.path))  # its time is set again afterwards
             return
         number = self._number(item.path)
-        self._wanted[number] = max(self._wanted[number], 1 + _MARKS.get(item.kind, SENT))
+        self._wanted[number] = max(self._wanted[number], 1 + _MARKS.get(item.kind, Mark.SENT))
         if item.kind is Kind.TREE:
             self._recursive.add(number)
         elif item.kind is Kind.HARDLINK:
             leader = self._number(item.other)
-            self._wanted[leader] = self._wanted[leader] or 1 + IMPLIED
+            self._wanted[leader] = self._wanted[leader] or 1 + Mark.IMPLIED
         while not self._is_needed[number]:
             self._is_needed[number] = 1
             number = self._tree.parents[number]
@@ -104,7 +104,7 @@ class _Picker(Scanner):
         if number == _WITHIN_TREE or number in self._recursive:
             listing = super()._list(directory, fd)
             self._recursive.update(known.values())
-            self._marks.extend([SENT] * len(listing.names))
+            self._marks.extend([Mark.SENT] * len(listing.names))
         else:
             names = [name for name in sorted(known) if self._is_wanted(fd, name, known[name])]
             listing = Listing(fd, names, has_identities=self._manifest.policy.partial)

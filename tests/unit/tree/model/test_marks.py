@@ -11,7 +11,7 @@ import pytest
 from mrsync.errors import ProtocolDataError, ProtocolVersionError
 from mrsync.tree.model.limits import DEPTH_MAX
 from mrsync.tree.model.manifest import Manifest
-from mrsync.tree.model.marks import IMPLIED, LINKED, SENT, Listed
+from mrsync.tree.model.marks import Listed, Mark
 from mrsync.tree.model.policy import Policy
 from mrsync.tree.source.scan_synclist import pick
 from mrsync.tree.source.synclist import Item, Kind
@@ -29,7 +29,9 @@ def test_a_manifest_of_listed_entries_is_read_back(tmp_path: Path) -> None:
     manifest = picked(tmp_path)
     again = Manifest.decode(manifest.encode())
     assert again.names == [b"", b"d", b"g", b"f"]
-    assert again.listed == Listed(array("B", [IMPLIED, IMPLIED, LINKED, IMPLIED]), [b"d/gone/x", b"d/gone"])
+    assert again.listed == Listed(
+        array("B", [Mark.IMPLIED, Mark.IMPLIED, Mark.LINKED, Mark.IMPLIED]), [b"d/gone/x", b"d/gone"]
+    )
     assert again.policy == Policy(deletes=False, is_listed=True)
     assert again.leaders == {3: 2}
 
@@ -37,17 +39,17 @@ def test_a_manifest_of_listed_entries_is_read_back(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("listed", "reason"),
     [
-        (Listed(array("B", [SENT, SENT, SENT, LINKED + 1]), []), "unknown mark"),
-        (Listed(array("B", [SENT] * 3), []), "column"),
-        (Listed(array("B", [SENT] * 4), [b"/etc/passwd"]), "empty"),
-        (Listed(array("B", [SENT] * 4), [b""]), "empty"),
-        (Listed(array("B", [SENT] * 4), [b"a", b"b//c"]), "empty"),
-        (Listed(array("B", [SENT] * 4), [b"a/"]), "empty"),
-        (Listed(array("B", [SENT] * 4), [b"."]), "'.' or '..'"),
-        (Listed(array("B", [SENT] * 4), [b"a/../../b"]), "'.' or '..'"),
-        (Listed(array("B", [SENT] * 4), [b"n" * 256]), "too long"),
-        (Listed(array("B", [SENT] * 4), [b"d/" * DEPTH_MAX + b"f"]), "too deep"),
-        (Listed(array("B", [SENT] * 4), [b"a\0b"]), "strings"),
+        (Listed(array("B", [Mark.SENT, Mark.SENT, Mark.SENT, Mark.LINKED + 1]), []), "unknown mark"),
+        (Listed(array("B", [Mark.SENT] * 3), []), "column"),
+        (Listed(array("B", [Mark.SENT] * 4), [b"/etc/passwd"]), "empty"),
+        (Listed(array("B", [Mark.SENT] * 4), [b""]), "empty"),
+        (Listed(array("B", [Mark.SENT] * 4), [b"a", b"b//c"]), "empty"),
+        (Listed(array("B", [Mark.SENT] * 4), [b"a/"]), "empty"),
+        (Listed(array("B", [Mark.SENT] * 4), [b"."]), "'.' or '..'"),
+        (Listed(array("B", [Mark.SENT] * 4), [b"a/../../b"]), "'.' or '..'"),
+        (Listed(array("B", [Mark.SENT] * 4), [b"n" * 256]), "too long"),
+        (Listed(array("B", [Mark.SENT] * 4), [b"d/" * DEPTH_MAX + b"f"]), "too deep"),
+        (Listed(array("B", [Mark.SENT] * 4), [b"a\0b"]), "strings"),
     ],
 )
 def test_what_is_hostile_is_refused(tmp_path: Path, listed: Listed, reason: str) -> None:
