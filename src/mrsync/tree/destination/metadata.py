@@ -6,18 +6,25 @@ import errno
 import os
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mrsync.tree.destination.refusals import GROUP, MODE, OWNER, TIME, Refusals
 from mrsync.tree.fs.handles import Handle
 from mrsync.tree.fs.owners import Ownership
-from mrsync.tree.model.manifest import DIRECTORY, LINK, Manifest
+from mrsync.tree.model.manifest import DIRECTORY, LINK, REGULAR, Manifest
 from mrsync.tree.model.times import file_window, is_kept_time, is_safe_time, is_same_time
 
 if TYPE_CHECKING:
     from mrsync.tree.destination.xattr_sync import Kept
 
 _GIVEN_AWAY = 0o1777  # what stays of a mode where the owner is wrong: it must not run as somebody else
+
+
+class Given(NamedTuple):
+    """is_right: all is as wanted. status: of the entry, afterwards."""
+
+    is_right: bool
+    status: os.stat_result
 
 
 class Metadata:
@@ -34,16 +41,33 @@ class Metadata:
         self._now = time.time_ns()
         self._window = file_window(manifest.policy)
 
-    def give(self, entry: int, handle: Handle, found: os.stat_result | None = None) -> bool:
-        """Set everything, in the order in which nothing undoes what was set before; whether all is as wanted.
+    def give(self, entry: int, handle: Handle, found: os.stat_result | None = None) -> Given:
+        """Set everything, in the order in which nothing undoes what was set before.
 
         found: how the entry is now, if that is known: what is right already is left alone. OSError only if the entry
         cannot be looked at afterwards.
         """
         refused: set[str] = set()
-        self._give_owner_and_mode(entry, handle, found, refused)
-        self._give_time(entry, handle, found, refused)
-        return self._is_given(entry, handle.status(), refused)
+        if found is not None or not self._give_at_once(entry, handle):
+            self._give_owner_and_mode(entry, handle, found, refused)
+            self._give_time(entry, handle, found, refused)
+        status = handle.status()
+        return Given(self._is_given(entry, status, refused), status)
+
+    def _give_at_once(self, entry: int, handle: Handle) -> bool:
+        """What a new file gets nearly always; False where it is more than that, or something is refused."""
+        manifest = self._manifest
+        if self._kept is not None or manifest.kind(entry) != REGULAR:
+            return False
+        owner = self._ownership.settable(manifest.uids[entry], manifest.gids[entry])
+        try:
+            if owner != (-1, -1):
+                handle.chown(*owner)
+            handle.chmod(manifest.modes[entry] & 0o7777)
+            handle.utime(self._now, manifest.mtime_ns(entry))
+        except OSError:
+            return False
+        return True
 
     def give_time(self, entry: int, handle: Handle) -> bool:
         """Set nothing but the time; whether it is as wanted."""
@@ -102,7 +126,11 @@ class Metadata:
     def _is_given(self, entry: int, status: os.stat_result, refused: set[str]) -> bool:
         """Some file systems take everything, and keep what they like."""
         manifest = self._manifest
-        uid, gid = self._ownership.settable(manifest.uids[entry], manifest.gids[entry])
+        uid, gid, wanted = manifest.uids[entry], manifest.gids[entry], manifest.mtime_ns(entry)
+        found = (status.st_uid, status.st_gid, status.st_mode, status.st_mtime_ns)
+        if found == (uid, gid, manifest.modes[entry], wanted):  # as nearly always
+            return not refused
+        uid, gid = self._ownership.settable(uid, gid)
         wrong = set(refused)
         if uid not in (-1, status.st_uid):
             wrong.add(OWNER)
@@ -110,7 +138,6 @@ class Metadata:
             wrong.add(GROUP)
         if not wrong and manifest.kind(entry) != LINK and (manifest.modes[entry] ^ status.st_mode) & self._mode_bits:
             wrong.add(MODE)
-        wanted = manifest.mtime_ns(entry)
         is_timed = manifest.kind(entry) != DIRECTORY or not manifest.policy.omit_dir_times
         if is_timed and not is_kept_time(wanted, status.st_mtime_ns) and not self._is_in_window(wanted, status):
             wrong.add(TIME)

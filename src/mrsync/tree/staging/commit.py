@@ -83,7 +83,9 @@ class Commit:
         """Rename a staged file into place; OSError where something else took its name."""
         stage = self._stage
         home_fd, parent_fd = stage.destination.directories.pair(home, parent)
-        stage.check(file)
+        is_shared = stage.is_shared(home)  # else nobody can have put anything there
+        if is_shared:
+            stage.check(file)
         os.rename(stage.name(file), name, src_dir_fd=home_fd, dst_dir_fd=parent_fd)
-        if home != parent:
+        if is_shared and home != parent:
             stage.check_placed(file, parent_fd, name)

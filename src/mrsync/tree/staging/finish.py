@@ -13,7 +13,7 @@ from mrsync.tree.compare.in_place import InPlace
 from mrsync.tree.compare.result import Comparison
 from mrsync.tree.destination.refusals import LINK as HARD_LINK
 from mrsync.tree.fs.copying import NO_LINKS, copy_entry
-from mrsync.tree.fs.handles import Handle, pinned
+from mrsync.tree.fs.handles import Handle, Opened, pinned
 from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.items import LETTERS
 from mrsync.tree.model.manifest import DIRECTORY, LINK, REGULAR
@@ -243,7 +243,7 @@ class _Finisher:
         with self._pinned(entry, parent_fd, manifest.names[entry]) as (handle, found):
             if not self._comparison.sightings.is_untouched(entry, found):
                 raise OSError(errno.ESTALE, "somebody changed it")
-            if not self._destination.metadata.give(entry, handle, found):
+            if not self._destination.metadata.give(entry, handle, found).is_right:
                 self._result.undone.add(entry)
 
     @contextmanager
@@ -273,11 +273,11 @@ class _Finisher:
             raise OSError(errno.ESTALE, "another directory took its place")
         if entry in self._mended and not self._comparison.sightings.is_same_inode(entry, found):
             raise OSError(errno.ESTALE, "another directory took its place")
-        metadata, handle = self._destination.metadata, Handle(fd)
+        metadata, handle = self._destination.metadata, Opened(fd)
         if manifest.is_implied(entry) and entry not in self._destination.made:
             is_given = metadata.give_time(entry, handle)
         else:
-            is_given = metadata.give(entry, handle, found)
+            is_given = metadata.give(entry, handle, found).is_right
             self._directories.settled(entry)
         if not is_given and entry in self._mended:
             self._result.undone.add(entry)

@@ -14,7 +14,7 @@ from mrsync.files import CAUTIOUS, may_others_write, open_regular
 from mrsync.tree.destination.destination import Destination
 from mrsync.tree.fs.descriptors import cache_limit
 from mrsync.tree.fs.fdcache import FdCache
-from mrsync.tree.fs.handles import Handle
+from mrsync.tree.fs.handles import Opened
 from mrsync.tree.fs.holes import write_sparsely
 from mrsync.tree.fs.temporary_names import link_name, staged_name
 from mrsync.tree.model.manifest import Manifest
@@ -254,11 +254,10 @@ class Stage:
         Whoever may write to the directory of staged files could replace one between `check` and the rename, and so put
         something into a directory that is closed to them.
         """
-        if self.is_shared(self.home(self._parent(file))):
-            status = os.stat(name, dir_fd=parent_fd, follow_symlinks=False)
-            if not self._identities.is_placed(file, status):
-                os.unlink(name, dir_fd=parent_fd)
-                raise taken()
+        status = os.stat(name, dir_fd=parent_fd, follow_symlinks=False)
+        if not self._identities.is_placed(file, status):
+            os.unlink(name, dir_fd=parent_fd)
+            raise taken()
 
     def is_shared(self, home: int) -> bool:
         """Whether other users may write to this directory."""
@@ -425,9 +424,8 @@ class Stage:
         self.destination.places.check(entry, self.home(manifest.parents[entry]), self.name(file))
         if file in self.plan.extents or manifest.policy.sparse:
             os.ftruncate(fd, manifest.sizes[entry])
-        self.destination.metadata.give(entry, Handle(fd))
+        status = self.destination.metadata.give(entry, Opened(fd)).status
         self.states[file] = WHOLE
-        status = os.fstat(fd)
         self._identities.note(file, status)
         if self.journal is not None:
             self.journal.whole(file, status)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mrsync.tree.fs import handles
-from mrsync.tree.fs.handles import entry_in, pinned
+from mrsync.tree.fs.handles import Opened, entry_in, pinned
 
 
 @pytest.fixture(params=[True, False], ids=["proc", "no proc"])
@@ -61,3 +61,22 @@ def test_extended_attributes_by_name(place: Path) -> None:
     assert os.listxattr(place / "file") == ["user.more"]
     assert entry_in(fd, b"link").xattr_names() == []
     os.close(fd)
+
+
+def test_what_is_open_is_given_its_attributes_whatever_has_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.touch()
+    fd = os.open(path, os.O_RDWR)
+    try:
+        path.rename(tmp_path / "moved")
+        path.touch(0o600)
+        handle = Opened(fd)
+        handle.chown(os.getuid(), os.getgid())
+        handle.chmod(0o640)
+        handle.utime(1, 2_000_000_003)
+        found = handle.status()
+    finally:
+        os.close(fd)
+    assert (found.st_mode & 0o7777, found.st_mtime_ns) == (0o640, 2_000_000_003)
+    assert os.path.samestat(found, (tmp_path / "moved").stat())
+    assert path.stat().st_mode & 0o7777 == 0o600
