@@ -12,8 +12,9 @@ import tomllib
 from pathlib import Path
 
 from mrsync import __version__
-from release.shared import PROJECT, shared_files
+from release.shared import PROJECT, ZSH, shared_files
 
+ZSH_OF_DEBIAN = "share/zsh/vendor-completions"
 MODULES = "usr/lib/python3/dist-packages"
 SCRIPT = "#!/usr/bin/python3\nimport sys\n\nfrom {module} import {function}\n\nsys.exit({function}())\n"
 CONTROL = """\
@@ -58,6 +59,7 @@ def _fill(root: Path) -> None:
         module, _, function = entry.partition(":")
         _write(root / "usr/bin" / program, SCRIPT.format(module=module, function=function).encode(), mode=0o755)
     for path, content in shared_files().items():
+        path = path.replace(ZSH, ZSH_OF_DEBIAN)
         if path.startswith("share/man"):
             _write(root / "usr" / f"{path}.gz", gzip.compress(content, mtime=0))
         else:

@@ -11,7 +11,7 @@ from mrsync.cli.registry.reference import man_page
 PROJECT = Path(__file__).parents[1]
 UNITS = PROJECT / "packaging" / "systemd"
 # Shells load completions by the name of the command: these files stand for all of them.
-BASH, ZSH, FISH = "share/bash-completion/completions", "share/zsh/vendor-completions", "share/fish/vendor_completions.d"
+BASH, ZSH, FISH = "share/bash-completion/completions", "share/zsh/site-functions", "share/fish/vendor_completions.d"
 
 
 def shared_files() -> dict[str, bytes]:
