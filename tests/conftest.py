@@ -10,6 +10,7 @@ import hypothesis
 import pytest
 
 from tests.support import rooms, turnstile
+from tests.support.failures import Failures
 
 os.environ["XDG_CONFIG_HOME"] = "/dev/null"
 
@@ -25,6 +26,13 @@ WORKERS_PER_CORE = 2  # most tests wait for packets, timers and programs rather 
 def pytest_xdist_auto_num_workers() -> int:
     """How many workers `-n auto` starts."""
     return WORKERS_PER_CORE * len(os.sched_getaffinity(0))
+
+
+@pytest.hookimpl(trylast=True)  # the terminal comes first
+def pytest_configure(config: pytest.Config) -> None:
+    terminal = config.pluginmanager.getplugin("terminalreporter")
+    if terminal is not None:  # a worker has none
+        config.pluginmanager.register(Failures(terminal))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

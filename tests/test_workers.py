@@ -5,12 +5,15 @@ from __future__ import annotations
 import fcntl
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from tests.netns.process import Process
 from tests.support import rooms, turnstile
 
+PROJECT = Path(__file__).parents[1]
 IN_TURNSTILE = Path(turnstile.__file__)
 
 
@@ -40,3 +43,25 @@ def test_a_worker_has_namespaces_of_its_own() -> None:
     assert outside.stdout.strip() not in ("", os.readlink("/proc/self/ns/net"))
     listed = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True).stdout
     assert all(f"-{os.getpid()}-" in line for line in listed.splitlines())
+
+
+HANGS = """
+import time
+def test_fails():
+    assert 0
+def test_hangs():
+    time.sleep(1000)
+"""
+
+
+@pytest.mark.parametrize("workers", ["0", "1"])
+def test_a_failure_is_named_at_once(tmp_path: Path, workers: str) -> None:
+    """So it is even where the run never comes to its summary."""
+    (tmp_path / "test_it.py").write_text(HANGS)
+    (tmp_path / "conftest.py").write_text("from tests.conftest import pytest_configure\n")
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-n", workers, f"--rootdir={tmp_path}"]
+    run = Process("pytest", ["env", f"PYTHONPATH={PROJECT}", *command, str(tmp_path)])
+    try:
+        run.wait_for(r"^FAILED .*test_it.py::test_fails \(call, ")
+    finally:
+        run.close()
