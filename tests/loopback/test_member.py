@@ -13,8 +13,10 @@ import pytest
 
 from mrsync.protocol.events import SessionEnded
 from mrsync.transport.multicast import open_data_socket
-from mrsync.wire.header import unpack_header
+from mrsync.wire.geometry import Geometry
+from mrsync.wire.header import page_headers, session_tag, unpack_header
 from mrsync.wire.keys import SessionKeys, TargetKeys
+from mrsync.wire.limits import HEADER_BYTES
 from mrsync.wire.messages import (
     Ack,
     CommitSpan,
@@ -25,9 +27,11 @@ from mrsync.wire.messages import (
     ObjectState,
     Phase,
     Report,
+    SealKind,
     Status,
     Welcome,
 )
+from mrsync.wire.sealing import PageSealer
 from mrsync.wire.session import ControlCodec
 from tests.loopback.session import OWN_SECRETS, SECRET, SIGNER, Place, Session, prepare_session
 from tests.unit.protocol.builders import hello, report
@@ -36,6 +40,7 @@ pytestmark = pytest.mark.skipif(SIGNER is None, reason="needs the package crypto
 
 CONTENTS = b"".join(number.to_bytes(8, "big") for number in range(1_000_000))
 TURN_S = 0.001
+PAGES_FORGED = 300  # then it stops, for it can hold a session up
 OTHER = 0  # the target that the member would harm; it is target 1 itself
 
 
@@ -44,7 +49,7 @@ class Member:
 
     def __init__(self, session: Session, place: Place) -> None:
         self.chance = random.Random(1)
-        self.sent = 0
+        self.sent = self.pages_forged = 0
         self._instance = session.catching[OTHER].instance
         self._place = place
         self._group = (place.group, place.port)
@@ -54,7 +59,7 @@ class Member:
         self._ear = open_data_socket([place.interface], place.group, place.port)
         self._mouth = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._mouth.bind((place.interface.address, 0))
-        keys = SessionKeys.derive(SECRET, session.casting.session)
+        keys = self._keys = SessionKeys.derive(SECRET, session.casting.session)
         self._codecs = [
             ControlCodec(keys),
             ControlCodec(keys, TargetKeys(dict.fromkeys(range(8), OWN_SECRETS[1]), keys.session)),
@@ -74,6 +79,33 @@ class Member:
             for codec in self._codecs:
                 self._send(message, codec.encode(message))
                 self.sent += 1
+
+    def cast_pages(self, number: int) -> None:
+        """Whole pages with good seals and other bytes, of those that were just cast or come next."""
+        last = self._last
+        if (
+            last is None
+            or last.seal is SealKind.NONE
+            or last.phase not in (Phase.COMPARING, Phase.PLANNING, Phase.CASTING)
+        ):
+            return
+        geometry, state = Geometry(last.slice_bytes, last.packets), last.objects[last.active]
+        sealer = PageSealer(self._keys, last.seal)
+        for _ in range(number):
+            page = self.chance.randrange(max(0, state.pages_sent - 2), state.pages_sent + 20)
+            if page < geometry.page_count(state.size_bytes):
+                data = self.chance.randbytes(geometry.page_length(state.size_bytes, page))
+                count = geometry.packet_count(state.size_bytes, page)
+                sealed = sealer.seal(data, object=last.active, page=page, generation=0, count=count)
+                tag, tx = session_tag(self._keys.session), last.tx + 1
+                headers = page_headers(session_tag=tag, object=last.active, page=page, generation=0, count=count, tx=tx)
+                self._cast_packets(headers, sealed, last.slice_bytes)
+                self.pages_forged += 1
+
+    def _cast_packets(self, headers: bytes | bytearray, sealed: bytes, size: int) -> None:
+        for index in range(-(-len(sealed) // size)):
+            header = headers[index * HEADER_BYTES : (index + 1) * HEADER_BYTES]
+            self._as_if.sendto(bytes(header) + sealed[index * size : (index + 1) * size], self._group)
 
     def _send(self, message: Message, datagram: bytes) -> None:
         if isinstance(message, (Hello, Report)):
@@ -113,12 +145,13 @@ class Member:
 
 
 @contextmanager
-def hostile(session: Session, place: Place) -> Iterator[Member]:
+def hostile(session: Session, place: Place, pages_per_turn: int = 0) -> Iterator[Member]:
     member, is_over = Member(session, place), threading.Event()
 
     def run() -> None:
-        while not is_over.wait(TURN_S):
+        while not is_over.wait(TURN_S) and member.pages_forged < PAGES_FORGED:
             member.act()
+            member.cast_pages(pages_per_turn)
 
     thread = threading.Thread(target=run)
     thread.start()
@@ -140,3 +173,17 @@ def test_a_member_ends_nothing_and_speaks_for_nobody() -> None:
     for application in session.catching:
         assert application.contents() == CONTENTS
         assert application.ended == SessionEnded(Ending.DONE, "")
+
+
+def test_no_byte_that_a_member_made_is_written_anywhere() -> None:
+    """Its pages have good seals, and come from the master's address, before the true ones and after them."""
+    place = Place()
+    session = prepare_session(CONTENTS, 3, place, rate_bytes_s=4e6)
+    with hostile(session, place, pages_per_turn=2) as member:
+        session.hold()
+    assert member.pages_forged > 50
+    assert session.casting.caster.phase is Phase.DONE
+    for application in session.catching:
+        assert application.contents() == CONTENTS
+        assert application.ended == SessionEnded(Ending.DONE, "")
+    assert sum(application.catcher.counters.pages_rejected for application in session.catching) > 0

@@ -1,26 +1,33 @@
-"""A hostile network: whatever strangers throw at a session, what arrives is exact."""
+"""A hostile network, and hostile users of a target: what arrives is exact, and nobody gains rights by what they do."""
 
 from __future__ import annotations
 
 import os
 import random
+import shutil
+import signal
 import socket
+import stat
 import struct
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from tests.trees import build_awkward_tree
-from tests.whole.site import LOOPBACK, Site
+from tests.whole.site import LOOPBACK, Site, is_alive, wait_until_gone
 
 MEGABYTE = 1 << 20
 HEADER = struct.Struct(">BBBBBBHIHHII")  # docs/protocol.md: magic, version, kind, index, count, object, ... tag, ...
 SEED = random.randrange(1 << 32)
 DATAGRAMS_PER_S = 1500
 ETH_P_IP = 0x0800
+NOBODY = 65534
+EVIL = random.Random(7).randbytes(200_000)
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to be attacked by somebody else")
 
 
 class Stranger:
@@ -200,3 +207,178 @@ def test_text_of_files_that_a_tree_links_to_is_told_nobody(site: Site) -> None:
     last = site.sync("-F", "--log-file", log)
     for text in (ended.stdout, ended.stderr, again.stdout, again.stderr, last.stdout, last.stderr, log.read_text()):
         assert "$6$" not in text
+
+
+# users of a target who may write to a directory inside DEST, where root's run works
+
+
+class Intruder:
+    """Somebody else on target a, in a directory of theirs, as long as the context lasts; not root, not in this process.
+
+    act: one action, called again and again with the directory and a source of chance; its failures do not matter.
+    """
+
+    def __init__(self, place: Path, act: Callable[[Path, random.Random], None]) -> None:
+        self._place = place
+        self._act = act
+        self._pid = 0
+
+    def __enter__(self) -> Intruder:
+        self._pid = os.fork()
+        if not self._pid:
+            try:
+                os.setgroups([])
+                os.setgid(NOBODY)
+                os.setuid(NOBODY)
+                chance = random.Random(SEED)
+                while True:
+                    with suppress(OSError):
+                        self._act(self._place, chance)
+            finally:
+                os._exit(1)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.kill(self._pid, signal.SIGKILL)
+        os.waitpid(self._pid, 0)
+
+
+def own_file(place: Path, chance: random.Random) -> Path:
+    path = place / f"own-{chance.randrange(1 << 30)}"
+    path.write_bytes(EVIL)
+    path.chmod(0o755)
+    return path
+
+
+def molest(place: Path, chance: random.Random) -> None:
+    """Do something to what is staged or placed: take it away, swap it, put something else there."""
+    names = [entry for entry in os.listdir(place) if not entry.startswith(("own-", "taken-"))]
+    if not names:
+        return
+    victim = place / chance.choice([name for name in names if name.startswith(".mrsync-")] or names)
+    way = chance.randrange(7)
+    if way == 0:
+        other = place / chance.choice(names)
+        aside = place / f"own-{chance.randrange(1 << 30)}"
+        os.rename(victim, aside)
+        os.rename(other, victim)
+        os.rename(aside, other)
+        return
+    if way == 1:
+        os.replace(own_file(place, chance), victim)
+        return
+    os.rename(victim, place / f"taken-{chance.randrange(1 << 30)}")
+    if way == 2:
+        os.mkfifo(victim)
+    elif way == 3:
+        os.symlink(place.parent.parent.parent / "shadow", victim)
+    elif way == 4:
+        os.link(place / chance.choice(names), victim)
+    elif way == 5:
+        os.mkdir(victim)
+    else:
+        os.rename(own_file(place, chance), victim)
+
+
+def make_prey(site: Site, *, files: int, size: int) -> bytes:
+    """Programs with root's rights and secrets in `open`, which belongs to nobody; what is in the secrets."""
+    secret = os.urandom(size)
+    place = site.source / "open"
+    place.mkdir(parents=True)
+    for number in range(files):
+        path = place / f"{number}"
+        path.write_bytes(os.urandom(size) if number % 2 else secret)
+        path.chmod(0o4755 if number % 2 else 0o600)
+    for host in site.hosts:
+        (site.dest(host) / "open").mkdir(parents=True)
+    for top in (site.source, *map(site.dest, site.hosts)):
+        os.chown(top / "open", NOBODY, NOBODY)
+    (site.folder / "shadow").write_bytes(EVIL)
+    (site.folder / "shadow").chmod(0o600)
+    return secret
+
+
+def assert_nobody_gained(site: Site, secret: bytes) -> None:
+    for folder, _, names in os.walk(site.dest("a")):
+        for name in names:
+            path = Path(folder, name)
+            status = path.lstat()
+            if not stat.S_ISREG(status.st_mode):
+                continue
+            data = path.read_bytes()
+            if data == EVIL:
+                assert status.st_uid == NOBODY, path
+                assert not status.st_mode & 0o6000, path
+            if secret[:4096] in data:
+                assert status.st_uid == 0, path
+                assert not status.st_mode & 0o077, path
+    shadow = (site.folder / "shadow").stat()
+    assert (shadow.st_uid, shadow.st_mode & 0o7777, shadow.st_nlink) == (0, 0o600, 1)
+    assert (site.folder / "shadow").read_bytes() == EVIL
+
+
+@needs_root
+@pytest.mark.parametrize("options", [[], ["--commit", "each"], ["--backup"], ["--delta"]], ids=" ".join)
+def test_whoever_may_write_inside_a_destination_gains_nothing(site: Site, options: list[str]) -> None:
+    print(f"seed {SEED}")
+    secret = make_prey(site, files=40, size=200_000)
+    for _ in range(2):
+        with Intruder(site.dest("a") / "open", molest):
+            run = site.start("--rate", "20M", *options)
+            catchers = run.catchers(3)
+            assert run.wait().status in (0, 23, 24, 30)
+            wait_until_gone(catchers, timeout_s=30)
+        assert_nobody_gained(site, secret)
+    assert site.differences("b") == [] or options == []
+
+
+@needs_root
+def test_whoever_swaps_what_a_killed_run_left_gains_nothing(site: Site) -> None:
+    secret = make_prey(site, files=8, size=2_000_000)
+    run = site.start("--rate", "4M")
+    catchers = run.catchers(3)
+    while sum(site.staged_sizes()) < 6_000_000:
+        assert is_alive(run.pid)
+    run.kill()
+    run.wait()
+    wait_until_gone(catchers, timeout_s=30)
+    with Intruder(site.dest("a") / "open", molest):
+        ended = site.sync()
+    assert ended.status in (0, 23, 24, 30)
+    assert_nobody_gained(site, secret)
+    shutil.rmtree(site.dest("a") / "open")
+    assert site.sync().status == 0
+    assert site.all_differences() == {}
+
+
+@needs_root
+def test_a_forged_program_is_replaced_and_not_made_root_s(site: Site) -> None:
+    """It has the size and the time of the true one; on the other targets only the owner is wrong."""
+    site.source.mkdir()
+    (site.source / "tool").write_bytes(os.urandom(len(EVIL)))
+    (site.source / "tool").chmod(0o4755)
+    times = (site.source / "tool").stat().st_mtime_ns
+    for host in site.hosts:
+        site.dest(host).mkdir()
+        data = EVIL if host == "a" else (site.source / "tool").read_bytes()
+        (site.dest(host) / "tool").write_bytes(data)
+        os.chown(site.dest(host) / "tool", NOBODY, NOBODY)
+        os.utime(site.dest(host) / "tool", ns=(times, times))
+    ended = site.sync()
+    assert (ended.status, ended.stderr) == (0, "")
+    assert site.all_differences() == {}
+    assert site.sync().status == 0
+
+
+@needs_root
+def test_contents_that_are_right_are_read_and_not_cast(site: Site) -> None:
+    site.source.mkdir()
+    (site.source / "tool").write_bytes(os.urandom(4 * MEGABYTE))
+    (site.source / "tool").chmod(0o4755)
+    assert site.sync().status == 0
+    for host in site.hosts:
+        os.chown(site.dest(host) / "tool", NOBODY, NOBODY)
+    ended = site.sync()
+    assert ended.status == 0
+    assert site.all_differences() == {}
+    assert ended.report["bytes_sent"] < MEGABYTE

@@ -86,7 +86,7 @@ def parse_mrsync(arguments: Sequence[str], *, reads_files: bool = True) -> tuple
         targets=targets.hosts,
         remote_shell=options.rsh,
         secret=os.urandom(SECRET_BYTES),
-        signing_seed=os.urandom(SEED_BYTES),
+        signing_seed=b"" if is_local else os.urandom(SEED_BYTES),
         own_secrets=() if options.trust_targets or options.topology else draw_own_secrets(len(targets.hosts)),
         network=network_of(options)._replace(has_loop=options.loop or is_local),
         has_monitor=not options.no_monitor,

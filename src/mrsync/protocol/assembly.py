@@ -151,6 +151,10 @@ class Assembly:
         if key in self._partial:
             self._partial[key] = suspects or (1 << self._packet_count(page)) - 1
 
+    def disowned(self, page: int) -> None:
+        """An opened page is not what the caster has read: it is needed again."""
+        self._pages[page] = ABSENT
+
     def forget(self, page: int, generation: int) -> None:
         """There is no room for what came of this generation of the page."""
         if self._partial.pop(page << _GENERATION_BITS | generation, None) is None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 
+from mrsync.protocol.config import CatcherConfig
 from mrsync.protocol.hearing import Hearing
-from mrsync.wire.messages import Phase, Probe, Status
+from mrsync.wire.messages import Hello, Phase, Probe, Status
 
 CANDIDATES_MAX = 64  # at about 2 KB each; recordings of more sessions than that push out the oldest
 
@@ -43,6 +44,23 @@ class Candidate:
             self._probe_counter = probe.counter
             self.hearing.hear_probe(probe.size_bytes, is_cast=is_cast)
         return is_newer
+
+    def say_hello(self, config: CatcherConfig, counter: int) -> Hello:
+        """What this catcher is, and hears of the session."""
+        group_bytes, unicast_bytes, token = self.hearing.say(counter)
+        return Hello(
+            target=config.target,
+            instance=config.instance,
+            counter=counter,
+            seals=config.seals,
+            buffer_bytes=config.buffer_bytes,
+            retained_pages=config.retained_pages,
+            group_bytes=group_bytes,
+            unicast_bytes=unicast_bytes,
+            token=token,
+            host=config.host,
+            version=config.version,
+        )
 
 
 class Candidates:

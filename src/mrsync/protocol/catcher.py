@@ -38,7 +38,6 @@ from mrsync.wire.messages import (
     Ack,
     Ending,
     Farewell,
-    Hello,
     Knock,
     Message,
     ObjectKind,
@@ -104,6 +103,11 @@ class Catcher:
     def knows(self, session: int) -> bool:
         """Whether messages of this session may still matter here."""
         return session in self._candidates if self._joined is None else session == self._joined.session
+
+    @property
+    def active(self) -> ObjectKind:
+        """The object that reports speak of."""
+        return self._reception.active
 
     @property
     def hears_session(self) -> bool:
@@ -249,6 +253,16 @@ class Catcher:
         """The seal was bad: these packets are needed again, a bit set; 0: all."""
         self._reception.rejected(kind, page, generation, suspects)
         self.counters.pages_rejected += 1
+
+    def page_disowned(self, kind: int, page: int) -> None:
+        """An opened page is not what the caster has read: another member made it, and it is needed again."""
+        self._reception.disowned(kind, page)
+        self.counters.pages_rejected += 1
+
+    def ask_digests(self, page: int, now: float) -> None:
+        """This page of the active object waits for its digest: tell the caster now."""
+        self.counters.unverified = page + 1
+        self._report_by(now)
 
     def packets_dropped(self, kind: int, page: int, generation: int) -> None:
         """There was no room for what came of this generation of the page."""
@@ -407,28 +421,10 @@ class Catcher:
 
     def _say_hello(self, candidate: Candidate, now: float) -> None:
         """Tell this session that we are here; repeated by a timer once it has welcomed us."""
-        self._messages.append(SendMessage(self._hello(candidate), candidate.session))
+        self._messages.append(SendMessage(candidate.say_hello(self._config, self._next_counter()), candidate.session))
         candidate.hello_at = now
         if candidate is self._joined:
             self._timers.set(Timer.HELLO, now + HELLO_S)
-
-    def _hello(self, candidate: Candidate) -> Hello:
-        config = self._config
-        counter = self._next_counter()
-        group_bytes, unicast_bytes, token = candidate.hearing.say(counter)
-        return Hello(
-            target=config.target,
-            instance=config.instance,
-            counter=counter,
-            seals=config.seals,
-            buffer_bytes=config.buffer_bytes,
-            retained_pages=config.retained_pages,
-            group_bytes=group_bytes,
-            unicast_bytes=unicast_bytes,
-            token=token,
-            host=config.host,
-            version=config.version,
-        )
 
     def _tell_hearing(self, candidate: Candidate, now: float, *, may_doubt: bool) -> None:
         """Say hello at once when the caster does not know what is heard here, and no hello is under way.

@@ -213,6 +213,7 @@ def _report_of(claim: Claim) -> Report:
         frontier=claim.frontier,
         ready=0,
         committed=0,
+        unverified=0,
         activity=0,
         buffer_bytes=claim.buffer_bytes,
         kernel_drops=claim.kernel_drops,

@@ -141,6 +141,11 @@ class Reception:
         """The seal was bad: these packets are needed again, or all (0)."""
         self._assemblies[kind].rejected(page, generation, suspects)
 
+    def disowned(self, kind: int, page: int) -> None:
+        """An opened page is not what the caster has read."""
+        self._assemblies[kind].disowned(page)
+        self._opened -= 1
+
     def forget(self, kind: int, page: int, generation: int) -> None:
         """There is no room for what came of this generation of the page."""
         self._assemblies[kind].forget(page, generation)

@@ -21,6 +21,7 @@ class Counters:
     packets_seen: int = 0  # of pages, coded ones too
     packets_rejected: int = 0  # not genuine, or not of this session
     pages_rejected: int = 0
+    unverified: int = 0  # the first page that waits for its digest, and one more
     coded_useless: int = 0
     queue_pages: int = 0
 
@@ -106,6 +107,7 @@ class Reporter:
             packets_lost=assembly.missing_packets(needs) if assembly is not None else 0,
             packets_rejected=counters.packets_rejected,
             pages_rejected=counters.pages_rejected,
+            unverified=counters.unverified,
             coded_useless=counters.coded_useless,
             log_end=self._log.end,
             log_offset=log_offset,

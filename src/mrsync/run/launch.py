@@ -50,7 +50,7 @@ def launch(settings: CastSettings, place: Place) -> Launcher | None:
 
 def signer_of(settings: CastSettings) -> Signer | None:
     """What signs the master's decisions: of use only to targets that have a secret of their own."""
-    return Signer(settings.signing_seed) if settings.own_secrets and can_sign() else None
+    return Signer(settings.signing_seed) if settings.own_secrets and settings.signing_seed and can_sign() else None
 
 
 def start_everywhere(

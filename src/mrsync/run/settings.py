@@ -76,7 +76,7 @@ class CastSettings(NamedTuple):
     is_dry_run: bool = False
     verbosity: int = 0
     remote: Remote = Remote()
-    signing_seed: bytes = b""  # SEED_BYTES, if there are own secrets
+    signing_seed: bytes = b""  # SEED_BYTES; empty: nothing is signed
     own_secrets: tuple[bytes, ...] = ()  # one for each target; empty: what one says any other one could have said
     session: int = 0  # its id; 0: one is drawn
 

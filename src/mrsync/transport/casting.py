@@ -12,12 +12,13 @@ from mrsync.protocol.caster import Caster
 from mrsync.protocol.events import CasterEvent, CastFinished, PhaseEntered, TargetEnded, TargetJoined, TargetRerouted
 from mrsync.protocol.sends import Send, SendCoded, SendMessage, SendPage
 from mrsync.transport.bursts import BurstSender, Slice
+from mrsync.transport.digesting import Digester
 from mrsync.transport.loop import Loop
 from mrsync.transport.pagecache import ReadPage, SealedPages
 from mrsync.transport.paths import BurstStatistics, Path, PathKind
 from mrsync.wire.header import session_tag
 from mrsync.wire.keys import SessionKeys, TargetKeys
-from mrsync.wire.messages import Knock, Phase
+from mrsync.wire.messages import Digests, Knock, Message, ObjectKind, Phase, Report
 from mrsync.wire.sealing import PageSealer
 from mrsync.wire.session import ControlCodec, Rejection
 from mrsync.wire.signing import Signer
@@ -70,6 +71,7 @@ class CasterDriver:
         self._lapsed_s = 0.0  # that the core was told of
         self._blocked: set[socket.socket] = set()  # nothing more is planned until all of them have room
         self._is_finished = False
+        self._digester = Digester(loop, self._send_digests, self._held) if signer is not None else None
 
     @property
     def statistics(self) -> BurstStatistics:
@@ -109,6 +111,8 @@ class CasterDriver:
         finally:
             for opened in self._sockets:
                 self._loop.unwatch(opened)
+            if self._digester is not None:
+                self._digester.close()
 
     def _keep_time(self, now: float) -> None:
         if self._loop.lapsed_s > self._lapsed_s:
@@ -139,6 +143,7 @@ class CasterDriver:
             way_back = Path(opened, source, PathKind.ANSWER)
             if not isinstance(message, Rejection):
                 self._caster.receive_message(message, way_back, self._loop.now())
+                self._repeat_digests(message)
             elif message is Rejection.STRANGE and isinstance(knock := self._knocks.decode(datagram), Knock):
                 self._knocks_heard += 1
                 self._caster.receive_knock(knock, way_back)
@@ -166,6 +171,19 @@ class CasterDriver:
         if wanted is not None:
             self.add_path(wanted)
 
+    def _send_digests(self, digests: Digests) -> None:
+        self._sender.send_message(self.codec.encode(digests), None)
+        self._await_room()
+
+    def _repeat_digests(self, message: Message) -> None:
+        """A report may say that digests got lost."""
+        if self._digester is not None and isinstance(message, Report) and message.unverified:
+            self._digester.repeat(message.active, message.unverified - 1, self._loop.now())
+
+    def _held(self, kind: ObjectKind) -> int:
+        """Pages of an object, from its beginning, that every live target holds."""
+        return min((target.frontier(kind) for target in self._caster.roster.live), default=0)
+
     def _await_room(self) -> None:
         """Be told when those sockets are writable whose queues are full, and only those."""
         blocked = self._sender.blocked
@@ -181,6 +199,8 @@ class CasterDriver:
         if not sends:
             sends.extend(self._caster.sends(self._loop.now()))
             self._has_planned = bool(sends)
+            if not sends and self._digester is not None:
+                self._digester.flush()
         while sends:
             if not self._send(sends.popleft()):
                 self._await_room()
@@ -234,6 +254,7 @@ class CasterDriver:
         if self._pages is None:
             sealer = PageSealer(self._keys, self._caster.statistics().seal)
             geometry = self._caster.geometry
-            self._pages = SealedPages(self._read, sealer, geometry)
+            on_read = self._digester.take if self._digester is not None else None
+            self._pages = SealedPages(self._read, sealer, geometry, on_read=on_read)
             self._sender.slice_bytes = geometry.slice_bytes
         return self._pages

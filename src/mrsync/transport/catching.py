@@ -30,10 +30,11 @@ from mrsync.transport.opener import PageOpener
 from mrsync.transport.paths import Address, Path, PathKind
 from mrsync.transport.sessions import CatcherSecrets, HeardSession, HeardSessions
 from mrsync.transport.slots import SLOTS, Slots
+from mrsync.transport.verifying import OVERDUE_S, PageVerifier
 from mrsync.wire.header import session_tag
 from mrsync.wire.keys import SessionKeys
 from mrsync.wire.limits import NO_SESSION
-from mrsync.wire.messages import Feed, Peer, Status
+from mrsync.wire.messages import Digests, Feed, Peer, Status
 from mrsync.wire.sealing import PageSealer
 from mrsync.wire.session import ControlCodec, Rejection
 
@@ -95,6 +96,9 @@ class CatcherDriver:
         self._forwarder: Forwarder | None = None  # once there were peers
         self._peers: dict[int, Address] = {}
         self._has_forwarded = False  # then the core may plan more at once
+        self._verifier: PageVerifier | None = None
+        self._pages: list[tuple[int, int, bytes]] = []  # to be written: object, page, plain bytes
+        self._ask_at: float | None = None  # when it is looked whether digests are overdue
         self._write_by: float | None = None  # when waiting pages are handed over, however few
         self._unread: set[socket.socket] = set()  # more may wait there than was read in this turn
         self._quiet_by: float | None = None  # when a run that does not go on is told to the core
@@ -120,12 +124,14 @@ class CatcherDriver:
         finally:
             for opened in self._sockets:
                 self._loop.unwatch(opened)
+            if self._verifier is not None:
+                self._verifier.close()
 
     def _patience(self) -> float | None:
         """How long nothing needs to be done, if nothing comes in."""
         if self._is_ended or self._has_forwarded:
             return 0.0
-        deadlines = [self._catcher.next_timeout(), self._write_by, self._quiet_by]
+        deadlines = [self._catcher.next_timeout(), self._write_by, self._quiet_by, self._ask_at]
         known = [deadline for deadline in deadlines if deadline is not None]
         return max(0.0, min(known) - self._loop.now()) if known else None
 
@@ -134,6 +140,8 @@ class CatcherDriver:
             self._end_runs(now)
         if self._write_by is not None and self._write_by <= now:
             self._hand_over()
+        if self._ask_at is not None and self._ask_at <= now:
+            self._ask_digests(now)
         deadline = self._catcher.next_timeout()
         if deadline is not None and deadline <= now:
             self._catcher.handle_timeout(now, is_drained=not self._unread)
@@ -194,6 +202,10 @@ class CatcherDriver:
             intake.end_run(now)  # a status tells what came before it, on any socket
         if isinstance(message, Status) and heard.hear_status(message, source, now):
             self._tell_intakes(heard)
+        if isinstance(message, Digests):
+            if self._verifier is not None:
+                self._verifier.receive(message)
+            return
         self._catcher.receive_message(message, heard.id, now, is_cast=opened is self._data)
         if isinstance(message, Feed):
             self._hand_out_events()  # pages may follow that count from now on
@@ -217,6 +229,8 @@ class CatcherDriver:
         heard.codec.use_report_seal(event.seal)
         self._slots = slots = Slots(event.geometry, self._slot_count)
         self._opener = PageOpener(event.geometry, PageSealer(heard.keys, event.seal), self._catcher, slots)
+        if self._sessions.has_verifier:
+            self._verifier = PageVerifier(self._loop, on_verified=self._take_pages, on_false=self._disown)
         for opened in self._sockets:
             take_control = partial(self._take_control, opened)
             self._intakes[opened] = Intake(
@@ -269,10 +283,44 @@ class CatcherDriver:
         counters.packets_seen = opener.statistics.packets
         counters.packets_rejected = self._packets_rejected(opener)
         counters.kernel_drops = sum(intake.statistics.kernel_drops for intake in self._intakes.values())
-        if len(opener.opened) >= PAGES_PER_JOB:
+        opened, opener.opened = opener.opened, []
+        if not opened:
+            return
+        self._catcher.counters.queue_pages += len(opened)
+        if self._verifier is None:
+            self._take_pages([(object, page, data) for object, page, _, data in opened])
+            return
+        self._verifier.take(opened, self._tx_seen, now)
+        if self._ask_at is None:
+            self._ask_at = now + OVERDUE_S
+
+    @property
+    def _tx_seen(self) -> int:
+        return max(intake.tx_seen for intake in self._intakes.values())
+
+    def _take_pages(self, pages: list[tuple[int, int, bytes]]) -> None:
+        """Pages that are the caster's: write them when they are many, or have waited."""
+        self._pages += pages
+        if len(self._pages) >= PAGES_PER_JOB:
             self._hand_over()
-        elif opener.opened and self._write_by is None:
-            self._write_by = now + PATIENCE_S
+        elif self._write_by is None:
+            self._write_by = self._loop.now() + PATIENCE_S
+
+    def _disown(self, object: int, page: int, generation: int) -> None:
+        assert self._slots is not None  # it was opened there
+        self._slots.drop_whole((object, page))
+        self._catcher.counters.queue_pages -= 1
+        self._catcher.page_disowned(object, page)
+
+    def _ask_digests(self, now: float) -> None:
+        """What was told may have got lost."""
+        assert self._verifier is not None
+        page = self._verifier.overdue(self._catcher.active, now)
+        self._ask_at = now + OVERDUE_S if self._verifier.is_waiting else None
+        if page is not None:
+            self._catcher.ask_digests(page, now)
+        else:
+            self._catcher.counters.unverified = 0
 
     def _packets_rejected(self, opener: PageOpener) -> int:
         """What was not the caster's, or nothing that it can have meant."""
@@ -285,17 +333,13 @@ class CatcherDriver:
 
     def _hand_over(self) -> None:
         self._write_by = None
-        if self._opener is None:
-            return
-        tx_seen = max(intake.tx_seen for intake in self._intakes.values())
-        opened, self._opener.opened = self._opener.opened, []
-        self._catcher.counters.queue_pages += len(opened)
-        for object, group in groupby(opened, key=itemgetter(0)):
-            pages = [(page, data) for _, page, data in group]
-            numbers = [page for page, _ in pages]
-            self._loop.work_if_slow(
-                partial(self._write, object, pages), partial(self._written, object, numbers, tx_seen)
-            )
+        pages, self._pages = self._pages, []
+        tx_done = self._tx_seen if self._verifier is None else self._verifier.tx_done(self._tx_seen)
+        for object, group in groupby(pages, key=itemgetter(0)):
+            of_object = [(page, data) for _, page, data in group]
+            numbers = [page for page, _ in of_object]
+            written = partial(self._written, object, numbers, tx_done)
+            self._loop.work_if_slow(partial(self._write, object, of_object), written)
 
     def _written(self, object: int, pages: list[int], tx_done: int, _result: None) -> None:
         self._catcher.counters.queue_pages -= len(pages)

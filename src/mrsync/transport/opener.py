@@ -58,10 +58,10 @@ class OpenerStatistics:
 
 
 class PageOpener:
-    """Turns packets into opened pages, which gather in `opened` as (object, page, data) until somebody takes them."""
+    """Turns packets into opened pages; they gather in `opened`, as (object, page, generation, data), to be taken."""
 
     def __init__(self, geometry: Geometry, sealer: PageSealer, sink: PageSink, slots: Slots) -> None:
-        self.opened: list[tuple[int, int, bytes]] = []
+        self.opened: list[tuple[int, int, int, bytes]] = []
         self._lengths = [(-1, 0)] * _OBJECTS  # last page of each object, its sealed bytes
         self.statistics = OpenerStatistics()
         self._geometry = geometry
@@ -190,5 +190,5 @@ class PageOpener:
         slot.others.clear()
         self._slots.keep_whole((object, page), slot)
         if self._sink.page_opened(object, page, generation):
-            self.opened.append((object, page, data))
+            self.opened.append((object, page, generation, data))
         return True

@@ -33,6 +33,7 @@ class SealedPage(NamedTuple):
 class SealedPages:
     """Bounded store of sealed pages, least recently used out first.
 
+    on_read: told of every page that is read, its generation and its plain bytes.
     Before the first repair few are kept: to seal into memory that was never touched takes six times as long.
     """
 
@@ -44,9 +45,11 @@ class SealedPages:
         *,
         pages_kept: int = PAGES_KEPT,
         bytes_kept: int = BYTES_KEPT,
+        on_read: Callable[[int, int, int, bytes], None] | None = None,
     ) -> None:
         self.reads = 0
         self._read = read
+        self._on_read = on_read
         self._sealer = sealer
         self._slice_bytes = geometry.slice_bytes
         self._room_max = max(1, min(pages_kept, bytes_kept // geometry.sealed_bytes))
@@ -77,6 +80,8 @@ class SealedPages:
         data = self._read(object, page)
         self.reads += 1
         generation = self._next_generation(object, page)
+        if self._on_read is not None:
+            self._on_read(object, page, generation, data)
         length = len(data) + TAG_BYTES
         if room is not None and len(room.sealed) == length:
             sealed, slices = room.sealed, room.slices

@@ -91,6 +91,11 @@ class HeardSessions:
         self._known: dict[int, HeardSession] = {}  # by session tag
 
     @property
+    def has_verifier(self) -> bool:
+        """Whether signatures are asked for."""
+        return self._verifier is not None
+
+    @property
     def rejected(self) -> int:
         """How many control datagrams were rejected."""
         known = [heard.codec.rejections for heard in self._known.values()]

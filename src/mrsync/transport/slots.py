@@ -170,6 +170,12 @@ class Slots:
             self._release(old)
         self._whole[key] = slot
 
+    def drop_whole(self, key: Key) -> None:
+        """Retain a page no longer: it was not the caster's."""
+        slot = self._whole.pop(key, None)
+        if slot is not None:
+            self._release(slot)
+
     def drop_partial(self, key: PartKey) -> None:
         """Forget what is held of one generation of a page."""
         self._release(self._partial.pop(key))

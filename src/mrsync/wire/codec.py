@@ -5,13 +5,14 @@ from __future__ import annotations
 import struct
 from typing import Callable
 
-from mrsync.wire import echoes, hops, letters, report, status
+from mrsync.wire import digests, echoes, hops, letters, report, status
 from mrsync.wire.clear import Clear
 from mrsync.wire.limits import CASTER_ID, CONTROL_BODY_MAX, TARGETS_MAX
 from mrsync.wire.messages import (
     Ack,
     Assign,
     Claim,
+    Digests,
     Echo,
     Farewell,
     Feed,
@@ -42,6 +43,7 @@ _ENCODERS: dict[type, Callable[..., tuple[Clear, bytes]]] = {
     Feed: hops.encode_feed,
     Claim: hops.encode_claim,
     Hop: hops.encode_hop,
+    Digests: digests.encode_digests,
 }
 _DECODERS: dict[int, Callable[[Clear, bytes], Message]] = {
     Kind.STATUS: status.decode_status,
@@ -58,11 +60,12 @@ _DECODERS: dict[int, Callable[[Clear, bytes], Message]] = {
     Kind.FEED: hops.decode_feed,
     Kind.CLAIM: hops.decode_claim,
     Kind.HOP: hops.decode_hop,
+    Kind.DIGESTS: digests.decode_digests,
 }
 PADDED = (Kind.PROBE, Kind.FEED)  # to the size of a datagram that is to be tried
 _FROM_CATCHERS = (Kind.HELLO, Kind.REPORT, Kind.ECHO, Kind.KNOCK, Kind.FEED, Kind.CLAIM, Kind.HOP)
 _WITH_TX = (Kind.STATUS, Kind.FEED)
-_WITHOUT_INSTANCE = (Kind.STATUS, Kind.PING, Kind.PROBE, Kind.FEED)
+_WITHOUT_INSTANCE = (Kind.STATUS, Kind.PING, Kind.PROBE, Kind.FEED, Kind.DIGESTS)
 
 
 def encode_message(message: Message) -> tuple[Clear, bytes]:

@@ -26,6 +26,7 @@ class Kind(IntEnum):
     FEED = 13
     CLAIM = 14
     HOP = 15
+    DIGESTS = 16
 
 
 class SealKind(IntEnum):
@@ -174,6 +175,7 @@ class Report:
     packets_lost: int
     packets_rejected: int  # not genuine, or not of this session
     pages_rejected: int
+    unverified: int  # the first page that waits for its digest, and one more; 0: none does
     coded_useless: int
     log_end: int  # length of the log at this moment
     log_offset: int  # where log_bytes belongs
@@ -331,7 +333,19 @@ class Hop:
     window_pages: int  # of the hop to the child
 
 
-Message = Union[Status, Hello, Welcome, Report, Ack, Farewell, Probe, Ping, Echo, Knock, Assign, Feed, Claim, Hop]
+@dataclass(frozen=True)
+class Digests:
+    """caster -> group: what pages are, as the caster has read them; signed."""
+
+    counter: int
+    object: ObjectKind
+    first: int  # page
+    entries: tuple[tuple[int, bytes], ...]  # generation and SHA-256 of the plain page; of the next page, and so on
+
+
+Message = Union[
+    Status, Hello, Welcome, Report, Ack, Farewell, Probe, Ping, Echo, Knock, Assign, Feed, Claim, Hop, Digests
+]
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ _REPORT = struct.Struct(
     "Q"  # [report-packets-lost]
     "Q"  # [report-packets-rejected]
     "Q"  # [report-pages-rejected]
+    "I"  # [report-unverified]
     "Q"  # [report-coded-useless]
     "I"  # [report-log-end]
     "I"  # [report-log-offset]
@@ -57,6 +58,7 @@ def encode_report(message: Report) -> tuple[Clear, bytes]:
         message.packets_lost,
         message.packets_rejected,
         message.pages_rejected,
+        message.unverified,
         message.coded_useless,
         message.log_end,
         message.log_offset,

@@ -25,11 +25,11 @@ from mrsync.wire.signing import Signer, Verifier
 
 _BODY_AT = HEADER_BYTES + INSTANCE_BYTES
 _COUNTER_AT = slice(16, 20)  # [header-page]
-_FROM_CASTER = (Kind.STATUS, Kind.WELCOME, Kind.ACK, Kind.FAREWELL, Kind.PROBE, Kind.PING, Kind.ASSIGN)
+_FROM_CASTER = (Kind.STATUS, Kind.WELCOME, Kind.ACK, Kind.FAREWELL, Kind.PROBE, Kind.PING, Kind.ASSIGN, Kind.DIGESTS)
 _TO_ONE = (Kind.WELCOME, Kind.ACK, Kind.FAREWELL, Kind.ASSIGN)
 _FROM_ONE = (Kind.HELLO, Kind.REPORT, Kind.HOP)
 _HOPS = ((Kind.FEED, SealKind.HMAC_SHA256), (Kind.CLAIM, SealKind.HMAC_SHA256))  # sealed by a hop's key
-_SIGNED = (Kind.STATUS,)  # what decides for all
+_SIGNED = (Kind.STATUS, Kind.DIGESTS)  # what decides for all
 
 
 class Rejection(Enum):

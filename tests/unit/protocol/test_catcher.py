@@ -443,3 +443,20 @@ def test_a_group_that_may_be_silent_is_not_doubted() -> None:
     assert Hello not in map(type, said(catcher, 1.0))
     catcher.receive_message(status(3), 7, 2.0)
     assert Hello in map(type, said(catcher, 2.0))
+
+
+def test_a_page_that_is_not_the_caster_s_is_needed_again() -> None:
+    catcher = joined(wanted=[(0, 100)])
+    assert catcher.receive_page(CONTENTS, 0, 0, 4, 2, 0.0)
+    catcher.page_opened(CONTENTS, 0, 0)
+    catcher.page_disowned(CONTENTS, 0)
+    report = only_report(catcher, 1.0)
+    assert (report.pages_rejected, report.tx_done) == (1, report.tx_seen)
+    assert report.needs == ((0, 10, 0),)
+    write(catcher, CONTENTS, 0, 3, 1.0)
+
+
+def test_a_digest_that_is_overdue_is_asked_for_at_once() -> None:
+    catcher = joined(wanted=[(0, 100)])
+    catcher.ask_digests(7, 0.5)
+    assert only_report(catcher, 0.5).unverified == 8

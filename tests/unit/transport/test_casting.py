@@ -119,9 +119,7 @@ def towards(opened: socket.socket, send: Send) -> Send:
 
 @pytest.fixture(autouse=True)
 def _small_cache(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        casting, "SealedPages", lambda read, sealer, geometry: SealedPages(read, sealer, geometry, pages_kept=4)
-    )
+    monkeypatch.setattr(casting, "SealedPages", lambda *given, **named: SealedPages(*given, **named, pages_kept=4))
 
 
 def pages(*numbers: int) -> list[Send]:

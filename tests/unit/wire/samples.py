@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from mrsync.escaping import escape_controls
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.keys import SessionKeys
-from mrsync.wire.limits import EXCEPTIONS_MAX, MTU_MAX, MTU_MIN, TARGETS_MAX
+from mrsync.wire.limits import DIGESTS_MAX, EXCEPTIONS_MAX, MTU_MAX, MTU_MIN, TARGETS_MAX
 from mrsync.wire.messages import (
     Ack,
     Assign,
@@ -15,6 +15,7 @@ from mrsync.wire.messages import (
     Claim,
     CommitSpan,
     ComparedRecord,
+    Digests,
     Echo,
     Ending,
     ErrorRecord,
@@ -131,6 +132,7 @@ def reports(draw: st.DrawFn) -> Report:
         packets_seen=draw(u64),
         packets_lost=draw(u64),
         packets_rejected=draw(u64),
+        unverified=draw(u32),
         pages_rejected=draw(u64),
         coded_useless=draw(u64),
         log_end=log_offset + len(log_bytes) + draw(st.integers(0, 2**20)),
@@ -180,6 +182,13 @@ messages: st.SearchStrategy[Message] = st.one_of(
     reports(),
     st.builds(Ack, u64, u32, targets, st.integers(0, 2**28)),
     st.builds(Farewell, u64, u32, targets, st.sampled_from(Ending), texts),
+    st.builds(
+        Digests,
+        u32,
+        st.sampled_from(ObjectKind),
+        st.integers(0, 1 << 31),
+        st.lists(st.tuples(u16, st.binary(min_size=32, max_size=32)), min_size=1, max_size=DIGESTS_MAX).map(tuple),
+    ),
     st.builds(Knock, targets, u64, u32, st.integers(50, 1200)),
     st.builds(Ping, st.just(SESSION), u32),
     st.builds(

@@ -29,6 +29,7 @@ REPORT = Report(
     packets_seen=10**10,
     packets_lost=100,
     packets_rejected=4,
+    unverified=0,
     pages_rejected=0,
     coded_useless=0,
     log_end=500,

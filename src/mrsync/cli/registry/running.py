@@ -281,7 +281,8 @@ OPTIONS = (
         REMOTE,
         (MRSYNC,),
         "use one secret for the whole session. By default each target gets a secret of its own besides, so that no "
-        "target can report, answer or be dismissed in the name of another one",
+        "target can report, answer or be dismissed in the name of another one, what the master decides is signed, and "
+        "pages are checked against signed digests (not with `-r local`, where all targets are of one user)",
     ),
     Option(
         "--topology",

@@ -1,0 +1,117 @@
+"""The caster's digests: every page that is read is hashed in a thread of its own, told, and told again when asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import partial
+from itertools import count
+from typing import Callable
+
+from mrsync.transport.loop import Loop
+from mrsync.transport.pagedigests import PageDigest, PageKey, digest_pages
+from mrsync.transport.worker import Worker
+from mrsync.wire.limits import DIGESTS_MAX
+from mrsync.wire.messages import Digests, ObjectKind
+
+PAGES_PER_JOB = 8  # half a megabyte: a thread is woken for that, not for every page
+KEPT_MAX = 1 << 16  # digests; then those of pages that all targets hold are forgotten
+REPEAT_S = 0.05  # not sooner is the same asked for told again
+
+
+class Digester:
+    """Hands Digests to `send`: as soon as they fill a message, and when `flush` says that nothing more comes now.
+
+    held: how many pages of an object, from its beginning, every target holds.
+    """
+
+    def __init__(self, loop: Loop, send: Callable[[Digests], None], held: Callable[[ObjectKind], int]) -> None:
+        self._loop = loop
+        self._send = send
+        self._held = held
+        self._worker = Worker("digests")
+        self._counters = count(1)
+        self._fresh: list[tuple[PageKey, bytes]] = []
+        self._untold: list[PageDigest] = []
+        self._is_flushing = False
+        self._known: dict[int, dict[int, list[PageDigest]]] = {}  # by object and page
+        self._repeated: dict[tuple[int, int], float] = {}  # object and page that was asked for -> when
+        loop.watch(self._worker, self._worker.collect)
+
+    def close(self) -> None:
+        """Tell nothing more."""
+        self._loop.unwatch(self._worker)
+        self._worker.close()
+
+    def take(self, object: int, page: int, generation: int, data: bytes) -> None:
+        """A page was read, and is about to be sent."""
+        self._fresh.append(((object, page, generation), data))
+        if len(self._fresh) == PAGES_PER_JOB:
+            self._hash()
+
+    def flush(self) -> None:
+        """Nothing more is sent now: targets wait for what is not told yet."""
+        if self._fresh:
+            self._hash()
+        if self._worker.is_idle:
+            self._tell_all()
+        else:
+            self._is_flushing = True
+
+    def repeat(self, object: ObjectKind, page: int, now: float) -> None:
+        """A target has this page, and waits for its digest."""
+        if now - self._repeated.get((object, page), -REPEAT_S) < REPEAT_S:
+            return
+        if len(self._repeated) > KEPT_MAX:
+            self._repeated.clear()
+        self._repeated[object, page] = now
+        known = self._known.get(object, {})
+        readings = [known[at] for at in range(page, page + DIGESTS_MAX) if at in known]
+        for number in range(max(map(len, readings), default=0)):
+            self._tell(digests[number] for digests in readings if number < len(digests))
+
+    def _hash(self) -> None:
+        fresh, self._fresh = self._fresh, []
+        self._worker.submit(partial(digest_pages, fresh), self._take_hashed)
+
+    def _take_hashed(self, hashed: list[PageDigest]) -> None:
+        for found in hashed:
+            object, page, _ = found.key
+            self._known.setdefault(object, {}).setdefault(page, []).append(found)
+        self._untold += hashed
+        if len(self._untold) >= DIGESTS_MAX:
+            full = len(self._untold) // DIGESTS_MAX * DIGESTS_MAX
+            told, self._untold = self._untold[:full], self._untold[full:]
+            self._tell(told)
+            self._forget_held()
+        if self._is_flushing and self._worker.is_idle and not self._fresh:
+            self._tell_all()
+
+    def _tell_all(self) -> None:
+        self._is_flushing = False
+        untold, self._untold = self._untold, []
+        self._tell(untold)
+
+    def _tell(self, digests: Iterable[PageDigest]) -> None:
+        for run in _runs(digests):
+            object, first, _ = run[0].key
+            entries = tuple((found.key[2], found.digest) for found in run)
+            self._send(Digests(next(self._counters), ObjectKind(object), first, entries))
+
+    def _forget_held(self) -> None:
+        for object, known in self._known.items():
+            if len(known) > KEPT_MAX:
+                held = self._held(ObjectKind(object))
+                self._known[object] = {page: found for page, found in known.items() if page >= held}
+
+
+def _runs(digests: Iterable[PageDigest]) -> Iterator[list[PageDigest]]:
+    """Pages one after another of one object, as many as one message takes."""
+    run: list[PageDigest] = []
+    for found in digests:
+        object, page, _ = found.key
+        if run and ((object, page - len(run)) != run[0].key[:2] or len(run) == DIGESTS_MAX):
+            yield run
+            run = []
+        run.append(found)
+    if run:
+        yield run

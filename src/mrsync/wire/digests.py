@@ -1,0 +1,36 @@
+"""Digests <-> bytes: SHA-256 of plain pages, signed, so that no other member can have made them."""
+
+from __future__ import annotations
+
+import struct
+
+from mrsync.wire.clear import Clear
+from mrsync.wire.fields import require
+from mrsync.wire.limits import CASTER_ID, CONTROL_BODY_MAX, DIGEST_BYTES, DIGESTS_MAX, PAGES_MAX, SIGNATURE_BYTES
+from mrsync.wire.messages import Digests, Kind, ObjectKind
+
+_DIGESTS = struct.Struct(
+    ">B"  # [digests-object]
+    "I"  # [digests-first]
+)
+_ENTRY = struct.Struct(
+    ">H"  # [digest-generation]
+    f"{DIGEST_BYTES}s"  # [digest-bytes]
+)
+assert _DIGESTS.size + DIGESTS_MAX * _ENTRY.size + SIGNATURE_BYTES <= CONTROL_BODY_MAX
+
+
+def encode_digests(message: Digests) -> tuple[Clear, bytes]:
+    """Clear part and body; ValueError for more entries than fit."""
+    require(len(message.entries) <= DIGESTS_MAX)
+    fixed = _DIGESTS.pack(message.object, message.first)
+    clear = Clear(Kind.DIGESTS, CASTER_ID, message.counter, 0, 0)
+    return clear, fixed + b"".join(_ENTRY.pack(*entry) for entry in message.entries)
+
+
+def decode_digests(clear: Clear, body: bytes) -> Digests:
+    """The message; struct.error or ValueError for what no caster says."""
+    object, first = _DIGESTS.unpack_from(body)
+    entries = tuple(_ENTRY.iter_unpack(body[_DIGESTS.size :]))
+    require(0 < len(entries) <= DIGESTS_MAX and first + len(entries) <= PAGES_MAX)
+    return Digests(clear.counter, ObjectKind(object), first, entries)

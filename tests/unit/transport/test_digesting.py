@@ -1,0 +1,174 @@
+"""Digests of pages: told by the caster, asked for again, and what a catcher makes of them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+import pytest
+
+from mrsync.transport.digesting import PAGES_PER_JOB, REPEAT_S, Digester
+from mrsync.transport.loop import Loop
+from mrsync.transport.verifying import OVERDUE_S, WAITING_MAX, OpenedPage, PageVerifier
+from mrsync.wire.limits import DIGESTS_MAX
+from mrsync.wire.messages import Digests, ObjectKind
+from tests.support.waiting import HANG_S
+
+CONTENTS = ObjectKind.CONTENTS
+
+
+class Caster:
+    """A digester, and what it told."""
+
+    def __init__(self) -> None:
+        self.loop = Loop()
+        self.told: list[Digests] = []
+        self.digester = Digester(self.loop, self.told.append, lambda kind: 0)
+
+    def wait_for(self, pages: int) -> None:
+        """Until digests of so many pages were told."""
+        while sum(len(digests.entries) for digests in self.told) < pages:
+            before = len(self.told)
+            self.loop.wait(HANG_S)
+            assert len(self.told) >= before
+
+
+class Target:
+    """A verifier, and what became of its pages."""
+
+    def __init__(self) -> None:
+        self.loop = Loop()
+        self.verified: list[tuple[int, int, bytes]] = []
+        self.false: list[tuple[int, int, int]] = []
+        self.verifier = PageVerifier(
+            self.loop, on_verified=self.verified.extend, on_false=lambda *key: self.false.append(key)
+        )
+
+    def take(self, *pages: OpenedPage, tx: int = 1, now: float = 0.0) -> None:
+        """Pages come, and are hashed."""
+        waiting = len(self.verified) + len(self.false)
+        self.verifier.take(pages, tx, now)
+        while not self.verifier.is_hashed:
+            self.loop.wait(HANG_S)
+        assert len(self.verified) + len(self.false) >= waiting
+
+
+@pytest.fixture
+def caster() -> Iterator[Caster]:
+    made = Caster()
+    yield made
+    made.digester.close()
+    made.loop.close()
+
+
+@pytest.fixture
+def target() -> Iterator[Target]:
+    made = Target()
+    yield made
+    made.verifier.close()
+    made.loop.close()
+
+
+def page(number: int, generation: int = 0, text: str = "page") -> OpenedPage:
+    return (CONTENTS, number, generation, f"{text} {number} {generation}".encode())
+
+
+def told(*pages: OpenedPage, first: int = 0) -> Digests:
+    entries = tuple((generation, hashlib.sha256(data).digest()) for _, _, generation, data in pages)
+    return Digests(1, CONTENTS, first, entries)
+
+
+# the caster
+
+
+def test_digests_are_told_in_full_messages_and_the_rest_when_nothing_more_comes(caster: Caster) -> None:
+    pages = [page(number) for number in range(2 * DIGESTS_MAX + PAGES_PER_JOB + 3)]
+    for each in pages:
+        caster.digester.take(*each)
+    caster.wait_for(2 * DIGESTS_MAX)
+    caster.digester.flush()
+    caster.wait_for(len(pages))
+    assert [(digests.first, len(digests.entries)) for digests in caster.told] == [
+        (0, DIGESTS_MAX), (DIGESTS_MAX, DIGESTS_MAX), (2 * DIGESTS_MAX, PAGES_PER_JOB + 3),
+    ]  # fmt: skip
+    assert [entry for digests in caster.told for entry in digests.entries] == list(told(*pages).entries)
+    assert len({digests.counter for digests in caster.told}) == 3
+
+
+def test_pages_that_do_not_follow_each_other_are_told_apart(caster: Caster) -> None:
+    for each in (page(3), page(4), page(9), page(4, generation=1), (ObjectKind.CONTENTS_AGAIN, 5, 0, b"x")):
+        caster.digester.take(*each)
+    caster.digester.flush()
+    caster.wait_for(5)
+    assert [(digests.object, digests.first, len(digests.entries)) for digests in caster.told] == [
+        (CONTENTS, 3, 2), (CONTENTS, 9, 1), (CONTENTS, 4, 1), (ObjectKind.CONTENTS_AGAIN, 5, 1),
+    ]  # fmt: skip
+
+
+def test_what_is_asked_for_is_told_again_with_every_reading_but_not_at_once_again(caster: Caster) -> None:
+    for each in (page(3), page(4), page(4, generation=1)):
+        caster.digester.take(*each)
+    caster.digester.flush()
+    caster.wait_for(3)
+    caster.told.clear()
+    for now in (0.0, REPEAT_S / 2):
+        caster.digester.repeat(CONTENTS, 3, now)
+    assert caster.told == [
+        Digests(3, CONTENTS, 3, told(page(3), page(4)).entries),
+        Digests(4, CONTENTS, 4, told(page(4, generation=1)).entries),
+    ]
+    caster.digester.repeat(CONTENTS, 3, REPEAT_S)
+    assert len(caster.told) == 4
+    caster.digester.repeat(CONTENTS, 99, 0.0)
+    caster.digester.repeat(ObjectKind.PLAN, 3, 0.0)
+    assert len(caster.told) == 4
+
+
+# a catcher
+
+
+@pytest.mark.parametrize("is_told_first", [True, False])
+def test_a_page_is_handed_on_when_its_digest_is_its_own(target: Target, is_told_first: bool) -> None:
+    if is_told_first:
+        target.verifier.receive(told(page(0), page(1)))
+    target.take(page(0), page(1))
+    if not is_told_first:
+        assert target.verified == []
+        target.verifier.receive(told(page(0), page(1)))
+    assert target.verified == [(CONTENTS, 0, page(0)[3]), (CONTENTS, 1, page(1)[3])]
+    assert (target.false, target.verifier.is_waiting) == ([], False)
+
+
+def test_another_page_is_not_the_caster_s_and_the_true_one_may_come_next(target: Target) -> None:
+    target.take(page(0, text="forged"))
+    target.verifier.receive(told(page(0)))
+    assert (target.verified, target.false) == ([], [(CONTENTS, 0, 0)])
+    target.take(page(0))
+    assert target.verified == [(CONTENTS, 0, page(0)[3])]
+
+
+def test_a_reading_has_a_digest_of_its_own(target: Target) -> None:
+    target.take(page(0, generation=1))
+    target.verifier.receive(told(page(0)))
+    assert (target.verified, target.false) == ([], [])
+    target.verifier.receive(told(page(0, generation=1)))
+    assert target.verified == [(CONTENTS, 0, page(0, generation=1)[3])]
+
+
+def test_what_waits_is_not_done_and_is_asked_for(target: Target) -> None:
+    target.take(page(5), tx=10, now=0.0)
+    target.take(page(4), tx=20, now=0.1)
+    assert target.verifier.tx_done(20) == 0
+    assert target.verifier.overdue(CONTENTS, OVERDUE_S) is None
+    assert target.verifier.overdue(CONTENTS, 0.1) == 5
+    assert target.verifier.overdue(CONTENTS, 1.0) == 4
+    assert target.verifier.overdue(ObjectKind.PLAN, 1.0) is None
+    target.verifier.receive(told(page(5), first=5))
+    assert target.verifier.tx_done(20) == 10
+    target.verifier.receive(told(page(4), first=4))
+    assert target.verifier.tx_done(20) == 20
+
+
+def test_pages_that_nobody_vouches_for_give_way(target: Target) -> None:
+    target.take(*(page(number) for number in range(WAITING_MAX + 2)))
+    assert target.false == [(CONTENTS, 0, 0), (CONTENTS, 1, 0)]
