@@ -40,7 +40,7 @@ pytestmark = pytest.mark.skipif(SIGNER is None, reason="needs the package crypto
 
 CONTENTS = b"".join(number.to_bytes(8, "big") for number in range(1_000_000))
 TURN_S = 0.001
-PAGES_FORGED = 300  # then it stops, for it can hold a session up
+PAGES_FORGED = 120  # then it stops, for it can hold a session up
 OTHER = 0  # the target that the member would harm; it is target 1 itself
 
 
@@ -181,7 +181,7 @@ def test_no_byte_that_a_member_made_is_written_anywhere() -> None:
     session = prepare_session(CONTENTS, 3, place, rate_bytes_s=4e6)
     with hostile(session, place, pages_per_turn=2) as member:
         session.hold()
-    assert member.pages_forged > 50
+    assert member.pages_forged > 20
     assert session.casting.caster.phase is Phase.DONE
     for application in session.catching:
         assert application.contents() == CONTENTS

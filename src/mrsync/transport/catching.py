@@ -315,6 +315,7 @@ class CatcherDriver:
     def _ask_digests(self, now: float) -> None:
         """What was told may have got lost."""
         assert self._verifier is not None
+        self._verifier.give_up(now)
         page = self._verifier.overdue(self._catcher.active, now)
         self._ask_at = now + OVERDUE_S if self._verifier.is_waiting else None
         if page is not None:
@@ -334,7 +335,7 @@ class CatcherDriver:
     def _hand_over(self) -> None:
         self._write_by = None
         pages, self._pages = self._pages, []
-        tx_done = self._tx_seen if self._verifier is None else self._verifier.tx_done(self._tx_seen)
+        tx_done = self._tx_seen if self._verifier is None else self._verifier.tx_done(self._tx_seen, self._loop.now())
         for object, group in groupby(pages, key=itemgetter(0)):
             of_object = [(page, data) for _, page, data in group]
             numbers = [page for page, _ in of_object]

@@ -16,6 +16,8 @@ from mrsync.wire.messages import Digests, ObjectKind
 WAITING_MAX = 768  # pages whose digest is not known; more than any window
 TOLD_MAX = 8192  # digests whose page has not come
 OVERDUE_S = 0.05  # then the caster is asked
+HOLD_S = 0.25  # so long a page without digest keeps the window from moving on: it may be one that is not sent yet
+GIVE_UP_S = 1.0  # then it is no page that the caster has read
 
 OpenedPage = tuple[int, int, int, bytes]  # object, page, generation, plain bytes
 
@@ -94,9 +96,15 @@ class PageVerifier:
         """Whether every page that was taken has been hashed."""
         return self._worker.is_idle
 
-    def tx_done(self, tx_seen: int) -> int:
-        """Of what came with this tx or an earlier one nothing waits here."""
-        return min(tx_seen, next(iter(self._waiting.values())).tx_before) if self._waiting else tx_seen
+    def tx_done(self, tx_seen: int, now: float) -> int:
+        """Of what came with this tx or an earlier one nothing waits here that can be the caster's."""
+        waiting = (page for page in self._waiting.values() if now - page.since < HOLD_S)
+        return min(tx_seen, next((page.tx_before for page in waiting), tx_seen))
+
+    def give_up(self, now: float) -> None:
+        """Reject what has waited for too long."""
+        for key in [key for key, page in self._waiting.items() if now - page.since >= GIVE_UP_S]:
+            self._reject(key)
 
     def overdue(self, object: ObjectKind, now: float) -> int | None:
         """The first page of this object whose digest should have come by now."""

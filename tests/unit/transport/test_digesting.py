@@ -9,7 +9,7 @@ import pytest
 
 from mrsync.transport.digesting import PAGES_PER_JOB, REPEAT_S, Digester
 from mrsync.transport.loop import Loop
-from mrsync.transport.verifying import OVERDUE_S, WAITING_MAX, OpenedPage, PageVerifier
+from mrsync.transport.verifying import GIVE_UP_S, HOLD_S, OVERDUE_S, WAITING_MAX, OpenedPage, PageVerifier
 from mrsync.wire.limits import DIGESTS_MAX
 from mrsync.wire.messages import Digests, ObjectKind
 from tests.support.waiting import HANG_S
@@ -158,17 +158,29 @@ def test_a_reading_has_a_digest_of_its_own(target: Target) -> None:
 def test_what_waits_is_not_done_and_is_asked_for(target: Target) -> None:
     target.take(page(5), tx=10, now=0.0)
     target.take(page(4), tx=20, now=0.1)
-    assert target.verifier.tx_done(20) == 0
+    assert target.verifier.tx_done(20, 0.1) == 0
+    assert target.verifier.tx_done(20, HOLD_S) == 10, "the first one holds nobody up any more"
+    assert target.verifier.tx_done(20, 0.2 + HOLD_S) == 20
     assert target.verifier.overdue(CONTENTS, OVERDUE_S) is None
     assert target.verifier.overdue(CONTENTS, 0.1) == 5
     assert target.verifier.overdue(CONTENTS, 1.0) == 4
     assert target.verifier.overdue(ObjectKind.PLAN, 1.0) is None
     target.verifier.receive(told(page(5), first=5))
-    assert target.verifier.tx_done(20) == 10
+    assert target.verifier.tx_done(20, 0.1) == 10
     target.verifier.receive(told(page(4), first=4))
-    assert target.verifier.tx_done(20) == 20
+    assert target.verifier.tx_done(20, 0.1) == 20
 
 
 def test_pages_that_nobody_vouches_for_give_way(target: Target) -> None:
     target.take(*(page(number) for number in range(WAITING_MAX + 2)))
     assert target.false == [(CONTENTS, 0, 0), (CONTENTS, 1, 0)]
+
+
+def test_a_page_that_the_caster_never_vouches_for_is_given_up(target: Target) -> None:
+    """It may be one that it sends much later; the true one must not be kept out till then."""
+    target.take(page(7), now=0.0)
+    target.verifier.give_up(GIVE_UP_S / 2)
+    assert target.false == []
+    target.verifier.give_up(GIVE_UP_S)
+    assert target.false == [(CONTENTS, 7, 0)]
+    assert not target.verifier.is_waiting
