@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -142,19 +143,82 @@ def test_a_dest_that_is_a_file_is_that_targets_trouble_alone(site: Site, places:
     ended = site.sync()
     assert ended.status == 23
     assert ended.stderr.splitlines()[-1] == "mrsync: not complete: b"
-    assert ended.target("b")["state"] in ("lost", "refused")
+    assert ended.target("b")["state"] == "refused"
+    assert (ended.stderr + ended.stdout).count(str(ended.target("b")["reason"])) == 1, "told once"
     assert "Not a directory" in ended.target("b")["reason"] or "is not a directory" in ended.target("b")["reason"]
     assert str(site.dest("b")) in ended.target("b")["reason"]
     assert site.dest("b").read_bytes() == b"in the way"
     assert site.differences("a") == site.differences("c") == []
 
 
-def test_when_no_dest_is_any_good_every_target_is_lost(site: Site, places: dict[str, str]) -> None:
+def no_parent(dest: Path) -> None:
+    dest.parent.rmdir()
+
+
+def closed(dest: Path) -> None:
+    dest.mkdir(mode=0o555)
+
+
+def closed_above(dest: Path) -> None:
+    dest.parent.chmod(0o555)
+
+
+def a_file(dest: Path) -> None:
+    dest.write_text("in the way")
+
+
+@needs_root
+@pytest.mark.parametrize("spoil", [no_parent, closed, closed_above, a_file])
+def test_a_dry_run_refuses_the_dest_that_a_run_would_refuse(
+    site: Site, places: dict[str, str], spoil: Callable[[Path], None]
+) -> None:
+    dest = site.folder / "theirs" / "b"
+    dest.parent.mkdir()
+    os.chown(site.folder, 65534, 65534)
+    site.source.chmod(0o755)
+    spoil(dest)
+    reasons = []
+    for options in (("-n",), ()):
+        ended = site.sync(*options, "-m", "b", "-t", dest, prefix=NOBODY)
+        assert ended.status == 30
+        reasons.append(ended.stderr.splitlines()[0])
+    assert reasons[0] == reasons[1]
+    assert reasons[0].startswith("b: refused: ")
+
+
+def test_a_dry_run_refuses_a_dest_without_room(crowded: Site) -> None:
+    crowded.source.mkdir()
+    (crowded.source / "big").write_bytes(bytes(5 << 20))
+    ended = crowded.sync("-n")
+    assert ended.status == 23
+    assert ended.target("c")["state"] == "refused"
+    assert "5242880 more bytes are needed" in ended.target("c")["reason"]
+    (crowded.source / "big").write_bytes(b"")
+    for i in range(2000):
+        (crowded.source / f"f{i}").touch()
+    inodes = os.statvfs(crowded.dest("c")).f_ffree
+    subprocess.run(["mount", "-o", "remount,nr_inodes=1000", crowded.dest("c")], check=True)
+    assert inodes > 1000 or inodes == 0
+    ended = crowded.sync("-n")
+    assert "inodes are needed" in ended.target("c")["reason"]
+    assert ended.target("a")["state"] == "done"
+
+
+def test_what_is_replaced_makes_room(crowded: Site) -> None:
+    crowded.source.mkdir()
+    (crowded.source / "f").write_bytes(b"x" * (1 << 20))
+    assert crowded.sync().status == 0
+    (crowded.source / "f").write_bytes(b"y" * (1536 << 10))
+    assert crowded.sync("-n").target("c")["state"] == "done"
+
+
+def test_when_no_dest_is_any_good_every_target_refused(site: Site, places: dict[str, str]) -> None:
     for host in site.hosts:
         site.dest(host).write_bytes(b"in the way")
     ended = site.sync()
     assert ended.status == 30
-    assert ended.stderr.splitlines()[-1].startswith("mrsync: every target was lost: ")
+    assert ended.stderr.splitlines()[-1] == "mrsync: every target refused"
+    assert {ended.target(host)["state"] for host in site.hosts} == {"refused"}
 
 
 def test_a_dest_whose_parent_is_missing_is_named(site: Site, places: dict[str, str]) -> None:

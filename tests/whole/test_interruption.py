@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 import time
 from pathlib import Path
@@ -97,7 +98,10 @@ def test_other_signals_end_a_run_in_order_too(site: Site, number: signal.Signals
     os.kill(run.pid, number)
     ended = run.wait()
     wait_until_gone(catchers)
-    assert (ended.status, ended.stderr.splitlines()[-1]) == (20, f"mrsync: interrupted by {number.name}")
+    assert (ended.status, ended.stderr.splitlines()[-1]) == (
+        20,
+        f"mrsync: interrupted by {number.name}; the same command takes it up",
+    )
     check_targets(site)
 
 
@@ -107,5 +111,53 @@ def test_catchers_clean_up_when_the_master_is_killed(site: Site, phase: str) -> 
     run, catchers = start_until(site, phase, 0.2 if phase == "casting" else 0.0)
     run.kill()
     assert run.wait().status == -signal.SIGKILL
+    wait_until_gone(catchers)
+    check_targets(site)
+
+
+def test_ctrl_c_says_at_once_what_is_complete_and_then_what_is_where(site: Site) -> None:
+    prepare(site)
+    run, catchers = start_until(site, "casting", 0.2)
+    run.interrupt()
+    run.wait_for("^stopping; 0 of 3 complete$")
+    ended = run.wait()
+    wait_until_gone(catchers)
+    lines = ended.stdout.splitlines()
+    assert lines[0].startswith("0/3 complete, 3 lost; ")
+    places = "interrupted before anything was changed|interrupted; \\d+ of 40 files are in place"
+    assert re.fullmatch(f"[a-c,]+: lost, ({places})", lines[1]), lines
+    assert ended.stderr.splitlines()[-1] == "mrsync: interrupted by SIGINT; the same command takes it up"
+    check_targets(site)
+
+
+def test_a_catcher_that_hangs_is_named_and_a_second_ctrl_c_leaves_at_once(site: Site) -> None:
+    prepare(site)
+    run, catchers = start_until(site, "casting", 0.2)
+    os.kill(catchers[1], signal.SIGSTOP)
+    try:
+        run.interrupt()
+        run.wait_for(r"^waiting up to 10 s for \S+ to clean up$")
+        run.interrupt()
+        ended = run.wait()
+    finally:
+        os.kill(catchers[1], signal.SIGCONT)
+    assert ended.status == 20
+    assert ended.stderr.splitlines()[-1] == "interrupted by SIGINT twice: left at once, targets clean up by themselves"
+    assert ended.report["exit_status"] == 20
+    wait_until_gone(catchers)
+    check_targets(site)
+
+
+def test_a_second_ctrl_c_leaves_at_once_whatever_goes_on(site: Site) -> None:
+    """Both come while it casts: there is no time for the first one to be heard."""
+    prepare(site)
+    run, catchers = start_until(site, "casting", 0.2)
+    os.kill(run.pid, signal.SIGSTOP)
+    os.kill(run.pid, signal.SIGINT)
+    os.kill(run.pid, signal.SIGTERM)
+    os.kill(run.pid, signal.SIGCONT)
+    ended = run.wait()
+    assert ended.status == 20
+    assert "twice: left at once" in ended.stderr
     wait_until_gone(catchers)
     check_targets(site)

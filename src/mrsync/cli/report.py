@@ -66,11 +66,13 @@ def complaint(outcome: Outcome) -> str | None:
     """One sentence on why the exit status is not 0."""
     behind = [target for target in outcome.targets if target.state is not TargetState.DONE]
     if outcome.failure:
-        return outcome.failure
+        is_resumable = outcome.has_begun and outcome.exit_status == ExitStatus.INTERRUPTED
+        return f"{outcome.failure}; the same command takes it up" if is_resumable else outcome.failure
     if outcome.exit_status == ExitStatus.START:
-        return f"no target could be reached: {behind[0].reason}"
+        return _with_reason("no target could be reached", behind[0], outcome)
     if outcome.exit_status == ExitStatus.LOST:
-        return f"every target was lost: {behind[0].reason}"
+        is_refused = all(target.state is TargetState.REFUSED for target in behind)
+        return _with_reason(f"every target {'refused' if is_refused else 'was lost'}", behind[0], outcome)
     if outcome.veto:
         return f"nothing was changed on any target: {outcome.veto}"
     if behind:
@@ -82,6 +84,11 @@ def complaint(outcome: Outcome) -> str | None:
     if skipped := sum(target.deletions_skipped for target in outcome.targets):
         return f"deletions stopped because of --max-delete, {skipped} were skipped"
     return None
+
+
+def _with_reason(sentence: str, target: TargetOutcome, outcome: Outcome) -> str:
+    """The sentence, and the reason unless the user has seen it."""
+    return sentence if target.host in outcome.told else f"{sentence}: {target.reason}"
 
 
 def summary_lines(outcome: Outcome, *, verbosity: int, has_stats: bool) -> Iterator[str]:
@@ -147,7 +154,7 @@ def _copies(outcome: Outcome) -> Iterator[str]:
 def _incomplete(outcome: Outcome) -> Iterator[str]:
     groups: dict[str, list[str]] = {}
     for target in outcome.targets:
-        if target.state is not TargetState.DONE:
+        if target.state is not TargetState.DONE and (target.host not in outcome.told or target.sat_out):
             groups.setdefault(_trouble(target), []).append(target.host)
     for trouble, hosts in groups.items():
         yield f"{fold(hosts)}: {trouble}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -14,11 +14,16 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
-def signals_requesting(stop: Stop) -> Iterator[None]:
-    """Turn signals into requests meanwhile. Raise Interrupted where the run does not listen yet, or no longer."""
+def signals_requesting(stop: Stop, leave: Callable[[str], None] | None = None) -> Iterator[None]:
+    """Turn the first signal into a request, which Interrupted is where the run does not listen yet, or no longer.
+
+    leave: called by the second one, with the reason; it does not return.
+    """
 
     def request(number: int, _: FrameType | None) -> None:
         reason = f"interrupted by {signal.Signals(number).name}"
+        if stop.reason and leave is not None:
+            leave(reason)
         if not stop.request(reason):
             raise Interrupted(reason)
 

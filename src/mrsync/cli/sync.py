@@ -7,16 +7,17 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import partial
+from typing import NoReturn
 
 from mrsync.cli import options, report
 from mrsync.cli.logfile import LogFile
 from mrsync.cli.options import Draft, Output
-from mrsync.cli.progress import make_progress, tell_left_out
+from mrsync.cli.progress import Progress, make_progress, tell_left_out
 from mrsync.cli.recording import Recording
 from mrsync.cli.records import Records
 from mrsync.cli.service_status import ServiceStatus
 from mrsync.cli.signals import signals_requesting
-from mrsync.errors import ExitStatus, FileError, MrsyncError
+from mrsync.errors import ExitStatus, FileError, Interrupted, MrsyncError
 from mrsync.escaping import escape_controls
 from mrsync.run.cast.outcome import Outcome
 from mrsync.run.observer import Notice, Observer
@@ -67,7 +68,8 @@ def _run(settings: CastSettings, output: Output, log: LogFile | None, records: R
     """The run itself; reports and metrics are written whatever happens."""
     from mrsync.run.cast.cast import cast
 
-    with make_progress(output.progress, output.verbosity) as progress:
+    display = make_progress(output.progress, output.verbosity)
+    with display as progress:
         recording = Recording(progress) if output.page or output.report else None
         observer: Observer = recording or progress
         if "NOTIFY_SOCKET" in os.environ:
@@ -79,7 +81,7 @@ def _run(settings: CastSettings, output: Output, log: LogFile | None, records: R
         tell_left_out(observer, output.left_out)
         try:
             stop = Stop()
-            with signals_requesting(stop):
+            with signals_requesting(stop, partial(_leave, display, settings, records, log)):
                 outcome = cast(settings, observer, stop)
         except MrsyncError as error:
             outcome = _failed(settings, error)
@@ -88,6 +90,18 @@ def _run(settings: CastSettings, output: Output, log: LogFile | None, records: R
             raise
     records.write(outcome, recording.samples if recording else ())
     return outcome
+
+
+def _leave(display: Progress, settings: CastSettings, records: Records, log: LogFile | None, reason: str) -> NoReturn:
+    """The end for whoever asks twice: nothing is waited for. In a signal handler."""
+    display.close()  # the terminal is the user's
+    outcome = _failed(settings, Interrupted(f"{reason} twice: left at once, targets clean up by themselves"))
+    records.write(outcome)
+    if log is not None:
+        log.end(outcome)
+    print(outcome.failure, file=sys.stderr, flush=True)
+    sys.stdout.flush()
+    os._exit(ExitStatus.INTERRUPTED)
 
 
 def _failed(settings: CastSettings, error: Exception) -> Outcome:

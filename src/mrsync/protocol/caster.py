@@ -314,7 +314,9 @@ class Caster:
         elif isinstance(record, (ChangesRecord, DeletionsRecord)):
             self._events.append(ChangesTold(target.id, record))
         elif isinstance(record, FailedRecord) and target.is_live:
-            self._end_target(target, TargetTrigger.FAILURE, record.reason, now)
+            has_taken_part = target.compared is not None
+            trigger = TargetTrigger.FAILURE if has_taken_part else TargetTrigger.REFUSAL
+            self._end_target(target, trigger, record.reason, now)
 
     def _on_rerouted(self, target: Target) -> None:
         """Its pages go elsewhere now, or come from a relay, or not any more; what it misses it claims again."""

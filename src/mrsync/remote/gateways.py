@@ -7,7 +7,7 @@ import shlex
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -21,7 +21,7 @@ from mrsync.errors import StartError
 from mrsync.escaping import escape_controls
 from mrsync.remote.command import CatcherCommand, RemoteShell
 from mrsync.remote.contact import Contact
-from mrsync.remote.launcher import LaunchEvent
+from mrsync.remote.launcher import WORD_S, LaunchEvent
 
 ABORT_WAIT_S = 2.0
 ROOM_FOR_GATEWAYS = 64  # in ClusterShell's fanout, which counts what runs: with too little the rest never starts
@@ -87,10 +87,13 @@ class GatewayLauncher:
         events = [self._understand(host, what) for host, what in heard]
         return [event for event in events if event is not None and event.target >= 0] + self._give_up(problem, is_over)
 
-    def stop(self, wait_s: float) -> None:
+    def stop(self, wait_s: float, on_wait: Callable[[list[int]], None] = lambda targets: None) -> None:
         if self._thread.is_alive():
             self._port.msg_send("end of stdin")
-            self._thread.join(wait_s)
+            self._thread.join(min(WORD_S, wait_s))
+            if self._thread.is_alive():
+                on_wait([contact.target for contact in self._contacts.values()])
+                self._thread.join(max(0.0, wait_s - WORD_S))
         if self._thread.is_alive():
             self._port.msg_send("abort")
             self._thread.join(ABORT_WAIT_S)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from mrsync.escaping import escape_controls
+
+WORD_S = 1.0
 
 
 class LineWritten(NamedTuple):
@@ -49,5 +51,8 @@ class Launcher(Protocol):
         Call it every second, too: some waits for an answer are over without a word.
         """
 
-    def stop(self, wait_s: float) -> None:
-        """Close every stdin, which tells catchers to clean up and exit; kill those still there after wait_s seconds."""
+    def stop(self, wait_s: float, on_wait: Callable[[list[int]], None] = lambda targets: None) -> None:
+        """Close every stdin, which tells catchers to clean up and exit; kill those still there after wait_s seconds.
+
+        on_wait: told after WORD_S who is still there, so that nobody wonders.
+        """

@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from mrsync.errors import StartError
 from mrsync.escaping import escape_controls
-from mrsync.remote.launcher import CatcherExited, LaunchEvent, LineWritten
+from mrsync.remote.launcher import WORD_S, CatcherExited, LaunchEvent, LineWritten
 from mrsync.remote.lines import LineReader
 
 
@@ -48,10 +48,13 @@ class LocalLauncher:
         events, self._events = self._events, []
         return events
 
-    def stop(self, wait_s: float) -> None:
+    def stop(self, wait_s: float, on_wait: Callable[[list[int]], None] = lambda targets: None) -> None:
         for catcher in self._catchers.values():
             catcher.close_input()
-        self._drain(time.monotonic() + wait_s)
+        self._drain(time.monotonic() + min(WORD_S, wait_s))
+        if self._catchers:
+            on_wait(sorted(catcher.target for catcher in self._catchers.values()))
+            self._drain(time.monotonic() + wait_s - WORD_S)
         for catcher in self._catchers.values():
             os.kill(catcher.pid, signal.SIGKILL)
         self._drain(float("inf"))

@@ -9,13 +9,13 @@ import signal
 import subprocess
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from mrsync.errors import StartError
 from mrsync.remote.command import CatcherCommand, RemoteShell
 from mrsync.remote.contact import Contact
 from mrsync.remote.guard import Guard
-from mrsync.remote.launcher import CatcherExited, LaunchEvent
+from mrsync.remote.launcher import WORD_S, CatcherExited, LaunchEvent
 from mrsync.remote.lines import LineReader
 
 REAP_WAIT_S = 0.05  # from the end of its output to the end of a process, usually much less
@@ -71,22 +71,27 @@ class ShellLauncher:
         events, self._events = self._events, []
         return events
 
-    def stop(self, wait_s: float) -> None:
+    def stop(self, wait_s: float, on_wait: Callable[[list[int]], None] = lambda targets: None) -> None:
         self._events += [CatcherExited(target, 1, "was not started") for target in self._waiting]
         self._waiting.clear()
         for remote in self._running.values():
             remote.close_input()
             if not remote.contact.is_there:  # so there is nothing to be cleaned up
                 remote.kill()
-        deadline = time.monotonic() + wait_s
-        while self._running and time.monotonic() < deadline:
-            self._serve(REAP_WAIT_S)
-            self._reap_silent()
+        self._wait_for_ends(time.monotonic() + min(WORD_S, wait_s))
+        if self._running:
+            on_wait(sorted(self._running))
+            self._wait_for_ends(time.monotonic() + wait_s - WORD_S)
         for remote in list(self._running.values()):
             remote.kill()
             self._end(remote)
         self._guard.stop()
         self._epoll.close()
+
+    def _wait_for_ends(self, deadline: float) -> None:
+        while self._running and time.monotonic() < deadline:
+            self._serve(REAP_WAIT_S)
+            self._reap_silent()
 
     # starting
 

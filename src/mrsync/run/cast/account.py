@@ -63,11 +63,12 @@ class Account:
         launched_at: float | None,
         now: float,
         warnings: Iterable[str],
+        told: Iterable[str] = (),
         interruption: str = "",
     ) -> Outcome:
         """Return the account of the run. launched_at: None where catchers were started by hand.
 
-        interruption: who ended it early; empty: nobody.
+        told: targets whose end the user has seen. interruption: who ended it early; empty: nobody.
         """
         numbers, sent = caster.statistics(), driver.statistics
         objects, changes = source.objects, source.changes
@@ -88,6 +89,8 @@ class Account:
                     started_at=self._started_at,
                     superseded=changes.cast_again,
                     veto=caster.veto,
+                    interruption=interruption,
+                    files=plan.file_count if plan is not None else 0,
                 )
                 for target in caster.roster
             ),
@@ -111,6 +114,7 @@ class Account:
             changes=self.ledger.lines(objects.scan.manifest) if objects is not None else (),
             source_changes=vanished + changes.changed,
             veto=caster.veto,
+            told=frozenset(told),
             failure=interruption,
             failure_status=ExitStatus.INTERRUPTED if interruption else ExitStatus.OK,
         )
@@ -152,11 +156,14 @@ def target_outcome(
     started_at: float,
     superseded: frozenset[int] = frozenset(),
     veto: str = "",
+    interruption: str = "",
+    files: int = 0,
 ) -> TargetOutcome:
     """How it ended for one target.
 
     excepted: (plan file, its manifest entry, why) of files that no target changed because one sat them out; without an
     entry all lack it. superseded: plan files that were cast once more. veto: why nothing was changed on any target.
+    interruption: who ended the run early. files: how many were planned.
     """
     state = _STATES[target.state]
     sat_out = {file: number for file, number in target.sat_out.items() if file not in superseded}
@@ -175,9 +182,18 @@ def target_outcome(
         reason = (
             f"{count} of its entries could not be changed" if count else "files were left as they are for others' sake"
         )
+    if interruption and reason and reason.endswith(interruption):
+        reason = _where(target, files)
     if target.state is RosterState.DONE and veto:
         state, reason = TargetState.PARTIAL, f"nothing was changed on any target: {veto}"
     return _outcome(target, state, reason, (*own, *others), started_at)
+
+
+def _where(target: Target, files: int) -> str:
+    """What is in place on a target whose session was ended before its own end."""
+    if not target.committed:
+        return "interrupted before anything was changed" if target.hello else "interrupted before it came"
+    return f"interrupted; {min(target.committed, files)} of {files} files are in place"
 
 
 def _outcome(

@@ -25,6 +25,7 @@ from mrsync.protocol.events import (
 )
 from mrsync.protocol.states import TargetState
 from mrsync.remote.launcher import Launcher
+from mrsync.remote.targets import fold
 from mrsync.run.arrivals import Arrivals
 from mrsync.run.bootstrap import Readiness
 from mrsync.run.cast.account import Account
@@ -36,7 +37,7 @@ from mrsync.run.cast.source_job import SourceJob
 from mrsync.run.cast.unheard import Unheard
 from mrsync.run.conntrack import ask_for_reports
 from mrsync.run.launch import launch, signer_of
-from mrsync.run.observer import Observer
+from mrsync.run.observer import Notice, Observer
 from mrsync.run.rendezvous import Place, meet
 from mrsync.run.settings import CastSettings, draw_session
 from mrsync.run.stop import Stop
@@ -66,10 +67,20 @@ def cast(settings: CastSettings, observer: Observer, stop: Stop) -> Outcome:
             opened.callback(path.socket.close)
         launcher = launch(settings, place)
         if launcher is not None:
-            opened.callback(launcher.stop, STOP_WAIT_S)
+            opened.callback(_end_catchers, launcher, settings.targets, observer)
         loop = Loop()
         opened.callback(loop.close)
         return _Run(settings, observer, stop, loop, place, paths, launcher).run()
+
+
+def _end_catchers(launcher: Launcher, names: Sequence[str], observer: Observer) -> None:
+    """Let catchers clean up, and say whom we wait for."""
+
+    def tell(targets: list[int]) -> None:
+        who = fold([names[target] for target in targets])
+        observer.on_notice(Notice(0, f"waiting up to {STOP_WAIT_S:g} s for {who} to clean up"))
+
+    launcher.stop(STOP_WAIT_S, tell)
 
 
 class _Run:
@@ -157,6 +168,7 @@ class _Run:
             launched_at=self._launched_at(),
             now=time.monotonic(),
             warnings=self._news.warnings,
+            told=self._news.told,
             interruption=self._stop.reason,
         )
 
@@ -169,7 +181,12 @@ class _Run:
     def _on_stop(self) -> None:
         """In a signal handler, or in any thread."""
         self._news.is_interrupted = True
-        self._loop.post(lambda: self._caster.abort(self._stop.reason, self._loop.now()))
+        self._loop.post(self._abort)
+
+    def _abort(self) -> None:
+        states = [target.state for target in self._caster.roster]
+        self._news.notice(0, f"stopping; {states.count(TargetState.DONE)} of {len(states)} complete")
+        self._caster.abort(self._stop.reason, self._loop.now())
 
     def _on_ready(self, target: int, ready: Readiness) -> None:
         self._unheard.begin(target, ready, self._loop.now())

@@ -23,6 +23,7 @@ class News:
 
     def __init__(self, settings: CastSettings, place: Place, observer: Observer) -> None:
         self.warnings: list[str] = []
+        self.told: set[str] = set()  # targets whose end the user has seen, with the reason
         self.is_interrupted = False
         self._settings = settings
         self._place = place
@@ -50,12 +51,12 @@ class News:
         if target.state is TargetState.UNREACHABLE:
             self._absent.setdefault(target.reason, []).append(target.name)
         else:
-            self.notice(self._end_level, f"{target.state.name.lower()}: {target.reason}", target.name)
+            self._tell_end(f"{target.state.name.lower()}: {target.reason}", [target.name])
 
     def tell_absent(self) -> None:
         """Who never came, since the last call."""
         for reason, names in self._absent.items():
-            self.notice(self._end_level, f"unreachable: {reason}", fold(names))
+            self._tell_end(f"unreachable: {reason}", names)
             if reason.startswith(ABSENCE):
                 self.tell_routed(names)
         self._absent.clear()
@@ -73,9 +74,10 @@ class News:
         who = fold(poor) if can_encrypt(seals_here()) else "this host"
         self.warn(f"authenticated but not encrypted: the Python package cryptography is missing or broken on {who}")
 
-    @property
-    def _end_level(self) -> int:
-        return 2 if self.is_interrupted else 0
+    def _tell_end(self, text: str, names: list[str]) -> None:
+        self.notice(2 if self.is_interrupted else 0, text, fold(names))
+        if not self.is_interrupted:
+            self.told.update(names)
 
 
 def can_encrypt(seals: int) -> bool:

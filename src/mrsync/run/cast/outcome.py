@@ -100,6 +100,7 @@ class Outcome(NamedTuple):
     changes: Iterable[Line] = ()  # what is itemized; to be read once
     datagrams_rejected: int = 0  # that came to the master, and were not genuine or not of this session
     veto: str = ""  # why nothing was changed on any target, under the rule `job`
+    told: frozenset[str] = frozenset()  # targets whose end was told as it happened, with the reason
     failure: str = ""  # what ended the run, in one sentence; empty: it came to its own end
     failure_status: ExitStatus = ExitStatus.OK  # the exit status for that
     has_begun: bool = True  # False: it failed before there was a session

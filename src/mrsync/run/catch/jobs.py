@@ -22,6 +22,7 @@ from mrsync.tree.delta.blocks import decode_blocks, delta_key
 from mrsync.tree.delta.copy import Delta
 from mrsync.tree.destination.deletions import Deletions
 from mrsync.tree.destination.destination import Destination
+from mrsync.tree.destination.preflight import check_absent_root, check_room
 from mrsync.tree.fs.owners import localize_owners
 from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.manifest import Manifest
@@ -142,15 +143,23 @@ class TreeJobs:
         """Decode the manifest and compare the destination with it."""
         manifest = self._manifest = Manifest.decode(self._take_object(ObjectKind.MANIFEST))
         if self._is_dry_run and not os.path.isdir(self._path):
-            self._comparison = compare_with_nothing(manifest)
-            return Compared(len(manifest), self._comparison, [])
+            check_absent_root(self._path)
+            comparison = self._comparison = compare_with_nothing(manifest)
+            return self._fitting(Compared(len(manifest), comparison, []))
         destination = self._destination = Destination(
             self._path, is_dry_run=self._is_dry_run, host=self._host, suffix=self._suffix
         )
         comparison = self._comparison = compare(manifest, destination, self._activity, self._survey)
         if destination.backups is not None:
             destination.backups.on_activity = self._activity
-        return Compared(len(manifest), comparison, self._find_basis(destination, comparison))
+        return self._fitting(Compared(len(manifest), comparison, self._find_basis(destination, comparison)))
+
+    def _fitting(self, compared: Compared) -> Compared:
+        """The same, once it is known that a dry run's needs would fit. FileError if they would not."""
+        if self._is_dry_run:
+            comparison = compared.comparison
+            check_room(self._path, self._manifest, comparison.needs, len(comparison.made))
+        return compared
 
     def _find_basis(self, destination: Destination, comparison: Comparison) -> list[tuple[int, int]]:
         """Needed entries whose blocks may be here: of large files for a delta, and of what only needs another inode."""

@@ -1,0 +1,51 @@
+"""What a dry run can tell of a destination without changing it: whether it could be made, and whether there is room."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterable
+
+from mrsync.errors import FileError
+from mrsync.tree.model.failure import printable
+from mrsync.tree.model.manifest import Manifest
+
+
+def check_absent_root(path: bytes) -> None:
+    """Raises FileError if this destination, which is no directory yet, cannot be made."""
+    shown = printable(path)
+    if os.path.lexists(path):
+        raise FileError(f"the destination {shown} is not a directory")
+    parent = _parent(path)
+    if not os.path.isdir(parent):
+        raise FileError(f"cannot make the destination {shown}: its parent directory does not exist")
+    if not os.access(parent, os.W_OK | os.X_OK, effective_ids=True):
+        is_closed = os.statvfs(parent).f_flag & os.ST_RDONLY
+        reason = os.strerror(errno.EROFS if is_closed else errno.EACCES)
+        raise FileError(f"cannot use the destination {shown}: {reason}")
+
+
+def check_room(path: bytes, manifest: Manifest, needs: Iterable[tuple[int, int]], made: int) -> None:
+    """Raises FileError if the file system has no room for what is needed (ranges of entries), besides what it replaces.
+
+    made: how many other entries are to be made.
+    """
+    size, entries = 0, made
+    for first, end in needs:
+        for entry in range(first, end):
+            size += manifest.sizes[entry]
+            try:
+                size -= os.lstat(os.path.join(path, manifest.path(entry))).st_blocks * 512
+            except OSError:
+                entries += 1
+    space = os.statvfs(path if os.path.isdir(path) else _parent(path))
+    free = (space.f_bfree if os.geteuid() == 0 else space.f_bavail) * space.f_frsize
+    shown = printable(path)
+    if size > free:
+        raise FileError(f"no room in the destination {shown}: {size} more bytes are needed, {free} are free")
+    if space.f_files and entries > space.f_ffree:
+        raise FileError(f"no room in the destination {shown}: {entries} inodes are needed, {space.f_ffree} are free")
+
+
+def _parent(path: bytes) -> bytes:
+    return os.path.dirname(os.path.abspath(path))
