@@ -314,9 +314,7 @@ class Caster:
         elif isinstance(record, (ChangesRecord, DeletionsRecord)):
             self._events.append(ChangesTold(target.id, record))
         elif isinstance(record, FailedRecord) and target.is_live:
-            has_taken_part = target.compared is not None
-            trigger = TargetTrigger.FAILURE if has_taken_part else TargetTrigger.REFUSAL
-            self._end_target(target, trigger, record.reason, now)
+            self._end_target(target, target.failure_trigger, record.reason, now)
 
     def _on_rerouted(self, target: Target) -> None:
         """Its pages go elsewhere now, or come from a relay, or not any more; what it misses it claims again."""
@@ -358,8 +356,7 @@ class Caster:
         """Who has not come by now comes too late."""
         for target in self.roster.expected:
             if not target.is_ended:  # the end of another one may have aborted the session
-                hint = f": {target.hint}" if target.hint else ""
-                self._end_target(target, TargetTrigger.ABSENCE, reason + hint, now)
+                self._end_target(target, TargetTrigger.ABSENCE, reason + target.hint, now)
 
     # phases
 

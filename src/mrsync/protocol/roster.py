@@ -39,7 +39,7 @@ class Target:
     name: str
     state: TargetState = TargetState.EXPECTED
     reason: str = ""
-    hint: str = ""  # why it may never be heard of, as the application knows
+    hint: str = ""  # goes behind the reason if it is never heard of, as the application knows
     hello: Hello | None = None  # its last one
     former: frozenset[int] = frozenset()  # instances whose place another process took
     slot: int = 0
@@ -65,6 +65,11 @@ class Target:
     @property
     def is_live(self) -> bool:
         return self.state is TargetState.PRESENT
+
+    @property
+    def failure_trigger(self) -> TargetTrigger:
+        """What it is if it gives up: before it has compared it has taken no part."""
+        return TargetTrigger.REFUSAL if self.compared is None else TargetTrigger.FAILURE
 
     @property
     def is_ended(self) -> bool:

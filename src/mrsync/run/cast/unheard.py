@@ -40,7 +40,7 @@ class Unheard:
     @property
     def hint(self) -> str:
         """What is likely for those that have started."""
-        return f"it started, but no UDP comes back to port {self._port}: does a firewall here or there drop it?"
+        return f": it started, but no UDP comes back to port {self._port}: does a firewall here or there drop it?"
 
     def keep_time(self, now: float) -> None:
         """Ask again, and tell of those that have been waited for long enough; call often."""
