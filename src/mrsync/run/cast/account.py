@@ -73,27 +73,13 @@ class Account:
         numbers, sent = caster.statistics(), driver.statistics
         objects, changes = source.objects, source.changes
         plan = objects.plan if objects is not None else None
-        path_of = objects.path if objects is not None else lambda file: b""
-        excepted = self._excepted(plan, changes.cast_again)
         vanished = objects.scan.vanished if objects is not None else 0
         unread = len(objects.scan.errors) - vanished if objects is not None else 0
         return Outcome(
             session=self._session,
             source=self._settings.source,
             dest=self._settings.dest,
-            targets=tuple(
-                target_outcome(
-                    target,
-                    excepted=excepted,
-                    path_of=path_of,
-                    started_at=self._started_at,
-                    superseded=changes.cast_again,
-                    veto=caster.veto,
-                    interruption=interruption,
-                    files=plan.file_count if plan is not None else 0,
-                )
-                for target in caster.roster
-            ),
+            targets=self._target_outcomes(caster, source, plan, interruption),
             seconds=phase_seconds(self._entered_at, self._started_at, launched_at, source.scanned_at, now),
             is_dry_run=self._settings.is_dry_run,
             entries=len(objects.scan.manifest) if objects is not None else 0,
@@ -117,6 +103,25 @@ class Account:
             told=frozenset(told),
             failure=interruption,
             failure_status=ExitStatus.INTERRUPTED if interruption else ExitStatus.OK,
+        )
+
+    def _target_outcomes(
+        self, caster: Caster, source: SourceJob, plan: Plan | None, interruption: str
+    ) -> tuple[TargetOutcome, ...]:
+        objects, superseded = source.objects, source.changes.cast_again
+        excepted = self._excepted(plan, superseded)
+        return tuple(
+            target_outcome(
+                target,
+                excepted=excepted,
+                path_of=objects.path if objects is not None else lambda file: b"",
+                started_at=self._started_at,
+                superseded=superseded,
+                veto=caster.veto,
+                interruption=interruption,
+                files=plan.file_count if plan is not None else 0,
+            )
+            for target in caster.roster
         )
 
     def _excepted(self, plan: Plan | None, cast_again: frozenset[int]) -> list[tuple[int, int | None, str]]:
