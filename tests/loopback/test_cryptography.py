@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mrsync.remote.keyfile import read_secret
+from mrsync.remote.keyfile import read_keys
 from mrsync.run.settings import Invitation, Network
 from tests.loopback.cryptographies import VERSIONS, find_cryptography
 from tests.programs import SOURCE, program
@@ -83,7 +83,7 @@ def test_a_target_with_this_version_takes_part_and_is_sent_encrypted(package: Pa
     key.chmod(0o600)
     group, port = f"239.255.77.{random.randrange(1, 255)}", random.randrange(20000, 32000, 2)
     network = Network(group, port, interface="lo")
-    invitation = Invitation(("a",), os.fsencode(tmp_path / "dest"), read_secret(str(key)), network)
+    invitation = Invitation(("a",), os.fsencode(tmp_path / "dest"), read_keys(str(key)).group, network)
     command = [sys.executable, "-I", "-S", "-c", START, str(SOURCE), str(package)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as catcher:
         assert catcher.stdin is not None

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mrsync.remote.keyfile import read_secret
+from mrsync.remote.keyfile import read_keys
 from mrsync.run.settings import Invitation, Network
 from tests.loopback.interpreters import MINORS, find_interpreter
 from tests.programs import SOURCE, program
@@ -34,7 +34,7 @@ def test_a_catcher_runs_on_python_3(minor: int, tmp_path: Path) -> None:
     key.write_text("the key of this test, and no other")
     key.chmod(0o600)
     network = Network(f"239.255.{minor}.{random.randrange(1, 255)}", random.randrange(20000, 32000, 2), interface="lo")
-    invitation = Invitation(("a",), os.fsencode(tmp_path / "dest"), read_secret(str(key)), network)
+    invitation = Invitation(("a",), os.fsencode(tmp_path / "dest"), read_keys(str(key)).group, network)
     command = [interpreter, "-I", "-S", "-W", "error", "-c", START, str(SOURCE)]  # -S: without installed packages
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as catcher:
         assert catcher.stdin is not None

@@ -185,3 +185,17 @@ def test_another_key_is_not_heard(make_lab: MakeLab, tmp_path: Path) -> None:
     assert fleet.cast("-w", "1") == 5
     assert fleet.report()["targets"]["t1"]["state"] == "unreachable"
     assert not fleet.dest(fleet.lab.targets[0]).exists()
+
+
+def test_a_key_file_may_have_a_line_for_each_target(make_lab: MakeLab, tmp_path: Path) -> None:
+    fleet = Fleet(make_lab(2), tmp_path)
+    plain_tree(fleet.source, MEGABYTE)
+    lines = [f"{label} {os.urandom(32).hex()}" for label in ("group", 0, 1)]
+    (tmp_path / "key").write_text("\n".join(lines))
+    fleet.start_catcher(fleet.targets[0])
+    (tmp_path / "key").write_text("\n".join([lines[0], f"1 {os.urandom(32).hex()}"]))
+    fleet.start_catcher(fleet.targets[1])  # it has the group's secret, and not the one of target 1
+    (tmp_path / "key").write_text("\n".join(lines))
+    assert fleet.cast("-w", "2") == 23
+    assert list(fleet.differences()) == ["t2"]
+    assert fleet.report()["targets"]["t2"]["state"] == "unreachable"

@@ -17,7 +17,7 @@ from mrsync.cli.registry.option import MRSYNC, MULTICASTER, MULTICATCHER
 from mrsync.cli.registry.options import fields_of
 from mrsync.cli.registry.parser import make_parser
 from mrsync.errors import UsageError
-from mrsync.remote.keyfile import INSECURE_SECRET, read_secret
+from mrsync.remote.keyfile import INSECURE_KEYS, Keys, read_keys
 from mrsync.remote.targets import Targets, read_targets
 from mrsync.run.settings import (
     AUTO,
@@ -109,12 +109,14 @@ def parse_multicaster(arguments: Sequence[str]) -> tuple[CastSettings, Output]:
     source = source_of(options.source)
     targets = targets_of(options.targets, options.exclude_target, keeps_own_host=True)
     policy, selection = _policy_and_selection(options)
+    keys = keys_of(options)
     settings = CastSettings(
         source=source,
         dest=b"",
         targets=targets.hosts,
         remote_shell=None,
-        secret=secret_of(options),
+        secret=keys.group,
+        own_secrets=keys.of_all(targets.hosts),
         network=network_of(options, by_hand=True),
         has_monitor=not options.no_monitor,
         policy=policy,
@@ -129,11 +131,13 @@ def parse_multicatcher(arguments: Sequence[str]) -> CatchSettings:
     options = make_parser(MULTICATCHER).parse_args(arguments)
     if options.suffix is not None:
         check_suffix(options.suffix)
+    keys = keys_of(options)
     return CatchSettings(
         target=options.id,
         host=os.uname().nodename,
         dest=os.fsencode(options.dest),
-        secret=secret_of(options),
+        secret=keys.group,
+        own_secret=keys.of_one(options.id),
         network=network_of(options, by_hand=True),
         has_master=False,
         master=_master(options),
@@ -189,9 +193,9 @@ def remote_of(options: argparse.Namespace, program: str) -> Remote:
     return Remote(directory=options.remote_dir, **fields_of(program, "remote", options))
 
 
-def secret_of(options: argparse.Namespace) -> bytes:
-    """Raises UsageError, FileError."""
-    return read_secret(options.key_file) if options.key_file else INSECURE_SECRET
+def keys_of(options: argparse.Namespace) -> Keys:
+    """As of the options; errors as of read_keys."""
+    return read_keys(options.key_file) if options.key_file else INSECURE_KEYS
 
 
 def network_of(options: argparse.Namespace, *, by_hand: bool = False) -> Network:

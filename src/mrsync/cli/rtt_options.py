@@ -39,7 +39,7 @@ def parse_rtt(arguments: Sequence[str]) -> tuple[RttSettings, RttOutput]:
     settings = RttSettings(
         targets=targets.hosts,
         remote_shell=None if has_key else parsed.rsh,
-        secret=options.secret_of(parsed) if has_key else os.urandom(SECRET_BYTES),
+        secret=options.keys_of(parsed).group if has_key else os.urandom(SECRET_BYTES),
         network=network._replace(has_loop=network.has_loop or is_local),
         remote=options.remote_of(parsed, RTT),
         **fields_of(RTT, "settings", parsed),
@@ -54,7 +54,7 @@ def parse_rttcatcher(arguments: Sequence[str]) -> CatchSettings:
         target=parsed.id,
         host=os.uname().nodename,
         dest=b"",
-        secret=options.secret_of(parsed),
+        secret=options.keys_of(parsed).group,
         network=options.network_of(parsed, by_hand=True),
         verbosity=parsed.verbose,
         has_master=False,

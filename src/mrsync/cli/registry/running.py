@@ -173,6 +173,8 @@ OPTIONS = (
         BY_HAND,
         "a file with the secret that both ends share, mode 0600, yours or root's, at least 16 bytes: best "
         "`head -c 32 /dev/urandom`; a passphrase is stretched, and still as weak as it can be guessed. "
+        "Or a line `group SECRET` and a line `ID SECRET` for each target (64 hexadecimal digits), so that no target "
+        "can answer for another one. "
         "`rtt` starts nothing then: rttcatchers were started by hand with the same",
         metavar="FILE",
         conflicts="key",
