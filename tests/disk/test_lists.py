@@ -12,7 +12,7 @@ import pytest
 
 from mrsync.tree.model.policy import Policy
 from mrsync.tree.source.rsync_output import translate
-from mrsync.tree.source.synclist import Item, Kind
+from mrsync.tree.source.synclist import Instruction, Item
 from tests.awful import AwfulPair
 from tests.trees import build_awkward_tree, differences, remove_tree
 from tests.unit.tree.syncing import leftovers, sync
@@ -78,7 +78,7 @@ def test_only_what_is_listed_is_touched(trees: Path) -> None:
     dest = trees / "dest"
     (dest / "extra").write_text("stays")
     before = dest.stat(), (dest / "sub").stat()
-    outcome = sync(trees / "source", dest, items=[Item(Kind.FILE, b"sub/deep/f")])
+    outcome = sync(trees / "source", dest, items=[Item(Instruction.FILE, b"sub/deep/f")])
     assert outcome.failures == []
     assert names(dest) == {"extra", "sub", "sub/deep", "sub/deep/f"}
     assert before == (dest.stat(), (dest / "sub").stat())
@@ -87,7 +87,7 @@ def test_only_what_is_listed_is_touched(trees: Path) -> None:
 
 def test_missing_directories_are_made_like_those_of_the_source(trees: Path) -> None:
     shutil.rmtree(trees / "dest")
-    outcome = sync(trees / "source", trees / "dest", items=[Item(Kind.FILE, b"sub/deep/f")])
+    outcome = sync(trees / "source", trees / "dest", items=[Item(Instruction.FILE, b"sub/deep/f")])
     assert outcome.failures == []
     assert stat.S_IMODE((trees / "dest" / "sub").stat().st_mode) == 0o751
     assert stat.S_IMODE((trees / "dest").stat().st_mode) == stat.S_IMODE((trees / "source").stat().st_mode)
@@ -100,25 +100,27 @@ def test_a_listed_file_is_sent_even_if_it_looks_equal(trees: Path) -> None:
     path.write_text("OTHER")
     times = (trees / "source" / "other").stat()
     os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
-    sync(trees / "source", trees / "dest", items=[Item(Kind.ATTRIBUTES, b"other")])
+    sync(trees / "source", trees / "dest", items=[Item(Instruction.ATTRIBUTES, b"other")])
     assert path.read_text() == "OTHER"
-    sync(trees / "source", trees / "dest", items=[Item(Kind.FILE, b"other")])
+    sync(trees / "source", trees / "dest", items=[Item(Instruction.FILE, b"other")])
     assert path.read_text() == "other"
 
 
 def test_a_target_that_lacks_what_is_to_be_mended_gets_it(trees: Path) -> None:
-    outcome = sync(trees / "source", trees / "dest", items=[Item(Kind.ATTRIBUTES, b"other")])
+    outcome = sync(trees / "source", trees / "dest", items=[Item(Instruction.ATTRIBUTES, b"other")])
     assert outcome.failures == []
     assert (trees / "dest" / "other").read_text() == "other"
 
 
 def test_a_tree_is_taken_with_all_in_it_and_keeps_what_else_is_there(trees: Path) -> None:
     (trees / "dest" / "sub" / "mine").touch()
-    outcome = sync(trees / "source", trees / "dest", items=[Item(Kind.TREE, b"sub"), Item(Kind.FILE, b"sub/deep/f")])
+    outcome = sync(
+        trees / "source", trees / "dest", items=[Item(Instruction.TREE, b"sub"), Item(Instruction.FILE, b"sub/deep/f")]
+    )
     assert outcome.failures == []
     assert names(trees / "dest") == {"sub", "sub/deep", "sub/deep/f", "sub/mine"}
     assert stat.S_IMODE((trees / "dest" / "sub").stat().st_mode) == 0o751
-    whole = sync(trees / "source", trees / "dest", items=[Item(Kind.TREE, b"")])
+    whole = sync(trees / "source", trees / "dest", items=[Item(Instruction.TREE, b"")])
     assert whole.failures == []
     assert names(trees / "dest") == {"other", "sub", "sub/deep", "sub/deep/f", "sub/mine"}
 
@@ -131,7 +133,7 @@ def test_a_hard_link_to_a_file_that_is_not_listed(trees: Path, is_there: bool) -
     if is_there:
         shutil.copy2(source / "other", dest / "other")
         os.chown(dest / "other", os.getuid(), os.getgid())
-    items = [Item(Kind.HARDLINK, b"another", b"other"), Item(Kind.HARDLINK, b"sub/third", b"other")]
+    items = [Item(Instruction.HARDLINK, b"another", b"other"), Item(Instruction.HARDLINK, b"sub/third", b"other")]
     outcome = sync(source, dest, items=items)
     assert outcome.failures == []
     assert outcome.plan.contents_bytes == (0 if is_there else len("other"))  # this target lacks its leader
@@ -140,11 +142,11 @@ def test_a_hard_link_to_a_file_that_is_not_listed(trees: Path, is_there: bool) -
 
 def test_a_hard_link_that_is_none_any_more_is_sent(trees: Path) -> None:
     (trees / "source" / "another").write_text("alone")
-    items = [Item(Kind.HARDLINK, b"another", b"other"), Item(Kind.HARDLINK, b"sub/deep/f", b"gone")]
+    items = [Item(Instruction.HARDLINK, b"another", b"other"), Item(Instruction.HARDLINK, b"sub/deep/f", b"gone")]
     outcome = sync(trees / "source", trees / "dest", items=items)
     assert outcome.failures == []
     assert names(trees / "dest") == {"another", "sub", "sub/deep", "sub/deep/f"}
-    items = [Item(Kind.HARDLINK, b"other", b"another")]
+    items = [Item(Instruction.HARDLINK, b"other", b"another")]
     os.unlink(trees / "source" / "another")
     os.link(trees / "source" / "other", trees / "source" / "another")
     sync(trees / "source", trees / "dest", items=items, policy=Policy(hard_links=False))
@@ -163,7 +165,9 @@ def test_deletions_are_those_that_are_listed(trees: Path) -> None:
     times = (dest / "sub" / "deep").stat().st_mtime_ns
     paths = (b"full/gone", b"full/in", b"full", b"link/precious", b"link", b"nowhere/x", b"sub/deep/g", b"sub/deep/f")
     outcome = sync(
-        trees / "source", dest, items=[*(Item(Kind.DELETING, path) for path in paths), Item(Kind.FILE, b"sub/deep/f")]
+        trees / "source",
+        dest,
+        items=[*(Item(Instruction.DELETING, path) for path in paths), Item(Instruction.FILE, b"sub/deep/f")],
     )
     assert [(failure.path, failure.action) for failure in outcome.failures] == [
         (b"full/in", "delete"),
@@ -186,11 +190,11 @@ def test_deletions_are_those_that_are_listed(trees: Path) -> None:
 def test_a_directory_in_the_way_goes_only_if_all_in_it_is_listed(trees: Path) -> None:
     dest = trees / "dest"
     (dest / "other" / "a" / "b").mkdir(parents=True)
-    doomed = [Item(Kind.DELETING, b"other/a/b"), Item(Kind.DELETING, b"other/a")]
-    outcome = sync(trees / "source", dest, items=[Item(Kind.FILE, b"other"), doomed[1]])
+    doomed = [Item(Instruction.DELETING, b"other/a/b"), Item(Instruction.DELETING, b"other/a")]
+    outcome = sync(trees / "source", dest, items=[Item(Instruction.FILE, b"other"), doomed[1]])
     assert [failure.path for failure in outcome.failures] == [b"other"]
     assert (dest / "other" / "a" / "b").is_dir()
-    outcome = sync(trees / "source", dest, items=[Item(Kind.FILE, b"other"), *doomed])
+    outcome = sync(trees / "source", dest, items=[Item(Instruction.FILE, b"other"), *doomed])
     assert outcome.failures == []
     assert (dest / "other").read_text() == "other"
 
@@ -200,22 +204,24 @@ def test_a_link_in_the_way_of_a_directory_goes_and_what_is_behind_it_stays(trees
     outside.mkdir()
     shutil.rmtree(dest / "sub")
     (dest / "sub").symlink_to(outside)
-    outcome = sync(trees / "source", dest, items=[Item(Kind.FILE, b"sub/deep/f"), Item(Kind.DELETING, b"sub/mine")])
+    outcome = sync(
+        trees / "source", dest, items=[Item(Instruction.FILE, b"sub/deep/f"), Item(Instruction.DELETING, b"sub/mine")]
+    )
     assert outcome.failures == []
     assert list(outside.iterdir()) == []
     assert (dest / "sub" / "deep" / "f").is_file()
 
 
 def test_what_the_source_lacks_is_told(trees: Path) -> None:
-    items = [Item(Kind.FILE, path) for path in (b"no", b"no/such", b"other/below", b"other", b"sub/deep/no")]
-    outcome = sync(trees / "source", trees / "dest", items=[*items, Item(Kind.DELETING, b"sub/deep/x")])
+    items = [Item(Instruction.FILE, path) for path in (b"no", b"no/such", b"other/below", b"other", b"sub/deep/no")]
+    outcome = sync(trees / "source", trees / "dest", items=[*items, Item(Instruction.DELETING, b"sub/deep/x")])
     assert {failure.path for failure in outcome.scan.errors} == {b"no", b"other", b"sub/deep/no"}
     assert names(trees / "dest") == {"other", "sub", "sub/deep"}
 
 
 def test_what_cannot_be_read_suppresses_deletion(trees: Path) -> None:
     (trees / "dest" / "extra").touch()
-    items = [Item(Kind.FILE, b"other/below"), Item(Kind.DELETING, b"extra")]
+    items = [Item(Instruction.FILE, b"other/below"), Item(Instruction.DELETING, b"extra")]
     outcome = sync(trees / "source", trees / "dest", items=items)
     assert [failure.path for failure in outcome.scan.errors] == [b"other"]
     assert outcome.scan.manifest.listed is not None

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from mrsync.protocol.commits import CommitRule
-from mrsync.protocol.states import TargetState
+from mrsync.protocol.states import RosterState
 from mrsync.wire.geometry import Geometry, Step
 from mrsync.wire.messages import Phase
 from tests.sim.reception import Violation
@@ -16,10 +16,10 @@ from tests.sim.scenario import PACKET_ROOM_BYTES, Fate, Scenario, TargetScenario
 from tests.sim.simulation import Result, Simulation
 
 DONE, LOST, UNREACHABLE, REFUSED = (
-    TargetState.DONE,
-    TargetState.LOST,
-    TargetState.UNREACHABLE,
-    TargetState.REFUSED,
+    RosterState.DONE,
+    RosterState.LOST,
+    RosterState.UNREACHABLE,
+    RosterState.REFUSED,
 )
 GEOMETRY = Geometry(1432, 44)
 SMALL = Geometry(200, 4)
@@ -39,7 +39,7 @@ class Case:
 
     what: str
     scenario: Scenario
-    states: tuple[TargetState, ...]
+    states: tuple[RosterState, ...]
     seconds_max: float
     phase: Phase = Phase.DONE
     repaired_max: int | None = None  # packets
@@ -65,7 +65,7 @@ class Case:
 def case(
     what: str,
     targets: tuple[TargetScenario, ...],
-    states: tuple[TargetState, ...],
+    states: tuple[RosterState, ...],
     seconds_max: float,
     phase: Phase = Phase.DONE,
     repaired_max: int | None = None,
@@ -275,7 +275,7 @@ CASES = (
     case(
         "strangers repeat what a dead caster said",
         (GOOD, GOOD),
-        (TargetState.PRESENT,) * 2,
+        (RosterState.PRESENT,) * 2,
         13.0,
         Phase.CASTING,
         caster_dies_at_s=0.4,

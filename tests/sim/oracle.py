@@ -19,7 +19,7 @@ from mrsync.protocol.events import (
 )
 from mrsync.protocol.ranges import RangeSet
 from mrsync.protocol.sends import SendCoded, SendPage
-from mrsync.protocol.states import TargetState
+from mrsync.protocol.states import RosterState
 from mrsync.wire.messages import Ending, ObjectKind, Report, Status
 from tests.sim.commits import CommitOracle
 from tests.sim.plan import CONTENTS
@@ -116,7 +116,7 @@ class Oracle:
             self.outcomes[event.target] += 1
             target = self.caster.roster.find(event.target)
             assert target is not None
-            if target.state is TargetState.DONE and not self.commits.host_of(target).storage.is_finished:
+            if target.state is RosterState.DONE and not self.commits.host_of(target).storage.is_finished:
                 raise Violation(f"{target.name} counts as done, but is not")
         elif isinstance(event, ComparisonFinished):
             needs = RangeSet()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mrsync.protocol.commits import CommitRule
-from mrsync.protocol.states import TargetState
+from mrsync.protocol.states import RosterState
 from tests.sim.cases import ALL_HELD, DONE, GEOMETRY, GOOD, LOST
 from tests.sim.reception import Violation
 from tests.sim.scenario import Fate, Scenario, TargetScenario
@@ -26,7 +26,7 @@ class RelayCase:
 
     what: str
     targets: tuple[TargetScenario, ...]
-    states: tuple[TargetState, ...]
+    states: tuple[RosterState, ...]
     seconds_max: float
     copies_max: float = 1.01
     hop_repairs_max: float = 0.0  # of the packets between targets
@@ -58,7 +58,7 @@ def one(at: int, **details: Any) -> tuple[TargetScenario, ...]:
     return tuple(replace(DEAF, **details) if index == at else DEAF for index in range(COUNT))
 
 
-def all_but(*lost: int) -> tuple[TargetState, ...]:
+def all_but(*lost: int) -> tuple[RosterState, ...]:
     return tuple(LOST if index in lost else DONE for index in range(COUNT))
 
 

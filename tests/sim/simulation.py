@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mrsync.protocol.states import TargetState
+from mrsync.protocol.states import RosterState
 from mrsync.wire.limits import MONITORS_MAX
 from mrsync.wire.messages import Ending, Phase
 from tests.sim.master import MasterHost
@@ -19,7 +19,7 @@ REPORTS_EACH_MAX = 250  # per second, beside those of the monitors
 REPORTS_ALL_MAX = 4500
 UNWANTED_MAX = 64  # pages
 NOTICE_S = 0.02  # from a death to what the launcher says of it
-FINAL = (TargetState.DONE, TargetState.LOST, TargetState.UNREACHABLE, TargetState.REFUSED)
+FINAL = (RosterState.DONE, RosterState.LOST, RosterState.UNREACHABLE, RosterState.REFUSED)
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Result:
     cast_seconds: float  # until the caster had finished
     steps: int
     phase: Phase
-    states: tuple[TargetState, ...]
+    states: tuple[RosterState, ...]
     packets_lost: int
     packets_in_vain: int
     packets_first: int
@@ -162,11 +162,11 @@ class Simulation:
         for target, scenario in zip(self.master.caster.roster, self.scenario.targets, strict=True):
             if self.oracle.outcomes[target.id] != 1 or target.state not in FINAL:
                 raise Violation(f"{target.name} has {self.oracle.outcomes[target.id]} outcomes and is {target.state}")
-            if is_whole and scenario.must_survive and target.state is not TargetState.DONE:
+            if is_whole and scenario.must_survive and target.state is not RosterState.DONE:
                 raise Violation(f"{target.name} was {scenario.fate.name}, but is {target.state}: {target.reason}")
-            if target.state is TargetState.DONE:
+            if target.state is RosterState.DONE:
                 self._judge_done(self.oracle.commits.host_of(target))
-        if is_whole and (result.phase is Phase.DONE) != (TargetState.DONE in result.states):
+        if is_whole and (result.phase is Phase.DONE) != (RosterState.DONE in result.states):
             raise Violation(f"the session ended as {result.phase!r} with {result.states}")
 
     def _judge_done(self, host: TargetHost) -> None:
@@ -198,7 +198,7 @@ class Simulation:
         if repaired > missed + mistaken:
             raise Violation(f"{repaired} packets repaired, but only {missed} were missed")
         count = len(self.scenario.targets)
-        fallen = sum(state is not TargetState.DONE for state in result.states)
+        fallen = sum(state is not RosterState.DONE for state in result.states)
         if result.pages_unwanted > UNWANTED_MAX * fallen:  # what was on its way out when one fell
             raise Violation(f"{result.pages_unwanted} pages were cast though nobody wanted them")
         for second, reports in self.oracle.reports_by_second.items():

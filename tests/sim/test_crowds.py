@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mrsync.protocol.states import TargetState
+from mrsync.protocol.states import RosterState
 from mrsync.wire.geometry import Geometry
 from tests.sim.scenario import Scenario, TargetScenario
 from tests.sim.simulation import Result, Simulation
@@ -20,7 +20,7 @@ def cast(targets: int, pages: int, loss: float) -> Result:
         file_bytes=(pages * GEOMETRY.page_bytes,),
     )
     result = Simulation(scenario).run()
-    assert set(result.states) == {TargetState.DONE}
+    assert set(result.states) == {RosterState.DONE}
     return result
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from mrsync.protocol.states import TargetState
+from mrsync.protocol.states import RosterState
 from tests.sim.relay_cases import CASES, DEAF, RelayCase
 from tests.sim.scenario import Scenario
 from tests.sim.simulation import Simulation
@@ -27,5 +27,5 @@ def test_a_long_chain_takes_little_longer_than_one_copy() -> None:
 
 def _seconds(scenario: Scenario, count: int) -> float:
     result = Simulation(replace(scenario, targets=(DEAF,) * count, file_bytes=scenario.file_bytes[:1])).run()
-    assert set(result.states) == {TargetState.DONE}
+    assert set(result.states) == {RosterState.DONE}
     return result.cast_seconds

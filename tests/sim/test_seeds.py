@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from mrsync.protocol.states import TargetState
+from mrsync.protocol.states import RosterState
 from tests.sim.scenario import Fate, draw
 from tests.sim.simulation import Result, Simulation
 
@@ -24,7 +24,7 @@ def test_cores_keep_their_word(first: int) -> None:
     results = [run(seed) for seed in range(first, first + SEEDS_PER_TEST)]
     assert sum(result.packets_lost for result in results) > 0
     states = Counter(state for result in results for state in result.states)
-    assert states[TargetState.DONE] > SEEDS_PER_TEST
+    assert states[RosterState.DONE] > SEEDS_PER_TEST
 
 
 def test_seeds_draw_every_fate() -> None:

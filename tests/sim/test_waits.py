@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mrsync.protocol.commits import CommitRule
-from mrsync.protocol.states import TargetState
+from mrsync.protocol.states import RosterState
 from tests.sim.cases import GEOMETRY, GOOD, fated
 from tests.sim.scenario import Fate, Scenario
 from tests.sim.simulation import Simulation
@@ -22,7 +22,7 @@ def commit_times(rule: CommitRule) -> tuple[list[float], list[float]]:
         commit_rule=rule,
     )
     simulation = Simulation(scenario)
-    assert simulation.run().states == (TargetState.DONE, TargetState.DONE)
+    assert simulation.run().states == (RosterState.DONE, RosterState.DONE)
     good, cut = (list(simulation.oracle.hosts[index, 0].storage.committed_at.values()) for index in (0, 1))
     assert len(good) == len(cut) == 200
     return good, cut

@@ -23,7 +23,7 @@ ROWS_MAX = 30
 HEADS = ("target", "hears", "echoes", "MTU", "p50 us", "loss", "Mbit/s", "buffer", "drops", "disk/s", "free", "clock")
 
 
-class Verdict(NamedTuple):
+class Conclusion(NamedTuple):
     """One line: what is wrong with these targets; no finding: they are fit."""
 
     hosts: str
@@ -49,7 +49,7 @@ def doctor(arguments: Sequence[str]) -> int:
     return outcome.exit_status
 
 
-def verdicts(outcome: DoctorOutcome) -> list[Verdict]:
+def verdicts(outcome: DoctorOutcome) -> list[Conclusion]:
     """Faults before notes, what concerns most targets first; who is fit comes last. Equal findings are told once."""
     groups: dict[Finding, list[str]] = {}
     ranks: dict[Finding, int] = {}
@@ -58,12 +58,12 @@ def verdicts(outcome: DoctorOutcome) -> list[Verdict]:
             groups.setdefault(finding, []).append(target.seen.host)
             ranks[finding] = min(rank, ranks.get(finding, rank))
     order = sorted(groups, key=lambda one: (not one.is_fault, ranks[one], -len(groups[one])))
-    found = [Verdict(fold(groups[finding]), finding) for finding in order]
+    found = [Conclusion(fold(groups[finding]), finding) for finding in order]
     fit = [target.seen.host for target in outcome.targets if target.is_fit]
-    return [*found, Verdict(fold(fit), None)] if fit else found
+    return [*found, Conclusion(fold(fit), None)] if fit else found
 
 
-def verdict_line(verdict: Verdict) -> str:
+def verdict_line(verdict: Conclusion) -> str:
     """t2: firewall drops data: why; what helps"""
     if verdict.finding is None:
         return f"{verdict.hosts}: fit"
@@ -169,7 +169,7 @@ def _aligned(rows: list[tuple[str, ...]]) -> Iterator[str]:
         yield "  ".join(cells)
 
 
-def _print_colours(found: list[Verdict], rows: list[tuple[str, ...]]) -> None:
+def _print_colours(found: list[Conclusion], rows: list[tuple[str, ...]]) -> None:
     from rich.console import Console
     from rich.text import Text
 

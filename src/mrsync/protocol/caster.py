@@ -33,7 +33,7 @@ from mrsync.protocol.roster import PagesOf, Roster, Target
 from mrsync.protocol.rounds import AGAIN, Rounds
 from mrsync.protocol.schedule import Schedule
 from mrsync.protocol.sends import Address, Send
-from mrsync.protocol.states import PHASES, TargetState, TargetTrigger, Trigger, step
+from mrsync.protocol.states import PHASES, RosterState, TargetTrigger, Trigger, step
 from mrsync.protocol.statistics import CasterStatistics
 from mrsync.protocol.timers import Timer, TimerTable
 from mrsync.protocol.transfer import Transfer
@@ -289,7 +289,7 @@ class Caster:
         if target is None or target.hello is None or target.hello.instance != report.instance:
             return
         if not target.is_live:
-            ending = Ending.DONE if target.state is TargetState.DONE else Ending.DROPPED
+            ending = Ending.DONE if target.state is RosterState.DONE else Ending.DROPPED
             self._outbox.farewell(target, ending, target.reason)
             return
         old = target.report

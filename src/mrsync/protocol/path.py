@@ -17,7 +17,7 @@ class Via(Enum):
 
 
 @dataclass
-class Path:
+class TargetPath:
     """What is known of one target's way; times in seconds of the caller's clock."""
 
     source: Address = None  # where its last report came from

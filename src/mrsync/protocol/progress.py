@@ -10,7 +10,7 @@ RETURN_S = 2.0  # who was not heard for so long, though keepalives are due, was 
 
 
 @dataclass
-class Progress:
+class LifeSigns:
     """Of one target, in seconds of the caller's clock."""
 
     heard_at: float = 0.0

@@ -9,11 +9,11 @@ from typing import Callable
 
 from mrsync.protocol.flow import Audience, Flow
 from mrsync.protocol.log import LogReader
-from mrsync.protocol.path import Path
-from mrsync.protocol.progress import Progress
+from mrsync.protocol.path import TargetPath
+from mrsync.protocol.progress import LifeSigns
 from mrsync.protocol.ranges import Range, RangeSet
 from mrsync.protocol.sends import Address
-from mrsync.protocol.states import TARGETS, TargetState, TargetTrigger, step
+from mrsync.protocol.states import TARGETS, RosterState, TargetTrigger, step
 from mrsync.wire.messages import (
     BasisRecord,
     ComparedRecord,
@@ -37,7 +37,7 @@ class Target:
 
     id: int
     name: str
-    state: TargetState = TargetState.EXPECTED
+    state: RosterState = RosterState.EXPECTED
     reason: str = ""
     hint: str = ""  # goes behind the reason if it is never heard of, as the application knows
     hello: Hello | None = None  # its last one
@@ -47,9 +47,9 @@ class Target:
     ended_at: float = 0.0
     report: Report | None = None
     hop: Hop | None = None
-    path: Path = field(default_factory=Path)
+    path: TargetPath = field(default_factory=TargetPath)
     flow: Flow = field(init=False)
-    progress: Progress = field(default_factory=Progress)
+    progress: LifeSigns = field(default_factory=LifeSigns)
     log: LogReader = field(default_factory=LogReader)
     needs: RangeSet = field(default_factory=RangeSet)  # manifest entries
     basis: RangeSet = field(default_factory=RangeSet)  # manifest entries
@@ -64,7 +64,7 @@ class Target:
 
     @property
     def is_live(self) -> bool:
-        return self.state is TargetState.PRESENT
+        return self.state is RosterState.PRESENT
 
     @property
     def failure_trigger(self) -> TargetTrigger:
@@ -73,7 +73,7 @@ class Target:
 
     @property
     def is_ended(self) -> bool:
-        return self.state not in (TargetState.EXPECTED, TargetState.PRESENT)
+        return self.state not in (RosterState.EXPECTED, RosterState.PRESENT)
 
     def frontier(self, kind: ObjectKind) -> int:
         """Pages of this object held from its beginning, as far as this target has said."""
@@ -157,7 +157,7 @@ class Roster:
     @property
     def expected(self) -> list[Target]:
         """Targets not heard of yet."""
-        return [target for target in self if target.state is TargetState.EXPECTED]
+        return [target for target in self if target.state is RosterState.EXPECTED]
 
     def admit(self, target: Target, hello: Hello, source: Address, now: float) -> None:
         """Put a target on the live list."""
@@ -165,7 +165,7 @@ class Roster:
         target.hello = hello
         target.path.source = source
         target.joined_at = target.flow.answered_at = now
-        target.progress = Progress(now, now)
+        target.progress = LifeSigns(now, now)
         target.slot = len(self._live)
         self._live = [*self._live, target]
         self.count_listeners()

@@ -23,7 +23,7 @@ class Trigger(Enum):
     ABANDONED = "a signal, no target left, or a bad target under --quit-on-bad"
 
 
-class TargetState(Enum):
+class RosterState(Enum):
     """One target as the caster sees it; all but the first two are final."""
 
     EXPECTED = "not heard of yet"
@@ -88,25 +88,25 @@ PHASES: Mapping[Phase, Mapping[Trigger, Phase]] = {
     Phase.ABORTED: {},
 }
 
-TARGETS: Mapping[TargetState, Mapping[TargetTrigger, TargetState]] = {
-    TargetState.EXPECTED: {
-        TargetTrigger.HELLO: TargetState.PRESENT,
-        TargetTrigger.REFUSAL: TargetState.REFUSED,
-        TargetTrigger.FAILURE: TargetState.UNREACHABLE,
-        TargetTrigger.ABSENCE: TargetState.UNREACHABLE,
-        TargetTrigger.ABORT: TargetState.UNREACHABLE,
+TARGETS: Mapping[RosterState, Mapping[TargetTrigger, RosterState]] = {
+    RosterState.EXPECTED: {
+        TargetTrigger.HELLO: RosterState.PRESENT,
+        TargetTrigger.REFUSAL: RosterState.REFUSED,
+        TargetTrigger.FAILURE: RosterState.UNREACHABLE,
+        TargetTrigger.ABSENCE: RosterState.UNREACHABLE,
+        TargetTrigger.ABORT: RosterState.UNREACHABLE,
     },
-    TargetState.PRESENT: {
-        TargetTrigger.RESULT: TargetState.DONE,
-        TargetTrigger.SILENCE: TargetState.LOST,
-        TargetTrigger.FAILURE: TargetState.LOST,
-        TargetTrigger.REFUSAL: TargetState.REFUSED,
-        TargetTrigger.ABORT: TargetState.LOST,
+    RosterState.PRESENT: {
+        TargetTrigger.RESULT: RosterState.DONE,
+        TargetTrigger.SILENCE: RosterState.LOST,
+        TargetTrigger.FAILURE: RosterState.LOST,
+        TargetTrigger.REFUSAL: RosterState.REFUSED,
+        TargetTrigger.ABORT: RosterState.LOST,
     },
-    TargetState.DONE: {},
-    TargetState.LOST: {},
-    TargetState.UNREACHABLE: {},
-    TargetState.REFUSED: {},
+    RosterState.DONE: {},
+    RosterState.LOST: {},
+    RosterState.UNREACHABLE: {},
+    RosterState.REFUSED: {},
 }
 
 CATCHERS: Mapping[CatcherState, Mapping[CatcherTrigger, CatcherState]] = {

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 from mrsync.errors import PortInUseError, SocketError, UsageError
 from mrsync.remote.targets import fold
 from mrsync.run.foreign_sessions import StrangerWatch, is_quiet
-from mrsync.run.settings import AUTO, GROUPS, LOCAL, Groups, Network, Remote, host_of
+from mrsync.run.settings import AUTO, GROUPS, LOCAL, GroupAddresses, Network, Remote, host_of
 from mrsync.transport.interface import IPV4, IPV6, Interface, deafness, family_of, interface_named, is_address
 from mrsync.transport.loop import Loop
 from mrsync.transport.multicast import check_group, open_caster_socket
@@ -119,7 +119,7 @@ class Place(NamedTuple):
         return paths
 
 
-def meet(settings: Meeting, groups: Groups = GROUPS, *, has_unicast: bool = False) -> tuple[Place, list[Path]]:
+def meet(settings: Meeting, groups: GroupAddresses = GROUPS, *, has_unicast: bool = False) -> tuple[Place, list[Path]]:
     """Choose what the user left open, and open the sockets; raises SocketError, UsageError.
 
     has_unicast: who is not reached by multicast can be served all the same.
@@ -137,7 +137,7 @@ def meet(settings: Meeting, groups: Groups = GROUPS, *, has_unicast: bool = Fals
     raise SocketError("no free group and port were found; choose some with -A and -P")
 
 
-def find_place(settings: Meeting, groups: Groups = GROUPS, *, has_unicast: bool = False) -> Place:
+def find_place(settings: Meeting, groups: GroupAddresses = GROUPS, *, has_unicast: bool = False) -> Place:
     """What is not open any more; for AUTO the group is still the one of the right family among these.
 
     Raises SocketError, UsageError.

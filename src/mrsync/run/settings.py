@@ -20,7 +20,7 @@ AUTO = "auto"  # instead of a group: one that nobody uses
 LOCAL = "local"  # the remote shell that is none
 
 
-class Groups(NamedTuple):
+class GroupAddresses(NamedTuple):
     """Where those meet who are not told another group."""
 
     ipv4: str
@@ -30,8 +30,8 @@ class Groups(NamedTuple):
         return self.ipv6 if family == socket.AF_INET6 else self.ipv4
 
 
-GROUPS = Groups("239.255.67.92", "ff15::efff:435c")  # the same number
-RTT_GROUPS = Groups("239.255.67.200", "ff15::efff:43c8")
+GROUPS = GroupAddresses("239.255.67.92", "ff15::efff:435c")  # the same number
+RTT_GROUPS = GroupAddresses("239.255.67.200", "ff15::efff:43c8")
 
 
 class Network(NamedTuple):

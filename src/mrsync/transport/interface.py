@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mrsync.errors import SocketError
-from mrsync.transport.netlink import Link, OwnAddress, links, own_addresses
+from mrsync.transport.netlink import NetworkLink, OwnAddress, links, own_addresses
 
 IPV4, IPV6 = socket.AF_INET, socket.AF_INET6
 FAMILY_NAMES: dict[int, str] = {IPV4: "IPv4", IPV6: "IPv6"}
@@ -109,7 +109,7 @@ def deafness(interface: Interface) -> str:
     return ""
 
 
-def _described(link: Link, family: int, preferred: str = "") -> Interface:
+def _described(link: NetworkLink, family: int, preferred: str = "") -> Interface:
     """preferred: this address, if it is of the family; else one that reaches furthest, and is not on its way out."""
     if not link.is_up:
         raise SocketError(f"interface {link.name} is down")
@@ -122,7 +122,7 @@ def _described(link: Link, family: int, preferred: str = "") -> Interface:
     )
 
 
-def _links() -> dict[int, Link]:
+def _links() -> dict[int, NetworkLink]:
     """By index; raises SocketError."""
     try:
         return {link.ifindex: link for link in links()}

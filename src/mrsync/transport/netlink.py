@@ -26,7 +26,7 @@ _IFF_UP, _IFF_LOOPBACK, _IFF_MULTICAST, _IFF_LOWER_UP = 0x1, 0x8, 0x1000, 0x1000
 _ROOM = 1 << 16
 
 
-class Link(NamedTuple):
+class NetworkLink(NamedTuple):
     """A network interface; mtu in bytes."""
 
     name: str
@@ -55,14 +55,14 @@ class Route(NamedTuple):
     has_gateway: bool  # a router is between
 
 
-def links() -> list[Link]:
+def links() -> list[NetworkLink]:
     """All interfaces of this host; raises OSError."""
     found = []
     for body in _dump(_RTM_GETLINK, socket.AF_UNSPEC):
         _, _, index, flags, _ = _LINK.unpack_from(body)
         known = _attributes(body, _LINK.size)
         found.append(
-            Link(
+            NetworkLink(
                 name=known[_IFLA_IFNAME].rstrip(b"\0").decode(errors="replace"),
                 ifindex=index,
                 mtu=_number(known.get(_IFLA_MTU, b"")),

@@ -16,7 +16,7 @@ from mrsync.wire.signing import Verifier, can_sign
 SILENT_S = 1.0  # ten statuses are due meanwhile
 
 
-class Source:
+class CasterAddress:
     """The address that a session's caster speaks from.
 
     Whoever hears a status can send it on from elsewhere. So the first address stays, whatever else statuses come from,
@@ -62,7 +62,7 @@ class HeardSession:
         own = TargetKeys({secrets.target: secrets.own}, keys.session) if secrets.own else None
         self.keys = keys
         self.codec = ControlCodec(keys, own, secrets.target, verifier=verifier)
-        self.source = Source(masters)
+        self.source = CasterAddress(masters)
         self.status: Status | None = None
 
     @property

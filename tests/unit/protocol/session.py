@@ -8,7 +8,7 @@ from mrsync.protocol.caster import Caster
 from mrsync.protocol.config import CasterConfig
 from mrsync.protocol.events import CasterEvent
 from mrsync.protocol.sends import Send, SendMessage
-from mrsync.protocol.states import TargetState
+from mrsync.protocol.states import RosterState
 from mrsync.wire.messages import ComparedRecord, NeedsRecord, ObjectKind, Phase, Record, ResultRecord, Status
 from mrsync.wire.records import encode_record
 from tests.unit.protocol.builders import HMAC, PAGE, STEPS, hello, report
@@ -100,5 +100,5 @@ class Session:
         last: Status = self.messages(Status)[-1]
         return last
 
-    def states(self) -> list[TargetState]:
+    def states(self) -> list[RosterState]:
         return [target.state for target in self.caster.roster]

@@ -17,7 +17,7 @@ from mrsync.protocol.events import (
 )
 from mrsync.protocol.ranges import RangeSet
 from mrsync.protocol.sends import SendMessage, SendPage
-from mrsync.protocol.states import TargetState
+from mrsync.protocol.states import RosterState
 from mrsync.wire.limits import CONTROL_BYTES_MAX
 from mrsync.wire.messages import (
     Ack,
@@ -81,9 +81,9 @@ def test_who_is_not_there_is_waited_for_and_no_longer() -> None:
     assert session.phase() is Phase.GATHERING
     session.pump(1.0)
     assert session.phase() is Phase.COMPARING
-    assert session.states() == [TargetState.PRESENT, TargetState.EXPECTED]
+    assert session.states() == [RosterState.PRESENT, RosterState.EXPECTED]
     session.report(0, ComparedRecord(0, 0, 0), frontier=1)
-    assert session.states() == [TargetState.PRESENT, TargetState.UNREACHABLE]
+    assert session.states() == [RosterState.PRESENT, RosterState.UNREACHABLE]
     assert found(session.caster.roster, 1).reason == "not heard of within 60 s"
 
 
@@ -92,7 +92,7 @@ def test_nobody_there_is_the_end() -> None:
     session.caster.offer_manifest(PAGE)
     session.pump(ACK_WAIT_S + 1)
     assert session.heard[-2:] == [PhaseEntered(Phase.ABORTED), CastFinished(Phase.ABORTED)]
-    assert session.states() == [TargetState.UNREACHABLE] * 2
+    assert session.states() == [RosterState.UNREACHABLE] * 2
 
 
 def test_all_given_up_is_the_end_at_once() -> None:
@@ -112,7 +112,7 @@ def test_a_stranger_and_one_without_the_seal_are_refused() -> None:
         (Ending.REFUSED, 9),
         (Ending.REFUSED, 1),
     ]
-    assert session.states() == [TargetState.EXPECTED, TargetState.REFUSED]
+    assert session.states() == [RosterState.EXPECTED, RosterState.REFUSED]
     session.hello(1)
     assert session.messages(Farewell)[-1].reason == "shares no seal with this session"
 
@@ -147,7 +147,7 @@ def test_who_comes_while_others_compare_is_welcome_and_later_not() -> None:
     session.report(0)
     session.pump(ACK_WAIT_S / 2)
     session.hello(1)
-    assert session.states() == [TargetState.PRESENT] * 2
+    assert session.states() == [RosterState.PRESENT] * 2
     late = Session().compared()
     late.pump(TAKEOVER_S)
     late.hello(0, instance=555)
@@ -327,7 +327,7 @@ def test_results_end_the_session() -> None:
     session.report(1, RESULT)
     assert session.phase() is Phase.DONE
     session.pump(1.0)
-    assert session.states() == [TargetState.DONE] * 2
+    assert session.states() == [RosterState.DONE] * 2
     assert session.heard[-1] == CastFinished(Phase.DONE)
     assert sum(status.phase is Phase.DONE for status in session.messages(Status)) == LINGER_COUNT
     assert [letter.ending for letter in session.messages(Farewell)] == [Ending.DONE] * 2
@@ -354,7 +354,7 @@ def test_the_silent_are_dropped_and_the_others_go_on() -> None:
     for _ in range(7):
         session.pump(10.0)
         session.report(0, ready=5, frontier=10, committed=5)
-    assert session.states() == [TargetState.PRESENT, TargetState.LOST]
+    assert session.states() == [RosterState.PRESENT, RosterState.LOST]
     assert found(session.caster.roster, 1).reason == "silent for 60 s"
     assert session.phase() is Phase.FINISHING
 
@@ -363,7 +363,7 @@ def test_who_says_that_it_failed_is_dropped() -> None:
     session = Session().planned()
     session.report(0, FailedRecord("the disk is gone"))
     assert found(session.caster.roster, 0).reason == "the disk is gone"
-    assert session.states() == [TargetState.LOST, TargetState.PRESENT]
+    assert session.states() == [RosterState.LOST, RosterState.PRESENT]
 
 
 def test_when_all_are_lost_it_is_over() -> None:
@@ -400,7 +400,7 @@ def test_abort_tells_everyone_and_every_target_ends_once() -> None:
     session.caster.abort("interrupted", session.now)
     session.caster.abort("again", session.now)
     session.pump(1.0)
-    assert session.states() == [TargetState.LOST, TargetState.UNREACHABLE, TargetState.UNREACHABLE]
+    assert session.states() == [RosterState.LOST, RosterState.UNREACHABLE, RosterState.UNREACHABLE]
     assert sorted(event.target for event in session.heard if isinstance(event, TargetEnded)) == [0, 1, 2]
     assert session.caster.abort_reason == "interrupted"
     assert [letter.ending for letter in session.messages(Farewell)] == [Ending.ABORTED]
@@ -435,9 +435,9 @@ def test_nobody_is_judged_before_all_that_came_was_read() -> None:
     for target in (0, 1):
         session.caster.receive_message(report(target, 99, activity=1), "there", late)
     session.caster.handle_timeout(late)
-    assert session.states() == [TargetState.PRESENT] * 2
+    assert session.states() == [RosterState.PRESENT] * 2
     session.caster.handle_timeout(late + 2 * ACK_WAIT_S)
-    assert session.states() == [TargetState.LOST] * 2
+    assert session.states() == [RosterState.LOST] * 2
 
 
 def test_gathering_is_not_over_before_all_that_came_was_read() -> None:
@@ -449,7 +449,7 @@ def test_gathering_is_not_over_before_all_that_came_was_read() -> None:
     for target in (0, 1):
         session.hello(target)
     session.pump(1.0)
-    assert session.states() == [TargetState.PRESENT] * 2
+    assert session.states() == [RosterState.PRESENT] * 2
 
 
 def test_a_second_reading_is_announced_ahead_of_its_pages() -> None:

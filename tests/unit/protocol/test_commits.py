@@ -9,7 +9,7 @@ from mrsync.protocol.events import FileSatOut
 from mrsync.protocol.roster import Roster
 from mrsync.protocol.schedule import TX_ROOM
 from mrsync.protocol.sends import SendPage
-from mrsync.protocol.states import TargetState, TargetTrigger
+from mrsync.protocol.states import RosterState, TargetTrigger
 from mrsync.wire.limits import EXCEPTIONS_MAX, TX_MAX
 from mrsync.wire.messages import CommitSpan, ErrorRecord, Phase, SatOutRecord, Status
 from tests.unit.protocol.builders import PAGE, found, report, roster
@@ -232,7 +232,7 @@ def test_by_the_rule_job_one_that_ends_takes_everything_back() -> None:
     assert sum(isinstance(send, SendPage) for send in session.sent) == pages
     session.report(1, RESULT)
     assert session.phase() is Phase.DONE
-    assert session.states() == [TargetState.LOST, TargetState.DONE]
+    assert session.states() == [RosterState.LOST, RosterState.DONE]
 
 
 def test_by_the_rule_job_who_did_not_come_in_time_never_takes_part() -> None:
@@ -245,7 +245,7 @@ def test_by_the_rule_job_who_did_not_come_in_time_never_takes_part() -> None:
     session.caster.give_up(0, "exited", session.now)
     session.pump()
     assert session.phase() is Phase.WITHDRAWING
-    assert session.states() == [TargetState.LOST, TargetState.PRESENT, TargetState.UNREACHABLE]
+    assert session.states() == [RosterState.LOST, RosterState.PRESENT, RosterState.UNREACHABLE]
     session.report(1, RESULT)
     assert session.phase() is Phase.DONE
 

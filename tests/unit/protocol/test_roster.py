@@ -7,7 +7,7 @@ import pytest
 from mrsync.protocol.flow import ANSWER_S
 from mrsync.protocol.ranges import RangeSet
 from mrsync.protocol.roster import Roster
-from mrsync.protocol.states import TargetState, TargetTrigger
+from mrsync.protocol.states import RosterState, TargetTrigger
 from mrsync.wire.limits import PAGES_MAX
 from mrsync.wire.messages import (
     BasisRecord,
@@ -41,7 +41,7 @@ def test_an_end_is_final() -> None:
     known = roster(2)
     known.end(found(known, 0), TargetTrigger.SILENCE, "silent", 9.0)
     assert (found(known, 0).state, found(known, 0).reason, found(known, 0).ended_at) == (
-        TargetState.LOST,
+        RosterState.LOST,
         "silent",
         9.0,
     )
@@ -63,7 +63,7 @@ def test_renewed_target_starts_afresh() -> None:
     found(known, 0).needs.add(0, 5)
     fresh = known.renew(found(known, 0))
     assert fresh is found(known, 0)
-    assert (fresh.state, list(fresh.needs), fresh.name) == (TargetState.EXPECTED, [], "a")
+    assert (fresh.state, list(fresh.needs), fresh.name) == (RosterState.EXPECTED, [], "a")
     assert [target.id for target in known.live] == [1]
 
 

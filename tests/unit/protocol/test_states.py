@@ -15,7 +15,7 @@ from mrsync.protocol.states import (
     TARGETS,
     CatcherState,
     CatcherTrigger,
-    TargetState,
+    RosterState,
     TargetTrigger,
     Trigger,
     step,
@@ -25,7 +25,7 @@ from mrsync.wire.messages import Phase
 Table = Mapping[Any, Mapping[Any, Any]]
 TABLES: list[tuple[Table, type[Enum], type[Enum], Any]] = [
     (PHASES, Phase, Trigger, Phase.GATHERING),
-    (TARGETS, TargetState, TargetTrigger, TargetState.EXPECTED),
+    (TARGETS, RosterState, TargetTrigger, RosterState.EXPECTED),
     (CATCHERS, CatcherState, CatcherTrigger, CatcherState.SEEKING),
 ]
 
@@ -66,4 +66,4 @@ def test_phases_only_go_on_but_for_what_is_cast_again() -> None:
 
 def test_outcomes_are_final() -> None:
     final = {state for state, steps in TARGETS.items() if not steps}
-    assert final == set(TargetState) - {TargetState.EXPECTED, TargetState.PRESENT}
+    assert final == set(RosterState) - {RosterState.EXPECTED, RosterState.PRESENT}

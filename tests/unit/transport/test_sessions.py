@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mrsync.transport.sessions import SILENT_S, CatcherSecrets, HeardSessions, Source
+from mrsync.transport.sessions import SILENT_S, CasterAddress, CatcherSecrets, HeardSessions
 from mrsync.wire.keys import SessionKeys, TargetKeys
 from mrsync.wire.messages import Ack, Ending, Farewell, Status
 from mrsync.wire.session import ControlCodec, Rejection
@@ -65,7 +65,7 @@ def test_a_target_with_a_secret_of_its_own_believes_nothing_that_another_one_cou
 
 
 def test_the_first_address_stays_while_it_speaks() -> None:
-    source = Source(())
+    source = CasterAddress(())
     source.hear(MASTER, 0.0)
     source.hear(OTHER, 0.5)
     source.hear(MASTER, 0.9)
@@ -76,7 +76,7 @@ def test_the_first_address_stays_while_it_speaks() -> None:
 
 
 def test_an_address_of_the_master_is_believed_at_once() -> None:
-    source = Source(("10.0.0.1",))
+    source = CasterAddress(("10.0.0.1",))
     source.hear(OTHER, 0.0)
     source.hear(MASTER, 0.1)
     source.hear(OTHER, 0.2)

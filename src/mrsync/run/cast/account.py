@@ -11,7 +11,7 @@ from mrsync.protocol.caster import Caster
 from mrsync.protocol.events import FileSatOut
 from mrsync.protocol.histogram import Histogram
 from mrsync.protocol.roster import Target
-from mrsync.protocol.states import TargetState as RosterState
+from mrsync.protocol.states import RosterState
 from mrsync.run.cast.ledger import Ledger
 from mrsync.run.cast.outcome import MULTICAST, UNICAST, Outcome, SatOut, Seconds, TargetOutcome, TargetState
 from mrsync.run.cast.source_job import SourceJob

@@ -23,7 +23,7 @@ from mrsync.protocol.events import (
     TargetJoined,
     TargetRerouted,
 )
-from mrsync.protocol.states import TargetState
+from mrsync.protocol.states import RosterState
 from mrsync.remote.launcher import Launcher
 from mrsync.remote.targets import fold
 from mrsync.run.arrivals import Arrivals
@@ -237,7 +237,7 @@ class _Run:
         target = self._caster.roster.find(event.target)
         if target is None:
             return
-        if isinstance(event, TargetEnded) and target.state is not TargetState.DONE:
+        if isinstance(event, TargetEnded) and target.state is not RosterState.DONE:
             self._news.on_target_lost(target)
             self._unheard.end(event.target)
         elif isinstance(event, TargetRerouted) and (sentence := self._reach_news.when_rerouted(target)):

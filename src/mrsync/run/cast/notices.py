@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 
 from mrsync.protocol.caster import ABSENCE
 from mrsync.protocol.roster import Target
-from mrsync.protocol.states import TargetState
+from mrsync.protocol.states import RosterState
 from mrsync.remote.targets import fold
 from mrsync.run.observer import Notice, Observer
 from mrsync.run.rendezvous import Place
@@ -48,7 +48,7 @@ class News:
 
     def on_target_lost(self, target: Target) -> None:
         """At once, but for those that never came: many may have the same reason."""
-        if target.state is TargetState.UNREACHABLE:
+        if target.state is RosterState.UNREACHABLE:
             self._absent.setdefault(target.reason, []).append(target.name)
         else:
             self._tell_end(f"{target.state.name.lower()}: {target.reason}", [target.name])

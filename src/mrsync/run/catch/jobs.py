@@ -32,8 +32,8 @@ from mrsync.tree.model.spans import merged
 from mrsync.tree.staging.finish import Result, finish
 from mrsync.tree.staging.missing_pages import wanted_pages
 from mrsync.tree.staging.resume import Leftovers
-from mrsync.tree.staging.rounds import Rounds
 from mrsync.tree.staging.stage import WHOLE, Stage
+from mrsync.tree.staging.staging_rounds import StagingRounds
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.messages import ObjectKind
 
@@ -115,7 +115,7 @@ class TreeJobs:
         self._comparison = Comparison()
         self._destination: Destination | None = None
         self._traces: Traces | None = None  # under the rule `job`, until the first file is granted
-        self.rounds: Rounds | None = None
+        self.rounds: StagingRounds | None = None
 
     # what comes in
 
@@ -208,7 +208,7 @@ class TreeJobs:
     def _open_stage(self, plan: Plan, needs: Sequence[tuple[int, int]]) -> Stage:
         assert self._destination is not None  # the comparison comes first
         stage = Stage(self._destination, self._manifest, plan, needs, f"{self.session:016x}")
-        self.rounds = Rounds(stage)
+        self.rounds = StagingRounds(stage)
         if self._manifest.policy.commit == "job":
             from mrsync.tree.staging.rollback import Traces
 

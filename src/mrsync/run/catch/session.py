@@ -22,7 +22,7 @@ from mrsync.run.catch.jobs import Activity, Compared, Finished, Stopped, TreeJob
 from mrsync.run.settings import CatchSettings, host_of
 from mrsync.transport.loop import Loop
 from mrsync.tree.model.failure import Failure
-from mrsync.tree.staging.rounds import Rounds
+from mrsync.tree.staging.staging_rounds import StagingRounds
 from mrsync.wire.messages import (
     ComparedRecord,
     ErrorRecord,
@@ -176,7 +176,7 @@ class TreeSession:
         self._tell_sat_out(rounds)
         self._catcher.set_progress(now, ready=ready)
 
-    def _tell_sat_out(self, rounds: Rounds) -> None:
+    def _tell_sat_out(self, rounds: StagingRounds) -> None:
         for index, errno in rounds.take_sat_out():
             self._catcher.log(SatOutRecord(index, errno), self._loop.now())
 

@@ -14,7 +14,7 @@ from mrsync.remote.launcher import CatcherExited, Launcher
 from mrsync.run.launch import Program, start_everywhere
 from mrsync.run.measure import probe
 from mrsync.run.measure.diagnosis import Finding, diagnose
-from mrsync.run.measure.evidence import Evidence, Flow, Setting
+from mrsync.run.measure.evidence import Evidence, Setting, Throughput
 from mrsync.run.measure.facts import FAST, SIZES, SLOW, Heard, decode_facts
 from mrsync.run.measure.probe_log import GROUP, Trial, Trials
 from mrsync.run.measure.target_exam import Patient
@@ -141,7 +141,7 @@ class _Doctor:
         self._patients = [Patient() for _ in settings.targets]
         self._trials = Trials(len(settings.targets))
         self._pinged_at: dict[int, float] = {}  # pings of the group
-        self._flows: dict[int, Flow] = {}  # by generation, as they left
+        self._flows: dict[int, Throughput] = {}  # by generation, as they left
         self._size_max = 0
         self._stop = stop
 
@@ -242,7 +242,7 @@ class _Doctor:
                 self._wait(1.0, lambda: not self._pinger.is_blocked)
         taken_s = time.monotonic() - started
         packets = (self._pinger.packets_sent - before) // len(self._pinger.paths)
-        self._flows[generation] = Flow(packets_sent=packets, seconds_sent=taken_s)
+        self._flows[generation] = Throughput(packets_sent=packets, seconds_sent=taken_s)
 
     def _send(self, trial: Trial, path: Path | None = None) -> None:
         number = self._pinger.ping(path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from mrsync.protocol.histogram import Histogram
-from mrsync.run.measure.facts import Counters, DiskFacts, HostFacts
+from mrsync.run.measure.facts import DiskFacts, HostCounters, HostFacts
 
 
 class Share(NamedTuple):
@@ -16,7 +16,7 @@ class Share(NamedTuple):
     echoed: int = 0
 
 
-class Flow(NamedTuple):
+class Throughput(NamedTuple):
     """Of pages cast at a rate: what left, what arrived; seconds from the first packet to the last."""
 
     packets_sent: int = 0
@@ -41,7 +41,7 @@ class Evidence(NamedTuple):
     reason: str | None = None  # why its probe did not run to the end
     facts: HostFacts | None = None
     disk: DiskFacts | None = None
-    counters: Counters = Counters()
+    counters: HostCounters = HostCounters()
     group: Share = Share()
     port: Share = Share()
     own: Share = Share()
@@ -52,8 +52,8 @@ class Evidence(NamedTuple):
     routers: int = 0  # between, as unicast passes them
     mtu_sent: int = 0  # bytes of the largest packets tried
     mtu_passed: int = 0
-    slow: Flow = Flow()
-    fast: Flow = Flow()
+    slow: Throughput = Throughput()
+    fast: Throughput = Throughput()
     round_trips: Histogram = Histogram()
     clock_offset_s: float | None = None
 

@@ -49,7 +49,7 @@ class DiskFacts(NamedTuple):
     free_inodes: int = -1  # -1: the file system counts none
 
 
-class Counters(NamedTuple):
+class HostCounters(NamedTuple):
     """What the kernel and the probe counted since the probe began."""
 
     group_packets_in: int = 0  # that reached the IP layer and went to a group joined here
@@ -80,12 +80,12 @@ class VolumeFacts(NamedTuple):
     seconds: float = 0.0  # from the first packet to the last
 
 
-Facts = Union[HostFacts, DiskFacts, Counters, Heard, VolumeFacts]
-T = TypeVar("T", HostFacts, DiskFacts, Counters, Heard, VolumeFacts)
+Facts = Union[HostFacts, DiskFacts, HostCounters, Heard, VolumeFacts]
+T = TypeVar("T", HostFacts, DiskFacts, HostCounters, Heard, VolumeFacts)
 _TYPES: dict[str, type[Any]] = {
     "host": HostFacts,
     "disk": DiskFacts,
-    "counters": Counters,
+    "counters": HostCounters,
     "heard": Heard,
     "volume": VolumeFacts,
 }

@@ -8,7 +8,7 @@ import tempfile
 import time
 from typing import Callable
 
-from mrsync.run.measure.facts import Counters, DiskFacts
+from mrsync.run.measure.facts import DiskFacts, HostCounters
 from mrsync.transport.interface import IPV6, Interface
 
 DISK_TEST_S = 1.0
@@ -48,14 +48,16 @@ class Host:
         common = self.number(f"{place}/all/rp_filter") or 0
         return [name for name in names if max(common, self.number(f"{place}/{name}/rp_filter") or 0) == _STRICT]
 
-    def counters(self, family: int) -> Counters:
+    def counters(self, family: int) -> HostCounters:
         """Since the host's start."""
         if family == IPV6:
             table = self._lines("proc/net/snmp6")
             reports = table.get("Icmp6OutMLDv2Reports", 0) + table.get("Icmp6OutGroupMembResponses", 0)
-            return Counters(table.get("Ip6InMcastPkts", 0), reports)
+            return HostCounters(table.get("Ip6InMcastPkts", 0), reports)
         table = self._pairs("proc/net/netstat")
-        return Counters(table.get("InMcastPkts", 0), table.get("OutMcastPkts", 0), table.get("IPReversePathFilter", 0))
+        return HostCounters(
+            table.get("InMcastPkts", 0), table.get("OutMcastPkts", 0), table.get("IPReversePathFilter", 0)
+        )
 
     def _pairs(self, path: str) -> dict[str, int]:
         """A file of pairs of lines: names, numbers."""
@@ -77,9 +79,9 @@ class Host:
             return []
 
 
-def since(before: Counters, now: Counters) -> Counters:
+def since(before: HostCounters, now: HostCounters) -> HostCounters:
     """What the kernel counted between."""
-    return Counters(
+    return HostCounters(
         now.group_packets_in - before.group_packets_in,
         now.group_packets_out - before.group_packets_out,
         now.reverse_path_drops - before.reverse_path_drops,

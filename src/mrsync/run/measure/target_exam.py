@@ -6,8 +6,8 @@ import time
 from collections.abc import Mapping
 
 from mrsync.protocol.histogram import Histogram
-from mrsync.run.measure.evidence import Evidence, Flow
-from mrsync.run.measure.facts import FAST, SLOW, Counters, DiskFacts, HostFacts, VolumeFacts
+from mrsync.run.measure.evidence import Evidence, Throughput
+from mrsync.run.measure.facts import FAST, SLOW, DiskFacts, HostCounters, HostFacts, VolumeFacts
 
 
 class Patient:
@@ -17,12 +17,12 @@ class Patient:
         self.reason: str | None = None
         self.facts: HostFacts | None = None
         self.disk: DiskFacts | None = None
-        self._counters = Counters()
+        self._counters = HostCounters()
         self._volumes: dict[int, VolumeFacts] = {}
         self._round_trips = Histogram()
         self._clock_offset_s: float | None = None
 
-    def hear_fact(self, fact: HostFacts | DiskFacts | Counters | VolumeFacts) -> None:
+    def hear_fact(self, fact: HostFacts | DiskFacts | HostCounters | VolumeFacts) -> None:
         """The probe says so, over the remote shell."""
         if isinstance(fact, HostFacts):
             self.facts = fact
@@ -30,7 +30,7 @@ class Patient:
                 self._clock_offset_s = fact.clock_us / 1e6 - time.time()  # up to the remote shell's delay
         elif isinstance(fact, DiskFacts):
             self.disk = fact
-        elif isinstance(fact, Counters):
+        elif isinstance(fact, HostCounters):
             self._counters = fact
         else:
             self._volumes[fact.generation] = fact
@@ -41,7 +41,7 @@ class Patient:
         left_at = time.time() - age_s - max(0.0, rtt_s) / 2
         self._clock_offset_s = clock_us / 1e6 - left_at
 
-    def evidence(self, host: str, flows: Mapping[int, Flow]) -> Evidence:
+    def evidence(self, host: str, flows: Mapping[int, Throughput]) -> Evidence:
         """flows: what was cast, by generation."""
         return Evidence(
             host=host,
@@ -49,12 +49,12 @@ class Patient:
             facts=self.facts,
             disk=self.disk,
             counters=self._counters,
-            slow=self._flow(flows.get(SLOW, Flow()), SLOW),
-            fast=self._flow(flows.get(FAST, Flow()), FAST),
+            slow=self._flow(flows.get(SLOW, Throughput()), SLOW),
+            fast=self._flow(flows.get(FAST, Throughput()), FAST),
             round_trips=self._round_trips,
             clock_offset_s=self._clock_offset_s,
         )
 
-    def _flow(self, left: Flow, generation: int) -> Flow:
+    def _flow(self, left: Throughput, generation: int) -> Throughput:
         volume = self._volumes.get(generation, VolumeFacts())
         return left._replace(packets=volume.packets, seconds=volume.seconds, bytes=volume.bytes)

@@ -11,7 +11,7 @@ from operator import ne
 from mrsync.tree.compare.aliases import Aliases, Names
 from mrsync.tree.compare.differences import Likeness
 from mrsync.tree.compare.extraneous import Extras
-from mrsync.tree.compare.hard_links import Found, Group, Groups, Inode
+from mrsync.tree.compare.hard_links import Found, Inode, LinkGroup, LinkGroups
 from mrsync.tree.compare.in_place import InPlace
 from mrsync.tree.compare.prefetch import Survey
 from mrsync.tree.compare.result import Comparison
@@ -76,7 +76,7 @@ class Comparer:
         self._leaves_some = self._policy.existing or self._policy.ignore_existing
         self._is_plain = self._policy.is_plain_comparison
         self._in_place = InPlace(manifest, destination) if destination is not None else None
-        self._groups = Groups(manifest)
+        self._groups = LinkGroups(manifest)
         self._claimed: dict[Inode, int] = {}
 
     def run(self) -> Comparison:
@@ -405,7 +405,7 @@ class Comparer:
         result.linked.extend(sorted(linked))
         result.needs = merged(result.needs)
 
-    def _itemize_links(self, items: Items, group: Group) -> None:
+    def _itemize_links(self, items: Items, group: LinkGroup) -> None:
         for entry in group.joined:
             if (differences := self._groups.found(entry).differences) & LETTERS:
                 items.add(entry, LINKED | differences)

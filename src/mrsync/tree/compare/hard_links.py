@@ -27,7 +27,7 @@ class Found(NamedTuple):
     is_newer: bool = False
 
 
-class Group(NamedTuple):
+class LinkGroup(NamedTuple):
     """What is to be done for a group; names that an option leaves alone do not take part.
 
     first: the name that the others become links to, -1 for none. needed: its entry whose contents are needed, or -1:
@@ -42,7 +42,7 @@ class Group(NamedTuple):
     apart: list[int]
 
 
-class Groups:
+class LinkGroups:
     """Collects what is found of every entry in a hard-link group, then settles the groups as rsync does."""
 
     def __init__(self, manifest: Manifest) -> None:
@@ -73,7 +73,7 @@ class Groups:
     def found(self, entry: int) -> Found:
         return self._found[entry]
 
-    def settle(self, claimed: dict[Inode, int]) -> Iterator[Group]:
+    def settle(self, claimed: dict[Inode, int]) -> Iterator[LinkGroup]:
         """Every group, once all is noted; the manifest's leaders become those that this target uses.
 
         claimed: inodes that other entries keep; a group's file is added.
@@ -81,10 +81,10 @@ class Groups:
         for leader, members in self._members.items():
             yield self._settle(leader, members, claimed)
 
-    def _settle(self, leader: int, members: list[int], claimed: dict[Inode, int]) -> Group:
+    def _settle(self, leader: int, members: list[int], claimed: dict[Inode, int]) -> LinkGroup:
         first, taken = self._choose(members)
         if first < 0:
-            return Group(-1, -1, [], [], [])
+            return LinkGroup(-1, -1, [], [], [])
         found = self._found[first]
         is_kept = found.is_right and (found.inode is None or claimed.setdefault(found.inode, first) == first)
         hub = first if is_kept or leader not in taken else leader
@@ -95,7 +95,7 @@ class Groups:
         joined = [member for member in others if found.inode and self._found[member].inode == found.inode]
         linked = sorted(set(taken) - {hub} - (set(joined) if is_kept else set()))
         apart = [member for member in others if member not in joined]
-        return Group(first, -1 if is_kept else hub, linked, joined, apart)
+        return LinkGroup(first, -1 if is_kept else hub, linked, joined, apart)
 
     def _choose(self, members: list[int]) -> tuple[int, list[int]]:
         """The name that counts, and all that take part.

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from mrsync.tree.compare.comparer import Comparer
-from mrsync.tree.compare.hard_links import Found, Group
+from mrsync.tree.compare.hard_links import Found, LinkGroup
 from mrsync.tree.compare.prefetch import Survey
 from mrsync.tree.compare.result import Comparison
 from mrsync.tree.destination.destination import Destination
@@ -99,7 +99,7 @@ class ListedComparer(Comparer):
     def _send(self, entry: int, found: Found) -> None:
         super()._send(entry, self._looks.get(entry, found))
 
-    def _itemize_links(self, items: Items, group: Group) -> None:
+    def _itemize_links(self, items: Items, group: LinkGroup) -> None:
         for entry in (*group.joined, *group.apart):
             if entry in self._looks:
                 self._groups.note(entry, self._looks[entry])

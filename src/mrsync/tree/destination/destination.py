@@ -28,7 +28,7 @@ from mrsync.tree.model.policy import Policy
 if TYPE_CHECKING:
     from mrsync.tree.destination.backup import Backups
     from mrsync.tree.destination.listed_deletions import Doomed
-    from mrsync.tree.filter.protection import Guard, Protection
+    from mrsync.tree.filter.protection import DirectoryProtection, Protection
 
 T = TypeVar("T")
 
@@ -245,7 +245,7 @@ class Destination:
         except PermissionError:
             return True  # a temporary mode may help
 
-    def _guard(self, parent: int, name: bytes) -> Guard | None:
+    def _guard(self, parent: int, name: bytes) -> DirectoryProtection | None:
         return self.protection.of(parent).within(name) if self.protection is not None else None
 
     def _make_way_of_directory(self, parent: int, fd: int, name: bytes) -> None:

@@ -12,7 +12,7 @@ from mrsync.tree.fs.directories import Directories
 from mrsync.tree.fs.mount_ids import mount_id
 
 if TYPE_CHECKING:
-    from mrsync.tree.filter.protection import Guard
+    from mrsync.tree.filter.protection import DirectoryProtection
 
 
 # (descriptor of its directory, name, path below the tree's parent) -> something else stays there for it
@@ -25,7 +25,7 @@ def remove_tree(
     name: bytes,
     deletions: Deletions,
     on_activity: Callable[[int], None] = lambda count: None,
-    guard: Guard | None = None,
+    guard: DirectoryProtection | None = None,
     *,
     delete: Delete | None = None,
     is_obstacle: bool = False,
@@ -54,7 +54,7 @@ class _Removal:
         parent_fd: int,
         name: bytes,
         deletions: Deletions,
-        guard: Guard | None,
+        guard: DirectoryProtection | None,
         delete: Delete | None,
         is_dry_run: bool,
     ) -> None:

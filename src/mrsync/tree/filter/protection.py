@@ -28,7 +28,7 @@ class Closed:
         return set(names)
 
 
-class Guard(NamedTuple):
+class DirectoryProtection(NamedTuple):
     """The protection of one directory, given by its path below the root."""
 
     protection: Protection
@@ -39,7 +39,7 @@ class Guard(NamedTuple):
         """Which of these names may not be deleted; is_going: perishable rules do not count in a directory that goes."""
         return self.scope.excluded(names, directories, has_perishable=not is_going)
 
-    def within(self, name: bytes) -> Guard:
+    def within(self, name: bytes) -> DirectoryProtection:
         """Of a directory right below; its merge files are read now."""
         return self.protection.guard(self.scope, self.path + b"/" + name if self.path else name)
 
@@ -63,9 +63,9 @@ class Protection:
             deletes_excluded=policy.deletes_excluded,
         )
         self._read = TreeReader(root)
-        self._guards: dict[int, Guard] = {}
+        self._guards: dict[int, DirectoryProtection] = {}
 
-    def of(self, directory: int) -> Guard:
+    def of(self, directory: int) -> DirectoryProtection:
         """The guard of a directory of the manifest."""
         missing = [directory]
         while missing[-1] and missing[-1] not in self._guards:
@@ -82,18 +82,18 @@ class Protection:
         above, _, name = path.rpartition(b"/")
         return bool(self._filters.scope(above).excluded([name], [name]))
 
-    def guard(self, above: Scope | Closed, path: bytes) -> Guard:
+    def guard(self, above: Scope | Closed, path: bytes) -> DirectoryProtection:
         """Of a directory whose merge files are read now."""
         if isinstance(above, Closed):
-            return Guard(self, path, above)
+            return DirectoryProtection(self, path, above)
         try:
-            return Guard(self, path, above.within(path, self._read))
+            return DirectoryProtection(self, path, above.within(path, self._read))
         except OSError as error:
             reason = error.errno or errno.EIO
         except MrsyncError:
             reason = errno.EINVAL
         self.failures.append(Failure(reason, path, "use the filter rules in"))
-        return Guard(self, path, Closed())
+        return DirectoryProtection(self, path, Closed())
 
 
 def read_rules(policy: Policy) -> list[Rule]:

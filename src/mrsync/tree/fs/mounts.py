@@ -10,13 +10,13 @@ TABLE = "/proc/self/mountinfo"
 _OCTAL = re.compile(rb"\\([0-7]{3})")
 
 
-class Place(NamedTuple):
+class MountedPath(NamedTuple):
     """A directory by its file system (major:minor) and its path there, without a slash at its end."""
 
     device: bytes
     path: bytes
 
-    def contains(self, other: Place) -> bool:
+    def contains(self, other: MountedPath) -> bool:
         """Whether the other is the same place, or in it."""
         return self.device == other.device and (other.path + b"/").startswith(self.path + b"/")
 
@@ -31,17 +31,17 @@ class Mounts:
         except OSError:
             lines = []
         # In a change of root the mount of the root itself may be none of those that are told.
-        self._mounts = [(b"", Place(b"", b"")), *map(_parsed, lines)]
+        self._mounts = [(b"", MountedPath(b"", b"")), *map(_parsed, lines)]
 
-    def place(self, path: bytes) -> Place:
+    def place(self, path: bytes) -> MountedPath:
         """Where a path leads; what does not exist is below what does."""
         real = os.path.realpath(path).rstrip(b"/")
         holding = [mount for mount in self._mounts if _is_below(real, mount[0])]
         longest = max((len(point) for point, _ in holding), default=0)
         point, place = [mount for mount in holding if len(mount[0]) == longest][-1]
-        return Place(place.device, place.path + real[len(point) :])
+        return MountedPath(place.device, place.path + real[len(point) :])
 
-    def below(self, path: bytes) -> list[Place]:
+    def below(self, path: bytes) -> list[MountedPath]:
         """What is mounted somewhere below a path."""
         real = os.path.realpath(path).rstrip(b"/")
         return [place for point, place in self._mounts if point != real and _is_below(point, real)]
@@ -58,10 +58,10 @@ def _is_below(path: bytes, above: bytes) -> bool:
     return (path + b"/").startswith(above + b"/")
 
 
-def _parsed(line: bytes) -> tuple[bytes, Place]:
+def _parsed(line: bytes) -> tuple[bytes, MountedPath]:
     """Mount point and place; see proc(5), /proc/pid/mountinfo."""
     device, root, point = line.split(b" ")[2:5]
-    return _unescaped(point), Place(device, _unescaped(root))
+    return _unescaped(point), MountedPath(device, _unescaped(root))
 
 
 def _unescaped(path: bytes) -> bytes:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from mrsync.tree.source.lookup import Look
-from mrsync.tree.source.synclist import Item, Kind, checked_path, shown, unescape
+from mrsync.tree.source.synclist import Instruction, Item, checked_path, shown, unescape
 
 ITEMIZED = re.compile(rb"([<>ch.])([fdLDS])([.+? a-zA-Z]{9}) (.+)", re.DOTALL)
 DELETED = re.compile(rb"\*deleting   (.+)", re.DOTALL)
@@ -84,29 +84,31 @@ class _Translator:
         if update == b"h":
             yield from self._hard_links(raw)
         elif kind == b"L":
-            yield from self._soft_links(raw, Kind.ATTRIBUTES if update == b"." else Kind.SYMLINK)
+            yield from self._soft_links(raw, Instruction.ATTRIBUTES if update == b"." else Instruction.SYMLINK)
         elif kind == b"d":
-            yield Item(Kind.DIRECTORY, checked_path(raw))
+            yield Item(Instruction.DIRECTORY, checked_path(raw))
         elif update == b".":
-            yield Item(Kind.ATTRIBUTES, checked_path(raw))
+            yield Item(Instruction.ATTRIBUTES, checked_path(raw))
         else:
-            yield Item(Kind.FILE if kind == b"f" else Kind.SPECIAL, checked_path(raw))
+            yield Item(Instruction.FILE if kind == b"f" else Instruction.SPECIAL, checked_path(raw))
 
     def _hard_links(self, raw: bytes) -> Iterator[Item]:
         """`name => leader`; where the arrow may be in several places, all that fits is sent as files."""
         found = self._leader_splits(raw)
         if len(found) == 1:
-            yield Item(Kind.HARDLINK, *map(checked_path, found[0]))
+            yield Item(Instruction.HARDLINK, *map(checked_path, found[0]))
         elif found:
             yield from (
-                Item(Kind.FILE, checked_path(path)) for path in sorted({path for pair in found for path in pair})
+                Item(Instruction.FILE, checked_path(path)) for path in sorted({path for pair in found for path in pair})
             )
         elif self._look.status(raw) is not None:
-            yield Item(Kind.ATTRIBUTES, checked_path(raw))  # it is linked already to what changes, which is listed, too
+            yield Item(
+                Instruction.ATTRIBUTES, checked_path(raw)
+            )  # it is linked already to what changes, which is listed, too
         else:
             raise ValueError("the source has no such hard link")
 
-    def _soft_links(self, raw: bytes, kind: Kind) -> Iterator[Item]:
+    def _soft_links(self, raw: bytes, kind: Instruction) -> Iterator[Item]:
         found = self._target_splits(raw)
         if not found and raw.count(_LINK_ARROW) == 1:
             found = [tuple(raw.split(_LINK_ARROW))]  # gone or changed meanwhile: who reads the list will see
@@ -115,7 +117,7 @@ class _Translator:
         if not found:
             raise ValueError("the source has no such soft link")
         for name, target in found:
-            yield Item(kind, checked_path(name), target if kind is Kind.SYMLINK else b"")
+            yield Item(kind, checked_path(name), target if kind is Instruction.SYMLINK else b"")
 
     def _leader_splits(self, raw: bytes) -> list[tuple[bytes, ...]]:
         return [pair for pair in _splits(raw, _LEADER_ARROW) if self._is_one_file(*pair)]
@@ -131,7 +133,7 @@ class _Translator:
         path = checked_path(unescape(text))
         if not path:
             raise ValueError("the root cannot be deleted")
-        self._items.append(Item(Kind.DELETING, path))
+        self._items.append(Item(Instruction.DELETING, path))
 
     # rsync -v: the source tells what is meant
 
@@ -153,14 +155,16 @@ class _Translator:
         if raw.endswith(b"/"):
             status = self._look.status(raw)
             if status is not None and stat.S_ISDIR(status.st_mode):
-                return [Item(Kind.DIRECTORY, checked_path(raw))]
-        items = [Item(Kind.SYMLINK, checked_path(name), target) for name, target in self._target_splits(raw)]
+                return [Item(Instruction.DIRECTORY, checked_path(raw))]
+        items = [Item(Instruction.SYMLINK, checked_path(name), target) for name, target in self._target_splits(raw)]
         pairs = self._leader_splits(raw)
         exact = self._exact(raw)
         if len(pairs) == 1 and not exact:
-            items.append(Item(Kind.HARDLINK, *map(checked_path, pairs[0])))
+            items.append(Item(Instruction.HARDLINK, *map(checked_path, pairs[0])))
         elif pairs:
-            items += [Item(Kind.FILE, checked_path(path)) for path in sorted({path for pair in pairs for path in pair})]
+            items += [
+                Item(Instruction.FILE, checked_path(path)) for path in sorted({path for pair in pairs for path in pair})
+            ]
         return items + exact
 
     def _exact(self, raw: bytes) -> list[Item]:
@@ -168,7 +172,7 @@ class _Translator:
         status = self._look.status(raw) if not raw.endswith(b"/") else None
         if status is None or stat.S_ISDIR(status.st_mode) or stat.S_ISLNK(status.st_mode):
             return []
-        return [Item(Kind.FILE if stat.S_ISREG(status.st_mode) else Kind.SPECIAL, checked_path(raw))]
+        return [Item(Instruction.FILE if stat.S_ISREG(status.st_mode) else Instruction.SPECIAL, checked_path(raw))]
 
 
 def _splits(raw: bytes, arrow: bytes) -> Iterator[tuple[bytes, bytes]]:

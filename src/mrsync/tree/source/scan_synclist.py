@@ -16,9 +16,9 @@ from mrsync.tree.model.pathtree import PathTree
 from mrsync.tree.model.policy import Policy
 from mrsync.tree.source.scanner import FIND, Scan, Scanner, open_source
 from mrsync.tree.source.selection import Selection
-from mrsync.tree.source.synclist import Item, Kind
+from mrsync.tree.source.synclist import Instruction, Item
 
-_MARKS = {Kind.ATTRIBUTES: Mark.COMPARED, Kind.HARDLINK: Mark.LINKED}
+_MARKS = {Instruction.ATTRIBUTES: Mark.COMPARED, Instruction.HARDLINK: Mark.LINKED}
 _WITHIN_TREE = -1  # instead of a number: found below a directory that is taken with all in it
 
 
@@ -37,7 +37,7 @@ def pick(
     fd = open_source(root)
     try:
         manifest = Manifest(policy._replace(deletes=False, checksum=False, is_listed=True))
-        wanted = (item for item in items if policy.deletes or item.kind is not Kind.DELETING)
+        wanted = (item for item in items if policy.deletes or item.kind is not Instruction.DELETING)
         return _Picker(root, fd, manifest, selection, wanted).pick(on_activity)
     finally:
         os.close(fd)
@@ -75,15 +75,15 @@ class _Picker(Scanner):
         return found
 
     def _add(self, item: Item) -> None:
-        if item.kind is Kind.DELETING:
+        if item.kind is Instruction.DELETING:
             self._deletions.append(item.path)
             self._number(os.path.dirname(item.path))  # its time is set again afterwards
             return
         number = self._number(item.path)
         self._wanted[number] = max(self._wanted[number], 1 + _MARKS.get(item.kind, Mark.SENT))
-        if item.kind is Kind.TREE:
+        if item.kind is Instruction.TREE:
             self._recursive.add(number)
-        elif item.kind is Kind.HARDLINK:
+        elif item.kind is Instruction.HARDLINK:
             leader = self._number(item.other)
             self._wanted[leader] = self._wanted[leader] or 1 + Mark.IMPLIED
         while not self._is_needed[number]:

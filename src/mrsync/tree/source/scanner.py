@@ -28,7 +28,7 @@ from mrsync.tree.source.modes import change_modes
 from mrsync.tree.source.selection import Selection
 
 if TYPE_CHECKING:
-    from mrsync.tree.source.source_filter import Choice
+    from mrsync.tree.source.source_filter import SourceFilter
 
 FIND = "find"  # the action that fails where a list names what is not there
 TICK_NS = 100_000_000  # ten times the longest of Linux
@@ -257,9 +257,11 @@ def _drop_temporary(listing: Listing) -> None:
         listing.keep([i for i, name in enumerate(names) if not parsed(name) or listing.modes[i] >> 12 == DIRECTORY])
 
 
-def _choice(root: bytes, manifest: Manifest, selection: Selection) -> Choice | None:
+def _choice(root: bytes, manifest: Manifest, selection: Selection) -> SourceFilter | None:
     if not selection.rules and not selection.has_size_limit:
         return None
-    from mrsync.tree.source.source_filter import Choice  # most runs take everything, and need no rules to be loaded
+    from mrsync.tree.source.source_filter import (
+        SourceFilter,
+    )  # most runs take everything, and need no rules to be loaded
 
-    return Choice(root, selection, manifest.parents, manifest.policy.deletes_excluded)
+    return SourceFilter(root, selection, manifest.parents, manifest.policy.deletes_excluded)

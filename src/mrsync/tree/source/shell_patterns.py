@@ -12,7 +12,7 @@ from mrsync.tree.fs.directories import Directories
 from mrsync.tree.model.listing import sorted_names
 from mrsync.tree.model.pathtree import PathTree
 from mrsync.tree.source.scanner import open_source
-from mrsync.tree.source.synclist import Item, Kind, shown
+from mrsync.tree.source.synclist import Instruction, Item, shown
 
 _MAGIC = re.compile(rb"(?<!\\)(?:\\\\)*[*?\[]")
 _COMMA = re.compile(rb"((?:\\.|[^,\\])*)(?:,|$)", re.DOTALL)
@@ -127,7 +127,7 @@ class _Matcher:
     def match(self, components: Sequence[bytes], number: int = 0) -> Iterator[Item]:
         """Items below a directory."""
         if not components or components == [b""]:
-            yield Item(Kind.TREE, self._tree.path(number))
+            yield Item(Instruction.TREE, self._tree.path(number))
             return
         rest = components[1:]
         for name in self._candidates(components[0], number):
@@ -160,7 +160,7 @@ class _Matcher:
         os.close(self._root_fd)
 
 
-def _kind(mode: int) -> Kind:
+def _kind(mode: int) -> Instruction:
     if stat.S_ISREG(mode):
-        return Kind.FILE
-    return Kind.SYMLINK if stat.S_ISLNK(mode) else Kind.SPECIAL
+        return Instruction.FILE
+    return Instruction.SYMLINK if stat.S_ISLNK(mode) else Instruction.SPECIAL

@@ -16,7 +16,7 @@ from mrsync.tree.model.manifest import DIRECTORY, REGULAR
 from mrsync.tree.source.selection import Selection
 
 
-class Choice:
+class SourceFilter:
     """Applies a selection to listings, directory by directory, each after the one above it.
 
     errors: merge files that could not be read.

@@ -19,7 +19,7 @@ _PLAIN = re.compile(rb"[!-\[\]-~]+")  # no space, no backslash: nothing to escap
 _ROOT = b"."
 
 
-class Kind(Enum):
+class Instruction(Enum):
     """The first word of a line; what the entry really is, the source says when it is read."""
 
     FILE = "file"  # contents and attributes
@@ -32,15 +32,15 @@ class Kind(Enum):
     DELETING = "deleting"
 
 
-_PAIRS = (Kind.SYMLINK, Kind.HARDLINK)
-_MAY_BE_ROOT = (Kind.ATTRIBUTES, Kind.DIRECTORY, Kind.TREE)
-_KINDS = {kind.value.encode(): kind for kind in Kind}
+_PAIRS = (Instruction.SYMLINK, Instruction.HARDLINK)
+_MAY_BE_ROOT = (Instruction.ATTRIBUTES, Instruction.DIRECTORY, Instruction.TREE)
+_KINDS = {kind.value.encode(): kind for kind in Instruction}
 
 
 class Item(NamedTuple):
     """One line. path: relative to the root, b"" for the root itself. other: the second field, else empty."""
 
-    kind: Kind
+    kind: Instruction
     path: bytes
     other: bytes = b""
 
@@ -143,7 +143,7 @@ def _parse(line: bytes) -> Item:
     word, _, rest = line.partition(b" ")
     kind = _KINDS.get(word)
     if kind is None:
-        raise ValueError(f"{shown(word)} is none of {', '.join(kind.value for kind in Kind)}")
+        raise ValueError(f"{shown(word)} is none of {', '.join(kind.value for kind in Instruction)}")
     fields = rest.split(b"\t")
     if len(fields) != (2 if kind in _PAIRS else 1):
         raise ValueError(f"{kind.value} has {'two fields, with a tab between' if kind in _PAIRS else 'one field'}")
@@ -153,8 +153,8 @@ def _parse(line: bytes) -> Item:
     return Item(kind, path, _parse_other(kind, path, unescape(fields[1])) if kind in _PAIRS else b"")
 
 
-def _parse_other(kind: Kind, path: bytes, other: bytes) -> bytes:
-    if kind is Kind.SYMLINK:
+def _parse_other(kind: Instruction, path: bytes, other: bytes) -> bytes:
+    if kind is Instruction.SYMLINK:
         if not 0 < len(other) <= LINK_BYTES_MAX or b"\0" in other:
             raise ValueError("a soft link has an impossible target")
         return other

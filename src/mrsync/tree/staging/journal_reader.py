@@ -41,7 +41,7 @@ class Running(Exception):
     """The session of a journal still runs."""
 
 
-class Claim(NamedTuple):
+class JournalClaim(NamedTuple):
     """What is staged of one file of the source.
 
     pieces: spans of its bytes; is_whole: all of them, and the file was complete. is_cloned: what is not in the pieces
@@ -115,13 +115,13 @@ class Claims:
         self._cloned: set[int] = set()
         self._read(data, head_end)
 
-    def find(self, file: int) -> Claim | None:
+    def find(self, file: int) -> JournalClaim | None:
         """What is claimed of a plan file, if anything is."""
         if file not in self._pieces and file not in self._whole:
             return None
         row = self._rows[file]
         mark, staged_inode = self._whole.get(file) or self._bound.get(file, (0, 0))
-        return Claim(
+        return JournalClaim(
             self._directories[self._parents[row]],
             self._names[row],
             self._sizes[row],

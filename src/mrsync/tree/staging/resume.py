@@ -16,7 +16,7 @@ from mrsync.tree.fs.temporary_names import NO_FILE, parsed
 from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.spans import Span, without
-from mrsync.tree.staging.journal_reader import Claim, Claims, Running, is_running, read_claims
+from mrsync.tree.staging.journal_reader import Claims, JournalClaim, Running, is_running, read_claims
 from mrsync.tree.staging.stage import WAITING, Stage
 
 SESSION_DIGITS = 16  # of a tag; what follows tells its second round
@@ -32,7 +32,7 @@ class Offer(NamedTuple):
     directory: int
     name: bytes
     file: int  # of this session's plan
-    claim: Claim
+    claim: JournalClaim
 
 
 class Leftovers:
@@ -147,7 +147,7 @@ def _wanted(stage: Stage) -> dict[tuple[int, int, bytes], int]:
     return {key: file for file, key in enumerate(keys) if stage.states[file] == WAITING}
 
 
-def _is_of(claim: Claim, stage: Stage, file: int) -> bool:
+def _is_of(claim: JournalClaim, stage: Stage, file: int) -> bool:
     """Whether the claim is about the very file of the source that is planned."""
     manifest, entry = stage.manifest, stage.plan.entries[file]
     return (

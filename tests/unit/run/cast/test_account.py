@@ -6,7 +6,7 @@ import pytest
 
 from mrsync.protocol.ranges import RangeSet
 from mrsync.protocol.roster import Target
-from mrsync.protocol.states import TargetState as RosterState
+from mrsync.protocol.states import RosterState
 from mrsync.run.cast.account import phase_seconds, target_outcome
 from mrsync.run.cast.outcome import SatOut, Seconds, TargetOutcome, TargetState
 from mrsync.wire.messages import ComparedRecord, ErrorRecord, Phase, ResultRecord

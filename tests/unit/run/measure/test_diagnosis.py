@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from mrsync.run.measure.diagnosis import diagnose
-from mrsync.run.measure.evidence import Evidence, Flow, Setting, Share
-from mrsync.run.measure.facts import Counters, DiskFacts, HostFacts
+from mrsync.run.measure.evidence import Evidence, Setting, Share, Throughput
+from mrsync.run.measure.facts import DiskFacts, HostCounters, HostFacts
 
 SETTING = Setting("239.255.67.92", 8888, 1, "eth0", rate_bytes_s=25e6)
 FACTS = HostFacts("3.11.7", "6.1", True, interface="eth0", mtu=1500, buffer_bytes=64 << 20)
@@ -20,18 +20,22 @@ WELL = Evidence(
     "t1",
     facts=FACTS,
     disk=DISK,
-    counters=Counters(group_packets_in=300, group_packets_out=2),
+    counters=HostCounters(group_packets_in=300, group_packets_out=2),
     group=ALL,
     port=ALL,
     own=ALL,
     mtu_sent=1500,
     mtu_passed=1500,
-    slow=Flow(600, 600, 0.4, 0.4, 10**6),
-    fast=Flow(7000, 7000, 0.4, 0.4, 10**7),
+    slow=Throughput(600, 600, 0.4, 0.4, 10**6),
+    fast=Throughput(7000, 7000, 0.4, 0.4, 10**7),
     clock_offset_s=0.01,
 )
 DEAF = WELL._replace(
-    group=NONE, counters=Counters(group_packets_out=2), mtu_passed=0, slow=Flow(600), fast=Flow(7000, seconds_sent=0.4)
+    group=NONE,
+    counters=HostCounters(group_packets_out=2),
+    mtu_passed=0,
+    slow=Throughput(600),
+    fast=Throughput(7000, seconds_sent=0.4),
 )
 
 
@@ -62,25 +66,33 @@ def test_nothing_is_wrong() -> None:
         (DEAF._replace(ttl_needed=3), "TTL too small", "-T 3"),
         (DEAF._replace(elsewhere="eth1"), "wrong interface", "by eth1 there"),
         (DEAF._replace(heard_from="eth1"), "wrong interface", "-I eth1"),
-        (DEAF._replace(counters=Counters(0, 2, 9), elsewhere="eth1"), "rp_filter drops data", "rp_filter=2"),
+        (DEAF._replace(counters=HostCounters(0, 2, 9), elsewhere="eth1"), "rp_filter drops data", "rp_filter=2"),
         (with_facts(DEAF, route_problem="there is no route"), "no route to the master", "add a route"),
-        (DEAF._replace(counters=Counters(10, 2)), "firewall drops data", "let UDP to 239.255.67.92 port 8888 in there"),
-        (DEAF._replace(counters=Counters(0, 0)), "firewall drops IGMP", "IGMP out"),
+        (
+            DEAF._replace(counters=HostCounters(10, 2)),
+            "firewall drops data",
+            "let UDP to 239.255.67.92 port 8888 in there",
+        ),
+        (DEAF._replace(counters=HostCounters(0, 0)), "firewall drops IGMP", "IGMP out"),
         (DEAF._replace(port=NONE), "firewall drops data", "port 8888"),
         (DEAF._replace(port=NONE, own=NONE), "firewall drops data", "on the way"),
         (DEAF._replace(routers=2), "router does not forward the group", "by unicast"),
         (with_facts(DEAF, is_wireless=True), "WiFi", "--unicast"),
         (DEAF, "network does not forward the group", "querier"),
         (WELL._replace(group=MUTE, port=MUTE, own=MUTE), "firewall drops reports", "port 8887"),
-        (WELL._replace(mtu_passed=0, slow=Flow(600), fast=Flow(7000)), "switch snoops without a querier", "querier"),
-        (WELL._replace(slow=Flow(600), fast=Flow(7000)), "switch snoops without a querier", "querier"),
-        (WELL._replace(mtu_passed=1300, slow=Flow(600), fast=Flow(7000)), "MTU", "to 1300"),
+        (
+            WELL._replace(mtu_passed=0, slow=Throughput(600), fast=Throughput(7000)),
+            "switch snoops without a querier",
+            "querier",
+        ),
+        (WELL._replace(slow=Throughput(600), fast=Throughput(7000)), "switch snoops without a querier", "querier"),
+        (WELL._replace(mtu_passed=1300, slow=Throughput(600), fast=Throughput(7000)), "MTU", "to 1300"),
         (with_facts(WELL, buffer_bytes=425984), "small buffers", "net.core.rmem_max=33554432"),
-        (WELL._replace(counters=Counters(300, 2, 0, 55)), "small buffers", "net.core.rmem_max=33554432"),
-        (WELL._replace(fast=Flow(7000, 3000, 0.4, 0.5, 4 * 10**6)), "slow link", "leave it out"),
-        (WELL._replace(fast=Flow(7000, 7000, 0.4, 1.5, 10**7)), "slow link", "leave it out"),
-        (WELL._replace(slow=Flow(600, 540, 0.4, 0.4, 10**6)), "loss", "cable"),
-        (with_facts(WELL._replace(slow=Flow(600, 540)), is_wireless=True), "WiFi", "--unicast"),
+        (WELL._replace(counters=HostCounters(300, 2, 0, 55)), "small buffers", "net.core.rmem_max=33554432"),
+        (WELL._replace(fast=Throughput(7000, 3000, 0.4, 0.5, 4 * 10**6)), "slow link", "leave it out"),
+        (WELL._replace(fast=Throughput(7000, 7000, 0.4, 1.5, 10**7)), "slow link", "leave it out"),
+        (WELL._replace(slow=Throughput(600, 540, 0.4, 0.4, 10**6)), "loss", "cable"),
+        (with_facts(WELL._replace(slow=Throughput(600, 540)), is_wireless=True), "WiFi", "--unicast"),
         (with_disk(error="Read-only file system"), "cannot write", "DEST"),
         (with_disk(free_bytes=1000), "disk full", "make room"),
         (with_disk(free_inodes=3), "disk full", "make room"),
@@ -103,7 +115,7 @@ def test_the_first_finding_is_the_fault(seen: Evidence, cause: str, remedy: str)
         (with_facts(WELL, has_cryptography=False), "not encrypted"),
         (with_facts(WELL, buffer_bytes=4 << 20), "small buffers"),
         (WELL._replace(clock_offset_s=-90.0), "clock"),
-        (WELL._replace(counters=Counters(300, 0)), "firewall drops IGMP"),
+        (WELL._replace(counters=HostCounters(300, 0)), "firewall drops IGMP"),
     ],
 )
 def test_what_is_only_worth_knowing_is_no_fault(seen: Evidence, cause: str) -> None:
@@ -116,7 +128,7 @@ def test_a_disk_that_counts_no_inodes_is_not_full() -> None:
 
 
 def test_faults_come_before_what_is_worth_knowing() -> None:
-    seen = with_facts(WELL._replace(mtu_passed=1300, fast=Flow(7000)), has_cryptography=False, is_wireless=True)
+    seen = with_facts(WELL._replace(mtu_passed=1300, fast=Throughput(7000)), has_cryptography=False, is_wireless=True)
     assert [finding.cause for finding in diagnose(seen, SETTING)] == ["MTU", "WiFi", "not encrypted"]
 
 
@@ -128,16 +140,16 @@ def test_who_hears_nothing_is_not_blamed_for_what_follows_from_it() -> None:
 
 def test_where_reports_are_dropped() -> None:
     mute = WELL._replace(group=MUTE, port=MUTE, own=MUTE)
-    own = mute._replace(counters=Counters(300, 2, 0, 0, 30, "Operation not permitted"))
+    own = mute._replace(counters=HostCounters(300, 2, 0, 0, 30, "Operation not permitted"))
     assert diagnose(own, SETTING)[0].detail == "its own firewall refuses to send (Operation not permitted)"
     everyone = diagnose(mute, SETTING._replace(is_everyone_mute=True))[0]
     assert everyone.remedy == "let UDP port 8887 in here, on the master"
 
 
 def test_on_the_loopback_interface_nobody_reports_membership() -> None:
-    assert diagnose(with_facts(WELL._replace(counters=Counters()), is_loopback=True), SETTING) == []
+    assert diagnose(with_facts(WELL._replace(counters=HostCounters()), is_loopback=True), SETTING) == []
 
 
 def test_ipv6_has_mld() -> None:
-    seen = DEAF._replace(counters=Counters())
+    seen = DEAF._replace(counters=HostCounters())
     assert diagnose(seen, SETTING._replace(group="ff15::1"))[0].cause == "firewall drops MLD"

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from mrsync.errors import ProtocolDataError
 from mrsync.run.measure.facts import (
-    Counters,
     DiskFacts,
     Facts,
     Heard,
+    HostCounters,
     HostFacts,
     VolumeFacts,
     decode_facts,
@@ -23,7 +23,7 @@ from mrsync.run.measure.facts import (
 FACTS: list[Facts] = [
     HostFacts(python="3.9.18", interface="eth0", mtu=1500, has_cryptography=True, clock_us=1_700_000_000_000_000),
     DiskFacts(path="/data", write_bytes_s=1.5e8, free_bytes=10**12, free_inodes=-1),
-    Counters(1, 2, 3, 4, 5, "Operation not permitted"),
+    HostCounters(1, 2, 3, 4, 5, "Operation not permitted"),
     Heard(8, 0, 77, 0, "eth1", 1),
     VolumeFacts(3, 44, 63712, 0.25),
 ]
@@ -74,5 +74,5 @@ def test_any_json_is_facts_or_an_error(value: object) -> None:
 
 
 def test_nothing_that_a_terminal_obeys_gets_through() -> None:
-    (counters,) = decode_facts(encode_facts([Counters(last_failure="\x1b[31mred\n")]).encode()) or []
-    assert counters == Counters(last_failure="[31mred")
+    (counters,) = decode_facts(encode_facts([HostCounters(last_failure="\x1b[31mred\n")]).encode()) or []
+    assert counters == HostCounters(last_failure="[31mred")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mrsync.run.measure.facts import Counters
+from mrsync.run.measure.facts import HostCounters
 from mrsync.run.measure.hostfacts import DISK_TEST_BYTES, Host, disk_facts, since
 
 NETSTAT = """TcpExt: SyncookiesSent IPReversePathFilter Other
@@ -29,10 +29,10 @@ def test_counters_of_both_families(tmp_path: Path) -> None:
     write(tmp_path, "proc/net/netstat", NETSTAT)
     write(tmp_path, "proc/net/snmp6", SNMP6)
     host = Host(str(tmp_path))
-    assert host.counters(socket.AF_INET) == Counters(100, 3, 7)
-    assert host.counters(socket.AF_INET6) == Counters(12, 5, 0)
-    assert Host(str(tmp_path / "nowhere")).counters(socket.AF_INET) == Counters()
-    assert since(Counters(10, 1, 7), Counters(100, 3, 7)) == Counters(90, 2, 0)
+    assert host.counters(socket.AF_INET) == HostCounters(100, 3, 7)
+    assert host.counters(socket.AF_INET6) == HostCounters(12, 5, 0)
+    assert Host(str(tmp_path / "nowhere")).counters(socket.AF_INET) == HostCounters()
+    assert since(HostCounters(10, 1, 7), HostCounters(100, 3, 7)) == HostCounters(90, 2, 0)
 
 
 def test_the_kernel_here_counts_so(tmp_path: Path) -> None:

@@ -4,24 +4,30 @@ import time
 
 import pytest
 
-from mrsync.run.measure.evidence import Flow
-from mrsync.run.measure.facts import FAST, SLOW, Counters, DiskFacts, HostFacts, VolumeFacts
+from mrsync.run.measure.evidence import Throughput
+from mrsync.run.measure.facts import FAST, SLOW, DiskFacts, HostCounters, HostFacts, VolumeFacts
 from mrsync.run.measure.target_exam import Patient
 
 
 def test_what_is_not_known_yet() -> None:
     seen = Patient().evidence("a", {})
-    assert (seen.host, seen.facts, seen.disk, seen.counters) == ("a", None, None, Counters())
-    assert (seen.round_trips.total, seen.clock_offset_s, seen.fast) == (0, None, Flow())
+    assert (seen.host, seen.facts, seen.disk, seen.counters) == ("a", None, None, HostCounters())
+    assert (seen.round_trips.total, seen.clock_offset_s, seen.fast) == (0, None, Throughput())
 
 
 def test_what_was_told_last_counts() -> None:
     patient = Patient()
-    for facts in (HostFacts(python="3.9"), DiskFacts("/a"), Counters(1), Counters(5), VolumeFacts(FAST, 90, 900, 0.5)):
+    for facts in (
+        HostFacts(python="3.9"),
+        DiskFacts("/a"),
+        HostCounters(1),
+        HostCounters(5),
+        VolumeFacts(FAST, 90, 900, 0.5),
+    ):
         patient.hear_fact(facts)
-    seen = patient.evidence("a", {FAST: Flow(100, seconds_sent=0.4), SLOW: Flow(10)})
-    assert (seen.facts, seen.disk, seen.counters) == (HostFacts(python="3.9"), DiskFacts("/a"), Counters(5))
-    assert seen.fast == Flow(100, 90, 0.4, 0.5, 900)
+    seen = patient.evidence("a", {FAST: Throughput(100, seconds_sent=0.4), SLOW: Throughput(10)})
+    assert (seen.facts, seen.disk, seen.counters) == (HostFacts(python="3.9"), DiskFacts("/a"), HostCounters(5))
+    assert seen.fast == Throughput(100, 90, 0.4, 0.5, 900)
     assert seen.fast.loss == pytest.approx(0.1)
     assert seen.fast.rate_bytes_s == 1800
     assert seen.slow.loss == 1.0

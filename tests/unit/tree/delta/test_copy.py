@@ -306,7 +306,7 @@ def test_what_a_clone_has_is_not_mistaken_for_what_was_cast(cloning: Path) -> No
     finish(cloning, run)
 
 
-def claims_of(trees: Path) -> claims_module.Claim:
+def claims_of(trees: Path) -> claims_module.JournalClaim:
     (journal,) = (trees / "dest").glob("*.journal")
     root = os.open(trees / "dest", os.O_RDONLY)
     claims = claims_module.read_claims(root, journal.name.split("-")[1].split(".")[0].encode())

@@ -14,14 +14,18 @@ from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.marks import Listed, Mark
 from mrsync.tree.model.policy import Policy
 from mrsync.tree.source.scan_synclist import pick
-from mrsync.tree.source.synclist import Item, Kind
+from mrsync.tree.source.synclist import Instruction, Item
 
 
 def picked(root: Path) -> Manifest:
     (root / "d").mkdir()
     (root / "d" / "f").write_text("x")
     os.link(root / "d" / "f", root / "g")
-    items = [Item(Kind.HARDLINK, b"g", b"d/f"), Item(Kind.DELETING, b"d/gone/x"), Item(Kind.DELETING, b"d/gone")]
+    items = [
+        Item(Instruction.HARDLINK, b"g", b"d/f"),
+        Item(Instruction.DELETING, b"d/gone/x"),
+        Item(Instruction.DELETING, b"d/gone"),
+    ]
     return pick(os.fsencode(root), items).manifest
 
 

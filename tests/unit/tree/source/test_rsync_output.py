@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mrsync.tree.source.rsync_output import translate
-from mrsync.tree.source.synclist import Item, Kind
+from mrsync.tree.source.synclist import Instruction, Item
 from tests.awful import PIECES, AwfulPair
 from tests.trees import DEEP_NAME, build_awkward_tree, differences, remove_tree
 from tests.unit.tree.applying import apply
@@ -63,8 +63,8 @@ def test_a_file_that_is_called_deleting(tmp_path: Path) -> None:
     (dest / "deleting gone").write_text("old")
     (dest / "extra").touch()
     plain = translate(dry_run(bytes(source), bytes(dest)), bytes(source))
-    assert [item.path for item in plain.items if item.kind is Kind.DELETING] == [b"extra"]
-    assert {item.path for item in plain.items if item.kind is Kind.FILE} == {
+    assert [item.path for item in plain.items if item.kind is Instruction.DELETING] == [b"extra"]
+    assert {item.path for item in plain.items if item.kind is Instruction.FILE} == {
         b"deleting kept", b"deleting gone", b"deleting *deleting   x", b"unequal",
     }  # fmt: skip
     assert len(plain.doubts) == 2  # "kept" is in the source and so cannot be deleted; the others might be
@@ -89,8 +89,8 @@ def test_chatter_is_no_entry(tmp_path: Path) -> None:
     for more in (["-i"], []):
         found = translate(dry_run(bytes(source), bytes(dest), *options, *more), bytes(source))
         assert found.doubts == []
-        assert [item.path for item in found.items if item.kind is not Kind.DELETING] == [b"", b"f"]
-        assert [item.path for item in found.items if item.kind is Kind.DELETING] == [b"keep/y"]
+        assert [item.path for item in found.items if item.kind is not Instruction.DELETING] == [b"", b"f"]
+        assert [item.path for item in found.items if item.kind is Instruction.DELETING] == [b"keep/y"]
     assert translate(dry_run(bytes(source), bytes(dest / "new" / "one")), bytes(source)).doubts == []
 
 
@@ -104,16 +104,16 @@ def test_where_an_arrow_may_be_in_two_places_everything_is_listed(tmp_path: Path
     names = [b"a", b"a => a", b"b", b"b => a"]
     for line, is_itemized in ((b"hf+++++++++ b => a => a\n", True), (b"b => a => a\n", False)):
         found = translate([line], source, is_itemized=is_itemized)
-        assert found.items == [Item(Kind.FILE, name) for name in names]
+        assert found.items == [Item(Instruction.FILE, name) for name in names]
     for line, is_itemized in ((b"cL+++++++++ l -> m -> n\n", True), (b"l -> m -> n\n", False)):
         found = translate([line], source, is_itemized=is_itemized)
-        assert found.items == [Item(Kind.SYMLINK, b"l", b"m -> n"), Item(Kind.SYMLINK, b"l -> m", b"n")]
+        assert found.items == [Item(Instruction.SYMLINK, b"l", b"m -> n"), Item(Instruction.SYMLINK, b"l -> m", b"n")]
 
 
 def test_what_cannot_be_settled_is_told_with_its_line(tmp_path: Path) -> None:
     lines = [b"no such file\n", b"../outside\n", b"deleting ../x\n", b"deleting ./\n", b"deleting d/\n"]
     found = translate(lines, bytes(tmp_path), is_itemized=False)
-    assert found.items == [Item(Kind.DELETING, b"d")]
+    assert found.items == [Item(Instruction.DELETING, b"d")]
     assert [doubt.partition(",")[0] for doubt in found.doubts] == ["line 1", "line 2", "line 3", "line 4"]
     lines = [
         b"*deleting   ../x\n",
@@ -131,7 +131,7 @@ def test_a_link_that_is_gone_is_listed_as_rsync_saw_it(tmp_path: Path) -> None:
     found = translate(
         [b"cL+++++++++ gone -> there\n", b".L..t...... gone -> there\n"], bytes(tmp_path), is_itemized=True
     )
-    assert found.items == [Item(Kind.SYMLINK, b"gone", b"there"), Item(Kind.ATTRIBUTES, b"gone")]
+    assert found.items == [Item(Instruction.SYMLINK, b"gone", b"there"), Item(Instruction.ATTRIBUTES, b"gone")]
 
 
 def test_pieces_hold_what_programs_write_between_names() -> None:

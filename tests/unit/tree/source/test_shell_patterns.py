@@ -13,7 +13,7 @@ import pytest
 
 from mrsync.errors import SelectionError
 from mrsync.tree.source.shell_patterns import match_patterns, split_list
-from mrsync.tree.source.synclist import Item, Kind
+from mrsync.tree.source.synclist import Instruction, Item
 
 NAMES = (
     "a.c", "b.c", ".hidden.c", "foo", "foo1", "bar", "[x]", "a-b", "a]b", "!x", "^x", "x y", "12.ext", "1a.ext", "A.C",
@@ -73,7 +73,7 @@ def test_as_in_the_readme_of_4_0_1(source: Path) -> None:
     patterns = split_list(b"*.c,subs/foo*,sub2/[0-9][0-9].ext")
     items, idle = match_patterns(os.fsencode(source), patterns)
     assert {item.path for item in items} == {b"a.c", b"b.c", b"subs/foo", b"subs/foo1", b"sub2/12.ext"}
-    assert {item.kind for item in items} == {Kind.FILE}
+    assert {item.kind for item in items} == {Instruction.FILE}
     assert idle == []
 
 
@@ -88,11 +88,11 @@ def test_directories_are_taken_with_all_in_them_and_links_are_links(source: Path
         os.fsencode(source), [b"subs", b"foo.d/", b"to", b"./sub2//z", b"a.c/", b"to/a.c", b"no*"]
     )
     assert items == [
-        Item(Kind.TREE, b"subs"), Item(Kind.TREE, b"foo.d"), Item(Kind.SYMLINK, b"to", b"subs"),
-        Item(Kind.FILE, b"sub2/z"),
+        Item(Instruction.TREE, b"subs"), Item(Instruction.TREE, b"foo.d"), Item(Instruction.SYMLINK, b"to", b"subs"),
+        Item(Instruction.FILE, b"sub2/z"),
     ]  # fmt: skip
     assert idle == [b"a.c/", b"to/a.c", b"no*"]
-    assert match_patterns(os.fsencode(source), [b"."])[0] == [Item(Kind.TREE, b"")]
+    assert match_patterns(os.fsencode(source), [b"."])[0] == [Item(Instruction.TREE, b"")]
 
 
 @pytest.mark.parametrize("pattern", [b"../x", b"/etc/*", b"sub/../../x", b"a/..", b".."])

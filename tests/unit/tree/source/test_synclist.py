@@ -8,15 +8,17 @@ from hypothesis import strategies as st
 
 from mrsync.errors import SelectionError
 from mrsync.tree.model.limits import DEPTH_MAX
-from mrsync.tree.source.synclist import Item, Kind, checked_path, escape, format_lines, parse_lines, unescape
+from mrsync.tree.source.synclist import Instruction, Item, checked_path, escape, format_lines, parse_lines, unescape
 
 NAMES = st.binary(min_size=1, max_size=20).filter(lambda raw: not {0, 47} & set(raw) and raw not in (b".", b".."))
 PATHS = st.lists(NAMES, min_size=1, max_size=4).map(b"/".join)
-SINGLE = [kind for kind in Kind if kind not in (Kind.SYMLINK, Kind.HARDLINK)]
+SINGLE = [kind for kind in Instruction if kind not in (Instruction.SYMLINK, Instruction.HARDLINK)]
 ITEMS = st.one_of(
     st.builds(Item, st.sampled_from(SINGLE), PATHS, st.just(b"")),
-    st.builds(Item, st.just(Kind.SYMLINK), PATHS, st.binary(min_size=1, max_size=40).filter(lambda raw: 0 not in raw)),
-    st.builds(Item, st.just(Kind.HARDLINK), PATHS, PATHS).filter(lambda item: item.path != item.other),
+    st.builds(
+        Item, st.just(Instruction.SYMLINK), PATHS, st.binary(min_size=1, max_size=40).filter(lambda raw: 0 not in raw)
+    ),
+    st.builds(Item, st.just(Instruction.HARDLINK), PATHS, PATHS).filter(lambda item: item.path != item.other),
 )
 AWFUL = (
     b"new\nline", b"a -> b", b"a => b", b"deleting x", b"# comment", b"tab\there", b"\xff\xfe", b"back\\slash",
@@ -33,13 +35,17 @@ def test_what_is_written_is_read_back(items: list[Item]) -> None:
 
 @pytest.mark.parametrize("name", AWFUL)
 def test_awful_names_are_one_printable_line(name: bytes) -> None:
-    lines = list(format_lines([Item(Kind.FILE, name), Item(Kind.SYMLINK, b"s", name), Item(Kind.DELETING, name)]))
+    lines = list(
+        format_lines(
+            [Item(Instruction.FILE, name), Item(Instruction.SYMLINK, b"s", name), Item(Instruction.DELETING, name)]
+        )
+    )
     assert len(lines) == 4
     assert all(line.decode().replace("\t", "").rstrip("\n").isprintable() for line in lines)
 
 
 def test_readable_names_stay_as_they_are() -> None:
-    items = [Item(Kind.FILE, "käse ☃/mit Loch".encode()), Item(Kind.SYMLINK, b"a -> b", b"c\\d")]
+    items = [Item(Instruction.FILE, "käse ☃/mit Loch".encode()), Item(Instruction.SYMLINK, b"a -> b", b"c\\d")]
     assert list(format_lines(items)) == [
         b"# mrsync synclist 1\n", "file käse ☃/mit Loch\n".encode(), b"symlink a -> b\tc\\d\n",
     ]  # fmt: skip
@@ -48,8 +54,9 @@ def test_readable_names_stay_as_they_are() -> None:
 def test_lists_written_by_hand() -> None:
     text = b"# from my editor\n\nfile a\ntree sub/\ndirectory .\nattributes ./\nhardlink b\ta"
     assert parse_lines(text.split(b"\n"), "list") == [
-        Item(Kind.FILE, b"a"), Item(Kind.TREE, b"sub"), Item(Kind.DIRECTORY, b""), Item(Kind.ATTRIBUTES, b""),
-        Item(Kind.HARDLINK, b"b", b"a"),
+        Item(Instruction.FILE, b"a"), Item(Instruction.TREE, b"sub"), Item(Instruction.DIRECTORY, b""),
+        Item(Instruction.ATTRIBUTES, b""),
+        Item(Instruction.HARDLINK, b"b", b"a"),
     ]  # fmt: skip
 
 

@@ -19,8 +19,8 @@ from mrsync.tree.source.rescan import rescan
 from mrsync.tree.source.scan import scan
 from mrsync.tree.source.selection import Selection
 from mrsync.tree.staging.finish import finish
-from mrsync.tree.staging.rounds import Rounds
 from mrsync.tree.staging.stage import Stage
+from mrsync.tree.staging.staging_rounds import StagingRounds
 from tests.trees import differences
 from tests.unit.tree.syncing import cast, leftovers
 
@@ -36,7 +36,7 @@ class Session:
         self.comparison = compare(self.manifest, self.destination)
         planned = build_plan(self.scan, self.comparison.needs)
         stage = self._staged(Plan.decode(planned.encode(), self.manifest), self.comparison, "aa", planned)
-        self.rounds = Rounds(stage)
+        self.rounds = StagingRounds(stage)
 
     def again(self, *names: str) -> list[tuple[int, int]]:
         """A second round with these files; what the target needs of them."""

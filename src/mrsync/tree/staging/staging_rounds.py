@@ -11,7 +11,7 @@ from mrsync.tree.staging.commit import Commit
 from mrsync.tree.staging.stage import Data, Stage
 
 
-class Round(NamedTuple):
+class StagingRound(NamedTuple):
     """first: the number of its first plan file."""
 
     first: int
@@ -19,15 +19,15 @@ class Round(NamedTuple):
     commit: Commit
 
 
-class Rounds:
+class StagingRounds:
     """The stage of what was planned at first, and perhaps another one of what is cast once more."""
 
     def __init__(self, stage: Stage) -> None:
-        self._rounds = [Round(0, stage, Commit(stage))]
+        self._rounds = [StagingRound(0, stage, Commit(stage))]
 
     def add(self, stage: Stage) -> None:
         """The stage of the second round; its plan files are numbered on from those of the first."""
-        self._rounds.append(Round(self.first.plan.file_count, stage, Commit(stage)))
+        self._rounds.append(StagingRound(self.first.plan.file_count, stage, Commit(stage)))
 
     @property
     def first(self) -> Stage:
