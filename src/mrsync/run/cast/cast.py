@@ -185,7 +185,7 @@ class _Run:
 
     def _abort(self) -> None:
         states = [target.state for target in self._caster.roster]
-        self._news.notice(0, f"stopping; {states.count(TargetState.DONE)} of {len(states)} complete")
+        self._news.notice(0, f"stopping; {states.count(RosterState.DONE)} of {len(states)} complete")
         self._caster.abort(self._stop.reason, self._loop.now())
 
     def _on_ready(self, target: int, ready: Readiness) -> None:
