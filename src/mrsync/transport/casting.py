@@ -12,7 +12,7 @@ from mrsync.protocol.caster import Caster
 from mrsync.protocol.events import CasterEvent, CastFinished, PhaseEntered, TargetEnded, TargetJoined, TargetRerouted
 from mrsync.protocol.sends import Send, SendCoded, SendMessage, SendPage
 from mrsync.transport.bursts import BurstSender, Slice
-from mrsync.transport.digesting import Digester
+from mrsync.transport.digesting import PageDigester
 from mrsync.transport.loop import Loop
 from mrsync.transport.pagecache import ReadPage, SealedPages
 from mrsync.transport.paths import BurstStatistics, Path, PathKind
@@ -71,7 +71,7 @@ class CasterDriver:
         self._lapsed_s = 0.0  # that the core was told of
         self._blocked: set[socket.socket] = set()  # nothing more is planned until all of them have room
         self._is_finished = False
-        self._digester = Digester(loop, self._send_digests, self._held) if signer is not None else None
+        self._digester = PageDigester(loop, self._send_digests, self._held) if signer is not None else None
 
     @property
     def statistics(self) -> BurstStatistics:

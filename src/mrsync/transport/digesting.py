@@ -18,7 +18,7 @@ KEPT_MAX = 1 << 16  # digests; then those of pages that all targets hold are for
 REPEAT_S = 0.05  # not sooner is the same asked for told again
 
 
-class Digester:
+class PageDigester:
     """Hands Digests to `send`: as soon as they fill a message, and when `flush` says that nothing more comes now.
 
     held: how many pages of an object, from its beginning, every target holds.

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from mrsync.transport.digesting import PAGES_PER_JOB, REPEAT_S, Digester
+from mrsync.transport.digesting import PAGES_PER_JOB, REPEAT_S, PageDigester
 from mrsync.transport.loop import Loop
 from mrsync.transport.verifying import GIVE_UP_S, HOLD_S, OVERDUE_S, WAITING_MAX, OpenedPage, PageVerifier
 from mrsync.wire.limits import DIGESTS_MAX
@@ -23,7 +23,7 @@ class Caster:
     def __init__(self) -> None:
         self.loop = Loop()
         self.told: list[Digests] = []
-        self.digester = Digester(self.loop, self.told.append, lambda kind: 0)
+        self.digester = PageDigester(self.loop, self.told.append, lambda kind: 0)
 
     def wait_for(self, pages: int) -> None:
         """Until digests of so many pages were told."""
