@@ -6,6 +6,7 @@ files cannot be guessed, no link is followed, and a FIFO holds nobody up.
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import stat
@@ -16,6 +17,7 @@ MODE = 0o640
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 _ATTEMPTS = 16
+_LOG = "it must be a regular file of yours or root's, no link, with one name"
 
 
 def check_output(option: str, path: str) -> None:
@@ -46,12 +48,13 @@ def open_log(path: str) -> int:
     try:
         opened = _open_or_create(path)
     except OSError as error:
-        raise FileError(f"cannot open the log file {path}: {error.strerror}") from error
+        is_other = error.errno in (errno.ELOOP, errno.ENXIO)  # a link, a FIFO or socket
+        raise FileError(f"cannot open the log file {path}: {_LOG if is_other else error.strerror}") from error
     found = os.fstat(opened)
     if stat.S_ISREG(found.st_mode) and found.st_uid in (0, os.geteuid()) and found.st_nlink == 1:
         return opened
     os.close(opened)
-    raise FileError(f"cannot use the log file {path}: it must be a regular file of yours or root's, with one name")
+    raise FileError(f"cannot open the log file {path}: {_LOG}")
 
 
 def _is_replaceable(path: str) -> bool:
