@@ -20,6 +20,7 @@ def policy(options: argparse.Namespace) -> Policy:
     return Policy(
         rules=read_target_rules(options),
         rules_have_nuls=has_nuls(options),
+        durable=options.commit == "job" if options.durable is None else options.durable,
         max_delete=max(-1, options.max_delete),
         devices=options.devices or options.D,
         specials=options.specials or options.D,

@@ -96,6 +96,17 @@ OPTIONS = (
         field="policy.commit",
     ),
     Option(
+        "--fsync --durable",
+        "what is reported as done outlives a power cut; default: with --commit job",
+        KEEPING,
+        manual="have contents on the disk before names lead to them, and names before anything is reported as done: "
+        "after a power cut each file is the old one or the new one, whole; default: with `--commit job` yes, "
+        "otherwise no. Two flushes of the file system for each second of a run",
+        kind=SWITCH,
+        dest="durable",
+        rsync="--fsync",
+    ),
+    Option(
         "--delta",
         "use blocks of the older copies that targets have of large files",
         KEEPING,

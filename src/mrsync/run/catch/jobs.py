@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from mrsync.errors import ProtocolDataError
+from mrsync.protocol.events import CommitGranted
 from mrsync.run.catch.itemizing import Itemized, itemize
 from mrsync.tree.compare.compare import compare, compare_again, compare_with_nothing
 from mrsync.tree.compare.deletion_preview import foresee_deletions
@@ -29,6 +30,7 @@ from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.plan import Plan
 from mrsync.tree.model.policy import Policy
 from mrsync.tree.model.spans import merged
+from mrsync.tree.staging.durability import Durability
 from mrsync.tree.staging.finish import Result, finish
 from mrsync.tree.staging.missing_pages import wanted_pages
 from mrsync.tree.staging.resume import Leftovers
@@ -231,20 +233,38 @@ class TreeJobs:
 
     # put into place
 
-    def commit(self, first: int, end: int, exceptions: Sequence[tuple[int, int]]) -> list[Failure]:
-        """Rename the plan files [first, end) into place, without those that some target sat out.
+    def gathers(self, end: int) -> bool:
+        """Whether a commit that ends at this plan file may wait for others: when disks are flushed, and more is due."""
+        return self._manifest.policy.durable and self.rounds is not None and not self.rounds.is_end(end)
+
+    def commit(self, granted: Sequence[CommitGranted]) -> list[Failure]:
+        """Rename plan files into place, without those that some target sat out.
 
         Under the rule `job` what has begun is finished, whoever ends meanwhile: a tree is never left half done.
+        Where that is wanted, contents are on the disk before any name leads to them, and names before this returns.
         """
         assert self.rounds is not None  # a commit is granted only for files that were ready
+        failures = self._flush(self._activity)
         self._traces = None
-        failures: list[Failure] = []
         note = self._activity.insist if self._manifest.policy.commit == "job" else self._activity
-        for start in range(first, end, COMMIT_FILES):
-            stop = min(start + COMMIT_FILES, end)
-            failures += self.rounds.commit(start, stop, exceptions)
-            note(stop - start)
-        return failures
+        is_flushed = not failures
+        for grant in granted:
+            for start in range(grant.first, grant.end, COMMIT_FILES):
+                stop = min(start + COMMIT_FILES, grant.end)
+                exceptions = grant.exceptions if is_flushed else [(start, stop)]
+                failures += self.rounds.commit(start, stop, exceptions)
+                note(stop - start)
+        return failures + self._flush(note)
+
+    def _flush(self, note: Callable[[int], None]) -> list[Failure]:
+        """Have all that was done reach the disk, where that is wanted; what failed."""
+        if not self._manifest.policy.durable or self._destination is None:
+            return []
+        try:
+            Durability(self._destination, note).flush()
+        except OSError as error:
+            return [Failure(error.errno or 0, self._manifest.path(0), "flush the disk of")]
+        return []
 
     def finish(self) -> Finished:
         """Do what is left when all contents are in place; in a dry run say what would be deleted."""
@@ -261,6 +281,8 @@ class TreeJobs:
                 done.undone |= self.rounds.unplaced()
                 paths = map(self._manifest.path, self.rounds.missed())
                 done.failures += [Failure(errno.ENODATA, path, "replace") for path in paths]
+            if done.is_change or (self.rounds and self.rounds.files_updated):
+                done.failures += self._flush(self._activity)
         if self._destination is not None:
             done.failures += self._destination.refusals.take()
             done.skipped = self._destination.deletions.skipped

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -33,6 +34,7 @@ from mrsync.wire.messages import (
 )
 from mrsync.wire.records import basis_records, needs_records
 
+GATHER_S = 0.5  # so long, at most, commits wait for others to share the flushes of a disk with them
 ERRORS_TOLD_MAX = 1000  # paths named to the caster; the rest is counted
 
 
@@ -48,6 +50,8 @@ class TreeSession:
         self.errors = 0
         self._errors_told = 0
         self.is_withdrawn = False
+        self._granted: list[CommitGranted] = []  # of which the worker does not know yet
+        self._gathering: threading.Timer | None = None
         self._looks_ahead = settings.looks_ahead
         self._catcher = catcher
         self._loop = loop
@@ -88,6 +92,7 @@ class TreeSession:
 
     def clean_up(self) -> None:
         """Let go of the tree; when the worker is idle."""
+        self._stop_gathering()
         self._jobs.clean_up()
 
     # jobs and their ends
@@ -132,8 +137,25 @@ class TreeSession:
             self._work(self._jobs.prepare_again, partial(self._want, ObjectKind.CONTENTS_AGAIN))
 
     def _on_commit_granted(self, event: CommitGranted) -> None:
-        job = partial(self._jobs.commit, event.first, event.end, event.exceptions)
-        self._work(job, partial(self._tell_committed, event.end))
+        self._granted.append(event)
+        if not self._jobs.gathers(event.end):
+            self._commit()
+        elif self._gathering is None:
+            self._gathering = threading.Timer(GATHER_S, self._loop.post, [self._commit])
+            self._gathering.daemon = True
+            self._gathering.start()
+
+    def _commit(self) -> None:
+        """Have all that is granted put in place as one span."""
+        self._stop_gathering()
+        granted, self._granted = self._granted, []
+        if granted:
+            self._work(partial(self._jobs.commit, granted), partial(self._tell_committed, granted[-1].end))
+
+    def _stop_gathering(self) -> None:
+        if self._gathering is not None:
+            self._gathering.cancel()
+            self._gathering = None
 
     def _on_finish_granted(self, event: FinishGranted) -> None:
         self._work(self._jobs.finish, self._tell_result)

@@ -82,6 +82,11 @@ class Backups:
         """Backups lie beside what replaces them."""
         return self._directory is None
 
+    @property
+    def outside_fd(self) -> int:
+        """Of the directory that takes backups, if it is open and lies outside of the destination; else -1."""
+        return self._directory.outside_fd if self._directory is not None else -1
+
     def link(self, fd: int, name: bytes, path: bytes) -> None:
         """Give what has this name, unless it is a directory, a second one, so that a rename over it loses nothing.
 

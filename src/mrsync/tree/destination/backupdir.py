@@ -41,6 +41,11 @@ class BackupDirectory:
         self._originals: Directories | None = None
         self._known: set[int] = set()  # those that can be written to, as far as we can help it
 
+    @property
+    def outside_fd(self) -> int:
+        """Of the directory itself, if it is open and lies outside of the destination; else -1."""
+        return self._fd if self._below is None else -1
+
     def open(self, path: bytes) -> int:
         """Descriptor of the directory that takes backups of what the destination's directory of this path holds.
 

@@ -21,8 +21,9 @@ class Policy(NamedTuple):
     ignore_times: all are sent. Left as they are: update: newer files; existing: what is absent; ignore_existing: what
     is there; max_delete: extras, when so many were deleted (negative: no limit). omit_dir_times: directories keep the
     time that they get. sparse: zeros become holes. commit: the rule by which files go into place, "file", "each" or
-    "job". partial: what arrived is kept when the session breaks. delta: blocks of older copies are used. Kept besides:
-    devices; specials, which are fifos and sockets; xattrs but ACLs; acls. itemizes: all changes are told.
+    "job". durable: what is said to be done outlives a power cut. partial: what arrived is kept when the session breaks.
+    delta: blocks of older copies are used. Kept besides: devices; specials, which are fifos and sockets; xattrs but
+    ACLs; acls. itemizes: all changes are told.
     leaves_root: the root keeps its own attributes. prunes_empty: directories with nothing but directories are unwanted.
     rules: filter rules that tell what is safe from deletion, in rsync's notation. rules_have_nuls: entries of their
     merge files end in NUL. deletes_excluded: rules of these files that name no side are not for targets.
@@ -45,6 +46,7 @@ class Policy(NamedTuple):
     omit_dir_times: bool = False
     sparse: bool = False
     commit: str = "file"
+    durable: bool = False
     partial: bool = True
     delta: bool = False
     devices: bool = False

@@ -39,6 +39,11 @@ class Result:
     def errors(self) -> int:
         return len(self.failures)
 
+    @property
+    def is_change(self) -> bool:
+        """Whether anything was made, changed or deleted, or may have been."""
+        return bool(self.created or self.mended or self.deleted or self.failures)
+
 
 def finish(
     stage: Stage,

@@ -44,6 +44,11 @@ class StagingRounds:
         last = self._rounds[-1]
         return last.first + last.stage.ready
 
+    def is_end(self, end: int) -> bool:
+        """Whether no plan file of the round under way is at this number or above it."""
+        last = self._rounds[-1]
+        return end >= last.first + last.stage.plan.file_count
+
     @property
     def files_updated(self) -> int:
         return sum(each.commit.files_updated for each in self._rounds)

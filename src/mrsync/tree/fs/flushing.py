@@ -1,0 +1,27 @@
+"""Have all that was written to a file system reach the disk."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from contextlib import suppress
+
+
+def flush_file_system(fd: int) -> None:
+    """Return when everything that was done to the file system of an open file is on the disk; OSError if it is not.
+
+    Names, attributes and contents alike. Kernels before 5.8 do not tell of errors.
+    """
+    libc = _c_library()
+    if libc is None:
+        os.sync()
+    elif libc.syncfs(fd):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def _c_library() -> ctypes.CDLL | None:
+    with suppress(OSError, AttributeError):
+        library = ctypes.CDLL(None, use_errno=True)
+        return library if hasattr(library, "syncfs") else None
+    return None
