@@ -269,3 +269,19 @@ def test_unicast_is_for_both_ends(source: str, key: str) -> None:
 def test_destinations_in_rsyncs_form(source: str, form: str, targets: str, dest: bytes) -> None:
     settings, _ = parse_mrsync([source, form])
     assert (settings.targets, settings.dest) == (tuple(targets.split()), dest)
+
+
+@pytest.mark.parametrize(
+    ("words", "is_durable"),
+    [
+        ("", False),
+        ("--commit job", True),
+        ("--durable", True),
+        ("--fsync", True),
+        ("--commit job --no-durable", False),
+        ("--commit each", False),
+    ],
+)
+def test_what_outlives_a_power_cut(source: str, words: str, is_durable: bool) -> None:
+    settings, _ = parse_mrsync(["-m", "a", "-s", source, *words.split()])
+    assert settings.policy.durable is is_durable

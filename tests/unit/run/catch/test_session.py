@@ -11,12 +11,13 @@ import pytest
 
 from mrsync.protocol.catcher import Catcher
 from mrsync.protocol.config import CatcherConfig
-from mrsync.protocol.events import FinishGranted, ObjectHeld, SessionEnded
+from mrsync.protocol.events import CommitGranted, FinishGranted, ObjectHeld, SessionEnded
 from mrsync.protocol.log import LogReader
 from mrsync.protocol.sends import SendMessage
 from mrsync.run.catch.session import TreeSession
 from mrsync.run.settings import CatchSettings
 from mrsync.transport.loop import Loop
+from mrsync.tree.model.policy import Policy
 from mrsync.tree.source.planning import build_plan
 from mrsync.tree.source.scan import scan
 from mrsync.wire.messages import (
@@ -150,3 +151,47 @@ def test_what_comes_after_the_end_changes_nothing(host: Host) -> None:
     assert host.told() == []
     assert host.session.ending is end
     assert not host.dest.exists()
+
+
+@pytest.fixture
+def durable_host(host: Host, monkeypatch: pytest.MonkeyPatch) -> tuple[Host, list[int]]:
+    """With two files staged; and a list that hears of every flush of a disk."""
+    flushes: list[int] = []
+    monkeypatch.setattr("mrsync.tree.staging.durability.flush_file_system", flushes.append)
+    (host.source / "b").write_bytes(b"b")
+    found = scan(os.fsencode(host.source), Policy(durable=True))
+    host.take_manifest(found.manifest.encode())
+    host.told()
+    plan = build_plan(found, [(entry, entry + 1) for entry in range(4) if found.manifest.has_contents(entry)])
+    host.session.write(ObjectKind.PLAN, [(0, plan.encode())])
+    host.session.on_event(ObjectHeld(ObjectKind.PLAN))
+    host.told()
+    host.session.write(ObjectKind.CONTENTS, [(0, b"0123456789b")])
+    return host, flushes
+
+
+def test_commits_share_the_flushes_of_a_disk(
+    durable_host: tuple[Host, list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host, flushes = durable_host
+    monkeypatch.setattr("mrsync.run.catch.session.GATHER_S", 3600.0)
+    host.session.on_event(CommitGranted(0, 1, ()))
+    host.told()
+    assert not (host.dest / "a").exists()
+    host.session.on_event(CommitGranted(1, 2, ()))
+    host.told()
+    assert (host.dest / "a").exists()
+    assert (host.dest / "b").exists()
+    assert len(flushes) == 2
+
+
+def test_a_commit_does_not_wait_for_ever_for_another_one(
+    durable_host: tuple[Host, list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host, flushes = durable_host
+    monkeypatch.setattr("mrsync.run.catch.session.GATHER_S", 0.01)
+    host.session.on_event(CommitGranted(0, 1, ()))
+    while not (host.dest / "a").exists():
+        host.loop.wait(10)
+    host.told()
+    assert len(flushes) == 2
