@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 ALL = -1
-Change = Callable[["Disk", random.Random], None]
+Change = Callable[["Disk", random.Random], object]
 
 
 @dataclass
@@ -206,7 +206,7 @@ class LossyDisk:
         number = self._of_fd(dir_fd)
         if number is not None:
             parent = number
-            self.log.append(Entry(lambda disk, _: disk.inodes[parent].names.pop(path, None) and None))
+            self.log.append(Entry(lambda disk, _: disk.inodes[parent].names.pop(path, None)))
 
     _rmdir = _unlink
 
