@@ -105,7 +105,7 @@ class OneTarget:
         assert rounds is not None
         ready = rounds.ready
         self.sat_out += rounds.take_sat_out()
-        if ready > self._committed:
+        if ready > self._committed and (self._policy.commit != "job" or rounds.is_end(ready)):
             exceptions = tuple((file, file + 1) for file, _ in sorted(self.sat_out) if self._committed <= file < ready)
             self.failures += self._jobs.commit([CommitGranted(self._committed, ready, exceptions)])
             self._committed = ready

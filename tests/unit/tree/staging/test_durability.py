@@ -123,7 +123,7 @@ def test_the_next_run_believes_no_journal_more_than_the_disk_has(
     monkeypatch.setattr(JournalClaim, "is_about", lambda self, fd: True)
     disk = LossyDisk(trees / "dest")
     with disk.watching(monkeypatch):
-        OneTarget(trees / "source", trees / "dest", DURABLE, stops_after=stops_after).run()
+        OneTarget(trees / "source", trees / "dest", POLICIES["job"], stops_after=stops_after).run()
     monkeypatch.setattr("mrsync.tree.staging.journal_reader.boot_id", lambda: b"after the power cut")
     for seed in range(RESUMED):
         left = trees / f"left{seed}"
