@@ -227,6 +227,7 @@ class _Run:
         if phase is Phase.COMPARING:
             self._strangers.close()
             self._news.tell_seal(self._caster.statistics().seal, self._caster.roster.live)
+            self._news.tell_trust(self._caster.roster.live)
             for sentence in self._reach_news.when_gathered():
                 self._news.warn(sentence)
             self._news.tell_routed({target.name for target in self._caster.roster.live if target.path.is_unicast})

@@ -10,9 +10,10 @@ from mrsync.protocol.states import RosterState
 from mrsync.remote.targets import fold
 from mrsync.run.observer import Notice, Observer
 from mrsync.run.rendezvous import Place
-from mrsync.run.settings import CastSettings
+from mrsync.run.settings import LOCAL, CastSettings
 from mrsync.wire.messages import SealKind
 from mrsync.wire.sealing import seals_here
+from mrsync.wire.signing import can_sign
 
 
 class News:
@@ -73,6 +74,20 @@ class News:
         poor = [target.name for target in targets if target.hello and not can_encrypt(target.hello.seals)]
         who = fold(poor) if can_encrypt(seals_here()) else "this host"
         self.warn(f"authenticated but not encrypted: the Python package cryptography is missing or broken on {who}")
+
+    def tell_trust(self, targets: Iterable[Target]) -> None:
+        """Who believes what another target could have made, where that need not be."""
+        if self._settings.remote_shell in (None, LOCAL):
+            return  # by a key file of one secret, or all of one user on one host
+        if not self._settings.own_secrets:
+            self.notice(1, "targets trust each other: one secret serves all (--trust-targets, --topology)")
+            return
+        poor = [target.name for target in targets if target.hello and not target.hello.seals >> SealKind.ED25519 & 1]
+        who = fold(poor) if can_sign() else "this host"
+        if poor or not can_sign():
+            self.notice(
+                1, f"nothing signed can be checked: the Python package cryptography is missing or broken on {who}"
+            )
 
     def _tell_end(self, text: str, names: list[str]) -> None:
         self.notice(2 if self.is_interrupted else 0, text, fold(names))

@@ -11,6 +11,7 @@ from mrsync.run.rendezvous import Place
 from mrsync.run.settings import CastSettings
 from mrsync.wire.messages import SealKind
 from mrsync.wire.sealing import seals_here
+from mrsync.wire.signing import can_sign
 from tests.unit.protocol.builders import found, hello
 
 NAMES = ("n1", "n2", "n3")
@@ -88,3 +89,27 @@ def test_who_cannot_decrypt_is_named_unless_that_was_asked_for() -> None:
     told, _ = news(is_encrypted=False)
     told.tell_seal(SealKind.HMAC_SHA256, roster.live)
     assert told.warnings == []
+
+
+def trust_of(seals: int, remote_shell: str | None, own_secrets: tuple[bytes, ...] = ()) -> list[str]:
+    """What is told of a session with one target that has these seals."""
+    roster = Roster(dict(enumerate(NAMES)))
+    roster.admit(found(roster, 1), hello(1, seals=seals), "home", 0.0)
+    settings = CastSettings(b"/s", b"/d", NAMES, remote_shell, bytes(32), own_secrets=own_secrets)
+    listener = Listener()
+    told = News(settings, Place("239.1.2.3", 8888, 1, False, (), (None,) * len(NAMES), ()), listener)
+    told.tell_trust(roster.live)
+    assert {notice.level for notice in listener.heard} <= {1}
+    return [notice.text for notice in listener.heard]
+
+
+def test_who_believes_other_targets_is_named_where_that_need_not_be() -> None:
+    own = (bytes(32),) * len(NAMES)
+    everything = 1 << SealKind.HMAC_SHA256 | 1 << SealKind.ED25519
+    if can_sign():
+        assert trust_of(everything, "ssh", own) == []
+        (text,) = trust_of(1 << SealKind.HMAC_SHA256, "ssh", own)
+        assert text.endswith("missing or broken on n2")
+    (text,) = trust_of(everything, "ssh")
+    assert text.startswith("targets trust each other")
+    assert trust_of(everything, "local") == trust_of(everything, None) == []
