@@ -17,6 +17,7 @@ from mrsync.protocol.catcher import Catcher
 from mrsync.protocol.commits import Commits
 from mrsync.protocol.flow import Audience
 from mrsync.protocol.log import LogReader
+from mrsync.protocol.losses import Losses
 from mrsync.protocol.reach import Reach
 from mrsync.protocol.reception import Reception
 from mrsync.protocol.repairs import Repairs
@@ -24,6 +25,7 @@ from mrsync.protocol.roster import Roster, Target
 from mrsync.protocol.rounds import Rounds
 from mrsync.protocol.schedule import Schedule
 from mrsync.protocol.transfer import Transfer
+from mrsync.protocol.window import Window
 
 
 @dataclass(frozen=True)
@@ -404,6 +406,30 @@ FAULTS = (
         "self._take_back(now)",
         "pass",
         found_by="no multicast gets through for a while, and then it does again",
+    ),
+    Fault(
+        "noise narrows the window for good",
+        Losses,
+        "_judge_trial",
+        "return LossFinding.NOISE",
+        "return LossFinding.CONGESTION",
+        found_by="a fifth of all packets is lost on a longer way, whatever is sent",
+    ),
+    Fault(
+        "a full queue is taken for noise",
+        Losses,
+        "_look",
+        "return LossFinding.FULL_QUEUE",
+        "return LossFinding.NOTHING",
+        found_by="a switch has a slow port and a short queue",
+    ),
+    Fault(
+        "what is on the way counts as queueing in buffers",
+        Window,
+        "on_progress",
+        "self._on_the_way = delay.floor_s",
+        "self._on_the_way = 0",
+        found_by="a long way is filled, though buffers are small",
     ),
     Fault(
         "who goes deaf is not told that the master lives",

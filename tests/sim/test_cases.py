@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.sim.cases import CASES, Case
+from tests.sim.flow_cases import FLOW_CASES
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.what)
+@pytest.mark.parametrize("case", [*CASES, *FLOW_CASES], ids=lambda case: case.what)
 def test_case(case: Case) -> None:
     case.run()

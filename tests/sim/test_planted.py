@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.sim.cases import CASES
+from tests.sim.flow_cases import FLOW_CASES
 from tests.sim.planted import FAULTS, Fault
 from tests.sim.reception import Violation
 
@@ -12,6 +13,6 @@ from tests.sim.reception import Violation
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.what)
 def test_checkers_find(fault: Fault, monkeypatch: pytest.MonkeyPatch) -> None:
     fault.plant(monkeypatch)
-    case = next(case for case in CASES if case.what == fault.found_by)
+    case = next(case for case in (*CASES, *FLOW_CASES) if case.what == fault.found_by)
     with pytest.raises(Violation):
         case.run()

@@ -92,7 +92,7 @@ class Caster:
         self._commits = Commits(0, config.commit_rule)
         self._events: deque[CasterEvent] = deque()
         self._timers = TimerTable()
-        self._clock = Clock(self.roster.audience, window, geometry)
+        self._clock = Clock(self.roster.audience, window)
         self._schedule = Schedule(self.roster.audience, self._clock, self._timers)
         self._outbox = Outbox(config.session, geometry, config.ack_wait_s, self.roster, self._clock, self._schedule)
         self.relays = Relays(self.roster, self.reach, config.relaying, self._on_rerouted, self._outbox.assign)

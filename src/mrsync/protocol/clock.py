@@ -6,6 +6,8 @@ from array import array
 from heapq import nlargest
 
 from mrsync.protocol.flow import Audience, Flow
+from mrsync.protocol.losses import LossFinding
+from mrsync.protocol.transfer import Lost
 from mrsync.protocol.window import Window
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.limits import MONITORS_MAX
@@ -14,9 +16,6 @@ from mrsync.wire.messages import Report
 INCUMBENT_BONUS = 1.3  # a challenger must lag that much more
 LAG_SMOOTHING = 0.2
 SENT_TIMES = 8192  # power of two; tx numbers whose sending time is remembered
-LOSS_SAMPLE_PACKETS = 704  # between two looks at the losses: 16 bursts, and never a judgement on a handful
-LOSS_SHARE_MAX = 0.10  # of the packets since the last look: more at one flow is congestion, not noise
-COMMON_SHARE_MAX = 0.06  # more at most of the targets at once is congestion too
 REPORT_PAGES = 40  # with a full window: 16 cost 5 % more CPU on a host of two processors
 REPORTS_PER_WINDOW = 4
 
@@ -24,19 +23,17 @@ REPORTS_PER_WINDOW = 4
 class Clock:
     """Feeds reports to the window; chooses whose progress counts."""
 
-    def __init__(self, audience: Audience, window: Window, geometry: Geometry) -> None:
+    def __init__(self, audience: Audience, window: Window) -> None:
         self.window = window
         self.monitors: list[Flow] = []
         self.rtt_us: dict[int, int] = {}  # round trip in us, two significant digits -> count
         self._audience = audience
-        self._packets_per_page = geometry.packets
         self._sent_at = array("d", bytes(8 * SENT_TIMES))
         self._timed_from = 0  # round trips of earlier tx numbers are not known
         self._elected_at: float | None = None
 
     def fit(self, geometry: Geometry) -> None:
         """Pages are cut so from now on."""
-        self._packets_per_page = geometry.packets
         self.window.fit(geometry)
 
     @property
@@ -54,35 +51,28 @@ class Clock:
         flow.lag += LAG_SMOOTHING * (tx - new.tx_done - flow.lag)
         if new.kernel_drops > (old.kernel_drops if old else 0):
             self.window.on_congestion(tx, new.tx_seen)
+            self.window.keep_cut()  # that is no noise
         if flow in self.monitors:
-            self.window.on_progress(self.tx_done(now))
             is_timed = new.tx_done >= max(self._timed_from, tx - SENT_TIMES + 1)
             if old is not None and new.tx_done > old.tx_done and is_timed:
-                self._sample_rtt(now - self._sent_at[new.tx_done & SENT_TIMES - 1] - new.hold_us / 1e6)
+                rtt_s = max(1e-6, now - self._sent_at[new.tx_done & SENT_TIMES - 1] - new.hold_us / 1e6)
+                flow.delay.add(rtt_s, now)
+                self._count_rtt(rtt_s)
+            self.window.on_progress(self.tx_done(now), self.monitors[0].delay, now)
 
     def forget_times(self, tx: int) -> None:
         """The caller's clock stood still for a while: only what is sent behind this tx shows a round trip."""
         self._timed_from = tx + 1
 
-    def on_heard(self, flow: Flow, pages: int, lost: int, tx: int) -> None:
-        """A listener spoke for the first time of so many pages, and lost so many packets of them."""
-        flow.packets_missed += lost
-        flow.lost_lately += lost
-        flow.pages_lately += pages
-        if flow.pages_lately * self._packets_per_page >= LOSS_SAMPLE_PACKETS:
-            self._judge_losses(flow, tx)
-
-    def _judge_losses(self, flow: Flow, tx: int) -> None:
-        """Noise is repaired, congestion narrows the window."""
-        flow.loss_share = flow.lost_lately / (flow.pages_lately * self._packets_per_page)
-        flow.lost_lately = flow.pages_lately = 0
-        if flow.loss_share > LOSS_SHARE_MAX or (flow.loss_share > COMMON_SHARE_MAX and self._is_common()):
+    def on_heard(self, flow: Flow, packets: int, lost: Lost, tx: int) -> None:
+        """A listener spoke for the first time of so many packets, and lost so many of them."""
+        finding = flow.losses.hear(packets, lost, tx_seen=flow.tx_seen, tx=tx)
+        if finding in (LossFinding.SUSPICION, LossFinding.FULL_QUEUE):
             self.window.on_congestion(tx, flow.tx_seen)
-
-    def _is_common(self) -> bool:
-        """Whether most of at least three targets lose much."""
-        live = self._audience.flows
-        return len(live) > 2 and 2 * sum(flow.loss_share > COMMON_SHARE_MAX for flow in live) > len(live)
+        if finding is LossFinding.FULL_QUEUE or finding is LossFinding.CONGESTION:
+            self.window.keep_cut()
+        elif finding is LossFinding.NOISE:
+            self.window.take_back_cut()
 
     def elect(self, now: float) -> bool:
         """Choose the slowest answering targets as monitors, if there are to be any; True when the choice changed."""
@@ -110,7 +100,7 @@ class Clock:
         answering = [flow.tx_done for flow in self.monitors if audience.is_answering(flow, now)]
         return min(answering or [flow.tx_done for flow in self.monitors], default=0)
 
-    def _sample_rtt(self, seconds: float) -> None:
+    def _count_rtt(self, seconds: float) -> None:
         micros = max(1, round(seconds * 1e6))
         scale = 10 ** max(0, len(str(micros)) - 2)
         bucket = micros // scale * scale

@@ -96,7 +96,7 @@ class Feeder:
         audience.flows = [self._flow]
         self._flow.answered_at = now
         self._geometry = geometry
-        self._clock = Clock(audience, Window(rate_bytes_s=None, geometry=geometry), geometry)
+        self._clock = Clock(audience, Window(rate_bytes_s=None, geometry=geometry))
         self._schedule = Schedule(audience, self._clock, self._timers)
         self._clock.elect(now)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from mrsync.protocol.delay import Delay
+from mrsync.protocol.losses import Losses
 from mrsync.protocol.timers import SLOT_S
 from mrsync.wire.limits import PAGES_MAX
 from mrsync.wire.messages import ObjectKind, Report
@@ -24,11 +26,9 @@ class Flow:
     needs_end: int = 0
     lag: float = 0.0  # tx behind the caster, smoothed; the largest is the monitor
     monitor_s: float = 0.0
-    packets_missed: int = 0
     looked_page: int = 0  # of the object that is cast; what was lost of the pages below was counted
-    pages_lately: int = 0  # since losses were judged last
-    lost_lately: int = 0  # packets of them
-    loss_share: float = 0.0  # of its packets, when they were looked at last
+    losses: Losses = field(default_factory=Losses)
+    delay: Delay = field(default_factory=Delay)
 
     def receive(self, report: Report, now: float, *, is_believed: bool) -> None:
         """Take a report that is newer than the one known.

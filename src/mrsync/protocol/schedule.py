@@ -11,7 +11,7 @@ from mrsync.protocol.flow import Audience, Flow
 from mrsync.protocol.repairs import PAGES_MAX, Repairs
 from mrsync.protocol.sends import Send
 from mrsync.protocol.timers import Timer, TimerTable
-from mrsync.protocol.transfer import Transfer
+from mrsync.protocol.transfer import Lost, Transfer
 from mrsync.wire.limits import TX_MAX
 from mrsync.wire.messages import Report
 
@@ -129,9 +129,13 @@ class Schedule:
         if transfer is not None and report.active is transfer.kind:
             transfer.receive_claim(flow.id, report.tx_seen, report.needs_end, report.needs)
             first, end = flow.looked_page, min(report.needs_end, transfer.sent_before(report.tx_seen))
+            packets, lost = transfer.heard_repairs(flow.id, report.tx_seen)
             if end > first:
                 flow.looked_page = end
-                self._clock.on_heard(flow, end - first, transfer.claimed_packets(flow.id, first, end), self.tx)
+                packets += (end - first) * transfer.packets_per_page
+                fresh = transfer.claimed_packets(flow.id, first, end)
+                lost = Lost(lost.packets + fresh.packets, lost.tails + fresh.tails)
+            self._clock.on_heard(flow, packets, lost, self.tx)
         self._clock.on_report(flow, old, report, self.tx, now)
 
     def handle_timeout(self, now: float) -> bool:

@@ -6,6 +6,7 @@ from array import array
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Set
+from typing import NamedTuple
 
 from mrsync.protocol.ranges import RangeSet
 from mrsync.protocol.sends import SendPage
@@ -20,6 +21,15 @@ PLANNED = TX_MAX  # tx of a page whose repair waits for its turn: nobody has see
 
 
 Entry = tuple[int, int, int, int]  # pages [first, end), mask of one page's packets (0: all), tx seen by the claimant
+
+
+class Lost(NamedTuple):
+    """Packets that somebody claims, and those of them that were the tails of bursts."""
+
+    packets: int
+    tails: int
+
+
 IsRipe = Callable[[int, int], bool]  # page, the tx that it was sent with last
 
 
@@ -43,7 +53,8 @@ class Transfer:
         self._last_tx = array("I", bytes(4 * self.page_count))
         self._first_tx = array("I")  # of the pages below next_page; a page that was skipped has that of the one before
         self._claims: dict[int, list[Entry]] = {}  # by target, sorted by page
-        self._planned: dict[int, list[int]] = {}  # page -> targets that its repair is for
+        self._planned: dict[int, dict[int, int]] = {}  # page -> target -> packets that its repair is of
+        self._repaired: dict[int, deque[tuple[int, int, int]]] = {}  # target -> tx, page, packets: not heard of yet
         self._served: dict[int, int] = {}  # target -> tx of the last repair for it
 
     @property
@@ -100,14 +111,40 @@ class Transfer:
                 entries.append((max(first, end), behind, mask, seen))
         self._claims[target] = entries[:CLAIM_ENTRIES_MAX]
 
-    def claimed_packets(self, target: int, first: int, end: int) -> int:
-        """How many packets of the pages [first, end) this target claims."""
-        packets = 0
+    def claimed_packets(self, target: int, first: int, end: int) -> Lost:
+        """What this target claims of the pages [first, end)."""
+        packets = tails = 0
         for start, behind, mask, _ in self._claims.get(target, ()):
             pages = min(behind, end) - max(start, first)
             if pages > 0:
-                packets += bin(mask).count("1") if mask else pages * self.packets_per_page
-        return packets
+                count, tail = self._weigh(mask)
+                packets, tails = packets + pages * count, tails + pages * tail
+        return Lost(packets, tails)
+
+    def _weigh(self, mask: int) -> Lost:
+        """The packets of a mask, and again if they are the tail of a burst, or all of it: a full queue loses those."""
+        if not mask:
+            return Lost(self.packets_per_page, self.packets_per_page)
+        count, everything = bin(mask).count("1"), (1 << self.packets_per_page) - 1
+        is_tail = count > 1 and (mask | mask - 1) & everything == everything
+        return Lost(count, count if is_tail else 0)
+
+    def heard_repairs(self, target: int, tx_seen: int) -> tuple[int, Lost]:
+        """How many packets of repairs this target should have got since this was asked last, and what it still claims.
+
+        What is claimed of a part of a page may be another part of it: at most as much counts as was sent.
+        """
+        waiting, sent = self._repaired.get(target, deque()), 0
+        pages: dict[int, int] = {}
+        while waiting and waiting[0][0] < tx_seen:
+            _, page, count = waiting.popleft()
+            sent += count
+            pages[page] = count
+        packets = tails = 0
+        for page, mask in self._claimed_of(self._claims.get(target, []), sorted(pages)):
+            count, tail = self._weigh(mask)
+            packets, tails = packets + min(pages[page], count), tails + min(pages[page], tail)
+        return sent, Lost(packets, tails)
 
     def owes(self, target: int, since_tx: int) -> bool:
         """Whether this target misses something, and no repair for it was sent since this tx."""
@@ -123,9 +160,9 @@ class Transfer:
     def forget_target(self, target: int) -> None:
         """Nobody repairs for a target that is lost."""
         self._claims.pop(target, None)
+        self._repaired.pop(target, None)
         for targets in self._planned.values():
-            if target in targets:
-                targets.remove(target)
+            targets.pop(target, None)
 
     def is_wanted(self, page: int, but: Set[int] = frozenset()) -> bool:
         """Whether a planned repair of this page is still for anybody, but for these targets."""
@@ -167,7 +204,7 @@ class Transfer:
                 holes[page][target] = mask & everything or everything
         for page in pages:
             self._last_tx[page] = PLANNED
-            self._planned[page] = list(holes[page])
+            self._planned[page] = {target: bin(mask).count("1") for target, mask in holes[page].items()}
         return [holes[page] for page in pages]
 
     def _claimed_of(self, entries: list[Entry], pages: list[int]) -> Iterator[tuple[int, int]]:
@@ -183,5 +220,6 @@ class Transfer:
     def on_repaired(self, page: int, tx: int) -> None:
         """The last packet of a planned repair leaves now: claims of who has seen more than this tx count again."""
         self._last_tx[page] = tx
-        for target in self._planned.pop(page, ()):
+        for target, packets in self._planned.pop(page, {}).items():
             self._served[target] = tx
+            self._repaired.setdefault(target, deque()).append((tx, page, packets))

@@ -219,7 +219,7 @@ def test_a_loss_that_was_claimed_is_repaired() -> None:
     repairs = [send for send in session.sent[before:] if isinstance(send, SendPage)]
     assert [(send.page, send.mask) for send in repairs] == [(4, 0b10)]
     assert session.caster.statistics().packets_repaired == 1
-    assert found(session.caster.roster, 0).flow.packets_missed == 1
+    assert found(session.caster.roster, 0).flow.losses.missed == 1
 
 
 def test_old_reports_and_those_of_others_do_not_count() -> None:

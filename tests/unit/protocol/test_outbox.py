@@ -34,7 +34,7 @@ class Office:
 
     def __init__(self, targets: Roster) -> None:
         self.roster = targets
-        self.clock = Clock(targets.audience, Window(rate_bytes_s=None, geometry=GEOMETRY), GEOMETRY)
+        self.clock = Clock(targets.audience, Window(rate_bytes_s=None, geometry=GEOMETRY))
         self.schedule = Schedule(targets.audience, self.clock, TimerTable())
         self.outbox = Outbox(5, GEOMETRY, 60.0, targets, self.clock, self.schedule)
 

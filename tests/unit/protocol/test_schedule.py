@@ -31,7 +31,7 @@ class Cast:
         self.roster = roster(targets)
         self.timers = TimerTable()
         window = Window(rate_bytes_s=rate, geometry=GEOMETRY)
-        self.clock = Clock(self.roster.audience, window, GEOMETRY)
+        self.clock = Clock(self.roster.audience, window)
         self.schedule = Schedule(self.roster.audience, self.clock, self.timers)
         self.transfer = self.start(pages)
 

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from mrsync.protocol.delay import Delay
 from mrsync.protocol.window import (
+    CUT_SPAN_S,
+    GROWTH,
+    NEAR,
     PACKET_TRUESIZE_BYTES,
+    QUEUE_S_MAX,
     RATE_CREDIT_S,
     WINDOW_PAGES_MIN,
     WINDOW_PAGES_START,
@@ -14,6 +19,17 @@ from mrsync.protocol.window import (
 from mrsync.wire.geometry import Geometry
 
 GEOMETRY = Geometry(1001, 16)  # pages of 16000 bytes in 16 packets
+
+
+def delayed(*rtts_s: float) -> Delay:
+    delay = Delay()
+    for rtt_s in rtts_s:
+        delay.add(rtt_s, 1.0)
+    return delay
+
+
+QUIET = delayed(0.001)
+QUEUED = delayed(0.001, 0.02)
 
 
 def window(rate_bytes_s: float | None = None) -> Window:
@@ -26,14 +42,14 @@ def test_doubles_per_window_until_its_limit() -> None:
     tx_done = 0
     for _ in range(6):
         tx_done += int(opened.size)
-        opened.on_progress(tx_done)
+        opened.on_progress(tx_done, QUEUED, 1.0)
         sizes.append(opened.size)
-    assert sizes == [64, 128, 256, 320, 320, 320]
+    assert sizes == pytest.approx([64, 128, 256, 320, 320, 320], abs=0.1)
 
 
 def test_less_than_a_window_of_progress_is_no_reason_to_grow() -> None:
     opened = window()
-    opened.on_progress(WINDOW_PAGES_START - 1)
+    opened.on_progress(WINDOW_PAGES_START - 1, QUEUED, 1.0)
     assert opened.size == WINDOW_PAGES_START
 
 
@@ -49,8 +65,57 @@ def test_halves_once_for_all_that_was_under_way() -> None:
 def test_grows_by_steps_after_a_cut() -> None:
     opened = window()
     opened.on_congestion(100, 50)
-    opened.on_progress(16)
+    opened.on_progress(16, QUEUED, 1.0)
     assert opened.size == 17
+
+
+def grown(opened: Window, delay: Delay, now: float, times: int = 1) -> float:
+    """Its size when the monitor has processed so many more windows."""
+    for _ in range(times):
+        opened.on_progress(10**6 + int(now * 1e6), delay, now)
+        now += 0.001
+    return opened.size
+
+
+def test_where_nothing_queues_it_grows_fast_to_near_where_it_was_cut() -> None:
+    opened = window()
+    grown(opened, QUIET, 0.1, times=2)  # to 128
+    opened.on_congestion(100, 50)
+    size = opened.size
+    assert grown(opened, QUIET, 0.2) == size * (1 + GROWTH)
+    assert grown(opened, QUIET, 0.3, times=9) < 128 * NEAR * (1 + GROWTH) + 9
+    near = opened.size
+    assert grown(opened, QUIET, 0.4) == near + 1.0
+    assert grown(opened, QUIET, 0.5 + CUT_SPAN_S) == (near + 1.0) * (1 + GROWTH), "that is long ago"
+    near = opened.size
+    assert grown(opened, QUEUED, 0.6 + CUT_SPAN_S) == near + 1.0, "somebody is in the way, or will be"
+
+
+def test_a_cut_in_vain_is_taken_back_unless_it_was_right_for_somebody() -> None:
+    opened = window()
+    opened.on_congestion(100, 50)
+    opened.take_back_cut()
+    assert opened.size == WINDOW_PAGES_START
+    opened.on_congestion(200, 150)
+    opened.keep_cut()
+    opened.take_back_cut()
+    assert opened.size == WINDOW_PAGES_START / 2
+
+
+def test_what_queues_before_the_slowest_is_bounded_in_time() -> None:
+    opened = window()
+    opened.on_progress(100, delayed(0.01, 0.01 + 4 * QUEUE_S_MAX), 1.0)
+    assert opened.size == pytest.approx(WINDOW_PAGES_START * (0.01 + QUEUE_S_MAX) / (0.01 + 4 * QUEUE_S_MAX))
+
+
+def test_buffers_limit_what_queues_and_not_what_is_on_a_long_way() -> None:
+    opened = window()
+    opened.on_buffer(2 * 10 * 16 * PACKET_TRUESIZE_BYTES)
+    now, done = 0.0, 0
+    for _ in range(10):
+        now, done = now + 0.1, done + int(opened.size)
+        opened.on_progress(done, delayed(0.1), now)
+    assert opened.size > 50
 
 
 def test_is_never_closed() -> None:
@@ -68,7 +133,7 @@ def test_the_smallest_buffer_is_the_limit() -> None:
     opened.on_buffer(2 * 10 * 16 * PACKET_TRUESIZE_BYTES)
     opened.on_buffer(2 * 99 * 16 * PACKET_TRUESIZE_BYTES)
     assert opened.size == 10
-    opened.on_progress(1000)
+    opened.on_progress(1000, QUEUED, 0.0)
     assert opened.size == 10
 
 

@@ -216,7 +216,7 @@ def _outcome(
         created=result.created if result else 0,
         mended=result.mended if result else 0,
         deleted=result.deleted if result else 0,
-        packets_lost=target.flow.packets_missed,
+        packets_lost=target.flow.losses.missed,
         packets_rejected=report.packets_rejected if report else 0,
         kernel_drops=report.kernel_drops if report else 0,
         monitor_seconds=round(target.flow.monitor_s, 3),

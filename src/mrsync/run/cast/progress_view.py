@@ -24,7 +24,7 @@ def take_snapshot(caster: Caster, source: SourceJob, started_at: float, now: flo
             host=target.name,
             state=target.state.name.lower(),
             bytes_done=min(target.frontier(ObjectKind.CONTENTS) * size, planned),
-            packets_lost=target.flow.packets_missed,
+            packets_lost=target.flow.losses.missed,
             kernel_drops=target.report.kernel_drops if target.report else 0,
             is_monitor=target.name == numbers.monitor,
             silent_s=round(now - target.progress.heard_at, 1) if target.is_live else 0.0,

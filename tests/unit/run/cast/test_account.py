@@ -41,7 +41,7 @@ def test_every_state_has_its_word(state: RosterState, told: TargetState) -> None
 def test_numbers_are_those_of_result_and_comparison() -> None:
     target = ended()
     target.compared = ComparedRecord(7, 8, 9)
-    target.flow.packets_missed, target.flow.monitor_s = 6, 0.12345
+    target.flow.losses.missed, target.flow.monitor_s = 6, 0.12345
     assert outcome(target) == TargetOutcome(
         "n1",
         TargetState.DONE,
