@@ -42,7 +42,7 @@ def test_a_catcher_runs_on_python_3(minor: int, tmp_path: Path) -> None:
         catcher.stdin.flush()
         cast = program(
             "multicaster", "-m", "a", "-s", tmp_path / "source", "--key-file", key,
-            "-A", str(network.group), "-P", network.port, "-I", "lo", "-L", "-w", 10, "--progress", "none",
+            "-A", str(network.group), "-P", network.port, "-I", "lo", "-L", "-w", 60, "--progress", "none",
         )  # fmt: skip
         caster = subprocess.run(cast, capture_output=True, text=True, check=False, timeout=CATCHER_WAIT_S)
         said, _ = catcher.communicate(timeout=CATCHER_WAIT_S)

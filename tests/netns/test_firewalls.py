@@ -58,13 +58,13 @@ def test_all_udp_to_the_master_is_dropped(make_lab: MakeLab, tmp_path: Path, sou
     )
     report = tmp_path / "report.json"
     done = sync(
-        lab, tmp_path, "-s", str(source), "-t", f"{tmp_path}/dest/{{host}}", "-w", "7", "--report", str(report),
+        lab, tmp_path, "-s", str(source), "-t", f"{tmp_path}/dest/{{host}}", "-w", "20", "--report", str(report),
         "-P", "9000",
     )  # fmt: skip
     sentence = "t[1-2]: started, but no UDP comes back to port 8999: does a firewall here or there drop it?"
     assert done.returncode == 5
     assert sentence in done.stderr
-    assert "mrsync: no target could be reached: " in done.stderr
+    assert done.stderr.splitlines()[-1] == "mrsync: no target could be reached"
     assert "it started, but no UDP comes back to port 8999" in json.loads(report.read_text())["targets"]["t1"]["reason"]
 
 

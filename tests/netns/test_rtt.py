@@ -64,6 +64,7 @@ def test_the_histogram_follows_the_delay_of_one_target(make_lab: MakeLab, tmp_pa
     assert bound >= int(PAGE_MS)
 
 
+@pytest.mark.alone
 def test_several_targets_come_slowest_first(make_lab: MakeLab, tmp_path: Path) -> None:
     lab = make_lab(3)
     lab.targets[1].slow_down("100mbit")

@@ -122,11 +122,11 @@ def test_a_catcher_may_come_late(make_lab: MakeLab, folder: Path) -> None:
 def test_a_catcher_that_comes_too_late_is_told_so(make_lab: MakeLab, folder: Path) -> None:
     """Its tree stays as it was: what would be cast to it was never compared with it."""
     fleet = Fleet(make_lab(2), folder)
-    fill(fleet.source, 8 * MEGABYTE)
+    fill(fleet.source, 4 * MEGABYTE)
     there, late = fleet.lab.targets
     fill(fleet.dest(late), 100)
     fleet.start_catcher(there)
-    caster = fleet.start_caster("-w", "1", "-v", "2", "--rate", "4M")
+    caster = fleet.start_caster("-w", "3", "-v", "2", "--rate", "400K")  # it still casts when the late one comes
     caster.wait_for("^phase casting$")
     catcher = fleet.start_catcher(late)
     assert catcher.wait() == 23

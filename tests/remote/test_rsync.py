@@ -66,7 +66,7 @@ def test_who_cannot_be_compared_is_passed_over_and_said(make_estate: MakeEstate)
     run = estate.start("--compare", "rsync", "-v", "1")
     assert run.wait() == 23, run.output
     lines = run.output.splitlines()
-    assert "t2: cannot be compared by rsync: there is no rsync" in lines
+    assert "t2: cannot be compared by rsync: there is no rsync; install it there" in lines
     assert "t3: compared by rsync" in lines
     assert estate.reasons() == {refused.name: "Connection refused; does sshd run there, on this port?"}
     assert estate.differences([bare, good]) == {}
@@ -78,8 +78,11 @@ def test_nobody_has_rsync_or_is_there(make_estate: MakeEstate) -> None:
     assert estate.sync("--compare", "rsync") == 5
     serve(estate, old, estate.lab.targets[1], has_rsync=False)
     run = estate.start("--compare", "rsync")
-    assert run.wait() == 3
-    assert run.output.splitlines()[-1] == "mrsync: no target could be compared by rsync: t2: there is no rsync"
+    assert run.wait() == 3, run.output
+    assert (
+        run.output.splitlines()[-1]
+        == "mrsync: no target could be compared by rsync: t2: there is no rsync; install it there"
+    )
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 20), (signal.SIGKILL, -signal.SIGKILL)])
