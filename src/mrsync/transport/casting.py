@@ -113,6 +113,7 @@ class CasterDriver:
                 self._loop.unwatch(opened)
             if self._digester is not None:
                 self._digester.close()
+                self._digester = None  # a run that was aborted goes on, to say so, and casts no page
 
     def _keep_time(self, now: float) -> None:
         if self._loop.lapsed_s > self._lapsed_s:
