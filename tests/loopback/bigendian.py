@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 from functools import cache
 from pathlib import Path
 
-PLACE = Path(sys.prefix) / "bigendian"  # kept with the virtual environment, for the next run
+from tests.support.making import made_once
+from tests.support.rooms import command_outside
+
 EMULATOR = "qemu-s390x-static"
 MINOR = 11
 PACKAGES = (
@@ -39,19 +40,15 @@ socket.socket = Socket
 @cache
 def find_big_endian_python() -> Path | None:
     """A directory to put first in PATH; made once, by root on Debian. None: it cannot be had here."""
-    if not (PLACE / "complete").exists():
-        if shutil.which("apt-get") is None or shutil.which("dpkg") is None or os.geteuid() != 0:
-            return None
-        try:
-            _make()
-        except (OSError, subprocess.SubprocessError):
-            return None
-    return PLACE / "bin"
+    if shutil.which("apt-get") is None or shutil.which("dpkg") is None or os.geteuid() != 0:
+        return None
+    place = made_once("bigendian", _make)
+    return None if place is None else place / "bin"
 
 
-def _make() -> None:
-    shutil.rmtree(PLACE, ignore_errors=True)
-    root, lists, downloads, programs = (PLACE / name for name in ("root", "lists", "downloads", "bin"))
+def _make(place: Path) -> None:
+    shutil.rmtree(place, ignore_errors=True)
+    root, lists, downloads, programs = (place / name for name in ("root", "lists", "downloads", "bin"))
     for folder in (root, lists / "partial", downloads, programs):
         folder.mkdir(parents=True)
     if shutil.which(EMULATOR) is None:
@@ -72,11 +69,11 @@ def _make() -> None:
     )
     python.chmod(0o755)
     _run(str(python), "-c", "import sys; sys.exit(sys.byteorder != 'big')")
-    (PLACE / "complete").touch()
 
 
 def _run(*command: str, folder: Path | None = None) -> None:
     subprocess.run(
-        command, cwd=folder, check=True, capture_output=True, timeout=STEP_WAIT_S, stdin=subprocess.DEVNULL,
+        command_outside(*command), cwd=folder, check=True, capture_output=True, timeout=STEP_WAIT_S,
+        stdin=subprocess.DEVNULL,
         env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
     )  # fmt: skip

@@ -7,23 +7,20 @@ import sys
 from functools import cache
 from pathlib import Path
 
+from tests.support.making import made_once
+from tests.support.rooms import command_outside
+
 VERSIONS = ("3.4.8", "36.0.1", "38.0.4", "")  # Ubuntu 22.04, RHEL 9, Debian 12, the newest
-PLACE = Path(sys.prefix) / "cryptography"  # kept with the virtual environment, for the next run
-INSTALL_WAIT_S = 120
+INSTALL_WAIT_S = 180
 
 
 @cache
 def find_cryptography(version: str) -> Path | None:
     """The directory to put on sys.path for this version; pip brings it once. None: it cannot be had here."""
-    place = PLACE / (version or "newest")
-    if not (place / "complete").exists():
-        wanted = f"cryptography=={version}" if version else "cryptography"
+    wanted = f"cryptography=={version}" if version else "cryptography"
+
+    def install(place: Path) -> None:
         command = [sys.executable, "-m", "pip", "install", "-q", "--only-binary", ":all:", "--target", str(place)]
-        try:
-            done = subprocess.run([*command, wanted], capture_output=True, check=False, timeout=INSTALL_WAIT_S)
-        except subprocess.TimeoutExpired:
-            return None
-        if done.returncode:
-            return None
-        (place / "complete").touch()
-    return place
+        subprocess.run(command_outside(*command, wanted), capture_output=True, check=True, timeout=INSTALL_WAIT_S)
+
+    return made_once(f"cryptography-{version or 'newest'}", install)

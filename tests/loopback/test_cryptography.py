@@ -16,7 +16,9 @@ from tests.loopback.cryptographies import VERSIONS, find_cryptography
 from tests.programs import SOURCE, program
 from tests.trees import build_awkward_tree, differences, remove_tree
 
-START = "import sys; sys.path[:0] = sys.argv[1:]; from mrsync.run.catch import catch_from_stdin as c; sys.exit(c('a'))"
+START = (
+    "import sys; sys.path[:0] = sys.argv[1:];from mrsync.run.catch.catch import catch_from_stdin as c; sys.exit(c('a'))"
+)
 SEAL = """
 import sys; sys.path[:0] = sys.argv[1:]
 from mrsync.wire.messages import SealKind
@@ -92,6 +94,7 @@ def test_a_target_with_this_version_takes_part_and_is_sent_encrypted(package: Pa
         cast = program(
             "multicaster", "-m", "a", "-s", tmp_path / "source", "--key-file", key,
             "-A", group, "-P", port, "-I", "lo", "-L", "-w", 20, "--encrypt",
+            "--progress", "none",
         )  # fmt: skip
         caster = subprocess.run(cast, capture_output=True, text=True, check=False, timeout=CATCHER_WAIT_S)
         said, _ = catcher.communicate(timeout=CATCHER_WAIT_S)

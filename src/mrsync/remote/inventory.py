@@ -141,8 +141,10 @@ def _expand(name: str) -> Iterator[str]:
 
 
 def _read_yaml(path: str, text: str) -> Inventory:
-    import yaml  # type: ignore[import-untyped]  # ClusterShell brings it
-
+    try:
+        import yaml  # type: ignore[import-untyped]  # ClusterShell brings it
+    except ImportError as error:
+        raise UsageError(f"the inventory {path} needs the Python package PyYAML on this host") from error
     try:
         table = yaml.safe_load(text)
     except yaml.YAMLError as error:
