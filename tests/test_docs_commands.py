@@ -1,10 +1,10 @@
-"""Every shell command in README and docs is run by a test, or says why not; see tests/docs/blocks.py."""
+"""Every block of commands or Python in README and docs is run by a test, or says why not; see tests/docs/blocks.py."""
 
 from __future__ import annotations
 
 import re
 
-from tests.docs.blocks import blocks, documents, shell_blocks
+from tests.docs.blocks import blocks, code_blocks, documents
 
 COMMAND = re.compile(
     r"^(?:\$ |\w+\$ )?(?:sudo )?(?:mrsync|multicaster|multicatcher|rtt|rttcatcher|trFilelist|\./run|ssh|pip|pipx) ",
@@ -14,8 +14,10 @@ NOT_RUN_MAX = 30
 
 
 def test_every_block_of_commands_says_where_it_is_run() -> None:
-    unmarked = [block.name for block in shell_blocks() if not block.is_marked]
-    assert unmarked == [], "put <!-- run: local -->, <!-- run: hosts --> or <!-- not run: REASON --> above"
+    unmarked = [block.name for block in code_blocks() if not block.is_marked]
+    assert unmarked == [], (
+        "put <!-- run: local -->, <!-- run: hosts -->, <!-- run: python --> or <!-- not run: REASON --> above"
+    )
 
 
 def test_commands_stand_in_blocks_of_commands() -> None:
@@ -30,6 +32,6 @@ def test_commands_stand_in_blocks_of_commands() -> None:
 
 
 def test_few_blocks_are_not_run() -> None:
-    not_run = [block.name for block in shell_blocks() if block.place is None]
-    assert len(shell_blocks()) > len(not_run)
+    not_run = [block.name for block in code_blocks() if block.place is None]
+    assert len(code_blocks()) > len(not_run)
     assert len(not_run) <= NOT_RUN_MAX, not_run

@@ -13,6 +13,7 @@ __version__ = "5.0.0.dev0"
 # Where the names of the Python interface are; loaded when they are asked for, as targets have no use for them.
 _PUBLIC = {
     "sync": "api",
+    "Event": "api",
     "Result": "api",
     "Notice": "run.observer",
     "Snapshot": "run.observer",

@@ -1,3 +1,6 @@
+"""Types of the Python interface; __init__.py loads its names when they are asked for."""
+
+from mrsync.api import Event as Event
 from mrsync.api import Result as Result
 from mrsync.api import sync as sync
 from mrsync.errors import Interrupted as Interrupted

@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeAlias
 
 from mrsync.cli.configuration import option_words
 from mrsync.cli.options import parse_mrsync
@@ -25,8 +25,8 @@ from mrsync.run.cast.outcome import Outcome
 from mrsync.run.observer import Notice, Snapshot
 from mrsync.run.stop import Stop
 
-Result = Outcome
-Event = Notice | Snapshot
+Result: TypeAlias = Outcome
+Event: TypeAlias = Notice | Snapshot
 PathLike = str | os.PathLike[str]
 
 # What only a terminal, a file or a process has a use for.

@@ -1,9 +1,10 @@
-"""Blocks: the shell commands of README and docs, and what each one needs to be run as it stands there.
+"""Blocks: shell commands and Python of README and docs, and what each one needs to be run as it stands there.
 
-A block begins with ```sh. The line above it is a comment that readers do not see:
+A block begins with ```sh or ```python. The line above it is a comment that readers do not see:
 
     <!-- run: local -->          run in an empty directory on this machine
     <!-- run: hosts -->          run on the master of a lab, with node1 to node3 behind sshd
+    <!-- run: python -->         Python, run in an empty directory, and type-checked
     <!-- not run: REASON -->     cannot be run by a test, for this reason
 """
 
@@ -17,7 +18,7 @@ PROJECT = Path(__file__).parents[2]
 FENCE = re.compile(
     r"^(?:<!-- (?P<mark>[^\n]*) -->\n)?(?P<indent> *)```(?P<language>\w*)\n(?P<text>.*?)^(?P=indent)```$", re.M | re.S
 )
-MARK = re.compile(r"run: (?P<place>local|hosts)|not run: (?P<reason>.+)")
+MARK = re.compile(r"run: (?P<place>local|hosts|python)|not run: (?P<reason>.+)")
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,11 @@ def blocks(path: Path) -> list[Block]:
     ]
 
 
-def shell_blocks(place: str | None = None) -> list[Block]:
-    """Return the blocks of shell commands, all of them or those for this place."""
-    every = [block for path in documents() for block in blocks(path) if block.language == "sh"]
-    return [block for block in every if place is None or block.place == place]
+def code_blocks() -> list[Block]:
+    """Return the blocks of shell commands and of Python."""
+    return [block for path in documents() for block in blocks(path) if block.language in ("sh", "python")]
+
+
+def marked_blocks(place: str) -> list[Block]:
+    """Return the blocks that are to be run in this place."""
+    return [block for block in code_blocks() if block.place == place]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.blocks import Block, shell_blocks
+from tests.docs.blocks import Block, marked_blocks
 from tests.netns.conftest import MakeLab, _requirement, make_lab
 from tests.netns.lab import Host, Lab
 from tests.netns.process import Process
@@ -43,7 +43,7 @@ def install(folder: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("block", shell_blocks("local"), ids=lambda block: block.name)
+@pytest.mark.parametrize("block", marked_blocks("local"), ids=lambda block: block.name)
 def test_commands_for_one_machine(block: Block, tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
@@ -95,7 +95,7 @@ class Nodes(Estate):
 
 
 @pytest.mark.netns
-@pytest.mark.parametrize("block", shell_blocks("hosts"), ids=lambda block: block.name)
+@pytest.mark.parametrize("block", marked_blocks("hosts"), ids=lambda block: block.name)
 def test_commands_for_several_hosts(block: Block, make_lab: MakeLab, tmp_path: Path) -> None:
     if (missing := missing_program()) is not None:
         pytest.skip(missing)
