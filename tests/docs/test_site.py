@@ -56,6 +56,12 @@ def test_every_file_that_pages_show_or_link_to_is_there(site: Path) -> None:
     assert missing == []
 
 
+def test_all_decisions_are_listed(site: Path) -> None:
+    text = (site / "decisions" / "index.html").read_text()
+    names = [path.stem for path in (PROJECT / "docs" / "decisions").glob("[0-9]*.md")]
+    assert [name for name in names if name not in text] == []
+
+
 def test_diagrams_are_marked_for_the_browser(site: Path) -> None:
     assert '<pre class="mermaid">' in (site / "dialogues" / "index.html").read_text()
 
