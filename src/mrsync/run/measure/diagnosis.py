@@ -93,7 +93,7 @@ def _no_route(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | N
 def _data_arrived(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
     if seen.counters.group_packets_in < seen.group.sent:
         return None
-    remedy = f"let UDP to {setting.group} port {setting.port} in there"
+    remedy = f"allow UDP to {setting.group}, port {setting.port}, on the target"
     return Finding("firewall drops data", "the group gets to the host, but not to the program", remedy)
 
 
@@ -105,13 +105,13 @@ def _membership(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding |
     return Finding(
         f"firewall drops {protocol}",
         "the host joined the group, but no report of it left the host",
-        f"let {protocol} out in its firewall",
+        f"allow {protocol} in the firewall of the target",
         is_fault=seen.is_deaf,
     )
 
 
 def _firewall(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
-    place = f"let UDP to {setting.group} port {setting.port} in there, or pass on the way"
+    place = f"allow UDP to {setting.group}, port {setting.port}, on the target or on the way"
     if not seen.port.heard and seen.own.heard:
         return Finding(
             "firewall drops data",
@@ -136,7 +136,7 @@ def _network_between(seen: Evidence, facts: HostFacts, setting: Setting) -> Find
         "network does not forward the group",
         "unicast to the same port passes, membership is reported: IGMP is dropped on the way, or a switch snoops"
         " without a querier",
-        "let IGMP pass, and enable a querier on the switch or disable snooping; until then it gets a copy of its own"
+        "allow IGMP, and enable a querier on the switch or disable snooping; until then it gets a copy of its own"
         " by unicast",
     )
 
@@ -151,9 +151,13 @@ def _muteness(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | N
         return Finding(
             "firewall drops reports",
             f"its own firewall refuses to send ({seen.counters.last_failure})",
-            f"let UDP to port {port} of the master out there",
+            f"on the target, allow UDP to port {port} of the master",
         )
-    place = "let UDP port {} in here, on the master" if setting.is_everyone_mute else "let UDP to port {} here pass"
+    place = (
+        "allow UDP port {} on the master"
+        if setting.is_everyone_mute
+        else "allow UDP to port {} of the master on the way"
+    )
     return Finding("firewall drops reports", "it hears, but no report comes back", place.format(port))
 
 
@@ -164,7 +168,7 @@ def _only_answers(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding
     return Finding(
         "firewall lets in only answers",
         f"UDP to port {port} here comes in only from where this host has sent something to",
-        f"none is needed, as a sync sends first; to be sure let UDP port {port} in here, on the master",
+        f"none is needed, as a sync sends first; to be sure allow UDP port {port} on the master",
         is_fault=False,
     )
 
@@ -192,7 +196,7 @@ def _mtu(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
     return Finding(
         "MTU",
         f"packets of {seen.mtu_sent} bytes do not get there, {passed} (its interface says {facts.mtu})",
-        f"set the MTU of {setting.interfaces} here to {seen.mtu_passed or 1280}, or mend the path",
+        f"set the MTU of {setting.interfaces} here to {seen.mtu_passed or 1280}, or fix the path",
     )
 
 
@@ -242,7 +246,7 @@ def _disk(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
     if disk is None:
         return None
     if disk.error:
-        return Finding("cannot write", f"{disk.path}: {disk.error}", "mend DEST there")
+        return Finding("cannot write", f"{disk.path}: {disk.error}", "fix the permissions of DEST on the target")
     if disk.free_bytes < ROOM_MIN_BYTES or 0 <= disk.free_inodes < INODES_MIN:
         what = "bytes" if disk.free_bytes < ROOM_MIN_BYTES else "inodes"
         return Finding("disk full", f"{disk.path}: hardly any {what} are free", "make room there, or use -X")

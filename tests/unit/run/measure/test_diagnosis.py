@@ -71,9 +71,9 @@ def test_nothing_is_wrong() -> None:
         (
             DEAF._replace(counters=HostCounters(10, 2)),
             "firewall drops data",
-            "let UDP to 239.255.67.92 port 8888 in there",
+            "allow UDP to 239.255.67.92, port 8888, on the target",
         ),
-        (DEAF._replace(counters=HostCounters(0, 0)), "firewall drops IGMP", "IGMP out"),
+        (DEAF._replace(counters=HostCounters(0, 0)), "firewall drops IGMP", "allow IGMP"),
         (DEAF._replace(port=NONE), "firewall drops data", "port 8888"),
         (DEAF._replace(port=NONE, own=NONE), "firewall drops data", "on the way"),
         (DEAF._replace(routers=2), "router does not forward the group", "by unicast"),
@@ -143,7 +143,7 @@ def test_where_reports_are_dropped() -> None:
     own = mute._replace(counters=HostCounters(300, 2, 0, 0, 30, "Operation not permitted"))
     assert diagnose(own, SETTING)[0].detail == "its own firewall refuses to send (Operation not permitted)"
     everyone = diagnose(mute, SETTING._replace(is_everyone_mute=True))[0]
-    assert everyone.remedy == "let UDP port 8887 in here, on the master"
+    assert everyone.remedy == "allow UDP port 8887 on the master"
 
 
 def test_on_the_loopback_interface_nobody_reports_membership() -> None:
