@@ -26,7 +26,7 @@ LAYERS = {
 }
 # Rooms of a layer, from the bottom up: a module imports from its own room and from those before it.
 ROOMS = {
-    "tree": ("model", "filter", "fs", "source", "destination", "compare", "staging", "delta"),
+    "tree": ("model", "filter", "fs", "source", "lists", "destination", "compare", "staging", "delta"),
     "run": ("", "catch", "cast", "measure"),  # "": modules right in the folder
 }
 SIDEWAYS = {("run.launch", "run.catch.catch")}  # the program that it starts on targets

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from mrsync.tree.lists.rsync_output import translate
+from mrsync.tree.lists.synclist import Instruction, Item
 from mrsync.tree.model.policy import Policy
-from mrsync.tree.source.rsync_output import translate
-from mrsync.tree.source.synclist import Instruction, Item
 from tests.awful import AwfulPair
 from tests.trees import build_awkward_tree, differences, remove_tree
 from tests.unit.tree.syncing import leftovers, sync

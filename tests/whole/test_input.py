@@ -40,14 +40,14 @@ MISTAKES = {
     "group not multicast": Mistake(
         ("-A", "10.0.0.1"),
         1,
-        "argument -A/--group: '10.0.0.1' is no multicast address (224.0.0.0 to 239.255.255.255, or ff00::/8)"
-        " (see mrsync --help)",
+        "argument -A/--multicast-group/--group: '10.0.0.1' is no multicast address"
+        " (224.0.0.0 to 239.255.255.255, or ff00::/8) (see mrsync --help)",
     ),
     "group no address": Mistake(
         ("-A", "nonsense"),
         1,
-        "argument -A/--group: 'nonsense' is no multicast address (224.0.0.0 to 239.255.255.255, or ff00::/8)"
-        " (see mrsync --help)",
+        "argument -A/--multicast-group/--group: 'nonsense' is no multicast address"
+        " (224.0.0.0 to 239.255.255.255, or ff00::/8) (see mrsync --help)",
     ),
     "no port": Mistake(
         ("-P", "70000"), 1, "argument -P/--port: '70000' is no port from 2 to 65535 (see mrsync --help)"

@@ -24,7 +24,7 @@ def backup_fields(options: argparse.Namespace) -> dict[str, Any]:
         return {}
     suffix, directory = options.suffix, options.backup_dir or ""
     if suffix is None:
-        suffix = "" if directory else time.strftime(DEFAULT_SUFFIX)
+        suffix = "" if directory else "~" if options.is_rsync_form else time.strftime(DEFAULT_SUFFIX)
     check_suffix(suffix, is_needed=not directory)
     if directory and os.path.normpath(directory) == ".":
         raise UsageError(f"--backup-dir {directory} is DEST itself; for backups beside the files leave it out")

@@ -19,13 +19,18 @@ NOT_FOR_FILES = {"help", "version", "config", "targets", "source", "dest"}  # wh
 
 
 def parse_configured(
-    parser: Parser, arguments: Sequence[str], *, passed_over: Container[str] = (), reads_defaults: bool = True
+    parser: Parser,
+    arguments: Sequence[str],
+    *,
+    settings_parser: Parser | None = None,
+    passed_over: Container[str] = (),
+    reads_defaults: bool = True,
 ) -> tuple[argparse.Namespace, tuple[str, ...]]:
     """What the command line and the files say together, and the files that were read.
 
     The system's file, the user's over it, then --config FILE, and the command line over all; lists are joined in this
-    order. passed_over: settings that are for others. reads_defaults: the system's and the user's file, too. Raises
-    UsageError with the file and the key.
+    order. settings_parser: for the files, if not the same. passed_over: settings that are for others. reads_defaults:
+    the system's and the user's file, too. Raises UsageError with the file and the key.
     """
     given = parser.parse_args(arguments)
     paths = [SYSTEM_FILE, user_file()] if reads_defaults else []
@@ -36,7 +41,7 @@ def parse_configured(
         return given, ()
     settings = argparse.Namespace()
     for path, text in texts.items():
-        _apply(parser, path, text, settings, passed_over)
+        _apply(settings_parser or parser, path, text, settings, passed_over)
     _withdraw_contradicted(parser, given, settings)
     return parser.parse_args(arguments, settings), tuple(texts)
 

@@ -10,8 +10,8 @@ from mrsync.cli.registry.option import FILELIST
 from mrsync.cli.registry.parser import make_parser
 from mrsync.errors import ExitStatus, FileError, SelectionError
 from mrsync.files import open_named
-from mrsync.tree.source.rsync_output import translate
-from mrsync.tree.source.synclist import format_lines
+from mrsync.tree.lists.rsync_output import translate
+from mrsync.tree.lists.synclist import format_lines
 
 STDIN = "-"
 

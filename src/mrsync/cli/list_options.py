@@ -67,7 +67,7 @@ def _read_patterns(text: str, source: str) -> tuple[bytes, ...]:
     """A name that begins with /, ./ or ../, or that only this directory has, is that of a file: one pattern a line."""
     is_only_here = os.path.isfile(text) and not os.path.lexists(os.path.join(source, text))
     if not is_only_here and not text.startswith(("/", "./", "../")):
-        from mrsync.tree.source.shell_patterns import split_list  # as above
+        from mrsync.tree.lists.shell_patterns import split_list  # as above
 
         return tuple(split_list(os.fsencode(text)))
     try:

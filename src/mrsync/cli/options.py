@@ -11,6 +11,8 @@ from typing import NamedTuple
 from mrsync.cli import file_options, list_options
 from mrsync.cli.backup_options import check_local_backups, check_suffix
 from mrsync.cli.configuration import parse_configured
+from mrsync.cli.form import form_of
+from mrsync.cli.operands import all_sources, chosen_source, is_one_file
 from mrsync.cli.output_files import check_output
 from mrsync.cli.places import absolute, check_local_dests, check_remote_dest, source_of, take_positionals
 from mrsync.cli.registry.option import MRSYNC, MULTICASTER, MULTICATCHER
@@ -40,6 +42,7 @@ class Output(NamedTuple):
 
     progress: str = "auto"
     has_stats: bool = False
+    is_quiet: bool = False
     report: str | None = None  # JSON
     page: str | None = None  # HTML
     metrics: str | None = None
@@ -60,7 +63,8 @@ class Draft(NamedTuple):
 
 def draft_mrsync(arguments: Sequence[str]) -> Draft:
     """Raises UsageError."""
-    options, _ = parse_configured(make_parser(MRSYNC), arguments)
+    form = form_of(arguments)
+    options, _ = parse_configured(form.parser, form.words, settings_parser=form.settings)
     take_positionals(options)
     source = os.fsencode(absolute(options.source or ""))
     return Draft(source, os.fsencode(options.dest) if options.dest else source, _output(options, ()))
@@ -74,12 +78,17 @@ def draft_multicaster(arguments: Sequence[str]) -> Draft:
 
 def parse_mrsync(arguments: Sequence[str], *, reads_files: bool = True) -> tuple[CastSettings, Output]:
     """Raises UsageError, SelectionError. reads_files: the settings files of the system and of the user, too."""
-    options, configurations = parse_configured(make_parser(MRSYNC), arguments, reads_defaults=reads_files)
+    form = form_of(arguments)
+    options, configurations = parse_configured(
+        form.parser, form.words, settings_parser=form.settings, reads_defaults=reads_files
+    )
     take_positionals(options)
-    source = source_of(options.source)
+    source, operands = chosen_source(options)
     is_local = options.rsh == LOCAL
     targets = targets_of(options.targets, options.exclude_target, keeps_own_host=is_local)
     policy, selection = _policy_and_selection(options)
+    selection = selection._replace(**operands)
+    policy = policy._replace(is_one_file=is_one_file(options))
     settings = CastSettings(
         source=source,
         dest=_dest(options, is_local=is_local) or source,
@@ -97,7 +106,7 @@ def parse_mrsync(arguments: Sequence[str], *, reads_files: bool = True) -> tuple
     ).validated()
     if is_local:
         dests = {host: settings.dest_for(host) for host in settings.targets}
-        off_limits = check_local_dests(source, dests, selection)
+        off_limits = check_local_dests(all_sources(options) or [source], dests, selection)
         check_local_backups(policy, dests)
         settings = settings._replace(selection=selection._replace(off_limits=off_limits))
     return settings, _output(options, targets.left_out)._replace(configurations=configurations)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from mrsync.errors import SelectionError, UsageError
@@ -17,14 +17,17 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
 def take_positionals(options: argparse.Namespace) -> None:
-    """`mrsync SOURCE TARGETS:DEST` is `-s SOURCE -m TARGETS -t DEST`. Raises UsageError."""
+    """`SOURCE... TARGETS:DEST` is `-s SOURCE -m TARGETS -t DEST`; `sources` has all of them. Raises UsageError."""
     if not options.positionals:
+        options.sources = [options.source] if options.source else []
         return
-    if len(options.positionals) != 2 or ":" not in options.positionals[1]:
+    *options.sources, there = options.positionals
+    options.delete = options.delete or options.delete_excluded  # as rsync has it
+    if not options.sources or ":" not in there:
         raise UsageError("give SOURCE TARGETS:DEST, or -m TARGETS -s SOURCE (see mrsync --help)")
     if options.source or options.targets or options.dest:
         raise UsageError("SOURCE TARGETS:DEST says it all: -m, -s and -t cannot be given as well")
-    options.source, there = options.positionals
+    options.source = options.sources[0]
     # groups (@racks:a) and addresses have colons of their own
     cut = there.find(":/") if ":/" in there else there.rfind(":")
     options.targets, options.dest = there[:cut], there[cut + 1 :]
@@ -62,20 +65,21 @@ def check_remote_dest(text: str) -> None:
         )
 
 
-def check_local_dests(source: bytes, dests: Mapping[str, bytes], selection: Selection) -> OffLimits:
-    """On one host, trees must lie apart from one another and from the source, whatever paths lead to them.
+def check_local_dests(sources: Sequence[bytes], dests: Mapping[str, bytes], selection: Selection) -> OffLimits:
+    """On one host, trees must lie apart from one another and from the sources, whatever paths lead to them.
 
     dests: by target. The result is for the scan: where targets are within the source, which is allowed if rules leave
     them out. Raises UsageError.
     """
     mounts = Mounts()
-    origin = mounts.place(source)
+    origins = [mounts.place(source) for source in sources]
     seen: dict[bytes, str] = {}
     off_limits: OffLimits = {}
     for host, dest in dests.items():
         place = mounts.place(dest)
-        is_around = any(each.contains(origin) for each in (place, *mounts.below(dest)))
-        if is_around or (origin.contains(place) and selection.takes_everything):
+        is_around = any(each.contains(origin) for each in (place, *mounts.below(dest)) for origin in origins)
+        is_within = any(origin.contains(place) for origin in origins)
+        if is_around or (is_within and selection.takes_everything):
             raise UsageError(f"DEST on this host, {os.fsdecode(dest)}, and SOURCE must not contain one another")
         key = b"%b %b/" % place
         seen[key] = host

@@ -68,7 +68,7 @@ def _run(settings: CastSettings, output: Output, log: LogFile | None, records: R
     """The run itself; reports and metrics are written whatever happens."""
     from mrsync.run.cast.cast import cast
 
-    display = make_progress(output.progress, output.verbosity)
+    display = make_progress("none" if output.is_quiet else output.progress, output.verbosity)
     with display as progress:
         recording = Recording(progress) if output.page or output.report else None
         observer: Observer = recording or progress
@@ -148,7 +148,7 @@ def _tell(name: str, outcome: Outcome, output: Output, *, itemizes: bool) -> Non
             print(line)
     if output.progress == "json":
         print(report.event_line(outcome))
-    elif outcome.has_begun:
+    elif outcome.has_begun and not output.is_quiet:
         for line in report.summary_lines(outcome, verbosity=output.verbosity, has_stats=output.has_stats):
             print(line)
     if complaint := report.complaint(outcome):

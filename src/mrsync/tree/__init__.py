@@ -6,6 +6,7 @@ The rooms, from the bottom up; each imports only from rooms above it in this lis
 - filter: rsync's filter rules.
 - fs: single operations on the file system, each through descriptors.
 - source: read the master's tree, and the contents of its files.
+- lists: what synclists, rsync's output and the shell's patterns name of it.
 - destination: the tree on a target, and what is deleted or backed up there.
 - compare: what a target lacks.
 - staging: write files beside their final place, put them into place, finish the tree, resume.

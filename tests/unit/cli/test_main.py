@@ -61,7 +61,7 @@ def test_help_leaves_by_itself(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     finally:
         for number, handler in zip(SIGNALS, handlers, strict=True):
             signal.signal(number, handler)
-    assert "mrsync SOURCE TARGETS:DEST" in capsys.readouterr().out
+    assert "SOURCE... TARGETS:DEST" in capsys.readouterr().out
 
 
 def test_every_tool_is_completed() -> None:

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Sequence
 from contextlib import suppress
 
-from mrsync.tree.source.synclist import Instruction, Item
+from mrsync.tree.lists.synclist import Instruction, Item
 
 
 def apply(items: Sequence[Item], source: bytes, dest: bytes) -> None:

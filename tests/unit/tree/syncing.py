@@ -18,6 +18,8 @@ import pytest
 from mrsync.tree.compare.compare import compare
 from mrsync.tree.compare.result import Comparison
 from mrsync.tree.destination.destination import Destination
+from mrsync.tree.lists.scan_synclist import pick
+from mrsync.tree.lists.synclist import Item
 from mrsync.tree.model.failure import Failure, Fault
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.plan import Plan
@@ -25,10 +27,8 @@ from mrsync.tree.model.policy import Policy
 from mrsync.tree.source.planning import build_plan
 from mrsync.tree.source.reader import Source
 from mrsync.tree.source.scan import scan
-from mrsync.tree.source.scan_synclist import pick
 from mrsync.tree.source.scanner import Scan
 from mrsync.tree.source.selection import Selection
-from mrsync.tree.source.synclist import Item
 from mrsync.tree.staging.commit import Commit
 from mrsync.tree.staging.finish import Result, finish
 from mrsync.tree.staging.stage import Stage

@@ -72,7 +72,7 @@ OPTIONS = (
         "make nothing that a target does not have",
         KEEPING,
         field="policy.existing",
-        rsync="--existing",
+        rsync="--existing --ignore-non-existing",
     ),
     Option(
         "--ignore-existing",
@@ -173,6 +173,13 @@ OPTIONS = (
         kind=LIST,
         default=[],
         rsync="--chmod",
+    ),
+    Option(
+        "--mkpath",
+        "make directories above DEST that are missing",
+        KEEPING,
+        field="policy.makes_parents",
+        rsync="--mkpath",
     ),
     Option(
         "-O --omit-dir-times",

@@ -26,13 +26,14 @@ _GROUP_MANUAL = (
 
 OPTIONS = (
     Option(
-        "-A --group",
+        "-A --multicast-group --group",
         _GROUP_TEXT.format(GROUPS),
         NETWORK,
         SYNCERS,
         _GROUP_MANUAL.format(GROUPS),
         metavar="A",
         type=values.group,
+        dest="group",
     ),
     Option(
         "-A --group",

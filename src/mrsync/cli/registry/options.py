@@ -35,7 +35,7 @@ PROGRAMS: Mapping[str, str] = {
 FORMS: Mapping[str, tuple[str, ...]] = {  # of command lines
     MRSYNC: (
         "mrsync -m TARGETS -s SOURCE [-t DEST] [options]",
-        "mrsync SOURCE TARGETS:DEST [options]",
+        "mrsync [rsync's options] SOURCE... TARGETS:DEST",
         "mrsync doctor | rtt | filelist | report | demo | help | completion ...",
     ),
     MULTICASTER: ("multicaster -m TARGETS -s SOURCE --key-file FILE [options]",),
@@ -50,7 +50,7 @@ EXAMPLES: Mapping[str, Mapping[str, str]] = {
     MRSYNC: {
         "mrsync doctor -m 'node[1-9]' -t /data": "find out what would keep a sync from running well",
         "mrsync -m 'node[1-9]' -s /data -n -i": "tell what would change on nine hosts",
-        "mrsync /srv/www web1,web2:/srv/www": "make /srv/www on two hosts equal to the one here",
+        "mrsync -aH --delete /srv/www/ web1,web2:/srv/www": "make /srv/www on two hosts equal to the one here",
     },
 }
 

@@ -33,6 +33,7 @@ OPTIONS = (
         type=values.verbosity,
         default=0,
         field="settings.verbosity",
+        rsync="-v --verbose",
         is_common=True,
     ),
     Option(
@@ -45,6 +46,7 @@ OPTIONS = (
         choices=("auto", "plain", "none", "json"),
         default="auto",
         field="output.progress",
+        rsync="--progress",
         is_common=True,
     ),
     Option(
@@ -53,6 +55,14 @@ OPTIONS = (
         OUTPUT,
         field="output.has_stats",
         rsync="--stats",
+    ),
+    Option(
+        "--quiet",
+        "say nothing but what is wrong",
+        OUTPUT,
+        manual="say nothing but what is wrong: no display, no verdict",
+        field="output.is_quiet",
+        rsync="-q --quiet",
     ),
     Option(
         "--json",

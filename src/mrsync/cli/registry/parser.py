@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import difflib
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NoReturn
+import sys
+from collections import deque
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple, NoReturn
 
 from mrsync import __version__
 from mrsync.cli.registry.option import FILELIST, FLAG, LIST, MRSYNC, ORDERED, REPORT, SWITCH, VALUE, Option
@@ -31,6 +33,14 @@ _ACTIONS: dict[str, dict[str, Any]] = {
 }
 
 
+class Words(NamedTuple):
+    """A command line. strangers: options that there are not, which are among the options, too."""
+
+    options: list[str]
+    operands: list[str]
+    strangers: list[str]
+
+
 class Parser(argparse.ArgumentParser):
     """Raises UsageError where argparse would exit.
 
@@ -38,32 +48,56 @@ class Parser(argparse.ArgumentParser):
     """
 
     def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
-        return super().parse_args(None if args is None else list(self._joined(args)), namespace)
+        """Take operands wherever they stand among the options."""
+        words = self.sort_out(sys.argv[1:] if args is None else args)
+        return super().parse_args([*words.options, *(["--", *words.operands] if words.operands else [])], namespace)
 
-    def _joined(self, words: Sequence[str]) -> Iterator[str]:
-        """Each option and its value as one word, which argparse takes for nothing else: `--chmod=-w`, `-m=a`."""
-        actions = self._option_string_actions
-        remaining = iter(words)
-        for word in remaining:
+    def sort_out(self, words: Iterable[str]) -> Words:
+        """Tell options, each in one word with its value, from operands. Raises UsageError for a value that is --."""
+        found = Words([], [], [])
+        remaining = deque(words)
+        while remaining:
+            word = remaining.popleft()
             if word == "--":
-                yield word
+                found.operands.extend(remaining)
                 break
-            *switches, last = self._split(word)
-            yield from switches
-            takes_value = last in actions and actions[last].nargs is None
-            value = next(remaining, None) if takes_value else None
-            if value == "--":  # argparse would drop it
-                self.error(f"argument {last}: -- is no value")
-            yield last if value is None else f"{last}={value}"
-        yield from remaining
+            if word.startswith("--"):
+                self._take_long(word, remaining, found)
+            elif word.startswith("-") and word != "-":
+                self._take_letters(word, remaining, found)
+            else:
+                found.operands.append(word)
+        return found
 
-    def _split(self, word: str) -> list[str]:
-        """The options that one word of letters stands for, -Hcm for -H -c -m; else the word as it is."""
-        letters = [f"-{letter}" for letter in word[1:]]
-        actions = self._option_string_actions
-        if not word.startswith("-") or len(letters) < 2 or any(letter not in actions for letter in letters):
-            return [word]
-        return letters if all(actions[letter].nargs == 0 for letter in letters[:-1]) else [word]
+    def _take_long(self, word: str, remaining: deque[str], found: Words) -> None:
+        name, equals, _ = word.partition("=")
+        action = self._option_string_actions.get(name)
+        if action is None:
+            found.strangers.append(word)
+        found.options.append(word if action is None or equals else self._with_value(name, action, remaining))
+
+    def _take_letters(self, word: str, remaining: deque[str], found: Words) -> None:
+        """One word of letters, -Hcm for -H -c -m; the rest of it is the value of the first that takes one."""
+        for place, letter in enumerate(word[1:], 1):
+            name, rest = f"-{letter}", word[place + 1 :]
+            action = self._option_string_actions.get(name)
+            if action is None:
+                unknown = word if place == 1 else f"-{word[place:]}"
+                found.strangers.append(unknown)
+                found.options.append(unknown)
+                return
+            if action.nargs is None and rest:
+                found.options.append(f"{name}={rest.removeprefix('=')}")
+                return
+            found.options.append(self._with_value(name, action, remaining))
+
+    def _with_value(self, name: str, action: argparse.Action, remaining: deque[str]) -> str:
+        """An option and its value as one word, which argparse takes for nothing else: `--chmod=-w`, `-m=a`."""
+        is_taken = remaining and (action.nargs is None or (isinstance(action, Help) and remaining[0] == _ALL))
+        value = remaining.popleft() if is_taken else None
+        if value == "--":  # argparse would drop it
+            self.error(f"argument {name}: -- is no value")
+        return name if value is None else f"{name}={value}"
 
     def error(self, message: str) -> NoReturn:
         """Raise UsageError, with the option that was probably meant."""
@@ -86,7 +120,7 @@ class InOrder(argparse.Action):
         namespace.rule_options = [*namespace.rule_options, (self.option_strings[-1], value)]
 
 
-class _Help(argparse.Action):
+class Help(argparse.Action):
     """`--help` shows the common options, `--help all` all of them."""
 
     def __call__(
@@ -102,7 +136,7 @@ class _Help(argparse.Action):
         parser.exit()
 
 
-class _Version(argparse.Action):
+class Version(argparse.Action):
     """`--version` also tells what this host can do."""
 
     def __call__(
@@ -136,9 +170,9 @@ def make_parser(program: str, *, called: str = "", has_all: bool = True) -> Pars
     )
     parser.usage = "\n       ".join(FORMS[program]).replace(program, called or program)
     parser.add_argument(
-        "-h", "--help", action=_Help, nargs="?", metavar=_ALL, const=program, help="this text; all: every option"
+        "-h", "--help", action=Help, nargs="?", metavar=_ALL, const=program, help="this text; all: every option"
     )
-    parser.add_argument("--version", action=_Version, nargs=0, help="the version, and what this host can do")
+    parser.add_argument("--version", action=Version, nargs=0, help="the version, and what this host can do")
     for name, words in _POSITIONALS.get(program, ()):
         parser.add_argument(name, **words)
     groups: dict[str, Any] = {}
@@ -146,12 +180,12 @@ def make_parser(program: str, *, called: str = "", has_all: bool = True) -> Pars
         if has_all or option.is_common:
             if option.section not in groups:
                 groups[option.section] = parser.add_argument_group(option.section)
-            _add(_exclusive(groups, option, program) if has_all else groups[option.section], option, program)
-    parser.set_defaults(rule_options=[], rules=None, remote_dir=None)
+            add_option(group_of(groups, option, program) if has_all else groups[option.section], option, program)
+    parser.set_defaults(rule_options=[], rules=None, remote_dir=None, is_rsync_form=False)
     return parser
 
 
-def _exclusive(groups: dict[str, Any], option: Option, program: str) -> Any:
+def group_of(groups: dict[str, Any], option: Option, program: str) -> Any:
     """Return the group of an option: its section, or within that the options that exclude one another."""
     section = groups[option.section]
     if not option.conflicts:
@@ -161,7 +195,7 @@ def _exclusive(groups: dict[str, Any], option: Option, program: str) -> Any:
     return groups[option.conflicts]
 
 
-def _add(group: Any, option: Option, program: str) -> None:
+def add_option(group: Any, option: Option, program: str) -> None:
     """Declare one option to argparse."""
     words: dict[str, Any] = {"help": option.help.replace("%", "%%"), "dest": option.attribute}
     if option.takes_value:

@@ -105,6 +105,7 @@ OPTIONS = (
         type=values.seconds,
         default=60.0,
         field="settings.ack_wait_s",
+        rsync="--timeout",
         is_common=True,
     ),
     Option(

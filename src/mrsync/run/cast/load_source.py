@@ -15,7 +15,7 @@ from mrsync.tree.source.scanner import Scan
 
 if TYPE_CHECKING:  # what only lists need is imported when there is one
     from mrsync.run.cast.rsync_compare import Asker
-    from mrsync.tree.source.synclist import Item
+    from mrsync.tree.lists.synclist import Item
 
 
 class Reading(NamedTuple):
@@ -36,12 +36,12 @@ def read_source(
     selection = settings.selection
     if not selection.is_list:
         return Reading(scan(settings.source, settings.policy, selection, on_activity, on_digested))
-    from mrsync.tree.source.scan_synclist import pick
+    from mrsync.tree.lists.scan_synclist import pick
 
     warnings: list[str] = []
     is_incomplete = False
     if selection.patterns:
-        from mrsync.tree.source.shell_patterns import match_patterns
+        from mrsync.tree.lists.shell_patterns import match_patterns
 
         items, idle = match_patterns(settings.source, selection.patterns)
         warnings = [f"nothing in the source matches {printable(pattern)}" for pattern in idle]
@@ -55,7 +55,7 @@ def read_source(
 
 
 def _read_synclist(path: bytes) -> list[Item]:
-    from mrsync.tree.source.synclist import parse_lines
+    from mrsync.tree.lists.synclist import parse_lines
 
     shown = printable(path)
     try:

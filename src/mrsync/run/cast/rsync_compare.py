@@ -17,8 +17,8 @@ from mrsync.remote.guard import Guard
 from mrsync.remote.rsync import command_line, describe_failure, find_rsync
 from mrsync.run.observer import Notice
 from mrsync.run.settings import LOCAL, CastSettings
-from mrsync.tree.source.rsync_output import translate
-from mrsync.tree.source.synclist import Item
+from mrsync.tree.lists.rsync_output import translate
+from mrsync.tree.lists.synclist import Item
 
 CHECK_S = 0.2  # so often somebody looks whether the run is over
 SKIPPED = b"skipping non-regular file "

@@ -22,7 +22,7 @@ from mrsync.tree.delta.basis import find_basis
 from mrsync.tree.delta.blocks import decode_blocks, delta_key
 from mrsync.tree.delta.copy import Delta
 from mrsync.tree.destination.deletions import Deletions
-from mrsync.tree.destination.destination import Destination
+from mrsync.tree.destination.destination import Destination, rename_file
 from mrsync.tree.destination.preflight import check_absent_root, check_room
 from mrsync.tree.fs.owners import localize_owners
 from mrsync.tree.model.failure import Failure
@@ -144,12 +144,18 @@ class TreeJobs:
     def compare(self) -> Compared:
         """Decode the manifest and compare the destination with it."""
         manifest = self._manifest = Manifest.decode(self._take_object(ObjectKind.MANIFEST))
+        if manifest.policy.is_one_file and not os.path.isdir(self._path):
+            self._path = rename_file(manifest, self._path)
         if self._is_dry_run and not os.path.isdir(self._path):
-            check_absent_root(self._path)
+            check_absent_root(self._path, makes_parents=manifest.policy.makes_parents)
             comparison = self._comparison = compare_with_nothing(manifest)
             return self._fitting(Compared(len(manifest), comparison, []))
         destination = self._destination = Destination(
-            self._path, is_dry_run=self._is_dry_run, host=self._host, suffix=self._suffix
+            self._path,
+            is_dry_run=self._is_dry_run,
+            host=self._host,
+            suffix=self._suffix,
+            makes_parents=manifest.policy.makes_parents,
         )
         comparison = self._comparison = compare(manifest, destination, self._activity, self._survey)
         if destination.backups is not None:

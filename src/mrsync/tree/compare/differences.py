@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from mrsync.files import open_regular
 from mrsync.tree.destination.timestamps import Timestamps
 from mrsync.tree.fs.digests import Digester
 from mrsync.tree.fs.directories import Directories
@@ -85,7 +88,7 @@ class Likeness:
         if not size or self._directories is None:
             return bool(size)
         fd = self._directories.open(manifest.parents[entry])
-        found = self._digester.digest(fd, manifest.names[entry], size)
+        found = self._digester.digest(partial(open_regular, manifest.names[entry], fd), size)
         return found == NO_DIGEST or found != manifest.digest(entry)
 
     def has_other_directory_time(self, entry: int, found_ns: int) -> bool:

@@ -46,14 +46,22 @@ class Destination:
     is wanted; host, suffix: as there.
     """
 
-    def __init__(self, path: bytes, *, is_dry_run: bool = False, host: str = "", suffix: str | None = None) -> None:
+    def __init__(
+        self,
+        path: bytes,
+        *,
+        is_dry_run: bool = False,
+        host: str = "",
+        suffix: str | None = None,
+        makes_parents: bool = False,
+    ) -> None:
         self.path = path
         self.is_dry_run = is_dry_run
         self.ownership = Ownership()
         self.touched: set[int] = set()
         self.made: set[int] = set()
         self.doomed: Doomed | None = None
-        self.root_fd, self.is_new = _open_root(path)
+        self.root_fd, self.is_new = _open_root(path, makes_parents=makes_parents)
         self.kept: Kept | None = None
         self.protection: Protection | None = None
         self.backups: Backups | None = None
@@ -286,7 +294,19 @@ class Destination:
         return fd
 
 
-def _open_root(path: bytes) -> tuple[int, bool]:
+def rename_file(manifest: Manifest, path: bytes) -> bytes:
+    """Give the only entry of a manifest the name at the end of a path; return the directory that it is in.
+
+    Raises FileError.
+    """
+    directory, name = os.path.split(path)
+    if len(manifest) != 2 or not name or name in (b".", b".."):
+        raise FileError(f"the destination {printable(path)} is not a directory")
+    manifest.names[1] = name
+    return directory or b"."
+
+
+def _open_root(path: bytes, *, makes_parents: bool) -> tuple[int, bool]:
     """Its descriptor, and whether it was made."""
     shown = printable(path)
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -295,11 +315,15 @@ def _open_root(path: bytes) -> tuple[int, bool]:
         try:
             fd = os.open(path, flags)
         except FileNotFoundError:
+            if makes_parents:
+                os.makedirs(os.path.dirname(path.rstrip(b"/")) or b".", 0o755, exist_ok=True)
             os.mkdir(path, 0o700)
             is_new = True
             fd = os.open(path, flags)
     except FileNotFoundError as error:
-        raise FileError(f"cannot make the destination {shown}: its parent directory does not exist") from error
+        raise FileError(
+            f"cannot make the destination {shown}: its parent directory does not exist; --mkpath makes it"
+        ) from error
     except NotADirectoryError as error:
         raise FileError(f"the destination {shown} is not a directory") from error
     except OSError as error:

@@ -11,14 +11,16 @@ from mrsync.tree.model.failure import printable
 from mrsync.tree.model.manifest import Manifest
 
 
-def check_absent_root(path: bytes) -> None:
+def check_absent_root(path: bytes, *, makes_parents: bool = False) -> None:
     """Raises FileError if this destination, which is no directory yet, cannot be made."""
     shown = printable(path)
     if os.path.lexists(path):
         raise FileError(f"the destination {shown} is not a directory")
     parent = _parent(path)
+    if not os.path.isdir(parent) and makes_parents:
+        return
     if not os.path.isdir(parent):
-        raise FileError(f"cannot make the destination {shown}: its parent directory does not exist")
+        raise FileError(f"cannot make the destination {shown}: its parent directory does not exist; --mkpath makes it")
     if not os.access(parent, os.W_OK | os.X_OK, effective_ids=True):
         is_closed = os.statvfs(parent).f_flag & os.ST_RDONLY
         reason = os.strerror(errno.EROFS if is_closed else errno.EACCES)

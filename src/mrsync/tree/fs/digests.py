@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable
+from functools import partial
 
-from mrsync.files import open_regular
 from mrsync.tree.model.manifest import DIGEST_BYTES, NO_DIGEST, Manifest
 
 BLOCK_BYTES = 1 << 20
@@ -21,10 +21,10 @@ class Digester:
         self._pending = 0
         self._block = memoryview(bytearray(BLOCK_BYTES))
 
-    def digest(self, directory_fd: int, name: bytes, size: int) -> bytes:
-        """BLAKE2b of a file; NO_DIGEST if it is no file of this size or cannot be read."""
+    def digest(self, open_file: Callable[[], int], size: int) -> bytes:
+        """BLAKE2b of what is opened; NO_DIGEST if it has not this size or cannot be read."""
         try:
-            fd = open_regular(name, directory_fd)
+            fd = open_file()
         except OSError:
             return NO_DIGEST
         try:
@@ -54,7 +54,7 @@ class Digester:
                 self.flush()
 
 
-def digest_files(manifest: Manifest, open_directory: Callable[[int], int], on_bytes: Callable[[int], None]) -> None:
+def digest_files(manifest: Manifest, open_file: Callable[[int], int], on_bytes: Callable[[int], None]) -> None:
     """Fill the manifest's digests: of every file with contents; those of a hard-link group have their leader's."""
     digester = Digester(on_bytes)
     digests = bytearray(DIGEST_BYTES * len(manifest))
@@ -62,8 +62,7 @@ def digest_files(manifest: Manifest, open_directory: Callable[[int], int], on_by
         if size:  # so it is a file; empty ones are all the same
             leader = manifest.leaders.get(entry, entry)
             if leader == entry:
-                fd = open_directory(manifest.parents[entry])
-                digest = digester.digest(fd, manifest.names[entry], size)
+                digest = digester.digest(partial(open_file, entry), size)
             else:
                 digest = bytes(digests[leader * DIGEST_BYTES : (leader + 1) * DIGEST_BYTES])
             digests[entry * DIGEST_BYTES : (entry + 1) * DIGEST_BYTES] = digest

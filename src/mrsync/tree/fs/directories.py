@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from mrsync.files import CAUTIOUS, may_others_write
 from mrsync.tree.fs.descriptors import cache_limit
@@ -17,21 +17,29 @@ DIRECTORIES_OPEN_MAX = 128
 
 
 class Directories:
-    """Descriptors of a tree's directories, opened component by component and never through a link.
+    """Descriptors of a tree's directories, opened component by component and through no link that is not followed.
 
     names, parents: columns of the tree (entry 0 is the root, already open as root_fd); they may grow meanwhile.
-    is_loosening: directories of ours that deny us reading, writing or searching get a temporary mode, until `restore`.
+    followed: directories that are links to one in truth. is_loosening: directories of ours that deny us reading,
+    writing or searching get a temporary mode, until `restore`.
     A descriptor stays good until the next call of `open` or `pair`. Where others may rename directories, one that is
     opened again must be the one that was opened first.
     """
 
     def __init__(
-        self, root_fd: int, names: Sequence[bytes], parents: Sequence[int], *, is_loosening: bool = False
+        self,
+        root_fd: int,
+        names: Sequence[bytes],
+        parents: Sequence[int],
+        *,
+        is_loosening: bool = False,
+        followed: Container[int] = (),
     ) -> None:
         self._root_fd = root_fd
         self._names = names
         self._parents = parents
         self._is_loosening = is_loosening
+        self._followed = followed
         self._fds = FdCache(cache_limit(DIRECTORIES_OPEN_MAX))
         self._inodes: dict[int, int] = {}  # of directories in one that others may write to
         self._pinned = 0
@@ -108,6 +116,8 @@ class Directories:
     def _open_below(self, entry: int, parent_fd: int) -> int:
         while True:
             try:
+                if entry in self._followed:
+                    return _open_followed(self._names[entry], parent_fd)
                 fd = os.open(self._names[entry], OPEN_DIRECTORY, dir_fd=parent_fd)
                 break
             except PermissionError:
@@ -133,6 +143,10 @@ class Directories:
             self._original_modes.setdefault(entry, status.st_mode & 0o7777)
             handle.chmod(status.st_mode & 0o7777 | 0o700)
             return True
+
+
+def _open_followed(name: bytes, parent_fd: int) -> int:
+    return os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=parent_fd)
 
 
 def check_made(fd: int) -> None:

@@ -54,7 +54,7 @@ class Listing:
         return self.far_times[position] if position in self.far_times else self.mtimes[position]
 
     def keep(self, kept: Sequence[int]) -> None:
-        """Drop all entries but those at these positions, ascending."""
+        """Drop all entries but those at these positions, and put them into this order."""
         self.names = [self.names[position] for position in kept]
         for column in (self.modes, self.uids, self.gids, self.sizes, self.mtimes, self.ctimes, self.numbers):
             if column:
@@ -65,6 +65,18 @@ class Listing:
         self.inodes = {moved[old]: inode for old, inode in self.inodes.items() if old in moved}
         self.devices = {moved[old]: number for old, number in self.devices.items() if old in moved}
         self.holey = [moved[old] for old in self.holey if old in moved]
+
+    def append(self, other: Listing) -> None:
+        """Add entries of other names; their order is for the caller to restore."""
+        base = len(self.names)
+        self.names += other.names
+        self.failures += other.failures
+        self.holey += [base + position for position in other.holey]
+        columns = ("modes", "uids", "gids", "sizes", "mtimes", "ctimes", "numbers")
+        for column in columns:
+            getattr(self, column).extend(getattr(other, column))
+        for table in ("far_times", "links", "inodes", "devices"):
+            getattr(self, table).update({base + position: value for position, value in getattr(other, table).items()})
 
     def omit(self, positions: Iterable[int]) -> None:
         """Say of these files only that they are there: their mode is that of OMITTED in a manifest."""

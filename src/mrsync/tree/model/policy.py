@@ -29,7 +29,8 @@ class Policy(NamedTuple):
     merge files end in NUL. deletes_excluded: rules of these files that name no side are not for targets.
     backup: what is overwritten or deleted keeps another name, that with suffix added, in backup_dir if there is one; of
     paths, behind backup_base, that a backup pattern matches if there are some. remove_first: the old file goes first.
-    is_listed: only what the manifest marks is looked at, only what it lists is deleted.
+    is_listed: only what the manifest marks is looked at, only what it lists is deleted. is_one_file: the only entry
+    gets the name of the destination where that is no directory. makes_parents: directories above that are made.
     """
 
     deletes: bool = True
@@ -66,6 +67,8 @@ class Policy(NamedTuple):
     deletes_excluded: bool = False
     is_listed: bool = False
     itemizes: bool = False
+    is_one_file: bool = False
+    makes_parents: bool = False
 
     @property
     def keeps_attributes(self) -> bool:

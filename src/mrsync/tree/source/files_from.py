@@ -12,6 +12,7 @@ from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.listing import Listing
 from mrsync.tree.model.manifest import DIRECTORY, Manifest
 from mrsync.tree.model.pathtree import PathTree
+from mrsync.tree.source.homes import Roots
 from mrsync.tree.source.scanner import FIND, Scanner
 from mrsync.tree.source.selection import Selection
 
@@ -26,8 +27,8 @@ class Gatherer(Scanner):
     listed paths, none for directories above them. What is missing is an error, and so is a path through a soft link.
     """
 
-    def __init__(self, root: bytes, root_fd: int, manifest: Manifest, selection: Selection) -> None:
-        super().__init__(root, root_fd, manifest, selection)
+    def __init__(self, roots: Roots, manifest: Manifest, selection: Selection) -> None:
+        super().__init__(roots, manifest, selection)
         self._tree = PathTree()
         self._listed: set[int] = set()
         self._opened: set[int] = set()  # listed with a slash

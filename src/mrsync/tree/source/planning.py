@@ -7,12 +7,11 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable
 
-from mrsync.files import open_regular
-from mrsync.tree.fs.directories import Directories
 from mrsync.tree.fs.extents import data_extents
 from mrsync.tree.model.plan import Extents, Plan
 from mrsync.tree.model.spans import merged
-from mrsync.tree.source.scanner import Scan, open_source
+from mrsync.tree.source.homes import Homes
+from mrsync.tree.source.scanner import Scan
 
 
 def build_plan(scan: Scan, needs: Iterable[tuple[int, int]]) -> Plan:
@@ -41,14 +40,12 @@ def _is_in(values: array[int], value: int) -> bool:
 def _read_extents(scan: Scan, entries: array[int], holey: list[int]) -> dict[int, Extents]:
     manifest = scan.manifest
     extents: dict[int, Extents] = {}
-    root_fd = open_source(scan.root)
-    directories = Directories(root_fd, manifest.names, manifest.parents)
+    homes = Homes(scan.roots, manifest)
     try:
         for entry in holey:
             size = manifest.sizes[entry]
             try:
-                directory_fd = directories.open(manifest.parents[entry])
-                fd = open_regular(manifest.names[entry], directory_fd)
+                fd = homes.open(entry)
             except OSError:
                 continue  # planned as a whole; Source finds out the same and says why
             try:
@@ -58,6 +55,5 @@ def _read_extents(scan: Scan, entries: array[int], holey: list[int]) -> dict[int
             if pieces != [(0, size)]:
                 extents[bisect_left(entries, entry)] = pieces
     finally:
-        directories.close()
-        os.close(root_fd)
+        homes.close()
     return extents

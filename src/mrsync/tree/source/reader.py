@@ -7,36 +7,37 @@ from array import array
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from mrsync.files import open_regular
 from mrsync.tree.fs.descriptors import cache_limit
-from mrsync.tree.fs.directories import Directories
 from mrsync.tree.fs.fdcache import FdCache
 from mrsync.tree.model.failure import Changed, Fault
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.plan import Plan
+from mrsync.tree.source.homes import Homes, Roots
 from mrsync.tree.source.prefix import Prefix, read_exactly
-from mrsync.tree.source.scanner import open_source
 
 FILES_OPEN_MAX = 32
 
 
 class Source:
-    """The planned files below a root. SelectionError if the root cannot be read.
+    """The planned files below one root or several. SelectionError if one cannot be read.
 
     changed: plan file -> why, for each file that vanished, changed or cannot be read; zeros stand for its data.
     prefixes: by manifest entry, of files that may grow meanwhile. outgrown: plan files of these that did.
     """
 
     def __init__(
-        self, root: bytes, manifest: Manifest, plan: Plan, prefixes: Mapping[int, Prefix] = MappingProxyType({})
+        self,
+        roots: Roots | bytes,
+        manifest: Manifest,
+        plan: Plan,
+        prefixes: Mapping[int, Prefix] = MappingProxyType({}),
     ) -> None:
         self.changed: dict[int, Fault] = {}
         self.outgrown: set[int] = set()
         self._prefixes = prefixes
         self._manifest = manifest
         self._plan = plan
-        self._root_fd = open_source(root)
-        self._directories = Directories(self._root_fd, manifest.names, manifest.parents)
+        self._homes = Homes(roots, manifest)
         self._fds = FdCache(cache_limit(FILES_OPEN_MAX))
         self._is_wary = False
         # What each file was when it was first opened; inode 0: not opened yet.
@@ -72,8 +73,7 @@ class Source:
 
     def close(self) -> None:
         self._fds.close_all()
-        self._directories.close()
-        os.close(self._root_fd)
+        self._homes.close()
 
     def _read_piece(self, file: int, position: int, length: int) -> bytes:
         if file in self.changed:
@@ -104,9 +104,7 @@ class Source:
         fd = self._fds.get(file)
         if fd is not None:
             return fd
-        entry = self._plan.entries[file]
-        manifest = self._manifest
-        fd = open_regular(manifest.names[entry], self._directories.open(manifest.parents[entry]))
+        fd = self._homes.open(self._plan.entries[file])
         self._fds.put(file, fd)
         self._check(file, fd)
         return fd

@@ -6,11 +6,10 @@ import os
 import stat
 from array import array
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import NamedTuple
 
-from mrsync.files import open_regular
 from mrsync.tree.fs.digests import Digester
-from mrsync.tree.fs.directories import Directories
 from mrsync.tree.fs.handles import entry_in
 from mrsync.tree.fs.xattrs import source_keeper
 from mrsync.tree.model.attributes import UNKNOWN
@@ -19,8 +18,9 @@ from mrsync.tree.model.listing import Listing
 from mrsync.tree.model.manifest import NO_DIGEST, Manifest
 from mrsync.tree.model.manifest_patch import Amendment
 from mrsync.tree.model.marks import Listed
+from mrsync.tree.source.homes import Homes
 from mrsync.tree.source.prefix import Prefix
-from mrsync.tree.source.scanner import Scan, change_on_the_way, open_source
+from mrsync.tree.source.scanner import Scan, change_on_the_way
 from mrsync.tree.source.selection import Selection
 
 
@@ -53,8 +53,7 @@ class _Rescanner:
         self._on_activity = on_activity
         self._manifest = manifest = scan.manifest
         self._selection = selection
-        self._root_fd = open_source(scan.root)
-        self._directories = Directories(self._root_fd, manifest.names, manifest.parents)
+        self._homes = Homes(scan.roots, manifest)
         self._found: dict[int, os.stat_result] = {}
         self._refused: dict[int, Fault] = {}
         self._prefixes: dict[int, Prefix] = {}
@@ -70,8 +69,7 @@ class _Rescanner:
                     self._look_at(entry, [leader, *members.get(leader, ())])
             amendment = self._amend()
         finally:
-            self._directories.close()
-            os.close(self._root_fd)
+            self._homes.close()
         holey = self._scan.holey.difference(self._found)
         holey |= {entry for entry, status in self._found.items() if _is_holey(status)}
         again = self._scan._replace(holey=holey, ctimes=array("q"), inodes=array("Q"))
@@ -91,13 +89,9 @@ class _Rescanner:
         else:
             self._found.update(found)
 
-    def _open(self, entry: int) -> int:
-        parent_fd = self._directories.open(self._manifest.parents[entry])
-        return open_regular(self._manifest.names[entry], parent_fd)
-
     def _read(self, entry: int, status: os.stat_result) -> Prefix:
         """What is in a file of which this is the status."""
-        fd = self._open(entry)
+        fd = self._homes.open(entry)
         try:
             prefix = Prefix(fd, status.st_size, self._on_activity)
         finally:
@@ -108,7 +102,7 @@ class _Rescanner:
 
     def _stat(self, entry: int) -> os.stat_result:
         """Of a file that can be read."""
-        fd = self._open(entry)
+        fd = self._homes.open(entry)
         try:
             status = os.fstat(fd)
         finally:
@@ -121,8 +115,8 @@ class _Rescanner:
         """Make the patch, and bring the manifest up to date by it."""
         manifest, entries = self._manifest, array("I", sorted(self._found))
         patch = Manifest(manifest.policy)
-        patch.add_root(os.fstat(self._root_fd))
-        listing = Listing(self._root_fd, [])
+        patch.add_root(os.fstat(self._homes.root_fds[0]))
+        listing = Listing(self._homes.root_fds[0], [])
         if entries:
             names = [b"%08x" % entry for entry in entries]  # of any kind, but in order
             listing.extend(names, [self._found[entry] for entry in entries])
@@ -143,16 +137,14 @@ class _Rescanner:
         patch.attribute_numbers.append(UNKNOWN)
         for entry in entries:
             try:
-                fd = self._directories.open(self._manifest.parents[entry])
+                fd = self._homes.of(entry)
                 number = patch.attributes.number(keeper.read(entry_in(fd, self._manifest.names[entry])))
             except OSError:
                 number = UNKNOWN
             patch.attribute_numbers.append(number)
 
     def _digest(self, entry: int) -> bytes:
-        manifest = self._manifest
-        fd = self._directories.open(manifest.parents[entry])
-        return Digester(lambda count: None).digest(fd, manifest.names[entry], self._found[entry].st_size)
+        return Digester(lambda count: None).digest(partial(self._homes.open, entry), self._found[entry].st_size)
 
 
 def _is_holey(status: os.stat_result) -> bool:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.policy import Policy
-from mrsync.tree.source.scanner import Scan, Scanner, open_source
+from mrsync.tree.source.homes import Roots
+from mrsync.tree.source.scanner import Scan, Scanner
 from mrsync.tree.source.selection import Selection
 
 
@@ -22,16 +22,16 @@ def scan(
 
     on_activity: hears how many entries were read since. on_digested: bytes read for digests since, and of all files.
     """
-    fd = open_source(root)
-    try:
-        return _scanner_of(selection)(root, fd, Manifest(policy), selection).run(on_activity, on_digested)
-    finally:
-        os.close(fd)
+    return _scanner_of(root, Manifest(policy), selection).run(on_activity, on_digested)
 
 
-def _scanner_of(selection: Selection) -> type[Scanner]:
+def _scanner_of(root: bytes, manifest: Manifest, selection: Selection) -> Scanner:
+    if selection.operands:
+        from mrsync.tree.source.operands import Assembler  # most runs have one directory
+
+        return Assembler(manifest, selection)
     if selection.files is None:
-        return Scanner
+        return Scanner(Roots((root,)), manifest, selection)
     from mrsync.tree.source.files_from import Gatherer  # few runs have a list
 
-    return Gatherer
+    return Gatherer(Roots((root,)), manifest, selection)

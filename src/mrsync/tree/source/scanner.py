@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from mrsync.errors import LimitError, SelectionError
 from mrsync.files import open_regular
 from mrsync.tree.fs.digests import digest_files
-from mrsync.tree.fs.directories import Directories
 from mrsync.tree.fs.extents import data_extents
 from mrsync.tree.fs.handles import Handle, entry_in
 from mrsync.tree.fs.owners import give_to, name_owners
@@ -24,6 +23,7 @@ from mrsync.tree.model.failure import Failure, printable
 from mrsync.tree.model.limits import DEPTH_MAX, ENTRIES_MAX, FILE_BYTES_MAX
 from mrsync.tree.model.listing import Listing
 from mrsync.tree.model.manifest import DIRECTORY, OMITTED, Manifest
+from mrsync.tree.source.homes import Homes, Roots
 from mrsync.tree.source.modes import change_modes
 from mrsync.tree.source.selection import Selection
 
@@ -41,10 +41,10 @@ class Scan(NamedTuple):
     blocks than bytes. errors: what could not be read, was listed but is not there, or vanished meanwhile. skipped:
     devices and special files that the policy does not keep: targets neither make nor delete them. ctimes, inodes: of
     every entry, if the policy says partial. settled_at: what has a later ctime may have been changed again without
-    another ctime.
+    another ctime. misses: some SOURCE is not there at all.
     """
 
-    root: bytes
+    roots: Roots
     manifest: Manifest
     holey: frozenset[int]
     errors: list[Failure]
@@ -53,6 +53,7 @@ class Scan(NamedTuple):
     inodes: array[int]
     settled_at: int
     ignores_errors: bool = False
+    misses: bool = False
 
     @property
     def vanished(self) -> int:
@@ -62,15 +63,8 @@ class Scan(NamedTuple):
     @property
     def deletes(self) -> bool:
         """Whether targets may delete anything; not if something could not be read."""
-        return self.ignores_errors or all(failure.errno in (errno.ENOENT, errno.EFBIG) for failure in self.errors)
-
-
-def open_source(root: bytes) -> int:
-    """Descriptor of the source's root (which may be reached by a link)."""
-    try:
-        return os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError as error:
-        raise SelectionError(f"cannot read the source {printable(root)}: {os.strerror(error.errno or 0)}") from error
+        is_sure = all(failure.errno in (errno.ENOENT, errno.EFBIG) for failure in self.errors) and not self.misses
+        return self.ignores_errors or is_sure
 
 
 def change_on_the_way(manifest: Manifest, selection: Selection) -> None:
@@ -82,14 +76,14 @@ def change_on_the_way(manifest: Manifest, selection: Selection) -> None:
 
 
 class Scanner:
-    """Walks a source that is open as root_fd, breadth first."""
+    """Walks a source breadth first, once. SelectionError if a root cannot be read."""
 
-    def __init__(self, root: bytes, root_fd: int, manifest: Manifest, selection: Selection) -> None:
-        self._root = root
-        self._root_fd = root_fd
+    def __init__(self, roots: Roots, manifest: Manifest, selection: Selection) -> None:
+        self._roots = roots
+        self._homes = Homes(roots, manifest)
+        self._root_fd = self._homes.root_fds[0]
         self._manifest = manifest
         self._selection = selection
-        self._directories = Directories(root_fd, manifest.names, manifest.parents)
         self._inodes: dict[tuple[int, int], int] = {}
         self._holey: list[int] = []
         self._errors: list[Failure] = []
@@ -97,18 +91,17 @@ class Scanner:
         self._keeper = source_keeper(manifest.policy, selection.rules)
         self._ctimes, self._numbers = array("q"), array("Q")
         self._settled_at = time.time_ns() - TICK_NS
-        self._choice = _choice(root, manifest, selection)
-        self._devices: dict[int, int] = {}  # of directories, where file systems count
+        self._choice = self._make_choice()
+        self._devices: dict[tuple[int, int], int] = {}  # of directories by root, where file systems count
+        self._misses = False
 
     def run(self, on_activity: Callable[[int], None], on_digested: Callable[[int, int], None]) -> Scan:
         manifest, policy = self._manifest, self._manifest.policy
-        manifest.add_root(os.fstat(self._root_fd))
-        if policy.keeps_attributes:
-            self._read_attributes(0, Handle(self._root_fd))
         if policy.partial:
             self._ctimes.append(0)
             self._numbers.append(0)
         try:
+            self._add_root()
             # The list of directories grows while it is walked: breadth first.
             for directory in manifest.directories:
                 before = len(manifest)
@@ -116,9 +109,9 @@ class Scanner:
                 on_activity(len(manifest) - before)
             if policy.checksum:
                 total = sum(size for entry, size in enumerate(manifest.sizes) if entry not in manifest.leaders)
-                digest_files(manifest, self._directories.open, lambda count: on_digested(count, total))
+                digest_files(manifest, self._homes.open, lambda count: on_digested(count, total))
         finally:
-            self._directories.close()
+            self._homes.close()
         if self._choice is not None:
             self._errors += self._choice.errors
         change_on_the_way(manifest, self._selection)
@@ -127,7 +120,7 @@ class Scanner:
         skipped = [i for i in range(len(manifest)) if manifest.kind(i) in kinds] if kinds else []
         holey = frozenset(self._holey)
         found = Scan(
-            self._root,
+            self._roots,
             manifest,
             holey,
             self._errors,
@@ -136,22 +129,23 @@ class Scanner:
             self._numbers,
             self._settled_at,
             self._selection.ignores_errors,
+            self._misses,
         )
         if not found.deletes:
             manifest.policy = policy._replace(deletes=False)
         return found
+
+    def _add_root(self) -> None:
+        self._manifest.add_root(os.fstat(self._root_fd))
+        if self._manifest.policy.keeps_attributes:
+            self._read_attributes(0, Handle(self._root_fd))
 
     def _scan_directory(self, directory: int) -> None:
         manifest = self._manifest
         try:
             if self._depth(directory) >= DEPTH_MAX:
                 raise OSError(errno.ELOOP, "too deep")
-            fd = self._directories.open(directory)
-            listing = self._list(directory, fd)
-            if self._selection.off_limits:
-                self._keep_off(directory, fd)
-            if listing.sizes and max(listing.sizes) > FILE_BYTES_MAX:
-                self._omit_huge(directory, fd, listing)
+            listing = self._read(directory)
         except OSError as error:
             self._errors.append(Failure(error.errno or 0, manifest.path(directory), "read"))
             manifest.add_nothing()
@@ -164,7 +158,7 @@ class Scanner:
         manifest.add(directory, listing)
         if manifest.policy.keeps_attributes:
             for entry, name in enumerate(listing.names, base):
-                self._read_attributes(entry, entry_in(fd, name))
+                self._read_attributes(entry, entry_in(self._homes.of(entry), name))
         self._ctimes += listing.ctimes
         self._numbers += listing.numbers
         self._holey += [base + position for position in listing.holey]
@@ -173,6 +167,20 @@ class Scanner:
                 leader = self._inodes.setdefault(inode, base + position)
                 if leader != base + position:
                     manifest.leaders[base + position] = leader
+
+    def _read(self, directory: int) -> Listing:
+        """Return what is taken of a directory. Raises OSError."""
+        fd = self._homes.directory(directory)
+        listing = self._list(directory, fd)
+        self._check(directory, fd, listing)
+        return listing
+
+    def _check(self, directory: int, fd: int, listing: Listing) -> None:
+        """Keep off destinations, and leave out files that are too large. Raises SelectionError."""
+        if self._selection.off_limits:
+            self._keep_off(directory, fd)
+        if listing.sizes and max(listing.sizes) > FILE_BYTES_MAX:
+            self._omit_huge(directory, fd, listing)
 
     def _omit_huge(self, directory: int, fd: int, listing: Listing) -> None:
         """Leave alone the files whose data are more than a session can cast; most files of such a size are holes."""
@@ -213,22 +221,30 @@ class Scanner:
             self._manifest.incomplete.add(directory)
             return Listing(fd, [])
         listing = Listing(fd, has_identities=self._manifest.policy.partial)
-        _drop_temporary(listing)
+        drop_temporary(listing)
         if self._choice is not None:
             self._choice.take(directory, self._manifest.path(directory), listing)
         return listing
 
-    def _is_foreign(self, directory: int, fd: int) -> bool:
+    def _is_foreign(self, directory: int, fd: int, root: int = 0) -> bool:
         """Whether a directory is passed over because it is on another file system than the one above it."""
         if not self._selection.is_one_file_system:
             return False
-        self._devices[directory] = os.fstat(fd).st_dev
-        above = self._devices[self._manifest.parents[directory]]
-        return self._is_recursed(directory) and self._devices[directory] != above
+        self._devices[root, directory] = device = os.fstat(fd).st_dev
+        return self._is_recursed(directory) and device != self._devices[root, self._manifest.parents[directory]]
 
     def _is_recursed(self, directory: int) -> bool:
         """Whether nobody named the directory."""
         return directory > 0
+
+    def _make_choice(self) -> SourceFilter | None:
+        selection = self._selection
+        if not selection.rules and not selection.has_size_limit:
+            return None
+        from mrsync.tree.source.source_filter import SourceFilter  # most runs take everything, and need no rules
+
+        manifest = self._manifest
+        return SourceFilter(self._roots.paths[0], selection, manifest.parents, manifest.policy.deletes_excluded)
 
     def _depth(self, directory: int) -> int:
         if directory:
@@ -249,19 +265,9 @@ def _why_too_large(directory_fd: int, name: bytes, size: int) -> int:
     return errno.EFBIG if is_huge else 0
 
 
-def _drop_temporary(listing: Listing) -> None:
+def drop_temporary(listing: Listing) -> None:
     """A source may be a destination, too: what a session keeps there for a while is no part of the tree."""
     names = listing.names
     at = bisect_left(names, PREFIX)
     if at < len(names) and names[at].startswith(PREFIX):
         listing.keep([i for i, name in enumerate(names) if not parsed(name) or listing.modes[i] >> 12 == DIRECTORY])
-
-
-def _choice(root: bytes, manifest: Manifest, selection: Selection) -> SourceFilter | None:
-    if not selection.rules and not selection.has_size_limit:
-        return None
-    from mrsync.tree.source.source_filter import (
-        SourceFilter,
-    )  # most runs take everything, and need no rules to be loaded
-
-    return SourceFilter(root, selection, manifest.parents, manifest.policy.deletes_excluded)

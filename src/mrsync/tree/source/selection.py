@@ -16,6 +16,13 @@ if TYPE_CHECKING:
 OffLimits = dict[tuple[int, int], dict[bytes, bytes]]
 
 
+class Operand(NamedTuple):
+    """A directory, and the names in it that are SOURCEs; None: all that is in it, and its own attributes."""
+
+    root: bytes
+    names: tuple[bytes, ...] | None = None
+
+
 class Selection(NamedTuple):
     """mode_changes, user, group: what all entries get instead of their own (--chmod, --chown).
 
@@ -23,6 +30,10 @@ class Selection(NamedTuple):
     size_min, size_max: bytes; files of other sizes are left alone. is_one_file_system: directories on others are taken
     without what is in them. files: paths of --files-from, nothing else is taken; is_recursive: with all below them.
     ignores_errors: targets delete even if something could not be read. off_limits: where destinations on this host are.
+    operands: several SOURCEs, or one that is not all of a directory; of what has the same path the first counts.
+    ignores_missing: a SOURCE that is not there is no error.
+    Of soft links what they lead to is taken: copies_links: of all; copies_unsafe_links: of those that lead out of the
+    source; copies_dir_links: of those to directories. skips_unsafe_links: those that lead out of it are left alone.
     Only what is listed is taken, if one of these is given. patterns: as the shell knows them. synclist: the path of
     one. rsync_options: more options for rsync's dry run, whose output is the list; None: rsync is not asked.
     """
@@ -42,6 +53,12 @@ class Selection(NamedTuple):
     synclist: bytes = b""
     rsync_options: tuple[str, ...] | None = None
     off_limits: OffLimits = {}  # noqa: RUF012
+    operands: tuple[Operand, ...] = ()
+    ignores_missing: bool = False
+    copies_links: bool = False
+    copies_unsafe_links: bool = False
+    copies_dir_links: bool = False
+    skips_unsafe_links: bool = False
 
     @property
     def is_list(self) -> bool:
@@ -52,6 +69,11 @@ class Selection(NamedTuple):
     def takes_everything(self) -> bool:
         """Nothing is left out, whatever is listed."""
         return not (self.rules or self.has_size_limit or self.is_one_file_system or self.files is not None)
+
+    @property
+    def judges_links(self) -> bool:
+        """Whether soft links are not just taken as such."""
+        return self.copies_links or self.copies_unsafe_links or self.copies_dir_links or self.skips_unsafe_links
 
     @property
     def has_size_limit(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from array import array
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 
 from mrsync.tree.filter import rules
 from mrsync.tree.filter.filters import Filters, Scope
@@ -19,7 +19,7 @@ from mrsync.tree.source.selection import Selection
 class SourceFilter:
     """Applies a selection to listings, directory by directory, each after the one above it.
 
-    errors: merge files that could not be read.
+    errors: merge files that could not be read. read: reads one by its path.
     """
 
     def __init__(self, root: bytes, selection: Selection, parents: array[int], deletes_excluded: bool) -> None:
@@ -35,7 +35,7 @@ class SourceFilter:
                 has_nuls=selection.has_nuls,
                 deletes_excluded=deletes_excluded,
             )
-        self._read = TreeReader(os.path.abspath(root))
+        self.read: Callable[[bytes], bytes] = TreeReader(os.path.abspath(root))
         self._scopes: dict[int, Scope] = {}
 
     def take(self, directory: int, path: bytes, listing: Listing, exempt: Container[bytes] | None = None) -> set[bytes]:
@@ -84,11 +84,11 @@ class SourceFilter:
         above = self._scopes.get(self._parents[directory]) if directory else filters.scope()
         assert above is not None  # a directory comes after the one above it
         try:
-            scope = above.within(path, self._read, names)
+            scope = above.within(path, self.read, names)
         except OSError as error:
             name = os.fsencode(error.filename or path)
             self.errors.append(Failure(error.errno or errno.EIO, name, "read the rules in"))
-            scope = above.within(path, self._read, ())
+            scope = above.within(path, self.read, ())
         self._scopes[directory] = scope
         return scope
 

@@ -17,7 +17,7 @@ def shown(*arguments: str) -> str:
 
 def test_short_help_has_examples_and_the_common_options() -> None:
     text = shown("mrsync", "--help")
-    assert text.count("mrsync -m '") + text.count("mrsync /srv") + text.count("mrsync doctor -m") == 3
+    assert text.count("mrsync -m '") + text.count("mrsync -aH") + text.count("mrsync doctor -m") == 3
     assert "--targets" in text
     assert "--modify-window" not in text
     assert "--help all" in text

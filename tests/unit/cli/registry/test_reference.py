@@ -12,7 +12,7 @@ from mrsync.cli.registry.reference import filled, man_page, option_table
 
 def test_a_table_has_a_row_for_each_option() -> None:
     table = option_table(MULTICATCHER, ("network",)).splitlines()
-    assert table[2].startswith("| `-A, --group A` | the multicast group")
+    assert table[2].startswith("| `-A, --multicast-group, --group A` | the multicast group")
     assert len(table) == 2 + len([option for option in options_of(MULTICATCHER) if option.section == "network"])
 
 

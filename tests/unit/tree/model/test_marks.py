@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from mrsync.errors import ProtocolDataError, ProtocolVersionError
+from mrsync.tree.lists.scan_synclist import pick
+from mrsync.tree.lists.synclist import Instruction, Item
 from mrsync.tree.model.limits import DEPTH_MAX
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.marks import Listed, Mark
 from mrsync.tree.model.policy import Policy
-from mrsync.tree.source.scan_synclist import pick
-from mrsync.tree.source.synclist import Instruction, Item
 
 
 def picked(root: Path) -> Manifest:

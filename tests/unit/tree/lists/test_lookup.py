@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mrsync.errors import SelectionError
-from mrsync.tree.source.lookup import Look
+from mrsync.tree.lists.lookup import Look
 
 
 def test_what_is_seen_lies_below_the_root_and_behind_no_link(tmp_path: Path) -> None:

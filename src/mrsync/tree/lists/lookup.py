@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 
 from mrsync.tree.fs.directories import Directories
+from mrsync.tree.lists.synclist import checked_path
 from mrsync.tree.model.pathtree import PathTree
-from mrsync.tree.source.scanner import open_source
-from mrsync.tree.source.synclist import checked_path
+from mrsync.tree.source.homes import open_source
 
 
 class Look:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from mrsync.tree.source.rsync_output import translate
-from mrsync.tree.source.synclist import Instruction, Item
+from mrsync.tree.lists.rsync_output import translate
+from mrsync.tree.lists.synclist import Instruction, Item
 from tests.awful import PIECES, AwfulPair
 from tests.trees import DEEP_NAME, build_awkward_tree, differences, remove_tree
 from tests.unit.tree.applying import apply

@@ -8,8 +8,8 @@ import stat
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from mrsync.tree.source.lookup import Look
-from mrsync.tree.source.synclist import Instruction, Item, checked_path, shown, unescape
+from mrsync.tree.lists.lookup import Look
+from mrsync.tree.lists.synclist import Instruction, Item, checked_path, shown, unescape
 
 ITEMIZED = re.compile(rb"([<>ch.])([fdLDS])([.+? a-zA-Z]{9}) (.+)", re.DOTALL)
 DELETED = re.compile(rb"\*deleting   (.+)", re.DOTALL)

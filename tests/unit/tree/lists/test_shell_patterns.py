@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from mrsync.errors import SelectionError
-from mrsync.tree.source.shell_patterns import match_patterns, split_list
-from mrsync.tree.source.synclist import Instruction, Item
+from mrsync.tree.lists.shell_patterns import match_patterns, split_list
+from mrsync.tree.lists.synclist import Instruction, Item
 
 NAMES = (
     "a.c", "b.c", ".hidden.c", "foo", "foo1", "bar", "[x]", "a-b", "a]b", "!x", "^x", "x y", "12.ext", "1a.ext", "A.C",

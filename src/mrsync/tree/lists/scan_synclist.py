@@ -8,15 +8,16 @@ import stat
 from array import array
 from collections.abc import Callable, Iterable, Iterator
 
+from mrsync.tree.lists.synclist import Instruction, Item
 from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.listing import Listing
 from mrsync.tree.model.manifest import DIRECTORY, Manifest
 from mrsync.tree.model.marks import Listed, Mark
 from mrsync.tree.model.pathtree import PathTree
 from mrsync.tree.model.policy import Policy
-from mrsync.tree.source.scanner import FIND, Scan, Scanner, open_source
+from mrsync.tree.source.homes import Roots
+from mrsync.tree.source.scanner import FIND, Scan, Scanner
 from mrsync.tree.source.selection import Selection
-from mrsync.tree.source.synclist import Instruction, Item
 
 _MARKS = {Instruction.ATTRIBUTES: Mark.COMPARED, Instruction.HARDLINK: Mark.LINKED}
 _WITHIN_TREE = -1  # instead of a number: found below a directory that is taken with all in it
@@ -34,13 +35,9 @@ def pick(
     The manifest also holds the directories above, and the files that listed names are links to. If something cannot be
     read (but for what is gone), nothing is deleted.
     """
-    fd = open_source(root)
-    try:
-        manifest = Manifest(policy._replace(deletes=False, checksum=False, is_listed=True))
-        wanted = (item for item in items if policy.deletes or item.kind is not Instruction.DELETING)
-        return _Picker(root, fd, manifest, selection, wanted).pick(on_activity)
-    finally:
-        os.close(fd)
+    manifest = Manifest(policy._replace(deletes=False, checksum=False, is_listed=True))
+    wanted = (item for item in items if policy.deletes or item.kind is not Instruction.DELETING)
+    return _Picker(Roots((root,)), manifest, selection, wanted).pick(on_activity)
 
 
 class _Picker(Scanner):
@@ -49,10 +46,8 @@ class _Picker(Scanner):
     Numbers are those of the tree of listed paths; self._places has one for each entry of the manifest.
     """
 
-    def __init__(
-        self, root: bytes, root_fd: int, manifest: Manifest, selection: Selection, items: Iterable[Item]
-    ) -> None:
-        super().__init__(root, root_fd, manifest, selection)
+    def __init__(self, roots: Roots, manifest: Manifest, selection: Selection, items: Iterable[Item]) -> None:
+        super().__init__(roots, manifest, selection)
         self._tree = PathTree()
         self._wanted = bytearray(1)  # by number: 0 nobody asked for it, or 1 + its mark
         self._is_needed = bytearray(1)  # by number: it is listed, or something below it

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mrsync.errors import SelectionError
+from mrsync.tree.lists.synclist import Instruction, Item, checked_path, escape, format_lines, parse_lines, unescape
 from mrsync.tree.model.limits import DEPTH_MAX
-from mrsync.tree.source.synclist import Instruction, Item, checked_path, escape, format_lines, parse_lines, unescape
 
 NAMES = st.binary(min_size=1, max_size=20).filter(lambda raw: not {0, 47} & set(raw) and raw not in (b".", b".."))
 PATHS = st.lists(NAMES, min_size=1, max_size=4).map(b"/".join)

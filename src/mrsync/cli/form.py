@@ -1,0 +1,54 @@
+"""Which of its two forms a command line has: -m TARGETS -s SOURCE with 4.0.1's letters, or rsync's."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from mrsync.cli.registry.foreign import DEFAULTS
+from mrsync.cli.registry.option import MRSYNC
+from mrsync.cli.registry.parser import Parser, make_parser
+from mrsync.cli.registry.rsync_form import make_rsync_parser
+from mrsync.run.settings import LOCAL
+
+
+class Form(NamedTuple):
+    """words: the command line, for `parser`. settings: the parser of settings files, with the same defaults."""
+
+    words: list[str]
+    parser: Parser
+    settings: Parser
+
+
+def form_of(words: Sequence[str]) -> Form:
+    """Return the form of a command line. Raises UsageError.
+
+    Words that are neither options nor their values make it rsync's. A line that makes sense with 4.0.1's letters only,
+    such as `-r rsh -I eth1 SOURCE TARGETS:DEST`, is read by those, but deletes as rsync does: where it is told to.
+    """
+    own = make_parser(MRSYNC)
+    mine = own.sort_out(words)
+    if not mine.operands:
+        return Form(list(words), own, own)
+    theirs = make_rsync_parser()
+    read = theirs.sort_out(words)
+    is_own = not mine.strangers and len(mine.operands) == 2 and ":" in mine.operands[1]
+    if is_own and mine.operands != read.operands and (read.strangers or not _fit(read.operands)):
+        own.set_defaults(delete=False)
+        return Form(list(words), own, own)
+    own.set_defaults(is_rsync_form=True, **DEFAULTS)
+    return Form(list(_with_local(words)), theirs, own)
+
+
+def _fit(operands: Sequence[str]) -> bool:
+    """Whether these are SOURCEs, all of which are there, and TARGETS:DEST."""
+    return len(operands) > 1 and ":" in operands[-1] and all(map(os.path.lexists, operands[:-1]))
+
+
+def _with_local(words: Sequence[str]) -> Iterable[str]:
+    """`-r local`, as the other form writes it, means the shell that is none, unless something here has that name."""
+    places = [place for place, word in enumerate(words[1:], 1) if (words[place - 1], word) == ("-r", LOCAL)]
+    if not places or os.path.lexists(LOCAL):
+        return words
+    return [*words[: places[0] - 1], f"--rsh={LOCAL}", *words[places[0] + 1 :]]

@@ -1,0 +1,115 @@
+"""The parser of `mrsync SOURCE... TARGETS:DEST`: rsync's letters and defaults, and every long name of mrsync."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from mrsync.cli.registry.foreign import DEFAULTS, FOREIGN, Foreign
+from mrsync.cli.registry.option import FLAG, MRSYNC, SWITCH, Option
+from mrsync.cli.registry.options import FORMS, PROGRAMS, options_of
+from mrsync.cli.registry.parser import Help, Parser, Version, add_option, group_of
+
+VERBOSITY_MAX = 2
+_CLAIMED = {name for foreign in FOREIGN for name in foreign.names.split()}
+
+
+class _Set(argparse.Action):
+    """Set what an option of rsync stands for; const: by attribute."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        value: str | Sequence[Any] | None,
+        option: str | None = None,
+    ) -> None:
+        values: Mapping[str, Any] = self.const
+        for name, wanted in values.items():
+            setattr(namespace, name, wanted)
+
+
+class _Refuse(argparse.Action):
+    """Say why rsync's option cannot be had; const: the reason."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        value: str | Sequence[Any] | None,
+        option: str | None = None,
+    ) -> None:
+        parser.error(f"{option} is not to be had: {self.const}")
+
+
+class _More(argparse.Action):
+    """One level more of what is told."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        value: str | Sequence[Any] | None,
+        option: str | None = None,
+    ) -> None:
+        setattr(namespace, self.dest, min(VERBOSITY_MAX, getattr(namespace, self.dest) + 1))
+
+
+def make_rsync_parser() -> Parser:
+    """Return the parser of a line in rsync's form."""
+    parser = Parser(MRSYNC, description=PROGRAMS[MRSYNC], allow_abbrev=False, add_help=False, usage=FORMS[MRSYNC][1])
+    parser.add_argument("--help", action=Help, nargs="?", const=MRSYNC)
+    parser.add_argument("-V", "--version", action=Version, nargs=0)
+    parser.add_argument("positionals", nargs="*")
+    groups: dict[str, Any] = {}
+    for option in options_of(MRSYNC):
+        if option.section not in groups:
+            groups[option.section] = parser.add_argument_group(option.section)
+        _add(group_of(groups, option, MRSYNC), option)
+    for foreign in FOREIGN:
+        _add_foreign(parser, foreign)
+    parser.set_defaults(rule_options=[], rules=None, remote_dir=None, is_rsync_form=True, **DEFAULTS)
+    return parser
+
+
+def rsync_names(option: Option) -> list[str]:
+    """An option's names in this form: rsync's, then its own long ones that mean nothing else to rsync."""
+    own = [name for name in option.flags.split() if name.startswith("--") and name not in _CLAIMED]
+    return list(dict.fromkeys([*option.rsync.split(), *own]))
+
+
+def _add(group: Any, option: Option) -> None:
+    names = rsync_names(option)
+    if option.key == "verbose":  # a level there, which rsync's users raise letter by letter
+        group.add_argument(*names, dest=option.attribute, action=_More, nargs=0, default=option.default)
+    elif option.key == "progress":  # without a value, too
+        group.add_argument(
+            *names, dest=option.attribute, nargs="?", const="auto", choices=option.choices, default=option.default
+        )
+    elif names:
+        add_option(group, option._replace(flags=" ".join(names), letters={}, dest=option.attribute), MRSYNC)
+        if option.rsync and option.how in (FLAG, SWITCH) and not option.stores:
+            default = DEFAULTS.get(option.attribute, False)
+            words = {"action": "store_const", "const": default, "default": argparse.SUPPRESS}
+            if negative := list(_negative(option)):
+                group.add_argument(*negative, dest=option.attribute, help=argparse.SUPPRESS, **words)
+
+
+def _negative(option: Option) -> Iterator[str]:
+    """rsync's names for having an option not: --no-checksum, --no-c."""
+    for name in option.rsync.split():
+        negative = f"--no-{name.lstrip('-')}"
+        if negative not in (*_CLAIMED, *option.all_names(MRSYNC)):
+            yield negative
+
+
+def _add_foreign(parser: Parser, foreign: Foreign) -> None:
+    words: dict[str, Any] = {"dest": argparse.SUPPRESS, "default": argparse.SUPPRESS, "help": argparse.SUPPRESS}
+    if not foreign.metavar:
+        words["nargs"] = 0
+    if foreign.is_refused:
+        words |= {"action": _Refuse, "const": foreign.why}
+    else:
+        words |= {"action": _Set, "const": foreign.sets}
+    parser.add_argument(*foreign.names.split(), **words)

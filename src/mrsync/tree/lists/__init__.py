@@ -1,0 +1,1 @@
+"""What lists name of the source: synclists, rsync's output, patterns as the shell knows them."""

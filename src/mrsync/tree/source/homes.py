@@ -1,0 +1,84 @@
+"""Where the entries of a source are: below one root, or each below one of several."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+
+from mrsync.errors import SelectionError
+from mrsync.files import NAMED, open_regular
+from mrsync.tree.fs.directories import Directories
+from mrsync.tree.model.failure import printable
+from mrsync.tree.model.manifest import Manifest
+
+
+class Roots(NamedTuple):
+    """paths: of the roots. numbers: for every entry that of its root; empty: the first. followed: entries whose soft
+    links are followed.
+    """
+
+    paths: tuple[bytes, ...]
+    numbers: Sequence[int] = ()
+    followed: Collection[int] = ()
+
+
+def open_source(root: bytes) -> int:
+    """Descriptor of the source's root (which may be reached by a link)."""
+    try:
+        return os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise SelectionError(f"cannot read the source {printable(root)}: {os.strerror(error.errno or 0)}") from error
+
+
+class Homes:
+    """Opens what a manifest names below its roots. SelectionError for a root that cannot be read.
+
+    The roots' columns may grow meanwhile. A descriptor of a directory stays good until the next one is asked for.
+    """
+
+    def __init__(self, roots: Roots | bytes, manifest: Manifest) -> None:
+        self._roots = Roots((roots,)) if isinstance(roots, bytes) else roots
+        self._manifest = manifest
+        self.root_fds: list[int] = []
+        self._trees: list[Directories] = []
+        try:
+            for path in self._roots.paths:
+                fd = open_source(path)
+                self.root_fds.append(fd)
+                self._trees.append(Directories(fd, manifest.names, manifest.parents, followed=self._roots.followed))
+        except SelectionError:
+            self.close()
+            raise
+
+    def directory(self, entry: int, root: int = 0) -> int:
+        """Descriptor of a directory as it is below one of the roots; OSError."""
+        return self._trees[root].open(entry)
+
+    def of(self, entry: int) -> int:
+        """Descriptor of the directory that an entry is in; OSError."""
+        numbers = self._roots.numbers
+        return self._trees[numbers[entry] if numbers else 0].open(self._manifest.parents[entry])
+
+    def open(self, entry: int) -> int:
+        """Descriptor of a file; OSError, as `open_regular`."""
+        name, directory_fd = self._manifest.names[entry], self.of(entry)
+        if entry not in self._roots.followed:
+            return open_regular(name, directory_fd)
+        return _open_followed(name, directory_fd)
+
+    def close(self) -> None:
+        for tree in self._trees:
+            tree.close()
+        for fd in self.root_fds:
+            os.close(fd)
+
+
+def _open_followed(name: bytes, directory_fd: int) -> int:
+    fd = os.open(name, os.O_RDONLY | NAMED, dir_fd=directory_fd)
+    if stat.S_ISREG(os.fstat(fd).st_mode):
+        return fd
+    os.close(fd)
+    raise OSError(errno.ESTALE, "it is not a regular file")

@@ -1,0 +1,148 @@
+"""Read several SOURCEs, or one that is a single name in its directory, into one manifest."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import time
+from array import array
+from collections.abc import Sequence
+from contextlib import suppress
+
+from mrsync.tree.filter.merge_files import TreeReader
+from mrsync.tree.fs.handles import Handle
+from mrsync.tree.model.attributes import UNKNOWN
+from mrsync.tree.model.failure import Failure
+from mrsync.tree.model.listing import Listing
+from mrsync.tree.model.manifest import DIRECTORY, Manifest
+from mrsync.tree.source.homes import Roots
+from mrsync.tree.source.scanner import FIND, Scanner, drop_temporary
+from mrsync.tree.source.selection import Operand, Selection
+from mrsync.tree.source.source_filter import SourceFilter
+
+_MADE_MODE = stat.S_IFDIR | 0o755  # of a DEST that is none of the SOURCEs
+
+
+class Assembler(Scanner):
+    """Walks all operands as one tree.
+
+    What several have under the same path is taken of the first; directories are joined, and are so even where another
+    one has a file. Targets delete only in directories that are taken with all in them.
+    """
+
+    def __init__(self, manifest: Manifest, selection: Selection) -> None:
+        self._operands = tuple([operand for operand in selection.operands if os.path.isdir(operand.root)])
+        self._operand_of = array("B", [0])
+        self._found_in: dict[int, list[int]] = {0: list(range(len(self._operands)))}  # directory -> operands
+        super().__init__(Roots(tuple([o.root for o in self._operands]), self._operand_of), manifest, selection)
+        self._whole = next((number for number, each in enumerate(self._operands) if each.names is None), -1)
+        for operand in selection.operands:
+            if operand not in self._operands:
+                self._miss(errno.ENOENT, operand.root)
+        if self._whole < 0:
+            manifest.incomplete.add(0)
+        manifest.policy = manifest.policy._replace(leaves_root=self._whole < 0)
+
+    def _miss(self, reason: int, path: bytes) -> None:
+        if not self._selection.ignores_missing:
+            self._errors.append(Failure(reason, path, FIND))
+            self._misses = True
+
+    def _make_choice(self) -> SourceFilter | None:
+        choice = super()._make_choice()
+        if choice is not None and len(self._operands) > 1:
+            choice.read = _MergeFiles(self._operands)
+        return choice
+
+    def _add_root(self) -> None:
+        manifest = self._manifest
+        fd = self._homes.root_fds[max(0, self._whole)]
+        manifest.add_root(os.fstat(fd))
+        if self._whole < 0:
+            manifest.modes[0], manifest.uids[0], manifest.gids[0] = _MADE_MODE, os.geteuid(), os.getegid()
+            manifest.mtimes[0] = time.time_ns()
+            manifest.far_times.pop(0, None)
+            if manifest.policy.keeps_attributes:
+                manifest.attribute_numbers.append(UNKNOWN)
+        elif manifest.policy.keeps_attributes:
+            self._read_attributes(0, Handle(fd))
+
+    def _is_recursed(self, directory: int) -> bool:
+        name, number = self._manifest.names[directory], self._operand_of[directory]
+        is_named = self._manifest.parents[directory] == 0 and name in (self._operands[number].names or ())
+        return directory > 0 and not is_named
+
+    def _read(self, directory: int) -> Listing:
+        parts = {number: self._read_part(directory, number) for number in self._found_in.pop(directory)}
+        places: dict[bytes, list[int]] = {}  # the operands that have a name, the one that counts first
+        for number, part in parts.items():
+            for name, mode in zip(part.names, part.modes):
+                places.setdefault(name, []).append(number if mode >> 12 == DIRECTORY else ~number)
+        for numbers in places.values():
+            numbers.sort(key=lambda number: number < 0)  # directories first, each kind in order
+        listing = _joined(parts, places)
+        if self._choice is not None:
+            self._choice.take(directory, self._manifest.path(directory), listing)
+        for entry, name in enumerate(listing.names, len(self._manifest)):
+            first = places[name][0]
+            self._operand_of.append(first if first >= 0 else ~first)
+            if first >= 0:
+                self._found_in[entry] = [number for number in places[name] if number >= 0]
+        return listing
+
+    def _read_part(self, directory: int, number: int) -> Listing:
+        """What one operand has in a directory."""
+        names = self._operands[number].names if directory == 0 else None
+        fd = self._homes.directory(directory, number)
+        if self._is_foreign(directory, fd, number):
+            self._manifest.incomplete.add(directory)
+            names = ()
+        has_identities = self._manifest.policy.partial
+        listing = Listing(fd, None if names is None else sorted(names), has_identities=has_identities)
+        if names is None:
+            drop_temporary(listing)
+        elif listing.failures:
+            for reason, name in listing.failures:
+                self._miss(reason, os.path.join(self._operands[number].root, name))
+            listing.failures = []
+        if names is None:
+            self._check(directory, fd, listing)
+        return listing
+
+
+class _MergeFiles:
+    """Reads a merge file of the joined tree in the first operand that has it; OSError.
+
+    Paths begin with the root of the first operand, wherever the file is.
+    """
+
+    def __init__(self, operands: Sequence[Operand]) -> None:
+        self._start = os.path.abspath(operands[0].root).rstrip(b"/") + b"/"
+        self._operands = operands
+        self._readers = [TreeReader(os.path.abspath(operand.root)) for operand in operands]
+
+    def __call__(self, path: bytes) -> bytes:
+        if not path.startswith(self._start):
+            return self._readers[0](path)
+        below = path[len(self._start) :]
+        for operand, read in zip(self._operands, self._readers):
+            if operand.names is None or below.partition(b"/")[0] in operand.names:
+                with suppress(FileNotFoundError, NotADirectoryError):
+                    return read(os.path.join(os.path.abspath(operand.root), below))
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+
+
+def _joined(parts: dict[int, Listing], places: dict[bytes, list[int]]) -> Listing:
+    """One listing of all names, in order, each as the operand has it that counts."""
+    whole: Listing | None = None
+    for number, part in parts.items():
+        counted = [i for i, name in enumerate(part.names) if places[name][0] in (number, ~number)]
+        part.keep(counted)
+        if whole is None:
+            whole = part
+        else:
+            whole.append(part)
+    assert whole is not None  # a directory is found somewhere
+    whole.keep(sorted(range(len(whole.names)), key=whole.names.__getitem__))
+    return whole
