@@ -12,12 +12,12 @@ from mrsync.cli import file_options, list_options
 from mrsync.cli.backup_options import check_local_backups, check_suffix
 from mrsync.cli.configuration import parse_configured
 from mrsync.cli.form import form_of
-from mrsync.cli.operands import all_sources, chosen_source, is_one_file
 from mrsync.cli.output_files import check_output
 from mrsync.cli.places import absolute, check_local_dests, check_remote_dest, source_of, take_positionals
 from mrsync.cli.registry.option import MRSYNC, MULTICASTER, MULTICATCHER
 from mrsync.cli.registry.options import fields_of
 from mrsync.cli.registry.parser import make_parser
+from mrsync.cli.sources import all_sources, chosen_source, is_one_file
 from mrsync.errors import UsageError
 from mrsync.remote.keyfile import INSECURE_KEYS, Keys, read_keys
 from mrsync.remote.targets import Targets, read_targets

@@ -22,7 +22,9 @@ def take_positionals(options: argparse.Namespace) -> None:
         options.sources = [options.source] if options.source else []
         return
     *options.sources, there = options.positionals
-    options.delete = options.delete or options.delete_excluded  # as rsync has it
+    if options.is_rsync_form:
+        options.delete = options.delete or options.delete_excluded
+        options.omit_dir_times = options.omit_dir_times or (options.backup and not options.backup_dir)
     if not options.sources or ":" not in there:
         raise UsageError("give SOURCE TARGETS:DEST, or -m TARGETS -s SOURCE (see mrsync --help)")
     if options.source or options.targets or options.dest:

@@ -83,7 +83,7 @@ class Comparer:
         manifest = self._manifest
         if self._directories is not None and not self._policy.leaves_root:
             self._compare_root(self._directories)
-        if self._is_new and self._items is not None:
+        if self._is_new and self._items is not None and not self._policy.leaves_root:
             self._items.add(0, MADE | NEW)
         pending = 0
         for turn, directory in enumerate(manifest.directories):

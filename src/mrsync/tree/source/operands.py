@@ -47,7 +47,6 @@ class Assembler(Scanner):
     def _miss(self, reason: int, path: bytes) -> None:
         if not self._selection.ignores_missing:
             self._errors.append(Failure(reason, path, FIND))
-            self._misses = True
 
     def _make_choice(self) -> SourceFilter | None:
         choice = super()._make_choice()
