@@ -91,7 +91,9 @@ FOREIGN = (
     _no("-B --block-size", "the blocks of --delta have the size of pages", "SIZE"),
     _no("--checksum-choice --cc", "digests are BLAKE2b", "STR"),
     _no("--checksum-seed", "digests have keys of their own", "NUM"),
-    _no("--rsync-path", "targets need no rsync: --remote-python names their Python", "PROGRAM"),
+    _no(
+        "--rsync-path", "targets need no rsync: --remote-python names their Python, --sudo starts it as root", "PROGRAM"
+    ),
     _no("-M --remote-option", "both ends have the same options", "OPT"),
     _no("--remove-source-files", "SOURCE is never changed"),
     _no("--delete-missing-args", "what is missing is named, and nothing is deleted for it"),
@@ -118,7 +120,6 @@ FOREIGN = (
         "--stop-after", "start it by timeout(1), which ends it by a signal; the next run takes up what is there", "MINS"
     ),
     _no("--stop-at", "start it by timeout(1), which ends it by a signal; the next run takes up what is there", "TIME"),
-    _no("--fsync", "files are not flushed one by one"),
     _no("--write-batch --only-write-batch --read-batch", "one run serves all targets; there are no batches", "FILE"),
     _no("--protocol", "both ends are of one version", "NUM"),
     _no("--iconv", "names are bytes, and stay what they are", "SPEC"),
