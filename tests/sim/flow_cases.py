@@ -61,7 +61,7 @@ FLOW_CASES = (
         "a fifth of all packets is lost on a longer way, whatever is sent",
         (replace(GOOD, loss=0.2, delay_s=0.005),) * 3,
         (DONE,) * 3,
-        2.0,
+        1.45,
         uplink_bytes_s=5e7,
         file_bytes=(500 * GEOMETRY.page_bytes,),
     ),

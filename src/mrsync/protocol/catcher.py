@@ -73,6 +73,7 @@ class Catcher:
         self._geometry: Geometry | None = None
         self._counter = 0
         self._slot = 0
+        self._reported_at = now
         self._pages_done = 0  # since the last report
         self._granted_end = 0
         self._is_finish_granted = False
@@ -282,7 +283,7 @@ class Catcher:
             self._report_by(now + self._interval_s())
         elif status is not None:
             is_due = self._pages_done >= status.report_pages and self._config.target in status.monitors
-            self._report_by(now if is_due else now + status.report_interval_us / 1e6)
+            self._report_by(now if is_due else self._in_turn(now))
 
     # outputs
 
@@ -326,7 +327,7 @@ class Catcher:
         if status.is_poll and not self.relaying.is_fed:  # it asks for what the parent hears of
             self._report_by(now + self._slot * SLOT_S)
         elif self._reporter.has_news:
-            self._report_by(now + self._interval_s())
+            self._report_by(self._in_turn(now))
 
     def _open_objects(self, status: Status, now: float) -> None:
         """Learn the geometry and the objects that are cast; contents wait for the plan to be understood."""
@@ -470,6 +471,7 @@ class Catcher:
         report = self._reporter.report(self._next_counter(), now, fed_tx)
         self._messages.append(SendMessage(report, joined.session))
         self._pages_done = 0
+        self._reported_at = now
         interval_s = self._interval_s()
         if report.needs:
             self._report_by(now + interval_s)
@@ -482,6 +484,10 @@ class Catcher:
         """Time between reports while something changes."""
         told_s = self._status.report_interval_us / 1e6 if self._status else 0.0
         return max(told_s, self.relaying.report_s, 2 * self._round_s()) if self.relaying.is_fed else told_s
+
+    def _in_turn(self, now: float) -> float:
+        """When to report what all have just heard alike: in the own slot of the round, and not too often."""
+        return max(now + self._slot * SLOT_S, self._reported_at + self._interval_s())
 
     def _round_s(self) -> float:
         """Time in which every target can report once."""

@@ -1,4 +1,17 @@
-"""Clock: what clocks the caster: the monitor, its standbys, the window they keep open, the round trips they show."""
+"""Clock: what clocks the caster: the monitor, its standbys, the window they keep open, the round trips they show.
+
+Invariant: the window is held against the slowest of those who answer, so that nobody who is here is overrun. Three are
+chosen by how far they lag, smoothed, with a bonus for who was chosen before: their reports come every few pages, the
+others' once per round, and so the cost of being clocked does not grow with the number of targets (PGMCC, SIGCOMM 2000).
+
+Why it holds: who becomes slower lags more, and is a monitor within an election or two; meanwhile its own socket and
+disk hold half a buffer. Who stops answering (it has not heard anything new for ANSWER_S) holds nobody: it is waited for
+by liveness, not by the window. What would break it: an answer that shows nothing of what was done, which is why tx_done
+counts what is written; and more slow targets than monitors, all different, which only repairs make up for.
+
+A round trip is from a burst's leaving to the report that shows it written, without the time the target held it. What
+left before a lapse of the caster's clock shows none.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,18 @@
-"""Commits: which planned files may be put in place, and by whom; the rule of a session."""
+"""Commits: which planned files may be put in place, and by whom; the rule of a session.
+
+Invariant: what was said of a plan file below `end` is said for good: granted, or an exception. So STATUS may repeat the
+span from the slowest one's `committed` on, in any order and as often as it likes, and whoever comes back after a while
+does what the others did.
+
+Why it holds: `end` grows up to what every live target is ready for, and `ready` counts only once the log up to the same
+report is known, sit-outs included: nobody can sit out a file afterwards. A source file that is found changed before
+`end` reaches it is an exception; after that, every live target has it as it was, for `ready` says that it is staged
+whole. Targets that are lost do not count, and are told so; one that comes back under the same number is refused.
+
+What would break it: a span beyond EXCEPTIONS_MAX ranges (it is cut there, and goes on later), a `ready` believed before
+its sit-outs, or a grant that forgets a target that is live but has not reported. Under the rule `each`, `ahead` is the
+one thing that may differ among targets, and so it is given only for what was read once and not found changed.
+"""
 
 from __future__ import annotations
 

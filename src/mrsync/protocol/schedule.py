@@ -1,4 +1,18 @@
-"""Schedule: what leaves the caster next, and under which tx: repairs first, then what was never sent."""
+"""Schedule: what leaves the caster next, and under which tx: repairs among what was never sent.
+
+Invariants:
+- A tx is handed out in the order of leaving, for every burst and every status. So whoever has heard a later one than a
+  page's last has got what it will ever get of that sending, and what it still claims is lost. This breaks if something
+  is handed out and then held back behind a later tx, as one half of a page would be.
+- Nothing leaves beyond the window but REPAIRS_BEYOND repairs that others need than those who keep it closed. They are
+  counted by the fastest one's clock, so that a target that writes nothing keeps nobody from being repaired until it is
+  dropped; it would break if they were taken from its own backlog, for that is what the window holds back.
+- While both wait, one burst in three is a first send: however much somebody missed, the session goes on; and two in
+  three are repairs, so that what is missed stays where targets still have what it was coded with.
+- A page is repaired when all who answer have spoken of it, or have had `_patience_s` to: the first makes one repair do
+  for all, the second lets nobody wait for who lags. A longer patience makes coding better and repairs later.
+- A page is in one batch at a time, from the choice until its last burst has left: claims do not count meanwhile.
+"""
 
 from __future__ import annotations
 

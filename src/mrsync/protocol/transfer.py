@@ -1,4 +1,17 @@
-"""Transfer: one object being cast: what was sent when, and who misses what of it."""
+"""Transfer: one object being cast: what was sent when, and who misses what of it.
+
+Invariant: a page is repaired for a target exactly if its last report, as far as it speaks of that page, claims it, and
+the target had seen a later tx than the page's last when it did. Claims stay the ranges that were told, each with the tx
+that was seen; a page's last tx is one number. Comparing the two answers every question, so that nothing has to be
+updated in many places when a repair leaves: it drops out of all claims at once.
+
+Why nothing is lost: a target repeats its claim until it holds the page, and each claim is judged anew. Why nothing is
+sent in vain: a claim that was made before the repair came is older, by tx, than the repair. What would break it: a tx
+that is handed out before the page that it belongs to leaves (schedule.py), a claim from a stranger (they are sealed),
+or a path on which packets overtake those of a later tx: then a page is sent once more than needed, and that is all.
+
+Cost: of a report, its entries, at most 512; of a batch, its pages and the entries of all; never the pages missing.
+"""
 
 from __future__ import annotations
 

@@ -244,6 +244,18 @@ def test_a_poll_is_answered_in_its_slot() -> None:
     assert only_report(catcher, 0.5 + 3 * SLOT_S).tx_seen == 2
 
 
+def test_what_all_heard_alike_is_reported_in_the_own_slot_and_not_too_often() -> None:
+    sent = (ObjectState(PAGE, 1), ObjectState(PAGE, 1), ObjectState(100 * PAGE, 0))
+    catcher = joined(wanted=[(0, 100)], objects=sent)
+    only_report(catcher, 4.9)
+    write(catcher, CONTENTS, 0, 1, 5.0)
+    assert said(catcher, 5.0 + 2 * SLOT_S) == []
+    assert only_report(catcher, 5.0 + 3 * SLOT_S).frontier == 1
+    write(catcher, CONTENTS, 1, 2, 5.0 + 4 * SLOT_S)
+    assert said(catcher, 5.0 + INTERVAL_S) == []
+    assert only_report(catcher, 5.0 + 3 * SLOT_S + INTERVAL_S).frontier == 2
+
+
 def test_without_news_a_keepalive() -> None:
     catcher = joined(objects=NOTHING)
     catcher.receive_message(status(2, objects=NOTHING), 7, 0.1)
