@@ -188,7 +188,7 @@ CASES = (
         0.4,
         file_bytes=(GEOMETRY.page_bytes * 4,) * 50,
     ),
-    case("bursts take their time", (LOSSY,) * 4, (DONE,) * 4, 2.0, seed=3, has_halves=True, uplink_bytes_s=1e7),
+    case("bursts take their time", (LOSSY,) * 4, (DONE,) * 4, 2.0, seed=4, has_halves=True, uplink_bytes_s=1e7),
     case(
         "more pages need repair than the caster keeps sealed",
         (replace(LOSSY, loss=0.1, buffer_bytes=425984),) * 3,
