@@ -1,4 +1,4 @@
-"""The program for targets that have nothing but Python: just the modules a catcher needs, in one zip archive."""
+"""Pack the modules that a catcher needs into one zip archive, for targets that have nothing but Python."""
 
 from __future__ import annotations
 
@@ -13,23 +13,26 @@ from typing import NamedTuple
 
 CATCHER = "mrsync.run.catch.catch"
 LOADER = "mrsync.remote.loader"
-EPOCH = (1980, 1, 1, 0, 0, 0)  # the first day a zip archive knows: equal sources make equal bytes
+EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date of zip; a fixed one makes equal bytes from equal sources
 
-# Parsing the sources would take a tenth of a second at every start; imports are easily seen in ours (a test compares).
+# `ast` would take 0.1 s at every start. A test checks that this pattern finds the same imports in our sources.
 IMPORT = re.compile(
     r"^[ \t]*(?:from[ \t]+(mrsync[\w.]*)[ \t]+import[ \t]+(\([^)]*\)|[^\n#]*)|import[ \t]+(mrsync[\w.]*))", re.MULTILINE
 )
 
 
 class Bundle(NamedTuple):
-    """A zip archive of modules; digest is its SHA-256 in hexadecimal, entry the module whose catch_from_stdin runs."""
+    """A zip archive of modules.
+
+    digest: its SHA-256 in hexadecimal. entry: the module whose catch_from_stdin is called.
+    """
 
     content: bytes
     digest: str
     entry: str = CATCHER
 
     def opening(self) -> bytes:
-        """What goes to the stdin of `python3 -c`: one line that is the loader, then the archive."""
+        """Return what a catcher gets on the stdin of `python3 -c`: the loader as one line, then the archive."""
         loader = _source(f"{LOADER.replace('.', '/')}.py")
         assert loader is not None  # a part of this package
         arguments = [str(len(self.content)), self.digest, self.entry]
@@ -38,7 +41,7 @@ class Bundle(NamedTuple):
 
 @cache
 def make_bundle(entry: str = CATCHER) -> Bundle:
-    """All modules of mrsync that `entry` imports, directly or not."""
+    """Return a bundle of all modules of mrsync that `entry` imports, directly or indirectly."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as packed:
         for path, source in sorted(needed_sources(entry).items()):
@@ -48,7 +51,7 @@ def make_bundle(entry: str = CATCHER) -> Bundle:
 
 
 def needed_sources(entry: str) -> dict[str, bytes]:
-    """Sources by their path in the archive, found by following imports."""
+    """Follow the imports of `entry`; return the source of each module by its path in the archive."""
     found: dict[str, bytes] = {}
     seen = set()
     waiting = [entry]
@@ -65,7 +68,7 @@ def needed_sources(entry: str) -> dict[str, bytes]:
 
 
 def _imports(source: str) -> Iterator[str]:
-    """Names that may be modules: what is imported from, and what is imported from there."""
+    """Yield the modules that `source` imports from, and `module.name` for each name, which may be a module as well."""
     for origin, names, module in IMPORT.findall(source):
         yield origin or module
         yield from (f"{origin}.{name}" for name in re.findall(r"(\w+)(?:[ \t]+as[ \t]+\w+)?", names))

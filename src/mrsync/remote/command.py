@@ -1,4 +1,4 @@
-"""The words that start a catcher on a target: the remote shell's on this host, and the command it is given."""
+"""Build the command lines that start a catcher: the remote shell on this host, and the command on the target."""
 
 from __future__ import annotations
 
@@ -11,26 +11,28 @@ from typing import NamedTuple
 from mrsync.errors import UsageError
 from mrsync.remote.shell_kinds import ShellKind, check_words, command_words, kind_of, real_name, user_words
 
-MARKER = b"mrsync catcher"  # a line of its own; what a login shell wrote before is noise
+MARKER = b"mrsync catcher"  # a line of its own; anything before it comes from a login shell and is ignored
 
-# Within single quotes sh, bash, csh and fish understand this alike: no quote, backslash, exclamation mark or newline.
-# Nothing is imported from the directory that the login shell happens to be in. -I would do that too, but it leaves out
-# the user's own site-packages, where `cryptography` may be, and Python 2.7, which is to say that it is too old.
-# Reads one line byte by byte, for what follows is not for this Python's buffers; works from Python 2.7 on.
+# In single quotes this means the same to sh, bash, csh and fish: it has no quote, backslash, exclamation mark or
+# newline. It removes the current directory from sys.path, so that nothing is imported from where the login shell
+# starts. The option -I would also do that, but it hides the user's site-packages, where `cryptography` may be, and
+# Python 2.7 does not know it. (Python 2.7 must get as far as the loader, which says that it is too old.)
+# It reads unbuffered and exactly one line, because the bytes after that belong to the loader.
 STARTER = (
     "import sys;sys.path[:]=filter(None,sys.path);import io,os;"
     'os.write(1,os.linesep.join(["","mrsync catcher",""]).encode());'
     'exec(io.open(0,"rb",0,closefd=False).readline())'
 )
 
-# Behind the user's own options, for of two that contradict ssh takes the first.
+# Appended to the user's own options: ssh uses the first value that it gets for an option.
 SSH_OPTIONS = ("-T", "-x", "-a", "-oBatchMode=yes", "-oServerAliveInterval=15", "-oServerAliveCountMax=4")
 
 
 class CatcherCommand(NamedTuple):
-    """How a catcher starts on a target: from a bundle, in this Python, or installed in this directory by this name.
+    """How to start a catcher on a target: from a bundle in this Python, or as an installed program.
 
-    python: words that every login shell takes as they are, with blanks between. is_sudo: as root, by sudo.
+    python: the interpreter, as words that need no quoting in any login shell, separated by blanks.
+    directory, name: where the installed program is; None to send the bundle. is_sudo: start it as root, with sudo.
     """
 
     python: str = "python3"
@@ -40,31 +42,31 @@ class CatcherCommand(NamedTuple):
 
     @property
     def is_pushed(self) -> bool:
-        """Whether the program must be sent."""
+        """Whether the bundle must be sent to the target."""
         return self.directory is None
 
     @property
     def program(self) -> str:
-        """What must be there."""
+        """The program that must exist on the target."""
         return self.python.split()[-1] if self.directory is None else f"{self.directory.rstrip('/')}/{self.name}"
 
     def on(self, host: str) -> str:
-        """The command line for the login shell of a target that is named `host`; no secret is in it."""
-        start = "exec sudo -n " if self.is_sudo else "exec "  # -n: a password is never asked for
+        """Return the command line for the login shell of target `host`. It contains no secret."""
+        start = "exec sudo -n " if self.is_sudo else "exec "  # -n: fail instead of asking for a password
         if self.directory is not None:
             return f"{start}{self.program} --launched {host}"
         return f"{start}{self.python} -c '{STARTER}' {host}"
 
 
 class RemoteShell(NamedTuple):
-    """The words in front of HOST and COMMAND. user: whom to be there, where the words do not say it."""
+    """The words before HOST and COMMAND. user: the remote user, if it must be part of HOST (USER@HOST); else empty."""
 
     words: tuple[str, ...]
     user: str = ""
 
     @classmethod
     def parse(cls, text: str, connect_timeout_s: float, user: str = "") -> RemoteShell:
-        """From -r: a name, a path, a command with options. Raises UsageError."""
+        """Parse the value of -r: a name, a path, or a command with options. Raise UsageError if it is not usable."""
         try:
             words = shlex.split(text)
         except ValueError as error:
@@ -84,19 +86,19 @@ class RemoteShell(NamedTuple):
 
     @property
     def name(self) -> str:
-        """As people call it."""
+        """The name of the program, for messages."""
         return os.path.basename(self.words[0])
 
     def real_name(self, target: str) -> str | None:
-        """What else a target's host is called, as far as this remote shell can say."""
+        """Return the host name or address that the remote shell uses for `target`, or None if it cannot tell."""
         return real_name(kind_of(self.words), self.words, target)
 
     def towards(self, host: str, command: str) -> Sequence[str]:
-        """The whole command on this host."""
+        """Return the argument list that runs `command` on `host`."""
         who = f"{self.user}@{host}" if self.user and "@" not in host else host
         return command_words(kind_of(self.words), self.words, who, command)
 
 
 def answer() -> None:
-    """What an installed catcher does first."""
+    """Write the marker to stdout. An installed catcher does this first."""
     os.write(1, b"\n" + MARKER + b"\n")

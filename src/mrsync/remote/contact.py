@@ -1,4 +1,4 @@
-"""What is known of one target's start: the lines that come from there, and what they mean."""
+"""Keep the output of one target's remote shell while the catcher starts, and explain how it ended."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from mrsync.remote.command import MARKER
 from mrsync.remote.launcher import CatcherExited, LineWritten
 from mrsync.remote.reasons import describe
 
-LINES_KEPT = 30  # a reason is looked for in these
+LINES_KEPT = 30  # the last lines, which are searched for a reason
 
 
 class Contact:
-    """One target; it is there once it has written the marker."""
+    """The start of one target. is_there becomes true when the catcher writes the marker."""
 
     def __init__(self, target: int, *, program: str, shell: str) -> None:
         self.is_there = False
@@ -23,11 +23,11 @@ class Contact:
         self._verdict = ""
 
     def hear(self, line: bytes) -> LineWritten | None:
-        """Take a line in; None: it was the marker, or empty."""
+        """Take one line of output. Return the event for it, or None for the marker or an empty line."""
         line = line.rstrip()
         if not self.is_there and line == MARKER:
             self.is_there = True
-            self._last.clear()  # what a login shell says is no reason for what comes later
+            self._last.clear()  # output of a login shell does not explain a later failure
             return None
         if not line:
             return None
@@ -36,11 +36,11 @@ class Contact:
         return written
 
     def judge(self, reason: str) -> None:
-        """This is why it is about to be ended, whatever it still says."""
+        """Set the reason for which it is about to be killed. It takes precedence over anything in the output."""
         self._verdict = reason
 
     def exited(self, status: int) -> CatcherExited:
-        """The remote shell is gone. A good end is one that comes after a start."""
+        """Return the event for the end of the remote shell. Status 0 is a success only if the catcher had started."""
         if status == 0 and self.is_there and not self._verdict:
             return CatcherExited(self.target, 0, "ended")
         reason = self._verdict or describe(list(self._last), status, program=self._program, shell=self._shell)

@@ -1,4 +1,9 @@
-"""A tree of remote shells: gateways start the catchers behind them, by ClusterShell's tree mode, in a thread."""
+"""Start catchers through gateways, with ClusterShell's tree mode.
+
+ClusterShell has its own event loop, so it runs in a thread. The two sides share three things: a deque of
+(host, what) filled by `tell` under a lock, a pipe that wakes our loop, and ClusterShell's port, which carries
+commands to the thread. Nothing else of the launcher is touched by the thread. Contacts belong to our loop alone.
+"""
 
 from __future__ import annotations
 
@@ -24,13 +29,16 @@ from mrsync.remote.contact import Contact
 from mrsync.remote.launcher import WORD_S, LaunchEvent
 
 ABORT_WAIT_S = 2.0
-ROOM_FOR_GATEWAYS = 64  # in ClusterShell's fanout, which counts what runs: with too little the rest never starts
+# Added to ClusterShell's fanout, which counts running commands, gateways included. Catchers run until the end of the
+# sync, so with too small a fanout the remaining ones would never start.
+ROOM_FOR_GATEWAYS = 64
 
 
 class GatewayLauncher:
-    """Launcher with one worker and one common stdin, for gateways mix up several.
+    """Launcher that starts all catchers as one ClusterShell worker with a common stdin.
 
-    Gateways need Python and ClusterShell, see the secret, and must be trusted like the master. Raises StartError.
+    Gateways confuse the stdin of several workers, hence only one. Gateways need Python and ClusterShell. The secret
+    passes through them, so they must be trusted like the master.
     """
 
     def __init__(
@@ -53,11 +61,11 @@ class GatewayLauncher:
         self._contacts = {
             host: Contact(target, program=command.program, shell=shell.name) for target, host in enumerate(hosts)
         }
-        self._gateways: dict[str, Contact] = {}  # those that wrote something
+        self._gateways: dict[str, Contact] = {}  # gateways that wrote something
         self._thread = threading.Thread(target=self._run, name="gateways", daemon=True)
-        self._lock = threading.Lock()  # for the next two
-        self._heard: deque[tuple[str, bytes | int | str]] = deque()  # as `tell` got it
-        self._problem = ""  # of the tree itself
+        self._lock = threading.Lock()  # protects _heard, _problem and _is_over
+        self._heard: deque[tuple[str, bytes | int | str]] = deque()  # arguments of `tell`
+        self._problem = ""  # why the whole tree failed
         self._is_over = False
         self._wake_ours, self._wake_theirs = os.pipe()
         os.set_blocking(self._wake_ours, False)
@@ -97,7 +105,7 @@ class GatewayLauncher:
         if self._thread.is_alive():
             self._port.msg_send("abort")
             self._thread.join(ABORT_WAIT_S)
-        if not self._thread.is_alive():  # else it waits for a remote shell, and ends with this process
+        if not self._thread.is_alive():  # else it still waits for a remote shell; as a daemon thread it ends with us
             os.close(self._wake_ours)
             os.close(self._wake_theirs)
 
@@ -119,7 +127,9 @@ class GatewayLauncher:
         return f"gateway {gateway}: {self._gateway(gateway).exited(255).reason}"
 
     def _give_up(self, problem: str, is_over: bool) -> list[LaunchEvent]:
-        """Those that did not answer in time, and all when the tree has fallen."""
+        """Return the ends of targets that did not answer in time, or of all remaining targets if the tree has
+        failed.
+        """
         is_late = time.monotonic() >= self._answer_by
         reason = f"did not answer within {self._answer_wait_s:g} s"
         if is_over:
@@ -131,12 +141,12 @@ class GatewayLauncher:
                 events.append(self._contacts.pop(host).exited(1))
         return events
 
-    # in the thread
+    # in ClusterShell's thread
 
     def _run(self) -> None:
         try:
             self._drive()
-        except Exception as error:  # whatever fells the tree is the reason that its targets get
+        except Exception as error:  # any failure of the tree becomes the reason of all its targets
             self._tell_problem(escape_controls(str(error)) or type(error).__name__)
         finally:
             with self._lock:
@@ -168,7 +178,7 @@ class GatewayLauncher:
         task.resume()
 
     def _line(self) -> str:
-        """For the shell of a gateway; ClusterShell puts a target's name in place of %h."""
+        """Return the command for a gateway's shell. ClusterShell replaces %h by the name of the target."""
         here = [word.replace("%", "%%") for word in self._shell.words]
         return f"exec {shlex.join(here)} %h {shlex.quote(self._command.on('%h'))}"
 
@@ -177,15 +187,19 @@ class GatewayLauncher:
             self._problem = problem
 
     def tell(self, host: str, what: bytes | int | str) -> None:
-        """From the thread: a line, the exit status of a target's remote shell, or the gateway that it has lost."""
+        """Pass an event from the thread to the loop.
+
+        what: a line (bytes), the exit status of a remote shell (int), or the gateway through which the target was lost
+        (str).
+        """
         with self._lock:
             self._heard.append((host, what))
-        with suppress(BlockingIOError):  # tens of thousands of wake-ups wait there already
+        with suppress(BlockingIOError):  # the pipe is full of wake-ups, so one more is not needed
             os.write(self._wake_theirs, b".")
 
 
 class _Ear(EventHandler):  # type: ignore[misc]  # ClusterShell has no type hints
-    """Lives in the thread: hands on what the worker tells, and does what the port is told."""
+    """Handler in the thread: pass the worker's events to the launcher, and carry out commands from the port."""
 
     worker: Any = None
 
@@ -199,7 +213,7 @@ class _Ear(EventHandler):  # type: ignore[misc]  # ClusterShell has no type hint
         self._launcher.tell(node, rc)
 
     def _ev_routing(self, worker: Any, arg: dict[str, Any]) -> None:
-        """A target comes to another gateway, but what was written to it is not written again: it is lost."""
+        """Report rerouted targets as lost: ClusterShell does not repeat the stdin that the failed gateway had got."""
         if arg["event"] == "reroute":
             for node in arg["targets"]:
                 self._launcher.tell(str(node), str(arg["gateway"]))

@@ -1,4 +1,6 @@
-"""Files that say who TARGETS are: Ansible inventories, INI or YAML, and plain lists, which are the simplest of them."""
+"""Read files that list targets: Ansible inventories (INI or YAML) and plain lists, which are inventories without
+sections.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ _YAML_NAMES = (".yml", ".yaml")
 
 @dataclass
 class Group:
-    """One group: hosts with their variables, names of groups in it, variables of all of them."""
+    """One group: its hosts with their variables, the names of its child groups, and variables that apply to all of
+    them.
+    """
 
     hosts: dict[str, dict[str, str]] = field(default_factory=dict)
     children: list[str] = field(default_factory=list)
@@ -27,18 +31,21 @@ class Group:
 
 
 class Inventory:
-    """The groups of one file; hosts that are in no group are in `all`."""
+    """The groups of one file. Hosts without a group are in `all`."""
 
     def __init__(self, path: str) -> None:
         self._path = path
         self.groups: dict[str, Group] = {ALL: Group()}
 
     def group(self, name: str) -> Group:
-        """The group of this name, a new one if need be."""
+        """Return the group with this name; create it if it does not exist."""
         return self.groups.setdefault(name, Group())
 
     def targets(self, name: str = ALL) -> list[str]:
-        """Who is in a group, and in those below it, as a remote shell is told. Raises UsageError."""
+        """Return the members of a group and its child groups, each as HOST or USER@HOST for a remote shell.
+
+        Raise UsageError for an unknown group, a group that contains itself, or a host with a port of its own.
+        """
         if name not in self.groups:
             known = ", ".join(sorted(self.groups))
             raise UsageError(f"there is no group {name} in {self._path}; there are {known}")
@@ -72,12 +79,15 @@ class Inventory:
 
 
 def read_inventory(path: str, text: str) -> Inventory:
-    """What a file says; path: for its kind and for errors. Raises UsageError."""
+    """Parse the text of an inventory. path: decides between INI and YAML, and appears in messages. Raise UsageError."""
     return _read_yaml(path, text) if path.endswith(_YAML_NAMES) else _read_lines(path, text)
 
 
 def split_reference(word: str) -> tuple[str, str] | None:
-    """`@PATH:GROUP` or `@PATH` -> path and group; None: it is something else, such as a group of ClusterShell's."""
+    """Split `@PATH:GROUP` or `@PATH` into path and group.
+
+    Return None if it does not name a file, as for ClusterShell's groups.
+    """
     path, _, group = word.removeprefix("@").rpartition(":")
     if path and os.path.isfile(path):
         return path, group
@@ -115,7 +125,11 @@ def _read_lines(path: str, text: str) -> Inventory:
 
 
 def _add_hosts(group: Group, words: list[str], *, expands: bool) -> None:
-    """Names, and variables of theirs; expands: by Ansible's rules, else lists are left to whoever reads them."""
+    """Add hosts with their variables from the words of one line.
+
+    expands: expand ranges by Ansible's rules. Otherwise names keep their brackets, which are expanded as node sets
+    later.
+    """
     variables = dict(word.split("=", 1) for word in words if "=" in word)
     for name in (word for word in words if "=" not in word):
         for host in _expand(name) if expands else filter(None, [name.strip(",")]):
@@ -123,7 +137,7 @@ def _add_hosts(group: Group, words: list[str], *, expands: bool) -> None:
 
 
 def _expand(name: str) -> Iterator[str]:
-    """web[01:03] -> web01, web02, web03."""
+    """Expand Ansible's ranges: web[01:03] -> web01, web02, web03."""
     found = _RANGE.search(name)
     if found is None:
         yield name
@@ -158,20 +172,23 @@ def _read_yaml(path: str, text: str) -> Inventory:
 
 
 def _add_group(inventory: Inventory, name: str, content: Any, path: str) -> None:
-    """Raises UsageError."""
+    """Add a group and its child groups. Raise UsageError if `content` is not a valid group."""
     group = inventory.group(name)
     for host, variables in _table(content, "hosts", path).items():
         for each in _expand(str(host)):
             group.hosts.setdefault(each, {}).update(_texts(variables))
     group.variables.update(_texts(_table(content, "vars", path)))
     for child, inner in _table(content, "children", path).items():
-        if name != ALL:  # all has all of them anyway
+        if name != ALL:  # `all` implicitly contains every group
             group.children.append(str(child))
         _add_group(inventory, str(child), inner, path)
 
 
 def _table(content: Any, key: str, path: str) -> dict[Any, Any]:
-    """Raises UsageError."""
+    """Return the mapping under `key`, empty if there is none.
+
+    Raise UsageError if it is neither a mapping nor a list.
+    """
     value = content.get(key) if isinstance(content, dict) else None
     if value is None and (content is None or isinstance(content, dict)):
         return {}

@@ -1,4 +1,4 @@
-"""The secrets of casters and catchers that are started by hand."""
+"""Read key files: the secrets of casters and catchers that are started by hand."""
 
 from __future__ import annotations
 
@@ -13,24 +13,28 @@ from mrsync.files import open_named
 
 CONTENT_BYTES_MIN = 16
 CONTENT_BYTES_MAX = 4096
-LINES_BYTES_MAX = 1 << 20  # more than a line for every target there can be
+LINES_BYTES_MAX = 1 << 20  # room for one line per target
 
-STRETCHES = 100_000  # a tenth of a second for whoever guesses a passphrase; it does not make a short one good
-_SALT = b"mrsync key file"  # the same at both ends
+# PBKDF2 iterations. Each guess of a passphrase costs about 0.1 s, which does not make a short one safe.
+STRETCHES = 100_000
+_SALT = b"mrsync key file"  # constant, because both ends must derive the same secret from the file alone
 _GROUP = b"group "
 _SECRET = re.compile("[0-9A-Fa-f]{64}")
 
-INSECURE_SECRET = hashlib.sha256(b"mrsync --insecure").digest()  # known to everyone; guards against accidents only
+INSECURE_SECRET = hashlib.sha256(b"mrsync --insecure").digest()  # public: guards against accidents only
 
 
 class Keys(NamedTuple):
-    """What a key file holds: the secret of all, and those of single targets by their ids."""
+    """The contents of a key file. group: the secret that all members share. own: secrets of single targets, by id."""
 
     group: bytes
-    own: dict[int, bytes] = {}  # noqa: RUF012  # nobody writes to it
+    own: dict[int, bytes] = {}  # noqa: RUF012  # never modified
 
     def of_all(self, targets: Sequence[str]) -> tuple[bytes, ...]:
-        """The own secrets of all targets, or none; raises UsageError if one is missing."""
+        """Return the own secrets of all targets in order, or () if there are none.
+
+        Raise UsageError if one is missing.
+        """
         if not self.own:
             return ()
         for number, name in enumerate(targets):
@@ -39,7 +43,10 @@ class Keys(NamedTuple):
         return tuple(self.own[number] for number in range(len(targets)))
 
     def of_one(self, target: int) -> bytes:
-        """The own secret of this target, empty where none has one; raises UsageError if only others have."""
+        """Return this target's own secret, or b"" if no target has one.
+
+        Raise UsageError if only other targets have one.
+        """
         if self.own and target not in self.own:
             raise UsageError(f"the key file has a line for other targets, but none for number {target}")
         return self.own.get(target, b"")
@@ -49,10 +56,11 @@ INSECURE_KEYS = Keys(INSECURE_SECRET)
 
 
 def read_keys(path: str) -> Keys:
-    """From a file of one secret of at least 16 bytes; a newline at its end does not count, for editors write one.
+    """Read a key file.
 
-    Or of lines "group SECRET" and "ID SECRET" for each target, every SECRET 64 hexadecimal digits.
-    Raises FileError if it cannot be read, UsageError if it is another user's, others may read it, or it makes no sense.
+    It has one secret of at least 16 bytes (a trailing newline is removed), or lines "group SECRET" and "ID SECRET" for
+    each target, where SECRET is 64 hexadecimal digits. Raise FileError if the file cannot be read. Raise UsageError if
+    it belongs to another user, is accessible to others, or is malformed.
     """
     try:
         with open_named(path) as file:
@@ -83,7 +91,9 @@ def _read_lines(path: str, content: bytes) -> Keys:
 
 
 def _check(path: str, status: os.stat_result) -> None:
-    """Whoever owns the file, or may read it, is a member of every session; raises UsageError."""
+    """Raise UsageError unless only this user and root can read or change the file: its readers can join every
+    session.
+    """
     if status.st_uid not in (os.geteuid(), 0):
         raise UsageError(f"the key file {path} belongs to another user: chown it, or choose your own")
     if status.st_mode & 0o077:

@@ -1,4 +1,4 @@
-"""What a launcher is: it starts one catcher per target, carries lines, and says how each one ended."""
+"""The interface of launchers: start one catcher per target, pass on its output, and report how it ended."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ WORD_S = 1.0
 
 
 class LineWritten(NamedTuple):
-    """A catcher wrote a line on stdout or stderr, here without its newline: readiness (JSON) or log."""
+    """A line that a catcher wrote to stdout or stderr, without its newline: its readiness as JSON, or a log message."""
 
     target: int
     line: bytes
 
     @property
     def text(self) -> str:
-        """The line for people."""
+        """The line with control characters escaped, safe to print."""
         return escape_controls(self.line)
 
 
 class CatcherExited(NamedTuple):
-    """A catcher is gone, or never was; the reason is a sentence, status 0 a good end."""
+    """A catcher ended or could not be started. status is 0 on success; reason is a sentence."""
 
     target: int
     status: int
@@ -34,25 +34,26 @@ LaunchEvent = LineWritten | CatcherExited
 
 
 class Launcher(Protocol):
-    """Every target gets exactly one CatcherExited, after its last line."""
+    """Start catchers on all targets. Every target gets exactly one CatcherExited, after its last LineWritten."""
 
     def start(self, parameters: bytes, own: Sequence[bytes] = ()) -> None:
-        """Start a catcher for every target with this line on its stdin, which stays open; returns without waiting.
+        """Start a catcher for every target without waiting. Raise StartError if no catcher can be started at all.
 
-        own: one more line for each target, which no other one gets. Raises StartError if nothing can be started at all.
+        parameters: written to the stdin of every catcher; the stdin stays open. own: one more line for each target,
+        which no other target gets.
         """
 
     def fileno(self) -> int:
-        """Selectable: readable when take_events has something."""
+        """Return a descriptor that is readable when take_events has something to return."""
 
     def take_events(self) -> list[LaunchEvent]:
-        """What happened since the last call; never waits.
+        """Return what happened since the last call, without blocking.
 
-        Call it every second, too: some waits for an answer are over without a word.
+        Call it at least once a second, because a timeout does not make the descriptor readable.
         """
 
     def stop(self, wait_s: float, on_wait: Callable[[list[int]], None] = lambda targets: None) -> None:
-        """Close every stdin, which tells catchers to clean up and exit; kill those still there after wait_s seconds.
+        """Close every stdin, which makes catchers clean up and exit. Kill those that still run after wait_s seconds.
 
-        on_wait: told after WORD_S who is still there, so that nobody wonders.
+        on_wait: called after WORD_S seconds with the targets that are still running, to explain the delay to the user.
         """

@@ -1,14 +1,14 @@
-"""Lines out of a pipe, as they come."""
+"""Read lines from a pipe without blocking."""
 
 from __future__ import annotations
 
 import os
 
-LINE_BYTES_MAX = 65536  # a longer line is cut there
+LINE_BYTES_MAX = 65536  # longer lines are split
 
 
 class LineReader:
-    """Cuts what comes out of a descriptor, which is made non-blocking, into lines."""
+    """Split the data from a descriptor into lines. The descriptor is made non-blocking."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -16,7 +16,9 @@ class LineReader:
         os.set_blocking(descriptor, False)
 
     def read(self) -> tuple[list[bytes], bool]:
-        """Whole lines that came, without their newlines, and whether more can come."""
+        """Return the complete lines that have arrived, without newlines, and whether more can follow (False: end of
+        file).
+        """
         try:
             data = os.read(self._descriptor, LINE_BYTES_MAX)
         except BlockingIOError:

@@ -1,6 +1,7 @@
-"""Sent to a target ahead of the bundle, and run there by `python3 -c`: keeps the program in memory, leaves no file.
+"""Receive the bundle on stdin, keep it in memory, and run it. Sent to a target first; leaves no file there.
 
-Any Python from 2.7 on must understand this, so that one that is too old can say so. No functions, no annotations.
+Every Python since 2.7 must be able to parse this, so that an old one can say that it is too old. It is run by exec in
+one namespace, so it has no functions and no annotations.
 """
 
 import hashlib
@@ -9,7 +10,7 @@ import os
 import sys
 import tempfile
 
-size, digest, entry = int(sys.argv[2]), sys.argv[3], sys.argv[4]  # put there by the line that brought this
+size, digest, entry = int(sys.argv[2]), sys.argv[3], sys.argv[4]  # set by Bundle.opening
 
 if sys.version_info < (3, 9):  # noqa: UP036
     version = ".".join(map(str, sys.version_info[:3]))
@@ -22,7 +23,7 @@ try:
     except (AttributeError, OSError):  # an old C library or kernel
         bundle = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
     while size:
-        data = os.read(0, min(size, 1 << 16))  # not one byte more: what follows is for the catcher
+        data = os.read(0, min(size, 1 << 16))  # the bytes after the bundle belong to the catcher
         if not data:
             sys.exit("multicatcher: the master is gone")
         size -= len(data)

@@ -1,6 +1,6 @@
-"""Why a catcher did not start or did not last, in one sentence, from what its remote shell left behind.
+"""Explain in one sentence why a catcher did not start or ended early, from the output of its remote shell.
 
-Sentences must not name the host, so that equal reasons of many hosts can be folded into one line.
+Sentences do not contain the host name, so that equal reasons of many hosts can be shown as one line.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 CONNECT_ONCE = "connect to it once by ssh, so that its key is known (or ssh-keyscan)"
 
-# What remote shells and login shells say, the most telling first, and what helps; \1 is taken from the text.
+# (pattern, sentence, remedy) for messages of remote shells and login shells. The first match in this order counts, so
+# the most specific come first. \1 in a sentence is the first group of the pattern.
 SAID: tuple[tuple[str, str, str], ...] = (
     (
         r"REMOTE HOST IDENTIFICATION HAS CHANGED",
@@ -59,9 +60,9 @@ OWN_WORDS = re.compile(r"(?:multicatcher|rttcatcher|probe): ")
 
 
 def describe(lines: Sequence[str], status: int, *, program: str, shell: str) -> str:
-    """The reason behind an exit status: what happened, and behind a semicolon what helps, if that is known.
+    """Return the reason for an exit status: what happened, and after a semicolon a remedy if one is known.
 
-    lines: the last that were written; program: what was to run on the target; shell: what was to bring us there.
+    lines: the last lines of output. program: the program to be run on the target. shell: the name of the remote shell.
     """
     for line in reversed(lines):
         if own := OWN_WORDS.match(line):

@@ -1,4 +1,4 @@
-"""The real rsync as a dry run from this host to one target: its command line, and the options that make sense there."""
+"""Build the command line of rsync's dry run from this host to one target, and check the options for it (-o)."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from mrsync.remote.command import RemoteShell
 from mrsync.remote.reasons import describe
 
 PROGRAM = "rsync"
-SHELL_FAILED = (12, 14, 126, 127, 255)  # statuses of rsync when the remote shell or what it started has ended
-OUTPUT = "%i %n%L"  # as -i has it
+SHELL_FAILED = (12, 14, 126, 127, 255)  # exit statuses of rsync if the remote shell or the remote rsync failed
+OUTPUT = "%i %n%L"  # the output format of -i
 
 _VALUED_SHORT = "BefMT@"
-_VALUED = (  # long names
+_VALUED = (  # long options that take a value
     " address backup-dir block-size bwlimit cc checksum-choice checksum-seed chmod chown compare-dest compress-choice"
     " compress-level compress-threads confine-root contimeout copy-as copy-dest debug early-input exclude exclude-from"
     " files-from filter groupmap iconv include include-from info link-dest log-file log-file-format log-format"
@@ -46,7 +46,7 @@ _REFUSED = {name: reason for reason, names in _WHY_NOT.items() for name in names
 
 
 def parse_options(text: str) -> tuple[str, ...]:
-    """The words of -o. Raises UsageError for what rsync's dry run must not be told."""
+    """Split the value of -o into words. Raise UsageError for options that do not make sense in this dry run."""
     try:
         words = shlex.split(text)
     except ValueError as error:
@@ -58,7 +58,7 @@ def parse_options(text: str) -> tuple[str, ...]:
 
 
 def find_rsync() -> str:
-    """Where rsync is on this host. Raises SelectionError."""
+    """Return the path of rsync on this host. Raise SelectionError if there is none."""
     path = shutil.which(PROGRAM)
     if path is None:
         raise SelectionError("there is no rsync on this host, which --compare rsync needs")
@@ -74,22 +74,22 @@ def command_line(
     host: str,
     dest: bytes,
 ) -> list[bytes]:
-    """A dry run from source to dest on the host, or on this one if shell is None."""
+    """Return the arguments of a dry run from `source` to `dest` on `host`. shell: None if the host is this one."""
     words = [program, "-avW", "--dry-run", f"--out-format={OUTPUT}", *options]
     if shell is None:
         there = os.path.abspath(dest)
     else:
-        # -s: the path is no matter for a login shell
+        # -s: protect the path from the remote login shell
         words += ["-s", "-e", " ".join(map(_quoted, shell.words))]
         user, at, name = host.rpartition("@")
         place = f"{user}{at}[{name}]:" if ":" in name else f"{host}:"
-        dest = dest.removeprefix(b"~/")  # where it begins anyway; with -s nobody makes anything else of it
-        there = place.encode() + (b"./" if dest.startswith(b":") else b"") + dest  # host::x would be a daemon's module
+        dest = dest.removeprefix(b"~/")  # paths are relative to the home directory; -s would not expand ~
+        there = place.encode() + (b"./" if dest.startswith(b":") else b"") + dest  # host::x means a daemon's module
     return [*map(os.fsencode, words), b"--", source.rstrip(b"/") + b"/", there.rstrip(b"/") + b"/"]
 
 
 def describe_failure(lines: Sequence[str], status: int) -> str:
-    """Why a dry run did not get through, in one sentence, from the lines of its stderr."""
+    """Return in one sentence why a dry run failed. lines: its stderr. status: its exit status."""
     own = [line for line in lines if line.startswith(f"{PROGRAM}: ")]
     foreign = [line for line in lines if line.strip() and not line.startswith(PROGRAM)]
     if foreign and (status in SHELL_FAILED or not own):
@@ -98,12 +98,12 @@ def describe_failure(lines: Sequence[str], status: int) -> str:
 
 
 def _quoted(word: str) -> str:
-    """For rsync, which splits -e by itself: a quote within quotes is doubled."""
+    """Quote a word for -e, which rsync splits itself: in quotes, a quote is doubled."""
     return word if re.fullmatch(r"[\w@%+=:,./-]+", word) else "'" + word.replace("'", "''") + "'"
 
 
 def _names(words: Sequence[str]) -> Iterator[str]:
-    """Names of the options, without dashes and values."""
+    """Yield the names of the options without dashes and values. Raise UsageError for a word that is not an option."""
     waiting = iter(words)
     for word in waiting:
         if word.startswith("--") and len(word) > 2:

@@ -1,4 +1,7 @@
-"""What starts a command elsewhere: shells that take a line for a login shell, and programs that take words."""
+"""Know how different programs start a command elsewhere: remote shells (ssh, rsh), containers, pods, and srun.
+
+A remote shell takes one string for the login shell. The others take an argument list, so the string goes to `sh -c`.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,12 @@ from enum import Enum
 
 from mrsync.errors import UsageError
 
-ASK_WAIT_S = 5.0  # `Match exec` of ssh_config may run anything
+ASK_WAIT_S = 5.0  # `Match exec` in ssh_config may run any program
 _ADDRESSES = "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}"
 
 
 class ShellKind(Enum):
-    """How HOST and COMMAND are said."""
+    """How to pass HOST and COMMAND to the program."""
 
     SSH = "ssh"
     RSH = "rsh"
@@ -37,12 +40,12 @@ _KINDS = {
 
 
 def kind_of(words: Sequence[str]) -> ShellKind:
-    """By the name of the program."""
+    """Return the kind of remote shell, by the name of the program."""
     return _KINDS.get(os.path.basename(words[0]), ShellKind.OTHER)
 
 
 def check_words(kind: ShellKind, words: Sequence[str]) -> None:
-    """Raises UsageError for words that cannot carry a catcher."""
+    """Raise UsageError if a container command lacks `exec -i`, or has a terminal, which would change the bundle."""
     if kind not in (ShellKind.CONTAINERS, ShellKind.KUBERNETES):
         return
     name = os.path.basename(words[0])
@@ -56,18 +59,18 @@ def check_words(kind: ShellKind, words: Sequence[str]) -> None:
 
 
 def user_words(kind: ShellKind, words: Sequence[str], user: str) -> list[str]:
-    """What makes it start the command as this user; raises UsageError where that cannot be."""
+    """Return the options that start the command as `user`. Raise UsageError if the program has none."""
     if kind in (ShellKind.SSH, ShellKind.RSH):
         return ["-l", user]
     if kind is ShellKind.CONTAINERS:
         return ["--user", user]
     if kind is ShellKind.OTHER:
-        return []  # it is told USER@HOST
+        return []  # HOST becomes USER@HOST
     raise UsageError(f"{os.path.basename(words[0])} starts nothing as another user (--remote-user)")
 
 
 def command_words(kind: ShellKind, words: Sequence[str], host: str, command: str) -> list[str]:
-    """The whole command on this host."""
+    """Return the argument list that runs `command` on `host`."""
     if kind is ShellKind.CONTAINERS:
         return [*words, host, "sh", "-c", command]
     if kind is ShellKind.KUBERNETES:
@@ -78,7 +81,7 @@ def command_words(kind: ShellKind, words: Sequence[str], host: str, command: str
 
 
 def real_name(kind: ShellKind, words: Sequence[str], target: str) -> str | None:
-    """The name or address by which others know a target; None: nobody here can say."""
+    """Return the name or address by which other programs reach a target, or None if it is not known."""
     if kind is ShellKind.SSH:
         for line in _asked([*words, "-G", target]):
             key, _, value = line.partition(" ")
@@ -94,7 +97,7 @@ def real_name(kind: ShellKind, words: Sequence[str], target: str) -> str | None:
 
 
 def _without_container(words: Sequence[str]) -> list[str]:
-    """Which container of the pod matters to `exec` alone."""
+    """Return the words without the choice of a container: it matters to `exec`, but not to `get pod`."""
     kept: list[str] = []
     waiting = iter(words)
     for word in waiting:
@@ -106,7 +109,7 @@ def _without_container(words: Sequence[str]) -> list[str]:
 
 
 def _asked(command: Sequence[str]) -> list[str]:
-    """Lines of its stdout; none if it fails."""
+    """Run a command and return the lines of its stdout, or [] if it fails or takes longer than ASK_WAIT_S."""
     try:
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=ASK_WAIT_S, text=True,

@@ -1,4 +1,10 @@
-"""One remote shell per target, all of them children of this process and looked after by its loop."""
+"""Run one remote shell per target as child processes, without threads.
+
+A target passes through three lists: _waiting, _running, and events. At most `fanout` running shells may not have
+answered yet; those that have answered do not count. The secret is written only after the marker has arrived, because
+until then the reader may be a login shell that is not ours to trust. A shell's end is found in two ways: its output
+reaches end of file, or the process has exited although a background process still holds its output open.
+"""
 
 from __future__ import annotations
 
@@ -18,16 +24,17 @@ from mrsync.remote.guard import Guard
 from mrsync.remote.launcher import WORD_S, CatcherExited, LaunchEvent
 from mrsync.remote.lines import LineReader
 
-REAP_WAIT_S = 0.05  # from the end of its output to the end of a process, usually much less
+REAP_WAIT_S = 0.05  # for a process to exit after its output ended; usually much less is needed
 DESCRIPTORS_SPARE = 200
 DESCRIPTORS_EACH = 4
 
 
 class ShellLauncher:
-    """Launcher that runs `RSH HOST COMMAND` for every target, few at a time until their catchers have answered.
+    """Launcher that runs `RSH HOST COMMAND` for every target.
 
-    opening: sent to a catcher that answered, ahead of the parameters. fanout: started and not answered yet, at most.
-    answer_wait_s: from a start to the answer; who is later is killed, so that nobody is held by one that hangs.
+    opening: sent to a catcher that has answered, before the parameters. fanout: the greatest number of shells that were
+    started and have not answered. answer_wait_s: seconds from a start to the answer, after which the shell is killed,
+    so that one that hangs does not delay the others.
     """
 
     def __init__(
@@ -76,7 +83,7 @@ class ShellLauncher:
         self._waiting.clear()
         for remote in self._running.values():
             remote.close_input()
-            if not remote.contact.is_there:  # so there is nothing to be cleaned up
+            if not remote.contact.is_there:  # no catcher runs yet, so none needs time to clean up
                 remote.kill()
         self._wait_for_ends(time.monotonic() + min(WORD_S, wait_s))
         if self._running:
@@ -96,7 +103,7 @@ class ShellLauncher:
     # starting
 
     def _begin(self) -> None:
-        """Start as many as may be under way."""
+        """Start waiting shells up to the fanout."""
         under_way = sum(not remote.contact.is_there for remote in self._running.values()) if self._waiting else 0
         while self._waiting and under_way < self._fanout:
             self._start_one(self._waiting.popleft())
@@ -110,9 +117,9 @@ class ShellLauncher:
                 self._shell.towards(host, self._command.on(host)),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,  # in the order in which it was said
+                stderr=subprocess.STDOUT,  # keeps the order of both
                 bufsize=0,
-                process_group=self._guard.group,  # Ctrl-C is the master's business
+                process_group=self._guard.group,  # not ours: Ctrl-C must reach the master only
             )
         except OSError as error:
             self._events.append(CatcherExited(target, 1, f"{self._shell.name} cannot be started: {error.strerror}"))
@@ -135,7 +142,7 @@ class ShellLauncher:
         for descriptor, _ in self._epoll.poll(wait_s) if self._by_descriptor else ():
             remote = self._by_descriptor.get(descriptor)
             if remote is None:
-                continue  # ended by what was served before
+                continue  # it ended while an earlier descriptor was served
             if descriptor == remote.output:
                 self._read(remote)
             elif not remote.write():
@@ -149,7 +156,7 @@ class ShellLauncher:
                 self._events.append(event)
         if remote.contact.is_there and not was_there:
             own = self._own[remote.contact.target] if self._own else b""
-            remote.unsent = memoryview(self._feed + own)  # not before: whoever else reads there must not get the secret
+            remote.unsent = memoryview(self._feed + own)  # only now: before the marker, the reader may not be a catcher
             if remote.write():
                 self._watch(remote, remote.input, select.EPOLLOUT)
         if not is_open:
@@ -166,12 +173,14 @@ class ShellLauncher:
         self._reap_silent()
 
     def _reap_silent(self) -> None:
-        """Some end, but leave their output open to others, or the other way round."""
+        """End shells whose process has exited while their output is still open, held by a background process, or the
+        reverse.
+        """
         for remote in [remote for remote in self._running.values() if remote.has_ended(0)]:
             self._end(remote)
 
     def _end(self, remote: _Remote) -> None:
-        """Its process is gone, or killed: take in what it said last."""
+        """Collect the status and the last lines of a process that has exited or was killed."""
         status = remote.process.wait()
         if remote.output in self._by_descriptor:
             lines, is_open = remote.lines.read()
@@ -187,7 +196,7 @@ class ShellLauncher:
 
 
 class _Remote:
-    """One running remote shell, and what is still to be written to it."""
+    """One running remote shell with the data that is still to be written to it."""
 
     def __init__(self, contact: Contact, process: subprocess.Popen[bytes], answer_by: float) -> None:
         assert process.stdin is not None
@@ -204,18 +213,18 @@ class _Remote:
         os.set_blocking(self.input, False)
 
     def write(self) -> bool:
-        """Write what goes in now; whether there is more to write."""
+        """Write as much as possible without blocking. Return whether data remains."""
         try:
             while self.unsent and not self._stdin.closed:
                 self.unsent = self.unsent[os.write(self.input, self.unsent) :]
         except BlockingIOError:
             return True
         except BrokenPipeError:
-            self.unsent = memoryview(b"")  # it is gone, which the end of its output tells
+            self.unsent = memoryview(b"")  # the process is gone; the end of its output will show it
         return False
 
     def has_ended(self, wait_s: float) -> bool:
-        """Whether the process is gone, at the latest after wait_s."""
+        """Wait up to wait_s seconds for the process to exit. Return whether it has."""
         try:
             self.process.wait(wait_s)
         except subprocess.TimeoutExpired:
@@ -234,7 +243,10 @@ class _Remote:
 
 
 def _allow_descriptors(target_count: int) -> None:
-    """Raises StartError if this process may not open enough pipes."""
+    """Raise the soft limit of open files for the pipes of all targets.
+
+    Raise StartError if the hard limit is too low.
+    """
     wanted = target_count * DESCRIPTORS_EACH + DESCRIPTORS_SPARE
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and wanted > hard:

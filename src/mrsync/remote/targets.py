@@ -1,4 +1,4 @@
-"""Who is meant by TARGETS: a file, stdin, an inventory of Ansible's, or a list as clush knows it."""
+"""Resolve TARGETS: a file, stdin, an Ansible inventory, or a node set as in clush."""
 
 from __future__ import annotations
 
@@ -13,28 +13,32 @@ from mrsync.errors import UsageError
 from mrsync.files import open_named
 from mrsync.remote.inventory import ALL, read_inventory, split_reference
 
-# A name ends up in the argument list of a remote shell: it must look like no option and no shell syntax.
+# A name becomes an argument of a remote shell, so it must not look like an option or shell syntax.
 NAME = re.compile(r"[A-Za-z0-9_:][A-Za-z0-9._:%@-]{0,254}")
-HOST = re.compile(r"[A-Za-z0-9_:]")  # behind user@
-# [::1] as in URLs; a range of node[1-9] has no colon.
+HOST = re.compile(r"[A-Za-z0-9_:]")  # first character after user@
+# [::1] as in URLs. A range such as node[1-9] has no colon.
 BRACKETED = re.compile(r"\[((?:[0-9A-Fa-f]*:){2,}[0-9A-Fa-f.:]*(?:%[^\s,\[\]]+)?)\]")
 # A group of ClusterShell: @name, @source:name, @rack[1-4]; not the @ of user@host.
 GROUP = re.compile(r"(?<![A-Za-z0-9_.-])@(?:[^,&^!\s\[\]]|\[[^\]]*\])+")
-RANGES = re.compile(r"\[[^\]]*\]")  # node[0-8/2] has a slash, too
+RANGES = re.compile(r"\[[^\]]*\]")  # may contain a slash, as in node[0-8/2]
 LETTERS = re.compile(r"\[([0-9_.,-]*[A-Za-z][A-Za-z0-9_.,-]*)\]")
 STDIN = "-"
 NODESET_SYNTAX = re.compile(r"[\[\]!&^*]|(?<![A-Za-z0-9_.-])@")
 
 
 class Targets(NamedTuple):
-    """Hosts to sync to, and names that turned out to be this host."""
+    """Hosts to sync to, and names that were left out because they mean this host."""
 
     hosts: tuple[str, ...]
     left_out: tuple[str, ...] = ()
 
 
 def read_targets(text: str, excluded: str | None = None, *, keeps_own_host: bool = False) -> Targets:
-    """TARGETS as on the command line; order is kept, what comes twice counts once. Raises UsageError."""
+    """Parse TARGETS from the command line. Keep the order and drop duplicates.
+
+    excluded: targets to leave out, in the same syntax. keeps_own_host: do not leave out this host. Raise UsageError for
+    an invalid name or if no target remains.
+    """
     without = _names(excluded) if excluded else {}
     names = [name for name in _names(text) if name not in without]
     own = [] if keeps_own_host else [name for name in names if is_own_name(name)]
@@ -45,7 +49,7 @@ def read_targets(text: str, excluded: str | None = None, *, keeps_own_host: bool
 
 
 def is_own_name(name: str) -> bool:
-    """Is this a name or an address of the host we run on? Asks DNS only where the short name fits."""
+    """Return whether this is a name or address of this host. Ask DNS only if the short names are equal."""
     host = name.rpartition("@")[2].lower()
     if is_address(host):
         return _is_own_address(host)
@@ -56,10 +60,10 @@ def is_own_name(name: str) -> bool:
 
 
 def fold(names: list[str]) -> str:
-    """Names in NodeSet's short form: node[1-97]."""
+    """Fold names into a node set: node[1-97]."""
     if len(names) == 1:
         return names[0]
-    from ClusterShell.NodeSet import NodeSet  # 50 ms, wanted only where there is something to fold
+    from ClusterShell.NodeSet import NodeSet  # the import takes 50 ms
 
     return str(NodeSet.fromlist(names))
 
@@ -74,7 +78,7 @@ def _names(text: str) -> dict[str, None]:
 
 
 def _resolved(text: str) -> str:
-    """TARGETS as a list, whatever they were given as: a file, stdin, a list with groups out of inventories."""
+    """Return TARGETS as a comma-separated list: read a file or stdin, and replace inventory groups by their members."""
     if text == STDIN:
         return ",".join(read_inventory("stdin", sys.stdin.read()).targets())
     listed = GROUP.sub(_resolved_group, text)
@@ -84,7 +88,7 @@ def _resolved(text: str) -> str:
 
 
 def _resolved_group(found: re.Match[str]) -> str:
-    """A group of an inventory as a list; others stay as they are."""
+    """Return an inventory group as a list. Leave other groups, such as ClusterShell's, unchanged."""
     reference = split_reference(found[0])
     if reference is None:
         return found[0]
@@ -101,7 +105,7 @@ def _read(path: str) -> str:
 
 
 def _expand_letters(text: str) -> str:
-    """web-[a,b] -> web-a,web-b; NodeSet knows numbers only."""
+    """Expand ranges of letters, which NodeSet does not know: web-[a,b] -> web-a,web-b."""
     if not LETTERS.search(text):
         return text
     if re.search(r"[!&^]", text):
@@ -130,7 +134,7 @@ def _expand(text: str) -> list[str]:
 
     try:
         for group in GROUP.findall(text):
-            if not NodeSet(group):  # NodeSet takes an unknown group for an empty one
+            if not NodeSet(group):  # NodeSet treats an unknown group as empty
                 raise UsageError(f"unknown or empty group {group}{_hint(group)}")
         return [str(name) for name in NodeSet(text)]
     except (NodeSetException, GroupResolverError, GroupSourceError) as error:
@@ -138,7 +142,7 @@ def _expand(text: str) -> list[str]:
 
 
 def _hint(group: str) -> str:
-    """The group that was probably meant, as the end of a sentence."""
+    """Return "; did you mean @GROUP?" for the most similar known group, or ""."""
     import difflib
 
     from ClusterShell.NodeSet import grouplist
@@ -146,14 +150,14 @@ def _hint(group: str) -> str:
 
     try:
         known = [f"@{name}" for name in grouplist()]
-    except (GroupResolverError, GroupSourceError):  # this source of groups has no list
+    except (GroupResolverError, GroupSourceError):  # this group source cannot list its groups
         return ""
     meant = difflib.get_close_matches(group, known, 1)
     return f"; did you mean {meant[0]}?" if meant else ""
 
 
 def is_address(host: str) -> bool:
-    """Is this an address of IPv4 or IPv6, perhaps with a zone?"""
+    """Return whether this is an IPv4 or IPv6 address, possibly with a zone."""
     try:
         socket.inet_pton(socket.AF_INET6 if ":" in host else socket.AF_INET, host.partition("%")[0])
     except OSError:
@@ -162,7 +166,7 @@ def is_address(host: str) -> bool:
 
 
 def _is_own_address(address: str) -> bool:
-    """Only an address of ours can be bound."""
+    """Return whether this host has the address: only then can it be bound."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
         try:
