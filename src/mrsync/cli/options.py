@@ -88,7 +88,8 @@ def parse_mrsync(arguments: Sequence[str], *, reads_files: bool = True) -> tuple
     targets = targets_of(options.targets, options.exclude_target, keeps_own_host=is_local)
     policy, selection = _policy_and_selection(options)
     selection = selection._replace(**operands)
-    policy = policy._replace(is_one_file=is_one_file(options))
+    guards_deletions = policy.deletes and not _is_deletion_meant(options, form.words)
+    policy = policy._replace(is_one_file=is_one_file(options), guards_deletions=guards_deletions)
     settings = CastSettings(
         source=source,
         dest=_dest(options, is_local=is_local) or source,
@@ -118,6 +119,8 @@ def parse_multicaster(arguments: Sequence[str]) -> tuple[CastSettings, Output]:
     source = source_of(options.source)
     targets = targets_of(options.targets, options.exclude_target, keeps_own_host=True)
     policy, selection = _policy_and_selection(options)
+    guards_deletions = policy.deletes and not _is_deletion_meant(options, arguments)
+    policy = policy._replace(guards_deletions=guards_deletions)
     keys = keys_of(options)
     settings = CastSettings(
         source=source,
@@ -171,6 +174,11 @@ def _master(options: argparse.Namespace) -> str | None:
 
 def _policy_and_selection(options: argparse.Namespace) -> tuple[Policy, Selection]:
     return list_options.apply(options, file_options.policy(options), file_options.selection(options))
+
+
+def _is_deletion_meant(options: argparse.Namespace, words: Sequence[str]) -> bool:
+    """Whether the line itself says that something is to be deleted, or how much may be."""
+    return options.is_rsync_form or options.max_delete >= 0 or options.delete_excluded or "--delete" in words
 
 
 def _dest(options: argparse.Namespace, *, is_local: bool) -> bytes:

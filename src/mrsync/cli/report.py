@@ -128,9 +128,11 @@ def verdict(outcome: Outcome) -> str:
     others = [state for state in TargetState if state is not TargetState.DONE]
     states += [f"{count} {state.value}" for state in others if (count := outcome.count(state))]
     if outcome.is_dry_run:
-        return (
-            f"dry run: {', '.join(states)}; {outcome.files_planned} files, {size(outcome.bytes_planned)} would be sent"
-        )
+        parts = [
+            f"dry run: {', '.join(states)}",
+            f"{outcome.files_planned} files, {size(outcome.bytes_planned)} would be sent",
+        ]
+        return "; ".join([*parts, *_deletions(outcome)])
     parts = [", ".join(states), f"{size(outcome.bytes_planned)} in {outcome.seconds.total:.3g} s"]
     written = sum(target.bytes_written for target in outcome.targets)
     if written and outcome.seconds.cast > 0:
@@ -138,8 +140,18 @@ def verdict(outcome: Outcome) -> str:
         parts.append(f"{size(once)}/s sent once = {size(delivered)}/s delivered")
     if outcome.bytes_repaired and outcome.bytes_planned:  # of a manifest alone a share says nothing
         parts.append(f"repair {100 * outcome.bytes_repaired * outcome.copies / outcome.bytes_sent:.2g} %")
+    parts += _deletions(outcome)
     parts += _copies(outcome)
     return "; ".join(parts)
+
+
+def _deletions(outcome: Outcome) -> Iterator[str]:
+    """54 deleted; where targets differ: 12 to 54 deleted on each."""
+    counts = [target.deleted for target in outcome.targets if target.state in (TargetState.DONE, TargetState.PARTIAL)]
+    if any(counts):
+        low, high = min(counts), max(counts)
+        would = "would be " if outcome.is_dry_run else ""
+        yield f"{high} {would}deleted" if low == high else f"{low} to {high} {would}deleted, by target"
 
 
 def _copies(outcome: Outcome) -> Iterator[str]:
@@ -176,6 +188,7 @@ def _complete(outcome: Outcome) -> Iterator[str]:
             continue
         if outcome.is_dry_run:
             facts = f"{target.files_needed} files, {size(target.bytes_needed)} needed; {target.changes} other changes"
+            facts += f"; {target.deleted} would be deleted" if target.deleted else ""
         else:
             facts = f"ok; {target.files_updated} files updated, {target.deleted} deleted"
         groups.setdefault(facts, []).append(target.host)

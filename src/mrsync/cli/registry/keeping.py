@@ -233,7 +233,9 @@ OPTIONS = (
         "--delete",
         "delete what SOURCE lacks; default: yes",
         DELETION,
-        manual="delete what SOURCE lacks; default: yes. An error while scanning SOURCE suppresses deletion, unless "
+        manual="delete what SOURCE lacks; default: yes, with SOURCE TARGETS:DEST no. Where more than half of a "
+        "target's entries, and more than 100, would go, the run stops before anything is changed, status 25, "
+        "unless this or `--max-delete` is given. An error while scanning SOURCE suppresses deletion, unless "
         "`--ignore-errors` is given",
         kind=SWITCH,
         default=True,

@@ -19,6 +19,6 @@ MEANINGS: Mapping[ExitStatus, str] = {
     ExitStatus.PARTIAL: "some file or some target is behind; stderr and the report say which",
     ExitStatus.VANISHED: "source files vanished, or changed twice, while they were read; "
     "all targets keep what they had of them",
-    ExitStatus.DELETIONS: "deletions were stopped by --max-delete",
+    ExitStatus.DELETIONS: "deletions were stopped by --max-delete, or refused as too many",
     ExitStatus.LOST: "every target was lost",
 }

@@ -65,10 +65,12 @@ class Account:
         warnings: Iterable[str],
         told: Iterable[str] = (),
         interruption: str = "",
+        refusal: str = "",
     ) -> Outcome:
         """Return the account of the run. launched_at: None where catchers were started by hand.
 
         told: targets whose end the user has seen. interruption: who ended it early; empty: nobody.
+        refusal: why it ended before anything was changed.
         """
         numbers, sent = caster.statistics(), driver.statistics
         objects, changes = source.objects, source.changes
@@ -101,8 +103,8 @@ class Account:
             source_changes=vanished + changes.changed,
             veto=caster.veto,
             told=frozenset(told),
-            failure=interruption,
-            failure_status=ExitStatus.INTERRUPTED if interruption else ExitStatus.OK,
+            failure=interruption or refusal,
+            failure_status=ExitStatus.INTERRUPTED if interruption else ExitStatus.DELETIONS,
         )
 
     def _target_outcomes(

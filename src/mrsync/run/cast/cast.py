@@ -46,6 +46,7 @@ from mrsync.transport.loop import Loop
 from mrsync.transport.paths import Path, PathKind
 from mrsync.transport.socket_options import describe_missing
 from mrsync.tree.fs.descriptors import raise_descriptor_limit
+from mrsync.tree.model.failure import DELETION_REFUSED
 from mrsync.wire.geometry import ladder
 from mrsync.wire.keys import SessionKeys, TargetKeys
 from mrsync.wire.limits import NO_SESSION
@@ -105,6 +106,7 @@ class _Run:
         self._place = place
         self._launcher = launcher
         self._started_at = time.monotonic()
+        self._refusal = ""  # to delete most of what a target has
         self._account = Account(settings, session, self._started_at)
         self._news = News(settings, place, observer)
         self._news.greet(describe_missing(paths[0].socket) if paths else "")
@@ -170,6 +172,7 @@ class _Run:
             warnings=self._news.warnings,
             told=self._news.told,
             interruption=self._stop.reason,
+            refusal=self._refusal,
         )
 
     def _launched_at(self) -> float | None:
@@ -239,6 +242,9 @@ class _Run:
         if target is None:
             return
         if isinstance(event, TargetEnded) and target.state is not RosterState.DONE:
+            if target.reason.startswith(DELETION_REFUSED):
+                self._refusal = f"nothing was changed on any target: {target.name} {target.reason}"
+                self._caster.abort(self._refusal, self._loop.now())
             self._news.on_target_lost(target)
             self._unheard.end(event.target)
         elif isinstance(event, TargetRerouted) and (sentence := self._reach_news.when_rerouted(target)):

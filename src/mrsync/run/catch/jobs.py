@@ -15,6 +15,7 @@ from mrsync.errors import ProtocolDataError
 from mrsync.protocol.events import CommitGranted
 from mrsync.run.catch.itemizing import Itemized, itemize
 from mrsync.tree.compare.compare import compare, compare_again, compare_with_nothing
+from mrsync.tree.compare.deletion_guard import check_deletions
 from mrsync.tree.compare.deletion_preview import foresee_deletions
 from mrsync.tree.compare.prefetch import Survey
 from mrsync.tree.compare.result import Comparison
@@ -158,6 +159,8 @@ class TreeJobs:
             makes_parents=manifest.policy.makes_parents,
         )
         comparison = self._comparison = compare(manifest, destination, self._activity, self._survey)
+        if manifest.policy.guards_deletions and comparison.extras:
+            check_deletions(destination, comparison, self._activity)
         if destination.backups is not None:
             destination.backups.on_activity = self._activity
         return self._fitting(Compared(len(manifest), comparison, self._find_basis(destination, comparison)))
@@ -278,6 +281,7 @@ class TreeJobs:
             done = Result()
             if self._destination is not None:
                 done.failures = foresee_deletions(self._manifest, self._destination, self._comparison)
+                done.deleted = self._destination.deletions.count
         else:
             stage = self.rounds.first if self.rounds else self._open_stage(Plan(self._manifest, [], {}), [])
             self._traces = None

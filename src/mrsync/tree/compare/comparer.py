@@ -168,6 +168,7 @@ class Comparer:
                 self._compare_entry(entry, None, -1)
 
     def _compare_directory(self, directory: int, first: int, end: int, listing: Listing) -> None:
+        self._result.listed += len(listing.names)
         if listing.names == self._manifest.names[first:end] and not self._pruned:
             for position in self._suspects(first, end, listing):
                 self._compare_entry(first + position, listing, position)

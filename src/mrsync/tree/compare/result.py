@@ -32,6 +32,7 @@ class Comparison:
     mended: array[int] = field(default_factory=lambda: array("I"))
     sightings: Sightings = field(default_factory=Sightings)
     restaged: array[int] = field(default_factory=lambda: array("I"))
+    listed: int = 0
     extras: list[tuple[int, bytes]] = field(default_factory=list)
     stale: list[tuple[int, bytes]] = field(default_factory=list)
     doomed: list[bytes] = field(default_factory=list)

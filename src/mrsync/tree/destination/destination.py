@@ -233,13 +233,19 @@ class Destination:
         """Whether anything of a directory may be deleted."""
         if self.protection is None:
             return True
-        deletions = Deletions(Policy())
         try:
-            fd = self.directories.open(parent)
-            remove_tree(parent, fd, name, deletions, guard=self._guard(parent, name), is_dry_run=True)
+            return self.count_going(parent, name) > 0
         except OSError:
             return True  # and then the deletion says what is wrong
-        return deletions.count > 0
+
+    def count_going(self, parent: int, name: bytes) -> int:
+        """Return how many entries would be deleted with what has this name. Raises OSError."""
+        fd = self.directories.open(parent)
+        if not stat.S_ISDIR(os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode):
+            return 1
+        deletions = Deletions(Policy())
+        remove_tree(parent, fd, name, deletions, guard=self._guard(parent, name), is_dry_run=True)
+        return deletions.count
 
     def can_go_whole(self, parent: int, name: bytes) -> bool:
         """Whether nothing of a directory is safe from deletion."""

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from mrsync.escaping import escape_controls
 
+DELETION_REFUSED = "refuses to delete"  # begins the reason of a target that would lose most of what it has
+
 
 class Failure(NamedTuple):
     """`action` failed at `path` (relative to the root) with `errno`, and at so many `others` alike."""

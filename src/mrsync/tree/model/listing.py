@@ -26,11 +26,17 @@ class Listing:
     sizes: bytes, 0 for all but regular files. mtimes: ns since 1970, clamped to 64 bits; `far_times` has the true ones.
     links: targets of soft links, by position. inodes: (device, inode) of all but directories that have more than one
     name. devices: numbers of character and block devices. holey: positions of regular files with fewer blocks than
-    bytes. failures: (errno, name) of what could not be read. ctimes, numbers: times of change in ns and inode numbers,
-    only if has_identities.
+    bytes. followed: positions of soft links in whose place is what they lead to. failures: (errno, name) of what could
+    not be read. ctimes, numbers: times of change in ns and inode numbers, only if has_identities.
     """
 
     def __init__(self, directory_fd: int, names: list[bytes] | None = None, *, has_identities: bool = False) -> None:
+        self._begin(has_identities=has_identities)
+        names = sorted_names(directory_fd) if names is None else names
+        for start in range(0, len(names), _CHUNK):
+            self._add(directory_fd, names[start : start + _CHUNK] if len(names) > _CHUNK else names)
+
+    def _begin(self, *, has_identities: bool) -> None:
         self.names: list[bytes] = []
         self.modes = array("H")
         self.uids = array("I")
@@ -42,13 +48,11 @@ class Listing:
         self.inodes: dict[int, tuple[int, int]] = {}
         self.devices: dict[int, int] = {}
         self.holey: list[int] = []
+        self.followed: set[int] = set()
         self.failures: list[tuple[int, bytes]] = []
         self.ctimes = array("q")
         self.numbers = array("Q")
         self._has_identities = has_identities
-        names = sorted_names(directory_fd) if names is None else names
-        for start in range(0, len(names), _CHUNK):
-            self._add(directory_fd, names[start : start + _CHUNK] if len(names) > _CHUNK else names)
 
     def mtime_ns(self, position: int) -> int:
         return self.far_times[position] if position in self.far_times else self.mtimes[position]
@@ -65,6 +69,7 @@ class Listing:
         self.inodes = {moved[old]: inode for old, inode in self.inodes.items() if old in moved}
         self.devices = {moved[old]: number for old, number in self.devices.items() if old in moved}
         self.holey = [moved[old] for old in self.holey if old in moved]
+        self.followed = {moved[old] for old in self.followed if old in moved}
 
     def append(self, other: Listing) -> None:
         """Add entries of other names; their order is for the caller to restore."""
@@ -72,17 +77,36 @@ class Listing:
         self.names += other.names
         self.failures += other.failures
         self.holey += [base + position for position in other.holey]
+        self.followed |= {base + position for position in other.followed}
         columns = ("modes", "uids", "gids", "sizes", "mtimes", "ctimes", "numbers")
         for column in columns:
             getattr(self, column).extend(getattr(other, column))
         for table in ("far_times", "links", "inodes", "devices"):
             getattr(self, table).update({base + position: value for position, value in getattr(other, table).items()})
 
+    def follow(self, position: int, status: os.stat_result) -> None:
+        """Put what a soft link leads to in its place."""
+        one = Listing.__new__(Listing)
+        one._begin(has_identities=self._has_identities)
+        one.extend([self.names[position]], [status])
+        for column in ("modes", "uids", "gids", "sizes", "mtimes", "ctimes", "numbers"):
+            if getattr(self, column):
+                getattr(self, column)[position] = getattr(one, column)[0]
+        del self.links[position]
+        for table in ("far_times", "inodes", "devices"):
+            found = getattr(one, table)
+            getattr(self, table).pop(position, None)
+            if found:
+                getattr(self, table)[position] = found[0]
+        self.holey += [position] * len(one.holey)
+        self.followed.add(position)
+
     def omit(self, positions: Iterable[int]) -> None:
         """Say of these files only that they are there: their mode is that of OMITTED in a manifest."""
         for position in positions:
             self.modes[position] = self.sizes[position] = 0
             self.inodes.pop(position, None)
+            self.links.pop(position, None)
         self.holey = [position for position in self.holey if self.modes[position]]
 
     def _add(self, fd: int, names: list[bytes]) -> None:

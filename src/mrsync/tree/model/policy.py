@@ -31,6 +31,7 @@ class Policy(NamedTuple):
     paths, behind backup_base, that a backup pattern matches if there are some. remove_first: the old file goes first.
     is_listed: only what the manifest marks is looked at, only what it lists is deleted. is_one_file: the only entry
     gets the name of the destination where that is no directory. makes_parents: directories above that are made.
+    guards_deletions: a target refuses to delete most of what it has.
     """
 
     deletes: bool = True
@@ -69,6 +70,7 @@ class Policy(NamedTuple):
     itemizes: bool = False
     is_one_file: bool = False
     makes_parents: bool = False
+    guards_deletions: bool = False
 
     @property
     def keeps_attributes(self) -> bool:

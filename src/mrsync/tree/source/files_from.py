@@ -62,6 +62,7 @@ class Gatherer(Scanner):
             is_open = False
             self._manifest.incomplete.add(directory)
         listing = Listing(fd, None if is_open else sorted(known), has_identities=self._manifest.policy.partial)
+        self._judge_links(directory, fd, listing)
         self._drop_obstacles(directory, listing, known)
         excluded: Container[bytes] = ()
         if self._choice is not None:

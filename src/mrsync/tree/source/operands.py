@@ -99,6 +99,7 @@ class Assembler(Scanner):
             names = ()
         has_identities = self._manifest.policy.partial
         listing = Listing(fd, None if names is None else sorted(names), has_identities=has_identities)
+        self._judge_links(directory, fd, listing, number)
         if names is None:
             drop_temporary(listing)
         elif listing.failures:

@@ -24,6 +24,7 @@ from mrsync.tree.model.limits import DEPTH_MAX, ENTRIES_MAX, FILE_BYTES_MAX
 from mrsync.tree.model.listing import Listing
 from mrsync.tree.model.manifest import DIRECTORY, OMITTED, Manifest
 from mrsync.tree.source.homes import Homes, Roots
+from mrsync.tree.source.links import Identity, LinkJudge
 from mrsync.tree.source.modes import change_modes
 from mrsync.tree.source.selection import Selection
 
@@ -79,8 +80,11 @@ class Scanner:
     """Walks a source breadth first, once. SelectionError if a root cannot be read."""
 
     def __init__(self, roots: Roots, manifest: Manifest, selection: Selection) -> None:
-        self._roots = roots
+        self._followed: set[int] = set()  # entries whose soft links are followed
+        self._roots = roots = roots._replace(followed=self._followed)
         self._homes = Homes(roots, manifest)
+        self._judge = LinkJudge(selection) if selection.judges_links else None
+        self._identities: dict[tuple[int, int], Identity] = {}  # of directories by root, where links are judged
         self._root_fd = self._homes.root_fds[0]
         self._manifest = manifest
         self._selection = selection
@@ -156,9 +160,10 @@ class Scanner:
         if base + len(listing.names) > ENTRIES_MAX:
             raise LimitError(f"there are more than {ENTRIES_MAX} entries in SOURCE; sync parts of it")
         manifest.add(directory, listing)
+        self._followed.update([base + position for position in listing.followed])
         if manifest.policy.keeps_attributes:
             for entry, name in enumerate(listing.names, base):
-                self._read_attributes(entry, entry_in(self._homes.of(entry), name))
+                self._read_attributes(entry, self._handle(entry, name))
         self._ctimes += listing.ctimes
         self._numbers += listing.numbers
         self._holey += [base + position for position in listing.holey]
@@ -167,6 +172,22 @@ class Scanner:
                 leader = self._inodes.setdefault(inode, base + position)
                 if leader != base + position:
                     manifest.leaders[base + position] = leader
+
+    def _handle(self, entry: int, name: bytes) -> Handle:
+        fd = self._homes.of(entry)
+        return Handle(b"/proc/self/fd/%d/%b" % (fd, name)) if entry in self._followed else entry_in(fd, name)
+
+    def _judge_links(self, directory: int, fd: int, listing: Listing, root: int = 0) -> None:
+        """Follow soft links, or leave them out, if that is asked for."""
+        if self._judge is None:
+            return
+        status = os.fstat(fd)
+        self._identities[root, directory] = status.st_dev, status.st_ino
+        above = [directory]
+        while above[-1]:
+            above.append(self._manifest.parents[above[-1]])
+        known = {self._identities.get((root, entry)) for entry in above}
+        self._judge.judge(fd, listing, len(above) - 1, known.__contains__)
 
     def _read(self, directory: int) -> Listing:
         """Return what is taken of a directory. Raises OSError."""
@@ -222,6 +243,7 @@ class Scanner:
             return Listing(fd, [])
         listing = Listing(fd, has_identities=self._manifest.policy.partial)
         drop_temporary(listing)
+        self._judge_links(directory, fd, listing)
         if self._choice is not None:
             self._choice.take(directory, self._manifest.path(directory), listing)
         return listing

@@ -1,0 +1,68 @@
+"""Soft links of the source that are not taken as such: followed, or left out."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Callable
+
+from mrsync.tree.model.listing import Listing
+from mrsync.tree.source.selection import Selection
+
+Identity = tuple[int, int]  # device and inode
+
+
+class LinkJudge:
+    """Applies a selection to the soft links of listings."""
+
+    def __init__(self, selection: Selection) -> None:
+        self._selection = selection
+
+    def judge(self, directory_fd: int, listing: Listing, depth: int, is_above: Callable[[Identity], bool]) -> None:
+        """Put what links lead to in their place, or leave them out on targets, too.
+
+        depth: how many directories of the source are above. is_above: whether a directory is one of these: a link to it
+        has no end. What leads nowhere becomes a failure.
+        """
+        selection, lost = self._selection, []
+        for position, target in list(listing.links.items()):
+            is_unsafe = leads_out(target, depth)
+            must_follow = selection.copies_links or (selection.copies_unsafe_links and is_unsafe)
+            if must_follow or selection.copies_dir_links:
+                try:
+                    status = _look_behind(directory_fd, listing.names[position], is_above)
+                except OSError as error:
+                    if must_follow:
+                        lost.append(position)
+                        reason = errno.ENOLINK if error.errno == errno.ENOENT else error.errno or 0
+                        listing.failures.append((reason, listing.names[position]))
+                    continue
+                if must_follow or stat.S_ISDIR(status.st_mode):
+                    listing.follow(position, status)
+                    continue
+            if selection.skips_unsafe_links and is_unsafe:
+                listing.omit([position])
+        if lost:
+            listing.keep([position for position in range(len(listing.names)) if position not in lost])
+
+
+def leads_out(target: bytes, depth: int) -> bool:
+    """Whether a soft link with so many directories above it is unsafe as rsync has it.
+
+    It is if it is absolute or goes up too far, and wherever it goes up again behind a name.
+    """
+    names = target.split(b"/")
+    up = 0
+    while up < len(names) and names[up] in (b"..", b"") and (names[up] == b".." or up):
+        up += 1
+    ups = names[:up].count(b"..")
+    is_back = b".." in names[up:] or (ups > 1 and target.endswith(b"/.."))
+    return not target or target.startswith(b"/") or is_back or ups > depth
+
+
+def _look_behind(directory_fd: int, name: bytes, is_above: Callable[[Identity], bool]) -> os.stat_result:
+    status = os.stat(name, dir_fd=directory_fd)
+    if stat.S_ISDIR(status.st_mode) and is_above((status.st_dev, status.st_ino)):
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+    return status

@@ -1,0 +1,44 @@
+"""A target that would lose most of what it has keeps all of it, and so do the others, unless it is meant."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.whole.site import Site, write_files
+
+OLD = {f"old{number}": 1 for number in range(120)}
+
+
+@pytest.fixture
+def filled(site: Site) -> Site:
+    """Target b has 120 files that the source lacks."""
+    write_files(site.source, {"new": 10})
+    for host in site.hosts:
+        write_files(site.dest(host), OLD if host == "b" else {"other": 1})
+    return site
+
+
+@pytest.mark.parametrize("is_empty", [False, True])
+def test_most_of_a_target_is_not_deleted_by_accident(filled: Site, is_empty: bool) -> None:
+    if is_empty:
+        (filled.source / "new").unlink()
+    ended = filled.sync()
+    assert (ended.status, len(list(filled.dest("b").iterdir()))) == (25, 120)
+    assert "b refuses to delete 120 of 120 entries; if that is meant, give --delete or --max-delete" in ended.stderr
+    assert [path.name for path in filled.dest("a").iterdir()] == ["other"]  # nothing was changed anywhere
+
+
+@pytest.mark.parametrize("option", ["--delete", "--max-delete=1000"])
+def test_what_is_meant_is_done_and_counted(filled: Site, option: str) -> None:
+    ended = filled.sync(option)
+    assert (ended.status, filled.all_differences()) == (0, {})
+    assert "1 to 120 deleted, by target" in ended.stdout
+
+
+def test_a_few_go_without_a_word_and_are_counted(site: Site) -> None:
+    write_files(site.source, {"new": 10})
+    for host in site.hosts:
+        write_files(site.dest(host), {f"old{number}": 1 for number in range(54)})
+    told = site.sync("-n")
+    assert "54 would be deleted" in told.stdout
+    assert "54 deleted" in site.sync().stdout
