@@ -74,6 +74,7 @@ class MasterHost:
         self.packets_sent = 0  # of pages, copies counted
         self._is_group_heard = True
         self._routes: dict[int, TargetHost] = {}  # of targets that are served by unicast
+        self.reroutes: list[int] = []  # targets, in order
         self._copied: set[int] = set()  # those of them that pages go to
         world.hear_answer = self._hear
         self.clock.plan(self._rng.random() * 0.2, self._offer_manifest)
@@ -176,6 +177,7 @@ class MasterHost:
         self._oracle.judge_caster_event(event)
         if isinstance(event, TargetJoined | TargetRerouted | TargetEnded):
             self._route(event.target)
+            self.reroutes += [event.target] * isinstance(event, TargetRerouted)
             self._is_group_heard = self.caster.roster.is_group_heard
         if isinstance(event, ComparisonFinished):
             entries = [entry for first, end in event.needs for entry in range(first, end)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from mrsync.protocol.assembly import Verdict
@@ -111,9 +111,14 @@ class Reception:
         arriving.decoded = 0
 
     def take_coded(
-        self, burst: CodedBurst, combination: tuple[Term, ...], count: int, is_bad: bool, now: float
+        self,
+        burst: CodedBurst,
+        combination: tuple[Term, ...],
+        count_of: Callable[[int, int], int],
+        is_bad: bool,
+        now: float,
     ) -> None:
-        """One coded packet; count: packets of a page, as far as this one is not the last of its object."""
+        """One coded packet; count_of: packets of a page of an object."""
         terms = list(combination)
         missing = self._catcher.receive_coded(burst.object, burst.generation, terms, burst.tx, now)
         if missing < 0:
@@ -125,6 +130,7 @@ class Reception:
                 self._catcher.coded_useless()
                 return
             is_bad |= held
+        count = count_of(burst.object, page)
         burst_of_one = Burst(burst.object, page, burst.generation, count, 0, burst.tx)
         self._take_packet(burst_of_one, index, is_bad, now, is_decoded=True)
 

@@ -76,8 +76,8 @@ CASES = (
         "a tenth is lost on every hop, and of what is said",
         (replace(DEAF, loss=0.1, report_loss=0.1),) * COUNT,
         EVERYONE,
-        7.0,
-        1.15,
+        10.0,
+        1.2,
         0.13,
     ),
     RelayCase(

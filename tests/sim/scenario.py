@@ -135,6 +135,11 @@ def draw(seed: int) -> Scenario:
     return _draw_stops(random.Random(f"stops {seed}"), scenario)
 
 
+def draw_relays(seed: int) -> Scenario:
+    """The same, with targets that pass pages on where that makes sense."""
+    return _draw_relays(random.Random(f"relays {seed}"), draw(seed))
+
+
 def _draw_session(seed: int) -> Scenario:
     rng = random.Random(seed)
     count = rng.choice(TARGET_COUNTS)
@@ -205,6 +210,25 @@ def _draw_stops(rng: random.Random, scenario: Scenario) -> Scenario:
     ]
     stops = (rng.uniform(0, 2), rng.uniform(0.1, STOP_S_MAX)) if rng.random() < 0.6 else (0.0, 0.0)
     return replace(scenario, targets=tuple(targets), caster_stops=stops)
+
+
+def _draw_relays(rng: random.Random, scenario: Scenario) -> Scenario:
+    """Targets pass pages on; some hear no group, reach some others only, or one of them lies."""
+    if scenario.is_unicast:
+        return scenario
+    count, share = len(scenario.targets), rng.choice((0.5, 0.8, 1.0))
+    liar, are_open = rng.choice((-1, -1, rng.randrange(count))), rng.random() < 0.7
+    targets = [
+        replace(
+            target,
+            is_deaf=target.knows_master and rng.random() < share,
+            blocks=() if are_open else tuple(other for other in range(count) if rng.random() < 0.3),
+            withholds_share=rng.choice((0.1, 1.0)) if index == liar else 0.0,
+            hop_pages_s=rng.choice((20000.0, 20000.0, 500.0)),
+        )
+        for index, target in enumerate(scenario.targets)
+    ]
+    return replace(scenario, targets=tuple(targets), has_relays=True, chains_max=rng.choice((1, 1, 2)))
 
 
 class _Switch:

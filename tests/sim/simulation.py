@@ -185,10 +185,13 @@ class Simulation:
 
     def _judge_economy(self, result: Result) -> None:
         """I3, I5: nobody sends again what nobody misses, nor asks or answers more often than it helps."""
+        count = len(self.scenario.targets)
         repaired, missed = result.packets_repaired, result.packets_lost + result.packets_in_vain
         mistaken = 0
         if not self.scenario.is_orderly:  # what is late looks lost
             mistaken = result.packets_first // 2 + 8 * self.scenario.geometry.packets
+        if len(self.master.reroutes) > count:  # what was claimed here comes from a relay, and the other way round
+            mistaken = repaired
         if self.scenario.has_relays:  # what one that falls has taken with it was lost to those behind it
             mistaken += result.packets_first * sum(target.fate is not Fate.HEALTHY for target in self.scenario.targets)
         if self.scenario.forgeries_s:  # whoever invents packets can make anything look lost
@@ -197,7 +200,6 @@ class Simulation:
             raise Violation(f"{result.packets_wasted} of {repaired} repairs were missed by nobody")
         if repaired > missed + mistaken:
             raise Violation(f"{repaired} packets repaired, but only {missed} were missed")
-        count = len(self.scenario.targets)
         fallen = sum(state is not RosterState.DONE for state in result.states)
         if result.pages_unwanted > UNWANTED_MAX * fallen:  # what was on its way out when one fell
             raise Violation(f"{result.pages_unwanted} pages were cast though nobody wanted them")

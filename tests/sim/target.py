@@ -176,9 +176,7 @@ class TargetHost:
             for at, combination in enumerate(cast.combinations):
                 if not lost >> at & 1:
                     self.catcher.counters.packets_seen += 1
-                    page = next((page for page, index in combination if self._misses(cast.object, page, index)), 0)
-                    count = self._world.packet_count(cast.object, page)
-                    self.reception.take_coded(cast, combination, count, bad >> at & 1 == 1, now)
+                    self.reception.take_coded(cast, combination, self._world.packet_count, bad >> at & 1 == 1, now)
         else:
             arrived = self._sent_mask(cast, lost)
             spoilt = self._sent_mask(cast, ~bad) if bad else 0

@@ -8,9 +8,10 @@ import pytest
 
 from mrsync.protocol.states import RosterState
 from tests.sim.relay_cases import CASES, DEAF, RelayCase
-from tests.sim.scenario import Scenario
+from tests.sim.scenario import Scenario, draw_relays
 from tests.sim.simulation import Simulation
 
+SEEDS = 20
 LONG = 100  # the cost of a step grows with the targets; 1000 take minutes
 
 
@@ -23,6 +24,11 @@ def test_a_long_chain_takes_little_longer_than_one_copy() -> None:
     scenario = CASES[0].scenario
     alone, chain = (_seconds(scenario, count) for count in (1, LONG))
     assert chain < 1.05 * alone + 1
+
+
+@pytest.mark.parametrize("seed", range(905000, 905000 + SEEDS))
+def test_drawn_relays(seed: int) -> None:
+    Simulation(draw_relays(seed)).run()
 
 
 def _seconds(scenario: Scenario, count: int) -> float:

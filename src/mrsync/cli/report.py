@@ -10,7 +10,7 @@ from typing import Any
 from mrsync.cli.roundtrips import histogram_lines, quantiles
 from mrsync.errors import ExitStatus
 from mrsync.remote.targets import fold
-from mrsync.run.cast.outcome import UNICAST, Outcome, TargetOutcome, TargetState
+from mrsync.run.cast.outcome import RELAY, UNICAST, Outcome, TargetOutcome, TargetState
 from mrsync.tree.model.failure import printable
 
 SCHEMA = 1
@@ -157,10 +157,15 @@ def _deletions(outcome: Outcome) -> Iterator[str]:
 def _copies(outcome: Outcome) -> Iterator[str]:
     """3 copies on the link: 1 by multicast, 2 by unicast (n7, n9)."""
     served = [target.host for target in outcome.targets if target.path == UNICAST]
+    relayed = [target.host for target in outcome.targets if target.path == RELAY]
     if served and outcome.copies > len(served):
         yield f"{outcome.copies} copies on the link: 1 by multicast, {len(served)} by unicast ({fold(served)})"
     elif served:
         yield "1 copy on the link, by unicast" if len(served) == 1 else f"{len(served)} copies on the link, by unicast"
+    elif relayed:
+        yield "1 copy on the link, by multicast"
+    if relayed:
+        yield f"passed on from target to target to {fold(relayed)}"
 
 
 def _incomplete(outcome: Outcome) -> Iterator[str]:

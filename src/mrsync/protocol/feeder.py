@@ -49,6 +49,7 @@ class Feeder:
         self._me = me
         self._probe_bytes = probe_bytes
         self._retained_pages = retained_pages
+        self._waiting_max = min(WAITING_MAX, retained_pages // 2)  # they must still be at hand
         self._horizon_of = horizon_of
         self._next_counter = next_counter
         self._claim: Claim | None = None
@@ -70,9 +71,14 @@ class Feeder:
         return self._claim is not None and self._claim.heard_bytes >= self._probe_bytes
 
     @property
+    def _is_open(self) -> bool:
+        """Whether pages may go to the child; a short feed tells it that it is heard."""
+        return self.is_heard and not self._is_quiet
+
+    @property
     def is_full(self) -> bool:
         """Whether the child is so far behind that no more should come here."""
-        return self._passage is not None and self._passage.waiting > WAITING_MAX
+        return self._passage is not None and self._passage.waiting > self._waiting_max
 
     @property
     def pages_forwarded(self) -> int:
@@ -110,7 +116,7 @@ class Feeder:
     def wants(self, kind: int, page: int) -> bool:
         """Whether this page was not passed on yet, as far as it can be now."""
         passage = self._passage
-        if not self.is_heard or self._is_quiet or self._schedule is None:
+        if not self._is_open or self._schedule is None:
             return False
         return passage is None or kind > passage.kind or (kind == passage.kind and not passage.knows(page))
 
@@ -134,9 +140,11 @@ class Feeder:
         """Take what the child says; never raises."""
         if claim.link != self.peer.link or (self._claim is not None and claim.counter <= self._claim.counter):
             return
+        was_open = self._is_open
         self._claim = claim
         self._heard_at = now
         self._is_quiet = False
+        self._is_feed_due |= self._is_open != was_open
         schedule, passage = self._schedule, self._passage
         if schedule is None or self._clock is None:
             return
@@ -166,7 +174,7 @@ class Feeder:
     def _feed(self, now: float) -> CatcherSend:
         passage = self._passage
         kind = passage.kind if passage is not None else ObjectKind.MANIFEST
-        size_bytes = FEED_BYTES if self.is_heard else max(FEED_BYTES, self._probe_bytes)
+        size_bytes = FEED_BYTES if self._is_open else max(FEED_BYTES, self._probe_bytes)
         feed = Feed(
             parent=self._me,
             counter=self._next_counter(),
@@ -192,7 +200,7 @@ class Feeder:
     def sends(self, now: float) -> list[CatcherSend]:
         """What to send to the child now, in this order."""
         messages: list[CatcherSend] = [self._feed(now)] if self._is_feed_due or self._is_poll_due else []
-        if self._schedule is not None and self.is_heard and not self._is_quiet:
+        if self._schedule is not None and self._is_open:
             messages += self._schedule.sends(now)
         return messages
 

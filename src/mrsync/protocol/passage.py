@@ -49,7 +49,10 @@ class Passage(Transfer):
     def first_send(self, tx: int) -> SendPage:
         """The next page that waits."""
         page = self._waiting.popleft()
-        self.next_page = max(self.next_page, page + 1)
+        if page >= self.next_page:  # those left out count as sent with the one before them
+            skipped = page - len(self._first_tx)
+            self._first_tx.extend([self._first_tx[-1] if self._first_tx else 0] * skipped + [tx])
+            self.next_page = page + 1
         self.pages_sent += 1
         self._last_tx[page] = tx
         return SendPage(self.kind, page, 0, tx)

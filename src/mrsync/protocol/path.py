@@ -30,6 +30,7 @@ class TargetPath:
     copy_at: float = 0.0  # before that no status goes to it by unicast
 
     via: Via = Via.CASTER
+    parent: str = ""  # name of the target that passes pages on to this one
 
     @property
     def is_copied(self) -> bool:

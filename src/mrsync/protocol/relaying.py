@@ -18,7 +18,8 @@ from mrsync.protocol.timers import Timer, TimerTable
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.messages import Assign, Claim, Feed, Feeding, Hop, Message, ObjectKind, Peer
 
-STARVED_S = 0.5  # five feeds; a busy host must not look dead
+STARVED_S = 0.5  # five feeds
+STARVED_MAX_S = 4.0  # of a parent that was silent before, and came back: its host is busy
 CLAIM_S = 0.02
 FED_REPORT_S = 0.1
 HOP_S = 1.0
@@ -48,6 +49,7 @@ class Relaying:
         self._heard_bytes = 0
         self._probe_bytes = 0
         self._heard_at = 0.0  # when its last feed came, or a page was written
+        self._patience_s = STARVED_S
         self._pages_done = 0  # since the last claim
         self._feeder: Feeder | None = None
         self._geometry: Geometry | None = None
@@ -98,6 +100,7 @@ class Relaying:
 
     def _follow(self, parent: Peer | None, now: float) -> None:
         self._parent, self._feed, self._heard_bytes = parent, None, 0
+        self._patience_s = STARVED_S
         self._timers.stop(Timer.CLAIM)
         self._timers.stop(Timer.STARVE)
         self._set_feeding(Feeding.UNFED, now)
@@ -150,13 +153,17 @@ class Relaying:
         self._feed = feed
         self._heard_bytes = max(self._heard_bytes, feed.size_bytes)
         was_fed = self.is_fed
-        if not was_fed and self._heard_bytes >= self._probe_bytes:
+        is_heard = feed.size_bytes < self._probe_bytes <= self._heard_bytes  # there: it need not try larger ones
+        if is_heard and not was_fed:
+            if self.feeding is Feeding.STARVED:
+                self._patience_s = min(STARVED_MAX_S, 2 * self._patience_s)
             self._set_feeding(Feeding.FED, now)
         if self.is_fed:
             self._reception.believe_tx(feed.tx, now)
             self._reception.extend_horizon(feed.object, feed.pages_sent)
-        self._heard_at = now
-        self._timers.set(Timer.STARVE, now + STARVED_S)
+        if is_heard:
+            self._heard_at = now
+            self._timers.set(Timer.STARVE, now + self._patience_s)
         self._timers.advance(Timer.CLAIM, now if feed.is_poll or not was_fed else now + CLAIM_S)
         return self.is_fed and not was_fed
 
@@ -171,7 +178,7 @@ class Relaying:
 
     def _look_after_parent(self, now: float) -> None:
         """Nothing was heard of it for a while, unless pages came meanwhile."""
-        starved_at = self._heard_at + STARVED_S
+        starved_at = self._heard_at + self._patience_s
         if now < starved_at:
             self._timers.set(Timer.STARVE, starved_at)
         elif self.is_fed:

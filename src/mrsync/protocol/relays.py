@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Callable, NamedTuple
 
 from mrsync.protocol.path import Via
@@ -27,7 +28,10 @@ STALL_S = 1.5  # a child that gets nothing of what its parent holds
 DOUBT_S = 0.3  # with three statuses: who hears none of them, or is not heard to, is gone
 HEADS_ASKED = 2  # for each target that is to be fed
 REPEAT_S = 0.05  # between two assignments of one target
+BARRED_S = 5.0  # and twice as long each time; meanwhile the caster serves it
 SETTLE_S = 3.0  # gathering does not wait longer for links
+
+IPV4_MAPPED = bytes(10) + b"\xff\xff"
 
 Endpoint = tuple[bytes, int]  # address as 16 bytes, port
 Locate = Callable[[Address], Endpoint]  # where other targets reach the one at an address of the driver's
@@ -71,7 +75,8 @@ class Relays:
         on_rerouted: Callable[[Target], None],
         say: Callable[[Assign, Address], None],
     ) -> None:
-        self.barred: dict[int, str] = {}  # target -> why it takes no part
+        self.barred: dict[int, str] = {}  # target -> why it takes no part, for now
+        self._barred_until: dict[int, float] = {}
         self._roster = roster
         self._reach = reach
         self._rules = rules
@@ -83,6 +88,7 @@ class Relays:
         self._faults: Counter[int] = Counter()  # target -> links of its that failed though it answered
         self._assigned: dict[int, tuple[int, Peer | None, Peer | None]] = {}  # number, parent, child
         self._untold: set[int] = set()  # targets that were not told their assignment of now
+        self._told_to: dict[int, Address] = {}  # target -> where it was told its first one
         self._told_at: dict[int, float] = {}  # target -> when it was told its last one
         self._number = 0  # of links and assignments
         self._asked_at: float | None = None  # those who may become heads
@@ -93,6 +99,11 @@ class Relays:
     def chains(self) -> list[list[Target]]:
         """Targets in the order in which pages pass through them."""
         return self._chains
+
+    @property
+    def heads(self) -> set[int]:
+        """Targets that pass on what the caster sends to them."""
+        return {chain[0].id for chain in self._chains if len(chain) > 1}
 
     @property
     def _slack_s(self) -> float:
@@ -118,13 +129,30 @@ class Relays:
         assert self._rules is not None  # there are no chains without
         self._formed_at = now
         heads = sorted((target for target in self._roster.live if self._can_head(target)), key=self._place)
-        count = min(len(heads), len(deaf)) or min(self._rules.chains_max, len(deaf))
-        for at in range(count):
-            part = deaf[at * len(deaf) // count : (at + 1) * len(deaf) // count]
-            if heads:
-                part.insert(0, heads.pop(_nearest(self._place(part[0]), [self._place(head) for head in heads])))
-            self._chains.append(part)
+        if heads:
+            for network, group in groupby(deaf, key=self._network):
+                self._share_out(list(group), heads, network)
+        else:
+            self._chains += _parts(deaf, min(self._rules.chains_max, len(deaf)))
         self._connect(now)
+
+    def _share_out(self, deaf: list[Target], heads: list[Target], network: bytes) -> None:
+        """Give the deaf of one network to those there who hear the group, else to one that is near."""
+        local = [head for head in heads if self._network(head) == network]
+        if not heads:
+            min(self._chains, key=len).extend(deaf)
+            return
+        for part in _parts(deaf, max(1, min(len(local), len(deaf)))):
+            head = max(local or heads, key=lambda head: _alike(self._place(part[0]), self._place(head)))
+            heads.remove(head)
+            if local:
+                local.remove(head)
+            self._chains.append([head, *part])
+
+    def _network(self, target: Target) -> bytes:
+        """What addresses of one network have in common, as far as can be guessed: /24 of IPv4, /64 of IPv6."""
+        address = self._place(target)[0]
+        return address[:15] if address.startswith(IPV4_MAPPED) else address[:8]
 
     def _are_heads_known(self, count: int, now: float) -> bool:
         """Whether enough of those who hear the group have shown that what is sent to their address comes to them.
@@ -197,6 +225,7 @@ class Relays:
             via = self._via(target, now)
             if via is not target.path.via:
                 target.path.via = via
+                target.path.parent = self._links[target.id].parent.name if via is Via.RELAY else ""
                 has_changed.append(target)
         if has_changed:
             self._roster.count_listeners()
@@ -230,8 +259,8 @@ class Relays:
         link = self._links.get(target.id)
         if hop.number != self._assigned.get(target.id, (0,))[0]:
             return
-        if target.path.verified is None and source == target.path.source:
-            target.path.verified = source  # the number was told there
+        if target.path.verified is None and source == self._told_to.get(target.id):
+            target.path.verified = source  # the number was told there, and nowhere else
         if link is None:
             return
         if hop.feeding is Feeding.FED and not link.is_fed and not link.is_stalled:
@@ -244,8 +273,10 @@ class Relays:
     def forget(self, target: Target, now: float) -> None:
         """This target is gone, or another process has taken its place."""
         self.barred.pop(target.id, None)
+        self._barred_until.pop(target.id, None)
         self._parked.pop(target.id, None)
         self._assigned.pop(target.id, None)
+        self._told_to.pop(target.id, None)
         if self._take_out(target):
             self._connect(now)
 
@@ -285,6 +316,12 @@ class Relays:
         for target in self._roster.live:
             if target.flow.answered_at > self._parked.get(target.id, now):
                 del self._parked[target.id]
+        for target_id, until in list(self._barred_until.items()):
+            if now > until:
+                del self._barred_until[target_id], self.barred[target_id]
+        healed = [target for chain in self._chains for target in chain[1:] if not target.path.is_unicast]
+        if any([self._take_out(target) for target in healed]):  # they hear the group now
+            self._connect(now)
         newcomers = [target for target in self._roster.live if self._is_lonely(target)]
         if newcomers and self._are_heads_known(len(newcomers), now):
             self._append(newcomers)
@@ -336,6 +373,8 @@ class Relays:
             self._faults.update((parent.id, child.id))
         else:
             self.barred[child.id] = f"{parent.name} cannot feed it"
+            self._barred_until[child.id] = now + BARRED_S * 2 ** self._faults[child.id]
+            self._faults[child.id] += 1
             self._take_out(child)
 
     def _move_last(self, target: Target) -> None:
@@ -374,21 +413,17 @@ class Relays:
         self._told_at[target_id] = now
         probe_bytes = self._reach.step.datagram_bytes
         assign = Assign(target.hello.instance, 0, target_id, assigned[0], probe_bytes, *assigned[1:])
-        self._say(assign, target.path.verified or target.path.source)
+        destination = target.path.verified
+        if destination is None:
+            destination = self._told_to.setdefault(target_id, target.path.source)
+        self._say(assign, destination)
 
 
-def _nearest(place: Endpoint, others: list[Endpoint]) -> int:
-    """Which of these addresses begins most like the first."""
-
-    def alike(at: int) -> int:
-        return sum(1 for _ in _common(place[0], others[at][0]))
-
-    return max(range(len(others)), key=alike)
+def _parts(targets: list[Target], count: int) -> list[list[Target]]:
+    """So many parts of about the same length, in order."""
+    return [targets[at * len(targets) // count : (at + 1) * len(targets) // count] for at in range(count)]
 
 
-def _common(one: bytes, other: bytes) -> Iterator[int]:
-    """The bytes that both begin with."""
-    for left, right in zip(one, other):
-        if left != right:
-            return
-        yield left
+def _alike(one: Endpoint, other: Endpoint) -> int:
+    """How many bytes both addresses begin with."""
+    return next((at for at, (left, right) in enumerate(zip(one[0], other[0])) if left != right), len(one[0]))

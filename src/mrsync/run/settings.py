@@ -57,6 +57,9 @@ class Remote(NamedTuple):
     topology: str | None = None  # a file that tells which gateways lead to which targets
 
 
+RELAYING = ("auto", "no")  # whether targets pass pages on to one another
+
+
 class CastSettings(NamedTuple):
     """One cast of `source` to `targets`; a target's id is its position in that tuple."""
 
@@ -66,6 +69,8 @@ class CastSettings(NamedTuple):
     remote_shell: str | None  # None: catchers are started by hand
     secret: bytes
     network: Network = Network()
+    relay: str = "no"  # of RELAYING
+    relay_chains: int = 1  # where nobody hears the group
     rate_bytes_s: int | None = None
     ack_wait_s: float = 60.0
     has_monitor: bool = True  # False: only the rate says how fast to send

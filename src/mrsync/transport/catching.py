@@ -116,8 +116,8 @@ class CatcherDriver:
             self._loop.watch(opened, partial(self._on_socket, opened))
         try:
             while not self._is_ended:
+                self._hand_out_events()  # before what is said: who is spoken to must have been met
                 self._transmit()
-                self._hand_out_events()
                 self._unread.clear()
                 self._loop.wait(self._patience())
                 self._keep_time(self._loop.now())

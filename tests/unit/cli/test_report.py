@@ -142,5 +142,12 @@ def test_copies_on_the_link_are_explained() -> None:
     assert fields["bytes_unicast"] == 8_080_000
     assert (fields["targets"]["n4"]["path"], fields["targets"]["n4"]["path_reason"]) == ("unicast", reason)
     assert (fields["targets"]["n1"]["path"], fields["targets"]["n1"]["path_reason"]) == ("multicast", None)
+    fed = [target(host, path="relay", parent="n4", path_reason=reason) for host in ("n7", "n8")]
+    assert summary(outcome(deaf[0], *fed))[0].endswith(
+        "; 1 copy on the link, by unicast; passed on from target to target to n[7-8]"
+    )
+    assert summary(outcome(target("n1"), *fed))[0].endswith(
+        "; 1 copy on the link, by multicast; passed on from target to target to n[7-8]"
+    )
     assert summary(outcome(*deaf))[0].endswith("; 2 copies on the link, by unicast")
     assert summary(outcome(deaf[0]))[0].endswith("; 1 copy on the link, by unicast")

@@ -14,7 +14,7 @@ from mrsync.cli.registry.option import (
     SYNCERS,
     Option,
 )
-from mrsync.run.settings import GROUPS, RTT_GROUPS, Network
+from mrsync.run.settings import GROUPS, RELAYING, RTT_GROUPS, Network
 
 RTT_PORT = 7900  # as 4.0.1 had it
 _PORT_TEXT = "the data port; reports come back to the one below; default: {}"
@@ -112,6 +112,30 @@ OPTIONS = (
         NETWORK,
         (MULTICATCHER,),
         metavar="M",
+    ),
+    Option(
+        "--relay",
+        "whether targets pass pages on to one another where no multicast is heard; default: no",
+        NETWORK,
+        CASTERS,
+        "whether targets pass pages on to one another where no multicast is heard. `auto`: each target that does not "
+        "hear the group gets its pages from another target, where those two reach each other, so that about one copy "
+        "leaves the master; `no`: everything goes to each of them by itself, as with `--unicast`. Default: `no`",
+        choices=RELAYING,
+        default=RELAYING[1],
+        field="settings.relay",
+    ),
+    Option(
+        "--relay-chains",
+        "how many chains of targets the master feeds where nobody hears the group; default: 1",
+        NETWORK,
+        CASTERS,
+        "how many chains of targets the master feeds where nobody hears the group. More than one only where its link "
+        "is faster than theirs: each takes a copy. Default: 1",
+        metavar="N",
+        type=values.counted("a number of chains", 64),
+        default=1,
+        field="settings.relay_chains",
     ),
     Option(
         "--rate",

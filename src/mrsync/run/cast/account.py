@@ -13,7 +13,7 @@ from mrsync.protocol.histogram import Histogram
 from mrsync.protocol.roster import Target
 from mrsync.protocol.states import RosterState
 from mrsync.run.cast.ledger import Ledger
-from mrsync.run.cast.outcome import MULTICAST, UNICAST, Outcome, SatOut, Seconds, TargetOutcome, TargetState
+from mrsync.run.cast.outcome import MULTICAST, RELAY, UNICAST, Outcome, SatOut, Seconds, TargetOutcome, TargetState
 from mrsync.run.cast.source_job import SourceJob
 from mrsync.run.settings import CastSettings
 from mrsync.transport.casting import CasterDriver
@@ -211,8 +211,11 @@ def _outcome(
         host=target.name,
         state=state,
         reason=reason,
-        path=UNICAST if target.path.is_unicast else MULTICAST,
+        path=RELAY if target.path.parent else UNICAST if target.path.is_unicast else MULTICAST,
         path_reason=target.path.why_unicast or None,
+        parent=target.path.parent or None,
+        pages_passed_on=target.hop.pages_forwarded if target.hop else 0,
+        packets_passed_again=target.hop.packets_repaired if target.hop else 0,
         files_updated=result.files_updated if result else 0,
         bytes_written=result.bytes_written if result else 0,
         created=result.created if result else 0,

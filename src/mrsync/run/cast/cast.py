@@ -23,6 +23,7 @@ from mrsync.protocol.events import (
     TargetJoined,
     TargetRerouted,
 )
+from mrsync.protocol.relays import RelayRules
 from mrsync.protocol.states import RosterState
 from mrsync.remote.launcher import Launcher
 from mrsync.remote.targets import fold
@@ -42,6 +43,7 @@ from mrsync.run.rendezvous import Place, meet
 from mrsync.run.settings import CastSettings, draw_session
 from mrsync.run.stop import Stop
 from mrsync.transport.casting import CasterDriver
+from mrsync.transport.forwarding import endpoint
 from mrsync.transport.loop import Loop
 from mrsync.transport.paths import Path, PathKind
 from mrsync.transport.socket_options import describe_missing
@@ -113,7 +115,7 @@ class _Run:
         config = _caster_config(settings, place, session, is_unicast=not group_paths)
         self._caster = Caster(config, loop.now())
         self._source = SourceJob(settings, session, loop, self._caster, self._news, observer)
-        self._reach_news = ReachNews(self._caster.reach, self._caster.roster, place.group)
+        self._reach_news = ReachNews(self._caster.reach, self._caster.relays, self._caster.roster, place.group)
         sockets = [path.socket for path in paths]
         ask = partial(ask_for_reports, sockets, place.interfaces)
         self._unheard = Unheard(settings.targets, place.port - 1, ask, self._news.warn)
@@ -233,7 +235,9 @@ class _Run:
             self._news.tell_trust(self._caster.roster.live)
             for sentence in self._reach_news.when_gathered():
                 self._news.warn(sentence)
-            self._news.tell_routed({target.name for target in self._caster.roster.live if target.path.is_unicast})
+            for sentence in self._reach_news.chains():
+                self._news.notice(1, sentence)
+            self._news.tell_routed({target.name for target in self._caster.roster.live if target.path.is_copied})
         elif phase is Phase.CASTING:
             self._source.begin_contents()
 
@@ -249,6 +253,13 @@ class _Run:
             self._unheard.end(event.target)
         elif isinstance(event, TargetRerouted) and (sentence := self._reach_news.when_rerouted(target)):
             self._news.warn(sentence)
+
+
+def _relay_rules(settings: CastSettings) -> RelayRules | None:
+    """Return how targets pass pages on; None if they do not."""
+    if settings.relay == "no" or settings.network.is_unicast:
+        return None
+    return RelayRules(lambda path: endpoint(path.address), settings.relay_chains)
 
 
 def _caster_config(settings: CastSettings, place: Place, session: int, *, is_unicast: bool) -> CasterConfig:
@@ -270,4 +281,5 @@ def _caster_config(settings: CastSettings, place: Place, session: int, *, is_uni
         rate_bytes_s=settings.rate_bytes_s,
         has_monitor=settings.has_monitor,
         is_unicast=is_unicast,
+        relaying=_relay_rules(settings),
     )

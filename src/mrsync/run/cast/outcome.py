@@ -21,7 +21,7 @@ class TargetState(Enum):
     REFUSED = "refused"  # came, and could not be taken
 
 
-MULTICAST, UNICAST = "multicast", "unicast"
+MULTICAST, UNICAST, RELAY = "multicast", "unicast", "relay"
 
 
 class SatOut(NamedTuple):
@@ -55,6 +55,9 @@ class TargetOutcome(NamedTuple):
     path_reason: str | None = None  # why not by multicast
     deletions_skipped: int = 0  # because of --max-delete
     changes_untold: int = 0  # that were too many to itemize
+    parent: str | None = None  # the target that passed pages on to it, at last
+    pages_passed_on: int = 0
+    packets_passed_again: int = 0
     packets_rejected: int = 0  # that came to it, and were not genuine or not of this session
 
 

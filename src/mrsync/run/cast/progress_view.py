@@ -29,6 +29,7 @@ def take_snapshot(caster: Caster, source: SourceJob, started_at: float, now: flo
             is_monitor=target.name == numbers.monitor,
             silent_s=round(now - target.progress.heard_at, 1) if target.is_live else 0.0,
             is_unicast=target.path.is_unicast,
+            parent=target.path.parent,
         )
         for target in caster.roster
     )

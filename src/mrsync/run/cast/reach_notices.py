@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mrsync.protocol.reach import AS_ASKED, NEVER_HEARD, Reach
+from mrsync.protocol.relays import Relays
 from mrsync.protocol.roster import Roster, Target
 from mrsync.remote.targets import fold
 
@@ -12,7 +13,8 @@ from mrsync.remote.targets import fold
 class ReachNews:
     """Sentences to warn with, each once."""
 
-    def __init__(self, reach: Reach, roster: Roster, group: str) -> None:
+    def __init__(self, reach: Reach, relays: Relays, roster: Roster, group: str) -> None:
+        self._relays = relays
         self._reach = reach
         self._roster = roster
         self._group = group
@@ -20,8 +22,12 @@ class ReachNews:
 
     def when_gathered(self) -> Iterator[str]:
         """What is known when the comparison begins, equal findings folded."""
-        deaf = [target.name for target in self._roster.live if target.path.why_unicast == NEVER_HEARD]
-        self._told.update(deaf)
+        everyone = [target for target in self._roster.live if target.path.why_unicast == NEVER_HEARD]
+        self._told.update(target.name for target in everyone)
+        deaf = [target.name for target in everyone if target.path.is_direct and target.id not in self._relays.heads]
+        if self._relays.barred:
+            names = [target.name for target in everyone if target.id in self._relays.barred]
+            yield f"targets cannot pass pages on to {fold(names)} (UDP between targets is blocked by a firewall there?)"
         if deaf:
             yield (
                 f"served by unicast, for the group {self._group} is not heard there: {fold(deaf)} (multicast is blocked"
@@ -38,6 +44,12 @@ class ReachNews:
                 f"packets of {self._reach.tried_mtu} bytes do not reach {fold(names)}, those of {mtu} do: all are sent"
                 f" packets of {self._reach.step.mtu} bytes (a tunnel on the way, or jumbo frames on one side only)"
             )
+
+    def chains(self) -> Iterator[str]:
+        """Who passes pages on to whom."""
+        for chain in self._relays.chains:
+            if len(chain) > 1:
+                yield f"pages are passed on: {' > '.join(target.name for target in chain)}"
 
     def when_rerouted(self, target: Target) -> str:
         """What to say of a target whose path has changed while the session goes on; nothing if it is known."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from mrsync.protocol.reach import DEAF_S, Reach
+from mrsync.protocol.relays import Relays
 from mrsync.protocol.roster import Roster
 from mrsync.run.cast.reach_notices import ReachNews
 from tests.unit.protocol.builders import SMALL, STEPS, found, hello
@@ -20,7 +21,8 @@ def gathered(*hears: int) -> tuple[Reach, Roster, ReachNews]:
             reach.receive_hello(target, said, "home", 0.0)
     reach.look(DEAF_S + 0.1)
     reach.fix()
-    return reach, roster, ReachNews(reach, roster, "239.1.2.3")
+    relays = Relays(roster, reach, None, lambda target: None, lambda assign, address: None)
+    return reach, roster, ReachNews(reach, relays, roster, "239.1.2.3")
 
 
 def test_nothing_is_said_when_all_is_well() -> None:
