@@ -6,7 +6,9 @@ import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import TypeVar
 
+from mrsync.errors import MrsyncError
 from mrsync.protocol.events import CommitGranted
 from mrsync.run.catch.jobs import Activity, Finished, TreeJobs
 from mrsync.tree.delta.blocks import delta_key, digest_blocks, encode_blocks
@@ -21,11 +23,19 @@ from mrsync.wire.messages import ObjectKind
 BATCH = 4  # pages that come at once
 
 
+T = TypeVar("T")
+
+
+class Broken(Exception):
+    """A job failed: the target is of no use any more, and says why."""
+
+
 class OneTarget:
     """Plays the master and the other targets for one target's jobs.
 
-    failures: all that the target tells of. sat_out: plan files that it cannot take. as_master: entered while the source
-    is looked at, so that a shim leaves these calls alone. stops_after: so many pages arrive, then the session breaks.
+    failures: all that the target tells of. broken: why it cannot go on, as it tells the master; empty: it can. sat_out:
+    plan files that it cannot take. as_master: entered while the source is looked at, so that a shim leaves these calls
+    alone. stops_after: so many pages arrive, then the session breaks.
     """
 
     def __init__(
@@ -39,6 +49,7 @@ class OneTarget:
         stops_after: int | None = None,
     ) -> None:
         self.failures: list[Failure] = []
+        self.broken = ""
         self.sat_out: list[tuple[int, int]] = []
         self.finished: Finished | None = None
         self._source = os.fsencode(source)
@@ -58,9 +69,11 @@ class OneTarget:
         return not self.finished.result.failures and not self.finished.result.undone
 
     def run(self) -> OneTarget:
-        """From the manifest to the end; raises what ends a session."""
+        """From the manifest to the end; raises what the program would not expect."""
         try:
             self._run()
+        except Broken as error:
+            self.broken = str(error)
         finally:
             self._jobs.clean_up()
         return self
@@ -71,7 +84,7 @@ class OneTarget:
             scanned = scan(self._source, self._policy)
             manifest = scanned.manifest.encode()
         jobs.write(ObjectKind.MANIFEST, [(0, manifest)])
-        compared = jobs.compare()
+        compared = _attempt(jobs.compare)
         self.failures += compared.comparison.failures
         page = jobs.geometry.page_bytes
         with self._as_master():
@@ -82,7 +95,7 @@ class OneTarget:
                 plan.blocks = encode_blocks(digest_blocks(plan, files, contents.read, page, delta_key(jobs.session)))
             encoded = plan.encode()
         jobs.write(ObjectKind.PLAN, [(0, encoded)])
-        wanted = jobs.prepare()
+        wanted = _attempt(jobs.prepare)
         pages = [number for first, end in wanted.pages for number in range(first, end)][: self._stops_after]
         for start in range(0, len(pages), BATCH):
             with self._as_master():
@@ -97,7 +110,7 @@ class OneTarget:
             contents.close()
         if self._stops_after is None:
             self._grant()
-            self.finished = jobs.finish()
+            self.finished = _attempt(jobs.finish)
 
     def _grant(self) -> None:
         """Whatever is ready goes into place; what this target cannot take, none does."""
@@ -107,5 +120,14 @@ class OneTarget:
         self.sat_out += rounds.take_sat_out()
         if ready > self._committed and (self._policy.commit != "job" or rounds.is_end(ready)):
             exceptions = tuple((file, file + 1) for file, _ in sorted(self.sat_out) if self._committed <= file < ready)
-            self.failures += self._jobs.commit([CommitGranted(self._committed, ready, exceptions)])
+            granted = [CommitGranted(self._committed, ready, exceptions)]
+            self.failures += _attempt(lambda: self._jobs.commit(granted))
             self._committed = ready
+
+
+def _attempt(job: Callable[[], T]) -> T:
+    """As the session does in its worker."""
+    try:
+        return job()
+    except (MrsyncError, OSError) as error:
+        raise Broken(str(error)) from error

@@ -31,7 +31,6 @@ from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.plan import Plan
 from mrsync.tree.model.policy import Policy
 from mrsync.tree.model.spans import merged
-from mrsync.tree.staging.durability import Durability
 from mrsync.tree.staging.finish import Result, finish
 from mrsync.tree.staging.missing_pages import wanted_pages
 from mrsync.tree.staging.resume import Leftovers
@@ -269,6 +268,8 @@ class TreeJobs:
         """Have all that was done reach the disk, where that is wanted; what failed."""
         if not self._manifest.policy.durable or self._destination is None:
             return []
+        from mrsync.tree.staging.durability import Durability  # most runs do without
+
         try:
             Durability(self._destination, note).flush()
         except OSError as error:

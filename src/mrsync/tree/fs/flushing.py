@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 from contextlib import suppress
+from typing import Any
 
 
 def flush_file_system(fd: int) -> None:
@@ -16,12 +16,17 @@ def flush_file_system(fd: int) -> None:
     if libc is None:
         os.sync()
     elif libc.syncfs(fd):
+        import ctypes
+
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
 
 
-def _c_library() -> ctypes.CDLL | None:
-    with suppress(OSError, AttributeError):
+def _c_library() -> Any:
+    """The C library, if it can be called and has what is needed; else None."""
+    with suppress(ImportError, OSError):
+        import ctypes  # rarely needed, and not everywhere
+
         library = ctypes.CDLL(None, use_errno=True)
         return library if hasattr(library, "syncfs") else None
     return None
