@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from contextlib import suppress
 from typing import BinaryIO, Union
 
 Path = Union[str, bytes, "os.PathLike[str]"]
@@ -63,6 +64,12 @@ def open_named(path: Path) -> BinaryIO:
     except BaseException:
         os.close(fd)
         raise
+
+
+def let_go(fd: int) -> None:
+    """Close what was only read, or goes anyway: no error can mean anything, and none may end a run."""
+    with suppress(OSError):
+        os.close(fd)
 
 
 def may_others_write(status: os.stat_result) -> bool:

@@ -16,6 +16,7 @@ from mrsync.protocol.config import CatcherConfig
 from mrsync.protocol.events import CatcherEvent, GroupGivenUp, GroupSilent
 from mrsync.run.bootstrap import Readiness, own_interfaces, run_invited, watch_for_the_end
 from mrsync.run.catch.session import TreeSession
+from mrsync.run.sandbox import Sandbox
 from mrsync.run.service import notify
 from mrsync.run.settings import GROUPS, CatchSettings
 from mrsync.transport.catching import CatcherDriver
@@ -35,13 +36,15 @@ UNKNOWN_S = 2.0  # a hundred statuses of a master that gathers
 
 
 def catch(settings: CatchSettings) -> int:
-    """Take part in one session; returns the exit status.
+    """Take part in one session, in a process of its own; returns the exit status.
 
     Raises MrsyncError when this host cannot take part at all.
     """
     gc.disable()  # columns and numbers make no cycles; looking for some costs a tenth of a large comparison
     os.umask(0o077)
     raise_descriptor_limit()
+    sandbox = Sandbox()
+    sandbox.enter()
     family = family_of(settings.master) if settings.master is not None else own_family()
     group = settings.network.group or GROUPS.of(family)
     interfaces = own_interfaces(settings, group)
@@ -50,7 +53,7 @@ def catch(settings: CatchSettings) -> int:
     reply = open_reply_socket(family_of(group))
     try:
         catcher = Catcher(_config(settings, data, reply), loop.now())
-        session = TreeSession(settings, catcher, loop)
+        session = TreeSession(settings, catcher, loop, sandbox)
         driver = CatcherDriver(
             catcher,
             data,

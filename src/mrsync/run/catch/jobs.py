@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from mrsync.errors import ProtocolDataError
 from mrsync.protocol.events import CommitGranted
 from mrsync.run.catch.itemizing import Itemized, itemize
+from mrsync.run.sandbox import Sandbox
 from mrsync.tree.compare.compare import compare, compare_again, compare_with_nothing
 from mrsync.tree.compare.deletion_guard import check_deletions
 from mrsync.tree.compare.deletion_preview import foresee_deletions
@@ -101,7 +102,14 @@ class TreeJobs:
     """
 
     def __init__(
-        self, path: bytes, activity: Activity, *, is_dry_run: bool, host: str = "", suffix: str | None = None
+        self,
+        path: bytes,
+        activity: Activity,
+        *,
+        is_dry_run: bool,
+        host: str = "",
+        suffix: str | None = None,
+        sandbox: Sandbox | None = None,
     ) -> None:
         self.geometry = Geometry(1, 64)
         self.session = 0
@@ -110,6 +118,7 @@ class TreeJobs:
         self._is_dry_run = is_dry_run
         self._host = host
         self._suffix = suffix
+        self._sandbox = sandbox
         self._survey = Survey()
         memory = (ObjectKind.MANIFEST, ObjectKind.PLAN, ObjectKind.PLAN_AGAIN)
         self._parts: dict[int, dict[int, bytes]] = {kind: {} for kind in memory}
@@ -162,6 +171,7 @@ class TreeJobs:
             check_deletions(destination, comparison, self._activity)
         if destination.backups is not None:
             destination.backups.on_activity = self._activity
+        self.confine()
         return self._fitting(Compared(len(manifest), comparison, self._find_basis(destination, comparison)))
 
     def _fitting(self, compared: Compared) -> Compared:
@@ -170,6 +180,19 @@ class TreeJobs:
             comparison = compared.comparison
             check_room(self._path, self._manifest, comparison.needs, len(comparison.made))
         return compared
+
+    def confine(self) -> None:
+        """In each thread that works on the tree: it changes nothing else from now on."""
+        destination, policy = self._destination, self._manifest.policy
+        if self._sandbox is None or destination is None:
+            return
+        directories = [os.dup(destination.root_fd)]
+        if destination.backups is not None and destination.backups.outside_path:
+            directories.append(_open_deepest(destination.backups.outside_path))
+        emptied = [_open_deepest(os.path.dirname(os.path.abspath(destination.path)))] if destination.is_new else []
+        self._sandbox.confine(directories, emptied, makes_devices=policy.devices, sets_xattrs=policy.keeps_attributes)
+        for directory in directories + emptied:
+            os.close(directory)
 
     def _find_basis(self, destination: Destination, comparison: Comparison) -> list[tuple[int, int]]:
         """Needed entries whose blocks may be here: of large files for a delta, and of what only needs another inode."""
@@ -316,3 +339,12 @@ class TreeJobs:
             self._traces.wipe()
         if self._destination is not None:
             self._destination.close()
+
+
+def _open_deepest(path: bytes) -> int:
+    """The deepest directory of a path that is there: below it the rest is made when it is needed."""
+    while True:
+        try:
+            return os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        except (FileNotFoundError, NotADirectoryError):
+            path = os.path.dirname(path)

@@ -20,6 +20,7 @@ from mrsync.protocol.events import (
     Withdrawn,
 )
 from mrsync.run.catch.jobs import Activity, Compared, Finished, Stopped, TreeJobs, Wanted
+from mrsync.run.sandbox import Sandbox
 from mrsync.run.settings import CatchSettings, host_of
 from mrsync.transport.loop import Loop
 from mrsync.tree.model.failure import Failure
@@ -45,7 +46,7 @@ class TreeSession:
     everything off before anything was changed.
     """
 
-    def __init__(self, settings: CatchSettings, catcher: Catcher, loop: Loop) -> None:
+    def __init__(self, settings: CatchSettings, catcher: Catcher, loop: Loop, sandbox: Sandbox | None = None) -> None:
         self.ending: SessionEnded | None = None
         self.errors = 0
         self._errors_told = 0
@@ -62,6 +63,7 @@ class TreeSession:
             is_dry_run=settings.is_dry_run,
             host=host_of(settings.host),
             suffix=settings.backup_suffix,
+            sandbox=sandbox,
         )
         self._actions: dict[type, Callable[..., None]] = {
             Welcomed: self._on_welcomed,
@@ -175,6 +177,7 @@ class TreeSession:
         self._catcher.set_progress(self._loop.now(), activity=entries)
 
     def _tell_needs(self, compared: Compared) -> None:
+        self._jobs.confine()  # this thread, too, as it writes while the disk is quick
         now, comparison = self._loop.now(), compared.comparison
         for record in needs_records(0, compared.entries, comparison.needs):
             self._catcher.log(record, now)

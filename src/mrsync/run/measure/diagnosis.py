@@ -288,6 +288,13 @@ def _options(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | No
     return Finding("socket options missing", facts.missing_options, remedy, is_fault=False)
 
 
+def _sandbox(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
+    if not facts.missing_protections:
+        return None
+    remedy = "none is needed; with Linux 5.19 or newer a catcher can write only below DEST"
+    return Finding("sandbox incomplete", f"without {facts.missing_protections}", remedy, is_fault=False)
+
+
 def _clock(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
     offset = seen.clock_offset_s
     if offset is None or abs(offset) < CLOCK_MAX_S:
@@ -319,6 +326,7 @@ _RULES: tuple[_Rule, ...] = (
     _clock,
     _encryption,
     _options,
+    _sandbox,
 )
 
 

@@ -33,6 +33,7 @@ class HostFacts(NamedTuple):
     is_bridge_deaf: bool = False  # it is a bridge that snoops, and nobody queries
     rp_filter: str = ""  # interfaces with strict reverse path filters, with commas
     missing_options: str = ""  # socket options that the kernel or sandbox lacks, and what that means
+    missing_protections: str = ""  # of the sandbox, with commas
     buffer_bytes: int = 0  # granted
     rmem_max: int = 0  # 0: not to be seen here
     clock_us: int = 0

@@ -12,6 +12,7 @@ from mrsync.errors import SocketError
 from mrsync.run.bootstrap import own_interfaces, run_invited, watch_for_the_end
 from mrsync.run.measure.facts import HEARD_PER_LINE, SIZES, Facts, Heard, HostFacts, VolumeFacts, encode_facts
 from mrsync.run.measure.hostfacts import Host, deafness_of_bridges, disk_facts, python_version, since
+from mrsync.run.sandbox import Sandbox
 from mrsync.run.settings import GROUPS, CatchSettings
 from mrsync.transport.echoing import Arrival, Ear, Echoer
 from mrsync.transport.interface import Interface, family_of, multicast_interfaces
@@ -145,6 +146,7 @@ class _Probe:
             is_bridge_deaf=deafness_of_bridges(self._host, self._interfaces),
             rp_filter=",".join(self._host.strict_interfaces(every)) if first.family == socket.AF_INET else "",
             missing_options=describe_missing(data),
+            missing_protections=", ".join(Sandbox().missing()),
             buffer_bytes=granted_buffer(data),
             rmem_max=self._host.number("proc/sys/net/core/rmem_max") or 0,
             clock_us=time.time_ns() // 1000,

@@ -87,6 +87,11 @@ class Backups:
         """Of the directory that takes backups, if it is open and lies outside of the destination; else -1."""
         return self._directory.outside_fd if self._directory is not None else -1
 
+    @property
+    def outside_path(self) -> bytes:
+        """Of that directory, whether it is there or not; empty if none lies outside."""
+        return self._directory.outside_path if self._directory is not None else b""
+
     def link(self, fd: int, name: bytes, path: bytes) -> None:
         """Give what has this name, unless it is a directory, a second one, so that a rename over it loses nothing.
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 
-from mrsync.files import NAMED
+from mrsync.files import NAMED, let_go
 from mrsync.tree.fs.directories import OPEN_DIRECTORY, Directories, check_made
 from mrsync.tree.model.pathtree import PathTree
 
@@ -46,6 +46,11 @@ class BackupDirectory:
         """Of the directory itself, if it is open and lies outside of the destination; else -1."""
         return self._fd if self._below is None else -1
 
+    @property
+    def outside_path(self) -> bytes:
+        """Of the directory itself, empty if it lies below the destination."""
+        return self._path if self._below is None else b""
+
     def open(self, path: bytes) -> int:
         """Descriptor of the directory that takes backups of what the destination's directory of this path holds.
 
@@ -72,7 +77,7 @@ class BackupDirectory:
             self._originals.close()
             self._directories = self._originals = None
         if self._fd >= 0:
-            os.close(self._fd)
+            let_go(self._fd)
             self._fd = -1
 
     def _open_root(self) -> tuple[Directories, Directories]:

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from mrsync.errors import FileError
+from mrsync.files import let_go
 from mrsync.tree.destination.deletions import Deletions
 from mrsync.tree.destination.metadata import Metadata
 from mrsync.tree.destination.places import Places
@@ -285,7 +286,7 @@ class Destination:
                 self.doomed.close()
             if self.backups is not None:
                 self.backups.close()
-            os.close(self.root_fd)
+            let_go(self.root_fd)
 
     def _make(self, entry: int) -> int:
         name = self._manifest.names[entry]

@@ -8,6 +8,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
+from mrsync.files import let_go
 from mrsync.tree.destination.refusals import TIME
 from mrsync.tree.fs.temporary_names import backup_name
 from mrsync.tree.model.times import COARSEST_NS, is_kept_time, is_safe_time
@@ -49,7 +50,7 @@ class Timestamps:
         """Remove the files; to be used again, they are made again."""
         for probe in self._probes.values():
             if probe >= 0:
-                os.close(probe)
+                let_go(probe)
         self._probes.clear()
         while self._named:
             directory, name = self._named.pop()

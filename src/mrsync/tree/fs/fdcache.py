@@ -7,6 +7,8 @@ from collections import OrderedDict
 from collections.abc import Container
 from typing import Callable
 
+from mrsync.files import let_go
+
 
 class FdCache:
     """Descriptors by number of an entry or file; the cache closes them.
@@ -47,5 +49,6 @@ class FdCache:
             os.close(fd)
 
     def close_all(self) -> None:
+        """Close them at the end, when nothing that was written to them is of use any more."""
         while self._fds:
-            os.close(self._fds.popitem()[1])
+            let_go(self._fds.popitem()[1])

@@ -10,7 +10,7 @@ import zlib
 from array import array
 from contextlib import suppress
 
-from mrsync.files import CAUTIOUS
+from mrsync.files import CAUTIOUS, let_go
 from mrsync.tree.destination.destination import Destination
 from mrsync.tree.fs.temporary_names import journal_name
 from mrsync.tree.model.manifest import Manifest
@@ -169,7 +169,7 @@ class Journal:
 
     def _end(self) -> None:
         if self._fd >= 0:
-            os.close(self._fd)
+            let_go(self._fd)  # of what did not get written nothing is believed
             self._fd = -1
 
 

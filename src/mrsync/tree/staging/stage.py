@@ -130,7 +130,8 @@ class Stage:
     def discard(self, file: int) -> None:
         """Remove what is staged of a file, if anything is."""
         if self.states[file] in (STARTED, WHOLE):
-            self._fds.close(file)
+            with suppress(OSError):  # it goes
+                self._fds.close(file)
             if self.journal is not None:
                 self.journal.forget(file)
             directory = self.home(self._parent(file))
@@ -161,12 +162,19 @@ class Stage:
             kept = None
         for file, state in enumerate(self.states):
             if state in (STARTED, WHOLE) and kept is not None and kept.knows(file):
-                self._fds.close(file)
+                self._leave(file)
             elif state in (WAITING, STARTED, WHOLE):
                 self.discard(file)
         if kept is not None:
             kept.close()
         self.destination.directories.restore()
+
+    def _leave(self, file: int) -> None:
+        """To a later session; what may not have been written is no good to it."""
+        try:
+            self._fds.close(file)
+        except OSError:
+            self.discard(file)
 
     def take_over(
         self, file: int, directory: int, name: bytes, fd: int, pieces: Iterable[tuple[int, int]], *, is_cloned: bool

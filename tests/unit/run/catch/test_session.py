@@ -15,6 +15,7 @@ from mrsync.protocol.events import CommitGranted, FinishGranted, ObjectHeld, Ses
 from mrsync.protocol.log import LogReader
 from mrsync.protocol.sends import SendMessage
 from mrsync.run.catch.session import TreeSession
+from mrsync.run.sandbox import Sandbox
 from mrsync.run.settings import CatchSettings
 from mrsync.transport.loop import Loop
 from mrsync.tree.model.policy import Policy
@@ -33,12 +34,14 @@ from mrsync.wire.messages import (
     Welcome,
 )
 from tests.unit.protocol.builders import HMAC, status
+from tests.unit.run.test_sandbox import needs_landlock, refused
+from tests.unit.tree.breaking import in_a_process_that_is_killed
 
 
 class Host:
     """A target that has joined, syncing into a directory; the source has a file "a" of 10 bytes and a directory."""
 
-    def __init__(self, path: Path, *, is_dry_run: bool = False) -> None:
+    def __init__(self, path: Path, *, is_dry_run: bool = False, sandbox: Sandbox | None = None) -> None:
         self.source, self.dest = path / "source", path / "dest"
         (self.source / "d").mkdir(parents=True)
         (self.source / "a").write_bytes(b"0123456789")
@@ -48,7 +51,7 @@ class Host:
         self.catcher.receive_message(status(1), 7, self.loop.now())
         self.catcher.receive_message(Welcome(100, 1, 0, 0, 1, 1), 7, self.loop.now())
         settings = CatchSettings(0, "n1", os.fsencode(self.dest), b"", is_dry_run=is_dry_run)
-        self.session = TreeSession(settings, self.catcher, self.loop)
+        self.session = TreeSession(settings, self.catcher, self.loop, sandbox)
         self.log = LogReader()
 
     def take_manifest(self, data: bytes | None = None) -> None:
@@ -195,3 +198,25 @@ def test_a_commit_does_not_wait_for_ever_for_another_one(
         host.loop.wait(10)
     host.told()
     assert len(flushes) == 2
+
+
+@needs_landlock
+def test_both_threads_change_nothing_but_the_destination(tmp_path: Path) -> None:
+    def write_outside() -> int:
+        return refused((tmp_path / "outside").touch)
+
+    def check() -> None:
+        sandbox = Sandbox()
+        sandbox.enter()
+        host = Host(tmp_path, sandbox=sandbox)
+        host.take_manifest()
+        host.told()
+        outcomes = [write_outside()]
+        host.loop.work(write_outside, outcomes.append)
+        host.told()
+        assert outcomes == [errno.EACCES, errno.EACCES]
+        host.session.on_event(FinishGranted())
+        host.told()
+        assert (host.dest / "d").is_dir()
+
+    in_a_process_that_is_killed(check)

@@ -1,0 +1,120 @@
+"""The sandbox of a catcher: what no sync needs is closed to it, whatever it is made to do."""
+
+from __future__ import annotations
+
+import os
+import resource
+import struct
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any
+
+# prctl(2)
+_SET_DUMPABLE, _SET_NO_NEW_PRIVS, _GET_NO_NEW_PRIVS = 4, 38, 39
+# capabilities(7)
+_CAPABILITY_VERSION = 0x20080522
+_CHOWN, _DAC_OVERRIDE, _DAC_READ_SEARCH, _FOWNER, _FSETID = range(5)
+_NET_BIND_SERVICE, _NET_ADMIN, _NET_RAW = 10, 12, 13
+_SYS_ADMIN, _SYS_RESOURCE, _MKNOD, _SETFCAP, _MAC_ADMIN = 21, 24, 27, 31, 33
+_FILES = {_CHOWN, _DAC_OVERRIDE, _DAC_READ_SEARCH, _FOWNER, _FSETID, _SYS_RESOURCE}
+_XATTRS = {_SETFCAP, _SYS_ADMIN, _MAC_ADMIN}  # trusted.*, security.*
+_SOCKETS = {_NET_BIND_SERVICE, _NET_ADMIN, _NET_RAW}
+# landlock(7); the numbers of its calls are the same on every architecture
+_CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
+_ASK_VERSION, _PATH_BENEATH = 1, 1
+_VERSION_MIN = 2  # the first one in which files can be renamed from one directory to another
+_EXECUTE, _REMOVE_DIR, _REFER, _TRUNCATE = 1 << 0, 1 << 4, 1 << 13, 1 << 14
+_WRITE = 1 << 1 | sum(1 << bit for bit in range(4, 14))  # write, remove, make, refer
+_RULE = struct.Struct("=Qi")  # rights, descriptor
+
+
+class Sandbox:
+    """Closes what is not needed, for the thread that calls and those that it starts; where the kernel can do that.
+
+    The system calls that change owner, mode, times and attributes are not covered by Landlock.
+    """
+
+    def __init__(self) -> None:
+        self._libc = _c_library()
+
+    def enter(self) -> None:
+        """Before other threads start: no new rights, no core dumps, no programs, no capability that no sync needs."""
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        if self._libc is None:
+            return
+        self._libc.prctl(_SET_DUMPABLE, 0, 0, 0, 0)
+        self._libc.prctl(_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+        self._keep_capabilities(_FILES | _XATTRS | _SOCKETS | {_MKNOD})
+        root = os.open("/", os.O_PATH | os.O_CLOEXEC)
+        self._restrict(_EXECUTE | _REFER, [(_REFER, root)])
+        os.close(root)
+
+    def confine(
+        self, directories: Iterable[int], emptied: Iterable[int] = (), *, makes_devices: bool, sets_xattrs: bool
+    ) -> None:
+        """From now on names and contents are changed only below these open directories.
+
+        emptied: below these, directories that are empty may be removed, too.
+        """
+        if self._libc is None:
+            return
+        rights = _WRITE | (_TRUNCATE if self._landlock_version() >= 3 else 0)
+        rules = [(rights, fd) for fd in directories] + [(_REMOVE_DIR, fd) for fd in emptied]
+        self._restrict(rights, rules)
+        kept = _FILES | (_XATTRS if sets_xattrs else set()) | ({_MKNOD} if makes_devices else set())
+        self._keep_capabilities(kept)
+
+    def missing(self) -> list[str]:
+        """What this kernel does not know."""
+        if self._libc is None:
+            return ["all of it, as Python has no ctypes"]
+        version = self._landlock_version()
+        missing = [] if version >= _VERSION_MIN else [f"Landlock (version {version})" if version else "Landlock"]
+        return missing + ([] if self._libc.prctl(_GET_NO_NEW_PRIVS, 0, 0, 0, 0) >= 0 else ["no_new_privs"])
+
+    def _landlock_version(self) -> int:
+        return max(0, self._call(_CREATE_RULESET, None, 0, _ASK_VERSION))
+
+    def _restrict(self, handled: int, rules: Iterable[tuple[int, int]]) -> None:
+        """Deny what is handled, but for (rights, open directory) that allow it below."""
+        if self._landlock_version() < _VERSION_MIN:
+            return
+        ruleset = self._call(_CREATE_RULESET, struct.pack("=Q", handled), 8, 0)
+        if ruleset < 0:
+            return
+        try:
+            failed = [self._call(_ADD_RULE, ruleset, _PATH_BENEATH, _RULE.pack(*rule), 0) for rule in rules]
+            if not any(failed):
+                self._call(_RESTRICT_SELF, ruleset, 0)
+        finally:
+            os.close(ruleset)
+
+    def _keep_capabilities(self, kept: set[int]) -> None:
+        import ctypes
+
+        header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0)
+        data = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable: 32 bits each, and once more
+        if self._libc.capget(header, data):
+            return
+        for word in range(2):
+            mask = sum(1 << bit % 32 for bit in kept if bit // 32 == word)
+            data[3 * word] &= mask
+            data[3 * word + 1] &= mask
+            data[3 * word + 2] = 0
+        self._libc.capset(header, data)
+
+    def _call(self, number: int, *arguments: int | bytes | None) -> int:
+        import ctypes
+
+        words = [ctypes.c_long(word) if isinstance(word, int) else word for word in arguments]
+        return int(self._libc.syscall(ctypes.c_long(number), *words))
+
+
+def _c_library() -> Any:
+    """None where it cannot be called."""
+    with suppress(ImportError, OSError):
+        import ctypes  # not everywhere
+
+        library = ctypes.CDLL(None, use_errno=True)
+        return library if all(hasattr(library, name) for name in ("prctl", "capget", "capset", "syscall")) else None
+    return None
