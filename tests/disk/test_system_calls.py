@@ -24,7 +24,7 @@ from tests.support.one_target import OneTarget
 from tests.support.system_calls import Event, SystemCalls
 from tests.trees import differences
 
-PART = 25  # calls of each kind, where not all are wanted
+PART = 8  # calls of each kind, where not all are wanted
 KILLED = 9
 ERRORS = (errno.ENOSPC, errno.EIO, errno.EINTR, errno.EMFILE, errno.ESTALE)
 AWKWARD = Policy(specials=True, delta=True, backup=True, suffix="~")
