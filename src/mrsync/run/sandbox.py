@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
+from mrsync.files import NAMED
+
 # prctl(2)
 _SET_DUMPABLE, _SET_NO_NEW_PRIVS, _GET_NO_NEW_PRIVS = 4, 38, 39
 # capabilities(7)
@@ -45,7 +47,7 @@ class Sandbox:
         self._libc.prctl(_SET_DUMPABLE, 0, 0, 0, 0)
         self._libc.prctl(_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
         self._keep_capabilities(_FILES | _XATTRS | _SOCKETS | {_MKNOD})
-        root = os.open("/", os.O_PATH | os.O_CLOEXEC)
+        root = os.open("/", os.O_PATH | NAMED)
         self._restrict(_EXECUTE | _REFER, [(_REFER, root)])
         os.close(root)
 

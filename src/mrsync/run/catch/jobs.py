@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from mrsync.errors import ProtocolDataError
+from mrsync.files import NAMED
 from mrsync.protocol.events import CommitGranted
 from mrsync.run.catch.itemizing import Itemized, itemize
 from mrsync.run.sandbox import Sandbox
@@ -345,6 +346,6 @@ def _open_deepest(path: bytes) -> int:
     """The deepest directory of a path that is there: below it the rest is made when it is needed."""
     while True:
         try:
-            return os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            return os.open(path, os.O_PATH | os.O_DIRECTORY | NAMED)
         except (FileNotFoundError, NotADirectoryError):
             path = os.path.dirname(path)
