@@ -26,6 +26,11 @@ EXCEPTIONS = {
     ("tree/destination/destination.py", "_open_root"): "DEST itself; only a directory",
     ("tree/destination/backupdir.py", "_open_root"): "--backup-dir itself; only a directory",
     ("tree/fs/handles.py", "_call"): "the working directory",
+    ("run/sandbox.py", "enter"): "the root, for no more than its path",
+    (
+        "run/catch/jobs.py",
+        "_open_deepest",
+    ): "what leads to --backup-dir, or to DEST; a directory, for no more than its path",
     ("tree/destination/timestamps.py", "_make_probe"): "a file without a name, or one that is made",
     ("cli/configuration.py", "_read"): "named by the user, and checked for its owner",
     ("cli/output_files.py", "replace_file"): "the directory of an output, named by the user",
