@@ -1,5 +1,5 @@
-"""Measurements: `rtt` times round trips of pages, `doctor` finds by trying what would keep a sync from running well.
+"""Measurements: `rtt` measures round-trip times of pages, `doctor` tests what would keep a sync from running well.
 
-The master's side sends pings and pages and keeps a log of them (`probe_log`); a probe on each target echoes them and
-reports facts about its host; `diagnosis` turns the evidence about each target into findings.
+The master sends pings and pages and records them (`probe_log`). A probe on each target echoes them and reports facts
+about its host. `diagnosis` turns the evidence about each target into findings.
 """

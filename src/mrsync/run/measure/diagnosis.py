@@ -1,4 +1,9 @@
-"""From what was seen of one target to what is wrong with it, the likeliest cause first, and what helps."""
+"""Turn the evidence about one target into findings: what is wrong, the likely cause, and a remedy.
+
+Each rule looks at one possible problem and returns a finding or None. Some rules explain the same symptom, so those
+for a target that does not receive the group are tried in order and only the first finding counts: a more specific
+test (another TTL or another interface worked) precedes a more general conclusion (the network does not forward it).
+"""
 
 from __future__ import annotations
 
@@ -9,10 +14,10 @@ from mrsync.run.measure.evidence import Evidence, Setting
 from mrsync.run.measure.facts import HostFacts
 
 BUFFER_WANTED_BYTES = 32 << 20
-BUFFER_MIN_BYTES = 1 << 20  # below, a window is a few pages: slow
-BUFFER_GOOD_BYTES = 8 << 20  # what 1 ms holds at 10 Gbit/s, several times over
+BUFFER_MIN_BYTES = 1 << 20  # with less, the window is only a few pages, and the sync is slow
+BUFFER_GOOD_BYTES = 8 << 20  # about 6 ms of data at 10 Gbit/s
 LOSS_MAX = 0.01
-TIMES_SLOWER = 1.25  # than it was sent
+TIMES_SLOWER = 1.25  # of the time to send, above which receiving counts as too slow
 DISK_MIN_BYTES_S = 20e6
 ROOM_MIN_BYTES = 64 << 20
 INODES_MIN = 1000
@@ -20,7 +25,7 @@ CLOCK_MAX_S = 2.0
 
 
 class Finding(NamedTuple):
-    """One thing that is wrong (is_fault) or worth knowing; equal ones of many targets are told once."""
+    """A problem (is_fault) or a remark. Equal findings of many targets are shown once."""
 
     cause: str
     detail: str
@@ -29,7 +34,7 @@ class Finding(NamedTuple):
 
 
 def diagnose(seen: Evidence, setting: Setting) -> list[Finding]:
-    """All findings, the cause of the others first; empty: nothing is wrong."""
+    """Return all findings about a target, faults first; empty if nothing is wrong. setting: what all targets share."""
     if seen.facts is None:
         detail, _, remedy = (seen.reason or "its probe said nothing").partition("; ")
         return [Finding("not reachable", detail, remedy or "make the remote shell (-r) work first")]
@@ -39,7 +44,7 @@ def diagnose(seen: Evidence, setting: Setting) -> list[Finding]:
 
 
 def _deafness(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
-    """Why the group is not heard: what was tried tells the causes apart."""
+    """Find out why the target does not receive the group."""
     if not seen.is_deaf:
         return None
     for rule in (_wrong_ttl, _wrong_interface, _no_route, _data_arrived, _membership, _firewall, _network_between):
@@ -98,7 +103,10 @@ def _data_arrived(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding
 
 
 def _membership(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
-    """Without a report a switch that snoops forwards nothing; one that does not forwards all the same."""
+    """Report that no IGMP or MLD report left the host.
+
+    A switch with snooping forwards nothing without a report. Other switches forward the group regardless.
+    """
     if seen.counters.group_packets_out or facts.is_loopback:
         return None
     protocol = "MLD" if ":" in setting.group else "IGMP"
@@ -174,12 +182,12 @@ def _only_answers(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding
 
 
 def _unreported(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
-    """It hears all the same, today."""
+    """Report missing membership reports of a target that receives the group today, but may not on another switch."""
     return None if seen.is_deaf else _membership(seen, facts, setting)
 
 
 def _forgotten(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
-    """The first pings came, and then nothing of any size."""
+    """Report a group that was received at first but no longer when the pages were sent, as after a snooping timeout."""
     if seen.is_deaf or not seen.fast.packets_sent or seen.fast.packets or 0 < seen.mtu_passed < seen.mtu_sent:
         return None
     return Finding(
@@ -214,10 +222,12 @@ def _buffers(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | No
 
 
 def _speed(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
-    """Loss that comes with the rate is a slow link, loss without it is a bad one."""
+    """Distinguish a slow link, which loses packets only at the full rate, from a bad one, which also does at a low
+    rate.
+    """
     fast, slow = seen.fast, seen.slow
     if seen.is_deaf or not fast.packets_sent or seen.counters.socket_drops or not fast.packets:
-        return None  # nothing arrived that a rate could be told of
+        return None  # without any packet there is no rate to judge
     if slow.loss > LOSS_MAX:
         return _loss(slow.loss, facts)
     if fast.loss > LOSS_MAX or fast.seconds > TIMES_SLOWER * fast.seconds_sent:
@@ -339,5 +349,5 @@ def _percent(share: float) -> str:
 
 
 def _two_digits(number: float) -> str:
-    """Rounded, so that like targets fold."""
+    """Round to two significant digits, so that similar targets have equal findings."""
     return f"{float(f'{number:.2g}'):g}"

@@ -1,4 +1,10 @@
-"""doctor: what would keep a sync from running well, found by trying, on all targets at once and within a minute."""
+"""Test all targets at once, within a minute, for problems that would keep a sync from running well.
+
+The examination is a sequence of steps (`_examine`). Each step sends something and then waits in the loop, which serves
+sockets, launcher and observer. Targets tell what they have received in two ways: in echoes over the network, and in
+lines of JSON over the remote shell. The difference shows which direction is broken: a target that reports a ping
+whose echo did not arrive can receive, but cannot send to us.
+"""
 
 from __future__ import annotations
 
@@ -34,22 +40,22 @@ from mrsync.wire.messages import Kind, Way
 
 PROBE = Program("probe", "mrsync.run.measure.probe", probe.catch_from_stdin)
 STOP_WAIT_S = 2.0
-ANSWER_EXTRA_S = 10.0  # beyond the connect timeout, for the program to arrive and to begin
+ANSWER_EXTRA_S = 10.0  # after the connect timeout, for the probe to be sent and to start
 PINGS = 10
 PING_INTERVAL_S = 0.05
-TELLING_S = 0.5  # until probes have told what they heard
+TELLING_S = 0.5  # for the probes to report what they received
 TTLS = (2, 3, 4, 8, 16, 32)
 SIZES_TRIED = (9000, 8000, 4500, 2000, 1500, 1492, 1450, 1400, 1300, 1280, 1200, 1000)
 SIZE_COPIES = 5
 SIZE_ROUNDS_MAX = 14
 FLOW_S = 0.4
 SLOW_PAGES = 15
-SLOW_SHARE = 0.1  # of the test rate
+SLOW_SHARE = 0.1  # of the test rate, for the slow test
 DISK_WAIT_S = 10.0
 
 
 class Examined(NamedTuple):
-    """One target: what was seen, and what that means."""
+    """The evidence about one target, and the findings from it."""
 
     seen: Evidence
     findings: tuple[Finding, ...]
@@ -60,7 +66,7 @@ class Examined(NamedTuple):
 
 
 class DoctorOutcome(NamedTuple):
-    """One whole examination."""
+    """The result of an examination."""
 
     setting: Setting
     targets: tuple[Examined, ...]
@@ -69,7 +75,7 @@ class DoctorOutcome(NamedTuple):
 
     @property
     def exit_status(self) -> ExitStatus:
-        """OK only if all are fit."""
+        """OK only if no target has a fault."""
         if self.is_interrupted:
             return ExitStatus.INTERRUPTED
         if all(target.seen.facts is None for target in self.targets):
@@ -78,9 +84,9 @@ class DoctorOutcome(NamedTuple):
 
 
 def examine(settings: DoctorSettings, observer: Observer, stop: Stop) -> DoctorOutcome:
-    """Raises MrsyncError when it could not even begin."""
+    """Examine all targets. Raise MrsyncError if the examination cannot start."""
     place, paths = meet(settings)
-    payload = min(place.mtu, MTU_MAX) - _overhead(place)  # full packets: there is no repair that needs room
+    payload = min(place.mtu, MTU_MAX) - _overhead(place)  # full packets: no room is needed for coded packets
     packets = min(PACKETS_PER_PAGE_MAX, BURST_BYTES_MAX // payload)
     geometry = Geometry(payload - HEADER_BYTES, packets)
     keys = SessionKeys.derive(settings.secret, int.from_bytes(os.urandom(8), "big"))
@@ -100,7 +106,10 @@ def examine(settings: DoctorSettings, observer: Observer, stop: Stop) -> DoctorO
 
 
 def _spare_paths(place: Place) -> dict[str, Path]:
-    """Out of interfaces, by name, that the group is not cast on; where none can be opened, none is tried."""
+    """Open paths out of the interfaces that the group is not cast on, by name.
+
+    Leave out those that cannot be opened.
+    """
     paths = {}
     used = {interface.index for interface in place.interfaces}
     for interface in multicast_interfaces(family_of(place.group)):
@@ -115,7 +124,7 @@ def _spare_paths(place: Place) -> dict[str, Path]:
 
 
 class _Doctor:
-    """The parts of one examination, joined."""
+    """A running examination."""
 
     def __init__(
         self,
@@ -133,15 +142,15 @@ class _Doctor:
         self._place = place
         self._geometry = geometry
         self._pinger = pinger
-        self._spare = spare  # interfaces of the pinger's spare paths
+        self._spare = spare  # names of the interfaces of pinger.spare, in the same order
         self._launcher = launcher
         self._loop = Loop()
         self._started_at = time.monotonic()
         self._phase = "starting"
         self._patients = [Patient() for _ in settings.targets]
         self._trials = Trials(len(settings.targets))
-        self._pinged_at: dict[int, float] = {}  # pings of the group
-        self._flows: dict[int, Throughput] = {}  # by generation, as they left
+        self._pinged_at: dict[int, float] = {}  # times by the numbers of pings to the group
+        self._flows: dict[int, Throughput] = {}  # what was sent, by generation
         self._size_max = 0
         self._stop = stop
 
@@ -152,14 +161,14 @@ class _Doctor:
             self._loop.watch(self._launcher, self._on_launcher)
             for opened in self._pinger.sockets:
                 self._loop.watch(opened, partial(self._on_echoes, opened))
-            self._stop.listen(lambda: self._loop.post(lambda: None))  # it wakes the loop
+            self._stop.listen(lambda: self._loop.post(lambda: None))  # wakes the loop
             self._examine()
             return self._outcome()
         finally:
             self._stop.listen(None)
             self._loop.close()
 
-    # the examination, one thing after another
+    # the examination, step by step
 
     def _examine(self) -> None:
         self._enter("starting probes")
@@ -184,7 +193,7 @@ class _Doctor:
         self._wait(TELLING_S)
 
     def _ping(self) -> None:
-        """The group, and by unicast both ports of every target."""
+        """Ping the group, and by unicast both ports of every target."""
         for _ in range(PINGS):
             self._send(GROUP)
             for target, patient in self._there().items():
@@ -193,7 +202,7 @@ class _Doctor:
             self._wait(PING_INTERVAL_S)
 
     def _try_otherwise(self) -> None:
-        """For those that do not hear the group: larger TTLs, other interfaces of ours."""
+        """For targets that do not receive the group, try larger TTLs and our other interfaces."""
         if not self._place.interfaces[0].is_loopback:
             for ttl in (ttl for ttl in TTLS if ttl > self._place.ttl):
                 for path in self._pinger.paths:
@@ -209,7 +218,7 @@ class _Doctor:
                 self._wait(PING_INTERVAL_S)
 
     def _try_sizes(self) -> None:
-        """Packets of all sizes, then halve what is between the largest that came and the next one."""
+        """Send packets of several sizes, then bisect between the largest that arrived and the next larger one."""
         sizes = {size for size in SIZES_TRIED if size < self._place.mtu}
         sizes.add(min(self._place.mtu, MTU_MAX))
         for _ in range(SIZE_ROUNDS_MAX):
@@ -226,12 +235,12 @@ class _Doctor:
             try:
                 self._pinger.send_page(data, page=size, generation=SIZES)
             except SocketError:
-                return  # this host will not send it, so nobody needs to hear it
+                return  # this host cannot send packets of this size, so no target needs to receive them
         self._trials.on_size_sent(size)
         self._size_max = max(self._size_max, size)
 
     def _cast(self, generation: int, pages: int, rate_bytes_s: float) -> None:
-        """Full pages at a rate."""
+        """Send full pages at a rate in bytes per second, and note how many packets left and how long that took."""
         data = os.urandom(self._geometry.page_bytes)
         before = self._pinger.packets_sent
         started = time.monotonic()
@@ -261,10 +270,10 @@ class _Doctor:
             if 0 < port < 65536:
                 yield way, Path(outlet, interface.at(facts.address, port), PathKind.UNICAST)
 
-    # what comes in
+    # incoming events
 
     def _wait(self, seconds: float, is_over: Callable[[], bool] = lambda: False) -> None:
-        """Serve sockets, launcher and observer for so long, or until it is over; at least once."""
+        """Serve sockets, launcher and observer for some seconds or until is_over() is true, at least once."""
         deadline = time.monotonic() + seconds
         while True:
             self._loop.wait(min(0.1, max(0.0, deadline - time.monotonic())))
@@ -313,7 +322,7 @@ class _Doctor:
         return all(patient.facts is not None or patient.reason is not None for patient in self._patients)
 
     def _there(self) -> dict[int, Patient]:
-        """Targets whose probe runs."""
+        """Return the targets whose probe is running."""
         return {
             number: patient
             for number, patient in enumerate(self._patients)
@@ -335,7 +344,7 @@ class _Doctor:
         )
         return Snapshot(self._phase, now - self._started_at, targets=targets)
 
-    # what it means
+    # the result
 
     def _outcome(self) -> DoctorOutcome:
         evidence = [self._evidence(target) for target in range(len(self._patients))]
@@ -376,5 +385,5 @@ class _Doctor:
 
 
 def _overhead(place: Place) -> int:
-    """Bytes of a packet's IP and UDP headers."""
+    """Return the size of the IP and UDP headers of a packet, in bytes."""
     return 48 if place.is_ipv6 else 28

@@ -1,4 +1,4 @@
-"""What the doctor saw of each target, for the diagnosis and for programs that read its JSON."""
+"""What the doctor observed about each target, for the diagnosis and for readers of its JSON."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mrsync.run.measure.facts import DiskFacts, HostCounters, HostFacts
 
 
 class Share(NamedTuple):
-    """Of one kind of ping: sent, heard there (as the remote shell tells), echoed to here over the network."""
+    """Counts of one kind of ping: sent, received there (by the probe's own words), and echoed back over the network."""
 
     sent: int = 0
     heard: int = 0
@@ -17,7 +17,7 @@ class Share(NamedTuple):
 
 
 class Throughput(NamedTuple):
-    """Of pages cast at a rate: what left, what arrived; seconds from the first packet to the last."""
+    """Pages cast at a rate: what was sent and what arrived. Seconds are from the first packet to the last."""
 
     packets_sent: int = 0
     packets: int = 0
@@ -35,21 +35,21 @@ class Throughput(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """All that was seen of one target."""
+    """All observations about one target."""
 
     host: str
-    reason: str | None = None  # why its probe did not run to the end
+    reason: str | None = None  # why its probe failed; None if it did not
     facts: HostFacts | None = None
     disk: DiskFacts | None = None
     counters: HostCounters = HostCounters()
     group: Share = Share()
     port: Share = Share()
     own: Share = Share()
-    elsewhere: str = ""  # its interface where the group was heard, and not where it listens
-    ttl_needed: int = 0  # 0: none that was tried got there
-    heard_from: str = ""  # interface of the master that the group is not cast on, and from where it was heard
-    is_unasked_heard: bool = True  # whether what it sent from a port that nothing was sent to came in here
-    routers: int = 0  # between, as unicast passes them
+    elsewhere: str = ""  # its interface that received the group although a catcher would not listen there
+    ttl_needed: int = 0  # smallest larger TTL that worked; 0: none was tried, or none worked
+    heard_from: str = ""  # interface of the master that worked although the group is not cast on it
+    is_unasked_heard: bool = True  # whether packets arrived from a port of it to which we sent nothing
+    routers: int = 0  # routers on the way of unicast packets
     mtu_sent: int = 0  # bytes of the largest packets tried
     mtu_passed: int = 0
     slow: Throughput = Throughput()
@@ -63,17 +63,17 @@ class Evidence(NamedTuple):
 
     @property
     def is_mute(self) -> bool:
-        """Something came in there, but no echo from there."""
+        """Whether something arrived there, but no echo arrived here."""
         heard = self.group.heard + self.port.heard + self.own.heard
         return heard > 0 and self.group.echoed + self.port.echoed + self.own.echoed == 0
 
 
 class Setting(NamedTuple):
-    """What all targets have in common."""
+    """What all targets of an examination share."""
 
     group: str
     port: int
     ttl: int
-    interfaces: str  # the master's, that the group is cast on
+    interfaces: str  # the master's that the group is cast on, separated by commas
     is_everyone_mute: bool = False
     rate_bytes_s: float = 0.0

@@ -1,4 +1,4 @@
-"""What a probe on a target tells the doctor, one JSON object per line on its stdout; all of it is doubted when read."""
+"""The facts that a probe reports to the doctor, as lines of JSON on its stdout. decode_facts checks every value."""
 
 from __future__ import annotations
 
@@ -12,49 +12,50 @@ from mrsync.wire.messages import Kind, Way
 HEARD_PER_LINE = 500
 NUMBER_MAX = 2**63
 
-SIZES = 1  # the generation of pages that are one packet, whose number is its size
-SLOW = 2  # and of those that are cast at a rate
+# Generations of test pages. SIZES: pages of one packet, whose page number is its size. SLOW, FAST: pages at a rate.
+SIZES = 1
+SLOW = 2
 FAST = 3
 
 
 class HostFacts(NamedTuple):
-    """What is known before anything comes in; the first line."""
+    """Facts about the host that are known before any packet arrives. They come in the first line."""
 
     python: str = ""
     kernel: str = ""
     has_cryptography: bool = False
-    interface: str = ""  # towards the master, with commas if several
-    route_problem: str = ""  # why that is not known; then all interfaces are listened on
+    interface: str = ""  # names of those towards the master, separated by commas
+    route_problem: str = ""  # why there is no interface towards the master; then the probe listens on all
     address: str = ""
     mtu: int = 0
     reply_port: int = 0
     is_loopback: bool = False
     is_wireless: bool = False
-    is_bridge_deaf: bool = False  # it is a bridge that snoops, and nobody queries
-    rp_filter: str = ""  # interfaces with strict reverse path filters, with commas
-    missing_options: str = ""  # socket options that the kernel or sandbox lacks, and what that means
+    is_bridge_deaf: bool = False  # the interface is a bridge that snoops without a querier
+    rp_filter: str = ""  # names of interfaces with a strict reverse path filter, separated by commas
+    missing_options: str = ""  # socket options that the kernel or sandbox lacks, and the consequences
     missing_protections: str = ""  # of the sandbox, with commas
-    buffer_bytes: int = 0  # granted
-    rmem_max: int = 0  # 0: not to be seen here
+    buffer_bytes: int = 0  # size of the receive buffer that the kernel granted
+    rmem_max: int = 0  # net.core.rmem_max; 0: not readable, as in a container
     clock_us: int = 0
 
 
 class DiskFacts(NamedTuple):
-    """How DEST takes data; comes later, for it takes a second."""
+    """How fast DEST can be written, and how much room it has. Sent later, because the test takes a second."""
 
-    path: str = ""  # the deepest directory that is there
+    path: str = ""  # the deepest directory of DEST that exists
     error: str = ""
     write_bytes_s: float = 0.0
     free_bytes: int = 0
     total_bytes: int = 0
-    free_inodes: int = -1  # -1: the file system counts none
+    free_inodes: int = -1  # -1: the file system has no fixed number of inodes
 
 
 class HostCounters(NamedTuple):
-    """What the kernel and the probe counted since the probe began."""
+    """Counters of the kernel and the probe since the probe started."""
 
-    group_packets_in: int = 0  # that reached the IP layer and went to a group joined here
-    group_packets_out: int = 0  # reports of membership among them
+    group_packets_in: int = 0  # multicast packets that reached the IP layer
+    group_packets_out: int = 0  # multicast packets sent, which include membership reports
     reverse_path_drops: int = 0
     socket_drops: int = 0  # at this probe's socket
     send_failures: int = 0
@@ -62,18 +63,18 @@ class HostCounters(NamedTuple):
 
 
 class Heard(NamedTuple):
-    """A ping or a page that came in."""
+    """A ping or a page that arrived."""
 
     kind: int = Kind.PING
     way: int = Way.GROUP
     number: int = 0
     generation: int = 0
-    interface: str = ""  # where else than towards the master, for the group
+    interface: str = ""  # for the group: the interface, if it is not one towards the master
     ttl: int = 0
 
 
 class VolumeFacts(NamedTuple):
-    """What came of the pages of one generation."""
+    """What arrived of the pages of one generation."""
 
     generation: int = 0
     packets: int = 0
@@ -94,12 +95,12 @@ _NAMES = {kind: name for name, kind in _TYPES.items()}
 
 
 def encode_facts(facts: list[Facts]) -> str:
-    """One line, without its newline."""
+    """Return facts as one line of JSON without a newline."""
     return json.dumps({"facts": [[_NAMES[type(one)], *one] for one in facts]})
 
 
 def decode_facts(line: bytes) -> list[Facts] | None:
-    """The reverse; None for a line that tells no facts. Raises ProtocolDataError for one that makes no sense."""
+    """Decode a line from encode_facts. Return None if it has no facts. Raise ProtocolDataError if it is malformed."""
     if not line.startswith(b'{"facts"'):
         return None
     try:
@@ -110,7 +111,7 @@ def decode_facts(line: bytes) -> list[Facts] | None:
 
 
 def _decoded(kind: type[T], values: list[Any]) -> T:
-    """Every value is of the type and within the bounds of its field."""
+    """Return the facts with values of the right number and types. Raise ValueError if they are not."""
     defaults = list(kind())
     if len(values) != len(defaults):
         raise ValueError(f"{len(values)} values for {len(defaults)} fields")

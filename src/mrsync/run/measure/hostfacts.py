@@ -1,4 +1,4 @@
-"""What a probe finds out about the host it runs on, without the network: from /proc, /sys, and by writing to DEST."""
+"""Find out facts about a probe's host without the network: from /proc and /sys, and by writing to DEST."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from mrsync.transport.interface import IPV6, Interface
 DISK_TEST_S = 1.0
 DISK_TEST_BYTES = 64 << 20
 DISK_CHUNK_BYTES = 4 << 20
-ROOM_SHARE = 4  # at most this part of what is free is written
+ROOM_SHARE = 4  # the disk test writes at most a fourth of the free space
 
 _STRICT = 1
 
 
 class Host:
-    """/proc and /sys of a host; root is another place for tests."""
+    """Read /proc and /sys of a host. root: a directory that stands for /, for tests."""
 
     def __init__(self, root: str = "/") -> None:
         self._root = root
 
     def number(self, path: str) -> int | None:
-        """What a file of one number says; None: there is no such file."""
+        """Return the number in a file, or None if there is no such file or number."""
         try:
             with open(os.path.join(self._root, path), encoding="ascii") as file:
                 return int(file.read())
@@ -38,18 +38,25 @@ class Host:
         return any(os.path.exists(os.path.join(place, name)) for name in ("wireless", "phy80211"))
 
     def is_bridge_deaf(self, interface: str) -> bool:
-        """A bridge of this host that snoops without a querier forgets who wants the group after some minutes."""
+        """Return whether the interface is a bridge that snoops without a querier.
+
+        Such a bridge forgets group memberships after some minutes, because no query makes the members report them
+        again.
+        """
         place = f"sys/class/net/{interface}/bridge"
         return self.number(f"{place}/multicast_snooping") == 1 and self.number(f"{place}/multicast_querier") == 0
 
     def strict_interfaces(self, names: list[str]) -> list[str]:
-        """Those of them that drop what they would not answer to the same way."""
+        """Return those of the interfaces that have a strict reverse path filter (RFC 3704).
+
+        They drop packets whose source is routed through another interface.
+        """
         place = "proc/sys/net/ipv4/conf"
         common = self.number(f"{place}/all/rp_filter") or 0
         return [name for name in names if max(common, self.number(f"{place}/{name}/rp_filter") or 0) == _STRICT]
 
     def counters(self, family: int) -> HostCounters:
-        """Since the host's start."""
+        """Return the kernel's counters since boot. family: AF_INET or AF_INET6."""
         if family == IPV6:
             table = self._lines("proc/net/snmp6")
             reports = table.get("Icmp6OutMLDv2Reports", 0) + table.get("Icmp6OutGroupMembResponses", 0)
@@ -60,7 +67,7 @@ class Host:
         )
 
     def _pairs(self, path: str) -> dict[str, int]:
-        """A file of pairs of lines: names, numbers."""
+        """Read a file of line pairs: a line of names and a line of numbers."""
         lines = self._read(path)
         found: dict[str, int] = {}
         for names, numbers in zip(lines[::2], lines[1::2]):
@@ -68,7 +75,7 @@ class Host:
         return found
 
     def _lines(self, path: str) -> dict[str, int]:
-        """A file of lines: name, number."""
+        """Read a file of lines that each have a name and a number."""
         return {words[0]: int(words[1]) for words in self._read(path) if len(words) == 2}
 
     def _read(self, path: str) -> list[list[str]]:
@@ -80,7 +87,7 @@ class Host:
 
 
 def since(before: HostCounters, now: HostCounters) -> HostCounters:
-    """What the kernel counted between."""
+    """Return the differences of the kernel's counters."""
     return HostCounters(
         now.group_packets_in - before.group_packets_in,
         now.group_packets_out - before.group_packets_out,
@@ -97,7 +104,10 @@ def deafness_of_bridges(host: Host, interfaces: list[Interface]) -> bool:
 
 
 def disk_facts(dest: bytes, *, clock: Callable[[], float] = time.monotonic) -> DiskFacts:
-    """Write and sync a nameless file for a second in the deepest directory of DEST that exists; it leaves nothing."""
+    """Write and sync an unnamed temporary file for up to a second in the deepest existing directory of DEST.
+
+    The file is gone afterwards. Problems are in the `error` of the facts.
+    """
     wanted = os.path.abspath(dest or b".")
     place = wanted
     while not os.path.isdir(place):

@@ -1,4 +1,4 @@
-"""The doctor's part on a target: it looks at the host, echoes what comes in, and tells all of it on stdout too."""
+"""The doctor's probe on a target: report facts about the host, echo what arrives, and report it on stdout as well."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ TELL_INTERVAL_S = 0.1
 
 
 def probe(settings: CatchSettings) -> int:
-    """Serve until the master is gone. Raises MrsyncError when this host cannot take part at all."""
+    """Serve until the master is gone; return the exit status.
+
+    Raise MrsyncError if this host cannot take part at all.
+    """
     gc.disable()
     group = settings.network.group or GROUPS.of(own_family())
     problem = ""
@@ -48,7 +51,7 @@ def probe(settings: CatchSettings) -> int:
 
 
 class _Probe:
-    """Ears, what they heard, and when it is told."""
+    """The sockets that listen, what they have received, and when that is reported."""
 
     def __init__(
         self, settings: CatchSettings, loop: Loop, group: str, interfaces: list[Interface], route_problem: str
@@ -62,7 +65,7 @@ class _Probe:
         self._before = self._host.counters(family_of(group))
         self._ended: list[str] = []
         self._untold: list[Facts] = []
-        self._told: set[Facts] = set()  # counters and volumes as they were told last
+        self._told: set[Facts] = set()  # counters and volumes of the last report
         self._reply = open_reply_socket(family_of(group))
         self._unasked = open_reply_socket(family_of(group), buffer_bytes=0)
         self._ears = [Ear(self._reply, Way.OWN_PORT), *self._group_ears(), *self._port_ears()]
@@ -72,7 +75,7 @@ class _Probe:
             target=settings.target,
             instance=int.from_bytes(os.urandom(8), "big"),
             unasked=self._unasked,
-            echoes_pages=False,  # of a thousand targets at once they would drown what is measured
+            echoes_pages=False,  # echoes of a thousand targets would disturb the measurement
             on_arrival=self._on_arrival,
         )
 
@@ -99,7 +102,7 @@ class _Probe:
         self._unasked.close()
 
     def _group_ears(self) -> list[Ear]:
-        """Where a catcher would listen, and apart from that where it would not."""
+        """Open a socket where a catcher would listen, and one for each interface where it would not."""
         port = self._settings.network.port
         ears = [Ear(open_data_socket(self._interfaces, self._group, port), Way.GROUP)]
         own = {interface.index for interface in self._interfaces}
@@ -113,7 +116,7 @@ class _Probe:
         return [Ear(open_port_socket(interface, port), Way.DATA_PORT) for interface in self._interfaces]
 
     def _greet(self) -> None:
-        """A firewall that lets answers pass must see a question first."""
+        """Send a packet to the master, so that a stateful firewall here accepts its unicast packets as replies."""
         if self._settings.master is None:
             return
         address = self._interfaces[0].at(self._settings.master, self._settings.network.port - 1)
@@ -122,7 +125,7 @@ class _Probe:
     def _on_arrival(self, arrival: Arrival) -> None:
         ear = arrival.ear
         if arrival.kind is Kind.PAGE and arrival.generation != SIZES:
-            return  # its volume says enough
+            return  # counted in the volume of its generation
         self._untold.append(
             Heard(arrival.kind, ear.way, arrival.number, arrival.generation, ear.interface, arrival.ttl)
         )
@@ -153,7 +156,7 @@ class _Probe:
         )
 
     def _tell(self) -> None:
-        """What is new, on as many lines as it takes."""
+        """Print what is new, at most HEARD_PER_LINE facts in a line."""
         counters = since(self._before, self._host.counters(family_of(self._group)))._replace(
             socket_drops=self._echoer.kernel_drops,
             send_failures=self._echoer.send_failures,
@@ -171,5 +174,5 @@ class _Probe:
 
 
 def catch_from_stdin(target: str) -> int:
-    """The entry of a launched probe."""
+    """Run a launched probe with parameters from stdin; return its exit status."""
     return run_invited("probe", probe, target)

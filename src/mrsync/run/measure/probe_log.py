@@ -1,4 +1,4 @@
-"""Trials: which pings were sent why, and what each target heard and echoed of them."""
+"""Record which pings were sent for which trial, and which of them each target received and echoed."""
 
 from __future__ import annotations
 
@@ -10,19 +10,22 @@ from mrsync.wire.messages import Echo, Kind, Way
 
 
 class Trial(NamedTuple):
-    """Why a ping was sent."""
+    """The purpose of a ping: the path or setting that it tests."""
 
     way: Way
-    ttl: int = 0  # 0: that of the session
-    interface: str = ""  # of the master; empty: those of the session
-    target: int = -1  # -1: the group
+    ttl: int = 0  # 0: the TTL of the session
+    interface: str = ""  # the master's; empty: those of the session
+    target: int = -1  # -1: sent to the group
 
 
 GROUP = Trial(Way.GROUP)
 
 
 class Trials:
-    """A ping counts as heard when the target's probe said so, over the remote shell; as echoed when its echo came."""
+    """The log of all trials.
+
+    A ping counts as heard if the target's probe reported it over the remote shell, and as echoed if its echo arrived.
+    """
 
     def __init__(self, target_count: int) -> None:
         self._sent: dict[Trial, set[int]] = {}
@@ -34,11 +37,11 @@ class Trials:
         self._sizes_sent: set[int] = set()
 
     def on_sent(self, trial: Trial, number: int) -> None:
-        """A ping of this trial left."""
+        """Note that a ping of this trial was sent."""
         self._sent.setdefault(trial, set()).add(number)
 
     def on_heard(self, target: int, heard: Heard) -> None:
-        """A target's probe tells of a ping or a page."""
+        """Note a ping or page that a target's probe has reported."""
         if heard.kind == Kind.PAGE:
             if heard.generation == SIZES and not heard.interface:
                 self._sizes[target].add(heard.number)
@@ -50,47 +53,49 @@ class Trials:
                 self._ttls[target] = max(self._ttls[target], heard.ttl)
 
     def on_echo(self, target: int, echo: Echo) -> None:
-        """An echo came; it may be faster than the probe's own words."""
+        """Note an echo. It may arrive before the report of the probe."""
         if echo.kind is Kind.PING:
             self._echoed[target].add((echo.way, echo.number))
 
     def share(self, target: int, trial: Trial) -> Share:
-        """What became of the pings of one trial at one target."""
+        """Return how many pings of a trial were sent, and how many this target received and echoed."""
         sent = {(trial.way, number) for number in self._sent.get(trial, ())}
         return Share(len(sent), len(sent & self._heard[target]), len(sent & self._echoed[target]))
 
     def is_unasked_heard(self, target: int) -> bool:
-        """Whether an echo came from a port that nothing was ever sent to; True while none came at all."""
+        """Return whether an echo came from a port to which nothing was ever sent. True if there was no echo at all."""
         ways = {way for way, _ in self._echoed[target]}
         return not ways or Way.UNASKED in ways
 
     def elsewhere(self, target: int) -> str:
-        """An interface of the target that the group came in on, and is not listened on."""
+        """Return an interface of the target that received the group although a catcher would not listen there; "" if
+        none.
+        """
         return self._elsewhere[target]
 
     def ttl_needed(self, target: int) -> int:
-        """The smallest TTL tried that got there, 0: none did."""
+        """Return the smallest tried TTL that reached the target, or 0 if none did."""
         heard = [trial.ttl for trial in self._sent if trial.ttl and self.share(target, trial).heard]
         return min(heard, default=0)
 
     def heard_from(self, target: int) -> str:
-        """A spare interface of the master that the target hears."""
+        """Return a spare interface of the master from which pings reached the target; "" if none."""
         return next((t.interface for t in self._sent if t.interface and self.share(target, t).heard), "")
 
     def routers(self, target: int, ttl_sent: int) -> int:
-        """Routers that unicast passes on its way."""
+        """Return the number of routers between us and the target, from the TTL of unicast packets."""
         return max(0, ttl_sent - self._ttls[target]) if self._ttls[target] else 0
 
     def largest(self, target: int) -> int:
-        """The largest packet that came, in bytes; 0: none."""
+        """Return the size of the largest packet that arrived, in bytes; 0 if none did."""
         return max(self._sizes[target], default=0)
 
     def on_size_sent(self, size: int) -> None:
-        """A page that is one packet of this size left."""
+        """Note that a one-packet page of this size was sent."""
         self._sizes_sent.add(size)
 
     def next_sizes(self) -> set[int]:
-        """What to send next so that every target's largest packet becomes known; empty when it is."""
+        """Return the sizes to send next, to bisect for every target's largest packet. Empty when all are known."""
         wanted = set()
         for sizes in self._sizes:
             below = max(sizes, default=0)

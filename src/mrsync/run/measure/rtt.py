@@ -1,4 +1,4 @@
-"""rtt: pages one after another to all targets at once, and how long each one's echo took."""
+"""Send pages one after another to all targets at once, and measure how long the echo of each target takes."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ from mrsync.wire.messages import Kind, Way
 RTTCATCHER = Program("rttcatcher", "mrsync.run.measure.rttcatch", rttcatch.catch_from_stdin)
 STOP_WAIT_S = 2.0
 PING_INTERVAL_S = 0.05
-GATHER_S = 2.0  # after the last catcher was ready; those that were started by hand listen already
+GATHER_S = 2.0  # after the last catcher was ready, or from the start if they were started by hand
 NO_ECHO = "it is there, but no echo of a ping came back (mrsync doctor finds out why)"
 NOBODY = "no rttcatcher with this id and key echoed a ping"
 
 
 class TargetRtt(NamedTuple):
-    """How one target echoed."""
+    """The result of one target."""
 
     host: str
     state: TargetState
@@ -47,11 +47,11 @@ class TargetRtt(NamedTuple):
 
 
 class RttOutcome(NamedTuple):
-    """One whole measurement."""
+    """The result of a measurement."""
 
-    pages: int  # that were sent
+    pages: int  # number of pages sent
     page_bytes: int
-    packets: int  # of each page
+    packets: int  # number of packets in a page
     interface: str
     seconds: float
     targets: tuple[TargetRtt, ...]
@@ -59,7 +59,7 @@ class RttOutcome(NamedTuple):
 
     @property
     def exit_status(self) -> ExitStatus:
-        """OK if every target echoed some page: to miss pages is a result, too."""
+        """OK if every target echoed at least one page. Lost pages are a result, not an error."""
         states = {target.state for target in self.targets}
         if self.is_interrupted:
             return ExitStatus.INTERRUPTED
@@ -71,7 +71,7 @@ class RttOutcome(NamedTuple):
 
 
 def measure(settings: RttSettings, observer: Observer, stop: Stop) -> RttOutcome:
-    """Raises MrsyncError when it could not even begin."""
+    """Run the measurement. Raise MrsyncError if it cannot start."""
     place, paths = meet(settings, RTT_GROUPS)
     geometry = Geometry.from_mtu(place.mtu, is_ipv6=place.is_ipv6, target_count=1)
     keys = SessionKeys.derive(settings.secret, int.from_bytes(os.urandom(8), "big"))
@@ -99,7 +99,7 @@ def _launch(settings: RttSettings, place: Place) -> Launcher | None:
 
 
 class _Rtt:
-    """The parts of one measurement, joined."""
+    """A running measurement."""
 
     def __init__(
         self,
@@ -119,7 +119,7 @@ class _Rtt:
         self._packets = packets
         self._page = os.urandom(settings.page_bytes)
         self._started_at = time.monotonic()
-        self._present: set[int] = set()  # targets that echoed a ping of the group
+        self._present: set[int] = set()  # targets that echoed a ping to the group
         self._gone: dict[int, tuple[TargetState, str]] = {}
         self._exchange = Exchange(len(settings.targets), settings.pages)
         self._stop = stop
@@ -142,7 +142,7 @@ class _Rtt:
                     on_ready=lambda target, ready: ask_for_reports(self._pinger.sockets, interfaces, ready),
                 )
                 self._loop.watch(self._launcher, self._arrivals.listen)
-            self._stop.listen(lambda: self._loop.post(lambda: None))  # it wakes the loop
+            self._stop.listen(lambda: self._loop.post(lambda: None))  # wakes the loop
             self._gather()
             started_at = time.monotonic()
             if self._present:
@@ -153,7 +153,7 @@ class _Rtt:
             self._loop.close()
 
     def _gather(self) -> None:
-        """Ping until everyone there has echoed, or has had the time to."""
+        """Ping until every target has echoed or is gone, or GATHER_S is over."""
         ping_at = time.monotonic()
         while not self._stop.reason and not self._is_gathered():
             now = time.monotonic()

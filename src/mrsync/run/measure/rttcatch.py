@@ -1,4 +1,4 @@
-"""rttcatcher: a target's part of rtt: it echoes pings and pages, one session after another, until it is ended."""
+"""rttcatcher, the part of rtt on a target: echo pings and pages of one session after another until it is stopped."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from mrsync.wire.messages import Way
 
 
 def echo(settings: CatchSettings) -> int:
-    """Echo until the master is gone (0), or a signal comes; returns the exit status.
+    """Echo until the master is gone or a signal arrives; return the exit status.
 
-    Raises MrsyncError when this host cannot take part at all.
+    Raise MrsyncError if this host cannot take part at all.
     """
     gc.disable()
     group = settings.network.group or RTT_GROUPS.of(own_family())
@@ -48,5 +48,5 @@ def echo(settings: CatchSettings) -> int:
 
 
 def catch_from_stdin(target: str) -> int:
-    """The entry of a launched rttcatcher."""
+    """Run a launched rttcatcher with parameters from stdin; return its exit status."""
     return run_invited("rttcatcher", echo, target)

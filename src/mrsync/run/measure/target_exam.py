@@ -1,4 +1,4 @@
-"""Patient: one target under examination, and what its probe and its echoes said."""
+"""Collect what the probe and the echoes of one target say during an examination."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from mrsync.run.measure.facts import FAST, SLOW, DiskFacts, HostCounters, HostFa
 
 
 class Patient:
-    """facts is None until its probe has answered; reason says why it will not, or not any more."""
+    """One target under examination.
+
+    facts: None until its probe has answered. reason: why the probe did not start or has ended; None while it runs.
+    """
 
     def __init__(self) -> None:
         self.reason: str | None = None
@@ -23,11 +26,11 @@ class Patient:
         self._clock_offset_s: float | None = None
 
     def hear_fact(self, fact: HostFacts | DiskFacts | HostCounters | VolumeFacts) -> None:
-        """The probe says so, over the remote shell."""
+        """Take a fact from the probe."""
         if isinstance(fact, HostFacts):
             self.facts = fact
             if self._clock_offset_s is None:
-                self._clock_offset_s = fact.clock_us / 1e6 - time.time()  # up to the remote shell's delay
+                self._clock_offset_s = fact.clock_us / 1e6 - time.time()  # too low by the delay of the remote shell
         elif isinstance(fact, DiskFacts):
             self.disk = fact
         elif isinstance(fact, HostCounters):
@@ -36,13 +39,13 @@ class Patient:
             self._volumes[fact.generation] = fact
 
     def hear_echo(self, rtt_s: float, clock_us: int, age_s: float) -> None:
-        """An echo came in age_s ago, and the clock there said so when it left."""
+        """Take an echo that arrived age_s seconds ago. clock_us: the target's clock when it sent the echo."""
         self._round_trips.add(rtt_s)
         left_at = time.time() - age_s - max(0.0, rtt_s) / 2
         self._clock_offset_s = clock_us / 1e6 - left_at
 
     def evidence(self, host: str, flows: Mapping[int, Throughput]) -> Evidence:
-        """flows: what was cast, by generation."""
+        """Return the evidence as far as it comes from this target. flows: what was sent, by generation."""
         return Evidence(
             host=host,
             reason=self.reason,
