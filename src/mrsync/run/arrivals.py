@@ -1,4 +1,4 @@
-"""What launched catchers say before and beside the session: that they are ready, log lines, and their end."""
+"""Handle what launched catchers write outside of the session: readiness, log lines, and their end."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from mrsync.remote.launcher import CatcherExited, Launcher
 from mrsync.run.bootstrap import Readiness
 from mrsync.run.observer import Notice
 
-LISTEN_S = 1.0  # at least so often, for the launcher's own deadlines
+LISTEN_S = 1.0  # longest time between calls of the launcher, which has timeouts of its own
 
 
 class Arrivals:
-    """Listens to a launcher.
+    """Take the events of a launcher and call back.
 
-    give_up(target, reason) is called for every catcher that ended badly; on_notice for what its target wrote;
-    on_answer(target, is_ready) when it is known whether it came up; on_ready(target, what it said) if it did.
+    give_up(target, reason): a catcher ended with an error. on_notice(notice): a target wrote a line.
+    on_answer(target, is_ready): it is known whether the catcher has started. on_ready(target, readiness): it has.
     """
 
     def __init__(
@@ -28,7 +28,7 @@ class Arrivals:
         on_answer: Callable[[int, bool], None] = lambda target, is_ready: None,
         on_ready: Callable[[int, Readiness], None] = lambda target, ready: None,
     ) -> None:
-        self.over_at: float | None = None  # when the last one was ready or gone
+        self.over_at: float | None = None  # time.monotonic() when the last catcher was ready or gone
         self._launcher = launcher
         self._targets = targets
         self._give_up = give_up
@@ -39,12 +39,12 @@ class Arrivals:
         self._listen_at = 0.0
 
     def keep_time(self) -> None:
-        """Call often; it is cheap."""
+        """Call listen() if LISTEN_S seconds have passed. Cheap, so call it often."""
         if time.monotonic() >= self._listen_at:
             self.listen()
 
     def listen(self) -> None:
-        """Take what the launcher has."""
+        """Process all events that the launcher has."""
         now = time.monotonic()
         self._listen_at = now + LISTEN_S
         for event in self._launcher.take_events():

@@ -1,4 +1,4 @@
-"""What every program on a target does alike: how it is told what to do, where it listens, and when it is over."""
+"""What all programs on a target share: reading their parameters, choosing interfaces, and noticing the end."""
 
 from __future__ import annotations
 
@@ -20,18 +20,21 @@ STDIN_BYTES = 4096
 
 
 class Readiness(NamedTuple):
-    """What a catcher says when it listens: the address and port that its reports come from, as it knows them."""
+    """A catcher's message that it is listening, with the local address and port that it sends reports from."""
 
     address: str = ""
     port: int = 0
 
     def encode(self) -> str:
-        """One line, without its newline."""
+        """Return one line of JSON without a newline."""
         return json.dumps({"ready": True, "address": self.address, "port": self.port})
 
     @classmethod
     def decode(cls, line: bytes) -> Readiness | None:
-        """The reverse; None if the line is something else. What makes no sense is as if it was not said."""
+        """Decode a line from encode.
+
+        Return None for any other line. Leave out the address and port if they are invalid.
+        """
         if not line.startswith(b'{"ready"'):
             return None
         try:
@@ -45,7 +48,10 @@ class Readiness(NamedTuple):
 
 
 def run_invited(name: str, run: Callable[[CatchSettings], int], target: str) -> int:
-    """Run what the first lines of stdin say; the exit status. name: of the program, before what it says on stderr."""
+    """Run a program with the parameters from the first lines of stdin; return its exit status.
+
+    name: the program's name, which precedes its messages on stderr. target: its own name among the invited.
+    """
     try:
         invitation = Invitation.decode(_read_line())
         own_secret = decode_own_secret(_read_line()) if invitation.has_own_secrets else b""
@@ -58,7 +64,7 @@ def run_invited(name: str, run: Callable[[CatchSettings], int], target: str) -> 
 
 
 def _read_line() -> bytes:
-    """The next line of stdin, and not one byte more; EOFError if the master is gone."""
+    """Read one line from stdin and no byte after it. Raise EOFError if the master is gone."""
     line = bytearray()
     while not line.endswith(b"\n"):
         byte = os.read(0, 1)
@@ -69,27 +75,27 @@ def _read_line() -> bytes:
 
 
 def own_interfaces(settings: CatchSettings, group: str) -> list[Interface]:
-    """Where to listen: on those that were named, else by the route to the master."""
+    """Return the interfaces to listen on: those named in the settings, or else those with a route to the master."""
     if settings.network.interface is not None:
         return [interface_named(name.strip(), family_of(group)) for name in settings.network.interface.split(",")]
     return interfaces_towards_master(settings.master or group)
 
 
 def watch_for_the_end(settings: CatchSettings, loop: Loop, stop: Callable[[str], None]) -> Watchdog | None:
-    """Call stop(why) in the loop: the end of stdin is the end of the master; a signal is the end of this process.
+    """Call stop(reason) in the loop when stdin ends, which means that the master is gone, or when a signal arrives.
 
-    Return what ends the process if it does not end soon after its master.
+    Return the watchdog that ends this process if it does not end soon after its master; None without a master.
     """
     watchdog = Watchdog(0, ExitStatus.INTERRUPTED) if settings.has_master else None
 
     def on_signal(reason: str) -> Callable[..., None]:
-        return lambda *_: loop.post(partial(stop, reason))  # not in the middle of whatever the loop does
+        return lambda *_: loop.post(partial(stop, reason))  # a signal handler must not interrupt the state machine
 
     def read_stdin() -> None:
         if not os.read(0, STDIN_BYTES):
             loop.unwatch(0)
             if watchdog is not None:
-                watchdog.begin()  # the end of a file or a device is no hang-up
+                watchdog.begin()  # poll reports no hang-up at the end of a file or device
             stop("the master is gone")
 
     if settings.has_master:

@@ -1,4 +1,4 @@
-"""mrsync demo: the main job on this machine, on a generated tree, verified by comparison."""
+"""mrsync demo: sync a generated tree to three targets on this machine, and verify the result by comparison."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ TARGETS = ("apple", "birch", "cedar")
 LARGE_BYTES = 128 << 20
 SMALL_FILES = 3000
 SMALL_BYTES_MAX = 40_000
-ROOM_BYTES = 4 * 400 << 20  # source and three copies, with some room
+ROOM_BYTES = 4 * 400 << 20  # for the source and three copies
 
 Sync = Callable[[Sequence[str]], int]
 
 
 def demo(sync: Sync) -> int:
-    """Cast a generated tree to three targets here, change it, cast again, verify; returns the exit status.
+    """Sync a generated tree to three local targets, change it, sync again, and verify; return the exit status.
 
-    sync: runs the mrsync command with these arguments.
+    sync: runs mrsync with the given arguments and returns its exit status. Raise FileError if there is too little
+    space.
     """
     directory = tempfile.mkdtemp(prefix="mrsync-demo-")
     try:
@@ -61,7 +62,7 @@ def _say(text: str) -> None:
 
 
 def _make_tree(root: str) -> None:
-    """Some hundred MB: a large file, many small ones, links, a sparse file, awkward names."""
+    """Make a tree of some hundred MB: a large file, many small ones, links, a sparse file, and unusual names."""
     chance = random.Random(2008)
     os.makedirs(os.path.join(root, "large"))
     with open(os.path.join(root, "large", "image"), "wb") as file:
@@ -96,7 +97,7 @@ def _change_tree(source: str, target: str) -> None:
 
 
 def _differences(source: str, target: str) -> list[str]:
-    """What differs in names, types, modes, times, links or contents."""
+    """Return what differs in names, types, modes, times, links or contents, as sentences."""
     found = []
     for directory, names, files in os.walk(source):
         there = os.path.join(target, os.path.relpath(directory, source))
@@ -126,6 +127,6 @@ def _entry_differences(one: str, other: str) -> list[str]:
 
 
 def _make_removable(function: Callable[[str], object], path: str, _: object) -> None:
-    """A directory that may not be written to: loosen it and try again."""
+    """Make a directory writable and try the failed removal again."""
     os.chmod(os.path.dirname(path), 0o700)
     function(path)

@@ -1,4 +1,4 @@
-"""Other sessions on our group and port: no harm is done, but both are slower, so the user is told."""
+"""Detect other sessions on our group and port. They do no harm, but slow each other down, so the user is warned."""
 
 from __future__ import annotations
 
@@ -19,13 +19,16 @@ DATAGRAMS_PER_ROUND = 16
 
 
 def is_quiet(interfaces: Sequence[Interface], group: str, port: int, seconds: float) -> bool:
-    """Whether nobody casts to this group and port for so long; raises SocketError."""
+    """Listen for some seconds and return whether nobody sent to this group and port. Raise SocketError."""
     with open_data_socket(interfaces, group, port, buffer_bytes=BUFFER_BYTES) as opened:
         return not select.select([opened], [], [], seconds)[0]
 
 
 class StrangerWatch:
-    """Listens beside a session for another caster; on_stranger is called once, with its address."""
+    """Listen for another caster during a session. on_stranger is called once, with its address.
+
+    session_tag: identifies our own packets, which are ignored.
+    """
 
     def __init__(self, *, session_tag: int, on_stranger: Callable[[str], None], loop: Loop) -> None:
         self._session_tag = session_tag
@@ -34,13 +37,13 @@ class StrangerWatch:
         self._opened: socket.socket | None = None
 
     def listen(self, interfaces: Sequence[Interface], group: str, port: int) -> None:
-        """Until a stranger is heard, or `close`; where nothing can be opened nothing is told."""
+        """Listen until another caster is heard or close() is called. Do nothing if the socket cannot be opened."""
         with suppress(SocketError):
             self._opened = open_data_socket(interfaces, group, port, buffer_bytes=BUFFER_BYTES)
             self._loop.watch(self._opened, self._listen)
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         opened, self._opened = self._opened, None
         if opened is not None:
             self._loop.unwatch(opened)

@@ -1,4 +1,4 @@
-"""Which launcher a run needs, and what it tells the catchers."""
+"""Choose the launcher for a run, and start the catchers with their parameters."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from mrsync.run.rendezvous import Place
 from mrsync.run.settings import LOCAL, CastSettings, Invitation, Remote, encode_own_secret
 from mrsync.wire.signing import Signer, can_sign
 
-ANSWER_EXTRA_S = 5.0  # after the connect timeout, so that a remote shell tells its own reason first
+ANSWER_EXTRA_S = 5.0  # after the connect timeout, so that a remote shell can report its own reason first
 
 
 class Program(NamedTuple):
-    """What runs on a target: its name where it is installed, the module to push where it is not, its entry here."""
+    """A program for targets.
+
+    name: of the installed program. module: the one to send otherwise. entry: to call it in a fork.
+    """
 
     name: str
     module: str
@@ -27,9 +30,10 @@ CATCHER = Program("multicatcher", "mrsync.run.catch.catch", catch_from_stdin)
 
 
 def launch(settings: CastSettings, place: Place) -> Launcher | None:
-    """Start the catchers, if that is our business; they wait for the first status while we scan.
+    """Start the catchers, or return None if the user starts them. They wait for the first status while the master
+    scans.
 
-    Raises UsageError for a remote shell that is not there, StartError.
+    Raise UsageError if there is no such remote shell, StartError if nothing can be started.
     """
     if settings.remote_shell is None:
         return None
@@ -49,7 +53,10 @@ def launch(settings: CastSettings, place: Place) -> Launcher | None:
 
 
 def signer_of(settings: CastSettings) -> Signer | None:
-    """What signs the master's decisions: of use only to targets that have a secret of their own."""
+    """Return the signer of the master's decisions, or None.
+
+    Signatures are of use only if targets have secrets of their own.
+    """
     return Signer(settings.signing_seed) if settings.own_secrets and settings.signing_seed and can_sign() else None
 
 
@@ -61,12 +68,12 @@ def start_everywhere(
     place: Place,
     own: Sequence[bytes] = (),
 ) -> Launcher:
-    """Start a program on every target that is invited, and tell them the place; errors as of `launch`.
+    """Start a program on every invited target and tell it the place. Raise the same errors as `launch`.
 
-    own: what each target is told besides.
+    own: an extra line for each target, which no other target gets.
     """
     launcher = _launcher(program, remote_shell, remote, invitation.targets)
-    # The name of our interface means something on this host only; others look for the route to us.
+    # The name of our interface is valid on this host only. Other hosts look for the route to us.
     is_local = remote_shell == LOCAL
     invitation = invitation._replace(
         network=invitation.network._replace(
@@ -86,7 +93,7 @@ def _launcher(program: Program, remote_shell: str, remote: Remote, targets: tupl
 
 
 def _remote_launcher(program: Program, remote_shell: str, remote: Remote, targets: tuple[str, ...]) -> Launcher:
-    """Its modules cost 20 ms that runs on this host need not pay."""
+    """Return the launcher for a remote shell. The imports take 20 ms, which runs on this host do not need to spend."""
     from mrsync.remote.bundle import make_bundle
     from mrsync.remote.command import CatcherCommand, RemoteShell
     from mrsync.remote.shells import ShellLauncher
@@ -99,7 +106,7 @@ def _remote_launcher(program: Program, remote_shell: str, remote: Remote, target
         return ShellLauncher(
             shell, command, targets, opening=opening, fanout=remote.fanout, answer_wait_s=answer_wait_s
         )
-    from mrsync.remote.gateways import GatewayLauncher  # ClusterShell's tasks: 40 ms
+    from mrsync.remote.gateways import GatewayLauncher  # importing ClusterShell's tasks takes 40 ms
 
     return GatewayLauncher(
         shell, command, targets, topology=remote.topology, opening=opening, answer_wait_s=2 * answer_wait_s

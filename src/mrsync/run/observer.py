@@ -1,4 +1,6 @@
-"""What a cast tells while it runs: notices at once, snapshots when they are asked for."""
+"""What a run reports while it lasts: notices when something happens, and snapshots at times that the observer
+chooses.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 
 class Notice(NamedTuple):
-    """One line for people; level 0 is essential, 1 status, 2 debugging."""
+    """A line for the user. level: 0 essential, 1 status, 2 debugging. host: the target that it is about, if any."""
 
     level: int
     text: str
@@ -14,40 +16,43 @@ class Notice(NamedTuple):
 
 
 class TargetProgress(NamedTuple):
-    """Where one target stands. parent: the relay that feeds it; empty: the master does."""
+    """The progress of one target. parent: the relay that feeds it; empty if the master does."""
 
     host: str
-    state: str  # word of the roster: expected, present, done, lost, refused, unreachable
+    state: str  # as in the roster: expected, present, done, lost, refused, unreachable
     bytes_done: int = 0
     packets_lost: int = 0
     kernel_drops: int = 0
     is_monitor: bool = False
-    silent_s: float = 0.0  # since it was last heard
+    silent_s: float = 0.0  # seconds since its last packet
     is_unicast: bool = False
     parent: str = ""
 
 
 class Snapshot(NamedTuple):
-    """Where the whole run stands."""
+    """The progress of the whole run."""
 
     phase: str
     seconds: float
     bytes_planned: int = 0
-    bytes_sent: int = 0  # contents sent once; repairs are counted apart
+    bytes_sent: int = 0  # contents sent for the first time; repairs are counted separately
     bytes_repaired: int = 0
     files_planned: int = 0
     targets: tuple[TargetProgress, ...] = ()
 
 
 class Observer(Protocol):
-    """Whoever watches a cast, which calls on_snapshot whenever time.monotonic() has passed `due_at`, and at its end."""
+    """Receiver of notices and snapshots.
+
+    A run calls on_snapshot when time.monotonic() passes `due_at`, and at its end.
+    """
 
     @property
     def due_at(self) -> float | None:
-        """None: no snapshot wanted."""
+        """Time of the next snapshot on the clock of time.monotonic(), or None if none is wanted."""
 
     def on_notice(self, notice: Notice) -> None:
-        """Something happened that a person may want to know."""
+        """Take a notice."""
 
     def on_snapshot(self, snapshot: Snapshot) -> None:
-        """Must move `due_at`."""
+        """Take a snapshot and move `due_at`, else it is called again at once."""

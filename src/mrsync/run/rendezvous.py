@@ -1,4 +1,4 @@
-"""Where a session of this master meets: family, group, port, and the interfaces its targets are behind."""
+"""Choose where a session takes place: address family, group, port, and the master's interfaces towards the targets."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from mrsync.transport.routes import (
 from mrsync.wire.header import session_tag
 
 CHOICES = 16
-PORTS = range(20000, 32000, 2)  # below those that the kernel gives to programs that ask for any
-QUIET_S = 0.25  # a session tells its status every 0.1 s
+PORTS = range(20000, 32000, 2)  # below Linux's default range of ephemeral ports, which starts at 32768
+QUIET_S = 0.25  # an active session sends a status every 0.1 s
 
 
 class Meeting(Protocol):
-    """The settings of anything that is done with targets."""
+    """The settings that every kind of run with targets has."""
 
     @property
     def targets(self) -> tuple[str, ...]: ...
@@ -48,10 +48,10 @@ class Meeting(Protocol):
 
 
 class Place(NamedTuple):
-    """What is known before the first socket is opened.
+    """Where a session takes place, as known before a socket is opened.
 
-    behind: for each target the position of the interface towards it, None where that is not known here;
-    routed: targets that are behind a router; is_unicast: nothing is sent to the group.
+    behind: for each target, the index of the interface towards it, or None if unknown. routed: targets behind a router.
+    is_unicast: nothing is sent to the group.
     """
 
     group: str
@@ -66,7 +66,7 @@ class Place(NamedTuple):
 
     @property
     def mtu(self) -> int:
-        """What passes on every interface."""
+        """The smallest MTU of all interfaces, in bytes."""
         return min(interface.mtu for interface in self.interfaces)
 
     @property
@@ -74,11 +74,11 @@ class Place(NamedTuple):
         return family_of(self.group) == IPV6
 
     def routed_names(self, targets: Sequence[str]) -> list[str]:
-        """Targets that multicast cannot reach unless routers forward it, and then not with this TTL."""
+        """Return targets behind a router if the TTL is too small to reach them by multicast."""
         return [targets[number] for number in self.routed] if self.ttl <= 1 else []
 
     def describe(self, targets: Sequence[str]) -> str:
-        """One line; who is behind other interfaces than the first is named."""
+        """Return a description in one line. It names the targets behind each interface except the first."""
         first, *others = self.interfaces
         where = "unicast" if self.is_unicast else f"group {self.group}"
         parts = [f"{where} port {self.port} on {first.name}"]
@@ -88,7 +88,10 @@ class Place(NamedTuple):
         return ", ".join(parts)
 
     def watch_strangers(self, session: int, loop: Loop, tell: Callable[[str], None]) -> StrangerWatch:
-        """Have the user told of another session in the same place; what is on this host only, its port tells."""
+        """Warn the user of other sessions in the same place.
+
+        On the loopback interface this is not needed, because the port is already taken there.
+        """
 
         def tell_of(address: str) -> None:
             tell(
@@ -101,9 +104,9 @@ class Place(NamedTuple):
         return watch
 
     def open_paths(self) -> list[Path]:
-        """A socket for each interface, that hears reports, too, and the way to the group out of it.
+        """Open a socket for each interface, and return it as a path to the group. The sockets also receive reports.
 
-        Where nothing can be sent to the group this is only the socket of a path for answers. Raises SocketError.
+        The path of an interface that cannot send to the group is only for answers. Raise SocketError.
         """
         paths: list[Path] = []
         try:
@@ -120,9 +123,9 @@ class Place(NamedTuple):
 
 
 def meet(settings: Meeting, groups: GroupAddresses = GROUPS, *, has_unicast: bool = False) -> tuple[Place, list[Path]]:
-    """Choose what the user left open, and open the sockets; raises SocketError, UsageError.
+    """Choose what the user left open, and open the sockets. Raise SocketError, UsageError.
 
-    has_unicast: who is not reached by multicast can be served all the same.
+    has_unicast: targets that multicast does not reach can be served by unicast.
     """
     place = find_place(settings, groups, has_unicast=has_unicast)
     if settings.network.group != AUTO or place.is_unicast:
@@ -138,9 +141,10 @@ def meet(settings: Meeting, groups: GroupAddresses = GROUPS, *, has_unicast: boo
 
 
 def find_place(settings: Meeting, groups: GroupAddresses = GROUPS, *, has_unicast: bool = False) -> Place:
-    """What is not open any more; for AUTO the group is still the one of the right family among these.
+    """Find the place of a session. With AUTO, the group is the default one of the right family, to be replaced by
+    `meet`.
 
-    Raises SocketError, UsageError.
+    Raise SocketError if no interface is usable, UsageError if the settings cannot be met.
     """
     network = settings.network
     group = None if network.group == AUTO else network.group
@@ -170,25 +174,28 @@ def find_place(settings: Meeting, groups: GroupAddresses = GROUPS, *, has_unicas
 
 
 def _names(settings: Meeting) -> tuple[list[str], Callable[[str], str | None]]:
-    """Hosts whose addresses are wanted, and who else may know them."""
+    """Return the hosts to look up, and a function for their names in the remote shell's own configuration."""
     if settings.remote_shell == LOCAL:
         return [], lambda host: None
     targets = {host_of(target): target for target in settings.targets}
     if settings.remote_shell is None:
         return list(targets), lambda host: None
-    from mrsync.remote.command import RemoteShell  # runs on this host need it not
+    from mrsync.remote.command import RemoteShell  # not needed for runs on this host
 
     shell = RemoteShell.parse(settings.remote_shell, settings.remote.connect_timeout_s, settings.remote.user)
     return list(targets), lambda host: shell.real_name(targets[host])
 
 
 def _is_usable(interface: Interface, *, has_unicast: bool) -> bool:
-    """Whether targets behind it can be served."""
+    """Return whether targets behind this interface can be served."""
     return not deafness(interface) or (has_unicast and interface.has_carrier)
 
 
 def _family(settings: Meeting) -> int:
-    """That of the addresses which targets are known by; IPv4 where they have both, or are known to nobody here."""
+    """Return the address family of the targets: IPv6 if some have only IPv6 addresses, else IPv4 if they are known.
+
+    Raise UsageError if some targets have only IPv4 and others only IPv6 addresses.
+    """
     if settings.remote_shell == LOCAL:
         return IPV4
     for named in (settings.network.interface or "").split(","):
@@ -221,7 +228,7 @@ def _ways(settings: Meeting, hosts: Sequence[str], family: int) -> Ways:
 
 
 def _deaf_sentences(ways: Ways, targets: Sequence[str], usable: Sequence[int]) -> Iterator[str]:
-    """About those whose interface cannot cast."""
+    """Yield a warning for each interface that cannot send multicast."""
     for number, interface in enumerate(ways.interfaces):
         if deafness(interface):
             names = [target for target, behind in zip(targets, ways.behind, strict=True) if behind == number]
@@ -230,7 +237,7 @@ def _deaf_sentences(ways: Ways, targets: Sequence[str], usable: Sequence[int]) -
 
 
 def _random_group(is_ipv6: bool) -> str:
-    """One of those that anybody may use in a site."""
+    """Return a random site-local group: from 239.255.0.0/16 (RFC 2365) or ff15::/16 (RFC 4291)."""
     if is_ipv6:
         return f"ff15::{os.urandom(2).hex()}:{os.urandom(2).hex()}"
     return "239.255.{}.{}".format(*os.urandom(2))

@@ -1,17 +1,17 @@
-"""What systemd is told by its services: sd_notify(3), and the priority of each line by sd-daemon(3)."""
+"""Notify systemd (sd_notify(3)), and mark lines with their priorities (sd-daemon(3))."""
 
 from __future__ import annotations
 
 import os
 import socket
 
-ERROR, WARNING, INFO, DEBUG = 3, 4, 6, 7  # of syslog(3)
+ERROR, WARNING, INFO, DEBUG = 3, 4, 6, 7  # levels of syslog(3)
 
 
 def notify(state: str) -> None:
-    """Send one assignment such as READY=1 to the service manager, if there is one that listens.
+    """Send an assignment such as READY=1 to the service manager, if there is one that listens.
 
-    A manager that cannot be reached changes nothing: the unit's own timeouts say so.
+    Ignore errors: the timeouts of the unit report a missing notification.
     """
     path = os.environ.get("NOTIFY_SOCKET", "")
     if not path.startswith(("/", "@")):
@@ -26,7 +26,7 @@ def notify(state: str) -> None:
 
 
 def priority_mark(descriptor: int, priority: int) -> str:
-    """Return <N>, which begins a line of this priority where a descriptor leads to the journal; empty elsewhere."""
+    """Return "<N>" to begin a line with this priority if the descriptor leads to the journal, else ""."""
     journal = os.environ.get("JOURNAL_STREAM", "")
     try:
         status = os.fstat(descriptor)

@@ -1,6 +1,6 @@
-"""What a run is asked to do, checked: made by the command line, read by `cast` and `catch`.
+"""The validated parameters of runs: made by the command line, used by `cast`, `catch`, `rtt` and `doctor`.
 
-Named tuples, here and in `outcome` and `observer`, because a frozen dataclass costs 0.3 ms at every start.
+They are named tuples, as in `outcome` and `observer`, because each frozen dataclass costs 0.3 ms at every start.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from mrsync.tree.source.selection import Selection
 from mrsync.wire.limits import SECRET_BYTES
 from mrsync.wire.signing import KEY_BYTES
 
-AUTO = "auto"  # instead of a group: one that nobody uses
-LOCAL = "local"  # the remote shell that is none
+AUTO = "auto"  # in place of a group: choose one that nobody uses
+LOCAL = "local"  # in place of a remote shell: run catchers on this host
 
 
 class GroupAddresses(NamedTuple):
-    """Where those meet who are not told another group."""
+    """The default groups of a program."""
 
     ipv4: str
     ipv6: str
@@ -30,41 +30,41 @@ class GroupAddresses(NamedTuple):
         return self.ipv6 if family == socket.AF_INET6 else self.ipv4
 
 
-GROUPS = GroupAddresses("239.255.67.92", "ff15::efff:435c")  # the same number
+GROUPS = GroupAddresses("239.255.67.92", "ff15::efff:435c")  # the IPv6 address contains the IPv4 address
 RTT_GROUPS = GroupAddresses("239.255.67.200", "ff15::efff:43c8")
 
 
 class Network(NamedTuple):
-    """Where a session is spoken: data goes to `group` at `port`, reports to `port` - 1."""
+    """Where the packets of a session go: data to `group` at `port`, reports to the master at `port` - 1."""
 
-    group: str | None = None  # None: the default one of the family that targets have
+    group: str | None = None  # None: the default group of the targets' address family
     port: int = 8888
     ttl: int = 1
-    has_loop: bool = False  # hear ourselves on this host
-    interface: str | None = None  # names, indices or addresses, with commas; None: by the route to the targets
-    is_unicast: bool = False  # nothing goes to the group
+    has_loop: bool = False  # also deliver multicast on this host
+    interface: str | None = None  # names, indices or addresses, separated by commas; None: by route to the targets
+    is_unicast: bool = False  # send nothing to the group
 
 
 class Remote(NamedTuple):
-    """How catchers get to their targets."""
+    """How to start catchers on targets."""
 
-    python: str = "python3"  # words that every login shell takes as they are
-    user: str = ""  # whom to be there; empty: whoever the remote shell takes
+    python: str = "python3"  # words that need no quoting in any login shell
+    user: str = ""  # remote user; empty: the remote shell's default
     is_sudo: bool = False
-    directory: str | None = None  # where targets have multicatcher installed; None: it is sent to them
-    fanout: int = 64  # remote shells under way at a time; all run in the end
+    directory: str | None = None  # where targets have multicatcher installed; None: send it to them
+    fanout: int = 64  # remote shells that connect at the same time; in the end all are running
     connect_timeout_s: float = 10.0
-    topology: str | None = None  # a file that tells which gateways lead to which targets
+    topology: str | None = None  # path of ClusterShell's topology file: which gateways lead to which targets
 
 
 RELAYING = ("auto", "no")  # whether targets pass pages on to one another
 
 
 class CastSettings(NamedTuple):
-    """One cast of `source` to `targets`; a target's id is its position in that tuple."""
+    """One sync of `source` to `targets`. A target's id is its index in that tuple."""
 
     source: bytes
-    dest: bytes  # may contain {host}; empty where catchers, started by hand, know their own
+    dest: bytes  # may contain {host}; empty if catchers are started by hand and know their own
     targets: tuple[str, ...]
     remote_shell: str | None  # None: catchers are started by hand
     secret: bytes
@@ -73,8 +73,8 @@ class CastSettings(NamedTuple):
     relay_chains: int = 1  # where nobody hears the group
     rate_bytes_s: int | None = None
     ack_wait_s: float = 60.0
-    has_monitor: bool = True  # False: only the rate says how fast to send
-    is_encrypted: bool | None = None  # None: encrypted where every end can; True: insist; False: authenticated only
+    has_monitor: bool = True  # False: send at rate_bytes_s without flow control
+    is_encrypted: bool | None = None  # None: if all ends are able to; True: required; False: authenticate only
     quits_on_bad: bool = False
     policy: Policy = Policy()
     selection: Selection = Selection()
@@ -82,14 +82,14 @@ class CastSettings(NamedTuple):
     verbosity: int = 0
     remote: Remote = Remote()
     signing_seed: bytes = b""  # SEED_BYTES; empty: nothing is signed
-    own_secrets: tuple[bytes, ...] = ()  # one for each target; empty: what one says any other one could have said
-    session: int = 0  # its id; 0: one is drawn
+    own_secrets: tuple[bytes, ...] = ()  # one per target; empty: targets are able to impersonate one another
+    session: int = 0  # its id; 0: draw one
 
     def dest_for(self, target: str) -> bytes:
         return dest_for(self.dest, target)
 
     def validated(self) -> CastSettings:
-        """Return itself. Raises UsageError if the settings contradict one another."""
+        """Return the settings. Raise UsageError if they contradict each other."""
         policy, selection, remote = self.policy, self.selection, self.remote
         if not self.has_monitor and self.rate_bytes_s is None:
             raise UsageError("-x needs --rate: without feedback nothing else says how fast to send")
@@ -105,7 +105,7 @@ class CastSettings(NamedTuple):
 
 
 class RttSettings(NamedTuple):
-    """One measurement of round trips: pages of so many bytes, one after another, to all targets at once."""
+    """One measurement of round trips: pages of page_bytes bytes, one after another, to all targets at once."""
 
     targets: tuple[str, ...]
     remote_shell: str | None  # None: rttcatchers are started by hand
@@ -118,20 +118,20 @@ class RttSettings(NamedTuple):
 
 
 class DoctorSettings(NamedTuple):
-    """One examination of targets, of their networks and of their disks."""
+    """One examination of targets with their networks and disks."""
 
     targets: tuple[str, ...]
-    dest: bytes  # may contain {host}; empty: where a remote shell begins
+    dest: bytes  # may contain {host}; empty: the directory in which a remote shell starts
     remote_shell: str
     secret: bytes
     network: Network
-    rate_bytes_s: int = 25_000_000  # that pages are cast at
+    rate_bytes_s: int = 25_000_000  # the rate of the full-speed test
     verbosity: int = 0
     remote: Remote = Remote()
 
 
 class CatchSettings(NamedTuple):
-    """What one catcher needs to know before it hears the group."""
+    """What a catcher must know before it receives anything."""
 
     target: int
     host: str
@@ -139,32 +139,38 @@ class CatchSettings(NamedTuple):
     secret: bytes
     network: Network = Network()
     verbosity: int = 0
-    has_master: bool = True  # the end of stdin is the end of the master
+    has_master: bool = True  # whether stdin comes from the master, so that its end means that the master is gone
     is_dry_run: bool = False
-    master: str | None = None  # its address: the interface is found by the route to it
+    master: str | None = None  # its address, whose route decides on the interface
     looks_ahead: bool = True  # read the destination while the master scans
-    backup_suffix: str | None = None  # instead of the one that the master says
-    own_secret: bytes = b""  # empty: the secret of all serves
-    verify_key: bytes = b""  # of the master's signatures; empty: it makes none
+    backup_suffix: str | None = None  # overrides the master's
+    own_secret: bytes = b""  # empty: it uses the common secret
+    verify_key: bytes = b""  # public key of the master; empty: it does not sign
 
 
 class Invitation(NamedTuple):
-    """What all catchers of a run are told on stdin, the same line to each; its own name it has on its command line."""
+    """The parameters that all catchers of a run get on stdin, as one line that is the same for all.
+
+    A catcher finds its own name on its command line.
+    """
 
     targets: tuple[str, ...]
     dest: bytes  # may contain {host}
     secret: bytes
     network: Network = Network()
-    masters: tuple[str, ...] = ()  # addresses of the master, one for each of its interfaces
-    behind: tuple[int | None, ...] = ()  # for each target which of them it should look for; empty: the first
+    masters: tuple[str, ...] = ()  # addresses of the master, one per interface
+    behind: tuple[int | None, ...] = ()  # for each target the index of the address to use; empty: 0
     verbosity: int = 0
     is_dry_run: bool = False
     looks_ahead: bool = True
-    has_own_secrets: bool = False  # a second line of stdin has that of this target
+    has_own_secrets: bool = False  # whether a second line of stdin has this target's own secret
     verify_key: bytes = b""  # of the master's signatures; empty: it makes none
 
     def settings_for(self, target: str, own_secret: bytes = b"") -> CatchSettings:
-        """On the target. Raises ProtocolDataError for a stranger, FileError for the home directory of one."""
+        """Return the settings of one target, on that target.
+
+        Raise ProtocolDataError if it is not invited, FileError if DEST has a ~ without a home directory.
+        """
         if target not in self.targets:
             raise ProtocolDataError(f"{target} is not invited")
         number = self.targets.index(target)
@@ -184,7 +190,7 @@ class Invitation(NamedTuple):
         )
 
     def encode(self) -> bytes:
-        """One line of JSON for the catchers' stdin; the secret is in it."""
+        """Return one line of JSON for the stdin of catchers. It contains the secret."""
         fields = self._asdict()
         fields["dest"] = os.fsdecode(self.dest)
         fields["secret"] = self.secret.hex()
@@ -194,7 +200,7 @@ class Invitation(NamedTuple):
 
     @classmethod
     def decode(cls, line: bytes) -> Invitation:
-        """The reverse of `encode`. Raises ProtocolDataError."""
+        """Decode a line from `encode`. Raise ProtocolDataError if it is malformed."""
         try:
             fields = json.loads(line)
             fields["targets"] = tuple(fields["targets"])
@@ -212,12 +218,12 @@ class Invitation(NamedTuple):
 
 
 def encode_own_secret(secret: bytes) -> bytes:
-    """The second line for a catcher's stdin."""
+    """Return the second line for a catcher's stdin."""
     return secret.hex().encode() + b"\n"
 
 
 def decode_own_secret(line: bytes) -> bytes:
-    """The reverse of `encode_own_secret`. Raises ProtocolDataError."""
+    """Decode a line from `encode_own_secret`. Raise ProtocolDataError if it is malformed."""
     try:
         secret = bytes.fromhex(line.decode())
     except ValueError as error:
@@ -228,27 +234,27 @@ def decode_own_secret(line: bytes) -> bytes:
 
 
 def draw_own_secrets(count: int) -> tuple[bytes, ...]:
-    """For so many targets."""
+    """Return random secrets for `count` targets."""
     return tuple(os.urandom(SECRET_BYTES) for _ in range(count))
 
 
 def draw_session() -> int:
-    """A session's id."""
-    return 1 << 63 | int.from_bytes(os.urandom(8), "big")  # never one that a knock could be of
+    """Return a random session id."""
+    return 1 << 63 | int.from_bytes(os.urandom(8), "big")  # the top bit: never NO_SESSION, whose keys KNOCK uses
 
 
 def host_of(target: str) -> str:
-    """A target without the user that a remote shell may be told before it: root@node1 -> node1."""
+    """Return a target without its remote user: root@node1 -> node1."""
     return target.rpartition("@")[2]
 
 
 def dest_for(dest: bytes, target: str) -> bytes:
-    """The directory on one target."""
+    """Return the destination directory on one target: replace {host} by its name."""
     return dest.replace(b"{host}", os.fsencode(host_of(target)))
 
 
 def _expanded(dest: bytes) -> bytes:
-    """A path below ~ or ~user, as the shell of the host that this runs on has it; raises FileError."""
+    """Expand ~ or ~user, as a shell on this host would. Raise FileError if there is no such home directory."""
     expanded = os.path.expanduser(dest)
     if dest.startswith(b"~") and expanded == dest:
         raise FileError(f"there is no home directory for the destination {os.fsdecode(dest)}")

@@ -1,4 +1,4 @@
-"""End a process on a target when its master is gone, whatever its threads do."""
+"""End a process on a target after its master is gone, even if some of its threads hang."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import threading
 import time
 from typing import Callable
 
-GRACE_S = 5.0  # to end in order
+GRACE_S = 5.0  # for an orderly end
 _LOOK_MS = 500
 _OVER = select.POLLHUP | select.POLLERR | select.POLLNVAL | select.POLLRDHUP
 
 
 class Watchdog:
-    """Waits, in a thread of its own, until a descriptor's other end is closed or `begin` is called, and then grace_s.
+    """A thread that waits until the other end of a descriptor is closed or begin() is called, and then grace_s seconds.
 
-    If the process still runs by then, some thread hangs: on a disk that does not answer, on a file system of somebody
-    else. `end` is called with the exit status, and must not return. It holds locks that others wait for; so it may not
-    stay.
+    If the process still runs then, some thread hangs, for example on a disk or a network file system that does not
+    answer. The process must not stay, because it holds locks that a later run waits for. So `end` is called with the
+    exit status; it must not return.
     """
 
     def __init__(
@@ -33,16 +33,16 @@ class Watchdog:
         threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
 
     def begin(self) -> None:
-        """The end has come in another way."""
+        """Start the grace period, as if the descriptor had been closed."""
         self._is_begun = True
 
     def postpone(self) -> None:
-        """Something got done that must not stay half done: the time begins anew."""
+        """Start the grace period anew, because an operation that must not be interrupted has made progress."""
         self._deadline = time.monotonic() + self._grace_s
 
     def _watch(self) -> None:
         poll = select.poll()
-        poll.register(self._fd, select.POLLRDHUP)  # what is to be read is for the loop
+        poll.register(self._fd, select.POLLRDHUP)  # not POLLIN: the loop reads the data
         while not self._is_begun:
             if any(events & _OVER for _, events in poll.poll(_LOOK_MS)):
                 break
