@@ -242,7 +242,7 @@ def swap_parent(scene: Scene, arguments: tuple[Any, ...], more: dict[str, Any]) 
         return
     path = Path(os.readlink(f"/proc/self/fd/{fd}"))
     path = path if path.is_dir() else path.parent
-    if scene.dest in path.parents:
+    if scene.dest in path.parents and path.exists():  # it may have been removed
         path.rename(path.with_name(path.name + ".stolen"))
         path.symlink_to(scene.outside)
 
