@@ -1,0 +1,236 @@
+"""Random lines of rsync with random trees, each drawn from one seed, run by both programs."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import shutil
+import subprocess
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.programs import program
+
+NOW = 1_700_000_000
+NAMES = ("a", "b", "c.o", "d.txt", "sub", "two words", "-dash", "x~")
+CHANGE = re.compile(r"^(?:[<>c.][fdLDS]|\*deleting).*")  # hard links of what is there have other letters
+OPTIONS = (
+    (0.9, ("-a",)),
+    (0.3, ("-H",)),
+    (0.4, ("--delete", "--delete-after", "--del", "--delete-excluded", "--delete-before")),
+    (0.15, ("-c", "--checksum")),
+    (0.15, ("-u", "--update")),
+    (0.15, ("--size-only", "-I", "--ignore-times")),
+    (0.1, ("--existing", "--ignore-existing", "--ignore-non-existing")),
+    (0.1, ("-O", "--omit-dir-times")),
+    (0.15, ("-m", "--prune-empty-dirs")),
+    (0.1, ("-x", "-S", "-v", "-W", "-z", "-h", "--no-i-r", "--stats", "--partial", "-P")),
+    (0.2, ("-b", "--backup", "--backup --suffix=.old", "-b --backup-dir=.old")),
+    (0.15, ("--max-size=2", "--min-size=2", "--max-size=1k")),
+    (0.15, ("--chmod=go-w", "--chmod=Du+w,Fgo-rwx", "--chmod=a+X")),
+    (0.1, ("--chown=1:2", "--chown=:3", "--numeric-ids")),
+    (0.15, ("--max-delete=1", "--max-delete=0", "--ignore-errors")),
+    (0.2, ("--exclude=*.o", "--exclude=/sub", "--exclude=sub/", "--exclude=/s1/a")),
+    (0.1, ("--include=*.txt --exclude=*", "-C")),
+    (0.1, ("--modify-window=1", "--modify-window=-1", "-@2")),
+    (0.2, ("-L", "-k", "--safe-links", "--copy-unsafe-links")),
+    (0.1, ("-n", "--dry-run")),
+    (0.1, ("--mkpath", "--ignore-missing-args")),
+    (0.1, ("--no-H", "--no-D", "-D", "-X", "-A")),
+)  # fmt: skip
+SOURCES = ("s1/", "s1", "s2/", "s2", "s1/sub", "s1/sub/", "s1/a", "s2/b", "f", "s1/.", "missing")
+
+
+@dataclass
+class Line:
+    """A command line: words before DEST. trees: by name what is at a path: contents, mode, time, owner."""
+
+    seed: int
+    words: list[str] = field(default_factory=list)
+    entries: dict[str, tuple[str | None, int, int, int]] = field(default_factory=dict)
+    changes: list[tuple[str, str]] = field(default_factory=list)  # of DEST: what happens to which path
+    dest: str = "dest/"
+    has_dest: bool = True
+
+
+def draw_line(seed: int) -> Line:
+    """Return the line of a seed."""
+    chance = random.Random(f"line {seed}")
+    line = Line(seed)
+    for top in ("s1", "s2"):
+        _draw_tree(line, chance, top, chance.randrange(3, 14))
+    line.entries["f"] = ("of its own", 0o640, NOW + chance.randrange(5), 0)
+    words = ["-i"]
+    for probability, choices in OPTIONS:
+        if chance.random() < probability:
+            words += chance.choice(choices).split()
+    if not any(word in ("-a",) for word in words):
+        words.append("-rlptgo")
+    sources = chance.sample(SOURCES, chance.choice((1, 1, 1, 2, 2, 3)))
+    if chance.random() < 0.12:
+        words = ["-R", *(word for word in words if word not in ("-m", "--prune-empty-dirs"))]
+        sources = [source for source in sources if source != "missing"] or ["s1"]
+    sources = [source for source in sources if source == "missing" or source.rstrip("/.") in line.entries]
+    if "missing" in sources or not sources:
+        sources.append("s1/")
+    chance.shuffle(words)
+    line.words = [*_combined(words, chance), *sources]
+    line.has_dest = chance.random() < 0.85
+    is_file = sources in (["f"], ["s1/a"], ["s2/b"])
+    line.dest = chance.choice(("dest/", "dest", "dest/name", "dest")) if is_file else chance.choice(("dest/", "dest"))
+    if not line.has_dest and (not is_file or "-R" in words):
+        line.dest = "dest/"  # rsync gives a single empty directory the name DEST
+    if line.dest == "dest/name":
+        line.has_dest = True
+    kinds = ("remove", "contents", "time", "mode", "extra", "extra", "extra directory", "newer", "swap")
+    line.changes = [(chance.choice(kinds), str(chance.randrange(1000))) for _ in range(chance.randrange(9))]
+    return line
+
+
+def _combined(words: list[str], chance: random.Random) -> Iterator[str]:
+    """Letters now and then in one word."""
+    letters = ""
+    for word in words:
+        if re.fullmatch(r"-[a-zA-Z]+", word) and chance.random() < 0.6:
+            letters += word[1:]
+        else:
+            yield word
+    if letters:
+        yield f"-{letters}"
+
+
+def _draw_tree(line: Line, chance: random.Random, top: str, count: int) -> None:
+    directories = [top]
+    line.entries[top] = (None, 0o755, NOW - chance.randrange(9), 0)
+    for _ in range(count):
+        path = f"{chance.choice(directories)}/{chance.choice(NAMES)}"
+        if path in line.entries:
+            continue
+        time, owner = NOW + chance.randrange(10), chance.choice((0, 0, 1, 1000))
+        roll = chance.random()
+        if path.endswith("/sub") or roll < 0.2:
+            line.entries[path] = (None, chance.choice((0o755, 0o700, 0o777)), time, owner)
+            directories.append(path)
+        elif roll < 0.35:
+            goal = chance.choice(("a", "sub", "../f", "/etc/hostname", "nowhere", "sub/../a", "../../f"))
+            line.entries[path] = (f"->{goal}", 0o777, time, owner)
+        elif roll < 0.42:
+            line.entries[path] = ("=>", 0o644, time, owner)
+        else:
+            contents = chance.choice(("", "1", "22", "333", "x" * 2000))
+            line.entries[path] = (contents, chance.choice((0o644, 0o600, 0o755, 0o666)), time, owner)
+
+
+def build(line: Line, folder: Path) -> None:
+    """Make sources and two equal destinations, rsync/dest and mrsync/dest, in an empty folder."""
+    files: list[Path] = []
+    for path, (contents, _, _, _) in line.entries.items():
+        place = folder / path
+        if contents is None:
+            place.mkdir(exist_ok=True)
+        elif contents == "=>" and files:
+            os.link(files[-1], place)
+        elif contents.startswith("->"):
+            place.symlink_to(contents[2:])
+        else:
+            place.write_text(contents)
+            files.append(place)
+    for path, (_, mode, time, owner) in reversed(line.entries.items()):
+        _dress(folder / path, mode, time, owner)
+    for name in ("rsync", "mrsync"):
+        (folder / name).mkdir()
+    if line.has_dest:
+        (folder / "rsync/dest").mkdir()
+        operands = [word for word in line.words if word in SOURCES and word != "missing"]
+        kept = "-aH" if any("H" in word for word in line.words if re.fullmatch("-[a-zA-Z]+", word)) else "-a"
+        subprocess.run(["rsync", kept, *operands, "rsync/dest/"], cwd=folder, capture_output=True, check=False)
+        for kind, number in line.changes:
+            _change(folder / "rsync/dest", kind, int(number))
+        subprocess.run(["rsync", "-aH", "rsync/dest", "mrsync/"], cwd=folder, check=True)
+
+
+def _dress(path: Path, mode: int, time: int, owner: int) -> None:
+    if os.geteuid() == 0:
+        os.chown(path, owner, owner, follow_symlinks=False)
+    if not path.is_symlink():
+        path.chmod(mode)
+    os.utime(path, (time, time), follow_symlinks=False)
+
+
+def _change(dest: Path, kind: str, number: int) -> None:
+    """Change one of what is in DEST, which its number tells."""
+    paths = sorted(path for path in dest.rglob("*"))
+    directories = [dest, *(path for path in paths if path.is_dir() and not path.is_symlink())]
+    above = directories[number % len(directories)]
+    if kind == "extra" and not (above / f"extra{number}").exists():
+        (above / f"extra{number}").write_text("extra")
+    elif kind == "extra directory" and not (above / f"more{number}").exists():
+        (above / f"more{number}").mkdir()
+        (above / f"more{number}" / "x~").write_text("in it")
+    files = [path for path in paths if path.is_file() and not path.is_symlink() and path.exists()]
+    if not files or kind.startswith("extra"):
+        return
+    path = files[number % len(files)]
+    time = path.stat().st_mtime
+    if kind == "remove":
+        path.unlink()
+    elif kind == "contents":
+        path.write_text("changed" if number % 2 else "9" * path.stat().st_size)
+        os.utime(path, (time, time))
+    elif kind in ("time", "newer"):
+        time += 100 if kind == "newer" else -1 - number % 3
+        os.utime(path, (time, time))
+    elif kind == "mode":
+        path.chmod(0o640)
+    elif kind == "swap":
+        path.unlink()
+        path.mkdir()
+
+
+def run_both(line: Line, folder: Path, port: int) -> str:
+    """Return what differs, empty if nothing does."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    build(line, folder)
+    theirs = subprocess.run(["rsync", *line.words, f"rsync/{line.dest}"], cwd=folder, capture_output=True, text=True)
+    options = ["--rsh=local", f"--port={port}", "--progress=none"]
+    command = program("mrsync", *options, *line.words, f"t:{folder}/mrsync/{line.dest}")
+    ours = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    found = [*_differing("lines", _changes(theirs.stdout), _changes(ours.stdout.replace("t: ", "")))]
+    found += _differing("trees", _tree(folder / "rsync"), _tree(folder / "mrsync"))
+    if not found:
+        return ""
+    said = [f"rsync {theirs.returncode}: {theirs.stderr}", f"mrsync {ours.returncode}: {ours.stderr}"]
+    return "\n".join([f"seed {line.seed}: {subprocess.list2cmdline([*line.words, line.dest])}", *found, *said])
+
+
+def _changes(text: str) -> list[str]:
+    return sorted(line.rstrip() for line in text.splitlines() if CHANGE.match(line))
+
+
+def _tree(top: Path) -> list[str]:
+    return sorted(_described(top))
+
+
+def _described(top: Path) -> Iterator[str]:
+    groups: dict[int, list[str]] = {}
+    for path in top.rglob("*"):
+        if path == top / "dest" and path.is_dir():
+            continue  # where it is none of the SOURCEs, the programs make it in ways of their own
+        status = path.lstat()
+        what = os.readlink(path) if path.is_symlink() else "" if path.is_dir() else path.read_text()
+        if path.is_file() and not path.is_symlink() and status.st_nlink > 1:
+            groups.setdefault(status.st_ino, []).append(str(path.relative_to(top)))
+        time = int(status.st_mtime)
+        shown = "recent" if time > NOW + 100_000 else time
+        yield f"{path.relative_to(top)} {status.st_mode:o} {status.st_uid}:{status.st_gid} {shown} {what[:20]!r}"
+    for names in groups.values():
+        yield f"one file: {sorted(names)}"
+
+
+def _differing(what: str, theirs: Iterable[str], ours: Iterable[str]) -> Iterator[str]:
+    first, second = list(theirs), list(ours)
+    yield from (f"  {what}, rsync only: {each}" for each in first if each not in second)
+    yield from (f"  {what}, mrsync only: {each}" for each in second if each not in first)

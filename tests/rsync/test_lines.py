@@ -1,0 +1,33 @@
+"""Random lines of rsync, run by rsync and by mrsync with one target: equal trees, equal itemized lines."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.rsync.lines import draw_line, run_both
+
+LINES = 300
+LINES_PER_TEST = 15
+
+pytestmark = [pytest.mark.skipif(shutil.which("rsync") is None, reason="needs rsync"), pytest.mark.many]
+
+
+@pytest.fixture
+def memory() -> Iterator[Path]:
+    shared = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(prefix="mrsync-test-", dir=shared if shared.is_dir() else None) as folder:
+        yield Path(folder)
+
+
+@pytest.mark.parametrize("first", range(0, LINES, LINES_PER_TEST))
+def test_a_line_does_what_it_does_for_rsync(memory: Path, first: int) -> None:
+    port = random.randrange(20000, 32000, 2)
+    seeds = range(first, first + LINES_PER_TEST)
+    problems = [problem for seed in seeds if (problem := run_both(draw_line(seed), memory / "w", port))]
+    assert not problems, "\n\n".join(problems)
