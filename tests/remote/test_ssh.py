@@ -117,7 +117,7 @@ def test_equal_reasons_are_folded_and_status_is_5_if_none_could_start(make_estat
     run = estate.start()
     assert run.wait() == 5
     assert f"t[1-3]: unreachable: {REFUSED}" in run.output.splitlines()
-    assert run.output.splitlines()[-1] == f"mrsync: no target could be reached: {REFUSED}"
+    assert run.output.splitlines()[-1] == "mrsync: no target could be reached"  # why was told in the line before
 
 
 def alias_all(estate: Estate, word: str) -> str:

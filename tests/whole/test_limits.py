@@ -125,6 +125,6 @@ def test_more_than_one_session_can_cast_is_one_sentence(site: Site, limit: str, 
             catcher.terminate()  # it may have had no time to join, and wait for another master
         _, stderr = catcher.communicate(timeout=50)
     assert (ended.returncode, ended.stderr.splitlines()[-1]) == (1, f"multicaster: {sentence}")
-    assert catcher.returncode == 20
+    assert catcher.returncode in ((20,) if "PAGES" in limit else (20, 23))  # 23: ended by us, but it had joined
     assert sentence in stderr.decode() or "PAGES" not in limit
     assert os.listdir(site.dest("a")) == ["kept"]

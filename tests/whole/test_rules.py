@@ -129,8 +129,8 @@ def test_one_never_comes_and_nothing_is_changed_anywhere(site: Site) -> None:
     site.dest("b").rename(site.folder / "elsewhere")
     site.dest("b").write_text("no directory")
     ended = site.sync(*JOB)
-    assert ended.target("b")["state"] == "lost"
-    assert_withdrawn(ended, "ac", f"b is lost: {ended.target('b')['reason']}")
+    assert ended.target("b")["state"] == "refused"
+    assert_withdrawn(ended, "ac", f"b is refused: {ended.target('b')['reason']}")
     assert_untouched(site, "ac")
 
 
@@ -166,7 +166,7 @@ def test_nothing_is_deleted_either_when_no_contents_are_needed(site: Site) -> No
     site.dest("b").rename(site.folder / "elsewhere")
     site.dest("b").write_text("no directory")
     ended = site.sync(*JOB)
-    assert_withdrawn(ended, "ac", f"b is lost: {ended.target('b')['reason']}")
+    assert_withdrawn(ended, "ac", f"b is refused: {ended.target('b')['reason']}")
     assert_untouched(site, "ac")
 
 

@@ -28,19 +28,21 @@ def check_absent_root(path: bytes, *, makes_parents: bool = False) -> None:
 
 
 def check_room(path: bytes, manifest: Manifest, needs: Iterable[tuple[int, int]], made: int) -> None:
-    """Raises FileError if the file system has no room for what is needed (ranges of entries), besides what it replaces.
+    """Raise FileError if the file system has no room for what is needed (ranges of entries), besides what it replaces.
 
-    made: how many other entries are to be made.
+    made: how many other entries are to be made. A file larger than the file system is taken for one full of holes: the
+    manifest does not say how much of a file is data.
     """
+    space = os.statvfs(path if os.path.isdir(path) else _parent(path))
+    total = space.f_blocks * space.f_frsize
     size, entries = 0, made
     for first, end in needs:
         for entry in range(first, end):
-            size += manifest.sizes[entry]
+            size += manifest.sizes[entry] if manifest.sizes[entry] <= total else 0
             try:
                 size -= os.lstat(os.path.join(path, manifest.path(entry))).st_blocks * 512
             except OSError:
                 entries += 1
-    space = os.statvfs(path if os.path.isdir(path) else _parent(path))
     free = (space.f_bfree if os.geteuid() == 0 else space.f_bavail) * space.f_frsize
     shown = printable(path)
     if size > free:
