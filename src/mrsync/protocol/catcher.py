@@ -472,6 +472,7 @@ class Catcher:
         self._messages.append(SendMessage(report, joined.session))
         self._pages_done = 0
         self._reported_at = now
+        self.relaying.note_report(now)
         interval_s = self._interval_s()
         if report.needs:
             self._report_by(now + interval_s)

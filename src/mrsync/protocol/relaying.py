@@ -57,6 +57,7 @@ class Relaying:
         self._timers = TimerTable()
         self._messages: list[CatcherSend] = []
         self._hop: Hop | None = None  # that is to be sent
+        self._hop_at = 0.0
         reception.passes_on = self._passes_on
         reception.holds_back = self._holds_back
 
@@ -69,6 +70,11 @@ class Relaying:
     def report_s(self) -> float:
         """How often the caster needs to hear of a target that is fed: needs and flow go to the parent."""
         return FED_REPORT_S
+
+    def note_report(self, now: float) -> None:
+        """A report is said: the counts go with it, but not too often."""
+        if self.number and now - self._hop_at > HOP_URGENT_S:
+            self._timers.advance(Timer.HOP, now)
 
     def stop(self) -> None:
         """The session is over."""
@@ -262,6 +268,7 @@ class Relaying:
 
     def _say_hop(self, now: float) -> None:
         feeder = self._feeder
+        self._hop_at = now
         self._hop = Hop(
             target=self._config.target,
             instance=self._config.instance,
