@@ -1,4 +1,4 @@
-"""multicatcher: one target's whole run, from the sockets to the last rename."""
+"""multicatcher: a target's run from opening the sockets to the last rename."""
 
 from __future__ import annotations
 
@@ -32,15 +32,12 @@ from mrsync.wire.messages import Ending
 from mrsync.wire.sealing import seals_here
 from mrsync.wire.session import Rejection
 
-UNKNOWN_S = 2.0  # a hundred statuses of a master that gathers
+UNKNOWN_S = 2.0  # many times the interval of statuses
 
 
 def catch(settings: CatchSettings) -> int:
-    """Take part in one session, in a process of its own; returns the exit status.
-
-    Raises MrsyncError when this host cannot take part at all.
-    """
-    gc.disable()  # columns and numbers make no cycles; looking for some costs a tenth of a large comparison
+    """Take part in one session; return the exit status. Raise MrsyncError if this host cannot take part at all."""
+    gc.disable()  # we make no reference cycles, and searching for them takes a tenth of the time of a large comparison
     os.umask(0o077)
     raise_descriptor_limit()
     sandbox = Sandbox()
@@ -72,7 +69,7 @@ def catch(settings: CatchSettings) -> int:
         if watchdog is not None:
             session.give_time_by(watchdog.postpone)
         print(Readiness(interfaces[0].address, reply.getsockname()[1]).encode(), flush=True)
-        if not settings.has_master:  # else the unit, if there is one, is the master's
+        if not settings.has_master:  # else a systemd unit, if any, belongs to the master
             notify("READY=1")
         try:
             driver.run()
@@ -87,7 +84,7 @@ def catch(settings: CatchSettings) -> int:
 
 
 def _open_data_socket(settings: CatchSettings, group: str, interfaces: Sequence[Interface]) -> socket.socket | None:
-    """None where the group cannot be joined, but the master be asked for unicast; raises SocketError."""
+    """Join the group. Return None if that fails but the master can be asked for unicast; else raise SocketError."""
     try:
         return open_data_socket(interfaces, group, settings.network.port)
     except SocketError as error:
@@ -125,9 +122,9 @@ def _on_event(session: TreeSession, event: CatcherEvent) -> None:
 
 
 class _Rejections:
-    """Say once of each kind that there is a master who is not ours; otherwise one would wait and not know why.
+    """Report, once for each kind, that packets of foreign masters arrive, which may be why nothing else happens.
 
-    Anybody can make up such packets. So it is said only if they have come for UNKNOWN_S, and no session of ours has.
+    Anyone can forge such packets. So it is reported only after UNKNOWN_S, and only while no session of ours is heard.
     """
 
     def __init__(self, catcher: Catcher, loop: Loop) -> None:
@@ -149,7 +146,7 @@ class _Rejections:
 
 
 def _exit_status(session: TreeSession) -> ExitStatus:
-    """OK only if everything is as in the source; says on stderr what is not."""
+    """Return OK only if everything is equal to the source. Print anything else to stderr."""
     ending = session.ending
     if ending is None or ending.ending is Ending.ABORTED:
         _say(f"aborted: {ending.reason if ending and ending.reason else 'the master ended the session'}")
@@ -168,5 +165,5 @@ def _say(text: str) -> None:
 
 
 def catch_from_stdin(target: str) -> int:
-    """The entry of a launched catcher."""
+    """Run a launched catcher with parameters from stdin; return its exit status."""
     return run_invited("multicatcher", catch, target)

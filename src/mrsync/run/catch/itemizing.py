@@ -1,4 +1,4 @@
-"""What a target itemizes, as records for its log."""
+"""Turn a target's itemized changes into records for its log."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mrsync.wire.messages import ChangesRecord, DeletionsRecord
 
 
 class Itemized(NamedTuple):
-    """untold: changes for which the log has no room."""
+    """Records for the log. untold: number of changes that did not fit into it."""
 
     records: tuple[ChangesRecord | DeletionsRecord, ...] = ()
     untold: int = 0
@@ -22,7 +22,10 @@ class Itemized(NamedTuple):
 def itemize(
     items: Items, undone: Collection[int], deletions: Deletions, on_activity: Callable[[int], None]
 ) -> Itemized:
-    """All changes but of entries that were left undone, and all deletions; on_activity is called for each record."""
+    """Return records for all changes and deletions, deletions first, up to CHANGES_BYTES_MAX in total.
+
+    undone: entries to leave out, because they were not changed after all. on_activity: called with 1 for each record.
+    """
     records: list[ChangesRecord | DeletionsRecord] = []
     room, untold = CHANGES_BYTES_MAX, deletions.unlisted
     changed = map(ChangesRecord, pack_changes(Change(*run) for run in items.runs(undone)))

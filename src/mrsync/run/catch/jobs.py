@@ -1,7 +1,16 @@
-"""What a target does to its tree in one session, job by job: compare, prepare, write, commit, finish.
+"""The jobs of a target in one session: compare, prepare, write, commit, finish.
 
-Everything here runs in the loop's worker, one job at a time; a job returns what is to be told, and tells nothing
-itself. Only `write` may also run in the loop's own thread, while the worker is idle. `session` starts the jobs.
+Jobs run in the loop's worker, one at a time and in the order in which `session` starts them. So the tree needs no
+lock. A job never touches the state machine: it returns a value, which `session` reports in the loop's thread. Two
+things cross the threads:
+
+  Activity. A job calls it for every few entries. It posts progress to the loop, and raises Stopped in the job after
+  the loop has set is_over.
+  write. The loop may call it in its own thread instead, but only while the worker is idle.
+
+A session can end at any of these calls. Nothing is lost then, because every file is either staged or in place, and the
+journal keeps what is staged for a later run. With `--commit job`, a commit that has begun is not interrupted
+(`Activity.insist`), so that the tree is not left half changed.
 """
 
 from __future__ import annotations
@@ -44,18 +53,18 @@ from mrsync.wire.messages import ObjectKind
 if TYPE_CHECKING:
     from mrsync.tree.staging.rollback import Traces
 
-COMMIT_FILES = 1000  # at a time: in between the caster hears that something is done
+COMMIT_FILES = 1000  # files to rename between two reports of activity
 
 
 class Stopped(Exception):
-    """The session ended while the worker was busy."""
+    """The session ended while a job was running."""
 
 
 class Activity:
-    """Says that the worker gets something done, and ends its job once the session is over.
+    """Report that a job makes progress, and stop the job when the session is over.
 
-    post: takes a count of entries, in the worker's thread. is_over: set by the loop when the session has ended.
-    on_irrevocable: called while something goes on that the end of the master must not interrupt.
+    post: called with a number of entries, in the worker's thread. is_over: set by the loop when the session has ended.
+    on_irrevocable: called during operations that must not be interrupted by the end of the master.
     """
 
     def __init__(self, post: Callable[[int], None]) -> None:
@@ -64,19 +73,19 @@ class Activity:
         self.tell = post
 
     def __call__(self, entries: int) -> None:
-        """Raise Stopped when the session is over."""
+        """Report progress of `entries` entries. Raise Stopped if the session is over."""
         if self.is_over:
             raise Stopped
         self.tell(entries)
 
     def insist(self, entries: int) -> None:
-        """What goes on must not stay half done: it has more time, whoever ends meanwhile."""
+        """Report progress of an operation that must be completed: get more time, and do not stop."""
         self.on_irrevocable()
         self.tell(entries)
 
 
 class Compared(NamedTuple):
-    """basis: ranges of needed entries of which there is an older copy here."""
+    """The result of a comparison. basis: ranges of needed entries of which an older copy exists here."""
 
     entries: int
     comparison: Comparison
@@ -84,7 +93,10 @@ class Compared(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """pages: ranges of contents pages. is_less: some of what is needed is here already."""
+    """What is needed of the contents.
+
+    pages: ranges of page numbers. is_less: a part of the needs exists here already.
+    """
 
     pages: list[tuple[int, int]]
     is_less: bool
@@ -97,9 +109,9 @@ class Finished(NamedTuple):
 
 
 class TreeJobs:
-    """The tree of one target through one session.
+    """The tree of one target during one session.
 
-    path: of the destination. host, suffix: fill in names of backups. geometry, session: known once the session opened.
+    path: of the destination. host, suffix: for the names of backups. Set geometry and session when the session opens.
     """
 
     def __init__(
@@ -126,13 +138,13 @@ class TreeJobs:
         self._manifest = Manifest()
         self._comparison = Comparison()
         self._destination: Destination | None = None
-        self._traces: Traces | None = None  # under the rule `job`, until the first file is granted
+        self._traces: Traces | None = None  # for `--commit job`: what to undo if no commit is granted
         self.rounds: StagingRounds | None = None
 
-    # what comes in
+    # receiving
 
     def write(self, kind: int, pages: list[tuple[int, bytes]]) -> None:
-        """Take pages in: contents to their files, manifest and plans to memory. Raises Stopped."""
+        """Take pages: write contents to their files, keep manifest and plans in memory. Raise Stopped."""
         if kind in (ObjectKind.CONTENTS, ObjectKind.CONTENTS_AGAIN):
             if self.rounds is not None:
                 size = self.geometry.page_bytes
@@ -148,7 +160,7 @@ class TreeJobs:
     # compare and plan
 
     def read_ahead(self) -> None:
-        """Read the destination while the master still scans, so that the comparison need not."""
+        """Read the destination while the master scans, so that the comparison finds it in memory."""
         self._survey.read(self._path, self._activity)
 
     def compare(self) -> Compared:
@@ -176,7 +188,7 @@ class TreeJobs:
         return self._fitting(Compared(len(manifest), comparison, self._find_basis(destination, comparison)))
 
     def _fitting(self, compared: Compared) -> Compared:
-        """The same, once it is known that a dry run's needs would fit. FileError if they would not."""
+        """Return the argument. In a dry run, raise FileError if there is too little space for what is needed."""
         if self._is_dry_run:
             comparison = compared.comparison
             check_room(self._path, self._manifest, comparison.needs, len(comparison.made))
@@ -196,7 +208,10 @@ class TreeJobs:
             os.close(directory)
 
     def _find_basis(self, destination: Destination, comparison: Comparison) -> list[tuple[int, int]]:
-        """Needed entries whose blocks may be here: of large files for a delta, and of what only needs another inode."""
+        """Return ranges of needed entries that have reusable blocks here.
+
+        These are files that only need another inode, and with --delta large files that have an older version.
+        """
         if self._is_dry_run:
             return []
         basis = [(entry, entry + 1) for entry in comparison.restaged]
@@ -205,7 +220,10 @@ class TreeJobs:
         return merged(basis)
 
     def prepare(self) -> Wanted:
-        """Open the stage for the plan, and take up what is here already."""
+        """Open the stage for the plan, and adopt what earlier runs left.
+
+        Raise ProtocolDataError if nothing was compared yet.
+        """
         if self._destination is None:
             raise ProtocolDataError("a plan came before the comparison")
         plan = Plan.decode(self._take_object(ObjectKind.PLAN), self._manifest)
@@ -222,10 +240,13 @@ class TreeJobs:
         return Wanted(pages, is_less)
 
     def prepare_again(self) -> Wanted:
-        """Compare anew what changed while it was cast, and open a stage for the second round; all of it is wanted."""
+        """Compare files that changed during the cast once more, and open a stage for the second round.
+
+        All of its contents are wanted. Raise ProtocolDataError if there was no first round.
+        """
         if self.rounds is None or self._destination is None:
             raise ProtocolDataError("a second plan came before the first")
-        from mrsync.tree.model.manifest_patch import decode_again, unplanned  # few runs have a second round
+        from mrsync.tree.model.manifest_patch import decode_again, unplanned  # rarely needed
 
         manifest = self._manifest
         amendment, plan = decode_again(self._take_object(ObjectKind.PLAN_AGAIN), manifest, localize_owners)
@@ -250,32 +271,32 @@ class TreeJobs:
         return stage
 
     def _take_up_leftovers(self, stage: Stage) -> dict[int, list[tuple[int, int]]]:
-        """Adopt what earlier sessions left; return which bytes are here of files that are not complete."""
+        """Adopt what earlier sessions staged. Return the byte ranges that exist of incomplete files, by plan file."""
         stage.start_journal()
         leftovers = Leftovers(stage.destination, self._manifest, self._comparison.stale, self._activity)
         held = leftovers.adopt(stage)
-        leftovers.remove()  # what is of no use must not take up room
+        leftovers.remove()  # free the space of what could not be adopted
         return held
 
     def _advance(self) -> None:
-        """Let the stage find out how far it is ready, file by file of no data."""
+        """Let the stages find out how many files are ready, including files without data, for which no page arrives."""
         assert self.rounds is not None
         while self.rounds.advance():
             self._activity(1)
 
-    # put into place
+    # putting files in place
 
     def gathers(self, end: int) -> bool:
-        """Whether a commit that ends at this plan file may wait for others: when disks are flushed, and more is due."""
+        """Return whether a commit that ends before plan file `end` may wait to share its disk flush with later ones."""
         return self._manifest.policy.durable and self.rounds is not None and not self.rounds.is_end(end)
 
     def commit(self, granted: Sequence[CommitGranted]) -> list[Failure]:
-        """Rename plan files into place, without those that some target sat out.
+        """Rename granted plan files into place, except those that some target sits out. Return what failed.
 
-        Under the rule `job` what has begun is finished, whoever ends meanwhile: a tree is never left half done.
-        Where that is wanted, contents are on the disk before any name leads to them, and names before this returns.
+        With `--commit job`, a commit that has begun is completed even if the session ends. With --fsync, contents are
+        on disk before a name leads to them, and names are on disk before this returns.
         """
-        assert self.rounds is not None  # a commit is granted only for files that were ready
+        assert self.rounds is not None  # only files that were ready are granted
         failures = self._flush(self._activity)
         self._traces = None
         note = self._activity.insist if self._manifest.policy.commit == "job" else self._activity
@@ -289,7 +310,7 @@ class TreeJobs:
         return failures + self._flush(note)
 
     def _flush(self, note: Callable[[int], None]) -> list[Failure]:
-        """Have all that was done reach the disk, where that is wanted; what failed."""
+        """Flush all changes to the disk if the policy is durable. Return the failure, if any."""
         if not self._manifest.policy.durable or self._destination is None:
             return []
         from mrsync.tree.staging.durability import Durability  # most runs do without
@@ -301,7 +322,7 @@ class TreeJobs:
         return []
 
     def finish(self) -> Finished:
-        """Do what is left when all contents are in place; in a dry run say what would be deleted."""
+        """Do what remains after all contents are in place. In a dry run, only report what would be deleted."""
         if self._is_dry_run:
             done = Result()
             if self._destination is not None:
@@ -327,13 +348,16 @@ class TreeJobs:
         return Finished(done, itemize(self._comparison.items, done.undone, deletions, self._activity))
 
     def withdraw(self) -> Finished:
-        """Drop what is staged: nothing is to be changed here."""
+        """Remove all staged files: nothing is to be changed here."""
         if self.rounds is not None:
             self.rounds.cleanup()
         return Finished(Result())
 
     def clean_up(self) -> None:
-        """Remove what is staged, or leave it to a later session, and let go of the tree; when the worker is idle."""
+        """Remove staged files or keep them for a later session, and close the tree.
+
+        Call only while the worker is idle.
+        """
         if self.rounds is not None:
             self.rounds.cleanup()
         if self._traces is not None:

@@ -1,4 +1,12 @@
-"""One session on a target, in the loop: turns events of the core into jobs, and their results into its log."""
+"""A session on a target, in the loop's thread: turn the state machine's events into jobs, and results into log records.
+
+Everything here runs in the loop, except for two methods: `write`, and `_attempt`, which runs a job in the worker.
+The worker runs jobs in the order of the calls of `_work`, and the loop handles their results in that order. Therefore
+the log has its records in the order of the session's phases without any further bookkeeping.
+
+After SessionEnded, is_over is set. A running job raises Stopped at its next report of activity, queued jobs do
+nothing, and results are dropped.
+"""
 
 from __future__ import annotations
 
@@ -35,15 +43,15 @@ from mrsync.wire.messages import (
 )
 from mrsync.wire.records import basis_records, needs_records
 
-GATHER_S = 0.5  # so long, at most, commits wait for others to share the flushes of a disk with them
-ERRORS_TOLD_MAX = 1000  # paths named to the caster; the rest is counted
+GATHER_S = 0.5  # longest time for which a commit waits for others, to share one disk flush
+ERRORS_TOLD_MAX = 1000  # errors sent with their paths; further ones are only counted
 
 
 class TreeSession:
-    """Owns the catcher's log and progress; the jobs own the tree.
+    """The session as the target sees it. It owns the catcher's log and progress; TreeJobs owns the tree.
 
-    ending: set when the session is over. errors: entries that could not be changed. is_withdrawn: the master called
-    everything off before anything was changed.
+    ending: set when the session is over. errors: number of entries that could not be changed. is_withdrawn: the master
+    cancelled the session before anything was changed.
     """
 
     def __init__(self, settings: CatchSettings, catcher: Catcher, loop: Loop, sandbox: Sandbox | None = None) -> None:
@@ -51,7 +59,7 @@ class TreeSession:
         self.errors = 0
         self._errors_told = 0
         self.is_withdrawn = False
-        self._granted: list[CommitGranted] = []  # of which the worker does not know yet
+        self._granted: list[CommitGranted] = []  # not handed to the worker yet
         self._gathering: threading.Timer | None = None
         self._looks_ahead = settings.looks_ahead
         self._catcher = catcher
@@ -76,35 +84,38 @@ class TreeSession:
         }
 
     def on_event(self, event: CatcherEvent) -> None:
-        """Take an event of the core."""
+        """Handle an event of the state machine."""
         action = self._actions.get(type(event))
-        if action is not None:  # else it is about the network
+        if action is not None:  # else the event is about the network
             action(event)
 
     def write(self, kind: int, pages: list[tuple[int, bytes]]) -> None:
-        """Take pages in: called in the loop's thread while writes are quick, in its worker otherwise."""
+        """Take pages. Called in the loop's thread while writes are quick, else in the worker."""
         if not self._activity.is_over:
             with suppress(Stopped):
                 self._jobs.write(kind, pages)
             self._loop.post(self._tell_progress)
 
     def give_time_by(self, postpone: Callable[[], None]) -> None:
-        """postpone: keeps the process for a while longer when its master is gone."""
+        """Set a function that gives the process more time after its master is gone."""
         self._activity.on_irrevocable = postpone
 
     def clean_up(self) -> None:
-        """Let go of the tree; when the worker is idle."""
+        """Close the tree. Call only while the worker is idle."""
         self._stop_gathering()
         self._jobs.clean_up()
 
-    # jobs and their ends
+    # running jobs
 
     def _work(self, job: Callable[[], object], done: Callable[..., None]) -> None:
-        """Run a job, then done(its result). An error that makes this target useless is told to the caster."""
+        """Run a job in the worker, then done(result) in the loop.
+
+        An error is reported to the caster as this target's failure.
+        """
         self._loop.work(partial(self._attempt, job), partial(self._end_job, done))
 
     def _attempt(self, job: Callable[[], object]) -> object:
-        """Worker: return the job's result, or its error."""
+        """Worker: return the job's result or its error."""
         if self._activity.is_over:
             return Stopped()
         try:
@@ -120,11 +131,12 @@ class TreeSession:
         else:
             done(result)
 
-    # what the master says
+    # events of the session
 
     def _on_welcomed(self, event: Welcomed) -> None:
         if self._looks_ahead:
-            self._loop.work(partial(self._attempt, self._jobs.read_ahead), lambda _: None)  # errors: the comparison's
+            # Ignore errors: the comparison will find them again.
+            self._loop.work(partial(self._attempt, self._jobs.read_ahead), lambda _: None)
 
     def _on_session_opened(self, event: SessionOpened) -> None:
         self._jobs.geometry = event.geometry
@@ -148,7 +160,7 @@ class TreeSession:
             self._gathering.start()
 
     def _commit(self) -> None:
-        """Have all that is granted put in place as one span."""
+        """Commit everything granted so far in one job."""
         self._stop_gathering()
         granted, self._granted = self._granted, []
         if granted:
@@ -167,11 +179,11 @@ class TreeSession:
         self._work(self._jobs.withdraw, self._tell_result)
 
     def _on_session_ended(self, event: SessionEnded) -> None:
-        """Whatever the worker does, it stops soon."""
+        """End the session; a running job stops soon."""
         self.ending = event
         self._activity.is_over = True
 
-    # what the master is told
+    # reports to the master
 
     def _tell_activity(self, entries: int) -> None:
         self._catcher.set_progress(self._loop.now(), activity=entries)
@@ -197,7 +209,7 @@ class TreeSession:
         if rounds is None or self._activity.is_over:
             return
         now = self._loop.now()
-        ready = rounds.ready  # read before the sit-outs: those of files below are in the log first
+        ready = rounds.ready  # read first, so that all sit-outs of files below it are in the log before it is reported
         self._tell_sat_out(rounds)
         self._catcher.set_progress(now, ready=ready)
 
