@@ -1,4 +1,4 @@
-"""The account of a run: from the roster and the counters to an Outcome."""
+"""Build the Outcome of a run from the roster and the counters."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from mrsync.wire.messages import Phase
 
 _STATES = {
     RosterState.EXPECTED: TargetState.UNREACHABLE,
-    RosterState.PRESENT: TargetState.LOST,  # the session ended before its result was known
+    RosterState.PRESENT: TargetState.LOST,  # the session ended before its result arrived
     RosterState.DONE: TargetState.DONE,
     RosterState.LOST: TargetState.LOST,
     RosterState.UNREACHABLE: TargetState.UNREACHABLE,
@@ -32,9 +32,9 @@ _STATES = {
 
 
 class Account:
-    """Takes down what happens in a run, and makes the Outcome of it at the end, however far the run came.
+    """Record the events of a run, and build its Outcome at the end, no matter how far the run came.
 
-    ledger: what targets itemize. sat_out: why plan files were left alone by all targets, under the rule `file`.
+    ledger: the changes that targets itemize. _sat_out: with `--commit file`, why no target changed a plan file.
     """
 
     def __init__(self, settings: CastSettings, session: int, started_at: float) -> None:
@@ -46,11 +46,11 @@ class Account:
         self._sat_out: dict[int, str] = {}
 
     def enter(self, phase: Phase, now: float) -> None:
-        """Note when a phase began."""
+        """Note the time when a phase began."""
         self._entered_at.setdefault(phase, now)
 
     def sit_out(self, event: FileSatOut) -> None:
-        """Note that a target could not take a file; the first reason counts."""
+        """Note that a target could not take a file. Only the first reason for each file is kept."""
         host = self._settings.targets[event.target]
         self._sat_out.setdefault(event.index, f"{host} could not take it: {os.strerror(event.errno)}")
 
@@ -67,10 +67,10 @@ class Account:
         interruption: str = "",
         refusal: str = "",
     ) -> Outcome:
-        """Return the account of the run. launched_at: None where catchers were started by hand.
+        """Return the outcome of the run.
 
-        told: targets whose end the user has seen. interruption: who ended it early; empty: nobody.
-        refusal: why it ended before anything was changed.
+        launched_at: None if catchers were started by hand. told: targets whose end the user has already seen.
+        interruption: the reason why the run was ended early; empty if it was not.
         """
         numbers, sent = caster.statistics(), driver.statistics
         objects, changes = source.objects, source.changes
@@ -127,7 +127,10 @@ class Account:
         )
 
     def _excepted(self, plan: Plan | None, cast_again: frozenset[int]) -> list[tuple[int, int | None, str]]:
-        """Files that all left alone because one could not take them, and who needed them; in a second round all did."""
+        """Return (plan file, its entry, reason) for files that no target changed because some target could not.
+
+        The entry is None for files of the second round, which are treated as needed by all targets.
+        """
         if plan is None or self._settings.policy.commit != "file":
             return []
         sat_out = [pair for pair in sorted(self._sat_out.items()) if pair[0] not in cast_again]
@@ -137,9 +140,9 @@ class Account:
 def phase_seconds(
     entered_at: Mapping[Phase, float], started_at: float, launched_at: float | None, scanned_at: float, now: float
 ) -> Seconds:
-    """Wall time by phase; a phase that was never entered took none. Gathering and scanning overlap.
+    """Return the wall time of each phase; 0 for a phase that was never entered. Gathering and scanning overlap.
 
-    launched_at: None where catchers were started by hand.
+    All times are of one clock, in seconds. launched_at: None if catchers were started by hand.
     """
     entered = [(phase, at) for phase, at in entered_at.items() if phase is not Phase.ABORTED]
     ends = [at for _, at in entered[1:]] + [now]
@@ -166,11 +169,11 @@ def target_outcome(
     interruption: str = "",
     files: int = 0,
 ) -> TargetOutcome:
-    """How it ended for one target.
+    """Return the outcome for one target.
 
-    excepted: (plan file, its manifest entry, why) of files that no target changed because one sat them out; without an
-    entry all lack it. superseded: plan files that were cast once more. veto: why nothing was changed on any target.
-    interruption: who ended the run early. files: how many were planned.
+    excepted: (plan file, its manifest entry, reason) for files that no target changed because one sat them out; if the
+    entry is None, all targets lack the file. superseded: plan files that were cast once more. veto: why nothing was
+    changed on any target. interruption: the reason why the run was ended early. files: number of planned files.
     """
     state = _STATES[target.state]
     sat_out = {file: number for file, number in target.sat_out.items() if file not in superseded}
@@ -197,7 +200,7 @@ def target_outcome(
 
 
 def _where(target: Target, files: int) -> str:
-    """What is in place on a target whose session was ended before its own end."""
+    """Return how far a target had come when the session was interrupted."""
     if not target.committed:
         return "interrupted before anything was changed" if target.hello else "interrupted before it came"
     return f"interrupted; {min(target.committed, files)} of {files} files are in place"

@@ -1,4 +1,4 @@
-"""multicaster: one whole run on the master, from the scan to the last target's result."""
+"""multicaster: a whole run on the master, from the scan to the last target's result."""
 
 from __future__ import annotations
 
@@ -59,9 +59,9 @@ STOP_WAIT_S = 10.0  # for catchers to clean up
 
 
 def cast(settings: CastSettings, observer: Observer, stop: Stop) -> Outcome:
-    """Make all targets equal to the source, as far as they can be, and tell how it went.
+    """Make all targets equal to the source as far as possible, and return the outcome.
 
-    A run that `stop` ended has an outcome, too. Raises MrsyncError when it could not even begin.
+    A run that was ended by `stop` also has an outcome. Raise MrsyncError if the run cannot start.
     """
     raise_descriptor_limit()
     with ExitStack() as opened:
@@ -77,7 +77,7 @@ def cast(settings: CastSettings, observer: Observer, stop: Stop) -> Outcome:
 
 
 def _end_catchers(launcher: Launcher, names: Sequence[str], observer: Observer) -> None:
-    """Let catchers clean up, and say whom we wait for."""
+    """Let catchers clean up, and tell the user which of them we wait for."""
 
     def tell(targets: list[int]) -> None:
         who = fold([names[target] for target in targets])
@@ -87,7 +87,7 @@ def _end_catchers(launcher: Launcher, names: Sequence[str], observer: Observer) 
 
 
 class _Run:
-    """Joins the parts of one run: events of the core and of the launcher, the source, the observer, the account."""
+    """Connect the parts of a run: events of the state machine and launcher, source, observer, and account."""
 
     def __init__(
         self,
@@ -157,7 +157,7 @@ class _Run:
         except MrsyncError as error:
             self._news.is_interrupted = True
             self._caster.abort(str(error), self._loop.now())
-            self._driver.run()  # say so: catchers that were started by hand would wait for what never comes
+            self._driver.run()  # tell the catchers: those started by hand would wait forever
             raise
         finally:
             self._stop.listen(None)
@@ -178,13 +178,13 @@ class _Run:
         )
 
     def _launched_at(self) -> float | None:
-        """When the last catcher was ready, or its remote shell had failed; None: started by hand."""
+        """Return when the last catcher was ready or had failed to start; None if they were started by hand."""
         return None if self._arrivals is None else self._arrivals.over_at or time.monotonic()
 
-    # what happens meanwhile
+    # events
 
     def _on_stop(self) -> None:
-        """In a signal handler, or in any thread."""
+        """Called in a signal handler or in any thread: only post to the loop."""
         self._news.is_interrupted = True
         self._loop.post(self._abort)
 
@@ -263,7 +263,7 @@ def _relay_rules(settings: CastSettings) -> RelayRules | None:
 
 
 def _caster_config(settings: CastSettings, place: Place, session: int, *, is_unicast: bool) -> CasterConfig:
-    """Raise UsageError if the master cannot encrypt and must."""
+    """Return the configuration of the caster. Raise UsageError if encryption is required but not available."""
     seals = seals_here()
     if settings.is_encrypted is False:
         seals &= 1 << SealKind.HMAC_SHA256

@@ -1,4 +1,9 @@
-"""Source files that changed or could not be read while they were cast: cast once more, or skipped, and said."""
+"""Decide about source files that change or cannot be read during the cast: cast them again, or skip them with a
+warning.
+
+Each such file is open until `settle`, which either schedules it for the second round or skips it. After that, is_last
+is set, and files that change again are skipped at once, so there are at most two rounds.
+"""
 
 from __future__ import annotations
 
@@ -10,34 +15,34 @@ Tell = Callable[[str], None]
 
 
 class Changes:
-    """Keeps account of such plan files.
+    """The plan files that changed or could not be read.
 
-    path: of a plan file, to print. notice: hears what some ask for, warn what everybody is to know. is_last: what
-    changes from now on is not cast again.
+    path: returns the printable path of a plan file. notice: called with details, warn: with what every user should see.
+    is_last: files that change from now on are not cast again.
     """
 
     def __init__(self, path: Callable[[int], str], *, notice: Tell, warn: Tell) -> None:
         self.is_last = False
-        self.cast_again: frozenset[int] = frozenset()  # numbers of the first round
+        self.cast_again: frozenset[int] = frozenset()  # plan files, numbered as in the first round
         self._path = path
         self._notice = notice
         self._warn = warn
-        self._open: dict[int, Fault] = {}  # plan file -> why; neither skipped nor cast again yet
+        self._open: dict[int, Fault] = {}  # plan file -> fault, until it is skipped or cast again
         self._skipped: list[Fault] = []
         self._outgrown: set[int] = set()
 
     @property
     def changed(self) -> int:
-        """Files that no target has as they are now, because they vanished or changed."""
+        """Number of files that no target has in their current state, because they vanished or changed."""
         return len(self._faults) - self.unreadable + len(self._outgrown)
 
     @property
     def unreadable(self) -> int:
-        """Files that no target has as they are now, because they cannot be read."""
+        """Number of files that no target has in their current state, because they cannot be read."""
         return sum(fault.is_unreadable for fault in self._faults)
 
     def note(self, file: int, fault: Fault) -> None:
-        """This file cannot be read, or is no longer what was scanned."""
+        """Note that a file cannot be read or is no longer as it was scanned."""
         if self.is_last:
             self._skip(file, fault, "" if fault.is_unreadable else " while it was read")
         else:
@@ -45,12 +50,15 @@ class Changes:
             self._notice(f"{fault.reason} while it was read, cast once more later: {self._path(file)}")
 
     def note_outgrown(self, file: int) -> None:
-        """This file is cast as it was found when the second round began, but has grown since."""
+        """Note that a file is cast with its size from the start of the second round, but has grown since."""
         self._outgrown.add(file)
         self._warn(f"grows all the time, all targets get what was in it when it was opened: {self._path(file)}")
 
     def settle(self, cast_again: frozenset[int], refused: Mapping[int, Fault]) -> None:
-        """These are cast once more, those cannot be."""
+        """Decide about all open files.
+
+        cast_again: files of the second round. refused: why others cannot be cast again.
+        """
         self.is_last = True
         self.cast_again = cast_again
         for file in sorted(self._open):

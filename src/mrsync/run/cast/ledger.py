@@ -1,4 +1,9 @@
-"""What all targets itemize, kept densely while it comes in and folded where targets agree when it is told."""
+"""Collect the changes that targets itemize, and merge those that several targets have in common.
+
+Most targets report the same changes. So equal records are stored once, identified by their BLAKE2b digest, and a target
+is a list of record numbers. Targets with equal lists are read only once. The lists are sorted, so the lines come from
+one merge over all groups of targets, with memory for one record per group.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +21,7 @@ from mrsync.wire.changes import unpack_changes, unpack_deletions
 from mrsync.wire.limits import CHANGES_BYTES_MAX
 from mrsync.wire.messages import ChangesRecord, DeletionsRecord
 
-MEMORY_BYTES_MAX = 64 << 20  # more is kept in a file without a name
+MEMORY_BYTES_MAX = 64 << 20  # beyond that, records go to an unnamed temporary file
 DELETED = "*deleting  "
 UNREADABLE = "and what could not be read"
 
@@ -24,7 +29,7 @@ K = TypeVar("K", bound=tuple[Any, ...])
 
 
 class Line(NamedTuple):
-    """One change that these targets have in common; lead: how a link goes on, " -> " or " => " and a path."""
+    """A change that these targets have in common. lead: " -> " or " => " and a path, for symbolic and hard links."""
 
     targets: tuple[int, ...]
     letters: str
@@ -33,10 +38,10 @@ class Line(NamedTuple):
 
 
 class Ledger:
-    """Takes pieces of what targets itemize; equal pieces are kept once, of whichever targets they are."""
+    """The records of all targets."""
 
     def __init__(self) -> None:
-        self._nonsense: set[int] = set()  # targets of which some pieces could not be read
+        self._nonsense: set[int] = set()  # targets with malformed records
         self._file: IO[bytes] | None = None
         self._numbers: dict[bytes, int] = {}
         self._bounds = array("Q", [0])
@@ -45,7 +50,7 @@ class Ledger:
         self._rooms: dict[int, int] = {}
 
     def take(self, target: int, record: ChangesRecord | DeletionsRecord) -> None:
-        """A piece of one target's changes; pieces come in order."""
+        """Take the next record of a target. Drop it if the target has sent more than CHANGES_BYTES_MAX."""
         self._rooms[target] = self._rooms.get(target, CHANGES_BYTES_MAX) - len(record.data)
         if self._rooms[target] < 0:
             self._nonsense.add(target)
@@ -54,7 +59,7 @@ class Ledger:
         pieces.setdefault(target, array("I")).append(self._keep(record.data))
 
     def lines(self, manifest: Manifest) -> Iterator[Line]:
-        """All deletions, then all changes in the manifest's order; then nothing is left here."""
+        """Yield all deletions, then all changes in the order of the manifest. The ledger is empty afterwards."""
         try:
             yield from self._deleted_lines(manifest)
             yield from self._changed_lines(manifest)
@@ -94,8 +99,8 @@ class Ledger:
         return number
 
     def _open_file(self) -> IO[bytes]:
-        """Return a file that is closed with this ledger, whether anybody reads the lines or not."""
-        from tempfile import SpooledTemporaryFile  # 3 ms, wanted only where something is itemized
+        """Open a file for records. It is closed with this ledger, even if the lines are never read."""
+        from tempfile import SpooledTemporaryFile  # the import takes 3 ms
 
         opened = SpooledTemporaryFile(MEMORY_BYTES_MAX)  # noqa: SIM115
         weakref.finalize(self, opened.close)
@@ -104,7 +109,7 @@ class Ledger:
     def _merged(
         self, pieces: dict[int, array[int]], read: Callable[[bytes], Iterator[K]]
     ) -> Iterator[tuple[K, tuple[int, ...]]]:
-        """Keys in order, each with the targets that have it; targets of equal pieces are read once."""
+        """Yield keys in order, each with the targets that have it. Targets with equal records are read once."""
         alike: dict[bytes, list[int]] = {}
         for target in sorted(pieces):
             alike.setdefault(pieces[target].tobytes(), []).append(target)
@@ -116,8 +121,10 @@ class Ledger:
     def _stream(
         self, pieces: Sequence[int], read: Callable[[bytes], Iterator[K]], number: int, targets: Iterable[int]
     ) -> Iterator[tuple[K, int]]:
-        """What pieces say, for as long as it is in order and makes sense."""
-        assert self._file is not None  # something was kept
+        """Yield the keys of records with the group's number, up to the first record that is malformed or out of
+        order.
+        """
+        assert self._file is not None  # a record was kept
         last: K | None = None
         try:
             for piece in pieces:
@@ -132,7 +139,7 @@ class Ledger:
 
 
 def _changes(data: bytes, count: int) -> Iterator[tuple[int, int, int]]:
-    """(entry, flags, leader) of a manifest of so many entries."""
+    """Yield (entry, flags, leader). count: entries of the manifest. Raise ValueError if an entry is beyond it."""
     for change in unpack_changes(data):
         if change.end > count or change.leader >= count:
             raise ValueError("an entry that is none")
@@ -141,7 +148,10 @@ def _changes(data: bytes, count: int) -> Iterator[tuple[int, int, int]]:
 
 
 def _deletions(data: bytes, count: int) -> Iterator[tuple[int, bytes, bytes]]:
-    """(directory, what to sort by, path)."""
+    """Yield (directory, sort key, path).
+
+    count: entries of the manifest. Raise ValueError if a directory is beyond it.
+    """
     for directory, path in unpack_deletions(data):
         if directory >= count:
             raise ValueError("a directory that is none")

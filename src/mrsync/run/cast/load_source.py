@@ -1,4 +1,4 @@
-"""What a run casts: the whole source, or what patterns, a synclist or rsync's dry run name of it."""
+"""Load what a run casts: the whole source, or the files that patterns, a synclist or rsync's dry run name."""
 
 from __future__ import annotations
 
@@ -13,13 +13,16 @@ from mrsync.tree.model.failure import printable
 from mrsync.tree.source.scan import scan
 from mrsync.tree.source.scanner import Scan
 
-if TYPE_CHECKING:  # what only lists need is imported when there is one
+if TYPE_CHECKING:  # modules for lists are imported only if there is one
     from mrsync.run.cast.rsync_compare import Asker
     from mrsync.tree.lists.synclist import Item
 
 
 class Reading(NamedTuple):
-    """warnings: sentences on the choice of files. is_incomplete: something could not be chosen as asked."""
+    """A scan of the source.
+
+    warnings: sentences about the selection. is_incomplete: a part of it could not be selected.
+    """
 
     scan: Scan
     warnings: Sequence[str] = ()
@@ -32,7 +35,11 @@ def read_source(
     on_activity: Callable[[int], None],
     on_digested: Callable[[int, int], None],
 ) -> Reading:
-    """Raises SelectionError, UsageError; whatever on_activity raises. asker: needed if the selection asks rsync."""
+    """Scan the source. Raise SelectionError, UsageError, or anything that on_activity raises.
+
+    asker: asks rsync; needed if the selection is by rsync. on_activity: called with a number of scanned entries.
+    on_digested: called with the bytes digested since the last call and the total.
+    """
     selection = settings.selection
     if not selection.is_list:
         return Reading(scan(settings.source, settings.policy, selection, on_activity, on_digested))

@@ -1,4 +1,4 @@
-"""What the user is told while a cast runs: warnings, which the report keeps, notices, and what became of targets."""
+"""Tell the user what happens during a cast: warnings, which the report repeats, notices, and the ends of targets."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from mrsync.wire.signing import can_sign
 
 
 class News:
-    """Puts it into sentences, equal ones of many targets folded.
+    """Turn events into sentences, and combine equal ones of many targets.
 
-    is_interrupted: the run has been ended here: nobody need be told that targets end.
+    is_interrupted: the run was ended on this host, so the ends of targets are not worth telling.
     """
 
     def __init__(self, settings: CastSettings, place: Place, observer: Observer) -> None:
         self.warnings: list[str] = []
-        self.told: set[str] = set()  # targets whose end the user has seen, with the reason
+        self.told: set[str] = set()  # targets whose end and its reason the user has seen
         self.is_interrupted = False
         self._settings = settings
         self._place = place
         self._observer = observer
-        self._absent: dict[str, list[str]] = {}  # why -> targets that never came, not told yet
+        self._absent: dict[str, list[str]] = {}  # reason -> targets that never joined and were not told yet
 
     def greet(self, missing: str) -> None:
-        """Tell where the session meets, and what is doubtful about that. missing: socket options this host lacks."""
+        """Tell the place of the session, and warn of problems with it. missing: socket options that this host lacks."""
         is_chosen = len(self._place.interfaces) == 1 or self._settings.network.interface
         self.notice(1 if is_chosen else 0, self._place.describe(self._settings.targets))
         for warning in self._place.warnings:
@@ -48,14 +48,14 @@ class News:
         self._observer.on_notice(Notice(level, text, host))
 
     def on_target_lost(self, target: Target) -> None:
-        """At once, but for those that never came: many may have the same reason."""
+        """Tell the end of a target at once, unless it never joined: many of those may have the same reason."""
         if target.state is RosterState.UNREACHABLE:
             self._absent.setdefault(target.reason, []).append(target.name)
         else:
             self._tell_end(f"{target.state.name.lower()}: {target.reason}", [target.name])
 
     def tell_absent(self) -> None:
-        """Who never came, since the last call."""
+        """Tell which targets turned out not to join since the last call."""
         for reason, names in self._absent.items():
             self._tell_end(f"unreachable: {reason}", names)
             if reason.startswith(ABSENCE):
@@ -63,12 +63,12 @@ class News:
         self._absent.clear()
 
     def tell_routed(self, deaf: Collection[str]) -> None:
-        """Why these targets hear nothing, as far as it is known."""
+        """Warn of those of the `deaf` targets that are behind a router and out of reach of the TTL."""
         if routed := [name for name in self._place.routed_names(self._settings.targets) if name in deaf]:
             self.warn(f"behind a router, which passes no multicast with TTL {self._place.ttl} (-T): {fold(routed)}")
 
     def tell_seal(self, seal: SealKind, targets: Iterable[Target]) -> None:
-        """What all could open may be less than they asked for by asking for nothing."""
+        """Warn if some host cannot encrypt, and the user neither required nor disabled encryption."""
         if self._settings.is_encrypted is not None or seal is SealKind.AES_256_GCM:
             return
         poor = [target.name for target in targets if target.hello and not can_encrypt(target.hello.seals)]
@@ -76,9 +76,9 @@ class News:
         self.warn(f"authenticated but not encrypted: the Python package cryptography is missing or broken on {who}")
 
     def tell_trust(self, targets: Iterable[Target]) -> None:
-        """Who believes what another target could have made, where that need not be."""
+        """Tell which targets could be deceived by another target, although the options do not ask for that."""
         if self._settings.remote_shell in (None, LOCAL):
-            return  # by a key file of one secret, or all of one user on one host
+            return  # the key file decides, or all catchers are processes of one user
         if not self._settings.own_secrets:
             self.notice(1, "targets trust each other: one secret serves all (--trust-targets, --topology)")
             return
@@ -96,5 +96,5 @@ class News:
 
 
 def can_encrypt(seals: int) -> bool:
-    """Whether this bit set of 1 << SealKind has a seal that hides what it seals."""
+    """Return whether a seal that encrypts is in this bit set of 1 << SealKind."""
     return bool(seals >> SealKind.AES_256_GCM & 1)

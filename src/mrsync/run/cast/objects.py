@@ -1,4 +1,11 @@
-"""The objects that are cast: manifest and plans from memory, contents from the source's files."""
+"""Supply the pages of all objects: manifest and plans from memory, contents from the source's files.
+
+Files may change while they are cast. No target may put a mixture of two states in place. So a changed file is reported
+to the caster before the page that shows the change leaves the master. `read` checks the status of each file whose end
+the page contains, and returns the page only then. files_read counts the files that were checked. With `--commit each`,
+a target puts a file in place as soon as it has it, but only below files_read; with the other rules all targets must
+have the file first, and by then it was checked.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +29,9 @@ OnChanged = Callable[[int, Fault], None]
 
 
 class SecondPlan(NamedTuple):
-    """What is cast once more: the sizes of its objects, how many files; which changed files are among them, or why not.
+    """The second round.
 
-    files, refused: numbers of the first round.
+    files: plan files that are cast again. refused: why others are not. Both use first-round numbers.
     """
 
     plan_bytes: int
@@ -35,10 +42,11 @@ class SecondPlan(NamedTuple):
 
 
 class Objects:
-    """Pages of a session's objects by number; plan files of the second round are numbered on from those of the first.
+    """The pages of a session's objects. Plan files of the second round are numbered after those of the first.
 
-    geometry: tells how pages are cut, once targets are gathered. on_changed: hears of each planned file that is no
-    longer what was scanned, and why. on_outgrown: of each that is cast as it was found the second time, but has grown.
+    geometry: returns how objects are cut into pages; fixed when targets are gathered. on_changed: called with each plan
+    file that is no longer as it was scanned, and why. on_outgrown: called with each file that is cast with its size at
+    the second look, but has grown since.
     """
 
     def __init__(
@@ -59,12 +67,12 @@ class Objects:
 
     @property
     def plan(self) -> Plan | None:
-        """That of the first round, once it is made."""
+        """The plan of the first round, or None before it is made."""
         return self._rounds[0].plan if self._rounds else None
 
     @property
     def files_read(self) -> int:
-        """Of the plan files below, all that is to be cast was read once, and whatever had changed by then was told."""
+        """Number of plan files, from the first on, that were read to the end and checked for changes."""
         return sum(each.files_read for each in self._rounds)
 
     def make_plan(
@@ -74,9 +82,9 @@ class Objects:
         key: bytes = b"",
         on_activity: Callable[[int], None] = lambda count: None,
     ) -> tuple[int, int, int]:
-        """Plan the union of needs; (bytes of the plan, bytes of the contents, files).
+        """Plan the union of needs. Return bytes of the plan, bytes of the contents, and number of files.
 
-        basis: entries that are read first, for digests of their blocks; key: of these digests.
+        basis: ranges of entries to read first for digests of their blocks. key: of these digests.
         """
         plan = build_plan(self.scan, needs)
         first = _Round(self.scan, plan, 0, self._on_changed, self._on_outgrown)
@@ -89,14 +97,14 @@ class Objects:
         return len(first.plan_bytes), plan.contents_bytes, plan.file_count
 
     def plan_again(self, files: Sequence[int], on_activity: Callable[[], None] = lambda: None) -> SecondPlan:
-        """Look at these changed files, and plan to cast once more what still can be."""
-        from mrsync.tree.model.manifest_patch import encode_again  # few runs have a second round
+        """Look at changed files again, and plan to cast those once more that still can be."""
+        from mrsync.tree.model.manifest_patch import encode_again  # rarely needed
         from mrsync.tree.source.rescan import rescan
 
         first = self._rounds[0].plan
         looked = rescan(self.scan, self._selection, [first.entries[file] for file in files], on_activity)
         entries = looked.amendment.entries
-        # Other names of such a file may have been planned, too, for targets that use them.
+        # Other hard links to such a file may have been planned as well, for targets that lack them.
         plan = build_plan(looked.scan, [(entry, entry + 1) for entry in entries if first.file_of(entry) >= 0])
         second = _Round(
             looked.scan, plan, first.file_count, self._on_changed, self._on_outgrown, prefixes=looked.prefixes
@@ -108,20 +116,20 @@ class Objects:
         return SecondPlan(len(second.plan_bytes), plan.contents_bytes, plan.file_count, again, refused)
 
     def pages_of(self, needs: RangeSet) -> list[tuple[int, int]]:
-        """Pages of the first round's contents that hold something of these manifest entries."""
+        """Return the ranges of first-round contents pages that contain parts of these manifest entries."""
         return self.plan.pages_of(needs, self._geometry().page_bytes) if self.plan is not None else []
 
     def entry(self, file: int) -> int:
-        """The manifest entry of a planned file."""
+        """Return the manifest entry of a plan file."""
         each = next(each for each in reversed(self._rounds) if file >= each.first_file)
         return each.plan.entries[file - each.first_file]
 
     def path(self, file: int) -> bytes:
-        """The path of a planned file."""
+        """Return the path of a plan file."""
         return self.scan.manifest.path(self.entry(file))
 
     def read(self, kind: int, page: int) -> bytes:
-        """The plain bytes of one page."""
+        """Return the plaintext of one page. Raise RuntimeError if contents are read before they are planned."""
         size = self._geometry().page_bytes
         if kind == ObjectKind.MANIFEST:
             return self.manifest[page * size : (page + 1) * size]
@@ -134,9 +142,9 @@ class Objects:
         return each.read(page * size, size)
 
     def begin_contents(self, *, is_whole: bool) -> None:
-        """Before anybody may put a file of this round in place: look at those that come before the first page.
+        """Check files before the first page, such as empty ones. Call before any file of this round may be committed.
 
-        is_whole: all pages are wanted by somebody.
+        is_whole: every page is needed by some target.
         """
         self._rounds[-1].begin(is_whole=is_whole)
 
@@ -146,7 +154,7 @@ class Objects:
 
 
 class _Round:
-    """A plan and the source's files that it names."""
+    """A plan with the source files that it names."""
 
     def __init__(
         self,
@@ -169,7 +177,7 @@ class _Round:
         self._outgrown_told: set[int] = set()
 
     def digest(self, files: list[int], page_bytes: int, key: bytes, on_activity: Callable[[int], None]) -> bytes:
-        """Read these files for the digests of their blocks; as they ride in the plan."""
+        """Read files to digest their blocks. Return the digests in the encoding of the plan."""
         self._source.be_wary()
         return encode_blocks(digest_blocks(self.plan, files, self._source.read, page_bytes, key, on_activity))
 
@@ -185,9 +193,9 @@ class _Round:
         return data
 
     def pass_files(self, offset: int) -> None:
-        """What ends here was read, or has nothing to be read: then its status tells whether it changed.
+        """Check the status of each file that ends at or before this offset, and report changed files.
 
-        All that is known to have changed is told before the page leaves, so that nobody puts it into place.
+        This happens before the page leaves, so that no target commits a changed file.
         """
         changed = self._source.changed
         while self.files_read < self.plan.file_count and self.plan.end_of(self.files_read) <= offset:

@@ -1,4 +1,4 @@
-"""How a cast ended: all that the report says, and the exit status that follows from it."""
+"""How a cast ended: everything that the report contains, and the exit status."""
 
 from __future__ import annotations
 
@@ -12,28 +12,31 @@ from mrsync.run.cast.ledger import Line
 
 
 class TargetState(Enum):
-    """How it ended for one target."""
+    """How the run ended for one target."""
 
     DONE = "done"  # equal to the source
-    PARTIAL = "partial"  # some file is behind
-    LOST = "lost"  # was there, and fell silent or gave up
-    UNREACHABLE = "unreachable"  # never came
-    REFUSED = "refused"  # came, and could not be taken
+    PARTIAL = "partial"  # some entries are not equal
+    LOST = "lost"  # joined, but stopped responding or failed
+    UNREACHABLE = "unreachable"  # never joined
+    REFUSED = "refused"  # tried to join, but was not compatible
 
 
 MULTICAST, UNICAST, RELAY = "multicast", "unicast", "relay"
 
 
 class SatOut(NamedTuple):
-    """A file that a target does not have as the source has it."""
+    """A file that is not equal on a target."""
 
     path: bytes
-    error: str  # the name of an errno: ENOSPC
+    error: str  # name of an errno, such as ENOSPC
     message: str
 
 
 class TargetOutcome(NamedTuple):
-    """One target's end; the fields behind `sat_out` tell what a dry run found."""
+    """The outcome for one target.
+
+    files_needed, bytes_needed and changes come from the comparison, also in a dry run.
+    """
 
     host: str
     state: TargetState
@@ -47,22 +50,22 @@ class TargetOutcome(NamedTuple):
     packets_lost: int = 0
     kernel_drops: int = 0
     monitor_seconds: float = 0.0
-    seconds: float = 0.0  # until this target had everything
+    seconds: float = 0.0  # from the start until this target's end
     sat_out: tuple[SatOut, ...] = ()
     files_needed: int = 0
     bytes_needed: int = 0
     changes: int = 0
-    path_reason: str | None = None  # why not by multicast
-    deletions_skipped: int = 0  # because of --max-delete
-    changes_untold: int = 0  # that were too many to itemize
+    path_reason: str | None = None  # why it was served by unicast
+    deletions_skipped: int = 0  # number of deletions beyond --max-delete
+    changes_untold: int = 0  # number of changes that did not fit into its log
     parent: str | None = None  # the target that passed pages on to it, at last
     pages_passed_on: int = 0
     packets_passed_again: int = 0
-    packets_rejected: int = 0  # that came to it, and were not genuine or not of this session
+    packets_rejected: int = 0  # packets it received that were not authentic or not of this session
 
 
 class Seconds(NamedTuple):
-    """Wall time by phase; `total` includes what belongs to none."""
+    """Wall time by phase. `total` includes time that belongs to no phase."""
 
     total: float = 0.0
     launch: float = 0.0
@@ -77,7 +80,7 @@ _SERVED = (TargetState.DONE, TargetState.PARTIAL, TargetState.LOST)
 
 
 class Outcome(NamedTuple):
-    """One whole run; `docs/cli.md` describes the fields as the JSON report has them."""
+    """The outcome of a whole run. `docs/cli.md` describes the fields as they are in the JSON report."""
 
     session: int
     source: bytes
@@ -91,28 +94,28 @@ class Outcome(NamedTuple):
     pages: int = 0
     pages_sent: int = 0
     bytes_sent: int = 0
-    bytes_unicast: int = 0  # of bytes_sent: what went to one target instead of the group
-    bytes_repaired: int = 0  # of bytes_sent
+    bytes_unicast: int = 0  # part of bytes_sent: sent to single targets instead of the group
+    bytes_repaired: int = 0  # part of bytes_sent
     packets_sent: int = 0
-    packets_repaired: int = 0  # of packets_sent
-    packets_coded: int = 0  # of packets_repaired
+    packets_repaired: int = 0  # part of packets_sent
+    packets_coded: int = 0  # part of packets_repaired
     round_trips: Histogram = Histogram()  # from a burst to the report that covers it
     warnings: tuple[str, ...] = ()
-    source_errors: int = 0  # what could not be read in the source
-    source_changes: int = 0  # what vanished or changed while it was read
-    changes: Iterable[Line] = ()  # what is itemized; to be read once
-    datagrams_rejected: int = 0  # that came to the master, and were not genuine or not of this session
-    veto: str = ""  # why nothing was changed on any target, under the rule `job`
-    told: frozenset[str] = frozenset()  # targets whose end was told as it happened, with the reason
-    failure: str = ""  # what ended the run, in one sentence; empty: it came to its own end
-    failure_status: ExitStatus = ExitStatus.OK  # the exit status for that
-    has_begun: bool = True  # False: it failed before there was a session
+    source_errors: int = 0  # number of entries that could not be read
+    source_changes: int = 0  # number of entries that vanished or changed while they were read
+    changes: Iterable[Line] = ()  # itemized changes; an iterator that can be read once
+    datagrams_rejected: int = 0  # datagrams the master received that were not authentic or not of this session
+    veto: str = ""  # with `--commit job`: why nothing was changed on any target
+    told: frozenset[str] = frozenset()  # targets whose end and its reason the user has already seen
+    failure: str = ""  # why the run ended early, as a sentence; empty if it did not
+    failure_status: ExitStatus = ExitStatus.OK  # exit status for `failure`
+    has_begun: bool = True  # False: the run failed before there was a session
 
     @classmethod
     def failed(
         cls, session: int, source: bytes, dest: bytes, hosts: Iterable[str], *, failure: str, status: ExitStatus
     ) -> Outcome:
-        """The outcome of a run that could not even begin, for these hosts."""
+        """Return the outcome of a run that could not start, with these hosts as targets."""
         targets = tuple(TargetOutcome(host, TargetState.UNREACHABLE, failure) for host in hosts)
         return cls(
             session, source, dest, targets, failure=failure, failure_status=status or ExitStatus.USAGE, has_begun=False
@@ -120,7 +123,7 @@ class Outcome(NamedTuple):
 
     @property
     def exit_status(self) -> ExitStatus:
-        """OK only if every target has all of the source; see docs/cli.md."""
+        """OK only if every target is equal to the source; see docs/cli.md."""
         if self.failure:
             return self.failure_status
         states = {target.state for target in self.targets}
@@ -137,10 +140,12 @@ class Outcome(NamedTuple):
 
     @property
     def copies(self) -> int:
-        """How often all contents were sent."""
+        """How often the contents were sent: once by multicast, if any target was served so, and once per unicast
+        target.
+        """
         paths = [target.path for target in self.targets if target.state in _SERVED]
         return int(MULTICAST in paths) + paths.count(UNICAST)
 
     def count(self, state: TargetState) -> int:
-        """Targets that ended so."""
+        """Return the number of targets in this state."""
         return sum(target.state is state for target in self.targets)

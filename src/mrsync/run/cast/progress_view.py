@@ -1,4 +1,4 @@
-"""What a progress display is shown of a run."""
+"""Take snapshots of a run for the progress display."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mrsync.wire.messages import ObjectKind
 
 
 def take_snapshot(caster: Caster, source: SourceJob, started_at: float, now: float) -> Snapshot:
-    """Return where a run stands; times are of the loop's clock."""
+    """Return the progress of a run. started_at, now: seconds on the loop's clock."""
     seconds = now - started_at
     if source.objects is None:
         read, total = source.digested

@@ -1,4 +1,4 @@
-"""What the user is told of how targets are reached: who is served by unicast, and whom large packets do not reach."""
+"""Tell the user how targets are reached: which are served by unicast, and which do not receive large packets."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mrsync.remote.targets import fold
 
 
 class ReachNews:
-    """Sentences to warn with, each once."""
+    """Build warnings about paths to targets, each only once."""
 
     def __init__(self, reach: Reach, relays: Relays, roster: Roster, group: str) -> None:
         self._relays = relays
@@ -21,7 +21,7 @@ class ReachNews:
         self._told: set[str] = set()
 
     def when_gathered(self) -> Iterator[str]:
-        """What is known when the comparison begins, equal findings folded."""
+        """Yield warnings for the start of the comparison. Equal ones are combined."""
         everyone = [target for target in self._roster.live if target.path.why_unicast == NEVER_HEARD]
         self._told.update(target.name for target in everyone)
         deaf = [target.name for target in everyone if target.path.is_direct and target.id not in self._relays.heads]
@@ -52,7 +52,7 @@ class ReachNews:
                 yield f"pages are passed on: {' > '.join(target.name for target in chain)}"
 
     def when_rerouted(self, target: Target) -> str:
-        """What to say of a target whose path has changed while the session goes on; nothing if it is known."""
+        """Return the warning for a target whose path changed during the session, or "" if the user already knows."""
         if target.name in self._told and not target.path.is_unicast:
             self._told.remove(target.name)
             return f"{target.name} hears the group again, and is served by multicast"

@@ -1,4 +1,8 @@
-"""Asking the real rsync what one target lacks, as 4.0.1 did: the first that answers, the next one if it cannot tell."""
+"""Ask the real rsync for the differences of one target, as mrsync 4.0.1 did.
+
+Targets are tried in the order of the command line, each as soon as its remote shell has answered. The next one is tried
+if rsync fails there.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +24,16 @@ from mrsync.run.settings import LOCAL, CastSettings
 from mrsync.tree.lists.rsync_output import translate
 from mrsync.tree.lists.synclist import Item
 
-CHECK_S = 0.2  # so often somebody looks whether the run is over
+CHECK_S = 0.2  # interval of checks whether the run is over
 SKIPPED = b"skipping non-regular file "
 USAGE, INCOMPLETE, VANISHED = 1, 23, 24  # exit statuses of rsync
 
 
 class Answer(NamedTuple):
-    """items: of a synclist. warnings: what rsync complained of. is_incomplete: it could not read everything."""
+    """The result.
+
+    items: of a synclist. warnings: rsync's complaints. is_incomplete: rsync could not read everything.
+    """
 
     items: list[Item]
     warnings: list[str]
@@ -34,7 +41,10 @@ class Answer(NamedTuple):
 
 
 class Asker:
-    """Runs in a thread of its own; check is called several times a second and may raise."""
+    """Run rsync's dry run in the worker's thread.
+
+    tell: called with notices. check: called several times a second; it may raise to end the job.
+    """
 
     def __init__(self, settings: CastSettings, tell: Callable[[Notice], None], check: Callable[[], None]) -> None:
         self._settings = settings
@@ -43,11 +53,14 @@ class Asker:
         self._news: SimpleQueue[tuple[int, bool]] = SimpleQueue()
 
     def target_answered(self, target: int, is_there: bool) -> None:
-        """From any thread: a target's remote shell got through, or is gone."""
+        """Note that a target's remote shell answered (is_there) or ended. Callable from any thread."""
         self._news.put((target, is_there))
 
     def ask(self) -> Answer:
-        """Raises SelectionError if no target can be compared, UsageError if rsync does not know an option."""
+        """Return the differences of the first target that can be compared.
+
+        Raise SelectionError if there is none, UsageError if rsync does not understand an option.
+        """
         program = find_rsync()
         reasons: list[str] = []
         for host in self._answering():
@@ -58,16 +71,16 @@ class Asker:
                 return Answer(items, [*_complaints(said), *doubts], said.status == INCOMPLETE or bool(doubts))
             reason = describe_failure(said.complaints, said.status)
             if said.status == USAGE:
-                raise UsageError(f"rsync does not understand: {reason}")  # whatever the target
+                raise UsageError(f"rsync does not understand: {reason}")  # other targets would not change that
             reasons.append(f"{host}: {reason}")
             self._tell(Notice(0, f"cannot be compared by rsync: {reason}", host))
-        while not reasons:  # nobody is there: that ends the run
+        while not reasons:  # no target has started; the caster ends the run, and then check raises
             self._check()
             time.sleep(CHECK_S)
         raise SelectionError(f"no target could be compared by rsync: {'; '.join(reasons)}")
 
     def _answering(self) -> Iterator[str]:
-        """Targets in their order, each when it has answered."""
+        """Yield targets in their order, each when it has answered. Leave out those that did not start."""
         known: dict[int, bool] = {}
         for target, host in enumerate(self._settings.targets):
             while target not in known:
@@ -103,7 +116,7 @@ class _Said(NamedTuple):
 
 
 def _options(settings: CastSettings) -> list[str]:
-    """What our own options are called at rsync, then those of -o."""
+    """Return rsync's equivalents of our own options, then those of -o."""
     policy = settings.policy
     wanted = {
         "--delete": settings.policy.deletes,
@@ -115,20 +128,20 @@ def _options(settings: CastSettings) -> list[str]:
         "--no-specials": not policy.specials,
         "-X": policy.xattrs,
         "-A": policy.acls,
-        "--modify-window=-1": True,  # or it would compare whole seconds
+        "--modify-window=-1": True,  # compare times with nanoseconds
     }
     return [option for option, is_wanted in wanted.items() if is_wanted] + list(settings.selection.rsync_options or ())
 
 
 def _complaints(said: _Said) -> list[str]:
-    """What is worth telling of a dry run that got through: not the banner of a remote shell, nor rsync's summary."""
+    """Return the warnings of a successful dry run, without banners of the remote shell and rsync's summary line."""
     skipped = [escape_controls(line) for line in said.lines if line.startswith(SKIPPED)]
     lines = [line for line in said.complaints if not line.startswith("rsync error: ")]
     return skipped + [line for line in lines if said.status or line.startswith("rsync")]
 
 
 def _hear(command: list[bytes], check: Callable[[], None]) -> _Said:
-    """Run it to its end; or kill it, with what it started, when check raises."""
+    """Run a command to its end. If check raises, kill it with all processes that it started."""
     guard = Guard()
     guard.start()
     try:

@@ -1,4 +1,4 @@
-"""The source's part of a run on the master: scan it, plan what targets need, read it; mostly in the loop's worker."""
+"""The source of a run on the master: scan it, plan what targets need, read pages. Mostly runs in the loop's worker."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ if TYPE_CHECKING:
 
 
 class _Over(Exception):
-    """The run ended while the worker was busy with the source."""
+    """The run ended while a job was reading the source."""
 
 
 class SourceJob:
-    """Feeds a caster from the source.
+    """Supply the caster from the source.
 
-    objects: None until the source is scanned. scanned_at: when that was, by the loop's clock. entries_scanned: so far.
-    digested: bytes so far, and of all files, for --checksum. is_incomplete: something that was asked for is missing.
-    changes: files that changed while they were read. asker: asks rsync which files to send; None if nobody wants it.
+    objects: None until the source is scanned. scanned_at: time of that on the loop's clock. entries_scanned: so far.
+    digested: bytes so far and in total, for --checksum. is_incomplete: a part of the selection is missing.
+    changes: files that changed while they were read. asker: asks rsync for the selection; None if that is not wanted.
 
-    Methods whose docstring says "worker" run in the loop's worker; all others in the loop.
+    Methods marked "Worker:" run in the loop's worker, all others in the loop.
     """
 
     def __init__(
@@ -61,24 +61,24 @@ class SourceJob:
         self._news = news
         self.asker = self._make_asker(observer) if settings.selection.rsync_options is not None else None
         self._is_over = False
-        self._has_begun = False  # to cast contents in this round
+        self._has_begun = False  # whether contents of this round are being cast
 
     def start(self) -> None:
         """Scan the source, then offer its manifest to the caster."""
         self._loop.work(self._scan, self._on_scanned)
 
     def stop(self) -> None:
-        """End whatever the worker does, soon, and close the source."""
+        """Close the source, and let a running job end soon."""
         self._is_over = True
         if self.objects is not None:
             self.objects.close()
 
     def path(self, file: int) -> str:
-        """Return a planned file's path, to print."""
+        """Return the printable path of a plan file."""
         return printable(self.objects.path(file)) if self.objects is not None else str(file)
 
     def note_activity(self, entries: int) -> None:
-        """Worker: count what was scanned; ends the job if the run is over."""
+        """Worker: count scanned entries. End the job if the run is over."""
         if self._is_over:
             raise _Over
         self.entries_scanned += entries
@@ -86,7 +86,7 @@ class SourceJob:
     # scan
 
     def _make_asker(self, observer: Observer) -> Asker:
-        from mrsync.run.cast.rsync_compare import Asker  # its modules cost 10 ms
+        from mrsync.run.cast.rsync_compare import Asker  # the import takes 10 ms
 
         def tell(notice: Notice) -> None:
             self._loop.post(partial(observer.on_notice, notice))
@@ -94,7 +94,7 @@ class SourceJob:
         return Asker(self._settings, tell, lambda: self.note_activity(0))
 
     def _scan(self) -> Objects | None:
-        """Worker: read the source; None if the run ended before."""
+        """Worker: scan the source. Return None if the run ended meanwhile."""
         try:
             reading = read_source(self._settings, self.asker, self.note_activity, self._on_digested)
         except _Over:
@@ -134,7 +134,7 @@ class SourceJob:
         self._caster.offer_manifest(len(objects.manifest))
 
     def _check_pages(self, *object_bytes: int) -> None:
-        """LimitError if objects of these sizes are too much for one session."""
+        """Raise LimitError if objects of these sizes have too many pages for one session."""
         geometry = self._caster.geometry
         if sum(map(geometry.page_count, object_bytes)) > PLANNED_PAGES_MAX:
             limit = PLANNED_PAGES_MAX * geometry.page_bytes >> 40
@@ -152,7 +152,7 @@ class SourceJob:
             self._offer_plan(objects.make_plan(event.needs))
 
     def _plan_deltas(self, objects: Objects, event: ComparisonFinished) -> tuple[int, int, int]:
-        """Worker: large files are read."""
+        """Worker: plan, and read large files for digests of their blocks."""
         try:
             key = delta_key(self._session)
             return objects.make_plan(event.needs, event.basis, key, lambda _: self.note_activity(0))
@@ -165,11 +165,11 @@ class SourceJob:
         self._caster.offer_plan(*sizes, self._loop.now(), self._scanned.pages_of)
 
     def plan_again(self, event: FilesChanged) -> None:
-        """Look again at files that changed while they were cast, and offer a second plan."""
+        """Look at files that changed during the cast again, and offer a second plan."""
         self._loop.work(partial(self._look_again, event), self._offer_plan_again)
 
     def _look_again(self, event: FilesChanged) -> SecondPlan:
-        """Worker."""
+        """Worker: make the second plan. If that fails, refuse all files."""
         try:
             return self._scanned.plan_again(event.files, lambda: self.note_activity(0))
         except _Over:
@@ -187,7 +187,7 @@ class SourceJob:
     # read
 
     def read(self, kind: int, page: int) -> bytes:
-        """Return one page of an object; what is known to have changed is told to the caster before."""
+        """Return one page of an object. Changes that reading it revealed have been reported to the caster before."""
         objects = self._scanned
         if kind in (ObjectKind.CONTENTS, ObjectKind.CONTENTS_AGAIN):
             self.begin_contents()
@@ -196,14 +196,14 @@ class SourceJob:
         return data
 
     def begin_contents(self) -> None:
-        """Once in each round, before the first page of contents is read and before anything is put in place."""
+        """Check files before the first page, once per round, before any contents are read or committed."""
         if not self._has_begun:
             self._has_begun = True
             numbers = self._caster.statistics()
             self._scanned.begin_contents(is_whole=numbers.pages_sent + numbers.pages_left == numbers.pages)
 
     def _on_file_changed(self, file: int, fault: Fault) -> None:
-        if self._caster.void_file(file):  # else all have it as it was
+        if self._caster.void_file(file):  # else all targets have it as it was, which does no harm
             self.changes.note(file, fault)
 
     @property
