@@ -1,1 +1,3 @@
-"""The only sockets and the only clock: multicast set-up, bursts, intake, the disk worker and the driver loops."""
+"""The only package with sockets and clocks: multicast setup, sending bursts, intake, the worker, and the driver
+loops.
+"""

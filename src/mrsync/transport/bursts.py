@@ -1,4 +1,4 @@
-"""Sending: one page, or the coded packets of one send, as one kernel burst (UDP_SEGMENT); no payload is copied."""
+"""Send a page, or the coded packets of one plan, as one kernel burst (UDP_SEGMENT) without copying payload."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from mrsync.wire.limits import BURST_BYTES_MAX, CASTER_ID, HEADER_BYTES, PACKETS
 from mrsync.wire.messages import Kind
 from mrsync.wire.terms import encode_terms
 
-Slice = tuple[int, int, BytesLike]  # page, packet index, bytes of the packet behind its header
+Slice = tuple[int, int, BytesLike]  # page, packet index, payload of the packet
 
 _INDICES = bytes(range(PACKETS_PER_PAGE_MAX))
 
 
 class BurstSender:
-    """Puts pages, coded packets and messages on the wire, what is for the group on every path.
+    """Send pages, coded packets and messages. Those for the group go out on every path.
 
-    When a socket's queue is full, what it cannot take waits inside and False is returned: call `flush` when one of
-    `blocked` is writable. sockets: all that anything goes out of; paths: in the beginning.
+    What does not fit into a socket's queue waits inside, and the method returns False. Then call `flush` when one of
+    `blocked` is writable. sockets: all sockets to send from. paths: the initial paths.
     """
 
     def __init__(
@@ -36,37 +36,37 @@ class BurstSender:
     ) -> None:
         self.outlets = {opened: Outlet(opened) for opened in sockets}
         self._paths = deque(paths)
-        self.is_group_heard = True  # by somebody who is to get pages
-        self.slice_bytes = slice_bytes  # to be set before the first coded packet
+        self.is_group_heard = True  # whether some target receives pages from the group
+        self.slice_bytes = slice_bytes  # must be set before the first coded packet
         self._session_tag = session_tag
         self._id = sender
         self._renew_headers()
 
     @property
     def statistics(self) -> BurstStatistics:
-        """What went out, on all paths."""
+        """What was sent, on all paths."""
         return BurstStatistics.total(
             statistics for outlet in self.outlets.values() for statistics in outlet.statistics.values()
         )
 
     def statistics_of(self, kind: PathKind) -> BurstStatistics:
-        """What went out on paths of this kind."""
+        """Return what was sent on paths of this kind."""
         return BurstStatistics.total(outlet.statistics[kind] for outlet in self.outlets.values())
 
     def add_path(self, path: Path) -> None:
-        """From the next send on what is for the group goes this way, too; its socket is one of ours."""
+        """Also send packets for the group on this path, from the next one on. Its socket must be one of ours."""
         if path not in self._paths:
             self._paths.append(path)
 
     def remove_path(self, path: Path) -> None:
-        """Nothing for the group goes this way any more, not even what waits."""
+        """Stop sending packets for the group on this path, and drop those that wait for it."""
         self._paths.remove(path)
         self.outlets[path.socket].forget(path)
 
     def send_page(
         self, slices: Sequence[BytesLike], *, object: int, page: int, generation: int, tx: int, mask: int = 0
     ) -> bool:
-        """Send the packets of a page whose bits are set in mask (0: all); False when they wait.
+        """Send those packets of a page whose bits are set in mask (0: all). Return False if some wait.
 
         slices: the sealed page, cut into packets.
         """
@@ -88,22 +88,25 @@ class BurstSender:
         pieces[1::2] = [slices[index] for index in indices] if mask else slices
         if self._cast(pieces, HEADER_BYTES + len(slices[0]), is_page=True):
             return True
-        self._renew_headers()  # the burst that waits keeps the old ones
+        self._renew_headers()  # the waiting burst still refers to the old buffer
         return False
 
     def _renew_headers(self) -> None:
-        """Room for the headers of a burst, cut into views once: 44 of them cost as much as sealing half a page."""
+        """Make a buffer for the headers of a burst, cut into views.
+
+        The views are kept, because making 44 of them takes as long as sealing half a page.
+        """
         self._headers = memoryview(bytearray(PACKETS_PER_PAGE_MAX * HEADER_BYTES))
         starts = range(0, len(self._headers), HEADER_BYTES)
         self._header_views = [self._headers[at : at + HEADER_BYTES] for at in starts]
 
     def send_coded(self, combinations: Sequence[Sequence[Slice]], *, object: int, generation: int, tx: int) -> bool:
-        """Cast one packet for each combination, the XOR of its slices; False when some wait.
+        """Send one packet for each combination: the XOR of its slices. Return False if some wait.
 
-        All pages of the slices were sealed with this generation.
+        All slices must be from pages that were sealed with this generation.
         """
         is_sent = True
-        for _, alike in groupby(sorted(combinations, key=len), key=len):  # a burst's packets have one size
+        for _, alike in groupby(sorted(combinations, key=len), key=len):  # all packets of a burst have the same size
             pieces: list[BytesLike] = []
             for slices in alike:
                 pieces += self._coded_packet(sorted(slices, key=_term), object, generation, tx)
@@ -114,25 +117,25 @@ class BurstSender:
         return is_sent
 
     def send_message(self, datagram: bytes, path: Path | None = None) -> bool:
-        """Send one control datagram to a target, or to the group; False when it waits."""
+        """Send a control datagram on one path, or to the group. Return False if it waits."""
         pieces: list[BytesLike] = [datagram[:HEADER_BYTES], datagram[HEADER_BYTES:]]
         if path is None:
             return self._cast(pieces, len(datagram), is_page=False)
         return self.outlets[path.socket].send((pieces, len(datagram), path))
 
     def flush(self) -> bool:
-        """Send what waits; True when nothing waits any more. Raises SocketError."""
+        """Send what waits. Return True if nothing waits any longer. Raise SocketError."""
         return all([outlet.flush() for outlet in self.outlets.values()])
 
     @property
     def blocked(self) -> set[socket.socket]:
-        """Sockets that something waits for."""
+        """The sockets for which packets wait."""
         return {opened for opened, outlet in self.outlets.items() if outlet.is_blocked}
 
     def _cast(self, pieces: list[BytesLike], packet_bytes: int, *, is_page: bool) -> bool:
-        """Send on every path; pages go to the group only while somebody hears it."""
+        """Send a burst on every path. Pages go to the group only while some target receives it."""
         is_sent = True
-        self._paths.rotate()  # so that a short queue on the way does not always drop the same copy
+        self._paths.rotate()  # so that a short queue on the way does not drop the same path's copy every time
         for path in self._paths:
             if is_page and (path.kind is PathKind.RELAYED or self._is_unheard(path)):
                 continue
@@ -143,7 +146,7 @@ class BurstSender:
         return path.kind is PathKind.MULTICAST and not self.is_group_heard
 
     def keep_waiting(self) -> None:
-        """What waits must not change with the memory that it was sent from."""
+        """Copy what waits, because the memory that it refers to may be reused."""
         for outlet in self.outlets.values():
             outlet.copy_waiting()
 
@@ -167,10 +170,10 @@ class BurstSender:
 
 
 def xor_slices(slices: Sequence[BytesLike], slice_bytes: int) -> bytes:
-    """XOR of slices, shorter ones padded with zeros to slice_bytes."""
+    """Return the XOR of slices. Shorter ones are padded with zeros to slice_bytes."""
     total = 0
     for data in slices:
-        total ^= int.from_bytes(data, "little")  # little-endian: padding changes nothing
+        total ^= int.from_bytes(data, "little")  # in little-endian, padding at the end does not change the number
     return total.to_bytes(slice_bytes, "little")
 
 

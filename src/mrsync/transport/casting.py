@@ -1,4 +1,18 @@
-"""CasterDriver: gives the caster's core its sockets and its clock, and turns its plans into packets."""
+"""CasterDriver connects the caster's state machine to its sockets and its clock, and turns its plans into packets.
+
+The state machine decides, the driver moves bytes. One turn of the loop: send what it has planned, hand out its events,
+wait for a socket or its next timeout, and pass time and messages in. Invariants:
+
+  * The state machine plans only if nothing waits for a socket. A full queue (_blocked) therefore slows down the
+    plan, and no queue of ours grows.
+  * It is asked for a plan until it plans nothing (_has_planned). Only then does the driver wait.
+  * Timeouts are told with is_drained: whether the sockets were read until empty. A target must not count as silent
+    while its reports are still unread.
+  * A page is read when its first packet is planned, and announced before it is sent. If it must be read again, its
+    contents may differ. So it gets the next generation, which must be announced before its packets, and the mask of
+    packets is ignored: the packets of different generations do not fit together.
+  * Coded packets need all their terms in the page cache and of one generation. Others are sent uncoded.
+"""
 
 from __future__ import annotations
 
@@ -23,17 +37,17 @@ from mrsync.wire.sealing import PageSealer
 from mrsync.wire.session import ControlCodec, Rejection
 from mrsync.wire.signing import Signer
 
-REPORTS_PER_ROUND = 64  # then bursts go on
+REPORTS_PER_ROUND = 64  # per socket and turn, so that sending is not delayed
 _DATAGRAM_ROOM = 2048
 
 
 class CasterDriver:
-    """Runs a Caster until it has finished.
+    """Run a Caster until it has finished.
 
-    sockets: from multicast.open_caster_socket, closed by whoever opened them; paths: out of these sockets to the group,
-    in the beginning. The core is told of every message by which path it can be answered.
-    read: (object, page) -> plain bytes; on_event: called for every event, may call the core; on_round: once per turn
-    of the loop. All of them are called in the thread that calls `run`.
+    sockets: from multicast.open_caster_socket; the caller closes them. paths: the initial paths to the group, by these
+    sockets. read: (object, page) -> plaintext bytes. on_event: called with every event; may call the state machine.
+    on_round: called once per turn of the loop. All callbacks run in the thread of `run`. The state machine learns with
+    each message the path for an answer.
     """
 
     def __init__(
@@ -63,41 +77,41 @@ class CasterDriver:
         self._loop = loop
         self._sender = BurstSender(self._sockets, paths, session_tag(keys.session))
         self._routes: dict[int, Path] = {}  # of targets that are served by unicast
-        self._sends: deque[Send] = deque()  # planned, not yet handed to the sender
+        self._sends: deque[Send] = deque()  # planned, but not handed to the sender yet
         self._pages: SealedPages | None = None
-        self._generation = 0  # the highest that was announced
-        self._has_planned = False  # then the core may plan more at once
-        self._unread: set[socket.socket] = set()  # more may wait there than was read in this turn
-        self._lapsed_s = 0.0  # that the core was told of
-        self._blocked: set[socket.socket] = set()  # nothing more is planned until all of them have room
+        self._generation = 0  # the highest one announced
+        self._has_planned = False  # whether the last plan had anything, so that there may be more at once
+        self._unread: set[socket.socket] = set()  # sockets that may have more to read than was read in this turn
+        self._lapsed_s = 0.0  # lapses of the loop's clock that the state machine knows of
+        self._blocked: set[socket.socket] = set()  # sockets with full queues; nothing is planned while there is one
         self._is_finished = False
         self._digester = PageDigester(loop, self._send_digests, self._held) if signer is not None else None
 
     @property
     def statistics(self) -> BurstStatistics:
-        """What went out, on all paths."""
+        """What was sent, on all paths."""
         return self._sender.statistics
 
     @property
     def datagrams_rejected(self) -> int:
-        """How many came that were not genuine, or not of this session."""
+        """Number of received datagrams that were not authentic or not of this session."""
         return sum(self.codec.rejections.values()) - self._knocks_heard
 
     def statistics_of(self, kind: PathKind) -> BurstStatistics:
-        """What went out on paths of this kind."""
+        """Return what was sent on paths of this kind."""
         return self._sender.statistics_of(kind)
 
     def add_path(self, path: Path) -> None:
-        """From now on what is for the group goes this way, too; path.socket is one of the driver's."""
+        """Also send packets for the group on this path. Its socket must be one of the driver's."""
         self._sender.add_path(path)
 
     def remove_path(self, path: Path) -> None:
-        """From now on nothing for the group goes this way."""
+        """Stop sending packets for the group on this path."""
         self._sender.remove_path(path)
         self._await_room()
 
     def run(self) -> None:
-        """Drive the core until CastFinished; raises SocketError, and what callbacks and jobs raise."""
+        """Drive the state machine until CastFinished. Raise SocketError, or what callbacks and jobs raise."""
         for opened in self._sockets:
             self._loop.watch(opened, partial(self._on_socket, opened))
         try:
@@ -113,7 +127,7 @@ class CasterDriver:
                 self._loop.unwatch(opened)
             if self._digester is not None:
                 self._digester.close()
-                self._digester = None  # a run that was aborted goes on, to say so, and casts no page
+                self._digester = None  # after an abort, `run` is called again to tell the targets, and sends no page
 
     def _keep_time(self, now: float) -> None:
         if self._loop.lapsed_s > self._lapsed_s:
@@ -124,14 +138,14 @@ class CasterDriver:
             self._caster.handle_timeout(now, is_drained=not self._unread)
 
     def _patience(self) -> float | None:
-        """How long nothing needs to be done, if nothing comes in."""
+        """Return the time in seconds until something must be done; None if only a packet can cause that."""
         if self._is_finished or (self._has_planned and not self._blocked):
             return 0.0
         deadline = self._caster.next_timeout()
         return None if deadline is None else max(0.0, deadline - self._loop.now())
 
     def _on_socket(self, opened: socket.socket) -> None:
-        """Reports came in, or the queue has room again."""
+        """Read reports, and send what waits if the queue has room again."""
         if self._blocked:
             self._sender.flush()
             self._await_room()
@@ -161,7 +175,7 @@ class CasterDriver:
             self._on_event(event)
 
     def _route(self, target_id: int) -> None:
-        """Have what is for the group go to this target as well, or not any more."""
+        """Update the unicast path to a target after its route was added, removed or changed."""
         target = self._caster.roster.find(target_id)
         known, wanted = self._routes.pop(target_id, None), None
         if target is not None and target.is_live and target.path.is_unicast:
@@ -177,23 +191,23 @@ class CasterDriver:
         self._await_room()
 
     def _repeat_digests(self, message: Message) -> None:
-        """A report may say that digests got lost."""
+        """Send digests again if a report says that some are missing."""
         if self._digester is not None and isinstance(message, Report) and message.unverified:
             self._digester.repeat(message.active, message.unverified - 1, self._loop.now())
 
     def _held(self, kind: ObjectKind) -> int:
-        """Pages of an object, from its beginning, that every live target holds."""
+        """Return the number of pages, from the first on, that every live target has of an object."""
         return min((target.frontier(kind) for target in self._caster.roster.live), default=0)
 
     def _await_room(self) -> None:
-        """Be told when those sockets are writable whose queues are full, and only those."""
+        """Watch exactly the sockets with full queues for room."""
         blocked = self._sender.blocked
         for opened in blocked ^ self._blocked:
             self._loop.wait_writable(opened, opened in blocked)
         self._blocked = blocked
 
     def _transmit(self) -> None:
-        """Send what the core plans, until it plans nothing more or the queue is full."""
+        """Send what the state machine plans until it plans nothing more or a queue is full."""
         if self._blocked:
             return
         sends = self._sends
@@ -208,7 +222,7 @@ class CasterDriver:
                 return
 
     def _send(self, send: Send) -> bool:
-        """Hand one plan to the sender; False when some of it waits there."""
+        """Pass one planned item to the sender. Return False if a part of it waits there."""
         if isinstance(send, SendPage):
             return self._send_page(send.object, send.page, send.mask, send.tx)
         if isinstance(send, SendMessage):
@@ -218,7 +232,7 @@ class CasterDriver:
     def _send_page(self, object: int, page: int, mask: int, tx: int) -> bool:
         pages = self._sealed_pages()
         if mask and pages.held(object, page) is None:
-            mask = 0  # read again it may differ: packets of the old page are of no use with the new
+            mask = 0  # the page must be read again and may differ, so packets of the old one are useless
         generation, _, slices = pages.sealed(object, page)
         if generation > self._generation:
             self._generation = generation
@@ -227,7 +241,7 @@ class CasterDriver:
         return self._sender.send_page(slices, object=object, page=page, generation=generation, tx=tx, mask=mask)
 
     def _send_coded(self, send: SendCoded) -> bool:
-        """Coded where all terms are at hand and sealed alike; the packets of other combinations go plain."""
+        """Send coded packets. Combinations whose terms are not all in memory with one generation are sent uncoded."""
         pages = self._sealed_pages()
         coded: dict[int, list[list[Slice]]] = {}  # by generation
         plain: dict[int, int] = {}  # page -> mask
@@ -251,7 +265,7 @@ class CasterDriver:
         return is_sent
 
     def _sealed_pages(self) -> SealedPages:
-        """The page cache; seal and geometry are known when the core plans its first page."""
+        """Return the page cache. It is made when the first page is planned, as seal and geometry are known then."""
         if self._pages is None:
             sealer = PageSealer(self._keys, self._caster.statistics().seal)
             geometry = self._caster.geometry

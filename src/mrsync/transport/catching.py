@@ -1,4 +1,14 @@
-"""CatcherDriver: gives the catcher's core its sockets and its clock, and takes whole pages to the disk."""
+"""CatcherDriver connects the catcher's state machine to its sockets and its clock, and passes pages to the disk.
+
+The way of a page: an Intake receives its packets, the PageOpener checks its seal, the PageVerifier checks its digest
+if the caster signs, and `write` writes it. Three queues belong to this way: opened pages in the opener, pages that
+wait for a digest, and `_pages`, which are written in groups of PAGES_PER_JOB or after PATIENCE_S.
+
+pages_written reports a page together with tx_done, up to which everything that arrived was written. So a page must not
+be overtaken: writes are in the order of arrival, and tx_done stays below pages that still wait for a digest.
+
+Before a session is open, sockets are read datagram by datagram (`_listen`), and only control messages count.
+"""
 
 from __future__ import annotations
 
@@ -38,25 +48,24 @@ from mrsync.wire.messages import Digests, Feed, Peer, Status
 from mrsync.wire.sealing import PageSealer
 from mrsync.wire.session import ControlCodec, Rejection
 
-PAGES_PER_JOB = 8  # half a megabyte is still in the processor's cache when it is written
-NAP_S = 0.001  # packets gather in the socket buffer: at 200 Mbit/s one wake-up for 17 of them
-NAP_BUFFER_BYTES = 8 << 20  # what 1 ms holds at 10 Gbit/s, several times over
-PATIENCE_S = 0.001  # pages wait so long for others to be written with
-QUEUE_PAGES_MAX = 1024  # more than any window: only a caster that nobody clocks gets there
+PAGES_PER_JOB = 8  # half a megabyte, which is still in the processor's cache when it is written
+NAP_S = 0.001  # lets packets gather in the socket buffer: at 200 Mbit/s, one wake-up for 17 packets
+NAP_BUFFER_BYTES = 8 << 20  # several times what arrives in 1 ms at 10 Gbit/s
+PATIENCE_S = 0.001  # longest time for which a page waits to be written with others
+QUEUE_PAGES_MAX = 1024  # more than any window, so only a caster without flow control exceeds it
 DATAGRAMS_PER_ROUND = 64
 
 WritePages = Callable[[int, list[tuple[int, bytes]]], None]  # object, [(page, its plain bytes)]
 
 
 class CatcherDriver:
-    """Runs a Catcher until its session has ended.
+    """Run a Catcher until its session has ended.
 
-    data, reply: from multicast.open_data_socket and open_reply_socket, closed by whoever opened them; data may be None,
-    then all comes by unicast. masters: where the caster may be, if that is known. rejoin: leaves the group and joins
-    it again.
-    write: called in the order of arrival, in this thread while it is quick, else in the worker's, never beside a job.
-    on_event: called in the thread that calls `run`.
-    on_rejected: likewise, with why a datagram did not begin the session that is waited for.
+    data, reply: from multicast.open_data_socket and open_reply_socket; the caller closes them. data: None if everything
+    comes by unicast. masters: possible addresses of the caster, if known. rejoin: leaves the group and joins it again.
+    write: called in the order of arrival, in this thread while writes are quick, else in the worker; never at the same
+    time as a job. on_event: called in the thread of `run`. on_rejected: called there with the reason why a datagram did
+    not begin the expected session.
     """
 
     def __init__(
@@ -95,28 +104,28 @@ class CatcherDriver:
         self._slots: Slots | None = None
         self._forwarder: Forwarder | None = None  # once there were peers
         self._peers: dict[int, Address] = {}
-        self._has_forwarded = False  # then the core may plan more at once
+        self._has_forwarded = False  # whether there may be more to forward at once
         self._verifier: PageVerifier | None = None
-        self._pages: list[tuple[int, int, bytes]] = []  # to be written: object, page, plain bytes
-        self._ask_at: float | None = None  # when it is looked whether digests are overdue
-        self._write_by: float | None = None  # when waiting pages are handed over, however few
-        self._unread: set[socket.socket] = set()  # more may wait there than was read in this turn
-        self._quiet_by: float | None = None  # when a run that does not go on is told to the core
+        self._pages: list[tuple[int, int, bytes]] = []  # to be written: object, page, plaintext
+        self._ask_at: float | None = None  # when to look for overdue digests
+        self._write_by: float | None = None  # when to write the waiting pages, however few
+        self._unread: set[socket.socket] = set()  # sockets that may have more to read than was read in this turn
+        self._quiet_by: float | None = None  # when to report an unfinished run to the state machine
         self._is_roomy = all(granted_buffer(opened) >= NAP_BUFFER_BYTES for opened in self._sockets)
         self._is_ended = False
 
     @property
     def pages_queued(self) -> int:
-        """Pages opened and not yet written."""
+        """Number of pages that were opened and are not written yet."""
         return self._catcher.counters.queue_pages
 
     def run(self) -> None:
-        """Drive the core until SessionEnded; raises what callbacks and jobs raise."""
+        """Drive the state machine until SessionEnded. Raise what callbacks and jobs raise."""
         for opened in self._sockets:
             self._loop.watch(opened, partial(self._on_socket, opened))
         try:
             while not self._is_ended:
-                self._hand_out_events()  # before what is said: who is spoken to must have been met
+                self._hand_out_events()  # before sending: the addresses of peers come with events
                 self._transmit()
                 self._unread.clear()
                 self._loop.wait(self._patience())
@@ -128,7 +137,7 @@ class CatcherDriver:
                 self._verifier.close()
 
     def _patience(self) -> float | None:
-        """How long nothing needs to be done, if nothing comes in."""
+        """Return the time in seconds until something must be done; None if only a packet can cause that."""
         if self._is_ended or self._has_forwarded:
             return 0.0
         deadlines = [self._catcher.next_timeout(), self._write_by, self._quiet_by, self._ask_at]
@@ -146,7 +155,7 @@ class CatcherDriver:
         if deadline is not None and deadline <= now:
             self._catcher.handle_timeout(now, is_drained=not self._unread)
 
-    # what comes in
+    # receiving
 
     def _on_socket(self, opened: socket.socket) -> None:
         now = self._loop.now()
@@ -159,9 +168,9 @@ class CatcherDriver:
             return
         if self.pages_queued > QUEUE_PAGES_MAX:
             self._unread.add(opened)
-            self._loop.nap(NAP_S)  # the disk is behind: what the socket cannot hold meanwhile is repaired
+            self._loop.nap(NAP_S)  # the disk is too slow; packets that overflow the socket buffer will be repaired
             return
-        is_used = opened is self._data or self._catcher.is_deaf  # else it brings a letter now and then
+        is_used = opened is self._data or self._catcher.is_deaf  # else only few control messages arrive there
         if intake.drain(now):
             self._unread.add(opened)
         elif self._is_roomy and is_used:
@@ -170,14 +179,14 @@ class CatcherDriver:
         self._take_opened(now)
 
     def _end_runs(self, now: float) -> None:
-        """The sockets were quiet: what looked like the middle of a page may have been its end."""
+        """Report unfinished runs, because no further packets arrived: the rest of the page may be lost."""
         self._quiet_by = None
         for intake in self._intakes.values():
             intake.end_run(now)
         self._take_opened(now)
 
     def _listen(self, opened: socket.socket) -> None:
-        """Hear control messages only: pages mean nothing before the session is open."""
+        """Read control messages only, because pages cannot be understood before the session is open."""
         for _ in range(DATAGRAMS_PER_ROUND):
             try:
                 datagrams, source = receive_datagrams(opened)
@@ -185,12 +194,12 @@ class CatcherDriver:
                 return
             for datagram in datagrams:
                 self._take_control(opened, datagram, source)
-            self._hand_out_events()  # pages follow the status that opens the session at once
+            self._hand_out_events()  # open the session now, because pages may follow immediately
             if self._intakes:
                 return
 
     def _take_control(self, opened: socket.socket, datagram: bytes, source: Address) -> None:
-        """A control datagram from anybody: only what is authentic gets any further."""
+        """Take a control datagram from any source. Ignore it unless it is authentic."""
         found = self._sessions.open(datagram)
         if isinstance(found, Rejection):
             if self._catcher.state is CatcherState.SEEKING:
@@ -199,7 +208,7 @@ class CatcherDriver:
         heard, message = found
         now = self._loop.now()
         for intake in self._intakes.values():
-            intake.end_run(now)  # a status tells what came before it, on any socket
+            intake.end_run(now)  # report earlier packets first, since a status may imply that others are lost
         if isinstance(message, Status) and heard.hear_status(message, source, now):
             self._tell_intakes(heard)
         if isinstance(message, Digests):
@@ -208,7 +217,7 @@ class CatcherDriver:
             return
         self._catcher.receive_message(message, heard.id, now, is_cast=opened is self._data)
         if isinstance(message, Feed):
-            self._hand_out_events()  # pages may follow that count from now on
+            self._hand_out_events()  # pages of the parent may follow immediately
             for intake in self._intakes.values():
                 intake.believe_parent(message.tx)
 
@@ -223,9 +232,9 @@ class CatcherDriver:
     # pages
 
     def _open(self, event: SessionOpened) -> None:
-        """Pages are to come: get ready for their size and seal."""
+        """Prepare for pages of the session's geometry and seal."""
         heard = self._sessions.find(event.session)
-        assert heard is not None  # the core opens a session by a status of it
+        assert heard is not None  # the state machine opened the session after a status of it
         heard.codec.use_report_seal(event.seal)
         self._slots = slots = Slots(event.geometry, self._slot_count)
         self._opener = PageOpener(event.geometry, PageSealer(heard.keys, event.seal), self._catcher, slots)
@@ -246,8 +255,8 @@ class CatcherDriver:
 
     def _meet(self, event: PeersChanged) -> None:
         heard = self._sessions.joined(self._catcher.knows)
-        assert heard is not None  # an assignment came,
-        assert heard.source.address is not None  # and from there
+        assert heard is not None  # an assignment arrived,
+        assert heard.source.address is not None  # from this address
         heard.codec.meet(event.parent, event.child)
         if self._forwarder is None:
             self._forwarder = Forwarder(
@@ -271,11 +280,11 @@ class CatcherDriver:
         (relaying.page_found if is_here else relaying.page_gone)(event.object, event.page)
 
     def _await_room(self, forwarder: Forwarder) -> None:
-        """Be told when the socket is writable, as long as something waits for that."""
+        """Watch whether the reply socket is writable, while something waits for that."""
         self._loop.wait_writable(self._reply, forwarder.is_blocked)
 
     def _take_opened(self, now: float) -> None:
-        """Have opened pages written when they are many, or have waited."""
+        """Update counters, and pass opened pages on to the verifier, or to be written."""
         opener = self._opener
         if opener is None:
             return
@@ -299,7 +308,7 @@ class CatcherDriver:
         return max(intake.tx_seen for intake in self._intakes.values())
 
     def _take_pages(self, pages: list[tuple[int, int, bytes]]) -> None:
-        """Pages that are the caster's: write them when they are many, or have waited."""
+        """Take pages that are verified. Write them when there are enough of them, or after PATIENCE_S."""
         self._pages += pages
         if len(self._pages) >= PAGES_PER_JOB:
             self._hand_over()
@@ -307,13 +316,13 @@ class CatcherDriver:
             self._write_by = self._loop.now() + PATIENCE_S
 
     def _disown(self, object: int, page: int, generation: int) -> None:
-        assert self._slots is not None  # it was opened there
+        assert self._slots is not None  # the page was opened there
         self._slots.drop_whole((object, page))
         self._catcher.counters.queue_pages -= 1
         self._catcher.page_disowned(object, page)
 
     def _ask_digests(self, now: float) -> None:
-        """What was told may have got lost."""
+        """Request digests that may have been lost."""
         assert self._verifier is not None
         self._verifier.give_up(now)
         page = self._verifier.overdue(self._catcher.active, now)
@@ -324,7 +333,7 @@ class CatcherDriver:
             self._catcher.counters.unverified = 0
 
     def _packets_rejected(self, opener: PageOpener) -> int:
-        """What was not the caster's, or nothing that it can have meant."""
+        """Return the number of packets that were not authentic or malformed."""
         heard = [intake.statistics for intake in self._intakes.values()]
         return (
             sum(statistics.strange + statistics.foreign for statistics in heard)
@@ -346,7 +355,7 @@ class CatcherDriver:
         self._catcher.counters.queue_pages -= len(pages)
         self._catcher.pages_written(object, pages, tx_done, self._loop.now())
 
-    # what goes out
+    # sending
 
     def _hand_out_events(self) -> None:
         while (event := self._catcher.next_event()) is not None:
@@ -384,7 +393,7 @@ class CatcherDriver:
             if heard is not None and send.peer.target in self._peers:
                 self._say(heard.codec.encode(send.message), self._peers[send.peer.target])
         elif isinstance(send, SendMessage):
-            heard = self._sessions.find(send.destination)  # an id of a session
+            heard = self._sessions.find(send.destination)  # the destination is a session id
             if heard is not None and heard.source.address is not None:
                 self._say(heard.codec.encode(send.message), heard.source.address)
 
@@ -394,6 +403,6 @@ class CatcherDriver:
             return
         try:
             self._reply.sendto(datagram, destination)
-        except OSError as error:  # as if lost on the way: everything said is said again
+        except OSError as error:  # same as a loss on the way: every message is repeated
             self.send_failures += 1
             self.last_failure = error.strerror or str(error)

@@ -1,4 +1,4 @@
-"""The caster's digests: every page that is read is hashed in a thread of its own, told, and told again when asked."""
+"""Hash every page that the caster reads, in a separate thread, and send the digests; send them again on request."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from mrsync.transport.worker import Worker
 from mrsync.wire.limits import DIGESTS_MAX
 from mrsync.wire.messages import Digests, ObjectKind
 
-PAGES_PER_JOB = 8  # half a megabyte: a thread is woken for that, not for every page
-KEPT_MAX = 1 << 16  # digests; then those of pages that all targets hold are forgotten
-REPEAT_S = 0.05  # not sooner is the same asked for told again
+PAGES_PER_JOB = 8  # half a megabyte, to wake the thread less often
+KEPT_MAX = 1 << 16  # digests per object, beyond which those of pages that all targets have are dropped
+REPEAT_S = 0.05  # shortest time between two repetitions of a digest
 
 
 class PageDigester:
-    """Hands Digests to `send`: as soon as they fill a message, and when `flush` says that nothing more comes now.
+    """Pass Digests to `send` when they fill a message, and after `flush`.
 
-    held: how many pages of an object, from its beginning, every target holds.
+    held: returns how many pages of an object, from the first on, every target has.
     """
 
     def __init__(self, loop: Loop, send: Callable[[Digests], None], held: Callable[[ObjectKind], int]) -> None:
@@ -34,22 +34,22 @@ class PageDigester:
         self._untold: list[PageDigest] = []
         self._is_flushing = False
         self._known: dict[int, dict[int, list[PageDigest]]] = {}  # by object and page
-        self._repeated: dict[tuple[int, int], float] = {}  # object and page that was asked for -> when
+        self._repeated: dict[tuple[int, int], float] = {}  # (object, page) -> time of the last repetition
         loop.watch(self._worker, self._worker.collect)
 
     def close(self) -> None:
-        """Tell nothing more."""
+        """Stop the thread. No more digests are sent."""
         self._loop.unwatch(self._worker)
         self._worker.close()
 
     def take(self, object: int, page: int, generation: int, data: bytes) -> None:
-        """A page was read, and is about to be sent."""
+        """Take a page that was read and is about to be sent."""
         self._fresh.append(((object, page, generation), data))
         if len(self._fresh) == PAGES_PER_JOB:
             self._hash()
 
     def flush(self) -> None:
-        """Nothing more is sent now: targets wait for what is not told yet."""
+        """Send remaining digests soon, because no more pages are sent for now and targets wait for them."""
         if self._fresh:
             self._hash()
         if self._worker.is_idle:
@@ -58,7 +58,7 @@ class PageDigester:
             self._is_flushing = True
 
     def repeat(self, object: ObjectKind, page: int, now: float) -> None:
-        """A target has this page, and waits for its digest."""
+        """Send the digests from this page on again for a target that has the page."""
         if now - self._repeated.get((object, page), -REPEAT_S) < REPEAT_S:
             return
         if len(self._repeated) > KEPT_MAX:
@@ -105,7 +105,7 @@ class PageDigester:
 
 
 def _runs(digests: Iterable[PageDigest]) -> Iterator[list[PageDigest]]:
-    """Pages one after another of one object, as many as one message takes."""
+    """Split digests into runs of consecutive pages of one object, each short enough for one message."""
     run: list[PageDigest] = []
     for found in digests:
         object, page, _ = found.key

@@ -1,4 +1,4 @@
-"""Echoer: what a target's part of rtt and doctor does with pings and pages: it opens them, and echoes them."""
+"""Echo pings and pages. This is the part of rtt and doctor on a target."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ _ANCILLARY_BYTES = STAMP_BYTES + 3 * socket.CMSG_SPACE(4)
 
 
 class Ear(NamedTuple):
-    """A socket that pings and pages come to, and what it means when they do; interface: only where none should come."""
+    """A socket that receives pings and pages.
+
+    way: what it means if they arrive. interface: if none should arrive there.
+    """
 
     socket: socket.socket
     way: Way
@@ -38,7 +41,7 @@ class Ear(NamedTuple):
 
 
 class Arrival(NamedTuple):
-    """A ping or a whole page that came, authentic, to this ear; ttl: what was left of it, 0 if unknown."""
+    """An authentic ping, or a whole page, that arrived. ttl: the remaining TTL, 0 if unknown."""
 
     kind: Kind
     number: int
@@ -49,7 +52,7 @@ class Arrival(NamedTuple):
 
 @dataclass
 class Volume:
-    """What came of the pages of one generation where it should; times of the first and the last packet."""
+    """What arrived of the pages of one generation. Times are of the first and the last packet."""
 
     packets: int = 0
     bytes: int = 0
@@ -68,10 +71,10 @@ class _Session(NamedTuple):
 
 
 class Echoer:
-    """Echoes every authentic ping, and page if wanted, once per way, from the reply socket to where it came from.
+    """Echo every authentic ping, and page if wanted, once per way, from the reply socket to the sender.
 
-    The last session that a ping opened counts. unasked: beside each echo of a ping another one leaves here.
-    on_arrival is called behind each echo, and for each page.
+    Only the session of the last ping counts. unasked: a socket from which each ping is echoed as well. on_arrival:
+    called after each echo, and for each page.
     """
 
     def __init__(
@@ -100,31 +103,31 @@ class Echoer:
         self._counter = 0
         self._partial: OrderedDict[tuple[int, int], dict[int, bytes]] = OrderedDict()
         self._room = memoryview(bytearray(_ROOM_BYTES))
-        self._encoding_s = 0.0  # what making an echo took last time: it belongs to the hold
+        self._encoding_s = 0.0  # seconds that encoding the last echo took, which are part of the hold time
 
     def listen(self, ear: Ear) -> None:
-        """Prepare a socket; `hear` is for when it is readable."""
+        """Prepare a socket. Call `hear` when it is readable."""
         ask_arrival_times(ear.socket)
         try_option(ear.socket, TTL_IPV6 if ear.socket.family == socket.AF_INET6 else TTL_IPV4, 1)
 
     def hear(self, ear: Ear) -> None:
-        """Take in what there is."""
+        """Take the datagrams of a socket."""
         for _ in range(DATAGRAMS_PER_ROUND):
             try:
                 length, ancillary, _, source = ear.socket.recvmsg_into([self._room], _ANCILLARY_BYTES)
             except BlockingIOError:
                 return
-            except OSError as error:  # an ICMP error about an echo of ours
+            except OSError as error:  # an ICMP error that one of our echoes has caused
                 self._note_failure(error)
                 continue
             at = arrived_at(ancillary)
             segment, ttl = self._read_ancillary(ancillary, length)
-            for start in range(0, length, segment or 1):  # none of an empty datagram
+            for start in range(0, length, segment or 1):  # an empty datagram has no packet
                 packet = self._room[start : min(start + segment, length)]
                 self._take(packet, ear, ttl, source, at)
 
     def _read_ancillary(self, ancillary: list[tuple[int, int, bytes]], length: int) -> tuple[int, int]:
-        """Bytes of each of the packets that the kernel merged, and the TTL that is left."""
+        """Note the drop counter. Return the size of merged packets, and the remaining TTL."""
         segment, ttl = length, 0
         for level, kind, data in ancillary:
             number = int.from_bytes(data[:4], sys.byteorder)
@@ -227,7 +230,7 @@ class Echoer:
         return self._session.codec.encode(echo)
 
     def send(self, datagram: bytes, address: Address) -> None:
-        """From the reply socket; a failure is counted."""
+        """Send a datagram from the reply socket. Failures are counted."""
         self._send(datagram, address, self._reply)
 
     def _send(self, datagram: bytes, address: Address, opened: socket.socket) -> None:

@@ -1,4 +1,4 @@
-"""Forwarding: a relay's pages on their way to its child, out of the slots that they came into, without another seal."""
+"""Forward a relay's pages to its child out of the slots in which they were received, without sealing them again."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _LINK_LOCAL = b"\xfe\x80"
 
 
 class Forwarder:
-    """Sends by the socket that reports leave from, so that a firewall which lets answers in lets pages in.
+    """Send from the socket that also sends reports, so that a firewall that accepts replies also accepts pages.
 
-    While that socket's queue is full, `is_blocked`: call `flush` when it is writable, and have nothing planned before.
+    While the queue of the socket is full, is_blocked is set and nothing is planned. Call `flush` when it is writable.
     """
 
     def __init__(
@@ -38,18 +38,18 @@ class Forwarder:
 
     @property
     def statistics(self) -> BurstStatistics:
-        """What went out to children."""
+        """What was sent to children."""
         return self._sender.statistics_of(PathKind.UNICAST)
 
     def open(self, geometry: Geometry, slots: Slots, opener: PageOpener) -> None:
-        """Pages are to come into these slots."""
+        """Set the slots that pages are received into."""
         self._slots, self._opener = slots, opener
         self._sender.slice_bytes = geometry.slice_bytes
         if self._child is not None:
             slots.retain_all()
 
     def feed(self, child: Address | None) -> None:
-        """Pages go there from now on."""
+        """Send pages to this child from now on; None: to no child."""
         if self._child is not None and self._child.address != child:
             self._sender.remove_path(self._child)
             self._child = None
@@ -60,7 +60,7 @@ class Forwarder:
                 self._slots.retain_all()
 
     def forward(self, now: float) -> bool:
-        """Send what the core plans for the child; True when it may plan more at once."""
+        """Send what the state machine plans for the child. Return True if it may plan more at once."""
         if self._child is None or self.is_blocked:
             return False
         sends = self._relaying.forwards(now)
@@ -69,7 +69,7 @@ class Forwarder:
         return bool(sends) and not self.is_blocked
 
     def _send(self, send: CatcherSend) -> None:
-        assert self._child is not None  # the core plans nothing without
+        assert self._child is not None  # without a child, nothing is planned
         if isinstance(send, SendToPeer):
             self.say(self._codec.encode(send.message), self._child)
         elif isinstance(send, SendPage):
@@ -83,20 +83,20 @@ class Forwarder:
         slices = slot.cut(self._opener.sealed_length(object, page))
         is_sent = self._sender.send_page(slices, object=object, page=page, generation=slot.generation, tx=tx, mask=mask)
         if not is_sent:
-            self._sender.keep_waiting()  # the slot may be taken for another page meanwhile
+            self._sender.keep_waiting()  # the slot may be reused for another page
             self.is_blocked = True
 
     def say(self, datagram: bytes, path: Path) -> None:
-        """Send a control message, behind what waits."""
+        """Send a control message after everything that waits."""
         self.is_blocked |= not self._sender.send_message(datagram, path)
 
     def flush(self) -> None:
-        """The socket is writable."""
+        """Send what waits. Call when the socket is writable."""
         self.is_blocked = not self._sender.flush()
 
 
 def peer_address(peer: Peer, caster: Address) -> Address:
-    """Where a peer is reached from here; caster: where the master is, by whose interface link-local peers are."""
+    """Return the address of a peer. caster: the master's, whose scope is used for link-local peers."""
     if peer.address.startswith(_IPV4_MAPPED):
         return (socket.inet_ntop(socket.AF_INET, peer.address[12:]), peer.port)
     host, scope = socket.inet_ntop(socket.AF_INET6, peer.address), 0
@@ -107,7 +107,7 @@ def peer_address(peer: Peer, caster: Address) -> Address:
 
 
 def endpoint(address: Address) -> tuple[bytes, int]:
-    """An address as an assignment says it."""
+    """Return an address as (packed IPv6 address, port), as in an assignment. IPv4 addresses are mapped (RFC 4291)."""
     host = address[0].split("%")[0]
     if ":" in host:
         return socket.inet_pton(socket.AF_INET6, host), address[1]

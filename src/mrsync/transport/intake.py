@@ -1,9 +1,25 @@
-"""The catcher's ear: the datagrams of the data socket, taken in with as little work per packet as possible.
+"""Receive the datagrams of a catcher's socket with as little work per packet as possible.
 
-Packets of a page nearly always come in order, one by one or merged (UDP_GRO). They are received straight into a slot,
-where they belong if they go on where the last one ended: the run. The core hears of a run when it ends: in one call if
-it is a whole page, else packet by packet. That a run is told late does no harm: a page counts as lost only for those
-who have heard a later tx, and whatever carries a later tx ends the run.
+Packets of a page usually arrive in order, either one by one or merged by the kernel (UDP_GRO). So we predict where the
+next ones belong and let the kernel write them there: recvmsg gets a vector of header buffers and slices of a slot. If
+the headers turn out as predicted, the payload is in place without a copy and without any Python per packet.
+
+A run is a sequence of consecutive packets of one page in the current slot. Its state is _first and _next (indices in
+the page), _header (of its first packet; None if there is no run) and _expected (the packed header that would continue
+it). Invariants:
+
+  * Slices _first to _next - 1 of the slot contain packets of the run, with the payload sizes that the page implies.
+  * The state machine hears of a run only at its end: in one call for a whole page, else packet by packet. This delay
+    is safe, because a packet counts as lost only after a later tx was heard. Everything with a later tx (a packet of
+    another page, a coded packet, a control message) ends the run first. A timeout of the driver ends it otherwise.
+  * What the kernel merged after the end of a page lies in the spare slot. So after each run the spare slot becomes
+    the current one, even if the old slot could be reused.
+  * A datagram that does not continue the run is copied out of the vector before its packets are stored, because
+    storing one of them may overwrite the next.
+
+Nothing here is authenticated: seals are checked for whole pages only. So packets count only if they come from the
+address of authentic statuses (or of the assigned parent), and if their tx is at most TX_AHEAD_MAX above authentic
+ones. Otherwise a forged tx could make all current pages look lost.
 """
 
 from __future__ import annotations
@@ -24,11 +40,11 @@ from mrsync.wire.messages import Kind
 
 TakeControl = Callable[[bytes, Address], None]
 
-BYTES_PER_DRAIN = 512 << 10  # then pages are written, while they are in the processor's cache
-DATAGRAM_COUNTS_AS = 1024  # bytes at least: many small ones must not keep the loop from all else
-FOREIGN_STATUSES_PER_DRAIN = 16  # are opened, for a master may have moved; each costs a seal
+BYTES_PER_DRAIN = 512 << 10  # little enough that pages are still in the processor's cache when they are written
+DATAGRAM_COUNTS_AS = 1024  # minimum per datagram, so that many small ones do not keep the loop busy
+FOREIGN_STATUSES_PER_DRAIN = 16  # limit for opening statuses from other addresses, which costs a seal each
 
-_TAIL_BYTES = 65536  # behind the predicted packets: whatever else the kernel merged is not cut off
+_TAIL_BYTES = 65536  # buffer after the predicted packets, so that recvmsg never truncates a merged datagram
 _INDICES = bytes(range(PACKETS_PER_PAGE_MAX))
 _INDEX_AT = 3
 _KIND_AT = 2
@@ -37,7 +53,7 @@ _TAG = slice(8, 12)
 
 @dataclass
 class IntakeStatistics:
-    """What was heard; strange: not of this session, or making no sense; foreign: not from its caster's address."""
+    """Counters. strange: packets of another session, or malformed. foreign: packets not from the caster's address."""
 
     bytes: int = 0
     strange: int = 0
@@ -46,9 +62,9 @@ class IntakeStatistics:
 
 
 class Intake:
-    """Receives until the socket is empty; pages gather in the opener, control messages go to `take_control`.
+    """Receive until the socket is empty. Put pages into the opener, and control messages into `take_control`.
 
-    Pages count only from where genuine statuses come from, and with a tx not far above theirs: see `believe`.
+    Pages count only from the address of authentic statuses, and with a tx not far above theirs; see `believe`.
     """
 
     def __init__(
@@ -63,11 +79,11 @@ class Intake:
         self.statistics = IntakeStatistics()
         self.tx_seen = 0
         self._tx_limit = TX_AHEAD_MAX
-        self._source: Address | None = None  # whose pages count, tx and all
+        self._source: Address | None = None  # where pages come from whose tx numbers count
         self._caster: Address | None = None
-        self._parent: Address | None = None  # if pages come from there
+        self._parent: Address | None = None  # the relay that pages come from, if any
         self._peers: Collection[Address] = ()
-        self._is_aside = False  # what came last is from one of the others: its tx numbers mean nothing
+        self._is_aside = False  # the last datagram is from another known address, whose tx numbers have another meaning
         self._socket = opened
         self._session_tag = session_tag
         self._packed_tag = session_tag.to_bytes(4, "big")
@@ -82,47 +98,47 @@ class Intake:
         view = memoryview(self._headers)
         self._vector: list[BytesLike] = [self._tail] * (2 * geometry.packets + 1)
         self._vector[0:-1:2] = [view[at : at + HEADER_BYTES] for at in range(0, len(view), HEADER_BYTES)]
-        self._is_merging = True  # the last datagrams came merged
-        self._slot = slots.take()  # the run's
-        self._spare = slots.take()  # the next run's
+        self._is_merging = True  # the kernel merged the last datagrams
+        self._slot = slots.take()  # of the current run
+        self._spare = slots.take()  # of the next run
         self._first = 0
         self._next = 0
         self._count = 0
         self._last_bytes = 0  # payload of the page's last packet
         self._foreign_left = 0
-        self._header: Header | None = None  # of the run's first packet
-        self._expected = bytearray(HEADER_BYTES)  # header of the packet that would go on with the run, if there is one
+        self._header: Header | None = None  # of the run's first packet; None: there is no run
+        self._expected = bytearray(HEADER_BYTES)  # packed header of the packet that would continue the run
 
     @property
     def is_midway(self) -> bool:
-        """Whether there are packets that the core has not heard of; `end_run` tells it."""
+        """Whether a run has packets that the state machine has not heard of. Call `end_run` to report them."""
         return self._header is not None
 
     def believe(self, tx: int, source: Address | None) -> None:
-        """A genuine status had this tx; its caster speaks from this address, and so do its pages."""
+        """Note an authentic status with this tx from the caster's address, which is where pages must come from."""
         self._caster = source
         if self._parent is None:
             self._tx_limit = max(self._tx_limit, tx + TX_AHEAD_MAX)
             self._source = source
 
     def believe_parent(self, tx: int) -> None:
-        """A genuine message of the parent had this tx."""
+        """Note an authentic message of the parent with this tx."""
         if self._parent is not None:
             self._tx_limit = max(self._tx_limit, tx + TX_AHEAD_MAX)
 
     def meet(self, peers: Collection[Address]) -> None:
-        """Parent and child speak from these addresses."""
+        """Set the addresses of the parent and the child."""
         self._peers = peers
 
     def follow(self, parent: Address | None) -> None:
-        """From now on pages come from this parent, with tx numbers of its own; None: from the caster."""
+        """Take pages from this parent, which has tx numbers of its own. None: from the caster again."""
         self._parent = parent
         self._source = self._caster if parent is None else parent
         self._tx_limit = TX_AHEAD_MAX
         self.tx_seen = 0
 
     def drain(self, now: float) -> bool:
-        """Receive until the socket is empty (False) or BYTES_PER_DRAIN were taken (True)."""
+        """Receive until the socket is empty (return False) or BYTES_PER_DRAIN were taken (return True)."""
         receive = self._socket.recvmsg_into
         headers, packet_bytes = self._headers, self._packet_bytes
         taken = 0
@@ -149,7 +165,7 @@ class Intake:
         return True
 
     def end_run(self, now: float) -> None:
-        """Tell the core of all packets that are here."""
+        """Report all packets of the current run to the state machine."""
         header = self._header
         if header is None:
             return
@@ -163,7 +179,10 @@ class Intake:
         self._renew_slot(is_kept)
 
     def _receive_vector(self) -> list[BytesLike]:
-        """Where the next datagram goes: header, slice, header, slice, ... tail."""
+        """Return the buffers for the next datagram: header, slice, header, slice, ..., tail.
+
+        If the last datagrams were merged, the predicted packets fill the rest of this slot, and then the spare slot.
+        """
         slices, index = self._slot.slices, self._next
         vector = self._vector
         if not self._is_merging:
@@ -172,32 +191,35 @@ class Intake:
         return vector
 
     def _read_ancillary(self, ancillary: Sequence[tuple[int, int, bytes]], length: int) -> int:
-        """Bytes of each of the packets that the kernel merged into this datagram."""
+        """Note the drop counter. Return the size of the packets that the kernel merged into this datagram."""
         segment, drops = read_ancillary(ancillary)
         self.statistics.kernel_drops = drops or self.statistics.kernel_drops
         return segment or length
 
     def _take(self, vector: list[BytesLike], length: int, segment: int, source: Address, now: float) -> None:
-        """A datagram of one or several packets; those that do not go on with a run are looked at one by one."""
+        """Take a datagram of one or more packets. Those that do not continue a run are examined one by one."""
         packets = -(-length // segment) if segment else 0
         if packets > 1:
             self._is_merging = True
         elif length == self._packet_bytes:
             self._is_merging = False
         if packets > 1 and self._headers[_TAG] != self._packed_tag:
-            self.statistics.strange += packets  # what the kernel merged has one sender: another session at full speed
+            self.statistics.strange += packets  # merged packets have one sender, so all are of another session
             return
         at = 0
         if segment == self._packet_bytes or (packets == 1 and length <= self._packet_bytes):
             at = self._take_in_order(packets, length - (packets - 1) * segment - HEADER_BYTES, now)
         if at < packets:
             pieces = 2 * -(-length // self._packet_bytes)
-            data = memoryview(b"".join(vector[:pieces]))[:length]  # a copy: storing one packet may overwrite the next
+            data = memoryview(b"".join(vector[:pieces]))[:length]  # a copy, as storing may overwrite packets
             for start in range(at * segment, length, segment):
                 self._take_packet(data[start : start + segment], source, now)
 
     def _take_foreign(self, vector: list[BytesLike], length: int, segment: int, source: Address) -> None:
-        """Not from our caster's address: only a status may be genuine, sent on, or from where the caster is now."""
+        """Take a datagram that is not from our caster's address.
+
+        Only a status can be authentic then: it was forwarded, or the caster has moved. All other packets are dropped.
+        """
         packets = -(-length // segment) if segment else 1
         kind = self._headers[_KIND_AT]
         if packets > 1 or kind != Kind.STATUS or self._headers[_TAG] != self._packed_tag or not self._foreign_left:
@@ -208,9 +230,9 @@ class Intake:
         self._take_control(b"".join(vector[:pieces])[:length], source)
 
     def _take_in_order(self, packets: int, last_bytes: int, now: float) -> int:
-        """How many of the packets just received lie where they belong; these are taken.
+        """Return how many of the packets just received are where they belong. They become part of runs.
 
-        last_bytes: payload of the last one; all others are full.
+        last_bytes: payload of the last packet; all others are full.
         """
         landing, at = self._next, 0
         while at < packets:
@@ -230,13 +252,13 @@ class Intake:
         return at
 
     def _begin(self, at: int) -> bool:
-        """Start a run with the packet behind header `at`, if it is the first of a page."""
+        """Start a run with the packet at header `at`, if it is the first of a page. Return whether it is."""
         packed = self._headers[at * HEADER_BYTES : (at + 1) * HEADER_BYTES]
         header = unpack_header(packed)
         return header is not None and header.packet_index == 0 and self._start_run(header, packed)
 
     def _start_run(self, header: Header, packed: BytesLike) -> bool:
-        """Whether the header is that of a page's packet that can be true; then its run begins before it."""
+        """Start an empty run before this packet. Return False if it is not a possible packet of a page."""
         if self._is_aside:
             header = header._replace(tx=0)
         length = self._opener.sealed_length(header.object, header.page)
@@ -257,11 +279,11 @@ class Intake:
         return True
 
     def _payload_bytes(self, index: int) -> int:
-        """What packet `index` of the run's page must carry."""
+        """Return the payload size of packet `index` of the run's page."""
         return self._last_bytes if index == self._count - 1 else self._slice_bytes
 
     def _go_on(self, number: int, now: float) -> None:
-        """So many more packets of the run are in the slot."""
+        """Extend the run by `number` packets that are in the slot already."""
         self._next += number
         if self._next == self._count:
             self.end_run(now)
@@ -269,7 +291,7 @@ class Intake:
             self._expected[_INDEX_AT] = self._next
 
     def _tell(self, header: Header, now: float) -> bool:
-        """Tell the core of the run packet by packet; True when its slot is kept."""
+        """Report the run packet by packet. Return whether its slot was kept."""
         is_kept, is_alone = False, self._next == self._first + 1
         for index in range(self._first, self._next):
             payload = self._slot.slices[index][: self._payload_bytes(index)]
@@ -277,7 +299,7 @@ class Intake:
         return is_kept
 
     def _renew_slot(self, is_kept: bool) -> None:
-        """The spare slot comes next, whatever happened: what the kernel merged behind a page is there already."""
+        """Continue in the spare slot, because the kernel may already have put packets there."""
         self._slot, self._spare = self._spare, self._slots.take() if is_kept else self._slot
 
     def _take_packet(self, packet: memoryview, source: Address, now: float) -> None:
@@ -292,7 +314,7 @@ class Intake:
             self._take_control(bytes(packet), source)
 
     def _take_page_packet(self, header: Header, packet: memoryview, now: float) -> None:
-        """A packet that lies anywhere; it may go on with the run behind a gap."""
+        """Take a page's packet from anywhere in memory. It may continue the run after a gap."""
         index, payload = header.packet_index, packet[HEADER_BYTES:]
         run = self._header
         self._expected[_INDEX_AT] = index

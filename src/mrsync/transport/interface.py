@@ -1,4 +1,4 @@
-"""The network interfaces of this host as a session needs them: each with an address of the session's family."""
+"""The network interfaces of this host, each with an address of the session's family."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FAMILY_NAMES: dict[int, str] = {IPV4: "IPv4", IPV6: "IPv6"}
 
 @dataclass(frozen=True)
 class Interface:
-    """Where multicast leaves and arrives; mtu in bytes, address numeric, a link-local one without its scope."""
+    """An interface for multicast. mtu: in bytes. address: numeric; a link-local one without its scope."""
 
     name: str
     index: int
@@ -30,24 +30,24 @@ class Interface:
         return family_of(self.address)
 
     def at(self, address: str, port: int) -> tuple[Any, ...]:
-        """An address and a port as sockets want them, on this interface where an address alone is ambiguous."""
+        """Return a socket address for an address and a port. A link-local address gets this interface as its scope."""
         if family_of(address) == IPV4:
             return address, port
         return address, port, 0, self.index if has_scope(address) else 0
 
 
 def family_of(address: str) -> int:
-    """Of a numeric address."""
+    """Return the family of a numeric address."""
     return IPV6 if ":" in address else IPV4
 
 
 def is_address(text: str) -> bool:
-    """Whether this is a numeric address, with a scope or without."""
+    """Return whether this is a numeric address, with or without a scope."""
     return _packed(text.partition("%")[0]) is not None
 
 
 def has_scope(address: str) -> bool:
-    """Whether this numeric address means one thing on one link and another on the next."""
+    """Return whether this numeric address is only unique on one link."""
     if family_of(address) == IPV4:
         return False
     packed = socket.inet_pton(IPV6, address)
@@ -57,9 +57,9 @@ def has_scope(address: str) -> bool:
 
 
 def interface_named(wanted: str, family: int = IPV4) -> Interface:
-    """The interface with this name, index or address (of any family), for sessions of this one.
+    """Return the interface with this name, index or address (of any family), for a session of this family.
 
-    Raises SocketError when there is none, when it is down or has no address of the family.
+    Raise SocketError if there is none, if it is down, or if it has no address of the family.
     """
     known = _links()
     text, _, scope = wanted.partition("%")
@@ -78,7 +78,7 @@ def interface_named(wanted: str, family: int = IPV4) -> Interface:
 
 
 def interface_at(index: int, family: int, preferred: str = "") -> Interface:
-    """The interface with this index, and of its addresses the preferred one; raises SocketError."""
+    """Return the interface with this index. preferred: the address to use if it has several. Raise SocketError."""
     link = _links().get(index)
     if link is None:
         raise SocketError(f"there is no interface {index} here")
@@ -86,7 +86,7 @@ def interface_at(index: int, family: int, preferred: str = "") -> Interface:
 
 
 def loopback_interface(family: int = IPV4) -> Interface:
-    """The interface for sessions that do not leave this host; raises SocketError when it is down."""
+    """Return the loopback interface. Raise SocketError if it is down."""
     for link in _links().values():
         if link.is_loopback and link.is_up:
             return _described(link, family)
@@ -94,14 +94,14 @@ def loopback_interface(family: int = IPV4) -> Interface:
 
 
 def multicast_interfaces(family: int) -> list[Interface]:
-    """All that multicast of this family may come and go by, in the kernel's order; without the loopback interface."""
+    """Return all interfaces for multicast of this family in the kernel's order, without the loopback interface."""
     indices = dict.fromkeys(own.ifindex for own in _addresses(family))
     fit = [link for link in _links().values() if link.is_up and link.has_multicast and not link.is_loopback]
     return [_described(link, family) for link in fit if link.ifindex in indices]
 
 
 def deafness(interface: Interface) -> str:
-    """Why nobody hears what is cast there, or nothing."""
+    """Return why nobody receives multicast that is sent on this interface, or ""."""
     if not interface.has_multicast and (interface.family == IPV6 or not interface.is_loopback):
         return f"interface {interface.name} does no multicast"
     if not interface.has_carrier:
@@ -110,7 +110,7 @@ def deafness(interface: Interface) -> str:
 
 
 def _described(link: NetworkLink, family: int, preferred: str = "") -> Interface:
-    """preferred: this address, if it is of the family; else one that reaches furthest, and is not on its way out."""
+    """Describe a link. Use the preferred address if it has it, else one with global scope that is not deprecated."""
     if not link.is_up:
         raise SocketError(f"interface {link.name} is down")
     own = [own for own in _addresses(family) if own.ifindex == link.ifindex]
@@ -123,7 +123,7 @@ def _described(link: NetworkLink, family: int, preferred: str = "") -> Interface
 
 
 def _links() -> dict[int, NetworkLink]:
-    """By index; raises SocketError."""
+    """Return all links by index. Raise SocketError."""
     try:
         return {link.ifindex: link for link in links()}
     except OSError as error:
@@ -138,7 +138,7 @@ def _addresses(family: int) -> list[OwnAddress]:
 
 
 def _packed(address: str) -> bytes | None:
-    """None for what is no address: two spellings of one address are one."""
+    """Return the packed address, which is equal for all spellings, or None if it is not an address."""
     try:
         return socket.inet_pton(family_of(address), address)
     except OSError:

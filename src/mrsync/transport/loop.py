@@ -1,4 +1,9 @@
-"""The loop under both drivers: sockets, other descriptors, the worker and the clock."""
+"""The event loop of both drivers: sockets, other descriptors, the worker, and the clock.
+
+Everything but the worker's jobs runs in one thread, so callbacks need no locks. Other threads only use `post`. The
+clock `now` leaves out lapses, such as a stopped process or a suspended host: otherwise every timeout would have
+passed when the process continues, and all targets would be lost at once.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +14,16 @@ from typing import Any, Callable, TypeVar
 from mrsync.protocol.attention import Attention
 from mrsync.transport.worker import Worker
 
-QUICK_S = 0.02  # a socket buffer holds more than comes in meanwhile
-SLOW_S = 10.0  # what was slow once is left to the worker for so long
+QUICK_S = 0.02  # a socket buffer has room for what arrives in this time
+SLOW_S = 10.0  # how long the worker does jobs after one was slow
 
 T = TypeVar("T")
 
-_MAPPED_BYTES = 31 << 20  # below DEFAULT_MMAP_THRESHOLD_MAX, untouched and so never really allocated
+_MAPPED_BYTES = 31 << 20  # below glibc's DEFAULT_MMAP_THRESHOLD_MAX; never touched, so it takes no memory
 
 
 class Loop:
-    """Waits for descriptors, calls what was asked for; everything but jobs runs in one thread."""
+    """Wait for descriptors and call back. Everything except jobs runs in one thread."""
 
     def __init__(self) -> None:
         _keep_freed_memory()
@@ -30,16 +35,19 @@ class Loop:
         self.watch(self._worker, self._worker.collect)
 
     def now(self) -> float:
-        """The seconds that cores are told: without those in which this process was stopped, or a turn took too long."""
+        """Return the time in seconds for state machines.
+
+        It excludes times in which this process was stopped or blocked.
+        """
         return self._attention.now(time.monotonic())
 
     @property
     def lapsed_s(self) -> float:
-        """How many seconds that were, in all."""
+        """Total of the excluded times in seconds."""
         return self._attention.lapsed_s
 
     def watch(self, readable: Any, callback: Callable[[], None]) -> None:
-        """Call back whenever this descriptor (or what has a fileno) is readable, its end of file included."""
+        """Call back whenever a descriptor, or an object with fileno(), is readable or at end of file."""
         self._epoll.register(readable, select.EPOLLIN)
         self._callbacks[_descriptor(readable)] = callback
 
@@ -48,17 +56,17 @@ class Loop:
         del self._callbacks[_descriptor(readable)]
 
     def wait_writable(self, watched: Any, is_wanted: bool) -> None:
-        """Call back also when this watched descriptor is writable, or not any more."""
+        """Also call back when this watched descriptor is writable, or stop doing so."""
         self._epoll.modify(watched, select.EPOLLIN | (select.EPOLLOUT if is_wanted else 0))
 
     def work(self, job: Callable[[], T], done: Callable[[T], None]) -> None:
-        """Run job() in the worker's thread, behind what is queued there; then done(its result) in the loop's thread."""
+        """Run job() in the worker's thread after all queued jobs, then done(result) in the loop's thread."""
         self._worker.submit(job, done)
 
     def work_if_slow(self, job: Callable[[], T], done: Callable[[T], None]) -> None:
-        """As `work`, but do it here and now while such jobs are quick and nothing is queued before it.
+        """Like `work`, but run the job immediately if such jobs are quick and none is queued.
 
-        What one processor has just received another one must fetch first: 18 of 60 us CPU per page that is written.
+        This saves transferring data between processor caches: 18 of 60 us of CPU per written page.
         """
         started = time.monotonic()
         if started < self._slow_until or not self._worker.is_idle:
@@ -70,13 +78,14 @@ class Loop:
         done(result)
 
     def post(self, callback: Callable[[], None]) -> None:
-        """From any thread: call back in the loop's thread."""
+        """Call back in the loop's thread. Callable from any thread."""
         self._worker.post(callback)
 
     def wait(self, seconds: float | None) -> None:
-        """Wait that long (None: for ever) for any descriptor, and call back for those that are ready.
+        """Wait for descriptors for at most this time in seconds (None: forever), and call back for those that are
+        ready.
 
-        Raises what a callback or a job raised.
+        Raise what a callback or a job has raised.
         """
         started = time.monotonic()
         self._attention.now(started)
@@ -84,16 +93,16 @@ class Loop:
         self._attention.woke(time.monotonic(), None if seconds is None else started + seconds)
         for descriptor, _ in ready:
             callback = self._callbacks.get(descriptor)
-            if callback is not None:  # an earlier callback of this turn may have stopped watching it
+            if callback is not None:  # an earlier callback of this turn may have removed it
                 callback()
 
     @staticmethod
     def nap(seconds: float) -> None:
-        """Let more come in before looking again: a wake-up costs more than a packet."""
+        """Sleep so that more packets arrive before the next read: a wake-up costs more than a packet."""
         time.sleep(seconds)
 
     def close(self) -> None:
-        """End the worker, after what is queued there."""
+        """Finish queued jobs and end the worker."""
         self._worker.close()
         self._epoll.close()
 
@@ -103,8 +112,9 @@ def _descriptor(watched: Any) -> int:
 
 
 def _keep_freed_memory() -> None:
-    """Have malloc keep what pages leave behind instead of faulting it in anew: 2 of 3 page faults per page, 3 us.
+    """Let malloc keep the memory of freed pages, which saves 2 of 3 page faults per page (3 us).
 
-    Freeing a large mapped block raises the GNU library's threshold for giving memory back to twice its size.
+    When a large mapped block is freed, glibc's dynamic threshold for trimming the heap becomes twice its size
+    (mallopt(3)).
     """
     bytearray(_MAPPED_BYTES)

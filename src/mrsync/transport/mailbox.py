@@ -1,4 +1,4 @@
-"""Reading datagrams one by one from a socket that may hand them out merged (UDP_GRO)."""
+"""Read datagrams one by one from a socket on which the kernel may merge them (UDP_GRO)."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ _ROOM_BYTES = 1 << 16
 
 
 def receive_datagrams(opened: socket.socket) -> tuple[list[bytes], Any]:
-    """The next datagrams that came together, and the address they came from; BlockingIOError if there are none."""
+    """Return the next datagrams, which arrived together, and their source. Raise BlockingIOError if there are none."""
     data, ancillary, _, source = opened.recvmsg(_ROOM_BYTES, ANCILLARY_BYTES)
     segment = read_ancillary(ancillary)[0] or len(data) or 1
     return [data[at : at + segment] for at in range(0, len(data), segment)], source
 
 
 def read_ancillary(ancillary: Sequence[tuple[int, int, bytes]]) -> tuple[int, int]:
-    """Bytes of each of the packets that the kernel merged, and how many packets it has dropped on this socket so far.
+    """Return the size of merged packets, and the number of packets dropped on this socket so far.
 
-    Either is 0 when it says nothing of it. The last of the merged packets may be shorter.
+    Each is 0 if the kernel does not tell it. The last of the merged packets may be shorter.
     """
     segment = drops = 0
     for level, kind, data in ancillary:

@@ -1,4 +1,4 @@
-"""The sockets of a session: one at the caster, two at each catcher."""
+"""Open the sockets of a session: one at the caster, two at each catcher."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from mrsync.transport import socket_options
 from mrsync.transport.interface import FAMILY_NAMES, IPV4, IPV6, Interface, family_of, has_scope, is_address
 from mrsync.transport.socket_options import try_option
 
-_PMTUDISC_PROBE = 3  # never let IP fragment; whether packets of this size arrive is found out by probes
+_PMTUDISC_PROBE = 3  # IP_PMTUDISC_PROBE: never fragment, ignore the path MTU; our own probes find a size that works
 
 UDP_SEGMENT = 103
 
-CASTER_SEND_BUFFER_BYTES = 256 << 10  # four bursts: a full local queue must block the send, not drop behind it
-CASTER_RECEIVE_BUFFER_BYTES = 4 << 20  # reports of a thousand targets may come at once
+CASTER_SEND_BUFFER_BYTES = 256 << 10  # four bursts; small, so that sends block before the queue of the device drops
+CASTER_RECEIVE_BUFFER_BYTES = 4 << 20  # for simultaneous reports of a thousand targets
 DATA_BUFFER_BYTES = 32 << 20
 UNTOLD_BUFFER_BYTES = 208 << 10  # the default of Linux
 
 
 def check_group(group: str) -> None:
-    """Raises SocketError unless group is a multicast address."""
+    """Raise SocketError unless this is a multicast address."""
     if not is_address(group):
         raise SocketError(f"the group {group} is not an address")
     first = socket.inet_pton(family_of(group), group)[0]
@@ -33,10 +33,10 @@ def check_group(group: str) -> None:
 
 
 def open_caster_socket(interface: Interface, group: str, port: int, *, ttl: int, is_looped: bool) -> socket.socket:
-    """Socket that casts to (group, port) and hears reports on port - 1 of the interface's address.
+    """Open a socket that sends to (group, port) and receives reports on port - 1 of the interface's address.
 
-    is_looped: targets on this host hear the group too; loopback interfaces deliver once, with it or without.
-    Raises SocketError.
+    is_looped: targets on this host receive the group too. Loopback interfaces deliver once in either case. Raise
+    SocketError.
     """
     check_group(group)
     opened = _udp_socket(interface.family)
@@ -62,9 +62,10 @@ def open_caster_socket(interface: Interface, group: str, port: int, *, ttl: int,
 def open_data_socket(
     interfaces: Sequence[Interface], group: str, port: int, *, buffer_bytes: int = DATA_BUFFER_BYTES
 ) -> socket.socket:
-    """Socket that hears (group, port) on these interfaces; other catchers on this host may hear the same.
+    """Open a socket that receives (group, port) on these interfaces. It shares the port with other catchers on this
+    host.
 
-    Raises SocketError.
+    Raise SocketError.
     """
     check_group(group)
     opened = _udp_socket(family_of(group))
@@ -73,7 +74,7 @@ def open_data_socket(
         try_option(opened, socket_options.SHARED_PORT, 1)
         _hear_only_own_groups(opened)
         _prepare_for_pages(opened, buffer_bytes)
-        is_ambiguous = len(interfaces) > 1 and has_scope(group)  # it cannot be bound on several interfaces
+        is_ambiguous = len(interfaces) > 1 and has_scope(group)  # a bound address can have only one scope
         opened.bind(interface.at("::" if is_ambiguous else group, port))
         for interface in interfaces:
             join(opened, group, interface)
@@ -84,7 +85,7 @@ def open_data_socket(
 
 
 def join(opened: socket.socket, group: str, interface: Interface) -> None:
-    """Become a member of the group on this interface; raises OSError."""
+    """Join the group on this interface. Raise OSError."""
     if opened.family == IPV6:
         opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, _membership_ipv6(group, interface))
     else:
@@ -92,7 +93,7 @@ def join(opened: socket.socket, group: str, interface: Interface) -> None:
 
 
 def leave(opened: socket.socket, group: str, interface: Interface) -> None:
-    """The opposite of `join`; raises OSError."""
+    """Leave the group on this interface. Raise OSError."""
     if opened.family == IPV6:
         opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_LEAVE_GROUP, _membership_ipv6(group, interface))
     else:
@@ -100,7 +101,7 @@ def leave(opened: socket.socket, group: str, interface: Interface) -> None:
 
 
 def rejoin(opened: socket.socket, group: str, interfaces: Sequence[Interface]) -> None:
-    """Leave the group and join it again, so that switches hear of it; an interface that is gone is left as it is."""
+    """Leave the group and join it again, which sends new membership reports. Ignore interfaces that are gone."""
     for interface in interfaces:
         for change in (leave, join):
             with suppress(OSError):
@@ -108,9 +109,9 @@ def rejoin(opened: socket.socket, group: str, interfaces: Sequence[Interface]) -
 
 
 def open_reply_socket(family: int = IPV4, *, buffer_bytes: int = DATA_BUFFER_BYTES) -> socket.socket:
-    """Socket that reports go out of and what comes by unicast comes to, pages too; raises SocketError.
+    """Open a socket that sends reports and receives unicast, including pages. Raise SocketError.
 
-    It is bound to no address: the route to the caster decides which one the caster sees.
+    It is not bound to an address: the route to the caster determines the source address.
     """
     opened = _udp_socket(family)
     try:
@@ -123,7 +124,7 @@ def open_reply_socket(family: int = IPV4, *, buffer_bytes: int = DATA_BUFFER_BYT
 
 
 def open_port_socket(interface: Interface, port: int) -> socket.socket:
-    """Socket that hears what comes by unicast to this port of the interface; raises SocketError."""
+    """Open a socket that receives unicast on this port of the interface. Raise SocketError."""
     opened = _udp_socket(interface.family)
     try:
         try_option(opened, socket_options.SHARED_PORT, 1)
@@ -135,7 +136,7 @@ def open_port_socket(interface: Interface, port: int) -> socket.socket:
 
 
 def set_group_ttl(opened: socket.socket, ttl: int) -> None:
-    """From now on what goes to groups passes so many routers less one."""
+    """Set the TTL of packets to groups. A TTL of n passes n - 1 routers."""
     if opened.family == IPV6:
         opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, ttl)
     else:
@@ -143,14 +144,14 @@ def set_group_ttl(opened: socket.socket, ttl: int) -> None:
 
 
 def unicast_ttl(opened: socket.socket) -> int:
-    """What unicast begins its way with."""
+    """Return the initial TTL of unicast packets."""
     if opened.family == IPV6:
         return opened.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS)
     return opened.getsockopt(socket.IPPROTO_IP, socket.IP_TTL)
 
 
 def granted_buffer(opened: socket.socket) -> int:
-    """Bytes the kernel really grants for receiving, its own bookkeeping included; where it does not tell, little."""
+    """Return the size of the receive buffer that the kernel granted, or its default if that is unknown."""
     try:
         return opened.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
     except OSError:
@@ -169,31 +170,31 @@ def _udp_socket(family: int) -> socket.socket:
 
 
 def _hear_only_own_groups(opened: socket.socket) -> None:
-    """Not what other programs on this host have joined; kernels before 4.20 know no such thing for IPv6."""
+    """Do not receive groups that other programs on this host have joined. Linux has this for IPv6 since 4.20."""
     is_ipv4 = opened.family == IPV4
     try_option(opened, socket_options.OWN_GROUPS_IPV4 if is_ipv4 else socket_options.OWN_GROUPS_IPV6, 0)
 
 
 def _membership(group: str, interface: Interface) -> bytes:
-    """struct ip_mreqn: by index, for addresses may be shared or change."""
+    """Return a struct ip_mreqn with the interface's index, since its address may be shared or change."""
     return socket.inet_aton(group) + socket.inet_aton("0.0.0.0") + struct.pack("@i", interface.index)
 
 
 def _membership_ipv6(group: str, interface: Interface) -> bytes:
-    """struct ipv6_mreq."""
+    """Return a struct ipv6_mreq."""
     return socket.inet_pton(IPV6, group) + struct.pack("@i", interface.index)
 
 
 def _prepare_for_pages(opened: socket.socket, buffer_bytes: int) -> None:
-    """Much room, packets of a page together (kernels from 5.0 on), and drops counted."""
+    """Enlarge the receive buffer, merge packets (since Linux 5.0), and count drops."""
     try_option(opened, socket_options.DROP_COUNT, 1)
     _grow_receive_buffer(opened, buffer_bytes)
     try_option(opened, socket_options.MERGED_PACKETS, 1)
 
 
 def _grow_receive_buffer(opened: socket.socket, wanted: int) -> None:
-    """What is granted is read back and told."""
-    if not try_option(opened, socket_options.FORCED_BUFFER, wanted):  # that is root's
+    """Set the receive buffer, beyond the system's limit if allowed."""
+    if not try_option(opened, socket_options.FORCED_BUFFER, wanted):  # needs CAP_NET_ADMIN
         try_option(opened, socket_options.RECEIVE_BUFFER, wanted)
 
 

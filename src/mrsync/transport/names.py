@@ -1,4 +1,4 @@
-"""Addresses of names, asked for all at once: a resolver may take many seconds for one that it does not know."""
+"""Look up the addresses of all host names in parallel, because a resolver may take many seconds for an unknown one."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from queue import Empty, SimpleQueue
 from typing import Callable, Union
 
 WORKERS_MAX = 64
-WAIT_S = 6.0  # what is not known by then is done without; a resolver tries each server for 5 s
+WAIT_S = 6.0  # longest time for all lookups; a resolver waits 5 s for each server
 
-Address = tuple[str, int]  # numeric, and the interface it is on if that matters
+Address = tuple[str, int]  # numeric address, and the index of its interface (0: not link-local)
 Found = dict[int, Union[Address, OSError]]  # by family
 
 _FAMILIES = (socket.AF_INET, socket.AF_INET6)
-_known: dict[str, Found] = {}  # for the whole run: who is asked twice may answer differently
+_known: dict[str, Found] = {}  # kept for the whole run, because a second lookup may give another answer
 
 
 def look_up_all(names: Iterable[str], real_name: Callable[[str], str | None], wait_s: float = WAIT_S) -> None:
-    """Find out the addresses of all names, many at a time; they are known to `address_of` from then on.
+    """Look up all names in parallel, for `address_of`.
 
-    real_name: asked for names without an address, what else they may be called; None: nothing.
+    real_name: returns another name to try for one without an address, or None. wait_s: longest time for all of them.
     """
     unknown = SimpleQueue[str]()
     answers = SimpleQueue[tuple[str, Found]]()
@@ -53,7 +53,7 @@ def look_up_all(names: Iterable[str], real_name: Callable[[str], str | None], wa
 
 
 def address_of(name: str, family: int) -> Address:
-    """The first address of this family; raises OSError, socket.gaierror among them."""
+    """Return the first address of this family. Raise OSError or socket.gaierror."""
     if name not in _known:
         _known[name] = _look_up(name)
     found = _known[name][family]
@@ -71,14 +71,14 @@ def _find(name: str, real_name: Callable[[str], str | None]) -> Found:
 
 
 def _look_up(name: str) -> Found:
-    """Both families by one question."""
+    """Look up both families with one query."""
     try:
         rows = socket.getaddrinfo(name, None, socket.AF_UNSPEC, socket.SOCK_DGRAM)
     except OSError as error:
         return dict.fromkeys(_FAMILIES, error)
     nothing = socket.gaierror(socket.EAI_NONAME, "no address of this family")
     found: Found = dict.fromkeys(_FAMILIES, nothing)
-    for family, *_, place in reversed(rows):  # the first one counts
+    for family, *_, place in reversed(rows):  # so that the first one remains
         if family in found:
             found[family] = str(place[0]).partition("%")[0], int(place[3]) if len(place) == 4 else 0
     return found

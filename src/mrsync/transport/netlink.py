@@ -1,4 +1,4 @@
-"""What the kernel knows of links, addresses and routes: rtnetlink, for IPv4 and IPv6 alike."""
+"""Ask the kernel for links, addresses and routes of both families by rtnetlink(7)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _ROOM = 1 << 16
 
 
 class NetworkLink(NamedTuple):
-    """A network interface; mtu in bytes."""
+    """A network interface. mtu: in bytes."""
 
     name: str
     ifindex: int
@@ -39,7 +39,7 @@ class NetworkLink(NamedTuple):
 
 
 class OwnAddress(NamedTuple):
-    """An address of this host that can be used now; numeric, link-local ones without their scope."""
+    """A usable address of this host. Numeric; link-local ones are without their scope."""
 
     address: str
     ifindex: int
@@ -47,16 +47,16 @@ class OwnAddress(NamedTuple):
 
 
 class Route(NamedTuple):
-    """How packets leave for an address; source: what they are sent from."""
+    """The route to an address. source: the address that packets are sent from."""
 
     ifindex: int
     source: str
-    is_local: bool  # they stay on this host
-    has_gateway: bool  # a router is between
+    is_local: bool  # the destination is this host
+    has_gateway: bool  # the next hop is a router
 
 
 def links() -> list[NetworkLink]:
-    """All interfaces of this host; raises OSError."""
+    """Return all interfaces of this host. Raise OSError."""
     found = []
     for body in _dump(_RTM_GETLINK, socket.AF_UNSPEC):
         _, _, index, flags, _ = _LINK.unpack_from(body)
@@ -76,7 +76,7 @@ def links() -> list[NetworkLink]:
 
 
 def own_addresses(family: int) -> list[OwnAddress]:
-    """All addresses of this host in one family, in the kernel's order; raises OSError."""
+    """Return all addresses of this host of one family, in the kernel's order. Raise OSError."""
     found = []
     for body in _dump(_RTM_GETADDR, family):
         _, _, flags, _, index = _ADDRESS.unpack_from(body)
@@ -89,9 +89,9 @@ def own_addresses(family: int) -> list[OwnAddress]:
 
 
 def route(family: int, address: str, ifindex: int = 0) -> Route:
-    """The route to a numeric address, out of the interface with this index if it is given.
+    """Return the route to a numeric address, by the interface with this index if given.
 
-    Raises OSError when there is none.
+    Raise OSError if there is none.
     """
     packed = socket.inet_pton(family, address)
     request = _ROUTE.pack(family, 8 * len(packed), 0, 0, 0, 0, 0, 0, 0) + _attribute(_RTA_DST, packed)
@@ -116,7 +116,7 @@ def _dump(kind: int, family: int) -> Iterator[bytes]:
 
 
 def _answers(kind: int, flags: int, body: bytes) -> Iterator[bytes]:
-    """Bodies of all messages that answer one request; raises OSError."""
+    """Yield the bodies of all messages that answer a request. Raise OSError."""
     request = _HEADER.pack(_HEADER.size + len(body), kind, _NLM_F_REQUEST | flags, 1, 0) + body
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0) as asked:
         asked.sendto(request, (0, 0))
@@ -134,7 +134,7 @@ def _answers(kind: int, flags: int, body: bytes) -> Iterator[bytes]:
                 yield content
                 at += _aligned(length)
             if not flags:
-                return  # one answer to one question
+                return  # without NLM_F_DUMP there is only one answer
 
 
 def _attributes(body: bytes, at: int) -> dict[int, bytes]:

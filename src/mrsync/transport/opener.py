@@ -1,4 +1,19 @@
-"""What becomes of received packets: the core judges them, slots hold them, seals are opened, coded packets decoded."""
+"""Turn received packets into opened pages: collect them in slots, decode coded packets, and open seals.
+
+A seal covers a whole page, so a single forged packet is not recognised when it arrives, but only when the complete page
+does not open. Anyone who can send to the group may forge packets. The rules that keep such an attacker from stopping
+the session:
+
+  * If two different packets claim the same index, both are kept, and the alternatives are tried in turn
+    (`Slot.choices`), at most TRIALS_MAX times, because each trial costs a decryption.
+  * If no choice is right, only suspect packets are requested again: those with alternatives, and those that came
+    alone or out of a coded packet. If that fails too, the whole page is.
+  * The number of partial pages, of their generations and of alternatives is limited. When room is needed, the page
+    with the fewest packets is dropped, as a forger cannot complete pages (`Slots.crowded`).
+  * A page that was complete but wrong is tried again when another packet contradicts one of its packets.
+
+The state machine sees no payload. It decides for each packet whether it is needed; the bytes stay in slots.
+"""
 
 from __future__ import annotations
 
@@ -15,31 +30,31 @@ from mrsync.wire.messages import ObjectKind
 from mrsync.wire.sealing import PageSealer
 from mrsync.wire.terms import decode_terms
 
-_IGNORE, _STORE, _COMPLETE = range(3)  # protocol's Verdict
-TRIALS_MAX = 32  # of the seal of one page that is complete, when packets contradict each other
-TRIALS_AGAIN_MAX = 4  # of one that was complete and wrong, when one more packet comes
+_IGNORE, _STORE, _COMPLETE = range(3)  # values of protocol's Verdict
+TRIALS_MAX = 32  # decryptions of a page that has just become complete, if packets contradict each other
+TRIALS_AGAIN_MAX = 4  # decryptions of a page that was complete and wrong, for each further packet
 _OBJECTS = len(ObjectKind)
 
 
 class PageSink(Protocol):
-    """The catcher's core as far as pages concern it; see protocol.catcher.Catcher."""
+    """The part of the state machine that pages concern; see protocol.catcher.Catcher."""
 
     def receive_page(self, object: int, page: int, generation: int, count: int, tx: int, now: float) -> bool:
-        """A whole burst arrived; True: open it and say page_opened or page_rejected."""
+        """All packets of a page arrived. Return whether to open it; then page_opened or page_rejected must follow."""
 
     def receive_packet(
         self, object: int, page: int, generation: int, index: int, count: int, tx: int, now: float
     ) -> int:
-        """One packet arrived; what to do with it is a Verdict."""
+        """A packet arrived. Return a Verdict that says what to do with it."""
 
     def receive_coded(self, object: int, generation: int, terms: list[tuple[int, int]], tx: int, now: float) -> int:
-        """A coded packet arrived; the position of its only term that is missing here, or -1."""
+        """A coded packet arrived. Return the index of its only term that is missing here, or -1."""
 
     def coded_useless(self) -> None:
-        """The bytes of a term that is here are no longer at hand."""
+        """The bytes of a term that was received are no longer in memory."""
 
     def page_opened(self, object: int, page: int, generation: int) -> bool:
-        """Its seal was good; True: it is to be written, False: it is only passed on."""
+        """The seal was valid. Return True if the page is to be written, False if it is only to be forwarded."""
 
     def page_rejected(self, object: int, page: int, generation: int, suspects: int) -> None: ...
 
@@ -48,7 +63,7 @@ class PageSink(Protocol):
 
 @dataclass
 class OpenerStatistics:
-    """strange: packets that make no sense; crowded: partial pages dropped for lack of room."""
+    """Counters. strange: malformed packets. crowded: partial pages that were dropped for lack of room."""
 
     packets: int = 0
     strange: int = 0
@@ -58,11 +73,13 @@ class OpenerStatistics:
 
 
 class PageOpener:
-    """Turns packets into opened pages; they gather in `opened`, as (object, page, generation, data), to be taken."""
+    """Turn packets into opened pages, which gather in `opened` as (object, page, generation, data) until they are
+    taken.
+    """
 
     def __init__(self, geometry: Geometry, sealer: PageSealer, sink: PageSink, slots: Slots) -> None:
         self.opened: list[tuple[int, int, int, bytes]] = []
-        self._lengths = [(-1, 0)] * _OBJECTS  # last page of each object, its sealed bytes
+        self._lengths = [(-1, 0)] * _OBJECTS  # (last page, its sealed size) of each object
         self.statistics = OpenerStatistics()
         self._geometry = geometry
         self._full_length = geometry.sealed_bytes
@@ -71,21 +88,24 @@ class PageOpener:
         self._slots = slots
 
     def expect(self, sizes: Iterable[int]) -> None:
-        """Bytes of each object, as the last genuine status said; pages behind that size are strange."""
+        """Set the size of each object in bytes, from the last authentic status. Pages beyond the size are rejected."""
         geometry = self._geometry
         for object, size in enumerate(sizes):
             last = geometry.page_count(size) - 1
             self._lengths[object] = (last, geometry.page_length(size, last) + TAG_BYTES)
 
     def sealed_length(self, object: int, page: int) -> int:
-        """Bytes of a sealed page, 0 when there is no such page."""
+        """Return the size of a sealed page in bytes, or 0 if there is no such page."""
         last, last_length = self._lengths[object] if object < _OBJECTS else (-1, 0)
         if page < last:
             return self._full_length
         return last_length if page == last else 0
 
     def take_page(self, header: Header, slot: Slot, now: float) -> bool:
-        """All packets of a page are in the slot; True when the slot was kept and the caller needs another one."""
+        """Take a page whose packets are all in the slot.
+
+        Return True if the slot was kept, so the caller needs another one.
+        """
         _, _, count, object, _, _, generation, _, page, tx = header
         if not self._sink.receive_page(object, page, generation, count, tx, now):
             self.statistics.packets += count
@@ -94,7 +114,7 @@ class PageOpener:
             self.statistics.packets += count
             return True
         is_kept = False
-        for index in range(count):  # some of it may be right
+        for index in range(count):  # some of its packets may be right
             payload = slot.slices[index][: self._slice_length(object, page, index)]
             is_kept = self.take_packet(header, index, payload, slot, now)
         return is_kept
@@ -102,10 +122,10 @@ class PageOpener:
     def take_packet(
         self, header: Header, index: int, payload: BytesLike, slot: Slot, now: float, *, is_doubtful: bool = False
     ) -> bool:
-        """One packet of a page, its bytes anywhere; slot: where to keep them when nothing of the page is here yet.
-        is_doubtful: it came by itself or out of a coded packet, not in a row with others of its page.
+        """Take one packet of a page. Return True if `slot` was kept, so the caller needs another one.
 
-        True when that slot is kept now and the caller needs another one.
+        payload: its bytes, anywhere in memory. slot: used if nothing of the page is stored yet. is_doubtful: it came
+        alone or out of a coded packet, and not in a row with others of its page.
         """
         _, _, count, object, _, _, generation, _, page, tx = header
         self.statistics.packets += 1
@@ -135,7 +155,10 @@ class PageOpener:
             self._sink.packets_dropped(*crowded)
 
     def _complete(self, key: PartKey, count: int, kept: Slot) -> None:
-        """All packets of a page are here. If no choice of them is right, ask for those in doubt; next time for all."""
+        """Open a page whose packets are all here.
+
+        If no choice of them is right, request the suspects; next time request all.
+        """
         if self._open(*key, count, kept, TRIALS_MAX):
             return
         self.statistics.rejected += 1
@@ -145,7 +168,7 @@ class PageOpener:
         kept.others.clear()
 
     def take_coded(self, header: Header, payload: BytesLike, slot: Slot, now: float) -> bool:
-        """A coded packet; slot and result as of take_packet."""
+        """Take a coded packet. slot and result are as in take_packet."""
         terms = decode_terms(header, payload)
         body = payload[TERM_BYTES * (header.packet_count - 1) :]
         if terms is None or header.object >= _OBJECTS or len(body) != self._geometry.slice_bytes:
@@ -176,7 +199,10 @@ class PageOpener:
         return max(0, min(size, self.sealed_length(object, page) - index * size))
 
     def _open(self, object: int, page: int, generation: int, count: int, slot: Slot, trials: int = 1) -> bool:
-        """Whether the seal is good, of one of the choices between packets that contradict each other."""
+        """Open the page in a slot, trying at most `trials` choices of contradicting packets.
+
+        Return whether one was right.
+        """
         sealed = slot.view[: self.sealed_length(object, page)]
         data = self._sealer.open(sealed, object=object, page=page, generation=generation, count=count)
         if data is None and slot.others:

@@ -1,4 +1,8 @@
-"""The caster's sealed pages: read once, sealed once, kept for repair while there is room."""
+"""Cache the caster's sealed pages: each is read and sealed once, and kept for repairs while there is room.
+
+A page that has left the cache must be read again, and may have changed meanwhile. AES-GCM must never seal two
+plaintexts with one nonce, so each reading of a page has a new generation, which is part of the nonce.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +20,14 @@ PAGES_KEPT_WITHOUT_LOSS = 512
 BYTES_KEPT = 128 << 20
 GENERATIONS_MAX = 0xFFFF
 
-ReadPage = Callable[[int, int], bytes]  # (object, page) -> its plain bytes
+ReadPage = Callable[[int, int], bytes]  # (object, page) -> plaintext
 
 
 class SealedPage(NamedTuple):
-    """A page as it goes on the wire: sealed is its data and its tag, slices the same cut into packets.
+    """A page as it is sent. sealed: ciphertext and tag. slices: the same, cut into packets.
 
-    Good until the page leaves the store: its memory, cut once and no longer cold, is then sealed into again.
+    Valid until the page leaves the cache. Then its memory is reused for another page, because it is already cut and
+    warm.
     """
 
     generation: int
@@ -31,10 +36,10 @@ class SealedPage(NamedTuple):
 
 
 class SealedPages:
-    """Bounded store of sealed pages, least recently used out first.
+    """Cache of sealed pages that drops the least recently used one.
 
-    on_read: told of every page that is read, its generation and its plain bytes.
-    Before the first repair few are kept: to seal into memory that was never touched takes six times as long.
+    on_read: called with object, page, generation and plaintext of every page that is read. The cache is small before
+    the first repair: sealing into memory that was never touched takes six times as long.
     """
 
     def __init__(
@@ -55,17 +60,20 @@ class SealedPages:
         self._room_max = max(1, min(pages_kept, bytes_kept // geometry.sealed_bytes))
         self._room = min(self._room_max, PAGES_KEPT_WITHOUT_LOSS)
         self._kept: dict[tuple[int, int], SealedPage] = {}
-        self._sealings: list[array[int]] = [array("H") for _ in ObjectKind]  # how often each page was sealed, by object
+        self._sealings: list[array[int]] = [array("H") for _ in ObjectKind]  # per object: seal count of each page
 
     def held(self, object: int, page: int) -> SealedPage | None:
-        """The page if it is still here; never reads. Asked for repairs only."""
+        """Return the page if it is in the cache.
+
+        Never read it. Call only for repairs, because this enlarges the cache.
+        """
         self._room = self._room_max
         return self._kept.get((object, page))
 
     def sealed(self, object: int, page: int) -> SealedPage:
-        """The page, read and sealed under a new generation when it is not here any more.
+        """Return the page. Read it and seal it with a new generation if it is not in the cache.
 
-        Raises what the reader raises; ProtocolDataError when a page was read too often for its nonces to differ.
+        Raise what the reader raises, or ProtocolDataError if no generation is left for the page.
         """
         key = (object, page)
         found = self._kept.pop(key, None)
@@ -76,7 +84,7 @@ class SealedPages:
         return found
 
     def _seal(self, object: int, page: int, room: SealedPage | None) -> SealedPage:
-        """Seal a page into the memory of one that leaves, or into new memory."""
+        """Read and seal a page into the memory of a dropped one (room), or into new memory."""
         data = self._read(object, page)
         self.reads += 1
         generation = self._next_generation(object, page)
@@ -93,7 +101,7 @@ class SealedPages:
         return SealedPage(generation, sealed, slices)
 
     def _next_generation(self, object: int, page: int) -> int:
-        """What was read again may differ, and no nonce may ever seal two plaintexts."""
+        """Return a new generation for the page: no nonce may seal two different texts."""
         sealings = self._sealings[object]
         if page >= len(sealings):
             sealings.frombytes(bytes(2 * (page + 1024 - len(sealings))))

@@ -1,4 +1,4 @@
-"""Digests of pages as a thread makes them, at either end."""
+"""Digests of pages, computed in a thread at both ends."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ PageKey = tuple[int, int, int]  # object, page, generation
 
 
 class PageDigest(NamedTuple):
-    """SHA-256 of one reading of a page."""
+    """The SHA-256 digest of one reading of a page."""
 
     key: PageKey
     digest: bytes
 
 
 def digest_pages(pages: Sequence[tuple[PageKey, bytes]]) -> list[PageDigest]:
-    """Those of plain pages, in the same order; without the interpreter's lock while it hashes."""
+    """Return the digests of plaintext pages in the same order. hashlib releases the interpreter lock for such sizes."""
     return [PageDigest(key, hashlib.sha256(data).digest()) for key, data in pages]

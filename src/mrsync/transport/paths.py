@@ -1,4 +1,4 @@
-"""The ways out of a caster: each a socket and a destination; what a socket cannot take yet waits in its outlet."""
+"""Paths out of a caster: each is a socket and a destination. An outlet queues what its socket cannot take yet."""
 
 from __future__ import annotations
 
@@ -15,42 +15,42 @@ from mrsync.errors import SocketError
 from mrsync.transport.multicast import UDP_SEGMENT
 from mrsync.wire.header import BytesLike
 
-Address = tuple[Any, ...]  # as sockets take and give it: (host, port), for IPv6 (host, port, flow, scope)
+Address = tuple[Any, ...]  # a socket address: (host, port), for IPv6 (host, port, flow, scope)
 
 _SEGMENT_SIZE = struct.Struct("=H")
 _NO_SEGMENTATION = frozenset((errno.EINVAL, errno.EIO, errno.EMSGSIZE, errno.EOPNOTSUPP, errno.ENOPROTOOPT))
 _LOST_HERE = (errno.ENOBUFS, errno.ENOMEM, errno.EPERM)
-_LOST_ON_THE_WAY = frozenset(  # other paths go on
+_LOST_ON_THE_WAY = frozenset(  # errors that are treated as packet loss, as other paths may still work
     (*_LOST_HERE, errno.ENETDOWN, errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENODEV)
 )
 
 
 class PathKind(enum.Enum):
-    """Why something goes this way."""
+    """What a path is for."""
 
-    MULTICAST = "multicast"  # all that is for the group
-    UNICAST = "unicast"  # the same, to one target that does not hear the group
-    RELAYED = "relayed"  # all but pages: those come to this target from another one
-    ANSWER = "answer"  # what is for one target only
+    MULTICAST = "multicast"  # packets for the group
+    UNICAST = "unicast"  # copies of them for one target that does not receive the group
+    RELAYED = "relayed"  # copies without pages, which this target gets from another one
+    ANSWER = "answer"  # messages to one target
 
-    __hash__ = object.__hash__  # Enum's own is Python, and runs for every burst
+    __hash__ = object.__hash__  # Enum's own is written in Python, and would run for every burst
 
 
 class Path(NamedTuple):
-    """One way out; for messages that came in also the way they came."""
+    """A path to send on; with a received message, the path for an answer."""
 
     socket: socket.socket
     address: Address
     kind: PathKind = PathKind.MULTICAST
 
 
-# Header, payload, header, payload ...; bytes of a packet, the last one may be shorter; the way out.
+# (pieces, packet size, path). Pieces: header, payload, header, payload, ... The last packet may be shorter.
 Burst = tuple[list[BytesLike], int, Path]
 
 
 @dataclass
 class BurstStatistics:
-    """What went out, and the sends whose packets were lost on this host already, with the last reason."""
+    """What was sent, and how many sends failed on this host, with the last reason."""
 
     packets: int = 0
     bytes: int = 0
@@ -71,7 +71,7 @@ class BurstStatistics:
 
 
 class Outlet:
-    """The bursts of one socket, in order: sent at once, or when there is room for them again."""
+    """The bursts of one socket in order. They are sent at once, or when the socket has room again."""
 
     def __init__(self, opened: socket.socket) -> None:
         self.is_segmenting = True
@@ -85,7 +85,10 @@ class Outlet:
         return bool(self._waiting)
 
     def send(self, burst: Burst) -> bool:
-        """False: it waits; call `flush` when the socket is writable. Errors as of `flush`."""
+        """Send a burst after what waits. Return False if it waits too; then call `flush` when the socket is writable.
+
+        Raise SocketError as `flush` does.
+        """
         if len(burst[0]) > 2 and not self.is_segmenting:
             self._waiting.extend(_single_packets(burst))
         else:
@@ -93,9 +96,9 @@ class Outlet:
         return self.flush()
 
     def flush(self) -> bool:
-        """Send what waits; True when nothing waits any more.
+        """Send what waits. Return True if nothing waits any longer.
 
-        Raises SocketError when the kernel will never send such packets.
+        Raise SocketError if the kernel will never send such packets.
         """
         while self._waiting:
             pieces, packet_bytes, path = self._waiting[0]
@@ -113,11 +116,11 @@ class Outlet:
         return True
 
     def copy_waiting(self) -> None:
-        """Hold what waits in memory of its own."""
+        """Copy what waits into memory of its own."""
         self._waiting = deque(([bytes(piece) for piece in pieces], size, path) for pieces, size, path in self._waiting)
 
     def forget(self, path: Path) -> None:
-        """What waits for this path need not go any more."""
+        """Drop what waits for this path."""
         self._waiting = deque(burst for burst in self._waiting if burst[2] != path)
 
     def _transmit(self, pieces: list[BytesLike], packet_bytes: int, path: Path) -> None:
@@ -127,14 +130,14 @@ class Outlet:
         statistics.packets += len(pieces) // 2
 
     def _stop_segmenting(self) -> None:
-        """From now on packets go one by one, for the kernel or the device cannot cut bursts."""
+        """Send packets one by one from now on, because the kernel or the device does not support UDP_SEGMENT."""
         self.is_segmenting = False
         waiting, self._waiting = self._waiting, deque()
         for burst in waiting:
             self._waiting.extend(_single_packets(burst))
 
     def _note_failure(self, error: OSError, packet_bytes: int, path: Path) -> None:
-        is_narrow = error.errno == errno.EMSGSIZE and path.kind is not PathKind.MULTICAST  # another interface's MTU
+        is_narrow = error.errno == errno.EMSGSIZE and path.kind is not PathKind.MULTICAST  # another interface is used
         if error.errno not in _LOST_ON_THE_WAY and not is_narrow:
             raise SocketError(f"cannot send packets of {packet_bytes} bytes: {error.strerror}") from error
         statistics = self.statistics[path.kind]

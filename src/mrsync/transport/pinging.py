@@ -1,4 +1,4 @@
-"""Pinger: the master's part of rtt and doctor: sends pings and sealed pages, and hears the echoes."""
+"""Send pings and sealed pages, and receive the echoes. This is the part of rtt and doctor on the master."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _DATAGRAM_ROOM = 2048
 
 
 class EchoHeard(NamedTuple):
-    """An echo, the way to whoever sent it, and when it arrived."""
+    """An echo, the path to its sender, and its time of arrival."""
 
     echo: Echo
     way_back: Path
@@ -30,10 +30,10 @@ class EchoHeard(NamedTuple):
 
 
 class Pinger:
-    """Sends to the group on all its paths, or one way only; what it hears comes in on the sockets of all.
+    """Send to the group on all paths, or on one path. Echoes are received on all sockets.
 
-    paths, spare: each with a socket from multicast.open_caster_socket, which is taken over, and closed by `close`; what
-    is for the group does not go the spare ways.
+    paths, spare: paths with sockets from multicast.open_caster_socket. The pinger owns the sockets; `close` closes
+    them. Packets for the group are not sent on spare paths.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Pinger:
         return self._sender.statistics.packets
 
     def ping(self, path: Path | None = None) -> int:
-        """Send a ping to the group, or this way; its number."""
+        """Send a ping to the group, or on one path. Return its number."""
         self._counter += 1
         for opened in self.sockets:
             opened.renew()
@@ -66,7 +66,7 @@ class Pinger:
         return self._counter
 
     def send_page(self, data: bytes, *, page: int, generation: int = 0) -> float:
-        """Cast one page; the time at which its first packet was handed to the kernel."""
+        """Send a page to the group. Return the time at which its first packet was passed to the kernel."""
         size = self._slice_bytes
         count = -(-(len(data) + TAG_BYTES) // size)
         sealed = self._sealer.seal(data, object=ObjectKind.CONTENTS, page=page, generation=generation, count=count)
@@ -84,12 +84,12 @@ class Pinger:
 
     @property
     def sent_at(self) -> float:
-        """When the last ping or page was handed to the kernel."""
+        """The time at which the last ping or page was passed to the kernel."""
         return min(opened.sent_at for opened in self.sockets if opened.sent_at is not None)
 
     @property
     def is_blocked(self) -> bool:
-        """Whether something waits for room in a socket's queue; `flush` sends it."""
+        """Whether something waits for room in a socket's queue; see `flush`."""
         return bool(self._sender.blocked)
 
     def flush(self) -> None:
@@ -97,13 +97,13 @@ class Pinger:
         self._sender.flush()
 
     def hear(self, opened: socket.socket) -> Iterator[EchoHeard]:
-        """Echoes that are here, authentic ones only."""
+        """Yield the authentic echoes that have arrived on a socket."""
         for _ in range(ECHOES_PER_ROUND):
             try:
                 datagram, ancillary, _, source = opened.recvmsg(_DATAGRAM_ROOM, STAMP_BYTES)
             except BlockingIOError:
                 return
-            except OSError:  # an ICMP error about something sent to one target: that it does not answer tells as much
+            except OSError:  # an ICMP error about a unicast packet; the missing echo shows the same
                 continue
             at = arrived_at(ancillary)
             message = self._codec.decode(datagram)

@@ -1,4 +1,4 @@
-"""Which interfaces lead to which hosts: asked of the resolver and of the kernel, nothing is sent."""
+"""Find out which interfaces lead to which hosts. Asks the resolver and the kernel; sends nothing to the hosts."""
 
 from __future__ import annotations
 
@@ -26,11 +26,10 @@ from mrsync.transport.netlink import Route, route
 
 
 class Ways(NamedTuple):
-    """How hosts are reached.
+    """The interfaces towards hosts.
 
-    interfaces: those with most hosts behind them first; behind: for each host the position of its interface, or None
-    where its name is known to a remote shell at most; routed: positions of hosts that are behind a router; is_local:
-    nothing needs to leave this host.
+    interfaces: those with the most hosts first. behind: for each host the index of its interface, or None if its
+    address is not known here. routed: indices of hosts behind a router. is_local: all hosts are this host.
     """
 
     interfaces: tuple[Interface, ...]
@@ -40,9 +39,9 @@ class Ways(NamedTuple):
 
 
 def ways_towards(hosts: Sequence[str], family: int) -> Ways:
-    """The interfaces that hosts, names or addresses, are reached through; when all of them are this host, a local one.
+    """Return the interfaces that lead to hosts (names or addresses). If all of them are this host, a local interface.
 
-    Hosts that nobody here knows are behind the only interface, if there is only one. Raises SocketError otherwise.
+    If no host is known here and there is only one usable interface, it is that one. Else raise SocketError.
     """
     found = [_try_route(host, family) for host in hosts]
     routes = [way for way in found if isinstance(way, Route)]
@@ -64,7 +63,7 @@ def ways_towards(hosts: Sequence[str], family: int) -> Ways:
 
 
 def ways_through(interfaces: tuple[Interface, ...], hosts: Sequence[str], family: int) -> Ways:
-    """These interfaces, and which of them each host is behind."""
+    """Return these interfaces, with the hosts that are behind each."""
     return _arranged(interfaces, [_try_route(host, family) for host in hosts])
 
 
@@ -78,7 +77,7 @@ def _arranged(interfaces: tuple[Interface, ...], found: Sequence[Route | str]) -
 
 
 def _try_route(host: str, family: int) -> Route | str:
-    """The route, or one sentence why there is none."""
+    """Return the route, or a sentence that says why there is none."""
     try:
         return route_to(host, family)
     except OSError as error:
@@ -86,9 +85,10 @@ def _try_route(host: str, family: int) -> Route | str:
 
 
 def looped_interface(family: int) -> Interface:
-    """For sessions that do not leave this host; raises SocketError.
+    """Return an interface for sessions within this host. Raise SocketError.
 
-    Linux takes no IPv6 multicast on the loopback interface; any other one brings back what is sent with a TTL of 0.
+    Linux does not send IPv6 multicast on the loopback interface. On any other one, packets with TTL 0 stay on this
+    host.
     """
     if family == IPV4:
         return loopback_interface()
@@ -98,10 +98,9 @@ def looped_interface(family: int) -> Interface:
 
 
 def interfaces_towards_master(address: str) -> list[Interface]:
-    """Where a catcher listens for a master with this address, or for a group.
+    """Return the interfaces on which a catcher listens. address: the master's, or a group.
 
-    A link-local address means nothing without the name that our own interface has: all that it may be heard on.
-    Raises SocketError.
+    A link-local address without a scope may be on any interface, so all are returned. Raise SocketError.
     """
     family = IPV6 if ":" in address else IPV4
     if has_scope(address.partition("%")[0]) and "%" not in address:
@@ -118,18 +117,18 @@ def interfaces_towards_master(address: str) -> list[Interface]:
 
 
 def own_family() -> int:
-    """IPv6 if this host has nothing else, but for loopback."""
+    """Return IPv6 if this host has only IPv6 interfaces besides loopback, else IPv4."""
     return IPV4 if multicast_interfaces(IPV4) or not multicast_interfaces(IPV6) else IPV6
 
 
 def route_to(host: str, family: int) -> Route:
-    """Raises OSError, socket.gaierror among them."""
+    """Return the route to a name or address. Raise OSError or socket.gaierror."""
     address, index = address_of(host, family)
     return route(family, address, index)
 
 
 def has_address(host: str, family: int) -> bool:
-    """Whether the resolver knows one of that family."""
+    """Return whether the resolver knows an address of this family."""
     try:
         return bool(address_of(host, family))
     except OSError:
@@ -137,7 +136,7 @@ def has_address(host: str, family: int) -> bool:
 
 
 def is_this_host(host: str, family: int = IPV4) -> bool:
-    """Whether packets to this name or address stay here; False for names that cannot be resolved."""
+    """Return whether this name or address is this host; False if it cannot be resolved."""
     try:
         return route_to(host, family).is_local
     except OSError:

@@ -1,4 +1,4 @@
-"""The sessions that a catcher hears: their keys, and from which address their caster speaks."""
+"""The sessions that a catcher hears: their keys, and the address of their caster."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from mrsync.wire.messages import Message, Status
 from mrsync.wire.session import ControlCodec, Rejection, open_status
 from mrsync.wire.signing import Verifier, can_sign
 
-SILENT_S = 1.0  # ten statuses are due meanwhile
+SILENT_S = 1.0  # in which ten statuses should arrive
 
 
 class CasterAddress:
-    """The address that a session's caster speaks from.
+    """The address from which a session's caster sends.
 
-    Whoever hears a status can send it on from elsewhere. So the first address stays, whatever else statuses come from,
-    until none has come from it for a while; an address of the master, where that is known, is believed at once.
+    Anyone who receives a status can forward it from another address. So the first address is kept until no status has
+    come from it for SILENT_S. A known address of the master replaces any other one at once.
     """
 
     def __init__(self, masters: Collection[str]) -> None:
@@ -29,7 +29,7 @@ class CasterAddress:
         self._heard_at = -math.inf
 
     def hear(self, address: Address, now: float) -> None:
-        """An authentic status came from there."""
+        """Note that an authentic status came from this address."""
         if address != self.address and not self._gives_way(address, now):
             return
         self.address = address
@@ -45,16 +45,16 @@ class CasterAddress:
 
 
 class CatcherSecrets(NamedTuple):
-    """What a catcher was told at its launch."""
+    """The secrets that a catcher got at its launch."""
 
-    group: bytes  # the same for all members
-    own: bytes = b""  # the master's and its own only; empty: all is sealed by the group's
+    group: bytes  # shared by all members
+    own: bytes = b""  # shared with the master only; empty: everything is sealed with the group's
     target: int = 0  # its id
-    verify_key: bytes = b""  # of the master's signatures; empty: the group's secret suffices for what decides for all
+    verify_key: bytes = b""  # public key of the master; empty: it does not sign
 
 
 class HeardSession:
-    """One session that may be ours: how it is opened, its last status, and where its caster speaks from."""
+    """A session that may be ours: its keys, its last status, and its caster's address."""
 
     def __init__(
         self, keys: SessionKeys, secrets: CatcherSecrets, verifier: Verifier | None, masters: Collection[str]
@@ -70,7 +70,10 @@ class HeardSession:
         return self.keys.session
 
     def hear_status(self, status: Status, address: Address, now: float) -> bool:
-        """Take an authentic status; False for one that is not newer than the last. What is old shows no address."""
+        """Take an authentic status.
+
+        Return False if it is not newer than the last one. Old ones do not change the address.
+        """
         counter = -1 if self.status is None else self.status.counter
         if status.counter >= counter:
             self.source.hear(address, now)
@@ -80,10 +83,10 @@ class HeardSession:
 
 
 class HeardSessions:
-    """Opens control datagrams of every session whose status the secret opens; wanted: whether to keep this id."""
+    """Open control datagrams of all sessions whose status the secret opens. wanted: whether to keep a session id."""
 
     def __init__(self, secrets: CatcherSecrets, masters: Collection[str], wanted: Callable[[int], bool]) -> None:
-        self.rejections = dict.fromkeys(Rejection, 0)  # of datagrams of no session that is known
+        self.rejections = dict.fromkeys(Rejection, 0)  # of datagrams that belong to no known session
         self._secrets = secrets
         self._verifier = Verifier(secrets.verify_key) if secrets.verify_key and can_sign() else None
         self._masters = masters
@@ -92,26 +95,26 @@ class HeardSessions:
 
     @property
     def has_verifier(self) -> bool:
-        """Whether signatures are asked for."""
+        """Whether signatures are required."""
         return self._verifier is not None
 
     @property
     def rejected(self) -> int:
-        """How many control datagrams were rejected."""
+        """Number of rejected control datagrams."""
         known = [heard.codec.rejections for heard in self._known.values()]
         return sum(sum(rejections.values()) for rejections in (self.rejections, *known))
 
     def find(self, session: int) -> HeardSession | None:
-        """A session that was heard of."""
+        """Return the session with this id, or None if it was not heard."""
         found = self._known.get(session_tag(session))
         return found if found is not None and found.id == session else None
 
     def joined(self, knows: Callable[[int], bool]) -> HeardSession | None:
-        """The session that the core takes part in, as it says."""
+        """Return the session for whose id knows(id) is true, or None."""
         return next((heard for heard in self._known.values() if knows(heard.id)), None)
 
     def open(self, datagram: BytesLike) -> tuple[HeardSession, Message] | Rejection:
-        """The message and its session, or why there is none; never raises."""
+        """Return the message with its session, or the reason why it is rejected. Never raise."""
         header = unpack_header(datagram)
         known = self._known.get(header.session_tag) if header is not None else None
         if known is not None:

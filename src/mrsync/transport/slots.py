@@ -1,4 +1,6 @@
-"""The catcher's sealed pages: arriving ones are assembled here, whole ones stay for decoding while there is room."""
+"""Memory for the catcher's sealed pages: pages are assembled in slots, and whole ones stay for decoding while there is
+room.
+"""
 
 from __future__ import annotations
 
@@ -12,19 +14,19 @@ from mrsync.wire.header import BytesLike
 
 SLOTS = 512
 _WHOLE_WITHOUT_LOSS = 8
-_SPARE = 5  # beside the partial pages: two to receive into for each of two sockets, one whole
+_SPARE = 5  # besides partial pages: two slots to receive into for each of two sockets, and one whole page
 
 Key = tuple[int, int]  # object, page
 PartKey = tuple[int, int, int]  # object, page, generation
-OTHERS_MAX = 16  # packets of one page that contradict what came before
-GENERATIONS_MAX = 2  # partial ones of a page: the true one, and an invented one
+OTHERS_MAX = 16  # contradicting packets of one page to keep
+GENERATIONS_MAX = 2  # partial generations of a page to keep: the true one and a forged one
 
 
 class Slot:
-    """Room for one sealed page; slices[i] is where its packet i belongs.
+    """Memory for one sealed page. slices[i] is where its packet i belongs.
 
-    What can be judged only as a whole may have been forged in part: of an index that two different packets claim, both
-    are kept, one in its place, the other one in `others`.
+    A seal covers the whole page, so any packet may be forged. If two different packets claim the same index, both are
+    kept: one in its place, the other in `others`.
     """
 
     __slots__ = ("doubtful", "generation", "is_wrong", "others", "slices", "stored", "view")
@@ -35,15 +37,15 @@ class Slot:
         self.clear()
 
     def clear(self) -> None:
-        """Nothing is here."""
+        """Make the slot empty."""
         self.generation = 0
-        self.is_wrong = False  # it was complete, and its seal was not right
-        self.stored = 0  # bit set of packets
-        self.doubtful = 0  # of these, the ones that came by themselves, or out of coded packets
+        self.is_wrong = False  # it was complete, but its seal was not valid
+        self.stored = 0  # bit set of packets that are here
+        self.doubtful = 0  # bit set of those that came alone or out of coded packets
         self.others: list[tuple[int, bytes]] = []
 
     def cut(self, length: int) -> list[memoryview]:
-        """The sealed page in it, so many bytes long, cut into packets."""
+        """Return the sealed page, which has this length in bytes, cut into packets."""
         if length == len(self.view):
             return self.slices
         size = len(self.slices[0])
@@ -51,11 +53,11 @@ class Slot:
 
     @property
     def suspects(self) -> int:
-        """Bit set of packets that may be wrong, as far as can be known."""
+        """Bit set of packets that may be wrong."""
         return self.doubtful | sum({1 << index for index, _ in self.others})
 
     def store(self, index: int, payload: BytesLike) -> bool:
-        """Keep a packet; True when it contradicts one that is here, and there was room for both."""
+        """Store a packet. Return True if it contradicts another one and both were kept."""
         bit = 1 << index
         place = self.slices[index][: len(payload)]
         if not self.stored & bit:
@@ -71,7 +73,10 @@ class Slot:
         return True
 
     def choices(self, most: int) -> Iterator[None]:
-        """Put other choices than what came first in place, one after another, at most so many; then that again."""
+        """Put up to `most` other choices of contradicting packets in place, one per iteration.
+
+        Restore the first one at the end.
+        """
         claims: dict[int, list[bytes]] = {}
         for index, payload in self.others:
             claims.setdefault(index, [bytes(self.slices[index][: len(payload)])]).append(payload)
@@ -87,10 +92,11 @@ class Slot:
 
 
 class Slots:
-    """A fixed number of slots: free ones, partial pages (kept until whole or crowded out), whole ones (oldest out).
+    """A fixed number of slots: free ones, partial pages (until they are whole or dropped), and whole pages (oldest
+    dropped).
 
-    Whole pages are of use only to decode coded packets: before the first loss here, few are retained, which stay in the
-    processor's cache.
+    Whole pages are only needed to decode coded packets. So before the first loss only a few are kept, which fit into
+    the processor's cache.
     """
 
     def __init__(self, geometry: Geometry, count: int = SLOTS) -> None:
@@ -106,9 +112,9 @@ class Slots:
         self._whole: dict[Key, Slot] = {}
 
     def take(self) -> Slot:
-        """A slot to receive into: a free one, an unused one, or that of the oldest whole page.
+        """Return a slot to receive into: a free one, an unused one, or that of the oldest whole page.
 
-        Each of two takers holds at most two at a time, and keeps partial pages only while there is room.
+        Each of two receivers holds at most two slots, and partial pages are limited, so there always is one.
         """
         if self._free:
             return self._free.pop()
@@ -121,26 +127,26 @@ class Slots:
         return slot
 
     def retain_all(self) -> None:
-        """Keep whole pages while there is room: they are to be passed on."""
+        """Keep whole pages while there is room, because they are to be forwarded."""
         self._whole_max = self._count
 
     def whole(self, key: Key) -> Slot | None:
-        """The slot of a page that is here, sealed and right."""
+        """Return the slot of a page that is whole and authentic, or None."""
         return self._whole.get(key)
 
     def partial(self, key: PartKey) -> Slot | None:
         return self._partial.get(key)
 
     def held(self, key: PartKey) -> Slot | None:
-        """The slot of a page of this generation that is here, whole or in part."""
+        """Return the slot of a page of this generation, whole or partial, or None."""
         whole = self._whole.get(key[:2])
         return whole if whole is not None and whole.generation == key[2] else self._partial.get(key)
 
     def crowded(self, key: PartKey) -> PartKey | None:
-        """What must be dropped before packets of this partial page are kept, if anything must.
+        """Return the partial page to drop before packets of this one can be kept, or None.
 
-        Whoever invents packets can begin many pages, but complete none: the one with the fewest packets goes, or one
-        that was complete and wrong.
+        A forger can begin many pages, but cannot complete any. So this is the one with the fewest packets, or one that
+        was complete and wrong.
         """
         generations = self._generations.get(key[:2], ())
         if len(generations) >= GENERATIONS_MAX:
@@ -160,7 +166,7 @@ class Slots:
         self._whole_max = self._count
 
     def keep_whole(self, key: Key, slot: Slot) -> None:
-        """Retain a page for decoding; what other slots hold of it is dropped."""
+        """Keep a page for decoding, and drop its partial copies."""
         for generation in self._generations.pop(key, ()):
             other = self._partial.pop((*key, generation))
             if other is not slot:
@@ -171,13 +177,13 @@ class Slots:
         self._whole[key] = slot
 
     def drop_whole(self, key: Key) -> None:
-        """Retain a page no longer: it was not the caster's."""
+        """Drop a page that turned out not to be the caster's."""
         slot = self._whole.pop(key, None)
         if slot is not None:
             self._release(slot)
 
     def drop_partial(self, key: PartKey) -> None:
-        """Forget what is held of one generation of a page."""
+        """Drop a partial page of one generation."""
         self._release(self._partial.pop(key))
         generations = self._generations[key[:2]]
         generations.remove(key[2])
@@ -190,7 +196,7 @@ class Slots:
 
 
 def _mapped(size: int) -> mmap.mmap:
-    """Memory that costs nothing until it is used, and then few page faults."""
+    """Return anonymous memory, which takes no space until it is used, with huge pages for fewer page faults."""
     memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     with suppress(OSError):  # a kernel without huge pages
         memory.madvise(mmap.MADV_HUGEPAGE)

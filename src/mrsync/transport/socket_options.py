@@ -1,4 +1,4 @@
-"""Socket options that only help: without one of them a session is slower or tells less, but works."""
+"""Optional socket options: without one of them, a session is slower or reports less, but works."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class HelpfulOption(NamedTuple):
-    """One option, and what it is like without it."""
+    """A socket option. without: what happens if it is not available."""
 
     name: str
     level: int
@@ -41,16 +41,16 @@ _TOLD = {
 
 
 def try_option(opened: socket.socket, option: HelpfulOption, value: int) -> bool:
-    """Set the option if the kernel lets us; whether it did."""
+    """Set the option. Return whether the kernel accepted it."""
     try:
         opened.setsockopt(option.level, option.number, value)
-    except OSError:  # ENOPROTOOPT, EOPNOTSUPP, EINVAL, EPERM: sandboxes do not agree on how to refuse
+    except OSError:  # ENOPROTOOPT, EOPNOTSUPP, EINVAL or EPERM, depending on the sandbox
         return False
     return True
 
 
 def describe_missing(opened: socket.socket) -> str:
-    """What this kernel or sandbox does not know: SO_RXQ_OVFL (drops are not counted), UDP_GRO (...); empty: nothing."""
+    """Return the options that this kernel or sandbox lacks: "SO_RXQ_OVFL (drops are not counted), ...", or ""."""
     missing = [option for option in _TOLD[opened.family] if not _is_known(opened, option)]
     return ", ".join(f"{option.name} ({option.without})" for option in missing)
 

@@ -1,4 +1,4 @@
-"""When datagrams really left and arrived: the kernel's own times, so that what programs take is not the network's."""
+"""Times at which datagrams left and arrived, from the kernel if possible, to exclude the time spent in programs."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from typing import Any
 from mrsync.transport.socket_options import ARRIVAL_TIMES, try_option
 
 _TIMESPEC = struct.Struct("@ll")
-_AGE_MAX_S = 10.0  # more means that the wall clock was set meanwhile
+_AGE_MAX_S = 10.0  # a greater age means that the wall clock was changed
 
 STAMP_BYTES = socket.CMSG_SPACE(_TIMESPEC.size)
 
 
 def ask_arrival_times(opened: socket.socket) -> None:
-    """Have the kernel note when each datagram came in."""
+    """Let the kernel record the arrival time of each datagram."""
     try_option(opened, ARRIVAL_TIMES, 1)
 
 
 def arrived_at(ancillary: Iterable[tuple[int, int, bytes]]) -> float:
-    """When what was just received came in, on the clock of time.monotonic(); now, if the kernel did not note it."""
+    """Return the arrival time on the clock of time.monotonic(), or the current time if the kernel did not record it."""
     now, wall = time.monotonic(), time.time()
     for level, kind, data in ancillary:
         if level == socket.SOL_SOCKET and kind == ARRIVAL_TIMES.number and len(data) >= _TIMESPEC.size:
@@ -33,19 +33,19 @@ def arrived_at(ancillary: Iterable[tuple[int, int, bytes]]) -> float:
 
 
 class StampedSocket(socket.socket):
-    """Notes when the first of several sends began; `renew` before them."""
+    """Records the time of the first of several sends. Call `renew` before them."""
 
     sent_at: float | None = None
 
     @classmethod
     def of(cls, opened: socket.socket) -> StampedSocket:
-        """Take over what was opened."""
+        """Take over the descriptor of a socket."""
         made = cls(fileno=opened.detach())
         made.setblocking(False)
         return made
 
     def renew(self) -> None:
-        """The next send is the first."""
+        """Record the next send."""
         self.sent_at = None
 
     def sendmsg(self, *arguments: Any) -> int:

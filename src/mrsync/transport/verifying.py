@@ -1,4 +1,10 @@
-"""The catcher's check of pages against the caster's signed digests: whoever has the group's secret can seal a page."""
+"""Check opened pages against the caster's signed digests, because every member of the group can seal a page.
+
+An opened page waits here until its digest is known, and is written only if it matches. If the digest differs, the page
+is rejected and requested again. Digests may be lost, so they are requested if overdue. A page whose digest
+never comes was not sent by the caster, and is rejected after GIVE_UP_S. Meanwhile it holds back tx_done, and so the
+window, for only HOLD_S, so that a forged page cannot stop the session.
+"""
 
 from __future__ import annotations
 
@@ -13,30 +19,30 @@ from mrsync.transport.pagedigests import PageDigest, PageKey, digest_pages
 from mrsync.transport.worker import Worker
 from mrsync.wire.messages import Digests, ObjectKind
 
-WAITING_MAX = 768  # pages whose digest is not known; more than any window
-TOLD_MAX = 8192  # digests whose page has not come
-OVERDUE_S = 0.05  # then the caster is asked
-HOLD_S = 0.25  # so long a page without digest keeps the window from moving on: it may be one that is not sent yet
-GIVE_UP_S = 1.0  # then it is no page that the caster has read
+WAITING_MAX = 768  # pages that wait for a digest; more than any window
+TOLD_MAX = 8192  # digests whose page has not arrived
+OVERDUE_S = 0.05  # after which the caster is asked for a digest
+HOLD_S = 0.25  # for which a page without a digest keeps the window from moving
+GIVE_UP_S = 1.0  # after which a page without a digest is rejected
 
-OpenedPage = tuple[int, int, int, bytes]  # object, page, generation, plain bytes
+OpenedPage = tuple[int, int, int, bytes]  # object, page, generation, plaintext
 
 
 @dataclass
 class _Waiting:
-    """A page that was opened."""
+    """An opened page that waits for its digest."""
 
     data: bytes
     since: float
-    tx_before: int  # what came with this tx was opened before it
-    digest: bytes = b""  # its own, once it is hashed
+    tx_before: int  # everything up to this tx was opened before it
+    digest: bytes = b""  # computed from the page; empty until that is done
 
 
 class PageVerifier:
-    """Takes opened pages, gives back those whose digest the caster has told; hashes them in a thread of its own.
+    """Take opened pages and pass on those whose digests match. Pages are hashed in a separate thread.
 
-    on_verified: pages to write, as (object, page, data). on_false: object, page and generation of one that is not what
-    the caster has read, or waited too long.
+    on_verified: called with pages to write, as (object, page, data). on_false: called with object, page and generation
+    of a page that does not match or has waited too long.
     """
 
     def __init__(
@@ -50,18 +56,18 @@ class PageVerifier:
         self._on_verified = on_verified
         self._on_false = on_false
         self._worker = Worker("digests")
-        self._waiting: dict[PageKey, _Waiting] = {}  # in the order in which they were opened
+        self._waiting: dict[PageKey, _Waiting] = {}  # in the order of opening
         self._told: dict[PageKey, bytes] = {}
         self._tx = 0
         loop.watch(self._worker, self._worker.collect)
 
     def close(self) -> None:
-        """Check nothing more."""
+        """Stop the thread. Nothing is checked any more."""
         self._loop.unwatch(self._worker)
         self._worker.close()
 
     def take(self, opened: Sequence[OpenedPage], tx_seen: int, now: float) -> None:
-        """These were opened, the last ones that came up to this tx."""
+        """Take pages that were opened. tx_seen: everything up to this tx has arrived."""
         fresh: list[tuple[PageKey, bytes]] = []
         for object, page, generation, data in opened:
             key = (object, page, generation)
@@ -73,7 +79,7 @@ class PageVerifier:
             self._reject(next(iter(self._waiting)))
 
     def receive(self, message: Digests) -> None:
-        """The caster tells what it has read."""
+        """Take digests from the caster."""
         verified: list[tuple[int, int, bytes]] = []
         for page, (generation, digest) in enumerate(message.entries, message.first):
             key = (int(message.object), page, generation)
@@ -88,26 +94,26 @@ class PageVerifier:
 
     @property
     def is_waiting(self) -> bool:
-        """Whether any page waits."""
+        """Whether any page waits for its digest."""
         return bool(self._waiting)
 
     @property
     def is_hashed(self) -> bool:
-        """Whether every page that was taken has been hashed."""
+        """Whether all pages that were taken have been hashed."""
         return self._worker.is_idle
 
     def tx_done(self, tx_seen: int, now: float) -> int:
-        """Of what came with this tx or an earlier one nothing waits here that can be the caster's."""
+        """Return the tx up to which no page waits here that may be authentic."""
         waiting = (page for page in self._waiting.values() if now - page.since < HOLD_S)
         return min(tx_seen, next((page.tx_before for page in waiting), tx_seen))
 
     def give_up(self, now: float) -> None:
-        """Reject what has waited for too long."""
+        """Reject pages that have waited for GIVE_UP_S."""
         for key in [key for key, page in self._waiting.items() if now - page.since >= GIVE_UP_S]:
             self._reject(key)
 
     def overdue(self, object: ObjectKind, now: float) -> int | None:
-        """The first page of this object whose digest should have come by now."""
+        """Return the first page of this object whose digest is overdue, or None."""
         late = [key[1] for key, page in self._waiting.items() if key[0] == object and now - page.since > OVERDUE_S]
         return min(late, default=None)
 
@@ -116,7 +122,7 @@ class PageVerifier:
         for key, digest in hashed:
             waiting = self._waiting.get(key)
             if waiting is None:
-                continue  # it had to give way
+                continue  # it was rejected for lack of room
             waiting.digest = digest
             told = self._told.pop(key, None)
             if told is not None:
@@ -127,7 +133,7 @@ class PageVerifier:
         if compare_digest(self._waiting[key].digest, told):
             verified.append((key[0], key[1], self._waiting.pop(key).data))
         else:
-            self._told[key] = told  # the true one may come next
+            self._told[key] = told  # the authentic page may still arrive
             self._reject(key)
 
     def _reject(self, key: PageKey) -> None:

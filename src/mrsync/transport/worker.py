@@ -1,4 +1,8 @@
-"""One thread for slow work, so that neither disk nor comparison ever stalls the sockets."""
+"""A thread for slow work, so that neither disk nor comparison delays the sockets.
+
+Jobs go to the thread by a queue. Results come back by a deque, and a byte in a pipe wakes the loop. The byte is written
+after the result is in the deque, and read before the deque is emptied, so no result is missed.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +18,9 @@ T = TypeVar("T")
 
 
 class Worker:
-    """Runs jobs one after another in its own thread; what they return is handed back in the thread that collects.
+    """Run jobs one after another in a thread. Results are passed on in the thread that calls `collect`.
 
-    The queue has no bound of its own: the window and the sequence of phases bound what is submitted.
+    The queue is unbounded. The window and the sequence of phases limit what is submitted.
     """
 
     def __init__(self, name: str = "worker") -> None:
@@ -30,25 +34,25 @@ class Worker:
         self._thread.start()
 
     def fileno(self) -> int:
-        """Readable when there is something to collect."""
+        """Return a descriptor that is readable when there is something to collect."""
         return self._readable
 
     def submit(self, job: Callable[[], T], done: Callable[[T], None]) -> None:
-        """Run job() in the worker's thread, then done(its result) in the thread that collects."""
+        """Run job() in the worker's thread, then done(result) in the thread that collects."""
         self._uncollected += 1
         self._jobs.put(partial(_run, job, done))
 
     @property
     def is_idle(self) -> bool:
-        """Every job is finished and collected."""
+        """Whether all jobs are finished and collected."""
         return self._uncollected == 0
 
     def post(self, callback: Callable[[], None]) -> None:
-        """From any thread: have this called in the thread that collects."""
+        """Call back in the thread that collects. Callable from any thread."""
         self._finish(callback)
 
     def collect(self) -> None:
-        """Call `done` of every finished job; raises what a job raised."""
+        """Call `done` of all finished jobs. Raise what a job has raised."""
         try:
             os.read(self._readable, 4096)
         except BlockingIOError:
@@ -57,7 +61,7 @@ class Worker:
             self._finished.popleft()()
 
     def close(self) -> None:
-        """Let the thread finish what is queued, and end it; nothing is collected any more."""
+        """Finish the queued jobs and end the thread. Their results are dropped."""
         self._jobs.put(None)
         self._thread.join()
         os.close(self._readable)
@@ -76,14 +80,14 @@ class Worker:
 
     def _finish(self, callback: Callable[[], None]) -> None:
         self._finished.append(callback)
-        with suppress(BlockingIOError):  # a full pipe wakes the reader all the same
+        with suppress(BlockingIOError):  # a full pipe is readable anyway
             os.write(self._writable, b"\0")
 
 
 def _run(job: Callable[[], Any], done: Callable[[Any], None]) -> Callable[[], None]:
     try:
         return partial(done, job())
-    except BaseException as error:  # raised again where the result is collected
+    except BaseException as error:  # raised again in the thread that collects
         return partial(_raise, error)
 
 
