@@ -1,4 +1,4 @@
-"""What this host can do for a sync, for `mrsync --version`."""
+"""Report what this host can do for a sync, for `mrsync --version`."""
 
 from __future__ import annotations
 
@@ -38,6 +38,6 @@ def _takes_option(option: int) -> bool:
 
 
 def _landlock_version() -> int:
-    """Return the version of the interface, 0 where the kernel has none."""
+    """Return the version of Landlock's interface, or 0 if the kernel has none."""
     libc = ctypes.CDLL(None, use_errno=True)
     return max(0, int(libc.syscall(_LANDLOCK_CREATE_RULESET, None, 0, _ASK_VERSION)))

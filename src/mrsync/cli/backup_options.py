@@ -1,4 +1,4 @@
-"""The options about what becomes of old versions: backups, and their removal before the new ones are staged."""
+"""Options for backups of old versions."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from mrsync.errors import FileError, UsageError
 from mrsync.files import open_named
 from mrsync.tree.model.policy import Policy
 
-DEFAULT_SUFFIX = "_mcast_bak%m%d%H%M"  # of 4.0.1
+DEFAULT_SUFFIX = "_mcast_bak%m%d%H%M"  # as in mrsync 4.0.1
 
 
 def backup_fields(options: argparse.Namespace) -> dict[str, Any]:
-    """Fields of the policy. UsageError, FileError."""
+    """Return the fields of the policy for backups. Raise UsageError or FileError."""
     is_backup = bool(options.backup or options.backup_dir or options.backup_patterns)
     if not is_backup:
         if options.suffix is not None or options.backup_base is not None:
@@ -38,13 +38,13 @@ def backup_fields(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def check_suffix(suffix: str, *, is_needed: bool = True) -> None:
-    """UsageError if no file can have this one."""
+    """Raise UsageError if the suffix is not possible in a file name. is_needed: it must not be empty either."""
     if "/" in suffix or (is_needed and not suffix):
         raise UsageError(f"--suffix {suffix!r}: give one without a slash, or --backup-dir")
 
 
 def _read_patterns(path: str) -> tuple[str, ...]:
-    from mrsync.tree.filter.ere import Patterns  # few runs have any
+    from mrsync.tree.filter.ere import Patterns  # rarely needed
 
     try:
         with open_named(path) as file:
@@ -67,7 +67,10 @@ def _read_patterns(path: str) -> tuple[str, ...]:
 
 
 def _base(basedir: str, source: str) -> str:
-    """What of SOURCE's path lies behind BASEDIR, as patterns see it."""
+    """Return the path of SOURCE relative to BASEDIR, which patterns are matched against.
+
+    Raise UsageError if it is not below.
+    """
     base, whole = (os.path.abspath(path).rstrip("/") + "/" for path in (basedir, source))
     if not whole.startswith(base):
         raise UsageError(f"--backup-base {basedir}: SOURCE is not below it")
@@ -75,7 +78,7 @@ def _base(basedir: str, source: str) -> str:
 
 
 def check_local_backups(policy: Policy, dests: Mapping[str, bytes]) -> None:
-    """On one host, backups of several targets must not mix; dests: by host. UsageError."""
+    """Raise UsageError if backups of several targets on this host would mix. dests: destination directory by host."""
     if policy.backup_dir:
         places = {
             os.path.normpath(os.path.join(dest, os.fsencode(policy.backup_dir.replace("{host}", host))))

@@ -1,4 +1,4 @@
-"""Charts as inline SVG: no script, no font, no file but the page they stand in. Colours are the page's CSS classes."""
+"""Charts as inline SVG that need no script, font or other file. Colours are CSS classes of the page."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Points = Sequence[tuple[float, float]]
 
 
 def line_chart(lines: Sequence[tuple[str, str, Points]], y_text: Callable[[float], str], x_unit: str) -> str:
-    """Lines over time: (CSS class, label, points); at least one point in all."""
+    """Return a chart of lines over time. lines: (CSS class, label, points), with at least one point in total."""
     x_max = max((x for _, _, points in lines for x, _ in points), default=0) or 1
     y_max = _round_up(max((y for _, _, points in lines for _, y in points), default=0) or 1)
 
@@ -29,9 +29,9 @@ def line_chart(lines: Sequence[tuple[str, str, Points]], y_text: Callable[[float
 
 
 def histogram_chart(bins: Sequence[tuple[int, int]], unit: str) -> str:
-    """Counts over a linear axis. bins: (upper bound, count) of what lies within one unit below each bound."""
+    """Return a histogram with a linear axis. bins: (upper bound, count), each one unit wide."""
     longest = max(bound for bound, _ in bins)
-    width = -(-longest // BARS_MAX)  # units in one bar
+    width = -(-longest // BARS_MAX)  # units per bar
     bars: dict[int, int] = {}
     for bound, count in bins:
         bars[(bound - 1) // width] = bars.get((bound - 1) // width, 0) + count
@@ -40,7 +40,7 @@ def histogram_chart(bins: Sequence[tuple[int, int]], unit: str) -> str:
     parts = [*_grid(most, lambda count: f"{count:g}"), *_seconds(x_max, unit)]
     for number, count in sorted(bars.items()):
         left, right = _x(number * width / x_max), _x((number + 1) * width / x_max)
-        top = min(_y(count / most), HEIGHT - BOTTOM - 2)  # a count that is not 0 is always seen
+        top = min(_y(count / most), HEIGHT - BOTTOM - 2)  # always at least two pixels high
         label = f"{number * width} to {(number + 1) * width} {unit}: {count}"
         parts.append(
             f'<rect class="bar" x="{left + 0.5:.1f}" y="{top:.1f}" width="{max(0.5, right - left - 1):.1f}"'
@@ -50,7 +50,7 @@ def histogram_chart(bins: Sequence[tuple[int, int]], unit: str) -> str:
 
 
 def share_bar(shares: Sequence[tuple[str, str, float]]) -> str:
-    """One bar of parts (CSS class, label, amount), as wide as their share of the sum."""
+    """Return a bar of parts (CSS class, label, amount) with widths in proportion to the amounts."""
     total = sum(amount for _, _, amount in shares) or 1
     at = 0.0
     parts = []
@@ -94,6 +94,6 @@ def _y(share: float) -> float:
 
 
 def _round_up(value: float) -> float:
-    """The next of 1, 2, 4, 5, 8 times a power of ten, so that ticks are round numbers."""
+    """Return the next number that is 1, 2, 4, 5 or 8 times a power of ten, so that ticks are round."""
     power = 10.0 ** (len(str(int(value))) - 1) if value >= 1 else 1.0
     return next(step * power for step in (1, 2, 4, 5, 8, 10) if step * power >= value)

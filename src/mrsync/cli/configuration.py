@@ -1,4 +1,4 @@
-"""Settings from files in TOML: the long names of mrsync's options, below what the command line says."""
+"""Read settings from TOML files. Keys are the long names of mrsync's options. The command line overrides them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mrsync.cli.registry.parser import Parser
 from mrsync.errors import UsageError
 
 BYTES_MAX = 1 << 20
-NOT_FOR_FILES = {"help", "version", "config", "targets", "source", "dest"}  # what a run is about is said each time
+NOT_FOR_FILES = {"help", "version", "config", "targets", "source", "dest"}  # different for every run
 
 
 def parse_configured(
@@ -26,11 +26,12 @@ def parse_configured(
     passed_over: Container[str] = (),
     reads_defaults: bool = True,
 ) -> tuple[argparse.Namespace, tuple[str, ...]]:
-    """What the command line and the files say together, and the files that were read.
+    """Return the options from the command line and the settings files, and the paths of the files that were read.
 
-    The system's file, the user's over it, then --config FILE, and the command line over all; lists are joined in this
-    order. settings_parser: for the files, if not the same. passed_over: settings that are for others. reads_defaults:
-    the system's and the user's file, too. Raises UsageError with the file and the key.
+    Later ones override earlier ones: the system's file, the user's, --config FILE, the command line. Lists are joined
+    in this order. settings_parser: for the files, if it is another one. passed_over: keys to ignore, because they
+    belong to other programs. reads_defaults: also read the system's and the user's file. Raise UsageError with file and
+    key.
     """
     given = parser.parse_args(arguments)
     paths = [SYSTEM_FILE, user_file()] if reads_defaults else []
@@ -47,13 +48,13 @@ def parse_configured(
 
 
 def user_file() -> str:
-    """Where this user's settings would be."""
+    """Return the path of the user's settings file, which need not exist."""
     home = os.environ.get("XDG_CONFIG_HOME", "")
     return os.path.join(home if os.path.isabs(home) else os.path.expanduser("~/.config"), "mrsync", "config.toml")
 
 
 def _read(path: str, *, must_exist: bool) -> bytes | None:
-    """None if there is no such file; UsageError if somebody else may write to it."""
+    """Return the contents of a file, or None if it does not exist. Raise UsageError if others may write to it."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -62,7 +63,7 @@ def _read(path: str, *, must_exist: bool) -> bytes | None:
         return None
     except OSError as error:
         if not must_exist and not os.path.lexists(path):
-            return None  # its directory is closed to this user: the home of another one
+            return None  # in a directory that this user may not enter, such as another user's home
         raise UsageError(f"cannot read the settings in {path}: {error.strerror}") from error
     with open(fd, "rb") as file:
         status = os.fstat(fd)
@@ -77,13 +78,13 @@ def _read(path: str, *, must_exist: bool) -> bytes | None:
 
 
 def names_of_settings(parser: Parser) -> set[str]:
-    """The long names of a parser's options that a file may set."""
+    """Return the long names of options that may be set in a file."""
     return _actions(parser).keys() - NOT_FOR_FILES
 
 
 def _apply(parser: Parser, path: str, text: bytes, settings: argparse.Namespace, passed_over: Container[str]) -> None:
-    """Take a file's settings over those of the files before."""
-    import tomllib  # most runs have no such file
+    """Apply the settings of a file on top of earlier ones."""
+    import tomllib  # rarely needed
 
     try:
         table = tomllib.loads(text.decode())
@@ -105,7 +106,7 @@ def _apply(parser: Parser, path: str, text: bytes, settings: argparse.Namespace,
 
 
 def option_words(parser: Parser, settings: Mapping[str, Any]) -> list[str]:
-    """Return settings, by long name, as words of a command line. Raises UsageError with the name."""
+    """Return settings as words of a command line. settings: values by long name. Raise UsageError with the name."""
     actions = _actions(parser)
     words: list[str] = []
     for key, value in settings.items():
@@ -129,7 +130,7 @@ def _actions(parser: Parser) -> dict[str, argparse.Action]:
 
 
 def _words(key: str, value: Any, action: argparse.Action) -> Iterator[str]:
-    """A setting as it would be written on the command line."""
+    """Yield a setting as it would be written on the command line."""
     if action.nargs == 0:
         if not isinstance(value, bool):
             raise UsageError("it is either true or false")
@@ -151,7 +152,7 @@ def _is_switch(action: argparse.Action) -> bool:
 
 
 def _withdraw_contradicted(parser: Parser, given: argparse.Namespace, settings: argparse.Namespace) -> None:
-    """Of options that exclude one another, one on the command line is meant instead of another in a file."""
+    """Remove settings from files that conflict with an option on the command line."""
     for group in parser._mutually_exclusive_groups:
         changed = {action.dest for action in group._group_actions if getattr(given, action.dest) != action.default}
         for action in group._group_actions if changed else ():

@@ -1,4 +1,4 @@
-"""mrsync doctor as a command: verdicts first, then a table; or JSON."""
+"""The command mrsync doctor: print findings and a table, or JSON."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ HEADS = ("target", "hears", "echoes", "MTU", "p50 us", "loss", "Mbit/s", "buffer
 
 
 class Conclusion(NamedTuple):
-    """One line: what is wrong with these targets; no finding: they are fit."""
+    """A line of output: the finding about these hosts, or None if they have no fault."""
 
     hosts: str
     finding: Finding | None
 
 
 def doctor(arguments: Sequence[str]) -> int:
-    """One examination, printed."""
+    """Examine all targets and print the result. Return the exit status."""
     settings, output = parse_doctor(arguments)
     with make_progress(output.progress, output.verbosity) as observer:
         tell_left_out(observer, output.left_out)
@@ -50,7 +50,7 @@ def doctor(arguments: Sequence[str]) -> int:
 
 
 def verdicts(outcome: DoctorOutcome) -> list[Conclusion]:
-    """Faults before notes, what concerns most targets first; who is fit comes last. Equal findings are told once."""
+    """Return the conclusions: faults, then remarks, those of most targets first; hosts without faults come last."""
     groups: dict[Finding, list[str]] = {}
     ranks: dict[Finding, int] = {}
     for target in outcome.targets:
@@ -64,7 +64,7 @@ def verdicts(outcome: DoctorOutcome) -> list[Conclusion]:
 
 
 def verdict_line(verdict: Conclusion) -> str:
-    """t2: firewall drops data: why; what helps"""
+    """Return "HOSTS: CAUSE: DETAIL; remedy: REMEDY", or "HOSTS: fit"."""
     if verdict.finding is None:
         return f"{verdict.hosts}: fit"
     cause, detail, remedy, _ = verdict.finding
@@ -72,7 +72,10 @@ def verdict_line(verdict: Conclusion) -> str:
 
 
 def table_rows(outcome: DoctorOutcome, *, is_verbose: bool) -> list[tuple[str, ...]]:
-    """One for each target that is not fit, one for all that are; those that cannot be reached have none."""
+    """Return one row for each target with a fault and one for all others. Omit targets that were not reached.
+
+    is_verbose: one row for each target.
+    """
     reached = [target for target in outcome.targets if target.seen.facts is not None]
     unfit = [target for target in reached if not target.is_fit or is_verbose]
     rows = [_cells(target.seen.host, [target.seen]) for target in unfit[: None if is_verbose else ROWS_MAX]]
@@ -83,7 +86,7 @@ def table_rows(outcome: DoctorOutcome, *, is_verbose: bool) -> list[tuple[str, .
 
 
 def outcome_fields(outcome: DoctorOutcome) -> dict[str, Any]:
-    """The result for programs."""
+    """Return the result for JSON."""
     return {
         "schema": SCHEMA,
         "exit_status": outcome.exit_status,
@@ -96,7 +99,7 @@ def outcome_fields(outcome: DoctorOutcome) -> dict[str, Any]:
 
 
 def complaint(outcome: DoctorOutcome) -> str | None:
-    """One sentence on why the exit status is not 0."""
+    """Return a sentence that explains the exit status, or None if it is 0."""
     unfit = [target.seen.host for target in outcome.targets if not target.is_fit]
     if outcome.is_interrupted:
         return "interrupted"
@@ -106,7 +109,7 @@ def complaint(outcome: DoctorOutcome) -> str | None:
 
 
 def _cells(name: str, seen: list[Evidence]) -> tuple[str, ...]:
-    """The worst of each figure."""
+    """Return the cells of a row: the worst of each figure."""
     heard = min(one.group.heard / max(1, one.group.sent) for one in seen)
     echoed = min((one.group.echoed + one.own.echoed) / max(1, one.group.heard + one.own.heard) for one in seen)
     disks = [one.disk for one in seen if one.disk is not None and not one.disk.error]
@@ -128,7 +131,7 @@ def _cells(name: str, seen: list[Evidence]) -> tuple[str, ...]:
 
 
 def _is_exact(seen: Evidence) -> bool:
-    """Whether the clock was told by an echo, or is off by far more than the remote shell's delay."""
+    """Return whether the clock was measured by an echo, or differs far more than the delay of the remote shell."""
     return seen.round_trips.total > 0 or abs(seen.clock_offset_s or 0) > 1
 
 

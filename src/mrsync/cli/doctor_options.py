@@ -1,4 +1,4 @@
-"""The command line of mrsync doctor, and the settings it means."""
+"""The command line of mrsync doctor, and its settings."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from mrsync.run.settings import LOCAL, DoctorSettings
 from mrsync.wire.limits import SECRET_BYTES
 
 RATE_BYTES_S = 25_000_000
-NOT_FOR_DOCTOR = {"rate"}  # of syncs, not of a test
+NOT_FOR_DOCTOR = {"rate"}  # in a settings file it is meant for syncs
 
 
 class DoctorOutput(NamedTuple):
-    """What people and programs get to read."""
+    """How to present the result."""
 
     progress: str
     is_json: bool
@@ -28,7 +28,7 @@ class DoctorOutput(NamedTuple):
 
 
 def parse_doctor(arguments: Sequence[str]) -> tuple[DoctorSettings, DoctorOutput]:
-    """Raises UsageError."""
+    """Parse the command line. Raise UsageError."""
     parser = make_parser(DOCTOR)
     for_others = names_of_settings(make_parser(MRSYNC)) - names_of_settings(parser)
     parsed, _ = parse_configured(parser, arguments, passed_over=for_others | NOT_FOR_DOCTOR)

@@ -1,4 +1,4 @@
-"""The options that say which files are taken, how they are compared and how they are put in place."""
+"""Options that choose files, and that decide how they are compared and put in place."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mrsync.tree.source.selection import Selection
 
 
 def policy(options: argparse.Namespace) -> Policy:
-    """What the targets are told."""
+    """Return the policy, which is sent to the targets."""
     return Policy(
         rules=read_target_rules(options),
         rules_have_nuls=has_nuls(options),
@@ -30,7 +30,7 @@ def policy(options: argparse.Namespace) -> Policy:
 
 
 def selection(options: argparse.Namespace) -> Selection:
-    """What is taken of the source. UsageError."""
+    """Return the selection from the source. Raise UsageError."""
     user, group = parse_owners(options.chown) if options.chown else (None, None)
     umask = os.umask(0o077)
     os.umask(umask)

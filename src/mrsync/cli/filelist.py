@@ -1,4 +1,6 @@
-"""trFilelist, also called `mrsync filelist`: from rsync's dry-run output to a synclist on stdout."""
+"""The command `mrsync filelist` (trFilelist in 4.0.1): convert the output of rsync's dry run to a synclist on
+stdout.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +19,10 @@ STDIN = "-"
 
 
 def filelist(name: str, arguments: Sequence[str]) -> int:
-    """The exit status: 0, or that of SelectionError if a line could not be settled; the rest is written all the same.
+    """Convert the output, and return the exit status.
 
-    Raises UsageError, SelectionError, FileError.
+    It is that of SelectionError if a line could not be interpreted; all others are written anyway. Raise UsageError,
+    SelectionError or FileError.
     """
     options = make_parser(FILELIST, called=name).parse_args(arguments)
     lines = _read_lines(options.output)

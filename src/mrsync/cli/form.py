@@ -1,4 +1,4 @@
-"""Which of its two forms a command line has: -m TARGETS -s SOURCE with 4.0.1's letters, or rsync's."""
+"""Decide which of two forms a command line has: -m TARGETS -s SOURCE with 4.0.1's letters, or rsync's."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mrsync.run.settings import LOCAL
 
 
 class Form(NamedTuple):
-    """words: the command line, for `parser`. settings: the parser of settings files, with the same defaults."""
+    """A form. words: the command line, for `parser`. settings: the parser of settings files, with the same defaults."""
 
     words: list[str]
     parser: Parser
@@ -22,10 +22,11 @@ class Form(NamedTuple):
 
 
 def form_of(words: Sequence[str]) -> Form:
-    """Return the form of a command line. Raises UsageError.
+    """Return the form of a command line. Raise UsageError.
 
-    Words that are neither options nor their values make it rsync's. A line that makes sense with 4.0.1's letters only,
-    such as `-r rsh -I eth1 SOURCE TARGETS:DEST`, is read by those, but deletes as rsync does: where it is told to.
+    A line with operands (words that are neither options nor their values) has rsync's form. The exceptions are lines
+    that make sense with 4.0.1's letters only, such as `-r rsh -I eth1 SOURCE TARGETS:DEST`. Those are parsed with these
+    letters, but like rsync they delete only if they say so.
     """
     own = make_parser(MRSYNC)
     mine = own.sort_out(words)
@@ -42,12 +43,12 @@ def form_of(words: Sequence[str]) -> Form:
 
 
 def _fit(operands: Sequence[str]) -> bool:
-    """Whether these are SOURCEs, all of which are there, and TARGETS:DEST."""
+    """Return whether these are existing SOURCEs and TARGETS:DEST."""
     return len(operands) > 1 and ":" in operands[-1] and all(map(os.path.lexists, operands[:-1]))
 
 
 def _with_local(words: Sequence[str]) -> Iterable[str]:
-    """`-r local`, as the other form writes it, means the shell that is none, unless something here has that name."""
+    """Replace `-r local` by --rsh=local, as in the other form, unless a file here is named `local`."""
     places = [place for place, word in enumerate(words[1:], 1) if (words[place - 1], word) == ("-r", LOCAL)]
     if not places or os.path.lexists(LOCAL):
         return words

@@ -1,4 +1,4 @@
-"""The lines of --itemize-changes, as rsync writes them, before each the targets that they are of."""
+"""The lines of --itemize-changes: as in rsync, but with the targets in front."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ESCAPE_LIKE = re.compile(r"\\(?=#[0-9]{3})")
 
 
 def change_lines(outcome: Outcome) -> Iterator[str]:
-    """node[1-3]: >f.st...... path; to be asked for once."""
+    """Yield lines such as "node[1-3]: >f.st...... path". Works only once for an outcome."""
     folded: dict[tuple[int, ...], str] = {}
     for change in outcome.changes:
         who = folded.get(change.targets)
@@ -25,7 +25,7 @@ def change_lines(outcome: Outcome) -> Iterator[str]:
 
 
 def change_events(outcome: Outcome) -> Iterator[str]:
-    """The same for `--progress json`, a line each."""
+    """Yield the same as JSON, one line each, for `--progress json`."""
     for change in outcome.changes:
         hosts = [outcome.targets[target].host for target in change.targets]
         fields = {"event": "change", "targets": hosts, "change": change.letters, "path": os.fsdecode(change.path)}
@@ -35,7 +35,9 @@ def change_events(outcome: Outcome) -> Iterator[str]:
 
 
 def escaped(path: bytes) -> str:
-    r"""A path as rsync prints it: what is no character to show, but for tabs, as \#ooo, and so a backslash before #."""
+    r"""Escape a path like rsync: unprintable bytes except tabs as \#ooo, and a backslash that looks like such an
+    escape.
+    """
     text = _ESCAPE_LIKE.sub(r"\#134", path.decode("utf-8", "surrogateescape"))
     if text.isprintable():
         return text

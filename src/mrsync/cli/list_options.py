@@ -1,4 +1,4 @@
-"""The options that say where the choice of files comes from: every target, rsync's dry run, patterns, a synclist."""
+"""Options for the source of the selection: every target, rsync's dry run, patterns, or a synclist."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from mrsync.tree.source.selection import Selection
 
 HINT = "; give it to rsync with -o"
 EACH, RSYNC, NONE = "each", "rsync", "none"
-# What says how targets compare: nothing is compared where a list says what to do.
+# Options for the comparison, which are useless if a list decides.
 COMPARING = ("checksum", "size_only", "ignore_times", "modify_window", "update", "existing", "ignore_existing")
 
 
 def apply(options: argparse.Namespace, policy: Policy, selection: Selection) -> tuple[Policy, Selection]:
-    """What the options make of policy and selection. Raises UsageError, SelectionError."""
+    """Apply the options to policy and selection, and return both. Raise UsageError or SelectionError."""
     patterns, compare, rsync_options = (
         getattr(options, name, None)
-        for name in ("list", "compare", "rsync_options")  # multicaster has none of them
+        for name in ("list", "compare", "rsync_options")  # missing in multicaster
     )
     if rsync_options is not None:
         if compare not in (None, RSYNC):
@@ -46,11 +46,11 @@ def apply(options: argparse.Namespace, policy: Policy, selection: Selection) -> 
     if compare == RSYNC:
         if selection.mode_changes or selection.user or selection.group:
             raise UsageError("--chmod and --chown cannot be given with --compare rsync, which compares without them")
-        from mrsync.remote.rsync import find_rsync, parse_options  # here, as starting is to take no time
+        from mrsync.remote.rsync import find_rsync, parse_options  # imported here to start faster
 
         find_rsync()
         words = parse_options(rsync_options or "")
-        # Where only attributes differ for rsync, its rule must be the targets', too.
+        # Targets must use rsync's rule, so that they agree about files of which only attributes differ.
         policy = policy._replace(size_only="--size-only" in words)
         return policy, selection._replace(rsync_options=words)
     return policy, selection
@@ -64,10 +64,13 @@ def _refuse(policy: Policy, names: tuple[str, ...], way: str, hint: str = "") ->
 
 
 def _read_patterns(text: str, source: str) -> tuple[bytes, ...]:
-    """A name that begins with /, ./ or ../, or that only this directory has, is that of a file: one pattern a line."""
+    """Return the patterns of -l: from a file with one per line, or from the text itself.
+
+    The text names a file if it begins with /, ./ or ../, or if a file has this name here but not in SOURCE.
+    """
     is_only_here = os.path.isfile(text) and not os.path.lexists(os.path.join(source, text))
     if not is_only_here and not text.startswith(("/", "./", "../")):
-        from mrsync.tree.lists.shell_patterns import split_list  # as above
+        from mrsync.tree.lists.shell_patterns import split_list  # imported here to start faster
 
         return tuple(split_list(os.fsencode(text)))
     try:

@@ -1,9 +1,9 @@
-"""The live view: one frame of text for a terminal, from the latest snapshot.
+"""The live view: make one frame of text for a terminal from the latest snapshot.
 
-A frame has a headline (phase, amount, rate, time left), a bar, a line of counts, and a table of targets. Targets that
-take part come first, those furthest behind on top; hosts that are gone are folded into one line for each way of ending.
-A frame never has more lines than the terminal, nor longer ones. It is made of plain strings with style names, so
-that it can be tested without a terminal, and costs little: a table of 1000 targets shows only as many as fit.
+A frame has a headline (phase, amount, rate, time left), a bar, a line of counts, and a table of targets. Active targets
+come first, the slowest on top. Hosts that have ended badly are combined in one line per state. A frame never has more
+or longer lines than the terminal. It consists of plain strings with style names, so it can be tested without a
+terminal. It is cheap, because a table of 1000 targets is built only as far as it fits.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from mrsync.cli.report import size
 from mrsync.run.observer import Snapshot, TargetProgress
 
 SPARKS = "▁▂▃▄▅▆▇█"
-RATES_KEPT = 16  # of the sparkline, one for each frame
-SILENT_S = 2.0  # a target that was not heard for longer is marked
-STALLED_S = 3.0  # without any byte for longer there is no guess at the time left
+RATES_KEPT = 16  # in the sparkline, one per frame
+SILENT_S = 2.0  # seconds without a packet, after which a target is marked
+STALLED_S = 3.0  # seconds without progress, after which no remaining time is estimated
 NAME_WIDTH_MAX = 32
 ENDED = ("lost", "refused", "unreachable")
 
-# What a target that takes part is doing, by the phase of the session.
+# What an active target is doing in each phase.
 WORDS = {"gathering": "joined", "comparing": "comparing", "casting": "receiving", "finishing": "finishing"}
 STYLES = {"lost": "red", "refused": "red", "unreachable": "red", "silent": "yellow", "done": "green"}
 
@@ -32,12 +32,12 @@ Line = list[Span]
 
 
 class Rate:
-    """Bytes per second between snapshots: smoothed, and the last few as they were."""
+    """Bytes per second between snapshots: smoothed, and the most recent values."""
 
     def __init__(self) -> None:
         self.bytes_s = 0.0
         self.recent: deque[float] = deque(maxlen=RATES_KEPT)
-        self.moved_at = 0.0  # seconds of the run when a byte was last sent
+        self.moved_at = 0.0  # time of the run at which a byte was last sent
         self._seconds = 0.0
         self._bytes = 0
 
@@ -83,7 +83,7 @@ def duration(seconds: float) -> str:
 
 
 def state_of(target: TargetProgress, phase: str) -> str:
-    """Return what a person calls the state of a target; silent, if nothing was heard of it for a while."""
+    """Return the name of a target's state for people: "silent" if it was not heard for SILENT_S."""
     if target.state == "expected":
         return "awaited"
     if target.state != "present":
@@ -133,7 +133,7 @@ def _counts(snapshot: Snapshot) -> Line:
 
 
 def _gone(snapshot: Snapshot) -> list[Line]:
-    """One line for each way of not taking part."""
+    """Return a line for each state of targets that ended badly."""
     lines = []
     for state in ENDED:
         names = [target.host for target in snapshot.targets if target.state == state]
@@ -143,7 +143,7 @@ def _gone(snapshot: Snapshot) -> list[Line]:
 
 
 def _table(snapshot: Snapshot, width: int, room: int) -> list[Line]:
-    """A head, the targets furthest behind, and how many more there are: at most room lines."""
+    """Return a head, the slowest targets, and the number of others, in at most `room` lines."""
     live = [target for target in snapshot.targets if target.state in ("present", "expected")]
     if room < 2 or not live:
         return []
@@ -192,7 +192,7 @@ def _short(name: str, width: int) -> str:
     return name if len(name) <= width else name[: width - 1] + "…"
 
 
-@lru_cache(maxsize=8)  # the same names come again with every frame, and folding is slow
+@lru_cache(maxsize=8)  # folding is slow, and every frame has the same names
 def _folded(names: tuple[str, ...]) -> str:
     from mrsync.remote.targets import fold
 

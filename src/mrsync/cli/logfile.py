@@ -1,4 +1,4 @@
-"""The log file: when sessions began and how they ended, and every notice between, one line each."""
+"""The log file: one line for the start of each session, its end, and every notice in between."""
 
 from __future__ import annotations
 
@@ -26,10 +26,11 @@ PLAIN = re.compile(r"[\w./:{}@,+=-]+")
 
 
 class LogFile:
-    """Observer that logs one session and hands everything on to another one. FileError if it cannot be opened.
+    """Observer that logs one session and passes everything on to another observer. Raise FileError if it cannot be
+    opened.
 
-    Each line is one write at the end of the file, so that several sessions may share it. A context, which logs how the
-    session ended if that was with an error.
+    Each line is appended by one write, so several sessions can share the file. Use it as a context: it logs an end by
+    an exception.
     """
 
     def __init__(self, path: str, style: str, session: int) -> None:
@@ -55,12 +56,12 @@ class LogFile:
         return self._observer.due_at if self._observer is not None else None
 
     def before(self, observer: Observer) -> LogFile:
-        """This one, which from now on hands on what is observed."""
+        """Set the observer to pass everything on to, and return this one."""
         self._observer = observer
         return self
 
     def begin(self, program: str, settings: CastSettings, arguments: Sequence[str]) -> None:
-        """Log the start."""
+        """Log the start of the session."""
         self._write(
             "start",
             program=program,
@@ -72,7 +73,7 @@ class LogFile:
         )
 
     def end(self, outcome: Outcome) -> None:
-        """Log the end of a session that had one."""
+        """Log the end of a session that has an outcome."""
         self._write(
             "end",
             exit_status=outcome.exit_status,
@@ -104,7 +105,7 @@ class LogFile:
             self._complain(error.strerror or "")
 
     def _complain(self, reason: str) -> None:
-        """A log that cannot be written is no reason to stop; it is said once."""
+        """Report once that the log cannot be written. That does not stop the session."""
         if self._has_failed:
             return
         self._has_failed = True
@@ -120,7 +121,9 @@ def _json_line(now: str, session: str, event: str, fields: dict[str, Any]) -> st
 
 
 def _text_line(now: str, session: str, event: str, fields: dict[str, Any]) -> str:
-    r"""`2026-01-02T03:04:05.678+01:00 0123456789abcdef start source="/a b" ...`; odd characters as \n, \u001b."""
+    """Return `2026-01-02T03:04:05.678+01:00 0123456789abcdef start source="/a b" ...` with unprintable characters
+    escaped.
+    """
     if event == "notice":
         host = f"{fields['host']}: " if "host" in fields else ""
         words = [host + fields["text"]]

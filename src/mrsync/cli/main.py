@@ -1,4 +1,4 @@
-"""The commands: from arguments to an exit status. What a command does not need is not imported."""
+"""The commands: from arguments to an exit status. Modules are imported only when a command needs them."""
 
 from __future__ import annotations
 
@@ -18,38 +18,38 @@ from mrsync.escaping import escape_controls
 
 
 def mrsync() -> int:
-    """Entry point: sync, or one of the tools."""
+    """Entry point of mrsync: sync, or one of the tools."""
     return run_command("mrsync", _mrsync, sys.argv[1:])
 
 
 def multicaster() -> int:
-    """Entry point: cast to catchers that were started by hand."""
+    """Entry point of multicaster: send to catchers that were started by hand."""
     return run_command("multicaster", _multicaster, sys.argv[1:])
 
 
 def multicatcher() -> int:
-    """Entry point: catch what a multicaster casts."""
+    """Entry point of multicatcher: receive from a multicaster."""
     return run_command("multicatcher", _multicatcher, sys.argv[1:])
 
 
 def tr_filelist() -> int:
-    """Entry point: the tool that 4.0.1 called trFilelist."""
+    """Entry point of trFilelist, the name of `mrsync filelist` in 4.0.1."""
     return run_command("trFilelist", lambda arguments: _filelist("trFilelist", arguments), sys.argv[1:])
 
 
 def rtt() -> int:
-    """Entry point: measure round trips."""
+    """Entry point of rtt: measure round trips."""
     return run_command("rtt", _rtt, sys.argv[1:])
 
 
 def rttcatcher() -> int:
-    """Entry point: echo what rtt sends."""
+    """Entry point of rttcatcher: echo what rtt sends."""
     return run_command("rttcatcher", _rttcatcher, sys.argv[1:])
 
 
 def run_command(name: str, command: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> int:
-    """Every end of a command: its own exit status, or one sentence and the status of the error."""
-    gc.disable()  # modules, columns and numbers make no cycles; looking for some costs a tenth of a large scan
+    """Run a command and return its exit status. Print a MrsyncError as one sentence, and return its status."""
+    gc.disable()  # we make no reference cycles, and searching for them takes a tenth of the time of a large scan
     for number in SIGNALS:
         signal.signal(number, _interrupt)
     with StandardStreams(name):
@@ -60,7 +60,7 @@ def run_command(name: str, command: Callable[[Sequence[str]], int], arguments: S
             return error.exit_status
         finally:
             for number in SIGNALS:
-                signal.signal(number, signal.SIG_IGN)  # all is said: what follows is the interpreter's own end
+                signal.signal(number, signal.SIG_IGN)  # the command is over, only the interpreter's shutdown follows
 
 
 def _mrsync(arguments: Sequence[str]) -> int:
@@ -72,7 +72,7 @@ def _mrsync(arguments: Sequence[str]) -> int:
 
 
 def _refuse_mistyped_tool(arguments: Sequence[str]) -> None:
-    """Raise UsageError where the first word is nearly a tool, and neither SOURCE nor followed by TARGETS:DEST."""
+    """Raise UsageError if the first word resembles a tool, is not an existing SOURCE, and no TARGETS:DEST is given."""
     first = arguments[0] if arguments else "-"
     if first.startswith("-") or any(":" in word for word in arguments) or os.path.lexists(first):
         return

@@ -1,4 +1,4 @@
-"""The outcome for Prometheus: a file for node_exporter's textfile collector."""
+"""Metrics of a run in a file for the textfile collector of node_exporter (Prometheus)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from mrsync.run.cast.outcome import Outcome, TargetState
 
 
 def metrics(outcome: Outcome, ended_at: float) -> str:
-    """Text exposition format 0.0.4; ended_at: seconds since 1970. Labels tell runs of other trees apart."""
+    """Return the metrics in text exposition format 0.0.4. ended_at: seconds since the epoch.
+
+    The labels `source` and `dest` distinguish runs of different trees.
+    """
     return "".join(f"{line}\n" for line in _lines(outcome, ended_at))
 
 

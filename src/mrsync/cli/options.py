@@ -1,4 +1,4 @@
-"""The command lines of mrsync, multicaster and multicatcher, and the settings they mean."""
+"""The command lines of mrsync, multicaster and multicatcher, and their settings."""
 
 from __future__ import annotations
 
@@ -38,23 +38,23 @@ from mrsync.wire.signing import SEED_BYTES
 
 
 class Output(NamedTuple):
-    """What people and programs get to read."""
+    """What to print and which files to write."""
 
     progress: str = "auto"
     has_stats: bool = False
     is_quiet: bool = False
-    report: str | None = None  # JSON
-    page: str | None = None  # HTML
+    report: str | None = None  # path of the JSON report
+    page: str | None = None  # path of the HTML report
     metrics: str | None = None
     verbosity: int = 0
-    left_out: tuple[str, ...] = ()  # names in TARGETS that are this host
+    left_out: tuple[str, ...] = ()  # names in TARGETS that mean this host
     log_file: str | None = None
     log_format: str = "text"
-    configurations: tuple[str, ...] = ()  # files that settings came from
+    configurations: tuple[str, ...] = ()  # paths of the settings files that were read
 
 
 class Draft(NamedTuple):
-    """What can be told of a command line that cannot be carried out: for the report of that."""
+    """What is known of a command line that cannot be carried out, for its report."""
 
     source: bytes
     dest: bytes
@@ -62,7 +62,7 @@ class Draft(NamedTuple):
 
 
 def draft_mrsync(arguments: Sequence[str]) -> Draft:
-    """Raises UsageError."""
+    """Return what is known of a faulty command line. Raise UsageError if that is too little."""
     form = form_of(arguments)
     options, _ = parse_configured(form.parser, form.words, settings_parser=form.settings)
     take_positionals(options)
@@ -71,13 +71,16 @@ def draft_mrsync(arguments: Sequence[str]) -> Draft:
 
 
 def draft_multicaster(arguments: Sequence[str]) -> Draft:
-    """Raises UsageError."""
+    """Return what is known of a faulty command line. Raise UsageError if that is too little."""
     options = make_parser(MULTICASTER).parse_args(arguments)
     return Draft(os.fsencode(absolute(options.source or "")), b"", _output(options, ()))
 
 
 def parse_mrsync(arguments: Sequence[str], *, reads_files: bool = True) -> tuple[CastSettings, Output]:
-    """Raises UsageError, SelectionError. reads_files: the settings files of the system and of the user, too."""
+    """Parse the command line of mrsync. Raise UsageError or SelectionError.
+
+    reads_files: also read the system's and the user's settings file.
+    """
     form = form_of(arguments)
     options, configurations = parse_configured(
         form.parser, form.words, settings_parser=form.settings, reads_defaults=reads_files
@@ -114,7 +117,7 @@ def parse_mrsync(arguments: Sequence[str], *, reads_files: bool = True) -> tuple
 
 
 def parse_multicaster(arguments: Sequence[str]) -> tuple[CastSettings, Output]:
-    """Raises UsageError, SelectionError, FileError."""
+    """Parse the command line of multicaster. Raise UsageError, SelectionError or FileError."""
     options = make_parser(MULTICASTER).parse_args(arguments)
     source = source_of(options.source)
     targets = targets_of(options.targets, options.exclude_target, keeps_own_host=True)
@@ -139,7 +142,7 @@ def parse_multicaster(arguments: Sequence[str]) -> tuple[CastSettings, Output]:
 
 
 def parse_multicatcher(arguments: Sequence[str]) -> CatchSettings:
-    """Raises UsageError, FileError."""
+    """Parse the command line of multicatcher. Raise UsageError or FileError."""
     options = make_parser(MULTICATCHER).parse_args(arguments)
     if options.suffix is not None:
         check_suffix(options.suffix)
@@ -159,7 +162,7 @@ def parse_multicatcher(arguments: Sequence[str]) -> CatchSettings:
 
 
 def _master(options: argparse.Namespace) -> str | None:
-    """Its numeric address. Raises UsageError."""
+    """Return the numeric address of --master, or None. Raise UsageError."""
     if options.master is None:
         if options.unicast:
             raise UsageError("--unicast needs --master, the address of the host that casts")
@@ -177,12 +180,12 @@ def _policy_and_selection(options: argparse.Namespace) -> tuple[Policy, Selectio
 
 
 def _is_deletion_meant(options: argparse.Namespace, words: Sequence[str]) -> bool:
-    """Whether the line itself says that something is to be deleted, or how much may be."""
+    """Return whether the command line itself asks for deletions or limits them."""
     return options.is_rsync_form or options.max_delete >= 0 or options.delete_excluded or "--delete" in words
 
 
 def _dest(options: argparse.Namespace, *, is_local: bool) -> bytes:
-    """DEST, empty if it is not given. Raises UsageError."""
+    """Return DEST, or b"" if it is not given. Raise UsageError."""
     if not options.dest:
         return b""
     if is_local:
@@ -192,7 +195,7 @@ def _dest(options: argparse.Namespace, *, is_local: bool) -> bytes:
 
 
 def targets_of(text: str | None, excluded: str | None, *, keeps_own_host: bool) -> Targets:
-    """Raises UsageError."""
+    """Return the targets. keeps_own_host: do not leave out this host. Raise UsageError."""
     if not text:
         raise UsageError("TARGETS is missing (-m)")
     targets = read_targets(text, excluded, keeps_own_host=keeps_own_host)
@@ -202,7 +205,7 @@ def targets_of(text: str | None, excluded: str | None, *, keeps_own_host: bool) 
 
 
 def remote_of(options: argparse.Namespace, program: str) -> Remote:
-    """Raises UsageError."""
+    """Return how to start catchers. Raise UsageError."""
     if options.rsh == LOCAL and (options.remote_dir or options.topology or options.remote_user or options.sudo):
         raise UsageError("--remote-dir, --remote-user, --sudo and --topology lead to other hosts, -r local does not")
     if options.topology is not None and not os.path.isfile(options.topology):
@@ -211,12 +214,12 @@ def remote_of(options: argparse.Namespace, program: str) -> Remote:
 
 
 def keys_of(options: argparse.Namespace) -> Keys:
-    """As of the options; errors as of read_keys."""
+    """Return the keys from --key-file or --insecure. Raise the errors of read_keys."""
     return read_keys(options.key_file) if options.key_file else INSECURE_KEYS
 
 
 def network_of(options: argparse.Namespace, *, by_hand: bool = False) -> Network:
-    """Where the session is spoken; by_hand: the other end is told by the user. Raises UsageError."""
+    """Return the place of the session. by_hand: the user starts the other end. Raise UsageError."""
     if by_hand and options.group == AUTO:
         raise UsageError("-A auto is for catchers that are started from here; by hand they must be told a group")
     is_unicast = "unicast" in options and options.unicast
@@ -225,7 +228,7 @@ def network_of(options: argparse.Namespace, *, by_hand: bool = False) -> Network
 
 
 def _output(options: argparse.Namespace, left_out: tuple[str, ...]) -> Output:
-    reports = {os.path.splitext(path)[1]: path for path in options.report}  # of each kind the last one
+    reports = {os.path.splitext(path)[1]: path for path in options.report}  # the last path of each kind counts
     for kind, path in reports.items():
         if kind not in (".json", ".html"):
             raise UsageError(f"--report {path}: only .json and .html can be written")

@@ -1,7 +1,7 @@
-"""The files a run leaves behind: reports and metrics replaced at once, a log appended to; safe in any directory.
+"""Write the output files of a run: replace reports and metrics atomically, append to a log.
 
-Such a file may be wanted in a directory that others may write to. So nothing there is believed: names of unfinished
-files cannot be guessed, no link is followed, and a FIFO holds nobody up.
+Such a file may be in a directory in which others can write. Therefore names of temporary files are random, links are
+never followed, and opening a FIFO does not block.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _LOG = "it must be a regular file of yours or root's, no link, with one name"
 
 
 def check_output(option: str, path: str) -> None:
-    """Raises UsageError if `replace_file` could not write there now."""
+    """Raise UsageError if `replace_file` could not write there now. option: its name, for the message."""
     folder = os.path.dirname(path) or "."
     if not os.access(folder, os.W_OK | os.X_OK):
         raise UsageError(f"{option} {path}: cannot write in {folder}")
@@ -31,7 +31,7 @@ def check_output(option: str, path: str) -> None:
 
 
 def replace_file(text: str, path: str) -> None:
-    """Write the text to an unfinished file and rename it, so that no one reads half of it. Raises FileError."""
+    """Write the text to a temporary file and rename it, so that readers never see a part of it. Raise FileError."""
     folder, name = os.path.split(path)
     try:
         place = os.open(folder or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -44,7 +44,7 @@ def replace_file(text: str, path: str) -> None:
 
 
 def open_log(path: str) -> int:
-    """A descriptor whose writes go to the end of a regular file, ours or root's. Raises FileError."""
+    """Return a descriptor that appends to a regular file which belongs to this user or root. Raise FileError."""
     try:
         opened = _open_or_create(path)
     except OSError as error:
@@ -58,7 +58,7 @@ def open_log(path: str) -> int:
 
 
 def _is_replaceable(path: str) -> bool:
-    """Links and FIFOs are replaced, too; what looks like a mistake is not: a directory, a device."""
+    """Return whether the path is free, or is a file, link or FIFO. Directories and devices are probably mistakes."""
     try:
         mode = os.lstat(path).st_mode
     except OSError:
@@ -81,7 +81,7 @@ def _replace_in(place: int, name: str, content: bytes) -> None:
 
 
 def _open_or_create(path: str) -> int:
-    """Sessions that begin at the same moment may create it for one another. Raises OSError."""
+    """Open or create a file for appending. Another session may create or remove it at the same time. Raise OSError."""
     for _ in range(_ATTEMPTS):
         try:
             return os.open(path, _APPEND)

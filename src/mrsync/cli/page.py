@@ -1,6 +1,6 @@
-"""The report as one HTML page that needs nothing else, made from the fields of the JSON report.
+"""The report as a self-contained HTML page.
 
-It is made from JSON alone, so that `mrsync report FILE.json` makes the same page days later.
+It is made from the fields of the JSON report alone, so that `mrsync report FILE.json` can make the same page later.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Fields = Mapping[str, Any]
 
 
 def page(fields: Fields) -> str:
-    """Return the page. fields: of the JSON report, as docs/report.schema.json describes them."""
+    """Return the page. fields: of the JSON report; see docs/report.schema.json."""
     title = f"mrsync {fields['source']} to {fold(list(fields['targets'])) if fields['targets'] else 'no target'}"
     style, script = (_resource(name) for name in ("page.css", "page.js"))
     body = "".join((*_head(fields), *_figures(fields), *_charts(fields), *_targets(fields), *_behind(fields)))
@@ -99,7 +99,7 @@ def _charts(fields: Fields) -> Iterator[str]:
 
 
 def _key(entries: Iterable[tuple[str, str]]) -> str:
-    """The legend of a chart: (CSS class, label)."""
+    """Return the legend of a chart. entries: (CSS class, label)."""
     return "<p class=key>" + "".join(f"<i class={style}></i>{_safe(label)} " for style, label in entries) + "</p>"
 
 
@@ -115,7 +115,7 @@ def _targets(fields: Fields) -> Iterator[str]:
 
 
 def _target_row(host: str, target: Fields) -> Iterator[tuple[str, str]]:
-    """(cell, value to sort by) of one target."""
+    """Yield (cell, value to sort by) for one target."""
     mood = "good" if target["state"] == "done" else "bad"
     state = f"<b class={mood}>{_safe(target['state'])}</b>"
     if target["reason"]:
@@ -148,7 +148,7 @@ def _behind(fields: Fields) -> Iterator[str]:
 def _table(
     heads: Sequence[str], rows: Iterable[Iterable[tuple[str, str]]], *, is_sortable: bool = False
 ) -> Iterator[str]:
-    """rows: of (cell, value to sort by)."""
+    """Yield a table. rows: sequences of (cell, value to sort by)."""
     kind = " class=sortable" if is_sortable else ""
     yield f"<table{kind}><thead><tr>" + "".join(f"<th>{head}</th>" for head in heads) + "</tr></thead><tbody>"
     for row in rows:
@@ -160,5 +160,5 @@ def _table(
 
 
 def _safe(text: str) -> str:
-    """Names come from anywhere: no markup and no control character gets through, nor half a character."""
+    """Escape text from elsewhere: markup, control characters and surrogates."""
     return html.escape(escape_controls(text))

@@ -1,4 +1,4 @@
-"""Where SOURCE and DEST are: as they were written, and that trees on one host lie apart."""
+"""Resolve SOURCE and DEST from the command line, and check that trees on one host do not overlap."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
 def take_positionals(options: argparse.Namespace) -> None:
-    """`SOURCE... TARGETS:DEST` is `-s SOURCE -m TARGETS -t DEST`; `sources` has all of them. Raises UsageError."""
+    """Convert `SOURCE... TARGETS:DEST` to the options -s, -m and -t; `sources` gets all SOURCEs. Raise UsageError."""
     if not options.positionals:
         options.sources = [options.source] if options.source else []
         return
@@ -30,7 +30,7 @@ def take_positionals(options: argparse.Namespace) -> None:
     if options.source or options.targets or options.dest:
         raise UsageError("SOURCE TARGETS:DEST says it all: -m, -s and -t cannot be given as well")
     options.source = options.sources[0]
-    # groups (@racks:a) and addresses have colons of their own
+    # groups (@racks:a) and IPv6 addresses contain colons too
     cut = there.find(":/") if ":/" in there else there.rfind(":")
     options.targets, options.dest = there[:cut], there[cut + 1 :]
     last = re.split("[,@]", options.targets)[-1]
@@ -41,7 +41,9 @@ def take_positionals(options: argparse.Namespace) -> None:
 
 
 def source_of(text: str | None) -> bytes:
-    """The absolute path of SOURCE. Raises UsageError, SelectionError."""
+    """Return the absolute path of SOURCE. Raise UsageError if it is missing, SelectionError if it is not a
+    directory.
+    """
     if not text:
         raise UsageError("SOURCE is missing (-s)")
     source = os.fsencode(absolute(text))
@@ -51,7 +53,7 @@ def source_of(text: str | None) -> bytes:
 
 
 def absolute(path: str) -> str:
-    """Raises SelectionError."""
+    """Return the absolute path. Raise SelectionError if the working directory no longer exists."""
     try:
         return os.path.abspath(path)
     except FileNotFoundError as error:
@@ -59,7 +61,7 @@ def absolute(path: str) -> str:
 
 
 def check_remote_dest(text: str) -> None:
-    """UsageError for the home directory itself: nothing would be left in it."""
+    """Raise UsageError for a home directory itself, because everything else in it would be deleted."""
     path = os.path.normpath(text)
     if path == "." or (text.startswith("~") and "/" not in path):
         raise UsageError(
@@ -68,10 +70,10 @@ def check_remote_dest(text: str) -> None:
 
 
 def check_local_dests(sources: Sequence[bytes], dests: Mapping[str, bytes], selection: Selection) -> OffLimits:
-    """On one host, trees must lie apart from one another and from the sources, whatever paths lead to them.
+    """Raise UsageError if trees on this host overlap, by whatever paths.
 
-    dests: by target. The result is for the scan: where targets are within the source, which is allowed if rules leave
-    them out. Raises UsageError.
+    A target may be inside the source if rules can leave it out. Return where such targets are, so that the scan can
+    check that. dests: destination by target.
     """
     mounts = Mounts()
     origins = [mounts.place(source) for source in sources]
@@ -92,7 +94,10 @@ def check_local_dests(sources: Sequence[bytes], dests: Mapping[str, bytes], sele
 
 
 def _check_apart(seen: dict[bytes, str], count: int) -> None:
-    """seen: targets by device and path with a slash at its end, so that what is in a place sorts right behind it."""
+    """Raise UsageError if a target is inside another one. seen: targets by device and path.
+
+    Paths end with a slash, so that a path inside another one is sorted right after it.
+    """
     ordered = sorted(seen)
     nested = next((pair for pair in pairwise(ordered) if pair[1].startswith(pair[0])), None)
     if nested is not None:
@@ -102,7 +107,7 @@ def _check_apart(seen: dict[bytes, str], count: int) -> None:
 
 
 def _existing(dest: bytes) -> tuple[int, int, bytes]:
-    """Device and inode of DEST and no name; of the directory above it and the name, where DEST does not exist yet."""
+    """Return (device, inode, b"") of DEST, or those of the directory in which it will be made, with its name."""
     real = os.path.realpath(dest)
     name = b""
     while True:

@@ -1,4 +1,4 @@
-"""What a cast shows while it runs: a live display, plain lines, JSON lines, or notices alone."""
+"""What a run shows while it lasts: a live display, plain lines, JSON lines, or only notices."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 LIVE_INTERVAL_S = 0.25
-LIVE_AFTER_S = 0.5  # a shorter run shows nothing, and never pays for importing rich (40 ms)
+LIVE_AFTER_S = 0.5  # shorter runs show nothing and save the import of rich (40 ms)
 PLAIN_INTERVAL_S = 10.0
 JSON_INTERVAL_S = 1.0
 LINES_AFTER_S = 1.0
-PRIORITIES = {0: WARNING, 1: INFO, 2: DEBUG}  # of the journal, by the level of a notice
+PRIORITIES = {0: WARNING, 1: INFO, 2: DEBUG}  # priority in the journal, by level of a notice
 PLAIN_SIGNS = str.maketrans({"━": "=", "─": "-", "…": ".", "·": ",", **dict.fromkeys(SPARKS)})
 
 
 class Progress:
-    """Observer that prints notices up to a level, and nothing else; use as a context, so that displays end."""
+    """Observer that prints notices up to a level and nothing else. Use it as a context, which closes the display."""
 
     due_at: float | None = None
 
@@ -50,17 +50,17 @@ class Progress:
             self._print(priority_mark(2, PRIORITIES[notice.level]) + line)
 
     def on_snapshot(self, snapshot: Snapshot) -> None:
-        """Not wanted here: due_at is None."""
+        """Not called, because due_at is None."""
 
     def close(self) -> None:
-        """No display of this one may stay on the terminal after it."""
+        """Remove the display from the terminal."""
 
     def _print(self, line: str) -> None:
         print(line, file=self._stream, flush=True)
 
 
 class PlainProgress(Progress):
-    """A line after one second, then every ten."""
+    """Prints a line after one second, and then every ten seconds."""
 
     def __init__(self, verbosity: int, stream: TextIO) -> None:
         super().__init__(verbosity, stream)
@@ -73,7 +73,7 @@ class PlainProgress(Progress):
 
 
 class JsonProgress(Progress):
-    """Every notice and, each second, a snapshot as one line of JSON."""
+    """Prints every notice, and a snapshot each second, as lines of JSON."""
 
     def __init__(self, verbosity: int, stream: TextIO) -> None:
         super().__init__(verbosity, stream)
@@ -91,7 +91,7 @@ class JsonProgress(Progress):
 
 
 class LiveProgress(Progress):
-    """The live view, redrawn four times a second; notices scroll above it."""
+    """Shows the live view, redrawn four times a second. Notices scroll above it."""
 
     def __init__(self, verbosity: int, stream: TextIO) -> None:
         super().__init__(verbosity, stream)
@@ -132,7 +132,7 @@ class LiveProgress(Progress):
 
 
 def as_text(lines: Sequence[Line], encoding: str) -> Text:
-    """Return a frame as rich shows it."""
+    """Return a frame as a text of rich. encoding: of the terminal."""
     from rich.text import Text
 
     text = Text(no_wrap=True, overflow="crop", end="")
@@ -144,12 +144,15 @@ def as_text(lines: Sequence[Line], encoding: str) -> Text:
 
 
 def _in_encoding(words: str, encoding: str) -> str:
-    """Return words with ASCII in place of the view's own signs, where the terminal knows nothing else."""
+    """Return words with the view's signs replaced by ASCII, unless the terminal has UTF-8."""
     return words if encoding.lower().startswith("utf") else words.translate(PLAIN_SIGNS)
 
 
 def make_progress(kind: str, verbosity: int) -> Progress:
-    """kind: auto, plain, none or json, as --progress has it. JSON goes to stdout, all else to stderr."""
+    """Return the display for a value of --progress: auto, plain, none or json.
+
+    JSON goes to stdout, the rest to stderr.
+    """
     if kind == "json":
         return JsonProgress(verbosity, sys.stdout)
     if kind == "none":
@@ -160,7 +163,7 @@ def make_progress(kind: str, verbosity: int) -> Progress:
 
 
 def tell_left_out(observer: Observer, hosts: Iterable[str]) -> None:
-    """These of TARGETS are this host, and take no part."""
+    """Tell the user that these TARGETS are left out because they are this host."""
     for host in hosts:
         observer.on_notice(Notice(0, "left out: it is this host", host))
 

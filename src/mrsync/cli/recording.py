@@ -1,4 +1,4 @@
-"""How a run went over time: samples that charts are drawn from, taken beside whatever is shown meanwhile."""
+"""Record samples of a run over time for the charts of its report."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import NamedTuple
 from mrsync.run.observer import Notice, Observer, Snapshot
 
 INTERVAL_S = 0.25
-SAMPLES_MAX = 600  # then every second one is dropped and the interval doubled: any run fits one chart
+SAMPLES_MAX = 600  # at which every second sample is dropped and the interval doubled
 
 
 class Sample(NamedTuple):
-    """Bytes of contents by then: sent once, repaired, and held by the target that has least and most."""
+    """Bytes of contents at a time: sent once, repaired, and had by the slowest and the fastest target."""
 
     seconds: float
     bytes_sent: int
@@ -22,7 +22,7 @@ class Sample(NamedTuple):
 
 
 class Recording:
-    """Observer that keeps samples and hands everything on to another one."""
+    """Observer that keeps samples and passes everything on to another observer."""
 
     def __init__(self, observer: Observer) -> None:
         self.samples: list[Sample] = []

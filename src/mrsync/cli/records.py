@@ -1,4 +1,4 @@
-"""What a run leaves in files: the JSON report, the HTML page made from it, and metrics."""
+"""The files that a run writes at its end: the JSON report, the HTML page, and metrics."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from mrsync.run.cast.outcome import Outcome
 class Records:
     """The files that one run was asked to write.
 
-    name, arguments: of the command. complain: called with one sentence for each file that cannot be written.
+    name, arguments: of the command. complain: called with a sentence for each file that cannot be written.
     """
 
     def __init__(self, name: str, arguments: Sequence[str], output: Output, complain: Callable[[str], None]) -> None:
@@ -30,7 +30,7 @@ class Records:
         self._started_at = time.time()
 
     def write(self, outcome: Outcome, samples: Sequence[Sample] = ()) -> None:
-        """Write all of them, and go on where one cannot be written."""
+        """Write all files. Continue if one of them cannot be written."""
         for path, text in self._texts(outcome, samples):
             try:
                 replace_file(text, path)
@@ -38,7 +38,7 @@ class Records:
                 self._complain(str(error))
 
     def fields(self, outcome: Outcome, samples: Sequence[Sample] = ()) -> dict[str, Any]:
-        """Return the JSON report: the outcome, and what was asked for, when and where."""
+        """Return the JSON report: the outcome, and how, when and where the command was run."""
         return {
             **report.report_fields(outcome),
             "mrsync": __version__,
@@ -51,7 +51,7 @@ class Records:
         }
 
     def _texts(self, outcome: Outcome, samples: Sequence[Sample]) -> Iterator[tuple[str, str]]:
-        """(path, text) of each file."""
+        """Yield (path, text) of each file."""
         output = self._output
         if output.report:
             yield output.report, report.json_text(self.fields(outcome, samples))

@@ -1,4 +1,4 @@
-"""What stands at the end of a run: a verdict for people, JSON for programs."""
+"""The report at the end of a run: a verdict for people, JSON for programs."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from mrsync.run.cast.outcome import RELAY, UNICAST, Outcome, TargetOutcome, Targ
 from mrsync.tree.model.failure import printable
 
 SCHEMA = 1
-SAT_OUT_SHOWN = 3  # files named for each reason
+SAT_OUT_SHOWN = 3  # files to name for each reason
 
 
 def report_fields(outcome: Outcome) -> dict[str, Any]:
-    """The JSON report, fields as docs/cli.md lists them; bytes of a path that are no UTF-8 become surrogates."""
+    """Return the JSON report, with the fields of docs/cli.md. Bytes of a path that are not UTF-8 become surrogates."""
     trips = outcome.round_trips
     return {
         "schema": SCHEMA,
@@ -53,17 +53,17 @@ def report_fields(outcome: Outcome) -> dict[str, Any]:
 
 
 def json_text(fields: dict[str, Any]) -> str:
-    """Return a report as its file holds it."""
+    """Return a report as the text of its file."""
     return json.dumps(fields, indent=1) + "\n"
 
 
 def event_line(outcome: Outcome) -> str:
-    """The report as the last line of `--progress json`."""
+    """Return the report as the last line of `--progress json`."""
     return json.dumps({"event": "outcome", **report_fields(outcome)})
 
 
 def complaint(outcome: Outcome) -> str | None:
-    """One sentence on why the exit status is not 0."""
+    """Return a sentence that explains the exit status, or None if it is 0."""
     behind = [target for target in outcome.targets if target.state is not TargetState.DONE]
     if outcome.failure:
         is_resumable = outcome.has_begun and outcome.exit_status == ExitStatus.INTERRUPTED
@@ -87,12 +87,12 @@ def complaint(outcome: Outcome) -> str | None:
 
 
 def _with_reason(sentence: str, target: TargetOutcome, outcome: Outcome) -> str:
-    """The sentence, and the reason unless the user has seen it."""
+    """Append the target's reason to the sentence, unless the user has already seen it."""
     return sentence if target.host in outcome.told else f"{sentence}: {target.reason}"
 
 
 def summary_lines(outcome: Outcome, *, verbosity: int, has_stats: bool) -> Iterator[str]:
-    """The verdict, then whoever is not complete, folded by reason; more if asked for."""
+    """Yield the verdict, then a line for each reason why targets are not complete, then details if asked for."""
     yield verdict(outcome)
     yield from _incomplete(outcome)
     if verbosity or has_stats or outcome.is_dry_run:
@@ -104,7 +104,7 @@ def summary_lines(outcome: Outcome, *, verbosity: int, has_stats: bool) -> Itera
 
 
 def size(bytes_count: float) -> str:
-    """1234567 -> 1.23 MB."""
+    """Format a number of bytes: 1234567 -> 1.23 MB."""
     for unit in ("B", "kB", "MB", "GB"):
         if bytes_count < 1000:
             return f"{bytes_count:.3g} {unit}"
@@ -123,7 +123,7 @@ def _target_fields(target: TargetOutcome) -> dict[str, Any]:
 
 
 def verdict(outcome: Outcome) -> str:
-    """97/100 complete, 2 partial; 41.2 GB in 38 s; 1.09 GB/s sent once = 106 GB/s delivered; repair 0.4 %."""
+    """Return, for example, "97/100 complete, 2 partial; 41.2 GB in 38 s; 1.09 GB/s sent once = 106 GB/s delivered"."""
     states = [f"{outcome.count(TargetState.DONE)}/{len(outcome.targets)} complete"]
     others = [state for state in TargetState if state is not TargetState.DONE]
     states += [f"{count} {state.value}" for state in others if (count := outcome.count(state))]
@@ -138,7 +138,7 @@ def verdict(outcome: Outcome) -> str:
     if written and outcome.seconds.cast > 0:
         once, delivered = outcome.bytes_planned / outcome.seconds.cast, written / outcome.seconds.cast
         parts.append(f"{size(once)}/s sent once = {size(delivered)}/s delivered")
-    if outcome.bytes_repaired and outcome.bytes_planned:  # of a manifest alone a share says nothing
+    if outcome.bytes_repaired and outcome.bytes_planned:  # the share is meaningless without contents
         parts.append(f"repair {100 * outcome.bytes_repaired * outcome.copies / outcome.bytes_sent:.2g} %")
     parts += _deletions(outcome)
     parts += _copies(outcome)
@@ -146,7 +146,7 @@ def verdict(outcome: Outcome) -> str:
 
 
 def _deletions(outcome: Outcome) -> Iterator[str]:
-    """54 deleted; where targets differ: 12 to 54 deleted on each."""
+    """Yield "54 deleted", or "12 to 54 deleted, by target"."""
     counts = [target.deleted for target in outcome.targets if target.state in (TargetState.DONE, TargetState.PARTIAL)]
     if any(counts):
         low, high = min(counts), max(counts)
@@ -155,7 +155,7 @@ def _deletions(outcome: Outcome) -> Iterator[str]:
 
 
 def _copies(outcome: Outcome) -> Iterator[str]:
-    """3 copies on the link: 1 by multicast, 2 by unicast (n7, n9)."""
+    """Yield, for example, "3 copies on the link: 1 by multicast, 2 by unicast (n7, n9)"."""
     served = [target.host for target in outcome.targets if target.path == UNICAST]
     relayed = [target.host for target in outcome.targets if target.path == RELAY]
     if served and outcome.copies > len(served):
@@ -186,7 +186,7 @@ def _trouble(target: TargetOutcome) -> str:
 
 
 def _complete(outcome: Outcome) -> Iterator[str]:
-    """One line for all targets of which the same can be said."""
+    """Yield one line for each group of targets with equal results."""
     groups: dict[str, list[str]] = {}
     for target in outcome.targets:
         if target.state is not TargetState.DONE:

@@ -1,4 +1,4 @@
-"""mrsync report: make the HTML page from a JSON report, any time later."""
+"""The command mrsync report: make the HTML page from a JSON report at any later time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mrsync.escaping import escape_controls
 
 
 def report_page(arguments: Sequence[str]) -> int:
-    """Read a JSON report and write the page beside it, or where -o says. Raises FileError, UsageError."""
+    """Write the page of a JSON report beside it, or to the file of -o. Raise FileError or UsageError."""
     options = make_parser(REPORT).parse_args(arguments)
     output = options.output or f"{os.path.splitext(options.file)[0]}.html"
     if os.path.abspath(output) == os.path.abspath(options.file):
@@ -28,7 +28,7 @@ def report_page(arguments: Sequence[str]) -> int:
 
 
 def read_report(path: str) -> dict[str, Any]:
-    """Return the fields of a JSON report. Raises FileError if it is none that a page can be made from."""
+    """Return the fields of a JSON report. Raise FileError if it is not a complete report."""
     try:
         with open(path, encoding="utf-8") if path != "-" else sys.stdin as file:
             fields = json.load(file)

@@ -1,4 +1,4 @@
-"""Round trips for people, printed alike by rtt and at the end of `mrsync -v 1`."""
+"""Print round-trip times, for rtt and at the end of `mrsync -v 1`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ BAR_WIDTH = 50
 
 
 def histogram_lines(histogram: Histogram) -> Iterator[str]:
-    """The histogram as 4.0.1 had it, then what it says in finer steps."""
+    """Yield the histogram in the format of 4.0.1, and then with finer bars."""
     yield "rtt histogram"
     yield "msec    counts"
     yield "----  --------"
@@ -26,6 +26,6 @@ def histogram_lines(histogram: Histogram) -> Iterator[str]:
 
 
 def quantiles(histogram: Histogram) -> str:
-    """p50 412 us, p90 520 us, p99 1203 us, max 3921 us"""
+    """Return, for example, "p50 412 us, p90 520 us, p99 1203 us, max 3921 us"."""
     parts = [f"p{percent} {histogram.quantile_us(percent / 100)} us" for percent in (50, 90, 99)]
     return ", ".join([*parts, f"max {histogram.longest_us} us"])

@@ -1,4 +1,4 @@
-"""rtt and rttcatcher as commands: from arguments to an exit status, and what people and programs get to read."""
+"""The commands rtt and rttcatcher, and the output of rtt."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from mrsync.run.settings import RttSettings
 from mrsync.run.stop import Stop
 
 SCHEMA = 1
-ROWS_MAX = 20  # of more, those that are alike are told in one row
-TIMES_SLOWER = 1.5  # than the median of all
+ROWS_MAX = 20  # with more targets, inconspicuous ones share one row
+TIMES_SLOWER = 1.5  # of the median of all targets, above which a target gets its own row
 NAME_MAX = 40
 
 
 def rtt(arguments: Sequence[str]) -> int:
-    """One measurement, printed."""
+    """Measure round trips and print the result. Return the exit status."""
     settings, output = rtt_options.parse_rtt(arguments)
     is_for_people = not output.is_json and output.progress != "json"
     if is_for_people:
@@ -51,7 +51,7 @@ def rtt(arguments: Sequence[str]) -> int:
 
 
 def rttcatcher(arguments: Sequence[str]) -> int:
-    """A target's part, started by hand or by a master that does not push it."""
+    """Run the part of a target, started by hand or by a master that does not send it."""
     from mrsync.run.measure.rttcatch import catch_from_stdin, echo
 
     if len(arguments) == 2 and arguments[0] == "--launched":
@@ -63,7 +63,7 @@ def rttcatcher(arguments: Sequence[str]) -> int:
 
 
 def outcome_lines(outcome: RttOutcome, *, is_verbose: bool) -> Iterator[str]:
-    """What was missing, the histogram of all, and a table if there are several targets, slowest first."""
+    """Yield the loss, the histogram of all targets, and a table if there are several, slowest first."""
     heard = [target for target in outcome.targets if target.state is TargetState.DONE]
     if outcome.pages:
         reached = [target for target in outcome.targets if target.state is not TargetState.UNREACHABLE]
@@ -80,7 +80,7 @@ def outcome_lines(outcome: RttOutcome, *, is_verbose: bool) -> Iterator[str]:
 
 
 def outcome_fields(outcome: RttOutcome) -> dict[str, Any]:
-    """The result for programs."""
+    """Return the result for JSON."""
     return {
         "schema": SCHEMA,
         "exit_status": outcome.exit_status,
@@ -94,7 +94,7 @@ def outcome_fields(outcome: RttOutcome) -> dict[str, Any]:
 
 
 def complaint(outcome: RttOutcome) -> str | None:
-    """One sentence on why the exit status is not 0."""
+    """Return a sentence that explains the exit status, or None if it is 0."""
     silent = [target for target in outcome.targets if target.state is not TargetState.DONE]
     if outcome.is_interrupted:
         return "interrupted"
@@ -121,7 +121,10 @@ def _troubles(outcome: RttOutcome) -> Iterator[str]:
 
 
 def _table(targets: list[TargetRtt], pages: int, *, is_verbose: bool) -> Iterator[str]:
-    """One row for each target; of many, one for each that is slow or misses pages, and one for all others."""
+    """Yield one row per target.
+
+    With many targets, only those that are slow or miss pages, and one row for all others.
+    """
     slowest = sorted(targets, key=lambda target: (-target.histogram.quantile_us(0.5), target.host))
     usual_us = Histogram.merged(target.histogram for target in targets).quantile_us(0.5)
     apart = slowest

@@ -1,4 +1,4 @@
-"""The command lines of rtt and rttcatcher, and the settings they mean."""
+"""The command lines of rtt and rttcatcher, and their settings."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from mrsync.cli.registry.parser import make_parser
 from mrsync.run.settings import LOCAL, CatchSettings, RttSettings
 from mrsync.wire.limits import SECRET_BYTES
 
-NOT_FOR_RTT = {"group", "port"}  # settings for syncs
+NOT_FOR_RTT = {"group", "port"}  # in a settings file they are meant for syncs
 
 
 class RttOutput(NamedTuple):
-    """What people and programs get to read."""
+    """How to present the result."""
 
     progress: str
     is_json: bool
@@ -27,7 +27,7 @@ class RttOutput(NamedTuple):
 
 
 def parse_rtt(arguments: Sequence[str]) -> tuple[RttSettings, RttOutput]:
-    """Raises UsageError, FileError."""
+    """Parse the command line of rtt. Raise UsageError or FileError."""
     parser = make_parser(RTT)
     for_others = names_of_settings(make_parser(MRSYNC)) - names_of_settings(parser)
     parsed, _ = parse_configured(parser, arguments, passed_over=for_others | NOT_FOR_RTT)
@@ -48,7 +48,7 @@ def parse_rtt(arguments: Sequence[str]) -> tuple[RttSettings, RttOutput]:
 
 
 def parse_rttcatcher(arguments: Sequence[str]) -> CatchSettings:
-    """Raises UsageError, FileError."""
+    """Parse the command line of rttcatcher. Raise UsageError or FileError."""
     parsed = make_parser(RTTCATCHER).parse_args(arguments)
     return CatchSettings(
         target=parsed.id,

@@ -1,4 +1,4 @@
-"""The filter options, whose order counts, and the rules they mean."""
+"""Filter options, whose order matters, and their rules."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from mrsync.files import open_named
 if TYPE_CHECKING:
     from mrsync.tree.filter.rules import Rule
 
-_PER_DIRECTORY = (": /.rsync-filter", "- .rsync-filter")  # what -F means the first time and the second
+_PER_DIRECTORY = (": /.rsync-filter", "- .rsync-filter")  # meaning of the first and the second -F
 
 
 def read_rules(options: argparse.Namespace) -> tuple[Rule, ...]:
-    """The rules of both sides, with the files they come from read once. Raises RuleError, FileError."""
+    """Return the rules of both sides. Files are read only once. Raise RuleError or FileError."""
     if options.rules is None:
         options.rules = _read_rules(options) if options.rule_options or options.cvs_exclude else ()
     rules: tuple[Rule, ...] = options.rules
@@ -25,7 +25,7 @@ def read_rules(options: argparse.Namespace) -> tuple[Rule, ...]:
 
 
 def read_target_rules(options: argparse.Namespace) -> tuple[str, ...]:
-    """Those that targets need, as texts. Raises what read_rules raises."""
+    """Return the texts of the rules that targets need. Raise the errors of read_rules."""
     found = read_rules(options)
     if not found:
         return ()
@@ -39,7 +39,7 @@ def read_target_rules(options: argparse.Namespace) -> tuple[str, ...]:
 
 
 def read_files(options: argparse.Namespace) -> tuple[bytes, ...] | None:
-    """The paths of --files-from, None without it. Raises FileError."""
+    """Return the paths of --files-from, or None if it is not given. Raise FileError."""
     if options.files_from is None:
         return None
     from mrsync.tree.filter.merge_files import split_entries
@@ -52,7 +52,7 @@ def read_files(options: argparse.Namespace) -> tuple[bytes, ...] | None:
 
 
 def has_nuls(options: argparse.Namespace) -> bool:
-    """Whether entries of per-directory merge files end in NUL."""
+    """Return whether the entries of per-directory merge files end in NUL."""
     return any(option == "--from0" for option, _ in options.rule_options)
 
 

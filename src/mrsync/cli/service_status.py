@@ -1,4 +1,4 @@
-"""The status line of a systemd unit while a run goes on."""
+"""Keep the status line of a systemd unit up to date."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ STATUS_INTERVAL_S = 5.0
 
 
 class ServiceStatus:
-    """Observer that keeps the status line of the unit up to date, and hands everything on to another one."""
+    """Observer that updates the status line of the unit and passes everything on to another observer."""
 
     def __init__(self, observer: Observer) -> None:
         self._observer = observer

@@ -1,4 +1,4 @@
-"""Signals that end a run in order: they become a request to stop, and the run says what is known by then."""
+"""Turn signals into a request to stop, so that a run ends in order and reports what it knows."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextmanager
 def signals_requesting(stop: Stop, leave: Callable[[str], None] | None = None) -> Iterator[None]:
-    """Turn the first signal into a request, which Interrupted is where the run does not listen yet, or no longer.
+    """Turn the first signal into a request. Raise Interrupted if the run is not listening (yet, or any longer).
 
-    leave: called by the second one, with the reason; it does not return.
+    leave: called at the second signal with the reason; it must not return.
     """
 
     def request(number: int, _: FrameType | None) -> None:

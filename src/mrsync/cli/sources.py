@@ -1,4 +1,4 @@
-"""What the SOURCEs of a command line mean: all that is in a directory, or names in their directories."""
+"""Interpret SOURCEs like rsync: the contents of a directory, or names in their directories."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from mrsync.cli.places import absolute, source_of
 from mrsync.errors import SelectionError, UsageError
 from mrsync.tree.source.selection import Operand
 
-OPERANDS_MAX = 64  # in different directories; each has descriptors of its own
-_MARK = "/./"  # of --relative: paths begin behind it
+OPERANDS_MAX = 64  # different directories; each needs descriptors of its own
+_MARK = "/./"  # with --relative, the transferred path begins after this
 
 
 def chosen_source(options: argparse.Namespace) -> tuple[bytes, dict[str, Any]]:
-    """Return the path of the (first) SOURCE and fields of the selection. Raises UsageError, SelectionError."""
+    """Return the path of the (first) SOURCE, and fields of the selection. Raise UsageError or SelectionError."""
     is_listed = any(getattr(options, name) is not None for name in ("files_from", "list", "synclist", "rsync_options"))
     if is_listed and len(options.sources) > 1:
         raise UsageError("a list names paths below one SOURCE; give only one")
@@ -42,7 +42,7 @@ def all_sources(options: argparse.Namespace) -> list[bytes]:
 
 
 def is_one_file(options: argparse.Namespace) -> bool:
-    """Whether DEST may be the name that the only SOURCE gets."""
+    """Return whether the only SOURCE is a file, so that DEST may be its new name."""
     if not options.is_rsync_form or len(options.sources) != 1 or options.relative or options.dest.endswith("/"):
         return False
     return os.path.lexists(options.source) and _operand(options.source).names is not None and not _is_directory(options)
@@ -58,14 +58,16 @@ def _is_there(text: str) -> bool:
 
 
 def _operand(text: str) -> Operand:
-    """As rsync reads it: what ends with a slash, or is . or .., is all that is in the directory."""
+    """Return an operand as rsync means it: a path that ends with /, . or .. stands for the contents of the
+    directory.
+    """
     path = os.fsencode(os.path.join(absolute("."), text))
     directory, name = os.path.split(path)
     return Operand(path) if name in (b"", b".", b"..") else Operand(directory, (name,))
 
 
 def _joined(operands: list[Operand]) -> tuple[Operand, ...]:
-    """Neighbours in the same directory are one."""
+    """Join neighbouring operands that are in the same directory."""
     joined: list[Operand] = []
     for operand in operands:
         last = joined[-1] if joined else None
@@ -77,7 +79,7 @@ def _joined(operands: list[Operand]) -> tuple[Operand, ...]:
 
 
 def _relative_source(sources: list[str]) -> tuple[bytes, dict[str, Any]]:
-    """Paths as they were written, below the directory that they begin in."""
+    """Return the common directory of paths for --relative, and the selection of these paths. Raise UsageError."""
     parts = [_split_relative(text) for text in sources]
     roots = {root for root, _ in parts}
     if len(roots) > 1:
@@ -87,7 +89,7 @@ def _relative_source(sources: list[str]) -> tuple[bytes, dict[str, Any]]:
 
 
 def _split_relative(text: str) -> tuple[str, str]:
-    """The directory that a path begins in, and what of it is kept."""
+    """Split a path into the directory where it begins, and the part that is transferred."""
     if _MARK in text:
         root, _, path = text.partition(_MARK)
         return root or "/", path

@@ -1,4 +1,4 @@
-"""The standard streams: closed, full or without a reader, they never change what a command does."""
+"""Make the standard streams safe: if they are closed, full or without a reader, commands still work."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any, TextIO
 
 
 class StandardStreams:
-    """A context in which print() and the displays cannot fail; what was lost is told when it ends.
+    """A context in which print() and displays cannot fail. At its end, lost output is reported on stderr.
 
-    name: of the command, before its sentence on stderr.
+    name: of the command, which precedes its messages on stderr.
     """
 
     def __init__(self, name: str) -> None:
@@ -25,7 +25,7 @@ class StandardStreams:
         _occupy_descriptors()
         if sys.stdin is None:
             sys.stdin = open(0, closefd=False)
-        if sys.stdout is sys.__stdout__:  # else somebody listens inside this process
+        if sys.stdout is sys.__stdout__:  # else it is redirected inside this process
             sys.stdout = _text_stream(self._output, sys.stdout, is_line_buffered=self._output.isatty())
         if sys.stderr is sys.__stderr__:
             sys.stderr = _text_stream(_TolerantFile(2), sys.stderr, is_line_buffered=True)
@@ -40,9 +40,9 @@ class StandardStreams:
 
 
 class _TolerantFile(io.BufferedIOBase):
-    """A descriptor that takes everything at once; trouble: why it did not, empty if it did.
+    """A descriptor that accepts all data. trouble: why data was lost; empty if none was.
 
-    It keeps nothing: what a signal handler's exception interrupts may be lost, but is never written twice.
+    It has no buffer: data may be lost if a signal handler raises an exception, but is never written twice.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -55,7 +55,7 @@ class _TolerantFile(io.BufferedIOBase):
         while rest:
             try:
                 rest = rest[os.write(self._descriptor, rest) :]
-            except BlockingIOError:  # somebody made it non-blocking
+            except BlockingIOError:  # another process has made it non-blocking
                 select.select([], [self._descriptor], [])
             except OSError as error:
                 self.trouble = self.trouble or error.strerror or str(error)
@@ -73,7 +73,10 @@ class _TolerantFile(io.BufferedIOBase):
 
 
 def _occupy_descriptors() -> None:
-    """Else the next socket or file would be number 0, 1 or 2, and be taken for a standard stream."""
+    """Open descriptors 0 to 2 if they are closed.
+
+    Otherwise the next socket or file would be taken for a standard stream.
+    """
     while (opened := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(opened, True)
     os.close(opened)

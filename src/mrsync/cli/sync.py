@@ -1,4 +1,4 @@
-"""mrsync and multicaster as commands: one run, and what it leaves on the terminal and in files, however it ends."""
+"""The commands mrsync and multicaster: one run, and its output to terminal and files, however it ends."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ _PARSERS: dict[str, tuple[Callable[[Sequence[str]], tuple[CastSettings, Output]]
 
 
 def sync(name: str, arguments: Sequence[str]) -> int:
-    """One run of the command of this name. Raises UsageError where not even the files to write are known."""
+    """Run the command with this name; return its exit status.
+
+    Raise UsageError if the command line is so wrong that not even its output files are known.
+    """
     parse, draft = _PARSERS[name]
     try:
         settings, output = parse(arguments)
@@ -65,7 +68,7 @@ def _logged_run(
 
 
 def _run(settings: CastSettings, output: Output, log: LogFile | None, records: Records) -> Outcome:
-    """The run itself; reports and metrics are written whatever happens."""
+    """Run the sync. Write reports and metrics in any case."""
     from mrsync.run.cast.cast import cast
 
     display = make_progress("none" if output.is_quiet else output.progress, output.verbosity)
@@ -93,8 +96,8 @@ def _run(settings: CastSettings, output: Output, log: LogFile | None, records: R
 
 
 def _leave(display: Progress, settings: CastSettings, records: Records, log: LogFile | None, reason: str) -> NoReturn:
-    """The end for whoever asks twice: nothing is waited for. In a signal handler."""
-    display.close()  # the terminal is the user's
+    """Exit at once, in the handler of a second signal, without waiting for targets."""
+    display.close()  # leave a clean terminal
     outcome = _failed(settings, Interrupted(f"{reason} twice: left at once, targets clean up by themselves"))
     records.write(outcome)
     if log is not None:
@@ -105,7 +108,7 @@ def _leave(display: Progress, settings: CastSettings, records: Records, log: Log
 
 
 def _failed(settings: CastSettings, error: Exception) -> Outcome:
-    """The outcome of a run that could not begin."""
+    """Return the outcome of a run that could not begin."""
     source, dest, hosts = settings.source, settings.dest, settings.targets
     return Outcome.failed(settings.session, source, dest, hosts, failure=_sentence(error), status=_status(error))
 
@@ -113,7 +116,7 @@ def _failed(settings: CastSettings, error: Exception) -> Outcome:
 def _record_mistake(
     name: str, draft: Callable[[Sequence[str]], Draft], arguments: Sequence[str], error: MrsyncError
 ) -> None:
-    """A run that was asked for wrongly has failed, too, for those who read its reports; as far as they can be told."""
+    """Write reports and log of a run with a wrong command line, as far as they are known."""
     try:
         known = draft(arguments)
     except MrsyncError:
@@ -140,7 +143,7 @@ def _status(error: Exception) -> ExitStatus:
 
 
 def _tell(name: str, outcome: Outcome, output: Output, *, itemizes: bool) -> None:
-    """The end of the run, for people or for programs."""
+    """Print the end of the run, for people or for programs."""
     if itemizes:
         from mrsync.cli.itemized import change_events, change_lines
 
@@ -156,5 +159,5 @@ def _tell(name: str, outcome: Outcome, output: Output, *, itemizes: bool) -> Non
 
 
 def _complain(name: str, sentence: str) -> None:
-    sys.stdout.flush()  # where both go to one file, in the order in which they were said
+    sys.stdout.flush()  # keeps the order if both streams go to one file
     print(f"{priority_mark(2, ERROR)}{name}: {escape_controls(sentence)}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""mrsync help TOPIC: an option, a section of options, a command, or the exit statuses."""
+"""The command mrsync help TOPIC: explain an option, a section of options, a command, or the exit statuses."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _INDENT = " " * 8
 
 
 def help_on(topics: Sequence[str]) -> Iterator[str]:
-    """Yield what is known of each topic, or the list of topics. Raises UsageError for an unknown one."""
+    """Yield the help on each topic, or the list of topics. Raise UsageError for an unknown topic."""
     if not topics:
         yield "mrsync help TOPIC explains one of these:\n"
         yield f"  a command    {', '.join(_COMMANDS)}"

@@ -1,4 +1,4 @@
-"""Single values of the command line: text to number or address, or one sentence why not."""
+"""Parse single values of the command line, or explain in one sentence why they are wrong."""
 
 from __future__ import annotations
 
@@ -10,19 +10,22 @@ from collections.abc import Callable
 SIZE = re.compile(r"(?=\.?\d)(\d*)(?:\.(\d*))?(?:(b)(?=$|[+-])|([kmgtp])(b|ib)?)?([+-]1)?", re.IGNORECASE | re.ASCII)
 INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 SIZE_MAX = (1 << 63) - 1
-BWLIMIT_MIN = 512  # bytes/s, as of rsync
-REMOTE_OPTION = re.compile(r"[A-Za-z0-9_./~+:,@%=-]+")  # behind the first word
+BWLIMIT_MIN = 512  # bytes/s, as in rsync
+REMOTE_OPTION = re.compile(r"[A-Za-z0-9_./~+:,@%=-]+")  # words after the first one
 USER = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.@$+\\-]*")
 REMOTE_WORD = re.compile(r"[A-Za-z0-9_./~][A-Za-z0-9_./~+-]*")
 
 
 def rate(text: str) -> int | None:
-    """Bytes/s, written as a size; 0 is no limit."""
+    """Parse a rate, written as a size. Return bytes/s, or None for 0 (no limit)."""
     return _rate(text, unit="")
 
 
 def bwlimit(text: str) -> int | None:
-    """Bytes/s as rsync's --bwlimit writes them: a number without a unit counts KiB/s."""
+    """Parse a rate like rsync's --bwlimit: a number without a unit is in KiB/s.
+
+    Return bytes/s, or None for 0 (no limit).
+    """
     bytes_s = _rate(text, unit="k")
     if bytes_s is not None and bytes_s < BWLIMIT_MIN:
         raise argparse.ArgumentTypeError(f"{text!r} is less than {BWLIMIT_MIN} bytes per second (0: no limit)")
@@ -30,7 +33,7 @@ def bwlimit(text: str) -> int | None:
 
 
 def size(text: str) -> int:
-    """Bytes as rsync's --max-size writes them: 1.5k and 1.5KiB are 1536, 1.5kb is 1500, 1.5kb+1 is one more."""
+    """Parse a size like rsync's --max-size: 1.5k and 1.5KiB are 1536, 1.5kb is 1500, 1.5kb+1 is 1501. Return bytes."""
     number = _bytes(text)
     if number is None:
         raise argparse.ArgumentTypeError(f"{text!r} is no size: a number with K, M, G, T or P, such as 1.5m or 2gb-1")
@@ -49,7 +52,7 @@ def _rate(text: str, unit: str) -> int | None:
 
 
 def _bytes(text: str, unit: str = "") -> int | None:
-    """A number of bytes; None for a text that is none. unit: the prefix that is meant where a text has no unit."""
+    """Return a number of bytes, or None if the text is none. unit: the prefix of a text without a unit."""
     match = SIZE.fullmatch(text)
     if not match:
         return None
@@ -62,14 +65,14 @@ def _bytes(text: str, unit: str = "") -> int | None:
 
 
 def integer(text: str) -> int:
-    """Digits with or without a sign, and nothing else that int() takes."""
+    """Parse decimal digits with an optional sign. int() would accept more."""
     if not INTEGER.fullmatch(text):
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number")
     return int(text)
 
 
 def modify_window(text: str) -> int:
-    """Seconds, or -1 for not even a nanosecond."""
+    """Parse a number of seconds, or -1 to compare nanoseconds."""
     number = integer(text)
     if not -1 <= number < 1 << 31:
         raise argparse.ArgumentTypeError(f"{text!r} is neither a number of seconds nor -1")
@@ -77,12 +80,12 @@ def modify_window(text: str) -> int:
 
 
 def counted(what: str, highest: int) -> Callable[[str], int]:
-    """Return a reader of whole numbers from 1 to `highest`."""
+    """Return a parser of whole numbers from 1 to `highest`."""
     return lambda text: _bounded(text, what, 1, highest)
 
 
 def port(text: str) -> int:
-    """The data port; reports go to the one below."""
+    """Parse the data port. Reports go to the port below it."""
     return _bounded(text, "port", 2, 65535)
 
 
@@ -91,7 +94,7 @@ def ttl(text: str) -> int:
 
 
 def group(text: str) -> str:
-    """An IPv4 or IPv6 multicast address, or auto."""
+    """Parse an IPv4 or IPv6 multicast address, or auto."""
     if text == "auto":
         return text
     for family, is_multicast in ((socket.AF_INET, range(224, 240)), (socket.AF_INET6, range(255, 256))):
@@ -127,14 +130,14 @@ def fanout(text: str) -> int:
 
 
 def remote_word(text: str) -> str:
-    """A path or a name that every login shell takes as it is."""
+    """Check that a path or name needs no quoting in any login shell."""
     if not REMOTE_WORD.fullmatch(text):
         raise argparse.ArgumentTypeError(f"{text!r} is more than a plain path")
     return text
 
 
 def remote_words(text: str) -> str:
-    """A command and options of its, that every login shell takes as they are: nice -n 19 python3."""
+    """Check that a command with options, such as nice -n 19 python3, needs no quoting in any login shell."""
     first, *others = text.split() or [""]
     if not all(REMOTE_OPTION.fullmatch(word) for word in others):
         raise argparse.ArgumentTypeError(f"{text!r} is more than plain words")
@@ -142,7 +145,7 @@ def remote_words(text: str) -> str:
 
 
 def user(text: str) -> str:
-    """The name of a user of another host; empty: whoever the remote shell takes."""
+    """Check the name of a remote user. Empty: the remote shell's default."""
     if text and not USER.fullmatch(text):
         raise argparse.ArgumentTypeError(f"{text!r} is no name of a user")
     return text

@@ -1,4 +1,4 @@
-"""Options that say which files take part."""
+"""Options that choose files."""
 
 from __future__ import annotations
 

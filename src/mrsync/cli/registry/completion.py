@@ -1,4 +1,4 @@
-"""Completions for bash, zsh and fish, made from the options: `mrsync completion SHELL` prints them.
+"""Make completions for bash, zsh and fish from the options, for `mrsync completion SHELL`.
 
 Targets are completed with the hosts that the shell knows, and with the groups that ClusterShell's nodeset lists.
 """
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from mrsync.cli.registry.option import FOLDER, HOSTS, INTERFACE, LIST, MRSYNC, ORDERED, PATH, Option
 from mrsync.cli.registry.options import PROGRAMS, options_of
 
-COMMANDS: Mapping[str, str] = {  # of mrsync, and the program whose options each one has; empty: none
+COMMANDS: Mapping[str, str] = {  # commands of mrsync -> the program with their options; empty: none
     "rtt": "rtt",
     "doctor": "mrsync doctor",
     "filelist": "trFilelist",
@@ -154,7 +154,7 @@ def _fish_words(option: Option, program: str) -> str:
 
 
 def _called() -> Iterator[tuple[str, str]]:
-    """Every way to call a program, and the program; empty: one without options."""
+    """Yield every way to call a program, with the program; empty if it has no options."""
     yield from ((program, program) for program in INSTALLED)
     yield from ((f"mrsync {command}", program) for command, program in COMMANDS.items())
 

@@ -1,19 +1,19 @@
-"""What rsync has and mrsync declares nowhere else: always on, another name of something, or refused."""
+"""Options of rsync that mrsync does not declare elsewhere: always on, synonyms, or refused."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-# What a line in rsync's form means where nothing is said, as rsync does: by attribute of the parsed namespace.
+# rsync's defaults for a line in its form, by attribute of the parsed namespace.
 DEFAULTS: Mapping[str, Any] = {"hard_links": False, "delete": False, "modify_window": 0}
 
 
 class Foreign(NamedTuple):
     """An option of rsync. names: as rsync writes them. metavar: it takes a value.
 
-    sets: attributes of the parsed namespace that it sets. why: in the table of docs/rsync.md. is_refused: `why` is the
-    reason, told to whoever gives it.
+    sets: values of attributes of the parsed namespace. why: for the table of docs/rsync.md. is_refused: the option is
+    rejected with `why` as the reason.
     """
 
     names: str
@@ -33,7 +33,7 @@ _DAEMON = "there is no daemon: catchers are started by the remote shell"
 _KEPT = "mrsync always keeps {}"
 
 FOREIGN = (
-    # what stands for other options
+    # abbreviations of other options
     Foreign("-a --archive", "what is always on, and `-D`", sets=_DEVICES),
     Foreign("--no-D", "no devices, no fifos, no sockets", sets=dict.fromkeys(_DEVICES, False)),
     Foreign("-P", "the same as `--partial --progress`", sets={"partial": True, "progress": "auto"}),

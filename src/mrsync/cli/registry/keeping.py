@@ -1,4 +1,4 @@
-"""Options that say how files are compared, what is kept of them, and what becomes of old versions."""
+"""Options for comparing, preserving and replacing files, and for backups."""
 
 from __future__ import annotations
 

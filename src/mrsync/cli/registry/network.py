@@ -1,4 +1,4 @@
-"""Options about groups, ports, rates and seals."""
+"""Options for groups, ports, rates and encryption."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mrsync.cli.registry.option import (
 )
 from mrsync.run.settings import GROUPS, RELAYING, RTT_GROUPS, Network
 
-RTT_PORT = 7900  # as 4.0.1 had it
+RTT_PORT = 7900  # as in 4.0.1
 _PORT_TEXT = "the data port; reports come back to the one below; default: {}"
 _GROUP_TEXT = "the multicast group; auto: one that nobody uses; default: {0.ipv4} or {0.ipv6}"
 _GROUP_MANUAL = (

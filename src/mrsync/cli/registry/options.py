@@ -1,4 +1,4 @@
-"""All options, in the order of sections, and those of one program."""
+"""All options in the order of sections, and the options of one program."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def options_of(program: str) -> list[Option]:
 
 
 def fields_of(program: str, owner: str, values: object) -> dict[str, Any]:
-    """Return what options of a program say of the fields of `owner`, such as policy; values: the parsed namespace."""
+    """Return the fields of `owner` (such as policy) that options of a program set. values: the parsed namespace."""
     return {
         option.field.partition(".")[2]: getattr(values, option.attribute)
         for option in OPTIONS

@@ -1,4 +1,4 @@
-"""Options about what people and programs get to read, and where settings come from."""
+"""Options for output, and for settings files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The parser of a program, made from its options: what is wrong becomes one sentence."""
+"""Make the parser of a program from its options. Errors become one sentence."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _ACTIONS: dict[str, dict[str, Any]] = {
 
 
 class Words(NamedTuple):
-    """A command line. strangers: options that there are not, which are among the options, too."""
+    """A command line, split. strangers: unknown options, which are also among the options."""
 
     options: list[str]
     operands: list[str]
@@ -42,18 +42,21 @@ class Words(NamedTuple):
 
 
 class Parser(argparse.ArgumentParser):
-    """Raises UsageError where argparse would exit.
+    """ArgumentParser that raises UsageError instead of exiting.
 
-    An option takes the word behind it for its value whatever that begins with, as rsync's do: `--chmod -w`.
+    As in rsync, an option takes the next word as its value even if that begins with a dash: `--chmod -w`.
     """
 
     def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
-        """Take operands wherever they stand among the options."""
+        """Parse arguments. Operands may be anywhere among the options."""
         words = self.sort_out(sys.argv[1:] if args is None else args)
         return super().parse_args([*words.options, *(["--", *words.operands] if words.operands else [])], namespace)
 
     def sort_out(self, words: Iterable[str]) -> Words:
-        """Tell options, each in one word with its value, from operands. Raises UsageError for a value that is --."""
+        """Separate options from operands. Each option becomes one word with its value.
+
+        Raise UsageError if a value is --.
+        """
         found = Words([], [], [])
         remaining = deque(words)
         while remaining:
@@ -95,12 +98,12 @@ class Parser(argparse.ArgumentParser):
         """An option and its value as one word, which argparse takes for nothing else: `--chmod=-w`, `-m=a`."""
         is_taken = remaining and (action.nargs is None or (isinstance(action, Help) and remaining[0] == _ALL))
         value = remaining.popleft() if is_taken else None
-        if value == "--":  # argparse would drop it
+        if value == "--":  # argparse would drop this value
             self.error(f"argument {name}: -- is no value")
         return name if value is None else f"{name}={value}"
 
     def error(self, message: str) -> NoReturn:
-        """Raise UsageError, with the option that was probably meant."""
+        """Raise UsageError, with a suggestion if an option is unknown."""
         unknown = re.match(r"unrecognized arguments: (--?[^\s=]+)", message)
         if unknown and (hint := closest(unknown[1], self._option_string_actions)):
             message = f"there is no option {unknown[1]}; did you mean {hint}?"
@@ -108,7 +111,7 @@ class Parser(argparse.ArgumentParser):
 
 
 class InOrder(argparse.Action):
-    """Note the option in its place among those whose order counts."""
+    """Record the option with its value in the list of options whose order matters."""
 
     def __call__(
         self,
@@ -121,7 +124,7 @@ class InOrder(argparse.Action):
 
 
 class Help(argparse.Action):
-    """`--help` shows the common options, `--help all` all of them."""
+    """Show the common options for `--help`, and all options for `--help all`."""
 
     def __call__(
         self,
@@ -137,7 +140,7 @@ class Help(argparse.Action):
 
 
 class Version(argparse.Action):
-    """`--version` also tells what this host can do."""
+    """Show the version, and what this host can do."""
 
     def __call__(
         self,
@@ -157,8 +160,7 @@ class Version(argparse.Action):
 def make_parser(program: str, *, called: str = "", has_all: bool = True) -> Parser:
     """Return the parser of a program.
 
-    called: how the user calls the program, where that is not its own name. has_all: False: only the common options,
-    for help.
+    called: the name by which the user calls it, if different. has_all: False for only the common options, for help.
     """
     parser = Parser(
         called or program,
@@ -186,7 +188,7 @@ def make_parser(program: str, *, called: str = "", has_all: bool = True) -> Pars
 
 
 def group_of(groups: dict[str, Any], option: Option, program: str) -> Any:
-    """Return the group of an option: its section, or within that the options that exclude one another."""
+    """Return the argparse group of an option: its section, or in that, the options that exclude each other."""
     section = groups[option.section]
     if not option.conflicts:
         return section
@@ -196,7 +198,7 @@ def group_of(groups: dict[str, Any], option: Option, program: str) -> Any:
 
 
 def add_option(group: Any, option: Option, program: str) -> None:
-    """Declare one option to argparse."""
+    """Add an option to argparse."""
     words: dict[str, Any] = {"help": option.help.replace("%", "%%"), "dest": option.attribute}
     if option.takes_value:
         words |= {"metavar": option.metavar, "type": option.type, "choices": option.choices or None}
@@ -213,7 +215,7 @@ def add_option(group: Any, option: Option, program: str) -> None:
 
 
 def closest(word: str, known: Iterable[str]) -> str | None:
-    """Return what was probably meant by a word that is unknown, or None."""
+    """Return the known word that is most similar to an unknown one, or None."""
     return next(iter(difflib.get_close_matches(word, list(known), 1, 0.7)), None)
 
 

@@ -1,4 +1,4 @@
-"""What documents say of options: tables in Markdown for docs/cli.md, man pages in roff."""
+"""Make documents from the options: Markdown tables for docs/cli.md, and man pages in roff."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _STATUSES = re.compile(r"(<!-- exit statuses -->\n).*?(<!-- end of exit statuses
 
 
 def filled(document: str) -> str:
-    """Return a document with the tables made anew that its comments ask for."""
+    """Return a document with all tables made anew whose place is marked by comments."""
 
     def table(match: re.Match[str]) -> str:
         sections = match[3].split("; ") if match[3] else SECTIONS
@@ -42,7 +42,7 @@ def man_page(program: str) -> str:
 
 
 def _form(option: Option, program: str) -> str:
-    """An option as a table shows it: `-m, --targets TARGETS`."""
+    """Return an option as a table shows it: `-m, --targets TARGETS`."""
     value = f" {option.value()}" if option.takes_value else ""
     return f"`{', '.join(option.all_names(program))}{value}`".replace("|", "\\|")
 
@@ -79,11 +79,11 @@ def _man_lines(program: str) -> Iterator[str]:
 
 
 def plain(markdown: str) -> str:
-    """Return Markdown without its marks: links become their names."""
+    """Return Markdown without markup. Links become their names."""
     return re.sub(r"\[([^\]]+)\]\([^)]+\)", r"\1", markdown).replace("`", "")
 
 
 def _roff(text: str) -> str:
-    """A text whose backslashes, hyphens and leading dots mean themselves."""
+    """Escape backslashes, hyphens and leading dots for roff."""
     escaped = text.replace("\\", "\\e").replace("-", "\\-")
     return f"\\&{escaped}" if escaped.startswith((".", "'")) else escaped

@@ -1,4 +1,4 @@
-"""The parser of `mrsync SOURCE... TARGETS:DEST`: rsync's letters and defaults, and every long name of mrsync."""
+"""The parser of `mrsync SOURCE... TARGETS:DEST`: rsync's letters and defaults, and all long names of mrsync."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CLAIMED = {name for foreign in FOREIGN for name in foreign.names.split()}
 
 
 class _Set(argparse.Action):
-    """Set what an option of rsync stands for; const: by attribute."""
+    """Set the attributes that an option of rsync stands for. const: values by attribute."""
 
     def __call__(
         self,
@@ -31,7 +31,7 @@ class _Set(argparse.Action):
 
 
 class _Refuse(argparse.Action):
-    """Say why rsync's option cannot be had; const: the reason."""
+    """Raise UsageError for an option of rsync. const: the reason."""
 
     def __call__(
         self,
@@ -44,7 +44,7 @@ class _Refuse(argparse.Action):
 
 
 class _More(argparse.Action):
-    """One level more of what is told."""
+    """Increase the verbosity by one."""
 
     def __call__(
         self,
@@ -57,7 +57,7 @@ class _More(argparse.Action):
 
 
 def make_rsync_parser() -> Parser:
-    """Return the parser of a line in rsync's form."""
+    """Return the parser of a command line in rsync's form."""
     parser = Parser(MRSYNC, description=PROGRAMS[MRSYNC], allow_abbrev=False, add_help=False, usage=FORMS[MRSYNC][1])
     parser.add_argument("--help", action=Help, nargs="?", const=MRSYNC)
     parser.add_argument("-V", "--version", action=Version, nargs=0)
@@ -74,16 +74,16 @@ def make_rsync_parser() -> Parser:
 
 
 def rsync_names(option: Option) -> list[str]:
-    """An option's names in this form: rsync's, then its own long ones that mean nothing else to rsync."""
+    """Return an option's names in this form: rsync's, then its own long names that have no other meaning in rsync."""
     own = [name for name in option.flags.split() if name.startswith("--") and name not in _CLAIMED]
     return list(dict.fromkeys([*option.rsync.split(), *own]))
 
 
 def _add(group: Any, option: Option) -> None:
     names = rsync_names(option)
-    if option.key == "verbose":  # a level there, which rsync's users raise letter by letter
+    if option.key == "verbose":  # takes a level in the other form; -vv increases it in rsync's
         group.add_argument(*names, dest=option.attribute, action=_More, nargs=0, default=option.default)
-    elif option.key == "progress":  # without a value, too
+    elif option.key == "progress":  # the value is optional
         group.add_argument(
             *names, dest=option.attribute, nargs="?", const="auto", choices=option.choices, default=option.default
         )
@@ -97,7 +97,7 @@ def _add(group: Any, option: Option) -> None:
 
 
 def _negative(option: Option) -> Iterator[str]:
-    """rsync's names for having an option not: --no-checksum, --no-c."""
+    """Return rsync's negated names of an option: --no-checksum, --no-c."""
     for name in option.rsync.split():
         negative = f"--no-{name.lstrip('-')}"
         if negative not in (*_CLAIMED, *option.all_names(MRSYNC)):

@@ -1,4 +1,4 @@
-"""Options that say what is cast to whom, and how catchers are started there."""
+"""Options for source, targets, and starting catchers."""
 
 from __future__ import annotations
 

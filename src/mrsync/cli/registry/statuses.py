@@ -1,4 +1,4 @@
-"""What exit statuses mean, for --help, docs/cli.md and the man pages."""
+"""Descriptions of exit statuses for --help, docs/cli.md and the man pages."""
 
 from __future__ import annotations
 
