@@ -1,4 +1,4 @@
-"""The Python interface: one function that syncs, with the options of the command line as keywords.
+"""The Python interface: one function that syncs, with the options of the command line as keyword arguments.
 
     import mrsync
 
@@ -6,7 +6,7 @@
     if result.exit_status:
         print([target.host for target in result.targets if target.state is not mrsync.TargetState.DONE])
 
-Nothing is printed, no signal handler is set, and no settings file is read but one that is named by `config`.
+It prints nothing and sets no signal handlers. It reads no settings file except the one given as `config`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Result: TypeAlias = Outcome
 Event: TypeAlias = Notice | Snapshot
 PathLike = str | os.PathLike[str]
 
-# What only a terminal, a file or a process has a use for.
+# Options that are useful only for a command with a terminal, files or a process of its own.
 FOR_PROGRAMS = {"progress", "report", "metrics", "stats", "log-file", "log-format", "verbose", "help", "version"}
 
 
@@ -43,16 +43,16 @@ def sync(
     stop: Stop | None = None,
     **options: Any,
 ) -> Result:
-    """Make `dest` on all targets equal to `source`, and return how it went.
+    """Make `dest` on all targets equal to `source`, and return the result.
 
-    source: a directory here. targets: host names as for -m, or an iterable of names. dest: a directory there, which may
-    contain {host}; default: as source. on_event: called in this thread with a Notice (a sentence, as it happens) and,
-    every progress_interval_s, with a Snapshot (where all targets stand); an exception from it ends the run.
-    stop: stop.request("why"), from any thread or handler, ends the run with exit status 20. options: long options of
-    mrsync with underscores, such as dry_run=True, exclude=["*.o"], rsh="local"; None leaves an option alone.
+    source: a local directory. targets: host names as for -m, or an iterable of names. dest: a directory on the targets,
+    which may contain {host}; default: same as source. on_event: called in this thread with each Notice, and every
+    progress_interval_s seconds with a Snapshot of all targets; an exception from it ends the run. stop: call
+    stop.request("reason") in any thread or signal handler to end the run with exit status 20. options: long options of
+    mrsync with underscores, such as dry_run=True, exclude=["*.o"], rsh="local"; None leaves an option unset.
 
-    Targets that are behind raise nothing: see exit_status and targets of the result. Raises MrsyncError where a run
-    cannot begin (UsageError, SelectionError, SocketError...).
+    Targets that fail raise nothing; look at exit_status and targets of the result. Raise MrsyncError (UsageError,
+    SelectionError, SocketError, ...) if the run cannot begin.
     """
     from mrsync.run.cast.cast import cast
 
@@ -63,7 +63,7 @@ def sync(
 def _arguments(
     source: PathLike, targets: str | Iterable[str], dest: PathLike | None, options: dict[str, Any]
 ) -> list[str]:
-    """What is asked for, as words of a command line: one parser knows names, types, ranges and conflicts."""
+    """Return the request as words of a command line, because its parser knows names, types, ranges and conflicts."""
     if not isinstance(targets, str):
         targets = ",".join(targets)
     given = {name.rstrip("_").replace("_", "-"): value for name, value in options.items() if value is not None}
@@ -76,7 +76,7 @@ def _arguments(
 
 
 class _Listener:
-    """Observer that hands everything to one callback."""
+    """Observer that passes everything to one callback."""
 
     def __init__(self, on_event: Callable[[Event], None] | None, interval_s: float) -> None:
         self._on_event = on_event

@@ -1,4 +1,4 @@
-"""Every way to fail: one class, one sentence, one exit status (see docs/cli.md)."""
+"""All errors that end a command: each class has an exit status (see docs/cli.md), and each message is one sentence."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class ExitStatus(IntEnum):
-    """How a command ends; docs/cli.md says more."""
+    """Exit statuses of all commands; see docs/cli.md."""
 
     OK = 0
     USAGE = 1
@@ -24,37 +24,37 @@ class ExitStatus(IntEnum):
 
 
 class MrsyncError(Exception):
-    """Base of all errors that end a command; str() is the sentence for stderr."""
+    """Base class of all errors that end a command. str() is the sentence to print on stderr."""
 
     exit_status: ExitStatus = ExitStatus.USAGE
 
 
 class UsageError(MrsyncError):
-    """The command line asks for something impossible."""
+    """The command line is wrong."""
 
     exit_status = ExitStatus.USAGE
 
 
 class LimitError(MrsyncError):
-    """The source is more than one session can cast."""
+    """The source is too large for one session."""
 
     exit_status = ExitStatus.USAGE
 
 
 class RuleError(MrsyncError):
-    """A filter rule makes no sense."""
+    """A filter rule is malformed."""
 
     exit_status = ExitStatus.USAGE
 
 
 class ProtocolVersionError(MrsyncError):
-    """The two ends do not speak the same version."""
+    """The two ends have different versions of the protocol."""
 
     exit_status = ExitStatus.VERSION
 
 
 class SelectionError(MrsyncError):
-    """The source or the choice of files cannot be used."""
+    """The source or the selection of files cannot be used."""
 
     exit_status = ExitStatus.SELECTION
 
@@ -66,13 +66,13 @@ class StartError(MrsyncError):
 
 
 class SocketError(MrsyncError):
-    """The network cannot be used as asked."""
+    """The network cannot be used as requested."""
 
     exit_status = ExitStatus.SOCKET
 
 
 class PortInUseError(SocketError):
-    """Another program, perhaps another session, has the port."""
+    """Another program, perhaps another session, uses the port."""
 
 
 class FileError(MrsyncError):
@@ -82,7 +82,7 @@ class FileError(MrsyncError):
 
 
 class ProtocolDataError(MrsyncError):
-    """Authentic bytes that make no sense; the other end is broken or hostile."""
+    """Authentic data is malformed, so the other end is faulty or hostile."""
 
     exit_status = ExitStatus.PROTOCOL
 

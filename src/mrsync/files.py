@@ -1,4 +1,7 @@
-"""Open files safely where others may have put something else: a link, a fifo, a device, another file."""
+"""Open files safely where others may have put something else in their place: a link, a FIFO, a device, another file.
+
+The checks are made on the descriptor after opening, never on the path before it, because a path can change in between.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +13,17 @@ from typing import BinaryIO, Union
 
 Path = Union[str, bytes, "os.PathLike[str]"]
 
-# No link at the end of the path is followed, no fifo or lease is waited for, no terminal becomes ours.
+# Do not follow a link at the end of the path, do not block on a FIFO or lease, do not acquire a terminal.
 CAUTIOUS = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-# For paths that the user gave: links in them are the user's.
+# For paths from the user, which may contain links.
 NAMED = os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _OWN_DESCRIPTORS = ("/dev/", "/proc/")
 
 
 def open_regular(name: Path, directory_fd: int | None = None, access: int = os.O_RDONLY) -> int:
-    """Return a descriptor of a regular file; OSError for anything else, ELOOP for a link, ESTALE for other kinds.
+    """Return a descriptor of an existing regular file. Never block, whatever has the name.
 
-    access: os.O_RDONLY, os.O_WRONLY or os.O_RDWR. The file is never made. Nothing that has the name can make this wait.
+    access: os.O_RDONLY, os.O_WRONLY or os.O_RDWR. Raise OSError: ELOOP for a link, ESTALE for other kinds of files.
     """
     fd = os.open(name, access | CAUTIOUS, dir_fd=directory_fd)
     if stat.S_ISREG(os.fstat(fd).st_mode):
@@ -30,9 +33,9 @@ def open_regular(name: Path, directory_fd: int | None = None, access: int = os.O
 
 
 def open_regular_below(root: bytes, path: bytes) -> int:
-    """Return a descriptor of a regular file by its path below a directory; as `open_regular`, for every component.
+    """Return a descriptor of a regular file below a directory. Do not follow links in any component of `path`.
 
-    root: named by the user; links in it are the user's. Raises OSError.
+    root: a path from the user, which may contain links. Raise OSError as open_regular does.
     """
     *parents, name = path.split(b"/")
     fd = os.open(root or b"/", os.O_PATH | os.O_DIRECTORY | NAMED)
@@ -47,10 +50,10 @@ def open_regular_below(root: bytes, path: bytes) -> int:
 
 
 def open_named(path: Path) -> BinaryIO:
-    """Open a file that the user named, for reading; OSError where it is neither regular nor a device of this process.
+    """Open a file that the user named, for reading. Raise OSError if it is not a regular file.
 
-    A fifo is read only as /dev/fd/N or /dev/stdin, which shells make for `<(command)`: one that somebody put into the
-    place of a file would never end.
+    A FIFO is accepted only as /dev/fd/N or /dev/stdin, which shells use for `<(command)`. Any other FIFO may have been
+    put in place of a file, and reading it would never end.
     """
     fd = os.open(path, os.O_RDONLY | NAMED)
     try:
@@ -67,14 +70,14 @@ def open_named(path: Path) -> BinaryIO:
 
 
 def let_go(fd: int) -> None:
-    """Close what was only read, or goes anyway: no error can mean anything, and none may end a run."""
+    """Close a descriptor and ignore errors, which have no meaning after reading or when the file is dropped."""
     with suppress(OSError):
         os.close(fd)
 
 
 def may_others_write(status: os.stat_result) -> bool:
-    """Whether users other than root and this one may change names in a directory, given its status.
+    """Return whether users other than root and this one may change names in a directory.
 
-    The group's bits are also the mask of an ACL.
+    status: of the directory. Its group bits also cover ACLs, because they are the mask.
     """
     return status.st_uid not in (0, os.geteuid()) or bool(status.st_mode & 0o022)
