@@ -48,7 +48,8 @@ def test_the_result_of_a_sync_counts_whatever_takes_its_output(full: Site, redir
     assert full.all_differences() == {}
     assert json.loads((full.folder / "report.json").read_text())["exit_status"] == 0
     assert "Traceback" not in done.stderr + done.stdout
-    assert len(done.stderr.splitlines()) <= 1
+    sentences = [line for line in done.stderr.splitlines() if " targets" not in line]  # a slow run shows its progress
+    assert len(sentences) <= 1
 
 
 def test_a_full_stdout_is_told_in_one_sentence_and_changes_no_status(full: Site) -> None:

@@ -52,6 +52,7 @@ def run_command(name: str, command: Callable[[Sequence[str]], int], arguments: S
     gc.disable()  # we make no reference cycles, and searching for them takes a tenth of the time of a large scan
     for number in SIGNALS:
         signal.signal(number, _interrupt)
+    sys.unraisablehook = _tell_unraisable
     with StandardStreams(name):
         try:
             return command(arguments)
@@ -168,6 +169,12 @@ def _cast(name: str, arguments: Sequence[str]) -> int:
     from mrsync.cli.sync import sync
 
     return sync(name, arguments)
+
+
+def _tell_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
+    """Say nothing of a signal that came where no exception can be raised: the run hears of it in another way, too."""
+    if not isinstance(unraisable.exc_value, Interrupted):
+        sys.__unraisablehook__(unraisable)
 
 
 def _interrupt(number: int, _: FrameType | None) -> None:

@@ -245,8 +245,11 @@ class _Finisher:
         """Set all attributes of something that is no directory."""
         manifest = self._manifest
         parent_fd = self._directories.open(manifest.parents[entry])
+        sightings = self._comparison.sightings
         with self._pinned(entry, parent_fd, manifest.names[entry]) as (handle, found):
-            if not self._comparison.sightings.is_untouched(entry, found):
+            # Only a regular file has contents to forge. Another name of a link or device may have been replaced by now.
+            is_file = manifest.kind(entry) == REGULAR
+            if not (sightings.is_untouched if is_file else sightings.is_same_inode)(entry, found):
                 raise OSError(errno.ESTALE, "somebody changed it")
             if not self._destination.metadata.give(entry, handle, found).is_right:
                 self._result.undone.add(entry)
