@@ -17,8 +17,8 @@ from rich.console import Console
 from rich.terminal_theme import DIMMED_MONOKAI, TerminalTheme
 from rich.text import Text
 
-from mrsync.cli.live_view import Rate, frame
-from mrsync.cli.progress import as_text
+from mrsync.cli.output.live_view import Rate, frame
+from mrsync.cli.output.progress import as_text
 from mrsync.run.observer import Snapshot, TargetProgress
 
 PICTURES = Path("docs/pictures")

@@ -13,8 +13,8 @@ from typing import NamedTuple, get_args
 
 import pytest
 
-from mrsync.protocol import states
-from mrsync.protocol.timers import Timer
+from mrsync.protocol.core import states
+from mrsync.protocol.core.timers import Timer
 from mrsync.wire import limits, messages
 from mrsync.wire.header import Header, pack_header, page_headers, session_tag
 from mrsync.wire.keys import SessionKeys

@@ -32,8 +32,8 @@ EXCEPTIONS = {
         "_open_deepest",
     ): "what leads to --backup-dir, or to DEST; a directory, for no more than its path",
     ("tree/destination/timestamps.py", "_make_probe"): "a file without a name, or one that is made",
-    ("cli/configuration.py", "_read"): "named by the user, and checked for its owner",
-    ("cli/output_files.py", "replace_file"): "the directory of an output, named by the user",
+    ("cli/settings/configuration.py", "_read"): "named by the user, and checked for its owner",
+    ("cli/output/output_files.py", "replace_file"): "the directory of an output, named by the user",
     ("cli/streams.py", "_occupy_descriptors"): "/dev/null",
 }
 BUILTIN = {  # where `open` is called with a path, and what it is
@@ -44,8 +44,8 @@ BUILTIN = {  # where `open` is called with a path, and what it is
     "run/demo.py": "files in a new directory of its own",
     "cli/streams.py": "a descriptor",
     "remote/local.py": "a descriptor",
-    "cli/output_files.py": "a descriptor",
-    "cli/configuration.py": "a descriptor",
+    "cli/output/output_files.py": "a descriptor",
+    "cli/settings/configuration.py": "a descriptor",
     "cli/report_page.py": "a report that the user names",
 }
 

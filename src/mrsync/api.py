@@ -16,10 +16,10 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
-from mrsync.cli.configuration import option_words
-from mrsync.cli.options import parse_mrsync
 from mrsync.cli.registry.option import MRSYNC
 from mrsync.cli.registry.parser import make_parser
+from mrsync.cli.settings.configuration import option_words
+from mrsync.cli.settings.options import parse_mrsync
 from mrsync.errors import UsageError
 from mrsync.run.cast.outcome import Outcome
 from mrsync.run.observer import Notice, Snapshot

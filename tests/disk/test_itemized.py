@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from mrsync.cli.itemized import change_lines
-from mrsync.cli.options import parse_mrsync
+from mrsync.cli.output.itemized import change_lines
+from mrsync.cli.settings.options import parse_mrsync
 from mrsync.run.cast.ledger import Ledger
 from mrsync.run.cast.outcome import Outcome, TargetOutcome, TargetState
 from mrsync.run.catch.itemizing import itemize

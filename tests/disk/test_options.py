@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mrsync.cli.options import parse_mrsync
+from mrsync.cli.settings.options import parse_mrsync
 from tests.oracle import BASE_NS, SECOND_NS, add_specials, adorn_pair, build_pair, can_keep, rsync
 from tests.trees import differences
 from tests.unit.tree.syncing import Outcome, as_nobody, nobodys_directory, sync

@@ -13,7 +13,7 @@ from typing import Any
 from mrsync.protocol.caster import Caster
 from mrsync.protocol.catcher import Catcher
 from mrsync.protocol.config import CasterConfig, CatcherConfig
-from mrsync.protocol.events import (
+from mrsync.protocol.core.events import (
     CasterEvent,
     CatcherEvent,
     CommitGranted,
@@ -24,12 +24,12 @@ from mrsync.protocol.events import (
 )
 from mrsync.transport.casting import CasterDriver
 from mrsync.transport.catching import CatcherDriver
-from mrsync.transport.interface import Interface, loopback_interface
 from mrsync.transport.loop import Loop
-from mrsync.transport.multicast import granted_buffer, open_caster_socket, open_data_socket, open_reply_socket
-from mrsync.transport.paths import Path
+from mrsync.transport.network.interface import Interface, loopback_interface
+from mrsync.transport.network.multicast import granted_buffer, open_caster_socket, open_data_socket, open_reply_socket
+from mrsync.transport.network.paths import Path
+from mrsync.transport.pages.slots import SLOTS
 from mrsync.transport.sessions import CatcherSecrets
-from mrsync.transport.slots import SLOTS
 from mrsync.wire.geometry import Geometry, ladder
 from mrsync.wire.keys import SessionKeys, TargetKeys
 from mrsync.wire.limits import NO_SESSION

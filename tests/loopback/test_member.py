@@ -11,8 +11,8 @@ from dataclasses import replace
 
 import pytest
 
-from mrsync.protocol.events import SessionEnded
-from mrsync.transport.multicast import open_data_socket
+from mrsync.protocol.core.events import SessionEnded
+from mrsync.transport.network.multicast import open_data_socket
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.header import page_headers, session_tag, unpack_header
 from mrsync.wire.keys import SessionKeys, TargetKeys

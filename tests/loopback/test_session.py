@@ -10,8 +10,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from mrsync.protocol.events import SessionEnded
-from mrsync.transport.socket_options import UDP_GRO
+from mrsync.protocol.core.events import SessionEnded
+from mrsync.transport.network.socket_options import UDP_GRO
 from mrsync.wire.header import page_headers, session_tag
 from mrsync.wire.messages import Ending, Phase
 from tests.loopback.session import HMAC_ONLY, Place, Session, prepare_session

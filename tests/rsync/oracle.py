@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 
-from mrsync.cli.options import parse_mrsync
+from mrsync.cli.settings.options import parse_mrsync
 from mrsync.errors import MrsyncError
 from tests.rsync.cases import Case, Tree
 from tests.support.waiting import HANG_S

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from mrsync.protocol.attention import Attention
+from mrsync.protocol.core.attention import Attention
 
 
 class Events:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mrsync.protocol.commits import CommitRule
-from mrsync.protocol.events import CommitGranted
-from mrsync.protocol.ranges import RangeSet
+from mrsync.protocol.core.events import CommitGranted
+from mrsync.protocol.core.ranges import RangeSet
+from mrsync.protocol.targets.commits import CommitRule
 from mrsync.wire.messages import Phase, Status
 from tests.sim.reception import Violation
 
 if TYPE_CHECKING:
     from mrsync.protocol.caster import Caster
-    from mrsync.protocol.roster import Target
+    from mrsync.protocol.targets.roster import Target
     from tests.sim.target import TargetHost
     from tests.sim.world import Address, World
 

@@ -6,9 +6,8 @@ import random
 from collections import deque
 
 from mrsync.protocol.caster import Caster
-from mrsync.protocol.commits import CommitRule
 from mrsync.protocol.config import CasterConfig
-from mrsync.protocol.events import (
+from mrsync.protocol.core.events import (
     CasterEvent,
     CastFinished,
     ComparisonFinished,
@@ -17,8 +16,9 @@ from mrsync.protocol.events import (
     TargetJoined,
     TargetRerouted,
 )
-from mrsync.protocol.relays import RelayRules
-from mrsync.protocol.sends import Send, SendCoded, SendMessage, SendPage
+from mrsync.protocol.core.sends import Send, SendCoded, SendMessage, SendPage
+from mrsync.protocol.targets.commits import CommitRule
+from mrsync.protocol.targets.relays import RelayRules
 from mrsync.transport.casting import REPORTS_PER_ROUND
 from mrsync.wire.messages import Knock, Message, ObjectKind, Report, SealKind, Status
 from mrsync.wire.session import Rejection

@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
-from mrsync.protocol.sends import Term
+from mrsync.protocol.core.sends import Term
 from mrsync.wire.messages import Kind
 from tests.sim.clock import Events
 from tests.sim.scenario import PACKET_ROOM_BYTES, Scenario, TargetScenario

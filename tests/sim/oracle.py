@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from mrsync.protocol.events import (
+from mrsync.protocol.core.events import (
     CasterEvent,
     CatcherEvent,
     CommitGranted,
@@ -17,9 +17,9 @@ from mrsync.protocol.events import (
     TargetEnded,
     Withdrawn,
 )
-from mrsync.protocol.ranges import RangeSet
-from mrsync.protocol.sends import SendCoded, SendPage
-from mrsync.protocol.states import RosterState
+from mrsync.protocol.core.ranges import RangeSet
+from mrsync.protocol.core.sends import SendCoded, SendPage
+from mrsync.protocol.core.states import RosterState
 from mrsync.wire.messages import Ending, ObjectKind, Report, Status
 from tests.sim.commits import CommitOracle
 from tests.sim.plan import CONTENTS
@@ -27,7 +27,7 @@ from tests.sim.reception import Violation, bits
 
 if TYPE_CHECKING:
     from mrsync.protocol.caster import Caster
-    from mrsync.protocol.roster import Target
+    from mrsync.protocol.targets.roster import Target
     from tests.sim.target import TargetHost
     from tests.sim.world import Address, World
 

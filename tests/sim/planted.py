@@ -9,23 +9,25 @@ from typing import Any
 
 import pytest
 
-from mrsync.protocol import caster, coding, commits, liveness, repairs
-from mrsync.protocol.assembly import Assembly
-from mrsync.protocol.attention import Attention
+from mrsync.protocol import caster
 from mrsync.protocol.caster import Caster
 from mrsync.protocol.catcher import Catcher
-from mrsync.protocol.commits import Commits
-from mrsync.protocol.flow import Audience
-from mrsync.protocol.log import LogReader
-from mrsync.protocol.losses import Losses
-from mrsync.protocol.reach import Reach
-from mrsync.protocol.reception import Reception
-from mrsync.protocol.repairs import Repairs
-from mrsync.protocol.roster import Roster, Target
-from mrsync.protocol.rounds import Rounds
-from mrsync.protocol.schedule import Schedule
-from mrsync.protocol.transfer import Transfer
-from mrsync.protocol.window import Window
+from mrsync.protocol.core.attention import Attention
+from mrsync.protocol.core.log import LogReader
+from mrsync.protocol.receiving.assembly import Assembly
+from mrsync.protocol.receiving.reception import Reception
+from mrsync.protocol.sending import coding, repairs
+from mrsync.protocol.sending.flow import Audience
+from mrsync.protocol.sending.losses import Losses
+from mrsync.protocol.sending.repairs import Repairs
+from mrsync.protocol.sending.schedule import Schedule
+from mrsync.protocol.sending.transfer import Transfer
+from mrsync.protocol.sending.window import Window
+from mrsync.protocol.targets import commits, liveness
+from mrsync.protocol.targets.commits import Commits
+from mrsync.protocol.targets.reach import Reach
+from mrsync.protocol.targets.roster import Roster, Target
+from mrsync.protocol.targets.rounds import Rounds
 
 
 @dataclass(frozen=True)

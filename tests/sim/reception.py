@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from mrsync.protocol.assembly import Verdict
 from mrsync.protocol.catcher import Catcher
-from mrsync.protocol.sends import Term
+from mrsync.protocol.core.sends import Term
+from mrsync.protocol.receiving.assembly import Verdict
 from tests.sim.network import Burst, CodedBurst
 
 Key = tuple[int, int]  # object, page

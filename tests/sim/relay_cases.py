@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mrsync.protocol.commits import CommitRule
-from mrsync.protocol.states import RosterState
+from mrsync.protocol.core.states import RosterState
+from mrsync.protocol.targets.commits import CommitRule
 from tests.sim.cases import ALL_HELD, DONE, GEOMETRY, GOOD, LOST
 from tests.sim.reception import Violation
 from tests.sim.scenario import Fate, Scenario, TargetScenario

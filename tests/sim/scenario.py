@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from mrsync.protocol.commits import CommitRule
+from mrsync.protocol.targets.commits import CommitRule
 from mrsync.wire.geometry import Geometry, Step
 
 KNOWN_S = 1.0  # then a target has heard of its caster by the group, or never will

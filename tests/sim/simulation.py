@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mrsync.protocol.states import RosterState
+from mrsync.protocol.core.states import RosterState
 from mrsync.wire.limits import MONITORS_MAX
 from mrsync.wire.messages import Ending, Phase
 from tests.sim.master import MasterHost

@@ -6,8 +6,8 @@ import random
 from collections.abc import Callable
 
 from mrsync.protocol.catcher import Catcher
-from mrsync.protocol.events import CatcherEvent, CommitGranted, FinishGranted, ObjectHeld, Withdrawn
-from mrsync.protocol.ranges import RangeSet
+from mrsync.protocol.core.events import CatcherEvent, CommitGranted, FinishGranted, ObjectHeld, Withdrawn
+from mrsync.protocol.core.ranges import RangeSet
 from mrsync.wire.messages import ComparedRecord, ErrorRecord, ObjectKind, ResultRecord, SatOutRecord
 from mrsync.wire.records import needs_records
 from tests.sim.clock import ProcessClock

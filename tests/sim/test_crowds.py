@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mrsync.protocol.states import RosterState
+from mrsync.protocol.core.states import RosterState
 from mrsync.wire.geometry import Geometry
 from tests.sim.scenario import Scenario, TargetScenario
 from tests.sim.simulation import Result, Simulation

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from mrsync.protocol.states import RosterState
+from mrsync.protocol.core.states import RosterState
 from tests.sim.relay_cases import CASES, DEAF, RelayCase
 from tests.sim.scenario import Scenario, draw_relays
 from tests.sim.simulation import Simulation

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from mrsync.protocol.states import RosterState
+from mrsync.protocol.core.states import RosterState
 from tests.sim.scenario import Fate, draw
 from tests.sim.simulation import Result, Simulation
 

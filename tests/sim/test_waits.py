@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from mrsync.protocol.commits import CommitRule
-from mrsync.protocol.states import RosterState
+from mrsync.protocol.core.states import RosterState
+from mrsync.protocol.targets.commits import CommitRule
 from tests.sim.cases import GEOMETRY, GOOD, fated
 from tests.sim.scenario import Fate, Scenario
 from tests.sim.simulation import Simulation

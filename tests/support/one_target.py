@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from mrsync.errors import MrsyncError
-from mrsync.protocol.events import CommitGranted
+from mrsync.protocol.core.events import CommitGranted
 from mrsync.run.catch.jobs import Activity, Finished, TreeJobs
 from mrsync.tree.delta.blocks import delta_key, digest_blocks, encode_blocks
 from mrsync.tree.model.failure import Failure

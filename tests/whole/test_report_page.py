@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from mrsync.cli.options import Output
-from mrsync.cli.page import page
-from mrsync.cli.recording import Sample
+from mrsync.cli.output.page import page
+from mrsync.cli.output.recording import Sample
 from mrsync.cli.records import Records
-from mrsync.protocol.histogram import Histogram
+from mrsync.cli.settings.options import Output
+from mrsync.protocol.core.histogram import Histogram
 from mrsync.run.cast.outcome import Outcome, SatOut, Seconds, TargetOutcome, TargetState
 from tests.browser import Browser, browser
 from tests.programs import program

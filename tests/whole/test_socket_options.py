@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from mrsync.transport import socket_options
-from mrsync.transport.socket_options import HelpfulOption
+from mrsync.transport.network import socket_options
+from mrsync.transport.network.socket_options import HelpfulOption
 from tests import seccomp
 from tests.programs import program
 from tests.trees import build_awkward_tree, differences, remove_tree

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from mrsync.cli.doctor_options import parse_doctor
-from mrsync.cli.progress import make_progress, tell_left_out
-from mrsync.cli.report import size
+from mrsync.cli.output.progress import make_progress, tell_left_out
+from mrsync.cli.output.report import size
+from mrsync.cli.settings.doctor_options import parse_doctor
 from mrsync.cli.signals import signals_requesting
 from mrsync.errors import ExitStatus
 from mrsync.remote.targets import fold

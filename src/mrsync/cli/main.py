@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from types import FrameType
 
-from mrsync.cli import options
+from mrsync.cli.settings import options
 from mrsync.cli.signals import SIGNALS
 from mrsync.cli.streams import StandardStreams
 from mrsync.errors import Interrupted, MrsyncError, UsageError

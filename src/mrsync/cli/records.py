@@ -9,10 +9,10 @@ from datetime import datetime
 from typing import Any
 
 from mrsync import __version__
-from mrsync.cli import report
-from mrsync.cli.options import Output
-from mrsync.cli.output_files import replace_file
-from mrsync.cli.recording import Sample
+from mrsync.cli.output import report
+from mrsync.cli.output.output_files import replace_file
+from mrsync.cli.output.recording import Sample
+from mrsync.cli.settings.options import Output
 from mrsync.errors import FileError
 from mrsync.run.cast.outcome import Outcome
 
@@ -56,10 +56,10 @@ class Records:
         if output.report:
             yield output.report, report.json_text(self.fields(outcome, samples))
         if output.page:
-            from mrsync.cli.page import page
+            from mrsync.cli.output.page import page
 
             yield output.page, page(self.fields(outcome, samples))
         if output.metrics:
-            from mrsync.cli.metrics import metrics
+            from mrsync.cli.output.metrics import metrics
 
             yield output.metrics, metrics(outcome, time.time())

@@ -8,11 +8,11 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from mrsync.cli.output_files import replace_file
-from mrsync.cli.page import page
+from mrsync.cli.output.output_files import replace_file
+from mrsync.cli.output.page import page
+from mrsync.cli.output.report import SCHEMA
 from mrsync.cli.registry.option import REPORT
 from mrsync.cli.registry.parser import make_parser
-from mrsync.cli.report import SCHEMA
 from mrsync.errors import FileError
 from mrsync.escaping import escape_controls
 

@@ -8,12 +8,12 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from mrsync.cli import rtt_options
-from mrsync.cli.progress import make_progress, tell_left_out
-from mrsync.cli.roundtrips import histogram_lines
+from mrsync.cli.output.progress import make_progress, tell_left_out
+from mrsync.cli.output.roundtrips import histogram_lines
+from mrsync.cli.settings import rtt_options
 from mrsync.cli.signals import signals_requesting
 from mrsync.errors import ExitStatus
-from mrsync.protocol.histogram import Histogram
+from mrsync.protocol.core.histogram import Histogram
 from mrsync.remote.targets import fold
 from mrsync.run.cast.outcome import TargetState
 from mrsync.run.measure.rtt import RttOutcome, TargetRtt, measure

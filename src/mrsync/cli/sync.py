@@ -9,13 +9,14 @@ from contextlib import nullcontext
 from functools import partial
 from typing import NoReturn
 
-from mrsync.cli import options, report
-from mrsync.cli.logfile import LogFile
-from mrsync.cli.options import Draft, Output
-from mrsync.cli.progress import Progress, make_progress, tell_left_out
-from mrsync.cli.recording import Recording
+from mrsync.cli.output import report
+from mrsync.cli.output.logfile import LogFile
+from mrsync.cli.output.progress import Progress, make_progress, tell_left_out
+from mrsync.cli.output.recording import Recording
+from mrsync.cli.output.service_status import ServiceStatus
 from mrsync.cli.records import Records
-from mrsync.cli.service_status import ServiceStatus
+from mrsync.cli.settings import options
+from mrsync.cli.settings.options import Draft, Output
 from mrsync.cli.signals import signals_requesting
 from mrsync.errors import ExitStatus, FileError, Interrupted, MrsyncError
 from mrsync.escaping import escape_controls
@@ -145,7 +146,7 @@ def _status(error: Exception) -> ExitStatus:
 def _tell(name: str, outcome: Outcome, output: Output, *, itemizes: bool) -> None:
     """Print the end of the run, for people or for programs."""
     if itemizes:
-        from mrsync.cli.itemized import change_events, change_lines
+        from mrsync.cli.output.itemized import change_events, change_lines
 
         for line in (change_events if output.progress == "json" else change_lines)(outcome):
             print(line)

@@ -9,11 +9,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
-from mrsync.protocol.admission import Admission
-from mrsync.protocol.clock import Clock
-from mrsync.protocol.commits import Commits
 from mrsync.protocol.config import CasterConfig
-from mrsync.protocol.events import (
+from mrsync.protocol.core.events import (
     CasterEvent,
     CastFinished,
     ChangesTold,
@@ -25,19 +22,22 @@ from mrsync.protocol.events import (
     TargetJoined,
     TargetRerouted,
 )
-from mrsync.protocol.liveness import Expectation, overdue_reason
-from mrsync.protocol.outbox import Outbox
-from mrsync.protocol.reach import Reach
-from mrsync.protocol.relays import Relays
-from mrsync.protocol.roster import PagesOf, Roster, Target
-from mrsync.protocol.rounds import AGAIN, Rounds
-from mrsync.protocol.schedule import Schedule
-from mrsync.protocol.sends import Address, Send
-from mrsync.protocol.states import PHASES, RosterState, TargetTrigger, Trigger, step
-from mrsync.protocol.statistics import CasterStatistics
-from mrsync.protocol.timers import Timer, TimerTable
-from mrsync.protocol.transfer import Transfer
-from mrsync.protocol.window import Window
+from mrsync.protocol.core.sends import Address, Send
+from mrsync.protocol.core.states import PHASES, RosterState, TargetTrigger, Trigger, step
+from mrsync.protocol.core.timers import Timer, TimerTable
+from mrsync.protocol.sending.clock import Clock
+from mrsync.protocol.sending.schedule import Schedule
+from mrsync.protocol.sending.transfer import Transfer
+from mrsync.protocol.sending.window import Window
+from mrsync.protocol.targets.admission import Admission
+from mrsync.protocol.targets.commits import Commits
+from mrsync.protocol.targets.liveness import Expectation, overdue_reason
+from mrsync.protocol.targets.outbox import Outbox
+from mrsync.protocol.targets.reach import Reach
+from mrsync.protocol.targets.relays import Relays
+from mrsync.protocol.targets.roster import PagesOf, Roster, Target
+from mrsync.protocol.targets.rounds import AGAIN, Rounds
+from mrsync.protocol.targets.statistics import CasterStatistics
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.limits import TERMS_MAX
 from mrsync.wire.messages import (

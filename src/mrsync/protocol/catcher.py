@@ -10,10 +10,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
-from mrsync.protocol.assembly import Assembly, Verdict
-from mrsync.protocol.candidates import Candidate, Candidates
 from mrsync.protocol.config import CatcherConfig
-from mrsync.protocol.events import (
+from mrsync.protocol.core.events import (
     CatcherEvent,
     CommitGranted,
     FinishGranted,
@@ -25,13 +23,15 @@ from mrsync.protocol.events import (
     Welcomed,
     Withdrawn,
 )
-from mrsync.protocol.ranges import RangeSet
-from mrsync.protocol.reception import Reception
-from mrsync.protocol.relaying import Relaying
-from mrsync.protocol.reporter import Counters, Reporter
-from mrsync.protocol.sends import CatcherSend, SendKnock, SendMessage, Term
-from mrsync.protocol.states import CATCHERS, CatcherState, CatcherTrigger, step
-from mrsync.protocol.timers import SLOT_S, Timer, TimerTable, keepalive_s
+from mrsync.protocol.core.ranges import RangeSet
+from mrsync.protocol.core.sends import CatcherSend, SendKnock, SendMessage, Term
+from mrsync.protocol.core.states import CATCHERS, CatcherState, CatcherTrigger, step
+from mrsync.protocol.core.timers import SLOT_S, Timer, TimerTable, keepalive_s
+from mrsync.protocol.receiving.assembly import Assembly, Verdict
+from mrsync.protocol.receiving.candidates import Candidate, Candidates
+from mrsync.protocol.receiving.reception import Reception
+from mrsync.protocol.receiving.relaying import Relaying
+from mrsync.protocol.receiving.reporter import Counters, Reporter
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.limits import CONTROL_BYTES_MAX
 from mrsync.wire.messages import (

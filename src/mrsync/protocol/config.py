@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mrsync.protocol.commits import CommitRule
-from mrsync.protocol.relays import RelayRules
+from mrsync.protocol.targets.commits import CommitRule
+from mrsync.protocol.targets.relays import RelayRules
 from mrsync.wire.geometry import Step
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mrsync.protocol.histogram import Histogram
+from mrsync.protocol.core.histogram import Histogram
 
 TIMEOUT_FIRST_S = 0.5
 TIMEOUT_MIN_S = 0.02

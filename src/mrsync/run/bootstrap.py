@@ -12,9 +12,9 @@ from typing import Callable, NamedTuple
 from mrsync.errors import ExitStatus, MrsyncError
 from mrsync.run.settings import CatchSettings, Invitation, decode_own_secret
 from mrsync.run.watchdog import Watchdog
-from mrsync.transport.interface import Interface, family_of, interface_named, is_address
 from mrsync.transport.loop import Loop
-from mrsync.transport.routes import interfaces_towards_master
+from mrsync.transport.network.interface import Interface, family_of, interface_named, is_address
+from mrsync.transport.network.routes import interfaces_towards_master
 
 STDIN_BYTES = 4096
 

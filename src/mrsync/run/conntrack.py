@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from mrsync.run.bootstrap import Readiness
-from mrsync.transport.interface import Interface, family_of
+from mrsync.transport.network.interface import Interface, family_of
 
 
 def ask_for_reports(sockets: Sequence[socket.socket], interfaces: Sequence[Interface], ready: Readiness) -> None:

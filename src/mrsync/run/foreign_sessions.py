@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from mrsync.errors import SocketError
-from mrsync.transport.interface import Interface
 from mrsync.transport.loop import Loop
-from mrsync.transport.multicast import open_data_socket
+from mrsync.transport.network.interface import Interface
+from mrsync.transport.network.multicast import open_data_socket
 from mrsync.wire.header import unpack_header
 from mrsync.wire.limits import CASTER_ID, HEADER_BYTES
 

@@ -10,12 +10,12 @@ from mrsync.errors import PortInUseError, SocketError, UsageError
 from mrsync.remote.targets import fold
 from mrsync.run.foreign_sessions import StrangerWatch, is_quiet
 from mrsync.run.settings import AUTO, GROUPS, LOCAL, GroupAddresses, Network, Remote, host_of
-from mrsync.transport.interface import IPV4, IPV6, Interface, deafness, family_of, interface_named, is_address
 from mrsync.transport.loop import Loop
-from mrsync.transport.multicast import check_group, open_caster_socket
-from mrsync.transport.names import look_up_all
-from mrsync.transport.paths import Path, PathKind
-from mrsync.transport.routes import (
+from mrsync.transport.network.interface import IPV4, IPV6, Interface, deafness, family_of, interface_named, is_address
+from mrsync.transport.network.multicast import check_group, open_caster_socket
+from mrsync.transport.network.names import look_up_all
+from mrsync.transport.network.paths import Path, PathKind
+from mrsync.transport.network.routes import (
     Ways,
     has_address,
     is_this_host,

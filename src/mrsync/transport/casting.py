@@ -23,13 +23,20 @@ from functools import partial
 from typing import Callable
 
 from mrsync.protocol.caster import Caster
-from mrsync.protocol.events import CasterEvent, CastFinished, PhaseEntered, TargetEnded, TargetJoined, TargetRerouted
-from mrsync.protocol.sends import Send, SendCoded, SendMessage, SendPage
-from mrsync.transport.bursts import BurstSender, Slice
+from mrsync.protocol.core.events import (
+    CasterEvent,
+    CastFinished,
+    PhaseEntered,
+    TargetEnded,
+    TargetJoined,
+    TargetRerouted,
+)
+from mrsync.protocol.core.sends import Send, SendCoded, SendMessage, SendPage
 from mrsync.transport.digesting import PageDigester
 from mrsync.transport.loop import Loop
-from mrsync.transport.pagecache import ReadPage, SealedPages
-from mrsync.transport.paths import BurstStatistics, Path, PathKind
+from mrsync.transport.network.paths import BurstStatistics, Path, PathKind
+from mrsync.transport.pages.bursts import BurstSender, Slice
+from mrsync.transport.pages.pagecache import ReadPage, SealedPages
 from mrsync.wire.header import session_tag
 from mrsync.wire.keys import SessionKeys, TargetKeys
 from mrsync.wire.messages import Digests, Knock, Message, ObjectKind, Phase, Report

@@ -20,7 +20,7 @@ from operator import itemgetter
 from typing import Callable
 
 from mrsync.protocol.catcher import Catcher
-from mrsync.protocol.events import (
+from mrsync.protocol.core.events import (
     CatcherEvent,
     GroupSilent,
     PageAsked,
@@ -29,17 +29,17 @@ from mrsync.protocol.events import (
     SessionOpened,
     SourceChanged,
 )
-from mrsync.protocol.sends import CatcherSend, SendKnock, SendMessage, SendToPeer
-from mrsync.protocol.states import CatcherState
-from mrsync.transport.forwarding import Forwarder, peer_address
-from mrsync.transport.intake import Intake
+from mrsync.protocol.core.sends import CatcherSend, SendKnock, SendMessage, SendToPeer
+from mrsync.protocol.core.states import CatcherState
 from mrsync.transport.loop import Loop
-from mrsync.transport.mailbox import receive_datagrams
-from mrsync.transport.multicast import granted_buffer
-from mrsync.transport.opener import PageOpener
-from mrsync.transport.paths import Address, Path, PathKind
+from mrsync.transport.network.mailbox import receive_datagrams
+from mrsync.transport.network.multicast import granted_buffer
+from mrsync.transport.network.paths import Address, Path, PathKind
+from mrsync.transport.pages.forwarding import Forwarder, peer_address
+from mrsync.transport.pages.intake import Intake
+from mrsync.transport.pages.opener import PageOpener
+from mrsync.transport.pages.slots import SLOTS, Slots
 from mrsync.transport.sessions import CatcherSecrets, HeardSession, HeardSessions
-from mrsync.transport.slots import SLOTS, Slots
 from mrsync.transport.verifying import OVERDUE_S, PageVerifier
 from mrsync.wire.header import session_tag
 from mrsync.wire.keys import SessionKeys

@@ -11,7 +11,7 @@ import select
 import time
 from typing import Any, Callable, TypeVar
 
-from mrsync.protocol.attention import Attention
+from mrsync.protocol.core.attention import Attention
 from mrsync.transport.worker import Worker
 
 QUICK_S = 0.02  # a socket buffer has room for what arrives in this time

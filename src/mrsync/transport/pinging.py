@@ -6,9 +6,9 @@ import socket
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, cast
 
-from mrsync.transport.bursts import BurstSender
-from mrsync.transport.paths import Path, PathKind
-from mrsync.transport.stamps import STAMP_BYTES, StampedSocket, arrived_at, ask_arrival_times
+from mrsync.transport.network.paths import Path, PathKind
+from mrsync.transport.network.stamps import STAMP_BYTES, StampedSocket, arrived_at, ask_arrival_times
+from mrsync.transport.pages.bursts import BurstSender
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.header import session_tag
 from mrsync.wire.keys import SessionKeys

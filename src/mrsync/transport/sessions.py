@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection
 from typing import Callable, NamedTuple
 
-from mrsync.transport.paths import Address
+from mrsync.transport.network.paths import Address
 from mrsync.wire.header import BytesLike, session_tag, unpack_header
 from mrsync.wire.keys import SessionKeys, TargetKeys
 from mrsync.wire.messages import Message, Status

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from mrsync.cli.rtt import ROWS_MAX, complaint, outcome_fields, outcome_lines
-from mrsync.protocol.histogram import Histogram
+from mrsync.protocol.core.histogram import Histogram
 from mrsync.run.cast.outcome import TargetState
 from mrsync.run.measure.rtt import RttOutcome, TargetRtt
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mrsync.protocol.roster import Roster, Target
+from mrsync.protocol.targets.roster import Roster, Target
 from mrsync.wire.geometry import Geometry, Step
 from mrsync.wire.messages import (
     CommitSpan,

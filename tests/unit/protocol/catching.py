@@ -6,9 +6,9 @@ from typing import Any
 
 from mrsync.protocol.catcher import Catcher
 from mrsync.protocol.config import CatcherConfig
-from mrsync.protocol.events import CatcherEvent
-from mrsync.protocol.sends import SendMessage
-from mrsync.protocol.timers import SLOT_S
+from mrsync.protocol.core.events import CatcherEvent
+from mrsync.protocol.core.sends import SendMessage
+from mrsync.protocol.core.timers import SLOT_S
 from mrsync.wire.messages import ObjectKind, ObjectState, Probe, Report, Welcome
 from tests.unit.protocol.builders import GEOMETRY, HMAC, status
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from mrsync.protocol.caster import Caster
 from mrsync.protocol.config import CasterConfig
-from mrsync.protocol.events import CasterEvent
-from mrsync.protocol.sends import Send, SendMessage
-from mrsync.protocol.states import RosterState
+from mrsync.protocol.core.events import CasterEvent
+from mrsync.protocol.core.sends import Send, SendMessage
+from mrsync.protocol.core.states import RosterState
 from mrsync.wire.messages import ComparedRecord, NeedsRecord, ObjectKind, Phase, Record, ResultRecord, Status
 from mrsync.wire.records import encode_record
 from tests.unit.protocol.builders import HMAC, PAGE, STEPS, hello, report

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mrsync.protocol.admission import TAKEOVER_S
 from mrsync.protocol.caster import LINGER_COUNT, PROMPT_TARGETS_MAX
-from mrsync.protocol.events import (
+from mrsync.protocol.core.events import (
     CastFinished,
     ComparisonFinished,
     FileSatOut,
@@ -15,9 +14,10 @@ from mrsync.protocol.events import (
     TargetEnded,
     TargetJoined,
 )
-from mrsync.protocol.ranges import RangeSet
-from mrsync.protocol.sends import SendMessage, SendPage
-from mrsync.protocol.states import RosterState
+from mrsync.protocol.core.ranges import RangeSet
+from mrsync.protocol.core.sends import SendMessage, SendPage
+from mrsync.protocol.core.states import RosterState
+from mrsync.protocol.targets.admission import TAKEOVER_S
 from mrsync.wire.limits import CONTROL_BYTES_MAX
 from mrsync.wire.messages import (
     Ack,

@@ -6,15 +6,13 @@ from typing import Any
 
 import pytest
 
-from mrsync.protocol.assembly import Verdict
-from mrsync.protocol.candidates import CANDIDATES_MAX
 from mrsync.protocol.catcher import (
     HELLO_S,
     RETRY_S,
     SILENCE_ACK_WAITS,
     SILENCE_AFTER_RESULT_S,
 )
-from mrsync.protocol.events import (
+from mrsync.protocol.core.events import (
     CommitGranted,
     FinishGranted,
     GroupSilent,
@@ -24,9 +22,11 @@ from mrsync.protocol.events import (
     Welcomed,
     Withdrawn,
 )
-from mrsync.protocol.sends import SendMessage
-from mrsync.protocol.states import CatcherState
-from mrsync.protocol.timers import KEEPALIVE_MAX_S, SLOT_S
+from mrsync.protocol.core.sends import SendMessage
+from mrsync.protocol.core.states import CatcherState
+from mrsync.protocol.core.timers import KEEPALIVE_MAX_S, SLOT_S
+from mrsync.protocol.receiving.assembly import Verdict
+from mrsync.protocol.receiving.candidates import CANDIDATES_MAX
 from mrsync.wire.messages import (
     Ack,
     CommitSpan,

@@ -9,9 +9,9 @@ from contextlib import closing
 import pytest
 
 from mrsync.run.foreign_sessions import StrangerWatch, is_quiet
-from mrsync.transport.interface import loopback_interface
 from mrsync.transport.loop import Loop
-from mrsync.transport.multicast import open_caster_socket
+from mrsync.transport.network.interface import loopback_interface
+from mrsync.transport.network.multicast import open_caster_socket
 from mrsync.wire.header import Header, pack_header
 from mrsync.wire.limits import CASTER_ID
 from mrsync.wire.messages import Kind

@@ -10,9 +10,9 @@ import pytest
 from mrsync.errors import PortInUseError, SocketError, UsageError
 from mrsync.run.rendezvous import PORTS, find_place, meet
 from mrsync.run.settings import AUTO, GROUPS, LOCAL, CastSettings, Network
-from mrsync.transport.interface import loopback_interface
-from mrsync.transport.paths import PathKind
-from mrsync.transport.routes import Ways
+from mrsync.transport.network.interface import loopback_interface
+from mrsync.transport.network.paths import PathKind
+from mrsync.transport.network.routes import Ways
 
 LOOPBACK = loopback_interface()
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from mrsync.transport.stamps import STAMP_BYTES, arrived_at, ask_arrival_times
+from mrsync.transport.network.stamps import STAMP_BYTES, arrived_at, ask_arrival_times
 from tests.support.waiting import HANG_S
 
 SLEPT_S = 0.005

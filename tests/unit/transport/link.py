@@ -7,14 +7,14 @@ import socket
 from contextlib import closing
 from typing import Self
 
-from mrsync.protocol.assembly import Assembly
-from mrsync.transport.bursts import BurstSender
-from mrsync.transport.intake import Intake
-from mrsync.transport.multicast import UDP_SEGMENT
-from mrsync.transport.opener import PageOpener
-from mrsync.transport.paths import Path
-from mrsync.transport.slots import Slots
-from mrsync.transport.socket_options import SO_RXQ_OVFL, UDP_GRO
+from mrsync.protocol.receiving.assembly import Assembly
+from mrsync.transport.network.multicast import UDP_SEGMENT
+from mrsync.transport.network.paths import Path
+from mrsync.transport.network.socket_options import SO_RXQ_OVFL, UDP_GRO
+from mrsync.transport.pages.bursts import BurstSender
+from mrsync.transport.pages.intake import Intake
+from mrsync.transport.pages.opener import PageOpener
+from mrsync.transport.pages.slots import Slots
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.header import session_tag
 from mrsync.wire.keys import SessionKeys

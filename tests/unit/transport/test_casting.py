@@ -8,15 +8,15 @@ from contextlib import closing
 
 import pytest
 
-from mrsync.protocol.events import CasterEvent, CastFinished
-from mrsync.protocol.sends import Send, SendCoded, SendMessage, SendPage
+from mrsync.protocol.core.events import CasterEvent, CastFinished
+from mrsync.protocol.core.sends import Send, SendCoded, SendMessage, SendPage
 from mrsync.transport import casting
 from mrsync.transport.casting import CasterDriver
-from mrsync.transport.interface import loopback_interface
 from mrsync.transport.loop import Loop
-from mrsync.transport.multicast import open_caster_socket
-from mrsync.transport.pagecache import SealedPages
-from mrsync.transport.paths import Path, PathKind
+from mrsync.transport.network.interface import loopback_interface
+from mrsync.transport.network.multicast import open_caster_socket
+from mrsync.transport.network.paths import Path, PathKind
+from mrsync.transport.pages.pagecache import SealedPages
 from mrsync.wire.header import Header, unpack_header
 from mrsync.wire.keys import SessionKeys
 from mrsync.wire.limits import HEADER_BYTES, NO_SESSION

@@ -11,11 +11,11 @@ import pytest
 
 from mrsync.protocol.catcher import Catcher
 from mrsync.protocol.config import CatcherConfig
-from mrsync.protocol.events import CatcherEvent, SessionEnded
+from mrsync.protocol.core.events import CatcherEvent, SessionEnded
 from mrsync.transport.catching import CatcherDriver
-from mrsync.transport.interface import loopback_interface
 from mrsync.transport.loop import Loop
-from mrsync.transport.multicast import open_caster_socket, open_data_socket, open_reply_socket
+from mrsync.transport.network.interface import loopback_interface
+from mrsync.transport.network.multicast import open_caster_socket, open_data_socket, open_reply_socket
 from mrsync.transport.sessions import CatcherSecrets
 from mrsync.wire.keys import SessionKeys
 from mrsync.wire.messages import CommitSpan, Hello, ObjectKind, ObjectState, Phase, Report, SealKind, Status, Welcome

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from mrsync.transport.echoing import PARTIAL_PAGES_MAX, VOLUMES_MAX, Arrival, Ear, Echoer
-from mrsync.transport.interface import loopback_interface
-from mrsync.transport.multicast import open_caster_socket, open_data_socket, open_reply_socket
-from mrsync.transport.paths import Path
+from mrsync.transport.network.interface import loopback_interface
+from mrsync.transport.network.multicast import open_caster_socket, open_data_socket, open_reply_socket
+from mrsync.transport.network.paths import Path
 from mrsync.transport.pinging import EchoHeard, Pinger
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.header import page_headers

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mrsync.cli import values
+from mrsync.cli.registry import values
 from mrsync.cli.registry.option import (
     DOCTOR,
     LAUNCHERS,

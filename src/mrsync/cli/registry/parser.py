@@ -151,7 +151,7 @@ class Version(argparse.Action):
     ) -> None:
         print(f"{parser.prog} {__version__}")
         if parser.prog == MRSYNC:
-            from mrsync.cli.abilities import ability_lines
+            from mrsync.cli.registry.abilities import ability_lines
 
             print(*ability_lines(), sep="\n")
         parser.exit()

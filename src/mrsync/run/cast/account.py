@@ -8,16 +8,16 @@ from collections.abc import Callable, Iterable, Mapping
 
 from mrsync.errors import ExitStatus
 from mrsync.protocol.caster import Caster
-from mrsync.protocol.events import FileSatOut
-from mrsync.protocol.histogram import Histogram
-from mrsync.protocol.roster import Target
-from mrsync.protocol.states import RosterState
+from mrsync.protocol.core.events import FileSatOut
+from mrsync.protocol.core.histogram import Histogram
+from mrsync.protocol.core.states import RosterState
+from mrsync.protocol.targets.roster import Target
 from mrsync.run.cast.ledger import Ledger
 from mrsync.run.cast.outcome import MULTICAST, RELAY, UNICAST, Outcome, SatOut, Seconds, TargetOutcome, TargetState
 from mrsync.run.cast.source_job import SourceJob
 from mrsync.run.settings import CastSettings
 from mrsync.transport.casting import CasterDriver
-from mrsync.transport.paths import PathKind
+from mrsync.transport.network.paths import PathKind
 from mrsync.tree.model.plan import Plan
 from mrsync.wire.messages import Phase
 

@@ -10,9 +10,8 @@ from functools import partial
 
 from mrsync.errors import MrsyncError, UsageError
 from mrsync.protocol.caster import Caster
-from mrsync.protocol.commits import CommitRule
 from mrsync.protocol.config import CasterConfig
-from mrsync.protocol.events import (
+from mrsync.protocol.core.events import (
     CasterEvent,
     ChangesTold,
     ComparisonFinished,
@@ -23,8 +22,9 @@ from mrsync.protocol.events import (
     TargetJoined,
     TargetRerouted,
 )
-from mrsync.protocol.relays import RelayRules
-from mrsync.protocol.states import RosterState
+from mrsync.protocol.core.states import RosterState
+from mrsync.protocol.targets.commits import CommitRule
+from mrsync.protocol.targets.relays import RelayRules
 from mrsync.remote.launcher import Launcher
 from mrsync.remote.targets import fold
 from mrsync.run.arrivals import Arrivals
@@ -43,10 +43,10 @@ from mrsync.run.rendezvous import Place, meet
 from mrsync.run.settings import CastSettings, draw_session
 from mrsync.run.stop import Stop
 from mrsync.transport.casting import CasterDriver
-from mrsync.transport.forwarding import endpoint
 from mrsync.transport.loop import Loop
-from mrsync.transport.paths import Path, PathKind
-from mrsync.transport.socket_options import describe_missing
+from mrsync.transport.network.paths import Path, PathKind
+from mrsync.transport.network.socket_options import describe_missing
+from mrsync.transport.pages.forwarding import endpoint
 from mrsync.tree.fs.descriptors import raise_descriptor_limit
 from mrsync.tree.model.failure import DELETION_REFUSED
 from mrsync.wire.geometry import ladder

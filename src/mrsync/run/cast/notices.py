@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from mrsync.protocol.caster import ABSENCE
-from mrsync.protocol.roster import Target
-from mrsync.protocol.states import RosterState
+from mrsync.protocol.core.states import RosterState
+from mrsync.protocol.targets.roster import Target
 from mrsync.remote.targets import fold
 from mrsync.run.observer import Notice, Observer
 from mrsync.run.rendezvous import Place

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
-from mrsync.protocol.ranges import RangeSet
+from mrsync.protocol.core.ranges import RangeSet
 from mrsync.tree.delta.blocks import digest_blocks, encode_blocks
 from mrsync.tree.model.failure import Fault
 from mrsync.tree.model.plan import Plan

@@ -7,7 +7,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from mrsync.errors import ExitStatus
-from mrsync.protocol.histogram import Histogram
+from mrsync.protocol.core.histogram import Histogram
 from mrsync.run.cast.ledger import Line
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mrsync.protocol.reach import AS_ASKED, NEVER_HEARD, Reach
-from mrsync.protocol.relays import Relays
-from mrsync.protocol.roster import Roster, Target
+from mrsync.protocol.targets.reach import AS_ASKED, NEVER_HEARD, Reach
+from mrsync.protocol.targets.relays import Relays
+from mrsync.protocol.targets.roster import Roster, Target
 from mrsync.remote.targets import fold
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mrsync.errors import LimitError, MrsyncError
 from mrsync.protocol.caster import Caster
-from mrsync.protocol.events import ComparisonFinished, FilesChanged
+from mrsync.protocol.core.events import ComparisonFinished, FilesChanged
 from mrsync.run.cast.changed_files import Changes
 from mrsync.run.cast.load_source import Reading, read_source
 from mrsync.run.cast.notices import News

@@ -13,20 +13,20 @@ import mrsync
 from mrsync.errors import ExitStatus, SocketError
 from mrsync.protocol.catcher import Catcher
 from mrsync.protocol.config import CatcherConfig
-from mrsync.protocol.events import CatcherEvent, GroupGivenUp, GroupSilent
+from mrsync.protocol.core.events import CatcherEvent, GroupGivenUp, GroupSilent
 from mrsync.run.bootstrap import Readiness, own_interfaces, run_invited, watch_for_the_end
 from mrsync.run.catch.session import TreeSession
 from mrsync.run.sandbox import Sandbox
 from mrsync.run.service import notify
 from mrsync.run.settings import GROUPS, CatchSettings
 from mrsync.transport.catching import CatcherDriver
-from mrsync.transport.interface import Interface, family_of
 from mrsync.transport.loop import Loop
-from mrsync.transport.multicast import granted_buffer, open_data_socket, open_reply_socket, rejoin
-from mrsync.transport.routes import own_family
+from mrsync.transport.network.interface import Interface, family_of
+from mrsync.transport.network.multicast import granted_buffer, open_data_socket, open_reply_socket, rejoin
+from mrsync.transport.network.routes import own_family
+from mrsync.transport.network.socket_options import describe_missing
+from mrsync.transport.pages.slots import SLOTS
 from mrsync.transport.sessions import CatcherSecrets
-from mrsync.transport.slots import SLOTS
-from mrsync.transport.socket_options import describe_missing
 from mrsync.tree.fs.descriptors import raise_descriptor_limit
 from mrsync.wire.messages import Ending
 from mrsync.wire.sealing import seals_here

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mrsync.errors import ProtocolDataError
 from mrsync.files import NAMED
-from mrsync.protocol.events import CommitGranted
+from mrsync.protocol.core.events import CommitGranted
 from mrsync.run.catch.itemizing import Itemized, itemize
 from mrsync.run.sandbox import Sandbox
 from mrsync.tree.compare.compare import compare, compare_again, compare_with_nothing

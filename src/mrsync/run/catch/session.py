@@ -17,7 +17,7 @@ from functools import partial
 
 from mrsync.errors import MrsyncError
 from mrsync.protocol.catcher import Catcher
-from mrsync.protocol.events import (
+from mrsync.protocol.core.events import (
     CatcherEvent,
     CommitGranted,
     FinishGranted,

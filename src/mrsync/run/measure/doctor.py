@@ -28,10 +28,10 @@ from mrsync.run.observer import Notice, Observer, Snapshot, TargetProgress
 from mrsync.run.rendezvous import Place, meet
 from mrsync.run.settings import DoctorSettings, Invitation
 from mrsync.run.stop import Stop
-from mrsync.transport.interface import family_of, is_address, multicast_interfaces
 from mrsync.transport.loop import Loop
-from mrsync.transport.multicast import open_caster_socket, set_group_ttl, unicast_ttl
-from mrsync.transport.paths import Path, PathKind
+from mrsync.transport.network.interface import family_of, is_address, multicast_interfaces
+from mrsync.transport.network.multicast import open_caster_socket, set_group_ttl, unicast_ttl
+from mrsync.transport.network.paths import Path, PathKind
 from mrsync.transport.pinging import EchoHeard, Pinger
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.keys import SessionKeys

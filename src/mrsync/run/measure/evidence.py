@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from mrsync.protocol.histogram import Histogram
+from mrsync.protocol.core.histogram import Histogram
 from mrsync.run.measure.facts import DiskFacts, HostCounters, HostFacts
 
 

@@ -9,7 +9,7 @@ import time
 from typing import Callable
 
 from mrsync.run.measure.facts import DiskFacts, HostCounters
-from mrsync.transport.interface import IPV6, Interface
+from mrsync.transport.network.interface import IPV6, Interface
 
 DISK_TEST_S = 1.0
 DISK_TEST_BYTES = 64 << 20

@@ -15,11 +15,11 @@ from mrsync.run.measure.hostfacts import Host, deafness_of_bridges, disk_facts, 
 from mrsync.run.sandbox import Sandbox
 from mrsync.run.settings import GROUPS, CatchSettings
 from mrsync.transport.echoing import Arrival, Ear, Echoer
-from mrsync.transport.interface import Interface, family_of, multicast_interfaces
 from mrsync.transport.loop import Loop
-from mrsync.transport.multicast import granted_buffer, open_data_socket, open_port_socket, open_reply_socket
-from mrsync.transport.routes import own_family
-from mrsync.transport.socket_options import describe_missing
+from mrsync.transport.network.interface import Interface, family_of, multicast_interfaces
+from mrsync.transport.network.multicast import granted_buffer, open_data_socket, open_port_socket, open_reply_socket
+from mrsync.transport.network.routes import own_family
+from mrsync.transport.network.socket_options import describe_missing
 from mrsync.wire.messages import Kind, Way
 from mrsync.wire.sealing import has_aes_gcm
 

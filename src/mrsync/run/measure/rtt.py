@@ -9,8 +9,8 @@ from functools import partial
 from typing import NamedTuple
 
 from mrsync.errors import ExitStatus, UsageError
+from mrsync.protocol.core.histogram import Histogram
 from mrsync.protocol.exchange import Exchange
-from mrsync.protocol.histogram import Histogram
 from mrsync.remote.launcher import Launcher
 from mrsync.run.arrivals import Arrivals
 from mrsync.run.cast.outcome import TargetState

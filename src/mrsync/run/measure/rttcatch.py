@@ -10,10 +10,10 @@ from mrsync.errors import ExitStatus
 from mrsync.run.bootstrap import Readiness, own_interfaces, run_invited, watch_for_the_end
 from mrsync.run.settings import RTT_GROUPS, CatchSettings
 from mrsync.transport.echoing import Ear, Echoer
-from mrsync.transport.interface import family_of
 from mrsync.transport.loop import Loop
-from mrsync.transport.multicast import open_data_socket, open_reply_socket
-from mrsync.transport.routes import own_family
+from mrsync.transport.network.interface import family_of
+from mrsync.transport.network.multicast import open_data_socket, open_reply_socket
+from mrsync.transport.network.routes import own_family
 from mrsync.wire.messages import Way
 
 

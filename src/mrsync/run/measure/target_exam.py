@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
-from mrsync.protocol.histogram import Histogram
+from mrsync.protocol.core.histogram import Histogram
 from mrsync.run.measure.evidence import Evidence, Throughput
 from mrsync.run.measure.facts import FAST, SLOW, DiskFacts, HostCounters, HostFacts, VolumeFacts
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from mrsync.protocol.ranges import RangeSet
-from mrsync.protocol.roster import Target
-from mrsync.protocol.states import RosterState
+from mrsync.protocol.core.ranges import RangeSet
+from mrsync.protocol.core.states import RosterState
+from mrsync.protocol.targets.roster import Target
 from mrsync.run.cast.account import phase_seconds, target_outcome
 from mrsync.run.cast.outcome import SatOut, Seconds, TargetOutcome, TargetState
 from mrsync.wire.messages import ComparedRecord, ErrorRecord, Phase, ResultRecord

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from mrsync.protocol.caster import ABSENCE
-from mrsync.protocol.roster import Roster
-from mrsync.protocol.states import TargetTrigger
+from mrsync.protocol.core.states import TargetTrigger
+from mrsync.protocol.targets.roster import Roster
 from mrsync.run.cast.notices import News
 from mrsync.run.observer import Notice, Snapshot
 from mrsync.run.rendezvous import Place

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-from mrsync.protocol.reach import DEAF_S, Reach
-from mrsync.protocol.relays import Relays
-from mrsync.protocol.roster import Roster
+from mrsync.protocol.targets.reach import DEAF_S, Reach
+from mrsync.protocol.targets.relays import Relays
+from mrsync.protocol.targets.roster import Roster
 from mrsync.run.cast.reach_notices import ReachNews
 from tests.unit.protocol.builders import SMALL, STEPS, found, hello
 

@@ -11,9 +11,9 @@ import pytest
 
 from mrsync.protocol.catcher import Catcher
 from mrsync.protocol.config import CatcherConfig
-from mrsync.protocol.events import CommitGranted, FinishGranted, ObjectHeld, SessionEnded
-from mrsync.protocol.log import LogReader
-from mrsync.protocol.sends import SendMessage
+from mrsync.protocol.core.events import CommitGranted, FinishGranted, ObjectHeld, SessionEnded
+from mrsync.protocol.core.log import LogReader
+from mrsync.protocol.core.sends import SendMessage
 from mrsync.run.catch.session import TreeSession
 from mrsync.run.sandbox import Sandbox
 from mrsync.run.settings import CatchSettings

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mrsync.cli.options import parse_mrsync
+from mrsync.cli.settings.options import parse_mrsync
 from mrsync.tree.filter import rules
 from mrsync.tree.filter.rules import Rule
 from mrsync.tree.filter.xattr_filter import attribute_filter

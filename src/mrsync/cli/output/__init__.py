@@ -1,0 +1,1 @@
+"""What a run shows and writes: progress, verdict, reports, metrics, logs."""

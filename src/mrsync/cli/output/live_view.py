@@ -1,0 +1,210 @@
+"""The live view: make one frame of text for a terminal from the latest snapshot.
+
+A frame has a headline (phase, amount, rate, time left), a bar, a line of counts, and a table of targets. Active targets
+come first, the slowest on top. Hosts that have ended badly are combined in one line per state. A frame never has more
+or longer lines than the terminal. It consists of plain strings with style names, so it can be tested without a
+terminal. It is cheap, because a table of 1000 targets is built only as far as it fits.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+
+from mrsync.cli.output.report import size
+from mrsync.run.observer import Snapshot, TargetProgress
+
+SPARKS = "▁▂▃▄▅▆▇█"
+RATES_KEPT = 16  # in the sparkline, one per frame
+SILENT_S = 2.0  # seconds without a packet, after which a target is marked
+STALLED_S = 3.0  # seconds without progress, after which no remaining time is estimated
+NAME_WIDTH_MAX = 32
+ENDED = ("lost", "refused", "unreachable")
+
+# What an active target is doing in each phase.
+WORDS = {"gathering": "joined", "comparing": "comparing", "casting": "receiving", "finishing": "finishing"}
+STYLES = {"lost": "red", "refused": "red", "unreachable": "red", "silent": "yellow", "done": "green"}
+
+Span = tuple[str, str]  # text, style
+Line = list[Span]
+
+
+class Rate:
+    """Bytes per second between snapshots: smoothed, and the most recent values."""
+
+    def __init__(self) -> None:
+        self.bytes_s = 0.0
+        self.recent: deque[float] = deque(maxlen=RATES_KEPT)
+        self.moved_at = 0.0  # time of the run at which a byte was last sent
+        self._seconds = 0.0
+        self._bytes = 0
+
+    def update(self, snapshot: Snapshot) -> float:
+        """Take the next snapshot, and return the smoothed rate."""
+        elapsed_s = snapshot.seconds - self._seconds
+        if elapsed_s > 0:
+            now_bytes_s = max(0.0, (snapshot.bytes_sent - self._bytes) / elapsed_s)
+            self.recent.append(now_bytes_s)
+            self.bytes_s = (3 * self.bytes_s + now_bytes_s) / 4 if self.bytes_s else now_bytes_s
+        if snapshot.bytes_sent != self._bytes:
+            self.moved_at = snapshot.seconds
+        self._seconds, self._bytes = snapshot.seconds, snapshot.bytes_sent
+        return self.bytes_s
+
+    def sparkline(self) -> str:
+        """Return the recent rates as bars, scaled to the highest."""
+        top = max(self.recent, default=0.0)
+        return "".join(SPARKS[min(7, int(8 * rate / top))] for rate in self.recent) if top else ""
+
+
+def frame(snapshot: Snapshot, rate: Rate, width: int, height: int) -> list[Line]:
+    """Return at most height lines of at most width characters."""
+    lines = [_headline(snapshot, rate, width)]
+    if snapshot.bytes_planned:
+        lines.append(_bar(snapshot.bytes_sent / snapshot.bytes_planned, width))
+    if snapshot.targets:
+        lines.append(_counts(snapshot))
+        gone = _gone(snapshot)
+        lines += _table(snapshot, width, height - len(lines) - len(gone))
+        lines += gone
+    return [_cut(line, width) for line in lines[: max(1, height)]]
+
+
+def duration(seconds: float) -> str:
+    """Return 42 s, 3 min 20 s, or 2 h 5 min."""
+    whole = int(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def state_of(target: TargetProgress, phase: str) -> str:
+    """Return the name of a target's state for people: "silent" if it was not heard for SILENT_S."""
+    if target.state == "expected":
+        return "awaited"
+    if target.state != "present":
+        return target.state
+    return "silent" if target.silent_s > SILENT_S else WORDS.get(phase, "present")
+
+
+def _headline(snapshot: Snapshot, rate: Rate, width: int) -> Line:
+    line: Line = [(snapshot.phase, "bold")]
+    if snapshot.bytes_planned:
+        done = 100 * snapshot.bytes_sent // snapshot.bytes_planned
+        line.append((f"  {done} % of {size(snapshot.bytes_planned)}  {size(rate.bytes_s)}/s", ""))
+        if width >= 100:
+            line.append((f" {rate.sparkline()}", "cyan"))
+        line.append((f"  {_time_left(snapshot, rate)}", ""))
+    elif snapshot.files_planned:
+        line.append((f"  {snapshot.files_planned} entries", ""))
+    line.append((f"  {duration(snapshot.seconds)} elapsed", "dim"))
+    return line
+
+
+def _time_left(snapshot: Snapshot, rate: Rate) -> str:
+    left = snapshot.bytes_planned - snapshot.bytes_sent
+    if not left:
+        return "all sent"
+    if rate.bytes_s < 1 or snapshot.seconds - rate.moved_at > STALLED_S:
+        return "waiting"
+    return f"{duration(left / rate.bytes_s)} left"
+
+
+def _bar(share: float, width: int) -> Line:
+    cells = max(1, width)
+    full = min(cells, int(share * cells))
+    return [("━" * full, "green"), ("─" * (cells - full), "dim")]
+
+
+def _counts(snapshot: Snapshot) -> Line:
+    counts = Counter(state_of(target, snapshot.phase) for target in snapshot.targets)
+    line: Line = []
+    for state in (WORDS.get(snapshot.phase, "present"), "silent", "done", "awaited", *ENDED):
+        if counts[state]:
+            line += [(" · " if line else "", "dim"), (f"{counts[state]} {state}", STYLES.get(state, ""))]
+    if snapshot.bytes_repaired:
+        share = 100 * snapshot.bytes_repaired / (snapshot.bytes_sent + snapshot.bytes_repaired)
+        line += [(" · ", "dim"), (f"{share:.2g} % repairs", "")]
+    return line
+
+
+def _gone(snapshot: Snapshot) -> list[Line]:
+    """Return a line for each state of targets that ended badly."""
+    lines = []
+    for state in ENDED:
+        names = [target.host for target in snapshot.targets if target.state == state]
+        if names:
+            lines.append([(f"{state}: ", STYLES[state]), (_folded(tuple(names)), "")])
+    return lines
+
+
+def _table(snapshot: Snapshot, width: int, room: int) -> list[Line]:
+    """Return a head, the slowest targets, and the number of others, in at most `room` lines."""
+    live = [target for target in snapshot.targets if target.state in ("present", "expected")]
+    if room < 2 or not live:
+        return []
+    shown = heapq.nsmallest(room - 1 if len(live) < room else room - 2, live, key=_urgency)
+    longest = max([len(target.host) for target in shown], default=0)
+    names = max(6, min(NAME_WIDTH_MAX, longest, width - 46))
+    lines: list[Line] = [
+        [(f"{'target':<{names}}  {'state':<12} {'done':>5}  {'behind':>9}  {'losses':>7}  note", "bold")]
+    ]
+    lines += [_row(target, snapshot, names) for target in shown]
+    if rest := len(live) - len(shown):
+        lines.append([(f"and {rest} more that are further on", "dim")])
+    return lines
+
+
+def _urgency(target: TargetProgress) -> tuple[bool, int, float]:
+    return (target.state != "present", target.bytes_done, -target.silent_s)
+
+
+def _row(target: TargetProgress, snapshot: Snapshot, names: int) -> Line:
+    state = state_of(target, snapshot.phase)
+    shown = f"silent {target.silent_s:.0f} s" if state == "silent" else state
+    done = f"{100 * target.bytes_done // snapshot.bytes_planned} %" if snapshot.bytes_planned else ""
+    behind = size(max(0, snapshot.bytes_sent - target.bytes_done)) if snapshot.bytes_planned else ""
+    lost = str(target.packets_lost) if target.packets_lost else ""
+    return [
+        (f"{_short(target.host, names):<{names}}  ", ""),
+        (f"{shown:<12}", STYLES.get(state, "")),
+        (f" {done:>5}  {behind:>9}  {lost:>7}  ", ""),
+        (", ".join(_notes(target)), "dim"),
+    ]
+
+
+def _notes(target: TargetProgress) -> Iterable[str]:
+    if target.is_monitor:
+        yield "sets the pace"
+    if target.parent:
+        yield f"fed by {target.parent}"
+    elif target.is_unicast:
+        yield "unicast"
+    if target.kernel_drops:
+        yield f"{target.kernel_drops} dropped by its kernel"
+
+
+def _short(name: str, width: int) -> str:
+    return name if len(name) <= width else name[: width - 1] + "…"
+
+
+@lru_cache(maxsize=8)  # folding is slow, and every frame has the same names
+def _folded(names: tuple[str, ...]) -> str:
+    from mrsync.remote.targets import fold
+
+    return fold(list(names))
+
+
+def _cut(line: Sequence[Span], width: int) -> Line:
+    """Shorten a line to the width."""
+    cut: Line = []
+    for text, style in line:
+        if len(text) > width:
+            return [*cut, (_short(text, width) if width else "", style)]
+        cut.append((text, style))
+        width -= len(text)
+    return cut

@@ -1,0 +1,220 @@
+"""The report at the end of a run: a verdict for people, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from mrsync.cli.output.roundtrips import histogram_lines, quantiles
+from mrsync.errors import ExitStatus
+from mrsync.remote.targets import fold
+from mrsync.run.cast.outcome import RELAY, UNICAST, Outcome, TargetOutcome, TargetState
+from mrsync.tree.model.failure import printable
+
+SCHEMA = 1
+SAT_OUT_SHOWN = 3  # files to name for each reason
+
+
+def report_fields(outcome: Outcome) -> dict[str, Any]:
+    """Return the JSON report, with the fields of docs/cli.md. Bytes of a path that are not UTF-8 become surrogates."""
+    trips = outcome.round_trips
+    return {
+        "schema": SCHEMA,
+        "exit_status": outcome.exit_status,
+        "session": f"{outcome.session:016x}",
+        "source": os.fsdecode(outcome.source),
+        "dest": os.fsdecode(outcome.dest),
+        "dry_run": outcome.is_dry_run,
+        "error": outcome.failure or None,
+        "seconds": outcome.seconds._asdict(),
+        "entries": outcome.entries,
+        "files_planned": outcome.files_planned,
+        "bytes_planned": outcome.bytes_planned,
+        "pages": outcome.pages,
+        "pages_sent": outcome.pages_sent,
+        "bytes_sent": outcome.bytes_sent,
+        "bytes_unicast": outcome.bytes_unicast,
+        "bytes_repaired": outcome.bytes_repaired,
+        "packets_sent": outcome.packets_sent,
+        "packets_repaired": outcome.packets_repaired,
+        "packets_coded": outcome.packets_coded,
+        "datagrams_rejected": outcome.datagrams_rejected,
+        "rtt_ms": {
+            "p50": trips.quantile_us(0.5) / 1000,
+            "p99": trips.quantile_us(0.99) / 1000,
+            "max": trips.longest_us / 1000,
+            "histogram": [list(bar) for bar in trips.milliseconds()],
+        },
+        "warnings": list(outcome.warnings),
+        "targets": {target.host: _target_fields(target) for target in outcome.targets},
+    }
+
+
+def json_text(fields: dict[str, Any]) -> str:
+    """Return a report as the text of its file."""
+    return json.dumps(fields, indent=1) + "\n"
+
+
+def event_line(outcome: Outcome) -> str:
+    """Return the report as the last line of `--progress json`."""
+    return json.dumps({"event": "outcome", **report_fields(outcome)})
+
+
+def complaint(outcome: Outcome) -> str | None:
+    """Return a sentence that explains the exit status, or None if it is 0."""
+    behind = [target for target in outcome.targets if target.state is not TargetState.DONE]
+    if outcome.failure:
+        is_resumable = outcome.has_begun and outcome.exit_status == ExitStatus.INTERRUPTED
+        return f"{outcome.failure}; the same command takes it up" if is_resumable else outcome.failure
+    if outcome.exit_status == ExitStatus.START:
+        return _with_reason("no target could be reached", behind[0], outcome)
+    if outcome.exit_status == ExitStatus.LOST:
+        is_refused = all(target.state is TargetState.REFUSED for target in behind)
+        return _with_reason(f"every target {'refused' if is_refused else 'was lost'}", behind[0], outcome)
+    if outcome.veto:
+        return f"nothing was changed on any target: {outcome.veto}"
+    if behind:
+        return f"not complete: {fold([target.host for target in behind])}"
+    if outcome.source_errors:
+        return f"{outcome.source_errors} files or directories of the source could not be read"
+    if outcome.source_changes:
+        return f"{outcome.source_changes} source files vanished or changed while they were read"
+    if skipped := sum(target.deletions_skipped for target in outcome.targets):
+        return f"deletions stopped because of --max-delete, {skipped} were skipped"
+    return None
+
+
+def _with_reason(sentence: str, target: TargetOutcome, outcome: Outcome) -> str:
+    """Append the target's reason to the sentence, unless the user has already seen it."""
+    return sentence if target.host in outcome.told else f"{sentence}: {target.reason}"
+
+
+def summary_lines(outcome: Outcome, *, verbosity: int, has_stats: bool) -> Iterator[str]:
+    """Yield the verdict, then a line for each reason why targets are not complete, then details if asked for."""
+    yield verdict(outcome)
+    yield from _incomplete(outcome)
+    if verbosity or has_stats or outcome.is_dry_run:
+        yield from _complete(outcome)
+    if has_stats:
+        yield from _statistics(outcome)
+    if verbosity and outcome.round_trips.total:
+        yield from histogram_lines(outcome.round_trips)
+
+
+def size(bytes_count: float) -> str:
+    """Format a number of bytes: 1234567 -> 1.23 MB."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if bytes_count < 1000:
+            return f"{bytes_count:.3g} {unit}"
+        bytes_count /= 1000
+    return f"{bytes_count:.3g} TB"
+
+
+def _target_fields(target: TargetOutcome) -> dict[str, Any]:
+    fields = target._asdict()
+    del fields["host"]
+    fields["state"] = target.state.value
+    fields["sat_out"] = [
+        {"path": os.fsdecode(file.path), "error": file.error, "message": file.message} for file in target.sat_out
+    ]
+    return fields
+
+
+def verdict(outcome: Outcome) -> str:
+    """Return, for example, "97/100 complete, 2 partial; 41.2 GB in 38 s; 1.09 GB/s sent once = 106 GB/s delivered"."""
+    states = [f"{outcome.count(TargetState.DONE)}/{len(outcome.targets)} complete"]
+    others = [state for state in TargetState if state is not TargetState.DONE]
+    states += [f"{count} {state.value}" for state in others if (count := outcome.count(state))]
+    if outcome.is_dry_run:
+        parts = [
+            f"dry run: {', '.join(states)}",
+            f"{outcome.files_planned} files, {size(outcome.bytes_planned)} would be sent",
+        ]
+        return "; ".join([*parts, *_deletions(outcome)])
+    parts = [", ".join(states), f"{size(outcome.bytes_planned)} in {outcome.seconds.total:.3g} s"]
+    written = sum(target.bytes_written for target in outcome.targets)
+    if written and outcome.seconds.cast > 0:
+        once, delivered = outcome.bytes_planned / outcome.seconds.cast, written / outcome.seconds.cast
+        parts.append(f"{size(once)}/s sent once = {size(delivered)}/s delivered")
+    if outcome.bytes_repaired and outcome.bytes_planned:  # the share is meaningless without contents
+        parts.append(f"repair {100 * outcome.bytes_repaired * outcome.copies / outcome.bytes_sent:.2g} %")
+    parts += _deletions(outcome)
+    parts += _copies(outcome)
+    return "; ".join(parts)
+
+
+def _deletions(outcome: Outcome) -> Iterator[str]:
+    """Yield "54 deleted", or "12 to 54 deleted, by target"."""
+    counts = [target.deleted for target in outcome.targets if target.state in (TargetState.DONE, TargetState.PARTIAL)]
+    if any(counts):
+        low, high = min(counts), max(counts)
+        would = "would be " if outcome.is_dry_run else ""
+        yield f"{high} {would}deleted" if low == high else f"{low} to {high} {would}deleted, by target"
+
+
+def _copies(outcome: Outcome) -> Iterator[str]:
+    """Yield, for example, "3 copies on the link: 1 by multicast, 2 by unicast (n7, n9)"."""
+    served = [target.host for target in outcome.targets if target.path == UNICAST]
+    relayed = [target.host for target in outcome.targets if target.path == RELAY]
+    if served and outcome.copies > len(served):
+        yield f"{outcome.copies} copies on the link: 1 by multicast, {len(served)} by unicast ({fold(served)})"
+    elif served:
+        yield "1 copy on the link, by unicast" if len(served) == 1 else f"{len(served)} copies on the link, by unicast"
+    elif relayed:
+        yield "1 copy on the link, by multicast"
+    if relayed:
+        yield f"passed on from target to target to {fold(relayed)}"
+
+
+def _incomplete(outcome: Outcome) -> Iterator[str]:
+    groups: dict[str, list[str]] = {}
+    for target in outcome.targets:
+        if target.state is not TargetState.DONE and (target.host not in outcome.told or target.sat_out):
+            groups.setdefault(_trouble(target), []).append(target.host)
+    for trouble, hosts in groups.items():
+        yield f"{fold(hosts)}: {trouble}"
+
+
+def _trouble(target: TargetOutcome) -> str:
+    parts = [f"{target.state.value}, {target.reason}" if target.reason else target.state.value]
+    parts += [f"{printable(file.path)}: {file.message} ({file.error})" for file in target.sat_out[:SAT_OUT_SHOWN]]
+    if len(target.sat_out) > SAT_OUT_SHOWN:
+        parts.append(f"and {len(target.sat_out) - SAT_OUT_SHOWN} more files")
+    return "; ".join(parts)
+
+
+def _complete(outcome: Outcome) -> Iterator[str]:
+    """Yield one line for each group of targets with equal results."""
+    groups: dict[str, list[str]] = {}
+    for target in outcome.targets:
+        if target.state is not TargetState.DONE:
+            continue
+        if outcome.is_dry_run:
+            facts = f"{target.files_needed} files, {size(target.bytes_needed)} needed; {target.changes} other changes"
+            facts += f"; {target.deleted} would be deleted" if target.deleted else ""
+        else:
+            facts = f"ok; {target.files_updated} files updated, {target.deleted} deleted"
+        groups.setdefault(facts, []).append(target.host)
+    for facts, hosts in groups.items():
+        yield f"{fold(hosts)}: {facts}"
+
+
+def _statistics(outcome: Outcome) -> Iterator[str]:
+    yield f"entries: {outcome.entries}; planned: {outcome.files_planned} files, {outcome.bytes_planned} bytes"
+    yield f"sent: {outcome.bytes_sent} bytes, of them {outcome.bytes_repaired} repairs; pages: {outcome.pages_sent}"
+    yield (
+        f"packets: {outcome.packets_sent}, of them {outcome.packets_repaired} repairs, {outcome.packets_coded} coded;"
+        f" lost: {sum(target.packets_lost for target in outcome.targets)};"
+        f" dropped in sockets: {sum(target.kernel_drops for target in outcome.targets)}"
+    )
+    rejected = sum(target.packets_rejected for target in outcome.targets)
+    if rejected or outcome.datagrams_rejected:
+        yield (
+            "dropped because they were not genuine or not of this session: "
+            f"{outcome.datagrams_rejected} packets here, {rejected} at the targets"
+        )
+    yield "seconds: " + ", ".join(f"{phase} {seconds:.3f}" for phase, seconds in outcome.seconds._asdict().items())
+    if outcome.round_trips.total:
+        yield f"round trip: {quantiles(outcome.round_trips)}"

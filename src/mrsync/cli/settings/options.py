@@ -1,0 +1,245 @@
+"""The command lines of mrsync, multicaster and multicatcher, and their settings."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from mrsync.cli.output.output_files import check_output
+from mrsync.cli.registry.option import MRSYNC, MULTICASTER, MULTICATCHER
+from mrsync.cli.registry.options import fields_of
+from mrsync.cli.registry.parser import make_parser
+from mrsync.cli.settings import file_options, list_options
+from mrsync.cli.settings.backup_options import check_local_backups, check_suffix
+from mrsync.cli.settings.configuration import parse_configured
+from mrsync.cli.settings.form import form_of
+from mrsync.cli.settings.places import absolute, check_local_dests, check_remote_dest, source_of, take_positionals
+from mrsync.cli.settings.sources import all_sources, chosen_source, is_one_file
+from mrsync.errors import UsageError
+from mrsync.remote.keyfile import INSECURE_KEYS, Keys, read_keys
+from mrsync.remote.targets import Targets, read_targets
+from mrsync.run.settings import (
+    AUTO,
+    LOCAL,
+    CastSettings,
+    CatchSettings,
+    Network,
+    Remote,
+    draw_own_secrets,
+)
+from mrsync.transport.network.interface import family_of
+from mrsync.tree.model.policy import Policy
+from mrsync.tree.source.selection import Selection
+from mrsync.wire.limits import SECRET_BYTES, TARGETS_MAX
+from mrsync.wire.signing import SEED_BYTES
+
+
+class Output(NamedTuple):
+    """What to print and which files to write."""
+
+    progress: str = "auto"
+    has_stats: bool = False
+    is_quiet: bool = False
+    report: str | None = None  # path of the JSON report
+    page: str | None = None  # path of the HTML report
+    metrics: str | None = None
+    verbosity: int = 0
+    left_out: tuple[str, ...] = ()  # names in TARGETS that mean this host
+    log_file: str | None = None
+    log_format: str = "text"
+    configurations: tuple[str, ...] = ()  # paths of the settings files that were read
+
+
+class Draft(NamedTuple):
+    """What is known of a command line that cannot be carried out, for its report."""
+
+    source: bytes
+    dest: bytes
+    output: Output
+
+
+def draft_mrsync(arguments: Sequence[str]) -> Draft:
+    """Return what is known of a faulty command line. Raise UsageError if that is too little."""
+    form = form_of(arguments)
+    options, _ = parse_configured(form.parser, form.words, settings_parser=form.settings)
+    take_positionals(options)
+    source = os.fsencode(absolute(options.source or ""))
+    return Draft(source, os.fsencode(options.dest) if options.dest else source, _output(options, ()))
+
+
+def draft_multicaster(arguments: Sequence[str]) -> Draft:
+    """Return what is known of a faulty command line. Raise UsageError if that is too little."""
+    options = make_parser(MULTICASTER).parse_args(arguments)
+    return Draft(os.fsencode(absolute(options.source or "")), b"", _output(options, ()))
+
+
+def parse_mrsync(arguments: Sequence[str], *, reads_files: bool = True) -> tuple[CastSettings, Output]:
+    """Parse the command line of mrsync. Raise UsageError or SelectionError.
+
+    reads_files: also read the system's and the user's settings file.
+    """
+    form = form_of(arguments)
+    options, configurations = parse_configured(
+        form.parser, form.words, settings_parser=form.settings, reads_defaults=reads_files
+    )
+    take_positionals(options)
+    source, operands = chosen_source(options)
+    is_local = options.rsh == LOCAL
+    targets = targets_of(options.targets, options.exclude_target, keeps_own_host=is_local)
+    policy, selection = _policy_and_selection(options)
+    selection = selection._replace(**operands)
+    guards_deletions = policy.deletes and not _is_deletion_meant(options, form.words)
+    policy = policy._replace(is_one_file=is_one_file(options), guards_deletions=guards_deletions)
+    settings = CastSettings(
+        source=source,
+        dest=_dest(options, is_local=is_local) or source,
+        targets=targets.hosts,
+        remote_shell=options.rsh,
+        secret=os.urandom(SECRET_BYTES),
+        signing_seed=b"" if is_local else os.urandom(SEED_BYTES),
+        own_secrets=() if options.trust_targets or options.topology else draw_own_secrets(len(targets.hosts)),
+        network=network_of(options)._replace(has_loop=options.loop or is_local),
+        has_monitor=not options.no_monitor,
+        policy=policy,
+        selection=selection,
+        remote=remote_of(options, MRSYNC),
+        **fields_of(MRSYNC, "settings", options),
+    ).validated()
+    if is_local:
+        dests = {host: settings.dest_for(host) for host in settings.targets}
+        off_limits = check_local_dests(all_sources(options) or [source], dests, selection)
+        check_local_backups(policy, dests)
+        settings = settings._replace(selection=selection._replace(off_limits=off_limits))
+    return settings, _output(options, targets.left_out)._replace(configurations=configurations)
+
+
+def parse_multicaster(arguments: Sequence[str]) -> tuple[CastSettings, Output]:
+    """Parse the command line of multicaster. Raise UsageError, SelectionError or FileError."""
+    options = make_parser(MULTICASTER).parse_args(arguments)
+    source = source_of(options.source)
+    targets = targets_of(options.targets, options.exclude_target, keeps_own_host=True)
+    policy, selection = _policy_and_selection(options)
+    guards_deletions = policy.deletes and not _is_deletion_meant(options, arguments)
+    policy = policy._replace(guards_deletions=guards_deletions)
+    keys = keys_of(options)
+    settings = CastSettings(
+        source=source,
+        dest=b"",
+        targets=targets.hosts,
+        remote_shell=None,
+        secret=keys.group,
+        own_secrets=keys.of_all(targets.hosts),
+        network=network_of(options, by_hand=True),
+        has_monitor=not options.no_monitor,
+        policy=policy,
+        selection=selection,
+        **fields_of(MULTICASTER, "settings", options),
+    ).validated()
+    return settings, _output(options, targets.left_out)
+
+
+def parse_multicatcher(arguments: Sequence[str]) -> CatchSettings:
+    """Parse the command line of multicatcher. Raise UsageError or FileError."""
+    options = make_parser(MULTICATCHER).parse_args(arguments)
+    if options.suffix is not None:
+        check_suffix(options.suffix)
+    keys = keys_of(options)
+    return CatchSettings(
+        target=options.id,
+        host=os.uname().nodename,
+        dest=os.fsencode(options.dest),
+        secret=keys.group,
+        own_secret=keys.of_one(options.id),
+        network=network_of(options, by_hand=True),
+        has_master=False,
+        master=_master(options),
+        backup_suffix=options.suffix,
+        **fields_of(MULTICATCHER, "settings", options),
+    )
+
+
+def _master(options: argparse.Namespace) -> str | None:
+    """Return the numeric address of --master, or None. Raise UsageError."""
+    if options.master is None:
+        if options.unicast:
+            raise UsageError("--unicast needs --master, the address of the host that casts")
+        return None
+    family = family_of(options.group) if options.group else socket.AF_UNSPEC
+    try:
+        found = socket.getaddrinfo(options.master, None, family, socket.SOCK_DGRAM)
+    except socket.gaierror as error:
+        raise UsageError(f"--master {options.master}: {error.strerror}") from error
+    return str(found[0][4][0])
+
+
+def _policy_and_selection(options: argparse.Namespace) -> tuple[Policy, Selection]:
+    return list_options.apply(options, file_options.policy(options), file_options.selection(options))
+
+
+def _is_deletion_meant(options: argparse.Namespace, words: Sequence[str]) -> bool:
+    """Return whether the command line itself asks for deletions or limits them."""
+    return options.is_rsync_form or options.max_delete >= 0 or options.delete_excluded or "--delete" in words
+
+
+def _dest(options: argparse.Namespace, *, is_local: bool) -> bytes:
+    """Return DEST, or b"" if it is not given. Raise UsageError."""
+    if not options.dest:
+        return b""
+    if is_local:
+        return os.fsencode(os.path.expanduser(options.dest))
+    check_remote_dest(options.dest)
+    return os.fsencode(options.dest)
+
+
+def targets_of(text: str | None, excluded: str | None, *, keeps_own_host: bool) -> Targets:
+    """Return the targets. keeps_own_host: do not leave out this host. Raise UsageError."""
+    if not text:
+        raise UsageError("TARGETS is missing (-m)")
+    targets = read_targets(text, excluded, keeps_own_host=keeps_own_host)
+    if len(targets.hosts) > TARGETS_MAX:
+        raise UsageError(f"{len(targets.hosts)} targets, more than the {TARGETS_MAX} a session can have")
+    return targets
+
+
+def remote_of(options: argparse.Namespace, program: str) -> Remote:
+    """Return how to start catchers. Raise UsageError."""
+    if options.rsh == LOCAL and (options.remote_dir or options.topology or options.remote_user or options.sudo):
+        raise UsageError("--remote-dir, --remote-user, --sudo and --topology lead to other hosts, -r local does not")
+    if options.topology is not None and not os.path.isfile(options.topology):
+        raise UsageError(f"--topology {options.topology}: there is no such file")
+    return Remote(directory=options.remote_dir, **fields_of(program, "remote", options))
+
+
+def keys_of(options: argparse.Namespace) -> Keys:
+    """Return the keys from --key-file or --insecure. Raise the errors of read_keys."""
+    return read_keys(options.key_file) if options.key_file else INSECURE_KEYS
+
+
+def network_of(options: argparse.Namespace, *, by_hand: bool = False) -> Network:
+    """Return the place of the session. by_hand: the user starts the other end. Raise UsageError."""
+    if by_hand and options.group == AUTO:
+        raise UsageError("-A auto is for catchers that are started from here; by hand they must be told a group")
+    is_unicast = "unicast" in options and options.unicast
+    network = Network(options.group, options.port, interface=options.interface, is_unicast=is_unicast)
+    return network._replace(ttl=options.ttl, has_loop=options.loop) if "ttl" in options else network
+
+
+def _output(options: argparse.Namespace, left_out: tuple[str, ...]) -> Output:
+    reports = {os.path.splitext(path)[1]: path for path in options.report}  # the last path of each kind counts
+    for kind, path in reports.items():
+        if kind not in (".json", ".html"):
+            raise UsageError(f"--report {path}: only .json and .html can be written")
+    files = [*(("--report", path) for path in reports.values()), ("--metrics", options.metrics)]
+    for option, path in files:
+        if path:
+            check_output(option, path)
+    return Output(
+        report=reports.get(".json"),
+        page=reports.get(".html"),
+        verbosity=options.verbose,
+        left_out=left_out,
+        **fields_of(MULTICASTER, "output", options),
+    )

@@ -1,0 +1,61 @@
+"""The command lines of rtt and rttcatcher, and their settings."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from mrsync.cli.registry.option import MRSYNC, RTT, RTTCATCHER
+from mrsync.cli.registry.options import fields_of
+from mrsync.cli.registry.parser import make_parser
+from mrsync.cli.settings import options
+from mrsync.cli.settings.configuration import names_of_settings, parse_configured
+from mrsync.run.settings import LOCAL, CatchSettings, RttSettings
+from mrsync.wire.limits import SECRET_BYTES
+
+NOT_FOR_RTT = {"group", "port"}  # in a settings file they are meant for syncs
+
+
+class RttOutput(NamedTuple):
+    """How to present the result."""
+
+    progress: str
+    is_json: bool
+    verbosity: int
+    left_out: tuple[str, ...]
+
+
+def parse_rtt(arguments: Sequence[str]) -> tuple[RttSettings, RttOutput]:
+    """Parse the command line of rtt. Raise UsageError or FileError."""
+    parser = make_parser(RTT)
+    for_others = names_of_settings(make_parser(MRSYNC)) - names_of_settings(parser)
+    parsed, _ = parse_configured(parser, arguments, passed_over=for_others | NOT_FOR_RTT)
+    has_key = bool(parsed.key_file or parsed.insecure)
+    parsed.rsh = parsed.rsh or "ssh"
+    is_local = parsed.rsh == LOCAL
+    targets = options.targets_of(parsed.targets, parsed.exclude_target, keeps_own_host=is_local or has_key)
+    network = options.network_of(parsed, by_hand=has_key)
+    settings = RttSettings(
+        targets=targets.hosts,
+        remote_shell=None if has_key else parsed.rsh,
+        secret=options.keys_of(parsed).group if has_key else os.urandom(SECRET_BYTES),
+        network=network._replace(has_loop=network.has_loop or is_local),
+        remote=options.remote_of(parsed, RTT),
+        **fields_of(RTT, "settings", parsed),
+    )
+    return settings, RttOutput(parsed.progress, parsed.json, parsed.verbose, targets.left_out)
+
+
+def parse_rttcatcher(arguments: Sequence[str]) -> CatchSettings:
+    """Parse the command line of rttcatcher. Raise UsageError or FileError."""
+    parsed = make_parser(RTTCATCHER).parse_args(arguments)
+    return CatchSettings(
+        target=parsed.id,
+        host=os.uname().nodename,
+        dest=b"",
+        secret=options.keys_of(parsed).group,
+        network=options.network_of(parsed, by_hand=True),
+        verbosity=parsed.verbose,
+        has_master=False,
+    )

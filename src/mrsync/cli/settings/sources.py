@@ -1,0 +1,96 @@
+"""Interpret SOURCEs like rsync: the contents of a directory, or names in their directories."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from typing import Any
+
+from mrsync.cli.settings.places import absolute, source_of
+from mrsync.errors import SelectionError, UsageError
+from mrsync.tree.source.selection import Operand
+
+OPERANDS_MAX = 64  # different directories; each needs descriptors of its own
+_MARK = "/./"  # with --relative, the transferred path begins after this
+
+
+def chosen_source(options: argparse.Namespace) -> tuple[bytes, dict[str, Any]]:
+    """Return the path of the (first) SOURCE, and fields of the selection. Raise UsageError or SelectionError."""
+    is_listed = any(getattr(options, name) is not None for name in ("files_from", "list", "synclist", "rsync_options"))
+    if is_listed and len(options.sources) > 1:
+        raise UsageError("a list names paths below one SOURCE; give only one")
+    if options.relative and (is_listed or not options.is_rsync_form):
+        raise UsageError("--relative is for mrsync SOURCE... TARGETS:DEST, without lists")
+    if not options.is_rsync_form or is_listed:
+        return source_of(options.source), {}
+    if not any(map(_is_there, options.sources)) and not options.ignore_missing_args:
+        raise SelectionError(f"the source {options.source} does not exist")
+    if options.relative:
+        return _relative_source(options.sources)
+    operands = _joined([_operand(text) for text in options.sources])
+    if len(operands) > OPERANDS_MAX:
+        raise UsageError(f"SOURCEs in {len(operands)} directories are more than the {OPERANDS_MAX} of one run")
+    source = os.fsencode(absolute(options.source))
+    if len(operands) == 1 and operands[0].names is None and os.path.isdir(source):
+        return source, {}
+    return source, {"operands": operands, "ignores_missing": options.ignore_missing_args}
+
+
+def all_sources(options: argparse.Namespace) -> list[bytes]:
+    """Return the paths of all SOURCEs."""
+    return [os.fsencode(absolute(text)) for text in options.sources]
+
+
+def is_one_file(options: argparse.Namespace) -> bool:
+    """Return whether the only SOURCE is a file, so that DEST may be its new name."""
+    if not options.is_rsync_form or len(options.sources) != 1 or options.relative or options.dest.endswith("/"):
+        return False
+    return os.path.lexists(options.source) and _operand(options.source).names is not None and not _is_directory(options)
+
+
+def _is_directory(options: argparse.Namespace) -> bool:
+    is_followed = options.copy_links or options.copy_dirlinks
+    return os.path.isdir(options.source) and (is_followed or not os.path.islink(options.source))
+
+
+def _is_there(text: str) -> bool:
+    return os.path.lexists(text)
+
+
+def _operand(text: str) -> Operand:
+    """Return an operand as rsync means it: a path that ends with /, . or .. stands for the contents of the
+    directory.
+    """
+    path = os.fsencode(os.path.join(absolute("."), text))
+    directory, name = os.path.split(path)
+    return Operand(path) if name in (b"", b".", b"..") else Operand(directory, (name,))
+
+
+def _joined(operands: list[Operand]) -> tuple[Operand, ...]:
+    """Join neighbouring operands that are in the same directory."""
+    joined: list[Operand] = []
+    for operand in operands:
+        last = joined[-1] if joined else None
+        if last is None or last.root != operand.root or last.names is None or operand.names is None:
+            joined.append(operand)
+        elif operand.names[0] not in last.names:
+            joined[-1] = Operand(operand.root, last.names + operand.names)
+    return tuple(joined)
+
+
+def _relative_source(sources: list[str]) -> tuple[bytes, dict[str, Any]]:
+    """Return the common directory of paths for --relative, and the selection of these paths. Raise UsageError."""
+    parts = [_split_relative(text) for text in sources]
+    roots = {root for root, _ in parts}
+    if len(roots) > 1:
+        raise UsageError("SOURCEs of --relative must begin in the same directory: all absolute, or none, or at one /./")
+    root = os.fsencode(absolute(roots.pop() or "."))
+    return root, {"files": tuple([os.fsencode(path) for _, path in parts]), "is_recursive": True}
+
+
+def _split_relative(text: str) -> tuple[str, str]:
+    """Split a path into the directory where it begins, and the part that is transferred."""
+    if _MARK in text:
+        root, _, path = text.partition(_MARK)
+        return root or "/", path
+    return ("/" if text.startswith("/") else ""), text.lstrip("/")

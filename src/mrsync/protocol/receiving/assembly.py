@@ -1,0 +1,212 @@
+"""Assembly: one object being received: which pages and packets are here; plain numbers, no bytes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from enum import IntEnum
+
+from mrsync.protocol.core.sends import Term
+from mrsync.wire.geometry import Geometry
+
+ABSENT, PARTIAL, OPENED, HELD = range(4)  # life of a page; HELD: written, or never wanted here
+_GENERATION_BITS = 16
+_NEEDED = re.compile(rb"\x00+|\x01")
+ENTRIES_MAX = 512  # of needs in one report; about what fits a datagram at two bytes each
+
+Need = tuple[int, int, int]  # as in Report.needs
+
+
+class Verdict(IntEnum):
+    """What to do with the bytes of a packet."""
+
+    IGNORE = 0
+    STORE = 1
+    COMPLETE = 2  # store; the page is whole now
+
+
+class Assembly:
+    """Reception of one object of `size_bytes`; `wanted` are the ranges of pages that matter here (None: all)."""
+
+    def __init__(self, size_bytes: int, geometry: Geometry, wanted: Iterable[tuple[int, int]] | None = None) -> None:
+        self.size_bytes = size_bytes
+        self.page_count = geometry.page_count(size_bytes)
+        self._full_count = geometry.packets
+        self._last_count = geometry.packet_count(size_bytes, self.page_count - 1) if self.page_count else 0
+        self._pages = bytearray(self.page_count)
+        if wanted is not None:
+            self._pages = bytearray(bytes((HELD,)) * self.page_count)
+            for first, end in wanted:
+                end = min(end, self.page_count)
+                self._pages[first:end] = bytes(max(0, end - first))
+        self.has_rereads = False  # a page was opened that was read a second time
+        self._partial: dict[int, int] = {}  # page and generation in one number -> missing packets
+        self._generations: dict[
+            int, list[int]
+        ] = {}  # page -> generations of which packets are here, last the one heard last
+        self._passing: set[int] = set()  # pages that count as held, and are needed to be passed on
+        self._frontier = 0
+        self._horizon = 0  # pages below were sent, as far as is known here
+
+    @property
+    def frontier(self) -> int:
+        """Every page below is held."""
+        pages, at, end = self._pages, self._frontier, self.page_count
+        while at < end and pages[at] == HELD:
+            at += 1
+        self._frontier = at
+        return at
+
+    @property
+    def is_whole(self) -> bool:
+        return self.frontier == self.page_count
+
+    @property
+    def horizon(self) -> int:
+        """Pages below were sent, as far as is known here."""
+        return self._horizon
+
+    def let_pass(self, page: int) -> bool:
+        """Need this page again, to pass it on; False if it is on its way here already, or does not exist."""
+        if page >= self.page_count or self._pages[page] != HELD or page in self._passing:
+            return False
+        self._passing.add(page)
+        return True
+
+    def extend_horizon(self, pages_sent: int) -> None:
+        """So many pages were sent: what is not here of them is missing."""
+        self._horizon = max(self._horizon, min(pages_sent, self.page_count))
+
+    def receive_page(self, page: int, generation: int, count: int) -> bool:
+        """A whole burst arrived; True when the page is wanted: open it and call `opened` or `rejected`."""
+        if page >= self.page_count or not self._is_missing(page) or count != self._packet_count(page):
+            return False
+        if page >= self._horizon:
+            self._horizon = page + 1
+        return True
+
+    def receive_packet(self, page: int, generation: int, index: int, count: int) -> Verdict:
+        """One packet of a page arrived. Generations gather side by side: an invented one keeps no true one out."""
+        key = page << _GENERATION_BITS | generation
+        missing = self._partial.get(key)
+        if missing is None:
+            return self._start(page, generation, index, count)
+        generations = self._generations[page]
+        if generations[-1] != generation:
+            generations.remove(generation)
+            generations.append(generation)
+        left = missing & ~(1 << index)
+        if left == missing:
+            return Verdict.IGNORE
+        self._partial[key] = left
+        return Verdict.STORE if left else Verdict.COMPLETE
+
+    def _start(self, page: int, generation: int, index: int, count: int) -> Verdict:
+        """The first packet of one generation of a page."""
+        if page >= self.page_count or not self._is_missing(page) or count != self._packet_count(page) or index >= count:
+            return Verdict.IGNORE
+        if page >= self._horizon:
+            self._horizon = page + 1
+        missing = ((1 << count) - 1) ^ (1 << index)
+        self._partial[page << _GENERATION_BITS | generation] = missing
+        self._generations.setdefault(page, []).append(generation)
+        if page not in self._passing:
+            self._pages[page] = PARTIAL
+        return Verdict.STORE if missing else Verdict.COMPLETE
+
+    def receive_coded(self, generation: int, terms: Sequence[Term]) -> int:
+        """Position of the one term that is missing here; -1 when none or several are."""
+        position = -1
+        for at, (page, index) in enumerate(terms):
+            if self._has(page, generation, index):
+                continue
+            if position >= 0:
+                return -1
+            position = at
+        return position
+
+    def _has(self, page: int, generation: int, index: int) -> bool:
+        if page >= self.page_count or not self._is_missing(page):
+            return True
+        missing = self._partial.get(page << _GENERATION_BITS | generation)
+        return missing is not None and not missing >> index & 1
+
+    def _is_missing(self, page: int) -> bool:
+        return self._pages[page] <= PARTIAL or page in self._passing
+
+    def opened(self, page: int, generation: int) -> bool:
+        """The seal of the page was good; True: it waits to be written, False: it was only to be passed on."""
+        for other in self._generations.pop(page, ()):
+            del self._partial[page << _GENERATION_BITS | other]
+        if page in self._passing:
+            self._passing.discard(page)
+            return False
+        self._pages[page] = OPENED
+        self.has_rereads |= generation > 0
+        return True
+
+    def rejected(self, page: int, generation: int, suspects: int) -> None:
+        """The seal was bad: some packet was forged or spoilt. `suspects` are needed again; 0: all of the page."""
+        key = page << _GENERATION_BITS | generation
+        if key in self._partial:
+            self._partial[key] = suspects or (1 << self._packet_count(page)) - 1
+
+    def disowned(self, page: int) -> None:
+        """An opened page is not what the caster has read: it is needed again."""
+        self._pages[page] = ABSENT
+
+    def forget(self, page: int, generation: int) -> None:
+        """There is no room for what came of this generation of the page."""
+        if self._partial.pop(page << _GENERATION_BITS | generation, None) is None:
+            return
+        generations = self._generations[page]
+        generations.remove(generation)
+        if not generations:
+            del self._generations[page]
+            if page not in self._passing:
+                self._pages[page] = ABSENT
+
+    def written(self, pages: Iterable[int]) -> None:
+        """These pages are where they belong."""
+        state = self._pages
+        for page in pages:
+            state[page] = HELD
+
+    def needs(self) -> tuple[int, int, list[Need]]:
+        """(first, end, needs): what is missing of the pages [first, end), as in Report.needs."""
+        if self._passing:
+            return self._all_needs()
+        first = self.frontier
+        return self._own_needs(first, max(first, self._horizon))
+
+    def _own_needs(self, first: int, end: int) -> tuple[int, int, list[Need]]:
+        needs: list[Need] = []
+        for found in _NEEDED.finditer(self._pages, first, end):
+            page = found.start()
+            if len(needs) == ENTRIES_MAX:
+                return first, page, needs
+            if self._pages[page] == PARTIAL:
+                needs.append((page, 1, self._missing(page)))
+            else:
+                needs.append((page, found.end() - page, 0))
+        return first, end, needs
+
+    def _all_needs(self) -> tuple[int, int, list[Need]]:
+        """Own needs, and between them the pages that are to be passed on."""
+        passing = sorted(self._passing)[:ENTRIES_MAX]
+        first = min(self.frontier, passing[0])
+        _, end, needs = self._own_needs(first, max(first, self._horizon, passing[-1] + 1))
+        needs += [(page, 1, self._missing(page) if page in self._generations else 0) for page in passing if page < end]
+        return first, end, sorted(needs)
+
+    def _missing(self, page: int) -> int:
+        """The packets that a partial page lacks, 0 for all; of the generation heard last: repairs are of that."""
+        mask = self._partial[page << _GENERATION_BITS | self._generations[page][-1]]
+        return mask if mask != (1 << self._packet_count(page)) - 1 else 0
+
+    def missing_packets(self, needs: Iterable[Need]) -> int:
+        """How many packets such needs are."""
+        return sum(bin(mask).count("1") if mask else run * self._full_count for _, run, mask in needs)
+
+    def _packet_count(self, page: int) -> int:
+        return self._full_count if page < self.page_count - 1 else self._last_count

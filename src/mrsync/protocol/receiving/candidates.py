@@ -1,0 +1,99 @@
+"""Candidates: the sessions that a catcher hears of, until one of them has welcomed it.
+
+With a key file the same secret serves many sessions, and whoever recorded one can replay it. A status therefore proves
+only that there was such a session. The welcome repeats this catcher's instance, which no recording can.
+"""
+
+from __future__ import annotations
+
+import math
+
+from mrsync.protocol.config import CatcherConfig
+from mrsync.protocol.receiving.hearing import Hearing
+from mrsync.wire.messages import Hello, Phase, Probe, Status
+
+CANDIDATES_MAX = 64  # at about 2 KB each; recordings of more sessions than that push out the oldest
+
+
+class Candidate:
+    """One session: the last status, what is heard of it here, and when hello was said to it last (seconds)."""
+
+    def __init__(self, status: Status) -> None:
+        self.session = status.session
+        self.status = status
+        self.evidence: Status | None = None  # the last status that shows what was to come here
+        self.hearing = Hearing()
+        self.heard_at = -math.inf
+        self.hello_at = -math.inf
+        self.welcome_counter = 0  # of the last one heard
+        self.is_refused = False
+        self._probe_counter = 0
+
+    def hear_status(self, status: Status, now: float, *, is_cast: bool) -> None:
+        """Take a newer status. By unicast it shows who hears the group that there is a caster, not what was missed."""
+        self.status = status
+        self.heard_at = now
+        if is_cast or self.hearing.is_deaf:
+            self.evidence = status
+        self.hearing.hear_status(is_cast=is_cast)
+
+    def hear_probe(self, probe: Probe, *, is_cast: bool) -> bool:
+        """Take a probe; False for one that is not newer than the last."""
+        is_newer = probe.counter > self._probe_counter
+        if is_newer:
+            self._probe_counter = probe.counter
+            self.hearing.hear_probe(probe.size_bytes, is_cast=is_cast)
+        return is_newer
+
+    def say_hello(self, config: CatcherConfig, counter: int) -> Hello:
+        """What this catcher is, and hears of the session."""
+        group_bytes, unicast_bytes, token = self.hearing.say(counter)
+        return Hello(
+            target=config.target,
+            instance=config.instance,
+            counter=counter,
+            seals=config.seals,
+            buffer_bytes=config.buffer_bytes,
+            retained_pages=config.retained_pages,
+            group_bytes=group_bytes,
+            unicast_bytes=unicast_bytes,
+            token=token,
+            host=config.host,
+            version=config.version,
+        )
+
+
+class Candidates:
+    """At most CANDIDATES_MAX sessions by their ids; the one whose last new status is oldest gives way."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, Candidate] = {}
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def __contains__(self, session: int) -> bool:
+        return session in self._known
+
+    def find(self, session: int) -> Candidate | None:
+        """That session, if it was heard of."""
+        return self._known.get(session)
+
+    def hear_status(self, status: Status, now: float, *, is_cast: bool) -> Candidate | None:
+        """Take a status; the candidate, or None when the status is old or says that its session is over."""
+        known = self._known.pop(status.session, None)
+        if known is not None and status.counter <= known.status.counter:
+            self._known[status.session] = known
+            return None
+        if status.phase in (Phase.DONE, Phase.ABORTED):
+            return None
+        candidate = self._known[status.session] = known or Candidate(status)
+        candidate.hear_status(status, now, is_cast=is_cast)
+        if len(self._known) > CANDIDATES_MAX:
+            del self._known[next(iter(self._known))]
+        return candidate
+
+    def others_heard(self, session: int, since: float) -> bool:
+        """Whether another session than this one has said something new since then, and has not refused us."""
+        others = [other for other in self._known.values() if other.session != session]
+        return any(other.heard_at >= since and not other.is_refused for other in others)

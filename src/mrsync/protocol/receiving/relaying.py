@@ -1,0 +1,301 @@
+"""Relaying: a catcher's peers: the parent that its pages come from, the child that it passes them on to.
+
+Who these are the caster decides. What a parent holds back it holds back; a child that hears nothing of its parent says
+so, and takes its pages from the caster until it has another one.
+"""
+
+from __future__ import annotations
+
+from typing import Callable
+
+from mrsync.protocol.config import CatcherConfig
+from mrsync.protocol.core.events import CatcherEvent, PageAsked, PeersChanged, SourceChanged
+from mrsync.protocol.core.sends import CatcherSend, SendMessage, SendToPeer
+from mrsync.protocol.core.timers import Timer, TimerTable
+from mrsync.protocol.receiving.feeder import Feeder
+from mrsync.protocol.receiving.reception import Reception
+from mrsync.protocol.receiving.reporter import Counters
+from mrsync.wire.geometry import Geometry
+from mrsync.wire.messages import Assign, Claim, Feed, Feeding, Hop, Message, ObjectKind, Peer
+
+STARVED_S = 0.5  # five feeds
+STARVED_MAX_S = 4.0  # of a parent that was silent before, and came back: its host is busy
+CLAIM_S = 0.02
+FED_REPORT_S = 0.1
+HOP_S = 1.0
+HOP_URGENT_S = 0.1  # while the caster is to do something
+
+
+class Relaying:
+    """The parent, how it feeds us, and the feeder of the child; tell: takes the events for the driver."""
+
+    def __init__(
+        self,
+        config: CatcherConfig,
+        reception: Reception,
+        counters: Counters,
+        next_counter: Callable[[], int],
+        tell: Callable[[CatcherEvent], None],
+    ) -> None:
+        self.feeding = Feeding.UNFED
+        self.number = 0  # of the assignment
+        self._config = config
+        self._reception = reception
+        self._counters = counters
+        self._next_counter = next_counter
+        self._tell = tell
+        self._parent: Peer | None = None
+        self._feed: Feed | None = None  # the parent's last one
+        self._heard_bytes = 0
+        self._probe_bytes = 0
+        self._heard_at = 0.0  # when its last feed came, or a page was written
+        self._patience_s = STARVED_S
+        self._pages_done = 0  # since the last claim
+        self._feeder: Feeder | None = None
+        self._geometry: Geometry | None = None
+        self._forwarded_before = self._repaired_before = 0  # to earlier children
+        self._timers = TimerTable()
+        self._messages: list[CatcherSend] = []
+        self._hop: Hop | None = None  # that is to be sent
+        self._hop_at = 0.0
+        reception.passes_on = self._passes_on
+        reception.holds_back = self._holds_back
+
+    @property
+    def is_fed(self) -> bool:
+        """Whether pages come from the parent."""
+        return self.feeding is Feeding.FED
+
+    @property
+    def report_s(self) -> float:
+        """How often the caster needs to hear of a target that is fed: needs and flow go to the parent."""
+        return FED_REPORT_S
+
+    def note_report(self, now: float) -> None:
+        """A report is said: the counts go with it, but not too often."""
+        if self.number and now - self._hop_at > HOP_URGENT_S:
+            self._timers.advance(Timer.HOP, now)
+
+    def stop(self) -> None:
+        """The session is over."""
+        self._feeder = self._parent = None
+        self._timers.stop_all()
+
+    def receive(self, message: Message, now: float) -> bool:
+        """Take what caster, parent or child say of passing on; True if the caster should hear a report at once."""
+        if isinstance(message, Assign) and message.instance == self._config.instance:
+            self._receive_assign(message, now)
+            return True
+        if isinstance(message, Claim):
+            self._receive_claim(message, now)
+        return isinstance(message, Feed) and self._receive_feed(message, now)
+
+    # the assignment
+
+    def _receive_assign(self, assign: Assign, now: float) -> None:
+        """Take parent and child as the caster says, and say that they are known."""
+        if assign.number > self.number:
+            self.number = assign.number
+            self._probe_bytes = assign.probe_bytes
+            if assign.parent != self._parent:
+                self._follow(assign.parent, now)
+            if assign.child != (self._feeder.peer if self._feeder is not None else None):
+                self._feed_to(assign.child, now)
+            self._tell(PeersChanged(assign.parent, assign.child))
+        self._timers.set(Timer.HOP, now)
+
+    def _follow(self, parent: Peer | None, now: float) -> None:
+        self._parent, self._feed, self._heard_bytes = parent, None, 0
+        self._patience_s = STARVED_S
+        self._timers.stop(Timer.CLAIM)
+        self._timers.stop(Timer.STARVE)
+        self._set_feeding(Feeding.UNFED, now)
+
+    def _feed_to(self, child: Peer | None, now: float) -> None:
+        if self._feeder is not None:
+            self._forwarded_before += self._feeder.pages_forwarded
+            self._repaired_before += self._feeder.packets_repaired
+        self._feeder = None
+        if child is not None:
+            self._feeder = Feeder(
+                self._config.target,
+                child,
+                self._probe_bytes,
+                now,
+                retained_pages=self._config.retained_pages,
+                horizon_of=self._reception.horizon,
+                next_counter=self._next_counter,
+            )
+            if self._geometry is not None:
+                self._feeder.open(self._geometry, now)
+
+    def open(self, geometry: Geometry, now: float) -> None:
+        """Pages are to come that are cut so."""
+        self._geometry = geometry
+        if self._feeder is not None:
+            self._feeder.open(geometry, now)
+
+    def _set_feeding(self, feeding: Feeding, now: float) -> None:
+        was_fed = self.is_fed
+        self.feeding = feeding
+        if self.is_fed != was_fed:
+            self._reception.forget_source()
+            self._tell(SourceChanged(self._parent.target if self.is_fed and self._parent is not None else None))
+        self._timers.set(Timer.HOP, now)
+
+    # the parent
+
+    def _receive_feed(self, feed: Feed, now: float) -> bool:
+        """Take what the parent says; True if pages come from it from now on."""
+        parent = self._parent
+        if (
+            parent is None
+            or feed.child != self._config.target
+            or (feed.parent, feed.link) != (parent.target, parent.link)
+        ):
+            return False
+        if self._feed is not None and feed.counter <= self._feed.counter:
+            return False
+        self._feed = feed
+        self._heard_bytes = max(self._heard_bytes, feed.size_bytes)
+        was_fed = self.is_fed
+        is_heard = feed.size_bytes < self._probe_bytes <= self._heard_bytes  # there: it need not try larger ones
+        if is_heard and not was_fed:
+            if self.feeding is Feeding.STARVED:
+                self._patience_s = min(STARVED_MAX_S, 2 * self._patience_s)
+            self._set_feeding(Feeding.FED, now)
+        if self.is_fed:
+            self._reception.believe_tx(feed.tx, now)
+            self._reception.extend_horizon(feed.object, feed.pages_sent)
+        if is_heard:
+            self._heard_at = now
+            self._timers.set(Timer.STARVE, now + self._patience_s)
+        self._timers.advance(Timer.CLAIM, now if feed.is_poll or not was_fed else now + CLAIM_S)
+        return self.is_fed and not was_fed
+
+    def note_done(self, pages: int, now: float) -> None:
+        """So many pages were written."""
+        if not self.is_fed:
+            return
+        self._pages_done += pages
+        self._heard_at = now
+        is_due = self._feed is not None and self._pages_done >= self._feed.report_pages
+        self._timers.advance(Timer.CLAIM, now if is_due else now + CLAIM_S)
+
+    def _look_after_parent(self, now: float) -> None:
+        """Nothing was heard of it for a while, unless pages came meanwhile."""
+        starved_at = self._heard_at + self._patience_s
+        if now < starved_at:
+            self._timers.set(Timer.STARVE, starved_at)
+        elif self.is_fed:
+            self._set_feeding(Feeding.STARVED, now)
+
+    def _say_claim(self, now: float) -> None:
+        parent, reception = self._parent, self._reception
+        if parent is None:
+            return
+        assembly = reception.assembly
+        first, end, needs = assembly.needs() if assembly is not None and self.is_fed else (0, 0, [])
+        claim = Claim(
+            child=self._config.target,
+            instance=self._config.instance,
+            counter=self._next_counter(),
+            parent=parent.target,
+            link=parent.link,
+            heard_bytes=self._heard_bytes,
+            active=reception.active,
+            tx_seen=reception.tx_seen if self.is_fed else 0,
+            tx_done=reception.tx_done if self.is_fed else 0,
+            hold_us=max(0, int((now - reception.done_at) * 1e6)),
+            frontier=assembly.frontier if assembly is not None else 0,
+            buffer_bytes=self._config.buffer_bytes,
+            kernel_drops=self._counters.kernel_drops,
+            needs_first=first,
+            needs_end=end,
+            needs=tuple(needs),
+        )
+        self._messages.append(SendToPeer(claim, parent))
+        self._pages_done = 0
+        if needs:
+            self._timers.set(Timer.CLAIM, now + CLAIM_S)
+
+    # the child
+
+    def _receive_claim(self, claim: Claim, now: float) -> None:
+        """Take what the child says it needs; what was not passed on is looked for."""
+        feeder = self._feeder
+        if feeder is None or claim.parent != self._config.target or claim.child != feeder.peer.target:
+            return
+        if claim.active in self._reception and feeder.is_heard:
+            feeder.begin(claim.active, self._reception.size_of(claim.active))
+        feeder.receive_claim(claim, now)
+        while (asked := feeder.next_asked()) is not None:
+            self._tell(PageAsked(*asked))
+
+    def _passes_on(self, kind: int, page: int) -> bool:
+        return self._feeder is not None and self._feeder.wants(kind, page)
+
+    def _holds_back(self) -> bool:
+        return self._feeder is not None and self._feeder.is_full
+
+    def offer(self, kind: int, page: int) -> None:
+        """A page is at hand, opened: pass it on."""
+        if self._feeder is not None:
+            self._feeder.offer(ObjectKind(kind), page, self._reception.size_of(kind))
+
+    def page_gone(self, kind: int, page: int) -> None:
+        """A page that the child needs is not at hand any more: fetch it from where our pages come from."""
+        if self._feeder is not None:
+            self._feeder.forget_page(kind, page)
+            self._reception.let_pass(kind, page)
+
+    def page_found(self, kind: int, page: int) -> None:
+        """A page that the child asked for is at hand, sealed."""
+        self.offer(kind, page)
+
+    # time and what goes out
+
+    def handle_timeout(self, now: float) -> None:
+        """Do what is due; early or twice changes nothing."""
+        if self._timers.take_expired(Timer.STARVE, now):
+            self._look_after_parent(now)
+        if self._timers.take_expired(Timer.CLAIM, now):
+            self._say_claim(now)
+        if self._timers.take_expired(Timer.HOP, now):
+            self._say_hop(now)
+        if self._feeder is not None:
+            self._feeder.handle_timeout(now)
+
+    def _say_hop(self, now: float) -> None:
+        feeder = self._feeder
+        self._hop_at = now
+        self._hop = Hop(
+            target=self._config.target,
+            instance=self._config.instance,
+            counter=self._next_counter(),
+            number=self.number,
+            feeding=self.feeding,
+            pages_forwarded=self._forwarded_before + (feeder.pages_forwarded if feeder is not None else 0),
+            packets_repaired=self._repaired_before + (feeder.packets_repaired if feeder is not None else 0),
+            pages_waiting=feeder.pages_waiting if feeder is not None else 0,
+            window_pages=feeder.window_pages if feeder is not None else 0,
+        )
+        is_urgent = self.feeding is Feeding.STARVED
+        self._timers.set(Timer.HOP, now + (HOP_URGENT_S if is_urgent else HOP_S))
+
+    def sends(self, session: int) -> list[CatcherSend]:
+        """What to send now to parent and caster, in this session."""
+        messages, self._messages = self._messages, []
+        if self._hop is not None:
+            messages.append(SendMessage(self._hop, session))
+            self._hop = None
+        return messages
+
+    def forwards(self, now: float) -> list[CatcherSend]:
+        """What to send to the child now, in this order."""
+        return self._feeder.sends(now) if self._feeder is not None else []
+
+    def next_timeout(self) -> float | None:
+        own, child = self._timers.next_timeout(), self._feeder.next_timeout() if self._feeder is not None else None
+        known = [when for when in (own, child) if when is not None]
+        return min(known) if known else None

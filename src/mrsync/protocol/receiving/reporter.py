@@ -1,0 +1,121 @@
+"""Reporter: what a catcher has to tell, made into reports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mrsync.protocol.core.log import LogWriter
+from mrsync.protocol.receiving.assembly import Need
+from mrsync.protocol.receiving.reception import Reception
+from mrsync.wire.limits import REPORT_ROOM_BYTES
+from mrsync.wire.messages import Record, Report, ResultRecord
+
+LOG_ROOM_BYTES = 600  # of a report that has needs to tell too
+
+
+@dataclass
+class Counters:
+    """What the driver counts and reports carry."""
+
+    kernel_drops: int = 0
+    packets_seen: int = 0  # of pages, coded ones too
+    packets_rejected: int = 0  # not genuine, or not of this session
+    pages_rejected: int = 0
+    unverified: int = 0  # the first page that waits for its digest, and one more
+    coded_useless: int = 0
+    queue_pages: int = 0
+
+
+class Reporter:
+    """Keeps the log, the state of the work on files and the counters."""
+
+    def __init__(self, target: int, instance: int, buffer_bytes: int, reception: Reception) -> None:
+        self.counters = Counters()
+        self.ready = 0
+        self.committed = 0
+        self.has_result = False
+        self._target = target
+        self._instance = instance
+        self._buffer_bytes = buffer_bytes
+        self._reception = reception
+        self._log = LogWriter()
+        self._activity = 0
+        self._is_news = True
+        self._packets_told = 0
+
+    @property
+    def has_news(self) -> bool:
+        """Whether a report would tell something that the last one did not."""
+        return self._is_news or self.counters.packets_seen != self._packets_told
+
+    @property
+    def has_told_result(self) -> bool:
+        """Whether the caster is known to have the result."""
+        return self.has_result and self._log.is_acked
+
+    def note(self) -> None:
+        """Something changed that the next report tells."""
+        self._is_news = True
+
+    def log(self, record: Record) -> None:
+        """Tell this until the caster has it; errors as of encode_record."""
+        self._log.append(record)
+        self.has_result |= isinstance(record, ResultRecord)
+
+    def set_progress(self, *, ready: int | None, committed: int | None, activity: int) -> bool:
+        """Where the work on files stands; True when files became ready or were committed."""
+        before = self.ready, self.committed
+        self.ready = self.ready if ready is None else ready
+        self.committed = self.committed if committed is None else committed
+        self._activity += activity
+        self._is_news = True
+        return before != (self.ready, self.committed)
+
+    def receive_ack(self, log_offset: int) -> bool:
+        """The caster has the log up to there; True when it waits for the rest."""
+        return self._log.receive_ack(log_offset) and not self._log.is_acked
+
+    def report(self, counter: int, now: float, fed_tx: int | None = None) -> Report:
+        """All that is known now.
+
+        fed_tx: of the last status, where pages come from a parent: then it hears of needs and flow, not the caster.
+        """
+        reception, counters = self._reception, self.counters
+        assembly = reception.assembly
+        frontier = assembly.frontier if assembly is not None else 0
+        first, end = frontier, frontier
+        needs: list[Need] = []
+        if assembly is not None and fed_tx is None:
+            first, end, needs = assembly.needs()
+        log_offset, log_bytes = self._log.piece(LOG_ROOM_BYTES if needs else REPORT_ROOM_BYTES)
+        report = Report(
+            target=self._target,
+            instance=self._instance,
+            counter=counter,
+            active=reception.active,
+            tx_seen=reception.tx_seen if fed_tx is None else fed_tx,
+            tx_done=reception.tx_done if fed_tx is None else fed_tx,
+            hold_us=max(0, int((now - reception.done_at) * 1e6)) if fed_tx is None else 0,
+            frontier=frontier,
+            ready=self.ready,
+            committed=self.committed,
+            activity=self._activity,
+            buffer_bytes=self._buffer_bytes,
+            kernel_drops=counters.kernel_drops,
+            queue_pages=counters.queue_pages,
+            packets_seen=counters.packets_seen,
+            packets_lost=assembly.missing_packets(needs) if assembly is not None else 0,
+            packets_rejected=counters.packets_rejected,
+            pages_rejected=counters.pages_rejected,
+            unverified=counters.unverified,
+            coded_useless=counters.coded_useless,
+            log_end=self._log.end,
+            log_offset=log_offset,
+            log_bytes=log_bytes,
+            needs_first=first,
+            needs_end=end,
+            needs=tuple(needs),
+        )
+        self._packets_told = counters.packets_seen
+        self._is_news = bool(needs or log_bytes)
+        return report

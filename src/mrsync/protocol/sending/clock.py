@@ -1,0 +1,120 @@
+"""Clock: what clocks the caster: the monitor, its standbys, the window they keep open, the round trips they show.
+
+Invariant: the window is held against the slowest of those who answer, so that nobody who is here is overrun. Three are
+chosen by how far they lag, smoothed, with a bonus for who was chosen before: their reports come every few pages, the
+others' once per round, and so the cost of being clocked does not grow with the number of targets (PGMCC, SIGCOMM 2000).
+
+Why it holds: who becomes slower lags more, and is a monitor within an election or two; meanwhile its own socket and
+disk hold half a buffer. Who stops answering (it has not heard anything new for ANSWER_S) holds nobody: it is waited for
+by liveness, not by the window. What would break it: an answer that shows nothing of what was done, which is why tx_done
+counts what is written; and more slow targets than monitors, all different, which only repairs make up for.
+
+A round trip is from a burst's leaving to the report that shows it written, without the time the target held it. What
+left before a lapse of the caster's clock shows none.
+"""
+
+from __future__ import annotations
+
+from array import array
+from heapq import nlargest
+
+from mrsync.protocol.sending.flow import Audience, Flow
+from mrsync.protocol.sending.losses import LossFinding
+from mrsync.protocol.sending.transfer import Lost
+from mrsync.protocol.sending.window import Window
+from mrsync.wire.geometry import Geometry
+from mrsync.wire.limits import MONITORS_MAX
+from mrsync.wire.messages import Report
+
+INCUMBENT_BONUS = 1.3  # a challenger must lag that much more
+LAG_SMOOTHING = 0.2
+SENT_TIMES = 8192  # power of two; tx numbers whose sending time is remembered
+REPORT_PAGES = 40  # with a full window: 16 cost 5 % more CPU on a host of two processors
+REPORTS_PER_WINDOW = 4
+
+
+class Clock:
+    """Feeds reports to the window; chooses whose progress counts."""
+
+    def __init__(self, audience: Audience, window: Window) -> None:
+        self.window = window
+        self.monitors: list[Flow] = []
+        self.rtt_us: dict[int, int] = {}  # round trip in us, two significant digits -> count
+        self._audience = audience
+        self._sent_at = array("d", bytes(8 * SENT_TIMES))
+        self._timed_from = 0  # round trips of earlier tx numbers are not known
+        self._elected_at: float | None = None
+
+    def fit(self, geometry: Geometry) -> None:
+        """Pages are cut so from now on."""
+        self.window.fit(geometry)
+
+    @property
+    def report_pages(self) -> int:
+        """A monitor reports after so many pages: often enough that a narrow window stays open."""
+        return max(1, min(REPORT_PAGES, int(self.window.size) // REPORTS_PER_WINDOW))
+
+    def on_sent(self, tx: int, packets: int, now: float) -> None:
+        """A burst left; a status has no packets that count."""
+        self._sent_at[tx & SENT_TIMES - 1] = now
+        self.window.on_sent(packets * self._audience.copies, now)  # the rate cap counts them all
+
+    def on_report(self, flow: Flow, old: Report | None, new: Report, tx: int, now: float) -> None:
+        """Take the flow control part of a report."""
+        flow.lag += LAG_SMOOTHING * (tx - new.tx_done - flow.lag)
+        if new.kernel_drops > (old.kernel_drops if old else 0):
+            self.window.on_congestion(tx, new.tx_seen)
+            self.window.keep_cut()  # that is no noise
+        if flow in self.monitors:
+            is_timed = new.tx_done >= max(self._timed_from, tx - SENT_TIMES + 1)
+            if old is not None and new.tx_done > old.tx_done and is_timed:
+                rtt_s = max(1e-6, now - self._sent_at[new.tx_done & SENT_TIMES - 1] - new.hold_us / 1e6)
+                flow.delay.add(rtt_s, now)
+                self._count_rtt(rtt_s)
+            self.window.on_progress(self.tx_done(now), self.monitors[0].delay, now)
+
+    def forget_times(self, tx: int) -> None:
+        """The caller's clock stood still for a while: only what is sent behind this tx shows a round trip."""
+        self._timed_from = tx + 1
+
+    def on_heard(self, flow: Flow, packets: int, lost: Lost, tx: int) -> None:
+        """A listener spoke for the first time of so many packets, and lost so many of them."""
+        finding = flow.losses.hear(packets, lost, tx_seen=flow.tx_seen, tx=tx)
+        if finding in (LossFinding.SUSPICION, LossFinding.FULL_QUEUE):
+            self.window.on_congestion(tx, flow.tx_seen)
+        if finding is LossFinding.FULL_QUEUE or finding is LossFinding.CONGESTION:
+            self.window.keep_cut()
+        elif finding is LossFinding.NOISE:
+            self.window.take_back_cut()
+
+    def elect(self, now: float) -> bool:
+        """Choose the slowest answering targets as monitors, if there are to be any; True when the choice changed."""
+        if not self.window.is_bounded:
+            return False
+        if self._elected_at is not None:
+            for flow in self.monitors[:1]:
+                flow.monitor_s += now - self._elected_at
+        self._elected_at = now
+        incumbents = {flow.id for flow in self.monitors}
+
+        def slowness(flow: Flow) -> float:
+            return flow.lag * INCUMBENT_BONUS if flow.id in incumbents else flow.lag
+
+        self.monitors = nlargest(MONITORS_MAX, self._audience.answering(now), key=slowness)
+        return {flow.id for flow in self.monitors} != incumbents
+
+    def slow(self, tx: int) -> set[int]:
+        """Those whose progress keeps the window closed."""
+        return {flow.id for flow in self.monitors if not self.window.room(tx, flow.tx_done)}
+
+    def tx_done(self, now: float) -> int:
+        """The slowest monitor's progress; one that does not answer holds the clock only if none does."""
+        audience = self._audience
+        answering = [flow.tx_done for flow in self.monitors if audience.is_answering(flow, now)]
+        return min(answering or [flow.tx_done for flow in self.monitors], default=0)
+
+    def _count_rtt(self, seconds: float) -> None:
+        micros = max(1, round(seconds * 1e6))
+        scale = 10 ** max(0, len(str(micros)) - 2)
+        bucket = micros // scale * scale
+        self.rtt_us[bucket] = self.rtt_us.get(bucket, 0) + 1

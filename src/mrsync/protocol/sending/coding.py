@@ -1,0 +1,49 @@
+"""Coded repair: XOR lost packets of different targets, so that one packet repairs many.
+
+Nguyen, Tran, Nguyen, Bose, "Wireless Broadcast Using Network Coding", IEEE Trans. Veh. Tech. 58(2), 2009: a combination
+helps every target that misses exactly one of its terms. First fit over the loss map stays close to the bound, which is
+the number of packets that the unluckiest target lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from mrsync.protocol.core.sends import Term
+
+OPEN_MAX = 64  # combinations looked at for each lost packet
+
+
+class Loss(NamedTuple):
+    """A lost packet and the bit set of the targets that miss it."""
+
+    page: int
+    packet: int
+    targets: int
+
+
+def combine(losses: Iterable[Loss], *, terms_max: int, distance_max: int) -> list[tuple[Term, ...]]:
+    """Combinations of at most `terms_max` terms, no two missed by one target, pages at most `distance_max` apart.
+
+    losses: in page order; each combination is in page order too. Those of one term are plain repairs.
+    """
+    finished: list[list[Term]] = []
+    open_: list[list[Term]] = []
+    missed_by: list[int] = []
+    for page, packet, targets in losses:
+        for at, taken in enumerate(missed_by):
+            if not taken & targets and page - open_[at][0][0] <= distance_max:
+                open_[at].append((page, packet))
+                missed_by[at] = taken | targets
+                if len(open_[at]) == terms_max:
+                    finished.append(open_.pop(at))
+                    missed_by.pop(at)
+                break
+        else:
+            if len(open_) == OPEN_MAX:
+                finished.append(open_.pop(0))
+                missed_by.pop(0)
+            open_.append([(page, packet)])
+            missed_by.append(targets)
+    return [tuple(terms) for terms in finished + open_]

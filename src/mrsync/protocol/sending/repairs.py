@@ -1,0 +1,152 @@
+"""Repairs: what is sent again, planned from the loss map in batches, so that one packet repairs many targets."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Set
+from typing import NamedTuple, Union
+
+from mrsync.protocol.core.sends import SendCoded, SendPage, Term
+from mrsync.protocol.sending.coding import Loss, combine
+from mrsync.protocol.sending.transfer import Transfer
+from mrsync.wire.limits import TERM_DISTANCE_MAX
+
+PAGES_MAX = 128  # of one batch: what is repaired should still be in the cache when some of it is lost again
+CODED_ATTEMPTS_MAX = 2  # then plain: a target that lost a term's bytes cannot decode
+
+Repair = Union[SendPage, SendCoded]
+
+
+class Planned(NamedTuple):
+    """A burst that waits for its tx; pages: those whose repair is complete with it."""
+
+    send: Repair
+    packets: int
+    pages: list[int]
+
+
+class Repairs:
+    """Bursts of repair for one transfer, planned and handed out one by one."""
+
+    def __init__(self, transfer: Transfer, *, terms_max: int, retained_pages: int) -> None:
+        self.packets_sent = 0
+        self.packets_coded = 0
+        self._transfer = transfer
+        self._terms_max = terms_max
+        self._retained_pages = retained_pages
+        self._attempts: dict[int, int] = {}  # page -> coded repairs so far
+        self._queue: deque[Planned] = deque()
+        self._passed_over: Set[int] | None = None  # all that waits is only for these
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether planned bursts are left."""
+        return bool(self._queue)
+
+    def next_repair(self, tx: int) -> tuple[Repair, int]:
+        """The next planned burst, and how many packets it has."""
+        send, packets, pages = self._queue.popleft()
+        for page in pages:
+            self._transfer.on_repaired(page, tx)
+        self.packets_sent += packets
+        if isinstance(send, SendCoded):
+            self.packets_coded += packets
+        return send._replace(tx=tx), packets
+
+    def bring_forward(self, slow: Set[int]) -> bool:
+        """Have the first burst that is not for these targets only come next; False when there is none."""
+        if slow == self._passed_over:
+            return False
+        for at, planned in enumerate(self._queue):
+            if any(self._transfer.is_wanted(page, slow) for page in _pages_of(planned.send)):
+                del self._queue[at]
+                self._queue.appendleft(planned)
+                return True
+        self._passed_over = set(slow)
+        return False
+
+    def drop_unwanted(self, tx: int) -> None:
+        """Leave out what was planned only for those who are forgotten now; tx: of the last burst."""
+        waiting, self._queue = self._queue, deque()
+        for planned in waiting:
+            if any(map(self._transfer.is_wanted, _pages_of(planned.send))):
+                self._queue.append(planned)
+            else:
+                for page in planned.pages:
+                    self._transfer.on_repaired(page, tx)
+
+    def plan(self, pages: list[int]) -> None:
+        """Plan the repair of these missing pages, sorted."""
+        losses: list[Loss] = []
+        self._passed_over = None
+        for page, holes in zip(pages, self._transfer.take(pages)):
+            if self._is_plain(page, holes):
+                self._queue.append(self._plain(page, _union(holes)))
+            else:
+                self._attempts[page] = self._attempts.get(page, 0) + 1
+                losses += _losses(page, holes)
+        distance_max = min(TERM_DISTANCE_MAX, self._retained_pages // 2)
+        self._queue_combinations(combine(losses, terms_max=self._terms_max, distance_max=distance_max))
+
+    def _is_plain(self, page: int, holes: dict[int, int]) -> bool:
+        """Coding gains nothing when most of a page is lost, and fails when its packets are no longer at hand."""
+        half = self._transfer.packet_count(page) / 2
+        return (
+            page < self._transfer.next_page - self._retained_pages * 3 // 4
+            or self._attempts.get(page, 0) >= CODED_ATTEMPTS_MAX
+            or any(bin(mask).count("1") > half for mask in holes.values())
+        )
+
+    def _plain(self, page: int, mask: int) -> Planned:
+        packets = bin(mask).count("1")
+        is_whole = packets == self._transfer.packet_count(page)
+        return Planned(SendPage(self._transfer.kind, page, 0 if is_whole else mask, 0), packets, [page])
+
+    def _queue_combinations(self, combinations: list[tuple[Term, ...]]) -> None:
+        """Coded packets share bursts; combinations of one term go as plain packets, those of one page together."""
+        singles: dict[int, int] = {}
+        coded: list[tuple[Term, ...]] = []
+        for terms in combinations:
+            if len(terms) > 1:
+                coded.append(terms)
+            else:
+                page, index = terms[0]
+                singles[page] = singles.get(page, 0) | 1 << index
+        waiting = {page for terms in coded for page, _ in terms}  # their repair is complete with a later burst
+        for page, mask in singles.items():
+            planned = self._plain(page, mask)
+            self._queue.append(planned._replace(pages=[]) if page in waiting else planned)
+        bursts: list[Planned] = []
+        size = self._transfer.packets_per_page
+        for first in reversed(range(0, len(coded), size)):  # where a page comes last, its repair is complete
+            burst = tuple(coded[first : first + size])
+            pages = {page for terms in burst for page, _ in terms} & waiting
+            waiting -= pages
+            bursts.append(Planned(SendCoded(self._transfer.kind, burst, 0), len(burst), sorted(pages)))
+        self._queue.extend(reversed(bursts))
+
+
+def _pages_of(send: Repair) -> set[int]:
+    if isinstance(send, SendPage):
+        return {send.page}
+    return {page for terms in send.combinations for page, _ in terms}
+
+
+def _union(holes: dict[int, int]) -> int:
+    union = 0
+    for mask in holes.values():
+        union |= mask
+    return union
+
+
+def _losses(page: int, holes: dict[int, int]) -> list[Loss]:
+    """The lost packets of one page with the bit sets of targets that miss them."""
+    by_index: dict[int, int] = {}
+    for target, mask in holes.items():
+        bit = 1 << target
+        while mask:
+            low = mask & -mask
+            index = low.bit_length() - 1
+            mask ^= low
+            by_index[index] = by_index.get(index, 0) | bit
+    return [Loss(page, index, by_index[index]) for index in sorted(by_index)]

@@ -1,0 +1,268 @@
+"""Schedule: what leaves the caster next, and under which tx: repairs among what was never sent.
+
+Invariants:
+- A tx is handed out in the order of leaving, for every burst and every status. So whoever has heard a later one than a
+  page's last has got what it will ever get of that sending, and what it still claims is lost. This breaks if something
+  is handed out and then held back behind a later tx, as one half of a page would be.
+- Nothing leaves beyond the window but REPAIRS_BEYOND repairs that others need than those who keep it closed. They are
+  counted by the fastest one's clock, so that a target that writes nothing keeps nobody from being repaired until it is
+  dropped; it would break if they were taken from its own backlog, for that is what the window holds back.
+- While both wait, one burst in three is a first send: however much somebody missed, the session goes on; and two in
+  three are repairs, so that what is missed stays where targets still have what it was coded with.
+- A page is repaired when all who answer have spoken of it, or have had `_patience_s` to: the first makes one repair do
+  for all, the second lets nobody wait for who lags. A longer patience makes coding better and repairs later.
+- A page is in one batch at a time, from the choice until its last burst has left: claims do not count meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Set
+from dataclasses import replace
+
+from mrsync.protocol.core.sends import Send
+from mrsync.protocol.core.timers import Timer, TimerTable
+from mrsync.protocol.sending.clock import Clock
+from mrsync.protocol.sending.flow import Audience, Flow
+from mrsync.protocol.sending.repairs import PAGES_MAX, Repairs
+from mrsync.protocol.sending.transfer import Lost, Transfer
+from mrsync.wire.limits import TX_MAX
+from mrsync.wire.messages import Report
+
+BURSTS_MAX = 16  # per call: reports are looked at in between
+REPAIR_PATIENCE_S = 0.1  # lost packets wait that long for others to be coded with
+REPAIR_PAGES = 64  # or until so many pages have losses
+CHOOSE_S = 0.01  # between two looks at what is missing, while there is something else to send
+REPAIRS_PER_FIRST = 2  # while both wait: who misses much does not stop the rest
+REPAIRS_BEYOND = 2  # repairs under way, by the fastest one's clock, though the slowest one's window is closed
+POLL_MIN_S = 0.005
+TX_ROOM = 1 << 24  # more than is sent from one look at this to the next
+POLL_CLOSED_S = 0.05  # while the window is closed: answers are under way
+POLL_MAX_S = 0.25
+POLL_GROWTH = 1.5
+POLL_ROUNDS_MAX = 4
+
+
+class Schedule:
+    """Hands out tx numbers; plans the bursts of one transfer after another, as far as window and rate allow."""
+
+    def __init__(self, audience: Audience, clock: Clock, timers: TimerTable) -> None:
+        self.tx = 0
+        self.transfer: Transfer | None = None
+        self._repairs: Repairs | None = None
+        self._repaired_before = self._coded_before = 0  # packets of transfers that are over
+        self._audience = audience
+        self._clock = clock
+        self._timers = timers
+        self._poll_s = POLL_MIN_S
+        self._is_halted = False
+        self._is_flush_due = False
+        self._tx_seen = 0  # by all targets that answer
+        self._spoken_for = 0  # pages, by all targets that answer
+        self._has_heard = False  # something since repairs were last thought of
+        self._choose_at = 0.0  # not before that
+        self._aged_tx = 0  # whoever lost something of this tx, or of an earlier one, has had time to say so
+        self._marks: deque[tuple[float, int]] = deque()  # when later ones were sent
+        self._beyond: deque[int] = deque()  # tx of repairs sent while the window was closed
+        self._turn = 0  # of repairs and first sends
+
+    @property
+    def packets_repaired(self) -> int:
+        return self._repaired_before + (self._repairs.packets_sent if self._repairs else 0)
+
+    @property
+    def packets_coded(self) -> int:
+        return self._coded_before + (self._repairs.packets_coded if self._repairs else 0)
+
+    def start(self, transfer: Transfer, *, terms_max: int, retained_pages: int) -> None:
+        """Cast this object from now on."""
+        self._repaired_before, self._coded_before = self.packets_repaired, self.packets_coded
+        self.transfer = transfer
+        for flow in self._audience.flows:
+            flow.looked_page = 0
+        self._repairs = Repairs(transfer, terms_max=terms_max, retained_pages=retained_pages)
+
+    def forget(self, listener: int) -> None:
+        """Nobody repairs for one that is lost."""
+        if self.transfer is not None and self._repairs is not None:
+            self.transfer.forget_target(listener)
+            self._repairs.drop_unwanted(self.tx)
+
+    def halt(self) -> None:
+        """Nobody needs pages any more."""
+        self._is_halted = True
+
+    def stamp(self, now: float) -> int:
+        """A tx for a status, which goes out before all bursts that are planned later."""
+        self.tx += 1
+        self._clock.on_sent(self.tx, 0, now)
+        self._marks.append((now, self.tx))
+        return self.tx
+
+    @property
+    def exhaustion(self) -> str:
+        """Why the session cannot go on, once hardly any tx are left; else empty."""
+        return "more had to be repaired than one session can send" if self.tx > TX_MAX - TX_ROOM else ""
+
+    def _choose(self, transfer: Transfer, slow: Set[int], now: float) -> list[int]:
+        """Pages to repair now, but those that only the slow ones miss."""
+        self._is_flush_due = False
+        while self._marks and self._marks[0][0] <= now - self._patience_s:
+            self._aged_tx = self._marks.popleft()[1]
+        return transfer.choose_pages(PAGES_MAX, self._is_ripe, but=slow)
+
+    @property
+    def _patience_s(self) -> float:
+        """How long after a page was sent all losses of it are known, as far as anybody waits for that."""
+        return REPAIR_PATIENCE_S + 2 * self._audience.round_s
+
+    def on_progress(self, flow: Flow | None = None) -> None:
+        """Something got done, or this listener got something done: ask soon again, if it is one that clocks us."""
+        if flow is None or flow in self._clock.monitors or not self._clock.monitors:
+            self._poll_s = POLL_MIN_S
+
+    def on_reports(self, now: float) -> None:
+        """Reports came in: what did everyone who answers hear and speak of?"""
+        if self.transfer is not None:
+            kind = self.transfer.kind
+            answering = self._audience.answering(now)
+            self._tx_seen = min((flow.tx_seen for flow in answering), default=0)
+            self._spoken_for = min((flow.spoken_for(kind) for flow in answering), default=0)
+            self._has_heard = True
+
+    def believable(self, report: Report) -> Report:
+        """Packets with invented tx numbers may have made a catcher believe in more than was sent."""
+        if report.tx_done <= report.tx_seen <= self.tx:
+            return report
+        seen = min(report.tx_seen, self.tx)
+        return replace(report, tx_seen=seen, tx_done=min(report.tx_done, seen))
+
+    def receive_flow(self, flow: Flow, old: Report | None, report: Report, now: float) -> None:
+        """Claims and flow control of a report; old: the one before it."""
+        transfer = self.transfer
+        if transfer is not None and report.active is transfer.kind:
+            transfer.receive_claim(flow.id, report.tx_seen, report.needs_end, report.needs)
+            first, end = flow.looked_page, min(report.needs_end, transfer.sent_before(report.tx_seen))
+            packets, lost = transfer.heard_repairs(flow.id, report.tx_seen)
+            if end > first:
+                flow.looked_page = end
+                packets += (end - first) * transfer.packets_per_page
+                fresh = transfer.claimed_packets(flow.id, first, end)
+                lost = Lost(lost.packets + fresh.packets, lost.tails + fresh.tails)
+            self._clock.on_heard(flow, packets, lost, self.tx)
+        self._clock.on_report(flow, old, report, self.tx, now)
+
+    def handle_timeout(self, now: float) -> bool:
+        """Do what is due; True when everyone is to be asked for a report."""
+        self._timers.take_expired(Timer.RATE, now)
+        self._is_flush_due |= self._timers.take_expired(Timer.FLUSH, now)
+        if not self._timers.take_expired(Timer.POLL, now):
+            return False
+        poll_max = max(POLL_MAX_S, POLL_ROUNDS_MAX * self._audience.round_s)
+        self._poll_s = min(self._poll_s * POLL_GROWTH, poll_max)
+        return True
+
+    def sends(self, now: float) -> list[Send]:
+        """The bursts that may go out now."""
+        transfer, repairs = self.transfer, self._repairs
+        if transfer is None or repairs is None:
+            return []
+        window = self._clock.window
+        room = min(BURSTS_MAX, window.room(self.tx, self._clock.tx_done(now)))
+        if self._is_halted:
+            room = 0
+        if room and not repairs.is_waiting:
+            self._plan_repairs(transfer, repairs, now)
+        sends = self._next_sends(transfer, repairs, room, now)
+        if not room and not self._is_halted:
+            sends = self._sends_beyond(transfer, repairs, now)
+        if sends:
+            self._timers.stop(Timer.POLL)
+        if len(sends) < BURSTS_MAX and not self._timers.is_set(Timer.RATE):
+            wait_s = self._poll_s if room else max(self._poll_s, POLL_CLOSED_S)
+            self._timers.advance(Timer.POLL, now + max(wait_s, self._audience.round_s))
+        return sends
+
+    def _sends_beyond(self, transfer: Transfer, repairs: Repairs, now: float) -> list[Send]:
+        """A few repairs for the others while the window is closed: one who is slow must not starve them.
+
+        They have room of their own, and the fastest one's clock.
+        """
+        fastest = max((flow.tx_done for flow in self._audience.flows), default=0)
+        while self._beyond and self._beyond[0] <= fastest:
+            self._beyond.popleft()
+        slow = self._clock.slow(self.tx)
+        if transfer.is_missed:
+            self._timers.advance(Timer.FLUSH, now + self._patience_s)
+        sends: list[Send] = []
+        while len(self._beyond) < REPAIRS_BEYOND and not self._awaits_rate(now):
+            if not repairs.bring_forward(slow):
+                if not (self._is_flush_due or self._is_time_to_choose(now)):
+                    break
+                repairs.plan(self._choose(transfer, slow, now))
+                continue
+            sends.append(self._next_repair(repairs, now))
+            self._beyond.append(self.tx)
+        return sends
+
+    def _awaits_rate(self, now: float) -> bool:
+        """Whether the rate cap allows nothing yet."""
+        opens_at = self._clock.window.opens_at(now)
+        if opens_at is not None:
+            self._timers.set(Timer.RATE, opens_at)
+        return opens_at is not None
+
+    def _next_repair(self, repairs: Repairs, now: float) -> Send:
+        self.tx += 1
+        send, packets = repairs.next_repair(self.tx)
+        self._clock.on_sent(self.tx, packets, now)
+        return send
+
+    def _next_sends(self, transfer: Transfer, repairs: Repairs, room: int, now: float) -> list[Send]:
+        sends: list[Send] = []
+        while len(sends) < room and (repairs.is_waiting or not transfer.is_sent) and not self._awaits_rate(now):
+            self._turn += 1
+            is_first = not transfer.is_sent and self._turn % (REPAIRS_PER_FIRST + 1) == 0
+            if repairs.is_waiting and not is_first:
+                sends.append(self._next_repair(repairs, now))
+                continue
+            self.tx += 1
+            first = transfer.first_send(self.tx)
+            sends.append(first)
+            self._clock.on_sent(self.tx, transfer.packet_count(first.page), now)
+        return sends
+
+    def _plan_repairs(self, transfer: Transfer, repairs: Repairs, now: float) -> None:
+        """Plan what is due: enough company for coding, waited long enough, or nothing else to send."""
+        if not transfer.is_missed:
+            self._end_flush()
+            return
+        self._timers.advance(Timer.FLUSH, now + self._patience_s)
+        enough = 1 if transfer.is_sent or self._is_flush_due else REPAIR_PAGES
+        is_time = self._is_time_to_choose(now) if not transfer.is_sent else self._take_heard()
+        if not (self._is_flush_due or is_time):
+            return
+        pages = self._choose(transfer, frozenset(), now)
+        if len(pages) >= enough:
+            repairs.plan(pages)
+            self._end_flush()
+
+    def _take_heard(self) -> bool:
+        """Whether anything was heard since this was asked last."""
+        heard, self._has_heard = self._has_heard, False
+        return heard
+
+    def _is_time_to_choose(self, now: float) -> bool:
+        """The same, but not too often: to look through all claims costs time."""
+        if now < self._choose_at or not self._take_heard():
+            return False
+        self._choose_at = now + CHOOSE_S
+        return True
+
+    def _is_ripe(self, page: int, tx: int) -> bool:
+        """Whether all have said what they miss of this page, or have had time to."""
+        return tx <= self._aged_tx or (tx < self._tx_seen and page < self._spoken_for)
+
+    def _end_flush(self) -> None:
+        self._timers.stop(Timer.FLUSH)
+        self._is_flush_due = False

@@ -1,0 +1,238 @@
+"""Transfer: one object being cast: what was sent when, and who misses what of it.
+
+Invariant: a page is repaired for a target exactly if its last report, as far as it speaks of that page, claims it, and
+the target had seen a later tx than the page's last when it did. Claims stay the ranges that were told, each with the tx
+that was seen; a page's last tx is one number. Comparing the two answers every question, so that nothing has to be
+updated in many places when a repair leaves: it drops out of all claims at once.
+
+Why nothing is lost: a target repeats its claim until it holds the page, and each claim is judged anew. Why nothing is
+sent in vain: a claim that was made before the repair came is older, by tx, than the repair. What would break it: a tx
+that is handed out before the page that it belongs to leaves (schedule.py), a claim from a stranger (they are sealed),
+or a path on which packets overtake those of a later tx: then a page is sent once more than needed, and that is all.
+
+Cost: of a report, its entries, at most 512; of a batch, its pages and the entries of all; never the pages missing.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Set
+from typing import NamedTuple
+
+from mrsync.protocol.core.ranges import RangeSet
+from mrsync.protocol.core.sends import SendPage
+from mrsync.wire.geometry import Geometry
+from mrsync.wire.limits import TX_MAX
+from mrsync.wire.messages import ObjectKind
+
+CLAIM_ENTRIES_MAX = 2048  # of one target; what it claims beyond them is claimed again later
+STEPS_MIN, STEPS_MAX = 64, 8192  # pages looked at for one target, and for all, when repairs are chosen
+DEPTH_MIN = 4  # pages of each target that may be chosen, however many targets there are
+PLANNED = TX_MAX  # tx of a page whose repair waits for its turn: nobody has seen a later one
+
+
+Entry = tuple[int, int, int, int]  # pages [first, end), mask of one page's packets (0: all), tx seen by the claimant
+
+
+class Lost(NamedTuple):
+    """Packets that somebody claims, and those of them that were the tails of bursts."""
+
+    packets: int
+    tails: int
+
+
+IsRipe = Callable[[int, int], bool]  # page, the tx that it was sent with last
+
+
+class Transfer:
+    """Pages of one object: first sends in order, and what the targets claim to miss, as the ranges they told.
+
+    A page is believed missing only if the target saw a later tx than the page's last: else its packets may be under
+    way. So what was sent again, or is planned to be, drops out of all claims by its tx, and no claim is ever expanded
+    but for the few pages that are repaired next.
+
+    next_page: all pages below were sent, or nobody wants them. pages_sent: those that were sent.
+    """
+
+    def __init__(self, kind: ObjectKind, size_bytes: int, geometry: Geometry) -> None:
+        self.kind = kind
+        self.page_count = geometry.page_count(size_bytes)
+        self.next_page = self.pages_sent = 0
+        self.packets_per_page = geometry.packets
+        self._last_count = geometry.packet_count(size_bytes, self.page_count - 1) if self.page_count else 0
+        self._ahead = deque([(0, self.page_count)])  # pages to send, from next_page on
+        self._last_tx = array("I", bytes(4 * self.page_count))
+        self._first_tx = array("I")  # of the pages below next_page; a page that was skipped has that of the one before
+        self._claims: dict[int, list[Entry]] = {}  # by target, sorted by page
+        self._planned: dict[int, dict[int, int]] = {}  # page -> target -> packets that its repair is of
+        self._repaired: dict[int, deque[tuple[int, int, int]]] = {}  # target -> tx, page, packets: not heard of yet
+        self._served: dict[int, int] = {}  # target -> tx of the last repair for it
+
+    @property
+    def is_sent(self) -> bool:
+        """Every page was sent at least once, as far as somebody wants it."""
+        return self.next_page == self.page_count
+
+    @property
+    def is_missed(self) -> bool:
+        """Whether anybody claims anything; it may be under way."""
+        return any(self._claims.values())
+
+    def packet_count(self, page: int) -> int:
+        return self.packets_per_page if page < self.page_count - 1 else self._last_count
+
+    @property
+    def pages_left(self) -> int:
+        """How many pages are still to be sent for the first time."""
+        return sum(end - max(first, self.next_page) for first, end in self._ahead)
+
+    def skip_unwanted(self, wanted: RangeSet) -> None:
+        """Of what was not sent yet send only these pages; who misses another one all the same has it repaired."""
+        self._ahead = deque(wanted.clipped(self.next_page, self.page_count))
+        self._skip()
+
+    def first_send(self, tx: int) -> SendPage:
+        """The next page that was never sent, and somebody wants."""
+        page = self.next_page
+        skipped = page - len(self._first_tx)
+        self._first_tx.extend([self._first_tx[-1] if self._first_tx else 0] * skipped + [tx])
+        self.next_page = page + 1
+        self.pages_sent += 1
+        if self.next_page == self._ahead[0][1]:
+            self._ahead.popleft()
+            self._skip()
+        self._last_tx[page] = tx
+        return SendPage(self.kind, page, 0, tx)
+
+    def _skip(self) -> None:
+        self.next_page = self._ahead[0][0] if self._ahead else self.page_count
+
+    def sent_before(self, tx: int) -> int:
+        """How many pages, from the first one on, were sent for the first time before this tx, or skipped."""
+        return bisect_left(self._first_tx, tx)
+
+    # claims
+
+    def receive_claim(self, target: int, tx_seen: int, end: int, needs: Iterable[tuple[int, int, int]]) -> None:
+        """Take what a target needs of the pages below `end`; what it claimed of later ones still holds."""
+        limit = self.next_page
+        entries = [(page, min(page + run, limit), mask, tx_seen) for page, run, mask in needs if page < limit]
+        for first, behind, mask, seen in self._claims.get(target, ()):
+            if behind > end:
+                entries.append((max(first, end), behind, mask, seen))
+        self._claims[target] = entries[:CLAIM_ENTRIES_MAX]
+
+    def claimed_packets(self, target: int, first: int, end: int) -> Lost:
+        """What this target claims of the pages [first, end)."""
+        packets = tails = 0
+        for start, behind, mask, _ in self._claims.get(target, ()):
+            pages = min(behind, end) - max(start, first)
+            if pages > 0:
+                count, tail = self._weigh(mask)
+                packets, tails = packets + pages * count, tails + pages * tail
+        return Lost(packets, tails)
+
+    def _weigh(self, mask: int) -> Lost:
+        """The packets of a mask, and again if they are the tail of a burst, or all of it: a full queue loses those."""
+        if not mask:
+            return Lost(self.packets_per_page, self.packets_per_page)
+        count, everything = bin(mask).count("1"), (1 << self.packets_per_page) - 1
+        is_tail = count > 1 and (mask | mask - 1) & everything == everything
+        return Lost(count, count if is_tail else 0)
+
+    def heard_repairs(self, target: int, tx_seen: int) -> tuple[int, Lost]:
+        """How many packets of repairs this target should have got since this was asked last, and what it still claims.
+
+        What is claimed of a part of a page may be another part of it: at most as much counts as was sent.
+        """
+        waiting, sent = self._repaired.get(target, deque()), 0
+        pages: dict[int, int] = {}
+        while waiting and waiting[0][0] < tx_seen:
+            _, page, count = waiting.popleft()
+            sent += count
+            pages[page] = count
+        packets = tails = 0
+        for page, mask in self._claimed_of(self._claims.get(target, []), sorted(pages)):
+            count, tail = self._weigh(mask)
+            packets, tails = packets + min(pages[page], count), tails + min(pages[page], tail)
+        return sent, Lost(packets, tails)
+
+    def owes(self, target: int, since_tx: int) -> bool:
+        """Whether this target misses something, and no repair for it was sent since this tx."""
+        if self._served.get(target, 0) > since_tx:
+            return False
+        last_tx = self._last_tx
+        for first, end, _, tx_seen in self._claims.get(target, ()):
+            for page in range(first, min(end, first + STEPS_MIN)):
+                if last_tx[page] < tx_seen or last_tx[page] == PLANNED:
+                    return True
+        return False
+
+    def forget_target(self, target: int) -> None:
+        """Nobody repairs for a target that is lost."""
+        self._claims.pop(target, None)
+        self._repaired.pop(target, None)
+        for targets in self._planned.values():
+            targets.pop(target, None)
+
+    def is_wanted(self, page: int, but: Set[int] = frozenset()) -> bool:
+        """Whether a planned repair of this page is still for anybody, but for these targets."""
+        return any(target not in but for target in self._planned.get(page, ()))
+
+    # repairs
+
+    def choose_pages(self, limit: int, is_ripe: IsRipe, *, but: Set[int] = frozenset()) -> list[int]:
+        """At most so many missing pages that are ripe for repair, sorted; not those that only `but` miss.
+
+        Every target's first ones come before anybody's later ones: who misses much must not keep the others from
+        getting what little they miss.
+        """
+        claims = [entries for target, entries in self._claims.items() if entries and target not in but]
+        depth = max(DEPTH_MIN, 2 * limit // max(1, len(claims)))
+        steps = max(STEPS_MIN, STEPS_MAX // max(1, len(claims)))
+        ranks: dict[int, int] = {}
+        for entries in claims:
+            for rank, page in zip(range(depth), self._ripe_of(entries, steps, is_ripe)):
+                ranks[page] = min(rank, ranks.get(page, rank))
+        return sorted(sorted(ranks, key=lambda page: (ranks[page], page))[:limit])
+
+    def _ripe_of(self, entries: list[Entry], steps: int, is_ripe: IsRipe) -> Iterator[int]:
+        """The ripe pages of one target's claim, among its first ones."""
+        last_tx = self._last_tx
+        for first, end, _, tx_seen in entries:
+            for page in range(first, min(end, first + steps)):
+                sent = last_tx[page]
+                if sent < tx_seen and is_ripe(page, sent):
+                    yield page
+            steps -= min(end - first, steps)
+
+    def take(self, pages: list[int]) -> list[dict[int, int]]:
+        """Who misses which packets of these pages, sorted, whose repair is planned now."""
+        holes: dict[int, dict[int, int]] = {page: {} for page in pages}
+        for target, entries in self._claims.items():
+            for page, mask in self._claimed_of(entries, pages):
+                everything = (1 << self.packet_count(page)) - 1
+                holes[page][target] = mask & everything or everything
+        for page in pages:
+            self._last_tx[page] = PLANNED
+            self._planned[page] = {target: bin(mask).count("1") for target, mask in holes[page].items()}
+        return [holes[page] for page in pages]
+
+    def _claimed_of(self, entries: list[Entry], pages: list[int]) -> Iterator[tuple[int, int]]:
+        """(page, mask) of those pages that one target is believed to miss; pages: sorted."""
+        at, last_tx = 0, self._last_tx
+        for first, end, mask, tx_seen in entries:
+            at = bisect_left(pages, first, at)
+            while at < len(pages) and pages[at] < end:
+                if last_tx[pages[at]] < tx_seen:
+                    yield pages[at], mask
+                at += 1
+
+    def on_repaired(self, page: int, tx: int) -> None:
+        """The last packet of a planned repair leaves now: claims of who has seen more than this tx count again."""
+        self._last_tx[page] = tx
+        for target, packets in self._planned.pop(page, {}).items():
+            self._served[target] = tx
+            self._repaired.setdefault(target, deque()).append((tx, page, packets))

@@ -1,0 +1,84 @@
+"""Liveness: when a target counts as lost: silent, or answering without getting anything done, for the ack wait."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from mrsync.protocol.sending.transfer import Transfer
+from mrsync.protocol.targets.commits import Commits
+from mrsync.protocol.targets.roster import Target
+from mrsync.wire.messages import ObjectKind, Phase
+
+
+class Expectation(NamedTuple):
+    """What a target can be asked to have done by now."""
+
+    phase: Phase
+    contents: ObjectKind  # of this round
+    pages_sent: int  # of them
+    is_sent: bool  # all contents were sent at least once
+    owes: Callable[[int, int], bool]  # this target waits for a repair, and none for it was sent since that tx
+    commit_end: int  # plan files that may be committed
+    file_count: int
+
+    @classmethod
+    def of(cls, phase: Phase, contents: ObjectKind, transfer: Transfer | None, commits: Commits) -> Expectation:
+        """By what is cast now, if anything is."""
+        return cls(
+            phase,
+            contents,
+            pages_sent=transfer.next_page if transfer is not None else 0,
+            is_sent=transfer is not None and transfer.is_sent,
+            owes=transfer.owes if transfer is not None else lambda target, tx: False,
+            commit_end=commits.span.end,
+            file_count=commits.file_count,
+        )
+
+
+def overdue_reason(target: Target, expected: Expectation, *, ack_wait_s: float, now: float) -> str:
+    """Why this live target is to be dropped, or nothing; restarts the clock of one that waits for others."""
+    if target.result is not None:
+        return ""
+    if now - target.progress.heard_at > ack_wait_s:
+        return f"silent for {ack_wait_s:g} s"
+    if not _is_behind(target, expected) or _is_starved(target, expected):
+        target.progress.done_at = now
+    if now - target.progress.done_at > ack_wait_s:
+        return f"answered, but got nothing done for {ack_wait_s:g} s ({_waited_for(target, expected.phase)})"
+    return ""
+
+
+def _is_behind(target: Target, expected: Expectation) -> bool:
+    """Whether the session waits for this target, and not this target for the session."""
+    if expected.phase is Phase.COMPARING:
+        return target.compared is None
+    if expected.phase is Phase.PLANNING:
+        return not target.awaits(expected.contents)
+    if expected.phase is Phase.CASTING:
+        return (
+            target.frontier(expected.contents) < expected.pages_sent
+            or target.committed < expected.commit_end
+            or (expected.is_sent and target.ready < expected.file_count)
+        )
+    return expected.phase in (Phase.FINISHING, Phase.WITHDRAWING)
+
+
+def _is_starved(target: Target, expected: Expectation) -> bool:
+    """Whether it has nothing to do before it gets a repair that the caster owes it since its last progress."""
+    report = target.report
+    is_idle = report is not None and not report.queue_pages
+    return is_idle and expected.owes(target.id, target.progress.done_tx)
+
+
+def _waited_for(target: Target, phase: Phase) -> str:
+    report = target.report
+    if report is None or not report.packets_seen:
+        return "it has not received any page: does it hear the multicast group?"
+    return {
+        Phase.COMPARING: "comparing",
+        Phase.PLANNING: "receiving the plan",
+        Phase.CASTING: f"{report.packets_lost} packets missing, {report.queue_pages} pages not yet written",
+        Phase.FINISHING: "finishing",
+        Phase.WITHDRAWING: "removing what was staged",
+    }.get(phase, "gathering")

@@ -1,0 +1,242 @@
+"""Reach: whom the group reaches, who is served by unicast instead, and how large packets may be for everyone.
+
+A target counts as deaf when it has been here for a while and says that it hears nothing on the group, or hears it no
+longer. Pages go by unicast only to an address from which the target has repeated the token that was sent there: who
+repeats somebody's hello from another address must not be able to direct a session at it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Callable
+
+from mrsync.protocol.core.sends import Address
+from mrsync.protocol.core.timers import keepalive_s
+from mrsync.protocol.targets.outbox import Outbox
+from mrsync.protocol.targets.roster import Roster, Target
+from mrsync.wire.geometry import Step
+from mrsync.wire.messages import Hello
+
+DEAF_S = 1.0  # with 50 statuses sent meanwhile
+DEAF_SHARE = 8  # of the ack wait, if that is shorter
+PROBE_S = 0.5  # with 25 probes of every size sent meanwhile
+LADDER_S = 0.1  # then smaller probes are sent, too
+COPIES_AT_ONCE = 4  # of the largest pages: what the caster's socket holds
+COPY_AFTER_KEEPALIVES = 1.25  # without an answer to a status; healthy targets answer after one at the latest
+COPY_KEEPALIVES = 0.5
+SHORTFALLS_MIN = 2
+RETURN_KEEPALIVES = 3  # longer than a catcher takes to find the group silent again
+
+NEVER_HEARD = "it does not hear the group"
+NO_LONGER_HEARD = "it hears the group no longer"
+AS_ASKED = "as asked for"
+
+
+class Reach:
+    """Judges the live targets by their hellos; `step` is the size of packets, final when `fix` was called.
+
+    steps: sizes to try, the largest first. on_rerouted: hears of each target that gets or loses a path of its own, or
+    whose path leads to another address now.
+    """
+
+    def __init__(
+        self,
+        roster: Roster,
+        steps: Sequence[Step],
+        ack_wait_s: float,
+        *,
+        is_unicast_only: bool,
+        on_rerouted: Callable[[Target], None],
+    ) -> None:
+        self.step = steps[0]
+        self.is_fixed = False
+        self._roster = roster
+        self._steps = steps
+        self._deaf_s = min(DEAF_S, ack_wait_s / DEAF_SHARE)
+        self._keepalive_s = keepalive_s(ack_wait_s)
+        self._is_unicast_only = is_unicast_only
+        self._on_rerouted = on_rerouted
+        self._open: dict[int, Target] = {}  # whose reach is not known well enough
+        self._returning: dict[int, tuple[Target, float]] = {}  # served by unicast, but hear the group, since when
+
+    @property
+    def tried_mtu(self) -> int:
+        """What was tried first."""
+        return self._steps[0].mtu
+
+    @property
+    def least_mtu(self) -> int:
+        """What every path must carry."""
+        return self._steps[-1].mtu
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it is known of every live target how it is reached, and by which packets."""
+        return not self._open
+
+    def receive_hello(self, target: Target, hello: Hello, source: Address, now: float) -> int:
+        """Take what a live target hears; returns the token for the address that its hello came from, 0 for an old one.
+
+        Of a target that was admitted by this very hello, target.hello is that hello already.
+        """
+        known = target.hello
+        assert known is not None  # it is live
+        if target.path.asked_at is not None and hello.counter <= known.counter:
+            return target.path.token if source == target.path.asked_at else 0
+        target.hello = hello
+        self._open[target.id] = target
+        if source != target.path.asked_at:
+            target.path.asked_at, target.path.token = source, target.path.token + 1
+        elif hello.token == target.path.token:
+            self._verify(target, source)
+        if known.group_bytes and not hello.group_bytes and not target.path.is_unicast:
+            self._serve(target, NO_LONGER_HEARD, now)
+        target.path.shortfalls = target.path.shortfalls + 1 if self._falls_short(target, now) else 0
+        self._judge(target, now)
+        if self.is_fixed and target.path.is_unicast and hello.group_bytes and not self._is_unicast_only:
+            self._returning.setdefault(target.id, (target, now))
+        else:
+            self._returning.pop(target.id, None)
+        return target.path.token
+
+    def look(self, now: float) -> list[Target]:
+        """Judge those of whom too little is known; returns those that cannot take part, after `fix`."""
+        for target in list(self._open.values()):
+            if target.is_live and self._roster.find(target.id) is target:  # no other process has taken its place
+                self._judge(target, now)
+            else:
+                del self._open[target.id]
+        self._take_back(now)
+        return [target for target in self._open.values() if self._is_narrow(target)] if self.is_fixed else []
+
+    def _take_back(self, now: float) -> None:
+        """Serve those by multicast again who have heard the group, and packets of this session's size, for a while.
+
+        Else an outage of some seconds costs a copy of all the rest for each of them.
+        """
+        for target, since in list(self._returning.values()):
+            hears_pages = target.hello is not None and target.hello.group_bytes >= self.step.datagram_bytes
+            if not target.is_live or self._roster.find(target.id) is not target:
+                del self._returning[target.id]
+            elif hears_pages and now - since > RETURN_KEEPALIVES * self._keepalive_s:
+                del self._returning[target.id]
+                self._serve(target, "", now)
+
+    def fix(self) -> list[Target]:
+        """Settle for the largest packets that reach everyone; returns those whom not even the smallest reach."""
+        known = [target for target in self._roster.live if target.id not in self._open]
+        narrow = [target for target in known if self._is_narrow(target)]
+        self.is_fixed = True
+        least = self._least_bytes
+        most = min((heard for target in known if (heard := self._heard_bytes(target)) >= least), default=least)
+        self.step = self._cut(next(step for step in self._steps if step.datagram_bytes <= most))
+        return narrow
+
+    def _cut(self, step: Step) -> Step:
+        """With smaller pages where there are many copies: all of a burst's must pass a switch's queue at once."""
+        geometry = step.geometry
+        packets = max(1, geometry.packets * COPIES_AT_ONCE // max(COPIES_AT_ONCE, self._roster.audience.copies))
+        return step._replace(geometry=replace(geometry, packets=packets))
+
+    def reached_mtu(self, target: Target) -> int:
+        """The largest packets that are known to reach a target, as an MTU; 0 if none of those tried do."""
+        heard = self._heard_bytes(target)
+        return next((step.mtu for step in self._steps if step.datagram_bytes <= heard), 0)
+
+    def tend(self, outbox: Outbox, now: float) -> list[Target]:
+        """Beside a status: give those something to hear of whom too little is known; returns what `look` does."""
+        narrow = self.look(now)
+        for target in self.unanswering(now):
+            outbox.copy_status(target.path.source)
+        for size_bytes in self.probes(now):
+            outbox.probe(size_bytes)
+        return narrow
+
+    def probes(self, now: float) -> list[int]:
+        """Sizes of the datagrams to cast beside a status; those of a target that is to come go out already."""
+        if not self._open and not self._returning and (self.is_fixed or not self._roster.expected):
+            return []
+        is_short = not self.is_fixed and any(
+            self._heard_bytes(target) and now - self._changed_at(target) > LADDER_S for target in self._open.values()
+        )
+        return [step.datagram_bytes for step in self._steps] if is_short else [self.step.datagram_bytes]
+
+    def unanswering(self, now: float) -> Iterator[Target]:
+        """Targets that a status goes to by unicast as well, for they do not answer those to the group.
+
+        A target that hears it knows that its master lives and the group does not.
+        """
+        patience_s = COPY_AFTER_KEEPALIVES * self._keepalive_s
+        for target in self._roster.live:
+            if now - target.flow.answered_at > patience_s and not target.path.is_unicast and now >= target.path.copy_at:
+                target.path.copy_at = now + COPY_KEEPALIVES * self._keepalive_s
+                yield target
+
+    # judgement
+
+    def _judge(self, target: Target, now: float) -> None:
+        hello = target.hello
+        assert hello is not None  # it is live
+        if self._is_unicast_only:
+            if not target.path.is_unicast:
+                self._serve(target, AS_ASKED, now)
+        elif not self.is_fixed and target.path.is_unicast and hello.group_bytes:
+            self._serve(target, "", now)  # it joined late
+        elif not hello.group_bytes and not target.path.is_unicast and now - target.joined_at > self._deaf_s:
+            self._serve(target, NEVER_HEARD, now)
+        if self._is_known(target, now):
+            self._open.pop(target.id, None)
+
+    def _is_known(self, target: Target, now: float) -> bool:
+        """Whether nothing larger will reach it, as far as can be known."""
+        heard = self._heard_bytes(target)
+        if heard >= self.step.datagram_bytes:
+            return True
+        if self.is_fixed:
+            return False
+        return self._is_narrow(target) or (heard >= self._least_bytes and now - self._changed_at(target) > PROBE_S)
+
+    @staticmethod
+    def _is_narrow(target: Target) -> bool:
+        """Whether it hears something, but no probe; who was stopped may say so once, before it has read them."""
+        return target.path.shortfalls >= SHORTFALLS_MIN
+
+    def _falls_short(self, target: Target, now: float) -> bool:
+        """Whether it hears something, has had time to hear probes, and says now that it did not."""
+        needed = self.step.datagram_bytes if self.is_fixed else self._least_bytes
+        patience_s = (self._deaf_s if self.is_fixed else 0.0) + PROBE_S
+        return 0 < self._heard_bytes(target) < needed and now - self._changed_at(target) > patience_s
+
+    @property
+    def _least_bytes(self) -> int:
+        return self._steps[-1].datagram_bytes
+
+    @staticmethod
+    def _heard_bytes(target: Target) -> int:
+        """The largest datagram heard on the path that is used for this target."""
+        hello = target.hello
+        if hello is None:
+            return 0
+        return hello.unicast_bytes if target.path.is_unicast else hello.group_bytes
+
+    @staticmethod
+    def _changed_at(target: Target) -> float:
+        return max(target.joined_at, target.path.routed_at)
+
+    # paths
+
+    def _serve(self, target: Target, why_unicast: str, now: float) -> None:
+        """Have a target served by unicast from now on, or, without a reason, by multicast."""
+        if why_unicast and target.path.verified is None:
+            return  # nobody knows yet who is at its address
+        target.path.why_unicast = why_unicast
+        target.path.routed_at = now
+        self._roster.count_listeners()
+        self._on_rerouted(target)
+
+    def _verify(self, target: Target, source: Address) -> None:
+        if source != target.path.verified:
+            target.path.verified = source
+            if target.path.is_unicast:
+                self._on_rerouted(target)

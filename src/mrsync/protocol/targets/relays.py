@@ -1,0 +1,429 @@
+"""Relays: who passes pages on to whom, where the group does not reach: chains of targets, made anew when a link fails.
+
+A chain begins with a target that is served by the caster, because it hears the group or by unicast; each next one is
+fed by the one before it. The direct copy stays the rule and a link the exception: it counts from when the child says
+that its parent feeds it, until it says that it does not, so that no mistake made here keeps pages from anybody.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Callable, NamedTuple
+
+from mrsync.protocol.core.sends import Address
+from mrsync.protocol.core.timers import SLOT_S
+from mrsync.protocol.sending.transfer import Transfer
+from mrsync.protocol.targets.path import Via
+from mrsync.protocol.targets.reach import Reach
+from mrsync.protocol.targets.roster import Roster, Target
+from mrsync.wire.messages import Assign, Feeding, Hop, ObjectKind, Peer
+
+TRIAL_S = 0.7  # a child that has not heard its parent by then never will
+GRACE_S = 0.3  # who was fed, and gets another parent, is not served by the caster at once
+STALL_S = 1.5  # a child that gets nothing of what its parent holds
+DOUBT_S = 0.3  # with three statuses: who hears none of them, or is not heard to, is gone
+HEADS_ASKED = 2  # for each target that is to be fed
+REPEAT_S = 0.05  # between two assignments of one target
+BARRED_S = 5.0  # and twice as long each time; meanwhile the caster serves it
+SETTLE_S = 3.0  # gathering does not wait longer for links
+
+IPV4_MAPPED = bytes(10) + b"\xff\xff"
+
+Endpoint = tuple[bytes, int]  # address as 16 bytes, port
+Locate = Callable[[Address], Endpoint]  # where other targets reach the one at an address of the driver's
+
+
+class RelayRules(NamedTuple):
+    """What is to be done with targets that can pass pages on; chains_max: where nobody hears the group."""
+
+    locate: Locate
+    chains_max: int = 1
+
+
+@dataclass
+class Link:
+    """From a parent to a child."""
+
+    number: int
+    parent: Target
+    child: Target
+    since: float
+    was_fed: bool  # the child was fed, by whomever, right before
+    is_fed: bool = False
+    doubted_at: float | None = None  # it does not work; who is to blame?
+    is_stalled: bool = False  # for nothing comes, whatever the child says
+    frontier: tuple[int, int] = (0, 0)  # object and pages that the child held when it was looked at last,
+    moved_at: float = 0.0  # and when it held more than before
+
+
+class Relays:
+    """Chains of live targets; `via` of each target on the roster says what came of them.
+
+    rules: None: nobody passes pages on. on_rerouted: hears of each target whose
+    `via` has changed. say: sends an assignment, whose counter it sets.
+    """
+
+    def __init__(
+        self,
+        roster: Roster,
+        reach: Reach,
+        rules: RelayRules | None,
+        on_rerouted: Callable[[Target], None],
+        say: Callable[[Assign, Address], None],
+    ) -> None:
+        self.barred: dict[int, str] = {}  # target -> why it takes no part, for now
+        self._barred_until: dict[int, float] = {}
+        self._roster = roster
+        self._reach = reach
+        self._rules = rules
+        self._on_rerouted = on_rerouted
+        self._say = say
+        self._chains: list[list[Target]] = []
+        self._links: dict[int, Link] = {}  # by child
+        self._parked: dict[int, float] = {}  # targets that do not answer, since when
+        self._faults: Counter[int] = Counter()  # target -> links of its that failed though it answered
+        self._assigned: dict[int, tuple[int, Peer | None, Peer | None]] = {}  # number, parent, child
+        self._untold: set[int] = set()  # targets that were not told their assignment of now
+        self._told_to: dict[int, Address] = {}  # target -> where it was told its first one
+        self._told_at: dict[int, float] = {}  # target -> when it was told its last one
+        self._number = 0  # of links and assignments
+        self._asked_at: float | None = None  # those who may become heads
+        self._formed_at: float | None = None
+        self._has_worked = False  # some link, at some time
+
+    @property
+    def chains(self) -> list[list[Target]]:
+        """Targets in the order in which pages pass through them."""
+        return self._chains
+
+    @property
+    def heads(self) -> set[int]:
+        """Targets that pass on what the caster sends to them."""
+        return {chain[0].id for chain in self._chains if len(chain) > 1}
+
+    @property
+    def _slack_s(self) -> float:
+        """What judgements wait beside, for many targets: a status reaches them all in that time, and they answer."""
+        return 4 * len(self._roster.live) * SLOT_S
+
+    def is_settled(self, now: float) -> bool:
+        """Whether it is known who feeds whom, or has been waited for long enough."""
+        if self._rules is None:
+            return True
+        if self._formed_at is None:
+            self._form(now)
+            self._tell_news(now)
+        if self._formed_at is None:
+            return False
+        return now - self._formed_at > SETTLE_S + self._slack_s or all(link.is_fed for link in self._links.values())
+
+    def _form(self, now: float) -> None:
+        """Everyone is here: the deaf in order of their addresses, so that a border between networks is crossed once."""
+        deaf = sorted(filter(self._is_deaf, self._roster.live), key=self._place)
+        if deaf and not self._are_heads_known(len(deaf), now):
+            return
+        assert self._rules is not None  # there are no chains without
+        self._formed_at = now
+        heads = sorted((target for target in self._roster.live if self._can_head(target)), key=self._place)
+        if heads:
+            for network, group in groupby(deaf, key=self._network):
+                self._share_out(list(group), heads, network)
+        else:
+            self._chains += _parts(deaf, min(self._rules.chains_max, len(deaf)))
+        self._connect(now)
+
+    def _share_out(self, deaf: list[Target], heads: list[Target], network: bytes) -> None:
+        """Give the deaf of one network to those there who hear the group, else to one that is near."""
+        local = [head for head in heads if self._network(head) == network]
+        if not heads:
+            min(self._chains, key=len).extend(deaf)
+            return
+        for part in _parts(deaf, max(1, min(len(local), len(deaf)))):
+            head = max(local or heads, key=lambda head: _alike(self._place(part[0]), self._place(head)))
+            heads.remove(head)
+            if local:
+                local.remove(head)
+            self._chains.append([head, *part])
+
+    def _network(self, target: Target) -> bytes:
+        """What addresses of one network have in common, as far as can be guessed: /24 of IPv4, /64 of IPv6."""
+        address = self._place(target)[0]
+        return address[:15] if address.startswith(IPV4_MAPPED) else address[:8]
+
+    def _are_heads_known(self, count: int, now: float) -> bool:
+        """Whether enough of those who hear the group have shown that what is sent to their address comes to them.
+
+        They are told that they have no peers; who repeats the number of that has shown it.
+        """
+        if self._asked_at is None:
+            hearers = [target for target in self._roster.live if not target.path.is_unicast]
+            for target in hearers[: HEADS_ASKED * count]:
+                self._number += 1
+                self._assigned[target.id] = (self._number, None, None)
+                self._untold.add(target.id)
+            self._asked_at = now if hearers else -math.inf
+        asked = [self._roster.find(target_id) for target_id in self._assigned]
+        is_open = any(target is not None and target.is_live and target.path.verified is None for target in asked)
+        return not is_open or now - self._asked_at > DOUBT_S + self._slack_s
+
+    def _is_deaf(self, target: Target) -> bool:
+        return target.is_live and target.path.is_unicast and target.id not in self.barred
+
+    def _can_head(self, target: Target) -> bool:
+        return target.is_live and not target.path.is_unicast and target.path.verified is not None
+
+    def _place(self, target: Target) -> Endpoint:
+        assert self._rules is not None  # there are no chains without
+        return self._rules.locate(target.path.verified)
+
+    # links
+
+    def _connect(self, now: float) -> None:
+        """Make the links that the chains ask for, and tell those whose peers changed."""
+        wanted = {child.id: parent for chain in self._chains for parent, child in zip(chain, chain[1:])}
+        for chain in self._chains:
+            for child in chain:
+                known, parent = self._links.get(child.id), wanted.get(child.id)
+                if parent is None:
+                    self._links.pop(child.id, None)
+                elif known is None or known.parent is not parent:
+                    self._number += 1
+                    was_fed = child.path.via is not Via.CASTER
+                    self._links[child.id] = Link(self._number, parent, child, now, was_fed, moved_at=now)
+        in_chains = {target.id for chain in self._chains for target in chain}
+        for target_id in set(self._links) - in_chains:
+            del self._links[target_id]
+        self._assign(in_chains)
+        self._set_ways(now)
+
+    def _assign(self, in_chains: set[int]) -> None:
+        children = {link.parent.id: link for link in self._links.values()}
+        for target_id in in_chains | set(self._assigned):
+            above, below = self._links.get(target_id), children.get(target_id)
+            parent = self._peer(above, above.parent) if above is not None else None
+            child = self._peer(below, below.child) if below is not None else None
+            known = self._assigned.get(target_id)
+            if known is None and parent is None and child is None:
+                continue
+            if known is None or known[1:] != (parent, child):
+                self._number += 1
+                self._assigned[target_id] = (self._number, parent, child)
+                self._untold.add(target_id)
+
+    def _peer(self, link: Link, other: Target) -> Peer:
+        address, port = self._place(other)
+        return Peer(other.id, link.number, address, port)
+
+    def _set_ways(self, now: float, targets: Sequence[Target] = ()) -> None:
+        """Decide for these targets (all, if none are given) whether their pages come from the caster."""
+        has_changed = []
+        for target in targets or self._roster.live:
+            via = self._via(target, now)
+            if via is not target.path.via:
+                target.path.via = via
+                target.path.parent = self._links[target.id].parent.name if via is Via.RELAY else ""
+                has_changed.append(target)
+        if has_changed:
+            self._roster.count_listeners()
+            for target in has_changed:
+                self._on_rerouted(target)
+
+    def _via(self, target: Target, now: float) -> Via:
+        if not target.path.is_unicast:
+            return Via.CASTER
+        link = self._links.get(target.id)
+        if link is not None and link.is_fed:
+            return Via.RELAY
+        if target.id in self._parked or (link is not None and link.was_fed and now - link.since < GRACE_S):
+            return Via.NOBODY
+        return Via.CASTER
+
+    # what goes on
+
+    def receive_hop(self, hop: Hop, source: Address, now: float) -> None:
+        """Take what a target says of its peers."""
+        target = self._roster.find(hop.target)
+        if target is None or not target.is_live or target.hello is None or target.hello.instance != hop.instance:
+            return
+        if target.hop is None or hop.counter > target.hop.counter:
+            self._take_hop(target, hop, source, now)
+            self._tell_news(now)
+
+    def _take_hop(self, target: Target, hop: Hop, source: Address, now: float) -> None:
+        target.progress.heard_at = now
+        target.hop = hop
+        link = self._links.get(target.id)
+        if hop.number != self._assigned.get(target.id, (0,))[0]:
+            return
+        if target.path.verified is None and source == self._told_to.get(target.id):
+            target.path.verified = source  # the number was told there, and nowhere else
+        if link is None:
+            return
+        if hop.feeding is Feeding.FED and not link.is_fed and not link.is_stalled:
+            link.is_fed = self._has_worked = True
+            link.doubted_at, link.moved_at = None, now
+            self._set_ways(now, [target])
+        elif hop.feeding is Feeding.STARVED and link.is_fed:
+            self._doubt(link, now)
+
+    def forget(self, target: Target, now: float) -> None:
+        """This target is gone, or another process has taken its place."""
+        self.barred.pop(target.id, None)
+        self._barred_until.pop(target.id, None)
+        self._parked.pop(target.id, None)
+        self._assigned.pop(target.id, None)
+        self._told_to.pop(target.id, None)
+        if self._take_out(target):
+            self._connect(now)
+
+    def _take_out(self, target: Target) -> bool:
+        """Whether it was in a chain; its child is next to its parent then."""
+        for chain in self._chains:
+            if target in chain:
+                chain.remove(target)
+                if len(chain) == 1 and not chain[0].path.is_unicast:
+                    chain.clear()
+                if not chain:
+                    self._chains.remove(chain)
+                return True
+        return False
+
+    def tend(self, transfer: Transfer | None, now: float) -> None:
+        """Beside a status: judge links, and say again what may have got lost; transfer: what is being cast, if any."""
+        if self._rules is None:
+            return
+        if self._formed_at is not None:
+            self._look(transfer.kind if transfer is not None else None, now)
+        self._tell_news(now)
+        self._tell_again(now)
+
+    def _look(self, contents: ObjectKind | None, now: float) -> None:
+        """Judge links that do not work, and take in who can be fed now."""
+        failed = []
+        for link in self._links.values():
+            if link.doubted_at is not None and now - link.doubted_at > DOUBT_S + self._slack_s:
+                failed.append(link)
+            elif link.doubted_at is None and self._is_failing(link, contents, now):
+                self._doubt(link, now)
+        if failed:
+            for link in failed:
+                self._fail(link, now)
+            self._connect(now)
+        for target in self._roster.live:
+            if target.flow.answered_at > self._parked.get(target.id, now):
+                del self._parked[target.id]
+        for target_id, until in list(self._barred_until.items()):
+            if now > until:
+                del self._barred_until[target_id], self.barred[target_id]
+        healed = [target for chain in self._chains for target in chain[1:] if not target.path.is_unicast]
+        if any([self._take_out(target) for target in healed]):  # they hear the group now
+            self._connect(now)
+        newcomers = [target for target in self._roster.live if self._is_lonely(target)]
+        if newcomers and self._are_heads_known(len(newcomers), now):
+            self._append(newcomers)
+            self._connect(now)
+        self._set_ways(now)
+
+    def _is_lonely(self, target: Target) -> bool:
+        in_chain = any(target in chain for chain in self._chains)
+        return self._is_deaf(target) and target.id not in self._parked and not in_chain
+
+    def _append(self, newcomers: list[Target]) -> None:
+        for target in newcomers:
+            if self._chains:
+                min(self._chains, key=len).append(target)
+                continue
+            heads = [head for head in self._roster.live if self._can_head(head)]
+            self._chains.append([*heads[:1], target])
+
+    def _is_failing(self, link: Link, contents: ObjectKind | None, now: float) -> bool:
+        if not link.is_fed:
+            return now - link.since > TRIAL_S + self._slack_s
+        link.is_stalled = contents is not None and self._is_stalled(link, contents, now)
+        return link.is_stalled
+
+    def _is_stalled(self, link: Link, contents: ObjectKind, now: float) -> bool:
+        """Whether the child gets nothing of what its parent holds."""
+        held = int(contents), link.child.frontier(contents)
+        if held != link.frontier or link.parent.frontier(contents) <= held[1]:
+            link.frontier, link.moved_at = held, now
+        return now - link.moved_at > STALL_S + self._slack_s
+
+    def _doubt(self, link: Link, now: float) -> None:
+        """A link does not work: see whether both ends answer."""
+        link.was_fed, link.is_fed = link.is_fed, False
+        link.doubted_at = link.since = now
+        self._untold.add(link.parent.id)
+        self._set_ways(now, [link.child])
+
+    def _fail(self, link: Link, now: float) -> None:
+        """Do without a link: without the end that does not answer, or without the one that is to blame."""
+        parent, child, doubted_at = link.parent, link.child, link.doubted_at or now
+        del self._links[child.id]
+        if parent.flow.answered_at <= doubted_at:
+            self._park(parent, now)
+        elif child.flow.answered_at <= doubted_at:
+            self._park(child, now)
+        elif self._has_worked and parent.path.is_unicast and self._faults[parent.id] >= self._faults[child.id]:
+            self._move_last(parent)
+            self._faults.update((parent.id, child.id))
+        else:
+            self.barred[child.id] = f"{parent.name} cannot feed it"
+            self._barred_until[child.id] = now + BARRED_S * 2 ** self._faults[child.id]
+            self._faults[child.id] += 1
+            self._take_out(child)
+
+    def _move_last(self, target: Target) -> None:
+        """Who feeds badly feeds nobody."""
+        for chain in self._chains:
+            if target in chain:
+                chain.remove(target)
+                chain.append(target)
+
+    def _park(self, target: Target, now: float) -> None:
+        if target.path.is_unicast:
+            self._parked[target.id] = now
+        self._take_out(target)
+
+    # what is said
+
+    def _tell_news(self, now: float) -> None:
+        untold, self._untold = self._untold, set()
+        for target_id in untold:
+            self._tell(target_id, now)
+
+    def _tell_again(self, now: float) -> None:
+        """As long as an assignment is not known to have come, or to work."""
+        doubted = {link.parent.id for link in self._links.values() if link.doubted_at is not None}
+        for target_id, (number, _, _) in self._assigned.items():
+            target, link = self._roster.find(target_id), self._links.get(target_id)
+            is_known = target is not None and target.hop is not None and target.hop.number == number
+            is_fine = is_known and target_id not in doubted and (link is None or link.is_fed)
+            if not is_fine and now - self._told_at.get(target_id, now) >= REPEAT_S + self._slack_s / 2:
+                self._tell(target_id, now)
+
+    def _tell(self, target_id: int, now: float) -> None:
+        target, assigned = self._roster.find(target_id), self._assigned.get(target_id)
+        if target is None or not target.is_live or target.hello is None or assigned is None:
+            return
+        self._told_at[target_id] = now
+        probe_bytes = self._reach.step.datagram_bytes
+        assign = Assign(target.hello.instance, 0, target_id, assigned[0], probe_bytes, *assigned[1:])
+        destination = target.path.verified
+        if destination is None:
+            destination = self._told_to.setdefault(target_id, target.path.source)
+        self._say(assign, destination)
+
+
+def _parts(targets: list[Target], count: int) -> list[list[Target]]:
+    """So many parts of about the same length, in order."""
+    return [targets[at * len(targets) // count : (at + 1) * len(targets) // count] for at in range(count)]
+
+
+def _alike(one: Endpoint, other: Endpoint) -> int:
+    """How many bytes both addresses begin with."""
+    return next((at for at, (left, right) in enumerate(zip(one[0], other[0])) if left != right), len(one[0]))

@@ -1,0 +1,236 @@
+"""The roster: everything the caster knows of each target."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Callable
+
+from mrsync.protocol.core.log import LogReader
+from mrsync.protocol.core.ranges import Range, RangeSet
+from mrsync.protocol.core.sends import Address
+from mrsync.protocol.core.states import TARGETS, RosterState, TargetTrigger, step
+from mrsync.protocol.sending.flow import Audience, Flow
+from mrsync.protocol.targets.path import TargetPath
+from mrsync.protocol.targets.progress import LifeSigns
+from mrsync.wire.messages import (
+    BasisRecord,
+    ComparedRecord,
+    ErrorRecord,
+    Hello,
+    Hop,
+    NeedsRecord,
+    ObjectKind,
+    Record,
+    Report,
+    ResultRecord,
+    WantsRecord,
+)
+
+PagesOf = Callable[[RangeSet], Iterable[Range]]  # manifest entries -> the pages of the contents that hold them
+
+
+@dataclass
+class Target:
+    """One target; times in seconds of the caller's clock, numbers are those of its latest report."""
+
+    id: int
+    name: str
+    state: RosterState = RosterState.EXPECTED
+    reason: str = ""
+    hint: str = ""  # goes behind the reason if it is never heard of, as the application knows
+    hello: Hello | None = None  # its last one
+    former: frozenset[int] = frozenset()  # instances whose place another process took
+    slot: int = 0
+    joined_at: float = 0.0
+    ended_at: float = 0.0
+    report: Report | None = None
+    hop: Hop | None = None
+    path: TargetPath = field(default_factory=TargetPath)
+    flow: Flow = field(init=False)
+    progress: LifeSigns = field(default_factory=LifeSigns)
+    log: LogReader = field(default_factory=LogReader)
+    needs: RangeSet = field(default_factory=RangeSet)  # manifest entries
+    basis: RangeSet = field(default_factory=RangeSet)  # manifest entries
+    wants: RangeSet | None = None  # pages of the contents; None: all that hold something of what it needs
+    compared: ComparedRecord | None = None
+    sat_out: dict[int, int] = field(default_factory=dict)  # plan file -> errno
+    errors: list[ErrorRecord] = field(default_factory=list)
+    result: ResultRecord | None = None
+
+    def __post_init__(self) -> None:
+        self.flow = Flow(self.id)
+
+    @property
+    def is_live(self) -> bool:
+        return self.state is RosterState.PRESENT
+
+    @property
+    def failure_trigger(self) -> TargetTrigger:
+        """What it is if it gives up: before it has compared it has taken no part."""
+        return TargetTrigger.REFUSAL if self.compared is None else TargetTrigger.FAILURE
+
+    @property
+    def is_ended(self) -> bool:
+        return self.state not in (RosterState.EXPECTED, RosterState.PRESENT)
+
+    def frontier(self, kind: ObjectKind) -> int:
+        """Pages of this object held from its beginning, as far as this target has said."""
+        return self.flow.pages_held(kind) if self.report else 0
+
+    def awaits(self, contents: ObjectKind) -> bool:
+        """Whether it has understood the plan of these; only believed when what it wants is known too."""
+        report = self.report
+        return report is not None and report.active is contents and report.log_end <= self.log.offset
+
+    @property
+    def ready(self) -> int:
+        """Plan files staged or sat out; only believed when the sit-outs are known too."""
+        if self.report is None or self.report.log_end > self.log.offset:
+            return 0
+        return self.report.ready
+
+    @property
+    def committed(self) -> int:
+        return self.report.committed if self.report else 0
+
+    def receive_report(
+        self, report: Report, source: Address, now: float, *, tx: int = 0, is_believed: bool = True
+    ) -> bool:
+        """Take a report that is newer than the one known; True when it shows that something was got done.
+
+        tx: what the caster has sent by now. is_believed: False if its tx numbers were invented by somebody; then they
+        show no answer.
+        """
+        old, self.report = self.report, report
+        self.path.source = source
+        self.flow.receive(report, now, is_believed=is_believed)
+        return self.progress.receive(old, report, tx, now)
+
+    def receive_record(self, record: Record) -> None:
+        """Take from the log what concerns only this target."""
+        if isinstance(record, NeedsRecord):
+            self.needs.update(record.ranges)
+        elif isinstance(record, BasisRecord):
+            self.basis.update(record.ranges)
+        elif isinstance(record, WantsRecord):
+            self.wants = self.wants or RangeSet()
+            self.wants.update(record.ranges)
+        elif isinstance(record, ComparedRecord):
+            self.compared = record
+        elif isinstance(record, ErrorRecord):
+            self.errors.append(record)
+        elif isinstance(record, ResultRecord):
+            self.result = record
+
+
+class Roster:
+    """All targets of the session, by id."""
+
+    def __init__(self, names: Mapping[int, str]) -> None:
+        self._targets = {target: Target(target, name) for target, name in names.items()}
+        self._live: list[Target] = []
+        self.audience = Audience()
+
+    def __iter__(self) -> Iterator[Target]:
+        return iter(self._targets.values())
+
+    def __len__(self) -> int:
+        return len(self._targets)
+
+    def find(self, target: int) -> Target | None:
+        return self._targets.get(target)
+
+    def name_of(self, target: int) -> str:
+        """RuntimeError if there is no such target."""
+        found = self._targets.get(target)
+        if found is None:
+            raise RuntimeError(f"no target {target} is on the roster")
+        return found.name
+
+    @property
+    def live(self) -> list[Target]:
+        """Targets that are present; a new list whenever it changes."""
+        return self._live
+
+    @property
+    def expected(self) -> list[Target]:
+        """Targets not heard of yet."""
+        return [target for target in self if target.state is RosterState.EXPECTED]
+
+    def admit(self, target: Target, hello: Hello, source: Address, now: float) -> None:
+        """Put a target on the live list."""
+        target.state = step(TARGETS, target.state, TargetTrigger.HELLO)
+        target.hello = hello
+        target.path.source = source
+        target.joined_at = target.flow.answered_at = now
+        target.progress = LifeSigns(now, now)
+        target.slot = len(self._live)
+        self._live = [*self._live, target]
+        self.count_listeners()
+
+    def renew(self, target: Target) -> Target:
+        """A fresh record in place of a target whose process was started again before the plan was fixed."""
+        former = target.former | {target.hello.instance} if target.hello is not None else target.former
+        fresh = self._targets[target.id] = Target(target.id, target.name, former=former)
+        self._leave(target)
+        return fresh
+
+    def end(self, target: Target, trigger: TargetTrigger, reason: str, now: float) -> None:
+        """Note the one and only outcome of a target; RuntimeError if it has one."""
+        target.state = step(TARGETS, target.state, trigger)
+        target.reason = reason
+        target.ended_at = now
+        self._leave(target)
+
+    def _leave(self, target: Target) -> None:
+        self._live = [other for other in self._live if other is not target]
+        self.count_listeners()
+
+    @property
+    def is_group_heard(self) -> bool:
+        """Whether any live target is served by multicast."""
+        return any(not target.path.is_unicast for target in self._live)
+
+    def count_listeners(self) -> None:
+        """To be called when a target's path has changed, too."""
+        audience = self.audience
+        audience.flows = [target.flow for target in self._live if target.path.is_direct]
+        audience.copies = max(1, int(self.is_group_heard) + sum(target.path.is_copied for target in self._live))
+
+    @property
+    def status_copies(self) -> int:
+        """How often a status leaves by unicast."""
+        return sum(target.path.is_unicast for target in self._live)
+
+    @property
+    def retained_pages(self) -> int:
+        """Sealed pages that every live target keeps for decoding."""
+        return min((target.hello.retained_pages for target in self._live if target.hello), default=0)
+
+    def lowest(self, key: Callable[[Target], int]) -> int:
+        """Smallest value over the live targets; 0 when there is none."""
+        return min(map(key, self._live), default=0)
+
+    def lowest_frontier(self, kind: ObjectKind) -> int:
+        """Pages of this object that every live target holds from its beginning."""
+        return self.lowest(lambda target: target.frontier(kind))
+
+    def every(self, claim: Callable[[Target], bool]) -> bool:
+        """Whether the claim holds for every live target, and there is one."""
+        return bool(self._live) and all(map(claim, self._live))
+
+    def all_needs(self) -> RangeSet:
+        """Manifest entries that some live target needs."""
+        return RangeSet(sorted(pair for target in self._live for pair in target.needs))
+
+    def all_basis(self) -> RangeSet:
+        """Manifest entries of which some live target has an older copy."""
+        return RangeSet(sorted(pair for target in self._live for pair in target.basis))
+
+    def all_wants(self, pages_of: PagesOf) -> RangeSet:
+        """Pages of the contents that some live target wants."""
+        silent = sorted(pair for target in self._live if target.wants is None for pair in target.needs)
+        told = [target.wants for target in self._live if target.wants is not None]
+        return RangeSet(sorted(chain(pages_of(RangeSet(silent)), *told)))

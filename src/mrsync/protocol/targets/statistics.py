@@ -1,0 +1,54 @@
+"""Where a session stands, for progress and reports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mrsync.protocol.sending.clock import Clock
+from mrsync.protocol.sending.schedule import Schedule
+from mrsync.protocol.targets.outbox import Outbox
+from mrsync.protocol.targets.roster import Roster
+from mrsync.protocol.targets.rounds import AGAIN, FIRST, Rounds
+from mrsync.wire.messages import Phase, SealKind
+
+
+@dataclass(frozen=True)
+class CasterStatistics:
+    """Where a session stands; pages are those of the contents."""
+
+    phase: Phase
+    seal: SealKind
+    tx: int
+    pages: int
+    pages_sent: int  # at least once
+    pages_left: int  # to be sent for the first time
+    pages_held: int  # by the slowest live target
+    packets_repaired: int
+    packets_coded: int
+    window_pages: int
+    window_cuts: int
+    monitor: str | None
+    rtt_us: dict[int, int]  # round trip in us, two significant digits -> count
+
+    @classmethod
+    def of(
+        cls, phase: Phase, outbox: Outbox, schedule: Schedule, clock: Clock, rounds: Rounds, roster: Roster
+    ) -> CasterStatistics:
+        """The numbers of now, from the parts of a caster."""
+        transfers = rounds.transfers
+        pages = [(kind, outbox.page_count(kind)) for kind in (FIRST.contents, AGAIN.contents)]
+        return cls(
+            phase=phase,
+            seal=outbox.seal,
+            tx=schedule.tx,
+            pages=sum(count for _, count in pages),
+            pages_sent=sum(transfer.pages_sent for transfer in transfers),
+            pages_left=sum(transfer.pages_left for transfer in transfers) if transfers else pages[0][1],
+            pages_held=sum(min(count, roster.lowest_frontier(kind)) for kind, count in pages),
+            packets_repaired=schedule.packets_repaired,
+            packets_coded=schedule.packets_coded,
+            window_pages=int(clock.window.size),
+            window_cuts=clock.window.cuts,
+            monitor=next((roster.name_of(flow.id) for flow in clock.monitors), None),
+            rtt_us=clock.rtt_us,
+        )

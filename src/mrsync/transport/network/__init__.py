@@ -1,0 +1,1 @@
+"""Interfaces, routes and sockets of this host."""

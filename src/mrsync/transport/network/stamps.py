@@ -1,0 +1,54 @@
+"""Times at which datagrams left and arrived, from the kernel if possible, to exclude the time spent in programs."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from mrsync.transport.network.socket_options import ARRIVAL_TIMES, try_option
+
+_TIMESPEC = struct.Struct("@ll")
+_AGE_MAX_S = 10.0  # a greater age means that the wall clock was changed
+
+STAMP_BYTES = socket.CMSG_SPACE(_TIMESPEC.size)
+
+
+def ask_arrival_times(opened: socket.socket) -> None:
+    """Let the kernel record the arrival time of each datagram."""
+    try_option(opened, ARRIVAL_TIMES, 1)
+
+
+def arrived_at(ancillary: Iterable[tuple[int, int, bytes]]) -> float:
+    """Return the arrival time on the clock of time.monotonic(), or the current time if the kernel did not record it."""
+    now, wall = time.monotonic(), time.time()
+    for level, kind, data in ancillary:
+        if level == socket.SOL_SOCKET and kind == ARRIVAL_TIMES.number and len(data) >= _TIMESPEC.size:
+            seconds, nanoseconds = _TIMESPEC.unpack_from(data)
+            age = wall - seconds - nanoseconds / 1e9
+            return now - age if 0 <= age < _AGE_MAX_S else now
+    return now
+
+
+class StampedSocket(socket.socket):
+    """Records the time of the first of several sends. Call `renew` before them."""
+
+    sent_at: float | None = None
+
+    @classmethod
+    def of(cls, opened: socket.socket) -> StampedSocket:
+        """Take over the descriptor of a socket."""
+        made = cls(fileno=opened.detach())
+        made.setblocking(False)
+        return made
+
+    def renew(self) -> None:
+        """Record the next send."""
+        self.sent_at = None
+
+    def sendmsg(self, *arguments: Any) -> int:
+        if self.sent_at is None:
+            self.sent_at = time.monotonic()
+        return super().sendmsg(*arguments)

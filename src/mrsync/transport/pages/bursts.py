@@ -1,0 +1,181 @@
+"""Send a page, or the coded packets of one plan, as one kernel burst (UDP_SEGMENT) without copying payload."""
+
+from __future__ import annotations
+
+import socket
+from collections import deque
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+
+from mrsync.transport.network.paths import BurstStatistics, Outlet, Path, PathKind
+from mrsync.wire.header import BytesLike, Header, pack_header, page_headers
+from mrsync.wire.limits import BURST_BYTES_MAX, CASTER_ID, HEADER_BYTES, PACKETS_PER_PAGE_MAX
+from mrsync.wire.messages import Kind
+from mrsync.wire.terms import encode_terms
+
+Slice = tuple[int, int, BytesLike]  # page, packet index, payload of the packet
+
+_INDICES = bytes(range(PACKETS_PER_PAGE_MAX))
+
+
+class BurstSender:
+    """Send pages, coded packets and messages. Those for the group go out on every path.
+
+    What does not fit into a socket's queue waits inside, and the method returns False. Then call `flush` when one of
+    `blocked` is writable. sockets: all sockets to send from. paths: the initial paths.
+    """
+
+    def __init__(
+        self,
+        sockets: Iterable[socket.socket],
+        paths: Iterable[Path],
+        session_tag: int,
+        *,
+        slice_bytes: int = 0,
+        sender: int = CASTER_ID,
+    ) -> None:
+        self.outlets = {opened: Outlet(opened) for opened in sockets}
+        self._paths = deque(paths)
+        self.is_group_heard = True  # whether some target receives pages from the group
+        self.slice_bytes = slice_bytes  # must be set before the first coded packet
+        self._session_tag = session_tag
+        self._id = sender
+        self._renew_headers()
+
+    @property
+    def statistics(self) -> BurstStatistics:
+        """What was sent, on all paths."""
+        return BurstStatistics.total(
+            statistics for outlet in self.outlets.values() for statistics in outlet.statistics.values()
+        )
+
+    def statistics_of(self, kind: PathKind) -> BurstStatistics:
+        """Return what was sent on paths of this kind."""
+        return BurstStatistics.total(outlet.statistics[kind] for outlet in self.outlets.values())
+
+    def add_path(self, path: Path) -> None:
+        """Also send packets for the group on this path, from the next one on. Its socket must be one of ours."""
+        if path not in self._paths:
+            self._paths.append(path)
+
+    def remove_path(self, path: Path) -> None:
+        """Stop sending packets for the group on this path, and drop those that wait for it."""
+        self._paths.remove(path)
+        self.outlets[path.socket].forget(path)
+
+    def send_page(
+        self, slices: Sequence[BytesLike], *, object: int, page: int, generation: int, tx: int, mask: int = 0
+    ) -> bool:
+        """Send those packets of a page whose bits are set in mask (0: all). Return False if some wait.
+
+        slices: the sealed page, cut into packets.
+        """
+        count = len(slices)
+        indices = bytes(index for index in range(count) if mask >> index & 1) if mask else _INDICES[:count]
+        headers = page_headers(
+            session_tag=self._session_tag,
+            object=object,
+            page=page,
+            generation=generation,
+            count=count,
+            tx=tx,
+            indices=indices,
+            sender=self._id,
+        )
+        self._headers[: len(headers)] = headers
+        pieces: list[BytesLike] = [b""] * (2 * len(indices))
+        pieces[0::2] = self._header_views[: len(indices)]
+        pieces[1::2] = [slices[index] for index in indices] if mask else slices
+        if self._cast(pieces, HEADER_BYTES + len(slices[0]), is_page=True):
+            return True
+        self._renew_headers()  # the waiting burst still refers to the old buffer
+        return False
+
+    def _renew_headers(self) -> None:
+        """Make a buffer for the headers of a burst, cut into views.
+
+        The views are kept, because making 44 of them takes as long as sealing half a page.
+        """
+        self._headers = memoryview(bytearray(PACKETS_PER_PAGE_MAX * HEADER_BYTES))
+        starts = range(0, len(self._headers), HEADER_BYTES)
+        self._header_views = [self._headers[at : at + HEADER_BYTES] for at in starts]
+
+    def send_coded(self, combinations: Sequence[Sequence[Slice]], *, object: int, generation: int, tx: int) -> bool:
+        """Send one packet for each combination: the XOR of its slices. Return False if some wait.
+
+        All slices must be from pages that were sealed with this generation.
+        """
+        is_sent = True
+        for _, alike in groupby(sorted(combinations, key=len), key=len):  # all packets of a burst have the same size
+            pieces: list[BytesLike] = []
+            for slices in alike:
+                pieces += self._coded_packet(sorted(slices, key=_term), object, generation, tx)
+            packet_bytes = HEADER_BYTES + len(pieces[1])
+            pieces_max = 2 * min(PACKETS_PER_PAGE_MAX, BURST_BYTES_MAX // packet_bytes)
+            for first in range(0, len(pieces), pieces_max):
+                is_sent &= self._cast(pieces[first : first + pieces_max], packet_bytes, is_page=True)
+        return is_sent
+
+    def send_message(self, datagram: bytes, path: Path | None = None) -> bool:
+        """Send a control datagram on one path, or to the group. Return False if it waits."""
+        pieces: list[BytesLike] = [datagram[:HEADER_BYTES], datagram[HEADER_BYTES:]]
+        if path is None:
+            return self._cast(pieces, len(datagram), is_page=False)
+        return self.outlets[path.socket].send((pieces, len(datagram), path))
+
+    def flush(self) -> bool:
+        """Send what waits. Return True if nothing waits any longer. Raise SocketError."""
+        return all([outlet.flush() for outlet in self.outlets.values()])
+
+    @property
+    def blocked(self) -> set[socket.socket]:
+        """The sockets for which packets wait."""
+        return {opened for opened, outlet in self.outlets.items() if outlet.is_blocked}
+
+    def _cast(self, pieces: list[BytesLike], packet_bytes: int, *, is_page: bool) -> bool:
+        """Send a burst on every path. Pages go to the group only while some target receives it."""
+        is_sent = True
+        self._paths.rotate()  # so that a short queue on the way does not drop the same path's copy every time
+        for path in self._paths:
+            if is_page and (path.kind is PathKind.RELAYED or self._is_unheard(path)):
+                continue
+            is_sent &= self.outlets[path.socket].send((pieces, packet_bytes, path))
+        return is_sent
+
+    def _is_unheard(self, path: Path) -> bool:
+        return path.kind is PathKind.MULTICAST and not self.is_group_heard
+
+    def keep_waiting(self) -> None:
+        """Copy what waits, because the memory that it refers to may be reused."""
+        for outlet in self.outlets.values():
+            outlet.copy_waiting()
+
+    def _coded_packet(
+        self, slices: Sequence[Slice], object: int, generation: int, tx: int
+    ) -> tuple[BytesLike, BytesLike]:
+        terms = tuple((page, index) for page, index, _ in slices)
+        header = Header(
+            kind=Kind.CODED,
+            packet_index=terms[0][1],
+            packet_count=len(terms),
+            object=object,
+            segment=0,
+            session_tag=self._session_tag,
+            generation=generation,
+            sender=CASTER_ID,
+            page=terms[0][0],
+            tx=tx,
+        )
+        return pack_header(header), encode_terms(terms) + xor_slices([data for _, _, data in slices], self.slice_bytes)
+
+
+def xor_slices(slices: Sequence[BytesLike], slice_bytes: int) -> bytes:
+    """Return the XOR of slices. Shorter ones are padded with zeros to slice_bytes."""
+    total = 0
+    for data in slices:
+        total ^= int.from_bytes(data, "little")  # in little-endian, padding at the end does not change the number
+    return total.to_bytes(slice_bytes, "little")
+
+
+def _term(part: Slice) -> tuple[int, int]:
+    return part[0], part[1]

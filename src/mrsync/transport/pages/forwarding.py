@@ -1,0 +1,114 @@
+"""Forward a relay's pages to its child out of the slots in which they were received, without sealing them again."""
+
+from __future__ import annotations
+
+import socket
+
+from mrsync.protocol.core.sends import CatcherSend, SendPage, SendToPeer
+from mrsync.protocol.receiving.relaying import Relaying
+from mrsync.transport.network.paths import Address, BurstStatistics, Path, PathKind
+from mrsync.transport.pages.bursts import BurstSender
+from mrsync.transport.pages.opener import PageOpener
+from mrsync.transport.pages.slots import Slots
+from mrsync.wire.geometry import Geometry
+from mrsync.wire.messages import Peer
+from mrsync.wire.session import ControlCodec
+
+_IPV4_MAPPED = bytes(10) + b"\xff\xff"
+_LINK_LOCAL = b"\xfe\x80"
+
+
+class Forwarder:
+    """Send from the socket that also sends reports, so that a firewall that accepts replies also accepts pages.
+
+    While the queue of the socket is full, is_blocked is set and nothing is planned. Call `flush` when it is writable.
+    """
+
+    def __init__(
+        self, relaying: Relaying, reply: socket.socket, codec: ControlCodec, session_tag: int, target: int
+    ) -> None:
+        self.is_blocked = False
+        self._relaying = relaying
+        self._reply = reply
+        self._codec = codec
+        self._sender = BurstSender([reply], [], session_tag, sender=target)
+        self._child: Path | None = None
+        self._slots: Slots | None = None
+        self._opener: PageOpener | None = None
+
+    @property
+    def statistics(self) -> BurstStatistics:
+        """What was sent to children."""
+        return self._sender.statistics_of(PathKind.UNICAST)
+
+    def open(self, geometry: Geometry, slots: Slots, opener: PageOpener) -> None:
+        """Set the slots that pages are received into."""
+        self._slots, self._opener = slots, opener
+        self._sender.slice_bytes = geometry.slice_bytes
+        if self._child is not None:
+            slots.retain_all()
+
+    def feed(self, child: Address | None) -> None:
+        """Send pages to this child from now on; None: to no child."""
+        if self._child is not None and self._child.address != child:
+            self._sender.remove_path(self._child)
+            self._child = None
+        if child is not None and self._child is None:
+            self._child = Path(self._reply, child, PathKind.UNICAST)
+            self._sender.add_path(self._child)
+            if self._slots is not None:
+                self._slots.retain_all()
+
+    def forward(self, now: float) -> bool:
+        """Send what the state machine plans for the child. Return True if it may plan more at once."""
+        if self._child is None or self.is_blocked:
+            return False
+        sends = self._relaying.forwards(now)
+        for send in sends:
+            self._send(send)
+        return bool(sends) and not self.is_blocked
+
+    def _send(self, send: CatcherSend) -> None:
+        assert self._child is not None  # without a child, nothing is planned
+        if isinstance(send, SendToPeer):
+            self.say(self._codec.encode(send.message), self._child)
+        elif isinstance(send, SendPage):
+            self._send_page(*send)
+
+    def _send_page(self, object: int, page: int, mask: int, tx: int) -> None:
+        slot = self._slots.whole((object, page)) if self._slots is not None else None
+        if slot is None or self._opener is None:
+            self._relaying.page_gone(object, page)
+            return
+        slices = slot.cut(self._opener.sealed_length(object, page))
+        is_sent = self._sender.send_page(slices, object=object, page=page, generation=slot.generation, tx=tx, mask=mask)
+        if not is_sent:
+            self._sender.keep_waiting()  # the slot may be reused for another page
+            self.is_blocked = True
+
+    def say(self, datagram: bytes, path: Path) -> None:
+        """Send a control message after everything that waits."""
+        self.is_blocked |= not self._sender.send_message(datagram, path)
+
+    def flush(self) -> None:
+        """Send what waits. Call when the socket is writable."""
+        self.is_blocked = not self._sender.flush()
+
+
+def peer_address(peer: Peer, caster: Address) -> Address:
+    """Return the address of a peer. caster: the master's, whose scope is used for link-local peers."""
+    if peer.address.startswith(_IPV4_MAPPED):
+        return (socket.inet_ntop(socket.AF_INET, peer.address[12:]), peer.port)
+    host, scope = socket.inet_ntop(socket.AF_INET6, peer.address), 0
+    if peer.address.startswith(_LINK_LOCAL):
+        scope = caster[3]
+        host = f"{host}%{socket.if_indextoname(scope)}"
+    return (host, peer.port, 0, scope)
+
+
+def endpoint(address: Address) -> tuple[bytes, int]:
+    """Return an address as (packed IPv6 address, port), as in an assignment. IPv4 addresses are mapped (RFC 4291)."""
+    host = address[0].split("%")[0]
+    if ":" in host:
+        return socket.inet_pton(socket.AF_INET6, host), address[1]
+    return _IPV4_MAPPED + socket.inet_aton(host), address[1]

@@ -1,0 +1,220 @@
+"""Turn received packets into opened pages: collect them in slots, decode coded packets, and open seals.
+
+A seal covers a whole page, so a single forged packet is not recognised when it arrives, but only when the complete page
+does not open. Anyone who can send to the group may forge packets. The rules that keep such an attacker from stopping
+the session:
+
+  * If two different packets claim the same index, both are kept, and the alternatives are tried in turn
+    (`Slot.choices`), at most TRIALS_MAX times, because each trial costs a decryption.
+  * If no choice is right, only suspect packets are requested again: those with alternatives, and those that came
+    alone or out of a coded packet. If that fails too, the whole page is.
+  * The number of partial pages, of their generations and of alternatives is limited. When room is needed, the page
+    with the fewest packets is dropped, as a forger cannot complete pages (`Slots.crowded`).
+  * A page that was complete but wrong is tried again when another packet contradicts one of its packets.
+
+The state machine sees no payload. It decides for each packet whether it is needed; the bytes stay in slots.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from mrsync.transport.pages.bursts import xor_slices
+from mrsync.transport.pages.slots import PartKey, Slot, Slots
+from mrsync.wire.geometry import Geometry
+from mrsync.wire.header import BytesLike, Header
+from mrsync.wire.limits import TAG_BYTES, TERM_BYTES
+from mrsync.wire.messages import ObjectKind
+from mrsync.wire.sealing import PageSealer
+from mrsync.wire.terms import decode_terms
+
+_IGNORE, _STORE, _COMPLETE = range(3)  # values of protocol's Verdict
+TRIALS_MAX = 32  # decryptions of a page that has just become complete, if packets contradict each other
+TRIALS_AGAIN_MAX = 4  # decryptions of a page that was complete and wrong, for each further packet
+_OBJECTS = len(ObjectKind)
+
+
+class PageSink(Protocol):
+    """The part of the state machine that pages concern; see protocol.catcher.Catcher."""
+
+    def receive_page(self, object: int, page: int, generation: int, count: int, tx: int, now: float) -> bool:
+        """All packets of a page arrived. Return whether to open it; then page_opened or page_rejected must follow."""
+
+    def receive_packet(
+        self, object: int, page: int, generation: int, index: int, count: int, tx: int, now: float
+    ) -> int:
+        """A packet arrived. Return a Verdict that says what to do with it."""
+
+    def receive_coded(self, object: int, generation: int, terms: list[tuple[int, int]], tx: int, now: float) -> int:
+        """A coded packet arrived. Return the index of its only term that is missing here, or -1."""
+
+    def coded_useless(self) -> None:
+        """The bytes of a term that was received are no longer in memory."""
+
+    def page_opened(self, object: int, page: int, generation: int) -> bool:
+        """The seal was valid. Return True if the page is to be written, False if it is only to be forwarded."""
+
+    def page_rejected(self, object: int, page: int, generation: int, suspects: int) -> None: ...
+
+    def packets_dropped(self, object: int, page: int, generation: int) -> None: ...
+
+
+@dataclass
+class OpenerStatistics:
+    """Counters. strange: malformed packets. crowded: partial pages that were dropped for lack of room."""
+
+    packets: int = 0
+    strange: int = 0
+    crowded: int = 0
+    rejected: int = 0
+    decoded: int = 0
+
+
+class PageOpener:
+    """Turn packets into opened pages, which gather in `opened` as (object, page, generation, data) until they are
+    taken.
+    """
+
+    def __init__(self, geometry: Geometry, sealer: PageSealer, sink: PageSink, slots: Slots) -> None:
+        self.opened: list[tuple[int, int, int, bytes]] = []
+        self._lengths = [(-1, 0)] * _OBJECTS  # (last page, its sealed size) of each object
+        self.statistics = OpenerStatistics()
+        self._geometry = geometry
+        self._full_length = geometry.sealed_bytes
+        self._sealer = sealer
+        self._sink = sink
+        self._slots = slots
+
+    def expect(self, sizes: Iterable[int]) -> None:
+        """Set the size of each object in bytes, from the last authentic status. Pages beyond the size are rejected."""
+        geometry = self._geometry
+        for object, size in enumerate(sizes):
+            last = geometry.page_count(size) - 1
+            self._lengths[object] = (last, geometry.page_length(size, last) + TAG_BYTES)
+
+    def sealed_length(self, object: int, page: int) -> int:
+        """Return the size of a sealed page in bytes, or 0 if there is no such page."""
+        last, last_length = self._lengths[object] if object < _OBJECTS else (-1, 0)
+        if page < last:
+            return self._full_length
+        return last_length if page == last else 0
+
+    def take_page(self, header: Header, slot: Slot, now: float) -> bool:
+        """Take a page whose packets are all in the slot.
+
+        Return True if the slot was kept, so the caller needs another one.
+        """
+        _, _, count, object, _, _, generation, _, page, tx = header
+        if not self._sink.receive_page(object, page, generation, count, tx, now):
+            self.statistics.packets += count
+            return False
+        if self._open(object, page, generation, count, slot):
+            self.statistics.packets += count
+            return True
+        is_kept = False
+        for index in range(count):  # some of its packets may be right
+            payload = slot.slices[index][: self._slice_length(object, page, index)]
+            is_kept = self.take_packet(header, index, payload, slot, now)
+        return is_kept
+
+    def take_packet(
+        self, header: Header, index: int, payload: BytesLike, slot: Slot, now: float, *, is_doubtful: bool = False
+    ) -> bool:
+        """Take one packet of a page. Return True if `slot` was kept, so the caller needs another one.
+
+        payload: its bytes, anywhere in memory. slot: used if nothing of the page is stored yet. is_doubtful: it came
+        alone or out of a coded packet, and not in a row with others of its page.
+        """
+        _, _, count, object, _, _, generation, _, page, tx = header
+        self.statistics.packets += 1
+        key = (object, page, generation)
+        kept = self._slots.partial(key)
+        verdict = self._sink.receive_packet(object, page, generation, index, count, tx, now)
+        if kept is None:
+            if verdict == _IGNORE:
+                return False
+            self._make_room(key)
+            self._slots.keep_partial(key, slot)
+            kept = slot
+        is_contradicted = kept.store(index, payload)
+        if is_doubtful:
+            kept.doubtful |= 1 << index
+        if verdict == _COMPLETE:
+            self._complete(key, count, kept)
+        elif is_contradicted and kept.stored + 1 == 1 << count:
+            self._open(*key, count, kept, TRIALS_AGAIN_MAX)
+        return kept is slot
+
+    def _make_room(self, key: PartKey) -> None:
+        crowded = self._slots.crowded(key)
+        if crowded is not None:
+            self.statistics.crowded += 1
+            self._slots.drop_partial(crowded)
+            self._sink.packets_dropped(*crowded)
+
+    def _complete(self, key: PartKey, count: int, kept: Slot) -> None:
+        """Open a page whose packets are all here.
+
+        If no choice of them is right, request the suspects; next time request all.
+        """
+        if self._open(*key, count, kept, TRIALS_MAX):
+            return
+        self.statistics.rejected += 1
+        self._sink.page_rejected(*key, kept.suspects)
+        kept.is_wrong = True
+        kept.doubtful = 0
+        kept.others.clear()
+
+    def take_coded(self, header: Header, payload: BytesLike, slot: Slot, now: float) -> bool:
+        """Take a coded packet. slot and result are as in take_packet."""
+        terms = decode_terms(header, payload)
+        body = payload[TERM_BYTES * (header.packet_count - 1) :]
+        if terms is None or header.object >= _OBJECTS or len(body) != self._geometry.slice_bytes:
+            self.statistics.strange += 1
+            return False
+        missing = self._sink.receive_coded(header.object, header.generation, terms, header.tx, now)
+        if missing < 0:
+            return False
+        page, index = terms.pop(missing)
+        slices = [self._held_slice(header, *term) for term in terms]
+        known = [data for data in slices if data is not None]
+        length = self._slice_length(header.object, page, index)
+        if len(known) < len(slices) or not length:
+            self._sink.coded_useless()
+            return False
+        self.statistics.decoded += 1
+        count = -(-self.sealed_length(header.object, page) // self._geometry.slice_bytes)
+        decoded = xor_slices([*known, body], self._geometry.slice_bytes)[:length]
+        header = header._replace(page=page, packet_count=count)
+        return self.take_packet(header, index, decoded, slot, now, is_doubtful=True)
+
+    def _held_slice(self, header: Header, page: int, index: int) -> BytesLike | None:
+        held = self._slots.held((header.object, page, header.generation))
+        return None if held is None else held.slices[index][: self._slice_length(header.object, page, index)]
+
+    def _slice_length(self, object: int, page: int, index: int) -> int:
+        size = self._geometry.slice_bytes
+        return max(0, min(size, self.sealed_length(object, page) - index * size))
+
+    def _open(self, object: int, page: int, generation: int, count: int, slot: Slot, trials: int = 1) -> bool:
+        """Open the page in a slot, trying at most `trials` choices of contradicting packets.
+
+        Return whether one was right.
+        """
+        sealed = slot.view[: self.sealed_length(object, page)]
+        data = self._sealer.open(sealed, object=object, page=page, generation=generation, count=count)
+        if data is None and slot.others:
+            for _ in slot.choices(trials):
+                data = self._sealer.open(sealed, object=object, page=page, generation=generation, count=count)
+                if data is not None:
+                    break
+        if data is None:
+            return False
+        slot.generation = generation
+        slot.others.clear()
+        self._slots.keep_whole((object, page), slot)
+        if self._sink.page_opened(object, page, generation):
+            self.opened.append((object, page, generation, data))
+        return True

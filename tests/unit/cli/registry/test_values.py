@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+import pytest
+
+from mrsync.cli.registry import values
+
+
+@pytest.mark.parametrize(
+    ("text", "bytes_s"),
+    [
+        ("1000", 1000),
+        ("1k", 1024),
+        ("1.5K", 1536),
+        ("10M", 10 * 1024**2),
+        ("10MiB", 10 * 1024**2),
+        ("10MB", 10 * 1000**2),
+        ("2G", 2 * 1024**3),
+        ("1gb", 1000**3),
+        ("0", None),
+        ("7B", 7),
+    ],
+)
+def test_rate(text: str, bytes_s: int | None) -> None:
+    assert values.rate(text) == bytes_s
+
+
+@pytest.mark.parametrize(
+    ("text", "bytes_s"),
+    [
+        ("1000", 1000 << 10),
+        ("0", None),
+        ("0.5", 512),
+        (".5", 512),
+        ("1.5", 1536),
+        ("512b", 512),
+        ("600B+1", 601),
+        ("1k", 1024),
+        ("1kb", 1000),
+        ("1KiB", 1024),
+        ("1.5m", 1536 << 10),
+        ("2mb-1", 1_999_999),
+        ("1GiB", 1 << 30),
+        ("1t", 1 << 40),
+        ("1+1", 1025),
+    ],
+)
+def test_bwlimit_is_rsyncs(text: str, bytes_s: int | None) -> None:
+    assert values.bwlimit(text) == bytes_s
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("0", 0),
+        ("10", 10),
+        ("10b", 10),
+        ("1k", 1024),
+        ("1.5K", 1536),
+        ("1.5KiB", 1536),
+        ("1.5kb", 1500),
+        ("1.5mb-1", 1_499_999),
+        ("2g+1", (2 << 30) + 1),
+        ("1T", 1 << 40),
+        ("8191P", 8191 << 50),
+        (".5k", 512),
+        ("1.k", 1024),
+        ("5.9", 5),
+        ("10+1", 11),
+    ],
+)
+def test_size(text: str, size: int) -> None:
+    assert values.size(text) == size
+
+
+@pytest.mark.parametrize("text", ["239.255.67.92", "224.0.0.251", "ff15::7", "ff02::1"])
+def test_group(text: str) -> None:
+    assert values.group(text) == text
+
+
+def test_numbers() -> None:
+    assert (values.integer("-1"), values.integer("+07")) == (-1, 7)
+    assert values.port("65535") == 65535
+    assert values.ttl("0") == 0
+    assert values.verbosity("2") == 2
+    assert values.target_id("4095") == 4095
+    assert values.seconds("0.5") == 0.5
+    assert values.fanout("4096") == 4096
+    assert values.remote_word("~/.pyenv/bin/python3.9") == "~/.pyenv/bin/python3.9"
+
+
+@pytest.mark.parametrize(
+    ("parse", "texts"),
+    [
+        (values.rate, ["", "fast", "-1", "1X", "1 000", "1e3", "0.5B", "inf"]),
+        (
+            values.size,
+            ["", ".", "k", "-1", "+5", "0-1", "1e3", "1ki", "1kb+2", "1x", " 5", "0x10", "1.2.3", "8192P", "²"],
+        ),
+        (values.bwlimit, ["", "fast", "-1", "0.1", "511b", "9" * 20, "1kb-999", "1ki", "1 m", "1e3"]),
+        (values.integer, ["", "1.5", "1_000", " 1", "0x10", "²", "1k", "--5", "9" * 19]),
+        (values.group, ["", "10.0.0.1", "240.0.0.1", "fe80::1", "239.1.1", "localhost", "239.1.1.1 "]),
+        (values.port, ["", "0", "1", "65536", "-5", "8888.0", "²", "http"]),
+        (values.ttl, ["-1", "256"]),
+        (values.verbosity, ["3", "-v"]),
+        (values.target_id, ["4096", "-1"]),
+        (values.fanout, ["0", "4097"]),
+        (values.remote_word, ["", "python3 -I", "a;b", "$HOME/python", "-c", "it's"]),
+        (values.seconds, ["0", "-1", "soon", "nan", "inf"]),
+    ],
+)
+def test_nonsense_is_refused(parse: Callable[[str], object], texts: list[str]) -> None:
+    for text in texts:
+        with pytest.raises(argparse.ArgumentTypeError):
+            parse(text)

@@ -1,0 +1,212 @@
+"""Settings from files: which are read, what they mean beside the command line, and what is refused."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mrsync.cli.settings import configuration
+from mrsync.cli.settings.doctor_options import parse_doctor
+from mrsync.cli.settings.options import parse_mrsync
+from mrsync.cli.settings.rtt_options import parse_rtt
+from mrsync.errors import UsageError
+from mrsync.run.settings import CastSettings
+from tests.programs import SOURCE
+from tests.support.workers import not_under_coverage
+from tests.unit.tree.syncing import as_nobody, nobodys_directory
+
+Write = Callable[[str, str], Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
+    """Write the settings of "system", "user", or of any other file."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "user"))
+    monkeypatch.setattr(configuration, "SYSTEM_FILE", str(tmp_path / "system" / "mrsync" / "config.toml"))
+
+    def write(place: str, text: str) -> Path:
+        path = tmp_path / place / "mrsync" / "config.toml"
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+        path.chmod(0o644)
+        return path
+
+    return write
+
+
+def parsed(source: Path, *arguments: str) -> CastSettings:
+    return parse_mrsync(["-m", "a", "-s", str(source), *arguments])[0]
+
+
+def test_values_of_every_type(tmp_path: Path, write: Write) -> None:
+    write(
+        "user",
+        'rsh = "cat -A"\ngroup = "239.1.2.3"\nport = 9000\nrate = "80M"\nack-wait = 12.5\ndelete = false\n'
+        'encrypt = true\nquit-on-bad = true\nnumeric-ids = false\nexclude = ["*.o", "-e"]\ninclude = "*"\nfanout = 7\n'
+        "verbose = 2\n",
+    )
+    settings = parsed(tmp_path)
+    assert settings.remote_shell == "cat -A"
+    assert (settings.network.group, settings.network.port) == ("239.1.2.3", 9000)
+    assert (settings.rate_bytes_s, settings.ack_wait_s, settings.verbosity) == (80 << 20, 12.5, 2)
+    assert (settings.policy.deletes, settings.policy.numeric_ids) == (False, False)
+    assert (settings.is_encrypted, settings.quits_on_bad, settings.remote.fanout) == (True, True, 7)
+    assert [rule.text for rule in settings.selection.rules] == [b"- *.o", b"- -e", b"+ *"]
+
+
+def test_the_user_counts_more_than_the_system_and_the_command_line_more_than_both(tmp_path: Path, write: Write) -> None:
+    paths = [
+        write("system", 'port = 9000\nttl = 3\ngroup = "239.0.0.1"\n'),
+        write("user", 'port = 9002\ngroup = "239.0.0.2"\nexclude = ["a"]\nno-encrypt = true\n'),
+        write("own", 'port = 9004\nexclude = ["b"]\n'),
+    ]
+    network = parsed(tmp_path).network
+    assert (network.port, network.ttl, network.group) == (9002, 3, "239.0.0.2")
+    settings, output = parse_mrsync(
+        ["-m", "a", "-s", str(tmp_path), "--config", str(paths[2]), "-A", "239.0.0.3", "--exclude", "c", "--encrypt"]
+    )
+    assert output.configurations == tuple(map(str, paths))
+    assert (settings.network.port, settings.network.ttl, settings.network.group) == (9004, 3, "239.0.0.3")
+    assert [rule.text for rule in settings.selection.rules] == [b"- a", b"- b", b"- c"]
+    assert settings.is_encrypted is True
+
+
+def test_of_two_that_exclude_each_other_the_command_line_is_meant(tmp_path: Path, write: Write) -> None:
+    write("user", 'remote-dir = "/opt/bin"\n')
+    assert parsed(tmp_path).remote.directory == "/opt/bin"
+    remote = parsed(tmp_path, "--remote-python", "python3.12").remote
+    assert (remote.directory, remote.python) == (None, "python3.12")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("prot = 9000\n", "there is no setting 'prot'"),
+        ("no-delete = true\n", "there is no setting 'no-delete'"),
+        ('targets = "a"\n', "there is no setting 'targets'"),
+        ('config = "x"\n', "there is no setting 'config'"),
+        ("n = true\n", "there is no setting 'n'"),
+        ("[mrsync]\nport = 1\n", "there is no setting 'mrsync'"),
+        ("[rate]\nport = 1\n", "rate: it is a text or a number"),
+        ("port = true\n", "port: it is a text or a number"),
+        ('delete = "no"\n', "delete: it is either true or false"),
+        ("delete = 1\n", "delete: it is either true or false"),
+        ("rsh = 5\n", "rsh: it is a text"),
+        ("rsh = ['ssh']\n", "rsh: it is a text"),
+        ("exclude = [1]\n", "exclude: it is a text"),
+        ("port = 70000\n", "port: '70000' is no port from 2 to 65535"),
+        ('progress = "fancy"\n', "progress: invalid choice: 'fancy'"),
+        ("port 9000\n", "is no TOML: "),
+        ("port = 9000\nport = 9002\n", "is no TOML: "),
+    ],
+)
+def test_a_bad_setting_is_one_sentence_with_its_place(tmp_path: Path, write: Write, text: str, sentence: str) -> None:
+    path = write("user", text)
+    with pytest.raises(UsageError) as caught:
+        parsed(tmp_path)
+    assert str(caught.value).startswith(f"{path}")
+    assert sentence in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert "--help" not in str(caught.value)
+
+
+def test_bytes_that_are_no_text(tmp_path: Path, write: Write) -> None:
+    write("user", "").write_bytes(b'rsh = "\xff"')
+    with pytest.raises(UsageError, match="is no TOML"):
+        parsed(tmp_path)
+    os.truncate(tmp_path / "user/mrsync/config.toml", 2 << 20)
+    with pytest.raises(UsageError, match="too large"):
+        parsed(tmp_path)
+
+
+@pytest.mark.parametrize("mode", [0o664, 0o646, 0o666])
+def test_a_file_that_others_may_write_is_refused(tmp_path: Path, write: Write, mode: int) -> None:
+    write("user", "port = 9000\n").chmod(mode)
+    with pytest.raises(UsageError, match="not trusted: others may write to it"):
+        parsed(tmp_path)
+
+
+def test_a_file_of_somebody_else_is_refused(tmp_path: Path, write: Write) -> None:
+    if os.geteuid():
+        pytest.skip("only root can make one")
+    os.chown(write("user", "port = 9000\n"), 1234, 0)
+    with pytest.raises(UsageError, match="not trusted"):
+        parsed(tmp_path)
+
+
+def test_files_that_are_none(tmp_path: Path, write: Write) -> None:
+    with pytest.raises(UsageError, match=r"^/no/such/file: there is no such file \(--config\)$"):
+        parsed(tmp_path, "--config", "/no/such/file")
+    path = write("user", "")
+    assert parse_mrsync(["-m", "a", "-s", str(tmp_path)])[1].configurations == (str(path),)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(UsageError, match="is no file with settings"):
+        parsed(tmp_path)
+
+
+def test_where_the_users_file_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setenv("XDG_CONFIG_HOME", "relative")
+    assert configuration.user_file() == "/home/me/.config/mrsync/config.toml"
+    monkeypatch.setenv("XDG_CONFIG_HOME", "/elsewhere")
+    assert configuration.user_file() == "/elsewhere/mrsync/config.toml"
+
+
+@not_under_coverage
+def test_no_file_costs_no_parser(tmp_path: Path) -> None:
+    code = "import sys; from mrsync.cli.settings.options import parse_mrsync as p; p(sys.argv[1:]); print(*sys.modules)"
+    command = [sys.executable, "-c", code, "-m", "a", "-s", str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
+    loaded = subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout.split()
+    assert "mrsync.cli.settings.configuration" in loaded
+    assert "tomllib" not in loaded
+
+
+def test_the_tools_read_what_is_for_them_too(write: Write) -> None:
+    write(
+        "user",
+        'rsh = "ssh -p 2222"\ngroup = "239.1.2.3"\nport = 9000\ninterface = "lo"\nrate = "80M"\ndelete = false\n'
+        'exclude = ["*.o"]\nremote-dir = "/opt/mrsync"\n',
+    )
+    examination = parse_doctor(["-m", "a"])[0]
+    assert examination.remote_shell == "ssh -p 2222"
+    assert (examination.network.group, examination.network.port) == ("239.1.2.3", 9000)
+    assert examination.rate_bytes_s == 25_000_000  # how fast syncs may be is another question
+    assert examination.remote.directory is None
+    trips = parse_rtt(["-m", "a"])[0]
+    assert (trips.remote_shell, trips.network.interface) == ("ssh -p 2222", "lo")
+    assert (trips.network.group, trips.network.port) == (None, 7900)  # its own place
+    assert trips.remote.directory == "/opt/mrsync"
+    assert parse_rtt(["-m", "a", "--insecure"])[0].remote_shell is None
+
+
+def test_an_unknown_setting_is_one_for_the_tools_too(write: Write) -> None:
+    write("user", "nonsense = 1\n")
+    for parse in (parse_doctor, parse_rtt):
+        with pytest.raises(UsageError, match="there is no setting 'nonsense'"):
+            parse(["-m", "a"])
+
+
+def test_a_home_that_is_closed_has_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As under `setpriv` or `su` with root's environment; a file that is seen, but cannot be read, is said."""
+
+    def run(top: Path) -> None:
+        monkeypatch.setenv("XDG_CONFIG_HOME", str(top / "closed"))
+        (top / "closed" / "mrsync").mkdir(parents=True)
+        (top / "closed" / "mrsync" / "config.toml").touch(mode=0)
+        with pytest.raises(UsageError, match="Permission denied"):
+            parse_mrsync(["-m", "a", "-s", "/"])
+        (top / "closed").chmod(0)
+        assert parse_mrsync(["-m", "a", "-s", "/"])[1].configurations == ()
+        with pytest.raises(UsageError, match="Permission denied"):
+            parse_mrsync(["-m", "a", "-s", "/", "--config", str(top / "closed" / "mrsync" / "config.toml")])
+        (top / "closed").chmod(0o700)
+
+    with nobodys_directory() as top:
+        as_nobody(lambda: run(top))

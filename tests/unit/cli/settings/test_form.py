@@ -1,0 +1,135 @@
+"""Which form a line has: rsync's, or that of 4.0.1's letters."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from mrsync.cli.settings.form import form_of
+from mrsync.cli.settings.options import parse_mrsync
+from mrsync.errors import MrsyncError, SelectionError, UsageError
+from mrsync.tree.source.selection import Operand
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for name in ("src/sub", "other"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "file").touch()
+    (tmp_path / "config").mkdir()
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("line", "is_rsyncs"),
+    [
+        ("-m a -s src -t /x", False),
+        ("-m @racks:a -s src", False),
+        ("-s src -m a -T 4 -L -q", False),
+        ("src/ a:/x", True),
+        ("-aHAXvzPnicuxq src/ a:/x", True),
+        ("-m src/ a:/x", True),  # rsync's -m takes no value
+        ("-s src/ a:/x", True),
+        ("src/ -m a:/x", True),
+        ("-e ssh -f -_x src/ a:/x", True),
+        ("-r src a:/x", True),
+        ("-r rsh -I lo -L src a:/x", False),  # neither rsh nor lo is here
+        ("src a:/x -v 1", False),
+        ("-a -r rsh src a:/x", True),  # 4.0.1 had no -a: then rsh is a SOURCE, which is missing
+    ],
+)
+def test_the_form_of_a_line(line: str, is_rsyncs: bool) -> None:
+    form = form_of(line.split())
+    assert form.parser.parse_args(form.words).is_rsync_form is is_rsyncs
+
+
+def test_letters_mean_what_they_mean_to_rsync() -> None:
+    settings, output = parse_mrsync(["-aHAXvvPnicuxqm", "-ersh", "-b", "src/", "a:/x"])
+    policy, selection = settings.policy, settings.selection
+    assert (policy.hard_links, policy.acls, policy.xattrs, policy.devices, policy.specials) == (True,) * 5
+    assert (policy.itemizes, policy.checksum, policy.update, policy.prunes_empty) == (True,) * 4
+    assert (policy.backup, policy.suffix, policy.deletes, policy.modify_window) == (True, "~", False, 0)
+    assert (selection.is_one_file_system, settings.is_dry_run, settings.verbosity) == (True, True, 2)
+    assert (output.is_quiet, settings.remote_shell, settings.quits_on_bad) == (True, "rsh", False)
+
+
+def test_nothing_is_deleted_and_no_hard_link_kept_unless_that_is_said() -> None:
+    policy = parse_mrsync(["src/", "a:/x"])[0].policy
+    assert (policy.deletes, policy.hard_links, policy.devices) == (False, False, False)
+    for option in ("--delete", "--del", "--delete-after", "--delete-before", "--delete-during", "--delete-delay"):
+        assert parse_mrsync([option, "src/", "a:/x"])[0].policy.deletes
+    assert not parse_mrsync(["-r", "rsh", "-I", "lo", "src", "a:/x"])[0].policy.deletes  # 4.0.1's letters
+    assert parse_mrsync(["-m", "a", "-s", "src"])[0].policy.deletes
+
+
+def test_settings_files_count_in_both_forms(here: Path) -> None:
+    (here / "config" / "mrsync").mkdir()
+    (here / "config" / "mrsync" / "config.toml").write_text('verbose = 1\nprogress = "none"\nhard-links = true\n')
+    settings, output = parse_mrsync(["-v", "src/", "a:/x"])
+    assert (settings.verbosity, output.progress, settings.policy.hard_links) == (2, "none", True)
+    assert not settings.policy.deletes
+
+
+@pytest.mark.parametrize(
+    ("line", "operands"),
+    [
+        ("src/ a:/x", None),
+        ("src/. a:/x", None),
+        ("src a:/x", [("", ("src",))]),
+        ("src/sub a:/x", [("src", ("sub",))]),
+        ("file src other a:/x", [("", ("file", "src", "other"))]),
+        ("file src/ other a:/x", [("", ("file",)), ("src/", None), ("", ("other",))]),
+    ],
+)
+def test_the_slash_means_what_it_means_to_rsync(
+    here: Path, line: str, operands: list[tuple[str, tuple[str, ...] | None]] | None
+) -> None:
+    found = parse_mrsync(line.split())[0].selection.operands
+    root = os.fsencode(here)
+    expected = [
+        Operand(
+            os.path.join(root, os.fsencode(place)) if place else root,
+            None if names is None else tuple(map(os.fsencode, names)),
+        )
+        for place, names in operands or ()
+    ]
+    assert [operand._replace(root=os.path.normpath(operand.root)) for operand in found] == [
+        operand._replace(root=os.path.normpath(operand.root)) for operand in expected
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "is_name"),
+    [
+        ("file a:/x", True),
+        ("file a:/x/", False),
+        ("src a:/x", False),
+        ("file src a:/x", False),
+        ("-R file a:/x", False),
+    ],
+)
+def test_a_single_file_may_get_the_name_of_dest(line: str, is_name: bool) -> None:
+    assert parse_mrsync(line.split())[0].policy.is_one_file is is_name
+
+
+@pytest.mark.parametrize(
+    ("line", "error", "sentence"),
+    [
+        ("missing a:/x", SelectionError, "the source missing does not exist"),
+        ("-aR src /etc a:/x", UsageError, "must begin in the same directory"),
+        ("--files-from=file src other a:/x", UsageError, "give only one"),
+        ("-m a -s src --relative", UsageError, "is for mrsync SOURCE"),
+        ("-a --no-perms src a:/x", UsageError, "--no-perms is not to be had: mrsync always keeps modes"),
+        ("-a --inplace src a:/x", UsageError, "the old one or the new one"),
+        ("-aK src a:/x", UsageError, "nothing behind a link"),
+        ("-a --frob src a:/x", UsageError, "--frob"),
+        ("-a src other", UsageError, "give SOURCE TARGETS:DEST"),
+    ],
+)
+def test_what_cannot_be_had_is_said(line: str, error: type[MrsyncError], sentence: str) -> None:
+    with pytest.raises(error, match=sentence):
+        parse_mrsync(line.split())

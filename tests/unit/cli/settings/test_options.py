@@ -1,0 +1,287 @@
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from mrsync.cli.settings.options import Output, parse_mrsync, parse_multicaster, parse_multicatcher
+from mrsync.errors import MrsyncError, SelectionError, UsageError
+from mrsync.remote.keyfile import INSECURE_SECRET
+from mrsync.run.settings import CatchSettings, Network, Remote
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> str:
+    (tmp_path / "source").mkdir()
+    return str(tmp_path / "source")
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> str:
+    path = tmp_path / "key"
+    path.write_text("a key of many words")
+    path.chmod(0o600)
+    return str(path)
+
+
+def test_the_least_that_must_be_said(source: str) -> None:
+    settings, output = parse_mrsync(["-m", "a,b", "-s", source])
+    assert settings.targets == ("a", "b")
+    assert settings.source == settings.dest == os.fsencode(source)
+    assert settings.remote_shell == "ssh"
+    assert settings.network == Network()
+    assert len(settings.secret) == 32
+    assert settings.secret != parse_mrsync(["-m", "a", "-s", source])[0].secret
+    assert (settings.policy.deletes, settings.is_dry_run, settings.quits_on_bad, settings.is_encrypted) == (
+        True,
+        False,
+        False,
+        None,
+    )
+    assert (settings.rate_bytes_s, settings.ack_wait_s, settings.verbosity) == (None, 60.0, 0)
+    assert output == Output()
+
+
+def test_all_that_can_be_said(source: str, tmp_path: Path) -> None:
+    report = str(tmp_path / "r.json")
+    settings, output = parse_mrsync(
+        f"-m a -s {source} -t /to/{{host}} -r rsh -v 2 -w 5 -q -A 239.9.9.9 -P 7000 -T 4 -L -I eth1 --no-delete -n"
+        f" --rate 10M --progress json --stats --report {report} --encrypt".split()
+    )
+    assert settings.dest == b"/to/{host}"
+    assert settings.remote_shell == "rsh"
+    assert settings.network == Network("239.9.9.9", 7000, 4, has_loop=True, interface="eth1")
+    assert (settings.policy.deletes, settings.is_dry_run, settings.quits_on_bad, settings.is_encrypted) == (
+        False,
+        True,
+        True,
+        True,
+    )
+    assert (settings.rate_bytes_s, settings.ack_wait_s, settings.verbosity) == (10 * 1024**2, 5.0, 2)
+    assert output == Output("json", has_stats=True, report=report, verbosity=2)
+
+
+def test_the_way_to_the_targets(source: str, tmp_path: Path) -> None:
+    topology = tmp_path / "topology"
+    topology.touch()
+    common = ["-m", "n[1-5],m", "-s", source, "--exclude-target", "n[2-3],m"]
+    settings, _ = parse_mrsync([*common, "-r", "ssh -p 2222", "--fanout", "9", "--connect-timeout", "2.5"])
+    assert settings.targets == ("n1", "n4", "n5")
+    assert settings.remote_shell == "ssh -p 2222"
+    assert settings.remote == Remote(fanout=9, connect_timeout_s=2.5)
+    settings, _ = parse_mrsync([*common, "-b", "/opt/bin", "--topology", str(topology)])
+    assert settings.remote == Remote(directory="/opt/bin", topology=str(topology))
+    settings, _ = parse_mrsync([*common, "--remote-python", "python3.11"])
+    assert settings.remote == Remote(python="python3.11")
+
+
+@pytest.mark.parametrize(
+    ("there", "targets", "dest"),
+    [
+        ("a:/to", ("a",), b"/to"),
+        ("a,b:/to:here", ("a", "b"), b"/to:here"),
+        ("n[1-2]:to", ("n1", "n2"), b"to"),
+        ("fe80::1:/to", ("fe80::1",), b"/to"),
+        ("[fd00::1]:to", ("fd00::1",), b"to"),
+        ("a,[fe80::1%eth0]:/to", ("a", "fe80::1%eth0"), b"/to"),
+        ("root@a:/to", ("root@a",), b"/to"),
+    ],
+)
+def test_rsyncs_form_means_the_same(source: str, there: str, targets: tuple[str, ...], dest: bytes) -> None:
+    settings, _ = parse_mrsync([source, there, "-v", "1"])
+    assert (settings.targets, settings.dest, settings.source) == (targets, dest, os.fsencode(source))
+
+
+def test_this_host_is_left_out_unless_it_is_meant(source: str) -> None:
+    own = socket.gethostname()
+    assert parse_mrsync(["-m", f"a,{own}", "-s", source])[1].left_out == (own,)
+    settings, output = parse_mrsync(["-m", f"a,{own}", "-s", source, "-t", "/tmp/{host}", "-r", "local"])
+    assert settings.targets == ("a", own)
+    assert output.left_out == ()
+    assert settings.network.has_loop
+
+
+def test_multicaster(source: str, key: str) -> None:
+    settings, _ = parse_multicaster(["-m", "a,b", "-s", source, "--key-file", key, "--no-encrypt"])
+    assert (settings.remote_shell, settings.dest, settings.is_encrypted) == (None, b"", False)
+    catch = parse_multicatcher(["-t", "/to", "-i", "1", "--key-file", key, "-A", "239.9.9.9", "-P", "7000", "-I", "lo"])
+    network = Network("239.9.9.9", 7000, interface="lo")
+    assert catch == CatchSettings(1, os.uname().nodename, b"/to", settings.secret, network, 0, has_master=False)
+
+
+def test_a_place_chosen_automatically_is_for_catchers_that_are_told(source: str, key: str) -> None:
+    assert parse_mrsync(["-m", "a", "-s", source, "-A", "auto"])[0].network.group == "auto"
+    with pytest.raises(UsageError, match="-A auto is for catchers that are started from here"):
+        parse_multicaster(["-m", "a", "-s", source, "--key-file", key, "-A", "auto"])
+    with pytest.raises(UsageError, match="-A auto is for catchers that are started from here"):
+        parse_multicatcher(["-t", "/to", "-i", "1", "--key-file", key, "-A", "auto"])
+
+
+def test_insecure_is_said_aloud(source: str) -> None:
+    assert parse_multicaster(["-m", "a", "-s", source, "--insecure"])[0].secret == INSECURE_SECRET
+    with pytest.raises(UsageError, match="--key-file --insecure is required"):
+        parse_multicaster(["-m", "a", "-s", source])
+    with pytest.raises(UsageError, match="required"):
+        parse_multicatcher(["-t", "/to", "-i", "1"])
+
+
+def test_values_may_begin_with_a_dash(tmp_path: Path, source: str, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever option takes a value takes the next word for it, as rsync's do."""
+    monkeypatch.chdir(tmp_path)
+    os.mkdir("-s")
+    words = "-m a -s -s -t -x --chmod -w --backup --suffix -old --max-delete -1 --bwlimit 2 -i -r -v --log-file --f"
+    settings, output = parse_mrsync(words.split())
+    assert (settings.source, settings.dest, settings.remote_shell) == (os.path.realpath(b"-s"), b"-x", "-v")
+    assert (settings.policy.suffix, settings.policy.max_delete, settings.policy.itemizes) == ("-old", -1, True)
+    assert settings.selection.mode_changes
+    assert output.log_file == "--f"
+    assert parse_mrsync(["-Hcim", "a", "-Os", "-s"])[0].policy.checksum
+    caught = parse_multicatcher(["-t", "-d", "-i", "0", "-u", "-o", "--key-file", key])
+    assert (caught.dest, caught.backup_suffix) == (b"-d", "-o")
+
+
+def test_words_behind_two_dashes_are_no_options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    os.mkdir("-n")
+    settings, _ = parse_mrsync(["--backup", "--", "-n", "a:-t"])
+    assert (settings.source, settings.dest, settings.is_dry_run) == (os.path.realpath(b"-n"), b"-t", False)
+    with pytest.raises(UsageError, match="-- is no value"):
+        parse_mrsync(["--backup", "--suffix", "--", "-n", "a:-t"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ("", "SOURCE is missing"),
+        ("-s {source}", "TARGETS is missing"),
+        ("{source}", "give SOURCE TARGETS:DEST"),
+        ("{source} a", "give SOURCE TARGETS:DEST"),
+        ("{source} a:/b c", "give SOURCE TARGETS:DEST"),
+        ("{source} a:/b -t /c", "cannot be given as well"),
+        ("-s {source} -m a --encrypt --no-encrypt", "not allowed with"),
+        ("-s {source} -m a -A 10.0.0.1", "no multicast address"),
+        ("-s {source} -m a -P 70000", "no port"),
+        ("-s {source} -m a -w 0", "above 0"),
+        ("-s {source} -m a --rate fast", "no rate"),
+        ("-s {source} -m a -v", "expected one argument"),
+        ("-s {source} -m a --verb 1", "there is no option --verb; did you mean --verbose"),
+        ("-s {source} -m a --progress loud", "invalid choice"),
+        ("-s {source} -m a --report x.xml", r"only \.json and \.html"),
+        ("-s {source} -m a --report /nowhere/x.json", "cannot write in /nowhere"),
+        ("-s {source} -m n[1-5000]", "5000 targets, more than the 4096"),
+        ("-s {source} -m a -b /x --remote-python python3.9", "not allowed with"),
+        ("-s {source} -m a --topology /nowhere", "no such file"),
+        ("-s {source} -m a -r local -t /x -b /opt", "lead to other hosts"),
+        ("-s {source} -m a -t /x --remote-python 'a b'", "more than a plain path|SOURCE TARGETS"),
+        ("-s {source} -m a --exclude-target a", "no target"),
+        ("-s {source} -m a,b -r local -t /x", "need {{host}} in DEST"),
+        ("-s {source} -m a -r local", "must not contain one another"),
+        ("-s {source} -m a -x", "-x needs --rate"),
+        ("{source} a:", "give DEST behind the colon"),
+        ("{source} a::mod", "not by an rsync daemon"),
+        ("{source} a::/mod/x", "not by an rsync daemon"),
+        ("{source} u@a::mod", "not by an rsync daemon"),
+        ("{source} b,a::mod", "not by an rsync daemon"),
+        ("{source} [fd00::7]::mod", "not by an rsync daemon|no host can have"),
+        ("{source} rsync://a/mod", "not by an rsync daemon"),
+        ("{source} RSYNC://u@a:873/mod", "not by an rsync daemon"),
+        ("{source} ssh://a/x", "not by an rsync daemon"),
+        ("{source} a:~", "is a home directory"),
+        ("{source} a:~/", "is a home directory"),
+        ("{source} a:~joe", "is a home directory"),
+        ("{source} a:~joe/x/..", "is a home directory"),
+        ("{source} a:.", "is a home directory"),
+        ("-s {source} -m a -t ~", "is a home directory"),
+        ("-s {source} -m a: -t /x", "no host can have"),
+        ("-s {source} -m a:b -t /x", "no host can have"),
+        ("-s {source} -m root@ -t /x", "no host can have"),
+        ("-s {source} -m root@-oProxyCommand=x -t /x", "no host can have"),
+        ("-s {source} -m a -r local -t {source}/sub", "must not contain one another"),
+        ("-s {source} -m a -r local -t {source}/..", "must not contain one another"),
+    ],
+)
+def test_contradictions_get_a_sentence(source: str, arguments: str, sentence: str) -> None:
+    with pytest.raises(UsageError, match=sentence.format()):
+        parse_mrsync(arguments.format(source=source).split())
+
+
+@pytest.mark.parametrize("kind", ["missing", "file"])
+def test_a_source_that_is_no_directory(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SelectionError, match="is not a directory"):
+        parse_mrsync(["-m", "a", "-s", str(tmp_path / kind)])
+
+
+def test_every_error_has_the_status_of_the_contract() -> None:
+    statuses = {error.__name__: error.exit_status for error in MrsyncError.__subclasses__()}
+    assert statuses == {
+        "UsageError": 1,
+        "LimitError": 1,
+        "RuleError": 1,
+        "ProtocolVersionError": 2,
+        "SelectionError": 3,
+        "StartError": 5,
+        "SocketError": 10,
+        "FileError": 11,
+        "ProtocolDataError": 12,
+        "Interrupted": 20,
+    }
+
+
+@pytest.mark.parametrize("parse", [parse_mrsync, parse_multicaster, parse_multicatcher])
+@pytest.mark.parametrize("flag", ["--help", "--version"])
+def test_help_and_version_end_well(parse: object, flag: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert callable(parse)
+    with pytest.raises(SystemExit) as exit_info:
+        parse([flag])
+    assert exit_info.value.code == 0
+    assert capsys.readouterr().out
+
+
+def test_unicast_is_for_both_ends(source: str, key: str) -> None:
+    assert parse_mrsync(["-m", "a", "-s", source, "--unicast"])[0].network.is_unicast
+    by_hand = ["-t", "/to", "-i", "1", "--key-file", key]
+    settings = parse_multicatcher([*by_hand, "--master", "localhost", "-A", "239.9.9.9", "--unicast"])
+    assert (settings.master, settings.network.is_unicast) == ("127.0.0.1", True)
+    assert parse_multicatcher([*by_hand, "--master", "::1"]).master == "::1"
+    assert parse_multicatcher(by_hand).master is None
+    with pytest.raises(UsageError, match="--unicast needs --master"):
+        parse_multicatcher([*by_hand, "--unicast"])
+    with pytest.raises(UsageError, match="--master nobody"):
+        parse_multicatcher([*by_hand, "--master", "nobody.invalid"])
+
+
+@pytest.mark.parametrize(
+    ("form", "targets", "dest"),
+    [
+        ("a:~/x", "a", b"~/x"),
+        ("a:~joe/x", "a", b"~joe/x"),
+        ("a:./~", "a", b"./~"),
+        ("a:rel", "a", b"rel"),
+        ("[fd00::7]:/x", "fd00::7", b"/x"),
+        ("fd00::7:/x", "fd00::7", b"/x"),
+        ("fd00:::/x", "fd00::", b"/x"),
+        ("u@a,u@b:/x:/y", "u@a u@b", b"/x:/y"),
+    ],
+)
+def test_destinations_in_rsyncs_form(source: str, form: str, targets: str, dest: bytes) -> None:
+    settings, _ = parse_mrsync([source, form])
+    assert (settings.targets, settings.dest) == (tuple(targets.split()), dest)
+
+
+@pytest.mark.parametrize(
+    ("words", "is_durable"),
+    [
+        ("", False),
+        ("--commit job", True),
+        ("--durable", True),
+        ("--fsync", True),
+        ("--commit job --no-durable", False),
+        ("--commit each", False),
+    ],
+)
+def test_what_outlives_a_power_cut(source: str, words: str, is_durable: bool) -> None:
+    settings, _ = parse_mrsync(["-m", "a", "-s", source, *words.split()])
+    assert settings.policy.durable is is_durable

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+from itertools import count
+from typing import Any
+
+from mrsync.protocol.core.sends import SendPage, SendToPeer
+from mrsync.protocol.receiving.feeder import FEED_S, QUIET_S, WAITING_MAX, Feeder
+from mrsync.wire.hops import FEED_BYTES
+from mrsync.wire.messages import Claim, Feed, ObjectKind, Peer
+from tests.unit.protocol.builders import GEOMETRY, PAGE
+
+CONTENTS = ObjectKind.CONTENTS
+CHILD = Peer(4, 9, bytes(16), 7)
+PROBE = 1472
+SIZE = 1000 * PAGE
+
+
+class Hop:
+    """A feeder, and a child that claims what the test wants."""
+
+    def __init__(self, horizon: int = 0) -> None:
+        numbers = count(1)
+        self.feeder = Feeder(
+            3,
+            CHILD,
+            PROBE,
+            0.0,
+            retained_pages=512,
+            horizon_of=lambda kind: horizon,
+            next_counter=lambda: next(numbers),
+        )
+        self.feeder.open(GEOMETRY, 0.0)
+        self._counter = 0
+
+    def claim(self, now: float, **details: Any) -> None:
+        self._counter += 1
+        values: dict[str, Any] = dict.fromkeys(Claim.__dataclass_fields__, 0)
+        values |= {"child": 4, "counter": self._counter, "parent": 3, "link": 9, "heard_bytes": PROBE}
+        values |= {"active": CONTENTS, "buffer_bytes": 8 << 20, "needs": ()}
+        self.feeder.receive_claim(Claim(**{**values, **details}), now)
+
+    def sends(self, now: float) -> tuple[list[Feed], list[int]]:
+        """Feeds and pages."""
+        self.feeder.handle_timeout(now)
+        sends = self.feeder.sends(now)
+        feeds = [send.message for send in sends if isinstance(send, SendToPeer) and isinstance(send.message, Feed)]
+        return feeds, [send.page for send in sends if isinstance(send, SendPage)]
+
+
+def heard(**details: Any) -> Hop:
+    hop = Hop(**details)
+    hop.claim(0.0)
+    hop.feeder.begin(CONTENTS, SIZE)
+    return hop
+
+
+def test_feeds_are_padded_until_the_child_has_heard_such_a_one() -> None:
+    hop = Hop()
+    assert [feed.size_bytes for feed in hop.sends(0.0)[0]] == [PROBE]
+    hop.claim(0.01, heard_bytes=0)
+    assert not hop.feeder.is_heard
+    hop.claim(0.02)
+    assert [feed.size_bytes for feed in hop.sends(0.1)[0]] == [FEED_BYTES]
+
+
+def test_nothing_is_passed_on_before_the_child_was_heard() -> None:
+    hop = Hop()
+    hop.feeder.offer(CONTENTS, 5, SIZE)
+    assert hop.sends(0.0)[1] == []
+    hop.claim(0.01)
+    hop.feeder.offer(CONTENTS, 6, SIZE)
+    assert hop.sends(0.01)[1] == [6]
+
+
+def test_a_claim_of_another_link_or_an_older_one_says_nothing() -> None:
+    hop = Hop()
+    hop.claim(0.0, link=8)
+    assert not hop.feeder.is_heard
+    hop.claim(0.0)
+    hop.feeder.begin(CONTENTS, SIZE)
+    hop.claim(0.0, counter=0, needs_end=9, needs=((1, 1, 0),))
+    assert hop.feeder.next_asked() is None
+
+
+def test_what_the_child_lacks_and_did_not_pass_here_is_asked_for() -> None:
+    hop = heard()
+    hop.feeder.offer(CONTENTS, 1, SIZE)
+    hop.claim(0.1, needs_end=3, needs=((0, 3, 0),))
+    asked = [hop.feeder.next_asked() for _ in range(3)]
+    assert asked == [(CONTENTS, 0), (CONTENTS, 2), None]
+
+
+def test_what_got_lost_on_the_hop_is_sent_again() -> None:
+    hop = heard()
+    hop.feeder.offer(CONTENTS, 1, SIZE)
+    assert hop.sends(0.0)[1] == [1]
+    feed = hop.sends(FEED_S)[0][0]
+    hop.claim(FEED_S, tx_seen=feed.tx, tx_done=feed.tx, needs_end=2, needs=((1, 1, 0),))
+    assert hop.sends(FEED_S)[1] == [1]
+    assert hop.feeder.packets_repaired == GEOMETRY.packets
+    assert hop.feeder.pages_forwarded == 1
+
+
+def test_a_feed_tells_how_far_pages_were_passed_on() -> None:
+    hop = heard()
+    for page in range(100):
+        hop.feeder.offer(CONTENTS, page, SIZE)
+    hop.sends(0.0)
+    (feed,) = hop.sends(FEED_S)[0]
+    assert 0 < feed.pages_sent < 100
+
+
+def test_where_nothing_waits_a_feed_tells_what_was_cast_at_all() -> None:
+    hop = heard(horizon=70)
+    hop.feeder.offer(CONTENTS, 1, SIZE)
+    hop.sends(0.0)
+    (feed,) = hop.sends(FEED_S)[0]
+    assert feed.pages_sent == 70
+
+
+def test_who_is_far_behind_fills_its_parent() -> None:
+    hop = heard()
+    for page in range(WAITING_MAX + 100):
+        hop.feeder.offer(CONTENTS, page, SIZE)
+    assert hop.feeder.is_full
+
+
+def test_a_silent_child_is_not_waited_for_until_it_claims_again() -> None:
+    hop = heard()
+    for page in range(WAITING_MAX + 100):
+        hop.feeder.offer(CONTENTS, page, SIZE)
+    hop.sends(QUIET_S + 0.1)
+    assert not hop.feeder.is_full
+    hop.feeder.offer(CONTENTS, 500, SIZE)
+    assert hop.sends(QUIET_S + 0.2)[1] == []
+    hop.claim(QUIET_S + 0.3)
+    hop.feeder.offer(CONTENTS, 501, SIZE)
+    assert hop.sends(QUIET_S + 0.3)[1] == [501]
+
+
+def test_a_later_object_takes_the_place_of_an_earlier_one() -> None:
+    hop = heard()
+    assert not hop.feeder.wants(ObjectKind.PLAN, 0)
+    assert hop.feeder.wants(ObjectKind.PLAN_AGAIN, 0)
+    hop.feeder.offer(ObjectKind.PLAN_AGAIN, 0, PAGE)
+    assert hop.sends(0.0)[1] == [0]
+    assert not hop.feeder.wants(CONTENTS, 5)

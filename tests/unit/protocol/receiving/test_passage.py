@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from mrsync.protocol.receiving.passage import ASKED_MAX, Passage
+from mrsync.wire.messages import ObjectKind
+from tests.unit.protocol.builders import GEOMETRY, PAGE
+
+CHILD = 4
+
+
+def passage(pages: int = 10) -> Passage:
+    return Passage(ObjectKind.CONTENTS, pages * PAGE, GEOMETRY)
+
+
+def test_pages_are_sent_in_the_order_in_which_they_come_and_once() -> None:
+    made = passage()
+    for page in (3, 1, 3, 9, 10):
+        made.offer(page)
+    assert [made.first_send(tx).page for tx in (1, 2, 3)] == [3, 1, 9]
+    assert made.is_sent
+    made.offer(1)
+    assert made.is_sent
+    assert (made.next_page, made.pages_sent) == (10, 3)
+
+
+def test_nobody_misses_what_was_not_sent() -> None:
+    made = passage()
+    made.offer(5)
+    made.first_send(1)
+    made.receive_claim(CHILD, 9, 10, ((0, 10, 0),))
+    assert made.choose_pages(10, lambda page, sent: True) == [5]
+
+
+def test_what_is_asked_for_was_neither_sent_nor_waits() -> None:
+    made = passage()
+    made.offer(2)
+    made.offer(5)
+    made.first_send(1)
+    assert list(made.asked(((1, 5, 0), (8, 1, 3)))) == [1, 3, 4, 8]
+
+
+def test_a_bounded_number_is_asked_for() -> None:
+    assert len(list(passage(1000).asked(((0, 1000, 0),)))) == ASKED_MAX
+
+
+def test_a_page_that_is_gone_can_be_offered_again_and_is_not_missed_meanwhile() -> None:
+    made = passage()
+    made.offer(5)
+    made.first_send(1)
+    made.forget_page(5)
+    made.receive_claim(CHILD, 9, 10, ((5, 1, 0),))
+    assert made.choose_pages(10, lambda page, sent: True) == []
+    made.offer(5)
+    assert made.first_send(2).page == 5
+
+
+def test_what_waits_is_forgotten_when_the_child_is_silent() -> None:
+    made = passage()
+    made.offer(5)
+    made.offer(6)
+    made.first_send(1)
+    made.forget_waiting()
+    assert (made.waiting, made.knows(5), made.knows(6)) == (0, True, False)

@@ -1,0 +1,154 @@
+"""Reception: which packets count, and how far everything that was cast has been heard and written."""
+
+from __future__ import annotations
+
+import pytest
+
+from mrsync.protocol.receiving.assembly import Assembly, Verdict
+from mrsync.protocol.receiving.reception import Reception
+from mrsync.wire.limits import TX_AHEAD_MAX
+from mrsync.wire.messages import ObjectKind, ObjectState
+from tests.unit.protocol.builders import GEOMETRY, PAGE, status
+
+KIND = ObjectKind.CONTENTS
+
+
+def reception(pages: int = 10, *, tx: int = 5) -> Reception:
+    """Expects contents, and has heard a status of this tx at 1 s that speaks of no page."""
+    made = Reception(0.0)
+    made.expect(KIND, Assembly(pages * PAGE, GEOMETRY))
+    made.believe(status(tx=tx, objects=(ObjectState(),) * 3), 1.0)
+    return made
+
+
+def take(at: Reception, page: int, tx: int, now: float = 2.0) -> None:
+    assert at.receive_page(KIND, page, 0, 4, tx, now)
+    at.opened(KIND, page, 0)
+
+
+def test_nothing_counts_before_a_status_was_believed() -> None:
+    at = Reception(0.0)
+    at.expect(KIND, Assembly(10 * PAGE, GEOMETRY))
+    assert not at.receive_page(KIND, 0, 0, 4, 1, 0.5)
+    assert at.receive_packet(KIND, 0, 0, 0, 4, 1, 0.5) is Verdict.IGNORE
+    assert at.receive_coded(KIND, 0, [(0, 0), (1, 0)], 1, 0.5) == -1
+    assert (at.tx_seen, at.tx_done) == (0, 0)
+
+
+@pytest.mark.parametrize(("ahead", "is_taken"), [(TX_AHEAD_MAX, True), (TX_AHEAD_MAX + 1, False)])
+def test_a_tx_far_beyond_the_last_status_is_invented(ahead: int, is_taken: bool) -> None:
+    assert reception().receive_page(KIND, 0, 0, 4, 5 + ahead, 2.0) is is_taken
+    assert (reception().receive_packet(KIND, 0, 0, 0, 4, 5 + ahead, 2.0) is Verdict.STORE) is is_taken
+    at = reception()
+    at.receive_packet(KIND, 0, 0, 0, 4, 6, 2.0)
+    assert at.receive_coded(KIND, 0, [(0, 0), (0, 1)], 5 + ahead, 2.0) == (-1, 1)[is_taken]
+    assert at.tx_seen == (5 + ahead if is_taken else 6)
+
+
+def test_an_object_that_is_not_expected_is_heard_but_not_wanted() -> None:
+    at = reception()
+    assert ObjectKind.PLAN not in at
+    assert not at.receive_page(ObjectKind.PLAN, 0, 0, 4, 6, 2.0)
+    assert at.receive_packet(ObjectKind.PLAN, 0, 0, 0, 4, 7, 2.0) is Verdict.IGNORE
+    assert at.receive_coded(ObjectKind.PLAN, 0, [(0, 0)], 8, 2.0) == -1
+    assert at.tx_seen == 8
+
+
+def test_a_generation_that_no_status_spoke_of_is_invented() -> None:
+    at = reception()
+    for is_announced in (False, True):
+        assert at.receive_page(KIND, 0, 2, 4, 6, 2.0) is is_announced
+        assert (at.receive_packet(KIND, 0, 2, 1, 4, 6, 2.0) is Verdict.STORE) is is_announced
+        assert (at.receive_coded(KIND, 2, [(0, 0), (0, 1)], 6, 2.0) == 0) is is_announced
+        at.believe(status(tx=7, generation=2), 3.0)
+
+
+def test_reports_speak_of_the_latest_object() -> None:
+    at = reception()
+    plan = Assembly(PAGE, GEOMETRY)
+    at.expect(ObjectKind.PLAN, plan)
+    assert at.active is KIND
+    assert at.assembly is not plan
+
+
+def test_done_follows_what_is_written() -> None:
+    at = reception()
+    for page in range(3):
+        take(at, page, 6 + page)
+    at.receive_page(KIND, 0, 0, 4, 9, 3.0)  # a repair of what is here already
+    assert at.tx_seen == 9
+    assert at.tx_done < 7
+    assert not at.written(KIND, [0, 1], 7, 4.0)
+    assert (at.tx_done, at.done_at) == (7, 4.0)
+    at.written(KIND, [2], 8, 5.0)
+    assert (at.tx_done, at.done_at) == (9, 5.0)  # nothing of what was heard is left to write
+
+
+def test_an_invented_tx_is_not_done() -> None:
+    at = reception()
+    take(at, 0, 1000)
+    take(at, 1, 1000)
+    at.believe(status(tx=8), 3.0)
+    at.written(KIND, [0], 1000, 4.0)
+    assert at.tx_done == 8
+
+
+def test_with_nothing_to_write_what_is_heard_is_done() -> None:
+    at = reception()
+    assert (at.tx_done, at.done_at) == (5, 1.0)
+    at.receive_packet(KIND, 0, 0, 0, 4, 6, 2.0)
+    assert (at.tx_done, at.done_at) == (6, 2.0)
+    at.receive_packet(KIND, 0, 0, 1, 4, 6, 3.0)
+    assert at.done_at == 2.0
+
+
+def test_a_status_corrects_an_invented_tx() -> None:
+    at = reception()
+    at.receive_packet(KIND, 9, 0, 0, 4, 1000, 2.0)
+    at.believe(status(tx=8), 3.0)
+    assert (at.tx_seen, at.tx_done) == (8, 8)
+
+
+def test_done_at_is_when_it_was_reached() -> None:
+    at = reception()
+    at.believe(status(tx=5), 3.0)
+    assert at.done_at == 1.0
+
+
+def test_a_status_does_not_hurry_the_disk() -> None:
+    at = reception()
+    take(at, 0, 6)
+    take(at, 1, 7)
+    at.believe(status(tx=8), 3.0)
+    assert at.tx_seen == 8
+    assert at.tx_done < 7
+
+
+def test_a_status_tells_which_pages_were_missed_wholly() -> None:
+    at = reception()
+    assert at.assembly is not None
+    assert at.assembly.needs() == (0, 0, [])
+    at.believe(status(tx=8, objects=(ObjectState(), ObjectState(), ObjectState(10 * PAGE, 3))), 3.0)
+    assert at.assembly.needs() == (0, 3, [(0, 3, 0)])
+
+
+def test_a_page_with_a_bad_seal_is_wanted_again() -> None:
+    at = reception()
+    for index in range(4):
+        at.receive_packet(KIND, 0, 0, index, 4, 6, 2.0)
+    at.rejected(KIND, 0, 0, 0)
+    assert at.receive_packet(KIND, 0, 0, 0, 4, 7, 2.0) is Verdict.STORE
+
+
+def test_an_opened_page_is_not_wanted_again() -> None:
+    at = reception()
+    take(at, 0, 6)
+    assert not at.receive_page(KIND, 0, 0, 4, 7, 2.0)
+
+
+def test_an_object_is_whole_with_its_last_page() -> None:
+    at = reception(2)
+    take(at, 1, 6)
+    take(at, 0, 7)
+    assert not at.written(KIND, [1], 6, 3.0)
+    assert at.written(KIND, [0], 7, 3.0)

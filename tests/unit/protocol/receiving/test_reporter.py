@@ -1,0 +1,136 @@
+"""Reporter: what is told, how often, and until when."""
+
+from __future__ import annotations
+
+from mrsync.protocol.core.log import LogReader
+from mrsync.protocol.receiving.assembly import Assembly
+from mrsync.protocol.receiving.reception import Reception
+from mrsync.protocol.receiving.reporter import LOG_ROOM_BYTES, Counters, Reporter
+from mrsync.wire.limits import REPORT_ROOM_BYTES
+from mrsync.wire.messages import ErrorRecord, ObjectKind, ObjectState, ResultRecord, SatOutRecord
+from tests.unit.protocol.builders import GEOMETRY, PAGE, status
+
+RESULT = ResultRecord(1, 2, 3, 4, 5, 6, bytes(32))
+LONG = ErrorRecord(13, b"x" * 4000, "write")
+
+
+def reporting(pages_sent: int = 0) -> tuple[Reception, Reporter]:
+    """Of target 3, which has nothing of 10 pages, of which so many were sent."""
+    reception = Reception(0.0)
+    reception.expect(ObjectKind.CONTENTS, Assembly(10 * PAGE, GEOMETRY))
+    reception.believe(status(tx=5, objects=(ObjectState(), ObjectState(), ObjectState(10 * PAGE, pages_sent))), 1.0)
+    return reception, Reporter(3, 103, 1 << 20, reception)
+
+
+def test_tells_who_speaks_and_what_was_counted() -> None:
+    _, reporter = reporting()
+    counters = reporter.counters
+    for number, name in enumerate(vars(counters), start=1):
+        setattr(counters, name, number)
+    report = reporter.report(9, 1.0)
+    assert (report.target, report.instance, report.counter, report.buffer_bytes) == (3, 103, 9, 1 << 20)
+    told = Counters(**{name: getattr(report, name) for name in vars(counters)})
+    assert told == counters
+
+
+def test_tells_what_is_missing() -> None:
+    reception, reporter = reporting(pages_sent=4)
+    reception.receive_packet(ObjectKind.CONTENTS, 1, 0, 2, 4, 6, 2.0)
+    report = reporter.report(1, 2.5)
+    assert (report.active, report.frontier) == (ObjectKind.CONTENTS, 0)
+    assert (report.needs_first, report.needs_end) == (0, 4)
+    assert report.needs == ((0, 1, 0), (1, 1, 0b1011), (2, 2, 0))
+    assert report.packets_lost == 4 + 3 + 8
+    assert (report.tx_seen, report.tx_done, report.hold_us) == (6, 6, 500_000)
+
+
+def test_a_clock_that_stands_does_not_show_a_negative_hold() -> None:
+    assert reporting()[1].report(1, 0.5).hold_us == 0
+
+
+def test_without_an_object_nothing_is_needed() -> None:
+    report = Reporter(3, 103, 0, Reception(0.0)).report(1, 0.0)
+    assert (report.active, report.needs_end, report.needs, report.packets_lost) == (ObjectKind.MANIFEST, 0, (), 0)
+
+
+def test_progress_is_kept_and_activity_added_up() -> None:
+    _, reporter = reporting()
+    assert reporter.set_progress(ready=5, committed=None, activity=2)
+    assert reporter.set_progress(ready=None, committed=4, activity=3)
+    assert not reporter.set_progress(ready=5, committed=None, activity=1)
+    report = reporter.report(1, 1.0)
+    assert (report.ready, report.committed, report.activity) == (5, 4, 6)
+
+
+def test_the_log_leaves_room_for_needs() -> None:
+    for pages_sent, room in ((0, REPORT_ROOM_BYTES), (1, LOG_ROOM_BYTES)):
+        _, reporter = reporting(pages_sent)
+        reporter.log(LONG)
+        report = reporter.report(1, 1.0)
+        assert (report.log_offset, len(report.log_bytes)) == (0, room)
+        assert report.log_end > 4000
+
+
+def test_the_log_is_told_piece_by_piece() -> None:
+    _, reporter = reporting()
+    reader = LogReader()
+    reporter.log(LONG)
+    reporter.log(SatOutRecord(7, 28))
+    heard, is_more = [], True
+    while is_more:
+        report = reporter.report(1, 1.0)
+        heard += reader.feed(report.log_offset, report.log_bytes)
+        is_more = reporter.receive_ack(reader.offset)
+    assert heard == [LONG, SatOutRecord(7, 28)]
+    assert reader.offset == report.log_end
+    assert reporter.report(2, 1.0).log_bytes == b""
+
+
+def test_an_ack_that_is_no_news_asks_for_nothing() -> None:
+    _, reporter = reporting()
+    reporter.log(LONG)
+    end = reporter.report(1, 1.0).log_end
+    assert reporter.receive_ack(10)
+    assert not reporter.receive_ack(10)
+    assert not reporter.receive_ack(end + 1)
+    assert not reporter.receive_ack(end)  # there is no rest
+
+
+def test_the_result_is_told_when_the_caster_has_all_of_the_log() -> None:
+    _, reporter = reporting()
+    reporter.log(SatOutRecord(7, 28))
+    reporter.receive_ack(reporter.report(1, 1.0).log_end)
+    assert not reporter.has_told_result
+    reporter.log(RESULT)
+    assert reporter.has_result
+    assert not reporter.has_told_result
+    reporter.receive_ack(reporter.report(2, 1.0).log_end)
+    assert reporter.has_told_result
+
+
+def test_news_is_told_once() -> None:
+    _, reporter = reporting()
+    reporter.report(1, 1.0)
+    assert not reporter.has_news
+    reporter.counters.packets_seen += 1
+    assert reporter.has_news
+    reporter.report(2, 1.0)
+    assert not reporter.has_news
+    reporter.note()
+    assert reporter.has_news
+    reporter.report(3, 1.0)
+    reporter.set_progress(ready=None, committed=None, activity=1)
+    assert reporter.has_news
+
+
+def test_what_is_missing_or_unacknowledged_stays_news() -> None:
+    _, needy = reporting(pages_sent=1)
+    needy.report(1, 1.0)
+    assert needy.has_news
+    _, talkative = reporting()
+    talkative.log(RESULT)
+    end = talkative.report(1, 1.0).log_end
+    assert talkative.has_news
+    talkative.receive_ack(end)
+    talkative.report(2, 1.0)
+    assert not talkative.has_news

@@ -1,0 +1,163 @@
+"""Clock: who is the monitor, what counts as congestion, and how long a round trip takes."""
+
+from __future__ import annotations
+
+import pytest
+
+from mrsync.protocol.sending.clock import Clock
+from mrsync.protocol.sending.flow import ANSWER_S
+from mrsync.protocol.sending.transfer import Lost
+from mrsync.protocol.sending.window import RATE_CREDIT_S, WINDOW_PAGES_START, Window
+from mrsync.protocol.targets.roster import Roster
+from tests.unit.protocol.builders import GEOMETRY, found, report, roster
+
+PACKETS = GEOMETRY.packets
+
+
+def clock(known: Roster) -> Clock:
+    return Clock(known.audience, Window(rate_bytes_s=None, geometry=GEOMETRY))
+
+
+def hear(made: Clock, known: Roster, target: int, tx: int, now: float = 0.1, **details: int) -> None:
+    """A report of one target, as the caster hands it on when tx was sent last."""
+    of = found(known, target)
+    old = of.report
+    new = report(target, old.counter + 1 if old else 1, **details)
+    of.receive_report(new, "there", now)
+    made.on_report(of.flow, old, new, tx, now)
+
+
+def test_the_slowest_three_are_monitors() -> None:
+    known = roster(5)
+    made = clock(known)
+    for target, done in enumerate((90, 10, 50, 99, 30)):
+        hear(made, known, target, 100, tx_seen=100, tx_done=done)
+    assert made.elect(0.1)
+    assert [target.id for target in made.monitors] == [1, 4, 2]
+    assert not made.elect(0.2)
+    assert made.tx_done(0.1) == 10
+
+
+def test_a_challenger_must_lag_clearly_more() -> None:
+    known = roster(4)
+    made = clock(known)
+    for target in range(4):
+        found(known, target).flow.lag = 10.0 - target
+    made.elect(0.0)
+    found(known, 3).flow.lag = 9.0
+    assert not made.elect(0.1)
+    found(known, 3).flow.lag = 14.0
+    assert made.elect(0.2)
+    assert [target.id for target in made.monitors] == [3, 0, 1]
+
+
+def test_who_does_not_answer_does_not_clock() -> None:
+    known = roster(2)
+    made = clock(known)
+    hear(made, known, 0, 100, tx_seen=10, tx_done=10)
+    hear(made, known, 1, 100, tx_seen=90, tx_done=90)
+    made.elect(0.1)
+    later = 0.2 + ANSWER_S
+    hear(made, known, 0, 100, later, tx_seen=10, tx_done=10)
+    hear(made, known, 1, 100, later, tx_seen=95, tx_done=95)
+    assert made.tx_done(later) == 95
+    made.elect(later)
+    assert [target.id for target in made.monitors] == [1]
+    assert made.tx_done(later + 99) == 95  # nobody answers: the last word counts
+
+
+def test_time_as_monitor_adds_up() -> None:
+    known = roster(1)
+    made = clock(known)
+    for now in (1.0, 1.5, 3.0):
+        made.elect(now)
+    assert found(known, 0).flow.monitor_s == 2.0
+
+
+def test_drops_at_a_host_narrow_the_window() -> None:
+    known = roster(1)
+    made = clock(known)
+    hear(made, known, 0, 50, tx_seen=40, kernel_drops=3)
+    assert made.window.size == WINDOW_PAGES_START / 2
+    hear(made, known, 0, 60, tx_seen=60, kernel_drops=3)
+    assert made.window.cuts == 1
+
+
+def test_more_loss_narrows_the_window_and_noise_opens_it_again() -> None:
+    known = roster(2)
+    made = clock(known)
+    flows = [found(known, target).flow for target in (0, 1)]
+    for flow in flows:
+        flow.tx_seen = 200
+        made.on_heard(flow, 1000, Lost(200, 0), 200)
+    assert (made.window.cuts, made.window.size) == (1, WINDOW_PAGES_START / 2)
+    assert [flow.losses.missed for flow in flows] == [200, 200]
+    for flow in flows:
+        flow.tx_seen = 300
+        made.on_heard(flow, 1000, Lost(200, 0), 300)
+    assert (made.window.cuts, made.window.size) == (1, WINDOW_PAGES_START)
+
+
+def test_a_full_queue_narrows_the_window_again_and_again() -> None:
+    known = roster(1)
+    made = clock(known)
+    flow = found(known, 0).flow
+    for turn in (1, 2):
+        flow.tx_seen = 200 * turn
+        made.on_heard(flow, 1000, Lost(200, 200), 200 * turn)
+    assert made.window.size == WINDOW_PAGES_START / 4
+
+
+def test_reports_come_several_times_per_window() -> None:
+    made = clock(roster(1))
+    assert made.report_pages == 8
+    made.window.size = 2.0
+    assert made.report_pages == 1
+    made.window.size = 300.0
+    assert made.report_pages == 40
+
+
+def test_round_trips_of_the_monitor_without_the_time_it_held_them() -> None:
+    known = roster(1)
+    made = clock(known)
+    made.elect(0.0)
+    made.on_sent(1, 4, 1.0)
+    made.on_sent(2, 4, 1.5)
+    hear(made, known, 0, 2, 1.1, tx_seen=1, tx_done=0)
+    hear(made, known, 0, 2, 1.9, tx_seen=2, tx_done=2, hold_us=150_000)
+    assert made.rtt_us == {250_000: 1}
+    hear(made, known, 0, 2, 2.0, tx_seen=2, tx_done=2)  # nothing new was done
+    assert sum(made.rtt_us.values()) == 1
+
+
+def test_what_was_sent_before_a_lapse_shows_no_round_trip() -> None:
+    known = roster(1)
+    made = clock(known)
+    made.elect(0.0)
+    for tx in (1, 2, 3):
+        made.on_sent(tx, 4, 1.0)
+    hear(made, known, 0, 3, 1.0, tx_seen=1, tx_done=1)
+    made.forget_times(2)
+    hear(made, known, 0, 3, 1.1, tx_seen=2, tx_done=2)
+    assert made.rtt_us == {}
+    hear(made, known, 0, 3, 1.1, tx_seen=3, tx_done=3)
+    assert made.rtt_us == {100_000: 1}
+
+
+def test_a_window_without_bound_needs_no_monitors() -> None:
+    known = roster(3)
+    made = Clock(known.audience, Window(rate_bytes_s=1e6, geometry=GEOMETRY, is_bounded=False))
+    hear(made, known, 1, 100, tx_seen=10, tx_done=1)
+    assert not made.elect(0.1)
+    assert made.monitors == []
+
+
+def test_every_copy_counts_for_the_cap() -> None:
+    known = roster(3)
+    made = Clock(known.audience, Window(rate_bytes_s=1e6, geometry=GEOMETRY))
+    for target in (0, 1):
+        found(known, target).path.why_unicast = "deaf"
+    known.count_listeners()
+    made.on_sent(1, 100, 10.0)
+    seconds = 3 * 100 * GEOMETRY.page_bytes / GEOMETRY.packets / 1e6
+    assert made.window.opens_at(10.0) == pytest.approx(10.0 - RATE_CREDIT_S + seconds)

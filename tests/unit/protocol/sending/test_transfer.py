@@ -1,0 +1,182 @@
+"""Transfer: which claims are believed."""
+
+from __future__ import annotations
+
+import pytest
+
+from mrsync.protocol.core.ranges import RangeSet
+from mrsync.protocol.core.sends import SendPage
+from mrsync.protocol.sending.transfer import Lost, Transfer
+from mrsync.wire.geometry import Geometry
+from mrsync.wire.messages import ObjectKind
+
+GEOMETRY = Geometry(100, 4)
+WHOLE = 0b1111
+
+
+def sent(pages: int = 10, *, size_pages: int | None = None) -> Transfer:
+    """A transfer of which so many pages were sent as tx 1, 2, ..."""
+    transfer = Transfer(ObjectKind.CONTENTS, (size_pages or pages) * GEOMETRY.page_bytes, GEOMETRY)
+    for tx in range(1, pages + 1):
+        transfer.first_send(tx)
+    return transfer
+
+
+def test_pages_go_in_order_and_end() -> None:
+    transfer = sent(2, size_pages=3)
+    assert not transfer.is_sent
+    assert transfer.first_send(7) == SendPage(ObjectKind.CONTENTS, 2, 0, 7)
+    assert transfer.is_sent
+    assert Transfer(ObjectKind.PLAN, 0, GEOMETRY).is_sent
+
+
+def always(page: int, tx: int) -> bool:
+    return True
+
+
+def missing(transfer: Transfer) -> list[int]:
+    """All pages that somebody is believed to miss."""
+    return transfer.choose_pages(1000, always)
+
+
+def test_a_claim_counts_only_from_who_saw_a_later_tx() -> None:
+    transfer = sent()
+    transfer.receive_claim(1, 5, 10, [(4, 1, 0b1)])  # page 4 was tx 5: it may be arriving
+    assert transfer.is_missed
+    assert missing(transfer) == []
+    transfer.receive_claim(1, 6, 10, [(4, 1, 0b1)])
+    assert missing(transfer) == [4]
+
+
+def test_what_is_claimed_of_some_pages_is_counted() -> None:
+    transfer = sent()
+    transfer.receive_claim(1, 11, 10, [(1, 1, 0b101), (3, 4, 0)])
+    counts = [transfer.claimed_packets(1, *pages).packets for pages in ((0, 10), (0, 3), (4, 6), (7, 10))]
+    assert counts == [18, 2, 8, 0]
+    assert transfer.claimed_packets(2, 0, 10).packets == 0
+
+
+@pytest.mark.parametrize(("mask", "tails"), [(0, 4), (0b1100, 2), (0b1110, 3), (0b1000, 0), (0b1010, 0), (0b0110, 0)])
+def test_tails_of_bursts_are_told_apart(mask: int, tails: int) -> None:
+    transfer = sent()
+    transfer.receive_claim(1, 11, 10, [(1, 1, mask)])
+    assert transfer.claimed_packets(1, 0, 10).tails == tails
+
+
+def test_of_repairs_it_is_known_what_came() -> None:
+    transfer = sent()
+    transfer.receive_claim(1, 11, 10, [(2, 1, 0b11), (5, 1, 0b1)])
+    transfer.take([2, 5])
+    transfer.on_repaired(2, 20)
+    transfer.on_repaired(5, 30)
+    transfer.receive_claim(1, 25, 10, [(2, 1, 0b10), (5, 1, 0b1)])
+    assert transfer.heard_repairs(1, 25) == (2, Lost(1, 0))
+    assert transfer.heard_repairs(1, 25) == (0, Lost(0, 0))
+    transfer.receive_claim(1, 35, 10, [(2, 1, 0b10)])
+    assert transfer.heard_repairs(1, 35) == (1, Lost(0, 0))
+
+
+def test_pages_sent_before_a_tx_those_skipped_among_them() -> None:
+    transfer = sent(2, size_pages=9)
+    transfer.skip_unwanted(RangeSet([(4, 6)]))
+    transfer.first_send(7)
+    assert [transfer.sent_before(tx) for tx in (1, 2, 3, 7, 8)] == [0, 1, 4, 4, 5]
+
+
+def test_what_was_never_sent_or_does_not_exist_is_not_missing() -> None:
+    transfer = sent(3, size_pages=5)
+    transfer.receive_claim(1, 9, 99, [(2, 90, 0)])
+    assert missing(transfer) == [2]
+    assert transfer.take([2]) == [{1: WHOLE}]
+
+
+def test_a_mask_beyond_the_page_says_all_of_it() -> None:
+    transfer = sent()
+    transfer.receive_claim(1, 11, 10, [(0, 1, 1 << 60)])
+    assert transfer.take([0]) == [{1: WHOLE}]
+
+
+def test_what_a_later_claim_does_not_name_is_held_as_far_as_it_speaks() -> None:
+    transfer = sent()
+    transfer.receive_claim(1, 11, 10, [(2, 1, 1), (4, 1, 1), (7, 2, 0)])
+    transfer.receive_claim(2, 11, 10, [(2, 1, 2)])
+    transfer.receive_claim(1, 11, 8, [(4, 1, 1)])
+    assert missing(transfer) == [2, 4, 8]
+    assert transfer.take([2, 8]) == [{2: 2}, {1: WHOLE}]
+
+
+def test_a_planned_page_is_not_missing_until_its_repair_was_sent_and_seen() -> None:
+    transfer = sent()
+    transfer.receive_claim(1, 11, 10, [(2, 1, 1)])
+    transfer.take([2])
+    transfer.receive_claim(1, 1000, 10, [(2, 1, 1)])
+    assert missing(transfer) == []
+    transfer.on_repaired(2, 1001)
+    transfer.receive_claim(1, 1001, 10, [(2, 1, 1)])
+    assert missing(transfer) == []
+    transfer.receive_claim(1, 1002, 10, [(2, 1, 1)])
+    assert missing(transfer) == [2]
+
+
+def test_only_ripe_pages_are_chosen() -> None:
+    transfer = sent()
+    transfer.receive_claim(1, 11, 10, [(2, 1, 1), (4, 1, 1), (7, 1, 1)])
+    assert transfer.choose_pages(9, lambda page, tx: (page, tx) == (4, 5)) == [4]
+
+
+def test_everybody_s_first_pages_are_chosen_before_the_later_ones_of_who_misses_much() -> None:
+    transfer = sent(100)
+    transfer.receive_claim(1, 101, 100, [(0, 80, 0)])
+    transfer.receive_claim(2, 101, 100, [(90, 1, 1), (95, 1, 1)])
+    assert transfer.choose_pages(6, always) == [0, 1, 2, 3, 90, 95]
+    assert transfer.choose_pages(6, always, but={1}) == [90, 95]
+
+
+def test_what_is_owed_to_whom() -> None:
+    transfer = sent()
+    transfer.receive_claim(1, 11, 10, [(2, 1, 1)])
+    assert transfer.owes(1, 10)
+    assert not transfer.owes(2, 10)
+    transfer.take([2])
+    assert transfer.owes(1, 10)
+    transfer.on_repaired(2, 20)
+    assert not transfer.owes(1, 10), "it was sent"
+    assert not transfer.owes(1, 30), "it is under way"
+    transfer.receive_claim(1, 21, 10, [(2, 1, 1)])
+    assert transfer.owes(1, 30)
+
+
+def test_nobody_misses_anything_for_a_target_that_is_lost() -> None:
+    transfer = sent()
+    transfer.receive_claim(1, 11, 10, [(2, 2, 0)])
+    transfer.receive_claim(2, 11, 10, [(3, 1, 1)])
+    transfer.take([2])
+    assert transfer.is_wanted(2)
+    transfer.forget_target(1)
+    transfer.forget_target(9)
+    assert not transfer.is_wanted(2)
+    assert missing(transfer) == [3]
+    assert transfer.take([3]) == [{2: 1}]
+
+
+def test_a_long_claim_costs_little_until_its_pages_are_chosen() -> None:
+    transfer = sent(5000)
+    transfer.receive_claim(1, 10**6, 5000, [(0, 5000, 0)])
+    assert transfer.choose_pages(128, always) == list(range(128))
+
+
+def test_what_nobody_wants_is_skipped() -> None:
+    transfer = sent(2, size_pages=9)
+    transfer.skip_unwanted(RangeSet([(0, 1), (4, 6), (8, 99)]))
+    assert (transfer.next_page, transfer.pages_sent, transfer.pages_left) == (4, 2, 3)
+    assert [transfer.first_send(tx).page for tx in (5, 6, 7)] == [4, 5, 8]
+    assert transfer.is_sent
+    assert (transfer.next_page, transfer.pages_sent, transfer.pages_left) == (9, 5, 0)
+
+
+def test_what_was_skipped_is_repaired_for_who_misses_it() -> None:
+    transfer = sent(2, size_pages=4)
+    transfer.skip_unwanted(RangeSet())
+    assert transfer.is_sent
+    transfer.receive_claim(1, 3, 4, [(3, 1, 0)])
+    assert transfer.take([3]) == [{1: WHOLE}]

@@ -1,0 +1,113 @@
+"""Liveness: who is dropped, when, and with which words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mrsync.protocol.targets.liveness import Expectation, overdue_reason
+from mrsync.protocol.targets.roster import Target
+from mrsync.wire.messages import ComparedRecord, ObjectKind, Phase, ResultRecord
+from tests.unit.protocol.builders import found, report, roster
+
+CONTENTS = ObjectKind.CONTENTS
+
+
+def expectation(phase: Phase, **details: Any) -> Expectation:
+    values: dict[str, Any] = {"pages_sent": 10, "is_sent": False, "commit_end": 2, "file_count": 5}
+    values["owes"] = lambda flow, tx: False
+    return Expectation(phase=phase, contents=CONTENTS, **{**values, **details})
+
+
+def stuck(**details: Any) -> Target:
+    """A target that answers at 100 s as it did at 1 s."""
+    target = found(roster(1), 0)
+    for second in range(1, 101):
+        target.receive_report(report(counter=second, **details), "there", float(second))
+    return target
+
+
+def reason(target: Target, expected: Expectation) -> str:
+    return overdue_reason(target, expected, ack_wait_s=60, now=100.0)
+
+
+def test_silence() -> None:
+    target = found(roster(1), 0)
+    assert overdue_reason(target, expectation(Phase.GATHERING), ack_wait_s=60, now=60.0) == ""
+    assert overdue_reason(target, expectation(Phase.GATHERING), ack_wait_s=60, now=60.1) == "silent for 60 s"
+
+
+@pytest.mark.parametrize(
+    ("expected", "details", "words"),
+    [
+        (expectation(Phase.COMPARING), {}, "does it hear the multicast group?"),
+        (expectation(Phase.COMPARING), {"packets_seen": 1}, "(comparing)"),
+        (expectation(Phase.PLANNING), {"packets_seen": 1, "active": ObjectKind.PLAN}, "(receiving the plan)"),
+        (
+            expectation(Phase.CASTING),
+            {"packets_seen": 1, "active": CONTENTS, "frontier": 9, "packets_lost": 7, "queue_pages": 3},
+            "(7 packets missing, 3 pages not yet written)",
+        ),
+        (
+            expectation(Phase.CASTING),
+            {"packets_seen": 1, "active": CONTENTS, "frontier": 10, "committed": 1},
+            "0 packets",
+        ),
+        (
+            expectation(Phase.CASTING, is_sent=True),
+            {"packets_seen": 1, "active": CONTENTS, "frontier": 10, "committed": 2, "ready": 4},
+            "0 packets",
+        ),
+        (expectation(Phase.FINISHING), {"packets_seen": 1, "active": CONTENTS}, "(finishing)"),
+    ],
+)
+def test_who_is_behind_and_gets_nothing_done_is_stuck(expected: Expectation, details: Any, words: str) -> None:
+    found_reason = reason(stuck(**details), expected)
+    assert found_reason.startswith("answered, but got nothing done for 60 s")
+    assert words in found_reason
+
+
+@pytest.mark.parametrize(
+    ("expected", "details"),
+    [
+        (expectation(Phase.GATHERING), {}),
+        (expectation(Phase.PLANNING), {"active": CONTENTS}),
+        (expectation(Phase.CASTING), {"active": CONTENTS, "frontier": 10, "committed": 2}),  # the rest is not sent yet
+        (expectation(Phase.CASTING, is_sent=True), {"active": CONTENTS, "frontier": 10, "committed": 2, "ready": 5}),
+    ],
+)
+def test_who_waits_for_others_is_not_stuck(expected: Expectation, details: Any) -> None:
+    target = stuck(**details)
+    assert reason(target, expected) == ""
+    assert target.progress.done_at == 100.0
+
+
+def test_who_has_compared_waits_for_others() -> None:
+    target = stuck()
+    target.receive_record(ComparedRecord(1, 2, 3))
+    assert reason(target, expectation(Phase.COMPARING)) == ""
+
+
+def test_whose_result_is_known_may_fall_silent() -> None:
+    target = found(roster(1), 0)
+    target.receive_record(ResultRecord(0, 0, 0, 0, 0, 0, bytes(32)))
+    assert overdue_reason(target, expectation(Phase.FINISHING), ack_wait_s=60, now=999.0) == ""
+
+
+LACKING = {"packets_seen": 1, "active": CONTENTS, "frontier": 9, "packets_lost": 7}
+
+
+@pytest.mark.parametrize(("queue_pages", "owed", "is_stuck"), [(0, True, False), (3, True, True), (0, False, True)])
+def test_who_waits_for_a_repair_that_was_not_sent_is_not_stuck(queue_pages: int, owed: bool, is_stuck: bool) -> None:
+    target = stuck(**LACKING, queue_pages=queue_pages)
+    expected = expectation(Phase.CASTING, owes=lambda flow, tx: owed)
+    assert bool(reason(target, expected)) == is_stuck
+    assert (target.progress.done_at == 100.0) != is_stuck
+
+
+def test_who_was_away_is_judged_anew() -> None:
+    target = found(roster(1), 0)
+    for counter, now in ((1, 1.0), (2, 50.0), (3, 100.0)):
+        target.receive_report(report(counter=counter, packets_seen=1), "there", now)
+    assert reason(target, expectation(Phase.COMPARING)) == ""

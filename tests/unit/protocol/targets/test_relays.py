@@ -1,0 +1,231 @@
+from __future__ import annotations
+
+from typing import Any
+
+from mrsync.protocol.targets.path import Via
+from mrsync.protocol.targets.reach import DEAF_S, Reach
+from mrsync.protocol.targets.relays import BARRED_S, DOUBT_S, TRIAL_S, RelayRules, Relays
+from mrsync.protocol.targets.roster import Roster
+from mrsync.wire.messages import Assign, Feeding, Hop
+from tests.unit.protocol.builders import STEPS, found, hello, report
+
+NOW = DEAF_S + 0.1
+SLACK_S = 0.1
+
+
+class Chains:
+    """Targets 0, 1, ... in the order of their addresses, the first `hearers` of which hear the group."""
+
+    def __init__(self, count: int, hearers: int = 0, chains: int = 1, networks: dict[int, int] | None = None) -> None:
+        networks = networks or {}
+        self.told: dict[int, Assign] = {}
+        self.rerouted: list[int] = []
+        self.roster = Roster({number: f"n{number}" for number in range(count)})
+        reach = Reach(self.roster, STEPS, 60.0, is_unicast_only=False, on_rerouted=lambda target: None)
+        for number in range(count):
+            target = found(self.roster, number)
+            group_bytes = STEPS[0].datagram_bytes if number < hearers else 0
+            self.roster.admit(target, hello(number, group_bytes=group_bytes), number, 0.0)
+            for counter, token in ((1, 0), (2, 1)) if number >= hearers else ((1, 0),):
+                reach.receive_hello(
+                    target, hello(number, counter=counter, group_bytes=group_bytes, token=token), number, 0.0
+                )
+        reach.look(NOW)
+        rules = RelayRules(lambda number: ((networks.get(number, 0) << 64 | number).to_bytes(16, "big"), 7), chains)
+        self.relays = Relays(self.roster, reach, rules, lambda target: self.rerouted.append(target.id), self._say)
+        self._counters = dict.fromkeys(range(count), 0)
+
+    def _say(self, assign: Assign, address: Any) -> None:
+        assert address == assign.target
+        self.told[assign.target] = assign
+
+    def hop(self, target: int, feeding: Feeding, now: float = NOW, number: int | None = None) -> None:
+        self._counters[target] += 1
+        number = self.told[target].number if number is None else number
+        said = Hop(target, 100 + target, self._counters[target], number, feeding, 0, 0, 0, 0)
+        self.relays.receive_hop(said, target, now)
+
+    def answer(self, *targets: int, now: float) -> None:
+        """These have heard something new."""
+        for target in targets:
+            found(self.roster, target).flow.answered_at = now
+
+    def ways(self) -> list[Via]:
+        return [target.path.via for target in self.roster]
+
+    def chain_ids(self) -> list[list[int]]:
+        return [[target.id for target in chain] for chain in self.relays.chains]
+
+    def fed(self) -> Chains:
+        """All links work."""
+        self.relays.is_settled(NOW)
+        for target in list(self.told):
+            self.hop(target, Feeding.UNFED)
+        for target in list(self.told):
+            if self.told[target].parent is not None:
+                self.hop(target, Feeding.FED)
+        return self
+
+
+def test_where_nobody_hears_each_feeds_the_next() -> None:
+    chains = Chains(4)
+    assert not chains.relays.is_settled(NOW)
+    peers = {
+        target: (told.parent and told.parent.target, told.child and told.child.target)
+        for target, told in chains.told.items()
+    }
+    assert peers == {0: (None, 1), 1: (0, 2), 2: (1, 3), 3: (2, None)}
+    assert chains.ways() == [Via.CASTER] * 4
+
+
+def test_both_ends_of_a_link_know_its_number() -> None:
+    chains = Chains(3)
+    chains.relays.is_settled(NOW)
+    first, second = chains.told[0].child, chains.told[1].parent
+    assert first is not None
+    assert second is not None
+    assert first.link == second.link
+
+
+def test_a_link_counts_when_its_child_says_so() -> None:
+    chains = Chains(3).fed()
+    assert chains.ways() == [Via.CASTER, Via.RELAY, Via.RELAY]
+    assert chains.rerouted == [1, 2]
+    assert chains.roster.audience.copies == 1
+    assert chains.relays.is_settled(NOW)
+
+
+def test_what_was_said_of_an_older_assignment_does_not_count() -> None:
+    chains = Chains(2)
+    chains.relays.is_settled(NOW)
+    chains.hop(1, Feeding.FED, number=chains.told[1].number - 1)
+    assert chains.ways() == [Via.CASTER] * 2
+
+
+def test_who_hears_the_group_feeds_those_who_do_not() -> None:
+    chains = Chains(5, hearers=2)
+    assert not chains.relays.is_settled(NOW)
+    assert {target: told.child for target, told in chains.told.items()} == {0: None, 1: None}
+    for target in (0, 1):
+        chains.hop(target, Feeding.UNFED)
+    chains.relays.is_settled(NOW)
+    assert sorted(map(len, chains.chain_ids())) == [2, 3]
+    assert {chain[0] for chain in chains.chain_ids()} == {0, 1}
+
+
+def test_a_border_between_networks_is_crossed_once() -> None:
+    chains = Chains(5, hearers=2, networks={3: 1, 4: 1})
+    chains.relays.is_settled(NOW)
+    for target in (0, 1):
+        chains.hop(target, Feeding.UNFED)
+    chains.relays.is_settled(NOW)
+    assert sorted(chains.chain_ids()) == [[0, 2], [1, 3, 4]]
+
+
+def test_several_chains_where_they_are_asked_for() -> None:
+    chains = Chains(5, chains=2)
+    chains.relays.is_settled(NOW)
+    assert chains.chain_ids() == [[0, 1], [2, 3, 4]]
+
+
+def test_targets_that_do_not_reach_each_other_are_served_by_the_caster() -> None:
+    chains = Chains(3)
+    chains.relays.is_settled(NOW)
+    now = NOW + TRIAL_S + SLACK_S
+    chains.relays.tend(None, now)
+    now += DOUBT_S + SLACK_S
+    chains.answer(0, 1, 2, now=now)
+    chains.relays.tend(None, now)
+    assert chains.ways() == [Via.CASTER] * 3
+    assert set(chains.relays.barred) == {1, 2}
+    assert chains.relays.is_settled(now)
+
+
+def test_who_failed_is_tried_again_later() -> None:
+    chains = Chains(2)
+    chains.relays.is_settled(NOW)
+    now = NOW + TRIAL_S + SLACK_S
+    chains.relays.tend(None, now)
+    chains.answer(0, 1, now=now + DOUBT_S + SLACK_S)
+    chains.relays.tend(None, now + DOUBT_S + SLACK_S)
+    assert 1 in chains.relays.barred
+    chains.relays.tend(None, now + 2 * BARRED_S)
+    assert chains.chain_ids() == [[0, 1]]
+
+
+def test_a_relay_that_does_not_answer_is_left_out_and_its_child_gets_another_parent() -> None:
+    chains = Chains(4).fed()
+    now = NOW + 5
+    chains.hop(2, Feeding.STARVED, now)
+    assert chains.ways()[2] is Via.NOBODY
+    chains.answer(0, 2, 3, now=now + DOUBT_S)
+    chains.relays.tend(None, now + DOUBT_S + SLACK_S)
+    assert chains.chain_ids() == [[0, 2, 3]]
+    parent = chains.told[2].parent
+    assert parent is not None
+    assert parent.target == 0
+    assert chains.ways() == [Via.CASTER, Via.NOBODY, Via.NOBODY, Via.RELAY]
+
+
+def test_one_that_was_left_out_comes_back_at_the_end() -> None:
+    chains = Chains(3).fed()
+    now = NOW + 5
+    chains.hop(2, Feeding.STARVED, now)
+    chains.answer(0, 2, now=now + DOUBT_S)
+    chains.relays.tend(None, now + DOUBT_S + SLACK_S)
+    chains.answer(1, now=now + 2)
+    chains.relays.tend(None, now + 2)
+    assert chains.chain_ids() == [[0, 2, 1]]
+
+
+def test_a_relay_that_answers_and_does_not_feed_is_put_to_the_end() -> None:
+    chains = Chains(4).fed()
+    now = NOW + 5
+    chains.hop(2, Feeding.STARVED, now)
+    chains.answer(0, 1, 2, 3, now=now + DOUBT_S)
+    chains.relays.tend(None, now + DOUBT_S + SLACK_S)
+    assert chains.chain_ids() == [[0, 2, 3, 1]]
+
+
+def test_an_alarm_that_was_none_changes_nothing() -> None:
+    chains = Chains(3).fed()
+    chains.hop(2, Feeding.STARVED, NOW + 5)
+    chains.hop(2, Feeding.FED, NOW + 5.1)
+    chains.relays.tend(None, NOW + 6)
+    assert chains.chain_ids() == [[0, 1, 2]]
+    assert chains.ways() == [Via.CASTER, Via.RELAY, Via.RELAY]
+
+
+def test_a_target_that_is_gone_is_taken_out_at_once() -> None:
+    chains = Chains(3).fed()
+    target = found(chains.roster, 1)
+    chains.relays.forget(target, NOW)
+    assert chains.chain_ids() == [[0, 2]]
+
+
+def test_an_assignment_is_told_again_until_it_is_known() -> None:
+    chains = Chains(2)
+    chains.relays.is_settled(NOW)
+    chains.told.clear()
+    chains.relays.tend(None, NOW + 0.2)
+    assert set(chains.told) == {0, 1}
+    chains.hop(0, Feeding.UNFED)
+    chains.hop(1, Feeding.FED)
+    chains.told.clear()
+    chains.relays.tend(None, NOW + 0.4)
+    assert chains.told == {}
+
+
+def test_without_rules_nobody_is_assigned_anything() -> None:
+    chains = Chains(2)
+    relays = Relays(chains.roster, chains.relays._reach, None, lambda target: None, chains._say)
+    assert relays.is_settled(NOW)
+    relays.tend(None, NOW)
+    assert chains.told == {}
+
+
+def test_reports_of_who_is_fed_claim_nothing() -> None:
+    chains = Chains(2).fed()
+    target = found(chains.roster, 1)
+    target.receive_report(report(1, counter=9, tx_seen=5), 1, NOW)
+    assert target.flow not in chains.roster.audience.flows

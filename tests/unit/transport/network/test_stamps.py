@@ -1,0 +1,61 @@
+"""Stamps: times of the kernel, on the loopback interface."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from mrsync.transport.network.stamps import STAMP_BYTES, StampedSocket, arrived_at, ask_arrival_times
+from tests.support.waiting import HANG_S
+
+pytestmark = pytest.mark.usefixtures("stamping")
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[StampedSocket, socket.socket]]:
+    receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    receiver.bind(("127.0.0.1", 0))
+    receiver.settimeout(HANG_S)
+    ask_arrival_times(receiver)
+    with receiver, StampedSocket.of(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as sender:
+        yield sender, receiver
+
+
+def test_how_long_a_program_slept_does_not_count(pair: tuple[StampedSocket, socket.socket]) -> None:
+    sender, receiver = pair
+    before = time.monotonic()
+    sender.sendmsg([b"x"], [], 0, receiver.getsockname())
+    after = time.monotonic()
+    time.sleep(0.05)
+    _, ancillary, _, _ = receiver.recvmsg(10, STAMP_BYTES)
+    at = arrived_at(ancillary)
+    assert sender.sent_at is not None
+    assert before <= sender.sent_at <= after
+    assert sender.sent_at - 0.001 < at < after + 0.01
+
+
+def test_the_first_of_several_sends_counts_until_renewed(pair: tuple[StampedSocket, socket.socket]) -> None:
+    sender, receiver = pair
+    sender.sendmsg([b"x"], [], 0, receiver.getsockname())
+    first = sender.sent_at
+    sender.sendmsg([b"x"], [], 0, receiver.getsockname())
+    assert sender.sent_at == first
+    sender.renew()
+    assert sender.sent_at is None
+    sender.sendmsg([b"x"], [], 0, receiver.getsockname())
+    again: float | None = sender.sent_at
+    assert first is not None
+    assert again is not None
+    assert again > first
+
+
+@pytest.mark.parametrize("seconds", [None, -3600.0, 3600.0])
+def test_without_a_stamp_or_with_a_clock_that_was_set_it_is_now(seconds: float | None) -> None:
+    stamp = struct.pack("@ll", int(time.time() + (seconds or 0)), 0)
+    ancillary = [(socket.SOL_SOCKET, 35, stamp)] if seconds else [(socket.SOL_SOCKET, 35, b"short")]
+    before = time.monotonic()
+    assert before <= arrived_at(ancillary) <= time.monotonic()
