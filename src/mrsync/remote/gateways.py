@@ -1,8 +1,8 @@
 """Start catchers through gateways, with ClusterShell's tree mode.
 
-ClusterShell has its own event loop, so it runs in a thread. The two sides share three things: a deque of
-(host, what) filled by `tell` under a lock, a pipe that wakes our loop, and ClusterShell's port, which carries
-commands to the thread. Nothing else of the launcher is touched by the thread. Contacts belong to our loop alone.
+ClusterShell has its own event loop, so it runs in a thread. The thread hands over events in `_heard`, and its end in
+`_problem` and `_is_over`, all under a lock, and wakes our loop through a pipe. Our commands reach it through
+ClusterShell's port. Contacts are used by our loop only.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Run one remote shell per target as child processes, without threads.
 
-A target passes through three lists: _waiting, _running, and events. At most `fanout` running shells may not have
-answered yet; those that have answered do not count. The secret is written only after the marker has arrived, because
-until then the reader may be a login shell that is not ours to trust. A shell's end is found in two ways: its output
-reaches end of file, or the process has exited although a background process still holds its output open.
+A target is first in _waiting, then in _running, and finally its end is an event. At most `fanout` running shells may
+not have answered yet; those that have do not count. The secret is written only after the marker has arrived, because
+until then another program, such as a login script, may be reading. The end of a shell is noticed in two ways: its
+output reaches end of file, or the process has exited although a background process still holds its output open.
 """
 
 from __future__ import annotations

@@ -1,4 +1,10 @@
-"""The sandbox of a catcher: what no sync needs is closed to it, whatever it is made to do."""
+"""Restrict a catcher's process to what a sync needs, so that a compromised one can do little harm.
+
+Three mechanisms of Linux are used as far as the kernel has them: no_new_privs (prctl(2)), dropped capabilities
+(capabilities(7)), and Landlock rules (landlock(7)), which deny to execute programs and to change names and contents
+outside of the destination. Restrictions apply to the calling thread and to threads that it starts later, and can never
+be lifted. Landlock does not cover the system calls that change owner, mode, times and attributes.
+"""
 
 from __future__ import annotations
 
@@ -21,26 +27,26 @@ _SYS_ADMIN, _SYS_RESOURCE, _MKNOD, _SETFCAP, _MAC_ADMIN = 21, 24, 27, 31, 33
 _FILES = {_CHOWN, _DAC_OVERRIDE, _DAC_READ_SEARCH, _FOWNER, _FSETID, _SYS_RESOURCE}
 _XATTRS = {_SETFCAP, _SYS_ADMIN, _MAC_ADMIN}  # trusted.*, security.*
 _SOCKETS = {_NET_BIND_SERVICE, _NET_ADMIN, _NET_RAW}
-# landlock(7); the numbers of its calls are the same on every architecture
+# landlock(7); its system calls have the same numbers on every architecture
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _ASK_VERSION, _PATH_BENEATH = 1, 1
-_VERSION_MIN = 2  # the first one in which files can be renamed from one directory to another
+_VERSION_MIN = 2  # with version 1, no file could be renamed to another directory
 _EXECUTE, _REMOVE_DIR, _REFER, _TRUNCATE = 1 << 0, 1 << 4, 1 << 13, 1 << 14
-_WRITE = 1 << 1 | sum(1 << bit for bit in range(4, 14))  # write, remove, make, refer
+_WRITE = 1 << 1 | sum(1 << bit for bit in range(4, 14))  # write, remove, make, and move files
 _RULE = struct.Struct("=Qi")  # rights, descriptor
 
 
 class Sandbox:
-    """Closes what is not needed, for the thread that calls and those that it starts; where the kernel can do that.
-
-    The system calls that change owner, mode, times and attributes are not covered by Landlock.
-    """
+    """Restrictions for the calling thread and the threads that it starts later."""
 
     def __init__(self) -> None:
         self._libc = _c_library()
 
     def enter(self) -> None:
-        """Before other threads start: no new rights, no core dumps, no programs, no capability that no sync needs."""
+        """Forbid new privileges, core dumps, and executing programs, and drop unneeded capabilities.
+
+        Call before starting threads.
+        """
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         if self._libc is None:
             return
@@ -54,9 +60,10 @@ class Sandbox:
     def confine(
         self, directories: Iterable[int], emptied: Iterable[int] = (), *, makes_devices: bool, sets_xattrs: bool
     ) -> None:
-        """From now on names and contents are changed only below these open directories.
+        """Allow changes of names and contents only below these open directories, and drop further capabilities.
 
-        emptied: below these, directories that are empty may be removed, too.
+        emptied: open directories below which empty directories may also be removed. makes_devices, sets_xattrs: keep
+        the capabilities for that.
         """
         if self._libc is None:
             return
@@ -67,7 +74,7 @@ class Sandbox:
         self._keep_capabilities(kept)
 
     def missing(self) -> list[str]:
-        """What this kernel does not know."""
+        """Return the mechanisms that this kernel lacks."""
         if self._libc is None:
             return ["all of it, as Python has no ctypes"]
         version = self._landlock_version()
@@ -78,7 +85,10 @@ class Sandbox:
         return max(0, self._call(_CREATE_RULESET, None, 0, _ASK_VERSION))
 
     def _restrict(self, handled: int, rules: Iterable[tuple[int, int]]) -> None:
-        """Deny what is handled, but for (rights, open directory) that allow it below."""
+        """Deny the rights in `handled`, except where rules allow them.
+
+        rules: (rights, open directory), for all below it.
+        """
         if self._landlock_version() < _VERSION_MIN:
             return
         ruleset = self._call(_CREATE_RULESET, struct.pack("=Q", handled), 8, 0)
@@ -95,7 +105,7 @@ class Sandbox:
         import ctypes
 
         header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0)
-        data = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable: 32 bits each, and once more
+        data = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable: the low 32 bits of each, then the high ones
         if self._libc.capget(header, data):
             return
         for word in range(2):
@@ -113,9 +123,9 @@ class Sandbox:
 
 
 def _c_library() -> Any:
-    """None where it cannot be called."""
+    """Return the C library, or None if it cannot be called."""
     with suppress(ImportError, OSError):
-        import ctypes  # not everywhere
+        import ctypes  # some builds of Python lack it
 
         library = ctypes.CDLL(None, use_errno=True)
         return library if all(hasattr(library, name) for name in ("prctl", "capget", "capset", "syscall")) else None

@@ -55,7 +55,7 @@ PATIENCE_S = 0.001  # longest time for which a page waits to be written with oth
 QUEUE_PAGES_MAX = 1024  # more than any window, so only a caster without flow control exceeds it
 DATAGRAMS_PER_ROUND = 64
 
-WritePages = Callable[[int, list[tuple[int, bytes]]], None]  # object, [(page, its plain bytes)]
+WritePages = Callable[[int, list[tuple[int, bytes]]], None]  # object, [(page, plaintext)]
 
 
 class CatcherDriver:

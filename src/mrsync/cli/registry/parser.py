@@ -80,7 +80,10 @@ class Parser(argparse.ArgumentParser):
         found.options.append(word if action is None or equals else self._with_value(name, action, remaining))
 
     def _take_letters(self, word: str, remaining: deque[str], found: Words) -> None:
-        """One word of letters, -Hcm for -H -c -m; the rest of it is the value of the first that takes one."""
+        """Split a word of letters: -Hcm is -H -c -m.
+
+        The rest of the word is the value of the first letter that takes one.
+        """
         for place, letter in enumerate(word[1:], 1):
             name, rest = f"-{letter}", word[place + 1 :]
             action = self._option_string_actions.get(name)
@@ -95,7 +98,7 @@ class Parser(argparse.ArgumentParser):
             found.options.append(self._with_value(name, action, remaining))
 
     def _with_value(self, name: str, action: argparse.Action, remaining: deque[str]) -> str:
-        """An option and its value as one word, which argparse takes for nothing else: `--chmod=-w`, `-m=a`."""
+        """Return an option and its value as one word, which argparse cannot misinterpret: `--chmod=-w`, `-m=a`."""
         is_taken = remaining and (action.nargs is None or (isinstance(action, Help) and remaining[0] == _ALL))
         value = remaining.popleft() if is_taken else None
         if value == "--":  # argparse would drop this value

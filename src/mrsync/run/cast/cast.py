@@ -256,7 +256,7 @@ class _Run:
 
 
 def _relay_rules(settings: CastSettings) -> RelayRules | None:
-    """Return how targets pass pages on; None if they do not."""
+    """Return the rules for targets that forward pages, or None if none may."""
     if settings.relay == "no" or settings.network.is_unicast:
         return None
     return RelayRules(lambda path: endpoint(path.address), settings.relay_chains)

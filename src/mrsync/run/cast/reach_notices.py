@@ -46,7 +46,7 @@ class ReachNews:
             )
 
     def chains(self) -> Iterator[str]:
-        """Who passes pages on to whom."""
+        """Yield sentences about which targets forward pages to which others."""
         for chain in self._relays.chains:
             if len(chain) > 1:
                 yield f"pages are passed on: {' > '.join(target.name for target in chain)}"

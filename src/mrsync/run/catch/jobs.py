@@ -195,7 +195,7 @@ class TreeJobs:
         return compared
 
     def confine(self) -> None:
-        """In each thread that works on the tree: it changes nothing else from now on."""
+        """Restrict the calling thread to changes below the destination. Call in each thread that works on the tree."""
         destination, policy = self._destination, self._manifest.policy
         if self._sandbox is None or destination is None:
             return
@@ -367,7 +367,7 @@ class TreeJobs:
 
 
 def _open_deepest(path: bytes) -> int:
-    """The deepest directory of a path that is there: below it the rest is made when it is needed."""
+    """Open the deepest existing directory of a path. Missing directories will be made below it."""
     while True:
         try:
             return os.open(path, os.O_PATH | os.O_DIRECTORY | NAMED)
