@@ -1,6 +1,4 @@
-"""The command `mrsync filelist` (trFilelist in 4.0.1): convert the output of rsync's dry run to a synclist on
-stdout.
-"""
+"""The command `mrsync filelist` (trFilelist in 4.0.1): convert the output of rsync's dry run to a synclist."""
 
 from __future__ import annotations
 

@@ -127,9 +127,7 @@ class GatewayLauncher:
         return f"gateway {gateway}: {self._gateway(gateway).exited(255).reason}"
 
     def _give_up(self, problem: str, is_over: bool) -> list[LaunchEvent]:
-        """Return the ends of targets that did not answer in time, or of all remaining targets if the tree has
-        failed.
-        """
+        """Return the ends of targets that did not answer in time. If the tree has failed, those of all targets."""
         is_late = time.monotonic() >= self._answer_by
         reason = f"did not answer within {self._answer_wait_s:g} s"
         if is_over:

@@ -1,6 +1,4 @@
-"""Read files that list targets: Ansible inventories (INI or YAML) and plain lists, which are inventories without
-sections.
-"""
+"""Read files that list targets: Ansible inventories (INI or YAML), and plain lists as their simplest case."""
 
 from __future__ import annotations
 
@@ -21,9 +19,7 @@ _YAML_NAMES = (".yml", ".yaml")
 
 @dataclass
 class Group:
-    """One group: its hosts with their variables, the names of its child groups, and variables that apply to all of
-    them.
-    """
+    """A group: its hosts with their variables, the names of its child groups, and variables of all its hosts."""
 
     hosts: dict[str, dict[str, str]] = field(default_factory=dict)
     children: list[str] = field(default_factory=list)

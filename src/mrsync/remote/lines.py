@@ -16,9 +16,7 @@ class LineReader:
         os.set_blocking(descriptor, False)
 
     def read(self) -> tuple[list[bytes], bool]:
-        """Return the complete lines that have arrived, without newlines, and whether more can follow (False: end of
-        file).
-        """
+        """Return the complete lines that have arrived, without newlines, and whether more can follow."""
         try:
             data = os.read(self._descriptor, LINE_BYTES_MAX)
         except BlockingIOError:

@@ -173,9 +173,7 @@ class ShellLauncher:
         self._reap_silent()
 
     def _reap_silent(self) -> None:
-        """End shells whose process has exited while their output is still open, held by a background process, or the
-        reverse.
-        """
+        """End shells whose process has exited, although a background process still holds their output open."""
         for remote in [remote for remote in self._running.values() if remote.has_ended(0)]:
             self._end(remote)
 

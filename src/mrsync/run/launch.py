@@ -30,10 +30,10 @@ CATCHER = Program("multicatcher", "mrsync.run.catch.catch", catch_from_stdin)
 
 
 def launch(settings: CastSettings, place: Place) -> Launcher | None:
-    """Start the catchers, or return None if the user starts them. They wait for the first status while the master
-    scans.
+    """Start the catchers. Return None if the user starts them.
 
-    Raise UsageError if there is no such remote shell, StartError if nothing can be started.
+    Catchers wait for the first status while the master scans. Raise UsageError if there is no such remote shell,
+    StartError if nothing can be started.
     """
     if settings.remote_shell is None:
         return None

@@ -1,6 +1,4 @@
-"""What a run reports while it lasts: notices when something happens, and snapshots at times that the observer
-chooses.
-"""
+"""What a run reports while it lasts: notices at once, and snapshots when the observer wants them."""
 
 from __future__ import annotations
 

@@ -141,8 +141,7 @@ def meet(settings: Meeting, groups: GroupAddresses = GROUPS, *, has_unicast: boo
 
 
 def find_place(settings: Meeting, groups: GroupAddresses = GROUPS, *, has_unicast: bool = False) -> Place:
-    """Find the place of a session. With AUTO, the group is the default one of the right family, to be replaced by
-    `meet`.
+    """Find the place of a session. With AUTO, its group is a placeholder of the right family.
 
     Raise SocketError if no interface is usable, UsageError if the settings cannot be met.
     """

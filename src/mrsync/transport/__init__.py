@@ -1,3 +1,1 @@
-"""The only package with sockets and clocks: multicast setup, sending bursts, intake, the worker, and the driver
-loops.
-"""
+"""The only package with sockets and clocks: sending, receiving, the event loop, the worker, and the drivers."""

@@ -82,8 +82,7 @@ class Loop:
         self._worker.post(callback)
 
     def wait(self, seconds: float | None) -> None:
-        """Wait for descriptors for at most this time in seconds (None: forever), and call back for those that are
-        ready.
+        """Wait for at most this time in seconds (None: forever), and call back for all ready descriptors.
 
         Raise what a callback or a job has raised.
         """

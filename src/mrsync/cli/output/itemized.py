@@ -35,9 +35,7 @@ def change_events(outcome: Outcome) -> Iterator[str]:
 
 
 def escaped(path: bytes) -> str:
-    r"""Escape a path like rsync: unprintable bytes except tabs as \#ooo, and a backslash that looks like such an
-    escape.
-    """
+    r"""Escape a path like rsync: unprintable bytes except tabs as \#ooo, and backslashes that could be misread."""
     text = _ESCAPE_LIKE.sub(r"\#134", path.decode("utf-8", "surrogateescape"))
     if text.isprintable():
         return text

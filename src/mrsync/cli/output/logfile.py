@@ -26,11 +26,10 @@ PLAIN = re.compile(r"[\w./:{}@,+=-]+")
 
 
 class LogFile:
-    """Observer that logs one session and passes everything on to another observer. Raise FileError if it cannot be
-    opened.
+    """Observer that logs one session and passes everything on to another observer.
 
     Each line is appended by one write, so several sessions can share the file. Use it as a context: it logs an end by
-    an exception.
+    an exception. Raise FileError if the file cannot be opened.
     """
 
     def __init__(self, path: str, style: str, session: int) -> None:
@@ -121,9 +120,7 @@ def _json_line(now: str, session: str, event: str, fields: dict[str, Any]) -> st
 
 
 def _text_line(now: str, session: str, event: str, fields: dict[str, Any]) -> str:
-    """Return `2026-01-02T03:04:05.678+01:00 0123456789abcdef start source="/a b" ...` with unprintable characters
-    escaped.
-    """
+    """Return `2026-01-02T03:04:05.678+01:00 0123456789abcdef start source="/a b" ...`, escaped."""
     if event == "notice":
         host = f"{fields['host']}: " if "host" in fields else ""
         words = [host + fields["text"]]

@@ -41,8 +41,9 @@ def take_positionals(options: argparse.Namespace) -> None:
 
 
 def source_of(text: str | None) -> bytes:
-    """Return the absolute path of SOURCE. Raise UsageError if it is missing, SelectionError if it is not a
-    directory.
+    """Return the absolute path of SOURCE.
+
+    Raise UsageError if it is missing, SelectionError if it is not a directory.
     """
     if not text:
         raise UsageError("SOURCE is missing (-s)")

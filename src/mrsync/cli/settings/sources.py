@@ -58,9 +58,7 @@ def _is_there(text: str) -> bool:
 
 
 def _operand(text: str) -> Operand:
-    """Return an operand as rsync means it: a path that ends with /, . or .. stands for the contents of the
-    directory.
-    """
+    """Return an operand as rsync means it: a path that ends with /, . or .. means the contents of the directory."""
     path = os.fsencode(os.path.join(absolute("."), text))
     directory, name = os.path.split(path)
     return Operand(path) if name in (b"", b".", b"..") else Operand(directory, (name,))

@@ -1,8 +1,7 @@
-"""Decide about source files that change or cannot be read during the cast: cast them again, or skip them with a
-warning.
+"""Decide about source files that change or cannot be read during the cast: cast them again or skip them.
 
-Each such file is open until `settle`, which either schedules it for the second round or skips it. After that, is_last
-is set, and files that change again are skipped at once, so there are at most two rounds.
+Each such file is open until `settle`, which either schedules it for the second round or skips it with a warning. After
+that, is_last is set, and files that change again are skipped at once, so there are at most two rounds.
 """
 
 from __future__ import annotations

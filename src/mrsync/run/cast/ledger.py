@@ -121,9 +121,7 @@ class Ledger:
     def _stream(
         self, pieces: Sequence[int], read: Callable[[bytes], Iterator[K]], number: int, targets: Iterable[int]
     ) -> Iterator[tuple[K, int]]:
-        """Yield the keys of records with the group's number, up to the first record that is malformed or out of
-        order.
-        """
+        """Yield the keys of records with the group's number. Stop at a record that is malformed or out of order."""
         assert self._file is not None  # a record was kept
         last: K | None = None
         try:

@@ -140,9 +140,7 @@ class Outcome(NamedTuple):
 
     @property
     def copies(self) -> int:
-        """How often the contents were sent: once by multicast, if any target was served so, and once per unicast
-        target.
-        """
+        """How often the contents were sent: once if any target got multicast, and once per unicast target."""
         paths = [target.path for target in self.targets if target.state in _SERVED]
         return int(MULTICAST in paths) + paths.count(UNICAST)
 

@@ -222,9 +222,7 @@ def _buffers(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | No
 
 
 def _speed(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
-    """Distinguish a slow link, which loses packets only at the full rate, from a bad one, which also does at a low
-    rate.
-    """
+    """Distinguish a slow link, which loses packets at the full rate only, from a bad one."""
     fast, slow = seen.fast, seen.slow
     if seen.is_deaf or not fast.packets_sent or seen.counters.socket_drops or not fast.packets:
         return None  # without any packet there is no rate to judge

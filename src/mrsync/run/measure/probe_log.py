@@ -68,9 +68,7 @@ class Trials:
         return not ways or Way.UNASKED in ways
 
     def elsewhere(self, target: int) -> str:
-        """Return an interface of the target that received the group although a catcher would not listen there; "" if
-        none.
-        """
+        """Return an interface on which the target received the group but would not listen; "" if none."""
         return self._elsewhere[target]
 
     def ttl_needed(self, target: int) -> int:

@@ -62,10 +62,9 @@ def open_caster_socket(interface: Interface, group: str, port: int, *, ttl: int,
 def open_data_socket(
     interfaces: Sequence[Interface], group: str, port: int, *, buffer_bytes: int = DATA_BUFFER_BYTES
 ) -> socket.socket:
-    """Open a socket that receives (group, port) on these interfaces. It shares the port with other catchers on this
-    host.
+    """Open a socket that receives (group, port) on these interfaces.
 
-    Raise SocketError.
+    It shares the port with other catchers on this host. Raise SocketError.
     """
     check_group(group)
     opened = _udp_socket(family_of(group))

@@ -73,9 +73,7 @@ class OpenerStatistics:
 
 
 class PageOpener:
-    """Turn packets into opened pages, which gather in `opened` as (object, page, generation, data) until they are
-    taken.
-    """
+    """Turn packets into opened pages. They gather in `opened` as (object, page, generation, data)."""
 
     def __init__(self, geometry: Geometry, sealer: PageSealer, sink: PageSink, slots: Slots) -> None:
         self.opened: list[tuple[int, int, int, bytes]] = []

@@ -1,6 +1,4 @@
-"""Memory for the catcher's sealed pages: pages are assembled in slots, and whole ones stay for decoding while there is
-room.
-"""
+"""Memory for the catcher's sealed pages: each is assembled in a slot, and kept for decoding while there is room."""
 
 from __future__ import annotations
 
@@ -92,8 +90,7 @@ class Slot:
 
 
 class Slots:
-    """A fixed number of slots: free ones, partial pages (until they are whole or dropped), and whole pages (oldest
-    dropped).
+    """A fixed number of slots: free ones, partial pages, and whole pages, of which the oldest is dropped first.
 
     Whole pages are only needed to decode coded packets. So before the first loss only a few are kept, which fit into
     the processor's cache.
