@@ -172,7 +172,7 @@ def _cast(name: str, arguments: Sequence[str]) -> int:
 
 
 def _tell_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
-    """Say nothing of a signal that came where no exception can be raised: the run hears of it in another way, too."""
+    """Ignore Interrupted where it cannot be raised, because the run learns of the signal in another way too."""
     if not isinstance(unraisable.exc_value, Interrupted):
         sys.__unraisablehook__(unraisable)
 

@@ -70,7 +70,7 @@ class CastSettings(NamedTuple):
     secret: bytes
     network: Network = Network()
     relay: str = "no"  # of RELAYING
-    relay_chains: int = 1  # where nobody hears the group
+    relay_chains: int = 1  # number of chains of relays, if no target receives the group
     rate_bytes_s: int | None = None
     ack_wait_s: float = 60.0
     has_monitor: bool = True  # False: send at rate_bytes_s without flow control

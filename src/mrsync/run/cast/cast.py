@@ -108,7 +108,7 @@ class _Run:
         self._place = place
         self._launcher = launcher
         self._started_at = time.monotonic()
-        self._refusal = ""  # to delete most of what a target has
+        self._refusal = ""  # why the run refuses to delete most entries of a target
         self._account = Account(settings, session, self._started_at)
         self._news = News(settings, place, observer)
         self._news.greet(describe_missing(paths[0].socket) if paths else "")

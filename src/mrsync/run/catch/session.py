@@ -189,7 +189,7 @@ class TreeSession:
         self._catcher.set_progress(self._loop.now(), activity=entries)
 
     def _tell_needs(self, compared: Compared) -> None:
-        self._jobs.confine()  # this thread, too, as it writes while the disk is quick
+        self._jobs.confine()  # also this thread, because it writes pages while writes are quick
         now, comparison = self._loop.now(), compared.comparison
         for record in needs_records(0, compared.entries, comparison.needs):
             self._catcher.log(record, now)

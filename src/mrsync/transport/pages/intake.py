@@ -2,7 +2,7 @@
 
 Packets of a page usually arrive in order, either one by one or merged by the kernel (UDP_GRO). So we predict where the
 next ones belong and let the kernel write them there: recvmsg gets a vector of header buffers and slices of a slot. If
-the headers turn out as predicted, the payload is in place without a copy and without any Python per packet.
+the headers turn out as predicted, the payload is in place without a copy. Merged packets then need no Python each.
 
 A run is a sequence of consecutive packets of one page in the current slot. Its state is _first and _next (indices in
 the page), _header (of its first packet; None if there is no run) and _expected (the packed header that would continue
