@@ -1,4 +1,4 @@
-"""Names that are one to a target's file system: where it folds case, normalizes Unicode, or does both."""
+"""Detect names that a target's file system treats as equal because it folds case or normalizes Unicode."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Aliases:
         return found
 
     def twins(self, directory: int, names: Sequence[bytes]) -> dict[bytes, bytes]:
-        """Of names of which nothing is there: those that would be one with an earlier one, and with which."""
+        """Map each absent name that would collide with an earlier absent name to that earlier name."""
         groups: dict[bytes, list[bytes]] = {}
         if not self._destination.is_dry_run and len(set(map(folded, names))) < len(names):
             for name in names:
@@ -74,12 +74,12 @@ class Aliases:
         found: dict[bytes, bytes] = {}
         for group in groups.values():
             if len(group) > 1:
-                with suppress(OSError):  # then they are taken for different ones
+                with suppress(OSError):  # assume that the names are distinct
                     found.update(self._try(directory, group))
         return found
 
     def _try(self, directory: int, names: Sequence[bytes]) -> dict[bytes, bytes]:
-        """Make all of them in an empty directory, which has the same way with names as the one that it is in."""
+        """Create all names in an empty scratch directory, which treats names like its parent, and map collisions."""
         found: dict[bytes, bytes] = {}
         while not self._destination.has_directory(directory):
             directory = self._parents[directory]
@@ -99,7 +99,7 @@ class Aliases:
 
 
 def folded(name: bytes) -> bytes:
-    """What names have in common that some file system might take for one; others may have it in common, too."""
+    """Return a key shared by all names that some file system might treat as equal; distinct names may share it, too."""
     if not name.isascii():
         with suppress(UnicodeDecodeError):
             text = unicodedata.normalize("NFKD", name.decode())
@@ -108,10 +108,10 @@ def folded(name: bytes) -> bytes:
 
 
 def _spelling(status: os.stat_result, likely: Collection[bytes], listed: Collection[bytes], fd: int) -> bytes | None:
-    """The listed name of what has this status under another one.
+    """Return the listed name of the entry with this status, or None.
 
-    Some file systems give an entry another inode number under each of its names, so what is likely
-    need only look alike.
+    Some file systems report a different inode number for each spelling, so for likely names equal mode, size
+    and mtime suffice.
     """
     for name in likely:
         found = os.stat(name, dir_fd=fd, follow_symlinks=False)

@@ -1,4 +1,4 @@
-"""Hold the destination against the manifest: which contents are needed, what is to be done without contents."""
+"""Compare the destination with the manifest: which contents are needed, and what to do without contents."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ def compare(
 
 
 def compare_with_nothing(manifest: Manifest) -> Comparison:
-    """What a destination that does not exist yet lacks."""
+    """Return what a destination that does not exist yet lacks."""
     return _comparer_of(manifest)(manifest, None, Survey(), lambda entries: None).run()
 
 
 def compare_again(manifest: Manifest, destination: Destination, entries: Iterable[int]) -> Comparison:
-    """Compare only these files, of which the manifest says something new; hard links with all that they are linked to.
+    """Compare only these files, whose rows in the manifest have changed.
 
-    The destination is bound to the manifest.
+    entries must include all members of their hard-link groups; the destination must be bound to the manifest.
     """
     comparer = _comparer_of(manifest)(manifest, destination, Survey(), lambda entries: None)
     try:

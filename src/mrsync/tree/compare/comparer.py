@@ -1,4 +1,22 @@
-"""Compare one directory after the other of the destination with the manifest's rows of it."""
+"""Compare the destination with the manifest, one directory at a time.
+
+Manifest and listings keep their attributes in columns, and children of a directory are the consecutive entries [first,
+end), sorted by name. A directory whose names all match is therefore compared column by column, unless the policy asks
+for more; only the "suspects", entries whose columns differ or do not suffice, are compared one by one. Any other
+directory is compared entry by entry, by name.
+
+Directories are walked in the order of the manifest, parents first. Two sets carry what a parent decides for its
+children: `_absent` holds directories that do not exist here, so everything below them is to be made without reading
+anything; `_left` holds directories that an option or a name clash excludes, and everything below is skipped.
+
+A directory that cannot be read is treated like an absent one: its files count as needed, and a failure is recorded.
+Nothing is listed for deletion in a directory that could not be read, that the master could not scan completely, or in
+which an entry exists under a spelling that was not found.
+
+Hard-link groups cannot be decided while walking, because any member may turn out to be the one to keep. Their entries
+are only noted; `_settle_groups` decides after the last directory. `_claimed` maps an inode to the one entry (or group)
+that may keep it, so files that are separate in the source do not stay linked here.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +68,7 @@ def _pruned(manifest: Manifest, destination: Destination | None) -> Container[in
 
 
 class Comparer:
-    """destination: None for one that does not exist."""
+    """Compare a manifest with a destination, which is None if it does not exist."""
 
     def __init__(
         self, manifest: Manifest, destination: Destination | None, survey: Survey, on_activity: Callable[[int], None]
@@ -118,11 +136,11 @@ class Comparer:
         return self._result
 
     def _read(self, directory: int, first: int, end: int) -> Listing | None:
-        """What is in a directory whose children are entries [first, end); None if it is not there."""
+        """Return the listing of a directory with the children [first, end), or None if it is missing or unreadable."""
         return self._survey.take(self._manifest, directory) or self._read_now(directory)
 
     def _read_now(self, directory: int, names: list[bytes] | None = None) -> Listing | None:
-        assert self._directories is not None  # where there is nothing, nothing is read
+        assert self._directories is not None  # only existing destinations are read
         try:
             listing = Listing(self._directories.open(directory), names)
             # A directory that may be read but not searched gives names without attributes.
@@ -156,7 +174,7 @@ class Comparer:
                 self._items.add(0, found)
 
     def _compare_absent(self, directory: int, first: int, end: int) -> None:
-        """Nothing is there: every entry is to be made."""
+        """Compare the children [first, end) of a directory that does not exist: all must be made."""
         modes = self._manifest.modes[first:end]
         twins = self._aliases.twins(directory, self._manifest.names[first:end]) if self._aliases is not None else {}
         is_looked_at = self._policy.existing or self._policy.itemizes or twins or self._groups.slice(first, end)
@@ -187,7 +205,7 @@ class Comparer:
     def _find_aliases(
         self, directory: int, places: dict[int, int], positions: dict[bytes, int], listing: Listing
     ) -> Names:
-        """Find the places of entries that are listed under another spelling; these are not left in positions."""
+        """Set the places of entries listed under another spelling, and remove these names from positions."""
         names = self._manifest.names
         missing = {names[entry]: entry for entry, place in places.items() if place < 0}
         if not missing or not listing.names or self._aliases is None:
@@ -202,7 +220,7 @@ class Comparer:
         return found
 
     def _is_twin(self, entry: int, twins: dict[bytes, bytes]) -> bool:
-        """Tell an entry that the file system cannot tell from another one; nothing is done for it and what it holds."""
+        """Return whether the file system cannot distinguish entry from another; if so, record a failure and skip it."""
         other = twins.get(self._manifest.names[entry])
         if other is None:
             return False
@@ -213,7 +231,7 @@ class Comparer:
         return True
 
     def _sort_out(self, directory: int, positions: dict[bytes, int], listing: Listing, *, deletes: bool) -> None:
-        """Names that the source lacks: what an earlier run left, and what is to go."""
+        """Sort names that the source lacks into leftovers of earlier runs and extraneous entries."""
         for name in [name for name in positions if name.startswith(PREFIX) and parsed(name)]:
             if listing.modes[positions[name]] >> 12 != DIRECTORY:
                 self._result.stale.append((directory, name))
@@ -222,7 +240,7 @@ class Comparer:
             self._result.extras += [(directory, name) for name in self._extras.choose(directory, positions, listing)]
 
     def _suspects(self, first: int, end: int, listing: Listing) -> Iterable[int]:
-        """Positions that whole columns cannot show to be equal."""
+        """Return the positions, relative to first, of entries that comparing columns does not show to be equal."""
         manifest = self._manifest
         policy = self._policy
         if policy.ignore_times or policy.checksum or policy.keeps_attributes:
@@ -272,17 +290,17 @@ class Comparer:
                 self._compare_made(entry, related, position, is_alike and self._claims(inode, entry))
 
     def _keeps_special(self, kind: int) -> bool:
-        """Only root can make devices; others pass them over, as with rsync."""
+        """Return whether entries of this kind are synced; like rsync, skip devices unless running as root."""
         return self._policy.keeps_kind(kind) and (kind not in DEVICES or self._ownership.is_root)
 
     def _leads_to_the_same(self, entry: int, listing: Listing, position: int) -> bool:
-        """The target of a soft link, the number of a device; nothing of a fifo or socket."""
+        """Return whether symlink target and device number match; fifos and sockets have neither."""
         manifest = self._manifest
         wanted = manifest.link_targets.get(entry), manifest.devices.get(entry)
         return wanted == (listing.links.get(position), listing.devices.get(position))
 
     def _compare_made(self, entry: int, listing: Listing | None, position: int, is_alike: bool) -> None:
-        """Something without contents. listing: None where something of another kind is, or nothing."""
+        """Compare an entry without contents; listing is None if nothing of a related kind has its name."""
         found = self._look_at_made(entry, listing, position, is_alike)
         if not is_alike:
             self._make(entry, entry, found)
@@ -298,18 +316,18 @@ class Comparer:
         return Found(is_file=True, differences=found, inode=listing.inodes.get(position), is_right=is_alike)
 
     def _make(self, entry: int, told: int, found: Found) -> None:
-        """Have something without contents made; told: the entry that is itemized for it, of which this was found."""
+        """Schedule making an entry without contents; told is the entry to itemize, and found describes it."""
         self._result.made.append(entry)
         if self._items is not None:
             self._items.add(told, MADE | (ALTERED | found.differences if found.is_file else NEW))
 
     def _mend(self, entry: int, differences: int, names: int = 1) -> bool:
-        """Have an entry changed where it is; False if it is a file that is to be staged anew instead.
+        """Schedule an update of metadata; return False if the file must be staged anew instead.
 
-        names: how many of the manifest's names a file has.
+        names: how many names the file has in the manifest. Raises OSError if it cannot be examined.
         """
-        assert self._directories is not None  # there is something,
-        assert self._in_place is not None  # and so there is where it is
+        assert self._directories is not None  # an entry was found,
+        assert self._in_place is not None  # so the destination exists
         fd, name = self._directories.open(self._manifest.parents[entry]), self._manifest.names[entry]
         status = os.stat(name if entry else b".", dir_fd=fd, follow_symlinks=False)
         is_file = self._manifest.kind(entry) == REGULAR
@@ -325,7 +343,7 @@ class Comparer:
         return not is_restaged
 
     def _send(self, entry: int, found: Found) -> None:
-        """Itemize a file whose contents are needed."""
+        """Itemize a file whose contents are needed; found describes the file here."""
         if self._items is not None:
             altered = ALTERED if self._policy.checksum else 0
             self._items.add(entry, SENT | (found.differences | altered if found.is_file else NEW))
@@ -337,7 +355,7 @@ class Comparer:
         return self._kept.differences(entry, entry_in(fd, self._manifest.names[entry]))
 
     def _is_left(self, entry: int, kind: int, found: int) -> bool:
-        """Whether --existing or --ignore-existing leaves it as it is; below a directory that is none, all is left."""
+        """Return whether --existing or --ignore-existing skips entry; for a directory, skip everything below, too."""
         if found < 0:
             is_left = self._policy.existing
         else:
@@ -349,9 +367,9 @@ class Comparer:
         return is_left
 
     def _compare_file(self, entry: int, listing: Listing | None, position: int) -> None:
-        """listing: None where no file has this name."""
+        """Compare a regular file; listing is None if no regular file has its name."""
         if self._is_plain and (listing is None or self._likeness.has_other_size_or_time(entry, listing, position)):
-            self._need(entry, entry + 1)  # most often, so without looking closer
+            self._need(entry, entry + 1)  # the most frequent case, so take a shortcut
             return
         found = self._look(entry, listing, position)
         if found.is_newer:
@@ -363,13 +381,13 @@ class Comparer:
             self._mend(entry, found.differences)
 
     def _claims(self, inode: Inode | None, entry: int) -> bool:
-        """Two files of the source in one inode here: only the first may keep it."""
+        """Return whether entry may keep inode; only the first entry may if separate source files share it here."""
         if inode is None or not self._policy.hard_links:
             return True
         return self._claimed.setdefault(inode, entry) == entry
 
     def _look(self, entry: int, listing: Listing | None, position: int) -> Found:
-        """What a file here is like; listing: None where there is none."""
+        """Describe the file at position of listing compared with entry; listing is None if there is no file."""
         if listing is None:
             return Found()
         differences = self._likeness.differences(entry, listing, position)

@@ -1,4 +1,4 @@
-"""Whether a target would lose most of what it has: then the source is probably not the one that was meant."""
+"""Refuse to delete most of a target, because then the source is probably the wrong one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mrsync.tree.compare.result import Comparison
 from mrsync.tree.destination.destination import Destination
 from mrsync.tree.model.failure import DELETION_REFUSED
 
-UNGUARDED = 100  # entries that may go whatever share of a target they are
+UNGUARDED = 100  # so many entries may always be deleted
 
 
 def check_deletions(destination: Destination, comparison: Comparison, on_activity: Callable[[int], None]) -> None:
@@ -18,7 +18,7 @@ def check_deletions(destination: Destination, comparison: Comparison, on_activit
     staying = comparison.listed - len(comparison.extras)
     going = 0
     for directory, name in comparison.extras:
-        with suppress(OSError):  # the deletion itself says what is wrong
+        with suppress(OSError):  # the deletion itself reports the error
             going += destination.count_going(directory, name)
         on_activity(1)
     if going > max(UNGUARDED, staying):

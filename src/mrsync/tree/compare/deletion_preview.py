@@ -1,4 +1,4 @@
-"""What would be deleted, told without touching anything: for dry runs."""
+"""Find out for a dry run what would be deleted, without changing anything."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mrsync.tree.model.manifest import Manifest
 
 
 def foresee_deletions(manifest: Manifest, destination: Destination, comparison: Comparison) -> list[Failure]:
-    """Note in the deletions of a destination opened for a dry run all that would go; what could not be read."""
+    """Record everything that would be deleted in the deletions of a dry-run destination; return the failures."""
     obstacles = [(manifest.parents[entry], manifest.names[entry]) for entry in comparison.obstacles]
     failures = []
     for number, (directory, name) in enumerate([*obstacles, *comparison.extras]):
@@ -25,7 +25,7 @@ def foresee_deletions(manifest: Manifest, destination: Destination, comparison: 
         except OSError as error:
             failures.append(Failure(error.errno or 0, os.path.join(manifest.path(directory), name), "delete"))
     for path in comparison.doomed:
-        assert destination.doomed is not None  # who found them
+        assert destination.doomed is not None  # it found these paths
         try:
             destination.doomed.delete(path)
         except OSError as error:

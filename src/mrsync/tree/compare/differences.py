@@ -1,4 +1,4 @@
-"""How alike an entry of the manifest and what a target has in its place are, as far as the policy asks."""
+"""Find the differences that matter to the policy between a manifest entry and its counterpart on a target."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mrsync.tree.model.times import file_window, is_same_time
 
 
 class Likeness:
-    """Compares single entries by the rules of the manifest's policy; what must be read is read in `directories`."""
+    """Compare single entries by the manifest's policy; digests are computed from files in `directories`."""
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class Likeness:
         self._timestamps = timestamps
 
     def differences(self, entry: int, listing: Listing, position: int) -> int:
-        """Flags of all that differs in entries of much the same kind; not of what must be read: contents, ACLs"""
+        """Return the flags (`model.items`) of what differs between related entries, except contents, ACLs, xattrs."""
         manifest = self._manifest
         kind = manifest.modes[entry] >> 12
         found = 0
@@ -57,14 +57,14 @@ class Likeness:
         return found
 
     def has_other_size_or_time(self, entry: int, listing: Listing, position: int) -> bool:
-        """The whole question about contents, where the comparison is a plain one."""
+        """Return whether size or mtime differs, which alone decides about contents in a plain comparison."""
         manifest = self._manifest
         if manifest.sizes[entry] != listing.sizes[position]:
             return True
         return not self._has_time(entry, listing.mtime_ns(position), -1)
 
     def has_other_contents(self, entry: int, differences: int) -> bool:
-        """Whether the contents of a file with these differences are to be sent."""
+        """Return whether the contents of a file with these differences must be sent."""
         policy = self._policy
         if differences & SIZE:
             return True
@@ -75,7 +75,7 @@ class Likeness:
         return policy.ignore_times or bool(differences & TIME)
 
     def is_newer(self, entry: int, listing: Listing, position: int) -> bool:
-        """Whether --update leaves what is found alone: it is newer, or within a modify window not older."""
+        """Return whether --update keeps the file found: it is newer, or not older within the modify window."""
         wanted, found = self._manifest.mtime_ns(entry), listing.mtime_ns(position)
         window = self._policy.modify_window
         if window < 0:
@@ -95,7 +95,7 @@ class Likeness:
         return not (self._policy.omit_dir_times or self._has_time(entry, found_ns, self._policy.modify_window))
 
     def _has_time(self, entry: int, found_ns: int, window: int) -> bool:
-        """Whether a time found is that of an entry, within a window or as nearly as the file system can keep it."""
+        """Return whether found_ns equals the entry's mtime, within window or the file system's precision."""
         wanted_ns = self._manifest.mtime_ns(entry)
         if is_same_time(wanted_ns, found_ns, window):
             return True

@@ -1,4 +1,4 @@
-"""What a target has and the source lacks: found by the comparison, deleted at the end."""
+"""Choose extraneous entries, which a target has and the source lacks; they are deleted at the end."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from mrsync.tree.model.manifest import DIRECTORY
 
 
 class Extras:
-    """Decides about names that the source lacks; destination: None if it does not exist."""
+    """Decide about names that the source lacks; destination is None if it does not exist."""
 
     def __init__(self, destination: Destination | None) -> None:
         self._destination = destination
 
     def choose(self, directory: int, positions: dict[bytes, int], listing: Listing) -> Iterable[bytes]:
-        """Which of these names, with their positions in a directory's listing, are to go.
+        """Return which of these names are to be deleted; positions maps them to their positions in the listing.
 
-        Protected names stay. A directory that holds some goes as far as it can, and is named if anything in it does.
+        Protected names stay. A directory that holds protected names is returned if anything in it can be deleted.
         """
         if self._destination is None or self._destination.protection is None:
             return positions
@@ -29,6 +29,6 @@ class Extras:
         return [name for name in positions if name not in safe]
 
     def note_obstacle(self, directory: int) -> None:
-        """Something is in the way in this directory: when it is removed, the rules count as they are now."""
+        """Read the filter rules of a directory with an obstacle now, so that these apply when it is removed."""
         if self._destination is not None and self._destination.protection is not None:
             self._destination.protection.of(directory)

@@ -1,4 +1,4 @@
-"""Hard-link groups at a target: which name becomes or stays the file that the others are links to."""
+"""Decide for each hard-link group which name on a target is the file that the others are linked to."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class LinkGroup(NamedTuple):
 
 
 class LinkGroups:
-    """Collects what is found of every entry in a hard-link group, then settles the groups as rsync does."""
+    """Collect what was found for each member of a hard-link group, then settle the groups as rsync does."""
 
     def __init__(self, manifest: Manifest) -> None:
         self._manifest = manifest
@@ -56,14 +56,14 @@ class LinkGroups:
         self._found: dict[int, Found] = {}
 
     def __len__(self) -> int:
-        """How many groups there are."""
+        """Return the number of groups."""
         return len(self._members)
 
     def __contains__(self, entry: int) -> bool:
         return entry in self._all
 
     def slice(self, first: int, end: int) -> array[int]:
-        """Entries in [first, end) that are in a group."""
+        """Return the entries in [first, end) that belong to a group, ascending."""
         entries = self._entries
         return entries[bisect_left(entries, first) : bisect_left(entries, end)] if entries else entries
 
@@ -74,9 +74,9 @@ class LinkGroups:
         return self._found[entry]
 
     def settle(self, claimed: dict[Inode, int]) -> Iterator[LinkGroup]:
-        """Every group, once all is noted; the manifest's leaders become those that this target uses.
+        """Yield every group once all members are noted, and replace the manifest's leaders by those used here.
 
-        claimed: inodes that other entries keep; a group's file is added.
+        claimed: maps inodes to the entries that keep them; the inodes kept by groups are added.
         """
         for leader, members in self._members.items():
             yield self._settle(leader, members, claimed)
@@ -98,9 +98,9 @@ class LinkGroups:
         return LinkGroup(first, -1 if is_kept else hub, linked, joined, apart)
 
     def _choose(self, members: list[int]) -> tuple[int, list[int]]:
-        """The name that counts, and all that take part.
+        """Return the member that the others are linked to (-1 for none), and all members that take part.
 
-        rsync takes the first that is here; otherwise the last of files, and the first of all else.
+        Like rsync, prefer the first that exists here; otherwise the last for files, and the first for other kinds.
         """
         first, taken = -1, []
         for member in sorted([each for each in members if each in self._found], key=self._rank):
@@ -115,7 +115,7 @@ class LinkGroups:
         return first, taken
 
     def _rank(self, entry: int) -> list[tuple[bool, bytes]]:
-        """rsync's order: within a directory files come before directories, each by name."""
+        """Return a key that sorts as rsync does: in each directory files before directories, each by name."""
         manifest = self._manifest
         rank = [(False, manifest.names[entry])]
         while manifest.parents[entry]:

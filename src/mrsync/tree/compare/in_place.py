@@ -1,4 +1,4 @@
-"""Which files may get other attributes where they are, and which are staged anew, as they may be somebody else's."""
+"""Decide which files may get new attributes in place, and which are staged anew because others may control them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class InPlace:
         self._powers: dict[tuple[int, int], _Powers] = {}
 
     def allows(self, entry: int, status: os.stat_result, differences: int, names: int) -> bool:
-        """Whether a file of this status may be changed.
+        """Return whether a file of this status may be changed in place.
 
         differences: flags of what is to be changed. names: how many names the file has in the manifest.
         """
@@ -61,7 +61,7 @@ class InPlace:
     def _is_made_special(
         self, entry: int, mode: int, status: os.stat_result, differences: int, *, has_group: bool
     ) -> bool:
-        """Whether it would run with rights of somebody else, or others than now."""
+        """Return whether the change grants setuid or setgid rights or capabilities, or alters whose they are."""
         special = mode & (_SPECIAL if has_group else stat.S_ISUID)
         if special and (special & ~status.st_mode or differences & (USER | GROUP | MODE)):
             return True
@@ -77,7 +77,7 @@ class InPlace:
         return self._shared[directory]
 
     def _probe(self, entry: int, device: int) -> _Powers:
-        """What can be given on the file system of an entry: where owners are ignored nobody gains by them."""
+        """Return which owners and modes the entry's file system really sets; ignored ones give nobody any rights."""
         key = device, self._manifest.uids[entry]  # in a user namespace some owners can be given, others not
         if key not in self._powers:
             self._powers[key] = self._try_out(entry)
@@ -93,7 +93,7 @@ class InPlace:
         try:
             fd = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | CAUTIOUS, 0o600, dir_fd=directory_fd)
         except OSError:
-            return _Powers(owners=True, modes=True)  # not known; staging will tell
+            return _Powers(owners=True, modes=True)  # unknown; staging will report the error
         try:
             return _powers_over(fd, manifest.uids[entry])
         finally:
@@ -103,8 +103,8 @@ class InPlace:
 
 
 def _powers_over(fd: int, uid: int) -> _Powers:
-    """What an open file of ours lets itself be given."""
-    wanted = uid or 1  # it is root's already
+    """Try which owners and modes an open file of ours accepts."""
+    wanted = uid or 1  # the file belongs to root already, so try another owner
     try:
         os.fchown(fd, wanted, -1)
         owners = os.fstat(fd).st_uid == wanted

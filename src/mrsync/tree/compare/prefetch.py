@@ -1,4 +1,4 @@
-"""A look at the destination ahead of time: while the master still scans, a target reads what it has."""
+"""Read the destination's directories ahead of time, while the master still scans its source."""
 
 from __future__ import annotations
 
@@ -16,9 +16,8 @@ ACTIVITY_ENTRIES = 1000
 class Survey:
     """Listings of a destination's directories, each handed out once.
 
-    They are known by the number of their parent and their name: paths would take memory with the square of the depth.
-
-    What could not be read in full is left out; the comparison then reads it itself, and knows what to do about it.
+    A listing is found by its parent's number and its name, because full paths would need memory quadratic in depth.
+    Directories that could not be read completely are omitted; the comparison reads them again and handles the error.
     """
 
     def __init__(self) -> None:
@@ -27,11 +26,11 @@ class Survey:
         self._taken = {0: 0}  # entry of the manifest -> number
 
     def read(self, root: bytes, on_activity: Callable[[int], None]) -> None:
-        """Read every directory below root, which need not exist; on_activity hears of every 1000 entries or so."""
+        """Read every directory below root, which need not exist; call on_activity about every 1000 entries."""
         try:
             root_fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError:
-            return  # missing or unusable: the comparison makes it, or says why not
+            return  # missing or unusable: the comparison deals with it
         names, parents = [b""], array("I", [0])
         directories = Directories(root_fd, names, parents)
         pending = 0
@@ -59,7 +58,7 @@ class Survey:
             os.close(root_fd)
 
     def take(self, manifest: Manifest, directory: int) -> Listing | None:
-        """The listing of a directory of the manifest, if it was read; to be asked for those above it first."""
+        """Return and forget the listing of a directory, or None if it was not read; take its parent first."""
         if directory:
             above = self._taken.get(manifest.parents[directory], -1)
             number = self._numbers.pop((above, manifest.names[directory]), -1)

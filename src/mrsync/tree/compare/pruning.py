@@ -1,4 +1,4 @@
-"""Directories in which there is nothing but directories: for --prune-empty-dirs a target has none of them."""
+"""Find the directories that --prune-empty-dirs omits: those that hold nothing but directories."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from mrsync.tree.model.manifest import DIRECTORY, Manifest
 
 
 def find_pruned(manifest: Manifest, protection: Protection | None) -> set[int]:
-    """Directory entries that are not wanted; protected ones are, and those above them, as with rsync.
+    """Return the directory entries to omit; like rsync, keep protected ones and their parents.
 
     protection: None if there is no destination.
     """
@@ -15,7 +15,7 @@ def find_pruned(manifest: Manifest, protection: Protection | None) -> set[int]:
         protection = Protection(manifest, b"/")
     wanted = bytearray(len(manifest))
     wanted[0] = 1
-    for entry in range(len(manifest) - 1, 0, -1):  # what is in a directory comes behind it
+    for entry in range(len(manifest) - 1, 0, -1):  # children come after their directory
         is_directory = manifest.modes[entry] >> 12 == DIRECTORY
         if wanted[entry] or not is_directory or (protection is not None and protection.is_global(manifest.path(entry))):
             wanted[entry] = wanted[manifest.parents[entry]] = 1

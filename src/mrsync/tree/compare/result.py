@@ -42,11 +42,11 @@ class Comparison:
 
     @property
     def changes(self) -> int:
-        """Entries to make, mend or delete without contents."""
+        """Return the number of entries to make, link, update or delete without contents."""
         return len(self.made) + len(self.linked) + len(self.mended) + len(self.extras) + len(self.doomed)
 
     def amend(self, entries: Iterable[int], again: Comparison) -> None:
-        """What is to be done for these files, without contents, is what the second comparison says."""
+        """Replace links, metadata updates and items of these files by those of a second comparison."""
         known = set(entries)
         for name in ("linked", "mended"):
             kept = [entry for entry in getattr(self, name) if entry not in known]

@@ -1,4 +1,4 @@
-"""What entries were when it was decided to change them where they are."""
+"""Record the identity of entries at the time when it was decided to change them in place."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ class Sightings:
         self._add(entry, status.st_ino, status.st_ctime_ns)
 
     def add(self, others: Sightings) -> None:
-        """What was seen later counts."""
+        """Add sightings, which replace earlier ones of the same entries."""
         for sighting in zip(others._entries, others._inodes, others._ctimes):
             self._add(*sighting)
 
     def is_same_inode(self, entry: int, status: os.stat_result) -> bool:
-        """Whether this is the inode that was looked at last, or none was."""
+        """Return whether status has the inode of the latest sighting, or there is no sighting."""
         position = self._find(entry)
         return position < 0 or self._inodes[position] == status.st_ino
 
     def is_untouched(self, entry: int, status: os.stat_result) -> bool:
-        """Whether nobody changed it either."""
+        """Return whether inode and ctime are those of the latest sighting, or there is no sighting."""
         position = self._find(entry)
         return self.is_same_inode(entry, status) and (position < 0 or self._ctimes[position] == status.st_ctime_ns)
 

@@ -1,4 +1,4 @@
-"""What a target lacks of a manifest that holds only listed entries: little is looked at, what is listed is sent."""
+"""Compare with a manifest of listed entries only: listed files are sent, and little is examined."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from mrsync.tree.model.marks import Mark
 
 
 class ListedComparer(Comparer):
-    """Judges entries by their marks; what is marked as compared, and all that has no contents, as without a list."""
+    """Decide by the marks of entries; compare those marked so, and all without contents, as without a list."""
 
     def __init__(
         self, manifest: Manifest, destination: Destination | None, survey: Survey, on_activity: Callable[[int], None]
     ) -> None:
         super().__init__(manifest, destination, survey, on_activity)
-        assert manifest.listed is not None  # what makes it one
+        assert manifest.listed is not None  # the condition for this class
         self._marks = manifest.listed.marks
         self._looks: dict[int, Found] = {}
         self._doomed = destination.doomed if destination is not None else None
@@ -46,7 +46,7 @@ class ListedComparer(Comparer):
         return listing
 
     def _note_stale(self, directory: int, fd: int) -> None:
-        """What earlier sessions left here can be of use, and is to go."""
+        """Note temporary files of earlier sessions, for reuse and removal."""
         for name in sorted_names(fd):
             if name.startswith(PREFIX) and parsed(name):
                 with suppress(OSError):
@@ -56,7 +56,7 @@ class ListedComparer(Comparer):
     def _is_looked_at(self, entry: int) -> bool:
         is_file = self._manifest.kind(entry) == REGULAR
         if self._marks[entry] == Mark.IMPLIED:
-            return is_file  # a directory is seen to be there when it is opened
+            return is_file  # opening a directory shows that it exists
         return self._items is not None or not (is_file and self._marks[entry] in (Mark.SENT, Mark.LINKED))
 
     def _compare_root(self, directories: Directories) -> None:
@@ -80,7 +80,7 @@ class ListedComparer(Comparer):
             super()._compare_entry(entry, listing, position)
 
     def _compare_listed(self, entry: int, listing: Listing | None, position: int) -> None:
-        """A file that is sent or linked whatever is here; that is looked at only to itemize what becomes of it."""
+        """Schedule a file that is always sent or linked; examine what is here only to itemize it."""
         inode = None
         if self._items is not None:
             kind = listing.modes[position] >> 12 if listing is not None and position >= 0 else -1
@@ -89,7 +89,7 @@ class ListedComparer(Comparer):
             if kind == DIRECTORY:
                 self._result.obstacles.append(entry)
         if entry in self._groups:
-            # A name that is linked is none that others may be linked to.
+            # Other names must not be linked to one that is itself made a link.
             is_sent = self._marks[entry] == Mark.SENT
             self._groups.note(entry, Found(is_file=is_sent, inode=inode if is_sent else None))
         else:
