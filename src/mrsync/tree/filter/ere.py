@@ -1,8 +1,10 @@
-"""POSIX extended regular expressions, matched in time linear in the path: no pattern can hang a target.
+"""Match POSIX extended regular expressions in time linear in the path, so that no pattern can hang a target.
 
-Python's `re` tries one way after the other, and some patterns have exponentially many (`(a*)*b`). Here a pattern
-becomes a program for a set of threads (Thompson, CACM 1968; Pike's machine), and sets that were met are remembered (a
-lazy DFA). Byte by byte, as in the C locale.
+Python's `re` backtracks, which takes exponential time for some patterns, such as `(a*)*b`. Here a pattern is compiled
+to a program that runs a set of threads in lockstep over the input (Thompson, CACM 1968; Pike's virtual machine). A set
+never holds more threads than the program has steps, so each byte costs at most one pass over the program. Sets are
+cached with their transitions, as in a lazy DFA; the cache is dropped when it exceeds THREADS_MAX. SIZE_MAX bounds the
+program. Matching is by bytes, as in the C locale.
 """
 
 from __future__ import annotations
@@ -33,31 +35,31 @@ _CLASSES = {
 
 
 class Take(NamedTuple):
-    """One byte of a set, as a bit set."""
+    """One byte out of a set; bit n of bytes stands for byte n."""
 
     bytes: int
 
 
 class Anchor(NamedTuple):
-    """The beginning or the end."""
+    """The beginning or the end of the path."""
 
     is_end: bool
 
 
 class Chain(NamedTuple):
-    """One after the other."""
+    """A concatenation."""
 
     parts: tuple[Node, ...]
 
 
 class Choice(NamedTuple):
-    """One of them."""
+    """An alternation."""
 
     parts: tuple[Node, ...]
 
 
 class Repeat(NamedTuple):
-    """most: -1 for any number."""
+    """A repetition; most is -1 if it is unbounded."""
 
     part: Node
     least: int
@@ -68,7 +70,7 @@ Node = Union[Take, Anchor, Chain, Choice, Repeat]
 
 
 class Patterns:
-    """Which paths begin with something that one of these expressions describes; ValueError if one is none, and why."""
+    """Expressions to match against prefixes of paths; raises ValueError with the reason if one is invalid."""
 
     def __init__(self, texts: Iterable[bytes]) -> None:
         self._program: list[tuple[int, int, int]] = []  # (operation, its two operands)
@@ -82,7 +84,7 @@ class Patterns:
         self._first = self._set_of(starts, at_start=True)
 
     def match(self, path: bytes) -> bool:
-        """Whether one describes the path, or something that it begins with."""
+        """Return whether an expression matches the path or a prefix of it."""
         current = self._first
         for byte in path:
             if current.is_match or not current.takes:
@@ -142,7 +144,7 @@ class Patterns:
             program[split] = (_SPLIT, split + 1, len(program))
 
     def _set_of(self, starts: Sequence[int], *, at_start: bool = False) -> _Set:
-        """The threads that run on from there without a byte."""
+        """Return the set of threads reachable from starts without consuming a byte, from the cache if possible."""
         key = (-1, *starts) if at_start else tuple(starts)
         known = self._sets.get(key)
         if known is None:
@@ -155,7 +157,7 @@ class Patterns:
         return known
 
     def _forget(self) -> None:
-        """Let go of all sets but the first; they know one another in circles."""
+        """Drop the cache; clear the transitions, which form reference cycles."""
         for known in self._sets.values():
             known.following.clear()
         self._sets.clear()
@@ -188,7 +190,7 @@ _TAKE, _SPLIT, _JUMP, _START, _END, _MATCH = range(6)
 
 
 class _Set:
-    """Threads that wait for a byte, and where each byte leads."""
+    """A set of threads that wait for a byte, with the next set for each byte."""
 
     def __init__(self, takes: list[int], is_match: bool, is_match_at_end: bool) -> None:
         self.takes = takes
@@ -209,7 +211,7 @@ class _Parser:
         return self._choice()
 
     def _next(self) -> int:
-        """The next byte, -1 at the end."""
+        """Return the next byte, or -1 at the end."""
         return self._text[self._at] if self._at < len(self._text) else -1
 
     def _choice(self) -> Node:
@@ -237,7 +239,7 @@ class _Parser:
                 return node
 
     def _bounds(self) -> tuple[int, int] | None:
-        """{3}, {3,} or {3,5}; None where a brace is just one."""
+        """Parse {3}, {3,} or {3,5} to (least, most); return None if the brace is literal."""
         end = self._text.find(b"}", self._at)
         low, comma, high = self._text[self._at + 1 : max(end, self._at)].partition(b",")
         if not low.isdigit() or (high and not high.isdigit()):
@@ -281,7 +283,7 @@ class _Parser:
         return node
 
     def _bracket(self) -> int:
-        """The set behind an opening bracket."""
+        """Parse the rest of a bracket expression; return its bytes as a bit set."""
         is_inverted = self._next() == ord("^")
         self._at += is_inverted
         found = 0
@@ -300,7 +302,7 @@ class _Parser:
         return found ^ _ALL if is_inverted else found
 
     def _member(self) -> tuple[int, int]:
-        """A set, and its only byte, -1 if it is a class."""
+        """Parse one member; return its bit set, and its byte or -1 for a class."""
         byte = self._next()
         if byte < 0:
             raise ValueError("a bracket is not closed")

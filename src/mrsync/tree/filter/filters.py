@@ -1,4 +1,4 @@
-"""rsync's filter rules for one side of a sync: which names in a directory are excluded there."""
+"""Apply rsync's filter rules for one side of a sync: decide which names in a directory are excluded."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from mrsync.tree.filter.rules import Rule
 
 
 class Merge:
-    """A per-directory merge rule; each has a list of its own in every directory."""
+    """A per-directory merge rule, which has its own list of rules in every directory."""
 
     def __init__(self, rule: Rule) -> None:
-        self.path = rule.pattern  # with a slash: its file is also looked for in directories above
+        self.path = rule.pattern  # with a slash, directories above are searched for its file, too
         self.name = rule.pattern.rpartition(b"/")[2]
         self.flags = rule.flags
 
 
 class Block:
-    """Plain rules that stand together."""
+    """Consecutive plain rules, compiled on demand."""
 
     def __init__(self, members: Sequence[Rule]) -> None:
         self._members = members
@@ -65,13 +65,13 @@ class Filters:
         return self._root
 
     def scope(self, path: bytes = b"") -> Scope:
-        """The rules in force in a directory without any merge files; that of the root is what its scope is within."""
+        """Return the scope of a directory without reading merge files; Scope.within then reads those of the root."""
         return Scope(self, path, self.merges, {})
 
     def read_merge(
         self, merge: Merge, directory: bytes, read: Read, merges: list[Merge], *, is_above: bool = False
     ) -> tuple[list[Item], bool]:
-        """Items of a merge file in a directory, if it is there, and whether it clears what was inherited.
+        """Return the items of a merge file in a directory, if it exists, and whether it clears inherited rules.
 
         directory: absolute. merges: known by now; new ones are added. is_above: the directory is above the tree.
         """
@@ -141,7 +141,7 @@ class Scope:
         merges = list(self._merges)
         lists: dict[Merge, list[Item]] = {}
         directory = self._filters.root + (b"/" + path if path else b"")
-        for merge in merges:  # grows while it is walked
+        for merge in merges:  # grows during the loop
             if merge not in self._lists:
                 inherited = self._read_above(merge, directory, read, merges)
             else:
@@ -157,7 +157,7 @@ class Scope:
         return scope
 
     def _read_above(self, merge: Merge, directory: bytes, read: Read, merges: list[Merge]) -> list[Item]:
-        """What a merge file with a path says in the directories from there down to the parent of this one."""
+        """Return the rules of a merge file with a path, from its first directory down to the parent of this one."""
         if b"/" not in merge.path:
             return []
         top = os.path.dirname(os.path.normpath(os.path.join(directory, merge.path)))

@@ -1,4 +1,4 @@
-"""rsync's wildcard patterns as regular expressions that take no exponential time, whatever the pattern."""
+"""Translate rsync's wildcard patterns into regular expressions that never take exponential time."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from itertools import count, groupby
 
-# Subjects are paths that end in NUL: nothing here matches one, so that many may lie in one string.
+# Subjects are paths that end in NUL. No expression here matches NUL, so one string may hold many subjects.
 ANY = rb"[^\0]*"
 _STAR, _STARS = b"*", b"**"
 _IN_NAME, _ANYWHERE = rb"[^/\0]*", ANY
@@ -33,12 +33,12 @@ _CLASSES = {
 
 
 def is_wild(pattern: bytes) -> bool:
-    """Whether a pattern is more than a plain string; only then a backslash escapes."""
+    """Return whether a pattern has wildcards; only then does a backslash escape."""
     return any(character in pattern for character in (b"*", b"?", b"["))
 
 
 def translate(pattern: bytes, end: bytes, numbers: Iterator[int], *, has_level: bool = False) -> bytes | None:
-    """Regular expression of a wildcard pattern followed by `end`; None if it can never match.
+    """Return the regular expression of a wildcard pattern followed by `end`, or None if it can never match.
 
     numbers: for names of groups that are unique within the whole expression. has_level: the pattern is for as many
     levels as it has slashes, those in a class counted, though they match nothing. A star never takes a slash, so the
@@ -79,7 +79,7 @@ def _first(gap: bytes, expression: bytes, numbers: Iterator[int]) -> bytes:
 
 
 def _tokens(pattern: bytes) -> Iterator[bytes | None]:
-    """_STAR, _STARS, or the expression of one character; None for what never matches."""
+    """Return _STAR, _STARS, or the expression of one character; None if it never matches."""
     position = 0
     while position < len(pattern):
         character = pattern[position : position + 1]
@@ -102,7 +102,7 @@ def _tokens(pattern: bytes) -> Iterator[bytes | None]:
 
 
 def _class(members: frozenset[int]) -> bytes:
-    """As few ranges as there are: thousands of classes must be compiled in no time."""
+    """Use as few ranges as possible, because thousands of classes must compile quickly."""
     ranges = []
     for _, run in groupby(enumerate(sorted(members)), key=lambda pair: pair[1] - pair[0]):
         span = [member for _, member in run]
@@ -111,11 +111,11 @@ def _class(members: frozenset[int]) -> bytes:
 
 
 def _read_class(pattern: bytes, position: int) -> tuple[frozenset[int], int]:
-    """Members of the class that begins behind a bracket, and where it ends; none for a class that is not one."""
+    """Return the members of the class after an opening bracket and its end; no members if it is malformed."""
     is_negated = pattern[position : position + 1] in (b"!", b"^")
     position += is_negated
     members: set[int] = set()
-    low = 0  # where a range may begin; 0: nowhere
+    low = 0  # the character that may begin a range; 0 for none
     is_first = True
     while is_first or pattern[position : position + 1] != b"]":
         is_first = False
@@ -147,7 +147,7 @@ def _read_class(pattern: bytes, position: int) -> tuple[frozenset[int], int]:
 
 
 def _read_member(pattern: bytes, position: int) -> tuple[int, int]:
-    """One character of a class, which may be escaped, and what follows; 0 where the pattern ends."""
+    """Return one character of a class, unescaped, and the rest; the character is 0 at the end of the pattern."""
     if pattern[position : position + 1] == b"\\":
         position += 1
     return (pattern[position], position + 1) if position < len(pattern) else (0, position)

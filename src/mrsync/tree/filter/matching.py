@@ -1,4 +1,4 @@
-"""Rules compiled: all names of a directory are held against many rules at once."""
+"""Compile rules, so that all names of a directory are matched against many rules at once."""
 
 from __future__ import annotations
 
@@ -10,19 +10,22 @@ from typing import NamedTuple, Protocol
 from mrsync.tree.filter import globs, rules
 from mrsync.tree.filter.rules import Rule
 
-_NAME, _PATH, _ABSOLUTE = range(3)  # what a rule is held against
+_NAME, _PATH, _ABSOLUTE = range(3)  # what a rule is matched against
 _END = rb"(?=\0)"
 _EVERYTHING = globs.ANY + _END
 
 
 class Matcher(Protocol):
-    """Finds the names in a directory that some rules match; root: of the tree, path: of the directory below it."""
+    """Find the names in a directory that some rules match.
+
+    root: path of the tree. path: that of the directory, relative to root.
+    """
 
     def matches(self, names: Sequence[bytes], path: bytes, root: bytes) -> Iterable[bytes]: ...
 
 
 class Run(NamedTuple):
-    """Neighbouring rules with the same effect, among which the order does not count."""
+    """Consecutive rules with the same effect, so that their order does not matter."""
 
     is_include: bool
     for_files: tuple[Matcher, ...]
@@ -30,7 +33,7 @@ class Run(NamedTuple):
 
 
 def compile_runs(ordered: Iterable[Rule]) -> tuple[Run, ...]:
-    """Rules that are no merges, in their order."""
+    """Compile rules other than merges into runs, in their order."""
     runs = []
     for is_include, members in groupby(ordered, key=lambda rule: bool(rule.flags & rules.INCLUDE)):
         every = tuple(members)
@@ -40,7 +43,7 @@ def compile_runs(ordered: Iterable[Rule]) -> tuple[Run, ...]:
 
 
 class _Literals:
-    """Names as they are."""
+    """Match names literally."""
 
     def __init__(self, literals: Iterable[bytes]) -> None:
         self._literals = frozenset(literals)
@@ -50,7 +53,7 @@ class _Literals:
 
 
 class _Endings:
-    """Names by their end."""
+    """Match names by their suffix."""
 
     def __init__(self, endings: Iterable[bytes]) -> None:
         self._endings = tuple(endings)
@@ -61,7 +64,7 @@ class _Endings:
 
 
 class _Places:
-    """Paths below the root as they are."""
+    """Match paths relative to the root literally."""
 
     def __init__(self, paths: Iterable[bytes]) -> None:
         self._places: dict[bytes, set[bytes]] = {}
@@ -75,7 +78,7 @@ class _Places:
 
 
 class _Expression:
-    """A regular expression over all names: \\0name, \\0/path or \\0/absolute/path, with a slash behind directories."""
+    """Match names with a regular expression: \\0name, \\0/path or \\0/absolute/path, and a slash after directories."""
 
     def __init__(self, members: Sequence[Rule], kind: int, is_directory: bool) -> None:
         numbers = globs.group_numbers()
@@ -133,7 +136,7 @@ def _kind_of(rule: Rule) -> int:
 
 
 def _alternative(rule: Rule, kind: int, is_directory: bool, numbers: Iterator[int]) -> bytes | None:
-    """The expression of one rule behind the NUL of its subject; None if it matches nothing."""
+    """Return the expression of one rule after the NUL of its subject, or None if it matches nothing."""
     if rule.flags & rules.DIRECTORY and not is_directory:
         source = None
     else:
@@ -146,7 +149,7 @@ def _alternative(rule: Rule, kind: int, is_directory: bool, numbers: Iterator[in
 def _positive(pattern: bytes, kind: int, is_directory: bool, numbers: Iterator[int]) -> bytes | None:
     is_wild = globs.is_wild(pattern)
     has_stars = is_wild and b"**" in pattern
-    # `dir/***` is for the directory, too: as if its path ended in a slash.
+    # `dir/***` matches the directory itself, too, as if its path ended in a slash.
     end = b"/" + _END if is_directory and not (has_stars and pattern.endswith(b"***")) else _END
     if kind == _NAME:
         start = b""

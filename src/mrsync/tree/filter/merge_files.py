@@ -1,4 +1,4 @@
-"""Ordered rules from texts and files, with the files that they merge."""
+"""Read ordered rules from texts and files, including the files that they merge."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from mrsync.tree.filter.rules import Rule, parse_rule
 from mrsync.tree.model.failure import printable
 
 RULE_FILE_BYTES_MAX = 4 << 20
-MERGE_DEPTH_MAX = 16  # files that merge files: more is a circle
+MERGE_DEPTH_MAX = 16  # nested merge files; more must be a cycle
 
-# What CVS leaves alone, according to its manual and rsync's.
+# Patterns that CVS ignores, according to its manual and rsync's.
 _CVS_PATTERNS = b"""
     RCS SCCS CVS CVS.adm RCSLOG cvslog.* tags TAGS .make.state .nse_depinfo *~ #* .#* ,* _$* *$ *.old *.bak *.BAK
     *.orig *.rej .del-* *.a *.olb *.o *.obj *.so *.exe *.Z *.elc *.ln core .svn/ .git/ .hg/ .bzr/
@@ -45,7 +45,7 @@ class RuleList:
         root: bytes = b"",
     ) -> None:
         self.rules: list[Rule] = []
-        self.is_cleared = False  # and so is what was inherited
+        self.is_cleared = False  # a clearing rule also drops inherited rules
         self._read = read
         self.has_nuls = has_nuls
         self._deletes_excluded = deletes_excluded
@@ -54,11 +54,11 @@ class RuleList:
         self._depth = 0
 
     def add(self, text: bytes, where: str, template: int = 0, *, is_old: bool = False) -> None:
-        """One rule, as `parse_rule` reads it."""
+        """Add one rule, parsed as by `parse_rule`."""
         self._add(text, template, where, is_old=is_old)
 
     def add_file(self, path: bytes, template: int = 0, *, is_old: bool = False) -> None:
-        """All rules of a file that must be there."""
+        """Add all rules of a file, which must exist."""
         if self._depth >= MERGE_DEPTH_MAX:
             raise RuleError(f"{self._shown(path)}: rule files merge one another without end")
         try:
@@ -71,7 +71,7 @@ class RuleList:
         self._depth -= 1
 
     def add_data(self, data: bytes, path: bytes, template: int) -> None:
-        """The contents of the per-directory merge file of this path."""
+        """Add the rules in data, the contents of the per-directory merge file at this path."""
         for line, text in split_entries(data, has_nuls=self.has_nuls, has_words=bool(template & rules.WORDS)):
             self._add(text, template, f"{printable(path)}, line {line}", is_anchored=True)
 
@@ -112,7 +112,7 @@ class RuleList:
             self.add_file(self._path_of(rule.pattern), merge.flags)
 
     def _shown(self, path: bytes) -> str:
-        """A path that a file in a tree names is text of that file, and is not shown."""
+        """Hide a path named by a file in a tree, because it discloses text of that file."""
         if self._directory is None:
             return printable(path)
         return f"a file that one in {printable(self._directory)} merges"
@@ -124,7 +124,7 @@ class RuleList:
         return os.path.normpath(os.path.join(self._directory if b"/" in name else self._root, name))
 
     def _add_cvs(self, rule: Rule) -> None:
-        """CVS's own patterns, those of the user's .cvsignore and those of $CVSIGNORE."""
+        """Add the patterns built into CVS, those of the user's .cvsignore and those of $CVSIGNORE."""
         for word in _CVS_PATTERNS.split():
             self._append_word(word, rule.flags | rules.PERISHABLE)
         home = os.environb.get(b"HOME")
@@ -188,7 +188,7 @@ def _read_all(fd: int) -> bytes:
 
 
 def split_entries(data: bytes, *, has_nuls: bool, has_words: bool = False) -> Iterator[tuple[int, bytes]]:
-    """Entries of a file with the numbers of their lines, without empty ones and comments; words know no comments."""
+    """Yield (line number, entry) without empty entries and comments; with has_words there are no comments."""
     for number, line in enumerate(data.split(b"\0") if has_nuls else re.split(rb"\r\n|\r|\n", data), 1):
         for entry in line.split() if has_words else [line]:
             text = entry.partition(b"\0")[0]

@@ -1,4 +1,4 @@
-"""What filter rules keep safe from deletion on a target."""
+"""Protect entries of a target from deletion by filter rules."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RULES_BYTES_MAX = 1 << 20
 
 
 class Closed:
-    """Where rules could not be read: nothing may be deleted, nor below."""
+    """The scope of a directory whose rules could not be read: everything in and below it is protected."""
 
     def excluded(
         self, names: Sequence[bytes], directories: Sequence[bytes] = (), *, has_perishable: bool = True
@@ -36,11 +36,11 @@ class DirectoryProtection(NamedTuple):
     scope: Scope | Closed
 
     def safe(self, names: Sequence[bytes], directories: Sequence[bytes], *, is_going: bool = False) -> set[bytes]:
-        """Which of these names may not be deleted; is_going: perishable rules do not count in a directory that goes."""
+        """Return the protected names; is_going: the directory itself is deleted, so ignore perishable rules."""
         return self.scope.excluded(names, directories, has_perishable=not is_going)
 
     def within(self, name: bytes) -> DirectoryProtection:
-        """Of a directory right below; its merge files are read now."""
+        """Return the protection of a child directory, reading its merge files now."""
         return self.protection.guard(self.scope, self.path + b"/" + name if self.path else name)
 
 
@@ -66,7 +66,7 @@ class Protection:
         self._guards: dict[int, DirectoryProtection] = {}
 
     def of(self, directory: int) -> DirectoryProtection:
-        """The guard of a directory of the manifest."""
+        """Return the protection of a directory entry, reading merge files of its parents first."""
         missing = [directory]
         while missing[-1] and missing[-1] not in self._guards:
             missing.append(self._manifest.parents[missing[-1]])
@@ -78,12 +78,12 @@ class Protection:
         return self._guards[directory]
 
     def is_global(self, path: bytes) -> bool:
-        """Whether a directory is protected by rules other than those of merge files."""
+        """Return whether a directory is protected by rules other than those of merge files."""
         above, _, name = path.rpartition(b"/")
         return bool(self._filters.scope(above).excluded([name], [name]))
 
     def guard(self, above: Scope | Closed, path: bytes) -> DirectoryProtection:
-        """Of a directory whose merge files are read now."""
+        """Return the protection of the directory at path, reading its merge files now; above: its parent's scope."""
         if isinstance(above, Closed):
             return DirectoryProtection(self, path, above)
         try:
@@ -97,7 +97,7 @@ class Protection:
 
 
 def read_rules(policy: Policy) -> list[Rule]:
-    """The rules of a policy; ProtocolDataError if they are none, or too many to compile."""
+    """Return the rules of a policy; raise ProtocolDataError if they are invalid or too large."""
     found = []
     total = 0
     for text in policy.rules:
@@ -114,7 +114,7 @@ def read_rules(policy: Policy) -> list[Rule]:
 
 
 def _is_plain(rule: Rule) -> bool:
-    """What a master sends has been expanded but for per-directory merges."""
+    """Return whether a master may send rule: it expands all merges except per-directory ones."""
     if rule.flags & rules.CLEAR:
         return False
     return bool(rule.flags & rules.PER_DIRECTORY) or not rule.flags & (rules.MERGE | rules.CVS)

@@ -1,4 +1,4 @@
-"""One filter rule: from its text in rsync's notation, and back."""
+"""Parse and format one filter rule in rsync's notation."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from mrsync.tree.model.failure import printable
 
 PATTERN_BYTES_MAX = 4096
 
-# Flags of a rule. What a merge rule has of INHERITED or SIDES, the rules of its file have from the start.
+# Flags of a rule. Rules in a merged file inherit the flags in INHERITED and SIDES from the merge rule.
 INCLUDE = 1
 ABSOLUTE = 2  # matched against the path from the host's root
 NEGATED = 4
-PERISHABLE = 8  # no obstacle to the deletion of the directory above
-SENDER = 16  # for hiding and showing, not for protecting
+PERISHABLE = 8  # does not prevent the deletion of its directory
+SENDER = 16  # hides or shows, but does not protect or risk
 RECEIVER = 32
 ATTRIBUTES = 64  # for names of extended attributes, not of files
 DIRECTORY = 128  # matches directories only
@@ -52,7 +52,7 @@ _KINDS = {
     b"!": CLEAR,
 }
 _CVS_FLAGS = PLAIN | WORDS | NO_INHERIT | CVS
-# What a modifier adds, what a rule must have for it, and what it must not have.
+# Modifier -> (flags it adds, flags the rule must have, flags the rule must not have).
 _MODIFIERS = {
     b"/": (ABSOLUTE, 0, 0),
     b"!": (NEGATED, 0, MERGE),
@@ -79,7 +79,7 @@ class Rule(NamedTuple):
 
     @property
     def text(self) -> bytes:
-        """A filter rule that means the same when it is parsed without a template."""
+        """Return the rule as text with the same meaning when parsed without a template."""
         prefix = b"-"
         if self.flags & MERGE:
             prefix = b":" if self.flags & PER_DIRECTORY else b"."
@@ -96,7 +96,7 @@ class Rule(NamedTuple):
 
 
 def parse_rule(text: bytes, template: int, where: str, *, is_old: bool = False, is_quoted: bool = True) -> Rule | None:
-    """The rule that a text means; None if it means nothing. RuleError names `where` the text stands.
+    """Return the rule in a text, or None if it is empty; raise RuleError that names `where` the text is.
 
     template: flags of the merge rule whose file has the text, INCLUDE for an include option, else 0. is_old: only `+ `,
     `- ` and `!` are known as prefixes, as in --exclude and files of --exclude-from. is_quoted: errors show the text.
@@ -109,7 +109,7 @@ def parse_rule(text: bytes, template: int, where: str, *, is_old: bool = False, 
 
 
 def _parse(text: bytes, template: int, *, is_old: bool) -> Rule | None:
-    """As `parse_rule`; ValueError says what is wrong twice: with the text and without."""
+    """Parse as `parse_rule`; raise ValueError with two messages: one that quotes the text, one that does not."""
     if not text:
         return None
     flags = template & INHERITED
@@ -146,7 +146,7 @@ def _parse(text: bytes, template: int, *, is_old: bool) -> Rule | None:
 
 
 def _read_prefix(text: bytes, flags: int) -> tuple[int, bytes]:
-    """Flags and pattern of a rule that begins with its kind and modifiers; ValueError."""
+    """Return flags and pattern of a rule that begins with kind and modifiers; raise ValueError as `_parse`."""
     kind, position = _read_kind(text)
     if kind not in _KINDS:
         raise ValueError(f"unknown filter rule '{printable(text)}'", "unknown filter rule")
@@ -166,7 +166,7 @@ def _read_prefix(text: bytes, flags: int) -> tuple[int, bytes]:
 
 
 def _read_kind(text: bytes) -> tuple[bytes, int]:
-    """The kind as one byte, and where modifiers begin."""
+    """Return the kind as one byte, and the position of the modifiers."""
     for name, kind in _LONG_NAMES.items():
         if text.startswith(name) and (len(text) == len(name) or text[len(name)] in b" _,"):
             return kind, len(name) + (text[len(name) : len(name) + 1] == b",")

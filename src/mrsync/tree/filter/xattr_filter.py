@@ -1,4 +1,4 @@
-"""Filter rules for the names of extended attributes: those with the modifier x."""
+"""Apply filter rules with the modifier x to names of extended attributes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mrsync.tree.filter.rules import Rule
 
 
 class AttributeFilter:
-    """Tells which names are excluded on one side, rules.SENDER or rules.RECEIVER; per-directory merges do not count."""
+    """Decide which names are excluded on one side, rules.SENDER or rules.RECEIVER; ignore per-directory merges."""
 
     def __init__(self, ordered: Iterable[Rule], side: int) -> None:
         other = rules.SIDES - side
@@ -21,7 +21,7 @@ class AttributeFilter:
 
     @property
     def is_idle(self) -> bool:
-        """Whether there are no rules."""
+        """Return whether there are no rules for attributes."""
         return not self._runs
 
     def excludes(self, name: bytes) -> bool:
@@ -37,6 +37,6 @@ class AttributeFilter:
 
 
 def attribute_filter(ordered: Iterable[Rule], side: int) -> AttributeFilter | None:
-    """None if no rule is for attributes."""
+    """Return the filter of one side, or None if no rule is for attributes."""
     found = AttributeFilter(ordered, side)
     return None if found.is_idle else found
