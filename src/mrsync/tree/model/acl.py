@@ -14,13 +14,13 @@ NO_ID = 0xFFFFFFFF
 _VERSION = struct.pack("<I", 2)
 _ENTRY = struct.Struct("<HHI")  # tag, permissions, id
 _TAGS = {USER_OBJ, USER, GROUP_OBJ, GROUP, MASK, OTHER}
-_FROM_MODE = {USER_OBJ: 6, MASK: 3, OTHER: 0}  # shift of the bits of the mode
+_FROM_MODE = {USER_OBJ: 6, MASK: 3, OTHER: 0}  # how far the bits in the mode are shifted
 
 Entry = tuple[int, int, int]
 
 
 def parse(value: bytes) -> list[Entry]:
-    """(tag, permissions, id) in order of tags and ids; ValueError for what no kernel accepts."""
+    """Return (tag, permissions, id) tuples, ordered by tag and id; raise ValueError for what no kernel accepts."""
     if value[:4] != _VERSION or len(value) % _ENTRY.size != 4:
         raise ValueError("not an ACL")
     entries = sorted(_ENTRY.iter_unpack(value[4:]))
@@ -52,7 +52,7 @@ def without_mode(value: bytes) -> bytes:
 
 
 def with_mode(value: bytes, mode: int) -> bytes:
-    """The reverse of `without_mode` for a file of this mode."""
+    """Reverse `without_mode` for a file of this mode."""
     return pack(
         [
             (tag, mode >> _FROM_MODE[tag] & 7 if tag in _FROM_MODE else bits, number)
@@ -62,14 +62,14 @@ def with_mode(value: bytes, mode: int) -> bytes:
 
 
 def ids(value: bytes) -> Iterator[tuple[bool, int]]:
-    """(whether a user, id) of all that an ACL names."""
+    """Return (is a user, id) of all users and groups that an ACL names."""
     for tag, _, number in parse(value):
         if tag in (USER, GROUP):
             yield tag == USER, number
 
 
 def translated(value: bytes, users: Mapping[int, int], groups: Mapping[int, int]) -> bytes:
-    """The ACL with other ids."""
+    """Return the ACL with other ids."""
     tables = {USER: users, GROUP: groups}
     return pack(
         [

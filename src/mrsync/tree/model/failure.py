@@ -1,4 +1,4 @@
-"""What went wrong with one path, told to the user at the end of a run."""
+"""Describe what went wrong with one path, for the report at the end of a run."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 from mrsync.escaping import escape_controls
 
-DELETION_REFUSED = "refuses to delete"  # begins the reason of a target that would lose most of what it has
+DELETION_REFUSED = "refuses to delete"  # begins the message of a target that would lose most of its entries
 
 
 class Failure(NamedTuple):
-    """`action` failed at `path` (relative to the root) with `errno`, and at so many `others` alike."""
+    """`action` failed at `path` (relative to the root) with `errno`, and at `others` more paths in the same way."""
 
     errno: int
     path: bytes
@@ -21,12 +21,12 @@ class Failure(NamedTuple):
 
     @property
     def sentence(self) -> str:
-        """What to print: the action, the path with odd bytes escaped, the system's reason."""
+        """Return the message: the action, the path with unprintable bytes escaped, and the system's reason."""
         return f"cannot {self.action} {printable(self.path)}: {os.strerror(self.errno)}"
 
     @property
     def folded_action(self) -> str:
-        """The action, and how many others it is the same with."""
+        """Return the action and the number of other paths where it failed."""
         return f"{self.action}, nor that of {self.others} more" if self.others else self.action
 
 
@@ -35,7 +35,7 @@ _GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ESTALE)
 
 
 class Fault(NamedTuple):
-    """Why a file of the source is not cast as it was scanned.
+    """The reason why a file of the source is not cast as it was scanned.
 
     is_unreadable: it is there, but cannot be read; else it vanished or changed.
     """
@@ -45,17 +45,17 @@ class Fault(NamedTuple):
 
     @classmethod
     def of(cls, error: OSError) -> Fault:
-        """What an attempt to read a file of the source has met."""
+        """Return the reason for an error met in reading a file of the source."""
         return cls(error.strerror or str(error), error.errno not in _GONE)
 
 
 class Changed(OSError):
-    """A file is no longer what was scanned; the only argument says in what way."""
+    """Raised when a file is no longer what was scanned; the only argument says how it differs."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(errno.ESTALE, reason)
 
 
 def printable(path: bytes) -> str:
-    """A path as text that no terminal can misread: UTF-8 where it is, backslash escapes for the rest."""
+    """Return a path as text that is safe to print: valid UTF-8 as it is, backslash escapes for the rest."""
     return escape_controls(path or b".")

@@ -1,4 +1,4 @@
-"""What is itemized: how each entry was changed, or would be, and what was deleted; in letters as rsync has them."""
+"""Itemize how each entry was or would be changed, and what was deleted, in the letters of rsync."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Collection, Iterator
 
 from mrsync.tree.model.manifest import DEVICES, DIRECTORY, LINK, REGULAR
 
-# What differs; letters of rsync's --itemize-changes: s t p o g a x.
+# Differences; the letters of rsync's --itemize-changes: s t p o g a x.
 SIZE, TIME, MODE, USER, GROUP, ACL, XATTR = (1 << bit for bit in range(7))
 LETTERS = SIZE | TIME | MODE | USER | GROUP | ACL | XATTR
-INEXACT = 1 << 12  # a time that is the same in the window, and yet is set right: no letter for it
-ATTRIBUTES = LETTERS & ~SIZE | INEXACT  # what can be mended without contents
-# What became of the entry, in the bits above; docs/protocol.md knows all of them.
+INEXACT = 1 << 12  # equal within the window, but corrected; has no letter
+ATTRIBUTES = LETTERS & ~SIZE | INEXACT  # differences that can be corrected without contents
+# What happened to the entry, in the higher bits; docs/protocol.md lists all of them.
 NEW, ALTERED, SENT, MADE, LINKED = (1 << bit for bit in range(7, 12))
 _FLAGS = (1 << 12) - 1
 _DIFFERENCES = "stpog"
@@ -28,14 +28,14 @@ class Items:
         self._leaders: dict[int, int] = {}
 
     def add(self, entry: int, flags: int, leader: int = -1) -> None:
-        """leader: what an entry is made a hard link to."""
+        """Add flags of an entry; leader: the entry that it becomes a hard link to, or -1."""
         self._entries.append(entry)
         self._flags.append(flags & _FLAGS)
         if leader >= 0:
             self._leaders[entry] = leader
 
     def amend(self, entries: Collection[int], again: Items) -> None:
-        """What others say of these entries counts instead."""
+        """Replace the items of these entries by those in again."""
         old, new = list(zip(self._entries, self._flags)), list(zip(again._entries, again._flags))
         told = [item for item in old if item[0] not in entries] + [item for item in new if item[0] in entries]
         self._leaders = {entry: leader for entry, leader in self._leaders.items() if entry not in entries}
@@ -65,19 +65,19 @@ class Items:
 
 
 def letters(flags: int, mode: int) -> str:
-    """The 11 characters of rsync's --itemize-changes for an entry of this mode."""
+    """Return the 11 characters of rsync's --itemize-changes for an entry of this mode."""
     kind = mode >> 12
     update = ">" if flags & SENT else "h" if flags & LINKED else "c" if flags & MADE else "."
     shown = update + _KINDS.get(kind, "D" if kind in DEVICES else "S")
     if flags & NEW:
         return shown + "+" * 9
     found = [letter if flags >> bit & 1 else "." for bit, letter in enumerate(_DIFFERENCES)]
-    found.append(".")  # u: access times are not kept
+    found.append(".")  # u: access times are not synced
     found += [letter if flags >> bit & 1 else "." for bit, letter in enumerate("ax", len(_DIFFERENCES))]
     rest = ("c" if flags & ALTERED else ".") + "".join(found)
     return shown + (" " * 9 if rest == "." * 9 and not flags & SENT else rest)
 
 
 def deletion_key(path: bytes) -> bytes:
-    """Sorts deleted paths so that a directory, which ends with a slash, comes behind what is in it."""
+    """Return a key that sorts deleted paths so that a directory, which ends with a slash, follows its contents."""
     return path + b"\xff" if path.endswith(b"/") else path

@@ -1,9 +1,9 @@
-"""How large what makes up a tree may be; the same on both ends."""
+"""Limits on the parts of a tree, the same on both ends."""
 
 from __future__ import annotations
 
 ENTRIES_MAX = 1 << 26
 NAME_BYTES_MAX = 255
 LINK_BYTES_MAX = 4095
-DEPTH_MAX = 4096  # directories, one below the other
-FILE_BYTES_MAX = 1 << 47  # of data, without holes: larger ones are left out of the session
+DEPTH_MAX = 4096  # nested directories
+FILE_BYTES_MAX = 1 << 47  # of data, without holes; larger files are omitted

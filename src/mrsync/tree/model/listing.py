@@ -1,4 +1,4 @@
-"""What one directory holds, as columns; scan collects listings, compare holds them against a manifest."""
+"""The contents of one directory as columns; scan collects listings, compare compares them with a manifest."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Listing:
         return self.far_times[position] if position in self.far_times else self.mtimes[position]
 
     def keep(self, kept: Sequence[int]) -> None:
-        """Drop all entries but those at these positions, and put them into this order."""
+        """Keep only the entries at these positions, in this order."""
         self.names = [self.names[position] for position in kept]
         for column in (self.modes, self.uids, self.gids, self.sizes, self.mtimes, self.ctimes, self.numbers):
             if column:
@@ -72,7 +72,7 @@ class Listing:
         self.followed = {moved[old] for old in self.followed if old in moved}
 
     def append(self, other: Listing) -> None:
-        """Add entries of other names; their order is for the caller to restore."""
+        """Add entries with other names; the caller must restore the order."""
         base = len(self.names)
         self.names += other.names
         self.failures += other.failures
@@ -179,7 +179,7 @@ def _link_targets(fd: int, names: list[bytes], rows: list[os.stat_result]) -> di
 
 
 def sorted_names(directory_fd: int) -> list[bytes]:
-    """Names in an open directory, as bytes."""
+    """Return the names in an open directory, as bytes."""
     # Listing a descriptor gives str; one encoding of all names together is ten times cheaper than os.fsencode of each.
     names = os.listdir(directory_fd)
     if not names:

@@ -1,4 +1,4 @@
-"""Amendments: what the manifest says of files that changed after it was made, told anew, with the plan to cast them."""
+"""Amendments: new manifest rows for files that changed after the scan, with the plan to cast them."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Amendment(NamedTuple):
 
 
 def encode_again(amendment: Amendment, plan: Plan) -> bytes:
-    """The bytes of object 3; the plan is one of the amended manifest."""
+    """Return the bytes of object 3; the plan must belong to the amended manifest."""
     packer = Packer(MAGIC)
     packer.number(len(amendment.entries))
     packer.column(amendment.entries)
@@ -79,6 +79,6 @@ def decode_again(data: bytes, manifest: Manifest, localize: Callable[[Manifest],
 
 
 def unplanned(manifest: Manifest, plan: Plan, needs: Iterable[tuple[int, int]]) -> list[Failure]:
-    """Needed files that a second plan does not have: names of a file that nobody asked for in the first round."""
+    """Return failures for needed files missing in a second plan: names that nobody requested in the first round."""
     entries = [entry for first, end in needs for entry in range(first, end) if plan.file_of(entry) < 0]
     return [Failure(errno.ESTALE, manifest.path(entry), "replace") for entry in entries]

@@ -1,4 +1,4 @@
-"""What a list of files says about the entries of a manifest, and which paths it wants deleted."""
+"""Marks that a list of files sets on the entries of a manifest, and the paths that it deletes."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from mrsync.tree.model.packing import Packer, Unpacker
 
 
 class Mark(IntEnum):
-    """What a list asks for one entry."""
+    """What a list requests for one entry."""
 
-    IMPLIED = 0  # only there so that others have a place, or a file to be linked to; left alone if it is there
-    COMPARED = 1  # as without a list
-    SENT = 2  # whatever is there
-    LINKED = 3  # another name of a file that is right
+    IMPLIED = 0  # a parent or link leader of listed entries; left alone if it exists
+    COMPARED = 1  # compared as without a list
+    SENT = 2  # sent unconditionally
+    LINKED = 3  # another name of an up-to-date file
 
 
 class Listed(NamedTuple):
-    """marks: one for every entry. deletions: paths to delete, a directory behind all that is in it."""
+    """marks: one for every entry. deletions: paths to delete, a directory after its contents."""
 
     marks: array[int]
     deletions: list[bytes]

@@ -1,4 +1,4 @@
-"""Columns, strings and numbers <-> one compressed byte string; what is read back is never trusted."""
+"""Pack columns, strings and numbers into one compressed byte string, and unpack it without trusting it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Packer:
         self._budget = UNPACKED_BYTES_MAX
 
     def number(self, value: int) -> None:
-        """0 <= value < 2**64."""
+        """Write an integer with 0 <= value < 2**64."""
         self._parts.append(NUMBER.pack(value))
 
     def blob(self, data: bytes) -> None:
@@ -47,7 +47,7 @@ class Packer:
         self.blob(values.tobytes())
 
     def strings(self, values: Iterable[bytes]) -> None:
-        """Strings without NUL; how many is for the reader to know."""
+        """Write strings without NUL; the reader must know their number."""
         self.blob(b"\0".join(values))
 
     @property
@@ -121,7 +121,7 @@ class Unpacker:
         return values
 
     def end(self) -> None:
-        """Nothing may follow."""
+        """Raise ProtocolDataError if anything follows."""
         if self._position != len(self._view):
             raise self.error("it is longer than its sections")
 

@@ -1,4 +1,4 @@
-"""Paths as a tree of names, to be walked with Directories."""
+"""Store paths as a tree of names that Directories can walk."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ class PathTree:
         return len(self.names)
 
     def add(self, path: bytes) -> int:
-        """The number of a path, new or not; b"" is the root."""
+        """Return the number of a path, adding it if it is new; b"" is the root."""
         number = 0
         for name in path.split(b"/") if path else ():
             number = self.add_below(number, name)
         return number
 
     def add_below(self, parent: int, name: bytes) -> int:
-        """The number of a name in a directory, new or not."""
+        """Return the number of a name in a directory, adding it if it is new."""
         below = self.children.setdefault(parent, {})
         number = below.get(name)
         if number is None:
@@ -37,7 +37,7 @@ class PathTree:
         return number
 
     def path(self, number: int) -> bytes:
-        """The path with this number."""
+        """Return the path with this number."""
         parts = []
         while number:
             parts.append(self.names[number])

@@ -1,4 +1,4 @@
-"""The plan: which files make up the contents object, and where in it each begins."""
+"""The plan: which files make up the contents object, and at which offset each begins."""
 
 from __future__ import annotations
 
@@ -56,15 +56,15 @@ class Plan:
         return self.starts[-1]
 
     def end_of(self, file: int) -> int:
-        """Offset in the contents object behind the last byte of a file."""
+        """Return the offset in the contents object after the last byte of a file."""
         return self.starts[file + 1]
 
     def first_file(self, entry: int) -> int:
-        """Number in the plan of the first planned file that is not before a manifest entry."""
+        """Return the number in the plan of the first planned file at or after a manifest entry."""
         return bisect_left(self.entries, entry)
 
     def file_of(self, entry: int) -> int:
-        """The number of a manifest entry in the plan, or -1."""
+        """Return the number of a manifest entry in the plan, or -1."""
         file = self.first_file(entry)
         return file if file < len(self.entries) and self.entries[file] == entry else -1
 
@@ -90,14 +90,14 @@ class Plan:
         return pieces
 
     def data_of(self, file: int) -> list[tuple[int, int]]:
-        """Spans of a file's bytes that are not holes."""
+        """Return the spans of a file's bytes that are not holes."""
         extents = self.extents.get(file)
         if extents is None:
             return [(0, self.starts[file + 1] - self.starts[file])]
         return [(offset, offset + length) for offset, length in extents]
 
     def place_of(self, file: int, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-        """Where in the contents object spans of a file's bytes are."""
+        """Return where spans of a file's bytes are in the contents object."""
         placed = []
         position = self.starts[file]
         for first, end in self.data_of(file):
@@ -106,7 +106,7 @@ class Plan:
         return placed
 
     def pages_of(self, entries: Iterable[tuple[int, int]], page_bytes: int) -> list[tuple[int, int]]:
-        """Ranges of pages of the contents object that hold something of these manifest entries, given as ranges."""
+        """Return the page ranges of the contents object that hold data of these ranges of manifest entries."""
         found = []
         for first, end in entries:
             start, stop = self.starts[self.first_file(first)], self.starts[self.first_file(end)]
@@ -115,7 +115,7 @@ class Plan:
         return merged(found)
 
     def encode(self) -> bytes:
-        """The plan as the bytes of object 1."""
+        """Return the plan as the bytes of object 1."""
         packer = Packer(MAGIC)
         packer.number(len(self.ranges))
         packer.column(array("I", [first for first, _ in self.ranges]))
@@ -136,7 +136,7 @@ class Plan:
 
     @classmethod
     def decode(cls, data: bytes, manifest: Manifest) -> Plan:
-        """Read `encode`'s bytes for the same manifest; ProtocolDataError with one sentence for anything hostile."""
+        """Read `encode`'s bytes for the same manifest; raise ProtocolDataError with one sentence for invalid data."""
         unpacker = Unpacker(data, MAGIC, "plan")
         count = unpacker.number(len(manifest))
         ranges = list(zip(unpacker.column("I", count), unpacker.column("I", count)))
@@ -162,7 +162,7 @@ class Plan:
         return self
 
     def _locate_in_extents(self, file: int, start: int, stop: int) -> list[tuple[int, int, int]]:
-        """start, stop: in the file's data without its holes."""
+        """Return (file, offset, length) for data [start, stop) of a sparse file, counted without its holes."""
         pieces = []
         position = 0
         for offset, length in self.extents[file]:

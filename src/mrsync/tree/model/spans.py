@@ -9,7 +9,7 @@ Span = tuple[int, int]
 
 
 def merged(spans: Iterable[Span]) -> list[Span]:
-    """The union, ascending, touching ones joined."""
+    """Return the union, ascending, with adjacent spans joined."""
     union: list[Span] = []
     for first, end in sorted(spans):
         if union and first <= union[-1][1]:
@@ -21,7 +21,7 @@ def merged(spans: Iterable[Span]) -> list[Span]:
 
 
 def without(spans: Iterable[Span], others: Sequence[Span]) -> list[Span]:
-    """What of the first is in none of the others; both sorted and disjoint."""
+    """Return the parts of the first spans that the others do not cover; both are sorted and disjoint."""
     left: list[Span] = []
     at = 0
     for first, end in spans:
@@ -40,7 +40,7 @@ def without(spans: Iterable[Span], others: Sequence[Span]) -> list[Span]:
 
 
 def clipped(spans: Sequence[Span], first: int, end: int) -> list[Span]:
-    """What of them is in [first, end)."""
+    """Return the parts that lie in [first, end)."""
     inside: list[Span] = []
     at = max(0, bisect_left(spans, (first, first)) - 1)
     while at < len(spans) and spans[at][0] < end:
@@ -52,5 +52,5 @@ def clipped(spans: Sequence[Span], first: int, end: int) -> list[Span]:
 
 
 def total(spans: Iterable[Span]) -> int:
-    """How many numbers are in them."""
+    """Return how many numbers the spans cover."""
     return sum(end - first for first, end in spans)

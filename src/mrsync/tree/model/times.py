@@ -1,26 +1,26 @@
-"""When two times count as the same, and which a file system can hold."""
+"""Decide when two times count as equal, and which times every file system can hold."""
 
 from __future__ import annotations
 
 from mrsync.tree.model.manifest import SECOND_NS
 from mrsync.tree.model.policy import Policy
 
-COARSEST_NS = 2 * SECOND_NS  # of FAT; what is further off than that is another time
+COARSEST_NS = 2 * SECOND_NS  # granularity of FAT; times further apart are different
 _SAFE_S = (1 << 29, 1 << 31)  # 1987 to 2038: every file system has these times
 
 
 def is_kept_time(wanted_ns: int, found_ns: int) -> bool:
-    """Whether a file system that was given this time, and keeps it as well as it can, may show that one."""
+    """Return whether a file system may report the second time after the first was set, because of its precision."""
     return abs(wanted_ns - found_ns) < COARSEST_NS
 
 
 def is_safe_time(time_ns: int) -> bool:
-    """Whether every file system can hold a time, up to its granularity."""
+    """Return whether every file system can hold a time, up to its granularity."""
     return _SAFE_S[0] <= time_ns // SECOND_NS < _SAFE_S[1]
 
 
 def file_window(policy: Policy) -> int:
-    """The window in which times of files are left alone: as rsync, none where contents were compared instead."""
+    """Return the window within which file times are left alone; like rsync, none if contents were compared."""
     return -1 if policy.checksum else policy.modify_window
 
 
