@@ -1,4 +1,4 @@
-"""A copy of something that is no directory, with all that is kept of it: where it can neither be linked nor renamed."""
+"""Copy an entry other than a directory with its attributes, where it can be neither linked nor renamed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NO_LINKS = frozenset((errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EXDEV, 
 def copy_entry(
     from_fd: int, name: bytes, to_fd: int, copy: bytes, on_activity: Callable[[int], None] = lambda count: None
 ) -> None:
-    """Make the name `copy` in another directory; OSError, and then nothing is left there.
+    """Create the name `copy` in another directory; on OSError nothing remains there.
 
     on_activity is called now and then while a large file is copied.
     """

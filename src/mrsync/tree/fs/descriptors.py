@@ -1,4 +1,4 @@
-"""How many files this process may have open, and how many of them a cache may keep."""
+"""Manage the limit of open files of this process, and the share of it that a cache may use."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ KEPT_MIN = 4  # two directories that are needed at once, and the way to them
 
 
 def raise_descriptor_limit() -> None:
-    """Raise the soft limit as far as the hard one allows."""
+    """Raise the soft limit of open files to the hard limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = ENOUGH if hard == resource.RLIM_INFINITY else min(hard, ENOUGH)
     if soft != resource.RLIM_INFINITY and soft < wanted:

@@ -1,4 +1,4 @@
-"""Digests of whole files, for --checksum: made by the master while it scans, and by targets of what they have."""
+"""Compute digests of whole files for --checksum, on the master while it scans and on targets."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Digester:
         self._block = memoryview(bytearray(BLOCK_BYTES))
 
     def digest(self, open_file: Callable[[], int], size: int) -> bytes:
-        """BLAKE2b of what is opened; NO_DIGEST if it has not this size or cannot be read."""
+        """Return the BLAKE2b digest of a file, or NO_DIGEST if its size differs or it cannot be read."""
         try:
             fd = open_file()
         except OSError:

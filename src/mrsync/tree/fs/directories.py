@@ -72,7 +72,7 @@ class Directories:
         return fd
 
     def pair(self, first: int, second: int) -> tuple[int, int]:
-        """Two descriptors that are good at the same time."""
+        """Return two descriptors that are valid at the same time."""
         self._pinned = first
         return self.open(first), self.open(second)
 
@@ -87,11 +87,11 @@ class Directories:
         return True
 
     def original_mode(self, entry: int) -> int | None:
-        """The mode that a temporary one hides, if it does."""
+        """Return the mode replaced by a temporary one, if any."""
         return self._original_modes.get(entry)
 
     def settled(self, entry: int) -> None:
-        """The directory has its final mode: nothing to restore."""
+        """Note that the directory has its final mode, so that none is restored."""
         self._original_modes.pop(entry, None)
 
     def restore(self) -> list[tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""Where a file has data: holes are not cast."""
+"""Find where a file has data, because holes are not cast."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ HOLE_BYTES_MIN = 64 << 10  # a smaller hole costs less as zeros than as an exten
 
 
 def data_extents(fd: int, size: int) -> list[tuple[int, int]]:
-    """(offset, length) of a file's data in order; the whole file where the file system does not know holes."""
+    """Return (offset, length) of a file's data in order; the whole file if holes are not supported."""
     extents: list[tuple[int, int]] = []
     position = 0
     while position < size:

@@ -1,4 +1,4 @@
-"""Descriptors that are kept open for a while, the most recently used ones."""
+"""Keep the most recently used descriptors open."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class FdCache:
         return key in self._fds
 
     def get(self, key: int) -> int | None:
-        """Return the descriptor of a key, if it is open; it counts as used."""
+        """Return the descriptor of a key, if it is open, and mark it as recently used."""
         fd = self._fds.get(key)
         if fd is not None:
             self._fds.move_to_end(key)

@@ -1,4 +1,4 @@
-"""Reach one entry for the calls that change attributes, whatever its kind, and never what a link leads to."""
+"""Refer to one entry of any kind for calls that change attributes, never following a link."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Handle:
         return found
 
     def chown(self, uid: int, gid: int) -> None:
-        """As os.chown: -1 leaves what it is."""
+        """Change owner and group; as in os.chown, -1 leaves one unchanged."""
         self._call(os.chown, uid, gid)
 
     def chmod(self, mode: int) -> None:
@@ -100,7 +100,7 @@ class _Beside(Handle):
 
 
 def entry_in(directory_fd: int, name: bytes) -> Handle:
-    """A name in an open directory, looked up anew by every call."""
+    """A name in an open directory, resolved again by every call."""
     if _has_proc():
         return Handle(b"/proc/self/fd/%d/%s" % (directory_fd, name), follows=False)
     return _Beside(directory_fd, name)

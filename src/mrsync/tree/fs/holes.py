@@ -1,4 +1,4 @@
-"""Writing without zeros: runs of them become holes of a file that was made empty."""
+"""Write sparse files: runs of zeros become holes of a file that was created empty."""
 
 from __future__ import annotations
 

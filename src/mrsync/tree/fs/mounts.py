@@ -17,7 +17,7 @@ class MountedPath(NamedTuple):
     path: bytes
 
     def contains(self, other: MountedPath) -> bool:
-        """Whether the other is the same place, or in it."""
+        """Return whether the other is the same place, or below it."""
         return self.device == other.device and (other.path + b"/").startswith(self.path + b"/")
 
 
@@ -34,7 +34,7 @@ class Mounts:
         self._mounts = [(b"", MountedPath(b"", b"")), *map(_parsed, lines)]
 
     def place(self, path: bytes) -> MountedPath:
-        """Where a path leads; what does not exist is below what does."""
+        """Return the place of a path; missing components are appended to the existing ones."""
         real = os.path.realpath(path).rstrip(b"/")
         holding = [mount for mount in self._mounts if _is_below(real, mount[0])]
         longest = max((len(point) for point, _ in holding), default=0)
@@ -47,7 +47,7 @@ class Mounts:
         return [place for point, place in self._mounts if point != real and _is_below(point, real)]
 
     def points_below(self, path: bytes) -> frozenset[bytes]:
-        """Paths of the mount points below a path, from there."""
+        """Return the mount points below a path, relative to it."""
         real = os.path.realpath(path).rstrip(b"/")
         return frozenset(
             point[len(real) + 1 :] for point, _ in self._mounts if point != real and _is_below(point, real)
