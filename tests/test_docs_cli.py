@@ -9,7 +9,7 @@ from mrsync.cli.registry.reference import filled
 from release.documents import DOCUMENT
 
 OPTION = re.compile(r"(?<![\w-])--[a-z0-9][a-z0-9-]*")
-OF_OTHERS = {"--link-dest", "--help", "--version"}  # spoken of as rsync's, or every program's
+OF_OTHERS = {"--show", "--link-dest", "--help", "--version"}  # spoken of as rsync's, or every program's
 
 
 def test_the_tables_are_those_of_the_registry() -> None:

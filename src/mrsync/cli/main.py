@@ -97,6 +97,12 @@ def _doctor(arguments: Sequence[str]) -> int:
     return doctor(arguments)
 
 
+def _config(arguments: Sequence[str]) -> int:
+    from mrsync.cli.config import config
+
+    return config(arguments)
+
+
 def _report(arguments: Sequence[str]) -> int:
     from mrsync.cli.report_page import report_page
 
@@ -160,6 +166,7 @@ _TOOLS: dict[str, Callable[[Sequence[str]], int]] = {
     "rtt": _rtt,
     "filelist": partial(_filelist, "mrsync filelist"),
     "report": _report,
+    "config": _config,
     "help": _help,
     "completion": _completion,
 }

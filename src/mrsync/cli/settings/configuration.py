@@ -47,6 +47,30 @@ def parse_configured(
     return parser.parse_args(arguments, settings), tuple(texts)
 
 
+def origins(parser: Parser, arguments: Sequence[str]) -> dict[str, str]:
+    """Return where each setting comes from, by long name: a file, "command line" or "default". Raise UsageError.
+
+    Read the same files as `parse_configured`, and check them in the same way.
+    """
+    import tomllib
+
+    _, paths = parse_configured(parser, arguments)
+    found = dict.fromkeys(sorted(names_of_settings(parser)), "default")
+    for path in paths:
+        text = _read(path, must_exist=True) or b""
+        found.update((key, path) for key in tomllib.loads(text.decode()) if key in found)
+    plain = parser.parse_args(arguments)
+    for key, action in _actions(parser).items():
+        if key in found and getattr(plain, action.dest) != action.default:
+            found[key] = "command line"
+    return found
+
+
+def value_of(parser: Parser, options: argparse.Namespace, key: str) -> Any:
+    """Return the value of a setting, by long name, in parsed options."""
+    return getattr(options, _actions(parser)[key].dest)
+
+
 def user_file() -> str:
     """Return the path of the user's settings file, which need not exist."""
     home = os.environ.get("XDG_CONFIG_HOME", "")
