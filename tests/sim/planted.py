@@ -138,7 +138,7 @@ FAULTS = (
         "self._last_tx[page] = PLANNED",
         "pass",
         also=RIPE_AT_ONCE,
-        found_by="one hangs, and the others go on",
+        found_by="more is to be said of what is wanted than one report holds",
     ),
     Fault(
         "repairs that nobody can decode",
@@ -185,7 +185,7 @@ FAULTS = (
         "update",
         "roster.lowest(lambda target: target.committed)",
         "max((target.committed for target in roster.live), default=0)",
-        found_by="files are sat out",
+        found_by="more pages need repair than the caster keeps sealed",
     ),
     Fault("exceptions are lost on the way", Catcher, "_grant", "tuple(exceptions)", "()", found_by="files are sat out"),
     Fault(
@@ -204,7 +204,14 @@ FAULTS = (
         "False",
         found_by="strangers repeat what a dead one said",
     ),
-    Fault("log pieces are taken twice", LogReader, "feed", "piece[-fresh:]", "piece", found_by="files are sat out"),
+    Fault(
+        "log pieces are taken twice",
+        LogReader,
+        "feed",
+        "piece[-fresh:]",
+        "piece",
+        found_by="each for itself: files are sat out and found changed, some only when a repair reads them again",
+    ),
     Fault("nobody is asked", Schedule, "handle_timeout", "return True", "return False"),
     Fault(
         "the deaf clock the caster",
@@ -222,14 +229,6 @@ FAULTS = (
         "said = report\n    if report.tx_seen > self._schedule.tx:\n        return",
         also=INVENTED_STAY,
         found_by="strangers invent packets",
-    ),
-    Fault(
-        "the silent are waited for",
-        liveness,
-        "overdue_reason",
-        "now - target.progress.heard_at > ack_wait_s",
-        "False",
-        found_by="one of many is bad, and that ends it",
     ),
     Fault(
         "a catcher that was stopped takes that for silence",
@@ -309,14 +308,6 @@ FAULTS = (
         "target.hello.instance == hello.instance",
         "True",
         found_by="one starts again before the plan is made",
-    ),
-    Fault(
-        "what is read again goes into place ahead of all others",
-        Catcher,
-        "_grant",
-        "if self._reception.is_first_reading else span.end",
-        "",
-        found_by=EACH,
     ),
     Fault("what was not read yet is vouched for", Commits, "_span", "self._vouched", "self.file_count", found_by=EACH),
     Fault(

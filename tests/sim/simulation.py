@@ -16,7 +16,7 @@ from tests.sim.target import TargetHost
 from tests.sim.world import World
 
 REPORTS_EACH_MAX = 250  # per second, beside those of the monitors
-REPORTS_ALL_MAX = 4500
+REPORTS_ALL_MAX = 4800
 UNWANTED_MAX = 64  # pages
 NOTICE_S = 0.02  # from a death to what the launcher says of it
 FINAL = (RosterState.DONE, RosterState.LOST, RosterState.UNREACHABLE, RosterState.REFUSED)

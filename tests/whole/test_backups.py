@@ -213,8 +213,8 @@ def test_killed_at_any_moment_every_overwritten_version_is_found(make_site: Make
     with watched(site):
         for turn in range(KILLS):
             write_version(site.source, 2 + turn)
-            print(turn, kill_at_some_moment(site, chance, "--backup", "--suffix", f".{turn}k"))
-            ended = site.sync("--backup", "--suffix", f".{turn}")
+            print(turn, kill_at_some_moment(site, chance, "--delete", "--backup", "--suffix", f".{turn}k"))
+            ended = site.sync("--delete", "--backup", "--suffix", f".{turn}")
             assert ended.status == 0, ended.stderr
             assert site.staged() == []
             for host in site.hosts:

@@ -324,7 +324,7 @@ def test_whoever_may_write_inside_a_destination_gains_nothing(site: Site, option
     secret = make_prey(site, files=40, size=200_000)
     for _ in range(2):
         with Intruder(site.dest("a") / "open", molest):
-            run = site.start("--rate", "20M", *options)
+            run = site.start("--rate", "20M", "--delete", *options)
             catchers = run.catchers(3)
             assert run.wait().status in (0, 23, 24, 30)
             wait_until_gone(catchers, timeout_s=30)

@@ -98,9 +98,9 @@ def _doctor(arguments: Sequence[str]) -> int:
 
 
 def _config(arguments: Sequence[str]) -> int:
-    from mrsync.cli.config import config
+    from mrsync.cli.show_settings import show_settings
 
-    return config(arguments)
+    return show_settings(arguments)
 
 
 def _report(arguments: Sequence[str]) -> int:

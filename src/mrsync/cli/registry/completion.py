@@ -19,6 +19,7 @@ COMMANDS: Mapping[str, str] = {  # commands of mrsync -> the program with their 
     "demo": "",
     "help": "",
     "completion": "",
+    "config": "",
 }
 INSTALLED = tuple(program for program in PROGRAMS if " " not in program)
 EVERY = ("--help", "--version")

@@ -32,7 +32,7 @@ from mrsync.wire.messages import Report
 BURSTS_MAX = 16  # per call: reports are looked at in between
 REPAIR_PATIENCE_S = 0.1  # lost packets wait that long for others to be coded with
 REPAIR_PAGES = 64  # or until so many pages have losses
-CHOOSE_S = 0.01  # between two looks at what is missing, while there is something else to send
+CHOOSE_S = 0.004  # between two looks at what is missing, while there is something else to send
 REPAIRS_PER_FIRST = 2  # while both wait: who misses much does not stop the rest
 REPAIRS_BEYOND = 2  # repairs under way, by the fastest one's clock, though the slowest one's window is closed
 POLL_MIN_S = 0.005
@@ -245,6 +245,7 @@ class Schedule:
         pages = self._choose(transfer, frozenset(), now)
         if len(pages) >= enough:
             repairs.plan(pages)
+            self._has_heard, self._choose_at = True, now  # there may be more than one batch of them
             self._end_flush()
 
     def _take_heard(self) -> bool:

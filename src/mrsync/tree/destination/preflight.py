@@ -10,6 +10,8 @@ from mrsync.errors import FileError
 from mrsync.tree.model.failure import printable
 from mrsync.tree.model.manifest import Manifest
 
+HOLES_BYTES = 1 << 40
+
 
 def check_absent_root(path: bytes, *, makes_parents: bool = False) -> None:
     """Raises FileError if this destination, which is no directory yet, cannot be made."""
@@ -30,15 +32,16 @@ def check_absent_root(path: bytes, *, makes_parents: bool = False) -> None:
 def check_room(path: bytes, manifest: Manifest, needs: Iterable[tuple[int, int]], made: int) -> None:
     """Raise FileError if the file system has no room for what is needed (ranges of entries), besides what it replaces.
 
-    made: how many other entries are to be made. A file larger than the file system is taken for one full of holes: the
-    manifest does not say how much of a file is data.
+    made: how many other entries are to be made. A file of more than HOLES_BYTES that is larger than the file system is
+    taken for one full of holes: the manifest does not say how much of a file is data.
     """
     space = os.statvfs(path if os.path.isdir(path) else _parent(path))
     total = space.f_blocks * space.f_frsize
     size, entries = 0, made
     for first, end in needs:
         for entry in range(first, end):
-            size += manifest.sizes[entry] if manifest.sizes[entry] <= total else 0
+            is_of_holes = manifest.sizes[entry] > max(total, HOLES_BYTES)
+            size += 0 if is_of_holes else manifest.sizes[entry]
             try:
                 size -= os.lstat(os.path.join(path, manifest.path(entry))).st_blocks * 512
             except OSError:

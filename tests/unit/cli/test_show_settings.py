@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from mrsync.cli.config import config
 from mrsync.cli.registry.option import MRSYNC
 from mrsync.cli.registry.parser import make_parser
 from mrsync.cli.settings.configuration import names_of_settings
+from mrsync.cli.show_settings import show_settings
 from mrsync.errors import UsageError
 
 
@@ -27,7 +27,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def shown(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, tuple[str, str]]:
     """Setting -> (value, where from)."""
-    assert config(["--show", *arguments]) == 0
+    assert show_settings(["--show", *arguments]) == 0
     lines = capsys.readouterr().out.splitlines()
     return {line.split(" = ")[0]: tuple(line.split(" = ", 1)[1].rsplit("  # ", 1)) for line in lines}  # type: ignore[misc]
 
@@ -47,16 +47,16 @@ def test_the_command_line_counts_more_than_a_file(home: Path, capsys: pytest.Cap
 
 
 def test_what_is_shown_is_toml(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert config(["--show"]) == 0
+    assert show_settings(["--show"]) == 0
     assert tomllib.loads(capsys.readouterr().out)["checksum"] is True
 
 
 def test_without_show_it_says_how_it_is_called() -> None:
     with pytest.raises(UsageError, match="mrsync config --show"):
-        config([])
+        show_settings([])
 
 
 def test_a_wrong_file_is_one_sentence(home: Path) -> None:
     home.write_text("chekcsum = true\n")
     with pytest.raises(UsageError, match="there is no setting 'chekcsum'"):
-        config(["--show"])
+        show_settings(["--show"])

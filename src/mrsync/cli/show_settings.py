@@ -14,7 +14,7 @@ from mrsync.errors import UsageError
 USAGE = "mrsync config --show [options of mrsync]"
 
 
-def config(arguments: Sequence[str]) -> int:
+def show_settings(arguments: Sequence[str]) -> int:
     """Print the settings of a run with these options, as TOML with the origin as a comment. Raise UsageError."""
     if "--show" not in arguments:
         raise UsageError(f"config shows settings: {USAGE}")
