@@ -98,4 +98,14 @@ FLOW_CASES = (
         is_unicast=True,
         switch_bytes_s=1e7,
     ),
+    case(
+        "pages are read again for repairs that leave among first sends",
+        (replace(GOOD, delay_s=0.005, loss=0.002, retained_pages=0),) * 3,
+        (DONE,) * 3,
+        4.0,
+        uplink_bytes_s=1e7,
+        cached_pages=20,
+        has_halves=True,
+        file_bytes=(300 * GEOMETRY.page_bytes,),
+    ),
 )

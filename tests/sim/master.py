@@ -270,7 +270,7 @@ class MasterHost:
         if mask == 0 or not is_cached:
             mask = (1 << count) - 1
         if not is_cached:
-            self._seal(kind, page)
+            self._seal(kind, page, tx)
         self._touch(kind, page)
         packets = mask.bit_count()
         size = self._world.geometry.slice_bytes
@@ -304,12 +304,12 @@ class MasterHost:
         if len(self._cached) > self._world.scenario.cached_pages:
             del self._cached[next(iter(self._cached))]
 
-    def _seal(self, kind: ObjectKind, page: int) -> None:
+    def _seal(self, kind: ObjectKind, page: int, tx: int) -> None:
         """Read a page: files whose end is on it may turn out to have changed, or any if it is read again."""
         generation = self._generations[kind, page] = self._generations.get((kind, page), -1) + 1
         if generation > self._generation:
             self._generation = generation
-            for send in self.caster.announce_reading(generation, self._world.events.now):
+            for send in self.caster.announce_reading(generation, tx):
                 self._send(send)
         if kind not in CONTENTS:
             return

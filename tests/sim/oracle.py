@@ -74,9 +74,10 @@ class Oracle:
     def judge_report(self, host: TargetHost, report: Report) -> None:
         """I1: what a catcher says it holds, it truly holds."""
         self._judge_held(host, report.active, report.frontier)
-        for file in range(report.ready):
+        for file in range(host.judged_ready, report.ready):
             if not self.commits.is_staged(host, file):
                 raise Violation(f"{host.address} says that {report.ready} files are ready, but {file} is not")
+        host.judged_ready = max(host.judged_ready, report.ready)
 
     def judge_event(self, host: TargetHost, event: CatcherEvent) -> None:
         if isinstance(event, ObjectHeld):

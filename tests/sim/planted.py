@@ -25,6 +25,7 @@ from mrsync.protocol.sending.transfer import Transfer
 from mrsync.protocol.sending.window import Window
 from mrsync.protocol.targets import commits, liveness
 from mrsync.protocol.targets.commits import Commits
+from mrsync.protocol.targets.outbox import Outbox
 from mrsync.protocol.targets.reach import Reach
 from mrsync.protocol.targets.roster import Roster, Target
 from mrsync.protocol.targets.rounds import Rounds
@@ -69,6 +70,14 @@ RIPE_AT_ONCE = Fault("", Schedule, "_is_ripe", "tx < self._tx_seen and ", "")
 INVENTED_STAY = Fault("", Reception, "believe_tx", "self.tx_seen = tx", "self.tx_seen = max(self.tx_seen, tx)")
 ANY_GENERATION = Fault("", Reception, "receive_packet", "generation > self._generation_max", "False")
 FAULTS = (
+    Fault(
+        "a new reading is announced as if all that is planned had left",
+        Outbox,
+        "announce",
+        "tx - 1",
+        "self._schedule.tx",
+        found_by="pages are read again for repairs that leave among first sends",
+    ),
     Fault("a packet counts for two", Assembly, "receive_packet", "~(1 << index)", "~(3 << index)"),
     Fault("opened pages count as written", Assembly, "frontier", "== HELD", ">= OPENED"),
     Fault(

@@ -61,6 +61,7 @@ class TargetHost:
         self.storage.after = self.pump
         self.storage.on_held = self._hold
         self.judged: dict[int, int] = {}  # object -> pages that the oracle has seen to be here when it said so
+        self.judged_ready = 0  # plan files that the oracle has seen to be staged
         self.written: set[tuple[int, int]] = set()  # pages that are where they belong
         self._world = world
         self._oracle = oracle

@@ -220,10 +220,10 @@ class Caster:
         if timers.take_expired(Timer.LINGER, now):
             self._go_on_lingering(now)
 
-    def announce_reading(self, generation: int, now: float) -> list[Send]:
-        """A page of a higher generation than any before is about to leave: what to send ahead of it."""
-        self._outbox.generation = generation
-        self._tell_status(now)
+    def announce_reading(self, generation: int, tx: int) -> list[Send]:
+        """Return what to send ahead of the burst with this tx, the first one of this generation."""
+        self._commits.look_ahead()
+        self._outbox.announce(generation, self.phase, self._commits, tx=tx)
         return self._outbox.take_all()
 
     # outputs

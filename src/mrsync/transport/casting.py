@@ -243,7 +243,7 @@ class CasterDriver:
         generation, _, slices = pages.sealed(object, page)
         if generation > self._generation:
             self._generation = generation
-            for send in self._caster.announce_reading(generation, self._loop.now()):
+            for send in self._caster.announce_reading(generation, tx):
                 self._send(send)
         return self._sender.send_page(slices, object=object, page=page, generation=generation, tx=tx, mask=mask)
 

@@ -454,10 +454,13 @@ def test_gathering_is_not_over_before_all_that_came_was_read() -> None:
 
 def test_a_second_reading_is_announced_ahead_of_its_pages() -> None:
     session = Session().planned()
-    (send,) = session.caster.announce_reading(1, session.now)
+    bursts = [send for send in session.sent if isinstance(send, SendPage) and send.object is ObjectKind.CONTENTS]
+    (send,) = session.caster.announce_reading(1, bursts[3].tx)
     assert isinstance(send, SendMessage)
     assert isinstance(send.message, Status)
     assert (send.destination, send.message.generation) == (None, 1)
+    assert send.message.tx == bursts[2].tx  # the others are planned, and have not left
+    assert send.message.objects[ObjectKind.CONTENTS].pages_sent == 3
 
 
 def test_a_process_whose_place_was_taken_does_not_come_back() -> None:

@@ -47,7 +47,7 @@ class ScriptedCaster:
     def receive_message(self, message: Message, source: object, now: float) -> None:
         self.heard.append((message, source))
 
-    def announce_reading(self, generation: int, now: float) -> list[Send]:
+    def announce_reading(self, generation: int, tx: int) -> list[Send]:
         self.announced.append(generation)
         return []
 

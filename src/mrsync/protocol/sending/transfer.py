@@ -16,7 +16,7 @@ Cost: of a report, its entries, at most 512; of a batch, its pages and the entri
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Set
 from typing import NamedTuple
@@ -112,6 +112,12 @@ class Transfer:
     def sent_before(self, tx: int) -> int:
         """How many pages, from the first one on, were sent for the first time before this tx, or skipped."""
         return bisect_left(self._first_tx, tx)
+
+    def sent_up_to(self, tx: int) -> int:
+        """Return how many pages, from the first one on, were sent with this tx or an earlier one, or skipped."""
+        if not self._first_tx or self._first_tx[-1] <= tx:
+            return self.next_page
+        return bisect_right(self._first_tx, tx)
 
     # claims
 

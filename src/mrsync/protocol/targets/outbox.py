@@ -86,16 +86,28 @@ class Outbox:
 
     def status(self, phase: Phase, commits: Commits, *, is_poll: bool, now: float) -> None:
         """The state of now, to the group; uses up a tx."""
+        self._tell(phase, commits, self._schedule.stamp(now), is_poll=is_poll)
+
+    def announce(self, generation: int, phase: Phase, commits: Commits, *, tx: int) -> None:
+        """Tell the group that pages of this generation come from this tx on, and what left before it.
+
+        Bursts with later tx are planned already and leave behind this. It must neither count them as sent nor be later
+        than they are: who hears it would claim them while they are under way.
+        """
+        self.generation = generation
+        self._tell(phase, commits, tx - 1, is_poll=False)
+
+    def _tell(self, phase: Phase, commits: Commits, tx: int, *, is_poll: bool) -> None:
         transfer = self._schedule.transfer
         status = Status(
             session=self._session,
             counter=self._next_counter(),
-            tx=self._schedule.stamp(now),
+            tx=tx,
             phase=phase,
             seal=self.seal,
             slice_bytes=self.geometry.slice_bytes,
             packets=self.geometry.packets,
-            objects=tuple(map(self.object_state, ObjectKind)),
+            objects=tuple(self._object_state(kind, tx) for kind in ObjectKind),
             active=transfer.kind if transfer is not None else ObjectKind.MANIFEST,
             target_count=len(self._roster),
             plan_files=commits.file_count,
@@ -135,12 +147,14 @@ class Outbox:
     def page_count(self, kind: ObjectKind) -> int:
         return self.geometry.page_count(self.sizes[kind])
 
-    def object_state(self, kind: ObjectKind) -> ObjectState:
-        """Size of an object, and how many of its pages were sent."""
+    def _object_state(self, kind: ObjectKind, tx: int) -> ObjectState:
+        """Size of an object, and how many of its pages were sent up to this tx."""
         transfer = self._schedule.transfer
         if transfer is None or kind > transfer.kind:
             return ObjectState(self.sizes[kind], 0)
-        return ObjectState(self.sizes[kind], transfer.next_page if kind is transfer.kind else self.page_count(kind))
+        if kind < transfer.kind:
+            return ObjectState(self.sizes[kind], self.page_count(kind))
+        return ObjectState(self.sizes[kind], transfer.sent_up_to(tx))
 
     def _say(self, message: Message, destination: Address) -> None:
         self._waiting.append(SendMessage(message, destination))

@@ -83,6 +83,13 @@ def test_pages_sent_before_a_tx_those_skipped_among_them() -> None:
     assert [transfer.sent_before(tx) for tx in (1, 2, 3, 7, 8)] == [0, 1, 4, 4, 5]
 
 
+def test_pages_sent_up_to_a_tx_and_those_skipped_at_the_end() -> None:
+    transfer = sent(2, size_pages=9)
+    transfer.skip_unwanted(RangeSet([(4, 5)]))
+    transfer.first_send(7)
+    assert [transfer.sent_up_to(tx) for tx in (0, 1, 2, 6, 7)] == [0, 1, 4, 4, 9]
+
+
 def test_what_was_never_sent_or_does_not_exist_is_not_missing() -> None:
     transfer = sent(3, size_pages=5)
     transfer.receive_claim(1, 9, 99, [(2, 90, 0)])
