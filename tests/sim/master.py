@@ -272,6 +272,8 @@ class MasterHost:
         if not is_cached:
             self._seal(kind, page, tx)
         self._touch(kind, page)
+        if self._world.scenario.compressed_share:
+            self.caster.page_compressed(kind, page, count, self.clock.now)
         packets = mask.bit_count()
         size = self._world.geometry.slice_bytes
         burst = Burst(kind, page, self._generations[kind, page], count, mask, tx)

@@ -92,7 +92,7 @@ FAULTS = (
         "a rejected page keeps its packets",
         Assembly,
         "rejected",
-        "suspects or (1 << self._packet_count(page)) - 1",
+        "suspects or (1 << count_of(reading)) - 1",
         "self._partial[key]",
         found_by="packets are spoilt",
     ),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from mrsync.protocol.catcher import Catcher
 from mrsync.protocol.core.sends import Term
 from mrsync.protocol.receiving.assembly import Verdict
+from mrsync.wire.geometry import generation_of, reading_of
 from tests.sim.network import Burst, CodedBurst
 
 Key = tuple[int, int]  # object, page
@@ -19,7 +20,7 @@ class Violation(AssertionError):
 
 @dataclass
 class Arriving:
-    """One generation of a page of which some packets are here; bit sets of packets."""
+    """One reading of a page of which some packets are here; bit sets of packets."""
 
     stored: int = 0
     bad: int = 0
@@ -45,7 +46,7 @@ class Reception:
         self.packets_in_vain = 0  # that came, and had to be thrown away
         self._catcher = catcher
         self._retained_pages = retained_pages
-        self._arriving: dict[Key, dict[int, Arriving]] = {}  # by generation
+        self._arriving: dict[Key, dict[int, Arriving]] = {}  # by reading
         self._whole: dict[Key, int] = {}  # retained pages and their generation, oldest first
 
     def misses(self, key: Key, index: int) -> bool:
@@ -76,14 +77,15 @@ class Reception:
         object, page, generation, count, _, tx, _ = burst
         verdict = self._catcher.receive_packet(object, page, generation, index, count, tx, now)
         key, bit = (object, page), 1 << index
-        arriving = self._arriving.get(key, {}).get(generation)
+        reading = reading_of(generation, count)
+        arriving = self._arriving.get(key, {}).get(reading)
         if verdict == Verdict.IGNORE and arriving is None:
             self.packets_in_vain += self.misses(key, index)
             return
         if key in self.true_pages and not self.passes_on:
             raise Violation(f"packet {index} of {key} is wanted again, though the page is here")
         if arriving is None:
-            arriving = self._arriving.setdefault(key, {})[generation] = Arriving()
+            arriving = self._arriving.setdefault(key, {})[reading] = Arriving()
         first_time = not arriving.stored & bit
         arriving.stored |= bit
         arriving.asked &= ~bit
@@ -96,18 +98,18 @@ class Reception:
         if verdict == Verdict.COMPLETE:
             if arriving.stored != everything:
                 raise Violation(f"page {key} is not complete: packets {arriving.stored:#x} of {count}")
-            self._complete(key, generation, arriving, everything, tx)
+            self._complete(key, reading, arriving, everything, tx)
         elif arriving.stored == everything and not arriving.bad:
             self._open(key, generation, tx)
 
-    def _complete(self, key: Key, generation: int, arriving: Arriving, everything: int, tx: int) -> None:
+    def _complete(self, key: Key, reading: int, arriving: Arriving, everything: int, tx: int) -> None:
         """Try the seal of a page whose packets are all here."""
         if not arriving.bad:
-            self._open(key, generation, tx)
+            self._open(key, generation_of(reading), tx)
             return
         arriving.asked = arriving.decoded or everything
         self.packets_in_vain += arriving.asked.bit_count()
-        self._catcher.page_rejected(*key, generation, arriving.decoded)
+        self._catcher.page_rejected(*key, reading, arriving.decoded)
         arriving.decoded = 0
 
     def take_coded(
@@ -138,7 +140,8 @@ class Reception:
         """Whether the bytes of this packet are spoilt; None if they are not at hand."""
         if self._whole.get(key) == generation:
             return False
-        arriving = self._arriving.get(key, {}).get(generation)
+        readings = self._arriving.get(key, {})
+        arriving = next((part for reading, part in readings.items() if generation_of(reading) == generation), None)
         if arriving is None or not arriving.stored >> index & 1:
             return None
         return arriving.bad >> index & 1 == 1

@@ -90,6 +90,7 @@ class Scenario:
     plan_bytes: int = 3000
     file_bytes: tuple[int, ...] = ()
     void_share: float = 0.0  # of files, found changed when they are read to their end
+    compressed_share: float = 0.0  # of pages, which come in fewer packets than their bytes need
     late_void_share: float = 0.0  # of files on a page, found changed when it is read again
     vanish_share: float = 0.0  # of the changed files: not there when they are to be cast once more
     commit_rule: CommitRule = CommitRule.FILE
@@ -114,6 +115,13 @@ class Scenario:
         full_bytes = self.geometry.slice_bytes + PACKET_ROOM_BYTES
         return (Step(full_bytes + 28, full_bytes, self.geometry), *self.smaller)
 
+    def compressed_count(self, kind: int, page: int, count: int) -> int:
+        """Return the number of packets of a page that would have `count` of them uncompressed."""
+        if not self.compressed_share:
+            return count
+        rng = random.Random(f"page {self.seed} {kind} {page}")
+        return rng.randint(1, count) if rng.random() < self.compressed_share else count
+
     @property
     def is_orderly(self) -> bool:
         """Nothing overtakes anything, and nobody invents anything: each repair must then be missed by someone."""
@@ -132,6 +140,7 @@ BURSTS_HEARD_MAX = 1500  # pages times targets: keeps a run at a fraction of a s
 def draw(seed: int) -> Scenario:
     """A scenario of moderate size in which about half of all fault kinds are switched off."""
     scenario = _draw_reach(random.Random(f"reach {seed}"), _draw_session(seed))
+    scenario = _draw_compression(random.Random(f"compression {seed}"), scenario)
     return _draw_stops(random.Random(f"stops {seed}"), scenario)
 
 
@@ -191,6 +200,11 @@ def _draw_reach(rng: random.Random, scenario: Scenario) -> Scenario:
     ]
     has_monitor = scenario.rate_bytes_s is None or rng.random() < 0.7
     return replace(scenario, targets=tuple(targets), smaller=smaller, is_unicast=is_unicast, has_monitor=has_monitor)
+
+
+def _draw_compression(rng: random.Random, scenario: Scenario) -> Scenario:
+    """In a fifth of all runs: pages that are compressed."""
+    return replace(scenario, compressed_share=rng.choice((0.5, 1.0))) if rng.random() < 0.2 else scenario
 
 
 def _draw_stops(rng: random.Random, scenario: Scenario) -> Scenario:

@@ -76,7 +76,8 @@ class World:
     def packet_count(self, kind: int, page: int) -> int:
         """Packets of a page of an object; of a full page where there is no such page."""
         geometry, size = self.geometry, self.object_bytes(kind)
-        return geometry.packet_count(size, page) if page < geometry.page_count(size) else geometry.packets
+        count = geometry.packet_count(size, page) if page < geometry.page_count(size) else geometry.packets
+        return self.scenario.compressed_count(kind, page, count)
 
     def page_count(self, kind: ObjectKind) -> int:
         return self.geometry.page_count(self.object_bytes(kind))

@@ -226,6 +226,10 @@ class Caster:
         self._outbox.announce(generation, self.phase, self._commits, tx=tx)
         return self._outbox.take_all()
 
+    def page_compressed(self, kind: ObjectKind, page: int, packets: int, now: float) -> None:
+        """A page that leaves now has this many packets; call each time, as a page may be read again."""
+        self._schedule.on_compressed(kind, page, packets, now)
+
     # outputs
 
     def sends(self, now: float) -> list[Send]:

@@ -250,9 +250,9 @@ class Catcher:
         self.relaying.offer(kind, page)
         return is_wanted
 
-    def page_rejected(self, kind: int, page: int, generation: int, suspects: int) -> None:
+    def page_rejected(self, kind: int, page: int, reading: int, suspects: int) -> None:
         """The seal was bad: these packets are needed again, a bit set; 0: all."""
-        self._reception.rejected(kind, page, generation, suspects)
+        self._reception.rejected(kind, page, reading, suspects)
         self.counters.pages_rejected += 1
 
     def page_disowned(self, kind: int, page: int) -> None:
@@ -265,9 +265,9 @@ class Catcher:
         self.counters.unverified = page + 1
         self._report_by(now)
 
-    def packets_dropped(self, kind: int, page: int, generation: int) -> None:
-        """There was no room for what came of this generation of the page."""
-        self._reception.forget(kind, page, generation)
+    def packets_dropped(self, kind: int, page: int, reading: int) -> None:
+        """There was no room for what came of this reading of the page."""
+        self._reception.forget(kind, page, reading)
 
     def pages_written(self, kind: int, pages: Sequence[int], tx_done: int, now: float) -> None:
         """These pages are where they belong; `tx_done` is the tx of the last of them."""

@@ -74,6 +74,7 @@ class CastSettings(NamedTuple):
     rate_bytes_s: int | None = None
     ack_wait_s: float = 60.0
     has_monitor: bool = True  # False: send at rate_bytes_s without flow control
+    compress_level: int = 0  # of zlib, 1 to 9; 0: pages are not compressed
     is_encrypted: bool | None = None  # None: if all ends are able to; True: required; False: authenticate only
     quits_on_bad: bool = False
     policy: Policy = Policy()

@@ -36,6 +36,7 @@ from mrsync.transport.digesting import PageDigester
 from mrsync.transport.loop import Loop
 from mrsync.transport.network.paths import BurstStatistics, Path, PathKind
 from mrsync.transport.pages.bursts import BurstSender, Slice
+from mrsync.transport.pages.compression import Compressor
 from mrsync.transport.pages.pagecache import ReadPage, SealedPages
 from mrsync.wire.header import session_tag
 from mrsync.wire.keys import SessionKeys, TargetKeys
@@ -54,7 +55,7 @@ class CasterDriver:
     sockets: from multicast.open_caster_socket; the caller closes them. paths: the initial paths to the group, by these
     sockets. read: (object, page) -> plaintext bytes. on_event: called with every event; may call the state machine.
     on_round: called once per turn of the loop. All callbacks run in the thread of `run`. The state machine learns with
-    each message the path for an answer.
+    each message the path for an answer. compress_level: of zlib; 0 for pages as they are.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class CasterDriver:
         knock_keys: SessionKeys,
         own_keys: TargetKeys | None = None,
         signer: Signer | None = None,
+        compress_level: int = 0,
         read: ReadPage,
         on_event: Callable[[CasterEvent], None],
         on_round: Callable[[], None] = lambda: None,
@@ -76,6 +78,8 @@ class CasterDriver:
         self._knocks_heard = 0
         self._knocks = ControlCodec(knock_keys)
         self._caster = caster
+        self._compress_level = compress_level
+        self._compressor: Compressor | None = None
         self._sockets = tuple(sockets)
         self._keys = keys
         self._read = read
@@ -103,6 +107,11 @@ class CasterDriver:
     def datagrams_rejected(self) -> int:
         """Number of received datagrams that were not authentic or not of this session."""
         return sum(self.codec.rejections.values()) - self._knocks_heard
+
+    @property
+    def bytes_saved(self) -> int:
+        """Number of bytes that compression has saved on each path so far."""
+        return self._compressor.bytes_saved if self._compressor is not None else 0
 
     def statistics_of(self, kind: PathKind) -> BurstStatistics:
         """Return what was sent on paths of this kind."""
@@ -236,7 +245,7 @@ class CasterDriver:
             return self._sender.send_message(self.codec.encode(send.message), send.destination)
         return self._send_coded(send)
 
-    def _send_page(self, object: int, page: int, mask: int, tx: int) -> bool:
+    def _send_page(self, object: ObjectKind, page: int, mask: int, tx: int) -> bool:
         pages = self._sealed_pages()
         if mask and pages.held(object, page) is None:
             mask = 0  # the page must be read again and may differ, so packets of the old one are useless
@@ -245,6 +254,8 @@ class CasterDriver:
             self._generation = generation
             for send in self._caster.announce_reading(generation, tx):
                 self._send(send)
+        if self._compressor is not None:
+            self._caster.page_compressed(object, page, len(slices), self._loop.now())
         return self._sender.send_page(slices, object=object, page=page, generation=generation, tx=tx, mask=mask)
 
     def _send_coded(self, send: SendCoded) -> bool:
@@ -277,6 +288,8 @@ class CasterDriver:
             sealer = PageSealer(self._keys, self._caster.statistics().seal)
             geometry = self._caster.geometry
             on_read = self._digester.take if self._digester is not None else None
-            self._pages = SealedPages(self._read, sealer, geometry, on_read=on_read)
+            if self._compress_level:
+                self._compressor = Compressor(geometry.slice_bytes, level=self._compress_level)
+            self._pages = SealedPages(self._read, sealer, geometry, on_read=on_read, compressor=self._compressor)
             self._sender.slice_bytes = geometry.slice_bytes
         return self._pages

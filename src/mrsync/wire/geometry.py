@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from mrsync.wire.limits import (
     BURST_BYTES_MAX,
+    GENERATION_BITS,
     HEADER_BYTES,
     MTU_MAX,
     MTU_MIN,
@@ -57,8 +58,26 @@ class Geometry:
         return min(self.page_bytes, object_bytes - page * self.page_bytes)
 
     def packet_count(self, object_bytes: int, page: int) -> int:
-        """Packets of one page of an object of this size."""
+        """Packets of one page of an object of this size, unless it is compressed; then it has fewer."""
         return -(-(self.page_length(object_bytes, page) + TAG_BYTES) // self.slice_bytes)
+
+
+def reading_of(generation: int, count: int) -> int:
+    """Return one number for a generation of a page and its number of packets.
+
+    Both are read from headers, which anyone may forge. Packets of different readings do not fit together.
+    """
+    return generation | count << GENERATION_BITS
+
+
+def count_of(reading: int) -> int:
+    """Return the number of packets of a reading."""
+    return reading >> GENERATION_BITS
+
+
+def generation_of(reading: int) -> int:
+    """Return the generation of a reading."""
+    return reading & (1 << GENERATION_BITS) - 1
 
 
 class Step(NamedTuple):

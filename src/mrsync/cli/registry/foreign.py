@@ -58,7 +58,12 @@ FOREIGN = (
     Foreign("--blocking-io", "there is no such difference"),
     Foreign("-h --human-readable", "always on"),
     Foreign("--super", "always on, where a target is root"),
-    Foreign("-z --compress", "accepted; contents are not compressed"),
+    Foreign("--no-compress --no-z", "the default", sets={"compress_level": 0}),
+    Foreign(
+        "--old-compress --new-compress", "the same as `-z`: there is one way to compress", sets={"compress_level": 1}
+    ),
+    Foreign("--skip-compress", "always on: pages that do not shrink are sent as they are", "LIST"),
+    Foreign("--compress-threads --zt", "there is no such difference", "NUM"),
     # refused
     _no("--no-links --no-l", _KEPT.format("soft links; leave them out by rules or take them as files by -L")),
     _no("--no-perms --no-p", _KEPT.format("modes; --chmod changes them")),
@@ -104,8 +109,7 @@ FOREIGN = (
     _no("-T --temp-dir", "a file is staged beside its place, as one rename is to put it there", "DIR"),
     _no("-y --fuzzy", "blocks are searched in the older copy of the same name (--delta)"),
     _no("--compare-dest --copy-dest --link-dest", "targets compare with DEST only", "DIR"),
-    _no("--compress-choice --zc --skip-compress", "contents are not compressed", "STR"),
-    _no("--compress-level --zl --compress-threads --zt", "contents are not compressed", "NUM"),
+    _no("--compress-choice --zc", "contents are compressed by deflate; `-z` and `--compress-level` say so", "STR"),
     _no("--contimeout", "it is called --connect-timeout", "SECONDS"),
     _no("--copy-as", "run mrsync as the user who is to read SOURCE", "USER"),
     _no("--address", _DAEMON + "; --interface says where to cast", "ADDRESS"),

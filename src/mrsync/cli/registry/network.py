@@ -169,6 +169,31 @@ OPTIONS = (
         rsync="--bwlimit",
     ),
     Option(
+        "-z --compress",
+        "compress contents where the network is the bottleneck",
+        NETWORK,
+        CASTERS,
+        "compress contents (deflate) where the network is the bottleneck: pages that do not shrink are sent as they "
+        "are, and while compressing takes longer than it saves it pauses by itself",
+        stores=("compress_level", 1),
+        default=0,
+        field="settings.compress_level",
+        rsync="-z --compress",
+    ),
+    Option(
+        "--compress-level",
+        "compress as with -z, from 1 (fastest, default) to 9; 0: not at all",
+        NETWORK,
+        CASTERS,
+        "compress as with `-z`, at this level of zlib: 1 is the fastest and the default of `-z`, 9 makes the smallest "
+        "pages; 0: do not compress",
+        metavar="N",
+        type=values.compress_level,
+        default=0,
+        field="settings.compress_level",
+        rsync="--compress-level --zl",
+    ),
+    Option(
         "-x --no-monitor",
         "take no feedback: send at --rate, and repair what is lost",
         NETWORK,

@@ -117,6 +117,10 @@ def seconds(text: str) -> float:
     return number
 
 
+def compress_level(text: str) -> int:
+    return _bounded(text, "level", 0, 9)
+
+
 def verbosity(text: str) -> int:
     return _bounded(text, "level", 0, 2)
 

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from enum import IntEnum
 
 from mrsync.protocol.core.sends import Term
-from mrsync.wire.geometry import Geometry
+from mrsync.wire.geometry import Geometry, count_of, generation_of, reading_of
 
 ABSENT, PARTIAL, OPENED, HELD = range(4)  # life of a page; HELD: written, or never wanted here
-_GENERATION_BITS = 16
+_READING_BITS = 24
 _NEEDED = re.compile(rb"\x00+|\x01")
 ENTRIES_MAX = 512  # of needs in one report; about what fits a datagram at two bytes each
 
@@ -40,10 +40,8 @@ class Assembly:
                 end = min(end, self.page_count)
                 self._pages[first:end] = bytes(max(0, end - first))
         self.has_rereads = False  # a page was opened that was read a second time
-        self._partial: dict[int, int] = {}  # page and generation in one number -> missing packets
-        self._generations: dict[
-            int, list[int]
-        ] = {}  # page -> generations of which packets are here, last the one heard last
+        self._partial: dict[int, int] = {}  # page and reading in one number -> missing packets
+        self._readings: dict[int, list[int]] = {}  # page -> readings of which packets are here, last the one heard last
         self._passing: set[int] = set()  # pages that count as held, and are needed to be passed on
         self._frontier = 0
         self._horizon = 0  # pages below were sent, as far as is known here
@@ -79,37 +77,38 @@ class Assembly:
 
     def receive_page(self, page: int, generation: int, count: int) -> bool:
         """A whole burst arrived; True when the page is wanted: open it and call `opened` or `rejected`."""
-        if page >= self.page_count or not self._is_missing(page) or count != self._packet_count(page):
+        if page >= self.page_count or not self._is_missing(page) or not 0 < count <= self._packet_count(page):
             return False
         if page >= self._horizon:
             self._horizon = page + 1
         return True
 
     def receive_packet(self, page: int, generation: int, index: int, count: int) -> Verdict:
-        """One packet of a page arrived. Generations gather side by side: an invented one keeps no true one out."""
-        key = page << _GENERATION_BITS | generation
+        """One packet of a page arrived. Readings gather side by side: an invented one keeps no true one out."""
+        reading = reading_of(generation, count)
+        key = page << _READING_BITS | reading
         missing = self._partial.get(key)
         if missing is None:
-            return self._start(page, generation, index, count)
-        generations = self._generations[page]
-        if generations[-1] != generation:
-            generations.remove(generation)
-            generations.append(generation)
+            return self._start(page, reading, index, count)
+        readings = self._readings[page]
+        if readings[-1] != reading:
+            readings.remove(reading)
+            readings.append(reading)
         left = missing & ~(1 << index)
         if left == missing:
             return Verdict.IGNORE
         self._partial[key] = left
         return Verdict.STORE if left else Verdict.COMPLETE
 
-    def _start(self, page: int, generation: int, index: int, count: int) -> Verdict:
-        """The first packet of one generation of a page."""
-        if page >= self.page_count or not self._is_missing(page) or count != self._packet_count(page) or index >= count:
+    def _start(self, page: int, reading: int, index: int, count: int) -> Verdict:
+        """The first packet of one reading of a page."""
+        if page >= self.page_count or not self._is_missing(page) or not index < count <= self._packet_count(page):
             return Verdict.IGNORE
         if page >= self._horizon:
             self._horizon = page + 1
         missing = ((1 << count) - 1) ^ (1 << index)
-        self._partial[page << _GENERATION_BITS | generation] = missing
-        self._generations.setdefault(page, []).append(generation)
+        self._partial[page << _READING_BITS | reading] = missing
+        self._readings.setdefault(page, []).append(reading)
         if page not in self._passing:
             self._pages[page] = PARTIAL
         return Verdict.STORE if missing else Verdict.COMPLETE
@@ -128,16 +127,18 @@ class Assembly:
     def _has(self, page: int, generation: int, index: int) -> bool:
         if page >= self.page_count or not self._is_missing(page):
             return True
-        missing = self._partial.get(page << _GENERATION_BITS | generation)
-        return missing is not None and not missing >> index & 1
+        return any(
+            generation_of(reading) == generation and not self._partial[page << _READING_BITS | reading] >> index & 1
+            for reading in self._readings.get(page, ())
+        )
 
     def _is_missing(self, page: int) -> bool:
         return self._pages[page] <= PARTIAL or page in self._passing
 
     def opened(self, page: int, generation: int) -> bool:
         """The seal of the page was good; True: it waits to be written, False: it was only to be passed on."""
-        for other in self._generations.pop(page, ()):
-            del self._partial[page << _GENERATION_BITS | other]
+        for reading in self._readings.pop(page, ()):
+            del self._partial[page << _READING_BITS | reading]
         if page in self._passing:
             self._passing.discard(page)
             return False
@@ -145,24 +146,24 @@ class Assembly:
         self.has_rereads |= generation > 0
         return True
 
-    def rejected(self, page: int, generation: int, suspects: int) -> None:
+    def rejected(self, page: int, reading: int, suspects: int) -> None:
         """The seal was bad: some packet was forged or spoilt. `suspects` are needed again; 0: all of the page."""
-        key = page << _GENERATION_BITS | generation
+        key = page << _READING_BITS | reading
         if key in self._partial:
-            self._partial[key] = suspects or (1 << self._packet_count(page)) - 1
+            self._partial[key] = suspects or (1 << count_of(reading)) - 1
 
     def disowned(self, page: int) -> None:
         """An opened page is not what the caster has read: it is needed again."""
         self._pages[page] = ABSENT
 
-    def forget(self, page: int, generation: int) -> None:
-        """There is no room for what came of this generation of the page."""
-        if self._partial.pop(page << _GENERATION_BITS | generation, None) is None:
+    def forget(self, page: int, reading: int) -> None:
+        """There is no room for what came of this reading of the page."""
+        if self._partial.pop(page << _READING_BITS | reading, None) is None:
             return
-        generations = self._generations[page]
-        generations.remove(generation)
-        if not generations:
-            del self._generations[page]
+        readings = self._readings[page]
+        readings.remove(reading)
+        if not readings:
+            del self._readings[page]
             if page not in self._passing:
                 self._pages[page] = ABSENT
 
@@ -196,13 +197,14 @@ class Assembly:
         passing = sorted(self._passing)[:ENTRIES_MAX]
         first = min(self.frontier, passing[0])
         _, end, needs = self._own_needs(first, max(first, self._horizon, passing[-1] + 1))
-        needs += [(page, 1, self._missing(page) if page in self._generations else 0) for page in passing if page < end]
+        needs += [(page, 1, self._missing(page) if page in self._readings else 0) for page in passing if page < end]
         return first, end, sorted(needs)
 
     def _missing(self, page: int) -> int:
-        """The packets that a partial page lacks, 0 for all; of the generation heard last: repairs are of that."""
-        mask = self._partial[page << _GENERATION_BITS | self._generations[page][-1]]
-        return mask if mask != (1 << self._packet_count(page)) - 1 else 0
+        """The packets that a partial page lacks, 0 for all; of the reading heard last: repairs are of that."""
+        reading = self._readings[page][-1]
+        mask = self._partial[page << _READING_BITS | reading]
+        return mask if mask != (1 << count_of(reading)) - 1 else 0
 
     def missing_packets(self, needs: Iterable[Need]) -> int:
         """How many packets such needs are."""

@@ -137,18 +137,18 @@ class Reception:
         self._opened += is_wanted
         return is_wanted
 
-    def rejected(self, kind: int, page: int, generation: int, suspects: int) -> None:
+    def rejected(self, kind: int, page: int, reading: int, suspects: int) -> None:
         """The seal was bad: these packets are needed again, or all (0)."""
-        self._assemblies[kind].rejected(page, generation, suspects)
+        self._assemblies[kind].rejected(page, reading, suspects)
 
     def disowned(self, kind: int, page: int) -> None:
         """An opened page is not what the caster has read."""
         self._assemblies[kind].disowned(page)
         self._opened -= 1
 
-    def forget(self, kind: int, page: int, generation: int) -> None:
-        """There is no room for what came of this generation of the page."""
-        self._assemblies[kind].forget(page, generation)
+    def forget(self, kind: int, page: int, reading: int) -> None:
+        """There is no room for what came of this reading of the page."""
+        self._assemblies[kind].forget(page, reading)
 
     def written(self, kind: int, pages: Sequence[int], tx_done: int, now: float) -> bool:
         """These pages are where they belong, tx_done is that of the last; True if the object is whole now."""

@@ -59,6 +59,10 @@ class Clock:
         self._sent_at[tx & SENT_TIMES - 1] = now
         self.window.on_sent(packets * self._audience.copies, now)  # the rate cap counts them all
 
+    def on_spared(self, packets: int, now: float) -> None:
+        """The last burst has this many packets fewer than `on_sent` was told."""
+        self.window.on_sent(-packets * self._audience.copies, now)
+
     def on_report(self, flow: Flow, old: Report | None, new: Report, tx: int, now: float) -> None:
         """Take the flow control part of a report."""
         flow.lag += LAG_SMOOTHING * (tx - new.tx_done - flow.lag)

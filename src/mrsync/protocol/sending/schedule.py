@@ -27,7 +27,7 @@ from mrsync.protocol.sending.flow import Audience, Flow
 from mrsync.protocol.sending.repairs import PAGES_MAX, Repairs
 from mrsync.protocol.sending.transfer import Lost, Transfer
 from mrsync.wire.limits import TX_MAX
-from mrsync.wire.messages import Report
+from mrsync.wire.messages import ObjectKind, Report
 
 BURSTS_MAX = 16  # per call: reports are looked at in between
 REPAIR_PATIENCE_S = 0.1  # lost packets wait that long for others to be coded with
@@ -146,11 +146,16 @@ class Schedule:
             packets, lost = transfer.heard_repairs(flow.id, report.tx_seen)
             if end > first:
                 flow.looked_page = end
-                packets += (end - first) * transfer.packets_per_page
+                packets += transfer.packets_between(first, end)
                 fresh = transfer.claimed_packets(flow.id, first, end)
                 lost = Lost(lost.packets + fresh.packets, lost.tails + fresh.tails)
             self._clock.on_heard(flow, packets, lost, self.tx)
         self._clock.on_report(flow, old, report, self.tx, now)
+
+    def on_compressed(self, kind: ObjectKind, page: int, packets: int, now: float) -> None:
+        """A page that leaves now has this many packets."""
+        if self.transfer is not None and self.transfer.kind is kind:
+            self._clock.on_spared(self.transfer.on_compressed(page, packets), now)
 
     def handle_timeout(self, now: float) -> bool:
         """Do what is due; True when everyone is to be asked for a report."""

@@ -62,6 +62,7 @@ class Transfer:
         self.next_page = self.pages_sent = 0
         self.packets_per_page = geometry.packets
         self._last_count = geometry.packet_count(size_bytes, self.page_count - 1) if self.page_count else 0
+        self._fewer: dict[int, int] = {}  # page -> packets, of those that are compressed
         self._ahead = deque([(0, self.page_count)])  # pages to send, from next_page on
         self._last_tx = array("I", bytes(4 * self.page_count))
         self._first_tx = array("I")  # of the pages below next_page; a page that was skipped has that of the one before
@@ -81,7 +82,23 @@ class Transfer:
         return any(self._claims.values())
 
     def packet_count(self, page: int) -> int:
+        """Return the number of packets of a page; before it was read, the largest it can have."""
+        if page in self._fewer:
+            return self._fewer[page]
         return self.packets_per_page if page < self.page_count - 1 else self._last_count
+
+    def packets_between(self, first: int, end: int) -> int:
+        """Return the number of packets of the pages [first, end)."""
+        if not self._fewer:
+            return (end - first) * self.packets_per_page
+        return sum(map(self.packet_count, range(first, end)))
+
+    def on_compressed(self, page: int, packets: int) -> int:
+        """Note that a page, as it was read last, has this many packets. Return how many fewer than was known."""
+        known = self.packet_count(page)
+        if packets != known:
+            self._fewer[page] = packets
+        return known - packets
 
     @property
     def pages_left(self) -> int:

@@ -129,6 +129,7 @@ class _Run:
             knock_keys=SessionKeys.derive(settings.secret, NO_SESSION),
             own_keys=TargetKeys(dict(enumerate(settings.own_secrets)), session) if settings.own_secrets else None,
             signer=signer_of(settings),
+            compress_level=settings.compress_level,
             read=self._source.read,
             on_event=self._on_event,
             on_round=self._on_round,

@@ -10,7 +10,7 @@ from mrsync.transport.network.paths import Address, BurstStatistics, Path, PathK
 from mrsync.transport.pages.bursts import BurstSender
 from mrsync.transport.pages.opener import PageOpener
 from mrsync.transport.pages.slots import Slots
-from mrsync.wire.geometry import Geometry
+from mrsync.wire.geometry import Geometry, count_of, generation_of
 from mrsync.wire.messages import Peer
 from mrsync.wire.session import ControlCodec
 
@@ -80,8 +80,9 @@ class Forwarder:
         if slot is None or self._opener is None:
             self._relaying.page_gone(object, page)
             return
-        slices = slot.cut(self._opener.sealed_length(object, page))
-        is_sent = self._sender.send_page(slices, object=object, page=page, generation=slot.generation, tx=tx, mask=mask)
+        slices = slot.cut(self._opener.sealed_length(object, page, count_of(slot.reading)))
+        generation = generation_of(slot.reading)
+        is_sent = self._sender.send_page(slices, object=object, page=page, generation=generation, tx=tx, mask=mask)
         if not is_sent:
             self._sender.keep_waiting()  # the slot may be reused for another page
             self.is_blocked = True

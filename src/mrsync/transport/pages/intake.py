@@ -261,13 +261,13 @@ class Intake:
         """Start an empty run before this packet. Return False if it is not a possible packet of a page."""
         if self._is_aside:
             header = header._replace(tx=0)
-        length = self._opener.sealed_length(header.object, header.page)
-        count = -(-length // self._slice_bytes)
+        count = header.packet_count
+        length = self._opener.sealed_length(header.object, header.page, count)
         if (
             header.kind != Kind.PAGE
             or header.session_tag != self._session_tag
             or header.tx > self._tx_limit
-            or header.packet_count != count
+            or not length
             or header.packet_index >= count
         ):
             return False

@@ -22,8 +22,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from mrsync.transport.pages.bursts import xor_slices
+from mrsync.transport.pages.compression import expand
 from mrsync.transport.pages.slots import PartKey, Slot, Slots
-from mrsync.wire.geometry import Geometry
+from mrsync.wire.geometry import Geometry, count_of, generation_of, reading_of
 from mrsync.wire.header import BytesLike, Header
 from mrsync.wire.limits import TAG_BYTES, TERM_BYTES
 from mrsync.wire.messages import ObjectKind
@@ -56,9 +57,9 @@ class PageSink(Protocol):
     def page_opened(self, object: int, page: int, generation: int) -> bool:
         """The seal was valid. Return True if the page is to be written, False if it is only to be forwarded."""
 
-    def page_rejected(self, object: int, page: int, generation: int, suspects: int) -> None: ...
+    def page_rejected(self, object: int, page: int, reading: int, suspects: int) -> None: ...
 
-    def packets_dropped(self, object: int, page: int, generation: int) -> None: ...
+    def packets_dropped(self, object: int, page: int, reading: int) -> None: ...
 
 
 @dataclass
@@ -80,6 +81,7 @@ class PageOpener:
         self._lengths = [(-1, 0)] * _OBJECTS  # (last page, its sealed size) of each object
         self.statistics = OpenerStatistics()
         self._geometry = geometry
+        self._slice_bytes = geometry.slice_bytes
         self._full_length = geometry.sealed_bytes
         self._sealer = sealer
         self._sink = sink
@@ -92,8 +94,19 @@ class PageOpener:
             last = geometry.page_count(size) - 1
             self._lengths[object] = (last, geometry.page_length(size, last) + TAG_BYTES)
 
-    def sealed_length(self, object: int, page: int) -> int:
-        """Return the size of a sealed page in bytes, or 0 if there is no such page."""
+    def sealed_length(self, object: int, page: int, count: int) -> int:
+        """Return the size in bytes of a sealed page that comes in `count` packets, or 0 if there can be no such page.
+
+        A page in fewer packets than its bytes need is compressed, and then padded: all its packets are full.
+        """
+        plain = self._plain_length(object, page)
+        packets = -(-plain // self._slice_bytes)
+        if count == packets:
+            return plain
+        return count * self._slice_bytes if 0 < count < packets else 0
+
+    def _plain_length(self, object: int, page: int) -> int:
+        """Return the size in bytes of a sealed page that is not compressed, or 0 if there is no such page."""
         last, last_length = self._lengths[object] if object < _OBJECTS else (-1, 0)
         if page < last:
             return self._full_length
@@ -113,7 +126,7 @@ class PageOpener:
             return True
         is_kept = False
         for index in range(count):  # some of its packets may be right
-            payload = slot.slices[index][: self._slice_length(object, page, index)]
+            payload = slot.slices[index][: self._slice_length(object, page, count, index)]
             is_kept = self.take_packet(header, index, payload, slot, now)
         return is_kept
 
@@ -127,7 +140,7 @@ class PageOpener:
         """
         _, _, count, object, _, _, generation, _, page, tx = header
         self.statistics.packets += 1
-        key = (object, page, generation)
+        key = (object, page, reading_of(generation, count))
         kept = self._slots.partial(key)
         verdict = self._sink.receive_packet(object, page, generation, index, count, tx, now)
         if kept is None:
@@ -140,9 +153,9 @@ class PageOpener:
         if is_doubtful:
             kept.doubtful |= 1 << index
         if verdict == _COMPLETE:
-            self._complete(key, count, kept)
+            self._complete(key, kept)
         elif is_contradicted and kept.stored + 1 == 1 << count:
-            self._open(*key, count, kept, TRIALS_AGAIN_MAX)
+            self._open(object, page, generation, count, kept, TRIALS_AGAIN_MAX)
         return kept is slot
 
     def _make_room(self, key: PartKey) -> None:
@@ -152,12 +165,13 @@ class PageOpener:
             self._slots.drop_partial(crowded)
             self._sink.packets_dropped(*crowded)
 
-    def _complete(self, key: PartKey, count: int, kept: Slot) -> None:
+    def _complete(self, key: PartKey, kept: Slot) -> None:
         """Open a page whose packets are all here.
 
         If no choice of them is right, request the suspects; next time request all.
         """
-        if self._open(*key, count, kept, TRIALS_MAX):
+        object, page, reading = key
+        if self._open(object, page, generation_of(reading), count_of(reading), kept, TRIALS_MAX):
             return
         self.statistics.rejected += 1
         self._sink.page_rejected(*key, kept.suspects)
@@ -169,7 +183,7 @@ class PageOpener:
         """Take a coded packet. slot and result are as in take_packet."""
         terms = decode_terms(header, payload)
         body = payload[TERM_BYTES * (header.packet_count - 1) :]
-        if terms is None or header.object >= _OBJECTS or len(body) != self._geometry.slice_bytes:
+        if terms is None or header.object >= _OBJECTS or len(body) != self._slice_bytes:
             self.statistics.strange += 1
             return False
         missing = self._sink.receive_coded(header.object, header.generation, terms, header.tx, now)
@@ -178,39 +192,51 @@ class PageOpener:
         page, index = terms.pop(missing)
         slices = [self._held_slice(header, *term) for term in terms]
         known = [data for data in slices if data is not None]
-        length = self._slice_length(header.object, page, index)
+        count = self._known_count(header, page)
+        length = self._slice_length(header.object, page, count, index)
         if len(known) < len(slices) or not length:
             self._sink.coded_useless()
             return False
         self.statistics.decoded += 1
-        count = -(-self.sealed_length(header.object, page) // self._geometry.slice_bytes)
-        decoded = xor_slices([*known, body], self._geometry.slice_bytes)[:length]
+        decoded = xor_slices([*known, body], self._slice_bytes)[:length]
         header = header._replace(page=page, packet_count=count)
         return self.take_packet(header, index, decoded, slot, now, is_doubtful=True)
 
-    def _held_slice(self, header: Header, page: int, index: int) -> BytesLike | None:
-        held = self._slots.held((header.object, page, header.generation))
-        return None if held is None else held.slices[index][: self._slice_length(header.object, page, index)]
+    def _known_count(self, header: Header, page: int) -> int:
+        """Return the number of packets of a page. It is a guess if nothing of the page is here."""
+        held = self._slots.held((header.object, page), header.generation)
+        if held is not None:
+            return count_of(held.reading)
+        return -(-self._plain_length(header.object, page) // self._slice_bytes)
 
-    def _slice_length(self, object: int, page: int, index: int) -> int:
-        size = self._geometry.slice_bytes
-        return max(0, min(size, self.sealed_length(object, page) - index * size))
+    def _held_slice(self, header: Header, page: int, index: int) -> BytesLike | None:
+        held = self._slots.held((header.object, page), header.generation)
+        if held is None:
+            return None
+        return held.slices[index][: self._slice_length(header.object, page, count_of(held.reading), index)]
+
+    def _slice_length(self, object: int, page: int, count: int, index: int) -> int:
+        size = self._slice_bytes
+        return max(0, min(size, self.sealed_length(object, page, count) - index * size))
 
     def _open(self, object: int, page: int, generation: int, count: int, slot: Slot, trials: int = 1) -> bool:
         """Open the page in a slot, trying at most `trials` choices of contradicting packets.
 
         Return whether one was right.
         """
-        sealed = slot.view[: self.sealed_length(object, page)]
+        sealed = slot.view[: self.sealed_length(object, page, count)]
         data = self._sealer.open(sealed, object=object, page=page, generation=generation, count=count)
         if data is None and slot.others:
             for _ in slot.choices(trials):
                 data = self._sealer.open(sealed, object=object, page=page, generation=generation, count=count)
                 if data is not None:
                     break
+        plain_bytes = self._plain_length(object, page) - TAG_BYTES
+        if data is not None and len(data) != plain_bytes:
+            data = expand(data, plain_bytes)
         if data is None:
             return False
-        slot.generation = generation
+        slot.reading = reading_of(generation, count)
         slot.others.clear()
         self._slots.keep_whole((object, page), slot)
         if self._sink.page_opened(object, page, generation):

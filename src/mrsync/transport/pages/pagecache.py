@@ -10,6 +10,7 @@ from array import array
 from typing import Callable, NamedTuple
 
 from mrsync.errors import ProtocolDataError
+from mrsync.transport.pages.compression import Compressor
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.limits import TAG_BYTES
 from mrsync.wire.messages import ObjectKind
@@ -38,7 +39,8 @@ class SealedPage(NamedTuple):
 class SealedPages:
     """Cache of sealed pages that drops the least recently used one.
 
-    on_read: called with object, page, generation and plaintext of every page that is read. The cache is small before
+    on_read: called with object, page, generation and plaintext of every page that is read. compressor: None for pages
+    as they are. The cache is small before
     the first repair: sealing into memory that was never touched takes six times as long.
     """
 
@@ -51,8 +53,10 @@ class SealedPages:
         pages_kept: int = PAGES_KEPT,
         bytes_kept: int = BYTES_KEPT,
         on_read: Callable[[int, int, int, bytes], None] | None = None,
+        compressor: Compressor | None = None,
     ) -> None:
         self.reads = 0
+        self._compressor = compressor
         self._read = read
         self._on_read = on_read
         self._sealer = sealer
@@ -90,6 +94,8 @@ class SealedPages:
         generation = self._next_generation(object, page)
         if self._on_read is not None:
             self._on_read(object, page, generation, data)
+        if self._compressor is not None:
+            data = self._compressor.compress(data)
         length = len(data) + TAG_BYTES
         if room is not None and len(room.sealed) == length:
             sealed, slices = room.sealed, room.slices

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from itertools import chain, islice, product
 
-from mrsync.wire.geometry import Geometry
+from mrsync.wire.geometry import Geometry, generation_of
 from mrsync.wire.header import BytesLike
 
 SLOTS = 512
@@ -15,9 +15,9 @@ _WHOLE_WITHOUT_LOSS = 8
 _SPARE = 5  # besides partial pages: two slots to receive into for each of two sockets, and one whole page
 
 Key = tuple[int, int]  # object, page
-PartKey = tuple[int, int, int]  # object, page, generation
+PartKey = tuple[int, int, int]  # object, page, reading
 OTHERS_MAX = 16  # contradicting packets of one page to keep
-GENERATIONS_MAX = 2  # partial generations of a page to keep: the true one and a forged one
+READINGS_MAX = 2  # partial readings of a page to keep: the true one and a forged one
 
 
 class Slot:
@@ -27,7 +27,7 @@ class Slot:
     kept: one in its place, the other in `others`.
     """
 
-    __slots__ = ("doubtful", "generation", "is_wrong", "others", "slices", "stored", "view")
+    __slots__ = ("doubtful", "is_wrong", "others", "reading", "slices", "stored", "view")
 
     def __init__(self, view: memoryview, slice_bytes: int) -> None:
         self.view = view
@@ -36,7 +36,7 @@ class Slot:
 
     def clear(self) -> None:
         """Make the slot empty."""
-        self.generation = 0
+        self.reading = 0
         self.is_wrong = False  # it was complete, but its seal was not valid
         self.stored = 0  # bit set of packets that are here
         self.doubtful = 0  # bit set of those that came alone or out of coded packets
@@ -105,7 +105,7 @@ class Slots:
         self._partial_max = count - _SPARE
         self._free: list[Slot] = []
         self._partial: dict[PartKey, Slot] = {}
-        self._generations: dict[Key, list[int]] = {}  # of partial pages
+        self._readings: dict[Key, list[int]] = {}  # of partial pages
         self._whole: dict[Key, Slot] = {}
 
     def take(self) -> Slot:
@@ -134,10 +134,15 @@ class Slots:
     def partial(self, key: PartKey) -> Slot | None:
         return self._partial.get(key)
 
-    def held(self, key: PartKey) -> Slot | None:
+    def held(self, key: Key, generation: int) -> Slot | None:
         """Return the slot of a page of this generation, whole or partial, or None."""
-        whole = self._whole.get(key[:2])
-        return whole if whole is not None and whole.generation == key[2] else self._partial.get(key)
+        whole = self._whole.get(key)
+        if whole is not None and generation_of(whole.reading) == generation:
+            return whole
+        for reading in self._readings.get(key, ()):
+            if generation_of(reading) == generation:
+                return self._partial[(*key, reading)]
+        return None
 
     def crowded(self, key: PartKey) -> PartKey | None:
         """Return the partial page to drop before packets of this one can be kept, or None.
@@ -145,9 +150,9 @@ class Slots:
         A forger can begin many pages, but cannot complete any. So this is the one with the fewest packets, or one that
         was complete and wrong.
         """
-        generations = self._generations.get(key[:2], ())
-        if len(generations) >= GENERATIONS_MAX:
-            return min(((*key[:2], generation) for generation in generations), key=self._worth)
+        readings = self._readings.get(key[:2], ())
+        if len(readings) >= READINGS_MAX:
+            return min(((*key[:2], reading) for reading in readings), key=self._worth)
         if len(self._partial) < self._partial_max:
             return None
         return min(self._partial, key=self._worth)
@@ -157,15 +162,15 @@ class Slots:
         return 0 if slot.is_wrong else bin(slot.stored).count("1")
 
     def keep_partial(self, key: PartKey, slot: Slot) -> None:
-        slot.generation = key[2]
+        slot.reading = key[2]
         self._partial[key] = slot
-        self._generations.setdefault(key[:2], []).append(key[2])
+        self._readings.setdefault(key[:2], []).append(key[2])
         self._whole_max = self._count
 
     def keep_whole(self, key: Key, slot: Slot) -> None:
         """Keep a page for decoding, and drop its partial copies."""
-        for generation in self._generations.pop(key, ()):
-            other = self._partial.pop((*key, generation))
+        for reading in self._readings.pop(key, ()):
+            other = self._partial.pop((*key, reading))
             if other is not slot:
                 self._release(other)
         old = self._whole.pop(key, None)
@@ -180,12 +185,12 @@ class Slots:
             self._release(slot)
 
     def drop_partial(self, key: PartKey) -> None:
-        """Drop a partial page of one generation."""
+        """Drop one reading of a partial page."""
         self._release(self._partial.pop(key))
-        generations = self._generations[key[:2]]
-        generations.remove(key[2])
-        if not generations:
-            del self._generations[key[:2]]
+        readings = self._readings[key[:2]]
+        readings.remove(key[2])
+        if not readings:
+            del self._readings[key[:2]]
 
     def _release(self, slot: Slot) -> None:
         slot.clear()

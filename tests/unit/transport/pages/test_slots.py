@@ -18,18 +18,18 @@ def test_few_whole_pages_are_retained_before_the_first_loss() -> None:
     slots = Slots(GEOMETRY, 64)
     for page in range(100):
         slots.keep_whole((2, page), slots.take())
-    assert sum(slots.held((2, page, 0)) is not None for page in range(100)) == 8
+    assert sum(slots.held((2, page), 0) is not None for page in range(100)) == 8
     slots.keep_partial((2, 100, 0), slots.take())
     for page in range(101, 200):
         slots.keep_whole((2, page), slots.take())
-    assert sum(slots.held((2, page, 0)) is not None for page in range(200)) == 64
+    assert sum(slots.held((2, page), 0) is not None for page in range(200)) == 64
 
 
 def test_the_oldest_whole_page_makes_room() -> None:
     slots = Slots(GEOMETRY, 5)
     for page in range(8):
         slots.keep_whole((2, page), slots.take())
-    assert [page for page in range(8) if slots.held((2, page, 0))] == [3, 4, 5, 6, 7]
+    assert [page for page in range(8) if slots.held((2, page), 0)] == [3, 4, 5, 6, 7]
 
 
 def test_partial_pages_stay_until_they_are_whole_or_dropped() -> None:
@@ -41,7 +41,7 @@ def test_partial_pages_stay_until_they_are_whole_or_dropped() -> None:
     assert slots.partial((2, 0, 0)) is kept
     slots.keep_whole((2, 0), kept)
     assert slots.partial((2, 0, 0)) is None
-    assert slots.held((2, 0, 0)) is kept
+    assert slots.held((2, 0), 0) is kept
 
 
 def test_a_page_that_came_whole_drops_what_another_slot_holds_of_it() -> None:
@@ -50,7 +50,7 @@ def test_a_page_that_came_whole_drops_what_another_slot_holds_of_it() -> None:
     slots.keep_partial((2, 0, 0), old)
     slots.keep_whole((2, 0), new)
     assert slots.partial((2, 0, 0)) is None
-    assert slots.held((2, 0, 0)) is new
+    assert slots.held((2, 0), 0) is new
     assert slots.take() is old
 
 

@@ -1,0 +1,102 @@
+"""Compress pages before they are sealed, where that pays, and expand them after they were opened.
+
+A page is compressed if it then needs fewer packets. Nothing else tells a catcher: a page that comes in fewer packets
+than its bytes need is compressed. It is raw deflate data (RFC 1951), padded with zeros so that all its packets are
+full. The seal and the signed digest cover it as they cover a plain page, and `expand` returns no byte more than the
+page has.
+
+Compressing takes processor time, and saves time on the network. `Compressor` measures both, and pauses where it loses.
+Two kinds of trials lose. Data that does not shrink may be followed by data that does, so the next trial comes soon. On
+a network that takes a page sooner than it is compressed, no data can make it pay, so pauses grow long.
+"""
+
+from __future__ import annotations
+
+import zlib
+from time import monotonic
+from typing import Callable
+
+from mrsync.wire.limits import TAG_BYTES
+
+LEVEL = 1  # of zlib: the fastest; higher ones take twice the time for a tenth less data
+_RAW = -15  # window of 32 KB, no header, no checksum
+TRIAL_PAGES = 4  # from one judgement to the next
+PAUSE_PAGES_MIN = 16  # not compressed, after a trial that did not pay; doubled each time
+PAUSE_PAGES_MAX = 64  # if the data does not shrink
+PAUSE_PAGES_MAX_FAST = 4096  # if the network is fast
+RATE_PAGES = 64  # the rate of the network is that of about so many pages
+
+
+class Compressor:
+    """Compress the pages of one session, as long as it pays.
+
+    It pays if the bytes saved would have taken longer than compressing took, at the rate that the network shows: bytes
+    sent per second that was not spent here.
+    """
+
+    def __init__(self, slice_bytes: int, *, level: int = LEVEL, clock: Callable[[], float] = monotonic) -> None:
+        self.bytes_saved = 0
+        self._slice_bytes = slice_bytes
+        self._level = level
+        self._clock = clock
+        self._left_at: float | None = None  # when the last call ended
+        self._network_s = self._network_bytes = 0.0  # what the last pages took elsewhere, fading
+        self._pause = PAUSE_PAGES_MIN
+        self._paused = 0  # pages still to be left alone
+        self._begin_trial()
+
+    def _begin_trial(self) -> None:
+        self._pages = self._saved = self._sent = 0
+        self._own_s = 0.0
+
+    def compress(self, data: bytes) -> bytes:
+        """Return the page compressed and padded, or as it is if that saves no packet or does not pay."""
+        entered_at = self._clock()
+        if self._left_at is not None:
+            self._network_s += (entered_at - self._left_at) - self._network_s / RATE_PAGES
+        if self._paused:
+            self._paused -= 1
+            compressed, self._left_at = data, entered_at
+        else:
+            compressed = self._shrink(data)
+            self._left_at = self._clock()
+            self._try(len(data), len(compressed), self._left_at - entered_at)
+        self._network_bytes += len(compressed) - self._network_bytes / RATE_PAGES
+        return compressed
+
+    def _shrink(self, data: bytes) -> bytes:
+        deflater = zlib.compressobj(self._level, zlib.DEFLATED, _RAW)
+        deflated = deflater.compress(data) + deflater.flush()
+        packets = -(-(len(deflated) + TAG_BYTES) // self._slice_bytes)
+        if packets >= -(-(len(data) + TAG_BYTES) // self._slice_bytes):
+            return data
+        return deflated.ljust(packets * self._slice_bytes - TAG_BYTES, b"\0")
+
+    def _try(self, plain: int, compressed: int, seconds: float) -> None:
+        """Note what compressing a page has brought. At the end of a trial, decide whether to go on."""
+        self.bytes_saved += plain - compressed
+        self._saved += plain - compressed
+        self._sent += compressed
+        self._own_s += seconds
+        self._pages += 1
+        if self._pages < TRIAL_PAGES or not self._network_bytes:
+            return
+        seconds_per_byte = self._network_s / self._network_bytes
+        if self._saved * seconds_per_byte > self._own_s:
+            self._pause = PAUSE_PAGES_MIN
+        else:
+            is_fast = (self._saved + self._sent) * seconds_per_byte < self._own_s
+            self._pause = min(self._pause, PAUSE_PAGES_MAX_FAST if is_fast else PAUSE_PAGES_MAX)
+            self._paused, self._pause = self._pause, 2 * self._pause
+        self._begin_trial()
+
+
+def expand(data: bytes, length: int) -> bytes | None:
+    """Return the plain page of this length in bytes, or None if the data is not such a page compressed."""
+    inflater = zlib.decompressobj(_RAW)
+    try:
+        plain = inflater.decompress(data, length)
+        rest = b"" if inflater.eof else inflater.decompress(inflater.unconsumed_tail, 1)
+    except zlib.error:
+        return None
+    return plain if len(plain) == length and not rest and inflater.eof else None
