@@ -158,7 +158,9 @@ def test_unicast_as_asked_for_means_a_copy_for_each(make_lab: MakeLab, tmp_path:
     assert set(parents(fleet.report()).values()) == {None}
 
 
-@pytest.mark.parametrize("option", [("--commit", "job"), ("--commit", "each"), ("--no-encrypt",), ("--delta",)])
+@pytest.mark.parametrize(
+    "option", [("--commit", "job"), ("--commit", "each"), ("--no-encrypt",), ("--delta",), ("-z",)]
+)
 def test_options_work_through_relays(make_lab: MakeLab, tmp_path: Path, option: tuple[str, ...]) -> None:
     fleet = Fleet(make_lab(3), tmp_path)
     size = plain_tree(fleet.source, 4 * MEGABYTE)

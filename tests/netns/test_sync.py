@@ -56,6 +56,23 @@ def test_every_byte_is_sent_once(make_lab: MakeLab, tmp_path: Path) -> None:
     assert report["pages"] == report["pages_sent"] > 0
 
 
+@pytest.mark.parametrize("options", [("--encrypt",), ("--no-encrypt",)])
+def test_compressed_pages_are_repaired_too(make_lab: MakeLab, tmp_path: Path, options: tuple[str, ...]) -> None:
+    fleet = Fleet(make_lab(3), tmp_path)
+    fleet.source.mkdir()
+    text = b"".join(b"%d green bottles, hanging on the wall\n" % number for number in range(120_000))
+    (fleet.source / "text").write_bytes(text)
+    (fleet.source / "noise").write_bytes(os.urandom(1 << 20))
+    for host in fleet.lab.targets:
+        host.lose(0.02, up=0.02)
+    fleet.start_catchers()
+    assert fleet.cast("-z", "--rate", "1M", *options) == 0
+    assert fleet.differences() == {}
+    report = fleet.report()
+    assert report["bytes_saved"] > len(text) / 2
+    assert report["packets_coded"] > 0
+
+
 @pytest.mark.parametrize("loss", [0.001, 0.01, 0.1])
 def test_loss_is_repaired(make_lab: MakeLab, tmp_path: Path, loss: float) -> None:
     fleet = Fleet(make_lab(4), tmp_path)

@@ -153,10 +153,7 @@ class Caster:
         return self._commits.void(index)
 
     def vouch(self, end: int) -> None:
-        """What is to be cast of the plan files below was read once, and had not changed but where they are void.
-
-        Needed by the rule `each` only.
-        """
+        """The plan files below were read once; those that had changed are void. Only the rule `each` needs this."""
         self._commits.vouch(end)
 
     def give_up(self, target_id: int, reason: str, now: float) -> None:

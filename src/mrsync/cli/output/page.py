@@ -70,6 +70,8 @@ def _figures(fields: Fields) -> Iterator[str]:
         figures.append((f"{size(fields['bytes_planned'] / seconds['cast'])}/s", "sent once"))
     if fields["bytes_sent"]:
         figures.append((f"{100 * fields['bytes_repaired'] / fields['bytes_sent']:.2g} %", "of it repairs"))
+    if saved := fields.get("bytes_saved"):  # older reports have none
+        figures.append((size(saved), "saved by compression"))
     if deleted := sum(target["deleted"] for target in targets):
         figures.append((str(deleted), "entries deleted on all targets"))
     yield "<section class=figures>"

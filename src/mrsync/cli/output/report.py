@@ -37,6 +37,7 @@ def report_fields(outcome: Outcome) -> dict[str, Any]:
         "bytes_sent": outcome.bytes_sent,
         "bytes_unicast": outcome.bytes_unicast,
         "bytes_repaired": outcome.bytes_repaired,
+        "bytes_saved": outcome.bytes_saved,
         "packets_sent": outcome.packets_sent,
         "packets_repaired": outcome.packets_repaired,
         "packets_coded": outcome.packets_coded,
@@ -140,6 +141,8 @@ def verdict(outcome: Outcome) -> str:
         parts.append(f"{size(once)}/s sent once = {size(delivered)}/s delivered")
     if outcome.bytes_repaired and outcome.bytes_planned:  # the share is meaningless without contents
         parts.append(f"repair {100 * outcome.bytes_repaired * outcome.copies / outcome.bytes_sent:.2g} %")
+    if outcome.bytes_saved:
+        parts.append(f"{size(outcome.bytes_saved)} saved by compression")
     parts += _deletions(outcome)
     parts += _copies(outcome)
     return "; ".join(parts)

@@ -92,6 +92,7 @@ class Account:
             bytes_sent=sent.bytes,
             bytes_unicast=driver.statistics_of(PathKind.UNICAST).bytes,
             bytes_repaired=numbers.packets_repaired * caster.geometry.slice_bytes,
+            bytes_saved=driver.bytes_saved,
             packets_sent=sent.packets,
             packets_repaired=numbers.packets_repaired,
             datagrams_rejected=driver.datagrams_rejected,

@@ -96,6 +96,7 @@ class Outcome(NamedTuple):
     bytes_sent: int = 0
     bytes_unicast: int = 0  # part of bytes_sent: sent to single targets instead of the group
     bytes_repaired: int = 0  # part of bytes_sent
+    bytes_saved: int = 0  # by compression, of what would have been sent once
     packets_sent: int = 0
     packets_repaired: int = 0  # part of packets_sent
     packets_coded: int = 0  # part of packets_repaired

@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mrsync.protocol.receiving.assembly import ENTRIES_MAX, Assembly, Verdict
-from mrsync.wire.geometry import Geometry
+from mrsync.wire.geometry import Geometry, reading_of
 
 GEOMETRY = Geometry(100, 4)
 PAGE = GEOMETRY.page_bytes
+READING = reading_of(0, 4)
 
 
 def assembly(pages: int = 4, **details: object) -> Assembly:
@@ -29,7 +30,8 @@ def test_whole_burst_goes_its_way() -> None:
 
 def test_whole_burst_of_another_size_or_place_is_not_wanted() -> None:
     object = assembly()
-    assert not object.receive_page(0, 0, 3)
+    assert not object.receive_page(0, 0, 5)
+    assert not object.receive_page(0, 0, 0)
     assert not object.receive_page(4, 0, 4)
     assert object.receive_page(3, 0, 2)  # the last page has 134 bytes, and its seal 16
 
@@ -40,6 +42,22 @@ def test_packets_complete_a_page() -> None:
     assert verdicts == [Verdict.STORE, Verdict.IGNORE, Verdict.STORE, Verdict.STORE, Verdict.COMPLETE]
     object.opened(0, 0)
     assert object.receive_packet(0, 0, 1, 4) is Verdict.IGNORE
+
+
+def test_a_compressed_page_has_fewer_packets() -> None:
+    object = assembly()
+    assert object.receive_packet(0, 0, 1, 2) is Verdict.STORE
+    assert object.needs() == (0, 1, [(0, 1, 0b01)])
+    assert object.receive_packet(0, 0, 0, 2) is Verdict.COMPLETE
+
+
+def test_an_invented_number_of_packets_keeps_no_true_packet_out() -> None:
+    object = assembly()
+    assert object.receive_packet(0, 0, 0, 2) is Verdict.STORE
+    assert [object.receive_packet(0, 0, index, 4) for index in range(4)] == [*3 * [Verdict.STORE], Verdict.COMPLETE]
+    object.opened(0, 0)
+    object.written([0])
+    assert object.frontier == 1
 
 
 def test_a_page_of_one_packet() -> None:
@@ -71,12 +89,12 @@ def test_rejected_page_is_needed_wholly_or_as_far_as_it_is_in_doubt() -> None:
     object = assembly()
     for index in range(4):
         object.receive_packet(0, 0, index, 4)
-    object.rejected(0, 0, 0b0110)
+    object.rejected(0, READING, 0b0110)
     assert object.needs() == (0, 1, [(0, 1, 0b0110)])
     assert object.receive_packet(0, 0, 0, 4) is Verdict.IGNORE
     assert object.receive_packet(0, 0, 1, 4) is Verdict.STORE
     assert object.receive_packet(0, 0, 2, 4) is Verdict.COMPLETE
-    object.rejected(0, 0, 0)
+    object.rejected(0, READING, 0)
     assert object.needs() == (0, 1, [(0, 1, 0)])
     assert object.receive_packet(0, 0, 1, 4) is Verdict.STORE
 
@@ -85,11 +103,11 @@ def test_what_there_is_no_room_for_is_needed_again() -> None:
     object = assembly()
     object.receive_packet(0, 0, 0, 4)
     object.receive_packet(0, 7, 0, 4)
-    object.forget(0, 7)
+    object.forget(0, reading_of(7, 4))
     assert object.needs() == (0, 1, [(0, 1, 0b1110)])
-    object.forget(0, 0)
+    object.forget(0, READING)
     assert object.needs() == (0, 1, [(0, 1, 0)])
-    object.forget(0, 0)  # twice changes nothing
+    object.forget(0, READING)  # twice changes nothing
     assert object.receive_packet(0, 0, 0, 4) is Verdict.STORE
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from mrsync.protocol.receiving.assembly import Assembly, Verdict
 from mrsync.protocol.receiving.reception import Reception
+from mrsync.wire.geometry import reading_of
 from mrsync.wire.limits import TX_AHEAD_MAX
 from mrsync.wire.messages import ObjectKind, ObjectState
 from tests.unit.protocol.builders import GEOMETRY, PAGE, status
@@ -136,7 +137,7 @@ def test_a_page_with_a_bad_seal_is_wanted_again() -> None:
     at = reception()
     for index in range(4):
         at.receive_packet(KIND, 0, 0, index, 4, 6, 2.0)
-    at.rejected(KIND, 0, 0, 0)
+    at.rejected(KIND, 0, reading_of(0, 4), 0)
     assert at.receive_packet(KIND, 0, 0, 0, 4, 7, 2.0) is Verdict.STORE
 
 
