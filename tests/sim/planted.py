@@ -97,12 +97,12 @@ FAULTS = (
         found_by="packets are spoilt",
     ),
     Fault(
-        "the highest generation wins",
+        "the highest reading wins",
         Assembly,
         "receive_packet",
         "missing = self._partial.get(key)",
         "missing = self._partial.get(key)\n"
-        "    if any(other > generation for other in self._generations.get(page, ())): return Verdict.IGNORE",
+        "    if any(other > reading for other in self._readings.get(page, ())): return Verdict.IGNORE",
         also=ANY_GENERATION,
         found_by="strangers invent packets",
     ),
