@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from mrsync.wire.limits import (
     BURST_BYTES_MAX,
-    GENERATION_BITS,
     HEADER_BYTES,
     MTU_MAX,
     MTU_MIN,
@@ -20,6 +19,7 @@ from mrsync.wire.limits import (
 
 # What interfaces, tunnels and overlays have: jumbo frames, PPPoE, GRE, VXLAN, WireGuard ...
 _COMMON_MTUS = (9000, 4000, 1500, 1492, 1476, 1450, 1420, 1400, 1350, 1300, PATH_MTU_MIN)
+_GENERATION_BITS = 16  # of the field in the header
 
 
 @dataclass(frozen=True)
@@ -67,17 +67,17 @@ def reading_of(generation: int, count: int) -> int:
 
     Both are read from headers, which anyone may forge. Packets of different readings do not fit together.
     """
-    return generation | count << GENERATION_BITS
+    return generation | count << _GENERATION_BITS
 
 
 def count_of(reading: int) -> int:
     """Return the number of packets of a reading."""
-    return reading >> GENERATION_BITS
+    return reading >> _GENERATION_BITS
 
 
 def generation_of(reading: int) -> int:
     """Return the generation of a reading."""
-    return reading & (1 << GENERATION_BITS) - 1
+    return reading & (1 << _GENERATION_BITS) - 1
 
 
 class Step(NamedTuple):

@@ -19,7 +19,6 @@ CONTROL_BODY_MAX = CONTROL_BYTES_MAX - HEADER_BYTES - INSTANCE_BYTES - TAG_BYTES
 REPORT_ROOM_BYTES = CONTROL_BODY_MAX - 111  # for a report's log piece and needs, behind its fixed fields
 EXCEPTIONS_MAX = 120  # ranges that a status can take out of a commit; a span with more must end earlier
 MONITORS_MAX = 3  # the monitor and two standbys
-GENERATION_BITS = 16
 PACKETS_PER_PAGE_MAX = 64  # UDP_MAX_SEGMENTS of Linux
 BURST_BYTES_MAX = 65400  # one UDP_SEGMENT send, IPv4 and IPv6 alike
 MTU_MIN = 576
