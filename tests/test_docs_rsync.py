@@ -39,9 +39,11 @@ def test_what_is_refused_is_refused_with_the_reason(foreign: Foreign) -> None:
             make_rsync_parser().parse_args([*words, "a", "b:/c"])
 
 
-@pytest.mark.parametrize("name", [name for foreign in TAKEN for name in foreign.names.split()])
-def test_what_is_always_on_is_accepted(name: str) -> None:
-    assert make_rsync_parser().parse_args([name, "a", "b:/c"]).positionals == ["a", "b:/c"]
+@pytest.mark.parametrize("foreign", TAKEN, ids=lambda each: each.names)
+def test_what_is_always_on_is_accepted(foreign: Foreign) -> None:
+    for name in foreign.names.split():
+        words = [name, "x"] if foreign.metavar else [name]
+        assert make_rsync_parser().parse_args([*words, "a", "b:/c"]).positionals == ["a", "b:/c"]
 
 
 def test_negative_names_undo() -> None:
