@@ -6,6 +6,7 @@ full. The seal and the signed digest cover it as they cover a plain page, and `e
 page has.
 
 Compressing takes processor time, and saves time on the network. `Compressor` measures both, and pauses where it loses.
+What the network takes is the time in which this thread waits: where it never waits, the processor is the bottleneck.
 Two kinds of trials lose. Data that does not shrink may be followed by data that does, so the next trial comes soon. On
 a network that takes a page sooner than it is compressed, no data can make it pay, so pauses grow long.
 """
@@ -13,7 +14,7 @@ a network that takes a page sooner than it is compressed, no data can make it pa
 from __future__ import annotations
 
 import zlib
-from time import monotonic
+from time import monotonic, thread_time
 from typing import Callable
 
 from mrsync.wire.limits import TAG_BYTES
@@ -31,16 +32,24 @@ class Compressor:
     """Compress the pages of one session, as long as it pays.
 
     It pays if the bytes saved would have taken longer than compressing took, at the rate that the network shows: bytes
-    sent per second that was not spent here.
+    sent per second of waiting. clock: passes in seconds; processor_clock: only while this thread works.
     """
 
-    def __init__(self, slice_bytes: int, *, level: int = LEVEL, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(
+        self,
+        slice_bytes: int,
+        *,
+        level: int = LEVEL,
+        clock: Callable[[], float] = monotonic,
+        processor_clock: Callable[[], float] = thread_time,
+    ) -> None:
         self.bytes_saved = 0
         self._slice_bytes = slice_bytes
         self._level = level
         self._clock = clock
-        self._left_at: float | None = None  # when the last call ended
-        self._network_s = self._network_bytes = 0.0  # what the last pages took elsewhere, fading
+        self._processor_clock = processor_clock
+        self._waited_s = self._idle_s()  # up to the last call
+        self._network_s = self._network_bytes = 0.0  # of the last pages, fading
         self._pause = PAUSE_PAGES_MIN
         self._paused = 0  # pages still to be left alone
         self._begin_trial()
@@ -51,18 +60,20 @@ class Compressor:
 
     def compress(self, data: bytes) -> bytes:
         """Return the page compressed and padded, or as it is if that saves no packet or does not pay."""
-        entered_at = self._clock()
-        if self._left_at is not None:
-            self._network_s += (entered_at - self._left_at) - self._network_s / RATE_PAGES
+        waited_s, self._waited_s = self._waited_s, self._idle_s()
+        self._network_s += self._waited_s - waited_s - self._network_s / RATE_PAGES
         if self._paused:
             self._paused -= 1
-            compressed, self._left_at = data, entered_at
+            compressed = data
         else:
+            entered_at = self._clock()
             compressed = self._shrink(data)
-            self._left_at = self._clock()
-            self._try(len(data), len(compressed), self._left_at - entered_at)
+            self._try(len(data), len(compressed), self._clock() - entered_at)
         self._network_bytes += len(compressed) - self._network_bytes / RATE_PAGES
         return compressed
+
+    def _idle_s(self) -> float:
+        return self._clock() - self._processor_clock()
 
     def _shrink(self, data: bytes) -> bytes:
         deflater = zlib.compressobj(self._level, zlib.DEFLATED, _RAW)
