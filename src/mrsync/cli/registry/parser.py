@@ -209,7 +209,7 @@ def add_option(group: Any, option: Option, program: str) -> None:
         words["required"] = True
     if option.how == FLAG:
         constant = option.stores[1] if option.stores else True
-        words |= {"action": "store_const", "const": constant, "default": None if option.stores else False}
+        words |= {"action": "store_const", "const": constant, "default": option.default if option.stores else False}
     elif option.how == ORDERED:
         words |= {"action": InOrder} | ({} if option.takes_value else {"nargs": 0})
     else:
