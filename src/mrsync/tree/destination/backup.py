@@ -1,4 +1,4 @@
-"""Backups: what is overwritten or deleted keeps another name."""
+"""Keep backups of files that are overwritten or deleted (--backup)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _DEFAULT_SUFFIX = re.compile(r"(.*_mcast_bak)\d{8}", re.DOTALL)
 
 
 class Fate(Enum):
-    """What became of something that is to be deleted."""
+    """The result of `Backups.move`."""
 
     DOOMED = "it is not to be kept"
     MOVED = "it is elsewhere now"
@@ -36,11 +36,12 @@ class Fate(Enum):
 
 
 class Backups:
-    """Keeps old versions at one destination: beside what replaces them, or in a directory of their own.
+    """Keep old versions beside the new ones, or in a directory of their own.
 
-    path: of the destination, open as root_fd. host: for {host} in the directory's name. suffix: instead of that of the
-    policy. rules: filter rules that keep backups safe from deletion. on_activity: hears that a large file is being
-    copied. Raises ProtocolDataError for patterns that are none.
+    path: the destination, which is open as root_fd. host: replaces {host} in the name of the backup directory. suffix:
+    overrides that of the policy. rules: filter rules that protect backups from deletion. on_activity: called while a
+    large file is copied. on_made, hidden_mode: see BackupDirectory. Raises ProtocolDataError if the policy has an
+    invalid suffix, directory or pattern.
     """
 
     def __init__(
@@ -79,23 +80,24 @@ class Backups:
 
     @property
     def are_beside(self) -> bool:
-        """Backups lie beside what replaces them."""
+        """Whether backups lie beside the files that replace them."""
         return self._directory is None
 
     @property
     def outside_fd(self) -> int:
-        """Of the directory that takes backups, if it is open and lies outside of the destination; else -1."""
+        """Descriptor of the backup directory if it is open and outside of the destination, else -1."""
         return self._directory.outside_fd if self._directory is not None else -1
 
     @property
     def outside_path(self) -> bytes:
-        """Of that directory, whether it is there or not; empty if none lies outside."""
+        """Path of the backup directory if it is outside of the destination, else empty. It need not exist."""
         return self._directory.outside_path if self._directory is not None else b""
 
     def link(self, fd: int, name: bytes, path: bytes) -> None:
-        """Give what has this name, unless it is a directory, a second one, so that a rename over it loses nothing.
+        """Give the entry with this name a second link, so that renaming over the name loses nothing. Raise OSError.
 
-        fd: of its directory. path: below the destination's root. Where there are no hard links it is copied. OSError.
+        fd: its directory. path: below the destination's root. Directories are skipped. Where the file system has no
+        hard links, the entry is copied.
         """
         try:
             if stat.S_ISDIR(os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode) or not self._is_wanted(path):
@@ -113,7 +115,10 @@ class Backups:
             self._replace(fd, name, to_fd, kept)
 
     def move(self, fd: int, name: bytes, path: bytes) -> Fate:
-        """Take away something that is no directory and is to be deleted, if it is to be kept. OSError."""
+        """Rename an entry that is about to be deleted, if a backup of it is wanted. Raise OSError.
+
+        The entry is not a directory. Return Fate.DOOMED if it was not kept; the caller then deletes it.
+        """
         is_backup = self._directory is None and name.endswith(self._suffix)
         if is_backup or not self._is_wanted(path):
             return Fate.DOOMED
@@ -125,12 +130,13 @@ class Backups:
             if error.errno != errno.EXDEV:
                 raise
             self._replace(fd, name, to_fd, kept)
-        with suppress(FileNotFoundError):  # it is still there after a copy, and if it is the same file as an old backup
+        # The name is still there after a copy, and after a rename() between two links of one file, which does nothing.
+        with suppress(FileNotFoundError):
             os.unlink(name, dir_fd=fd)
         return Fate.RENAMED if self._directory is None else Fate.MOVED
 
     def move_directory(self, fd: int, name: bytes) -> bool:
-        """Rename a whole directory that something else replaces; False if its files are to be moved one by one."""
+        """Rename a whole directory that is being replaced. Return False if its files must be moved one by one."""
         if self._directory is not None or self._patterns is not None:
             return False
         os.rename(name, name + self._suffix, src_dir_fd=fd, dst_dir_fd=fd)
@@ -149,7 +155,7 @@ class Backups:
         return self._directory.open(os.path.dirname(path)), name + self._suffix
 
     def _replace(self, fd: int, name: bytes, to_fd: int, kept: bytes) -> None:
-        """Link or copy to a name that may be taken: a backup of an earlier run is replaced at once."""
+        """Link or copy to a name that may exist, replacing the backup of an earlier run atomically."""
         self._make_way(to_fd, kept)
         self._count += 1
         temporary = backup_name(self._tag, self._count)
@@ -162,11 +168,12 @@ class Backups:
         try:
             os.rename(temporary, kept, src_dir_fd=to_fd, dst_dir_fd=to_fd)
         finally:
-            with suppress(FileNotFoundError):  # both are the same file already, or the rename failed
+            # The temporary name remains if the rename failed, or did nothing because both were links of one file.
+            with suppress(FileNotFoundError):
                 os.unlink(temporary, dir_fd=to_fd)
 
     def _make_way(self, to_fd: int, kept: bytes) -> None:
-        """In a directory of its own, older backups of a directory go when a file has its name; as with rsync."""
+        """Delete an older backup of a directory where a file needs the name, as rsync does with a backup directory."""
         if self._directory is None:
             return
         with suppress(FileNotFoundError):
@@ -187,11 +194,14 @@ def _compile(policy: Policy) -> Patterns | None:
 
 
 def _suffix_rule(suffix: str) -> str:
-    """As rsync's for --backup; the default suffix tells the minute, so backups of other runs are safe too."""
+    """Return a protect rule like rsync's for --backup.
+
+    The default suffix contains the time of the run, so the rule covers the backups of other runs as well.
+    """
     found = _DEFAULT_SUFFIX.fullmatch(suffix)
     return f"P *{_quoted(found[1])}{'[0-9]' * 8}" if found else f"P *{_quoted(suffix)}"
 
 
 def _quoted(text: str) -> str:
-    """For a filter rule that has a wildcard."""
+    """Escape text for a filter rule that contains a wildcard."""
     return re.sub(r"([*?[\\])", r"\\\1", text)

@@ -1,4 +1,4 @@
-"""The directory that takes backups: a hierarchy like the destination's, made as far as it is needed."""
+"""Manage the backup directory: a hierarchy like the destination's, created as needed."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _OPEN = os.O_RDONLY | os.O_DIRECTORY | NAMED
 
 
 class BackupDirectory:
-    """A directory outside of the destination, or below its root.
+    """A backup directory, outside of the destination or below its root.
 
-    below: its path below the destination's root, which is open as root_fd; None for one outside, which has `path`. It
-    is opened like a destination itself; below it nothing is reached through a link. on_made: hears the path below the
-    destination's root of each directory that is made there. hidden_mode: knows the mode of a directory there that has a
-    temporary one.
+    root_fd: the destination's root. below: the path of the backup directory below that root, or None if it is outside;
+    then it has `path`. No link is followed below the backup directory. on_made: called with the path, below the
+    destination's root, of each directory that is created there. hidden_mode: return the original mode of a directory of
+    the destination that has a temporary mode, else None.
     """
 
     def __init__(
@@ -39,22 +39,22 @@ class BackupDirectory:
         self._tree = PathTree()
         self._directories: Directories | None = None
         self._originals: Directories | None = None
-        self._known: set[int] = set()  # those that can be written to, as far as we can help it
+        self._known: set[int] = set()  # directories that were made writable, as far as that is possible
 
     @property
     def outside_fd(self) -> int:
-        """Of the directory itself, if it is open and lies outside of the destination; else -1."""
+        """Its descriptor if it is open and outside of the destination, else -1."""
         return self._fd if self._below is None else -1
 
     @property
     def outside_path(self) -> bytes:
-        """Of the directory itself, empty if it lies below the destination."""
+        """Its path, empty if it is below the destination's root."""
         return self._path if self._below is None else b""
 
     def open(self, path: bytes) -> int:
-        """Descriptor of the directory that takes backups of what the destination's directory of this path holds.
+        """Return the descriptor of the backup directory for a directory of the destination. Raise OSError.
 
-        Made if need be, with owner and mode of that one; OSError.
+        path: that directory, below the destination's root. Missing directories are created with its owner and mode.
         """
         if self._directories is None or self._originals is None:
             self._directories, self._originals = self._open_root()
@@ -70,7 +70,7 @@ class BackupDirectory:
         return fd
 
     def close(self) -> None:
-        """Give back temporary modes, as far as that can be, and let go of everything."""
+        """Undo temporary modes as far as possible, and close everything."""
         if self._directories is not None and self._originals is not None:
             self._directories.restore()
             self._directories.close()
@@ -97,7 +97,7 @@ class BackupDirectory:
         )
 
     def _open_below(self, below: bytes) -> int:
-        """Walk down from the destination's root, making what is missing."""
+        """Open a path from the destination's root downwards, creating missing directories."""
         fd = os.dup(self._destination_fd)
         done = b""
         for name in below.split(b"/"):
@@ -117,7 +117,7 @@ class BackupDirectory:
         return fd
 
     def _make(self, number: int) -> None:
-        """A directory, and those above it."""
+        """Create a directory and its missing parents."""
         assert self._directories is not None  # `open` comes first
         assert self._originals is not None
         missing = [number]
@@ -132,14 +132,14 @@ class BackupDirectory:
             parent, name = self._tree.parents[entry], self._tree.names[entry]
             self._directories.loosen(parent)
             parent_fd = self._directories.open(parent)
-            with suppress(FileNotFoundError):  # the backup of a file that became a directory
+            with suppress(FileNotFoundError):  # removes an old backup of a file where there is a directory now
                 os.unlink(name, dir_fd=parent_fd)
             os.mkdir(name, 0o700, dir_fd=parent_fd)
-            with suppress(OSError):  # then it stays ours alone
+            with suppress(OSError):  # on failure it stays private to us
                 self._dress(self._directories.open_made(entry), self._originals.open(entry), self._tree.path(entry))
 
     def _dress(self, made: int, original: int, path: bytes) -> None:
-        """Give a directory owner and mode of another one, which has this path, as far as we may."""
+        """Copy owner and mode of the original directory, which has this path, as far as permitted."""
         status = os.fstat(original)
         hidden = self._hidden_mode(path)
         with suppress(OSError):

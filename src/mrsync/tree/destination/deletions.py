@@ -1,4 +1,4 @@
-"""What is deleted at a target because the source lacks it: counted, limited by --max-delete, listed where asked."""
+"""Count, limit (--max-delete) and, for itemized output, list deletions on a target."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from mrsync.tree.model.items import deletion_key
 from mrsync.tree.model.policy import Policy
 
-LISTED_BYTES_MAX = 1 << 27  # of paths; a log has no room for more
+LISTED_BYTES_MAX = 1 << 27  # of paths, because a log has no room for more
 
 
 class Deletions:
-    """Ask `allows` before anything is deleted, `note` it afterwards.
+    """Call `allows` before each deletion and `note` after it.
 
-    count: entries deleted; skipped: those that the limit kept; unlisted: those of which there are too many to tell.
+    count: entries deleted. skipped: entries kept because of the limit. unlisted: entries deleted but not listed,
+    because there were too many.
     """
 
     def __init__(self, policy: Policy) -> None:
@@ -26,14 +27,14 @@ class Deletions:
         self._listed: dict[int, list[bytes]] = {}
 
     def allows(self) -> bool:
-        """Whether one more may go; if not, it is skipped."""
+        """Return whether one more entry may be deleted; if not, count it as skipped."""
         if self._limit < 0 or self.count < self._limit:
             return True
         self.skipped += 1
         return False
 
     def note(self, directory: int, path: bytes, *, is_directory: bool) -> None:
-        """path: below a directory of the manifest."""
+        """Count a deletion. path: below `directory`, an entry of the manifest."""
         self.count += 1
         self._room -= len(path) if self.is_listing else 0
         if self._room < 0:
@@ -42,7 +43,7 @@ class Deletions:
             self._listed.setdefault(directory, []).append(path + b"/" if is_directory else path)
 
     def listed(self) -> Iterator[tuple[int, bytes]]:
-        """(directory, path) in order; a path of a directory ends with a slash, and comes behind what was in it."""
+        """Yield (directory, path) in order. Paths of directories end with a slash and follow their contents."""
         for directory in sorted(self._listed):
             for path in sorted(self._listed[directory], key=deletion_key):
                 yield directory, path

@@ -1,4 +1,16 @@
-"""The tree that is to become equal to the source, and every change of its directories."""
+"""The destination tree on a target: open, create and change its directories.
+
+Invariants, which every other module of a target relies on:
+
+- Everything is reached from the root's descriptor, component by component, with O_NOFOLLOW. A soft link inside the
+  tree, even one that appears while we run, never leads out of it. So no module opens a path; it asks for a descriptor
+  by the entry's number.
+- Each change of names in a directory goes through `change` (or notes the directory in `touched` itself), because the
+  change alters the directory's mtime, which `finish` has to set again.
+- Where permissions are missing, a directory of ours gets a temporary mode. The original mode is remembered until it is
+  restored or replaced, and `close` restores what remains, so an aborted run leaves no wrong mode behind.
+- A dry run changes nothing, not even a mode.
+"""
 
 from __future__ import annotations
 
@@ -35,16 +47,16 @@ T = TypeVar("T")
 
 
 class Destination:
-    """The root of a target's tree; `bind` tells it the manifest, then its directories are known by entry.
+    """The root of a target's tree. After `bind`, its directories are addressed by their entry of the manifest.
 
-    FileError with one sentence if the root cannot be opened, made (its parent must exist) or written to.
-    touched: directories in which names changed, so that their times need setting; made: directories made here.
-    is_dry_run: nothing is changed, temporary modes neither. is_new: the root itself was made here.
-    metadata: gives entries their attributes; refusals: what of these is not taken; timestamps: what
-    its file systems make of times. kept: extended attributes, where the
-    policy keeps any. protection: what filter rules keep safe from deletion, if
-    there are any. doomed: what a list says is to be deleted, if there is one. backups: what keeps old versions, if that
-    is wanted; host, suffix: as there.
+    The constructor raises FileError if the root cannot be opened, created or written to. Its parent must exist unless
+    makes_parents is set.
+
+    touched: directory entries in which names changed. made: directory entries created by this run. is_new: the root
+    itself was created. metadata: sets attributes. refusals: collects those that were refused. timestamps: finds out how
+    exactly times are kept. kept: extended attributes, or None if the policy preserves none. protection: the filter
+    rules that protect entries, or None. doomed: deletions named by a list, or None. backups: None without --backup;
+    host and suffix are passed to it.
     """
 
     def __init__(
@@ -79,7 +91,7 @@ class Destination:
         self.directories = Directories(self.root_fd, [b""], [0], is_loosening=not is_dry_run)
 
     def bind(self, manifest: Manifest) -> None:
-        """From now on entries are those of this manifest."""
+        """Use the entry numbers and the policy of this manifest from now on."""
         self._manifest = manifest
         self.deletions = Deletions(manifest.policy)
         self.refusals = Refusals(manifest)
@@ -112,7 +124,7 @@ class Destination:
             self.protection = Protection(manifest, os.path.abspath(self.path), more)
 
     def change(self, directory: int, operation: Callable[[int], T]) -> T:
-        """Run an operation on a directory's descriptor that changes names in it, with a temporary mode if need be."""
+        """Return operation(descriptor of a directory), which changes names in it; retry with a temporary mode."""
         fd = self.directories.open(directory)
         self.touched.add(directory)
         try:
@@ -123,7 +135,7 @@ class Destination:
         return operation(self.directories.open(directory))
 
     def has_directory(self, directory: int) -> bool:
-        """Whether there is a real directory; OSError if that cannot be found out."""
+        """Return whether a directory exists and is not a link. Raise OSError if that is not known."""
         try:
             self.directories.open(directory)
         except (FileNotFoundError, NotADirectoryError):
@@ -132,7 +144,7 @@ class Destination:
 
     @contextmanager
     def scratch(self, directory: int) -> Iterator[int]:
-        """Descriptor of an empty directory of our own in another one, to try out names; it must be empty afterwards."""
+        """Yield the descriptor of a new, empty directory in another one, for trying out names. Leave it empty."""
         name = scratch_name(os.urandom(8).hex().encode())
         self.change(directory, lambda fd: os.mkdir(name, 0o700, dir_fd=fd))
         try:
@@ -146,22 +158,22 @@ class Destination:
 
     @property
     def has_backups_beside(self) -> bool:
-        """Whether a directory may stay because there are backups of what was deleted in it."""
+        """Whether backups stay beside deleted files, so that their directory cannot be removed."""
         return self.backups is not None and self.backups.are_beside
 
     def keep_old(self, parent: int, name: bytes) -> None:
-        """Before something that is no directory is renamed to this: what has the name keeps another one, if wanted."""
+        """Back up the entry with this name, if backups are wanted. Call this before a rename replaces it."""
         backups = self.backups
         if backups is not None:
             path = self._path(parent, name)
             self.change(parent, lambda fd: backups.link(fd, name, path))
 
     def delete(self, parent: int, fd: int, name: bytes) -> None:
-        """Delete something that is no directory, or take it away as a backup; fd: of the parent."""
+        """Delete an entry that is not a directory, or turn it into a backup. fd: descriptor of the parent."""
         self._delete(fd, name, self._path(parent, name) if self.backups is not None else b"")
 
     def _delete(self, fd: int, name: bytes, path: bytes) -> bool:
-        """The same; whether a backup of it stays in its directory."""
+        """Delete or back up an entry, and return whether a backup of it stays in the same directory."""
         if self.backups is not None:
             fate = self.backups.move(fd, name, path)
             if fate.is_kept:
@@ -173,13 +185,13 @@ class Destination:
         return os.path.join(self._manifest.path(parent), name)
 
     def _note_made(self, path: bytes) -> None:
-        """A directory for backups was made here."""
+        """Note that a directory for backups was created at this path below the root."""
         above = self._manifest.find(os.path.dirname(path))
         if above >= 0:
             self.touched.add(above)
 
     def ensure(self, directory: int) -> int:
-        """Descriptor of a directory, which is made if need be, with all above it; a file or link in its place goes."""
+        """Return the descriptor of a directory, creating it and its parents. Replace a file or link in its place."""
         absent = []
         entry = directory
         while True:
@@ -194,7 +206,7 @@ class Destination:
         return fd
 
     def make_way(self, parent: int, name: bytes) -> None:
-        """Remove whatever has this name; of a directory that is not empty only what the manifest deletes."""
+        """Remove the entry with this name. Raise OSError for a directory that is not empty and may not be deleted."""
         try:
             found = os.stat(name, dir_fd=self.directories.open(parent), follow_symlinks=False)
         except FileNotFoundError:
@@ -215,9 +227,9 @@ class Destination:
         *,
         is_obstacle: bool = False,
     ) -> bool:
-        """Delete the directory of this name, but for what is safe in it, or one too many; whether it is gone.
+        """Delete a directory, except for what is protected in it or beyond the limit. Return whether it is gone.
 
-        fd: of the parent. is_obstacle: something else takes its place.
+        fd: descriptor of the parent. is_obstacle: another entry takes its place.
         """
         guard = self._guard(parent, name)
         removal = partial(remove_tree, parent, fd, name, self.deletions, on_activity, guard)
@@ -231,13 +243,13 @@ class Destination:
         )
 
     def can_go(self, parent: int, name: bytes) -> bool:
-        """Whether anything of a directory may be deleted."""
+        """Return whether at least part of an entry may be deleted."""
         if self.protection is None:
             return True
         try:
             return self.count_going(parent, name) > 0
         except OSError:
-            return True  # and then the deletion says what is wrong
+            return True  # the deletion itself will report what is wrong
 
     def count_going(self, parent: int, name: bytes) -> int:
         """Return how many entries would be deleted with what has this name. Raises OSError."""
@@ -249,7 +261,7 @@ class Destination:
         return deletions.count
 
     def can_go_whole(self, parent: int, name: bytes) -> bool:
-        """Whether nothing of a directory is safe from deletion."""
+        """Return whether nothing in a directory is protected."""
         guard = self._guard(parent, name)
         if guard is None:
             return True
@@ -276,7 +288,7 @@ class Destination:
             raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY))
 
     def close(self) -> None:
-        """Undo temporary modes that nothing settled, and let go of the tree."""
+        """Undo the remaining temporary modes and close all descriptors."""
         try:
             self.timestamps.close()
             self.directories.restore()
@@ -302,9 +314,9 @@ class Destination:
 
 
 def rename_file(manifest: Manifest, path: bytes) -> bytes:
-    """Give the only entry of a manifest the name at the end of a path; return the directory that it is in.
+    """Name the only entry of a manifest after the last component of a path, and return the directory part.
 
-    Raises FileError.
+    Raise FileError if the manifest has more entries or the path has no usable last component.
     """
     directory, name = os.path.split(path)
     if len(manifest) != 2 or not name or name in (b".", b".."):
@@ -314,7 +326,7 @@ def rename_file(manifest: Manifest, path: bytes) -> bytes:
 
 
 def _open_root(path: bytes, *, makes_parents: bool) -> tuple[int, bool]:
-    """Its descriptor, and whether it was made."""
+    """Return the root's descriptor, and whether it was created. Raise FileError."""
     shown = printable(path)
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
     is_new = False

@@ -1,4 +1,4 @@
-"""The paths that a list dooms, at one destination: found and deleted one by one, never behind a link."""
+"""Delete the paths that a synclist names, one by one and never through a link."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from mrsync.tree.model.pathtree import PathTree
 
 
 class Doomed:
-    """Listed deletions below an open root; a dry run only notes them.
+    """The listed deletions below an open root. A dry run only counts them.
 
-    A directory is deleted only when it is empty by then. delete: takes away what is no directory, given the descriptor
-    of its directory, its name and path.
+    A directory is deleted only if it is empty by then. delete: called with (descriptor of the directory, name, path)
+    to delete an entry that is not a directory.
     """
 
     def __init__(
@@ -29,7 +29,7 @@ class Doomed:
         *,
         is_dry_run: bool,
     ) -> None:
-        assert manifest.listed is not None  # where there is a list
+        assert manifest.listed is not None  # constructed only for manifests made from a list
         self._manifest = manifest
         self._tree = PathTree()
         self._listed = [self._tree.add(path) for path in manifest.listed.deletions]
@@ -39,39 +39,40 @@ class Doomed:
         self._directories = Directories(root_fd, self._tree.names, self._tree.parents, is_loosening=not is_dry_run)
 
     def existing(self) -> list[bytes]:
-        """The paths at which there is something, in the order of the list."""
+        """Return the listed paths that exist, in the order of the list."""
         return [self._tree.path(number) for number in self._listed if self._status(number) is not None]
 
     def delete(self, path: bytes) -> bool:
-        """Delete what has this path; False if there is nothing, or one deletion too many. OSError, above all ENOTEMPTY.
+        """Delete the entry at a path. Return False if there is none or the limit is reached.
 
-        What lies in the way of a file or link goes with `delete_below` when that is put in place, or not at all.
+        Raise OSError, in particular ENOTEMPTY. Paths below a file or link of the manifest are not deleted here: they
+        are in its way, and `delete_below` removes them when it is put in place.
         """
         above = self._deepest_entry(os.path.dirname(path))
         return self._manifest.kind(above) == DIRECTORY and self._delete(self._tree.add(path))
 
     def delete_below(self, path: bytes) -> None:
-        """Delete all that is doomed below a path. OSError for the first that cannot be deleted."""
+        """Delete all listed paths below a path, deepest first. Raise OSError for the first that cannot be deleted."""
         doomed = set(self._listed)
         for number in reversed(list(self._below(self._tree.add(path)))):
             if number in doomed:
                 self._delete(number)
 
     def restore(self) -> list[Failure]:
-        """Give back temporary modes; what failed."""
+        """Undo temporary modes and return the failures."""
         return [Failure(reason, self._tree.path(number), "change") for number, reason in self._directories.restore()]
 
     def close(self) -> None:
         self._directories.close()
 
     def _deepest_entry(self, path: bytes) -> int:
-        """The last entry of the manifest on the way to a path."""
+        """Return the deepest entry of the manifest on the way to a path."""
         while (entry := self._manifest.find(path)) < 0:
             path = os.path.dirname(path)
         return entry
 
     def _below(self, number: int) -> Iterator[int]:
-        """Parents first."""
+        """Yield the numbers of all paths below one, parents first."""
         waiting = list(self._tree.children.get(number, {}).values())
         while waiting:
             number = waiting.pop()

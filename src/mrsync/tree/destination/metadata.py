@@ -1,4 +1,4 @@
-"""Give entries their owner, mode, extended attributes and time, each of them as far as the file system takes it."""
+"""Set owner, mode, extended attributes and time of entries, each as far as the file system accepts it."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from mrsync.tree.model.times import file_window, is_kept_time, is_safe_time, is_
 if TYPE_CHECKING:
     from mrsync.tree.destination.xattr_sync import Kept
 
-_GIVEN_AWAY = 0o1777  # what stays of a mode where the owner is wrong: it must not run as somebody else
+_GIVEN_AWAY = 0o1777  # mode bits kept if the owner is wrong: without set-ID bits, it cannot run as another user
 
 
 class Given(NamedTuple):
-    """is_right: all is as wanted. status: of the entry, afterwards."""
+    """The result of `Metadata.give`. is_right: all attributes are as wanted. status: the entry's status afterwards."""
 
     is_right: bool
     status: os.stat_result
 
 
 class Metadata:
-    """Sets what a manifest says of entries; what is refused is noted, and never costs anything else.
+    """Set the attributes that a manifest gives to entries. Refusals are noted and do not stop the rest.
 
-    kept: extended attributes, if any are kept.
+    kept: extended attributes, or None if the policy preserves none.
     """
 
     def __init__(self, manifest: Manifest, ownership: Ownership, refusals: Refusals, kept: Kept | None) -> None:
@@ -42,10 +42,10 @@ class Metadata:
         self._window = file_window(manifest.policy)
 
     def give(self, entry: int, handle: Handle, found: os.stat_result | None = None) -> Given:
-        """Set everything, in the order in which nothing undoes what was set before.
+        """Set all attributes, in an order in which no step undoes an earlier one: owner, mode, ACL, time.
 
-        found: how the entry is now, if that is known: what is right already is left alone. OSError only if the entry
-        cannot be looked at afterwards.
+        found: the present status, if known; attributes that are already right are left alone. Raise OSError only if the
+        status cannot be read afterwards.
         """
         refused: set[str] = set()
         if found is not None or not self._give_at_once(entry, handle):
@@ -55,7 +55,7 @@ class Metadata:
         return Given(self._is_given(entry, status, refused), status)
 
     def _give_at_once(self, entry: int, handle: Handle) -> bool:
-        """What a new file gets nearly always; False where it is more than that, or something is refused."""
+        """Set owner, mode and time of a new file. Return False if more is needed or anything was refused."""
         manifest = self._manifest
         if self._kept is not None or manifest.kind(entry) != REGULAR:
             return False
@@ -70,7 +70,7 @@ class Metadata:
         return True
 
     def give_time(self, entry: int, handle: Handle) -> bool:
-        """Set nothing but the time; whether it is as wanted."""
+        """Set only the time, and return whether that worked."""
         refused: set[str] = set()
         self._give_time(entry, handle, None, refused)
         return not refused
@@ -98,7 +98,7 @@ class Metadata:
             set_mode()
 
     def _give_owner(self, entry: int, handle: Handle, owner: tuple[int, int], refused: set[str]) -> None:
-        """Both at once; if that is refused, each by itself."""
+        """Set owner and group together; if that is refused, try each alone."""
         try:
             handle.chown(*owner)
         except OSError:
@@ -124,11 +124,11 @@ class Metadata:
             self._refusals.note(attribute, error.errno or 0, entry)
 
     def _is_given(self, entry: int, status: os.stat_result, refused: set[str]) -> bool:
-        """Some file systems take everything, and keep what they like."""
+        """Check the result and note what is wrong: some file systems accept a change and ignore it."""
         manifest = self._manifest
         uid, gid, wanted = manifest.uids[entry], manifest.gids[entry], manifest.mtime_ns(entry)
         found = (status.st_uid, status.st_gid, status.st_mode, status.st_mtime_ns)
-        if found == (uid, gid, manifest.modes[entry], wanted):  # as nearly always
+        if found == (uid, gid, manifest.modes[entry], wanted):  # the usual case, decided quickly
             return not refused
         uid, gid = self._ownership.settable(uid, gid)
         wrong = set(refused)
@@ -150,10 +150,10 @@ class Metadata:
 
     @property
     def _mode_bits(self) -> int:
-        """Those that must be as wanted: the kernel takes special ones from who may not set them, as with rsync."""
+        """The mode bits to check. The kernel drops special bits of files of ordinary users; like rsync, accept that."""
         return 0o7777 if self._ownership.is_root else 0o777
 
 
 def _reason_of(attribute: str, time_ns: int) -> int:
-    """An errno for what was accepted and yet is not there."""
+    """Return an errno for a change that was accepted but had no effect."""
     return errno.EOVERFLOW if attribute == TIME and not is_safe_time(time_ns) else errno.EOPNOTSUPP

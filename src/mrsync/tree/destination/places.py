@@ -1,4 +1,4 @@
-"""Whether a staged file will get its name, found out before anything is changed anywhere."""
+"""Check whether a staged file can be renamed to its final name, before anything is changed on any target."""
 
 from __future__ import annotations
 
@@ -16,27 +16,28 @@ from mrsync.tree.model.manifest import Manifest
 if TYPE_CHECKING:
     from mrsync.tree.destination.destination import Destination
 
-# Names that every file system takes, and one that takes all that can be in a name.
+# Names that every file system accepts, and one that only a file system without restrictions accepts.
 _HARMLESS = re.compile(rb"[A-Za-z0-9_-]([A-Za-z0-9 ._-]{0,98}[A-Za-z0-9_-])?")
 _NASTY = b'\xff\x01:*?"<>|\\'.ljust(254, b"x") + b"."
 
 
 class Places:
-    """Asks the kernel for what it would refuse: flags such as immutable and append-only, sticky directories, mounts.
+    """Ask the kernel what it would refuse: immutable and append-only flags, sticky directories, mount points.
 
-    All checks raise the OSError that the change itself would raise, and change nothing.
+    Each check raises the OSError that the change itself would raise. Nothing is changed, except that names are tried
+    out in a scratch directory.
     """
 
     def __init__(self, destination: Destination, manifest: Manifest) -> None:
         self._destination = destination
         self._manifest = manifest
-        self.lasting: set[int] = set()  # entries in whose place a directory stays, as something in it does
-        self._homes: set[int] = set()  # directories that let go of what is staged in them
-        self._ways: set[int] = set()  # directories that can be made
-        self._takes_all: dict[int, bool] = {}  # devices: whether they refuse no name
+        self.lasting: set[int] = set()  # entries whose place is kept by a directory that cannot be removed
+        self._homes: set[int] = set()  # directories out of which files can be renamed
+        self._ways: set[int] = set()  # directories that can be created
+        self._takes_all: dict[int, bool] = {}  # by device: whether it accepts every name
 
     def check(self, entry: int, home: int, staged: bytes) -> None:
-        """For a file that is staged under a name in the directory home."""
+        """Raise OSError if a file cannot get its final name. It is staged as `staged` in the directory entry `home`."""
         directories = self._destination.directories
         if home not in self._homes:
             check_name(directories.open(home), staged)
@@ -49,7 +50,7 @@ class Places:
             self._check_new(entry, home)
 
     def _check_way(self, directory: int, home: int) -> None:
-        """Whether a directory can be made somewhere below one that is there."""
+        """Raise OSError if a missing directory below `home` cannot be created."""
         missing = []
         while directory != home and directory not in self._ways:
             missing.append(directory)
@@ -62,7 +63,7 @@ class Places:
             self._ways.add(entry)
 
     def _check_new(self, entry: int, home: int) -> None:
-        """Whether the file system takes a name that is not there yet: it may refuse characters, and lengths."""
+        """Raise OSError if the file system refuses a new name, because of a character or its length."""
         name = self._manifest.names[entry]
         if _HARMLESS.fullmatch(name):
             return
@@ -74,7 +75,7 @@ class Places:
             raise OSError(reason, os.strerror(reason))
 
     def _why_not(self, home: int, name: bytes) -> int:
-        """Why a name cannot be made in a directory like this one, 0 if it can be."""
+        """Return the errno with which a name is refused in a directory like this one, or 0."""
         with self._destination.scratch(home) as fd:
             try:
                 os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=fd))
@@ -84,7 +85,7 @@ class Places:
         return 0
 
     def _check_old(self, entry: int) -> None:
-        """What has the name of an entry now must be able to lose it."""
+        """Raise OSError if the existing entry with this name cannot be replaced."""
         manifest = self._manifest
         parent, name = manifest.parents[entry], manifest.names[entry]
         fd = self._destination.directories.open(parent)
@@ -102,10 +103,10 @@ class Places:
             self._check_directory(entry, fd)
 
     def _check_directory(self, entry: int, fd: int) -> None:
-        """A directory in a file's place goes if it is empty, or if all in it may be deleted."""
+        """Raise OSError unless a directory in a file's place is empty, or everything in it may be deleted."""
         destination, parent, name = self._destination, self._manifest.parents[entry], self._manifest.names[entry]
         if destination.doomed is not None or destination.backups is not None:
-            return  # a list says what goes of it; what is kept elsewhere need not be deleted
+            return  # the list decides what is deleted in it, or its files become backups
         if check_tree(fd, name):
             return
         if not self._manifest.policy.deletes or not destination.can_go_whole(parent, name):

@@ -1,4 +1,4 @@
-"""What a dry run can tell of a destination without changing it: whether it could be made, and whether there is room."""
+"""Check in a dry run whether the destination could be created and has enough space."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HOLES_BYTES = 1 << 40
 
 
 def check_absent_root(path: bytes, *, makes_parents: bool = False) -> None:
-    """Raises FileError if this destination, which is no directory yet, cannot be made."""
+    """Raise FileError if this destination, which is not a directory yet, cannot be created."""
     shown = printable(path)
     if os.path.lexists(path):
         raise FileError(f"the destination {shown} is not a directory")
@@ -30,10 +30,10 @@ def check_absent_root(path: bytes, *, makes_parents: bool = False) -> None:
 
 
 def check_room(path: bytes, manifest: Manifest, needs: Iterable[tuple[int, int]], made: int) -> None:
-    """Raise FileError if the file system has no room for what is needed (ranges of entries), besides what it replaces.
+    """Raise FileError if the file system has too little space for the needed files, minus the files that they replace.
 
-    made: how many other entries are to be made. A file of more than HOLES_BYTES that is larger than the file system is
-    taken for one full of holes: the manifest does not say how much of a file is data.
+    needs: ranges [a, b) of entries. made: the number of other entries to create. A file that is larger than both the
+    file system and HOLES_BYTES is assumed to be sparse, because the manifest does not say how much of it is data.
     """
     space = os.statvfs(path if os.path.isdir(path) else _parent(path))
     total = space.f_blocks * space.f_frsize

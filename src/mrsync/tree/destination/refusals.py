@@ -1,4 +1,4 @@
-"""What a target's file system does not take of attributes: told once for each of them, however many entries it is."""
+"""Collect attributes that a target's file system refuses, to be reported once each for any number of entries."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ LINK = "make it a hard link"
 
 
 class Refusals:
-    """Collects what could not be done, by the names above; nothing of it keeps anything else from being done."""
+    """The refusals so far, by the attribute names above."""
 
     def __init__(self, manifest: Manifest) -> None:
         self._manifest = manifest
         self._noted: dict[str, tuple[int, set[int]]] = {}
 
     def note(self, attribute: str, errno: int, entry: int) -> None:
-        """This attribute of an entry is not as it should be; the first errno is the one that is told."""
+        """Note that an attribute of an entry could not be set. The first errno of each attribute is reported."""
         self._noted.setdefault(attribute, (errno, set()))[1].add(entry)
 
     def take(self) -> list[Failure]:
-        """One failure for each attribute, with the first entry of the manifest; then nothing is noted."""
+        """Return one failure per attribute, with its first entry, and forget them all."""
         noted, self._noted = self._noted, {}
         return [
             Failure(errno, self._manifest.path(min(entries)), attribute, len(entries) - 1)

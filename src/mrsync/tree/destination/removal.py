@@ -1,4 +1,4 @@
-"""Delete a whole directory tree that is in the way or no longer wanted."""
+"""Delete a directory tree that is extraneous or in the way."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from mrsync.tree.filter.protection import DirectoryProtection
 
 
-# (descriptor of its directory, name, path below the tree's parent) -> something else stays there for it
+# Delete an entry, given (descriptor of its directory, name, path below the tree's parent). Return whether a backup of
+# it stays in the directory.
 Delete = Callable[[int, bytes, bytes], bool]
 
 
@@ -31,12 +32,15 @@ def remove_tree(
     is_obstacle: bool = False,
     is_dry_run: bool = False,
 ) -> bool:
-    """Delete a directory and all in it, bottom-up, as far as that is allowed; whether it is gone.
+    """Delete a directory bottom-up, except for protected entries and those beyond the limit. Return whether it is gone.
 
-    parent: its entry of the manifest. guard: what filter rules keep safe in it. delete: does so for all but
-    directories, if that is more than an unlink. is_obstacle: something else takes its place, so that it is no deletion
-    itself. Nothing behind a soft link or a mount point is touched (OSError EBUSY for a mount). OSError for the first
-    thing that cannot be deleted; what is deleted by then stays deleted.
+    parent, parent_fd: entry and descriptor of the directory above. deletions: the limit and the count. on_activity:
+    called with the number of entries of each directory. guard: the protect rules inside the directory. delete: replaces
+    unlink for entries that are not directories. is_obstacle: another entry takes the place of the directory, which
+    therefore does not count as deleted itself. is_dry_run: only count.
+
+    No soft link and no mount point is crossed; a mount point raises EBUSY. OSError is raised for the first entry that
+    cannot be deleted; those deleted before stay deleted.
     """
     removal = _Removal(parent, parent_fd, name, deletions, guard, delete, is_dry_run)
     try:
@@ -46,7 +50,7 @@ def remove_tree(
 
 
 class _Removal:
-    """The directories of the tree, by number from 1; staying: those in which something stays."""
+    """A removal in progress. Its directories are numbered from 1; `_staying` holds those that cannot be empty."""
 
     def __init__(
         self,
@@ -93,7 +97,7 @@ class _Removal:
         self._directories.close()
 
     def _empty(self, number: int) -> int:
-        """Delete the files of one directory, and note the directories in it; how many entries it has."""
+        """Delete the files of one directory and queue its subdirectories. Return the number of entries plus one."""
         fd = self._directories.open(number)
         if mount_id(fd) != self._mount:
             raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
@@ -118,7 +122,7 @@ class _Removal:
         return len(below) + 1
 
     def _path(self, number: int) -> bytes:
-        """Below the tree's parent; not where nobody asks for it, as it takes time and memory in deep trees."""
+        """Return the path below the tree's parent, or b"" if no path is needed: it is costly in deep trees."""
         parts = []
         while number and self._has_paths:
             parts.append(self._names[number])
@@ -126,7 +130,7 @@ class _Removal:
         return b"/".join(reversed(parts))
 
     def _guard_below(self, number: int) -> None:
-        """Make the guard of a directory; those of directories whose children have theirs are of no use any more."""
+        """Make the guard of a directory, and drop guards whose children all have theirs."""
         parent = self._parents[number]
         while self._done < parent:
             self._guards.pop(self._done, None)
@@ -135,7 +139,7 @@ class _Removal:
         self._guards[number] = above.within(self._names[number]) if above is not None else None
 
     def _safe(self, number: int, below: dict[bytes, bool]) -> set[bytes]:
-        """Names that rules keep safe in a directory, given which of them are directories."""
+        """Return the protected names in a directory. below: name -> whether it is a directory."""
         guard = self._guards[number]
         if guard is None:
             return set()
@@ -148,9 +152,10 @@ def _unlink(fd: int, name: bytes, path: bytes) -> bool:
 
 
 def check_name(fd: int, name: bytes, *, is_directory: bool = False) -> None:
-    """OSError if the kernel would not let a directory lose this name, or a rename replace it.
+    """Raise OSError if the kernel would refuse to remove or replace this name.
 
-    It checks permissions and flags before it notices that the call does not fit the kind, so that nothing is removed.
+    Nothing is removed: unlink() is tried for directories and rmdir() for everything else. The kernel checks permissions
+    and flags before it notices the wrong kind.
     """
     try:
         if is_directory:
@@ -160,12 +165,12 @@ def check_name(fd: int, name: bytes, *, is_directory: bool = False) -> None:
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         return
     except PermissionError as error:
-        if error.errno == errno.EPERM:  # EACCES is for want of a mode, which a temporary one mends
+        if error.errno == errno.EPERM:  # EACCES only means a missing permission, which a temporary mode can give
             raise
 
 
 def check_tree(parent_fd: int, name: bytes) -> bool:
-    """OSError if anything in a directory could not be deleted, as far as that can be known; whether it is empty."""
+    """Raise OSError if any entry below a directory is known to be undeletable. Return whether there are none."""
     names, parents = [b"", name], [0, 0]
     directories = Directories(parent_fd, names, parents)
     mount = mount_id(parent_fd)

@@ -1,4 +1,4 @@
-"""Which times a target's file systems keep: as exactly as they can, of those that they can hold at all."""
+"""Find out how exactly a target's file systems keep times, and which times they cannot hold."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ _NAMED = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Timestamps:
-    """Asks a file system what it makes of a time, by giving it to a file that nobody else sees.
+    """Set a time on a probe file and read it back, so that nothing needs to be known about kinds of file systems.
 
-    So nothing need be known of its kind. In a dry run only files without a name are made; where there are none, a time
-    counts as kept if it is the one wanted, cut off as some file systems do.
+    In a dry run only unnamed probe files are made. Where the file system has none, a time counts as kept if it is the
+    wanted one, rounded down as some file systems do.
     """
 
     def __init__(self, destination: Destination) -> None:
         self._destination = destination
-        self._probes: dict[int, int] = {}  # device -> descriptor of the file, -1 for none
+        self._probes: dict[int, int] = {}  # device -> descriptor of the probe file, -1 for none
         self._named: list[tuple[int, bytes]] = []
 
     def is_kept(self, directory: int, entry: int, wanted_ns: int, found_ns: int) -> bool:
-        """Whether an entry in a directory can have no time that is more like the one wanted than the one found.
+        """Return whether the time found is the closest to the wanted one that the file system can store.
 
-        A time that the file system cannot hold is noted as refused.
+        A time that cannot be stored at all is noted as refused.
         """
         if is_safe_time(wanted_ns) and abs(wanted_ns - found_ns) >= COARSEST_NS:
             return False
@@ -47,18 +47,18 @@ class Timestamps:
         return True
 
     def close(self) -> None:
-        """Remove the files; to be used again, they are made again."""
+        """Remove the probe files. They are made again when needed."""
         for probe in self._probes.values():
             if probe >= 0:
                 let_go(probe)
         self._probes.clear()
         while self._named:
             directory, name = self._named.pop()
-            with suppress(OSError):  # the next run removes it
+            with suppress(OSError):  # otherwise the next run removes it
                 self._destination.change(directory, partial(_unlink, name))
 
     def _kept(self, directory: int, wanted_ns: int, found_ns: int) -> int:
-        """What the file system makes of a time."""
+        """Return the time that the file system stores for the wanted one; without a probe, guess."""
         try:
             device = os.fstat(self._destination.directories.open(directory)).st_dev
             if device not in self._probes:

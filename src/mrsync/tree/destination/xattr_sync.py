@@ -1,4 +1,4 @@
-"""The extended attributes that a target is to have, by entry of the manifest."""
+"""Compare and set extended attributes and ACLs of entries."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _CAPABILITIES = b"security.capability"
 
 
 class Kept:
-    """Compares and sets attributes for entries; only to be asked where the policy keeps any.
+    """Compare and set extended attributes. Construct it only if the policy preserves any.
 
-    refusals: hears what could not be read or set.
+    refusals: takes what could not be read or set.
     """
 
     def __init__(self, manifest: Manifest, refusals: Refusals, *, is_root: bool) -> None:
@@ -29,7 +29,7 @@ class Kept:
         self._settable: dict[int, Attributes] = {}
 
     def differences(self, entry: int, handle: Handle) -> int:
-        """Flags ACL and XATTR for what is not as it should be."""
+        """Return the flags ACL and XATTR for what differs from the manifest."""
         wanted = self._wanted(entry)
         if wanted is None:
             return 0
@@ -43,13 +43,14 @@ class Kept:
         return (ACL if _acls(wanted) != _acls(found) else 0) | (XATTR if _others(wanted) != _others(found) else 0)
 
     def wants_capabilities(self, entry: int) -> bool:
-        """Whether a file is to have rights of root's when it is run."""
+        """Return whether a file is to have file capabilities."""
         return any(name == _CAPABILITIES for name, _ in self._wanted(entry) or ())
 
     def set(self, entry: int, handle: Handle, set_mode: Callable[[], None]) -> None:
-        """Set them when the entry has its owner; set_mode gives it its mode in between. Raises only what set_mode does.
+        """Set xattrs, call set_mode, then set ACLs. The owner must be set already.
 
-        Attributes of users need the right to write, which the final mode may take away; ACLs belong to the final mode.
+        The order matters: user xattrs need permission to write, which the final mode may remove, and an ACL builds on
+        the final mode. Failures are noted as refusals; only exceptions of set_mode are raised.
         """
         wanted = self._wanted(entry)
         if wanted is not None:
@@ -75,7 +76,7 @@ class Kept:
             self._refusals.note(attribute, error.errno or 0, entry)
 
     def _wanted(self, entry: int) -> Attributes | None:
-        """None: the source could not read them, so they stay as they are."""
+        """Return the attributes to set, or None if the source could not read them, so that they stay as they are."""
         number = self._manifest.attribute_numbers[entry]
         if number == UNKNOWN:
             return None

@@ -1,6 +1,6 @@
-"""Take contents in and put them into place.
+"""Write received contents to staged files and rename them into place.
 
-Pages are written into staged files beside their final names (`stage`) and noted in a journal, so that a later session
-can resume (`journal_reader`, `resume`). Once the master grants a span of files they are renamed (`commit`). `finish`
-brings the rest in line when all contents are there: links, attributes, deletions, and directory times last.
+`stage` writes pages to files beside their final names. `journal` records what has been written, so that a later session
+can resume (`journal_reader`, `resume`). `commit` renames the files that the master releases. After the last commit,
+`finish` does everything that needs no contents: links, attributes, deletions and, last, the times of directories.
 """

@@ -1,4 +1,10 @@
-"""Checkpoints: now and then what is staged of large files goes to the disk, so that it outlives a crash."""
+"""Sync large staged files to disk from time to time, so that a resume works even after a power cut.
+
+The order matters. The journal's position is taken and its claims are flushed before the files are synced, so every
+claim before that position describes data that the sync covers. Only after fsync has returned does the journal record
+DURABLE with that position. A claim that arrives during the sync lies behind the position and has to wait for the next
+checkpoint.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +20,10 @@ INTERVAL_S = 10.0
 
 
 class Checkpoints:
-    """Syncs files in a thread of its own, so that nobody waits for it, and tells the journal when it is done.
+    """Sync files in a thread, so that writing does not wait for the disk, and note the result in the journal.
 
-    reopened: gives a descriptor of a staged file, to be closed here; raises OSError where it is no longer staged.
+    reopened: return a new descriptor of a staged file, which is closed here. It raises OSError if the file is no longer
+    staged.
     """
 
     def __init__(self, journal: Journal, reopened: Callable[[int], int]) -> None:
@@ -24,11 +31,11 @@ class Checkpoints:
         self._reopened = reopened
         self._due_at = time.monotonic() + INTERVAL_S
         self._thread: threading.Thread | None = None
-        self._synced: list[int] = []  # files, by the thread
-        self._position = 0  # of the journal when the thread began
+        self._synced: list[int] = []  # files that the thread has synced; read only after it has ended
+        self._position = 0  # length of the journal when the thread was started
 
     def keep_time(self) -> None:
-        """Called after every write."""
+        """Start a checkpoint if one is due, and record one that has ended. Call this after every write."""
         if self._thread is not None:
             if self._thread.is_alive():
                 return
@@ -38,13 +45,13 @@ class Checkpoints:
             self._begin()
 
     def _begin(self) -> None:
-        """Have all files synced of which something was claimed since the last time."""
+        """Start syncing all large files with new claims since the last checkpoint."""
         self._due_at = time.monotonic() + INTERVAL_S
         self._journal.flush()
         self._position = self._journal.position
         opened: list[tuple[int, int]] = []
         for file in self._journal.take_dirty():
-            with suppress(OSError):  # it is in its place, for one
+            with suppress(OSError):  # no longer staged: it has been committed, for example
                 opened.append((file, self._reopened(file)))
         if opened:
             self._thread = threading.Thread(target=self._sync, args=(opened,), name="checkpoint", daemon=True)
@@ -52,7 +59,7 @@ class Checkpoints:
 
     def _sync(self, opened: list[tuple[int, int]]) -> None:
         for file, fd in opened:
-            with suppress(OSError):  # then it does not count as synced
+            with suppress(OSError):  # a file whose fsync fails is not recorded as durable
                 os.fsync(fd)
                 self._synced.append(file)
             os.close(fd)

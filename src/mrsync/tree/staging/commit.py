@@ -1,4 +1,4 @@
-"""Put staged files in place."""
+"""Rename staged files to their final names."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from mrsync.tree.staging.stage import PLACED, UNWANTED, WHOLE, Stage
 
 
 class Commit:
-    """Renames staged files into place.
+    """Rename the staged files of one round into place.
 
-    files_updated, digest: how many were placed, and SHA-256 over their entry numbers, sizes and times.
+    files_updated: the number of files renamed. digest: SHA-256 over their entry numbers, sizes and times.
     """
 
     def __init__(self, stage: Stage) -> None:
@@ -23,10 +23,11 @@ class Commit:
         self._digest = hashlib.sha256()
 
     def commit(self, first: int, end: int, exceptions: Iterable[tuple[int, int]] = ()) -> list[Failure]:
-        """Place plan files [first, end) but those in exceptions, whose staged files are removed; what failed.
+        """Rename the plan files [first, end) into place and return the failures.
 
-        Parent directories are made, or take the place of files and links. A directory in a file's place is removed
-        if it is empty or the manifest deletes. Calling again for the same files does nothing.
+        exceptions: ranges [a, b) of plan files not to rename; their staged files are removed. Missing parent
+        directories are made; a file or link in the place of one is replaced. A directory in the place of a file is
+        removed if it is empty or if the policy deletes. Repeating a call for the same files has no effect.
         """
         stage = self._stage
         for low, high in exceptions:
@@ -74,16 +75,16 @@ class Commit:
         except IsADirectoryError:
             destination.make_way(parent, name)
         except PermissionError:
-            # Both directories lose and gain a name, either may need a temporary mode.
+            # A rename changes both directories, so either may need a temporary mode.
             if not destination.directories.loosen(parent) | destination.directories.loosen(home):
                 raise
         self._rename(file, home, parent, name)
 
     def _rename(self, file: int, home: int, parent: int, name: bytes) -> None:
-        """Rename a staged file into place; OSError where something else took its name."""
+        """Rename a staged file into place. Raise OSError if another file has been put under its name."""
         stage = self._stage
         home_fd, parent_fd = stage.destination.directories.pair(home, parent)
-        is_shared = stage.is_shared(home)  # else nobody can have put anything there
+        is_shared = stage.is_shared(home)  # otherwise no other user can have replaced the staged file
         if is_shared:
             stage.check(file)
         os.rename(stage.name(file), name, src_dir_fd=home_fd, dst_dir_fd=parent_fd)

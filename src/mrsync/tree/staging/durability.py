@@ -1,4 +1,4 @@
-"""Durability: what is done to a destination outlives a power cut, in the order that keeps every name whole."""
+"""Flush the file systems of a destination, so that its changes survive a power cut (--durable)."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ LOOK_S = 0.5
 
 
 class Durability:
-    """Flushes the file systems of a destination: its own, those mounted below, and that of its backups.
+    """Flush the file systems of a destination: its own, those mounted below it, and that of its backups.
 
-    on_activity: is called again and again while the disk is busy, for that may take minutes.
+    on_activity: called every LOOK_S seconds while the disk is busy, which may take minutes.
     """
 
     def __init__(self, destination: Destination, on_activity: Callable[[int], None]) -> None:
@@ -26,7 +26,7 @@ class Durability:
         self._on_activity = on_activity
 
     def flush(self) -> None:
-        """Return when all that was done so far is on the disk; OSError if it cannot be."""
+        """Return when all changes made so far are on disk. Raise OSError if a file system reports an error."""
         for fd in self._open_all():
             try:
                 self._flush(fd)
@@ -34,11 +34,11 @@ class Durability:
                 os.close(fd)
 
     def _open_all(self) -> list[int]:
-        """A descriptor on each file system that may have changed."""
+        """Return one descriptor for each file system that may have changed."""
         destination = self._destination
         fds = [os.dup(destination.root_fd)]
         for point in Mounts().points_below(destination.path):
-            with suppress(OSError):  # what cannot be opened is not written to either
+            with suppress(OSError):  # a mount point that cannot be opened has not been written to
                 fds.append(os.open(point, os.O_RDONLY | CAUTIOUS, dir_fd=destination.root_fd))
         backups = destination.backups.outside_fd if destination.backups is not None else -1
         if backups >= 0:
@@ -46,7 +46,7 @@ class Durability:
         return _one_each(fds)
 
     def _flush(self, fd: int) -> None:
-        """In a thread of its own, so that the time it takes can be told."""
+        """Flush in a thread, so that this one can report activity meanwhile."""
         failures: list[OSError] = []
 
         def flush() -> None:
@@ -65,7 +65,7 @@ class Durability:
 
 
 def _one_each(fds: list[int]) -> list[int]:
-    """One descriptor of each device; the others are closed."""
+    """Return one descriptor per device and close the others."""
     kept: dict[int, int] = {}
     for fd in fds:
         if kept.setdefault(os.fstat(fd).st_dev, fd) != fd:

@@ -1,4 +1,20 @@
-"""What is left when all contents are in place: directories, links, attributes, deletions, and directory times last."""
+"""Finish a target: do everything that needs no contents, after the last commit.
+
+The order in `_Finisher.run` is the invariant of this module:
+
+1. The journal is removed: every staged file is either in place or discarded.
+2. Directories, soft links and special files are made, parents first, because later steps need the directories.
+3. Attributes of existing entries are updated. This comes before hard links are made, because a further link changes an
+   inode's ctime, and an entry is updated only while its ctime is still the one that was compared.
+4. Hard links are made to their leaders, which are in place by now. If a leader's new contents did not arrive, its links
+   stay as they were.
+5. Extraneous entries are deleted, then the remains of earlier sessions, then the paths that a list names. Deleting
+   after the commits means that nothing goes unless its replacement has arrived.
+6. Directories get their owner, mode and time, deepest first. This must be last: every change below a directory sets its
+   time, and a final mode without the right to write would prevent such changes. Temporary modes are undone here, too.
+
+No path raises: a failure is recorded with its entry, and the run goes on with the next one.
+"""
 
 from __future__ import annotations
 
@@ -23,9 +39,11 @@ from mrsync.tree.staging.stage import PLACED, UNWANTED, Stage
 
 @dataclass
 class Result:
-    """created: directories and links made; mended: attributes set; deleted: entries, with all in them.
+    """What `finish` did.
 
-    undone: entries of which this could not be done. skipped: deletions that were one too many.
+    created: number of directories, links and special files made. mended: number of entries whose attributes were
+    updated. deleted: number of entries deleted, including those inside deleted directories. undone: entries for which a
+    step failed. skipped: deletions beyond --max-delete.
     """
 
     created: int = 0
@@ -41,7 +59,7 @@ class Result:
 
     @property
     def is_change(self) -> bool:
-        """Whether anything was made, changed or deleted, or may have been."""
+        """Return whether anything was or may have been changed."""
         return bool(self.created or self.mended or self.deleted or self.failures)
 
 
@@ -51,9 +69,10 @@ def finish(
     on_activity: Callable[[int], None] = lambda entries: None,
     again: Stage | None = None,
 ) -> Result:
-    """Do the comparison's work without contents; failures are collected, nothing is raised for a path.
+    """Do all work of the comparison that needs no contents. Collect failures in the result; raise nothing for a path.
 
-    on_activity is called with the number of entries done, at least for every 1000. again: that of the second round.
+    on_activity: called with the number of entries processed since the last call, at least every 1000 entries.
+    again: the stage of the second round, if there was one.
     """
     return _Finisher(stage, comparison, on_activity, again).run()
 
@@ -79,7 +98,7 @@ class _Finisher:
         for entry in comparison.made:
             if self._attempt(entry, "make", self._make):
                 self._result.created += 1
-        for entry in comparison.mended:  # before they get further names, which changes their ctime
+        for entry in comparison.mended:  # before hard links are made, which changes the ctime
             if self._manifest.kind(entry) != DIRECTORY and self._attempt(entry, "change", self._mend):
                 self._result.mended += entry not in self._result.undone
         for entry in comparison.linked:
@@ -150,13 +169,13 @@ class _Finisher:
         self._replace(entry, make)
 
     def _link(self, entry: int) -> None:
-        """Make a member another name of its leader."""
+        """Link a member of a hard-link group to its leader."""
         manifest = self._manifest
         leader = manifest.leaders[entry]
         leader_parent, parent = manifest.parents[leader], manifest.parents[entry]
         self._destination.ensure(parent)
         if self._is_same_file(leader, entry):
-            return  # rename would do nothing and leave the temporary name
+            return  # rename() does nothing between two links of one file and would leave the temporary name
 
         def make(fd: int, name: bytes) -> None:
             leader_fd, fd = self._directories.pair(leader_parent, parent)
@@ -176,7 +195,7 @@ class _Finisher:
             self._copy(entry, leader)
 
     def _copy(self, entry: int, leader: int) -> None:
-        """Make a member equal to its leader where it cannot be another name of it."""
+        """Copy the leader where the file system has no hard links, or update attributes if the copy is there."""
         manifest = self._manifest
         parent, leader_parent = manifest.parents[entry], manifest.parents[leader]
         if self._is_equal_file(leader, entry):
@@ -192,7 +211,7 @@ class _Finisher:
         self._replace(entry, make)
 
     def _is_equal_file(self, first: int, second: int) -> bool:
-        """Whether both are files of the same size and time."""
+        """Return whether both are regular files of the same size and time."""
         one, other = self._look_at(first), self._look_at(second)
         if one is None or other is None or not stat.S_ISREG(one.st_mode & other.st_mode):
             return False
@@ -211,7 +230,7 @@ class _Finisher:
         return one is not None and other is not None and os.path.samestat(one, other)
 
     def _replace(self, entry: int, make: Callable[[int, bytes], None]) -> None:
-        """Make something under a temporary name and rename it into place."""
+        """Call make(directory's descriptor, temporary name) and rename the new entry into place. Raise OSError."""
         manifest = self._manifest
         name, parent = manifest.names[entry], manifest.parents[entry]
         temporary = self._stage.link_name(entry)
@@ -231,7 +250,7 @@ class _Finisher:
             raise
 
     def _leader_is_right(self, entry: int) -> bool:
-        """False if the leader was needed but did not come: then its names stay as they were."""
+        """Return False if the leader's new contents did not arrive; its links then stay as they were."""
         leader = self._manifest.leaders[entry]
         if self._manifest.kind(leader) != REGULAR:
             return leader not in self._result.undone
@@ -242,12 +261,13 @@ class _Finisher:
         return True
 
     def _mend(self, entry: int) -> None:
-        """Set all attributes of something that is no directory."""
+        """Update all attributes of an entry that is not a directory. Raise OSError if it changed since the compare."""
         manifest = self._manifest
         parent_fd = self._directories.open(manifest.parents[entry])
         sightings = self._comparison.sightings
         with self._pinned(entry, parent_fd, manifest.names[entry]) as (handle, found):
-            # Only a regular file has contents to forge. Another name of a link or device may have been replaced by now.
+            # Only a regular file has contents that could have been forged, so only there the ctime must match as well.
+            # The ctime of a link or device may have changed because another name of it was replaced in this run.
             is_file = manifest.kind(entry) == REGULAR
             if not (sightings.is_untouched if is_file else sightings.is_same_inode)(entry, found):
                 raise OSError(errno.ESTALE, "somebody changed it")
@@ -256,7 +276,7 @@ class _Finisher:
 
     @contextmanager
     def _pinned(self, entry: int, parent_fd: int, name: bytes) -> Iterator[tuple[Handle, os.stat_result]]:
-        """What has a name, and its status; OSError if it is of another kind."""
+        """Yield a handle of the entry with this name, and its status. Raise OSError if it is of another kind."""
         with pinned(parent_fd, name) as handle:
             found = handle.status()
             if found.st_mode >> 12 != self._manifest.kind(entry):
@@ -264,14 +284,14 @@ class _Finisher:
             yield handle, found
 
     def _give_attributes(self, entry: int, parent_fd: int, name: bytes) -> None:
-        """To a soft link or special file that was just made under this name."""
+        """Set the attributes of a soft link or special file that was just made under this name."""
         with self._pinned(entry, parent_fd, name) as (handle, found):
             if found.st_rdev != self._manifest.devices.get(entry, 0):
                 raise OSError(errno.ESTALE, "something else took its place")
             self._destination.metadata.give(entry, handle, found)
 
     def _settle(self, entry: int) -> None:
-        """Owner, mode and time of a directory, when nothing below changes any more."""
+        """Set owner, mode and time of a directory, after the last change below it."""
         manifest = self._manifest
         parent_fd, fd = self._directories.pair(manifest.parents[entry], entry)
         found = os.fstat(fd)
@@ -291,15 +311,15 @@ class _Finisher:
             self._result.undone.add(entry)
 
     def _empty_lasting(self) -> None:
-        """Directories that keep a file from its place, as something in them is safe, lose the rest as with rsync."""
+        """Empty directories that block a file because a protected entry is in them; like rsync, delete the rest."""
         manifest = self._manifest
         for entry in sorted(self._destination.places.lasting if manifest.policy.deletes else ()):
-            with suppress(OSError):  # it is told that the file could not be put in place
+            with suppress(OSError):  # that the file could not be put in place was already reported
                 self._destination.make_way(manifest.parents[entry], manifest.names[entry])
 
     def _delete_doomed(self, paths: list[bytes]) -> None:
         doomed = self._destination.doomed
-        assert doomed is not None  # who found them
+        assert doomed is not None  # it made the list of paths
         for path in paths:
             self._count(1)
             try:
@@ -308,7 +328,7 @@ class _Finisher:
             except OSError as error:
                 if error.errno != errno.ENOTEMPTY or not self._destination.has_backups_beside:
                     self._result.failures.append(Failure(error.errno or 0, path, "delete"))
-        self._destination.touched.discard(-1)  # a directory that has gone, too
+        self._destination.touched.discard(-1)  # the parent is not in the manifest, or was deleted as well
         self._result.failures += doomed.restore()
 
     def _delete(self, directory: int, name: bytes) -> None:

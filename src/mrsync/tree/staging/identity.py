@@ -1,4 +1,4 @@
-"""Which inode each staged file is, so that nobody can put something else in its place."""
+"""Remember the inode of each staged file, so that a file put in its place by another user is detected."""
 
 from __future__ import annotations
 
@@ -11,24 +11,25 @@ from array import array
 from contextlib import suppress
 
 FS_IOC_GETVERSION = 0x80087601  # of ioctl: an inode's generation; the standard library has no name for it
-MTIME_GRAIN_NS = 2_000_000_000  # FAT's, the coarsest
+MTIME_GRAIN_NS = 2_000_000_000  # resolution of FAT, the coarsest of all file systems
 
 
 class Identities:
-    """Device, inode and time of change of staged files, as of the moment when we last held them open.
+    """Device, inode and ctime of staged files, taken when we last had them open.
 
-    An inode number alone proves little: once a file is removed, the next one that is made may get its number.
+    An inode number alone proves little: after a file is removed, a new one may get its number. Ctime and generation
+    tell them apart.
     """
 
     def __init__(self, count: int) -> None:
         self._inodes = array("Q", bytes(8 * count))
         self._ctimes = array("q", bytes(8 * count))
-        self._device = -1  # of the first file; nearly always of all
+        self._device = -1  # that of the first file, nearly always the only one
         self._other_devices: dict[int, int] = {}
-        self._generations: dict[int, int] = {}  # of files that are not complete and were closed
+        self._generations: dict[int, int] = {}  # by incomplete file that was closed
 
     def note(self, file: int, status: os.stat_result) -> None:
-        """This is a staged file, open, after the last change to it."""
+        """Remember the status of an open staged file, taken after the last change to it."""
         if self._device < 0:
             self._device = status.st_dev
         if status.st_dev != self._device:
@@ -37,22 +38,22 @@ class Identities:
         self._ctimes[file] = status.st_ctime_ns
 
     def note_partial(self, file: int, fd: int) -> None:
-        """The same of a file that is closed now, and opened again for its rest."""
+        """Remember an incomplete file that is about to be closed and will be reopened later."""
         self.note(file, os.fstat(fd))
         self._generations[file] = generation_of(fd)
 
     def check_partial(self, file: int, fd: int, *, is_shared: bool) -> None:
-        """OSError unless this is the file that was closed; is_shared: others may write to its directory."""
+        """Raise OSError unless fd is the file that was closed. is_shared: other users may write to its directory."""
         status = os.fstat(fd)
         is_same = self._is_inode(file, status) and self._generations.get(file) == generation_of(fd)
         if not is_same or (is_shared and status.st_ctime_ns != self._ctimes[file]):
             raise taken()
 
     def is_whole(self, file: int, status: os.stat_result, size: int, mtime_ns: int, *, is_shared: bool) -> bool:
-        """Whether what has the name of a complete file, with this size and time, is that file, untouched.
+        """Return whether the file with this status is the complete staged file, unchanged.
 
-        Some network file systems change the time of change on their own, after a file is closed. Where nobody else may
-        write to the directory, size and time will do.
+        size (bytes) and mtime_ns are those that it was given. Some network file systems change the ctime on their own
+        after a file was closed, so size and mtime suffice where no other user may write to the directory.
         """
         if not self._is_inode(file, status):
             return False
@@ -60,7 +61,7 @@ class Identities:
         return status.st_ctime_ns == self._ctimes[file] or (is_dated and not is_shared)
 
     def is_placed(self, file: int, status: os.stat_result) -> bool:
-        """Whether this is a staged file after a rename, which may change its time of change."""
+        """Return whether this is the staged file after its rename. A rename may change the ctime, so it is ignored."""
         return self._is_inode(file, status)
 
     def _is_inode(self, file: int, status: os.stat_result) -> bool:
@@ -70,17 +71,20 @@ class Identities:
 
 
 def generation_of(fd: int) -> int:
-    """What tells an inode from an earlier one of the same number; 0 where the file system does not say."""
+    """Return the inode's generation, which differs from that of an earlier inode with the same number.
+
+    It is 0 where the file system does not tell.
+    """
     with suppress(OSError):
         return int(struct.unpack("i", fcntl.ioctl(fd, FS_IOC_GETVERSION, bytes(8))[:4])[0])
     return 0
 
 
 def incarnation(fd: int) -> int:
-    """Device and generation of an open file's inode, 32 bits each, in one number."""
+    """Return device (upper 32 bits) and generation (lower 32 bits) of an open file's inode as one number."""
     return (os.fstat(fd).st_dev & 0xFFFFFFFF) << 32 | generation_of(fd) & 0xFFFFFFFF
 
 
 def taken() -> OSError:
-    """For something that is not what this session put there."""
+    """Return the error for a name that no longer leads to the file that this session put there."""
     return OSError(errno.ESTALE, "something else took its place")

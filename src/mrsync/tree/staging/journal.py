@@ -1,4 +1,24 @@
-"""The journal of a session: what it has staged so far, so that a later one may take it up where this one breaks."""
+"""Write the journal of a session, from which a later session resumes after this one breaks off.
+
+The journal is a file `.mrsync-...` in the root of the destination. It consists of a head and of frames of claims, each
+with a CRC-32. It is only appended to. docs/resume.md describes the format.
+
+Invariant: a claim is written only after the thing that it claims. Data is written to the staged file first, then the
+piece is claimed. A file is taken back in the reverse order: VOID is appended and flushed before the staged file is
+removed or reused (`forget`). So the journal may claim too little, but never too much. A missing claim only costs the
+bytes again.
+
+Three things can break that, and each has its own record:
+
+- A power cut may lose data that was written but not synced. Claims from before the last boot therefore count only as
+  far as a DURABLE record confirms them (`checkpoint`).
+- Somebody may replace a staged file. BOUND and WHOLE name its inode, with the generation or the ctime.
+- The journal itself may be torn, copied or swapped. A reader stops at the first bad CRC, and the head names the
+  session's tag and the journal's own inode.
+
+A lock on the open journal says that the session is still running. If an append fails, the journal ends at that point,
+because a later frame could not be found behind a torn one.
+"""
 
 from __future__ import annotations
 
@@ -21,29 +41,30 @@ from mrsync.tree.staging.identity import generation_of, incarnation
 MAGIC = b"mrsync journal\x02"
 BOOT_ID_PATH = "/proc/sys/kernel/random/boot_id"
 HEAD = struct.Struct("<Q")  # bytes of the head
-FRAME = struct.Struct("<II")  # bytes and CRC-32 of the claims that follow
-CLAIM = struct.Struct("<IIQQ")  # what, plan file, two numbers a and b
+FRAME = struct.Struct("<II")  # length in bytes and CRC-32 of the claims that follow
+CLAIM = struct.Struct("<IIQQ")  # kind of claim, plan file, two numbers a and b
 SELF = struct.Struct("<QI")  # inode and generation of the journal itself
-PIECE = 1  # of this file the bytes from a on, b of them, are written
+PIECE = 1  # b bytes at offset a of this file are written
 WHOLE = 2  # this file is complete; a: its ctime in ns, b: its inode
-VOID = 3  # nothing that was said of this file counts any more
-DURABLE = 4  # what was said of this file before position a of the journal is on the disk
-CLONED = 5  # this file began as a clone of another one: what is not claimed of it may be anything, also in holes
+VOID = 3  # earlier claims about this file no longer hold
+DURABLE = 4  # claims about this file before position a of the journal are on disk
+CLONED = 5  # this file began as a clone of another one, so unclaimed bytes may have any value, even in holes
 BOUND = 6  # pieces of this file are in inode b; a: device and generation of the inode, see `incarnation`
-UNKNOWN = 0  # inode number of a file whose identity is not known
-FLUSH_S = 0.02  # what arrived in so short a time may get lost
-LARGE_BYTES = 8 << 20  # smaller files are not worth the time that the disk needs to make them durable
+UNKNOWN = 0  # inode number of a source file whose identity is not known
+FLUSH_S = 0.02  # claims wait at most this long before they are appended
+LARGE_BYTES = 8 << 20  # smaller files are not made durable: syncing them would cost more than it saves
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | CAUTIOUS
 _MASK = (1 << 64) - 1
 
 
 class Journal:
-    """Claims about the staged files of a plan, appended to a file in the root of the destination.
+    """Append claims about staged files to the journal of a session.
 
-    The head says which session and which inode the journal belongs to, so that no other file can pass for it, and which
-    source file each planned file is: path, size, mtime, ctime, inode. While the file is open it is locked: the session
-    is running. Claims wait for `flush`. OSError when it cannot be made; one that cannot be written
-    to any more ends there.
+    The head names the session (tag) and the journal's own inode, and for each planned file its source: path, size,
+    mtime, ctime and inode. Claims are buffered until `flush`. The constructor raises OSError if the journal cannot be
+    created. If a later append fails, the journal ends there, without an error.
+
+    files: the plan files that this target stages. position: length of the journal in bytes.
     """
 
     def __init__(self, destination: Destination, tag: bytes, manifest: Manifest, plan: Plan, files: array[int]) -> None:
@@ -59,7 +80,7 @@ class Journal:
         self._large = {file for file in files if sizes[entries[file]] >= LARGE_BYTES}
         self._dirty: set[int] = set()
         self._waiting = bytearray()
-        self._piece = (0, 0, 0)  # plan file, begin, end; it may yet grow
+        self._piece = (0, 0, 0)  # plan file, begin, end; adjacent pieces are merged into it before it is claimed
         self._flushed_at = 0.0
         self._fd = destination.change(0, lambda fd: os.open(self._name, _CREATE, 0o600, dir_fd=fd))
         with suppress(OSError):  # not every file system has locks
@@ -68,7 +89,7 @@ class Journal:
         self._append(HEAD.pack(sum(map(len, head))), *head)
 
     def piece(self, file: int, offset: int, length: int) -> None:
-        """These bytes of a planned file are written."""
+        """Claim that `length` bytes at `offset` of a plan file are written."""
         last, begin, end = self._piece
         if last == file and end == offset:
             self._piece = (file, begin, offset + length)
@@ -77,47 +98,50 @@ class Journal:
             self._piece = (file, offset, offset + length)
 
     def bound(self, file: int, fd: int) -> None:
-        """Pieces of a planned file are written to the file that is open here."""
+        """Record that the pieces of a plan file are in the inode that is open as fd."""
         if self._known[file]:
             self._claim(BOUND, file, incarnation(fd), os.fstat(fd).st_ino)
 
     def whole(self, file: int, status: os.stat_result) -> None:
-        """A planned file is complete, and has this status."""
+        """Claim that a plan file is complete; status is that of the staged file."""
         self._claim(WHOLE, file, status.st_ctime_ns & _MASK, status.st_ino)
 
     def cloned(self, file: int) -> None:
-        """What is staged of a planned file began as a clone of an older copy."""
+        """Record that the staged file began as a clone of an older version."""
         self._claim(CLONED, file)
 
     def durable(self, file: int, position: int) -> None:
-        """What was claimed of a planned file by then is on the disk."""
+        """Claim that everything claimed about a plan file before this position of the journal is on disk."""
         self._claim(DURABLE, file, position)
 
     def knows(self, file: int) -> bool:
-        """Whether a later session may take this file up."""
+        """Return whether a later session can resume this file."""
         return bool(self._known[file])
 
     def forget(self, file: int) -> None:
-        """What is staged of a planned file goes, or is about to; of this one nothing is claimed any more."""
+        """Withdraw all claims about a plan file, and claim nothing about it from now on.
+
+        Call this before its staged file is removed.
+        """
         if self._known[file]:
             self._claim(VOID, file)
             self._known[file] = 0
             self.flush()
 
     def take_dirty(self) -> set[int]:
-        """Large files of which something was claimed since the last call."""
+        """Return the large files with new claims since the last call."""
         taken, self._dirty = self._dirty, set()
         return taken
 
     def flush_now_and_then(self) -> None:
-        """Append what waits, unless that was just done."""
+        """Append the buffered claims unless that was done less than FLUSH_S ago."""
         now = time.monotonic()
         if now - self._flushed_at > FLUSH_S:
             self._flushed_at = now
             self.flush()
 
     def flush(self) -> None:
-        """Append what waits."""
+        """Append the buffered claims as one frame."""
         self._end_piece()
         if self._waiting:
             self.is_empty = False
@@ -137,21 +161,21 @@ class Journal:
                 self._dirty.add(file)
 
     def sync(self) -> None:
-        """Have it written to the disk."""
+        """Sync the journal to disk."""
         if self._fd >= 0:
             with suppress(OSError):
                 os.fdatasync(self._fd)
 
     def close(self) -> None:
-        """Leave it behind for a later session."""
+        """Flush and close the journal, and leave it for a later session."""
         if self._fd >= 0:
             self.flush()
         self._end()
 
     def remove(self) -> None:
-        """Nothing is left to be taken up."""
+        """Close and delete the journal, because nothing remains to be resumed."""
         self._end()
-        with suppress(OSError):  # then it is removed as stale by the next run
+        with suppress(OSError):  # otherwise the next run removes it as stale
             self._destination.change(0, lambda fd: os.unlink(self._name, dir_fd=fd))
 
     def _append(self, *parts: bytes | bytearray) -> None:
@@ -165,21 +189,24 @@ class Journal:
         if is_written:
             self.position += length
         else:
-            self._end()  # the disk is full, say; whoever reads it stops at what is cut off
+            self._end()  # the disk is full, for example; readers stop at the torn frame
 
     def _end(self) -> None:
         if self._fd >= 0:
-            let_go(self._fd)  # of what did not get written nothing is believed
+            let_go(self._fd)  # an error of close() costs no more than the last claims
             self._fd = -1
 
 
 def self_of(fd: int) -> bytes:
-    """What the head of an open journal says of itself."""
+    """Return the inode and generation of an open journal, as they stand in its head."""
     return SELF.pack(os.fstat(fd).st_ino, generation_of(fd) & 0xFFFFFFFF)
 
 
 def boot_id() -> bytes:
-    """Of the running system, so that it is known whether the page cache outlived a session; empty if not known."""
+    """Return the kernel's boot ID, or b"" if it is not known.
+
+    Within one boot, everything written is still in the page cache; after a reboot only synced data counts.
+    """
     try:
         with open(BOOT_ID_PATH, "rb") as file:
             return file.read(64).strip()

@@ -1,4 +1,8 @@
-"""Claims: what the journal of an earlier session says, as far as it is to be believed."""
+"""Read the journal of an earlier session, and decide which of its claims count.
+
+The file may be torn, forged or a copy, so nothing in it is trusted until it is checked: owner, mode, link count, size,
+the tag and inode in the head, and the CRC of each frame. What cannot be verified is treated as not staged.
+"""
 
 from __future__ import annotations
 
@@ -33,20 +37,21 @@ from mrsync.tree.staging.journal import (
 )
 
 JOURNAL_BYTES_MAX = 1 << 28
-_GENERATION = 0xFFFFFFFF  # of an incarnation: all that outlives a reboot
+_GENERATION = 0xFFFFFFFF  # the part of an incarnation that survives a reboot; device numbers may change
 _MASK = (1 << 64) - 1
 
 
 class Running(Exception):
-    """The session of a journal still runs."""
+    """The session that writes this journal is still running."""
 
 
 class JournalClaim(NamedTuple):
-    """What is staged of one file of the source.
+    """What an earlier session has staged of one file.
 
-    pieces: spans of its bytes; is_whole: all of them, and the file was complete. is_cloned: what is not in the pieces
-    may be anything, also in holes. staged_inode, mark: of the staged file; mark is its ctime if it is whole, else its
-    incarnation, of which the device counts only within one boot, is_this_boot.
+    directory, name, size, mtime, ctime, inode: the source file. pieces: spans of bytes that are written.
+    is_whole: the staged file is complete. is_cloned: bytes outside of the pieces may have any value, even in holes.
+    staged_inode: inode of the staged file. mark: its ctime in ns if it is whole, else its `incarnation`.
+    is_this_boot: the claim was made since the last boot; otherwise the device number in `mark` does not count.
     """
 
     directory: bytes
@@ -63,9 +68,9 @@ class JournalClaim(NamedTuple):
     is_this_boot: bool
 
     def is_about(self, fd: int) -> bool:
-        """Whether the open file is the one that was staged, and nobody else changed it since.
+        """Return whether the open file is the staged one, and nobody else has changed it since.
 
-        One that is complete may belong to somebody else already, who might write to it: then its ctime shows that.
+        A complete file may already belong to another user, who could have written to it. Its ctime would show that.
         """
         status = os.fstat(fd)
         if status.st_nlink != 1 or status.st_ino != self.staged_inode:
@@ -78,7 +83,7 @@ class JournalClaim(NamedTuple):
 
     @property
     def end(self) -> int:
-        """How long the staged file is at least, unless zeros became holes in it."""
+        """Return the least size in bytes of the staged file, if it is not written sparsely."""
         return self.size if self.is_whole else self.pieces[-1][1]
 
     @property
@@ -87,10 +92,11 @@ class JournalClaim(NamedTuple):
 
 
 class Claims:
-    """By the plan file of the session that made them. ProtocolDataError for a head that makes no sense.
+    """The valid claims in a journal, by plan file of the session that wrote it.
 
-    tag: of that session; itself: what the file says that this was read from, as of `self_of`. Claims end at the first
-    that is damaged. What a session before the last boot said counts only where it was on the disk, too.
+    data: the whole journal. tag: that of its session. itself: `self_of` the file that data was read from. boot: the
+    present `boot_id`. Claims behind the first damaged frame are ignored. Of a session from before the last boot, only
+    claims that are marked as durable count. Raises ProtocolDataError if the head is not valid.
     """
 
     def __init__(self, data: bytes, tag: bytes, itself: bytes, boot: bytes) -> None:
@@ -116,7 +122,7 @@ class Claims:
         self._read(data, head_end)
 
     def find(self, file: int) -> JournalClaim | None:
-        """What is claimed of a plan file, if anything is."""
+        """Return what is claimed about a plan file, or None."""
         if file not in self._pieces and file not in self._whole:
             return None
         row = self._rows[file]
@@ -137,7 +143,7 @@ class Claims:
         )
 
     def _read(self, data: bytes, position: int) -> None:
-        """Claims of before the last boot are believed when a later one says that they were durable."""
+        """Apply all claims in order; those from before the last boot only if a later DURABLE covers them."""
         durable: dict[int, int] = {}
         if not self._is_this_boot:
             for _, what, file, number, _ in _claims(data, position):
@@ -166,7 +172,7 @@ class Claims:
 
 
 def _claims(data: bytes, position: int) -> Iterator[tuple[int, ...]]:
-    """(position of the frame, what, file, a, b) of each claim, up to the first frame that is damaged."""
+    """Yield (position of the frame, kind, file, a, b) for each claim before the first damaged frame."""
     while position + FRAME.size <= len(data):
         length, checksum = FRAME.unpack_from(data, position)
         start, end = position + FRAME.size, position + FRAME.size + length
@@ -179,7 +185,10 @@ def _claims(data: bytes, position: int) -> Iterator[tuple[int, ...]]:
 
 
 def read_claims(root_fd: int, tag: bytes) -> Claims | None:
-    """What the journal of an earlier session of ours says; None if nothing. Running if that session is not over."""
+    """Return the claims in the journal with this tag, or None if there is no valid one. Raise Running if it is in use.
+
+    root_fd: the root of the destination.
+    """
     try:
         with _opened(root_fd, tag) as file:
             return Claims(file.read(), tag, self_of(file.fileno()), boot_id())
@@ -188,7 +197,7 @@ def read_claims(root_fd: int, tag: bytes) -> Claims | None:
 
 
 def is_running(root_fd: int, tag: bytes) -> bool:
-    """Whether the session of this journal is not over."""
+    """Return whether the session with this tag is still running."""
     try:
         _opened(root_fd, tag).close()
     except Running:
@@ -199,7 +208,7 @@ def is_running(root_fd: int, tag: bytes) -> bool:
 
 
 def _opened(root_fd: int, tag: bytes) -> BinaryIO:
-    """The journal, locked; OSError unless it is a plain file of ours, with one name, closed to all others."""
+    """Open and lock a journal. Raise OSError unless it is a regular file of ours with one link and a private mode."""
     file = os.fdopen(open_regular(journal_name(tag), root_fd), "rb")
     try:
         status = os.fstat(file.fileno())

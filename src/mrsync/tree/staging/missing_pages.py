@@ -1,4 +1,4 @@
-"""Which pages of the contents a target wants, when it has pieces of them already."""
+"""Compute which pages of the contents a target still needs after a resume."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from mrsync.tree.staging.stage import WHOLE, Stage
 def wanted_pages(
     stage: Stage, needs: Iterable[Span], held: Mapping[int, Sequence[Span]], page_bytes: int
 ) -> list[Span]:
-    """Ranges of pages that hold something needed here, and not held; the stage learns what is to come of held files.
+    """Return the ranges [a, b) of pages with bytes that are needed and not yet staged.
 
-    needs: ranges of manifest entries. held: plan file -> spans of its bytes that are staged, for files that are not
-    complete. Of a page that is wanted all is written, also what is held.
+    needs: ranges of manifest entries. held: for each incomplete plan file, the spans of its bytes that are staged.
+    A page that is requested is written completely, including bytes that are already held, so the stage is told how
+    many bytes of each held file to expect.
     """
     plan = stage.plan
     starts = plan.starts

@@ -1,4 +1,13 @@
-"""Leftovers: what sessions before this one staged in a destination and did not put into place."""
+"""Reuse or remove what earlier sessions staged and did not commit.
+
+A staged file is adopted only if three things hold. The journal's claim is about the same source file: equal path, size,
+mtime, ctime and inode, so its bytes are those that would be sent now. The open staged file is the one that the journal
+describes (`JournalClaim.is_about`). And the session that wrote it is over: two sessions must never write to one file,
+so a journal that is locked is waited for, for RUNNING_WAIT_S at most, and otherwise left alone.
+
+The candidate with the most bytes is taken first, because several earlier sessions may have staged the same file. All
+checks and the takeover work on one open descriptor, so a file that is swapped in between is not adopted.
+"""
 
 from __future__ import annotations
 
@@ -19,14 +28,14 @@ from mrsync.tree.model.spans import Span, without
 from mrsync.tree.staging.journal_reader import Claims, JournalClaim, Running, is_running, read_claims
 from mrsync.tree.staging.stage import WAITING, Stage
 
-SESSION_DIGITS = 16  # of a tag; what follows tells its second round
-RUNNING_WAIT_S = 2.0  # for a session whose master was just killed to notice it
+SESSION_DIGITS = 16  # the part of a tag that names the session; a suffix marks its second round
+RUNNING_WAIT_S = 2.0  # enough for a catcher to notice that its master was killed
 _LOOK_S = 0.05
 _ACTIVITY_FILES = 100
 
 
 class Offer(NamedTuple):
-    """A staged file that may be just what this session would stage."""
+    """A staged file of an earlier session that this session could use."""
 
     bytes_held: int
     directory: int
@@ -36,9 +45,9 @@ class Offer(NamedTuple):
 
 
 class Leftovers:
-    """Staged files, links in the making and journals, as (directory entry, name), that the comparison found.
+    """The temporary files of earlier sessions: staged files, unfinished links and journals.
 
-    What belongs to a session that still runs is left alone.
+    names: (directory entry, name) of each, as found by the comparison. Files of a running session are not touched.
     """
 
     def __init__(
@@ -58,23 +67,23 @@ class Leftovers:
                 self._found.setdefault(temporary.tag, []).append((directory, name, temporary.file))
 
     def adopt(self, stage: Stage) -> dict[int, list[Span]]:
-        """Make staged files those of this session where their source is still the same file, and the claims hold.
+        """Take over staged files whose source file is unchanged and whose claims are valid.
 
-        Returns which bytes are there of files that are not complete.
+        Return, for each incomplete file, the spans of its bytes that are staged.
         """
         offers = [offer for tag, found in self._found.items() for offer in self._offers(tag, found, stage)]
         offers.sort(key=itemgetter(0), reverse=True)
         held: dict[int, list[Span]] = {}
         for turn, offer in enumerate(offers):
             if stage.states[offer.file] == WAITING:
-                with suppress(OSError):  # then its contents are needed
+                with suppress(OSError):  # on failure the file is sent again
                     self._take(stage, offer, held)
             if turn % _ACTIVITY_FILES == 0:
                 self._on_activity(_ACTIVITY_FILES)
         return held
 
     def remove(self) -> list[Failure]:
-        """Remove what is left of sessions that are over."""
+        """Remove the temporary files of all sessions that are over. Return the failures."""
         failures: list[Failure] = []
         for tag, found in self._found.items():
             if is_running(self._destination.root_fd, tag[:SESSION_DIGITS]):
@@ -83,14 +92,14 @@ class Leftovers:
                 try:
                     self._destination.change(directory, partial(_unlink, name))
                 except FileNotFoundError:
-                    continue  # was adopted, for one
+                    continue  # it was adopted, for example
                 except OSError as error:
                     path = os.path.join(self._manifest.path(directory), name)
                     failures.append(Failure(error.errno or 0, path, "delete"))
         return failures
 
     def _claims(self, tag: bytes) -> Claims | None:
-        """The claims of a session, once it is over."""
+        """Return the claims of a session; wait up to RUNNING_WAIT_S for it to end."""
         deadline = time.monotonic() + RUNNING_WAIT_S
         while True:
             try:
@@ -124,9 +133,9 @@ class Leftovers:
                 return
             is_complete = claim.is_whole or not without(stage.plan.data_of(offer.file), claim.pieces)
             if claim.is_cloned and not is_complete and offer.file in stage.plan.extents:
-                return  # what belongs to holes would stay
+                return  # only data is sent, so bytes of the clone would remain where the source has holes
             if not is_complete:
-                os.fchmod(fd, 0o600)  # it is written to again
+                os.fchmod(fd, 0o600)  # it will be written to again
             stage.take_over(offer.file, offer.directory, offer.name, fd, claim.pieces, is_cloned=claim.is_cloned)
             if is_complete:
                 stage.complete(offer.file, fd)
@@ -141,14 +150,14 @@ def _unlink(name: bytes, directory_fd: int) -> None:
 
 
 def _wanted(stage: Stage) -> dict[tuple[int, int, bytes], int]:
-    """Files that this session waits for, by inode, ctime and name in the source."""
+    """Map (inode, ctime, name) in the source to the plan files that this session waits for."""
     plan, names = stage.plan, stage.manifest.names
     keys = zip(plan.inodes, plan.ctimes, map(names.__getitem__, plan.entries))
     return {key: file for file, key in enumerate(keys) if stage.states[file] == WAITING}
 
 
 def _is_of(claim: JournalClaim, stage: Stage, file: int) -> bool:
-    """Whether the claim is about the very file of the source that is planned."""
+    """Return whether the claim is about exactly the source file that is planned."""
     manifest, entry = stage.manifest, stage.plan.entries[file]
     return (
         claim.size == manifest.sizes[entry]

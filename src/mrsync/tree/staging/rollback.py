@@ -1,4 +1,4 @@
-"""The traces that staging leaves: directory times, and a destination that was not there; wiped if all is called off."""
+"""Undo the traces of staging when nothing is committed: times of directories, and a destination that was made."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from mrsync.tree.staging.stage import UNWANTED, Stage
 
 
 class Traces:
-    """Remembers how the directories were in which files are about to be staged; made before the first of them is."""
+    """The times of all directories in which files will be staged. Construct it before the first file is staged."""
 
     def __init__(self, stage: Stage) -> None:
         self._destination = stage.destination
-        self._times: dict[int, tuple[int, int]] = {}  # directory entry -> times of access and change, in ns
+        self._times: dict[int, tuple[int, int]] = {}  # directory entry -> atime and mtime in ns
         self.add(stage)
 
     def add(self, stage: Stage) -> None:
-        """Remember the same for another stage; what is known already was before all staging."""
+        """Remember the directories of another stage. Times that are already known are older and are kept."""
         parents = stage.manifest.parents
         entries = (entry for entry, state in zip(stage.plan.entries, stage.states) if state != UNWANTED)
-        homes = {0, *(stage.home(parent) for parent in {parents[entry] for entry in entries})}  # 0: of the journal
+        homes = {0, *(stage.home(parent) for parent in {parents[entry] for entry in entries})}  # 0: has the journal
         for home in homes.difference(self._times):
             status = os.fstat(self._destination.directories.open(home))
             self._times[home] = (status.st_atime_ns, status.st_mtime_ns)
 
     def wipe(self) -> None:
-        """When nothing is staged any more: all as it was."""
+        """Restore everything. Call this after all staged files have been removed."""
         directories = self._destination.directories
         for home, times in self._times.items():
-            with suppress(OSError):  # gone, or no longer ours
+            with suppress(OSError):  # it was removed, or is no longer ours
                 os.utime(directories.open(home), ns=times)
         if self._destination.is_new:
             with suppress(OSError):

@@ -1,4 +1,26 @@
-"""Write contents beside their final place."""
+"""Write received contents to staged files beside their final names.
+
+Why files are staged: readers of the destination must see the old file or the new one, complete, and a run that breaks
+off must change nothing. rename() gives exactly that, but only within one file system. So each file is staged in the
+deepest existing directory of its own path (`home`), under the temporary name .mrsync-<tag>-<plan file>.
+
+Each planned file goes through these states:
+
+    WAITING -> STARTED -> WHOLE -> PLACED          the normal way; `Commit` does the last step
+    WAITING, STARTED, WHOLE -> SAT_OUT             it cannot be taken here (disk full, name refused, ...)
+    WAITING, STARTED, WHOLE -> DISCARDED           the master excepted it, or the run is being cleaned up
+    UNWANTED                                       only other targets need it; its bytes are skipped
+
+Invariants:
+
+- Each byte is written once. `_remaining` counts the bytes to come, so a file is complete when it reaches zero; a
+  page that is written twice would complete a file too early. The protocol passes each page on exactly once.
+- A complete file already has its final size, owner, mode and time, and `Places.check` has found that its name can be
+  replaced. So a commit is a mere rename, and little is left that could fail on one target only.
+- Nothing here is renamed or written unless it is the inode that this session made (`identity`). Other users may be
+  able to replace files in a shared directory. Whatever is opened again is compared with the inode that was closed.
+- With a journal, data is claimed after it was written and withdrawn before it is removed; see `journal`.
+"""
 
 from __future__ import annotations
 
@@ -32,15 +54,12 @@ _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | CAUTIOUS
 
 
 class Stage:
-    """Staged files of a plan, named .mrsync-<tag>-<plan file>, in the deepest directory of their path that exists.
+    """The staged files of one plan.
 
-    needs: what `compare` found here; planned files that only others need are passed over. tag: hexadecimal, of the
-    session. A file that cannot be taken is sat out, with all that was staged of it removed; nothing is raised for it.
-    states: per plan file. journal: hears of all that is staged, so that a later session may take it up; then it stays
-    when this one breaks. Duty: `advance` until it returns False, at first and after every write.
-
-    Users of this host may have the right to rename and replace staged files. So each is bound to its inode: whatever is
-    opened again or renamed into place is the very file that was written here.
+    needs: ranges of manifest entries whose contents `compare` found to be needed here. tag: the session's, hexadecimal.
+    A file that cannot be written is sat out: its staged file is removed, and no error is raised. states: the state of
+    each plan file. ready: every plan file below this number is complete, sat out or not needed. journal: if set, staged
+    files survive a broken session. Call `advance` until it returns False, at the start and after every write.
     """
 
     def __init__(
@@ -59,19 +78,19 @@ class Stage:
         self._checkpoints: Checkpoints | None = None
         self._tag = tag.encode("ascii")
         self._remaining = array("q", map(sub, plan.starts[1:], plan.starts))
-        self._dense: set[int] = set()  # files that had contents when they were begun, so that zeros must be written
+        self._dense: set[int] = set()  # files that were not empty at first, so zeros must be written, not left as holes
         self._homes: dict[int, int] = {}
         self._identities = Identities(plan.file_count)
-        self._shared: dict[int, bool] = {}  # homes: whether others may write there
+        self._shared: dict[int, bool] = {}  # by home: whether other users may write there
         self._fds = FdCache(cache_limit(FILES_OPEN_MAX), self._identities.note_partial)
         self._sat_out: deque[tuple[int, int]] = deque()  # the worker appends, the loop takes
 
     def write(self, offset: int, data: Data) -> None:
-        """Take bytes of the contents object; each must come exactly once, in any order."""
+        """Write bytes at an offset of the contents object. Each byte must be passed exactly once, in any order."""
         self._write_run(offset, [data], len(data))
 
     def write_many(self, pages: Iterable[tuple[int, Data]]) -> None:
-        """Take several pages; those that follow one another in a file become one write."""
+        """Write several pages, (offset, bytes) each; adjacent ones of one file become a single write."""
         run: list[Data] = []
         start = end = 0
         for offset, data in sorted(pages, key=lambda page: page[0]):
@@ -88,7 +107,10 @@ class Stage:
             self._keep_journal()
 
     def advance(self, most: int = 1000) -> bool:
-        """Move `ready` on, making files that have no data on the way; True if it stopped after `most` of them."""
+        """Move `ready` forward, creating files without data on the way. Return True if it stopped after `most` of them.
+
+        most: a limit that keeps one call short; call again if it was reached.
+        """
         file = self.ready
         while file < len(self.states) and most:
             if self.states[file] == WAITING and not self._remaining[file]:
@@ -99,63 +121,63 @@ class Stage:
             file += 1
         self.ready = file
         if self.journal is not None and file == len(self.states):
-            self.journal.flush()  # perhaps nothing more is written for a long time
+            self.journal.flush()  # there may be no further write for a long time
         return not most
 
     def take_sat_out(self) -> list[tuple[int, int]]:
-        """(plan file, errno) of files sat out since the last call."""
+        """Return (plan file, errno) of each file sat out since the last call."""
         taken = []
         while self._sat_out:
             taken.append(self._sat_out.popleft())
         return taken
 
     def unplaced(self) -> list[int]:
-        """Entries whose contents were needed here and did not get into place."""
+        """Return the entries whose contents were needed here and were not put into place."""
         return [self.plan.entries[file] for file, state in enumerate(self.states) if state not in (PLACED, UNWANTED)]
 
     def missed(self) -> list[int]:
-        """Entries that are neither in place nor sat out nor discarded: nobody was told what became of them."""
+        """Return the entries that are neither in place nor sat out nor discarded: nothing was reported about them."""
         return [self.plan.entries[file] for file, state in enumerate(self.states) if state in (WAITING, STARTED, WHOLE)]
 
     def placed(self) -> list[int]:
-        """Entries whose contents got into place."""
+        """Return the entries whose contents were put into place."""
         return [self.plan.entries[file] for file, state in enumerate(self.states) if state == PLACED]
 
     def sit_out(self, file: int, reason: int) -> None:
-        """This file cannot be taken: errno reason."""
+        """Give up a file for this session. reason: an errno."""
         self.discard(file)
         self.states[file] = SAT_OUT
         self._sat_out.append((file, reason))
 
     def discard(self, file: int) -> None:
-        """Remove what is staged of a file, if anything is."""
+        """Remove the staged file, if there is one."""
         if self.states[file] in (STARTED, WHOLE):
-            with suppress(OSError):  # it goes
+            with suppress(OSError):  # it is removed anyway
                 self._fds.close(file)
             if self.journal is not None:
                 self.journal.forget(file)
             directory = self.home(self._parent(file))
-            # What cannot be removed now is removed as stale by the next run.
+            # If it cannot be removed now, the next run removes it as stale.
             with suppress(OSError):
                 self.destination.change(directory, lambda fd: os.unlink(self.name(file), dir_fd=fd))
         self.states[file] = DISCARDED
 
     def start_journal(self) -> None:
-        """Keep a journal from now on, if this can be done here."""
+        """Keep a journal from now on, if it can be created."""
         files = array("I", (file for file, state in enumerate(self.states) if state == WAITING))
         if files and self.plan.inodes:
-            with suppress(OSError):  # then a later session takes nothing up
+            with suppress(OSError):  # without a journal, a later session starts from scratch
                 self.journal = Journal(self.destination, self._tag, self.manifest, self.plan, files)
                 self._checkpoints = Checkpoints(self.journal, self.duplicate)
 
     def end_journal(self) -> None:
-        """All that was staged is in its place, or gone."""
+        """Remove the journal: every staged file is in place or discarded."""
         if self.journal is not None:
             self.journal.remove()
             self.journal = None
 
     def cleanup(self) -> None:
-        """Take no more, remove every staged file but those that the journal knows, and give back temporary modes."""
+        """Stop. Remove every staged file that the journal does not know, and undo temporary modes."""
         kept = self.journal
         if kept is not None and kept.is_empty:
             self.end_journal()
@@ -170,7 +192,7 @@ class Stage:
         self.destination.directories.restore()
 
     def _leave(self, file: int) -> None:
-        """To a later session; what may not have been written is no good to it."""
+        """Leave a file to a later session, unless closing it reports that data may be lost."""
         try:
             self._fds.close(file)
         except OSError:
@@ -179,12 +201,12 @@ class Stage:
     def take_over(
         self, file: int, directory: int, name: bytes, fd: int, pieces: Iterable[tuple[int, int]], *, is_cloned: bool
     ) -> None:
-        """Make what an earlier session staged of a file, with these spans of its bytes, this one's; raises OSError.
+        """Adopt a staged file of an earlier session for a plan file. Raise OSError if it cannot be renamed.
 
-        fd: of that file, which was found to be the one that the session staged.
+        directory, name: where it is now. fd: its descriptor, already verified. pieces: the spans of bytes that it has.
         """
         home = self.home(self._parent(file))
-        if self.journal is not None:  # first: while it has the old name, the old journal is believed
+        if self.journal is not None:  # before the rename: until then the old journal still covers the file
             self.journal.bound(file, fd)
             if is_cloned:
                 self.journal.cloned(file)
@@ -203,11 +225,14 @@ class Stage:
         self._dense.add(file)
 
     def begin(self, file: int) -> int:
-        """Descriptor of the staged file of a file that is waited for, made if need be; OSError. Good until the next."""
+        """Return the descriptor of an incomplete staged file, creating it if necessary. Raise OSError.
+
+        The descriptor is valid until the next call of any method that opens files.
+        """
         return self._open(file)
 
     def put(self, file: int, pieces: Iterable[tuple[int, int]], data: bytes) -> None:
-        """Write bytes of a file that was begun, (offset, length) of each piece; OSError."""
+        """Write data to a file that was begun, split into pieces (offset, length). Raise OSError."""
         view = memoryview(data)
         for position, length in pieces:
             self._write_all(file, self._open(file), [view[:length]], position, length)
@@ -215,19 +240,19 @@ class Stage:
         self.claim(file, pieces)
 
     def claim(self, file: int, pieces: Iterable[tuple[int, int]]) -> None:
-        """These bytes of a file that was begun are what they must be."""
+        """Claim in the journal that these pieces (offset, length) of a file that was begun are right."""
         if self.journal is not None:
             for position, length in pieces:
                 self.journal.piece(file, position, length)
             self._keep_journal()
 
     def give_up(self, file: int) -> None:
-        """What is staged of a file is of no use: it is waited for from the beginning."""
+        """Discard the staged file and wait for all its contents again."""
         self.discard(file)
         self.states[file] = WAITING
 
     def complete(self, file: int, fd: int) -> None:
-        """All of a file that was taken over is there; if it cannot be finished, OSError, and it is waited for."""
+        """Complete an adopted file that needs no more bytes. On failure, wait for it again and raise OSError."""
         try:
             self._complete(file, fd)
         except OSError:
@@ -237,11 +262,11 @@ class Stage:
         self._remaining[file] = 0
 
     def expect(self, file: int, length: int) -> None:
-        """Of a file that was taken over so many bytes are to come."""
+        """Set the number of bytes that will still be written to an adopted file."""
         self._remaining[file] = length
 
     def duplicate(self, file: int) -> int:
-        """Another descriptor of a staged file, for reading too; raises OSError."""
+        """Return a new descriptor of a staged file, readable as well. Raise OSError if it was replaced."""
         if self.states[file] == STARTED:
             return os.dup(self._open(file))
         fd = open_regular(self.name(file), self._home_fd(file))
@@ -251,16 +276,16 @@ class Stage:
         raise taken()
 
     def check(self, file: int) -> None:
-        """OSError unless what has the name of a complete staged file now is that file."""
+        """Raise OSError unless the name of a complete staged file still leads to that file."""
         status = os.stat(self.name(file), dir_fd=self._home_fd(file), follow_symlinks=False)
         if not self._is_untouched(file, status):
             raise taken()
 
     def check_placed(self, file: int, parent_fd: int, name: bytes) -> None:
-        """OSError unless it was this staged file that was just renamed, into another directory; what was, goes.
+        """Raise OSError, and remove the name, unless it was this staged file that was renamed to another directory.
 
-        Whoever may write to the directory of staged files could replace one between `check` and the rename, and so put
-        something into a directory that is closed to them.
+        A user who may write to the staging directory could replace a file between `check` and the rename, and so get
+        a file of their own into a directory that they may not write to.
         """
         status = os.stat(name, dir_fd=parent_fd, follow_symlinks=False)
         if not self._identities.is_placed(file, status):
@@ -268,21 +293,25 @@ class Stage:
             raise taken()
 
     def is_shared(self, home: int) -> bool:
-        """Whether other users may write to this directory."""
+        """Return whether other users may write to this directory entry."""
         if home not in self._shared:
             self._shared[home] = may_others_write(os.fstat(self.destination.directories.open(home)))
         return self._shared[home]
 
     def name(self, file: int) -> bytes:
-        """Name of a staged file."""
+        """Return the temporary name of a plan file."""
         return staged_name(self._tag, file)
 
     def link_name(self, entry: int) -> bytes:
-        """Temporary name of a link in the making."""
+        """Return the temporary name of a link or special file."""
         return link_name(self._tag, entry)
 
     def home(self, directory: int) -> int:
-        """Where files for a directory are staged: the deepest directory of its path that exists at the first call."""
+        """Return the directory entry in which files of a directory are staged.
+
+        It is the deepest directory of the path that existed at the first call. The answer never changes, because the
+        names of staged files depend on it.
+        """
         home = self._homes.get(directory)
         if home is None:
             home = directory
@@ -366,13 +395,13 @@ class Stage:
         return fd
 
     def _remove_old(self, entry: int) -> None:
-        """Make room for the new one; a directory in its place waits for the commit."""
+        """Remove the old file to free its space; a directory in its place is left to the commit."""
         name = self.manifest.names[entry]
         with suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
             self.destination.change(self.manifest.parents[entry], lambda fd: os.unlink(name, dir_fd=fd))
 
     def _open(self, file: int) -> int:
-        """Descriptor of a staged file that is not complete, for as long as the cache keeps it."""
+        """Return the descriptor of an incomplete staged file. It is owned by the cache, which may close it later."""
         fd = self._fds.get(file)
         if fd is not None:
             return fd
@@ -395,7 +424,7 @@ class Stage:
         return fd
 
     def _rename_over(self, file: int, directory: int, name: bytes, fd: int) -> None:
-        """Give a file of an earlier session its new name, and see that it was this file that got it."""
+        """Rename a file of an earlier session, and raise OSError unless it was the open file that got the name."""
         directories = self.destination.directories
         home = self.home(self._parent(file))
         fds = directories.pair(directory, home)
@@ -416,16 +445,17 @@ class Stage:
         return self.destination.directories.open(self.home(self._parent(file)))
 
     def _is_untouched(self, file: int, status: os.stat_result) -> bool:
-        """Whether this is the status of a staged file as we completed it."""
+        """Return whether this is the status of the complete staged file, unchanged."""
         entry = self.plan.entries[file]
         size, mtime_ns = self.manifest.sizes[entry], self.manifest.mtime_ns(entry)
         is_shared = self.is_shared(self.home(self._parent(file)))
         return self._identities.is_whole(file, status, size, mtime_ns, is_shared=is_shared)
 
     def _complete(self, file: int, fd: int) -> None:
-        """All data is there: the final size, and all attributes as far as they are taken.
+        """Set final size and attributes of a file with all its data.
 
-        OSError if the file could not be put in place later; then no other target puts it in place either.
+        Raise OSError if it could not be renamed into place later. This is found out now, before any target commits, so
+        that with --commit file the other targets do not commit it either.
         """
         manifest = self.manifest
         entry = self.plan.entries[file]

@@ -1,4 +1,12 @@
-"""The rounds of a session at a target: what is staged and put in place, under one numbering of plan files."""
+"""Combine the two rounds of a session into one numbering of plan files.
+
+The first round stages what was planned at the start. A second round may follow for source files that changed while they
+were read. Its files are numbered on from those of the first round, so spans in messages (ready, commit, sat out) never
+mean two files. That is sound because the second round is added only when the first plan is final: its file count is the
+base of the new numbers.
+
+An entry may be in both rounds. It counts as placed if it was placed in either, and the later stage decides.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +20,7 @@ from mrsync.tree.staging.stage import Data, Stage
 
 
 class StagingRound(NamedTuple):
-    """first: the number of its first plan file."""
+    """One stage with its commits. first: the number of its first plan file."""
 
     first: int
     stage: Stage
@@ -20,13 +28,13 @@ class StagingRound(NamedTuple):
 
 
 class StagingRounds:
-    """The stage of what was planned at first, and perhaps another one of what is cast once more."""
+    """The stage of the first plan, and perhaps that of the second round."""
 
     def __init__(self, stage: Stage) -> None:
         self._rounds = [StagingRound(0, stage, Commit(stage))]
 
     def add(self, stage: Stage) -> None:
-        """The stage of the second round; its plan files are numbered on from those of the first."""
+        """Add the stage of the second round. Its plan files are numbered on from those of the first."""
         self._rounds.append(StagingRound(self.first.plan.file_count, stage, Commit(stage)))
 
     @property
@@ -35,17 +43,20 @@ class StagingRounds:
 
     @property
     def again(self) -> Stage | None:
-        """That of the second round."""
+        """The stage of the second round, or None."""
         return self._rounds[1].stage if len(self._rounds) > 1 else None
 
     @property
     def ready(self) -> int:
-        """Every plan file below is staged whole or sat out; a second round begins when that is so of the first."""
+        """Return the number below which every plan file is complete or sat out.
+
+        A second round begins only when the first one is ready, so that of the latest round suffices.
+        """
         last = self._rounds[-1]
         return last.first + last.stage.ready
 
     def is_end(self, end: int) -> bool:
-        """Whether no plan file of the round under way is at this number or above it."""
+        """Return whether `end` is at or behind the last plan file of the latest round."""
         last = self._rounds[-1]
         return end >= last.first + last.stage.plan.file_count
 
@@ -59,12 +70,12 @@ class StagingRounds:
 
     @property
     def digest(self) -> bytes:
-        """Over what was put in place: the first round's, or SHA-256 over those of both."""
+        """Return the first round's digest of committed files or, after two rounds, SHA-256 over both digests."""
         digests = [each.commit.digest for each in self._rounds]
         return digests[0] if len(digests) == 1 else hashlib.sha256(b"".join(digests)).digest()
 
     def unplaced(self) -> set[int]:
-        """Entries that were needed here and did not get into place in either round."""
+        """Return the entries that were needed here and were not put into place by either round."""
         left: set[int] = set()
         for each in self._rounds:
             left.difference_update(each.stage.placed())
@@ -72,23 +83,23 @@ class StagingRounds:
         return left
 
     def missed(self) -> list[int]:
-        """As the stages'; to be asked when all is put in place."""
+        """Return the entries that were neither placed nor sat out nor discarded. Call this after the last commit."""
         return [entry for each in self._rounds for entry in each.stage.missed()]
 
     def write_many(self, number: int, pages: Iterable[tuple[int, Data]]) -> None:
-        """Take pages of a round's contents, as (offset, bytes)."""
+        """Write pages of one round's contents. pages: (offset in the contents, bytes)."""
         self._rounds[number].stage.write_many(pages)
 
     def advance(self) -> bool:
-        """As the stage's, of the round that is under way."""
+        """Call `Stage.advance` of the latest round."""
         return self._rounds[-1].stage.advance()
 
     def take_sat_out(self) -> list[tuple[int, int]]:
-        """(plan file, errno) of files sat out since the last call."""
+        """Return (plan file, errno) of each file sat out since the last call."""
         return [(each.first + file, reason) for each in self._rounds for file, reason in each.stage.take_sat_out()]
 
     def commit(self, first: int, end: int, exceptions: Sequence[tuple[int, int]]) -> list[Failure]:
-        """Put plan files in place, but for the exceptions, as of either round."""
+        """Call `Commit.commit` of each round for its part of [first, end)."""
         failures = []
         for base, stage, commit in self._rounds:
             low, high = max(first, base) - base, min(end, base + stage.plan.file_count) - base
@@ -97,6 +108,6 @@ class StagingRounds:
         return failures
 
     def cleanup(self) -> None:
-        """As the stages'."""
+        """Call `Stage.cleanup` of each round."""
         for each in self._rounds:
             each.stage.cleanup()
