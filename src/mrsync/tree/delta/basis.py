@@ -1,4 +1,4 @@
-"""The basis of a delta: older copies that a target has of large files it needs."""
+"""Find the basis of deltas: older versions of needed files on a target."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from mrsync.tree.fs.directories import Directories
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.spans import Span, merged
 
-BYTES_MIN = 1 << 18  # what is smaller is cast sooner than it is compared
-SHARE_MIN = 8  # an old copy is of use if it has at least such a part of the new size
+BYTES_MIN = 1 << 18  # smaller files are sent faster than they are compared
+SHARE_MIN = 8  # an old version must have at least 1/SHARE_MIN of the new size
 
 
 def find_basis(manifest: Manifest, directories: Directories, needs: Iterable[Span]) -> list[Span]:
-    """Ranges of needed entries of which there is a file that may have blocks of the new one."""
+    """Return the ranges of needed entries for which an old file exists that may share blocks with the new one."""
     return merged(
         (entry, entry + 1)
         for first, end in needs

@@ -1,4 +1,4 @@
-"""Blocks: digests of what is planned, so that a target can tell which of it is in the old copy that it has."""
+"""Compute and encode digests of planned files' blocks, by which a target finds them in its old versions."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from mrsync.tree.model.packing import Packer, Unpacker
 from mrsync.tree.model.plan import Plan
 from mrsync.tree.model.spans import Span
 
-DIGEST_BYTES = 10  # 2**50 blocks that differ, all of a fleet's life: one is taken for equal with a chance of 2**-30
-ANCHOR_BYTES = 8  # of each block as they are, to search for it where something was inserted
+# With 80 bits, one of 2**50 differing blocks (more than a fleet ever compares) counts as equal with a chance of 2**-30.
+DIGEST_BYTES = 10
+ANCHOR_BYTES = 8  # the first bytes of each block, by which it is searched for after an insertion
 _MAGIC = b"mrsync blocks\x01"
 _ACTIVITY_BLOCKS = 64
 
 
 class FileBlocks(NamedTuple):
-    """Of one planned file, digests and anchors of its share of each page, back to back."""
+    """The concatenated digests and anchors of one planned file's blocks. A block is the file's share of one page."""
 
     digests: bytes
     anchors: bytes
@@ -34,17 +35,17 @@ Blocks = dict[int, FileBlocks]  # by plan file
 
 
 def delta_key(session: int) -> bytes:
-    """The key of a session's digests: nobody knows it before."""
+    """Return the key of a session's digests, which nobody can know before the session."""
     return session.to_bytes(8, "big")
 
 
 def block_digest(data: bytes, key: bytes) -> bytes:
-    """key: of the session, so that nobody can prepare two blocks that look alike."""
+    """Digest one block with the session's key, so that nobody can prepare two blocks with equal digests."""
     return hashlib.blake2b(data, digest_size=DIGEST_BYTES, key=key).digest()
 
 
 def spans_of(plan: Plan, file: int, page_bytes: int) -> Iterator[Span]:
-    """The file's share of each page of the contents object that holds some of it."""
+    """Yield the span, in the contents object, of the file's share of each page."""
     start, end = plan.starts[file], plan.starts[file + 1]
     while start < end:
         stop = min(end, start - start % page_bytes + page_bytes)
@@ -67,7 +68,7 @@ def digest_blocks(
 ) -> Blocks:
     """Digest planned files on the master.
 
-    read: returns the bytes (offset, length) of the contents object.
+    read: return the bytes (offset, length) of the contents object. on_activity: called every few megabytes.
     """
     blocks: Blocks = {}
     for file in files:
@@ -83,7 +84,7 @@ def digest_blocks(
 
 
 def encode_blocks(blocks: Blocks) -> bytes:
-    """As they ride in the plan."""
+    """Encode blocks as the plan contains them."""
     packer = Packer(_MAGIC)
     packer.number(len(blocks))
     packer.column(array("I", blocks))
@@ -93,7 +94,7 @@ def encode_blocks(blocks: Blocks) -> bytes:
 
 
 def decode_blocks(plan: Plan, page_bytes: int) -> Blocks:
-    """Those that a plan brings; ProtocolDataError with one sentence for anything hostile."""
+    """Decode the blocks in a plan. Raise ProtocolDataError if they are not valid."""
     if not plan.blocks:
         return {}
     unpacker = Unpacker(plan.blocks, _MAGIC, "list of blocks")

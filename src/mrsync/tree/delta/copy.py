@@ -1,4 +1,8 @@
-"""Deltas: what an old copy on a target shares with the new file is copied there, and need not be cast."""
+"""Copy blocks that an old file shares with the new one into the staged file.
+
+Nothing depends on the old file staying as it is: each block is digested in the form in which it was read for writing
+(or, in a clone, as it stands in the staged file). A block counts as held only if that digest is the master's.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +22,7 @@ _ACTIVITY_BLOCKS = 16
 
 
 class Delta:
-    """Fills staged files from old copies. key: of the digests. on_activity: called about every megabyte.
-
-    A block is compared by its digest as it is written, or in its place, so that it does not matter what becomes of the
-    old copy meanwhile.
-    """
+    """Fill staged files from old versions. key: the key of the digests. on_activity: called about every megabyte."""
 
     def __init__(self, stage: Stage, page_bytes: int, key: bytes, on_activity: Callable[[int], None]) -> None:
         self._stage = stage
@@ -31,7 +31,10 @@ class Delta:
         self._on_activity = on_activity
 
     def fill(self, blocks: Blocks, held: dict[int, list[Span]]) -> None:
-        """Fill the files that wait for contents; what is there of them is put into `held`, unless it is all."""
+        """Fill the files that wait for contents.
+
+        held: plan file -> spans of its bytes that are staged. It is updated; files that become complete are removed.
+        """
         stage = self._stage
         for file, each in blocks.items():
             if stage.states[file] not in (WAITING, STARTED):
@@ -42,11 +45,11 @@ class Delta:
                     stage.complete(file, stage.begin(file))
                 elif spans:
                     held[file] = spans
-            except OSError:  # no room, say: then it is cast, and if that fails too, sat out
+            except OSError:  # the disk is full, for example: the file is sent, and sat out if that fails as well
                 stage.give_up(file)
 
     def _fill_file(self, file: int, blocks: FileBlocks, held: list[Span]) -> list[Span]:
-        """Which of its bytes are there then."""
+        """Fill one file, and return the spans of its bytes that are staged then. Raise OSError."""
         stage, entry = self._stage, self._stage.plan.entries[file]
         try:
             directory = stage.destination.directories.open(stage.manifest.parents[entry])
@@ -61,7 +64,7 @@ class Delta:
 
 
 class _Copy:
-    """From one old copy to one staged file."""
+    """The copying from one old version to one staged file."""
 
     def __init__(self, stage: Stage, file: int, blocks: FileBlocks, old: int, key: bytes) -> None:
         self._stage = stage
@@ -70,10 +73,13 @@ class _Copy:
         self._old = old
         self._key = key
         self._search = Search(old, os.fstat(old).st_size)
-        self._cloned = -1  # the staged file, to be read, if it began as a clone
+        self._cloned = -1  # descriptor for reading the staged file, if it began as a clone
 
     def run(self, spans: Sequence[Span], held: list[Span], on_activity: Callable[[int], None]) -> list[Span]:
-        """spans: of the contents object, one for each block. What is held before and then, of the file's bytes."""
+        """Copy all blocks that are found. Return the spans of the file's bytes that are staged, including `held`.
+
+        spans: for each block, its span in the contents object.
+        """
         stage, file = self._stage, self._file
         found = held[:]
         try:
@@ -92,10 +98,10 @@ class _Copy:
         return merged(found)
 
     def _try_to_clone(self) -> None:
-        """Where the file system can, the staged file shares the blocks of the old one until they are written over."""
+        """Clone the old version into the staged file (FICLONE), if the file system supports that."""
         stage, file = self._stage, self._file
         if stage.manifest.policy.sparse or file in stage.plan.extents:
-            return  # what belongs to holes would have to be wiped
+            return  # bytes of the clone would have to be removed where there must be holes
         staged = stage.begin(file)
         with suppress(OSError):
             fcntl.ioctl(staged, FICLONE, self._old)
@@ -107,7 +113,7 @@ class _Copy:
             self._cloned = stage.duplicate(file)
 
     def _take(self, number: int, pieces: Sequence[tuple[int, int]]) -> bool:
-        """Whether a block is in the old copy; then it is in the staged file, too."""
+        """Return whether a block was found in the old version; it is then in the staged file."""
         digest = self._blocks.digest(number)
         is_here = self._cloned >= 0 and not self._search.shift
         if is_here and block_digest(_read(self._cloned, pieces, 0), self._key) == digest:
@@ -120,7 +126,7 @@ class _Copy:
         return bool(data)
 
     def _find(self, number: int, digest: bytes, pieces: Sequence[tuple[int, int]]) -> bytes:
-        """A block from the old copy: where the last one was found, in its own place, or anywhere."""
+        """Return a block from the old version, or b"". Try the last shift, then no shift, then search."""
         for shift in dict.fromkeys((self._search.shift, 0)):
             data = _read(self._old, pieces, shift)
             if block_digest(data, self._key) == digest:
@@ -133,7 +139,7 @@ class _Copy:
 
 
 def _read(fd: int, pieces: Sequence[tuple[int, int]], shift: int) -> bytes:
-    """As much of these bytes as there is."""
+    """Return as many of these bytes as the file has."""
     if len(pieces) == 1:
         position, length = pieces[0]
         return os.pread(fd, length, position + shift) if position + shift >= 0 else b""

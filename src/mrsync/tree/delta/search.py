@@ -1,4 +1,4 @@
-"""Search: where in an old copy a block is, when it is not in its place because something was inserted or taken out."""
+"""Search an old version for a block that is not at its place because bytes were inserted or removed before it."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ from collections.abc import Callable, Iterator
 
 from mrsync.tree.delta.blocks import ANCHOR_BYTES
 
-WINDOW_BYTES = 1 << 18  # searched at first; twice as much after each search in vain
-CREDIT_BYTES = 16 << 20  # may be searched beyond what was compared
-CANDIDATES_MAX = 16  # places in one search whose digests are compared
-DISTINCT_MIN = 4  # an anchor of fewer different bytes is in too many places
+WINDOW_BYTES = 1 << 18  # searched at first; doubled after each search without success
+CREDIT_BYTES = 16 << 20  # bytes that may be searched in addition to the number of bytes compared
+CANDIDATES_MAX = 16  # positions in one search whose digests are compared
+DISTINCT_MIN = 4  # an anchor with fewer distinct bytes would be found in too many places
 _CHUNK = 1 << 20
 
 IsRight = Callable[[bytes], bool]
 
 
 class Search:
-    """Looks for the first bytes of a block, its anchor, behind the place where the last block was found.
+    """Search for the first bytes of a block, its anchor, from where the last block was found.
 
-    There the old copy goes on where something was inserted, however long, and not far behind where something was taken
-    out. shift: how much further behind blocks are in the old copy than in the new file, kept from one to the next.
-    Searches cost no more than comparing, however little is found.
+    That is where the old version continues after an insertion of any length, and close to it after a removal.
+    The total cost of searching is bounded by the bytes compared plus CREDIT_BYTES, even if nothing is found.
+
+    shift: how many bytes further behind blocks are in the old version than in the new file, as of the last block found.
     """
 
     def __init__(self, fd: int, size: int) -> None:
@@ -33,13 +34,16 @@ class Search:
         self._credit = CREDIT_BYTES
 
     def note(self, position: int, length: int, shift: int) -> None:
-        """A block that should be at a position was found, shifted by so much."""
+        """Note that the block at a position of the new file was found in the old one, shifted by `shift` bytes."""
         self.shift = shift
         self._found_end = position + shift + length
         self._window = WINDOW_BYTES
 
     def find(self, position: int, length: int, anchor: bytes, is_right: IsRight) -> bytes:
-        """The bytes of a block that should be at a position, wherever they are; empty if they were not found."""
+        """Return the bytes of the block that belongs at a position, or b"" if they are not found.
+
+        is_right: return whether these bytes are the block.
+        """
         self._credit += length
         low = max(0, self._found_end - length)
         high = min(self._size, self._found_end + min(self._window, self._credit))
@@ -57,7 +61,7 @@ class Search:
         return b""
 
     def _places(self, anchor: bytes, low: int, high: int) -> Iterator[int]:
-        """Where the anchor is in [low, high)."""
+        """Yield the positions of the anchor in [low, high)."""
         while low + ANCHOR_BYTES <= high:
             chunk = os.pread(self._fd, min(_CHUNK, high - low), low)
             at = chunk.find(anchor)

@@ -1,1 +1,1 @@
-"""What lists name of the source: synclists, rsync's output, patterns as the shell knows them."""
+"""Select entries of the source by lists: synclists, rsync's output and shell patterns."""

@@ -1,4 +1,4 @@
-"""Single looks at the source, by path, for whoever has to make sense of a text about it."""
+"""Look up single paths of the source, to interpret a text that mentions them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mrsync.tree.source.homes import open_source
 
 
 class Look:
-    """What is in the source under a path, never through a link. SelectionError if the root cannot be read."""
+    """Look up paths of a source, never through a link. Raises SelectionError if the root cannot be read."""
 
     def __init__(self, root: bytes) -> None:
         self._root_fd = open_source(root)
@@ -19,7 +19,7 @@ class Look:
         self._directories = Directories(self._root_fd, self._tree.names, self._tree.parents)
 
     def status(self, path: bytes) -> os.stat_result | None:
-        """As lstat gives it; None if there is nothing to be seen, or this is no path at all."""
+        """Return the status as lstat does, or None if there is nothing at the path or it is not valid."""
         try:
             path = checked_path(path)
             if not path:
@@ -29,7 +29,7 @@ class Look:
             return None
 
     def link_target(self, path: bytes) -> bytes:
-        """Where a soft link leads; b"" if it is none."""
+        """Return the target of a soft link, or b"" if the path is not one."""
         try:
             path = checked_path(path)
             return os.readlink(os.path.basename(path), dir_fd=self._parent(path)) if path else b""

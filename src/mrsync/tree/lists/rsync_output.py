@@ -1,4 +1,4 @@
-"""What rsync's dry run says, turned into a synclist; the source resolves what its text leaves open."""
+"""Translate the output of rsync's dry run to a synclist. Where the text is ambiguous, the source decides."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ _DELETING = b"deleting "
 
 
 class Translation(NamedTuple):
-    """items: of the synclist, as rsync had them. doubts: one sentence for each line that could not be settled."""
+    """The result of `translate`. items: in rsync's order. doubts: one sentence for each line without a sure meaning."""
 
     items: list[Item]
     doubts: list[str]
 
 
 def translate(lines: Iterable[bytes], source: bytes, *, is_itemized: bool | None = None) -> Translation:
-    """From the output of `rsync -avW --dry-run --delete [-H] [-i]` on `source`.
+    """Translate the output of `rsync -avW --dry-run --delete [-H] [-i]` on `source` to items of a synclist.
 
-    is_itemized: whether it is `-i` output; None: find out. SelectionError if the source cannot be read.
+    is_itemized: whether it is output of `-i`; None: find out. Raise SelectionError if the source cannot be read.
     """
     stripped = [line[:-1] if line.endswith(b"\n") else line for line in lines]
     look = Look(source)
@@ -65,9 +65,9 @@ class _Translator:
                     take(line)
             except ValueError as error:
                 self._doubts.append(f"line {number}, {shown(line)}: {error}")
-        return Translation(list(dict.fromkeys(self._items)), self._doubts)  # a dry run may come by twice
+        return Translation(list(dict.fromkeys(self._items)), self._doubts)  # a dry run may list an entry twice
 
-    # rsync -i: the first word tells what is meant
+    # output of rsync -i: the first word tells the meaning of a line
 
     def _take_itemized(self, line: bytes) -> None:
         if match := DELETED.fullmatch(line):
@@ -93,7 +93,7 @@ class _Translator:
             yield Item(Instruction.FILE if kind == b"f" else Instruction.SPECIAL, checked_path(raw))
 
     def _hard_links(self, raw: bytes) -> Iterator[Item]:
-        """`name => leader`; where the arrow may be in several places, all that fits is sent as files."""
+        """Yield the item for `name => leader`. If several splits are possible, send all names that fit as files."""
         found = self._leader_splits(raw)
         if len(found) == 1:
             yield Item(Instruction.HARDLINK, *map(checked_path, found[0]))
@@ -111,7 +111,7 @@ class _Translator:
     def _soft_links(self, raw: bytes, kind: Instruction) -> Iterator[Item]:
         found = self._target_splits(raw)
         if not found and raw.count(_LINK_ARROW) == 1:
-            found = [tuple(raw.split(_LINK_ARROW))]  # gone or changed meanwhile: who reads the list will see
+            found = [tuple(raw.split(_LINK_ARROW))]  # it is gone or changed; the scan of the list will notice
         if not found and (target := self._look.link_target(raw)):
             found = [(raw, target)]
         if not found:
@@ -135,7 +135,7 @@ class _Translator:
             raise ValueError("the root cannot be deleted")
         self._items.append(Item(Instruction.DELETING, path))
 
-    # rsync -v: the source tells what is meant
+    # output of rsync -v: only the source tells the meaning of a line
 
     def _take_plain(self, line: bytes) -> None:
         raw = unescape(line)
@@ -151,7 +151,7 @@ class _Translator:
             raise ValueError("the source has no such entry")
 
     def _entries(self, raw: bytes) -> list[Item]:
-        """All that the line may mean, as entries of the source."""
+        """Return every entry of the source that the line may stand for."""
         if raw.endswith(b"/"):
             status = self._look.status(raw)
             if status is not None and stat.S_ISDIR(status.st_mode):
@@ -168,7 +168,7 @@ class _Translator:
         return items + exact
 
     def _exact(self, raw: bytes) -> list[Item]:
-        """A name as it stands; of a soft link rsync always says where it leads."""
+        """Return the entry with exactly this name, if it is not a directory or soft link (rsync marks those)."""
         status = self._look.status(raw) if not raw.endswith(b"/") else None
         if status is None or stat.S_ISDIR(status.st_mode) or stat.S_ISLNK(status.st_mode):
             return []
@@ -176,7 +176,7 @@ class _Translator:
 
 
 def _splits(raw: bytes, arrow: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Every way to read `name ARROW rest`."""
+    """Yield every way to split `name ARROW rest`."""
     position = raw.find(arrow, 1)
     while position > 0:
         yield raw[:position], raw[position + len(arrow) :]
@@ -184,7 +184,10 @@ def _splits(raw: bytes, arrow: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _body(lines: list[bytes]) -> tuple[int, int]:
-    """The lines [first, end) without rsync's opening and its summary, which may also be names of files."""
+    """Return the range [first, end) of lines without rsync's first line and summary.
+
+    Only by position can these be told from file names that look like them.
+    """
     first = 1 if lines and CHATTER.fullmatch(lines[0]) else 0
     end = len(lines)
     while end > first and CHATTER.fullmatch(lines[end - 1]):
@@ -193,7 +196,7 @@ def _body(lines: list[bytes]) -> tuple[int, int]:
 
 
 def _looks_itemized(lines: list[bytes], look: Look) -> bool:
-    """Whether every line that is no chatter begins as -i has it, and is no name in the source as a whole."""
+    """Return whether every line, apart from rsync's own, looks like output of -i and is not a name in the source."""
     entries = [line for line in lines if line and not CHATTER.fullmatch(line)]
     return bool(entries) and all(
         (DELETED.fullmatch(line) or ITEMIZED.fullmatch(line)) and look.status(unescape(line)) is None

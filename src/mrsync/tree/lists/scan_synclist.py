@@ -1,4 +1,4 @@
-"""Read just the listed entries of the source into a manifest."""
+"""Scan only the entries that a synclist names."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from mrsync.tree.source.scanner import FIND, Scan, Scanner
 from mrsync.tree.source.selection import Selection
 
 _MARKS = {Instruction.ATTRIBUTES: Mark.COMPARED, Instruction.HARDLINK: Mark.LINKED}
-_WITHIN_TREE = -1  # instead of a number: found below a directory that is taken with all in it
+_WITHIN_TREE = -1  # in place of a number: below a directory that is listed as a whole tree
 
 
 def pick(
@@ -30,10 +30,10 @@ def pick(
     selection: Selection = Selection(),  # noqa: B008
     on_activity: Callable[[int], None] = lambda entries: None,
 ) -> Scan:
-    """Read what a synclist names; SelectionError if the root itself cannot be read.
+    """Scan the entries that a synclist names. Raise SelectionError if the root itself cannot be read.
 
-    The manifest also holds the directories above, and the files that listed names are links to. If something cannot be
-    read (but for what is gone), nothing is deleted.
+    The manifest also contains the directories above them, and the leaders of listed hard links. If anything exists but
+    cannot be read, nothing is deleted.
     """
     manifest = Manifest(policy._replace(deletes=False, checksum=False, is_listed=True))
     wanted = (item for item in items if policy.deletes or item.kind is not Instruction.DELETING)
@@ -41,16 +41,16 @@ def pick(
 
 
 class _Picker(Scanner):
-    """Walks only where listed paths lead.
+    """Scanner that walks only along listed paths.
 
-    Numbers are those of the tree of listed paths; self._places has one for each entry of the manifest.
+    "Number" means a number in the tree of listed paths; self._places maps entries of the manifest to them.
     """
 
     def __init__(self, roots: Roots, manifest: Manifest, selection: Selection, items: Iterable[Item]) -> None:
         super().__init__(roots, manifest, selection)
         self._tree = PathTree()
-        self._wanted = bytearray(1)  # by number: 0 nobody asked for it, or 1 + its mark
-        self._is_needed = bytearray(1)  # by number: it is listed, or something below it
+        self._wanted = bytearray(1)  # by number: 0 if it is not listed, else 1 + its mark
+        self._is_needed = bytearray(1)  # by number: whether it or anything below it is listed
         self._recursive: set[int] = set()
         self._deletions: list[bytes] = []
         self._places = array("i", [0])
@@ -65,14 +65,14 @@ class _Picker(Scanner):
         grouped = set(manifest.leaders).union(manifest.leaders.values())
         for entry, mark in enumerate(self._marks):
             if mark == Mark.LINKED and entry not in grouped:
-                self._marks[entry] = Mark.SENT  # it is a file of its own by now
+                self._marks[entry] = Mark.SENT  # it has become a separate file
         manifest.listed = Listed(self._marks, self._remaining_deletions() if found.deletes else [])
         return found
 
     def _add(self, item: Item) -> None:
         if item.kind is Instruction.DELETING:
             self._deletions.append(item.path)
-            self._number(os.path.dirname(item.path))  # its time is set again afterwards
+            self._number(os.path.dirname(item.path))  # the directory's time must be set again after the deletion
             return
         number = self._number(item.path)
         self._wanted[number] = max(self._wanted[number], 1 + _MARKS.get(item.kind, Mark.SENT))
@@ -93,7 +93,7 @@ class _Picker(Scanner):
         return number
 
     def _list(self, directory: int, fd: int) -> Listing:
-        """What is wanted of a directory; its entries' numbers and marks are noted."""
+        """Return the listed entries of a directory, and note their numbers and marks. Raise OSError."""
         number = self._places[directory]
         known = self._tree.children.get(number, {})
         if number == _WITHIN_TREE or number in self._recursive:
@@ -112,7 +112,7 @@ class _Picker(Scanner):
         return listing
 
     def _missing(self, fd: int, known: dict[bytes, int], listing: Listing) -> Iterator[tuple[int, bytes]]:
-        """(errno, name) of what was listed, or has something listed below it, and is not what it would have to be."""
+        """Yield (errno, name) of listed names that are missing, and of those that should be directories and are not."""
         kinds = {name: mode >> 12 for name, mode in zip(listing.names, listing.modes)}
         for name, number in known.items():
             if self._is_needed[number] and name not in kinds:
@@ -124,17 +124,17 @@ class _Picker(Scanner):
         return any(self._is_needed[child] for child in self._tree.children.get(number, {}).values())
 
     def _is_wanted(self, fd: int, name: bytes, number: int) -> bool:
-        """What nobody listed is taken only if it is a directory, for what is below it."""
+        """Return whether to take a name: if it is listed, or is a directory above something listed."""
         return bool(self._wanted[number]) or not _why_unseen(fd, name)
 
     def _remaining_deletions(self) -> list[bytes]:
-        """Those of paths that the manifest does not hold, a directory behind all that is in it."""
+        """Return the deletions of paths that are not in the manifest, children before their directory."""
         gone = [path for path in set(self._deletions) if self._manifest.find(path) < 0]
         return sorted(gone, key=lambda path: (-path.count(b"/"), path))
 
 
 def _why_unseen(fd: int, name: bytes) -> int:
-    """0 for a directory, else the errno for a path that leads through it."""
+    """Return 0 for a directory, else the errno of a path that leads through this name."""
     try:
         mode = os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode
     except OSError as error:

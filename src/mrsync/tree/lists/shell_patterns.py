@@ -1,4 +1,4 @@
-"""File names by patterns as the shell knows them: what -l selects of the source."""
+"""Select entries of the source by shell patterns (-l)."""
 
 from __future__ import annotations
 
@@ -23,15 +23,16 @@ _CLASSES = {
 
 
 def split_list(text: bytes) -> list[bytes]:
-    r"""Patterns with commas between; \, is a comma that belongs to one."""
+    r"""Split a list of patterns at commas; \, is a comma within a pattern."""
     found = [match[1].replace(b"\\,", b",") for match in _COMMA.finditer(text)]
     return [pattern for pattern in found if pattern]
 
 
 def match_patterns(root: bytes, patterns: Sequence[bytes]) -> tuple[list[Item], list[bytes]]:
-    """What the patterns match below root, and those that match nothing. Directories are taken with all in them.
+    """Return the items that the patterns match below root, and the patterns that match nothing.
 
-    Raises SelectionError for a pattern that leads out of the root, and if nothing matches at all.
+    Directories are taken with everything in them. Raise SelectionError if a pattern leads out of the root, or if no
+    pattern matches anything.
     """
     matcher = _Matcher(root)
     try:
@@ -50,7 +51,10 @@ def match_patterns(root: bytes, patterns: Sequence[bytes]) -> tuple[list[Item], 
 
 
 def translate_pattern(component: bytes) -> re.Pattern[str]:
-    """One name's pattern as a regular expression over names decoded with surrogates; a leading dot must be written."""
+    """Return the regular expression of a pattern for one name, decoded with surrogateescape.
+
+    As in the shell, a wildcard does not match a leading dot.
+    """
     text = os.fsdecode(component)
     parts = [] if text[:1] == "." or text[:2] == "\\." else [r"(?!\.)"]
     position = 0
@@ -71,7 +75,7 @@ def translate_pattern(component: bytes) -> re.Pattern[str]:
             parts.append(re.escape(char))
     try:
         return re.compile("".join(parts), re.DOTALL)
-    except re.error:  # a range that runs backwards: no name is in it
+    except re.error:  # a range that runs backwards, which matches nothing
         return re.compile("(?!)")
 
 
@@ -85,7 +89,7 @@ def _components(pattern: bytes) -> list[bytes]:
 
 
 def _end_of_set(text: str, start: int) -> int:
-    """Where the bracket that opened before start is closed; 0: it is none."""
+    """Return the position of the bracket that closes the set opened before start, or 0 if there is none."""
     position = start + (text[start : start + 1] in ("!", "^"))
     position += text[position : position + 1] == "]"
     while position < len(text) and text[position] != "]":
@@ -116,7 +120,7 @@ def _translate_set(inner: str) -> str:
 
 
 class _Matcher:
-    """Walks a source by patterns, never through a link."""
+    """Walk a source by patterns, never through a link."""
 
     def __init__(self, root: bytes) -> None:
         self._root_fd = open_source(root)
@@ -125,7 +129,7 @@ class _Matcher:
         self._names: dict[int, list[bytes]] = {}
 
     def match(self, components: Sequence[bytes], number: int = 0) -> Iterator[Item]:
-        """Items below a directory."""
+        """Yield the matching items below a directory. number: the directory, in the tree of visited paths."""
         if not components or components == [b""]:
             yield Item(Instruction.TREE, self._tree.path(number))
             return
@@ -136,7 +140,7 @@ class _Matcher:
                 mode = os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode
                 target = os.readlink(name, dir_fd=fd) if stat.S_ISLNK(mode) else b""
             except OSError:
-                continue  # so it matches nothing
+                continue  # it does not exist or cannot be read, so it matches nothing
             if stat.S_ISDIR(mode):
                 yield from self.match(rest, self._tree.add_below(number, name))
             elif not rest:

@@ -1,4 +1,4 @@
-"""The synclist: a text that names the entries to send, to mend and to delete; docs/synclist.md describes it."""
+"""Parse and format synclists, texts that name the entries to send, update and delete; see docs/synclist.md."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _ROOT = b"."
 
 
 class Instruction(Enum):
-    """The first word of a line; what the entry really is, the source says when it is read."""
+    """The first word of a line. What kind an entry really has is found out when the source is read."""
 
     FILE = "file"  # contents and attributes
-    ATTRIBUTES = "attributes"  # owner, mode and time of what is there already
-    DIRECTORY = "directory"  # it and its attributes, nothing in it
-    TREE = "tree"  # with everything below
-    SYMLINK = "symlink"  # a second field says where to
-    HARDLINK = "hardlink"  # a second field names the file that it is one with
+    ATTRIBUTES = "attributes"  # owner, mode and time of an existing entry
+    DIRECTORY = "directory"  # the directory and its attributes, but nothing in it
+    TREE = "tree"  # a directory with everything below
+    SYMLINK = "symlink"  # the second field is its target
+    HARDLINK = "hardlink"  # the second field names the file that it is linked to
     SPECIAL = "special"  # device, fifo, socket
     DELETING = "deleting"
 
@@ -38,7 +38,7 @@ _KINDS = {kind.value.encode(): kind for kind in Instruction}
 
 
 class Item(NamedTuple):
-    """One line. path: relative to the root, b"" for the root itself. other: the second field, else empty."""
+    """One line. path: relative to the root, b"" for the root itself. other: the second field, or empty."""
 
     kind: Instruction
     path: bytes
@@ -46,7 +46,7 @@ class Item(NamedTuple):
 
 
 def format_lines(items: Iterable[Item]) -> Iterator[bytes]:
-    """The synclist's lines, newlines included."""
+    """Yield the lines of a synclist, including newlines."""
     yield HEADER + b"\n"
     for item in items:
         line = item.kind.value.encode() + b" " + escape(item.path or _ROOT)
@@ -54,7 +54,7 @@ def format_lines(items: Iterable[Item]) -> Iterator[bytes]:
 
 
 def parse_lines(lines: Iterable[bytes], name: str) -> list[Item]:
-    """The items of a synclist; SelectionError with its name and the line for whatever is not as documented."""
+    """Return the items of a synclist. Raise SelectionError, with name and line number, for a line that is not valid."""
     items: list[Item] = []
     for number, line in enumerate(lines, 1):
         try:
@@ -72,7 +72,7 @@ def parse_lines(lines: Iterable[bytes], name: str) -> list[Item]:
 
 
 def escape(raw: bytes) -> bytes:
-    r"""As rsync does: \#ooo for what cannot be printed; also for spaces at either end."""
+    r"""Escape unprintable characters as \#ooo, as rsync does, and also spaces at either end."""
     if _PLAIN.fullmatch(raw):
         return raw
     text = raw.decode("utf-8", "surrogateescape")
@@ -86,7 +86,7 @@ def escape(raw: bytes) -> bytes:
 
 
 def unescape(text: bytes) -> bytes:
-    """The reverse; a backslash that begins no escape is one. ValueError for more than a byte."""
+    """Undo `escape`. Other backslashes stand for themselves. Raise ValueError if an escape exceeds one byte."""
     if b"\\#" not in text:
         return text
 
@@ -100,7 +100,7 @@ def unescape(text: bytes) -> bytes:
 
 
 def checked_path(raw: bytes) -> bytes:
-    """A path below the root without slashes at its end, b"" for the root. ValueError with a reason."""
+    """Return a path below the root without trailing slashes, b"" for the root. Raise ValueError with a reason."""
     path = raw.rstrip(b"/")
     if raw.startswith(b"/"):
         raise ValueError(f"{shown(raw)} is not relative to the root")
@@ -121,7 +121,7 @@ def checked_path(raw: bytes) -> bytes:
 
 
 def shown(raw: bytes) -> str:
-    """The beginning of a name, to print."""
+    """Return the first 80 bytes of a name, quoted and escaped for printing."""
     return f"'{escape(raw[:80]).decode()}'"
 
 

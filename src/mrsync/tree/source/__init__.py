@@ -1,6 +1,7 @@
-"""Read the master's tree: a manifest first, the contents of planned files later.
+"""Read the master's tree: first a manifest of all entries, later the contents of planned files.
 
-`scan` walks the whole source; `files_from` and `scan_synclist` only what a list names. `source_filter` leaves entries
-out while a directory is read. `reader` reads pages of the contents object from files, checks after each file that it is
-still the one that was scanned, and `rescan` looks again at those that changed.
+`scanner` walks the whole source breadth first; `files_from` and `operands` are variants for --files-from and several
+SOURCEs, and `scan` chooses one. `source_filter` excludes entries while a directory is read. `planning` makes the plan.
+`reader` reads pages of the contents object and checks that each file is still the one that was scanned. `rescan` looks
+again at files that changed.
 """

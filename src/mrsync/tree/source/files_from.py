@@ -1,4 +1,4 @@
-"""Read just the paths of a --files-from list into a manifest, with the directories above them."""
+"""Scan only the paths of a --files-from list, with the directories above them."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ from mrsync.tree.source.homes import Roots
 from mrsync.tree.source.scanner import FIND, Scanner
 from mrsync.tree.source.selection import Selection
 
-_NOWHERE = -1  # instead of a number: no listed path leads here
+_NOWHERE = -1  # in place of a number: no listed path leads here
 
 
 class Gatherer(Scanner):
-    """Walks only where listed paths lead.
+    """Scanner that walks only along listed paths.
 
-    A path that ends in a slash means the directory and what is right in it; with selection.is_recursive every listed
-    directory is taken whole. Elsewhere nothing is deleted. Filter rules but those of per-directory merge files hold for
-    listed paths, none for directories above them. What is missing is an error, and so is a path through a soft link.
+    A path that ends in a slash stands for a directory and its direct children; with selection.is_recursive, every
+    listed directory is scanned completely. Deletions are limited to such directories. Filter rules, except those of
+    per-directory merge files, apply to listed paths, but not to the directories above them. A missing path and a path
+    through a soft link are errors.
     """
 
     def __init__(self, roots: Roots, manifest: Manifest, selection: Selection) -> None:
         super().__init__(roots, manifest, selection)
         self._tree = PathTree()
         self._listed: set[int] = set()
-        self._opened: set[int] = set()  # listed with a slash
+        self._opened: set[int] = set()  # listed with a slash at the end
         is_root_told = False
         for entry in selection.files or ():
             path, is_opened = normalized(entry)
@@ -42,11 +43,11 @@ class Gatherer(Scanner):
                 if is_opened:
                     self._opened.add(number)
         manifest.policy = manifest.policy._replace(leaves_root=not is_root_told)
-        self._places = array("i", [0])  # of every entry its number
+        self._places = array("i", [0])  # entry -> number in _tree
         self._whole = {0} if selection.is_recursive and 0 in self._listed else set()  # directory entries
 
     def _is_taken(self, path: bytes) -> bool:
-        """Whether a listed path is there, and no rule is against it."""
+        """Return whether a listed path exists and no rule excludes it."""
         try:
             mode = os.stat(path, dir_fd=self._root_fd, follow_symlinks=False).st_mode
         except OSError as error:
@@ -79,7 +80,7 @@ class Gatherer(Scanner):
         return directory in self._whole and self._manifest.parents[directory] in self._whole
 
     def _drop_obstacles(self, directory: int, listing: Listing, known: dict[bytes, int]) -> None:
-        """What listed paths lead through must be a directory."""
+        """Drop entries that listed paths lead through but that are not directories, with an error for each path."""
         obstacles = {
             name
             for name, mode in zip(listing.names, listing.modes)
@@ -93,7 +94,7 @@ class Gatherer(Scanner):
             listing.keep(kept)
 
     def _listed_below(self, number: int, path: bytes) -> Iterator[bytes]:
-        """Listed paths below a number, which has this path."""
+        """Yield the listed paths below a number, whose path is given."""
         remaining = [(number, path)]
         while remaining:
             number, path = remaining.pop()
@@ -104,7 +105,10 @@ class Gatherer(Scanner):
 
 
 def normalized(entry: bytes) -> tuple[bytes, bool]:
-    """A listed path below the root, and whether it means what is in the directory, too; `..` never leads above it."""
+    """Return a listed path relative to the root, and whether it includes the children of the directory.
+
+    `..` never leads above the root.
+    """
     names: list[bytes] = []
     parts = entry.split(b"/")
     for part in parts:

@@ -1,4 +1,4 @@
-"""Where the entries of a source are: below one root, or each below one of several."""
+"""Open entries of the source, which are below one root or distributed over several."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from mrsync.tree.model.manifest import Manifest
 
 
 class Roots(NamedTuple):
-    """paths: of the roots. numbers: for every entry that of its root; empty: the first. followed: entries whose soft
-    links are followed.
+    """The roots of a source.
+
+    paths: one per root. numbers: for each entry, the index of its root; empty if there is one root. followed: entries
+    whose soft links are followed.
     """
 
     paths: tuple[bytes, ...]
@@ -26,7 +28,7 @@ class Roots(NamedTuple):
 
 
 def open_source(root: bytes) -> int:
-    """Descriptor of the source's root (which may be reached by a link)."""
+    """Return a descriptor of the source's root, which may be reached through a link. Raise SelectionError."""
     try:
         return os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
@@ -34,9 +36,9 @@ def open_source(root: bytes) -> int:
 
 
 class Homes:
-    """Opens what a manifest names below its roots. SelectionError for a root that cannot be read.
+    """Open entries of a manifest below their roots. The constructor raises SelectionError if a root cannot be read.
 
-    The roots' columns may grow meanwhile. A descriptor of a directory stays good until the next one is asked for.
+    `roots.numbers` and the manifest may grow meanwhile. A directory's descriptor is valid until the next is requested.
     """
 
     def __init__(self, roots: Roots | bytes, manifest: Manifest) -> None:
@@ -54,16 +56,16 @@ class Homes:
             raise
 
     def directory(self, entry: int, root: int = 0) -> int:
-        """Descriptor of a directory as it is below one of the roots; OSError."""
+        """Return the descriptor of a directory below one of the roots. Raise OSError."""
         return self._trees[root].open(entry)
 
     def of(self, entry: int) -> int:
-        """Descriptor of the directory that an entry is in; OSError."""
+        """Return the descriptor of the directory that contains an entry. Raise OSError."""
         numbers = self._roots.numbers
         return self._trees[numbers[entry] if numbers else 0].open(self._manifest.parents[entry])
 
     def open(self, entry: int) -> int:
-        """Descriptor of a file; OSError, as `open_regular`."""
+        """Return a descriptor of a regular file, to be closed by the caller. Raise OSError as `open_regular` does."""
         name, directory_fd = self._manifest.names[entry], self.of(entry)
         if entry not in self._roots.followed:
             return open_regular(name, directory_fd)

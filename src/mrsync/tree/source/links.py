@@ -1,4 +1,4 @@
-"""Soft links of the source that are not taken as such: followed, or left out."""
+"""Follow or omit soft links of the source (--copy-links, --safe-links and similar options)."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ Identity = tuple[int, int]  # device and inode
 
 
 class LinkJudge:
-    """Applies a selection to the soft links of listings."""
+    """Apply a selection to the soft links in listings."""
 
     def __init__(self, selection: Selection) -> None:
         self._selection = selection
 
     def judge(self, directory_fd: int, listing: Listing, depth: int, is_above: Callable[[Identity], bool]) -> None:
-        """Put what links lead to in their place, or leave them out on targets, too.
+        """Replace links by what they lead to, or omit them, so that targets leave the names alone.
 
-        depth: how many directories of the source are above. is_above: whether a directory is one of these: a link to it
-        has no end. What leads nowhere becomes a failure.
+        depth: the number of directories above, within the source. is_above: return whether a directory is one of them;
+        following a link to it would never end. A broken link becomes a failure.
         """
         selection, lost = self._selection, []
         for position, target in list(listing.links.items()):
@@ -48,9 +48,9 @@ class LinkJudge:
 
 
 def leads_out(target: bytes, depth: int) -> bool:
-    """Whether a soft link with so many directories above it is unsafe as rsync has it.
+    """Return whether rsync would call a link with this target unsafe. depth: the number of directories above the link.
 
-    It is if it is absolute or goes up too far, and wherever it goes up again behind a name.
+    A target is unsafe if it is absolute, leads up beyond the root, or has `..` after a name.
     """
     names = target.split(b"/")
     up = 0

@@ -1,4 +1,4 @@
-"""Modes changed on the way, by rsync's --chmod."""
+"""Parse and apply rsync's --chmod."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ _SHIFT = {"u": 6, "g": 3, "o": 0}
 
 
 class ModeChange(NamedTuple):
-    """One clause: the bits to clear, then those to set, and those to set only where something may be executed.
+    """One clause of --chmod.
 
-    limit: "D" directories only, "F" all but directories, "" both. copy: the class whose bits are copied, shifted by
-    `_SHIFT`, to `copy_to`, as far as `copy_mask` allows; subtracted if `is_minus`.
+    limit: "D" for directories only, "F" for all others, "" for both. clear: bits to clear first. add: bits to set.
+    add_if_x: bits to set on directories and where any execute bit is set. copy: the class ("u", "g" or "o") whose bits
+    are copied to the classes in copy_to, limited by copy_mask; cleared instead of set if is_minus.
     """
 
     limit: str
@@ -37,18 +38,18 @@ class ModeChange(NamedTuple):
 
 
 def parse_mode_changes(text: str, umask: int) -> tuple[ModeChange, ...]:
-    """rsync's grammar: clauses of chmod or octal numbers, with D or F before them, separated by commas. UsageError."""
+    """Parse clauses of chmod or octal numbers, each with an optional D or F, separated by commas. Raise UsageError."""
     return tuple([_parse_clause(clause, umask, text) for clause in text.split(",")])
 
 
 def change_modes(manifest: Manifest, changes: Iterable[ModeChange]) -> None:
-    """Change the modes of all entries but soft links."""
+    """Change the modes of all entries except soft links."""
     table = {mode: changed_mode(mode, changes) for mode in set(manifest.modes)}
     manifest.modes = array("H", [table[mode] for mode in manifest.modes])
 
 
 def changed_mode(mode: int, changes: Iterable[ModeChange]) -> int:
-    """A mode with its type bits, after all changes."""
+    """Return a mode after all changes. It includes the type bits, before and after."""
     kind, is_directory = mode & ~BITS, mode >> 12 == DIRECTORY
     if mode >> 12 == LINK:
         return mode
@@ -81,7 +82,7 @@ def _parse_clause(clause: str, umask: int, text: str) -> ModeChange:
     top = 0
     for letter in what:
         if letter == "s":
-            top = top | set_id if set_id else 0o4000  # rsync: without u, g or a, what came before is forgotten
+            top = top | set_id if set_id else 0o4000  # like rsync: without u, g or a, earlier letters are forgotten
         elif letter == "t":
             top |= 0o1000
     bits = where * _sum(what, _WHAT) & mask

@@ -1,4 +1,4 @@
-"""Read several SOURCEs, or one that is a single name in its directory, into one manifest."""
+"""Scan several SOURCEs, or one that is not a whole directory, into one manifest."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from mrsync.tree.source.scanner import FIND, Scanner, drop_temporary
 from mrsync.tree.source.selection import Operand, Selection
 from mrsync.tree.source.source_filter import SourceFilter
 
-_MADE_MODE = stat.S_IFDIR | 0o755  # of a DEST that is none of the SOURCEs
+_MADE_MODE = stat.S_IFDIR | 0o755  # mode of DEST if no SOURCE gives it its own
 
 
 class Assembler(Scanner):
-    """Walks all operands as one tree.
+    """Scanner that walks all operands as one tree.
 
-    What several have under the same path is taken of the first; directories are joined, and are so even where another
-    one has a file. Targets delete only in directories that are taken with all in them.
+    If several operands have the same path, the first one counts; but directories are merged, and take precedence over
+    other kinds. Targets delete only in directories that were scanned completely.
     """
 
     def __init__(self, manifest: Manifest, selection: Selection) -> None:
@@ -74,7 +74,7 @@ class Assembler(Scanner):
 
     def _read(self, directory: int) -> Listing:
         parts = {number: self._read_part(directory, number) for number in self._found_in.pop(directory)}
-        places: dict[bytes, list[int]] = {}  # the operands that have a name, the one that counts first
+        places: dict[bytes, list[int]] = {}  # name -> operands that have it, the one that counts first
         for number, part in parts.items():
             for name, mode in zip(part.names, part.modes):
                 places.setdefault(name, []).append(number if mode >> 12 == DIRECTORY else ~number)
@@ -91,7 +91,7 @@ class Assembler(Scanner):
         return listing
 
     def _read_part(self, directory: int, number: int) -> Listing:
-        """What one operand has in a directory."""
+        """Return what one operand contributes to a directory. Raise OSError."""
         names = self._operands[number].names if directory == 0 else None
         fd = self._homes.directory(directory, number)
         if self._is_foreign(directory, fd, number):
@@ -112,9 +112,9 @@ class Assembler(Scanner):
 
 
 class _MergeFiles:
-    """Reads a merge file of the joined tree in the first operand that has it; OSError.
+    """Read a merge file of the joined tree from the first operand that has it. Raise OSError.
 
-    Paths begin with the root of the first operand, wherever the file is.
+    Paths begin with the root of the first operand, wherever the file really is.
     """
 
     def __init__(self, operands: Sequence[Operand]) -> None:
@@ -134,7 +134,7 @@ class _MergeFiles:
 
 
 def _joined(parts: dict[int, Listing], places: dict[bytes, list[int]]) -> Listing:
-    """One listing of all names, in order, each as the operand has it that counts."""
+    """Return one sorted listing of all names, each with the attributes of the operand that counts."""
     whole: Listing | None = None
     for number, part in parts.items():
         counted = [i for i, name in enumerate(part.names) if places[name][0] in (number, ~number)]

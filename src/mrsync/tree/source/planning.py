@@ -1,4 +1,4 @@
-"""Plan the union of what targets need, from what the scan found."""
+"""Make the plan: the union of all targets' needs, laid out as one contents object."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ from mrsync.tree.source.scanner import Scan
 
 
 def build_plan(scan: Scan, needs: Iterable[tuple[int, int]]) -> Plan:
-    """Plan the union of all needs; a file that cannot be read here is noticed when it is cast."""
+    """Plan the union of all needs, ranges [a, b) of entries.
+
+    Files that cannot be read are planned nevertheless; reading their contents will report the error. The identity of a
+    file that changed too shortly before the scan is left out, because its ctime could not reveal another change.
+    """
     ranges = merged(needs)
     entries = array("I")
     for first, end in ranges:
@@ -47,7 +51,7 @@ def _read_extents(scan: Scan, entries: array[int], holey: list[int]) -> dict[int
             try:
                 fd = homes.open(entry)
             except OSError:
-                continue  # planned as a whole; Source finds out the same and says why
+                continue  # planned without holes; Source meets the same error and reports it
             try:
                 pieces = data_extents(fd, size)
             finally:

@@ -1,4 +1,4 @@
-"""The beginning of a file as it was at one moment, for files that are written to all the time."""
+"""Send the beginning of a file as it was at one moment, for files that keep growing."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _DIGEST_BYTES = 16
 
 
 class Prefix:
-    """Digests of the first `size` bytes of a file, taken in one pass.
+    """Digests of the blocks in the first `size` bytes of a file, taken in one pass.
 
-    Bytes that still have these digests when they are read a second time have not changed in between: all that is read
-    so, be it hours later and in any order, is what the file held when the pass was over.
+    Bytes that still have these digests when they are read again did not change in between. So everything read this way,
+    even hours later and in any order, is what the file contained at the end of the pass.
     """
 
     def __init__(self, fd: int, size: int, on_activity: Callable[[], None]) -> None:
-        """Read them; OSError if they cannot be read, Changed if there are fewer."""
+        """Read and digest the bytes. Raise OSError if that fails, Changed if the file is shorter."""
         status = os.fstat(fd)
         self.size = size
         self._identity = status.st_dev, status.st_ino
@@ -36,12 +36,12 @@ class Prefix:
         self._digests = bytes(digests)
 
     def is_of(self, status: os.stat_result) -> bool:
-        """Whether this is the same file, and no shorter."""
+        """Return whether this is the same file and at least as long."""
         is_same = (status.st_dev, status.st_ino) == self._identity
         return is_same and stat.S_ISREG(status.st_mode) and status.st_size >= self.size
 
     def read(self, fd: int, position: int, length: int) -> bytes:
-        """Some of these bytes; OSError, Changed if one of their blocks is not what it was."""
+        """Return some of these bytes. Raise OSError, or Changed if one of their blocks has changed."""
         block_bytes = self._block_bytes
         first, end = position // block_bytes, -(-(position + length) // block_bytes)
         start = first * block_bytes
@@ -55,7 +55,7 @@ class Prefix:
 
 
 def read_exactly(fd: int, position: int, length: int) -> bytes:
-    """These bytes of a file; OSError, Changed if it ends before."""
+    """Return `length` bytes at a position of a file. Raise OSError, or Changed if it ends before."""
     data = os.pread(fd, length, position)
     while len(data) < length:
         more = os.pread(fd, length - len(data), position + len(data))

@@ -1,4 +1,10 @@
-"""Read the contents object from the source's files; notice each that cannot be read or is not what was scanned."""
+"""Read the contents object from the source's files, and detect files that changed since the scan.
+
+Nothing locks the source, so a file may change at any time, and a mixture of two versions must never be committed. Size,
+mtime, inode and ctime are compared when a file is opened and again after its last byte was read. A write in between
+changes the ctime, so a file that passes the second check was stable while it was read. A file that fails becomes
+`changed`: zeros are sent in its place, and the master has the file excepted from the commit or sends it again.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +25,10 @@ FILES_OPEN_MAX = 32
 
 
 class Source:
-    """The planned files below one root or several. SelectionError if one cannot be read.
+    """The planned files of the source. The constructor raises SelectionError if a root cannot be read.
 
-    changed: plan file -> why, for each file that vanished, changed or cannot be read; zeros stand for its data.
-    prefixes: by manifest entry, of files that may grow meanwhile. outgrown: plan files of these that did.
+    changed: plan file -> reason, for each file that vanished, changed or cannot be read; zeros are sent for its data.
+    prefixes: by manifest entry, for files that may grow meanwhile. outgrown: the plan files among these that did grow.
     """
 
     def __init__(
@@ -40,29 +46,33 @@ class Source:
         self._homes = Homes(roots, manifest)
         self._fds = FdCache(cache_limit(FILES_OPEN_MAX))
         self._is_wary = False
-        # What each file was when it was first opened; inode 0: not opened yet.
+        # Identity of each file when it was first opened; inode 0: not opened yet.
         self._inodes = array("Q", bytes(8 * plan.file_count))
         self._ctimes = array("q", bytes(8 * plan.file_count))
         self._verified = bytearray(plan.file_count)
 
     def read(self, offset: int, length: int) -> bytes:
-        """Bytes of the contents object; a file is verified when its last byte of data is read."""
+        """Return bytes of the contents object. A file is verified when its last byte of data is read."""
         pieces = self._plan.locate(offset, length)
         if len(pieces) == 1:
             return self._read_piece(*pieces[0])
         return b"".join([self._read_piece(*piece) for piece in pieces])
 
     def be_wary(self) -> None:
-        """Before anything is read: targets have some of it already, so it must be what was scanned.
+        """Check every piece against the scan. Call this before reading if targets already hold parts of the contents.
 
-        Not all is going to be read: any piece may be the last of its file.
+        These parts belong to the scanned version, so the rest must as well. And since not everything will be read, any
+        piece may be the last one of its file.
         """
         self._is_wary = True
         if self._plan.inodes:
             self._inodes, self._ctimes = self._plan.inodes[:], self._plan.ctimes[:]
 
     def verify(self, file: int) -> bool:
-        """Whether a planned file was what was scanned when its end was read, or is now; if not, it is in `changed`."""
+        """Return whether a plan file was unchanged when its end was read, or else is unchanged now.
+
+        If not, it is added to `changed`.
+        """
         if not self._verified[file] and file not in self.changed:
             try:
                 self._check(file, self._open(file))
@@ -94,7 +104,7 @@ class Source:
         return data
 
     def _data_end(self, file: int) -> int:
-        """Offset in the file behind its last byte of data."""
+        """Return the offset behind the file's last byte of data."""
         extents = self._plan.extents.get(file)
         if extents:
             return sum(extents[-1])
@@ -110,7 +120,7 @@ class Source:
         return fd
 
     def _check(self, file: int, fd: int) -> None:
-        """Changed if the open file is not the one that was scanned and first opened, nor one that may grow."""
+        """Raise Changed unless the open file is as it was scanned and first opened, or may grow and only grew."""
         status = os.fstat(fd)
         try:
             self._hold_against_scan(file, status)

@@ -1,4 +1,4 @@
-"""Look once more at source files that changed while they were read."""
+"""Look again at source files that changed while they were read, so that they can be sent in a second round."""
 
 from __future__ import annotations
 
@@ -25,9 +25,11 @@ from mrsync.tree.source.selection import Selection
 
 
 class Rescan(NamedTuple):
-    """amendment: what was found; it is in the scan's manifest already. scan: the same with what is known of holes now.
+    """The result of `rescan`.
 
-    refused: entry -> why it cannot be cast again. prefixes: entry -> what was found in a file that may go on growing.
+    amendment: the changed rows, already applied to the scan's manifest. scan: the scan with an updated set of sparse
+    files. refused: entry -> why it cannot be sent again. prefixes: entry -> the present contents of a file that may go
+    on growing.
     """
 
     amendment: Amendment
@@ -39,10 +41,10 @@ class Rescan(NamedTuple):
 def rescan(
     scan: Scan, selection: Selection, entries: Iterable[int], on_activity: Callable[[], None] = lambda: None
 ) -> Rescan:
-    """Look at these files; with one name of a file all its names are amended, if they still are names of one file.
+    """Look again at these entries. All names of a hard-linked file are updated together, if they still are one file.
 
-    A file that has another size now is read: if it goes on growing, what is found in it now can be cast. on_activity
-    is called now and then, and may raise what ends the look.
+    A file whose size changed is read once, so that its present contents can be sent even if it goes on growing.
+    on_activity: called from time to time; it may raise an exception to end the rescan.
     """
     return _Rescanner(scan, selection, on_activity).run(sorted(entries))
 
@@ -76,7 +78,7 @@ class _Rescanner:
         return Rescan(amendment, again, self._refused, self._prefixes)
 
     def _look_at(self, entry: int, names: list[int]) -> None:
-        """Take all names of a file, or none."""
+        """Accept all names of a file, or refuse them all."""
         try:
             found = {name: self._stat(name) for name in names}
             if any(not os.path.samestat(found[names[0]], other) for other in found.values()):
@@ -90,7 +92,7 @@ class _Rescanner:
             self._found.update(found)
 
     def _read(self, entry: int, status: os.stat_result) -> Prefix:
-        """What is in a file of which this is the status."""
+        """Return the digests of a file with this status. Raise OSError."""
         fd = self._homes.open(entry)
         try:
             prefix = Prefix(fd, status.st_size, self._on_activity)
@@ -101,7 +103,7 @@ class _Rescanner:
         return prefix
 
     def _stat(self, entry: int) -> os.stat_result:
-        """Of a file that can be read."""
+        """Return the status of a regular file that can be opened for reading. Raise OSError."""
         fd = self._homes.open(entry)
         try:
             status = os.fstat(fd)
@@ -112,13 +114,13 @@ class _Rescanner:
         return status
 
     def _amend(self) -> Amendment:
-        """Make the patch, and bring the manifest up to date by it."""
+        """Make the patch and apply it to the manifest."""
         manifest, entries = self._manifest, array("I", sorted(self._found))
         patch = Manifest(manifest.policy)
         patch.add_root(os.fstat(self._homes.root_fds[0]))
         listing = Listing(self._homes.root_fds[0], [])
         if entries:
-            names = [b"%08x" % entry for entry in entries]  # of any kind, but in order
+            names = [b"%08x" % entry for entry in entries]  # placeholders; listings need sorted names
             listing.extend(names, [self._found[entry] for entry in entries])
         patch.add(0, listing)
         if manifest.policy.keeps_attributes:
@@ -126,7 +128,7 @@ class _Rescanner:
         if manifest.policy.checksum:
             patch.digests = NO_DIGEST + b"".join(map(self._digest, entries))
         if manifest.listed is not None:
-            patch.listed = Listed(array("B", bytes(len(patch))), [])  # the marks that count are the manifest's
+            patch.listed = Listed(array("B", bytes(len(patch))), [])  # placeholders; the manifest's marks count
         change_on_the_way(patch, self._selection)
         amendment = Amendment(entries, patch)
         amendment.apply(manifest)

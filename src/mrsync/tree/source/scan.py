@@ -1,4 +1,4 @@
-"""Read the source into a manifest."""
+"""Scan the source into a manifest, with the scanner that the selection needs."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ def scan(
     on_activity: Callable[[int], None] = lambda entries: None,
     on_digested: Callable[[int, int], None] = lambda count, total: None,
 ) -> Scan:
-    """Read the tree below a directory; SelectionError if the root itself cannot be read.
+    """Scan the tree below a directory. Raise SelectionError if the root itself cannot be read.
 
-    on_activity: hears how many entries were read since. on_digested: bytes read for digests since, and of all files.
+    on_activity: called with the number of entries read since the last call. on_digested: called with the bytes read for
+    digests since the last call, and the total of all files.
     """
     return _scanner_of(root, Manifest(policy), selection).run(on_activity, on_digested)
 

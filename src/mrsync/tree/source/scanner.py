@@ -1,4 +1,4 @@
-"""Walk the source, and say what was found."""
+"""Walk the source breadth first and collect its entries in a manifest."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ from mrsync.tree.source.selection import Selection
 if TYPE_CHECKING:
     from mrsync.tree.source.source_filter import SourceFilter
 
-FIND = "find"  # the action that fails where a list names what is not there
-TICK_NS = 100_000_000  # ten times the longest of Linux
+FIND = "find"  # the failed action if a list names something that does not exist
+TICK_NS = 100_000_000  # ten times Linux's longest clock tick, which limits the resolution of a ctime
 
 
 class Scan(NamedTuple):
-    """What a scan found.
+    """The result of a scan.
 
-    manifest: all entries that could be read; deletes nothing if something could not. holey: files that have fewer
-    blocks than bytes. errors: what could not be read, was listed but is not there, or vanished meanwhile. skipped:
-    devices and special files that the policy does not keep: targets neither make nor delete them. ctimes, inodes: of
-    every entry, if the policy says partial. settled_at: what has a later ctime may have been changed again without
-    another ctime. misses: some SOURCE is not there at all.
+    manifest: all entries that could be read; its policy deletes nothing if any could not. holey: entries that probably
+    have holes, because they occupy fewer blocks than their size. errors: what could not be read, was listed but does
+    not exist, or vanished meanwhile. skipped: devices and special files that the policy does not preserve; targets
+    neither make nor delete them. ctimes, inodes: of every entry, if the policy says partial. settled_at: a file with a
+    later ctime (ns) may have changed again within the same clock tick. misses: a whole SOURCE does not exist.
     """
 
     roots: Roots
@@ -58,18 +58,18 @@ class Scan(NamedTuple):
 
     @property
     def vanished(self) -> int:
-        """How many of the errors are entries that were there when their directory was read, and then no more."""
+        """The number of errors for entries that vanished after their directory was read."""
         return sum(failure.errno == errno.ENOENT and failure.action != FIND for failure in self.errors)
 
     @property
     def deletes(self) -> bool:
-        """Whether targets may delete anything; not if something could not be read."""
+        """Whether targets may delete anything. As with rsync, they may not if something exists but was unreadable."""
         is_sure = all(failure.errno in (errno.ENOENT, errno.EFBIG) for failure in self.errors) and not self.misses
         return self.ignores_errors or is_sure
 
 
 def change_on_the_way(manifest: Manifest, selection: Selection) -> None:
-    """What the selection says of modes and owners, and names for the owners."""
+    """Apply the selection's changes of modes and owners, and add the owners' names."""
     if selection.mode_changes:
         change_modes(manifest, selection.mode_changes)
     name_owners(manifest)
@@ -77,14 +77,14 @@ def change_on_the_way(manifest: Manifest, selection: Selection) -> None:
 
 
 class Scanner:
-    """Walks a source breadth first, once. SelectionError if a root cannot be read."""
+    """Walk a source once, breadth first. The constructor raises SelectionError if a root cannot be read."""
 
     def __init__(self, roots: Roots, manifest: Manifest, selection: Selection) -> None:
         self._followed: set[int] = set()  # entries whose soft links are followed
         self._roots = roots = roots._replace(followed=self._followed)
         self._homes = Homes(roots, manifest)
         self._judge = LinkJudge(selection) if selection.judges_links else None
-        self._identities: dict[tuple[int, int], Identity] = {}  # of directories by root, where links are judged
+        self._identities: dict[tuple[int, int], Identity] = {}  # by (root, directory), if links are judged
         self._root_fd = self._homes.root_fds[0]
         self._manifest = manifest
         self._selection = selection
@@ -96,7 +96,7 @@ class Scanner:
         self._ctimes, self._numbers = array("q"), array("Q")
         self._settled_at = time.time_ns() - TICK_NS
         self._choice = self._make_choice()
-        self._devices: dict[tuple[int, int], int] = {}  # of directories by root, where file systems count
+        self._devices: dict[tuple[int, int], int] = {}  # by (root, directory), for --one-file-system
         self._misses = False
 
     def run(self, on_activity: Callable[[int], None], on_digested: Callable[[int, int], None]) -> Scan:
@@ -106,7 +106,7 @@ class Scanner:
             self._numbers.append(0)
         try:
             self._add_root()
-            # The list of directories grows while it is walked: breadth first.
+            # The list of directories grows while it is walked, which makes the walk breadth first.
             for directory in manifest.directories:
                 before = len(manifest)
                 self._scan_directory(directory)
@@ -178,7 +178,7 @@ class Scanner:
         return Handle(b"/proc/self/fd/%d/%b" % (fd, name)) if entry in self._followed else entry_in(fd, name)
 
     def _judge_links(self, directory: int, fd: int, listing: Listing, root: int = 0) -> None:
-        """Follow soft links, or leave them out, if that is asked for."""
+        """Follow or omit soft links, if the selection says so."""
         if self._judge is None:
             return
         status = os.fstat(fd)
@@ -190,21 +190,21 @@ class Scanner:
         self._judge.judge(fd, listing, len(above) - 1, known.__contains__)
 
     def _read(self, directory: int) -> Listing:
-        """Return what is taken of a directory. Raises OSError."""
+        """Return the selected entries of a directory. Raise OSError."""
         fd = self._homes.directory(directory)
         listing = self._list(directory, fd)
         self._check(directory, fd, listing)
         return listing
 
     def _check(self, directory: int, fd: int, listing: Listing) -> None:
-        """Keep off destinations, and leave out files that are too large. Raises SelectionError."""
+        """Raise SelectionError if a destination is in the source, and omit files that are too large."""
         if self._selection.off_limits:
             self._keep_off(directory, fd)
         if listing.sizes and max(listing.sizes) > FILE_BYTES_MAX:
             self._omit_huge(directory, fd, listing)
 
     def _omit_huge(self, directory: int, fd: int, listing: Listing) -> None:
-        """Leave alone the files whose data are more than a session can cast; most files of such a size are holes."""
+        """Omit files with more data than a session can send. Most files of such a size are sparse and stay."""
         huge = []
         for position in [position for position, size in enumerate(listing.sizes) if size > FILE_BYTES_MAX]:
             reason = _why_too_large(fd, listing.names[position], listing.sizes[position])
@@ -215,10 +215,10 @@ class Scanner:
         listing.omit(huge)
 
     def _keep_off(self, directory: int, fd: int) -> None:
-        """Take nothing of a destination: it would be in itself the next time. Raises SelectionError."""
+        """Raise SelectionError if a destination is in this directory: the next sync would copy it into itself."""
         status = os.fstat(fd)
         if directory in self._manifest.incomplete:
-            return  # none of what is in it is taken, but what is listed
+            return  # nothing in it is sent except listed paths
         path = self._manifest.path(directory)
         for name, dest in self._selection.off_limits.get((status.st_dev, status.st_ino), {}).items():
             if not name or self._choice is None or not self._choice.excludes_new(directory, path, name):
@@ -237,7 +237,7 @@ class Scanner:
         manifest.attribute_numbers.append(number)
 
     def _list(self, directory: int, fd: int) -> Listing:
-        """What is taken of a directory, which is open as fd."""
+        """Return the selected entries of a directory, which is open as fd. Raise OSError."""
         if self._is_foreign(directory, fd):
             self._manifest.incomplete.add(directory)
             return Listing(fd, [])
@@ -249,14 +249,14 @@ class Scanner:
         return listing
 
     def _is_foreign(self, directory: int, fd: int, root: int = 0) -> bool:
-        """Whether a directory is passed over because it is on another file system than the one above it."""
+        """Return whether to skip a directory because it is on another file system than its parent."""
         if not self._selection.is_one_file_system:
             return False
         self._devices[root, directory] = device = os.fstat(fd).st_dev
         return self._is_recursed(directory) and device != self._devices[root, self._manifest.parents[directory]]
 
     def _is_recursed(self, directory: int) -> bool:
-        """Whether nobody named the directory."""
+        """Return whether a directory was reached by recursion and not named by the user."""
         return directory > 0
 
     def _make_choice(self) -> SourceFilter | None:
@@ -275,7 +275,7 @@ class Scanner:
 
 
 def _why_too_large(directory_fd: int, name: bytes, size: int) -> int:
-    """EFBIG, or the errno for a file whose data cannot be found out; 0 if they are few."""
+    """Return EFBIG if a file has too much data, 0 if it has not, or the errno if that cannot be determined."""
     try:
         fd = open_regular(name, directory_fd)
     except OSError as error:
@@ -288,7 +288,7 @@ def _why_too_large(directory_fd: int, name: bytes, size: int) -> int:
 
 
 def drop_temporary(listing: Listing) -> None:
-    """A source may be a destination, too: what a session keeps there for a while is no part of the tree."""
+    """Drop temporary files of sessions from a listing: the source may be the destination of another sync."""
     names = listing.names
     at = bisect_left(names, PREFIX)
     if at < len(names) and names[at].startswith(PREFIX):

@@ -1,4 +1,4 @@
-"""The selection: what of the source is taken, and how it is changed on the way; known to the master only."""
+"""The selection: what is taken from the source, and how it is changed on the way. Only the master knows it."""
 
 from __future__ import annotations
 
@@ -11,31 +11,35 @@ if TYPE_CHECKING:
     from mrsync.tree.filter.rules import Rule
 
 
-# (device, inode) of directories that the source must not hold, the name empty, or in which it must not hold a name;
-# with the path of what is there, to print.
+# Destinations on this host, which the source must not contain: (device, inode) of a directory -> {name: path to print}.
+# An empty name means the directory itself, another name a missing destination in it.
 OffLimits = dict[tuple[int, int], dict[bytes, bytes]]
 
 
 class Operand(NamedTuple):
-    """A directory, and the names in it that are SOURCEs; None: all that is in it, and its own attributes."""
+    """One SOURCE directory. names: the SOURCEs in it; None: everything in it, and its own attributes."""
 
     root: bytes
     names: tuple[bytes, ...] | None = None
 
 
 class Selection(NamedTuple):
-    """mode_changes, user, group: what all entries get instead of their own (--chmod, --chown).
+    """What is taken from the source.
 
-    rules: filter rules of both sides, in order. has_nuls: entries of their per-directory merge files end in NUL.
-    size_min, size_max: bytes; files of other sizes are left alone. is_one_file_system: directories on others are taken
-    without what is in them. files: paths of --files-from, nothing else is taken; is_recursive: with all below them.
-    ignores_errors: targets delete even if something could not be read. off_limits: where destinations on this host are.
-    operands: several SOURCEs, or one that is not all of a directory; of what has the same path the first counts.
-    ignores_missing: a SOURCE that is not there is no error.
-    Of soft links what they lead to is taken: copies_links: of all; copies_unsafe_links: of those that lead out of the
-    source; copies_dir_links: of those to directories. skips_unsafe_links: those that lead out of it are left alone.
-    Only what is listed is taken, if one of these is given. patterns: as the shell knows them. synclist: the path of
-    one. rsync_options: more options for rsync's dry run, whose output is the list; None: rsync is not asked.
+    mode_changes, user, group: replace the mode and owner of all entries (--chmod, --chown).
+    ignores_errors: targets delete even if something could not be read.
+    rules: filter rules for both sides, in order. has_nuls: per-directory merge files separate entries by NUL.
+    size_min, size_max: bytes; files of other sizes are skipped.
+    is_one_file_system: mount points are taken as empty directories.
+    files: the paths of --files-from; nothing else is taken. is_recursive: take them with everything below.
+    off_limits: the destinations on this host.
+    operands: several SOURCEs, or one that is not a whole directory; for equal paths the first counts.
+    ignores_missing: a missing SOURCE is not an error.
+    copies_links, copies_unsafe_links, copies_dir_links: follow all soft links, those that lead out of the source, or
+    those to directories. skips_unsafe_links: omit those that lead out of it.
+
+    If one of the following is given, only listed entries are taken. patterns: shell patterns. synclist: path of a
+    synclist. rsync_options: additional options for rsync's dry run, whose output is the list; None: no dry run.
     """
 
     mode_changes: tuple[ModeChange, ...] = ()
@@ -62,17 +66,17 @@ class Selection(NamedTuple):
 
     @property
     def is_list(self) -> bool:
-        """Whether only what is listed is taken."""
+        """Whether only listed entries are taken."""
         return bool(self.patterns or self.synclist) or self.rsync_options is not None
 
     @property
     def takes_everything(self) -> bool:
-        """Nothing is left out, whatever is listed."""
+        """Whether nothing is excluded."""
         return not (self.rules or self.has_size_limit or self.is_one_file_system or self.files is not None)
 
     @property
     def judges_links(self) -> bool:
-        """Whether soft links are not just taken as such."""
+        """Whether some soft links are followed or omitted."""
         return self.copies_links or self.copies_unsafe_links or self.copies_dir_links or self.skips_unsafe_links
 
     @property

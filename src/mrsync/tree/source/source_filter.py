@@ -1,4 +1,4 @@
-"""What of each directory of the source is taken."""
+"""Exclude entries of the source by filter rules and by size."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from mrsync.tree.source.selection import Selection
 
 
 class SourceFilter:
-    """Applies a selection to listings, directory by directory, each after the one above it.
+    """Apply a selection to listings, one directory at a time, parents first.
 
-    errors: merge files that could not be read. read: reads one by its path.
+    errors: merge files that could not be read. read: return the contents of a merge file, given its path.
     """
 
     def __init__(self, root: bytes, selection: Selection, parents: array[int], deletes_excluded: bool) -> None:
@@ -39,9 +39,10 @@ class SourceFilter:
         self._scopes: dict[int, Scope] = {}
 
     def take(self, directory: int, path: bytes, listing: Listing, exempt: Container[bytes] | None = None) -> set[bytes]:
-        """Leave in the listing of a directory, by entry and path, what is taken, and exempt names; what is excluded.
+        """Remove excluded entries from the listing of a directory, and return their names.
 
-        The listing has all names in the directory, unless some are exempt.
+        directory, path: the directory's entry and path. exempt: names to keep even if they are excluded. Without it,
+        the listing must have all names of the directory.
         """
         excluded: set[bytes] = set()
         if self._filters is not None and (listing.names or listing.failures):
@@ -52,14 +53,14 @@ class SourceFilter:
         return excluded
 
     def is_excluded(self, path: bytes, *, is_directory: bool) -> bool:
-        """What the rules say of a path, but for merge files and directories above."""
+        """Return whether the rules exclude a path, without regard to merge files and the directories above."""
         if self._filters is None:
             return False
         above, _, name = path.rpartition(b"/")
         return bool(self._filters.scope(above).excluded([name], [name] if is_directory else ()))
 
     def excludes_new(self, directory: int, path: bytes, name: bytes) -> bool:
-        """Whether a directory of this name would be left out, if it came into a directory that has been taken."""
+        """Return whether a directory with this name would be excluded if it appeared in a scanned directory."""
         if self._filters is None:
             return False
         scope = self._scopes.get(directory) or self._scope(self._filters, directory, path, ())
@@ -80,9 +81,9 @@ class SourceFilter:
         return excluded
 
     def _scope(self, filters: Filters, directory: int, path: bytes, names: Sequence[bytes] | None) -> Scope:
-        """names: all that are in the directory, if they are known."""
+        """Return the scope of a directory's rules. names: all names in the directory, or None if not known."""
         above = self._scopes.get(self._parents[directory]) if directory else filters.scope()
-        assert above is not None  # a directory comes after the one above it
+        assert above is not None  # parents come first
         try:
             scope = above.within(path, self.read, names)
         except OSError as error:
@@ -93,7 +94,7 @@ class SourceFilter:
         return scope
 
     def _limit_sizes(self, listing: Listing) -> None:
-        """Files of other sizes are told, so that targets leave alone what they have."""
+        """Mark files of other sizes as omitted: they stay in the manifest, so that targets leave theirs alone."""
         low, high = self._selection.size_min, self._selection.size_max
         sizes = zip(listing.sizes, listing.modes)
         listing.omit(
