@@ -11,7 +11,9 @@ from typing import NamedTuple
 from mrsync.errors import UsageError
 from mrsync.remote.shell_kinds import ShellKind, check_words, command_words, kind_of, real_name, user_words
 
-MARKER = b"mrsync catcher"  # a line of its own; anything before it comes from a login shell and is ignored
+# Begins a line of its own; anything before it comes from a login shell and is ignored. The rest of the line says which
+# bytecode the target's Python reads: b"\xa7\r\r\n" as Python writes it. An installed catcher leaves it empty.
+MARKER = b"mrsync catcher"
 
 # In single quotes this means the same to sh, bash, csh and fish: it has no quote, backslash, exclamation mark or
 # newline. It removes the current directory from sys.path, so that nothing is imported from where the login shell
@@ -20,7 +22,8 @@ MARKER = b"mrsync catcher"  # a line of its own; anything before it comes from a
 # It reads unbuffered and exactly one line, because the bytes after that belong to the loader.
 STARTER = (
     "import sys;sys.path[:]=filter(None,sys.path);import io,os;"
-    'os.write(1,os.linesep.join(["","mrsync catcher",""]).encode());'
+    'kept=getattr(sys.modules.get("_frozen_importlib_external"),"MAGIC_NUMBER",None);'
+    'os.write(1,os.linesep.join(["","mrsync catcher "+repr(kept),""]).encode());'
     'exec(io.open(0,"rb",0,closefd=False).readline())'
 )
 

@@ -12,10 +12,14 @@ LINES_KEPT = 30  # the last lines, which are searched for a reason
 
 
 class Contact:
-    """The start of one target. is_there becomes true when the catcher writes the marker."""
+    """The start of one target. is_there becomes true when the catcher writes the marker.
+
+    bytecode: what the target's Python reads, as it says after the marker.
+    """
 
     def __init__(self, target: int, *, program: str, shell: str) -> None:
         self.is_there = False
+        self.bytecode = b""
         self.target = target
         self._program = program
         self._shell = shell
@@ -25,8 +29,9 @@ class Contact:
     def hear(self, line: bytes) -> LineWritten | None:
         """Take one line of output. Return the event for it, or None for the marker or an empty line."""
         line = line.rstrip()
-        if not self.is_there and line == MARKER:
+        if not self.is_there and line.startswith(MARKER):
             self.is_there = True
+            self.bytecode = line[len(MARKER) :].strip()
             self._last.clear()  # output of a login shell does not explain a later failure
             return None
         if not line:

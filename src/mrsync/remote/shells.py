@@ -32,9 +32,9 @@ DESCRIPTORS_EACH = 4
 class ShellLauncher:
     """Launcher that runs `RSH HOST COMMAND` for every target.
 
-    opening: sent to a catcher that has answered, before the parameters. fanout: the greatest number of shells that were
-    started and have not answered. answer_wait_s: seconds from a start to the answer, after which the shell is killed,
-    so that one that hangs does not delay the others.
+    opening: returns what is sent to a catcher before the parameters, from the bytecode that it says it reads.
+    fanout: the greatest number of shells that were started and have not answered. answer_wait_s: seconds from a start
+    to the answer, after which the shell is killed, so that one that hangs does not delay the others.
     """
 
     def __init__(
@@ -43,14 +43,15 @@ class ShellLauncher:
         command: CatcherCommand,
         hosts: Sequence[str],
         *,
-        opening: bytes,
+        opening: Callable[[bytes], bytes],
         fanout: int,
         answer_wait_s: float,
     ) -> None:
         self._shell = shell
         self._command = command
         self._hosts = hosts
-        self._feed = opening
+        self._opening = opening
+        self._parameters = b""
         self._own: Sequence[bytes] = ()
         self._fanout = fanout
         self._answer_wait_s = answer_wait_s
@@ -62,7 +63,7 @@ class ShellLauncher:
         self._guard = Guard()
 
     def start(self, parameters: bytes, own: Sequence[bytes] = ()) -> None:
-        self._feed += parameters
+        self._parameters = parameters
         self._own = own
         _allow_descriptors(len(self._hosts))
         self._guard.start()
@@ -156,7 +157,9 @@ class ShellLauncher:
                 self._events.append(event)
         if remote.contact.is_there and not was_there:
             own = self._own[remote.contact.target] if self._own else b""
-            remote.unsent = memoryview(self._feed + own)  # only now: before the marker, the reader may not be a catcher
+            # Only now: before the marker, the reader may not be a catcher.
+            opening = self._opening(remote.contact.bytecode)
+            remote.unsent.extend(memoryview(part) for part in (opening, self._parameters + own) if part)
             if remote.write():
                 self._watch(remote, remote.input, select.EPOLLOUT)
         if not is_open:
@@ -202,7 +205,7 @@ class _Remote:
         self.contact = contact
         self.process = process
         self.answer_by = answer_by
-        self.unsent = memoryview(b"")
+        self.unsent: deque[memoryview] = deque()  # views, as many targets get the same opening
         self._stdin = process.stdin
         self._stdout = process.stdout
         self.input = process.stdin.fileno()
@@ -214,11 +217,13 @@ class _Remote:
         """Write as much as possible without blocking. Return whether data remains."""
         try:
             while self.unsent and not self._stdin.closed:
-                self.unsent = self.unsent[os.write(self.input, self.unsent) :]
+                self.unsent[0] = self.unsent[0][os.write(self.input, self.unsent[0]) :]
+                if not self.unsent[0]:
+                    self.unsent.popleft()
         except BlockingIOError:
             return True
         except BrokenPipeError:
-            self.unsent = memoryview(b"")  # the process is gone; the end of its output will show it
+            self.unsent.clear()  # the process is gone; the end of its output will show it
         return False
 
     def has_ended(self, wait_s: float) -> bool:

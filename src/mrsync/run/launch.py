@@ -94,13 +94,16 @@ def _launcher(program: Program, remote_shell: str, remote: Remote, targets: tupl
 
 def _remote_launcher(program: Program, remote_shell: str, remote: Remote, targets: tuple[str, ...]) -> Launcher:
     """Return the launcher for a remote shell. The imports take 20 ms, which runs on this host do not need to spend."""
-    from mrsync.remote.bundle import make_bundle
+    from mrsync.remote.bundle import opening_for
     from mrsync.remote.command import CatcherCommand, RemoteShell
     from mrsync.remote.shells import ShellLauncher
 
     shell = RemoteShell.parse(remote_shell, remote.connect_timeout_s, remote.user)
     command = CatcherCommand(remote.python, remote.directory, program.name, remote.is_sudo)
-    opening = make_bundle(program.module).opening() if command.is_pushed else b""
+
+    def opening(bytecode: bytes) -> bytes:
+        return opening_for(program.module, bytecode) if command.is_pushed else b""
+
     answer_wait_s = remote.connect_timeout_s + ANSWER_EXTRA_S
     if remote.topology is None:
         return ShellLauncher(
@@ -108,6 +111,7 @@ def _remote_launcher(program: Program, remote_shell: str, remote: Remote, target
         )
     from mrsync.remote.gateways import GatewayLauncher  # importing ClusterShell's tasks takes 40 ms
 
+    # All targets behind gateways share one stdin, so all get sources.
     return GatewayLauncher(
-        shell, command, targets, topology=remote.topology, opening=opening, answer_wait_s=2 * answer_wait_s
+        shell, command, targets, topology=remote.topology, opening=opening(b""), answer_wait_s=2 * answer_wait_s
     )

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import zipfile
+import marshal
+import subprocess
+import sys
+import types
+import zlib
 
 import pytest
 
-from mrsync.remote.bundle import CATCHER, make_bundle, needed_sources
+from mrsync.remote.bundle import BYTECODE, CATCHER, Bundle, make_bundle, needed_sources, opening_for
+from mrsync.remote.command import MARKER, CatcherCommand
 from tests.test_architecture import CATCHERS, project_modules, reachable
 
 
@@ -16,26 +20,56 @@ def test_it_holds_just_what_a_catcher_imports(entry: str) -> None:
     needed = reachable(entry, modules)
     expected = {str(path).rpartition("/src/")[2] for name, path in modules.items() if name in needed}
     assert set(needed_sources(entry)) == expected
-    with zipfile.ZipFile(io.BytesIO(make_bundle(entry).content)) as archive:
-        assert set(archive.namelist()) == expected
-        assert archive.testzip() is None
+    paths = {
+        name.replace(".", "/") + ("/__init__.py" if p else ".py")
+        for name, (p, _) in unpacked(make_bundle(entry)).items()
+    }
+    assert paths == expected
     assert entry == CATCHER or len(make_bundle(entry).content) < 0.6 * len(make_bundle().content)
     assert not any(path.startswith(("mrsync/cli/", "mrsync/remote/")) for path in expected)
 
 
+def test_code_is_that_of_the_sources() -> None:
+    sources, codes = unpacked(make_bundle()), unpacked(make_bundle(is_code=True))
+    assert sources.keys() == codes.keys()
+    for name, (is_package, code) in codes.items():
+        assert sources[name][0] == is_package
+        assert isinstance(code, bytes)
+        loaded = marshal.loads(code)
+        assert isinstance(loaded, types.CodeType)
+        assert loaded.co_filename.endswith(name.replace(".", "/") + ("/__init__.py" if is_package else ".py"))
+
+
 def test_it_is_the_same_every_time() -> None:
-    first = make_bundle()
-    make_bundle.cache_clear()
-    second = make_bundle()
-    assert first == second
-    assert first is not second
-    assert make_bundle() is second
-    assert second.digest == hashlib.sha256(second.content).hexdigest()
+    assert make_bundle() == make_bundle()
+    assert make_bundle().digest == hashlib.sha256(make_bundle().content).hexdigest()
 
 
-def test_its_opening_is_one_line_and_the_archive() -> None:
+def test_only_who_reads_our_bytecode_gets_code() -> None:
+    code, source = make_bundle(is_code=True).opening(), make_bundle().opening()
+    assert opening_for(CATCHER, BYTECODE) == code
+    for other in (b"", b"None", BYTECODE[:-1], b"b'o\\r\\r\\n'"):
+        assert opening_for(CATCHER, other) == source
+    assert opening_for(CATCHER, BYTECODE) is opening_for(CATCHER, BYTECODE)  # is made once for all targets
+
+
+@pytest.mark.parametrize("is_code", [True, False])
+def test_a_python_like_ours_says_so_and_runs_both(is_code: bool) -> None:
+    opening = make_bundle(is_code=is_code).opening()
+    command = ["sh", "-c", CatcherCommand(sys.executable).on("node1")]
+    done = subprocess.run(command, input=opening + b"{}\n", capture_output=True, check=False)
+    assert done.stdout.strip() == MARKER + b" " + BYTECODE
+    assert done.stderr.startswith(b"multicatcher: the parameters on stdin make no sense")
+
+
+def test_its_opening_is_one_line_and_the_blob() -> None:
     bundle = make_bundle()
     line, _, rest = bundle.opening().partition(b"\n")
     assert rest == bundle.content
     assert bundle.digest.encode() in line
     assert line.isascii()
+
+
+def unpacked(bundle: Bundle) -> dict[str, tuple[bool, bytes | str]]:
+    modules: dict[str, tuple[bool, bytes | str]] = marshal.loads(zlib.decompress(bundle.content))
+    return modules

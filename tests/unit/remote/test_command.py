@@ -26,7 +26,9 @@ def test_every_login_shell_understands_it(shell: str) -> None:
     if shutil.which(shell) is None:
         pytest.skip(f"{shell} is not installed")
     done = start(shell, "python3", b"import sys;print(sys.argv);print(os.read(0, 100))\nrest\n")
-    assert done.stdout.splitlines() == [b"", MARKER, b"['-c', 'node1']", rb"b'rest\n'"], done.stderr
+    empty, marker, *lines = done.stdout.splitlines()
+    assert (empty, lines) == (b"", [b"['-c', 'node1']", rb"b'rest\n'"]), done.stderr
+    assert marker.startswith(MARKER)
 
 
 def test_the_starter_has_nothing_that_some_shell_or_clustershell_takes_for_its_own() -> None:
@@ -36,12 +38,13 @@ def test_the_starter_has_nothing_that_some_shell_or_clustershell_takes_for_its_o
 
 def test_nothing_is_imported_from_the_working_directory(tmp_path: Path) -> None:
     """A login shell of root may begin where others can write."""
-    for name in ("io", "os", "hashlib", "importlib", "tempfile", "json", "socket", "cryptography", "mrsync"):
+    for name in ("io", "os", "hashlib", "importlib", "marshal", "zlib", "json", "socket", "cryptography", "mrsync"):
         (tmp_path / f"{name}.py").write_text("import sys; sys.exit('taken over')")
     command = ["sh", "-c", CatcherCommand().on("node1")]
     done = subprocess.run(command, input=make_bundle().opening(), capture_output=True, check=False, cwd=tmp_path)
     assert b"taken over" not in done.stderr
-    assert done.stdout.split() == MARKER.split()
+    assert done.stdout.strip().startswith(MARKER)
+    assert done.stdout.count(b"\n") == 2
 
 
 @pytest.mark.parametrize(("major", "minor"), [(2, 7), (3, 6), (3, 7), (3, 8)])
@@ -69,12 +72,6 @@ def test_only_the_right_program_runs(opening: bytes, complaint: bytes) -> None:
     done = start("sh", "python3", opening)
     assert done.returncode == 1
     assert complaint in done.stderr
-
-
-def test_no_room_for_the_program_is_named() -> None:
-    command = f"ulimit -f 0; {CatcherCommand().on('node1')}"
-    done = subprocess.run(["sh", "-c", command], input=make_bundle().opening(), capture_output=True, check=False)
-    assert (done.returncode, done.stderr) == (1, b"multicatcher: there is no room for the program: File too large\n")
 
 
 def test_the_end_of_stdin_is_the_end_at_any_moment() -> None:

@@ -21,6 +21,11 @@ def test_lines_are_handed_on_and_the_marker_is_not() -> None:
     assert made.hear(b'{"ready": true}') == LineWritten(3, b'{"ready": true}')
 
 
+def test_the_marker_tells_which_bytecode_is_read() -> None:
+    assert contact(b"mrsync catcher").bytecode == b""
+    assert contact(b"b'x'", b"mrsync catcher b'y'\r").bytecode == b"b'y'"
+
+
 def test_a_good_end_comes_after_a_start() -> None:
     assert contact(b"mrsync catcher").exited(0) == CatcherExited(3, 0, "ended")
     assert contact(b"hello").exited(0) == CatcherExited(3, 1, "rsh ended before a catcher was there: hello")

@@ -31,6 +31,7 @@ case $1 in
   fork-*) sleep 1000 & ;;
   deaf-*) printf '\\nmrsync catcher\\nhere\\n'; exec sleep 1000 ;;
   count-*) printf '\\nmrsync catcher\\n'; echo "$1 heard $(head -c 300011 | wc -c) bytes" ;;
+  knows-*) printf '\\nmrsync catcher 3.x\\n'; read -r line; echo "$1 heard $line"; exit 0 ;;
   two-*) printf '\\nmrsync catcher\\n'; read -r line; read -r own; echo "$1 heard $line, $own"; exit 0 ;;
   eat-*) cat; exit 3 ;;
   noise-*) echo "Welcome to $1"; printf 'no newline' ;;
@@ -59,7 +60,7 @@ class Run:
         self.events: list[LaunchEvent] = []
         shell, command = RemoteShell.parse(str(folder / "rsh"), 1), CatcherCommand(directory=str(folder))
         self.launcher = ShellLauncher(
-            shell, command, hosts, opening=opening, fanout=fanout, answer_wait_s=ANSWER_WAIT_S
+            shell, command, hosts, opening=lambda said: said + opening, fanout=fanout, answer_wait_s=ANSWER_WAIT_S
         )
         self.launcher.start(b"parameters\n", own)
 
@@ -101,6 +102,12 @@ def test_everyone_gets_the_parameters_and_hears_the_end(folder: Path) -> None:
     run.stop()
     assert run.exits() == {host: (0, "ended") for host in hosts}
     assert LineWritten(0, b"good-0 cleaned up") in run.events
+
+
+def test_the_opening_is_made_for_what_the_target_says_after_the_marker(folder: Path) -> None:
+    run = Run(folder, "knows-1", "two-1", opening=b"-")
+    run.wait_for("knows-1 heard 3.x-parameters")
+    run.stop()
 
 
 def test_the_opening_comes_first_however_long(folder: Path) -> None:
