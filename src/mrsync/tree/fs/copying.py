@@ -13,14 +13,14 @@ from mrsync.tree.fs.extents import data_extents
 from mrsync.tree.fs.handles import Handle, pinned
 
 CHUNK_BYTES = 64 << 20
-# Why a second name may be refused where a copy is not: by the file system, its limits, or for the file's flags.
+# Errors of link() after which a copy may work: no hard links here, too many of them, or the file's flags forbid it.
 NO_LINKS = frozenset((errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EXDEV, errno.EMLINK))
 
 
 def copy_entry(
     from_fd: int, name: bytes, to_fd: int, copy: bytes, on_activity: Callable[[int], None] = lambda count: None
 ) -> None:
-    """Create the name `copy` in another directory; on OSError nothing remains there.
+    """Create the name `copy` in another directory. If OSError is raised, nothing remains there.
 
     on_activity is called now and then while a large file is copied.
     """
@@ -36,7 +36,7 @@ def copy_entry(
 
 
 def _copy_file(from_fd: int, name: bytes, to_fd: int, copy: bytes, on_activity: Callable[[int], None]) -> None:
-    """Contents and rights are those of one open file, and go to another one, whoever has their names meanwhile."""
+    """Copy contents and attributes between two open files, so it does not matter who takes their names meanwhile."""
     source = open_regular(name, from_fd)
     try:
         target = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL | CAUTIOUS, 0o600, dir_fd=to_fd)
@@ -53,7 +53,7 @@ def _copy_file(from_fd: int, name: bytes, to_fd: int, copy: bytes, on_activity: 
 
 
 def _copy_other(from_fd: int, name: bytes, to_fd: int, copy: bytes) -> None:
-    """A soft link or a special file; a device is given away only as the one that was looked at."""
+    """Copy a soft link or special file. Raise OSError if another device took its place before it got its owner."""
     status = os.stat(name, dir_fd=from_fd, follow_symlinks=False)
     kind = stat.S_IFMT(status.st_mode)
     if kind == stat.S_IFLNK:
@@ -68,13 +68,13 @@ def _copy_other(from_fd: int, name: bytes, to_fd: int, copy: bytes) -> None:
 
 
 def _give(handle: Handle, status: os.stat_result, give_attributes: Callable[[], None] = lambda: None) -> None:
-    """Owner, what give_attributes gives, mode and time, as far as both file systems have them."""
+    """Set owner, attributes (by give_attributes), mode and time, as far as both file systems support them."""
     mode = stat.S_IMODE(status.st_mode)
     try:
         handle.chown(status.st_uid, status.st_gid)
     except OSError:
-        mode &= 0o1777  # it is somebody else's now, and must not run as them
-    give_attributes()  # after the owner, as a new one takes capabilities away
+        mode &= 0o1777  # the owner is wrong, so it must not run with the owner's rights
+    give_attributes()  # after the owner, because a change of owner drops capabilities
     with suppress(OSError):
         if not stat.S_ISLNK(status.st_mode):
             handle.chmod(mode)
@@ -93,7 +93,7 @@ def _copy_range(source: int, target: int, offset: int, end: int, on_activity: Ca
 
 
 def _copy_attributes(source: int, target: int) -> None:
-    with suppress(OSError):  # as far as both file systems have them
+    with suppress(OSError):  # one of the file systems may not support them
         for name in os.listxattr(source):
             with suppress(OSError):
                 os.setxattr(target, name, os.getxattr(source, name))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import resource
 from contextlib import suppress
 
-ENOUGH = 1 << 16  # more is of no use here, and some programs walk through all there may be
-RESERVED = 24  # for sockets, pipes, the journal, and what is open for a moment
-CACHES = 4  # that are full at the same time
-KEPT_MIN = 4  # two directories that are needed at once, and the way to them
+ENOUGH = 1 << 16  # more is of no use here, and some programs try to close every possible descriptor
+RESERVED = 24  # for sockets, pipes, the journal, and files that are open for a moment
+CACHES = 4  # caches that may be full at the same time
+KEPT_MIN = 4  # two directories that are needed at once, and their parents
 
 
 def raise_descriptor_limit() -> None:
@@ -16,12 +16,12 @@ def raise_descriptor_limit() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = ENOUGH if hard == resource.RLIM_INFINITY else min(hard, ENOUGH)
     if soft != resource.RLIM_INFINITY and soft < wanted:
-        with suppress(OSError, ValueError):  # then the caches are smaller
+        with suppress(OSError, ValueError):  # otherwise the caches are smaller
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def cache_limit(most: int) -> int:
-    """How many descriptors a cache keeps that would like to keep so many."""
+    """Return the size of a cache that would keep `most` descriptors, limited by the process's limit of open files."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
         return most

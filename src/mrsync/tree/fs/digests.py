@@ -14,7 +14,7 @@ TOLD_BYTES = 64 << 20
 
 
 class Digester:
-    """Reads files; on_bytes is called with how many bytes were read since, about every 64 MB."""
+    """Digest files. on_bytes: called about every 64 MB with the number of bytes read since the last call."""
 
     def __init__(self, on_bytes: Callable[[int], None]) -> None:
         self._on_bytes = on_bytes
@@ -35,7 +35,7 @@ class Digester:
             os.close(fd)
 
     def flush(self) -> None:
-        """Tell of the bytes that were not told yet."""
+        """Call on_bytes for the remaining bytes."""
         if self._pending:
             self._on_bytes(self._pending)
             self._pending = 0
@@ -55,11 +55,11 @@ class Digester:
 
 
 def digest_files(manifest: Manifest, open_file: Callable[[int], int], on_bytes: Callable[[int], None]) -> None:
-    """Fill the manifest's digests: of every file with contents; those of a hard-link group have their leader's."""
+    """Fill the manifest's digests for every file with contents. Members of a hard-link group get their leader's."""
     digester = Digester(on_bytes)
     digests = bytearray(DIGEST_BYTES * len(manifest))
     for entry, size in enumerate(manifest.sizes):
-        if size:  # so it is a file; empty ones are all the same
+        if size:  # only regular files have a size, and all empty ones are equal
             leader = manifest.leaders.get(entry, entry)
             if leader == entry:
                 digest = digester.digest(partial(open_file, entry), size)

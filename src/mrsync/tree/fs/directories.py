@@ -17,13 +17,14 @@ DIRECTORIES_OPEN_MAX = 128
 
 
 class Directories:
-    """Descriptors of a tree's directories, opened component by component and through no link that is not followed.
+    """Descriptors of a tree's directories, opened component by component and never through a link.
 
-    names, parents: columns of the tree (entry 0 is the root, already open as root_fd); they may grow meanwhile.
-    followed: directories that are links to one in truth. is_loosening: directories of ours that deny us reading,
-    writing or searching get a temporary mode, until `restore`.
-    A descriptor stays good until the next call of `open` or `pair`. Where others may rename directories, one that is
-    opened again must be the one that was opened first.
+    names, parents: columns of the tree, which may grow. Entry 0 is the root, already open as root_fd. followed: entries
+    that are links to directories and are followed. is_loosening: give directories of ours that deny us reading, writing
+    or searching a temporary mode, until `restore`.
+
+    A descriptor is valid until the next call of `open` or `pair`. Where other users may rename directories, a directory
+    that is opened again must have the inode that it had the first time.
     """
 
     def __init__(
@@ -41,12 +42,12 @@ class Directories:
         self._is_loosening = is_loosening
         self._followed = followed
         self._fds = FdCache(cache_limit(DIRECTORIES_OPEN_MAX))
-        self._inodes: dict[int, int] = {}  # of directories in one that others may write to
+        self._inodes: dict[int, int] = {}  # by entry, for directories below one that other users may write to
         self._pinned = 0
         self._original_modes: dict[int, int] = {}
 
     def open(self, entry: int) -> int:
-        """Descriptor of a directory; OSError (ENOENT, ENOTDIR, EACCES...) where there is no real directory."""
+        """Return the descriptor of a directory. Raise OSError (ENOENT, ENOTDIR, EACCES, ...) if there is none."""
         if entry == 0:
             return self._root_fd
         found = self._fds.get(entry)
@@ -58,7 +59,7 @@ class Directories:
             missing.append(above)
             above = self._parents[above]
         fd = self._fds.get(above) if above else self._root_fd
-        assert fd is not None  # it was looked for
+        assert fd is not None  # the loop ended at an open directory or at the root
         while missing:
             below = missing.pop()
             fd = self._open_below(below, fd)
@@ -66,7 +67,7 @@ class Directories:
         return fd
 
     def open_made(self, entry: int) -> int:
-        """Descriptor of a directory that was just made; OSError if it is not empty, and so another one."""
+        """Return the descriptor of a directory that was just made. Raise OSError if another one is in its place."""
         fd = self.open(entry)
         check_made(fd)
         return fd
@@ -77,7 +78,7 @@ class Directories:
         return self.open(first), self.open(second)
 
     def loosen(self, entry: int) -> bool:
-        """Give a directory of ours a temporary mode in which we may write; False if that changes nothing."""
+        """Give a directory of ours a temporary mode that allows us to write. Return False if that does not help."""
         fd = self.open(entry)
         status = os.fstat(fd)
         if not self._is_loosening or status.st_uid != os.geteuid() or status.st_mode & 0o700 == 0o700:
@@ -95,9 +96,10 @@ class Directories:
         self._original_modes.pop(entry, None)
 
     def restore(self) -> list[tuple[int, int]]:
-        """Give back every mode that was changed for a time; (entry, errno) where that failed.
+        """Restore the modes of all directories with a temporary one. Return (entry, errno) of each failure.
 
-        Children first, as their parents may lock them away; the way to a child may loosen a parent once more.
+        Children come first, because the mode of a parent may deny access to them. Opening a child may loosen a parent
+        again, hence the outer loop.
         """
         failures = []
         while self._original_modes:
@@ -110,7 +112,7 @@ class Directories:
         return failures
 
     def close(self) -> None:
-        """Close every descriptor but the root's, which belongs to the caller."""
+        """Close all descriptors except the root's, which belongs to the caller."""
         self._fds.close_all()
 
     def _open_below(self, entry: int, parent_fd: int) -> int:
@@ -150,6 +152,6 @@ def _open_followed(name: bytes, parent_fd: int) -> int:
 
 
 def check_made(fd: int) -> None:
-    """OSError unless an open directory is empty: what somebody put in the place of a new one may be precious."""
+    """Raise OSError unless an open directory is empty. One that is not was put there by somebody else."""
     if os.listdir(fd):
         raise OSError(errno.ESTALE, "another directory took its place")

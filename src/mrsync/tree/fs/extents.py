@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
-HOLE_BYTES_MIN = 64 << 10  # a smaller hole costs less as zeros than as an extent of its own
+HOLE_BYTES_MIN = 64 << 10  # a smaller hole costs less when it is sent as zeros
 
 
 def data_extents(fd: int, size: int) -> list[tuple[int, int]]:
@@ -19,7 +19,7 @@ def data_extents(fd: int, size: int) -> list[tuple[int, int]]:
         except OSError as error:
             if error.errno == errno.ENXIO:  # no data up to the end
                 break
-            return [(0, size)]  # it knows no holes, or fails: then whoever reads the data finds out
+            return [(0, size)]  # holes are not supported, or the disk fails: reading the data will report it
         if start >= size:
             break
         if extents and start - sum(extents[-1]) < HOLE_BYTES_MIN:

@@ -1,4 +1,4 @@
-"""Have all that was written to a file system reach the disk."""
+"""Flush a whole file system to disk (syncfs(2))."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def flush_file_system(fd: int) -> None:
-    """Return when everything that was done to the file system of an open file is on the disk; OSError if it is not.
+    """Return when all changes of the file system of an open file are on disk. Raise OSError if that failed.
 
     Names, attributes and contents alike. Kernels before 5.8 do not tell of errors.
     """
@@ -23,7 +23,7 @@ def flush_file_system(fd: int) -> None:
 
 
 def _c_library() -> Any:
-    """The C library, if it can be called and has what is needed; else None."""
+    """Return the C library if it can be called and has syncfs, else None."""
     with suppress(ImportError, OSError):
         import ctypes  # rarely needed, and not everywhere
 

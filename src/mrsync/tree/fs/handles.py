@@ -13,9 +13,9 @@ _PIN = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Handle:
-    """One entry: a descriptor, or a path whose last component is what is meant. All methods raise OSError.
+    """One entry, given by a descriptor or a path. All methods raise OSError.
 
-    follows: the path is that of an O_PATH descriptor below /proc, which itself looks like a link.
+    follows: follow the last component of the path. It must be followed if it is an O_PATH descriptor below /proc.
     """
 
     def __init__(self, target: int | bytes, *, follows: bool = True) -> None:
@@ -31,7 +31,7 @@ class Handle:
         self._call(os.chown, uid, gid)
 
     def chmod(self, mode: int) -> None:
-        """Not for soft links."""
+        """Change the mode. Not for soft links."""
         os.chmod(self._target, mode)
 
     def utime(self, access_ns: int, change_ns: int) -> None:
@@ -55,7 +55,7 @@ class Handle:
 
 
 class Opened(Handle):
-    """An entry that is open for more than its path: as quick as can be, for every staged file is given attributes."""
+    """An entry with an ordinary descriptor. It avoids all overhead, because every staged file needs one."""
 
     def __init__(self, fd: int) -> None:
         super().__init__(fd)
@@ -75,7 +75,10 @@ class Opened(Handle):
 
 
 class _Beside(Handle):
-    """A name in an open directory where /proc is not mounted: not every call takes both, so go there for a moment."""
+    """A name in an open directory, for hosts without /proc.
+
+    Not all calls take a directory's descriptor, so the working directory is changed for a moment.
+    """
 
     def __init__(self, directory_fd: int, name: bytes) -> None:
         super().__init__(name, follows=False)
@@ -100,7 +103,7 @@ class _Beside(Handle):
 
 
 def entry_in(directory_fd: int, name: bytes) -> Handle:
-    """A name in an open directory, resolved again by every call."""
+    """Return a handle of a name in an open directory. Every call looks up the name again."""
     if _has_proc():
         return Handle(b"/proc/self/fd/%d/%s" % (directory_fd, name), follows=False)
     return _Beside(directory_fd, name)
@@ -108,9 +111,10 @@ def entry_in(directory_fd: int, name: bytes) -> Handle:
 
 @contextmanager
 def pinned(directory_fd: int, name: bytes) -> Iterator[Handle]:
-    """The entry that has a name now, whoever has it later; without /proc it is looked up anew.
+    """Yield a handle of the entry that has this name now, even if another entry takes the name meanwhile.
 
-    It is opened with O_PATH: no permission to read is needed, and nothing can block.
+    The entry is opened with O_PATH, which needs no permission to read and cannot block. Without /proc the handle looks
+    up the name again.
     """
     fd = os.open(name, _PIN, dir_fd=directory_fd)
     try:

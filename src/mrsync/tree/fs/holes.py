@@ -13,7 +13,7 @@ _ZEROS = bytes(BLOCK_BYTES)
 
 
 def write_sparsely(fd: int, run: Sequence[Data], position: int) -> None:
-    """Write pieces back to back, but for whole blocks of zeros; the file's size is for the caller to set."""
+    """Write consecutive pieces, but skip whole blocks of zeros. The caller must set the file's size."""
     data = b"".join(run)
     for start, end in data_spans(data, position):
         while start < end:
@@ -21,7 +21,7 @@ def write_sparsely(fd: int, run: Sequence[Data], position: int) -> None:
 
 
 def data_spans(data: bytes, position: int) -> Iterator[tuple[int, int]]:
-    """[start, end) of what is not all zeros, in blocks of a file in which data begins at `position`."""
+    """Yield the ranges [start, end) of data that are not zero, in whole blocks of the file; data is at `position`."""
     begun = -1
     start = 0
     while start < len(data):

@@ -1,4 +1,7 @@
-"""Which mount a directory is in: not the same as its device, as a btrfs subvolume is none, and a bind mount is one."""
+"""Find out which mount a directory is in.
+
+The device does not tell: a btrfs subvolume has its own device but is not a mount, and a bind mount has no new device.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ _STATX_BYTES, _MASK_AT, _MNT_ID_AT = 256, 0, 144  # of struct statx
 
 
 def mount_id(fd: int) -> int:
-    """The number of the mount that a descriptor is open in; that of its device where the kernel does not tell."""
+    """Return the ID of the mount in which a descriptor is open, or the device's number if the kernel does not tell."""
     with suppress(OSError), open(f"/proc/self/fdinfo/{fd}", "rb") as lines:
         for line in lines:
             if line.startswith(b"mnt_id:"):
@@ -21,7 +24,7 @@ def mount_id(fd: int) -> int:
 
 
 def _statx_mount_id(fd: int) -> int:
-    """The same by statx, which the standard library does not have."""
+    """Return the ID by statx(2), which the standard library lacks."""
     with suppress(ImportError, OSError, AttributeError):
         import ctypes  # rarely needed, and not everywhere
 

@@ -1,4 +1,4 @@
-"""Where directories really are: the same place has several paths where it is mounted several times."""
+"""Find out where directories really are: a directory has several paths if it is mounted several times."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _OCTAL = re.compile(rb"\\([0-7]{3})")
 
 
 class MountedPath(NamedTuple):
-    """A directory by its file system (major:minor) and its path there, without a slash at its end."""
+    """A directory, identified by its file system (major:minor) and its path there, without a trailing slash."""
 
     device: bytes
     path: bytes
@@ -22,7 +22,7 @@ class MountedPath(NamedTuple):
 
 
 class Mounts:
-    """The mounts of this process: pairs of mount point and place, the later ones on top. Without /proc there is one."""
+    """The mounts of this process: pairs of mount point and MountedPath, later ones on top. Without /proc, just one."""
 
     def __init__(self) -> None:
         try:
@@ -30,7 +30,7 @@ class Mounts:
                 lines = file.read().splitlines()
         except OSError:
             lines = []
-        # In a change of root the mount of the root itself may be none of those that are told.
+        # After chroot(), the mount that contains the root may not be listed.
         self._mounts = [(b"", MountedPath(b"", b"")), *map(_parsed, lines)]
 
     def place(self, path: bytes) -> MountedPath:
@@ -42,7 +42,7 @@ class Mounts:
         return MountedPath(place.device, place.path + real[len(point) :])
 
     def below(self, path: bytes) -> list[MountedPath]:
-        """What is mounted somewhere below a path."""
+        """Return the places that are mounted below a path."""
         real = os.path.realpath(path).rstrip(b"/")
         return [place for point, place in self._mounts if point != real and _is_below(point, real)]
 
@@ -59,7 +59,7 @@ def _is_below(path: bytes, above: bytes) -> bool:
 
 
 def _parsed(line: bytes) -> tuple[bytes, MountedPath]:
-    """Mount point and place; see proc(5), /proc/pid/mountinfo."""
+    """Parse a line of /proc/pid/mountinfo (see proc(5)). Return mount point and place."""
     device, root, point = line.split(b" ")[2:5]
     return _unescaped(point), MountedPath(device, _unescaped(root))
 

@@ -1,4 +1,4 @@
-"""Who may own what here: names of users and groups on the source, their ids on this host, what this process may set."""
+"""Map users and groups by name from the source to this host, and decide which owners this process may set."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from mrsync.tree.model.manifest import NO_OWNER, Manifest
 
 
 class NewOwner(NamedTuple):
-    """A user or group that all entries are given to; name: how targets know it, empty for a mere number."""
+    """The user or group that all entries get. name: empty if it was given by number."""
 
     id: int
     name: bytes = b""
 
 
 def parse_owners(text: str) -> tuple[NewOwner | None, NewOwner | None]:
-    """USER:GROUP of --chown, either may be missing: names that this host knows, or numbers. UsageError."""
+    """Parse USER:GROUP of --chown: names on this host or numbers, one of which may be missing. Raise UsageError."""
     user, _, group = text.partition(":")
     if not user and not group:
         raise UsageError(f"--chown {text}: give USER, USER:GROUP or :GROUP")
@@ -28,7 +28,7 @@ def parse_owners(text: str) -> tuple[NewOwner | None, NewOwner | None]:
 
 
 def give_to(manifest: Manifest, user: NewOwner | None, group: NewOwner | None) -> None:
-    """Give all entries, whose owners have their names already, to these, as far as they are not None."""
+    """Set the user and group of all entries, unless they are None. Call `name_owners` before."""
     if user:
         manifest.uids = array("I", [user.id]) * len(manifest)
         manifest.users[user.id] = user.name
@@ -38,7 +38,7 @@ def give_to(manifest: Manifest, user: NewOwner | None, group: NewOwner | None) -
 
 
 def name_owners(manifest: Manifest) -> None:
-    """Fill the manifest's tables with the names of all ids in it; an id without a name travels as a number."""
+    """Fill the manifest's tables of names for all ids in it. An id without a name is sent as a number."""
     users, groups = manifest.attributes.ids()
     for uid in sorted(users.union(manifest.uids)):
         try:
@@ -53,7 +53,7 @@ def name_owners(manifest: Manifest) -> None:
 
 
 def localize_owners(manifest: Manifest) -> None:
-    """Turn the source's ids into this host's, by name, the number where a name is unknown here; root stays root."""
+    """Replace the source's ids by this host's ids of the same names. Unknown names and root keep their numbers."""
     if not manifest.policy.numeric_ids:
         users = {uid: _local_uid(uid, name) for uid, name in manifest.users.items() if uid and name}
         groups = {gid: _local_gid(gid, name) for gid, name in manifest.groups.items() if gid and name}
@@ -65,20 +65,20 @@ def localize_owners(manifest: Manifest) -> None:
 
 
 class Ownership:
-    """What this process may set: root everything, others only the groups that they are in (as rsync -a)."""
+    """The owners that this process may set: root may set all, others only their own groups, as with rsync -a."""
 
     def __init__(self) -> None:
         self.is_root = os.geteuid() == 0
         self._groups = frozenset(os.getgroups()) | {os.getegid()}
 
     def settable(self, uid: int, gid: int) -> tuple[int, int]:
-        """Arguments for chown; -1 for what is to be left alone."""
+        """Return the arguments for chown, -1 for what this process may not set."""
         if self.is_root:
             return uid, gid
         return -1, gid if gid in self._groups else -1
 
     def differs(self, wanted: tuple[int, int], found: tuple[int, int]) -> bool:
-        """Whether a (uid, gid) found is not the one wanted, as far as that can be mended."""
+        """Return whether `found` (uid, gid) differs from `wanted` in a way that this process can change."""
         uid, gid = self.settable(*wanted)
         return uid not in (-1, found[0]) or gid not in (-1, found[1])
 

@@ -1,4 +1,4 @@
-"""Names of what a session keeps in a destination for a while: staged files, links in the making, its journal."""
+"""Names of a session's temporary files in a destination: staged files, unfinished links, the journal and others."""
 
 from __future__ import annotations
 
@@ -11,39 +11,39 @@ NO_FILE = -1
 
 
 class Temporary(NamedTuple):
-    """tag: of the session, hexadecimal. file: of the session's plan, NO_FILE for anything but a staged file."""
+    """The parts of such a name. tag: the session's, hexadecimal. file: the plan file, or NO_FILE for other kinds."""
 
     tag: bytes
     file: int
 
 
 def staged_name(tag: bytes, file: int) -> bytes:
-    """Of a planned file that is not in its place yet."""
+    """Return the name of a staged file."""
     return b".mrsync-%s-%d" % (tag, file)
 
 
 def link_name(tag: bytes, entry: int) -> bytes:
-    """Of a link that is about to be renamed."""
+    """Return the name of a link or special file that will be renamed into place."""
     return b".mrsync-%s-l%d" % (tag, entry)
 
 
 def backup_name(tag: bytes, number: int) -> bytes:
-    """Of a backup that is about to replace an older one."""
+    """Return the name of a backup that will replace an older one, or of a probe file."""
     return b".mrsync-%s-b%d" % (tag, number)
 
 
 def scratch_name(tag: bytes) -> bytes:
-    """Of a directory in which something is tried out."""
+    """Return the name of a directory in which names are tried out."""
     return b".mrsync-%s-d0" % tag
 
 
 def journal_name(tag: bytes) -> bytes:
-    """Of a session's journal, in the root of the destination."""
+    """Return the name of a session's journal in the root of the destination."""
     return b".mrsync-%s.journal" % tag
 
 
 def parsed(name: bytes) -> Temporary | None:
-    """What a name says, if it is one of these."""
+    """Return the parts of a temporary name, or None for any other name."""
     found = _NAME.fullmatch(name)
     if found is None:
         return None

@@ -1,4 +1,4 @@
-"""Extended attributes of one file or directory: which of them are kept, reading them, bringing them in line."""
+"""Read and set the extended attributes of one entry, limited to those that are preserved."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from mrsync.tree.filter.rules import Rule
     from mrsync.tree.filter.xattr_filter import AttributeFilter
 
-_HIDDEN = b"user.rsync.%"  # what rsync notes there for itself
+_HIDDEN = b"user.rsync.%"  # rsync's own notes (--fake-super)
 
 
 class Keeper:
-    """What a policy keeps of extended attributes; rsync's rules: root all but the system's, others their user.* ones.
+    """The extended attributes that a policy preserves, by rsync's rules: root sets all but system.*, others user.*.
 
-    is_source: there whatever can be read is read. by_rules: what filter rules exclude of names, but not of ACLs.
+    is_source: read everything that is readable. by_rules: filter rules that exclude names; they do not apply to ACLs.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Keeper:
         self._by_rules = by_rules
 
     def keeps(self, name: bytes) -> bool:
-        """Whether an attribute of this name is kept; those of a manifest that are not cannot be set here."""
+        """Return whether an attribute with this name is preserved and, on a target, can be set here."""
         if name in acl.NAMES:
             return self._has_acls
         if not self._has_xattrs or name.startswith(b"system."):
@@ -47,7 +47,7 @@ class Keeper:
         return self._has_all or name.startswith(b"user.")
 
     def read(self, target: Handle) -> Attributes:
-        """All that is kept of what is there, access ACLs without what the mode says; OSError."""
+        """Return the preserved attributes; access ACLs are reduced by the permissions in the mode. Raise OSError."""
         found = []
         for name in self._names(target):
             value = target.xattr(name)
@@ -58,15 +58,15 @@ class Keeper:
         return tuple(found)
 
     def settable(self, wanted: Attributes) -> Attributes:
-        """Those of a set that this process can keep."""
+        """Return the attributes of a set that this process can set."""
         return tuple([pair for pair in wanted if self.keeps(pair[0])])
 
     def set_xattrs(self, target: Handle, wanted: Attributes) -> None:
-        """Make all but ACLs as wanted; what fails does not keep the rest from being done. OSError of the first."""
+        """Set, replace and remove attributes other than ACLs. Try all, then raise the first OSError."""
         self._bring_in_line(target, {name: value for name, value in wanted if name not in acl.NAMES}, is_acl=False)
 
     def set_acls(self, target: Handle, wanted: Attributes, mode: int) -> None:
-        """Make the ACLs as wanted, for an entry that has its final mode; as `set_xattrs`."""
+        """Do the same with ACLs. The entry must have its final mode, which is given."""
         values = {name: value for name, value in wanted if name in acl.NAMES}
         if acl.ACCESS in values:
             values[acl.ACCESS] = acl.with_mode(values[acl.ACCESS], mode)
@@ -87,7 +87,7 @@ class Keeper:
             raise first
 
     def _names(self, target: Handle) -> list[bytes]:
-        """Kept names, sorted; none where the file system knows none."""
+        """Return the preserved names, sorted; none if the file system does not support attributes."""
         try:
             listed = target.xattr_names()
         except OSError as error:
@@ -98,7 +98,7 @@ class Keeper:
 
 
 def source_keeper(policy: Policy, ordered: Sequence[Rule]) -> Keeper:
-    """For the source; ordered: its filter rules."""
+    """Return the keeper for the source. ordered: its filter rules."""
     by_rules = None
     if policy.xattrs and ordered:
         from mrsync.tree.filter import rules
@@ -109,7 +109,7 @@ def source_keeper(policy: Policy, ordered: Sequence[Rule]) -> Keeper:
 
 
 def target_keeper(policy: Policy, *, is_root: bool) -> Keeper:
-    """For a target. ProtocolDataError for rules that make no sense."""
+    """Return the keeper for a target. Raise ProtocolDataError if the policy's rules are not valid."""
     by_rules = None
     if policy.xattrs and policy.rules:
         from mrsync.tree.filter import rules

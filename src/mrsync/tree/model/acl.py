@@ -14,7 +14,7 @@ NO_ID = 0xFFFFFFFF
 _VERSION = struct.pack("<I", 2)
 _ENTRY = struct.Struct("<HHI")  # tag, permissions, id
 _TAGS = {USER_OBJ, USER, GROUP_OBJ, GROUP, MASK, OTHER}
-_FROM_MODE = {USER_OBJ: 6, MASK: 3, OTHER: 0}  # how far the bits in the mode are shifted
+_FROM_MODE = {USER_OBJ: 6, MASK: 3, OTHER: 0}  # tag -> shift of its bits in the mode
 
 Entry = tuple[int, int, int]
 
@@ -43,7 +43,7 @@ def pack(entries: Iterable[Entry]) -> bytes:
 
 
 def without_mode(value: bytes) -> bytes:
-    """An access ACL without the permissions that the mode has too; b"" if it says nothing but the mode.
+    """Return an access ACL without the permissions that are in the mode, or b"" if nothing else is in it.
 
     Files of different modes then share one ACL, and --chmod need not change any. ValueError as of `parse`.
     """

@@ -1,4 +1,4 @@
-"""Sets of extended attributes, each kept once however many entries have it."""
+"""Sets of extended attributes, each stored once for all entries that have it."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ NAME_BYTES_MAX = 255  # XATTR_NAME_MAX of Linux
 VALUE_BYTES_MAX = 65536  # XATTR_SIZE_MAX
 SETS_MAX = 1 << 24
 PAIRS_MAX = 1 << 26
-UNKNOWN = 0xFFFFFFFF  # the number of what could not be read: targets leave theirs as they are
+UNKNOWN = 0xFFFFFFFF  # stands for attributes that could not be read: targets leave theirs as they are
 
 Attributes = tuple[tuple[bytes, bytes], ...]  # (name, value), sorted by name
 
 
 class AttributeSets:
-    """Distinct sets by number; 0 is the empty one. Access ACLs are those of `acl.without_mode`."""
+    """Distinct sets by number; 0 is the empty set. Access ACLs are reduced by `acl.without_mode`."""
 
     def __init__(self) -> None:
         self._sets: list[Attributes] = [()]
@@ -37,7 +37,7 @@ class AttributeSets:
         return self._sets[number]
 
     def number(self, attributes: Attributes) -> int:
-        """The number of a set, a new one if need be."""
+        """Return the number of a set, adding it if it is new."""
         number = self._numbers.get(attributes)
         if number is None:
             number = self._numbers[attributes] = len(self._sets)
@@ -45,12 +45,12 @@ class AttributeSets:
         return number
 
     def ids(self) -> tuple[set[int], set[int]]:
-        """Users and groups that the ACLs name."""
+        """Return the ids of all users and groups in ACLs."""
         named = {pair for value in self._acls() for pair in acl.ids(value)}
         return {number for is_user, number in named if is_user}, {number for is_user, number in named if not is_user}
 
     def translate(self, users: Mapping[int, int], groups: Mapping[int, int]) -> None:
-        """Give the ACLs other ids."""
+        """Replace ids in all ACLs."""
         if any(old != new for table in (users, groups) for old, new in table.items()):
             table = {value: acl.translated(value, users, groups) for value in self._acls()}
             self._change(lambda name, value: table[value] if name in acl.NAMES else value)
@@ -72,7 +72,7 @@ class AttributeSets:
 
     @classmethod
     def decode(cls, unpacker: Unpacker) -> AttributeSets:
-        """What `encode` wrote; ProtocolDataError for what no file can have."""
+        """Decode what `encode` wrote. Raise ProtocolDataError for attributes that no file can have."""
         name_count, value_count = unpacker.number(PAIRS_MAX), unpacker.number(PAIRS_MAX)
         set_count, pair_count = unpacker.number(SETS_MAX), unpacker.number(PAIRS_MAX)
         names = unpacker.strings(name_count)
@@ -92,7 +92,7 @@ class AttributeSets:
             position += count
             if any(one[0] >= other[0] for one, other in zip(attributes, attributes[1:])):
                 raise unpacker.error("attributes are out of order or come twice")
-            self._sets.append(attributes)  # numbers are those of the encoder, whatever is the same
+            self._sets.append(attributes)  # even a duplicate, so that the encoder's numbers stay valid
         self._check(unpacker)
         return self
 

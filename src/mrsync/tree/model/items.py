@@ -35,7 +35,7 @@ class Items:
             self._leaders[entry] = leader
 
     def amend(self, entries: Collection[int], again: Items) -> None:
-        """Replace the items of these entries by those in again."""
+        """Replace the items of these entries by those in `again`."""
         old, new = list(zip(self._entries, self._flags)), list(zip(again._entries, again._flags))
         told = [item for item in old if item[0] not in entries] + [item for item in new if item[0] in entries]
         self._leaders = {entry: leader for entry, leader in self._leaders.items() if entry not in entries}
@@ -44,7 +44,7 @@ class Items:
         self._flags = array("H", [flags for _, flags in told])
 
     def runs(self, failed: Collection[int] = ()) -> Iterator[tuple[int, int, int, int]]:
-        """(first, end, flags, leader or -1), ascending, without what failed; neighbours of the same flags are one."""
+        """Yield (first, end, flags, leader or -1), ascending, without failed entries. Neighbours are merged."""
         first = end = flags = 0
         for place in sorted(range(len(self._entries)), key=self._entries.__getitem__):
             entry = self._entries[place]

@@ -21,13 +21,13 @@ _DEVICES = (stat.S_IFCHR >> 12, stat.S_IFBLK >> 12)
 
 
 class Listing:
-    """A directory's entries in order of their names (bytes), or just those with these names; one column per attribute.
+    """The entries of a directory, or those with the given names, sorted by name; one column per attribute.
 
-    sizes: bytes, 0 for all but regular files. mtimes: ns since 1970, clamped to 64 bits; `far_times` has the true ones.
-    links: targets of soft links, by position. inodes: (device, inode) of all but directories that have more than one
-    name. devices: numbers of character and block devices. holey: positions of regular files with fewer blocks than
-    bytes. followed: positions of soft links in whose place is what they lead to. failures: (errno, name) of what could
-    not be read. ctimes, numbers: times of change in ns and inode numbers, only if has_identities.
+    sizes: bytes, 0 except for regular files. mtimes: ns since 1970, clamped to 64 bits; `far_times` has the exact ones.
+    By position: links (targets of soft links), inodes ((device, inode) of entries with several names, except
+    directories), devices (device numbers), holey (regular files that occupy fewer blocks than their size), followed
+    (soft links that were replaced by what they lead to). failures: (errno, name) of entries that could not be read.
+    ctimes (ns), numbers (inodes): only if has_identities.
     """
 
     def __init__(self, directory_fd: int, names: list[bytes] | None = None, *, has_identities: bool = False) -> None:
@@ -85,7 +85,7 @@ class Listing:
             getattr(self, table).update({base + position: value for position, value in getattr(other, table).items()})
 
     def follow(self, position: int, status: os.stat_result) -> None:
-        """Put what a soft link leads to in its place."""
+        """Replace a soft link by what it leads to, whose status is given."""
         one = Listing.__new__(Listing)
         one._begin(has_identities=self._has_identities)
         one.extend([self.names[position]], [status])
@@ -102,7 +102,7 @@ class Listing:
         self.followed.add(position)
 
     def omit(self, positions: Iterable[int]) -> None:
-        """Say of these files only that they are there: their mode is that of OMITTED in a manifest."""
+        """Keep only the names of these files: give them the kind OMITTED."""
         for position in positions:
             self.modes[position] = self.sizes[position] = 0
             self.inodes.pop(position, None)
@@ -123,7 +123,7 @@ class Listing:
         self.extend(names, rows)
 
     def extend(self, names: list[bytes], rows: Sequence[os.stat_result]) -> None:
-        """Append entries, at least one, as their status is; targets of soft links are for the caller to note."""
+        """Append at least one entry, given name and status. The caller must add the targets of soft links."""
         base = len(self.names)
         modes, inodes, devices, link_counts, uids, gids, sizes = tuple(zip(*rows))[:7]
         self.names += names
@@ -157,7 +157,7 @@ class Listing:
     def _read_one_by_one(
         self, fd: int, names: list[bytes]
     ) -> tuple[list[bytes], list[os.stat_result], dict[int, bytes]]:
-        """Some name vanished or cannot be read: leave out just that one."""
+        """Read entries one by one, and omit those that vanished or cannot be read."""
         kept: list[bytes] = []
         rows: list[os.stat_result] = []
         targets: dict[int, bytes] = {}

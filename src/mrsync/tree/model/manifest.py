@@ -1,4 +1,4 @@
-"""The manifest: every entry of the source, in columns, so that a million of them stay small."""
+"""The manifest: every entry of the source, in columns, so that a million entries need little memory."""
 
 from __future__ import annotations
 
@@ -20,30 +20,31 @@ MAGIC = b"mrsync manifest\x02"
 SECOND_NS = 1_000_000_000
 OWNERS_MAX = 1 << 20
 DIGEST_BYTES = 16
-NO_DIGEST = bytes(DIGEST_BYTES)  # of what could not be read; no file is like it
-MAJOR_MAX, MINOR_MAX = (1 << 12) - 1, (1 << 20) - 1  # of Linux
+NO_DIGEST = bytes(DIGEST_BYTES)  # stands for a file that could not be read, and equals no file
+MAJOR_MAX, MINOR_MAX = (1 << 12) - 1, (1 << 20) - 1  # of device numbers on Linux
 NO_OWNER = 0xFFFFFFFF  # (uid_t)-1 means "leave it" to chown
 
 REGULAR = stat.S_IFREG >> 12
 DIRECTORY = stat.S_IFDIR >> 12
 LINK = stat.S_IFLNK >> 12
-OMITTED = 0  # the source has a file there that is not for the targets: they neither make, change nor delete it
+OMITTED = 0  # the source has a file here that is not sent: targets neither make, change nor delete theirs
 DEVICES = frozenset(kind >> 12 for kind in (stat.S_IFCHR, stat.S_IFBLK))
 SPECIALS = DEVICES | {stat.S_IFIFO >> 12, stat.S_IFSOCK >> 12}
 _KINDS = SPECIALS | {REGULAR, DIRECTORY, LINK, OMITTED}
 
 
 class Manifest:
-    """Entries in breadth-first order: 0 is the root, the children of a directory are contiguous and sorted by name.
+    """Entries in breadth-first order. Entry 0 is the root; children of a directory are contiguous and sorted by name.
 
-    modes: with type bits. sizes: bytes, 0 for all but regular files. mtimes: ns since 1970; `mtime_ns` is exact also
-    where 64 bits are too few. link_targets: of every soft link. leaders: hard-link member -> first entry of its group.
-    users, groups: names of the ids in use. directories: the entries that are one, in order; child_starts[k] to
-    child_starts[k + 1] are the children of directories[k]. policy: how targets are to treat all this.
-    If the policy asks for them: digests, DIGEST_BYTES of each entry; devices, the number of each device; attributes,
-    and for each entry the number of its set in attribute_numbers.
-    incomplete: directories of which not all is told; what else a target has in them stays.
-    listed: for a manifest of some entries only (policy.is_listed) what is to be done with each.
+    Columns with one element per entry: names, parents, modes (with type bits), uids, gids, sizes (bytes, 0 except for
+    regular files), mtimes (ns since 1970, clamped to 64 bits; use `mtime_ns`).
+    far_times: exact times of entries whose mtime is clamped. link_targets: target of each soft link. leaders: hard-link
+    member -> first entry of its group. users, groups: names by id. directories: all entries that are directories, in
+    order; directories[k] has the children child_starts[k] to child_starts[k + 1] - 1.
+    Only if the policy asks for them: digests (DIGEST_BYTES per entry); devices (entry -> device number); attributes,
+    with the number of each entry's set in attribute_numbers.
+    incomplete: directories with children that are not listed here; what else a target has in them stays.
+    listed: if policy.is_listed, what to do with each entry; else None.
     """
 
     def __init__(self, policy: Policy = Policy()) -> None:  # noqa: B008
@@ -85,7 +86,7 @@ class Manifest:
         self.directories.append(0)
 
     def add(self, parent: int, listing: Listing) -> None:
-        """Append the children of the directory whose turn it is."""
+        """Append the children of the next directory. Call this for all directories in order."""
         base = len(self.names)
         self.names += listing.names
         self.parents.extend(repeat(parent, len(listing.names)))
@@ -105,11 +106,11 @@ class Manifest:
         self.child_starts.append(len(self.names))
 
     def add_nothing(self) -> None:
-        """The directory whose turn it is could not be read."""
+        """Give the next directory no children, because it could not be read."""
         self.child_starts.append(len(self.names))
 
     def path(self, entry: int) -> bytes:
-        """Path relative to the root, b"" for the root itself."""
+        """Return the path relative to the root, b"" for the root itself."""
         parts = []
         while entry:
             parts.append(self.names[entry])
@@ -117,7 +118,7 @@ class Manifest:
         return b"/".join(reversed(parts))
 
     def find(self, path: bytes) -> int:
-        """The entry with this path, or -1."""
+        """Return the entry with this path, or -1."""
         entry = 0
         for name in path.split(b"/") if path else ():
             turn = bisect_left(self.directories, entry)
@@ -130,26 +131,26 @@ class Manifest:
         return entry
 
     def kind(self, entry: int) -> int:
-        """Type bits: REGULAR, DIRECTORY, LINK or one of SPECIALS."""
+        """Return the type bits: REGULAR, DIRECTORY, LINK, OMITTED or one of SPECIALS."""
         return self.modes[entry] >> 12
 
     def is_implied(self, entry: int) -> bool:
-        """Whether a list leaves it alone where it is."""
+        """Return whether the entry is in the manifest only for the sake of listed ones, and left alone if it exists."""
         return self.listed is not None and self.listed.marks[entry] == Mark.IMPLIED
 
     def mtime_ns(self, entry: int) -> int:
         return self.far_times[entry] if entry in self.far_times else self.mtimes[entry]
 
     def digest(self, entry: int) -> bytes:
-        """BLAKE2b of a file's contents, NO_DIGEST if it is not known."""
+        """Return the BLAKE2b digest of a file's contents, or NO_DIGEST if it is not known."""
         return self.digests[entry * DIGEST_BYTES : (entry + 1) * DIGEST_BYTES]
 
     def has_contents(self, entry: int) -> bool:
-        """A regular file that is not just another name of an earlier one."""
+        """Return whether the entry is a regular file and not a hard link to an earlier one."""
         return self.modes[entry] >> 12 == REGULAR and entry not in self.leaders
 
     def encode(self) -> bytes:
-        """The manifest as the bytes of object 0."""
+        """Return the manifest as the bytes of object 0."""
         packer = Packer(MAGIC)
         packer.number(len(self.names))
         packer.blob(self.policy.encode())
@@ -187,7 +188,7 @@ class Manifest:
 
     @classmethod
     def decode(cls, data: bytes) -> Manifest:
-        """Read `encode`'s bytes; whatever a hostile caster may send raises ProtocolDataError with one sentence."""
+        """Decode the bytes of `encode`. Raise ProtocolDataError with one sentence for anything invalid."""
         unpacker = Unpacker(data, MAGIC, "manifest")
         count = unpacker.number(ENTRIES_MAX)
         self = cls(Policy.decode(unpacker.blob()))

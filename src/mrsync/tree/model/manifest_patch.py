@@ -19,15 +19,16 @@ MAGIC = b"mrsync amendment\x01"
 
 
 class Amendment(NamedTuple):
-    """entries: of the manifest, ascending, all regular files. patch: a manifest whose entries 1, 2, ... say what these
-    are now, under names that mean nothing.
+    """New rows for regular files of a manifest.
+
+    entries: their entries, ascending. patch: a manifest whose entries 1, 2, ... are these rows, with placeholder names.
     """
 
     entries: array[int]
     patch: Manifest
 
     def apply(self, manifest: Manifest) -> None:
-        """Bring a manifest up to date; who owns what is in the patch as it is in the manifest."""
+        """Update a manifest. The patch and the manifest must both have the source's owners, or both this host's."""
         patch = self.patch
         digests = bytearray(manifest.digests)
         for at, entry in enumerate(self.entries, 1):

@@ -12,12 +12,12 @@ from mrsync.errors import LimitError, ProtocolDataError, ProtocolVersionError
 
 NUMBER = struct.Struct("<Q")
 SECTION = struct.Struct("<QQ")  # bytes unpacked, bytes packed
-UNPACKED_BYTES_MAX = 4 << 30  # of all sections together: more is a decompression bomb
+UNPACKED_BYTES_MAX = 4 << 30  # of all sections together, against decompression bombs
 _MUST_SWAP = sys.byteorder != "little"
 
 
 class Packer:
-    """Writes sections one after the other; `Unpacker` reads them in the same order. level: 0 to 9, as of zlib.
+    """Write sections, which `Unpacker` reads in the same order. level: of zlib, 0 to 9.
 
     LimitError for more than `Unpacker` takes.
     """
@@ -52,7 +52,7 @@ class Packer:
 
     @property
     def parts(self) -> list[bytes]:
-        """What `packed` gives in one piece."""
+        """The parts whose concatenation `packed` returns."""
         return self._parts
 
     def packed(self) -> bytes:
@@ -60,7 +60,7 @@ class Packer:
 
 
 class Unpacker:
-    """Reads what `Packer` wrote; raises ProtocolDataError "the <what> is damaged: ..." on anything else.
+    """Read what `Packer` wrote. Raise ProtocolDataError "the <what> is damaged: ..." for anything else.
 
     magic: the last byte is the version; another version raises ProtocolVersionError.
     """
@@ -95,7 +95,7 @@ class Unpacker:
         self._position += packed
         inflater = zlib.decompressobj()
         try:
-            # One byte more than announced shows a section that is longer.
+            # Asking for one byte more than announced reveals a section that is too long.
             data = inflater.decompress(section, unpacked + 1)
         except zlib.error as error:
             raise self.error("a section cannot be unpacked") from error

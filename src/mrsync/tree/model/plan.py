@@ -20,14 +20,13 @@ Extents = Sequence[tuple[int, int]]
 
 
 class Plan:
-    """Planned files in manifest order, numbered from 0; the contents object is their data, back to back.
+    """Planned files in the order of the manifest, numbered from 0. The contents object is their concatenated data.
 
-    ranges: manifest entries [a, b) that are planned, ascending. entries: the manifest entry of each planned file.
-    starts: where each file's data begins in the contents object, and the end of all. extents: (offset, length) of the
-    data of files with holes; all others are data from 0 to their size. ctimes, inodes: which files of the source these
-    are, for a later session; inode 0 where that is not sure; empty where partial files are not kept. blocks: digests,
-    as in `blocks`, of files that some target has an older copy of.
-    LimitError for more than fits into a contents object.
+    ranges: planned manifest entries [a, b), ascending. entries: the manifest entry of each planned file. starts: offset
+    of each file's data in the contents object, and the total size. extents: (offset, length) of the data of files with
+    holes, by plan file; all other files are data from 0 to their size. ctimes, inodes: identity of each source file,
+    for a later session; inode 0 if it is not certain; both empty if partial files are not kept. blocks: encoded digests
+    for deltas, see `tree/delta/blocks.py`. Raises LimitError if the contents object would be too large.
     """
 
     def __init__(self, manifest: Manifest, ranges: Sequence[tuple[int, int]], extents: dict[int, Extents]) -> None:
@@ -69,7 +68,7 @@ class Plan:
         return file if file < len(self.entries) and self.entries[file] == entry else -1
 
     def locate(self, offset: int, length: int) -> list[tuple[int, int, int]]:
-        """Pieces (file, offset in the file, length) of a range of the contents object, in order."""
+        """Return the pieces (file, offset in the file, length) of a range of the contents object, in order."""
         starts = self.starts
         if offset < 0 or offset + length > starts[-1]:
             raise ValueError(f"[{offset}, {offset + length}) is outside the contents object")
@@ -199,7 +198,7 @@ def _check_ranges(ranges: list[tuple[int, int]], manifest: Manifest, unpacker: U
     for first, end in ranges:
         if not previous <= first < end <= len(manifest):
             raise unpacker.error("its ranges are not in order")
-        # Members of hard-link groups too: their leader may be one that some target must leave alone.
+        # Members of hard-link groups are allowed, because some target may have to leave the leader alone.
         if any(mode >> 12 != REGULAR for mode in set(manifest.modes[first:end])):
             raise unpacker.error("it plans an entry that has no contents")
         previous = end

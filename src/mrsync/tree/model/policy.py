@@ -1,4 +1,4 @@
-"""The policy: what every target must know, besides the entries, about how to compare, keep and commit them."""
+"""The policy: all settings that every target must know, apart from the entries themselves."""
 
 from __future__ import annotations
 
@@ -13,64 +13,54 @@ INTEGER_MAX = 1 << 62
 
 
 class Policy(NamedTuple):
-    """Rides in the manifest's header, so that the targets of a run cannot differ in it.
+    """How targets compare, keep and commit. It is part of the manifest's header, so it is the same for all targets.
 
-    Every field has a default of its type: bool, int, str, or tuple of str. deletes: what the source lacks goes.
-    numeric_ids: owners by number, whatever their names. hard_links: names of one file are kept as such. Contents are
-    compared by checksum, by size_only, or by size and time; the time to modify_window seconds, to the ns below 0;
-    ignore_times: all are sent. Left as they are: update: newer files; existing: what is absent; ignore_existing: what
-    is there; max_delete: extras, when so many were deleted (negative: no limit). omit_dir_times: directories keep the
-    time that they get. sparse: zeros become holes. commit: the rule by which files go into place, "file", "each" or
-    "job". durable: what is said to be done outlives a power cut. partial: what arrived is kept when the session breaks.
-    delta: blocks of older copies are used. Kept besides: devices; specials, which are fifos and sockets; xattrs but
-    ACLs; acls. itemizes: all changes are told.
-    leaves_root: the root keeps its own attributes. prunes_empty: directories with nothing but directories are unwanted.
-    rules: filter rules that tell what is safe from deletion, in rsync's notation. rules_have_nuls: entries of their
-    merge files end in NUL. deletes_excluded: rules of these files that name no side are not for targets.
-    backup: what is overwritten or deleted keeps another name, that with suffix added, in backup_dir if there is one; of
-    paths, behind backup_base, that a backup pattern matches if there are some. remove_first: the old file goes first.
-    is_listed: only what the manifest marks is looked at, only what it lists is deleted. is_one_file: the only entry
-    gets the name of the destination where that is no directory. makes_parents: directories above that are made.
-    guards_deletions: a target refuses to delete most of what it has.
+    The type of each field (bool, int, str, or tuple of str) is that of its default.
     """
 
-    deletes: bool = True
-    numeric_ids: bool = False
-    hard_links: bool = True
-    checksum: bool = False
-    size_only: bool = False
-    ignore_times: bool = False
-    modify_window: int = -1
-    update: bool = False
-    existing: bool = False
-    ignore_existing: bool = False
-    max_delete: int = -1
-    omit_dir_times: bool = False
-    sparse: bool = False
-    commit: str = "file"
-    durable: bool = False
-    partial: bool = True
-    delta: bool = False
+    # what is compared and sent
+    deletes: bool = True  # delete what the source lacks
+    numeric_ids: bool = False  # take owners by number and ignore their names
+    hard_links: bool = True  # link names of one file
+    checksum: bool = False  # compare contents by digest
+    size_only: bool = False  # compare contents by size only
+    ignore_times: bool = False  # send all files
+    modify_window: int = -1  # times may differ by this many seconds; negative: they must be equal to the nanosecond
+    update: bool = False  # leave alone files that are newer on the target
+    existing: bool = False  # do not make what is absent
+    ignore_existing: bool = False  # leave alone what exists
+    max_delete: int = -1  # number of deletions at most; negative: no limit
+    omit_dir_times: bool = False  # do not set times of directories
+    # how files are written and committed
+    sparse: bool = False  # write runs of zeros as holes
+    commit: str = "file"  # the commit rule: "file", "each" or "job"
+    durable: bool = False  # flush file systems before reporting success
+    partial: bool = True  # keep staged files if the session breaks
+    delta: bool = False  # copy blocks that old versions share with new ones
+    # what is preserved besides files, directories and soft links
     devices: bool = False
-    specials: bool = False
-    xattrs: bool = False
+    specials: bool = False  # fifos and sockets
+    xattrs: bool = False  # without ACLs
     acls: bool = False
-    leaves_root: bool = False
-    prunes_empty: bool = False
-    backup: bool = False
-    suffix: str = ""
-    backup_dir: str = ""
-    backup_patterns: tuple[str, ...] = ()
-    backup_base: str = ""
-    remove_first: bool = False
-    rules: tuple[str, ...] = ()
-    rules_have_nuls: bool = False
-    deletes_excluded: bool = False
-    is_listed: bool = False
-    itemizes: bool = False
-    is_one_file: bool = False
-    makes_parents: bool = False
-    guards_deletions: bool = False
+    leaves_root: bool = False  # do not change the root's own attributes
+    prunes_empty: bool = False  # omit directories that contain nothing but directories
+    # backups
+    backup: bool = False  # keep what is overwritten or deleted
+    suffix: str = ""  # appended to the names of backups
+    backup_dir: str = ""  # the directory for backups; empty: beside the file
+    backup_patterns: tuple[str, ...] = ()  # back up only paths that one of these matches; empty: all
+    backup_base: str = ""  # put before a path when it is matched
+    remove_first: bool = False  # delete the old file before the new one is written
+    # filter rules
+    rules: tuple[str, ...] = ()  # rules that protect entries from deletion, in rsync's notation
+    rules_have_nuls: bool = False  # merge files separate their entries by NUL
+    deletes_excluded: bool = False  # rules without a side in merge files do not apply to targets
+    # lists and single files
+    is_listed: bool = False  # examine only entries with a mark, and delete only listed paths
+    itemizes: bool = False  # report every change
+    is_one_file: bool = False  # the only entry takes the destination's name if that is not a directory
+    makes_parents: bool = False  # create missing directories above the destination
+    guards_deletions: bool = False  # refuse to delete most of what the target has
 
     @property
     def keeps_attributes(self) -> bool:
@@ -79,12 +69,12 @@ class Policy(NamedTuple):
 
     @property
     def is_plain_comparison(self) -> bool:
-        """Whether contents are compared by exact size and time, and nothing more is asked about files that differ."""
+        """Whether contents are compared by exact size and time, and no details about differing files are needed."""
         is_other = self.checksum or self.size_only or self.ignore_times or self.update or self.itemizes
         return self.modify_window < 0 and not is_other
 
     def keeps_kind(self, kind: int) -> bool:
-        """Whether entries of these type bits (a mode's, shifted right by 12) are made and mended."""
+        """Return whether entries of this kind (type bits of a mode, shifted right by 12) are made and updated."""
         if kind in (stat.S_IFCHR >> 12, stat.S_IFBLK >> 12):
             return self.devices
         if kind in (stat.S_IFIFO >> 12, stat.S_IFSOCK >> 12):
@@ -92,14 +82,14 @@ class Policy(NamedTuple):
         return kind in (stat.S_IFREG >> 12, stat.S_IFDIR >> 12, stat.S_IFLNK >> 12)
 
     def encode(self) -> bytes:
-        """JSON of the fields that are not as by default; text that was bytes keeps them by surrogates (PEP 383)."""
+        """Return the fields that differ from their defaults as JSON. Bytes in text are surrogates (PEP 383)."""
         default = Policy()
         fields = {name: value for name, value in self._asdict().items() if value != getattr(default, name)}
         return json.dumps(fields, separators=(",", ":")).encode("ascii")
 
     @classmethod
     def decode(cls, data: bytes) -> Policy:
-        """The reverse; ProtocolDataError for what makes no sense, ProtocolVersionError for an unknown field."""
+        """Decode `encode`. Raise ProtocolDataError for invalid data, ProtocolVersionError for an unknown field."""
         try:
             fields = json.loads(data) if len(data) <= POLICY_BYTES_MAX else None
         except (ValueError, RecursionError):
@@ -110,7 +100,7 @@ class Policy(NamedTuple):
 
 
 def _checked(name: str, value: Any) -> Any:
-    """The value in the type of the field's default."""
+    """Return the value in the type of the field's default. Raise the errors of `Policy.decode`."""
     if name not in Policy._fields:
         raise ProtocolVersionError(f"the master asks for {name[:40]!r}, which this mrsync does not know")
     default = getattr(Policy(), name)
