@@ -12,6 +12,7 @@ from typing import Any
 from mrsync.errors import UsageError
 
 ALL = "all"
+NAMES_MAX = 1 << 16  # that a name with ranges may stand for; a session takes fewer
 _RANGE = re.compile(r"\[(\w+):(\w+)(?::(\d+))?\]")  # web[01:50], db[a:f], [1:9:2]
 _SECTION = re.compile(r"\[([^\]\[:]+)(?::(children|vars|hosts))?\]")  # not [fd00::7]
 _YAML_NAMES = (".yml", ".yaml")
@@ -130,6 +131,8 @@ def _add_hosts(group: Group, words: list[str], *, expands: bool) -> None:
     for name in (word for word in words if "=" not in word):
         for host in _expand(name) if expands else filter(None, [name.strip(",")]):
             group.hosts.setdefault(host, {}).update(variables)
+            if len(group.hosts) > NAMES_MAX:
+                raise UsageError(f"{name} stands for more than {NAMES_MAX} hosts")
 
 
 def _expand(name: str) -> Iterator[str]:
@@ -140,9 +143,9 @@ def _expand(name: str) -> Iterator[str]:
         return
     first, last, step = found[1], found[2], int(found[3] or 1)
     if first.isdigit() and last.isdigit():
-        parts = [str(number).zfill(len(first)) for number in range(int(first), int(last) + 1, step or 1)]
+        parts = (str(number).zfill(len(first)) for number in range(int(first), int(last) + 1, step or 1))
     else:
-        parts = [chr(code) for code in range(ord(first[0]), ord(last[0]) + 1, step or 1)]
+        parts = (chr(code) for code in range(ord(first[0]), ord(last[0]) + 1, step or 1))
     for part in parts:
         yield from _expand(name[: found.start()] + part + name[found.end() :])
 

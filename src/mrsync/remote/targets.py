@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from mrsync.errors import UsageError
 from mrsync.files import open_named
-from mrsync.remote.inventory import ALL, read_inventory, split_reference
+from mrsync.remote.inventory import ALL, NAMES_MAX, read_inventory, split_reference
 
 # A name becomes an argument of a remote shell, so it must not look like an option or shell syntax.
 NAME = re.compile(r"[A-Za-z0-9_:][A-Za-z0-9._:%@-]{0,254}")
@@ -23,6 +23,7 @@ GROUP = re.compile(r"(?<![A-Za-z0-9_.-])@(?:[^,&^!\s\[\]]|\[[^\]]*\])+")
 RANGES = re.compile(r"\[[^\]]*\]")  # may contain a slash, as in node[0-8/2]
 LETTERS = re.compile(r"\[([0-9_.,-]*[A-Za-z][A-Za-z0-9_.,-]*)\]")
 STDIN = "-"
+RANGE = re.compile(r"(\d+)-(\d+)|([A-Za-z])-([A-Za-z])")
 NODESET_SYNTAX = re.compile(r"[\[\]!&^*]|(?<![A-Za-z0-9_.-])@")
 
 
@@ -69,12 +70,32 @@ def fold(names: list[str]) -> str:
 
 
 def _names(text: str) -> dict[str, None]:
-    names = dict.fromkeys(_expand(_expand_letters(BRACKETED.sub(r"\1", _resolved(text)))))
+    text = BRACKETED.sub(r"\1", _resolved(text))
+    _check_size(text)
+    names = dict.fromkeys(_expand(_expand_letters(text)))
     for name in names:
         host = name.rpartition("@")[2]
         if not NAME.fullmatch(name) or not HOST.match(host) or (":" in host and not is_address(host)):
             raise UsageError(f"no host can have the name {name!r}")
     return names
+
+
+def _check_size(text: str) -> None:
+    """Raise UsageError for ranges that stand for more names than there is memory for."""
+    for word in re.split(r",(?![^\[]*\])", text):
+        names = 1
+        for bracket in RANGES.findall(word):
+            names *= sum(map(_range_size, bracket[1:-1].split(",")))
+        if names > NAMES_MAX:
+            raise UsageError(f"{word} stands for more than {NAMES_MAX} targets")
+
+
+def _range_size(text: str) -> int:
+    found = RANGE.match(text)
+    if found is None:
+        return 1
+    first, last, low, high = found.groups()
+    return int(last) - int(first) + 1 if first else ord(high) - ord(low) + 1
 
 
 def _resolved(text: str) -> str:

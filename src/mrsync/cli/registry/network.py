@@ -133,7 +133,7 @@ OPTIONS = (
         "how many chains of targets the master feeds where nobody hears the group. More than one only where its link "
         "is faster than theirs: each takes a copy. Default: 1",
         metavar="N",
-        type=values.counted("a number of chains", 64),
+        type=values.counted("number of chains", 64),
         default=1,
         field="settings.relay_chains",
     ),

@@ -89,10 +89,11 @@ def _read(path: str, *, must_exist: bool) -> bytes | None:
         if not must_exist and not os.path.lexists(path):
             return None  # in a directory that this user may not enter, such as another user's home
         raise UsageError(f"cannot read the settings in {path}: {error.strerror}") from error
+    status = os.fstat(fd)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(fd)
+        raise UsageError(f"{path} is not a regular file with settings (--config)")
     with open(fd, "rb") as file:
-        status = os.fstat(fd)
-        if not stat.S_ISREG(status.st_mode):
-            raise UsageError(f"{path} is no file with settings")
         if status.st_uid not in (0, os.geteuid()) or status.st_mode & 0o022:
             raise UsageError(f"{path} is not trusted: others may write to it; it must be yours or root's, mode 644")
         text = file.read(BYTES_MAX + 1)

@@ -16,7 +16,14 @@ from mrsync.cli.settings import file_options, list_options
 from mrsync.cli.settings.backup_options import check_local_backups, check_suffix
 from mrsync.cli.settings.configuration import parse_configured
 from mrsync.cli.settings.form import form_of
-from mrsync.cli.settings.places import absolute, check_local_dests, check_remote_dest, source_of, take_positionals
+from mrsync.cli.settings.places import (
+    absolute,
+    check_braces,
+    check_local_dests,
+    check_remote_dest,
+    source_of,
+    take_positionals,
+)
 from mrsync.cli.settings.sources import all_sources, chosen_source, is_one_file
 from mrsync.errors import UsageError
 from mrsync.remote.keyfile import INSECURE_KEYS, Keys, read_keys
@@ -188,6 +195,7 @@ def _dest(options: argparse.Namespace, *, is_local: bool) -> bytes:
     """Return DEST, or b"" if it is not given. Raise UsageError."""
     if not options.dest:
         return b""
+    check_braces(options.dest)
     if is_local:
         return os.fsencode(os.path.expanduser(options.dest))
     check_remote_dest(options.dest)

@@ -6,6 +6,7 @@ import argparse
 import os
 import re
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from itertools import pairwise
 
 from mrsync.errors import SelectionError, UsageError
@@ -13,20 +14,28 @@ from mrsync.remote.targets import is_address
 from mrsync.tree.fs.mounts import Mounts
 from mrsync.tree.source.selection import OffLimits, Selection
 
+_FORMS = "give SOURCE TARGETS:DEST, or -m TARGETS -s SOURCE (see mrsync --help)"
+_REMOTE = re.compile(r"[^/]+:")  # HOST:PATH
+_BRACED = re.compile(r"\{(\w+)\}")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
 def take_positionals(options: argparse.Namespace) -> None:
     """Convert `SOURCE... TARGETS:DEST` to the options -s, -m and -t; `sources` gets all SOURCEs. Raise UsageError."""
     if not options.positionals:
+        if not options.source and not options.targets:
+            raise UsageError(_FORMS)
         options.sources = [options.source] if options.source else []
         return
     *options.sources, there = options.positionals
     if options.is_rsync_form:
         options.delete = options.delete or options.delete_excluded
         options.omit_dir_times = options.omit_dir_times or (options.backup and not options.backup_dir)
+    remote = next((text for text in options.sources if _REMOTE.match(text) and not os.path.lexists(text)), None)
+    if remote is not None:
+        raise UsageError(f"SOURCE {remote} is on another host; mrsync copies from this host to others only")
     if not options.sources or ":" not in there:
-        raise UsageError("give SOURCE TARGETS:DEST, or -m TARGETS -s SOURCE (see mrsync --help)")
+        raise UsageError(_FORMS)
     if options.source or options.targets or options.dest:
         raise UsageError("SOURCE TARGETS:DEST says it all: -m, -s and -t cannot be given as well")
     options.source = options.sources[0]
@@ -59,6 +68,13 @@ def absolute(path: str) -> str:
         return os.path.abspath(path)
     except FileNotFoundError as error:
         raise SelectionError(f"the working directory is gone: name the source {path} by an absolute path") from error
+
+
+def check_braces(text: str) -> None:
+    """Raise UsageError for a misspelled {host} in DEST, which would be the name of a directory."""
+    for word in _BRACED.findall(text):
+        if word != "host" and get_close_matches(word.lower(), ["host", "hostname", "target"], 1):
+            raise UsageError(f"DEST {text}: {{{word}}} means nothing; did you mean {{host}}?")
 
 
 def check_remote_dest(text: str) -> None:

@@ -1,0 +1,295 @@
+"""Wrong command lines of every program: one sentence that names what is wrong, the right status, nothing changed."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import ClusterShell.NodeUtils
+import pytest
+
+import mrsync.cli.doctor
+import mrsync.cli.filelist
+import mrsync.cli.rtt
+import mrsync.cli.sync
+from mrsync.cli import main
+from tests.support.waiting import HANG_S
+
+LOADED = (
+    ClusterShell.NodeUtils,
+    mrsync.cli.doctor,
+    mrsync.cli.filelist,
+    mrsync.cli.rtt,
+    mrsync.cli.sync,
+)  # once for all
+PROGRAMS: dict[str, Callable[[], int]] = {
+    "mrsync": main.mrsync,
+    "multicaster": main.multicaster,
+    "multicatcher": main.multicatcher,
+    "rtt": main.rtt,
+    "rttcatcher": main.rttcatcher,
+    "trFilelist": main.tr_filelist,
+}
+SYNC = "mrsync -m a -r local -s src -t out/{host}"
+
+# status, command line, part of the sentence; a line that begins with ... goes on behind SYNC
+LINES = """
+1  mrsync                                        | give SOURCE TARGETS:DEST, or -m TARGETS -s SOURCE
+1  mrsync -m a                                   | SOURCE is missing
+1  mrsync -s src                                 | TARGETS is missing
+1  mrsync src                                    | give SOURCE TARGETS:DEST
+1  mrsync src dest                               | give SOURCE TARGETS:DEST
+1  mrsync src a:                                 | DEST
+1  mrsync src :dest                              | TARGETS is missing
+1  mrsync src a::module                          | a::module
+1  mrsync src rsync://a/module                   | rsync://a/module
+1  mrsync a:/src dest                            | a:/src is on another host
+1  mrsync a:/src b:/dest                         | a:/src is on another host
+1  mrsync src a:/d b:/d                          | a:/d is on another host
+3  mrsync -a nosuch/ a:/d                        | nosuch/
+1  mrsync -m a src a:/d                          | -m, -s and -t
+1  mrsync -m , -s src                            | no target in ','
+1  mrsync -m '' -s src                           | TARGETS is missing
+1  mrsync -m 'a[' -s src                         | a[
+1  mrsync -m 'a[1-' -s src                       | a[1-
+1  mrsync -m 'a[5-1]' -s src                     | a[5-1]
+1  mrsync -m 'a[1-99999999]' -s src              | more than 65536
+1  mrsync -m 'a[1-9999][1-9999]' -s src          | more than 65536
+1  mrsync -m 'a[a-z][a-z][a-z][a-z]' -s src      | more than 65536
+1  mrsync -m a[1-5000] -s src                    | more than the 4096
+1  mrsync -m huge.ini -s src                     | more than 65536
+1  mrsync -m @ -s src                            | '@'
+1  mrsync -m @nogroup -s src                     | @nogroup
+1  mrsync -m @inventory.yml:nogroup -s src       | nogroup
+1  mrsync -m ./nofile -s src                     | ./nofile: No such file
+1  mrsync -m ./empty -s src                      | ./empty
+1  mrsync -m ./dir -s src                        | ./dir: Is a directory
+1  mrsync -m 'a b' -s src                        | 'a b'
+1  mrsync -m 'a;reboot' -s src                   | 'a;reboot'
+1  mrsync -m '$(reboot)' -s src                  | '$(reboot)'
+1  mrsync -m -oProxyCommand=x -s src             | '-oProxyCommand=x'
+1  mrsync -m 'a!!b' -s src                       | a!!b
+3  mrsync -m a -s nosuch                         | the source nosuch
+3  mrsync -m a -s src/file                       | the source src/file
+3  mrsync -m a -s /dev/null                      | the source /dev/null
+3  mrsync -m a -s pipe                           | the source pipe
+1  mrsync -m a -s ''                             | SOURCE is missing
+1  mrsync -m a,b -r local -s src -t out          | {host}
+1  mrsync -m a -r local -s src -t src            | must not contain one another
+1  mrsync -m a -r local -s src -t src/sub        | must not contain one another
+1  mrsync -m a -r local -s src/sub -t src        | must not contain one another
+1  mrsync -m a,b -r local -s src -t 'out/{hots}' | did you mean {host}
+1  mrsync -m a -s src -t 'out/{hostname}'        | did you mean {host}
+1  mrsync -m a -s src -t ~                       | home directory
+1  mrsync -m a -s src -t '~root'                 | home directory
+1  mrsync -m a -s src -t .                       | home directory
+1  mrsync -m a -s src -r ''                      | remote shell is empty
+1  mrsync -m a -s src -r /no/shell               | /no/shell
+1  mrsync -m a -s src -r noshell                 | noshell
+1  mrsync -m a -s src -r src/file                | src/file cannot be run
+1  mrsync -m a -s src -r 'ssh "'                 | cannot be understood
+1  ... -x                                        | -x needs --rate
+1  ... --rate -5                                 | --rate: '-5'
+1  ... --rate 10Q                                | --rate: '10Q'
+1  ... --rate                                    | --rate
+1  ... --bwlimit x                               | --bwlimit: 'x'
+1  ... -P 1                                      | 2 to 65535
+1  ... -P 65536                                  | 2 to 65535
+1  ... -P x                                      | 2 to 65535
+1  ... -A 1.2.3.4                                | '1.2.3.4' is no multicast address
+1  ... -A ff0e::1%eth0                           | 'ff0e::1%eth0' is no multicast address
+1  ... -A auto1                                  | 'auto1' is no multicast address
+10 ... -I nope0                                  | nope0
+1  ... -I ''                                     | -I
+1  ... -T 300                                    | 0 to 255
+1  ... -w 0                                      | --ack-wait: '0'
+1  ... -w -1                                     | --ack-wait: '-1'
+1  ... -w nan                                    | --ack-wait: 'nan'
+1  ... -v 9                                      | --verbose: '9'
+1  ... -v x                                      | --verbose: 'x'
+1  ... --frobnicate                              | --frobnicate
+1  ... --exlude '*.o'                            | did you mean --exclude
+1  ... --recurse                                 | did you mean --recursive
+1  ... --exclude                                 | --exclude
+11 ... --exclude-from nofile                     | nofile: No such file
+11 ... --include-from dir                        | dir: Is a directory
+1  ... --filter 'x foo'                          | 'x foo'
+11 ... --filter 'merge nofile'                   | nofile: No such file
+11 ... --files-from nofile                       | nofile: No such file
+11 ... --files-from dir                          | dir: Is a directory
+1  ... --max-size x                              | --max-size: 'x'
+1  ... --max-size -1                             | --max-size: '-1'
+1  ... --min-size 10Z                            | --min-size: '10Z'
+1  ... --modify-window -2                        | --modify-window: '-2'
+1  ... --modify-window x                         | --modify-window: 'x'
+1  ... --max-delete x                            | --max-delete: 'x'
+1  ... --chmod z                                 | --chmod z
+1  ... --chmod u+q                               | --chmod u+q
+1  ... --chmod 99                                | --chmod 99
+1  ... --chown nosuchuser                        | nosuchuser
+1  ... --chown root:nosuchgroup                  | nosuchgroup
+1  ... --suffix .old                             | --backup
+1  ... --backup --suffix a/b                     | a/b
+1  ... --commit maybe                            | 'maybe'
+1  ... --delete-excluded --no-delete             | --delete-excluded and --no-delete
+1  ... -X --backup                               | -X
+1  ... -X --delta                                | -X
+1  ... -X --commit job                           | -X
+1  ... --report x.csv                            | x.csv
+1  ... --report /no/such/x.json                  | /no/such
+1  ... --report dir                              | dir
+1  ... --report src/file/x.json                  | src/file
+1  ... --metrics /no/such/m                      | /no/such
+11 ... --log-file /no/such/l                     | /no/such/l: No such file
+11 ... --log-file dir                            | dir: Is a directory
+11 ... --log-file pipe                           | pipe
+1  ... --progress maybe                          | 'maybe'
+1  ... --encrypt --no-encrypt                    | --encrypt
+1  ... --relay perhaps                           | 'perhaps'
+1  ... --relay-chains 0                          | '0' is no number of chains
+1  ... --compress-level 10                       | '10' is no level from 0 to 9
+1  ... --sudo                                    | -r local
+1  ... --topology nofile                         | -r local
+1  ... --remote-python 'python3; rm'             | 'python3;'
+1  ... --remote-user 'a b'                       | 'a b'
+1  ... --fanout 0                                | --fanout: '0'
+1  ... --connect-timeout x                       | --connect-timeout: 'x'
+1  mrsync -m a -s src --topology nofile          | nofile
+1  mrsync --config nofile -m a -s src            | nofile
+1  mrsync --config dir -m a -s src               | dir is not a regular file
+1  mrsync --config pipe -m a -s src              | pipe is not a regular file
+1  mrsync --config bad.toml -m a -s src          | bad.toml
+1  mrsync --config unknown.toml -m a -s src      | 'frobnicate'
+1  mrsync --config kind.toml -m a -s src         | port
+1  mrsync --config open.toml -m a -s src         | others may write to it
+1  mrsync --config nested.toml -m a -s src       | nested.toml
+1  mrsync docter -m a                            | did you mean doctor
+1  mrsync doctor                                 | TARGETS is missing
+1  mrsync doctor -m a --rate x                   | --rate: 'x'
+1  mrsync doctor -m @nogroup                     | @nogroup
+1  mrsync help nosuchtopic                       | nosuchtopic
+1  mrsync completion                             | bash
+1  mrsync completion csh                         | bash
+1  mrsync report                                 | FILE.json
+11 mrsync report nofile                          | nofile: No such file
+11 mrsync report src/file                        | src/file is not JSON
+11 mrsync report bad.json                        | bad.json is not JSON
+1  mrsync config                                 | --show
+1  mrsync demo x                                 | demo
+1  mrsync filelist                               | RSYNC_OUTPUT
+1  mrsync --daemon src a:/d                      | --daemon
+1  mrsync --list-only src a:/d                   | --list-only
+1  mrsync -e '' src a:/d                         | remote shell is empty
+1  rtt                                           | TARGETS is missing
+1  rtt -m a -n 0                                 | --pages: '0'
+1  rtt -m a -s 0                                 | --size: '0'
+1  rtt -m a -s 99999999                          | --size: '99999999'
+1  rtt -m a -P x                                 | --port: 'x'
+1  rttcatcher                                    | --key-file
+1  rttcatcher --id x                             | --id: 'x'
+1  multicaster                                   | --key-file
+1  multicaster -m a -s src                       | --key-file
+11 multicaster -m a -s src --key-file nofile     | nofile: No such file
+1  multicaster -m a -s src --key-file short.key  | 16 to 4096 bytes
+1  multicaster -m a -s src --key-file open.key   | chmod 600 open.key
+1  multicaster -m a -s src --insecure -A auto    | -A auto
+3  multicaster -m a -s nosuch --insecure         | nosuch
+1  multicatcher                                  | --dest
+1  multicatcher -i x -t out --insecure           | --id: 'x'
+1  multicatcher -i 9999 -t out --insecure        | 0 to 4095
+1  multicatcher -i 0 --insecure                  | --dest
+1  multicatcher -i 0 -t out --insecure --unicast | --master
+1  multicatcher -i 0 -t out                      | --key-file
+1  trFilelist                                    | RSYNC_OUTPUT
+3  trFilelist nofile src                         | nofile: No such file
+1  trFilelist src                                | SOURCE
+"""
+
+
+class Ended(NamedTuple):
+    status: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A directory with a source, a copy of it, and all that can be wrong."""
+    folder = tmp_path_factory.mktemp("wrong lines")
+    for name in ("src/sub", "dir", "out/a"):
+        (folder / name).mkdir(parents=True)
+    files = {
+        "src/file": "new", "src/sub/file": "new", "out/a/file": "old", "empty": "", "bad.json": "{", "short.key": "abc",
+        "open.key": 32 * "k", "inventory.yml": "all:\n  hosts:\n    n1:\n", "huge.ini": "[all]\nn[1:99999999]\n",
+        "bad.toml": "a = [\n", "unknown.toml": "frobnicate = 1\n", "kind.toml": "port = 'x'\n",
+        "open.toml": "rate = '1M'\n",
+        "nested.toml": "[network]\nrate = '1M'\n",
+    }  # fmt: skip
+    for name, text in files.items():
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o666 if name.startswith("open.") else 0o600)
+    os.mkfifo(folder / "pipe")
+    before = os.getcwd()
+    os.chdir(folder)
+    yield folder
+    os.chdir(before)
+
+
+def lines() -> Iterator[tuple[int, str, str]]:
+    for line in LINES.strip().splitlines():
+        command, _, sentence = line.partition("|")
+        status, _, command = command.strip().partition(" ")
+        yield int(status), command.strip().replace("...", SYNC), sentence.strip()
+
+
+def run(words: list[str], folder: Path) -> Ended:
+    """Run a command in a child process that has the program loaded already."""
+    outputs = [folder / "stdout", folder / "stderr"]
+    child = os.fork()
+    if child == 0:
+        for number, path in enumerate(outputs, 1):
+            os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
+        sys.argv = words
+        status = 255
+        try:
+            status = PROGRAMS[words[0]]()
+        except SystemExit as error:
+            status = int(error.code or 0)
+        except BaseException as error:
+            print(f"Traceback: {error!r}", file=sys.stderr)
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status)
+    deadline = time.monotonic() + HANG_S
+    while not (ended := os.waitpid(child, os.WNOHANG))[0]:
+        if time.monotonic() > deadline:
+            os.kill(child, 9)
+        time.sleep(0.002)
+    return Ended(os.waitstatus_to_exitcode(ended[1]), *(path.read_text() for path in outputs))
+
+
+@pytest.mark.parametrize(("status", "line", "sentence"), list(lines()), ids=[line for _, line, _ in lines()])
+def test_a_wrong_line_is_one_sentence(
+    place: Path, monkeypatch: pytest.MonkeyPatch, status: int, line: str, sentence: str
+) -> None:
+    monkeypatch.setenv("HOME", str(place / "dir"))
+    words = shlex.split(line)
+    ended = run(words, place)
+    assert ended.stderr.startswith(f"{words[0]}: "), ended
+    assert ended.stderr.count("\n") == 1, ended
+    assert sentence in ended.stderr
+    assert (ended.status, ended.stdout) == (status, "")
+    assert (place / "out/a/file").read_text() == "old"
+    assert sorted(path.name for path in (place / "out").rglob("*")) == ["a", "file"]
+
+
+def test_there_are_many_wrong_lines() -> None:
+    assert len(list(lines())) >= 150
