@@ -92,7 +92,7 @@ def _read(path: str, *, must_exist: bool) -> bytes | None:
     status = os.fstat(fd)
     if not stat.S_ISREG(status.st_mode):
         os.close(fd)
-        raise UsageError(f"{path} is not a regular file with settings (--config)")
+        raise UsageError(f"{path} is not a regular file with settings")
     with open(fd, "rb") as file:
         if status.st_uid not in (0, os.geteuid()) or status.st_mode & 0o022:
             raise UsageError(f"{path} is not trusted: others may write to it; it must be yours or root's, mode 644")

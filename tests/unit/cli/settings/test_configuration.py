@@ -146,7 +146,7 @@ def test_files_that_are_none(tmp_path: Path, write: Write) -> None:
     assert parse_mrsync(["-m", "a", "-s", str(tmp_path)])[1].configurations == (str(path),)
     path.unlink()
     os.mkfifo(path)
-    with pytest.raises(UsageError, match="is no file with settings"):
+    with pytest.raises(UsageError, match="is not a regular file with settings"):
         parsed(tmp_path)
 
 
