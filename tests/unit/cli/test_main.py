@@ -28,7 +28,7 @@ sys.exit(run_command("mrsync", wait, []))
 @pytest.mark.parametrize(
     ("arguments", "status", "sentence"),
     [
-        ([], 1, "mrsync: SOURCE is missing (-s)\n"),
+        ([], 1, "mrsync: give SOURCE TARGETS:DEST, or -m TARGETS -s SOURCE (see mrsync --help)\n"),
         (["--nonsense"], 1, "mrsync: unrecognized arguments: --nonsense (see mrsync --help)\n"),
         (["dotcor"], 1, "mrsync: there is no command dotcor; did you mean doctor? (see mrsync --help)\n"),
         (["-s", "/nowhere", "-m", "a"], 3, "mrsync: the source /nowhere is not a directory\n"),

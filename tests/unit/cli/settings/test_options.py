@@ -154,7 +154,7 @@ def test_words_behind_two_dashes_are_no_options(tmp_path: Path, monkeypatch: pyt
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ("", "SOURCE is missing"),
+        ("", "give SOURCE TARGETS:DEST"),
         ("-s {source}", "TARGETS is missing"),
         ("{source}", "give SOURCE TARGETS:DEST"),
         ("{source} a", "give SOURCE TARGETS:DEST"),
