@@ -158,7 +158,7 @@ def test_words_behind_two_dashes_are_no_options(tmp_path: Path, monkeypatch: pyt
         ("-s {source}", "TARGETS is missing"),
         ("{source}", "give SOURCE TARGETS:DEST"),
         ("{source} a", "give SOURCE TARGETS:DEST"),
-        ("{source} a:/b c", "give SOURCE TARGETS:DEST"),
+        ("{source} a:/b c", "SOURCE a:/b is on another host"),
         ("{source} a:/b -t /c", "cannot be given as well"),
         ("-s {source} -m a --encrypt --no-encrypt", "not allowed with"),
         ("-s {source} -m a -A 10.0.0.1", "no multicast address"),
