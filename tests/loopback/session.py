@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mrsync.protocol.caster import Caster
+from mrsync.protocol.caster_config import CasterConfig
 from mrsync.protocol.catcher import Catcher
-from mrsync.protocol.config import CasterConfig, CatcherConfig
+from mrsync.protocol.catcher_config import CatcherConfig
 from mrsync.protocol.core.events import (
     CasterEvent,
     CatcherEvent,

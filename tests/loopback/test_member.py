@@ -7,7 +7,6 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 import pytest
 
@@ -130,10 +129,10 @@ class Member:
 
     def _as_master(self, last: Status) -> Iterator[Message]:
         instance = self._instance
-        later = replace(last, counter=last.counter + 1000, tx=last.tx + 50)
-        yield replace(later, phase=self.chance.choice((Phase.ABORTED, Phase.DONE, Phase.WITHDRAWING, Phase.FINISHING)))
-        yield replace(later, commit=CommitSpan(0, 1 << 20))
-        yield replace(later, objects=(ObjectState(1, 1),) * len(last.objects))
+        later = last._replace(counter=last.counter + 1000, tx=last.tx + 50)
+        yield later._replace(phase=self.chance.choice((Phase.ABORTED, Phase.DONE, Phase.WITHDRAWING, Phase.FINISHING)))
+        yield later._replace(commit=CommitSpan(0, 1 << 20))
+        yield later._replace(objects=(ObjectState(1, 1),) * len(last.objects))
         yield Farewell(instance, 10**6, OTHER, self.chance.choice(list(Ending)), "a lie")
         yield Ack(instance, 10**6, OTHER, 1 << 20)
         yield Welcome(instance, 10**6, OTHER, 0, 1, 1)

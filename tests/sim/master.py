@@ -6,7 +6,7 @@ import random
 from collections import deque
 
 from mrsync.protocol.caster import Caster
-from mrsync.protocol.config import CasterConfig
+from mrsync.protocol.caster_config import CasterConfig
 from mrsync.protocol.core.events import (
     CasterEvent,
     CastFinished,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from mrsync.protocol.catcher import Catcher
-from mrsync.protocol.config import CatcherConfig
+from mrsync.protocol.catcher_config import CatcherConfig
 from mrsync.protocol.core.events import CatcherEvent, GroupSilent, PageAsked, PeersChanged, SessionEnded, SourceChanged
 from mrsync.protocol.core.sends import CatcherSend, SendCoded, SendKnock, SendPage, SendToPeer
 from mrsync.transport.catching import PAGES_PER_JOB

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
-from mrsync.protocol.config import CasterConfig
+from mrsync.protocol.caster_config import CasterConfig
 from mrsync.protocol.core.events import (
     CasterEvent,
     CastFinished,
@@ -309,7 +309,7 @@ class Caster:
     def _receive_record(self, target: Target, record: Record, now: float) -> None:
         target.receive_record(record)
         if isinstance(record, SatOutRecord) and self._commits.note_sat_out(target, record):
-            self._events.append(FileSatOut(target.id, record.index, record.errno))
+            self._events.append(FileSatOut(target.id, record.file, record.errno))
         elif isinstance(record, WantsRecord):
             self._rounds.note_wants()
         elif isinstance(record, (ChangesRecord, DeletionsRecord)):

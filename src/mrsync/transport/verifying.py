@@ -9,7 +9,6 @@ window, for only HOLD_S, so that a forged page cannot stop the session.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from hmac import compare_digest
 from typing import Callable
@@ -28,14 +27,17 @@ GIVE_UP_S = 1.0  # after which a page without a digest is rejected
 OpenedPage = tuple[int, int, int, bytes]  # object, page, generation, plaintext
 
 
-@dataclass
 class _Waiting:
-    """An opened page that waits for its digest."""
+    """An opened page that waits for its digest.
 
-    data: bytes
-    since: float
-    tx_before: int  # everything up to this tx was opened before it
-    digest: bytes = b""  # computed from the page; empty until that is done
+    tx_before: everything up to this tx was opened before it. digest: computed from the page; empty until that is done.
+    """
+
+    def __init__(self, data: bytes, since: float, tx_before: int) -> None:
+        self.data = data
+        self.since = since
+        self.tx_before = tx_before
+        self.digest = b""
 
 
 class PageVerifier:

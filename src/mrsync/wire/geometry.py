@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from mrsync.wire.limits import (
@@ -22,8 +21,7 @@ _COMMON_MTUS = (9000, 4000, 1500, 1492, 1476, 1450, 1420, 1400, 1350, 1300, PATH
 _GENERATION_BITS = 16  # of the field in the header
 
 
-@dataclass(frozen=True)
-class Geometry:
+class Geometry(NamedTuple):
     """Page and packet sizes of a session; the last page of an object, and its last packet, may be shorter.
 
     slice_bytes: bytes of a sealed page in one packet; packets: packets of a full page.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from mrsync.wire.limits import SECRET_BYTES, SESSION_BYTES
 
@@ -25,16 +25,18 @@ def hkdf_sha256(secret: bytes, *, salt: bytes, info: bytes, length: int) -> byte
     return material[:length]
 
 
-@dataclass(frozen=True)
-class SessionKeys:
+class SessionKeys(NamedTuple):
     """One key per direction and use; 32 bytes each. They are never shown, not even by repr()."""
 
     session: int
-    cast_control: bytes = field(repr=False)  # STATUS, WELCOME, ACK, FAREWELL
-    catch_control: bytes = field(repr=False)  # HELLO, ECHO, KNOCK
-    reports: bytes = field(repr=False)
-    pages: bytes = field(repr=False)
-    hops: bytes = field(repr=False)  # of which hop keys are made
+    cast_control: bytes  # STATUS, WELCOME, ACK, FAREWELL
+    catch_control: bytes  # HELLO, ECHO, KNOCK
+    reports: bytes
+    pages: bytes
+    hops: bytes  # of which hop keys are made
+
+    def __repr__(self) -> str:
+        return f"SessionKeys(session={self.session})"
 
     @classmethod
     def derive(cls, secret: bytes, session: int) -> SessionKeys:

@@ -1,10 +1,9 @@
-"""The control messages, one frozen dataclass each; `codec` turns them into bytes, docs/protocol.md describes them."""
+"""The control messages, one NamedTuple each; `codec` turns them into bytes, docs/protocol.md describes them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
-from typing import Union
+from typing import NamedTuple, Union
 
 
 class Kind(IntEnum):
@@ -79,16 +78,14 @@ class Ending(IntEnum):
     ABORTED = 3
 
 
-@dataclass(frozen=True)
-class ObjectState:
+class ObjectState(NamedTuple):
     """Size of an object (0: not known yet or empty) and how many of its pages were sent at least once."""
 
     size_bytes: int = 0
     pages_sent: int = 0
 
 
-@dataclass(frozen=True)
-class CommitSpan:
+class CommitSpan(NamedTuple):
     """Plan files [first, end) may be renamed into place, but for those in `exceptions` (sorted ranges [a, b)).
 
     ahead: where that is more than end, [end, ahead) too, by who got no page of them that was read a second time.
@@ -100,8 +97,7 @@ class CommitSpan:
     ahead: int = 0
 
 
-@dataclass(frozen=True)
-class Status:
+class Status(NamedTuple):
     """caster -> group: the whole state of the session, repeated."""
 
     session: int  # 64 bits
@@ -124,8 +120,7 @@ class Status:
     generation: int = 0  # the highest of any page that was sent
 
 
-@dataclass(frozen=True)
-class Hello:
+class Hello(NamedTuple):
     """catcher -> caster: I am here, and hear this; repeated until a welcome names its counter."""
 
     target: int
@@ -141,8 +136,7 @@ class Hello:
     version: str
 
 
-@dataclass(frozen=True)
-class Welcome:
+class Welcome(NamedTuple):
     """caster -> one catcher: you are on the roster; proves that the caster is alive by repeating the instance."""
 
     instance: int
@@ -153,8 +147,7 @@ class Welcome:
     token: int  # of the address it goes to, for the next hello; 0: that hello was old
 
 
-@dataclass(frozen=True)
-class Report:
+class Report(NamedTuple):
     """catcher -> caster: all that is known here now, and the next piece of the log."""
 
     target: int
@@ -186,8 +179,7 @@ class Report:
     needs: tuple[tuple[int, int, int], ...]
 
 
-@dataclass(frozen=True)
-class Ack:
+class Ack(NamedTuple):
     """caster -> one catcher: the log was received up to here."""
 
     instance: int  # of the catcher it goes to
@@ -196,8 +188,7 @@ class Ack:
     log_offset: int
 
 
-@dataclass(frozen=True)
-class Farewell:
+class Farewell(NamedTuple):
     """caster -> one catcher: your part is over."""
 
     instance: int  # of the catcher it goes to
@@ -207,16 +198,14 @@ class Farewell:
     reason: str
 
 
-@dataclass(frozen=True)
-class Ping:
+class Ping(NamedTuple):
     """caster -> group or one catcher: echo this; the tools that measure networks send it."""
 
     session: int  # 64 bits
     counter: int
 
 
-@dataclass(frozen=True)
-class Echo:
+class Echo(NamedTuple):
     """catcher -> caster: this ping or page came in."""
 
     target: int
@@ -230,16 +219,14 @@ class Echo:
     clock_us: int  # since 1970, as the target's clock says
 
 
-@dataclass(frozen=True)
-class Probe:
+class Probe(NamedTuple):
     """caster -> group: a datagram of this size, to see whom it reaches."""
 
     counter: int
     size_bytes: int  # of the whole datagram, as UDP carries it
 
 
-@dataclass(frozen=True)
-class Knock:
+class Knock(NamedTuple):
     """catcher -> caster: which session is there? Outside of any session; a status answers it."""
 
     target: int
@@ -256,8 +243,7 @@ class Feeding(IntEnum):
     STARVED = 2  # its parent fell silent; it takes them from the caster again
 
 
-@dataclass(frozen=True)
-class Peer:
+class Peer(NamedTuple):
     """The other end of a hop from one target to another."""
 
     target: int
@@ -267,8 +253,7 @@ class Peer:
     key: bytes = bytes(32)  # of the hop, masked for the child; to the parent nothing is told
 
 
-@dataclass(frozen=True)
-class Assign:
+class Assign(NamedTuple):
     """caster -> one target: from whom it gets its pages, and to whom it passes them on; None: the caster, nobody."""
 
     instance: int  # of the catcher it goes to
@@ -280,8 +265,7 @@ class Assign:
     child: Peer | None
 
 
-@dataclass(frozen=True)
-class Feed:
+class Feed(NamedTuple):
     """parent -> child: how far the parent is; repeated, for it shows that the parent lives and what was lost."""
 
     parent: int
@@ -296,8 +280,7 @@ class Feed:
     size_bytes: int  # of the whole datagram: padded until the child has heard one that is large enough
 
 
-@dataclass(frozen=True)
-class Claim:
+class Claim(NamedTuple):
     """child -> parent: the flow control part of a report, and what is needed."""
 
     child: int
@@ -318,8 +301,7 @@ class Claim:
     needs: tuple[tuple[int, int, int], ...]  # as in Report
 
 
-@dataclass(frozen=True)
-class Hop:
+class Hop(NamedTuple):
     """target -> caster: the assignment it knows, and how it goes with its peers; repeated."""
 
     target: int
@@ -333,8 +315,7 @@ class Hop:
     window_pages: int  # of the hop to the child
 
 
-@dataclass(frozen=True)
-class Digests:
+class Digests(NamedTuple):
     """caster -> group: what pages are, as the caster has read them; signed."""
 
     counter: int
@@ -348,8 +329,7 @@ Message = Union[
 ]
 
 
-@dataclass(frozen=True)
-class NeedsRecord:
+class NeedsRecord(NamedTuple):
     """Of the manifest's entries [first, end), the contents of these ranges are needed."""
 
     first: int
@@ -357,8 +337,7 @@ class NeedsRecord:
     ranges: tuple[tuple[int, int], ...]
 
 
-@dataclass(frozen=True)
-class WantsRecord:
+class WantsRecord(NamedTuple):
     """Of the pages [first, end) of the contents, only these ranges are wanted; without such records: all it needs."""
 
     first: int
@@ -366,8 +345,7 @@ class WantsRecord:
     ranges: tuple[tuple[int, int], ...]
 
 
-@dataclass(frozen=True)
-class BasisRecord:
+class BasisRecord(NamedTuple):
     """Of the manifest's entries [first, end), of these an older copy is here that may have blocks of the new one."""
 
     first: int
@@ -375,8 +353,7 @@ class BasisRecord:
     ranges: tuple[tuple[int, int], ...]
 
 
-@dataclass(frozen=True)
-class ComparedRecord:
+class ComparedRecord(NamedTuple):
     """Comparison is over."""
 
     files_needed: int
@@ -384,16 +361,14 @@ class ComparedRecord:
     changes: int  # entries to make, mend or delete without contents
 
 
-@dataclass(frozen=True)
-class SatOutRecord:
-    """This target cannot take plan file `index`."""
+class SatOutRecord(NamedTuple):
+    """This target cannot take this file of the plan."""
 
-    index: int
+    file: int
     errno: int
 
 
-@dataclass(frozen=True)
-class ErrorRecord:
+class ErrorRecord(NamedTuple):
     """Something went wrong with one path that needs no contents, or with a commit."""
 
     errno: int
@@ -401,15 +376,13 @@ class ErrorRecord:
     action: str
 
 
-@dataclass(frozen=True)
-class FailedRecord:
+class FailedRecord(NamedTuple):
     """This target cannot take part any longer, and why."""
 
     reason: str
 
 
-@dataclass(frozen=True)
-class ResultRecord:
+class ResultRecord(NamedTuple):
     """Everything is done here."""
 
     files_updated: int
@@ -423,15 +396,13 @@ class ResultRecord:
     untold: int = 0  # changes that the log had no room for
 
 
-@dataclass(frozen=True)
-class ChangesRecord:
+class ChangesRecord(NamedTuple):
     """Entries that were changed, or would be: as `changes.pack_changes` packs them, ascending over all records."""
 
     data: bytes
 
 
-@dataclass(frozen=True)
-class DeletionsRecord:
+class DeletionsRecord(NamedTuple):
     """What was deleted, or would be: as `changes.pack_deletions` packs it."""
 
     data: bytes

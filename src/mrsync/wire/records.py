@@ -203,7 +203,7 @@ _KINDS: list[tuple[type, Callable[..., bytes], Callable[[bytes], Record]]] = [
     ),
     (
         SatOutRecord,
-        lambda record: _SAT_OUT.pack(record.index, record.errno),
+        lambda record: _SAT_OUT.pack(record.file, record.errno),
         lambda body: SatOutRecord(*_SAT_OUT.unpack(body)),
     ),
     (ErrorRecord, _encode_error, _decode_error),

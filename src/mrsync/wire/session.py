@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from enum import Enum
 
 from mrsync.wire.clear import Clear
@@ -103,7 +102,7 @@ class ControlCodec:
             return assign
         key = self._keys_of(parent.target).hop_key(parent.link)
         masked = self._keys_of(assign.target).mask(parent.link, key)
-        return replace(assign, parent=replace(parent, key=masked))
+        return assign._replace(parent=parent._replace(key=masked))
 
     def use_report_seal(self, kind: SealKind) -> None:
         """Seal reports so from now on; they are opened whether sealed so or by HMAC, as before.

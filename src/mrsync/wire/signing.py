@@ -56,16 +56,19 @@ class _Library:
     def __init__(self) -> None:
         from cryptography.exceptions import InvalidSignature
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
         self.invalid: type[Exception] = InvalidSignature
         self.private_key: Any = Ed25519PrivateKey
         self.public_key: Any = Ed25519PublicKey
-        self._format = Encoding.Raw, PublicFormat.Raw
 
     def raw(self, public: Any) -> bytes:
-        """32 bytes; `public_bytes_raw` came with version 40."""
-        found: bytes = public.public_bytes(*self._format)
+        """Return the 32 bytes of a public key."""
+        try:
+            found: bytes = public.public_bytes_raw()
+        except AttributeError:  # cryptography before 40
+            from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat  # takes 20 ms
+
+            found = public.public_bytes(Encoding.Raw, PublicFormat.Raw)
         return found
 
     def works(self) -> bool:

@@ -43,7 +43,7 @@ def hello(target: int = 0, **details: Any) -> Hello:
 
 
 def report(target: int = 0, counter: int = 1, **details: Any) -> Report:
-    values: dict[str, Any] = dict.fromkeys(Report.__dataclass_fields__, 0)
+    values: dict[str, Any] = dict.fromkeys(Report._fields, 0)
     values |= {
         "target": target,
         "instance": 100 + target,

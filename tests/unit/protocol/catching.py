@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mrsync.protocol.catcher import Catcher
-from mrsync.protocol.config import CatcherConfig
+from mrsync.protocol.catcher_config import CatcherConfig
 from mrsync.protocol.core.events import CatcherEvent
 from mrsync.protocol.core.sends import SendMessage
 from mrsync.protocol.core.timers import SLOT_S

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mrsync.protocol.caster import Caster
-from mrsync.protocol.config import CasterConfig
+from mrsync.protocol.caster_config import CasterConfig
 from mrsync.protocol.core.events import CasterEvent
 from mrsync.protocol.core.sends import Send, SendMessage
 from mrsync.protocol.core.states import RosterState

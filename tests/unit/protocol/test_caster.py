@@ -135,7 +135,7 @@ def test_the_union_of_needs_is_handed_out_once() -> None:
     session = Session().compared()
     session.pump(1.0)
     assert [event for event in session.heard if isinstance(event, ComparisonFinished)] == [
-        ComparisonFinished(RangeSet([(0, 3)]))
+        ComparisonFinished(RangeSet([(0, 3)]), RangeSet())
     ]
 
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 import random
 import socket
 from contextlib import closing
-from dataclasses import replace
 
 import pytest
 
@@ -54,7 +53,7 @@ def test_interfaces_that_cannot_be_are_refused(names: str, problem: str) -> None
 
 
 def test_interfaces_named_twice_are_used_once() -> None:
-    assert find_place(settings("127.0.0.1", interface=f"lo, {LOOPBACK.address},{LOOPBACK.index}")).interfaces == (
+    assert find_place(settings("127.0.0.1", interface=f"lo, {LOOPBACK.address},{LOOPBACK.ifindex}")).interfaces == (
         LOOPBACK,
     )
 
@@ -90,14 +89,14 @@ def test_who_is_behind_a_router_needs_a_ttl() -> None:
 def test_a_place_is_described_with_who_is_behind_the_other_interfaces() -> None:
     place = find_place(settings("a", "b", "c", "d", shell=LOCAL))
     assert place.describe(("a", "b", "c", "d")) == f"group {GROUPS.ipv4} port 8888 on lo"
-    second = place._replace(interfaces=(LOOPBACK, replace(LOOPBACK, name="eth1")))
+    second = place._replace(interfaces=(LOOPBACK, LOOPBACK._replace(name="eth1")))
     assert second._replace(behind=(0, 1, None, 1)).describe(("n1", "n2", "n3", "n4")).endswith(" on lo, eth1 (n[2,4])")
     assert second.describe(("n1", "n2", "n3", "n4")).endswith(" on lo, eth1 (as told)")
 
 
 def test_what_does_no_multicast_still_serves_by_unicast(monkeypatch: pytest.MonkeyPatch) -> None:
-    deaf = replace(LOOPBACK, is_loopback=False, has_multicast=False)
-    unplugged = replace(deaf, name="eth1", has_carrier=False)
+    deaf = LOOPBACK._replace(is_loopback=False, has_multicast=False)
+    unplugged = deaf._replace(name="eth1", has_carrier=False)
     towards = Ways((LOOPBACK, deaf, unplugged), (0, 1, 2))
     monkeypatch.setattr("mrsync.run.rendezvous.ways_towards", lambda hosts, family: towards)
     place = find_place(settings("a", "b", "c"), has_unicast=True)

@@ -5,12 +5,11 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
 
 import pytest
 
 from mrsync.protocol.catcher import Catcher
-from mrsync.protocol.config import CatcherConfig
+from mrsync.protocol.catcher_config import CatcherConfig
 from mrsync.protocol.core.events import CatcherEvent, SessionEnded
 from mrsync.transport.catching import CatcherDriver
 from mrsync.transport.loop import Loop
@@ -111,7 +110,7 @@ def test_it_says_hello_to_whom_status_came_from(stand: Stand) -> None:
 
 
 def test_it_passes_over_sessions_of_other_secrets(stand: Stand) -> None:
-    stand.cast(replace(STATUS, session=SESSION ^ 1 << 60), secret=bytes(32))
+    stand.cast(STATUS._replace(session=SESSION ^ 1 << 60), secret=bytes(32))
     stand.caster.settimeout(0.2)
     with pytest.raises(TimeoutError):
         stand.caster.recv(2000)
@@ -129,7 +128,7 @@ def test_a_status_that_is_sent_on_from_elsewhere_draws_nothing_there(stand: Stan
         thief.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton("127.0.0.1"))
         thief.setblocking(False)
         for counter in range(2, 6):
-            newer = replace(STATUS, counter=counter)
+            newer = STATUS._replace(counter=counter)
             thief.sendto(codec.encode(newer), (GROUP, stand.port))
             stand.cast(newer)
         answer = codec.encode(Welcome(instance=7, counter=9, target=3, slot=0, hello=1, token=1))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from mrsync.transport.sessions import SILENT_S, CasterAddress, CatcherSecrets, HeardSessions
 from mrsync.wire.keys import SessionKeys, TargetKeys
 from mrsync.wire.messages import Ack, Ending, Farewell, Status
@@ -15,7 +13,7 @@ MASTER, OTHER = ("10.0.0.1", 8887), ("10.0.0.9", 8887)
 
 
 def status_of(session: int, counter: int = 1) -> Status:
-    return replace(status(counter), session=session)
+    return status(counter)._replace(session=session)
 
 
 def codec(session: int, own: bytes = b"") -> ControlCodec:

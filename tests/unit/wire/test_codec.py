@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -69,10 +68,10 @@ def test_no_other_kind_is_a_message(kind: int) -> None:
 
 
 def test_a_target_out_of_range_is_nobody() -> None:
-    clear, body = encode_message(replace(HELLO, target=TARGETS_MAX))
+    clear, body = encode_message(HELLO._replace(target=TARGETS_MAX))
     assert decode_message(clear, body) is None
 
 
 def test_numbers_out_of_their_width_are_our_own_mistake() -> None:
     with pytest.raises(struct.error):
-        encode_message(replace(HELLO, buffer_bytes=-1))
+        encode_message(HELLO._replace(buffer_bytes=-1))

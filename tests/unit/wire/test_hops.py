@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -36,7 +35,7 @@ def test_every_message_goes_round(message: Message) -> None:
 
 @pytest.mark.parametrize("room", [-1, 0])
 def test_a_feed_is_at_least_as_large_as_what_it_says(room: int) -> None:
-    feed = replace(FEED, size_bytes=FEED_BYTES + room)
+    feed = FEED._replace(size_bytes=FEED_BYTES + room)
     if room < 0:
         with pytest.raises(ValueError, match="out of its limits"):
             encode_feed(feed)
@@ -45,7 +44,7 @@ def test_a_feed_is_at_least_as_large_as_what_it_says(room: int) -> None:
 
 
 def test_a_feed_of_another_size_than_it_says_is_none() -> None:
-    clear, body = encode_feed(replace(FEED, size_bytes=FEED_BYTES + 4))
+    clear, body = encode_feed(FEED._replace(size_bytes=FEED_BYTES + 4))
     for wrong in (body[:-1], body + b"\0", body[:-1] + b"\1"):
         with pytest.raises(ValueError, match="out of its limits"):
             decode_feed(clear, wrong)
@@ -67,7 +66,7 @@ def test_an_assignment_has_two_peers() -> None:
 
 def test_more_needs_than_fit_are_cut() -> None:
     needs = tuple((page, 1, 1) for page in range(0, 4000, 2))
-    decoded = decode_claim(*encode_claim(replace(CLAIM, needs_first=0, needs_end=4000, needs=needs)))
+    decoded = decode_claim(*encode_claim(CLAIM._replace(needs_first=0, needs_end=4000, needs=needs)))
     assert 0 < len(decoded.needs) < len(needs)
     assert decoded.needs == needs[: len(decoded.needs)]
     assert decoded.needs_end == needs[len(decoded.needs)][0]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from mrsync.wire.codec import encode_message
@@ -46,20 +44,20 @@ def test_as_many_needs_as_fit() -> None:
     assert CONTROL_BODY_MAX - 1 <= len(body) <= CONTROL_BODY_MAX
     decoded = decode_report(clear, body)
     count = len(decoded.needs)
-    assert decoded == replace(REPORT, needs=REPORT.needs[:count], needs_end=REPORT.needs[count][0])
+    assert decoded == REPORT._replace(needs=REPORT.needs[:count], needs_end=REPORT.needs[count][0])
 
 
 def test_a_log_piece_may_take_all_the_room() -> None:
     piece = bytes(REPORT_ROOM_BYTES)
-    decoded = decode_report(*encode_report(replace(REPORT, log_bytes=piece, log_end=5000)))
+    decoded = decode_report(*encode_report(REPORT._replace(log_bytes=piece, log_end=5000)))
     assert decoded.log_bytes == piece
     assert (decoded.needs, decoded.needs_end) == ((), REPORT.needs_first)
     with pytest.raises(ValueError, match="Report of"):
-        encode_message(replace(REPORT, log_bytes=piece + b"x"))
+        encode_message(REPORT._replace(log_bytes=piece + b"x"))
 
 
 def test_a_long_hold_is_cut() -> None:
-    assert decode_report(*encode_report(replace(REPORT, hold_us=2**40))).hold_us == 2**32 - 1
+    assert decode_report(*encode_report(REPORT._replace(hold_us=2**40))).hold_us == 2**32 - 1
 
 
 @pytest.mark.parametrize(
@@ -73,12 +71,12 @@ def test_a_long_hold_is_cut() -> None:
     ids=str,
 )
 def test_what_no_catcher_says(changes: dict[str, int]) -> None:
-    clear, body = encode_report(replace(REPORT, **changes))  # type: ignore[arg-type]
+    clear, body = encode_report(REPORT._replace(**changes))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"\w"):
         decode_report(clear, body)
 
 
 def test_a_log_piece_must_be_there() -> None:
-    clear, body = encode_report(replace(REPORT, needs=()))
+    clear, body = encode_report(REPORT._replace(needs=()))
     with pytest.raises(ValueError, match="limits"):
         decode_report(clear, body[:-1])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -41,7 +39,7 @@ from tests.unit.wire.samples import KEYS, SECRET, SESSION, messages, reports, st
 
 SEALS = [SealKind.HMAC_SHA256] + [SealKind.AES_256_GCM] * has_aes_gcm()
 ACK = Ack(99, 1, 3, 50)
-STATUS = replace(any_status(5), session=SESSION)
+STATUS = any_status(5)._replace(session=SESSION)
 
 
 def codec(seal: SealKind = SealKind.HMAC_SHA256) -> ControlCodec:
@@ -125,9 +123,9 @@ def test_the_reasons_for_a_rejection() -> None:
     assert rejection(relabelled(packet_count=SealKind.NONE)) is Rejection.MALFORMED
     assert rejection(relabelled(page=2)) is Rejection.FORGED
     assert rejection(relabelled(kind=Kind.HELLO)) is Rejection.FORGED
-    other = ControlCodec(replace(KEYS, cast_control=bytes(32)))
+    other = ControlCodec(KEYS._replace(cast_control=bytes(32)))
     assert rejection(other.encode(ACK)) is Rejection.FORGED
-    assert rejection(codec().encode(replace(ACK, target=0xFFFF))) is Rejection.MALFORMED
+    assert rejection(codec().encode(ACK._replace(target=0xFFFF))) is Rejection.MALFORMED
 
 
 @given(reports())
@@ -158,10 +156,10 @@ def test_only_a_status_opens_a_session() -> None:
 
 @given(statuses())
 def test_a_status_must_name_its_own_session(status: Status) -> None:
-    same_tag = codec().encode(replace(status, session=SESSION + 1))
+    same_tag = codec().encode(status._replace(session=SESSION + 1))
     assert codec().decode(same_tag) is Rejection.MALFORMED
     assert open_status(SECRET, same_tag) is Rejection.FORGED
-    other_tag = codec().encode(replace(status, session=SESSION ^ 1 << 63))
+    other_tag = codec().encode(status._replace(session=SESSION ^ 1 << 63))
     assert open_status(SECRET, other_tag) is Rejection.MALFORMED
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from mrsync.wire.limits import CONTROL_BODY_MAX, EXCEPTIONS_MAX, TARGETS_MAX
@@ -33,21 +31,21 @@ MANY = tuple((2 * index, 2 * index + 1) for index in range(EXCEPTIONS_MAX + 1))
 
 
 def test_the_largest_status_fits() -> None:
-    largest = replace(STATUS, commit=CommitSpan(0, 1000, MANY[:EXCEPTIONS_MAX]), monitors=(1, 2, 3))
+    largest = STATUS._replace(commit=CommitSpan(0, 1000, MANY[:EXCEPTIONS_MAX]), monitors=(1, 2, 3))
     clear, body = encode_status(largest)
     assert len(body) <= CONTROL_BODY_MAX
     assert decode_status(clear, body) == largest
 
 
 def test_exceptions_may_lie_ahead() -> None:
-    status = replace(STATUS, commit=CommitSpan(10, 20, ((11, 12), (29, 30)), ahead=30))
+    status = STATUS._replace(commit=CommitSpan(10, 20, ((11, 12), (29, 30)), ahead=30))
     assert decode_status(*encode_status(status)) == status
 
 
 @pytest.mark.parametrize("changes", [{"monitors": (1, 2, 3, 4)}, {"commit": CommitSpan(0, 1000, MANY)}])
 def test_more_than_a_status_holds_is_our_own_mistake(changes: dict[str, tuple[int, ...]]) -> None:
     with pytest.raises(ValueError, match="more monitors or commit exceptions"):
-        encode_status(replace(STATUS, **changes))  # type: ignore[arg-type]
+        encode_status(STATUS._replace(**changes))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -75,7 +73,7 @@ def test_more_than_a_status_holds_is_our_own_mistake(changes: dict[str, tuple[in
     ids=str,
 )
 def test_what_no_caster_says(changes: dict[str, int]) -> None:
-    clear, body = encode_status(replace(STATUS, **changes))  # type: ignore[arg-type]
+    clear, body = encode_status(STATUS._replace(**changes))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"limits|not a valid"):
         decode_status(clear, body)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Callable
 
-from mrsync.protocol.config import CatcherConfig
+from mrsync.protocol.catcher_config import CatcherConfig
 from mrsync.protocol.core.events import CatcherEvent, PageAsked, PeersChanged, SourceChanged
 from mrsync.protocol.core.sends import CatcherSend, SendMessage, SendToPeer
 from mrsync.protocol.core.timers import Timer, TimerTable

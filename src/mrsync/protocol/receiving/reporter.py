@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from mrsync.protocol.core.log import LogWriter
 from mrsync.protocol.receiving.assembly import Need
 from mrsync.protocol.receiving.reception import Reception
@@ -13,7 +11,6 @@ from mrsync.wire.messages import Record, Report, ResultRecord
 LOG_ROOM_BYTES = 600  # of a report that has needs to tell too
 
 
-@dataclass
 class Counters:
     """What the driver counts and reports carry."""
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from mrsync.protocol.core.timers import SLOT_S
 from mrsync.protocol.sending.delay import Delay
 from mrsync.protocol.sending.losses import Losses
@@ -13,11 +11,9 @@ from mrsync.wire.messages import ObjectKind, Report
 ANSWER_S = 0.3  # a listener answers if not longer ago it was heard to hear something new
 
 
-@dataclass(eq=False)
 class Flow:
     """One listener; numbers are those of its latest report, times in seconds of the caller's clock."""
 
-    id: int
     answered_at: float = 0.0  # when it was last heard to have heard something new
     tx_seen: int = 0
     tx_done: int = 0
@@ -27,8 +23,11 @@ class Flow:
     lag: float = 0.0  # tx behind the caster, smoothed; the largest is the monitor
     monitor_s: float = 0.0
     looked_page: int = 0  # of the object that is cast; what was lost of the pages below was counted
-    losses: Losses = field(default_factory=Losses)
-    delay: Delay = field(default_factory=Delay)
+
+    def __init__(self, id: int) -> None:
+        self.id = id
+        self.losses = Losses()
+        self.delay = Delay()
 
     def receive(self, report: Report, now: float, *, is_believed: bool) -> None:
         """Take a report that is newer than the one known.

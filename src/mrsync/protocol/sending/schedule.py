@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Set
-from dataclasses import replace
 
 from mrsync.protocol.core.sends import Send
 from mrsync.protocol.core.timers import Timer, TimerTable
@@ -135,7 +134,7 @@ class Schedule:
         if report.tx_done <= report.tx_seen <= self.tx:
             return report
         seen = min(report.tx_seen, self.tx)
-        return replace(report, tx_seen=seen, tx_done=min(report.tx_done, seen))
+        return report._replace(tx_seen=seen, tx_done=min(report.tx_done, seen))
 
     def receive_flow(self, flow: Flow, old: Report | None, report: Report, now: float) -> None:
         """Claims and flow control of a report; old: the one before it."""

@@ -70,9 +70,9 @@ class Commits:
 
     def note_sat_out(self, target: Target, record: SatOutRecord) -> bool:
         """As sit_out; when it is too late for all others, only this target is behind."""
-        if record.index < self.file_count:
-            target.sat_out[record.index] = record.errno
-        return self.sit_out(record.index)
+        if record.file < self.file_count:
+            target.sat_out[record.file] = record.errno
+        return self.sit_out(record.file)
 
     def void(self, index: int) -> bool:
         """The source of this file changed while it was read; False when it is too late: all have it as it was."""

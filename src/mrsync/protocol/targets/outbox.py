@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from mrsync.protocol.core.sends import Address, Send, SendMessage
 from mrsync.protocol.sending.clock import Clock
 from mrsync.protocol.sending.schedule import Schedule
@@ -138,7 +136,7 @@ class Outbox:
 
     def assign(self, assign: Assign, destination: Address) -> None:
         """Parent and child of one target."""
-        self._say(replace(assign, counter=self._next_counter()), destination)
+        self._say(assign._replace(counter=self._next_counter()), destination)
 
     def probe(self, size_bytes: int) -> None:
         """A datagram of this size to the group."""

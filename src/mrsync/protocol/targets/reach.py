@@ -8,7 +8,6 @@ repeats somebody's hello from another address must not be able to direct a sessi
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Callable
 
 from mrsync.protocol.core.sends import Address
@@ -137,7 +136,7 @@ class Reach:
         """With smaller pages where there are many copies: all of a burst's must pass a switch's queue at once."""
         geometry = step.geometry
         packets = max(1, geometry.packets * COPIES_AT_ONCE // max(COPIES_AT_ONCE, self._roster.audience.copies))
-        return step._replace(geometry=replace(geometry, packets=packets))
+        return step._replace(geometry=geometry._replace(packets=packets))
 
     def reached_mtu(self, target: Target) -> int:
         """The largest packets that are known to reach a target, as an MTU; 0 if none of those tried do."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from mrsync.protocol.sending.clock import Clock
 from mrsync.protocol.sending.schedule import Schedule
@@ -12,8 +12,7 @@ from mrsync.protocol.targets.rounds import AGAIN, FIRST, Rounds
 from mrsync.wire.messages import Phase, SealKind
 
 
-@dataclass(frozen=True)
-class CasterStatistics:
+class CasterStatistics(NamedTuple):
     """Where a session stands; pages are those of the contents."""
 
     phase: Phase

@@ -52,7 +52,7 @@ class Account:
     def sit_out(self, event: FileSatOut) -> None:
         """Note that a target could not take a file. Only the first reason for each file is kept."""
         host = self._settings.targets[event.target]
-        self._sat_out.setdefault(event.index, f"{host} could not take it: {os.strerror(event.errno)}")
+        self._sat_out.setdefault(event.file, f"{host} could not take it: {os.strerror(event.errno)}")
 
     def build_outcome(
         self,

@@ -10,7 +10,7 @@ from functools import partial
 
 from mrsync.errors import MrsyncError, UsageError
 from mrsync.protocol.caster import Caster
-from mrsync.protocol.config import CasterConfig
+from mrsync.protocol.caster_config import CasterConfig
 from mrsync.protocol.core.events import (
     CasterEvent,
     ChangesTold,
@@ -217,7 +217,7 @@ class _Run:
         elif isinstance(event, FileSatOut):
             self._account.sit_out(event)
             host, reason = self._settings.targets[event.target], os.strerror(event.errno)
-            self._news.notice(1, f"sits out {self._source.path(event.index)}: {reason}", host)
+            self._news.notice(1, f"sits out {self._source.path(event.file)}: {reason}", host)
         elif isinstance(event, ChangesTold):
             self._account.ledger.take(event.target, event.record)
         elif isinstance(event, TargetJoined):

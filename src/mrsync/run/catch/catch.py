@@ -12,7 +12,7 @@ from functools import partial
 import mrsync
 from mrsync.errors import ExitStatus, SocketError
 from mrsync.protocol.catcher import Catcher
-from mrsync.protocol.config import CatcherConfig
+from mrsync.protocol.catcher_config import CatcherConfig
 from mrsync.protocol.core.events import CatcherEvent, GroupGivenUp, GroupSilent
 from mrsync.run.bootstrap import Readiness, own_interfaces, run_invited, watch_for_the_end
 from mrsync.run.catch.session import TreeSession

@@ -111,9 +111,9 @@ def _spare_paths(place: Place) -> dict[str, Path]:
     Leave out those that cannot be opened.
     """
     paths = {}
-    used = {interface.index for interface in place.interfaces}
+    used = {interface.ifindex for interface in place.interfaces}
     for interface in multicast_interfaces(family_of(place.group)):
-        if interface.index in used:
+        if interface.ifindex in used:
             continue
         try:
             opened = open_caster_socket(interface, place.group, place.port, ttl=place.ttl, is_looped=place.is_looped)

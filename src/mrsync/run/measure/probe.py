@@ -105,9 +105,9 @@ class _Probe:
         """Open a socket where a catcher would listen, and one for each interface where it would not."""
         port = self._settings.network.port
         ears = [Ear(open_data_socket(self._interfaces, self._group, port), Way.GROUP)]
-        own = {interface.index for interface in self._interfaces}
+        own = {interface.ifindex for interface in self._interfaces}
         for interface in multicast_interfaces(family_of(self._group)):
-            if interface.index not in own:
+            if interface.ifindex not in own:
                 ears.append(Ear(open_data_socket([interface], self._group, port), Way.GROUP, interface.name))
         return ears
 

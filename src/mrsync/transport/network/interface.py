@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import socket
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from mrsync.errors import SocketError
 from mrsync.transport.network.netlink import NetworkLink, OwnAddress, links, own_addresses
@@ -13,12 +12,11 @@ IPV4, IPV6 = socket.AF_INET, socket.AF_INET6
 FAMILY_NAMES: dict[int, str] = {IPV4: "IPv4", IPV6: "IPv6"}
 
 
-@dataclass(frozen=True)
-class Interface:
+class Interface(NamedTuple):
     """An interface for multicast. mtu: in bytes. address: numeric; a link-local one without its scope."""
 
     name: str
-    index: int
+    ifindex: int
     address: str
     mtu: int
     is_loopback: bool
@@ -33,7 +31,7 @@ class Interface:
         """Return a socket address for an address and a port. A link-local address gets this interface as its scope."""
         if family_of(address) == IPV4:
             return address, port
-        return address, port, 0, self.index if has_scope(address) else 0
+        return address, port, 0, self.ifindex if has_scope(address) else 0
 
 
 def family_of(address: str) -> int:

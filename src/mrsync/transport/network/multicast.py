@@ -42,7 +42,7 @@ def open_caster_socket(interface: Interface, group: str, port: int, *, ttl: int,
     opened = _udp_socket(interface.family)
     try:
         if interface.family == IPV6:
-            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, interface.index)
+            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, interface.ifindex)
             try_option(opened, socket_options.LOOP_IPV6, int(is_looped))
             try_option(opened, socket_options.NO_FRAGMENTS_IPV6, _PMTUDISC_PROBE)
         else:
@@ -176,12 +176,12 @@ def _hear_only_own_groups(opened: socket.socket) -> None:
 
 def _membership(group: str, interface: Interface) -> bytes:
     """Return a struct ip_mreqn with the interface's index, since its address may be shared or change."""
-    return socket.inet_aton(group) + socket.inet_aton("0.0.0.0") + struct.pack("@i", interface.index)
+    return socket.inet_aton(group) + socket.inet_aton("0.0.0.0") + struct.pack("@i", interface.ifindex)
 
 
 def _membership_ipv6(group: str, interface: Interface) -> bytes:
     """Return a struct ipv6_mreq."""
-    return socket.inet_pton(IPV6, group) + struct.pack("@i", interface.index)
+    return socket.inet_pton(IPV6, group) + struct.pack("@i", interface.ifindex)
 
 
 def _prepare_for_pages(opened: socket.socket, buffer_bytes: int) -> None:

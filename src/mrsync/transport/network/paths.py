@@ -8,7 +8,6 @@ import socket
 import struct
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from mrsync.errors import SocketError
@@ -48,7 +47,6 @@ class Path(NamedTuple):
 Burst = tuple[list[BytesLike], int, Path]
 
 
-@dataclass
 class BurstStatistics:
     """What was sent, and how many sends failed on this host, with the last reason."""
 

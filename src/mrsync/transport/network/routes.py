@@ -68,7 +68,7 @@ def ways_through(interfaces: tuple[Interface, ...], hosts: Sequence[str], family
 
 
 def _arranged(interfaces: tuple[Interface, ...], found: Sequence[Route | str]) -> Ways:
-    place = {interface.index: number for number, interface in enumerate(interfaces)}
+    place = {interface.ifindex: number for number, interface in enumerate(interfaces)}
     return Ways(
         interfaces,
         behind=tuple(place.get(way.ifindex) if isinstance(way, Route) else None for way in found),

@@ -26,7 +26,6 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import Callable
 
 from mrsync.transport.network.mailbox import ANCILLARY_BYTES, read_ancillary
@@ -51,7 +50,6 @@ _KIND_AT = 2
 _TAG = slice(8, 12)
 
 
-@dataclass
 class IntakeStatistics:
     """Counters. strange: packets of another session, or malformed. foreign: packets not from the caster's address."""
 

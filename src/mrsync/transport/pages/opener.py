@@ -18,7 +18,6 @@ The state machine sees no payload. It decides for each packet whether it is need
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Protocol
 
 from mrsync.transport.pages.bursts import xor_slices
@@ -62,7 +61,6 @@ class PageSink(Protocol):
     def packets_dropped(self, object: int, page: int, reading: int) -> None: ...
 
 
-@dataclass
 class OpenerStatistics:
     """Counters. strange: malformed packets. crowded: partial pages that were dropped for lack of room."""
 

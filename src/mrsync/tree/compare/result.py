@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 from mrsync.tree.compare.sightings import Sightings
 from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.items import Items
 
 
-@dataclass
 class Comparison:
     """What a target lacks.
 
@@ -24,21 +22,22 @@ class Comparison:
     items: every change, if the policy asks for it.
     """
 
-    needs: list[tuple[int, int]] = field(default_factory=list)
-    files_needed: int = 0
-    bytes_needed: int = 0
-    made: array[int] = field(default_factory=lambda: array("I"))
-    linked: array[int] = field(default_factory=lambda: array("I"))
-    mended: array[int] = field(default_factory=lambda: array("I"))
-    sightings: Sightings = field(default_factory=Sightings)
-    restaged: array[int] = field(default_factory=lambda: array("I"))
-    listed: int = 0
-    extras: list[tuple[int, bytes]] = field(default_factory=list)
-    stale: list[tuple[int, bytes]] = field(default_factory=list)
-    doomed: list[bytes] = field(default_factory=list)
-    obstacles: array[int] = field(default_factory=lambda: array("I"))
-    failures: list[Failure] = field(default_factory=list)
-    items: Items | None = None
+    def __init__(self, *, items: Items | None = None) -> None:
+        self.needs: list[tuple[int, int]] = []
+        self.files_needed = 0
+        self.bytes_needed = 0
+        self.made = array("I")
+        self.linked = array("I")
+        self.mended = array("I")
+        self.sightings = Sightings()
+        self.restaged = array("I")
+        self.listed = 0
+        self.extras: list[tuple[int, bytes]] = []
+        self.stale: list[tuple[int, bytes]] = []
+        self.doomed: list[bytes] = []
+        self.obstacles = array("I")
+        self.failures: list[Failure] = []
+        self.items = items
 
     @property
     def changes(self) -> int:

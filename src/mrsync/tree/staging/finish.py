@@ -23,7 +23,6 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 
 from mrsync.tree.compare.in_place import InPlace
 from mrsync.tree.compare.result import Comparison
@@ -37,7 +36,6 @@ from mrsync.tree.staging.resume import Leftovers
 from mrsync.tree.staging.stage import PLACED, UNWANTED, Stage
 
 
-@dataclass
 class Result:
     """What `finish` did.
 
@@ -49,9 +47,11 @@ class Result:
     created: int = 0
     mended: int = 0
     deleted: int = 0
-    failures: list[Failure] = field(default_factory=list)
     skipped: int = 0
-    undone: set[int] = field(default_factory=set)
+
+    def __init__(self) -> None:
+        self.failures: list[Failure] = []
+        self.undone: set[int] = set()
 
     @property
     def errors(self) -> int:

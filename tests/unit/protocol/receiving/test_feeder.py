@@ -34,7 +34,7 @@ class Hop:
 
     def claim(self, now: float, **details: Any) -> None:
         self._counter += 1
-        values: dict[str, Any] = dict.fromkeys(Claim.__dataclass_fields__, 0)
+        values: dict[str, Any] = dict.fromkeys(Claim._fields, 0)
         values |= {"child": 4, "counter": self._counter, "parent": 3, "link": 9, "heard_bytes": PROBE}
         values |= {"active": CONTENTS, "buffer_bytes": 8 << 20, "needs": ()}
         self.feeder.receive_claim(Claim(**{**values, **details}), now)

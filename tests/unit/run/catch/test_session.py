@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mrsync.protocol.catcher import Catcher
-from mrsync.protocol.config import CatcherConfig
+from mrsync.protocol.catcher_config import CatcherConfig
 from mrsync.protocol.core.events import CommitGranted, FinishGranted, ObjectHeld, SessionEnded
 from mrsync.protocol.core.log import LogReader
 from mrsync.protocol.core.sends import SendMessage

@@ -13,11 +13,11 @@ LOOPBACK = loopback_interface()
 def test_loopback_is_found() -> None:
     assert LOOPBACK.is_loopback
     assert LOOPBACK.address.startswith("127.")
-    assert LOOPBACK.index == socket.if_nametoindex(LOOPBACK.name)
+    assert LOOPBACK.ifindex == socket.if_nametoindex(LOOPBACK.name)
     assert LOOPBACK.mtu > 1500
 
 
-@pytest.mark.parametrize("wanted", [LOOPBACK.name, str(LOOPBACK.index), LOOPBACK.address, "::1"])
+@pytest.mark.parametrize("wanted", [LOOPBACK.name, str(LOOPBACK.ifindex), LOOPBACK.address, "::1"])
 def test_an_interface_is_named_by_name_index_or_address(wanted: str) -> None:
     assert interface_named(wanted) == LOOPBACK
 

@@ -142,7 +142,7 @@ def test_a_port_in_use_is_one_sentence(port: int) -> None:
 
 
 def test_an_address_of_another_host_is_one_sentence(port: int) -> None:
-    elsewhere = Interface(LOOPBACK.name, LOOPBACK.index, "192.0.2.1", 1500, False)
+    elsewhere = Interface(LOOPBACK.name, LOOPBACK.ifindex, "192.0.2.1", 1500, False)
     with pytest.raises(SocketError, match=r"192.0.2.1 port \d+ is not an address of this host"):
         open_caster_socket(elsewhere, GROUP, port, ttl=1, is_looped=True)
 

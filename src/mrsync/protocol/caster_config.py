@@ -1,17 +1,16 @@
-"""What a core is told at its beginning, and what does not change during a session."""
+"""What the core of a caster is told at its beginning."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from mrsync.protocol.targets.commits import CommitRule
 from mrsync.protocol.targets.relays import RelayRules
 from mrsync.wire.geometry import Step
 
 
-@dataclass(frozen=True)
-class CasterConfig:
+class CasterConfig(NamedTuple):
     """What does not change during a session; times in seconds, rate in bytes/s of payload."""
 
     session: int
@@ -26,19 +25,3 @@ class CasterConfig:
     has_monitor: bool = True  # False: reports do not clock what is sent, only the rate does
     is_unicast: bool = False  # nobody is served by multicast
     relaying: RelayRules | None = None  # None: no target passes pages on to another
-
-
-@dataclass(frozen=True)
-class CatcherConfig:
-    """What does not change during a session."""
-
-    target: int
-    instance: int  # 64 random bits
-    host: str
-    version: str
-    seals: int
-    buffer_bytes: int
-    retained_pages: int
-    wait_s: float = 3600.0  # for a first status
-    has_group: bool = True  # False: there is none, or this host cannot join it
-    knows_master: bool = False  # and so can ask it for the session

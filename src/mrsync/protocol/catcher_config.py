@@ -1,0 +1,20 @@
+"""What the core of a catcher is told at its beginning."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class CatcherConfig(NamedTuple):
+    """What does not change during a session."""
+
+    target: int
+    instance: int  # 64 random bits
+    host: str
+    version: str
+    seals: int
+    buffer_bytes: int
+    retained_pages: int
+    wait_s: float = 3600.0  # for a first status
+    has_group: bool = True  # False: there is none, or this host cannot join it
+    knows_master: bool = False  # and so can ask it for the session
