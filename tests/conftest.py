@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +16,8 @@ from tests.support import rooms, turnstile
 from tests.support.failures import Failures
 
 os.environ["XDG_CONFIG_HOME"] = "/dev/null"
+os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="mrsync-state-")  # for records of syncs
+atexit.register(shutil.rmtree, os.environ["XDG_STATE_HOME"], ignore_errors=True)
 
 # hypothesis itself picks a reproducible profile where CI is set; elsewhere it explores, without judging the speed.
 if "CI" not in os.environ:

@@ -26,11 +26,11 @@ LAYERS = {
 }
 # Rooms of a layer, from the bottom up: a module imports from its own room and from those before it.
 ROOMS = {
-    "tree": ("model", "filter", "fs", "source", "lists", "destination", "compare", "staging", "delta"),
+    "tree": ("model", "filter", "fs", "source", "lists", "destination", "compare", "staging", "delta", "record"),
     "protocol": ("core", "sending", "targets", "receiving", ""),
     "cli": ("registry", "output", "settings", ""),
     "transport": ("network", "pages", ""),
-    "run": ("", "catch", "cast", "measure"),  # "": modules right in the folder
+    "run": ("", "catch", "cast", "measure", "verify"),  # "": modules right in the folder
 }
 SIDEWAYS = {
     ("run.launch", "run.catch.catch"),  # the program that it starts on targets
@@ -46,6 +46,7 @@ CATCHERS = (
     "mrsync.run.catch.catch",
     "mrsync.run.measure.rttcatch",
     "mrsync.run.measure.probe",
+    "mrsync.run.verify.verifier",
 )  # what is pushed to targets
 
 

@@ -105,8 +105,8 @@ class CatchingApplication:
         pages = self.objects[ObjectKind.CONTENTS]
         return b"".join(pages[page] for page in sorted(pages))
 
-    def _write(self, kind: int, pages: list[tuple[int, bytes]]) -> None:
-        for page, data in pages:
+    def _write(self, kind: int, pages: list[tuple[int, bytes, bytes]]) -> None:
+        for page, data, _ in pages:
             if self.write is not None and kind == ObjectKind.CONTENTS:
                 self.write(page, data)
             else:

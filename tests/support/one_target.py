@@ -83,7 +83,7 @@ class OneTarget:
         with self._as_master():
             scanned = scan(self._source, self._policy)
             manifest = scanned.manifest.encode()
-        jobs.write(ObjectKind.MANIFEST, [(0, manifest)])
+        jobs.write(ObjectKind.MANIFEST, [(0, manifest, b"")])
         compared = _attempt(jobs.compare)
         self.failures += compared.comparison.failures
         page = jobs.geometry.page_bytes
@@ -94,14 +94,14 @@ class OneTarget:
             if files:
                 plan.blocks = encode_blocks(digest_blocks(plan, files, contents.read, page, delta_key(jobs.session)))
             encoded = plan.encode()
-        jobs.write(ObjectKind.PLAN, [(0, encoded)])
+        jobs.write(ObjectKind.PLAN, [(0, encoded, b"")])
         wanted = _attempt(jobs.prepare)
         pages = [number for first, end in wanted.pages for number in range(first, end)][: self._stops_after]
         for start in range(0, len(pages), BATCH):
             with self._as_master():
                 size = plan.contents_bytes
                 batch = [
-                    (number, contents.read(number * page, min(page, size - number * page)))
+                    (number, contents.read(number * page, min(page, size - number * page)), b"")
                     for number in pages[start : start + BATCH]
                 ]
             jobs.write(ObjectKind.CONTENTS, batch)

@@ -97,6 +97,12 @@ def _doctor(arguments: Sequence[str]) -> int:
     return doctor(arguments)
 
 
+def _verify(arguments: Sequence[str]) -> int:
+    from mrsync.cli.verify import verify
+
+    return verify(arguments)
+
+
 def _config(arguments: Sequence[str]) -> int:
     from mrsync.cli.show_settings import show_settings
 
@@ -163,6 +169,7 @@ def _rttcatcher(arguments: Sequence[str]) -> int:
 _TOOLS: dict[str, Callable[[Sequence[str]], int]] = {
     "demo": _demo,
     "doctor": _doctor,
+    "verify": _verify,
     "rtt": _rtt,
     "filelist": partial(_filelist, "mrsync filelist"),
     "report": _report,

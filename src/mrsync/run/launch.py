@@ -86,6 +86,13 @@ def start_everywhere(
     return launcher
 
 
+def start_alone(program: Program, remote_shell: str, remote: Remote, invitation: Invitation) -> Launcher:
+    """Start a program that needs no network of ours on every invited target. Raise the same errors as `launch`."""
+    launcher = _launcher(program, remote_shell, remote, invitation.targets)
+    launcher.start(invitation.encode())
+    return launcher
+
+
 def _launcher(program: Program, remote_shell: str, remote: Remote, targets: tuple[str, ...]) -> Launcher:
     if remote_shell == LOCAL:
         return LocalLauncher(program.entry, targets)

@@ -45,6 +45,7 @@ from mrsync.wire.header import session_tag
 from mrsync.wire.keys import SessionKeys
 from mrsync.wire.limits import NO_SESSION
 from mrsync.wire.messages import Digests, Feed, Peer, Status
+from mrsync.wire.proofs import seal_proof
 from mrsync.wire.sealing import PageSealer
 from mrsync.wire.session import ControlCodec, Rejection
 
@@ -55,7 +56,7 @@ PATIENCE_S = 0.001  # longest time for which a page waits to be written with oth
 QUEUE_PAGES_MAX = 1024  # more than any window, so only a caster without flow control exceeds it
 DATAGRAMS_PER_ROUND = 64
 
-WritePages = Callable[[int, list[tuple[int, bytes]]], None]  # object, [(page, plaintext)]
+WritePages = Callable[[int, list[tuple[int, bytes, bytes]]], None]  # object, [(page, plaintext, proof)]
 
 
 class CatcherDriver:
@@ -106,7 +107,7 @@ class CatcherDriver:
         self._peers: dict[int, Address] = {}
         self._has_forwarded = False  # whether there may be more to forward at once
         self._verifier: PageVerifier | None = None
-        self._pages: list[tuple[int, int, bytes]] = []  # to be written: object, page, plaintext
+        self._pages: list[tuple[int, int, bytes, bytes]] = []  # to be written: object, page, plaintext, proof
         self._ask_at: float | None = None  # when to look for overdue digests
         self._write_by: float | None = None  # when to write the waiting pages, however few
         self._unread: set[socket.socket] = set()  # sockets that may have more to read than was read in this turn
@@ -297,7 +298,9 @@ class CatcherDriver:
             return
         self._catcher.counters.queue_pages += len(opened)
         if self._verifier is None:
-            self._take_pages([(object, page, data) for object, page, _, data in opened])
+            self._take_pages(
+                [(object, page, data, seal_proof(generation, tag)) for object, page, generation, data, tag in opened]
+            )
             return
         self._verifier.take(opened, self._tx_seen, now)
         if self._ask_at is None:
@@ -307,7 +310,7 @@ class CatcherDriver:
     def _tx_seen(self) -> int:
         return max(intake.tx_seen for intake in self._intakes.values())
 
-    def _take_pages(self, pages: list[tuple[int, int, bytes]]) -> None:
+    def _take_pages(self, pages: list[tuple[int, int, bytes, bytes]]) -> None:
         """Take pages that are verified. Write them when there are enough of them, or after PATIENCE_S."""
         self._pages += pages
         if len(self._pages) >= PAGES_PER_JOB:
@@ -346,8 +349,8 @@ class CatcherDriver:
         pages, self._pages = self._pages, []
         tx_done = self._tx_seen if self._verifier is None else self._verifier.tx_done(self._tx_seen, self._loop.now())
         for object, group in groupby(pages, key=itemgetter(0)):
-            of_object = [(page, data) for _, page, data in group]
-            numbers = [page for page, _ in of_object]
+            of_object = [page[1:] for page in group]
+            numbers = [page[0] for page in of_object]
             written = partial(self._written, object, numbers, tx_done)
             self._loop.work_if_slow(partial(self._write, object, of_object), written)
 

@@ -52,6 +52,11 @@ class CatcherSecrets(NamedTuple):
     target: int = 0  # its id
     verify_key: bytes = b""  # public key of the master; empty: it does not sign
 
+    @property
+    def checks_digests(self) -> bool:
+        """Whether pages are checked against digests that the master signed."""
+        return bool(self.verify_key) and can_sign()
+
 
 class HeardSession:
     """A session that may be ours: its keys, its last status, and its caster's address."""
@@ -88,7 +93,7 @@ class HeardSessions:
     def __init__(self, secrets: CatcherSecrets, masters: Collection[str], wanted: Callable[[int], bool]) -> None:
         self.rejections = dict.fromkeys(Rejection, 0)  # of datagrams that belong to no known session
         self._secrets = secrets
-        self._verifier = Verifier(secrets.verify_key) if secrets.verify_key and can_sign() else None
+        self._verifier = Verifier(secrets.verify_key) if secrets.checks_digests else None
         self._masters = masters
         self._wanted = wanted
         self._known: dict[int, HeardSession] = {}  # by session tag

@@ -15,6 +15,7 @@ from typing import Callable
 
 from mrsync.transport.loop import Loop
 from mrsync.transport.pagedigests import PageDigest, PageKey, digest_pages
+from mrsync.transport.pages.opener import OpenedPage
 from mrsync.transport.worker import Worker
 from mrsync.wire.messages import Digests, ObjectKind
 
@@ -24,7 +25,7 @@ OVERDUE_S = 0.05  # after which the caster is asked for a digest
 HOLD_S = 0.25  # for which a page without a digest keeps the window from moving
 GIVE_UP_S = 1.0  # after which a page without a digest is rejected
 
-OpenedPage = tuple[int, int, int, bytes]  # object, page, generation, plaintext
+VerifiedPage = tuple[int, int, bytes, bytes]  # object, page, plaintext, digest
 
 
 class _Waiting:
@@ -43,7 +44,7 @@ class _Waiting:
 class PageVerifier:
     """Take opened pages and pass on those whose digests match. Pages are hashed in a separate thread.
 
-    on_verified: called with pages to write, as (object, page, data). on_false: called with object, page and generation
+    on_verified: called with pages to write. on_false: called with object, page and generation
     of a page that does not match or has waited too long.
     """
 
@@ -51,7 +52,7 @@ class PageVerifier:
         self,
         loop: Loop,
         *,
-        on_verified: Callable[[list[tuple[int, int, bytes]]], None],
+        on_verified: Callable[[list[VerifiedPage]], None],
         on_false: Callable[[int, int, int], None],
     ) -> None:
         self._loop = loop
@@ -71,7 +72,7 @@ class PageVerifier:
     def take(self, opened: Sequence[OpenedPage], tx_seen: int, now: float) -> None:
         """Take pages that were opened. tx_seen: everything up to this tx has arrived."""
         fresh: list[tuple[PageKey, bytes]] = []
-        for object, page, generation, data in opened:
+        for object, page, generation, data, _ in opened:
             key = (object, page, generation)
             self._waiting[key] = _Waiting(data, now, self._tx)
             fresh.append((key, data))
@@ -82,7 +83,7 @@ class PageVerifier:
 
     def receive(self, message: Digests) -> None:
         """Take digests from the caster."""
-        verified: list[tuple[int, int, bytes]] = []
+        verified: list[VerifiedPage] = []
         for page, (generation, digest) in enumerate(message.entries, message.first):
             key = (int(message.object), page, generation)
             waiting = self._waiting.get(key)
@@ -120,7 +121,7 @@ class PageVerifier:
         return min(late, default=None)
 
     def _take_hashed(self, hashed: list[PageDigest]) -> None:
-        verified: list[tuple[int, int, bytes]] = []
+        verified: list[VerifiedPage] = []
         for key, digest in hashed:
             waiting = self._waiting.get(key)
             if waiting is None:
@@ -131,9 +132,9 @@ class PageVerifier:
                 self._judge(key, told, verified)
         self._hand_on(verified)
 
-    def _judge(self, key: PageKey, told: bytes, verified: list[tuple[int, int, bytes]]) -> None:
+    def _judge(self, key: PageKey, told: bytes, verified: list[VerifiedPage]) -> None:
         if compare_digest(self._waiting[key].digest, told):
-            verified.append((key[0], key[1], self._waiting.pop(key).data))
+            verified.append((key[0], key[1], self._waiting.pop(key).data, told))
         else:
             self._told[key] = told  # the authentic page may still arrive
             self._reject(key)
@@ -142,6 +143,6 @@ class PageVerifier:
         del self._waiting[key]
         self._on_false(*key)
 
-    def _hand_on(self, verified: list[tuple[int, int, bytes]]) -> None:
+    def _hand_on(self, verified: list[VerifiedPage]) -> None:
         if verified:
             self._on_verified(verified)

@@ -139,7 +139,7 @@ class Link:
             continue
 
     def opened(self) -> dict[int, bytes]:
-        return {page: data for _, page, _, data in self.opener.opened}
+        return {page: data for _, page, _, data, _ in self.opener.opened}
 
 
 def _loopback_socket() -> socket.socket:

@@ -9,7 +9,8 @@ import pytest
 
 from mrsync.transport.digesting import PAGES_PER_JOB, REPEAT_S, PageDigester
 from mrsync.transport.loop import Loop
-from mrsync.transport.verifying import GIVE_UP_S, HOLD_S, OVERDUE_S, WAITING_MAX, OpenedPage, PageVerifier
+from mrsync.transport.pages.opener import OpenedPage
+from mrsync.transport.verifying import GIVE_UP_S, HOLD_S, OVERDUE_S, WAITING_MAX, PageVerifier, VerifiedPage
 from mrsync.wire.limits import DIGESTS_MAX
 from mrsync.wire.messages import Digests, ObjectKind
 from tests.support.waiting import HANG_S
@@ -38,11 +39,17 @@ class Target:
 
     def __init__(self) -> None:
         self.loop = Loop()
-        self.verified: list[tuple[int, int, bytes]] = []
+        self.passed: list[VerifiedPage] = []
         self.false: list[tuple[int, int, int]] = []
         self.verifier = PageVerifier(
-            self.loop, on_verified=self.verified.extend, on_false=lambda *key: self.false.append(key)
+            self.loop, on_verified=self.passed.extend, on_false=lambda *key: self.false.append(key)
         )
+
+    @property
+    def verified(self) -> list[tuple[int, int, bytes]]:
+        """Without the digests, which must be those of the data."""
+        assert all(hashlib.sha256(data).digest() == digest for _, _, data, digest in self.passed)
+        return [passed[:3] for passed in self.passed]
 
     def take(self, *pages: OpenedPage, tx: int = 1, now: float = 0.0) -> None:
         """Pages come, and are hashed."""
@@ -70,11 +77,11 @@ def target() -> Iterator[Target]:
 
 
 def page(number: int, generation: int = 0, text: str = "page") -> OpenedPage:
-    return (CONTENTS, number, generation, f"{text} {number} {generation}".encode())
+    return (CONTENTS, number, generation, f"{text} {number} {generation}".encode(), b"tag")
 
 
 def told(*pages: OpenedPage, first: int = 0) -> Digests:
-    entries = tuple((generation, hashlib.sha256(data).digest()) for _, _, generation, data in pages)
+    entries = tuple((generation, hashlib.sha256(data).digest()) for _, _, generation, data, _ in pages)
     return Digests(1, CONTENTS, first, entries)
 
 
@@ -84,7 +91,7 @@ def told(*pages: OpenedPage, first: int = 0) -> Digests:
 def test_digests_are_told_in_full_messages_and_the_rest_when_nothing_more_comes(caster: Caster) -> None:
     pages = [page(number) for number in range(2 * DIGESTS_MAX + PAGES_PER_JOB + 3)]
     for each in pages:
-        caster.digester.take(*each)
+        caster.digester.take(*each[:4])
     caster.wait_for(2 * DIGESTS_MAX)
     caster.digester.flush()
     caster.wait_for(len(pages))
@@ -97,7 +104,7 @@ def test_digests_are_told_in_full_messages_and_the_rest_when_nothing_more_comes(
 
 def test_pages_that_do_not_follow_each_other_are_told_apart(caster: Caster) -> None:
     for each in (page(3), page(4), page(9), page(4, generation=1), (ObjectKind.CONTENTS_AGAIN, 5, 0, b"x")):
-        caster.digester.take(*each)
+        caster.digester.take(*each[:4])
     caster.digester.flush()
     caster.wait_for(5)
     assert [(digests.object, digests.first, len(digests.entries)) for digests in caster.told] == [
@@ -107,7 +114,7 @@ def test_pages_that_do_not_follow_each_other_are_told_apart(caster: Caster) -> N
 
 def test_what_is_asked_for_is_told_again_with_every_reading_but_not_at_once_again(caster: Caster) -> None:
     for each in (page(3), page(4), page(4, generation=1)):
-        caster.digester.take(*each)
+        caster.digester.take(*each[:4])
     caster.digester.flush()
     caster.wait_for(3)
     caster.told.clear()

@@ -14,6 +14,7 @@ from mrsync.cli.registry.options import PROGRAMS, options_of
 COMMANDS: Mapping[str, str] = {  # commands of mrsync -> the program with their options; empty: none
     "rtt": "rtt",
     "doctor": "mrsync doctor",
+    "verify": "mrsync verify",
     "filelist": "trFilelist",
     "report": "mrsync report",
     "demo": "",

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 MRSYNC, MULTICASTER, MULTICATCHER = "mrsync", "multicaster", "multicatcher"
-RTT, RTTCATCHER, DOCTOR = "rtt", "rttcatcher", "mrsync doctor"
+RTT, RTTCATCHER, DOCTOR, VERIFY = "rtt", "rttcatcher", "mrsync doctor", "mrsync verify"
 FILELIST, REPORT = "trFilelist", "mrsync report"
 CASTERS = (MRSYNC, MULTICASTER)
-LAUNCHERS = (MRSYNC, RTT, DOCTOR)
+LAUNCHERS = (MRSYNC, RTT, DOCTOR, VERIFY)
 SENDERS = (MRSYNC, MULTICASTER, RTT, DOCTOR)
 SYNCERS = (MRSYNC, MULTICASTER, MULTICATCHER, DOCTOR)
 MEASURERS = (RTT, RTTCATCHER)

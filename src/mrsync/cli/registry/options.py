@@ -16,6 +16,7 @@ from mrsync.cli.registry.option import (
     RTT,
     RTTCATCHER,
     SECTIONS,
+    VERIFY,
     Option,
 )
 
@@ -28,6 +29,7 @@ PROGRAMS: Mapping[str, str] = {
     RTT: "Send pages one after another; tell how long the echo of each target took.",
     RTTCATCHER: "Echo what rtt sends, until interrupted.",
     DOCTOR: "Try out what a sync needs, on all TARGETS at once; tell what is wrong.",
+    VERIFY: "Prove DEST on all TARGETS against what their last sync sent, without SOURCE.",
     FILELIST: "Turn the output of rsync -avW --dry-run --delete [-H] [-i] into a synclist on stdout.",
     REPORT: "Make an HTML page from a JSON report.",
 }
@@ -36,13 +38,14 @@ FORMS: Mapping[str, tuple[str, ...]] = {  # of command lines
     MRSYNC: (
         "mrsync -m TARGETS -s SOURCE [-t DEST] [options]",
         "mrsync [rsync's options] SOURCE... TARGETS:DEST",
-        "mrsync doctor | rtt | filelist | report | demo | help | completion ...",
+        "mrsync doctor | verify | rtt | filelist | report | demo | help | completion ...",
     ),
     MULTICASTER: ("multicaster -m TARGETS -s SOURCE --key-file FILE [options]",),
     MULTICATCHER: ("multicatcher -t DEST -i ID --key-file FILE [options]",),
     RTT: ("rtt -m TARGETS [options]",),
     RTTCATCHER: ("rttcatcher --key-file FILE [options]",),
     DOCTOR: ("mrsync doctor -m TARGETS [-t DEST] [options]",),
+    VERIFY: ("mrsync verify -m TARGETS -t DEST [options]",),
     FILELIST: ("trFilelist RSYNC_OUTPUT SOURCE [options]",),
     REPORT: ("mrsync report FILE.json [options]",),
 }

@@ -16,6 +16,7 @@ from mrsync.cli.registry.option import (
     RTT,
     RTTCATCHER,
     SENDERS,
+    VERIFY,
     Option,
 )
 
@@ -26,9 +27,9 @@ OPTIONS = (
         "-v --verbose",
         "0: the essential, 1: status, 2: debugging",
         OUTPUT,
-        (MRSYNC, MULTICASTER, MULTICATCHER, RTT, RTTCATCHER, DOCTOR),
+        (MRSYNC, MULTICASTER, MULTICATCHER, RTT, RTTCATCHER, DOCTOR, VERIFY),
         "how much to tell. 0: the essential (default), 1: also status and round trips, 2: also for debugging. `rtt` "
-        "and `doctor` give every target a row with 1",
+        "and `doctor` give every target a row with 1, `verify` names every difference",
         metavar="N",
         type=values.verbosity,
         default=0,
@@ -40,7 +41,7 @@ OPTIONS = (
         "--progress",
         "the display; default: auto",
         OUTPUT,
-        SENDERS,
+        (*SENDERS, VERIFY),
         "`auto` (default): a live display on a terminal, else a line after 1 s and then every 10 s; `json`: one "
         "JSON object a line, for programs",
         choices=("auto", "plain", "none", "json"),
@@ -68,7 +69,7 @@ OPTIONS = (
         "--json",
         "print the result as one JSON object",
         OUTPUT,
-        (RTT, DOCTOR),
+        (RTT, DOCTOR, VERIFY),
         field="output.is_json",
     ),
     Option(

@@ -19,6 +19,7 @@ from mrsync.cli.registry.option import (
     RTT,
     RTTCATCHER,
     SENDERS,
+    VERIFY,
     WHAT,
     Option,
 )
@@ -33,7 +34,7 @@ OPTIONS = (
         "-m --targets",
         "targets: a file with one per line, or a list: a,b node[001-100] @group",
         WHAT,
-        SENDERS,
+        (*SENDERS, VERIFY),
         "the hosts that are to become equal to SOURCE: a file with one per line, or a list",
         metavar="TARGETS",
         completes=HOSTS,
@@ -43,7 +44,7 @@ OPTIONS = (
         "--exclude-target",
         "leave these hosts out of TARGETS",
         WHAT,
-        SENDERS,
+        (*SENDERS, VERIFY),
         "leave these out of TARGETS (clush's `-x`)",
         metavar="T",
         completes=HOSTS,
@@ -83,6 +84,17 @@ OPTIONS = (
         "the directory on the targets whose disk is tried (the deepest part of it that exists); default: where the "
         "remote shell begins",
         metavar="DEST",
+        is_common=True,
+    ),
+    Option(
+        "-t --dest",
+        "the directory on the targets that is verified; {host} stands for the target's name",
+        WHAT,
+        (VERIFY,),
+        "the directory on the targets that is verified, as it was given to the sync; `{host}` stands for the name of "
+        "the target",
+        metavar="DEST",
+        required_by=(VERIFY,),
         is_common=True,
     ),
     Option(
@@ -194,7 +206,7 @@ OPTIONS = (
         "-r --rsh",
         "the remote shell; local: processes on this host; default: ssh",
         REMOTE,
-        (MRSYNC, DOCTOR),
+        (MRSYNC, DOCTOR, VERIFY),
         "the remote shell, started as `R HOST COMMAND`: `ssh` (default), `rsh`, a path, a command with options; "
         "`docker exec -i`, `podman exec -i`, `kubectl exec -i` and `srun` are given words as they want them "
         "([Slurm](how-to/slurm.md), [Kubernetes and containers](how-to/kubernetes.md), [clouds](how-to/clouds.md)); "
@@ -244,7 +256,7 @@ OPTIONS = (
         REMOTE,
         LAUNCHERS,
         "the user to be on the targets, as ssh's `-l`; `USER@HOST` in TARGETS counts more",
-        letters={RTT: "-l", DOCTOR: "-l"},
+        letters={RTT: "-l", DOCTOR: "-l", VERIFY: "-l"},
         metavar="USER",
         type=values.user,
         default=_REMOTE.user,

@@ -15,6 +15,7 @@ from mrsync.protocol.catcher import Catcher
 from mrsync.protocol.catcher_config import CatcherConfig
 from mrsync.protocol.core.events import CatcherEvent, GroupGivenUp, GroupSilent
 from mrsync.run.bootstrap import Readiness, own_interfaces, run_invited, watch_for_the_end
+from mrsync.run.catch.record_keeper import RecordKeeper
 from mrsync.run.catch.session import TreeSession
 from mrsync.run.sandbox import Sandbox
 from mrsync.run.service import notify
@@ -50,12 +51,13 @@ def catch(settings: CatchSettings) -> int:
     reply = open_reply_socket(family_of(group))
     try:
         catcher = Catcher(_config(settings, data, reply), loop.now())
-        session = TreeSession(settings, catcher, loop, sandbox)
+        secrets = CatcherSecrets(settings.secret, settings.own_secret, settings.target, settings.verify_key)
+        session = TreeSession(settings, catcher, loop, sandbox, RecordKeeper(settings.dest, secrets))
         driver = CatcherDriver(
             catcher,
             data,
             reply,
-            secrets=CatcherSecrets(settings.secret, settings.own_secret, settings.target, settings.verify_key),
+            secrets=secrets,
             masters=[found.at(settings.master, settings.network.port - 1) for found in interfaces if settings.master],
             rejoin=partial(_rejoin, data, group, interfaces),
             write=session.write,

@@ -18,12 +18,14 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from mrsync.errors import ProtocolDataError
 from mrsync.files import NAMED
 from mrsync.protocol.core.events import CommitGranted
 from mrsync.run.catch.itemizing import Itemized, itemize
+from mrsync.run.catch.record_keeper import RecordKeeper
 from mrsync.run.sandbox import Sandbox
 from mrsync.tree.compare.compare import compare, compare_again, compare_with_nothing
 from mrsync.tree.compare.deletion_guard import check_deletions
@@ -123,6 +125,7 @@ class TreeJobs:
         host: str = "",
         suffix: str | None = None,
         sandbox: Sandbox | None = None,
+        keeper: RecordKeeper | None = None,
     ) -> None:
         self.geometry = Geometry(1, 64)
         self.session = 0
@@ -132,6 +135,7 @@ class TreeJobs:
         self._host = host
         self._suffix = suffix
         self._sandbox = sandbox
+        self._keeper = keeper
         self._survey = Survey()
         memory = (ObjectKind.MANIFEST, ObjectKind.PLAN, ObjectKind.PLAN_AGAIN)
         self._parts: dict[int, dict[int, bytes]] = {kind: {} for kind in memory}
@@ -143,15 +147,20 @@ class TreeJobs:
 
     # receiving
 
-    def write(self, kind: int, pages: list[tuple[int, bytes]]) -> None:
-        """Take pages: write contents to their files, keep manifest and plans in memory. Raise Stopped."""
+    def write(self, kind: int, pages: list[tuple[int, bytes, bytes]]) -> None:
+        """Take pages: write contents to their files, keep manifest and plans in memory. Raise Stopped.
+
+        pages: (page, data, proof).
+        """
         if kind in (ObjectKind.CONTENTS, ObjectKind.CONTENTS_AGAIN):
             if self.rounds is not None:
                 size = self.geometry.page_bytes
-                self.rounds.write_many(kind > ObjectKind.CONTENTS, [(page * size, data) for page, data in pages])
+                if self._keeper is not None:
+                    self._keeper.take(kind, pages)
+                self.rounds.write_many(kind > ObjectKind.CONTENTS, [(page * size, data) for page, data, _ in pages])
                 self._advance()
         else:
-            self._parts[kind].update(pages)
+            self._parts[kind].update((page, data) for page, data, _ in pages)
 
     def _take_object(self, kind: ObjectKind) -> bytes:
         parts = self._parts.pop(kind)
@@ -165,7 +174,8 @@ class TreeJobs:
 
     def compare(self) -> Compared:
         """Decode the manifest and compare the destination with it."""
-        manifest = self._manifest = Manifest.decode(self._take_object(ObjectKind.MANIFEST))
+        encoded = self._take_object(ObjectKind.MANIFEST)
+        manifest = self._manifest = Manifest.decode(encoded)
         if manifest.policy.is_one_file and not os.path.isdir(self._path):
             self._path = rename_file(manifest, self._path)
         if self._is_dry_run and not os.path.isdir(self._path):
@@ -184,6 +194,8 @@ class TreeJobs:
             check_deletions(destination, comparison, self._activity)
         if destination.backups is not None:
             destination.backups.on_activity = self._activity
+        if self._keeper is not None and not self._is_dry_run and not manifest.policy.is_listed:
+            self._keeper.open(encoded)
         self.confine()
         return self._fitting(Compared(len(manifest), comparison, self._find_basis(destination, comparison)))
 
@@ -202,6 +214,8 @@ class TreeJobs:
         directories = [os.dup(destination.root_fd)]
         if destination.backups is not None and destination.backups.outside_path:
             directories.append(_open_deepest(destination.backups.outside_path))
+        if self._keeper is not None and self._keeper.fd >= 0:
+            directories.append(os.dup(self._keeper.fd))
         emptied = [_open_deepest(os.path.dirname(os.path.abspath(destination.path)))] if destination.is_new else []
         self._sandbox.confine(directories, emptied, makes_devices=policy.devices, sets_xattrs=policy.keeps_attributes)
         for directory in directories + emptied:
@@ -229,6 +243,8 @@ class TreeJobs:
         plan = Plan.decode(self._take_object(ObjectKind.PLAN), self._manifest)
         needs = self._comparison.needs
         stage = self._open_stage(plan, needs)
+        if self._keeper is not None:
+            self._keeper.begin(ObjectKind.CONTENTS, plan)
         page_bytes = self.geometry.page_bytes
         held = self._take_up_leftovers(stage) if self._manifest.policy.partial else {}
         if plan.blocks:
@@ -249,7 +265,11 @@ class TreeJobs:
         from mrsync.tree.model.manifest_patch import decode_again, unplanned  # rarely needed
 
         manifest = self._manifest
-        amendment, plan = decode_again(self._take_object(ObjectKind.PLAN_AGAIN), manifest, localize_owners)
+        encoded = self._take_object(ObjectKind.PLAN_AGAIN)
+        amendment, plan = decode_again(encoded, manifest, localize_owners)
+        if self._keeper is not None:
+            self._keeper.amend(encoded)
+            self._keeper.begin(ObjectKind.CONTENTS_AGAIN, plan)
         comparison = compare_again(manifest, self._destination, amendment.entries)
         self._comparison.amend(amendment.entries, comparison)
         stage = Stage(self._destination, manifest, plan, comparison.needs, f"{self.session:016x}a")
@@ -339,6 +359,7 @@ class TreeJobs:
                 done.failures += [Failure(errno.ENODATA, path, "replace") for path in paths]
             if done.is_change or (self.rounds and self.rounds.files_updated):
                 done.failures += self._flush(self._activity)
+            self._keep_record()
         if self._destination is not None:
             done.failures += self._destination.refusals.take()
             done.skipped = self._destination.deletions.skipped
@@ -346,6 +367,14 @@ class TreeJobs:
             return Finished(done)
         deletions = self._destination.deletions if self._destination is not None else Deletions(Policy())
         return Finished(done, itemize(self._comparison.items, done.undone, deletions, self._activity))
+
+    def _keep_record(self) -> None:
+        """Keep what proves the tree. Where that fails, the tree is right all the same, and a verification will tell."""
+        if self._keeper is None or self._destination is None:
+            return
+        stages = [stage for stage in (self.rounds.first, self.rounds.again) if stage] if self.rounds else []
+        with suppress(OSError):
+            self._keeper.keep(stages, self._destination, is_durable=self._manifest.policy.durable)
 
     def withdraw(self) -> Finished:
         """Remove all staged files: nothing is to be changed here."""
@@ -364,6 +393,8 @@ class TreeJobs:
             self._traces.wipe()
         if self._destination is not None:
             self._destination.close()
+        if self._keeper is not None:
+            self._keeper.close()
 
 
 def _open_deepest(path: bytes) -> int:

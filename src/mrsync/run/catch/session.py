@@ -28,6 +28,7 @@ from mrsync.protocol.core.events import (
     Withdrawn,
 )
 from mrsync.run.catch.jobs import Activity, Compared, Finished, Stopped, TreeJobs, Wanted
+from mrsync.run.catch.record_keeper import RecordKeeper
 from mrsync.run.sandbox import Sandbox
 from mrsync.run.settings import CatchSettings, host_of
 from mrsync.transport.loop import Loop
@@ -54,7 +55,14 @@ class TreeSession:
     cancelled the session before anything was changed.
     """
 
-    def __init__(self, settings: CatchSettings, catcher: Catcher, loop: Loop, sandbox: Sandbox | None = None) -> None:
+    def __init__(
+        self,
+        settings: CatchSettings,
+        catcher: Catcher,
+        loop: Loop,
+        sandbox: Sandbox | None = None,
+        keeper: RecordKeeper | None = None,
+    ) -> None:
         self.ending: SessionEnded | None = None
         self.errors = 0
         self._errors_told = 0
@@ -72,7 +80,9 @@ class TreeSession:
             host=host_of(settings.host),
             suffix=settings.backup_suffix,
             sandbox=sandbox,
+            keeper=keeper,
         )
+        self._keeper = keeper
         self._actions: dict[type, Callable[..., None]] = {
             Welcomed: self._on_welcomed,
             SessionOpened: self._on_session_opened,
@@ -89,7 +99,7 @@ class TreeSession:
         if action is not None:  # else the event is about the network
             action(event)
 
-    def write(self, kind: int, pages: list[tuple[int, bytes]]) -> None:
+    def write(self, kind: int, pages: list[tuple[int, bytes, bytes]]) -> None:
         """Take pages. Called in the loop's thread while writes are quick, else in the worker."""
         if not self._activity.is_over:
             with suppress(Stopped):
@@ -141,6 +151,8 @@ class TreeSession:
     def _on_session_opened(self, event: SessionOpened) -> None:
         self._jobs.geometry = event.geometry
         self._jobs.session = event.session
+        if self._keeper is not None:
+            self._keeper.meet(event.session, event.geometry, event.seal)
 
     def _on_object_held(self, event: ObjectHeld) -> None:
         if event.object is ObjectKind.MANIFEST:

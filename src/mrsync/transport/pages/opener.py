@@ -35,6 +35,8 @@ TRIALS_MAX = 32  # decryptions of a page that has just become complete, if packe
 TRIALS_AGAIN_MAX = 4  # decryptions of a page that was complete and wrong, for each further packet
 _OBJECTS = len(ObjectKind)
 
+OpenedPage = tuple[int, int, int, bytes, bytes]  # object, page, generation, plaintext, tag of its seal
+
 
 class PageSink(Protocol):
     """The part of the state machine that pages concern; see protocol.catcher.Catcher."""
@@ -72,10 +74,10 @@ class OpenerStatistics:
 
 
 class PageOpener:
-    """Turn packets into opened pages. They gather in `opened` as (object, page, generation, data)."""
+    """Turn packets into opened pages. They gather in `opened`."""
 
     def __init__(self, geometry: Geometry, sealer: PageSealer, sink: PageSink, slots: Slots) -> None:
-        self.opened: list[tuple[int, int, int, bytes]] = []
+        self.opened: list[OpenedPage] = []
         self._lengths = [(-1, 0)] * _OBJECTS  # (last page, its sealed size) of each object
         self.statistics = OpenerStatistics()
         self._geometry = geometry
@@ -238,5 +240,5 @@ class PageOpener:
         slot.others.clear()
         self._slots.keep_whole((object, page), slot)
         if self._sink.page_opened(object, page, generation):
-            self.opened.append((object, page, generation, data))
+            self.opened.append((object, page, generation, data, bytes(sealed[-TAG_BYTES:])))
         return True

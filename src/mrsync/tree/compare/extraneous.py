@@ -20,7 +20,10 @@ class Extras:
 
         Protected names stay. A directory that holds protected names is returned if anything in it can be deleted.
         """
-        if self._destination is None or self._destination.protection is None:
+        if self._destination is None:
+            return positions
+        positions = {name: at for name, at in positions.items() if not self._destination.holds_records(directory, name)}
+        if self._destination.protection is None:
             return positions
         protection, goes = self._destination.protection, self._destination.can_go
         directories = [name for name in positions if listing.modes[positions[name]] >> 12 == DIRECTORY]

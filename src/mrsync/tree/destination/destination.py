@@ -33,6 +33,7 @@ from mrsync.tree.destination.timestamps import Timestamps
 from mrsync.tree.destination.xattr_sync import Kept
 from mrsync.tree.fs.directories import OPEN_DIRECTORY, Directories
 from mrsync.tree.fs.owners import Ownership
+from mrsync.tree.fs.state_directory import position_in
 from mrsync.tree.fs.temporary_names import scratch_name
 from mrsync.tree.model.failure import printable
 from mrsync.tree.model.manifest import Manifest
@@ -50,7 +51,7 @@ class Destination:
     """The root of a target's tree. After `bind`, its directories are addressed by their entry of the manifest.
 
     The constructor raises FileError if the root cannot be opened, created or written to. Its parent must exist unless
-    makes_parents is set.
+    makes_parents is set. is_only_read: it exists, and need not be writable.
 
     touched: directory entries in which names changed. made: directory entries created by this run. is_new: the root
     itself was created. metadata: sets attributes. refusals: collects those that were refused. timestamps: finds out how
@@ -67,6 +68,7 @@ class Destination:
         host: str = "",
         suffix: str | None = None,
         makes_parents: bool = False,
+        is_only_read: bool = False,
     ) -> None:
         self.path = path
         self.is_dry_run = is_dry_run
@@ -74,7 +76,8 @@ class Destination:
         self.touched: set[int] = set()
         self.made: set[int] = set()
         self.doomed: Doomed | None = None
-        self.root_fd, self.is_new = _open_root(path, makes_parents=makes_parents)
+        self.root_fd, self.is_new = _open_root(path, makes_parents=makes_parents, is_only_read=is_only_read)
+        self._way_to_records = position_in(path)
         self.kept: Kept | None = None
         self.protection: Protection | None = None
         self.backups: Backups | None = None
@@ -242,6 +245,13 @@ class Destination:
             delete=delete if self.backups is not None else None, is_obstacle=is_obstacle, is_dry_run=self.is_dry_run
         )
 
+    def holds_records(self, parent: int, name: bytes) -> bool:
+        """Return whether the records of this host are here, or below."""
+        if name not in self._way_to_records:
+            return False
+        path = self._path(parent, name).split(b"/")
+        return path == self._way_to_records[: len(path)]
+
     def can_go(self, parent: int, name: bytes) -> bool:
         """Return whether at least part of an entry may be deleted."""
         if self.protection is None:
@@ -325,7 +335,7 @@ def rename_file(manifest: Manifest, path: bytes) -> bytes:
     return directory or b"."
 
 
-def _open_root(path: bytes, *, makes_parents: bool) -> tuple[int, bool]:
+def _open_root(path: bytes, *, makes_parents: bool, is_only_read: bool) -> tuple[int, bool]:
     """Return the root's descriptor, and whether it was created. Raise FileError."""
     shown = printable(path)
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -334,6 +344,8 @@ def _open_root(path: bytes, *, makes_parents: bool) -> tuple[int, bool]:
         try:
             fd = os.open(path, flags)
         except FileNotFoundError:
+            if is_only_read:
+                raise
             if makes_parents:
                 os.makedirs(os.path.dirname(path.rstrip(b"/")) or b".", 0o755, exist_ok=True)
             os.mkdir(path, 0o700)
@@ -347,7 +359,7 @@ def _open_root(path: bytes, *, makes_parents: bool) -> tuple[int, bool]:
         raise FileError(f"the destination {shown} is not a directory") from error
     except OSError as error:
         raise FileError(f"cannot use the destination {shown}: {os.strerror(error.errno or 0)}") from error
-    reason = _why_unwritable(fd)
+    reason = 0 if is_only_read else _why_unwritable(fd)
     if reason:
         os.close(fd)
         raise FileError(f"cannot write to the destination {shown}: {os.strerror(reason)}")

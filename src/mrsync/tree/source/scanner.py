@@ -16,6 +16,7 @@ from mrsync.tree.fs.digests import digest_files
 from mrsync.tree.fs.extents import data_extents
 from mrsync.tree.fs.handles import Handle, entry_in
 from mrsync.tree.fs.owners import give_to, name_owners
+from mrsync.tree.fs.state_directory import is_state_directory
 from mrsync.tree.fs.temporary_names import PREFIX, parsed
 from mrsync.tree.fs.xattrs import source_keeper
 from mrsync.tree.model.attributes import UNKNOWN
@@ -243,6 +244,7 @@ class Scanner:
             return Listing(fd, [])
         listing = Listing(fd, has_identities=self._manifest.policy.partial)
         drop_temporary(listing)
+        drop_records(listing, fd)
         self._judge_links(directory, fd, listing)
         if self._choice is not None:
             self._choice.take(directory, self._manifest.path(directory), listing)
@@ -285,6 +287,13 @@ def _why_too_large(directory_fd: int, name: bytes, size: int) -> int:
     finally:
         os.close(fd)
     return errno.EFBIG if is_huge else 0
+
+
+def drop_records(listing: Listing, fd: int) -> None:
+    """Drop the records that this host, as a target, keeps of other syncs. fd: of the listed directory."""
+    records = [i for i, name in enumerate(listing.names) if is_state_directory(fd, name)]
+    if records:
+        listing.keep([i for i in range(len(listing.names)) if i not in records])
 
 
 def drop_temporary(listing: Listing) -> None:

@@ -143,6 +143,10 @@ class Stage:
         """Return the entries whose contents were put into place."""
         return [self.plan.entries[file] for file, state in enumerate(self.states) if state == PLACED]
 
+    def placed_files(self) -> list[tuple[int, int]]:
+        """Return (plan file, entry) of all files that got into place."""
+        return [(file, self.plan.entries[file]) for file, state in enumerate(self.states) if state == PLACED]
+
     def sit_out(self, file: int, reason: int) -> None:
         """Give up a file for this session. reason: an errno."""
         self.discard(file)

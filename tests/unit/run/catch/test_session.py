@@ -56,7 +56,7 @@ class Host:
 
     def take_manifest(self, data: bytes | None = None) -> None:
         manifest = scan(os.fsencode(self.source)).manifest.encode() if data is None else data
-        self.session.write(ObjectKind.MANIFEST, [(1, manifest[20:]), (0, manifest[:20])])
+        self.session.write(ObjectKind.MANIFEST, [(1, manifest[20:], b""), (0, manifest[:20], b"")])
         self.session.on_event(ObjectHeld(ObjectKind.MANIFEST))
 
     def told(self) -> list[Record]:
@@ -126,7 +126,7 @@ def test_a_file_that_nobody_put_into_place_is_told(host: Host) -> None:
     host.told()
     found = scan(os.fsencode(host.source))
     plan = build_plan(found, [(entry, entry + 1) for entry in range(3) if found.manifest.has_contents(entry)])
-    host.session.write(ObjectKind.PLAN, [(0, plan.encode())])
+    host.session.write(ObjectKind.PLAN, [(0, plan.encode(), b"")])
     host.session.on_event(ObjectHeld(ObjectKind.PLAN))
     host.told()
     host.session.on_event(FinishGranted())  # without any contents
@@ -166,10 +166,10 @@ def durable_host(host: Host, monkeypatch: pytest.MonkeyPatch) -> tuple[Host, lis
     host.take_manifest(found.manifest.encode())
     host.told()
     plan = build_plan(found, [(entry, entry + 1) for entry in range(4) if found.manifest.has_contents(entry)])
-    host.session.write(ObjectKind.PLAN, [(0, plan.encode())])
+    host.session.write(ObjectKind.PLAN, [(0, plan.encode(), b"")])
     host.session.on_event(ObjectHeld(ObjectKind.PLAN))
     host.told()
-    host.session.write(ObjectKind.CONTENTS, [(0, b"0123456789b")])
+    host.session.write(ObjectKind.CONTENTS, [(0, b"0123456789b", b"")])
     return host, flushes
 
 

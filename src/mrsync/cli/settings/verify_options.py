@@ -1,0 +1,40 @@
+"""The command line of mrsync verify, and its settings."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from mrsync.cli.registry.option import MRSYNC, VERIFY
+from mrsync.cli.registry.options import fields_of
+from mrsync.cli.registry.parser import make_parser
+from mrsync.cli.settings import options
+from mrsync.cli.settings.configuration import names_of_settings, parse_configured
+from mrsync.run.settings import LOCAL
+from mrsync.run.verify.verify import VerifySettings
+
+
+class VerifyOutput(NamedTuple):
+    """How to present the result."""
+
+    progress: str
+    is_json: bool
+    verbosity: int
+    left_out: tuple[str, ...]
+
+
+def parse_verify(arguments: Sequence[str]) -> tuple[VerifySettings, VerifyOutput]:
+    """Parse the command line. Raise UsageError."""
+    parser = make_parser(VERIFY)
+    for_others = names_of_settings(make_parser(MRSYNC)) - names_of_settings(parser)
+    parsed, _ = parse_configured(parser, arguments, passed_over=for_others)
+    targets = options.targets_of(parsed.targets, parsed.exclude_target, keeps_own_host=parsed.rsh == LOCAL)
+    settings = VerifySettings(
+        targets=targets.hosts,
+        dest=os.fsencode(parsed.dest),
+        remote_shell=parsed.rsh,
+        remote=options.remote_of(parsed, VERIFY),
+        **fields_of(VERIFY, "settings", parsed),
+    )
+    return settings, VerifyOutput(parsed.progress, parsed.json, parsed.verbose, targets.left_out)

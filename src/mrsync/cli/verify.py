@@ -1,0 +1,116 @@
+"""The command mrsync verify: print one folded line for all hosts with the same result, or JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from mrsync.cli.output.progress import make_progress, tell_left_out
+from mrsync.cli.output.report import size
+from mrsync.cli.settings.verify_options import parse_verify
+from mrsync.cli.signals import signals_requesting
+from mrsync.errors import ExitStatus
+from mrsync.escaping import escape_controls
+from mrsync.remote.targets import fold
+from mrsync.run.stop import Stop
+from mrsync.run.verify.verify import VerifiedTarget, VerifyOutcome, verify_targets
+from mrsync.tree.model.failure import printable
+from mrsync.tree.record.verification import Difference
+
+SCHEMA = 1
+NAMED = 3  # differences in the line of a host
+
+
+def verify(arguments: Sequence[str]) -> int:
+    """Verify all targets and print the result. Return the exit status."""
+    settings, output = parse_verify(arguments)
+    with make_progress(output.progress, output.verbosity) as observer:
+        tell_left_out(observer, output.left_out)
+        stop = Stop()
+        with signals_requesting(stop):
+            outcome = verify_targets(settings, observer, stop)
+    if output.progress == "json":
+        print(json.dumps({"event": "outcome", **outcome_fields(outcome)}))
+    elif output.is_json:
+        print(json.dumps(outcome_fields(outcome), indent=1))
+    else:
+        print(*lines(outcome, named=None if output.verbosity else NAMED), sep="\n")
+    if sentence := complaint(outcome):
+        print(f"mrsync verify: {sentence}", file=sys.stderr)
+    return outcome.exit_status
+
+
+def lines(outcome: VerifyOutcome, named: int | None = NAMED) -> list[str]:
+    """Return one line for each group of hosts with the same result. named: number of differences to name; None: all."""
+    groups: dict[str, list[VerifiedTarget]] = {}
+    for target in outcome.targets:
+        groups.setdefault(_text(target, named), []).append(target)
+    shown = []
+    for text, targets in groups.items():
+        times = [target.verdict.at for target in targets if target.verdict is not None and target.verdict.at]
+        when = f" (synced {time.strftime('%Y-%m-%d %H:%M', time.localtime(max(times)))})" if times else ""
+        shown.append(f"{fold([target.host for target in targets])}: {text}{when}")
+    return shown
+
+
+def complaint(outcome: VerifyOutcome) -> str:
+    """Return a sentence that explains the exit status; empty if it is 0."""
+    if outcome.is_interrupted:
+        return "interrupted"
+    if outcome.exit_status == ExitStatus.START:
+        return f"no target can be reached: {outcome.targets[0].reason}"
+    bad = [target.host for target in outcome.targets if not target.is_equal]
+    if bad:
+        return f"not as they were sent: {fold(bad)}"
+    return f"the last sync of {fold(outcome.stale)} was another one than that of the others" if outcome.stale else ""
+
+
+def outcome_fields(outcome: VerifyOutcome) -> dict[str, Any]:
+    """Return the result for JSON."""
+    return {
+        "schema": SCHEMA,
+        "exit_status": outcome.exit_status,
+        "seconds": outcome.seconds,
+        "manifest": outcome.manifest,
+        "stale": outcome.stale,
+        "targets": {target.host: _target_fields(target) for target in outcome.targets},
+    }
+
+
+def _target_fields(target: VerifiedTarget) -> dict[str, Any]:
+    found = [{**each._asdict(), "path": os.fsdecode(each.path)} for each in target.differences]
+    verdict = target.verdict._asdict() if target.verdict is not None else None
+    reason = None if target.verdict is not None else target.reason
+    return {"is_equal": target.is_equal, "reason": reason, "verdict": verdict, "differences": found}
+
+
+def _text(target: VerifiedTarget, named: int | None) -> str:
+    result = target.verdict
+    if result is None:
+        return escape_controls(target.reason)
+    if result.problem:
+        return escape_controls(result.problem)
+    known = f"record {result.manifest[:8]}"
+    if result.differences:
+        shown = "; ".join(_sentence(each) for each in target.differences[:named])
+        left = result.differences - len(target.differences[:named])
+        more = f"; and {left} more" if left > 0 else ""
+        noun = "difference" if result.differences == 1 else "differences"
+        return f"{result.differences} {noun} from {known}: {shown}{more}"
+    proven = f"equal to {known}: {result.entries} entries, {size(result.bytes)} in {result.files} files proven"
+    return proven + (f", {result.unproven} files known by size and time only" if result.unproven else "")
+
+
+def _sentence(found: Difference) -> str:
+    path, detail = printable(found.path) or ".", escape_controls(found.detail)
+    if found.kind == "missing":
+        return f"{path} is missing"
+    if found.kind == "extra":
+        return f"{path} is extra"
+    if found.kind == "contents":
+        return f"{path} has other contents in {detail}"
+    return f"{path} cannot be read: {detail}" if found.kind == "unreadable" else f"{path} differs in {detail}"

@@ -1,0 +1,187 @@
+"""Keep the record of a sync on its target, for `mrsync verify`.
+
+Proofs are gathered while pages arrive: each page comes with one. Only what did not arrive in this session, such as
+blocks copied from an older version, is read back. The record is written at the end, by one rename. A target that
+cannot keep a record syncs all the same.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from mrsync.errors import MrsyncError
+from mrsync.files import let_go, open_regular
+from mrsync.transport.sessions import CatcherSecrets
+from mrsync.tree.destination.destination import Destination
+from mrsync.tree.model.manifest import Manifest
+from mrsync.tree.model.manifest_patch import decode_again
+from mrsync.tree.model.plan import Plan
+from mrsync.tree.record.gathering import Gathered
+from mrsync.tree.record.grid import Grid
+from mrsync.tree.record.record import ProvenFile, Record, carry, recorded_manifest
+from mrsync.tree.record.store import Store
+from mrsync.tree.staging.stage import Stage
+from mrsync.wire.geometry import Geometry
+from mrsync.wire.keys import SessionKeys
+from mrsync.wire.messages import ObjectKind, SealKind
+from mrsync.wire.proofs import DigestProver, Prover, SealProver
+
+
+class _Session(NamedTuple):
+    """A session that was opened: its id, geometry, and the seal of its pages."""
+
+    id: int
+    geometry: Geometry
+    seal: SealKind
+
+
+class _Round(NamedTuple):
+    gathered: Gathered
+    prover: Prover
+
+
+class RecordKeeper:
+    """Gather what proves the tree of one target, and keep it.
+
+    path: of the destination. Only the worker calls this, except for `meet`, and `take` while the worker is idle.
+    """
+
+    def __init__(self, path: bytes, secrets: CatcherSecrets) -> None:
+        self._path = path
+        self._secrets = secrets
+        self._session: _Session | None = None
+        self._store: Store | None = None
+        self._manifest = b""
+        self._rounds: dict[int, _Round] = {}
+
+    def meet(self, session: int, geometry: Geometry, seal: SealKind) -> None:
+        """Take what is known of the session when it opens."""
+        self._session = _Session(session, geometry, seal)
+
+    def open(self, manifest: bytes) -> int:
+        """Prepare for keeping a record of this manifest. Return the open directory of records, or -1."""
+        try:
+            self._store = Store(self._path, makes=True)
+        except OSError:
+            return -1  # `mrsync verify` tells
+        self._manifest = manifest
+        return self._store.fd
+
+    @property
+    def fd(self) -> int:
+        """The open directory of records, or -1."""
+        return self._store.fd if self._store is not None else -1
+
+    def begin(self, kind: ObjectKind, plan: Plan) -> None:
+        """Gather proofs of a contents object from now on."""
+        if self._store is None or self._session is None:
+            return
+        prover = self._prover(kind, self._session)
+        grid = Grid(self._session.geometry.page_bytes, plan.contents_bytes, prover.proof_bytes, prover.terms)
+        self._rounds[kind] = _Round(Gathered(plan, grid), prover)
+
+    def amend(self, second_plan: bytes) -> None:
+        """Bring the recorded manifest up to date, as the encoded second plan says."""
+        if self._store is None:
+            return
+        manifest = Manifest.decode(self._manifest)
+        amendment, _ = decode_again(second_plan, manifest, lambda patch: None)
+        manifest.users.update(amendment.patch.users)
+        manifest.groups.update(amendment.patch.groups)
+        self._manifest = manifest.encode()
+
+    def take(self, kind: int, pages: Iterable[tuple[int, bytes, bytes]]) -> None:
+        """Take pages that are about to be written, as (page, data, proof)."""
+        found = self._rounds.get(kind)
+        if found is not None:
+            for page, data, proof in pages:
+                found.gathered.take(page, data, proof)
+
+    def keep(self, stages: Iterable[Stage], destination: Destination, *, is_durable: bool) -> None:
+        """Write the record, if anything changed since the last one. Raises OSError."""
+        if self._store is None or self._session is None:
+            return
+        record = Record(self._manifest, self._session.id)
+        fresh: dict[int, ProvenFile] = {}
+        changed: set[int] = set()
+        for round, stage in zip(self._rounds.values(), stages):
+            changed.update(stage.unplaced(), stage.placed())
+            fresh.update((file.entry, file) for file in _proven(round, stage, destination))
+        old = self._store.read()
+        if not changed and old is not None and _is_of(old[0], record):
+            self._store.touch()
+            return
+        known = _decoded(old[0]) if old is not None else None
+        carry(known, record, Manifest.decode(self._manifest), fresh, changed)
+        self._store.write(record.encode(), is_durable=is_durable)
+        self._store.prune()
+
+    def close(self) -> None:
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+
+    def _prover(self, kind: ObjectKind, session: _Session) -> Prover:
+        if self._secrets.checks_digests:
+            return DigestProver()
+        keys = SessionKeys.derive(self._secrets.group, session.id)
+        return SealProver(keys.pages, session.id, session.seal, kind, session.geometry)
+
+
+def _proven(round: _Round, stage: Stage, destination: Destination) -> Iterable[ProvenFile]:
+    """Return the files of a round that got into place, with their proofs."""
+    gathered, plan = round.gathered, round.gathered.plan
+    for file, entry in stage.placed_files():
+        start, length = plan.starts[file], plan.starts[file + 1] - plan.starts[file]
+        if not length:
+            continue
+        placed = _Placed(stage, destination, file)
+        try:
+            proof = gathered.proof(file, round.prover.prove, placed.read)
+        except OSError:
+            continue  # it is unproven
+        finally:
+            placed.close()
+        extents = list(plan.extents.get(file, ()))
+        yield ProvenFile(entry, gathered.grid, start, length, extents, proof)
+
+
+class _Placed:
+    """A file in its place, opened when it is first read."""
+
+    def __init__(self, stage: Stage, destination: Destination, file: int) -> None:
+        self._stage = stage
+        self._destination = destination
+        self._file = file
+        self._fd = -1
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Return bytes of the contents object. Raises OSError."""
+        if self._fd < 0:
+            manifest, entry = self._stage.manifest, self._stage.plan.entries[self._file]
+            parent = self._destination.directories.open(manifest.parents[entry])
+            self._fd = open_regular(manifest.names[entry], parent)
+        pieces = self._stage.plan.locate(offset, length)
+        return b"".join([os.pread(self._fd, size, position) for _, position, size in pieces])
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            let_go(self._fd)
+
+
+def _is_of(encoded: bytes, record: Record) -> bool:
+    """Return whether an encoded record is of the same manifest."""
+    try:
+        return recorded_manifest(encoded) == record.digest.hex()
+    except MrsyncError:
+        return False
+
+
+def _decoded(encoded: bytes) -> Record | None:
+    """Return a record, or None if these bytes are none: a power cut may have left a part of it."""
+    try:
+        return Record.decode(encoded)
+    except MrsyncError:
+        return None

@@ -1,0 +1,98 @@
+"""The verifier on a target: read the record and the tree, report what differs, change nothing."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from functools import lru_cache
+
+from mrsync.errors import ExitStatus, MrsyncError
+from mrsync.run.bootstrap import run_invited
+from mrsync.run.sandbox import Sandbox
+from mrsync.run.settings import CatchSettings
+from mrsync.run.verify.findings import Finding, TreeVerdict, encode_finding
+from mrsync.tree.fs.descriptors import raise_descriptor_limit
+from mrsync.tree.fs.state_directory import state_directory
+from mrsync.tree.record.record import Record
+from mrsync.tree.record.store import Store
+from mrsync.tree.record.verification import verify
+from mrsync.wire.proofs import Prover, prover_of
+
+THREADS_MAX = 8
+NO_RECORD = "no record of a sync is kept here"
+
+
+def verify_here(settings: CatchSettings) -> int:
+    """Verify the destination; return the exit status."""
+    raise_descriptor_limit()
+    sandbox = Sandbox()
+    sandbox.enter()
+    threading.Thread(target=_end_with_the_master, daemon=True).start()
+    sandbox.confine([], makes_devices=False, sets_xattrs=False)
+    result = _verify(settings.dest)
+    _tell(result)
+    return ExitStatus.OK if not result.problem and not result.differences else ExitStatus.PARTIAL
+
+
+def _verify(dest: bytes) -> TreeVerdict:
+    """Verify a tree and tell its differences."""
+    began = time.monotonic()
+    try:
+        store = Store(dest, makes=False)
+        found = store.read()
+    except FileNotFoundError:
+        return TreeVerdict(problem=NO_RECORD)
+    except OSError as error:
+        return TreeVerdict(problem=f"cannot read {os.fsdecode(state_directory())}: {error.strerror}")
+    if found is None:
+        return TreeVerdict(problem=NO_RECORD)
+    try:
+        record = Record.decode(found[0])
+        threads = min(THREADS_MAX, len(os.sched_getaffinity(0)))
+        verified = verify(dest, record, _check, threads)
+    except MrsyncError as error:
+        return TreeVerdict(problem=str(error))
+    except OSError as error:
+        return TreeVerdict(problem=f"cannot read the destination: {error.strerror}")
+    for difference in verified.differences:
+        _tell(difference)
+    return TreeVerdict(
+        manifest=record.digest.hex(),
+        at=found[1],
+        entries=verified.entries,
+        files=verified.files,
+        bytes=verified.bytes,
+        unproven=verified.unproven,
+        differences=verified.count,
+        seconds=round(time.monotonic() - began, 3),
+    )
+
+
+def _check(terms: str, page: int, data: bytes, proof: bytes) -> bool:
+    return _prover(threading.get_ident(), terms).check(page, data, proof)
+
+
+@lru_cache(maxsize=256)
+def _prover(thread: int, terms: str) -> Prover:
+    """Return a prover for one thread, as ciphers are not shared among threads. Raise MrsyncError."""
+    try:
+        return prover_of(terms)
+    except ValueError as error:
+        raise MrsyncError(f"the proofs of the record cannot be checked here: {error}") from error
+
+
+def _tell(finding: Finding) -> None:
+    print(encode_finding(finding), flush=True)
+
+
+def _end_with_the_master() -> None:
+    """Wait for the end of stdin, then end this process."""
+    while os.read(0, 4096):
+        pass
+    os._exit(ExitStatus.INTERRUPTED)
+
+
+def catch_from_stdin(target: str) -> int:
+    """Run a launched verifier with parameters from stdin; return its exit status."""
+    return run_invited("verifier", verify_here, target)

@@ -1,0 +1,144 @@
+"""Verify all targets at once: start a verifier on each, and collect what they find."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from mrsync.errors import ExitStatus, ProtocolDataError
+from mrsync.remote.launcher import CatcherExited, Launcher, LineWritten
+from mrsync.run.launch import Program, start_alone
+from mrsync.run.observer import Notice, Observer
+from mrsync.run.settings import Invitation, Remote
+from mrsync.run.stop import Stop
+from mrsync.run.verify import verifier
+from mrsync.run.verify.findings import TreeVerdict, decode_finding
+from mrsync.transport.loop import Loop
+from mrsync.tree.record.verification import FOUND_MAX, Difference
+from mrsync.wire.limits import SECRET_BYTES
+
+VERIFIER = Program("verifier", "mrsync.run.verify.verifier", verifier.catch_from_stdin)
+STOP_WAIT_S = 2.0
+PATIENCE_S = 0.5
+
+
+class VerifySettings(NamedTuple):
+    """One verification of `dest` on all targets."""
+
+    targets: tuple[str, ...]
+    dest: bytes  # may contain {host}
+    remote_shell: str
+    verbosity: int = 0
+    remote: Remote = Remote()
+
+
+class VerifiedTarget(NamedTuple):
+    """The result of one target. reason: why there is none."""
+
+    host: str
+    verdict: TreeVerdict | None
+    reason: str
+    differences: tuple[Difference, ...]
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether the tree is what its record says."""
+        return self.verdict is not None and not self.verdict.problem and not self.verdict.differences
+
+
+class VerifyOutcome(NamedTuple):
+    """The result of a verification. manifest: digest of the manifest that most records hold."""
+
+    targets: tuple[VerifiedTarget, ...]
+    manifest: str
+    seconds: float
+    is_interrupted: bool
+
+    @property
+    def stale(self) -> list[str]:
+        """Hosts whose records are of another sync than those of most others."""
+        return [
+            target.host
+            for target in self.targets
+            if target.verdict is not None and target.verdict.manifest not in ("", self.manifest)
+        ]
+
+    @property
+    def exit_status(self) -> ExitStatus:
+        """OK only if every target is equal to the same sync."""
+        if self.is_interrupted:
+            return ExitStatus.INTERRUPTED
+        if all(target.verdict is None for target in self.targets):
+            return ExitStatus.START
+        is_good = all(target.is_equal for target in self.targets) and not self.stale
+        return ExitStatus.OK if is_good else ExitStatus.PARTIAL
+
+
+def verify_targets(settings: VerifySettings, observer: Observer, stop: Stop) -> VerifyOutcome:
+    """Verify all targets. Raise MrsyncError if nothing can be started."""
+    invitation = Invitation(settings.targets, settings.dest, os.urandom(SECRET_BYTES), verbosity=settings.verbosity)
+    launcher = start_alone(VERIFIER, settings.remote_shell, settings.remote, invitation)
+    try:
+        return _Verification(settings.targets, launcher, observer, stop).run()
+    finally:
+        launcher.stop(STOP_WAIT_S)
+
+
+class _Verification:
+    """A running verification."""
+
+    def __init__(self, hosts: Sequence[str], launcher: Launcher, observer: Observer, stop: Stop) -> None:
+        self._hosts = hosts
+        self._launcher = launcher
+        self._observer = observer
+        self._stop = stop
+        self._verdicts: list[TreeVerdict | None] = [None] * len(hosts)
+        self._reasons = [""] * len(hosts)
+        self._differences: list[list[Difference]] = [[] for _ in hosts]
+        self._running = set(range(len(hosts)))
+
+    def run(self) -> VerifyOutcome:
+        """Wait until all verifiers have ended, or the user stops it."""
+        began = time.monotonic()
+        loop = Loop()
+        try:
+            loop.watch(self._launcher, self._take_events)
+            self._stop.listen(lambda: loop.post(lambda: None))  # wakes the loop
+            while self._running and not self._stop.reason:
+                loop.wait(PATIENCE_S)
+                self._take_events()
+        finally:
+            self._stop.listen(None)
+            loop.close()
+        return self._outcome(round(time.monotonic() - began, 3))
+
+    def _take_events(self) -> None:
+        for event in self._launcher.take_events():
+            if isinstance(event, CatcherExited):
+                self._running.discard(event.target)
+                self._reasons[event.target] = self._reasons[event.target] or event.reason
+            else:
+                self._hear(event)
+
+    def _hear(self, event: LineWritten) -> None:
+        try:
+            finding = decode_finding(event.line)
+        except ProtocolDataError as error:
+            self._reasons[event.target] = str(error)
+            return
+        if isinstance(finding, TreeVerdict):
+            self._verdicts[event.target] = finding
+        elif finding is None:
+            self._observer.on_notice(Notice(1, event.text, self._hosts[event.target]))
+        elif len(self._differences[event.target]) < FOUND_MAX:
+            self._differences[event.target].append(finding)
+
+    def _outcome(self, seconds: float) -> VerifyOutcome:
+        manifests = Counter(verdict.manifest for verdict in self._verdicts if verdict is not None and verdict.manifest)
+        common = manifests.most_common(1)[0][0] if manifests else ""
+        rows = zip(self._hosts, self._verdicts, self._reasons, self._differences, strict=True)
+        targets = tuple(VerifiedTarget(host, verdict, reason, tuple(found)) for host, verdict, reason, found in rows)
+        return VerifyOutcome(targets, common, seconds, bool(self._stop.reason))

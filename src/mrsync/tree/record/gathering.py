@@ -1,0 +1,69 @@
+"""Gather proofs of planned files while their pages arrive."""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import bisect_right
+from collections.abc import Callable
+
+from mrsync.tree.model.plan import Plan
+from mrsync.tree.record.grid import DIGEST_BYTES, Grid
+
+Prove = Callable[[int, bytes], bytes]  # (page, its data) -> proof
+Read = Callable[[int, int], bytes]  # (offset, length) in the contents object -> data
+
+
+class Gathered:
+    """The proofs of one contents object, for as much of it as arrived here."""
+
+    def __init__(self, plan: Plan, grid: Grid) -> None:
+        self.plan = plan
+        self.grid = grid
+        pages = -(-grid.contents_bytes // grid.page_bytes)
+        self._pages = bytearray(pages * grid.proof_bytes)
+        self._arrived = bytearray(pages)
+        self._heads = bytearray(plan.file_count * DIGEST_BYTES)
+        self._tails = bytearray(plan.file_count * DIGEST_BYTES)
+
+    def take(self, page: int, data: bytes, proof: bytes) -> None:
+        """Take a page that is about to be written, with what it arrived with."""
+        starts = self.plan.starts
+        start = page * self.grid.page_bytes
+        end = start + len(data)
+        file = bisect_right(starts, start) - 1
+        if starts[file + 1] >= end and starts[file] <= start:
+            self._arrived[page] = 1
+            self._pages[page * len(proof) : (page + 1) * len(proof)] = proof
+            return
+        view = memoryview(data)
+        while file < self.plan.file_count and starts[file] < end:
+            low, high = max(start, starts[file]), min(end, starts[file + 1])
+            if low < high:
+                edge = self._heads if starts[file] >= start else self._tails
+                digest = hashlib.sha256(view[low - start : high - start]).digest()
+                edge[file * DIGEST_BYTES : (file + 1) * DIGEST_BYTES] = digest
+            file += 1
+
+    def proof(self, file: int, prove: Prove, read: Read) -> bytes:
+        """Return the proof of a file that is complete here. What did not arrive is read back. Raises OSError."""
+        grid, start, end = self.grid, self.plan.starts[file], self.plan.starts[file + 1]
+        head, first, last, tail = grid.divide(start, end - start)
+        place = slice(file * DIGEST_BYTES, (file + 1) * DIGEST_BYTES)
+        parts = []
+        if head:
+            parts.append(_known(self._heads[place]) or hashlib.sha256(read(start, head)).digest())
+        at = first
+        while (at := self._arrived.find(0, at, last)) >= 0:
+            offset = at * grid.page_bytes
+            found = prove(at, read(offset, min(grid.page_bytes, end - offset)))
+            self._pages[at * grid.proof_bytes : (at + 1) * grid.proof_bytes] = found
+            self._arrived[at] = 1
+        parts.append(bytes(self._pages[first * grid.proof_bytes : last * grid.proof_bytes]))
+        if tail:
+            parts.append(_known(self._tails[place]) or hashlib.sha256(read(end - tail, tail)).digest())
+        return b"".join(parts)
+
+
+def _known(digest: bytearray) -> bytes:
+    """Return a digest, or nothing if it was never set."""
+    return bytes(digest) if any(digest) else b""

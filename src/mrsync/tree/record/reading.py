@@ -1,0 +1,174 @@
+"""Read proven files in portions, and hold every part of them against its proof.
+
+Portions are independent of one another, so that threads can read them: hashlib and ciphers release the interpreter's
+lock.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from hmac import compare_digest
+from itertools import accumulate
+from typing import Callable, NamedTuple
+
+from mrsync.files import let_go, open_regular_below
+from mrsync.tree.fs.extents import data_extents
+from mrsync.tree.model.spans import Span, merged, without
+from mrsync.tree.record.grid import DIGEST_BYTES
+from mrsync.tree.record.record import ProvenFile
+
+PORTION_BYTES = 8 << 20  # of one file, or of several small ones, for one thread at a time
+WRONG_MAX = 1000  # parts of one portion that are named
+_ZEROS_BYTES = 1 << 20
+
+Check = Callable[[str, int, bytes, bytes], bool]  # (terms of a grid, page, its data, its proof) -> whether they fit
+
+
+class Portion(NamedTuple):
+    """The parts [first, end) of a file."""
+
+    file: ProvenFile
+    first: int
+    end: int
+
+
+Batch = list[Portion]
+
+
+class PortionResult(NamedTuple):
+    """What reading a portion gave.
+
+    length: bytes that are right. wrong: number and place of each wrong part. error: why it cannot be read.
+    """
+
+    length: int = 0
+    wrong: tuple[tuple[int, str], ...] = ()
+    error: str = ""
+
+
+class _Part(NamedTuple):
+    """A part with a proof of its own. start: in the contents object. page: -1 for a head or tail."""
+
+    start: int
+    length: int
+    page: int
+    proof: bytes
+
+
+def batches(files: Iterable[ProvenFile]) -> Iterator[Batch]:
+    """Divide files into batches of about PORTION_BYTES."""
+    batch: Batch = []
+    room = PORTION_BYTES
+    for file in files:
+        count = _part_count(file)
+        step = max(1, PORTION_BYTES // file.grid.page_bytes)
+        for first in range(0, count, step):
+            portion = Portion(file, first, min(count, first + step))
+            batch.append(portion)
+            room -= min(file.length, (portion.end - first) * file.grid.page_bytes)
+            if room <= 0:
+                yield batch
+                batch, room = [], PORTION_BYTES
+    if batch:
+        yield batch
+
+
+def read_batch(root: bytes, path: bytes, size: int, portion: Portion, check: Check) -> PortionResult:
+    """Read a portion of a file below a directory. A file that is missing or has another size gives nothing."""
+    try:
+        fd = open_regular_below(root, path)
+    except (FileNotFoundError, NotADirectoryError):
+        return PortionResult()  # the comparison tells
+    except OSError as error:
+        return PortionResult(error=os.strerror(error.errno or 0))
+    try:
+        if os.fstat(fd).st_size != size:
+            return PortionResult()
+        return _read(fd, size, portion, check)
+    except OSError as error:
+        return PortionResult(error=os.strerror(error.errno or 0))
+    finally:
+        let_go(fd)
+
+
+def _read(fd: int, size: int, portion: Portion, check: Check) -> PortionResult:
+    file = portion.file
+    read = _reader(fd, file)
+    length = 0
+    wrong: list[tuple[int, str]] = []
+    for number, part in enumerate(_parts(file, portion.first, portion.end), portion.first):
+        data = read(part.start, part.length)
+        if _is_right(data, part, file, check):
+            length += part.length
+        elif len(wrong) < WRONG_MAX:
+            at = part.start - file.start
+            where = f"bytes {at} to {at + part.length - 1}{' of its data' * bool(file.extents)}"
+            wrong.append((number, f"page {number} ({where})"))
+    if file.extents and portion.first == 0 and not _has_empty_holes(fd, size, file):
+        wrong.append((-1, "a hole"))
+    return PortionResult(length, tuple(wrong))
+
+
+def _is_right(data: bytes, part: _Part, file: ProvenFile, check: Check) -> bool:
+    if len(data) != part.length:
+        return False
+    if part.page < 0:
+        return compare_digest(hashlib.sha256(data).digest(), part.proof)
+    return check(file.grid.terms, part.page, data, part.proof)
+
+
+def _part_count(file: ProvenFile) -> int:
+    head, first, end, tail = file.grid.divide(file.start, file.length)
+    return (head > 0) + end - first + (tail > 0)
+
+
+def _parts(file: ProvenFile, low: int, high: int) -> Iterator[_Part]:
+    """Return the parts [low, high) of a file."""
+    grid = file.grid
+    head, first, end, tail = grid.divide(file.start, file.length)
+    edge = DIGEST_BYTES * (head > 0)
+    for number in range(low, high):
+        page = first + number - (head > 0)
+        if number == 0 and head:
+            yield _Part(file.start, head, -1, file.proof[:DIGEST_BYTES])
+        elif page < end:
+            start = page * grid.page_bytes
+            at = edge + (page - first) * grid.proof_bytes
+            length = min(grid.page_bytes, file.start + file.length - start)
+            yield _Part(start, length, page, file.proof[at : at + grid.proof_bytes])
+        else:
+            yield _Part(file.start + file.length - tail, tail, -1, file.proof[-DIGEST_BYTES:])
+
+
+def _reader(fd: int, file: ProvenFile) -> Callable[[int, int], bytes]:
+    """Return a function that reads data of a file by its place in the contents object."""
+    if not file.extents:
+        return lambda start, length: os.pread(fd, length, start - file.start)
+    ends = list(accumulate(length for _, length in file.extents))
+
+    def read(start: int, length: int) -> bytes:
+        at, parts = start - file.start, []
+        while length > 0:
+            number = bisect_right(ends, at)
+            offset, size = file.extents[number]
+            skipped = at - (ends[number] - size)
+            taken = min(length, size - skipped)
+            parts.append(os.pread(fd, taken, offset + skipped))
+            at, length = at + taken, length - taken
+        return b"".join(parts)
+
+    return read
+
+
+def _has_empty_holes(fd: int, size: int, file: ProvenFile) -> bool:
+    """Return whether nothing but zeros is where the source had a hole."""
+    data = merged((offset, offset + length) for offset, length in file.extents)
+    here: list[Span] = [(offset, offset + length) for offset, length in data_extents(fd, size)]
+    for first, end in without(here, data):
+        for offset in range(first, end, _ZEROS_BYTES):
+            if any(os.pread(fd, min(_ZEROS_BYTES, end - offset), offset)):
+                return False
+    return True

@@ -1,0 +1,238 @@
+"""The record of a sync: the manifest, and proofs of the contents of its files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from array import array
+from collections.abc import Container, Iterator
+from itertools import accumulate
+from typing import Any, NamedTuple
+
+from mrsync.tree.model.manifest import DIRECTORY, REGULAR, Manifest
+from mrsync.tree.model.packing import Packer, Unpacker
+from mrsync.tree.model.plan import EXTENTS_MAX
+from mrsync.tree.record.grid import Grid
+
+MAGIC = b"mrsync record\x01"
+GRIDS_MAX = 1 << 16
+HEADER_BYTES_MAX = 64 << 20
+PROOF_BYTES_MAX = 256
+PAGE_BYTES_MAX = 1 << 20
+OFFSET_MAX = 1 << 62
+
+Extents = list[tuple[int, int]]
+
+
+class ProvenFile(NamedTuple):
+    """A file and the proof of its contents. grid: of the object that they came in, from this offset on.
+
+    extents: (offset, length) of its data if it has holes; else all of it is data.
+    """
+
+    entry: int
+    grid: Grid
+    start: int
+    length: int
+    extents: Extents
+    proof: bytes
+
+
+class Record:
+    """What one target keeps of a sync.
+
+    manifest: its encoded form. session: id of the session. Files with proofs are ordered by their manifest entries.
+    """
+
+    def __init__(self, manifest: bytes, session: int) -> None:
+        self.manifest = manifest
+        self.session = session
+        self._grids: list[Grid] = []
+        self._numbers: dict[Grid, int] = {}
+        self._entries = array("I")
+        self._grid_of = array("I")
+        self._starts = array("q")
+        self._lengths = array("q")
+        self._extents: dict[int, Extents] = {}
+        self._proofs: list[bytes] = []
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of the encoded manifest."""
+        return hashlib.sha256(self.manifest).digest()
+
+    def add(self, file: ProvenFile) -> None:
+        """Add a file; entries must come in ascending order."""
+        number = self._numbers.get(file.grid)
+        if number is None:
+            number = self._numbers[file.grid] = len(self._grids)
+            self._grids.append(file.grid)
+        if file.extents:
+            self._extents[len(self._entries)] = file.extents
+        self._entries.append(file.entry)
+        self._grid_of.append(number)
+        self._starts.append(file.start)
+        self._lengths.append(file.length)
+        self._proofs.append(file.proof)
+
+    def files(self) -> Iterator[ProvenFile]:
+        """Return all files with proofs."""
+        rows = zip(self._entries, self._grid_of, self._starts, self._lengths, self._proofs)
+        for row, (entry, grid, start, length, proof) in enumerate(rows):
+            yield ProvenFile(entry, self._grids[grid], start, length, self._extents.get(row, []), proof)
+
+    def encode(self) -> bytes:
+        packer = Packer(MAGIC, level=0)
+        grids = [list(grid) for grid in self._grids]
+        packer.blob(json.dumps({"manifest": self.digest.hex(), "session": self.session, "grids": grids}).encode())
+        packer.blob(self.manifest)
+        packer.number(len(self))
+        for column in (self._entries, self._grid_of, self._starts, self._lengths):
+            packer.column(column)
+        packer.column(array("I", map(len, self._proofs)))
+        packer.blob(b"".join(self._proofs))
+        flat = [piece for pieces in self._extents.values() for piece in pieces]
+        packer.number(len(self._extents))
+        packer.number(len(flat))
+        packer.column(array("I", self._extents))
+        packer.column(array("I", map(len, self._extents.values())))
+        packer.column(array("q", [offset for offset, _ in flat]))
+        packer.column(array("q", [length for _, length in flat]))
+        return packer.packed()
+
+    @classmethod
+    def decode(cls, data: bytes) -> Record:
+        """Read what `encode` returned. Raise ProtocolDataError with one sentence for anything else."""
+        unpacker = Unpacker(data, MAGIC, "record of the last sync")
+        header = _header(unpacker)
+        self = cls(unpacker.blob(), header["session"])
+        if self.digest.hex() != header["manifest"]:
+            raise unpacker.error("its manifest is another one")
+        self._grids = [_grid(row, unpacker) for row in header["grids"]]
+        self._numbers = {grid: number for number, grid in enumerate(self._grids)}
+        count = unpacker.number(len(self.manifest) * 1024)
+        self._entries, self._grid_of = unpacker.column("I", count), unpacker.column("I", count)
+        self._starts, self._lengths = unpacker.column("q", count), unpacker.column("q", count)
+        lengths = unpacker.column("I", count)
+        proofs = unpacker.blob()
+        if sum(lengths) != len(proofs):
+            raise unpacker.error("its proofs do not add up")
+        ends = accumulate(lengths)
+        self._proofs = [proofs[end - length : end] for length, end in zip(lengths, ends)]
+        self._extents = _extents(unpacker, count)
+        unpacker.end()
+        self._check(unpacker)
+        return self
+
+    def _check(self, unpacker: Unpacker) -> None:
+        if any(number >= len(self._grids) for number in set(self._grid_of)):
+            raise unpacker.error("a file is of an unknown session")
+        before = -1
+        for file in self.files():
+            if file.entry <= before or not 0 <= file.start <= OFFSET_MAX or not 0 < file.length <= OFFSET_MAX:
+                raise unpacker.error("its files are not in order")
+            before = file.entry
+            if len(file.proof) != file.grid.proof_length(file.grid.divide(file.start, file.length)):
+                raise unpacker.error("a proof has a wrong length")
+            if file.extents and sum(length for _, length in file.extents) != file.length:
+                raise unpacker.error("the extents of a file do not add up")
+
+
+def recorded_manifest(data: bytes) -> str:
+    """Return the digest of the manifest of an encoded record, in hexadecimal; raise ProtocolDataError."""
+    digest: str = _header(Unpacker(data, MAGIC, "record of the last sync"))["manifest"]
+    return digest
+
+
+def carry(
+    old: Record | None, new: Record, manifest: Manifest, fresh: dict[int, ProvenFile], changed: Container[int]
+) -> None:
+    """Fill a new record: with the fresh files, and with those of the old record that did not change since.
+
+    manifest: of the new record. changed: entries whose contents are not those of the old record any more.
+    """
+    kept = dict(fresh)
+    if old is not None:
+        for file in _unchanged(old, manifest):
+            if file.entry not in changed:
+                kept.setdefault(file.entry, file)
+    for entry in sorted(kept):
+        new.add(kept[entry])
+
+
+def _unchanged(old: Record, manifest: Manifest) -> Iterator[ProvenFile]:
+    """Return files of an old record that have the same path, size and time in a newer manifest."""
+    before = Manifest.decode(old.manifest)
+    places = _places(before, manifest)
+    for file in old.files():
+        entry = places[file.entry] if file.entry < len(before) else -1
+        if entry < 0 or manifest.kind(entry) != REGULAR or manifest.sizes[entry] != before.sizes[file.entry]:
+            continue
+        if manifest.mtime_ns(entry) == before.mtime_ns(file.entry):
+            yield file._replace(entry=entry)
+
+
+def _places(old: Manifest, new: Manifest) -> array[int]:
+    """Return for each entry of a manifest the entry of another one with the same path, or -1."""
+    if old.names == new.names and old.child_starts == new.child_starts and old.directories == new.directories:
+        return array("q", range(len(old)))
+    places = array("q", [-1]) * len(old)
+    places[0] = 0
+    turns = {directory: turn for turn, directory in enumerate(new.directories)}
+    for turn, directory in enumerate(old.directories):
+        other = turns.get(places[directory]) if places[directory] >= 0 else None
+        if other is None:
+            continue
+        first, end = new.child_starts[other], new.child_starts[other + 1]
+        known = dict(zip(new.names[first:end], range(first, end)))
+        for child in range(old.child_starts[turn], old.child_starts[turn + 1]):
+            place = known.get(old.names[child], -1)
+            if place >= 0 and (old.kind(child) == DIRECTORY) == (new.kind(place) == DIRECTORY):
+                places[child] = place
+    return places
+
+
+def _header(unpacker: Unpacker) -> dict[str, Any]:
+    data = unpacker.blob()
+    try:
+        header = json.loads(data) if len(data) <= HEADER_BYTES_MAX else None
+    except (ValueError, RecursionError):
+        header = None
+    if not isinstance(header, dict) or set(header) != {"manifest", "session", "grids"}:
+        raise unpacker.error("its header makes no sense")
+    digest, session, grids = header["manifest"], header["session"], header["grids"]
+    if not isinstance(digest, str) or not isinstance(session, int) or not isinstance(grids, list):
+        raise unpacker.error("its header makes no sense")
+    if len(grids) > GRIDS_MAX or not 0 <= session < 1 << 64:
+        raise unpacker.error("its header makes no sense")
+    return header
+
+
+def _grid(row: Any, unpacker: Unpacker) -> Grid:
+    kinds = [int, int, int, str]
+    if not isinstance(row, list) or [type(value) for value in row] != kinds:
+        raise unpacker.error("its header makes no sense")
+    grid = Grid(*row)
+    if not (
+        0 < grid.page_bytes <= PAGE_BYTES_MAX
+        and 0 <= grid.contents_bytes <= OFFSET_MAX
+        and 0 < grid.proof_bytes <= PROOF_BYTES_MAX
+    ):
+        raise unpacker.error("its header makes no sense")
+    return grid
+
+
+def _extents(unpacker: Unpacker, count: int) -> dict[int, Extents]:
+    file_count, flat_count = unpacker.number(count), unpacker.number(EXTENTS_MAX)
+    rows, counts = unpacker.column("I", file_count), unpacker.column("I", file_count)
+    offsets, lengths = unpacker.column("q", flat_count), unpacker.column("q", flat_count)
+    if sum(counts) != flat_count or any(row >= count for row in rows):
+        raise unpacker.error("its extents do not add up")
+    flat = list(zip(offsets, lengths))
+    if any(not 0 <= offset <= OFFSET_MAX or not 0 < length <= OFFSET_MAX for offset, length in flat):
+        raise unpacker.error("an extent is impossible")
+    ends = accumulate(counts)
+    return {row: flat[end - size : end] for row, size, end in zip(rows, counts, ends)}

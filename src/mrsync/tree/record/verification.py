@@ -1,0 +1,145 @@
+"""Verify a tree against the record of its last sync, and change nothing.
+
+Names, types, sizes, times and attributes are compared as in a sync. Then every file with a proof is read.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Callable, NamedTuple
+
+from mrsync.tree.compare.compare import compare
+from mrsync.tree.destination.destination import Destination, rename_file
+from mrsync.tree.model.items import ACL, GROUP, LINKED, MODE, NEW, SENT, SIZE, TIME, USER, XATTR
+from mrsync.tree.model.manifest import REGULAR, Manifest
+from mrsync.tree.model.policy import Policy
+from mrsync.tree.record.reading import Batch, Check, batches, read_batch
+from mrsync.tree.record.record import Record
+
+BATCHES_AT_ONCE = 64  # handed to the threads
+FOUND_MAX = 1000  # differences that are named; others are counted
+_WORDS = {SIZE: "size", TIME: "time", MODE: "mode", USER: "owner", GROUP: "group", ACL: "ACL", XATTR: "attributes"}
+
+
+class Difference(NamedTuple):
+    """What is not as it was sent.
+
+    kind: "missing", "extra", "changed", "contents" or "unreadable". detail: for people.
+    page: of the file, from 0, if its contents differ.
+    """
+
+    kind: str
+    path: bytes
+    detail: str = ""
+    page: int = -1
+
+
+@dataclass
+class Verified:
+    """The result. unproven: files whose contents the master never sent, so that only their size and time are known."""
+
+    entries: int = 0
+    files: int = 0
+    bytes: int = 0
+    unproven: int = 0
+    count: int = 0
+    differences: list[Difference] = field(default_factory=list)
+
+    def note(self, *found: Difference) -> None:
+        """Count differences, and keep the first FOUND_MAX."""
+        self.count += len(found)
+        self.differences += found[: max(0, FOUND_MAX - len(self.differences))]
+
+
+def verify(
+    path: bytes, record: Record, check: Check, threads: int, on_activity: Callable[[int], None] = lambda count: None
+) -> Verified:
+    """Compare the tree at a path with a record. Raise MrsyncError if the record or the tree cannot be used.
+
+    check: called in several threads.
+    """
+    manifest = Manifest.decode(record.manifest)
+    manifest.policy = _for_reading(manifest.policy)
+    result = Verified(entries=len(manifest))
+    if manifest.policy.is_one_file and not os.path.isdir(path):
+        path = rename_file(manifest, path)
+    if not os.path.isdir(path):
+        result.note(Difference("missing", b"", "the destination is not a directory"))
+        return result
+    destination = Destination(path, is_dry_run=True, is_only_read=True)
+    try:
+        result.note(*_compared(manifest, destination, on_activity))
+        with ThreadPoolExecutor(threads) as pool:
+            _read(manifest, path, record, check, pool, result, on_activity)
+    finally:
+        destination.close()
+    return result
+
+
+def _for_reading(policy: Policy) -> Policy:
+    """Return the policy of a sync for comparing everything and changing nothing."""
+    return policy._replace(itemizes=True, ignore_times=False, checksum=False, durable=False, guards_deletions=False)
+
+
+def _compared(manifest: Manifest, destination: Destination, on_activity: Callable[[int], None]) -> Iterator[Difference]:
+    """Return what differs without looking into files."""
+    comparison = compare(manifest, destination, on_activity)
+    assert comparison.items is not None  # the policy asks for them
+    for first, end, flags, leader in comparison.items.runs():
+        for entry in range(first, end):
+            path = manifest.path(entry)
+            if flags & NEW:
+                yield Difference("missing", path)
+            elif flags & LINKED:
+                yield Difference("changed", path, f"it is not the same file as {os.fsdecode(manifest.path(leader))!r}")
+            else:
+                words = [word for flag, word in _WORDS.items() if flags & flag]
+                yield Difference("changed", path, ", ".join(words) or ("contents" if flags & SENT else "target"))
+    for directory, name in comparison.extras:
+        yield Difference("extra", os.path.join(manifest.path(directory), name))
+    for doomed in comparison.doomed:
+        yield Difference("extra", doomed)
+    for failure in comparison.failures:
+        yield Difference("unreadable", failure.path, os.strerror(failure.errno))
+
+
+def _read(
+    manifest: Manifest,
+    path: bytes,
+    record: Record,
+    check: Check,
+    pool: ThreadPoolExecutor,
+    result: Verified,
+    on_activity: Callable[[int], None],
+) -> None:
+    """Read all files with proofs, in the threads of a pool."""
+    proven = [file for file in record.files() if file.entry < len(manifest) and manifest.kind(file.entry) == REGULAR]
+    known = {file.entry for file in proven}
+    contents = (entry for entry, size in enumerate(manifest.sizes) if size and manifest.has_contents(entry))
+    result.unproven = sum(1 for entry in contents if entry not in known)
+    waiting = batches(proven)
+
+    def read(batch: Batch) -> tuple[int, int, list[Difference]]:
+        """Return how many files and bytes are right, and what is not."""
+        files = length = 0
+        found = []
+        for portion in batch:
+            name = manifest.path(portion.file.entry)
+            read = read_batch(path, name, manifest.sizes[portion.file.entry], portion, check)
+            length += read.length
+            files += portion.first == 0 and not read.wrong and not read.error
+            found += [Difference("contents", name, where, page) for page, where in read.wrong]
+            if read.error:
+                found.append(Difference("unreadable", name, read.error))
+        return files, length, found
+
+    while group := list(islice(waiting, BATCHES_AT_ONCE)):
+        for files, length, found in pool.map(read, group):
+            result.files += files
+            result.bytes += length
+            result.note(*found)
+        on_activity(len(group))

@@ -1,0 +1,171 @@
+"""mrsync verify, days after a sync: what it proves, and what it names."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.programs import program
+from tests.support.waiting import HANG_S
+from tests.whole.conftest import MakeSite
+from tests.whole.site import Site, write_files
+
+KILO = 1000
+
+
+class Verdict:
+    """What `mrsync verify` says of a site."""
+
+    def __init__(self, site: Site, *options: str) -> None:
+        command = program("mrsync", "verify", "-r", "local", "-m", ",".join(site.hosts), "-t", site.dest("{host}"))
+        said = subprocess.run([*command, *options], capture_output=True, text=True, timeout=HANG_S, check=False)
+        self.lines = said.stdout.splitlines()
+        self.status, self.stderr = said.returncode, said.stderr
+
+
+def verify(site: Site) -> dict[str, Any]:
+    """Return what it says of each host, as JSON."""
+    fields: dict[str, Any] = json.loads("\n".join(Verdict(site, "--json").lines))["targets"]
+    return fields
+
+
+def found(site: Site, host: str = "a") -> list[tuple[str, str, int]]:
+    """Return (kind, path, page) of the differences of a host."""
+    return [(each["kind"], each["path"], each["page"]) for each in verify(site)[host]["differences"]]
+
+
+def flip(path: Path, offset: int) -> None:
+    """Flip a bit so that neither size nor time change."""
+    status = path.stat()
+    with path.open("r+b") as file:
+        file.seek(offset)
+        byte = file.read(1)[0]
+        file.seek(offset)
+        file.write(bytes([byte ^ 1]))
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the directory of records."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return tmp_path / "state" / "mrsync"
+
+
+@pytest.fixture
+def pair(make_site: MakeSite) -> Site:
+    site = make_site(("a", "b"))
+    write_files(site.source, {"big": 300 * KILO, "d/one": 100, "d/two": 5 * KILO, "d/three": 70 * KILO})
+    (site.source / "empty").touch()
+    return site
+
+
+def test_equal_trees_are_one_line(pair: Site, state: Path) -> None:
+    assert pair.sync().status == 0
+    verdict = Verdict(pair)
+    assert verdict.status == 0
+    assert len(verdict.lines) == 1
+    assert verdict.lines[0].startswith("a,b: equal to record ")
+    assert "375 kB in 4 files proven" in verdict.lines[0]
+    assert [path.stat().st_mode & 0o777 for path in (state, *state.iterdir())] == [0o700, 0o600, 0o600]
+
+
+def test_a_flipped_bit_is_named_by_file_and_page(pair: Site) -> None:
+    assert pair.sync().status == 0
+    for name, offset in (("big", 0), ("big", 200 * KILO), ("big", 300 * KILO - 1), ("d/two", 4999)):
+        flip(pair.dest("a") / name, offset)
+    assert found(pair) == [("contents", "big", page) for page in (0, 3, 4)] + [("contents", "d/two", 0)]
+    verdict = Verdict(pair)
+    assert verdict.status == 23
+    assert "big has other contents in page 3 (bytes " in verdict.lines[0]
+    assert verdict.lines[1].startswith("b: equal to ")
+    assert "not as they were sent: a" in verdict.stderr
+
+
+def test_what_is_missing_extra_or_has_other_attributes_is_named(pair: Site) -> None:
+    assert pair.sync().status == 0
+    tree = pair.dest("a")
+    (tree / "d" / "one").unlink()
+    (tree / "new").touch()
+    (tree / "big").chmod(0o600)
+    (tree / "d" / "two").write_bytes(b"")
+    kinds = {path: kind for kind, path, _ in found(pair)}
+    assert kinds["d/one"] == "missing"
+    assert kinds["new"] == "extra"
+    assert kinds["big"] == kinds["d/two"] == "changed"
+
+
+def test_proofs_outlive_later_syncs_that_cast_other_files_of_the_same_page(pair: Site) -> None:
+    assert pair.sync().status == 0
+    write_files(pair.source, {"d/one": 120, "d/new": 33, "a-first": 10})
+    assert pair.sync().status == 0
+    assert all(host["verdict"]["unproven"] == 0 for host in verify(pair).values())
+    flip(pair.dest("a") / "d" / "two", 17)
+    assert found(pair) == [("contents", "d/two", 0)]
+
+
+@pytest.mark.parametrize("options", [("--delta",), ("--sparse", "--commit", "job", "--no-encrypt")])
+def test_what_was_not_cast_is_read_back(pair: Site, options: tuple[str, ...]) -> None:
+    holes = pair.source / "holes"
+    with holes.open("wb") as file:
+        file.seek(400 * KILO)
+        file.write(os.urandom(50 * KILO))
+        file.truncate(600 * KILO)
+    assert pair.sync(*options).status == 0
+    with (pair.source / "big").open("r+b") as file:
+        file.seek(100 * KILO)
+        file.write(b"changed")
+    assert pair.sync(*options).status == 0
+    assert all(host["is_equal"] and not host["verdict"]["unproven"] for host in verify(pair).values())
+    flip(pair.dest("b") / "big", 290 * KILO)
+    flip(pair.dest("b") / "holes", 420 * KILO)
+    assert {path for _, path, _ in found(pair, "b")} == {"big", "holes"}
+
+
+def test_files_that_were_there_before_are_known_by_size_and_time_only(pair: Site) -> None:
+    shutil.copytree(pair.source, pair.dest("a"), copy_function=shutil.copy2)
+    (pair.dest("a") / "d" / "one").unlink()
+    assert pair.sync().status == 0
+    assert "3 files known by size and time only" in Verdict(pair).lines[0]
+
+
+def test_without_a_usable_record_nothing_is_proven(pair: Site, state: Path) -> None:
+    assert "a,b: no record of a sync is kept here" in Verdict(pair).lines
+    assert pair.sync().status == 0
+    for record in state.iterdir():
+        os.truncate(record, record.stat().st_size // 2)
+    assert "the record of the last sync is damaged" in Verdict(pair).lines[0]
+    state.chmod(0o777)
+    verdict = Verdict(pair)
+    assert verdict.status == 23
+    assert "others may write to it" in verdict.lines[0]
+
+
+def test_a_target_that_missed_the_last_sync_is_named(pair: Site) -> None:
+    assert pair.sync().status == 0
+    write_files(pair.source, {"more": 100})
+    for hosts in (("a",), ("a", "b", "c")):
+        pair.hosts = hosts
+        if len(hosts) == 1:
+            assert pair.sync().status == 0
+    pair.hosts = ("a", "b")
+    verdict = Verdict(pair)
+    assert verdict.status == 23
+    assert "was another one than that of the others" in verdict.stderr
+
+
+def test_records_inside_of_trees_are_left_alone(pair: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(pair.dest("a") / "var" / "lib"))
+    assert pair.sync().status == 0
+    assert pair.sync().status == 0
+    assert len(list((pair.dest("a") / "var" / "lib" / "mrsync").iterdir())) == 2
+    monkeypatch.setenv("XDG_STATE_HOME", str(pair.source))
+    assert pair.sync().status == 0
+    assert len(list((pair.source / "mrsync").iterdir())) == 2
+    assert not (pair.dest("b") / "mrsync").exists()
