@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -80,11 +81,15 @@ def test_loss_is_repaired(make_lab: MakeLab, tmp_path: Path, loss: float) -> Non
     for host in fleet.lab.targets:
         host.lose(loss, up=loss)
     fleet.start_catchers()
-    assert fleet.cast() == 0
+    log = tmp_path / "log"
+    assert fleet.cast("--log-file", str(log), "--log-format", "json", "--log-level", "debug") == 0
     assert fleet.differences() == {}
     report = fleet.report()
     assert sum(target["packets_lost"] for target in report["targets"].values()) > 0
     assert report["bytes_repaired"] > 0
+    records = [json.loads(line) for line in log.read_text().splitlines()]
+    assert any(record.get("needs") for record in records), "no report claims a loss"
+    assert any(record.get("packets", "all") != "all" or record.get("combinations") for record in records), "no repair"
 
 
 def test_without_a_monitor_what_is_sent_too_fast_is_repaired(make_lab: MakeLab, tmp_path: Path) -> None:

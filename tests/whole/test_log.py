@@ -37,6 +37,26 @@ def test_an_interrupted_run_has_an_end(site: Site) -> None:
     assert ' outcome="interrupted by SIGINT; the same command takes it up" verdict="0/3 complete' in end
 
 
+def test_a_debug_log_has_every_phase_message_and_page(site: Site) -> None:
+    site.source.mkdir()
+    (site.source / "f").write_bytes(bytes(range(256)) * 1024)
+    log = site.folder / "log"
+    assert site.sync("--log-file", log, "--log-format", "json", "--log-level", "debug").status == 0
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [line["phase"] for line in lines if line["event"] == "phase"][:3] == ["comparing", "planning", "casting"]
+    sent = [line["page"] for line in lines if line["event"] == "sent" and line.get("object") == "contents"]
+    assert sorted(set(sent)) == list(range(len(set(sent))))
+    assert {"hello", "report"} <= {line["what"] for line in lines if line["event"] == "received"}
+    assert {line["session"] for line in lines} == {lines[0]["session"]}
+
+
+def test_a_debug_log_needs_a_file(site: Site) -> None:
+    site.source.mkdir()
+    ended = site.sync("--log-level", "debug")
+    assert (ended.status, ended.report["exit_status"]) == (1, 1)
+    assert ended.stderr == "mrsync: --log-level debug: name the file to write to with --log-file\n"
+
+
 def test_nothing_starts_without_its_log(site: Site) -> None:
     site.source.mkdir()
     ended = site.sync("--log-file", site.folder / "no" / "log")

@@ -72,6 +72,7 @@ def _run(settings: CastSettings, output: Output, log: LogFile | None, records: R
     """Run the sync. Write reports and metrics in any case."""
     from mrsync.run.cast.cast import cast
 
+    record = log.record if log is not None and output.log_level == "debug" else None
     display = make_progress("none" if output.is_quiet else output.progress, output.verbosity)
     with display as progress:
         recording = Recording(progress) if output.page or output.report else None
@@ -86,7 +87,7 @@ def _run(settings: CastSettings, output: Output, log: LogFile | None, records: R
         try:
             stop = Stop()
             with signals_requesting(stop, partial(_leave, display, settings, records, log)):
-                outcome = cast(settings, observer, stop)
+                outcome = cast(settings, observer, stop, record)
         except MrsyncError as error:
             outcome = _failed(settings, error)
         except Exception as error:

@@ -9,6 +9,7 @@ from mrsync.protocol.caster_config import CasterConfig
 from mrsync.protocol.core.events import CasterEvent
 from mrsync.protocol.core.sends import Send, SendMessage
 from mrsync.protocol.core.states import RosterState
+from mrsync.protocol.traced import Recorder, TracedCaster
 from mrsync.wire.messages import ComparedRecord, NeedsRecord, ObjectKind, Phase, Record, ResultRecord, Status
 from mrsync.wire.records import encode_record
 from tests.unit.protocol.builders import HMAC, PAGE, STEPS, hello, report
@@ -20,7 +21,7 @@ RESULT = ResultRecord(0, 0, 0, 0, 0, 0, bytes(32))
 class Session:
     """A caster, and targets that say what the test wants."""
 
-    def __init__(self, targets: int = 2, **details: Any) -> None:
+    def __init__(self, targets: int = 2, record: Recorder | None = None, **details: Any) -> None:
         values: dict[str, Any] = {
             "session": 7,
             "steps": STEPS,
@@ -28,7 +29,8 @@ class Session:
             "seals": HMAC,
             "ack_wait_s": ACK_WAIT_S,
         }
-        self.caster = Caster(CasterConfig(**{**values, **details}), 0.0)
+        config = CasterConfig(**{**values, **details})
+        self.caster = TracedCaster(config, 0.0, record) if record else Caster(config, 0.0)
         self.now = 0.0
         self.heard: list[CasterEvent] = []
         self.sent: list[Send] = []

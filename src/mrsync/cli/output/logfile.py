@@ -1,4 +1,4 @@
-"""The log file: one line for the start of each session, its end, and every notice in between."""
+"""The log file: one line for the start of each session, its end, and every notice and debug record in between."""
 
 from __future__ import annotations
 
@@ -83,6 +83,10 @@ class LogFile:
             bytes_sent=outcome.bytes_sent,
             seconds=outcome.seconds.total,
         )
+
+    def record(self, kind: str, fields: dict[str, object]) -> None:
+        """Log a record of `protocol/traced.py`."""
+        self._write(kind, **fields)
 
     def on_notice(self, notice: Notice) -> None:
         host = {"host": notice.host} if notice.host else {}

@@ -57,7 +57,14 @@ class Output(NamedTuple):
     left_out: tuple[str, ...] = ()  # names in TARGETS that mean this host
     log_file: str | None = None
     log_format: str = "text"
+    log_level: str = "info"
     configurations: tuple[str, ...] = ()  # paths of the settings files that were read
+
+    def validated(self) -> Output:
+        """Return the output. Raise UsageError if its parts contradict each other."""
+        if self.log_level == "debug" and self.log_file is None:
+            raise UsageError("--log-level debug: name the file to write to with --log-file")
+        return self
 
 
 class Draft(NamedTuple):
@@ -120,7 +127,7 @@ def parse_mrsync(arguments: Sequence[str], *, reads_files: bool = True) -> tuple
         off_limits = check_local_dests(all_sources(options) or [source], dests, selection)
         check_local_backups(policy, dests)
         settings = settings._replace(selection=selection._replace(off_limits=off_limits))
-    return settings, _output(options, targets.left_out)._replace(configurations=configurations)
+    return settings, _output(options, targets.left_out).validated()._replace(configurations=configurations)
 
 
 def parse_multicaster(arguments: Sequence[str]) -> tuple[CastSettings, Output]:
@@ -145,7 +152,7 @@ def parse_multicaster(arguments: Sequence[str]) -> tuple[CastSettings, Output]:
         selection=selection,
         **fields_of(MULTICASTER, "settings", options),
     ).validated()
-    return settings, _output(options, targets.left_out)
+    return settings, _output(options, targets.left_out).validated()
 
 
 def parse_multicatcher(arguments: Sequence[str]) -> CatchSettings:

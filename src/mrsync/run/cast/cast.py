@@ -25,6 +25,7 @@ from mrsync.protocol.core.events import (
 from mrsync.protocol.core.states import RosterState
 from mrsync.protocol.targets.commits import CommitRule
 from mrsync.protocol.targets.relays import RelayRules
+from mrsync.protocol.traced import Recorder, TracedCaster
 from mrsync.remote.launcher import Launcher
 from mrsync.remote.targets import fold
 from mrsync.run.arrivals import Arrivals
@@ -58,10 +59,11 @@ from mrsync.wire.sealing import seals_here
 STOP_WAIT_S = 10.0  # for catchers to clean up
 
 
-def cast(settings: CastSettings, observer: Observer, stop: Stop) -> Outcome:
+def cast(settings: CastSettings, observer: Observer, stop: Stop, record: Recorder | None = None) -> Outcome:
     """Make all targets equal to the source as far as possible, and return the outcome.
 
-    A run that was ended by `stop` also has an outcome. Raise MrsyncError if the run cannot start.
+    record: called for every phase, message and burst, for a debug log. A run that was ended by `stop` also has an
+    outcome. Raise MrsyncError if the run cannot start.
     """
     raise_descriptor_limit()
     with ExitStack() as opened:
@@ -73,7 +75,7 @@ def cast(settings: CastSettings, observer: Observer, stop: Stop) -> Outcome:
             opened.callback(_end_catchers, launcher, settings.targets, observer)
         loop = Loop()
         opened.callback(loop.close)
-        return _Run(settings, observer, stop, loop, place, paths, launcher).run()
+        return _Run(settings, observer, stop, loop, place, paths, launcher, record).run()
 
 
 def _end_catchers(launcher: Launcher, names: Sequence[str], observer: Observer) -> None:
@@ -98,6 +100,7 @@ class _Run:
         place: Place,
         paths: Sequence[Path],
         launcher: Launcher | None,
+        record: Recorder | None,
     ) -> None:
         session = settings.session or draw_session()
         group_paths = [path for path in paths if path.kind is PathKind.MULTICAST]
@@ -113,7 +116,7 @@ class _Run:
         self._news = News(settings, place, observer)
         self._news.greet(describe_missing(paths[0].socket) if paths else "")
         config = _caster_config(settings, place, session, is_unicast=not group_paths)
-        self._caster = Caster(config, loop.now())
+        self._caster = TracedCaster(config, loop.now(), record) if record else Caster(config, loop.now())
         self._source = SourceJob(settings, session, loop, self._caster, self._news, observer)
         self._reach_news = ReachNews(self._caster.reach, self._caster.relays, self._caster.roster, place.group)
         sockets = [path.socket for path in paths]
