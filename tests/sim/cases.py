@@ -185,7 +185,7 @@ CASES = (
         "they need different files, so that they cannot decode for each other",
         (replace(LOSSY, need_share=0.5),) * 4,
         (DONE,) * 4,
-        0.4,
+        0.7,
         file_bytes=(GEOMETRY.page_bytes * 4,) * 50,
     ),
     case("bursts take their time", (LOSSY,) * 4, (DONE,) * 4, 2.0, seed=4, has_halves=True, uplink_bytes_s=1e7),

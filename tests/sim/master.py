@@ -154,6 +154,7 @@ class MasterHost:
             sends = self.caster.sends(now)
             self._world.geometry = self.caster.geometry
             self._world.network.slice_bytes = self.caster.geometry.slice_bytes
+            self._world.network.gap_s = self.caster.gap_s
             for send in sends:
                 self._send(send)
             if sends:
@@ -329,6 +330,6 @@ class MasterHost:
 
     def _occupy(self, packets: int, size_bytes: int) -> float:
         """When packets that are sent now have left by the uplink."""
-        seconds = packets * (size_bytes + 66) / self._world.scenario.uplink_bytes_s
+        seconds = packets * max((size_bytes + 66) / self._world.scenario.uplink_bytes_s, self._world.network.gap_s)
         self._free_at = max(self._free_at, self._world.events.now) + seconds
         return self._free_at

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from mrsync.protocol.core.sends import Term
+from mrsync.transport.pages.bursts import PART_S
 from mrsync.wire.messages import Kind
 from tests.sim.clock import Events
 from tests.sim.scenario import PACKET_ROOM_BYTES, Scenario, TargetScenario
@@ -123,6 +124,7 @@ class Network:
     def __init__(self, scenario: Scenario, events: Events) -> None:
         self.packets_lost = 0
         self.slice_bytes = scenario.geometry.slice_bytes
+        self.gap_s = 0.0  # between the packets of a page, where the caster spreads them
         self.answers: list[tuple[Callable[[bytes], None], bytes]] = []
         self.hear_stolen: Callable[[bytes], None] = lambda datagram: None
         self.controls: list[bytes] = []  # the last ones heard by a stranger
@@ -164,10 +166,16 @@ class Network:
         rate = self._scenario.switch_bytes_s
         if not rate:
             return when, 0
-        queued = max(0.0, self._switch_free_at - when) * rate
-        fit = min(packets, int(max(0.0, self._scenario.switch_queue_bytes - queued) / size_bytes))
-        self._switch_free_at = max(self._switch_free_at, when) + fit * size_bytes / rate
-        return self._switch_free_at, (1 << packets) - (1 << fit)
+        part = max(1, int(PART_S / self.gap_s)) if self.gap_s else packets
+        full = 0
+        for first in range(0, packets, part):
+            count = min(part, packets - first)
+            comes = when - (packets - first - count) * self.gap_s
+            queued = max(0.0, self._switch_free_at - comes) * rate
+            fit = min(count, int(max(0.0, self._scenario.switch_queue_bytes - queued) / size_bytes))
+            self._switch_free_at = max(self._switch_free_at, comes) + fit * size_bytes / rate
+            full |= (1 << first + count) - (1 << first + fit)
+        return max(when, self._switch_free_at), full
 
     def _deliver(self, ear: Ear, cast: Cast, packets: int, lost: int, when: float, *, is_cast: bool) -> None:
         """To one host, by its path."""

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from mrsync.protocol import caster
 from mrsync.protocol.caster import Caster
 from mrsync.protocol.catcher import Catcher
 from mrsync.protocol.core.attention import Attention
@@ -23,7 +22,7 @@ from mrsync.protocol.sending.repairs import Repairs
 from mrsync.protocol.sending.schedule import Schedule
 from mrsync.protocol.sending.transfer import Transfer
 from mrsync.protocol.sending.window import Window
-from mrsync.protocol.targets import commits, liveness
+from mrsync.protocol.targets import commits, endings, liveness
 from mrsync.protocol.targets.commits import Commits
 from mrsync.protocol.targets.outbox import Outbox
 from mrsync.protocol.targets.reach import Reach
@@ -47,7 +46,7 @@ class Fault:
         """Put the fault in, wherever the function is known."""
         planted = self._planted()
         patch.setattr(self.owner, self.name, planted)
-        for importer in (caster, repairs):
+        for importer in (endings, repairs):
             if inspect.ismodule(self.owner) and hasattr(importer, self.name):
                 patch.setattr(importer, self.name, planted)
         if self.also is not None:

@@ -31,7 +31,8 @@ from mrsync.protocol.sending.transfer import Transfer
 from mrsync.protocol.sending.window import Window
 from mrsync.protocol.targets.admission import Admission
 from mrsync.protocol.targets.commits import Commits
-from mrsync.protocol.targets.liveness import Expectation, overdue_reason
+from mrsync.protocol.targets.endings import Endings
+from mrsync.protocol.targets.liveness import Expectation
 from mrsync.protocol.targets.outbox import Outbox
 from mrsync.protocol.targets.reach import Reach
 from mrsync.protocol.targets.relays import Relays
@@ -63,7 +64,6 @@ LINGER_S = 0.003
 LINGER_COUNT = 3
 LIVENESS_SHARE = 20  # looks per ack wait
 PROMPT_TARGETS_MAX = 32  # with more of them, what reports lead to is looked at twice per round
-_ENDINGS = {TargetTrigger.REFUSAL: Ending.REFUSED}  # of targets that were here, by what ended them; else DROPPED
 
 
 class Caster:
@@ -96,6 +96,8 @@ class Caster:
         self._schedule = Schedule(self.roster.audience, self._clock, self._timers)
         self._outbox = Outbox(config.session, geometry, config.ack_wait_s, self.roster, self._clock, self._schedule)
         self.relays = Relays(self.roster, self.reach, config.relaying, self._on_rerouted, self._outbox.assign)
+        ends = (self.roster, self._outbox, self._schedule, self.relays, self._rounds, self._events)
+        self._endings = Endings(*ends, ack_wait_s=config.ack_wait_s, on_ended=self._on_target_ended)
         self._timers.set(Timer.STATUS, now)
         self._timers.set(Timer.GATHER, now + config.ack_wait_s)
         self._timers.set(Timer.LIVENESS, now + config.ack_wait_s / LIVENESS_SHARE)
@@ -160,7 +162,7 @@ class Caster:
         """The application knows that this target cannot go on (its process ended, its launch failed)."""
         target = self.roster.find(target_id)
         if target is not None and not target.is_ended and target.result is None:
-            self._end_target(target, TargetTrigger.FAILURE, reason, now)
+            self._endings.end(target, TargetTrigger.FAILURE, reason, now)
 
     def abort(self, reason: str, now: float) -> None:
         """End the session at once, unless the reason is empty: catchers stop and clean up."""
@@ -203,7 +205,7 @@ class Caster:
         timers = self._timers
         if is_drained and timers.take_expired(Timer.LIVENESS, now):
             self.abort(self._schedule.exhaustion, now)
-            self._end_overdue(now)
+            self._endings.end_overdue(self._expectation(), now)
             self._set_unless_over(Timer.LIVENESS, now + self._config.ack_wait_s / LIVENESS_SHARE)
         if timers.take_expired(Timer.ELECT, now):
             self._elect(now)
@@ -234,6 +236,11 @@ class Caster:
         messages = self._outbox.take_all()
         return messages if self._is_over else messages + self._schedule.sends(now)
 
+    @property
+    def gap_s(self) -> float:
+        """Seconds from one packet of a page to the next, copies counted; 0: bursts may leave whole."""
+        return self._clock.gap_s
+
     def next_event(self) -> CasterEvent | None:
         return self._events.popleft() if self._events else None
 
@@ -262,7 +269,7 @@ class Caster:
         elif self._admission.is_taken(target, now):
             self._outbox.refuse(hello, source, f"another catcher answers as number {target.id} already")
         elif self._is_closed:  # and it is live: all others have ended
-            self._end_target(
+            self._endings.end(
                 target, TargetTrigger.FAILURE, "came back as another process after the plan was fixed", now
             )
             self._outbox.refuse(hello, source, target.reason)
@@ -272,10 +279,10 @@ class Caster:
     def _admit(self, target: Target, hello: Hello, source: Address, now: float) -> None:
         refusal = self._admission.seal_refusal(hello)
         if target.is_live:
-            self._forget(target, now)
+            self._endings.forget(target, now)
             target = self.roster.renew(target)
         if refusal:
-            self._end_target(target, TargetTrigger.REFUSAL, refusal, now)
+            self._endings.end(target, TargetTrigger.REFUSAL, refusal, now)
             self._outbox.refuse(hello, source, refusal)
             return
         self.roster.admit(target, hello, source, now)
@@ -315,49 +322,22 @@ class Caster:
         elif isinstance(record, (ChangesRecord, DeletionsRecord)):
             self._events.append(ChangesTold(target.id, record))
         elif isinstance(record, FailedRecord) and target.is_live:
-            self._end_target(target, target.failure_trigger, record.reason, now)
+            self._endings.end(target, target.failure_trigger, record.reason, now)
 
     def _on_rerouted(self, target: Target) -> None:
         """Its pages go elsewhere now, or come from a relay, or not any more; what it misses it claims again."""
         self._schedule.forget(target.id)
         self._events.append(TargetRerouted(target.id))
 
-    # the end of a target
+    def _expectation(self) -> Expectation:
+        return Expectation.of(self.phase, self._rounds.current.contents, self._schedule.transfer, self._commits)
 
-    def _end_target(self, target: Target, trigger: TargetTrigger, reason: str, now: float) -> None:
-        was_live = target.is_live
-        self.roster.end(target, trigger, reason, now)
-        self._events.append(TargetEnded(target.id))
+    def _on_target_ended(self, sentence: str, was_live: bool, now: float) -> None:
         if was_live:
-            self._forget(target, now)
-            self._outbox.farewell(target, _ENDINGS.get(trigger, Ending.DROPPED), reason)
             self._elect(now)
         if self._config.quit_on_bad:
-            self.abort(f"{target.name}: {reason}", now)
+            self.abort(sentence, now)
         self._check_soon(now)
-
-    def _forget(self, target: Target, now: float) -> None:
-        self.relays.forget(target, now)
-        self._rounds.note_wants()
-        self._schedule.forget(target.id)
-
-    def _end_overdue(self, now: float) -> None:
-        expected = Expectation.of(self.phase, self._rounds.current.contents, self._schedule.transfer, self._commits)
-        for target in self.roster.live:
-            reason = overdue_reason(target, expected, ack_wait_s=self._config.ack_wait_s, now=now)
-            if reason and target.is_live:  # the end of another one may have aborted the session
-                self._end_target(target, TargetTrigger.SILENCE, reason, now)
-
-    def _refuse_narrow(self, target: Target, mtu: int, now: float) -> None:
-        """Its path carries no packets that pages could be made of, or, for a late one, none of this session's size."""
-        if target.is_live:  # the end of another one may have aborted the session
-            self._end_target(target, TargetTrigger.REFUSAL, f"packets of {mtu} bytes do not reach it", now)
-
-    def _end_absent(self, reason: str, now: float) -> None:
-        """Who has not come by now comes too late."""
-        for target in self.roster.expected:
-            if not target.is_ended:  # the end of another one may have aborted the session
-                self._end_target(target, TargetTrigger.ABSENCE, reason + target.hint, now)
 
     # phases
 
@@ -378,7 +358,7 @@ class Caster:
         elif self.phase is Phase.COMPARING:
             if not self._is_closed and self.roster.every(lambda target: target.compared is not None):
                 self._is_closed = True
-                self._end_absent(self._too_late, now)
+                self._endings.end_absent(self._too_late, now)
                 self._events.append(ComparisonFinished(self.roster.all_needs(), self.roster.all_basis()))
         elif self.phase is Phase.PLANNING:
             contents = self._rounds.current.contents
@@ -399,9 +379,9 @@ class Caster:
             return
         self._timers.stop(Timer.GATHER)
         if self._config.quit_on_bad or not self.roster.live:
-            self._end_absent(self._too_late, now)
+            self._endings.end_absent(self._too_late, now)
         for target in self.reach.fix():
-            self._refuse_narrow(target, self.reach.least_mtu, now)
+            self._endings.refuse_narrow(target, self.reach.least_mtu, now)
         if not self.roster.live:
             self.abort("no target could be reached", now)
             return
@@ -436,7 +416,7 @@ class Caster:
             self._schedule.halt()
             self._enter(Trigger.VETOED, now)
             self._is_closed = True
-            self._end_absent("not heard of before all was called off", now)
+            self._endings.end_absent("not heard of before all was called off", now)
         return bool(self.veto)
 
     def _finish(self, now: float) -> None:
@@ -465,7 +445,7 @@ class Caster:
         self._outbox.status(self.phase, self._commits, is_poll=is_poll, now=now)
         if not self._is_over:
             for target in self.reach.tend(self._outbox, now):
-                self._refuse_narrow(target, self.reach.step.mtu, now)
+                self._endings.refuse_narrow(target, self.reach.step.mtu, now)
             self.relays.tend(self._schedule.transfer, now)
         is_urgent = self.phase is Phase.GATHERING or self._commits.is_flipping
         self._set_unless_over(Timer.STATUS, now + self._outbox.status_interval_s(is_urgent=is_urgent))
@@ -490,6 +470,7 @@ class Caster:
         self._linger -= 1
         if self._linger >= 0:
             self._tell_status(now)
+            self._outbox.repeat_farewells()
         else:
             self._timers.stop_all()
             self._events.append(CastFinished(self.phase))

@@ -95,6 +95,7 @@ class CasterDriver:
         self._unread: set[socket.socket] = set()  # sockets that may have more to read than was read in this turn
         self._lapsed_s = 0.0  # lapses of the loop's clock that the state machine knows of
         self._blocked: set[socket.socket] = set()  # sockets with full queues; nothing is planned while there is one
+        self._release_at: float | None = None  # when more of a page that is spread may leave
         self._is_finished = False
         self._digester = PageDigester(loop, self._send_digests, self._held) if signer is not None else None
 
@@ -155,9 +156,10 @@ class CasterDriver:
 
     def _patience(self) -> float | None:
         """Return the time in seconds until something must be done; None if only a packet can cause that."""
-        if self._is_finished or (self._has_planned and not self._blocked):
+        if self._is_finished or (self._has_planned and not self._blocked and not self._sender.is_spreading):
             return 0.0
-        deadline = self._caster.next_timeout()
+        deadlines = (self._caster.next_timeout(), self._release_at if not self._blocked else None)
+        deadline = min((when for when in deadlines if when is not None), default=None)
         return None if deadline is None else max(0.0, deadline - self._loop.now())
 
     def _on_socket(self, opened: socket.socket) -> None:
@@ -224,16 +226,20 @@ class CasterDriver:
 
     def _transmit(self) -> None:
         """Send what the state machine plans until it plans nothing more or a queue is full."""
-        if self._blocked:
+        self._release_at = self._sender.release(self._loop.now())
+        self._await_room()
+        if self._blocked or self._sender.is_spreading:
             return
         sends = self._sends
         if not sends:
             sends.extend(self._caster.sends(self._loop.now()))
+            self._sender.gap_s = self._caster.gap_s
             self._has_planned = bool(sends)
             if not sends and self._digester is not None:
                 self._digester.flush()
         while sends:
             if not self._send(sends.popleft()):
+                self._release_at = self._sender.release(self._loop.now())
                 self._await_room()
                 return
 

@@ -14,6 +14,7 @@ from typing import Any, Callable, TypeVar
 from mrsync.protocol.core.attention import Attention
 from mrsync.transport.worker import Worker
 
+POLL_STEP_S = 0.001
 QUICK_S = 0.02  # a socket buffer has room for what arrives in this time
 SLOW_S = 10.0  # how long the worker does jobs after one was slow
 
@@ -88,7 +89,11 @@ class Loop:
         """
         started = time.monotonic()
         self._attention.now(started)
-        ready = self._epoll.poll(seconds)
+        if seconds is not None and 0 < seconds < POLL_STEP_S:
+            time.sleep(seconds)  # epoll rounds it up to a whole step
+            ready = self._epoll.poll(0)
+        else:
+            ready = self._epoll.poll(seconds)
         self._attention.woke(time.monotonic(), None if seconds is None else started + seconds)
         for descriptor, _ in ready:
             callback = self._callbacks.get(descriptor)

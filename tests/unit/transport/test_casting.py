@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import select
 import socket
+import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import closing
@@ -34,12 +35,13 @@ KNOCK_KEYS = SessionKeys.derive(bytes(range(32)), NO_SESSION)
 class ScriptedCaster:
     """A core that plans what the test wrote down and then has finished."""
 
-    def __init__(self, sends: list[list[Send]]) -> None:
+    def __init__(self, sends: list[list[Send]], gap_s: float = 0.0) -> None:
         self.script = deque(sends)
         self.announced: list[int] = []
         self.heard: list[tuple[Message, object]] = []
         self.seal = SealKind.HMAC_SHA256
         self.geometry = GEOMETRY
+        self.gap_s = gap_s
 
     def statistics(self) -> ScriptedCaster:
         return self
@@ -72,12 +74,12 @@ def listener() -> Iterator[socket.socket]:
         yield opened
 
 
-def cast(listener: socket.socket, *sends: list[Send]) -> list[tuple[Header, bytes]]:
+def cast(listener: socket.socket, *sends: list[Send], gap_s: float = 0.0) -> list[tuple[Header, bytes]]:
     """What the driver makes of these plans, in a cache of four pages: header and payload of each packet.
 
     Messages are planned with an address as destination.
     """
-    caster = ScriptedCaster([*sends, []])
+    caster = ScriptedCaster([*sends, []], gap_s)
     finished: list[CasterEvent] = []
 
     def on_event(event: CasterEvent) -> None:
@@ -138,6 +140,14 @@ def summary(packets: list[tuple[Header, bytes]]) -> list[tuple[int, int, int]]:
 
 def test_pages_go_out_in_the_order_of_the_plan(listener: socket.socket) -> None:
     assert summary(cast(listener, pages(0, 1), pages(2))) == [(page, 0, GEOMETRY.packets) for page in range(3)]
+
+
+def test_packets_that_are_spread_leave_in_order_and_in_their_time(listener: socket.socket) -> None:
+    started = time.monotonic()
+    plans: list[list[Send]] = [[SendPage(CONTENTS, page, 0, page + 1)] for page in range(3)]
+    packets = cast(listener, *plans, gap_s=0.01)
+    assert [header.tx for header, _ in packets] == [tx for tx in (1, 2, 3) for _ in range(GEOMETRY.packets)]
+    assert time.monotonic() - started > 0.01 * (3 * GEOMETRY.packets - 3)
 
 
 def test_some_packets_of_a_page_that_is_kept(listener: socket.socket) -> None:

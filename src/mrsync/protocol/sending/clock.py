@@ -20,7 +20,7 @@ from heapq import nlargest
 
 from mrsync.protocol.sending.flow import Audience, Flow
 from mrsync.protocol.sending.losses import LossFinding
-from mrsync.protocol.sending.transfer import Lost
+from mrsync.protocol.sending.pacing import Pacing
 from mrsync.protocol.sending.window import Window
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.limits import MONITORS_MAX
@@ -28,6 +28,7 @@ from mrsync.wire.messages import Report
 
 INCUMBENT_BONUS = 1.3  # a challenger must lag that much more
 LAG_SMOOTHING = 0.2
+BUSY_S = 0.005  # who sends nothing for longer has nothing to send, or waits
 SENT_TIMES = 8192  # power of two; tx numbers whose sending time is remembered
 REPORT_PAGES = 40  # with a full window: 16 cost 5 % more CPU on a host of two processors
 REPORTS_PER_WINDOW = 4
@@ -38,10 +39,14 @@ class Clock:
 
     def __init__(self, audience: Audience, window: Window) -> None:
         self.window = window
+        self.pacing = Pacing()
         self.monitors: list[Flow] = []
         self.rtt_us: dict[int, int] = {}  # round trip in us, two significant digits -> count
         self._audience = audience
         self._sent_at = array("d", bytes(8 * SENT_TIMES))
+        self._sent_by = array("Q", bytes(8 * SENT_TIMES))  # packets to each listener, from the first one on,
+        self._busy_by = array("d", bytes(8 * SENT_TIMES))  # and in how many seconds, without those of waiting
+        self._packets_sent, self._busy_s, self._sent_last = 0, 0.0, 0.0
         self._timed_from = 0  # round trips of earlier tx numbers are not known
         self._elected_at: float | None = None
 
@@ -56,11 +61,17 @@ class Clock:
 
     def on_sent(self, tx: int, packets: int, now: float) -> None:
         """A burst left; a status has no packets that count."""
-        self._sent_at[tx & SENT_TIMES - 1] = now
+        at = tx & SENT_TIMES - 1
+        self._sent_at[at] = now + packets * self.pacing.gap_s
+        self._packets_sent += packets
+        self._busy_s += min(BUSY_S, now - self._sent_last)
+        self._sent_last = now
+        self._sent_by[at], self._busy_by[at] = self._packets_sent, self._busy_s
         self.window.on_sent(packets * self._audience.copies, now)  # the rate cap counts them all
 
     def on_spared(self, packets: int, now: float) -> None:
         """The last burst has this many packets fewer than `on_sent` was told."""
+        self._packets_sent -= packets
         self.window.on_sent(-packets * self._audience.copies, now)
 
     def on_report(self, flow: Flow, old: Report | None, new: Report, tx: int, now: float) -> None:
@@ -76,20 +87,48 @@ class Clock:
                 flow.delay.add(rtt_s, now)
                 self._count_rtt(rtt_s)
             self.window.on_progress(self.tx_done(now), self.monitors[0].delay, now)
+            self.pacing.on_progress(self.tx_done(now), tx)
 
     def forget_times(self, tx: int) -> None:
         """The caller's clock stood still for a while: only what is sent behind this tx shows a round trip."""
         self._timed_from = tx + 1
 
-    def on_heard(self, flow: Flow, packets: int, lost: Lost, tx: int) -> None:
+    @property
+    def gap_s(self) -> float:
+        """Seconds from one packet to the next, copies counted; 0: bursts leave whole."""
+        return self.pacing.gap_s / self._audience.copies
+
+    def on_heard(self, flow: Flow, packets: int, lost: int, tx: int, now: float) -> None:
         """A listener spoke for the first time of so many packets, and lost so many of them."""
-        finding = flow.losses.hear(packets, lost, tx_seen=flow.tx_seen, tx=tx)
-        if finding in (LossFinding.SUSPICION, LossFinding.FULL_QUEUE):
-            self.window.on_congestion(tx, flow.tx_seen)
-        if finding is LossFinding.FULL_QUEUE or finding is LossFinding.CONGESTION:
+        pacing = self.pacing
+        finding = flow.losses.hear(packets, lost, tx_seen=flow.tx_seen, tx=tx, now=now, is_paced=pacing.is_on)
+        if finding is LossFinding.SUSPICION:
+            self._slow_down(flow, tx)
+        elif finding is LossFinding.CONGESTION:
             self.window.keep_cut()
         elif finding is LossFinding.NOISE:
+            pacing.take_back_cut()
             self.window.take_back_cut()
+
+    def _slow_down(self, flow: Flow, tx: int) -> None:
+        """More is lost than noise: send as much as came through, or where no timer is fine enough for that, half."""
+        pacing, losses = self.pacing, flow.losses
+        came_s = self._sending_rate(*losses.span) * (1 - losses.share)
+        if not pacing.is_on:
+            pacing.begin(came_s, tx)
+        else:
+            pacing.cut(losses.share - losses.noise, came_s, tx, flow.tx_seen)
+        if pacing.is_on:
+            for other in self._audience.flows:
+                if other is not flow:
+                    other.losses.restart(tx)
+        else:
+            self.window.on_congestion(tx, flow.tx_seen)
+
+    def _sending_rate(self, first_tx: int, last_tx: int) -> float:
+        """Packets per second from the one tx to the other."""
+        first, last = first_tx & SENT_TIMES - 1, last_tx & SENT_TIMES - 1
+        return (self._sent_by[last] - self._sent_by[first]) / max(1e-3, self._busy_by[last] - self._busy_by[first])
 
     def elect(self, now: float) -> bool:
         """Choose the slowest answering targets as monitors, if there are to be any; True when the choice changed."""

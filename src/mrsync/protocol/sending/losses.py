@@ -1,82 +1,101 @@
 """Losses: those of one listener, and whether they are congestion or noise.
 
-Invariant: only a loss that gets less when less is sent narrows the window for long. A radio or a bad cable loses the
-same share at any rate; a full queue loses what is beyond its rate. So whoever loses clearly more than the noise that is
-known is a suspicion: the window is halved once, and what is sent from then on is looked at. If half as much brings
-clearly more through, or the losses go, it was congestion, and the cut stays. Else it was noise: the cut is taken back,
-and this share counts as noise from then on, until it gets less by itself.
+Invariant: only a loss that gets less when less is sent slows the session down for long. A radio or a bad cable loses
+the same share at any rate; a full queue loses what is beyond its rate or its length. So whoever loses clearly more than
+the noise that is known is a suspicion: less is sent, and what leaves from then on is looked at. If the losses go, or
+clearly more comes through, it was congestion, and the cut stays. Else it was noise: the cut is taken back, and this
+share counts as noise, until it gets less by itself, or for NOISE_S; then it is tried again.
 
-A queue that is full loses the tails of bursts, or whole ones; where most of what is lost is that, no trial is needed.
-
-Why it holds: a queue that takes C of what comes at rate r lets C/r through, and 2 C/r at half the rate; noise lets the
-same share through at both. What would break it: a radio that loses packets in long runs looks like a full queue, and
-competing traffic that ends during a trial makes noise look like congestion; either costs cuts, and no more.
+Why it holds: a queue that takes C of what comes at rate r lets C/r through, and more at a lower rate; noise lets the
+same share through at both. Only what left after the cut counts in a trial (from_tx). What would break it: competing
+traffic that ends during a trial makes noise look like congestion, and one that begins the other way round; either is
+found out by the next trial.
 """
 
 from __future__ import annotations
 
 from enum import Enum
 
-from mrsync.protocol.sending.transfer import Lost
-
 SAMPLE_PACKETS = 704  # between two looks: 16 bursts, and never a judgement on a handful
 EXCESS = 0.06  # above the known noise
-GAIN_MIN = 1.08  # of the share that comes through, at half the rate
-GONE_SHARE = 0.5  # of the losses, left over at half the rate
-TAILS_SHARE = 0.5  # of the losses
+SAMPLE_PACKETS_PACED = 352
+SAMPLE_PACKETS_MIN = 100
+EXCESS_PACED = 0.02
+GAIN_MIN = 1.08  # of the share that comes through
+GONE_SHARE = 0.5  # of the losses, left over
+ALIKE = 1.3  # noise is no larger in a trial than before
+NOISE_SPREAD = 1.3  # it is not the same in every sample
 NOISE_FADING = 8
+NOISE_S = 5.0  # then it is tried again whether it is noise
 
 
 class LossFinding(Enum):
     """What a look shows."""
 
     NOTHING = "no more is lost than was known"
-    FULL_QUEUE = "more is lost, mostly the tails of bursts: send less"
     SUSPICION = "more is lost: send less, and see"
     CONGESTION = "sending less helped"
     NOISE = "sending less did not help"
 
 
 class Losses:
-    """What one listener was sent and lost; counts every packet once."""
+    """What one listener was sent and lost; counts every packet once.
+
+    from_tx: what left with this tx or an earlier one is not to be counted.
+    """
 
     def __init__(self) -> None:
-        self.missed = 0  # packets, in all
+        self.missed = 0  # packets, in all; counted by who knows of them
         self.share = 0.0  # when it was looked at last
-        self.noise = 0.0  # a share that does not depend on the rate
-        self._packets = 0
-        self._lost = self._tails = 0
+        self.noise = 0.0  # a share that does not depend on the rate,
+        self._noise_at = 0.0  # as was found then
+        self.span = 0, 0  # tx that were heard last before the packets that were looked at, and with them
+        self.from_tx = 0
+        self._packets = self._lost = 0
+        self._tx_seen = 0
         self._tried: float | None = None  # the share that was suspicious
-        self._tried_tx = 0  # what left later was sent at half the rate
 
-    def hear(self, packets: int, lost: Lost, *, tx_seen: int, tx: int) -> LossFinding:
-        """Of so many more packets so many were lost; tx was sent last, tx_seen heard last."""
-        self.missed += lost.packets
-        if self._tried is not None and tx_seen <= self._tried_tx:
-            return LossFinding.NOTHING  # from before
+    def hear(
+        self, packets: int, lost: int, *, tx_seen: int, tx: int, now: float, is_paced: bool = False
+    ) -> LossFinding:
+        """Of so many more packets so many were lost; tx_seen was heard last, tx was sent last."""
         self._packets += packets
-        self._lost += lost.packets
-        self._tails += lost.tails
-        if self._packets < SAMPLE_PACKETS:
+        self._lost += lost
+        if not self._packets:
+            self._tx_seen = tx_seen
+        if self._packets < (SAMPLE_PACKETS_PACED if is_paced else SAMPLE_PACKETS):
             return LossFinding.NOTHING
-        self.share, are_tails = self._lost / self._packets, self._tails > TAILS_SHARE * self._lost
-        self._packets = self._lost = self._tails = 0
-        return self._judge_trial(self._tried) if self._tried is not None else self._look(tx, are_tails=are_tails)
+        self.share = self._lost / self._packets
+        self.span, self._tx_seen = (self._tx_seen, tx_seen), tx_seen
+        self._packets = self._lost = 0
+        if self._tried is not None:
+            return self._judge_trial(self._tried, tx, now)
+        return self._look(tx, EXCESS_PACED if is_paced else EXCESS, now)
 
-    def _look(self, tx: int, *, are_tails: bool) -> LossFinding:
-        if self.share > self.noise + EXCESS and are_tails:
-            return LossFinding.FULL_QUEUE
-        if self.share > self.noise + EXCESS:
-            self._tried, self._tried_tx = self.share, tx
+    def restart(self, tx: int) -> None:
+        """Less is sent behind this tx, for another's losses: count only that, and see whether these get less too."""
+        lost, packets = self._lost, self._packets
+        if packets >= SAMPLE_PACKETS_MIN and lost > packets * (self.noise + EXCESS_PACED):
+            self._tried = lost / packets
+        self._packets = self._lost = 0
+        self._tx_seen = self.from_tx = tx
+
+    def _look(self, tx: int, excess: float, now: float) -> LossFinding:
+        if now - self._noise_at > NOISE_S:
+            self.noise = 0.0
+        if self.share > self.noise * NOISE_SPREAD + excess:
+            self._tried, self.from_tx = self.share, tx
             return LossFinding.SUSPICION
         self.noise += min(0.0, self.share - self.noise) / NOISE_FADING
         return LossFinding.NOTHING
 
-    def _judge_trial(self, before: float) -> LossFinding:
-        self._tried = None
+    def _judge_trial(self, before: float, tx: int, now: float) -> LossFinding:
         is_gone = self.share < GONE_SHARE * before
         if is_gone or (1 - self.share) > GAIN_MIN * (1 - before):
-            self.noise = min(self.noise, self.share)
+            self._tried, self.noise = None, min(self.noise, self.share)
             return LossFinding.CONGESTION
-        self.noise = max(before, self.share)
+        if self.share > ALIKE * before:  # the queue was still filling before: less must be sent
+            self._tried, self.from_tx = self.share, tx
+            return LossFinding.SUSPICION
+        self._tried, self.noise, self._noise_at = None, max(before, self.share), now
         return LossFinding.NOISE

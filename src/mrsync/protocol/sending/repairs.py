@@ -47,7 +47,7 @@ class Repairs:
         """The next planned burst, and how many packets it has."""
         send, packets, pages = self._queue.popleft()
         for page in pages:
-            self._transfer.on_repaired(page, tx)
+            self._transfer.on_repaired(page, tx, is_plain=isinstance(send, SendPage))
         self.packets_sent += packets
         if isinstance(send, SendCoded):
             self.packets_coded += packets

@@ -24,7 +24,7 @@ from mrsync.protocol.core.timers import Timer, TimerTable
 from mrsync.protocol.sending.clock import Clock
 from mrsync.protocol.sending.flow import Audience, Flow
 from mrsync.protocol.sending.repairs import PAGES_MAX, Repairs
-from mrsync.protocol.sending.transfer import Lost, Transfer
+from mrsync.protocol.sending.transfer import Transfer
 from mrsync.wire.limits import TX_MAX
 from mrsync.wire.messages import ObjectKind, Report
 
@@ -141,15 +141,24 @@ class Schedule:
         transfer = self.transfer
         if transfer is not None and report.active is transfer.kind:
             transfer.receive_claim(flow.id, report.tx_seen, report.needs_end, report.needs)
-            first, end = flow.looked_page, min(report.needs_end, transfer.sent_before(report.tx_seen))
-            packets, lost = transfer.heard_repairs(flow.id, report.tx_seen)
-            if end > first:
-                flow.looked_page = end
-                packets += transfer.packets_between(first, end)
-                fresh = transfer.claimed_packets(flow.id, first, end)
-                lost = Lost(lost.packets + fresh.packets, lost.tails + fresh.tails)
-            self._clock.on_heard(flow, packets, lost, self.tx)
+            self._count_losses(transfer, flow, report, now)
         self._clock.on_report(flow, old, report, self.tx, now)
+
+    def _count_losses(self, transfer: Transfer, flow: Flow, report: Report, now: float) -> None:
+        """Judge what this report speaks of for the first time, as far as it left at the rate of now."""
+        from_tx = flow.losses.from_tx
+        first, end = flow.looked_page, min(report.needs_end, transfer.sent_before(report.tx_seen))
+        packets, lost, missed = transfer.heard_repairs(flow.id, report.tx_seen, from_tx)
+        if end > first:
+            flow.looked_page = end
+            missed += transfer.claimed_packets(flow.id, first, end)[0]
+            first = max(first, transfer.sent_before(from_tx + 1))
+        if end > first:
+            claimed, outage = transfer.claimed_packets(flow.id, first, end)
+            packets += max(0, transfer.packets_between(first, end) - outage)
+            lost += claimed - outage
+        flow.losses.missed += missed
+        self._clock.on_heard(flow, packets, lost, self.tx, now)
 
     def on_compressed(self, kind: ObjectKind, page: int, packets: int, now: float) -> None:
         """A page that leaves now has this many packets."""
@@ -172,7 +181,8 @@ class Schedule:
         if transfer is None or repairs is None:
             return []
         window = self._clock.window
-        room = min(BURSTS_MAX, window.room(self.tx, self._clock.tx_done(now)))
+        bursts_max = 1 if self._clock.pacing.is_on else BURSTS_MAX  # the driver asks again when it has spread it
+        room = min(bursts_max, window.room(self.tx, self._clock.tx_done(now)))
         if self._is_halted:
             room = 0
         if room and not repairs.is_waiting:
@@ -182,7 +192,7 @@ class Schedule:
             sends = self._sends_beyond(transfer, repairs, now)
         if sends:
             self._timers.stop(Timer.POLL)
-        if len(sends) < BURSTS_MAX and not self._timers.is_set(Timer.RATE):
+        if len(sends) < bursts_max and not self._timers.is_set(Timer.RATE):
             wait_s = self._poll_s if room else max(self._poll_s, POLL_CLOSED_S)
             self._timers.advance(Timer.POLL, now + max(wait_s, self._audience.round_s))
         return sends

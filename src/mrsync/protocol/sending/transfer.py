@@ -19,7 +19,6 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Set
-from typing import NamedTuple
 
 from mrsync.protocol.core.ranges import RangeSet
 from mrsync.protocol.core.sends import SendPage
@@ -30,17 +29,11 @@ from mrsync.wire.messages import ObjectKind
 CLAIM_ENTRIES_MAX = 2048  # of one target; what it claims beyond them is claimed again later
 STEPS_MIN, STEPS_MAX = 64, 8192  # pages looked at for one target, and for all, when repairs are chosen
 DEPTH_MIN = 4  # pages of each target that may be chosen, however many targets there are
+OUTAGE_PAGES = 8
 PLANNED = TX_MAX  # tx of a page whose repair waits for its turn: nobody has seen a later one
 
 
 Entry = tuple[int, int, int, int]  # pages [first, end), mask of one page's packets (0: all), tx seen by the claimant
-
-
-class Lost(NamedTuple):
-    """Packets that somebody claims, and those of them that were the tails of bursts."""
-
-    packets: int
-    tails: int
 
 
 IsRipe = Callable[[int, int], bool]  # page, the tx that it was sent with last
@@ -147,40 +140,40 @@ class Transfer:
                 entries.append((max(first, end), behind, mask, seen))
         self._claims[target] = entries[:CLAIM_ENTRIES_MAX]
 
-    def claimed_packets(self, target: int, first: int, end: int) -> Lost:
-        """What this target claims of the pages [first, end)."""
-        packets = tails = 0
+    def claimed_packets(self, target: int, first: int, end: int) -> tuple[int, int]:
+        """Return how many packets of the pages [first, end) this target claims, and how many of them in long runs.
+
+        Where OUTAGE_PAGES and more are lost as a whole, nothing came through: no queue does that, however full.
+        """
+        packets = outage = 0
         for start, behind, mask, _ in self._claims.get(target, ()):
             pages = min(behind, end) - max(start, first)
             if pages > 0:
-                count, tail = self._weigh(mask)
-                packets, tails = packets + pages * count, tails + pages * tail
-        return Lost(packets, tails)
+                packets += pages * self._weigh(mask)
+                outage += pages * self._weigh(mask) * (behind - start >= OUTAGE_PAGES)
+        return packets, outage
 
-    def _weigh(self, mask: int) -> Lost:
-        """The packets of a mask, and again if they are the tail of a burst, or all of it: a full queue loses those."""
-        if not mask:
-            return Lost(self.packets_per_page, self.packets_per_page)
-        count, everything = bin(mask).count("1"), (1 << self.packets_per_page) - 1
-        is_tail = count > 1 and (mask | mask - 1) & everything == everything
-        return Lost(count, count if is_tail else 0)
+    def _weigh(self, mask: int) -> int:
+        return bin(mask).count("1") if mask else self.packets_per_page
 
-    def heard_repairs(self, target: int, tx_seen: int) -> tuple[int, Lost]:
-        """How many packets of repairs this target should have got since this was asked last, and what it still claims.
+    def heard_repairs(self, target: int, tx_seen: int, from_tx: int) -> tuple[int, int, int]:
+        """Return what became of the repairs that this target should have got since this was asked last.
 
-        What is claimed of a part of a page may be another part of it: at most as much counts as was sent.
+        Their packets, counted from those that left after from_tx; how many of these it claims again; and how many of
+        all. What is claimed of a part of a page may be another part of it: at most as much counts as was sent.
         """
         waiting, sent = self._repaired.get(target, deque()), 0
-        pages: dict[int, int] = {}
+        pages: dict[int, tuple[int, int]] = {}
         while waiting and waiting[0][0] < tx_seen:
-            _, page, count = waiting.popleft()
-            sent += count
-            pages[page] = count
-        packets = tails = 0
+            tx, page, count = waiting.popleft()
+            sent += count * (tx > from_tx)
+            pages[page] = tx, count
+        lost = missed = 0
         for page, mask in self._claimed_of(self._claims.get(target, []), sorted(pages)):
-            count, tail = self._weigh(mask)
-            packets, tails = packets + min(pages[page], count), tails + min(pages[page], tail)
-        return sent, Lost(packets, tails)
+            tx, count = pages[page]
+            missed += min(count, self._weigh(mask))
+            lost += min(count, self._weigh(mask)) * (tx > from_tx)
+        return sent, lost, missed
 
     def owes(self, target: int, since_tx: int) -> bool:
         """Whether this target misses something, and no repair for it was sent since this tx."""
@@ -253,9 +246,13 @@ class Transfer:
                     yield pages[at], mask
                 at += 1
 
-    def on_repaired(self, page: int, tx: int) -> None:
-        """The last packet of a planned repair leaves now: claims of who has seen more than this tx count again."""
+    def on_repaired(self, page: int, tx: int, *, is_plain: bool = True) -> None:
+        """The last packet of a planned repair leaves now: claims of who has seen more than this tx count again.
+
+        is_plain: what does not come is lost. Else who lacks another term of a coded packet cannot use it.
+        """
         self._last_tx[page] = tx
         for target, packets in self._planned.pop(page, {}).items():
             self._served[target] = tx
-            self._repaired.setdefault(target, deque()).append((tx, page, packets))
+            if is_plain:
+                self._repaired.setdefault(target, deque()).append((tx, page, packets))

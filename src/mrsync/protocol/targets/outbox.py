@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mrsync.protocol.core.sends import Address, Send, SendMessage
+from mrsync.protocol.core.states import RosterState
 from mrsync.protocol.sending.clock import Clock
 from mrsync.protocol.sending.schedule import Schedule
 from mrsync.protocol.targets.commits import Commits
@@ -76,6 +77,13 @@ class Outbox:
         if target.path.source is not None and target.hello is not None:
             counter = self._next_counter()
             self._say(Farewell(target.hello.instance, counter, target.id, ending, reason), target.path.source)
+
+    def repeat_farewells(self) -> None:
+        """Say it again to those who are done and do not hear the group, where they are known to be."""
+        for target in self._roster:
+            if target.state is RosterState.DONE and target.path.is_unicast and target.hello is not None:
+                letter = Farewell(target.hello.instance, self._next_counter(), target.id, Ending.DONE, "")
+                self._say(letter, target.path.verified)
 
     def ack(self, target: Target) -> None:
         """Your log came this far."""

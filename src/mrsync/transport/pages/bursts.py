@@ -15,6 +15,9 @@ from mrsync.wire.terms import encode_terms
 
 Slice = tuple[int, int, BytesLike]  # page, packet index, payload of the packet
 
+PART_S = 0.0005  # packets that are spread leave in parts of about this time
+LATE_PARTS = 2  # that may follow at once when a timer was late: queues are short
+
 _INDICES = bytes(range(PACKETS_PER_PAGE_MAX))
 
 
@@ -22,7 +25,9 @@ class BurstSender:
     """Send pages, coded packets and messages. Those for the group go out on every path.
 
     What does not fit into a socket's queue waits inside, and the method returns False. Then call `flush` when one of
-    `blocked` is writable. sockets: all sockets to send from. paths: the initial paths.
+    `blocked` is writable. While gap_s is set, the packets of pages leave so many seconds apart, copies counted, in
+    small parts: what is not due waits inside, too. Then call `release` at the time it returned last.
+    sockets: all sockets to send from. paths: the initial paths.
     """
 
     def __init__(
@@ -38,6 +43,9 @@ class BurstSender:
         self._paths = deque(paths)
         self.is_group_heard = True  # whether some target receives pages from the group
         self.slice_bytes = slice_bytes  # must be set before the first coded packet
+        self.gap_s = 0.0
+        self._spread: deque[tuple[list[BytesLike], int]] = deque()  # parts of pages that are not due
+        self._due_at = 0.0  # the next part
         self._session_tag = session_tag
         self._id = sender
         self._renew_headers()
@@ -133,6 +141,35 @@ class BurstSender:
         return {opened for opened, outlet in self.outlets.items() if outlet.is_blocked}
 
     def _cast(self, pieces: list[BytesLike], packet_bytes: int, *, is_page: bool) -> bool:
+        """Send a burst on every path, or keep it for `release`."""
+        if is_page and self.gap_s:
+            size = 2 * self._part_packets
+            self._spread.extend((pieces[at : at + size], packet_bytes) for at in range(0, len(pieces), size))
+            return False
+        return self._send_on_paths(pieces, packet_bytes, is_page=is_page)
+
+    @property
+    def is_spreading(self) -> bool:
+        """Whether parts of pages wait for their time."""
+        return bool(self._spread)
+
+    @property
+    def _part_packets(self) -> int:
+        """How many packets of a page leave at once."""
+        copies = max(1, sum(path.kind is not PathKind.RELAYED for path in self._paths))
+        return max(1, int(PART_S / self.gap_s / copies))
+
+    def release(self, now: float) -> float | None:
+        """Send the parts that are due. Return when the next one is; None if none waits."""
+        while self._spread and now >= self._due_at and not self.blocked:
+            pieces, packet_bytes = self._spread.popleft()
+            before = self.statistics.packets
+            self._send_on_paths(pieces, packet_bytes, is_page=True)
+            part_s = (self.statistics.packets - before) * self.gap_s
+            self._due_at = max(self._due_at, now - LATE_PARTS * part_s) + part_s
+        return self._due_at if self._spread else None
+
+    def _send_on_paths(self, pieces: list[BytesLike], packet_bytes: int, *, is_page: bool) -> bool:
         """Send a burst on every path. Pages go to the group only while some target receives it."""
         is_sent = True
         self._paths.rotate()  # so that a short queue on the way does not drop the same path's copy every time

@@ -6,7 +6,7 @@ import pytest
 
 from mrsync.protocol.sending.clock import Clock
 from mrsync.protocol.sending.flow import ANSWER_S
-from mrsync.protocol.sending.transfer import Lost
+from mrsync.protocol.sending.pacing import CUT_MORE, PACKETS_S_MAX
 from mrsync.protocol.sending.window import RATE_CREDIT_S, WINDOW_PAGES_START, Window
 from mrsync.protocol.targets.roster import Roster
 from tests.unit.protocol.builders import GEOMETRY, found, report, roster
@@ -83,29 +83,48 @@ def test_drops_at_a_host_narrow_the_window() -> None:
     assert made.window.cuts == 1
 
 
-def test_more_loss_narrows_the_window_and_noise_opens_it_again() -> None:
+def send(made: Clock, bursts: range, seconds_each: float) -> None:
+    for tx in bursts:
+        made.on_sent(tx, PACKETS, tx * seconds_each)
+
+
+def test_more_loss_on_a_fast_path_narrows_the_window_and_noise_opens_it_again() -> None:
     known = roster(2)
     made = clock(known)
+    send(made, range(1, 400), PACKETS / PACKETS_S_MAX / 2)
     flows = [found(known, target).flow for target in (0, 1)]
     for flow in flows:
         flow.tx_seen = 200
-        made.on_heard(flow, 1000, Lost(200, 0), 200)
-    assert (made.window.cuts, made.window.size) == (1, WINDOW_PAGES_START / 2)
-    assert [flow.losses.missed for flow in flows] == [200, 200]
+        made.on_heard(flow, 1000, 200, 200, 1.0)
+    assert (made.window.cuts, made.window.size, made.gap_s) == (1, WINDOW_PAGES_START / 2, 0.0)
     for flow in flows:
         flow.tx_seen = 300
-        made.on_heard(flow, 1000, Lost(200, 0), 300)
+        made.on_heard(flow, 1000, 200, 300, 1.1)
     assert (made.window.cuts, made.window.size) == (1, WINDOW_PAGES_START)
 
 
-def test_a_full_queue_narrows_the_window_again_and_again() -> None:
+def test_more_loss_on_a_slow_path_spreads_packets_at_the_rate_that_came_through() -> None:
+    known = roster(2)
+    made = clock(known)
+    send(made, range(1, 400), PACKETS / 8000)
+    flow = found(known, 0).flow
+    flow.tx_seen = 200
+    made.on_heard(flow, 1000, 500, 200, 1.0)
+    assert made.window.cuts == 0
+    assert made.gap_s == pytest.approx(1 / (4000 * CUT_MORE), rel=0.02)
+    assert found(known, 1).flow.losses.from_tx == 200, "what all lost before shows nothing"
+    flow.tx_seen = 300
+    made.on_heard(flow, 1000, 500, 300, 1.1)
+    assert made.gap_s == 0.0, "it was noise"
+
+
+def test_copies_leave_in_the_same_time() -> None:
     known = roster(1)
     made = clock(known)
-    flow = found(known, 0).flow
-    for turn in (1, 2):
-        flow.tx_seen = 200 * turn
-        made.on_heard(flow, 1000, Lost(200, 200), 200 * turn)
-    assert made.window.size == WINDOW_PAGES_START / 4
+    made.pacing.begin(1000.0, 0)
+    alone = made.gap_s
+    known.audience.copies = 4
+    assert made.gap_s == alone / 4
 
 
 def test_reports_come_several_times_per_window() -> None:

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from mrsync.protocol.sending.losses import EXCESS, SAMPLE_PACKETS, Losses, LossFinding
-from mrsync.protocol.sending.transfer import Lost
+from mrsync.protocol.sending.losses import EXCESS, NOISE_S, SAMPLE_PACKETS, SAMPLE_PACKETS_PACED, Losses, LossFinding
 
 
-def look(losses: Losses, share: float, *, tx_seen: int = 1, tx: int = 10, tails: float = 0.0) -> LossFinding:
-    """One sample, of which this share is lost, and that share of it as tails."""
-    lost = round(share * SAMPLE_PACKETS)
-    return losses.hear(SAMPLE_PACKETS, Lost(lost, round(tails * lost)), tx_seen=tx_seen, tx=tx)
+def look(losses: Losses, share: float, *, tx_seen: int = 1, tx: int = 10, now: float = 0.0) -> LossFinding:
+    """One sample, of which this share is lost."""
+    return losses.hear(SAMPLE_PACKETS, round(share * SAMPLE_PACKETS), tx_seen=tx_seen, tx=tx, now=now)
 
 
 def test_a_handful_shows_nothing() -> None:
     losses = Losses()
-    assert losses.hear(100, Lost(90, 0), tx_seen=1, tx=10) is LossFinding.NOTHING
-    assert losses.missed == 90
-    assert losses.hear(SAMPLE_PACKETS - 100, Lost(0, 0), tx_seen=1, tx=10) is LossFinding.SUSPICION
+    assert losses.hear(100, 90, tx_seen=1, tx=10, now=0.0) is LossFinding.NOTHING
+    assert losses.hear(SAMPLE_PACKETS - 100, 0, tx_seen=1, tx=10, now=0.0) is LossFinding.SUSPICION
 
 
 def test_a_little_is_noise_at_once() -> None:
@@ -38,8 +35,38 @@ def test_a_little_is_noise_at_once() -> None:
 def test_what_gets_less_when_less_is_sent_is_congestion(before: float, after: float, finding: LossFinding) -> None:
     losses = Losses()
     assert look(losses, before) is LossFinding.SUSPICION
-    assert look(losses, 0.9, tx_seen=10) is LossFinding.NOTHING, "it was sent before the cut"
+    assert losses.from_tx == 10, "what was sent before the cut does not count"
     assert look(losses, after, tx_seen=11) is finding
+
+
+def test_a_queue_that_was_still_filling_is_no_noise() -> None:
+    losses = Losses()
+    assert look(losses, 0.1) is LossFinding.SUSPICION
+    assert look(losses, 0.3, tx=20) is LossFinding.SUSPICION
+    assert losses.from_tx == 20
+    assert look(losses, 0.0) is LossFinding.CONGESTION
+
+
+def test_noise_is_tried_again_after_a_while() -> None:
+    losses = Losses()
+    for _ in range(2):
+        look(losses, 0.2)
+    assert look(losses, 0.2, now=NOISE_S) is LossFinding.NOTHING
+    assert look(losses, 0.2, now=NOISE_S + 0.1) is LossFinding.SUSPICION
+
+
+def test_where_packets_are_spread_less_is_enough() -> None:
+    losses = Losses()
+    count = SAMPLE_PACKETS_PACED
+    assert losses.hear(count, count // 25, tx_seen=1, tx=10, now=0.0, is_paced=True) is LossFinding.SUSPICION
+
+
+def test_a_trial_for_another_one_is_used() -> None:
+    losses = Losses()
+    losses.hear(200, 40, tx_seen=5, tx=9, now=0.0)
+    losses.restart(10)
+    assert losses.from_tx == 10
+    assert look(losses, 0.2) is LossFinding.NOISE
 
 
 def test_known_noise_is_no_suspicion_until_more_is_lost() -> None:
@@ -47,7 +74,7 @@ def test_known_noise_is_no_suspicion_until_more_is_lost() -> None:
     look(losses, 0.2)
     look(losses, 0.2, tx_seen=11)
     assert look(losses, 0.2) is LossFinding.NOTHING
-    assert look(losses, 0.3) is LossFinding.SUSPICION
+    assert look(losses, 0.35) is LossFinding.SUSPICION
 
 
 def test_noise_fades() -> None:
@@ -57,9 +84,3 @@ def test_noise_fades() -> None:
     for _ in range(40):
         look(losses, 0.0)
     assert look(losses, 0.2) is LossFinding.SUSPICION
-
-
-def test_the_tails_of_bursts_are_lost_by_a_full_queue() -> None:
-    losses = Losses()
-    assert look(losses, 0.2, tails=0.9) is LossFinding.FULL_QUEUE
-    assert look(losses, 0.2, tails=0.9) is LossFinding.FULL_QUEUE, "no trial is needed"

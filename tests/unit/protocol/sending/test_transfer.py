@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-
 from mrsync.protocol.core.ranges import RangeSet
 from mrsync.protocol.core.sends import SendPage
-from mrsync.protocol.sending.transfer import Lost, Transfer
+from mrsync.protocol.sending.transfer import OUTAGE_PAGES, Transfer
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.messages import ObjectKind
 
@@ -51,16 +49,15 @@ def test_a_claim_counts_only_from_who_saw_a_later_tx() -> None:
 def test_what_is_claimed_of_some_pages_is_counted() -> None:
     transfer = sent()
     transfer.receive_claim(1, 11, 10, [(1, 1, 0b101), (3, 4, 0)])
-    counts = [transfer.claimed_packets(1, *pages).packets for pages in ((0, 10), (0, 3), (4, 6), (7, 10))]
+    counts = [transfer.claimed_packets(1, *pages)[0] for pages in ((0, 10), (0, 3), (4, 6), (7, 10))]
     assert counts == [18, 2, 8, 0]
-    assert transfer.claimed_packets(2, 0, 10).packets == 0
+    assert transfer.claimed_packets(2, 0, 10) == (0, 0)
 
 
-@pytest.mark.parametrize(("mask", "tails"), [(0, 4), (0b1100, 2), (0b1110, 3), (0b1000, 0), (0b1010, 0), (0b0110, 0)])
-def test_tails_of_bursts_are_told_apart(mask: int, tails: int) -> None:
-    transfer = sent()
-    transfer.receive_claim(1, 11, 10, [(1, 1, mask)])
-    assert transfer.claimed_packets(1, 0, 10).tails == tails
+def test_where_nothing_came_through_for_a_while_is_told_apart() -> None:
+    transfer = sent(20)
+    transfer.receive_claim(1, 21, 20, [(0, 2, 0), (4, OUTAGE_PAGES, 0)])
+    assert transfer.claimed_packets(1, 0, 6) == (16, 8)
 
 
 def test_of_repairs_it_is_known_what_came() -> None:
@@ -70,10 +67,10 @@ def test_of_repairs_it_is_known_what_came() -> None:
     transfer.on_repaired(2, 20)
     transfer.on_repaired(5, 30)
     transfer.receive_claim(1, 25, 10, [(2, 1, 0b10), (5, 1, 0b1)])
-    assert transfer.heard_repairs(1, 25) == (2, Lost(1, 0))
-    assert transfer.heard_repairs(1, 25) == (0, Lost(0, 0))
+    assert transfer.heard_repairs(1, 25, 0) == (2, 1, 1)
+    assert transfer.heard_repairs(1, 25, 0) == (0, 0, 0)
     transfer.receive_claim(1, 35, 10, [(2, 1, 0b10)])
-    assert transfer.heard_repairs(1, 35) == (1, Lost(0, 0))
+    assert transfer.heard_repairs(1, 35, 30) == (0, 0, 0), "it left before what is asked about"
 
 
 def test_pages_sent_before_a_tx_those_skipped_among_them() -> None:

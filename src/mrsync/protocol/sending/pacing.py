@@ -1,0 +1,85 @@
+"""Pacing: how far apart packets leave where a queue on the way is shorter than a burst.
+
+A page leaves as one burst, as fast as the host can send it. A port with a queue shorter than that loses the tail of
+each burst at any average rate, so a smaller window does not help. Where losses sit at the tails of bursts, packets
+leave spread at a rate instead: first at the rate at which they came through, then faster, until more is lost again.
+
+Invariants: the rate is cut only for losses of what left at the rate of now. While losses stay away, it grows slowly
+near the last cut and faster with time, so that a path that got better is found. Above PACKETS_S_MAX a page lasts half a
+millisecond: no timer can spread it, and a queue that takes such a rate takes the burst. Then there is no pacing.
+What would break it: a rate that is measured while nobody sends looks too low, which STEP_MAX makes up for.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+PACKETS_S_MAX = 88_000.0
+PACKETS_S_MIN = 200.0
+STEP_MIN, STEP_MAX = 0.004, 0.25  # growth right after a cut; long after it, and before the first one
+STEP_GROWTH = 1.1
+CUT_MORE = 0.98  # beside the share that was lost: the queue is to empty
+GROW_PAGES = 8
+RATES_REMEMBERED = 16
+
+
+class Pacing:
+    """The rate at which packets leave for each listener, while there is one."""
+
+    def __init__(self) -> None:
+        self.packets_s: float | None = None  # None: bursts leave whole
+        self._before: float | None = None  # the last cut
+        self._rates: deque[tuple[int, float]] = deque(maxlen=RATES_REMEMBERED)  # what left behind this tx left at it
+        self._step = STEP_MAX
+
+    @property
+    def is_on(self) -> bool:
+        """Whether packets are spread."""
+        return self.packets_s is not None
+
+    @property
+    def gap_s(self) -> float:
+        """Seconds from one packet to the next, for one listener; 0: none."""
+        return 1 / self.packets_s if self.packets_s else 0.0
+
+    def begin(self, packets_s: float, tx: int) -> None:
+        """More than noise was lost, and so many packets per second came through: send no more than that."""
+        if self.packets_s is None and packets_s < PACKETS_S_MAX:
+            self._before = None
+            self._step = STEP_MAX
+            self._set(max(PACKETS_S_MIN, packets_s * CUT_MORE), tx)
+
+    def cut(self, lost_share: float, came_s: float, tx: int, tx_seen: int) -> None:
+        """So much more than noise was lost of what left up to tx_seen: send so much less than then.
+
+        While the rate grows fast, what came through says more.
+        """
+        if self.packets_s is not None:
+            packets_s = self._rate_at(tx_seen) * (1 - lost_share)
+            if self._step == STEP_MAX:
+                packets_s = min(packets_s, came_s)
+            self._before, self._step = self.packets_s, STEP_MIN
+            self._set(max(PACKETS_S_MIN, packets_s * CUT_MORE), tx)
+
+    def take_back_cut(self) -> None:
+        """The last cut did not help: go on from before, as fast as at the beginning."""
+        if self.packets_s is not None:
+            self._step = STEP_MAX
+            self.packets_s = self._before and max(self.packets_s, self._before)
+
+    def on_progress(self, tx_done: int, tx: int) -> None:
+        """The slowest one processed up to here: grow, once for so many pages that left at the rate of now."""
+        if self.packets_s is None or tx_done - self._rates[-1][0] < GROW_PAGES:
+            return
+        self._set(self.packets_s * (1 + self._step), tx)
+        self._step = min(STEP_MAX, self._step * STEP_GROWTH)
+        if self.packets_s > PACKETS_S_MAX:
+            self.packets_s = None
+
+    def _set(self, packets_s: float, tx: int) -> None:
+        self.packets_s = packets_s
+        self._rates.append((tx, packets_s))
+
+    def _rate_at(self, tx: int) -> float:
+        """The rate at which this tx left."""
+        return next((rate for since, rate in reversed(self._rates) if since < tx), self._rates[0][1])

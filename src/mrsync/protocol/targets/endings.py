@@ -1,0 +1,80 @@
+"""Endings: how a target's part ends before the session does: it is told, and nothing more is planned for it."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Callable
+
+from mrsync.protocol.core.events import CasterEvent, TargetEnded
+from mrsync.protocol.core.states import TargetTrigger
+from mrsync.protocol.sending.schedule import Schedule
+from mrsync.protocol.targets.liveness import Expectation, overdue_reason
+from mrsync.protocol.targets.outbox import Outbox
+from mrsync.protocol.targets.relays import Relays
+from mrsync.protocol.targets.roster import Roster, Target
+from mrsync.protocol.targets.rounds import Rounds
+from mrsync.wire.messages import Ending
+
+_ENDINGS = {TargetTrigger.REFUSAL: Ending.REFUSED}  # of targets that were here, by what ended them; else DROPPED
+
+
+class Endings:
+    """Ends targets, each of them once.
+
+    on_ended: called after each end with a sentence that says who and why, whether the target was live, and the time.
+    """
+
+    def __init__(
+        self,
+        roster: Roster,
+        outbox: Outbox,
+        schedule: Schedule,
+        relays: Relays,
+        rounds: Rounds,
+        events: deque[CasterEvent],
+        *,
+        ack_wait_s: float,
+        on_ended: Callable[[str, bool, float], None],
+    ) -> None:
+        self._roster = roster
+        self._outbox = outbox
+        self._schedule = schedule
+        self._relays = relays
+        self._rounds = rounds
+        self._events = events
+        self._ack_wait_s = ack_wait_s
+        self._on_ended = on_ended
+
+    def end(self, target: Target, trigger: TargetTrigger, reason: str, now: float) -> None:
+        """End a target that has no outcome yet; RuntimeError if it has one."""
+        was_live = target.is_live
+        self._roster.end(target, trigger, reason, now)
+        self._events.append(TargetEnded(target.id))
+        if was_live:
+            self.forget(target, now)
+            self._outbox.farewell(target, _ENDINGS.get(trigger, Ending.DROPPED), reason)
+        self._on_ended(f"{target.name}: {reason}", was_live, now)
+
+    def forget(self, target: Target, now: float) -> None:
+        """Plan nothing more for this target, or for the process that was it."""
+        self._relays.forget(target, now)
+        self._rounds.note_wants()
+        self._schedule.forget(target.id)
+
+    def end_overdue(self, expected: Expectation, now: float) -> None:
+        """End every live target that is silent or stuck."""
+        for target in self._roster.live:
+            reason = overdue_reason(target, expected, ack_wait_s=self._ack_wait_s, now=now)
+            if reason and target.is_live:  # the end of another one may have aborted the session
+                self.end(target, TargetTrigger.SILENCE, reason, now)
+
+    def refuse_narrow(self, target: Target, mtu: int, now: float) -> None:
+        """Turn away a target whose path carries no packets that pages could be made of, or of this session's size."""
+        if target.is_live:  # the end of another one may have aborted the session
+            self.end(target, TargetTrigger.REFUSAL, f"packets of {mtu} bytes do not reach it", now)
+
+    def end_absent(self, reason: str, now: float) -> None:
+        """End all who have not come by now: it is too late."""
+        for target in self._roster.expected:
+            if not target.is_ended:  # the end of another one may have aborted the session
+                self.end(target, TargetTrigger.ABSENCE, reason + target.hint, now)
