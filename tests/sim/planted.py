@@ -18,12 +18,14 @@ from mrsync.protocol.receiving.reception import Reception
 from mrsync.protocol.sending import coding, repairs
 from mrsync.protocol.sending.flow import Audience
 from mrsync.protocol.sending.losses import Losses
+from mrsync.protocol.sending.pacing import Pacing
 from mrsync.protocol.sending.repairs import Repairs
 from mrsync.protocol.sending.schedule import Schedule
 from mrsync.protocol.sending.transfer import Transfer
 from mrsync.protocol.sending.window import Window
 from mrsync.protocol.targets import commits, endings, liveness
 from mrsync.protocol.targets.commits import Commits
+from mrsync.protocol.targets.endings import Endings
 from mrsync.protocol.targets.outbox import Outbox
 from mrsync.protocol.targets.reach import Reach
 from mrsync.protocol.targets.roster import Roster, Target
@@ -132,8 +134,8 @@ FAULTS = (
     ),
     Fault(
         "repairs for targets that are lost",
-        Caster,
-        "_forget",
+        Endings,
+        "forget",
         "self._schedule.forget",
         "id",
         found_by="a death is noticed before its losses are repaired",
@@ -193,7 +195,7 @@ FAULTS = (
         "update",
         "roster.lowest(lambda target: target.committed)",
         "max((target.committed for target in roster.live), default=0)",
-        found_by="more pages need repair than the caster keeps sealed",
+        found_by="answers of the caster are lost",
     ),
     Fault("exceptions are lost on the way", Catcher, "_grant", "tuple(exceptions)", "()", found_by="files are sat out"),
     Fault(
@@ -295,8 +297,8 @@ FAULTS = (
     ),
     Fault(
         "what the dead wanted is cast all the same",
-        Caster,
-        "_forget",
+        Endings,
+        "forget",
         "self._rounds.note_wants()",
         "pass",
         found_by="one that lacks what the others have dies",
@@ -419,10 +421,18 @@ FAULTS = (
     Fault(
         "a full queue is taken for noise",
         Losses,
-        "_look",
-        "return LossFinding.FULL_QUEUE",
-        "return LossFinding.NOTHING",
+        "_judge_trial",
+        "return LossFinding.CONGESTION",
+        "return LossFinding.NOISE",
         found_by="a switch has a slow port and a short queue",
+    ),
+    Fault(
+        "bursts leave whole, whatever they lose",
+        Pacing,
+        "begin",
+        "self.packets_s is None and",
+        "False and",
+        found_by="a queue is shorter than a burst",
     ),
     Fault(
         "what is on the way counts as queueing in buffers",

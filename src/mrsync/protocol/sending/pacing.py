@@ -16,10 +16,10 @@ from collections import deque
 
 PACKETS_S_MAX = 88_000.0
 PACKETS_S_MIN = 200.0
-STEP_MIN, STEP_MAX = 0.004, 0.25  # growth right after a cut; long after it, and before the first one
+STEP_MIN, STEP_MAX = 0.004, 0.5  # growth right after a cut; long after it, and before the first one
 STEP_GROWTH = 1.1
 CUT_MORE = 0.98  # beside the share that was lost: the queue is to empty
-GROW_PAGES = 8
+GROW_PAGES, GROW_PAGES_FAST = 8, 4  # between two steps of growth; of the largest ones
 RATES_REMEMBERED = 16
 
 
@@ -69,7 +69,8 @@ class Pacing:
 
     def on_progress(self, tx_done: int, tx: int) -> None:
         """The slowest one processed up to here: grow, once for so many pages that left at the rate of now."""
-        if self.packets_s is None or tx_done - self._rates[-1][0] < GROW_PAGES:
+        pages = GROW_PAGES_FAST if self._step == STEP_MAX else GROW_PAGES
+        if self.packets_s is None or tx_done - self._rates[-1][0] < pages:
             return
         self._set(self.packets_s * (1 + self._step), tx)
         self._step = min(STEP_MAX, self._step * STEP_GROWTH)

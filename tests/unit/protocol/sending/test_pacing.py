@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mrsync.protocol.sending.pacing import CUT_MORE, GROW_PAGES, PACKETS_S_MAX, STEP_MAX, STEP_MIN, Pacing
+from mrsync.protocol.sending.pacing import CUT_MORE, GROW_PAGES_FAST, PACKETS_S_MAX, STEP_MAX, STEP_MIN, Pacing
 
 
 def begun(packets_s: float = 1000.0) -> Pacing:
@@ -24,9 +24,9 @@ def test_no_timer_spreads_what_is_faster() -> None:
 
 def test_the_rate_grows_with_progress_behind_its_last_change() -> None:
     pacing = begun()
-    pacing.on_progress(10 + GROW_PAGES - 1, 50)
+    pacing.on_progress(10 + GROW_PAGES_FAST - 1, 50)
     assert pacing.packets_s == 1000 * CUT_MORE
-    pacing.on_progress(10 + GROW_PAGES, 50)
+    pacing.on_progress(10 + GROW_PAGES_FAST, 50)
     assert pacing.packets_s == 1000 * CUT_MORE * (1 + STEP_MAX)
 
 
