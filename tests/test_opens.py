@@ -19,8 +19,8 @@ FLAGS_OF = {  # constants, by where they are, that stand for flags elsewhere
 EXCEPTIONS = {
     ("files.py", "open_regular_below"): "the root of a tree, named by the user",
     ("files.py", "open_named"): "named by the user",
-    ("tree/source/homes.py", "open_source"): "SOURCE itself; only a directory",
-    ("tree/source/homes.py", "_open_followed"): "what a link of SOURCE leads to, where --copy-links asks for that",
+    ("tree/source/roots.py", "open_source"): "SOURCE itself; only a directory",
+    ("tree/source/roots.py", "_open_followed"): "what a link of SOURCE leads to, where --copy-links asks for that",
     ("tree/fs/directories.py", "_open_followed"): "the same; only a directory",
     ("tree/compare/prefetch.py", "read"): "DEST itself; only a directory",
     ("tree/destination/destination.py", "_open_root"): "DEST itself; only a directory",

@@ -15,7 +15,7 @@ from mrsync.tree.delta.blocks import delta_key, digest_blocks, encode_blocks
 from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.policy import Policy
 from mrsync.tree.source.planning import build_plan
-from mrsync.tree.source.reader import Source
+from mrsync.tree.source.reader import ContentsReader
 from mrsync.tree.source.scan import scan
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.messages import ObjectKind
@@ -89,7 +89,7 @@ class OneTarget:
         page = jobs.geometry.page_bytes
         with self._as_master():
             plan = build_plan(scanned, compared.comparison.needs)
-            contents = Source(self._source, scanned.manifest, plan)
+            contents = ContentsReader(self._source, scanned.manifest, plan)
             files = [plan.file_of(entry) for first, end in compared.basis for entry in range(first, end)]
             if files:
                 plan.blocks = encode_blocks(digest_blocks(plan, files, contents.read, page, delta_key(jobs.session)))

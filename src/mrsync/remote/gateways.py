@@ -165,7 +165,7 @@ class GatewayLauncher:
             task.set_default("distant_worker", WorkerRsh)
             task.set_info("rsh_path", shlex.join(words))
         task.load_topology(self._topology)
-        ear = _Ear(self)
+        ear = _WorkerEvents(self)
         worker = task.shell(
             self._line(), nodes=NodeSet.fromlist(self._hosts), handler=ear, tree=True, remote=False, stderr=False
         )
@@ -196,7 +196,7 @@ class GatewayLauncher:
             os.write(self._wake_theirs, b".")
 
 
-class _Ear(EventHandler):  # type: ignore[misc]  # ClusterShell has no type hints
+class _WorkerEvents(EventHandler):  # type: ignore[misc]  # ClusterShell has no type hints
     """Handler in the thread: pass the worker's events to the launcher, and carry out commands from the port."""
 
     worker: Any = None

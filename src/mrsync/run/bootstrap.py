@@ -47,7 +47,7 @@ class Readiness(NamedTuple):
         return cls()
 
 
-def run_invited(name: str, run: Callable[[CatchSettings], int], target: str) -> int:
+def run_program(name: str, run: Callable[[CatchSettings], int], target: str) -> int:
     """Run a program with the parameters from the first lines of stdin; return its exit status.
 
     name: the program's name, which precedes its messages on stderr. target: its own name among the invited.

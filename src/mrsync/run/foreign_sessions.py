@@ -24,15 +24,15 @@ def is_quiet(interfaces: Sequence[Interface], group: str, port: int, seconds: fl
         return not select.select([opened], [], [], seconds)[0]
 
 
-class StrangerWatch:
-    """Listen for another caster during a session. on_stranger is called once, with its address.
+class ForeignSessionWatch:
+    """Listen for another caster during a session. on_foreign_session is called once, with its address.
 
     session_tag: identifies our own packets, which are ignored.
     """
 
-    def __init__(self, *, session_tag: int, on_stranger: Callable[[str], None], loop: Loop) -> None:
+    def __init__(self, *, session_tag: int, on_foreign_session: Callable[[str], None], loop: Loop) -> None:
         self._session_tag = session_tag
-        self._on_stranger = on_stranger
+        self._on_stranger = on_foreign_session
         self._loop = loop
         self._opened: socket.socket | None = None
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from mrsync.remote.launcher import Launcher
 from mrsync.remote.local import LocalLauncher
 from mrsync.run.catch.catch import catch_from_stdin
-from mrsync.run.rendezvous import Place
+from mrsync.run.rendezvous import Rendezvous
 from mrsync.run.settings import LOCAL, CastSettings, Invitation, Remote, encode_own_secret
 from mrsync.wire.signing import Signer, can_sign
 
@@ -29,7 +29,7 @@ class Program(NamedTuple):
 CATCHER = Program("multicatcher", "mrsync.run.catch.catch", catch_from_stdin)
 
 
-def launch(settings: CastSettings, place: Place) -> Launcher | None:
+def launch(settings: CastSettings, rendezvous: Rendezvous) -> Launcher | None:
     """Start the catchers. Return None if the user starts them.
 
     Catchers wait for the first status while the master scans. Raise UsageError if there is no such remote shell,
@@ -49,7 +49,7 @@ def launch(settings: CastSettings, place: Place) -> Launcher | None:
         verify_key=signer.public if (signer := signer_of(settings)) is not None else b"",
     )
     own = [encode_own_secret(secret) for secret in settings.own_secrets]
-    return start_everywhere(CATCHER, settings.remote_shell, settings.remote, invitation, place, own)
+    return start_everywhere(CATCHER, settings.remote_shell, settings.remote, invitation, rendezvous, own)
 
 
 def signer_of(settings: CastSettings) -> Signer | None:
@@ -65,10 +65,10 @@ def start_everywhere(
     remote_shell: str,
     remote: Remote,
     invitation: Invitation,
-    place: Place,
+    rendezvous: Rendezvous,
     own: Sequence[bytes] = (),
 ) -> Launcher:
-    """Start a program on every invited target and tell it the place. Raise the same errors as `launch`.
+    """Start a program on every invited target and tell it the rendezvous. Raise the same errors as `launch`.
 
     own: an extra line for each target, which no other target gets.
     """
@@ -77,10 +77,10 @@ def start_everywhere(
     is_local = remote_shell == LOCAL
     invitation = invitation._replace(
         network=invitation.network._replace(
-            group=place.group, port=place.port, interface=place.interfaces[0].name if is_local else None
+            group=rendezvous.group, port=rendezvous.port, interface=rendezvous.interfaces[0].name if is_local else None
         ),
-        masters=tuple(interface.address for interface in place.interfaces),
-        behind=place.behind if len(place.interfaces) > 1 else (),
+        masters=tuple(interface.address for interface in rendezvous.interfaces),
+        behind=rendezvous.behind if len(rendezvous.interfaces) > 1 else (),
     )
     launcher.start(invitation.encode(), own)
     return launcher

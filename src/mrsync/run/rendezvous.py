@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from mrsync.errors import PortInUseError, SocketError, UsageError
 from mrsync.remote.targets import fold
-from mrsync.run.foreign_sessions import StrangerWatch, is_quiet
+from mrsync.run.foreign_sessions import ForeignSessionWatch, is_quiet
 from mrsync.run.settings import AUTO, GROUPS, LOCAL, GroupAddresses, Network, Remote, host_of
 from mrsync.transport.loop import Loop
 from mrsync.transport.network.interface import IPV4, IPV6, Interface, deafness, family_of, interface_named, is_address
@@ -31,7 +31,7 @@ PORTS = range(20000, 32000, 2)  # below Linux's default range of ephemeral ports
 QUIET_S = 0.25  # an active session sends a status every 0.1 s
 
 
-class Meeting(Protocol):
+class RunSettings(Protocol):
     """The settings that every kind of run with targets has."""
 
     @property
@@ -47,7 +47,7 @@ class Meeting(Protocol):
     def remote(self) -> Remote: ...
 
 
-class Place(NamedTuple):
+class Rendezvous(NamedTuple):
     """Where a session takes place, as known before a socket is opened.
 
     behind: for each target, the index of the interface towards it, or None if unknown. routed: targets behind a router.
@@ -87,7 +87,7 @@ class Place(NamedTuple):
             parts.append(f"{interface.name} ({fold(names) if names else 'as told'})")
         return ", ".join(parts)
 
-    def watch_strangers(self, session: int, loop: Loop, tell: Callable[[str], None]) -> StrangerWatch:
+    def watch_foreign_sessions(self, session: int, loop: Loop, tell: Callable[[str], None]) -> ForeignSessionWatch:
         """Warn the user of other sessions in the same place.
 
         On the loopback interface this is not needed, because the port is already taken there.
@@ -98,7 +98,7 @@ class Place(NamedTuple):
                 f"another session casts to {self.group} port {self.port}, from {address}: both are slower (try -A auto)"
             )
 
-        watch = StrangerWatch(session_tag=session_tag(session), on_stranger=tell_of, loop=loop)
+        watch = ForeignSessionWatch(session_tag=session_tag(session), on_foreign_session=tell_of, loop=loop)
         if not self.interfaces[0].is_loopback and not self.is_unicast:
             watch.listen(self.interfaces, self.group, self.port)
         return watch
@@ -122,25 +122,29 @@ class Place(NamedTuple):
         return paths
 
 
-def meet(settings: Meeting, groups: GroupAddresses = GROUPS, *, has_unicast: bool = False) -> tuple[Place, list[Path]]:
+def open_rendezvous(
+    settings: RunSettings, groups: GroupAddresses = GROUPS, *, has_unicast: bool = False
+) -> tuple[Rendezvous, list[Path]]:
     """Choose what the user left open, and open the sockets. Raise SocketError, UsageError.
 
     has_unicast: targets that multicast does not reach can be served by unicast.
     """
-    place = find_place(settings, groups, has_unicast=has_unicast)
-    if settings.network.group != AUTO or place.is_unicast:
-        return place, place.open_paths()
+    rendezvous = find_rendezvous(settings, groups, has_unicast=has_unicast)
+    if settings.network.group != AUTO or rendezvous.is_unicast:
+        return rendezvous, rendezvous.open_paths()
     for _ in range(CHOICES):
-        chosen = place._replace(group=_random_group(place.is_ipv6))
+        chosen = rendezvous._replace(group=_random_group(rendezvous.is_ipv6))
         try:
             if is_quiet(chosen.interfaces, chosen.group, chosen.port, QUIET_S):
                 return chosen, chosen.open_paths()
         except PortInUseError:
-            place = place._replace(port=PORTS.start + int.from_bytes(os.urandom(2), "big") % len(PORTS) * PORTS.step)
+            rendezvous = rendezvous._replace(
+                port=PORTS.start + int.from_bytes(os.urandom(2), "big") % len(PORTS) * PORTS.step
+            )
     raise SocketError("no free group and port were found; choose some with -A and -P")
 
 
-def find_place(settings: Meeting, groups: GroupAddresses = GROUPS, *, has_unicast: bool = False) -> Place:
+def find_rendezvous(settings: RunSettings, groups: GroupAddresses = GROUPS, *, has_unicast: bool = False) -> Rendezvous:
     """Find the place of a session. With AUTO, its group is a placeholder of the right family.
 
     Raise SocketError if no interface is usable, UsageError if the settings cannot be met.
@@ -159,7 +163,7 @@ def find_place(settings: Meeting, groups: GroupAddresses = GROUPS, *, has_unicas
         raise SocketError(f"{deafness(deaf)}; choose another one with -I")
     interfaces = tuple(ways.interfaces[number] for number in usable)
     warnings = _deaf_sentences(ways, settings.targets, usable)
-    return Place(
+    return Rendezvous(
         group=group or groups.of(family),
         port=network.port,
         ttl=0 if ways.is_local and not ways.interfaces[0].is_loopback else network.ttl,
@@ -172,7 +176,7 @@ def find_place(settings: Meeting, groups: GroupAddresses = GROUPS, *, has_unicas
     )
 
 
-def _names(settings: Meeting) -> tuple[list[str], Callable[[str], str | None]]:
+def _names(settings: RunSettings) -> tuple[list[str], Callable[[str], str | None]]:
     """Return the hosts to look up, and a function for their names in the remote shell's own configuration."""
     if settings.remote_shell == LOCAL:
         return [], lambda host: None
@@ -190,7 +194,7 @@ def _is_usable(interface: Interface, *, has_unicast: bool) -> bool:
     return not deafness(interface) or (has_unicast and interface.has_carrier)
 
 
-def _family(settings: Meeting) -> int:
+def _family(settings: RunSettings) -> int:
     """Return the address family of the targets: IPv6 if some have only IPv6 addresses, else IPv4 if they are known.
 
     Raise UsageError if some targets have only IPv4 and others only IPv6 addresses.
@@ -214,7 +218,7 @@ def _family(settings: Meeting) -> int:
     return IPV6
 
 
-def _ways(settings: Meeting, hosts: Sequence[str], family: int) -> Ways:
+def _ways(settings: RunSettings, hosts: Sequence[str], family: int) -> Ways:
     if settings.network.interface is not None:
         names = [name.strip() for name in settings.network.interface.split(",")]
         interfaces = dict.fromkeys(interface_named(name, family) for name in names if name)

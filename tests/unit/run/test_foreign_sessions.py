@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from mrsync.run.foreign_sessions import StrangerWatch, is_quiet
+from mrsync.run.foreign_sessions import ForeignSessionWatch, is_quiet
 from mrsync.transport.loop import Loop
 from mrsync.transport.network.interface import loopback_interface
 from mrsync.transport.network.multicast import open_caster_socket
@@ -58,7 +58,7 @@ def test_a_group_that_somebody_casts_to_is_not_quiet(port: int, caster: socket.s
 def test_another_session_is_told_once_and_no_junk(port: int, caster: socket.socket) -> None:
     heard: list[str] = []
     with closing(Loop()) as loop:
-        watch = StrangerWatch(session_tag=OURS, on_stranger=heard.append, loop=loop)
+        watch = ForeignSessionWatch(session_tag=OURS, on_foreign_session=heard.append, loop=loop)
         watch.listen(LOOPBACK, GROUP, port)
         for junk in (b"", b"x" * 50, packet(OURS)):
             caster.send(junk)
@@ -76,6 +76,6 @@ def test_another_session_is_told_once_and_no_junk(port: int, caster: socket.sock
 def test_where_nothing_can_be_heard_nothing_is_told(port: int) -> None:
     with closing(Loop()) as loop, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
         other.bind((GROUP, port))  # and does not share
-        watch = StrangerWatch(session_tag=OURS, on_stranger=lambda source: None, loop=loop)
+        watch = ForeignSessionWatch(session_tag=OURS, on_foreign_session=lambda source: None, loop=loop)
         watch.listen(LOOPBACK, GROUP, port)
         watch.close()

@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 
 from mrsync.errors import PortInUseError, SocketError, UsageError
-from mrsync.run.rendezvous import PORTS, find_place, meet
+from mrsync.run.rendezvous import PORTS, find_rendezvous, open_rendezvous
 from mrsync.run.settings import AUTO, GROUPS, LOCAL, CastSettings, Network
 from mrsync.transport.network.interface import loopback_interface
 from mrsync.transport.network.paths import PathKind
@@ -25,22 +25,22 @@ def free_port() -> int:
 
 
 def test_a_session_on_this_host_meets_on_loopback() -> None:
-    place = find_place(settings("a", "b", shell=LOCAL))
-    assert (place.group, place.port, place.ttl) == (GROUPS.ipv4, 8888, 1)
-    assert place.interfaces == (LOOPBACK,)
-    assert place.mtu == LOOPBACK.mtu
-    assert not place.is_ipv6
+    rendezvous = find_rendezvous(settings("a", "b", shell=LOCAL))
+    assert (rendezvous.group, rendezvous.port, rendezvous.ttl) == (GROUPS.ipv4, 8888, 1)
+    assert rendezvous.interfaces == (LOOPBACK,)
+    assert rendezvous.mtu == LOOPBACK.mtu
+    assert not rendezvous.is_ipv6
 
 
 def test_the_family_of_a_group_needs_an_address_of_that_family() -> None:
-    assert find_place(settings("127.0.0.1")).interfaces == (LOOPBACK,)
+    assert find_rendezvous(settings("127.0.0.1")).interfaces == (LOOPBACK,)
     with pytest.raises(SocketError, match=r"127.0.0.1 has no IPv6 address that is known here"):
-        find_place(settings("127.0.0.1", group="ff15::1"))
+        find_rendezvous(settings("127.0.0.1", group="ff15::1"))
 
 
 def test_targets_of_two_families_are_named() -> None:
     with pytest.raises(UsageError, match=r"^127.0.0.1 has only an IPv4 address .*, ::1 only an IPv6 address"):
-        find_place(settings("127.0.0.1", "::1"))
+        find_rendezvous(settings("127.0.0.1", "::1"))
 
 
 @pytest.mark.parametrize(
@@ -49,47 +49,49 @@ def test_targets_of_two_families_are_named() -> None:
 )
 def test_interfaces_that_cannot_be_are_refused(names: str, problem: str) -> None:
     with pytest.raises((SocketError, UsageError), match=problem):
-        find_place(settings("a", interface=names))
+        find_rendezvous(settings("a", interface=names))
 
 
 def test_interfaces_named_twice_are_used_once() -> None:
-    assert find_place(settings("127.0.0.1", interface=f"lo, {LOOPBACK.address},{LOOPBACK.ifindex}")).interfaces == (
-        LOOPBACK,
-    )
+    assert find_rendezvous(
+        settings("127.0.0.1", interface=f"lo, {LOOPBACK.address},{LOOPBACK.ifindex}")
+    ).interfaces == (LOOPBACK,)
 
 
 def test_a_path_leads_out_of_every_interface() -> None:
-    place, paths = meet(settings("a", shell=LOCAL, port=free_port()))
+    rendezvous, paths = open_rendezvous(settings("a", shell=LOCAL, port=free_port()))
     with closing(paths[0].socket):
-        assert [(path.address, path.kind) for path in paths] == [((place.group, place.port), PathKind.MULTICAST)]
-        assert paths[0].socket.getsockname() == (LOOPBACK.address, place.port - 1)
+        assert [(path.address, path.kind) for path in paths] == [
+            ((rendezvous.group, rendezvous.port), PathKind.MULTICAST)
+        ]
+        assert paths[0].socket.getsockname() == (LOOPBACK.address, rendezvous.port - 1)
         with pytest.raises(PortInUseError, match="another session may be running"):
-            meet(settings("a", shell=LOCAL, port=place.port))
+            open_rendezvous(settings("a", shell=LOCAL, port=rendezvous.port))
 
 
 def test_a_place_chosen_automatically_avoids_ports_in_use() -> None:
     port = free_port()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
         other.bind((LOOPBACK.address, port - 1))
-        place, paths = meet(settings("a", shell=LOCAL, group=AUTO, port=port))
+        rendezvous, paths = open_rendezvous(settings("a", shell=LOCAL, group=AUTO, port=port))
     with closing(paths[0].socket):
-        assert place.group.startswith("239.255.")
-        assert place.port in PORTS
-    place, paths = meet(settings("a", shell=LOCAL, group=AUTO, port=port))
+        assert rendezvous.group.startswith("239.255.")
+        assert rendezvous.port in PORTS
+    rendezvous, paths = open_rendezvous(settings("a", shell=LOCAL, group=AUTO, port=port))
     with closing(paths[0].socket):
-        assert place.port == port  # it was free
+        assert rendezvous.port == port  # it was free
 
 
 def test_who_is_behind_a_router_needs_a_ttl() -> None:
-    place = find_place(settings("a", "b", shell=LOCAL))._replace(routed=(1,))
-    assert place.routed_names(("a", "b")) == ["b"]
-    assert place._replace(ttl=2).routed_names(("a", "b")) == []
+    rendezvous = find_rendezvous(settings("a", "b", shell=LOCAL))._replace(routed=(1,))
+    assert rendezvous.routed_names(("a", "b")) == ["b"]
+    assert rendezvous._replace(ttl=2).routed_names(("a", "b")) == []
 
 
 def test_a_place_is_described_with_who_is_behind_the_other_interfaces() -> None:
-    place = find_place(settings("a", "b", "c", "d", shell=LOCAL))
-    assert place.describe(("a", "b", "c", "d")) == f"group {GROUPS.ipv4} port 8888 on lo"
-    second = place._replace(interfaces=(LOOPBACK, LOOPBACK._replace(name="eth1")))
+    rendezvous = find_rendezvous(settings("a", "b", "c", "d", shell=LOCAL))
+    assert rendezvous.describe(("a", "b", "c", "d")) == f"group {GROUPS.ipv4} port 8888 on lo"
+    second = rendezvous._replace(interfaces=(LOOPBACK, LOOPBACK._replace(name="eth1")))
     assert second._replace(behind=(0, 1, None, 1)).describe(("n1", "n2", "n3", "n4")).endswith(" on lo, eth1 (n[2,4])")
     assert second.describe(("n1", "n2", "n3", "n4")).endswith(" on lo, eth1 (as told)")
 
@@ -99,19 +101,19 @@ def test_what_does_no_multicast_still_serves_by_unicast(monkeypatch: pytest.Monk
     unplugged = deaf._replace(name="eth1", has_carrier=False)
     towards = Ways((LOOPBACK, deaf, unplugged), (0, 1, 2))
     monkeypatch.setattr("mrsync.run.rendezvous.ways_towards", lambda hosts, family: towards)
-    place = find_place(settings("a", "b", "c"), has_unicast=True)
-    assert place.interfaces == (LOOPBACK, deaf)
-    assert (place.behind, place.is_unicast) == ((0, 1, None), False)
-    assert [warning.partition(":")[0] for warning in place.warnings] == [
+    rendezvous = find_rendezvous(settings("a", "b", "c"), has_unicast=True)
+    assert rendezvous.interfaces == (LOOPBACK, deaf)
+    assert (rendezvous.behind, rendezvous.is_unicast) == ((0, 1, None), False)
+    assert [warning.partition(":")[0] for warning in rendezvous.warnings] == [
         "b can only be served by unicast",
         "c will hear nothing",
     ]
-    assert find_place(settings("a", "b", "c")).interfaces == (LOOPBACK,)  # tools that measure multicast
+    assert find_rendezvous(settings("a", "b", "c")).interfaces == (LOOPBACK,)  # tools that measure multicast
 
 
 def test_without_multicast_nothing_is_sent_to_the_group() -> None:
-    place, paths = meet(settings("a", shell=LOCAL, port=free_port(), is_unicast=True), has_unicast=True)
+    rendezvous, paths = open_rendezvous(settings("a", shell=LOCAL, port=free_port(), is_unicast=True), has_unicast=True)
     with closing(paths[0].socket):
-        assert place.is_unicast
+        assert rendezvous.is_unicast
         assert [path.kind for path in paths] == [PathKind.ANSWER]
-        assert place.describe(["a"]).startswith("unicast port ")
+        assert rendezvous.describe(["a"]).startswith("unicast port ")

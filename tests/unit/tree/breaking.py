@@ -18,13 +18,13 @@ from mrsync.tree.model.plan import Plan
 from mrsync.tree.model.policy import Policy
 from mrsync.tree.model.spans import Span
 from mrsync.tree.source.planning import build_plan
-from mrsync.tree.source.reader import Source
+from mrsync.tree.source.reader import ContentsReader
 from mrsync.tree.source.scan import scan
 from mrsync.tree.source.scanner import Scan
 from mrsync.tree.staging.commit import Commit
 from mrsync.tree.staging.finish import Result, finish
-from mrsync.tree.staging.missing_pages import wanted_pages
-from mrsync.tree.staging.resume import Leftovers
+from mrsync.tree.staging.missing_pages import missing_pages
+from mrsync.tree.staging.resume import StaleFiles
 from mrsync.tree.staging.stage import WHOLE, Stage
 
 PAGE = 1000
@@ -48,7 +48,7 @@ class Session:
         self.destination = Destination(os.fsencode(dest))
         self.comparison: Comparison = compare(self.manifest, self.destination)
         planned = build_plan(self.scan, self.comparison.needs)
-        self.contents = Source(os.fsencode(source), self.scan.manifest, planned)
+        self.contents = ContentsReader(os.fsencode(source), self.scan.manifest, planned)
         directories = self.destination.directories
         basis = find_basis(self.manifest, directories, self.comparison.needs) if policy.delta else []
         basis += [(entry, entry + 1) for entry in self.comparison.restaged]
@@ -59,13 +59,13 @@ class Session:
         tag = secrets.token_hex(8)
         self.stage = Stage(self.destination, self.manifest, self.plan, self.comparison.needs, tag)
         self.stage.start_journal()
-        leftovers = Leftovers(self.destination, self.manifest, self.comparison.stale)
+        leftovers = StaleFiles(self.destination, self.manifest, self.comparison.stale)
         self.held = leftovers.adopt(self.stage)
         leftovers.remove()
         self.delta = Delta(self.stage, PAGE, KEY, lambda count: None)
         self.between()
         self.delta.fill(decode_blocks(self.plan, PAGE), self.held)
-        self.wanted: list[Span] = wanted_pages(self.stage, self.comparison.needs, self.held, PAGE)
+        self.wanted: list[Span] = missing_pages(self.stage, self.comparison.needs, self.held, PAGE)
         self._advance()
 
     @property

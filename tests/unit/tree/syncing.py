@@ -18,14 +18,14 @@ import pytest
 from mrsync.tree.compare.compare import compare
 from mrsync.tree.compare.result import Comparison
 from mrsync.tree.destination.destination import Destination
-from mrsync.tree.lists.scan_synclist import pick
+from mrsync.tree.lists.scan_synclist import scan_synclist
 from mrsync.tree.lists.synclist import Item
 from mrsync.tree.model.failure import Failure, Fault
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.plan import Plan
 from mrsync.tree.model.policy import Policy
 from mrsync.tree.source.planning import build_plan
-from mrsync.tree.source.reader import Source
+from mrsync.tree.source.reader import ContentsReader
 from mrsync.tree.source.scan import scan
 from mrsync.tree.source.scanner import Scan
 from mrsync.tree.source.selection import Selection
@@ -81,14 +81,14 @@ def sync(
     if items is None:
         scanned = scan(os.fsencode(source), policy or Policy(deletes=deletes), selection)
     else:
-        scanned = pick(os.fsencode(source), items, policy or Policy(), selection)
+        scanned = scan_synclist(os.fsencode(source), items, policy or Policy(), selection)
     manifest = Manifest.decode(scanned.manifest.encode())
     destination = Destination(os.fsencode(dest), host=host)
     comparison = compare(manifest, destination)
     between("compared")
     planned = build_plan(scanned, comparison.needs)
     plan = Plan.decode(planned.encode(), manifest)
-    contents = Source(os.fsencode(source), scanned.manifest, planned)
+    contents = ContentsReader(os.fsencode(source), scanned.manifest, planned)
     stage = Stage(destination, manifest, plan, comparison.needs, secrets.token_hex(4))
     cast(contents, stage, page_bytes=page_bytes, seed=seed)
     between("staged")
@@ -104,7 +104,7 @@ def sync(
     return Outcome(scanned, manifest, comparison, planned, stage.take_sat_out(), failures, result, contents.changed)
 
 
-def cast(source: Source, stage: Stage, *, page_bytes: int = 5000, seed: int | None = None) -> None:
+def cast(source: ContentsReader, stage: Stage, *, page_bytes: int = 5000, seed: int | None = None) -> None:
     """Carry all pages from source to stage."""
     size = stage.plan.contents_bytes
     offsets = list(range(0, size, page_bytes))

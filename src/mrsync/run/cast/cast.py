@@ -31,16 +31,16 @@ from mrsync.remote.targets import fold
 from mrsync.run.arrivals import Arrivals
 from mrsync.run.bootstrap import Readiness
 from mrsync.run.cast.account import Account
-from mrsync.run.cast.notices import News, can_encrypt
+from mrsync.run.cast.notices import Notices, can_encrypt
 from mrsync.run.cast.outcome import Outcome
 from mrsync.run.cast.progress_view import take_snapshot
-from mrsync.run.cast.reach_notices import ReachNews
+from mrsync.run.cast.reach_notices import ReachNotices
 from mrsync.run.cast.source_job import SourceJob
 from mrsync.run.cast.unheard import Unheard
 from mrsync.run.conntrack import ask_for_reports
 from mrsync.run.launch import launch, signer_of
 from mrsync.run.observer import Notice, Observer
-from mrsync.run.rendezvous import Place, meet
+from mrsync.run.rendezvous import Rendezvous, open_rendezvous
 from mrsync.run.settings import CastSettings, draw_session
 from mrsync.run.stop import Stop
 from mrsync.transport.casting import CasterDriver
@@ -67,15 +67,15 @@ def cast(settings: CastSettings, observer: Observer, stop: Stop, record: Recorde
     """
     raise_descriptor_limit()
     with ExitStack() as opened:
-        place, paths = meet(settings, has_unicast=True)
+        rendezvous, paths = open_rendezvous(settings, has_unicast=True)
         for path in paths:
             opened.callback(path.socket.close)
-        launcher = launch(settings, place)
+        launcher = launch(settings, rendezvous)
         if launcher is not None:
             opened.callback(_end_catchers, launcher, settings.targets, observer)
         loop = Loop()
         opened.callback(loop.close)
-        return _Run(settings, observer, stop, loop, place, paths, launcher, record).run()
+        return _Run(settings, observer, stop, loop, rendezvous, paths, launcher, record).run()
 
 
 def _end_catchers(launcher: Launcher, names: Sequence[str], observer: Observer) -> None:
@@ -97,7 +97,7 @@ class _Run:
         observer: Observer,
         stop: Stop,
         loop: Loop,
-        place: Place,
+        rendezvous: Rendezvous,
         paths: Sequence[Path],
         launcher: Launcher | None,
         record: Recorder | None,
@@ -108,22 +108,24 @@ class _Run:
         self._observer = observer
         self._stop = stop
         self._loop = loop
-        self._place = place
+        self._rendezvous = rendezvous
         self._launcher = launcher
         self._started_at = time.monotonic()
         self._refusal = ""  # why the run refuses to delete most entries of a target
         self._account = Account(settings, session, self._started_at)
-        self._news = News(settings, place, observer)
-        self._news.greet(describe_missing(paths[0].socket) if paths else "")
-        config = _caster_config(settings, place, session, is_unicast=not group_paths)
+        self._notices = Notices(settings, rendezvous, observer)
+        self._notices.greet(describe_missing(paths[0].socket) if paths else "")
+        config = _caster_config(settings, rendezvous, session, is_unicast=not group_paths)
         self._caster = TracedCaster(config, loop.now(), record) if record else Caster(config, loop.now())
-        self._source = SourceJob(settings, session, loop, self._caster, self._news, observer)
-        self._reach_news = ReachNews(self._caster.reach, self._caster.relays, self._caster.roster, place.group)
+        self._source = SourceJob(settings, session, loop, self._caster, self._notices, observer)
+        self._reach_notices = ReachNotices(
+            self._caster.reach, self._caster.relays, self._caster.roster, rendezvous.group
+        )
         sockets = [path.socket for path in paths]
-        ask = partial(ask_for_reports, sockets, place.interfaces)
-        self._unheard = Unheard(settings.targets, place.port - 1, ask, self._news.warn)
+        ask = partial(ask_for_reports, sockets, rendezvous.interfaces)
+        self._unheard = Unheard(settings.targets, rendezvous.port - 1, ask, self._notices.warn)
         self._arrivals = self._listen(launcher) if launcher is not None else None
-        self._strangers = place.watch_strangers(session, loop, self._news.warn)
+        self._foreign_sessions = rendezvous.watch_foreign_sessions(session, loop, self._notices.warn)
         self._driver = CasterDriver(
             self._caster,
             sockets,
@@ -140,13 +142,13 @@ class _Run:
         )
 
     def _listen(self, launcher: Launcher) -> Arrivals:
-        asker = self._source.asker
+        rsync_compare = self._source.rsync_compare
         arrivals = Arrivals(
             launcher,
             self._settings.targets,
             lambda target, reason: self._caster.give_up(target, reason, self._loop.now()),
             self._observer.on_notice,
-            asker.target_answered if asker is not None else lambda target, is_there: None,
+            rsync_compare.target_answered if rsync_compare is not None else lambda target, is_there: None,
             on_ready=self._on_ready,
         )
         self._loop.watch(launcher, arrivals.listen)
@@ -159,13 +161,13 @@ class _Run:
         try:
             self._driver.run()
         except MrsyncError as error:
-            self._news.is_interrupted = True
+            self._notices.is_interrupted = True
             self._caster.abort(str(error), self._loop.now())
             self._driver.run()  # tell the catchers: those started by hand would wait forever
             raise
         finally:
             self._stop.listen(None)
-            self._strangers.close()
+            self._foreign_sessions.close()
             if self._launcher is not None:
                 self._loop.unwatch(self._launcher)
             self._source.stop()
@@ -175,8 +177,8 @@ class _Run:
             self._source,
             launched_at=self._launched_at(),
             now=time.monotonic(),
-            warnings=self._news.warnings,
-            told=self._news.told,
+            warnings=self._notices.warnings,
+            told=self._notices.told,
             interruption=self._stop.reason,
             refusal=self._refusal,
         )
@@ -189,12 +191,12 @@ class _Run:
 
     def _on_stop(self) -> None:
         """Called in a signal handler or in any thread: only post to the loop."""
-        self._news.is_interrupted = True
+        self._notices.is_interrupted = True
         self._loop.post(self._abort)
 
     def _abort(self) -> None:
         states = [target.state for target in self._caster.roster]
-        self._news.notice(0, f"stopping; {states.count(RosterState.DONE)} of {len(states)} complete")
+        self._notices.notice(0, f"stopping; {states.count(RosterState.DONE)} of {len(states)} complete")
         self._caster.abort(self._stop.reason, self._loop.now())
 
     def _on_ready(self, target: int, ready: Readiness) -> None:
@@ -220,28 +222,28 @@ class _Run:
         elif isinstance(event, FileSatOut):
             self._account.sit_out(event)
             host, reason = self._settings.targets[event.target], os.strerror(event.errno)
-            self._news.notice(1, f"sits out {self._source.path(event.file)}: {reason}", host)
+            self._notices.notice(1, f"sits out {self._source.path(event.file)}: {reason}", host)
         elif isinstance(event, ChangesTold):
             self._account.ledger.take(event.target, event.record)
         elif isinstance(event, TargetJoined):
             self._unheard.end(event.target)
-            self._news.notice(1, "joined", self._settings.targets[event.target])
+            self._notices.notice(1, "joined", self._settings.targets[event.target])
         elif isinstance(event, (TargetRerouted, TargetEnded)):
             self._on_target_changed(event)
 
     def _on_phase(self, phase: Phase) -> None:
         self._account.enter(phase, time.monotonic())
-        self._news.notice(2, f"phase {phase.name.lower()}")
-        self._news.tell_absent()
+        self._notices.notice(2, f"phase {phase.name.lower()}")
+        self._notices.tell_absent()
         if phase is Phase.COMPARING:
-            self._strangers.close()
-            self._news.tell_seal(self._caster.statistics().seal, self._caster.roster.live)
-            self._news.tell_trust(self._caster.roster.live)
-            for sentence in self._reach_news.when_gathered():
-                self._news.warn(sentence)
-            for sentence in self._reach_news.chains():
-                self._news.notice(1, sentence)
-            self._news.tell_routed({target.name for target in self._caster.roster.live if target.path.is_copied})
+            self._foreign_sessions.close()
+            self._notices.tell_seal(self._caster.statistics().seal, self._caster.roster.live)
+            self._notices.tell_trust(self._caster.roster.live)
+            for sentence in self._reach_notices.when_gathered():
+                self._notices.warn(sentence)
+            for sentence in self._reach_notices.chains():
+                self._notices.notice(1, sentence)
+            self._notices.tell_routed({target.name for target in self._caster.roster.live if target.path.is_copied})
         elif phase is Phase.CASTING:
             self._source.begin_contents()
 
@@ -253,10 +255,10 @@ class _Run:
             if target.reason.startswith(DELETION_REFUSED):
                 self._refusal = f"nothing was changed on any target: {target.name} {target.reason}"
                 self._caster.abort(self._refusal, self._loop.now())
-            self._news.on_target_lost(target)
+            self._notices.on_target_lost(target)
             self._unheard.end(event.target)
-        elif isinstance(event, TargetRerouted) and (sentence := self._reach_news.when_rerouted(target)):
-            self._news.warn(sentence)
+        elif isinstance(event, TargetRerouted) and (sentence := self._reach_notices.when_rerouted(target)):
+            self._notices.warn(sentence)
 
 
 def _relay_rules(settings: CastSettings) -> RelayRules | None:
@@ -266,7 +268,7 @@ def _relay_rules(settings: CastSettings) -> RelayRules | None:
     return RelayRules(lambda path: endpoint(path.address), settings.relay_chains)
 
 
-def _caster_config(settings: CastSettings, place: Place, session: int, *, is_unicast: bool) -> CasterConfig:
+def _caster_config(settings: CastSettings, rendezvous: Rendezvous, session: int, *, is_unicast: bool) -> CasterConfig:
     """Return the configuration of the caster. Raise UsageError if encryption is required but not available."""
     seals = seals_here()
     if settings.is_encrypted is False:
@@ -275,7 +277,7 @@ def _caster_config(settings: CastSettings, place: Place, session: int, *, is_uni
         raise UsageError("--encrypt needs the Python package cryptography on the master")
     return CasterConfig(
         session=session,
-        steps=ladder(place.mtu, is_ipv6=place.is_ipv6, target_count=len(settings.targets)),
+        steps=ladder(rendezvous.mtu, is_ipv6=rendezvous.is_ipv6, target_count=len(settings.targets)),
         names=dict(enumerate(settings.targets)),
         seals=seals,
         must_encrypt=bool(settings.is_encrypted),

@@ -14,11 +14,11 @@ from mrsync.tree.source.scan import scan
 from mrsync.tree.source.scanner import Scan
 
 if TYPE_CHECKING:  # modules for lists are imported only if there is one
-    from mrsync.run.cast.rsync_compare import Asker
+    from mrsync.run.cast.rsync_compare import RsyncCompare
     from mrsync.tree.lists.synclist import Item
 
 
-class Reading(NamedTuple):
+class LoadedSource(NamedTuple):
     """A scan of the source.
 
     warnings: sentences about the selection. is_incomplete: a part of it could not be selected.
@@ -29,21 +29,21 @@ class Reading(NamedTuple):
     is_incomplete: bool = False
 
 
-def read_source(
+def load_source(
     settings: CastSettings,
-    asker: Asker | None,
+    rsync_compare: RsyncCompare | None,
     on_activity: Callable[[int], None],
     on_digested: Callable[[int, int], None],
-) -> Reading:
+) -> LoadedSource:
     """Scan the source. Raise SelectionError, UsageError, or anything that on_activity raises.
 
-    asker: asks rsync; needed if the selection is by rsync. on_activity: called with a number of scanned entries.
+    rsync_compare: needed if rsync makes the selection. on_activity: called with a number of scanned entries.
     on_digested: called with the bytes digested since the last call and the total.
     """
     selection = settings.selection
     if not selection.is_list:
-        return Reading(scan(settings.source, settings.policy, selection, on_activity, on_digested))
-    from mrsync.tree.lists.scan_synclist import pick
+        return LoadedSource(scan(settings.source, settings.policy, selection, on_activity, on_digested))
+    from mrsync.tree.lists.scan_synclist import scan_synclist
 
     warnings: list[str] = []
     is_incomplete = False
@@ -55,10 +55,10 @@ def read_source(
     elif selection.synclist:
         items = _read_synclist(selection.synclist)
     else:
-        assert asker is not None
-        items, warnings, is_incomplete = asker.ask()
-    found = pick(settings.source, items, settings.policy, selection, on_activity)
-    return Reading(found, warnings, is_incomplete)
+        assert rsync_compare is not None
+        items, warnings, is_incomplete = rsync_compare.ask()
+    found = scan_synclist(settings.source, items, settings.policy, selection, on_activity)
+    return LoadedSource(found, warnings, is_incomplete)
 
 
 def _read_synclist(path: bytes) -> list[Item]:

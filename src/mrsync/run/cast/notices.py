@@ -9,33 +9,33 @@ from mrsync.protocol.core.states import RosterState
 from mrsync.protocol.targets.roster import Target
 from mrsync.remote.targets import fold
 from mrsync.run.observer import Notice, Observer
-from mrsync.run.rendezvous import Place
+from mrsync.run.rendezvous import Rendezvous
 from mrsync.run.settings import LOCAL, CastSettings
 from mrsync.wire.messages import SealKind
 from mrsync.wire.sealing import seals_here
 from mrsync.wire.signing import can_sign
 
 
-class News:
+class Notices:
     """Turn events into sentences, and combine equal ones of many targets.
 
     is_interrupted: the run was ended on this host, so the ends of targets are not worth telling.
     """
 
-    def __init__(self, settings: CastSettings, place: Place, observer: Observer) -> None:
+    def __init__(self, settings: CastSettings, rendezvous: Rendezvous, observer: Observer) -> None:
         self.warnings: list[str] = []
         self.told: set[str] = set()  # targets whose end and its reason the user has seen
         self.is_interrupted = False
         self._settings = settings
-        self._place = place
+        self._rendezvous = rendezvous
         self._observer = observer
         self._absent: dict[str, list[str]] = {}  # reason -> targets that never joined and were not told yet
 
     def greet(self, missing: str) -> None:
-        """Tell the place of the session, and warn of problems with it. missing: socket options that this host lacks."""
-        is_chosen = len(self._place.interfaces) == 1 or self._settings.network.interface
-        self.notice(1 if is_chosen else 0, self._place.describe(self._settings.targets))
-        for warning in self._place.warnings:
+        """Tell where the session takes place, and warn of problems. missing: socket options that this host lacks."""
+        is_chosen = len(self._rendezvous.interfaces) == 1 or self._settings.network.interface
+        self.notice(1 if is_chosen else 0, self._rendezvous.describe(self._settings.targets))
+        for warning in self._rendezvous.warnings:
             self.warn(warning)
         if missing:
             self.notice(1, f"this host has no {missing}; the session does without")
@@ -64,8 +64,10 @@ class News:
 
     def tell_routed(self, deaf: Collection[str]) -> None:
         """Warn of those of the `deaf` targets that are behind a router and out of reach of the TTL."""
-        if routed := [name for name in self._place.routed_names(self._settings.targets) if name in deaf]:
-            self.warn(f"behind a router, which passes no multicast with TTL {self._place.ttl} (-T): {fold(routed)}")
+        if routed := [name for name in self._rendezvous.routed_names(self._settings.targets) if name in deaf]:
+            self.warn(
+                f"behind a router, which passes no multicast with TTL {self._rendezvous.ttl} (-T): {fold(routed)}"
+            )
 
     def tell_seal(self, seal: SealKind, targets: Iterable[Target]) -> None:
         """Warn if some host cannot encrypt, and the user neither required nor disabled encryption."""

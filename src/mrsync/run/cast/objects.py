@@ -19,7 +19,7 @@ from mrsync.tree.model.failure import Fault
 from mrsync.tree.model.plan import Plan
 from mrsync.tree.source.planning import build_plan
 from mrsync.tree.source.prefix import Prefix
-from mrsync.tree.source.reader import Source
+from mrsync.tree.source.reader import ContentsReader
 from mrsync.tree.source.scanner import Scan
 from mrsync.tree.source.selection import Selection
 from mrsync.wire.geometry import Geometry
@@ -103,13 +103,13 @@ class Objects:
 
         first = self._rounds[0].plan
         looked = rescan(self.scan, self._selection, [first.entries[file] for file in files], on_activity)
-        entries = looked.amendment.entries
+        entries = looked.patch.entries
         # Other hard links to such a file may have been planned as well, for targets that lack them.
         plan = build_plan(looked.scan, [(entry, entry + 1) for entry in entries if first.file_of(entry) >= 0])
         second = _Round(
             looked.scan, plan, first.file_count, self._on_changed, self._on_outgrown, prefixes=looked.prefixes
         )
-        second.plan_bytes = encode_again(looked.amendment, plan)
+        second.plan_bytes = encode_again(looked.patch, plan)
         self._rounds.append(second)
         refused = {file: looked.refused[first.entries[file]] for file in files if first.entries[file] in looked.refused}
         again = [file for file in files if file not in refused]
@@ -170,7 +170,7 @@ class _Round:
         self.plan_bytes = b""
         self.first_file = first_file
         self.files_read = 0
-        self._source = Source(scan.roots, scan.manifest, plan, prefixes)
+        self._source = ContentsReader(scan.roots, scan.manifest, plan, prefixes)
         self._on_changed = on_changed
         self._on_outgrown = on_outgrown
         self._changes_told = 0
@@ -178,12 +178,12 @@ class _Round:
 
     def digest(self, files: list[int], page_bytes: int, key: bytes, on_activity: Callable[[int], None]) -> bytes:
         """Read files to digest their blocks. Return the digests in the encoding of the plan."""
-        self._source.be_wary()
+        self._source.check_every_piece()
         return encode_blocks(digest_blocks(self.plan, files, self._source.read, page_bytes, key, on_activity))
 
     def begin(self, *, is_whole: bool) -> None:
         if not is_whole:
-            self._source.be_wary()
+            self._source.check_every_piece()
         self.pass_files(0)
 
     def read(self, offset: int, length: int) -> bytes:

@@ -10,7 +10,7 @@ from mrsync.protocol.targets.roster import Roster, Target
 from mrsync.remote.targets import fold
 
 
-class ReachNews:
+class ReachNotices:
     """Build warnings about paths to targets, each only once."""
 
     def __init__(self, reach: Reach, relays: Relays, roster: Roster, group: str) -> None:

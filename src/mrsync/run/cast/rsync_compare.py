@@ -40,7 +40,7 @@ class Answer(NamedTuple):
     is_incomplete: bool
 
 
-class Asker:
+class RsyncCompare:
     """Run rsync's dry run in the worker's thread.
 
     tell: called with notices. check: called several times a second; it may raise to end the job.
@@ -50,11 +50,11 @@ class Asker:
         self._settings = settings
         self._tell = tell
         self._check = check
-        self._news: SimpleQueue[tuple[int, bool]] = SimpleQueue()
+        self._notices: SimpleQueue[tuple[int, bool]] = SimpleQueue()
 
     def target_answered(self, target: int, is_there: bool) -> None:
         """Note that a target's remote shell answered (is_there) or ended. Callable from any thread."""
-        self._news.put((target, is_there))
+        self._notices.put((target, is_there))
 
     def ask(self) -> Answer:
         """Return the differences of the first target that can be compared.
@@ -86,7 +86,7 @@ class Asker:
             while target not in known:
                 self._check()
                 try:
-                    number, is_there = self._news.get(timeout=CHECK_S)
+                    number, is_there = self._notices.get(timeout=CHECK_S)
                 except Empty:
                     continue
                 known.setdefault(number, is_there)

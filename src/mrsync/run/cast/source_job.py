@@ -10,8 +10,8 @@ from mrsync.errors import LimitError, MrsyncError
 from mrsync.protocol.caster import Caster
 from mrsync.protocol.core.events import ComparisonFinished, FilesChanged
 from mrsync.run.cast.changed_files import Changes
-from mrsync.run.cast.load_source import Reading, read_source
-from mrsync.run.cast.notices import News
+from mrsync.run.cast.load_source import LoadedSource, load_source
+from mrsync.run.cast.notices import Notices
 from mrsync.run.cast.objects import Objects, SecondPlan
 from mrsync.run.observer import Notice, Observer
 from mrsync.run.settings import CastSettings
@@ -22,7 +22,7 @@ from mrsync.wire.limits import PLANNED_PAGES_MAX
 from mrsync.wire.messages import ObjectKind
 
 if TYPE_CHECKING:
-    from mrsync.run.cast.rsync_compare import Asker
+    from mrsync.run.cast.rsync_compare import RsyncCompare
 
 
 class _Over(Exception):
@@ -34,7 +34,7 @@ class SourceJob:
 
     objects: None until the source is scanned. scanned_at: time of that on the loop's clock. entries_scanned: so far.
     digested: bytes so far and in total, for --checksum. is_incomplete: a part of the selection is missing.
-    changes: files that changed while they were read. asker: asks rsync for the selection; None if that is not wanted.
+    changes: files that changed while they were read. rsync_compare: None unless rsync makes the selection.
 
     Methods marked "Worker:" run in the loop's worker, all others in the loop.
     """
@@ -45,7 +45,7 @@ class SourceJob:
         session: int,
         loop: Loop,
         caster: Caster,
-        news: News,
+        notices: Notices,
         observer: Observer,
     ) -> None:
         self.objects: Objects | None = None
@@ -53,13 +53,13 @@ class SourceJob:
         self.entries_scanned = 0
         self.digested = 0, 0
         self.is_incomplete = False
-        self.changes = Changes(self.path, notice=lambda text: news.notice(1, text), warn=news.warn)
+        self.changes = Changes(self.path, notice=lambda text: notices.notice(1, text), warn=notices.warn)
         self._settings = settings
         self._session = session
         self._loop = loop
         self._caster = caster
-        self._news = news
-        self.asker = self._make_asker(observer) if settings.selection.rsync_options is not None else None
+        self._notices = notices
+        self.rsync_compare = self._make_asker(observer) if settings.selection.rsync_options is not None else None
         self._is_over = False
         self._has_begun = False  # whether contents of this round are being cast
 
@@ -85,18 +85,18 @@ class SourceJob:
 
     # scan
 
-    def _make_asker(self, observer: Observer) -> Asker:
-        from mrsync.run.cast.rsync_compare import Asker  # the import takes 10 ms
+    def _make_asker(self, observer: Observer) -> RsyncCompare:
+        from mrsync.run.cast.rsync_compare import RsyncCompare  # the import takes 10 ms
 
         def tell(notice: Notice) -> None:
             self._loop.post(partial(observer.on_notice, notice))
 
-        return Asker(self._settings, tell, lambda: self.note_activity(0))
+        return RsyncCompare(self._settings, tell, lambda: self.note_activity(0))
 
     def _scan(self) -> Objects | None:
         """Worker: scan the source. Return None if the run ended meanwhile."""
         try:
-            reading = read_source(self._settings, self.asker, self.note_activity, self._on_digested)
+            reading = load_source(self._settings, self.rsync_compare, self.note_activity, self._on_digested)
         except _Over:
             return None
         self._loop.post(partial(self._tell_reading, reading))
@@ -113,9 +113,9 @@ class SourceJob:
         done, _ = self.digested
         self.digested = done + count, total
 
-    def _tell_reading(self, reading: Reading) -> None:
+    def _tell_reading(self, reading: LoadedSource) -> None:
         for warning in reading.warnings:
-            self._news.warn(warning)
+            self._notices.warn(warning)
         self.is_incomplete = reading.is_incomplete
 
     def _on_scanned(self, objects: Objects | None) -> None:
@@ -125,11 +125,11 @@ class SourceJob:
         self.scanned_at = time.monotonic()
         found = objects.scan
         for failure in found.errors:
-            self._news.warn(failure.sentence)
+            self._notices.warn(failure.sentence)
         if self._settings.policy.deletes and not found.deletes:
-            self._news.warn("nothing is deleted on the targets, because some of the source could not be read")
+            self._notices.warn("nothing is deleted on the targets, because some of the source could not be read")
         for entry in found.skipped:
-            self._news.warn(f"skipped, neither file, directory nor link: {printable(found.manifest.path(entry))}")
+            self._notices.warn(f"skipped, neither file, directory nor link: {printable(found.manifest.path(entry))}")
         self._check_pages(len(objects.manifest))
         self._caster.offer_manifest(len(objects.manifest))
 
@@ -146,7 +146,7 @@ class SourceJob:
         """Plan what targets need, and offer the plan to the caster."""
         objects = self._scanned
         if event.basis and not self._settings.is_dry_run:
-            self._news.notice(2, "reading what targets have older copies of")
+            self._notices.notice(2, "reading what targets have older copies of")
             self._loop.work(partial(self._plan_deltas, objects, event), self._offer_plan)
         else:
             self._offer_plan(objects.make_plan(event.needs))

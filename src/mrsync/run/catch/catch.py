@@ -14,7 +14,7 @@ from mrsync.errors import ExitStatus, SocketError
 from mrsync.protocol.catcher import Catcher
 from mrsync.protocol.catcher_config import CatcherConfig
 from mrsync.protocol.core.events import CatcherEvent, GroupGivenUp, GroupSilent
-from mrsync.run.bootstrap import Readiness, own_interfaces, run_invited, watch_for_the_end
+from mrsync.run.bootstrap import Readiness, own_interfaces, run_program, watch_for_the_end
 from mrsync.run.catch.record_keeper import RecordKeeper
 from mrsync.run.catch.session import TreeSession
 from mrsync.run.sandbox import Sandbox
@@ -168,4 +168,4 @@ def _say(text: str) -> None:
 
 def catch_from_stdin(target: str) -> int:
     """Run a launched catcher with parameters from stdin; return its exit status."""
-    return run_invited("multicatcher", catch, target)
+    return run_program("multicatcher", catch, target)

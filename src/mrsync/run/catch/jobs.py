@@ -30,7 +30,7 @@ from mrsync.run.sandbox import Sandbox
 from mrsync.tree.compare.compare import compare, compare_again, compare_with_nothing
 from mrsync.tree.compare.deletion_guard import check_deletions
 from mrsync.tree.compare.deletion_preview import foresee_deletions
-from mrsync.tree.compare.prefetch import Survey
+from mrsync.tree.compare.prefetch import Prefetch
 from mrsync.tree.compare.result import Comparison
 from mrsync.tree.delta.basis import find_basis
 from mrsync.tree.delta.blocks import decode_blocks, delta_key
@@ -45,15 +45,15 @@ from mrsync.tree.model.plan import Plan
 from mrsync.tree.model.policy import Policy
 from mrsync.tree.model.spans import merged
 from mrsync.tree.staging.finish import Result, finish
-from mrsync.tree.staging.missing_pages import wanted_pages
-from mrsync.tree.staging.resume import Leftovers
+from mrsync.tree.staging.missing_pages import missing_pages
+from mrsync.tree.staging.resume import StaleFiles
 from mrsync.tree.staging.stage import WHOLE, Stage
 from mrsync.tree.staging.staging_rounds import StagingRounds
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.messages import ObjectKind
 
 if TYPE_CHECKING:
-    from mrsync.tree.staging.rollback import Traces
+    from mrsync.tree.staging.rollback import Rollback
 
 COMMIT_FILES = 1000  # files to rename between two reports of activity
 
@@ -135,14 +135,14 @@ class TreeJobs:
         self._host = host
         self._suffix = suffix
         self._sandbox = sandbox
-        self._keeper = keeper
-        self._survey = Survey()
+        self._xattr_policy = keeper
+        self._prefetch = Prefetch()
         memory = (ObjectKind.MANIFEST, ObjectKind.PLAN, ObjectKind.PLAN_AGAIN)
         self._parts: dict[int, dict[int, bytes]] = {kind: {} for kind in memory}
         self._manifest = Manifest()
         self._comparison = Comparison()
         self._destination: Destination | None = None
-        self._traces: Traces | None = None  # for `--commit job`: what to undo if no commit is granted
+        self._rollback: Rollback | None = None  # for `--commit job`: what to undo if no commit is granted
         self.rounds: StagingRounds | None = None
 
     # receiving
@@ -155,8 +155,8 @@ class TreeJobs:
         if kind in (ObjectKind.CONTENTS, ObjectKind.CONTENTS_AGAIN):
             if self.rounds is not None:
                 size = self.geometry.page_bytes
-                if self._keeper is not None:
-                    self._keeper.take(kind, pages)
+                if self._xattr_policy is not None:
+                    self._xattr_policy.take(kind, pages)
                 self.rounds.write_many(kind > ObjectKind.CONTENTS, [(page * size, data) for page, data, _ in pages])
                 self._advance()
         else:
@@ -170,7 +170,7 @@ class TreeJobs:
 
     def read_ahead(self) -> None:
         """Read the destination while the master scans, so that the comparison finds it in memory."""
-        self._survey.read(self._path, self._activity)
+        self._prefetch.read(self._path, self._activity)
 
     def compare(self) -> Compared:
         """Decode the manifest and compare the destination with it."""
@@ -189,13 +189,13 @@ class TreeJobs:
             suffix=self._suffix,
             makes_parents=manifest.policy.makes_parents,
         )
-        comparison = self._comparison = compare(manifest, destination, self._activity, self._survey)
-        if manifest.policy.guards_deletions and comparison.extras:
+        comparison = self._comparison = compare(manifest, destination, self._activity, self._prefetch)
+        if manifest.policy.guards_deletions and comparison.extraneous:
             check_deletions(destination, comparison, self._activity)
         if destination.backups is not None:
             destination.backups.on_activity = self._activity
-        if self._keeper is not None and not self._is_dry_run and not manifest.policy.is_listed:
-            self._keeper.open(encoded)
+        if self._xattr_policy is not None and not self._is_dry_run and not manifest.policy.is_listed:
+            self._xattr_policy.open(encoded)
         self.confine()
         return self._fitting(Compared(len(manifest), comparison, self._find_basis(destination, comparison)))
 
@@ -214,8 +214,8 @@ class TreeJobs:
         directories = [os.dup(destination.root_fd)]
         if destination.backups is not None and destination.backups.outside_path:
             directories.append(_open_deepest(destination.backups.outside_path))
-        if self._keeper is not None and self._keeper.fd >= 0:
-            directories.append(os.dup(self._keeper.fd))
+        if self._xattr_policy is not None and self._xattr_policy.fd >= 0:
+            directories.append(os.dup(self._xattr_policy.fd))
         emptied = [_open_deepest(os.path.dirname(os.path.abspath(destination.path)))] if destination.is_new else []
         self._sandbox.confine(directories, emptied, makes_devices=policy.devices, sets_xattrs=policy.keeps_attributes)
         for directory in directories + emptied:
@@ -243,15 +243,15 @@ class TreeJobs:
         plan = Plan.decode(self._take_object(ObjectKind.PLAN), self._manifest)
         needs = self._comparison.needs
         stage = self._open_stage(plan, needs)
-        if self._keeper is not None:
-            self._keeper.begin(ObjectKind.CONTENTS, plan)
+        if self._xattr_policy is not None:
+            self._xattr_policy.begin(ObjectKind.CONTENTS, plan)
         page_bytes = self.geometry.page_bytes
         held = self._take_up_leftovers(stage) if self._manifest.policy.partial else {}
         if plan.blocks:
             blocks = decode_blocks(plan, page_bytes)
             Delta(stage, page_bytes, delta_key(self.session), self._activity).fill(blocks, held)
         is_less = bool(held) or WHOLE in stage.states
-        pages = wanted_pages(stage, needs, held, page_bytes) if is_less else plan.pages_of(needs, page_bytes)
+        pages = missing_pages(stage, needs, held, page_bytes) if is_less else plan.pages_of(needs, page_bytes)
         self._advance()
         return Wanted(pages, is_less)
 
@@ -266,15 +266,15 @@ class TreeJobs:
 
         manifest = self._manifest
         encoded = self._take_object(ObjectKind.PLAN_AGAIN)
-        amendment, plan = decode_again(encoded, manifest, localize_owners)
-        if self._keeper is not None:
-            self._keeper.amend(encoded)
-            self._keeper.begin(ObjectKind.CONTENTS_AGAIN, plan)
-        comparison = compare_again(manifest, self._destination, amendment.entries)
-        self._comparison.amend(amendment.entries, comparison)
+        patch, plan = decode_again(encoded, manifest, localize_owners)
+        if self._xattr_policy is not None:
+            self._xattr_policy.amend(encoded)
+            self._xattr_policy.begin(ObjectKind.CONTENTS_AGAIN, plan)
+        comparison = compare_again(manifest, self._destination, patch.entries)
+        self._comparison.amend(patch.entries, comparison)
         stage = Stage(self._destination, manifest, plan, comparison.needs, f"{self.session:016x}a")
-        if self._traces is not None:
-            self._traces.add(stage)
+        if self._rollback is not None:
+            self._rollback.add(stage)
         self.rounds.add(stage)
         self._advance()
         failures = [*comparison.failures, *unplanned(manifest, plan, comparison.needs)]
@@ -285,17 +285,17 @@ class TreeJobs:
         stage = Stage(self._destination, self._manifest, plan, needs, f"{self.session:016x}")
         self.rounds = StagingRounds(stage)
         if self._manifest.policy.commit == "job":
-            from mrsync.tree.staging.rollback import Traces
+            from mrsync.tree.staging.rollback import Rollback
 
-            self._traces = Traces(stage)
+            self._rollback = Rollback(stage)
         return stage
 
     def _take_up_leftovers(self, stage: Stage) -> dict[int, list[tuple[int, int]]]:
         """Adopt what earlier sessions staged. Return the byte ranges that exist of incomplete files, by plan file."""
         stage.start_journal()
-        leftovers = Leftovers(stage.destination, self._manifest, self._comparison.stale, self._activity)
-        held = leftovers.adopt(stage)
-        leftovers.remove()  # free the space of what could not be adopted
+        stale_files = StaleFiles(stage.destination, self._manifest, self._comparison.stale, self._activity)
+        held = stale_files.adopt(stage)
+        stale_files.remove()  # free the space of what could not be adopted
         return held
 
     def _advance(self) -> None:
@@ -318,7 +318,7 @@ class TreeJobs:
         """
         assert self.rounds is not None  # only files that were ready are granted
         failures = self._flush(self._activity)
-        self._traces = None
+        self._rollback = None
         note = self._activity.insist if self._manifest.policy.commit == "job" else self._activity
         is_flushed = not failures
         for grant in granted:
@@ -350,7 +350,7 @@ class TreeJobs:
                 done.deleted = self._destination.deletions.count
         else:
             stage = self.rounds.first if self.rounds else self._open_stage(Plan(self._manifest, [], {}), [])
-            self._traces = None
+            self._rollback = None
             again = self.rounds.again if self.rounds else None
             done = finish(stage, self._comparison, self._activity, again)
             if self.rounds:
@@ -370,11 +370,11 @@ class TreeJobs:
 
     def _keep_record(self) -> None:
         """Keep what proves the tree. Where that fails, the tree is right all the same, and a verification will tell."""
-        if self._keeper is None or self._destination is None:
+        if self._xattr_policy is None or self._destination is None:
             return
         stages = [stage for stage in (self.rounds.first, self.rounds.again) if stage] if self.rounds else []
         with suppress(OSError):
-            self._keeper.keep(stages, self._destination, is_durable=self._manifest.policy.durable)
+            self._xattr_policy.keep(stages, self._destination, is_durable=self._manifest.policy.durable)
 
     def withdraw(self) -> Finished:
         """Remove all staged files: nothing is to be changed here."""
@@ -389,12 +389,12 @@ class TreeJobs:
         """
         if self.rounds is not None:
             self.rounds.cleanup()
-        if self._traces is not None:
-            self._traces.wipe()
+        if self._rollback is not None:
+            self._rollback.restore()
         if self._destination is not None:
             self._destination.close()
-        if self._keeper is not None:
-            self._keeper.close()
+        if self._xattr_policy is not None:
+            self._xattr_policy.close()
 
 
 def _open_deepest(path: bytes) -> int:

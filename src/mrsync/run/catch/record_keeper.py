@@ -87,9 +87,9 @@ class RecordKeeper:
         if self._store is None:
             return
         manifest = Manifest.decode(self._manifest)
-        amendment, _ = decode_again(second_plan, manifest, lambda patch: None)
-        manifest.users.update(amendment.patch.users)
-        manifest.groups.update(amendment.patch.groups)
+        patch, _ = decode_again(second_plan, manifest, lambda patch: None)
+        manifest.users.update(patch.rows.users)
+        manifest.groups.update(patch.rows.groups)
         self._manifest = manifest.encode()
 
     def take(self, kind: int, pages: Iterable[tuple[int, bytes, bytes]]) -> None:

@@ -23,9 +23,9 @@ from mrsync.run.measure.diagnosis import Finding, diagnose
 from mrsync.run.measure.evidence import Evidence, Setting, Throughput
 from mrsync.run.measure.facts import FAST, SIZES, SLOW, Heard, decode_facts
 from mrsync.run.measure.probe_log import GROUP, Trial, Trials
-from mrsync.run.measure.target_exam import Patient
+from mrsync.run.measure.target_exam import TargetExam
 from mrsync.run.observer import Notice, Observer, Snapshot, TargetProgress
-from mrsync.run.rendezvous import Place, meet
+from mrsync.run.rendezvous import Rendezvous, open_rendezvous
 from mrsync.run.settings import DoctorSettings, Invitation
 from mrsync.run.stop import Stop
 from mrsync.transport.loop import Loop
@@ -85,41 +85,43 @@ class DoctorOutcome(NamedTuple):
 
 def examine(settings: DoctorSettings, observer: Observer, stop: Stop) -> DoctorOutcome:
     """Examine all targets. Raise MrsyncError if the examination cannot start."""
-    place, paths = meet(settings)
-    payload = min(place.mtu, MTU_MAX) - _overhead(place)  # full packets: no room is needed for coded packets
+    rendezvous, paths = open_rendezvous(settings)
+    payload = min(rendezvous.mtu, MTU_MAX) - _overhead(rendezvous)  # full packets: no room is needed for coded packets
     packets = min(PACKETS_PER_PAGE_MAX, BURST_BYTES_MAX // payload)
     geometry = Geometry(payload - HEADER_BYTES, packets)
     keys = SessionKeys.derive(settings.secret, int.from_bytes(os.urandom(8), "big"))
-    spare = _spare_paths(place)
+    spare = _spare_paths(rendezvous)
     pinger = Pinger(paths, geometry, keys, spare=list(spare.values()))
     try:
         invitation = Invitation(
             settings.targets, settings.dest, settings.secret, settings.network, verbosity=settings.verbosity
         )
-        launcher = start_everywhere(PROBE, settings.remote_shell, settings.remote, invitation, place)
+        launcher = start_everywhere(PROBE, settings.remote_shell, settings.remote, invitation, rendezvous)
         try:
-            return _Doctor(settings, observer, stop, place, geometry, pinger, tuple(spare), launcher).run()
+            return _Doctor(settings, observer, stop, rendezvous, geometry, pinger, tuple(spare), launcher).run()
         finally:
             launcher.stop(STOP_WAIT_S)
     finally:
         pinger.close()
 
 
-def _spare_paths(place: Place) -> dict[str, Path]:
+def _spare_paths(rendezvous: Rendezvous) -> dict[str, Path]:
     """Open paths out of the interfaces that the group is not cast on, by name.
 
     Leave out those that cannot be opened.
     """
     paths = {}
-    used = {interface.ifindex for interface in place.interfaces}
-    for interface in multicast_interfaces(family_of(place.group)):
+    used = {interface.ifindex for interface in rendezvous.interfaces}
+    for interface in multicast_interfaces(family_of(rendezvous.group)):
         if interface.ifindex in used:
             continue
         try:
-            opened = open_caster_socket(interface, place.group, place.port, ttl=place.ttl, is_looped=place.is_looped)
+            opened = open_caster_socket(
+                interface, rendezvous.group, rendezvous.port, ttl=rendezvous.ttl, is_looped=rendezvous.is_looped
+            )
         except SocketError:
             continue
-        paths[interface.name] = Path(opened, interface.at(place.group, place.port))
+        paths[interface.name] = Path(opened, interface.at(rendezvous.group, rendezvous.port))
     return paths
 
 
@@ -131,7 +133,7 @@ class _Doctor:
         settings: DoctorSettings,
         observer: Observer,
         stop: Stop,
-        place: Place,
+        rendezvous: Rendezvous,
         geometry: Geometry,
         pinger: Pinger,
         spare: tuple[str, ...],
@@ -139,7 +141,7 @@ class _Doctor:
     ) -> None:
         self._settings = settings
         self._observer = observer
-        self._place = place
+        self._rendezvous = rendezvous
         self._geometry = geometry
         self._pinger = pinger
         self._spare = spare  # names of the interfaces of pinger.spare, in the same order
@@ -147,7 +149,7 @@ class _Doctor:
         self._loop = Loop()
         self._started_at = time.monotonic()
         self._phase = "starting"
-        self._patients = [Patient() for _ in settings.targets]
+        self._exams = [TargetExam() for _ in settings.targets]
         self._trials = Trials(len(settings.targets))
         self._pinged_at: dict[int, float] = {}  # times by the numbers of pings to the group
         self._flows: dict[int, Throughput] = {}  # what was sent, by generation
@@ -155,7 +157,7 @@ class _Doctor:
         self._stop = stop
 
     def run(self) -> DoctorOutcome:
-        for warning in self._place.warnings:
+        for warning in self._rendezvous.warnings:
             self._observer.on_notice(Notice(0, warning))
         try:
             self._loop.watch(self._launcher, self._on_launcher)
@@ -185,7 +187,7 @@ class _Doctor:
         self._enter("trying sizes")
         self._try_sizes()
         self._enter("waiting for disks")
-        self._wait(DISK_WAIT_S, lambda: all(patient.disk for patient in self._there().values()))
+        self._wait(DISK_WAIT_S, lambda: all(exam.disk for exam in self._there().values()))
         self._enter("casting pages")
         self._cast(SLOW, SLOW_PAGES, SLOW_SHARE * self._settings.rate_bytes_s)
         rate = self._settings.rate_bytes_s
@@ -196,22 +198,22 @@ class _Doctor:
         """Ping the group, and by unicast both ports of every target."""
         for _ in range(PINGS):
             self._send(GROUP)
-            for target, patient in self._there().items():
-                for way, path in self._unicast_paths(target, patient):
+            for target, exam in self._there().items():
+                for way, path in self._unicast_paths(target, exam):
                     self._send(Trial(way, target=target), path)
             self._wait(PING_INTERVAL_S)
 
     def _try_otherwise(self) -> None:
         """For targets that do not receive the group, try larger TTLs and our other interfaces."""
-        if not self._place.interfaces[0].is_loopback:
-            for ttl in (ttl for ttl in TTLS if ttl > self._place.ttl):
+        if not self._rendezvous.interfaces[0].is_loopback:
+            for ttl in (ttl for ttl in TTLS if ttl > self._rendezvous.ttl):
                 for path in self._pinger.paths:
                     set_group_ttl(path.socket, ttl)
                     self._send(Trial(Way.GROUP, ttl=ttl), path)
                     self._send(Trial(Way.GROUP, ttl=ttl), path)
                 self._wait(PING_INTERVAL_S)
             for path in self._pinger.paths:
-                set_group_ttl(path.socket, self._place.ttl)
+                set_group_ttl(path.socket, self._rendezvous.ttl)
         for interface, path in zip(self._spare, self._pinger.spare, strict=True):
             for _ in range(PINGS // 2):
                 self._send(Trial(Way.GROUP, interface=interface), path)
@@ -219,8 +221,8 @@ class _Doctor:
 
     def _try_sizes(self) -> None:
         """Send packets of several sizes, then bisect between the largest that arrived and the next larger one."""
-        sizes = {size for size in SIZES_TRIED if size < self._place.mtu}
-        sizes.add(min(self._place.mtu, MTU_MAX))
+        sizes = {size for size in SIZES_TRIED if size < self._rendezvous.mtu}
+        sizes.add(min(self._rendezvous.mtu, MTU_MAX))
         for _ in range(SIZE_ROUNDS_MAX):
             for size in sorted(sizes):
                 self._send_size(size)
@@ -230,7 +232,7 @@ class _Doctor:
                 return
 
     def _send_size(self, size: int) -> None:
-        data = bytes(max(1, size - _overhead(self._place) - HEADER_BYTES - TAG_BYTES))
+        data = bytes(max(1, size - _overhead(self._rendezvous) - HEADER_BYTES - TAG_BYTES))
         for _ in range(SIZE_COPIES):
             try:
                 self._pinger.send_page(data, page=size, generation=SIZES)
@@ -259,14 +261,18 @@ class _Doctor:
         if trial == GROUP:
             self._pinged_at[number] = self._pinger.sent_at
 
-    def _unicast_paths(self, target: int, patient: Patient) -> Iterator[tuple[Way, Path]]:
-        facts = patient.facts
-        if facts is None or not is_address(facts.address) or family_of(facts.address) != family_of(self._place.group):
+    def _unicast_paths(self, target: int, exam: TargetExam) -> Iterator[tuple[Way, Path]]:
+        facts = exam.facts
+        if (
+            facts is None
+            or not is_address(facts.address)
+            or family_of(facts.address) != family_of(self._rendezvous.group)
+        ):
             return
-        number = self._place.behind[target] if self._place.behind else 0
+        number = self._rendezvous.behind[target] if self._rendezvous.behind else 0
         outlet = self._pinger.paths[number or 0].socket
-        interface = self._place.interfaces[number or 0]
-        for way, port in ((Way.DATA_PORT, self._place.port), (Way.OWN_PORT, facts.reply_port)):
+        interface = self._rendezvous.interfaces[number or 0]
+        for way, port in ((Way.DATA_PORT, self._rendezvous.port), (Way.OWN_PORT, facts.reply_port)):
             if 0 < port < 65536:
                 yield way, Path(outlet, interface.at(facts.address, port), PathKind.UNICAST)
 
@@ -288,14 +294,14 @@ class _Doctor:
 
     def _on_launcher(self) -> None:
         for event in self._launcher.take_events():
-            patient = self._patients[event.target]
+            exam = self._exams[event.target]
             if isinstance(event, CatcherExited):
-                patient.reason = patient.reason or event.reason
+                exam.reason = exam.reason or event.reason
                 continue
             try:
                 facts = decode_facts(event.line)
             except ProtocolDataError as error:
-                patient.reason = str(error)
+                exam.reason = str(error)
                 continue
             if facts is None:
                 self._observer.on_notice(Notice(1, event.text, self._settings.targets[event.target]))
@@ -303,30 +309,28 @@ class _Doctor:
                 if isinstance(fact, Heard):
                     self._trials.on_heard(event.target, fact)
                 else:
-                    patient.hear_fact(fact)
+                    exam.hear_fact(fact)
 
     def _on_echoes(self, opened: socket.socket) -> None:
         for heard in self._pinger.hear(opened):
-            if heard.echo.target < len(self._patients):
+            if heard.echo.target < len(self._exams):
                 self._on_echo(heard)
 
     def _on_echo(self, heard: EchoHeard) -> None:
-        echo, patient = heard.echo, self._patients[heard.echo.target]
+        echo, exam = heard.echo, self._exams[heard.echo.target]
         self._trials.on_echo(echo.target, echo)
         sent_at = self._pinged_at.get(echo.number)
         if echo.kind is not Kind.PING or echo.way is not Way.GROUP or sent_at is None:
             return
-        patient.hear_echo(heard.at - sent_at - echo.hold_us / 1e6, echo.clock_us, time.monotonic() - heard.at)
+        exam.hear_echo(heard.at - sent_at - echo.hold_us / 1e6, echo.clock_us, time.monotonic() - heard.at)
 
     def _has_everyone_answered(self) -> bool:
-        return all(patient.facts is not None or patient.reason is not None for patient in self._patients)
+        return all(exam.facts is not None or exam.reason is not None for exam in self._exams)
 
-    def _there(self) -> dict[int, Patient]:
+    def _there(self) -> dict[int, TargetExam]:
         """Return the targets whose probe is running."""
         return {
-            number: patient
-            for number, patient in enumerate(self._patients)
-            if patient.facts is not None and patient.reason is None
+            number: exam for number, exam in enumerate(self._exams) if exam.facts is not None and exam.reason is None
         }
 
     def _deaf(self) -> list[int]:
@@ -347,13 +351,13 @@ class _Doctor:
     # the result
 
     def _outcome(self) -> DoctorOutcome:
-        evidence = [self._evidence(target) for target in range(len(self._patients))]
+        evidence = [self._evidence(target) for target in range(len(self._exams))]
         hearing = [seen for seen in evidence if seen.facts is not None and not seen.is_deaf]
         setting = Setting(
-            group=self._place.group,
-            port=self._place.port,
-            ttl=self._place.ttl,
-            interfaces=",".join(interface.name for interface in self._place.interfaces),
+            group=self._rendezvous.group,
+            port=self._rendezvous.port,
+            ttl=self._rendezvous.ttl,
+            interfaces=",".join(interface.name for interface in self._rendezvous.interfaces),
             is_everyone_mute=bool(hearing) and all(seen.is_mute for seen in hearing),
             rate_bytes_s=self._settings.rate_bytes_s,
         )
@@ -367,7 +371,7 @@ class _Doctor:
     def _evidence(self, target: int) -> Evidence:
         trials = self._trials
         return (
-            self._patients[target]
+            self._exams[target]
             .evidence(self._settings.targets[target], self._flows)
             ._replace(
                 group=trials.share(target, GROUP),
@@ -384,6 +388,6 @@ class _Doctor:
         )
 
 
-def _overhead(place: Place) -> int:
+def _overhead(rendezvous: Rendezvous) -> int:
     """Return the size of the IP and UDP headers of a packet, in bytes."""
-    return 48 if place.is_ipv6 else 28
+    return 48 if rendezvous.is_ipv6 else 28

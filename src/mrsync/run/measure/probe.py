@@ -9,7 +9,7 @@ import time
 from functools import partial
 
 from mrsync.errors import SocketError
-from mrsync.run.bootstrap import own_interfaces, run_invited, watch_for_the_end
+from mrsync.run.bootstrap import own_interfaces, run_program, watch_for_the_end
 from mrsync.run.measure.facts import HEARD_PER_LINE, SIZES, Facts, Heard, HostFacts, VolumeFacts, encode_facts
 from mrsync.run.measure.hostfacts import Host, deafness_of_bridges, disk_facts, python_version, since
 from mrsync.run.sandbox import Sandbox
@@ -167,12 +167,12 @@ class _Probe:
             for generation, volume in self._echoer.volumes.items()
         ]
         states: set[Facts] = {counters, *volumes}
-        news = self._untold + [state for state in states if state not in self._told]
+        notices = self._untold + [state for state in states if state not in self._told]
         self._untold, self._told = [], states
-        for first in range(0, len(news), HEARD_PER_LINE):
-            print(encode_facts(news[first : first + HEARD_PER_LINE]), flush=True)
+        for first in range(0, len(notices), HEARD_PER_LINE):
+            print(encode_facts(notices[first : first + HEARD_PER_LINE]), flush=True)
 
 
 def catch_from_stdin(target: str) -> int:
     """Run a launched probe with parameters from stdin; return its exit status."""
-    return run_invited("probe", probe, target)
+    return run_program("probe", probe, target)

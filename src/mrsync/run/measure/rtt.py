@@ -18,7 +18,7 @@ from mrsync.run.conntrack import ask_for_reports
 from mrsync.run.launch import Program, start_everywhere
 from mrsync.run.measure import rttcatch
 from mrsync.run.observer import Notice, Observer, Snapshot, TargetProgress
-from mrsync.run.rendezvous import Place, meet
+from mrsync.run.rendezvous import Rendezvous, open_rendezvous
 from mrsync.run.settings import RTT_GROUPS, Invitation, RttSettings
 from mrsync.run.stop import Stop
 from mrsync.transport.loop import Loop
@@ -72,18 +72,18 @@ class RttOutcome(NamedTuple):
 
 def measure(settings: RttSettings, observer: Observer, stop: Stop) -> RttOutcome:
     """Run the measurement. Raise MrsyncError if it cannot start."""
-    place, paths = meet(settings, RTT_GROUPS)
-    geometry = Geometry.from_mtu(place.mtu, is_ipv6=place.is_ipv6, target_count=1)
+    rendezvous, paths = open_rendezvous(settings, RTT_GROUPS)
+    geometry = Geometry.from_mtu(rendezvous.mtu, is_ipv6=rendezvous.is_ipv6, target_count=1)
     keys = SessionKeys.derive(settings.secret, int.from_bytes(os.urandom(8), "big"))
     pinger = Pinger(paths, geometry, keys)
     try:
         packets = -(-(settings.page_bytes + TAG_BYTES) // geometry.slice_bytes)
         if packets > PACKETS_PER_PAGE_MAX:
             fitting = PACKETS_PER_PAGE_MAX * geometry.slice_bytes - TAG_BYTES
-            raise UsageError(f"with an MTU of {place.mtu} a page has at most {fitting} bytes (-s)")
-        launcher = _launch(settings, place)
+            raise UsageError(f"with an MTU of {rendezvous.mtu} a page has at most {fitting} bytes (-s)")
+        launcher = _launch(settings, rendezvous)
         try:
-            return _Rtt(settings, observer, stop, place, pinger, launcher, packets).run()
+            return _Rtt(settings, observer, stop, rendezvous, pinger, launcher, packets).run()
         finally:
             if launcher is not None:
                 launcher.stop(STOP_WAIT_S)
@@ -91,11 +91,11 @@ def measure(settings: RttSettings, observer: Observer, stop: Stop) -> RttOutcome
         pinger.close()
 
 
-def _launch(settings: RttSettings, place: Place) -> Launcher | None:
+def _launch(settings: RttSettings, rendezvous: Rendezvous) -> Launcher | None:
     if settings.remote_shell is None:
         return None
     invitation = Invitation(settings.targets, b"", settings.secret, settings.network, verbosity=settings.verbosity)
-    return start_everywhere(RTTCATCHER, settings.remote_shell, settings.remote, invitation, place)
+    return start_everywhere(RTTCATCHER, settings.remote_shell, settings.remote, invitation, rendezvous)
 
 
 class _Rtt:
@@ -106,14 +106,14 @@ class _Rtt:
         settings: RttSettings,
         observer: Observer,
         stop: Stop,
-        place: Place,
+        rendezvous: Rendezvous,
         pinger: Pinger,
         launcher: Launcher | None,
         packets: int,
     ) -> None:
         self._settings = settings
         self._observer = observer
-        self._place = place
+        self._rendezvous = rendezvous
         self._pinger = pinger
         self._launcher = launcher
         self._packets = packets
@@ -127,9 +127,9 @@ class _Rtt:
         self._loop = Loop()
 
     def run(self) -> RttOutcome:
-        for warning in self._place.warnings:
+        for warning in self._rendezvous.warnings:
             self._observer.on_notice(Notice(0, warning))
-        interfaces = self._place.interfaces
+        interfaces = self._rendezvous.interfaces
         try:
             for opened in self._pinger.sockets:
                 self._loop.watch(opened, partial(self._on_echoes, opened))
@@ -226,7 +226,7 @@ class _Rtt:
             pages=self._exchange.pages_sent,
             page_bytes=self._settings.page_bytes,
             packets=self._packets,
-            interface=",".join(interface.name for interface in self._place.interfaces),
+            interface=",".join(interface.name for interface in self._rendezvous.interfaces),
             seconds=round(seconds, 3),
             targets=tuple(self._target(number) for number in range(len(self._settings.targets))),
             is_interrupted=bool(self._stop.reason),

@@ -7,7 +7,7 @@ import os
 from functools import partial
 
 from mrsync.errors import ExitStatus
-from mrsync.run.bootstrap import Readiness, own_interfaces, run_invited, watch_for_the_end
+from mrsync.run.bootstrap import Readiness, own_interfaces, run_program, watch_for_the_end
 from mrsync.run.settings import RTT_GROUPS, CatchSettings
 from mrsync.transport.echoing import Ear, Echoer
 from mrsync.transport.loop import Loop
@@ -49,4 +49,4 @@ def echo(settings: CatchSettings) -> int:
 
 def catch_from_stdin(target: str) -> int:
     """Run a launched rttcatcher with parameters from stdin; return its exit status."""
-    return run_invited("rttcatcher", echo, target)
+    return run_program("rttcatcher", echo, target)

@@ -10,7 +10,7 @@ from mrsync.run.measure.evidence import Evidence, Throughput
 from mrsync.run.measure.facts import FAST, SLOW, DiskFacts, HostCounters, HostFacts, VolumeFacts
 
 
-class Patient:
+class TargetExam:
     """One target under examination.
 
     facts: None until its probe has answered. reason: why the probe did not start or has ended; None while it runs.

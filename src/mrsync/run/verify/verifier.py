@@ -8,7 +8,7 @@ import time
 from functools import lru_cache
 
 from mrsync.errors import ExitStatus, MrsyncError
-from mrsync.run.bootstrap import run_invited
+from mrsync.run.bootstrap import run_program
 from mrsync.run.sandbox import Sandbox
 from mrsync.run.settings import CatchSettings
 from mrsync.run.verify.findings import Finding, TreeVerdict, encode_finding
@@ -95,4 +95,4 @@ def _end_with_the_master() -> None:
 
 def catch_from_stdin(target: str) -> int:
     """Run a launched verifier with parameters from stdin; return its exit status."""
-    return run_invited("verifier", verify_here, target)
+    return run_program("verifier", verify_here, target)

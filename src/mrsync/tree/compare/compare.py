@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from mrsync.tree.compare.comparer import Comparer
-from mrsync.tree.compare.prefetch import Survey
+from mrsync.tree.compare.prefetch import Prefetch
 from mrsync.tree.compare.result import Comparison
 from mrsync.tree.destination.destination import Destination
 from mrsync.tree.fs.owners import localize_owners
@@ -17,18 +17,18 @@ def compare(
     manifest: Manifest,
     destination: Destination,
     on_activity: Callable[[int], None] = lambda entries: None,
-    survey: Survey | None = None,
+    prefetch: Prefetch | None = None,
 ) -> Comparison:
     """Compare as the manifest's policy says: by rsync's quick check (type, size, mtime), then all that is kept.
 
     Turns the manifest's owners into this host's, its hard-link leaders into those that serve here, and binds the
-    destination to it. on_activity is called about every 1000 entries with how many were looked at. survey: what was
+    destination to it. on_activity is called about every 1000 entries with how many were looked at. prefetch: what was
     read of the destination shortly before.
     """
     localize_owners(manifest)
     destination.bind(manifest)
     try:
-        comparison = _comparer_of(manifest)(manifest, destination, survey or Survey(), on_activity).run()
+        comparison = _comparer_of(manifest)(manifest, destination, prefetch or Prefetch(), on_activity).run()
     finally:
         destination.timestamps.close()
         failures = destination.directories.restore()
@@ -40,7 +40,7 @@ def compare(
 
 def compare_with_nothing(manifest: Manifest) -> Comparison:
     """Return what a destination that does not exist yet lacks."""
-    return _comparer_of(manifest)(manifest, None, Survey(), lambda entries: None).run()
+    return _comparer_of(manifest)(manifest, None, Prefetch(), lambda entries: None).run()
 
 
 def compare_again(manifest: Manifest, destination: Destination, entries: Iterable[int]) -> Comparison:
@@ -48,7 +48,7 @@ def compare_again(manifest: Manifest, destination: Destination, entries: Iterabl
 
     entries must include all members of their hard-link groups; the destination must be bound to the manifest.
     """
-    comparer = _comparer_of(manifest)(manifest, destination, Survey(), lambda entries: None)
+    comparer = _comparer_of(manifest)(manifest, destination, Prefetch(), lambda entries: None)
     try:
         return comparer.run_again(sorted(entries))
     finally:
@@ -58,6 +58,6 @@ def compare_again(manifest: Manifest, destination: Destination, entries: Iterabl
 def _comparer_of(manifest: Manifest) -> type[Comparer]:
     if manifest.listed is None:
         return Comparer
-    from mrsync.tree.compare.synclist_compare import ListedComparer  # few runs have a list
+    from mrsync.tree.compare.synclist_compare import SynclistComparer  # few runs have a list
 
-    return ListedComparer
+    return SynclistComparer

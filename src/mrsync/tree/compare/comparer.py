@@ -14,7 +14,7 @@ Nothing is listed for deletion in a directory that could not be read, that the m
 which an entry exists under a spelling that was not found.
 
 Hard-link groups cannot be decided while walking, because any member may turn out to be the one to keep. Their entries
-are only noted; `_settle_groups` decides after the last directory. `_claimed` maps an inode to the one entry (or group)
+are only noted; `_resolve_groups` decides after the last directory. `_claimed` maps an inode to the one entry (or group)
 that may keep it, so files that are separate in the source do not stay linked here.
 """
 
@@ -27,11 +27,11 @@ from itertools import groupby
 from operator import ne
 
 from mrsync.tree.compare.aliases import Aliases, Names
-from mrsync.tree.compare.differences import Likeness
-from mrsync.tree.compare.extraneous import Extras
+from mrsync.tree.compare.differences import Differences
+from mrsync.tree.compare.extraneous import Extraneous
 from mrsync.tree.compare.hard_links import Found, Inode, LinkGroup, LinkGroups
 from mrsync.tree.compare.in_place import InPlace
-from mrsync.tree.compare.prefetch import Survey
+from mrsync.tree.compare.prefetch import Prefetch
 from mrsync.tree.compare.result import Comparison
 from mrsync.tree.destination.destination import Destination
 from mrsync.tree.fs.digests import Digester
@@ -71,19 +71,23 @@ class Comparer:
     """Compare a manifest with a destination, which is None if it does not exist."""
 
     def __init__(
-        self, manifest: Manifest, destination: Destination | None, survey: Survey, on_activity: Callable[[int], None]
+        self,
+        manifest: Manifest,
+        destination: Destination | None,
+        prefetch: Prefetch,
+        on_activity: Callable[[int], None],
     ) -> None:
         self._manifest = manifest
         self._policy = manifest.policy
-        self._survey = survey
+        self._prefetch = prefetch
         self._on_activity = on_activity
-        self._extras = Extras(destination)
+        self._extraneous = Extraneous(destination)
         self._directories = destination.directories if destination is not None else None
         self._ownership = destination.ownership if destination is not None else Ownership()
-        self._kept = destination.kept if destination is not None else None
+        self._xattrs = destination.xattrs if destination is not None else None
         digester = Digester(lambda count: on_activity(1))
         timestamps = destination.timestamps if destination is not None else None
-        self._likeness = Likeness(manifest, self._ownership, self._directories, digester, timestamps)
+        self._differences = Differences(manifest, self._ownership, self._directories, digester, timestamps)
         self._aliases = Aliases(destination, manifest.parents) if destination is not None else None
         self._items = Items() if self._policy.itemizes else None
         self._result = Comparison(items=self._items)
@@ -121,7 +125,7 @@ class Comparer:
                 self._on_activity(pending)
                 pending = 0
         if self._groups:
-            self._settle_groups()
+            self._resolve_groups()
         return self._result
 
     def run_again(self, entries: list[int]) -> Comparison:
@@ -132,12 +136,12 @@ class Comparer:
             for entry, name in named.items():
                 self._compare_entry(entry, listing, positions.get(name, -1))
         if self._groups:
-            self._settle_groups()
+            self._resolve_groups()
         return self._result
 
     def _read(self, directory: int, first: int, end: int) -> Listing | None:
         """Return the listing of a directory with the children [first, end), or None if it is missing or unreadable."""
-        return self._survey.take(self._manifest, directory) or self._read_now(directory)
+        return self._prefetch.take(self._manifest, directory) or self._read_now(directory)
 
     def _read_now(self, directory: int, names: list[bytes] | None = None) -> Listing | None:
         assert self._directories is not None  # only existing destinations are read
@@ -164,10 +168,10 @@ class Comparer:
         mode = directories.original_mode(0) or status.st_mode & 0o7777
         uid, gid = self._ownership.settable(manifest.uids[0], manifest.gids[0])
         found = MODE if mode != manifest.modes[0] & 0o7777 else 0
-        found |= TIME if self._likeness.has_other_directory_time(0, status.st_mtime_ns) else 0
+        found |= TIME if self._differences.has_other_directory_time(0, status.st_mtime_ns) else 0
         found |= (USER if uid not in (-1, status.st_uid) else 0) | (GROUP if gid not in (-1, status.st_gid) else 0)
-        if self._kept is not None:
-            found |= self._kept.differences(0, Handle(directories.open(0)))
+        if self._xattrs is not None:
+            found |= self._xattrs.differences(0, Handle(directories.open(0)))
         if found:
             self._result.mended.append(0)
             if self._items is not None and not self._is_new:
@@ -237,7 +241,9 @@ class Comparer:
                 self._result.stale.append((directory, name))
                 del positions[name]
         if deletes and self._policy.deletes and directory not in self._manifest.incomplete:
-            self._result.extras += [(directory, name) for name in self._extras.choose(directory, positions, listing)]
+            self._result.extraneous += [
+                (directory, name) for name in self._extraneous.choose(directory, positions, listing)
+            ]
 
     def _suspects(self, first: int, end: int, listing: Listing) -> Iterable[int]:
         """Return the positions, relative to first, of entries that comparing columns does not show to be equal."""
@@ -268,7 +274,7 @@ class Comparer:
         if self._leaves_some and self._is_left(entry, kind, found):
             return
         if found == DIRECTORY != kind and (kind in (REGULAR, LINK) or self._keeps_special(kind)):
-            self._extras.note_obstacle(self._manifest.parents[entry])
+            self._extraneous.note_obstacle(self._manifest.parents[entry])
             self._result.obstacles.append(entry)
         if kind == REGULAR:
             if entry in self._groups:
@@ -312,7 +318,7 @@ class Comparer:
             return Found()
         found = 0
         if is_alike or self._items is not None:
-            found = self._likeness.differences(entry, listing, position) | self._attribute_differences(entry)
+            found = self._differences.differences(entry, listing, position) | self._attribute_differences(entry)
         return Found(is_file=True, differences=found, inode=listing.inodes.get(position), is_right=is_alike)
 
     def _make(self, entry: int, told: int, found: Found) -> None:
@@ -349,10 +355,10 @@ class Comparer:
             self._items.add(entry, SENT | (found.differences | altered if found.is_file else NEW))
 
     def _attribute_differences(self, entry: int) -> int:
-        if self._kept is None or self._directories is None:
+        if self._xattrs is None or self._directories is None:
             return 0
         fd = self._directories.open(self._manifest.parents[entry])
-        return self._kept.differences(entry, entry_in(fd, self._manifest.names[entry]))
+        return self._xattrs.differences(entry, entry_in(fd, self._manifest.names[entry]))
 
     def _is_left(self, entry: int, kind: int, found: int) -> bool:
         """Return whether --existing or --ignore-existing skips entry; for a directory, skip everything below, too."""
@@ -368,7 +374,7 @@ class Comparer:
 
     def _compare_file(self, entry: int, listing: Listing | None, position: int) -> None:
         """Compare a regular file; listing is None if no regular file has its name."""
-        if self._is_plain and (listing is None or self._likeness.has_other_size_or_time(entry, listing, position)):
+        if self._is_plain and (listing is None or self._differences.has_other_size_or_time(entry, listing, position)):
             self._need(entry, entry + 1)  # the most frequent case, so take a shortcut
             return
         found = self._look(entry, listing, position)
@@ -390,8 +396,8 @@ class Comparer:
         """Describe the file at position of listing compared with entry; listing is None if there is no file."""
         if listing is None:
             return Found()
-        differences = self._likeness.differences(entry, listing, position)
-        is_right = not self._likeness.has_other_contents(entry, differences)
+        differences = self._differences.differences(entry, listing, position)
+        is_right = not self._differences.has_other_contents(entry, differences)
         if is_right or self._items is not None:
             differences |= self._attribute_differences(entry)
         return Found(
@@ -399,10 +405,10 @@ class Comparer:
             differences=differences,
             inode=listing.inodes.get(position),
             is_right=is_right,
-            is_newer=self._policy.update and self._likeness.is_newer(entry, listing, position),
+            is_newer=self._policy.update and self._differences.is_newer(entry, listing, position),
         )
 
-    def _settle_groups(self) -> None:
+    def _resolve_groups(self) -> None:
         result = self._result
         linked: list[int] = []
         for group in self._groups.settle(self._claimed):

@@ -15,9 +15,9 @@ UNGUARDED = 100  # so many entries may always be deleted
 
 def check_deletions(destination: Destination, comparison: Comparison, on_activity: Callable[[int], None]) -> None:
     """Raise FileError if more than half of a target's entries are to be deleted, and more than UNGUARDED."""
-    staying = comparison.listed - len(comparison.extras)
+    staying = comparison.listed - len(comparison.extraneous)
     going = 0
-    for directory, name in comparison.extras:
+    for directory, name in comparison.extraneous:
         with suppress(OSError):  # the deletion itself reports the error
             going += destination.count_going(directory, name)
         on_activity(1)

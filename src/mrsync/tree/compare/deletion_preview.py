@@ -15,19 +15,19 @@ def foresee_deletions(manifest: Manifest, destination: Destination, comparison: 
     """Record everything that would be deleted in the deletions of a dry-run destination; return the failures."""
     obstacles = [(manifest.parents[entry], manifest.names[entry]) for entry in comparison.obstacles]
     failures = []
-    for number, (directory, name) in enumerate([*obstacles, *comparison.extras]):
+    for number, (directory, name) in enumerate([*obstacles, *comparison.extraneous]):
         try:
             is_obstacle = number < len(obstacles)
-            if is_obstacle and destination.doomed is not None:
-                destination.doomed.delete_below(os.path.join(manifest.path(directory), name))
+            if is_obstacle and destination.listed_deletions is not None:
+                destination.listed_deletions.delete_below(os.path.join(manifest.path(directory), name))
             else:
                 _foresee(destination, directory, name, is_obstacle=is_obstacle)
         except OSError as error:
             failures.append(Failure(error.errno or 0, os.path.join(manifest.path(directory), name), "delete"))
-    for path in comparison.doomed:
-        assert destination.doomed is not None  # it found these paths
+    for path in comparison.listed_deletions:
+        assert destination.listed_deletions is not None  # it found these paths
         try:
-            destination.doomed.delete(path)
+            destination.listed_deletions.delete(path)
         except OSError as error:
             failures.append(Failure(error.errno or 0, path, "delete"))
     return failures

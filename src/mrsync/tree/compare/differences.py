@@ -15,7 +15,7 @@ from mrsync.tree.model.manifest import DIRECTORY, LINK, NO_DIGEST, REGULAR, SECO
 from mrsync.tree.model.times import file_window, is_same_time
 
 
-class Likeness:
+class Differences:
     """Compare single entries by the manifest's policy; digests are computed from files in `directories`."""
 
     def __init__(

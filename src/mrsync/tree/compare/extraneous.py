@@ -9,7 +9,7 @@ from mrsync.tree.model.listing import Listing
 from mrsync.tree.model.manifest import DIRECTORY
 
 
-class Extras:
+class Extraneous:
     """Decide about names that the source lacks; destination is None if it does not exist."""
 
     def __init__(self, destination: Destination | None) -> None:

@@ -65,7 +65,7 @@ class InPlace:
         special = mode & (_SPECIAL if has_group else stat.S_ISUID)
         if special and (special & ~status.st_mode or differences & (USER | GROUP | MODE)):
             return True
-        kept = self._destination.kept
+        kept = self._destination.xattrs
         return kept is not None and bool(differences & (USER | XATTR)) and kept.wants_capabilities(entry)
 
     def _is_shared(self, directory: int) -> bool:

@@ -13,7 +13,7 @@ from mrsync.tree.model.manifest import DIRECTORY, Manifest
 ACTIVITY_ENTRIES = 1000
 
 
-class Survey:
+class Prefetch:
     """Listings of a destination's directories, each handed out once.
 
     A listing is found by its parent's number and its name, because full paths would need memory quadratic in depth.

@@ -14,12 +14,12 @@ class Comparison:
     """What a target lacks.
 
     needs: ranges [a, b) of entries whose contents are needed (regular files; of a hard-link group at most one).
-    restaged: those of them that look as if the right contents were here. made: directories, soft links and special
-    files to make. linked: hard-link members to link to their leader, which the manifest names when the comparison is
-    over. mended: entries of which only attributes differ; sightings: what these were. extras: (directory entry, name)
-    to delete. stale: likewise, what earlier sessions left. doomed: paths of a list to delete. obstacles: entries in
-    whose place there is a directory. failures: what could not be read here; its entries count as needed.
-    items: every change, if the policy asks for it.
+    restaged: those among them that look as if the right contents were here. made: directories, soft links and special
+    files to make. linked: hard-link members to link to their leader, which is in the manifest after the comparison.
+    mended: entries of which only attributes differ. sightings: identities of these entries. extraneous: (directory
+    entry, name) to delete. stale: (directory entry, name) of temporary files of earlier sessions. listed_deletions:
+    existing paths that a list deletes. obstacles: entries whose place is taken by a directory. failures: what could not
+    be read; its entries count as needed. items: every change, if the policy asks for it.
     """
 
     def __init__(self, *, items: Items | None = None) -> None:
@@ -32,9 +32,9 @@ class Comparison:
         self.sightings = Sightings()
         self.restaged = array("I")
         self.listed = 0
-        self.extras: list[tuple[int, bytes]] = []
+        self.extraneous: list[tuple[int, bytes]] = []
         self.stale: list[tuple[int, bytes]] = []
-        self.doomed: list[bytes] = []
+        self.listed_deletions: list[bytes] = []
         self.obstacles = array("I")
         self.failures: list[Failure] = []
         self.items = items
@@ -42,7 +42,7 @@ class Comparison:
     @property
     def changes(self) -> int:
         """Return the number of entries to make, link, update or delete without contents."""
-        return len(self.made) + len(self.linked) + len(self.mended) + len(self.extras) + len(self.doomed)
+        return len(self.made) + len(self.linked) + len(self.mended) + len(self.extraneous) + len(self.listed_deletions)
 
     def amend(self, entries: Iterable[int], again: Comparison) -> None:
         """Replace links, metadata updates and items of these files by those of a second comparison."""

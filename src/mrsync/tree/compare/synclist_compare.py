@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from mrsync.tree.compare.comparer import Comparer
 from mrsync.tree.compare.hard_links import Found, LinkGroup
-from mrsync.tree.compare.prefetch import Survey
+from mrsync.tree.compare.prefetch import Prefetch
 from mrsync.tree.compare.result import Comparison
 from mrsync.tree.destination.destination import Destination
 from mrsync.tree.fs.directories import Directories
@@ -20,22 +20,26 @@ from mrsync.tree.model.manifest import DIRECTORY, REGULAR, Manifest
 from mrsync.tree.model.marks import Mark
 
 
-class ListedComparer(Comparer):
+class SynclistComparer(Comparer):
     """Decide by the marks of entries; compare those marked so, and all without contents, as without a list."""
 
     def __init__(
-        self, manifest: Manifest, destination: Destination | None, survey: Survey, on_activity: Callable[[int], None]
+        self,
+        manifest: Manifest,
+        destination: Destination | None,
+        prefetch: Prefetch,
+        on_activity: Callable[[int], None],
     ) -> None:
-        super().__init__(manifest, destination, survey, on_activity)
+        super().__init__(manifest, destination, prefetch, on_activity)
         assert manifest.listed is not None  # the condition for this class
         self._marks = manifest.listed.marks
         self._looks: dict[int, Found] = {}
-        self._doomed = destination.doomed if destination is not None else None
+        self._listed_deletions = destination.listed_deletions if destination is not None else None
 
     def run(self) -> Comparison:
         result = super().run()
-        if self._doomed is not None:
-            result.doomed = self._doomed.existing()
+        if self._listed_deletions is not None:
+            result.listed_deletions = self._listed_deletions.existing()
         return result
 
     def _read(self, directory: int, first: int, end: int) -> Listing | None:

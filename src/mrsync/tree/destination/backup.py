@@ -26,13 +26,13 @@ _DEFAULT_SUFFIX = re.compile(r"(.*_mcast_bak)\d{8}", re.DOTALL)
 class Fate(Enum):
     """The result of `Backups.move`."""
 
-    DOOMED = "it is not to be kept"
+    NOT_KEPT = "it is not to be kept"
     MOVED = "it is elsewhere now"
     RENAMED = "it has another name in the same directory now"
 
     @property
     def is_kept(self) -> bool:
-        return self is not Fate.DOOMED
+        return self is not Fate.NOT_KEPT
 
 
 class Backups:
@@ -121,7 +121,7 @@ class Backups:
         """
         is_backup = self._directory is None and name.endswith(self._suffix)
         if is_backup or not self._is_wanted(path):
-            return Fate.DOOMED
+            return Fate.NOT_KEPT
         to_fd, kept = self._place(fd, name, path)
         self._make_way(to_fd, kept)
         try:

@@ -87,7 +87,7 @@ class BackupDirectory:
             self._fd = os.open(self._path, _OPEN)
             if is_new:
                 check_made(self._fd)
-                self._dress(self._fd, self._destination_fd, b"")
+                self._copy_attributes(self._fd, self._destination_fd, b"")
         else:
             self._fd = self._open_below(self._below)
         tree = self._tree
@@ -109,7 +109,7 @@ class BackupDirectory:
                     self._on_made(done + name)
                     deeper = os.open(name, OPEN_DIRECTORY, dir_fd=fd)
                     check_made(deeper)
-                    self._dress(deeper, self._destination_fd, b"")
+                    self._copy_attributes(deeper, self._destination_fd, b"")
             finally:
                 os.close(fd)
             fd = deeper
@@ -136,9 +136,11 @@ class BackupDirectory:
                 os.unlink(name, dir_fd=parent_fd)
             os.mkdir(name, 0o700, dir_fd=parent_fd)
             with suppress(OSError):  # on failure it stays private to us
-                self._dress(self._directories.open_made(entry), self._originals.open(entry), self._tree.path(entry))
+                self._copy_attributes(
+                    self._directories.open_made(entry), self._originals.open(entry), self._tree.path(entry)
+                )
 
-    def _dress(self, made: int, original: int, path: bytes) -> None:
+    def _copy_attributes(self, made: int, original: int, path: bytes) -> None:
         """Copy owner and mode of the original directory, which has this path, as far as permitted."""
         status = os.fstat(original)
         hidden = self._hidden_mode(path)

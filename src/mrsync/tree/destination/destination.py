@@ -26,11 +26,11 @@ from mrsync.errors import FileError
 from mrsync.files import let_go
 from mrsync.tree.destination.deletions import Deletions
 from mrsync.tree.destination.metadata import Metadata
-from mrsync.tree.destination.places import Places
+from mrsync.tree.destination.placement import Placement
 from mrsync.tree.destination.refusals import Refusals
 from mrsync.tree.destination.removal import remove_tree
 from mrsync.tree.destination.timestamps import Timestamps
-from mrsync.tree.destination.xattr_sync import Kept
+from mrsync.tree.destination.xattr_sync import XattrSync
 from mrsync.tree.fs.directories import OPEN_DIRECTORY, Directories
 from mrsync.tree.fs.owners import Ownership
 from mrsync.tree.fs.state_directory import position_in
@@ -41,7 +41,7 @@ from mrsync.tree.model.policy import Policy
 
 if TYPE_CHECKING:
     from mrsync.tree.destination.backup import Backups
-    from mrsync.tree.destination.listed_deletions import Doomed
+    from mrsync.tree.destination.listed_deletions import ListedDeletions
     from mrsync.tree.filter.protection import DirectoryProtection, Protection
 
 T = TypeVar("T")
@@ -55,9 +55,9 @@ class Destination:
 
     touched: directory entries in which names changed. made: directory entries created by this run. is_new: the root
     itself was created. metadata: sets attributes. refusals: collects those that were refused. timestamps: finds out how
-    exactly times are kept. kept: extended attributes, or None if the policy preserves none. protection: the filter
-    rules that protect entries, or None. doomed: deletions named by a list, or None. backups: None without --backup;
-    host and suffix are passed to it.
+    exactly times are kept. xattrs: extended attributes, or None if the policy preserves none. protection: the filter
+    rules that protect entries, or None. listed_deletions: deletions named by a list, or None. backups: None without
+    --backup; host and suffix are passed to it.
     """
 
     def __init__(
@@ -75,10 +75,10 @@ class Destination:
         self.ownership = Ownership()
         self.touched: set[int] = set()
         self.made: set[int] = set()
-        self.doomed: Doomed | None = None
+        self.listed_deletions: ListedDeletions | None = None
         self.root_fd, self.is_new = _open_root(path, makes_parents=makes_parents, is_only_read=is_only_read)
         self._way_to_records = position_in(path)
-        self.kept: Kept | None = None
+        self.xattrs: XattrSync | None = None
         self.protection: Protection | None = None
         self.backups: Backups | None = None
         self._host = host
@@ -89,7 +89,7 @@ class Destination:
         self.refusals = Refusals(self._manifest)
         self.metadata = Metadata(self._manifest, self.ownership, self.refusals, None)
         self.timestamps = Timestamps(self)
-        self.places = Places(self, self._manifest)
+        self.placement = Placement(self, self._manifest)
         self.deletions = Deletions(self._manifest.policy)
         self.directories = Directories(self.root_fd, [b""], [0], is_loosening=not is_dry_run)
 
@@ -99,13 +99,15 @@ class Destination:
         self.deletions = Deletions(manifest.policy)
         self.refusals = Refusals(manifest)
         if manifest.policy.keeps_attributes:
-            self.kept = Kept(manifest, self.refusals, is_root=self.ownership.is_root)
-        self.metadata = Metadata(manifest, self.ownership, self.refusals, self.kept)
-        self.places = Places(self, manifest)
+            self.xattrs = XattrSync(manifest, self.refusals, is_root=self.ownership.is_root)
+        self.metadata = Metadata(manifest, self.ownership, self.refusals, self.xattrs)
+        self.placement = Placement(self, manifest)
         if manifest.listed is not None:
-            from mrsync.tree.destination.listed_deletions import Doomed  # most runs have no list
+            from mrsync.tree.destination.listed_deletions import ListedDeletions  # most runs have no list
 
-            self.doomed = Doomed(self.root_fd, manifest, self.deletions, self._delete, is_dry_run=self.is_dry_run)
+            self.listed_deletions = ListedDeletions(
+                self.root_fd, manifest, self.deletions, self._delete, is_dry_run=self.is_dry_run
+            )
         self.directories.close()
         self.directories = Directories(self.root_fd, manifest.names, manifest.parents, is_loosening=not self.is_dry_run)
         if manifest.policy.backup:
@@ -217,8 +219,8 @@ class Destination:
         if not stat.S_ISDIR(found.st_mode):
             self.change(parent, lambda fd: self.delete(parent, fd, name))
             return
-        if self.doomed is not None:
-            self.doomed.delete_below(self._path(parent, name))
+        if self.listed_deletions is not None:
+            self.listed_deletions.delete_below(self._path(parent, name))
         self.change(parent, lambda fd: self._make_way_of_directory(parent, fd, name))
 
     def remove_tree(
@@ -304,8 +306,8 @@ class Destination:
             self.directories.restore()
         finally:
             self.directories.close()
-            if self.doomed is not None:
-                self.doomed.close()
+            if self.listed_deletions is not None:
+                self.listed_deletions.close()
             if self.backups is not None:
                 self.backups.close()
             let_go(self.root_fd)

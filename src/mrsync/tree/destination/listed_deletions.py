@@ -13,7 +13,7 @@ from mrsync.tree.model.manifest import DIRECTORY, Manifest
 from mrsync.tree.model.pathtree import PathTree
 
 
-class Doomed:
+class ListedDeletions:
     """The listed deletions below an open root. A dry run only counts them.
 
     A directory is deleted only if it is empty by then. delete: called with (descriptor of the directory, name, path)
@@ -53,9 +53,9 @@ class Doomed:
 
     def delete_below(self, path: bytes) -> None:
         """Delete all listed paths below a path, deepest first. Raise OSError for the first that cannot be deleted."""
-        doomed = set(self._listed)
+        listed_deletions = set(self._listed)
         for number in reversed(list(self._below(self._tree.add(path)))):
-            if number in doomed:
+            if number in listed_deletions:
                 self._delete(number)
 
     def restore(self) -> list[Failure]:

@@ -15,7 +15,7 @@ from mrsync.tree.model.manifest import DIRECTORY, LINK, REGULAR, Manifest
 from mrsync.tree.model.times import file_window, is_kept_time, is_safe_time, is_same_time
 
 if TYPE_CHECKING:
-    from mrsync.tree.destination.xattr_sync import Kept
+    from mrsync.tree.destination.xattr_sync import XattrSync
 
 _GIVEN_AWAY = 0o1777  # mode bits kept if the owner is wrong: without set-ID bits, it cannot run as another user
 
@@ -30,14 +30,14 @@ class Given(NamedTuple):
 class Metadata:
     """Set the attributes that a manifest gives to entries. Refusals are noted and do not stop the rest.
 
-    kept: extended attributes, or None if the policy preserves none.
+    xattrs: extended attributes, or None if the policy preserves none.
     """
 
-    def __init__(self, manifest: Manifest, ownership: Ownership, refusals: Refusals, kept: Kept | None) -> None:
+    def __init__(self, manifest: Manifest, ownership: Ownership, refusals: Refusals, xattrs: XattrSync | None) -> None:
         self._manifest = manifest
         self._ownership = ownership
         self._refusals = refusals
-        self._kept = kept
+        self._xattrs = xattrs
         self._now = time.time_ns()
         self._window = file_window(manifest.policy)
 
@@ -57,7 +57,7 @@ class Metadata:
     def _give_at_once(self, entry: int, handle: Handle) -> bool:
         """Set owner, mode and time of a new file. Return False if more is needed or anything was refused."""
         manifest = self._manifest
-        if self._kept is not None or manifest.kind(entry) != REGULAR:
+        if self._xattrs is not None or manifest.kind(entry) != REGULAR:
             return False
         owner = self._ownership.settable(manifest.uids[entry], manifest.gids[entry])
         try:
@@ -92,8 +92,8 @@ class Metadata:
             if kind != LINK:
                 self._attempt(MODE, entry, refused, lambda: handle.chmod(mode))
 
-        if self._kept is not None:
-            self._kept.set(entry, handle, set_mode)
+        if self._xattrs is not None:
+            self._xattrs.set(entry, handle, set_mode)
         elif not is_right:
             set_mode()
 

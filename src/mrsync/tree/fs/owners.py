@@ -27,7 +27,7 @@ def parse_owners(text: str) -> tuple[NewOwner | None, NewOwner | None]:
     return _parse_owner(user, "user"), _parse_owner(group, "group")
 
 
-def give_to(manifest: Manifest, user: NewOwner | None, group: NewOwner | None) -> None:
+def override_owners(manifest: Manifest, user: NewOwner | None, group: NewOwner | None) -> None:
     """Set the user and group of all entries, unless they are None. Call `name_owners` before."""
     if user:
         manifest.uids = array("I", [user.id]) * len(manifest)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _HIDDEN = b"user.rsync.%"  # rsync's own notes (--fake-super)
 
 
-class Keeper:
+class XattrPolicy:
     """The extended attributes that a policy preserves, by rsync's rules: root sets all but system.*, others user.*.
 
     is_source: read everything that is readable. by_rules: filter rules that exclude names; they do not apply to ACLs.
@@ -97,7 +97,7 @@ class Keeper:
         return sorted(filter(self.keeps, listed)) if listed else []
 
 
-def source_keeper(policy: Policy, ordered: Sequence[Rule]) -> Keeper:
+def source_xattr_policy(policy: Policy, ordered: Sequence[Rule]) -> XattrPolicy:
     """Return the keeper for the source. ordered: its filter rules."""
     by_rules = None
     if policy.xattrs and ordered:
@@ -105,10 +105,10 @@ def source_keeper(policy: Policy, ordered: Sequence[Rule]) -> Keeper:
         from mrsync.tree.filter.xattr_filter import attribute_filter
 
         by_rules = attribute_filter(ordered, rules.SENDER)
-    return Keeper(policy, is_root=os.geteuid() == 0, is_source=True, by_rules=by_rules)
+    return XattrPolicy(policy, is_root=os.geteuid() == 0, is_source=True, by_rules=by_rules)
 
 
-def target_keeper(policy: Policy, *, is_root: bool) -> Keeper:
+def target_xattr_policy(policy: Policy, *, is_root: bool) -> XattrPolicy:
     """Return the keeper for a target. Raise ProtocolDataError if the policy's rules are not valid."""
     by_rules = None
     if policy.xattrs and policy.rules:
@@ -117,7 +117,7 @@ def target_keeper(policy: Policy, *, is_root: bool) -> Keeper:
         from mrsync.tree.filter.xattr_filter import attribute_filter
 
         by_rules = attribute_filter(read_rules(policy), rules.RECEIVER)
-    return Keeper(policy, is_root=is_root, by_rules=by_rules)
+    return XattrPolicy(policy, is_root=is_root, by_rules=by_rules)
 
 
 def _without_mode(value: bytes) -> bytes:

@@ -7,10 +7,10 @@ import os
 from mrsync.tree.fs.directories import Directories
 from mrsync.tree.lists.synclist import checked_path
 from mrsync.tree.model.pathtree import PathTree
-from mrsync.tree.source.homes import open_source
+from mrsync.tree.source.roots import open_source
 
 
-class Look:
+class SourceLookup:
     """Look up paths of a source, never through a link. Raises SelectionError if the root cannot be read."""
 
     def __init__(self, root: bytes) -> None:

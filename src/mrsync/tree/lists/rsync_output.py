@@ -8,7 +8,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from mrsync.tree.lists.lookup import Look
+from mrsync.tree.lists.lookup import SourceLookup
 from mrsync.tree.lists.synclist import Instruction, Item, checked_path, shown, unescape
 
 ITEMIZED = re.compile(rb"([<>ch.])([fdLDS])([.+? a-zA-Z]{9}) (.+)", re.DOTALL)
@@ -41,7 +41,7 @@ def translate(lines: Iterable[bytes], source: bytes, *, is_itemized: bool | None
     is_itemized: whether it is output of `-i`; None: find out. Raise SelectionError if the source cannot be read.
     """
     stripped = [line[:-1] if line.endswith(b"\n") else line for line in lines]
-    look = Look(source)
+    look = SourceLookup(source)
     try:
         if is_itemized is None:
             is_itemized = _looks_itemized(stripped, look)
@@ -51,7 +51,7 @@ def translate(lines: Iterable[bytes], source: bytes, *, is_itemized: bool | None
 
 
 class _Translator:
-    def __init__(self, look: Look) -> None:
+    def __init__(self, look: SourceLookup) -> None:
         self._look = look
         self._items: list[Item] = []
         self._doubts: list[str] = []
@@ -142,10 +142,10 @@ class _Translator:
         found = self._entries(raw)
         self._items += found
         if line.startswith(_DELETING):
-            doomed = unescape(line[len(_DELETING) :])
+            deleted = unescape(line[len(_DELETING) :])
             if not found:
                 self._delete(line[len(_DELETING) :])
-            elif self._look.status(doomed) is None:
+            elif self._look.status(deleted) is None:
                 raise ValueError("taken for the file of that name, nothing is deleted; rsync's -i would tell")
         elif not found and not CHATTER.fullmatch(line):
             raise ValueError("the source has no such entry")
@@ -195,7 +195,7 @@ def _body(lines: list[bytes]) -> tuple[int, int]:
     return first, end if end > first and not lines[end - 1] else len(lines)  # an empty line comes before the summary
 
 
-def _looks_itemized(lines: list[bytes], look: Look) -> bool:
+def _looks_itemized(lines: list[bytes], look: SourceLookup) -> bool:
     """Return whether every line, apart from rsync's own, looks like output of -i and is not a name in the source."""
     entries = [line for line in lines if line and not CHATTER.fullmatch(line)]
     return bool(entries) and all(

@@ -15,7 +15,7 @@ from mrsync.tree.model.manifest import DIRECTORY, Manifest
 from mrsync.tree.model.marks import Listed, Mark
 from mrsync.tree.model.pathtree import PathTree
 from mrsync.tree.model.policy import Policy
-from mrsync.tree.source.homes import Roots
+from mrsync.tree.source.roots import Roots
 from mrsync.tree.source.scanner import FIND, Scan, Scanner
 from mrsync.tree.source.selection import Selection
 
@@ -23,7 +23,7 @@ _MARKS = {Instruction.ATTRIBUTES: Mark.COMPARED, Instruction.HARDLINK: Mark.LINK
 _WITHIN_TREE = -1  # in place of a number: below a directory that is listed as a whole tree
 
 
-def pick(
+def scan_synclist(
     root: bytes,
     items: Iterable[Item],
     policy: Policy = Policy(),  # noqa: B008
@@ -37,10 +37,10 @@ def pick(
     """
     manifest = Manifest(policy._replace(deletes=False, checksum=False, is_listed=True))
     wanted = (item for item in items if policy.deletes or item.kind is not Instruction.DELETING)
-    return _Picker(Roots((root,)), manifest, selection, wanted).pick(on_activity)
+    return _SynclistScanner(Roots((root,)), manifest, selection, wanted).scan_synclist(on_activity)
 
 
-class _Picker(Scanner):
+class _SynclistScanner(Scanner):
     """Scanner that walks only along listed paths.
 
     "Number" means a number in the tree of listed paths; self._places maps entries of the manifest to them.
@@ -59,7 +59,7 @@ class _Picker(Scanner):
             self._add(item)
         self._marks.append(max(0, self._wanted[0] - 1))
 
-    def pick(self, on_activity: Callable[[int], None]) -> Scan:
+    def scan_synclist(self, on_activity: Callable[[int], None]) -> Scan:
         found = self.run(on_activity, lambda count, total: None)
         manifest = self._manifest
         grouped = set(manifest.leaders).union(manifest.leaders.values())

@@ -12,7 +12,7 @@ from mrsync.tree.fs.directories import Directories
 from mrsync.tree.lists.synclist import Instruction, Item, shown
 from mrsync.tree.model.listing import sorted_names
 from mrsync.tree.model.pathtree import PathTree
-from mrsync.tree.source.homes import open_source
+from mrsync.tree.source.roots import open_source
 
 _MAGIC = re.compile(rb"(?<!\\)(?:\\\\)*[*?\[]")
 _COMMA = re.compile(rb"((?:\\.|[^,\\])*)(?:,|$)", re.DOTALL)

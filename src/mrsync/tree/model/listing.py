@@ -25,7 +25,7 @@ class Listing:
 
     sizes: bytes, 0 except for regular files. mtimes: ns since 1970, clamped to 64 bits; `far_times` has the exact ones.
     By position: links (targets of soft links), inodes ((device, inode) of entries with several names, except
-    directories), devices (device numbers), holey (regular files that occupy fewer blocks than their size), followed
+    directories), devices (device numbers), sparse (regular files that occupy fewer blocks than their size), followed
     (soft links that were replaced by what they lead to). failures: (errno, name) of entries that could not be read.
     ctimes (ns), numbers (inodes): only if has_identities.
     """
@@ -47,7 +47,7 @@ class Listing:
         self.links: dict[int, bytes] = {}
         self.inodes: dict[int, tuple[int, int]] = {}
         self.devices: dict[int, int] = {}
-        self.holey: list[int] = []
+        self.sparse: list[int] = []
         self.followed: set[int] = set()
         self.failures: list[tuple[int, bytes]] = []
         self.ctimes = array("q")
@@ -68,7 +68,7 @@ class Listing:
         self.links = {moved[old]: target for old, target in self.links.items() if old in moved}
         self.inodes = {moved[old]: inode for old, inode in self.inodes.items() if old in moved}
         self.devices = {moved[old]: number for old, number in self.devices.items() if old in moved}
-        self.holey = [moved[old] for old in self.holey if old in moved]
+        self.sparse = [moved[old] for old in self.sparse if old in moved]
         self.followed = {moved[old] for old in self.followed if old in moved}
 
     def append(self, other: Listing) -> None:
@@ -76,7 +76,7 @@ class Listing:
         base = len(self.names)
         self.names += other.names
         self.failures += other.failures
-        self.holey += [base + position for position in other.holey]
+        self.sparse += [base + position for position in other.sparse]
         self.followed |= {base + position for position in other.followed}
         columns = ("modes", "uids", "gids", "sizes", "mtimes", "ctimes", "numbers")
         for column in columns:
@@ -98,7 +98,7 @@ class Listing:
             getattr(self, table).pop(position, None)
             if found:
                 getattr(self, table)[position] = found[0]
-        self.holey += [position] * len(one.holey)
+        self.sparse += [position] * len(one.sparse)
         self.followed.add(position)
 
     def omit(self, positions: Iterable[int]) -> None:
@@ -107,7 +107,7 @@ class Listing:
             self.modes[position] = self.sizes[position] = 0
             self.inodes.pop(position, None)
             self.links.pop(position, None)
-        self.holey = [position for position in self.holey if self.modes[position]]
+        self.sparse = [position for position in self.sparse if self.modes[position]]
 
     def _add(self, fd: int, names: list[bytes]) -> None:
         status = os.stat
@@ -142,7 +142,7 @@ class Listing:
             for i, count in enumerate(link_counts):
                 if count > 1 and modes[i] >> 12 != _DIRECTORY:
                     self.inodes[base + i] = (devices[i], inodes[i])
-        self.holey += [base + i for i, (row, size) in enumerate(zip(rows, sizes)) if row.st_blocks * 512 < size]
+        self.sparse += [base + i for i, (row, size) in enumerate(zip(rows, sizes)) if row.st_blocks * 512 < size]
 
     def _add_times(self, base: int, times: Sequence[int]) -> None:
         if min(times) >= TIME_MIN and max(times) <= TIME_MAX:

@@ -18,45 +18,45 @@ from mrsync.tree.model.plan import Plan
 MAGIC = b"mrsync amendment\x01"
 
 
-class Amendment(NamedTuple):
+class ManifestPatch(NamedTuple):
     """New rows for regular files of a manifest.
 
     entries: their entries, ascending. patch: a manifest whose entries 1, 2, ... are these rows, with placeholder names.
     """
 
     entries: array[int]
-    patch: Manifest
+    rows: Manifest
 
     def apply(self, manifest: Manifest) -> None:
         """Update a manifest. The patch and the manifest must both have the source's owners, or both this host's."""
-        patch = self.patch
+        rows = self.rows
         digests = bytearray(manifest.digests)
         for at, entry in enumerate(self.entries, 1):
             for name in ("modes", "uids", "gids", "sizes", "mtimes"):
-                getattr(manifest, name)[entry] = getattr(patch, name)[at]
+                getattr(manifest, name)[entry] = getattr(rows, name)[at]
             manifest.far_times.pop(entry, None)
-            if at in patch.far_times:
-                manifest.far_times[entry] = patch.far_times[at]
+            if at in rows.far_times:
+                manifest.far_times[entry] = rows.far_times[at]
             if digests:
-                digests[entry * DIGEST_BYTES : (entry + 1) * DIGEST_BYTES] = patch.digest(at)
+                digests[entry * DIGEST_BYTES : (entry + 1) * DIGEST_BYTES] = rows.digest(at)
             if manifest.policy.keeps_attributes:
-                number = patch.attribute_numbers[at]
-                known = UNKNOWN if number == UNKNOWN else manifest.attributes.number(patch.attributes[number])
+                number = rows.attribute_numbers[at]
+                known = UNKNOWN if number == UNKNOWN else manifest.attributes.number(rows.attributes[number])
                 manifest.attribute_numbers[entry] = known
         manifest.digests = bytes(digests)
 
 
-def encode_again(amendment: Amendment, plan: Plan) -> bytes:
+def encode_again(patch: ManifestPatch, plan: Plan) -> bytes:
     """Return the bytes of object 3; the plan must belong to the amended manifest."""
     packer = Packer(MAGIC)
-    packer.number(len(amendment.entries))
-    packer.column(amendment.entries)
-    packer.blob(amendment.patch.encode())
+    packer.number(len(patch.entries))
+    packer.column(patch.entries)
+    packer.blob(patch.rows.encode())
     packer.blob(plan.encode())
     return packer.packed()
 
 
-def decode_again(data: bytes, manifest: Manifest, localize: Callable[[Manifest], None]) -> tuple[Amendment, Plan]:
+def decode_again(data: bytes, manifest: Manifest, localize: Callable[[Manifest], None]) -> tuple[ManifestPatch, Plan]:
     """Bring a target's manifest up to date. Raise ProtocolDataError for anything hostile.
 
     localize: turns the owners of the patch into ids of this host.
@@ -64,19 +64,19 @@ def decode_again(data: bytes, manifest: Manifest, localize: Callable[[Manifest],
     unpacker = Unpacker(data, MAGIC, "second plan")
     count = unpacker.number(len(manifest))
     entries = unpacker.column("I", count)
-    patch = Manifest.decode(unpacker.blob())
+    rows = Manifest.decode(unpacker.blob())
     plan_bytes = unpacker.blob()
     unpacker.end()
     if not all(map(lt, entries, islice(entries, 1, None))) or (entries and entries[-1] >= len(manifest)):
         raise unpacker.error("its entries are not in order")
-    if len(patch) != count + 1 or patch.policy != manifest.policy:
+    if len(rows) != count + 1 or rows.policy != manifest.policy:
         raise unpacker.error("it is not of this manifest")
-    if any(manifest.kind(entry) != REGULAR or patch.kind(at) != REGULAR for at, entry in enumerate(entries, 1)):
+    if any(manifest.kind(entry) != REGULAR or rows.kind(at) != REGULAR for at, entry in enumerate(entries, 1)):
         raise unpacker.error("it amends something that is no file")
-    localize(patch)
-    amendment = Amendment(entries, patch)
-    amendment.apply(manifest)
-    return amendment, Plan.decode(plan_bytes, manifest)
+    localize(rows)
+    patch = ManifestPatch(entries, rows)
+    patch.apply(manifest)
+    return patch, Plan.decode(plan_bytes, manifest)
 
 
 def unplanned(manifest: Manifest, plan: Plan, needs: Iterable[tuple[int, int]]) -> list[Failure]:

@@ -99,10 +99,10 @@ def _compared(manifest: Manifest, destination: Destination, on_activity: Callabl
             else:
                 words = [word for flag, word in _WORDS.items() if flags & flag]
                 yield Difference("changed", path, ", ".join(words) or ("contents" if flags & SENT else "target"))
-    for directory, name in comparison.extras:
+    for directory, name in comparison.extraneous:
         yield Difference("extra", os.path.join(manifest.path(directory), name))
-    for doomed in comparison.doomed:
-        yield Difference("extra", doomed)
+    for listed_deletions in comparison.listed_deletions:
+        yield Difference("extra", listed_deletions)
     for failure in comparison.failures:
         yield Difference("unreadable", failure.path, os.strerror(failure.errno))
 

@@ -12,14 +12,14 @@ from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.listing import Listing
 from mrsync.tree.model.manifest import DIRECTORY, Manifest
 from mrsync.tree.model.pathtree import PathTree
-from mrsync.tree.source.homes import Roots
+from mrsync.tree.source.roots import Roots
 from mrsync.tree.source.scanner import FIND, Scanner
 from mrsync.tree.source.selection import Selection
 
 _NOWHERE = -1  # in place of a number: no listed path leads here
 
 
-class Gatherer(Scanner):
+class FilesFromScanner(Scanner):
     """Scanner that walks only along listed paths.
 
     A path that ends in a slash stands for a directory and its direct children; with selection.is_recursive, every
@@ -53,7 +53,7 @@ class Gatherer(Scanner):
         except OSError as error:
             self._errors.append(Failure(error.errno or 0, path, FIND))
             return False
-        return self._choice is None or not self._choice.is_excluded(path, is_directory=stat.S_ISDIR(mode))
+        return self._source_filter is None or not self._source_filter.is_excluded(path, is_directory=stat.S_ISDIR(mode))
 
     def _list(self, directory: int, fd: int) -> Listing:
         number = self._places[directory]
@@ -63,11 +63,11 @@ class Gatherer(Scanner):
             is_open = False
             self._manifest.incomplete.add(directory)
         listing = Listing(fd, None if is_open else sorted(known), has_identities=self._manifest.policy.partial)
-        self._judge_links(directory, fd, listing)
+        self._apply_link_policy(directory, fd, listing)
         self._drop_obstacles(directory, listing, known)
         excluded: Container[bytes] = ()
-        if self._choice is not None:
-            excluded = self._choice.take(directory, self._manifest.path(directory), listing, known or None)
+        if self._source_filter is not None:
+            excluded = self._source_filter.take(directory, self._manifest.path(directory), listing, known or None)
         for entry, name in enumerate(listing.names, len(self._manifest)):
             number = known.get(name, _NOWHERE)
             self._places.append(number)

@@ -13,13 +13,13 @@ from mrsync.tree.source.selection import Selection
 Identity = tuple[int, int]  # device and inode
 
 
-class LinkJudge:
+class LinkPolicy:
     """Apply a selection to the soft links in listings."""
 
     def __init__(self, selection: Selection) -> None:
         self._selection = selection
 
-    def judge(self, directory_fd: int, listing: Listing, depth: int, is_above: Callable[[Identity], bool]) -> None:
+    def apply(self, directory_fd: int, listing: Listing, depth: int, is_above: Callable[[Identity], bool]) -> None:
         """Replace links by what they lead to, or omit them, so that targets leave the names alone.
 
         depth: the number of directories above, within the source. is_above: return whether a directory is one of them;

@@ -16,7 +16,7 @@ from mrsync.tree.model.attributes import UNKNOWN
 from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.listing import Listing
 from mrsync.tree.model.manifest import DIRECTORY, Manifest
-from mrsync.tree.source.homes import Roots
+from mrsync.tree.source.roots import Roots
 from mrsync.tree.source.scanner import FIND, Scanner, drop_temporary
 from mrsync.tree.source.selection import Operand, Selection
 from mrsync.tree.source.source_filter import SourceFilter
@@ -24,7 +24,7 @@ from mrsync.tree.source.source_filter import SourceFilter
 _MADE_MODE = stat.S_IFDIR | 0o755  # mode of DEST if no SOURCE gives it its own
 
 
-class Assembler(Scanner):
+class OperandScanner(Scanner):
     """Scanner that walks all operands as one tree.
 
     If several operands have the same path, the first one counts; but directories are merged, and take precedence over
@@ -48,15 +48,15 @@ class Assembler(Scanner):
         if not self._selection.ignores_missing:
             self._errors.append(Failure(reason, path, FIND))
 
-    def _make_choice(self) -> SourceFilter | None:
-        choice = super()._make_choice()
-        if choice is not None and len(self._operands) > 1:
-            choice.read = _MergeFiles(self._operands)
-        return choice
+    def _make_source_filter(self) -> SourceFilter | None:
+        source_filter = super()._make_source_filter()
+        if source_filter is not None and len(self._operands) > 1:
+            source_filter.read = _MergeFiles(self._operands)
+        return source_filter
 
     def _add_root(self) -> None:
         manifest = self._manifest
-        fd = self._homes.root_fds[max(0, self._whole)]
+        fd = self._open_roots.root_fds[max(0, self._whole)]
         manifest.add_root(os.fstat(fd))
         if self._whole < 0:
             manifest.modes[0], manifest.uids[0], manifest.gids[0] = _MADE_MODE, os.geteuid(), os.getegid()
@@ -81,8 +81,8 @@ class Assembler(Scanner):
         for numbers in places.values():
             numbers.sort(key=lambda number: number < 0)  # directories first, each kind in order
         listing = _joined(parts, places)
-        if self._choice is not None:
-            self._choice.take(directory, self._manifest.path(directory), listing)
+        if self._source_filter is not None:
+            self._source_filter.take(directory, self._manifest.path(directory), listing)
         for entry, name in enumerate(listing.names, len(self._manifest)):
             first = places[name][0]
             self._operand_of.append(first if first >= 0 else ~first)
@@ -93,13 +93,13 @@ class Assembler(Scanner):
     def _read_part(self, directory: int, number: int) -> Listing:
         """Return what one operand contributes to a directory. Raise OSError."""
         names = self._operands[number].names if directory == 0 else None
-        fd = self._homes.directory(directory, number)
+        fd = self._open_roots.directory(directory, number)
         if self._is_foreign(directory, fd, number):
             self._manifest.incomplete.add(directory)
             names = ()
         has_identities = self._manifest.policy.partial
         listing = Listing(fd, None if names is None else sorted(names), has_identities=has_identities)
-        self._judge_links(directory, fd, listing, number)
+        self._apply_link_policy(directory, fd, listing, number)
         if names is None:
             drop_temporary(listing)
         elif listing.failures:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from mrsync.tree.fs.extents import data_extents
 from mrsync.tree.model.plan import Extents, Plan
 from mrsync.tree.model.spans import merged
-from mrsync.tree.source.homes import Homes
+from mrsync.tree.source.roots import OpenRoots
 from mrsync.tree.source.scanner import Scan
 
 
@@ -24,8 +24,8 @@ def build_plan(scan: Scan, needs: Iterable[tuple[int, int]]) -> Plan:
     entries = array("I")
     for first, end in ranges:
         entries.extend(range(first, end))
-    planned_holey = [entry for entry in sorted(scan.holey) if _is_in(entries, entry)]
-    plan = Plan(scan.manifest, ranges, _read_extents(scan, entries, planned_holey) if planned_holey else {})
+    planned_sparse = [entry for entry in sorted(scan.sparse) if _is_in(entries, entry)]
+    plan = Plan(scan.manifest, ranges, _read_extents(scan, entries, planned_sparse) if planned_sparse else {})
     if scan.inodes:
         for first, end in ranges:
             plan.ctimes += scan.ctimes[first:end]
@@ -41,15 +41,15 @@ def _is_in(values: array[int], value: int) -> bool:
     return position < len(values) and values[position] == value
 
 
-def _read_extents(scan: Scan, entries: array[int], holey: list[int]) -> dict[int, Extents]:
+def _read_extents(scan: Scan, entries: array[int], sparse: list[int]) -> dict[int, Extents]:
     manifest = scan.manifest
     extents: dict[int, Extents] = {}
-    homes = Homes(scan.roots, manifest)
+    open_roots = OpenRoots(scan.roots, manifest)
     try:
-        for entry in holey:
+        for entry in sparse:
             size = manifest.sizes[entry]
             try:
-                fd = homes.open(entry)
+                fd = open_roots.open(entry)
             except OSError:
                 continue  # planned without holes; Source meets the same error and reports it
             try:
@@ -59,5 +59,5 @@ def _read_extents(scan: Scan, entries: array[int], holey: list[int]) -> dict[int
             if pieces != [(0, size)]:
                 extents[bisect_left(entries, entry)] = pieces
     finally:
-        homes.close()
+        open_roots.close()
     return extents

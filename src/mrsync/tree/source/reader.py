@@ -18,13 +18,13 @@ from mrsync.tree.fs.fdcache import FdCache
 from mrsync.tree.model.failure import Changed, Fault
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.plan import Plan
-from mrsync.tree.source.homes import Homes, Roots
 from mrsync.tree.source.prefix import Prefix, read_exactly
+from mrsync.tree.source.roots import OpenRoots, Roots
 
 FILES_OPEN_MAX = 32
 
 
-class Source:
+class ContentsReader:
     """The planned files of the source. The constructor raises SelectionError if a root cannot be read.
 
     changed: plan file -> reason, for each file that vanished, changed or cannot be read; zeros are sent for its data.
@@ -43,9 +43,9 @@ class Source:
         self._prefixes = prefixes
         self._manifest = manifest
         self._plan = plan
-        self._homes = Homes(roots, manifest)
+        self._open_roots = OpenRoots(roots, manifest)
         self._fds = FdCache(cache_limit(FILES_OPEN_MAX))
-        self._is_wary = False
+        self._checks_every_piece = False
         # Identity of each file when it was first opened; inode 0: not opened yet.
         self._inodes = array("Q", bytes(8 * plan.file_count))
         self._ctimes = array("q", bytes(8 * plan.file_count))
@@ -58,13 +58,13 @@ class Source:
             return self._read_piece(*pieces[0])
         return b"".join([self._read_piece(*piece) for piece in pieces])
 
-    def be_wary(self) -> None:
+    def check_every_piece(self) -> None:
         """Check every piece against the scan. Call this before reading if targets already hold parts of the contents.
 
         These parts belong to the scanned version, so the rest must as well. And since not everything will be read, any
         piece may be the last one of its file.
         """
-        self._is_wary = True
+        self._checks_every_piece = True
         if self._plan.inodes:
             self._inodes, self._ctimes = self._plan.inodes[:], self._plan.ctimes[:]
 
@@ -83,7 +83,7 @@ class Source:
 
     def close(self) -> None:
         self._fds.close_all()
-        self._homes.close()
+        self._open_roots.close()
 
     def _read_piece(self, file: int, position: int, length: int) -> bytes:
         if file in self.changed:
@@ -93,7 +93,7 @@ class Source:
             prefix = self._prefixes.get(self._plan.entries[file])
             data = prefix.read(fd, position, length) if prefix else read_exactly(fd, position, length)
             is_end = position + length == self._data_end(file)
-            if is_end or self._is_wary:
+            if is_end or self._checks_every_piece:
                 self._check(file, fd)
             if is_end:
                 self._verified[file] = 1
@@ -114,7 +114,7 @@ class Source:
         fd = self._fds.get(file)
         if fd is not None:
             return fd
-        fd = self._homes.open(self._plan.entries[file])
+        fd = self._open_roots.open(self._plan.entries[file])
         self._fds.put(file, fd)
         self._check(file, fd)
         return fd

@@ -11,28 +11,28 @@ from typing import NamedTuple
 
 from mrsync.tree.fs.digests import Digester
 from mrsync.tree.fs.handles import entry_in
-from mrsync.tree.fs.xattrs import source_keeper
+from mrsync.tree.fs.xattrs import source_xattr_policy
 from mrsync.tree.model.attributes import UNKNOWN
 from mrsync.tree.model.failure import Changed, Fault
 from mrsync.tree.model.listing import Listing
 from mrsync.tree.model.manifest import NO_DIGEST, Manifest
-from mrsync.tree.model.manifest_patch import Amendment
+from mrsync.tree.model.manifest_patch import ManifestPatch
 from mrsync.tree.model.marks import Listed
-from mrsync.tree.source.homes import Homes
 from mrsync.tree.source.prefix import Prefix
-from mrsync.tree.source.scanner import Scan, change_on_the_way
+from mrsync.tree.source.roots import OpenRoots
+from mrsync.tree.source.scanner import Scan, override_attributes
 from mrsync.tree.source.selection import Selection
 
 
 class Rescan(NamedTuple):
     """The result of `rescan`.
 
-    amendment: the changed rows, already applied to the scan's manifest. scan: the scan with an updated set of sparse
+    patch: the changed rows, already applied to the scan's manifest. scan: the scan with an updated set of sparse
     files. refused: entry -> why it cannot be sent again. prefixes: entry -> the present contents of a file that may go
     on growing.
     """
 
-    amendment: Amendment
+    patch: ManifestPatch
     scan: Scan
     refused: dict[int, Fault]
     prefixes: dict[int, Prefix]
@@ -55,7 +55,7 @@ class _Rescanner:
         self._on_activity = on_activity
         self._manifest = manifest = scan.manifest
         self._selection = selection
-        self._homes = Homes(scan.roots, manifest)
+        self._open_roots = OpenRoots(scan.roots, manifest)
         self._found: dict[int, os.stat_result] = {}
         self._refused: dict[int, Fault] = {}
         self._prefixes: dict[int, Prefix] = {}
@@ -69,13 +69,13 @@ class _Rescanner:
                 leader = self._manifest.leaders.get(entry, entry)
                 if entry not in self._found:
                     self._look_at(entry, [leader, *members.get(leader, ())])
-            amendment = self._amend()
+            patch = self._amend()
         finally:
-            self._homes.close()
-        holey = self._scan.holey.difference(self._found)
-        holey |= {entry for entry, status in self._found.items() if _is_holey(status)}
-        again = self._scan._replace(holey=holey, ctimes=array("q"), inodes=array("Q"))
-        return Rescan(amendment, again, self._refused, self._prefixes)
+            self._open_roots.close()
+        sparse = self._scan.sparse.difference(self._found)
+        sparse |= {entry for entry, status in self._found.items() if _is_sparse(status)}
+        again = self._scan._replace(sparse=sparse, ctimes=array("q"), inodes=array("Q"))
+        return Rescan(patch, again, self._refused, self._prefixes)
 
     def _look_at(self, entry: int, names: list[int]) -> None:
         """Accept all names of a file, or refuse them all."""
@@ -84,7 +84,7 @@ class _Rescanner:
             if any(not os.path.samestat(found[names[0]], other) for other in found.values()):
                 raise Changed("some of its names are other files now")
             status = found[entry]
-            if status.st_size != self._manifest.sizes[entry] and not _is_holey(status):
+            if status.st_size != self._manifest.sizes[entry] and not _is_sparse(status):
                 self._prefixes.update(dict.fromkeys(names, self._read(entry, status)))
         except OSError as error:
             self._refused[entry] = Fault.of(error)
@@ -93,7 +93,7 @@ class _Rescanner:
 
     def _read(self, entry: int, status: os.stat_result) -> Prefix:
         """Return the digests of a file with this status. Raise OSError."""
-        fd = self._homes.open(entry)
+        fd = self._open_roots.open(entry)
         try:
             prefix = Prefix(fd, status.st_size, self._on_activity)
         finally:
@@ -104,7 +104,7 @@ class _Rescanner:
 
     def _stat(self, entry: int) -> os.stat_result:
         """Return the status of a regular file that can be opened for reading. Raise OSError."""
-        fd = self._homes.open(entry)
+        fd = self._open_roots.open(entry)
         try:
             status = os.fstat(fd)
         finally:
@@ -113,41 +113,41 @@ class _Rescanner:
             raise Changed("it is no longer a file")
         return status
 
-    def _amend(self) -> Amendment:
+    def _amend(self) -> ManifestPatch:
         """Make the patch and apply it to the manifest."""
         manifest, entries = self._manifest, array("I", sorted(self._found))
-        patch = Manifest(manifest.policy)
-        patch.add_root(os.fstat(self._homes.root_fds[0]))
-        listing = Listing(self._homes.root_fds[0], [])
+        rows = Manifest(manifest.policy)
+        rows.add_root(os.fstat(self._open_roots.root_fds[0]))
+        listing = Listing(self._open_roots.root_fds[0], [])
         if entries:
             names = [b"%08x" % entry for entry in entries]  # placeholders; listings need sorted names
             listing.extend(names, [self._found[entry] for entry in entries])
-        patch.add(0, listing)
+        rows.add(0, listing)
         if manifest.policy.keeps_attributes:
-            self._read_attributes(patch, entries)
+            self._read_attributes(rows, entries)
         if manifest.policy.checksum:
-            patch.digests = NO_DIGEST + b"".join(map(self._digest, entries))
+            rows.digests = NO_DIGEST + b"".join(map(self._digest, entries))
         if manifest.listed is not None:
-            patch.listed = Listed(array("B", bytes(len(patch))), [])  # placeholders; the manifest's marks count
-        change_on_the_way(patch, self._selection)
-        amendment = Amendment(entries, patch)
-        amendment.apply(manifest)
-        return amendment
+            rows.listed = Listed(array("B", bytes(len(rows))), [])  # placeholders; the manifest's marks count
+        override_attributes(rows, self._selection)
+        patch = ManifestPatch(entries, rows)
+        patch.apply(manifest)
+        return patch
 
-    def _read_attributes(self, patch: Manifest, entries: Iterable[int]) -> None:
-        keeper = source_keeper(patch.policy, self._selection.rules)
-        patch.attribute_numbers.append(UNKNOWN)
+    def _read_attributes(self, rows: Manifest, entries: Iterable[int]) -> None:
+        xattr_policy = source_xattr_policy(rows.policy, self._selection.rules)
+        rows.attribute_numbers.append(UNKNOWN)
         for entry in entries:
             try:
-                fd = self._homes.of(entry)
-                number = patch.attributes.number(keeper.read(entry_in(fd, self._manifest.names[entry])))
+                fd = self._open_roots.of(entry)
+                number = rows.attributes.number(xattr_policy.read(entry_in(fd, self._manifest.names[entry])))
             except OSError:
                 number = UNKNOWN
-            patch.attribute_numbers.append(number)
+            rows.attribute_numbers.append(number)
 
     def _digest(self, entry: int) -> bytes:
-        return Digester(lambda count: None).digest(partial(self._homes.open, entry), self._found[entry].st_size)
+        return Digester(lambda count: None).digest(partial(self._open_roots.open, entry), self._found[entry].st_size)
 
 
-def _is_holey(status: os.stat_result) -> bool:
+def _is_sparse(status: os.stat_result) -> bool:
     return status.st_blocks * 512 < status.st_size

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.policy import Policy
-from mrsync.tree.source.homes import Roots
+from mrsync.tree.source.roots import Roots
 from mrsync.tree.source.scanner import Scan, Scanner
 from mrsync.tree.source.selection import Selection
 
@@ -28,11 +28,11 @@ def scan(
 
 def _scanner_of(root: bytes, manifest: Manifest, selection: Selection) -> Scanner:
     if selection.operands:
-        from mrsync.tree.source.operands import Assembler  # most runs have one directory
+        from mrsync.tree.source.operands import OperandScanner  # most runs have one directory
 
-        return Assembler(manifest, selection)
+        return OperandScanner(manifest, selection)
     if selection.files is None:
         return Scanner(Roots((root,)), manifest, selection)
-    from mrsync.tree.source.files_from import Gatherer  # few runs have a list
+    from mrsync.tree.source.files_from import FilesFromScanner  # few runs have a list
 
-    return Gatherer(Roots((root,)), manifest, selection)
+    return FilesFromScanner(Roots((root,)), manifest, selection)

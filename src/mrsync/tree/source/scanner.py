@@ -15,18 +15,18 @@ from mrsync.files import open_regular
 from mrsync.tree.fs.digests import digest_files
 from mrsync.tree.fs.extents import data_extents
 from mrsync.tree.fs.handles import Handle, entry_in
-from mrsync.tree.fs.owners import give_to, name_owners
+from mrsync.tree.fs.owners import name_owners, override_owners
 from mrsync.tree.fs.state_directory import is_state_directory
 from mrsync.tree.fs.temporary_names import PREFIX, parsed
-from mrsync.tree.fs.xattrs import source_keeper
+from mrsync.tree.fs.xattrs import source_xattr_policy
 from mrsync.tree.model.attributes import UNKNOWN
 from mrsync.tree.model.failure import Failure, printable
 from mrsync.tree.model.limits import DEPTH_MAX, ENTRIES_MAX, FILE_BYTES_MAX
 from mrsync.tree.model.listing import Listing
 from mrsync.tree.model.manifest import DIRECTORY, OMITTED, Manifest
-from mrsync.tree.source.homes import Homes, Roots
-from mrsync.tree.source.links import Identity, LinkJudge
+from mrsync.tree.source.links import Identity, LinkPolicy
 from mrsync.tree.source.modes import change_modes
+from mrsync.tree.source.roots import OpenRoots, Roots
 from mrsync.tree.source.selection import Selection
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ TICK_NS = 100_000_000  # ten times Linux's longest clock tick, which limits the 
 class Scan(NamedTuple):
     """The result of a scan.
 
-    manifest: all entries that could be read; its policy deletes nothing if any could not. holey: entries that probably
+    manifest: all entries that could be read; its policy deletes nothing if any could not. sparse: entries that probably
     have holes, because they occupy fewer blocks than their size. errors: what could not be read, was listed but does
     not exist, or vanished meanwhile. skipped: devices and special files that the policy does not preserve; targets
     neither make nor delete them. ctimes, inodes: of every entry, if the policy says partial. settled_at: a file with a
@@ -48,7 +48,7 @@ class Scan(NamedTuple):
 
     roots: Roots
     manifest: Manifest
-    holey: frozenset[int]
+    sparse: frozenset[int]
     errors: list[Failure]
     skipped: list[int]
     ctimes: array[int]
@@ -69,12 +69,12 @@ class Scan(NamedTuple):
         return self.ignores_errors or is_sure
 
 
-def change_on_the_way(manifest: Manifest, selection: Selection) -> None:
+def override_attributes(manifest: Manifest, selection: Selection) -> None:
     """Apply the selection's changes of modes and owners, and add the owners' names."""
     if selection.mode_changes:
         change_modes(manifest, selection.mode_changes)
     name_owners(manifest)
-    give_to(manifest, selection.user, selection.group)
+    override_owners(manifest, selection.user, selection.group)
 
 
 class Scanner:
@@ -83,20 +83,20 @@ class Scanner:
     def __init__(self, roots: Roots, manifest: Manifest, selection: Selection) -> None:
         self._followed: set[int] = set()  # entries whose soft links are followed
         self._roots = roots = roots._replace(followed=self._followed)
-        self._homes = Homes(roots, manifest)
-        self._judge = LinkJudge(selection) if selection.judges_links else None
+        self._open_roots = OpenRoots(roots, manifest)
+        self._link_policy = LinkPolicy(selection) if selection.has_link_policy else None
         self._identities: dict[tuple[int, int], Identity] = {}  # by (root, directory), if links are judged
-        self._root_fd = self._homes.root_fds[0]
+        self._root_fd = self._open_roots.root_fds[0]
         self._manifest = manifest
         self._selection = selection
         self._inodes: dict[tuple[int, int], int] = {}
-        self._holey: list[int] = []
+        self._sparse: list[int] = []
         self._errors: list[Failure] = []
         self._depths = {0: 0}
-        self._keeper = source_keeper(manifest.policy, selection.rules)
+        self._xattr_policy = source_xattr_policy(manifest.policy, selection.rules)
         self._ctimes, self._numbers = array("q"), array("Q")
         self._settled_at = time.time_ns() - TICK_NS
-        self._choice = self._make_choice()
+        self._source_filter = self._make_source_filter()
         self._devices: dict[tuple[int, int], int] = {}  # by (root, directory), for --one-file-system
         self._misses = False
 
@@ -114,20 +114,20 @@ class Scanner:
                 on_activity(len(manifest) - before)
             if policy.checksum:
                 total = sum(size for entry, size in enumerate(manifest.sizes) if entry not in manifest.leaders)
-                digest_files(manifest, self._homes.open, lambda count: on_digested(count, total))
+                digest_files(manifest, self._open_roots.open, lambda count: on_digested(count, total))
         finally:
-            self._homes.close()
-        if self._choice is not None:
-            self._errors += self._choice.errors
-        change_on_the_way(manifest, self._selection)
+            self._open_roots.close()
+        if self._source_filter is not None:
+            self._errors += self._source_filter.errors
+        override_attributes(manifest, self._selection)
         kinds = {mode >> 12 for mode in set(manifest.modes)}
         kinds = {kind for kind in kinds - {OMITTED} if not policy.keeps_kind(kind)}
         skipped = [i for i in range(len(manifest)) if manifest.kind(i) in kinds] if kinds else []
-        holey = frozenset(self._holey)
+        sparse = frozenset(self._sparse)
         found = Scan(
             self._roots,
             manifest,
-            holey,
+            sparse,
             self._errors,
             skipped,
             self._ctimes,
@@ -167,7 +167,7 @@ class Scanner:
                 self._read_attributes(entry, self._handle(entry, name))
         self._ctimes += listing.ctimes
         self._numbers += listing.numbers
-        self._holey += [base + position for position in listing.holey]
+        self._sparse += [base + position for position in listing.sparse]
         if manifest.policy.hard_links:
             for position, inode in listing.inodes.items():
                 leader = self._inodes.setdefault(inode, base + position)
@@ -175,12 +175,12 @@ class Scanner:
                     manifest.leaders[base + position] = leader
 
     def _handle(self, entry: int, name: bytes) -> Handle:
-        fd = self._homes.of(entry)
+        fd = self._open_roots.of(entry)
         return Handle(b"/proc/self/fd/%d/%b" % (fd, name)) if entry in self._followed else entry_in(fd, name)
 
-    def _judge_links(self, directory: int, fd: int, listing: Listing, root: int = 0) -> None:
+    def _apply_link_policy(self, directory: int, fd: int, listing: Listing, root: int = 0) -> None:
         """Follow or omit soft links, if the selection says so."""
-        if self._judge is None:
+        if self._link_policy is None:
             return
         status = os.fstat(fd)
         self._identities[root, directory] = status.st_dev, status.st_ino
@@ -188,11 +188,11 @@ class Scanner:
         while above[-1]:
             above.append(self._manifest.parents[above[-1]])
         known = {self._identities.get((root, entry)) for entry in above}
-        self._judge.judge(fd, listing, len(above) - 1, known.__contains__)
+        self._link_policy.apply(fd, listing, len(above) - 1, known.__contains__)
 
     def _read(self, directory: int) -> Listing:
         """Return the selected entries of a directory. Raise OSError."""
-        fd = self._homes.directory(directory)
+        fd = self._open_roots.directory(directory)
         listing = self._list(directory, fd)
         self._check(directory, fd, listing)
         return listing
@@ -222,7 +222,7 @@ class Scanner:
             return  # nothing in it is sent except listed paths
         path = self._manifest.path(directory)
         for name, dest in self._selection.off_limits.get((status.st_dev, status.st_ino), {}).items():
-            if not name or self._choice is None or not self._choice.excludes_new(directory, path, name):
+            if not name or self._source_filter is None or not self._source_filter.excludes_new(directory, path, name):
                 where = printable(os.path.join(path, name).rstrip(b"/"))
                 raise SelectionError(f"DEST on this host, {printable(dest)}, is in SOURCE ({where}); --exclude it")
 
@@ -232,7 +232,7 @@ class Scanner:
         number = UNKNOWN
         if manifest.policy.keeps_kind(manifest.kind(entry)):
             try:
-                number = manifest.attributes.number(self._keeper.read(target))
+                number = manifest.attributes.number(self._xattr_policy.read(target))
             except OSError as error:
                 self._errors.append(Failure(error.errno or 0, manifest.path(entry), "read the attributes of"))
         manifest.attribute_numbers.append(number)
@@ -245,9 +245,9 @@ class Scanner:
         listing = Listing(fd, has_identities=self._manifest.policy.partial)
         drop_temporary(listing)
         drop_records(listing, fd)
-        self._judge_links(directory, fd, listing)
-        if self._choice is not None:
-            self._choice.take(directory, self._manifest.path(directory), listing)
+        self._apply_link_policy(directory, fd, listing)
+        if self._source_filter is not None:
+            self._source_filter.take(directory, self._manifest.path(directory), listing)
         return listing
 
     def _is_foreign(self, directory: int, fd: int, root: int = 0) -> bool:
@@ -261,7 +261,7 @@ class Scanner:
         """Return whether a directory was reached by recursion and not named by the user."""
         return directory > 0
 
-    def _make_choice(self) -> SourceFilter | None:
+    def _make_source_filter(self) -> SourceFilter | None:
         selection = self._selection
         if not selection.rules and not selection.has_size_limit:
             return None

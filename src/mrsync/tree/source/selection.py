@@ -75,7 +75,7 @@ class Selection(NamedTuple):
         return not (self.rules or self.has_size_limit or self.is_one_file_system or self.files is not None)
 
     @property
-    def judges_links(self) -> bool:
+    def has_link_policy(self) -> bool:
         """Whether some soft links are followed or omitted."""
         return self.copies_links or self.copies_unsafe_links or self.copies_dir_links or self.skips_unsafe_links
 

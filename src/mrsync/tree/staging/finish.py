@@ -32,7 +32,7 @@ from mrsync.tree.fs.handles import Handle, Opened, pinned
 from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.items import LETTERS
 from mrsync.tree.model.manifest import DIRECTORY, LINK, REGULAR
-from mrsync.tree.staging.resume import Leftovers
+from mrsync.tree.staging.resume import StaleFiles
 from mrsync.tree.staging.stage import PLACED, UNWANTED, Stage
 
 
@@ -106,13 +106,13 @@ class _Finisher:
                 self._result.undone.add(entry)
             elif self._attempt(entry, "link", self._link):
                 self._result.created += 1
-        for directory, name in comparison.extras:
+        for directory, name in comparison.extraneous:
             self._delete(directory, name)
         self._empty_lasting()
-        leftovers = Leftovers(self._destination, self._manifest, comparison.stale)
-        self._result.failures += leftovers.remove()
-        if comparison.doomed:
-            self._delete_doomed(comparison.doomed)
+        stale_files = StaleFiles(self._destination, self._manifest, comparison.stale)
+        self._result.failures += stale_files.remove()
+        if comparison.listed_deletions:
+            self._delete_doomed(comparison.listed_deletions)
         self._result.deleted = self._destination.deletions.count
         mended = self._mended
         directories = self._destination.touched | self._destination.made
@@ -120,7 +120,7 @@ class _Finisher:
         if self._manifest.policy.leaves_root and 0 not in self._destination.made:
             directories.discard(0)
         for entry in sorted(directories, reverse=True):
-            if self._attempt(entry, "change", self._settle) and entry in mended:
+            if self._attempt(entry, "change", self._finalize_directory) and entry in mended:
                 self._result.mended += entry not in self._result.undone
         for entry, reason in self._directories.restore():
             self._result.failures.append(Failure(reason, self._manifest.path(entry), "change"))
@@ -290,7 +290,7 @@ class _Finisher:
                 raise OSError(errno.ESTALE, "something else took its place")
             self._destination.metadata.give(entry, handle, found)
 
-    def _settle(self, entry: int) -> None:
+    def _finalize_directory(self, entry: int) -> None:
         """Set owner, mode and time of a directory, after the last change below it."""
         manifest = self._manifest
         parent_fd, fd = self._directories.pair(manifest.parents[entry], entry)
@@ -313,23 +313,23 @@ class _Finisher:
     def _empty_lasting(self) -> None:
         """Empty directories that block a file because a protected entry is in them; like rsync, delete the rest."""
         manifest = self._manifest
-        for entry in sorted(self._destination.places.lasting if manifest.policy.deletes else ()):
+        for entry in sorted(self._destination.placement.blocked if manifest.policy.deletes else ()):
             with suppress(OSError):  # that the file could not be put in place was already reported
                 self._destination.make_way(manifest.parents[entry], manifest.names[entry])
 
     def _delete_doomed(self, paths: list[bytes]) -> None:
-        doomed = self._destination.doomed
-        assert doomed is not None  # it made the list of paths
+        listed_deletions = self._destination.listed_deletions
+        assert listed_deletions is not None  # it made the list of paths
         for path in paths:
             self._count(1)
             try:
-                if doomed.delete(path):
+                if listed_deletions.delete(path):
                     self._destination.touched.add(self._manifest.find(os.path.dirname(path)))
             except OSError as error:
                 if error.errno != errno.ENOTEMPTY or not self._destination.has_backups_beside:
                     self._result.failures.append(Failure(error.errno or 0, path, "delete"))
         self._destination.touched.discard(-1)  # the parent is not in the manifest, or was deleted as well
-        self._result.failures += doomed.restore()
+        self._result.failures += listed_deletions.restore()
 
     def _delete(self, directory: int, name: bytes) -> None:
         self._count(1)

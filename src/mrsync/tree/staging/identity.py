@@ -47,7 +47,7 @@ class Identities:
         status = os.fstat(fd)
         is_same = self._is_inode(file, status) and self._generations.get(file) == generation_of(fd)
         if not is_same or (is_shared and status.st_ctime_ns != self._ctimes[file]):
-            raise taken()
+            raise replaced_error()
 
     def is_whole(self, file: int, status: os.stat_result, size: int, mtime_ns: int, *, is_shared: bool) -> bool:
         """Return whether the file with this status is the complete staged file, unchanged.
@@ -85,6 +85,6 @@ def incarnation(fd: int) -> int:
     return (os.fstat(fd).st_dev & 0xFFFFFFFF) << 32 | generation_of(fd) & 0xFFFFFFFF
 
 
-def taken() -> OSError:
+def replaced_error() -> OSError:
     """Return the error for a name that no longer leads to the file that this session put there."""
     return OSError(errno.ESTALE, "something else took its place")

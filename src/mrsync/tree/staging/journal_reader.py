@@ -91,7 +91,7 @@ class JournalClaim(NamedTuple):
         return self.size if self.is_whole else sum(end - first for first, end in self.pieces)
 
 
-class Claims:
+class JournalReader:
     """The valid claims in a journal, by plan file of the session that wrote it.
 
     data: the whole journal. tag: that of its session. itself: `self_of` the file that data was read from. boot: the
@@ -184,14 +184,14 @@ def _claims(data: bytes, position: int) -> Iterator[tuple[int, ...]]:
         position = end
 
 
-def read_claims(root_fd: int, tag: bytes) -> Claims | None:
+def read_claims(root_fd: int, tag: bytes) -> JournalReader | None:
     """Return the claims in the journal with this tag, or None if there is no valid one. Raise Running if it is in use.
 
     root_fd: the root of the destination.
     """
     try:
         with _opened(root_fd, tag) as file:
-            return Claims(file.read(), tag, self_of(file.fileno()), boot_id())
+            return JournalReader(file.read(), tag, self_of(file.fileno()), boot_id())
     except (OSError, MrsyncError):
         return None
 

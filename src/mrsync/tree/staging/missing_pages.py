@@ -8,7 +8,7 @@ from mrsync.tree.model.spans import Span, clipped, merged, total, without
 from mrsync.tree.staging.stage import WHOLE, Stage
 
 
-def wanted_pages(
+def missing_pages(
     stage: Stage, needs: Iterable[Span], held: Mapping[int, Sequence[Span]], page_bytes: int
 ) -> list[Span]:
     """Return the ranges [a, b) of pages with bytes that are needed and not yet staged.

@@ -25,7 +25,7 @@ from mrsync.tree.fs.temporary_names import NO_FILE, parsed
 from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.spans import Span, without
-from mrsync.tree.staging.journal_reader import Claims, JournalClaim, Running, is_running, read_claims
+from mrsync.tree.staging.journal_reader import JournalClaim, JournalReader, Running, is_running, read_claims
 from mrsync.tree.staging.stage import WAITING, Stage
 
 SESSION_DIGITS = 16  # the part of a tag that names the session; a suffix marks its second round
@@ -44,7 +44,7 @@ class Offer(NamedTuple):
     claim: JournalClaim
 
 
-class Leftovers:
+class StaleFiles:
     """The temporary files of earlier sessions: staged files, unfinished links and journals.
 
     names: (directory entry, name) of each, as found by the comparison. Files of a running session are not touched.
@@ -98,7 +98,7 @@ class Leftovers:
                     failures.append(Failure(error.errno or 0, path, "delete"))
         return failures
 
-    def _claims(self, tag: bytes) -> Claims | None:
+    def _claims(self, tag: bytes) -> JournalReader | None:
         """Return the claims of a session; wait up to RUNNING_WAIT_S for it to end."""
         deadline = time.monotonic() + RUNNING_WAIT_S
         while True:

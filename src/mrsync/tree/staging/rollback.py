@@ -8,7 +8,7 @@ from contextlib import suppress
 from mrsync.tree.staging.stage import UNWANTED, Stage
 
 
-class Traces:
+class Rollback:
     """The times of all directories in which files will be staged. Construct it before the first file is staged."""
 
     def __init__(self, stage: Stage) -> None:
@@ -25,7 +25,7 @@ class Traces:
             status = os.fstat(self._destination.directories.open(home))
             self._times[home] = (status.st_atime_ns, status.st_mtime_ns)
 
-    def wipe(self) -> None:
+    def restore(self) -> None:
         """Restore everything. Call this after all staged files have been removed."""
         directories = self._destination.directories
         for home, times in self._times.items():

@@ -42,7 +42,7 @@ from mrsync.tree.fs.temporary_names import link_name, staged_name
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.plan import Plan
 from mrsync.tree.staging.checkpoint import Checkpoints
-from mrsync.tree.staging.identity import Identities, taken
+from mrsync.tree.staging.identity import Identities, replaced_error
 from mrsync.tree.staging.journal import Journal
 
 Data = Union[bytes, bytearray, memoryview]
@@ -277,13 +277,13 @@ class Stage:
         if self.states[file] == WHOLE and self._is_untouched(file, os.fstat(fd)):
             return fd
         os.close(fd)
-        raise taken()
+        raise replaced_error()
 
     def check(self, file: int) -> None:
         """Raise OSError unless the name of a complete staged file still leads to that file."""
         status = os.stat(self.name(file), dir_fd=self._home_fd(file), follow_symlinks=False)
         if not self._is_untouched(file, status):
-            raise taken()
+            raise replaced_error()
 
     def check_placed(self, file: int, parent_fd: int, name: bytes) -> None:
         """Raise OSError, and remove the name, unless it was this staged file that was renamed to another directory.
@@ -294,7 +294,7 @@ class Stage:
         status = os.stat(name, dir_fd=parent_fd, follow_symlinks=False)
         if not self._identities.is_placed(file, status):
             os.unlink(name, dir_fd=parent_fd)
-            raise taken()
+            raise replaced_error()
 
     def is_shared(self, home: int) -> bool:
         """Return whether other users may write to this directory entry."""
@@ -440,7 +440,7 @@ class Stage:
             fds = directories.pair(directory, home)
             os.rename(name, self.name(file), src_dir_fd=fds[0], dst_dir_fd=fds[1])
         if not os.path.samestat(os.fstat(fd), os.stat(self.name(file), dir_fd=fds[1], follow_symlinks=False)):
-            raise taken()
+            raise replaced_error()
 
     def _parent(self, file: int) -> int:
         return self.manifest.parents[self.plan.entries[file]]
@@ -463,7 +463,7 @@ class Stage:
         """
         manifest = self.manifest
         entry = self.plan.entries[file]
-        self.destination.places.check(entry, self.home(manifest.parents[entry]), self.name(file))
+        self.destination.placement.check(entry, self.home(manifest.parents[entry]), self.name(file))
         if file in self.plan.extents or manifest.policy.sparse:
             os.ftruncate(fd, manifest.sizes[entry])
         status = self.destination.metadata.give(entry, Opened(fd)).status

@@ -5,9 +5,9 @@ from __future__ import annotations
 from mrsync.protocol.caster import ABSENCE
 from mrsync.protocol.core.states import TargetTrigger
 from mrsync.protocol.targets.roster import Roster
-from mrsync.run.cast.notices import News
+from mrsync.run.cast.notices import Notices
 from mrsync.run.observer import Notice, Snapshot
-from mrsync.run.rendezvous import Place
+from mrsync.run.rendezvous import Rendezvous
 from mrsync.run.settings import CastSettings
 from mrsync.wire.messages import SealKind
 from mrsync.wire.sealing import seals_here
@@ -30,11 +30,11 @@ class Listener:
         raise AssertionError("none is due")
 
 
-def news(*, routed: tuple[int, ...] = (), is_encrypted: bool | None = None) -> tuple[News, Listener]:
+def notices(*, routed: tuple[int, ...] = (), is_encrypted: bool | None = None) -> tuple[Notices, Listener]:
     settings = CastSettings(b"/s", b"/d", NAMES, None, bytes(32), is_encrypted=is_encrypted)
-    place = Place("239.1.2.3", 8888, 1, False, (), (None,) * len(NAMES), routed)
+    rendezvous = Rendezvous("239.1.2.3", 8888, 1, False, (), (None,) * len(NAMES), routed)
     listener = Listener()
-    return News(settings, place, listener), listener
+    return Notices(settings, rendezvous, listener), listener
 
 
 def ended(trigger: TargetTrigger, reason: str, *numbers: int) -> Roster:
@@ -47,7 +47,7 @@ def ended(trigger: TargetTrigger, reason: str, *numbers: int) -> Roster:
 
 
 def test_those_that_never_came_for_one_reason_are_one_line() -> None:
-    told, listener = news()
+    told, listener = notices()
     roster = ended(TargetTrigger.ABSENCE, "no route", 0, 1, 2)
     for number in range(3):
         told.on_target_lost(found(roster, number))
@@ -59,7 +59,7 @@ def test_those_that_never_came_for_one_reason_are_one_line() -> None:
 
 
 def test_a_router_is_named_to_those_that_hear_nothing_behind_it() -> None:
-    told, listener = news(routed=(1, 2))
+    told, listener = notices(routed=(1, 2))
     roster = ended(TargetTrigger.ABSENCE, f"{ABSENCE} 60 s", 0, 1)
     for number in (0, 1):
         told.on_target_lost(found(roster, number))
@@ -69,7 +69,7 @@ def test_a_router_is_named_to_those_that_hear_nothing_behind_it() -> None:
 
 
 def test_the_end_of_targets_is_no_news_to_who_ended_the_run() -> None:
-    told, listener = news()
+    told, listener = notices()
     roster = ended(TargetTrigger.SILENCE, "silent for 60 s", 0, 1)
     told.on_target_lost(found(roster, 0))
     told.is_interrupted = True
@@ -81,12 +81,12 @@ def test_who_cannot_decrypt_is_named_unless_that_was_asked_for() -> None:
     roster = Roster(dict(enumerate(NAMES)))
     for number, seals in enumerate((seals_here(), 1 << SealKind.HMAC_SHA256)):
         roster.admit(found(roster, number), hello(number, seals=seals), "home", 0.0)
-    told, _ = news()
+    told, _ = notices()
     told.tell_seal(SealKind.AES_256_GCM, roster.live)
     assert told.warnings == []
     told.tell_seal(SealKind.HMAC_SHA256, roster.live)
     assert told.warnings[0].endswith("cryptography is missing or broken on n2")
-    told, _ = news(is_encrypted=False)
+    told, _ = notices(is_encrypted=False)
     told.tell_seal(SealKind.HMAC_SHA256, roster.live)
     assert told.warnings == []
 
@@ -97,7 +97,7 @@ def trust_of(seals: int, remote_shell: str | None, own_secrets: tuple[bytes, ...
     roster.admit(found(roster, 1), hello(1, seals=seals), "home", 0.0)
     settings = CastSettings(b"/s", b"/d", NAMES, remote_shell, bytes(32), own_secrets=own_secrets)
     listener = Listener()
-    told = News(settings, Place("239.1.2.3", 8888, 1, False, (), (None,) * len(NAMES), ()), listener)
+    told = Notices(settings, Rendezvous("239.1.2.3", 8888, 1, False, (), (None,) * len(NAMES), ()), listener)
     told.tell_trust(roster.live)
     assert {notice.level for notice in listener.heard} <= {1}
     return [notice.text for notice in listener.heard]

@@ -3,13 +3,13 @@ from __future__ import annotations
 from mrsync.protocol.targets.reach import DEAF_S, Reach
 from mrsync.protocol.targets.relays import Relays
 from mrsync.protocol.targets.roster import Roster
-from mrsync.run.cast.reach_notices import ReachNews
+from mrsync.run.cast.reach_notices import ReachNotices
 from tests.unit.protocol.builders import SMALL, STEPS, found, hello
 
 FULL = STEPS[0].datagram_bytes
 
 
-def gathered(*hears: int) -> tuple[Reach, Roster, ReachNews]:
+def gathered(*hears: int) -> tuple[Reach, Roster, ReachNotices]:
     """Targets a, b, ... that hear so many bytes on the group and answer at their address, a second later."""
     roster = Roster({number: chr(ord("a") + number) for number in range(len(hears))})
     reach = Reach(roster, STEPS, 60.0, is_unicast_only=False, on_rerouted=lambda target: None)
@@ -22,7 +22,7 @@ def gathered(*hears: int) -> tuple[Reach, Roster, ReachNews]:
     reach.look(DEAF_S + 0.1)
     reach.fix()
     relays = Relays(roster, reach, None, lambda target: None, lambda assign, address: None)
-    return reach, roster, ReachNews(reach, relays, roster, "239.1.2.3")
+    return reach, roster, ReachNotices(reach, relays, roster, "239.1.2.3")
 
 
 def test_nothing_is_said_when_all_is_well() -> None:
@@ -30,10 +30,10 @@ def test_nothing_is_said_when_all_is_well() -> None:
 
 
 def test_the_deaf_are_named_once() -> None:
-    _, roster, news = gathered(FULL, 0, 0)
-    (sentence,) = news.when_gathered()
+    _, roster, notices = gathered(FULL, 0, 0)
+    (sentence,) = notices.when_gathered()
     assert sentence.startswith("served by unicast, for the group 239.1.2.3 is not heard there: b,c (")
-    assert news.when_rerouted(found(roster, 1)) == ""
+    assert notices.when_rerouted(found(roster, 1)) == ""
 
 
 def test_the_narrow_are_named_with_what_reaches_them() -> None:
@@ -44,11 +44,11 @@ def test_the_narrow_are_named_with_what_reaches_them() -> None:
 
 
 def test_who_goes_deaf_later_is_named_then() -> None:
-    reach, roster, news = gathered(FULL, FULL)
+    reach, roster, notices = gathered(FULL, FULL)
     target = found(roster, 0)
     reach.receive_hello(target, hello(0, counter=3, group_bytes=0, token=1), "home", 9.0)
-    assert news.when_rerouted(target) == "a is served by unicast from now on: it hears the group no longer"
-    assert news.when_rerouted(target) == ""
+    assert notices.when_rerouted(target) == "a is served by unicast from now on: it hears the group no longer"
+    assert notices.when_rerouted(target) == ""
     reach.receive_hello(target, hello(0, counter=4, group_bytes=FULL, token=1), "home", 20.0)
     reach.look(40.0)
-    assert news.when_rerouted(target) == "a hears the group again, and is served by multicast"
+    assert notices.when_rerouted(target) == "a hears the group again, and is served by multicast"

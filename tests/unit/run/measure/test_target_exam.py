@@ -6,17 +6,17 @@ import pytest
 
 from mrsync.run.measure.evidence import Throughput
 from mrsync.run.measure.facts import FAST, SLOW, DiskFacts, HostCounters, HostFacts, VolumeFacts
-from mrsync.run.measure.target_exam import Patient
+from mrsync.run.measure.target_exam import TargetExam
 
 
 def test_what_is_not_known_yet() -> None:
-    seen = Patient().evidence("a", {})
+    seen = TargetExam().evidence("a", {})
     assert (seen.host, seen.facts, seen.disk, seen.counters) == ("a", None, None, HostCounters())
     assert (seen.round_trips.total, seen.clock_offset_s, seen.fast) == (0, None, Throughput())
 
 
 def test_what_was_told_last_counts() -> None:
-    patient = Patient()
+    exam = TargetExam()
     for facts in (
         HostFacts(python="3.9"),
         DiskFacts("/a"),
@@ -24,8 +24,8 @@ def test_what_was_told_last_counts() -> None:
         HostCounters(5),
         VolumeFacts(FAST, 90, 900, 0.5),
     ):
-        patient.hear_fact(facts)
-    seen = patient.evidence("a", {FAST: Throughput(100, seconds_sent=0.4), SLOW: Throughput(10)})
+        exam.hear_fact(facts)
+    seen = exam.evidence("a", {FAST: Throughput(100, seconds_sent=0.4), SLOW: Throughput(10)})
     assert (seen.facts, seen.disk, seen.counters) == (HostFacts(python="3.9"), DiskFacts("/a"), HostCounters(5))
     assert seen.fast == Throughput(100, 90, 0.4, 0.5, 900)
     assert seen.fast.loss == pytest.approx(0.1)
@@ -34,10 +34,10 @@ def test_what_was_told_last_counts() -> None:
 
 
 def test_the_clock_of_a_host_an_hour_ahead() -> None:
-    patient = Patient()
-    patient.hear_fact(HostFacts(clock_us=round((time.time() + 3600) * 1e6)))
-    offset = patient.evidence("a", {}).clock_offset_s
+    exam = TargetExam()
+    exam.hear_fact(HostFacts(clock_us=round((time.time() + 3600) * 1e6)))
+    offset = exam.evidence("a", {}).clock_offset_s
     assert offset == pytest.approx(3600, abs=1)
-    patient.hear_echo(0.2, round((time.time() + 3600) * 1e6), 0.0)  # more exact: half a round trip ago
-    assert patient.evidence("a", {}).clock_offset_s == pytest.approx(3600.1, abs=0.05)
-    assert patient.evidence("a", {}).round_trips.counts == {200_000: 1}
+    exam.hear_echo(0.2, round((time.time() + 3600) * 1e6), 0.0)  # more exact: half a round trip ago
+    assert exam.evidence("a", {}).clock_offset_s == pytest.approx(3600.1, abs=0.05)
+    assert exam.evidence("a", {}).round_trips.counts == {200_000: 1}

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from mrsync.tree.compare.compare import compare
-from mrsync.tree.compare.prefetch import Survey
+from mrsync.tree.compare.prefetch import Prefetch
 from mrsync.tree.compare.result import Comparison
 from mrsync.tree.destination.destination import Destination
 from mrsync.tree.model.manifest import Manifest
@@ -30,11 +30,11 @@ def named(request: pytest.FixtureRequest) -> Callable[..., Named]:
 
     def run(source: Path, dest: Path, *, deletes: bool = True) -> Named:
         manifest = Manifest.decode(scan(os.fsencode(source), Policy(deletes=deletes)).manifest.encode())
-        survey = Survey()
+        prefetch = Prefetch()
         if request.param == "surveyed":
-            survey.read(os.fsencode(dest), lambda entries: None)
+            prefetch.read(os.fsencode(dest), lambda entries: None)
         destination = Destination(os.fsencode(dest))
-        comparison = compare(manifest, destination, survey=survey)
+        comparison = compare(manifest, destination, prefetch=prefetch)
         destination.close()
         assert comparison.failures == []
         return by_category(manifest, comparison)
@@ -53,7 +53,7 @@ def by_category(manifest: Manifest, comparison: Comparison) -> Named:
         "made": {manifest.path(entry) for entry in comparison.made},
         "linked": {manifest.path(entry) for entry in comparison.linked},
         "mended": {manifest.path(entry) for entry in comparison.mended},
-        "extra": {os.path.join(manifest.path(directory), name) for directory, name in comparison.extras},
+        "extra": {os.path.join(manifest.path(directory), name) for directory, name in comparison.extraneous},
         "stale": {os.path.join(manifest.path(directory), name) for directory, name in comparison.stale},
     }
     assert comparison.changes == sum(len(found[what]) for what in ("made", "linked", "mended", "extra"))
@@ -302,8 +302,8 @@ def test_random_trees_compare_as_a_plain_walk_does(tmp_path: Path, named: Callab
     }
     assert found.get("needed", set()) == files[0].keys() - same
     assert found.get("mended", set()) == {path for path in same if files[0][path].st_mode != files[1][path].st_mode}
-    extras = {path for path in found.get("extra", set()) if os.path.basename(path).startswith(b"f")}
-    assert extras == {
+    extraneous = {path for path in found.get("extra", set()) if os.path.basename(path).startswith(b"f")}
+    assert extraneous == {
         path for path in files[1].keys() - files[0].keys() if (tmp_path / "source" / os.fsdecode(path)).parent.is_dir()
     }
 

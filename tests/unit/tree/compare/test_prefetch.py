@@ -6,7 +6,7 @@ import os
 from array import array
 from pathlib import Path
 
-from mrsync.tree.compare.prefetch import Survey
+from mrsync.tree.compare.prefetch import Prefetch
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.source.scan import scan
 from tests.trees import build_awkward_tree, remove_tree
@@ -22,25 +22,25 @@ def named(*names: bytes) -> Manifest:
 
 
 def test_a_survey_of_nothing_is_no_matter(tmp_path: Path) -> None:
-    survey = Survey()
-    survey.read(os.fsencode(tmp_path / "missing"), lambda entries: None)
-    assert survey.take(named(), 0) is None
+    prefetch = Prefetch()
+    prefetch.read(os.fsencode(tmp_path / "missing"), lambda entries: None)
+    assert prefetch.take(named(), 0) is None
 
 
 def test_a_survey_reads_every_directory_once(tmp_path: Path) -> None:
     build_awkward_tree(tmp_path / "tree", 4)
     try:
-        survey, told = Survey(), list[int]()
-        survey.read(os.fsencode(tmp_path / "tree"), told.append)
+        prefetch, told = Prefetch(), list[int]()
+        prefetch.read(os.fsencode(tmp_path / "tree"), told.append)
         manifest = scan(os.fsencode(tmp_path / "tree")).manifest
     finally:
         remove_tree(tmp_path / "tree")
     assert sum(told) >= len(manifest) - 1
     for turn, directory in enumerate(manifest.directories):
-        listing = survey.take(manifest, directory)
+        listing = prefetch.take(manifest, directory)
         assert listing is not None
         assert listing.names == manifest.names[manifest.child_starts[turn] : manifest.child_starts[turn + 1]]
-        assert survey.take(manifest, directory) is None
+        assert prefetch.take(manifest, directory) is None
 
 
 def test_what_cannot_be_read_in_full_is_left_to_the_comparison() -> None:
@@ -49,10 +49,10 @@ def test_what_cannot_be_read_in_full_is_left_to_the_comparison() -> None:
             (top / name).mkdir()
             (top / name / "file").touch()
             (top / name).chmod(mode)
-        survey = Survey()
-        survey.read(os.fsencode(top), lambda entries: None)
+        prefetch = Prefetch()
+        prefetch.read(os.fsencode(top), lambda entries: None)
         manifest = named(b"closed", b"unsearchable", b"open")
-        found = {name: survey.take(manifest, entry) is not None for entry, name in enumerate(manifest.names)}
+        found = {name: prefetch.take(manifest, entry) is not None for entry, name in enumerate(manifest.names)}
         assert found == {b"": True, b"closed": False, b"unsearchable": False, b"open": True}
 
     with nobodys_directory() as top:
@@ -63,7 +63,7 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
     (tmp_path / "outside").mkdir()
     (tmp_path / "tree").mkdir()
     (tmp_path / "tree" / "link").symlink_to("../outside")
-    survey = Survey()
-    survey.read(os.fsencode(tmp_path / "tree"), lambda entries: None)
-    assert survey.take(named(), 0) is not None
-    assert survey.take(named(b"link"), 1) is None
+    prefetch = Prefetch()
+    prefetch.read(os.fsencode(tmp_path / "tree"), lambda entries: None)
+    assert prefetch.take(named(), 0) is not None
+    assert prefetch.take(named(b"link"), 1) is None

@@ -21,7 +21,7 @@ from mrsync.tree.delta.blocks import (
 )
 from mrsync.tree.model.plan import Plan
 from mrsync.tree.source.planning import build_plan
-from mrsync.tree.source.reader import Source
+from mrsync.tree.source.reader import ContentsReader
 from mrsync.tree.source.scan import scan
 from tests.unit.tree.model.test_plan import manifest_of
 
@@ -47,7 +47,7 @@ def test_digests_and_anchors_come_through_the_plan(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(each)
     found = scan(os.fsencode(tmp_path))
     plan = build_plan(found, [(1, 4)])
-    source = Source(os.fsencode(tmp_path), found.manifest, plan)
+    source = ContentsReader(os.fsencode(tmp_path), found.manifest, plan)
     activity: list[int] = []
     made = digest_blocks(plan, [1, 2], source.read, PAGE, KEY, activity.append)
     source.close()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mrsync.tree.compare.prefetch import Survey
+from mrsync.tree.compare.prefetch import Prefetch
 from mrsync.tree.destination import removal
 from mrsync.tree.destination.deletions import Deletions
 from mrsync.tree.destination.removal import remove_tree
@@ -148,10 +148,10 @@ def test_memory_does_not_grow_with_the_square_of_the_depth(tmp_path: Path) -> No
         os.close(fd)
         fd = below
     os.close(fd)
-    survey = Survey()
+    prefetch = Prefetch()
     tracemalloc.start()
     try:
-        survey.read(os.fsencode(tmp_path), lambda entries: None)
+        prefetch.read(os.fsencode(tmp_path), lambda entries: None)
         remove(tmp_path / os.fsdecode(name))
         peak = tracemalloc.get_traced_memory()[1]
     finally:

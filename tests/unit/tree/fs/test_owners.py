@@ -10,7 +10,7 @@ from array import array
 import pytest
 
 from mrsync.errors import UsageError
-from mrsync.tree.fs.owners import NewOwner, Ownership, give_to, localize_owners, name_owners, parse_owners
+from mrsync.tree.fs.owners import NewOwner, Ownership, localize_owners, name_owners, override_owners, parse_owners
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.policy import Policy
 from tests.unit.tree.syncing import as_nobody
@@ -102,7 +102,7 @@ def test_a_new_owner_travels_by_name_or_as_a_number_only() -> None:
     manifest.names = [b"", b"a"]
     manifest.uids, manifest.gids = array("I", [0, 5]), array("I", [0, 7])
     manifest.users, manifest.groups = {5: b"five", 17: b"seventeen"}, {7: b"seven"}
-    give_to(manifest, NewOwner(17), NewOwner(18, b"crew"))
+    override_owners(manifest, NewOwner(17), NewOwner(18, b"crew"))
     assert (list(manifest.uids), list(manifest.gids)) == ([17, 17], [18, 18])
     assert (manifest.users[17], manifest.groups[18]) == (b"", b"crew")
     localize_owners(manifest)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mrsync.errors import SelectionError
-from mrsync.tree.lists.lookup import Look
+from mrsync.tree.lists.lookup import SourceLookup
 
 
 def test_what_is_seen_lies_below_the_root_and_behind_no_link(tmp_path: Path) -> None:
@@ -16,7 +16,7 @@ def test_what_is_seen_lies_below_the_root_and_behind_no_link(tmp_path: Path) -> 
     (root / "d" / "f").touch()
     (root / "l").symlink_to("d")
     (tmp_path / "outside").touch()
-    look = Look(bytes(root))
+    look = SourceLookup(bytes(root))
     try:
         seen = {path: look.status(path) is not None for path in (b"d", b"d/", b"d/f", b"l", b".", b"d/f/", b"")}
         assert seen == {b"d": True, b"d/": True, b"d/f": True, b"l": True, b".": True, b"d/f/": True, b"": False}
@@ -30,4 +30,4 @@ def test_what_is_seen_lies_below_the_root_and_behind_no_link(tmp_path: Path) -> 
 
 def test_a_source_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(SelectionError, match="cannot read the source"):
-        Look(bytes(tmp_path / "no"))
+        SourceLookup(bytes(tmp_path / "no"))

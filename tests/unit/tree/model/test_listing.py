@@ -49,7 +49,7 @@ def test_more_entries_than_are_read_at_a_time(tmp_path: Path) -> None:
     holes, twin = found.names.index(b"holes"), found.names.index(b"twin")
     status = (tmp_path / "holes").stat()
     assert found.inodes == {holes: (status.st_dev, status.st_ino), twin: (status.st_dev, status.st_ino)}
-    assert found.holey == [holes, twin]
+    assert found.sparse == [holes, twin]
     assert [found.sizes[position] for position in (0, holes, twin)] == [0, 1 << 20, 1 << 20]
 
 

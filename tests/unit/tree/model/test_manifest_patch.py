@@ -13,7 +13,7 @@ from mrsync.errors import ProtocolDataError
 from mrsync.tree.fs.owners import localize_owners
 from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.manifest import Manifest
-from mrsync.tree.model.manifest_patch import Amendment, decode_again, encode_again, unplanned
+from mrsync.tree.model.manifest_patch import ManifestPatch, decode_again, encode_again, unplanned
 from mrsync.tree.model.plan import Plan
 from mrsync.tree.model.policy import Policy
 from mrsync.tree.source.planning import build_plan
@@ -25,7 +25,7 @@ YEAR_9999_NS = 253_370_764_800_000_000_007
 POLICY = Policy(checksum=True, xattrs=True)
 
 
-def changed(tree: Path) -> tuple[Manifest, Amendment, Plan]:
+def changed(tree: Path) -> tuple[Manifest, ManifestPatch, Plan]:
     """The manifest of files a, b, c as it was; the amendment and the plan after b was changed in all respects."""
     for name in "abc":
         (tree / name).write_text(name)
@@ -36,12 +36,12 @@ def changed(tree: Path) -> tuple[Manifest, Amendment, Plan]:
     os.utime(tree / "b", ns=(0, YEAR_9999_NS))
     os.setxattr(tree / "b", "user.new", b"value")
     looked = rescan(found, Selection(), [2])
-    return before, looked.amendment, build_plan(looked.scan, [(2, 3)])
+    return before, looked.patch, build_plan(looked.scan, [(2, 3)])
 
 
 def test_a_target_knows_of_the_files_what_the_master_does(tmp_path: Path) -> None:
-    before, amendment, plan = changed(tmp_path)
-    _, decoded = decode_again(encode_again(amendment, plan), before, localize_owners)
+    before, patch, plan = changed(tmp_path)
+    _, decoded = decode_again(encode_again(patch, plan), before, localize_owners)
     now = scan(os.fsencode(tmp_path), POLICY).manifest
     for name in ("names", "modes", "uids", "gids", "sizes", "mtimes", "far_times", "digests"):
         assert getattr(before, name) == getattr(now, name), name
@@ -59,27 +59,27 @@ def test_far_times_become_near_ones_again(tmp_path: Path) -> None:
     assert (found.manifest.mtime_ns(1), found.manifest.far_times) == (7, {})
 
 
-def _other_order(amendment: Amendment) -> Amendment:
-    return amendment._replace(entries=array("I", [2, 2]))
+def _other_order(patch: ManifestPatch) -> ManifestPatch:
+    return patch._replace(entries=array("I", [2, 2]))
 
 
-def _outside(amendment: Amendment) -> Amendment:
-    return amendment._replace(entries=array("I", [99]))
+def _outside(patch: ManifestPatch) -> ManifestPatch:
+    return patch._replace(entries=array("I", [99]))
 
 
-def _a_directory(amendment: Amendment) -> Amendment:
-    return amendment._replace(entries=array("I", [0]))
+def _a_directory(patch: ManifestPatch) -> ManifestPatch:
+    return patch._replace(entries=array("I", [0]))
 
 
-def _other_policy(amendment: Amendment) -> Amendment:
-    amendment.patch.policy = POLICY._replace(deletes=False)
-    return amendment
+def _other_policy(patch: ManifestPatch) -> ManifestPatch:
+    patch.rows.policy = POLICY._replace(deletes=False)
+    return patch
 
 
 @pytest.mark.parametrize("spoil", [_other_order, _outside, _a_directory, _other_policy])
-def test_what_no_master_says(tmp_path: Path, spoil: Callable[[Amendment], Amendment]) -> None:
-    before, amendment, plan = changed(tmp_path)
-    data = encode_again(spoil(amendment), plan)
+def test_what_no_master_says(tmp_path: Path, spoil: Callable[[ManifestPatch], ManifestPatch]) -> None:
+    before, patch, plan = changed(tmp_path)
+    data = encode_again(spoil(patch), plan)
     with pytest.raises(ProtocolDataError, match="second plan is damaged"):
         decode_again(data, before, localize_owners)
 

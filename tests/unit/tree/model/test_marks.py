@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mrsync.errors import ProtocolDataError, ProtocolVersionError
-from mrsync.tree.lists.scan_synclist import pick
+from mrsync.tree.lists.scan_synclist import scan_synclist
 from mrsync.tree.lists.synclist import Instruction, Item
 from mrsync.tree.model.limits import DEPTH_MAX
 from mrsync.tree.model.manifest import Manifest
@@ -26,7 +26,7 @@ def picked(root: Path) -> Manifest:
         Item(Instruction.DELETING, b"d/gone/x"),
         Item(Instruction.DELETING, b"d/gone"),
     ]
-    return pick(os.fsencode(root), items).manifest
+    return scan_synclist(os.fsencode(root), items).manifest
 
 
 def test_a_manifest_of_listed_entries_is_read_back(tmp_path: Path) -> None:

@@ -41,9 +41,9 @@ def extents_of(length: int, chance: st.DataObject) -> list[tuple[int, int]]:
 def test_every_byte_of_the_contents_has_one_place(sizes: list[int], data: st.DataObject) -> None:
     manifest = manifest_of(sizes)
     needed = sorted(data.draw(st.sets(st.integers(1, len(sizes)), min_size=1)))
-    holey = data.draw(st.sets(st.integers(0, len(needed) - 1)))
+    sparse = data.draw(st.sets(st.integers(0, len(needed) - 1)))
     extents: dict[int, Sequence[tuple[int, int]]] = {
-        file: extents_of(sizes[needed[file] - 1], data) for file in sorted(holey)
+        file: extents_of(sizes[needed[file] - 1], data) for file in sorted(sparse)
     }
     plan = Plan(manifest, merged((entry, entry + 1) for entry in needed), extents)
     expected = []

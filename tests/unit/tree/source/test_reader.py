@@ -13,7 +13,7 @@ from mrsync.errors import SelectionError
 from mrsync.tree.model.failure import Fault
 from mrsync.tree.source.planning import build_plan
 from mrsync.tree.source.prefix import Prefix
-from mrsync.tree.source.reader import FILES_OPEN_MAX, Source
+from mrsync.tree.source.reader import FILES_OPEN_MAX, ContentsReader
 from mrsync.tree.source.scan import scan
 from tests.unit.tree.syncing import as_nobody, nobodys_directory
 
@@ -24,11 +24,13 @@ def open_files() -> int:
     return len(os.listdir("/proc/self/fd"))
 
 
-def source_of(root: Path) -> Source:
+def source_of(root: Path) -> ContentsReader:
     """A source that plans every file below root."""
     found = scan(os.fsencode(root))
     entries = [entry for entry in range(len(found.manifest)) if found.manifest.has_contents(entry)]
-    return Source(os.fsencode(root), found.manifest, build_plan(found, [(entry, entry + 1) for entry in entries]))
+    return ContentsReader(
+        os.fsencode(root), found.manifest, build_plan(found, [(entry, entry + 1) for entry in entries])
+    )
 
 
 @pytest.fixture
@@ -201,7 +203,7 @@ def test_descriptors_are_bounded_and_closed(tmp_path: Path) -> None:
 def test_a_root_that_vanished_is_told(tree: Path, tmp_path: Path) -> None:
     found = scan(os.fsencode(tree))
     with pytest.raises(SelectionError, match="cannot read the source"):
-        Source(os.fsencode(tmp_path / "missing"), found.manifest, build_plan(found, []))
+        ContentsReader(os.fsencode(tmp_path / "missing"), found.manifest, build_plan(found, []))
 
 
 def test_what_targets_have_already_must_be_as_it_was_scanned(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -211,7 +213,7 @@ def test_what_targets_have_already_must_be_as_it_was_scanned(tree: Path, monkeyp
     (tree / "new").write_bytes(b"n" * SIZE)
     os.utime(tree / "new", ns=(0, 10**18))
     (tree / "new").rename(tree / "a")
-    source.be_wary()
+    source.check_every_piece()
     assert source.read(0, 10) == bytes(10)
     assert source.changed == {0: Fault("it was replaced")}
     source.close()
@@ -219,7 +221,7 @@ def test_what_targets_have_already_must_be_as_it_was_scanned(tree: Path, monkeyp
 
 def test_where_not_all_is_read_any_piece_may_be_the_last(tree: Path) -> None:
     source = source_of(tree)
-    source.be_wary()
+    source.check_every_piece()
     assert source.read(0, 10) == b"a" * 10
     _rewrite_with_old_time(tree / "a")
     assert source.read(10, 10) == bytes(10)
@@ -239,12 +241,12 @@ def test_a_disk_that_fails_is_no_change(tree: Path, monkeypatch: pytest.MonkeyPa
     source.close()
 
 
-def growing_source(tree: Path) -> Source:
+def growing_source(tree: Path) -> ContentsReader:
     """A source of the file b, as a second look found it."""
     found = scan(os.fsencode(tree))
     with open(tree / "b", "r+b") as file:
         prefix = Prefix(file.fileno(), SIZE, lambda: None)
-    return Source(os.fsencode(tree), found.manifest, build_plan(found, [(2, 3)]), {2: prefix})
+    return ContentsReader(os.fsencode(tree), found.manifest, build_plan(found, [(2, 3)]), {2: prefix})
 
 
 def test_a_file_that_may_grow_is_read_as_it_was(tree: Path) -> None:

@@ -35,10 +35,10 @@ def test_holes_come_and_go(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     os.truncate(tmp_path / "b", 1 << 20)
     found = scan(os.fsencode(tmp_path))
-    assert found.holey == {2}
+    assert found.sparse == {2}
     os.truncate(tmp_path / "a", 1 << 20)
     (tmp_path / "b").write_text("none")
-    assert rescan(found, Selection(), [1, 2]).scan.holey == {1}
+    assert rescan(found, Selection(), [1, 2]).scan.sparse == {1}
 
 
 def test_all_names_of_a_file_are_amended(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_all_names_of_a_file_are_amended(tmp_path: Path) -> None:
     (tmp_path / "z").write_text("12345")
     for asked in (1, 2):
         looked = rescan(found, Selection(), [asked])
-        assert list(looked.amendment.entries) == [1, 2]
+        assert list(looked.patch.entries) == [1, 2]
     assert list(found.manifest.sizes[1:]) == [5, 5]
 
 
@@ -85,7 +85,7 @@ def test_what_cannot_be_cast_again_stays_as_it_was_known(tmp_path: Path, change:
     change(tmp_path / "a")
     (tmp_path / "b").write_text("345")
     looked = rescan(found, Selection(), [1, 3])
-    assert list(looked.amendment.entries) == [3]
+    assert list(looked.patch.entries) == [3]
     assert list(looked.refused) == [1]
     assert not looked.refused[1].is_unreadable
     assert list(found.manifest.sizes[1:]) == [1, 1, 3]

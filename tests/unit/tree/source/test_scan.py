@@ -44,7 +44,7 @@ def test_every_entry_is_found_as_it_is(tmp_path: Path) -> None:
             assert (manifest.uids[entry], manifest.gids[entry]) == (status.st_uid, status.st_gid)
             assert manifest.mtime_ns(entry) == status.st_mtime_ns
             assert manifest.sizes[entry] == (status.st_size if stat.S_ISREG(status.st_mode) else 0)
-            assert (entry in found.holey) == (status.st_blocks * 512 < manifest.sizes[entry])
+            assert (entry in found.sparse) == (status.st_blocks * 512 < manifest.sizes[entry])
             if stat.S_ISLNK(status.st_mode):
                 assert manifest.link_targets[entry] == os.readlink(manifest.names[entry], dir_fd=parent)
             if stat.S_ISDIR(status.st_mode):

@@ -63,7 +63,7 @@ def session(trees: Path, policy: Policy = Policy()) -> Session:  # noqa: B008
     return Session(trees / "source", trees / "dest", policy=policy)
 
 
-def wanted_pages(trees: Path) -> list[int]:
+def missing_pages(trees: Path) -> list[int]:
     """As of a session that did nothing."""
     run = session(trees)
     run.break_off()
@@ -79,7 +79,7 @@ def finish(trees: Path, run: Session) -> None:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_only_what_is_missing_is_wanted(trees: Path, seed: int) -> None:
-    pages = wanted_pages(trees)
+    pages = missing_pages(trees)
     arrived = random.Random(seed).sample(pages, len(pages) // 2)
     in_a_process_that_is_killed(lambda: session(trees).cast(arrived))
     run = session(trees)
@@ -89,7 +89,7 @@ def test_only_what_is_missing_is_wanted(trees: Path, seed: int) -> None:
 
 
 def test_a_break_after_another_loses_nothing(trees: Path) -> None:
-    pages = wanted_pages(trees)
+    pages = missing_pages(trees)
     for first in range(0, 50, 10):
         in_a_process_that_is_killed(lambda first=first: session(trees).cast(pages[first : first + 10]))  # type: ignore[misc]
     run = session(trees)
@@ -130,7 +130,7 @@ def test_without_partial_nothing_is_left_and_what_was_left_goes(trees: Path) -> 
 
 @pytest.mark.parametrize("way", ["written", "touched", "replaced", "renamed", "longer"])
 def test_a_source_that_changed_meanwhile_is_cast_anew(trees: Path, way: str) -> None:
-    pages = wanted_pages(trees)
+    pages = missing_pages(trees)
     in_a_process_that_is_killed(lambda: session(trees).cast(pages[:20]))
     big = trees / "source" / "big"
     status = big.stat()
@@ -192,13 +192,13 @@ CHANGES = ("rename", "writev", "unlink", "fchmod", "utime", "pwritev", "open", "
 def test_killed_at_any_step_it_costs_one_file_at_most(trees: Path, seed: int) -> None:
     """Taking over is interrupted again and again, each time a bit later, whatever it does next."""
     chance = random.Random(seed)
-    pages = wanted_pages(trees)
+    pages = missing_pages(trees)
     in_a_process_that_is_killed(lambda: session(trees).cast(chance.sample(pages, 40)))
-    left = wanted_pages(trees)
+    left = missing_pages(trees)
     most = 0
     for steps in range(1, 400, 7):
         in_a_process_that_is_killed(lambda steps=steps: _die_after(trees, steps))  # type: ignore[misc]
-        now = wanted_pages(trees)
+        now = missing_pages(trees)
         most = max(most, len(now))
         assert set(now) <= set(left) | set(pages[BIG_PAGES:]), "of the large file nothing is lost"
     assert most <= len(left) + 6
@@ -402,7 +402,7 @@ def test_as_somebody_who_is_not_root() -> None:
             (home / "source" / "sub" / "small0").chmod(0o000)
             (home / "dest").mkdir()
             let_it_settle()
-            pages = wanted_pages(home)
+            pages = missing_pages(home)
             in_a_process_that_is_killed(lambda: session(home).cast(pages[:-4]))
             again = session(home)
             assert len(again.pages) <= 6

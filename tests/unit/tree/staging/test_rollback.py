@@ -10,16 +10,16 @@ from mrsync.tree.destination.destination import Destination
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.plan import Plan
 from mrsync.tree.source.planning import build_plan
-from mrsync.tree.source.reader import Source
+from mrsync.tree.source.reader import ContentsReader
 from mrsync.tree.source.scan import scan
-from mrsync.tree.staging.rollback import Traces
+from mrsync.tree.staging.rollback import Rollback
 from mrsync.tree.staging.stage import Stage
 from tests.unit.tree.syncing import cast
 
 TIME_NS = 10**18 + 7
 
 
-def staged(source: Path, dest: Path) -> tuple[Stage, Traces]:
+def staged(source: Path, dest: Path) -> tuple[Stage, Rollback]:
     """Everything is staged, nothing in place."""
     found = scan(os.fsencode(source))
     manifest = Manifest.decode(found.manifest.encode())
@@ -27,11 +27,11 @@ def staged(source: Path, dest: Path) -> tuple[Stage, Traces]:
     needs = compare(manifest, destination).needs
     planned = build_plan(found, needs)
     stage = Stage(destination, manifest, Plan.decode(planned.encode(), manifest), needs, "abcd")
-    traces = Traces(stage)
-    contents = Source(os.fsencode(source), found.manifest, planned)
+    rollback = Rollback(stage)
+    contents = ContentsReader(os.fsencode(source), found.manifest, planned)
     cast(contents, stage)
     contents.close()
-    return stage, traces
+    return stage, rollback
 
 
 def test_directories_get_their_times_back(tmp_path: Path) -> None:
@@ -44,10 +44,10 @@ def test_directories_get_their_times_back(tmp_path: Path) -> None:
     times = {path: (TIME_NS, TIME_NS + 1) for path in (dest, dest / "d", dest / "d" / "e")}
     for path, ns in times.items():
         os.utime(path, ns=ns)
-    stage, traces = staged(source, dest)
+    stage, rollback = staged(source, dest)
     assert len(list((dest / "d").glob(".mrsync-*"))) == 2
     stage.cleanup()
-    traces.wipe()
+    rollback.restore()
     assert {path: path.stat().st_mtime_ns for path in times} == dict.fromkeys(times, TIME_NS + 1)
     assert sorted(path.name for path in dest.rglob("*")) == ["d", "e"]
 
@@ -56,9 +56,9 @@ def test_a_destination_that_was_made_goes_again(tmp_path: Path) -> None:
     source, dest = tmp_path / "source", tmp_path / "dest"
     source.mkdir()
     (source / "file").write_text("1")
-    stage, traces = staged(source, dest)
+    stage, rollback = staged(source, dest)
     stage.cleanup()
-    traces.wipe()
+    rollback.restore()
     assert not dest.exists()
 
 
@@ -66,8 +66,8 @@ def test_what_somebody_else_put_there_stays(tmp_path: Path) -> None:
     source, dest = tmp_path / "source", tmp_path / "dest"
     source.mkdir()
     (source / "file").write_text("1")
-    stage, traces = staged(source, dest)
+    stage, rollback = staged(source, dest)
     (dest / "theirs").write_text("2")
     stage.cleanup()
-    traces.wipe()
+    rollback.restore()
     assert [path.name for path in dest.iterdir()] == ["theirs"]

@@ -18,7 +18,7 @@ from mrsync.tree.destination.destination import Destination
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.plan import Plan
 from mrsync.tree.source.planning import build_plan
-from mrsync.tree.source.reader import Source
+from mrsync.tree.source.reader import ContentsReader
 from mrsync.tree.source.scan import scan
 from mrsync.tree.staging.commit import Commit
 from mrsync.tree.staging.stage import FILES_OPEN_MAX, IOV_MAX, Stage
@@ -27,7 +27,7 @@ from tests.unit.tree.syncing import as_nobody, cast, leftovers, nobodys_director
 
 @dataclass
 class Bench:
-    source: Source
+    source: ContentsReader
     stage: Stage
     plan: Plan
     comparison: Comparison
@@ -49,7 +49,7 @@ def bench(source: Path, dest: Path, *, needs: list[tuple[int, int]] | None = Non
     comparison = compare(found.manifest, destination)
     plan = build_plan(found, comparison.needs)
     stage = Stage(destination, found.manifest, plan, comparison.needs if needs is None else needs, "00ff")
-    return Bench(Source(os.fsencode(source), found.manifest, plan), stage, plan, comparison, found.manifest)
+    return Bench(ContentsReader(os.fsencode(source), found.manifest, plan), stage, plan, comparison, found.manifest)
 
 
 @pytest.fixture

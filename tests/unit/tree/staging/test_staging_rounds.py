@@ -14,7 +14,7 @@ from mrsync.tree.model.manifest_patch import decode_again, encode_again
 from mrsync.tree.model.plan import Plan
 from mrsync.tree.model.policy import Policy
 from mrsync.tree.source.planning import build_plan
-from mrsync.tree.source.reader import Source
+from mrsync.tree.source.reader import ContentsReader
 from mrsync.tree.source.rescan import rescan
 from mrsync.tree.source.scan import scan
 from mrsync.tree.source.selection import Selection
@@ -42,16 +42,16 @@ class Session:
         """A second round with these files; what the target needs of them."""
         entries = [self.manifest.names.index(os.fsencode(name)) for name in names]
         looked = rescan(self.scan, Selection(), entries)
-        planned = build_plan(looked.scan, [(entry, entry + 1) for entry in looked.amendment.entries])
-        amendment, plan = decode_again(encode_again(looked.amendment, planned), self.manifest, localize_owners)
-        again = compare_again(self.manifest, self.destination, amendment.entries)
-        self.comparison.amend(amendment.entries, again)
+        planned = build_plan(looked.scan, [(entry, entry + 1) for entry in looked.patch.entries])
+        patch, plan = decode_again(encode_again(looked.patch, planned), self.manifest, localize_owners)
+        again = compare_again(self.manifest, self.destination, patch.entries)
+        self.comparison.amend(patch.entries, again)
         self.rounds.add(self._staged(plan, again, "bb", planned))
         return again.needs
 
     def _staged(self, plan: Plan, comparison: Comparison, tag: str, planned: Plan) -> Stage:
         stage = Stage(self.destination, self.manifest, plan, comparison.needs, tag)
-        contents = Source(os.fsencode(self.source), self.scan.manifest, planned)
+        contents = ContentsReader(os.fsencode(self.source), self.scan.manifest, planned)
         cast(contents, stage)
         assert contents.changed == {}
         contents.close()

@@ -35,7 +35,7 @@ def open_source(root: bytes) -> int:
         raise SelectionError(f"cannot read the source {printable(root)}: {os.strerror(error.errno or 0)}") from error
 
 
-class Homes:
+class OpenRoots:
     """Open entries of a manifest below their roots. The constructor raises SelectionError if a root cannot be read.
 
     `roots.numbers` and the manifest may grow meanwhile. A directory's descriptor is valid until the next is requested.

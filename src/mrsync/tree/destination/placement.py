@@ -21,7 +21,7 @@ _HARMLESS = re.compile(rb"[A-Za-z0-9_-]([A-Za-z0-9 ._-]{0,98}[A-Za-z0-9_-])?")
 _NASTY = b'\xff\x01:*?"<>|\\'.ljust(254, b"x") + b"."
 
 
-class Places:
+class Placement:
     """Ask the kernel what it would refuse: immutable and append-only flags, sticky directories, mount points.
 
     Each check raises the OSError that the change itself would raise. Nothing is changed, except that names are tried
@@ -31,7 +31,7 @@ class Places:
     def __init__(self, destination: Destination, manifest: Manifest) -> None:
         self._destination = destination
         self._manifest = manifest
-        self.lasting: set[int] = set()  # entries whose place is kept by a directory that cannot be removed
+        self.blocked: set[int] = set()  # entries whose place is kept by a directory that cannot be removed
         self._homes: set[int] = set()  # directories out of which files can be renamed
         self._ways: set[int] = set()  # directories that can be created
         self._takes_all: dict[int, bool] = {}  # by device: whether it accepts every name
@@ -105,12 +105,12 @@ class Places:
     def _check_directory(self, entry: int, fd: int) -> None:
         """Raise OSError unless a directory in a file's place is empty, or everything in it may be deleted."""
         destination, parent, name = self._destination, self._manifest.parents[entry], self._manifest.names[entry]
-        if destination.doomed is not None or destination.backups is not None:
+        if destination.listed_deletions is not None or destination.backups is not None:
             return  # the list decides what is deleted in it, or its files become backups
         if check_tree(fd, name):
             return
         if not self._manifest.policy.deletes or not destination.can_go_whole(parent, name):
-            self.lasting.add(entry)
+            self.blocked.add(entry)
             raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY))
 
     @cached_property
