@@ -32,7 +32,7 @@ def test_every_option_of_rsync_is_in_a_table() -> None:
 
 
 @pytest.mark.parametrize("foreign", REFUSED, ids=lambda each: each.names)
-def test_what_is_refused_is_refused_with_the_reason(foreign: Foreign) -> None:
+def test_refusals_name_the_reason(foreign: Foreign) -> None:
     for name in foreign.names.split():
         words = [name, "x"] if foreign.metavar else [name]
         with pytest.raises(UsageError, match=re.escape(foreign.why)):
@@ -40,7 +40,7 @@ def test_what_is_refused_is_refused_with_the_reason(foreign: Foreign) -> None:
 
 
 @pytest.mark.parametrize("foreign", TAKEN, ids=lambda each: each.names)
-def test_what_is_always_on_is_accepted(foreign: Foreign) -> None:
+def test_options_that_are_always_on_are_accepted(foreign: Foreign) -> None:
     for name in foreign.names.split():
         words = [name, "x"] if foreign.metavar else [name]
         assert make_rsync_parser().parse_args([*words, "a", "b:/c"]).positionals == ["a", "b:/c"]

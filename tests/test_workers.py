@@ -33,7 +33,7 @@ def test_others_may_run_beside_most_tests_but_none_that_must_be_alone() -> None:
 
 
 @pytest.mark.alone
-def test_nobody_runs_beside_a_test_that_must_be_alone() -> None:
+def test_exclusive_test_runs_alone() -> None:
     assert not can_lock(fcntl.LOCK_SH)
 
 

@@ -81,7 +81,7 @@ def test_a_refused_attribute_is_told_once_for_all(tmp_path: Path, source: Path) 
         assert told(sync(source, top / "dest")) == {"set the owner": (b"a", 4)}  # d, d/b, d/link, d/e/c
 
 
-def test_what_is_not_ours_does_not_run_as_us(tmp_path: Path, source: Path) -> None:
+def test_copies_with_the_wrong_owner_lose_set_id_bits(tmp_path: Path, source: Path) -> None:
     (source / "a").chmod(0o6755)
     with mounts.refusing(tmp_path / "disk", "--chown-deny") as top:
         sync(source, top / "dest")
@@ -195,7 +195,7 @@ def test_a_subvolume_is_deleted_like_a_directory(tmp_path: Path, source: Path) -
         assert not (dest / "d" / "old").exists()
 
 
-def test_what_cannot_be_given_away_is_not_cast_again(tmp_path: Path, source: Path) -> None:
+def test_files_whose_owner_cannot_be_set_are_not_sent_again(tmp_path: Path, source: Path) -> None:
     (source / "a").chmod(0o4755)
     with mounts.refusing(tmp_path / "disk", "--chown-deny") as top:
         sync(source, top / "dest")

@@ -30,7 +30,7 @@ def dry_run(source: Path, dest: Path) -> list[Item]:
 
 @needs_rsync
 @pytest.mark.parametrize("seed", range(25))
-def test_what_rsync_lists_makes_the_target_equal(tmp_path: Path, seed: int) -> None:
+def test_output_of_rsync_makes_the_target_equal(tmp_path: Path, seed: int) -> None:
     AwfulPair(bytes(tmp_path), seed)
     items = dry_run(tmp_path / "source", tmp_path / "dest")
     outcome = sync(tmp_path / "source", tmp_path / "dest", items=items, seed=seed)
@@ -212,14 +212,14 @@ def test_a_link_in_the_way_of_a_directory_goes_and_what_is_behind_it_stays(trees
     assert (dest / "sub" / "deep" / "f").is_file()
 
 
-def test_what_the_source_lacks_is_told(trees: Path) -> None:
+def test_entries_missing_in_the_source_are_reported(trees: Path) -> None:
     items = [Item(Instruction.FILE, path) for path in (b"no", b"no/such", b"other/below", b"other", b"sub/deep/no")]
     outcome = sync(trees / "source", trees / "dest", items=[*items, Item(Instruction.DELETING, b"sub/deep/x")])
     assert {failure.path for failure in outcome.scan.errors} == {b"no", b"other", b"sub/deep/no"}
     assert names(trees / "dest") == {"other", "sub", "sub/deep"}
 
 
-def test_what_cannot_be_read_suppresses_deletion(trees: Path) -> None:
+def test_unreadable_entries_suppress_deletions(trees: Path) -> None:
     (trees / "dest" / "extra").touch()
     items = [Item(Instruction.FILE, b"other/below"), Item(Instruction.DELETING, b"extra")]
     outcome = sync(trees / "source", trees / "dest", items=items)

@@ -109,7 +109,7 @@ def test_newer_is_newer_by_a_nanosecond(tmp_path: Path, options: str, seed: int)
 
 @pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("options", ["--ignore-existing", "--existing --ignore-existing", "--ignore-existing -u"])
-def test_what_exists_is_left_alone(tmp_path: Path, options: str, seed: int) -> None:
+def test_existing_entries_are_left_alone(tmp_path: Path, options: str, seed: int) -> None:
     pair(tmp_path, seed, swaps=False)
     assert both(tmp_path, *options.split()).failures == []
     assert differences(tmp_path / "oracle", tmp_path / "dest") == []
@@ -201,7 +201,7 @@ def test_attributes_and_acls_are_kept_as_by_rsync(tmp_path: Path, options: str, 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody else")
 @pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("options", ["", "-D --chmod=g+w", "--xattrs", "--acls --chmod=o+r", "--xattrs --acls -c -D"])
-def test_who_is_not_root_gets_what_rsync_gives(options: str, seed: int) -> None:
+def test_result_without_root_equals_that_of_rsync(options: str, seed: int) -> None:
     def run(top: Path) -> None:
         if can_keep(top):
             return
@@ -223,7 +223,7 @@ def test_who_is_not_root_gets_what_rsync_gives(options: str, seed: int) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root for attributes that others cannot keep")
-def test_who_is_not_root_keeps_what_is_his_of_what_root_has() -> None:
+def test_user_attributes_are_kept_without_root() -> None:
     def run(top: Path) -> None:
         assert own(top, "--xattrs").failures == []
         assert own(top, "--xattrs").is_noop
@@ -261,7 +261,7 @@ def test_a_file_system_without_attributes_is_told_once(tmp_path: Path) -> None:
         os.system(f"umount {tmp_path / 'dest'}")
 
 
-def test_what_cannot_be_read_is_left_alone(tmp_path: Path) -> None:
+def test_unreadable_entries_are_left_alone(tmp_path: Path) -> None:
     """An attribute that the source keeps from us: said, nothing deleted, and the target's own stays."""
 
     def run(top: Path) -> None:

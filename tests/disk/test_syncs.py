@@ -58,7 +58,7 @@ def test_one_awkward_tree_becomes_another(tmp_path: Path, seed: int) -> None:
         remove_tree(tmp_path / "dest")
 
 
-def test_awkward_tree_between_directories_of_nobody() -> None:
+def test_awkward_tree_in_directories_of_the_user_nobody() -> None:
     def run(top: Path) -> None:
         build_awkward_tree(top / "source", 5)
         build_awkward_tree(top / "dest", 6)

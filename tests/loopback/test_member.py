@@ -162,7 +162,7 @@ def hostile(session: Session, place: Place, pages_per_turn: int = 0) -> Iterator
         member.close()
 
 
-def test_a_member_ends_nothing_and_speaks_for_nobody() -> None:
+def test_group_member_cannot_end_or_impersonate_targets() -> None:
     place = Place()
     session = prepare_session(CONTENTS, 3, place, rate_bytes_s=4e6)
     with hostile(session, place) as member:

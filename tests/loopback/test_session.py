@@ -43,7 +43,7 @@ def test_without_merging_and_segmentation_it_is_only_slower() -> None:
     hold(session)
 
 
-def test_what_the_kernel_drops_is_repaired() -> None:
+def test_kernel_drops_are_repaired() -> None:
     """Two of three catchers claim a large buffer and have one of two pages."""
     session = prepare_session(CONTENTS, 3, Place(), real_buffers=(None, 150_000, 200_000))
     hold(session)

@@ -281,7 +281,7 @@ def test_ipv6(make_lab: MakeLab, tmp_path: Path) -> None:
     assert "packets of 1300 do" in targets["t3"]["findings"][0]["detail"]
 
 
-def test_what_people_read_begins_with_the_fault(make_lab: MakeLab, tmp_path: Path) -> None:
+def test_report_for_people_begins_with_the_fault(make_lab: MakeLab, tmp_path: Path) -> None:
     lab = make_lab(3)
     data_dropped_there(lab.targets[1])
     names = ",".join(host.name for host in lab.targets)

@@ -54,7 +54,7 @@ def rejected(fleet: Fleet) -> int:
 
 
 @pytest.mark.parametrize("trick", ["bent", "replayed", "relabelled", "forged", "spoofed"])
-def test_what_an_intruder_sends_ends_nothing_and_changes_nothing(fleet: Fleet, trick: str) -> None:
+def test_intruder_cannot_end_or_change_anything(fleet: Fleet, trick: str) -> None:
     build_awkward_tree(fleet.source, seed=5)
     (fleet.source / "big").write_bytes(os.urandom(6 * MEGABYTE))
     intruder = intrude(fleet, trick)

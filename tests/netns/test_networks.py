@@ -141,9 +141,7 @@ def test_a_master_may_sit_on_any_kind_of_interface(make_lab: MakeLab, tmp_path: 
     assert fleet.differences() == {}
 
 
-def test_who_is_behind_an_interface_without_multicast_is_served_by_unicast(
-    make_subnets: MakeSubnets, tmp_path: Path
-) -> None:
+def test_interface_without_multicast_means_unicast(make_subnets: MakeSubnets, tmp_path: Path) -> None:
     lab = make_subnets(1)
     fleet = Fleet(lab, tmp_path)
     plain_tree(fleet.source, MEGABYTE)
@@ -284,7 +282,7 @@ def test_two_masters_with_one_key_share_the_targets_and_mix_nothing_up(make_lab:
 
 
 @FAMILIES
-def test_a_place_chosen_automatically_is_one_that_nobody_uses(make_lab: MakeLab, tmp_path: Path, is_ipv6: bool) -> None:
+def test_automatic_group_and_port_are_unused(make_lab: MakeLab, tmp_path: Path, is_ipv6: bool) -> None:
     lab = make_lab(2, is_ipv6=is_ipv6)
     fleet = Fleet(lab, tmp_path)
     plain_tree(fleet.source, MEGABYTE)

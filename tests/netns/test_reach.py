@@ -13,7 +13,7 @@ from tests.netns.test_networks import FAMILIES, MEGABYTE, plain_tree, sync
 pytestmark = pytest.mark.netns
 
 
-def test_who_does_not_hear_the_group_gets_the_same_by_unicast(make_lab: MakeLab, tmp_path: Path) -> None:
+def test_target_without_multicast_gets_the_same_by_unicast(make_lab: MakeLab, tmp_path: Path) -> None:
     fleet = Fleet(make_lab(8), tmp_path)
     size = plain_tree(fleet.source, 12 * MEGABYTE)
     deaf = [fleet.lab.targets[2], fleet.lab.targets[5]]
@@ -37,9 +37,7 @@ def test_who_does_not_hear_the_group_gets_the_same_by_unicast(make_lab: MakeLab,
 
 
 @FAMILIES
-def test_where_nobody_hears_the_group_nothing_is_sent_there_in_vain(
-    make_lab: MakeLab, tmp_path: Path, is_ipv6: bool
-) -> None:
+def test_nothing_is_sent_to_an_unheard_group(make_lab: MakeLab, tmp_path: Path, is_ipv6: bool) -> None:
     fleet = Fleet(make_lab(2, is_ipv6=is_ipv6), tmp_path)
     size = plain_tree(fleet.source, 8 * MEGABYTE)
     for host in fleet.lab.targets:
@@ -98,7 +96,7 @@ def test_a_path_that_is_too_narrow_is_refused_and_the_others_served(make_lab: Ma
     assert (refused["state"], refused["reason"]) == ("refused", "packets of 1280 bytes do not reach it")
 
 
-def test_who_is_forgotten_by_the_switch_joins_again(make_lab: MakeLab, tmp_path: Path) -> None:
+def test_catcher_rejoins_if_the_switch_forgot_it(make_lab: MakeLab, tmp_path: Path) -> None:
     fleet = Fleet(make_lab(3), tmp_path)
     plain_tree(fleet.source, 6 * MEGABYTE)
     fleet.lab.forget_members(3)
@@ -110,7 +108,7 @@ def test_who_is_forgotten_by_the_switch_joins_again(make_lab: MakeLab, tmp_path:
     assert all("nothing comes from the group any more, joining it again" in catcher.output for catcher in catchers)
 
 
-def test_who_does_not_hear_the_group_any_more_gets_the_rest_by_unicast(make_lab: MakeLab, tmp_path: Path) -> None:
+def test_target_that_loses_multicast_gets_the_rest_by_unicast(make_lab: MakeLab, tmp_path: Path) -> None:
     fleet = Fleet(make_lab(3), tmp_path)
     plain_tree(fleet.source, 4 * MEGABYTE)
     catchers = fleet.start_catchers()

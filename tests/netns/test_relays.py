@@ -52,9 +52,7 @@ def parents(report: dict[str, Any]) -> dict[str, str | None]:
 
 
 @FAMILIES
-def test_one_copy_leaves_the_master_where_nobody_hears_the_group(
-    make_lab: MakeLab, tmp_path: Path, is_ipv6: bool
-) -> None:
+def test_master_sends_one_copy_without_multicast(make_lab: MakeLab, tmp_path: Path, is_ipv6: bool) -> None:
     fleet = Fleet(make_lab(4, is_ipv6=is_ipv6), tmp_path)
     size = plain_tree(fleet.source, 12 * MEGABYTE)
     wire_up(fleet)
@@ -67,7 +65,7 @@ def test_one_copy_leaves_the_master_where_nobody_hears_the_group(
     assert sum(target["pages_passed_on"] for target in report["targets"].values()) > 0
 
 
-def test_what_gets_lost_on_a_hop_is_passed_on_again(make_lab: MakeLab, tmp_path: Path) -> None:
+def test_losses_on_a_hop_are_repaired(make_lab: MakeLab, tmp_path: Path) -> None:
     fleet = Fleet(make_lab(4), tmp_path)
     size = plain_tree(fleet.source, 12 * MEGABYTE)
     wire_up(fleet)
@@ -77,7 +75,7 @@ def test_what_gets_lost_on_a_hop_is_passed_on_again(make_lab: MakeLab, tmp_path:
     assert sum(target["packets_passed_again"] for target in fleet.report()["targets"].values()) > 0
 
 
-def test_who_hears_the_group_passes_on_to_those_who_do_not(make_lab: MakeLab, tmp_path: Path) -> None:
+def test_targets_with_multicast_forward_to_those_without(make_lab: MakeLab, tmp_path: Path) -> None:
     fleet = Fleet(make_lab(5), tmp_path)
     size = plain_tree(fleet.source, 12 * MEGABYTE)
     wire_up(fleet, hearers=2)
@@ -110,7 +108,7 @@ def processes(host: Host) -> list[int]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
-def test_a_relay_that_falls_takes_nobody_with_it(make_lab: MakeLab, tmp_path: Path, number: signal.Signals) -> None:
+def test_failed_relay_affects_no_other_target(make_lab: MakeLab, tmp_path: Path, number: signal.Signals) -> None:
     fleet = Fleet(make_lab(4), tmp_path)
     plain_tree(fleet.source, 8 * MEGABYTE)
     wire_up(fleet)

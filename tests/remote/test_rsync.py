@@ -57,7 +57,7 @@ def test_all_targets_get_what_the_first_one_lacks(make_estate: MakeEstate) -> No
     assert estate.report()["entries"] == 1  # nothing but the root
 
 
-def test_who_cannot_be_compared_is_passed_over_and_said(make_estate: MakeEstate) -> None:
+def test_targets_that_rsync_cannot_compare_are_skipped_and_named(make_estate: MakeEstate) -> None:
     estate = make_estate(3)
     old = fill(estate, 2)
     refused, bare, good = estate.lab.targets
@@ -72,7 +72,7 @@ def test_who_cannot_be_compared_is_passed_over_and_said(make_estate: MakeEstate)
     assert estate.differences([bare, good]) == {}
 
 
-def test_nobody_has_rsync_or_is_there(make_estate: MakeEstate) -> None:
+def test_no_target_has_rsync_or_answers(make_estate: MakeEstate) -> None:
     estate = make_estate(2)
     old = fill(estate, 3)
     assert estate.sync("--compare", "rsync") == 5

@@ -190,7 +190,7 @@ def test_nothing_is_left_after_any_end_of_the_master(
         assert list(estate.tree(host).iterdir()) == []
 
 
-def test_what_a_killed_master_leaves_is_taken_up_over_ssh(make_estate: MakeEstate) -> None:
+def test_run_after_a_killed_master_resumes_over_ssh(make_estate: MakeEstate) -> None:
     estate = make_estate(2)
     estate.source.mkdir()
     (estate.source / "big").write_bytes(bytes(range(256)) * (64 << 12))

@@ -48,7 +48,7 @@ def test_lists_and_sizes_same_as_rsync(memory: Path, first: int) -> None:
     assert not problems, "\n\n".join(["python -m tests.rsync --lists --first SEED --seeds 1", *problems])
 
 
-def test_what_is_no_rule_is_none_for_rsync(memory: Path) -> None:
+def test_invalid_rules_are_invalid_for_rsync_too(memory: Path) -> None:
     cases = []
     for seed in range(TEXTS):
         text = draw_rule_text(random.Random(seed))

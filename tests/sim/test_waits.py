@@ -28,7 +28,7 @@ def commit_times(rule: CommitRule) -> tuple[list[float], list[float]]:
     return good, cut
 
 
-def test_by_the_rule_each_nobody_waits_for_the_others() -> None:
+def test_commit_each_does_not_wait_for_others() -> None:
     good, cut = commit_times(CommitRule.EACH)
     assert max(good) < CUT_AT_S + CUT_S < max(cut)
 

@@ -20,7 +20,7 @@ from mrsync.escaping import escape_controls
         (r"C:\new", r"C:\new"),
     ],
 )
-def test_what_a_terminal_could_misread_is_escaped(text: str | bytes, shown: str) -> None:
+def test_control_characters_are_escaped(text: str | bytes, shown: str) -> None:
     assert escape_controls(text) == shown
 
 

@@ -109,7 +109,7 @@ def test_a_file_that_changes_is_cast_once_more(site: Site, name: str, change: Ca
 
 @pytest.mark.parametrize("name", [BEING_READ, NOT_READ_YET])
 @pytest.mark.parametrize("change", [vanish, become_a_link])
-def test_a_file_that_is_gone_is_changed_by_nobody(site: Site, name: str, change: Callable[[Path], None]) -> None:
+def test_vanished_file_is_changed_on_no_target(site: Site, name: str, change: Callable[[Path], None]) -> None:
     ended, read = cast_while_it_changes(site, name, change)
     assert ended.status == 24, ended.stderr
     assert name in ended.stderr
@@ -293,9 +293,7 @@ def test_all_or_nothing_is_nothing_when_a_file_vanishes(site: Site) -> None:
 
 
 @pytest.mark.parametrize("change", [rewrite, replace])
-def test_what_looks_as_scanned_when_it_is_opened_is_cast_as_it_is_then(
-    site: Site, change: Callable[[Path], None]
-) -> None:
+def test_files_are_sent_as_they_are_when_opened(site: Site, change: Callable[[Path], None]) -> None:
     """Size and time are all that a scan remembers; the file is whole, if not the one that was there first."""
     ended, read = cast_while_it_changes(site, NOT_READ_YET, change)
     assert ended.status == 0, ended.stderr

@@ -29,7 +29,7 @@ def test_most_of_a_target_is_not_deleted_by_accident(filled: Site, is_empty: boo
 
 
 @pytest.mark.parametrize("option", ["--delete", "--max-delete=1000"])
-def test_what_is_meant_is_done_and_counted(filled: Site, option: str) -> None:
+def test_intended_deletions_are_done_and_counted(filled: Site, option: str) -> None:
     ended = filled.sync(option)
     assert (ended.status, filled.all_differences()) == (0, {})
     assert "1 to 120 deleted, by target" in ended.stdout

@@ -71,7 +71,7 @@ def test_only_changed_pages_are_cast(site: Site, big: Path, change: Callable[[Pa
     assert again.report["pages_sent"] == again.report["files_planned"] == 0
 
 
-def test_who_has_no_old_copy_gets_all_of_it(site: Site, big: Path) -> None:
+def test_target_without_an_old_version_gets_the_whole_file(site: Site, big: Path) -> None:
     (site.dest("b") / "big").unlink()
     append_a_byte(big)
     ended = site.sync("--delta")

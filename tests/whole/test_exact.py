@@ -172,7 +172,7 @@ def test_somebody_who_is_not_root_gets_an_exact_tree_of_his_own(site: Site) -> N
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
-def test_what_cannot_be_read_is_told_and_nothing_is_deleted(site: Site) -> None:
+def test_unreadable_entries_are_reported_and_nothing_is_deleted(site: Site) -> None:
     """As rsync does: what is not seen in the source may be there all the same."""
     build_small_tree(site.source)
     (site.source / "locked").mkdir(mode=0o700)

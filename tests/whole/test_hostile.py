@@ -146,7 +146,7 @@ def bent(stranger: Stranger) -> bytes:
 
 @pytest.mark.parametrize("seal", ["--encrypt", "--no-encrypt"])
 @pytest.mark.parametrize("make", [junk, forged, replayed, bent])
-def test_what_strangers_throw_does_not_matter(site: Site, make: Callable[[Stranger], bytes], seal: str) -> None:
+def test_foreign_packets_are_ignored(site: Site, make: Callable[[Stranger], bytes], seal: str) -> None:
     print(f"seed {SEED}")
     build_awkward_tree(site.source, seed=3)
     (site.source / "big").write_bytes(os.urandom(6 * MEGABYTE))
@@ -186,7 +186,7 @@ def test_a_session_on_the_next_port_does_not_matter(site: Site, tmp_path: Path) 
     assert site.all_differences() == other.all_differences() == {}
 
 
-def test_text_of_files_that_a_tree_links_to_is_told_nobody(site: Site) -> None:
+def test_contents_of_linked_rule_files_are_not_quoted(site: Site) -> None:
     """As by `.rsync-filter -> /etc/shadow`, on either side."""
     secret = site.folder / "shadow"
     secret.write_text("root:$6$secret:19000:0:99999:7:::\n")
@@ -319,7 +319,7 @@ def assert_nobody_gained(site: Site, secret: bytes) -> None:
 
 @needs_root
 @pytest.mark.parametrize("options", [[], ["--commit", "each"], ["--backup"], ["--delta"]], ids=" ".join)
-def test_whoever_may_write_inside_a_destination_gains_nothing(site: Site, options: list[str]) -> None:
+def test_writers_inside_the_destination_gain_nothing(site: Site, options: list[str]) -> None:
     print(f"seed {SEED}")
     secret = make_prey(site, files=40, size=200_000)
     for _ in range(2):
@@ -333,7 +333,7 @@ def test_whoever_may_write_inside_a_destination_gains_nothing(site: Site, option
 
 
 @needs_root
-def test_whoever_swaps_what_a_killed_run_left_gains_nothing(site: Site) -> None:
+def test_swapping_files_of_a_killed_run_gains_nothing(site: Site) -> None:
     secret = make_prey(site, files=8, size=2_000_000)
     run = site.start("--rate", "4M")
     catchers = run.catchers(3)

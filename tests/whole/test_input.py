@@ -204,7 +204,7 @@ def test_a_dry_run_refuses_a_dest_without_room(crowded: Site) -> None:
     assert ended.target("a")["state"] == "done"
 
 
-def test_what_is_replaced_makes_room(crowded: Site) -> None:
+def test_space_of_replaced_files_counts(crowded: Site) -> None:
     crowded.source.mkdir()
     (crowded.source / "f").write_bytes(b"x" * (1 << 20))
     assert crowded.sync().status == 0

@@ -63,7 +63,7 @@ def test_a_dry_run_counts_them(memory_site: Site) -> None:
     assert ended.target("a")["bytes_needed"] == (1 << 64) - 1  # and no more
 
 
-def test_what_a_target_cannot_hold_costs_only_itself(site: Site, memory_site: Site) -> None:
+def test_names_that_a_target_cannot_hold_affect_nothing_else(site: Site, memory_site: Site) -> None:
     """File systems on disks have smaller limits."""
     site.source = memory_site.source
     make_huge(site.source / "huge", LARGEST)

@@ -88,7 +88,7 @@ def test_patterns_from_a_file(filled: Site) -> None:
         (["--synclist", "/no/such/list"], 3, "cannot read the synclist /no/such/list: No such file or directory"),
     ],
 )
-def test_what_cannot_be_chosen_is_one_sentence(filled: Site, options: list[str], status: int, sentence: str) -> None:
+def test_contradicting_options_give_one_sentence(filled: Site, options: list[str], status: int, sentence: str) -> None:
     if "--such-an-option" in options and shutil.which("rsync") is None:
         pytest.skip("rsync is not installed")
     ended = filled.sync(*options)
@@ -175,7 +175,7 @@ def test_nothing_is_changed_in_a_dry_run(different: Site) -> None:
 
 
 @needs_rsync
-def test_what_rsync_could_not_do_is_told(filled: Site) -> None:
+def test_failures_of_rsync_are_reported(filled: Site) -> None:
     os.mkfifo(filled.source / "fifo\n")
     for host in filled.hosts:
         (filled.dest(host) / "a.c" / "in the way").mkdir(parents=True)
@@ -320,7 +320,7 @@ def test_a_listed_file_that_changes_meanwhile_is_cast_once_more(site: Site) -> N
     assert len(files(site.dest("c"))) == 11
 
 
-def test_what_a_list_overwrites_or_deletes_is_kept(filled: Site) -> None:
+def test_backups_are_kept_of_listed_changes_and_deletions(filled: Site) -> None:
     for host in filled.hosts:
         (filled.dest(host) / "a.c").write_text("old")
     (filled.folder / "list").write_text("file a.c\ndeleting extra\n")

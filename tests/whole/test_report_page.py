@@ -150,7 +150,7 @@ def test_the_schema_refuses_what_is_no_report() -> None:
         ('{"schema": 1}', "is no whole report of mrsync: it has no command"),
     ],
 )
-def test_what_is_no_report_is_refused_in_a_sentence(tmp_path: Path, text: str, sentence: str) -> None:
+def test_invalid_reports_are_refused_in_one_sentence(tmp_path: Path, text: str, sentence: str) -> None:
     (tmp_path / "x.json").write_text(text)
     made = subprocess.run(program("mrsync", "report", tmp_path / "x.json"), capture_output=True, text=True)
     assert made.returncode != 0

@@ -70,7 +70,7 @@ def test_each_takes_what_it_can(crowded: Site) -> None:
     assert crowded.staged() == []
 
 
-def test_each_waits_for_nobody(site: Site) -> None:
+def test_commit_each_waits_for_no_target(site: Site) -> None:
     """One hangs, the others have their files while it still counts."""
     write_files(site.source, {f"{number:03}": MEGABYTE // 4 for number in range(16)})
     run = site.start(*SLOW, "--commit", "each", "-w", 8)

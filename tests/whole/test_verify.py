@@ -88,7 +88,7 @@ def test_a_flipped_bit_is_named_by_file_and_page(pair: Site) -> None:
     assert "not as they were sent: a" in verdict.stderr
 
 
-def test_what_is_missing_extra_or_has_other_attributes_is_named(pair: Site) -> None:
+def test_differences_between_trees_are_named(pair: Site) -> None:
     assert pair.sync().status == 0
     tree = pair.dest("a")
     (tree / "d" / "one").unlink()
@@ -111,7 +111,7 @@ def test_proofs_outlive_later_syncs_that_cast_other_files_of_the_same_page(pair:
 
 
 @pytest.mark.parametrize("options", [("--delta",), ("--sparse", "--commit", "job", "--no-encrypt")])
-def test_what_was_not_cast_is_read_back(pair: Site, options: tuple[str, ...]) -> None:
+def test_blocks_that_were_not_sent_are_read_back(pair: Site, options: tuple[str, ...]) -> None:
     holes = pair.source / "holes"
     with holes.open("wb") as file:
         file.seek(400 * KILO)

@@ -31,7 +31,7 @@ def test_a_list_is_written_to_stdout(source: Path, name: list[str]) -> None:
     assert done.stdout == LIST
 
 
-def test_what_cannot_be_settled_is_told_and_the_rest_is_written(source: Path) -> None:
+def test_ambiguous_lines_are_reported_and_the_rest_is_written(source: Path) -> None:
     said = source.parent / "said"
     said.write_bytes(SAID + b"gone\n")
     done = subprocess.run(program("tr_filelist", said, source), capture_output=True, check=False)

@@ -51,7 +51,7 @@ def test_of_many_those_that_are_alike_fold_into_one_row() -> None:
     assert lines[3 + ROWS_MAX].startswith(f"{200 - ROWS_MAX} others    0.44%")
 
 
-def test_who_did_not_echo_is_named_folded_by_reason() -> None:
+def test_targets_without_echoes_are_listed_by_reason() -> None:
     result = outcome(
         heard("a", {300: 100}),
         silent("b1", TargetState.UNREACHABLE, "Connection refused"),

@@ -46,7 +46,7 @@ def test_the_command_line_counts_more_than_a_file(home: Path, capsys: pytest.Cap
     assert shown(capsys, "--rate", "1M")["rate"][1] == "command line"
 
 
-def test_what_is_shown_is_toml(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_shown_settings_are_toml(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert show_settings(["--show"]) == 0
     assert tomllib.loads(capsys.readouterr().out)["checksum"] is True
 

@@ -72,7 +72,7 @@ def test_status_announces_what_is_cast_before_its_first_page() -> None:
     assert (status.active, status.objects[0].size_bytes, status.tx) == (ObjectKind.MANIFEST, PAGE, page.tx - 1)
 
 
-def test_who_is_not_there_is_waited_for_and_no_longer() -> None:
+def test_gathering_ends_after_ack_wait() -> None:
     session = Session()
     session.caster.offer_manifest(PAGE)
     session.hello(0)
@@ -87,7 +87,7 @@ def test_who_is_not_there_is_waited_for_and_no_longer() -> None:
     assert found(session.caster.roster, 1).reason == "not heard of within 60 s"
 
 
-def test_nobody_there_is_the_end() -> None:
+def test_no_targets_ends_the_run() -> None:
     session = Session()
     session.caster.offer_manifest(PAGE)
     session.pump(ACK_WAIT_S + 1)
@@ -139,7 +139,7 @@ def test_the_union_of_needs_is_handed_out_once() -> None:
     ]
 
 
-def test_who_comes_while_others_compare_is_welcome_and_later_not() -> None:
+def test_targets_may_join_until_the_plan_is_made() -> None:
     session = Session()
     session.caster.offer_manifest(PAGE)
     session.hello(0)
@@ -251,7 +251,7 @@ def test_files_are_granted_when_all_are_ready_and_the_finish_when_all_are_commit
     assert session.phase() is Phase.FINISHING
 
 
-def test_what_one_sits_out_or_what_changed_is_excepted_for_all() -> None:
+def test_sat_out_and_changed_files_are_excepted_for_all() -> None:
     session = Session().planned()
     session.caster.void_file(1)
     session.report(0, SatOutRecord(3, 28), SatOutRecord(99, 28), ready=5, frontier=10)
@@ -262,7 +262,7 @@ def test_what_one_sits_out_or_what_changed_is_excepted_for_all() -> None:
     assert found(session.caster.roster, 0).sat_out == {3: 28}
 
 
-def test_what_changed_is_cast_once_more_when_all_hold_the_rest() -> None:
+def test_changed_files_are_sent_again_after_the_rest() -> None:
     session = Session().planned()
     for file in (3, 1):
         session.caster.void_file(file)
@@ -301,7 +301,7 @@ def test_when_all_that_changed_is_gone_the_session_goes_on_without_it() -> None:
     assert session.status().plan_files == 5
 
 
-def test_a_plan_that_nobody_asked_for_is_not_cast() -> None:
+def test_unrequested_plan_is_ignored() -> None:
     session = Session().planned()
     session.caster.void_file(3)
     session.caster.offer_plan_again(PAGE, PAGE, 1, [3], session.now)
@@ -334,7 +334,7 @@ def test_results_end_the_session() -> None:
     assert session.caster.next_timeout() is None
 
 
-def test_who_still_reports_after_the_end_is_told_again() -> None:
+def test_farewell_is_repeated_for_late_reports() -> None:
     session = Session().compared()
     session.caster.give_up(1, "exited", session.now)
     session.report(1)
@@ -359,7 +359,7 @@ def test_the_silent_are_dropped_and_the_others_go_on() -> None:
     assert session.phase() is Phase.FINISHING
 
 
-def test_who_says_that_it_failed_is_dropped() -> None:
+def test_target_that_reports_failure_is_dropped() -> None:
     session = Session().planned()
     session.report(0, FailedRecord("the disk is gone"))
     assert found(session.caster.roster, 0).reason == "the disk is gone"
@@ -382,7 +382,7 @@ def test_one_bad_target_ends_it_only_if_asked_to(quit_on_bad: bool) -> None:
     assert ended == ([0, 1, 2] if quit_on_bad else [0])
 
 
-def test_quit_on_bad_does_not_wait_for_who_is_absent() -> None:
+def test_quit_on_bad_does_not_wait_for_absent_targets() -> None:
     session = Session(quit_on_bad=True)
     session.caster.offer_manifest(PAGE)
     session.hello(0)
@@ -428,7 +428,7 @@ def test_statistics_tell_how_far_the_contents_are() -> None:
     assert numbers.seal is SealKind.HMAC_SHA256
 
 
-def test_nobody_is_judged_before_all_that_came_was_read() -> None:
+def test_liveness_is_judged_only_after_sockets_are_drained() -> None:
     session = Session().planned()
     late = session.now + 2 * ACK_WAIT_S
     session.caster.handle_timeout(late, is_drained=False)

@@ -244,7 +244,7 @@ def test_a_poll_is_answered_in_its_slot() -> None:
     assert only_report(catcher, 0.5 + 3 * SLOT_S).tx_seen == 2
 
 
-def test_what_all_heard_alike_is_reported_in_the_own_slot_and_not_too_often() -> None:
+def test_events_common_to_all_are_reported_in_slots_and_rarely() -> None:
     sent = (ObjectState(PAGE, 1), ObjectState(PAGE, 1), ObjectState(100 * PAGE, 0))
     catcher = joined(wanted=[(0, 100)], objects=sent)
     only_report(catcher, 4.9)
@@ -343,7 +343,7 @@ def test_only_what_is_here_is_committed() -> None:
 
 
 @pytest.mark.parametrize(("generation", "end"), [(0, 5), (1, 2)])
-def test_what_was_read_once_may_go_ahead(generation: int, end: int) -> None:
+def test_files_read_once_may_be_committed_ahead(generation: int, end: int) -> None:
     catcher = joined(wanted=[(0, 3)], generation=1)
     assert catcher.receive_page(CONTENTS, 0, generation, GEOMETRY.packets, 2, 0.0)
     catcher.page_opened(CONTENTS, 0, generation)
@@ -353,7 +353,7 @@ def test_what_was_read_once_may_go_ahead(generation: int, end: int) -> None:
     assert events(catcher) == [CommitGranted(0, end, ((3, 4),) if end > 3 else ())]
 
 
-def test_a_packet_that_claims_to_be_of_a_second_reading_holds_nobody_back() -> None:
+def test_forged_generation_delays_no_commit() -> None:
     """Anybody may have invented it; only a page whose seal was good counts."""
     catcher = joined(wanted=[(0, 3)], generation=1)
     catcher.receive_packet(CONTENTS, 0, 1, 0, GEOMETRY.packets, 2, 0.0)
@@ -408,7 +408,7 @@ def test_a_silent_master_is_gone() -> None:
     assert [type(event) for event in events(catcher)] == [SessionEnded]
 
 
-def test_neither_master_nor_group_is_judged_before_all_that_came_was_read() -> None:
+def test_master_and_group_are_judged_only_after_sockets_are_drained() -> None:
     catcher = joined(ack_wait_s=8)
     late = 8 * SILENCE_ACK_WAITS + 1.0
     catcher.handle_timeout(late, is_drained=False)
@@ -435,7 +435,7 @@ def test_stopped_from_outside_once() -> None:
     assert events(catcher) == [SessionEnded(Ending.ABORTED, "interrupted")]
 
 
-def test_what_is_wanted_is_told_only_when_it_is_less() -> None:
+def test_wants_are_reported_only_if_they_are_fewer_than_the_needs() -> None:
     assert only_report(joined(wanted=[(0, 3)]), 1.0).log_end == 0
     catcher = joined()
     catcher.want(CONTENTS, [(2, 4), (9, 10)], 0.0, is_less=True)

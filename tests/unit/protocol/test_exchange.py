@@ -103,14 +103,14 @@ def test_a_late_echo_is_no_loss_and_raises_the_timeout() -> None:
     assert exchange.partners[0].histogram.total == 3
 
 
-def test_who_never_echoes_does_not_hold_the_others() -> None:
+def test_target_without_echoes_delays_no_other() -> None:
     run = Run([0.001, None], 1000)
     run.go()
     assert [run.exchange.missing(target) for target in (0, 1)] == [0, 1000]
     assert run.now - 100.0 < 1000 * 0.001 + (PATIENCE_PAGES + 1) * TIMEOUT_MAX_S
 
 
-def test_when_nobody_is_waited_for_pages_go_on_and_who_echoes_again_is_waited_for() -> None:
+def test_pages_go_on_without_echoes_and_wait_for_returning_targets() -> None:
     exchange = Exchange(1, 100)
     now = 0.0
     for _ in range(PATIENCE_PAGES):

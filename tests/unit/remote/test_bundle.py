@@ -45,7 +45,7 @@ def test_it_is_the_same_every_time() -> None:
     assert make_bundle().digest == hashlib.sha256(make_bundle().content).hexdigest()
 
 
-def test_only_who_reads_our_bytecode_gets_code() -> None:
+def test_compiled_code_goes_only_to_the_same_python() -> None:
     code, source = make_bundle(is_code=True).opening(), make_bundle().opening()
     assert opening_for(CATCHER, BYTECODE) == code
     for other in (b"", b"None", BYTECODE[:-1], b"b'o\\r\\r\\n'"):

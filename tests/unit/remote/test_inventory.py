@@ -101,7 +101,7 @@ def test_in_the_working_directory(ini: Path, monkeypatch: pytest.MonkeyPatch) ->
         ("all: {hosts: {-oProxyCommand=x: }}", "x.yml", "no host can have the name"),
     ],
 )
-def test_what_makes_no_sense_is_one_sentence(tmp_path: Path, content: str, name: str, problem: str) -> None:
+def test_nonsense_gives_one_sentence(tmp_path: Path, content: str, name: str, problem: str) -> None:
     path = tmp_path / name
     path.write_text(content)
     for text in (str(path), f"@{path}:all"):

@@ -112,7 +112,7 @@ def test_every_catcher_gets_its_line_and_hears_the_end(fleet: Fleet) -> None:
     assert sorted(exits(ended)) == [CatcherExited(target, 0, "ended") for target in range(3)]
 
 
-def test_who_ignores_the_end_is_killed(fleet: Fleet) -> None:
+def test_process_that_ignores_the_end_is_killed(fleet: Fleet) -> None:
     launcher = fleet.launch(ignore_the_end, "a")
     fleet.wait_for(launcher, 1)
     launcher.stop(0.05)

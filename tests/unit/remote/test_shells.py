@@ -116,7 +116,7 @@ def test_the_opening_comes_first_however_long(folder: Path) -> None:
     run.stop()
 
 
-def test_one_that_hangs_holds_nobody(folder: Path) -> None:
+def test_hanging_target_delays_no_other(folder: Path) -> None:
     run = Run(folder, "hang-1", "mute-1", "good-1", "refuse-1", "fork-1", fanout=2)
     run.wait_for("good-1 heard parameters", "fork-1 heard parameters", REFUSED)
     run.wait_for("did not answer within 2 s")
@@ -127,7 +127,7 @@ def test_one_that_hangs_holds_nobody(folder: Path) -> None:
     run.stop()
 
 
-def test_who_has_no_catcher_gets_nothing_to_read(folder: Path) -> None:
+def test_target_without_a_catcher_gets_no_input(folder: Path) -> None:
     """It might write it into a log."""
     run = Run(folder, "eat-1")
     run.wait_for("did not answer within 2 s")
@@ -149,7 +149,7 @@ def test_few_are_under_way_at_a_time_but_all_run(folder: Path) -> None:
     run.stop()
 
 
-def test_who_ignores_the_end_is_killed(folder: Path) -> None:
+def test_process_that_ignores_the_end_is_killed(folder: Path) -> None:
     run = Run(folder, "deaf-1")
     run.wait_for("here")
     run.stop(0.1)

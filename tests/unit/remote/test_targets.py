@@ -92,7 +92,7 @@ def test_a_name_no_host_can_have_is_an_error(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["a:", "a:b", "root@", "root@-x", "::g", "1:2:3"])
-def test_what_is_neither_name_nor_address_is_an_error(name: str) -> None:
+def test_invalid_hosts_are_errors(name: str) -> None:
     with pytest.raises(UsageError, match="no host can have the name"):
         read_targets(f"good,{name}")
 

@@ -82,7 +82,7 @@ def test_a_place_chosen_automatically_avoids_ports_in_use() -> None:
         assert rendezvous.port == port  # it was free
 
 
-def test_who_is_behind_a_router_needs_a_ttl() -> None:
+def test_targets_behind_a_router_need_a_ttl() -> None:
     rendezvous = find_rendezvous(settings("a", "b", shell=LOCAL))._replace(routed=(1,))
     assert rendezvous.routed_names(("a", "b")) == ["b"]
     assert rendezvous._replace(ttl=2).routed_names(("a", "b")) == []
@@ -96,7 +96,7 @@ def test_a_place_is_described_with_who_is_behind_the_other_interfaces() -> None:
     assert second.describe(("n1", "n2", "n3", "n4")).endswith(" on lo, eth1 (as told)")
 
 
-def test_what_does_no_multicast_still_serves_by_unicast(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interface_without_multicast_serves_unicast(monkeypatch: pytest.MonkeyPatch) -> None:
     deaf = LOOPBACK._replace(is_loopback=False, has_multicast=False)
     unplugged = deaf._replace(name="eth1", has_carrier=False)
     towards = Ways((LOOPBACK, deaf, unplugged), (0, 1, 2))

@@ -20,7 +20,7 @@ def test_a_request_before_the_run_listens_is_not_forgotten() -> None:
     assert heard == ["early"]
 
 
-def test_nobody_is_called_once_the_run_has_ended() -> None:
+def test_no_callback_after_the_end() -> None:
     stop, heard = Stop(), list[str]()
     stop.listen(lambda: heard.append(stop.reason))
     stop.listen(None)

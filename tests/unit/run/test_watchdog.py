@@ -62,7 +62,7 @@ def test_half_a_connection_that_ends_is_an_end_too() -> None:
         assert ended.wait(60)
 
 
-def test_what_is_still_to_be_read_is_no_end_and_stays_there() -> None:
+def test_unread_input_is_not_the_end_and_is_kept() -> None:
     ended = threading.Event()
     readable, writable = os.pipe()
     os.write(writable, b"more")
@@ -76,7 +76,7 @@ def test_what_is_still_to_be_read_is_no_end_and_stays_there() -> None:
     os.close(readable)
 
 
-def test_who_gets_on_with_what_must_be_done_has_more_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_extends_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     ended = threading.Event()
     readable, writable = os.pipe()
     slept: list[float] = []

@@ -112,7 +112,7 @@ def test_pages_that_do_not_follow_each_other_are_told_apart(caster: Caster) -> N
     ]  # fmt: skip
 
 
-def test_what_is_asked_for_is_told_again_with_every_reading_but_not_at_once_again(caster: Caster) -> None:
+def test_requested_digests_are_repeated_but_not_at_once(caster: Caster) -> None:
     for each in (page(3), page(4), page(4, generation=1)):
         caster.digester.take(*each[:4])
     caster.digester.flush()
@@ -162,7 +162,7 @@ def test_a_reading_has_a_digest_of_its_own(target: Target) -> None:
     assert target.verified == [(CONTENTS, 0, page(0, generation=1)[3])]
 
 
-def test_what_waits_is_not_done_and_is_asked_for(target: Target) -> None:
+def test_queued_pages_are_not_done_and_are_requested(target: Target) -> None:
     target.take(page(5), tx=10, now=0.0)
     target.take(page(4), tx=20, now=0.1)
     assert target.verifier.tx_done(20, 0.1) == 0
@@ -178,7 +178,7 @@ def test_what_waits_is_not_done_and_is_asked_for(target: Target) -> None:
     assert target.verifier.tx_done(20, 0.1) == 20
 
 
-def test_pages_that_nobody_vouches_for_give_way(target: Target) -> None:
+def test_unverified_pages_give_way(target: Target) -> None:
     target.take(*(page(number) for number in range(WAITING_MAX + 2)))
     assert target.false == [(CONTENTS, 0, 0), (CONTENTS, 1, 0)]
 

@@ -117,7 +117,7 @@ def test_work_waits_for_what_is_queued_before_it(loop: Loop) -> None:
     assert seen == ["first", "second"]
 
 
-def test_time_in_which_nobody_listened_does_not_count(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_time_without_listening_does_not_count(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [time.monotonic()]
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     before = loop.now()

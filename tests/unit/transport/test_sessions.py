@@ -33,7 +33,7 @@ def test_sessions_of_one_secret_are_kept_apart() -> None:
     assert heard.rejected == 0
 
 
-def test_what_is_not_authentic_is_counted() -> None:
+def test_unauthentic_datagrams_are_counted() -> None:
     heard = HeardSessions(CatcherSecrets(SECRET), (), lambda session: True)
     datagram = codec(1 << 40).encode(status_of(1 << 40))
     assert heard.open(datagram[:-1] + b"x") is Rejection.FORGED

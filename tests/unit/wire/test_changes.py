@@ -54,7 +54,7 @@ def test_many_are_cut_into_records_that_fit_and_stand_by_themselves() -> None:
     assert next(unpack_deletions(bodies[3])) in gone
 
 
-def test_what_all_have_costs_nothing() -> None:
+def test_files_that_all_targets_have_are_not_sent() -> None:
     assert sum(map(len, pack_changes([Change(1, 1_000_001, 640)]))) < 10
 
 

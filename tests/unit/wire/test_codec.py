@@ -67,7 +67,7 @@ def test_no_other_kind_is_a_message(kind: int) -> None:
     assert decode_message(clear._replace(kind=kind), body) is None
 
 
-def test_a_target_out_of_range_is_nobody() -> None:
+def test_target_number_out_of_range_is_unknown() -> None:
     clear, body = encode_message(HELLO._replace(target=TARGETS_MAX))
     assert decode_message(clear, body) is None
 

@@ -50,7 +50,7 @@ def test_a_feed_of_another_size_than_it_says_is_none() -> None:
             decode_feed(clear, wrong)
 
 
-def test_nobody_is_a_peer_of_itself() -> None:
+def test_target_is_not_its_own_peer() -> None:
     clear, body = encode_assign(Assign(0, 1, PARENT, 2, 1472, Peer(PARENT, LINK, bytes(16), 1), None))
     with pytest.raises(ValueError, match="out of its limits"):
         decode_assign(clear, body)
@@ -96,7 +96,7 @@ def test_parent_and_child_understand_each_other() -> None:
     assert made[PARENT].decode(made[CHILD].encode(CLAIM)) == CLAIM
 
 
-def test_who_is_not_met_cannot_be_spoken_to() -> None:
+def test_unknown_sessions_get_no_messages() -> None:
     codec = codecs()[PARENT]
     codec.meet(None, None)
     with pytest.raises(ValueError, match="has no key"):
@@ -111,6 +111,6 @@ def test_another_target_can_neither_feed_nor_claim_in_their_names() -> None:
     assert made[PARENT].decode(made[OTHER].encode(CLAIM)) is Rejection.FORGED
 
 
-def test_what_goes_down_does_not_come_back_up() -> None:
+def test_forwarded_packets_do_not_come_back() -> None:
     made = codecs()
     assert made[PARENT].decode(made[PARENT].encode(FEED)) is Rejection.FORGED

@@ -20,7 +20,7 @@ def test_needs_go_round(triple: tuple[int, int, tuple[Need, ...]]) -> None:
 
 
 @given(needs(), st.integers(0, 120))
-def test_what_does_not_fit_is_left_for_later(triple: tuple[int, int, tuple[Need, ...]], room: int) -> None:
+def test_records_that_do_not_fit_are_sent_later(triple: tuple[int, int, tuple[Need, ...]], room: int) -> None:
     first, end, entries = triple
     data, told = encode_needs(entries, first=first, end=end, room=room)
     assert len(data) <= room

@@ -89,7 +89,7 @@ def test_nothing_needed_is_one_record() -> None:
     assert list(needs_records(0, 9, ())) == [NeedsRecord(0, 9, ())]
 
 
-def test_needs_nobody_cut_are_our_own_mistake() -> None:
+def test_uncut_needs_raise() -> None:
     with pytest.raises(ValueError, match="NeedsRecord"):
         encode_record(NeedsRecord(0, 10**6, tuple((index, index + 1) for index in range(0, 10**6, 400))))
 

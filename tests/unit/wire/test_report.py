@@ -70,7 +70,7 @@ def test_a_long_hold_is_cut() -> None:
     ],
     ids=str,
 )
-def test_what_no_catcher_says(changes: dict[str, int]) -> None:
+def test_messages_that_no_catcher_sends_are_refused(changes: dict[str, int]) -> None:
     clear, body = encode_report(REPORT._replace(**changes))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"\w"):
         decode_report(clear, body)

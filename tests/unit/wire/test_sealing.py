@@ -41,7 +41,7 @@ def seal(kind: SealKind) -> Sealer:
 
 @pytest.mark.parametrize("data", [b"", b"x", bytes(range(256)) * 250])
 @pytest.mark.parametrize("buffer", [bytes, bytearray, memoryview])
-def test_what_was_sealed_opens(seal: Sealer, data: bytes, buffer: type) -> None:
+def test_sealed_pages_can_be_opened(seal: Sealer, data: bytes, buffer: type) -> None:
     sealed = seal.seal(buffer(data), nonce=NONCE, context=b"context")
     assert len(sealed) == len(data) + TAG_BYTES
     assert seal.open(buffer(sealed), nonce=NONCE, context=b"context") == data

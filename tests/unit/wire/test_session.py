@@ -180,7 +180,7 @@ FROM_ONE: list[Message] = [
 
 
 @pytest.mark.parametrize("message", FROM_ONE, ids=lambda m: type(m).__name__)
-def test_nobody_speaks_for_a_target_that_has_a_secret_of_its_own(message: Message) -> None:
+def test_own_secret_prevents_impersonation(message: Message) -> None:
     master = ControlCodec(KEYS, TargetKeys(OWN_SECRETS, SESSION))
     target = ControlCodec(KEYS, TargetKeys({3: OWN_SECRETS[3]}, SESSION), 3)
     says, hears = (target, master) if isinstance(message, Hello) else (master, target)
@@ -201,7 +201,7 @@ def test_a_report_is_sealed_by_the_target_s_own_secret(report: Report, seal: Sea
     assert codec(seal).decode(target.encode(report)) is Rejection.FORGED
 
 
-def test_a_target_without_a_secret_is_nobody_where_others_have_one() -> None:
+def test_target_without_its_own_secret_is_unknown() -> None:
     master = ControlCodec(KEYS, TargetKeys({4: OWN_SECRETS[4]}, SESSION))
     assert master.decode(codec().encode(FROM_ONE[0])) is Rejection.FORGED
     with pytest.raises(ValueError, match="target 3 has no key"):
@@ -248,7 +248,7 @@ def test_a_signature_is_of_one_status_only() -> None:
 
 
 @needs_signatures
-def test_who_cannot_check_signatures_takes_part_all_the_same() -> None:
+def test_target_without_signature_support_takes_part() -> None:
     signer = Signer(bytes(range(SEED_BYTES)))
     datagram = ControlCodec(KEYS, signer=signer).encode(STATUS)
     assert ControlCodec(KEYS).decode(datagram) == STATUS

@@ -31,6 +31,6 @@ def test_another_message_or_key_or_signature_is_not_right() -> None:
     assert not Verifier(Signer(bytes(SEED_BYTES)).public).is_signed(b"\x72", SIGNATURE)
 
 
-def test_what_is_no_key_is_refused() -> None:
+def test_invalid_key_files_are_refused() -> None:
     with pytest.raises(ValueError, match="32"):
         Verifier(b"short")

@@ -72,7 +72,7 @@ def test_more_than_a_status_holds_is_our_own_mistake(changes: dict[str, tuple[in
     ],
     ids=str,
 )
-def test_what_no_caster_says(changes: dict[str, int]) -> None:
+def test_messages_that_no_caster_sends_are_refused(changes: dict[str, int]) -> None:
     clear, body = encode_status(STATUS._replace(**changes))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"limits|not a valid"):
         decode_status(clear, body)

@@ -83,7 +83,7 @@ def test_a_relay_and_a_monitor_are_named() -> None:
 @pytest.mark.parametrize(
     ("phase", "word"), [("gathering", "joined"), ("comparing", "comparing"), ("finishing", "finishing")]
 )
-def test_what_a_target_does_is_named_by_the_phase(phase: str, word: str) -> None:
+def test_activity_of_a_target_follows_from_the_phase(phase: str, word: str) -> None:
     assert state_of(TargetProgress("a", "present"), phase) == word
 
 

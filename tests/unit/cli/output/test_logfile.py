@@ -113,7 +113,7 @@ def test_a_log_that_cannot_be_opened(tmp_path: Path, name: str) -> None:
         LogFile(str(tmp_path / name), "text", SESSION)
 
 
-def test_a_log_that_cannot_be_written_is_said_once_and_stops_nothing(tmp_path: Path) -> None:
+def test_unwritable_log_is_reported_once_and_stops_nothing(tmp_path: Path) -> None:
     watcher = Watcher()
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     with LogFile(str(tmp_path / "log"), "text", SESSION) as log:
@@ -128,7 +128,7 @@ def test_a_log_that_cannot_be_written_is_said_once_and_stops_nothing(tmp_path: P
     assert [notice.text for notice in watcher.notices] == [sentence, "hello", "hello", "hello"]
 
 
-def test_nobody_else_may_read_it(tmp_path: Path) -> None:
+def test_file_is_private(tmp_path: Path) -> None:
     before = os.umask(0o022)
     try:
         LogFile(str(tmp_path / "log"), "text", SESSION)

@@ -35,7 +35,7 @@ def test_the_working_directory_is_a_place_too(tmp_path: Path, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("name", ["no/r.json", "folder"])
-def test_what_cannot_be_written_is_told_and_leaves_nothing(tmp_path: Path, name: str) -> None:
+def test_unwritable_output_is_reported_and_leaves_nothing(tmp_path: Path, name: str) -> None:
     (tmp_path / "folder").mkdir()
     with pytest.raises(FileError, match=f"cannot write {tmp_path}/{name}: "):
         replace_file("text", str(tmp_path / name))

@@ -74,7 +74,7 @@ def test_a_run_without_contents_says_no_rates() -> None:
     assert summary(quiet) == ["3/3 complete; 0 B in 0.05 s"]
 
 
-def test_whoever_is_behind_is_named_folded_by_reason() -> None:
+def test_targets_that_are_behind_are_listed_by_reason() -> None:
     lost = [target(f"n{number}", TargetState.LOST, "silent for 60 s") for number in (4, 5, 6)]
     full = target("x1", TargetState.PARTIAL, sat_out=(FULL,) * 5)
     result = outcome(target("n1"), *lost, full)

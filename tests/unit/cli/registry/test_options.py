@@ -43,7 +43,7 @@ def test_fields_exist_and_have_the_same_defaults(owner: str) -> None:
 
 
 @pytest.mark.skipif(shutil.which("rsync") is None, reason="needs rsync")
-def test_what_is_said_to_be_rsyncs_is() -> None:
+def test_options_named_as_those_of_rsync_exist_there() -> None:
     shown = subprocess.run(["rsync", "--help"], capture_output=True, text=True, check=True).stdout
     known = set(re.findall(r"(?<![\w-])--?[\w@-]+", shown))
     said = {name for option in OPTIONS for name in option.rsync.split()}

@@ -44,7 +44,7 @@ def test_the_option_that_was_meant_is_named(wrong: str, meant: str) -> None:
         make_parser(MRSYNC).parse_args([wrong])
 
 
-def test_what_resembles_no_option_has_no_hint() -> None:
+def test_unknown_words_get_no_hint() -> None:
     with pytest.raises(UsageError, match="unrecognized arguments: --qqq"):
         make_parser(MRSYNC).parse_args(["--qqq"])
 

@@ -111,7 +111,7 @@ def test_multicaster(source: str, key: str) -> None:
     assert catch == CatchSettings(1, os.uname().nodename, b"/to", settings.secret, network, 0, has_master=False)
 
 
-def test_a_place_chosen_automatically_is_for_catchers_that_are_told(source: str, key: str) -> None:
+def test_automatic_group_needs_launched_catchers(source: str, key: str) -> None:
     assert parse_mrsync(["-m", "a", "-s", source, "-A", "auto"])[0].network.group == "auto"
     with pytest.raises(UsageError, match="-A auto is for catchers that are started from here"):
         parse_multicaster(["-m", "a", "-s", source, "--key-file", key, "-A", "auto"])
@@ -119,7 +119,7 @@ def test_a_place_chosen_automatically_is_for_catchers_that_are_told(source: str,
         parse_multicatcher(["-t", "/to", "-i", "1", "--key-file", key, "-A", "auto"])
 
 
-def test_insecure_is_said_aloud(source: str) -> None:
+def test_insecure_mode_is_announced(source: str) -> None:
     assert parse_multicaster(["-m", "a", "-s", source, "--insecure"])[0].secret == INSECURE_SECRET
     with pytest.raises(UsageError, match="--key-file --insecure is required"):
         parse_multicaster(["-m", "a", "-s", source])
@@ -282,6 +282,6 @@ def test_destinations_in_rsyncs_form(source: str, form: str, targets: str, dest:
         ("--commit each", False),
     ],
 )
-def test_what_outlives_a_power_cut(source: str, words: str, is_durable: bool) -> None:
+def test_state_after_a_power_cut(source: str, words: str, is_durable: bool) -> None:
     settings, _ = parse_mrsync(["-m", "a", "-s", source, *words.split()])
     assert settings.policy.durable is is_durable

@@ -99,7 +99,7 @@ def test_rejected_page_is_needed_wholly_or_as_far_as_it_is_in_doubt() -> None:
     assert object.receive_packet(0, 0, 1, 4) is Verdict.STORE
 
 
-def test_what_there_is_no_room_for_is_needed_again() -> None:
+def test_pages_without_room_are_needed_again() -> None:
     object = assembly()
     object.receive_packet(0, 0, 0, 4)
     object.receive_packet(0, 7, 0, 4)
@@ -153,7 +153,7 @@ def test_an_empty_object_is_whole() -> None:
     assert assembly(wanted=[]).is_whole
 
 
-def test_coded_packet_helps_who_misses_one_term() -> None:
+def test_coded_packet_recovers_one_missing_term() -> None:
     object = assembly()
     object.receive_packet(0, 0, 0, 4)
     object.receive_page(1, 0, 4)

@@ -82,7 +82,7 @@ def test_a_claim_of_another_link_or_an_older_one_says_nothing() -> None:
     assert hop.feeder.next_asked() is None
 
 
-def test_what_the_child_lacks_and_did_not_pass_here_is_asked_for() -> None:
+def test_pages_that_did_not_come_through_this_relay_are_requested() -> None:
     hop = heard()
     hop.feeder.offer(CONTENTS, 1, SIZE)
     hop.claim(0.1, needs_end=3, needs=((0, 3, 0),))
@@ -90,7 +90,7 @@ def test_what_the_child_lacks_and_did_not_pass_here_is_asked_for() -> None:
     assert asked == [(CONTENTS, 0), (CONTENTS, 2), None]
 
 
-def test_what_got_lost_on_the_hop_is_sent_again() -> None:
+def test_packets_lost_on_the_hop_are_sent_again() -> None:
     hop = heard()
     hop.feeder.offer(CONTENTS, 1, SIZE)
     assert hop.sends(0.0)[1] == [1]
@@ -118,7 +118,7 @@ def test_where_nothing_waits_a_feed_tells_what_was_cast_at_all() -> None:
     assert feed.pages_sent == 70
 
 
-def test_who_is_far_behind_fills_its_parent() -> None:
+def test_distant_child_fills_its_parent() -> None:
     hop = heard()
     for page in range(WAITING_MAX + 100):
         hop.feeder.offer(CONTENTS, page, SIZE)

@@ -27,7 +27,7 @@ def test_a_status_shows_that_something_is_heard_and_a_probe_how_much() -> None:
     assert not hearing.lacks_probe
 
 
-def test_what_was_heard_is_news_until_a_welcome_names_a_hello_that_said_it() -> None:
+def test_hello_is_repeated_until_a_welcome_confirms_it() -> None:
     hearing = Hearing()
     hearing.hear_status(is_cast=True)
     hearing.say(1)
@@ -42,7 +42,7 @@ def test_what_was_heard_is_news_until_a_welcome_names_a_hello_that_said_it() -> 
     assert not hearing.has_news
 
 
-def test_what_comes_by_unicast_is_news_only_for_the_deaf() -> None:
+def test_unicast_counts_only_for_targets_without_multicast() -> None:
     hearing = Hearing()
     hearing.hear_probe(1472, is_cast=True)
     hearing.say(1)
@@ -77,7 +77,7 @@ def test_silence_is_counted_in_keepalives() -> None:
 # in a catcher
 
 
-def test_who_knows_its_master_knocks_when_nothing_is_heard_less_and_less_often() -> None:
+def test_knocks_become_rarer_while_nothing_is_heard() -> None:
     catcher = seeking(knows_master=True)
     knocks = []
     for tick in range(100):
@@ -96,13 +96,13 @@ def test_who_knows_its_master_knocks_when_nothing_is_heard_less_and_less_often()
     assert (hello.group_bytes, hello.unicast_bytes) == (0, 1)
 
 
-def test_who_does_not_know_its_master_does_not_knock() -> None:
+def test_no_knock_without_the_address_of_the_master() -> None:
     catcher = seeking()
     catcher.handle_timeout(50.0)
     assert catcher.sends(50.0) == []
 
 
-def test_who_waits_long_joins_again_for_a_switch_may_have_forgotten_it() -> None:
+def test_catcher_rejoins_after_a_long_wait() -> None:
     catcher = seeking(wait_s=1000.0)
     catcher.handle_timeout(SEEKING_REJOIN_S)
     assert events(catcher) == [GroupSilent(was_heard=False)]

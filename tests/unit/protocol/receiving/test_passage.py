@@ -22,7 +22,7 @@ def test_pages_are_sent_in_the_order_in_which_they_come_and_once() -> None:
     assert (made.next_page, made.pages_sent) == (10, 3)
 
 
-def test_nobody_misses_what_was_not_sent() -> None:
+def test_unsent_pages_are_not_missing() -> None:
     made = passage()
     made.offer(5)
     made.first_send(1)
@@ -30,7 +30,7 @@ def test_nobody_misses_what_was_not_sent() -> None:
     assert made.choose_pages(10, lambda page, sent: True) == [5]
 
 
-def test_what_is_asked_for_was_neither_sent_nor_waits() -> None:
+def test_only_pages_neither_sent_nor_queued_are_requested() -> None:
     made = passage()
     made.offer(2)
     made.offer(5)
@@ -53,7 +53,7 @@ def test_a_page_that_is_gone_can_be_offered_again_and_is_not_missed_meanwhile() 
     assert made.first_send(2).page == 5
 
 
-def test_what_waits_is_forgotten_when_the_child_is_silent() -> None:
+def test_queue_is_dropped_when_the_child_is_silent() -> None:
     made = passage()
     made.offer(5)
     made.offer(6)

@@ -107,7 +107,7 @@ def test_the_result_is_told_when_the_caster_has_all_of_the_log() -> None:
     assert reporter.has_told_result
 
 
-def test_news_is_told_once() -> None:
+def test_each_notice_is_given_once() -> None:
     _, reporter = reporting()
     reporter.report(1, 1.0)
     assert not reporter.has_news
@@ -122,7 +122,7 @@ def test_news_is_told_once() -> None:
     assert reporter.has_news
 
 
-def test_what_is_missing_or_unacknowledged_stays_news() -> None:
+def test_unacknowledged_changes_are_reported_again() -> None:
     _, needy = reporting(pages_sent=1)
     needy.report(1, 1.0)
     assert needy.has_news

@@ -51,7 +51,7 @@ def test_a_challenger_must_lag_clearly_more() -> None:
     assert [target.id for target in made.monitors] == [3, 0, 1]
 
 
-def test_who_does_not_answer_does_not_clock() -> None:
+def test_target_without_answers_does_not_pace_the_sender() -> None:
     known = roster(2)
     made = clock(known)
     hear(made, known, 0, 100, tx_seen=10, tx_done=10)
@@ -149,7 +149,7 @@ def test_round_trips_of_the_monitor_without_the_time_it_held_them() -> None:
     assert sum(made.rtt_us.values()) == 1
 
 
-def test_what_was_sent_before_a_lapse_shows_no_round_trip() -> None:
+def test_packets_before_a_lapse_give_no_round_trip() -> None:
     known = roster(1)
     made = clock(known)
     made.elect(0.0)

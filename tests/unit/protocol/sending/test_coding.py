@@ -29,7 +29,7 @@ def test_each_loss_is_repaired_once_and_can_be_decoded(losses: list[Loss], terms
             together |= missed_by[term]
 
 
-def test_what_all_miss_goes_plain() -> None:
+def test_packets_that_all_targets_miss_are_sent_uncoded() -> None:
     losses = [Loss(0, packet, 0b111) for packet in range(5)]
     assert combine(losses, terms_max=16, distance_max=100) == [((0, packet),) for packet in range(5)]
 

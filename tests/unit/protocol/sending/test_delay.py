@@ -5,7 +5,7 @@ from __future__ import annotations
 from mrsync.protocol.sending.delay import FLOOR_SPAN_S, QUIET_S, Delay
 
 
-def test_what_is_longer_than_the_shortest_round_trip_is_queueing() -> None:
+def test_time_above_the_shortest_round_trip_is_queueing() -> None:
     delay = Delay()
     assert (delay.floor_s, delay.queue_s, delay.is_quiet) == (0.0, 0.0, True)
     for rtt_s in (0.02, 0.01, 0.05):

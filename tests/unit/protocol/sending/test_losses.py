@@ -32,7 +32,7 @@ def test_a_little_is_noise_at_once() -> None:
         (0.1, 0.04, LossFinding.CONGESTION),
     ],
 )
-def test_what_gets_less_when_less_is_sent_is_congestion(before: float, after: float, finding: LossFinding) -> None:
+def test_loss_that_falls_with_the_rate_is_congestion(before: float, after: float, finding: LossFinding) -> None:
     losses = Losses()
     assert look(losses, before) is LossFinding.SUSPICION
     assert losses.from_tx == 10, "what was sent before the cut does not count"

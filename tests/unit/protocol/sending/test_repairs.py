@@ -73,7 +73,7 @@ def claim_two(transfer: Transfer, tx: int) -> None:
     transfer.receive_claim(2, tx, 10, [(5, 1, 0b1)])
 
 
-def test_what_coding_did_not_mend_goes_plain() -> None:
+def test_losses_that_coding_did_not_repair_are_sent_uncoded() -> None:
     transfer, repairs = cast(10)
     for attempt in range(CODED_ATTEMPTS_MAX):
         claim_two(transfer, 200 + attempt)
@@ -107,7 +107,7 @@ def test_coded_packets_fill_bursts() -> None:
     assert transfer.choose_pages(9, always) == [0]  # page 38 came in the third burst
 
 
-def test_what_is_only_for_who_is_lost_is_left_out() -> None:
+def test_pages_only_for_lost_targets_are_skipped() -> None:
     transfer, repairs = cast(10)
     transfer.receive_claim(1, 99, 10, [(3, 1, 0)])
     transfer.receive_claim(2, 99, 10, [(5, 1, 0)])

@@ -119,7 +119,7 @@ def test_polls_get_rarer_until_something_gets_done() -> None:
     assert poll_waits(cast, 1, 99.0) == [pytest.approx(POLL_MIN_S)]
 
 
-def test_while_bursts_leave_nobody_is_asked() -> None:
+def test_no_poll_while_bursts_are_sent() -> None:
     cast = Cast(0)
     cast.schedule.sends(0.0)
     assert cast.timers.is_set(Timer.POLL)
@@ -167,7 +167,7 @@ def test_repairs_count_over_all_transfers() -> None:
     assert (cast.schedule.packets_repaired, cast.schedule.packets_coded) == (1, 1)
 
 
-def test_repairs_wait_for_all_who_answer_but_not_for_ever() -> None:
+def test_repairs_wait_for_answering_targets_up_to_a_limit() -> None:
     cast = Cast(3, targets=2)
     cast.schedule.sends(0.0)
     cast.report(0, cast.schedule.stamp(0.0), {1: 0b10})
@@ -177,7 +177,7 @@ def test_repairs_wait_for_all_who_answer_but_not_for_ever() -> None:
     assert SendPage(KIND, 1, 0b10, 5) in cast.schedule.sends(late)
 
 
-def test_repairs_do_not_wait_for_who_does_not_answer() -> None:
+def test_repairs_do_not_wait_for_silent_targets() -> None:
     cast = Cast(3, targets=2)
     cast.schedule.sends(0.0)
     cast.report(0, cast.schedule.stamp(0.0), {1: 0b10}, now=9.0)

@@ -37,7 +37,7 @@ def missing(transfer: Transfer) -> list[int]:
     return transfer.choose_pages(1000, always)
 
 
-def test_a_claim_counts_only_from_who_saw_a_later_tx() -> None:
+def test_claim_counts_only_after_a_later_tx_was_seen() -> None:
     transfer = sent()
     transfer.receive_claim(1, 5, 10, [(4, 1, 0b1)])  # page 4 was tx 5: it may be arriving
     assert transfer.is_missed
@@ -46,7 +46,7 @@ def test_a_claim_counts_only_from_who_saw_a_later_tx() -> None:
     assert missing(transfer) == [4]
 
 
-def test_what_is_claimed_of_some_pages_is_counted() -> None:
+def test_claims_are_counted_by_page() -> None:
     transfer = sent()
     transfer.receive_claim(1, 11, 10, [(1, 1, 0b101), (3, 4, 0)])
     counts = [transfer.claimed_packets(1, *pages)[0] for pages in ((0, 10), (0, 3), (4, 6), (7, 10))]
@@ -87,7 +87,7 @@ def test_pages_sent_up_to_a_tx_and_those_skipped_at_the_end() -> None:
     assert [transfer.sent_up_to(tx) for tx in (0, 1, 2, 6, 7)] == [0, 1, 4, 4, 9]
 
 
-def test_what_was_never_sent_or_does_not_exist_is_not_missing() -> None:
+def test_unsent_and_unknown_pages_are_not_missing() -> None:
     transfer = sent(3, size_pages=5)
     transfer.receive_claim(1, 9, 99, [(2, 90, 0)])
     assert missing(transfer) == [2]
@@ -100,7 +100,7 @@ def test_a_mask_beyond_the_page_says_all_of_it() -> None:
     assert transfer.take([0]) == [{1: WHOLE}]
 
 
-def test_what_a_later_claim_does_not_name_is_held_as_far_as_it_speaks() -> None:
+def test_pages_in_the_range_of_a_claim_but_not_named_count_as_held() -> None:
     transfer = sent()
     transfer.receive_claim(1, 11, 10, [(2, 1, 1), (4, 1, 1), (7, 2, 0)])
     transfer.receive_claim(2, 11, 10, [(2, 1, 2)])
@@ -128,7 +128,7 @@ def test_only_ripe_pages_are_chosen() -> None:
     assert transfer.choose_pages(9, lambda page, tx: (page, tx) == (4, 5)) == [4]
 
 
-def test_everybody_s_first_pages_are_chosen_before_the_later_ones_of_who_misses_much() -> None:
+def test_first_missing_pages_of_all_targets_come_first() -> None:
     transfer = sent(100)
     transfer.receive_claim(1, 101, 100, [(0, 80, 0)])
     transfer.receive_claim(2, 101, 100, [(90, 1, 1), (95, 1, 1)])
@@ -136,7 +136,7 @@ def test_everybody_s_first_pages_are_chosen_before_the_later_ones_of_who_misses_
     assert transfer.choose_pages(6, always, but={1}) == [90, 95]
 
 
-def test_what_is_owed_to_whom() -> None:
+def test_owed_status_messages() -> None:
     transfer = sent()
     transfer.receive_claim(1, 11, 10, [(2, 1, 1)])
     assert transfer.owes(1, 10)
@@ -150,7 +150,7 @@ def test_what_is_owed_to_whom() -> None:
     assert transfer.owes(1, 30)
 
 
-def test_nobody_misses_anything_for_a_target_that_is_lost() -> None:
+def test_lost_target_claims_nothing() -> None:
     transfer = sent()
     transfer.receive_claim(1, 11, 10, [(2, 2, 0)])
     transfer.receive_claim(2, 11, 10, [(3, 1, 1)])
@@ -169,7 +169,7 @@ def test_a_long_claim_costs_little_until_its_pages_are_chosen() -> None:
     assert transfer.choose_pages(128, always) == list(range(128))
 
 
-def test_what_nobody_wants_is_skipped() -> None:
+def test_unneeded_pages_are_skipped() -> None:
     transfer = sent(2, size_pages=9)
     transfer.skip_unwanted(RangeSet([(0, 1), (4, 6), (8, 99)]))
     assert (transfer.next_page, transfer.pages_sent, transfer.pages_left) == (4, 2, 3)
@@ -178,7 +178,7 @@ def test_what_nobody_wants_is_skipped() -> None:
     assert (transfer.next_page, transfer.pages_sent, transfer.pages_left) == (9, 5, 0)
 
 
-def test_what_was_skipped_is_repaired_for_who_misses_it() -> None:
+def test_skipped_pages_are_repaired_for_targets_that_miss_them() -> None:
     transfer = sent(2, size_pages=4)
     transfer.skip_unwanted(RangeSet())
     assert transfer.is_sent

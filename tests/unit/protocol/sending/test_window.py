@@ -102,7 +102,7 @@ def test_a_cut_in_vain_is_taken_back_unless_it_was_right_for_somebody() -> None:
     assert opened.size == WINDOW_PAGES_START / 2
 
 
-def test_what_queues_before_the_slowest_is_bounded_in_time() -> None:
+def test_queue_of_the_slowest_target_is_bounded_in_time() -> None:
     opened = window()
     opened.on_progress(100, delayed(0.01, 0.01 + 4 * QUEUE_S_MAX), 1.0)
     assert opened.size == pytest.approx(WINDOW_PAGES_START * (0.01 + QUEUE_S_MAX) / (0.01 + 4 * QUEUE_S_MAX))

@@ -40,7 +40,7 @@ def test_the_best_common_seal_is_chosen(there: tuple[int, int], must_encrypt: bo
     assert Admission(GCM | HMAC, must_encrypt=must_encrypt).choose_seal(known.live) is chosen
 
 
-def test_who_is_late_must_know_the_chosen_seal() -> None:
+def test_latecomer_must_support_the_chosen_seal() -> None:
     admission = Admission(GCM | HMAC, must_encrypt=False)
     known = Roster({0: "a"})
     known.admit(found(known, 0), hello(0, seals=GCM | HMAC), "there", 0.0)

@@ -43,7 +43,7 @@ def test_nothing_shrinks_when_a_target_falls_behind_what_it_said() -> None:
     assert commits.span == CommitSpan(5, 7)
 
 
-def test_nobody_is_told_more_than_there_is() -> None:
+def test_no_more_is_announced_than_exists() -> None:
     known, commits = roster(1), Commits(10)
     stand(known, 0, ready=99, committed=99)
     commits.update(known)
@@ -62,7 +62,7 @@ def test_exceptions_are_told_until_all_are_beyond_them() -> None:
     assert commits.span == CommitSpan(3, 6, ((3, 4),))
 
 
-def test_what_was_granted_or_does_not_exist_cannot_be_excepted() -> None:
+def test_released_and_unknown_files_cannot_be_excepted() -> None:
     known, commits = roster(1), Commits(10)
     stand(known, 0, ready=6)
     commits.update(known)
@@ -129,7 +129,7 @@ def test_each_goes_as_far_as_was_read_whatever_others_sit_out() -> None:
     assert not commits.sit_out(10)
 
 
-def test_more_exceptions_than_a_status_holds_call_nobody_back_under_each() -> None:
+def test_too_many_exceptions_do_not_matter_with_commit_each() -> None:
     files = 4 * EXCEPTIONS_MAX
     known, commits = roster(2), Commits(files, CommitRule.EACH)
     commits.vouch(files)
@@ -170,7 +170,7 @@ def test_the_job_waits_for_files_that_changed() -> None:
 
 
 @pytest.mark.parametrize("rule", CommitRule)
-def test_who_can_call_off_a_job(rule: CommitRule) -> None:
+def test_veto_by_one_target_stops_the_job(rule: CommitRule) -> None:
     def veto(commits: Commits, known: Roster) -> str:
         said = commits.veto(known)
         assert rule is CommitRule.JOB or not said
@@ -235,7 +235,7 @@ def test_by_the_rule_job_one_that_ends_takes_everything_back() -> None:
     assert session.states() == [RosterState.LOST, RosterState.DONE]
 
 
-def test_by_the_rule_job_who_did_not_come_in_time_never_takes_part() -> None:
+def test_latecomer_is_excluded_with_commit_job() -> None:
     session = Session(3, commit_rule=CommitRule.JOB, ack_wait_s=6.0)
     session.caster.offer_manifest(PAGE)
     session.hello(0)
@@ -257,7 +257,7 @@ def test_by_the_rule_job_nothing_is_finished_either_when_no_contents_are_needed(
     assert session.phase() is Phase.WITHDRAWING
 
 
-def test_what_is_sat_out_too_late_is_behind_on_that_target_only() -> None:
+def test_file_sat_out_after_the_commit_is_missing_on_one_target_only() -> None:
     session = Session().planned()
     session.report(0, ready=5, frontier=10)
     session.report(1, ready=5, frontier=10)

@@ -62,7 +62,7 @@ def test_silence() -> None:
         (expectation(Phase.FINISHING), {"packets_seen": 1, "active": CONTENTS}, "(finishing)"),
     ],
 )
-def test_who_is_behind_and_gets_nothing_done_is_stuck(expected: Expectation, details: Any, words: str) -> None:
+def test_target_behind_without_progress_is_stuck(expected: Expectation, details: Any, words: str) -> None:
     found_reason = reason(stuck(**details), expected)
     assert found_reason.startswith("answered, but got nothing done for 60 s")
     assert words in found_reason
@@ -77,19 +77,19 @@ def test_who_is_behind_and_gets_nothing_done_is_stuck(expected: Expectation, det
         (expectation(Phase.CASTING, is_sent=True), {"active": CONTENTS, "frontier": 10, "committed": 2, "ready": 5}),
     ],
 )
-def test_who_waits_for_others_is_not_stuck(expected: Expectation, details: Any) -> None:
+def test_waiting_for_others_is_not_stuck(expected: Expectation, details: Any) -> None:
     target = stuck(**details)
     assert reason(target, expected) == ""
     assert target.progress.done_at == 100.0
 
 
-def test_who_has_compared_waits_for_others() -> None:
+def test_compared_target_waits_for_others() -> None:
     target = stuck()
     target.receive_record(ComparedRecord(1, 2, 3))
     assert reason(target, expectation(Phase.COMPARING)) == ""
 
 
-def test_whose_result_is_known_may_fall_silent() -> None:
+def test_target_may_fall_silent_after_its_result() -> None:
     target = found(roster(1), 0)
     target.receive_record(ResultRecord(0, 0, 0, 0, 0, 0, bytes(32)))
     assert overdue_reason(target, expectation(Phase.FINISHING), ack_wait_s=60, now=999.0) == ""
@@ -99,14 +99,14 @@ LACKING = {"packets_seen": 1, "active": CONTENTS, "frontier": 9, "packets_lost":
 
 
 @pytest.mark.parametrize(("queue_pages", "owed", "is_stuck"), [(0, True, False), (3, True, True), (0, False, True)])
-def test_who_waits_for_a_repair_that_was_not_sent_is_not_stuck(queue_pages: int, owed: bool, is_stuck: bool) -> None:
+def test_waiting_for_an_unsent_repair_is_not_stuck(queue_pages: int, owed: bool, is_stuck: bool) -> None:
     target = stuck(**LACKING, queue_pages=queue_pages)
     expected = expectation(Phase.CASTING, owes=lambda flow, tx: owed)
     assert bool(reason(target, expected)) == is_stuck
     assert (target.progress.done_at == 100.0) != is_stuck
 
 
-def test_who_was_away_is_judged_anew() -> None:
+def test_returned_target_is_judged_anew() -> None:
     target = found(roster(1), 0)
     for counter, now in ((1, 1.0), (2, 50.0), (3, 100.0)):
         target.receive_report(report(counter=counter, packets_seen=1), "there", now)

@@ -68,7 +68,7 @@ def test_letters_go_to_their_catcher_in_order_and_once() -> None:
     assert outbox.take_all() == []
 
 
-def test_who_was_never_heard_of_gets_no_farewell() -> None:
+def test_absent_target_gets_no_farewell() -> None:
     office = Office(Roster({1: "n1"}))
     office.outbox.farewell(found(office.roster, 1), Ending.ABORTED, "over")
     assert office.outbox.take_all() == []

@@ -50,7 +50,7 @@ class Town:
         self.hello(target, now, unicast_bytes=1, token=token)
 
 
-def test_who_hears_the_largest_probe_is_known_at_once() -> None:
+def test_receivers_of_the_largest_probe_are_known_at_once() -> None:
     town = Town()
     town.hello(0, 0.0, group_bytes=1)
     assert not town.reach.is_settled
@@ -59,7 +59,7 @@ def test_who_hears_the_largest_probe_is_known_at_once() -> None:
     assert town.rerouted == []
 
 
-def test_who_hears_nothing_is_deaf_after_a_while_and_served_when_its_address_is_known() -> None:
+def test_deaf_target_is_served_once_its_address_is_verified() -> None:
     town = Town()
     town.deaf(0, 0.0)
     town.reach.look(DEAF_S)
@@ -72,7 +72,7 @@ def test_who_hears_nothing_is_deaf_after_a_while_and_served_when_its_address_is_
     assert town.reach.is_settled
 
 
-def test_nobody_is_served_at_an_address_that_has_not_repeated_its_token() -> None:
+def test_unicast_needs_a_verified_address() -> None:
     town = Town()
     town.hello(0, 0.0)
     town.hello(0, 0.1, source="stolen from home", token=1)
@@ -91,7 +91,7 @@ def test_an_old_hello_from_elsewhere_changes_nothing() -> None:
     assert target.path.verified == "home"
 
 
-def test_who_hears_the_group_late_is_served_by_it_while_targets_are_gathered() -> None:
+def test_late_multicast_is_used_while_gathering() -> None:
     town = Town()
     town.deaf(0, 0.0)
     town.reach.look(DEAF_S + 0.1)
@@ -104,7 +104,7 @@ def test_who_hears_the_group_late_is_served_by_it_while_targets_are_gathered() -
     assert town.rerouted[2:] == [(1, NEVER_HEARD)], "and then it stays so"
 
 
-def test_who_does_not_hear_the_group_any_more_is_served_at_once() -> None:
+def test_target_that_loses_multicast_is_served_at_once() -> None:
     town = Town()
     token = town.hello(0, 0.0, group_bytes=FULL)
     town.reach.fix()
@@ -154,7 +154,7 @@ def test_whom_not_even_the_smallest_probes_reach_cannot_take_part() -> None:
     assert town.reach.step == STEPS[0]
 
 
-def test_who_comes_late_must_hear_packets_of_the_session() -> None:
+def test_latecomer_must_receive_packets_of_the_session() -> None:
     town = Town()
     town.hello(0, 0.0, group_bytes=FULL)
     town.reach.fix()
@@ -183,7 +183,7 @@ def test_one_probe_is_enough_unless_somebody_lacks_it() -> None:
     assert town.reach.probes(1.0) == [FULL], "for nobody knows what reaches it by unicast"
 
 
-def test_who_does_not_answer_statuses_gets_them_by_unicast_now_and_then() -> None:
+def test_silent_target_gets_some_statuses_by_unicast() -> None:
     town = Town()
     town.hello(0, 0.0, group_bytes=FULL)
     town.hello(1, 0.0, group_bytes=FULL)
@@ -206,7 +206,7 @@ def gone_deaf(town: Town) -> None:
 BACK_S = RETURN_KEEPALIVES * KEEPALIVE_MAX_S
 
 
-def test_who_hears_the_group_again_for_a_while_gets_no_copies_any_more() -> None:
+def test_copies_end_after_the_group_is_received_for_a_while() -> None:
     town = Town()
     gone_deaf(town)
     town.hello(0, 9.0, group_bytes=1, unicast_bytes=FULL, token=1)
@@ -219,7 +219,7 @@ def test_who_hears_the_group_again_for_a_while_gets_no_copies_any_more() -> None
     assert town.reach.probes(99.0) == []
 
 
-def test_who_hears_the_group_now_and_then_keeps_its_copies() -> None:
+def test_occasional_multicast_does_not_end_copies() -> None:
     town = Town()
     gone_deaf(town)
     for now in (9.0, 11.0, 13.0):
@@ -230,7 +230,7 @@ def test_who_hears_the_group_now_and_then_keeps_its_copies() -> None:
     assert len(town.rerouted) == 1
 
 
-def test_nobody_waits_for_a_process_that_another_one_has_replaced() -> None:
+def test_replaced_process_is_not_waited_for() -> None:
     town = Town()
     town.hello(0, 0.0)
     town.roster.renew(found(town.roster, 0))

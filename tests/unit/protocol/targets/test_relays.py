@@ -67,7 +67,7 @@ class Chains:
         return self
 
 
-def test_where_nobody_hears_each_feeds_the_next() -> None:
+def test_without_multicast_targets_form_a_chain() -> None:
     chains = Chains(4)
     assert not chains.relays.is_settled(NOW)
     peers = {
@@ -95,14 +95,14 @@ def test_a_link_counts_when_its_child_says_so() -> None:
     assert chains.relays.is_settled(NOW)
 
 
-def test_what_was_said_of_an_older_assignment_does_not_count() -> None:
+def test_reports_about_an_older_assignment_do_not_count() -> None:
     chains = Chains(2)
     chains.relays.is_settled(NOW)
     chains.hop(1, Feeding.FED, number=chains.told[1].number - 1)
     assert chains.ways() == [Via.CASTER] * 2
 
 
-def test_who_hears_the_group_feeds_those_who_do_not() -> None:
+def test_targets_with_multicast_relay_to_those_without() -> None:
     chains = Chains(5, hearers=2)
     assert not chains.relays.is_settled(NOW)
     assert {target: told.child for target, told in chains.told.items()} == {0: None, 1: None}
@@ -141,7 +141,7 @@ def test_targets_that_do_not_reach_each_other_are_served_by_the_caster() -> None
     assert chains.relays.is_settled(now)
 
 
-def test_who_failed_is_tried_again_later() -> None:
+def test_failed_path_is_tried_again_later() -> None:
     chains = Chains(2)
     chains.relays.is_settled(NOW)
     now = NOW + TRIAL_S + SLACK_S
@@ -216,7 +216,7 @@ def test_an_assignment_is_told_again_until_it_is_known() -> None:
     assert chains.told == {}
 
 
-def test_without_rules_nobody_is_assigned_anything() -> None:
+def test_without_relay_rules_there_are_no_assignments() -> None:
     chains = Chains(2)
     relays = Relays(chains.roster, chains.relays._reach, None, lambda target: None, chains._say)
     assert relays.is_settled(NOW)
@@ -224,7 +224,7 @@ def test_without_rules_nobody_is_assigned_anything() -> None:
     assert chains.told == {}
 
 
-def test_reports_of_who_is_fed_claim_nothing() -> None:
+def test_reports_of_fed_targets_claim_nothing() -> None:
     chains = Chains(2).fed()
     target = found(chains.roster, 1)
     target.receive_report(report(1, counter=9, tx_seen=5), 1, NOW)

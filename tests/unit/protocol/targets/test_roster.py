@@ -95,7 +95,7 @@ def test_progress_is_what_changes(news: str) -> None:
     assert (target.progress.done_at, target.progress.heard_at) == (3.0, 3.0)
 
 
-def test_who_hears_nothing_new_does_not_answer() -> None:
+def test_nothing_new_means_no_report() -> None:
     known = roster(2, now=0.0)
     for target in known.live:
         target.receive_report(report(target.id, 1, tx_seen=5), "there", 1.0)
@@ -124,7 +124,7 @@ def test_records_find_their_place() -> None:
     assert target.result is not None
 
 
-def test_who_tells_no_wants_wants_all_that_it_needs() -> None:
+def test_without_wants_all_needs_are_wanted() -> None:
     known = roster(3)
     found(known, 0).needs.add(0, 2)
     found(known, 1).needs.add(0, 9)
@@ -148,7 +148,7 @@ def test_union_of_needs_and_lowest() -> None:
     assert Roster({}).lowest(lambda target: 1) == 0
 
 
-def test_what_a_stranger_invented_is_no_answer() -> None:
+def test_forged_messages_are_not_answers() -> None:
     known = roster(1)
     target = found(known, 0)
     target.receive_report(report(counter=1, tx_seen=5), "there", 1.0)

@@ -12,7 +12,7 @@ from tests.unit.protocol.builders import GEOMETRY, PAGE, found, roster
 
 
 @pytest.mark.parametrize(("kind", "left"), [(FIRST.contents, 3), (AGAIN.contents, 10), (ObjectKind.MANIFEST, 10)])
-def test_what_nobody_wants_is_left_out_of_the_contents(kind: ObjectKind, left: int) -> None:
+def test_unneeded_files_are_not_in_the_contents(kind: ObjectKind, left: int) -> None:
     known, rounds, transfer = roster(1), Rounds(), Transfer(kind, 10 * PAGE, GEOMETRY)
     rounds.pages_of = lambda needs: []
     found(known, 0).wants = RangeSet([(2, 5)])

@@ -59,13 +59,13 @@ def test_numbers_are_those_of_result_and_comparison() -> None:
     )
 
 
-def test_who_never_came_took_no_time() -> None:
+def test_absent_target_has_no_time() -> None:
     target = ended(RosterState.UNREACHABLE)
     target.ended_at, target.reason = 0.0, "not heard of"
     assert (outcome(target).seconds, outcome(target).reason) == (0.0, "not heard of")
 
 
-def test_what_a_target_sat_out_makes_it_partial() -> None:
+def test_target_that_sat_out_a_file_is_partial() -> None:
     target = ended()
     target.sat_out = {4: 28, 2: 13}
     target.needs = RangeSet([(20, 50)])
@@ -88,7 +88,7 @@ def test_errors_make_it_partial_even_those_that_are_only_counted() -> None:
     assert outcome(ended(errors=1)).state is TargetState.PARTIAL
 
 
-def test_what_others_sat_out_counts_only_where_it_was_needed() -> None:
+def test_files_sat_out_by_others_count_only_where_needed() -> None:
     target = ended()
     target.needs = RangeSet([(20, 21)])
     told = outcome(target, (2, 20, "n2 sat it out"), (4, 40, "n2 sat it out"))
@@ -103,7 +103,7 @@ def test_a_lost_target_stays_lost_and_keeps_its_reason() -> None:
     assert (outcome(target).state, outcome(target).reason) == (TargetState.LOST, "silent for 60 s")
 
 
-def test_who_withdrew_is_partial_for_the_reason_that_all_withdrew() -> None:
+def test_withdrawn_target_is_partial_with_the_common_reason() -> None:
     told = target_outcome(ended(), excepted=(), path_of=lambda file: b"", started_at=0.0, veto="n2 is lost: killed")
     assert (told.state, told.reason) == (TargetState.PARTIAL, "nothing was changed on any target: n2 is lost: killed")
     lost = ended(RosterState.LOST)

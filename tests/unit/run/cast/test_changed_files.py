@@ -20,7 +20,7 @@ class Said:
         return self.changes.changed, self.changes.unreadable
 
 
-def test_what_is_cast_once_more_is_no_warning() -> None:
+def test_files_of_the_second_round_cause_no_warning() -> None:
     said = Said()
     said.changes.note(3, SIZE)
     assert said.notices == ["its size changed while it was read, cast once more later: f3"]
@@ -29,7 +29,7 @@ def test_what_is_cast_once_more_is_no_warning() -> None:
     assert (said.counts, said.changes.cast_again, said.warnings) == ((0, 0), frozenset([3]), [])
 
 
-def test_what_cannot_be_cast_again_is_skipped_for_the_reason_of_now() -> None:
+def test_skipped_file_is_reported_with_its_latest_reason() -> None:
     said = Said()
     for file in (5, 4, 3):
         said.changes.note(file, SIZE)
@@ -42,7 +42,7 @@ def test_what_cannot_be_cast_again_is_skipped_for_the_reason_of_now() -> None:
     assert said.counts == (2, 1)
 
 
-def test_what_changes_again_is_skipped() -> None:
+def test_files_that_change_twice_are_skipped() -> None:
     said = Said()
     said.changes.note(3, SIZE)
     said.changes.settle(frozenset([3]), {})
@@ -51,7 +51,7 @@ def test_what_changes_again_is_skipped() -> None:
     assert said.counts == (1, 0)
 
 
-def test_what_cannot_be_read_is_not_what_changed() -> None:
+def test_unreadable_files_are_not_counted_as_changed() -> None:
     said = Said()
     said.changes.note(2, DENIED)
     assert said.counts == (0, 1)
@@ -61,7 +61,7 @@ def test_what_cannot_be_read_is_not_what_changed() -> None:
     assert said.counts == (0, 1)
 
 
-def test_what_grows_is_told_and_counted_as_changed() -> None:
+def test_growing_files_are_reported_and_counted_as_changed() -> None:
     said = Said()
     said.changes.settle(frozenset(), {})
     said.changes.note_outgrown(4)

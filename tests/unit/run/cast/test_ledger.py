@@ -34,7 +34,7 @@ def take(ledger: Ledger, target: int, changes: Iterable[Change], deletions: Iter
         ledger.take(target, ChangesRecord(body))
 
 
-def test_what_targets_agree_on_is_one_line() -> None:
+def test_common_changes_are_one_line() -> None:
     ledger = Ledger()
     for target in (0, 2):
         take(ledger, target, [Change(0, 1, TIME), Change(3, 5, SENT | NEW)], [(0, b"old/a"), (0, b"old/"), (1, b"x")])
@@ -74,7 +74,7 @@ def test_nonsense_of_one_target_hides_nothing_of_others() -> None:
         assert lines[-1] == Line((1,), UNREADABLE, b"")
 
 
-def test_what_comes_twice_or_backwards_is_nonsense() -> None:
+def test_duplicate_or_descending_entries_are_refused() -> None:
     ledger = Ledger()
     for _ in range(2):
         take(ledger, 0, [Change(3, 4, SENT | NEW)], [(0, b"x")])

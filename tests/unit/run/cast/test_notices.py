@@ -68,7 +68,7 @@ def test_a_router_is_named_to_those_that_hear_nothing_behind_it() -> None:
     assert listener.heard[-1] == Notice(0, told.warnings[0])
 
 
-def test_the_end_of_targets_is_no_news_to_who_ended_the_run() -> None:
+def test_ends_of_targets_are_not_reported_after_an_interrupt() -> None:
     told, listener = notices()
     roster = ended(TargetTrigger.SILENCE, "silent for 60 s", 0, 1)
     told.on_target_lost(found(roster, 0))
@@ -77,7 +77,7 @@ def test_the_end_of_targets_is_no_news_to_who_ended_the_run() -> None:
     assert [(notice.level, notice.host) for notice in listener.heard] == [(0, "n1"), (2, "n2")]
 
 
-def test_who_cannot_decrypt_is_named_unless_that_was_asked_for() -> None:
+def test_targets_without_encryption_are_named_unless_requested() -> None:
     roster = Roster(dict(enumerate(NAMES)))
     for number, seals in enumerate((seals_here(), 1 << SealKind.HMAC_SHA256)):
         roster.admit(found(roster, number), hello(number, seals=seals), "home", 0.0)
@@ -103,7 +103,7 @@ def trust_of(seals: int, remote_shell: str | None, own_secrets: tuple[bytes, ...
     return [notice.text for notice in listener.heard]
 
 
-def test_who_believes_other_targets_is_named_where_that_need_not_be() -> None:
+def test_targets_that_trust_others_needlessly_are_named() -> None:
     own = (bytes(32),) * len(NAMES)
     everything = 1 << SealKind.HMAC_SHA256 | 1 << SealKind.ED25519
     if can_sign():

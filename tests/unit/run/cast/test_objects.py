@@ -65,7 +65,7 @@ def test_contents_are_the_planned_files_back_to_back(cast: Cast) -> None:
     assert cast.changes == []
 
 
-def test_each_changed_file_is_told_once(cast: Cast) -> None:
+def test_each_changed_file_is_reported_once(cast: Cast) -> None:
     _, contents_bytes, _ = cast.objects.make_plan(RangeSet([(1, 4)]))
     (cast.path / "a").unlink()
     (cast.path / "c").write_bytes(b"longer than it was")
@@ -109,7 +109,7 @@ def test_empty_files_are_looked_at_when_their_turn_has_come(tmp_path: Path) -> N
     objects.close()
 
 
-def test_pages_that_nobody_wants_do_not_hide_a_change(cast: Cast) -> None:
+def test_unneeded_pages_do_not_hide_a_change(cast: Cast) -> None:
     """The end of a file may be skipped: then its status tells."""
     cast.objects.make_plan(RangeSet([(1, 4)]))
     cast.objects.read(ObjectKind.CONTENTS, 0)

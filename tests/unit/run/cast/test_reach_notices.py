@@ -43,7 +43,7 @@ def test_the_narrow_are_named_with_what_reaches_them() -> None:
     )
 
 
-def test_who_goes_deaf_later_is_named_then() -> None:
+def test_target_that_loses_multicast_is_named() -> None:
     reach, roster, notices = gathered(FULL, FULL)
     target = found(roster, 0)
     reach.receive_hello(target, hello(0, counter=3, group_bytes=0, token=1), "home", 9.0)

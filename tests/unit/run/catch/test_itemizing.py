@@ -31,7 +31,7 @@ def test_deletions_come_before_changes() -> None:
     assert done.untold == 0
 
 
-def test_what_has_no_room_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_records_without_room_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(itemizing, "CHANGES_BYTES_MAX", 0)
     items, deletions = filled()
     done = itemize(items, {1, 3}, deletions, lambda count: None)

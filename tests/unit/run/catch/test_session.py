@@ -121,7 +121,7 @@ def test_without_contents_it_finishes_directories_and_tells_the_result(host: Hos
     assert [type(record) for record in records] == [ResultRecord]
 
 
-def test_a_file_that_nobody_put_into_place_is_told(host: Host) -> None:
+def test_file_that_no_target_committed_is_reported(host: Host) -> None:
     host.take_manifest()
     host.told()
     found = scan(os.fsencode(host.source))
@@ -147,7 +147,7 @@ def test_a_dry_run_makes_nothing(dry_host: Host) -> None:
     assert not dry_host.dest.exists()
 
 
-def test_what_comes_after_the_end_changes_nothing(host: Host) -> None:
+def test_packets_after_the_end_change_nothing(host: Host) -> None:
     end = SessionEnded(Ending.ABORTED, "a signal")
     host.session.on_event(end)
     host.take_manifest()

@@ -118,7 +118,7 @@ def test_the_first_finding_is_the_fault(seen: Evidence, cause: str, remedy: str)
         (WELL._replace(counters=HostCounters(300, 0)), "firewall drops IGMP"),
     ],
 )
-def test_what_is_only_worth_knowing_is_no_fault(seen: Evidence, cause: str) -> None:
+def test_hints_are_not_faults(seen: Evidence, cause: str) -> None:
     (finding,) = diagnose(seen, SETTING)
     assert (finding.cause, finding.is_fault) == (cause, False)
 
@@ -132,7 +132,7 @@ def test_faults_come_before_what_is_worth_knowing() -> None:
     assert [finding.cause for finding in diagnose(seen, SETTING)] == ["MTU", "WiFi", "not encrypted"]
 
 
-def test_who_hears_nothing_is_not_blamed_for_what_follows_from_it() -> None:
+def test_deaf_target_gets_one_finding_only() -> None:
     assert [finding.cause for finding in diagnose(DEAF, SETTING)] == ["network does not forward the group"]
     wrong = DEAF._replace(heard_from="eth1", port=MUTE, own=MUTE)
     assert [finding.cause for finding in diagnose(wrong, SETTING)] == ["wrong interface"]
@@ -146,7 +146,7 @@ def test_where_reports_are_dropped() -> None:
     assert everyone.remedy == "allow UDP port 8887 on the master"
 
 
-def test_on_the_loopback_interface_nobody_reports_membership() -> None:
+def test_no_membership_reports_on_loopback() -> None:
     assert diagnose(with_facts(WELL._replace(counters=HostCounters()), is_loopback=True), SETTING) == []
 
 

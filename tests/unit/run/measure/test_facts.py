@@ -59,7 +59,7 @@ def test_other_lines_tell_no_facts() -> None:
         None,
     ],
 )
-def test_what_no_honest_probe_says(row: object) -> None:
+def test_facts_that_no_honest_probe_sends_are_refused(row: object) -> None:
     with pytest.raises(ProtocolDataError, match="make no sense"):
         decode_facts(b'{"facts"' + json.dumps({"facts": [row]})[len('{"facts"') :].encode())
 

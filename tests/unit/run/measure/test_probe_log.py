@@ -36,7 +36,7 @@ def test_a_ping_of_the_group_that_came_by_unicast_was_not_heard_as_one() -> None
     assert trials.share(0, GROUP).heard == 0
 
 
-def test_what_came_in_elsewhere() -> None:
+def test_echoes_through_another_interface() -> None:
     trials = Trials(1)
     trials.on_sent(GROUP, 1)
     trials.on_heard(0, Heard(Kind.PING, Way.GROUP, 1, interface="eth1"))

@@ -9,13 +9,13 @@ from mrsync.run.measure.facts import FAST, SLOW, DiskFacts, HostCounters, HostFa
 from mrsync.run.measure.target_exam import TargetExam
 
 
-def test_what_is_not_known_yet() -> None:
+def test_values_that_are_not_known_yet() -> None:
     seen = TargetExam().evidence("a", {})
     assert (seen.host, seen.facts, seen.disk, seen.counters) == ("a", None, None, HostCounters())
     assert (seen.round_trips.total, seen.clock_offset_s, seen.fast) == (0, None, Throughput())
 
 
-def test_what_was_told_last_counts() -> None:
+def test_latest_report_counts() -> None:
     exam = TargetExam()
     for facts in (
         HostFacts(python="3.9"),

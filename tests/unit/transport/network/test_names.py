@@ -54,7 +54,7 @@ def test_many_are_asked_for_at_the_same_time(resolver: Resolver) -> None:
     assert len(resolver.asked) == 21, "nobody is asked twice"
 
 
-def test_one_that_is_not_answered_stops_nobody(resolver: Resolver) -> None:
+def test_unanswered_request_stops_no_other(resolver: Resolver) -> None:
     look_up_all(["hangs", "real"], nobody, wait_s=0.5)
     assert address_of("real", socket.AF_INET) == ("10.0.0.7", 0)
     with pytest.raises(socket.gaierror, match="no answer came in time"):

@@ -115,7 +115,7 @@ def test_a_path_that_is_removed_gets_nothing_more_and_one_that_is_added_gets_the
     assert {tx for tx, _ in ways[1].read()} == {2}
 
 
-def test_a_group_that_nobody_hears_gets_messages_and_no_pages(ways: list[Way]) -> None:
+def test_unheard_group_gets_messages_but_no_pages(ways: list[Way]) -> None:
     sender = sender_on(ways)
     sender.is_group_heard = False
     seen: list[tuple[int, int]] = []

@@ -22,7 +22,7 @@ def test_targets_on_this_host_only_need_loopback() -> None:
     assert is_this_host("localhost")
 
 
-def test_hosts_nobody_knows_are_passed_over() -> None:
+def test_unknown_hosts_are_skipped() -> None:
     ways = ways_towards(["no-such-host.invalid", "127.0.0.1"], IPV4)
     assert (ways.interfaces, ways.behind) == ((LOOPBACK,), (None, 0))
     assert not is_this_host("no-such-host.invalid")

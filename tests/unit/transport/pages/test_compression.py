@@ -71,7 +71,7 @@ def test_a_page_that_does_not_shrink_by_a_packet_stays_as_it_is() -> None:
         zlib.compress(bytes(100 << 20), wbits=-15),
     ],
 )
-def test_what_is_no_compressed_page_of_this_length_is_refused(data: bytes) -> None:
+def test_invalid_compressed_pages_are_refused(data: bytes) -> None:
     assert expand(data, len(PAGE)) is None
 
 

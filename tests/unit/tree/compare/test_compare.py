@@ -354,7 +354,7 @@ def test_a_locked_directory_of_others_is_told_and_counts_as_needed() -> None:
         as_nobody(lambda: run(top))
 
 
-def test_activity_is_told_in_thousands(tmp_path: Path) -> None:
+def test_activity_is_reported_in_thousands(tmp_path: Path) -> None:
     for i in range(25):
         (tmp_path / f"d{i}").mkdir()
         for j in range(100):

@@ -118,7 +118,7 @@ def test_a_directory_that_others_may_write_to_makes_all_below_it_shared(trees: P
     assert (trees / "dest" / "open" / "closed" / "tool").read_bytes() == GOOD
 
 
-def test_where_nobody_else_can_have_been_files_are_changed_where_they_are(trees: Path) -> None:
+def test_private_files_are_changed_in_place(trees: Path) -> None:
     for tree in ("source", "dest"):
         put(trees / tree / "own", GOOD)
     os.chown(trees / "source" / "own", NOBODY, NOBODY)
@@ -164,7 +164,7 @@ def test_names_of_one_file_are_changed_where_they_are(trees: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["file", "link", "fifo", "directory"])
-def test_what_was_swapped_after_it_was_looked_at_is_left_alone(trees: Path, kind: str) -> None:
+def test_entries_swapped_after_the_compare_are_left_alone(trees: Path, kind: str) -> None:
     """A secret of the same kind takes the place of what is to be given to nobody."""
     make: Callable[[Path], object] = {
         "file": lambda path: put(path, GOOD),

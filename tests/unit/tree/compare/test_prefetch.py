@@ -43,7 +43,7 @@ def test_a_survey_reads_every_directory_once(tmp_path: Path) -> None:
         assert prefetch.take(manifest, directory) is None
 
 
-def test_what_cannot_be_read_in_full_is_left_to_the_comparison() -> None:
+def test_incompletely_read_directories_are_left_to_the_comparison() -> None:
     def run(top: Path) -> None:
         for name, mode in (("closed", 0o000), ("unsearchable", 0o400), ("open", 0o700)):
             (top / name).mkdir()

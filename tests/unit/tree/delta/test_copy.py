@@ -152,7 +152,7 @@ def test_without_the_policy_all_is_cast(trees: Path) -> None:
     finish(trees, run)
 
 
-def test_what_was_copied_is_taken_up_by_the_next_run(trees: Path) -> None:
+def test_copied_blocks_are_resumed_by_the_next_run(trees: Path) -> None:
     change(trees, insert_much)
     in_a_process_that_is_killed(lambda: session(trees))
     (trees / "dest" / "big").unlink()  # its blocks are in the staged file
@@ -296,7 +296,7 @@ def test_a_clone_becomes_the_new_file(cloning: Path, how: Change, monkeypatch: p
     assert written == []  # all that stays is shared
 
 
-def test_what_a_clone_has_is_not_mistaken_for_what_was_cast(cloning: Path) -> None:
+def test_cloned_bytes_do_not_count_as_received(cloning: Path) -> None:
     change(cloning, renew)
     in_a_process_that_is_killed(lambda: session(cloning).cast(range(20)))
     claims = claims_of(cloning)

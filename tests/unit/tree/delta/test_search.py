@@ -25,14 +25,14 @@ def find(search: Search, position: int, block: bytes) -> bytes:
     return search.find(position, len(block), block[:ANCHOR_BYTES], lambda data: data == block)
 
 
-def test_what_was_inserted_shifts_all_behind_it(old: int) -> None:
+def test_insertion_shifts_later_blocks(old: int) -> None:
     search = Search(old, len(OLD))
     search.note(0, 1000, 0)
     assert find(search, 50_000_000, OLD[1000:2000]) == OLD[1000:2000]
     assert search.shift == 1000 - 50_000_000
 
 
-def test_what_was_taken_out_is_passed_over(old: int) -> None:
+def test_removed_blocks_are_skipped(old: int) -> None:
     search = Search(old, len(OLD))
     block = OLD[2 << 20 :][:1000]
     tries = 0
@@ -48,7 +48,7 @@ def test_an_anchor_across_two_chunks_is_found(old: int, monkeypatch: pytest.Monk
         assert find(Search(old, len(OLD)), 0, OLD[at : at + 100]) == OLD[at : at + 100]
 
 
-def test_what_is_not_there_is_not_found(old: int) -> None:
+def test_missing_paths_are_not_found(old: int) -> None:
     assert find(Search(old, len(OLD)), 0, os.urandom(1000)) == b""
 
 

@@ -68,7 +68,7 @@ def backup_policy(**fields: Any) -> Policy:
     ("suffix", "directory"),
     [("~", ""), (".old", ""), ("", "bak"), ("", "deep/bak"), (".old", "bak"), ("", "../bak")],
 )
-def test_what_rsync_makes(tmp_path: Path, suffix: str, directory: str, deletes: bool) -> None:
+def test_trees_equal_those_of_rsync(tmp_path: Path, suffix: str, directory: str, deletes: bool) -> None:
     """Twice, with another version in between: backups of the first run survive the second, or are replaced."""
     for name in ("ours", "theirs"):
         (tmp_path / name).mkdir()
@@ -194,7 +194,7 @@ def test_where_there_are_no_hard_links_old_files_are_copied(tmp_path: Path, no_l
     assert os.stat(dest / "a~").st_ino != seen
 
 
-def test_who_is_not_root_keeps_backups_in_directories_that_deny_writing() -> None:
+def test_backups_without_root_in_read_only_directories() -> None:
     with nobodys_directory() as top:
 
         def keep() -> None:
@@ -253,7 +253,7 @@ def test_the_root_of_backups_below_the_destination_is_no_link(tmp_path: Path) ->
     ],
     ids=str,
 )
-def test_what_no_master_says(tmp_path: Path, policy: Policy) -> None:
+def test_parameters_that_no_master_sends_are_refused(tmp_path: Path, policy: Policy) -> None:
     with pytest.raises(ProtocolDataError):
         Backups(policy, 0, os.fsencode(tmp_path))
 

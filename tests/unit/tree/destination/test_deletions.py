@@ -14,7 +14,7 @@ def test_without_a_limit_all_may_go_and_nothing_is_listed() -> None:
     assert (deletions.count, deletions.skipped, list(deletions.listed())) == (100, 0, [])
 
 
-def test_what_is_over_the_limit_is_skipped() -> None:
+def test_entries_over_the_limit_are_skipped() -> None:
     deletions = Deletions(Policy(max_delete=1))
     assert deletions.allows()
     deletions.note(0, b"x", is_directory=False)

@@ -68,7 +68,7 @@ def test_a_file_with_flags(trees: Path, flag: str) -> None:
     assert (trees / "dest" / "d" / "file").read_text() == "dest"
 
 
-def test_a_directory_that_lets_go_of_nothing(trees: Path) -> None:
+def test_directory_from_which_nothing_can_be_removed(trees: Path) -> None:
     (trees / "dest" / "d" / "file").unlink()
     with flagged(trees / "dest" / "d", "a"):
         done = sync(trees / "source", trees / "dest")

@@ -44,7 +44,7 @@ def draw_pattern(rng: random.Random, depth: int = 0) -> str:
 
 @needs_grep
 @pytest.mark.parametrize("first", range(0, CASES, 100))
-def test_what_grep_says(first: int) -> None:
+def test_patterns_match_as_in_grep(first: int) -> None:
     for seed in range(first, first + 100):
         rng = random.Random(seed)
         pattern = draw_pattern(rng)
@@ -99,12 +99,12 @@ def test_one_of_many_is_enough_and_none_matches_nothing() -> None:
     [r"*a", r"a|+", r"(*a)", r"(a", r"[a", r"[", r"[]", r"[[:alpha]", r"[[:nothing:]]", r"[[.ab.]]", r"[z-a]",
      r"a{3,2}", r"a{256}", r"\1", r"(a)\1", r"\w", "a\\", "a\0b", "[\xe9]", r"[[:alpha:]-z]", "(" * 200 + ")" * 200],
 )  # fmt: skip
-def test_what_is_none(pattern: str) -> None:
+def test_invalid_names(pattern: str) -> None:
     with pytest.raises(ValueError, match=r"\w"):
         Patterns([pattern.encode()])
 
 
-def test_what_is_too_large() -> None:
+def test_files_that_are_too_large() -> None:
     with pytest.raises(ValueError, match="too large"):
         Patterns([b"((a{255}){255}){255}"])
     with pytest.raises(ValueError, match="too large"):

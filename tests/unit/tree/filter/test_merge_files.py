@@ -75,7 +75,7 @@ def test_bad_rule_is_told_with_its_file_and_line() -> None:
         listed({b"m": b"- a\nnonsense\n"}, b". m")
 
 
-def test_missing_file_is_told() -> None:
+def test_missing_file_is_reported() -> None:
     with pytest.raises(FileError, match="cannot read the rules in m: No such file"):
         listed({}, b". m")
 
@@ -120,7 +120,7 @@ def test_the_root_itself_may_be_a_link(tmp_path: Path) -> None:
     assert TreeReader(os.fsencode(tmp_path / "link"))(os.fsencode(tmp_path / "link" / "rules")) == b"- a\n"
 
 
-def test_what_a_file_in_a_tree_names_elsewhere_must_be_open_to_all(tmp_path: Path) -> None:
+def test_merge_files_outside_of_the_tree_must_be_world_readable(tmp_path: Path) -> None:
     (tmp_path / "tree").mkdir()
     elsewhere = tmp_path / "other"
     elsewhere.mkdir()

@@ -30,7 +30,7 @@ def left(dest: Path) -> list[str]:
     return sorted(str(path.relative_to(dest)) for path in dest.rglob("*"))
 
 
-def test_what_is_excluded_stays_and_so_does_the_way_to_it(trees: tuple[Path, Path]) -> None:
+def test_excluded_entries_and_their_parents_are_kept(trees: tuple[Path, Path]) -> None:
     outcome = sync(*trees, policy=Policy(rules=("- *.o",)))
     assert left(trees[1]) == ["d", "d/old.o", "gone", "gone/sub", "gone/sub/old.o", "keep", "keep/old.o"]
     assert outcome.failures == []
@@ -71,7 +71,7 @@ def test_where_rules_make_no_sense_nothing_is_deleted(trees: tuple[Path, Path], 
     assert [failure.path for failure in outcome.failures] == [b"gone"]
 
 
-def test_a_merge_file_is_reached_by_no_link_and_waited_for_by_nobody(trees: tuple[Path, Path]) -> None:
+def test_merge_file_is_not_reached_through_a_link_and_does_not_block(trees: tuple[Path, Path]) -> None:
     """What a link would say is not known; so below it all is safe."""
     dest = trees[1]
     (dest.parent / "rules").write_text("- *.o\n")

@@ -49,7 +49,7 @@ def test_a_file_of_another_size_has_none(tmp_path: Path, directory: int, size: i
     assert Digester(lambda count: None).digest(partial(open_regular, b"file", directory), size) == NO_DIGEST
 
 
-def test_what_is_no_file_has_none(tmp_path: Path, directory: int) -> None:
+def test_entries_without_contents_have_no_digest(tmp_path: Path, directory: int) -> None:
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "sub").mkdir()
     (tmp_path / "file").write_bytes(b"12345")

@@ -58,7 +58,7 @@ def test_a_pair_is_good_at_the_same_time_however_deep(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("what", ["missing", "file", "link", "dangling link", "link above"])
-def test_what_is_no_directory_is_not_opened(tmp_path: Path, what: str) -> None:
+def test_only_directories_are_opened(tmp_path: Path, what: str) -> None:
     outside = tmp_path / "outside"
     (outside / "d").mkdir(parents=True)
     root = tmp_path / "root"
@@ -136,7 +136,7 @@ def test_restoring_finds_its_way_through_directories_that_are_locked_again() -> 
         as_nobody(lambda: run(top))
 
 
-def test_what_cannot_be_restored_is_told() -> None:
+def test_modes_that_cannot_be_restored_are_reported() -> None:
     def run(top: Path) -> None:
         (top / "d").mkdir(mode=0o500)
         directories = chain(top, 1, is_loosening=True)

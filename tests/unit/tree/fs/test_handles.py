@@ -63,7 +63,7 @@ def test_extended_attributes_by_name(place: Path) -> None:
     os.close(fd)
 
 
-def test_what_is_open_is_given_its_attributes_whatever_has_its_name(tmp_path: Path) -> None:
+def test_attributes_go_to_the_open_file_not_to_its_name(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.touch()
     fd = os.open(path, os.O_RDWR)

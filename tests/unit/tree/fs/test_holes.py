@@ -17,7 +17,7 @@ def test_spans_are_what_is_not_zero() -> None:
     assert list(data_spans(zeros + b"x", 5)) == [(BLOCK_BYTES - 5, BLOCK_BYTES + 1)]
 
 
-def test_what_is_written_is_what_was_given(tmp_path: Path) -> None:
+def test_written_data_equals_the_input(tmp_path: Path) -> None:
     chance = random.Random(1)
     for _ in range(50):
         pieces = [chance.choice((bytes, chance.randbytes))(chance.randrange(20_000)) for _ in range(5)]

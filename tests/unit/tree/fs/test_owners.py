@@ -92,7 +92,7 @@ def test_new_owners_are_names_or_numbers(text: str, expected: tuple[NewOwner | N
 
 
 @pytest.mark.parametrize("text", ["", ":", "no-such-user", ":no-such-group", "4294967295", "-1"])
-def test_owners_that_nobody_knows_are_refused(text: str) -> None:
+def test_unknown_owners_are_refused(text: str) -> None:
     with pytest.raises(UsageError, match=r"^--chown"):
         parse_owners(text)
 

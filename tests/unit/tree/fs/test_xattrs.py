@@ -33,7 +33,7 @@ NAMES = (
         (Policy(acls=True, xattrs=True), True, True, {0, 2, 3, 4}),
     ],
 )
-def test_what_is_kept(policy: Policy, is_root: bool, is_source: bool, expected: set[int]) -> None:
+def test_preserved_attributes(policy: Policy, is_root: bool, is_source: bool, expected: set[int]) -> None:
     xattr_policy = XattrPolicy(policy, is_root=is_root, is_source=is_source)
     assert {number for number, name in enumerate(NAMES) if xattr_policy.keeps(name)} == expected
 

@@ -10,7 +10,7 @@ from mrsync.errors import SelectionError
 from mrsync.tree.lists.lookup import SourceLookup
 
 
-def test_what_is_seen_lies_below_the_root_and_behind_no_link(tmp_path: Path) -> None:
+def test_lookups_stay_below_the_root_and_follow_no_link(tmp_path: Path) -> None:
     root = tmp_path / "root"
     (root / "d").mkdir(parents=True)
     (root / "d" / "f").touch()

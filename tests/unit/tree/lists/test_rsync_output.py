@@ -29,7 +29,7 @@ def dry_run(source: bytes, dest: bytes, *options: str, locale: str = "C") -> lis
 @needs_rsync
 @pytest.mark.parametrize("seed", range(12))
 @pytest.mark.parametrize("options", [["-H", "-i"], ["-H", "-ii", "-8"], ["-H"], ["-H", "-v"]], ids=" ".join)
-def test_what_is_listed_makes_trees_equal(tmp_path: Path, seed: int, options: list[str]) -> None:
+def test_listed_entries_become_equal(tmp_path: Path, seed: int, options: list[str]) -> None:
     is_itemized = options[-1] not in ("-H", "-v")
     pair = AwfulPair(bytes(tmp_path), seed, has_other_modes=is_itemized)  # plain output does not tell of modes
     lines = dry_run(pair.source, pair.dest, *options, locale="C" if seed % 2 else "C.UTF-8")
@@ -110,7 +110,7 @@ def test_where_an_arrow_may_be_in_two_places_everything_is_listed(tmp_path: Path
         assert found.items == [Item(Instruction.SYMLINK, b"l", b"m -> n"), Item(Instruction.SYMLINK, b"l -> m", b"n")]
 
 
-def test_what_cannot_be_settled_is_told_with_its_line(tmp_path: Path) -> None:
+def test_ambiguous_lines_are_reported_with_their_number(tmp_path: Path) -> None:
     lines = [b"no such file\n", b"../outside\n", b"deleting ../x\n", b"deleting ./\n", b"deleting d/\n"]
     found = translate(lines, bytes(tmp_path), is_itemized=False)
     assert found.items == [Item(Instruction.DELETING, b"d")]

@@ -61,6 +61,6 @@ FEW = [(1, 7, acl.NO_ID), (4, 5, acl.NO_ID), (32, 0, acl.NO_ID)]
         acl.pack(FEW[:2]),
     ],
 )
-def test_what_no_kernel_makes_is_refused(value: bytes) -> None:
+def test_acls_that_no_kernel_makes_are_refused(value: bytes) -> None:
     with pytest.raises(ValueError, match="ACL"):
         acl.parse(value)

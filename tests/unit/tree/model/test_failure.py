@@ -29,14 +29,14 @@ def test_a_failure_is_a_sentence() -> None:
 
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE, errno.ENOMEM])
-def test_what_cannot_be_read(number: int) -> None:
+def test_unreadable_entries(number: int) -> None:
     assert Fault.of(OSError(number, "why")) == Fault("why", is_unreadable=True)
 
 
 @pytest.mark.parametrize("number", [errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.ESTALE])
-def test_what_is_gone(number: int) -> None:
+def test_vanished_entries(number: int) -> None:
     assert Fault.of(OSError(number, "why")) == Fault("why", is_unreadable=False)
 
 
-def test_what_changed() -> None:
+def test_changed_entries() -> None:
     assert Fault.of(Changed("it was written to")) == Fault("it was written to", is_unreadable=False)

@@ -66,7 +66,7 @@ def test_times_beyond_64_bits_are_kept_beside(tmp_path: Path) -> None:
     assert found.mtimes[1] == (tmp_path / "near").stat().st_mtime_ns
 
 
-def test_what_vanishes_between_name_and_status_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_entries_that_vanish_before_stat_are_omitted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("a", "c"):
         (tmp_path / name).touch()
     (tmp_path / "d").symlink_to("a")

@@ -23,7 +23,7 @@ def section(data: bytes, *, says: int | None = None) -> bytes:
 @given(
     st.lists(st.integers(-(2**63), 2**63 - 1)), st.lists(st.binary(max_size=9).map(lambda b: b.replace(b"\0", b"x")))
 )
-def test_what_is_packed_is_unpacked(numbers: list[int], strings: list[bytes]) -> None:
+def test_packing_and_unpacking_are_inverse(numbers: list[int], strings: list[bytes]) -> None:
     packer = Packer(MAGIC)
     packer.column(array("q", numbers))
     packer.number(len(strings))

@@ -10,7 +10,7 @@ from mrsync.errors import ProtocolDataError, ProtocolVersionError
 from mrsync.tree.model.policy import POLICY_BYTES_MAX, Policy
 
 
-def test_what_is_encoded_is_decoded() -> None:
+def test_encoding_and_decoding_are_inverse() -> None:
     for policy in (Policy(), Policy(deletes=False, numeric_ids=True)):
         assert Policy.decode(policy.encode()) == policy
 

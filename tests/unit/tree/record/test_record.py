@@ -92,7 +92,7 @@ def wrong_parts(data: bytes, file: ProvenFile) -> list[str]:
     return found
 
 
-def test_what_is_in_a_hole_is_found(tmp_path: Path) -> None:
+def test_data_in_place_of_a_hole_is_found(tmp_path: Path) -> None:
     data = os.urandom(4096)
     file = ProvenFile(1, Grid(4096, 4096, 32, "sha256"), 0, 4096, [(8192, 4096)], prove(0, data))
     (portion,) = next(batches([file]))

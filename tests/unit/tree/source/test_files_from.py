@@ -60,7 +60,7 @@ def test_recursive(source: Path) -> None:
     assert len(paths(scanned(source, b".", is_recursive=True))) == 10
 
 
-def test_what_is_missing_or_behind_a_link_is_an_error(source: Path) -> None:
+def test_missing_paths_and_paths_through_links_are_errors(source: Path) -> None:
     found = scanned(source, b"nowhere", b"a/b", b"ld/1", b"x/4")
     assert paths(found) == [b"x", b"x/4"]
     assert [(failure.errno, failure.path) for failure in found.errors] == [

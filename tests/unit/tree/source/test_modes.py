@@ -66,6 +66,6 @@ def test_random_changes_are_those_of_rsync(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "u", "8", "17777", "DF+x", "u+rq", "u+gw", "a+x,", "D", "x=y", "+x 7", "u7"])
-def test_what_is_no_change_is_refused(text: str) -> None:
+def test_invalid_mode_changes_are_refused(text: str) -> None:
     with pytest.raises(UsageError, match=r"^--chmod "):
         parse_mode_changes(text, UMASK)

@@ -174,7 +174,7 @@ def test_a_directory_swapped_for_a_link_leads_nowhere(tmp_path: Path) -> None:
     source.close()
 
 
-def test_files_that_may_not_be_read_are_told() -> None:
+def test_unreadable_files_are_reported() -> None:
     def run(top: Path) -> None:
         (top / "file").write_text("contents")
         os.chmod(top / "file", 0)
@@ -200,13 +200,13 @@ def test_descriptors_are_bounded_and_closed(tmp_path: Path) -> None:
     assert open_files() == before
 
 
-def test_a_root_that_vanished_is_told(tree: Path, tmp_path: Path) -> None:
+def test_vanished_root_is_reported(tree: Path, tmp_path: Path) -> None:
     found = scan(os.fsencode(tree))
     with pytest.raises(SelectionError, match="cannot read the source"):
         ContentsReader(os.fsencode(tmp_path / "missing"), found.manifest, build_plan(found, []))
 
 
-def test_what_targets_have_already_must_be_as_it_was_scanned(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resumed_files_must_be_as_they_were_scanned(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file of the same size and time in its place would be mixed with what they have."""
     monkeypatch.setattr("mrsync.tree.source.scanner.TICK_NS", 0)
     source = source_of(tree)
@@ -261,7 +261,7 @@ def test_a_file_that_may_grow_is_read_as_it_was(tree: Path) -> None:
 
 
 @pytest.mark.parametrize("what", ["shrunk", "rewritten", "replaced", "vanished", "a link", "a fifo"])
-def test_what_may_grow_may_do_nothing_else(tree: Path, what: str) -> None:
+def test_growing_files_may_only_grow(tree: Path, what: str) -> None:
     source = growing_source(tree)
     (_replace if what == "replaced" else CHANGES[what])(tree / "b")
     assert source.read(0, SIZE) == bytes(SIZE)

@@ -20,7 +20,7 @@ from mrsync.tree.source.selection import Selection
 from tests.unit.tree.syncing import as_nobody, nobodys_directory
 
 
-def test_what_the_selection_changes_is_changed_again(tmp_path: Path) -> None:
+def test_rescan_applies_the_selection_again(tmp_path: Path) -> None:
     (tmp_path / "a").touch()
     selection = Selection(mode_changes=parse_mode_changes("F600", 0), user=NewOwner(12345))
     found = scan(os.fsencode(tmp_path), Policy(), selection)
@@ -77,7 +77,7 @@ def _leave_the_group(path: Path) -> None:
 
 
 @pytest.mark.parametrize("change", [_vanish, _become_a_directory, _become_a_fifo, _become_a_link, _leave_the_group])
-def test_what_cannot_be_cast_again_stays_as_it_was_known(tmp_path: Path, change: Callable[[Path], None]) -> None:
+def test_rows_of_refused_files_stay_unchanged(tmp_path: Path, change: Callable[[Path], None]) -> None:
     (tmp_path / "a").write_text("1")
     (tmp_path / "a link").hardlink_to(tmp_path / "a")
     (tmp_path / "b").write_text("2")
@@ -91,7 +91,7 @@ def test_what_cannot_be_cast_again_stays_as_it_was_known(tmp_path: Path, change:
     assert list(found.manifest.sizes[1:]) == [1, 1, 3]
 
 
-def test_what_cannot_be_read_is_refused() -> None:
+def test_unreadable_input_is_refused() -> None:
     with nobodys_directory() as tree:
 
         def look() -> None:
@@ -103,7 +103,7 @@ def test_what_cannot_be_read_is_refused() -> None:
         as_nobody(look)
 
 
-def test_a_source_that_is_gone_is_said(tmp_path: Path) -> None:
+def test_missing_source_is_reported(tmp_path: Path) -> None:
     (tmp_path / "source").mkdir()
     (tmp_path / "source" / "a").touch()
     found = scan(os.fsencode(tmp_path / "source"))

@@ -59,7 +59,7 @@ def test_every_entry_is_found_as_it_is(tmp_path: Path) -> None:
     assert any(manifest.path(entry).count(b"/") == DEEP_LEVELS for entry in range(len(manifest)))
 
 
-def test_what_a_session_keeps_for_a_while_is_no_part_of_a_tree(tmp_path: Path) -> None:
+def test_temporary_files_are_not_part_of_the_tree(tmp_path: Path) -> None:
     for name in (".mrsync-0a-7", ".mrsync-0a-l3", ".mrsync-0a.journal", ".mrsync", ".mrsync-notes", "a", "~"):
         (tmp_path / name).write_text(name)
     (tmp_path / ".mrsync-0b-8").mkdir()
@@ -130,7 +130,7 @@ def test_a_source_behind_a_link_is_read(tmp_path: Path) -> None:
     assert paths(scan(os.fsencode(tmp_path / "link"))) == {b"", b"file"}
 
 
-def test_what_cannot_be_read_is_told_and_stops_deletions() -> None:
+def test_unreadable_entries_are_reported_and_stop_deletions() -> None:
     def run(top: Path) -> None:
         (top / "locked").mkdir()
         (top / "locked" / "file").write_text("x")
@@ -151,7 +151,7 @@ def test_what_cannot_be_read_is_told_and_stops_deletions() -> None:
         as_nobody(lambda: run(top))
 
 
-def test_what_vanishes_meanwhile_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_entries_that_vanish_meanwhile_are_omitted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "here").write_text("x")
     (tmp_path / "gone").symlink_to("x")
     names = os.listdir(tmp_path)
@@ -163,7 +163,7 @@ def test_what_vanishes_meanwhile_is_left_out(tmp_path: Path, monkeypatch: pytest
     assert found.manifest.policy.deletes
 
 
-def test_a_tree_that_is_too_deep_is_told(tmp_path: Path) -> None:
+def test_too_deep_tree_is_reported(tmp_path: Path) -> None:
     fd = os.open(tmp_path, os.O_RDONLY)
     for _ in range(DEPTH_MAX + 1):
         os.mkdir(b"d", dir_fd=fd)
@@ -188,7 +188,7 @@ def test_a_source_that_is_no_directory_is_refused(tmp_path: Path, kind: str) -> 
         scan(os.fsencode(tmp_path / kind))
 
 
-def test_activity_is_told(tmp_path: Path) -> None:
+def test_activity_is_reported(tmp_path: Path) -> None:
     for i in range(30):
         (tmp_path / f"d{i}").mkdir()
     told: list[int] = []
@@ -241,7 +241,9 @@ def test_a_huge_file_whose_data_cannot_be_found_out_is_left_alone(monkeypatch: p
         as_nobody(lambda: look(top))
 
 
-def test_what_vanishes_is_told_from_what_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_vanished_entries_are_distinguished_from_unreadable_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "gone").mkdir()
     (tmp_path / "bad").mkdir()
     real = os.listdir

@@ -67,7 +67,7 @@ def test_rules_that_cannot_be_read_are_an_error_and_nothing_is_deleted() -> None
         as_nobody(run)
 
 
-def test_what_cannot_be_looked_at_is_no_error_if_it_is_excluded() -> None:
+def test_excluded_unreadable_entries_are_not_errors() -> None:
     def run() -> None:
         (source / "d").mkdir()
         (source / "d/secret").touch()

@@ -88,7 +88,7 @@ def test_digest_tells_what_was_placed(trees: Path) -> None:
     assert digests[0] == digests[1] != digests[2]
 
 
-def test_what_cannot_be_placed_is_told_and_its_staged_file_removed(trees: Path) -> None:
+def test_failed_rename_is_reported_and_removes_the_staged_file(trees: Path) -> None:
     on = staged(trees)
     on.manifest.policy = Policy(deletes=False)
     (trees / "dest" / "a").mkdir()
@@ -100,7 +100,7 @@ def test_what_cannot_be_placed_is_told_and_its_staged_file_removed(trees: Path) 
     assert commit.files_updated == 2
 
 
-def test_a_staged_file_that_vanished_is_told(trees: Path) -> None:
+def test_vanished_staged_file_is_reported(trees: Path) -> None:
     on = staged(trees)
     (trees / "dest" / on.stage.name(0).decode()).unlink()
     (failure,) = Commit(on.stage).commit(0, 3)

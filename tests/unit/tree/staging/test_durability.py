@@ -80,7 +80,7 @@ def test_no_power_cut_leaves_half_a_file(trees: Path, name: str, monkeypatch: py
         assert torn(disk.cut(seed), old, new) == [], f"seed {seed} of {len(disk.log)} changes"
 
 
-def test_what_is_reported_as_done_is_on_the_disk(trees: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reported_results_are_on_disk(trees: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     disk = LossyDisk(trees / "dest")
     with disk.watching(monkeypatch):
         assert OneTarget(trees / "source", trees / "dest", DURABLE).run().is_clean

@@ -113,7 +113,7 @@ def test_a_file_that_became_a_link_is_not_mended_through_it(trees: Path) -> None
     assert stat.S_IMODE((trees / "precious").stat().st_mode) == 0o600
 
 
-def test_a_directory_that_was_replaced_meanwhile_is_told(trees: Path) -> None:
+def test_replaced_directory_is_reported(trees: Path) -> None:
     for tree in ("source", "dest"):
         (trees / tree / "sub" / "below").mkdir(parents=True)
         os.utime(trees / tree / "sub" / "below", ns=(0, 0))
@@ -134,7 +134,7 @@ def test_extras_that_vanished_are_no_failure(trees: Path) -> None:
     assert counts(finish(stage, comparison)) == (0, 1, 0, 0)
 
 
-def test_what_is_behind_an_extra_link_stays(trees: Path) -> None:
+def test_targets_of_extraneous_links_are_not_deleted(trees: Path) -> None:
     (trees / "outside").mkdir()
     (trees / "outside" / "file").touch()
     (trees / "dest" / "extra").symlink_to("../outside")
@@ -202,7 +202,7 @@ def test_final_modes_that_lock_us_out_are_set_last() -> None:
         as_nobody(lambda: run(top, manifest))
 
 
-def test_what_may_not_be_done_is_told() -> None:
+def test_denied_changes_are_reported() -> None:
     def run(top: Path) -> None:
         stage, comparison = prepared(top)
         failures = {(failure.action, failure.path): failure.errno for failure in finish(stage, comparison).failures}
@@ -272,7 +272,7 @@ def test_where_there_are_no_hard_links_members_are_copies(trees: Path, monkeypat
     assert differences(trees / "source", trees / "dest") == []
 
 
-def test_what_is_swapped_for_a_leader_gets_no_further_name(trees: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_swapped_for_a_leader_gets_no_link(trees: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     both(trees, "leader")
     both(trees, "secret")
     os.link(trees / "source" / "leader", trees / "source" / "member")

@@ -162,7 +162,7 @@ def test_numbers_of_staged_files_cannot_be_swapped(trees: Path) -> None:
     assert not os.path.lexists(trees / "dest" / "open" / "program")
 
 
-def test_what_is_swapped_between_the_look_and_the_rename_does_not_stay_in_a_new_directory(
+def test_file_swapped_before_the_rename_is_removed_from_a_new_directory(
     trees: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The new directory is closed to the attacker, the one where its files are staged is not."""
@@ -186,7 +186,7 @@ def test_what_is_swapped_between_the_look_and_the_rename_does_not_stay_in_a_new_
 
 @pytest.mark.parametrize("attack", [put_own, put_link, put_hard_link, put_fifo, put_new, add_name])
 @pytest.mark.parametrize("pages", [[0, 1, 2], list(range(8))])
-def test_what_is_taken_up_is_what_was_staged(trees: Path, attack: Attack, pages: list[int]) -> None:
+def test_resume_uses_only_the_files_that_were_staged(trees: Path, attack: Attack, pages: list[int]) -> None:
     in_a_process_that_is_killed(lambda: Session(trees / "source", trees / "dest").cast(pages))
     (staged,) = files_staged(trees / "dest")
     attack(staged, trees / "dest" / "open" / "own")

@@ -278,18 +278,18 @@ def test_a_link_is_not_followed(broken: Path, tmp_path: Path) -> None:
     assert (tmp_path / "elsewhere").stat() == before
 
 
-def test_what_has_another_name_is_not_taken(broken: Path, tmp_path: Path) -> None:
+def test_staged_files_with_another_link_are_not_resumed(broken: Path, tmp_path: Path) -> None:
     (tmp_path / "other").hardlink_to(staged(broken, BIG_PAGES * PAGE + 17))
     assert wants_big(broken)
     assert (tmp_path / "other").stat().st_mode & 0o777 == 0o644
 
 
-def test_what_became_shorter_is_not_taken(broken: Path) -> None:
+def test_shortened_staged_file_is_not_resumed(broken: Path) -> None:
     os.truncate(staged(broken, BIG_PAGES * PAGE + 17), 5000)
     assert wants_big(broken)
 
 
-def test_what_others_may_write_to_is_taken_only_as_it_was_left(trees: Path) -> None:
+def test_staged_files_that_others_can_write_to_must_be_untouched(trees: Path) -> None:
     (trees / "source" / "big").chmod(0o666)
     let_it_settle()
     in_a_process_that_is_killed(lambda: session(trees).cast(range(BIG_PAGES + 1)))
@@ -317,7 +317,7 @@ def journal(trees: Path) -> Path:
 
 
 @pytest.mark.parametrize("way", ["link", "mode", "second name", "gone", "empty", "fifo", "directory"])
-def test_a_journal_that_is_not_as_we_left_it_is_not_believed(broken: Path, way: str) -> None:
+def test_modified_journal_is_not_used(broken: Path, way: str) -> None:
     path = journal(broken)
     if way == "mode":
         path.chmod(0o640)
@@ -336,7 +336,7 @@ def test_a_journal_that_is_not_as_we_left_it_is_not_believed(broken: Path, way: 
     assert wants_big(broken)
 
 
-def test_a_damaged_journal_is_believed_up_to_the_damage(broken: Path) -> None:
+def test_damaged_journal_is_used_up_to_the_damage(broken: Path) -> None:
     path = journal(broken)
     data = path.read_bytes()
     chance = random.Random(3)
@@ -360,9 +360,7 @@ def test_after_a_reboot_only_what_was_on_the_disk_counts(broken: Path, monkeypat
     assert wants_big(broken)
 
 
-def test_what_checkpoints_had_written_to_the_disk_counts_after_a_reboot(
-    trees: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_synced_claims_count_after_a_reboot(trees: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal_module, "LARGE_BYTES", BIG_PAGES * PAGE)
     monkeypatch.setattr("mrsync.tree.staging.checkpoint.INTERVAL_S", 0.0)
 

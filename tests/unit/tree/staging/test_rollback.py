@@ -62,7 +62,7 @@ def test_a_destination_that_was_made_goes_again(tmp_path: Path) -> None:
     assert not dest.exists()
 
 
-def test_what_somebody_else_put_there_stays(tmp_path: Path) -> None:
+def test_files_of_others_are_not_removed(tmp_path: Path) -> None:
     source, dest = tmp_path / "source", tmp_path / "dest"
     source.mkdir()
     (source / "file").write_text("1")

@@ -263,7 +263,7 @@ def test_cleanup_removes_everything_staged_and_only_that(trees: Path) -> None:
     assert sorted(path.name for path in (trees / "dest").iterdir()) == [".mrsync-notes", "a"]
 
 
-def test_what_is_sat_out_while_others_are_taken_is_not_lost(trees: Path) -> None:
+def test_file_sat_out_concurrently_is_not_lost(trees: Path) -> None:
     """The worker may stop between looking up where to put it and putting it there, and the loop take all meanwhile."""
     (trees / "source" / "file").touch()
     on = bench(trees / "source", trees / "dest")
@@ -274,7 +274,7 @@ def test_what_is_sat_out_while_others_are_taken_is_not_lost(trees: Path) -> None
     assert on.stage.take_sat_out() == [(0, errno.EIO)]
 
 
-def test_what_is_missed_is_neither_in_place_nor_told(trees: Path) -> None:
+def test_missed_files_are_neither_placed_nor_reported(trees: Path) -> None:
     for name in "abcd":
         (trees / "source" / name).write_text("contents")
     on = bench(trees / "source", trees / "dest")

@@ -124,7 +124,7 @@ def test_attributes_are_those_of_the_second_look(tmp_path: Path) -> None:
     assert differences(source, dest) == []
 
 
-def test_who_is_to_leave_a_file_alone_does_so_again(tmp_path: Path) -> None:
+def test_second_round_respects_files_to_leave_alone(tmp_path: Path) -> None:
     source, dest = trees(tmp_path, a="new", b="absent")
     dest.mkdir()
     (dest / "a").write_text("theirs")
