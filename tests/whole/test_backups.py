@@ -133,7 +133,7 @@ def test_multicaster_and_multicatcher_have_their_old_letters(make_site: MakeSite
         (("--backup-patterns", "/nowhere"), "cannot read the backup patterns /nowhere: No such file or directory"),
     ],
 )
-def test_requests_that_are_refused(site: Site, options: tuple[str, ...], sentence: str) -> None:
+def test_refused_backup_options(site: Site, options: tuple[str, ...], sentence: str) -> None:
     site.source.mkdir()
     ended = site.sync(*options)
     assert ended.status == (11 if "nowhere" in sentence else 1)

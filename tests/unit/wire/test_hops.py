@@ -96,7 +96,7 @@ def test_parent_and_child_understand_each_other() -> None:
     assert made[PARENT].decode(made[CHILD].encode(CLAIM)) == CLAIM
 
 
-def test_unknown_sessions_get_no_messages() -> None:
+def test_no_message_without_a_peer() -> None:
     codec = codecs()[PARENT]
     codec.meet(None, None)
     with pytest.raises(ValueError, match="has no key"):

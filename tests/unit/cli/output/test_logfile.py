@@ -128,7 +128,7 @@ def test_unwritable_log_is_reported_once_and_stops_nothing(tmp_path: Path) -> No
     assert [notice.text for notice in watcher.notices] == [sentence, "hello", "hello", "hello"]
 
 
-def test_file_is_private(tmp_path: Path) -> None:
+def test_new_log_has_mode_640(tmp_path: Path) -> None:
     before = os.umask(0o022)
     try:
         LogFile(str(tmp_path / "log"), "text", SESSION)

@@ -130,6 +130,6 @@ def test_a_single_file_may_get_the_name_of_dest(line: str, is_name: bool) -> Non
         ("-a src other", UsageError, "give SOURCE TARGETS:DEST"),
     ],
 )
-def test_unavailable_features_are_reported(line: str, error: type[MrsyncError], sentence: str) -> None:
+def test_impossible_lines_are_refused(line: str, error: type[MrsyncError], sentence: str) -> None:
     with pytest.raises(error, match=sentence):
         parse_mrsync(line.split())

@@ -282,6 +282,6 @@ def test_destinations_in_rsyncs_form(source: str, form: str, targets: str, dest:
         ("--commit each", False),
     ],
 )
-def test_state_after_a_power_cut(source: str, words: str, is_durable: bool) -> None:
+def test_durable_is_the_default_with_commit_job(source: str, words: str, is_durable: bool) -> None:
     settings, _ = parse_mrsync(["-m", "a", "-s", source, *words.split()])
     assert settings.policy.durable is is_durable

@@ -118,7 +118,7 @@ def test_where_nothing_waits_a_feed_tells_what_was_cast_at_all() -> None:
     assert feed.pages_sent == 70
 
 
-def test_distant_child_fills_its_parent() -> None:
+def test_child_far_behind_fills_the_queue() -> None:
     hop = heard()
     for page in range(WAITING_MAX + 100):
         hop.feeder.offer(CONTENTS, page, SIZE)

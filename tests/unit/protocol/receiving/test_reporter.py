@@ -107,7 +107,7 @@ def test_the_result_is_told_when_the_caster_has_all_of_the_log() -> None:
     assert reporter.has_told_result
 
 
-def test_each_notice_is_given_once() -> None:
+def test_news_ends_with_a_report() -> None:
     _, reporter = reporting()
     reporter.report(1, 1.0)
     assert not reporter.has_news

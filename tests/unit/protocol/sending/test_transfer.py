@@ -136,7 +136,7 @@ def test_first_missing_pages_of_all_targets_come_first() -> None:
     assert transfer.choose_pages(6, always, but={1}) == [90, 95]
 
 
-def test_owed_status_messages() -> None:
+def test_pages_owed_to_a_target() -> None:
     transfer = sent()
     transfer.receive_claim(1, 11, 10, [(2, 1, 1)])
     assert transfer.owes(1, 10)

@@ -141,7 +141,7 @@ def test_targets_that_do_not_reach_each_other_are_served_by_the_caster() -> None
     assert chains.relays.is_settled(now)
 
 
-def test_failed_path_is_tried_again_later() -> None:
+def test_failed_relay_is_tried_again_later() -> None:
     chains = Chains(2)
     chains.relays.is_settled(NOW)
     now = NOW + TRIAL_S + SLACK_S

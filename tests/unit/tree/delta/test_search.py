@@ -48,7 +48,7 @@ def test_an_anchor_across_two_chunks_is_found(old: int, monkeypatch: pytest.Monk
         assert find(Search(old, len(OLD)), 0, OLD[at : at + 100]) == OLD[at : at + 100]
 
 
-def test_missing_paths_are_not_found(old: int) -> None:
+def test_blocks_that_are_not_there_are_not_found(old: int) -> None:
     assert find(Search(old, len(OLD)), 0, os.urandom(1000)) == b""
 
 

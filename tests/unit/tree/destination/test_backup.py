@@ -253,7 +253,7 @@ def test_the_root_of_backups_below_the_destination_is_no_link(tmp_path: Path) ->
     ],
     ids=str,
 )
-def test_parameters_that_no_master_sends_are_refused(tmp_path: Path, policy: Policy) -> None:
+def test_invalid_backup_policies_are_refused(tmp_path: Path, policy: Policy) -> None:
     with pytest.raises(ProtocolDataError):
         Backups(policy, 0, os.fsencode(tmp_path))
 

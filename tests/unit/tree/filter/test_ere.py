@@ -99,12 +99,12 @@ def test_one_of_many_is_enough_and_none_matches_nothing() -> None:
     [r"*a", r"a|+", r"(*a)", r"(a", r"[a", r"[", r"[]", r"[[:alpha]", r"[[:nothing:]]", r"[[.ab.]]", r"[z-a]",
      r"a{3,2}", r"a{256}", r"\1", r"(a)\1", r"\w", "a\\", "a\0b", "[\xe9]", r"[[:alpha:]-z]", "(" * 200 + ")" * 200],
 )  # fmt: skip
-def test_invalid_names(pattern: str) -> None:
+def test_invalid_patterns_are_refused(pattern: str) -> None:
     with pytest.raises(ValueError, match=r"\w"):
         Patterns([pattern.encode()])
 
 
-def test_files_that_are_too_large() -> None:
+def test_too_large_patterns_are_refused() -> None:
     with pytest.raises(ValueError, match="too large"):
         Patterns([b"((a{255}){255}){255}"])
     with pytest.raises(ValueError, match="too large"):

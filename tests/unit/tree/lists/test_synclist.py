@@ -27,7 +27,7 @@ AWFUL = (
 
 
 @given(st.lists(ITEMS, max_size=8))
-def test_written_pages_can_be_read_back(items: list[Item]) -> None:
+def test_formatted_items_can_be_parsed(items: list[Item]) -> None:
     text = b"".join(format_lines(items))
     assert parse_lines(text.splitlines(keepends=True), "list") == items
     assert parse_lines(text.split(b"\n"), "list") == items

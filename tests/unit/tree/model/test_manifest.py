@@ -64,7 +64,7 @@ def test_an_empty_tree_goes_round(tmp_path: Path) -> None:
     assert manifest.policy == Policy(deletes=False, numeric_ids=True)
 
 
-def test_kinds_of_entries() -> None:
+def test_properties_of_entries() -> None:
     manifest = sample()
     assert manifest.path(0) == b""
     assert manifest.path(4) == b"a/file"

@@ -77,9 +77,7 @@ def _other_policy(patch: ManifestPatch) -> ManifestPatch:
 
 
 @pytest.mark.parametrize("spoil", [_other_order, _outside, _a_directory, _other_policy])
-def test_parameters_that_no_master_sends_are_refused(
-    tmp_path: Path, spoil: Callable[[ManifestPatch], ManifestPatch]
-) -> None:
+def test_invalid_patches_are_refused(tmp_path: Path, spoil: Callable[[ManifestPatch], ManifestPatch]) -> None:
     before, patch, plan = changed(tmp_path)
     data = encode_again(spoil(patch), plan)
     with pytest.raises(ProtocolDataError, match="second plan is damaged"):

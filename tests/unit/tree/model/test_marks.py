@@ -56,7 +56,7 @@ def test_a_manifest_of_listed_entries_is_read_back(tmp_path: Path) -> None:
         (Listed(array("B", [Mark.SENT] * 4), [b"a\0b"]), "strings"),
     ],
 )
-def test_hostile_input_is_refused(tmp_path: Path, listed: Listed, reason: str) -> None:
+def test_invalid_marks_are_refused(tmp_path: Path, listed: Listed, reason: str) -> None:
     manifest = picked(tmp_path)
     manifest.listed = listed
     with pytest.raises(ProtocolDataError, match=reason):

@@ -69,7 +69,7 @@ def test_another_file_is_none_that_it_is_of(log: int, tmp_path: Path) -> None:
     assert not taken(log).is_of((tmp_path / "other").stat())
 
 
-def test_waiting_for_a_port_can_be_ended(log: int) -> None:
+def test_reading_can_be_ended(log: int) -> None:
     def stop() -> None:
         raise InterruptedError
 

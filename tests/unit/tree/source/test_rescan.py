@@ -91,7 +91,7 @@ def test_rows_of_refused_files_stay_unchanged(tmp_path: Path, change: Callable[[
     assert list(found.manifest.sizes[1:]) == [1, 1, 3]
 
 
-def test_unreadable_input_is_refused() -> None:
+def test_unreadable_files_are_refused() -> None:
     with nobodys_directory() as tree:
 
         def look() -> None:
