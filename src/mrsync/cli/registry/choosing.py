@@ -10,18 +10,19 @@ COMPARE = ("each", "rsync", "none")
 OPTIONS = (
     Option(
         "--include",
-        "take what matches; the first rule that matches counts",
+        "include matching files; the first matching rule counts",
         CHOICE,
-        manual="take what matches. Filter rules are rsync's, in the order given, and the first that matches counts",
+        manual="include matching files. Filter rules are those of rsync. They are applied in the order given, and "
+        "the first that matches counts",
         metavar="PATTERN",
         kind=ORDERED,
         rsync="--include",
     ),
     Option(
         "--exclude",
-        "leave out what matches, and leave it alone on targets",
+        "exclude matching files; targets keep theirs",
         CHOICE,
-        manual="leave out what matches: it is not sent, and on targets not deleted",
+        manual="exclude matching files: they are not sent, and on targets they are not deleted",
         metavar="PATTERN",
         kind=ORDERED,
         rsync="--exclude",
@@ -55,7 +56,7 @@ OPTIONS = (
     ),
     Option(
         "-F",
-        "--filter=': /.rsync-filter'; twice: --filter='- .rsync-filter', too",
+        "--filter=': /.rsync-filter'; twice: also --filter='- .rsync-filter'",
         CHOICE,
         manual="the same as `--filter=': /.rsync-filter'`; given twice, also `--filter='- .rsync-filter'`",
         kind=ORDERED,
@@ -63,91 +64,91 @@ OPTIONS = (
     ),
     Option(
         "-C --cvs-exclude",
-        "leave out what CVS leaves out",
+        "exclude the files that CVS ignores",
         CHOICE,
         rsync="-C --cvs-exclude",
     ),
     Option(
         "-0 --from0",
-        "entries of the files that follow end in NUL",
+        "entries of the following files end in NUL",
         CHOICE,
-        manual="entries of the files that follow, and of merge files, end in NUL",
+        manual="entries of the following files, and of merge files, end in NUL",
         kind=ORDERED,
         rsync="-0 --from0",
     ),
     Option(
         "--files-from",
-        "take only the paths that this file lists; -: stdin",
+        "sync only the paths that this file lists; -: stdin",
         CHOICE,
-        manual="take only the paths that FILE lists, below SOURCE (`-`: stdin; `#` and `;` begin comments; `-0`: "
-        "entries end in NUL), and the directories above them. A directory is taken alone, `d/` with what is "
-        "right in it; `--recursive`: with all below it, as rsync's `-r`. Anything is deleted only in "
-        "directories taken so. What is missing is named, status 23",
+        manual="sync only the paths below SOURCE that FILE lists, and the directories above them (`-`: stdin; `#` "
+        "and `;` begin comments; `-0`: entries end in NUL). `d` means the directory alone, `d/` its direct "
+        "children as well; with `--recursive`, as with rsync's `-r`, everything below it. Files are deleted "
+        "only in directories that are synced completely. Missing paths are reported, status 23",
         metavar="FILE",
         completes=PATH,
         rsync="--files-from",
     ),
     Option(
         "--recursive",
-        "with --files-from: take listed directories with all in them",
+        "with --files-from: sync listed directories completely",
         CHOICE,
         field="selection.is_recursive",
         rsync="-r --recursive",
     ),
     Option(
         "--relative",
-        "keep the paths of SOURCEs as they are written; what is above /./ is left out",
+        "keep the paths of SOURCEs as given, without the part before /./",
         CHOICE,
         (MRSYNC,),
-        "in `mrsync SOURCE... TARGETS:DEST`: keep the paths of SOURCEs as they are written, with the directories in "
-        "them; `/./` says where a path begins. All must begin in the same directory",
+        "in `mrsync SOURCE... TARGETS:DEST`: keep the paths of SOURCEs as given, including their directories;"
+        " the kept path begins after `/./`, if there is one. All paths must begin in the same directory",
         rsync="-R --relative",
     ),
     Option(
         "--ignore-missing-args",
-        "a SOURCE that is not there is no error",
+        "ignore SOURCEs that do not exist",
         CHOICE,
         (MRSYNC,),
-        "in `mrsync SOURCE... TARGETS:DEST`: a SOURCE that is not there is no error",
+        "in `mrsync SOURCE... TARGETS:DEST`: ignore SOURCEs that do not exist",
         rsync="--ignore-missing-args",
     ),
     Option(
         "--copy-links",
-        "take what soft links lead to in their place",
+        "replace soft links by what they lead to",
         CHOICE,
-        manual="take what soft links lead to in their place, wherever that is. One that leads to nothing is named, "
+        manual="replace soft links by what they lead to, inside or outside of SOURCE. Broken links are reported, "
         "status 23",
         field="selection.copies_links",
         rsync="-L --copy-links",
     ),
     Option(
         "--copy-unsafe-links",
-        "the same of soft links that lead out of SOURCE",
+        "do so for soft links that lead out of SOURCE",
         CHOICE,
-        manual="the same of soft links that are absolute or lead out of SOURCE",
+        manual="replace soft links that are absolute or lead out of SOURCE by what they lead to",
         field="selection.copies_unsafe_links",
         rsync="--copy-unsafe-links",
     ),
     Option(
         "--copy-dirlinks",
-        "the same of soft links to directories",
+        "replace soft links to directories by these directories",
         CHOICE,
         field="selection.copies_dir_links",
         rsync="-k --copy-dirlinks",
     ),
     Option(
         "--safe-links",
-        "leave out soft links that lead out of SOURCE",
+        "omit soft links that lead out of SOURCE",
         CHOICE,
-        manual="leave out soft links that are absolute or lead out of SOURCE, on targets too",
+        manual="omit soft links that are absolute or lead out of SOURCE, and leave theirs alone on targets",
         field="selection.skips_unsafe_links",
         rsync="--safe-links",
     ),
     Option(
         "--max-size",
-        "leave larger files alone: 1.5m, 2gb-1",
+        "skip larger files: 1.5m, 2gb-1",
         CHOICE,
-        manual="leave larger files alone, on targets too: `1.5m`, `1.5mb` (powers of 1000), `2g-1`",
+        manual="skip larger files, and leave them alone on targets: `1.5m`, `1.5mb` (powers of 1000), `2g-1`",
         metavar="SIZE",
         type=values.size,
         field="selection.size_max",
@@ -155,9 +156,9 @@ OPTIONS = (
     ),
     Option(
         "--min-size",
-        "leave smaller files alone",
+        "skip smaller files",
         CHOICE,
-        manual="leave smaller files alone, on targets too",
+        manual="skip smaller files, and leave them alone on targets",
         metavar="SIZE",
         type=values.size,
         default=0,
@@ -166,42 +167,42 @@ OPTIONS = (
     ),
     Option(
         "--one-file-system",
-        "leave out what is in directories on other file systems",
+        "do not enter directories on other file systems",
         CHOICE,
-        manual="directories of SOURCE on other file systems are taken empty, and what targets have in them stays "
-        "(rsync's `-x`, which is 4.0.1's `--no-monitor` here)",
+        manual="sync directories of SOURCE on other file systems as empty directories; what targets have in them "
+        "stays. This is rsync's `-x`; here `-x` means `--no-monitor`, as in 4.0.1",
         field="selection.is_one_file_system",
         rsync="-x --one-file-system",
     ),
     Option(
         "--prune-empty-dirs",
-        "leave out directories in which there are only directories",
+        "omit directories that contain nothing but directories",
         CHOICE,
-        manual="targets have no directories in which there are only directories, but for protected ones (`P "
-        "keep/`); rsync's `-m`; not with `--files-from`",
+        manual="omit directories that contain nothing but directories, unless they are protected (`P keep/`). This "
+        "is rsync's `-m`. Not with `--files-from`",
         field="policy.prunes_empty",
         rsync="-m --prune-empty-dirs",
     ),
     Option(
         "-l --list",
-        "sync just these: patterns as ls knows them, with commas, or a file of them",
+        "sync only these: shell patterns separated by commas, or a file of them",
         LISTS,
         (MRSYNC,),
-        "just these: patterns as `ls` knows them, relative to SOURCE, with commas "
-        "(`*.c,subs/foo*,sub2/[0-9][0-9].ext`; `\\,` is a comma in a name). A name with `/`, `./` or `../` in "
-        "front, or one that only the current directory has, is a file of patterns, one a line. Directories are "
-        "taken with all in them. Nothing is compared, nothing deleted. A pattern that matches nothing is a warning; "
-        "if none matches, status 3",
+        "sync only these: shell patterns relative to SOURCE, separated by commas "
+        "(`*.c,subs/foo*,sub2/[0-9][0-9].ext`; `\\,` is a comma in a name). A value that begins with `/`, `./`"
+        " or `../`, or that exists only in the current directory, names a file with one pattern per line. "
+        "Directories are synced completely. Nothing is compared, and nothing is deleted. A pattern that "
+        "matches nothing causes a warning; if none matches, the status is 3",
         metavar="L",
         completes=PATH,
     ),
     Option(
         "--compare",
-        "how targets are compared: every one; by rsync's dry run to the first; not at all. Default: each",
+        "how targets are compared: each one, by rsync's dry run with the first, or not at all. Default: each",
         LISTS,
         (MRSYNC,),
-        "`each`: every target by itself (default); `rsync`: 4.0.1's way; `none`: send everything (and delete as "
-        "always)",
+        "how targets are compared. `each` (default): every target compares its own tree; `rsync`: rsync's dry"
+        " run compares the first target, as in 4.0.1; `none`: send everything, and delete as usual",
         choices=COMPARE,
     ),
     Option(
@@ -214,9 +215,9 @@ OPTIONS = (
     ),
     Option(
         "--synclist",
-        "send, mend and delete just what this list says",
+        "send, update and delete only what this list names",
         LISTS,
-        manual="send, mend and delete just what this list says: [synclist.md](synclist.md)",
+        manual="send, update and delete only what this list names: see [synclist.md](synclist.md)",
         letters={MULTICASTER: "-f"},
         metavar="FILE",
         completes=PATH,

@@ -18,10 +18,10 @@ from mrsync.run.settings import GROUPS, RELAYING, RTT_GROUPS, Network
 
 RTT_PORT = 7900  # as in 4.0.1
 _PORT_TEXT = "the data port; reports come back to the one below; default: {}"
-_GROUP_TEXT = "the multicast group; auto: one that nobody uses; default: {0.ipv4} or {0.ipv6}"
+_GROUP_TEXT = "the multicast group; auto: an unused one; default: {0.ipv4} or {0.ipv6}"
 _GROUP_MANUAL = (
-    "the multicast group, IPv4 or IPv6. Sessions with another group or port run side by side. `auto`: one that nobody "
-    "uses, told by `-v 1`. Default: {0.ipv4}, or {0.ipv6} where targets have only IPv6 addresses"
+    "the multicast group, IPv4 or IPv6. Sessions with another group or port run side by side. `auto`: an "
+    "unused one, shown with `-v 1`. Default: {0.ipv4}, or {0.ipv6} if targets have only IPv6 addresses"
 )
 
 OPTIONS = (
@@ -66,39 +66,40 @@ OPTIONS = (
     ),
     Option(
         "-I --interface",
-        "names, indices or addresses, with commas; default: by the routes to the targets",
+        "names, indices or addresses, separated by commas; default: by the routes to the targets",
         NETWORK,
         (*SYNCERS, *MEASURERS),
-        "interfaces by name, index or address, with commas; default: all that targets are behind, by the routes to "
-        "them (names as the resolver or `ssh -G` knows them); where no address is known, the only one there is",
+        "interfaces by name, index or address, separated by commas. Default: all interfaces towards targets, "
+        "found by their routes (names are looked up as the resolver or `ssh -G` does); if no address is "
+        "known, the host's only interface",
         metavar="I",
         completes=INTERFACE,
         is_common=True,
     ),
     Option(
         "-T --ttl",
-        "how far casting goes: N passes N - 1 multicast routers; default: 1",
+        "how far packets go: N passes N - 1 multicast routers; default: 1",
         NETWORK,
         SENDERS,
-        "how far casting goes. 1: this network; N passes N - 1 multicast routers; default: 1",
+        "how far packets go. 1: only this network; N passes N - 1 multicast routers. Default: 1",
         metavar="N",
         type=values.ttl,
         default=1,
     ),
     Option(
         "-L --loop",
-        "be heard on this host, too",
+        "also deliver packets on this host",
         NETWORK,
         SENDERS,
-        "be heard on this host, too; implied where a target is on this host",
+        "also deliver packets on this host; implied if a target is on this host",
     ),
     Option(
         "--unicast",
-        "use no multicast: send everything to each target by itself",
+        "use no multicast: send everything to each target separately",
         NETWORK,
         CASTERS,
-        "use no multicast at all: the same session, but everything goes to each target by itself. Without this "
-        "option only targets that do not hear the group are served so; they are named, with the reason",
+        "use no multicast: everything is sent to each target separately. Without this option, only targets "
+        "that do not receive the group are served this way; they are named, with the reason",
     ),
     Option(
         "--unicast",
@@ -108,30 +109,31 @@ OPTIONS = (
     ),
     Option(
         "--master",
-        "the host that casts, to be asked for unicast where no multicast is heard",
+        "the master, to ask for unicast if no multicast is received",
         NETWORK,
         (MULTICATCHER,),
         metavar="M",
     ),
     Option(
         "--relay",
-        "whether targets pass pages on to one another where no multicast is heard; default: no",
+        "whether targets without multicast forward pages to one another; default: no",
         NETWORK,
         CASTERS,
-        "whether targets pass pages on to one another where no multicast is heard. `auto`: each target that does not "
-        "hear the group gets its pages from another target, where those two reach each other, so that about one copy "
-        "leaves the master; `no`: everything goes to each of them by itself, as with `--unicast`. Default: `no`",
+        "whether targets forward pages to one another where no multicast is received. `auto`: each target "
+        "that does not receive the group gets its pages from another target, if the two reach each other, so "
+        "that the master sends about one copy; `no`: the master sends everything to each of them separately, "
+        "as with `--unicast`. Default: `no`",
         choices=RELAYING,
         default=RELAYING[1],
         field="settings.relay",
     ),
     Option(
         "--relay-chains",
-        "how many chains of targets the master feeds where nobody hears the group; default: 1",
+        "number of chains of relays if no target receives the group; default: 1",
         NETWORK,
         CASTERS,
-        "how many chains of targets the master feeds where nobody hears the group. More than one only where its link "
-        "is faster than theirs: each takes a copy. Default: 1",
+        "number of chains of relays that the master feeds if no target receives the group. Each chain costs "
+        "one copy, so use more than one only if the master's link is faster than theirs. Default: 1",
         metavar="N",
         type=values.counted("number of chains", 64),
         default=1,
@@ -139,10 +141,10 @@ OPTIONS = (
     ),
     Option(
         "--rate",
-        "send at most so many bytes/s; K, M, G",
+        "send at most this many bytes/s; K, M, G",
         NETWORK,
         CASTERS,
-        "send at most so many bytes/s of contents (`K`, `M`, `G`), those sent by unicast included",
+        "send at most this many bytes/s of contents (`K`, `M`, `G`), including those sent by unicast",
         metavar="R",
         type=values.rate,
         field="settings.rate_bytes_s",
@@ -150,7 +152,7 @@ OPTIONS = (
     ),
     Option(
         "--rate",
-        "bytes/s that are tried; K, M, G; default: 25MB",
+        "bytes/s to try; K, M, G; default: 25MB",
         NETWORK,
         (DOCTOR,),
         metavar="R",
@@ -159,10 +161,10 @@ OPTIONS = (
     ),
     Option(
         "--bwlimit",
-        "the same as rsync writes it: KiB/s",
+        "--rate in rsync's notation: KiB/s",
         NETWORK,
         CASTERS,
-        "the same as rsync writes it: KiB/s where no unit is given, at least 512 bytes/s; 0: no limit",
+        "`--rate` in rsync's notation: KiB/s unless a unit is given, at least 512 bytes/s; 0: no limit",
         metavar="R",
         type=values.bwlimit,
         dest="rate",
@@ -195,17 +197,17 @@ OPTIONS = (
     ),
     Option(
         "-x --no-monitor",
-        "take no feedback: send at --rate, and repair what is lost",
+        "no flow control: send at --rate, and repair losses",
         NETWORK,
         CASTERS,
-        "let no target clock what is sent: send at `--rate`, which must be given, and repair what is lost for that",
+        "no flow control: send at `--rate`, which must be given, and repair the losses that this causes",
     ),
     Option(
         "--encrypt",
         "fail rather than send unencrypted",
         NETWORK,
         CASTERS,
-        "insist on AES-256-GCM at every target; default: encrypt if every target can",
+        "require AES-256-GCM on every target; default: encrypt if every target can",
         stores=("is_encrypted", True),
         conflicts="sealing",
         field="settings.is_encrypted",

@@ -26,9 +26,9 @@ PROGRAMS: Mapping[str, str] = {
     MRSYNC: "Make DEST on all TARGETS equal to SOURCE, every byte sent once, by multicast.",
     MULTICASTER: "Cast SOURCE to multicatchers that were started by hand.",
     MULTICATCHER: "Catch what a multicaster casts, into DEST.",
-    RTT: "Send pages one after another; tell how long the echo of each target took.",
+    RTT: "Send pages one after another, and show how long the echo of each target took.",
     RTTCATCHER: "Echo what rtt sends, until interrupted.",
-    DOCTOR: "Try out what a sync needs, on all TARGETS at once; tell what is wrong.",
+    DOCTOR: "Test everything that a sync needs, on all TARGETS at once, and report faults.",
     VERIFY: "Prove DEST on all TARGETS against what their last sync sent, without SOURCE.",
     FILELIST: "Turn the output of rsync -avW --dry-run --delete [-H] [-i] into a synclist on stdout.",
     REPORT: "Make an HTML page from a JSON report.",
@@ -51,8 +51,8 @@ FORMS: Mapping[str, tuple[str, ...]] = {  # of command lines
 }
 EXAMPLES: Mapping[str, Mapping[str, str]] = {
     MRSYNC: {
-        "mrsync doctor -m 'node[1-9]' -t /data": "find out what would keep a sync from running well",
-        "mrsync -m 'node[1-9]' -s /data -n -i": "tell what would change on nine hosts",
+        "mrsync doctor -m 'node[1-9]' -t /data": "test hosts and network for problems",
+        "mrsync -m 'node[1-9]' -s /data -n -i": "show what would change on nine hosts",
         "mrsync -aH --delete /srv/www/ web1,web2:/srv/www": "make /srv/www on two hosts equal to the one here",
     },
 }

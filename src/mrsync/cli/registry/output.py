@@ -25,11 +25,11 @@ SYSTEM_FILE = "/etc/mrsync/config.toml"
 OPTIONS = (
     Option(
         "-v --verbose",
-        "0: the essential, 1: status, 2: debugging",
+        "0: essential, 1: also status, 2: also debugging",
         OUTPUT,
         (MRSYNC, MULTICASTER, MULTICATCHER, RTT, RTTCATCHER, DOCTOR, VERIFY),
-        "how much to tell. 0: the essential (default), 1: also status and round trips, 2: also for debugging. `rtt` "
-        "and `doctor` give every target a row with 1, `verify` names every difference",
+        "how much to print. 0: essential messages (default), 1: also status and round trips, 2: also messages for "
+        "debugging. With 1, `rtt` and `doctor` print a row for every target, and `verify` names every difference",
         metavar="N",
         type=values.verbosity,
         default=0,
@@ -42,8 +42,8 @@ OPTIONS = (
         "the display; default: auto",
         OUTPUT,
         (*SENDERS, VERIFY),
-        "`auto` (default): a live display on a terminal, else a line after 1 s and then every 10 s; `json`: one "
-        "JSON object a line, for programs",
+        "how progress is shown. `auto` (default): a live display on a terminal, else a line after 1 s and "
+        "then every 10 s; `json`: one JSON object per line, for programs",
         choices=("auto", "plain", "none", "json"),
         default="auto",
         field="output.progress",
@@ -52,16 +52,16 @@ OPTIONS = (
     ),
     Option(
         "--stats",
-        "tell more at the end",
+        "print more figures at the end",
         OUTPUT,
         field="output.has_stats",
         rsync="--stats",
     ),
     Option(
         "--quiet",
-        "say nothing but what is wrong",
+        "print only errors and warnings",
         OUTPUT,
-        manual="say nothing but what is wrong: no display, no verdict",
+        manual="print only errors and warnings: no display, no verdict",
         field="output.is_quiet",
         rsync="-q --quiet",
     ),
@@ -77,9 +77,9 @@ OPTIONS = (
         "write the outcome to a .json or .html file",
         OUTPUT,
         manual="write the whole outcome: a name in `.json` for programs, in `.html` a page with charts for people. "
-        "Both may be given. They are written at every end, errors and Ctrl-C included, by one rename, with "
-        "mode 640; what is there under the name (a link, too) is replaced. If one cannot be written, that is "
-        "said, and the status stays that of the run",
+        "Both may be given. They are written at every end, including errors and Ctrl-C, atomically and with "
+        "mode 640; an existing file or link is replaced. If a report cannot be written, this is reported, and"
+        " the exit status remains that of the run",
         metavar="FILE",
         kind=LIST,
         default=[],
@@ -97,14 +97,14 @@ OPTIONS = (
     ),
     Option(
         "--log-file",
-        "append when sessions begin and end, and every notice between",
+        "append the start and end of sessions, and every notice",
         OUTPUT,
         manual="append one line for the start of the session (source, DEST, targets, options), one for every notice "
-        "whatever `-v` says, and one for its end (exit status, outcome, bytes, seconds): time with offset, "
-        "session, event. Each line is one write, so sessions may share a file; line breaks in names are "
-        "escaped. It must be a regular file of yours or root's, not a link; a new one gets mode 640. If it "
-        "cannot be opened, nothing starts (status 11); if it cannot be written later, that is said and the "
-        "run goes on",
+        "whatever `-v` is, and one for the end (exit status, outcome, bytes, seconds), each with time, "
+        "session and event. Each line is a single write, so sessions may share a file; line breaks in names "
+        "are escaped. The log must be a regular file owned by you or root, not a link; a new one gets mode "
+        "640. If it cannot be opened, nothing starts (status 11); if it cannot be written later, this is "
+        "reported and the run goes on",
         metavar="F",
         field="output.log_file",
         completes=PATH,
@@ -112,9 +112,9 @@ OPTIONS = (
     ),
     Option(
         "--log-format",
-        "of the log file; default: text",
+        "format of the log file; default: text",
         OUTPUT,
-        manual="how lines of the log file are written; default: text",
+        manual="format of the lines in the log file; default: text",
         choices=("text", "json"),
         default="text",
         field="output.log_format",
@@ -134,8 +134,8 @@ OPTIONS = (
         "--metrics",
         "write figures for Prometheus (node_exporter's textfile collector)",
         OUTPUT,
-        manual="write figures of the run for Prometheus, for node_exporter's textfile collector, as reports are "
-        "written (a directory with the setgid bit gives it the collector's group)",
+        manual="write figures of the run for Prometheus (node_exporter's textfile collector), in the same way as "
+        "reports. A directory with the setgid bit gives the file the collector's group",
         metavar="FILE.prom",
         field="output.metrics",
         completes=PATH,

@@ -35,23 +35,23 @@ OPTIONS = (
         "targets: a file with one per line, or a list: a,b node[001-100] @group",
         WHAT,
         (*SENDERS, VERIFY),
-        "the hosts that are to become equal to SOURCE: a file with one per line, or a list",
+        "the hosts to make equal to SOURCE: a file with one per line, or a list",
         metavar="TARGETS",
         completes=HOSTS,
         is_common=True,
     ),
     Option(
         "--exclude-target",
-        "leave these hosts out of TARGETS",
+        "remove these hosts from TARGETS",
         WHAT,
         (*SENDERS, VERIFY),
-        "leave these out of TARGETS (clush's `-x`)",
+        "remove these hosts from TARGETS (clush's `-x`)",
         metavar="T",
         completes=HOSTS,
     ),
     Option(
         "-s --source",
-        "the directory here whose contents are cast",
+        "the directory on this host to send",
         WHAT,
         metavar="SOURCE",
         completes=FOLDER,
@@ -59,7 +59,7 @@ OPTIONS = (
     ),
     Option(
         "-t --dest",
-        "the directory on the targets; {host} stands for the target's name; default: as SOURCE",
+        "the directory on the targets; {host}: the target's name; default: as SOURCE",
         WHAT,
         (MRSYNC,),
         "the directory on the targets; `{host}` stands for the name of the target; default: the path of SOURCE",
@@ -78,11 +78,11 @@ OPTIONS = (
     ),
     Option(
         "-t --dest",
-        "the directory on the targets whose disk is tried; default: where the remote shell begins",
+        "the directory on the targets whose disk is tested; default: where the remote shell starts",
         WHAT,
         (DOCTOR,),
-        "the directory on the targets whose disk is tried (the deepest part of it that exists); default: where the "
-        "remote shell begins",
+        "the directory on the targets whose disk is tested (the deepest part of it that exists); default: "
+        "where the remote shell starts",
         metavar="DEST",
         is_common=True,
     ),
@@ -99,20 +99,20 @@ OPTIONS = (
     ),
     Option(
         "-n --dry-run",
-        "tell what would change, and change nothing",
+        "show what would change, and change nothing",
         WHAT,
         (MRSYNC,),
-        "tell what would change on each target, and touch nothing there; a destination that does not exist is not made",
+        "show what would change on each target, and change nothing there; a missing destination is not created",
         field="settings.is_dry_run",
         rsync="-n --dry-run",
         is_common=True,
     ),
     Option(
         "-w --ack-wait",
-        "drop a target that is silent for so many seconds; default: 60",
+        "drop a target after S seconds of silence; default: 60",
         WHAT,
         CASTERS,
-        "drop a target that is silent, or gets nothing done, for S seconds; default: 60",
+        "drop a target that is silent or makes no progress for S seconds; default: 60",
         metavar="S",
         type=values.seconds,
         default=60.0,
@@ -122,10 +122,10 @@ OPTIONS = (
     ),
     Option(
         "-q --quit-on-bad",
-        "end the run as soon as one target is bad",
+        "end the run as soon as one target fails",
         WHAT,
         CASTERS,
-        "end the run as soon as one target is bad; default: when all are",
+        "end the run as soon as one target fails; default: when all have failed",
         field="settings.quits_on_bad",
     ),
     Option(
@@ -161,7 +161,7 @@ OPTIONS = (
     ),
     Option(
         "-s --size",
-        "bytes of a page; default: 64000",
+        "size of a page in bytes; default: 64000",
         WHAT,
         (RTT,),
         f"bytes of a page, at most {PAGE_BYTES_MAX}; default: 64000",
@@ -184,11 +184,11 @@ OPTIONS = (
         "the shared secret: a file with mode 0600 and at least 16 bytes",
         REMOTE,
         BY_HAND,
-        "a file with the secret that both ends share, mode 0600, yours or root's, at least 16 bytes: best "
-        "`head -c 32 /dev/urandom`; a passphrase is stretched, and still as weak as it can be guessed. "
-        "Or a line `group SECRET` and a line `ID SECRET` for each target (64 hexadecimal digits), so that no target "
-        "can answer for another one. "
-        "`rtt` starts nothing then: rttcatchers were started by hand with the same",
+        "a file with the secret that both ends share, with mode 0600, owned by you or root, of at least 16 "
+        "bytes; best made with `head -c 32 /dev/urandom`. A passphrase is stretched, but remains as weak as "
+        "it is easy to guess. Or a line `group SECRET` and a line `ID SECRET` for each target (64 hexadecimal"
+        " digits), so that no target can answer for another one. With this option `rtt` starts nothing: start"
+        " rttcatchers by hand with the same file",
         metavar="FILE",
         conflicts="key",
         required_by=(MULTICASTER, MULTICATCHER, RTTCATCHER),
@@ -197,7 +197,7 @@ OPTIONS = (
     ),
     Option(
         "--insecure",
-        "use no secret: whoever reaches the group may cast",
+        "use no secret: anyone who reaches the group can send",
         REMOTE,
         BY_HAND,
         conflicts="key",
@@ -207,10 +207,10 @@ OPTIONS = (
         "the remote shell; local: processes on this host; default: ssh",
         REMOTE,
         (MRSYNC, DOCTOR, VERIFY),
-        "the remote shell, started as `R HOST COMMAND`: `ssh` (default), `rsh`, a path, a command with options; "
-        "`docker exec -i`, `podman exec -i`, `kubectl exec -i` and `srun` are given words as they want them "
-        "([Slurm](how-to/slurm.md), [Kubernetes and containers](how-to/kubernetes.md), [clouds](how-to/clouds.md)); "
-        "`local`: processes on this host",
+        "the remote shell, called as `R HOST COMMAND`: `ssh` (default), `rsh`, a path, or a command with "
+        "options; `docker exec -i`, `podman exec -i`, `kubectl exec -i` and `srun` get their arguments in the"
+        " form that they need ([Slurm](how-to/slurm.md), [Kubernetes and containers](how-to/kubernetes.md), "
+        "[clouds](how-to/clouds.md)); `local`: processes on this host",
         metavar="R",
         default="ssh",
         rsync="-e --rsh",
@@ -227,11 +227,11 @@ OPTIONS = (
     ),
     Option(
         "--remote-dir",
-        "where the catcher is installed on the targets; nothing is pushed then",
+        "where the catcher is installed on the targets; default: send it",
         REMOTE,
         (MRSYNC, RTT),
-        "start the installed `D/multicatcher` (of `rtt`: `D/rttcatcher`) on the targets; default: push the program, "
-        "so that nothing need be installed",
+        "start the installed `D/multicatcher` (for `rtt`: `D/rttcatcher`) on the targets. Default: send the "
+        "program, so nothing needs to be installed",
         letters={MRSYNC: "-b", RTT: "-p"},
         metavar="D",
         type=values.remote_word,
@@ -242,7 +242,7 @@ OPTIONS = (
         "the Python on the targets; default: python3",
         REMOTE,
         LAUNCHERS,
-        "the Python on the targets, 3.9 or newer, with words before it if need be (`nice -n 19 python3`); "
+        "the Python on the targets, 3.9 or newer, with a command before it if needed (`nice -n 19 python3`); "
         "default: `python3`",
         metavar="P",
         type=values.remote_words,
@@ -252,10 +252,10 @@ OPTIONS = (
     ),
     Option(
         "--remote-user",
-        "the user to be on the targets, as ssh's -l",
+        "the user on the targets, like ssh's -l",
         REMOTE,
         LAUNCHERS,
-        "the user to be on the targets, as ssh's `-l`; `USER@HOST` in TARGETS counts more",
+        "the user on the targets, like ssh's `-l`; `USER@HOST` in TARGETS takes precedence",
         letters={RTT: "-l", DOCTOR: "-l", VERIFY: "-l"},
         metavar="USER",
         type=values.user,
@@ -264,10 +264,10 @@ OPTIONS = (
     ),
     Option(
         "--sudo",
-        "start the catcher by `sudo -n` on the targets",
+        "start the catcher with `sudo -n` on the targets",
         REMOTE,
         LAUNCHERS,
-        "start the catcher by `sudo -n` on the targets; a password is never asked for",
+        "start the catcher with `sudo -n` on the targets; it never asks for a password",
         field="remote.is_sudo",
     ),
     Option(
@@ -292,20 +292,21 @@ OPTIONS = (
     ),
     Option(
         "--trust-targets",
-        "use one secret for all: a target could then speak for another one",
+        "use one secret for all targets, so that one could impersonate another",
         REMOTE,
         (MRSYNC,),
-        "use one secret for the whole session. By default each target gets a secret of its own besides, so that no "
-        "target can report, answer or be dismissed in the name of another one, what the master decides is signed, and "
-        "pages are checked against signed digests (not with `-r local`, where all targets are of one user)",
+        "use one secret for the whole session. By default each target also gets a secret of its own, so that "
+        "no target can send messages in the name of another or receive a forged end, the master's decisions "
+        "are signed, and pages are checked against signed digests (not with `-r local`, where all targets "
+        "belong to one user)",
     ),
     Option(
         "--topology",
-        "start through gateways, as ClusterShell's topology.conf says",
+        "start through gateways, by ClusterShell's topology.conf",
         REMOTE,
         LAUNCHERS,
-        "start through gateways, as ClusterShell's `topology.conf` says; gateways must be as trusted as the master, "
-        "and targets must trust each other as with `--trust-targets`",
+        "start through the gateways in ClusterShell's `topology.conf`. Gateways must be trusted like the "
+        "master, and targets must trust each other as with `--trust-targets`",
         metavar="F",
         completes=PATH,
         field="remote.topology",

@@ -8,17 +8,17 @@ from mrsync.errors import ExitStatus
 
 MEANINGS: Mapping[ExitStatus, str] = {
     ExitStatus.OK: "every target equals the source",
-    ExitStatus.USAGE: "usage",
+    ExitStatus.USAGE: "wrong command line, or an internal error",
     ExitStatus.VERSION: "another protocol version",
-    ExitStatus.SELECTION: "the source or the choice of files cannot be used",
-    ExitStatus.START: "no target could be reached: nothing could be started there, or what started was not heard",
-    ExitStatus.SOCKET: "socket",
-    ExitStatus.FILE: "local file or directory",
-    ExitStatus.PROTOCOL: "protocol data that makes no sense",
+    ExitStatus.SELECTION: "the source or the selection of files cannot be used",
+    ExitStatus.START: "no target could be reached: no catcher could be started, or none of them could be heard",
+    ExitStatus.SOCKET: "a socket could not be opened or used",
+    ExitStatus.FILE: "a local file or directory cannot be used",
+    ExitStatus.PROTOCOL: "invalid protocol data",
     ExitStatus.INTERRUPTED: "interrupted",
-    ExitStatus.PARTIAL: "some file or some target is behind; stderr and the report say which",
+    ExitStatus.PARTIAL: "a file or a target is not up to date; stderr and the report say which",
     ExitStatus.VANISHED: "source files vanished, or changed twice, while they were read; "
-    "all targets keep what they had of them",
+    "all targets keep their old versions",
     ExitStatus.DELETIONS: "deletions were stopped by --max-delete, or refused as too many",
     ExitStatus.LOST: "every target was lost",
 }

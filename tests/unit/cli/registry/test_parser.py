@@ -27,7 +27,7 @@ def test_short_help_has_examples_and_the_common_options() -> None:
 def test_all_help_has_every_option_and_the_exit_statuses() -> None:
     text = shown("mrsync", "--help", "all")
     assert [option.flags for option in options_of(MRSYNC) if option.names(MRSYNC)[-1] not in text] == []
-    assert "some file or some target is behind" in text
+    assert "a file or a target is not up to date" in text
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
