@@ -11,6 +11,7 @@ from pathlib import Path
 from tests.bench.figures import Figure, write
 from tests.bench.links import fast_links, slow_links
 from tests.bench.memory import million_entries
+from tests.bench.networks import bad_networks
 from tests.bench.races import nothing_to_do, small_files
 from tests.bench.savings import unchanged_bytes
 from tests.bench.starts import many_targets
@@ -25,8 +26,9 @@ BENCHES: dict[str, Callable[[], Iterator[Figure]]] = {
     "memory": million_entries,
     "savings": unchanged_bytes,
     "start": many_targets,
+    "networks": bad_networks,
 }
-IN_LAB = ("links", "unshaped", "start")
+IN_LAB = ("links", "unshaped", "start", "networks")
 OVER_SSH = ("start",)
 RACES = ("small", "noop")
 

@@ -123,7 +123,7 @@ CASES = (
     case("one is cut off for a while", (fated(Fate.CUT, 0.4, 2.0), GOOD), (DONE, DONE), 2.9, rate_bytes_s=1e7),
     case(
         "one hangs, and the others go on",
-        (fated(Fate.HUNG, 0.4), LOSSY, LOSSY),
+        (fated(Fate.HUNG, 0.3), LOSSY, LOSSY),
         (LOST, DONE, DONE),
         6.9,
         rate_bytes_s=1e7,
@@ -210,7 +210,7 @@ CASES = (
         (replace(GOOD, jitter_share=0.3, jitter_s=0.003),) * 3,
         (DONE,) * 3,
         1.5,
-        repaired_max=20,
+        repaired_max=40,
         file_bytes=(200 * GEOMETRY.page_bytes,),
         rate_bytes_s=2e7,
     ),

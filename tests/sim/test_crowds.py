@@ -11,13 +11,17 @@ GEOMETRY = Geometry(1432, 44)
 PAGES_PER_BATCH = 64
 
 
-def cast(targets: int, pages: int, loss: float) -> Result:
+FULL_RATE = 240e6  # bytes/s
+
+
+def cast(targets: int, pages: int, loss: float, rate: float = 1.2e9) -> Result:
     """Manifest, plan and contents of so many pages to targets that lose packets independently."""
     scenario = Scenario(
         seed=1,
         geometry=GEOMETRY,
         targets=(TargetScenario(loss=loss, report_loss=loss),) * targets,
         file_bytes=(pages * GEOMETRY.page_bytes,),
+        uplink_bytes_s=rate,
     )
     result = Simulation(scenario).run()
     assert set(result.states) == {RosterState.DONE}
@@ -30,12 +34,18 @@ def test_eight_targets_losing_one_percent_need_hardly_more_repairs_than_the_unlu
     assert result.packets_repaired < 0.02 * result.packets_first  # the bound for long batches is 1.15 %
 
 
+def test_at_full_rate_the_wait_for_company_ends_before_targets_forget_what_is_coded() -> None:
+    result = cast(32, 900, 0.01, FULL_RATE)
+    assert result.packets_coded > 0.9 * result.packets_repaired
+    assert result.packets_repaired < 0.025 * result.packets_first  # plain repair needs 27 %
+
+
 def test_a_hundred_targets() -> None:
     result = cast(100, 2 * PAGES_PER_BATCH, 0.005)
     assert result.packets_repaired < 0.04 * result.packets_first  # plain repair needs 39 %
 
 
 def test_a_thousand_targets() -> None:
-    result = cast(1000, PAGES_PER_BATCH, 0.001)
+    result = cast(1000, PAGES_PER_BATCH // 2, 0.001)
     assert result.packets_repaired < 0.06 * result.packets_first  # plain repair needs 63 %
     assert result.reports_per_second_max < 5000

@@ -43,7 +43,7 @@ def test_a_repair_names_the_packets_that_were_lost() -> None:
     tx = session.status().tx
     session.pump(1.0)
     needs = ((0, 1, 0b101),)
-    session.report(0, active=ObjectKind.CONTENTS, tx_seen=tx + 100, needs_first=0, needs_end=1, needs=needs)
+    session.report(0, active=ObjectKind.CONTENTS, tx_seen=tx + 9, tx_done=tx + 9, needs_end=9, needs=needs)
     session.pump(1.0)
     claimed = [fields["needs"] for kind, fields in records if kind == "received" and fields["what"] == "report"]
     assert claimed[-1] == [[0, 1, 5]]

@@ -12,6 +12,8 @@ from mrsync.protocol.sending.transfer import Transfer
 from mrsync.wire.limits import TERM_DISTANCE_MAX
 
 PAGES_MAX = 128  # of one batch: what is repaired should still be in the cache when some of it is lost again
+RETAINED_SHARE = 0.75  # of what targets keep, as sent by now: the repair is to come in time
+PRESSING_SHARE = 0.375
 CODED_ATTEMPTS_MAX = 2  # then plain: a target that lost a term's bytes cannot decode
 
 Repair = Union[SendPage, SendCoded]
@@ -42,6 +44,10 @@ class Repairs:
     def is_waiting(self) -> bool:
         """Whether planned bursts are left."""
         return bool(self._queue)
+
+    def is_pressing(self, page: int) -> bool:
+        """Whether a page must be repaired now to be coded: targets keep what it is coded with for some pages only."""
+        return page < self._transfer.next_page - self._retained_pages * PRESSING_SHARE
 
     def next_repair(self, tx: int) -> tuple[Repair, int]:
         """The next planned burst, and how many packets it has."""
@@ -92,7 +98,7 @@ class Repairs:
         """Coding gains nothing when most of a page is lost, and fails when its packets are no longer at hand."""
         half = self._transfer.packet_count(page) / 2
         return (
-            page < self._transfer.next_page - self._retained_pages * 3 // 4
+            page < self._transfer.next_page - self._retained_pages * RETAINED_SHARE
             or self._attempts.get(page, 0) >= CODED_ATTEMPTS_MAX
             or any(bin(mask).count("1") > half for mask in holes.values())
         )

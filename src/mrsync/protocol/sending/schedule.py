@@ -30,7 +30,7 @@ from mrsync.wire.messages import ObjectKind, Report
 
 BURSTS_MAX = 16  # per call: reports are looked at in between
 REPAIR_PATIENCE_S = 0.1  # lost packets wait that long for others to be coded with
-REPAIR_PAGES = 64  # or until so many pages have losses
+COMPANY_S = 1.0  # and so much longer, at most, while there are others to be sent, for more of them to be lost
 CHOOSE_S = 0.004  # between two looks at what is missing, while there is something else to send
 REPAIRS_PER_FIRST = 2  # while both wait: who misses much does not stop the rest
 REPAIRS_BEYOND = 2  # repairs under way, by the fastest one's clock, though the slowest one's window is closed
@@ -63,6 +63,7 @@ class Schedule:
         self._aged_tx = 0  # whoever lost something of this tx, or of an earlier one, has had time to say so
         self._marks: deque[tuple[float, int]] = deque()  # when later ones were sent
         self._beyond: deque[int] = deque()  # tx of repairs sent while the window was closed
+        self._batched = 0  # pages below were in a batch, as far as they were missed by then
         self._turn = 0  # of repairs and first sends
 
     @property
@@ -77,6 +78,7 @@ class Schedule:
         """Cast this object from now on."""
         self._repaired_before, self._coded_before = self.packets_repaired, self.packets_coded
         self.transfer = transfer
+        self._batched = 0
         for flow in self._audience.flows:
             flow.looked_page = 0
         self._repairs = Repairs(transfer, terms_max=terms_max, retained_pages=retained_pages)
@@ -251,16 +253,25 @@ class Schedule:
         if not transfer.is_missed:
             self._end_flush()
             return
-        self._timers.advance(Timer.FLUSH, now + self._patience_s)
-        enough = 1 if transfer.is_sent or self._is_flush_due else REPAIR_PAGES
-        is_time = self._is_time_to_choose(now) if not transfer.is_sent else self._take_heard()
-        if not (self._is_flush_due or is_time):
+        self._timers.advance(Timer.FLUSH, now + self._patience_s + (0.0 if transfer.is_sent else COMPANY_S))
+        if not (self._is_flush_due or self._is_batch_due(transfer, repairs, now)):
             return
-        pages = self._choose(transfer, frozenset(), now)
-        if len(pages) >= enough:
+        if pages := self._choose(transfer, frozenset(), now):
             repairs.plan(pages)
+            self._batched = max(self._batched, pages[-1] + 1)
             self._has_heard, self._choose_at = True, now  # there may be more than one batch of them
             self._end_flush()
+
+    def _is_batch_due(self, transfer: Transfer, repairs: Repairs, now: float) -> bool:
+        """Whether to look at what is missing: at the end when all spoke, before that when it is worth it, or pressing.
+
+        Losses of many pages find more company in a coded packet; but targets keep what it takes for some pages only.
+        """
+        if transfer.is_sent:
+            return self._spoken_for >= transfer.next_page and self._take_heard()
+        spoken_for = min(self._spoken_for, transfer.next_page)
+        is_worth = spoken_for - self._batched >= PAGES_MAX or repairs.is_pressing(self._batched)
+        return is_worth and self._is_time_to_choose(now)
 
     def _take_heard(self) -> bool:
         """Whether anything was heard since this was asked last."""
@@ -275,8 +286,10 @@ class Schedule:
         return True
 
     def _is_ripe(self, page: int, tx: int) -> bool:
-        """Whether all have said what they miss of this page, or have had time to."""
-        return tx <= self._aged_tx or (tx < self._tx_seen and page < self._spoken_for)
+        """Whether all have said what they miss of this page, or have had time to, or it cannot wait for them."""
+        if tx <= self._aged_tx or (tx < self._tx_seen and page < self._spoken_for):
+            return True
+        return self._repairs is not None and self._repairs.is_pressing(page)
 
     def _end_flush(self) -> None:
         self._timers.stop(Timer.FLUSH)

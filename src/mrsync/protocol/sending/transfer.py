@@ -28,7 +28,8 @@ from mrsync.wire.messages import ObjectKind
 
 CLAIM_ENTRIES_MAX = 2048  # of one target; what it claims beyond them is claimed again later
 STEPS_MIN, STEPS_MAX = 64, 8192  # pages looked at for one target, and for all, when repairs are chosen
-DEPTH_MIN = 4  # pages of each target that may be chosen, however many targets there are
+LOOKS_MAX = 8192  # missing pages weighed for one batch
+DEPTH_MIN = 8  # pages of each target that may be chosen, however many targets there are
 OUTAGE_PAGES = 8
 PLANNED = TX_MAX  # tx of a page whose repair waits for its turn: nobody has seen a later one
 
@@ -206,7 +207,7 @@ class Transfer:
         getting what little they miss.
         """
         claims = [entries for target, entries in self._claims.items() if entries and target not in but]
-        depth = max(DEPTH_MIN, 2 * limit // max(1, len(claims)))
+        depth = min(limit, max(DEPTH_MIN, LOOKS_MAX // max(1, len(claims))))
         steps = max(STEPS_MIN, STEPS_MAX // max(1, len(claims)))
         ranks: dict[int, int] = {}
         for entries in claims:
