@@ -1,8 +1,8 @@
 /* wan IN OUT DELAY_MS LATE_SHARE LATE_MS DOUBLED_SHARE LOST_SHARE RUN
  *
- * Forwards Ethernet frames between two interfaces that belong to no bridge, and does to UDP over IPv4 what long paths do,
- * where the kernel has no netem. DELAY_MS: one way, in both directions. From IN to OUT only: LATE_SHARE of the packets
- * come LATE_MS later, DOUBLED_SHARE come twice, and LOST_SHARE get lost in runs of RUN packets on average.
+ * Forwards Ethernet frames between two interfaces that belong to no bridge, and does to UDP over IPv4 what long paths
+ * do, where the kernel has no netem. DELAY_MS: one way, in both directions. From IN to OUT only: LATE_SHARE of the
+ * packets come LATE_MS later, DOUBLED_SHARE come twice, and LOST_SHARE get lost in runs of RUN packets on average.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
