@@ -13,7 +13,7 @@ from mrsync.errors import UsageError
 
 ALL = "all"
 NAMES_MAX = 1 << 16  # that a name with ranges may stand for; a session takes fewer
-_RANGE = re.compile(r"\[(\w+):(\w+)(?::(\d+))?\]")  # web[01:50], db[a:f], [1:9:2]
+_RANGE = re.compile(r"\[(\w{1,9}):(\w{1,9})(?::(\d{1,9}))?\]", re.ASCII)  # web[01:50], db[a:f], [1:9:2]
 _SECTION = re.compile(r"\[([^\]\[:]+)(?::(children|vars|hosts))?\]")  # not [fd00::7]
 _YAML_NAMES = (".yml", ".yaml")
 

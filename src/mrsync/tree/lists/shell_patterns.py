@@ -53,16 +53,19 @@ def match_patterns(root: bytes, patterns: Sequence[bytes]) -> tuple[list[Item], 
 def translate_pattern(component: bytes) -> re.Pattern[str]:
     """Return the regular expression of a pattern for one name, decoded with surrogateescape.
 
-    As in the shell, a wildcard does not match a leading dot.
+    As in the shell, a wildcard does not match a leading dot. The earliest place where the piece behind a star fits is
+    as good as any later one, unless it is the last piece. So stars do not try again, which could take forever.
     """
     text = os.fsdecode(component)
+    pieces: list[str] = []  # those that a star follows
     parts = [] if text[:1] == "." or text[:2] == "\\." else [r"(?!\.)"]
     position = 0
     while position < len(text):
         char = text[position]
         position += 1
         if char == "*":
-            parts.append(".*")
+            pieces.append("".join(parts))
+            parts = []
         elif char == "?":
             parts.append(".")
         elif char == "[" and (end := _end_of_set(text, position)) > 0:
@@ -73,8 +76,11 @@ def translate_pattern(component: bytes) -> re.Pattern[str]:
             position += 1
         else:
             parts.append(re.escape(char))
+    expression = "".join(parts)
+    if pieces:
+        expression = pieces[0] + "".join(f"(?>.*?{piece})" for piece in pieces[1:]) + ".*" + expression
     try:
-        return re.compile("".join(parts), re.DOTALL)
+        return re.compile(expression, re.DOTALL)
     except re.error:  # a range that runs backwards, which matches nothing
         return re.compile("(?!)")
 
@@ -105,14 +111,18 @@ def _translate_set(inner: str) -> str:
     is_negated = inner[:1] in ("!", "^")
     body = inner[1:] if is_negated else inner
     parts: list[str] = []
+    begins_range = False  # the last part is a dash between two characters
     for match in re.finditer(r"\[:(\w+):\]|\\(.)|(-)|(.)", body, re.DOTALL):
         name, escaped, dash, plain = match.groups()
         if name is not None:
             parts.append(_CLASSES.get(name, ""))
         elif dash is not None:
-            parts.append("-" if match.start() > 0 and match.end() < len(body) else r"\-")
+            begins_range = match.start() > 0 and match.end() < len(body) and not begins_range
+            parts.append("-" if begins_range else r"\-")
+            continue
         else:
             parts.append(re.escape(escaped or plain))
+        begins_range = False
     joined = "".join(parts)
     if not joined:
         return "." if is_negated else "(?!)"

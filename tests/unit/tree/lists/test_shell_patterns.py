@@ -7,12 +7,13 @@ import random
 import re
 import shutil
 import subprocess
+import warnings
 from pathlib import Path
 
 import pytest
 
 from mrsync.errors import SelectionError
-from mrsync.tree.lists.shell_patterns import match_patterns, split_list
+from mrsync.tree.lists.shell_patterns import match_patterns, split_list, translate_pattern
 from mrsync.tree.lists.synclist import Instruction, Item
 
 NAMES = (
@@ -111,3 +112,18 @@ def test_a_dot_is_matched_only_by_a_dot(source: Path) -> None:
     assert matched(source, "*hidden.c") == matched(source, "?hidden.c") == matched(source, "[.]hidden.c") == set()
     assert matched(source, ".h*") == {".hidden.c"}
     assert matched(source, "sub?/.*c") == {"subs/.hidden.c", "sub2/.hidden.c"}
+
+
+def test_many_stars_take_no_time() -> None:
+    expression = translate_pattern(b"*a" * 40 + b"b")
+    assert expression.fullmatch("a" * 250 + "b")
+    assert not expression.fullmatch("a" * 251)
+    assert translate_pattern(b"*a*b*").fullmatch("xaxbx")
+    assert not translate_pattern(b"*ab*ab").fullmatch("xab")
+
+
+@pytest.mark.parametrize("pattern", [b"[a--]", b"[a---c]", b"[!d---f]", b"[+--/]", b"[--a]"])
+def test_dashes_in_sets_are_no_set_operations(pattern: bytes) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        translate_pattern(pattern)

@@ -1,0 +1,55 @@
+"""Damaged inputs for everything that decodes: a few in CI, a million by `./run fuzz`."""
+
+from __future__ import annotations
+
+import random
+import time
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given, settings
+
+from tests.fuzz.__main__ import corpus_of
+from tests.fuzz.decoders import decoders, read
+from tests.fuzz.mutation import mutated
+
+INPUTS = 150
+HANG_S = 20.0  # of the processor, for one input; the fuzzer itself allows one second
+
+
+@pytest.mark.parametrize("name", decoders())
+def test_damaged_inputs_are_answered(name: str) -> None:
+    decoder = decoders()[name]
+    chance = random.Random()
+    for data in (*decoder.samples, *(mutated(chance, decoder.samples, decoder.words) for _ in range(INPUTS))):
+        try:
+            read(decoder, data)
+        except Exception as error:
+            error.add_note(f"the input: {data!r}")
+            raise
+
+
+@settings(max_examples=20)
+@given(st.binary(max_size=200))
+def test_any_bytes_are_answered(data: bytes) -> None:
+    for decoder in decoders().values():
+        read(decoder, data)
+
+
+@pytest.mark.parametrize("name", decoders())
+def test_what_was_found_once_is_answered(name: str) -> None:
+    for path in corpus_of(name):
+        began = time.process_time()
+        read(decoders()[name], path.read_bytes())
+        assert time.process_time() - began < HANG_S, f"{path} takes too long"
+
+
+@pytest.mark.parametrize("name", decoders())
+def test_samples_are_taken(name: str) -> None:
+    """Otherwise all of them would be refused for the same reason."""
+    decoder = decoders()[name]
+    from tests.fuzz.decoders import uncompressed
+
+    with uncompressed():
+        for sample in decoder.samples:
+            decoder.read(sample)
