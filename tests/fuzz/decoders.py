@@ -37,7 +37,7 @@ from mrsync.tree.lists.shell_patterns import split_list, translate_pattern
 from mrsync.tree.lists.synclist import parse_lines
 from mrsync.tree.model import acl, packing
 from mrsync.tree.model.manifest import Manifest
-from mrsync.tree.model.manifest_patch import Amendment, decode_again, encode_again
+from mrsync.tree.model.manifest_patch import ManifestPatch, decode_again, encode_again
 from mrsync.tree.model.plan import Plan
 from mrsync.tree.model.policy import Policy
 from mrsync.tree.record.grid import Grid
@@ -46,7 +46,7 @@ from mrsync.tree.record.record import Record as KeptRecord
 from mrsync.tree.record.verification import Difference
 from mrsync.tree.source.scan import scan
 from mrsync.tree.staging.journal import HEAD, MAGIC
-from mrsync.tree.staging.journal_reader import Claims
+from mrsync.tree.staging.journal_reader import JournalReader
 from mrsync.wire.changes import Change, pack_changes, pack_deletions, unpack_changes, unpack_deletions
 from mrsync.wire.clear import Clear
 from mrsync.wire.codec import decode_message, encode_message
@@ -187,7 +187,7 @@ def _of_trees() -> dict[str, Decoder]:
     plan = Plan(manifest, [(entry, entry + 1) for entry in files], {0: [(0, 10), (30, 10)]})
     blocks = encode_blocks({0: FileBlocks(bytes(10), bytes(8)), 1: FileBlocks(b"x" * 20, b"y" * 16)})
     plan.blocks = blocks
-    again = encode_again(Amendment(array("I", [files[0]]), _patch(manifest, files[0])), plan)
+    again = encode_again(ManifestPatch(array("I", [files[0]]), _patch(manifest, files[0])), plan)
     record = KeptRecord(manifest.encode(), 5)
     for grid in (Grid(PAGE, 1000, 32, "sha256"), Grid(PAGE, 999, 18, "1 2 3")):
         record.add(ProvenFile(len(record) + 1, grid, 150, 300, [], bytes(grid.proof_length(grid.divide(150, 300)))))
@@ -211,7 +211,7 @@ def _of_trees() -> dict[str, Decoder]:
         ),
         "policy": Decoder(Policy.decode, [each.encode() for each in policies]),
         "record": Decoder(lambda data: list(KeptRecord.decode(data).files()), [record.encode()]),
-        "journal": Decoder(lambda data: Claims(data, b"tag", b"itself", b"boot"), [journal]),
+        "journal": Decoder(lambda data: JournalReader(data, b"tag", b"itself", b"boot"), [journal]),
         "ACL": Decoder(_read_acl, [access], answers=(ValueError,)),
     }
 
