@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hmac
+import importlib
 import io
+import pkgutil
 import re
 import tokenize
 from collections.abc import Iterator, Mapping
@@ -13,11 +15,13 @@ from typing import NamedTuple, get_args
 
 import pytest
 
+import mrsync.wire
 from mrsync.protocol.core import states
 from mrsync.protocol.core.timers import Timer
 from mrsync.wire import limits, messages
 from mrsync.wire.header import Header, pack_header, page_headers, session_tag
 from mrsync.wire.keys import SessionKeys
+from mrsync.wire.layout import Layout
 from mrsync.wire.records import RecordDecoder, encode_record
 from mrsync.wire.sealing import PageSealer, has_aes_gcm
 from mrsync.wire.session import ControlCodec, Rejection
@@ -86,6 +90,13 @@ def layouts() -> list[list[tuple[str, str, str]]]:
     return [[(row[0], row[1], row[2].strip("[]")) for row in rows] for rows in tables_of("offset", "type", "tag")]
 
 
+def wire_layouts() -> Iterator[Layout]:
+    """Every table of fields in the code."""
+    for module in pkgutil.iter_modules(mrsync.wire.__path__):
+        members = vars(importlib.import_module(f"mrsync.wire.{module.name}"))
+        yield from (member for member in members.values() if isinstance(member, Layout))
+
+
 def width(kind: str) -> int | None:
     """Bytes of a field of this type, None if that varies."""
     found = re.fullmatch(r"(?:(\d+) x )?u(\d+)|(\d+) bytes", kind)
@@ -145,10 +156,19 @@ def test_every_tag_stands_in_document_and_code() -> None:
         tokens = tokenize.generate_tokens(io.StringIO(path.read_text()).readline)
         comments = [token.string for token in tokens if token.type == tokenize.COMMENT]
         in_code.update(*(TAG.findall(comment) for comment in comments))
+    in_code.update(tag for layout in wire_layouts() for tag in layout.tags)
     in_document = [tag for layout in layouts() for _, _, tag in layout if "-" in tag]
     assert sorted(in_document) == sorted(in_code)
     assert {field.tag for example in EXAMPLES for field in example.fields} <= set(in_document)
     assert set(TAG.findall(DOCUMENT)) == set(in_document)
+
+
+def test_tables_of_the_code_have_the_order_of_the_document() -> None:
+    in_document = [[tag for _, _, tag in layout] for layout in layouts()]
+    for layout in wire_layouts():
+        (shown,) = [tags for tags in in_document if layout.tags[0] in tags]
+        first = shown.index(layout.tags[0])
+        assert shown[first : first + len(layout.tags)] == list(layout.tags)
 
 
 @pytest.mark.parametrize("layout", layouts(), ids=lambda layout: str(layout[0][2]))

@@ -1,4 +1,4 @@
-"""Digests <-> bytes: SHA-256 of plain pages, signed, so that no other member can have made them."""
+"""Encode and decode DIGESTS: SHA-256 of plain pages, signed, so that no other member can have made them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import struct
 
 from mrsync.wire.clear import Clear
 from mrsync.wire.fields import require
+from mrsync.wire.layout import Layout
 from mrsync.wire.limits import CASTER_ID, CONTROL_BODY_MAX, DIGEST_BYTES, DIGESTS_MAX, PAGES_MAX, SIGNATURE_BYTES
 from mrsync.wire.messages import Digests, Kind, ObjectKind
 
-_DIGESTS = struct.Struct(
-    ">B"  # [digests-object]
-    "I"  # [digests-first]
+_DIGESTS = Layout(
+    ("object", "B", "digests-object"),
+    ("first", "I", "digests-first"),
 )
 _ENTRY = struct.Struct(
     ">H"  # [digest-generation]
@@ -21,16 +22,15 @@ assert _DIGESTS.size + DIGESTS_MAX * _ENTRY.size + SIGNATURE_BYTES <= CONTROL_BO
 
 
 def encode_digests(message: Digests) -> tuple[Clear, bytes]:
-    """Clear part and body; ValueError for more entries than fit."""
+    """Return the clear part and the body. Raise ValueError for more entries than fit."""
     require(len(message.entries) <= DIGESTS_MAX)
-    fixed = _DIGESTS.pack(message.object, message.first)
     clear = Clear(Kind.DIGESTS, CASTER_ID, message.counter, 0, 0)
-    return clear, fixed + b"".join(_ENTRY.pack(*entry) for entry in message.entries)
+    return clear, _DIGESTS.pack(message) + b"".join(_ENTRY.pack(*entry) for entry in message.entries)
 
 
 def decode_digests(clear: Clear, body: bytes) -> Digests:
-    """The message; struct.error or ValueError for what no caster says."""
-    object, first = _DIGESTS.unpack_from(body)
+    """Return the message. Raise struct.error or ValueError for what no caster sends."""
+    fields = _DIGESTS.unpack_from(body)
     entries = tuple(_ENTRY.iter_unpack(body[_DIGESTS.size :]))
-    require(0 < len(entries) <= DIGESTS_MAX and first + len(entries) <= PAGES_MAX)
-    return Digests(clear.counter, ObjectKind(object), first, entries)
+    require(0 < len(entries) <= DIGESTS_MAX and fields["first"] + len(entries) <= PAGES_MAX)
+    return Digests(clear.counter, ObjectKind(fields["object"]), fields["first"], entries)

@@ -1,48 +1,44 @@
-"""Ping, Echo <-> bytes: what the tools that measure networks say instead of a session."""
+"""Encode and decode PING and ECHO, the messages of the tools that measure networks."""
 
 from __future__ import annotations
 
-import struct
-
 from mrsync.wire.clear import Clear
 from mrsync.wire.fields import require
+from mrsync.wire.layout import Layout
 from mrsync.wire.limits import CASTER_ID
 from mrsync.wire.messages import Echo, Kind, Ping, Way
 
-_PING = struct.Struct(
-    ">Q"  # [ping-session]
+_PING = Layout(("session", "Q", "ping-session"))
+_ECHO = Layout(
+    ("kind", "B", "echo-kind"),
+    ("way", "B", "echo-way"),
+    ("number", "I", "echo-number"),
+    ("generation", "H", "echo-generation"),
+    ("hold_us", "I", "echo-hold"),
+    ("clock_us", "Q", "echo-clock"),
 )
-_ECHO = struct.Struct(
-    ">B"  # [echo-kind]
-    "B"  # [echo-way]
-    "I"  # [echo-number]
-    "H"  # [echo-generation]
-    "I"  # [echo-hold]
-    "Q"  # [echo-clock]
-)
+
+# Decoders raise struct.error or ValueError for what no honest sender sends.
 
 
 def encode_ping(message: Ping) -> tuple[Clear, bytes]:
-    """Clear part and body."""
-    return Clear(Kind.PING, CASTER_ID, message.counter, 0, 0), _PING.pack(message.session)
+    """Return the clear part and the body."""
+    return Clear(Kind.PING, CASTER_ID, message.counter, 0, 0), _PING.pack(message)
 
 
 def decode_ping(clear: Clear, body: bytes) -> Ping:
-    """The message; struct.error or ValueError for what no honest sender says."""
-    (session,) = _PING.unpack(body)
-    return Ping(session, clear.counter)
+    """Return the message."""
+    return Ping(**_PING.unpack(body), counter=clear.counter)
 
 
 def encode_echo(message: Echo) -> tuple[Clear, bytes]:
-    """Clear part and body."""
-    body = _ECHO.pack(message.kind, message.way, message.number, message.generation, message.hold_us, message.clock_us)
-    return Clear(Kind.ECHO, message.target, message.counter, 0, message.instance), body
+    """Return the clear part and the body."""
+    return Clear(Kind.ECHO, message.target, message.counter, 0, message.instance), _ECHO.pack(message)
 
 
 def decode_echo(clear: Clear, body: bytes) -> Echo:
-    """The message; struct.error or ValueError for what no honest sender says."""
-    kind, way, number, generation, hold_us, clock_us = _ECHO.unpack(body)
-    require(kind in (Kind.PING, Kind.PAGE))
-    return Echo(
-        clear.sender, clear.instance, clear.counter, Kind(kind), Way(way), number, generation, hold_us, clock_us
-    )
+    """Return the message."""
+    fields = _ECHO.unpack(body)
+    require(fields["kind"] in (Kind.PING, Kind.PAGE))
+    fields["kind"], fields["way"] = Kind(fields["kind"]), Way(fields["way"])
+    return Echo(clear.sender, clear.instance, clear.counter, **fields)

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import re
-import struct
-from collections.abc import Iterator
-from itertools import repeat
-from typing import Any, Callable
-
 from mrsync.escaping import escape_controls
 from mrsync.wire.header import BytesLike
 from mrsync.wire.limits import TEXT_BYTES_MAX
 
 _NUMBER_BITS_MAX = 63
-_CODE = re.compile(r"(\d*)([BHIQs])")
 
 
 def append_number(data: bytearray, number: int) -> None:
@@ -38,28 +31,6 @@ def read_number(data: BytesLike, offset: int) -> tuple[int, int]:
         if shift > _NUMBER_BITS_MAX - 7:
             break
     raise ValueError("a number that does not end")
-
-
-def saturating(layout: struct.Struct) -> Callable[..., bytes]:
-    """The layout's `pack`, in which a number that is too large for its width becomes the largest that fits.
-
-    For what is counted: a total that a peer sees cut off is better than a session that ends. struct.error as of pack.
-    """
-    limits = [None if code == "s" else (1 << 8 * struct.calcsize(f">{code}")) - 1 for code in _codes(layout.format)]
-
-    def pack(*values: Any) -> bytes:
-        return layout.pack(
-            *[value if limit is None else min(value, limit) for value, limit in zip(values, limits)],
-            *values[len(limits) :],
-        )
-
-    return pack
-
-
-def _codes(layout: str) -> Iterator[str]:
-    """The code of each value: `3H` has three, `32s` has one."""
-    for count, code in _CODE.findall(layout):
-        yield from [code] if code == "s" else repeat(code, int(count or 1))
 
 
 def encode_text(text: str) -> bytes:

@@ -1,11 +1,10 @@
-"""Assign, Feed, Claim, Hop <-> bytes: what relays, their children and the caster say to each other."""
+"""Encode and decode ASSIGN, FEED, CLAIM and HOP, the messages between relays, their children and the caster."""
 
 from __future__ import annotations
 
-import struct
-
 from mrsync.wire.clear import Clear
 from mrsync.wire.fields import require
+from mrsync.wire.layout import Layout
 from mrsync.wire.limits import (
     CASTER_ID,
     CONTROL_BODY_MAX,
@@ -19,151 +18,120 @@ from mrsync.wire.limits import (
 from mrsync.wire.messages import Assign, Claim, Feed, Feeding, Hop, Kind, ObjectKind, Peer
 from mrsync.wire.needs import decode_needs, encode_needs
 
-_ASSIGN = struct.Struct(
-    ">H"  # [assign-target]
-    "I"  # [assign-number]
-    "H"  # [assign-probe-bytes]
+_ASSIGN = Layout(
+    ("target", "H", "assign-target"),
+    ("number", "I", "assign-number"),
+    ("probe_bytes", "H", "assign-probe-bytes"),
 )
-_PEER = struct.Struct(
-    ">H"  # [assign-peer]
-    "I"  # [assign-link]
-    f"{PEER_ADDRESS_BYTES}s"  # [assign-address]
-    "H"  # [assign-port]
-    f"{SECRET_BYTES}s"  # [assign-key]
+_PEER = Layout(
+    ("target", "H", "assign-peer"),
+    ("link", "I", "assign-link"),
+    ("address", f"{PEER_ADDRESS_BYTES}s", "assign-address"),
+    ("port", "H", "assign-port"),
+    ("key", f"{SECRET_BYTES}s", "assign-key"),
 )
-_FEED = struct.Struct(
-    ">H"  # [feed-child]
-    "I"  # [feed-link]
-    "B"  # [feed-object]
-    "I"  # [feed-pages]
-    "I"  # [feed-report-pages]
-    "B"  # [feed-poll]
-    "H"  # [feed-bytes]
+_FEED = Layout(
+    ("child", "H", "feed-child"),
+    ("link", "I", "feed-link"),
+    ("object", "B", "feed-object"),
+    ("pages_sent", "I", "feed-pages"),
+    ("report_pages", "I", "feed-report-pages"),
+    ("is_poll", "B", "feed-poll"),
+    ("size_bytes", "H", "feed-bytes"),
 )
-_CLAIM = struct.Struct(
-    ">H"  # [claim-parent]
-    "I"  # [claim-link]
-    "H"  # [claim-heard-bytes]
-    "B"  # [claim-active]
-    "I"  # [claim-tx-seen]
-    "I"  # [claim-tx-done]
-    "I"  # [claim-hold]
-    "I"  # [claim-frontier]
-    "I"  # [claim-buffer-bytes]
-    "Q"  # [claim-kernel-drops]
-    "I"  # [claim-needs-first]
-    "I"  # [claim-needs-end]
+_CLAIM = Layout(
+    ("parent", "H", "claim-parent"),
+    ("link", "I", "claim-link"),
+    ("heard_bytes", "H", "claim-heard-bytes"),
+    ("active", "B", "claim-active"),
+    ("tx_seen", "I", "claim-tx-seen"),
+    ("tx_done", "I", "claim-tx-done"),
+    ("hold_us", "I", "claim-hold"),
+    ("frontier", "I", "claim-frontier"),
+    ("buffer_bytes", "I", "claim-buffer-bytes"),
+    ("kernel_drops", "Q", "claim-kernel-drops"),
+    ("needs_first", "I", "claim-needs-first"),
+    ("needs_end", "I", "claim-needs-end"),
+    is_saturating=True,
 )
-_HOP = struct.Struct(
-    ">I"  # [hop-number]
-    "B"  # [hop-feeding]
-    "I"  # [hop-pages]
-    "I"  # [hop-repaired]
-    "I"  # [hop-waiting]
-    "I"  # [hop-window]
+_HOP = Layout(
+    ("number", "I", "hop-number"),
+    ("feeding", "B", "hop-feeding"),
+    ("pages_forwarded", "I", "hop-pages"),
+    ("packets_repaired", "I", "hop-repaired"),
+    ("pages_waiting", "I", "hop-waiting"),
+    ("window_pages", "I", "hop-window"),
 )
 FEED_BYTES = HEADER_BYTES + INSTANCE_BYTES + _FEED.size + TAG_BYTES  # of one without padding
 _NOBODY = Peer(CASTER_ID, 0, bytes(PEER_ADDRESS_BYTES), 0, bytes(SECRET_BYTES))
-_HOLD_MAX_US = 0xFFFFFFFF
+
+# Decoders raise struct.error or ValueError for what no honest sender sends.
 
 
 def encode_assign(message: Assign) -> tuple[Clear, bytes]:
-    """Clear part and body."""
-    fixed = _ASSIGN.pack(message.target, message.number, message.probe_bytes)
-    clear = Clear(Kind.ASSIGN, CASTER_ID, message.counter, 0, message.instance)
-    return clear, fixed + _encode_peer(message.parent) + _encode_peer(message.child)
+    """Return the clear part and the body."""
+    peers = b"".join(_PEER.pack(peer or _NOBODY) for peer in (message.parent, message.child))
+    return Clear(Kind.ASSIGN, CASTER_ID, message.counter, 0, message.instance), _ASSIGN.pack(message) + peers
 
 
 def decode_assign(clear: Clear, body: bytes) -> Assign:
-    """The message; struct.error or ValueError for what no honest sender says."""
-    target, number, probe_bytes = _ASSIGN.unpack_from(body)
+    """Return the message."""
+    fields = _ASSIGN.unpack_from(body)
     require(len(body) == _ASSIGN.size + 2 * _PEER.size)
     parent, child = (_decode_peer(body, _ASSIGN.size + at * _PEER.size) for at in range(2))
-    require(target < TARGETS_MAX)
-    require(all(peer is None or peer.target != target for peer in (parent, child)))
-    return Assign(clear.instance, clear.counter, target, number, probe_bytes, parent, child)
-
-
-def _encode_peer(peer: Peer | None) -> bytes:
-    peer = peer or _NOBODY
-    return _PEER.pack(peer.target, peer.link, peer.address, peer.port, peer.key)
+    require(fields["target"] < TARGETS_MAX)
+    require(all(peer is None or peer.target != fields["target"] for peer in (parent, child)))
+    return Assign(clear.instance, clear.counter, **fields, parent=parent, child=child)
 
 
 def _decode_peer(body: bytes, at: int) -> Peer | None:
-    peer = Peer(*_PEER.unpack_from(body, at))
+    peer = Peer(**_PEER.unpack_from(body, at))
     require(peer.target < TARGETS_MAX or peer == _NOBODY)
     return peer if peer != _NOBODY else None
 
 
 def encode_feed(message: Feed) -> tuple[Clear, bytes]:
-    """Clear part and body; ValueError for a size that nothing fits in."""
+    """Return the clear part and the body. Raise ValueError for a size that is too small for a datagram."""
     padding = message.size_bytes - FEED_BYTES
     require(padding >= 0)
-    fixed = _FEED.pack(
-        message.child,
-        message.link,
-        message.object,
-        message.pages_sent,
-        message.report_pages,
-        message.is_poll,
-        message.size_bytes,
-    )
-    return Clear(Kind.FEED, message.parent, message.counter, message.tx, 0), fixed + bytes(padding)
+    clear = Clear(Kind.FEED, message.parent, message.counter, message.tx, 0)
+    return clear, _FEED.pack(message) + bytes(padding)  # [feed-padding]
 
 
 def decode_feed(clear: Clear, body: bytes) -> Feed:
-    """The message; struct.error or ValueError for what no honest sender says."""
-    child, link, kind, pages_sent, report_pages, poll, size_bytes = _FEED.unpack_from(body)
-    require(child < TARGETS_MAX and poll <= 1 and report_pages >= 1)
-    require(size_bytes == FEED_BYTES - _FEED.size + len(body) and not any(body[_FEED.size :]))  # [feed-padding]
-    numbers = (pages_sent, report_pages, poll == 1, size_bytes)
-    return Feed(clear.sender, clear.counter, clear.tx, child, link, ObjectKind(kind), *numbers)
+    """Return the message."""
+    fields = _FEED.unpack_from(body)
+    require(fields["child"] < TARGETS_MAX and fields["is_poll"] <= 1 and fields["report_pages"] >= 1)
+    padding = body[_FEED.size :]  # [feed-padding]
+    require(fields["size_bytes"] == FEED_BYTES + len(padding) and not any(padding))
+    fields["object"], fields["is_poll"] = ObjectKind(fields["object"]), fields["is_poll"] == 1
+    return Feed(clear.sender, clear.counter, clear.tx, **fields)
 
 
 def encode_claim(message: Claim) -> tuple[Clear, bytes]:
-    """Clear part and body; needs and needs_end are cut to what fits."""
+    """Return the clear part and the body. Cut needs and needs_end to what fits."""
     room = CONTROL_BODY_MAX - _CLAIM.size
     needs, needs_end = encode_needs(message.needs, first=message.needs_first, end=message.needs_end, room=room)
-    fixed = _CLAIM.pack(
-        message.parent,
-        message.link,
-        message.heard_bytes,
-        message.active,
-        message.tx_seen,
-        message.tx_done,
-        min(message.hold_us, _HOLD_MAX_US),
-        message.frontier,
-        message.buffer_bytes,
-        message.kernel_drops,
-        message.needs_first,
-        needs_end,
-    )
-    return Clear(Kind.CLAIM, message.child, message.counter, 0, message.instance), fixed + needs  # [claim-needs]
+    clear = Clear(Kind.CLAIM, message.child, message.counter, 0, message.instance)
+    return clear, _CLAIM.pack(message, needs_end=needs_end) + needs  # [claim-needs]
 
 
 def decode_claim(clear: Clear, body: bytes) -> Claim:
-    """The message; struct.error or ValueError for what no honest sender says."""
-    parent, link, heard_bytes, active, *numbers, needs_first, needs_end = _CLAIM.unpack_from(body)
-    require(parent < TARGETS_MAX and parent != clear.sender)
-    needs = decode_needs(body[_CLAIM.size :], first=needs_first, end=needs_end)
-    speaker = (clear.sender, clear.instance, clear.counter)
-    return Claim(*(*speaker, parent, link, heard_bytes, ObjectKind(active), *numbers, needs_first, needs_end, needs))
+    """Return the message."""
+    fields = _CLAIM.unpack_from(body)
+    require(fields["parent"] < TARGETS_MAX and fields["parent"] != clear.sender)
+    fields["active"] = ObjectKind(fields["active"])
+    needs = decode_needs(body[_CLAIM.size :], first=fields["needs_first"], end=fields["needs_end"])
+    return Claim(clear.sender, clear.instance, clear.counter, **fields, needs=needs)
 
 
 def encode_hop(message: Hop) -> tuple[Clear, bytes]:
-    """Clear part and body."""
-    body = _HOP.pack(
-        message.number,
-        message.feeding,
-        message.pages_forwarded,
-        message.packets_repaired,
-        message.pages_waiting,
-        message.window_pages,
-    )
-    return Clear(Kind.HOP, message.target, message.counter, 0, message.instance), body
+    """Return the clear part and the body."""
+    return Clear(Kind.HOP, message.target, message.counter, 0, message.instance), _HOP.pack(message)
 
 
 def decode_hop(clear: Clear, body: bytes) -> Hop:
-    """The message; struct.error or ValueError for what no honest sender says."""
-    number, feeding, *numbers = _HOP.unpack(body)
-    return Hop(*(clear.sender, clear.instance, clear.counter, number, Feeding(feeding), *numbers))
+    """Return the message."""
+    fields = _HOP.unpack(body)
+    fields["feeding"] = Feeding(fields["feeding"])
+    return Hop(clear.sender, clear.instance, clear.counter, **fields)

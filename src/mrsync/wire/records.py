@@ -6,7 +6,8 @@ import struct
 from collections.abc import Iterable, Iterator
 from typing import Callable
 
-from mrsync.wire.fields import append_number, encode_text, read_number, read_text, saturating
+from mrsync.wire.fields import append_number, encode_text, read_number, read_text
+from mrsync.wire.layout import Layout
 from mrsync.wire.limits import RECORD_BYTES_MAX, TEXT_BYTES_MAX
 from mrsync.wire.messages import (
     BasisRecord,
@@ -32,28 +33,29 @@ _BOUNDS = struct.Struct(
     ">I"  # [needs-first] [wants-first] [basis-first]
     "I"  # [needs-end] [wants-end] [basis-end]
 )
-_COMPARED = struct.Struct(
-    ">I"  # [compared-files]
-    "Q"  # [compared-bytes]
-    "I"  # [compared-changes]
+_COMPARED = Layout(
+    ("files_needed", "I", "compared-files"),
+    ("bytes_needed", "Q", "compared-bytes"),
+    ("changes", "I", "compared-changes"),
+    is_saturating=True,
 )
-_SAT_OUT = struct.Struct(
-    ">I"  # [sat-out-index]
-    "H"  # [sat-out-errno]
+_SAT_OUT = Layout(
+    ("file", "I", "sat-out-index"),
+    ("errno", "H", "sat-out-errno"),
 )
-_ERROR = struct.Struct(">H")  # [error-errno]
-_RESULT = struct.Struct(
-    ">I"  # [result-files]
-    "Q"  # [result-bytes]
-    "I"  # [result-created]
-    "I"  # [result-mended]
-    "I"  # [result-deleted]
-    "I"  # [result-errors]
-    "32s"  # [result-digest]
-    "I"  # [result-skipped]
-    "I"  # [result-untold]
+_ERROR = Layout(("errno", "H", "error-errno"))
+_RESULT = Layout(
+    ("files_updated", "I", "result-files"),
+    ("bytes_written", "Q", "result-bytes"),
+    ("created", "I", "result-created"),
+    ("mended", "I", "result-mended"),
+    ("deleted", "I", "result-deleted"),
+    ("errors", "I", "result-errors"),
+    ("digest", "32s", "result-digest"),
+    ("skipped", "I", "result-skipped"),
+    ("untold", "I", "result-untold"),
+    is_saturating=True,
 )
-_pack_compared, _pack_result = saturating(_COMPARED), saturating(_RESULT)
 _RANGE_BYTES_MAX = 10  # two numbers below 2**32
 _RANGES_MAX = (RECORD_BYTES_MAX - _HEAD.size - _BOUNDS.size) // _RANGE_BYTES_MAX
 _PATH_BYTES_MAX = RECORD_BYTES_MAX - _HEAD.size - _ERROR.size - 2 - TEXT_BYTES_MAX
@@ -170,11 +172,11 @@ def _decode_ranges(body: bytes) -> tuple[int, int, tuple[Range, ...]]:
 
 def _encode_error(record: ErrorRecord) -> bytes:
     text = encode_text(record.action)  # [error-action]
-    return _ERROR.pack(record.errno) + text + record.path[:_PATH_BYTES_MAX]  # [error-path]
+    return _ERROR.pack(record) + text + record.path[:_PATH_BYTES_MAX]  # [error-path]
 
 
 def _decode_error(body: bytes) -> ErrorRecord:
-    (errno,) = _ERROR.unpack_from(body)
+    errno = _ERROR.unpack_from(body)["errno"]
     action, offset = read_text(body, _ERROR.size)  # [error-action]
     return ErrorRecord(errno, body[offset:], action)  # [error-path]
 
@@ -187,28 +189,19 @@ def _decode_failed(body: bytes) -> FailedRecord:
 
 
 def _encode_result(record: ResultRecord) -> bytes:
-    counts = (record.files_updated, record.bytes_written, record.created, record.mended, record.deleted)
     if len(record.digest) != 32:
         raise ValueError("a digest that is not 32 bytes")
-    return _pack_result(*counts, record.errors, record.digest, record.skipped, record.untold)
+    return _RESULT.pack(record)
 
 
 # What the kinds of records are called, are encoded by and decoded by; the place in this list is the [record-kind].
 _KINDS: list[tuple[type, Callable[..., bytes], Callable[[bytes], Record]]] = [
     (NeedsRecord, _encode_ranges, lambda body: NeedsRecord(*_decode_ranges(body))),
-    (
-        ComparedRecord,
-        lambda record: _pack_compared(record.files_needed, record.bytes_needed, record.changes),
-        lambda body: ComparedRecord(*_COMPARED.unpack(body)),
-    ),
-    (
-        SatOutRecord,
-        lambda record: _SAT_OUT.pack(record.file, record.errno),
-        lambda body: SatOutRecord(*_SAT_OUT.unpack(body)),
-    ),
+    (ComparedRecord, _COMPARED.pack, lambda body: ComparedRecord(**_COMPARED.unpack(body))),
+    (SatOutRecord, _SAT_OUT.pack, lambda body: SatOutRecord(**_SAT_OUT.unpack(body))),
     (ErrorRecord, _encode_error, _decode_error),
     (FailedRecord, lambda record: encode_text(record.reason), _decode_failed),  # [failed-reason]
-    (ResultRecord, _encode_result, lambda body: ResultRecord(*_RESULT.unpack(body))),
+    (ResultRecord, _encode_result, lambda body: ResultRecord(**_RESULT.unpack(body))),
     (WantsRecord, _encode_ranges, lambda body: WantsRecord(*_decode_ranges(body))),
     (BasisRecord, _encode_ranges, lambda body: BasisRecord(*_decode_ranges(body))),
     # What is in these is looked at when it is told to people: many are the same for many targets.
