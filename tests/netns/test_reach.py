@@ -11,6 +11,7 @@ from tests.netns.fleet import Fleet
 from tests.netns.test_networks import FAMILIES, MEGABYTE, plain_tree, sync
 
 pytestmark = pytest.mark.netns
+DIRECT = ("--relay", "no")  # test_relays.py is about the others
 
 
 def test_target_without_multicast_gets_the_same_by_unicast(make_lab: MakeLab, tmp_path: Path) -> None:
@@ -20,7 +21,7 @@ def test_target_without_multicast_gets_the_same_by_unicast(make_lab: MakeLab, tm
     for host in deaf:
         host.deafen()
     before = fleet.lab.master.wire_bytes()[0]
-    said = sync(fleet, fleet.lab.targets, "--report", str(fleet.report_path))
+    said = sync(fleet, fleet.lab.targets, *DIRECT, "--report", str(fleet.report_path))
     sent = fleet.lab.master.wire_bytes()[0] - before
     assert fleet.differences() == {}
     assert "3 copies on the link: 1 by multicast, 2 by unicast (10.77.0.[13,16])" in said
@@ -43,7 +44,7 @@ def test_nothing_is_sent_to_an_unheard_group(make_lab: MakeLab, tmp_path: Path, 
     for host in fleet.lab.targets:
         host.deafen()
     before = fleet.lab.master.wire_bytes()[0]
-    assert "2 copies on the link, by unicast" in sync(fleet, fleet.lab.targets)
+    assert "2 copies on the link, by unicast" in sync(fleet, fleet.lab.targets, *DIRECT)
     assert fleet.differences() == {}
     assert fleet.lab.master.wire_bytes()[0] - before < 2.2 * size
 
@@ -112,7 +113,7 @@ def test_target_that_loses_multicast_gets_the_rest_by_unicast(make_lab: MakeLab,
     fleet = Fleet(make_lab(3), tmp_path)
     plain_tree(fleet.source, 4 * MEGABYTE)
     catchers = fleet.start_catchers()
-    caster = fleet.start_caster("--rate", "1M", "-w", "4", "--progress", "json")  # silence is judged by the ack wait
+    caster = fleet.start_caster(*DIRECT, "--rate", "1M", "-w", "4", "--progress", "json")  # silence is judged by the ack wait
     caster.wait_for('"phase": "casting"')
     fleet.lab.targets[1].deafen()
     assert caster.wait() == 0

@@ -34,7 +34,7 @@ def wire_up(fleet: Fleet, hearers: int = 0) -> None:
 
 def start(fleet: Fleet, *options: str) -> Process:
     names = [host.address for host in fleet.lab.targets]
-    return start_mrsync(fleet, names, "--relay", "auto", "--report", str(fleet.report_path), *options)
+    return start_mrsync(fleet, names, "--report", str(fleet.report_path), *options)
 
 
 def copies(fleet: Fleet, size: int, *options: str) -> float:

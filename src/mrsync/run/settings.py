@@ -69,7 +69,7 @@ class CastSettings(NamedTuple):
     remote_shell: str | None  # None: catchers are started by hand
     secret: bytes
     network: Network = Network()
-    relay: str = "no"  # of RELAYING
+    relay: str = "auto"  # of RELAYING
     relay_chains: int = 1  # number of chains of relays, if no target receives the group
     rate_bytes_s: int | None = None
     ack_wait_s: float = 60.0

@@ -227,6 +227,8 @@ class CasterDriver:
     def _transmit(self) -> None:
         """Send what the state machine plans until it plans nothing more or a queue is full."""
         self._release_at = self._sender.release(self._loop.now())
+        if self._digester is not None:
+            self._digester.flush_aged()
         self._await_room()
         if self._blocked or self._sender.is_spreading:
             return

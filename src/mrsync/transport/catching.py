@@ -52,6 +52,7 @@ from mrsync.wire.session import ControlCodec, Rejection
 PAGES_PER_JOB = 8  # half a megabyte, which is still in the processor's cache when it is written
 NAP_S = 0.001  # lets packets gather in the socket buffer: at 200 Mbit/s, one wake-up for 17 packets
 NAP_BUFFER_BYTES = 8 << 20  # several times what arrives in 1 ms at 10 Gbit/s
+QUIET_S = 0.006  # after which an unfinished run is reported: a page takes so long at 100 Mbit/s
 PATIENCE_S = 0.001  # longest time for which a page waits to be written with others
 QUEUE_PAGES_MAX = 1024  # more than any window, so only a caster without flow control exceeds it
 DATAGRAMS_PER_ROUND = 64
@@ -142,6 +143,8 @@ class CatcherDriver:
         if self._is_ended or self._has_forwarded:
             return 0.0
         deadlines = [self._catcher.next_timeout(), self._write_by, self._quiet_by, self._ask_at]
+        if self._forwarder is not None and not self._forwarder.is_blocked:
+            deadlines.append(self._forwarder.release_at)
         known = [deadline for deadline in deadlines if deadline is not None]
         return max(0.0, min(known) - self._loop.now()) if known else None
 
@@ -176,7 +179,7 @@ class CatcherDriver:
             self._unread.add(opened)
         elif self._is_roomy and is_used:
             self._loop.nap(NAP_S)
-        self._quiet_by = now + PATIENCE_S if any(other.is_midway for other in self._intakes.values()) else None
+        self._quiet_by = now + QUIET_S if any(other.is_midway for other in self._intakes.values()) else None
         self._take_opened(now)
 
     def _end_runs(self, now: float) -> None:

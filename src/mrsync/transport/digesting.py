@@ -15,6 +15,7 @@ from mrsync.wire.messages import Digests, ObjectKind
 
 PAGES_PER_JOB = 8  # half a megabyte, to wake the thread less often
 KEPT_MAX = 1 << 16  # digests per object, beyond which those of pages that all targets have are dropped
+AGE_S = 0.01  # of a digest that is told without company: targets ask for one after 50 ms
 REPEAT_S = 0.05  # shortest time between two repetitions of a digest
 
 
@@ -33,6 +34,7 @@ class PageDigester:
         self._fresh: list[tuple[PageKey, bytes]] = []
         self._untold: list[PageDigest] = []
         self._is_flushing = False
+        self._since: float | None = None  # when the first page was taken whose digest was not told
         self._known: dict[int, dict[int, list[PageDigest]]] = {}  # by object and page
         self._repeated: dict[tuple[int, int], float] = {}  # (object, page) -> time of the last repetition
         loop.watch(self._worker, self._worker.collect)
@@ -44,9 +46,16 @@ class PageDigester:
 
     def take(self, object: int, page: int, generation: int, data: bytes) -> None:
         """Take a page that was read and is about to be sent."""
+        if self._since is None:
+            self._since = self._loop.now()
         self._fresh.append(((object, page, generation), data))
         if len(self._fresh) == PAGES_PER_JOB:
             self._hash()
+
+    def flush_aged(self) -> None:
+        """Send remaining digests soon if the first of them has waited for AGE_S, because the network is slow."""
+        if self._since is not None and self._loop.now() - self._since > AGE_S:
+            self.flush()
 
     def flush(self) -> None:
         """Send remaining digests soon, because no more pages are sent for now and targets wait for them."""
@@ -81,6 +90,7 @@ class PageDigester:
         if len(self._untold) >= DIGESTS_MAX:
             full = len(self._untold) // DIGESTS_MAX * DIGESTS_MAX
             told, self._untold = self._untold[:full], self._untold[full:]
+            self._since = self._loop.now() if self._untold or self._fresh else None
             self._tell(told)
             self._forget_held()
         if self._is_flushing and self._worker.is_idle and not self._fresh:
@@ -88,6 +98,7 @@ class PageDigester:
 
     def _tell_all(self) -> None:
         self._is_flushing = False
+        self._since = None
         untold, self._untold = self._untold, []
         self._tell(untold)
 

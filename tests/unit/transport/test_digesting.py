@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from mrsync.transport.digesting import PAGES_PER_JOB, REPEAT_S, PageDigester
+from mrsync.transport.digesting import AGE_S, PAGES_PER_JOB, REPEAT_S, PageDigester
 from mrsync.transport.loop import Loop
 from mrsync.transport.pages.opener import OpenedPage
 from mrsync.transport.verifying import GIVE_UP_S, HOLD_S, OVERDUE_S, WAITING_MAX, PageVerifier, VerifiedPage
@@ -100,6 +100,20 @@ def test_digests_are_told_in_full_messages_and_the_rest_when_nothing_more_comes(
     ]  # fmt: skip
     assert [entry for digests in caster.told for entry in digests.entries] == list(told(*pages).entries)
     assert len({digests.counter for digests in caster.told}) == 3
+
+
+def test_a_digest_waits_for_company_only_so_long(caster: Caster, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = caster.loop.now()
+    monkeypatch.setattr(caster.loop, "now", lambda: now)
+    caster.digester.take(*page(0)[:4])
+    caster.digester.flush_aged()
+    caster.digester.take(*page(1)[:4])
+    assert caster.told == []
+    now += AGE_S * 1.1
+    caster.digester.flush_aged()
+    caster.wait_for(2)
+    caster.digester.flush_aged()
+    assert [len(digests.entries) for digests in caster.told] == [2]
 
 
 def test_pages_that_do_not_follow_each_other_are_told_apart(caster: Caster) -> None:

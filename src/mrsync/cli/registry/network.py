@@ -116,15 +116,15 @@ OPTIONS = (
     ),
     Option(
         "--relay",
-        "whether targets without multicast forward pages to one another; default: no",
+        "whether targets without multicast forward pages to one another; default: auto",
         NETWORK,
         CASTERS,
         "whether targets forward pages to one another where no multicast is received. `auto`: each target "
         "that does not receive the group gets its pages from another target, if the two reach each other, so "
         "that the master sends about one copy; `no`: the master sends everything to each of them separately, "
-        "as with `--unicast`. Default: `no`",
+        "as with `--unicast`. Default: `auto`",
         choices=RELAYING,
-        default=RELAYING[1],
+        default=RELAYING[0],
         field="settings.relay",
     ),
     Option(

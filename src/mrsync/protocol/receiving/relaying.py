@@ -291,6 +291,11 @@ class Relaying:
             self._hop = None
         return messages
 
+    @property
+    def gap_s(self) -> float:
+        """Seconds from one packet of a page to the child to the next; 0: bursts leave whole."""
+        return self._feeder.gap_s if self._feeder is not None else 0.0
+
     def forwards(self, now: float) -> list[CatcherSend]:
         """What to send to the child now, in this order."""
         return self._feeder.sends(now) if self._feeder is not None else []

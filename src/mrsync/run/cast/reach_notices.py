@@ -19,15 +19,17 @@ class ReachNotices:
         self._roster = roster
         self._group = group
         self._told: set[str] = set()
+        self._is_gathered = False
 
     def when_gathered(self) -> Iterator[str]:
         """Yield warnings for the start of the comparison. Equal ones are combined."""
+        self._is_gathered = True
         everyone = [target for target in self._roster.live if target.path.why_unicast == NEVER_HEARD]
-        self._told.update(target.name for target in everyone)
         deaf = [target.name for target in everyone if target.path.is_direct and target.id not in self._relays.heads]
         if self._relays.barred:
             names = [target.name for target in everyone if target.id in self._relays.barred]
             yield f"targets cannot pass pages on to {fold(names)} (UDP between targets is blocked by a firewall there?)"
+        self._told.update(deaf)
         if deaf:
             yield (
                 f"served by unicast, for the group {self._group} is not heard there: {fold(deaf)} (multicast is blocked"
@@ -56,7 +58,7 @@ class ReachNotices:
         if target.name in self._told and not target.path.is_unicast:
             self._told.remove(target.name)
             return f"{target.name} hears the group again, and is served by multicast"
-        is_known = not self._reach.is_fixed or not target.path.is_unicast or target.path.why_unicast == AS_ASKED
+        is_known = not self._is_gathered or not target.path.is_copied or target.path.why_unicast == AS_ASKED
         if is_known or target.name in self._told:
             return ""
         self._told.add(target.name)

@@ -17,7 +17,7 @@ _PMTUDISC_PROBE = 3  # IP_PMTUDISC_PROBE: never fragment, ignore the path MTU; o
 
 UDP_SEGMENT = 103
 
-CASTER_SEND_BUFFER_BYTES = 256 << 10  # four bursts; small, so that sends block before the queue of the device drops
+CASTER_SEND_BUFFER_BYTES = 128 << 10  # the kernel doubles it: four bursts; sends block before a queue of 20 ms drops
 CASTER_RECEIVE_BUFFER_BYTES = 4 << 20  # for simultaneous reports of a thousand targets
 DATA_BUFFER_BYTES = 32 << 20
 UNTOLD_BUFFER_BYTES = 208 << 10  # the default of Linux

@@ -70,6 +70,8 @@ class BurstSender:
         """Stop sending packets for the group on this path, and drop those that wait for it."""
         self._paths.remove(path)
         self.outlets[path.socket].forget(path)
+        if not self._paths:
+            self._spread.clear()
 
     def send_page(
         self, slices: Sequence[BytesLike], *, object: int, page: int, generation: int, tx: int, mask: int = 0
@@ -186,6 +188,7 @@ class BurstSender:
         """Copy what waits, because the memory that it refers to may be reused."""
         for outlet in self.outlets.values():
             outlet.copy_waiting()
+        self._spread = deque(([bytes(piece) for piece in pieces], size) for pieces, size in self._spread)
 
     def _coded_packet(
         self, slices: Sequence[Slice], object: int, generation: int, tx: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections import deque
 
 from mrsync.protocol.core.sends import CatcherSend, SendPage, SendToPeer
 from mrsync.protocol.receiving.relaying import Relaying
@@ -22,12 +23,15 @@ class Forwarder:
     """Send from the socket that also sends reports, so that a firewall that accepts replies also accepts pages.
 
     While the queue of the socket is full, is_blocked is set and nothing is planned. Call `flush` when it is writable.
+    While the packets of a page are spread, nothing is planned either. Call `forward` at the time release_at.
     """
 
     def __init__(
         self, relaying: Relaying, reply: socket.socket, codec: ControlCodec, session_tag: int, target: int
     ) -> None:
         self.is_blocked = False
+        self.release_at: float | None = None
+        self._sends: deque[CatcherSend] = deque()  # planned, in this order
         self._relaying = relaying
         self._reply = reply
         self._codec = codec
@@ -52,6 +56,7 @@ class Forwarder:
         """Send pages to this child from now on; None: to no child."""
         if self._child is not None and self._child.address != child:
             self._sender.remove_path(self._child)
+            self._sends.clear()
             self._child = None
         if child is not None and self._child is None:
             self._child = Path(self._reply, child, PathKind.UNICAST)
@@ -61,12 +66,21 @@ class Forwarder:
 
     def forward(self, now: float) -> bool:
         """Send what the state machine plans for the child. Return True if it may plan more at once."""
-        if self._child is None or self.is_blocked:
+        self._release(now)
+        if self._child is None or self.is_blocked or self._sender.is_spreading:
             return False
-        sends = self._relaying.forwards(now)
-        for send in sends:
-            self._send(send)
-        return bool(sends) and not self.is_blocked
+        if not self._sends:
+            self._sends.extend(self._relaying.forwards(now))
+            self._sender.gap_s = self._relaying.gap_s
+        has_planned = bool(self._sends)
+        while self._sends and not self.is_blocked and not self._sender.is_spreading:
+            self._send(self._sends.popleft())
+            self._release(now)
+        return has_planned and not self.is_blocked and not self._sender.is_spreading
+
+    def _release(self, now: float) -> None:
+        self.release_at = self._sender.release(now)
+        self.is_blocked = bool(self._sender.blocked)
 
     def _send(self, send: CatcherSend) -> None:
         assert self._child is not None  # without a child, nothing is planned
@@ -85,7 +99,6 @@ class Forwarder:
         is_sent = self._sender.send_page(slices, object=object, page=page, generation=generation, tx=tx, mask=mask)
         if not is_sent:
             self._sender.keep_waiting()  # the slot may be reused for another page
-            self.is_blocked = True
 
     def say(self, datagram: bytes, path: Path) -> None:
         """Send a control message after everything that waits."""

@@ -45,6 +45,7 @@ def test_the_narrow_are_named_with_what_reaches_them() -> None:
 
 def test_target_that_loses_multicast_is_named() -> None:
     reach, roster, notices = gathered(FULL, FULL)
+    assert list(notices.when_gathered()) == []
     target = found(roster, 0)
     reach.receive_hello(target, hello(0, counter=3, group_bytes=0, token=1), "home", 9.0)
     assert notices.when_rerouted(target) == "a is served by unicast from now on: it hears the group no longer"
