@@ -113,7 +113,8 @@ def test_target_that_loses_multicast_gets_the_rest_by_unicast(make_lab: MakeLab,
     fleet = Fleet(make_lab(3), tmp_path)
     plain_tree(fleet.source, 4 * MEGABYTE)
     catchers = fleet.start_catchers()
-    caster = fleet.start_caster(*DIRECT, "--rate", "1M", "-w", "4", "--progress", "json")  # silence is judged by the ack wait
+    slowly = ("--rate", "1M", "-w", "4")  # silence is judged by the ack wait
+    caster = fleet.start_caster(*DIRECT, *slowly, "--progress", "json")
     caster.wait_for('"phase": "casting"')
     fleet.lab.targets[1].deafen()
     assert caster.wait() == 0
