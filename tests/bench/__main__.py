@@ -13,6 +13,7 @@ from tests.bench.links import fast_links, slow_links
 from tests.bench.memory import million_entries
 from tests.bench.networks import bad_networks
 from tests.bench.races import nothing_to_do, small_files
+from tests.bench.relays import deaf_targets
 from tests.bench.savings import unchanged_bytes
 from tests.bench.starts import many_targets
 from tests.netns.lab import missing_requirement
@@ -27,10 +28,11 @@ BENCHES: dict[str, Callable[[], Iterator[Figure]]] = {
     "savings": unchanged_bytes,
     "start": many_targets,
     "networks": bad_networks,
+    "relays": deaf_targets,
 }
-IN_LAB = ("links", "unshaped", "start", "networks")
+IN_LAB = ("links", "unshaped", "start", "networks", "relays")
 OVER_SSH = ("start",)
-RACES = ("small", "noop")
+PROGRAMS = {"small": ("rsync",), "noop": ("rsync",), "relays": ("rsync", "nc", "tee", "ss")}
 
 
 def main() -> None:
@@ -57,10 +59,10 @@ def missing(name: str) -> str | None:
     """Why a measurement cannot be made here, or None."""
     if name in OVER_SSH and (reason := missing_program()):
         return reason
+    if name in PROGRAMS and (lacking := [program for program in PROGRAMS[name] if shutil.which(program) is None]):
+        return f"{' and '.join(lacking)} not installed"
     if name in IN_LAB:
         return missing_requirement()
-    if name in RACES and shutil.which("rsync") is None:
-        return "rsync is not installed"
     return None
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 from tests.bench.links import MIB, fast_link, slow_link
+from tests.bench.relays import TOOLS, picture, race
 
 pytestmark = [pytest.mark.netns, pytest.mark.usefixtures("make_lab")]
 
@@ -18,3 +21,12 @@ def test_a_slow_link_is_measured(loss: float) -> None:
 
 def test_a_fast_link_is_measured() -> None:
     assert fast_link("4 KB", 16 * MIB, rounds=1).value > 0
+
+
+@pytest.mark.skipif(shutil.which("nc") is None, reason="nc is not installed")
+def test_tools_are_raced_to_targets_that_hear_no_multicast() -> None:
+    seconds = dict(race(2, MIB))
+    assert seconds.keys() == TOOLS.keys()
+    assert min(seconds.values()) > 0
+    figures = [{"what": f"1 MiB to 2 deaf targets, 50mbit: {name}", "value": taken} for name, taken in seconds.items()]
+    assert picture(figures).count("<polyline") == len(TOOLS)
