@@ -174,9 +174,12 @@ def test_group_member_cannot_end_or_impersonate_targets() -> None:
         assert application.ended == SessionEnded(Ending.DONE, "")
 
 
-def test_no_byte_that_a_member_made_is_written_anywhere() -> None:
+@pytest.mark.parametrize("has_package", [True, False])
+def test_no_byte_that_a_member_made_is_written_anywhere(has_package: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its pages have good seals, and come from the master's address, before the true ones and after them."""
     place = Place()
+    if not has_package:
+        monkeypatch.setattr("mrsync.wire.signing._working_library", lambda: None)  # of the targets; the master signs
     session = prepare_session(CONTENTS, 3, place, rate_bytes_s=4e6)
     with hostile(session, place, pages_per_turn=2) as member:
         session.hold()

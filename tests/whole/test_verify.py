@@ -110,9 +110,12 @@ def test_proofs_outlive_later_syncs_that_cast_other_files_of_the_same_page(pair:
     assert found(pair) == [("contents", "d/two", 0)]
 
 
-@pytest.mark.parametrize("options", [("--delta",), ("--sparse", "--commit", "job", "--no-encrypt")])
+@pytest.mark.parametrize(
+    "options", [("--delta",), ("-z", "--rate", "5M", "--sparse", "--commit", "job", "--no-encrypt")]
+)
 def test_blocks_that_were_not_sent_are_read_back(pair: Site, options: tuple[str, ...]) -> None:
     holes = pair.source / "holes"
+    (pair.source / "text").write_bytes(b"it shrinks " * 30_000)
     with holes.open("wb") as file:
         file.seek(400 * KILO)
         file.write(os.urandom(50 * KILO))

@@ -37,9 +37,13 @@ _RULE = struct.Struct("=Qi")  # rights, descriptor
 
 
 class Sandbox:
-    """Restrictions for the calling thread and the threads that it starts later."""
+    """Restrictions for the calling thread and the threads that it starts later.
+
+    problems: what the kernel has but refused, as sentences; the rest of the restrictions holds all the same.
+    """
 
     def __init__(self) -> None:
+        self.problems: list[str] = []
         self._libc = _c_library()
 
     def enter(self) -> None:
@@ -51,7 +55,8 @@ class Sandbox:
         if self._libc is None:
             return
         self._libc.prctl(_SET_DUMPABLE, 0, 0, 0, 0)
-        self._libc.prctl(_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+        if self._libc.prctl(_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
+            self._note("give up new privileges")
         self._keep_capabilities(_FILES | _XATTRS | _SOCKETS | {_MKNOD})
         root = os.open("/", os.O_PATH | NAMED)
         self._restrict(_EXECUTE | _REFER, [(_REFER, root)])
@@ -93,13 +98,25 @@ class Sandbox:
             return
         ruleset = self._call(_CREATE_RULESET, struct.pack("=Q", handled), 8, 0)
         if ruleset < 0:
+            self._note("make a Landlock ruleset")
             return
         try:
-            failed = [self._call(_ADD_RULE, ruleset, _PATH_BENEATH, _RULE.pack(*rule), 0) for rule in rules]
-            if not any(failed):
-                self._call(_RESTRICT_SELF, ruleset, 0)
+            for rule in rules:
+                if self._call(_ADD_RULE, ruleset, _PATH_BENEATH, _RULE.pack(*rule), 0):
+                    self._note("add a Landlock rule")
+                    return  # with too few rules the session could not write
+            if self._call(_RESTRICT_SELF, ruleset, 0):
+                self._note("enforce Landlock rules")
         finally:
             os.close(ruleset)
+
+    def _note(self, action: str) -> None:
+        """Note that the last call failed. It must not end a sync that would be right without."""
+        import ctypes
+
+        problem = f"cannot {action}: {os.strerror(ctypes.get_errno())}"
+        if problem not in self.problems:
+            self.problems.append(problem)
 
     def _keep_capabilities(self, kept: set[int]) -> None:
         import ctypes
@@ -107,13 +124,15 @@ class Sandbox:
         header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0)
         data = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable: the low 32 bits of each, then the high ones
         if self._libc.capget(header, data):
+            self._note("read capabilities")
             return
         for word in range(2):
             mask = sum(1 << bit % 32 for bit in kept if bit // 32 == word)
             data[3 * word] &= mask
             data[3 * word + 1] &= mask
             data[3 * word + 2] = 0
-        self._libc.capset(header, data)
+        if self._libc.capset(header, data):
+            self._note("drop capabilities")
 
     def _call(self, number: int, *arguments: int | bytes | None) -> int:
         import ctypes

@@ -73,7 +73,9 @@ class SealProver:
 
 
 def seal_proof(generation: int, tag: bytes) -> bytes:
-    """Return the proof that a sealed page came with."""
+    """Return the proof that a sealed page came with; empty if there is no tag of the page as it is."""
+    if not tag:
+        return b""
     return generation.to_bytes(GENERATION_BYTES, "big") + tag
 
 

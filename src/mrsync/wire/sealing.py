@@ -12,7 +12,6 @@ from mrsync.wire.header import BytesLike
 from mrsync.wire.keys import SessionKeys
 from mrsync.wire.limits import SESSION_BYTES, TAG_BYTES
 from mrsync.wire.messages import SealKind
-from mrsync.wire.signing import can_sign
 
 _PAGE_NONCE = struct.Struct(
     ">B"  # [page-nonce-object]
@@ -145,8 +144,8 @@ def has_aes_gcm() -> bool:
 
 def seals_here() -> int:
     """The seals of this host as a bit set, 1 << SealKind, as a HELLO says them."""
-    kinds = [SealKind.HMAC_SHA256]
-    kinds += [SealKind.AES_256_GCM] * has_aes_gcm() + [SealKind.ED25519] * can_sign()
+    kinds = [SealKind.HMAC_SHA256, SealKind.ED25519]
+    kinds += [SealKind.AES_256_GCM] * has_aes_gcm()
     return sum(1 << kind for kind in kinds)
 
 

@@ -28,7 +28,7 @@ _FROM_CASTER = (Kind.STATUS, Kind.WELCOME, Kind.ACK, Kind.FAREWELL, Kind.PROBE, 
 _TO_ONE = (Kind.WELCOME, Kind.ACK, Kind.FAREWELL, Kind.ASSIGN)
 _FROM_ONE = (Kind.HELLO, Kind.REPORT, Kind.HOP)
 _HOPS = ((Kind.FEED, SealKind.HMAC_SHA256), (Kind.CLAIM, SealKind.HMAC_SHA256))  # sealed by a hop's key
-_SIGNED = (Kind.STATUS, Kind.DIGESTS)  # what decides for all
+_SIGNED = (Kind.STATUS, Kind.DIGESTS, Kind.PROBE)  # what decides for all
 
 
 class Rejection(Enum):
@@ -139,6 +139,7 @@ class ControlCodec:
         context = header + clear.instance.to_bytes(INSTANCE_BYTES, "big")  # [control-instance]
         if seal is SealKind.ED25519:
             assert self._signer is not None
+            body = _without_room(clear.kind, body)
             body += self._signer.sign(context + body)  # [control-signature]
         one = clear.sender if clear.kind in _FROM_ONE else _receiver(message)
         chosen = self._sealer(clear.kind, seal, one)
@@ -160,7 +161,7 @@ class ControlCodec:
         body, signature = body[:-SIGNATURE_BYTES], body[-SIGNATURE_BYTES:]
         if self._verifier is not None and not self._verifier.is_signed(context + body, signature):
             return None
-        return body
+        return body + bytes(SIGNATURE_BYTES) if header.kind in PADDED else body
 
     def _sealer(self, kind: int, seal: int, one: int) -> Sealer | None:
         """What seals this kind; one: the target that says it, or is told."""
@@ -260,6 +261,15 @@ def _control_header(datagram: bytes) -> Header | Rejection:
     if header.packet_index or header.object or header.segment or header.generation:
         return Rejection.MALFORMED
     return header
+
+
+def _without_room(kind: int, body: bytes) -> bytes:
+    """The body to sign: of a padded message, the signature takes the place of the last zeros."""
+    if kind not in PADDED:
+        return body
+    if any(body[-SIGNATURE_BYTES:]) or len(body) < SIGNATURE_BYTES:
+        raise ValueError(f"a datagram with a body of {len(body)} bytes has no room for a signature")
+    return body[:-SIGNATURE_BYTES]
 
 
 def _nonce(context: bytes) -> bytes:

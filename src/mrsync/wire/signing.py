@@ -1,4 +1,4 @@
-"""Signatures: Ed25519 where `cryptography` is there. Who can check one cannot make one, unlike with a shared secret."""
+"""Signatures: Ed25519. Who can check one cannot make one, unlike with a shared secret. Signing needs `cryptography`."""
 
 from __future__ import annotations
 
@@ -27,26 +27,34 @@ class Signer:
 
 
 class Verifier:
-    """What the targets are told of a Signer; ValueError for what is no public key, or without `cryptography`."""
+    """What the targets are told of a Signer; ValueError for what is no public key.
+
+    Without `cryptography` a check takes half a millisecond instead of a tenth.
+    """
 
     def __init__(self, public: bytes) -> None:
         library = _working_library()
+        self._library = library
         if library is None:
-            raise ValueError("signatures need the Python package cryptography")
-        self._key = library.public_key.from_public_bytes(public)
-        self._invalid = library.invalid
+            from mrsync.wire.ed25519 import PublicKey  # few hosts need it
+
+            self._key: Any = PublicKey(public)
+        else:
+            self._key = library.public_key.from_public_bytes(public)
 
     def is_signed(self, data: bytes, signature: bytes) -> bool:
         """Whether the master signed this."""
+        if self._library is None:
+            return bool(self._key.is_signed(data, signature))
         try:
             self._key.verify(signature, data)
-        except self._invalid:
+        except self._library.invalid:
             return False
         return True
 
 
 def can_sign() -> bool:
-    """Whether this host can make and check signatures: it was tried."""
+    """Whether this host can make signatures: it was tried. Every host can check them."""
     return _working_library() is not None
 
 

@@ -129,3 +129,19 @@ def test_without_a_c_library_it_is_carried_on(tmp_path: Path, monkeypatch: pytes
         assert Sandbox().missing() == ["all of it, as Python has no ctypes"]
 
     in_a_process(check)
+
+
+@needs_landlock
+def test_a_rule_that_cannot_be_added_is_told(tmp_path: Path) -> None:
+    """A descriptor that is no directory makes no rule."""
+
+    def check() -> None:
+        sandbox = Sandbox()
+        sandbox.enter()
+        assert sandbox.problems == []
+        reading, _ = os.pipe()
+        sandbox.confine([reading], makes_devices=False, sets_xattrs=False)
+        assert sandbox.problems == [f"cannot add a Landlock rule: {os.strerror(errno.EBADFD)}"]
+        (tmp_path / "file").touch()  # nothing is restricted by half
+
+    in_a_process(check)

@@ -229,6 +229,23 @@ def test_no_member_makes_a_status(status: Status) -> None:
 
 
 @needs_signatures
+@pytest.mark.parametrize("size", [128, 1172, 8972])
+def test_no_member_makes_a_probe(size: int) -> None:
+    """The signature takes the place of padding, so that the datagram has the size that it says."""
+    signer = Signer(bytes(range(SEED_BYTES)))
+    probe = Probe(1, size)
+    datagram = ControlCodec(KEYS, signer=signer).encode(probe)
+    assert len(datagram) == size
+    assert ControlCodec(KEYS, verifier=Verifier(signer.public)).decode(datagram) == probe
+    assert ControlCodec(KEYS).decode(datagram) == probe
+    forged = ControlCodec(KEYS, signer=Signer(bytes(SEED_BYTES))).encode(probe)
+    for bad in (forged, ControlCodec(KEYS).encode(probe)):
+        assert ControlCodec(KEYS, verifier=Verifier(signer.public)).decode(bad) is Rejection.FORGED
+    with pytest.raises(ValueError, match="no room"):
+        ControlCodec(KEYS, signer=signer).encode(Probe(1, 100))
+
+
+@needs_signatures
 def test_a_signature_is_of_one_status_only() -> None:
     """A member can seal what it likes behind a signature that it heard."""
     signer = Signer(bytes(range(SEED_BYTES)))

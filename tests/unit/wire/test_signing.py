@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+from collections.abc import Callable
 
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given, settings
+
+from mrsync.wire.ed25519 import PublicKey
 from mrsync.wire.signing import SEED_BYTES, Signer, Verifier, can_sign
 
 pytestmark = pytest.mark.skipif(not can_sign(), reason="needs the package cryptography")
@@ -16,21 +21,56 @@ SIGNATURE = bytes.fromhex(
 )
 
 
-def test_it_is_ed25519() -> None:
+ORDER = 2**252 + 27742317777372353535851937790883648493
+
+
+@pytest.fixture(params=[True, False], ids=["cryptography", "no package"])
+def verifier_of(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], Verifier]:
+    """Return what makes a verifier, on a host with and without the package."""
+
+    def make(public: bytes) -> Verifier:
+        with monkeypatch.context() as patched:
+            if not request.param:
+                patched.setattr("mrsync.wire.signing._working_library", lambda: None)
+            return Verifier(public)
+
+    return make
+
+
+def test_it_is_ed25519(verifier_of: Callable[[bytes], Verifier]) -> None:
     signer = Signer(SEED)
     assert signer.public == PUBLIC
     assert signer.sign(b"\x72") == SIGNATURE
-    assert Verifier(PUBLIC).is_signed(b"\x72", SIGNATURE)
+    assert verifier_of(PUBLIC).is_signed(b"\x72", SIGNATURE)
 
 
-def test_another_message_or_key_or_signature_is_not_right() -> None:
-    verifier = Verifier(PUBLIC)
+@settings(max_examples=20)
+@given(st.binary(min_size=32, max_size=32), st.binary(max_size=200), st.integers(0, 511))
+def test_both_verifiers_agree(seed: bytes, message: bytes, bit: int) -> None:
+    signer = Signer(seed)
+    signature = signer.sign(message)
+    bent = bytearray(signature)
+    bent[bit >> 3] ^= 1 << (bit & 7)
+    verifier = PublicKey(signer.public)
+    assert verifier.is_signed(message, signature)
+    assert not verifier.is_signed(message + b"x", signature)
+    assert not verifier.is_signed(message, bytes(bent))
+
+
+def test_a_signature_has_one_form_only(verifier_of: Callable[[bytes], Verifier]) -> None:
+    """A scalar with the order added would be as right."""
+    scalar = int.from_bytes(SIGNATURE[32:], "little") + ORDER
+    assert not verifier_of(PUBLIC).is_signed(b"\x72", SIGNATURE[:32] + scalar.to_bytes(32, "little"))
+
+
+def test_another_message_or_key_or_signature_is_not_right(verifier_of: Callable[[bytes], Verifier]) -> None:
+    verifier = verifier_of(PUBLIC)
     assert not verifier.is_signed(b"\x73", SIGNATURE)
     assert not verifier.is_signed(b"\x72", bytes(64))
     assert not verifier.is_signed(b"\x72", SIGNATURE[:-1])
-    assert not Verifier(Signer(bytes(SEED_BYTES)).public).is_signed(b"\x72", SIGNATURE)
+    assert not verifier_of(Signer(bytes(SEED_BYTES)).public).is_signed(b"\x72", SIGNATURE)
 
 
-def test_invalid_key_files_are_refused() -> None:
+def test_what_is_no_key_is_refused(verifier_of: Callable[[bytes], Verifier]) -> None:
     with pytest.raises(ValueError, match="32"):
-        Verifier(b"short")
+        verifier_of(b"short")

@@ -238,7 +238,7 @@ class _Run:
         if phase is Phase.COMPARING:
             self._foreign_sessions.close()
             self._notices.tell_seal(self._caster.statistics().seal, self._caster.roster.live)
-            self._notices.tell_trust(self._caster.roster.live)
+            self._notices.tell_trust()
             for sentence in self._reach_notices.when_gathered():
                 self._notices.warn(sentence)
             for sentence in self._reach_notices.chains():

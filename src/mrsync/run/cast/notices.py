@@ -77,19 +77,15 @@ class Notices:
         who = fold(poor) if can_encrypt(seals_here()) else "this host"
         self.warn(f"authenticated but not encrypted: the Python package cryptography is missing or broken on {who}")
 
-    def tell_trust(self, targets: Iterable[Target]) -> None:
-        """Tell which targets could be deceived by another target, although the options do not ask for that."""
+    def tell_trust(self) -> None:
+        """Tell why targets could be deceived by another target."""
         if self._settings.remote_shell in (None, LOCAL):
             return  # the key file decides, or all catchers are processes of one user
         if not self._settings.own_secrets:
             self.notice(1, "targets trust each other: one secret serves all (--trust-targets, --topology)")
             return
-        poor = [target.name for target in targets if target.hello and not target.hello.seals >> SealKind.ED25519 & 1]
-        who = fold(poor) if can_sign() else "this host"
-        if poor or not can_sign():
-            self.notice(
-                1, f"nothing signed can be checked: the Python package cryptography is missing or broken on {who}"
-            )
+        if not can_sign():
+            self.notice(1, "nothing is signed: the Python package cryptography is missing or broken on this host")
 
     def _tell_end(self, text: str, names: list[str]) -> None:
         self.notice(2 if self.is_interrupted else 0, text, fold(names))

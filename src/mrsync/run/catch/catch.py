@@ -76,6 +76,8 @@ def catch(settings: CatchSettings) -> int:
         try:
             driver.run()
         finally:
+            for problem in sandbox.problems:
+                _say(f"the sandbox is not complete here: {problem}")
             loop.close()
             session.clean_up()
         return _exit_status(session)

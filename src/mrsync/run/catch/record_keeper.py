@@ -93,11 +93,11 @@ class RecordKeeper:
         self._manifest = manifest.encode()
 
     def take(self, kind: int, pages: Iterable[tuple[int, bytes, bytes]]) -> None:
-        """Take pages that are about to be written, as (page, data, proof)."""
+        """Take pages that are about to be written, as (page, data, proof). A compressed page has no proof."""
         found = self._rounds.get(kind)
         if found is not None:
             for page, data, proof in pages:
-                found.gathered.take(page, data, proof)
+                found.gathered.take(page, data, proof or found.prover.prove(page, data))
 
     def keep(self, stages: Iterable[Stage], destination: Destination, *, is_durable: bool) -> None:
         """Write the record, if anything changed since the last one. Raises OSError."""

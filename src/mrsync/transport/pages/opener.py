@@ -35,7 +35,9 @@ TRIALS_MAX = 32  # decryptions of a page that has just become complete, if packe
 TRIALS_AGAIN_MAX = 4  # decryptions of a page that was complete and wrong, for each further packet
 _OBJECTS = len(ObjectKind)
 
-OpenedPage = tuple[int, int, int, bytes, bytes]  # object, page, generation, plaintext, tag of its seal
+OpenedPage = tuple[
+    int, int, int, bytes, bytes
+]  # object, page, generation, plaintext, tag of its seal, empty if the page was compressed
 
 
 class PageSink(Protocol):
@@ -232,13 +234,15 @@ class PageOpener:
                 if data is not None:
                     break
         plain_bytes = self._plain_length(object, page) - TAG_BYTES
+        tag = bytes(sealed[-TAG_BYTES:])
         if data is not None and len(data) != plain_bytes:
             data = expand(data, plain_bytes)
+            tag = b""
         if data is None:
             return False
         slot.reading = reading_of(generation, count)
         slot.others.clear()
         self._slots.keep_whole((object, page), slot)
         if self._sink.page_opened(object, page, generation):
-            self.opened.append((object, page, generation, data, bytes(sealed[-TAG_BYTES:])))
+            self.opened.append((object, page, generation, data, tag))
         return True

@@ -91,25 +91,20 @@ def test_targets_without_encryption_are_named_unless_requested() -> None:
     assert told.warnings == []
 
 
-def trust_of(seals: int, remote_shell: str | None, own_secrets: tuple[bytes, ...] = ()) -> list[str]:
-    """What is told of a session with one target that has these seals."""
-    roster = Roster(dict(enumerate(NAMES)))
-    roster.admit(found(roster, 1), hello(1, seals=seals), "home", 0.0)
+def trust_of(remote_shell: str | None, own_secrets: tuple[bytes, ...] = ()) -> list[str]:
+    """What is told of trust in a session that was started by this remote shell."""
     settings = CastSettings(b"/s", b"/d", NAMES, remote_shell, bytes(32), own_secrets=own_secrets)
     listener = Listener()
     told = Notices(settings, Rendezvous("239.1.2.3", 8888, 1, False, (), (None,) * len(NAMES), ()), listener)
-    told.tell_trust(roster.live)
+    told.tell_trust()
     assert {notice.level for notice in listener.heard} <= {1}
     return [notice.text for notice in listener.heard]
 
 
-def test_targets_that_trust_others_needlessly_are_named() -> None:
+def test_it_is_told_where_targets_trust_each_other() -> None:
     own = (bytes(32),) * len(NAMES)
-    everything = 1 << SealKind.HMAC_SHA256 | 1 << SealKind.ED25519
     if can_sign():
-        assert trust_of(everything, "ssh", own) == []
-        (text,) = trust_of(1 << SealKind.HMAC_SHA256, "ssh", own)
-        assert text.endswith("missing or broken on n2")
-    (text,) = trust_of(everything, "ssh")
+        assert trust_of("ssh", own) == []
+    (text,) = trust_of("ssh")
     assert text.startswith("targets trust each other")
-    assert trust_of(everything, "local") == trust_of(everything, None) == []
+    assert trust_of("local") == trust_of(None) == []
