@@ -1,4 +1,4 @@
-"""What an itemizing target changed, or would: bodies of ChangesRecord and DeletionsRecord, as dense as they can be."""
+"""Encode the changes that a target itemizes, as bodies of ChangesRecord and DeletionsRecord, as densely as possible."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _HEAD_BYTES_MAX = 15  # of a deletion, before its path
 
 
 class Change(NamedTuple):
-    """Entries [first, end) of the manifest, all changed in the same way; leader: what one was made a link to, or -1."""
+    """Entries [first, end) of the manifest that changed alike. leader: entry that it became a link to, or -1."""
 
     first: int
     end: int
@@ -23,7 +23,7 @@ class Change(NamedTuple):
 
 
 def pack_changes(changes: Iterable[Change]) -> Iterator[bytes]:
-    """Bodies of records; changes: ascending, not overlapping."""
+    """Yield bodies of records. changes: ascending, not overlapping."""
     data = bytearray()
     behind = 0
     for change in changes:
@@ -41,7 +41,7 @@ def pack_changes(changes: Iterable[Change]) -> Iterator[bytes]:
 
 
 def unpack_changes(data: bytes) -> Iterator[Change]:
-    """ValueError, late, for what `pack_changes` never makes."""
+    """Yield changes. Raise ValueError, possibly after some of them, for what `pack_changes` never makes."""
     offset = behind = 0
     while offset < len(data):
         gap, offset = read_number(data, offset)  # [change-gap]
@@ -56,9 +56,9 @@ def unpack_changes(data: bytes) -> Iterator[Change]:
 
 
 def pack_deletions(deletions: Iterable[tuple[int, bytes]]) -> Iterator[bytes]:
-    """Bodies of records; deletions: (directory of the manifest, path below it), ascending in the directory.
+    """Yield bodies of records. deletions: (entry of the directory, path below it), in ascending order of directories.
 
-    A path too long for a record loses its end.
+    Cut off the end of a path that is too long for a record.
     """
     data = bytearray()
     behind, last = 0, b""
@@ -78,7 +78,7 @@ def pack_deletions(deletions: Iterable[tuple[int, bytes]]) -> Iterator[bytes]:
 
 
 def unpack_deletions(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """ValueError, late, for what `pack_deletions` never makes."""
+    """Yield deletions. Raise ValueError, possibly after some of them, for what `pack_deletions` never makes."""
     offset = directory = 0
     path = b""
     while offset < len(data):
@@ -94,7 +94,7 @@ def unpack_deletions(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _shared(one: bytes, other: bytes) -> int:
-    """How many bytes two paths begin with in common."""
+    """Return the length in bytes of the common beginning of two paths."""
     if other.startswith(one):
         return len(one)
     low, high = 0, min(len(one), len(other))

@@ -1,4 +1,4 @@
-"""The clear part of a control message."""
+"""The clear part of a control message: what is authenticated, but never encrypted."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 
 class Clear(NamedTuple):
-    """What a control message says outside its body: header fields and the prefix behind the header."""
+    """The fields outside the body: those of the header, and the prefix behind it."""
 
     kind: int
-    sender: int  # CASTER_ID, or the target that speaks
+    sender: int  # CASTER_ID, or the id of a target
     counter: int
     tx: int  # STATUS only, else 0
-    instance: int  # HELLO, REPORT, ECHO, KNOCK: whose; WELCOME, ACK, FAREWELL: to whom; else 0
+    instance: int  # of the catcher that sends or receives it; 0: sent to all

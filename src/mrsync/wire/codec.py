@@ -1,4 +1,4 @@
-"""Control messages <-> their clear part and their body, without seals; layouts as in docs/protocol.md."""
+"""Encode control messages to their clear part and body, and decode them, without seals; see docs/protocol.md."""
 
 from __future__ import annotations
 
@@ -62,17 +62,17 @@ _DECODERS: dict[int, Callable[[Clear, bytes], Message]] = {
     Kind.HOP: hops.decode_hop,
     Kind.DIGESTS: digests.decode_digests,
 }
-PADDED = (Kind.PROBE, Kind.FEED)  # to the size of a datagram that is to be tried
+PADDED = (Kind.PROBE, Kind.FEED)  # to the size of datagram that is tested
 _FROM_CATCHERS = (Kind.HELLO, Kind.REPORT, Kind.ECHO, Kind.KNOCK, Kind.FEED, Kind.CLAIM, Kind.HOP)
 _WITH_TX = (Kind.STATUS, Kind.FEED)
 _WITHOUT_INSTANCE = (Kind.STATUS, Kind.PING, Kind.PROBE, Kind.FEED, Kind.DIGESTS)
 
 
 def encode_message(message: Message) -> tuple[Clear, bytes]:
-    """The clear part and the body, at most CONTROL_BODY_MAX bytes but for a Probe or a Feed.
+    """Return the clear part and the body. The body has at most CONTROL_BODY_MAX bytes, except for Probe and Feed.
 
-    The needs of a Report or a Claim are cut, with its needs_end, to what fits behind its log_bytes. Texts are cut too.
-    struct.error for a number that is negative or out of its width, ValueError for a list that is too long.
+    The needs of a Report or a Claim, with its needs_end, are cut to what fits behind its log_bytes. Texts are cut too.
+    Raise struct.error for a number that is negative or does not fit its field, ValueError for a list that is too long.
     """
     clear, body = _ENCODERS[type(message)](message)
     if len(body) > CONTROL_BODY_MAX and clear.kind not in PADDED:
@@ -81,7 +81,7 @@ def encode_message(message: Message) -> tuple[Clear, bytes]:
 
 
 def decode_message(clear: Clear, body: bytes) -> Message | None:
-    """The message; None if any part of it is missing, superfluous, out of its limits or a contradiction."""
+    """Return the message, or None if a part of it is missing, superfluous, out of its limits or contradictory."""
     decoder = _DECODERS.get(clear.kind)
     if decoder is None or not _is_plausible(clear):
         return None
@@ -92,7 +92,7 @@ def decode_message(clear: Clear, body: bytes) -> Message | None:
 
 
 def _is_plausible(clear: Clear) -> bool:
-    """Whether this kind comes from this sender, and says nothing where it has nothing to say."""
+    """Return whether such senders send this kind, and the clear fields that it does not use are zero."""
     is_catcher = clear.sender < TARGETS_MAX
     if is_catcher != (clear.kind in _FROM_CATCHERS) or not (is_catcher or clear.sender == CASTER_ID):
         return False

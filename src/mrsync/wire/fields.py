@@ -1,4 +1,4 @@
-"""The fields of variable length that messages and records share: numbers and texts."""
+"""Fields of variable length that messages and records share: numbers and texts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def append_number(data: bytearray, number: int) -> None:
 
 
 def read_number(data: BytesLike, offset: int) -> tuple[int, int]:
-    """The number at `offset`, and the offset behind it; ValueError if it does not end, or is beyond 63 bits."""
+    """Return the number at `offset`, and the offset behind it. Raise ValueError if it is cut off or beyond 63 bits."""
     if offset < len(data) and data[offset] < 0x80:
         return data[offset], offset + 1  # nearly always
     number = shift = 0
@@ -34,13 +34,16 @@ def read_number(data: BytesLike, offset: int) -> tuple[int, int]:
 
 
 def encode_text(text: str) -> bytes:
-    """A text as u16 length and UTF-8, cut to TEXT_BYTES_MAX; what UTF-8 cannot say is escaped with backslashes."""
+    """Return a text as u16 length and UTF-8, cut to TEXT_BYTES_MAX bytes. Escape lone surrogates with backslashes."""
     encoded = text.encode("utf-8", "backslashreplace")[:TEXT_BYTES_MAX]
     return len(encoded).to_bytes(2, "big") + encoded
 
 
 def read_text(data: BytesLike, offset: int) -> tuple[str, int]:
-    """The text at `offset`, fit to be shown, and the offset behind it; ValueError if it is too long or does not end."""
+    """Return the text at `offset`, with control characters escaped, and the offset behind it.
+
+    Raise ValueError if it is too long or cut off.
+    """
     start = offset + 2
     end = start + int.from_bytes(data[offset:start], "big")
     if end > len(data) or end - start > TEXT_BYTES_MAX or start > len(data):
@@ -49,6 +52,6 @@ def read_text(data: BytesLike, offset: int) -> tuple[str, int]:
 
 
 def require(is_true: bool) -> None:
-    """ValueError for what no honest sender says."""
+    """Raise ValueError for a field that no honest sender sends, unless it is true."""
     if not is_true:
         raise ValueError("a message out of its limits")

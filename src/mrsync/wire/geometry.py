@@ -1,4 +1,4 @@
-"""How an object is cut: object -> pages -> packets."""
+"""Sizes: how an object is cut into pages, and a page into packets."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from mrsync.wire.limits import (
     TERMS_MAX,
 )
 
-# What interfaces, tunnels and overlays have: jumbo frames, PPPoE, GRE, VXLAN, WireGuard ...
+# Common MTUs of interfaces, tunnels and overlays: jumbo frames, PPPoE, GRE, VXLAN, WireGuard ...
 _COMMON_MTUS = (9000, 4000, 1500, 1492, 1476, 1450, 1420, 1400, 1350, 1300, PATH_MTU_MIN)
 _GENERATION_BITS = 16  # of the field in the header
 
 
 class Geometry(NamedTuple):
-    """Page and packet sizes of a session; the last page of an object, and its last packet, may be shorter.
+    """Page and packet sizes of a session. The last page of an object, and its last packet, may be shorter.
 
-    slice_bytes: bytes of a sealed page in one packet; packets: packets of a full page.
+    slice_bytes: bytes of a sealed page in one packet. packets: packets of a full page.
     """
 
     slice_bytes: int
@@ -32,7 +32,10 @@ class Geometry(NamedTuple):
 
     @classmethod
     def from_mtu(cls, mtu: int, *, is_ipv6: bool, target_count: int) -> Geometry:
-        """Largest page that one UDP_SEGMENT burst carries; coded packets keep room for their terms inside the MTU."""
+        """Return the geometry with the largest page that one UDP_SEGMENT burst carries.
+
+        Slices are shorter than the MTU allows by the room for the terms of a coded packet.
+        """
         payload = datagram_bytes(mtu, is_ipv6=is_ipv6)
         terms = max(2, min(TERMS_MAX, target_count))
         slice_bytes = payload - HEADER_BYTES - TERM_BYTES * (terms - 1)
@@ -40,7 +43,7 @@ class Geometry(NamedTuple):
 
     @property
     def page_bytes(self) -> int:
-        """Plain bytes in a full page."""
+        """Bytes of a full page without its seal."""
         return self.slice_bytes * self.packets - TAG_BYTES
 
     @property
@@ -52,11 +55,11 @@ class Geometry(NamedTuple):
         return -(-object_bytes // self.page_bytes)
 
     def page_length(self, object_bytes: int, page: int) -> int:
-        """Plain bytes of one page of an object of this size."""
+        """Return the bytes, without seal, of one page of an object of this size."""
         return min(self.page_bytes, object_bytes - page * self.page_bytes)
 
     def packet_count(self, object_bytes: int, page: int) -> int:
-        """Packets of one page of an object of this size, unless it is compressed; then it has fewer."""
+        """Return the packets of one page of an object of this size. If it is compressed, it has fewer."""
         return -(-(self.page_length(object_bytes, page) + TAG_BYTES) // self.slice_bytes)
 
 
@@ -79,7 +82,7 @@ def generation_of(reading: int) -> int:
 
 
 class Step(NamedTuple):
-    """One size of packets that a session may use: as an interface's MTU, as the largest datagram, as geometry."""
+    """One packet size that a session may use, as MTU, as bytes of the largest datagram, and as geometry."""
 
     mtu: int
     datagram_bytes: int
@@ -87,7 +90,7 @@ class Step(NamedTuple):
 
 
 def ladder(mtu: int, *, is_ipv6: bool, target_count: int) -> tuple[Step, ...]:
-    """Sizes to try where packets of `mtu` bytes may not reach everyone, the largest first."""
+    """Return the packet sizes to try, the largest first. Packets of `mtu` bytes may not reach all targets."""
     mtus = (min(mtu, MTU_MAX), *(common for common in _COMMON_MTUS if common < mtu))
     return tuple(
         Step(
@@ -100,5 +103,5 @@ def ladder(mtu: int, *, is_ipv6: bool, target_count: int) -> tuple[Step, ...]:
 
 
 def datagram_bytes(mtu: int, *, is_ipv6: bool) -> int:
-    """What UDP carries in one packet."""
+    """Return the largest UDP payload of one packet."""
     return max(MTU_MIN, min(mtu, MTU_MAX)) - (48 if is_ipv6 else 28)

@@ -1,4 +1,4 @@
-"""The 24 bytes in front of every packet, and the header blocks of whole bursts."""
+"""The header of every packet, 24 bytes, and the headers of whole bursts."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _INDICES = bytes(range(PACKETS_PER_PAGE_MAX))
 
 
 class Header(NamedTuple):
-    """A packet's header behind magic and version; what the fields mean depends on the kind.
+    """A packet's header without magic and version. The meaning of its fields depends on the kind (messages.Kind).
 
-    kind: see messages.Kind. PAGE: this packet of so many packets of the page. CODED: page and packet_index are the
-    first term, packet_count is the number of terms. Control messages: packet_count is the SealKind, page the counter.
+    PAGE: the packet with index packet_index of packet_count packets. CODED: page and packet_index are the first term,
+    packet_count is the number of terms. Control messages: packet_count is the SealKind, page the counter.
     """
 
     kind: int
@@ -49,24 +49,24 @@ class Header(NamedTuple):
 
 
 def session_tag(session: int) -> int:
-    """The upper 32 bits of a session id, by which packets of other sessions are told apart cheaply."""
+    """Return the upper 32 bits of a session id. They distinguish sessions without a key."""
     return session >> 32
 
 
 def pack_header(header: Header) -> bytes:
-    """The header as 24 bytes; struct.error if a field is out of its width."""
+    """Return the header as 24 bytes. Raise struct.error if a field is out of its range."""
     return _FORMAT.pack(MAGIC, VERSION, *header)
 
 
 def unpack_header(packet: BytesLike) -> Header | None:
-    """The header at the start of a packet; None if it is too short, a stranger's, or of another version."""
+    """Return the header of a packet, or None if it is too short, not of mrsync, or of another version."""
     if len(packet) < HEADER_BYTES or packet[0] != MAGIC or packet[1] != VERSION:
         return None
     return Header._make(_FIELDS.unpack_from(packet))
 
 
 def is_other_version(packet: BytesLike) -> bool:
-    """Whether this is a packet of mrsync, but of a version that is not ours."""
+    """Return whether this is a packet of mrsync of another version."""
     return len(packet) >= 2 and packet[0] == MAGIC and packet[1] != VERSION
 
 
@@ -81,9 +81,9 @@ def page_headers(
     indices: bytes | None = None,
     sender: int = CASTER_ID,
 ) -> bytearray:
-    """The headers of one page's burst, back to back.
+    """Return the headers of one page's burst, back to back.
 
-    count: packets of the page; indices: one byte for each packet to send, in order, None for all of them.
+    count: packets of the page. indices: one byte for each packet to send, in order; None for all of them.
     """
     chosen = _INDICES[:count] if indices is None else indices
     first = _FORMAT.pack(MAGIC, VERSION, Kind.PAGE, 0, count, object, 0, session_tag, generation, sender, page, tx)

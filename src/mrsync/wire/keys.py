@@ -1,4 +1,4 @@
-"""The keys of a session: HKDF-SHA256 (RFC 5869) from the secret that the targets got at launch."""
+"""Derive the keys of a session by HKDF-SHA256 (RFC 5869) from the secret that targets get at launch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _INFO = b"mrsync 1 "
 
 
 def hkdf_sha256(secret: bytes, *, salt: bytes, info: bytes, length: int) -> bytes:
-    """`length` bytes (at most 8160) of key material for one use, by extract and expand of RFC 5869."""
+    """Return `length` bytes of key material for one use (extract and expand of RFC 5869). length: at most 8160."""
     if not 0 < length <= 255 * _HASH_BYTES:
         raise ValueError(f"HKDF cannot make {length} bytes")
     pseudorandom = hmac.digest(salt or bytes(_HASH_BYTES), secret, "sha256")
@@ -26,23 +26,23 @@ def hkdf_sha256(secret: bytes, *, salt: bytes, info: bytes, length: int) -> byte
 
 
 class SessionKeys(NamedTuple):
-    """One key per direction and use; 32 bytes each. They are never shown, not even by repr()."""
+    """One key of 32 bytes per direction and use. repr() does not show them."""
 
     session: int
     cast_control: bytes  # STATUS, WELCOME, ACK, FAREWELL
     catch_control: bytes  # HELLO, ECHO, KNOCK
     reports: bytes
     pages: bytes
-    hops: bytes  # of which hop keys are made
+    hops: bytes  # keys of hops are derived from this one
 
     def __repr__(self) -> str:
         return f"SessionKeys(session={self.session})"
 
     @classmethod
     def derive(cls, secret: bytes, session: int) -> SessionKeys:
-        """The keys of the session with this 64-bit id; the salt keeps sessions with one key file apart.
+        """Return the keys of the session with this 64-bit id, which is the salt: sessions with one key file differ.
 
-        ValueError for a secret that is not 32 bytes.
+        Raise ValueError for a secret that has not 32 bytes.
         """
         if len(secret) != SECRET_BYTES:
             raise ValueError(f"a session secret has {SECRET_BYTES} bytes, not {len(secret)}")
@@ -52,19 +52,19 @@ class SessionKeys(NamedTuple):
         return cls(session, *keys)
 
     def hop_key(self, link: int) -> bytes:
-        """The key of FEED and CLAIM on this hop; self: the keys of the parent."""
+        """Return the key of FEED and CLAIM on this hop. self: the keys of the parent."""
         return hmac.digest(self.hops, b"key" + link.to_bytes(4, "big"), "sha256")
 
     def mask(self, link: int, key: bytes) -> bytes:
-        """A hop's key as its child is told it, or the key, if that is given; self: the keys of the child."""
+        """Mask a hop's key for its child, or unmask it. self: the keys of the child."""
         pad = hmac.digest(self.hops, b"mask" + link.to_bytes(4, "big"), "sha256")
         return bytes(one ^ other for one, other in zip(key, pad))
 
 
 class TargetKeys:
-    """The keys of one session from each target's own secret, derived when they are first asked for.
+    """The keys of one session for each target's own secret, derived when first used.
 
-    The master has the secrets of all targets, a target only its own; so no target can speak for another one.
+    The master has the secrets of all targets, a target only its own. So no target can send in another one's name.
     """
 
     def __init__(self, secrets: Mapping[int, bytes], session: int) -> None:
@@ -73,7 +73,7 @@ class TargetKeys:
         self._keys: dict[int, SessionKeys] = {}
 
     def find(self, target: int) -> SessionKeys | None:
-        """The keys of a target, by its id; None where its secret is not known."""
+        """Return the keys of a target by its id, or None if its secret is not known here."""
         keys = self._keys.get(target)
         if keys is None and (secret := self._secrets.get(target)) is not None:
             keys = self._keys[target] = SessionKeys.derive(secret, self._session)

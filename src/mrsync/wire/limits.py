@@ -1,4 +1,4 @@
-"""Numbers both ends must agree on: versions, widths and the bound of everything that is counted."""
+"""Numbers that both ends must agree on: versions, sizes, and an upper bound for everything that is counted."""
 
 MAGIC = 0x6D  # "m": a packet of ours, not of a stranger on the same group
 VERSION = 1

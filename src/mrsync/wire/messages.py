@@ -1,4 +1,4 @@
-"""The control messages, one NamedTuple each; `codec` turns them into bytes, docs/protocol.md describes them."""
+"""The control messages and records, one NamedTuple each. `codec` encodes them; docs/protocol.md describes them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple, Union
 
 
 class Kind(IntEnum):
-    """What a packet is; header field 2."""
+    """The kind of a packet, field 2 of the header."""
 
     PAGE = 0
     CODED = 1
@@ -29,7 +29,7 @@ class Kind(IntEnum):
 
 
 class SealKind(IntEnum):
-    """How pages and reports are sealed. NONE: not chosen yet. ED25519: only what decides for all, beside an HMAC."""
+    """How messages are sealed. NONE: not chosen yet. ED25519: HMAC and a signature, for STATUS and DIGESTS only."""
 
     NONE = 0
     HMAC_SHA256 = 1
@@ -38,7 +38,7 @@ class SealKind(IntEnum):
 
 
 class ObjectKind(IntEnum):
-    """The numbered byte sequences that are cast."""
+    """The byte sequences that are cast."""
 
     MANIFEST = 0
     PLAN = 1
@@ -48,7 +48,7 @@ class ObjectKind(IntEnum):
 
 
 class Phase(IntEnum):
-    """Where the session stands, in order of life; the caster decides, status tells."""
+    """The phases of a session, in order. The caster decides, STATUS announces."""
 
     GATHERING = 0
     COMPARING = 1  # the manifest is cast; targets compare
@@ -61,16 +61,16 @@ class Phase(IntEnum):
 
 
 class Way(IntEnum):
-    """How a ping or a page came to a catcher."""
+    """How a ping or a page reached a catcher."""
 
     GROUP = 0
-    DATA_PORT = 1  # unicast, to the port that the group's packets go to
-    OWN_PORT = 2  # unicast, to the port that its reports come from
-    UNASKED = 3  # not at all: this says whether the caster's host lets in what it did not ask for
+    DATA_PORT = 1  # unicast to the data port
+    OWN_PORT = 2  # unicast to the port that its reports come from
+    UNASKED = 3  # not at all: it tests whether the caster's firewall lets in unsolicited datagrams
 
 
 class Ending(IntEnum):
-    """Why the caster says farewell to one target."""
+    """Why the caster dismisses a target."""
 
     DONE = 0
     DROPPED = 1
@@ -79,16 +79,16 @@ class Ending(IntEnum):
 
 
 class ObjectState(NamedTuple):
-    """Size of an object (0: not known yet or empty) and how many of its pages were sent at least once."""
+    """Size of an object (0: unknown or empty), and number of its pages that were sent at least once."""
 
     size_bytes: int = 0
     pages_sent: int = 0
 
 
 class CommitSpan(NamedTuple):
-    """Plan files [first, end) may be renamed into place, but for those in `exceptions` (sorted ranges [a, b)).
+    """Plan files [first, end) may be committed, except those in `exceptions` (sorted ranges [a, b)).
 
-    ahead: where that is more than end, [end, ahead) too, by who got no page of them that was read a second time.
+    ahead: if beyond `end`, targets that received no page of [end, ahead) in a second reading may commit those too.
     """
 
     first: int = 0
@@ -98,11 +98,11 @@ class CommitSpan(NamedTuple):
 
 
 class Status(NamedTuple):
-    """caster -> group: the whole state of the session, repeated."""
+    """caster -> group: the whole state of the session, sent repeatedly."""
 
     session: int  # 64 bits
     counter: int
-    tx: int  # a status uses up a tx number, so that hearing it tells what came before it
+    tx: int  # a status has a tx of its own, so that receiving it shows which packets before it were lost
     phase: Phase
     seal: SealKind
     slice_bytes: int
@@ -112,86 +112,86 @@ class Status(NamedTuple):
     target_count: int
     plan_files: int
     monitors: tuple[int, ...]  # at most 3: the monitor and two standbys
-    report_pages: int  # a monitor reports after so many pages
-    report_interval_us: int  # everyone reports at least so often while something changes
-    is_poll: bool  # everyone reports, each in its slot
+    report_pages: int  # a monitor reports after this number of pages
+    report_interval_us: int  # the longest time between two reports while something changes
+    is_poll: bool  # all targets report now, each in its slot
     commit: CommitSpan
     ack_wait_s: int
-    generation: int = 0  # the highest of any page that was sent
+    generation: int = 0  # the highest of all pages that were sent
 
 
 class Hello(NamedTuple):
-    """catcher -> caster: I am here, and hear this; repeated until a welcome names its counter."""
+    """catcher -> caster: a request to take part, and what was received so far. Repeated until a welcome answers it."""
 
     target: int
-    instance: int  # 64 random bits, new for every process; the welcome must repeat it
+    instance: int  # 64 random bits per process; the welcome repeats it
     counter: int
     seals: int  # bit set: 1 << SealKind
     buffer_bytes: int
     retained_pages: int  # sealed pages kept for decoding
-    group_bytes: int  # the largest probe heard on the group; a status counts as 1; 0: nothing is heard there
+    group_bytes: int  # the largest probe received from the group; a status counts as 1; 0: nothing was received
     unicast_bytes: int  # the same by unicast
-    token: int  # of the last welcome: shows that what goes to this address comes here; 0: none yet
+    token: int  # of the last welcome, which proves that this address is the sender's; 0: none yet
     host: str
     version: str
 
 
 class Welcome(NamedTuple):
-    """caster -> one catcher: you are on the roster; proves that the caster is alive by repeating the instance."""
+    """caster -> one catcher: it is on the roster. The repeated instance proves that this is not a recording."""
 
     instance: int
     counter: int
     target: int
     slot: int
-    hello: int  # counter of the hello that it answers
-    token: int  # of the address it goes to, for the next hello; 0: that hello was old
+    hello: int  # counter of the answered hello
+    token: int  # of the receiving address, for the next hello; 0: the hello was old
 
 
 class Report(NamedTuple):
-    """catcher -> caster: all that is known here now, and the next piece of the log."""
+    """catcher -> caster: the whole state of a catcher, and the next piece of its log."""
 
     target: int
     instance: int
     counter: int
-    active: ObjectKind  # the object that frontier and needs speak of
+    active: ObjectKind  # the object of frontier and needs
     tx_seen: int
     tx_done: int
     hold_us: int  # time between tx_done and this report
-    frontier: int  # every page below is written
-    ready: int  # every plan file below is staged whole or sat out (as the log up to log_end says)
-    committed: int  # every plan file below is in place or an exception
-    activity: int  # grows while anything at all is done
+    frontier: int  # all pages below are written
+    ready: int  # all plan files below are staged or sat out, as the log says up to log_end
+    committed: int  # all plan files below are committed or exceptions
+    activity: int  # grows while the catcher makes any progress
     buffer_bytes: int
     kernel_drops: int
     queue_pages: int
     packets_seen: int
     packets_lost: int
-    packets_rejected: int  # not genuine, or not of this session
+    packets_rejected: int  # not authentic, or of another session
     pages_rejected: int
-    unverified: int  # the first page that waits for its digest, and one more; 0: none does
+    unverified: int  # 1 + the first page that waits for its digest; 0: none
     coded_useless: int
-    log_end: int  # length of the log at this moment
-    log_offset: int  # where log_bytes belongs
+    log_end: int  # length of the log now
+    log_offset: int  # position of log_bytes
     log_bytes: bytes
     needs_first: int
-    needs_end: int  # needs speak of pages [needs_first, needs_end)
-    # (page, run, mask): run pages wholly missing (mask 0), or one page and its missing packets
+    needs_end: int  # needs are complete for pages [needs_first, needs_end)
+    # (page, run, mask): `run` missing pages (mask 0), or one page and its missing packets
     needs: tuple[tuple[int, int, int], ...]
 
 
 class Ack(NamedTuple):
-    """caster -> one catcher: the log was received up to here."""
+    """caster -> one catcher: the log was received up to log_offset."""
 
-    instance: int  # of the catcher it goes to
+    instance: int  # of the receiving catcher
     counter: int
     target: int
     log_offset: int
 
 
 class Farewell(NamedTuple):
-    """caster -> one catcher: your part is over."""
+    """caster -> one catcher: the end of its part."""
 
-    instance: int  # of the catcher it goes to
+    instance: int  # of the receiving catcher
     counter: int
     target: int
     ending: Ending
@@ -199,14 +199,14 @@ class Farewell(NamedTuple):
 
 
 class Ping(NamedTuple):
-    """caster -> group or one catcher: echo this; the tools that measure networks send it."""
+    """caster -> group or one catcher: a request for an ECHO, from rtt and doctor."""
 
     session: int  # 64 bits
     counter: int
 
 
 class Echo(NamedTuple):
-    """catcher -> caster: this ping or page came in."""
+    """catcher -> caster: a ping or a page arrived."""
 
     target: int
     instance: int
@@ -216,79 +216,79 @@ class Echo(NamedTuple):
     number: int  # of the page, or the ping's counter
     generation: int  # of the page, 0 for a ping
     hold_us: int  # from the arrival of its last packet to this echo
-    clock_us: int  # since 1970, as the target's clock says
+    clock_us: int  # since 1970, by the target's clock
 
 
 class Probe(NamedTuple):
-    """caster -> group: a datagram of this size, to see whom it reaches."""
+    """caster -> group: a datagram of a certain size, to learn which targets it reaches."""
 
     counter: int
-    size_bytes: int  # of the whole datagram, as UDP carries it
+    size_bytes: int  # UDP payload of the datagram
 
 
 class Knock(NamedTuple):
-    """catcher -> caster: which session is there? Outside of any session; a status answers it."""
+    """catcher -> caster, outside of any session: a request for a STATUS."""
 
     target: int
     instance: int
     counter: int
-    size_bytes: int  # of the whole datagram: nothing larger answers it
+    size_bytes: int  # UDP payload of the datagram; no answer is larger
 
 
 class Feeding(IntEnum):
-    """Where a target's pages come from, as it says itself."""
+    """Where a target's pages come from, as it reports."""
 
-    UNFED = 0  # from the caster: it has no parent, or has not heard it yet
+    UNFED = 0  # from the caster: it has no parent, or has received nothing from it yet
     FED = 1  # from its parent
-    STARVED = 2  # its parent fell silent; it takes them from the caster again
+    STARVED = 2  # from the caster again, because its parent is silent
 
 
 class Peer(NamedTuple):
     """The other end of a hop from one target to another."""
 
     target: int
-    link: int  # number of the hop, never used again in its session
+    link: int  # number of the hop, unique in the session
     address: bytes  # 16 bytes, as IPv6; IPv4 addresses are mapped
     port: int
-    key: bytes = bytes(32)  # of the hop, masked for the child; to the parent nothing is told
+    key: bytes = bytes(32)  # of the hop, masked for the child; zeros for the parent
 
 
 class Assign(NamedTuple):
-    """caster -> one target: from whom it gets its pages, and to whom it passes them on; None: the caster, nobody."""
+    """caster -> one target: its parent (None: the caster) and its child (None: it has none)."""
 
-    instance: int  # of the catcher it goes to
+    instance: int  # of the receiving catcher
     counter: int
     target: int
-    number: int  # grows with every change of this target's peers
-    probe_bytes: int  # datagrams of this size must pass from parent to child
+    number: int  # grows with each change of this target's peers
+    probe_bytes: int  # size of datagrams that must get from parent to child
     parent: Peer | None
     child: Peer | None
 
 
 class Feed(NamedTuple):
-    """parent -> child: how far the parent is; repeated, for it shows that the parent lives and what was lost."""
+    """parent -> child: the state of the hop, sent repeatedly. It shows that the parent is alive, and what was lost."""
 
     parent: int
     counter: int
-    tx: int  # of the hop: all bursts with a lower one have been sent
+    tx: int  # of the hop: all bursts with lower numbers were sent
     child: int
     link: int
-    object: ObjectKind  # the one that is passed on
-    pages_sent: int  # of its pages below, those that came here were passed on at least once
-    report_pages: int  # the child claims after so many pages
-    is_poll: bool  # the child claims at once
-    size_bytes: int  # of the whole datagram: padded until the child has heard one that is large enough
+    object: ObjectKind  # the one that is forwarded
+    pages_sent: int  # pages below were forwarded at least once, if they are here
+    report_pages: int  # the child sends a claim after this number of pages
+    is_poll: bool  # the child sends a claim at once
+    size_bytes: int  # UDP payload; padded until the child has received a datagram that is large enough
 
 
 class Claim(NamedTuple):
-    """child -> parent: the flow control part of a report, and what is needed."""
+    """child -> parent: the part of a report that is about flow control, and what is needed."""
 
     child: int
     instance: int
     counter: int
     parent: int
     link: int
-    heard_bytes: int  # the largest Feed heard on this hop
+    heard_bytes: int  # the largest Feed received on this hop
     active: ObjectKind
     tx_seen: int  # tx numbers are those of the hop
     tx_done: int
@@ -302,26 +302,26 @@ class Claim(NamedTuple):
 
 
 class Hop(NamedTuple):
-    """target -> caster: the assignment it knows, and how it goes with its peers; repeated."""
+    """target -> caster: the last assignment it received, and the state of its hops. Sent repeatedly."""
 
     target: int
     instance: int
     counter: int
-    number: int  # of the last assignment that came
+    number: int  # of the last assignment received
     feeding: Feeding
-    pages_forwarded: int  # bursts of whole pages, over all children
+    pages_forwarded: int  # whole pages sent, to all children so far
     packets_repaired: int
-    pages_waiting: int  # here, that are still to be passed on
+    pages_waiting: int  # pages here that are still to be forwarded
     window_pages: int  # of the hop to the child
 
 
 class Digests(NamedTuple):
-    """caster -> group: what pages are, as the caster has read them; signed."""
+    """caster -> group: signed digests of pages as the caster has read them."""
 
     counter: int
     object: ObjectKind
     first: int  # page
-    entries: tuple[tuple[int, bytes], ...]  # generation and SHA-256 of the plain page; of the next page, and so on
+    entries: tuple[tuple[int, bytes], ...]  # generation and SHA-256 of each plain page, from `first` on
 
 
 Message = Union[
@@ -330,7 +330,7 @@ Message = Union[
 
 
 class NeedsRecord(NamedTuple):
-    """Of the manifest's entries [first, end), the contents of these ranges are needed."""
+    """The entries of the manifest whose contents are needed, of the entries [first, end)."""
 
     first: int
     end: int
@@ -338,7 +338,7 @@ class NeedsRecord(NamedTuple):
 
 
 class WantsRecord(NamedTuple):
-    """Of the pages [first, end) of the contents, only these ranges are wanted; without such records: all it needs."""
+    """The wanted pages, of the pages [first, end) of the contents. Without such records, all needed ones are."""
 
     first: int
     end: int
@@ -346,7 +346,7 @@ class WantsRecord(NamedTuple):
 
 
 class BasisRecord(NamedTuple):
-    """Of the manifest's entries [first, end), of these an older copy is here that may have blocks of the new one."""
+    """The entries that have an older copy here as a basis for deltas, of the manifest's entries [first, end)."""
 
     first: int
     end: int
@@ -354,22 +354,22 @@ class BasisRecord(NamedTuple):
 
 
 class ComparedRecord(NamedTuple):
-    """Comparison is over."""
+    """The comparison is finished."""
 
     files_needed: int
     bytes_needed: int
-    changes: int  # entries to make, mend or delete without contents
+    changes: int  # entries to create, update or delete without contents
 
 
 class SatOutRecord(NamedTuple):
-    """This target cannot take this file of the plan."""
+    """The target sits out this file of the plan."""
 
     file: int
     errno: int
 
 
 class ErrorRecord(NamedTuple):
-    """Something went wrong with one path that needs no contents, or with a commit."""
+    """An error with one path, at a commit or without contents."""
 
     errno: int
     path: bytes
@@ -377,13 +377,13 @@ class ErrorRecord(NamedTuple):
 
 
 class FailedRecord(NamedTuple):
-    """This target cannot take part any longer, and why."""
+    """The target cannot take part any longer, for this reason."""
 
     reason: str
 
 
 class ResultRecord(NamedTuple):
-    """Everything is done here."""
+    """The target has finished."""
 
     files_updated: int
     bytes_written: int
@@ -391,19 +391,19 @@ class ResultRecord(NamedTuple):
     mended: int
     deleted: int
     errors: int
-    digest: bytes  # 32 bytes over what was committed
-    skipped: int = 0  # entries not deleted because of the limit
-    untold: int = 0  # changes that the log had no room for
+    digest: bytes  # 32 bytes, over the committed files
+    skipped: int = 0  # entries that were not deleted because of the limit
+    untold: int = 0  # changes that did not fit into the log
 
 
 class ChangesRecord(NamedTuple):
-    """Entries that were changed, or would be: as `changes.pack_changes` packs them, ascending over all records."""
+    """Entries that were changed, or would be, in the format of `changes.pack_changes`. Ascending over all records."""
 
     data: bytes
 
 
 class DeletionsRecord(NamedTuple):
-    """What was deleted, or would be: as `changes.pack_deletions` packs it."""
+    """Entries that were deleted, or would be, in the format of `changes.pack_deletions`."""
 
     data: bytes
 

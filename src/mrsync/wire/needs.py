@@ -1,4 +1,4 @@
-"""What a catcher still needs of an object, as bytes: most losses are one packet of a page and take two bytes."""
+"""Encode and decode what a catcher needs of an object. The most common loss, one packet of a page, takes two bytes."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from mrsync.wire.fields import append_number, read_number
 from mrsync.wire.header import BytesLike
 from mrsync.wire.limits import PACKETS_PER_PAGE_MAX, PAGES_MAX
 
-Need = tuple[int, int, int]  # page, run, mask: run pages wholly (mask 0), or these packets of one page (run 1)
+Need = tuple[int, int, int]  # page, run, mask: `run` whole pages (mask 0), or the packets in mask of one page (run 1)
 
-_BITMAP = PACKETS_PER_PAGE_MAX  # a byte from here on is no packet index: how many bytes of bitmap follow
+_BITMAP = PACKETS_PER_PAGE_MAX  # bytes below are packet indices; _BITMAP + n announces n bytes of bitmap
 _BITMAP_BYTES_MAX = PACKETS_PER_PAGE_MAX // 8
 
 
 def encode_needs(entries: Iterable[Need], *, first: int, end: int, room: int) -> tuple[bytes, int]:
-    """As many needs as fit `room` bytes, and the page up to which they tell everything.
+    """Return as many needs as fit into `room` bytes, and the page up to which they are complete.
 
-    entries: sorted by page, none overlapping another, all within the pages [first, end).
+    entries: sorted by page, not overlapping, within the pages [first, end).
     """
     data = bytearray()
     behind = first
@@ -39,7 +39,7 @@ def encode_needs(entries: Iterable[Need], *, first: int, end: int, room: int) ->
 
 
 def decode_needs(data: BytesLike, *, first: int, end: int) -> tuple[Need, ...]:
-    """The needs in `data`, which speaks of the pages [first, end); ValueError if they do not fit there."""
+    """Return the needs in `data`, which covers the pages [first, end). Raise ValueError if they are not in there."""
     if not first <= end <= PAGES_MAX:
         raise ValueError("needs of no pages")
     entries = []
@@ -61,7 +61,7 @@ def decode_needs(data: BytesLike, *, first: int, end: int) -> tuple[Need, ...]:
 
 
 def _read_mask(data: BytesLike, offset: int) -> tuple[int, int]:
-    """The missing packets of one page as a mask, and the offset behind them."""
+    """Return the missing packets of one page as a mask, and the offset behind them."""
     if offset >= len(data):
         raise ValueError("a need that does not end")
     head = data[offset]

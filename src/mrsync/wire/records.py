@@ -1,4 +1,4 @@
-"""The log of a catcher: records as a stream of bytes, which reports carry in pieces cut anywhere."""
+"""Encode and decode the log of a catcher: a stream of records, which reports carry in pieces of any size."""
 
 from __future__ import annotations
 
@@ -62,10 +62,10 @@ _PATH_BYTES_MAX = RECORD_BYTES_MAX - _HEAD.size - _ERROR.size - 2 - TEXT_BYTES_M
 
 
 def encode_record(record: Record) -> bytes:
-    """The record as it stands in the log, at most RECORD_BYTES_MAX bytes.
+    """Return the record as bytes of the log, at most RECORD_BYTES_MAX. Cut off the end of a path that is too long.
 
-    A path too long for that loses its end. struct.error for a number that is negative or out of its width, ValueError
-    for a NeedsRecord that `needs_records` did not cut, and so on.
+    Raise struct.error for a number that is negative or does not fit its field, ValueError for a record that is too
+    long, such as a NeedsRecord that was not made by `needs_records`.
     """
     number, encode = _ENCODERS[type(record)]
     body = encode(record)
@@ -75,7 +75,7 @@ def encode_record(record: Record) -> bytes:
 
 
 def needs_records(first: int, end: int, ranges: Iterable[tuple[int, int]]) -> Iterator[NeedsRecord]:
-    """What is needed of the manifest's entries [first, end), cut into records that can be encoded; at least one.
+    """Return records, at least one, of the needed entries of the manifest's entries [first, end).
 
     ranges: sorted ranges [a, b), not empty, not overlapping, inside [first, end).
     """
@@ -83,12 +83,12 @@ def needs_records(first: int, end: int, ranges: Iterable[tuple[int, int]]) -> It
 
 
 def wants_records(page_count: int, ranges: Iterable[tuple[int, int]]) -> Iterator[WantsRecord]:
-    """What is wanted of so many pages of contents, likewise."""
+    """Return records of the wanted pages of contents; see needs_records."""
     return (WantsRecord(*part) for part in _parts(0, page_count, ranges))
 
 
 def basis_records(entry_count: int, ranges: Iterable[tuple[int, int]]) -> Iterator[BasisRecord]:
-    """Of which of so many manifest entries older copies are here, likewise."""
+    """Return records of the manifest entries that have an older copy here; see needs_records."""
     return (BasisRecord(*part) for part in _parts(0, entry_count, ranges))
 
 
@@ -104,16 +104,16 @@ def _parts(first: int, end: int, ranges: Iterable[Range]) -> Iterator[tuple[int,
 
 
 class RecordDecoder:
-    """Makes records of one target's log, fed piece by piece in order; holds less than one record of bytes."""
+    """Decode one target's log, piece by piece in order. Holds less than one record of bytes."""
 
     def __init__(self) -> None:
         self._pending = b""
         self._has_failed = False
 
     def feed(self, piece: bytes) -> list[Record]:
-        """The records that this piece completes; never raises.
+        """Return the records that this piece completes. Never raise.
 
-        A log that makes no sense yields one FailedRecord and nothing more: its target cannot be believed any longer.
+        A malformed log yields one FailedRecord and nothing more, because its target cannot be trusted any longer.
         """
         if self._has_failed:
             return []
@@ -194,7 +194,7 @@ def _encode_result(record: ResultRecord) -> bytes:
     return _RESULT.pack(record)
 
 
-# What the kinds of records are called, are encoded by and decoded by; the place in this list is the [record-kind].
+# Class, encoder and decoder of each kind of record. The index in this list is the [record-kind].
 _KINDS: list[tuple[type, Callable[..., bytes], Callable[[bytes], Record]]] = [
     (NeedsRecord, _encode_ranges, lambda body: NeedsRecord(*_decode_ranges(body))),
     (ComparedRecord, _COMPARED.pack, lambda body: ComparedRecord(**_COMPARED.unpack(body))),
@@ -204,7 +204,7 @@ _KINDS: list[tuple[type, Callable[..., bytes], Callable[[bytes], Record]]] = [
     (ResultRecord, _encode_result, lambda body: ResultRecord(**_RESULT.unpack(body))),
     (WantsRecord, _encode_ranges, lambda body: WantsRecord(*_decode_ranges(body))),
     (BasisRecord, _encode_ranges, lambda body: BasisRecord(*_decode_ranges(body))),
-    # What is in these is looked at when it is told to people: many are the same for many targets.
+    # The contents of these are decoded only when they are shown, because many targets send the same.
     (ChangesRecord, lambda record: record.data, ChangesRecord),
     (DeletionsRecord, lambda record: record.data, DeletionsRecord),
 ]

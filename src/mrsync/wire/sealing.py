@@ -1,4 +1,4 @@
-"""Seals: AES-256-GCM where both ends have `cryptography`, else HMAC-SHA256: authentic, but not encrypted."""
+"""Seal with AES-256-GCM if both ends have `cryptography`, else with HMAC-SHA256: authenticated, but not encrypted."""
 
 from __future__ import annotations
 
@@ -31,20 +31,23 @@ _PAGE_CONTEXT = struct.Struct(
 
 
 class Sealer(Protocol):
-    """Seals bytes under one key. `context` is authenticated too and must determine the nonce."""
+    """Seal bytes under one key. `context` is authenticated too, and must determine the nonce."""
 
     def seal(self, data: BytesLike, *, nonce: bytes, context: bytes) -> bytes:
-        """The data, encrypted if this seal can, and the 16-byte tag. A nonce must never seal two different data."""
+        """Return the data, encrypted if this seal encrypts, and a tag of 16 bytes.
+
+        A nonce must never seal two different texts.
+        """
 
     def seal_into(self, room: memoryview, data: BytesLike, *, nonce: bytes, context: bytes) -> None:
-        """As `seal`, into memory of the caller's: TAG_BYTES more than the data."""
+        """Like `seal`, but into `room`, which has TAG_BYTES more than the data."""
 
     def open(self, sealed: BytesLike, *, nonce: bytes, context: bytes) -> bytes | None:
-        """The data in a new bytes object; None if it is not what was sealed."""
+        """Return the data in a new bytes object, or None if the seal is not valid."""
 
 
 class HmacSealer:
-    """HMAC-SHA256 cut to 128 bits over context and data, which stays readable; the standard library suffices."""
+    """HMAC-SHA256 over context and data, cut to 128 bits. The data stays readable. Needs only the standard library."""
 
     def __init__(self, key: bytes) -> None:
         self._keyed = hmac.new(key, digestmod="sha256")
@@ -64,12 +67,12 @@ class HmacSealer:
     def _tag(self, context: bytes, data: BytesLike) -> bytes:
         keyed = self._keyed.copy()
         keyed.update(context)
-        keyed.update(data)  # longer than 2 KB: without the interpreter's lock
+        keyed.update(data)  # beyond 2 KB this releases the interpreter's lock
         return keyed.digest()[:TAG_BYTES]
 
 
 class GcmSealer:
-    """AES-256-GCM; needs a `cryptography` that works here."""
+    """AES-256-GCM. Raise ValueError if `cryptography` does not work on this host."""
 
     def __init__(self, key: bytes) -> None:
         library = _working_library()
@@ -98,16 +101,16 @@ class GcmSealer:
 
 
 class PageSealer:
-    """Seals pages of one session; the caster and its catchers make the same one from the same keys."""
+    """Seal and open the pages of one session."""
 
     def __init__(self, keys: SessionKeys, kind: SealKind) -> None:
         self._sealer = sealer(kind, keys.pages)
         self._session = keys.session.to_bytes(SESSION_BYTES, "big")
 
     def seal(self, data: BytesLike, *, object: int, page: int, generation: int, count: int) -> bytes:
-        """The sealed page, TAG_BYTES longer than its data.
+        """Return the sealed page, which is TAG_BYTES longer than its data.
 
-        A page that is read again may differ and must be given a new generation. count: packets of the sealed page.
+        A page that is read again may differ, and must get a new generation. count: packets of the sealed page.
         """
         nonce = _PAGE_NONCE.pack(object, 0, page, generation)
         context = _PAGE_CONTEXT.pack(self._session, object, 0, page, generation, count)
@@ -116,20 +119,20 @@ class PageSealer:
     def seal_into(
         self, room: memoryview, data: BytesLike, *, object: int, page: int, generation: int, count: int
     ) -> None:
-        """As `seal`, into memory of the caller's: TAG_BYTES more than the data."""
+        """Like `seal`, but into `room`, which has TAG_BYTES more than the data."""
         nonce = _PAGE_NONCE.pack(object, 0, page, generation)
         context = _PAGE_CONTEXT.pack(self._session, object, 0, page, generation, count)
         self._sealer.seal_into(room, data, nonce=nonce, context=context)
 
     def open(self, sealed: BytesLike, *, object: int, page: int, generation: int, count: int) -> bytes | None:
-        """The page's data in a new bytes object; None if any byte or label of it is not the caster's."""
+        """Return the page's data in a new bytes object, or None if any byte or number of it is not as sealed."""
         nonce = _PAGE_NONCE.pack(object, 0, page, generation)
         context = _PAGE_CONTEXT.pack(self._session, object, 0, page, generation, count)
         return self._sealer.open(sealed, nonce=nonce, context=context)
 
 
 def sealer(kind: SealKind, key: bytes) -> Sealer:
-    """The seal of this kind; ValueError for NONE, or for AES_256_GCM where `cryptography` is missing."""
+    """Return a sealer of this kind. Raise ValueError for NONE, or for AES_256_GCM without `cryptography`."""
     if kind == SealKind.AES_256_GCM:
         return GcmSealer(key)
     if kind == SealKind.HMAC_SHA256:
@@ -138,26 +141,26 @@ def sealer(kind: SealKind, key: bytes) -> Sealer:
 
 
 def has_aes_gcm() -> bool:
-    """Whether this host can seal by AES-256-GCM: it was tried."""
+    """Return whether AES-256-GCM works on this host. It is tried once."""
     return _working_library() is not None
 
 
 def seals_here() -> int:
-    """The seals of this host as a bit set, 1 << SealKind, as a HELLO says them."""
+    """Return the seals of this host as a bit set (1 << SealKind), as in HELLO."""
     kinds = [SealKind.HMAC_SHA256, SealKind.ED25519]
     kinds += [SealKind.AES_256_GCM] * has_aes_gcm()
     return sum(1 << kind for kind in kinds)
 
 
 class _Library(NamedTuple):
-    """What is used of `cryptography`. accepted: makes of any buffer one that its ciphers take."""
+    """The used parts of `cryptography`. accepted: converts a buffer to one that its ciphers accept."""
 
     aes_gcm: Any
     invalid_tag: type[Exception]
     accepted: Callable[[BytesLike], BytesLike]
 
     def works(self) -> bool:
-        """Whether a page can be sealed and opened, and a damaged one is noticed."""
+        """Return whether a page can be sealed and opened, and a damaged one is rejected."""
         cipher, nonce, page = self.aes_gcm(bytes(32)), bytes(12), bytes(64)
         sealed = bytearray(cipher.encrypt(nonce, self.accepted(memoryview(page)), b"context"))
         if cipher.decrypt(nonce, self.accepted(memoryview(sealed)), b"context") != page:
@@ -172,25 +175,25 @@ class _Library(NamedTuple):
 
 @cache
 def _working_library() -> _Library | None:
-    """`cryptography` as it works here, or None. Imported when first asked for: that costs more than a small sync."""
-    for accepted in (_as_it_is, bytes):  # before version 40 ciphers take nothing but bytes
+    """Return `cryptography`, or None if it does not work here. Import it late: that takes longer than a small sync."""
+    for accepted in (_as_it_is, bytes):  # before version 40, ciphers accept only bytes
         try:
             library = _import_library(accepted)
             if library.works():
                 return library
         except MrsyncError:
             raise  # a signal ends the command
-        except Exception:  # whatever is wrong with it, this host is one that has no such package
+        except Exception:  # a package that does not work counts as none
             continue
     return None
 
 
 def _import_library(accepted: Callable[[BytesLike], BytesLike]) -> _Library:
-    """Raises ImportError, and what else a broken installation raises."""
+    """Import it. Raise ImportError, or whatever a broken installation raises."""
     try:
         from cryptography.exceptions import InvalidTag
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-    except BaseException as error:  # its Rust part panics where its C part is missing, beside all Exceptions
+    except BaseException as error:  # its Rust part panics if its C part is missing, with no Exception
         if type(error).__name__ != "PanicException":
             raise
         raise ImportError("cryptography is broken") from error

@@ -1,4 +1,4 @@
-"""Whole control datagrams of one session: encode and seal, or open, check and decode; junk is counted."""
+"""Encode and seal control datagrams of one session, or open, check and decode them. Rejected ones are counted."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _COUNTER_AT = slice(16, 20)  # [header-page]
 _FROM_CASTER = (Kind.STATUS, Kind.WELCOME, Kind.ACK, Kind.FAREWELL, Kind.PROBE, Kind.PING, Kind.ASSIGN, Kind.DIGESTS)
 _TO_ONE = (Kind.WELCOME, Kind.ACK, Kind.FAREWELL, Kind.ASSIGN)
 _FROM_ONE = (Kind.HELLO, Kind.REPORT, Kind.HOP)
-_HOPS = ((Kind.FEED, SealKind.HMAC_SHA256), (Kind.CLAIM, SealKind.HMAC_SHA256))  # sealed by a hop's key
-_SIGNED = (Kind.STATUS, Kind.DIGESTS, Kind.PROBE)  # what decides for all
+_HOPS = ((Kind.FEED, SealKind.HMAC_SHA256), (Kind.CLAIM, SealKind.HMAC_SHA256))  # sealed with the key of a hop
+_SIGNED = (Kind.STATUS, Kind.DIGESTS, Kind.PROBE)  # they decide for all targets
 
 
 class Rejection(Enum):
-    """Why a datagram was dropped; the value is for statistics and logs."""
+    """Why a datagram was dropped. The value is for statistics and logs."""
 
     STRANGE = "not of this session"
     VERSION = "of another version of the protocol"
@@ -41,11 +41,11 @@ class Rejection(Enum):
 
 
 class ControlCodec:
-    """Control messages of one session, as datagrams; both roles use it.
+    """Encode and decode the control messages of one session, on the master and on targets.
 
-    signer: of a master, signs what decides for all. verifier: of a catcher that believes nothing else.
-    own: with it, what one target says or is told is sealed by that target's own keys. target: whose codec this is;
-    None: the master's. Replays pass: their counters are the business of who keeps state.
+    target: the target that uses it; None: the master. own: keys of single targets; messages from or to one target are
+    then sealed with its own keys. signer: the master's; it signs what decides for all. verifier: of a catcher, which
+    then accepts STATUS and DIGESTS only if they are signed. Replays are decoded too; callers compare counters.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class ControlCodec:
         self._hops: dict[int, Sealer] = {}  # by the target at the other end
 
     def meet(self, parent: Peer | None, child: Peer | None) -> None:
-        """From now on FEED and CLAIM are sealed and opened for these two, and nobody else; from a genuine Assign."""
+        """Set the only peers whose FEED and CLAIM are sealed and opened from now on, from an authentic Assign."""
         keys = self._keys_of(self._target)
         self._hops = {}
         if parent is not None:
@@ -87,7 +87,7 @@ class ControlCodec:
             self._hops[child.target] = HmacSealer(keys.hop_key(child.link))
 
     def _keys_of(self, target: int | None) -> SessionKeys:
-        """A target's own keys, where it has some; ValueError where they are not known."""
+        """Return a target's own keys, or the session's if targets have none. Raise ValueError if they are not known."""
         if self._own is None:
             return self._keys
         keys = self._own.find(target) if target is not None else None
@@ -96,7 +96,7 @@ class ControlCodec:
         return keys
 
     def _with_key(self, assign: Assign) -> Assign:
-        """What the master says of a parent, with the key of the hop."""
+        """Return the master's assignment with the masked key of the hop."""
         parent = assign.parent
         if parent is None:
             return assign
@@ -105,18 +105,18 @@ class ControlCodec:
         return assign._replace(parent=parent._replace(key=masked))
 
     def use_report_seal(self, kind: SealKind) -> None:
-        """Seal reports so from now on; they are opened whether sealed so or by HMAC, as before.
+        """Seal reports with this kind from now on. Those sealed with HMAC are still opened.
 
-        ValueError for NONE, or for AES_256_GCM where `cryptography` is missing.
+        Raise ValueError for NONE, or for AES_256_GCM without `cryptography`.
         """
         self._sealers[Kind.REPORT, kind] = sealer(kind, self._keys.reports)
         self._report_seal = kind
 
     def encode(self, message: Message) -> bytes:
-        """The datagram, at most CONTROL_BYTES_MAX bytes; errors as of codec.encode_message.
+        """Return the datagram, at most CONTROL_BYTES_MAX bytes. Raise the errors of codec.encode_message.
 
-        A counter must not come twice with different contents from the same instance: it makes the nonce.
-        ValueError for a peer that was not met.
+        The same instance must not use a counter twice for different contents, because the nonce is made of it. Raise
+        ValueError for a peer that is not one of `meet`.
         """
         if isinstance(message, Assign) and self._target is None:
             message = self._with_key(message)
@@ -149,13 +149,13 @@ class ControlCodec:
         return context + sealed  # [control-body] [control-tag]
 
     def _seal_of(self, kind: int) -> SealKind:
-        """How this end seals such messages."""
+        """Return how this end seals such messages."""
         if kind in _SIGNED and self._signer is not None:
             return SealKind.ED25519
         return self._report_seal if kind == Kind.REPORT else SealKind.HMAC_SHA256
 
     def _open_signed(self, header: Header, context: bytes, body: bytes) -> bytes | None:
-        """The body without its signature; None if that is not the master's, or there is none where there must be."""
+        """Return the body without its signature, or None if the signature is wrong, or missing but required."""
         if header.packet_count != SealKind.ED25519:
             return body if self._verifier is None else None
         body, signature = body[:-SIGNATURE_BYTES], body[-SIGNATURE_BYTES:]
@@ -164,7 +164,7 @@ class ControlCodec:
         return body + bytes(SIGNATURE_BYTES) if header.kind in PADDED else body
 
     def _sealer(self, kind: int, seal: int, one: int) -> Sealer | None:
-        """What seals this kind; one: the target that says it, or is told."""
+        """Return the sealer for a kind of message, or None without a key. one: the target that sends or gets it."""
         if (kind, seal) in _HOPS:
             return self._hops.get(one)
         if self._own is None or kind not in (*_FROM_ONE, *_TO_ONE):
@@ -179,7 +179,7 @@ class ControlCodec:
         return self._own_sealers[place]
 
     def decode(self, datagram: BytesLike) -> Message | Rejection:
-        """The message, or why there is none, which is counted in `rejections`; never raises."""
+        """Return the message, or the reason why it was rejected, which is counted. Never raise."""
         decoded = self._decode(bytes(datagram))
         if isinstance(decoded, Rejection):
             self.rejections[decoded] += 1
@@ -213,9 +213,9 @@ class ControlCodec:
 def open_status(
     secret: bytes, datagram: BytesLike, verifier: Verifier | None = None
 ) -> tuple[SessionKeys, Status] | Rejection:
-    """The keys and the first status of a session whose id is known only from that status; never raises.
+    """Return the keys and the first status of a session, whose id is taken from that status. Never raise.
 
-    secret: SECRET_BYTES long. What is no status is MALFORMED; what another secret made is FORGED.
+    secret: SECRET_BYTES long. A datagram that is no status is MALFORMED, one of another secret is FORGED.
     """
     opened = _open_first(secret, datagram, Kind.STATUS, verifier)
     if isinstance(opened, Rejection):
@@ -226,7 +226,7 @@ def open_status(
 
 
 def open_ping(secret: bytes, datagram: BytesLike) -> tuple[SessionKeys, Ping] | Rejection:
-    """As open_status, for the pings of a tool that holds no session of casting."""
+    """Do the same as open_status for the pings of rtt and doctor."""
     opened = _open_first(secret, datagram, Kind.PING)
     if isinstance(opened, Rejection):
         return opened
@@ -238,7 +238,7 @@ def open_ping(secret: bytes, datagram: BytesLike) -> tuple[SessionKeys, Ping] | 
 def _open_first(
     secret: bytes, datagram: BytesLike, kind: Kind, verifier: Verifier | None = None
 ) -> tuple[SessionKeys, Message] | Rejection:
-    """A message of this kind, whose body begins with the session's id, and the keys of that session."""
+    """Return the keys of a session and a message of this kind, whose body begins with the session's id."""
     datagram = bytes(datagram)
     header = _control_header(datagram)
     if isinstance(header, Rejection):
@@ -252,7 +252,7 @@ def _open_first(
 
 
 def _control_header(datagram: bytes) -> Header | Rejection:
-    """The header of what may be a control message, by all that can be told without keys."""
+    """Return the header of a control message, or why it is rejected without looking at its seal."""
     header = unpack_header(datagram)
     if header is None:
         return Rejection.VERSION if is_other_version(datagram) else Rejection.STRANGE
@@ -264,7 +264,7 @@ def _control_header(datagram: bytes) -> Header | Rejection:
 
 
 def _without_room(kind: int, body: bytes) -> bytes:
-    """The body to sign: of a padded message, the signature takes the place of the last zeros."""
+    """Return the body to sign. The signature of a padded message replaces its last zeros."""
     if kind not in PADDED:
         return body
     if any(body[-SIGNATURE_BYTES:]) or len(body) < SIGNATURE_BYTES:
@@ -273,12 +273,12 @@ def _without_room(kind: int, body: bytes) -> bytes:
 
 
 def _nonce(context: bytes) -> bytes:
-    """12 bytes that differ for every report of a session."""
+    """Return a nonce of 12 bytes that differs for every report of a session."""
     return context[HEADER_BYTES:] + context[_COUNTER_AT]  # [report-nonce]
 
 
 def _receiver(message: Message) -> int:
-    """The target that a message is for; CASTER_ID for all that is for more than one."""
+    """Return the target that a message is for, or CASTER_ID if it is for more than one."""
     if isinstance(message, Feed):
         return message.child
     return message.parent if isinstance(message, Claim) else getattr(message, "target", CASTER_ID)

@@ -1,4 +1,4 @@
-"""Signatures: Ed25519. Who can check one cannot make one, unlike with a shared secret. Signing needs `cryptography`."""
+"""Sign and verify with Ed25519. Unlike with a shared secret, verifiers cannot sign. Signing needs `cryptography`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SEED_BYTES = KEY_BYTES = 32
 
 
 class Signer:
-    """The master's key pair of one run, from a random seed; needs `cryptography`."""
+    """The master's key pair of one run, made from a random seed. Needs `cryptography`."""
 
     def __init__(self, seed: bytes) -> None:
         library = _working_library()
@@ -21,13 +21,13 @@ class Signer:
         self.public = library.raw(self._key.public_key())  # for Verifier; KEY_BYTES
 
     def sign(self, data: bytes) -> bytes:
-        """SIGNATURE_BYTES."""
+        """Return a signature of SIGNATURE_BYTES bytes."""
         signature: bytes = self._key.sign(data)
         return signature
 
 
 class Verifier:
-    """What the targets are told of a Signer; ValueError for what is no public key.
+    """The public key of a Signer, on targets. Raise ValueError for an invalid key.
 
     Without `cryptography` a check takes half a millisecond instead of a tenth.
     """
@@ -43,7 +43,7 @@ class Verifier:
             self._key = library.public_key.from_public_bytes(public)
 
     def is_signed(self, data: bytes, signature: bytes) -> bool:
-        """Whether the master signed this."""
+        """Return whether the master signed this."""
         if self._library is None:
             return bool(self._key.is_signed(data, signature))
         try:
@@ -54,12 +54,12 @@ class Verifier:
 
 
 def can_sign() -> bool:
-    """Whether this host can make signatures: it was tried. Every host can check them."""
+    """Return whether this host can make signatures. It is tried once. Every host can check them."""
     return _working_library() is not None
 
 
 class _Library:
-    """What is used of `cryptography`; raises ImportError, and what else a broken installation raises."""
+    """The used parts of `cryptography`. Raise ImportError, or whatever a broken installation raises."""
 
     def __init__(self) -> None:
         from cryptography.exceptions import InvalidSignature
@@ -80,7 +80,7 @@ class _Library:
         return found
 
     def works(self) -> bool:
-        """Whether a signature is right, and a damaged one is noticed."""
+        """Return whether a signature verifies, and a wrong one does not."""
         key = self.private_key.from_private_bytes(bytes(SEED_BYTES))
         public = self.public_key.from_public_bytes(self.raw(key.public_key()))
         public.verify(key.sign(b"page"), b"page")
@@ -93,13 +93,13 @@ class _Library:
 
 @cache
 def _working_library() -> _Library | None:
-    """As sealing has it: whatever is wrong with the package, this host is one that has none."""
+    """Return the library, or None: a package that does not work counts as none, whatever is wrong with it."""
     try:
         library = _Library()
         return library if library.works() else None
     except MrsyncError:
         raise  # a signal ends the command
-    except BaseException as error:  # its Rust part panics where its C part is missing, beside all Exceptions
+    except BaseException as error:  # its Rust part panics if its C part is missing, with no Exception
         if isinstance(error, Exception) or type(error).__name__ == "PanicException":
             return None
         raise

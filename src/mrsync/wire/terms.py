@@ -1,4 +1,4 @@
-"""The list of terms in front of a coded packet's bytes: which slices were XORed into it."""
+"""The terms of a coded packet: a list of the slices whose XOR it carries, in front of its bytes."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ assert TERM_DISTANCE_MAX == (1 << 8 * TERM_BYTES - _INDEX_BITS) - 1
 
 
 def encode_terms(terms: tuple[Term, ...]) -> bytes:
-    """The terms behind the first one, which the header itself names; the first has the lowest page.
+    """Return all terms but the first, which is in the header. The first one has the lowest page.
 
-    ValueError for a number of terms other than 2 to TERMS_MAX, or a page too far from the first.
+    Raise ValueError for a number of terms other than 2 to TERMS_MAX, or a page too far from the first.
     """
     if not 2 <= len(terms) <= TERMS_MAX:
         raise ValueError(f"{len(terms)} terms do not make a coded packet")
@@ -31,9 +31,10 @@ def encode_terms(terms: tuple[Term, ...]) -> bytes:
 
 
 def decode_terms(header: Header, payload: BytesLike) -> list[Term] | None:
-    """All terms of a coded packet, the header's first; its bytes begin TERM_BYTES * (len(terms) - 1) into the payload.
+    """Return all terms of a coded packet, the header's first.
 
-    None if there are too few or too many, if one comes twice, or if a page does not exist.
+    The XOR begins at byte TERM_BYTES * (len(terms) - 1) of the payload. Return None if there are too few or too many
+    terms, if one comes twice, or if a page cannot exist.
     """
     behind = header.packet_count - 1
     if not 1 <= behind < TERMS_MAX or len(payload) < TERM_BYTES * behind or header.packet_index >= PACKETS_PER_PAGE_MAX:
