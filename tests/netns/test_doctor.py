@@ -90,13 +90,13 @@ def lossy(host: Host) -> None:
 
 FAULTS: dict[Callable[[Host], None], tuple[str, str]] = {  # what is done, and what the doctor says
     no_fault: ("", ""),
-    data_dropped_there: ("firewall drops data", "gets to the host, but not to the program"),
-    data_dropped_on_the_way: ("firewall drops data", "nothing comes to UDP port 8888, unicast neither"),
-    all_udp_dropped: ("firewall drops data", "no UDP gets there"),
+    data_dropped_there: ("firewall drops data", "reaches the host, but not the program"),
+    data_dropped_on_the_way: ("firewall drops data", "nothing arrives at UDP port 8888, not even unicast"),
+    all_udp_dropped: ("firewall drops data", "no UDP arrives there"),
     reports_dropped_there: ("firewall drops reports", "Operation not permitted"),
     reports_dropped_on_the_way: ("firewall drops reports", "no report comes back"),
     igmp_dropped: ("firewall drops IGMP", "no report of it left the host"),
-    small_mtu: ("MTU", "packets of 1500 bytes do not get there, packets of 1300 do"),
+    small_mtu: ("MTU", "packets of 1500 bytes do not arrive there, packets of 1300 do"),
     slow_link: ("slow link", "it takes 19 Mbit/s"),  # without the headers
     lossy: ("loss", "% of the packets are lost at any rate"),
 }

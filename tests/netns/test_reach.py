@@ -28,7 +28,7 @@ def test_target_without_multicast_gets_the_same_by_unicast(make_lab: MakeLab, tm
     report = fleet.report()
     paths = {name: (target["path"], target["path_reason"]) for name, target in report["targets"].items()}
     assert paths == {
-        host.address: ("unicast", "it does not hear the group") if host in deaf else ("multicast", None)
+        host.address: ("unicast", "it does not receive the group") if host in deaf else ("multicast", None)
         for host in fleet.lab.targets
     }
     (warning,) = (text for text in report["warnings"] if "served by unicast" in text)
@@ -121,7 +121,7 @@ def test_target_that_loses_multicast_gets_the_rest_by_unicast(make_lab: MakeLab,
     assert fleet.differences() == {}
     catchers[1].wait_for("joining the group again did not help, asking for unicast")
     target = fleet.report()["targets"]["t2"]
-    assert (target["path"], target["path_reason"]) == ("unicast", "it hears the group no longer")
+    assert (target["path"], target["path_reason"]) == ("unicast", "it no longer receives the group")
 
 
 def test_a_link_that_goes_down_and_up(make_lab: MakeLab, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from tests.netns.test_networks import FAMILIES, MEGABYTE, MakeSubnets, make_subn
 
 pytestmark = pytest.mark.netns
 __all__ = ["make_subnets"]  # a fixture
-DEAF = "it does not hear the group"
+DEAF = "it does not receive the group"
 
 
 def wire_up(fleet: Fleet, hearers: int = 0) -> None:
@@ -138,7 +138,7 @@ def test_targets_that_may_not_talk_to_each_other_get_a_copy_each(make_lab: MakeL
     assert 2.9 < copies(fleet, size) < 4
     report = fleet.report()
     assert set(parents(report).values()) == {None}
-    assert any("targets cannot pass pages on to" in text for text in report["warnings"])
+    assert any("targets cannot forward pages to" in text for text in report["warnings"])
 
 
 def forbid(lab: Lab, host: Host) -> None:

@@ -81,7 +81,7 @@ def test_every_trouble_is_named_and_the_others_finish(make_estate: MakeEstate) -
     assert estate.sync("--connect-timeout", "4", "-v", "1") == 23
     assert estate.differences([hosts["good"], hosts["banner"]]) == {}
     expected = {
-        "wrong key": "its host key is not the one that is known: Host key verification failed",
+        "wrong key": "its host key has changed: Host key verification failed",
         "refused": REFUSED,
         "hang": "Connection timed out during banner exchange",
         "no python": NO_PYTHON,

@@ -91,7 +91,7 @@ def test_nothing_is_printed(source: Path, capfd: pytest.CaptureFixture[str]) -> 
     ("options", "sentence"),
     [
         ({"chek_sum": True}, "there is no option 'chek-sum'; did you mean 'checksum'?"),
-        ({"checksum": "yes"}, "checksum: it is either true or false"),
+        ({"checksum": "yes"}, "checksum: it must be true or false"),
         ({"ack_wait": "soon"}, "ack-wait"),
         ({"report": "x.json"}, "sync() has no option report"),
         ({"rate": "fast"}, "--rate"),

@@ -119,7 +119,7 @@ def test_multicaster_and_multicatcher_have_their_old_letters(make_site: MakeSite
     ("options", "sentence"),
     [
         *(
-            (("-X", *other), "-X removes at once what --backup, --delta and --commit job would still need")
+            (("-X", *other), "-X cannot be combined with --backup, --delta or --commit job, which need the old files")
             for other in (("--backup",), ("--backup-dir", "bak"), ("--delta",), ("--commit", "job"))
         ),
         (("--suffix", "~"), "--suffix and --backup-base say something about backups, but there is no --backup"),
@@ -144,7 +144,7 @@ def test_refused_backup_options(site: Site, options: tuple[str, ...], sentence: 
     ("pattern", "sentence"),
     [
         ("ok\n(\\w", "line 2: a backslash before a letter, a digit or the end is not POSIX"),
-        ("\n\n", "holds no pattern"),
+        ("\n\n", "contains no pattern"),
     ],
 )
 def test_patterns_are_checked_before_anything_happens(site: Site, pattern: str, sentence: str) -> None:

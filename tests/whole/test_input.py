@@ -67,7 +67,7 @@ MISTAKES = {
         "argument --no-encrypt: not allowed with argument --encrypt (see mrsync --help)",
     ),
     "both forms": Mistake(
-        ("{file}", "a:/there"), 1, "SOURCE TARGETS:DEST says it all: -m, -s and -t cannot be given as well"
+        ("{file}", "a:/there"), 1, "SOURCE TARGETS:DEST cannot be combined with -m, -s or -t"
     ),
     "one place for all": Mistake(
         ("-t", "/tmp/one place"),

@@ -100,7 +100,7 @@ def test_other_signals_end_a_run_in_order_too(site: Site, number: signal.Signals
     wait_until_gone(catchers)
     assert (ended.status, ended.stderr.splitlines()[-1]) == (
         20,
-        f"mrsync: interrupted by {number.name}; the same command takes it up",
+        f"mrsync: interrupted by {number.name}; run the same command again to resume",
     )
     check_targets(site)
 
@@ -126,7 +126,7 @@ def test_ctrl_c_says_at_once_what_is_complete_and_then_what_is_where(site: Site)
     assert lines[0].startswith("0/3 complete, 3 lost; ")
     places = "interrupted before anything was changed|interrupted; \\d+ of 40 files are in place"
     assert re.fullmatch(f"[a-c,]+: lost, ({places})", lines[1]), lines
-    assert ended.stderr.splitlines()[-1] == "mrsync: interrupted by SIGINT; the same command takes it up"
+    assert ended.stderr.splitlines()[-1] == "mrsync: interrupted by SIGINT; run the same command again to resume"
     check_targets(site)
 
 

@@ -82,7 +82,7 @@ def test_patterns_from_a_file(filled: Site) -> None:
         (["--compare", "none", "-u"], 1, "--update says how to compare"),
         (["--compare", "each", "-o", "-H"], 1, "-o implies --compare rsync, not each"),
         (["-o", "--remove-source-files"], 1, "-o --remove-source-files: it changes the source"),
-        (["-o", "/elsewhere"], 1, "is no option; SOURCE and DEST are mrsync's own"),
+        (["-o", "/elsewhere"], 1, "is not an option; SOURCE and DEST are set by mrsync"),
         (["-o", "--such-an-option"], 1, "rsync does not understand: --such-an-option: unknown option"),
         (["-o", "--size-only", "--chmod", "a+r"], 1, "--chmod and --chown cannot be given with --compare rsync"),
         (["--synclist", "/no/such/list"], 3, "cannot read the synclist /no/such/list: No such file or directory"),

@@ -34,7 +34,7 @@ def test_an_interrupted_run_has_an_end(site: Site) -> None:
     assert run.wait().status == 20
     end = log.read_text().splitlines()[-1]
     assert re.match("[^ ]+ [0-9a-f]{16} end exit_status=20 ", end)
-    assert ' outcome="interrupted by SIGINT; the same command takes it up" verdict="0/3 complete' in end
+    assert ' outcome="interrupted by SIGINT; run the same command again to resume" verdict="0/3 complete' in end
 
 
 def test_a_debug_log_has_every_phase_message_and_page(site: Site) -> None:

@@ -69,7 +69,7 @@ def test_ctrl_c_leaves_the_terminal_clean(slow_site: Site) -> None:
     screen = Screen()
     screen.feed(output)
     assert screen.has_cursor
-    assert screen.seen()[-1] == "mrsync: interrupted by SIGINT; the same command takes it up"
+    assert screen.seen()[-1] == "mrsync: interrupted by SIGINT; run the same command again to resume"
 
 
 def test_a_log_gets_plain_lines(slow_site: Site) -> None:

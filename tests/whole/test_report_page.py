@@ -145,9 +145,9 @@ def test_the_schema_refuses_what_is_no_report() -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("[1, 2]", "is no report of mrsync: its schema is not 1"),
+        ("[1, 2]", "is not a report of mrsync: its schema is not 1"),
         ("{", "is not JSON"),
-        ('{"schema": 1}', "is no whole report of mrsync: it has no command"),
+        ('{"schema": 1}', "is not a complete report of mrsync: it lacks command"),
     ],
 )
 def test_invalid_reports_are_refused_in_one_sentence(tmp_path: Path, text: str, sentence: str) -> None:

@@ -37,7 +37,7 @@ def read_report(path: str) -> dict[str, Any]:
     except ValueError as error:
         raise FileError(f"{escape_controls(path)} is not JSON: {error}") from error
     if not isinstance(fields, dict) or fields.get("schema") != SCHEMA:
-        raise FileError(f"{escape_controls(path)} is no report of mrsync: its schema is not {SCHEMA}")
+        raise FileError(f"{escape_controls(path)} is not a report of mrsync: its schema is not {SCHEMA}")
     if missing := sorted({"verdict", "targets", "seconds", "samples", "rtt_ms", "command"} - set(fields)):
-        raise FileError(f"{escape_controls(path)} is no whole report of mrsync: it has no {', '.join(missing)}")
+        raise FileError(f"{escape_controls(path)} is not a complete report of mrsync: it lacks {', '.join(missing)}")
     return fields

@@ -137,7 +137,7 @@ def _record_mistake(
 def _sentence(error: Exception) -> str:
     if isinstance(error, MrsyncError):
         return escape_controls(str(error))
-    return escape_controls(f"it fell over: {type(error).__name__}: {error}")
+    return escape_controls(f"internal error: {type(error).__name__}: {error}")
 
 
 def _status(error: Exception) -> ExitStatus:

@@ -58,7 +58,7 @@ from mrsync.wire.messages import (
     WantsRecord,
 )
 
-ABSENCE = "not heard of within"  # begins the reason of targets that never came
+ABSENCE = "nothing received within"  # begins the reason of targets that never came
 ELECTION_S = 0.05
 LINGER_S = 0.003
 LINGER_COUNT = 3
@@ -262,7 +262,7 @@ class Caster:
         if target is None:
             self._outbox.refuse(hello, source, "this number is not on the caster's roster")
         elif target.is_ended or hello.instance in target.former:
-            self._outbox.refuse(hello, source, target.reason or "another process has taken this one's place")
+            self._outbox.refuse(hello, source, target.reason or "another process has replaced this one")
         elif target.is_live and target.hello is not None and target.hello.instance == hello.instance:
             self._outbox.welcome(target, hello, source, self.reach.receive_hello(target, hello, source, now))
             self._check_soon(now)

@@ -79,7 +79,7 @@ class RemoteShell(NamedTuple):
         words[0] = os.path.expanduser(words[0])
         if shutil.which(words[0]) is None:
             if os.path.exists(words[0]) and "/" in words[0]:
-                raise UsageError(f"the remote shell {words[0]} cannot be run (-r): it is no executable file")
+                raise UsageError(f"the remote shell {words[0]} cannot be run (-r): it is not an executable file")
             raise UsageError(f"there is no remote shell {words[0]} on this host (-r): install it, or name another one")
         kind = kind_of(words)
         check_words(kind, words)

@@ -16,8 +16,8 @@ CONNECT_ONCE = "connect to it once by ssh, so that its key is known (or ssh-keys
 SAID: tuple[tuple[str, str, str], ...] = (
     (
         r"REMOTE HOST IDENTIFICATION HAS CHANGED",
-        "its host key is not the one that is known: Host key verification failed",
-        "if it was set up anew, forget the old key (ssh-keygen -R), and connect once",
+        "its host key has changed: Host key verification failed",
+        "if it was reinstalled, remove the old key (ssh-keygen -R) and connect once",
     ),
     (
         r"No .*host key is known for",
@@ -33,14 +33,14 @@ SAID: tuple[tuple[str, str, str], ...] = (
     (
         r"(Permission denied \(.*\))",
         r"\1",
-        "ssh must get in without a password: load your key (ssh-add), and have it there (ssh-copy-id)",
+        "ssh must log in without a password: load your key (ssh-add) and install it there (ssh-copy-id)",
     ),
     (r"(Connection timed out during banner exchange|Too many authentication failures)", r"\1", ""),
     (r"(Connection refused)", r"\1", "does sshd run there, on this port?"),
     (r"((?:Connection|Operation) timed out)", r"\1", "is it up, and does a firewall let ssh in?"),
     (r"(Connection (?:reset|closed))", r"\1", ""),
     (r"(No route to host|Network is unreachable|Host is down)", r"\1", "is it up, and is its address right?"),
-    (r"Timeout, server .* not responding", "the connection was lost: it does not answer any more", ""),
+    (r"Timeout, server .* not responding", "the connection was lost: it no longer answers", ""),
     (
         r"sudo: (?:a password is required|a terminal is required|sorry, you must have a tty)",
         "sudo asks for a password there",
@@ -89,7 +89,7 @@ def _by_status(said: str, status: int, shell: str) -> str:
     if status < 0:
         ended = f"{shell} was killed by {signal.Signals(-status).name}"
     elif status == 0:
-        ended = f"{shell} ended before a catcher was there"
+        ended = f"{shell} ended before the catcher started"
     else:
         ended = f"{shell} ended with status {status}"
     return f"{ended}: {said}" if said else ended

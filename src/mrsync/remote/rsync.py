@@ -114,7 +114,7 @@ def _names(words: Sequence[str]) -> Iterator[str]:
         elif word.startswith("-") and word != "--" and len(word) > 1:
             yield from _short_names(word[1:], waiting)
         else:
-            raise UsageError(f"-o {word!r} is no option; SOURCE and DEST are mrsync's own")
+            raise UsageError(f"-o {word!r} is not an option; SOURCE and DEST are set by mrsync")
 
 
 def _short_names(letters: str, waiting: Iterator[str]) -> Iterator[str]:

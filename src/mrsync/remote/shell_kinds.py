@@ -50,10 +50,10 @@ def check_words(kind: ShellKind, words: Sequence[str]) -> None:
         return
     name = os.path.basename(words[0])
     if "exec" not in words:
-        raise UsageError(f"-r '{' '.join(words)}': say -r '{name} exec -i'")
+        raise UsageError(f"-r '{' '.join(words)}': use -r '{name} exec -i'")
     letters = "".join(word[1:] for word in words if word.startswith("-") and not word.startswith("--"))
     if not ("i" in letters or {"--interactive", "--stdin"} & set(words)):
-        raise UsageError(f"-r '{' '.join(words)}': say -r '{name} exec -i', as the program comes over stdin")
+        raise UsageError(f"-r '{' '.join(words)}': use -r '{name} exec -i', as the program comes over stdin")
     if {"-t", "-it", "-ti", "--tty"} & set(words):
         raise UsageError(f"-r '{' '.join(words)}': leave out -t, as a terminal would change what comes over stdin")
 
@@ -66,7 +66,7 @@ def user_words(kind: ShellKind, words: Sequence[str], user: str) -> list[str]:
         return ["--user", user]
     if kind is ShellKind.OTHER:
         return []  # HOST becomes USER@HOST
-    raise UsageError(f"{os.path.basename(words[0])} starts nothing as another user (--remote-user)")
+    raise UsageError(f"{os.path.basename(words[0])} cannot start programs as another user (--remote-user)")
 
 
 def command_words(kind: ShellKind, words: Sequence[str], host: str, command: str) -> list[str]:

@@ -93,15 +93,15 @@ class CastSettings(NamedTuple):
         """Return the settings. Raise UsageError if they contradict each other."""
         policy, selection, remote = self.policy, self.selection, self.remote
         if not self.has_monitor and self.rate_bytes_s is None:
-            raise UsageError("-x needs --rate: without feedback nothing else says how fast to send")
+            raise UsageError("-x needs --rate: without flow control there is no other limit")
         if self.remote_shell == LOCAL and (remote.directory or remote.topology):
-            raise UsageError("--remote-dir and --topology lead to other hosts, -r local does not")
+            raise UsageError("--remote-dir and --topology are for other hosts, not for -r local")
         if policy.deletes_excluded and not policy.deletes:
-            raise UsageError("--delete-excluded and --no-delete contradict one another")
+            raise UsageError("--delete-excluded and --no-delete contradict each other")
         if policy.prunes_empty and selection.files is not None:
             raise UsageError("--prune-empty-dirs cannot be given with --files-from")
         if policy.remove_first and (policy.backup or policy.commit == "job" or policy.delta):
-            raise UsageError("-X removes at once what --backup, --delta and --commit job would still need")
+            raise UsageError("-X cannot be combined with --backup, --delta or --commit job, which need the old files")
         return self
 
 

@@ -84,7 +84,7 @@ def test_gathering_ends_after_ack_wait() -> None:
     assert session.states() == [RosterState.PRESENT, RosterState.EXPECTED]
     session.report(0, ComparedRecord(0, 0, 0), frontier=1)
     assert session.states() == [RosterState.PRESENT, RosterState.UNREACHABLE]
-    assert found(session.caster.roster, 1).reason == "not heard of within 60 s"
+    assert found(session.caster.roster, 1).reason == "nothing received within 60 s"
 
 
 def test_no_targets_ends_the_run() -> None:
@@ -389,7 +389,7 @@ def test_quit_on_bad_does_not_wait_for_absent_targets() -> None:
     for _ in range(7):
         session.pump(10.0)
         session.report(0)
-    assert session.caster.abort_reason == "n1: not heard of within 60 s"
+    assert session.caster.abort_reason == "n1: nothing received within 60 s"
 
 
 def test_abort_tells_everyone_and_every_target_ends_once() -> None:

@@ -28,7 +28,7 @@ def test_the_marker_tells_which_bytecode_is_read() -> None:
 
 def test_a_good_end_comes_after_a_start() -> None:
     assert contact(b"mrsync catcher").exited(0) == CatcherExited(3, 0, "ended")
-    assert contact(b"hello").exited(0) == CatcherExited(3, 1, "rsh ended before a catcher was there: hello")
+    assert contact(b"hello").exited(0) == CatcherExited(3, 1, "rsh ended before the catcher started: hello")
 
 
 def test_noise_is_no_reason_for_what_comes_later() -> None:

@@ -54,13 +54,13 @@ def test_known_troubles_name_their_remedy(text: str, remedy: str) -> None:
         ),
         (
             "@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\nOffending key in x:1\nHost key verification failed.",
-            "its host key is not the one that is known: Host key verification failed",
+            "its host key has changed: Host key verification failed",
         ),
         (
             "Connection timed out during banner exchange\nConnection to 10.0.0.1 port 22 timed out",
             "Connection timed out during banner exchange",
         ),
-        ("Timeout, server node3 not responding.", "the connection was lost: it does not answer any more"),
+        ("Timeout, server node3 not responding.", "the connection was lost: it no longer answers"),
         ("kex_exchange_identification: read: Connection reset by peer", "Connection reset"),
     ],
 )
@@ -94,7 +94,7 @@ def test_our_own_words_win() -> None:
 @pytest.mark.parametrize(
     ("text", "status", "expected"),
     [
-        ("", 0, "ssh ended before a catcher was there"),
+        ("", 0, "ssh ended before the catcher started"),
         (
             "This account is currently not available.",
             1,

@@ -43,7 +43,7 @@ def test_options_that_make_no_sense_are_refused_by_name(text: str, name: str) ->
 
 @pytest.mark.parametrize("text", ["/other/place", "host:there", "-H x", "-- -H", "-", "--exclude a b"])
 def test_another_source_or_destination_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="is no option"):
+    with pytest.raises(UsageError, match="is not an option"):
         parse_options(text)
 
 

@@ -63,12 +63,12 @@ def test_ssh_has_an_option_for_the_user() -> None:
 @pytest.mark.parametrize(
     ("text", "user", "problem"),
     [
-        ("docker", "", "say -r 'docker exec -i'"),
-        ("docker exec", "", "say -r 'docker exec -i', as the program comes over stdin"),
+        ("docker", "", "use -r 'docker exec -i'"),
+        ("docker exec", "", "use -r 'docker exec -i', as the program comes over stdin"),
         ("docker exec -it", "", "leave out -t"),
         ("kubectl exec -i --tty", "", "leave out -t"),
-        ("kubectl exec -i", "eve", "kubectl starts nothing as another user"),
-        ("srun", "eve", "srun starts nothing as another user"),
+        ("kubectl exec -i", "eve", "kubectl cannot start programs as another user"),
+        ("srun", "eve", "srun cannot start programs as another user"),
     ],
 )
 def test_words_that_cannot_carry_a_catcher_are_refused(path: Path, text: str, user: str, problem: str) -> None:

@@ -47,7 +47,7 @@ class LogFile:
         if isinstance(error, MrsyncError):
             self._write("end", exit_status=error.exit_status, outcome=str(error))
         elif error is not None:
-            self._write("end", exit_status=ExitStatus.USAGE, outcome=f"it fell over: {type(error).__name__}: {error}")
+            self._write("end", exit_status=ExitStatus.USAGE, outcome=f"internal error: {type(error).__name__}: {error}")
         os.close(self._fd)
 
     @property

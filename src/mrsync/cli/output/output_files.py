@@ -27,7 +27,7 @@ def check_output(option: str, path: str) -> None:
         raise UsageError(f"{option} {path}: cannot write in {folder}")
     if _is_replaceable(path):
         return
-    raise UsageError(f"{option} {path}: it is there and no regular file")
+    raise UsageError(f"{option} {path}: it exists and is not a regular file")
 
 
 def replace_file(text: str, path: str) -> None:

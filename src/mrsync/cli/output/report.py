@@ -68,7 +68,7 @@ def complaint(outcome: Outcome) -> str | None:
     behind = [target for target in outcome.targets if target.state is not TargetState.DONE]
     if outcome.failure:
         is_resumable = outcome.has_begun and outcome.exit_status == ExitStatus.INTERRUPTED
-        return f"{outcome.failure}; the same command takes it up" if is_resumable else outcome.failure
+        return f"{outcome.failure}; run the same command again to resume" if is_resumable else outcome.failure
     if outcome.exit_status == ExitStatus.START:
         return _with_reason("no target could be reached", behind[0], outcome)
     if outcome.exit_status == ExitStatus.LOST:
@@ -168,7 +168,7 @@ def _copies(outcome: Outcome) -> Iterator[str]:
     elif relayed:
         yield "1 copy on the link, by multicast"
     if relayed:
-        yield f"passed on from target to target to {fold(relayed)}"
+        yield f"forwarded from target to target to {fold(relayed)}"
 
 
 def _incomplete(outcome: Outcome) -> Iterator[str]:
@@ -215,7 +215,7 @@ def _statistics(outcome: Outcome) -> Iterator[str]:
     rejected = sum(target.packets_rejected for target in outcome.targets)
     if rejected or outcome.datagrams_rejected:
         yield (
-            "dropped because they were not genuine or not of this session: "
+            "dropped because they were not authentic or not of this session: "
             f"{outcome.datagrams_rejected} packets here, {rejected} at the targets"
         )
     yield "seconds: " + ", ".join(f"{phase} {seconds:.3f}" for phase, seconds in outcome.seconds._asdict().items())

@@ -40,7 +40,7 @@ class _Refuse(argparse.Action):
         value: str | Sequence[Any] | None,
         option: str | None = None,
     ) -> None:
-        parser.error(f"{option} is not to be had: {self.const}")
+        parser.error(f"{option} is not supported: {self.const}")
 
 
 class _More(argparse.Action):

@@ -58,7 +58,7 @@ def _read_patterns(path: str) -> tuple[str, ...]:
             raise UsageError(f"{path}, line {number}: {error}") from error
     found = [line for line in lines if line]
     if not found:
-        raise UsageError(f"{path} holds no pattern")
+        raise UsageError(f"{path} contains no pattern")
     try:
         Patterns(found)
     except ValueError as error:

@@ -114,7 +114,7 @@ def _apply(parser: Parser, path: str, text: bytes, settings: argparse.Namespace,
     try:
         table = tomllib.loads(text.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is no TOML: {error}") from error
+        raise UsageError(f"{path} is not valid TOML: {error}") from error
     actions = _actions(parser)
     for key, value in table.items():
         if key in passed_over:
@@ -158,7 +158,7 @@ def _words(key: str, value: Any, action: argparse.Action) -> Iterator[str]:
     """Yield a setting as it would be written on the command line."""
     if action.nargs == 0:
         if not isinstance(value, bool):
-            raise UsageError("it is either true or false")
+            raise UsageError("it must be true or false")
         if value:
             yield f"--{key}"
         elif _is_switch(action):
@@ -168,7 +168,7 @@ def _words(key: str, value: Any, action: argparse.Action) -> Iterator[str]:
     for each in value if is_list else [value]:
         is_number = isinstance(each, int | float) and not isinstance(each, bool) and action.type is not None
         if not isinstance(each, str) and not is_number:
-            raise UsageError("it is a text" if action.type is None else "it is a text or a number")
+            raise UsageError("it must be a text" if action.type is None else "it must be a text or a number")
         yield f"--{key}={each}"
 
 

@@ -179,7 +179,7 @@ def _master(options: argparse.Namespace) -> str | None:
     """Return the numeric address of --master, or None. Raise UsageError."""
     if options.master is None:
         if options.unicast:
-            raise UsageError("--unicast needs --master, the address of the host that casts")
+            raise UsageError("--unicast needs --master, the address of the master")
         return None
     family = family_of(options.group) if options.group else socket.AF_UNSPEC
     try:
@@ -222,7 +222,7 @@ def targets_of(text: str | None, excluded: str | None, *, keeps_own_host: bool) 
 def remote_of(options: argparse.Namespace, program: str) -> Remote:
     """Return how to start catchers. Raise UsageError."""
     if options.rsh == LOCAL and (options.remote_dir or options.topology or options.remote_user or options.sudo):
-        raise UsageError("--remote-dir, --remote-user, --sudo and --topology lead to other hosts, -r local does not")
+        raise UsageError("--remote-dir, --remote-user, --sudo and --topology are for other hosts, not for -r local")
     if options.topology is not None and not os.path.isfile(options.topology):
         raise UsageError(f"--topology {options.topology}: there is no such file")
     return Remote(directory=options.remote_dir, **fields_of(program, "remote", options))
@@ -236,7 +236,7 @@ def keys_of(options: argparse.Namespace) -> Keys:
 def network_of(options: argparse.Namespace, *, by_hand: bool = False) -> Network:
     """Return the place of the session. by_hand: the user starts the other end. Raise UsageError."""
     if by_hand and options.group == AUTO:
-        raise UsageError("-A auto is for catchers that are started from here; by hand they must be told a group")
+        raise UsageError("-A auto needs catchers that are started from here; choose a group for those started by hand")
     is_unicast = "unicast" in options and options.unicast
     network = Network(options.group, options.port, interface=options.interface, is_unicast=is_unicast)
     return network._replace(ttl=options.ttl, has_loop=options.loop) if "ttl" in options else network

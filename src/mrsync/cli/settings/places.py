@@ -37,7 +37,7 @@ def take_positionals(options: argparse.Namespace) -> None:
     if not options.sources or ":" not in there:
         raise UsageError(_FORMS)
     if options.source or options.targets or options.dest:
-        raise UsageError("SOURCE TARGETS:DEST says it all: -m, -s and -t cannot be given as well")
+        raise UsageError("SOURCE TARGETS:DEST cannot be combined with -m, -s or -t")
     options.source = options.sources[0]
     # groups (@racks:a) and IPv6 addresses contain colons too
     cut = there.find(":/") if ":/" in there else there.rfind(":")
@@ -46,7 +46,7 @@ def take_positionals(options: argparse.Namespace) -> None:
     if _SCHEME.match(there) or (last.endswith(":") and not is_address(last)):
         raise UsageError(f"{there}: catchers are started by a remote shell, not by an rsync daemon; give TARGETS:DEST")
     if not options.dest:
-        raise UsageError(f"{there}: give DEST behind the colon, or -m TARGETS -s SOURCE for the path of SOURCE")
+        raise UsageError(f"{there}: give DEST after the colon, or -m TARGETS -s SOURCE for the path of SOURCE")
 
 
 def source_of(text: str | None) -> bytes:
@@ -67,14 +67,16 @@ def absolute(path: str) -> str:
     try:
         return os.path.abspath(path)
     except FileNotFoundError as error:
-        raise SelectionError(f"the working directory is gone: name the source {path} by an absolute path") from error
+        raise SelectionError(
+            f"the working directory no longer exists: give the source {path} as an absolute path"
+        ) from error
 
 
 def check_braces(text: str) -> None:
     """Raise UsageError for a misspelled {host} in DEST, which would be the name of a directory."""
     for word in _BRACED.findall(text):
         if word != "host" and get_close_matches(word.lower(), ["host", "hostname", "target"], 1):
-            raise UsageError(f"DEST {text}: {{{word}}} means nothing; did you mean {{host}}?")
+            raise UsageError(f"DEST {text}: {{{word}}} is unknown; did you mean {{host}}?")
 
 
 def check_remote_dest(text: str) -> None:

@@ -45,7 +45,7 @@ def overdue_reason(target: Target, expected: Expectation, *, ack_wait_s: float, 
     if not _is_behind(target, expected) or _is_starved(target, expected):
         target.progress.done_at = now
     if now - target.progress.done_at > ack_wait_s:
-        return f"answered, but got nothing done for {ack_wait_s:g} s ({_waited_for(target, expected.phase)})"
+        return f"answered, but made no progress for {ack_wait_s:g} s ({_waited_for(target, expected.phase)})"
     return ""
 
 

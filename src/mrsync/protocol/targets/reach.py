@@ -27,8 +27,8 @@ COPY_KEEPALIVES = 0.5
 SHORTFALLS_MIN = 2
 RETURN_KEEPALIVES = 3  # longer than a catcher takes to find the group silent again
 
-NEVER_HEARD = "it does not hear the group"
-NO_LONGER_HEARD = "it hears the group no longer"
+NEVER_HEARD = "it does not receive the group"
+NO_LONGER_HEARD = "it no longer receives the group"
 AS_ASKED = "as asked for"
 
 

@@ -191,7 +191,9 @@ def target_outcome(
         state = TargetState.PARTIAL
         count = max(len(own), errors)
         reason = (
-            f"{count} of its entries could not be changed" if count else "files were left as they are for others' sake"
+            f"{count} of its entries could not be changed"
+            if count
+            else "files were left unchanged because another target could not take them"
         )
     if interruption and reason and reason.endswith(interruption):
         reason = _where(target, files)
@@ -203,7 +205,7 @@ def target_outcome(
 def _where(target: Target, files: int) -> str:
     """Return how far a target had come when the session was interrupted."""
     if not target.committed:
-        return "interrupted before anything was changed" if target.hello else "interrupted before it came"
+        return "interrupted before anything was changed" if target.hello else "interrupted before it joined"
     return f"interrupted; {min(target.committed, files)} of {files} files are in place"
 
 

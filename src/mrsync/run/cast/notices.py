@@ -38,7 +38,7 @@ class Notices:
         for warning in self._rendezvous.warnings:
             self.warn(warning)
         if missing:
-            self.notice(1, f"this host has no {missing}; the session does without")
+            self.notice(1, f"this host lacks {missing}; the session works without")
 
     def warn(self, text: str) -> None:
         self.warnings.append(text)

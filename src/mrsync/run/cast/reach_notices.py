@@ -28,13 +28,13 @@ class ReachNotices:
         deaf = [target.name for target in everyone if target.path.is_direct and target.id not in self._relays.heads]
         if self._relays.barred:
             names = [target.name for target in everyone if target.id in self._relays.barred]
-            yield f"targets cannot pass pages on to {fold(names)} (UDP between targets is blocked by a firewall there?)"
+            yield f"targets cannot forward pages to {fold(names)} (UDP between targets is blocked by a firewall there?)"
         self._told.update(deaf)
         if deaf:
             yield (
-                f"served by unicast, for the group {self._group} is not heard there: {fold(deaf)} (multicast is blocked"
-                " on the way by a firewall, a switch without a querier, a VPN or a WLAN, or comes by another interface;"
-                " mrsync doctor tells which)"
+                f"served by unicast, because the group {self._group} is not received there: {fold(deaf)} (multicast is"
+                " blocked by a firewall, a switch without a querier, a VPN or a WLAN on the way, or arrives at another"
+                " interface; mrsync doctor finds out which)"
             )
         narrow: dict[int, list[str]] = {}
         for target in self._roster.live:
@@ -51,13 +51,13 @@ class ReachNotices:
         """Yield sentences about which targets forward pages to which others."""
         for chain in self._relays.chains:
             if len(chain) > 1:
-                yield f"pages are passed on: {' > '.join(target.name for target in chain)}"
+                yield f"pages are forwarded: {' > '.join(target.name for target in chain)}"
 
     def when_rerouted(self, target: Target) -> str:
         """Return the warning for a target whose path changed during the session, or "" if the user already knows."""
         if target.name in self._told and not target.path.is_unicast:
             self._told.remove(target.name)
-            return f"{target.name} hears the group again, and is served by multicast"
+            return f"{target.name} receives the group again, and is served by multicast"
         is_known = not self._is_gathered or not target.path.is_copied or target.path.why_unicast == AS_ASKED
         if is_known or target.name in self._told:
             return ""

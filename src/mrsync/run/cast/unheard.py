@@ -43,7 +43,7 @@ class Unheard:
     @property
     def hint(self) -> str:
         """The likely reason why a started catcher is not heard."""
-        return f": it started, but no UDP comes back to port {self._port}: does a firewall here or there drop it?"
+        return f": it started, but no UDP packet arrives at port {self._port}: does a firewall here or there drop it?"
 
     def keep_time(self, now: float) -> None:
         """Ask again once a second, and warn of catchers that have not been heard for TELL_S. Call often."""
@@ -59,6 +59,6 @@ class Unheard:
             self._told.update(late)
             who = fold([self._names[target] for target in late])
             self._warn(
-                f"{who}: started, but no UDP comes back to port {self._port}: does a firewall here or there drop it? "
-                "(mrsync doctor tells)"
+                f"{who}: started, but no UDP packet arrives at port {self._port}: does a firewall here or there drop"
+                " it? (mrsync doctor finds out)"
             )

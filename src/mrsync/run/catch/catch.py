@@ -66,7 +66,7 @@ def catch(settings: CatchSettings) -> int:
             loop=loop,
         )
         if missing := describe_missing(reply):
-            _say(f"this host has no {missing}; the session does without")
+            _say(f"this host lacks {missing}; the session works without")
         watchdog = watch_for_the_end(settings, loop, catcher.stop)
         if watchdog is not None:
             session.give_time_by(watchdog.postpone)

@@ -36,7 +36,7 @@ class Finding(NamedTuple):
 def diagnose(seen: Evidence, setting: Setting) -> list[Finding]:
     """Return all findings about a target, faults first; empty if nothing is wrong. setting: what all targets share."""
     if seen.facts is None:
-        detail, _, remedy = (seen.reason or "its probe said nothing").partition("; ")
+        detail, _, remedy = (seen.reason or "its probe did not answer").partition("; ")
         return [Finding("not reachable", detail, remedy or "make the remote shell (-r) work first")]
     found = [rule(seen, seen.facts, setting) for rule in _RULES]
     known = [finding for finding in found if finding is not None]
@@ -57,7 +57,7 @@ def _wrong_ttl(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | 
     if seen.ttl_needed > setting.ttl:
         return Finding(
             "TTL too small",
-            f"multicast with TTL {setting.ttl} does not get there, with {seen.ttl_needed} it does",
+            f"multicast with TTL {setting.ttl} does not arrive there, with {seen.ttl_needed} it does",
             f"use -T {seen.ttl_needed}",
         )
     return None
@@ -67,19 +67,19 @@ def _wrong_interface(seen: Evidence, facts: HostFacts, setting: Setting) -> Find
     if seen.counters.reverse_path_drops:
         return Finding(
             "rp_filter drops data",
-            f"packets come in where the route to the master does not lead ({facts.rp_filter or 'strict'})",
+            f"packets arrive on an interface that is not on the route to the master ({facts.rp_filter or 'strict'})",
             "sysctl -w net.ipv4.conf.all.rp_filter=2 there, or route the master by the interface they come in on",
         )
     if seen.elsewhere:
         return Finding(
             "wrong interface",
-            f"the group comes in on {seen.elsewhere} there, but the route to the master is by {facts.interface}",
+            f"the group arrives on {seen.elsewhere} there, but the route to the master is by {facts.interface}",
             f"route the master by {seen.elsewhere} there",
         )
     if seen.heard_from:
         return Finding(
             "wrong interface",
-            f"what is cast on {setting.interfaces} here does not get there, on {seen.heard_from} it does",
+            f"multicast sent on {setting.interfaces} here does not arrive there, on {seen.heard_from} it does",
             f"use -I {seen.heard_from}",
         )
     return None
@@ -99,7 +99,7 @@ def _data_arrived(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding
     if seen.counters.group_packets_in < seen.group.sent:
         return None
     remedy = f"allow UDP to {setting.group}, port {setting.port}, on the target"
-    return Finding("firewall drops data", "the group gets to the host, but not to the program", remedy)
+    return Finding("firewall drops data", "the group reaches the host, but not the program", remedy)
 
 
 def _membership(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
@@ -123,11 +123,11 @@ def _firewall(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | N
     if not seen.port.heard and seen.own.heard:
         return Finding(
             "firewall drops data",
-            f"nothing comes to UDP port {setting.port}, unicast neither",
+            f"nothing arrives at UDP port {setting.port}, not even unicast",
             place,
         )
     if not seen.port.heard and not seen.own.heard:
-        return Finding("firewall drops data", "no UDP gets there, unicast neither", place)
+        return Finding("firewall drops data", "no UDP arrives there, not even unicast", place)
     return None
 
 
@@ -166,7 +166,7 @@ def _muteness(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | N
         if setting.is_everyone_mute
         else "allow UDP to port {} of the master on the way"
     )
-    return Finding("firewall drops reports", "it hears, but no report comes back", place.format(port))
+    return Finding("firewall drops reports", "it receives packets, but no report comes back", place.format(port))
 
 
 def _only_answers(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
@@ -174,9 +174,9 @@ def _only_answers(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding
         return None
     port = setting.port - 1
     return Finding(
-        "firewall lets in only answers",
-        f"UDP to port {port} here comes in only from where this host has sent something to",
-        f"none is needed, as a sync sends first; to be sure allow UDP port {port} on the master",
+        "firewall accepts only replies",
+        f"UDP to port {port} here is accepted only from hosts to which this host has sent packets",
+        f"none is needed, because a sync sends first; to be sure allow UDP port {port} on the master",
         is_fault=False,
     )
 
@@ -192,7 +192,7 @@ def _forgotten(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | 
         return None
     return Finding(
         "switch snoops without a querier",
-        "the group was heard for some seconds after joining, and then no more",
+        "the group was received for some seconds after joining, and then no longer",
         "enable a querier on the switch, or disable snooping; until then catchers join again, or get unicast",
     )
 
@@ -200,10 +200,10 @@ def _forgotten(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | 
 def _mtu(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
     if seen.is_deaf or not seen.mtu_passed < seen.mtu_sent or _forgotten(seen, facts, setting):
         return None
-    passed = f"packets of {seen.mtu_passed} do" if seen.mtu_passed else "smaller ones neither"
+    passed = f"packets of {seen.mtu_passed} do" if seen.mtu_passed else "smaller ones do not either"
     return Finding(
         "MTU",
-        f"packets of {seen.mtu_sent} bytes do not get there, {passed} (its interface says {facts.mtu})",
+        f"packets of {seen.mtu_sent} bytes do not arrive there, {passed} (its interface says {facts.mtu})",
         f"set the MTU of {setting.interfaces} here to {seen.mtu_passed or 1280}, or fix the path",
     )
 
@@ -233,8 +233,8 @@ def _speed(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None
             return Finding("WiFi", f"it takes {_bits(fast.rate_bytes_s)} of multicast", "use a cable, or --unicast")
         return Finding(
             "slow link",
-            f"it takes {_bits(fast.rate_bytes_s)}, tried were {_bits(setting.rate_bytes_s)}",
-            "look for a slow port or cable; mrsync goes at the pace of the slowest, or leave it out",
+            f"it takes {_bits(fast.rate_bytes_s)}; it was sent {_bits(setting.rate_bytes_s)}",
+            "check port and cable; mrsync adapts to the slowest target, or remove it",
         )
     return None
 
@@ -245,7 +245,7 @@ def _loss(share: float, facts: HostFacts) -> Finding:
     return Finding(
         "loss",
         f"{_percent(share)} of the packets are lost at any rate",
-        "look at cable, duplex and error counters (ip -s link)",
+        "check cable, duplex and error counters (ip -s link)",
     )
 
 
@@ -257,12 +257,12 @@ def _disk(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
         return Finding("cannot write", f"{disk.path}: {disk.error}", "fix the permissions of DEST on the target")
     if disk.free_bytes < ROOM_MIN_BYTES or 0 <= disk.free_inodes < INODES_MIN:
         what = "bytes" if disk.free_bytes < ROOM_MIN_BYTES else "inodes"
-        return Finding("disk full", f"{disk.path}: hardly any {what} are free", "make room there, or use -X")
+        return Finding("disk full", f"{disk.path}: almost no {what} are free", "free space there, or use -X")
     if disk.write_bytes_s < DISK_MIN_BYTES_S:
         return Finding(
             "slow disk",
             f"{disk.path} takes {_two_digits(disk.write_bytes_s / 1e6)} MB/s",
-            "mrsync goes at the pace of the slowest, or leave it out",
+            "mrsync adapts to the slowest target, or remove it",
             is_fault=False,
         )
     return None

@@ -125,14 +125,14 @@ def _links() -> dict[int, NetworkLink]:
     try:
         return {link.ifindex: link for link in links()}
     except OSError as error:
-        raise SocketError(f"the kernel tells no interfaces: {error.strerror}") from error
+        raise SocketError(f"the kernel reports no interfaces: {error.strerror}") from error
 
 
 def _addresses(family: int) -> list[OwnAddress]:
     try:
         return own_addresses(family)
     except OSError as error:
-        raise SocketError(f"the kernel tells no addresses: {error.strerror}") from error
+        raise SocketError(f"the kernel reports no addresses: {error.strerror}") from error
 
 
 def _packed(address: str) -> bytes | None:

@@ -69,7 +69,7 @@ def _parse_clause(clause: str, umask: int, text: str) -> ModeChange:
         return ModeChange(octal["limit"][:1], clear=BITS, add=int(octal["mode"], 8))
     found = _CLAUSE.fullmatch(clause)
     if not found:
-        raise UsageError(f"--chmod {text}: {clause or 'nothing'} is no change of a mode")
+        raise UsageError(f"--chmod {text}: {clause or 'nothing'} is not a change of a mode")
     limit = "D" if "D" in found["who"] else "F" if "F" in found["who"] else ""
     who, what = found["who"].strip("DF") and found["who"], found["what"]
     where = _sum(who, _WHO) or 0o111

@@ -102,7 +102,7 @@ def test_an_end_by_an_error_is_logged(tmp_path: Path) -> None:
     ends = [line.split(" ", 2)[2] for line in (tmp_path / "log").read_text().splitlines()]
     assert ends[:2] == [
         'end exit_status=20 outcome="interrupted by SIGINT"',
-        'end exit_status=1 outcome="it fell over: ZeroDivisionError: no way"',
+        'end exit_status=1 outcome="internal error: ZeroDivisionError: no way"',
     ]
     assert ends[2].startswith('end exit_status=30 outcome="every target was lost: None"')
 

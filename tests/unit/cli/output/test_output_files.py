@@ -69,7 +69,7 @@ def test_unfinished_files_have_names_that_cannot_be_guessed(tmp_path: Path, monk
 
 @pytest.mark.parametrize("name", ["/dev/null", "."])
 def test_a_device_or_directory_is_no_file_to_replace(tmp_path: Path, name: str) -> None:
-    with pytest.raises(UsageError, match="no regular file"):
+    with pytest.raises(UsageError, match="not a regular file"):
         check_output("--metrics", os.path.join(tmp_path, name))
     assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
 

@@ -134,7 +134,7 @@ def test_sizes_have_three_digits() -> None:
 
 
 def test_copies_on_the_link_are_explained() -> None:
-    reason = "it does not hear the group"
+    reason = "it does not receive the group"
     deaf = [target(host, path="unicast", path_reason=reason) for host in ("n4", "n6")]
     mixed = outcome(target("n1"), *deaf)._replace(bytes_sent=12_120_000, bytes_unicast=8_080_000)
     assert summary(mixed)[0].endswith("; repair 0.99 %; 3 copies on the link: 1 by multicast, 2 by unicast (n[4,6])")
@@ -144,10 +144,10 @@ def test_copies_on_the_link_are_explained() -> None:
     assert (fields["targets"]["n1"]["path"], fields["targets"]["n1"]["path_reason"]) == ("multicast", None)
     fed = [target(host, path="relay", parent="n4", path_reason=reason) for host in ("n7", "n8")]
     assert summary(outcome(deaf[0], *fed))[0].endswith(
-        "; 1 copy on the link, by unicast; passed on from target to target to n[7-8]"
+        "; 1 copy on the link, by unicast; forwarded from target to target to n[7-8]"
     )
     assert summary(outcome(target("n1"), *fed))[0].endswith(
-        "; 1 copy on the link, by multicast; passed on from target to target to n[7-8]"
+        "; 1 copy on the link, by multicast; forwarded from target to target to n[7-8]"
     )
     assert summary(outcome(*deaf))[0].endswith("; 2 copies on the link, by unicast")
     assert summary(outcome(deaf[0]))[0].endswith("; 1 copy on the link, by unicast")

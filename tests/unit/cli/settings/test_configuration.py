@@ -92,17 +92,17 @@ def test_of_two_that_exclude_each_other_the_command_line_is_meant(tmp_path: Path
         ('config = "x"\n', "there is no setting 'config'"),
         ("n = true\n", "there is no setting 'n'"),
         ("[mrsync]\nport = 1\n", "there is no setting 'mrsync'"),
-        ("[rate]\nport = 1\n", "rate: it is a text or a number"),
-        ("port = true\n", "port: it is a text or a number"),
-        ('delete = "no"\n', "delete: it is either true or false"),
-        ("delete = 1\n", "delete: it is either true or false"),
-        ("rsh = 5\n", "rsh: it is a text"),
-        ("rsh = ['ssh']\n", "rsh: it is a text"),
-        ("exclude = [1]\n", "exclude: it is a text"),
+        ("[rate]\nport = 1\n", "rate: it must be a text or a number"),
+        ("port = true\n", "port: it must be a text or a number"),
+        ('delete = "no"\n', "delete: it must be true or false"),
+        ("delete = 1\n", "delete: it must be true or false"),
+        ("rsh = 5\n", "rsh: it must be a text"),
+        ("rsh = ['ssh']\n", "rsh: it must be a text"),
+        ("exclude = [1]\n", "exclude: it must be a text"),
         ("port = 70000\n", "port: '70000' is no port from 2 to 65535"),
         ('progress = "fancy"\n', "progress: invalid choice: 'fancy'"),
-        ("port 9000\n", "is no TOML: "),
-        ("port = 9000\nport = 9002\n", "is no TOML: "),
+        ("port 9000\n", "is not valid TOML: "),
+        ("port = 9000\nport = 9002\n", "is not valid TOML: "),
     ],
 )
 def test_a_bad_setting_is_one_sentence_with_its_place(tmp_path: Path, write: Write, text: str, sentence: str) -> None:
@@ -117,7 +117,7 @@ def test_a_bad_setting_is_one_sentence_with_its_place(tmp_path: Path, write: Wri
 
 def test_bytes_that_are_no_text(tmp_path: Path, write: Write) -> None:
     write("user", "").write_bytes(b'rsh = "\xff"')
-    with pytest.raises(UsageError, match="is no TOML"):
+    with pytest.raises(UsageError, match="is not valid TOML"):
         parsed(tmp_path)
     os.truncate(tmp_path / "user/mrsync/config.toml", 2 << 20)
     with pytest.raises(UsageError, match="too large"):

@@ -113,9 +113,9 @@ def test_multicaster(source: str, key: str) -> None:
 
 def test_automatic_group_needs_launched_catchers(source: str, key: str) -> None:
     assert parse_mrsync(["-m", "a", "-s", source, "-A", "auto"])[0].network.group == "auto"
-    with pytest.raises(UsageError, match="-A auto is for catchers that are started from here"):
+    with pytest.raises(UsageError, match="-A auto needs catchers that are started from here"):
         parse_multicaster(["-m", "a", "-s", source, "--key-file", key, "-A", "auto"])
-    with pytest.raises(UsageError, match="-A auto is for catchers that are started from here"):
+    with pytest.raises(UsageError, match="-A auto needs catchers that are started from here"):
         parse_multicatcher(["-t", "/to", "-i", "1", "--key-file", key, "-A", "auto"])
 
 
@@ -159,7 +159,7 @@ def test_words_behind_two_dashes_are_no_options(tmp_path: Path, monkeypatch: pyt
         ("{source}", "give SOURCE TARGETS:DEST"),
         ("{source} a", "give SOURCE TARGETS:DEST"),
         ("{source} a:/b c", "SOURCE a:/b is on another host"),
-        ("{source} a:/b -t /c", "cannot be given as well"),
+        ("{source} a:/b -t /c", "cannot be combined with -m"),
         ("-s {source} -m a --encrypt --no-encrypt", "not allowed with"),
         ("-s {source} -m a -A 10.0.0.1", "no multicast address"),
         ("-s {source} -m a -P 70000", "no port"),
@@ -173,13 +173,13 @@ def test_words_behind_two_dashes_are_no_options(tmp_path: Path, monkeypatch: pyt
         ("-s {source} -m n[1-5000]", "5000 targets, more than the 4096"),
         ("-s {source} -m a -b /x --remote-python python3.9", "not allowed with"),
         ("-s {source} -m a --topology /nowhere", "no such file"),
-        ("-s {source} -m a -r local -t /x -b /opt", "lead to other hosts"),
+        ("-s {source} -m a -r local -t /x -b /opt", "are for other hosts"),
         ("-s {source} -m a -t /x --remote-python 'a b'", "more than a plain path|SOURCE TARGETS"),
         ("-s {source} -m a --exclude-target a", "no target"),
         ("-s {source} -m a,b -r local -t /x", "need {{host}} in DEST"),
         ("-s {source} -m a -r local", "must not contain one another"),
         ("-s {source} -m a -x", "-x needs --rate"),
-        ("{source} a:", "give DEST behind the colon"),
+        ("{source} a:", "give DEST after the colon"),
         ("{source} a::mod", "not by an rsync daemon"),
         ("{source} a::/mod/x", "not by an rsync daemon"),
         ("{source} u@a::mod", "not by an rsync daemon"),

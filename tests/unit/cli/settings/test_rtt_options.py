@@ -54,7 +54,7 @@ def test_the_groups_of_rtt_are_its_own() -> None:
         ("-m a -s 64513", "'64513' is no size of a page in bytes from 1 to 64512"),
         ("-m a -s x", "'x' is no size"),
         ("-m a -r ssh --insecure", "not allowed with"),
-        ("-m a -r local -p /opt", "lead to other hosts"),
+        ("-m a -r local -p /opt", "are for other hosts"),
         ("-m a --source x", "unrecognized arguments"),
     ],
 )

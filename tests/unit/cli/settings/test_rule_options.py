@@ -73,7 +73,7 @@ def test_nothing_is_told_where_nothing_is_asked() -> None:
             UsageError,
             "--prune-empty-dirs cannot be given with --files-from",
         ),
-        (["--delete-excluded", "--no-delete"], UsageError, "--delete-excluded and --no-delete contradict one another"),
+        (["--delete-excluded", "--no-delete"], UsageError, "--delete-excluded and --no-delete contradict each other"),
     ],
 )
 def test_bad_rules(tmp_path: Path, arguments: list[str], error: type[Exception], sentence: str) -> None:

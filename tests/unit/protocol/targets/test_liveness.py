@@ -64,7 +64,7 @@ def test_silence() -> None:
 )
 def test_target_behind_without_progress_is_stuck(expected: Expectation, details: Any, words: str) -> None:
     found_reason = reason(stuck(**details), expected)
-    assert found_reason.startswith("answered, but got nothing done for 60 s")
+    assert found_reason.startswith("answered, but made no progress for 60 s")
     assert words in found_reason
 
 

@@ -32,7 +32,7 @@ def test_nothing_is_said_when_all_is_well() -> None:
 def test_the_deaf_are_named_once() -> None:
     _, roster, notices = gathered(FULL, 0, 0)
     (sentence,) = notices.when_gathered()
-    assert sentence.startswith("served by unicast, for the group 239.1.2.3 is not heard there: b,c (")
+    assert sentence.startswith("served by unicast, because the group 239.1.2.3 is not received there: b,c (")
     assert notices.when_rerouted(found(roster, 1)) == ""
 
 
@@ -48,8 +48,8 @@ def test_target_that_loses_multicast_is_named() -> None:
     assert list(notices.when_gathered()) == []
     target = found(roster, 0)
     reach.receive_hello(target, hello(0, counter=3, group_bytes=0, token=1), "home", 9.0)
-    assert notices.when_rerouted(target) == "a is served by unicast from now on: it hears the group no longer"
+    assert notices.when_rerouted(target) == "a is served by unicast from now on: it no longer receives the group"
     assert notices.when_rerouted(target) == ""
     reach.receive_hello(target, hello(0, counter=4, group_bytes=FULL, token=1), "home", 20.0)
     reach.look(40.0)
-    assert notices.when_rerouted(target) == "a hears the group again, and is served by multicast"
+    assert notices.when_rerouted(target) == "a receives the group again, and is served by multicast"
