@@ -1,0 +1,82 @@
+"""A member of a session that lies with all it knows, on a real host: nobody believes it, and nothing of it is written.
+
+MRSYNC_FORGERIES=1000000 makes so many messages; CI has time for a few thousand.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.netns.conftest import MakeLab
+from tests.netns.fleet import Fleet
+from tests.netns.lab import Lab
+from tests.netns.test_networks import plain_tree, start_mrsync
+from tests.netns.test_relays import wire_up
+from tests.support.waiting import HANG_S
+
+pytestmark = pytest.mark.netns
+
+MEGABYTE = 1 << 20
+FORGERIES = int(os.environ.get("MRSYNC_FORGERIES", "3000"))
+WAIT_S = HANG_S + FORGERIES / 500
+
+
+@pytest.fixture
+def fleet(make_lab: MakeLab, tmp_path: Path) -> Fleet:
+    """Three targets; the first one is the traitor."""
+    fleet = Fleet(make_lab(3), tmp_path)
+    traitor = Path(__file__).with_name("traitor.py")
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin" / "multicatcher"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} {traitor} "$@"\n')
+    program.chmod(0o755)
+    return fleet
+
+
+def betrayed(fleet: Fleet, monkeypatch: pytest.MonkeyPatch, *options: str) -> tuple[int, int]:
+    """Sync with a traitor among the targets; return how many messages and pages it made."""
+    told = fleet.source.parent / "told"
+    for name, value in (("TRAITOR", names(fleet.lab)[0]), ("FORGERIES", str(FORGERIES)), ("TOLD", str(told))):
+        monkeypatch.setenv(name, value)
+    caster = start_mrsync(fleet, names(fleet.lab), "-b", str(fleet.source.parent / "bin"), *options)
+    status = caster.wait(timeout_s=WAIT_S)
+    print(caster.output)
+    assert status == 0, caster.output
+    assert fleet.differences() == {}
+    messages, pages = map(int, told.read_text().split()) if told.exists() else (0, 0)
+    return messages, pages
+
+
+def names(lab: Lab) -> list[str]:
+    return [host.address for host in lab.targets]
+
+
+def test_nobody_believes_a_member_that_lies(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain_tree(fleet.source, 4 * MEGABYTE)
+    for host in fleet.lab.targets:
+        (fleet.source.parent / host.address).mkdir()
+        fleet.dest(host).symlink_to(fleet.source.parent / host.address)
+    messages, pages = betrayed(
+        fleet, monkeypatch, "--rate", str(4 * MEGABYTE * 1000 // FORGERIES), "--report", str(fleet.report_path)
+    )
+    assert messages >= FORGERIES // 3
+    assert pages > 10
+    report = fleet.report()
+    others = [report["targets"][name] for name in names(fleet.lab)[1:]]
+    assert all(target["packets_rejected"] > 0 and target["state"] == "done" for target in others)
+
+
+def test_a_relay_that_bends_pages_brings_none_into_place(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    plain_tree(fleet.source, 4 * MEGABYTE)
+    wire_up(fleet)
+    bent = tmp_path / "bent"
+    monkeypatch.setenv("LIES_AS_RELAY", str(bent))
+    monkeypatch.setattr(f"{__name__}.FORGERIES", 0)
+    betrayed(fleet, monkeypatch, "--relay", "auto")
+    assert bent.exists(), "the traitor passed nothing on"

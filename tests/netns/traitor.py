@@ -1,0 +1,207 @@
+"""multicatcher for hosts of a lab, one of which is a traitor: it takes part, and lies with all that it knows.
+
+    traitor.py --launched NAME
+
+TRAITOR: the name of that host. FORGERIES: how many messages it makes. LIES_AS_RELAY: it bends the pages that it passes
+on, and makes this file. TOLD: the file in which it says how many messages and pages it has made.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+import struct
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+# ruff: noqa: E402
+sys.path[:0] = [str(Path(__file__).parents[2] / "src"), str(Path(__file__).parents[2])]
+
+from mrsync.cli import main
+from mrsync.run.catch import catch as catching
+from mrsync.run.settings import CatchSettings
+from mrsync.transport.network.multicast import open_data_socket
+from mrsync.transport.network.routes import interfaces_towards_master
+from mrsync.transport.pages.bursts import BurstSender
+from mrsync.wire.geometry import Geometry
+from mrsync.wire.header import Header, pack_header, page_headers, session_tag
+from mrsync.wire.keys import SessionKeys, TargetKeys
+from mrsync.wire.limits import CASTER_ID, HEADER_BYTES
+from mrsync.wire.messages import (
+    Ack,
+    CommitSpan,
+    Digests,
+    Ending,
+    Farewell,
+    Hello,
+    Kind,
+    Message,
+    ObjectKind,
+    ObjectState,
+    Phase,
+    Probe,
+    Report,
+    SealKind,
+    Status,
+    Welcome,
+)
+from mrsync.wire.sealing import PageSealer
+from mrsync.wire.session import ControlCodec, Rejection, open_status
+from tests.unit.protocol.builders import hello, report
+
+TURN = 50  # messages between two looks at what the group says
+PAGES_PER_TURN = 2
+
+
+class Traitor:
+    """What one member of a session can make of the group's secret and its own."""
+
+    def __init__(self, settings: CatchSettings) -> None:
+        self.chance = random.Random(1)
+        self.messages = self.pages = 0
+        assert settings.master is not None
+        self._settings = settings
+        self._others = [number for number in range(3) if number != settings.target]
+        self._master = (settings.master, settings.network.port - 1)
+        self._group = (settings.network.group or "239.255.67.92", settings.network.port)
+        interface = interfaces_towards_master(settings.master)[0]
+        self._ear = open_data_socket([interface], *self._group)
+        self._mouth = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+        for each in (self._mouth, self._raw):
+            each.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(interface.address))
+            each.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP, 0)
+        self._codecs: list[ControlCodec] = []
+        self._keys: SessionKeys | None = None
+        self._last: Status | None = None
+
+    def run(self, forgeries: int, told: Path) -> None:
+        """Lie until so many messages were made; tell how many there are."""
+        while self.messages < forgeries:
+            self._hear()
+            if self._last is None or self._keys is None:
+                time.sleep(0.001)
+                continue
+            for _ in range(TURN // 16):
+                for message in self._lies(self._last):
+                    self._tell(message)
+            for _ in range(PAGES_PER_TURN):
+                self._cast_page(self._last, self._keys)
+            told.write_text(f"{self.messages} {self.pages}")
+
+    def _hear(self) -> None:
+        """Take the newest status of the session."""
+        while True:
+            try:
+                datagram = self._ear.recv(65536)
+            except BlockingIOError:
+                return
+            opened = open_status(self._settings.secret, datagram)
+            if isinstance(opened, Rejection):
+                continue
+            keys, self._last = opened
+            if self._keys is None:
+                own = TargetKeys(dict.fromkeys(range(8), self._settings.own_secret), keys.session)
+                self._codecs = [ControlCodec(keys), ControlCodec(keys, own)]
+                self._keys = keys
+
+    def _lies(self, last: Status) -> Iterator[Message]:
+        other, instance = self.chance.choice(self._others), self.chance.getrandbits(64)
+        later = last._replace(counter=last.counter + 1000, tx=last.tx + 50)
+        yield later._replace(phase=self.chance.choice((Phase.ABORTED, Phase.DONE, Phase.WITHDRAWING, Phase.FINISHING)))
+        yield later._replace(commit=CommitSpan(0, 1 << 20))
+        yield later._replace(objects=(ObjectState(1, 1),) * len(last.objects))
+        yield Digests(10**6, ObjectKind(last.active), self.chance.randrange(500), ((0, self.chance.randbytes(32)),) * 8)
+        yield Probe(10**6, 1400)
+        yield Farewell(instance, 10**6, other, self.chance.choice(list(Ending)), "a lie")
+        yield Ack(instance, 10**6, other, 1 << 20)
+        yield Welcome(instance, 10**6, other, 0, 1, 1)
+        yield hello(other, instance=instance, counter=10**6)
+        yield report(other, 10**6, instance=instance, frontier=10**6, ready=10**6, committed=10**6, needs_end=10**6)
+
+    def _tell(self, message: Message) -> None:
+        for codec in self._codecs:
+            datagram = codec.encode(message)
+            if isinstance(message, (Hello, Report)):
+                self._mouth.sendto(datagram, self._master)
+            else:
+                self._send_as_master(datagram)
+            self.messages += 1
+
+    def _cast_page(self, last: Status, keys: SessionKeys) -> None:
+        """Cast a whole page with a good seal and other bytes, and a coded packet of it."""
+        if last.seal is SealKind.NONE or last.phase not in (Phase.COMPARING, Phase.PLANNING, Phase.CASTING):
+            return
+        geometry, state = Geometry(last.slice_bytes, last.packets), last.objects[last.active]
+        page = self.chance.randrange(max(0, state.pages_sent - 2), state.pages_sent + 20)
+        if page >= geometry.page_count(state.size_bytes):
+            return
+        count, tag, tx = geometry.packet_count(state.size_bytes, page), session_tag(keys.session), last.tx + 1
+        data = self.chance.randbytes(geometry.page_length(state.size_bytes, page))
+        sealed = PageSealer(keys, last.seal).seal(data, object=last.active, page=page, generation=0, count=count)
+        headers = page_headers(session_tag=tag, object=last.active, page=page, generation=0, count=count, tx=tx)
+        for index in range(count):
+            body = sealed[index * last.slice_bytes : (index + 1) * last.slice_bytes]
+            self._send_as_master(bytes(headers[index * HEADER_BYTES : (index + 1) * HEADER_BYTES]) + body)
+        coded = Header(Kind.CODED, 0, 1, last.active, 0, tag, 0, CASTER_ID, page, tx)
+        self._send_as_master(pack_header(coded) + self.chance.randbytes(last.slice_bytes))
+        self.pages += 1
+
+    def _send_as_master(self, datagram: bytes) -> None:
+        """Send to the group, with the master's address as source."""
+        udp = struct.pack(">HHHH", self._master[1], self._group[1], 8 + len(datagram), 0)
+        addresses = socket.inet_aton(self._master[0]), socket.inet_aton(self._group[0])
+        ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 0, 0, 0, 1, socket.IPPROTO_UDP, 0, *addresses)
+        self._raw.sendto(ip + udp + datagram, (self._group[0], 0))
+
+
+def betray() -> None:
+    """Make this process a traitor."""
+    honest = catching.catch
+
+    def catch(settings: CatchSettings) -> int:
+        traitor = Traitor(settings)
+
+        def lie() -> None:
+            traitor.run(int(os.environ["FORGERIES"]), Path(os.environ["TOLD"]))
+
+        threading.Thread(target=lie, daemon=True).start()
+        return honest(settings)
+
+    catching.catch = catch
+    if os.environ.get("LIES_AS_RELAY"):
+        bend_pages(Path(os.environ["LIES_AS_RELAY"]))
+
+
+def bend_pages(told: Path) -> None:
+    """Pass on other bytes than were received, with a good seal. told: made when that happens."""
+    sealers: list[PageSealer] = []
+    prepare, send_page = PageSealer.__init__, BurstSender.send_page
+
+    def remember(sealer: PageSealer, *arguments: Any) -> None:
+        prepare(sealer, *arguments)
+        sealers.append(sealer)
+
+    def bend(sender: BurstSender, slices: Any, *, tx: int, mask: int = 0, **labels: Any) -> bool:
+        labelled, sealed = {**labels, "count": len(slices)}, b"".join(map(bytes, slices))
+        data = sealers[-1].open(sealed, **labelled)
+        if data is not None:
+            size = len(slices[0])
+            sealed = sealers[-1].seal(bytes([data[0] ^ 1]) + data[1:], **labelled)
+            slices = [sealed[at : at + size] for at in range(0, len(sealed), size)]
+            told.touch()
+        return send_page(sender, slices, tx=tx, mask=mask, **labels)
+
+    PageSealer.__init__ = remember  # type: ignore[method-assign,assignment]
+    BurstSender.send_page = bend  # type: ignore[method-assign,assignment]
+
+
+if __name__ == "__main__":
+    if sys.argv[-1] == os.environ.get("TRAITOR"):
+        betray()
+    sys.exit(main.multicatcher())
