@@ -56,6 +56,7 @@ from tests.unit.protocol.builders import hello, report
 
 TURN = 50  # messages between two looks at what the group says
 PAGES_PER_TURN = 2
+PAGES_MIN = 40
 
 
 class Traitor:
@@ -82,7 +83,7 @@ class Traitor:
 
     def run(self, forgeries: int, told: Path) -> None:
         """Lie until so many messages were made; tell how many there are."""
-        while self.messages < forgeries:
+        while self.messages < forgeries or self.pages < PAGES_MIN:
             self._hear()
             if self._last is None or self._keys is None:
                 time.sleep(0.001)
