@@ -179,7 +179,7 @@ CONDITIONS = (
     Condition("1 % come 1 s late", LINK_S + 1, path(late=(0.01, 1000.0)), needs_compiler=True),
     Condition("5 % come twice", LINK_S, path(doubled=0.05), needs_compiler=True),
     Condition("round trips of 100 ms", LINK_S, path(delay_ms=50.0), needs_compiler=True),
-    Condition("round trips of 300 ms", LINK_S, path(delay_ms=150.0), needs_compiler=True),
+    Condition("round trips of 300 ms", 4 * LINK_S, path(delay_ms=150.0), size=256 * MIB, needs_compiler=True),
     Condition("the disk of one takes 5 MB/s", 32 * MIB / 5e6, disk(5_000_000), size=32 * MIB, needs_compiler=True),
     Condition(
         "the port of one has 20 Mbit/s, 100 ms of queue",

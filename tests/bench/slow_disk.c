@@ -21,10 +21,10 @@ ssize_t pwrite64(int file, const void *bytes, size_t count, off64_t offset) {
     return written;
 }
 
-ssize_t pwritev64(int file, const struct iovec *pieces, int count, off64_t offset) {
-    static ssize_t (*real)(int, const struct iovec *, int, off64_t);
-    if (!real) real = (ssize_t(*)(int, const struct iovec *, int, off64_t))dlsym(RTLD_NEXT, "pwritev64");
-    ssize_t written = real(file, pieces, count, offset);
+ssize_t pwritev64v2(int file, const struct iovec *pieces, int count, off64_t offset, int flags) {
+    static ssize_t (*real)(int, const struct iovec *, int, off64_t, int);
+    if (!real) real = (ssize_t(*)(int, const struct iovec *, int, off64_t, int))dlsym(RTLD_NEXT, "pwritev64v2");
+    ssize_t written = real(file, pieces, count, offset, flags);
     take_time(written);
     return written;
 }
