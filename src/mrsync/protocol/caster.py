@@ -22,6 +22,7 @@ from mrsync.protocol.core.events import (
     TargetJoined,
     TargetRerouted,
 )
+from mrsync.protocol.core.ranges import Union
 from mrsync.protocol.core.sends import Address, Send
 from mrsync.protocol.core.states import PHASES, RosterState, TargetTrigger, Trigger, step
 from mrsync.protocol.core.timers import Timer, TimerTable
@@ -62,6 +63,7 @@ ABSENCE = "nothing received within"  # begins the reason of targets that never c
 ELECTION_S = 0.05
 LINGER_S = 0.003
 LINGER_COUNT = 3
+RANGES_PER_TURN = 20_000  # united at once: some milliseconds
 LIVENESS_SHARE = 20  # looks per ack wait
 PROMPT_TARGETS_MAX = 32  # with more of them, what reports lead to is looked at twice per round
 
@@ -86,6 +88,7 @@ class Caster:
         self._config = config
         self._too_late = f"{ABSENCE} {config.ack_wait_s:g} s"
         self._linger = LINGER_COUNT
+        self._unions: tuple[Union, Union] | None = None  # of needs and of basis, while they are made
         self._is_closed = False  # the plan is made for those who have come by now
         self._rounds = Rounds()
         self._admission = Admission(config.seals, must_encrypt=config.must_encrypt)
@@ -356,10 +359,7 @@ class Caster:
         elif self._withdraw_if_vetoed(now):
             return
         elif self.phase is Phase.COMPARING:
-            if not self._is_closed and self.roster.every(lambda target: target.compared is not None):
-                self._is_closed = True
-                self._endings.end_absent(self._too_late, now)
-                self._events.append(ComparisonFinished(self.roster.all_needs(), self.roster.all_basis()))
+            self._advance_comparing(now)
         elif self.phase is Phase.PLANNING:
             contents = self._rounds.current.contents
             if self.roster.every(lambda target: target.awaits(contents)):
@@ -389,6 +389,20 @@ class Caster:
         self._outbox.geometry = self.reach.step.geometry
         self._clock.fit(self.reach.step.geometry)
         self._enter(Trigger.GATHERED, now, cast=ObjectKind.MANIFEST)
+
+    def _advance_comparing(self, now: float) -> None:
+        if not self._is_closed and self.roster.every(lambda target: target.compared is not None):
+            self._is_closed = True
+            self._endings.end_absent(self._too_late, now)
+            self._unions = self.roster.union_of_needs(), self.roster.union_of_basis()
+        if self._unions is None:
+            return
+        if all([union.work(RANGES_PER_TURN) for union in self._unions]):
+            needs, basis = self._unions
+            self._events.append(ComparisonFinished(needs.result, basis.result))
+            self._unions = None
+        else:
+            self._timers.set(Timer.CHECK, now)
 
     def _advance_casting(self, now: float) -> None:
         commits = self._commits

@@ -11,6 +11,7 @@ from mrsync.wire.geometry import Geometry, count_of, generation_of, reading_of
 
 ABSENT, PARTIAL, OPENED, HELD = range(4)  # life of a page; HELD: written, or never wanted here
 _READING_BITS = 24
+_NOT_HELD = re.compile(rb"[^\x03]")
 _NEEDED = re.compile(rb"\x00+|\x01")
 ENTRIES_MAX = 512  # of needs in one report; about what fits a datagram at two bytes each
 
@@ -49,10 +50,8 @@ class Assembly:
     @property
     def frontier(self) -> int:
         """Every page below is held."""
-        pages, at, end = self._pages, self._frontier, self.page_count
-        while at < end and pages[at] == HELD:
-            at += 1
-        self._frontier = at
+        found = _NOT_HELD.search(self._pages, self._frontier)
+        self._frontier = at = found.start() if found else self.page_count
         return at
 
     @property

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import Callable
 
 from mrsync.protocol.core.log import LogReader
-from mrsync.protocol.core.ranges import Range, RangeSet
+from mrsync.protocol.core.ranges import Range, RangeSet, Union
 from mrsync.protocol.core.sends import Address
 from mrsync.protocol.core.states import TARGETS, RosterState, TargetTrigger, step
 from mrsync.protocol.sending.flow import Audience, Flow
@@ -221,16 +220,16 @@ class Roster:
         """Whether the claim holds for every live target, and there is one."""
         return bool(self._live) and all(map(claim, self._live))
 
-    def all_needs(self) -> RangeSet:
-        """Manifest entries that some live target needs."""
-        return RangeSet(sorted(pair for target in self._live for pair in target.needs))
+    def union_of_needs(self) -> Union:
+        """Begin to unite the manifest entries that live targets need."""
+        return Union([target.needs for target in self._live])
 
-    def all_basis(self) -> RangeSet:
-        """Manifest entries of which some live target has an older copy."""
-        return RangeSet(sorted(pair for target in self._live for pair in target.basis))
+    def union_of_basis(self) -> Union:
+        """Begin to unite the manifest entries of which live targets have older copies."""
+        return Union([target.basis for target in self._live])
 
     def all_wants(self, pages_of: PagesOf) -> RangeSet:
-        """Pages of the contents that some live target wants."""
-        silent = sorted(pair for target in self._live if target.wants is None for pair in target.needs)
+        """Return the pages of the contents that some live target wants."""
+        silent = Union([target.needs for target in self._live if target.wants is None]).whole()
         told = [target.wants for target in self._live if target.wants is not None]
-        return RangeSet(sorted(chain(pages_of(RangeSet(silent)), *told)))
+        return Union([pages_of(silent), *told]).whole()

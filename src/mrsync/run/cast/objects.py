@@ -84,7 +84,8 @@ class Objects:
     ) -> tuple[int, int, int]:
         """Plan the union of needs. Return bytes of the plan, bytes of the contents, and number of files.
 
-        basis: ranges of entries to read first for digests of their blocks. key: of these digests.
+        basis: ranges of entries to read first for digests of their blocks. key: of these digests. Takes time that grows
+        with the files, so call it in the worker.
         """
         plan = build_plan(self.scan, needs)
         first = _Round(self.scan, plan, 0, self._on_changed, self._on_outgrown)
@@ -95,6 +96,10 @@ class Objects:
         first.plan_bytes = plan.encode()
         self._rounds = [first]
         return len(first.plan_bytes), plan.contents_bytes, plan.file_count
+
+    def check_empty(self, on_activity: Callable[[int], None]) -> None:
+        """Check the files before the first byte of the contents. There may be very many, so call it in the worker."""
+        self._rounds[-1].check_until(0, on_activity)
 
     def plan_again(self, files: Sequence[int], on_activity: Callable[[], None] = lambda: None) -> SecondPlan:
         """Look at changed files again, and plan to cast those once more that still can be."""
@@ -192,15 +197,23 @@ class _Round:
         self.pass_files(end)
         return data
 
+    def check_until(self, offset: int, on_activity: Callable[[int], None] = lambda count: None) -> None:
+        """Check the status of each file that ends at or before this offset and was not checked yet.
+
+        There may be any number of empty files before the first page: see check_empty.
+        """
+        while self.files_read < self.plan.file_count and self.plan.end_of(self.files_read) <= offset:
+            self._source.verify(self.files_read)
+            self.files_read += 1
+            on_activity(1)
+
     def pass_files(self, offset: int) -> None:
         """Check the status of each file that ends at or before this offset, and report changed files.
 
         This happens before the page leaves, so that no target commits a changed file.
         """
         changed = self._source.changed
-        while self.files_read < self.plan.file_count and self.plan.end_of(self.files_read) <= offset:
-            self._source.verify(self.files_read)
-            self.files_read += 1
+        self.check_until(offset)
         if len(changed) > self._changes_told:
             for file in list(changed)[self._changes_told :]:
                 self._on_changed(self.first_file + file, changed[file])

@@ -143,19 +143,21 @@ class SourceJob:
     # plan
 
     def plan(self, event: ComparisonFinished) -> None:
-        """Plan what targets need, and offer the plan to the caster."""
-        objects = self._scanned
-        if event.basis and not self._settings.is_dry_run:
+        """Have the worker plan what targets need, and offer the plan to the caster."""
+        is_read = bool(event.basis) and not self._settings.is_dry_run
+        if is_read:
             self._notices.notice(2, "reading what targets have older copies of")
-            self._loop.work(partial(self._plan_deltas, objects, event), self._offer_plan)
-        else:
-            self._offer_plan(objects.make_plan(event.needs))
+        self._loop.work(partial(self._make_plan, event, is_read=is_read), self._offer_plan)
 
-    def _plan_deltas(self, objects: Objects, event: ComparisonFinished) -> tuple[int, int, int]:
+    def _make_plan(self, event: ComparisonFinished, *, is_read: bool) -> tuple[int, int, int]:
         """Worker: plan, and read large files for digests of their blocks."""
+        basis = event.basis if is_read else ()
+        key, note = delta_key(self._session), lambda _: self.note_activity(0)
         try:
-            key = delta_key(self._session)
-            return objects.make_plan(event.needs, event.basis, key, lambda _: self.note_activity(0))
+            sizes = self._scanned.make_plan(event.needs, basis, key, note)
+            if not self._settings.is_dry_run:
+                self._scanned.check_empty(note)
+            return sizes
         except _Over:
             return (0, 0, 0)
 

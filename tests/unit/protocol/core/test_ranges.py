@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mrsync.protocol.core.ranges import RangeSet
+from mrsync.protocol.core.ranges import NUMBERS_MAX, RangeSet, Union
 
 NUMBERS = st.integers(0, 60)
 PAIRS = st.tuples(NUMBERS, NUMBERS)
@@ -55,3 +57,31 @@ def test_update_is_union(one: list[tuple[int, int]], other: list[tuple[int, int]
 def test_is_not_equal_to_what_is_no_range_set() -> None:
     assert RangeSet([(1, 2)]) != [(1, 2)]
     assert repr(RangeSet([(1, 2), (3, 4)])) == "RangeSet([(1, 2), (3, 4)])"
+
+
+@given(st.lists(STEPS, max_size=4), st.integers(1, 5))
+def test_a_union_is_made_in_turns_of_bounded_work(sets: list[list[tuple[int, int]]], ranges_max: int) -> None:
+    made = [built(steps) for steps in sets]
+    taken = 0
+
+    def counted(ranges: RangeSet) -> Iterator[tuple[int, int]]:
+        nonlocal taken
+        for pair in ranges:
+            taken += 1
+            yield pair
+
+    union = Union([counted(ranges) for ranges, _ in made])
+    is_made = False
+    while not is_made:
+        before = taken, len(union.result)
+        is_made = union.work(ranges_max)
+        assert taken - before[0] + len(union.result) - before[1] <= ranges_max
+    assert union.result == RangeSet(
+        (number, number + 1) for number in sorted(set().union(*(plain for _, plain in made)))
+    )
+
+
+def test_a_union_has_no_room_for_what_no_manifest_has() -> None:
+    assert Union([RangeSet([(1, 2), (NUMBERS_MAX - 1, 1 << 60)])]).whole() == RangeSet(
+        [(1, 2), (NUMBERS_MAX - 1, NUMBERS_MAX)]
+    )

@@ -109,6 +109,24 @@ def test_empty_files_are_looked_at_when_their_turn_has_come(tmp_path: Path) -> N
     objects.close()
 
 
+def test_any_number_of_empty_files_is_looked_at_before_the_loop_needs_it(tmp_path: Path) -> None:
+    for number in range(50):
+        (tmp_path / f"{number:02}").touch()
+    changes: list[int] = []
+    objects = Objects(
+        scan(os.fsencode(tmp_path)), Selection(), lambda: GEOMETRY, lambda file, why: changes.append(file)
+    )
+    objects.make_plan(RangeSet([(1, 51)]))
+    (tmp_path / "07").write_text("not empty")
+    looked: list[int] = []
+    objects.check_empty(looked.append)
+    assert (sum(looked), objects.files_read, changes) == (50, 50, [])
+    (tmp_path / "08").unlink()
+    objects.begin_contents(is_whole=True)
+    assert changes == [7], "it is told then, and nothing is looked at again"
+    objects.close()
+
+
 def test_unneeded_pages_do_not_hide_a_change(cast: Cast) -> None:
     """The end of a file may be skipped: then its status tells."""
     cast.objects.make_plan(RangeSet([(1, 4)]))
