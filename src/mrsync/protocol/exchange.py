@@ -1,4 +1,4 @@
-"""Exchange: pages one after another, each echoed by every target; who missed which, and how long echoes took."""
+"""Exchange: send pages one after another, let every target echo them, and note losses and round trips (rtt)."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from mrsync.protocol.core.histogram import Histogram
 TIMEOUT_FIRST_S = 0.5
 TIMEOUT_MIN_S = 0.02
 TIMEOUT_MAX_S = 1.0
-DEVIATIONS = 4  # round trip and deviation are smoothed, and make the timeout, as in RFC 6298
+DEVIATIONS = 4  # the timeout is computed from smoothed round trip and deviation (RFC 6298)
 SMOOTHING = 1 / 8
 DEVIATION_SMOOTHING = 1 / 4
-PATIENCE_PAGES = 5  # a target that missed so many in a row is not waited for, until it echoes again
-LONELY_S = 0.01  # between pages while nobody is waited for
-PAGES_REMEMBERED = 64  # an echo of an older page comes too late
+PATIENCE_PAGES = 5  # after missing so many in a row, a target is not waited for until it echoes again
+LONELY_S = 0.01  # between pages while no target is waited for
+PAGES_REMEMBERED = 64  # echoes of older pages are ignored
 
 
 class Partner:
-    """One target: what it echoed, and how long to wait for it."""
+    """One target: its round trips, and how long to wait for it."""
 
     def __init__(self) -> None:
         self.histogram = Histogram()
@@ -26,7 +26,7 @@ class Partner:
         self._deviation_s = 0.0
 
     def on_echo(self, rtt_s: float, waited_s: float) -> None:
-        """rtt_s: without what programs took; waited_s: with it."""
+        """Note an echo. rtt_s: the round trip without the time that programs took; waited_s: with it."""
         self.histogram.add(rtt_s)
         self.missed_in_a_row = 0
         if self._smoothed_s is None:
@@ -37,7 +37,7 @@ class Partner:
         self._bound(self._smoothed_s + DEVIATIONS * self._deviation_s)
 
     def on_missed(self) -> None:
-        """Nothing came in time: wait longer for the next."""
+        """Note that no echo came in time, and wait longer for the next one."""
         self.missed_in_a_row += 1
         self._bound(2 * self.timeout_s)
 
@@ -46,7 +46,7 @@ class Partner:
 
 
 class Exchange:
-    """Which page is to be sent, and when the wait for its echoes is over. Late echoes count, and are no loss."""
+    """Decide when to send which page. Late echoes count, and are no loss."""
 
     def __init__(self, target_count: int, page_count: int) -> None:
         self.partners = [Partner() for _ in range(target_count)]
@@ -55,18 +55,18 @@ class Exchange:
         self._page_count = page_count
         self._unheard: dict[int, set[int]] = {}  # page -> targets that have not echoed it
         self._sent_at: dict[int, float] = {}
-        self._awaited: set[int] = set()  # targets whose echo of the last page is waited for
-        self._deadline: float | None = None  # None: the next page may go
-        self._is_lingering = False  # all is sent, and what is late may still come
+        self._awaited: set[int] = set()  # targets that the last page waits for
+        self._deadline: float | None = None  # None: the next page may be sent
+        self._is_lingering = False  # all pages were sent, but echoes may still arrive
 
     def next_page(self) -> int | None:
-        """The page to send now; None while echoes are waited for, and at the end."""
+        """Return the page to send now, or None while waiting for echoes and at the end."""
         if self._deadline is not None or self.is_finished:
             return None
         return self.pages_sent
 
     def on_sent(self, now: float) -> None:
-        """That page is on its way."""
+        """Note that the next page was sent."""
         partners = self.partners
         self._awaited = {number for number, one in enumerate(partners) if one.missed_in_a_row < PATIENCE_PAGES}
         self._deadline = now + max((partners[number].timeout_s for number in self._awaited), default=LONELY_S)
@@ -76,7 +76,7 @@ class Exchange:
         self.pages_sent += 1
 
     def receive_echo(self, target: int, page: int, arrived_at: float, hold_s: float, now: float) -> None:
-        """An echo came in at arrived_at, and the target had held it so long; doubles and old pages are passed over."""
+        """Take an echo that arrived at arrived_at and was held for hold_s by the target. Ignore repeated and old ones."""
         unheard = self._unheard.get(page, set())
         if target not in unheard:
             return
@@ -93,7 +93,7 @@ class Exchange:
             self.is_finished = True
 
     def handle_timeout(self, now: float) -> None:
-        """Do what is due; early or twice changes nothing."""
+        """Do what is due. Calling it early or twice changes nothing."""
         if self._deadline is None or now < self._deadline:
             return
         for number in self._awaited:
@@ -102,15 +102,15 @@ class Exchange:
         self._settle(now)
 
     def next_timeout(self) -> float | None:
-        """When handle_timeout wants to be called."""
+        """Return when to call handle_timeout, or None."""
         return None if self.is_finished else self._deadline
 
     def missing(self, target: int) -> int:
-        """Pages that were sent and not echoed."""
+        """Return the number of pages that were sent but not echoed by a target."""
         return self.pages_sent - self.partners[target].histogram.total
 
     def _settle(self, now: float) -> None:
-        """The wait for the last page is over."""
+        """Stop waiting for the last page."""
         if self.pages_sent < self._page_count:
             self._deadline = None
         elif self._unheard and not self._is_lingering:

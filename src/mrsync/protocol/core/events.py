@@ -1,4 +1,4 @@
-"""What the application learns from a core: past facts."""
+"""Events: facts that a core reports to the application."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ class PhaseEntered(NamedTuple):
 
 
 class TargetJoined(NamedTuple):
-    """Caster: this target is on the roster now."""
+    """Caster: this target has joined the session."""
 
     target: int
 
 
 class TargetRerouted(NamedTuple):
-    """Caster: this target is served by unicast from now on, or not any more, or at another address."""
+    """Caster: this target's unicast route was added, removed or changed."""
 
     target: int
 
 
 class TargetEnded(NamedTuple):
-    """Caster: this target's part is over; its state and reason are on the roster."""
+    """Caster: this target has ended. Its state and the reason are on the roster."""
 
     target: int
 
 
 class ComparisonFinished(NamedTuple):
-    """Caster: the union of needs over all live targets, as manifest entries; answer with `offer_plan`.
+    """Caster: the manifest entries that any live target needs. Answer with `offer_plan`.
 
-    basis: entries of which some of them have older copies.
+    basis: those of which any target has an older copy.
     """
 
     needs: RangeSet
@@ -44,13 +44,13 @@ class ComparisonFinished(NamedTuple):
 
 
 class FilesChanged(NamedTuple):
-    """Caster: all else was cast, and these plan files changed meanwhile; answer with `offer_plan_again`."""
+    """Caster: these plan files changed while the others were cast. Answer with `offer_plan_again`."""
 
     files: tuple[int, ...]
 
 
 class FileSatOut(NamedTuple):
-    """Caster: this target cannot take this plan file."""
+    """Caster: this target sits out this plan file."""
 
     target: int
     file: int
@@ -58,24 +58,24 @@ class FileSatOut(NamedTuple):
 
 
 class ChangesTold(NamedTuple):
-    """Caster: a piece of what this target itemizes."""
+    """Caster: some of the changes that this target itemizes."""
 
     target: int
     record: ChangesRecord | DeletionsRecord
 
 
 class CastFinished(NamedTuple):
-    """Caster: over; nothing more will be sent."""
+    """Caster: the session is over. Nothing more will be sent."""
 
     phase: Phase
 
 
 class Welcomed(NamedTuple):
-    """Catcher: on the roster; the manifest will come."""
+    """Catcher: the caster has accepted this target. The manifest comes next."""
 
 
 class SessionOpened(NamedTuple):
-    """Catcher: welcomed; pages of this geometry and seal are to come."""
+    """Catcher: pages of this geometry and seal will arrive."""
 
     session: int
     geometry: Geometry
@@ -83,13 +83,13 @@ class SessionOpened(NamedTuple):
 
 
 class ObjectHeld(NamedTuple):
-    """Catcher: every page of this object is here and written."""
+    """Catcher: all pages of this object are written."""
 
     object: ObjectKind
 
 
 class CommitGranted(NamedTuple):
-    """Catcher: plan files [first, end) go into place, but for the exceptions; answer with `set_progress`."""
+    """Catcher: commit the plan files [first, end) except `exceptions`. Answer with `set_progress`."""
 
     first: int
     end: int
@@ -97,45 +97,45 @@ class CommitGranted(NamedTuple):
 
 
 class FinishGranted(NamedTuple):
-    """Catcher: the rest of the work without contents may be done; answer with a ResultRecord."""
+    """Catcher: do the remaining work, which needs no contents. Answer with a ResultRecord."""
 
 
 class Withdrawn(NamedTuple):
-    """Catcher: nothing is to be changed here; drop what is staged and answer with a ResultRecord."""
+    """Catcher: change nothing, and drop what is staged. Answer with a ResultRecord."""
 
 
 class GroupSilent(NamedTuple):
-    """Catcher: nothing comes from the group: leave it and join it again."""
+    """Catcher: nothing arrives from the group. Leave it and join it again."""
 
-    was_heard: bool  # before
+    was_heard: bool  # something arrived from it before
 
 
 class GroupGivenUp(NamedTuple):
-    """Catcher: to join again did not help; the caster is asked to serve this target by unicast."""
+    """Catcher: joining again did not help. The caster is asked to serve this target by unicast."""
 
 
 class PeersChanged(NamedTuple):
-    """Catcher: from now on these are the targets that pages may come from, and are passed on to."""
+    """Catcher: from now on, pages may come from this parent and are forwarded to this child."""
 
     parent: Peer | None
     child: Peer | None
 
 
 class SourceChanged(NamedTuple):
-    """Catcher: pages come from this target from now on; None: from the caster."""
+    """Catcher: from now on, pages come from this target. None: from the caster."""
 
     target: int | None
 
 
 class PageAsked(NamedTuple):
-    """Catcher: the child needs this page; answer with `page_found` or `page_gone`."""
+    """Catcher: the child needs this page. Answer with `page_found` or `page_gone`."""
 
     object: int
     page: int
 
 
 class SessionEnded(NamedTuple):
-    """Catcher: over, and why."""
+    """Catcher: the session is over for this target."""
 
     ending: Ending
     reason: str

@@ -1,4 +1,4 @@
-"""Histogram: how long round trips took, for the caster's own and for those that rtt measures."""
+"""Histogram of round trips, for sessions and for rtt."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Iterable
 
 
 class Histogram:
-    """Counts of round trips by their microseconds; at least 1, so that none is free."""
+    """Numbers of round trips by their whole microseconds, at least 1."""
 
     def __init__(self, counts: dict[int, int] | None = None) -> None:
         self.counts = dict(counts or {})
 
     @classmethod
     def merged(cls, parts: Iterable[Histogram]) -> Histogram:
-        """All of several."""
+        """Return the sum of several histograms."""
         whole = cls()
         for part in parts:
             for micros, count in part.counts.items():
@@ -21,22 +21,22 @@ class Histogram:
         return whole
 
     def add(self, seconds: float) -> None:
-        """One more round trip."""
+        """Add a round trip."""
         micros = max(1, round(seconds * 1e6))
         self.counts[micros] = self.counts.get(micros, 0) + 1
 
     @property
     def total(self) -> int:
-        """How many there are."""
+        """Number of round trips."""
         return sum(self.counts.values())
 
     @property
     def longest_us(self) -> int:
-        """0: there is none."""
+        """The longest round trip, or 0 if there is none."""
         return max(self.counts, default=0)
 
     def quantile_us(self, share: float) -> int:
-        """The round trip that this share of them does not exceed; 0: there is none."""
+        """Return the round trip that this share of all does not exceed, or 0 if there is none."""
         rank = self.total * share
         seen = 0
         for micros in sorted(self.counts):
@@ -46,11 +46,11 @@ class Histogram:
         return 0
 
     def milliseconds(self) -> list[tuple[int, int]]:
-        """(upper bound in whole ms, count), as 4.0.1 printed it: what took up to 1 ms is counted at 1."""
+        """Return (upper bound in ms, count) like 4.0.1: a round trip of up to 1 ms counts as 1."""
         return self._binned({micros: -(-micros // 1000) for micros in self.counts})
 
     def bars(self, bar_count: int) -> list[tuple[int, int]]:
-        """At most so many bars of equal width over all there is: (upper bound in us, count), empty ones between too."""
+        """Return at most bar_count bars of equal width: (upper bound in us, count), with empty ones in between."""
         if not self.counts:
             return []
         lowest, highest = min(self.counts), max(self.counts)
@@ -70,7 +70,7 @@ class Histogram:
 
 
 def _round_width(micros: float) -> int:
-    """1, 2 or 5 times a power of ten, not less than this."""
+    """Return the smallest 1, 2 or 5 times a power of ten that is at least `micros`."""
     scale = 1
     while True:
         for step in (1, 2, 5):

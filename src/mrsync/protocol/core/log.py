@@ -1,7 +1,7 @@
-"""The log: lists a catcher must get across in order: needs, sit-outs, errors, result.
+"""The log of a catcher: records that must reach the caster in order, such as needs, sit-outs, errors and the result.
 
-A report shows the state of now; whatever is a list goes into the log, whose next piece rides in every report until the
-caster has acknowledged it.
+A report contains the current state, which may be lost. Lists go into the log instead. Each report carries the next
+piece of the log, until the caster has acknowledged it (decision 0001).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from mrsync.wire.records import RecordDecoder, encode_record
 
 
 class LogWriter:
-    """The catcher's end: appended records, kept until the caster has them."""
+    """The catcher's end: records that were appended, kept until the caster has acknowledged them."""
 
     def __init__(self) -> None:
         self._unacked = bytearray()
@@ -19,7 +19,7 @@ class LogWriter:
 
     @property
     def end(self) -> int:
-        """Bytes ever appended."""
+        """Number of bytes appended so far."""
         return self._acked + len(self._unacked)
 
     @property
@@ -27,15 +27,15 @@ class LogWriter:
         return not self._unacked
 
     def append(self, record: Record) -> None:
-        """Add a record; errors as of encode_record."""
+        """Append a record. Raise the errors of encode_record."""
         self._unacked += encode_record(record)
 
     def piece(self, room: int) -> tuple[int, bytes]:
-        """(offset, bytes) of what to send next, at most `room` bytes."""
+        """Return the offset and the bytes, at most `room`, of the next piece to send."""
         return self._acked, bytes(self._unacked[:room])
 
     def receive_ack(self, offset: int) -> bool:
-        """Forget what the caster has; True when this was news. An offset we never reached is ignored."""
+        """Drop what the caster has. Return False for an old offset, or one that was never reached."""
         news = offset - self._acked
         if news <= 0 or news > len(self._unacked):
             return False
@@ -45,16 +45,16 @@ class LogWriter:
 
 
 class LogReader:
-    """The caster's end for one target: pieces in, whole records out, in order."""
+    """The caster's end for one target: turn pieces into records, in order."""
 
     def __init__(self) -> None:
         self.offset = 0
         self._decoder = RecordDecoder()
 
     def feed(self, offset: int, piece: bytes) -> list[Record]:
-        """Records completed by this piece; a repeated or early piece gives none.
+        """Return the records that this piece completes. A piece that is repeated or too early completes none.
 
-        A log that makes no sense ends with a FailedRecord.
+        A malformed log ends with a FailedRecord.
         """
         fresh = offset + len(piece) - self.offset
         if offset > self.offset or fresh <= 0:

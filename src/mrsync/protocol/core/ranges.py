@@ -1,4 +1,4 @@
-"""RangeSet: a set of whole numbers kept as sorted, disjoint, non-touching ranges [start, end)."""
+"""RangeSet: a set of whole numbers, stored as sorted, disjoint ranges [start, end) that do not touch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _RUN = re.compile(rb"\x01+")
 
 
 class RangeSet:
-    """Sorted ranges with `add`, membership, clipping; cost grows with the ranges touched."""
+    """A set of numbers. The cost of a change grows with the ranges that it touches."""
 
     def __init__(self, ranges: Iterable[Range] = ()) -> None:
         self._starts: list[int] = []
@@ -22,7 +22,7 @@ class RangeSet:
             self.add(start, end)
 
     def add(self, start: int, end: int) -> None:
-        """Put [start, end) into the set; an empty range changes nothing."""
+        """Add the numbers [start, end)."""
         if start >= end:
             return
         if not self._ends or start > self._ends[-1]:
@@ -38,12 +38,12 @@ class RangeSet:
         self._ends[low:high] = [end]
 
     def update(self, other: Iterable[Range]) -> None:
-        """Put every range of `other` into the set."""
+        """Add every range of `other`."""
         for start, end in other:
             self.add(start, end)
 
     def clipped(self, first: int, end: int) -> list[Range]:
-        """The ranges inside [first, end), cut at its borders; none of them is empty."""
+        """Return the ranges inside [first, end), cut at its borders."""
         result: list[Range] = []
         if first >= end:
             return result
@@ -54,7 +54,7 @@ class RangeSet:
         return result
 
     def count(self) -> int:
-        """How many numbers are in the set."""
+        """Return how many numbers are in the set."""
         return sum(self._ends) - sum(self._starts)
 
     def __contains__(self, number: int) -> bool:

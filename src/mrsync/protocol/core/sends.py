@@ -1,4 +1,4 @@
-"""What a core wants sent: plans without payload; the driver moves the bytes."""
+"""Sends: what a core wants to be sent. They contain no payload; the driver adds the bytes."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import Any, NamedTuple, Union
 
 from mrsync.wire.messages import Claim, Feed, Knock, Message, ObjectKind, Peer
 
-Address = Any  # opaque to the cores: whatever the driver says a message came from
+Address = Any  # opaque to the cores; the driver passes it with each message
 Term = tuple[int, int]  # (page, packet index)
 
 
 class SendPage(NamedTuple):
-    """One page as one burst, or just the packets whose bits are set in `mask` (0: all)."""
+    """One page as one burst, or only the packets in the bit set `mask` (0: all)."""
 
     object: ObjectKind
     page: int
@@ -20,7 +20,7 @@ class SendPage(NamedTuple):
 
 
 class SendCoded(NamedTuple):
-    """Coded packets of one burst; each is the XOR of its terms (at least two)."""
+    """A burst of coded packets. Each is the XOR of its terms, at least two."""
 
     object: ObjectKind
     combinations: tuple[tuple[Term, ...], ...]
@@ -30,8 +30,8 @@ class SendCoded(NamedTuple):
 class SendMessage(NamedTuple):
     """A control message.
 
-    destination: from a caster an address as `receive_message` was given it, or None for the group; from a catcher the
-    session whose caster is meant.
+    destination: of a caster, an address that was passed to `receive_message`, or None for the group; of a catcher, the
+    session of the caster.
     """
 
     message: Message
@@ -39,13 +39,13 @@ class SendMessage(NamedTuple):
 
 
 class SendKnock(NamedTuple):
-    """Outside of any session, to the master: which one is there?"""
+    """A request for a STATUS, to the master, outside of any session."""
 
     message: Knock
 
 
 class SendToPeer(NamedTuple):
-    """From a catcher to its parent or its child; what goes to the child later goes behind it."""
+    """A message of a catcher to its parent or child. Later sends to the child must not overtake it."""
 
     message: Feed | Claim
     peer: Peer

@@ -1,4 +1,4 @@
-"""Every state and every transition of the protocol: what is not in these tables is illegal."""
+"""All states and transitions of the protocol. A transition that is not in these tables is illegal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mrsync.wire.messages import Phase
 
 
 class Trigger(Enum):
-    """What moves the session from one phase to the next."""
+    """Causes for the session to enter another phase."""
 
     GATHERED = "everyone expected is present, or the wait is over and someone is"
     PLANNED = "all have compared and some contents are needed"
@@ -24,7 +24,7 @@ class Trigger(Enum):
 
 
 class RosterState(Enum):
-    """One target as the caster sees it; all but the first two are final."""
+    """State of a target on the roster. All but the first two are final."""
 
     EXPECTED = "not heard of yet"
     PRESENT = "welcomed and answering"
@@ -35,7 +35,7 @@ class RosterState(Enum):
 
 
 class TargetTrigger(Enum):
-    """What moves a target from one state to the next."""
+    """Causes for a target to enter another state."""
 
     HELLO = "it said hello"
     RESULT = "its result came in and the session ends"
@@ -47,7 +47,7 @@ class TargetTrigger(Enum):
 
 
 class CatcherState(Enum):
-    """One catcher as it sees itself."""
+    """State of a catcher."""
 
     SEEKING = "says hello to every session that it hears of"
     JOINED = "takes part in the session that welcomed it"
@@ -55,7 +55,7 @@ class CatcherState(Enum):
 
 
 class CatcherTrigger(Enum):
-    """What moves a catcher from one state to the next."""
+    """Causes for a catcher to enter another state."""
 
     WELCOME = "the caster repeated our instance"
     FAREWELL = "the caster said farewell to our instance, or the session's status says done or aborted"
@@ -129,7 +129,7 @@ T = TypeVar("T", bound=Enum)
 
 
 def step(table: Mapping[S, Mapping[T, S]], state: S, trigger: T) -> S:
-    """The state that follows; an illegal step is a bug of ours and raises RuntimeError."""
+    """Return the next state. Raise RuntimeError for an illegal transition, which is a bug."""
     try:
         return table[state][trigger]
     except KeyError:

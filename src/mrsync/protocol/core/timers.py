@@ -1,16 +1,16 @@
-"""All deadlines of a core in one table; handling one early or twice changes nothing."""
+"""The deadlines of a core in one table. Handling one early or twice changes nothing."""
 
 from __future__ import annotations
 
 from enum import Enum
 
-SLOT_S = 0.00025  # between two reports of a round: 4000 reports/s whatever the number of targets
-KEEPALIVE_SHARE = 8  # reports per ack wait when nothing changes
+SLOT_S = 0.00025  # between two reports of a round: 4000 reports/s, however many targets there are
+KEEPALIVE_SHARE = 8  # reports per ack wait while nothing changes
 KEEPALIVE_MAX_S = 1.0
 
 
 class Timer(str, Enum):  # str: a quick hash
-    """Why a core wants to be woken."""
+    """Reasons to wake a core."""
 
     STATUS = "the caster repeats the state of the session"
     POLL = "the caster asks everyone to report"
@@ -33,7 +33,7 @@ class Timer(str, Enum):  # str: a quick hash
 
 
 class TimerTable:
-    """Deadlines by Timer, in the seconds of the caller's clock."""
+    """Deadlines by timer, in seconds of the caller's clock."""
 
     def __init__(self) -> None:
         self._deadlines: dict[Timer, float] = {}
@@ -42,7 +42,7 @@ class TimerTable:
         self._deadlines[timer] = deadline
 
     def advance(self, timer: Timer, deadline: float) -> None:
-        """Set the timer, unless it is due earlier already."""
+        """Set the timer, unless it is already due earlier."""
         known = self._deadlines.get(timer)
         if known is None or deadline < known:
             self._deadlines[timer] = deadline
@@ -54,7 +54,7 @@ class TimerTable:
         self._deadlines.clear()
 
     def take_expired(self, timer: Timer, now: float) -> bool:
-        """Whether the timer is due; a due timer is stopped."""
+        """Return whether the timer is due, and stop it then."""
         deadline = self._deadlines.get(timer)
         if deadline is None or deadline > now:
             return False
@@ -65,10 +65,10 @@ class TimerTable:
         return timer in self._deadlines
 
     def next_timeout(self) -> float | None:
-        """The earliest deadline, or None."""
+        """Return the earliest deadline, or None."""
         return min(self._deadlines.values()) if self._deadlines else None
 
 
 def keepalive_s(ack_wait_s: float) -> float:
-    """How often a catcher reports though it has nothing to tell."""
+    """Return the seconds between reports of a catcher that has no news."""
     return min(KEEPALIVE_MAX_S, ack_wait_s / KEEPALIVE_SHARE)
