@@ -76,7 +76,7 @@ class Exchange:
         self.pages_sent += 1
 
     def receive_echo(self, target: int, page: int, arrived_at: float, hold_s: float, now: float) -> None:
-        """Take an echo that arrived at arrived_at and was held for hold_s by the target. Ignore repeated and old ones."""
+        """Take an echo that arrived at arrived_at. hold_s: how long the target held it. Ignore repeated ones."""
         unheard = self._unheard.get(page, set())
         if target not in unheard:
             return

@@ -1,4 +1,4 @@
-"""Admission: who may take part, and which seal all of them can open."""
+"""Admission: which catchers may take part, and which seal the session uses."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from collections.abc import Iterable
 from mrsync.protocol.targets.roster import Target
 from mrsync.wire.messages import Hello, SealKind
 
-TAKEOVER_S = 2.0  # a number whose catcher was heard that recently is taken
+TAKEOVER_S = 2.0  # while its catcher was heard that recently, a target id is taken
 _PREFERENCE = (SealKind.AES_256_GCM, SealKind.HMAC_SHA256)
 
 
 class Admission:
-    """Judges hellos by what this end can seal, and chooses the seal; seals are bit sets of 1 << SealKind."""
+    """Compare the seals of catchers with those of this end, and choose one. seals: bit set of 1 << SealKind."""
 
     def __init__(self, seals: int, *, must_encrypt: bool) -> None:
         self._chosen = SealKind.NONE
         self._seals = seals & 1 << SealKind.AES_256_GCM if must_encrypt else seals
 
     def is_taken(self, target: Target, now: float) -> bool:
-        """Whether another process answers by this target's number."""
+        """Return whether another process is active under this target's id."""
         return target.is_live and now - target.progress.heard_at < TAKEOVER_S
 
     def seal_refusal(self, hello: Hello) -> str:
-        """Why a catcher cannot open what is sealed here; empty if it can."""
+        """Return why a catcher cannot open what is sealed here, or "" if it can."""
         accepted = self._seals if self._chosen is SealKind.NONE else 1 << self._chosen
         if accepted & hello.seals:
             return ""
@@ -32,9 +32,9 @@ class Admission:
         return "shares no seal with this session"
 
     def choose_seal(self, targets: Iterable[Target]) -> SealKind:
-        """Settle for the best seal that this end and all these targets have; each was admitted, so there is one.
+        """Choose the best seal that this end and all these targets have.
 
-        RuntimeError if there is none.
+        There is one, because each target was admitted. Raise RuntimeError otherwise.
         """
         common = self._seals
         for target in targets:

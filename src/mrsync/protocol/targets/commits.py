@@ -1,17 +1,18 @@
-"""Commits: which planned files may be put in place, and by whom; the rule of a session.
+"""Commits: which planned files targets may commit, by the rule of the session. Why no target gets ahead of another.
 
-Invariant: what was said of a plan file below `end` is said for good: granted, or an exception. So STATUS may repeat the
-span from the slowest one's `committed` on, in any order and as often as it likes, and whoever comes back after a while
-does what the others did.
+Invariant: the decision on a plan file below `end` is final: it is granted, or an exception. So STATUS can repeat the
+span from the lowest `committed` on, in any order and any number of times, and a target that was silent for a while does
+the same as the others.
 
-Why it holds: `end` grows up to what every live target is ready for, and `ready` counts only once the log up to the same
-report is known, sit-outs included: nobody can sit out a file afterwards. A source file that is found changed before
-`end` reaches it is an exception; after that, every live target has it as it was, for `ready` says that it is staged
-whole. Targets that are lost do not count, and are told so; one that comes back under the same number is refused.
+Why it holds: `end` grows up to what every live target is ready for. `ready` counts only if the log up to the same
+report has arrived, with all sit-outs, so that no target can sit out a file afterwards. A source file that is found
+changed before `end` reaches it becomes an exception. After that every live target has it as it was, because `ready`
+means that the whole file is staged. Lost targets do not count. They are dismissed, and one that comes back under the
+same id is refused.
 
-What would break it: a span beyond EXCEPTIONS_MAX ranges (it is cut there, and goes on later), a `ready` believed before
-its sit-outs, or a grant that forgets a target that is live but has not reported. Under the rule `each`, `ahead` is the
-one thing that may differ among targets, and so it is given only for what was read once and not found changed.
+What would break it: a span with more than EXCEPTIONS_MAX ranges (it is cut there, and continued later), a `ready` that
+counts before its sit-outs are known, or a grant that ignores a live target that has not reported. Under the rule
+`each`, targets may differ in `ahead`. So it covers only files that were read once and had not changed.
 """
 
 from __future__ import annotations
@@ -27,17 +28,17 @@ from mrsync.wire.messages import CommitSpan, SatOutRecord
 
 
 class CommitRule(Enum):
-    """When a target puts a file in place."""
+    """When a target commits a file."""
 
-    FILE = "file"  # when every live target holds it whole; what one sits out, none changes
-    EACH = "each"  # when this target holds it whole
-    JOB = "job"  # all files on all targets, or none on any
+    FILE = "file"  # when every live target has all of it; a file that one target sits out changes nowhere
+    EACH = "each"  # when this target has all of it
+    JOB = "job"  # all files on all targets, or nothing
 
 
 class Commits:
-    """The span of planned files that targets are told to put in place, and its exceptions.
+    """The span of planned files that targets may commit, and its exceptions.
 
-    changed: plan files that are excepted because their source changed, and that were not cast once more.
+    changed: plan files that are exceptions because their source changed, and that were not cast again.
     """
 
     def __init__(self, file_count: int, rule: CommitRule = CommitRule.FILE) -> None:
@@ -45,22 +46,22 @@ class Commits:
         self.file_count = file_count
         self.span = CommitSpan()
         self.changed: set[int] = set()
-        self.has_second_chance = True  # what changed may be cast once more
+        self.has_second_chance = True  # changed files may be cast again
         self._exceptions = RangeSet()
         self._vouched = 0
 
     @property
     def is_whole(self) -> bool:
-        """Every planned file is granted, or excepted."""
+        """Whether all planned files are granted or exceptions."""
         return self.span.end == self.file_count
 
     @property
     def is_flipping(self) -> bool:
-        """All targets put all files in place now."""
+        """Whether all targets are committing all files now (rule `job`)."""
         return self.rule is CommitRule.JOB and self.span.first < self.span.end
 
     def sit_out(self, index: int) -> bool:
-        """One target cannot take this file; False when it is too late, because targets were told to commit it."""
+        """Note that a target sits out a file. Return False if it is too late, because its commit was granted."""
         is_open = self.span.end <= index < self.file_count
         if self.rule is CommitRule.EACH:
             return index < self.file_count
@@ -69,13 +70,16 @@ class Commits:
         return is_open
 
     def note_sat_out(self, target: Target, record: SatOutRecord) -> bool:
-        """As sit_out; when it is too late for all others, only this target is behind."""
+        """Do the same as sit_out, and note it for the target. If it is too late, only this target lacks the file."""
         if record.file < self.file_count:
             target.sat_out[record.file] = record.errno
         return self.sit_out(record.file)
 
     def void(self, index: int) -> bool:
-        """The source of this file changed while it was read; False when it is too late: all have it as it was."""
+        """Note that the source of a file changed while it was read.
+
+        Return False if it is too late, because all targets have the file as it was.
+        """
         is_open = self.span.end <= index < self.file_count
         if is_open:
             self.changed.add(index)
@@ -83,17 +87,17 @@ class Commits:
         return is_open
 
     def cast_again(self, files: Sequence[int], file_count: int) -> None:
-        """These of the changed files, and no others, are cast once more, among so many plan files that come now."""
+        """Cast these changed files again, and no others. file_count: number of plan files of the second round."""
         self.has_second_chance = False
         self.changed.difference_update(files)
         self.file_count += file_count
 
     def vouch(self, end: int) -> None:
-        """All that is to be cast of the files below was read once; those that had changed are void."""
+        """Note that all plan files below `end` were read once; those that had changed are void."""
         self._vouched = max(self._vouched, end)
 
     def veto(self, roster: Roster) -> str:
-        """Under the rule `job`, until the first file is granted: why nothing must be changed anywhere; empty if so."""
+        """Return why nothing may be changed on any target, or "". Only under the rule `job`, before the first grant."""
         if self.rule is not CommitRule.JOB or self.span.end:
             return ""
         if self.changed and not self.has_second_chance:
@@ -101,7 +105,7 @@ class Commits:
         return next(filter(None, map(_objection, roster)), "")
 
     def update(self, roster: Roster) -> bool:
-        """Widen the span to what all live targets are ready for; True when it grew."""
+        """Extend the span to what all live targets are ready for. Return whether it grew."""
         known = self.span
         ready = min(self.file_count, roster.lowest(lambda target: target.ready))
         if self.rule is CommitRule.JOB and (self.changed or ready < self.file_count):
@@ -112,7 +116,7 @@ class Commits:
         return self.span.end > known.end
 
     def look_ahead(self) -> None:
-        """What was vouched for, and found void, since the last update; leaves first and end, as they were not told."""
+        """Update `ahead` and the exceptions since the last update, but not `first` and `end`."""
         if self.rule is CommitRule.EACH:
             self.span = self._span(self.span.first, self.span.end)
 
@@ -120,14 +124,14 @@ class Commits:
         ahead = max(end, min(self.file_count, self._vouched)) if self.rule is CommitRule.EACH else 0
         ranges = self._exceptions.clipped(first, max(end, ahead))
         if len(ranges) > EXCEPTIONS_MAX:
-            limit = ranges[EXCEPTIONS_MAX][0]  # where ahead was beyond it, nobody is called back
+            limit = ranges[EXCEPTIONS_MAX][0]  # targets that were granted more by `ahead` keep it
             end, ahead = min(end, limit), min(ahead, limit)
             ranges = ranges[:EXCEPTIONS_MAX]
         return CommitSpan(first, end, tuple(ranges), ahead)
 
 
 def _objection(target: Target) -> str:
-    """Why this target cannot become equal to the source, as far as is known; empty if it can."""
+    """Return why this target cannot become equal to the source, or "" if no reason is known."""
     if target.is_ended:
         return f"{target.name} is {target.state.name.lower()}: {target.reason}"
     if target.sat_out:

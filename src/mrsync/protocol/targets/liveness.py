@@ -1,4 +1,4 @@
-"""Liveness: when a target counts as lost: silent, or answering without getting anything done, for the ack wait."""
+"""Liveness: a target is lost if it is silent, or answers without any progress, for the ack wait."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from mrsync.wire.messages import ObjectKind, Phase
 
 
 class Expectation(NamedTuple):
-    """What a target can be asked to have done by now."""
+    """What a target is expected to have done by now."""
 
     phase: Phase
     contents: ObjectKind  # of this round
-    pages_sent: int  # of them
-    is_sent: bool  # all contents were sent at least once
-    owes: Callable[[int, int], bool]  # this target waits for a repair, and none for it was sent since that tx
+    pages_sent: int  # of the contents
+    is_sent: bool  # whether all contents were sent at least once
+    owes: Callable[[int, int], bool]  # whether a target waits for a repair, and none was sent for it since a tx
     commit_end: int  # plan files that may be committed
     file_count: int
 
     @classmethod
     def of(cls, phase: Phase, contents: ObjectKind, transfer: Transfer | None, commits: Commits) -> Expectation:
-        """By what is cast now, if anything is."""
+        """Return the expectation for the current phase and transfer."""
         return cls(
             phase,
             contents,
@@ -37,7 +37,7 @@ class Expectation(NamedTuple):
 
 
 def overdue_reason(target: Target, expected: Expectation, *, ack_wait_s: float, now: float) -> str:
-    """Why this live target is to be dropped, or nothing; restarts the clock of one that waits for others."""
+    """Return why to drop this live target, or "". Restart the clock of a target that waits for others."""
     if target.result is not None:
         return ""
     if now - target.progress.heard_at > ack_wait_s:
@@ -50,7 +50,7 @@ def overdue_reason(target: Target, expected: Expectation, *, ack_wait_s: float, 
 
 
 def _is_behind(target: Target, expected: Expectation) -> bool:
-    """Whether the session waits for this target, and not this target for the session."""
+    """Return whether the session waits for this target, and not the reverse."""
     if expected.phase is Phase.COMPARING:
         return target.compared is None
     if expected.phase is Phase.PLANNING:
@@ -65,7 +65,7 @@ def _is_behind(target: Target, expected: Expectation) -> bool:
 
 
 def _is_starved(target: Target, expected: Expectation) -> bool:
-    """Whether it has nothing to do before it gets a repair that the caster owes it since its last progress."""
+    """Return whether it cannot go on before it gets a repair that is due since its last progress."""
     report = target.report
     is_idle = report is not None and not report.queue_pages
     return is_idle and expected.owes(target.id, target.progress.done_tx)

@@ -1,4 +1,4 @@
-"""Outbox: what the caster says: the state of the session to the group, and letters to single catchers."""
+"""Outbox: compose the control messages of the caster, for the group and for single catchers."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ from mrsync.wire.messages import (
 )
 
 STATUS_S = 0.1
-URGENT_STATUS_S = 0.02  # while catchers come in, and while all are to commit at the same time
-COPY_S = 0.0002  # for each status by unicast
+URGENT_STATUS_S = 0.02  # while catchers join, and while all commit at the same time
+COPY_S = 0.0002  # for each copy of a status by unicast
 REPORT_INTERVAL_MIN_S = 0.02
 
 
 class Outbox:
-    """Composes messages and counts them; knows what a status says of seal and objects, and looks up the rest."""
+    """Compose and number messages. It owns the seal and the sizes of objects, and looks up the rest of a status."""
 
     def __init__(
         self, session: int, geometry: Geometry, ack_wait_s: float, roster: Roster, clock: Clock, schedule: Schedule
     ) -> None:
         self.seal = SealKind.NONE
         self.sizes = [0] * len(ObjectKind)  # bytes
-        self.generation = 0  # the highest of any page
+        self.generation = 0  # the highest of all pages
         self.geometry = geometry
         self._session = session
         self._ack_wait_s = ack_wait_s
@@ -54,51 +54,51 @@ class Outbox:
 
     @property
     def is_waiting(self) -> bool:
-        """Whether something was said that was not taken yet."""
+        """Whether there are messages to send."""
         return bool(self._waiting)
 
     def take_all(self) -> list[Send]:
-        """What was said since the last call, in order."""
+        """Return the messages composed since the last call, in order."""
         waiting, self._waiting = self._waiting, []
         return waiting
 
     def welcome(self, target: Target, hello: Hello, source: Address, token: int) -> None:
-        """You are on the roster, and what you hear is known."""
+        """Accept a catcher, and confirm its hello."""
         counter = self._next_counter()
         self._say(Welcome(hello.instance, counter, target.id, target.slot, hello.counter, token), source)
 
     def refuse(self, hello: Hello, source: Address, reason: str) -> None:
-        """You are not. Cut to what a HELLO has room for: somebody else may have sent it from there."""
+        """Refuse a catcher. The answer is not longer than a HELLO, because the sender's address may be forged."""
         reason = reason.encode(errors="replace")[:REFUSAL_BYTES_MAX].decode(errors="ignore")
         self._say(Farewell(hello.instance, self._next_counter(), hello.target, Ending.REFUSED, reason), source)
 
     def farewell(self, target: Target, ending: Ending, reason: str) -> None:
-        """Your part is over; said to whoever was heard of."""
+        """Dismiss a target, if it was ever heard of."""
         if target.path.source is not None and target.hello is not None:
             counter = self._next_counter()
             self._say(Farewell(target.hello.instance, counter, target.id, ending, reason), target.path.source)
 
     def repeat_farewells(self) -> None:
-        """Say it again to those who are done and do not hear the group, where they are known to be."""
+        """Send farewells again to finished targets that do not receive the group, at their verified addresses."""
         for target in self._roster:
             if target.state is RosterState.DONE and target.path.is_unicast and target.hello is not None:
                 letter = Farewell(target.hello.instance, self._next_counter(), target.id, Ending.DONE, "")
                 self._say(letter, target.path.verified)
 
     def ack(self, target: Target) -> None:
-        """Your log came this far."""
+        """Acknowledge a target's log up to where it has arrived."""
         assert target.hello is not None  # its log came with reports of that instance
         self._say(Ack(target.hello.instance, self._next_counter(), target.id, target.log.offset), target.path.source)
 
     def status(self, phase: Phase, commits: Commits, *, is_poll: bool, now: float) -> None:
-        """The state of now, to the group; uses up a tx."""
+        """Send the current state to the group. It uses a tx."""
         self._tell(phase, commits, self._schedule.stamp(now), is_poll=is_poll)
 
     def announce(self, generation: int, phase: Phase, commits: Commits, *, tx: int) -> None:
-        """Tell the group that pages of this generation come from this tx on, and what left before it.
+        """Announce that pages of this generation are sent from this tx on.
 
-        Bursts with later tx are planned already and leave behind this. It must neither count them as sent nor be later
-        than they are: who hears it would claim them while they are under way.
+        Bursts with later tx numbers are already planned and leave after this status. So it must not count them as sent,
+        nor have a later tx than they have: targets would claim them while they are under way.
         """
         self.generation = generation
         self._tell(phase, commits, tx - 1, is_poll=False)
@@ -129,25 +129,25 @@ class Outbox:
         self._say(status, None)
 
     def answer_knock(self, knock: Knock, source: Address) -> None:
-        """What the group was told last; no more bytes than came, for somebody else may have sent it from there."""
+        """Answer with the last status, unless it is longer than the knock, whose address may be forged."""
         if knock.size_bytes >= CONTROL_BYTES_MAX:
             self.copy_status(source)
 
     def status_interval_s(self, *, is_urgent: bool) -> float:
-        """Time between two statuses, for as many copies as there are."""
+        """Return the seconds between two statuses, which grow with the number of unicast copies."""
         return max(URGENT_STATUS_S if is_urgent else STATUS_S, self._roster.status_copies * COPY_S)
 
     def copy_status(self, destination: Address) -> None:
-        """What the group was told last, to one address."""
+        """Send the last status to one address."""
         if self._last_status is not None:
             self._say(self._last_status, destination)
 
     def assign(self, assign: Assign, destination: Address) -> None:
-        """Parent and child of one target."""
+        """Tell a target its parent and child."""
         self._say(assign._replace(counter=self._next_counter()), destination)
 
     def probe(self, size_bytes: int) -> None:
-        """A datagram of this size to the group."""
+        """Send a probe of this size to the group."""
         self._say(Probe(self._next_counter(), size_bytes), None)
 
     def page_count(self, kind: ObjectKind) -> int:

@@ -1,4 +1,4 @@
-"""Path: by which way, and to which address, a target is reached."""
+"""Path: how, and at which address, a target is reached."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from mrsync.protocol.core.sends import Address
 
 
 class Via(Enum):
-    """Whom a target's pages come from."""
+    """Where a target's pages come from."""
 
-    CASTER = "caster"  # by the group, or by unicast
-    RELAY = "relay"  # another target passes them on
-    NOBODY = "nobody"  # it does not answer, or waits for another relay
+    CASTER = "caster"  # by multicast or unicast
+    RELAY = "relay"  # another target forwards them
+    NOBODY = "nobody"  # nowhere: it does not answer, or waits for another relay
 
 
 @dataclass
 class TargetPath:
-    """What is known of one target's way; times in seconds of the caller's clock."""
+    """The path to one target. Times are seconds of the caller's clock."""
 
-    source: Address = None  # where its last report came from
-    shortfalls: int = 0  # its hellos, one after another, that say late that what is needed does not come
-    asked_at: Address = None  # where its last hello came from, and
-    token: int = 0  # was answered to with this
-    verified: Address = None  # an address that its hello repeated the token of
-    why_unicast: str = ""  # pages come to `verified`; empty: to the group
-    routed_at: float = 0.0  # when it changed
-    copy_at: float = 0.0  # before that no status goes to it by unicast
+    source: Address = None  # address of its last report
+    shortfalls: int = 0  # consecutive hellos that say, after some time, that the needed probes do not arrive
+    asked_at: Address = None  # address of its last hello
+    token: int = 0  # sent to asked_at
+    verified: Address = None  # the address whose token it has repeated
+    why_unicast: str = ""  # why it is served by unicast, at `verified`; empty: it is not
+    routed_at: float = 0.0  # when why_unicast changed
+    copy_at: float = 0.0  # no status is copied to it before
 
     via: Via = Via.CASTER
-    parent: str = ""  # name of the target that passes pages on to this one
+    parent: str = ""  # name of the target that forwards pages to this one
 
     @property
     def is_copied(self) -> bool:
@@ -44,5 +44,5 @@ class TargetPath:
 
     @property
     def is_unicast(self) -> bool:
-        """Whether the target is sent by unicast what others hear on the group."""
+        """Whether it is served by unicast what others receive from the group."""
         return bool(self.why_unicast)

@@ -1,4 +1,4 @@
-"""Progress: when a target was last heard, and when it last got something done."""
+"""Progress: when a target was last heard, and when it last made progress."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from dataclasses import dataclass
 
 from mrsync.wire.messages import Report
 
-RETURN_S = 2.0  # who was not heard for so long, though keepalives are due, was away, and is judged anew from here on
+RETURN_S = 2.0  # a target that was silent for longer was away, and its clocks start anew
 
 
 @dataclass
 class LifeSigns:
-    """Of one target, in seconds of the caller's clock."""
+    """Signs of life of one target, in seconds of the caller's clock."""
 
     heard_at: float = 0.0
-    done_at: float = 0.0  # or when it was last found to wait for others
-    done_tx: int = 0  # what the caster had sent by then
+    done_at: float = 0.0  # or when it last waited for others
+    done_tx: int = 0  # last tx that the caster had sent by then
 
     def receive(self, old: Report | None, new: Report, tx: int, now: float) -> bool:
-        """Take a report that is newer than the one before; True when something was got done, or begins anew."""
+        """Take a report newer than the last one. Return whether it shows progress, or a return after silence."""
         is_progress = old is None or now - self.heard_at > RETURN_S or _shows_progress(old, new)
         self.heard_at = now
         if is_progress:

@@ -1,8 +1,13 @@
-"""Reach: whom the group reaches, who is served by unicast instead, and how large packets may be for everyone.
+"""Reach: which targets the group reaches, which are served by unicast instead, and how large packets may be.
 
-A target counts as deaf when it has been here for a while and says that it hears nothing on the group, or hears it no
-longer. Pages go by unicast only to an address from which the target has repeated the token that was sent there: who
-repeats somebody's hello from another address must not be able to direct a session at it.
+A target is deaf if it takes part for a while and reports that it receives nothing from the group, or no longer does.
+Pages are sent by unicast only to an address from which the target has repeated a token that was sent there. Otherwise
+anybody could replay a hello from a forged address, and direct a session at a victim (as in RFC 9000, section 8).
+
+Packet sizes are probed, not assumed (decision 0014): datagrams of each size are cast beside STATUS, and hellos report
+the largest that arrived. `fix` chooses the largest that reach all targets, when the manifest is to be cast. Targets
+that even the smallest do not reach cannot take part. What would break it: a target that is stopped while probes are
+sent; so a shortfall must be reported repeatedly, and after some time.
 """
 
 from __future__ import annotations
@@ -17,15 +22,15 @@ from mrsync.protocol.targets.roster import Roster, Target
 from mrsync.wire.geometry import Step
 from mrsync.wire.messages import Hello
 
-DEAF_S = 1.0  # with 50 statuses sent meanwhile
-DEAF_SHARE = 8  # of the ack wait, if that is shorter
-PROBE_S = 0.5  # with 25 probes of every size sent meanwhile
-LADDER_S = 0.1  # then smaller probes are sent, too
-COPIES_AT_ONCE = 4  # of the largest pages: what the caster's socket holds
-COPY_AFTER_KEEPALIVES = 1.25  # without an answer to a status; healthy targets answer after one at the latest
+DEAF_S = 1.0  # 50 statuses are sent in that time
+DEAF_SHARE = 8  # of the ack wait, if it is shorter
+PROBE_S = 0.5  # 25 probes of each size are sent in that time
+LADDER_S = 0.1  # after that, smaller probes are sent, too
+COPIES_AT_ONCE = 4  # of the largest pages, which the caster's socket holds
+COPY_AFTER_KEEPALIVES = 1.25  # without an answer to a status; healthy targets answer within one
 COPY_KEEPALIVES = 0.5
 SHORTFALLS_MIN = 2
-RETURN_KEEPALIVES = 3  # longer than a catcher takes to find the group silent again
+RETURN_KEEPALIVES = 3  # longer than a catcher needs to notice that the group is silent again
 
 NEVER_HEARD = "it does not receive the group"
 NO_LONGER_HEARD = "it no longer receives the group"
@@ -33,10 +38,10 @@ AS_ASKED = "as asked for"
 
 
 class Reach:
-    """Judges the live targets by their hellos; `step` is the size of packets, final when `fix` was called.
+    """Decide on the paths of live targets by their hellos. `step` is the packet size, which is final after `fix`.
 
-    steps: sizes to try, the largest first. on_rerouted: hears of each target that gets or loses a path of its own, or
-    whose path leads to another address now.
+    steps: sizes to try, the largest first. on_rerouted: called for each target whose unicast route was added, removed
+    or changed.
     """
 
     def __init__(
@@ -56,31 +61,33 @@ class Reach:
         self._keepalive_s = keepalive_s(ack_wait_s)
         self._is_unicast_only = is_unicast_only
         self._on_rerouted = on_rerouted
-        self._open: dict[int, Target] = {}  # whose reach is not known well enough
-        self._returning: dict[int, tuple[Target, float]] = {}  # served by unicast, but hear the group, since when
+        self._open: dict[int, Target] = {}  # targets whose reach is not known yet
+        self._returning: dict[
+            int, tuple[Target, float]
+        ] = {}  # targets served by unicast that hear the group again, and since when
 
     @property
     def tried_mtu(self) -> int:
-        """What was tried first."""
+        """The MTU that was tried first."""
         return self._steps[0].mtu
 
     @property
     def least_mtu(self) -> int:
-        """What every path must carry."""
+        """The smallest MTU, which every path must carry."""
         return self._steps[-1].mtu
 
     @property
     def is_settled(self) -> bool:
-        """Whether it is known of every live target how it is reached, and by which packets."""
+        """Whether the path and the packet size of every live target are known."""
         return not self._open
 
     def receive_hello(self, target: Target, hello: Hello, source: Address, now: float) -> int:
-        """Take what a live target hears; returns the token for the address that its hello came from, 0 for an old one.
+        """Take the hello of a live target. Return the token for the address it came from, or 0 for an old hello.
 
-        Of a target that was admitted by this very hello, target.hello is that hello already.
+        If this hello has just admitted the target, target.hello is already this one.
         """
         known = target.hello
-        assert known is not None  # it is live
+        assert known is not None  # live targets have sent one
         if target.path.asked_at is not None and hello.counter <= known.counter:
             return target.path.token if source == target.path.asked_at else 0
         target.hello = hello
@@ -100,9 +107,9 @@ class Reach:
         return target.path.token
 
     def look(self, now: float) -> list[Target]:
-        """Judge those of whom too little is known; returns those that cannot take part, after `fix`."""
+        """Look at the targets whose reach is not known yet. Return those that cannot take part, after `fix`."""
         for target in list(self._open.values()):
-            if target.is_live and self._roster.find(target.id) is target:  # no other process has taken its place
+            if target.is_live and self._roster.find(target.id) is target:  # not replaced by another process
                 self._judge(target, now)
             else:
                 del self._open[target.id]
@@ -110,9 +117,9 @@ class Reach:
         return [target for target in self._open.values() if self._is_narrow(target)] if self.is_fixed else []
 
     def _take_back(self, now: float) -> None:
-        """Serve those by multicast again who have heard the group, and packets of this session's size, for a while.
+        """Serve targets by multicast again that have received the group, with full packets, for a while.
 
-        Else an outage of some seconds costs a copy of all the rest for each of them.
+        Otherwise an outage of a few seconds would cost a copy of all the rest for each of them.
         """
         for target, since in list(self._returning.values()):
             hears_pages = target.hello is not None and target.hello.group_bytes >= self.step.datagram_bytes
@@ -123,7 +130,7 @@ class Reach:
                 self._serve(target, "", now)
 
     def fix(self) -> list[Target]:
-        """Settle for the largest packets that reach everyone; returns those whom not even the smallest reach."""
+        """Choose the largest packets that reach all targets. Return targets that not even the smallest reach."""
         known = [target for target in self._roster.live if target.id not in self._open]
         narrow = [target for target in known if self._is_narrow(target)]
         self.is_fixed = True
@@ -133,18 +140,18 @@ class Reach:
         return narrow
 
     def _cut(self, step: Step) -> Step:
-        """With smaller pages where there are many copies: all of a burst's must pass a switch's queue at once."""
+        """Make pages smaller if there are many copies, because all copies of a burst pass a queue at the same time."""
         geometry = step.geometry
         packets = max(1, geometry.packets * COPIES_AT_ONCE // max(COPIES_AT_ONCE, self._roster.audience.copies))
         return step._replace(geometry=geometry._replace(packets=packets))
 
     def reached_mtu(self, target: Target) -> int:
-        """The largest packets that are known to reach a target, as an MTU; 0 if none of those tried do."""
+        """Return the MTU of the largest packets that are known to reach a target, or 0."""
         heard = self._heard_bytes(target)
         return next((step.mtu for step in self._steps if step.datagram_bytes <= heard), 0)
 
     def tend(self, outbox: Outbox, now: float) -> list[Target]:
-        """Beside a status: give those something to hear of whom too little is known; returns what `look` does."""
+        """With a status, send probes, and copies to targets that do not answer. Return the result of `look`."""
         narrow = self.look(now)
         for target in self.unanswering(now):
             outbox.copy_status(target.path.source)
@@ -153,7 +160,7 @@ class Reach:
         return narrow
 
     def probes(self, now: float) -> list[int]:
-        """Sizes of the datagrams to cast beside a status; those of a target that is to come go out already."""
+        """Return the sizes of probes to cast with a status. They are cast before the first target joins, too."""
         if not self._open and not self._returning and (self.is_fixed or not self._roster.expected):
             return []
         is_short = not self.is_fixed and any(
@@ -162,9 +169,9 @@ class Reach:
         return [step.datagram_bytes for step in self._steps] if is_short else [self.step.datagram_bytes]
 
     def unanswering(self, now: float) -> Iterator[Target]:
-        """Targets that a status goes to by unicast as well, for they do not answer those to the group.
+        """Yield targets that do not answer the status to the group, so that it is sent to them by unicast, too.
 
-        A target that hears it knows that its master lives and the group does not.
+        A target that receives only the copy knows that its master is alive, and that the group does not work.
         """
         patience_s = COPY_AFTER_KEEPALIVES * self._keepalive_s
         for target in self._roster.live:
@@ -176,19 +183,19 @@ class Reach:
 
     def _judge(self, target: Target, now: float) -> None:
         hello = target.hello
-        assert hello is not None  # it is live
+        assert hello is not None  # live targets have sent one
         if self._is_unicast_only:
             if not target.path.is_unicast:
                 self._serve(target, AS_ASKED, now)
         elif not self.is_fixed and target.path.is_unicast and hello.group_bytes:
-            self._serve(target, "", now)  # it joined late
+            self._serve(target, "", now)  # it joined the group late
         elif not hello.group_bytes and not target.path.is_unicast and now - target.joined_at > self._deaf_s:
             self._serve(target, NEVER_HEARD, now)
         if self._is_known(target, now):
             self._open.pop(target.id, None)
 
     def _is_known(self, target: Target, now: float) -> bool:
-        """Whether nothing larger will reach it, as far as can be known."""
+        """Return whether the largest packets that reach a target are known."""
         heard = self._heard_bytes(target)
         if heard >= self.step.datagram_bytes:
             return True
@@ -198,11 +205,14 @@ class Reach:
 
     @staticmethod
     def _is_narrow(target: Target) -> bool:
-        """Whether it hears something, but no probe; who was stopped may say so once, before it has read them."""
+        """Return whether it receives no probe, although it receives something.
+
+        One such hello does not count: a process that was stopped may send it before it reads the probes.
+        """
         return target.path.shortfalls >= SHORTFALLS_MIN
 
     def _falls_short(self, target: Target, now: float) -> bool:
-        """Whether it hears something, has had time to hear probes, and says now that it did not."""
+        """Return whether its hello says that probes did not arrive, although there was enough time."""
         needed = self.step.datagram_bytes if self.is_fixed else self._least_bytes
         patience_s = (self._deaf_s if self.is_fixed else 0.0) + PROBE_S
         return 0 < self._heard_bytes(target) < needed and now - self._changed_at(target) > patience_s
@@ -213,7 +223,7 @@ class Reach:
 
     @staticmethod
     def _heard_bytes(target: Target) -> int:
-        """The largest datagram heard on the path that is used for this target."""
+        """Return the largest datagram that the target received on its path."""
         hello = target.hello
         if hello is None:
             return 0
@@ -226,9 +236,9 @@ class Reach:
     # paths
 
     def _serve(self, target: Target, why_unicast: str, now: float) -> None:
-        """Have a target served by unicast from now on, or, without a reason, by multicast."""
+        """Serve a target by unicast for this reason, or by multicast if it is empty."""
         if why_unicast and target.path.verified is None:
-            return  # nobody knows yet who is at its address
+            return  # its address is not verified yet
         target.path.why_unicast = why_unicast
         target.path.routed_at = now
         self._roster.count_listeners()

@@ -1,4 +1,4 @@
-"""The roster: everything the caster knows of each target."""
+"""The roster: what the caster knows of each target."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ from mrsync.wire.messages import (
     WantsRecord,
 )
 
-PagesOf = Callable[[RangeSet], Iterable[Range]]  # manifest entries -> the pages of the contents that hold them
+PagesOf = Callable[[RangeSet], Iterable[Range]]  # manifest entries -> pages of the contents with their data
 
 
 @dataclass
 class Target:
-    """One target; times in seconds of the caller's clock, numbers are those of its latest report."""
+    """One target. Times are seconds of the caller's clock; numbers are those of its last report."""
 
     id: int
     name: str
     state: RosterState = RosterState.EXPECTED
     reason: str = ""
-    hint: str = ""  # goes behind the reason if it is never heard of, as the application knows
-    hello: Hello | None = None  # its last one
-    former: frozenset[int] = frozenset()  # instances whose place another process took
+    hint: str = ""  # from the application; appended to the reason if the target never joins
+    hello: Hello | None = None  # the last one
+    former: frozenset[int] = frozenset()  # instances that were replaced by another process
     slot: int = 0
     joined_at: float = 0.0
     ended_at: float = 0.0
@@ -52,7 +52,7 @@ class Target:
     log: LogReader = field(default_factory=LogReader)
     needs: RangeSet = field(default_factory=RangeSet)  # manifest entries
     basis: RangeSet = field(default_factory=RangeSet)  # manifest entries
-    wants: RangeSet | None = None  # pages of the contents; None: all that hold something of what it needs
+    wants: RangeSet | None = None  # pages of the contents; None: all pages with data that it needs
     compared: ComparedRecord | None = None
     sat_out: dict[int, int] = field(default_factory=dict)  # plan file -> errno
     errors: list[ErrorRecord] = field(default_factory=list)
@@ -67,7 +67,7 @@ class Target:
 
     @property
     def failure_trigger(self) -> TargetTrigger:
-        """What it is if it gives up: before it has compared it has taken no part."""
+        """Trigger for a target that gives up: before it has compared, it counts as refused."""
         return TargetTrigger.REFUSAL if self.compared is None else TargetTrigger.FAILURE
 
     @property
@@ -75,17 +75,17 @@ class Target:
         return self.state not in (RosterState.EXPECTED, RosterState.PRESENT)
 
     def frontier(self, kind: ObjectKind) -> int:
-        """Pages of this object held from its beginning, as far as this target has said."""
+        """Return the number of pages that the target holds from the beginning of an object."""
         return self.flow.pages_held(kind) if self.report else 0
 
     def awaits(self, contents: ObjectKind) -> bool:
-        """Whether it has understood the plan of these; only believed when what it wants is known too."""
+        """Return whether it has the plan of these contents. That counts only if its wants have arrived, too."""
         report = self.report
         return report is not None and report.active is contents and report.log_end <= self.log.offset
 
     @property
     def ready(self) -> int:
-        """Plan files staged or sat out; only believed when the sit-outs are known too."""
+        """Number of plan files that are staged or sat out. It counts only if the sit-outs have arrived, too."""
         if self.report is None or self.report.log_end > self.log.offset:
             return 0
         return self.report.ready
@@ -97,10 +97,10 @@ class Target:
     def receive_report(
         self, report: Report, source: Address, now: float, *, tx: int = 0, is_believed: bool = True
     ) -> bool:
-        """Take a report that is newer than the one known; True when it shows that something was got done.
+        """Take a report that is newer than the last one. Return whether it shows progress.
 
-        tx: what the caster has sent by now. is_believed: False if its tx numbers were invented by somebody; then they
-        show no answer.
+        tx: the last one that the caster has sent. is_believed: False if the report contains tx numbers that were never
+        sent; then it is no answer.
         """
         old, self.report = self.report, report
         self.path.source = source
@@ -108,7 +108,7 @@ class Target:
         return self.progress.receive(old, report, tx, now)
 
     def receive_record(self, record: Record) -> None:
-        """Take from the log what concerns only this target."""
+        """Take a record of the log that concerns only this target."""
         if isinstance(record, NeedsRecord):
             self.needs.update(record.ranges)
         elif isinstance(record, BasisRecord):
@@ -142,7 +142,7 @@ class Roster:
         return self._targets.get(target)
 
     def name_of(self, target: int) -> str:
-        """RuntimeError if there is no such target."""
+        """Return a target's name. Raise RuntimeError if there is no such target."""
         found = self._targets.get(target)
         if found is None:
             raise RuntimeError(f"no target {target} is on the roster")
@@ -150,16 +150,16 @@ class Roster:
 
     @property
     def live(self) -> list[Target]:
-        """Targets that are present; a new list whenever it changes."""
+        """Targets that take part now. The list is replaced by a new one when it changes."""
         return self._live
 
     @property
     def expected(self) -> list[Target]:
-        """Targets not heard of yet."""
+        """Targets that have not joined yet."""
         return [target for target in self if target.state is RosterState.EXPECTED]
 
     def admit(self, target: Target, hello: Hello, source: Address, now: float) -> None:
-        """Put a target on the live list."""
+        """Let a target take part."""
         target.state = step(TARGETS, target.state, TargetTrigger.HELLO)
         target.hello = hello
         target.path.source = source
@@ -170,14 +170,14 @@ class Roster:
         self.count_listeners()
 
     def renew(self, target: Target) -> Target:
-        """A fresh record in place of a target whose process was started again before the plan was fixed."""
+        """Replace a target whose process was restarted before the plan was fixed. Return the new one."""
         former = target.former | {target.hello.instance} if target.hello is not None else target.former
         fresh = self._targets[target.id] = Target(target.id, target.name, former=former)
         self._leave(target)
         return fresh
 
     def end(self, target: Target, trigger: TargetTrigger, reason: str, now: float) -> None:
-        """Note the one and only outcome of a target; RuntimeError if it has one."""
+        """Set the final outcome of a target. Raise RuntimeError if it already has one."""
         target.state = step(TARGETS, target.state, trigger)
         target.reason = reason
         target.ended_at = now
@@ -193,31 +193,31 @@ class Roster:
         return any(not target.path.is_unicast for target in self._live)
 
     def count_listeners(self) -> None:
-        """To be called when a target's path has changed, too."""
+        """Update the audience. Call it after a target's path has changed."""
         audience = self.audience
         audience.flows = [target.flow for target in self._live if target.path.is_direct]
         audience.copies = max(1, int(self.is_group_heard) + sum(target.path.is_copied for target in self._live))
 
     @property
     def status_copies(self) -> int:
-        """How often a status leaves by unicast."""
+        """Number of unicast copies of each status."""
         return sum(target.path.is_unicast for target in self._live)
 
     @property
     def retained_pages(self) -> int:
-        """Sealed pages that every live target keeps for decoding."""
+        """Number of sealed pages that every live target retains for decoding."""
         return min((target.hello.retained_pages for target in self._live if target.hello), default=0)
 
     def lowest(self, key: Callable[[Target], int]) -> int:
-        """Smallest value over the live targets; 0 when there is none."""
+        """Return the smallest value of all live targets, or 0 if there are none."""
         return min(map(key, self._live), default=0)
 
     def lowest_frontier(self, kind: ObjectKind) -> int:
-        """Pages of this object that every live target holds from its beginning."""
+        """Return the number of pages that all live targets hold from the beginning of an object."""
         return self.lowest(lambda target: target.frontier(kind))
 
     def every(self, claim: Callable[[Target], bool]) -> bool:
-        """Whether the claim holds for every live target, and there is one."""
+        """Return whether the claim is true of every live target, and there is at least one."""
         return bool(self._live) and all(map(claim, self._live))
 
     def union_of_needs(self) -> Union:
