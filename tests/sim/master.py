@@ -310,6 +310,7 @@ class MasterHost:
     def _seal(self, kind: ObjectKind, page: int, tx: int) -> None:
         """Read a page: files whose end is on it may turn out to have changed, or any if it is read again."""
         generation = self._generations[kind, page] = self._generations.get((kind, page), -1) + 1
+        self._oracle.packets_read_again += self._world.packet_count(kind, page) * (generation > 0)
         if generation > self._generation:
             self._generation = generation
             for send in self.caster.announce_reading(generation, tx):

@@ -44,6 +44,7 @@ class Oracle:
         self.packets_repaired = 0
         self.packets_wasted = 0  # repairs that nobody missed
         self.packets_coded = 0
+        self.packets_read_again = 0  # they go out whole, though some of them may be planned once more as well
         self.hop_first = self.hop_repaired = self.hop_wasted = 0  # packets
         self._passed_on: set[tuple[Address, tuple[int, int]]] = set()
         self.reports = 0

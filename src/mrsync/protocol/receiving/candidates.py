@@ -89,6 +89,7 @@ class Candidates:
             return None
         candidate = self._known[status.session] = known or Candidate(status)
         candidate.hear_status(status, now, is_cast=is_cast)
+        candidate.hearing.doubt_group()
         if len(self._known) > CANDIDATES_MAX:
             del self._known[next(iter(self._known))]
         return candidate

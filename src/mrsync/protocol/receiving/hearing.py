@@ -6,6 +6,7 @@ from mrsync.protocol.core.timers import keepalive_s
 
 SILENT_KEEPALIVES = 2  # of a group with 10 statuses/s: a switch has forgotten us
 REJOINS_MAX = 2  # in vain; then the group is given up
+COPIES_MAX = 1  # while a master is sought: who gets more, and nothing from the group, does not hear it any more
 STATUS_COUNTS_AS = 1  # byte: it shows that something is heard, and nothing of larger packets
 
 State = tuple[int, int, int]
@@ -86,6 +87,11 @@ class Hearing:
             return True
         self.group_bytes = 0
         return False
+
+    def doubt_group(self) -> None:
+        """Forget what came from the group before, if nothing but unicast came for a while. For who seeks a master."""
+        if self._copies > COPIES_MAX:
+            self.group_bytes = 0
 
     def _state(self) -> State:
         """What matters of it: who hears the group is served by that, whatever else reaches it."""

@@ -16,8 +16,9 @@ class Expectation(NamedTuple):
 
     phase: Phase
     contents: ObjectKind  # of this round
-    pages_sent: int  # of the contents
-    is_sent: bool  # whether all contents were sent at least once
+    object: ObjectKind  # that is cast, or was last
+    pages_sent: int  # of this object
+    is_sent: bool  # whether all of it was sent at least once
     owes: Callable[[int, int], bool]  # whether a target waits for a repair, and none was sent for it since a tx
     commit_end: int  # plan files that may be committed
     file_count: int
@@ -28,6 +29,7 @@ class Expectation(NamedTuple):
         return cls(
             phase,
             contents,
+            transfer.kind if transfer is not None else ObjectKind.MANIFEST,
             pages_sent=transfer.next_page if transfer is not None else 0,
             is_sent=transfer is not None and transfer.is_sent,
             owes=transfer.owes if transfer is not None else lambda target, tx: False,
@@ -51,10 +53,11 @@ def overdue_reason(target: Target, expected: Expectation, *, ack_wait_s: float, 
 
 def _is_behind(target: Target, expected: Expectation) -> bool:
     """Return whether the session waits for this target, and not the reverse."""
+    is_left_waiting = not expected.is_sent and target.frontier(expected.object) >= expected.pages_sent
     if expected.phase is Phase.COMPARING:
-        return target.compared is None
+        return target.compared is None and not is_left_waiting
     if expected.phase is Phase.PLANNING:
-        return not target.awaits(expected.contents)
+        return not target.awaits(expected.contents) and not is_left_waiting
     if expected.phase is Phase.CASTING:
         return (
             target.frontier(expected.contents) < expected.pages_sent

@@ -9,6 +9,7 @@ import pytest
 from mrsync.protocol.catcher import KNOCK_MAX_S, SEEKING_REJOIN_S
 from mrsync.protocol.core.events import CatcherEvent, GroupGivenUp, GroupSilent
 from mrsync.protocol.core.sends import SendKnock, SendMessage
+from mrsync.protocol.receiving.candidates import Candidates
 from mrsync.protocol.receiving.hearing import REJOINS_MAX, SILENT_KEEPALIVES, Hearing
 from mrsync.wire.limits import CONTROL_BYTES_MAX
 from mrsync.wire.messages import Hello, Probe
@@ -40,6 +41,14 @@ def test_hello_is_repeated_until_a_welcome_confirms_it() -> None:
     assert hearing.has_news
     hearing.receive_welcome(4, 1)
     assert not hearing.has_news
+
+
+def test_who_seeks_forgets_a_group_that_fell_silent() -> None:
+    candidates = Candidates()
+    for counter, is_cast in enumerate((True, False, False), 1):
+        candidate = candidates.hear_status(status(counter), 0.0, is_cast=is_cast)
+        assert candidate is not None
+        assert candidate.hearing.is_deaf is (counter == 3)
 
 
 def test_unicast_counts_only_for_targets_without_multicast() -> None:

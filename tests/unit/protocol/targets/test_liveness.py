@@ -17,6 +17,7 @@ CONTENTS = ObjectKind.CONTENTS
 def expectation(phase: Phase, **details: Any) -> Expectation:
     values: dict[str, Any] = {"pages_sent": 10, "is_sent": False, "commit_end": 2, "file_count": 5}
     values["owes"] = lambda flow, tx: False
+    values["object"] = {Phase.COMPARING: ObjectKind.MANIFEST, Phase.PLANNING: ObjectKind.PLAN}.get(phase, CONTENTS)
     return Expectation(phase=phase, contents=CONTENTS, **{**values, **details})
 
 
@@ -72,6 +73,8 @@ def test_target_behind_without_progress_is_stuck(expected: Expectation, details:
     ("expected", "details"),
     [
         (expectation(Phase.GATHERING), {}),
+        (expectation(Phase.COMPARING), {"frontier": 10}),  # another one keeps the rest from being sent
+        (expectation(Phase.PLANNING), {"active": ObjectKind.PLAN, "frontier": 10}),
         (expectation(Phase.PLANNING), {"active": CONTENTS}),
         (expectation(Phase.CASTING), {"active": CONTENTS, "frontier": 10, "committed": 2}),  # the rest is not sent yet
         (expectation(Phase.CASTING, is_sent=True), {"active": CONTENTS, "frontier": 10, "committed": 2, "ready": 5}),
