@@ -83,7 +83,7 @@ def test_a_working_directory_that_is_gone(full: Site, source: str) -> None:
     if source == "/absolute":
         assert (done.returncode, done.stderr) == (0, "")
     else:
-        sentence = "mrsync: the working directory is gone: name the source source by an absolute path\n"
+        sentence = "mrsync: the working directory no longer exists: give the source source as an absolute path\n"
         assert (done.returncode, done.stderr) == (3, sentence)
 
 
