@@ -1,4 +1,9 @@
-"""Assembly: one object being received: which pages and packets are here; plain numbers, no bytes."""
+"""Assembly: which pages and packets of one object have arrived. It contains numbers only, no bytes.
+
+A page is absent, partial (some of its packets are here), opened (its seal is valid), or held (written, or not wanted).
+Only a seal can tell whether packets are authentic. So everything that a header claims about a page is kept side by side
+until a seal has opened: packets of different readings (generation and number of packets) never mix.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +14,11 @@ from enum import IntEnum
 from mrsync.protocol.core.sends import Term
 from mrsync.wire.geometry import Geometry, count_of, generation_of, reading_of
 
-ABSENT, PARTIAL, OPENED, HELD = range(4)  # life of a page; HELD: written, or never wanted here
+ABSENT, PARTIAL, OPENED, HELD = range(4)  # states of a page; HELD: written, or not wanted
 _READING_BITS = 24
 _NOT_HELD = re.compile(rb"[^\x03]")
 _NEEDED = re.compile(rb"\x00+|\x01")
-ENTRIES_MAX = 512  # of needs in one report; about what fits a datagram at two bytes each
+ENTRIES_MAX = 512  # needs in one report; about as many as fit into a datagram
 
 Need = tuple[int, int, int]  # as in Report.needs
 
@@ -23,11 +28,11 @@ class Verdict(IntEnum):
 
     IGNORE = 0
     STORE = 1
-    COMPLETE = 2  # store; the page is whole now
+    COMPLETE = 2  # store; the page is complete now
 
 
 class Assembly:
-    """Reception of one object of `size_bytes`; `wanted` are the ranges of pages that matter here (None: all)."""
+    """The reception of one object of size_bytes. wanted: ranges of pages that are to be written; None: all."""
 
     def __init__(self, size_bytes: int, geometry: Geometry, wanted: Iterable[tuple[int, int]] | None = None) -> None:
         self.size_bytes = size_bytes
@@ -40,16 +45,16 @@ class Assembly:
             for first, end in wanted:
                 end = min(end, self.page_count)
                 self._pages[first:end] = bytes(max(0, end - first))
-        self.has_rereads = False  # a page was opened that was read a second time
+        self.has_rereads = False  # a page was opened that had been read a second time
         self._partial: dict[int, int] = {}  # page and reading in one number -> missing packets
-        self._readings: dict[int, list[int]] = {}  # page -> readings of which packets are here, last the one heard last
-        self._passing: set[int] = set()  # pages that count as held, and are needed to be passed on
+        self._readings: dict[int, list[int]] = {}  # page -> readings with packets here, the most recent last
+        self._passing: set[int] = set()  # held pages that are needed again to be forwarded
         self._frontier = 0
-        self._horizon = 0  # pages below were sent, as far as is known here
+        self._horizon = 0  # pages below are known to have been sent
 
     @property
     def frontier(self) -> int:
-        """Every page below is held."""
+        """All pages below are held."""
         found = _NOT_HELD.search(self._pages, self._frontier)
         self._frontier = at = found.start() if found else self.page_count
         return at
@@ -60,22 +65,22 @@ class Assembly:
 
     @property
     def horizon(self) -> int:
-        """Pages below were sent, as far as is known here."""
+        """Pages below are known to have been sent."""
         return self._horizon
 
     def let_pass(self, page: int) -> bool:
-        """Need this page again, to pass it on; False if it is on its way here already, or does not exist."""
+        """Request a held page again, to forward it. Return False if it is not held, already requested, or no page."""
         if page >= self.page_count or self._pages[page] != HELD or page in self._passing:
             return False
         self._passing.add(page)
         return True
 
     def extend_horizon(self, pages_sent: int) -> None:
-        """So many pages were sent: what is not here of them is missing."""
+        """Note that this many pages were sent, so that those of them that are not here are missing."""
         self._horizon = max(self._horizon, min(pages_sent, self.page_count))
 
     def receive_page(self, page: int, generation: int, count: int) -> bool:
-        """A whole burst arrived; True when the page is wanted: open it and call `opened` or `rejected`."""
+        """Take a complete burst. Return whether to open the page, and then to call `opened` or `rejected`."""
         if page >= self.page_count or not self._is_missing(page) or not 0 < count <= self._packet_count(page):
             return False
         if page >= self._horizon:
@@ -83,7 +88,7 @@ class Assembly:
         return True
 
     def receive_packet(self, page: int, generation: int, index: int, count: int) -> Verdict:
-        """One packet of a page arrived. Readings gather side by side: an invented one keeps no true one out."""
+        """Take one packet of a page. Readings gather side by side, so that a forged one keeps no authentic one out."""
         reading = reading_of(generation, count)
         key = page << _READING_BITS | reading
         missing = self._partial.get(key)
@@ -100,7 +105,7 @@ class Assembly:
         return Verdict.STORE if left else Verdict.COMPLETE
 
     def _start(self, page: int, reading: int, index: int, count: int) -> Verdict:
-        """The first packet of one reading of a page."""
+        """Take the first packet of one reading of a page."""
         if page >= self.page_count or not self._is_missing(page) or not index < count <= self._packet_count(page):
             return Verdict.IGNORE
         if page >= self._horizon:
@@ -113,7 +118,7 @@ class Assembly:
         return Verdict.STORE if missing else Verdict.COMPLETE
 
     def receive_coded(self, generation: int, terms: Sequence[Term]) -> int:
-        """Position of the one term that is missing here; -1 when none or several are."""
+        """Return the index of the only term that is missing here, or -1 if none or several are."""
         position = -1
         for at, (page, index) in enumerate(terms):
             if self._has(page, generation, index):
@@ -135,7 +140,7 @@ class Assembly:
         return self._pages[page] <= PARTIAL or page in self._passing
 
     def opened(self, page: int, generation: int) -> bool:
-        """The seal of the page was good; True: it waits to be written, False: it was only to be passed on."""
+        """Note that the seal of a page is valid. Return True if it is to be written, False if only forwarded."""
         for reading in self._readings.pop(page, ()):
             del self._partial[page << _READING_BITS | reading]
         if page in self._passing:
@@ -146,17 +151,17 @@ class Assembly:
         return True
 
     def rejected(self, page: int, reading: int, suspects: int) -> None:
-        """The seal was bad: some packet was forged or spoilt. `suspects` are needed again; 0: all of the page."""
+        """Note that the seal is invalid: a packet was forged or damaged. suspects: packets to request again; 0: all."""
         key = page << _READING_BITS | reading
         if key in self._partial:
             self._partial[key] = suspects or (1 << count_of(reading)) - 1
 
     def disowned(self, page: int) -> None:
-        """An opened page is not what the caster has read: it is needed again."""
+        """Request an opened page again, because its digest is not the caster's."""
         self._pages[page] = ABSENT
 
     def forget(self, page: int, reading: int) -> None:
-        """There is no room for what came of this reading of the page."""
+        """Drop the packets of this reading of a page for lack of room."""
         if self._partial.pop(page << _READING_BITS | reading, None) is None:
             return
         readings = self._readings[page]
@@ -167,13 +172,13 @@ class Assembly:
                 self._pages[page] = ABSENT
 
     def written(self, pages: Iterable[int]) -> None:
-        """These pages are where they belong."""
+        """Note that these pages are written."""
         state = self._pages
         for page in pages:
             state[page] = HELD
 
     def needs(self) -> tuple[int, int, list[Need]]:
-        """(first, end, needs): what is missing of the pages [first, end), as in Report.needs."""
+        """Return (first, end, needs): the missing packets of the pages [first, end), as in Report.needs."""
         if self._passing:
             return self._all_needs()
         first = self.frontier
@@ -192,7 +197,7 @@ class Assembly:
         return first, end, needs
 
     def _all_needs(self) -> tuple[int, int, list[Need]]:
-        """Own needs, and between them the pages that are to be passed on."""
+        """Return the needs of this target together with the pages to forward."""
         passing = sorted(self._passing)[:ENTRIES_MAX]
         first = min(self.frontier, passing[0])
         _, end, needs = self._own_needs(first, max(first, self._horizon, passing[-1] + 1))
@@ -200,13 +205,13 @@ class Assembly:
         return first, end, sorted(needs)
 
     def _missing(self, page: int) -> int:
-        """The packets that a partial page lacks, 0 for all; of the reading heard last: repairs are of that."""
+        """Return the packets that a partial page lacks (0: all) of its last reading, because repairs are of that."""
         reading = self._readings[page][-1]
         mask = self._partial[page << _READING_BITS | reading]
         return mask if mask != (1 << count_of(reading)) - 1 else 0
 
     def missing_packets(self, needs: Iterable[Need]) -> int:
-        """How many packets such needs are."""
+        """Return how many packets these needs are."""
         return sum(bin(mask).count("1") if mask else run * self._full_count for _, run, mask in needs)
 
     def _packet_count(self, page: int) -> int:

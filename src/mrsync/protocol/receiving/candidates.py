@@ -1,7 +1,7 @@
-"""Candidates: the sessions that a catcher hears of, until one of them has welcomed it.
+"""Candidates: the sessions that a catcher hears of, until one of them has accepted it.
 
-With a key file the same secret serves many sessions, and whoever recorded one can replay it. A status therefore proves
-only that there was such a session. The welcome repeats this catcher's instance, which no recording can.
+With a key file, the same secret serves many sessions, and anyone who recorded one can replay it. So a status only
+proves that there was such a session. A welcome repeats this catcher's instance, which a recording cannot.
 """
 
 from __future__ import annotations
@@ -12,25 +12,25 @@ from mrsync.protocol.catcher_config import CatcherConfig
 from mrsync.protocol.receiving.hearing import Hearing
 from mrsync.wire.messages import Hello, Phase, Probe, Status
 
-CANDIDATES_MAX = 64  # at about 2 KB each; recordings of more sessions than that push out the oldest
+CANDIDATES_MAX = 64  # about 2 KB each; with more sessions, the oldest is dropped
 
 
 class Candidate:
-    """One session: the last status, what is heard of it here, and when hello was said to it last (seconds)."""
+    """One session: its last status, what is received of it, and when the last hello was sent (seconds)."""
 
     def __init__(self, status: Status) -> None:
         self.session = status.session
         self.status = status
-        self.evidence: Status | None = None  # the last status that shows what was to come here
+        self.evidence: Status | None = None  # the last status that shows which packets should have arrived
         self.hearing = Hearing()
         self.heard_at = -math.inf
         self.hello_at = -math.inf
-        self.welcome_counter = 0  # of the last one heard
+        self.welcome_counter = 0  # of the last one received
         self.is_refused = False
         self._probe_counter = 0
 
     def hear_status(self, status: Status, now: float, *, is_cast: bool) -> None:
-        """Take a newer status. By unicast it shows who hears the group that there is a caster, not what was missed."""
+        """Take a newer status. One that came by unicast does not show which packets of the group were lost."""
         self.status = status
         self.heard_at = now
         if is_cast or self.hearing.is_deaf:
@@ -38,7 +38,7 @@ class Candidate:
         self.hearing.hear_status(is_cast=is_cast)
 
     def hear_probe(self, probe: Probe, *, is_cast: bool) -> bool:
-        """Take a probe; False for one that is not newer than the last."""
+        """Take a probe. Return False if it is not newer than the last one."""
         is_newer = probe.counter > self._probe_counter
         if is_newer:
             self._probe_counter = probe.counter
@@ -46,7 +46,7 @@ class Candidate:
         return is_newer
 
     def say_hello(self, config: CatcherConfig, counter: int) -> Hello:
-        """What this catcher is, and hears of the session."""
+        """Return a hello with what this catcher is, and what it receives of the session."""
         group_bytes, unicast_bytes, token = self.hearing.say(counter)
         return Hello(
             target=config.target,
@@ -64,7 +64,7 @@ class Candidate:
 
 
 class Candidates:
-    """At most CANDIDATES_MAX sessions by their ids; the one whose last new status is oldest gives way."""
+    """At most CANDIDATES_MAX sessions by id. The one whose last new status is oldest is dropped first."""
 
     def __init__(self) -> None:
         self._known: dict[int, Candidate] = {}
@@ -76,11 +76,11 @@ class Candidates:
         return session in self._known
 
     def find(self, session: int) -> Candidate | None:
-        """That session, if it was heard of."""
+        """Return the candidate with this session id, or None."""
         return self._known.get(session)
 
     def hear_status(self, status: Status, now: float, *, is_cast: bool) -> Candidate | None:
-        """Take a status; the candidate, or None when the status is old or says that its session is over."""
+        """Take a status. Return the candidate, or None if the status is old or its session is over."""
         known = self._known.pop(status.session, None)
         if known is not None and status.counter <= known.status.counter:
             self._known[status.session] = known
@@ -95,6 +95,6 @@ class Candidates:
         return candidate
 
     def others_heard(self, session: int, since: float) -> bool:
-        """Whether another session than this one has said something new since then, and has not refused us."""
+        """Return whether another session has sent a new status since then, and has not refused this catcher."""
         others = [other for other in self._known.values() if other.session != session]
         return any(other.heard_at >= since and not other.is_refused for other in others)

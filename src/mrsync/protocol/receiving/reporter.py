@@ -1,4 +1,4 @@
-"""Reporter: what a catcher has to tell, made into reports."""
+"""Reporter: compose the reports of a catcher."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from mrsync.protocol.receiving.reception import Reception
 from mrsync.wire.limits import REPORT_ROOM_BYTES
 from mrsync.wire.messages import Record, Report, ResultRecord
 
-LOG_ROOM_BYTES = 600  # of a report that has needs to tell too
+LOG_ROOM_BYTES = 600  # room for the log in a report that has needs, too
 
 
 class Counters:
-    """What the driver counts and reports carry."""
+    """Counters of the driver that reports contain."""
 
     kernel_drops: int = 0
-    packets_seen: int = 0  # of pages, coded ones too
-    packets_rejected: int = 0  # not genuine, or not of this session
+    packets_seen: int = 0  # of pages, and coded ones
+    packets_rejected: int = 0  # not authentic, or of another session
     pages_rejected: int = 0
-    unverified: int = 0  # the first page that waits for its digest, and one more
+    unverified: int = 0  # 1 + the first page that waits for its digest; 0: none
     coded_useless: int = 0
     queue_pages: int = 0
 
 
 class Reporter:
-    """Keeps the log, the state of the work on files and the counters."""
+    """Keep the log, the progress of work on files, and the counters."""
 
     def __init__(self, target: int, instance: int, buffer_bytes: int, reception: Reception) -> None:
         self.counters = Counters()
@@ -42,25 +42,25 @@ class Reporter:
 
     @property
     def has_news(self) -> bool:
-        """Whether a report would tell something that the last one did not."""
+        """Whether a report would contain something new."""
         return self._is_news or self.counters.packets_seen != self._packets_told
 
     @property
     def has_told_result(self) -> bool:
-        """Whether the caster is known to have the result."""
+        """Whether the caster has acknowledged the result."""
         return self.has_result and self._log.is_acked
 
     def note(self) -> None:
-        """Something changed that the next report tells."""
+        """Note that something changed that a report contains."""
         self._is_news = True
 
     def log(self, record: Record) -> None:
-        """Tell this until the caster has it; errors as of encode_record."""
+        """Append a record to the log. Raise the errors of encode_record."""
         self._log.append(record)
         self.has_result |= isinstance(record, ResultRecord)
 
     def set_progress(self, *, ready: int | None, committed: int | None, activity: int) -> bool:
-        """Where the work on files stands; True when files became ready or were committed."""
+        """Set the progress of work on files. Return whether files became ready or were committed."""
         before = self.ready, self.committed
         self.ready = self.ready if ready is None else ready
         self.committed = self.committed if committed is None else committed
@@ -69,13 +69,14 @@ class Reporter:
         return before != (self.ready, self.committed)
 
     def receive_ack(self, log_offset: int) -> bool:
-        """The caster has the log up to there; True when it waits for the rest."""
+        """Note that the caster has the log up to log_offset. Return whether there is more to send."""
         return self._log.receive_ack(log_offset) and not self._log.is_acked
 
     def report(self, counter: int, now: float, fed_tx: int | None = None) -> Report:
-        """All that is known now.
+        """Return a report with the current state.
 
-        fed_tx: of the last status, where pages come from a parent: then it hears of needs and flow, not the caster.
+        fed_tx: if pages come from a parent, the tx of the last status; the report then contains no needs and no
+        acknowledgements of pages, because the parent gets these.
         """
         reception, counters = self._reception, self.counters
         assembly = reception.assembly

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from mrsync.protocol.core.sends import Term
 
-OPEN_MAX = 64  # combinations looked at for each lost packet
+OPEN_MAX = 64  # combinations to look at for each lost packet
 
 
 class Loss(NamedTuple):
@@ -24,9 +24,10 @@ class Loss(NamedTuple):
 
 
 def combine(losses: Iterable[Loss], *, terms_max: int, distance_max: int) -> list[tuple[Term, ...]]:
-    """Combinations of at most `terms_max` terms, no two missed by one target, pages at most `distance_max` apart.
+    """Return combinations of at most terms_max lost packets. No target misses two packets of one combination.
 
-    losses: in page order; each combination is in page order too. Those of one term are plain repairs.
+    losses: in the order of pages, which combinations keep. distance_max: largest distance between the pages of a
+    combination. Combinations of one term are plain repairs.
     """
     finished: list[list[Term]] = []
     open_: list[list[Term]] = []

@@ -1,4 +1,4 @@
-"""Endings: how a target's part ends before the session does: it is told, and nothing more is planned for it."""
+"""Endings: end a target's part before the session ends. It is dismissed, and nothing more is planned for it."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ from mrsync.protocol.targets.roster import Roster, Target
 from mrsync.protocol.targets.rounds import Rounds
 from mrsync.wire.messages import Ending
 
-_ENDINGS = {TargetTrigger.REFUSAL: Ending.REFUSED}  # of targets that were here, by what ended them; else DROPPED
+_ENDINGS = {
+    TargetTrigger.REFUSAL: Ending.REFUSED
+}  # for live targets by the cause of their end; all other causes: DROPPED
 
 
 class Endings:
-    """Ends targets, each of them once.
+    """End targets, each only once.
 
-    on_ended: called after each end with a sentence that says who and why, whether the target was live, and the time.
+    on_ended: called after each end with a sentence (name and reason), whether the target was live, and the time.
     """
 
     def __init__(
@@ -46,7 +48,7 @@ class Endings:
         self._on_ended = on_ended
 
     def end(self, target: Target, trigger: TargetTrigger, reason: str, now: float) -> None:
-        """End a target that has no outcome yet; RuntimeError if it has one."""
+        """End a target. Raise RuntimeError if it has already ended."""
         was_live = target.is_live
         self._roster.end(target, trigger, reason, now)
         self._events.append(TargetEnded(target.id))
@@ -56,7 +58,7 @@ class Endings:
         self._on_ended(f"{target.name}: {reason}", was_live, now)
 
     def forget(self, target: Target, now: float) -> None:
-        """Plan nothing more for this target, or for the process that was it."""
+        """Plan nothing more for this target, or for its former process."""
         self._relays.forget(target, now)
         self._rounds.note_wants()
         self._schedule.forget(target.id)
@@ -69,12 +71,12 @@ class Endings:
                 self.end(target, TargetTrigger.SILENCE, reason, now)
 
     def refuse_narrow(self, target: Target, mtu: int, now: float) -> None:
-        """Turn away a target whose path carries no packets that pages could be made of, or of this session's size."""
+        """Refuse a target whose path does not carry the smallest packets, or those of this session."""
         if target.is_live:  # the end of another one may have aborted the session
             self.end(target, TargetTrigger.REFUSAL, f"packets of {mtu} bytes do not reach it", now)
 
     def end_absent(self, reason: str, now: float) -> None:
-        """End all who have not come by now: it is too late."""
+        """End all targets that have not joined yet."""
         for target in self._roster.expected:
             if not target.is_ended:  # the end of another one may have aborted the session
                 self.end(target, TargetTrigger.ABSENCE, reason + target.hint, now)

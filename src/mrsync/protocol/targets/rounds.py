@@ -1,4 +1,4 @@
-"""Rounds: what was planned is cast, and then once more those files whose source changed meanwhile."""
+"""Rounds: planned files are cast in the first round, and those that changed meanwhile in a second one."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ AGAIN = Round(ObjectKind.PLAN_AGAIN, ObjectKind.CONTENTS_AGAIN)
 
 
 class Rounds:
-    """The round that the session is in, and which pages of it are worth sending."""
+    """The current round of the session, and its pages that are worth sending."""
 
     def __init__(self) -> None:
         self.current = FIRST
-        self.is_asked = False  # the application, for a second round
+        self.is_asked = False  # whether the application was asked for a second round
         self.transfers: list[Transfer] = []  # of contents
         self.pages_of: PagesOf | None = None  # of the first round
-        self._has_unwanted = False  # perhaps: pages that no live target wants
+        self._has_unwanted = False  # there may be pages that no live target wants
 
     def note_wants(self) -> None:
-        """What targets want may have become less."""
+        """Note that the set of wanted pages may have shrunk."""
         self._has_unwanted = True
 
     def note_transfer(self, transfer: Transfer) -> None:
-        """This is cast from now on."""
+        """Note that this transfer has started."""
         if transfer.kind in (FIRST.contents, AGAIN.contents):
             self.transfers.append(transfer)
 
     def skip_unwanted(self, transfer: Transfer, roster: Roster) -> None:
-        """Leave out what no live target wants, or not any more; in a second round all want all."""
+        """Skip pages that no live target wants. In the second round all targets want all pages."""
         if transfer.kind is not ObjectKind.CONTENTS:
             return
         if self._has_unwanted and self.pages_of is not None:

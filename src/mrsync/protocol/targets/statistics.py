@@ -1,4 +1,4 @@
-"""Where a session stands, for progress and reports."""
+"""Statistics of a session, for progress and reports."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mrsync.wire.messages import Phase, SealKind
 
 
 class CasterStatistics(NamedTuple):
-    """Where a session stands; pages are those of the contents."""
+    """The state of a session in numbers. Pages are those of the contents."""
 
     phase: Phase
     seal: SealKind
@@ -21,7 +21,7 @@ class CasterStatistics(NamedTuple):
     pages: int
     pages_sent: int  # at least once
     pages_left: int  # to be sent for the first time
-    pages_held: int  # by the slowest live target
+    pages_held: int  # by the live target that holds the fewest
     packets_repaired: int
     packets_coded: int
     window_pages: int
@@ -33,7 +33,7 @@ class CasterStatistics(NamedTuple):
     def of(
         cls, phase: Phase, outbox: Outbox, schedule: Schedule, clock: Clock, rounds: Rounds, roster: Roster
     ) -> CasterStatistics:
-        """The numbers of now, from the parts of a caster."""
+        """Return the current numbers of the parts of a caster."""
         transfers = rounds.transfers
         pages = [(kind, outbox.page_count(kind)) for kind in (FIRST.contents, AGAIN.contents)]
         return cls(
