@@ -53,6 +53,7 @@ from mrsync.wire.geometry import Geometry
 from mrsync.wire.messages import ObjectKind
 
 if TYPE_CHECKING:
+    from mrsync.tree.staging.durability import Durability
     from mrsync.tree.staging.rollback import Rollback
 
 COMMIT_FILES = 1000  # files to rename between two reports of activity
@@ -135,7 +136,7 @@ class TreeJobs:
         self._host = host
         self._suffix = suffix
         self._sandbox = sandbox
-        self._xattr_policy = keeper
+        self._record_keeper = keeper
         self._prefetch = Prefetch()
         memory = (ObjectKind.MANIFEST, ObjectKind.PLAN, ObjectKind.PLAN_AGAIN)
         self._parts: dict[int, dict[int, bytes]] = {kind: {} for kind in memory}
@@ -144,6 +145,7 @@ class TreeJobs:
         self._destination: Destination | None = None
         self._rollback: Rollback | None = None  # for `--commit job`: what to undo if no commit is granted
         self.rounds: StagingRounds | None = None
+        self._durability: Durability | None = None
 
     # receiving
 
@@ -155,8 +157,10 @@ class TreeJobs:
         if kind in (ObjectKind.CONTENTS, ObjectKind.CONTENTS_AGAIN):
             if self.rounds is not None:
                 size = self.geometry.page_bytes
-                if self._xattr_policy is not None:
-                    self._xattr_policy.take(kind, pages)
+                if self._record_keeper is not None:
+                    self._record_keeper.take(kind, pages)
+                if self._durability is not None:
+                    self._durability.note_written(sum(len(data) for _, data, _ in pages))
                 self.rounds.write_many(kind > ObjectKind.CONTENTS, [(page * size, data) for page, data, _ in pages])
                 self._advance()
         else:
@@ -192,10 +196,14 @@ class TreeJobs:
         comparison = self._comparison = compare(manifest, destination, self._activity, self._prefetch)
         if manifest.policy.guards_deletions and comparison.extraneous:
             check_deletions(destination, comparison, self._activity)
+        if manifest.policy.durable and not self._is_dry_run:
+            from mrsync.tree.staging.durability import Durability  # most runs do without
+
+            self._durability = Durability(destination)
         if destination.backups is not None:
             destination.backups.on_activity = self._activity
-        if self._xattr_policy is not None and not self._is_dry_run and not manifest.policy.is_listed:
-            self._xattr_policy.open(encoded)
+        if self._record_keeper is not None and not self._is_dry_run and not manifest.policy.is_listed:
+            self._record_keeper.open(encoded)
         self.confine()
         return self._fitting(Compared(len(manifest), comparison, self._find_basis(destination, comparison)))
 
@@ -214,8 +222,8 @@ class TreeJobs:
         directories = [os.dup(destination.root_fd)]
         if destination.backups is not None and destination.backups.outside_path:
             directories.append(_open_deepest(destination.backups.outside_path))
-        if self._xattr_policy is not None and self._xattr_policy.fd >= 0:
-            directories.append(os.dup(self._xattr_policy.fd))
+        if self._record_keeper is not None and self._record_keeper.fd >= 0:
+            directories.append(os.dup(self._record_keeper.fd))
         emptied = [_open_deepest(os.path.dirname(os.path.abspath(destination.path)))] if destination.is_new else []
         self._sandbox.confine(directories, emptied, makes_devices=policy.devices, sets_xattrs=policy.keeps_attributes)
         for directory in directories + emptied:
@@ -243,8 +251,8 @@ class TreeJobs:
         plan = Plan.decode(self._take_object(ObjectKind.PLAN), self._manifest)
         needs = self._comparison.needs
         stage = self._open_stage(plan, needs)
-        if self._xattr_policy is not None:
-            self._xattr_policy.begin(ObjectKind.CONTENTS, plan)
+        if self._record_keeper is not None:
+            self._record_keeper.begin(ObjectKind.CONTENTS, plan)
         page_bytes = self.geometry.page_bytes
         held = self._take_up_leftovers(stage) if self._manifest.policy.partial else {}
         if plan.blocks:
@@ -267,9 +275,9 @@ class TreeJobs:
         manifest = self._manifest
         encoded = self._take_object(ObjectKind.PLAN_AGAIN)
         patch, plan = decode_again(encoded, manifest, localize_owners)
-        if self._xattr_policy is not None:
-            self._xattr_policy.amend(encoded)
-            self._xattr_policy.begin(ObjectKind.CONTENTS_AGAIN, plan)
+        if self._record_keeper is not None:
+            self._record_keeper.amend(encoded)
+            self._record_keeper.begin(ObjectKind.CONTENTS_AGAIN, plan)
         comparison = compare_again(manifest, self._destination, patch.entries)
         self._comparison.amend(patch.entries, comparison)
         stage = Stage(self._destination, manifest, plan, comparison.needs, f"{self.session:016x}a")
@@ -331,12 +339,11 @@ class TreeJobs:
 
     def _flush(self, note: Callable[[int], None]) -> list[Failure]:
         """Flush all changes to the disk if the policy is durable. Return the failure, if any."""
-        if not self._manifest.policy.durable or self._destination is None:
+        durability = self._durability
+        if durability is None:
             return []
-        from mrsync.tree.staging.durability import Durability  # most runs do without
-
         try:
-            Durability(self._destination, note).flush()
+            durability.flush(note)
         except OSError as error:
             return [Failure(error.errno or 0, self._manifest.path(0), "flush the disk of")]
         return []
@@ -370,11 +377,11 @@ class TreeJobs:
 
     def _keep_record(self) -> None:
         """Keep what proves the tree. Where that fails, the tree is right all the same, and a verification will tell."""
-        if self._xattr_policy is None or self._destination is None:
+        if self._record_keeper is None or self._destination is None:
             return
         stages = [stage for stage in (self.rounds.first, self.rounds.again) if stage] if self.rounds else []
         with suppress(OSError):
-            self._xattr_policy.keep(stages, self._destination, is_durable=self._manifest.policy.durable)
+            self._record_keeper.keep(stages, self._destination, is_durable=self._manifest.policy.durable)
 
     def withdraw(self) -> Finished:
         """Remove all staged files: nothing is to be changed here."""
@@ -393,8 +400,8 @@ class TreeJobs:
             self._rollback.restore()
         if self._destination is not None:
             self._destination.close()
-        if self._xattr_policy is not None:
-            self._xattr_policy.close()
+        if self._record_keeper is not None:
+            self._record_keeper.close()
 
 
 def _open_deepest(path: bytes) -> int:

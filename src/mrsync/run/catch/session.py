@@ -82,7 +82,7 @@ class TreeSession:
             sandbox=sandbox,
             keeper=keeper,
         )
-        self._xattr_policy = keeper
+        self._record_keeper = keeper
         self._actions: dict[type, Callable[..., None]] = {
             Welcomed: self._on_welcomed,
             SessionOpened: self._on_session_opened,
@@ -151,8 +151,8 @@ class TreeSession:
     def _on_session_opened(self, event: SessionOpened) -> None:
         self._jobs.geometry = event.geometry
         self._jobs.session = event.session
-        if self._xattr_policy is not None:
-            self._xattr_policy.meet(event.session, event.geometry, event.seal)
+        if self._record_keeper is not None:
+            self._record_keeper.meet(event.session, event.geometry, event.seal)
 
     def _on_object_held(self, event: ObjectHeld) -> None:
         if event.object is ObjectKind.MANIFEST:

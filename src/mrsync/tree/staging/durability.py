@@ -13,25 +13,42 @@ from mrsync.tree.fs.flushing import flush_file_system
 from mrsync.tree.fs.mounts import Mounts
 
 LOOK_S = 0.5
+AHEAD_BYTES = 8 << 20  # so much is written before the disk is given work
 
 
 class Durability:
     """Flush the file systems of a destination: its own, those mounted below it, and that of its backups.
 
-    on_activity: called every LOOK_S seconds while the disk is busy, which may take minutes.
+    While contents arrive, `note_written` flushes in the background, so that little is left to do in the end.
     """
 
-    def __init__(self, destination: Destination, on_activity: Callable[[int], None]) -> None:
+    def __init__(self, destination: Destination) -> None:
         self._destination = destination
-        self._on_activity = on_activity
+        self._written = 0
+        self._ahead: threading.Thread | None = None
+        self._failures: list[OSError] = []  # a file system tells each error only once
 
-    def flush(self) -> None:
-        """Return when all changes made so far are on disk. Raise OSError if a file system reports an error."""
-        for fd in self._open_all():
-            try:
-                self._flush(fd)
-            finally:
-                os.close(fd)
+    def note_written(self, length: int) -> None:
+        """Note that so many bytes were written. The disk begins with them if it has nothing to do."""
+        self._written += length
+        if self._written < AHEAD_BYTES or (self._ahead is not None and self._ahead.is_alive()):
+            return
+        self._written = 0
+        self._ahead = self._start(self._open_all())
+
+    def flush(self, on_activity: Callable[[int], None]) -> None:
+        """Return when all changes made so far are on disk. Raise OSError if a file system reported an error.
+
+        on_activity: called every LOOK_S seconds while the disk is busy, which may take minutes.
+        """
+        for thread in (self._ahead, self._start(self._open_all())):
+            while thread is not None and thread.is_alive():
+                thread.join(LOOK_S)
+                on_activity(1)
+        self._written = 0
+        failures, self._failures = self._failures, []
+        if failures:
+            raise failures[0]
 
     def _open_all(self) -> list[int]:
         """Return one descriptor for each file system that may have changed."""
@@ -45,23 +62,21 @@ class Durability:
             fds.append(os.dup(backups))
         return _one_each(fds)
 
-    def _flush(self, fd: int) -> None:
-        """Flush in a thread, so that this one can report activity meanwhile."""
-        failures: list[OSError] = []
+    def _start(self, fds: list[int]) -> threading.Thread:
+        """Flush in a thread, so that this one can go on. The descriptors are closed there."""
 
         def flush() -> None:
-            try:
-                flush_file_system(fd)
-            except OSError as error:
-                failures.append(error)
+            for fd in fds:
+                try:
+                    flush_file_system(fd)
+                except OSError as error:
+                    self._failures.append(error)
+                finally:
+                    os.close(fd)
 
         thread = threading.Thread(target=flush, name="flush", daemon=True)
         thread.start()
-        while thread.is_alive():
-            thread.join(LOOK_S)
-            self._on_activity(1)
-        if failures:
-            raise failures[0]
+        return thread
 
 
 def _one_each(fds: list[int]) -> list[int]:

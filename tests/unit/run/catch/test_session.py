@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -220,3 +221,26 @@ def test_both_threads_change_nothing_but_the_destination(tmp_path: Path) -> None
         assert (host.dest / "d").is_dir()
 
     in_a_process_that_is_killed(check)
+
+
+def test_the_disk_begins_while_contents_arrive(
+    durable_host: tuple[Host, list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What fails then fails the commit: a file system tells each error only once."""
+    host, flushes = durable_host
+    begun = threading.Event()
+
+    def fail(fd: int) -> None:
+        begun.set()
+        if len(flushes) == 0:
+            flushes.append(fd)
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr("mrsync.tree.staging.durability.flush_file_system", fail)
+    monkeypatch.setattr("mrsync.tree.staging.durability.AHEAD_BYTES", 1)
+    host.session.write(ObjectKind.CONTENTS, [(0, b"0123456789b", b"")])
+    assert begun.wait(60)
+    host.session.on_event(CommitGranted(0, 2, ()))
+    told = host.told()
+    assert [record.errno for record in told if isinstance(record, ErrorRecord)] == [errno.EIO]
+    assert not (host.dest / "a").exists()
