@@ -59,17 +59,17 @@ from mrsync.wire.messages import (
     WantsRecord,
 )
 
-ABSENCE = "nothing received within"  # begins the reason of targets that never came
+ABSENCE = "nothing received within"  # the reason of targets that never joined begins with this
 ELECTION_S = 0.05
 LINGER_S = 0.003
 LINGER_COUNT = 3
-RANGES_PER_TURN = 20_000  # united at once: some milliseconds
-LIVENESS_SHARE = 20  # looks per ack wait
-PROMPT_TARGETS_MAX = 32  # with more of them, what reports lead to is looked at twice per round
+RANGES_PER_TURN = 20_000  # to unite at a time, which takes some milliseconds
+LIVENESS_SHARE = 20  # checks per ack wait
+PROMPT_TARGETS_MAX = 32  # with more of them, all targets are looked at only twice per round
 
 
 class Caster:
-    """Gathers targets, casts manifest, plan and contents, repairs, grants commits, learns every result."""
+    """Gather targets, cast manifest, plan and contents, repair losses, grant commits, and collect results."""
 
     def __init__(self, config: CasterConfig, now: float) -> None:
         geometry = config.steps[0].geometry
@@ -88,8 +88,8 @@ class Caster:
         self._config = config
         self._too_late = f"{ABSENCE} {config.ack_wait_s:g} s"
         self._linger = LINGER_COUNT
-        self._unions: tuple[Union, Union] | None = None  # of needs and of basis, while they are made
-        self._is_closed = False  # the plan is made for those who have come by now
+        self._unions: tuple[Union, Union] | None = None  # of needs and basis, while they are computed
+        self._is_closed = False  # the plan is made for the targets that have joined by now
         self._rounds = Rounds()
         self._admission = Admission(config.seals, must_encrypt=config.must_encrypt)
         self._commits = Commits(0, config.commit_rule)
@@ -107,22 +107,22 @@ class Caster:
 
     @property
     def geometry(self) -> Geometry:
-        """How pages are cut; final from the phase COMPARING on."""
+        """Sizes of pages and packets. They are final from the phase COMPARING on."""
         return self._outbox.geometry
 
     # inputs from the application
 
     def offer_manifest(self, size_bytes: int) -> None:
-        """The manifest is there; it is cast as soon as targets are gathered."""
+        """Set the size of the manifest. It is cast when targets are gathered."""
         self._outbox.sizes[ObjectKind.MANIFEST] = size_bytes
         self._timers.set(Timer.CHECK, 0.0)
 
     def offer_plan(
         self, size_bytes: int, contents_bytes: int, file_count: int, now: float, pages_of: PagesOf | None = None
     ) -> None:
-        """Answer to ComparisonFinished; without files the session goes on to finish.
+        """Answer ComparisonFinished with the sizes of plan and contents. Without files, the session finishes.
 
-        pages_of: which pages of the contents hold something of some entries; without it all pages are cast.
+        pages_of: returns the pages of the contents that contain data of some entries. None: all pages are cast.
         """
         if self.phase is not Phase.COMPARING:
             return
@@ -140,7 +140,7 @@ class Caster:
     def offer_plan_again(
         self, size_bytes: int, contents_bytes: int, file_count: int, files: Sequence[int], now: float
     ) -> None:
-        """Answer to FilesChanged: these of them are cast once more, among so many plan files that come next."""
+        """Answer FilesChanged: cast these files again, as part of a second round of file_count plan files."""
         if self.phase is not Phase.CASTING or not self._rounds.is_asked or not self._commits.has_second_chance:
             return
         self._commits.cast_again(files, file_count)
@@ -151,9 +151,9 @@ class Caster:
         self._timers.advance(Timer.CHECK, now)
 
     def void_file(self, index: int) -> bool:
-        """The source of this plan file changed: nobody puts it into place. Comes before a page is sent that shows it.
+        """Note that the source of a plan file changed, so that no target commits it. Call it before its page is sent.
 
-        False when it is too late, and no harm done: every target has the file as it was.
+        Return False if it is too late. That does no harm, because every target then has the file as it was.
         """
         return self._commits.void(index)
 
@@ -162,13 +162,13 @@ class Caster:
         self._commits.vouch(end)
 
     def give_up(self, target_id: int, reason: str, now: float) -> None:
-        """The application knows that this target cannot go on (its process ended, its launch failed)."""
+        """End a target whose process ended, or whose launch failed."""
         target = self.roster.find(target_id)
         if target is not None and not target.is_ended and target.result is None:
             self._endings.end(target, TargetTrigger.FAILURE, reason, now)
 
     def abort(self, reason: str, now: float) -> None:
-        """End the session at once, unless the reason is empty: catchers stop and clean up."""
+        """End the session at once, so that catchers stop and clean up. Do nothing if the reason is empty."""
         if self._is_over or not reason:
             return
         self.abort_reason = reason
@@ -182,7 +182,7 @@ class Caster:
     # inputs from the driver
 
     def receive_message(self, message: Message, source: Address, now: float) -> None:
-        """Take an authentic message; never raises."""
+        """Take an authentic message. Never raise."""
         if isinstance(message, Hello):
             self._receive_hello(message, source, now)
         elif isinstance(message, Report):
@@ -192,18 +192,18 @@ class Caster:
         self._check_soon(now)
 
     def receive_knock(self, knock: Knock, source: Address) -> None:
-        """A catcher, perhaps, that hears no status asks for the session: it gets the last one, and nothing else."""
+        """Answer the request for a status with the last one. Its sender need not be a catcher of this session."""
         if not self._is_over:
             self._outbox.answer_knock(knock, source)
 
     def handle_lapse(self) -> None:
-        """`now` does not count a time that has just passed, for nobody listened: it shows nothing of round trips."""
+        """Forget sending times: `now` does not count the lapse that just ended, so round trips would look too short."""
         self._clock.forget_times(self._schedule.tx)
 
     def handle_timeout(self, now: float, *, is_drained: bool = True) -> None:
-        """Do what is due; early or twice changes nothing.
+        """Do what is due. Calling it early or twice changes nothing.
 
-        is_drained: all that had come was read. Else nobody is judged yet: what they said may lie there.
+        is_drained: whether all received messages were read. If not, no target counts as silent yet.
         """
         timers = self._timers
         if is_drained and timers.take_expired(Timer.LIVENESS, now):
@@ -229,13 +229,13 @@ class Caster:
         return self._outbox.take_all()
 
     def page_compressed(self, kind: ObjectKind, page: int, packets: int, now: float) -> None:
-        """A page that leaves now has this many packets; call each time, as a page may be read again."""
+        """Set the number of packets of a page that leaves now. Call it each time, as a page may be read again."""
         self._schedule.on_compressed(kind, page, packets, now)
 
     # outputs
 
     def sends(self, now: float) -> list[Send]:
-        """What to send now, in this order; empty when there is nothing."""
+        """Return what to send now, in this order."""
         messages = self._outbox.take_all()
         return messages if self._is_over else messages + self._schedule.sends(now)
 
@@ -251,7 +251,7 @@ class Caster:
         return self._timers.next_timeout()
 
     def statistics(self) -> CasterStatistics:
-        """Where the session stands."""
+        """Return the state of the session in numbers."""
         return CasterStatistics.of(self.phase, self._outbox, self._schedule, self._clock, self._rounds, self.roster)
 
     @property
@@ -328,7 +328,7 @@ class Caster:
             self._endings.end(target, target.failure_trigger, record.reason, now)
 
     def _on_rerouted(self, target: Target) -> None:
-        """Its pages go elsewhere now, or come from a relay, or not any more; what it misses it claims again."""
+        """Forget the claims of a target whose path changed. It will claim what it lacks again."""
         self._schedule.forget(target.id)
         self._events.append(TargetRerouted(target.id))
 
@@ -345,7 +345,7 @@ class Caster:
     # phases
 
     def _check_soon(self, now: float) -> None:
-        """Look at all targets: at once while they are few, at most twice per round when they are many."""
+        """Look at all targets soon: at once if they are few, at most twice per round if they are many."""
         is_few = len(self.roster.live) <= PROMPT_TARGETS_MAX
         self._timers.advance(Timer.CHECK, now if is_few else now + self.roster.audience.round_s / 2)
 
@@ -422,7 +422,7 @@ class Caster:
             self._enter(Trigger.COMMITTED, now)
 
     def _withdraw_if_vetoed(self, now: float) -> bool:
-        """Under the rule `job`, before the first file is granted: one bad target or file, and nothing is changed."""
+        """Withdraw the session under the rule `job` if a target or a file fails before the first grant."""
         if self.phase not in (Phase.COMPARING, Phase.PLANNING, Phase.CASTING):
             return False
         self.veto = self._commits.veto(self.roster)
@@ -441,7 +441,7 @@ class Caster:
         self._enter(Trigger.RESULTS_KNOWN, now)
 
     def _enter(self, trigger: Trigger, now: float, cast: ObjectKind | None = None) -> None:
-        """Go to the next phase; status says so before the first burst of what is cast in it."""
+        """Enter the next phase. A status announces it before the first burst of the object that is cast in it."""
         self.phase = step(PHASES, self.phase, trigger)
         self._events.append(PhaseEntered(self.phase))
         if cast is not None:
@@ -477,7 +477,7 @@ class Caster:
         )
 
     def _go_on_lingering(self, now: float) -> None:
-        """The last status, a few times: a catcher that misses them all ends by silence or the end of its stdin."""
+        """Repeat the last status a few times. A catcher that misses all ends by silence or the end of its stdin."""
         self._timers.set(Timer.LINGER, now + LINGER_S)
         if self._outbox.is_waiting:  # for the uplink
             return

@@ -1,4 +1,4 @@
-"""What the core of a caster is told at its beginning."""
+"""The configuration of a Caster."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mrsync.wire.geometry import Step
 
 
 class CasterConfig(NamedTuple):
-    """What does not change during a session; times in seconds, rate in bytes/s of payload."""
+    """Settings that do not change during a session. Times in seconds, rate in bytes/s of payload."""
 
     session: int
     steps: tuple[Step, ...]  # sizes of packets to try, the largest first

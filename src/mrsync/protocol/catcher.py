@@ -51,25 +51,25 @@ from mrsync.wire.messages import (
 from mrsync.wire.records import wants_records
 
 HELLO_S = 0.1
-DOUBTS_S = 0.3  # who hears no probes says so again
+DOUBTS_S = 0.3  # repeat HELLO if no probe has arrived
 KNOCK_S = 0.2  # a status is due every 0.02 s
 KNOCK_MAX_S = 1.0
 KNOCK_GROWTH = 1.5
-RIVAL_S = 2.0  # a session that said nothing new for so long is no reason to go on waiting after a refusal
+RIVAL_S = 2.0  # after a refusal, wait only for sessions that sent a new status this recently
 SEEKING_REJOIN_S = 60.0  # switches forget a member after 260 s
-RETRY_S = 0.05  # beside the interval: the caster's answer to a piece of the log may be under way
-SILENCE_ACK_WAITS = 2  # the master is gone after so many ack waits without anything genuine
-SILENCE_AFTER_RESULT_S = 2.0  # our result is known there: only the farewell got lost
+RETRY_S = 0.05  # added to the interval, because the acknowledgement of the log may be under way
+SILENCE_ACK_WAITS = 2  # the master is gone after this many ack waits without an authentic message
+SILENCE_AFTER_RESULT_S = 2.0  # the caster has the result, so only the farewell was lost
 
 
 class Catcher:
-    """Joins a session, receives objects, reports what it holds and needs, until the farewell."""
+    """Join a session, receive objects, and report what is held and needed, until the farewell."""
 
     def __init__(self, config: CatcherConfig, now: float) -> None:
         self.state = CatcherState.SEEKING
         self._config = config
         self._candidates = Candidates()
-        self._joined: Candidate | None = None  # the session that welcomed us
+        self._joined: Candidate | None = None  # the session that accepted this catcher
         self._geometry: Geometry | None = None
         self._counter = 0
         self._slot = 0
@@ -93,39 +93,39 @@ class Catcher:
 
     @property
     def counters(self) -> Counters:
-        """For the driver to count in."""
+        """Counters for the driver."""
         return self._reporter.counters
 
     @property
     def is_deaf(self) -> bool:
-        """Whether what is cast comes by unicast, if it comes."""
+        """Whether pages can only come by unicast."""
         return self._joined is None or self._joined.hearing.is_deaf
 
     def knows(self, session: int) -> bool:
-        """Whether messages of this session may still matter here."""
+        """Return whether messages of this session may still matter."""
         return session in self._candidates if self._joined is None else session == self._joined.session
 
     @property
     def active(self) -> ObjectKind:
-        """The object that reports speak of."""
+        """The object of reports."""
         return self._reception.active
 
     @property
     def hears_session(self) -> bool:
-        """Whether any session of ours is heard."""
+        """Whether any session is heard."""
         return self._joined is not None or len(self._candidates) > 0
 
     @property
     def _status(self) -> Status | None:
-        """The last one of the session that welcomed us."""
+        """The last status of the session that accepted this catcher, or None."""
         return None if self._joined is None else self._joined.status
 
     # inputs from the application
 
     def want(self, kind: ObjectKind, ranges: Sequence[tuple[int, int]], now: float, *, is_less: bool = False) -> None:
-        """The plan is understood here: of this object these ranges of pages matter.
+        """Set the ranges of pages of an object that are wanted, once the plan is decoded.
 
-        is_less: fewer than hold something of what is needed here, so that the caster must be told.
+        is_less: some pages with needed data are not wanted, so the caster must be told which are.
         """
         if self._status is None or self._geometry is None:
             return
@@ -142,14 +142,14 @@ class Catcher:
             self._events.append(ObjectHeld(kind))
 
     def log(self, record: Record, now: float) -> None:
-        """Tell the caster something that must not get lost; errors as of encode_record."""
+        """Send a record to the caster reliably. Raise the errors of encode_record."""
         self._reporter.log(record)
         self._report_by(now)
 
     def set_progress(
         self, now: float, *, ready: int | None = None, committed: int | None = None, activity: int = 0
     ) -> None:
-        """Where the work on files stands; `activity` is added up and shows that something is being done."""
+        """Set the progress of work on files. activity: added to a counter that shows the caster that work goes on."""
         is_step = self._reporter.set_progress(ready=ready, committed=committed, activity=activity)
         assembly = self._reception.assembly
         if is_step and (assembly is None or assembly.is_whole):
@@ -158,21 +158,21 @@ class Catcher:
             self._grant(self._status)
 
     def stop(self, reason: str) -> None:
-        """Ended from outside: end of stdin, a signal, a failure here."""
+        """End because of an event outside: end of stdin, a signal, or a failure on this host."""
         if self.state is not CatcherState.ENDED:
             self._end(CatcherTrigger.STOP, Ending.ABORTED, reason)
 
     # inputs from the driver: control
 
     def receive_message(self, message: Message, session: int, now: float, *, is_cast: bool = True) -> None:
-        """Take an authentic message from the caster of this session; never raises. is_cast: it came to the group."""
+        """Take an authentic message from the caster of a session. Never raise. is_cast: it was sent to the group."""
         if self.state is CatcherState.SEEKING:
             self._receive_seeking(message, session, now, is_cast=is_cast)
         elif self.state is CatcherState.JOINED and self._joined is not None and session == self._joined.session:
             self._receive_joined(self._joined, message, now, is_cast=is_cast)
 
     def _receive_seeking(self, message: Message, session: int, now: float, *, is_cast: bool) -> None:
-        """Any session may be a recording until it welcomes us: nothing but that welcome, or a refusal, decides."""
+        """Take a message of a session that has not accepted us yet. It may be a recording, so only a welcome counts."""
         if isinstance(message, Status):
             found = self._candidates.hear_status(message, now, is_cast=is_cast)
             if found is not None:
@@ -208,9 +208,9 @@ class Catcher:
             self._report_by(now)
 
     def handle_timeout(self, now: float, *, is_drained: bool = True) -> None:
-        """Do what is due; early or twice changes nothing.
+        """Do what is due. Calling it early or twice changes nothing.
 
-        is_drained: all that had come was read. Else neither master nor group is judged: what they said may lie there.
+        is_drained: whether all received datagrams were read. If not, neither master nor group counts as silent yet.
         """
         if is_drained and self._timers.take_expired(Timer.SILENCE, now):
             self._handle_silence()
@@ -227,50 +227,50 @@ class Catcher:
     # inputs from the driver: pages
 
     def receive_page(self, kind: int, page: int, generation: int, count: int, tx: int, now: float) -> bool:
-        """A whole burst arrived; True: open its seal and call `page_opened` or `page_rejected`."""
+        """Take a complete burst. Return whether to open it, and then to call `page_opened` or `page_rejected`."""
         return self._reception.receive_page(kind, page, generation, count, tx, now)
 
     def receive_packet(
         self, kind: int, page: int, generation: int, index: int, count: int, tx: int, now: float
     ) -> Verdict:
-        """One packet of a page arrived: what to do with its bytes."""
+        """Take one packet of a page. Return what to do with its bytes."""
         return self._reception.receive_packet(kind, page, generation, index, count, tx, now)
 
     def receive_coded(self, kind: int, generation: int, terms: Sequence[Term], tx: int, now: float) -> int:
-        """A coded packet arrived: the position of the one term that is missing here, or -1."""
+        """Take a coded packet. Return the index of its only term that is missing here, or -1."""
         return self._reception.receive_coded(kind, generation, terms, tx, now)
 
     def coded_useless(self) -> None:
-        """The bytes of another term were no longer at hand."""
+        """Count a coded packet that was useless, because another term was no longer in memory."""
         self.counters.coded_useless += 1
 
     def page_opened(self, kind: int, page: int, generation: int) -> bool:
-        """The seal was good; True: the page is to be written, False: it does not matter here."""
+        """Note that a seal is valid. Return True if the page is to be written, False if only forwarded."""
         is_wanted = self._reception.opened(kind, page, generation)
         self.relaying.offer(kind, page)
         return is_wanted
 
     def page_rejected(self, kind: int, page: int, reading: int, suspects: int) -> None:
-        """The seal was bad: these packets are needed again, a bit set; 0: all."""
+        """Note that a seal is invalid. suspects: bit set of packets to request again; 0: all."""
         self._reception.rejected(kind, page, reading, suspects)
         self.counters.pages_rejected += 1
 
     def page_disowned(self, kind: int, page: int) -> None:
-        """An opened page is not what the caster has read: another member made it, and it is needed again."""
+        """Request an opened page again: its digest is not the caster's, so another member has forged it."""
         self._reception.disowned(kind, page)
         self.counters.pages_rejected += 1
 
     def ask_digests(self, page: int, now: float) -> None:
-        """This page of the active object waits for its digest: tell the caster now."""
+        """Report that this page of the active object waits for its digest."""
         self.counters.unverified = page + 1
         self._report_by(now)
 
     def packets_dropped(self, kind: int, page: int, reading: int) -> None:
-        """There was no room for what came of this reading of the page."""
+        """Note that the packets of this reading of a page were dropped for lack of room."""
         self._reception.forget(kind, page, reading)
 
     def pages_written(self, kind: int, pages: Sequence[int], tx_done: int, now: float) -> None:
-        """These pages are where they belong; `tx_done` is the tx of the last of them."""
+        """Note that pages are written. tx_done: tx of the last of them."""
         is_whole = self._reception.written(kind, pages, tx_done, now)
         self._pages_done += len(pages)
         self._reporter.set_progress(ready=None, committed=None, activity=len(pages))
@@ -288,7 +288,7 @@ class Catcher:
     # outputs
 
     def sends(self, now: float) -> list[CatcherSend]:
-        """What to send now, but for what goes to a child."""
+        """Return what to send now, except pages for a child."""
         messages, self._messages = self._messages, []
         return messages if self._joined is None else messages + self.relaying.sends(self._joined.session)
 
@@ -317,20 +317,20 @@ class Catcher:
             self._take_part(joined, now)
 
     def _take_part(self, joined: Candidate, now: float) -> None:
-        """Do what the last status allows, and report as it asks."""
+        """Do what the last status allows, and report if it asks for that."""
         status = joined.status
         self._open_objects(status, now)
         self._reception.allow_generations(status)
         if status is joined.evidence and not self.relaying.is_fed:
             self._reception.believe(status, now)
         self._grant(status)
-        if status.is_poll and not self.relaying.is_fed:  # it asks for what the parent hears of
+        if status.is_poll and not self.relaying.is_fed:  # it asks for claims, which go to the parent
             self._report_by(now + self._slot * SLOT_S)
         elif self._reporter.has_news:
             self._report_by(self._in_turn(now))
 
     def _open_objects(self, status: Status, now: float) -> None:
-        """Learn the geometry and the objects that are cast; contents wait for the plan to be understood."""
+        """Take geometry and objects from a status. Contents wait until the plan is decoded."""
         if status.seal is SealKind.NONE:
             return
         if self._geometry is None:
@@ -342,10 +342,10 @@ class Catcher:
                 self._reception.expect(kind, Assembly(status.objects[kind].size_bytes, self._geometry))
 
     def _grant(self, status: Status) -> None:
-        """Let the application commit what this status allows and what is here, and then finish."""
+        """Let the application commit files that this status allows and that are here, and then finish."""
         span, first = status.commit, self._granted_end
         reach = max(span.end, span.ahead) if self._reception.is_first_reading else span.end
-        end = min(reach, self._reporter.ready)  # more is granted ahead, or since we were dropped and do not know
+        end = min(reach, self._reporter.ready)  # more may be granted, ahead or after we were dropped
         if span.first <= first < end:
             self._granted_end = end
             exceptions = RangeSet(span.exceptions).clipped(first, end)
@@ -361,7 +361,7 @@ class Catcher:
     # joining and ending
 
     def _seek(self, candidate: Candidate, now: float, *, is_cast: bool) -> None:
-        """Say hello to a session that said something new, and only then: replays direct nothing at anyone."""
+        """Send a hello to a session after a new status, and only then, so that replays cause no traffic."""
         if is_cast and self._config.knows_master:
             self._timers.set(Timer.KNOCK, now + self._knock_s)
         if now - candidate.hello_at >= HELLO_S and not candidate.is_refused:
@@ -390,7 +390,7 @@ class Catcher:
         self._tell_hearing(joined, now, may_doubt=False)
 
     def _receive_refusal(self, candidate: Candidate, farewell: Farewell, now: float) -> None:
-        """This session does not want us; another one that is heard may."""
+        """Note that this session refuses us. Another one may still accept us."""
         if farewell.ending is Ending.REFUSED:
             candidate.is_refused = True
             if not self._candidates.others_heard(candidate.session, now - RIVAL_S):
@@ -405,7 +405,7 @@ class Catcher:
             self._end(CatcherTrigger.MASTER_SILENT, Ending.ABORTED, "nothing was heard from the master any more")
 
     def _heard(self, now: float) -> None:
-        """Something genuine came from the caster."""
+        """Note that an authentic message of the caster arrived."""
         wait_s = SILENCE_ACK_WAITS * self._status.ack_wait_s if self._status else self._config.wait_s
         if self._reporter.has_told_result:
             wait_s = min(wait_s, SILENCE_AFTER_RESULT_S)
@@ -421,16 +421,16 @@ class Catcher:
     # hello and reports
 
     def _say_hello(self, candidate: Candidate, now: float) -> None:
-        """Tell this session that we are here; repeated by a timer once it has welcomed us."""
+        """Send a hello to this session. Once it has accepted us, a timer repeats it."""
         self._messages.append(SendMessage(candidate.say_hello(self._config, self._next_counter()), candidate.session))
         candidate.hello_at = now
         if candidate is self._joined:
             self._timers.set(Timer.HELLO, now + HELLO_S)
 
     def _tell_hearing(self, candidate: Candidate, now: float, *, may_doubt: bool) -> None:
-        """Say hello at once when the caster does not know what is heard here, and no hello is under way.
+        """Send a hello at once if the caster does not know what is received here, and no hello is under way.
 
-        may_doubt: what just came shows that statuses come by the path on which probes do not; else it may be silent.
+        may_doubt: statuses arrive on a path on which probes do not, so the hello is repeated sooner.
         """
         hearing = candidate.hearing
         is_doubtful = may_doubt and hearing.lacks_probe and now - candidate.hello_at > DOUBTS_S
@@ -438,17 +438,17 @@ class Catcher:
             self._say_hello(candidate, now)
 
     def _knock(self, now: float) -> None:
-        """No session was heard of on the group: ask the master, less and less often."""
+        """Ask the master for a status, at growing intervals, while no session is heard."""
         knock = Knock(self._config.target, self._config.instance, self._next_counter(), CONTROL_BYTES_MAX)
         self._messages.append(SendKnock(knock))
         self._knock_s = min(KNOCK_MAX_S, max(KNOCK_S, self._knock_s * KNOCK_GROWTH))
         self._timers.set(Timer.KNOCK, now + self._knock_s)
 
     def _handle_silent_group(self, now: float) -> None:
-        """What was to come does not: join again; give the group up; or, if it comes by unicast, say where we are."""
+        """React to the silence of the group: join it again, give it up, or send a hello if unicast is expected."""
         joined = self._joined
         if joined is None:
-            self._events.append(GroupSilent(was_heard=False))  # a switch may have forgotten us while we waited
+            self._events.append(GroupSilent(was_heard=False))  # a switch may have dropped our membership meanwhile
             self._timers.set(Timer.REJOIN, now + SEEKING_REJOIN_S)
             return
         if joined.hearing.is_deaf:
@@ -466,7 +466,7 @@ class Catcher:
 
     def _say_report(self, now: float) -> None:
         joined = self._joined
-        assert joined is not None  # else no report is due
+        assert joined is not None  # otherwise no report is due
         fed_tx = joined.status.tx if self.relaying.is_fed else None
         report = self._reporter.report(self._next_counter(), now, fed_tx)
         self._messages.append(SendMessage(report, joined.session))
@@ -482,16 +482,16 @@ class Catcher:
             self._report_by(now + keepalive_s(joined.status.ack_wait_s))
 
     def _interval_s(self) -> float:
-        """Time between reports while something changes."""
+        """Seconds between reports while something changes."""
         told_s = self._status.report_interval_us / 1e6 if self._status else 0.0
         return max(told_s, self.relaying.report_s, 2 * self._round_s()) if self.relaying.is_fed else told_s
 
     def _in_turn(self, now: float) -> float:
-        """When to report what all have just heard alike: in the own slot of the round, and not too often."""
+        """Return when to report something that all targets report now: in our slot of the round."""
         return max(now + self._slot * SLOT_S, self._reported_at + self._interval_s())
 
     def _round_s(self) -> float:
-        """Time in which every target can report once."""
+        """Seconds in which every target can report once."""
         return self._status.target_count * SLOT_S if self._status else 0.0
 
     def _next_counter(self) -> int:

@@ -1,4 +1,4 @@
-"""What the core of a catcher is told at its beginning."""
+"""The configuration of a Catcher."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class CatcherConfig(NamedTuple):
-    """What does not change during a session."""
+    """Settings that do not change during a session."""
 
     target: int
     instance: int  # 64 random bits
