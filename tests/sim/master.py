@@ -54,6 +54,7 @@ class MasterHost:
                 rate_bytes_s=scenario.rate_bytes_s,
                 is_unicast=scenario.is_unicast,
                 has_monitor=scenario.has_monitor,
+                is_shedding=scenario.is_shedding,
                 relaying=RelayRules(locate, scenario.chains_max) if scenario.has_relays else None,
             ),
             0.0,

@@ -84,6 +84,7 @@ class Scenario:
     smaller: tuple[Step, ...] = ()  # what is tried if these do not reach everyone
     is_unicast: bool = False
     has_monitor: bool = True
+    is_shedding: bool = False
     has_relays: bool = False
     chains_max: int = 1
     manifest_bytes: int = 20000

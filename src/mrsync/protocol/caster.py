@@ -21,6 +21,7 @@ from mrsync.protocol.core.events import (
     TargetEnded,
     TargetJoined,
     TargetRerouted,
+    TargetShed,
 )
 from mrsync.protocol.core.ranges import Union
 from mrsync.protocol.core.sends import Address, Send
@@ -28,6 +29,7 @@ from mrsync.protocol.core.states import PHASES, RosterState, TargetTrigger, Trig
 from mrsync.protocol.core.timers import Timer, TimerTable
 from mrsync.protocol.sending.clock import Clock
 from mrsync.protocol.sending.schedule import Schedule
+from mrsync.protocol.sending.stragglers import Stragglers
 from mrsync.protocol.sending.transfer import Transfer
 from mrsync.protocol.sending.window import Window
 from mrsync.protocol.targets.admission import Admission
@@ -97,6 +99,7 @@ class Caster:
         self._timers = TimerTable()
         self._clock = Clock(self.roster.audience, window)
         self._schedule = Schedule(self.roster.audience, self._clock, self._timers)
+        self._stragglers = Stragglers(self.roster.audience, self._clock, is_shedding=config.is_shedding)
         self._outbox = Outbox(config.session, geometry, config.ack_wait_s, self.roster, self._clock, self._schedule)
         self.relays = Relays(self.roster, self.reach, config.relaying, self._on_rerouted, self._outbox.assign)
         ends = (self.roster, self._outbox, self._schedule, self.relays, self._rounds, self._events)
@@ -208,7 +211,9 @@ class Caster:
         timers = self._timers
         if is_drained and timers.take_expired(Timer.LIVENESS, now):
             self.abort(self._schedule.exhaustion, now)
-            self._endings.end_overdue(self._expectation(), now)
+            contents = self._rounds.current.contents
+            expected = Expectation.of(self.phase, contents, self._schedule.transfer, self._commits)
+            self._endings.end_overdue(expected, now)
             self._set_unless_over(Timer.LIVENESS, now + self._config.ack_wait_s / LIVENESS_SHARE)
         if timers.take_expired(Timer.ELECT, now):
             self._elect(now)
@@ -331,9 +336,6 @@ class Caster:
         """Forget the claims of a target whose path changed. It will claim what it lacks again."""
         self._schedule.forget(target.id)
         self._events.append(TargetRerouted(target.id))
-
-    def _expectation(self) -> Expectation:
-        return Expectation.of(self.phase, self._rounds.current.contents, self._schedule.transfer, self._commits)
 
     def _on_target_ended(self, sentence: str, was_live: bool, now: float) -> None:
         if was_live:
@@ -492,4 +494,6 @@ class Caster:
     def _elect(self, now: float) -> None:
         if self._clock.elect(now):
             self._timers.advance(Timer.STATUS, now)
+        if shed := self._stragglers.look(self._schedule.tx, now):
+            self._events.append(TargetShed(shed.id))
         self._set_unless_over(Timer.ELECT, now + ELECTION_S)

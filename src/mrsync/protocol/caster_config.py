@@ -23,5 +23,6 @@ class CasterConfig(NamedTuple):
     commit_rule: CommitRule = CommitRule.FILE
     rate_bytes_s: float | None = None
     has_monitor: bool = True  # False: reports do not clock what is sent, only the rate does
+    is_shedding: bool = False  # whether a target that alone holds back all others is served after them
     is_unicast: bool = False  # nobody is served by multicast
     relaying: RelayRules | None = None  # None: no target passes pages on to another

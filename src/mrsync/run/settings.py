@@ -57,6 +57,7 @@ class Remote(NamedTuple):
     topology: str | None = None  # path of ClusterShell's topology file: which gateways lead to which targets
 
 
+SLOW_TARGET = ("wait", "shed")  # what happens with a target that alone holds back all others
 RELAYING = ("auto", "no")  # whether targets pass pages on to one another
 
 
@@ -77,6 +78,7 @@ class CastSettings(NamedTuple):
     compress_level: int = 0  # of zlib, 1 to 9; 0: pages are not compressed
     is_encrypted: bool | None = None  # None: if all ends are able to; True: required; False: authenticate only
     quits_on_bad: bool = False
+    slow_target: str = "wait"  # of SLOW_TARGET
     policy: Policy = Policy()
     selection: Selection = Selection()
     is_dry_run: bool = False

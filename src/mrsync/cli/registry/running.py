@@ -23,7 +23,7 @@ from mrsync.cli.registry.option import (
     WHAT,
     Option,
 )
-from mrsync.run.settings import Remote
+from mrsync.run.settings import SLOW_TARGET, Remote
 
 _REMOTE = Remote()
 PAGES_MAX = 1_000_000
@@ -127,6 +127,18 @@ OPTIONS = (
         CASTERS,
         "end the run as soon as one target fails; default: when all have failed",
         field="settings.quits_on_bad",
+    ),
+    Option(
+        "--slow-target",
+        "whether all wait for a single slow target, or it is finished after them",
+        WHAT,
+        CASTERS,
+        "what happens with a target that for 5 seconds alone keeps all others from getting more, such as one with a "
+        "bad cable. `wait`: all go at its pace; `shed`: it is named, left behind, and finished after the others have "
+        "everything. With `--commit file` and `job` files are put into place when it has them, too. Default: `wait`",
+        choices=SLOW_TARGET,
+        default=SLOW_TARGET[0],
+        field="settings.slow_target",
     ),
     Option(
         "-i --id",

@@ -27,6 +27,12 @@ class TargetRerouted(NamedTuple):
     target: int
 
 
+class TargetShed(NamedTuple):
+    """Caster: this target alone held back all others, and is served after them."""
+
+    target: int
+
+
 class TargetEnded(NamedTuple):
     """Caster: this target has ended. Its state and the reason are on the roster."""
 
@@ -145,6 +151,7 @@ CasterEvent = Union[
     PhaseEntered,
     TargetJoined,
     TargetRerouted,
+    TargetShed,
     TargetEnded,
     ComparisonFinished,
     FilesChanged,

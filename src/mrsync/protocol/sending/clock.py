@@ -77,7 +77,7 @@ class Clock:
     def on_report(self, flow: Flow, old: Report | None, new: Report, tx: int, now: float) -> None:
         """Take the flow control part of a report."""
         flow.lag += LAG_SMOOTHING * (tx - new.tx_done - flow.lag)
-        if new.kernel_drops > (old.kernel_drops if old else 0):
+        if new.kernel_drops > (old.kernel_drops if old else 0) and not flow.is_shed:
             self.window.on_congestion(tx, new.tx_seen)
             self.window.keep_cut()  # that is no noise
         if flow in self.monitors:
@@ -100,10 +100,13 @@ class Clock:
 
     def on_heard(self, flow: Flow, packets: int, lost: int, tx: int, now: float) -> None:
         """A listener spoke for the first time of so many packets, and lost so many of them."""
+        if flow.is_shed:
+            return
         pacing = self.pacing
         finding = flow.losses.hear(packets, lost, tx_seen=flow.tx_seen, tx=tx, now=now, is_paced=pacing.is_on)
         if finding is LossFinding.SUSPICION:
             self._slow_down(flow, tx)
+            flow.slowed_at = now
         elif finding is LossFinding.CONGESTION:
             self.window.keep_cut()
         elif finding is LossFinding.NOISE:

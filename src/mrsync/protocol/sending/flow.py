@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from mrsync.protocol.core.timers import SLOT_S
 from mrsync.protocol.sending.delay import Delay
 from mrsync.protocol.sending.losses import Losses
@@ -22,6 +24,9 @@ class Flow:
     needs_end: int = 0
     lag: float = 0.0  # tx behind the caster, smoothed; the largest is the monitor
     monitor_s: float = 0.0
+    slowed_at: float = -math.inf  # when its losses slowed the caster down last
+    is_shed: bool = False  # it is left behind, and served after the others
+    was_shed: bool = False
     looked_page: int = 0  # of the object that is cast; what was lost of the pages below was counted
 
     def __init__(self, id: int) -> None:
@@ -71,5 +76,16 @@ class Audience:
         return now - flow.answered_at < ANSWER_S + 2 * self.round_s
 
     def answering(self, now: float) -> list[Flow]:
-        """Those who answer; all of them if none does."""
-        return [flow for flow in self.flows if self.is_answering(flow, now)] or self.flows
+        """Return those who answer and are not left behind, or if none does, all who are not, or else all."""
+        kept = [flow for flow in self.flows if not flow.is_shed] or self.flows
+        return [flow for flow in kept if self.is_answering(flow, now)] or kept
+
+    @property
+    def shed(self) -> set[int]:
+        """Those who are left behind."""
+        return {flow.id for flow in self.flows if flow.is_shed}
+
+    def take_back(self) -> None:
+        """Serve all again."""
+        for flow in self.flows:
+            flow.is_shed = False

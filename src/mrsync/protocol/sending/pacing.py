@@ -61,6 +61,10 @@ class Pacing:
             self._before, self._step = self.packets_s, STEP_MIN
             self._set(max(PACKETS_S_MIN, packets_s * CUT_MORE), tx)
 
+    def stop(self) -> None:
+        """Let bursts leave whole again."""
+        self.packets_s = None
+
     def take_back_cut(self) -> None:
         """The last cut did not help: go on from before, as fast as at the beginning."""
         if self.packets_s is not None:

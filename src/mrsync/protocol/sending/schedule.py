@@ -207,7 +207,7 @@ class Schedule:
         fastest = max((flow.tx_done for flow in self._audience.flows), default=0)
         while self._beyond and self._beyond[0] <= fastest:
             self._beyond.popleft()
-        slow = self._clock.slow(self.tx)
+        slow = self._clock.slow(self.tx) | self._audience.shed
         if transfer.is_missed:
             self._timers.advance(Timer.FLUSH, now + self._patience_s)
         sends: list[Send] = []
@@ -250,13 +250,18 @@ class Schedule:
 
     def _plan_repairs(self, transfer: Transfer, repairs: Repairs, now: float) -> None:
         """Plan what is due: enough company for coding, waited long enough, or nothing else to send."""
+        shed = self._audience.shed
+        are_through = transfer.is_sent and self._spoken_for >= transfer.next_page
+        if shed and are_through and not transfer.is_missed_by(lambda target: target not in shed):
+            self._audience.take_back()
+            shed = set()
         if not transfer.is_missed:
             self._end_flush()
             return
         self._timers.advance(Timer.FLUSH, now + self._patience_s + (0.0 if transfer.is_sent else COMPANY_S))
         if not (self._is_flush_due or self._is_batch_due(transfer, repairs, now)):
             return
-        if pages := self._choose(transfer, frozenset(), now):
+        if pages := self._choose(transfer, shed, now):
             repairs.plan(pages)
             self._batched = max(self._batched, pages[-1] + 1)
             self._has_heard, self._choose_at = True, now  # there may be more than one batch of them

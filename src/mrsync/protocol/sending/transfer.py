@@ -75,6 +75,10 @@ class Transfer:
         """Whether anybody claims anything; it may be under way."""
         return any(self._claims.values())
 
+    def is_missed_by(self, is_meant: Callable[[int], bool]) -> bool:
+        """Return whether one of these targets claims anything; it may be under way."""
+        return any(claims for target, claims in self._claims.items() if is_meant(target))
+
     def packet_count(self, page: int) -> int:
         """Return the number of packets of a page; before it was read, the largest it can have."""
         if page in self._fewer:

@@ -21,6 +21,7 @@ from mrsync.protocol.core.events import (
     TargetEnded,
     TargetJoined,
     TargetRerouted,
+    TargetShed,
 )
 from mrsync.protocol.core.states import RosterState
 from mrsync.protocol.targets.commits import CommitRule
@@ -230,6 +231,9 @@ class _Run:
             self._notices.notice(1, "joined", self._settings.targets[event.target])
         elif isinstance(event, (TargetRerouted, TargetEnded)):
             self._on_target_changed(event)
+        elif isinstance(event, TargetShed):
+            name = self._settings.targets[event.target]
+            self._notices.warn(f"{name} alone holds back all others: it is finished after them (--slow-target shed)")
 
     def _on_phase(self, phase: Phase) -> None:
         self._account.enter(phase, time.monotonic())
@@ -283,6 +287,7 @@ def _caster_config(settings: CastSettings, rendezvous: Rendezvous, session: int,
         must_encrypt=bool(settings.is_encrypted),
         ack_wait_s=settings.ack_wait_s,
         quit_on_bad=settings.quits_on_bad,
+        is_shedding=settings.slow_target == "shed",
         commit_rule=CommitRule(settings.policy.commit),
         rate_bytes_s=settings.rate_bytes_s,
         has_monitor=settings.has_monitor,

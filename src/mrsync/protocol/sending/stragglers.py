@@ -1,0 +1,57 @@
+"""Stragglers: a target that alone holds back all others is left behind, and served when they have everything.
+
+Only its flow is left out: it does not clock the caster, its losses do not slow it down, and its repairs wait. It hears
+what the others hear, and what is granted still waits for it where the commit rule says so. A flow is shed once at most.
+What would break it: a target blamed for what several suffer from, so it must be the only one for HELD_S.
+"""
+
+from __future__ import annotations
+
+from mrsync.protocol.sending.clock import Clock
+from mrsync.protocol.sending.flow import Audience, Flow
+
+HELD_S = 5.0
+LOOK_S_MAX = 0.2  # what counts of the time between two looks
+FREE_SHARE = 0.5  # of the window, that all others must have left
+
+
+class Stragglers:
+    """Watches who holds the others back. is_shedding: whether anybody is left behind for that."""
+
+    def __init__(self, audience: Audience, clock: Clock, *, is_shedding: bool) -> None:
+        self._audience = audience
+        self._clock = clock
+        self._is_shedding = is_shedding
+        self._held_s: dict[int, float] = {}
+        self._looked_at = 0.0
+
+    def look(self, tx: int, now: float) -> Flow | None:
+        """Return the target that is left behind from now on, if there is one."""
+        passed_s, self._looked_at = min(LOOK_S_MAX, now - self._looked_at), now
+        if not self._is_shedding:
+            return None
+        culprit = self._culprit(tx, now)
+        for flow in list(self._held_s):
+            if culprit is None or flow != culprit.id:
+                self._held_s[flow] = max(0.0, self._held_s[flow] - passed_s)
+        if culprit is None or culprit.was_shed:
+            return None
+        held_s = self._held_s[culprit.id] = self._held_s.get(culprit.id, 0.0) + passed_s
+        if held_s < HELD_S:
+            return None
+        culprit.is_shed = culprit.was_shed = True
+        self._clock.pacing.stop()
+        return culprit
+
+    def _culprit(self, tx: int, now: float) -> Flow | None:
+        """Return the only one that keeps the others from getting more."""
+        flows = self._audience.answering(now)
+        if len(flows) < 2:
+            return None
+        if self._clock.pacing.is_on:
+            blamed = [flow for flow in flows if now - flow.slowed_at < HELD_S]
+            return blamed[0] if len(blamed) == 1 else None
+        window, monitors = self._clock.window, self._clock.monitors
+        slow = [flow for flow in monitors if not window.room(tx, flow.tx_done)]
+        free = [flow for flow in monitors if window.room(tx, flow.tx_done) > FREE_SHARE * window.size]
+        return slow[0] if len(slow) == 1 and len(free) == len(monitors) - 1 else None
