@@ -1,0 +1,196 @@
+"""Faults for real: each breaks something in a running sync, and says what happened."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from tests.faults.scene import Broken, Scene
+from tests.netns.lab import run
+from tests.netns.test_networks import start_mrsync
+
+
+class Fault(NamedTuple):
+    """What breaks, what is promised then, and how to break it: a function that returns what happened."""
+
+    what: str
+    promise: str
+    strike: Callable[[Scene], str]
+
+
+RESUMED = "the next run sends only what had not arrived"
+SECOND = "the first goes on; the second is refused in one sentence"
+GOES_ON = "nobody is dropped, all trees are equal"
+DROPPED = "the others get everything; the target is named, status 23 or 30"
+REFUSED = "what t1 cannot take is changed nowhere (`--commit each`: everywhere else), the rest is in place; status 23"
+
+
+def _master_killed(scene: Scene) -> str:
+    caster = scene.start()
+    scene.signal(scene.lab.master, signal.SIGKILL)
+    caster.wait()
+    deadline = time.monotonic() + 60
+    while any(scene.processes(host) for host in scene.hosts):
+        if time.monotonic() > deadline:
+            raise Broken("catchers outlive their master")
+        time.sleep(0.1)
+    return "all catchers ended, every file is the old or the new one"
+
+
+def _target_killed(scene: Scene) -> str:
+    caster = scene.start()
+    scene.signal(scene.hosts[0], signal.SIGKILL)
+    return scene.ended(caster)
+
+
+def _rebooted(scene: Scene) -> str:
+    caster = scene.start()
+    host = scene.hosts[0]
+    host.unplug()
+    scene.signal(host, signal.SIGKILL)
+    host.plug()
+    said = scene.ended(caster)
+    before = scene.lab.master.wire_bytes()[0]
+    if scene.sync():
+        raise Broken("the target does not get the rest")
+    sent = scene.lab.master.wire_bytes()[0] - before
+    return f"{said}; the next run sent {sent / 1e6:.1f} of 6.3 MB"
+
+
+def stopped(seconds: int, *, master: bool = False) -> Callable[[Scene], str]:
+    def strike(scene: Scene) -> str:
+        caster = scene.start()
+        host = scene.lab.master if master else scene.hosts[0]
+        scene.signal(host, signal.SIGSTOP)
+        time.sleep(seconds)
+        scene.signal(host, signal.SIGCONT)
+        return scene.ended(caster)
+
+    return strike
+
+
+def _disk(options: str) -> Callable[[Scene], str]:
+    def strike(scene: Scene) -> str:
+        with scene.small_disk(scene.hosts[0], options):
+            caster = start_mrsync(
+                scene.fleet, [host.address for host in scene.hosts], "--report", str(scene.fleet.report_path)
+            )
+            return scene.ended(caster)
+
+    return strike
+
+
+def _read_only(scene: Scene) -> str:
+    """A file system with files open for writing cannot be remounted, so it is done before."""
+    with scene.small_disk(scene.hosts[0], "size=64m,ro"):
+        hosts = [host.address for host in scene.hosts]
+        return scene.ended(start_mrsync(scene.fleet, hosts, "--report", str(scene.fleet.report_path)))
+
+
+def _immutable(scene: Scene) -> str:
+    if scene.sync():
+        raise Broken("the first sync failed")
+    scene.change()
+    file = str(scene.dest(scene.hosts[0]) / "small-3")
+    run("chattr", "+i", file)
+    try:
+        return scene.ended(scene.start())
+    finally:
+        run("chattr", "-i", file)
+
+
+def _unreadable_source(scene: Scene) -> str:
+    """A loop device whose backing file is cut gives EIO."""
+    folder = scene.fleet.source.parent
+    image, disk = folder / "image", folder / "disk"
+    image.touch()
+    run("truncate", "-s", "64M", str(image))
+    run("mkfs.ext4", "-q", str(image))
+    disk.mkdir()
+    run("mount", "-o", "loop", str(image), str(disk))
+    (disk / "rotten").write_bytes(b"x" * 30_000_000)
+    run("umount", str(disk))
+    run("mount", "-o", "loop", str(image), str(scene.fleet.source))
+    try:
+        run("truncate", "-s", "20M", str(image))
+        hosts = [host.address for host in scene.hosts]
+        return scene.ended(start_mrsync(scene.fleet, hosts, "--no-delete", "--report", str(scene.fleet.report_path)))
+    finally:
+        run("umount", "-l", str(scene.fleet.source))
+
+
+def _small_buffers(scene: Scene) -> str:
+    for host in scene.hosts:
+        run(*host.command("sysctl", "-qw", "net.core.rmem_max=212992"))
+    caster = scene.start("--remote-python", "setpriv --bounding-set -net_admin --inh-caps -net_admin python3")
+    return scene.ended(caster)
+
+
+def _partition(scene: Scene) -> str:
+    caster = scene.start()
+    scene.hosts[0].unplug()
+    time.sleep(20)
+    scene.hosts[0].plug()
+    return scene.ended(caster)
+
+
+def _lost(down: float, up: float, seconds: float) -> Callable[[Scene], str]:
+    def strike(scene: Scene) -> str:
+        caster = scene.start()
+        scene.hosts[0].lose(down, up=up)
+        time.sleep(seconds)
+        scene.hosts[0].lose()
+        return scene.ended(caster)
+
+    return strike
+
+
+def _narrowed(scene: Scene) -> str:
+    caster = scene.start()
+    scene.hosts[0].narrow(1300)
+    return scene.ended(caster)
+
+
+def _second_session(scene: Scene) -> str:
+    caster = scene.start()
+    other = start_mrsync(scene.fleet, [scene.hosts[0].address], "-t", str(scene.fleet.source.parent / "other"))
+    (scene.fleet.source.parent / "other").mkdir(exist_ok=True)
+    status = other.wait()
+    return f"{scene.ended(caster)}; the second: status {status}"
+
+
+def _relay_dies(scene: Scene) -> str:
+    for host in scene.hosts:
+        host.deafen()
+        run(*host.command("ethtool", "-K", "eth0", "tx-udp-segmentation", "off"))
+    caster = scene.start("--relay", "auto")
+    scene.signal(scene.hosts[1], signal.SIGKILL)
+    return scene.ended(caster)
+
+
+FAULTS: dict[str, Fault] = {
+    "master-killed": Fault("the master is killed (SIGKILL)", "catchers end; files are old or new", _master_killed),
+    "target-killed": Fault("a target is killed (SIGKILL)", DROPPED, _target_killed),
+    "rebooted": Fault("a target reboots and joins the next run", RESUMED, _rebooted),
+    "target-stopped-5": Fault("a target stands still for 5 s", GOES_ON, stopped(5)),
+    "target-stopped-30": Fault("a target stands still for 30 s", GOES_ON, stopped(30)),
+    "target-stopped-90": Fault("a target stands still for 90 s", DROPPED + " (after 60 s)", stopped(90)),
+    "master-stopped-5": Fault("the master stands still for 5 s", GOES_ON, stopped(5, master=True)),
+    "master-stopped-30": Fault("the master stands still for 30 s", GOES_ON, stopped(30, master=True)),
+    "master-stopped-90": Fault("the master stands still for 90 s", "files are old or new", stopped(90, master=True)),
+    "disk-full": Fault("the disk of t1 is full", REFUSED, _disk("size=3m")),
+    "no-inodes": Fault("t1 has no inodes left", REFUSED, _disk("size=64m,nr_inodes=9")),
+    "read-only": Fault("the disk of t1 is read-only", DROPPED, _read_only),
+    "immutable": Fault("a file of t1 is immutable", REFUSED, _immutable),
+    "source-unreadable": Fault("the source has read errors", "the rest is synced; status 23", _unreadable_source),
+    "small-buffers": Fault("socket buffers of 212 992 bytes", GOES_ON, _small_buffers),
+    "partition": Fault("a target is cut off for 20 s", GOES_ON, _partition),
+    "deaf": Fault("a target hears nothing for 10 s", GOES_ON, _lost(1.0, 0.0, 10)),
+    "mute": Fault("nothing from a target arrives for 10 s", GOES_ON, _lost(0.0, 1.0, 10)),
+    "lossy": Fault("a target loses a fifth of all packets", GOES_ON, _lost(0.2, 0.2, 5)),
+    "narrowed": Fault("the path to a target passes only 1300 bytes from now on", "an honest end", _narrowed),
+    "second-session": Fault("a second session on the same group and port", SECOND, _second_session),
+    "relay-dies": Fault("a relay is killed", DROPPED, _relay_dies),
+}  # fmt: skip

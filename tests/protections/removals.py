@@ -1,0 +1,138 @@
+"""Protections, each with a change that removes it and a test that must fail then."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Removal(NamedTuple):
+    """A piece of a file below src/mrsync, what takes its place, and the test that finds it, below tests."""
+
+    what: str
+    file: str
+    piece: str
+    instead: str
+    test: str
+
+
+REMOVALS = (
+    Removal(
+        "what decides for all is believed only with the master's signature",
+        "wire/session.py",
+        "if self._verifier is not None and not self._verifier.is_signed(context + body, signature):",
+        "if False:",
+        "unit/wire/test_session.py::test_no_member_makes_a_status",
+    ),
+    Removal(
+        "PROBE is signed",
+        "wire/session.py",
+        "_SIGNED = (Kind.STATUS, Kind.DIGESTS, Kind.PROBE)",
+        "_SIGNED = (Kind.STATUS, Kind.DIGESTS)",
+        "unit/wire/test_session.py::test_no_member_makes_a_probe",
+    ),
+    Removal(
+        "each target's messages are sealed by its own key",
+        "wire/session.py",
+        "if self._own is None or kind not in (*_FROM_ONE, *_TO_ONE):",
+        "if True:",
+        "unit/wire/test_session.py",
+    ),
+    Removal(
+        "a signature has one form",
+        "wire/ed25519.py",
+        "if scalar >= _ORDER:",
+        "if False:",
+        "unit/wire/test_signing.py::test_a_signature_has_one_form_only",
+    ),
+    Removal(
+        "a page is written when its digest was signed",
+        "transport/verifying.py",
+        "if compare_digest(self._waiting[key].digest, told):",
+        "if True:",
+        "loopback/test_member.py",
+    ),
+    Removal(
+        "names and contents are changed only below DEST",
+        "run/sandbox.py",
+        "        self._restrict(rights, rules)\n",
+        "",
+        "unit/run/test_sandbox.py",
+    ),
+    Removal(
+        "no program is run",
+        "run/sandbox.py",
+        "self._restrict(_EXECUTE | _REFER, [(_REFER, root)])",
+        "pass",
+        "unit/run/test_sandbox.py::test_no_program_is_run",
+    ),
+    Removal(
+        "core dumps are off",
+        "run/sandbox.py",
+        "        self._libc.prctl(_SET_DUMPABLE, 0, 0, 0, 0)\n",
+        "",
+        "unit/run/test_sandbox.py::test_no_core_is_dumped_and_no_right_is_gained",
+    ),
+    Removal(
+        "root's capabilities are dropped",
+        "run/sandbox.py",
+        "            data[3 * word + 1] &= mask\n",
+        "",
+        "unit/run/test_sandbox.py::test_of_root_only_rights_about_files_are_kept",
+    ),
+    Removal(
+        "a sandbox that is not complete is told",
+        "run/sandbox.py",
+        '                    self._note("add a Landlock rule")\n',
+        "",
+        "unit/run/test_sandbox.py::test_a_rule_that_cannot_be_added_is_told",
+    ),
+    Removal(
+        "a flipped bit is found",
+        "tree/record/reading.py",
+        "        return compare_digest(hashlib.sha256(data).digest(), part.proof)\n",
+        "        return True\n",
+        "unit/tree/record/test_record.py",
+    ),
+    Removal(
+        "what is in a hole is found",
+        "tree/record/reading.py",
+        "if file.extents and portion.first == 0 and not _has_empty_holes(fd, size, file):",
+        "if False:",
+        "unit/tree/record/test_record.py",
+    ),
+    Removal(
+        "records lie where nobody else can change them",
+        "tree/record/store.py",
+        "if may_others_write(os.fstat(self.fd)):",
+        "if False:",
+        "unit/tree/record/test_store.py",
+    ),
+    Removal(
+        "only what was staged is renamed into place",
+        "tree/staging/stage.py",
+        "        if not self._is_untouched(file, status):\n            raise replaced_error()\n",
+        "",
+        "unit/tree/staging",
+    ),
+    Removal(
+        "another session's journal is not believed",
+        "tree/staging/journal_reader.py",
+        "if unpacker.blob() != tag or unpacker.blob() != itself:",
+        "if (unpacker.blob(), unpacker.blob()) == ():",
+        "unit/tree/staging",
+    ),
+    Removal(
+        "contents are on the disk before a name leads to them (--durable)",
+        "run/catch/jobs.py",
+        "failures = self._flush(self._activity)\n",
+        "failures: list[Failure] = []\n",
+        "unit/tree/staging/test_durability.py",
+    ),
+    Removal(
+        "stars of patterns do not try again",
+        "tree/lists/shell_patterns.py",
+        'f"(?>.*?{piece})"',
+        'f".*{piece}"',
+        "unit/tree/lists/test_shell_patterns.py::test_many_stars_take_no_time",
+    ),
+)
