@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hmac
 import importlib
+import inspect
 import io
 import pkgutil
 import re
 import tokenize
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 from pathlib import Path
 from typing import NamedTuple, get_args
@@ -18,6 +19,15 @@ import pytest
 import mrsync.wire
 from mrsync.protocol.core import states
 from mrsync.protocol.core.timers import Timer
+from mrsync.tree.delta import blocks
+from mrsync.tree.delta.blocks import encode_blocks
+from mrsync.tree.model import manifest, manifest_patch, plan
+from mrsync.tree.model.attributes import AttributeSets
+from mrsync.tree.model.manifest import Manifest
+from mrsync.tree.model.manifest_patch import encode_again
+from mrsync.tree.model.marks import Listed
+from mrsync.tree.model.plan import Plan
+from mrsync.tree.model.policy import Policy
 from mrsync.wire import limits, messages
 from mrsync.wire.header import Header, pack_header, page_headers, session_tag
 from mrsync.wire.keys import SessionKeys
@@ -90,6 +100,16 @@ def layouts() -> list[list[tuple[str, str, str]]]:
     return [[(row[0], row[1], row[2].strip("[]")) for row in rows] for rows in tables_of("offset", "type", "tag")]
 
 
+def object_tables() -> list[list[tuple[str, str]]]:
+    """Every table of sections of an object as (section, tag)."""
+    return [[(row[0], row[1].strip("[]")) for row in rows] for rows in tables_of("section", "tag")]
+
+
+def packed_sections(encode: Callable[..., object]) -> list[tuple[str, str]]:
+    """The sections that a function packs, in the order of its lines, as (section, tag)."""
+    return re.findall(r"packer\.(\w+)\(.*  # \[([a-z-]+)\]", inspect.getsource(encode))
+
+
 def wire_layouts() -> Iterator[Layout]:
     """Every table of fields in the code."""
     for module in pkgutil.iter_modules(mrsync.wire.__path__):
@@ -158,6 +178,7 @@ def test_every_tag_stands_in_document_and_code() -> None:
         in_code.update(*(TAG.findall(comment) for comment in comments))
     in_code.update(tag for layout in wire_layouts() for tag in layout.tags)
     in_document = [tag for layout in layouts() for _, _, tag in layout if "-" in tag]
+    in_document += [tag for table in object_tables() for _, tag in table]
     assert sorted(in_document) == sorted(in_code)
     assert {field.tag for example in EXAMPLES for field in example.fields} <= set(in_document)
     assert set(TAG.findall(DOCUMENT)) == set(in_document)
@@ -169,6 +190,33 @@ def test_tables_of_the_code_have_the_order_of_the_document() -> None:
         (shown,) = [tags for tags in in_document if layout.tags[0] in tags]
         first = shown.index(layout.tags[0])
         assert shown[first : first + len(layout.tags)] == list(layout.tags)
+
+
+def test_objects_are_packed_in_the_order_of_the_tables() -> None:
+    encoders = (Manifest.encode, AttributeSets.encode, Listed.encode, Plan.encode, encode_blocks, encode_again)
+    assert object_tables() == [packed_sections(encode) for encode in encoders]
+
+
+def test_every_section_has_a_tag() -> None:
+    for encode in (Manifest.encode, AttributeSets.encode, Listed.encode, Plan.encode, encode_blocks, encode_again):
+        lines = inspect.getsource(encode)
+        packed = re.findall(r"packer\.(?:number|blob|column|strings)\(", lines)
+        assert len(packed) == len(packed_sections(encode))
+
+
+def test_example_of_a_policy() -> None:
+    (shown,) = re.findall(r"^```policy\n(.*?)\n```$", DOCUMENT, re.MULTILINE)
+    policy = Policy(delta=True, rules=("- *.o",))
+    assert policy.encode().decode() == shown
+    assert Policy.decode(shown.encode()) == policy
+
+
+def test_magic_texts_of_objects() -> None:
+    magics = re.findall(r"`(mrsync [a-z]+)` and the byte (\d)", DOCUMENT)
+    modules = (manifest, plan, blocks, manifest_patch)
+    assert [(name.encode(), int(version)) for name, version in magics] == [
+        (magic[:-1], magic[-1]) for magic in (getattr(module, "MAGIC", None) or module._MAGIC for module in modules)
+    ]
 
 
 @pytest.mark.parametrize("layout", layouts(), ids=lambda layout: str(layout[0][2]))

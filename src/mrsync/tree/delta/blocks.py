@@ -86,10 +86,10 @@ def digest_blocks(
 def encode_blocks(blocks: Blocks) -> bytes:
     """Encode blocks as the plan contains them."""
     packer = Packer(_MAGIC)
-    packer.number(len(blocks))
-    packer.column(array("I", blocks))
-    packer.blob(b"".join([each.digests for each in blocks.values()]))
-    packer.blob(b"".join([each.anchors for each in blocks.values()]))
+    packer.number(len(blocks))  # [blocks-file-count]
+    packer.column(array("I", blocks))  # [blocks-files]
+    packer.blob(b"".join([each.digests for each in blocks.values()]))  # [blocks-digests]
+    packer.blob(b"".join([each.anchors for each in blocks.values()]))  # [blocks-anchors]
     return packer.packed()
 
 

@@ -61,14 +61,16 @@ class AttributeSets:
         name_at = {name: number for number, name in enumerate(names)}
         value_at = {value: number for number, value in enumerate(values)}
         pairs = [pair for attributes in self._sets for pair in attributes]
-        for count in (len(names), len(values), len(self._sets), len(pairs)):
-            packer.number(count)
-        packer.strings(names)
-        packer.column(array("I", map(len, values)))
-        packer.blob(b"".join(values))
-        packer.column(array("I", map(len, self._sets)))
-        packer.column(array("I", [name_at[name] for name, _ in pairs]))
-        packer.column(array("I", [value_at[value] for _, value in pairs]))
+        packer.number(len(names))  # [attributes-name-count]
+        packer.number(len(values))  # [attributes-value-count]
+        packer.number(len(self._sets))  # [attributes-set-count]
+        packer.number(len(pairs))  # [attributes-pair-count]
+        packer.strings(names)  # [attributes-names]
+        packer.column(array("I", map(len, values)))  # [attributes-value-lengths]
+        packer.blob(b"".join(values))  # [attributes-values]
+        packer.column(array("I", map(len, self._sets)))  # [attributes-set-lengths]
+        packer.column(array("I", [name_at[name] for name, _ in pairs]))  # [attributes-pair-names]
+        packer.column(array("I", [value_at[value] for _, value in pairs]))  # [attributes-pair-values]
 
     @classmethod
     def decode(cls, unpacker: Unpacker) -> AttributeSets:

@@ -152,36 +152,39 @@ class Manifest:
     def encode(self) -> bytes:
         """Return the manifest as the bytes of object 0."""
         packer = Packer(MAGIC)
-        packer.number(len(self.names))
-        packer.blob(self.policy.encode())
+        packer.number(len(self.names))  # [manifest-count]
+        packer.blob(self.policy.encode())  # [manifest-policy]
         counts = array("I", map(int.__sub__, self.child_starts[1:], self.child_starts))
-        packer.strings(self.names)
-        for column in (self.modes, counts, self.uids, self.gids, self.sizes, self.mtimes):
-            packer.column(column)
-        links = sorted(self.link_targets)
-        packer.strings([self.link_targets[entry] for entry in links])
-        packer.number(len(self.leaders))
-        packer.column(array("I", self.leaders.keys()))
-        packer.column(array("I", self.leaders.values()))
-        packer.number(len(self.far_times))
-        packer.column(array("I", self.far_times.keys()))
-        packer.column(array("q", [time // SECOND_NS for time in self.far_times.values()]))
-        packer.column(array("I", [time % SECOND_NS for time in self.far_times.values()]))
+        packer.strings(self.names)  # [manifest-names]
+        packer.column(self.modes)  # [manifest-modes]
+        packer.column(counts)  # [manifest-child-counts]
+        packer.column(self.uids)  # [manifest-uids]
+        packer.column(self.gids)  # [manifest-gids]
+        packer.column(self.sizes)  # [manifest-sizes]
+        packer.column(self.mtimes)  # [manifest-mtimes]
+        packer.strings([self.link_targets[entry] for entry in sorted(self.link_targets)])  # [manifest-link-targets]
+        packer.number(len(self.leaders))  # [manifest-leader-count]
+        packer.column(array("I", self.leaders.keys()))  # [manifest-members]
+        packer.column(array("I", self.leaders.values()))  # [manifest-leaders]
+        packer.number(len(self.far_times))  # [manifest-far-count]
+        packer.column(array("I", self.far_times.keys()))  # [manifest-far-entries]
+        packer.column(array("q", [time // SECOND_NS for time in self.far_times.values()]))  # [manifest-far-seconds]
+        packer.column(array("I", [time % SECOND_NS for time in self.far_times.values()]))  # [manifest-far-rest]
         for table in (self.users, self.groups):
-            packer.number(len(table))
-            packer.column(array("I", table.keys()))
-            packer.strings(list(table.values()))
+            packer.number(len(table))  # [manifest-owner-count]
+            packer.column(array("I", table.keys()))  # [manifest-owner-ids]
+            packer.strings(list(table.values()))  # [manifest-owner-names]
         if self.policy.checksum:
-            packer.blob(self.digests)
+            packer.blob(self.digests)  # [manifest-digests]
         if self.policy.devices:
             devices = [self.devices[entry] for entry in sorted(self.devices)]
-            packer.column(array("I", map(os.major, devices)))
-            packer.column(array("I", map(os.minor, devices)))
+            packer.column(array("I", map(os.major, devices)))  # [manifest-majors]
+            packer.column(array("I", map(os.minor, devices)))  # [manifest-minors]
         if self.policy.keeps_attributes:
             self.attributes.encode(packer)
-            packer.column(self.attribute_numbers)
-        packer.number(len(self.incomplete))
-        packer.column(array("I", sorted(self.incomplete)))
+            packer.column(self.attribute_numbers)  # [manifest-attributes]
+        packer.number(len(self.incomplete))  # [manifest-incomplete-count]
+        packer.column(array("I", sorted(self.incomplete)))  # [manifest-incomplete]
         if self.listed is not None:
             self.listed.encode(packer)
         return packer.packed()

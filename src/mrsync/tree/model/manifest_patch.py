@@ -1,4 +1,4 @@
-"""Amendments: new manifest rows for files that changed after the scan, with the plan to cast them."""
+"""Manifest patches: new rows for files that changed after the scan, with the plan to cast them."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ class ManifestPatch(NamedTuple):
 def encode_again(patch: ManifestPatch, plan: Plan) -> bytes:
     """Return the bytes of object 3; the plan must belong to the amended manifest."""
     packer = Packer(MAGIC)
-    packer.number(len(patch.entries))
-    packer.column(patch.entries)
-    packer.blob(patch.rows.encode())
-    packer.blob(plan.encode())
+    packer.number(len(patch.entries))  # [patch-count]
+    packer.column(patch.entries)  # [patch-entries]
+    packer.blob(patch.rows.encode())  # [patch-rows]
+    packer.blob(plan.encode())  # [patch-plan]
     return packer.packed()
 
 

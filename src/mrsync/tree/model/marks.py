@@ -26,9 +26,9 @@ class Listed(NamedTuple):
     deletions: list[bytes]
 
     def encode(self, packer: Packer) -> None:
-        packer.column(self.marks)
-        packer.number(len(self.deletions))
-        packer.strings(self.deletions)
+        packer.column(self.marks)  # [listed-marks]
+        packer.number(len(self.deletions))  # [listed-deletion-count]
+        packer.strings(self.deletions)  # [listed-deletions]
 
     @classmethod
     def decode(cls, unpacker: Unpacker, entry_count: int) -> Listed:

@@ -116,21 +116,21 @@ class Plan:
     def encode(self) -> bytes:
         """Return the plan as the bytes of object 1."""
         packer = Packer(MAGIC)
-        packer.number(len(self.ranges))
-        packer.column(array("I", [first for first, _ in self.ranges]))
-        packer.column(array("I", [end for _, end in self.ranges]))
+        packer.number(len(self.ranges))  # [plan-range-count]
+        packer.column(array("I", [first for first, _ in self.ranges]))  # [plan-range-firsts]
+        packer.column(array("I", [end for _, end in self.ranges]))  # [plan-range-ends]
         files = sorted(self.extents)
         flat = [piece for file in files for piece in self.extents[file]]
-        packer.number(len(files))
-        packer.number(len(flat))
-        packer.column(array("I", files))
-        packer.column(array("I", [len(self.extents[file]) for file in files]))
-        packer.column(array("q", [offset for offset, _ in flat]))
-        packer.column(array("q", [length for _, length in flat]))
-        packer.number(len(self.inodes))
-        packer.column(self.ctimes)
-        packer.column(self.inodes)
-        packer.blob(self.blocks)
+        packer.number(len(files))  # [plan-sparse-count]
+        packer.number(len(flat))  # [plan-extent-count]
+        packer.column(array("I", files))  # [plan-sparse-files]
+        packer.column(array("I", [len(self.extents[file]) for file in files]))  # [plan-sparse-extents]
+        packer.column(array("q", [offset for offset, _ in flat]))  # [plan-extent-offsets]
+        packer.column(array("q", [length for _, length in flat]))  # [plan-extent-lengths]
+        packer.number(len(self.inodes))  # [plan-known-count]
+        packer.column(self.ctimes)  # [plan-ctimes]
+        packer.column(self.inodes)  # [plan-inodes]
+        packer.blob(self.blocks)  # [plan-blocks]
         return packer.packed()
 
     @classmethod
