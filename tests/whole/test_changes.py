@@ -97,7 +97,7 @@ def test_a_file_that_changes_is_cast_once_more(site: Site, name: str, change: Ca
     ended, _ = cast_while_it_changes(site, name, change)
     assert ended.status == 0, ended.stderr
     assert ended.report["warnings"] == []
-    assert f"while it was read, cast once more later: {name}" in ended.stderr
+    assert f"while it was read, will be sent again: {name}" in ended.stderr
     assert site.staged() == []
     assert {ended.target(host)["state"] for host in site.hosts} == {"done"}
     for host in site.hosts:  # a new name also changes the directory's time, which nobody looks at again
@@ -151,7 +151,7 @@ def test_a_log_that_grows_all_the_time_comes_as_it_was(site: Site, rule: str) ->
     ended = cast_while(site, grow, "--commit", rule)
     assert ended.status == 24, ended.stderr
     assert ended.stderr.splitlines()[-1] == "mrsync: 1 source files vanished or changed while they were read"
-    assert ended.report["warnings"] == ["grows all the time, all targets get what was in it when it was opened: log"]
+    assert ended.report["warnings"] == ["keeps growing; all targets get its contents as of when it was opened: log"]
     now = (site.source / "log").read_bytes()
     for host in site.hosts:
         assert ended.target(host)["state"] == "done"
@@ -226,7 +226,7 @@ def test_all_that_is_kept_of_a_file_is_cast_once_more(site: Site) -> None:
     (site.source / "a name").chmod(0o640)
     ended = run.wait()
     assert ended.status == 0, ended.stderr
-    assert ended.stderr.count("cast once more later") == 4
+    assert ended.stderr.count("will be sent again") == 4
     assert site.all_differences() == {}
     for host in site.hosts:
         assert (site.dest(host) / "sparse").stat().st_blocks * 512 < MEGABYTE

@@ -319,7 +319,7 @@ def test_another_key_makes_a_target_unreachable_and_says_why(site: Site, places:
     assert "Traceback" not in ended.stderr + caught.stderr
     assert caught.status == 20
     assert caught.stderr.splitlines() == [
-        "multicatcher: only masters with another key are heard",
+        "multicatcher: packets come only from masters with another key",
         "multicatcher: aborted: stopped by SIGINT",
     ]
     assert not site.dest("a").exists()

@@ -102,7 +102,7 @@ def with_limit(name: str, *arguments: Argument, limit: str) -> list[str]:
         ),
         (
             "mrsync.run.cast.source_job.PLANNED_PAGES_MAX = 2",
-            "what targets need is more than the 0 TiB of one session; sync parts of SOURCE",
+            "the targets need more than 0 TiB, the limit of one session; sync parts of SOURCE",
         ),
     ],
 )

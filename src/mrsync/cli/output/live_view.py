@@ -155,7 +155,7 @@ def _table(snapshot: Snapshot, width: int, room: int) -> list[Line]:
     ]
     lines += [_row(target, snapshot, names) for target in shown]
     if rest := len(live) - len(shown):
-        lines.append([(f"and {rest} more that are further on", "dim")])
+        lines.append([(f"and {rest} more that are further ahead", "dim")])
     return lines
 
 

@@ -61,7 +61,7 @@ def _figures(fields: Fields) -> Iterator[str]:
     done = sum(target["state"] == "done" for target in targets)
     figures = [
         (f"{done}/{len(targets)}", "targets complete"),
-        (f"{fields['files_planned']}", f"files cast of {fields['entries']} entries"),
+        (f"{fields['files_planned']}", f"files sent of {fields['entries']} entries"),
         (size(fields["bytes_planned"]), "of contents"),
         (size(sum(target["bytes_written"] for target in targets)), "written on all targets"),
         (f"{seconds['total']:.3g} s", "in all"),

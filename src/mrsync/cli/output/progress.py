@@ -165,7 +165,7 @@ def make_progress(kind: str, verbosity: int) -> Progress:
 def tell_left_out(observer: Observer, hosts: Iterable[str]) -> None:
     """Tell the user that these TARGETS are left out because they are this host."""
     for host in hosts:
-        observer.on_notice(Notice(0, "left out: it is this host", host))
+        observer.on_notice(Notice(0, "left out, because it is this host", host))
 
 
 def headline(snapshot: Snapshot, rate_bytes_s: float) -> str:

@@ -46,12 +46,12 @@ class Changes:
             self._skip(file, fault, "" if fault.is_unreadable else " while it was read")
         else:
             self._open[file] = fault
-            self._notice(f"{fault.reason} while it was read, cast once more later: {self._path(file)}")
+            self._notice(f"{fault.reason} while it was read, will be sent again: {self._path(file)}")
 
     def note_outgrown(self, file: int) -> None:
         """Note that a file is cast with its size from the start of the second round, but has grown since."""
         self._outgrown.add(file)
-        self._warn(f"grows all the time, all targets get what was in it when it was opened: {self._path(file)}")
+        self._warn(f"keeps growing; all targets get its contents as of when it was opened: {self._path(file)}")
 
     def settle(self, cast_again: frozenset[int], refused: Mapping[int, Fault]) -> None:
         """Decide about all open files.

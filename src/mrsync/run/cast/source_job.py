@@ -127,7 +127,7 @@ class SourceJob:
         for failure in found.errors:
             self._notices.warn(failure.sentence)
         if self._settings.policy.deletes and not found.deletes:
-            self._notices.warn("nothing is deleted on the targets, because some of the source could not be read")
+            self._notices.warn("nothing is deleted on the targets, because part of the source could not be read")
         for entry in found.skipped:
             self._notices.warn(f"skipped, neither file, directory nor link: {printable(found.manifest.path(entry))}")
         self._check_pages(len(objects.manifest))
@@ -138,7 +138,7 @@ class SourceJob:
         geometry = self._caster.geometry
         if sum(map(geometry.page_count, object_bytes)) > PLANNED_PAGES_MAX:
             limit = PLANNED_PAGES_MAX * geometry.page_bytes >> 40
-            raise LimitError(f"what targets need is more than the {limit} TiB of one session; sync parts of SOURCE")
+            raise LimitError(f"the targets need more than {limit} TiB, the limit of one session; sync parts of SOURCE")
 
     # plan
 
@@ -146,7 +146,7 @@ class SourceJob:
         """Have the worker plan what targets need, and offer the plan to the caster."""
         is_read = bool(event.basis) and not self._settings.is_dry_run
         if is_read:
-            self._notices.notice(2, "reading what targets have older copies of")
+            self._notices.notice(2, "reading files of which targets have old versions")
         self._loop.work(partial(self._make_plan, event, is_read=is_read), self._offer_plan)
 
     def _make_plan(self, event: ComparisonFinished, *, is_read: bool) -> tuple[int, int, int]:

@@ -119,7 +119,7 @@ def _config(settings: CatchSettings, data: socket.socket | None, reply: socket.s
 
 def _on_event(session: TreeSession, event: CatcherEvent) -> None:
     if isinstance(event, GroupSilent) and event.was_heard:
-        _say("nothing comes from the group any more, joining it again")
+        _say("no packet from the group for a while; joining it again")
     elif isinstance(event, GroupGivenUp):
         _say("joining the group again did not help, asking for unicast")
     session.on_event(event)
@@ -136,8 +136,8 @@ class _Rejections:
         self._loop = loop
         self._since: dict[Rejection, float] = {}
         self._unsaid = {
-            Rejection.FORGED: "only masters with another key are heard",
-            Rejection.VERSION: "only masters with another version of the protocol are heard",
+            Rejection.FORGED: "packets come only from masters with another key",
+            Rejection.VERSION: "packets come only from masters with another version of the protocol",
         }
 
     def __call__(self, rejection: Rejection) -> None:
@@ -159,7 +159,7 @@ def _exit_status(session: TreeSession) -> ExitStatus:
         _say(f"{ending.ending.name.lower()}: {ending.reason}")
         return ExitStatus.PARTIAL
     if session.is_withdrawn:
-        _say("nothing was changed here, because not all could be changed everywhere")
+        _say("nothing was changed here, because not every target could change everything")
         return ExitStatus.PARTIAL
     return ExitStatus.PARTIAL if session.errors else ExitStatus.OK
 

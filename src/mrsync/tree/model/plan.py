@@ -40,7 +40,7 @@ class Plan:
         for file, pieces in extents.items():
             sizes[file] = sum(length for _, length in pieces)
         if sum(sizes) > CONTENTS_BYTES_MAX or sum(map(len, extents.values())) > EXTENTS_MAX:
-            raise LimitError("what targets need is more than one session can cast; sync parts of SOURCE")
+            raise LimitError("the targets need more than one session can send; sync parts of SOURCE")
         self.starts = array("q", accumulate(sizes, initial=0))
         self.ctimes = array("q")
         self.inodes = array("Q")

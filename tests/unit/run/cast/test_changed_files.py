@@ -23,7 +23,7 @@ class Said:
 def test_files_of_the_second_round_cause_no_warning() -> None:
     said = Said()
     said.changes.note(3, SIZE)
-    assert said.notices == ["its size changed while it was read, cast once more later: f3"]
+    assert said.notices == ["its size changed while it was read, will be sent again: f3"]
     assert said.counts == (1, 0)  # as long as it is not cast
     said.changes.settle(frozenset([3]), {})
     assert (said.counts, said.changes.cast_again, said.warnings) == ((0, 0), frozenset([3]), [])
@@ -65,7 +65,7 @@ def test_growing_files_are_reported_and_counted_as_changed() -> None:
     said = Said()
     said.changes.settle(frozenset(), {})
     said.changes.note_outgrown(4)
-    assert said.warnings == ["grows all the time, all targets get what was in it when it was opened: f4"]
+    assert said.warnings == ["keeps growing; all targets get its contents as of when it was opened: f4"]
     assert said.counts == (1, 0)
     said.changes.note(4, WRITTEN)
     assert said.counts == (1, 0)

@@ -152,7 +152,7 @@ def test_sizes_of_holes_do_not_count() -> None:
 
 def test_more_data_than_an_object_can_have_is_refused() -> None:
     manifest = manifest_of([1 << 62, 1])
-    with pytest.raises(LimitError, match="more than one session can cast"):
+    with pytest.raises(LimitError, match="more than one session can send"):
         Plan(manifest, [(1, 3)], {})
     encoded = Plan(manifest, [(1, 3)], {0: []}).encode()
     assert Plan.decode(encoded, manifest).contents_bytes == 1
