@@ -131,6 +131,7 @@ class Scenario:
 
 
 STOP_S_MAX = 11.0  # two ack waits are 12 s
+DEAF_STOP_S_MAX = 8.0  # who hears no multicast hears nothing of the caster before that is known
 FATES = tuple(fate for fate in Fate if fate not in (Fate.STOPPED, Fate.MUFFLED))  # these are drawn by themselves
 FAULTS = ("loss", "runs", "reports", "flips", "twice", "jitter", "slow", "fate", "held")
 GEOMETRIES = (Geometry(1432, 44), Geometry(1432, 8), Geometry(500, 16), Geometry(200, 4), Geometry(1000, 1))
@@ -243,7 +244,11 @@ def _draw_relays(rng: random.Random, scenario: Scenario) -> Scenario:
         )
         for index, target in enumerate(scenario.targets)
     ]
-    return replace(scenario, targets=tuple(targets), has_relays=True, chains_max=rng.choice((1, 1, 2)))
+    at_s, seconds = scenario.caster_stops
+    stops = (at_s, min(seconds, DEAF_STOP_S_MAX))
+    return replace(
+        scenario, targets=tuple(targets), has_relays=True, chains_max=rng.choice((1, 1, 2)), caster_stops=stops
+    )
 
 
 class _Switch:

@@ -7,6 +7,9 @@ from dataclasses import replace
 import pytest
 
 from mrsync.protocol.core.states import RosterState
+from tests.sim.planted import Fault
+from tests.sim.planted_relays import RELAY_FAULTS
+from tests.sim.reception import Violation
 from tests.sim.relay_cases import CASES, DEAF, RelayCase
 from tests.sim.scenario import Scenario, draw_relays
 from tests.sim.simulation import Simulation
@@ -18,6 +21,14 @@ LONG = 100  # the cost of a step grows with the targets; 1000 take minutes
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.what)
 def test_relays(case: RelayCase) -> None:
     case.run()
+
+
+@pytest.mark.parametrize("fault", RELAY_FAULTS, ids=lambda fault: fault.what)
+def test_checkers_find(fault: Fault, monkeypatch: pytest.MonkeyPatch) -> None:
+    fault.plant(monkeypatch)
+    case = next(case for case in CASES if case.what == fault.found_by)
+    with pytest.raises(Violation):
+        case.run()
 
 
 def test_a_long_chain_takes_little_longer_than_one_copy() -> None:

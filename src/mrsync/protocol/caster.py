@@ -212,7 +212,8 @@ class Caster:
         if is_drained and timers.take_expired(Timer.LIVENESS, now):
             self.abort(self._schedule.exhaustion, now)
             contents = self._rounds.current.contents
-            expected = Expectation.of(self.phase, contents, self._schedule.transfer, self._commits)
+            transfer = self._schedule.transfer
+            expected = Expectation.of(self.phase, contents, transfer, self._commits, self.relays)
             self._endings.end_overdue(expected, now)
             self._set_unless_over(Timer.LIVENESS, now + self._config.ack_wait_s / LIVENESS_SHARE)
         if timers.take_expired(Timer.ELECT, now):

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from mrsync.protocol.sending.transfer import Transfer
 from mrsync.protocol.targets.commits import Commits
+from mrsync.protocol.targets.relays import Relays
 from mrsync.protocol.targets.roster import Target
 from mrsync.wire.messages import ObjectKind, Phase
 
@@ -20,11 +21,14 @@ class Expectation(NamedTuple):
     pages_sent: int  # of this object
     is_sent: bool  # whether all of it was sent at least once
     owes: Callable[[int, int], bool]  # whether a target waits for a repair, and none was sent for it since a tx
+    is_led: Callable[[Target, ObjectKind], bool]  # whether a relay feeds a target, and holds no more than it does
     commit_end: int  # plan files that may be committed
     file_count: int
 
     @classmethod
-    def of(cls, phase: Phase, contents: ObjectKind, transfer: Transfer | None, commits: Commits) -> Expectation:
+    def of(
+        cls, phase: Phase, contents: ObjectKind, transfer: Transfer | None, commits: Commits, relays: Relays
+    ) -> Expectation:
         """Return the expectation for the current phase and transfer."""
         return cls(
             phase,
@@ -33,6 +37,7 @@ class Expectation(NamedTuple):
             pages_sent=transfer.next_page if transfer is not None else 0,
             is_sent=transfer is not None and transfer.is_sent,
             owes=transfer.owes if transfer is not None else lambda target, tx: False,
+            is_led=relays.is_led,
             commit_end=commits.span.end,
             file_count=commits.file_count,
         )
@@ -68,9 +73,12 @@ def _is_behind(target: Target, expected: Expectation) -> bool:
 
 
 def _is_starved(target: Target, expected: Expectation) -> bool:
-    """Return whether it cannot go on before it gets a repair that is due since its last progress."""
+    """Return whether it cannot go on before it gets a repair that is due, or before its relay gets more itself."""
     report = target.report
     is_idle = report is not None and not report.queue_pages
+    if not target.path.is_direct:
+        lacks_pages = target.frontier(expected.object) < expected.pages_sent
+        return is_idle and lacks_pages and expected.is_led(target, expected.object)
     return is_idle and expected.owes(target.id, target.progress.done_tx)
 
 

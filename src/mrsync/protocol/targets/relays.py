@@ -17,6 +17,7 @@ from typing import Callable, NamedTuple
 from mrsync.protocol.core.sends import Address
 from mrsync.protocol.core.timers import SLOT_S
 from mrsync.protocol.sending.transfer import Transfer
+from mrsync.protocol.targets.hop_paces import HopPaces
 from mrsync.protocol.targets.path import Via
 from mrsync.protocol.targets.reach import Reach
 from mrsync.protocol.targets.roster import Roster, Target
@@ -94,6 +95,7 @@ class Relays:
         self._asked_at: float | None = None  # those who may become heads
         self._formed_at: float | None = None
         self._has_worked = False  # some link, at some time
+        self._paces = HopPaces()
 
     @property
     def chains(self) -> list[list[Target]]:
@@ -242,6 +244,11 @@ class Relays:
             return Via.NOBODY
         return Via.CASTER
 
+    def is_led(self, target: Target, contents: ObjectKind) -> bool:
+        """Return whether this target is fed by one that holds no more of the contents than it does."""
+        link = self._links.get(target.id)
+        return link is not None and link.is_fed and link.parent.frontier(contents) <= target.frontier(contents)
+
     # what goes on
 
     def receive_hop(self, hop: Hop, source: Address, now: float) -> None:
@@ -256,6 +263,7 @@ class Relays:
     def _take_hop(self, target: Target, hop: Hop, source: Address, now: float) -> None:
         target.progress.heard_at = now
         target.hop = hop
+        self._paces.receive(target.id, hop, now)
         link = self._links.get(target.id)
         if hop.number != self._assigned.get(target.id, (0,))[0]:
             return
@@ -343,8 +351,14 @@ class Relays:
     def _is_failing(self, link: Link, contents: ObjectKind | None, now: float) -> bool:
         if not link.is_fed:
             return now - link.since > TRIAL_S + self._slack_s
-        link.is_stalled = contents is not None and self._is_stalled(link, contents, now)
+        link.is_stalled = contents is not None and (self._is_stalled(link, contents, now) or self._is_slow(link))
         return link.is_stalled
+
+    def _is_slow(self, link: Link) -> bool:
+        """Whether the parent passes on much more slowly than others, for no reason behind it."""
+        report = link.child.report
+        is_writing = report is None or report.queue_pages > 0
+        return self._paces.is_slow(link.parent.id) and not is_writing and not self._paces.waits(link.child.id)
 
     def _is_stalled(self, link: Link, contents: ObjectKind, now: float) -> bool:
         """Whether the child gets nothing of what its parent holds."""
@@ -355,6 +369,7 @@ class Relays:
 
     def _doubt(self, link: Link, now: float) -> None:
         """A link does not work: see whether both ends answer."""
+        self._paces.forget(link.parent.id)
         link.was_fed, link.is_fed = link.is_fed, False
         link.doubted_at = link.since = now
         self._untold.add(link.parent.id)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from mrsync.protocol.targets.liveness import Expectation, overdue_reason
+from mrsync.protocol.targets.path import Via
 from mrsync.protocol.targets.roster import Target
 from mrsync.wire.messages import ComparedRecord, ObjectKind, Phase, ResultRecord
 from tests.unit.protocol.builders import found, report, roster
@@ -18,6 +19,7 @@ def expectation(phase: Phase, **details: Any) -> Expectation:
     values: dict[str, Any] = {"pages_sent": 10, "is_sent": False, "commit_end": 2, "file_count": 5}
     values["owes"] = lambda flow, tx: False
     values["object"] = {Phase.COMPARING: ObjectKind.MANIFEST, Phase.PLANNING: ObjectKind.PLAN}.get(phase, CONTENTS)
+    values["is_led"] = lambda target, contents: False
     return Expectation(phase=phase, contents=CONTENTS, **{**values, **details})
 
 
@@ -114,3 +116,11 @@ def test_returned_target_is_judged_anew() -> None:
     for counter, now in ((1, 1.0), (2, 50.0), (3, 100.0)):
         target.receive_report(report(counter=counter, packets_seen=1), "there", now)
     assert reason(target, expectation(Phase.COMPARING)) == ""
+
+
+@pytest.mark.parametrize("is_led", [False, True])
+def test_target_whose_relay_holds_no_more_waits_for_it(is_led: bool) -> None:
+    target = stuck(packets_seen=1, active=CONTENTS, frontier=7)
+    target.path.via = Via.RELAY
+    expected = expectation(Phase.CASTING, is_led=lambda target, contents: is_led)
+    assert (reason(target, expected) == "") is is_led

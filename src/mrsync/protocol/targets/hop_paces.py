@@ -1,0 +1,61 @@
+"""Hop paces: how fast relays pass pages on, to find one that is much slower than the others.
+
+A slow relay holds up everybody: its child waits, and by flow control all those before it. Pages wait at every hop from
+there up to the caster, so the slow hop is the last one at which they wait. It is compared with the best rate that any
+hop has shown in this session, because at the moment all of them are as slow as it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mrsync.wire.messages import Hop
+
+SPAN_S = 1.0  # over which a rate is measured; relays report at least as often
+WAITING_MIN = 64  # pages; fewer are the noise of two hosts' schedulers
+SLOWER = 10  # times slower than the best hop is too slow
+
+
+@dataclass
+class _Mark:
+    """What a relay had passed on at some time."""
+
+    at: float
+    pages: int
+    is_waiting: bool
+    pages_s: float = 0.0  # up to then
+    was_waiting: bool = False  # at this mark and at the one before
+
+
+class HopPaces:
+    """Rates of hops, by the relay that passes on."""
+
+    def __init__(self) -> None:
+        self._marks: dict[int, _Mark] = {}
+        self._best = 0.0  # pages per second
+
+    def receive(self, relay: int, hop: Hop, now: float) -> None:
+        """Take what a relay says."""
+        is_waiting = hop.pages_waiting >= WAITING_MIN
+        mark = self._marks.get(relay)
+        if mark is None:
+            self._marks[relay] = _Mark(now, hop.pages_forwarded, is_waiting)
+        elif now - mark.at >= SPAN_S:
+            pages_s = (hop.pages_forwarded - mark.pages) / (now - mark.at)
+            was_waiting = is_waiting and mark.is_waiting
+            self._marks[relay] = _Mark(now, hop.pages_forwarded, is_waiting, pages_s, was_waiting)
+            self._best = max(self._best, pages_s)
+
+    def forget(self, relay: int) -> None:
+        """This relay has another child now, or none."""
+        self._marks.pop(relay, None)
+
+    def waits(self, relay: int) -> bool:
+        """Return whether pages wait at this relay for its child."""
+        mark = self._marks.get(relay)
+        return mark is not None and mark.is_waiting
+
+    def is_slow(self, relay: int) -> bool:
+        """Return whether pages wait at this relay, and it passes them on much more slowly than the best one did."""
+        mark = self._marks.get(relay)
+        return mark is not None and mark.was_waiting and mark.pages_s * SLOWER < self._best

@@ -1,0 +1,33 @@
+"""Faults of relays to plant in the cores, each with the case that finds it."""
+
+from __future__ import annotations
+
+from mrsync.protocol.targets.relays import Relays
+from tests.sim.planted import Fault
+
+RELAY_FAULTS = (
+    Fault(
+        "a relay that passes nothing on is believed for six seconds",
+        Relays,
+        "_is_stalled",
+        "return now - link.moved_at > STALL_S + self._slack_s",
+        "return now - link.moved_at > 4 * STALL_S",
+        found_by="one passes nothing on, and says that it did",
+    ),
+    Fault(
+        "who gets another parent is served by the caster meanwhile",
+        Relays,
+        "_via",
+        "return Via.NOBODY",
+        "return Via.CASTER",
+        found_by="one in the middle dies, which is noticed",
+    ),
+    Fault(
+        "targets that do not reach each other wait for each other",
+        Relays,
+        "_is_failing",
+        "return now - link.since > TRIAL_S + self._slack_s",
+        "return False",
+        found_by="one is not reached by the one before it",
+    ),
+)

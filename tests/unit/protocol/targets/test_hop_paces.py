@@ -1,0 +1,48 @@
+"""Which relay passes pages on too slowly."""
+
+from __future__ import annotations
+
+from mrsync.protocol.targets.hop_paces import SPAN_S, WAITING_MIN, HopPaces
+from mrsync.wire.messages import Feeding, Hop
+
+SPANS = 3
+
+
+def hop(relay: int, pages: int, waiting: int) -> Hop:
+    return Hop(
+        target=relay,
+        instance=1,
+        counter=1,
+        number=1,
+        feeding=Feeding.FED,
+        pages_forwarded=pages,
+        packets_repaired=0,
+        pages_waiting=waiting,
+        window_pages=8,
+    )
+
+
+def paces(**pages_s: tuple[int, int]) -> HopPaces:
+    """Relays a, b, ... (0, 1, ...) that pass on so many pages a second while so many wait."""
+    made = HopPaces()
+    for span in range(SPANS):
+        for relay, (rate, waiting) in enumerate(pages_s.values()):
+            made.receive(relay, hop(relay, int(rate * span * SPAN_S), waiting), span * SPAN_S)
+    return made
+
+
+def test_relay_that_takes_ten_times_as_long_is_slow() -> None:
+    assert [paces(a=(200, 0), b=(19, WAITING_MIN)).is_slow(relay) for relay in (0, 1)] == [False, True]
+    assert not paces(a=(200, 0), b=(21, WAITING_MIN)).is_slow(1)
+
+
+def test_relay_at_which_nothing_waits_is_not_slow() -> None:
+    assert not paces(a=(200, 0), b=(1, WAITING_MIN - 1)).is_slow(1)
+
+
+def test_relay_with_another_child_is_judged_anew() -> None:
+    made = paces(a=(200, 0), b=(1, WAITING_MIN))
+    assert made.waits(1)
+    made.forget(1)
+    assert not made.is_slow(1)
+    assert not made.waits(1)
