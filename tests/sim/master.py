@@ -20,7 +20,7 @@ from mrsync.protocol.core.sends import Send, SendCoded, SendMessage, SendPage
 from mrsync.protocol.targets.commits import CommitRule
 from mrsync.protocol.targets.relays import RelayRules
 from mrsync.transport.casting import REPORTS_PER_ROUND
-from mrsync.wire.messages import Knock, Message, ObjectKind, Report, SealKind, Status
+from mrsync.wire.messages import Knock, Message, ObjectKind, Phase, Report, SealKind, Status
 from mrsync.wire.session import Rejection
 from tests.sim.clock import ProcessClock
 from tests.sim.network import Burst, Cast, CodedBurst
@@ -76,6 +76,7 @@ class MasterHost:
         self._is_group_heard = True
         self._routes: dict[int, TargetHost] = {}  # of targets that are served by unicast
         self.reroutes: list[int] = []  # targets, in order
+        self.late_reroutes = 0  # of them, since the first page was sent
         self._copied: set[int] = set()  # those of them that pages go to
         world.hear_answer = self._hear
         self.clock.plan(self._rng.random() * 0.2, self._offer_manifest)
@@ -179,7 +180,9 @@ class MasterHost:
         self._oracle.judge_caster_event(event)
         if isinstance(event, TargetJoined | TargetRerouted | TargetEnded):
             self._route(event.target)
-            self.reroutes += [event.target] * isinstance(event, TargetRerouted)
+            if isinstance(event, TargetRerouted):
+                self.reroutes.append(event.target)
+                self.late_reroutes += self.caster.phase is not Phase.GATHERING
             self._is_group_heard = self.caster.roster.is_group_heard
         if isinstance(event, ComparisonFinished):
             entries = [entry for first, end in event.needs for entry in range(first, end)]

@@ -190,7 +190,8 @@ class Simulation:
         mistaken = 0
         if not self.scenario.is_orderly:  # what is late looks lost
             mistaken = result.packets_first // 2 + 8 * self.scenario.geometry.packets
-        if len(self.master.reroutes) > count:  # what was claimed here comes from a relay, and the other way round
+        is_rerouted = self.scenario.has_relays and self.master.late_reroutes > 0
+        if is_rerouted or len(self.master.reroutes) > count:  # what was claimed here comes from a relay, or from there
             mistaken = repaired
         if self.scenario.has_relays:  # what one that falls has taken with it was lost to those behind it
             mistaken += result.packets_first * sum(target.fate is not Fate.HEALTHY for target in self.scenario.targets)

@@ -25,6 +25,7 @@ class TargetProgress(NamedTuple):
     silent_s: float = 0.0  # seconds since its last packet
     is_unicast: bool = False
     parent: str = ""
+    pages_waiting: int = 0  # for the target that it feeds
 
 
 class Snapshot(NamedTuple):

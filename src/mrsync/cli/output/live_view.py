@@ -19,6 +19,7 @@ from mrsync.run.observer import Snapshot, TargetProgress
 SPARKS = "▁▂▃▄▅▆▇█"
 RATES_KEPT = 16  # in the sparkline, one per frame
 SILENT_S = 2.0  # seconds without a packet, after which a target is marked
+WAITING_MIN = 64  # pages; fewer wait at every relay now and then
 STALLED_S = 3.0  # seconds without progress, after which no remaining time is estimated
 NAME_WIDTH_MAX = 32
 ENDED = ("lost", "refused", "unreachable")
@@ -184,6 +185,8 @@ def _notes(target: TargetProgress) -> Iterable[str]:
         yield f"fed by {target.parent}"
     elif target.is_unicast:
         yield "unicast"
+    if target.pages_waiting >= WAITING_MIN:
+        yield f"{target.pages_waiting} pages wait"
     if target.kernel_drops:
         yield f"{target.kernel_drops} dropped by its kernel"
 

@@ -28,7 +28,9 @@ def page(fields: Fields) -> str:
     """Return the page. fields: of the JSON report; see docs/report.schema.json."""
     title = f"mrsync {fields['source']} to {fold(list(fields['targets'])) if fields['targets'] else 'no target'}"
     style, script = (_resource(name) for name in ("page.css", "page.js"))
-    body = "".join((*_head(fields), *_figures(fields), *_charts(fields), *_targets(fields), *_behind(fields)))
+    body = "".join(
+        (*_head(fields), *_figures(fields), *_charts(fields), *_targets(fields), *_relays(fields), *_behind(fields))
+    )
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width"><title>{_safe(title)}</title>'
@@ -124,12 +126,47 @@ def _target_row(host: str, target: Fields) -> Iterator[tuple[str, str]]:
         state += f"<br>{_safe(target['reason'])}"
     yield _safe(host), host
     yield state, target["state"]
-    yield _safe(target["path"]), target["path"]
+    fed_by = f"<br>fed by {_safe(target['parent'])}" if target.get("parent") else ""
+    yield _safe(target["path"]) + fed_by, target["path"]
     yield str(target["files_updated"]), str(target["files_updated"])
     yield size(target["bytes_written"]), str(target["bytes_written"])
     for name in ("deleted", "packets_lost", "kernel_drops"):
         yield str(target[name]), str(target[name])
     yield f"{target['seconds']:.3g}", str(target["seconds"])
+
+
+def _relays(fields: Fields) -> Iterator[str]:
+    """Yield the links between targets, in the order of the chains, and the slowest one."""
+    targets = fields["targets"]
+    children = {target["parent"]: host for host, target in targets.items() if target.get("parent")}
+    if not children:
+        return
+    heads = ("from", "to", "pages passed on", "packets passed again", "pages waiting at most")
+    links = list(_links(children))
+    slowest = max(links, key=lambda link: targets[link[0]].get("pages_waiting_max", 0))
+    yield "<section><h2>From target to target</h2>"
+    if waiting := targets[slowest[0]].get("pages_waiting_max", 0):
+        yield f"<p>slowest link: {_safe(' to '.join(slowest))}, for which up to {waiting} pages waited</p>"
+    rows = (_link_row(parent, child, targets[parent]) for parent, child in links)
+    yield from _table(heads, rows)
+    yield "</section>"
+
+
+def _links(children: dict[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield (parent, child), from the head of each chain to its end. children: by parent."""
+    fed = set(children.values())
+    for head in (parent for parent in children if parent not in fed):
+        parent = head
+        while parent in children:
+            yield parent, children[parent]
+            parent = children[parent]
+
+
+def _link_row(parent: str, child: str, relay: Fields) -> Iterator[tuple[str, str]]:
+    for text in (parent, child):
+        yield _safe(text), text
+    for name in ("pages_passed_on", "packets_passed_again", "pages_waiting_max"):
+        yield str(relay.get(name, 0)), str(relay.get(name, 0))
 
 
 def _behind(fields: Fields) -> Iterator[str]:

@@ -263,6 +263,7 @@ class Relays:
     def _take_hop(self, target: Target, hop: Hop, source: Address, now: float) -> None:
         target.progress.heard_at = now
         target.hop = hop
+        target.pages_waiting_max = max(target.pages_waiting_max, hop.pages_waiting)
         self._paces.receive(target.id, hop, now)
         link = self._links.get(target.id)
         if hop.number != self._assigned.get(target.id, (0,))[0]:

@@ -46,6 +46,7 @@ class Target:
     ended_at: float = 0.0
     report: Report | None = None
     hop: Hop | None = None
+    pages_waiting_max: int = 0  # the most that waited here to be passed on
     path: TargetPath = field(default_factory=TargetPath)
     flow: Flow = field(init=False)
     progress: LifeSigns = field(default_factory=LifeSigns)

@@ -222,6 +222,7 @@ def _outcome(
         parent=target.path.parent or None,
         pages_passed_on=target.hop.pages_forwarded if target.hop else 0,
         packets_passed_again=target.hop.packets_repaired if target.hop else 0,
+        pages_waiting_max=target.pages_waiting_max,
         files_updated=result.files_updated if result else 0,
         bytes_written=result.bytes_written if result else 0,
         created=result.created if result else 0,

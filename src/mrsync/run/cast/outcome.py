@@ -61,6 +61,7 @@ class TargetOutcome(NamedTuple):
     parent: str | None = None  # the target that passed pages on to it, at last
     pages_passed_on: int = 0
     packets_passed_again: int = 0
+    pages_waiting_max: int = 0  # the most that waited at it to be passed on
     packets_rejected: int = 0  # packets it received that were not authentic or not of this session
 
 

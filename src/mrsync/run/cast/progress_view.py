@@ -30,6 +30,7 @@ def take_snapshot(caster: Caster, source: SourceJob, started_at: float, now: flo
             silent_s=round(now - target.progress.heard_at, 1) if target.is_live else 0.0,
             is_unicast=target.path.is_unicast,
             parent=target.path.parent,
+            pages_waiting=target.hop.pages_waiting if target.hop else 0,
         )
         for target in caster.roster
     )

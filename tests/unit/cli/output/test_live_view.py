@@ -73,11 +73,13 @@ def test_a_silent_target_says_for_how_long() -> None:
 def test_a_relay_and_a_monitor_are_named() -> None:
     targets = (
         TargetProgress("a", "present", 1, is_monitor=True),
-        TargetProgress("b", "present", 2, parent="a"),
+        TargetProgress("b", "present", 2, parent="a", pages_waiting=200),
         TargetProgress("c", "present", 3, is_unicast=True),
     )
     lines = shown(frame(casting(targets), Rate(), 80, 24))
-    assert [line.split("  ")[-1].strip() for line in lines[-3:]] == ["sets the pace", "fed by a", "unicast"]
+    assert [line.split("  ")[-1].strip() for line in lines[-3:]] == [
+        "sets the pace", "fed by a, 200 pages wait", "unicast",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

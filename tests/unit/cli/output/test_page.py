@@ -106,6 +106,21 @@ def test_trouble_comes_first_and_says_why() -> None:
     assert "polyline" not in reader.elements  # no samples, no chart over time
 
 
+def test_links_between_targets_are_told_in_order_with_the_slowest() -> None:
+    chain = (
+        done("c")._replace(path="relay", parent="a"),
+        done("b")._replace(path="relay", parent="c"),
+        done("a")._replace(path="unicast", pages_passed_on=140, packets_passed_again=3, pages_waiting_max=2),
+    )
+    relay = chain[0]._replace(pages_waiting_max=200)
+    text = Reader(page(outcome(relay, *chain[1:]))).text
+    assert "fed by a" in text
+    assert "slowest link: c to b, for which up to 200 pages waited" in text
+    rows = text[text.index("pages waiting at most") :].split()[4:14]
+    assert rows == ["a", "c", "140", "3", "2", "c", "b", "0", "0", "200"]
+    assert "From target to target" not in Reader(page(outcome(done("a")))).text
+
+
 def test_files_that_are_behind_are_listed_up_to_a_bound() -> None:
     files = tuple(SatOut(b"f%d" % i, "ENOSPC", "full") for i in range(FILES_SHOWN + 5))
     text = Reader(page(outcome(TargetOutcome("n1", TargetState.PARTIAL, "full", sat_out=files)), [])).text
