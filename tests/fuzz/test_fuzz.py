@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
+import tracemalloc
+from array import array
+from pathlib import Path
 
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
+from mrsync.errors import ProtocolDataError
+from mrsync.tree.model.packing import Packer
+from mrsync.tree.model.plan import MAGIC as PLAN_MAGIC
+from mrsync.tree.model.plan import Plan
+from mrsync.tree.source.scan import scan
 from tests.fuzz.__main__ import corpus_of
 from tests.fuzz.decoders import decoders, read
 from tests.fuzz.mutation import mutated
@@ -53,3 +62,26 @@ def test_samples_are_taken(name: str) -> None:
     with uncompressed():
         for sample in decoder.samples:
             decoder.read(sample)
+
+
+def test_extents_that_are_wrong_take_no_memory(tmp_path: Path) -> None:
+    """A million extents of nothing are a few kilobytes when packed."""
+    count = 1 << 20
+    manifest = scan(os.fsencode(tmp_path)).manifest
+    packer = Packer(PLAN_MAGIC)
+    packer.number(0)
+    packer.column(array("I"))
+    packer.column(array("I"))
+    packer.number(1)
+    packer.number(count)
+    packer.column(array("I", [0]))
+    packer.column(array("I", [count]))
+    for _ in range(2):
+        packer.blob(bytes(8 * count))
+    tracemalloc.start()
+    try:
+        with pytest.raises(ProtocolDataError, match="extents of a file are not in order"):
+            Plan.decode(packer.packed(), manifest)
+        assert tracemalloc.get_traced_memory()[1] < 64 * count
+    finally:
+        tracemalloc.stop()

@@ -14,7 +14,7 @@ from mrsync.tree.model.spans import clipped, merged
 
 MAGIC = b"mrsync plan\x01"
 CONTENTS_BYTES_MAX = 1 << 62
-EXTENTS_MAX = 1 << 26
+EXTENTS_MAX = 1 << 24
 
 Extents = Sequence[tuple[int, int]]
 
@@ -140,7 +140,7 @@ class Plan:
         count = unpacker.number(len(manifest))
         ranges = list(zip(unpacker.column("I", count), unpacker.column("I", count)))
         _check_ranges(ranges, manifest, unpacker)
-        extents = _decode_extents(unpacker)
+        extents = _decode_extents(unpacker, len(manifest))
         file_count = sum(end - first for first, end in ranges)
         known = unpacker.number(file_count)
         ctimes, inodes = unpacker.column("q", known), unpacker.column("Q", known)
@@ -172,23 +172,23 @@ class Plan:
         return pieces
 
 
-def _decode_extents(unpacker: Unpacker) -> dict[int, Extents]:
-    file_count, flat_count = unpacker.number(EXTENTS_MAX), unpacker.number(EXTENTS_MAX)
+def _decode_extents(unpacker: Unpacker, files_max: int) -> dict[int, Extents]:
+    """Return the extents by planned file. What is wrong is found before much memory is taken."""
+    file_count, flat_count = unpacker.number(files_max), unpacker.number(EXTENTS_MAX)
     files, counts = unpacker.column("I", file_count), unpacker.column("I", file_count)
     offsets, lengths = unpacker.column("q", flat_count), unpacker.column("q", flat_count)
     if sum(counts) != flat_count or len(set(files)) != file_count:
         raise unpacker.error("its extents do not add up")
-    flat = list(zip(offsets, lengths))
     extents: dict[int, Extents] = {}
     position = 0
     for file, count in zip(files, counts):
-        pieces = flat[position : position + count]
+        own = slice(position, position + count)
         end = 0
-        for offset, length in pieces:
+        for offset, length in zip(offsets[own], lengths[own]):
             if offset < end or not 0 < length <= CONTENTS_BYTES_MAX:
                 raise unpacker.error("extents of a file are not in order")
             end = offset + length
-        extents[file] = pieces
+        extents[file] = list(zip(offsets[own], lengths[own]))
         position += count
     return extents
 

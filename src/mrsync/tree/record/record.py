@@ -231,8 +231,10 @@ def _extents(unpacker: Unpacker, count: int) -> dict[int, Extents]:
     offsets, lengths = unpacker.column("q", flat_count), unpacker.column("q", flat_count)
     if sum(counts) != flat_count or any(row >= count for row in rows):
         raise unpacker.error("its extents do not add up")
-    flat = list(zip(offsets, lengths))
-    if any(not 0 <= offset <= OFFSET_MAX or not 0 < length <= OFFSET_MAX for offset, length in flat):
+    if flat_count and (min(offsets) < 0 or max(offsets) > OFFSET_MAX or min(lengths) < 1 or max(lengths) > OFFSET_MAX):
         raise unpacker.error("an extent is impossible")
     ends = accumulate(counts)
-    return {row: flat[end - size : end] for row, size, end in zip(rows, counts, ends)}
+    return {
+        row: list(zip(offsets[end - size : end], lengths[end - size : end]))
+        for row, size, end in zip(rows, counts, ends)
+    }
