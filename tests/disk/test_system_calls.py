@@ -166,7 +166,9 @@ def run(scene: Scene, k: int = 0, event: Event = lambda name, arguments, more: N
 
     calls = SystemCalls(k, note)
     with calls.watching():
-        target = OneTarget(scene.source, scene.dest, scene.policy, session=2, as_master=calls.paused).run()
+        target = OneTarget(
+            scene.source, scene.dest, scene.policy, session=2, as_master=calls.paused, keeps_record=True
+        ).run()
     return calls.count, target.is_clean, "".join(met)
 
 

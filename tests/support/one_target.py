@@ -11,6 +11,8 @@ from typing import TypeVar
 from mrsync.errors import MrsyncError
 from mrsync.protocol.core.events import CommitGranted
 from mrsync.run.catch.jobs import Activity, Finished, TreeJobs
+from mrsync.run.catch.record_keeper import RecordKeeper
+from mrsync.transport.sessions import CatcherSecrets
 from mrsync.tree.delta.blocks import delta_key, digest_blocks, encode_blocks
 from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.policy import Policy
@@ -18,7 +20,7 @@ from mrsync.tree.source.planning import build_plan
 from mrsync.tree.source.reader import ContentsReader
 from mrsync.tree.source.scan import scan
 from mrsync.wire.geometry import Geometry
-from mrsync.wire.messages import ObjectKind
+from mrsync.wire.messages import ObjectKind, SealKind
 
 BATCH = 4  # pages that come at once
 
@@ -35,7 +37,7 @@ class OneTarget:
 
     failures: all that the target tells of. broken: why it cannot go on, as it tells the master; empty: it can. sat_out:
     plan files that it cannot take. as_master: entered while the source is looked at, so that a shim leaves these calls
-    alone. stops_after: so many pages arrive, then the session breaks.
+    alone. stops_after: so many pages arrive, then the session breaks. keeps_record: for `mrsync verify`.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class OneTarget:
         session: int = 1,
         as_master: Callable[[], AbstractContextManager[object]] = nullcontext,
         stops_after: int | None = None,
+        keeps_record: bool = False,
     ) -> None:
         self.failures: list[Failure] = []
         self.broken = ""
@@ -57,7 +60,10 @@ class OneTarget:
         self._as_master = as_master
         self._stops_after = stops_after
         self._committed = 0
-        self._jobs = TreeJobs(os.fsencode(dest), Activity(lambda entries: None), is_dry_run=False)
+        keeper = RecordKeeper(os.fsencode(dest), CatcherSecrets(bytes(32))) if keeps_record else None
+        if keeper is not None:
+            keeper.meet(session, Geometry(504, 2), SealKind.HMAC_SHA256)
+        self._jobs = TreeJobs(os.fsencode(dest), Activity(lambda entries: None), is_dry_run=False, keeper=keeper)
         self._jobs.geometry = Geometry(504, 2)
         self._jobs.session = session
 
