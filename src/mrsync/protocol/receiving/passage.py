@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 
 from mrsync.protocol.core.sends import SendPage
-from mrsync.protocol.sending.transfer import PLANNED, Transfer
+from mrsync.protocol.sending.transfer import OUTAGE_PAGES, PLANNED, Transfer
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.messages import ObjectKind
 
@@ -56,6 +56,16 @@ class Passage(Transfer):
         self.pages_sent += 1
         self._last_tx[page] = tx
         return SendPage(self.kind, page, 0, tx)
+
+    def claimed_packets(self, target: int, first: int, end: int) -> tuple[int, int]:
+        """Return what a transfer does, but count only pages that were sent: what comes here late is not lost behind."""
+        packets = outage = 0
+        for start, behind, mask, tx_seen in self._claims.get(target, ()):
+            pages = range(max(start, first), min(behind, end))
+            claimed = sum(self._last_tx[page] < tx_seen for page in pages) * self._weigh(mask)
+            packets += claimed
+            outage += claimed * (behind - start >= OUTAGE_PAGES)
+        return packets, outage
 
     def forget_page(self, page: int) -> None:
         """Forget a page that is no longer in memory. It must be offered again."""

@@ -258,7 +258,8 @@ class Schedule:
         if not transfer.is_missed:
             self._end_flush()
             return
-        self._timers.advance(Timer.FLUSH, now + self._patience_s + (0.0 if transfer.is_sent else COMPANY_S))
+        has_company = len(self._audience.flows) > 1 and not transfer.is_sent
+        self._timers.advance(Timer.FLUSH, now + self._patience_s + (COMPANY_S if has_company else 0.0))
         if not (self._is_flush_due or self._is_batch_due(transfer, repairs, now)):
             return
         if pages := self._choose(transfer, shed, now):

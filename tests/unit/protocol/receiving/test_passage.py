@@ -30,6 +30,17 @@ def test_unsent_pages_are_not_missing() -> None:
     assert made.choose_pages(10, lambda page, sent: True) == [5]
 
 
+def test_page_that_comes_late_is_not_lost_on_this_hop() -> None:
+    made = passage()
+    for page in (2, 5):
+        made.offer(page)
+    for tx in (1, 2):
+        made.first_send(tx)
+    made.receive_claim(CHILD, 9, 6, ((0, 6, 0),))
+    packets, outage = made.claimed_packets(CHILD, 0, 6)
+    assert (packets, outage) == (2 * GEOMETRY.packets, 0)
+
+
 def test_only_pages_neither_sent_nor_queued_are_requested() -> None:
     made = passage()
     made.offer(2)

@@ -184,6 +184,19 @@ def test_repairs_do_not_wait_for_silent_targets() -> None:
     assert cast.schedule.sends(9.0) == [SendPage(KIND, 1, 0b10, 5)]
 
 
+@pytest.mark.parametrize(("targets", "is_repaired"), [(1, True), (2, False)])
+def test_losses_of_a_single_target_wait_for_no_company(targets: int, is_repaired: bool) -> None:
+    cast = Cast(99, targets=targets)
+    cast.clock.window.size = 99.0
+    cast.schedule.sends(0.0)
+    for target in range(targets):
+        cast.report(target, cast.schedule.stamp(0.0), {1: 0b10})
+    cast.schedule.sends(0.0)
+    cast.schedule.handle_timeout(REPAIR_PATIENCE_S * 1.5)
+    sends = cast.schedule.sends(REPAIR_PATIENCE_S * 1.5)
+    assert any(isinstance(send, SendPage) and send.mask for send in sends) is is_repaired
+
+
 def test_while_casting_a_few_losses_wait_for_company() -> None:
     cast = Cast(99)
     cast.schedule.sends(0.0)
