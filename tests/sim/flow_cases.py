@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.sim.cases import DONE, GEOMETRY, GOOD, LOSSY, case, fated
+from mrsync.protocol.sending.schedule import TX_ROOM
+from mrsync.wire.limits import TX_MAX
+from mrsync.wire.messages import Phase
+from tests.sim.cases import DONE, GEOMETRY, GOOD, LOSSY, LOST, SMALL, case, fated
 from tests.sim.scenario import Fate
 
 FLOW_CASES = (
@@ -128,5 +131,41 @@ FLOW_CASES = (
         cached_pages=20,
         has_halves=True,
         file_bytes=(300 * GEOMETRY.page_bytes,),
+    ),
+    case(
+        "numbers of packets end before the session does",
+        (LOSSY,) * 2,
+        (LOST,) * 2,
+        1.5,
+        Phase.ABORTED,
+        first_tx=TX_MAX - TX_ROOM - 20,
+        rate_bytes_s=1e7,
+        abort_at_s=1.4,  # it has ended by then
+    ),
+    case(
+        "numbers of packets are large",
+        (LOSSY,) * 3,
+        (DONE,) * 3,
+        0.5,
+        first_tx=TX_MAX - TX_ROOM - 10_000,
+    ),
+    case(
+        "more is missing than a report can tell, and than is remembered of one",
+        (replace(GOOD, loss=0.2, buffer_bytes=64 << 20), GOOD),
+        (DONE,) * 2,
+        6.0,
+        geometry=SMALL,
+        file_bytes=(SMALL.page_bytes * 6000,),
+        rate_bytes_s=4e6,
+        has_monitor=False,
+    ),
+    case(
+        "one hears nothing any more while much is sent, and nobody waits for it",
+        (fated(Fate.ISOLATED, 0.4), GOOD, GOOD),
+        (LOST, DONE, DONE),
+        12.9,
+        cast_s_max=7.2,
+        uplink_bytes_s=1e7,
+        file_bytes=(400 * GEOMETRY.page_bytes,),
     ),
 )

@@ -59,6 +59,7 @@ class MasterHost:
             ),
             0.0,
         )
+        self.caster._schedule.tx = scenario.first_tx
         self._world = world
         self._oracle = oracle
         self._rng = random.Random(f"master {scenario.seed}")

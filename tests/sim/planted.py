@@ -18,7 +18,6 @@ from mrsync.protocol.receiving.reception import Reception
 from mrsync.protocol.sending import coding, repairs
 from mrsync.protocol.sending.flow import Audience
 from mrsync.protocol.sending.losses import Losses
-from mrsync.protocol.sending.pacing import Pacing
 from mrsync.protocol.sending.repairs import Repairs
 from mrsync.protocol.sending.schedule import Schedule
 from mrsync.protocol.sending.transfer import Transfer
@@ -26,7 +25,6 @@ from mrsync.protocol.sending.window import Window
 from mrsync.protocol.targets import commits, endings, liveness
 from mrsync.protocol.targets.commits import Commits
 from mrsync.protocol.targets.endings import Endings
-from mrsync.protocol.targets.outbox import Outbox
 from mrsync.protocol.targets.reach import Reach
 from mrsync.protocol.targets.roster import Roster, Target
 from mrsync.protocol.targets.rounds import Rounds
@@ -71,14 +69,6 @@ RIPE_AT_ONCE = Fault("", Schedule, "_is_ripe", "tx < self._tx_seen and ", "")
 INVENTED_STAY = Fault("", Reception, "believe_tx", "self.tx_seen = tx", "self.tx_seen = max(self.tx_seen, tx)")
 ANY_GENERATION = Fault("", Reception, "receive_packet", "generation > self._generation_max", "False")
 FAULTS = (
-    Fault(
-        "a new reading is announced as if all that is planned had left",
-        Outbox,
-        "announce",
-        "tx - 1",
-        "self._schedule.tx",
-        found_by="pages are read again for repairs that leave among first sends",
-    ),
     Fault("a packet counts for two", Assembly, "receive_packet", "~(1 << index)", "~(3 << index)"),
     Fault("opened pages count as written", Assembly, "frontier", "== HELD", ">= OPENED"),
     Fault(
@@ -417,22 +407,6 @@ FAULTS = (
         "return LossFinding.NOISE",
         "return LossFinding.CONGESTION",
         found_by="a fifth of all packets is lost on a longer way, whatever is sent",
-    ),
-    Fault(
-        "a full queue is taken for noise",
-        Losses,
-        "_judge_trial",
-        "return LossFinding.CONGESTION",
-        "return LossFinding.NOISE",
-        found_by="a switch has a slow port and a short queue",
-    ),
-    Fault(
-        "bursts leave whole, whatever they lose",
-        Pacing,
-        "begin",
-        "self.packets_s is None and",
-        "False and",
-        found_by="a queue is shorter than a burst",
     ),
     Fault(
         "what is on the way counts as queueing in buffers",

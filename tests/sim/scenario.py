@@ -85,6 +85,7 @@ class Scenario:
     is_unicast: bool = False
     has_monitor: bool = True
     is_shedding: bool = False
+    first_tx: int = 0  # what a long session has used up of its numbers
     has_relays: bool = False
     chains_max: int = 1
     manifest_bytes: int = 20000

@@ -14,7 +14,8 @@ from mrsync.wire.limits import TERM_DISTANCE_MAX
 PAGES_MAX = 128  # of one batch: what is repaired should still be in the cache when some of it is lost again
 RETAINED_SHARE = 0.75  # of what targets keep, as sent by now: the repair is to come in time
 PRESSING_SHARE = 0.375
-CODED_ATTEMPTS_MAX = 2  # then plain: a target that lost a term's bytes cannot decode
+PLAIN_SHARE = 0.75  # of a page's packets: who lost more of them gains nothing by coding
+CODED_ATTEMPTS_MAX = 4  # then plain: a target that lost a term's bytes cannot decode
 
 Repair = Union[SendPage, SendCoded]
 
@@ -96,11 +97,11 @@ class Repairs:
 
     def _is_plain(self, page: int, holes: dict[int, int]) -> bool:
         """Coding gains nothing when most of a page is lost, and fails when its packets are no longer at hand."""
-        half = self._transfer.packet_count(page) / 2
+        most = self._transfer.packet_count(page) * PLAIN_SHARE
         return (
             page < self._transfer.next_page - self._retained_pages * RETAINED_SHARE
             or self._attempts.get(page, 0) >= CODED_ATTEMPTS_MAX
-            or any(bin(mask).count("1") > half for mask in holes.values())
+            or any(bin(mask).count("1") > most for mask in holes.values())
         )
 
     def _plain(self, page: int, mask: int) -> Planned:

@@ -62,8 +62,8 @@ def test_a_page_is_repaired_only_with_its_last_burst() -> None:
 
 def test_a_page_mostly_lost_goes_wholly_or_plain() -> None:
     transfer, repairs = cast(10)
-    transfer.receive_claim(1, 99, 10, [(3, 1, 0), (4, 1, 0b111111)])
-    transfer.receive_claim(2, 99, 10, [(4, 1, 0b1000000)])
+    transfer.receive_claim(1, 99, 10, [(3, 1, 0), (4, 1, 0b1111111)])
+    transfer.receive_claim(2, 99, 10, [(4, 1, 0b1)])
     repairs.plan([3, 4])
     assert drained(repairs) == [(SendPage(KIND, 3, 0, 1000), 8), (SendPage(KIND, 4, 0b1111111, 1001), 7)]
 
