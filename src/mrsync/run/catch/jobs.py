@@ -381,7 +381,7 @@ class TreeJobs:
             return
         stages = [stage for stage in (self.rounds.first, self.rounds.again) if stage] if self.rounds else []
         with suppress(OSError):
-            self._record_keeper.keep(stages, self._destination, is_durable=self._manifest.policy.durable)
+            self._record_keeper.keep(stages, self._destination, self._manifest)
 
     def withdraw(self) -> Finished:
         """Remove all staged files: nothing is to be changed here."""

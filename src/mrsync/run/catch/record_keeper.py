@@ -8,7 +8,7 @@ cannot keep a record syncs all the same.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from mrsync.errors import MrsyncError
@@ -99,8 +99,8 @@ class RecordKeeper:
             for page, data, proof in pages:
                 found.gathered.take(page, data, proof or found.prover.prove(page, data))
 
-    def keep(self, stages: Iterable[Stage], destination: Destination, *, is_durable: bool) -> None:
-        """Write the record, if anything changed since the last one. Raises OSError."""
+    def keep(self, stages: Iterable[Stage], destination: Destination, manifest: Manifest) -> None:
+        """Write the record, if anything changed since the last one. manifest: the decoded one. Raises OSError."""
         if self._store is None or self._session is None:
             return
         record = Record(self._manifest, self._session.id)
@@ -114,8 +114,8 @@ class RecordKeeper:
             self._store.touch()
             return
         known = _decoded(old[0]) if old is not None else None
-        carry(known, record, Manifest.decode(self._manifest), fresh, changed)
-        self._store.write(record.encode(), is_durable=is_durable)
+        carry(known, record, manifest, fresh, changed)
+        self._store.write(record.encode(), is_durable=manifest.policy.durable)
         self._store.prune()
 
     def close(self) -> None:
@@ -130,45 +130,50 @@ class RecordKeeper:
         return SealProver(keys.pages, session.id, session.seal, kind, session.geometry)
 
 
-def _proven(round: _Round, stage: Stage, destination: Destination) -> Iterable[ProvenFile]:
+def _proven(round: _Round, stage: Stage, destination: Destination) -> Iterator[ProvenFile]:
     """Return the files of a round that got into place, with their proofs."""
     gathered, plan = round.gathered, round.gathered.plan
+    placed = _PlacedFiles(stage, destination)
     for file, entry in stage.placed_files():
         start, length = plan.starts[file], plan.starts[file + 1] - plan.starts[file]
         if not length:
             continue
-        placed = _Placed(stage, destination, file)
         try:
             proof = gathered.proof(file, round.prover.prove, placed.read)
         except OSError:
             continue  # it is unproven
-        finally:
-            placed.close()
-        extents = list(plan.extents.get(file, ()))
+        extents = list(plan.extents[file]) if file in plan.extents else []
         yield ProvenFile(entry, gathered.grid, start, length, extents, proof)
+    placed.close()
 
 
-class _Placed:
-    """A file in its place, opened when it is first read."""
+class _PlacedFiles:
+    """Files in their places, opened when they are read."""
 
-    def __init__(self, stage: Stage, destination: Destination, file: int) -> None:
+    def __init__(self, stage: Stage, destination: Destination) -> None:
         self._stage = stage
         self._destination = destination
-        self._file = file
+        self._file = -1
         self._fd = -1
 
     def read(self, offset: int, length: int) -> bytes:
-        """Return bytes of the contents object. Raises OSError."""
-        if self._fd < 0:
-            manifest, entry = self._stage.manifest, self._stage.plan.entries[self._file]
-            parent = self._destination.directories.open(manifest.parents[entry])
-            self._fd = open_regular(manifest.names[entry], parent)
+        """Return bytes of the contents object that belong to a single file. Raises OSError."""
         pieces = self._stage.plan.locate(offset, length)
+        if pieces[0][0] != self._file:
+            self._open(pieces[0][0])
         return b"".join([os.pread(self._fd, size, position) for _, position, size in pieces])
+
+    def _open(self, file: int) -> None:
+        self.close()
+        manifest, entry = self._stage.manifest, self._stage.plan.entries[file]
+        parent = self._destination.directories.open(manifest.parents[entry])
+        self._fd = open_regular(manifest.names[entry], parent)
+        self._file = file
 
     def close(self) -> None:
         if self._fd >= 0:
             let_go(self._fd)
+            self._fd = self._file = -1
 
 
 def _is_of(encoded: bytes, record: Record) -> bool:
