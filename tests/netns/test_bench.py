@@ -6,7 +6,10 @@ import shutil
 
 import pytest
 
+from tests.bench.conditions import Condition, path
+from tests.bench.impairments import missing_compiler
 from tests.bench.links import MIB, fast_link, slow_link
+from tests.bench.networks import measure
 from tests.bench.relays import TOOLS, picture, race
 
 pytestmark = [pytest.mark.netns, pytest.mark.usefixtures("make_lab")]
@@ -30,3 +33,12 @@ def test_tools_are_raced_to_targets_that_hear_no_multicast() -> None:
     assert min(seconds.values()) > 0
     figures = [{"what": f"1 MiB to 2 deaf targets, 50mbit: {name}", "value": taken} for name, taken in seconds.items()]
     assert picture(figures).count("<polyline") == len(TOOLS)
+
+
+def test_a_bad_network_is_measured() -> None:
+    if missing_compiler():
+        pytest.skip(missing_compiler())
+    row = measure(Condition("bursts are lost", 1.0, path(lost=(0.02, 10.0)), targets=2, size=4 * MIB))
+    assert (row.status, row.exact) == (0, "all")
+    assert row.repairs > 0
+    assert str(row).startswith("| bursts are lost | ")
