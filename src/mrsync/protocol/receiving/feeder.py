@@ -24,7 +24,6 @@ FEED_S = 0.1
 SEEK_S = 0.02  # until the child has answered
 QUIET_S = 0.5  # a child that claims nothing for so long is not waited for
 WAITING_MAX = 256  # pages; then this relay takes no more than its child does
-HOP_QUEUE_S = 0.03  # before the child: queues of all hops add up to how late the end of the chain is
 TERMS_MAX = 2  # combining losses of one child gains nothing
 
 
@@ -108,7 +107,7 @@ class Feeder:
         audience.flows = [self._flow]
         self._flow.answered_at = now
         self._geometry = geometry
-        self._clock = Clock(audience, Window(rate_bytes_s=None, geometry=geometry, queue_s_max=HOP_QUEUE_S))
+        self._clock = Clock(audience, Window(rate_bytes_s=None, geometry=geometry))
         self._schedule = Schedule(audience, self._clock, self._timers)
         self._clock.elect(now)
 

@@ -38,18 +38,10 @@ class Window:
     is_bounded: False where only the rate cap holds the caster back; whatever is lost for that is repaired.
     """
 
-    def __init__(
-        self,
-        *,
-        rate_bytes_s: float | None,
-        geometry: Geometry,
-        is_bounded: bool = True,
-        queue_s_max: float = QUEUE_S_MAX,
-    ) -> None:
+    def __init__(self, *, rate_bytes_s: float | None, geometry: Geometry, is_bounded: bool = True) -> None:
         self.size = float(WINDOW_PAGES_START)
         self.cuts = 0
         self.is_bounded = is_bounded
-        self._queue_s_max = queue_s_max
         self._limit = float(WINDOW_PAGES_MAX)
         self._buffer_bytes: int | None = None  # the smallest of all targets
         self._rate_bytes_s = rate_bytes_s
@@ -91,9 +83,9 @@ class Window:
         if now > self._grown_at:
             self._on_the_way = delay.floor_s * (tx_done - self._grown_tx) / (now - self._grown_at)
         self._grown_tx, self._grown_at = tx_done, now
-        if delay.queue_s > self._queue_s_max:
+        if delay.queue_s > QUEUE_S_MAX:
             self._is_probing = False
-            self.size = max(float(WINDOW_PAGES_MIN), self.size * (delay.floor_s + self._queue_s_max) / delay.rtt_s)
+            self.size = max(float(WINDOW_PAGES_MIN), self.size * (delay.floor_s + QUEUE_S_MAX) / delay.rtt_s)
         else:
             self.size = min(self._limit + self._on_the_way, self.size + self._step(delay, now))
 
