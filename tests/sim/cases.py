@@ -45,6 +45,7 @@ class Case:
     repaired_max: int | None = None  # packets
     first_max: int | None = None  # packets, those of manifest and plan among them
     cast_s_max: float | None = None  # until the caster has finished, where catchers notice later
+    rival_share_min: float = 0.0  # of the switch
 
     def run(self) -> Result:
         """Violation if it ends otherwise."""
@@ -57,6 +58,8 @@ class Case:
             raise Violation(f"{self.what}: the caster took {result.cast_seconds:.3f} s")
         if self.repaired_max is not None and result.packets_repaired > self.repaired_max:
             raise Violation(f"{self.what}: {result.packets_repaired} packets were sent again")
+        if result.rival_share < self.rival_share_min:
+            raise Violation(f"{self.what}: only {result.rival_share:.0%} were left to another sender")
         if self.first_max is not None and result.packets_first > self.first_max:
             raise Violation(f"{self.what}: {result.packets_first} packets were sent for the first time")
         return result
@@ -71,12 +74,13 @@ def case(
     repaired_max: int | None = None,
     first_max: int | None = None,
     cast_s_max: float | None = None,
+    rival_share_min: float = 0.0,
     **details: object,
 ) -> Case:
     """A case with 50 pages of contents in five files, unless told otherwise."""
     plain = Scenario(seed=1, geometry=GEOMETRY, targets=targets, file_bytes=(10 * GEOMETRY.page_bytes,) * 5)
     scenario = replace(plain, **details)  # type: ignore[arg-type]
-    return Case(what, scenario, states, seconds_max, phase, repaired_max, first_max, cast_s_max)
+    return Case(what, scenario, states, seconds_max, phase, repaired_max, first_max, cast_s_max, rival_share_min)
 
 
 def fated(fate: Fate, at_s: float, absence_s: float = 1.0, target: TargetScenario = GOOD) -> TargetScenario:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from mrsync.protocol.sending.schedule import TX_ROOM
 from mrsync.wire.limits import TX_MAX
-from mrsync.wire.messages import Phase
+from mrsync.wire.messages import NetworkShare, Phase
 from tests.sim.cases import DONE, GEOMETRY, GOOD, LOSSY, LOST, SMALL, case, fated
 from tests.sim.scenario import Fate
 
@@ -105,6 +105,50 @@ FLOW_CASES = (
         switch_bytes_s=1.25e7,
         switch_queue_bytes=250_000,
         file_bytes=(100 * GEOMETRY.page_bytes,),
+    ),
+    case(
+        "a TCP connection shares a short queue, and gets its share",
+        (GOOD,) * 2,
+        (DONE,) * 2,
+        6.0,
+        rival_share_min=0.35,
+        switch_bytes_s=1.25e7,
+        switch_queue_bytes=125_000,
+        rival_rtt_s=0.001,
+        file_bytes=(400 * GEOMETRY.page_bytes,),
+        share=NetworkShare.FAIR,
+    ),
+    case(
+        "a TCP connection gets nearly all from a polite session",
+        (GOOD,) * 2,
+        (DONE,) * 2,
+        15.0,
+        rival_share_min=0.8,
+        share=NetworkShare.POLITE,
+        switch_bytes_s=1.25e7,
+        switch_queue_bytes=125_000,
+        rival_rtt_s=0.001,
+        file_bytes=(200 * GEOMETRY.page_bytes,),
+    ),
+    case(
+        "nobody else is there, and a polite session fills the link",
+        (GOOD,) * 2,
+        (DONE,) * 2,
+        3.0,
+        share=NetworkShare.POLITE,
+        switch_bytes_s=1.25e7,
+        switch_queue_bytes=1_250_000,
+        file_bytes=(400 * GEOMETRY.page_bytes,),
+    ),
+    case(
+        "nobody else is there, and random losses do not slow a fair session down",
+        (replace(GOOD, loss=0.01),) * 2,
+        (DONE,) * 2,
+        3.2,
+        switch_bytes_s=1.25e7,
+        switch_queue_bytes=1_250_000,
+        file_bytes=(400 * GEOMETRY.page_bytes,),
+        share=NetworkShare.FAIR,
     ),
     case(
         "no multicast gets through for a while, and then it does again",

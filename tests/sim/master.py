@@ -52,6 +52,7 @@ class MasterHost:
                 quit_on_bad=scenario.quit_on_bad,
                 commit_rule=scenario.commit_rule,
                 rate_bytes_s=scenario.rate_bytes_s,
+                share=scenario.share,
                 is_unicast=scenario.is_unicast,
                 has_monitor=scenario.has_monitor,
                 is_shedding=scenario.is_shedding,
@@ -284,6 +285,7 @@ class MasterHost:
         size = self._world.geometry.slice_bytes
         burst = Burst(kind, page, self._generations[kind, page], count, mask, tx)
         self._cast(burst, packets, size)
+        self.caster.on_left(tx, self.clock.now + self._free_at - self._world.events.now)
 
     def _send_coded(self, send: SendCoded) -> None:
         """Coded where all terms are at hand and sealed alike; the packets of other combinations go plain."""

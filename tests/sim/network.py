@@ -12,6 +12,7 @@ from mrsync.transport.pages.bursts import PART_S
 from mrsync.wire.messages import Kind
 from tests.sim.clock import Events
 from tests.sim.scenario import PACKET_ROOM_BYTES, Scenario, TargetScenario
+from tests.sim.shared_queue import SharedQueue
 
 PACKET_OVERHEAD_BYTES = 66
 RUN_S = 0.005
@@ -134,7 +135,8 @@ class Network:
         self._shared = LossProcess(self._rng, scenario.shared_loss)
         self.paths = [Path(f"path {scenario.seed} {at}", target) for at, target in enumerate(scenario.targets)]
         self.ears: list[Ear] = []
-        self._switch_free_at = 0.0
+        rival_rtt_s = scenario.rival_rtt_s
+        self.switch = SharedQueue(scenario.switch_bytes_s, scenario.switch_queue_bytes, rival_rtt_s)
 
     def join(self, ear: Ear) -> None:
         self.ears.append(ear)
@@ -163,19 +165,16 @@ class Network:
 
     def _pass_switch(self, packets: int, size_bytes: int, when: float) -> tuple[float, int]:
         """When a burst leaves the bottleneck, and which of its packets found the queue full."""
-        rate = self._scenario.switch_bytes_s
-        if not rate:
+        if not self._scenario.switch_bytes_s:
             return when, 0
         part = max(1, int(PART_S / self.gap_s)) if self.gap_s else packets
         full = 0
         for first in range(0, packets, part):
             count = min(part, packets - first)
             comes = when - (packets - first - count) * self.gap_s
-            queued = max(0.0, self._switch_free_at - comes) * rate
-            fit = min(count, int(max(0.0, self._scenario.switch_queue_bytes - queued) / size_bytes))
-            self._switch_free_at = max(self._switch_free_at, comes) + fit * size_bytes / rate
+            fit = self.switch.put(count, size_bytes, comes)
             full |= (1 << first + count) - (1 << first + fit)
-        return max(when, self._switch_free_at), full
+        return max(when, self.switch.leaves_at()), full
 
     def _deliver(self, ear: Ear, cast: Cast, packets: int, lost: int, when: float, *, is_cast: bool) -> None:
         """To one host, by its path."""

@@ -8,6 +8,7 @@ from enum import Enum
 
 from mrsync.protocol.targets.commits import CommitRule
 from mrsync.wire.geometry import Geometry, Step
+from mrsync.wire.messages import NetworkShare
 
 KNOWN_S = 1.0  # then a target has heard of its caster by the group, or never will
 NARROWEST_BYTES = 300  # smaller datagrams reach everyone
@@ -103,6 +104,8 @@ class Scenario:
     uplink_bytes_s: float = 1.2e9
     switch_bytes_s: float = 0.0  # 0: no bottleneck behind the uplink
     switch_queue_bytes: int = 200_000
+    rival_rtt_s: float = 0.0  # of a TCP connection through the same queue; 0: there is none
+    share: NetworkShare = NetworkShare.ALL
     rate_bytes_s: float | None = None
     ack_wait_s: float = 6.0
     cached_pages: int = 2048

@@ -30,6 +30,7 @@ class Result:
     trace_hash: str
     seconds: float
     cast_seconds: float  # until the caster had finished
+    rival_share: float  # of what the switch could carry meanwhile
     steps: int
     phase: Phase
     states: tuple[RosterState, ...]
@@ -137,6 +138,7 @@ class Simulation:
             trace_hash=self.world.trace_hash,
             seconds=self.world.events.now,
             cast_seconds=self.master.finished_at,
+            rival_share=self._rival_share(),
             steps=self.world.events.steps,
             phase=self.master.caster.phase,
             states=tuple(target.state for target in self.master.caster.roster),
@@ -155,6 +157,10 @@ class Simulation:
             reports=oracle.reports,
             reports_per_second_max=max(oracle.reports_by_second.values(), default=0),
         )
+
+    def _rival_share(self) -> float:
+        carried = self.scenario.switch_bytes_s * self.world.events.now
+        return self.world.network.switch.rival_bytes / carried if carried else 0.0
 
     def _judge_outcomes(self, result: Result) -> None:
         """I4: exactly one outcome for every target, and the right one for those that nothing befell."""

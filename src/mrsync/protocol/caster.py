@@ -28,6 +28,7 @@ from mrsync.protocol.core.sends import Address, Send
 from mrsync.protocol.core.states import PHASES, RosterState, TargetTrigger, Trigger, step
 from mrsync.protocol.core.timers import Timer, TimerTable
 from mrsync.protocol.sending.clock import Clock
+from mrsync.protocol.sending.courtesy import Courtesy
 from mrsync.protocol.sending.schedule import Schedule
 from mrsync.protocol.sending.stragglers import Stragglers
 from mrsync.protocol.sending.transfer import Transfer
@@ -63,8 +64,7 @@ from mrsync.wire.messages import (
 
 ABSENCE = "nothing received within"  # the reason of targets that never joined begins with this
 ELECTION_S = 0.05
-LINGER_S = 0.003
-LINGER_COUNT = 3
+LINGER_S, LINGER_COUNT = 0.003, 3
 RANGES_PER_TURN = 20_000  # to unite at a time, which takes some milliseconds
 LIVENESS_SHARE = 20  # checks per ack wait
 PROMPT_TARGETS_MAX = 32  # with more of them, all targets are looked at only twice per round
@@ -85,8 +85,7 @@ class Caster:
             on_rerouted=self._on_rerouted,
         )
         self.phase = Phase.GATHERING
-        self.abort_reason = ""
-        self.veto = ""  # why nothing was changed anywhere, under the rule `job`
+        self.abort_reason = self.veto = ""  # veto: why nothing was changed anywhere, under the rule `job`
         self._config = config
         self._too_late = f"{ABSENCE} {config.ack_wait_s:g} s"
         self._linger = LINGER_COUNT
@@ -97,7 +96,8 @@ class Caster:
         self._commits = Commits(0, config.commit_rule)
         self._events: deque[CasterEvent] = deque()
         self._timers = TimerTable()
-        self._clock = Clock(self.roster.audience, window)
+        self._clock = Clock(self.roster.audience, window, Courtesy(config.share))
+        self.on_left = self._clock.on_left
         self._schedule = Schedule(self.roster.audience, self._clock, self._timers)
         self._stragglers = Stragglers(self.roster.audience, self._clock, is_shedding=config.is_shedding)
         self._outbox = Outbox(config.session, geometry, config.ack_wait_s, self.roster, self._clock, self._schedule)

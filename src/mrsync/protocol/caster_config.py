@@ -8,6 +8,7 @@ from typing import NamedTuple
 from mrsync.protocol.targets.commits import CommitRule
 from mrsync.protocol.targets.relays import RelayRules
 from mrsync.wire.geometry import Step
+from mrsync.wire.messages import NetworkShare
 
 
 class CasterConfig(NamedTuple):
@@ -22,6 +23,7 @@ class CasterConfig(NamedTuple):
     quit_on_bad: bool = False
     commit_rule: CommitRule = CommitRule.FILE
     rate_bytes_s: float | None = None
+    share: NetworkShare = NetworkShare.ALL
     has_monitor: bool = True  # False: reports do not clock what is sent, only the rate does
     is_shedding: bool = False  # whether a target that alone holds back all others is served after them
     is_unicast: bool = False  # nobody is served by multicast

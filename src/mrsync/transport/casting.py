@@ -91,6 +91,7 @@ class CasterDriver:
         self._sends: deque[Send] = deque()  # planned, but not handed to the sender yet
         self._pages: SealedPages | None = None
         self._generation = 0  # the highest one announced
+        self._leaving = 0  # tx of the page that was handed to the sender last; 0: none, or it has left
         self._has_planned = False  # whether the last plan had anything, so that there may be more at once
         self._unread: set[socket.socket] = set()  # sockets that may have more to read than was read in this turn
         self._lapsed_s = 0.0  # lapses of the loop's clock that the state machine knows of
@@ -232,6 +233,7 @@ class CasterDriver:
         self._await_room()
         if self._blocked or self._sender.is_spreading:
             return
+        self._note_left()
         sends = self._sends
         if not sends:
             sends.extend(self._caster.sends(self._loop.now()))
@@ -240,10 +242,19 @@ class CasterDriver:
             if not sends and self._digester is not None:
                 self._digester.flush()
         while sends:
-            if not self._send(sends.popleft()):
+            send = sends.popleft()
+            self._leaving = send.tx if isinstance(send, SendPage) else 0
+            if self._send(send):
+                self._note_left()
+            else:
                 self._release_at = self._sender.release(self._loop.now())
                 self._await_room()
                 return
+
+    def _note_left(self) -> None:
+        if self._leaving:
+            self._caster.on_left(self._leaving, self._loop.now())
+            self._leaving = 0
 
     def _send(self, send: Send) -> bool:
         """Pass one planned item to the sender. Return False if a part of it waits there."""

@@ -35,6 +35,7 @@ from mrsync.transport.loop import Loop
 from mrsync.transport.network.mailbox import receive_datagrams
 from mrsync.transport.network.multicast import granted_buffer
 from mrsync.transport.network.paths import Address, Path, PathKind
+from mrsync.transport.network.traffic_class import set_traffic_class
 from mrsync.transport.pages.forwarding import Forwarder, peer_address
 from mrsync.transport.pages.intake import Intake
 from mrsync.transport.pages.opener import PageOpener
@@ -240,6 +241,8 @@ class CatcherDriver:
         heard = self._sessions.find(event.session)
         assert heard is not None  # the state machine opened the session after a status of it
         heard.codec.use_report_seal(event.seal)
+        if heard.status is not None:
+            set_traffic_class(self._reply, heard.status.share)  # for what is passed on to a child
         self._slots = slots = Slots(event.geometry, self._slot_count)
         self._opener = PageOpener(event.geometry, PageSealer(heard.keys, event.seal), self._catcher, slots)
         if self._sessions.has_verifier:
@@ -295,6 +298,7 @@ class CatcherDriver:
         counters = self._catcher.counters
         counters.packets_seen = opener.statistics.packets
         counters.packets_rejected = self._packets_rejected(opener)
+        counters.packets_marked = sum(intake.statistics.marked for intake in self._intakes.values())
         counters.kernel_drops = sum(intake.statistics.kernel_drops for intake in self._intakes.values())
         opened, opener.opened = opener.opened, []
         if not opened:

@@ -52,6 +52,9 @@ _CLAIM = Layout(
     ("kernel_drops", "Q", "claim-kernel-drops"),
     ("needs_first", "I", "claim-needs-first"),
     ("needs_end", "I", "claim-needs-end"),
+    ("ended_tx", "I", "claim-ended-tx"),
+    ("ended_hold_us", "I", "claim-ended-hold"),
+    ("packets_marked", "I", "claim-packets-marked"),
     is_saturating=True,
 )
 _HOP = Layout(

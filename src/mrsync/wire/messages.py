@@ -28,6 +28,14 @@ class Kind(IntEnum):
     DIGESTS = 16
 
 
+class NetworkShare(IntEnum):
+    """How much of the network a session takes where others send too."""
+
+    ALL = 0  # what it can get: only losses and slow targets hold it back
+    FAIR = 1  # as much as one TCP connection
+    POLITE = 2  # what others leave
+
+
 class SealKind(IntEnum):
     """How messages are sealed. NONE: not chosen yet. ED25519: HMAC and a signature, for STATUS and DIGESTS only."""
 
@@ -118,6 +126,7 @@ class Status(NamedTuple):
     commit: CommitSpan
     ack_wait_s: int
     generation: int = 0  # the highest of all pages that were sent
+    share: NetworkShare = NetworkShare.FAIR
 
 
 class Hello(NamedTuple):
@@ -177,6 +186,9 @@ class Report(NamedTuple):
     needs_end: int  # needs are complete for pages [needs_first, needs_end)
     # (page, run, mask): `run` missing pages (mask 0), or one page and its missing packets
     needs: tuple[tuple[int, int, int], ...]
+    ended_tx: int = 0  # of the last burst whose last packet arrived; 0: none
+    ended_hold_us: int = 0  # time between that and this report
+    packets_marked: int = 0  # by routers whose queues are long (ECN)
 
 
 class Ack(NamedTuple):
@@ -299,6 +311,9 @@ class Claim(NamedTuple):
     needs_first: int
     needs_end: int
     needs: tuple[tuple[int, int, int], ...]  # as in Report
+    ended_tx: int = 0
+    ended_hold_us: int = 0
+    packets_marked: int = 0
 
 
 class Hop(NamedTuple):

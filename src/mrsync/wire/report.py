@@ -32,6 +32,9 @@ _REPORT = Layout(
     ("log_length", "H", "report-log-length"),
     ("needs_first", "I", "report-needs-first"),
     ("needs_end", "I", "report-needs-end"),
+    ("ended_tx", "I", "report-ended-tx"),
+    ("ended_hold_us", "I", "report-ended-hold"),
+    ("packets_marked", "I", "report-packets-marked"),
     is_saturating=True,
 )
 assert CONTROL_BODY_MAX - _REPORT.size == REPORT_ROOM_BYTES

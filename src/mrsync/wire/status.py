@@ -18,7 +18,7 @@ from mrsync.wire.limits import (
     TAG_BYTES,
     TARGETS_MAX,
 )
-from mrsync.wire.messages import CommitSpan, Kind, ObjectKind, ObjectState, Phase, SealKind, Status
+from mrsync.wire.messages import CommitSpan, Kind, NetworkShare, ObjectKind, ObjectState, Phase, SealKind, Status
 
 _MONITORS = struct.Struct(f">{MONITORS_MAX}H")
 _STATUS = Layout(
@@ -45,6 +45,7 @@ _STATUS = Layout(
     ("report_interval_us", "I", "status-report-interval"),
     ("ack_wait_s", "I", "status-ack-wait"),
     ("generation", "H", "status-generation"),
+    ("share", "B", "status-share"),
     ("monitor_count", "B", "status-monitor-count"),
     ("monitors", f"{_MONITORS.size}s", "status-monitors"),
     ("commit_first", "I", "status-commit-first"),
@@ -88,6 +89,7 @@ def decode_status(clear: Clear, body: bytes) -> Status:
     require(first <= end)
     objects = tuple(ObjectState(fields.pop(size), fields.pop(pages)) for size, pages in _OBJECTS)
     fields["phase"], fields["seal"] = Phase(fields["phase"]), SealKind(fields["seal"])
+    fields["share"] = NetworkShare(fields["share"])
     fields["active"], fields["is_poll"] = ObjectKind(fields["active"]), fields["is_poll"] == 1
     commit = CommitSpan(first, end, exceptions, ahead)
     return Status(counter=clear.counter, tx=clear.tx, objects=objects, commit=commit, **fields)

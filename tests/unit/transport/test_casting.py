@@ -42,6 +42,10 @@ class ScriptedCaster:
         self.seal = SealKind.HMAC_SHA256
         self.geometry = GEOMETRY
         self.gap_s = gap_s
+        self.left: list[int] = []
+
+    def on_left(self, tx: int, now: float) -> None:
+        self.left.append(tx)
 
     def statistics(self) -> ScriptedCaster:
         return self

@@ -14,7 +14,7 @@ from mrsync.cli.registry.option import (
     SYNCERS,
     Option,
 )
-from mrsync.run.settings import GROUPS, RELAYING, RTT_GROUPS, Network
+from mrsync.run.settings import GROUPS, RELAYING, RTT_GROUPS, SHARES, Network
 
 RTT_PORT = 7900  # as in 4.0.1
 _PORT_TEXT = "the data port; reports come back to the one below; default: {}"
@@ -158,6 +158,19 @@ OPTIONS = (
         metavar="R",
         type=values.rate,
         is_common=True,
+    ),
+    Option(
+        "--share",
+        "what is left to others on the same links; default: all",
+        NETWORK,
+        CASTERS,
+        "what is left to others on the same links. `fair`: as much as one more TCP connection would leave them; "
+        "`polite`: nearly all that they want, and packets are marked as of lower effort (RFC 8622); `all`: what they "
+        "can get, for networks of your own. "
+        "See [networks.md](networks.md#beside-others). Default: `all`",
+        choices=SHARES,
+        default=SHARES[0],
+        field="settings.share",
     ),
     Option(
         "--bwlimit",

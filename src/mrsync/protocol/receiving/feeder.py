@@ -13,12 +13,13 @@ from mrsync.protocol.core.sends import CatcherSend, SendToPeer
 from mrsync.protocol.core.timers import Timer, TimerTable
 from mrsync.protocol.receiving.passage import Passage
 from mrsync.protocol.sending.clock import Clock
+from mrsync.protocol.sending.courtesy import Courtesy
 from mrsync.protocol.sending.flow import Audience, Flow
 from mrsync.protocol.sending.schedule import Schedule
 from mrsync.protocol.sending.window import Window
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.hops import FEED_BYTES
-from mrsync.wire.messages import Claim, Feed, ObjectKind, Peer, Report
+from mrsync.wire.messages import Claim, Feed, NetworkShare, ObjectKind, Peer, Report
 
 FEED_S = 0.1
 SEEK_S = 0.02  # until the child has answered
@@ -101,13 +102,19 @@ class Feeder:
         """Seconds from one packet of a page to the next; 0: bursts leave whole."""
         return self._clock.gap_s if self._clock is not None else 0.0
 
-    def open(self, geometry: Geometry, now: float) -> None:
-        """Pages are cut so."""
+    def on_left(self, tx: int, now: float) -> None:
+        """Note that the last packet of a page has left."""
+        if self._clock is not None:
+            self._clock.on_left(tx, now)
+
+    def open(self, geometry: Geometry, share: NetworkShare, now: float) -> None:
+        """Pages are cut so, and take this share of the way to the child."""
         audience = Audience()
         audience.flows = [self._flow]
         self._flow.answered_at = now
         self._geometry = geometry
-        self._clock = Clock(audience, Window(rate_bytes_s=None, geometry=geometry))
+        self._clock = Clock(audience, Window(rate_bytes_s=None, geometry=geometry), Courtesy(share))
+        self._clock.fit(geometry)
         self._schedule = Schedule(audience, self._clock, self._timers)
         self._clock.elect(now)
 
@@ -242,4 +249,7 @@ def _report_of(claim: Claim) -> Report:
         needs_first=claim.needs_first,
         needs_end=claim.needs_end,
         needs=claim.needs,
+        ended_tx=claim.ended_tx,
+        ended_hold_us=claim.ended_hold_us,
+        packets_marked=claim.packets_marked,
     )

@@ -26,6 +26,8 @@ class Reception:
         self.tx_seen = 0
         self.tx_done = 0
         self.done_at = now  # when tx_done was reached
+        self.ended_tx = 0  # the last burst whose last packet arrived,
+        self._ended_at = now  # and when
         self._generation_max = 0
         self._tx_max = -1  # no packet counts before an authentic status
         self._assemblies: dict[int, Assembly] = {}
@@ -55,7 +57,16 @@ class Reception:
     def forget_source(self) -> None:
         """Forget tx numbers, because pages come from another sender, whose numbers are unrelated."""
         self._tx_max = -1
-        self.tx_seen = self.tx_done = 0
+        self.tx_seen = self.tx_done = self.ended_tx = 0
+
+    def ended_hold_us(self, now: float) -> int:
+        """Return the microseconds since the last packet of `ended_tx` arrived."""
+        return max(0, int((now - self._ended_at) * 1e6))
+
+    def _end(self, tx: int, now: float) -> None:
+        """Note that the last packet of a burst arrived."""
+        if self.ended_tx < tx <= self._tx_max:
+            self.ended_tx, self._ended_at = tx, now
 
     def allow_generations(self, status: Status) -> None:
         """Accept only generations up to that of an authentic status. Later ones are forged."""
@@ -72,6 +83,7 @@ class Reception:
         """Take the tx of an authentic message. Packets that claimed a later one were forged, or overtook it."""
         self._tx_max = tx + TX_AHEAD_MAX
         self.tx_seen = tx
+        self.ended_tx = min(self.ended_tx, tx)
         self.tx_done = min(self.tx_done, tx)
         if self._opened == 0:
             self._done(tx, now)
@@ -99,6 +111,7 @@ class Reception:
 
     def receive_page(self, kind: int, page: int, generation: int, count: int, tx: int, now: float) -> bool:
         """Take a complete burst. Return whether to open the page."""
+        self._end(tx, now)
         if tx > self.tx_seen and not self._see(tx, now):
             return False
         assembly = self._assemblies.get(kind)
@@ -112,6 +125,8 @@ class Reception:
         self, kind: int, page: int, generation: int, index: int, count: int, tx: int, now: float
     ) -> Verdict:
         """Take one packet of a page. Return what to do with its bytes."""
+        if index == count - 1:
+            self._end(tx, now)
         if tx > self.tx_seen and not self._see(tx, now):
             return Verdict.IGNORE
         assembly = self._assemblies.get(kind)

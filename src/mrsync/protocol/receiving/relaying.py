@@ -16,7 +16,7 @@ from mrsync.protocol.receiving.feeder import Feeder
 from mrsync.protocol.receiving.reception import Reception
 from mrsync.protocol.receiving.reporter import Counters
 from mrsync.wire.geometry import Geometry
-from mrsync.wire.messages import Assign, Claim, Feed, Feeding, Hop, Message, ObjectKind, Peer
+from mrsync.wire.messages import Assign, Claim, Feed, Feeding, Hop, Message, NetworkShare, ObjectKind, Peer
 
 STARVED_S = 0.5  # five feeds
 STARVED_MAX_S = 4.0  # of a parent that was silent before, and came back: its host is busy
@@ -53,6 +53,7 @@ class Relaying:
         self._pages_done = 0  # since the last claim
         self._feeder: Feeder | None = None
         self._geometry: Geometry | None = None
+        self._share = NetworkShare.FAIR
         self._forwarded_before = self._repaired_before = 0  # to earlier children
         self._timers = TimerTable()
         self._messages: list[CatcherSend] = []
@@ -127,13 +128,13 @@ class Relaying:
                 next_counter=self._next_counter,
             )
             if self._geometry is not None:
-                self._feeder.open(self._geometry, now)
+                self._feeder.open(self._geometry, self._share, now)
 
-    def open(self, geometry: Geometry, now: float) -> None:
-        """Pages are to come that are cut so."""
-        self._geometry = geometry
+    def open(self, geometry: Geometry, share: NetworkShare, now: float) -> None:
+        """Pages are to come that are cut so; passing them on takes this share of the network."""
+        self._geometry, self._share = geometry, share
         if self._feeder is not None:
-            self._feeder.open(geometry, now)
+            self._feeder.open(geometry, share, now)
 
     def _set_feeding(self, feeding: Feeding, now: float) -> None:
         was_fed = self.is_fed
@@ -213,6 +214,9 @@ class Relaying:
             needs_first=first,
             needs_end=end,
             needs=tuple(needs),
+            ended_tx=reception.ended_tx if self.is_fed else 0,
+            ended_hold_us=reception.ended_hold_us(now),
+            packets_marked=self._counters.packets_marked,
         )
         self._messages.append(SendToPeer(claim, parent))
         self._pages_done = 0
@@ -295,6 +299,11 @@ class Relaying:
     def gap_s(self) -> float:
         """Seconds from one packet of a page to the child to the next; 0: bursts leave whole."""
         return self._feeder.gap_s if self._feeder is not None else 0.0
+
+    def on_left(self, tx: int, now: float) -> None:
+        """Note that the last packet of a page to the child has left."""
+        if self._feeder is not None:
+            self._feeder.on_left(tx, now)
 
     def forwards(self, now: float) -> list[CatcherSend]:
         """What to send to the child now, in this order."""

@@ -21,6 +21,7 @@ class Counters:
     unverified: int = 0  # 1 + the first page that waits for its digest; 0: none
     coded_useless: int = 0
     queue_pages: int = 0
+    packets_marked: int = 0  # by routers whose queues are long (ECN)
 
 
 class Reporter:
@@ -113,6 +114,9 @@ class Reporter:
             needs_first=first,
             needs_end=end,
             needs=tuple(needs),
+            ended_tx=reception.ended_tx if fed_tx is None else 0,
+            ended_hold_us=reception.ended_hold_us(now) if fed_tx is None else 0,
+            packets_marked=counters.packets_marked,
         )
         self._packets_told = counters.packets_seen
         self._is_news = bool(needs or log_bytes)

@@ -18,13 +18,14 @@ from __future__ import annotations
 from array import array
 from heapq import nlargest
 
+from mrsync.protocol.sending.courtesy import Courtesy
 from mrsync.protocol.sending.flow import Audience, Flow
 from mrsync.protocol.sending.losses import LossFinding
 from mrsync.protocol.sending.pacing import Pacing
 from mrsync.protocol.sending.window import Window
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.limits import MONITORS_MAX
-from mrsync.wire.messages import Report
+from mrsync.wire.messages import NetworkShare, Report
 
 INCUMBENT_BONUS = 1.3  # a challenger must lag that much more
 LAG_SMOOTHING = 0.2
@@ -37,12 +38,14 @@ REPORTS_PER_WINDOW = 4
 class Clock:
     """Feeds reports to the window; chooses whose progress counts."""
 
-    def __init__(self, audience: Audience, window: Window) -> None:
+    def __init__(self, audience: Audience, window: Window, courtesy: Courtesy) -> None:
         self.window = window
         self.pacing = Pacing()
         self.monitors: list[Flow] = []
         self.rtt_us: dict[int, int] = {}  # round trip in us, two significant digits -> count
         self._audience = audience
+        self._courtesy = courtesy
+        self._page_packets = 1
         self._sent_at = array("d", bytes(8 * SENT_TIMES))
         self._sent_by = array("Q", bytes(8 * SENT_TIMES))  # packets to each listener, from the first one on,
         self._busy_by = array("d", bytes(8 * SENT_TIMES))  # and in how many seconds, without those of waiting
@@ -53,21 +56,29 @@ class Clock:
     def fit(self, geometry: Geometry) -> None:
         """Pages are cut so from now on."""
         self.window.fit(geometry)
+        self._page_packets = geometry.packets
 
     @property
     def report_pages(self) -> int:
         """A monitor reports after so many pages: often enough that a narrow window stays open."""
-        return max(1, min(REPORT_PAGES, int(self.window.size) // REPORTS_PER_WINDOW))
+        pages = min(self.window.size, self._courtesy.size / self._page_packets)
+        return max(1, min(REPORT_PAGES, int(pages) // REPORTS_PER_WINDOW))
 
     def on_sent(self, tx: int, packets: int, now: float) -> None:
         """A burst left; a status has no packets that count."""
         at = tx & SENT_TIMES - 1
-        self._sent_at[at] = now + packets * self.pacing.gap_s
+        self._sent_at[at] = now + packets * self._listener_gap_s
+        self._courtesy.on_sent(tx, packets)
         self._packets_sent += packets
         self._busy_s += min(BUSY_S, now - self._sent_last)
         self._sent_last = now
         self._sent_by[at], self._busy_by[at] = self._packets_sent, self._busy_s
         self.window.on_sent(packets * self._audience.copies, now)  # the rate cap counts them all
+
+    def on_left(self, tx: int, now: float) -> None:
+        """The last packet of a page has left."""
+        self._sent_at[tx & SENT_TIMES - 1] = now
+        self._courtesy.on_left(tx, now)
 
     def on_spared(self, packets: int, now: float) -> None:
         """The last burst has this many packets fewer than `on_sent` was told."""
@@ -88,6 +99,8 @@ class Clock:
                 self._count_rtt(rtt_s)
             self.window.on_progress(self.tx_done(now), self.monitors[0].delay, now)
             self.pacing.on_progress(self.tx_done(now), tx)
+            if old is not None:
+                self._courtesy.on_report(flow.id, old.tx_seen, new, tx, now)
 
     def forget_times(self, tx: int) -> None:
         """The caller's clock stood still for a while: only what is sent behind this tx shows a round trip."""
@@ -96,13 +109,35 @@ class Clock:
     @property
     def gap_s(self) -> float:
         """Seconds from one packet to the next, copies counted; 0: bursts leave whole."""
-        return self.pacing.gap_s / self._audience.copies
+        return self._listener_gap_s / self._audience.copies
+
+    @property
+    def _listener_gap_s(self) -> float:
+        return max(self.pacing.gap_s, self._courtesy.gap_s)
+
+    @property
+    def share(self) -> NetworkShare:
+        """How much of the network this takes."""
+        return self._courtesy.share
+
+    def is_courteous(self, now: float) -> bool:
+        """Whether a page more leaves others on the way their share."""
+        audience, page = self._audience, self._page_packets
+        return all(self._courtesy.is_open(flow.id, page) for flow in self.monitors if audience.is_answering(flow, now))
+
+    def note_limit(self, now: float) -> None:
+        """There may be more to send: see whether courtesy forbids it."""
+        self._courtesy.note(is_limiting=self._courtesy.gap_s > self.pacing.gap_s or not self.is_courteous(now))
 
     def on_heard(self, flow: Flow, packets: int, lost: int, tx: int, now: float) -> None:
         """A listener spoke for the first time of so many packets, and lost so many of them."""
         if flow.is_shed:
             return
         pacing = self.pacing
+        if lost:
+            self._courtesy.on_lost(flow.id)
+        if self._courtesy.sees_queue(flow.id):
+            return
         finding = flow.losses.hear(packets, lost, tx_seen=flow.tx_seen, tx=tx, now=now, is_paced=pacing.is_on)
         if finding is LossFinding.SUSPICION:
             self._slow_down(flow, tx)
@@ -147,6 +182,7 @@ class Clock:
             return flow.lag * INCUMBENT_BONUS if flow.id in incumbents else flow.lag
 
         self.monitors = nlargest(MONITORS_MAX, self._audience.answering(now), key=slowness)
+        self._courtesy.listen_to(flow.id for flow in self.monitors)
         return {flow.id for flow in self.monitors} != incumbents
 
     def slow(self, tx: int) -> set[int]:

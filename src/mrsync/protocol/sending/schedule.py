@@ -183,13 +183,18 @@ class Schedule:
         if transfer is None or repairs is None:
             return []
         window = self._clock.window
-        bursts_max = 1 if self._clock.pacing.is_on else BURSTS_MAX  # the driver asks again when it has spread it
+        if not self._clock.is_courteous(now):
+            self._clock.note_limit(now)
+            self._timers.advance(Timer.POLL, now + max(self._poll_s, POLL_CLOSED_S, self._audience.round_s))
+            return []
+        bursts_max = 1 if self._clock.gap_s else BURSTS_MAX  # the driver asks again when it has spread it
         room = min(bursts_max, window.room(self.tx, self._clock.tx_done(now)))
         if self._is_halted:
             room = 0
         if room and not repairs.is_waiting:
             self._plan_repairs(transfer, repairs, now)
         sends = self._next_sends(transfer, repairs, room, now)
+        self._clock.note_limit(now)
         if not room and not self._is_halted:
             sends = self._sends_beyond(transfer, repairs, now)
         if sends:
@@ -221,6 +226,9 @@ class Schedule:
             self._beyond.append(self.tx)
         return sends
 
+    def _must_wait(self, now: float) -> bool:
+        return self._awaits_rate(now) or not self._clock.is_courteous(now)
+
     def _awaits_rate(self, now: float) -> bool:
         """Whether the rate cap allows nothing yet."""
         opens_at = self._clock.window.opens_at(now)
@@ -236,7 +244,7 @@ class Schedule:
 
     def _next_sends(self, transfer: Transfer, repairs: Repairs, room: int, now: float) -> list[Send]:
         sends: list[Send] = []
-        while len(sends) < room and (repairs.is_waiting or not transfer.is_sent) and not self._awaits_rate(now):
+        while len(sends) < room and (repairs.is_waiting or not transfer.is_sent) and not self._must_wait(now):
             self._turn += 1
             is_first = not transfer.is_sent and self._turn % (REPAIRS_PER_FIRST + 1) == 0
             if repairs.is_waiting and not is_first:

@@ -37,7 +37,13 @@ class Outbox:
     """Compose and number messages. It owns the seal and the sizes of objects, and looks up the rest of a status."""
 
     def __init__(
-        self, session: int, geometry: Geometry, ack_wait_s: float, roster: Roster, clock: Clock, schedule: Schedule
+        self,
+        session: int,
+        geometry: Geometry,
+        ack_wait_s: float,
+        roster: Roster,
+        clock: Clock,
+        schedule: Schedule,
     ) -> None:
         self.seal = SealKind.NONE
         self.sizes = [0] * len(ObjectKind)  # bytes
@@ -124,6 +130,7 @@ class Outbox:
             commit=commits.span,
             ack_wait_s=max(1, int(self._ack_wait_s)),
             generation=self.generation,
+            share=self._clock.share,
         )
         self._last_status = status
         self._say(status, None)

@@ -48,13 +48,14 @@ from mrsync.transport.casting import CasterDriver
 from mrsync.transport.loop import Loop
 from mrsync.transport.network.paths import Path, PathKind
 from mrsync.transport.network.socket_options import describe_missing
+from mrsync.transport.network.traffic_class import set_traffic_class
 from mrsync.transport.pages.forwarding import endpoint
 from mrsync.tree.fs.descriptors import raise_descriptor_limit
 from mrsync.tree.model.failure import DELETION_REFUSED
 from mrsync.wire.geometry import ladder
 from mrsync.wire.keys import SessionKeys, TargetKeys
 from mrsync.wire.limits import NO_SESSION
-from mrsync.wire.messages import Phase, SealKind
+from mrsync.wire.messages import NetworkShare, Phase, SealKind
 from mrsync.wire.sealing import seals_here
 
 STOP_WAIT_S = 10.0  # for catchers to clean up
@@ -123,6 +124,8 @@ class _Run:
             self._caster.reach, self._caster.relays, self._caster.roster, rendezvous.group
         )
         sockets = [path.socket for path in paths]
+        for opened in sockets:
+            set_traffic_class(opened, share_of(settings))
         ask = partial(ask_for_reports, sockets, rendezvous.interfaces)
         self._unheard = Unheard(settings.targets, rendezvous.port - 1, ask, self._notices.warn)
         self._arrivals = self._listen(launcher) if launcher is not None else None
@@ -265,6 +268,11 @@ class _Run:
             self._notices.warn(sentence)
 
 
+def share_of(settings: CastSettings) -> NetworkShare:
+    """Return the share of the network that a session takes."""
+    return NetworkShare[settings.share.upper()]
+
+
 def _relay_rules(settings: CastSettings) -> RelayRules | None:
     """Return the rules for targets that forward pages, or None if none may."""
     if settings.relay == "no" or settings.network.is_unicast:
@@ -290,6 +298,7 @@ def _caster_config(settings: CastSettings, rendezvous: Rendezvous, session: int,
         is_shedding=settings.slow_target == "shed",
         commit_rule=CommitRule(settings.policy.commit),
         rate_bytes_s=settings.rate_bytes_s,
+        share=share_of(settings),
         has_monitor=settings.has_monitor,
         is_unicast=is_unicast,
         relaying=_relay_rules(settings),

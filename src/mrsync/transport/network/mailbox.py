@@ -9,7 +9,9 @@ from typing import Any
 
 from mrsync.transport.network.socket_options import SO_RXQ_OVFL, UDP_GRO
 
-ANCILLARY_BYTES = 2 * socket.CMSG_SPACE(4)
+ANCILLARY_BYTES = 3 * socket.CMSG_SPACE(4)
+_CE = 3  # both bits of the field for congestion
+_TRAFFIC_CLASSES = ((socket.IPPROTO_IP, socket.IP_TOS), (socket.IPPROTO_IPV6, socket.IPV6_TCLASS))
 _ROOM_BYTES = 1 << 16
 
 
@@ -20,15 +22,19 @@ def receive_datagrams(opened: socket.socket) -> tuple[list[bytes], Any]:
     return [data[at : at + segment] for at in range(0, len(data), segment)], source
 
 
-def read_ancillary(ancillary: Sequence[tuple[int, int, bytes]]) -> tuple[int, int]:
-    """Return the size of merged packets, and the number of packets dropped on this socket so far.
+def read_ancillary(ancillary: Sequence[tuple[int, int, bytes]]) -> tuple[int, int, bool]:
+    """Return the size of merged packets, the number of packets dropped on this socket so far, and if there is a mark.
 
-    Each is 0 if the kernel does not tell it. The last of the merged packets may be shorter.
+    Numbers are 0 if the kernel does not tell them. The last of the merged packets may be shorter. Mark: of a router
+    whose queue is long (RFC 3168).
     """
     segment = drops = 0
+    is_marked = False
     for level, kind, data in ancillary:
         if kind == UDP_GRO and level == socket.IPPROTO_UDP:
             segment = int.from_bytes(data, sys.byteorder)
         elif kind == SO_RXQ_OVFL and level == socket.SOL_SOCKET:
             drops = int.from_bytes(data, sys.byteorder)
-    return segment, drops
+        elif (level, kind) in _TRAFFIC_CLASSES:
+            is_marked = int.from_bytes(data, sys.byteorder) & _CE == _CE
+    return segment, drops, is_marked

@@ -31,6 +31,7 @@ class Forwarder:
     ) -> None:
         self.is_blocked = False
         self.release_at: float | None = None
+        self._leaving = 0  # tx of the page that was handed to the sender last; 0: none, or it has left
         self._sends: deque[CatcherSend] = deque()  # planned, in this order
         self._relaying = relaying
         self._reply = reply
@@ -81,6 +82,9 @@ class Forwarder:
     def _release(self, now: float) -> None:
         self.release_at = self._sender.release(now)
         self.is_blocked = bool(self._sender.blocked)
+        if self._leaving and not self._sender.is_spreading and not self.is_blocked:
+            self._relaying.on_left(self._leaving, now)
+            self._leaving = 0
 
     def _send(self, send: CatcherSend) -> None:
         assert self._child is not None  # without a child, nothing is planned
@@ -97,6 +101,7 @@ class Forwarder:
         slices = slot.cut(self._opener.sealed_length(object, page, count_of(slot.reading)))
         generation = generation_of(slot.reading)
         is_sent = self._sender.send_page(slices, object=object, page=page, generation=generation, tx=tx, mask=mask)
+        self._leaving = tx
         if not is_sent:
             self._sender.keep_waiting()  # the slot may be reused for another page
 

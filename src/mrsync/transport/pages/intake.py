@@ -30,6 +30,7 @@ from typing import Callable
 
 from mrsync.transport.network.mailbox import ANCILLARY_BYTES, read_ancillary
 from mrsync.transport.network.paths import Address
+from mrsync.transport.network.stamps import LastArrival
 from mrsync.transport.pages.opener import PageOpener
 from mrsync.transport.pages.slots import Slots
 from mrsync.wire.geometry import Geometry
@@ -51,12 +52,16 @@ _TAG = slice(8, 12)
 
 
 class IntakeStatistics:
-    """Counters. strange: packets of another session, or malformed. foreign: packets not from the caster's address."""
+    """Counters. strange: packets of another session, or malformed. foreign: packets not from the caster's address.
+
+    marked: packets with a mark of a router whose queue is long.
+    """
 
     bytes: int = 0
     strange: int = 0
     foreign: int = 0
     kernel_drops: int = 0
+    marked: int = 0
 
 
 class Intake:
@@ -83,6 +88,9 @@ class Intake:
         self._peers: Collection[Address] = ()
         self._is_aside = False  # the last datagram is from another known address, whose tx numbers have another meaning
         self._socket = opened
+        self._arrival = LastArrival(opened)
+        self._ancillary: Sequence[tuple[int, int, bytes]] = ()  # of the last datagram, and what it says
+        self._segment, self._is_marked = 0, False
         self._session_tag = session_tag
         self._packed_tag = session_tag.to_bytes(4, "big")
         self._opener = opener
@@ -138,6 +146,7 @@ class Intake:
     def drain(self, now: float) -> bool:
         """Receive until the socket is empty (return False) or BYTES_PER_DRAIN were taken (return True)."""
         receive = self._socket.recvmsg_into
+        self._arrival.set_clock(now)
         headers, packet_bytes = self._headers, self._packet_bytes
         taken = 0
         self._foreign_left = FOREIGN_STATUSES_PER_DRAIN
@@ -168,6 +177,7 @@ class Intake:
         if header is None:
             return
         self.tx_seen = max(self.tx_seen, header.tx)
+        now = min(now, self._arrival.read())
         if self._first == 0 and self._next == self._count:
             is_kept = self._opener.take_page(header, self._slot, now)
         else:
@@ -190,9 +200,14 @@ class Intake:
 
     def _read_ancillary(self, ancillary: Sequence[tuple[int, int, bytes]], length: int) -> int:
         """Note the drop counter. Return the size of the packets that the kernel merged into this datagram."""
-        segment, drops = read_ancillary(ancillary)
-        self.statistics.kernel_drops = drops or self.statistics.kernel_drops
-        return segment or length
+        if ancillary != self._ancillary:
+            self._ancillary = ancillary
+            self._segment, drops, self._is_marked = read_ancillary(ancillary)
+            self.statistics.kernel_drops = drops or self.statistics.kernel_drops
+        segment = self._segment or length
+        if self._is_marked:
+            self.statistics.marked += -(-length // segment) if segment else 0
+        return segment
 
     def _take(self, vector: list[BytesLike], length: int, segment: int, source: Address, now: float) -> None:
         """Take a datagram of one or more packets. Those that do not continue a run are examined one by one."""

@@ -6,7 +6,7 @@ from typing import Any
 from mrsync.protocol.core.sends import SendPage, SendToPeer
 from mrsync.protocol.receiving.feeder import FEED_S, QUIET_S, WAITING_MAX, Feeder
 from mrsync.wire.hops import FEED_BYTES
-from mrsync.wire.messages import Claim, Feed, ObjectKind, Peer
+from mrsync.wire.messages import Claim, Feed, NetworkShare, ObjectKind, Peer
 from tests.unit.protocol.builders import GEOMETRY, PAGE
 
 CONTENTS = ObjectKind.CONTENTS
@@ -29,7 +29,7 @@ class Hop:
             horizon_of=lambda kind: horizon,
             next_counter=lambda: next(numbers),
         )
-        self.feeder.open(GEOMETRY, 0.0)
+        self.feeder.open(GEOMETRY, NetworkShare.FAIR, 0.0)
         self._counter = 0
 
     def claim(self, now: float, **details: Any) -> None:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import pytest
 
 from mrsync.protocol.sending.clock import Clock
+from mrsync.protocol.sending.courtesy import Courtesy
 from mrsync.protocol.sending.flow import ANSWER_S
 from mrsync.protocol.sending.pacing import CUT_MORE, PACKETS_S_MAX
 from mrsync.protocol.sending.window import RATE_CREDIT_S, WINDOW_PAGES_START, Window
 from mrsync.protocol.targets.roster import Roster
+from mrsync.wire.messages import NetworkShare
 from tests.unit.protocol.builders import GEOMETRY, found, report, roster
 
 PACKETS = GEOMETRY.packets
 
 
 def clock(known: Roster) -> Clock:
-    return Clock(known.audience, Window(rate_bytes_s=None, geometry=GEOMETRY))
+    return Clock(known.audience, Window(rate_bytes_s=None, geometry=GEOMETRY), Courtesy(NetworkShare.ALL))
 
 
 def hear(made: Clock, known: Roster, target: int, tx: int, now: float = 0.1, **details: int) -> None:
@@ -165,7 +167,9 @@ def test_packets_before_a_lapse_give_no_round_trip() -> None:
 
 def test_a_window_without_bound_needs_no_monitors() -> None:
     known = roster(3)
-    made = Clock(known.audience, Window(rate_bytes_s=1e6, geometry=GEOMETRY, is_bounded=False))
+    made = Clock(
+        known.audience, Window(rate_bytes_s=1e6, geometry=GEOMETRY, is_bounded=False), Courtesy(NetworkShare.ALL)
+    )
     hear(made, known, 1, 100, tx_seen=10, tx_done=1)
     assert not made.elect(0.1)
     assert made.monitors == []
@@ -173,7 +177,7 @@ def test_a_window_without_bound_needs_no_monitors() -> None:
 
 def test_every_copy_counts_for_the_cap() -> None:
     known = roster(3)
-    made = Clock(known.audience, Window(rate_bytes_s=1e6, geometry=GEOMETRY))
+    made = Clock(known.audience, Window(rate_bytes_s=1e6, geometry=GEOMETRY), Courtesy(NetworkShare.ALL))
     for target in (0, 1):
         found(known, target).path.why_unicast = "deaf"
     known.count_listeners()

@@ -7,6 +7,7 @@ import pytest
 from mrsync.protocol.core.sends import SendPage
 from mrsync.protocol.core.timers import Timer, TimerTable
 from mrsync.protocol.sending.clock import Clock
+from mrsync.protocol.sending.courtesy import Courtesy
 from mrsync.protocol.sending.schedule import (
     BURSTS_MAX,
     POLL_CLOSED_S,
@@ -17,7 +18,7 @@ from mrsync.protocol.sending.schedule import (
 )
 from mrsync.protocol.sending.transfer import Transfer
 from mrsync.protocol.sending.window import RATE_CREDIT_S, WINDOW_PAGES_START, Window
-from mrsync.wire.messages import ObjectKind
+from mrsync.wire.messages import NetworkShare, ObjectKind
 from tests.unit.protocol.builders import GEOMETRY, PAGE, found, report, roster
 
 KIND = ObjectKind.CONTENTS
@@ -31,7 +32,7 @@ class Cast:
         self.roster = roster(targets)
         self.timers = TimerTable()
         window = Window(rate_bytes_s=rate, geometry=GEOMETRY)
-        self.clock = Clock(self.roster.audience, window)
+        self.clock = Clock(self.roster.audience, window, Courtesy(NetworkShare.ALL))
         self.schedule = Schedule(self.roster.audience, self.clock, self.timers)
         self.transfer = self.start(pages)
 

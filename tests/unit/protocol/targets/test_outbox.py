@@ -5,6 +5,7 @@ from __future__ import annotations
 from mrsync.protocol.core.sends import SendMessage
 from mrsync.protocol.core.timers import TimerTable
 from mrsync.protocol.sending.clock import Clock
+from mrsync.protocol.sending.courtesy import Courtesy
 from mrsync.protocol.sending.schedule import Schedule
 from mrsync.protocol.sending.transfer import Transfer
 from mrsync.protocol.sending.window import Window
@@ -17,6 +18,7 @@ from mrsync.wire.messages import (
     Ending,
     Farewell,
     Message,
+    NetworkShare,
     ObjectKind,
     ObjectState,
     Phase,
@@ -34,7 +36,7 @@ class Office:
 
     def __init__(self, targets: Roster) -> None:
         self.roster = targets
-        self.clock = Clock(targets.audience, Window(rate_bytes_s=None, geometry=GEOMETRY))
+        self.clock = Clock(targets.audience, Window(rate_bytes_s=None, geometry=GEOMETRY), Courtesy(NetworkShare.ALL))
         self.schedule = Schedule(targets.audience, self.clock, TimerTable())
         self.outbox = Outbox(5, GEOMETRY, 60.0, targets, self.clock, self.schedule)
 

@@ -1,0 +1,164 @@
+"""Courtesy: what a session leaves to others where they share a queue: a window and a pace for each monitor's way.
+
+Invariant: each monitor's own signal moves its own window, and the tightest of them counts. The union of all losses
+would not do: with many targets there is always somebody who loses something (PGMCC, SIGCOMM 2000).
+
+A loss is congestion where the queue on that way is long; else it is noise, and costs nothing but its repair. Losses at
+the listener's own socket are none of the network's, and are the business of the other window.
+
+Packets leave evenly, at one window per round trip: a page at once would fill a short queue.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable
+from copy import copy
+from typing import Callable, Protocol
+
+from mrsync.protocol.sending.cubic import Cubic
+from mrsync.protocol.sending.ledbat import Ledbat
+from mrsync.protocol.sending.pacing import PACKETS_S_MAX, PACKETS_S_MIN
+from mrsync.protocol.sending.queueing import Queueing
+from mrsync.wire.messages import NetworkShare, Report
+
+SENT_MAX = 8192  # power of two; tx numbers that are remembered
+
+
+class Control(Protocol):
+    """A window that follows what is heard of one way."""
+
+    size: float  # packets that may be under way
+    is_probing: bool  # nobody knows yet how much is possible
+
+    def on_seen(self, packets: int, queueing: Queueing, now: float, *, is_full: bool, is_fresh: bool) -> bool:
+        """Take so many more packets that have arrived. Return whether the window was cut.
+
+        is_full: the window kept more from leaving. is_fresh: they left after the last cut.
+        """
+
+    def on_congestion(self, queueing: Queueing, now: float) -> None:
+        """The queue on the way was full."""
+
+    def packets_s(self, queueing: Queueing) -> float:
+        """Return how many packets may leave in a second."""
+
+
+class Bottleneck:
+    """What is known of the way to one listener, and the window for it."""
+
+    def __init__(self, control: Control) -> None:
+        self.control = control
+        self.queueing = Queueing()
+        self.seen = 0  # packets sent up to the last tx that it has seen
+        self.cut_tx = 0
+        self.has_lost = False
+        self.ended_tx = 0
+        self.marked = 0
+
+
+class Courtesy:
+    """The window and the pace of a caster; without a control both are unlimited."""
+
+    def __init__(self, share: NetworkShare) -> None:
+        self.share = share
+        self._make_control = _CONTROLS[share]
+        self._ways: dict[int, Bottleneck] = {}  # by listener
+        self._sent = 0  # packets
+        self._is_limiting = False
+        self._sent_by = array("Q", bytes(8 * SENT_MAX))  # packets sent up to and with a tx
+        self._left_at = array("d", bytes(8 * SENT_MAX))  # when the last packet of a tx left
+
+    def on_sent(self, tx: int, packets: int) -> None:
+        """Note a burst that is about to leave."""
+        self._sent += packets
+        self._sent_by[tx & SENT_MAX - 1] = self._sent
+        self._left_at[tx & SENT_MAX - 1] = 0.0
+
+    def on_left(self, tx: int, now: float) -> None:
+        """Note that the last packet of a burst has left."""
+        self._left_at[tx & SENT_MAX - 1] = now
+
+    def listen_to(self, listeners: Iterable[int]) -> None:
+        """Follow these from now on. Who is new begins where the tightest one stands."""
+        if self._make_control is None:
+            return
+        tightest = min((way.control for way in self._ways.values()), key=lambda control: control.size, default=None)
+        before, self._ways = self._ways, {}
+        for listener in listeners:
+            known = before.get(listener)
+            if known is None:
+                known = Bottleneck(copy(tightest) if tightest is not None else self._make_control())
+                known.seen = self._sent
+            self._ways[listener] = known
+
+    def on_lost(self, listener: int) -> None:
+        """It has told of losses that were not known."""
+        if listener in self._ways:
+            self._ways[listener].has_lost = True
+
+    def sees_queue(self, listener: int) -> bool:
+        """Return whether its queue is long enough to be seen, so that it tells congestion from noise."""
+        way = self._ways.get(listener)
+        return way is not None and way.queueing.depth_s > way.queueing.noise_s
+
+    def on_report(self, listener: int, before: int, report: Report, tx: int, now: float) -> None:
+        """Take a report of one who had seen the tx `before` when it reported before; tx: sent last."""
+        tx_seen = report.tx_seen
+        way = self._ways.get(listener)
+        if way is None or tx_seen <= before or tx_seen <= tx - SENT_MAX:
+            return
+        control, at = way.control, tx_seen & SENT_MAX - 1
+        if report.ended_tx > max(way.ended_tx, tx - SENT_MAX):
+            way.ended_tx = report.ended_tx
+            if left_at := self._left_at[report.ended_tx & SENT_MAX - 1]:
+                way.queueing.add(now - left_at - report.ended_hold_us / 1e6, now)
+        is_full = self._is_limiting and control.size < 2 * (self._sent - way.seen)
+        packets, way.seen = max(0, self._sent_by[at] - way.seen), max(way.seen, self._sent_by[at])
+        is_marked, way.marked = report.packets_marked > way.marked, max(way.marked, report.packets_marked)
+        if before >= way.cut_tx and (is_marked or (way.has_lost and way.queueing.is_full)):
+            way.cut_tx = tx
+            control.on_congestion(way.queueing, now)
+        elif packets and control.on_seen(
+            packets, way.queueing, now, is_full=is_full, is_fresh=way.ended_tx > way.cut_tx
+        ):
+            way.cut_tx = tx
+        way.has_lost = False
+
+    def note(self, *, is_limiting: bool) -> None:
+        """Note whether there is more to send than this window and this pace allow.
+
+        Otherwise what arrives shows how little there was to send, and not what the way carries.
+        """
+        self._is_limiting = is_limiting
+
+    @property
+    def size(self) -> float:
+        """Packets that may be under way."""
+        return min((way.control.size for way in self._ways.values()), default=float("inf"))
+
+    def is_open(self, listener: int, page_packets: int) -> bool:
+        """Whether another page may leave, as far as this one's way is concerned."""
+        way = self._ways.get(listener)
+        return way is None or self._sent - way.seen < way.control.size + 2 * page_packets
+
+    @property
+    def gap_s(self) -> float:
+        """Seconds from one packet to the next; 0: bursts leave whole."""
+        packets_s = self.packets_s
+        return 1 / packets_s if packets_s is not None and packets_s < PACKETS_S_MAX else 0.0
+
+    @property
+    def packets_s(self) -> float | None:
+        """How many packets may leave in a second; None: any number."""
+        rates = [
+            max(PACKETS_S_MIN, way.control.packets_s(way.queueing)) for way in self._ways.values() if way.queueing.rtt_s
+        ]
+        return min(rates, default=None)
+
+
+_CONTROLS: dict[NetworkShare, Callable[[], Control] | None] = {
+    NetworkShare.ALL: None,
+    NetworkShare.FAIR: Cubic,
+    NetworkShare.POLITE: Ledbat,
+}

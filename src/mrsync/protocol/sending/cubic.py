@@ -1,0 +1,62 @@
+"""Cubic: the window of a TCP connection (RFC 9438), so that a session takes as much as one of those beside it.
+
+It halves nothing without reason and takes nothing that a TCP would not: after congestion it goes down to BETA, comes
+back to where it was along a cubic curve, and where a Reno TCP would be faster, as that one does.
+"""
+
+from __future__ import annotations
+
+from mrsync.protocol.sending.queueing import Queueing
+
+PACKETS_START = 176.0  # four pages
+PACKETS_MIN = 2.0
+BETA = 0.7
+RARE_S = 2.0
+BETA_RARE = 0.5  # where congestion is rarer: the queue is deep, and others would wait long for their share
+STEEPNESS = 0.4  # C, packets per cubic second
+PROBING_GAIN, PACE_GAIN = 2.0, 1.1
+RENO_GAIN = 3 * (1 - BETA) / (1 + BETA)  # packets per round trip
+
+
+class Cubic:
+    """size: packets that may be under way."""
+
+    def __init__(self) -> None:
+        self.size = PACKETS_START
+        self.is_probing = True  # doubles until the first congestion (slow start)
+        self._most = 0.0  # size at the last congestion
+        self._least = 0.0  # right behind it
+        self._reno = 0.0  # size of a Reno TCP since then
+        self._cut_at = 0.0
+
+    def on_seen(self, packets: int, queueing: Queueing, now: float, *, is_full: bool, is_fresh: bool) -> bool:
+        """Take so many more packets that have arrived. Return False: only a loss cuts this window.
+
+        is_full: the window kept more from leaving.
+        """
+        if is_full and self.is_probing:
+            self.size += packets
+        elif is_full:
+            self._grow(packets, queueing, now)
+        return False
+
+    def _grow(self, packets: int, queueing: Queueing, now: float) -> None:
+        self._reno += RENO_GAIN * packets / self.size
+        back_s = (max(0.0, self._most - self._least) / STEEPNESS) ** (1 / 3)  # until it is back
+        ahead_s = now - self._cut_at + queueing.rtt_s - back_s
+        wanted = min(1.5 * self.size, STEEPNESS * ahead_s**3 + self._most)
+        self.size = max(self.size, self._reno, self.size + (wanted - self.size) * packets / self.size)
+
+    def on_congestion(self, queueing: Queueing, now: float) -> None:
+        """The queue on the way was full."""
+        is_less = self.size < self._most  # somebody else has come: leave room
+        self._most = self.size * (1 + BETA) / 2 if is_less else self.size
+        beta = BETA if now - self._cut_at < RARE_S else BETA_RARE
+        self.size = self._reno = self._least = max(PACKETS_MIN, beta * self.size)
+        self._cut_at = now
+        self.is_probing = False
+
+    def packets_s(self, queueing: Queueing) -> float:
+        """Return how many packets may leave in a second: a window in a round trip, or twice that while it doubles."""
+        rtt_s = max(queueing.brief_s, queueing.way_s + queueing.noise_s)  # where hardly anything queues, bursts would
+        return (PROBING_GAIN if self.is_probing else PACE_GAIN) * self.size / rtt_s

@@ -1,0 +1,76 @@
+"""Queueing: how long packets wait in queues of the network on their way to one listener, and how long they may.
+
+A round trip is the way itself and the time in queues. The way is the shortest round trip of late (RFC 6817); what is
+longer is queueing. The longest queueing of late tells how deep the queue on the way is: it is full when a packet gets
+lost there. Both are forgotten after two spans, since routes change and others come and go.
+
+One round trip says little, because programs are late now and then. So the middle one of the last three counts.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+SPAN_S = 5.0
+NOISE_S = 0.0025  # queueing below this is lateness of two hosts
+NOISE_SHARE = 8  # of the way itself, on a long one
+SMOOTHING = 0.25
+
+
+class Queueing:
+    """Fed with round trips, in seconds, without the time for which the listener held its answer."""
+
+    def __init__(self) -> None:
+        self.rtt_s = 0.0  # smoothed
+        self.queue_s = 0.0  # the middle one of the last three
+        self._last: deque[float] = deque(maxlen=3)
+        self._floors = [float("inf"), float("inf")]  # of the span before this one, and of this one
+        self._peaks = [0.0, 0.0]  # longest round trips of these spans
+        self._turned_at = 0.0
+
+    @property
+    def way_s(self) -> float:
+        """The shortest round trip of late; 0 while none is known."""
+        floor = min(self._floors)
+        return floor if floor < float("inf") else 0.0
+
+    @property
+    def brief_s(self) -> float:
+        """The present round trip, rather too short than too long."""
+        return max(1e-6, min(self.rtt_s, self.way_s + self.queue_s))
+
+    @property
+    def depth_s(self) -> float:
+        """The longest queueing of late."""
+        return max(0.0, max(self._peaks) - self.way_s)
+
+    @property
+    def noise_s(self) -> float:
+        """What may be no queueing at all."""
+        return max(NOISE_S, self.way_s / NOISE_SHARE)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something queues, beyond doubt."""
+        return self.queue_s > self.noise_s
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the queue on the way is so long that a loss may come from it."""
+        depth = self.depth_s
+        return depth > self.noise_s and self.queue_s > depth / 2
+
+    def add(self, rtt_s: float, now: float) -> None:
+        """Note another round trip; one that is not positive shows that clocks were set, or bytes of another burst."""
+        if rtt_s <= 0:
+            return
+        if now - self._turned_at > SPAN_S:
+            self._turned_at = now
+            self._floors = [self._floors[1], float("inf")]
+            self._peaks = [self._peaks[1], 0.0]
+        self._last.append(rtt_s)
+        middle = sorted(self._last)[len(self._last) // 2]
+        self._floors[1] = min(self._floors[1], rtt_s)
+        self._peaks[1] = max(self._peaks[1], middle)
+        self.rtt_s += SMOOTHING * (rtt_s - self.rtt_s) if self.rtt_s else rtt_s
+        self.queue_s = max(0.0, middle - self.way_s)

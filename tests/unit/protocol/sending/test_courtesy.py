@@ -1,0 +1,121 @@
+"""Window and pace that leave others their share."""
+
+from __future__ import annotations
+
+import pytest
+
+from mrsync.protocol.sending.courtesy import Courtesy
+from mrsync.wire.messages import NetworkShare, ObjectKind, Report
+
+PAGE = 44
+SAID = Report(0, 5, 0, ObjectKind.CONTENTS, 0, 0, 0, 0, 0, 0, 0, 1 << 20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, b"", 0, 0, ())
+
+
+class Reports:
+    """Pages to some listeners, each seen after its own round trip."""
+
+    def __init__(self, share: NetworkShare, listeners: int = 1) -> None:
+        self.courtesy = Courtesy(share)
+        self.courtesy.listen_to(range(listeners))
+        self.now = 1.0
+        self.tx = 0
+
+    def page(self, *round_trips: float, lost: tuple[int, ...] = (), marked: int = 0) -> None:
+        """Send a page; each listener reports it."""
+        self.tx += 1
+        self.courtesy.on_sent(self.tx, PAGE)
+        self.courtesy.on_left(self.tx, self.now)
+        self.courtesy.note(is_limiting=True)
+        for listener, rtt_s in enumerate(round_trips):
+            if listener in lost:
+                self.courtesy.on_lost(listener)
+            said = SAID._replace(tx_seen=self.tx, ended_tx=self.tx, ended_hold_us=1000, packets_marked=marked)
+            self.courtesy.on_report(listener, self.tx - 1, said, self.tx, self.now + rtt_s + 0.001)
+        self.now += 0.1
+
+    def pages(self, count: int, *round_trips: float) -> None:
+        for _ in range(count):
+            self.page(*round_trips)
+
+
+def test_all_takes_all() -> None:
+    way = Reports(NetworkShare.ALL)
+    way.pages(5, 0.05)
+    way.page(0.05, lost=(0,))
+    assert way.courtesy.size == float("inf")
+    assert way.courtesy.gap_s == 0
+    assert way.courtesy.is_open(0, PAGE)
+
+
+@pytest.mark.parametrize("share", [NetworkShare.FAIR, NetworkShare.POLITE])
+def test_a_loss_at_a_long_queue_is_congestion(share: NetworkShare) -> None:
+    way = Reports(share)
+    way.page(0.001)
+    way.pages(4, 0.02)
+    size = way.courtesy.size
+    way.page(0.02, lost=(0,))
+    assert way.courtesy.size < 0.8 * size
+
+
+def test_a_loss_where_nothing_queues_is_noise() -> None:
+    way = Reports(NetworkShare.FAIR)
+    way.pages(5, 0.001)
+    size = way.courtesy.size
+    way.page(0.001, lost=(0,))
+    assert way.courtesy.size >= size
+
+
+def test_a_loss_at_a_queue_that_is_nearly_empty_is_noise() -> None:
+    way = Reports(NetworkShare.FAIR)
+    way.page(0.001)
+    way.pages(4, 0.1)
+    way.pages(4, 0.02)
+    size = way.courtesy.size
+    way.page(0.02, lost=(0,))
+    assert way.courtesy.size >= size
+
+
+def test_a_mark_of_a_router_is_heeded_whatever_queues() -> None:
+    way = Reports(NetworkShare.FAIR)
+    way.pages(5, 0.001)
+    size = way.courtesy.size
+    way.page(0.001, marked=1)
+    assert way.courtesy.size < 0.8 * size
+    size = way.courtesy.size
+    way.page(0.001, marked=1)  # the same one
+    assert way.courtesy.size >= size
+
+
+def test_losses_of_others_are_not_added_up() -> None:
+    way = Reports(NetworkShare.FAIR, 2)
+    way.page(0.001, 0.001)
+    way.pages(4, 0.02, 0.001)
+    size = way.courtesy.size
+    way.page(0.02, 0.001, lost=(1,))
+    assert way.courtesy.size >= size
+
+
+def test_who_comes_to_be_listened_to_begins_where_the_tightest_stands() -> None:
+    way = Reports(NetworkShare.FAIR)
+    way.page(0.001)
+    way.pages(4, 0.02)
+    way.page(0.02, lost=(0,))
+    size = way.courtesy.size
+    way.courtesy.listen_to([7])
+    assert way.courtesy.size == size
+
+
+def test_packets_leave_evenly_after_congestion() -> None:
+    way = Reports(NetworkShare.FAIR)
+    way.page(0.001)
+    way.pages(4, 0.02)
+    way.page(0.02, lost=(0,))
+    assert 0.0001 < way.courtesy.gap_s < 0.001
+
+
+def test_a_full_window_is_closed() -> None:
+    way = Reports(NetworkShare.FAIR)
+    for tx in range(1, 10):
+        way.courtesy.on_sent(tx, PAGE)
+    assert not way.courtesy.is_open(0, PAGE)
+    assert way.courtesy.is_open(1, PAGE)  # nobody listens to that one

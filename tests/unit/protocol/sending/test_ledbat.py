@@ -1,0 +1,71 @@
+"""The window that gives way."""
+
+from __future__ import annotations
+
+import pytest
+
+from mrsync.protocol.sending.ledbat import SLOWDOWN_EVERY_S, TARGET_S, Ledbat
+from mrsync.protocol.sending.queueing import Queueing
+
+WAY_S = 0.002
+
+
+def way(queue_s: float, *, depth_s: float = 0.0) -> Queueing:
+    """One on which so much queues, and on which so much did."""
+    made = Queueing()
+    for rtt_s in (WAY_S, *[WAY_S + depth_s] * 3, *[WAY_S + queue_s] * 3):
+        made.add(rtt_s, 0.0)
+    return made
+
+
+def turn(control: Ledbat, queueing: Queueing, now: float = 0.0, *, is_fresh: bool = True) -> bool:
+    return control.on_seen(int(control.size), queueing, now, is_full=True, is_fresh=is_fresh)
+
+
+def test_it_grows_while_little_queues() -> None:
+    control = Ledbat()
+    before = control.size
+    turn(control, way(0.001))
+    assert control.size == 2 * before
+
+
+def test_doubling_ends_before_the_queue_is_as_long_as_wanted() -> None:
+    control = Ledbat()
+    turn(control, way(0.9 * TARGET_S))
+    assert not control.is_probing
+    size = control.size
+    turn(control, way(0.9 * TARGET_S))
+    assert size < control.size < size + 1
+
+
+def test_it_gives_way_once_for_what_it_has_sent() -> None:
+    control = Ledbat()
+    size = control.size
+    assert turn(control, way(3 * TARGET_S))
+    assert control.size < size
+    size = control.size
+    assert not turn(control, way(3 * TARGET_S), is_fresh=False)
+    assert control.size == size
+
+
+def test_in_a_short_queue_it_gives_way_earlier() -> None:
+    control = Ledbat()
+    control.on_congestion(way(0.009, depth_s=0.009), 0.0)
+    size = control.size
+    assert turn(control, way(0.006, depth_s=0.009))
+    assert control.size < size
+
+
+def test_now_and_then_it_looks_how_long_the_way_is_without_a_queue() -> None:
+    control = Ledbat()
+    turn(control, way(0.0))
+    turn(control, way(0.0), SLOWDOWN_EVERY_S + 1)
+    small = control.size
+    turn(control, way(0.0), SLOWDOWN_EVERY_S + 2)
+    assert small < 5 < control.size
+
+
+def test_it_sends_what_keeps_as_much_in_the_queue_as_is_wanted() -> None:
+    control = Ledbat()
+    control.on_congestion(way(0.09, depth_s=0.09), 0.0)
+    assert control.packets_s(way(0.0)) == pytest.approx(control.size / (WAY_S + TARGET_S))

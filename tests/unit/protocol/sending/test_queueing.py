@@ -1,0 +1,59 @@
+"""How long packets queue on their way, told from round trips."""
+
+from __future__ import annotations
+
+import pytest
+
+from mrsync.protocol.sending.queueing import NOISE_S, SPAN_S, Queueing
+
+
+def fed(*round_trips: float, first: float = 0.0, step: float = 0.01) -> Queueing:
+    made = Queueing()
+    for at, rtt_s in enumerate(round_trips):
+        made.add(rtt_s, first + at * step)
+    return made
+
+
+def test_nothing_is_known_at_first() -> None:
+    made = Queueing()
+    assert (made.way_s, made.depth_s, made.queue_s) == (0, 0, 0)
+    assert not made.is_full
+
+
+def test_what_is_longer_than_the_way_queues() -> None:
+    made = fed(0.001, 0.011, 0.011, 0.011)
+    assert made.way_s == pytest.approx(0.001)
+    assert made.queue_s == pytest.approx(0.01)
+    assert made.is_full
+
+
+def test_one_late_program_is_no_queue() -> None:
+    made = fed(0.001, 0.001, 0.05, 0.001)
+    assert made.queue_s == 0
+    assert not made.is_full
+
+
+def test_a_little_is_noise() -> None:
+    made = fed(0.001, *[0.001 + NOISE_S * 0.9] * 5)
+    assert not made.is_busy
+    assert not made.is_full
+
+
+def test_a_queue_that_is_nearly_empty_is_not_full() -> None:
+    made = fed(0.001, *[0.101] * 3, *[0.031] * 3)
+    assert made.depth_s == pytest.approx(0.1)
+    assert made.is_busy
+    assert not made.is_full
+
+
+def test_routes_change() -> None:
+    made = fed(0.001, *[0.051] * 3)
+    for turn in (1, 2):
+        made.add(0.051, 1.1 * turn * SPAN_S)
+    assert made.way_s == pytest.approx(0.051)
+    assert made.depth_s == 0
+
+
+def test_clocks_that_were_set_show_nothing() -> None:
+    made = fed(0.001, -5.0, 0.0)
+    assert made.way_s == pytest.approx(0.001)
