@@ -7,7 +7,7 @@ the session:
   * If two different packets claim the same index, both are kept, and the alternatives are tried in turn
     (`Slot.choices`), at most TRIALS_MAX times, because each trial costs a decryption.
   * If no choice is right, only suspect packets are requested again: those with alternatives, and those that came
-    alone or out of a coded packet. If that fails too, the whole page is.
+    alone or out of a coded packet. If that fails too, the page is dropped, and all of it is requested again.
   * The number of partial pages, of their generations and of alternatives is limited. When room is needed, the page
     with the fewest packets is dropped, as a forger cannot complete pages (`Slots.crowded`).
   * A page that was complete but wrong is tried again when another packet contradicts one of its packets.
@@ -170,13 +170,18 @@ class PageOpener:
     def _complete(self, key: PartKey, kept: Slot) -> None:
         """Open a page whose packets are all here.
 
-        If no choice of them is right, request the suspects; next time request all.
+        If no choice of them is right, request the suspects. If that does not help, drop the page and request all of it:
+        more of its packets are wrong than choices can be tried.
         """
         object, page, reading = key
         if self._open(object, page, generation_of(reading), count_of(reading), kept, TRIALS_MAX):
             return
         self.statistics.rejected += 1
         self._sink.page_rejected(*key, kept.suspects)
+        if kept.is_wrong:
+            self._slots.drop_partial(key)
+            self._sink.packets_dropped(*key)
+            return
         kept.is_wrong = True
         kept.doubtful = 0
         kept.others.clear()

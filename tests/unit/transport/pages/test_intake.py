@@ -338,6 +338,19 @@ def test_a_page_that_was_complete_and_wrong_needs_one_packet_to_be_right() -> No
         assert link.opened() == {0: link.plain(0)}
 
 
+def test_a_page_with_many_forged_packets_begins_anew() -> None:
+    """More packets are wrong than choices are tried, and the true ones come one by one."""
+    with Link(sample(1), is_merging=False) as link:
+        for index in range(0, FULL, 2):
+            link.caster.sendto(forged(link, 0, index), link.address)
+        for _ in range(3):
+            for packet in reversed(packets_of(link, 0)):
+                link.caster.sendto(packet, link.address)
+            link.receive()
+            link.intake.end_run(0.0)
+        assert link.opened() == {0: link.plain(0)}
+
+
 def test_an_invented_generation_keeps_no_true_packet_out() -> None:
     with Link(sample(1), is_merging=False) as link:
         packets = packets_of(link, 0)
