@@ -166,6 +166,7 @@ class Estate:
         """Commands that give a host its own directory and users; its mounts are its own already."""
         own = self.folder / host.name
         return (
+            "mkdir -p -m 700 /var/lib/mrsync && mount -t tmpfs -o mode=0700 tmpfs /var/lib/mrsync && "
             f"mount --bind {own}/dest {self.dest} && mount --bind {own}/passwd /etc/passwd"
             f" && mount --bind {self.folder}/hosts /etc/hosts && "
         )

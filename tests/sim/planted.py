@@ -70,7 +70,13 @@ INVENTED_STAY = Fault("", Reception, "believe_tx", "self.tx_seen = tx", "self.tx
 ANY_GENERATION = Fault("", Reception, "receive_packet", "generation > self._generation_max", "False")
 FAULTS = (
     Fault("a packet counts for two", Assembly, "receive_packet", "~(1 << index)", "~(3 << index)"),
-    Fault("opened pages count as written", Assembly, "frontier", "== HELD", ">= OPENED"),
+    Fault(
+        "opened pages count as written",
+        Assembly,
+        "frontier",
+        "_NOT_HELD",
+        're.compile(b"[^" + bytes((OPENED, HELD)) + b"]")',
+    ),
     Fault(
         "spoilt pages are not asked for again",
         Assembly,
@@ -104,7 +110,7 @@ FAULTS = (
         "mask, tx_seen) for",
         "mask, tx_seen + 1) for",
         also=RIPE_AT_ONCE,
-        found_by="bursts take their time",
+        found_by="pages are read again for repairs that leave among first sends",
     ),
     Fault(
         "claims are believed at once",
@@ -185,7 +191,7 @@ FAULTS = (
         "update",
         "roster.lowest(lambda target: target.committed)",
         "max((target.committed for target in roster.live), default=0)",
-        found_by="answers of the caster are lost",
+        found_by="they need different files, so that they cannot decode for each other",
     ),
     Fault("exceptions are lost on the way", Catcher, "_grant", "tuple(exceptions)", "()", found_by="files are sat out"),
     Fault(
@@ -265,7 +271,7 @@ FAULTS = (
     Fault(
         "the plan is made without the slowest",
         Caster,
-        "_advance",
+        "_advance_comparing",
         "self.roster.every(lambda target: target.compared is not None)",
         "any(target.compared for target in self.roster.live)",
         found_by="one dies while it compares",
@@ -297,8 +303,8 @@ FAULTS = (
         "who says nothing wants nothing",
         Roster,
         "all_wants",
-        "if target.wants is None for",
-        "if False for",
+        "if target.wants is None]",
+        "if False]",
         found_by="all of it was here before, but for one",
     ),
     Fault(

@@ -27,6 +27,7 @@ addr add 172.31.255.1/30 dev eth0
 addr add fe80::1/64 dev eth0 nodad
 """
 NAMES = "/run/netns"
+RECORDS = "/var/lib/mrsync"  # of what was synced, for `mrsync verify`
 _outside: list[int] = []  # a descriptor of the namespace that this process left
 
 
@@ -46,6 +47,8 @@ def enter() -> str | None:
     os.makedirs(NAMES, exist_ok=True)
     _run("mount", "--make-rprivate", "/")
     _run("mount", "-t", "tmpfs", "tmpfs", NAMES)
+    os.makedirs(RECORDS, mode=0o700, exist_ok=True)
+    _run("mount", "-t", "tmpfs", "-o", "mode=0700", "tmpfs", RECORDS)
     _run("ip", "-batch", "-", stdin=LOOPBACK)
     _run("ip", "-batch", "-", stdin=OTHER, check=False)  # where there is no IPv6, its tests are skipped
     return None

@@ -52,7 +52,7 @@ LINES = """
 1  mrsync a:/src b:/dest                         | a:/src is on another host
 1  mrsync src a:/d b:/d                          | a:/d is on another host
 3  mrsync -a nosuch/ a:/d                        | nosuch/
-1  mrsync -m a src a:/d                          | -m, -s and -t
+1  mrsync -m a src a:/d                          | with -m, -s or -t
 1  mrsync -m , -s src                            | no target in ','
 1  mrsync -m '' -s src                           | TARGETS is missing
 1  mrsync -m 'a[' -s src                         | a[
