@@ -121,14 +121,6 @@ FAULTS = (
         also=RIPE_AT_ONCE,
     ),
     Fault(
-        "what a target got meanwhile is repaired all the same",
-        Transfer,
-        "receive_claim",
-        "if behind > end:\n            entries.append((max(first, end), behind, mask, seen))",
-        "entries.append((first, behind, mask, seen))",
-        found_by="packets overtake each other",
-    ),
-    Fault(
         "repairs for targets that are lost",
         Endings,
         "forget",
@@ -137,15 +129,6 @@ FAULTS = (
         found_by="a death is noticed before its losses are repaired",
     ),
     Fault("a repair is never over", Transfer, "on_repaired", "self._last_tx[page] = tx", "pass"),
-    Fault(
-        "a repair is over before it is sent",
-        Transfer,
-        "take",
-        "self._last_tx[page] = PLANNED",
-        "pass",
-        also=RIPE_AT_ONCE,
-        found_by="more is to be said of what is wanted than one report holds",
-    ),
     Fault(
         "repairs that nobody can decode",
         coding,
