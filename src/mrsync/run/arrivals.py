@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from mrsync.remote.launcher import CatcherExited, Launcher
-from mrsync.run.bootstrap import Readiness
+from mrsync.run.bootstrap import WARNING, Readiness
 from mrsync.run.observer import Notice
 
 LISTEN_S = 1.0  # longest time between calls of the launcher, which has timeouts of its own
@@ -58,6 +58,7 @@ class Arrivals:
                 self._on_ready(event.target, ready)
                 self._on_answer(event.target, True)
             else:
-                self._on_notice(Notice(1, event.text, self._targets[event.target]))
+                level = 0 if event.line.startswith(WARNING) else 1
+                self._on_notice(Notice(level, event.text, self._targets[event.target]))
         if not self._expected and self.over_at is None:
             self.over_at = now

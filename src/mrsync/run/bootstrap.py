@@ -17,6 +17,7 @@ from mrsync.transport.network.interface import Interface, family_of, interface_n
 from mrsync.transport.network.routes import interfaces_towards_master
 
 STDIN_BYTES = 4096
+WARNING = b"multicatcher: warning: "  # begins lines that the master shows however little is asked for
 
 
 class Readiness(NamedTuple):

@@ -31,8 +31,8 @@ _SOCKETS = {_NET_BIND_SERVICE, _NET_ADMIN, _NET_RAW}
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _ASK_VERSION, _PATH_BENEATH = 1, 1
 _VERSION_MIN = 2  # with version 1, no file could be renamed to another directory
-_EXECUTE, _REMOVE_DIR, _REFER, _TRUNCATE = 1 << 0, 1 << 4, 1 << 13, 1 << 14
-_WRITE = 1 << 1 | sum(1 << bit for bit in range(4, 14))  # write, remove, make, and move files
+_EXECUTE, _WRITE_FILE, _REMOVE_DIR, _REFER, _TRUNCATE = 1 << 0, 1 << 1, 1 << 4, 1 << 13, 1 << 14
+_NAMES = sum(1 << bit for bit in range(4, 14))  # remove, make and move entries
 _RULE = struct.Struct("=Qi")  # rights, descriptor
 
 
@@ -63,17 +63,26 @@ class Sandbox:
         os.close(root)
 
     def confine(
-        self, directories: Iterable[int], emptied: Iterable[int] = (), *, makes_devices: bool, sets_xattrs: bool
+        self,
+        directories: Iterable[int],
+        emptied: Iterable[int] = (),
+        linked: Iterable[int] = (),
+        *,
+        makes_devices: bool,
+        sets_xattrs: bool,
     ) -> None:
         """Allow changes of names and contents only below these open directories, and drop further capabilities.
 
-        emptied: open directories below which empty directories may also be removed. makes_devices, sets_xattrs: keep
-        the capabilities for that.
+        emptied: open directories below which empty directories may also be removed. linked: those whose files may get
+        further names below `directories`; the kernel lets that happen only where files may be written to, as they can
+        be by their new names. makes_devices, sets_xattrs: keep the capabilities for that.
         """
         if self._libc is None:
             return
-        rights = _WRITE | (_TRUNCATE if self._landlock_version() >= 3 else 0)
+        contents = _WRITE_FILE | (_TRUNCATE if self._landlock_version() >= 3 else 0)
+        rights = _NAMES | contents
         rules = [(rights, fd) for fd in directories] + [(_REMOVE_DIR, fd) for fd in emptied]
+        rules += [(contents | _REFER, fd) for fd in linked]
         self._restrict(rights, rules)
         kept = _FILES | (_XATTRS if sets_xattrs else set()) | ({_MKNOD} if makes_devices else set())
         self._keep_capabilities(kept)

@@ -17,6 +17,7 @@ from mrsync.wire.limits import SECRET_BYTES
 from mrsync.wire.signing import KEY_BYTES
 
 AUTO = "auto"  # in place of a group: choose one that nobody uses
+ALTERNATES_MAX = 20  # directories of --link-dest and its like, as in rsync
 LOCAL = "local"  # in place of a remote shell: run catchers on this host
 
 
@@ -104,6 +105,13 @@ class CastSettings(NamedTuple):
             raise UsageError("--delete-excluded and --no-delete contradict each other")
         if policy.prunes_empty and selection.files is not None:
             raise UsageError("--prune-empty-dirs cannot be given with --files-from")
+        others = (policy.link_dests, policy.copy_dests, policy.compare_dests)
+        if sum(map(bool, others)) > 1:
+            raise UsageError("--link-dest, --copy-dest and --compare-dest cannot be mixed")
+        if policy.is_listed and any(others):
+            raise UsageError("with a list of what to do, targets look into no other directory: leave out --*-dest")
+        if max(map(len, others)) > ALTERNATES_MAX:
+            raise UsageError(f"more than {ALTERNATES_MAX} directories for --{policy.alternates.use}-dest")
         if policy.remove_first and (policy.backup or policy.commit == "job" or policy.delta):
             raise UsageError("-X cannot be combined with --backup, --delta or --commit job, which need the old files")
         return self

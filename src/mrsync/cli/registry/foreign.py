@@ -108,7 +108,6 @@ FOREIGN = (
     _no("--delay-updates", "use --commit job, which holds for all targets at once"),
     _no("-T --temp-dir", "files are staged beside their final names, so that a rename can put them into place", "DIR"),
     _no("-y --fuzzy", "blocks are searched in the old version of the same name (--delta)"),
-    _no("--compare-dest --copy-dest --link-dest", "targets compare with DEST only", "DIR"),
     _no("--compress-choice --zc", "contents are compressed by deflate; `-z` and `--compress-level` say so", "STR"),
     _no("--contimeout", "use --connect-timeout instead", "SECONDS"),
     _no("--copy-as", "run mrsync as the user who can read SOURCE", "USER"),

@@ -68,7 +68,12 @@ def options_of(program: str) -> list[Option]:
 def fields_of(program: str, owner: str, values: object) -> dict[str, Any]:
     """Return the fields of `owner` (such as policy) that options of a program set. values: the parsed namespace."""
     return {
-        option.field.partition(".")[2]: getattr(values, option.attribute)
+        option.field.partition(".")[2]: _frozen(getattr(values, option.attribute))
         for option in OPTIONS
         if program in option.programs and option.field.partition(".")[0] == owner
     }
+
+
+def _frozen(value: Any) -> Any:
+    """Return what an option gave, a list as a tuple."""
+    return tuple(value) if isinstance(value, list) else value

@@ -43,8 +43,10 @@ def all_sources(options: argparse.Namespace) -> list[bytes]:
 
 def is_one_file(options: argparse.Namespace) -> bool:
     """Return whether the only SOURCE is a file, so that DEST may be its new name."""
-    if not options.is_rsync_form or len(options.sources) != 1 or options.relative or options.dest.endswith("/"):
+    if not options.is_rsync_form or len(options.sources) != 1 or options.dest.endswith("/"):
         return False
+    if options.relative and "/" in _split_relative(options.source)[1]:
+        return False  # the directories above it come, too
     return os.path.lexists(options.source) and _operand(options.source).names is not None and not _is_directory(options)
 
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from mrsync.errors import ProtocolDataError
 from mrsync.files import NAMED
 from mrsync.protocol.core.events import CommitGranted
+from mrsync.run.bootstrap import WARNING
 from mrsync.run.catch.itemizing import Itemized, itemize
 from mrsync.run.catch.record_keeper import RecordKeeper
 from mrsync.run.sandbox import Sandbox
@@ -184,7 +186,7 @@ class TreeJobs:
             self._path = rename_file(manifest, self._path)
         if self._is_dry_run and not os.path.isdir(self._path):
             check_absent_root(self._path, makes_parents=manifest.policy.makes_parents)
-            comparison = self._comparison = compare_with_nothing(manifest)
+            comparison = self._comparison = self._compare_with_nothing(manifest)
             return self._fitting(Compared(len(manifest), comparison, []))
         destination = self._destination = Destination(
             self._path,
@@ -194,6 +196,8 @@ class TreeJobs:
             makes_parents=manifest.policy.makes_parents,
         )
         comparison = self._comparison = compare(manifest, destination, self._activity, self._prefetch)
+        if destination.alternates is not None:
+            _tell(destination.alternates.missing)
         if manifest.policy.guards_deletions and comparison.extraneous:
             check_deletions(destination, comparison, self._activity)
         if manifest.policy.durable and not self._is_dry_run:
@@ -206,6 +210,18 @@ class TreeJobs:
             self._record_keeper.open(encoded)
         self.confine()
         return self._fitting(Compared(len(manifest), comparison, self._find_basis(destination, comparison)))
+
+    def _compare_with_nothing(self, manifest: Manifest) -> Comparison:
+        if not manifest.policy.alternates.paths:
+            return compare_with_nothing(manifest)
+        from mrsync.tree.destination.alternates import Alternates  # few runs have any
+
+        alternates = Alternates(manifest, self._path, None, self._host)
+        try:
+            _tell(alternates.missing)
+            return compare_with_nothing(manifest, alternates)
+        finally:
+            alternates.close()
 
     def _fitting(self, compared: Compared) -> Compared:
         """Return the argument. In a dry run, raise FileError if there is too little space for what is needed."""
@@ -225,7 +241,10 @@ class TreeJobs:
         if self._record_keeper is not None and self._record_keeper.fd >= 0:
             directories.append(os.dup(self._record_keeper.fd))
         emptied = [_open_deepest(os.path.dirname(os.path.abspath(destination.path)))] if destination.is_new else []
-        self._sandbox.confine(directories, emptied, makes_devices=policy.devices, sets_xattrs=policy.keeps_attributes)
+        linked = destination.alternates.root_fds if destination.alternates is not None and policy.link_dests else []
+        self._sandbox.confine(
+            directories, emptied, linked, makes_devices=policy.devices, sets_xattrs=policy.keeps_attributes
+        )
         for directory in directories + emptied:
             os.close(directory)
 
@@ -402,6 +421,12 @@ class TreeJobs:
             self._destination.close()
         if self._record_keeper is not None:
             self._record_keeper.close()
+
+
+def _tell(sentences: Sequence[str]) -> None:
+    """Warn of what is no error; the master shows it with the name of this target."""
+    for sentence in sentences:
+        print(f"{WARNING.decode()}{sentence}", file=sys.stderr, flush=True)
 
 
 def _open_deepest(path: bytes) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from mrsync.tree.compare.comparer import Comparer
 from mrsync.tree.compare.prefetch import Prefetch
 from mrsync.tree.compare.result import Comparison
+from mrsync.tree.destination.alternates import Alternates
 from mrsync.tree.destination.destination import Destination
 from mrsync.tree.fs.owners import localize_owners
 from mrsync.tree.model.failure import Failure
@@ -38,9 +39,9 @@ def compare(
     return comparison
 
 
-def compare_with_nothing(manifest: Manifest) -> Comparison:
-    """Return what a destination that does not exist yet lacks."""
-    return _comparer_of(manifest)(manifest, None, Prefetch(), lambda entries: None).run()
+def compare_with_nothing(manifest: Manifest, alternates: Alternates | None = None) -> Comparison:
+    """Return what a destination that does not exist yet lacks. alternates: what may have it."""
+    return _comparer_of(manifest)(manifest, None, Prefetch(), lambda entries: None, alternates).run()
 
 
 def compare_again(manifest: Manifest, destination: Destination, entries: Iterable[int]) -> Comparison:

@@ -27,12 +27,14 @@ from itertools import groupby
 from operator import ne
 
 from mrsync.tree.compare.aliases import Aliases, Names
+from mrsync.tree.compare.alternate_search import LIKE, Alternate, AlternateSearch, itemize_made
 from mrsync.tree.compare.differences import Differences
 from mrsync.tree.compare.extraneous import Extraneous
 from mrsync.tree.compare.hard_links import Found, Inode, LinkGroup, LinkGroups
 from mrsync.tree.compare.in_place import InPlace
 from mrsync.tree.compare.prefetch import Prefetch
 from mrsync.tree.compare.result import Comparison
+from mrsync.tree.destination.alternates import Alternates
 from mrsync.tree.destination.destination import Destination
 from mrsync.tree.fs.digests import Digester
 from mrsync.tree.fs.directories import Directories
@@ -68,7 +70,10 @@ def _pruned(manifest: Manifest, destination: Destination | None) -> Container[in
 
 
 class Comparer:
-    """Compare a manifest with a destination, which is None if it does not exist."""
+    """Compare a manifest with a destination, which is None if it does not exist.
+
+    alternates: other directories that may have what is missing; None: those of the destination, if any.
+    """
 
     def __init__(
         self,
@@ -76,6 +81,7 @@ class Comparer:
         destination: Destination | None,
         prefetch: Prefetch,
         on_activity: Callable[[int], None],
+        alternates: Alternates | None = None,
     ) -> None:
         self._manifest = manifest
         self._policy = manifest.policy
@@ -91,6 +97,9 @@ class Comparer:
         self._aliases = Aliases(destination, manifest.parents) if destination is not None else None
         self._items = Items() if self._policy.itemizes else None
         self._result = Comparison(items=self._items)
+        alternates = alternates or (destination.alternates if destination is not None else None)
+        self._others = AlternateSearch(manifest, alternates, self._ownership, digester, self._xattrs, self._result)
+        self._near: dict[int, Alternate] = {}  # of files in hard-link groups
         self._is_new = destination is None or destination.is_new
         self._absent = {0} if destination is None else set()
         self._left: set[int] = set()  # directories that an option leaves alone, with all below
@@ -106,7 +115,7 @@ class Comparer:
         if self._directories is not None and not self._policy.leaves_root:
             self._compare_root(self._directories)
         if self._is_new and self._items is not None and not self._policy.leaves_root:
-            self._items.add(0, MADE | NEW)
+            itemize_made(self._items, 0, DIRECTORY, self._others.find(0))
         pending = 0
         for turn, directory in enumerate(manifest.directories):
             first, end = manifest.child_starts[turn], manifest.child_starts[turn + 1]
@@ -181,7 +190,8 @@ class Comparer:
         """Compare the children [first, end) of a directory that does not exist: all must be made."""
         modes = self._manifest.modes[first:end]
         twins = self._aliases.twins(directory, self._manifest.names[first:end]) if self._aliases is not None else {}
-        is_looked_at = self._policy.existing or self._policy.itemizes or twins or self._groups.slice(first, end)
+        is_asked = self._policy.existing or self._policy.itemizes or bool(self._others)
+        is_looked_at = is_asked or twins or self._groups.slice(first, end)
         if not is_looked_at and all(mode >> 12 == REGULAR for mode in set(modes)):
             self._need(first, end)
             return
@@ -249,7 +259,7 @@ class Comparer:
         """Return the positions, relative to first, of entries that comparing columns does not show to be equal."""
         manifest = self._manifest
         policy = self._policy
-        if policy.ignore_times or policy.checksum or policy.keeps_attributes:
+        if policy.ignore_times or policy.checksum or policy.keeps_attributes or self._others:
             return range(end - first)
         suspects: set[int] = set()
         columns = [
@@ -278,7 +288,8 @@ class Comparer:
             self._result.obstacles.append(entry)
         if kind == REGULAR:
             if entry in self._groups:
-                self._groups.note(entry, self._look(entry, listing if found == REGULAR else None, position))
+                looked = self._look(entry, listing if found == REGULAR else None, position)
+                self._note_in_group(entry, looked, is_there=found >= 0)
             else:
                 self._compare_file(entry, listing if found == REGULAR else None, position)
         elif kind == DIRECTORY:
@@ -295,6 +306,15 @@ class Comparer:
                 inode = related.inodes.get(position) if related is not None else None
                 self._compare_made(entry, related, position, is_alike and self._claims(inode, entry))
 
+    def _note_in_group(self, entry: int, found: Found, *, is_there: bool) -> None:
+        near = self._others.find(entry)
+        if near is not None and self._others.makes_needless(entry, near, is_there=is_there):
+            return
+        if near is not None:
+            self._near[entry] = near
+            found = self._others.revised(near, found)
+        self._groups.note(entry, found._replace(is_near=near is not None and near.level > LIKE))
+
     def _keeps_special(self, kind: int) -> bool:
         """Return whether entries of this kind are synced; like rsync, skip devices unless running as root."""
         return self._policy.keeps_kind(kind) and (kind not in DEVICES or self._ownership.is_root)
@@ -309,7 +329,9 @@ class Comparer:
         """Compare an entry without contents; listing is None if nothing of a related kind has its name."""
         found = self._look_at_made(entry, listing, position, is_alike)
         if not is_alike:
-            self._make(entry, entry, found)
+            near = self._others.find(entry) if listing is None else None
+            if near is None or not self._others.take_made(entry, near, is_there=position >= 0):
+                self._make(entry, entry, found, near)
         elif found.differences:
             self._mend(entry, found.differences)
 
@@ -321,11 +343,15 @@ class Comparer:
             found = self._differences.differences(entry, listing, position) | self._attribute_differences(entry)
         return Found(is_file=True, differences=found, inode=listing.inodes.get(position), is_right=is_alike)
 
-    def _make(self, entry: int, told: int, found: Found) -> None:
+    def _make(self, entry: int, told: int, found: Found, near: Alternate | None = None) -> None:
         """Schedule making an entry without contents; told is the entry to itemize, and found describes it."""
         self._result.made.append(entry)
-        if self._items is not None:
-            self._items.add(told, MADE | (ALTERED | found.differences if found.is_file else NEW))
+        if self._items is None:
+            return
+        if found.is_file:
+            self._items.add(told, MADE | ALTERED | found.differences)
+        else:
+            itemize_made(self._items, told, self._manifest.kind(told), near)
 
     def _mend(self, entry: int, differences: int, names: int = 1) -> bool:
         """Schedule an update of metadata; return False if the file must be staged anew instead.
@@ -348,11 +374,15 @@ class Comparer:
             self._items.add(entry, differences)
         return not is_restaged
 
-    def _send(self, entry: int, found: Found) -> None:
-        """Itemize a file whose contents are needed; found describes the file here."""
-        if self._items is not None:
-            altered = ALTERED if self._policy.checksum else 0
-            self._items.add(entry, SENT | (found.differences | altered if found.is_file else NEW))
+    def _send(self, entry: int, found: Found, near: Alternate | None = None) -> None:
+        """Itemize a file whose contents are needed; found describes the file here, near one in another directory."""
+        if self._items is None:
+            return
+        altered = ALTERED if self._policy.checksum else 0
+        if found.is_file:
+            self._items.add(entry, SENT | found.differences | altered)
+        else:
+            self._items.add(entry, SENT | (NEW if near is None else near.differences | altered))
 
     def _attribute_differences(self, entry: int) -> int:
         if self._xattrs is None or self._directories is None:
@@ -374,15 +404,21 @@ class Comparer:
 
     def _compare_file(self, entry: int, listing: Listing | None, position: int) -> None:
         """Compare a regular file; listing is None if no regular file has its name."""
-        if self._is_plain and (listing is None or self._differences.has_other_size_or_time(entry, listing, position)):
+        is_plain = self._is_plain and not self._others
+        if is_plain and (listing is None or self._differences.has_other_size_or_time(entry, listing, position)):
             self._need(entry, entry + 1)  # the most frequent case, so take a shortcut
             return
         found = self._look(entry, listing, position)
         if found.is_newer:
             return
+        near = self._others.find(entry)
+        if near is not None and self._others.makes_needless(entry, near, is_there=position >= 0):
+            return
+        if near is not None and self._others.take(entry, near, found):
+            return
         if not found.is_right or not self._claims(found.inode, entry):
             self._need(entry, entry + 1)
-            self._send(entry, found)
+            self._send(entry, found, near)
         elif found.differences & ATTRIBUTES:
             self._mend(entry, found.differences)
 
@@ -419,8 +455,7 @@ class Comparer:
             if group.needed >= 0 and self._manifest.kind(group.needed) != REGULAR:
                 self._make(group.needed, group.first, found)
             elif group.needed >= 0:
-                self._need(group.needed, group.needed + 1)
-                self._send(group.first, found)
+                self._fill_group(group, found)
             elif found.differences & ATTRIBUTES and not self._mend(
                 group.first, found.differences, 1 + len(group.joined)
             ):
@@ -430,13 +465,24 @@ class Comparer:
         result.linked.extend(sorted(linked))
         result.needs = merged(result.needs)
 
+    def _fill_group(self, group: LinkGroup, found: Found) -> None:
+        """Get the contents of a group from another directory or, if none has them, from the master."""
+        near = self._near.get(group.first)
+        if near is not None and self._others.take(group.needed, near, found, group.first):
+            return
+        self._need(group.needed, group.needed + 1)
+        self._send(group.first, found, near)
+
     def _itemize_links(self, items: Items, group: LinkGroup) -> None:
         for entry in group.joined:
             if (differences := self._groups.found(entry).differences) & LETTERS:
                 items.add(entry, LINKED | differences)
         for entry in group.apart:
-            found = self._groups.found(entry)
-            items.add(entry, LINKED | (found.differences if found.is_file else NEW), group.first)
+            found, near = self._groups.found(entry), self._near.get(entry)
+            if found.is_file:
+                items.add(entry, LINKED | found.differences, group.first)
+            elif (flags := self._others.link_flags(near, self._near.get(group.first))) is not None:
+                items.add(entry, flags, group.first)
 
     def _need(self, first: int, end: int) -> None:
         result = self._result

@@ -16,7 +16,10 @@ from mrsync.tree.model.times import file_window, is_same_time
 
 
 class Differences:
-    """Compare single entries by the manifest's policy; digests are computed from files in `directories`."""
+    """Compare single entries by the manifest's policy; digests are computed from files in `directories`.
+
+    always_times: times of directories count even with --omit-dir-times.
+    """
 
     def __init__(
         self,
@@ -25,6 +28,8 @@ class Differences:
         directories: Directories | None,
         digester: Digester,
         timestamps: Timestamps | None,
+        *,
+        always_times: bool = False,
     ) -> None:
         self._manifest = manifest
         self._policy = manifest.policy
@@ -32,6 +37,7 @@ class Differences:
         self._directories = directories
         self._digester = digester
         self._timestamps = timestamps
+        self._omits_times = self._policy.omit_dir_times and not always_times
 
     def differences(self, entry: int, listing: Listing, position: int) -> int:
         """Return the flags (`model.items`) of what differs between related entries, except contents, ACLs, xattrs."""
@@ -92,7 +98,7 @@ class Differences:
         return found == NO_DIGEST or found != manifest.digest(entry)
 
     def has_other_directory_time(self, entry: int, found_ns: int) -> bool:
-        return not (self._policy.omit_dir_times or self._has_time(entry, found_ns, self._policy.modify_window))
+        return not (self._omits_times or self._has_time(entry, found_ns, self._policy.modify_window))
 
     def _has_time(self, entry: int, found_ns: int, window: int) -> bool:
         """Return whether found_ns equals the entry's mtime, within window or the file system's precision."""

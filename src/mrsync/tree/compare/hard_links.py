@@ -17,7 +17,7 @@ class Found(NamedTuple):
 
     is_file: it is of the entry's kind. differences: flags of `model.items`. inode: of an entry with more than one name.
     is_right: has the entry's contents, or all that makes it what it is. is_newer: --update leaves it alone, unless
-    another name of its group is what the others become links to.
+    another name of its group is what the others become links to. is_near: another directory has its contents.
     """
 
     is_file: bool = False
@@ -25,6 +25,7 @@ class Found(NamedTuple):
     inode: Inode | None = None
     is_right: bool = False
     is_newer: bool = False
+    is_near: bool = False
 
 
 class LinkGroup(NamedTuple):
@@ -100,7 +101,8 @@ class LinkGroups:
     def _choose(self, members: list[int]) -> tuple[int, list[int]]:
         """Return the member that the others are linked to (-1 for none), and all members that take part.
 
-        Like rsync, prefer the first that exists here; otherwise the last for files, and the first for other kinds.
+        Like rsync, prefer the first that exists here, then the first that another directory has; otherwise the last for
+        files, and the first for other kinds.
         """
         first, taken = -1, []
         for member in sorted([each for each in members if each in self._found], key=self._rank):
@@ -111,7 +113,8 @@ class LinkGroups:
                 first = member
             taken.append(member)
         if first < 0 and taken:
-            first = taken[-1 if self._manifest.kind(members[0]) == REGULAR else 0]
+            near = [member for member in taken if self._found[member].is_near]
+            first = near[0] if near else taken[-1 if self._manifest.kind(members[0]) == REGULAR else 0]
         return first, taken
 
     def _rank(self, entry: int) -> list[tuple[bool, bytes]]:

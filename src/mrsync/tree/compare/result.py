@@ -6,6 +6,7 @@ from array import array
 from collections.abc import Iterable
 
 from mrsync.tree.compare.sightings import Sightings
+from mrsync.tree.destination.placements import Placements
 from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.items import Items
 
@@ -18,8 +19,9 @@ class Comparison:
     files to make. linked: hard-link members to link to their leader, which is in the manifest after the comparison.
     mended: entries of which only attributes differ. sightings: identities of these entries. extraneous: (directory
     entry, name) to delete. stale: (directory entry, name) of temporary files of earlier sessions. listed_deletions:
-    existing paths that a list deletes. obstacles: entries whose place is taken by a directory. failures: what could not
-    be read; its entries count as needed. items: every change, if the policy asks for it.
+    existing paths that a list deletes. obstacles: entries whose place is taken by a directory. placements: what is
+    linked or copied from other directories. superseded: files to remove because another directory has the same.
+    failures: what could not be read; its entries count as needed. items: every change, if the policy asks for it.
     """
 
     def __init__(self, *, items: Items | None = None) -> None:
@@ -36,13 +38,16 @@ class Comparison:
         self.stale: list[tuple[int, bytes]] = []
         self.listed_deletions: list[bytes] = []
         self.obstacles = array("I")
+        self.placements = Placements()
+        self.superseded = array("I")
         self.failures: list[Failure] = []
         self.items = items
 
     @property
     def changes(self) -> int:
         """Return the number of entries to make, link, update or delete without contents."""
-        return len(self.made) + len(self.linked) + len(self.mended) + len(self.extraneous) + len(self.listed_deletions)
+        taken = len(self.made) + len(self.linked) + len(self.placements) + len(self.superseded)
+        return taken + len(self.mended) + len(self.extraneous) + len(self.listed_deletions)
 
     def amend(self, entries: Iterable[int], again: Comparison) -> None:
         """Replace links, metadata updates and items of these files by those of a second comparison."""

@@ -7,10 +7,12 @@ import stat
 from collections.abc import Callable
 from contextlib import suppress
 
+from mrsync.tree.compare.alternate_search import Alternate
 from mrsync.tree.compare.comparer import Comparer
 from mrsync.tree.compare.hard_links import Found, LinkGroup
 from mrsync.tree.compare.prefetch import Prefetch
 from mrsync.tree.compare.result import Comparison
+from mrsync.tree.destination.alternates import Alternates
 from mrsync.tree.destination.destination import Destination
 from mrsync.tree.fs.directories import Directories
 from mrsync.tree.fs.temporary_names import PREFIX, parsed
@@ -29,8 +31,9 @@ class SynclistComparer(Comparer):
         destination: Destination | None,
         prefetch: Prefetch,
         on_activity: Callable[[int], None],
+        alternates: Alternates | None = None,
     ) -> None:
-        super().__init__(manifest, destination, prefetch, on_activity)
+        super().__init__(manifest, destination, prefetch, on_activity, alternates)
         assert manifest.listed is not None  # the condition for this class
         self._marks = manifest.listed.marks
         self._looks: dict[int, Found] = {}
@@ -100,8 +103,8 @@ class SynclistComparer(Comparer):
             self._need(entry, entry + 1)
             self._send(entry, Found())
 
-    def _send(self, entry: int, found: Found) -> None:
-        super()._send(entry, self._looks.get(entry, found))
+    def _send(self, entry: int, found: Found, near: Alternate | None = None) -> None:
+        super()._send(entry, self._looks.get(entry, found), near)
 
     def _itemize_links(self, items: Items, group: LinkGroup) -> None:
         for entry in (*group.joined, *group.apart):

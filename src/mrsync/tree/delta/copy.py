@@ -37,8 +37,8 @@ class Delta:
         """
         stage = self._stage
         for file, each in blocks.items():
-            if stage.states[file] not in (WAITING, STARTED):
-                continue
+            if stage.states[file] not in (WAITING, STARTED) or not each.digests:
+                continue  # a file without data is made like any other: no page would complete it if it were begun here
             try:
                 spans = self._fill_file(file, each, held.pop(file, []))
                 if spans and not without(stage.plan.data_of(file), spans):

@@ -40,6 +40,7 @@ from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.policy import Policy
 
 if TYPE_CHECKING:
+    from mrsync.tree.destination.alternates import Alternates
     from mrsync.tree.destination.backup import Backups
     from mrsync.tree.destination.listed_deletions import ListedDeletions
     from mrsync.tree.filter.protection import DirectoryProtection, Protection
@@ -57,7 +58,7 @@ class Destination:
     itself was created. metadata: sets attributes. refusals: collects those that were refused. timestamps: finds out how
     exactly times are kept. xattrs: extended attributes, or None if the policy preserves none. protection: the filter
     rules that protect entries, or None. listed_deletions: deletions named by a list, or None. backups: None without
-    --backup; host and suffix are passed to it.
+    --backup; host and suffix are passed to it. alternates: other directories that may have what is missing, or None.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class Destination:
         self.xattrs: XattrSync | None = None
         self.protection: Protection | None = None
         self.backups: Backups | None = None
+        self.alternates: Alternates | None = None
         self._host = host
         self._suffix = suffix
         if self.is_new:
@@ -122,11 +124,19 @@ class Destination:
                 on_made=self._note_made,
                 hidden_mode=lambda path: self.directories.original_mode(manifest.find(path)),
             )
+        if manifest.policy.alternates.paths:
+            from mrsync.tree.destination.alternates import Alternates
+
+            self.alternates = Alternates(manifest, self.path, self.root_fd, self._host)
         if manifest.policy.rules or self.backups is not None:
             from mrsync.tree.filter.protection import Protection
 
             more = self.backups.rules if self.backups is not None else ()
             self.protection = Protection(manifest, os.path.abspath(self.path), more)
+
+    @property
+    def manifest(self) -> Manifest:
+        return self._manifest
 
     def change(self, directory: int, operation: Callable[[int], T]) -> T:
         """Return operation(descriptor of a directory), which changes names in it; retry with a temporary mode."""
@@ -310,6 +320,8 @@ class Destination:
                 self.listed_deletions.close()
             if self.backups is not None:
                 self.backups.close()
+            if self.alternates is not None:
+                self.alternates.close()
             let_go(self.root_fd)
 
     def _make(self, entry: int) -> int:

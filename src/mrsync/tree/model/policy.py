@@ -10,6 +10,14 @@ from mrsync.errors import ProtocolDataError, ProtocolVersionError
 
 POLICY_BYTES_MAX = 4 << 20
 INTEGER_MAX = 1 << 62
+LINK, COPY, COMPARE = "link", "copy", "compare"  # what is done with files that another directory has
+
+
+class AlternateOption(NamedTuple):
+    """What --link-dest, --copy-dest or --compare-dest says: the use that is made of these directories."""
+
+    use: str = ""
+    paths: tuple[str, ...] = ()
 
 
 class Policy(NamedTuple):
@@ -61,6 +69,16 @@ class Policy(NamedTuple):
     is_one_file: bool = False  # the only entry takes the destination's name if that is not a directory
     makes_parents: bool = False  # create missing directories above the destination
     guards_deletions: bool = False  # refuse to delete most of what the target has
+    # other directories on the target from which it takes what it lacks; only one of the three is given
+    link_dests: tuple[str, ...] = ()
+    copy_dests: tuple[str, ...] = ()
+    compare_dests: tuple[str, ...] = ()
+
+    @property
+    def alternates(self) -> AlternateOption:
+        """Which other directories are used, and how."""
+        given = ((LINK, self.link_dests), (COPY, self.copy_dests), (COMPARE, self.compare_dests))
+        return next((AlternateOption(*each) for each in given if each[1]), AlternateOption())
 
     @property
     def keeps_attributes(self) -> bool:

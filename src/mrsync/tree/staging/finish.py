@@ -23,9 +23,11 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 
 from mrsync.tree.compare.in_place import InPlace
 from mrsync.tree.compare.result import Comparison
+from mrsync.tree.destination.placements import Placement
 from mrsync.tree.destination.refusals import LINK as HARD_LINK
 from mrsync.tree.fs.copying import NO_LINKS, copy_entry
 from mrsync.tree.fs.handles import Handle, Opened, pinned
@@ -34,6 +36,7 @@ from mrsync.tree.model.items import LETTERS
 from mrsync.tree.model.manifest import DIRECTORY, LINK, REGULAR
 from mrsync.tree.staging.resume import StaleFiles
 from mrsync.tree.staging.stage import PLACED, UNWANTED, Stage
+from mrsync.tree.staging.taking import take_entry
 
 
 class Result:
@@ -101,6 +104,11 @@ class _Finisher:
         for entry in comparison.mended:  # before hard links are made, which changes the ctime
             if self._manifest.kind(entry) != DIRECTORY and self._attempt(entry, "change", self._mend):
                 self._result.mended += entry not in self._result.undone
+        for placement in comparison.placements:
+            if self._attempt(placement.entry, "link" if placement.is_link else "copy", partial(self._take, placement)):
+                self._result.created += 1
+        for entry in comparison.superseded:
+            self._attempt(entry, "remove", self._remove_superseded)
         for entry in comparison.linked:
             if not self._leader_is_right(entry):
                 self._result.undone.add(entry)
@@ -167,6 +175,18 @@ class _Finisher:
             self._give_attributes(entry, fd, name)
 
         self._replace(entry, make)
+
+    def _take(self, placement: Placement, entry: int) -> None:
+        """Link or copy an entry from another directory of this target."""
+        try:
+            self._replace(entry, lambda fd, name: take_entry(self._destination, placement, fd, name, self._on_activity))
+        except OSError as error:
+            if not placement.is_link or error.errno not in NO_LINKS:
+                raise
+            self._take(placement._replace(is_link=False), entry)
+
+    def _remove_superseded(self, entry: int) -> None:
+        self._destination.make_way(self._manifest.parents[entry], self._manifest.names[entry])
 
     def _link(self, entry: int) -> None:
         """Link a member of a hard-link group to its leader."""
@@ -252,7 +272,7 @@ class _Finisher:
     def _leader_is_right(self, entry: int) -> bool:
         """Return False if the leader's new contents did not arrive; its links then stay as they were."""
         leader = self._manifest.leaders[entry]
-        if self._manifest.kind(leader) != REGULAR:
+        if leader in self._result.undone or self._manifest.kind(leader) != REGULAR:
             return leader not in self._result.undone
         for stage in (self._again, self._stage):
             file = -1 if stage is None else stage.plan.file_of(leader)

@@ -109,7 +109,8 @@ def test_the_slash_means_what_it_means_to_rsync(
         ("file a:/x/", False),
         ("src a:/x", False),
         ("file src a:/x", False),
-        ("-R file a:/x", False),
+        ("-R file a:/x", True),
+        ("-R ./src/../file a:/x", False),
     ],
 )
 def test_a_single_file_may_get_the_name_of_dest(line: str, is_name: bool) -> None:

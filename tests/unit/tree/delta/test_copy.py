@@ -315,3 +315,14 @@ def claims_of(trees: Path) -> claims_module.JournalClaim:
     claim = claims.find(1)
     assert claim is not None
     return claim
+
+
+def test_an_empty_file_that_needs_another_inode_is_made(trees: Path) -> None:
+    for top, mode in ((trees / "source", 0o644), (trees / "dest", 0o600)):
+        (top / "empty").touch(mode=mode)
+        (top / "empty").chmod(mode)
+        os.utime(top / "empty", (1, 1))
+        top.chmod(0o777)  # so that it is staged anew
+    run = session(trees, Policy())
+    assert len(run.comparison.restaged) == 1
+    finish(trees, run)
