@@ -12,7 +12,7 @@ from mrsync.tree.compare.differences import Differences
 from mrsync.tree.compare.hard_links import Found, Inode
 from mrsync.tree.compare.result import Comparison
 from mrsync.tree.destination.alternates import Alternates
-from mrsync.tree.destination.placements import Placement
+from mrsync.tree.destination.reuses import Reuse
 from mrsync.tree.destination.xattr_sync import XattrSync
 from mrsync.tree.fs.digests import Digester
 from mrsync.tree.fs.directories import Directories
@@ -137,8 +137,8 @@ class AlternateSearch:
         return LINKED | NEW
 
     def _add(self, entry: int, near: Alternate, original: int, *, is_link: bool) -> None:
-        placement = Placement(entry, near.number, original, is_link, near.inode[1], near.mtime_ns)
-        self._result.placements.add(placement)
+        reuse = Reuse(entry, near.number, original, is_link, near.inode[1], near.mtime_ns)
+        self._result.reuses.add(reuse)
 
     def _look(self, number: int, entry: int) -> Alternate | None:
         manifest, place, kind = self._manifest, self._places[number], self._manifest.kind(entry)

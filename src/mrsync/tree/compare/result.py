@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Iterable
 
 from mrsync.tree.compare.sightings import Sightings
-from mrsync.tree.destination.placements import Placements
+from mrsync.tree.destination.reuses import Reuses
 from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.items import Items
 
@@ -19,7 +19,7 @@ class Comparison:
     files to make. linked: hard-link members to link to their leader, which is in the manifest after the comparison.
     mended: entries of which only attributes differ. sightings: identities of these entries. extraneous: (directory
     entry, name) to delete. stale: (directory entry, name) of temporary files of earlier sessions. listed_deletions:
-    existing paths that a list deletes. obstacles: entries whose place is taken by a directory. placements: what is
+    existing paths that a list deletes. obstacles: entries whose place is taken by a directory. reuses: what is
     linked or copied from other directories. superseded: files to remove because another directory has the same.
     failures: what could not be read; its entries count as needed. items: every change, if the policy asks for it.
     """
@@ -38,7 +38,7 @@ class Comparison:
         self.stale: list[tuple[int, bytes]] = []
         self.listed_deletions: list[bytes] = []
         self.obstacles = array("I")
-        self.placements = Placements()
+        self.reuses = Reuses()
         self.superseded = array("I")
         self.failures: list[Failure] = []
         self.items = items
@@ -46,7 +46,7 @@ class Comparison:
     @property
     def changes(self) -> int:
         """Return the number of entries to make, link, update or delete without contents."""
-        taken = len(self.made) + len(self.linked) + len(self.placements) + len(self.superseded)
+        taken = len(self.made) + len(self.linked) + len(self.reuses) + len(self.superseded)
         return taken + len(self.mended) + len(self.extraneous) + len(self.listed_deletions)
 
     def amend(self, entries: Iterable[int], again: Comparison) -> None:

@@ -27,8 +27,8 @@ from functools import partial
 
 from mrsync.tree.compare.in_place import InPlace
 from mrsync.tree.compare.result import Comparison
-from mrsync.tree.destination.placements import Placement
 from mrsync.tree.destination.refusals import LINK as HARD_LINK
+from mrsync.tree.destination.reuses import Reuse
 from mrsync.tree.fs.copying import NO_LINKS, copy_entry
 from mrsync.tree.fs.handles import Handle, Opened, pinned
 from mrsync.tree.model.failure import Failure
@@ -104,8 +104,8 @@ class _Finisher:
         for entry in comparison.mended:  # before hard links are made, which changes the ctime
             if self._manifest.kind(entry) != DIRECTORY and self._attempt(entry, "change", self._mend):
                 self._result.mended += entry not in self._result.undone
-        for placement in comparison.placements:
-            if self._attempt(placement.entry, "link" if placement.is_link else "copy", partial(self._take, placement)):
+        for reuse in comparison.reuses:
+            if self._attempt(reuse.entry, "link" if reuse.is_link else "copy", partial(self._take, reuse)):
                 self._result.created += 1
         for entry in comparison.superseded:
             self._attempt(entry, "remove", self._remove_superseded)
@@ -176,14 +176,14 @@ class _Finisher:
 
         self._replace(entry, make)
 
-    def _take(self, placement: Placement, entry: int) -> None:
+    def _take(self, reuse: Reuse, entry: int) -> None:
         """Link or copy an entry from another directory of this target."""
         try:
-            self._replace(entry, lambda fd, name: take_entry(self._destination, placement, fd, name, self._on_activity))
+            self._replace(entry, lambda fd, name: take_entry(self._destination, reuse, fd, name, self._on_activity))
         except OSError as error:
-            if not placement.is_link or error.errno not in NO_LINKS:
+            if not reuse.is_link or error.errno not in NO_LINKS:
                 raise
-            self._take(placement._replace(is_link=False), entry)
+            self._take(reuse._replace(is_link=False), entry)
 
     def _remove_superseded(self, entry: int) -> None:
         self._destination.make_way(self._manifest.parents[entry], self._manifest.names[entry])

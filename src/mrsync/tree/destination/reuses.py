@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 
-class Placement(NamedTuple):
+class Reuse(NamedTuple):
     """An entry to place. number: of the other directory. original: the entry that has its contents there.
 
     is_link: make a hard link, not a copy. inode, mtime_ns: what the original must still be; its ctime changes with
@@ -26,8 +26,8 @@ class Placement(NamedTuple):
         return (status.st_ino, status.st_mtime_ns) == (self.inode, self.mtime_ns)
 
 
-class Placements:
-    """Placements in columns, because there may be one for each entry."""
+class Reuses:
+    """Reuses in columns, because there may be one for each entry."""
 
     def __init__(self) -> None:
         self._columns = tuple([array(code) for code in ("I", "B", "I", "B", "Q", "q")])
@@ -35,10 +35,10 @@ class Placements:
     def __len__(self) -> int:
         return len(self._columns[0])
 
-    def __iter__(self) -> Iterator[Placement]:
+    def __iter__(self) -> Iterator[Reuse]:
         for entry, number, original, is_link, inode, mtime_ns in zip(*self._columns):
-            yield Placement(entry, number, original, bool(is_link), inode, mtime_ns)
+            yield Reuse(entry, number, original, bool(is_link), inode, mtime_ns)
 
-    def add(self, placement: Placement) -> None:
-        for column, value in zip(self._columns, placement):
+    def add(self, reuse: Reuse) -> None:
+        for column, value in zip(self._columns, reuse):
             column.append(value)
