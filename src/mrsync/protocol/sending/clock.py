@@ -1,16 +1,16 @@
-"""Clock: what clocks the caster: the monitor, its standbys, the window they keep open, the round trips they show.
+"""Clock: the monitors that clock the caster, the window that they keep open, and the round trips that they show.
 
-Invariant: the window is held against the slowest of those who answer, so that nobody who is here is overrun. Three are
-chosen by how far they lag, smoothed, with a bonus for who was chosen before: their reports come every few pages, the
-others' once per round, and so the cost of being clocked does not grow with the number of targets (PGMCC, SIGCOMM 2000).
+Invariant: the window is measured against the slowest target that answers, so that no such target is overrun. Three
+monitors are elected: those that lag most, smoothed, with a bonus for incumbents. They report every few pages, all
+others once per round. So the cost of clocking does not grow with the number of targets (PGMCC, SIGCOMM 2000).
 
-Why it holds: who becomes slower lags more, and is a monitor within an election or two; meanwhile its own socket and
-disk hold half a buffer. Who stops answering (it has not heard anything new for ANSWER_S) holds nobody: it is waited for
-by liveness, not by the window. What would break it: an answer that shows nothing of what was done, which is why tx_done
-counts what is written; and more slow targets than monitors, all different, which only repairs make up for.
+Why it holds: a target that becomes slower lags more, and is elected soon. Until then its socket buffer takes what it
+cannot process. A target that stops answering (it reports nothing new for ANSWER_S) blocks nobody; liveness decides on
+it, not the window. What would break it: an acknowledgement before the work is done, which is why tx_done counts only
+written pages; and more slow targets than monitors, each slow at another time, for which only repairs make up.
 
-A round trip is from a burst's leaving to the report that shows it written, without the time the target held it. What
-left before a lapse of the caster's clock shows none.
+A round trip is the time from the sending of a burst to the report that it is written, without the time for which the
+target held the report. Bursts sent before a lapse of the caster's clock show none.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from mrsync.wire.geometry import Geometry
 from mrsync.wire.limits import MONITORS_MAX
 from mrsync.wire.messages import NetworkShare, Report
 
-INCUMBENT_BONUS = 1.3  # a challenger must lag that much more
+INCUMBENT_BONUS = 1.3  # a challenger must lag this much more
 LAG_SMOOTHING = 0.2
-BUSY_S = 0.005  # who sends nothing for longer has nothing to send, or waits
-SENT_TIMES = 8192  # power of two; tx numbers whose sending time is remembered
+BUSY_S = 0.005  # in longer gaps there was nothing to send, or a wait
+SENT_TIMES = 8192  # number of tx whose sending time is remembered; a power of two
 REPORT_PAGES = 40  # with a full window: 16 cost 5 % more CPU on a host of two processors
 REPORTS_PER_WINDOW = 4
 
 
 class Clock:
-    """Feeds reports to the window; chooses whose progress counts."""
+    """Elect monitors, and update window and pacing by their reports."""
 
     def __init__(self, audience: Audience, window: Window, courtesy: Courtesy) -> None:
         self.window = window
@@ -47,25 +47,25 @@ class Clock:
         self._courtesy = courtesy
         self._page_packets = 1
         self._sent_at = array("d", bytes(8 * SENT_TIMES))
-        self._sent_by = array("Q", bytes(8 * SENT_TIMES))  # packets to each listener, from the first one on,
-        self._busy_by = array("d", bytes(8 * SENT_TIMES))  # and in how many seconds, without those of waiting
+        self._sent_by = array("Q", bytes(8 * SENT_TIMES))  # number of packets sent to each listener so far,
+        self._busy_by = array("d", bytes(8 * SENT_TIMES))  # and in how many seconds, without waits
         self._packets_sent, self._busy_s, self._sent_last = 0, 0.0, 0.0
-        self._timed_from = 0  # round trips of earlier tx numbers are not known
+        self._timed_from = 0  # earlier tx numbers show no round trips
         self._elected_at: float | None = None
 
     def fit(self, geometry: Geometry) -> None:
-        """Pages are cut so from now on."""
+        """Set the geometry of pages from now on."""
         self.window.fit(geometry)
         self._page_packets = geometry.packets
 
     @property
     def report_pages(self) -> int:
-        """A monitor reports after so many pages: often enough that a narrow window stays open."""
+        """Number of pages after which monitors report, often enough for a narrow window."""
         pages = min(self.window.size, self._courtesy.size / self._page_packets)
         return max(1, min(REPORT_PAGES, int(pages) // REPORTS_PER_WINDOW))
 
     def on_sent(self, tx: int, packets: int, now: float) -> None:
-        """A burst left; a status has no packets that count."""
+        """Note that a burst was sent. packets: 0 for a status."""
         at = tx & SENT_TIMES - 1
         self._sent_at[at] = now + packets * self._listener_gap_s
         self._courtesy.on_sent(tx, packets)
@@ -73,24 +73,24 @@ class Clock:
         self._busy_s += min(BUSY_S, now - self._sent_last)
         self._sent_last = now
         self._sent_by[at], self._busy_by[at] = self._packets_sent, self._busy_s
-        self.window.on_sent(packets * self._audience.copies, now)  # the rate cap counts them all
+        self.window.on_sent(packets * self._audience.copies, now)  # the rate cap counts all copies
 
     def on_left(self, tx: int, now: float) -> None:
-        """The last packet of a page has left."""
+        """Note that the last packet of a page was sent."""
         self._sent_at[tx & SENT_TIMES - 1] = now
         self._courtesy.on_left(tx, now)
 
     def on_spared(self, packets: int, now: float) -> None:
-        """The last burst has this many packets fewer than `on_sent` was told."""
+        """Note that the last burst has fewer packets than `on_sent` was told, by this number."""
         self._packets_sent -= packets
         self.window.on_sent(-packets * self._audience.copies, now)
 
     def on_report(self, flow: Flow, old: Report | None, new: Report, tx: int, now: float) -> None:
-        """Take the flow control part of a report."""
+        """Take the part of a report that is about flow control."""
         flow.lag += LAG_SMOOTHING * (tx - new.tx_done - flow.lag)
         if new.kernel_drops > (old.kernel_drops if old else 0) and not flow.is_shed:
             self.window.on_congestion(tx, new.tx_seen)
-            self.window.keep_cut()  # that is no noise
+            self.window.keep_cut()  # drops at a host are no noise
         if flow in self.monitors:
             is_timed = new.tx_done >= max(self._timed_from, tx - SENT_TIMES + 1)
             if old is not None and new.tx_done > old.tx_done and is_timed:
@@ -103,12 +103,12 @@ class Clock:
                 self._courtesy.on_report(flow.id, old.tx_seen, new, tx, now)
 
     def forget_times(self, tx: int) -> None:
-        """The caller's clock stood still for a while: only what is sent behind this tx shows a round trip."""
+        """Ignore round trips of bursts up to this tx, because the caller's clock stood still."""
         self._timed_from = tx + 1
 
     @property
     def gap_s(self) -> float:
-        """Seconds from one packet to the next, copies counted; 0: bursts leave whole."""
+        """Seconds between two packets, counting copies. 0: bursts are sent whole."""
         return self._listener_gap_s / self._audience.copies
 
     @property
@@ -117,20 +117,20 @@ class Clock:
 
     @property
     def share(self) -> NetworkShare:
-        """How much of the network this takes."""
+        """How the session shares the network."""
         return self._courtesy.share
 
     def is_courteous(self, now: float) -> bool:
-        """Whether a page more leaves others on the way their share."""
+        """Return whether another page leaves other traffic its share."""
         audience, page = self._audience, self._page_packets
         return all(self._courtesy.is_open(flow.id, page) for flow in self.monitors if audience.is_answering(flow, now))
 
     def note_limit(self, now: float) -> None:
-        """There may be more to send: see whether courtesy forbids it."""
+        """Note whether courtesy limits what could be sent now."""
         self._courtesy.note(is_limiting=self._courtesy.gap_s > self.pacing.gap_s or not self.is_courteous(now))
 
     def on_heard(self, flow: Flow, packets: int, lost: int, tx: int, now: float) -> None:
-        """A listener spoke for the first time of so many packets, and lost so many of them."""
+        """Take a first report on this many packets, of which `lost` were lost."""
         if flow.is_shed:
             return
         pacing = self.pacing
@@ -149,7 +149,7 @@ class Clock:
             self.window.take_back_cut()
 
     def _slow_down(self, flow: Flow, tx: int) -> None:
-        """More is lost than noise: send as much as came through, or where no timer is fine enough for that, half."""
+        """Slow down to the rate that arrived, or halve the window if timers are too coarse for pacing."""
         pacing, losses = self.pacing, flow.losses
         came_s = self._sending_rate(*losses.span) * (1 - losses.share)
         if not pacing.is_on:
@@ -164,12 +164,12 @@ class Clock:
             self.window.on_congestion(tx, flow.tx_seen)
 
     def _sending_rate(self, first_tx: int, last_tx: int) -> float:
-        """Packets per second from the one tx to the other."""
+        """Return the packets per second that were sent between two tx."""
         first, last = first_tx & SENT_TIMES - 1, last_tx & SENT_TIMES - 1
         return (self._sent_by[last] - self._sent_by[first]) / max(1e-3, self._busy_by[last] - self._busy_by[first])
 
     def elect(self, now: float) -> bool:
-        """Choose the slowest answering targets as monitors, if there are to be any; True when the choice changed."""
+        """Elect the slowest answering targets as monitors. Return whether the monitors changed."""
         if not self.window.is_bounded:
             return False
         if self._elected_at is not None:
@@ -186,11 +186,11 @@ class Clock:
         return {flow.id for flow in self.monitors} != incumbents
 
     def slow(self, tx: int) -> set[int]:
-        """Those whose progress keeps the window closed."""
+        """Return the monitors that keep the window closed."""
         return {flow.id for flow in self.monitors if not self.window.room(tx, flow.tx_done)}
 
     def tx_done(self, now: float) -> int:
-        """The slowest monitor's progress; one that does not answer holds the clock only if none does."""
+        """Return the tx_done of the slowest monitor that answers, or of the slowest one if none answers."""
         audience = self._audience
         answering = [flow.tx_done for flow in self.monitors if audience.is_answering(flow, now)]
         return min(answering or [flow.tx_done for flow in self.monitors], default=0)

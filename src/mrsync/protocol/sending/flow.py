@@ -1,4 +1,4 @@
-"""Flow: how far those who are cast to have come, and what gets lost on their way; knows no roster and no names."""
+"""Flow: the progress and the losses of each listener. It knows neither the roster nor names."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from mrsync.protocol.sending.losses import Losses
 from mrsync.wire.limits import PAGES_MAX
 from mrsync.wire.messages import ObjectKind, Report
 
-ANSWER_S = 0.3  # a listener answers if not longer ago it was heard to hear something new
+ANSWER_S = 0.3  # a listener answers if it reported something new within this time
 
 
 class Flow:
-    """One listener; numbers are those of its latest report, times in seconds of the caller's clock."""
+    """One listener. Numbers are those of its last report; times are seconds of the caller's clock."""
 
-    answered_at: float = 0.0  # when it was last heard to have heard something new
+    answered_at: float = 0.0  # when it last reported that it received something new
     tx_seen: int = 0
     tx_done: int = 0
     active: ObjectKind = ObjectKind.MANIFEST
-    frontier: int = 0  # pages of the active object held from its beginning
+    frontier: int = 0  # pages of the active object that it holds from the beginning
     needs_end: int = 0
-    lag: float = 0.0  # tx behind the caster, smoothed; the largest is the monitor
+    lag: float = 0.0  # how far it is behind the caster, in tx, smoothed; the monitor has the largest
     monitor_s: float = 0.0
-    slowed_at: float = -math.inf  # when its losses slowed the caster down last
+    slowed_at: float = -math.inf  # when its losses last slowed the caster down
     is_shed: bool = False  # it is left behind, and served after the others
     was_shed: bool = False
-    looked_page: int = 0  # of the object that is cast; what was lost of the pages below was counted
+    looked_page: int = 0  # losses of pages below, of the current object, are counted
 
     def __init__(self, id: int) -> None:
         self.id = id
@@ -35,9 +35,9 @@ class Flow:
         self.delay = Delay()
 
     def receive(self, report: Report, now: float, *, is_believed: bool) -> None:
-        """Take a report that is newer than the one known.
+        """Take a report that is newer than the last one.
 
-        is_believed: False if its tx numbers were invented by somebody; then they show no answer.
+        is_believed: False if it contains tx numbers that were never sent; then it is no answer.
         """
         if is_believed and report.tx_seen > self.tx_seen:
             self.answered_at = now
@@ -45,47 +45,47 @@ class Flow:
         self.active, self.frontier, self.needs_end = report.active, report.frontier, report.needs_end
 
     def pages_held(self, kind: ObjectKind) -> int:
-        """Pages of this object held from its beginning, as far as this listener has said."""
+        """Return the number of pages that the listener holds from the beginning of an object."""
         return self._of_object(kind, self.frontier)
 
     def spoken_for(self, kind: ObjectKind) -> int:
-        """Pages of this object, from its beginning, of which it has said whether it needs them."""
+        """Return the number of pages, from the beginning of an object, whose needs it has reported."""
         return self._of_object(kind, self.needs_end)
 
     def _of_object(self, kind: ObjectKind, pages: int) -> int:
-        """A number of pages that a report states of its active object; the objects before are all held."""
+        """Return a number of pages of the active object; the objects before it are complete."""
         if self.active == kind:
             return pages
         return PAGES_MAX if self.active > kind else 0
 
 
 class Audience:
-    """The flows of all live listeners, and how often every page leaves for them."""
+    """The flows of all live listeners, and the number of copies of each page."""
 
     def __init__(self) -> None:
         self.flows: list[Flow] = []
-        self.copies = 1  # to the group, and to each who is served by unicast
+        self.copies = 1  # to the group, and to each listener that is served by unicast
 
     @property
     def round_s(self) -> float:
-        """Time in which every listener can report once."""
+        """Seconds in which every listener can report once."""
         return len(self.flows) * SLOT_S
 
     def is_answering(self, flow: Flow, now: float) -> bool:
-        """Whether it hears and is heard, as far as could be known by now."""
+        """Return whether a listener receives something and its reports arrive, as far as can be known."""
         return now - flow.answered_at < ANSWER_S + 2 * self.round_s
 
     def answering(self, now: float) -> list[Flow]:
-        """Return those who answer and are not left behind, or if none does, all who are not, or else all."""
+        """Return the listeners that answer and are not left behind, else all that are not left behind, else all."""
         kept = [flow for flow in self.flows if not flow.is_shed] or self.flows
         return [flow for flow in kept if self.is_answering(flow, now)] or kept
 
     @property
     def shed(self) -> set[int]:
-        """Those who are left behind."""
+        """The ids of listeners that are left behind."""
         return {flow.id for flow in self.flows if flow.is_shed}
 
     def take_back(self) -> None:
-        """Serve all again."""
+        """Leave no listener behind any longer."""
         for flow in self.flows:
             flow.is_shed = False

@@ -1,4 +1,4 @@
-"""Repairs: what is sent again, planned from the loss map in batches, so that one packet repairs many targets."""
+"""Repairs: plan in batches what to send again, so that one packet repairs losses of many targets."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from mrsync.protocol.sending.coding import Loss, combine
 from mrsync.protocol.sending.transfer import Transfer
 from mrsync.wire.limits import TERM_DISTANCE_MAX
 
-PAGES_MAX = 128  # of one batch: what is repaired should still be in the cache when some of it is lost again
-RETAINED_SHARE = 0.75  # of what targets keep, as sent by now: the repair is to come in time
+PAGES_MAX = 128  # of one batch; they should still be in the cache if a repair is lost, too
+RETAINED_SHARE = 0.75  # of the pages that targets retain; older ones may be gone when the repair arrives
 PRESSING_SHARE = 0.375
-PLAIN_SHARE = 0.75  # of a page's packets: who lost more of them gains nothing by coding
-CODED_ATTEMPTS_MAX = 4  # then plain: a target that lost a term's bytes cannot decode
+PLAIN_SHARE = 0.75  # of a page's packets; coding gains nothing if a target lost more
+CODED_ATTEMPTS_MAX = 4  # then plain, because a target without the bytes of a term cannot decode
 
 Repair = Union[SendPage, SendCoded]
 
 
 class Planned(NamedTuple):
-    """A burst that waits for its tx; pages: those whose repair is complete with it."""
+    """A burst that waits for its tx. pages: those whose repair is complete with it."""
 
     send: Repair
     packets: int
@@ -29,7 +29,7 @@ class Planned(NamedTuple):
 
 
 class Repairs:
-    """Bursts of repair for one transfer, planned and handed out one by one."""
+    """The repairs of one transfer, as bursts that are handed out one by one."""
 
     def __init__(self, transfer: Transfer, *, terms_max: int, retained_pages: int) -> None:
         self.packets_sent = 0
@@ -37,21 +37,21 @@ class Repairs:
         self._transfer = transfer
         self._terms_max = terms_max
         self._retained_pages = retained_pages
-        self._attempts: dict[int, int] = {}  # page -> coded repairs so far
+        self._attempts: dict[int, int] = {}  # page -> number of coded repairs so far
         self._queue: deque[Planned] = deque()
-        self._passed_over: Set[int] | None = None  # all that waits is only for these
+        self._passed_over: Set[int] | None = None  # all waiting repairs are only for these
 
     @property
     def is_waiting(self) -> bool:
-        """Whether planned bursts are left."""
+        """Whether there are planned bursts."""
         return bool(self._queue)
 
     def is_pressing(self, page: int) -> bool:
-        """Whether a page must be repaired now to be coded: targets keep what it is coded with for some pages only."""
+        """Return whether a page must be repaired now to be coded, because targets retain only a number of pages."""
         return page < self._transfer.next_page - self._retained_pages * PRESSING_SHARE
 
     def next_repair(self, tx: int) -> tuple[Repair, int]:
-        """The next planned burst, and how many packets it has."""
+        """Return the next planned burst, and its number of packets."""
         send, packets, pages = self._queue.popleft()
         for page in pages:
             self._transfer.on_repaired(page, tx, is_plain=isinstance(send, SendPage))
@@ -61,7 +61,7 @@ class Repairs:
         return send._replace(tx=tx), packets
 
     def bring_forward(self, slow: Set[int]) -> bool:
-        """Have the first burst that is not for these targets only come next; False when there is none."""
+        """Move the first burst that is not only for these targets to the front. Return False if there is none."""
         if slow == self._passed_over:
             return False
         for at, planned in enumerate(self._queue):
@@ -73,7 +73,7 @@ class Repairs:
         return False
 
     def drop_unwanted(self, tx: int) -> None:
-        """Leave out what was planned only for those who are forgotten now; tx: of the last burst."""
+        """Drop repairs that were planned only for forgotten targets. tx: of the last burst."""
         waiting, self._queue = self._queue, deque()
         for planned in waiting:
             if any(map(self._transfer.is_wanted, _pages_of(planned.send))):
@@ -83,7 +83,7 @@ class Repairs:
                     self._transfer.on_repaired(page, tx)
 
     def plan(self, pages: list[int]) -> None:
-        """Plan the repair of these missing pages, sorted."""
+        """Plan the repair of missing pages, which are sorted."""
         losses: list[Loss] = []
         self._passed_over = None
         for page, holes in zip(pages, self._transfer.take(pages)):
@@ -96,7 +96,7 @@ class Repairs:
         self._queue_combinations(combine(losses, terms_max=self._terms_max, distance_max=distance_max))
 
     def _is_plain(self, page: int, holes: dict[int, int]) -> bool:
-        """Coding gains nothing when most of a page is lost, and fails when its packets are no longer at hand."""
+        """Return whether not to code: most of the page is lost, or its packets may no longer be retained."""
         most = self._transfer.packet_count(page) * PLAIN_SHARE
         return (
             page < self._transfer.next_page - self._retained_pages * RETAINED_SHARE
@@ -110,7 +110,7 @@ class Repairs:
         return Planned(SendPage(self._transfer.kind, page, 0 if is_whole else mask, 0), packets, [page])
 
     def _queue_combinations(self, combinations: list[tuple[Term, ...]]) -> None:
-        """Coded packets share bursts; combinations of one term go as plain packets, those of one page together."""
+        """Queue combinations. Coded packets share bursts; those of one term go as plain packets, one burst per page."""
         singles: dict[int, int] = {}
         coded: list[tuple[Term, ...]] = []
         for terms in combinations:
@@ -119,13 +119,15 @@ class Repairs:
             else:
                 page, index = terms[0]
                 singles[page] = singles.get(page, 0) | 1 << index
-        waiting = {page for terms in coded for page, _ in terms}  # their repair is complete with a later burst
+        waiting = {page for terms in coded for page, _ in terms}  # their repair is complete only with a later burst
         for page, mask in singles.items():
             planned = self._plain(page, mask)
             self._queue.append(planned._replace(pages=[]) if page in waiting else planned)
         bursts: list[Planned] = []
         size = self._transfer.packets_per_page
-        for first in reversed(range(0, len(coded), size)):  # where a page comes last, its repair is complete
+        for first in reversed(
+            range(0, len(coded), size)
+        ):  # the repair of a page is complete with the last burst that has it
             burst = tuple(coded[first : first + size])
             pages = {page for terms in burst for page, _ in terms} & waiting
             waiting -= pages
@@ -147,7 +149,7 @@ def _union(holes: dict[int, int]) -> int:
 
 
 def _losses(page: int, holes: dict[int, int]) -> list[Loss]:
-    """The lost packets of one page with the bit sets of targets that miss them."""
+    """Return the lost packets of a page, each with the bit set of targets that miss it."""
     by_index: dict[int, int] = {}
     for target, mask in holes.items():
         bit = 1 << target
