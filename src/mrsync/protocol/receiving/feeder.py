@@ -1,4 +1,4 @@
-"""Feeder: passes on to one child what comes here; clocked by the child's claims, and repaired by them.
+"""Feeder: forward pages to one child. The child's claims clock it, and request repairs.
 
 A caster in small: the same schedule, clock, window and repairs, for an audience of one. It decides nothing but
 when to send what; phases and commits are the caster's alone.
@@ -29,7 +29,7 @@ TERMS_MAX = 2  # combining losses of one child gains nothing
 
 
 class Feeder:
-    """One child: its link, its claims, and the pages that go to it.
+    """One child: its link, its claims, and the pages that are sent to it.
 
     horizon_of: how many pages of an object were sent so far, as is known here.
     """
@@ -68,17 +68,17 @@ class Feeder:
 
     @property
     def is_heard(self) -> bool:
-        """Whether the child has answered on this link, and large enough packets reach it."""
+        """Whether the child has answered on this link, and packets of full size reach it."""
         return self._claim is not None and self._claim.heard_bytes >= self._probe_bytes
 
     @property
     def _is_open(self) -> bool:
-        """Whether pages may go to the child; a short feed tells it that it is heard."""
+        """Whether pages may be sent to the child, which then knows by a short feed that its claims arrive."""
         return self.is_heard and not self._is_quiet
 
     @property
     def is_full(self) -> bool:
-        """Whether the child is so far behind that no more should come here."""
+        """Whether the child is so far behind that our own sender must be slowed down."""
         return self._passage is not None and self._passage.waiting > self._waiting_max
 
     @property
@@ -99,16 +99,16 @@ class Feeder:
 
     @property
     def gap_s(self) -> float:
-        """Seconds from one packet of a page to the next; 0: bursts leave whole."""
+        """Seconds between two packets of a page. 0: bursts are sent whole."""
         return self._clock.gap_s if self._clock is not None else 0.0
 
     def on_left(self, tx: int, now: float) -> None:
-        """Note that the last packet of a page has left."""
+        """Note that the last packet of a page was sent."""
         if self._clock is not None:
             self._clock.on_left(tx, now)
 
     def open(self, geometry: Geometry, share: NetworkShare, now: float) -> None:
-        """Pages are cut so, and take this share of the way to the child."""
+        """Set the geometry of pages, and how the hop shares the network."""
         audience = Audience()
         audience.flows = [self._flow]
         self._flow.answered_at = now
@@ -119,37 +119,37 @@ class Feeder:
         self._clock.elect(now)
 
     def begin(self, kind: ObjectKind, size_bytes: int) -> None:
-        """Pages of this object come from now on; those of an earlier one are all held by everyone."""
+        """Forward this object from now on. All targets hold the earlier ones."""
         if self._schedule is not None and (self._passage is None or kind > self._passage.kind):
             self._forwarded_before = self.pages_forwarded
             self._passage = Passage(kind, size_bytes, self._geometry)
             self._schedule.start(self._passage, terms_max=TERMS_MAX, retained_pages=self._retained_pages)
 
     def wants(self, kind: int, page: int) -> bool:
-        """Whether this page was not passed on yet, as far as it can be now."""
+        """Return whether a page has not been forwarded yet, and can be now."""
         passage = self._passage
         if not self._is_open or self._schedule is None:
             return False
         return passage is None or kind > passage.kind or (kind == passage.kind and not passage.knows(page))
 
     def offer(self, kind: ObjectKind, page: int, size_bytes: int) -> None:
-        """A genuine page of an object of this size is at hand."""
+        """Offer an authentic page of an object of this size."""
         if self.wants(kind, page):
             self.begin(kind, size_bytes)
             assert self._passage is not None  # it has begun
             self._passage.offer(page)
 
     def forget_page(self, kind: int, page: int) -> None:
-        """This page is not at hand any more."""
+        """Note that a page is no longer in memory."""
         if self._passage is not None and self._passage.kind == kind:
             self._passage.forget_page(page)
 
     def next_asked(self) -> tuple[int, int] | None:
-        """A page (object, page) that the child needs and that was not passed on: it is to be offered, or fetched."""
+        """Return a page (object, page) that the child needs, and that must be offered or fetched first."""
         return self._asked.popleft() if self._asked else None
 
     def receive_claim(self, claim: Claim, now: float) -> None:
-        """Take what the child says; never raises."""
+        """Take a claim of the child. Never raise."""
         if claim.link != self.peer.link or (self._claim is not None and claim.counter <= self._claim.counter):
             return
         was_open = self._is_open
@@ -173,7 +173,7 @@ class Feeder:
             self._asked = deque((passage.kind, page) for page in passage.asked(claim.needs))
 
     def handle_timeout(self, now: float) -> None:
-        """Do what is due; early or twice changes nothing."""
+        """Do what is due. Calling it early or twice changes nothing."""
         if self._schedule is not None:
             self._is_poll_due |= self._schedule.handle_timeout(now)
         if self._timers.take_expired(Timer.FEED, now):
@@ -204,13 +204,13 @@ class Feeder:
         return SendToPeer(feed, self.peer)
 
     def _pages_sent(self, passage: Passage | None) -> int:
-        """Where nothing waits, what has not been passed on got lost before it came here, or is not needed here."""
+        """If nothing waits, pages that were not forwarded are missing here, or not needed here."""
         if passage is None:
             return 0
         return passage.next_page if passage.waiting else max(passage.next_page, self._horizon_of(passage.kind))
 
     def sends(self, now: float) -> list[CatcherSend]:
-        """What to send to the child now, in this order."""
+        """Return what to send to the child now, in this order."""
         messages: list[CatcherSend] = [self._feed(now)] if self._is_feed_due or self._is_poll_due else []
         if self._schedule is not None and self._is_open:
             messages += self._schedule.sends(now)
@@ -221,7 +221,7 @@ class Feeder:
 
 
 def _report_of(claim: Claim) -> Report:
-    """A claim as the parts of a caster take it."""
+    """Return a claim as a report, for the parts of a caster."""
     return Report(
         target=claim.child,
         instance=claim.instance,

@@ -1,4 +1,4 @@
-"""Relaying: a catcher's peers: the parent that its pages come from, the child that it passes them on to.
+"""Relaying: the peers of a catcher: the parent that its pages come from, and the child that it forwards them to.
 
 Who these are the caster decides. What a parent holds back it holds back; a child that hears nothing of its parent says
 so, and takes its pages from the caster until it has another one.
@@ -27,7 +27,7 @@ HOP_URGENT_S = 0.1  # while the caster is to do something
 
 
 class Relaying:
-    """The parent, how it feeds us, and the feeder of the child; tell: takes the events for the driver."""
+    """The parent, the state of its link, and the feeder of the child. tell: takes events for the driver."""
 
     def __init__(
         self,
@@ -69,21 +69,21 @@ class Relaying:
 
     @property
     def report_s(self) -> float:
-        """How often the caster needs to hear of a target that is fed: needs and flow go to the parent."""
+        """Seconds between reports to the caster while a parent gets the claims."""
         return FED_REPORT_S
 
     def note_report(self, now: float) -> None:
-        """A report is said: the counts go with it, but not too often."""
+        """Send a HOP with a report, but not too often."""
         if self.number and now - self._hop_at > HOP_URGENT_S:
             self._timers.advance(Timer.HOP, now)
 
     def stop(self) -> None:
-        """The session is over."""
+        """Note the end of the session."""
         self._feeder = self._parent = None
         self._timers.stop_all()
 
     def receive(self, message: Message, now: float) -> bool:
-        """Take what caster, parent or child say of passing on; True if the caster should hear a report at once."""
+        """Take a message about relaying from caster, parent or child. Return whether to send a report at once."""
         if isinstance(message, Assign) and message.instance == self._config.instance:
             self._receive_assign(message, now)
             return True
@@ -94,7 +94,7 @@ class Relaying:
     # the assignment
 
     def _receive_assign(self, assign: Assign, now: float) -> None:
-        """Take parent and child as the caster says, and say that they are known."""
+        """Take parent and child from the caster, and confirm them."""
         if assign.number > self.number:
             self.number = assign.number
             self._probe_bytes = assign.probe_bytes
@@ -131,7 +131,7 @@ class Relaying:
                 self._feeder.open(self._geometry, self._share, now)
 
     def open(self, geometry: Geometry, share: NetworkShare, now: float) -> None:
-        """Pages are to come that are cut so; passing them on takes this share of the network."""
+        """Set the geometry of pages, and how forwarding shares the network."""
         self._geometry, self._share = geometry, share
         if self._feeder is not None:
             self._feeder.open(geometry, share, now)
@@ -147,7 +147,7 @@ class Relaying:
     # the parent
 
     def _receive_feed(self, feed: Feed, now: float) -> bool:
-        """Take what the parent says; True if pages come from it from now on."""
+        """Take a feed of the parent. Return whether pages come from it from now on."""
         parent = self._parent
         if (
             parent is None
@@ -175,7 +175,7 @@ class Relaying:
         return self.is_fed and not was_fed
 
     def note_done(self, pages: int, now: float) -> None:
-        """So many pages were written."""
+        """Note that this many pages were written."""
         if not self.is_fed:
             return
         self._pages_done += pages
@@ -184,7 +184,7 @@ class Relaying:
         self._timers.advance(Timer.CLAIM, now if is_due else now + CLAIM_S)
 
     def _look_after_parent(self, now: float) -> None:
-        """Nothing was heard of it for a while, unless pages came meanwhile."""
+        """React to a silent parent, unless pages arrived from it meanwhile."""
         starved_at = self._heard_at + self._patience_s
         if now < starved_at:
             self._timers.set(Timer.STARVE, starved_at)
@@ -226,7 +226,7 @@ class Relaying:
     # the child
 
     def _receive_claim(self, claim: Claim, now: float) -> None:
-        """Take what the child says it needs; what was not passed on is looked for."""
+        """Take a claim of the child, and look for needed pages that were not forwarded."""
         feeder = self._feeder
         if feeder is None or claim.parent != self._config.target or claim.child != feeder.peer.target:
             return
@@ -243,24 +243,24 @@ class Relaying:
         return self._feeder is not None and self._feeder.is_full
 
     def offer(self, kind: int, page: int) -> None:
-        """A page is at hand, opened: pass it on."""
+        """Forward an opened page."""
         if self._feeder is not None:
             self._feeder.offer(ObjectKind(kind), page, self._reception.size_of(kind))
 
     def page_gone(self, kind: int, page: int) -> None:
-        """A page that the child needs is not at hand any more: fetch it from where our pages come from."""
+        """Request a page for the child that is no longer in memory from our own sender."""
         if self._feeder is not None:
             self._feeder.forget_page(kind, page)
             self._reception.let_pass(kind, page)
 
     def page_found(self, kind: int, page: int) -> None:
-        """A page that the child asked for is at hand, sealed."""
+        """Forward a sealed page that the child needs."""
         self.offer(kind, page)
 
     # time and what goes out
 
     def handle_timeout(self, now: float) -> None:
-        """Do what is due; early or twice changes nothing."""
+        """Do what is due. Calling it early or twice changes nothing."""
         if self._timers.take_expired(Timer.STARVE, now):
             self._look_after_parent(now)
         if self._timers.take_expired(Timer.CLAIM, now):
@@ -288,7 +288,7 @@ class Relaying:
         self._timers.set(Timer.HOP, now + (HOP_URGENT_S if is_urgent else HOP_S))
 
     def sends(self, session: int) -> list[CatcherSend]:
-        """What to send now to parent and caster, in this session."""
+        """Return what to send now to the parent and the caster."""
         messages, self._messages = self._messages, []
         if self._hop is not None:
             messages.append(SendMessage(self._hop, session))
@@ -297,16 +297,16 @@ class Relaying:
 
     @property
     def gap_s(self) -> float:
-        """Seconds from one packet of a page to the child to the next; 0: bursts leave whole."""
+        """Seconds between two packets of a page to the child. 0: bursts are sent whole."""
         return self._feeder.gap_s if self._feeder is not None else 0.0
 
     def on_left(self, tx: int, now: float) -> None:
-        """Note that the last packet of a page to the child has left."""
+        """Note that the last packet of a page to the child was sent."""
         if self._feeder is not None:
             self._feeder.on_left(tx, now)
 
     def forwards(self, now: float) -> list[CatcherSend]:
-        """What to send to the child now, in this order."""
+        """Return what to send to the child now, in this order."""
         return self._feeder.sends(now) if self._feeder is not None else []
 
     def next_timeout(self) -> float | None:

@@ -30,7 +30,7 @@ NOISE_S = 5.0  # then it is tried again whether it is noise
 
 
 class LossFinding(Enum):
-    """What a look shows."""
+    """What the losses of a listener are taken for."""
 
     NOTHING = "no more is lost than was known"
     SUSPICION = "more is lost: send less, and see"
@@ -58,7 +58,7 @@ class Losses:
     def hear(
         self, packets: int, lost: int, *, tx_seen: int, tx: int, now: float, is_paced: bool = False
     ) -> LossFinding:
-        """Of so many more packets so many were lost; tx_seen was heard last, tx was sent last."""
+        """Take the losses among newly reported packets. tx_seen: last received tx; tx: last sent tx."""
         self._packets += packets
         self._lost += lost
         if not self._packets:
@@ -73,7 +73,7 @@ class Losses:
         return self._look(tx, EXCESS_PACED if is_paced else EXCESS, now)
 
     def restart(self, tx: int) -> None:
-        """Less is sent behind this tx, for another's losses: count only that, and see whether these get less too."""
+        """Start counting anew behind this tx, from which less is sent because of another listener's losses."""
         lost, packets = self._lost, self._packets
         if packets >= SAMPLE_PACKETS_MIN and lost > packets * (self.noise + EXCESS_PACED):
             self._tried = lost / packets

@@ -43,7 +43,7 @@ POLL_ROUNDS_MAX = 4
 
 
 class Schedule:
-    """Hands out tx numbers; plans the bursts of one transfer after another, as far as window and rate allow."""
+    """Assign tx numbers, and plan the bursts of one transfer after another within window and rate."""
 
     def __init__(self, audience: Audience, clock: Clock, timers: TimerTable) -> None:
         self.tx = 0
@@ -75,7 +75,7 @@ class Schedule:
         return self._coded_before + (self._repairs.packets_coded if self._repairs else 0)
 
     def start(self, transfer: Transfer, *, terms_max: int, retained_pages: int) -> None:
-        """Cast this object from now on."""
+        """Cast the object of this transfer from now on."""
         self._repaired_before, self._coded_before = self.packets_repaired, self.packets_coded
         self.transfer = transfer
         self._batched = 0
@@ -84,17 +84,17 @@ class Schedule:
         self._repairs = Repairs(transfer, terms_max=terms_max, retained_pages=retained_pages)
 
     def forget(self, listener: int) -> None:
-        """Nobody repairs for one that is lost."""
+        """Plan no repairs for a lost listener."""
         if self.transfer is not None and self._repairs is not None:
             self.transfer.forget_target(listener)
             self._repairs.drop_unwanted(self.tx)
 
     def halt(self) -> None:
-        """Nobody needs pages any more."""
+        """Send no more pages."""
         self._is_halted = True
 
     def stamp(self, now: float) -> int:
-        """A tx for a status, which goes out before all bursts that are planned later."""
+        """Return a tx for a status, which is sent before all bursts that are planned later."""
         self.tx += 1
         self._clock.on_sent(self.tx, 0, now)
         self._marks.append((now, self.tx))
@@ -102,11 +102,11 @@ class Schedule:
 
     @property
     def exhaustion(self) -> str:
-        """Why the session cannot go on, once hardly any tx are left; else empty."""
+        """Why the session cannot go on, when hardly any tx are left. Empty: it can."""
         return "more had to be repaired than one session can send" if self.tx > TX_MAX - TX_ROOM else ""
 
     def _choose(self, transfer: Transfer, slow: Set[int], now: float) -> list[int]:
-        """Pages to repair now, but those that only the slow ones miss."""
+        """Return pages to repair now, except those that only slow targets miss."""
         self._is_flush_due = False
         while self._marks and self._marks[0][0] <= now - self._patience_s:
             self._aged_tx = self._marks.popleft()[1]
@@ -114,16 +114,16 @@ class Schedule:
 
     @property
     def _patience_s(self) -> float:
-        """How long after a page was sent all losses of it are known, as far as anybody waits for that."""
+        """How long after the sending of a page to wait for reports on it."""
         return REPAIR_PATIENCE_S + 2 * self._audience.round_s
 
     def on_progress(self, flow: Flow | None = None) -> None:
-        """Something got done, or this listener got something done: ask soon again, if it is one that clocks us."""
+        """Note progress, of this listener or in general. Poll again soon, if it is a monitor."""
         if flow is None or flow in self._clock.monitors or not self._clock.monitors:
             self._poll_s = POLL_MIN_S
 
     def on_reports(self, now: float) -> None:
-        """Reports came in: what did everyone who answers hear and speak of?"""
+        """Update, after reports, what all answering listeners have received and reported on."""
         if self.transfer is not None:
             kind = self.transfer.kind
             answering = self._audience.answering(now)
@@ -132,14 +132,14 @@ class Schedule:
             self._has_heard = True
 
     def believable(self, report: Report) -> Report:
-        """Packets with invented tx numbers may have made a catcher believe in more than was sent."""
+        """Return the report without tx numbers that were never sent, which forged packets may have caused."""
         if report.tx_done <= report.tx_seen <= self.tx:
             return report
         seen = min(report.tx_seen, self.tx)
         return report._replace(tx_seen=seen, tx_done=min(report.tx_done, seen))
 
     def receive_flow(self, flow: Flow, old: Report | None, report: Report, now: float) -> None:
-        """Claims and flow control of a report; old: the one before it."""
+        """Take the claims and the flow control of a report. old: the one before it."""
         transfer = self.transfer
         if transfer is not None and report.active is transfer.kind:
             transfer.receive_claim(flow.id, report.tx_seen, report.needs_end, report.needs)
@@ -147,7 +147,7 @@ class Schedule:
         self._clock.on_report(flow, old, report, self.tx, now)
 
     def _count_losses(self, transfer: Transfer, flow: Flow, report: Report, now: float) -> None:
-        """Judge what this report speaks of for the first time, as far as it left at the rate of now."""
+        """Judge the losses that a report mentions first, of pages sent at the current rate."""
         from_tx = flow.losses.from_tx
         first, end = flow.looked_page, min(report.needs_end, transfer.sent_before(report.tx_seen))
         packets, lost, missed = transfer.heard_repairs(flow.id, report.tx_seen, from_tx)
@@ -163,12 +163,12 @@ class Schedule:
         self._clock.on_heard(flow, packets, lost, self.tx, now)
 
     def on_compressed(self, kind: ObjectKind, page: int, packets: int, now: float) -> None:
-        """A page that leaves now has this many packets."""
+        """Set the number of packets of a page that is sent now."""
         if self.transfer is not None and self.transfer.kind is kind:
             self._clock.on_spared(self.transfer.on_compressed(page, packets), now)
 
     def handle_timeout(self, now: float) -> bool:
-        """Do what is due; True when everyone is to be asked for a report."""
+        """Do what is due. Return whether to ask all targets for a report."""
         self._timers.take_expired(Timer.RATE, now)
         self._is_flush_due |= self._timers.take_expired(Timer.FLUSH, now)
         if not self._timers.take_expired(Timer.POLL, now):
@@ -178,7 +178,7 @@ class Schedule:
         return True
 
     def sends(self, now: float) -> list[Send]:
-        """The bursts that may go out now."""
+        """Return the bursts that may be sent now."""
         transfer, repairs = self.transfer, self._repairs
         if transfer is None or repairs is None:
             return []
@@ -230,7 +230,7 @@ class Schedule:
         return self._awaits_rate(now) or not self._clock.is_courteous(now)
 
     def _awaits_rate(self, now: float) -> bool:
-        """Whether the rate cap allows nothing yet."""
+        """Return whether the rate cap forbids the next burst, and set a timer then."""
         opens_at = self._clock.window.opens_at(now)
         if opens_at is not None:
             self._timers.set(Timer.RATE, opens_at)
@@ -257,7 +257,7 @@ class Schedule:
         return sends
 
     def _plan_repairs(self, transfer: Transfer, repairs: Repairs, now: float) -> None:
-        """Plan what is due: enough company for coding, waited long enough, or nothing else to send."""
+        """Plan repairs if there are enough to code, they have waited long enough, or nothing else is to send."""
         shed = self._audience.shed
         are_through = transfer.is_sent and self._spoken_for >= transfer.next_page
         if shed and are_through and not transfer.is_missed_by(lambda target: target not in shed):
@@ -288,19 +288,19 @@ class Schedule:
         return is_worth and self._is_time_to_choose(now)
 
     def _take_heard(self) -> bool:
-        """Whether anything was heard since this was asked last."""
+        """Return whether anything was received since the last call."""
         heard, self._has_heard = self._has_heard, False
         return heard
 
     def _is_time_to_choose(self, now: float) -> bool:
-        """The same, but not too often: to look through all claims costs time."""
+        """Do the same, but not too often, because looking through all claims takes time."""
         if now < self._choose_at or not self._take_heard():
             return False
         self._choose_at = now + CHOOSE_S
         return True
 
     def _is_ripe(self, page: int, tx: int) -> bool:
-        """Whether all have said what they miss of this page, or have had time to, or it cannot wait for them."""
+        """Return whether all have reported on this page, have had time to, or it cannot wait."""
         if tx <= self._aged_tx or (tx < self._tx_seen and page < self._spoken_for):
             return True
         return self._repairs is not None and self._repairs.is_pressing(page)

@@ -67,16 +67,16 @@ class Transfer:
 
     @property
     def is_sent(self) -> bool:
-        """Every page was sent at least once, as far as somebody wants it."""
+        """Whether every wanted page was sent at least once."""
         return self.next_page == self.page_count
 
     @property
     def is_missed(self) -> bool:
-        """Whether anybody claims anything; it may be under way."""
+        """Whether any target claims anything. Repairs may be under way."""
         return any(self._claims.values())
 
     def is_missed_by(self, is_meant: Callable[[int], bool]) -> bool:
-        """Return whether one of these targets claims anything; it may be under way."""
+        """Return whether any of these targets claims anything. Repairs may be under way."""
         return any(claims for target, claims in self._claims.items() if is_meant(target))
 
     def packet_count(self, page: int) -> int:
@@ -100,16 +100,16 @@ class Transfer:
 
     @property
     def pages_left(self) -> int:
-        """How many pages are still to be sent for the first time."""
+        """Number of pages that still have to be sent for the first time."""
         return sum(end - max(first, self.next_page) for first, end in self._ahead)
 
     def skip_unwanted(self, wanted: RangeSet) -> None:
-        """Of what was not sent yet send only these pages; who misses another one all the same has it repaired."""
+        """Skip unsent pages that are not wanted. Targets that lack one of them get it as a repair."""
         self._ahead = deque(wanted.clipped(self.next_page, self.page_count))
         self._skip()
 
     def first_send(self, tx: int) -> SendPage:
-        """The next page that was never sent, and somebody wants."""
+        """Return the next wanted page that was not sent yet."""
         page = self.next_page
         skipped = page - len(self._first_tx)
         self._first_tx.extend([self._first_tx[-1] if self._first_tx else 0] * skipped + [tx])
@@ -125,7 +125,7 @@ class Transfer:
         self.next_page = self._ahead[0][0] if self._ahead else self.page_count
 
     def sent_before(self, tx: int) -> int:
-        """How many pages, from the first one on, were sent for the first time before this tx, or skipped."""
+        """Return how many pages, from the first one on, were sent before this tx, or skipped."""
         return bisect_left(self._first_tx, tx)
 
     def sent_up_to(self, tx: int) -> int:
@@ -137,7 +137,7 @@ class Transfer:
     # claims
 
     def receive_claim(self, target: int, tx_seen: int, end: int, needs: Iterable[tuple[int, int, int]]) -> None:
-        """Take what a target needs of the pages below `end`; what it claimed of later ones still holds."""
+        """Take what a target needs of the pages below `end`. Its claims of later pages stay."""
         limit = self.next_page
         entries = [(page, min(page + run, limit), mask, tx_seen) for page, run, mask in needs if page < limit]
         for first, behind, mask, seen in self._claims.get(target, ()):
@@ -181,7 +181,7 @@ class Transfer:
         return sent, lost, missed
 
     def owes(self, target: int, since_tx: int) -> bool:
-        """Whether this target misses something, and no repair for it was sent since this tx."""
+        """Return whether a target misses something, and no repair for it was sent since this tx."""
         if self._served.get(target, 0) > since_tx:
             return False
         last_tx = self._last_tx
@@ -192,14 +192,14 @@ class Transfer:
         return False
 
     def forget_target(self, target: int) -> None:
-        """Nobody repairs for a target that is lost."""
+        """Forget the claims of a lost target."""
         self._claims.pop(target, None)
         self._repaired.pop(target, None)
         for targets in self._planned.values():
             targets.pop(target, None)
 
     def is_wanted(self, page: int, but: Set[int] = frozenset()) -> bool:
-        """Whether a planned repair of this page is still for anybody, but for these targets."""
+        """Return whether a planned repair of this page is wanted by others than these targets."""
         return any(target not in but for target in self._planned.get(page, ()))
 
     # repairs
@@ -220,7 +220,7 @@ class Transfer:
         return sorted(sorted(ranks, key=lambda page: (ranks[page], page))[:limit])
 
     def _ripe_of(self, entries: list[Entry], steps: int, is_ripe: IsRipe) -> Iterator[int]:
-        """The ripe pages of one target's claim, among its first ones."""
+        """Yield the ripe pages among the first ones that a target claims."""
         last_tx = self._last_tx
         for first, end, _, tx_seen in entries:
             for page in range(first, min(end, first + steps)):
@@ -230,7 +230,7 @@ class Transfer:
             steps -= min(end - first, steps)
 
     def take(self, pages: list[int]) -> list[dict[int, int]]:
-        """Who misses which packets of these pages, sorted, whose repair is planned now."""
+        """Return who misses which packets of these sorted pages, whose repair is planned now."""
         holes: dict[int, dict[int, int]] = {page: {} for page in pages}
         for target, entries in self._claims.items():
             for page, mask in self._claimed_of(entries, pages):
@@ -242,7 +242,7 @@ class Transfer:
         return [holes[page] for page in pages]
 
     def _claimed_of(self, entries: list[Entry], pages: list[int]) -> Iterator[tuple[int, int]]:
-        """(page, mask) of those pages that one target is believed to miss; pages: sorted."""
+        """Yield (page, mask) of those of these sorted pages that a target is believed to miss."""
         at, last_tx = 0, self._last_tx
         for first, end, mask, tx_seen in entries:
             at = bisect_left(pages, first, at)

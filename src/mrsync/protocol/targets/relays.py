@@ -1,4 +1,4 @@
-"""Relays: who passes pages on to whom, where the group does not reach: chains of targets, made anew when a link fails.
+"""Relays: chains of targets that forward pages where the group does not reach, remade when a link fails.
 
 A chain begins with a target that is served by the caster, because it hears the group or by unicast; each next one is
 fed by the one before it. The direct copy stays the rule and a link the exception: it counts from when the child says
@@ -39,7 +39,7 @@ Locate = Callable[[Address], Endpoint]  # where other targets reach the one at a
 
 
 class RelayRules(NamedTuple):
-    """What is to be done with targets that can pass pages on; chains_max: where nobody hears the group."""
+    """How to use relays. chains_max: number of chains if no target receives the group."""
 
     locate: Locate
     chains_max: int = 1
@@ -47,7 +47,7 @@ class RelayRules(NamedTuple):
 
 @dataclass
 class Link:
-    """From a parent to a child."""
+    """A link from a parent to a child."""
 
     number: int
     parent: Target
@@ -62,7 +62,7 @@ class Link:
 
 
 class Relays:
-    """Chains of live targets; `via` of each target on the roster says what came of them.
+    """Chains of live targets. The result is in `via` of each target on the roster.
 
     rules: None: nobody passes pages on. on_rerouted: hears of each target whose
     `via` has changed. say: sends an assignment, whose counter it sets.
@@ -99,21 +99,21 @@ class Relays:
 
     @property
     def chains(self) -> list[list[Target]]:
-        """Targets in the order in which pages pass through them."""
+        """Chains of targets, in the order in which pages pass through them."""
         return self._chains
 
     @property
     def heads(self) -> set[int]:
-        """Targets that pass on what the caster sends to them."""
+        """Targets that forward what the caster sends to them."""
         return {chain[0].id for chain in self._chains if len(chain) > 1}
 
     @property
     def _slack_s(self) -> float:
-        """What judgements wait beside, for many targets: a status reaches them all in that time, and they answer."""
+        """Additional patience for many targets: a status reaches them all in this time, and they answer."""
         return 4 * len(self._roster.live) * SLOT_S
 
     def is_settled(self, now: float) -> bool:
-        """Whether it is known who feeds whom, or has been waited for long enough."""
+        """Return whether the chains are complete, or the wait for them is over."""
         if self._rules is None:
             return True
         if self._formed_at is None:
@@ -124,7 +124,7 @@ class Relays:
         return now - self._formed_at > SETTLE_S + self._slack_s or all(link.is_fed for link in self._links.values())
 
     def _form(self, now: float) -> None:
-        """Everyone is here: the deaf in order of their addresses, so that a border between networks is crossed once."""
+        """Return deaf targets in the order of their addresses, so that chains cross a border of networks once."""
         deaf = sorted(filter(self._is_deaf, self._roster.live), key=self._place)
         if deaf and not self._are_heads_known(len(deaf), now):
             return
@@ -139,7 +139,7 @@ class Relays:
         self._connect(now)
 
     def _share_out(self, deaf: list[Target], heads: list[Target], network: bytes) -> None:
-        """Give the deaf of one network to those there who hear the group, else to one that is near."""
+        """Assign the deaf targets of a network to heads there that receive the group, else to a near one."""
         local = [head for head in heads if self._network(head) == network]
         if not heads:
             min(self._chains, key=len).extend(deaf)
@@ -152,12 +152,12 @@ class Relays:
             self._chains.append([head, *part])
 
     def _network(self, target: Target) -> bytes:
-        """What addresses of one network have in common, as far as can be guessed: /24 of IPv4, /64 of IPv6."""
+        """Return the presumed network of an address: /24 of IPv4, /64 of IPv6."""
         address = self._place(target)[0]
         return address[:15] if address.startswith(IPV4_MAPPED) else address[:8]
 
     def _are_heads_known(self, count: int, now: float) -> bool:
-        """Whether enough of those who hear the group have shown that what is sent to their address comes to them.
+        """Return whether enough targets that receive the group have verified their addresses.
 
         They are told that they have no peers; who repeats the number of that has shown it.
         """
@@ -185,7 +185,7 @@ class Relays:
     # links
 
     def _connect(self, now: float) -> None:
-        """Make the links that the chains ask for, and tell those whose peers changed."""
+        """Make the links of the chains, and send assignments to targets whose peers changed."""
         wanted = {child.id: parent for chain in self._chains for parent, child in zip(chain, chain[1:])}
         for chain in self._chains:
             for child in chain:
@@ -221,7 +221,7 @@ class Relays:
         return Peer(other.id, link.number, address, port)
 
     def _set_ways(self, now: float, targets: Sequence[Target] = ()) -> None:
-        """Decide for these targets (all, if none are given) whether their pages come from the caster."""
+        """Decide for these targets, or for all, whether their pages come from the caster."""
         has_changed = []
         for target in targets or self._roster.live:
             via = self._via(target, now)
@@ -252,7 +252,7 @@ class Relays:
     # what goes on
 
     def receive_hop(self, hop: Hop, source: Address, now: float) -> None:
-        """Take what a target says of its peers."""
+        """Take a HOP of a target."""
         target = self._roster.find(hop.target)
         if target is None or not target.is_live or target.hello is None or target.hello.instance != hop.instance:
             return
@@ -280,7 +280,7 @@ class Relays:
             self._doubt(link, now)
 
     def forget(self, target: Target, now: float) -> None:
-        """This target is gone, or another process has taken its place."""
+        """Remove a target that has ended, or was replaced by another process."""
         self.barred.pop(target.id, None)
         self._barred_until.pop(target.id, None)
         self._parked.pop(target.id, None)
@@ -290,7 +290,7 @@ class Relays:
             self._connect(now)
 
     def _take_out(self, target: Target) -> bool:
-        """Whether it was in a chain; its child is next to its parent then."""
+        """Remove a target from its chain, so that its child follows its parent. Return whether it was in one."""
         for chain in self._chains:
             if target in chain:
                 chain.remove(target)
@@ -302,7 +302,7 @@ class Relays:
         return False
 
     def tend(self, transfer: Transfer | None, now: float) -> None:
-        """Beside a status: judge links, and say again what may have got lost; transfer: what is being cast, if any."""
+        """With a status, check links and repeat assignments. transfer: what is being cast, if anything."""
         if self._rules is None:
             return
         if self._formed_at is not None:
@@ -311,7 +311,7 @@ class Relays:
         self._tell_again(now)
 
     def _look(self, contents: ObjectKind | None, now: float) -> None:
-        """Judge links that do not work, and take in who can be fed now."""
+        """Check links that do not work, and add targets that can be fed now."""
         failed = []
         for link in self._links.values():
             if link.doubted_at is not None and now - link.doubted_at > DOUBT_S + self._slack_s:
@@ -356,20 +356,20 @@ class Relays:
         return link.is_stalled
 
     def _is_slow(self, link: Link) -> bool:
-        """Whether the parent passes on much more slowly than others, for no reason behind it."""
+        """Return whether the parent forwards much more slowly than others, and nothing behind it is the reason."""
         report = link.child.report
         is_writing = report is None or report.queue_pages > 0
         return self._paces.is_slow(link.parent.id) and not is_writing and not self._paces.waits(link.child.id)
 
     def _is_stalled(self, link: Link, contents: ObjectKind, now: float) -> bool:
-        """Whether the child gets nothing of what its parent holds."""
+        """Return whether the child receives nothing of what its parent holds."""
         held = int(contents), link.child.frontier(contents)
         if held != link.frontier or link.parent.frontier(contents) <= held[1]:
             link.frontier, link.moved_at = held, now
         return now - link.moved_at > STALL_S + self._slack_s
 
     def _doubt(self, link: Link, now: float) -> None:
-        """A link does not work: see whether both ends answer."""
+        """Handle a link that does not work, after seeing whether both ends answer."""
         self._paces.forget(link.parent.id)
         link.was_fed, link.is_fed = link.is_fed, False
         link.doubted_at = link.since = now
@@ -377,7 +377,7 @@ class Relays:
         self._set_ways(now, [link.child])
 
     def _fail(self, link: Link, now: float) -> None:
-        """Do without a link: without the end that does not answer, or without the one that is to blame."""
+        """Give up a link: remove the end that does not answer, or the one that is to blame."""
         parent, child, doubted_at = link.parent, link.child, link.doubted_at or now
         del self._links[child.id]
         if parent.flow.answered_at <= doubted_at:
@@ -394,7 +394,7 @@ class Relays:
             self._take_out(child)
 
     def _move_last(self, target: Target) -> None:
-        """Who feeds badly feeds nobody."""
+        """Let a target that feeds badly feed nobody."""
         for chain in self._chains:
             if target in chain:
                 chain.remove(target)
@@ -413,7 +413,7 @@ class Relays:
             self._tell(target_id, now)
 
     def _tell_again(self, now: float) -> None:
-        """As long as an assignment is not known to have come, or to work."""
+        """Repeat assignments that are not confirmed, or do not work yet."""
         doubted = {link.parent.id for link in self._links.values() if link.doubted_at is not None}
         for target_id, (number, _, _) in self._assigned.items():
             target, link = self._roster.find(target_id), self._links.get(target_id)
@@ -436,10 +436,10 @@ class Relays:
 
 
 def _parts(targets: list[Target], count: int) -> list[list[Target]]:
-    """So many parts of about the same length, in order."""
+    """Return a number of parts of about the same length, in order."""
     return [targets[at * len(targets) // count : (at + 1) * len(targets) // count] for at in range(count)]
 
 
 def _alike(one: Endpoint, other: Endpoint) -> int:
-    """How many bytes both addresses begin with."""
+    """Return the length in bytes of the common beginning of two addresses."""
     return next((at for at, (left, right) in enumerate(zip(one[0], other[0])) if left != right), len(one[0]))
