@@ -125,9 +125,8 @@ class Repairs:
             self._queue.append(planned._replace(pages=[]) if page in waiting else planned)
         bursts: list[Planned] = []
         size = self._transfer.packets_per_page
-        for first in reversed(
-            range(0, len(coded), size)
-        ):  # the repair of a page is complete with the last burst that has it
+        # From the last burst back, because the repair of a page is complete with the last burst that has it.
+        for first in reversed(range(0, len(coded), size)):
             burst = tuple(coded[first : first + size])
             pages = {page for terms in burst for page, _ in terms} & waiting
             waiting -= pages
