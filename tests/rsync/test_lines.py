@@ -13,7 +13,7 @@ import pytest
 
 from tests.rsync.lines import draw_line, run_both
 
-LINES = 300 if os.environ.get("MRSYNC_ALL_LINES") else 150  # CI has no time for more
+LINES = 300 if os.environ.get("MRSYNC_ALL_LINES") else 100  # CI has no time for more
 LINES_PER_TEST = 15
 
 pytestmark = [pytest.mark.skipif(shutil.which("rsync") is None, reason="needs rsync"), pytest.mark.many]
