@@ -92,4 +92,5 @@ class Store:
         return not os.path.lexists(path)
 
     def close(self) -> None:
-        os.close(self.fd)
+        with suppress(OSError):  # nothing is written through a directory, and Linux frees the descriptor all the same
+            os.close(self.fd)
