@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from mrsync.protocol.core.recent import Recent
+
 FLOOR_SPAN_S = 10.0  # routes change, so a floor older than two spans is forgotten (RFC 6817 keeps some minutes)
 QUIET_S = 0.004  # less is noise of the schedulers of two hosts
 QUIET_SHARE = 8  # of the floor, on long paths
@@ -12,14 +14,12 @@ class Delay:
 
     def __init__(self) -> None:
         self.rtt_s = 0.0  # the last round trip
-        self._floors = [float("inf"), float("inf")]  # of the last span, and of this one
-        self._turned_at = 0.0
+        self._floor = Recent(FLOOR_SPAN_S)
 
     @property
     def floor_s(self) -> float:
         """The shortest recent round trip, which is that of the empty path. 0: none is known."""
-        floor = min(self._floors)
-        return floor if floor < float("inf") else 0.0
+        return self._floor.value or 0.0
 
     @property
     def queue_s(self) -> float:
@@ -33,8 +33,5 @@ class Delay:
 
     def add(self, rtt_s: float, now: float) -> None:
         """Add a round trip."""
-        if now - self._turned_at > FLOOR_SPAN_S:
-            self._turned_at = now
-            self._floors = [self._floors[1], float("inf")]
-        self._floors[1] = min(self._floors[1], rtt_s)
+        self._floor.add(rtt_s, now)
         self.rtt_s = rtt_s

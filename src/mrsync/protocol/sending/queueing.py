@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from collections import deque
 
+from mrsync.protocol.core.recent import Recent
+
 SPAN_S = 5.0
 NOISE_S = 0.0025  # queueing below this is lateness of two hosts
 NOISE_SHARE = 8  # of the way itself, on a long one
@@ -24,15 +26,13 @@ class Queueing:
         self.rtt_s = 0.0  # smoothed
         self.queue_s = 0.0  # the middle one of the last three
         self._last: deque[float] = deque(maxlen=3)
-        self._floors = [float("inf"), float("inf")]  # of the span before this one, and of this one
-        self._peaks = [0.0, 0.0]  # longest round trips of these spans
-        self._turned_at = 0.0
+        self._shortest = Recent(SPAN_S)
+        self._longest = Recent(SPAN_S, max)
 
     @property
     def way_s(self) -> float:
         """The shortest round trip of late; 0 while none is known."""
-        floor = min(self._floors)
-        return floor if floor < float("inf") else 0.0
+        return self._shortest.value or 0.0
 
     @property
     def brief_s(self) -> float:
@@ -42,7 +42,7 @@ class Queueing:
     @property
     def depth_s(self) -> float:
         """The longest queueing of late."""
-        return max(0.0, max(self._peaks) - self.way_s)
+        return max(0.0, (self._longest.value or 0.0) - self.way_s)
 
     @property
     def noise_s(self) -> float:
@@ -64,13 +64,9 @@ class Queueing:
         """Note another round trip; one that is not positive shows that clocks were set, or bytes of another burst."""
         if rtt_s <= 0:
             return
-        if now - self._turned_at > SPAN_S:
-            self._turned_at = now
-            self._floors = [self._floors[1], float("inf")]
-            self._peaks = [self._peaks[1], 0.0]
         self._last.append(rtt_s)
         middle = sorted(self._last)[len(self._last) // 2]
-        self._floors[1] = min(self._floors[1], rtt_s)
-        self._peaks[1] = max(self._peaks[1], middle)
+        self._shortest.add(rtt_s, now)
+        self._longest.add(middle, now)
         self.rtt_s += SMOOTHING * (rtt_s - self.rtt_s) if self.rtt_s else rtt_s
         self.queue_s = max(0.0, middle - self.way_s)
