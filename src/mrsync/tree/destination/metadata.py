@@ -9,14 +9,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from mrsync.tree.destination.refusals import GROUP, MODE, OWNER, TIME, Refusals
-from mrsync.tree.fs.handles import Handle
+from mrsync.tree.fs.handles import Handle, Opened
 from mrsync.tree.fs.owners import Ownership
-from mrsync.tree.model.manifest import DIRECTORY, LINK, REGULAR, Manifest
+from mrsync.tree.model.manifest import DIRECTORY, LINK, Manifest
 from mrsync.tree.model.times import file_window, is_kept_time, is_safe_time, is_same_time
 
 if TYPE_CHECKING:
     from mrsync.tree.destination.xattr_sync import XattrSync
 
+_NOBODY = (-1, -1)  # of chown: change neither user nor group
 _GIVEN_AWAY = 0o1777  # mode bits kept if the owner is wrong: without set-ID bits, it cannot run as another user
 
 
@@ -39,6 +40,7 @@ class Metadata:
         self._refusals = refusals
         self._xattrs = xattrs
         self._now = time.time_ns()
+        self._newborn = ownership.settable(os.geteuid(), os.getegid())  # owner of a new file, in most directories
         self._window = file_window(manifest.policy)
 
     def give(self, entry: int, handle: Handle, found: os.stat_result | None = None) -> Given:
@@ -48,26 +50,38 @@ class Metadata:
         status cannot be read afterwards.
         """
         refused: set[str] = set()
-        if found is not None or not self._give_at_once(entry, handle):
-            self._give_owner_and_mode(entry, handle, found, refused)
-            self._give_time(entry, handle, found, refused)
+        self._give_owner_and_mode(entry, handle, found, refused)
+        self._give_time(entry, handle, found, refused)
         status = handle.status()
         return Given(self._is_given(entry, status, refused), status)
 
-    def _give_at_once(self, entry: int, handle: Handle) -> bool:
-        """Set owner, mode and time of a new file. Return False if more is needed or anything was refused."""
+    def give_new(self, entry: int, fd: int) -> os.stat_result:
+        """Set all attributes of an open regular file that this process made, and return its status.
+
+        This is `give` for the usual case, with as few calls as possible, because every staged file needs it. An owner
+        that new files have anyway is not set. Raise OSError only if the status cannot be read afterwards.
+        """
         manifest = self._manifest
-        if self._xattrs is not None or manifest.kind(entry) != REGULAR:
-            return False
-        owner = self._ownership.settable(manifest.uids[entry], manifest.gids[entry])
+        uid, gid, mode, mtime = (
+            manifest.uids[entry],
+            manifest.gids[entry],
+            manifest.modes[entry],
+            manifest.mtime_ns(entry),
+        )
+        owner = self._ownership.settable(uid, gid)
+        if self._xattrs is not None:
+            return self.give(entry, Opened(fd)).status
         try:
-            if owner != (-1, -1):
-                handle.chown(*owner)
-            handle.chmod(manifest.modes[entry] & 0o7777)
-            handle.utime(self._now, manifest.mtime_ns(entry))
+            if owner not in (self._newborn, _NOBODY):
+                os.fchown(fd, *owner)
+            os.fchmod(fd, mode & 0o7777)
+            os.utime(fd, ns=(self._now, mtime))
         except OSError:
-            return False
-        return True
+            return self.give(entry, Opened(fd)).status
+        status = os.fstat(fd)
+        if (status.st_uid, status.st_gid, status.st_mode, status.st_mtime_ns) == (uid, gid, mode, mtime):
+            return status
+        return self.give(entry, Opened(fd), status).status
 
     def give_time(self, entry: int, handle: Handle) -> bool:
         """Set only the time, and return whether that worked."""
@@ -78,7 +92,7 @@ class Metadata:
     def _give_owner_and_mode(self, entry: int, handle: Handle, found: os.stat_result | None, refused: set[str]) -> None:
         manifest = self._manifest
         owner = self._ownership.settable(manifest.uids[entry], manifest.gids[entry])
-        is_owned = owner == (-1, -1) or (
+        is_owned = owner == _NOBODY or (
             found is not None and owner[0] in (-1, found.st_uid) and owner[1] in (-1, found.st_gid)
         )
         if not is_owned:

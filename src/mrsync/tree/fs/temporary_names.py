@@ -17,9 +17,9 @@ class Temporary(NamedTuple):
     file: int
 
 
-def staged_name(tag: bytes, file: int) -> bytes:
-    """Return the name of a staged file."""
-    return b".mrsync-%s-%d" % (tag, file)
+def staged_prefix(tag: bytes) -> bytes:
+    """Return what precedes the number of the plan file in the names of staged files."""
+    return b".mrsync-%s-" % tag
 
 
 def link_name(tag: bytes, entry: int) -> bytes:

@@ -9,6 +9,9 @@ from collections.abc import Callable
 from mrsync.tree.model.plan import Plan
 from mrsync.tree.record.grid import DIGEST_BYTES, Grid
 
+_UNKNOWN = bytes(DIGEST_BYTES)  # in place of a digest that was never set
+_LOCKED_BYTES = 2047  # hashlib keeps the interpreter's lock for so many bytes
+
 Prove = Callable[[int, bytes], bytes]  # (page, its data) -> proof
 Read = Callable[[int, int], bytes]  # (offset, length) in the contents object -> data
 
@@ -36,26 +39,26 @@ class Gathered:
             self._pages[page * len(proof) : (page + 1) * len(proof)] = proof
             return
         view = memoryview(data)
-        while file < self.plan.file_count and starts[file] < end:
-            low, high = max(start, starts[file]), min(end, starts[file + 1])
+        low = start
+        while low < end:
+            high = min(end, starts[file + 1])
             if low < high:
-                edge = self._heads if starts[file] >= start else self._tails
-                digest = hashlib.sha256(view[low - start : high - start]).digest()
-                edge[file * DIGEST_BYTES : (file + 1) * DIGEST_BYTES] = digest
+                edge = self._heads if starts[file] == low else self._tails
+                edge[file * DIGEST_BYTES : (file + 1) * DIGEST_BYTES] = _digest(view[low - start : high - start])
+            low = high
             file += 1
 
     def proof(self, file: int, prove: Prove, read: Read) -> bytes:
         """Return the proof of a file that is complete here. What did not arrive is read back. Raises OSError."""
         grid, start, end = self.grid, self.plan.starts[file], self.plan.starts[file + 1]
-        if end - start < grid.page_bytes and end <= start - start % grid.page_bytes + grid.page_bytes:
-            known = _known(self._heads[file * DIGEST_BYTES : (file + 1) * DIGEST_BYTES])
-            if known:
-                return known  # as of most small files
-        head, first, last, tail = grid.divide(start, end - start)
         place = slice(file * DIGEST_BYTES, (file + 1) * DIGEST_BYTES)
+        known = bytes(self._heads[place])
+        if known != _UNKNOWN and start // grid.page_bytes == (end - 1) // grid.page_bytes:
+            return known  # as of most small files
+        head, first, last, tail = grid.divide(start, end - start)
         parts = []
         if head:
-            parts.append(_known(self._heads[place]) or hashlib.sha256(read(start, head)).digest())
+            parts.append(known if known != _UNKNOWN else hashlib.sha256(read(start, head)).digest())
         at = first
         while (at := self._arrived.find(0, at, last)) >= 0:
             offset = at * grid.page_bytes
@@ -64,10 +67,18 @@ class Gathered:
             self._arrived[at] = 1
         parts.append(bytes(self._pages[first * grid.proof_bytes : last * grid.proof_bytes]))
         if tail:
-            parts.append(_known(self._tails[place]) or hashlib.sha256(read(end - tail, tail)).digest())
+            known = bytes(self._tails[place])
+            parts.append(known if known != _UNKNOWN else hashlib.sha256(read(end - tail, tail)).digest())
         return b"".join(parts)
 
 
-def _known(digest: bytearray) -> bytes:
-    """Return a digest, or nothing if it was never set."""
-    return bytes(digest) if any(digest) else b""
+def _digest(data: memoryview) -> bytes:
+    """Return the SHA-256 of a part of a page.
+
+    hashlib gives up the interpreter's lock for more than 2047 bytes. That costs more than it is worth here: small files
+    come by the thousand, and each time the other thread would take over.
+    """
+    digest = hashlib.sha256(data[:_LOCKED_BYTES])
+    for start in range(_LOCKED_BYTES, len(data), _LOCKED_BYTES):
+        digest.update(data[start : start + _LOCKED_BYTES])
+    return digest.digest()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from array import array
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from itertools import accumulate
 from typing import Any, NamedTuple
 
@@ -64,19 +64,23 @@ class Record:
         """SHA-256 of the encoded manifest."""
         return hashlib.sha256(self.manifest).digest()
 
-    def add(self, file: ProvenFile) -> None:
-        """Add a file; entries must come in ascending order."""
-        number = self._numbers.get(file.grid)
-        if number is None:
-            number = self._numbers[file.grid] = len(self._grids)
-            self._grids.append(file.grid)
-        if file.extents:
-            self._extents[len(self._entries)] = file.extents
-        self._entries.append(file.entry)
-        self._grid_of.append(number)
-        self._starts.append(file.start)
-        self._lengths.append(file.length)
-        self._proofs.append(file.proof)
+    def extend(self, files: Sequence[ProvenFile]) -> None:
+        """Add files. Entries must be in ascending order, here and from call to call."""
+        if not files:
+            return
+        for row, file in enumerate(files, len(self)):
+            if file.extents:
+                self._extents[row] = file.extents
+        entries, grids, starts, lengths, _, proofs = zip(*files)
+        for grid in dict.fromkeys(grids):
+            if grid not in self._numbers:
+                self._numbers[grid] = len(self._grids)
+                self._grids.append(grid)
+        self._entries.extend(entries)
+        self._grid_of.extend(map(self._numbers.__getitem__, grids))
+        self._starts.extend(starts)
+        self._lengths.extend(lengths)
+        self._proofs += proofs
 
     def files(self) -> Iterator[ProvenFile]:
         """Return all files with proofs."""
@@ -159,8 +163,7 @@ def carry(
         for file in _unchanged(old, manifest):
             if file.entry not in changed:
                 kept.setdefault(file.entry, file)
-    for entry in sorted(kept):
-        new.add(kept[entry])
+    new.extend([kept[entry] for entry in sorted(kept)])
 
 
 def _unchanged(old: Record, manifest: Manifest) -> Iterator[ProvenFile]:

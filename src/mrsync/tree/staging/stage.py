@@ -36,9 +36,8 @@ from mrsync.files import CAUTIOUS, may_others_write, open_regular
 from mrsync.tree.destination.destination import Destination
 from mrsync.tree.fs.descriptors import cache_limit
 from mrsync.tree.fs.fdcache import FdCache
-from mrsync.tree.fs.handles import Opened
 from mrsync.tree.fs.holes import write_sparsely
-from mrsync.tree.fs.temporary_names import link_name, staged_name
+from mrsync.tree.fs.temporary_names import link_name, staged_prefix
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.plan import Plan
 from mrsync.tree.staging.checkpoint import Checkpoints
@@ -77,6 +76,7 @@ class Stage:
         self.journal: Journal | None = None
         self._checkpoints: Checkpoints | None = None
         self._tag = tag.encode("ascii")
+        self._prefix = staged_prefix(self._tag)
         self._remaining = array("q", map(sub, plan.starts[1:], plan.starts))
         self._dense: set[int] = set()  # files that were not empty at first, so zeros must be written, not left as holes
         self._homes: dict[int, int] = {}
@@ -304,7 +304,7 @@ class Stage:
 
     def name(self, file: int) -> bytes:
         """Return the temporary name of a plan file."""
-        return staged_name(self._tag, file)
+        return b"%s%d" % (self._prefix, file)
 
     def link_name(self, entry: int) -> bytes:
         """Return the temporary name of a link or special file."""
@@ -358,12 +358,7 @@ class Stage:
             return
         try:
             if state == WAITING and length == self._remaining[file]:
-                fd = self._create(file)
-                try:
-                    self._write_all(file, fd, run, position, length)
-                    self._complete(file, fd)
-                finally:
-                    os.close(fd)
+                self._write_whole(file, run, position, length)
             else:
                 fd = self._open(file)
                 self._write_all(file, fd, run, position, length)
@@ -377,6 +372,15 @@ class Stage:
             return
         self._remaining[file] -= length
         self.bytes_written += length
+
+    def _write_whole(self, file: int, run: Sequence[Data], position: int, length: int) -> None:
+        """Write a file that arrived as one piece, as most files do."""
+        fd = self._create(file)
+        try:
+            self._write_all(file, fd, run, position, length)
+            self._complete(file, fd)
+        finally:
+            os.close(fd)
 
     def _write_all(self, file: int, fd: int, run: Sequence[Data], position: int, length: int) -> None:
         if self.manifest.policy.sparse and file not in self._dense:
@@ -466,7 +470,7 @@ class Stage:
         self.destination.placement.check(entry, self.home(manifest.parents[entry]), self.name(file))
         if file in self.plan.extents or manifest.policy.sparse:
             os.ftruncate(fd, manifest.sizes[entry])
-        status = self.destination.metadata.give(entry, Opened(fd)).status
+        status = self.destination.metadata.give_new(entry, fd)
         self.states[file] = WHOLE
         self._identities.note(file, status)
         if self.journal is not None:

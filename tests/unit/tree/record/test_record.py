@@ -69,8 +69,7 @@ def test_every_flipped_bit_is_found_however_pages_and_files_lie(sizes: list[int]
             proof = gathered.proof(number, prove, lambda offset, length: contents[offset : offset + length])
             files.append(ProvenFile(number + 1, gathered.grid, plan.starts[number], size, [], proof))
     record = Record(Manifest().encode(), 7)
-    for file in files:
-        record.add(file)
+    record.extend(files)
     assert list(Record.decode(record.encode()).files()) == files
     for file in files:
         own = contents[file.start : file.start + file.length]
@@ -112,9 +111,8 @@ def test_proofs_of_files_that_did_not_change_are_carried_on(tmp_path: Path) -> N
         (tmp_path / name).write_bytes(b"12345")
     before = scan(bytes(tmp_path)).manifest
     old = Record(before.encode(), 1)
-    for entry in range(1, len(before)):
-        if before.sizes[entry]:
-            old.add(ProvenFile(entry, grid_of(100), 0, 5, [], bytes([entry]) * 32))
+    entries = [entry for entry in range(1, len(before)) if before.sizes[entry]]
+    old.extend([ProvenFile(entry, grid_of(100), 0, 5, [], bytes([entry]) * 32) for entry in entries])
     (tmp_path / "A-new").touch()  # all others have other numbers then
     (tmp_path / "b" / "d").write_bytes(b"54321")
     os.utime(tmp_path / "b" / "d", ns=(0, 0))
@@ -128,7 +126,7 @@ def test_proofs_of_files_that_did_not_change_are_carried_on(tmp_path: Path) -> N
 
 def test_a_torn_record_is_none(tmp_path: Path) -> None:
     record = Record(Manifest().encode(), 1)
-    record.add(ProvenFile(0, grid_of(5), 0, 5, [], bytes(32)))
+    record.extend([ProvenFile(0, grid_of(5), 0, 5, [], bytes(32))])
     encoded = record.encode()
     Record.decode(encoded)
     for end in range(0, len(encoded), 7):

@@ -207,6 +207,26 @@ def test_a_directory_that_may_not_be_written_is_sat_out() -> None:
         as_nobody(lambda: run(top))
 
 
+def test_a_directory_that_gives_its_group_to_new_files_does_not_change_their_owner(trees: Path) -> None:
+    if os.geteuid():
+        pytest.skip("needs root to give a directory away")
+    for where in ("source", "dest"):
+        (trees / where / "shared").mkdir()
+        os.chown(trees / where / "shared", 0, 12345)
+        (trees / where / "shared").chmod(0o2755)
+    for name, gid in (("ours", 0), ("theirs", 12345), ("another", 23456)):
+        path = trees / "source" / "shared" / name
+        path.write_text("contents")
+        os.chown(path, 0, gid)
+        path.chmod(0o6755)
+    on = bench(trees / "source", trees / "dest")
+    cast(on.source, on.stage)
+    on.commit()
+    for name, gid in (("ours", 0), ("theirs", 12345), ("another", 23456)):
+        status = (trees / "dest" / "shared" / name).stat()
+        assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (0, gid, 0o6755)
+
+
 def test_a_staged_file_of_this_name_is_not_written_to(trees: Path) -> None:
     (trees / "source" / "file").write_text("contents")
     on = bench(trees / "source", trees / "dest")
