@@ -16,6 +16,7 @@ from tests.bench.races import nothing_to_do, small_files
 from tests.bench.relays import deaf_targets
 from tests.bench.savings import unchanged_bytes
 from tests.bench.starts import many_targets
+from tests.bench.trust import cost_of_trust
 from tests.netns.lab import missing_requirement
 from tests.remote.estate import missing_program
 
@@ -29,6 +30,7 @@ BENCHES: dict[str, Callable[[], Iterator[Figure]]] = {
     "start": many_targets,
     "networks": bad_networks,
     "relays": deaf_targets,
+    "trust": cost_of_trust,
 }
 IN_LAB = ("links", "unshaped", "start", "networks", "relays")
 OVER_SSH = ("start",)

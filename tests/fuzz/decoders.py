@@ -190,8 +190,10 @@ def _of_trees() -> dict[str, Decoder]:
     again = encode_again(ManifestPatch(array("I", [files[0]]), _patch(manifest, files[0])), plan)
     record = KeptRecord(manifest.encode(), 5)
     for grid in (Grid(PAGE, 1000, 32, "sha256"), Grid(PAGE, 999, 18, "1 2 3")):
-        record.add(ProvenFile(len(record) + 1, grid, 150, 300, [], bytes(grid.proof_length(grid.divide(150, 300)))))
-    record.add(ProvenFile(3, Grid(PAGE, 20, 32, "x"), 0, 20, [(0, 5), (10, 15)], bytes(32)))
+        record.extend(
+            [ProvenFile(len(record) + 1, grid, 150, 300, [], bytes(grid.proof_length(grid.divide(150, 300))))]
+        )
+    record.extend([ProvenFile(3, Grid(PAGE, 20, 32, "x"), 0, 20, [(0, 5), (10, 15)], bytes(32))])
     journal = _journal()
     access = acl.pack(
         [
