@@ -1,10 +1,14 @@
-"""./run bench: what this machine reaches, beside what it should; each figure is also written as JSON."""
+"""./run bench: what this machine reaches, beside what it should; each figure is also written as JSON.
+
+`./run bench peers` and `./run bench --check` compare with other tools: tests/bench/peers.
+"""
 
 from __future__ import annotations
 
 import argparse
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +16,7 @@ from tests.bench.figures import Figure, write
 from tests.bench.links import fast_links, slow_links
 from tests.bench.memory import million_entries
 from tests.bench.networks import bad_networks
+from tests.bench.peers.__main__ import main as compare_with_peers
 from tests.bench.races import nothing_to_do, small_files
 from tests.bench.relays import deaf_targets
 from tests.bench.savings import unchanged_bytes
@@ -38,6 +43,10 @@ PROGRAMS = {"small": ("rsync",), "noop": ("rsync",), "relays": ("rsync", "nc", "
 
 
 def main() -> None:
+    if sys.argv[1:2] == ["peers"]:
+        sys.exit(compare_with_peers(sys.argv[2:]))
+    if sys.argv[1:] == ["--check"]:
+        sys.exit(compare_with_peers(sys.argv[1:]))
     parser = argparse.ArgumentParser(prog="./run bench")
     parser.add_argument("benches", nargs="*", metavar="BENCH", help=f"{', '.join(BENCHES)}; default: all")
     parser.add_argument("--json", type=Path, default=Path("bench.json"), metavar="FILE", help="default: bench.json")

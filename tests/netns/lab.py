@@ -61,9 +61,10 @@ class Host:
         shown = json.loads(run("ip", "-n", self._lab.switch, "-j", "-s", "link", "show", self.port))[0]["stats64"]
         return shown["rx"]["bytes"], shown["tx"]["bytes"]
 
-    def lose(self, share: float = 0.0, *, up: float = 0.0) -> None:
+    def lose(self, share: float = 0.0, *, up: float = 0.0, of: str = "udp") -> None:
         """From now on drop this share of the UDP packets to this host, and of those from it, each by its own draw.
 
+        of: other protocols, as nft writes them: "{ tcp, udp }".
         1.0 is a host that is deaf, or dumb. The drop comes after replication: other hosts get what this one misses.
         """
         table = f"table netdev {self.name}"
@@ -72,7 +73,7 @@ class Host:
             rules.append(f" chain {hook} {{ type filter hook {hook} device {self.port} priority 0;")
             if part > 0:
                 draw = f"numgen random mod 1000000 < {round(part * 1e6)} " if part < 1 else ""
-                rules.append(f"  meta l4proto udp {draw}drop")
+                rules.append(f"  meta l4proto {of} {draw}drop")
             rules.append(" }")
         rules.append("}")
         run("ip", "netns", "exec", self._lab.switch, "nft", "-f", "-", stdin="\n".join(rules))
@@ -136,7 +137,7 @@ class Lab:
         ]
         self._is_ipv6 = is_ipv6
         self._bridges = ["br0"]
-        self._rate = rate
+        self.rate = rate
         self._mtu = mtu
         self._has_bursts = has_bursts
 
@@ -208,8 +209,8 @@ class Lab:
             for host in self.targets:
                 run("ip", "netns", "exec", self.switch, "ethtool", "-K", host.port, "tso", "off")
                 run(*host.command("ethtool", "-K", "eth0", "gro", "on"))
-        if self._rate:
-            shape = f"qdisc add dev eth0 root tbf rate {self._rate} burst 128k latency 20ms"
+        if self.rate:
+            shape = f"qdisc add dev eth0 root tbf rate {self.rate} burst 128k latency 20ms"
             run("tc", "-n", self.master.namespace, *shape.split())
 
 

@@ -46,6 +46,10 @@ class Process:
         except subprocess.TimeoutExpired:
             raise AssertionError(f"{self.name} did not end in {timeout_s} s, but said:\n{self.output}") from None
 
+    @property
+    def is_running(self) -> bool:
+        return self._popen.poll() is None
+
     def signal(self, number: signal.Signals) -> None:
         self._popen.send_signal(number)
 

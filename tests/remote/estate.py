@@ -104,14 +104,25 @@ class Estate:
         """Accept connections, and never say a word."""
         host.start(sys.executable, "-c", HANG).wait_for("listening")
 
-    def start(self, *options: Argument, targets: str | None = None, shell: str | None = None) -> Process:
+    def start(
+        self,
+        *options: Argument,
+        targets: str | None = None,
+        shell: str | None = None,
+        dest: Path | None = None,
+    ) -> Process:
         """mrsync on the master; by default to all targets over ssh."""
         listed = targets or ",".join(host.name for host in self.lab.targets)
+        shell = shell or f"ssh -F {self.keys}/config"
         command = program(
-            "mrsync", "-m", listed, "-s", self.source, "-t", self.dest, "-r", shell or f"ssh -F {self.keys}/config",
-            "--report", self.folder / "report.json", "--progress", "none", *options,
+            "mrsync", "-m", listed, "-s", self.source, "-t", dest or self.dest, "-r", shell, "--report",
+            self.folder / "report.json", "--progress", "none", *options,
         )  # fmt: skip
         command[2] = KNOWN_SECRET + command[2]
+        return self.on_master(*command)
+
+    def on_master(self, *command: str | Path) -> Process:
+        """A program on the master that knows all hosts by name."""
         mount = f"mount --bind {self.folder}/hosts /etc/hosts && "
         return self.lab.master.start("sh", "-c", mount + 'exec "$@"', "sh", *command)
 

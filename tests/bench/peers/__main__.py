@@ -1,0 +1,63 @@
+"""./run bench peers [PART...]: mrsync beside its peers, into docs/benchmarks; --check compares and writes nothing."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.bench.peers import page
+from tests.bench.peers.parts import PARTS, Row, missing_for
+from tests.bench.peers.record import Record, falls, this_machine
+from tests.bench.peers.tools import TOOLS, lacking
+from tests.netns.lab import missing_requirement
+from tests.remote.estate import missing_program
+
+FOLDER = Path(__file__).parents[3] / "docs" / "benchmarks"
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="./run bench peers")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; default: all")
+    parser.add_argument("--check", action="store_true", help="fail if a ratio is a fifth lower than the committed one")
+    options = parser.parse_args(arguments)
+    wanted = options.parts or list(PARTS)
+    if unknown := set(wanted) - set(PARTS):
+        parser.error(f"unknown: {', '.join(unknown)}")
+    if reason := missing_requirement() or missing_program():
+        print(f"nothing can be measured: {reason}", file=sys.stderr)
+        return 1
+    record = Record(FOLDER / "peers.json")
+    record.machine = this_machine()
+    record.skipped = {tool.label: f"{' and '.join(names)} not installed" for tool in TOOLS if (names := lacking(tool))}
+    fallen = []
+    for name in wanted:
+        load = os.getloadavg()[0]
+        found = measured(name)
+        if options.check:
+            fallen += [f"{name}: {sentence}" for sentence in falls(record.rows(name), found)]
+        elif found:
+            record.keep(name, found, load)
+            record.save()
+            page.write(record, FOLDER)
+    for sentence in fallen:
+        print(sentence, file=sys.stderr)
+    return 1 if fallen else 0
+
+
+def measured(name: str) -> list[Row]:
+    """Return the rows of a part; show each when it is there."""
+    if reason := missing_for(name):
+        print(f"{name}: skipped, {reason}")
+        return []
+    found = []
+    for row in PARTS[name].measure():
+        found.append(row)
+        print(f"{name:<9}{row.x:>7g} {page.label(row.tool):<26}{row.unit:<18}{page.cell(row)}", flush=True)
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,47 @@
+"""The comparison with other tools: its page, and what counts as slower than before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.bench.peers import page
+from tests.bench.peers.parts import PARTS, Row
+from tests.bench.peers.record import Record, falls, this_machine
+
+FOUND = [
+    Row(1, "rsync", [1.0, 1.2], 1.0),
+    Row(1, "mrsync", [2.0, 2.4], 0.5),
+    Row(8, "rsync", [8.0, 9.0], 1.0),
+    Row(8, "mrsync", [2.0, 3.0], 3.5),
+    Row(8, "uftp", [], None, failed="status 7: it said nothing"),
+]
+
+
+def test_the_page_shows_what_was_kept(tmp_path: Path) -> None:
+    record = Record(tmp_path / "peers.json")
+    record.machine = this_machine()
+    record.keep("targets", FOUND, load=0.25)
+    record.save()
+    again = Record(tmp_path / "peers.json")
+    assert again.rows("targets") == FOUND
+    page.write(again, tmp_path)
+    text = (tmp_path / "README.md").read_text()
+    assert "| mrsync, catchers wait | 0.50 (2.2 s) | 3.50 (2.5 s) |" in text
+    assert "| UFTP |  | failed: status 7: it said nothing |" in text
+    assert "- Number of targets, mrsync, catchers wait at 1 targets: 0.50 (2.2 s)\n" in text
+    assert (tmp_path / "peers-targets.svg").read_text().count("<polyline") == 2
+
+
+def test_a_part_that_was_not_measured_is_left_out(tmp_path: Path) -> None:
+    record = Record(tmp_path / "peers.json")
+    record.machine = this_machine()
+    page.write(record, tmp_path)
+    assert not any(f"## {part.title}" in (tmp_path / "README.md").read_text() for part in PARTS.values())
+
+
+def test_only_a_ratio_of_ours_that_fell_by_more_than_a_fifth_is_a_fall() -> None:
+    ratios: dict[tuple[float, str], float | None] = {(1, "mrsync"): 0.41, (8, "mrsync"): 2.7, (1, "rsync"): 0.1}
+    now = [row._replace(ratio=ratios.get((row.x, row.tool), row.ratio)) for row in FOUND]
+    assert list(falls(FOUND, now)) == ["mrsync at 8 (s): 2.70 times as good as rsync x N, was 3.50"]
+    failed = [Row(1, "mrsync", [], None, failed="status 1")]
+    assert list(falls(FOUND, failed)) == ["mrsync at 1: failed, status 1"]
