@@ -16,8 +16,8 @@ from mrsync.cli.settings.options import parse_mrsync
 from mrsync.run.cast.ledger import Ledger
 from mrsync.run.cast.outcome import Outcome, TargetOutcome, TargetState
 from mrsync.run.catch.itemizing import itemize
+from mrsync.tree.compare.coming_deletions import foresee_deletions
 from mrsync.tree.compare.compare import compare
-from mrsync.tree.compare.deletion_preview import foresee_deletions
 from mrsync.tree.destination.destination import Destination
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.policy import Policy

@@ -29,9 +29,8 @@ from mrsync.run.bootstrap import WARNING
 from mrsync.run.catch.itemizing import Itemized, itemize
 from mrsync.run.catch.record_keeper import RecordKeeper
 from mrsync.run.sandbox import Sandbox
+from mrsync.tree.compare.coming_deletions import check_deletions, foresee_deletions
 from mrsync.tree.compare.compare import compare, compare_again, compare_with_nothing
-from mrsync.tree.compare.deletion_guard import check_deletions
-from mrsync.tree.compare.deletion_preview import foresee_deletions
 from mrsync.tree.compare.prefetch import Prefetch
 from mrsync.tree.compare.result import Comparison
 from mrsync.tree.delta.basis import find_basis

@@ -14,7 +14,7 @@ Nothing is listed for deletion in a directory that could not be read, that the m
 which an entry exists under a spelling that was not found.
 
 Hard-link groups cannot be decided while walking, because any member may turn out to be the one to keep. Their entries
-are only noted; `_resolve_groups` decides after the last directory. `_claimed` maps an inode to the one entry (or group)
+are only noted; `LinkDecisions` decides after the last directory. `_claimed` maps an inode to the one entry (or group)
 that may keep it, so files that are separate in the source do not stay linked here.
 """
 
@@ -27,11 +27,11 @@ from itertools import groupby
 from operator import ne
 
 from mrsync.tree.compare.aliases import Aliases, Names
-from mrsync.tree.compare.alternate_search import LIKE, Alternate, AlternateSearch, itemize_made
+from mrsync.tree.compare.alternate_search import AlternateSearch, itemize_made
+from mrsync.tree.compare.decisions import Decisions, LinkDecisions
 from mrsync.tree.compare.differences import Differences
 from mrsync.tree.compare.extraneous import Extraneous
-from mrsync.tree.compare.hard_links import Found, Inode, LinkGroup, LinkGroups
-from mrsync.tree.compare.in_place import InPlace
+from mrsync.tree.compare.hard_links import Found, Inode, LinkGroups
 from mrsync.tree.compare.prefetch import Prefetch
 from mrsync.tree.compare.result import Comparison
 from mrsync.tree.destination.alternates import Alternates
@@ -43,22 +43,15 @@ from mrsync.tree.fs.owners import Ownership
 from mrsync.tree.fs.temporary_names import PREFIX, parsed
 from mrsync.tree.model.failure import Failure, printable
 from mrsync.tree.model.items import (
-    ALTERED,
     ATTRIBUTES,
     GROUP,
-    LETTERS,
-    LINKED,
-    MADE,
     MODE,
-    NEW,
-    SENT,
     TIME,
     USER,
     Items,
 )
 from mrsync.tree.model.listing import Listing
 from mrsync.tree.model.manifest import DEVICES, DIRECTORY, LINK, REGULAR, SPECIALS, Manifest
-from mrsync.tree.model.spans import merged
 
 _ACTIVITY_ENTRIES = 1000
 
@@ -99,15 +92,15 @@ class Comparer:
         self._result = Comparison(items=self._items)
         alternates = alternates or (destination.alternates if destination is not None else None)
         self._others = AlternateSearch(manifest, alternates, self._ownership, digester, self._xattrs, self._result)
-        self._near: dict[int, Alternate] = {}  # of files in hard-link groups
         self._is_new = destination is None or destination.is_new
         self._absent = {0} if destination is None else set()
         self._left: set[int] = set()  # directories that an option leaves alone, with all below
         self._pruned = _pruned(manifest, destination) if self._policy.prunes_empty else ()
         self._leaves_some = self._policy.existing or self._policy.ignore_existing
         self._is_plain = self._policy.is_plain_comparison
-        self._in_place = InPlace(manifest, destination) if destination is not None else None
+        self._decisions = Decisions(manifest, destination, self._result)
         self._groups = LinkGroups(manifest)
+        self._links = LinkDecisions(manifest, self._groups, self._others, self._decisions, self._result)
         self._claimed: dict[Inode, int] = {}
 
     def run(self) -> Comparison:
@@ -134,7 +127,7 @@ class Comparer:
                 self._on_activity(pending)
                 pending = 0
         if self._groups:
-            self._resolve_groups()
+            self._links.resolve(self._claimed)
         return self._result
 
     def run_again(self, entries: list[int]) -> Comparison:
@@ -145,7 +138,7 @@ class Comparer:
             for entry, name in named.items():
                 self._compare_entry(entry, listing, positions.get(name, -1))
         if self._groups:
-            self._resolve_groups()
+            self._links.resolve(self._claimed)
         return self._result
 
     def _read(self, directory: int, first: int, end: int) -> Listing | None:
@@ -193,7 +186,7 @@ class Comparer:
         is_asked = self._policy.existing or self._policy.itemizes or bool(self._others)
         is_looked_at = is_asked or twins or self._groups.slice(first, end)
         if not is_looked_at and all(mode >> 12 == REGULAR for mode in set(modes)):
-            self._need(first, end)
+            self._decisions.need(first, end)
             return
         for entry in range(first, end):
             if entry not in self._pruned and not self._is_twin(entry, twins):
@@ -289,7 +282,7 @@ class Comparer:
         if kind == REGULAR:
             if entry in self._groups:
                 looked = self._look(entry, listing if found == REGULAR else None, position)
-                self._note_in_group(entry, looked, is_there=found >= 0)
+                self._links.note_file(entry, looked, is_there=found >= 0)
             else:
                 self._compare_file(entry, listing if found == REGULAR else None, position)
         elif kind == DIRECTORY:
@@ -305,15 +298,6 @@ class Comparer:
             else:
                 inode = related.inodes.get(position) if related is not None else None
                 self._compare_made(entry, related, position, is_alike and self._claims(inode, entry))
-
-    def _note_in_group(self, entry: int, found: Found, *, is_there: bool) -> None:
-        near = self._others.find(entry)
-        if near is not None and self._others.makes_needless(entry, near, is_there=is_there):
-            return
-        if near is not None:
-            self._near[entry] = near
-            found = self._others.revised(near, found)
-        self._groups.note(entry, found._replace(is_near=near is not None and near.level > LIKE))
 
     def _keeps_special(self, kind: int) -> bool:
         """Return whether entries of this kind are synced; like rsync, skip devices unless running as root."""
@@ -331,9 +315,9 @@ class Comparer:
         if not is_alike:
             near = self._others.find(entry) if listing is None else None
             if near is None or not self._others.take_made(entry, near, is_there=position >= 0):
-                self._make(entry, entry, found, near)
+                self._decisions.make(entry, entry, found, near)
         elif found.differences:
-            self._mend(entry, found.differences)
+            self._decisions.update(entry, found.differences)
 
     def _look_at_made(self, entry: int, listing: Listing | None, position: int, is_alike: bool) -> Found:
         if listing is None:
@@ -342,47 +326,6 @@ class Comparer:
         if is_alike or self._items is not None:
             found = self._differences.differences(entry, listing, position) | self._attribute_differences(entry)
         return Found(is_file=True, differences=found, inode=listing.inodes.get(position), is_right=is_alike)
-
-    def _make(self, entry: int, told: int, found: Found, near: Alternate | None = None) -> None:
-        """Schedule making an entry without contents; told is the entry to itemize, and found describes it."""
-        self._result.made.append(entry)
-        if self._items is None:
-            return
-        if found.is_file:
-            self._items.add(told, MADE | ALTERED | found.differences)
-        else:
-            itemize_made(self._items, told, self._manifest.kind(told), near)
-
-    def _mend(self, entry: int, differences: int, names: int = 1) -> bool:
-        """Schedule an update of metadata; return False if the file must be staged anew instead.
-
-        names: how many names the file has in the manifest. Raises OSError if it cannot be examined.
-        """
-        assert self._directories is not None  # an entry was found,
-        assert self._in_place is not None  # so the destination exists
-        fd, name = self._directories.open(self._manifest.parents[entry]), self._manifest.names[entry]
-        status = os.stat(name if entry else b".", dir_fd=fd, follow_symlinks=False)
-        is_file = self._manifest.kind(entry) == REGULAR
-        is_restaged = is_file and not self._in_place.allows(entry, status, differences, names)
-        if is_restaged:
-            self._need(entry, entry + 1)
-            self._result.restaged.append(entry)
-        else:
-            self._result.mended.append(entry)
-            self._result.sightings.note(entry, status)
-        if self._items is not None and differences & LETTERS:
-            self._items.add(entry, differences)
-        return not is_restaged
-
-    def _send(self, entry: int, found: Found, near: Alternate | None = None) -> None:
-        """Itemize a file whose contents are needed; found describes the file here, near one in another directory."""
-        if self._items is None:
-            return
-        altered = ALTERED if self._policy.checksum else 0
-        if found.is_file:
-            self._items.add(entry, SENT | found.differences | altered)
-        else:
-            self._items.add(entry, SENT | (NEW if near is None else near.differences | altered))
 
     def _attribute_differences(self, entry: int) -> int:
         if self._xattrs is None or self._directories is None:
@@ -406,7 +349,7 @@ class Comparer:
         """Compare a regular file; listing is None if no regular file has its name."""
         is_plain = self._is_plain and not self._others
         if is_plain and (listing is None or self._differences.has_other_size_or_time(entry, listing, position)):
-            self._need(entry, entry + 1)  # the most frequent case, so take a shortcut
+            self._decisions.need(entry, entry + 1)  # the most frequent case, so take a shortcut
             return
         found = self._look(entry, listing, position)
         if found.is_newer:
@@ -417,10 +360,10 @@ class Comparer:
         if near is not None and self._others.take(entry, near, found):
             return
         if not found.is_right or not self._claims(found.inode, entry):
-            self._need(entry, entry + 1)
-            self._send(entry, found, near)
+            self._decisions.need(entry, entry + 1)
+            self._decisions.itemize_sent(entry, found, near)
         elif found.differences & ATTRIBUTES:
-            self._mend(entry, found.differences)
+            self._decisions.update(entry, found.differences)
 
     def _claims(self, inode: Inode | None, entry: int) -> bool:
         """Return whether entry may keep inode; only the first entry may if separate source files share it here."""
@@ -443,54 +386,3 @@ class Comparer:
             is_right=is_right,
             is_newer=self._policy.update and self._differences.is_newer(entry, listing, position),
         )
-
-    def _resolve_groups(self) -> None:
-        result = self._result
-        linked: list[int] = []
-        for group in self._groups.settle(self._claimed):
-            linked += group.linked
-            if group.first < 0:
-                continue
-            found = self._groups.found(group.first)
-            if group.needed >= 0 and self._manifest.kind(group.needed) != REGULAR:
-                self._make(group.needed, group.first, found)
-            elif group.needed >= 0:
-                self._fill_group(group, found)
-            elif found.differences & ATTRIBUTES and not self._mend(
-                group.first, found.differences, 1 + len(group.joined)
-            ):
-                linked += group.joined
-            if self._items is not None:
-                self._itemize_links(self._items, group)
-        result.linked.extend(sorted(linked))
-        result.needs = merged(result.needs)
-
-    def _fill_group(self, group: LinkGroup, found: Found) -> None:
-        """Get the contents of a group from another directory or, if none has them, from the master."""
-        near = self._near.get(group.first)
-        if near is not None and self._others.take(group.needed, near, found, group.first):
-            return
-        self._need(group.needed, group.needed + 1)
-        self._send(group.first, found, near)
-
-    def _itemize_links(self, items: Items, group: LinkGroup) -> None:
-        for entry in group.joined:
-            if (differences := self._groups.found(entry).differences) & LETTERS:
-                items.add(entry, LINKED | differences)
-        for entry in group.apart:
-            found, near = self._groups.found(entry), self._near.get(entry)
-            if found.is_file:
-                items.add(entry, LINKED | found.differences, group.first)
-            elif (flags := self._others.link_flags(near, self._near.get(group.first))) is not None:
-                items.add(entry, flags, group.first)
-
-    def _need(self, first: int, end: int) -> None:
-        result = self._result
-        if first == end:
-            return
-        if result.needs and result.needs[-1][1] == first:
-            result.needs[-1] = (result.needs[-1][0], end)
-        else:
-            result.needs.append((first, end))
-        result.files_needed += end - first
-        result.bytes_needed += sum(self._manifest.sizes[first:end])

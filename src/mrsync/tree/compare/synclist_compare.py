@@ -7,16 +7,14 @@ import stat
 from collections.abc import Callable
 from contextlib import suppress
 
-from mrsync.tree.compare.alternate_search import Alternate
 from mrsync.tree.compare.comparer import Comparer
-from mrsync.tree.compare.hard_links import Found, LinkGroup
+from mrsync.tree.compare.hard_links import Found
 from mrsync.tree.compare.prefetch import Prefetch
 from mrsync.tree.compare.result import Comparison
 from mrsync.tree.destination.alternates import Alternates
 from mrsync.tree.destination.destination import Destination
 from mrsync.tree.fs.directories import Directories
 from mrsync.tree.fs.temporary_names import PREFIX, parsed
-from mrsync.tree.model.items import Items
 from mrsync.tree.model.listing import Listing, sorted_names
 from mrsync.tree.model.manifest import DIRECTORY, REGULAR, Manifest
 from mrsync.tree.model.marks import Mark
@@ -36,7 +34,6 @@ class SynclistComparer(Comparer):
         super().__init__(manifest, destination, prefetch, on_activity, alternates)
         assert manifest.listed is not None  # the condition for this class
         self._marks = manifest.listed.marks
-        self._looks: dict[int, Found] = {}
         self._listed_deletions = destination.listed_deletions if destination is not None else None
 
     def run(self) -> Comparison:
@@ -88,11 +85,11 @@ class SynclistComparer(Comparer):
 
     def _compare_listed(self, entry: int, listing: Listing | None, position: int) -> None:
         """Schedule a file that is always sent or linked; examine what is here only to itemize it."""
-        inode = None
+        look, inode = Found(), None
         if self._items is not None:
             kind = listing.modes[position] >> 12 if listing is not None and position >= 0 else -1
-            self._looks[entry] = self._look(entry, listing if kind == REGULAR else None, position)
-            inode = self._looks[entry].inode
+            look = self._links.looks[entry] = self._look(entry, listing if kind == REGULAR else None, position)
+            inode = look.inode
             if kind == DIRECTORY:
                 self._result.obstacles.append(entry)
         if entry in self._groups:
@@ -100,14 +97,5 @@ class SynclistComparer(Comparer):
             is_sent = self._marks[entry] == Mark.SENT
             self._groups.note(entry, Found(is_file=is_sent, inode=inode if is_sent else None))
         else:
-            self._need(entry, entry + 1)
-            self._send(entry, Found())
-
-    def _send(self, entry: int, found: Found, near: Alternate | None = None) -> None:
-        super()._send(entry, self._looks.get(entry, found), near)
-
-    def _itemize_links(self, items: Items, group: LinkGroup) -> None:
-        for entry in (*group.joined, *group.apart):
-            if entry in self._looks:
-                self._groups.note(entry, self._looks[entry])
-        super()._itemize_links(items, group)
+            self._decisions.need(entry, entry + 1)
+            self._decisions.itemize_sent(entry, look)

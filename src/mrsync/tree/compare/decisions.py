@@ -1,0 +1,158 @@
+"""Note what a comparison decides about entries: make, update, or send. Itemize it where the policy asks for that.
+
+`Decisions` is about single entries. `LinkDecisions` is about hard-link groups, once every member has been compared.
+"""
+
+from __future__ import annotations
+
+import os
+
+from mrsync.tree.compare.alternate_search import LIKE, Alternate, AlternateSearch, itemize_made
+from mrsync.tree.compare.hard_links import Found, Inode, LinkGroup, LinkGroups
+from mrsync.tree.compare.in_place import InPlace
+from mrsync.tree.compare.result import Comparison
+from mrsync.tree.destination.destination import Destination
+from mrsync.tree.model.items import ALTERED, ATTRIBUTES, LETTERS, LINKED, MADE, NEW, SENT, Items
+from mrsync.tree.model.manifest import REGULAR, Manifest
+from mrsync.tree.model.spans import merged
+
+
+class Decisions:
+    """Fill a Comparison. destination: None if it does not exist."""
+
+    def __init__(self, manifest: Manifest, destination: Destination | None, result: Comparison) -> None:
+        self._manifest = manifest
+        self._result = result
+        self._directories = destination.directories if destination is not None else None
+        self._in_place = InPlace(manifest, destination) if destination is not None else None
+
+    def need(self, first: int, end: int) -> None:
+        """Schedule the contents of the entries [first, end)."""
+        result = self._result
+        if first == end:
+            return
+        if result.needs and result.needs[-1][1] == first:
+            result.needs[-1] = (result.needs[-1][0], end)
+        else:
+            result.needs.append((first, end))
+        result.files_needed += end - first
+        result.bytes_needed += sum(self._manifest.sizes[first:end])
+
+    def make(self, entry: int, told: int, found: Found, near: Alternate | None = None) -> None:
+        """Schedule making an entry without contents; told is the entry to itemize, and found describes it."""
+        self._result.made.append(entry)
+        if self._result.items is None:
+            return
+        if found.is_file:
+            self._result.items.add(told, MADE | ALTERED | found.differences)
+        else:
+            itemize_made(self._result.items, told, self._manifest.kind(told), near)
+
+    def update(self, entry: int, differences: int, names: int = 1) -> bool:
+        """Schedule an update of metadata; return False if the file must be staged anew instead.
+
+        names: how many names the file has in the manifest. Raises OSError if it cannot be examined.
+        """
+        assert self._directories is not None  # an entry was found,
+        assert self._in_place is not None  # so the destination exists
+        fd, name = self._directories.open(self._manifest.parents[entry]), self._manifest.names[entry]
+        status = os.stat(name if entry else b".", dir_fd=fd, follow_symlinks=False)
+        is_file = self._manifest.kind(entry) == REGULAR
+        is_restaged = is_file and not self._in_place.allows(entry, status, differences, names)
+        if is_restaged:
+            self.need(entry, entry + 1)
+            self._result.restaged.append(entry)
+        else:
+            self._result.mended.append(entry)
+            self._result.sightings.note(entry, status)
+        if self._result.items is not None and differences & LETTERS:
+            self._result.items.add(entry, differences)
+        return not is_restaged
+
+    def itemize_sent(self, entry: int, found: Found, near: Alternate | None = None) -> None:
+        """Itemize a file whose contents are needed; found describes the file here, near one in another directory."""
+        if self._result.items is None:
+            return
+        altered = ALTERED if self._manifest.policy.checksum else 0
+        if found.is_file:
+            self._result.items.add(entry, SENT | found.differences | altered)
+        else:
+            self._result.items.add(entry, SENT | (NEW if near is None else near.differences | altered))
+
+
+class LinkDecisions:
+    """Turn settled groups into decisions. looks: what to itemize of members that a list decides about."""
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        groups: LinkGroups,
+        others: AlternateSearch,
+        decisions: Decisions,
+        result: Comparison,
+    ) -> None:
+        self.looks: dict[int, Found] = {}
+        self._manifest = manifest
+        self._groups = groups
+        self._others = others
+        self._decisions = decisions
+        self._result = result
+        self._near: dict[int, Alternate] = {}
+
+    def note_file(self, entry: int, found: Found, *, is_there: bool) -> None:
+        """Note a regular file of a group. is_there: something has its name here."""
+        near = self._others.find(entry)
+        if near is not None and self._others.makes_needless(entry, near, is_there=is_there):
+            return
+        if near is not None:
+            self._near[entry] = near
+            found = self._others.revised(near, found)
+        self._groups.note(entry, found._replace(is_near=near is not None and near.level > LIKE))
+
+    def resolve(self, claimed: dict[Inode, int]) -> None:
+        """Decide about all groups. claimed: maps inodes to the entries that keep them."""
+        result = self._result
+        linked: list[int] = []
+        for group in self._groups.settle(claimed):
+            linked += group.linked
+            if group.first >= 0:
+                linked += self._decide(group)
+        result.linked.extend(sorted(linked))
+        result.needs = merged(result.needs)
+
+    def _decide(self, group: LinkGroup) -> list[int]:
+        """Schedule what the first name needs. Return names to link that had been links to its old file."""
+        found = self._groups.found(group.first)
+        is_restaged = False
+        if group.needed >= 0 and self._manifest.kind(group.needed) != REGULAR:
+            self._decisions.make(group.needed, group.first, found)
+        elif group.needed >= 0:
+            self._fill(group, found)
+        elif found.differences & ATTRIBUTES:
+            names = 1 + len(group.joined)
+            is_restaged = not self._decisions.update(group.first, found.differences, names)
+        if self._result.items is not None:
+            self._itemize(self._result.items, group)
+        return group.joined if is_restaged else []
+
+    def _fill(self, group: LinkGroup, found: Found) -> None:
+        """Get the contents of a group from another directory or, if none has them, from the master."""
+        near = self._near.get(group.first)
+        if near is not None and self._others.take(group.needed, near, found, group.first):
+            return
+        self._decisions.need(group.needed, group.needed + 1)
+        self._decisions.itemize_sent(group.first, self.looks.get(group.first, found), near)
+
+    def _itemize(self, items: Items, group: LinkGroup) -> None:
+        for entry in group.joined:
+            if (differences := self._shown(entry).differences) & LETTERS:
+                items.add(entry, LINKED | differences)
+        for entry in group.apart:
+            found, near = self._shown(entry), self._near.get(entry)
+            if found.is_file:
+                items.add(entry, LINKED | found.differences, group.first)
+            elif (flags := self._others.link_flags(near, self._near.get(group.first))) is not None:
+                items.add(entry, flags, group.first)
+
+    def _shown(self, entry: int) -> Found:
+        return self.looks.get(entry) or self._groups.found(entry)
