@@ -25,7 +25,7 @@ if "CI" not in os.environ:
     hypothesis.settings.load_profile("explore")
 
 TESTS = Path(__file__).parent
-WORKERS_PER_CORE = 2  # most tests wait for packets, timers and programs rather than compute
+WORKERS_PER_CORE = 3  # most tests wait for packets, timers and programs rather than compute
 
 
 def pytest_xdist_auto_num_workers() -> int:

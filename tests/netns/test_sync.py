@@ -20,11 +20,12 @@ from tests.trees import build_awkward_tree
 pytestmark = pytest.mark.netns
 
 MEGABYTE = 1 << 20
+WITH_IPV4 = pytest.mark.parametrize("make_lab", ["IPv4"], indirect=True)  # addresses make no difference to these
 
 
 @pytest.fixture(params=["IPv4", "IPv6"])
 def make_lab(request: pytest.FixtureRequest, make_lab: MakeLab) -> Callable[..., Lab]:
-    """All of this holds with either family; nobody has addresses of both."""
+    """Return what makes a lab of one family; nobody has addresses of both."""
     return partial(make_lab, is_ipv6=request.param == "IPv6")
 
 
@@ -57,6 +58,7 @@ def test_every_byte_is_sent_once(make_lab: MakeLab, tmp_path: Path) -> None:
     assert report["pages"] == report["pages_sent"] > 0
 
 
+@WITH_IPV4
 @pytest.mark.parametrize("options", [("--encrypt",), ("--no-encrypt",)])
 def test_compressed_pages_are_repaired_too(make_lab: MakeLab, tmp_path: Path, options: tuple[str, ...]) -> None:
     fleet = Fleet(make_lab(3), tmp_path)
@@ -92,6 +94,7 @@ def test_loss_is_repaired(make_lab: MakeLab, tmp_path: Path, loss: float) -> Non
     assert any(record.get("packets", "all") != "all" or record.get("combinations") for record in records), "no repair"
 
 
+@WITH_IPV4
 def test_without_a_monitor_what_is_sent_too_fast_is_repaired(make_lab: MakeLab, tmp_path: Path) -> None:
     fleet = Fleet(make_lab(3), tmp_path)
     plain_tree(fleet.source, 4 * MEGABYTE)
@@ -153,6 +156,7 @@ def test_the_end_of_the_master_leaves_nothing_half_done(make_lab: MakeLab, tmp_p
         assert not fleet.dest(host).exists() or list(fleet.dest(host).iterdir()) == []
 
 
+@WITH_IPV4
 def test_a_master_that_is_stopped_for_longer_than_the_ack_wait_drops_no_one(make_lab: MakeLab, tmp_path: Path) -> None:
     fleet = Fleet(make_lab(4, rate="100mbit"), tmp_path)
     plain_tree(fleet.source, 24 * MEGABYTE)
@@ -168,6 +172,7 @@ def test_a_master_that_is_stopped_for_longer_than_the_ack_wait_drops_no_one(make
     assert fleet.differences() == {}
 
 
+@WITH_IPV4
 def test_a_slow_target_that_comes_back_takes_no_healthy_one_with_it(make_lab: MakeLab, tmp_path: Path) -> None:
     fleet = Fleet(make_lab(4, rate="200mbit"), tmp_path)
     plain_tree(fleet.source, 96 * MEGABYTE)
@@ -184,6 +189,7 @@ def test_a_slow_target_that_comes_back_takes_no_healthy_one_with_it(make_lab: Ma
     assert fleet.differences() == {}
 
 
+@WITH_IPV4
 def test_all_may_be_stopped_together(make_lab: MakeLab, tmp_path: Path) -> None:
     fleet = Fleet(make_lab(2, rate="100mbit"), tmp_path)
     plain_tree(fleet.source, 24 * MEGABYTE)
@@ -209,6 +215,7 @@ def test_another_key_is_not_heard(make_lab: MakeLab, tmp_path: Path) -> None:
     assert not fleet.dest(fleet.lab.targets[0]).exists()
 
 
+@WITH_IPV4
 def test_a_key_file_may_have_a_line_for_each_target(make_lab: MakeLab, tmp_path: Path) -> None:
     fleet = Fleet(make_lab(2), tmp_path)
     plain_tree(fleet.source, MEGABYTE)

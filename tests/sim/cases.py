@@ -49,7 +49,7 @@ class Case:
 
     def run(self) -> Result:
         """Violation if it ends otherwise."""
-        result = Simulation(self.scenario).run()
+        result = Simulation(self.scenario, self.seconds_max).run()
         if (result.states, result.phase) != (self.states, self.phase):
             raise Violation(f"{self.what}: {result.phase!r} with {result.states}")
         if result.seconds > self.seconds_max:

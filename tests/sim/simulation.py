@@ -13,7 +13,7 @@ from tests.sim.reception import Violation
 from tests.sim.scenario import Fate, Scenario
 from tests.sim.strangers import Strangers
 from tests.sim.target import TargetHost
-from tests.sim.world import World
+from tests.sim.world import LIMIT_S, World
 
 REPORTS_EACH_MAX = 250  # per second, beside those of the monitors
 REPORTS_ALL_MAX = 4800
@@ -50,11 +50,11 @@ class Result:
 
 
 class Simulation:
-    """Runs a scenario; raises Violation where the cores break their word."""
+    """Runs a scenario; raises Violation where the cores break their word, or take more than limit_s of virtual time."""
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, limit_s: float = LIMIT_S) -> None:
         self.scenario = scenario
-        self.world = World(scenario)
+        self.world = World(scenario, limit_s)
         self.oracle = Oracle(self.world)
         self.master = MasterHost(self.world, self.oracle)
         self.oracle.watch(self.master.caster)

@@ -31,9 +31,9 @@ def locate(address: Address) -> tuple[bytes, int]:
 class World:
     """One run's surroundings."""
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, limit_s: float = LIMIT_S) -> None:
         self.scenario = scenario
-        self.events = Events(limit_s=LIMIT_S, steps_max=STEPS_MAX)
+        self.events = Events(limit_s=limit_s, steps_max=STEPS_MAX)
         self.network = Network(scenario, self.events)
         self.plan = Plan(scenario.file_bytes)
         self.geometry = scenario.geometry  # final when the comparison begins
