@@ -258,7 +258,7 @@ def test_examples_of_messages(example: Example) -> None:
     codec = ControlCodec(keys)
     codec.use_report_seal(messages.SealKind[example.kind.split()[1]])
     key = KEYS.mask(LINK, KEYS.hop_key(LINK))
-    codec.meet(messages.Peer(3, LINK, bytes(16), 1, key), messages.Peer(4, LINK, bytes(16), 1))
+    codec.set_peers(messages.Peer(3, LINK, bytes(16), 1, key), messages.Peer(4, LINK, bytes(16), 1))
     assert isinstance(example.shown, get_args(messages.Message))
     assert codec.encode(example.shown).hex() == example.data.hex()
     assert codec.decode(example.data) == example.shown

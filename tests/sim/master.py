@@ -330,11 +330,11 @@ class MasterHost:
         for file in files:
             if file not in self._world.changed and self._rng.random() < share:
                 self._world.changed.add(file)
-                if self.caster.void_file(file):
+                if self.caster.invalidate_file(file):
                     self._world.void.add(file)
         self._world.spoilt[kind, page, generation] = self._world.changed.intersection(plan.files_of(kind, page))
         if not generation and scenario.commit_rule is CommitRule.EACH:
-            self.caster.vouch(plan.files_before(kind, page + 1))
+            self.caster.mark_read(plan.files_before(kind, page + 1))
 
     def _occupy(self, packets: int, size_bytes: int) -> float:
         """When packets that are sent now have left by the uplink."""

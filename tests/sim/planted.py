@@ -326,7 +326,7 @@ FAULTS = (
     Fault(
         "all flip though a file has changed",
         Commits,
-        "void",
+        "invalidate",
         "self.changed.add(index)",
         "pass",
         found_by="all or nothing: a file changes",

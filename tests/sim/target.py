@@ -260,15 +260,15 @@ class TargetHost:
             relaying = self.catcher.relaying
             (relaying.page_found if is_here else relaying.page_gone)(event.object, event.page)
         elif isinstance(event, PeersChanged):
-            self._meet(event)
+            self._set_peers(event)
         else:
             self.storage.take(event)
 
-    def _meet(self, event: PeersChanged) -> None:
+    def _set_peers(self, event: PeersChanged) -> None:
         assert self._codec is not None  # an assignment came
         self._child = event.child
         self.reception.passes_on |= event.child is not None
-        self._codec.meet(event.parent, event.child)
+        self._codec.set_peers(event.parent, event.child)
 
     def _send_hop(self, send: SendToPeer | SendPage) -> None:
         """To the parent or the child: a message, or a page that is here."""

@@ -62,7 +62,7 @@ class OneTarget:
         self._committed = 0
         keeper = RecordKeeper(os.fsencode(dest), CatcherSecrets(bytes(32))) if keeps_record else None
         if keeper is not None:
-            keeper.meet(session, Geometry(504, 2), SealKind.HMAC_SHA256)
+            keeper.join(session, Geometry(504, 2), SealKind.HMAC_SHA256)
         self._jobs = TreeJobs(os.fsencode(dest), Activity(lambda entries: None), is_dry_run=False, keeper=keeper)
         self._jobs.geometry = Geometry(504, 2)
         self._jobs.session = session

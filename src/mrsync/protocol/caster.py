@@ -153,16 +153,16 @@ class Caster:
             self._enter(Trigger.CHANGED, now, cast=AGAIN.plan)
         self._timers.advance(Timer.CHECK, now)
 
-    def void_file(self, index: int) -> bool:
+    def invalidate_file(self, index: int) -> bool:
         """Note that the source of a plan file changed, so that no target commits it. Call it before its page is sent.
 
         Return False if it is too late. That does no harm, because every target then has the file as it was.
         """
-        return self._commits.void(index)
+        return self._commits.invalidate(index)
 
-    def vouch(self, end: int) -> None:
+    def mark_read(self, end: int) -> None:
         """The plan files below were read once; those that had changed are void. Only the rule `each` needs this."""
-        self._commits.vouch(end)
+        self._commits.mark_read(end)
 
     def give_up(self, target_id: int, reason: str, now: float) -> None:
         """End a target whose process ended, or whose launch failed."""

@@ -174,7 +174,7 @@ class Catcher:
     def _receive_seeking(self, message: Message, session: int, now: float, *, is_cast: bool) -> None:
         """Take a message of a session that has not accepted us yet. It may be a recording, so only a welcome counts."""
         if isinstance(message, Status):
-            found = self._candidates.hear_status(message, now, is_cast=is_cast)
+            found = self._candidates.receive_status(message, now, is_cast=is_cast)
             if found is not None:
                 self._seek(found, now, is_cast=is_cast)
             return
@@ -182,7 +182,7 @@ class Catcher:
         if candidate is None:
             return
         if isinstance(message, Probe):
-            if candidate.hear_probe(message, is_cast=is_cast) and not candidate.is_refused:
+            if candidate.receive_probe(message, is_cast=is_cast) and not candidate.is_refused:
                 self._tell_hearing(candidate, now, may_doubt=False)
         elif isinstance(message, Welcome) and message.instance == self._config.instance:
             self._join(candidate, message, now)
@@ -194,7 +194,7 @@ class Catcher:
         if isinstance(message, Status):
             self._receive_status(joined, message, now, is_cast=is_cast)
         elif isinstance(message, Probe):
-            if joined.hear_probe(message, is_cast=is_cast):
+            if joined.receive_probe(message, is_cast=is_cast):
                 self._tell_hearing(joined, now, may_doubt=False)
         elif isinstance(message, Welcome) and is_ours:
             self._receive_welcome(joined, message, now)
@@ -304,7 +304,7 @@ class Catcher:
     def _receive_status(self, joined: Candidate, status: Status, now: float, *, is_cast: bool) -> None:
         if status.counter <= joined.status.counter:
             return
-        joined.hear_status(status, now, is_cast=is_cast)
+        joined.receive_status(status, now, is_cast=is_cast)
         is_evidence = status is joined.evidence
         self._heard(now)
         if is_evidence:

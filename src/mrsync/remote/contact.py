@@ -26,7 +26,7 @@ class Contact:
         self._last: deque[str] = deque(maxlen=LINES_KEPT)
         self._verdict = ""
 
-    def hear(self, line: bytes) -> LineWritten | None:
+    def receive_line(self, line: bytes) -> LineWritten | None:
         """Take one line of output. Return the event for it, or None for the marker or an empty line."""
         line = line.rstrip()
         if not self.is_there and line.startswith(MARKER):

@@ -112,7 +112,7 @@ class GatewayLauncher:
     def _understand(self, host: str, what: bytes | int | str) -> LaunchEvent | None:
         contact = self._contacts.get(host)
         if isinstance(what, bytes):
-            return (contact or self._gateway(host)).hear(what)
+            return (contact or self._gateway(host)).receive_line(what)
         if contact is None:
             return None
         if isinstance(what, str):

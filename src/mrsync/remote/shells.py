@@ -153,7 +153,7 @@ class ShellLauncher:
         was_there = remote.contact.is_there
         lines, is_open = remote.lines.read()
         for line in lines:
-            if (event := remote.contact.hear(line)) is not None:
+            if (event := remote.contact.receive_line(line)) is not None:
                 self._events.append(event)
         if remote.contact.is_there and not was_there:
             own = self._own[remote.contact.target] if self._own else b""
@@ -186,9 +186,9 @@ class ShellLauncher:
         if remote.output in self._by_descriptor:
             lines, is_open = remote.lines.read()
             while lines and is_open:
-                self._events += filter(None, map(remote.contact.hear, lines))
+                self._events += filter(None, map(remote.contact.receive_line, lines))
                 lines, is_open = remote.lines.read()
-            self._events += filter(None, map(remote.contact.hear, lines))
+            self._events += filter(None, map(remote.contact.receive_line, lines))
         self._unwatch(remote.output)
         self._unwatch(remote.input)
         remote.close()

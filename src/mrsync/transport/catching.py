@@ -214,7 +214,7 @@ class CatcherDriver:
         now = self._loop.now()
         for intake in self._intakes.values():
             intake.end_run(now)  # report earlier packets first, since a status may imply that others are lost
-        if isinstance(message, Status) and heard.hear_status(message, source, now):
+        if isinstance(message, Status) and heard.receive_status(message, source, now):
             self._tell_intakes(heard)
         if isinstance(message, Digests):
             if self._verifier is not None:
@@ -256,15 +256,15 @@ class CatcherDriver:
         if self._forwarder is not None:
             self._forwarder.open(event.geometry, slots, self._opener)
             for intake in self._intakes.values():
-                intake.meet(self._peers.values())
+                intake.set_peers(self._peers.values())
 
     # parent and child
 
-    def _meet(self, event: PeersChanged) -> None:
+    def _set_peers(self, event: PeersChanged) -> None:
         heard = self._sessions.joined(self._catcher.knows)
         assert heard is not None  # an assignment arrived,
         assert heard.source.address is not None  # from this address
-        heard.codec.meet(event.parent, event.child)
+        heard.codec.set_peers(event.parent, event.child)
         if self._forwarder is None:
             self._forwarder = Forwarder(
                 self._catcher.relaying, self._reply, heard.codec, session_tag(heard.id), self._target
@@ -275,7 +275,7 @@ class CatcherDriver:
         self._peers = {peer.target: peer_address(peer, heard.source.address) for peer in peers}
         self._forwarder.feed(self._peers[event.child.target] if event.child is not None else None)
         for intake in self._intakes.values():
-            intake.meet(self._peers.values())
+            intake.set_peers(self._peers.values())
 
     def _follow(self, event: SourceChanged) -> None:
         for intake in self._intakes.values():
@@ -374,7 +374,7 @@ class CatcherDriver:
             elif isinstance(event, GroupSilent):
                 self._rejoin()
             elif isinstance(event, PeersChanged):
-                self._meet(event)
+                self._set_peers(event)
             elif isinstance(event, SourceChanged):
                 self._follow(event)
             elif isinstance(event, PageAsked):

@@ -29,7 +29,7 @@ _IPV6_HOPLIMIT = 52
 _ANCILLARY_BYTES = STAMP_BYTES + 3 * socket.CMSG_SPACE(4)
 
 
-class Ear(NamedTuple):
+class EchoSocket(NamedTuple):
     """A socket that receives pings and pages.
 
     way: what it means if they arrive. interface: if none should arrive there.
@@ -46,7 +46,7 @@ class Arrival(NamedTuple):
     kind: Kind
     number: int
     generation: int
-    ear: Ear
+    echo_socket: EchoSocket
     ttl: int
 
 
@@ -105,16 +105,16 @@ class Echoer:
         self._room = memoryview(bytearray(_ROOM_BYTES))
         self._encoding_s = 0.0  # seconds that encoding the last echo took, which are part of the hold time
 
-    def listen(self, ear: Ear) -> None:
-        """Prepare a socket. Call `hear` when it is readable."""
-        ask_arrival_times(ear.socket)
-        try_option(ear.socket, TTL_IPV6 if ear.socket.family == socket.AF_INET6 else TTL_IPV4, 1)
+    def listen(self, echo_socket: EchoSocket) -> None:
+        """Prepare a socket. Call `receive` when it is readable."""
+        ask_arrival_times(echo_socket.socket)
+        try_option(echo_socket.socket, TTL_IPV6 if echo_socket.socket.family == socket.AF_INET6 else TTL_IPV4, 1)
 
-    def hear(self, ear: Ear) -> None:
+    def receive(self, echo_socket: EchoSocket) -> None:
         """Take the datagrams of a socket."""
         for _ in range(DATAGRAMS_PER_ROUND):
             try:
-                length, ancillary, _, source = ear.socket.recvmsg_into([self._room], _ANCILLARY_BYTES)
+                length, ancillary, _, source = echo_socket.socket.recvmsg_into([self._room], _ANCILLARY_BYTES)
             except BlockingIOError:
                 return
             except OSError as error:  # an ICMP error that one of our echoes has caused
@@ -124,7 +124,7 @@ class Echoer:
             segment, ttl = self._read_ancillary(ancillary, length)
             for start in range(0, length, segment or 1):  # an empty datagram has no packet
                 packet = self._room[start : min(start + segment, length)]
-                self._take(packet, ear, ttl, source, at)
+                self._take(packet, echo_socket, ttl, source, at)
 
     def _read_ancillary(self, ancillary: list[tuple[int, int, bytes]], length: int) -> tuple[int, int]:
         """Note the drop counter. Return the size of merged packets, and the remaining TTL."""
@@ -139,16 +139,16 @@ class Echoer:
                 self.kernel_drops = number
         return segment, ttl
 
-    def _take(self, packet: memoryview, ear: Ear, ttl: int, source: Address, at: float) -> None:
+    def _take(self, packet: memoryview, echo_socket: EchoSocket, ttl: int, source: Address, at: float) -> None:
         header = unpack_header(packet)
         if header is None or header.sender != CASTER_ID:
             return
         if header.kind == Kind.PING:
-            self._take_ping(bytes(packet), ear, ttl, source, at)
+            self._take_ping(bytes(packet), echo_socket, ttl, source, at)
         elif header.kind == Kind.PAGE and self._session and header.session_tag == self._session.tag:
-            self._take_page_packet(header, packet, ear, ttl, source, at)
+            self._take_page_packet(header, packet, echo_socket, ttl, source, at)
 
-    def _take_ping(self, packet: bytes, ear: Ear, ttl: int, source: Address, at: float) -> None:
+    def _take_ping(self, packet: bytes, echo_socket: EchoSocket, ttl: int, source: Address, at: float) -> None:
         decoded = self._session.codec.decode(packet) if self._session else Rejection.STRANGE
         if decoded is Rejection.STRANGE:
             opened = open_ping(self._secret, packet)
@@ -159,16 +159,16 @@ class Echoer:
             self._partial.clear()
             self.volumes.clear()
         if isinstance(decoded, Ping):
-            arrival = Arrival(Kind.PING, decoded.counter, 0, ear, ttl)
+            arrival = Arrival(Kind.PING, decoded.counter, 0, echo_socket, ttl)
             self._echo(arrival, source, at)
             if self._unasked is not None:
                 self._send(self._encoded(arrival, Way.UNASKED, at), source, self._unasked)
             self._on_arrival(arrival)
 
     def _take_page_packet(
-        self, header: Header, packet: memoryview, ear: Ear, ttl: int, source: Address, at: float
+        self, header: Header, packet: memoryview, echo_socket: EchoSocket, ttl: int, source: Address, at: float
     ) -> None:
-        if not ear.interface:
+        if not echo_socket.interface:
             self._count(header.generation, len(packet), at)
         if not header.packet_index < header.packet_count <= PACKETS_PER_PAGE_MAX:
             return
@@ -180,7 +180,7 @@ class Echoer:
                 self._partial.popitem(last=False)
             return
         del self._partial[key]
-        arrival = Arrival(Kind.PAGE, header.page, header.generation, ear, ttl)
+        arrival = Arrival(Kind.PAGE, header.page, header.generation, echo_socket, ttl)
         if self._is_authentic(header, b"".join(parts[index] for index in sorted(parts))):
             if self._echoes_pages:
                 self._echo(arrival, source, at)
@@ -209,7 +209,7 @@ class Echoer:
 
     def _echo(self, arrival: Arrival, source: Address, at: float) -> None:
         started = time.monotonic()
-        datagram = self._encoded(arrival, arrival.ear.way, at)
+        datagram = self._encoded(arrival, arrival.echo_socket.way, at)
         self._encoding_s = time.monotonic() - started
         self.send(datagram, source)
 

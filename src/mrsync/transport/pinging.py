@@ -21,7 +21,7 @@ ECHOES_PER_ROUND = 256
 _DATAGRAM_ROOM = 2048
 
 
-class EchoHeard(NamedTuple):
+class EchoReceived(NamedTuple):
     """An echo, the path to its sender, and its time of arrival."""
 
     echo: Echo
@@ -96,7 +96,7 @@ class Pinger:
         """Send what waits, as far as there is room."""
         self._sender.flush()
 
-    def hear(self, opened: socket.socket) -> Iterator[EchoHeard]:
+    def receive(self, opened: socket.socket) -> Iterator[EchoReceived]:
         """Yield the authentic echoes that have arrived on a socket."""
         for _ in range(ECHOES_PER_ROUND):
             try:
@@ -108,7 +108,7 @@ class Pinger:
             at = arrived_at(ancillary)
             message = self._codec.decode(datagram)
             if isinstance(message, Echo):
-                yield EchoHeard(message, Path(opened, source, PathKind.UNICAST), at)
+                yield EchoReceived(message, Path(opened, source, PathKind.UNICAST), at)
 
     def close(self) -> None:
         for opened in self.sockets:

@@ -28,7 +28,7 @@ class CasterAddress:
         self._masters = masters
         self._heard_at = -math.inf
 
-    def hear(self, address: Address, now: float) -> None:
+    def receive_from(self, address: Address, now: float) -> None:
         """Note that an authentic status came from this address."""
         if address != self.address and not self._gives_way(address, now):
             return
@@ -74,14 +74,14 @@ class HeardSession:
     def id(self) -> int:
         return self.keys.session
 
-    def hear_status(self, status: Status, address: Address, now: float) -> bool:
+    def receive_status(self, status: Status, address: Address, now: float) -> bool:
         """Take an authentic status.
 
         Return False if it is not newer than the last one. Old ones do not change the address.
         """
         counter = -1 if self.status is None else self.status.counter
         if status.counter >= counter:
-            self.source.hear(address, now)
+            self.source.receive_from(address, now)
         if status.counter > counter:
             self.status = status
         return status.counter > counter

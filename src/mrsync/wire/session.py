@@ -77,7 +77,7 @@ class ControlCodec:
         self._own_sealers: dict[tuple[int, int, int], Sealer | None] = {}  # by target, kind and seal
         self._hops: dict[int, Sealer] = {}  # by the target at the other end
 
-    def meet(self, parent: Peer | None, child: Peer | None) -> None:
+    def set_peers(self, parent: Peer | None, child: Peer | None) -> None:
         """Set the only peers whose FEED and CLAIM are sealed and opened from now on, from an authentic Assign."""
         keys = self._keys_of(self._target)
         self._hops = {}
@@ -116,7 +116,7 @@ class ControlCodec:
         """Return the datagram, at most CONTROL_BYTES_MAX bytes. Raise the errors of codec.encode_message.
 
         The same instance must not use a counter twice for different contents, because the nonce is made of it. Raise
-        ValueError for a peer that is not one of `meet`.
+        ValueError for a peer that is not one of `set_peers`.
         """
         if isinstance(message, Assign) and self._target is None:
             message = self._with_key(message)

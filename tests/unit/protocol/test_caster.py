@@ -253,7 +253,7 @@ def test_files_are_granted_when_all_are_ready_and_the_finish_when_all_are_commit
 
 def test_sat_out_and_changed_files_are_excepted_for_all() -> None:
     session = Session().planned()
-    session.caster.void_file(1)
+    session.caster.invalidate_file(1)
     session.report(0, SatOutRecord(3, 28), SatOutRecord(99, 28), ready=5, frontier=10)
     session.report(1, ready=5, frontier=10)
     session.pump(0.2)
@@ -265,7 +265,7 @@ def test_sat_out_and_changed_files_are_excepted_for_all() -> None:
 def test_changed_files_are_sent_again_after_the_rest() -> None:
     session = Session().planned()
     for file in (3, 1):
-        session.caster.void_file(file)
+        session.caster.invalidate_file(file)
     session.report(0, ready=5, frontier=10)
     assert not [event for event in session.heard if isinstance(event, FilesChanged)]
     session.report(1, ready=5, frontier=10, committed=5)
@@ -279,7 +279,7 @@ def test_changed_files_are_sent_again_after_the_rest() -> None:
         session.report(target, active=ObjectKind.CONTENTS_AGAIN, frontier=0, committed=5)
     assert session.phase() is Phase.CASTING
     assert [send.page for send in session.sent if isinstance(send, SendPage) and send.object == 4] == [0, 1]
-    session.caster.void_file(5)
+    session.caster.invalidate_file(5)
     for target in (0, 1):
         session.report(target, ready=6, frontier=2)
     session.pump(0.2)
@@ -292,7 +292,7 @@ def test_changed_files_are_sent_again_after_the_rest() -> None:
 
 def test_when_all_that_changed_is_gone_the_session_goes_on_without_it() -> None:
     session = Session().planned()
-    session.caster.void_file(3)
+    session.caster.invalidate_file(3)
     for target in (0, 1):
         session.report(target, ready=5, frontier=10, committed=5)
     session.caster.offer_plan_again(0, 0, 0, [], session.now)
@@ -303,7 +303,7 @@ def test_when_all_that_changed_is_gone_the_session_goes_on_without_it() -> None:
 
 def test_unrequested_plan_is_ignored() -> None:
     session = Session().planned()
-    session.caster.void_file(3)
+    session.caster.invalidate_file(3)
     session.caster.offer_plan_again(PAGE, PAGE, 1, [3], session.now)
     assert (session.phase(), session.status().plan_files) == (Phase.CASTING, 5)
 

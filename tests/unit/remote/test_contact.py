@@ -7,18 +7,18 @@ from mrsync.remote.launcher import CatcherExited, LineWritten
 def contact(*lines: bytes) -> Contact:
     made = Contact(3, program="python3", shell="rsh")
     for line in lines:
-        made.hear(line)
+        made.receive_line(line)
     return made
 
 
 def test_lines_are_handed_on_and_the_marker_is_not() -> None:
     made = contact()
-    assert made.hear(b"Welcome!\r") == LineWritten(3, b"Welcome!")
-    assert made.hear(b"") is None
+    assert made.receive_line(b"Welcome!\r") == LineWritten(3, b"Welcome!")
+    assert made.receive_line(b"") is None
     assert not made.is_there
-    assert made.hear(b"mrsync catcher\r") is None
+    assert made.receive_line(b"mrsync catcher\r") is None
     assert made.is_there
-    assert made.hear(b'{"ready": true}') == LineWritten(3, b'{"ready": true}')
+    assert made.receive_line(b'{"ready": true}') == LineWritten(3, b'{"ready": true}')
 
 
 def test_the_marker_tells_which_bytecode_is_read() -> None:

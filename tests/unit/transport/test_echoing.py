@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from mrsync.transport.echoing import PARTIAL_PAGES_MAX, VOLUMES_MAX, Arrival, Ear, Echoer
+from mrsync.transport.echoing import PARTIAL_PAGES_MAX, VOLUMES_MAX, Arrival, Echoer, EchoSocket
 from mrsync.transport.network.interface import loopback_interface
 from mrsync.transport.network.multicast import open_caster_socket, open_data_socket, open_reply_socket
 from mrsync.transport.network.paths import Path
-from mrsync.transport.pinging import EchoHeard, Pinger
+from mrsync.transport.pinging import EchoReceived, Pinger
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.header import page_headers
 from mrsync.wire.keys import SessionKeys
@@ -40,9 +40,9 @@ class Pair:
         self.data = open_data_socket([interface], GROUP, port)
         self.reply = open_reply_socket()
         self.echoer = Echoer(self.reply, secret=SECRET, target=3, instance=7, on_arrival=self.arrivals.append)
-        self.ears = [Ear(self.data, Way.GROUP), Ear(self.reply, Way.OWN_PORT)]
-        for ear in self.ears:
-            self.echoer.listen(ear)
+        self.echo_sockets = [EchoSocket(self.data, Way.GROUP), EchoSocket(self.reply, Way.OWN_PORT)]
+        for echo_socket in self.echo_sockets:
+            self.echoer.listen(echo_socket)
 
     def new_pinger(self, secret: bytes = SECRET) -> Pinger:
         group, port = self.address
@@ -50,9 +50,9 @@ class Pair:
         keys = SessionKeys.derive(secret, int.from_bytes(os.urandom(8), "big"))
         return Pinger([Path(opened, self.address)], GEOMETRY, keys)
 
-    def echoes(self, count: int) -> list[EchoHeard]:
+    def echoes(self, count: int) -> list[EchoReceived]:
         """Serve both until so many echoes are there."""
-        found: list[EchoHeard] = []
+        found: list[EchoReceived] = []
         self._serve(lambda: len(found) >= count, found)
         return found
 
@@ -67,18 +67,18 @@ class Pair:
         self.heard(arrived + 1)
         return len(self.arrivals) == arrived + 1
 
-    def _serve(self, is_done: Callable[[], bool], found: list[EchoHeard]) -> None:
+    def _serve(self, is_done: Callable[[], bool], found: list[EchoReceived]) -> None:
         deadline = time.monotonic() + WAIT_S
-        sockets = [*(ear.socket for ear in self.ears), *self.pinger.sockets]
+        sockets = [*(echo_socket.socket for echo_socket in self.echo_sockets), *self.pinger.sockets]
         while not is_done():
             assert time.monotonic() < deadline, "nothing came"
             ready = select.select(sockets, [], [], WAIT_S)[0]
-            for ear in self.ears:
-                if ear.socket in ready:
-                    self.echoer.hear(ear)
+            for echo_socket in self.echo_sockets:
+                if echo_socket.socket in ready:
+                    self.echoer.receive(echo_socket)
             for opened in self.pinger.sockets:
                 if opened in ready:
-                    found += self.pinger.hear(opened)
+                    found += self.pinger.receive(opened)
 
     def close(self) -> None:
         self.pinger.close()
@@ -106,7 +106,7 @@ def test_a_ping_is_echoed_with_the_way_it_came(pair: Pair) -> None:
     (other,) = pair.echoes(1)
     assert (other.echo.way, other.echo.number) == (Way.OWN_PORT, number)
     assert other.echo.counter == echo.counter + 1
-    assert [arrival.ear.way for arrival in pair.arrivals] == [Way.GROUP, Way.OWN_PORT]
+    assert [arrival.echo_socket.way for arrival in pair.arrivals] == [Way.GROUP, Way.OWN_PORT]
     assert pair.arrivals[0].ttl == 1
     assert pair.arrivals[1].ttl > 1
 

@@ -64,20 +64,20 @@ def test_a_target_with_a_secret_of_its_own_believes_nothing_that_another_one_cou
 
 def test_the_first_address_stays_while_it_speaks() -> None:
     source = CasterAddress(())
-    source.hear(MASTER, 0.0)
-    source.hear(OTHER, 0.5)
-    source.hear(MASTER, 0.9)
-    source.hear(OTHER, 0.9 + SILENT_S)
+    source.receive_from(MASTER, 0.0)
+    source.receive_from(OTHER, 0.5)
+    source.receive_from(MASTER, 0.9)
+    source.receive_from(OTHER, 0.9 + SILENT_S)
     assert source.address == MASTER
-    source.hear(OTHER, 0.91 + SILENT_S)
+    source.receive_from(OTHER, 0.91 + SILENT_S)
     assert source.address == OTHER
 
 
 def test_an_address_of_the_master_is_believed_at_once() -> None:
     source = CasterAddress(("10.0.0.1",))
-    source.hear(OTHER, 0.0)
-    source.hear(MASTER, 0.1)
-    source.hear(OTHER, 0.2)
+    source.receive_from(OTHER, 0.0)
+    source.receive_from(MASTER, 0.1)
+    source.receive_from(OTHER, 0.2)
     assert source.address == MASTER
 
 
@@ -86,9 +86,9 @@ def test_an_old_status_shows_no_address() -> None:
     found = heard.open(codec(1 << 40).encode(status_of(1 << 40, 5)))
     assert not isinstance(found, Rejection)
     session = found[0]
-    assert session.hear_status(status_of(1 << 40, 5), MASTER, 0.0)
-    assert not session.hear_status(status_of(1 << 40, 4), OTHER, 9.0)
+    assert session.receive_status(status_of(1 << 40, 5), MASTER, 0.0)
+    assert not session.receive_status(status_of(1 << 40, 4), OTHER, 9.0)
     assert session.source.address == MASTER
-    assert not session.hear_status(status_of(1 << 40, 5), MASTER, 9.0)
-    assert session.hear_status(status_of(1 << 40, 6), OTHER, 9.5)
+    assert not session.receive_status(status_of(1 << 40, 5), MASTER, 9.0)
+    assert session.receive_status(status_of(1 << 40, 6), OTHER, 9.5)
     assert session.source.address == MASTER

@@ -86,7 +86,7 @@ def codecs() -> dict[int, ControlCodec]:
         codec = made[assign.target]
         told = codec.decode(master.encode(assign))
         assert isinstance(told, Assign)
-        codec.meet(told.parent, told.child)
+        codec.set_peers(told.parent, told.child)
     return made
 
 
@@ -98,7 +98,7 @@ def test_parent_and_child_understand_each_other() -> None:
 
 def test_no_message_without_a_peer() -> None:
     codec = codecs()[PARENT]
-    codec.meet(None, None)
+    codec.set_peers(None, None)
     with pytest.raises(ValueError, match="has no key"):
         codec.encode(FEED)
 
@@ -107,7 +107,7 @@ def test_another_target_can_neither_feed_nor_claim_in_their_names() -> None:
     made = codecs()
     forged_feed = made[OTHER].encode(FEED)
     assert made[CHILD].decode(forged_feed) is Rejection.FORGED
-    made[OTHER].meet(None, Peer(PARENT, LINK, bytes(16), 7))
+    made[OTHER].set_peers(None, Peer(PARENT, LINK, bytes(16), 7))
     assert made[PARENT].decode(made[OTHER].encode(CLAIM)) is Rejection.FORGED
 
 

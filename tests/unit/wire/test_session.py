@@ -45,7 +45,7 @@ STATUS = any_status(5)._replace(session=SESSION)
 def codec(seal: SealKind = SealKind.HMAC_SHA256) -> ControlCodec:
     made = ControlCodec(KEYS)
     made.use_report_seal(seal)
-    made.meet(None, Peer(3, 5, bytes(16), 7))
+    made.set_peers(None, Peer(3, 5, bytes(16), 7))
     return made
 
 

@@ -29,20 +29,20 @@ class Candidate:
         self.is_refused = False
         self._probe_counter = 0
 
-    def hear_status(self, status: Status, now: float, *, is_cast: bool) -> None:
+    def receive_status(self, status: Status, now: float, *, is_cast: bool) -> None:
         """Take a newer status. One that came by unicast does not show which packets of the group were lost."""
         self.status = status
         self.heard_at = now
         if is_cast or self.hearing.is_deaf:
             self.evidence = status
-        self.hearing.hear_status(is_cast=is_cast)
+        self.hearing.receive_status(is_cast=is_cast)
 
-    def hear_probe(self, probe: Probe, *, is_cast: bool) -> bool:
+    def receive_probe(self, probe: Probe, *, is_cast: bool) -> bool:
         """Take a probe. Return False if it is not newer than the last one."""
         is_newer = probe.counter > self._probe_counter
         if is_newer:
             self._probe_counter = probe.counter
-            self.hearing.hear_probe(probe.size_bytes, is_cast=is_cast)
+            self.hearing.receive_probe(probe.size_bytes, is_cast=is_cast)
         return is_newer
 
     def say_hello(self, config: CatcherConfig, counter: int) -> Hello:
@@ -79,7 +79,7 @@ class Candidates:
         """Return the candidate with this session id, or None."""
         return self._known.get(session)
 
-    def hear_status(self, status: Status, now: float, *, is_cast: bool) -> Candidate | None:
+    def receive_status(self, status: Status, now: float, *, is_cast: bool) -> Candidate | None:
         """Take a status. Return the candidate, or None if the status is old or its session is over."""
         known = self._known.pop(status.session, None)
         if known is not None and status.counter <= known.status.counter:
@@ -88,7 +88,7 @@ class Candidates:
         if status.phase in (Phase.DONE, Phase.ABORTED):
             return None
         candidate = self._known[status.session] = known or Candidate(status)
-        candidate.hear_status(status, now, is_cast=is_cast)
+        candidate.receive_status(status, now, is_cast=is_cast)
         candidate.hearing.doubt_group()
         if len(self._known) > CANDIDATES_MAX:
             del self._known[next(iter(self._known))]

@@ -48,15 +48,15 @@ class Hearing:
         """Whether the last hello, which may be under way, said it."""
         return self._state() == self._said
 
-    def hear_status(self, *, is_cast: bool) -> None:
+    def receive_status(self, *, is_cast: bool) -> None:
         """Take an authentic status."""
-        self.hear_probe(STATUS_COUNTS_AS, is_cast=is_cast)
+        self.receive_probe(STATUS_COUNTS_AS, is_cast=is_cast)
         if is_cast:
             self._rejoins = self._copies = 0
         else:
             self._copies += 1
 
-    def hear_probe(self, size_bytes: int, *, is_cast: bool) -> None:
+    def receive_probe(self, size_bytes: int, *, is_cast: bool) -> None:
         """Take an authentic probe of this size."""
         if is_cast:
             self.group_bytes = max(self.group_bytes, size_bytes)

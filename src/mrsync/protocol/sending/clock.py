@@ -129,7 +129,7 @@ class Clock:
         """Note whether courtesy limits what could be sent now."""
         self._courtesy.note(is_limiting=self._courtesy.gap_s > self.pacing.gap_s or not self.is_courteous(now))
 
-    def on_heard(self, flow: Flow, packets: int, lost: int, tx: int, now: float) -> None:
+    def on_losses(self, flow: Flow, packets: int, lost: int, tx: int, now: float) -> None:
         """Take a first report on this many packets, of which `lost` were lost."""
         if flow.is_shed:
             return
@@ -138,7 +138,7 @@ class Clock:
             self._courtesy.on_lost(flow.id)
         if self._courtesy.sees_queue(flow.id):
             return
-        finding = flow.losses.hear(packets, lost, tx_seen=flow.tx_seen, tx=tx, now=now, is_paced=pacing.is_on)
+        finding = flow.losses.add(packets, lost, tx_seen=flow.tx_seen, tx=tx, now=now, is_paced=pacing.is_on)
         if finding is LossFinding.SUSPICION:
             self._slow_down(flow, tx)
             flow.slowed_at = now

@@ -55,9 +55,7 @@ class Losses:
         self._tx_seen = 0
         self._tried: float | None = None  # the share that was suspicious
 
-    def hear(
-        self, packets: int, lost: int, *, tx_seen: int, tx: int, now: float, is_paced: bool = False
-    ) -> LossFinding:
+    def add(self, packets: int, lost: int, *, tx_seen: int, tx: int, now: float, is_paced: bool = False) -> LossFinding:
         """Take the losses among newly reported packets. tx_seen: last received tx; tx: last sent tx."""
         self._packets += packets
         self._lost += lost

@@ -160,7 +160,7 @@ class Schedule:
             packets += max(0, transfer.packets_between(first, end) - outage)
             lost += claimed - outage
         flow.losses.missed += missed
-        self._clock.on_heard(flow, packets, lost, self.tx, now)
+        self._clock.on_losses(flow, packets, lost, self.tx, now)
 
     def on_compressed(self, kind: ObjectKind, page: int, packets: int, now: float) -> None:
         """Set the number of packets of a page that is sent now."""

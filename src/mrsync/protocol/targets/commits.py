@@ -75,7 +75,7 @@ class Commits:
             target.sat_out[record.file] = record.errno
         return self.sit_out(record.file)
 
-    def void(self, index: int) -> bool:
+    def invalidate(self, index: int) -> bool:
         """Note that the source of a file changed while it was read.
 
         Return False if it is too late, because all targets have the file as it was.
@@ -92,7 +92,7 @@ class Commits:
         self.changed.difference_update(files)
         self.file_count += file_count
 
-    def vouch(self, end: int) -> None:
+    def mark_read(self, end: int) -> None:
         """Note that all plan files below `end` were read once; those that had changed are void."""
         self._vouched = max(self._vouched, end)
 

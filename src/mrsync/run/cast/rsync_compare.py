@@ -106,7 +106,7 @@ class RsyncCompare:
             host=host,
             dest=settings.dest_for(host),
         )
-        return _hear(command, self._check)
+        return _run_rsync(command, self._check)
 
 
 class _Said(NamedTuple):
@@ -140,7 +140,7 @@ def _complaints(said: _Said) -> list[str]:
     return skipped + [line for line in lines if said.status or line.startswith("rsync")]
 
 
-def _hear(command: list[bytes], check: Callable[[], None]) -> _Said:
+def _run_rsync(command: list[bytes], check: Callable[[], None]) -> _Said:
     """Run a command to its end. If check raises, kill it with all processes that it started."""
     guard = Guard()
     guard.start()

@@ -194,7 +194,7 @@ class SourceJob:
         if kind in (ObjectKind.CONTENTS, ObjectKind.CONTENTS_AGAIN):
             self.begin_contents()
         data = objects.read(kind, page)
-        self._caster.vouch(objects.files_read)
+        self._caster.mark_read(objects.files_read)
         return data
 
     def begin_contents(self) -> None:
@@ -205,7 +205,7 @@ class SourceJob:
             self._scanned.begin_contents(is_whole=numbers.pages_sent + numbers.pages_left == numbers.pages)
 
     def _on_file_changed(self, file: int, fault: Fault) -> None:
-        if self._caster.void_file(file):  # else all targets have it as it was, which does no harm
+        if self._caster.invalidate_file(file):  # else all targets have it as it was, which does no harm
             self.changes.note(file, fault)
 
     @property

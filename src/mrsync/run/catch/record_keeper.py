@@ -45,7 +45,7 @@ class _Round(NamedTuple):
 class RecordKeeper:
     """Gather what proves the tree of one target, and keep it.
 
-    path: of the destination. Only the worker calls this, except for `meet`, and `take` while the worker is idle.
+    path: of the destination. Only the worker calls this, except for `join`, and `take` while the worker is idle.
     """
 
     def __init__(self, path: bytes, secrets: CatcherSecrets) -> None:
@@ -56,7 +56,7 @@ class RecordKeeper:
         self._manifest = b""
         self._rounds: dict[int, _Round] = {}
 
-    def meet(self, session: int, geometry: Geometry, seal: SealKind) -> None:
+    def join(self, session: int, geometry: Geometry, seal: SealKind) -> None:
         """Take what is known of the session when it opens."""
         self._session = _Session(session, geometry, seal)
 

@@ -152,7 +152,7 @@ class TreeSession:
         self._jobs.geometry = event.geometry
         self._jobs.session = event.session
         if self._record_keeper is not None:
-            self._record_keeper.meet(event.session, event.geometry, event.seal)
+            self._record_keeper.join(event.session, event.geometry, event.seal)
 
     def _on_object_held(self, event: ObjectHeld) -> None:
         if event.object is ObjectKind.MANIFEST:

@@ -32,7 +32,7 @@ from mrsync.transport.loop import Loop
 from mrsync.transport.network.interface import family_of, is_address, multicast_interfaces
 from mrsync.transport.network.multicast import open_caster_socket, set_group_ttl, unicast_ttl
 from mrsync.transport.network.paths import Path, PathKind
-from mrsync.transport.pinging import EchoHeard, Pinger
+from mrsync.transport.pinging import EchoReceived, Pinger
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.keys import SessionKeys
 from mrsync.wire.limits import BURST_BYTES_MAX, HEADER_BYTES, MTU_MAX, PACKETS_PER_PAGE_MAX, TAG_BYTES
@@ -307,22 +307,22 @@ class _Doctor:
                 self._observer.on_notice(Notice(1, event.text, self._settings.targets[event.target]))
             for fact in facts or ():
                 if isinstance(fact, Heard):
-                    self._trials.on_heard(event.target, fact)
+                    self._trials.on_received(event.target, fact)
                 else:
-                    exam.hear_fact(fact)
+                    exam.add_fact(fact)
 
     def _on_echoes(self, opened: socket.socket) -> None:
-        for heard in self._pinger.hear(opened):
+        for heard in self._pinger.receive(opened):
             if heard.echo.target < len(self._exams):
                 self._on_echo(heard)
 
-    def _on_echo(self, heard: EchoHeard) -> None:
+    def _on_echo(self, heard: EchoReceived) -> None:
         echo, exam = heard.echo, self._exams[heard.echo.target]
         self._trials.on_echo(echo.target, echo)
         sent_at = self._pinged_at.get(echo.number)
         if echo.kind is not Kind.PING or echo.way is not Way.GROUP or sent_at is None:
             return
-        exam.hear_echo(heard.at - sent_at - echo.hold_us / 1e6, echo.clock_us, time.monotonic() - heard.at)
+        exam.add_echo(heard.at - sent_at - echo.hold_us / 1e6, echo.clock_us, time.monotonic() - heard.at)
 
     def _has_everyone_answered(self) -> bool:
         return all(exam.facts is not None or exam.reason is not None for exam in self._exams)

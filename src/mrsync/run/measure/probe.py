@@ -14,7 +14,7 @@ from mrsync.run.measure.facts import HEARD_PER_LINE, SIZES, Facts, Heard, HostFa
 from mrsync.run.measure.hostfacts import Host, deafness_of_bridges, disk_facts, python_version, since
 from mrsync.run.sandbox import Sandbox
 from mrsync.run.settings import GROUPS, CatchSettings
-from mrsync.transport.echoing import Arrival, Ear, Echoer
+from mrsync.transport.echoing import Arrival, Echoer, EchoSocket
 from mrsync.transport.loop import Loop
 from mrsync.transport.network.interface import Interface, family_of, multicast_interfaces
 from mrsync.transport.network.multicast import granted_buffer, open_data_socket, open_port_socket, open_reply_socket
@@ -68,7 +68,11 @@ class _Probe:
         self._told: set[Facts] = set()  # counters and volumes of the last report
         self._reply = open_reply_socket(family_of(group))
         self._unasked = open_reply_socket(family_of(group), buffer_bytes=0)
-        self._ears = [Ear(self._reply, Way.OWN_PORT), *self._group_ears(), *self._port_ears()]
+        self._echo_sockets = [
+            EchoSocket(self._reply, Way.OWN_PORT),
+            *self._group_echo_sockets(),
+            *self._port_echo_sockets(),
+        ]
         self._echoer = Echoer(
             self._reply,
             secret=settings.secret,
@@ -80,9 +84,9 @@ class _Probe:
         )
 
     def run(self) -> int:
-        for ear in self._ears:
-            self._echoer.listen(ear)
-            self._loop.watch(ear.socket, partial(self._echoer.hear, ear))
+        for echo_socket in self._echo_sockets:
+            self._echoer.listen(echo_socket)
+            self._loop.watch(echo_socket.socket, partial(self._echoer.receive, echo_socket))
         watch_for_the_end(self._settings, self._loop, self._ended.append)
         self._greet()
         self._untold.append(self._host_facts())
@@ -97,23 +101,25 @@ class _Probe:
         return 0
 
     def close(self) -> None:
-        for ear in self._ears:
-            ear.socket.close()
+        for echo_socket in self._echo_sockets:
+            echo_socket.socket.close()
         self._unasked.close()
 
-    def _group_ears(self) -> list[Ear]:
+    def _group_echo_sockets(self) -> list[EchoSocket]:
         """Open a socket where a catcher would listen, and one for each interface where it would not."""
         port = self._settings.network.port
-        ears = [Ear(open_data_socket(self._interfaces, self._group, port), Way.GROUP)]
+        echo_sockets = [EchoSocket(open_data_socket(self._interfaces, self._group, port), Way.GROUP)]
         own = {interface.ifindex for interface in self._interfaces}
         for interface in multicast_interfaces(family_of(self._group)):
             if interface.ifindex not in own:
-                ears.append(Ear(open_data_socket([interface], self._group, port), Way.GROUP, interface.name))
-        return ears
+                echo_sockets.append(
+                    EchoSocket(open_data_socket([interface], self._group, port), Way.GROUP, interface.name)
+                )
+        return echo_sockets
 
-    def _port_ears(self) -> list[Ear]:
+    def _port_echo_sockets(self) -> list[EchoSocket]:
         port = self._settings.network.port
-        return [Ear(open_port_socket(interface, port), Way.DATA_PORT) for interface in self._interfaces]
+        return [EchoSocket(open_port_socket(interface, port), Way.DATA_PORT) for interface in self._interfaces]
 
     def _greet(self) -> None:
         """Send a packet to the master, so that a stateful firewall here accepts its unicast packets as replies."""
@@ -123,18 +129,18 @@ class _Probe:
         self._echoer.send(b"", address)
 
     def _on_arrival(self, arrival: Arrival) -> None:
-        ear = arrival.ear
+        echo_socket = arrival.echo_socket
         if arrival.kind is Kind.PAGE and arrival.generation != SIZES:
             return  # counted in the volume of its generation
         self._untold.append(
-            Heard(arrival.kind, ear.way, arrival.number, arrival.generation, ear.interface, arrival.ttl)
+            Heard(arrival.kind, echo_socket.way, arrival.number, arrival.generation, echo_socket.interface, arrival.ttl)
         )
 
     def _host_facts(self) -> HostFacts:
         first = self._interfaces[0]
         names = [interface.name for interface in self._interfaces]
         every = [interface.name for interface in multicast_interfaces(family_of(self._group))]
-        data = next(ear.socket for ear in self._ears if ear.way is Way.GROUP)
+        data = next(echo_socket.socket for echo_socket in self._echo_sockets if echo_socket.way is Way.GROUP)
         return HostFacts(
             python=python_version(),
             kernel=os.uname().release,

@@ -40,7 +40,7 @@ class Trials:
         """Note that a ping of this trial was sent."""
         self._sent.setdefault(trial, set()).add(number)
 
-    def on_heard(self, target: int, heard: Heard) -> None:
+    def on_received(self, target: int, heard: Heard) -> None:
         """Note a ping or page that a target's probe has reported."""
         if heard.kind == Kind.PAGE:
             if heard.generation == SIZES and not heard.interface:

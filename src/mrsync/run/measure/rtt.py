@@ -192,7 +192,7 @@ class _Rtt:
             self._observer.on_snapshot(self._snapshot(now))
 
     def _on_echoes(self, opened: socket.socket) -> None:
-        for echo, _, at in self._pinger.hear(opened):
+        for echo, _, at in self._pinger.receive(opened):
             if echo.target >= len(self._settings.targets) or echo.way is not Way.GROUP:
                 continue
             if echo.target not in self._present:

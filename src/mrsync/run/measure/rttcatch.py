@@ -9,7 +9,7 @@ from functools import partial
 from mrsync.errors import ExitStatus
 from mrsync.run.bootstrap import Readiness, own_interfaces, run_program, watch_for_the_end
 from mrsync.run.settings import RTT_GROUPS, CatchSettings
-from mrsync.transport.echoing import Ear, Echoer
+from mrsync.transport.echoing import Echoer, EchoSocket
 from mrsync.transport.loop import Loop
 from mrsync.transport.network.interface import family_of
 from mrsync.transport.network.multicast import open_data_socket, open_reply_socket
@@ -33,9 +33,9 @@ def echo(settings: CatchSettings) -> int:
         echoer = Echoer(
             reply, secret=settings.secret, target=settings.target, instance=int.from_bytes(os.urandom(8), "big")
         )
-        for ear in (Ear(data, Way.GROUP), Ear(reply, Way.OWN_PORT)):
-            echoer.listen(ear)
-            loop.watch(ear.socket, partial(echoer.hear, ear))
+        for echo_socket in (EchoSocket(data, Way.GROUP), EchoSocket(reply, Way.OWN_PORT)):
+            echoer.listen(echo_socket)
+            loop.watch(echo_socket.socket, partial(echoer.receive, echo_socket))
         watch_for_the_end(settings, loop, ended.append)
         print(Readiness(interfaces[0].address, reply.getsockname()[1]).encode(), flush=True)
         while not ended:

@@ -25,7 +25,7 @@ class TargetExam:
         self._round_trips = Histogram()
         self._clock_offset_s: float | None = None
 
-    def hear_fact(self, fact: HostFacts | DiskFacts | HostCounters | VolumeFacts) -> None:
+    def add_fact(self, fact: HostFacts | DiskFacts | HostCounters | VolumeFacts) -> None:
         """Take a fact from the probe."""
         if isinstance(fact, HostFacts):
             self.facts = fact
@@ -38,7 +38,7 @@ class TargetExam:
         else:
             self._volumes[fact.generation] = fact
 
-    def hear_echo(self, rtt_s: float, clock_us: int, age_s: float) -> None:
+    def add_echo(self, rtt_s: float, clock_us: int, age_s: float) -> None:
         """Take an echo that arrived age_s seconds ago. clock_us: the target's clock when it sent the echo."""
         self._round_trips.add(rtt_s)
         left_at = time.time() - age_s - max(0.0, rtt_s) / 2

@@ -121,9 +121,9 @@ class _Verification:
                 self._running.discard(event.target)
                 self._reasons[event.target] = self._reasons[event.target] or event.reason
             else:
-                self._hear(event)
+                self._receive_line(event)
 
-    def _hear(self, event: LineWritten) -> None:
+    def _receive_line(self, event: LineWritten) -> None:
         try:
             finding = decode_finding(event.line)
         except ProtocolDataError as error:

@@ -71,7 +71,7 @@ def open_data_socket(
     interface = interfaces[0]
     try:
         try_option(opened, socket_options.SHARED_PORT, 1)
-        _hear_only_own_groups(opened)
+        _receive_only_own_groups(opened)
         _prepare_for_pages(opened, buffer_bytes)
         is_ambiguous = len(interfaces) > 1 and has_scope(group)  # a bound address can have only one scope
         opened.bind(interface.at("::" if is_ambiguous else group, port))
@@ -168,7 +168,7 @@ def _udp_socket(family: int) -> socket.socket:
     return opened
 
 
-def _hear_only_own_groups(opened: socket.socket) -> None:
+def _receive_only_own_groups(opened: socket.socket) -> None:
     """Do not receive groups that other programs on this host have joined. Linux has this for IPv6 since 4.20."""
     is_ipv4 = opened.family == IPV4
     try_option(opened, socket_options.OWN_GROUPS_IPV4 if is_ipv4 else socket_options.OWN_GROUPS_IPV6, 0)

@@ -132,7 +132,7 @@ class Intake:
         if self._parent is not None:
             self._tx_limit = max(self._tx_limit, tx + TX_AHEAD_MAX)
 
-    def meet(self, peers: Collection[Address]) -> None:
+    def set_peers(self, peers: Collection[Address]) -> None:
         """Set the addresses of the parent and the child."""
         self._peers = peers
 

@@ -20,20 +20,20 @@ from tests.unit.protocol.catching import NOTHING, events, joined, only_report, s
 def test_a_status_shows_that_something_is_heard_and_a_probe_how_much() -> None:
     hearing = Hearing()
     assert hearing.is_deaf
-    hearing.hear_status(is_cast=True)
+    hearing.receive_status(is_cast=True)
     assert (hearing.is_deaf, hearing.lacks_probe) == (False, True)
-    hearing.hear_probe(1472, is_cast=True)
-    hearing.hear_probe(1252, is_cast=True)
+    hearing.receive_probe(1472, is_cast=True)
+    hearing.receive_probe(1252, is_cast=True)
     assert hearing.say(1) == (1472, 0, 0)
     assert not hearing.lacks_probe
 
 
 def test_hello_is_repeated_until_a_welcome_confirms_it() -> None:
     hearing = Hearing()
-    hearing.hear_status(is_cast=True)
+    hearing.receive_status(is_cast=True)
     hearing.say(1)
     assert (hearing.is_said, hearing.has_news) == (True, True)
-    hearing.hear_probe(1472, is_cast=True)
+    hearing.receive_probe(1472, is_cast=True)
     assert not hearing.is_said
     hearing.say(4)
     hearing.say(6)
@@ -46,21 +46,21 @@ def test_hello_is_repeated_until_a_welcome_confirms_it() -> None:
 def test_who_seeks_forgets_a_group_that_fell_silent() -> None:
     candidates = Candidates()
     for counter, is_cast in enumerate((True, False, False), 1):
-        candidate = candidates.hear_status(status(counter), 0.0, is_cast=is_cast)
+        candidate = candidates.receive_status(status(counter), 0.0, is_cast=is_cast)
         assert candidate is not None
         assert candidate.hearing.is_deaf is (counter == 3)
 
 
 def test_unicast_counts_only_for_targets_without_multicast() -> None:
     hearing = Hearing()
-    hearing.hear_probe(1472, is_cast=True)
+    hearing.receive_probe(1472, is_cast=True)
     hearing.say(1)
     hearing.receive_welcome(1, 7)
-    hearing.hear_probe(1472, is_cast=False)
+    hearing.receive_probe(1472, is_cast=False)
     assert not hearing.has_news
     for _ in range(REJOINS_MAX):
         assert hearing.fall_silent()
-    hearing.hear_status(is_cast=False)
+    hearing.receive_status(is_cast=False)
     assert not hearing.fall_silent()
     assert hearing.has_news
     assert hearing.say(2) == (0, 1472, 7)
@@ -68,10 +68,10 @@ def test_unicast_counts_only_for_targets_without_multicast() -> None:
 
 def test_a_group_is_not_given_up_while_nothing_comes_by_unicast_either() -> None:
     hearing = Hearing()
-    hearing.hear_status(is_cast=True)
+    hearing.receive_status(is_cast=True)
     assert all(hearing.fall_silent() for _ in range(9))
-    hearing.hear_status(is_cast=False)
-    hearing.hear_status(is_cast=True)
+    hearing.receive_status(is_cast=False)
+    hearing.receive_status(is_cast=True)
     assert hearing.fall_silent()
 
 

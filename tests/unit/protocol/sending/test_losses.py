@@ -9,13 +9,13 @@ from mrsync.protocol.sending.losses import EXCESS, NOISE_S, SAMPLE_PACKETS, SAMP
 
 def look(losses: Losses, share: float, *, tx_seen: int = 1, tx: int = 10, now: float = 0.0) -> LossFinding:
     """One sample, of which this share is lost."""
-    return losses.hear(SAMPLE_PACKETS, round(share * SAMPLE_PACKETS), tx_seen=tx_seen, tx=tx, now=now)
+    return losses.add(SAMPLE_PACKETS, round(share * SAMPLE_PACKETS), tx_seen=tx_seen, tx=tx, now=now)
 
 
 def test_a_handful_shows_nothing() -> None:
     losses = Losses()
-    assert losses.hear(100, 90, tx_seen=1, tx=10, now=0.0) is LossFinding.NOTHING
-    assert losses.hear(SAMPLE_PACKETS - 100, 0, tx_seen=1, tx=10, now=0.0) is LossFinding.SUSPICION
+    assert losses.add(100, 90, tx_seen=1, tx=10, now=0.0) is LossFinding.NOTHING
+    assert losses.add(SAMPLE_PACKETS - 100, 0, tx_seen=1, tx=10, now=0.0) is LossFinding.SUSPICION
 
 
 def test_a_little_is_noise_at_once() -> None:
@@ -58,12 +58,12 @@ def test_noise_is_tried_again_after_a_while() -> None:
 def test_where_packets_are_spread_less_is_enough() -> None:
     losses = Losses()
     count = SAMPLE_PACKETS_PACED
-    assert losses.hear(count, count // 25, tx_seen=1, tx=10, now=0.0, is_paced=True) is LossFinding.SUSPICION
+    assert losses.add(count, count // 25, tx_seen=1, tx=10, now=0.0, is_paced=True) is LossFinding.SUSPICION
 
 
 def test_a_trial_for_another_one_is_used() -> None:
     losses = Losses()
-    losses.hear(200, 40, tx_seen=5, tx=9, now=0.0)
+    losses.add(200, 40, tx_seen=5, tx=9, now=0.0)
     losses.restart(10)
     assert losses.from_tx == 10
     assert look(losses, 0.2) is LossFinding.NOISE

@@ -106,8 +106,8 @@ def test_a_source_that_changed_is_an_exception_unless_all_have_it_already() -> N
     known, commits = roster(1), Commits(10)
     stand(known, 0, ready=3)
     commits.update(known)
-    assert not commits.void(2)
-    assert commits.void(5)
+    assert not commits.invalidate(2)
+    assert commits.invalidate(5)
     stand(known, 0, ready=10)
     commits.update(known)
     assert (commits.span, commits.changed) == (CommitSpan(0, 10, ((5, 6),)), {5})
@@ -118,12 +118,12 @@ def test_each_goes_as_far_as_was_read_whatever_others_sit_out() -> None:
     stand(known, 0, ready=8)
     stand(known, 1, ready=2)
     assert commits.sit_out(1)
-    assert commits.void(4)
-    commits.vouch(6)
+    assert commits.invalidate(4)
+    commits.mark_read(6)
     commits.update(known)
     assert commits.span == CommitSpan(0, 2, ((4, 5),), ahead=6)
-    commits.vouch(99)
-    assert commits.void(7)
+    commits.mark_read(99)
+    assert commits.invalidate(7)
     commits.update(known)
     assert commits.span == CommitSpan(0, 2, ((4, 5), (7, 8)), ahead=10)
     assert not commits.sit_out(10)
@@ -132,13 +132,13 @@ def test_each_goes_as_far_as_was_read_whatever_others_sit_out() -> None:
 def test_too_many_exceptions_do_not_matter_with_commit_each() -> None:
     files = 4 * EXCEPTIONS_MAX
     known, commits = roster(2), Commits(files, CommitRule.EACH)
-    commits.vouch(files)
+    commits.mark_read(files)
     stand(known, 0, ready=files)
     stand(known, 1, ready=1)
     commits.update(known)
     assert commits.span == CommitSpan(0, 1, (), ahead=files)
     for file in range(1, files, 2):
-        commits.void(file)
+        commits.invalidate(file)
     commits.update(known)
     assert (commits.span.end, commits.span.ahead) == (1, 2 * EXCEPTIONS_MAX + 1)
     assert len(commits.span.exceptions) == EXCEPTIONS_MAX
@@ -159,7 +159,7 @@ def test_the_job_is_granted_at_once_or_not_at_all() -> None:
 
 def test_the_job_waits_for_files_that_changed() -> None:
     known, commits = roster(1), Commits(10, CommitRule.JOB)
-    commits.void(3)
+    commits.invalidate(3)
     stand(known, 0, ready=10)
     assert not commits.update(known)
     assert commits.veto(known) == ""
@@ -185,8 +185,8 @@ def test_veto_by_one_target_stops_the_job(rule: CommitRule) -> None:
     assert veto(commits, known) == ("b cannot take a file: ENOSPC" if is_job else "")
     known.end(found(known, 0), TargetTrigger.SILENCE, "silent for 6 s", 1.0)
     assert veto(commits, known) == ("a is lost: silent for 6 s" if is_job else "")
-    commits.void(2)
-    commits.void(3)
+    commits.invalidate(2)
+    commits.invalidate(3)
     commits.cast_again([2], 1)
     assert commits.file_count == 11
     sentence = "a source file vanished, cannot be read, or changes again and again"
@@ -199,7 +199,7 @@ def test_veto_by_one_target_stops_the_job(rule: CommitRule) -> None:
 def test_by_the_rule_each_a_status_looks_ahead_of_the_slowest() -> None:
     session = Session(commit_rule=CommitRule.EACH).planned()
     session.report(0, ready=5, frontier=10)
-    session.caster.vouch(4)
+    session.caster.mark_read(4)
     session.pump(0.2)
     assert (session.status().commit.end, session.status().commit.ahead) == (0, 4)
 

@@ -16,11 +16,11 @@ def test_shares_by_trial_and_target() -> None:
     for number in (1, 2, 3):
         trials.on_sent(GROUP, number)
     trials.on_sent(port, 4)
-    trials.on_heard(0, Heard(Kind.PING, Way.GROUP, 1))
-    trials.on_heard(0, Heard(Kind.PING, Way.GROUP, 1))
-    trials.on_heard(0, Heard(Kind.PING, Way.GROUP, 2))
+    trials.on_received(0, Heard(Kind.PING, Way.GROUP, 1))
+    trials.on_received(0, Heard(Kind.PING, Way.GROUP, 1))
+    trials.on_received(0, Heard(Kind.PING, Way.GROUP, 2))
     trials.on_echo(0, echo(1))
-    trials.on_heard(0, Heard(Kind.PING, Way.DATA_PORT, 4, ttl=63))
+    trials.on_received(0, Heard(Kind.PING, Way.DATA_PORT, 4, ttl=63))
     trials.on_echo(0, echo(4, Way.DATA_PORT))
     assert trials.share(0, GROUP) == Share(3, 2, 1)
     assert trials.share(1, GROUP) == Share(3, 0, 0)
@@ -32,14 +32,14 @@ def test_shares_by_trial_and_target() -> None:
 def test_a_ping_of_the_group_that_came_by_unicast_was_not_heard_as_one() -> None:
     trials = Trials(1)
     trials.on_sent(GROUP, 1)
-    trials.on_heard(0, Heard(Kind.PING, Way.DATA_PORT, 1))
+    trials.on_received(0, Heard(Kind.PING, Way.DATA_PORT, 1))
     assert trials.share(0, GROUP).heard == 0
 
 
 def test_echoes_through_another_interface() -> None:
     trials = Trials(1)
     trials.on_sent(GROUP, 1)
-    trials.on_heard(0, Heard(Kind.PING, Way.GROUP, 1, interface="eth1"))
+    trials.on_received(0, Heard(Kind.PING, Way.GROUP, 1, interface="eth1"))
     assert trials.elsewhere(0) == "eth1"
     assert trials.share(0, GROUP).heard == 0
 
@@ -51,7 +51,7 @@ def test_the_smallest_ttl_and_the_interface_that_got_there() -> None:
     trials.on_sent(Trial(Way.GROUP, interface="eth5"), 10)
     assert (trials.ttl_needed(0), trials.heard_from(0)) == (0, "")
     for number in (1, 2, 10):
-        trials.on_heard(0, Heard(Kind.PING, Way.GROUP, number))
+        trials.on_received(0, Heard(Kind.PING, Way.GROUP, number))
     assert (trials.ttl_needed(0), trials.heard_from(0)) == (3, "eth5")
 
 
@@ -66,7 +66,7 @@ def test_sizes_are_halved_until_every_target_has_its_largest() -> None:
             trials.on_size_sent(size)
             for target, limit in enumerate(limits):
                 if size <= limit:
-                    trials.on_heard(target, Heard(Kind.PAGE, Way.GROUP, size, SIZES))
+                    trials.on_received(target, Heard(Kind.PAGE, Way.GROUP, size, SIZES))
         sizes = trials.next_sizes()
     assert [trials.largest(target) for target in range(4)] == limits
     assert rounds < 12

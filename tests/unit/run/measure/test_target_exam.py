@@ -24,7 +24,7 @@ def test_latest_report_counts() -> None:
         HostCounters(5),
         VolumeFacts(FAST, 90, 900, 0.5),
     ):
-        exam.hear_fact(facts)
+        exam.add_fact(facts)
     seen = exam.evidence("a", {FAST: Throughput(100, seconds_sent=0.4), SLOW: Throughput(10)})
     assert (seen.facts, seen.disk, seen.counters) == (HostFacts(python="3.9"), DiskFacts("/a"), HostCounters(5))
     assert seen.fast == Throughput(100, 90, 0.4, 0.5, 900)
@@ -35,9 +35,9 @@ def test_latest_report_counts() -> None:
 
 def test_the_clock_of_a_host_an_hour_ahead() -> None:
     exam = TargetExam()
-    exam.hear_fact(HostFacts(clock_us=round((time.time() + 3600) * 1e6)))
+    exam.add_fact(HostFacts(clock_us=round((time.time() + 3600) * 1e6)))
     offset = exam.evidence("a", {}).clock_offset_s
     assert offset == pytest.approx(3600, abs=1)
-    exam.hear_echo(0.2, round((time.time() + 3600) * 1e6), 0.0)  # more exact: half a round trip ago
+    exam.add_echo(0.2, round((time.time() + 3600) * 1e6), 0.0)  # more exact: half a round trip ago
     assert exam.evidence("a", {}).clock_offset_s == pytest.approx(3600.1, abs=0.05)
     assert exam.evidence("a", {}).round_trips.counts == {200_000: 1}
