@@ -28,11 +28,11 @@ from mrsync.tree.model.manifest_patch import encode_again
 from mrsync.tree.model.marks import Listed
 from mrsync.tree.model.plan import Plan
 from mrsync.tree.model.policy import Policy
-from mrsync.wire import limits, messages
+from mrsync.wire import limits, messages, records
 from mrsync.wire.header import Header, pack_header, page_headers, session_tag
 from mrsync.wire.keys import SessionKeys
 from mrsync.wire.layout import Layout
-from mrsync.wire.records import RecordDecoder, encode_record
+from mrsync.wire.record_codec import RecordDecoder, encode_record
 from mrsync.wire.sealing import PageSealer, has_aes_gcm
 from mrsync.wire.session import ControlCodec, Rejection
 from mrsync.wire.terms import Term, decode_terms, encode_terms
@@ -127,7 +127,13 @@ def width(kind: str) -> int | None:
 
 def examples(kind: str) -> list[Example]:
     blocks = re.findall(rf"^```({kind}\b[^\n]*)\n(.*?)\n\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL)
-    names = {**vars(messages), "PageSample": PageSample, "CodedSample": CodedSample, "__builtins__": {}}
+    names = {
+        **vars(messages),
+        **vars(records),
+        "PageSample": PageSample,
+        "CodedSample": CodedSample,
+        "__builtins__": {},
+    }
     return [Example(name, eval(shown, names), *parsed_lines(lines)) for name, shown, lines in blocks]
 
 
@@ -278,7 +284,7 @@ def test_examples_of_messages(example: Example) -> None:
 
 @pytest.mark.parametrize("example", examples("record"), ids=name_of)
 def test_examples_of_records(example: Example) -> None:
-    assert isinstance(example.shown, get_args(messages.Record))
+    assert isinstance(example.shown, get_args(records.Record))
     assert encode_record(example.shown).hex() == example.data.hex()
     assert RecordDecoder().feed(example.data) == [example.shown]
     (names,) = tables_of("record", "name")
@@ -332,7 +338,7 @@ def test_example_of_a_coded_packet() -> None:
 
 def test_every_message_and_record_has_an_example() -> None:
     shown = {type(example.shown) for example in EXAMPLES}
-    assert shown >= {*get_args(messages.Message), *get_args(messages.Record)}
+    assert shown >= {*get_args(messages.Message), *get_args(records.Record)}
 
 
 @pytest.mark.parametrize(

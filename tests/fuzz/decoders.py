@@ -53,25 +53,11 @@ from mrsync.wire.codec import decode_message, encode_message
 from mrsync.wire.header import unpack_header
 from mrsync.wire.keys import SessionKeys
 from mrsync.wire.limits import CASTER_ID, HEADER_BYTES
-from mrsync.wire.messages import (
-    Ack,
-    ComparedRecord,
-    Digests,
-    Ending,
-    ErrorRecord,
-    FailedRecord,
-    Farewell,
-    Knock,
-    Message,
-    NeedsRecord,
-    ObjectKind,
-    Probe,
-    Record,
-    Welcome,
-)
+from mrsync.wire.messages import Ack, Digests, Ending, Farewell, Knock, Message, ObjectKind, Probe, Welcome
 from mrsync.wire.needs import decode_needs, encode_needs
 from mrsync.wire.proofs import prover_of
-from mrsync.wire.records import encode_record
+from mrsync.wire.record_codec import encode_record
+from mrsync.wire.records import ComparedRecord, ErrorRecord, FailedRecord, NeedsRecord, Record
 from mrsync.wire.session import ControlCodec, open_status
 from mrsync.wire.terms import decode_terms
 from tests.unit.protocol.builders import hello, report, status

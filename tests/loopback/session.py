@@ -34,13 +34,8 @@ from mrsync.transport.sessions import CatcherSecrets
 from mrsync.wire.geometry import Geometry, ladder
 from mrsync.wire.keys import SessionKeys, TargetKeys
 from mrsync.wire.limits import NO_SESSION
-from mrsync.wire.messages import (
-    ComparedRecord,
-    NeedsRecord,
-    ObjectKind,
-    ResultRecord,
-    SealKind,
-)
+from mrsync.wire.messages import ObjectKind, SealKind
+from mrsync.wire.records import ComparedRecord, NeedsRecord, ResultRecord
 from mrsync.wire.sealing import seals_here
 from mrsync.wire.signing import SEED_BYTES, Signer, can_sign
 

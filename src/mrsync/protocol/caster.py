@@ -45,22 +45,8 @@ from mrsync.protocol.targets.rounds import AGAIN, Rounds
 from mrsync.protocol.targets.statistics import CasterStatistics
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.limits import TERMS_MAX
-from mrsync.wire.messages import (
-    ChangesRecord,
-    DeletionsRecord,
-    Ending,
-    FailedRecord,
-    Hello,
-    Hop,
-    Knock,
-    Message,
-    ObjectKind,
-    Phase,
-    Record,
-    Report,
-    SatOutRecord,
-    WantsRecord,
-)
+from mrsync.wire.messages import Ending, Hello, Hop, Knock, Message, ObjectKind, Phase, Report
+from mrsync.wire.records import ChangesRecord, DeletionsRecord, FailedRecord, Record, SatOutRecord, WantsRecord
 
 ABSENCE = "nothing received within"  # the reason of targets that never joined begins with this
 ELECTION_S = 0.05

@@ -43,12 +43,12 @@ from mrsync.wire.messages import (
     ObjectKind,
     Phase,
     Probe,
-    Record,
     SealKind,
     Status,
     Welcome,
 )
-from mrsync.wire.records import wants_records
+from mrsync.wire.record_codec import wants_records
+from mrsync.wire.records import Record
 
 HELLO_S = 0.1
 DOUBTS_S = 0.3  # repeat HELLO if no probe has arrived

@@ -10,8 +10,9 @@ from mrsync.protocol.core.events import CasterEvent
 from mrsync.protocol.core.sends import Send, SendMessage
 from mrsync.protocol.core.states import RosterState
 from mrsync.protocol.traced import Recorder, TracedCaster
-from mrsync.wire.messages import ComparedRecord, NeedsRecord, ObjectKind, Phase, Record, ResultRecord, Status
-from mrsync.wire.records import encode_record
+from mrsync.wire.messages import ObjectKind, Phase, Status
+from mrsync.wire.record_codec import encode_record
+from mrsync.wire.records import ComparedRecord, NeedsRecord, Record, ResultRecord
 from tests.unit.protocol.builders import HMAC, PAGE, STEPS, hello, report
 
 ACK_WAIT_S = 60.0

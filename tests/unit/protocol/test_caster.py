@@ -19,22 +19,9 @@ from mrsync.protocol.core.sends import SendMessage, SendPage
 from mrsync.protocol.core.states import RosterState
 from mrsync.protocol.targets.admission import TAKEOVER_S
 from mrsync.wire.limits import CONTROL_BYTES_MAX
-from mrsync.wire.messages import (
-    Ack,
-    ComparedRecord,
-    Ending,
-    FailedRecord,
-    Farewell,
-    Knock,
-    ObjectKind,
-    Phase,
-    SatOutRecord,
-    SealKind,
-    Status,
-    WantsRecord,
-    Welcome,
-)
-from mrsync.wire.records import encode_record
+from mrsync.wire.messages import Ack, Ending, Farewell, Knock, ObjectKind, Phase, SealKind, Status, Welcome
+from mrsync.wire.record_codec import encode_record
+from mrsync.wire.records import ComparedRecord, FailedRecord, SatOutRecord, WantsRecord
 from mrsync.wire.session import ControlCodec
 from tests.unit.protocol.builders import PAGE, found, hello, report
 from tests.unit.protocol.session import ACK_WAIT_S, RESULT, Session

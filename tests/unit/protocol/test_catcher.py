@@ -37,13 +37,11 @@ from mrsync.wire.messages import (
     ObjectState,
     Phase,
     Report,
-    ResultRecord,
-    SatOutRecord,
     SealKind,
     Status,
-    WantsRecord,
 )
-from mrsync.wire.records import RecordDecoder
+from mrsync.wire.record_codec import RecordDecoder
+from mrsync.wire.records import ResultRecord, SatOutRecord, WantsRecord
 from tests.unit.protocol.builders import GEOMETRY, PAGE, status
 from tests.unit.protocol.catching import (
     CONTENTS,

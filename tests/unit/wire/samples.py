@@ -11,15 +11,11 @@ from mrsync.wire.limits import DIGESTS_MAX, EXCEPTIONS_MAX, MTU_MAX, MTU_MIN, TA
 from mrsync.wire.messages import (
     Ack,
     Assign,
-    BasisRecord,
     Claim,
     CommitSpan,
-    ComparedRecord,
     Digests,
     Echo,
     Ending,
-    ErrorRecord,
-    FailedRecord,
     Farewell,
     Feed,
     Feeding,
@@ -28,24 +24,30 @@ from mrsync.wire.messages import (
     Kind,
     Knock,
     Message,
-    NeedsRecord,
     ObjectKind,
     ObjectState,
     Peer,
     Phase,
     Ping,
     Probe,
-    Record,
     Report,
-    ResultRecord,
-    SatOutRecord,
     SealKind,
     Status,
-    WantsRecord,
     Way,
     Welcome,
 )
 from mrsync.wire.needs import Need
+from mrsync.wire.records import (
+    BasisRecord,
+    ComparedRecord,
+    ErrorRecord,
+    FailedRecord,
+    NeedsRecord,
+    Record,
+    ResultRecord,
+    SatOutRecord,
+    WantsRecord,
+)
 
 SECRET = bytes(range(32))
 SESSION = 0x6D727379_6E633521

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from mrsync.wire.changes import Change, pack_changes, pack_deletions, unpack_changes, unpack_deletions
 from mrsync.wire.limits import RECORD_BYTES_MAX
-from mrsync.wire.messages import ChangesRecord, DeletionsRecord
-from mrsync.wire.records import encode_record
+from mrsync.wire.record_codec import encode_record
+from mrsync.wire.records import ChangesRecord, DeletionsRecord
 
 
 @st.composite

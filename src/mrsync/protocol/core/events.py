@@ -6,7 +6,8 @@ from typing import NamedTuple, Union
 
 from mrsync.protocol.core.ranges import RangeSet
 from mrsync.wire.geometry import Geometry
-from mrsync.wire.messages import ChangesRecord, DeletionsRecord, Ending, ObjectKind, Peer, Phase, SealKind
+from mrsync.wire.messages import Ending, ObjectKind, Peer, Phase, SealKind
+from mrsync.wire.records import ChangesRecord, DeletionsRecord
 
 
 class PhaseEntered(NamedTuple):

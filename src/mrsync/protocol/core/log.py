@@ -6,8 +6,8 @@ piece of the log, until the caster has acknowledged it (decision 0001).
 
 from __future__ import annotations
 
-from mrsync.wire.messages import Record
-from mrsync.wire.records import RecordDecoder, encode_record
+from mrsync.wire.record_codec import RecordDecoder, encode_record
+from mrsync.wire.records import Record
 
 
 class LogWriter:

@@ -6,7 +6,8 @@ from mrsync.protocol.core.log import LogWriter
 from mrsync.protocol.receiving.assembly import Need
 from mrsync.protocol.receiving.reception import Reception
 from mrsync.wire.limits import REPORT_ROOM_BYTES
-from mrsync.wire.messages import Record, Report, ResultRecord
+from mrsync.wire.messages import Report
+from mrsync.wire.records import Record, ResultRecord
 
 LOG_ROOM_BYTES = 600  # room for the log in a report that has needs, too
 

@@ -24,7 +24,8 @@ from errno import errorcode
 from mrsync.protocol.core.ranges import RangeSet
 from mrsync.protocol.targets.roster import Roster, Target
 from mrsync.wire.limits import EXCEPTIONS_MAX
-from mrsync.wire.messages import CommitSpan, SatOutRecord
+from mrsync.wire.messages import CommitSpan
+from mrsync.wire.records import SatOutRecord
 
 
 class CommitRule(Enum):

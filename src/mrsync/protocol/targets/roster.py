@@ -13,19 +13,8 @@ from mrsync.protocol.core.states import TARGETS, RosterState, TargetTrigger, ste
 from mrsync.protocol.sending.flow import Audience, Flow
 from mrsync.protocol.targets.path import TargetPath
 from mrsync.protocol.targets.progress import LifeSigns
-from mrsync.wire.messages import (
-    BasisRecord,
-    ComparedRecord,
-    ErrorRecord,
-    Hello,
-    Hop,
-    NeedsRecord,
-    ObjectKind,
-    Record,
-    Report,
-    ResultRecord,
-    WantsRecord,
-)
+from mrsync.wire.messages import Hello, Hop, ObjectKind, Report
+from mrsync.wire.records import BasisRecord, ComparedRecord, ErrorRecord, NeedsRecord, Record, ResultRecord, WantsRecord
 
 PagesOf = Callable[[RangeSet], Iterable[Range]]  # manifest entries -> pages of the contents with their data
 

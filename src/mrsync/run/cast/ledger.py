@@ -19,7 +19,7 @@ from mrsync.tree.model.items import deletion_key, letters
 from mrsync.tree.model.manifest import DIRECTORY, LINK, Manifest
 from mrsync.wire.changes import unpack_changes, unpack_deletions
 from mrsync.wire.limits import CHANGES_BYTES_MAX
-from mrsync.wire.messages import ChangesRecord, DeletionsRecord
+from mrsync.wire.records import ChangesRecord, DeletionsRecord
 
 MEMORY_BYTES_MAX = 64 << 20  # beyond that, records go to an unnamed temporary file
 DELETED = "*deleting  "

@@ -9,7 +9,7 @@ from mrsync.tree.destination.deletions import Deletions
 from mrsync.tree.model.items import Items
 from mrsync.wire.changes import Change, pack_changes, pack_deletions, unpack_changes, unpack_deletions
 from mrsync.wire.limits import CHANGES_BYTES_MAX
-from mrsync.wire.messages import ChangesRecord, DeletionsRecord
+from mrsync.wire.records import ChangesRecord, DeletionsRecord
 
 
 class Itemized(NamedTuple):

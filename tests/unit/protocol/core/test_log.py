@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mrsync.protocol.core.log import LogReader, LogWriter
-from mrsync.wire.messages import FailedRecord, Record, SatOutRecord
+from mrsync.wire.records import FailedRecord, Record, SatOutRecord
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 40), st.booleans(), st.booleans()), max_size=60))

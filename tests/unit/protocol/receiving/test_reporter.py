@@ -7,7 +7,8 @@ from mrsync.protocol.receiving.assembly import Assembly
 from mrsync.protocol.receiving.reception import Reception
 from mrsync.protocol.receiving.reporter import LOG_ROOM_BYTES, Counters, Reporter
 from mrsync.wire.limits import REPORT_ROOM_BYTES
-from mrsync.wire.messages import ErrorRecord, ObjectKind, ObjectState, ResultRecord, SatOutRecord
+from mrsync.wire.messages import ObjectKind, ObjectState
+from mrsync.wire.records import ErrorRecord, ResultRecord, SatOutRecord
 from tests.unit.protocol.builders import GEOMETRY, PAGE, status
 
 RESULT = ResultRecord(1, 2, 3, 4, 5, 6, bytes(32))

@@ -11,7 +11,8 @@ from mrsync.protocol.sending.schedule import TX_ROOM
 from mrsync.protocol.targets.commits import CommitRule, Commits
 from mrsync.protocol.targets.roster import Roster
 from mrsync.wire.limits import EXCEPTIONS_MAX, TX_MAX
-from mrsync.wire.messages import CommitSpan, ErrorRecord, Phase, SatOutRecord, Status
+from mrsync.wire.messages import CommitSpan, Phase, Status
+from mrsync.wire.records import ErrorRecord, SatOutRecord
 from tests.unit.protocol.builders import PAGE, found, report, roster
 from tests.unit.protocol.session import RESULT, Session
 

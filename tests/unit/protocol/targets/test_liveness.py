@@ -9,7 +9,8 @@ import pytest
 from mrsync.protocol.targets.liveness import Expectation, overdue_reason
 from mrsync.protocol.targets.path import Via
 from mrsync.protocol.targets.roster import Target
-from mrsync.wire.messages import ComparedRecord, ObjectKind, Phase, ResultRecord
+from mrsync.wire.messages import ObjectKind, Phase
+from mrsync.wire.records import ComparedRecord, ResultRecord
 from tests.unit.protocol.builders import found, report, roster
 
 CONTENTS = ObjectKind.CONTENTS

@@ -22,12 +22,12 @@ from mrsync.wire.messages import (
     ObjectKind,
     ObjectState,
     Phase,
-    SatOutRecord,
     SealKind,
     Status,
     Welcome,
 )
-from mrsync.wire.records import encode_record
+from mrsync.wire.record_codec import encode_record
+from mrsync.wire.records import SatOutRecord
 from tests.unit.protocol.builders import GEOMETRY, PAGE, found, hello, report, roster
 
 

@@ -11,15 +11,8 @@ from mrsync.protocol.core.states import RosterState, TargetTrigger
 from mrsync.protocol.sending.flow import ANSWER_S
 from mrsync.protocol.targets.roster import Roster
 from mrsync.wire.limits import PAGES_MAX
-from mrsync.wire.messages import (
-    BasisRecord,
-    ComparedRecord,
-    ErrorRecord,
-    NeedsRecord,
-    ObjectKind,
-    ResultRecord,
-    WantsRecord,
-)
+from mrsync.wire.messages import ObjectKind
+from mrsync.wire.records import BasisRecord, ComparedRecord, ErrorRecord, NeedsRecord, ResultRecord, WantsRecord
 from tests.unit.protocol.builders import PAGE, found, hello, report, roster
 from tests.unit.protocol.session import Session
 

@@ -9,7 +9,8 @@ from mrsync.protocol.core.states import RosterState
 from mrsync.protocol.targets.roster import Target
 from mrsync.run.cast.account import phase_seconds, target_outcome
 from mrsync.run.cast.outcome import SatOut, Seconds, TargetOutcome, TargetState
-from mrsync.wire.messages import ComparedRecord, ErrorRecord, Phase, ResultRecord
+from mrsync.wire.messages import Phase
+from mrsync.wire.records import ComparedRecord, ErrorRecord, ResultRecord
 
 
 def ended(state: RosterState = RosterState.DONE, *, errors: int = 0) -> Target:

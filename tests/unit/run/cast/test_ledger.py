@@ -11,7 +11,7 @@ from mrsync.tree.model.items import LINKED, MADE, NEW, SENT, TIME
 from mrsync.tree.model.manifest import Manifest
 from mrsync.wire.changes import Change, pack_changes, pack_deletions
 from mrsync.wire.limits import CHANGES_BYTES_MAX
-from mrsync.wire.messages import ChangesRecord, DeletionsRecord
+from mrsync.wire.records import ChangesRecord, DeletionsRecord
 
 NEW_FILE = ">f+++++++++"
 

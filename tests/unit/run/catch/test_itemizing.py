@@ -9,7 +9,7 @@ from mrsync.run.catch.itemizing import itemize
 from mrsync.tree.destination.deletions import Deletions
 from mrsync.tree.model.items import NEW, SENT, Items
 from mrsync.tree.model.policy import Policy
-from mrsync.wire.messages import ChangesRecord, DeletionsRecord
+from mrsync.wire.records import ChangesRecord, DeletionsRecord
 
 
 def filled() -> tuple[Items, Deletions]:

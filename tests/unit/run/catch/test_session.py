@@ -22,18 +22,8 @@ from mrsync.transport.loop import Loop
 from mrsync.tree.model.policy import Policy
 from mrsync.tree.source.planning import build_plan
 from mrsync.tree.source.scan import scan
-from mrsync.wire.messages import (
-    ComparedRecord,
-    Ending,
-    ErrorRecord,
-    FailedRecord,
-    NeedsRecord,
-    ObjectKind,
-    Record,
-    Report,
-    ResultRecord,
-    Welcome,
-)
+from mrsync.wire.messages import Ending, ObjectKind, Report, Welcome
+from mrsync.wire.records import ComparedRecord, ErrorRecord, FailedRecord, NeedsRecord, Record, ResultRecord
 from tests.unit.protocol.builders import HMAC, status
 from tests.unit.run.test_sandbox import needs_landlock, refused
 from tests.unit.tree.breaking import in_a_process_that_is_killed

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mrsync.wire.limits import RECORD_BYTES_MAX, TEXT_BYTES_MAX
-from mrsync.wire.messages import (
+from mrsync.wire.record_codec import RecordDecoder, basis_records, encode_record, needs_records, wants_records
+from mrsync.wire.records import (
     BasisRecord,
     ComparedRecord,
     ErrorRecord,
@@ -23,7 +24,6 @@ from mrsync.wire.messages import (
     SatOutRecord,
     WantsRecord,
 )
-from mrsync.wire.records import RecordDecoder, basis_records, encode_record, needs_records, wants_records
 from tests.unit.wire.samples import ranges, records
 
 NONSENSE = FailedRecord("its log makes no sense")
