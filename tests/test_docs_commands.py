@@ -13,7 +13,7 @@ COMMAND = re.compile(
 NOT_RUN_MAX = 30
 
 
-def test_every_block_of_commands_says_where_it_is_run() -> None:
+def test_every_block_of_commands_is_marked_with_its_place() -> None:
     unmarked = [block.name for block in code_blocks() if not block.is_marked]
     assert unmarked == [], (
         "put <!-- run: local -->, <!-- run: hosts -->, <!-- run: python --> or <!-- not run: REASON --> above"

@@ -239,7 +239,7 @@ def test_offsets_add_up(layout: list[tuple[str, str, str]]) -> None:
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=name_of)
-def test_examples_are_laid_out_as_the_tables_say(example: Example) -> None:
+def test_examples_are_laid_out_as_in_the_tables(example: Example) -> None:
     """Every field has its width and its value, and stands where the table puts it behind the table's other fields."""
     starts: dict[str, int] = {}
     at = 0

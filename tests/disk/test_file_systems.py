@@ -76,7 +76,7 @@ def test_an_attribute_that_is_refused_costs_nothing_else(
         assert set(told(second)) == expected
 
 
-def test_a_refused_attribute_is_told_once_for_all(tmp_path: Path, source: Path) -> None:
+def test_a_refused_attribute_is_reported_once_for_all_files(tmp_path: Path, source: Path) -> None:
     with mounts.refusing(tmp_path / "disk", "--chown-deny") as top:
         assert told(sync(source, top / "dest")) == {"set the owner": (b"a", 4)}  # d, d/b, d/link, d/e/c
 
@@ -112,7 +112,7 @@ def test_coarse_times_are_no_differences(tmp_path: Path, source: Path, kind: str
         assert leftovers(dest) == []
 
 
-def test_a_time_that_cannot_be_kept_is_told_and_casts_nothing(tmp_path: Path) -> None:
+def test_a_time_that_cannot_be_kept_is_reported_and_casts_nothing(tmp_path: Path) -> None:
     with small_file_system(1 << 20) as source, mounts.ext4(tmp_path / "disk") as top:
         for year, seconds in (("1800", -5364662400), ("1970", 0), ("2446", 15032385535), ("2500", 16725225600)):
             (source / year).write_text(year)

@@ -74,7 +74,7 @@ def names(tree: Path) -> set[str]:
     return {str(path.relative_to(tree)) for path in tree.rglob("*")}
 
 
-def test_only_what_is_listed_is_touched(trees: Path) -> None:
+def test_only_listed_entries_are_touched(trees: Path) -> None:
     dest = trees / "dest"
     (dest / "extra").write_text("stays")
     before = dest.stat(), (dest / "sub").stat()
@@ -112,7 +112,7 @@ def test_a_target_that_lacks_what_is_to_be_mended_gets_it(trees: Path) -> None:
     assert (trees / "dest" / "other").read_text() == "other"
 
 
-def test_a_tree_is_taken_with_all_in_it_and_keeps_what_else_is_there(trees: Path) -> None:
+def test_a_listed_tree_is_copied_whole_and_deletes_nothing(trees: Path) -> None:
     (trees / "dest" / "sub" / "mine").touch()
     outcome = sync(
         trees / "source", trees / "dest", items=[Item(Instruction.TREE, b"sub"), Item(Instruction.FILE, b"sub/deep/f")]
@@ -199,7 +199,7 @@ def test_a_directory_in_the_way_goes_only_if_all_in_it_is_listed(trees: Path) ->
     assert (dest / "other").read_text() == "other"
 
 
-def test_a_link_in_the_way_of_a_directory_goes_and_what_is_behind_it_stays(trees: Path) -> None:
+def test_a_link_in_the_way_of_a_directory_is_removed_but_not_its_target(trees: Path) -> None:
     dest, outside = trees / "dest", trees / "outside"
     outside.mkdir()
     shutil.rmtree(dest / "sub")

@@ -115,7 +115,7 @@ def test_existing_entries_are_left_alone(tmp_path: Path, options: str, seed: int
     assert differences(tmp_path / "oracle", tmp_path / "dest") == []
 
 
-def test_a_directory_in_the_place_of_what_exists_is_told_and_left_out(tmp_path: Path) -> None:
+def test_a_directory_in_the_place_of_an_existing_entry_is_reported_and_left_out(tmp_path: Path) -> None:
     """rsync complains of each file below, deletes nothing any more, and gives the file the directory's time."""
     (tmp_path / "source" / "x" / "y").mkdir(parents=True)
     (tmp_path / "source" / "x" / "y" / "file").write_text("new")
@@ -242,7 +242,7 @@ def test_user_attributes_are_kept_without_root() -> None:
         as_nobody(lambda: run(top))
 
 
-def test_a_file_system_without_attributes_is_told_once(tmp_path: Path) -> None:
+def test_a_file_system_without_attributes_is_reported_once(tmp_path: Path) -> None:
     if reason := can_keep(tmp_path):
         pytest.skip(reason)
     build_pair(tmp_path / "source", tmp_path / "model", 1, files=20)

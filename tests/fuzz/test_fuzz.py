@@ -46,7 +46,7 @@ def test_any_bytes_are_answered(data: bytes) -> None:
 
 
 @pytest.mark.parametrize("name", decoders())
-def test_what_was_found_once_is_answered(name: str) -> None:
+def test_inputs_that_once_failed_are_answered(name: str) -> None:
     for path in corpus_of(name):
         began = time.process_time()
         read(decoders()[name], path.read_bytes())

@@ -119,7 +119,7 @@ def test_two_labs_stand_side_by_side_and_leave_nothing(make_lab: MakeLab) -> Non
     assert other.name not in namespaces()
 
 
-def test_a_process_that_never_speaks_is_told_with_what_it_said(make_lab: MakeLab) -> None:
+def test_a_missing_line_is_reported_with_the_output(make_lab: MakeLab) -> None:
     lab = make_lab(1)
     with pytest.raises(AssertionError, match="never said 'ready', but:\nhello"):
         lab.master.start("echo", "hello").wait_for("ready", timeout_s=5)

@@ -225,7 +225,7 @@ def test_sessions_on_different_groups_and_ports_do_not_disturb_one_another(make_
         assert "another session" not in caster.output
 
 
-def test_two_sessions_of_one_master_on_one_port_are_told_apart(make_lab: MakeLab, tmp_path: Path) -> None:
+def test_two_sessions_of_one_master_share_a_port(make_lab: MakeLab, tmp_path: Path) -> None:
     lab = make_lab(2, rate="50mbit")
     fleet = Fleet(lab, tmp_path)
     plain_tree(fleet.source, 24 * MEGABYTE)
@@ -241,7 +241,7 @@ def test_two_sessions_of_one_master_on_one_port_are_told_apart(make_lab: MakeLab
     assert fleet.differences() == {}
 
 
-def test_two_masters_in_one_place_by_accident_both_work_and_say_so(make_lab: MakeLab, tmp_path: Path) -> None:
+def test_two_masters_on_one_group_by_accident_both_work_with_a_warning(make_lab: MakeLab, tmp_path: Path) -> None:
     lab = make_lab(4, rate="50mbit")
     master, *rest = lab.targets  # one of them is a master itself
     fleets = []

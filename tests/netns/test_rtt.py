@@ -116,7 +116,7 @@ def test_started_by_hand(make_lab: MakeLab, tmp_path: Path) -> None:
     assert catchers[0].wait() == 20
 
 
-def test_interrupted_it_tells_what_it_has(make_lab: MakeLab, tmp_path: Path) -> None:
+def test_an_interrupted_run_shows_its_results(make_lab: MakeLab, tmp_path: Path) -> None:
     run = start(make_lab(1), tmp_path, "-n", "1000000")
     run.wait_for("^sending: ")
     run.signal(signal.SIGINT)

@@ -95,7 +95,7 @@ def test_loss_is_repaired(make_lab: MakeLab, tmp_path: Path, loss: float) -> Non
 
 
 @WITH_IPV4
-def test_without_a_monitor_what_is_sent_too_fast_is_repaired(make_lab: MakeLab, tmp_path: Path) -> None:
+def test_without_a_monitor_overruns_are_repaired(make_lab: MakeLab, tmp_path: Path) -> None:
     fleet = Fleet(make_lab(3), tmp_path)
     plain_tree(fleet.source, 4 * MEGABYTE)
     fleet.lab.targets[0].slow_down("20mbit")
@@ -205,7 +205,7 @@ def test_all_may_be_stopped_together(make_lab: MakeLab, tmp_path: Path) -> None:
     assert fleet.differences() == {}
 
 
-def test_another_key_is_not_heard(make_lab: MakeLab, tmp_path: Path) -> None:
+def test_another_key_joins_no_session(make_lab: MakeLab, tmp_path: Path) -> None:
     fleet = Fleet(make_lab(1), tmp_path)
     plain_tree(fleet.source, 1000)
     fleet.start_catchers()

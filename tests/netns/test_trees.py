@@ -119,7 +119,7 @@ def test_a_catcher_may_come_late(make_lab: MakeLab, folder: Path) -> None:
     assert fleet.differences() == {}
 
 
-def test_a_catcher_that_comes_too_late_is_told_so(make_lab: MakeLab, folder: Path) -> None:
+def test_a_late_catcher_is_refused_with_a_reason(make_lab: MakeLab, folder: Path) -> None:
     """Its tree stays as it was: what would be cast to it was never compared with it."""
     fleet = Fleet(make_lab(2), folder)
     fill(fleet.source, 4 * MEGABYTE)

@@ -84,7 +84,7 @@ REMOVALS = (
         "run/sandbox.py",
         '                    self._note("add a Landlock rule")\n',
         "",
-        "unit/run/test_sandbox.py::test_a_rule_that_cannot_be_added_is_told",
+        "unit/run/test_sandbox.py::test_a_rule_that_cannot_be_added_is_reported",
     ),
     Removal(
         "a flipped bit is found",

@@ -73,7 +73,7 @@ def test_a_gateway_that_cannot_be_reached_is_named(make_estate: MakeEstate) -> N
     estate.await_silence()
 
 
-def test_a_topology_that_says_nothing(make_estate: MakeEstate) -> None:
+def test_an_invalid_topology(make_estate: MakeEstate) -> None:
     estate = make_estate(1)
     build_awkward_tree(estate.source, seed=22)
     (estate.folder / "topology.conf").write_text("nonsense\n")

@@ -34,7 +34,7 @@ def test_eight_targets_losing_one_percent_need_hardly_more_repairs_than_the_unlu
     assert result.packets_repaired < 0.02 * result.packets_first  # the bound for long batches is 1.15 %
 
 
-def test_at_full_rate_the_wait_for_company_ends_before_targets_forget_what_is_coded() -> None:
+def test_at_full_rate_repairs_leave_while_targets_still_hold_their_terms() -> None:
     result = cast(32, 900, 0.01, FULL_RATE)
     assert result.packets_coded > 0.9 * result.packets_repaired
     assert result.packets_repaired < 0.025 * result.packets_first  # plain repair needs 27 %

@@ -9,7 +9,7 @@ def test_the_dialogues_are_those_of_the_simulator() -> None:
     assert DOCUMENT.read_text() == document(), "the cores say something else now: python -m tests.sim.dialogues"
 
 
-def test_each_dialogue_shows_what_it_is_about() -> None:
+def test_each_dialogue_shows_its_topic() -> None:
     _, clean, loss, deaf = document().split("\n## ")
     assert "CODED" not in clean
     assert "is lost" in loss

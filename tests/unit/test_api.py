@@ -51,7 +51,7 @@ def test_options_are_keywords(source: Path) -> None:
     assert not (source.parent / "dest" / "x").exists()
 
 
-def test_events_tell_sentences_and_progress(source: Path) -> None:
+def test_events_hold_notices_and_progress(source: Path) -> None:
     events: list[Event] = []
     result = sync(source, rate="2M", on_event=events.append, progress_interval_s=0.1)
     assert result.exit_status == 0

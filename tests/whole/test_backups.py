@@ -77,7 +77,7 @@ def test_a_directory_elsewhere_may_have_the_name_of_the_host(changed: Site) -> N
     assert texts(place) == {f"{host}/{name}.old": "old" for host in changed.hosts for name in ("dir/changed", "gone")}
 
 
-def test_only_what_a_pattern_describes_is_kept(changed: Site) -> None:
+def test_only_matching_files_are_backed_up(changed: Site) -> None:
     (changed.folder / "patterns").write_text("dir/[[:alpha:]]+$\n\nnothing{2}\n")
     assert changed.sync("--backup-patterns", changed.folder / "patterns", "--suffix", "~").status == 0
     assert texts(changed.dest("b")) == {"dir/changed": "newer", "dir/changed~": "old"}
@@ -159,7 +159,7 @@ def test_patterns_are_checked_before_anything_happens(site: Site, pattern: str, 
 # -X
 
 
-def test_an_almost_full_disk_takes_what_replaces_old_files_only_with_remove_first(crowded: Site) -> None:
+def test_an_almost_full_disk_takes_replacements_only_with_remove_first(crowded: Site) -> None:
     sizes = {name: 3 * MEGABYTE // 4 for name in ("one", "two")}
     write_files(crowded.source, sizes)
     assert crowded.sync().status == 0

@@ -233,7 +233,7 @@ def test_all_that_is_kept_of_a_file_is_cast_once_more(site: Site) -> None:
         assert (site.dest(host) / "a name").samefile(site.dest(host) / "dir" / "z name")
 
 
-def test_a_target_that_had_the_file_gets_what_it_is_now(site: Site) -> None:
+def test_a_target_that_had_the_file_gets_its_new_version(site: Site) -> None:
     """Only one needed it when the run began; when it changes, all do."""
     site.source.mkdir()
     for name, size in (("a", LATE), ("b", MEGABYTE), ("c link", 10)):

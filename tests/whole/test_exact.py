@@ -114,7 +114,7 @@ def test_targets_that_each_differ_in_another_way_all_end_equal(make_site: MakeSi
     assert site.sync().report["files_planned"] == 0
 
 
-def test_no_delete_keeps_what_the_source_lacks(site: Site) -> None:
+def test_no_delete_keeps_extraneous_entries(site: Site) -> None:
     build_small_tree(site.source)
     site.sync()
     (site.source / "f0").write_bytes(b"new")
@@ -128,7 +128,7 @@ def test_no_delete_keeps_what_the_source_lacks(site: Site) -> None:
     assert (site.sync().status, extra.exists()) == (0, False)
 
 
-def test_a_dry_run_changes_nothing_and_tells_what_would_change(site: Site) -> None:
+def test_a_dry_run_changes_nothing_and_lists_the_changes(site: Site) -> None:
     build_small_tree(site.source)
     site.sync("-m", "a,b")
     (site.dest("a") / "f1").unlink()
@@ -162,7 +162,7 @@ def test_a_file_of_more_than_4_gib_arrives_sparse(site: Site) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 @not_under_coverage
-def test_somebody_who_is_not_root_gets_an_exact_tree_of_his_own(site: Site) -> None:
+def test_without_root_a_tree_of_ones_own_is_exact(site: Site) -> None:
     build_small_tree(site.source)
     for path in (site.folder, site.folder / "dest", site.source, *site.source.rglob("*")):
         os.chown(path, 65534, 65534, follow_symlinks=False)

@@ -304,7 +304,7 @@ def key_file(folder: Path, text: str) -> Path:
     return path
 
 
-def test_another_key_makes_a_target_unreachable_and_says_why(site: Site, places: dict[str, str]) -> None:
+def test_another_key_makes_a_target_unreachable_with_a_reason(site: Site, places: dict[str, str]) -> None:
     place = ("-A", site.group, "-P", site.port, "-I", "lo")
     catch = program("multicatcher", "-i", 0, "-t", site.dest("a"), "--key-file", key_file(site.folder, "one"), *place)
     cast = program(

@@ -115,7 +115,7 @@ def test_catchers_clean_up_when_the_master_is_killed(site: Site, phase: str) -> 
     check_targets(site)
 
 
-def test_ctrl_c_says_at_once_what_is_complete_and_then_what_is_where(site: Site) -> None:
+def test_ctrl_c_reports_complete_files_at_once_and_then_each_target(site: Site) -> None:
     prepare(site)
     run, catchers = start_until(site, "casting", 0.2)
     run.interrupt()

@@ -36,7 +36,7 @@ def pair(make_site: MakeSite) -> Site:
     return make_site(("n1", "n2"))
 
 
-def test_targets_that_agree_are_told_together(pair: Site) -> None:
+def test_equal_changes_of_targets_are_folded(pair: Site) -> None:
     fill(pair, 1)
     expected = items(rsync(pair.source, pair.dest("n1"), "-ni", "-D"))
     before = {host: state(pair.dest(host)) for host in pair.hosts}
@@ -51,7 +51,7 @@ def test_targets_that_agree_are_told_together(pair: Site) -> None:
     assert told(again, "n[1-2]") == []
 
 
-def test_targets_that_differ_are_told_apart(pair: Site) -> None:
+def test_different_changes_of_targets_are_listed_apart(pair: Site) -> None:
     fill(pair, 2)
     (pair.dest("n2") / "only here").touch()
     for name, text in (("n1", "same"), ("n2", "other")):

@@ -77,7 +77,7 @@ def test_a_full_disk_stops_only_log_and_report(site: Site) -> None:
     assert sorted(path.name for path in site.folder.iterdir()) == ["dest", "log", "source"]
 
 
-def test_settings_from_a_file_are_used_and_said(site: Site) -> None:
+def test_settings_from_a_file_are_used_and_logged(site: Site) -> None:
     site.source.mkdir()
     (site.source / "f").touch()
     settings = site.folder / "settings.toml"

@@ -23,7 +23,7 @@ def fill(site: Site) -> None:
 
 
 @pytest.mark.parametrize("prefix", ["{}/yesterday-{{host}}", "../../yesterday-{{host}}"], ids=["absolute", "relative"])
-def test_every_target_links_what_its_own_directory_has(site: Site, prefix: str) -> None:
+def test_every_target_links_files_of_its_own_directory(site: Site, prefix: str) -> None:
     fill(site)
     ended = site.sync("--link-dest", prefix.format(site.folder))
     assert ended.status == 0, ended.stderr
@@ -36,7 +36,7 @@ def test_every_target_links_what_its_own_directory_has(site: Site, prefix: str) 
     assert ended.report["bytes_planned"] == len("other")
 
 
-def test_what_another_directory_has_is_copied(site: Site) -> None:
+def test_files_of_another_directory_are_copied(site: Site) -> None:
     fill(site)
     ended = site.sync("--copy-dest", site.folder / "yesterday-{host}")
     assert ended.status == 0, ended.stderr
@@ -54,7 +54,7 @@ def test_a_dry_run_compares_with_other_directories_before_dest_is_there(site: Si
     assert not site.dest("a").exists()
 
 
-def test_a_directory_that_is_missing_is_told_and_does_without(site: Site) -> None:
+def test_a_missing_directory_is_reported_and_not_used(site: Site) -> None:
     fill(site)
     shutil.rmtree(site.folder / "yesterday-b")
     ended = site.sync("--link-dest", site.folder / "yesterday-{host}")
@@ -81,7 +81,7 @@ def test_dest_itself_is_refused(site: Site) -> None:
         ([f"--link-dest={number}" for number in range(21)], "more than 20 directories"),
     ],
 )
-def test_what_makes_no_sense_is_refused(site: Site, options: list[str], sentence: str) -> None:
+def test_wrong_uses_are_refused(site: Site, options: list[str], sentence: str) -> None:
     fill(site)
     ended = site.sync(*options)
     assert ended.status == 1

@@ -52,7 +52,7 @@ def test_the_result_of_a_sync_counts_whatever_takes_its_output(full: Site, redir
     assert len(sentences) <= 1
 
 
-def test_a_full_stdout_is_told_in_one_sentence_and_changes_no_status(full: Site) -> None:
+def test_a_full_stdout_is_one_sentence_and_changes_no_status(full: Site) -> None:
     full.dest("b").write_text("in the way")
     done = run_in_shell(full, ">/dev/full", "--progress", "none")
     assert done.returncode == 23
@@ -68,7 +68,7 @@ def test_a_file_is_never_taken_for_a_closed_stream(full: Site) -> None:
 
 
 @pytest.mark.parametrize("source", ["/absolute", "relative"])
-def test_a_working_directory_that_is_gone(full: Site, source: str) -> None:
+def test_a_removed_working_directory(full: Site, source: str) -> None:
     name = str(full.source) if source == "/absolute" else "source"
     done = run_in_shell(full, "", "-s", name, "--progress", "none")
     command = shlex.join(["mkdir", "gone"]) + " && cd gone && rmdir ../gone && "

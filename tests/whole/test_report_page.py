@@ -137,7 +137,7 @@ def test_every_report_keeps_to_the_published_schema(site: Site, tmp_path: Path, 
     assert all(set(target) == described for target in fields["targets"].values())
 
 
-def test_the_schema_refuses_what_is_no_report() -> None:
+def test_the_schema_refuses_invalid_reports() -> None:
     assert not VALIDATOR.is_valid({"schema": 1})
     assert not VALIDATOR.is_valid([])
 

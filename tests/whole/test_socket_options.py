@@ -55,7 +55,7 @@ def test_a_sync_does_without(options: list[HelpfulOption], tmp_path: Path, port:
         remove_tree(tree)
 
 
-def test_doctor_tells_what_is_missing(tmp_path: Path, port: int) -> None:
+def test_the_doctor_names_missing_options(tmp_path: Path, port: int) -> None:
     doctor = program("mrsync", "doctor", "-r", "local", "-m", "a", "-P", port, "-t", tmp_path)
     done = run_without([option for option in HELPFUL if option is not socket_options.SHARED_PORT], *doctor)
     assert "a: socket options missing: SO_RXQ_OVFL (drops are not counted), UDP_GRO" in done.stdout, done.stderr

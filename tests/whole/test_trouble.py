@@ -64,7 +64,7 @@ def test_quit_on_bad_ends_the_run_for_all(site: Site) -> None:
         assert list(site.dest(host).iterdir()) == []
 
 
-def test_when_every_catcher_is_lost_the_run_says_so(site: Site) -> None:
+def test_a_run_that_lost_every_catcher_reports_it(site: Site) -> None:
     write_files(site.source, {"big": 6 * MEGABYTE})
     run = site.start(*SLOW)
     victims = run.catchers(3)

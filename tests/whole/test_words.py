@@ -46,7 +46,7 @@ def test_a_sync_through_words(site: Site, folder: Path, name: str) -> None:
         assert (site.folder / "dest" / f"{host} and more" / "it's a file").read_text() == "contents"
 
 
-def test_sudo_that_asks_for_a_password_is_named_with_what_helps(site: Site, tmp_path: Path) -> None:
+def test_sudo_that_asks_for_a_password_is_named_with_a_remedy(site: Site, tmp_path: Path) -> None:
     site.source.mkdir()
     (tmp_path / "sudo").write_text("#!/bin/sh\necho 'sudo: a password is required' >&2\nexit 1\n")
     shell = tmp_path / "rsh"

@@ -48,7 +48,7 @@ def test_all_fit() -> None:
     assert len(table_rows(result, is_verbose=True)) == 20
 
 
-def test_equal_findings_are_told_once_and_faults_come_first() -> None:
+def test_equal_findings_are_folded_and_faults_come_first() -> None:
     result = outcome(examined("a", NOTE), examined("b1", FAULT, NOTE), examined("b2", FAULT), gone("c"), examined("d"))
     assert lines(result) == [
         "b[1-2]: MTU: too large; remedy: make it smaller",

@@ -51,7 +51,7 @@ def test_shown_settings_are_toml(home: Path, capsys: pytest.CaptureFixture[str])
     assert tomllib.loads(capsys.readouterr().out)["checksum"] is True
 
 
-def test_without_show_it_says_how_it_is_called() -> None:
+def test_without_show_it_prints_its_usage() -> None:
     with pytest.raises(UsageError, match="mrsync config --show"):
         show_settings([])
 

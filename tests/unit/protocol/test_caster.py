@@ -51,7 +51,7 @@ def test_it_goes_on_when_all_are_there_and_the_manifest_is() -> None:
     assert session.status().seal is SealKind.HMAC_SHA256
 
 
-def test_status_announces_what_is_cast_before_its_first_page() -> None:
+def test_a_status_announces_an_object_before_its_first_page() -> None:
     session = Session().gathered()
     (page,) = [send for send in session.sent if isinstance(send, SendPage)]
     before = [send.message for send in session.sent[: session.sent.index(page)] if isinstance(send, SendMessage)]
@@ -165,7 +165,7 @@ def test_contents_are_cast_when_all_have_understood_the_plan() -> None:
     assert status.plan_files == 5
 
 
-def test_only_what_some_live_target_wants_is_cast() -> None:
+def test_only_pages_wanted_by_a_live_target_are_cast() -> None:
     session = Session().compared()
 
     def pages_of(needs: RangeSet) -> list[tuple[int, int]]:
@@ -277,7 +277,7 @@ def test_changed_files_are_sent_again_after_the_rest() -> None:
     assert (session.caster.statistics().pages, session.caster.statistics().pages_sent) == (12, 12)
 
 
-def test_when_all_that_changed_is_gone_the_session_goes_on_without_it() -> None:
+def test_the_session_goes_on_without_changed_files_that_vanish() -> None:
     session = Session().planned()
     session.caster.invalidate_file(3)
     for target in (0, 1):
@@ -379,7 +379,7 @@ def test_quit_on_bad_does_not_wait_for_absent_targets() -> None:
     assert session.caster.abort_reason == "n1: nothing received within 60 s"
 
 
-def test_abort_tells_everyone_and_every_target_ends_once() -> None:
+def test_abort_reaches_everyone_and_every_target_ends_once() -> None:
     session = Session(3)
     session.caster.offer_manifest(PAGE)
     session.hello(0)
@@ -405,7 +405,7 @@ def test_many_targets_are_looked_at_twice_per_round() -> None:
     assert any(isinstance(event, ComparisonFinished) for event in session.heard)
 
 
-def test_statistics_tell_how_far_the_contents_are() -> None:
+def test_statistics_hold_the_progress_of_the_contents() -> None:
     session = Session().planned()
     session.report(0, frontier=10)
     session.report(1, frontier=4)

@@ -212,7 +212,7 @@ def test_a_monitor_reports_after_some_pages() -> None:
     assert only_report(catcher, 0.01).frontier == 4
 
 
-def test_an_object_that_is_whole_is_an_event_and_told_in_its_slot() -> None:
+def test_a_complete_object_is_an_event_and_reported_in_its_slot() -> None:
     catcher = joined(phase=Phase.COMPARING, active=ObjectKind.MANIFEST)
     write(catcher, ObjectKind.MANIFEST, 0, 2, 1.0)
     assert events(catcher) == [ObjectHeld(ObjectKind.MANIFEST)]
@@ -288,7 +288,7 @@ def test_a_long_log_goes_on_after_each_acknowledgement() -> None:
     assert only_report(catcher, 0.1 + 4 * SLOT_S).log_offset == end  # four targets make a round
 
 
-def test_progress_on_files_is_told_at_once_when_all_pages_are_held() -> None:
+def test_progress_on_files_is_reported_at_once_when_all_pages_are_held() -> None:
     catcher = joined(wanted=[(0, 100)])
     only_report(catcher, 0.1)
     catcher.set_progress(0.1, ready=1)
@@ -299,7 +299,7 @@ def test_progress_on_files_is_told_at_once_when_all_pages_are_held() -> None:
     assert (report.ready, report.activity) == (1, 5)
 
 
-def test_an_older_status_says_nothing() -> None:
+def test_an_older_status_is_ignored() -> None:
     catcher = joined(tx=50)
     catcher.receive_message(status(5, tx=90), 7, 0.1)
     catcher.receive_message(status(4, tx=80, phase=Phase.ABORTED), 7, 0.1)
@@ -330,7 +330,7 @@ def test_commits_come_once_and_without_gaps() -> None:
     assert events(catcher) == []
 
 
-def test_only_what_is_here_is_committed() -> None:
+def test_only_complete_files_are_committed() -> None:
     """Told more, it was dropped and has not heard of it; or its own progress is just behind."""
     catcher = joined(wanted=[])
     catcher.set_progress(0.0, ready=2)
@@ -393,7 +393,7 @@ def test_the_last_status_ends_it(phase: Phase, has_result: bool, ending: Ending)
     assert events(catcher) == [SessionEnded(ending, "")]
 
 
-def test_a_silent_master_is_gone() -> None:
+def test_a_silent_master_ends_the_session() -> None:
     catcher = seeking()
     catcher.handle_timeout(WAIT_S)
     (ended,) = events(catcher)

@@ -15,7 +15,7 @@ from tests.test_architecture import CATCHERS, project_modules, reachable
 
 
 @pytest.mark.parametrize("entry", CATCHERS)
-def test_it_holds_just_what_a_catcher_imports(entry: str) -> None:
+def test_it_holds_just_the_imports_of_a_catcher(entry: str) -> None:
     modules = dict(project_modules())
     needed = reachable(entry, modules)
     expected = {str(path).rpartition("/src/")[2] for name, path in modules.items() if name in needed}
@@ -54,7 +54,7 @@ def test_compiled_code_goes_only_to_the_same_python() -> None:
 
 
 @pytest.mark.parametrize("is_code", [True, False])
-def test_a_python_like_ours_says_so_and_runs_both(is_code: bool) -> None:
+def test_the_same_python_runs_bytecode_and_source(is_code: bool) -> None:
     opening = make_bundle(is_code=is_code).opening()
     command = ["sh", "-c", CatcherCommand(sys.executable).on("node1")]
     done = subprocess.run(command, input=opening + b"{}\n", capture_output=True, check=False)

@@ -48,7 +48,7 @@ def test_nothing_is_imported_from_the_working_directory(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("major", "minor"), [(2, 7), (3, 6), (3, 7), (3, 8)])
-def test_a_python_that_is_too_old_says_so(major: int, minor: int) -> None:
+def test_a_python_that_is_too_old_is_reported(major: int, minor: int) -> None:
     version = f"{major}.{minor}"
     python = find_interpreter(minor, major)
     if python is None:

@@ -21,7 +21,7 @@ def test_lines_are_handed_on_and_the_marker_is_not() -> None:
     assert made.receive_line(b'{"ready": true}') == LineWritten(3, b'{"ready": true}')
 
 
-def test_the_marker_tells_which_bytecode_is_read() -> None:
+def test_the_marker_names_the_bytecode() -> None:
     assert contact(b"mrsync catcher").bytecode == b""
     assert contact(b"b'x'", b"mrsync catcher b'y'\r").bytecode == b"b'y'"
 
@@ -31,7 +31,7 @@ def test_a_good_end_comes_after_a_start() -> None:
     assert contact(b"hello").exited(0) == CatcherExited(3, 1, "rsh ended before the catcher started: hello")
 
 
-def test_noise_is_no_reason_for_what_comes_later() -> None:
+def test_noise_is_no_reason_for_a_later_failure() -> None:
     ended = contact(b"stty: Connection refused", b"mrsync catcher", b"multicatcher: no route").exited(10)
     assert ended == CatcherExited(3, 10, "no route")
 

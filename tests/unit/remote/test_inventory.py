@@ -110,7 +110,7 @@ def test_nonsense_gives_one_sentence(tmp_path: Path, content: str, name: str, pr
         assert "\n" not in str(error.value)
 
 
-def test_an_unknown_group_is_told_with_those_there_are(ini: Path) -> None:
+def test_an_unknown_group_is_reported_with_the_known_ones(ini: Path) -> None:
     with pytest.raises(UsageError, match=r"there is no group nope in .*hosts\.ini; there are all, db, site, web"):
         targets(f"@{ini}:nope")
 

@@ -99,7 +99,7 @@ def exits(events: list[LaunchEvent]) -> list[CatcherExited]:
     return [event for event in events if isinstance(event, CatcherExited)]
 
 
-def test_every_catcher_gets_its_line_and_hears_the_end(fleet: Fleet) -> None:
+def test_every_catcher_gets_its_line_and_end_of_file(fleet: Fleet) -> None:
     launcher = fleet.launch(echo_until_end, "a", "b", "c")
     heard = fleet.wait_for(launcher, 3)
     assert set(heard) == {LineWritten(i, host + b" heard parameters") for i, host in enumerate([b"a", b"b", b"c"])}
@@ -143,7 +143,7 @@ def test_an_overlong_line_is_cut(fleet: Fleet) -> None:
     assert len(lines) > 1
 
 
-def test_the_masters_death_is_heard_by_all(tmp_path: Path) -> None:
+def test_all_catchers_notice_the_death_of_the_master(tmp_path: Path) -> None:
     """Each must see the end of its stdin, though the second was forked while the first one's was open."""
 
     def leave_a_mark(_: str) -> int:

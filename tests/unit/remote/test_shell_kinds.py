@@ -39,7 +39,7 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("env A=b", "env A=b HOST COMMAND"),
     ],
 )
-def test_host_and_command_are_said_as_each_program_wants_it(path: Path, text: str, words: str) -> None:
+def test_each_remote_shell_gets_host_and_command_its_way(path: Path, text: str, words: str) -> None:
     assert RemoteShell.parse(text, 10).towards("HOST", "COMMAND") == words.split()
 
 
@@ -50,7 +50,7 @@ def test_host_and_command_are_said_as_each_program_wants_it(path: Path, text: st
         ("env A=b", "eve", "env A=b eve@HOST COMMAND"),
     ],
 )
-def test_a_user_is_said_as_each_program_wants_it(path: Path, text: str, user: str, words: str) -> None:
+def test_each_remote_shell_gets_the_user_its_way(path: Path, text: str, user: str, words: str) -> None:
     assert RemoteShell.parse(text, 10, user).towards("HOST", "COMMAND") == words.split()
 
 

@@ -95,7 +95,7 @@ def left_over(folder: Path) -> list[str]:
     return [line for line in listed.splitlines() if str(folder) in line]
 
 
-def test_everyone_gets_the_parameters_and_hears_the_end(folder: Path) -> None:
+def test_all_catchers_get_parameters_and_end_of_file(folder: Path) -> None:
     hosts = [f"good-{i}" for i in range(5)]
     run = Run(folder, *hosts)
     run.wait_for(*(f"{host} heard parameters" for host in hosts))
@@ -104,7 +104,7 @@ def test_everyone_gets_the_parameters_and_hears_the_end(folder: Path) -> None:
     assert LineWritten(0, b"good-0 cleaned up") in run.events
 
 
-def test_the_opening_is_made_for_what_the_target_says_after_the_marker(folder: Path) -> None:
+def test_the_opening_depends_on_the_marker_of_the_target(folder: Path) -> None:
     run = Run(folder, "knows-1", "two-1", opening=b"-")
     run.wait_for("knows-1 heard 3.x-parameters")
     run.stop()

@@ -111,7 +111,7 @@ def test_an_empty_or_missing_file_is_an_error(tmp_path: Path) -> None:
         read_targets(str(tmp_path / "empty"))
 
 
-def test_this_host_is_left_out_and_said() -> None:
+def test_this_host_is_left_out_with_a_notice() -> None:
     own = socket.gethostname()
     targets = read_targets(f"alpha,{own},localhost,127.0.0.1,beta")
     assert targets.hosts == ("alpha", "beta")

@@ -55,7 +55,7 @@ def test_a_group_that_somebody_casts_to_is_not_quiet(port: int, caster: socket.s
         session.join()
 
 
-def test_another_session_is_told_once_and_no_junk(port: int, caster: socket.socket) -> None:
+def test_another_session_is_reported_once_and_junk_never(port: int, caster: socket.socket) -> None:
     heard: list[str] = []
     with closing(Loop()) as loop:
         watch = ForeignSessionWatch(session_tag=OURS, on_foreign_session=heard.append, loop=loop)
@@ -73,7 +73,7 @@ def test_another_session_is_told_once_and_no_junk(port: int, caster: socket.sock
         assert heard == [LOOPBACK[0].address]
 
 
-def test_where_nothing_can_be_heard_nothing_is_told(port: int) -> None:
+def test_without_multicast_nothing_is_reported(port: int) -> None:
     with closing(Loop()) as loop, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
         other.bind((GROUP, port))  # and does not share
         watch = ForeignSessionWatch(session_tag=OURS, on_foreign_session=lambda source: None, loop=loop)

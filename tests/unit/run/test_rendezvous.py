@@ -88,7 +88,7 @@ def test_targets_behind_a_router_need_a_ttl() -> None:
     assert rendezvous._replace(ttl=2).routed_names(("a", "b")) == []
 
 
-def test_a_place_is_described_with_who_is_behind_the_other_interfaces() -> None:
+def test_the_notice_names_targets_behind_other_interfaces() -> None:
     rendezvous = find_rendezvous(settings("a", "b", "c", "d", shell=LOCAL))
     assert rendezvous.describe(("a", "b", "c", "d")) == f"group {GROUPS.ipv4} port 8888 on lo"
     second = rendezvous._replace(interfaces=(LOOPBACK, LOOPBACK._replace(name="eth1")))

@@ -132,7 +132,7 @@ def test_without_a_c_library_it_is_carried_on(tmp_path: Path, monkeypatch: pytes
 
 
 @needs_landlock
-def test_a_rule_that_cannot_be_added_is_told(tmp_path: Path) -> None:
+def test_a_rule_that_cannot_be_added_is_reported(tmp_path: Path) -> None:
     """A descriptor that is no directory makes no rule."""
 
     def check() -> None:

@@ -12,7 +12,7 @@ from mrsync.run.service import WARNING, notify, priority_mark
 
 
 @pytest.mark.parametrize("is_abstract", [False, True], ids=["path", "abstract"])
-def test_the_service_manager_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_abstract: bool) -> None:
+def test_the_service_manager_is_notified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_abstract: bool) -> None:
     name = f"@{tmp_path}/notify" if is_abstract else f"{tmp_path}/notify"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(name.replace("@", "\0"))

@@ -102,7 +102,7 @@ def stand() -> Iterator[Stand]:
             yield made
 
 
-def test_it_says_hello_to_whom_status_came_from(stand: Stand) -> None:
+def test_it_sends_hello_to_the_source_of_a_status(stand: Stand) -> None:
     codec = stand.cast(STATUS)
     hello = codec.decode(stand.caster.recv(2000))
     assert isinstance(hello, Hello)

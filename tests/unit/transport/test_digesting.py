@@ -88,7 +88,7 @@ def told(*pages: OpenedPage, first: int = 0) -> Digests:
 # the caster
 
 
-def test_digests_are_told_in_full_messages_and_the_rest_when_nothing_more_comes(caster: Caster) -> None:
+def test_digests_are_sent_in_full_messages_and_the_rest_at_a_flush(caster: Caster) -> None:
     pages = [page(number) for number in range(2 * DIGESTS_MAX + PAGES_PER_JOB + 3)]
     for each in pages:
         caster.digester.take(*each[:4])
@@ -116,7 +116,7 @@ def test_a_digest_waits_for_company_only_so_long(caster: Caster, monkeypatch: py
     assert [len(digests.entries) for digests in caster.told] == [2]
 
 
-def test_pages_that_do_not_follow_each_other_are_told_apart(caster: Caster) -> None:
+def test_digests_of_separate_pages_are_sent_separately(caster: Caster) -> None:
     for each in (page(3), page(4), page(9), page(4, generation=1), (ObjectKind.CONTENTS_AGAIN, 5, 0, b"x")):
         caster.digester.take(*each[:4])
     caster.digester.flush()

@@ -125,7 +125,7 @@ def test_a_page_is_echoed_when_it_is_whole(pair: Pair, size: int) -> None:
     assert volume.first_at <= volume.last_at <= at
 
 
-def test_the_hold_is_what_the_target_took(pair: Pair) -> None:
+def test_the_hold_is_the_time_at_the_target(pair: Pair) -> None:
     pair.pinger.ping()
     time.sleep(0.05)  # a target that is busy with something else
     ((echo, _, _),) = pair.echoes(1)

@@ -106,7 +106,7 @@ def test_after_slow_work_the_worker_does_it(loop: Loop) -> None:
     assert seen == [False]
 
 
-def test_work_waits_for_what_is_queued_before_it(loop: Loop) -> None:
+def test_jobs_run_in_order(loop: Loop) -> None:
     gate = threading.Event()
     seen: list[str] = []
     loop.work(gate.wait, lambda _: seen.append("first"))

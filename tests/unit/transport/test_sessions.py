@@ -51,7 +51,7 @@ def test_sessions_that_do_not_matter_are_forgotten() -> None:
     assert [heard.find(session << 40) is not None for session in (1, 2, 3)] == [True, False, True]
 
 
-def test_a_target_with_a_secret_of_its_own_believes_nothing_that_another_one_could_have_said() -> None:
+def test_a_target_with_its_own_secret_rejects_messages_of_others() -> None:
     """Who has the group's secret, and an own one, can make these; the master seals them by the target's own."""
     heard = HeardSessions(CatcherSecrets(SECRET, OWN, 3), (), lambda session: True)
     heard.open(codec(1 << 40).encode(status_of(1 << 40)))

@@ -44,7 +44,7 @@ def test_an_error_of_a_job_is_raised_where_results_are_collected(worker: Worker)
         collect(worker)
 
 
-def test_a_slow_job_does_not_hold_up_what_others_post(worker: Worker) -> None:
+def test_a_slow_job_does_not_delay_posted_calls(worker: Worker) -> None:
     gate = threading.Event()
     seen: list[str] = []
     worker.submit(gate.wait, lambda _: seen.append("job"))

@@ -59,7 +59,7 @@ def test_a_page_of_ethernet_has_44_packets() -> None:
         (1000, [1000]),
     ],
 )
-def test_the_ladder_leads_from_the_interface_down_to_what_every_path_must_carry(mtu: int, tried: list[int]) -> None:
+def test_packet_sizes_lead_from_the_interface_down_to_the_minimum(mtu: int, tried: list[int]) -> None:
     steps = ladder(mtu, is_ipv6=False, target_count=3)
     assert [step.mtu for step in steps] == tried
     for step in steps:

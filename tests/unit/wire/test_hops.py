@@ -34,7 +34,7 @@ def test_every_message_goes_round(message: Message) -> None:
 
 
 @pytest.mark.parametrize("room", [-1, 0])
-def test_a_feed_is_at_least_as_large_as_what_it_says(room: int) -> None:
+def test_a_feed_is_padded_to_its_claimed_size(room: int) -> None:
     feed = FEED._replace(size_bytes=FEED_BYTES + room)
     if room < 0:
         with pytest.raises(ValueError, match="out of its limits"):
@@ -43,7 +43,7 @@ def test_a_feed_is_at_least_as_large_as_what_it_says(room: int) -> None:
         assert decode_feed(*encode_feed(feed)) == feed
 
 
-def test_a_feed_of_another_size_than_it_says_is_none() -> None:
+def test_a_feed_of_the_wrong_size_is_rejected() -> None:
     clear, body = encode_feed(FEED._replace(size_bytes=FEED_BYTES + 4))
     for wrong in (body[:-1], body + b"\0", body[:-1] + b"\1"):
         with pytest.raises(ValueError, match="out of its limits"):

@@ -62,7 +62,7 @@ def test_a_farewell_for_no_reason_we_know() -> None:
         decode_farewell(clear, body[:2] + b"\x04" + body[3:])
 
 
-def test_a_probe_is_as_long_as_it_says_and_empty() -> None:
+def test_a_probe_has_its_claimed_size_and_zeros() -> None:
     clear, body = encode_probe(Probe(1, 1472))
     assert len(body) + 48 == 1472
     assert decode_probe(clear, body) == Probe(1, 1472)

@@ -71,6 +71,6 @@ def test_another_message_or_key_or_signature_is_not_right(verifier_of: Callable[
     assert not verifier_of(Signer(bytes(SEED_BYTES)).public).is_signed(b"\x72", SIGNATURE)
 
 
-def test_what_is_no_key_is_refused(verifier_of: Callable[[bytes], Verifier]) -> None:
+def test_invalid_keys_are_refused(verifier_of: Callable[[bytes], Verifier]) -> None:
     with pytest.raises(ValueError, match="32"):
         verifier_of(b"short")

@@ -47,7 +47,7 @@ def test_two_packets_of_one_page_may_be_terms() -> None:
         ((9, 1), (9 + TERM_DISTANCE_MAX + 1, 1)),
     ],
 )
-def test_terms_that_cannot_be_said_are_our_own_mistake(terms: tuple[Term, ...]) -> None:
+def test_terms_out_of_range_raise(terms: tuple[Term, ...]) -> None:
     with pytest.raises(ValueError, match="terms"):
         encode_terms(terms)
 

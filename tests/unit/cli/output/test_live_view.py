@@ -54,18 +54,18 @@ def test_heads_and_the_targets_furthest_behind_are_on_top() -> None:
     assert lines[-3] == "and 37 more that are further ahead"
 
 
-def test_hosts_that_are_gone_are_folded_below_the_table() -> None:
+def test_lost_hosts_are_folded_below_the_table() -> None:
     lines = shown(frame(casting(fleet(60)), Rate(), 80, 24))
     assert lines[-2:] == ["lost: node[0003,0053]", "unreachable: node[0007,0057]"]
     assert not any(line.startswith("node0003") for line in lines)
 
 
-def test_counts_say_how_many_are_in_which_state() -> None:
+def test_targets_are_counted_by_state() -> None:
     lines = shown(frame(casting(fleet(60)), Rate(), 80, 24))
     assert lines[2] == "52 receiving · 2 silent · 2 done · 2 lost · 2 unreachable · 0.99 % repairs"
 
 
-def test_a_silent_target_says_for_how_long() -> None:
+def test_a_silent_target_shows_for_how_long() -> None:
     lines = shown(frame(casting(fleet(10)), Rate(), 80, 24))
     assert "silent 4 s" in next(line for line in lines if line.startswith("node0004"))
 
@@ -100,7 +100,7 @@ def test_no_time_left_is_guessed_while_nothing_moves() -> None:
     assert "waiting" in shown(frame(snapshot, stalled, 80, 24))[0]
 
 
-def test_all_sent_is_said() -> None:
+def test_the_end_of_sending_is_shown() -> None:
     snapshot = casting(fleet(1))._replace(bytes_sent=1000)
     assert "all sent" in shown(frame(snapshot, rate_of(500, 1000), 80, 24))[0]
 
@@ -113,5 +113,5 @@ def test_a_wide_terminal_shows_recent_rates() -> None:
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0.4, "0 s"), (59.9, "59 s"), (200, "3 min 20 s"), (7500, "2 h 5 min")])
-def test_durations_are_said_in_units_that_fit(seconds: float, text: str) -> None:
+def test_durations_have_fitting_units(seconds: float, text: str) -> None:
     assert duration(seconds) == text

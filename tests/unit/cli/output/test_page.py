@@ -83,7 +83,7 @@ def done(host: str, seconds: float = 1.0) -> TargetOutcome:
     return TargetOutcome(host, TargetState.DONE, files_updated=3, bytes_written=9_000_000, seconds=seconds)
 
 
-def test_a_run_is_told_with_every_target_in_a_row_of_its_own() -> None:
+def test_every_target_has_a_row() -> None:
     reader = Reader(page(outcome(*(done(f"node{i}", i) for i in range(1, 1001))), SAMPLES))
     assert "1000/1000 complete" in reader.text
     assert "1000 done" in reader.text
@@ -91,14 +91,14 @@ def test_a_run_is_told_with_every_target_in_a_row_of_its_own() -> None:
     assert reader.elements.count("td") == 9 * 1000
 
 
-def test_it_says_when_where_and_with_which_command() -> None:
+def test_the_page_shows_time_place_and_command() -> None:
     text = Reader(page(outcome(done("n1")))).text
     assert "mrsync -m 'node[1-3]' -t '/a b'" in text
     assert socket.gethostname() in text
     assert re.search(r"\b20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d", text)
 
 
-def test_trouble_comes_first_and_says_why() -> None:
+def test_trouble_comes_first_with_its_reason() -> None:
     bad = TargetOutcome("n9", TargetState.LOST, "silent for 60 s")
     reader = Reader(page(outcome(done("n1"), bad), []))
     assert reader.text.index("n9") < reader.text.index("silent for 60 s") < reader.text.rindex("n1")
@@ -106,7 +106,7 @@ def test_trouble_comes_first_and_says_why() -> None:
     assert "polyline" not in reader.elements  # no samples, no chart over time
 
 
-def test_links_between_targets_are_told_in_order_with_the_slowest() -> None:
+def test_links_between_targets_are_in_order_with_the_slowest() -> None:
     chain = (
         done("c")._replace(path="relay", parent="a"),
         done("b")._replace(path="relay", parent="c"),

@@ -23,7 +23,7 @@ SNAPSHOT = Snapshot("casting", 4.0, bytes_planned=1000, bytes_sent=500, bytes_re
 
 
 @pytest.mark.parametrize("make", [Progress, PlainProgress, LiveProgress])
-def test_notices_are_told_up_to_the_level(make: type[Progress]) -> None:
+def test_notices_are_shown_up_to_the_level(make: type[Progress]) -> None:
     stream = io.StringIO()
     with make(1, stream) as observer:
         observer.on_notice(Notice(0, "gone", "n1"))

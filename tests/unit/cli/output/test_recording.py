@@ -28,7 +28,7 @@ def snapshot(seconds: float) -> Snapshot:
     return Snapshot("casting", seconds, 10, 9, 1, 1, targets)
 
 
-def test_the_display_gets_what_is_its_due() -> None:
+def test_the_display_gets_notices_and_due_snapshots() -> None:
     display = Display(time.monotonic())
     recording = Recording(display)
     recording.on_notice(Notice(0, "hello"))
@@ -39,7 +39,7 @@ def test_the_display_gets_what_is_its_due() -> None:
     assert recording.due_at <= time.monotonic() + 0.25
 
 
-def test_samples_tell_the_slowest_that_is_still_there() -> None:
+def test_samples_name_the_slowest_live_target() -> None:
     recording = Recording(Display(None))
     recording.on_snapshot(snapshot(0.1))
     assert [tuple(sample) for sample in recording.samples] == [(0.1, 9, 1, 5, 9)]

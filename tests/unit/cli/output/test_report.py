@@ -69,7 +69,7 @@ def test_all_well_is_one_line() -> None:
     assert complaint(outcome()) is None
 
 
-def test_a_run_without_contents_says_no_rates() -> None:
+def test_a_run_without_contents_shows_no_rates() -> None:
     quiet = outcome()._replace(bytes_planned=0, bytes_sent=0, bytes_repaired=0, seconds=Seconds(total=0.05))
     assert summary(quiet) == ["3/3 complete; 0 B in 0.05 s"]
 
@@ -87,7 +87,7 @@ def test_targets_that_are_behind_are_listed_by_reason() -> None:
     assert complaint(result) == "not complete: n[4-6],x1"
 
 
-def test_verbose_tells_of_the_complete_and_of_round_trips() -> None:
+def test_verbose_shows_complete_targets_and_round_trips() -> None:
     lines = summary(outcome(), 1)
     assert "n[1-3]: ok; 3 files updated, 0 deleted" in lines
     at = lines.index("rtt histogram")
@@ -100,7 +100,7 @@ def test_statistics_name_every_phase() -> None:
     assert "p99 1500 us" in text
 
 
-def test_dry_run_tells_what_would_be() -> None:
+def test_a_dry_run_reports_what_would_change() -> None:
     targets = [target(f"n{number}", files_needed=2, bytes_needed=5000, changes=1) for number in (1, 2)]
     lines = summary(outcome(*targets)._replace(is_dry_run=True))
     assert lines == [

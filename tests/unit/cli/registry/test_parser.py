@@ -49,7 +49,7 @@ def test_unknown_words_get_no_hint() -> None:
         make_parser(MRSYNC).parse_args(["--qqq"])
 
 
-def test_the_version_tells_what_is_there() -> None:
+def test_the_version_names_optional_packages() -> None:
     text = shown("mrsync", "--version")
     for ability in ("GSO", "GRO", "AES-256-GCM", "Landlock"):
         assert any(ability in line and line.split()[0] in ("yes", "no") for line in text.splitlines())

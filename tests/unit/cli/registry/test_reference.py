@@ -16,7 +16,7 @@ def test_a_table_has_a_row_for_each_option() -> None:
     assert len(table) == 2 + len([option for option in options_of(MULTICATCHER) if option.section == "network"])
 
 
-def test_only_what_is_between_the_comments_is_made_anew() -> None:
+def test_only_the_text_between_the_comments_is_replaced() -> None:
     text = "before\n<!-- options of multicatcher: backups -->\nold\n<!-- end of options -->\nafter\n"
     made = filled(text)
     assert made.startswith("before\n<!-- options of multicatcher: backups -->\n| option | meaning |\n")

@@ -168,7 +168,7 @@ def test_no_file_costs_no_parser(tmp_path: Path) -> None:
     assert "tomllib" not in loaded
 
 
-def test_the_tools_read_what_is_for_them_too(write: Write) -> None:
+def test_the_tools_read_their_settings(write: Write) -> None:
     write(
         "user",
         'rsh = "ssh -p 2222"\ngroup = "239.1.2.3"\nport = 9000\ninterface = "lo"\nrate = "80M"\ndelete = false\n'

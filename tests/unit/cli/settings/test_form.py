@@ -47,7 +47,7 @@ def test_the_form_of_a_line(line: str, is_rsyncs: bool) -> None:
     assert form.parser.parse_args(form.words).is_rsync_form is is_rsyncs
 
 
-def test_letters_mean_what_they_mean_to_rsync() -> None:
+def test_short_options_mean_the_same_as_for_rsync() -> None:
     settings, output = parse_mrsync(["-aHAXvvPnicuxqm", "-ersh", "-b", "src/", "a:/x"])
     policy, selection = settings.policy, settings.selection
     assert (policy.hard_links, policy.acls, policy.xattrs, policy.devices, policy.specials) == (True,) * 5
@@ -57,7 +57,7 @@ def test_letters_mean_what_they_mean_to_rsync() -> None:
     assert (output.is_quiet, settings.remote_shell, settings.quits_on_bad) == (True, "rsh", False)
 
 
-def test_nothing_is_deleted_and_no_hard_link_kept_unless_that_is_said() -> None:
+def test_deletions_and_hard_links_must_be_asked_for() -> None:
     policy = parse_mrsync(["src/", "a:/x"])[0].policy
     assert (policy.deletes, policy.hard_links, policy.devices) == (False, False, False)
     for option in ("--delete", "--del", "--delete-after", "--delete-before", "--delete-during", "--delete-delay"):
@@ -85,7 +85,7 @@ def test_settings_files_count_in_both_forms(here: Path) -> None:
         ("file src/ other a:/x", [("", ("file",)), ("src/", None), ("", ("other",))]),
     ],
 )
-def test_the_slash_means_what_it_means_to_rsync(
+def test_a_trailing_slash_means_the_same_as_for_rsync(
     here: Path, line: str, operands: list[tuple[str, tuple[str, ...] | None]] | None
 ) -> None:
     found = parse_mrsync(line.split())[0].selection.operands

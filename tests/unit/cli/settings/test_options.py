@@ -26,7 +26,7 @@ def key(tmp_path: Path) -> str:
     return str(path)
 
 
-def test_the_least_that_must_be_said(source: str) -> None:
+def test_the_shortest_command_line(source: str) -> None:
     settings, output = parse_mrsync(["-m", "a,b", "-s", source])
     assert settings.targets == ("a", "b")
     assert settings.source == settings.dest == os.fsencode(source)
@@ -44,7 +44,7 @@ def test_the_least_that_must_be_said(source: str) -> None:
     assert output == Output()
 
 
-def test_all_that_can_be_said(source: str, tmp_path: Path) -> None:
+def test_all_options_together(source: str, tmp_path: Path) -> None:
     report = str(tmp_path / "r.json")
     settings, output = parse_mrsync(
         f"-m a -s {source} -t /to/{{host}} -r rsh -v 2 -w 5 -q -A 239.9.9.9 -P 7000 -T 4 -L -I eth1 --no-delete -n"

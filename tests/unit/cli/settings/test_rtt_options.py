@@ -24,7 +24,7 @@ def test_the_command_line_of_4_0_1() -> None:
     assert (output.verbosity, output.is_json, output.progress, output.left_out) == (1, False, "auto", ())
 
 
-def test_the_least_that_must_be_said() -> None:
+def test_the_shortest_command_line() -> None:
     settings, _ = parse_rtt(["-m", "node[1-3]"])
     assert settings.targets == ("node1", "node2", "node3")
     assert (settings.remote_shell, settings.pages, settings.page_bytes) == ("ssh", 1000, 64000)

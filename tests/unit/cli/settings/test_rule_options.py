@@ -48,7 +48,7 @@ def test_shorthands() -> None:
     assert b"-p *.o" in found
 
 
-def test_targets_are_told_what_concerns_them() -> None:
+def test_the_policy_holds_what_concerns_targets() -> None:
     policy, selection = parse("--filter=H a", "--filter=P b", "--exclude=c", "--filter=:s .d")
     assert policy.rules == ("-r b", "- c", ":s .d")
     assert len(selection.rules) == 4
@@ -57,7 +57,7 @@ def test_targets_are_told_what_concerns_them() -> None:
     assert parse("--exclude=\udcff")[0].rules == ("- \udcff",)
 
 
-def test_nothing_is_told_where_nothing_is_asked() -> None:
+def test_without_options_policy_and_selection_are_the_defaults() -> None:
     assert parse() == (Policy(guards_deletions=True), Selection())
 
 

@@ -51,7 +51,7 @@ def test_bars_are_few_of_one_width_and_hold_everything(counts: dict[int, int], b
     assert not widths or bounds[0] - widths.pop() <= min(counts)
 
 
-def test_bars_show_what_lies_empty_between() -> None:
+def test_bars_show_empty_bins_between() -> None:
     assert Histogram({101: 5, 149: 2, 399: 1}).bars(6) == [(150, 7), (200, 0), (250, 0), (300, 0), (350, 0), (400, 1)]
 
 

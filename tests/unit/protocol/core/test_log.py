@@ -31,7 +31,7 @@ def test_records_come_once_and_in_order(steps: list[tuple[int, int, bool, bool]]
     assert writer.end == reader.offset
 
 
-def test_only_an_ack_of_what_was_said_is_news() -> None:
+def test_only_acks_of_sent_bytes_count() -> None:
     writer = LogWriter()
     writer.append(SatOutRecord(1, 28))
     assert not writer.receive_ack(0)

@@ -23,7 +23,7 @@ def built(steps: list[tuple[int, int]]) -> tuple[RangeSet, set[int]]:
 
 
 @given(STEPS)
-def test_holds_what_was_added(steps: list[tuple[int, int]]) -> None:
+def test_added_ranges_are_held(steps: list[tuple[int, int]]) -> None:
     ranges, plain = built(steps)
     assert {number for start, end in ranges for number in range(start, end)} == plain
     assert ranges.count() == len(plain)
@@ -39,7 +39,7 @@ def test_ranges_are_sorted_disjoint_and_do_not_touch(steps: list[tuple[int, int]
 
 
 @given(STEPS, PAIRS)
-def test_clipped_keeps_what_is_inside(steps: list[tuple[int, int]], window: tuple[int, int]) -> None:
+def test_clipped_keeps_the_inside(steps: list[tuple[int, int]], window: tuple[int, int]) -> None:
     ranges, plain = built(steps)
     inside = {number for start, end in ranges.clipped(*window) for number in range(start, end)}
     assert inside == plain & set(range(*window))
@@ -54,7 +54,7 @@ def test_update_is_union(one: list[tuple[int, int]], other: list[tuple[int, int]
     assert ranges == RangeSet((number, number + 1) for number in plain | numbers)
 
 
-def test_is_not_equal_to_what_is_no_range_set() -> None:
+def test_equals_only_range_sets() -> None:
     assert RangeSet([(1, 2)]) != [(1, 2)]
     assert repr(RangeSet([(1, 2), (3, 4)])) == "RangeSet([(1, 2), (3, 4)])"
 
@@ -81,7 +81,7 @@ def test_a_union_is_made_in_turns_of_bounded_work(sets: list[list[tuple[int, int
     )
 
 
-def test_a_union_has_no_room_for_what_no_manifest_has() -> None:
+def test_a_union_is_bounded_by_the_largest_manifest() -> None:
     assert Union([RangeSet([(1, 2), (NUMBERS_MAX - 1, 1 << 60)])]).whole() == RangeSet(
         [(1, 2), (NUMBERS_MAX - 1, NUMBERS_MAX)]
     )

@@ -33,7 +33,7 @@ def test_advance_never_delays() -> None:
     assert table.next_timeout() == 9.0
 
 
-def test_stopped_timers_are_gone() -> None:
+def test_stopped_timers_never_expire() -> None:
     table = TimerTable()
     for timer in Timer:
         table.set(timer, 1.0)

@@ -111,7 +111,7 @@ def test_pages_without_room_are_needed_again() -> None:
     assert object.receive_packet(0, 0, 0, 4) is Verdict.STORE
 
 
-def test_needs_tell_runs_and_single_packets() -> None:
+def test_needs_hold_runs_and_single_packets() -> None:
     object = assembly(8)
     object.extend_horizon(7)
     for page in (1, 4):
@@ -139,7 +139,7 @@ def test_pages_beyond_the_horizon_are_not_missing() -> None:
     assert object.needs() == (0, 4, [(0, 4, 0)])
 
 
-def test_only_what_is_wanted_is_needed() -> None:
+def test_only_wanted_pages_are_needed() -> None:
     object = assembly(8, wanted=[(2, 3), (6, 100)])
     object.extend_horizon(8)
     assert not object.receive_page(0, 0, 4)
@@ -166,7 +166,7 @@ def test_coded_packet_recovers_one_missing_term() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 1), st.integers(0, 3)), max_size=60))
-def test_needs_and_what_was_stored_add_up(packets: list[tuple[int, int, int]]) -> None:
+def test_needed_and_stored_packets_add_up(packets: list[tuple[int, int, int]]) -> None:
     object = Assembly(4 * PAGE, GEOMETRY)
     stored: dict[tuple[int, int], set[int]] = {}
     latest: dict[int, int] = {}  # the generation heard last

@@ -54,7 +54,7 @@ def heard(**details: Any) -> Hop:
     return hop
 
 
-def test_feeds_are_padded_until_the_child_has_heard_such_a_one() -> None:
+def test_feeds_are_padded_until_a_full_one_arrived() -> None:
     hop = Hop()
     assert [feed.size_bytes for feed in hop.sends(0.0)[0]] == [PROBE]
     hop.claim(0.01, heard_bytes=0)
@@ -63,7 +63,7 @@ def test_feeds_are_padded_until_the_child_has_heard_such_a_one() -> None:
     assert [feed.size_bytes for feed in hop.sends(0.1)[0]] == [FEED_BYTES]
 
 
-def test_nothing_is_passed_on_before_the_child_was_heard() -> None:
+def test_nothing_is_forwarded_before_the_child_has_answered() -> None:
     hop = Hop()
     hop.feeder.offer(CONTENTS, 5, SIZE)
     assert hop.sends(0.0)[1] == []
@@ -72,7 +72,7 @@ def test_nothing_is_passed_on_before_the_child_was_heard() -> None:
     assert hop.sends(0.01)[1] == [6]
 
 
-def test_a_claim_of_another_link_or_an_older_one_says_nothing() -> None:
+def test_claims_of_another_link_and_older_ones_are_ignored() -> None:
     hop = Hop()
     hop.claim(0.0, link=8)
     assert not hop.feeder.is_heard
@@ -101,7 +101,7 @@ def test_packets_lost_on_the_hop_are_sent_again() -> None:
     assert hop.feeder.pages_forwarded == 1
 
 
-def test_a_feed_tells_how_far_pages_were_passed_on() -> None:
+def test_a_feed_holds_the_number_of_forwarded_pages() -> None:
     hop = heard()
     for page in range(100):
         hop.feeder.offer(CONTENTS, page, SIZE)
@@ -110,7 +110,7 @@ def test_a_feed_tells_how_far_pages_were_passed_on() -> None:
     assert 0 < feed.pages_sent < 100
 
 
-def test_where_nothing_waits_a_feed_tells_what_was_cast_at_all() -> None:
+def test_an_idle_feed_holds_the_number_of_cast_pages() -> None:
     hop = heard(horizon=70)
     hop.feeder.offer(CONTENTS, 1, SIZE)
     hop.sends(0.0)

@@ -17,7 +17,7 @@ from tests.unit.protocol.builders import status
 from tests.unit.protocol.catching import NOTHING, events, joined, only_report, said, seeking, welcome
 
 
-def test_a_status_shows_that_something_is_heard_and_a_probe_how_much() -> None:
+def test_a_status_shows_that_multicast_arrives_and_a_probe_up_to_which_size() -> None:
     hearing = Hearing()
     assert hearing.is_deaf
     hearing.receive_status(is_cast=True)
@@ -43,7 +43,7 @@ def test_hello_is_repeated_until_a_welcome_confirms_it() -> None:
     assert not hearing.has_news
 
 
-def test_who_seeks_forgets_a_group_that_fell_silent() -> None:
+def test_while_seeking_a_silent_group_is_forgotten() -> None:
     candidates = Candidates()
     for counter, is_cast in enumerate((True, False, False), 1):
         candidate = candidates.receive_status(status(counter), 0.0, is_cast=is_cast)
@@ -86,7 +86,7 @@ def test_silence_is_counted_in_keepalives() -> None:
 # in a catcher
 
 
-def test_knocks_become_rarer_while_nothing_is_heard() -> None:
+def test_knocks_become_rarer_without_an_answer() -> None:
     catcher = seeking(knows_master=True)
     knocks = []
     for tick in range(100):
@@ -120,7 +120,7 @@ def test_catcher_rejoins_after_a_long_wait() -> None:
     assert events(catcher) == []
 
 
-def test_a_silent_group_is_joined_again_and_given_up_when_the_master_is_heard_by_unicast() -> None:
+def test_a_silent_group_is_rejoined_and_given_up_when_unicast_arrives() -> None:
     catcher = joined()
     heard: list[CatcherEvent] = []
     for tick in range(1, 100):
@@ -136,7 +136,7 @@ def test_a_silent_group_is_joined_again_and_given_up_when_the_master_is_heard_by
     assert (hello.unicast_bytes, hello.token) == (1, 1)
 
 
-def test_a_status_by_unicast_tells_who_hears_the_group_nothing_of_what_it_missed() -> None:
+def test_a_unicast_status_is_no_evidence_of_losses_on_the_group() -> None:
     catcher = joined(wanted=[(0, 100)])
     seen = only_report(catcher, 1.0).tx_seen
     catcher.receive_message(status(50, is_poll=True), 7, 1.0, is_cast=False)
@@ -146,7 +146,7 @@ def test_a_status_by_unicast_tells_who_hears_the_group_nothing_of_what_it_missed
     assert only_report(catcher, 1.3).tx_seen == 51
 
 
-def test_a_probe_that_was_heard_is_told_at_once_and_an_old_one_not_at_all() -> None:
+def test_a_larger_probe_is_reported_at_once_and_a_repeated_one_never() -> None:
     catcher = joined(objects=NOTHING)
     catcher.receive_message(Probe(1, 9000), 7, 0.1)
     assert said(catcher, 0.1) == []

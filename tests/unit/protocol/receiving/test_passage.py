@@ -53,7 +53,7 @@ def test_a_bounded_number_is_asked_for() -> None:
     assert len(list(passage(1000).asked(((0, 1000, 0),)))) == ASKED_MAX
 
 
-def test_a_page_that_is_gone_can_be_offered_again_and_is_not_missed_meanwhile() -> None:
+def test_a_forgotten_page_can_be_offered_again_and_is_not_missed_meanwhile() -> None:
     made = passage()
     made.offer(5)
     made.first_send(1)

@@ -46,7 +46,7 @@ def test_a_tx_far_beyond_the_last_status_is_invented(ahead: int, is_taken: bool)
     assert at.tx_seen == (5 + ahead if is_taken else 6)
 
 
-def test_an_object_that_is_not_expected_is_heard_but_not_wanted() -> None:
+def test_unexpected_objects_are_received_but_not_wanted() -> None:
     at = reception()
     assert ObjectKind.PLAN not in at
     assert not at.receive_page(ObjectKind.PLAN, 0, 0, 4, 6, 2.0)
@@ -72,7 +72,7 @@ def test_reports_speak_of_the_latest_object() -> None:
     assert at.assembly is not plan
 
 
-def test_done_follows_what_is_written() -> None:
+def test_tx_done_follows_the_written_pages() -> None:
     at = reception()
     for page in range(3):
         take(at, page, 6 + page)
@@ -94,7 +94,7 @@ def test_an_invented_tx_is_not_done() -> None:
     assert at.tx_done == 8
 
 
-def test_with_nothing_to_write_what_is_heard_is_done() -> None:
+def test_tx_done_follows_tx_seen_with_nothing_to_write() -> None:
     at = reception()
     assert (at.tx_done, at.done_at) == (5, 1.0)
     at.receive_packet(KIND, 0, 0, 0, 4, 6, 2.0)
@@ -125,7 +125,7 @@ def test_a_status_does_not_hurry_the_disk() -> None:
     assert at.tx_done < 7
 
 
-def test_a_status_tells_which_pages_were_missed_wholly() -> None:
+def test_a_status_shows_pages_of_which_nothing_arrived() -> None:
     at = reception()
     assert at.assembly is not None
     assert at.assembly.needs() == (0, 0, [])

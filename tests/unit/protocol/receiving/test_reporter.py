@@ -23,7 +23,7 @@ def reporting(pages_sent: int = 0) -> tuple[Reception, Reporter]:
     return reception, Reporter(3, 103, 1 << 20, reception)
 
 
-def test_tells_who_speaks_and_what_was_counted() -> None:
+def test_a_report_holds_its_target_and_counters() -> None:
     _, reporter = reporting()
     counters = reporter.counters
     numbers = {name: number for number, name in enumerate(Counters.__annotations__, start=1)}
@@ -33,7 +33,7 @@ def test_tells_who_speaks_and_what_was_counted() -> None:
     assert {name: getattr(report, name) for name in numbers} == numbers
 
 
-def test_tells_what_is_missing() -> None:
+def test_a_report_holds_missing_packets() -> None:
     reception, reporter = reporting(pages_sent=4)
     reception.receive_packet(ObjectKind.CONTENTS, 1, 0, 2, 4, 6, 2.0)
     report = reporter.report(1, 2.5)
@@ -71,7 +71,7 @@ def test_the_log_leaves_room_for_needs() -> None:
         assert report.log_end > 4000
 
 
-def test_the_log_is_told_piece_by_piece() -> None:
+def test_the_log_is_sent_piece_by_piece() -> None:
     _, reporter = reporting()
     reader = LogReader()
     reporter.log(LONG)
@@ -96,7 +96,7 @@ def test_an_ack_that_is_no_news_asks_for_nothing() -> None:
     assert not reporter.receive_ack(end)  # there is no rest
 
 
-def test_the_result_is_told_when_the_caster_has_all_of_the_log() -> None:
+def test_the_result_is_reported_once_the_caster_has_the_whole_log() -> None:
     _, reporter = reporting()
     reporter.log(SatOutRecord(7, 28))
     reporter.receive_ack(reporter.report(1, 1.0).log_end)

@@ -95,7 +95,7 @@ def test_losses_of_others_are_not_added_up() -> None:
     assert way.courtesy.size >= size
 
 
-def test_who_comes_to_be_listened_to_begins_where_the_tightest_stands() -> None:
+def test_a_new_monitor_begins_with_the_smallest_window() -> None:
     way = Reports(NetworkShare.FAIR)
     way.page(0.001)
     way.pages(4, 0.02)

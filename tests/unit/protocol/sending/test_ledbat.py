@@ -38,7 +38,7 @@ def test_doubling_ends_before_the_queue_is_as_long_as_wanted() -> None:
     assert size < control.size < size + 1
 
 
-def test_it_gives_way_once_for_what_it_has_sent() -> None:
+def test_it_gives_way_once_per_round_trip() -> None:
     control = Ledbat()
     size = control.size
     assert turn(control, way(3 * TARGET_S))
@@ -65,7 +65,7 @@ def test_now_and_then_it_looks_how_long_the_way_is_without_a_queue() -> None:
     assert small < 5 < control.size
 
 
-def test_it_sends_what_keeps_as_much_in_the_queue_as_is_wanted() -> None:
+def test_its_rate_keeps_the_queue_at_its_target() -> None:
     control = Ledbat()
     control.on_congestion(way(0.09, depth_s=0.09), 0.0)
     assert control.packets_s(way(0.0)) == pytest.approx(control.size / (WAY_S + TARGET_S))

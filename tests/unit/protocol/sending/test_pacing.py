@@ -18,7 +18,7 @@ def test_it_is_off_until_a_queue_was_too_short() -> None:
     assert begun().gap_s == pytest.approx(1 / (1000 * CUT_MORE))
 
 
-def test_no_timer_spreads_what_is_faster() -> None:
+def test_rates_beyond_the_timer_are_not_spread() -> None:
     assert not begun(PACKETS_S_MAX).is_on
 
 

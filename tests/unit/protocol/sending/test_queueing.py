@@ -20,7 +20,7 @@ def test_nothing_is_known_at_first() -> None:
     assert not made.is_full
 
 
-def test_what_is_longer_than_the_way_queues() -> None:
+def test_longer_round_trips_mean_queueing() -> None:
     made = fed(0.001, 0.011, 0.011, 0.011)
     assert made.way_s == pytest.approx(0.001)
     assert made.queue_s == pytest.approx(0.01)

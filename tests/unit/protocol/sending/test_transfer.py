@@ -54,13 +54,13 @@ def test_claims_are_counted_by_page() -> None:
     assert transfer.claimed_packets(2, 0, 10) == (0, 0)
 
 
-def test_where_nothing_came_through_for_a_while_is_told_apart() -> None:
+def test_outages_are_told_from_losses() -> None:
     transfer = sent(20)
     transfer.receive_claim(1, 21, 20, [(0, 2, 0), (4, OUTAGE_PAGES, 0)])
     assert transfer.claimed_packets(1, 0, 6) == (16, 8)
 
 
-def test_of_repairs_it_is_known_what_came() -> None:
+def test_received_repairs_are_counted() -> None:
     transfer = sent()
     transfer.receive_claim(1, 11, 10, [(2, 1, 0b11), (5, 1, 0b1)])
     transfer.take([2, 5])
@@ -94,7 +94,7 @@ def test_unsent_and_unknown_pages_are_not_missing() -> None:
     assert transfer.take([2]) == [{1: WHOLE}]
 
 
-def test_a_mask_beyond_the_page_says_all_of_it() -> None:
+def test_a_mask_beyond_the_page_means_the_whole_page() -> None:
     transfer = sent()
     transfer.receive_claim(1, 11, 10, [(0, 1, 1 << 60)])
     assert transfer.take([0]) == [{1: WHOLE}]

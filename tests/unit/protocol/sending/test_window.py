@@ -108,7 +108,7 @@ def test_queue_of_the_slowest_target_is_bounded_in_time() -> None:
     assert opened.size == pytest.approx(WINDOW_PAGES_START * (0.01 + QUEUE_S_MAX) / (0.01 + 4 * QUEUE_S_MAX))
 
 
-def test_buffers_limit_what_queues_and_not_what_is_on_a_long_way() -> None:
+def test_buffers_limit_queues_and_not_packets_on_a_long_path() -> None:
     opened = window()
     opened.on_buffer(2 * 10 * 16 * PACKET_TRUESIZE_BYTES)
     now, done = 0.0, 0
@@ -138,7 +138,7 @@ def test_the_smallest_buffer_is_the_limit() -> None:
 
 
 @pytest.mark.parametrize(("tx", "tx_done", "room"), [(0, 0, 32), (40, 10, 2), (42, 10, 0), (99, 10, 0)])
-def test_room_is_what_is_not_under_way(tx: int, tx_done: int, room: int) -> None:
+def test_the_room_shrinks_with_packets_under_way(tx: int, tx_done: int, room: int) -> None:
     assert window().room(tx, tx_done) == room
 
 

@@ -54,7 +54,7 @@ def test_without_a_common_seal_something_went_wrong_before() -> None:
         Admission(GCM, must_encrypt=False).choose_seal(known.live)
 
 
-def test_a_number_is_taken_while_its_catcher_is_heard() -> None:
+def test_a_number_is_taken_while_its_catcher_reports() -> None:
     known = roster(1, now=10.0)
     admission = Admission(HMAC, must_encrypt=False)
     assert admission.is_taken(found(known, 0), 10.0)

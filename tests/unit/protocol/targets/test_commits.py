@@ -33,7 +33,7 @@ def test_the_slowest_decides() -> None:
     assert not commits.update(known)
 
 
-def test_nothing_shrinks_when_a_target_falls_behind_what_it_said() -> None:
+def test_commits_never_shrink_when_a_target_falls_behind() -> None:
     known, commits = roster(1), Commits(10)
     stand(known, 0, ready=7, committed=5)
     commits.update(known)
@@ -51,7 +51,7 @@ def test_no_more_is_announced_than_exists() -> None:
     assert commits.span == CommitSpan(0, 10)
 
 
-def test_exceptions_are_told_until_all_are_beyond_them() -> None:
+def test_exceptions_are_repeated_until_all_are_beyond_them() -> None:
     known, commits = roster(1), Commits(10)
     assert commits.sit_out(2)
     assert commits.sit_out(3)
@@ -72,7 +72,7 @@ def test_released_and_unknown_files_cannot_be_excepted() -> None:
     assert commits.sit_out(6)
 
 
-def test_an_exception_that_goes_on_behind_the_end_is_not_told_as_an_empty_range() -> None:
+def test_an_exception_across_the_end_is_no_empty_range() -> None:
     known, commits = roster(1), Commits(10)
     stand(known, 0, ready=6)
     commits.update(known)

@@ -76,7 +76,7 @@ def test_absent_target_gets_no_farewell() -> None:
     assert office.outbox.take_all() == []
 
 
-def test_status_tells_where_the_session_stands() -> None:
+def test_a_status_holds_the_phase_of_the_session() -> None:
     office = Office(roster(2))
     office.clock.elect(0.0)
     office.outbox.seal = SealKind.HMAC_SHA256
@@ -88,7 +88,7 @@ def test_status_tells_where_the_session_stands() -> None:
     assert (second.counter, second.tx) == (first.counter + 1, first.tx + 1)
 
 
-def test_status_tells_what_was_sent_of_each_object() -> None:
+def test_a_status_holds_the_pages_sent_of_each_object() -> None:
     office = Office(roster(1))
     office.outbox.sizes[:2] = [3 * PAGE, 5 * PAGE]
     assert office.status().objects[ObjectKind.MANIFEST] == ObjectState(3 * PAGE, 0)
@@ -100,7 +100,7 @@ def test_status_tells_what_was_sent_of_each_object() -> None:
     assert status.objects[:3] == (ObjectState(3 * PAGE, 3), ObjectState(5 * PAGE, 1), ObjectState(0, 0))
 
 
-def test_status_tells_what_may_be_committed() -> None:
+def test_a_status_holds_the_span_of_commits() -> None:
     office = Office(roster(1))
     found(office.roster, 0).receive_report(report(ready=5), None, 0.0)
     commits = Commits(7)

@@ -87,7 +87,7 @@ def test_both_ends_of_a_link_know_its_number() -> None:
     assert first.link == second.link
 
 
-def test_a_link_counts_when_its_child_says_so() -> None:
+def test_a_link_counts_once_its_child_reports_pages() -> None:
     chains = Chains(3).fed()
     assert chains.ways() == [Via.CASTER, Via.RELAY, Via.RELAY]
     assert chains.rerouted == [1, 2]
@@ -196,14 +196,14 @@ def test_an_alarm_that_was_none_changes_nothing() -> None:
     assert chains.ways() == [Via.CASTER, Via.RELAY, Via.RELAY]
 
 
-def test_a_target_that_is_gone_is_taken_out_at_once() -> None:
+def test_a_lost_target_leaves_its_chain_at_once() -> None:
     chains = Chains(3).fed()
     target = found(chains.roster, 1)
     chains.relays.forget(target, NOW)
     assert chains.chain_ids() == [[0, 2]]
 
 
-def test_an_assignment_is_told_again_until_it_is_known() -> None:
+def test_an_assignment_is_repeated_until_it_is_confirmed() -> None:
     chains = Chains(2)
     chains.relays.is_settled(NOW)
     chains.told.clear()

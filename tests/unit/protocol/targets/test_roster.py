@@ -82,7 +82,7 @@ def test_numbers_of_pages_are_those_of_one_object() -> None:
 
 
 @pytest.mark.parametrize("news", ["frontier", "activity", "log_end", "log_offset", "ready", "committed"])
-def test_progress_is_what_changes(news: str) -> None:
+def test_changes_that_are_progress(news: str) -> None:
     target = found(roster(1), 0)
     assert target.receive_report(report(counter=1), "there", 1.0)
     assert not target.receive_report(report(counter=2, tx_seen=9, packets_seen=9), "there", 2.0)
@@ -155,7 +155,7 @@ def test_forged_messages_are_not_answers() -> None:
     assert target.flow.answered_at == 3.0
 
 
-def test_what_many_targets_need_is_united_in_turns_of_bounded_work() -> None:
+def test_needs_of_many_targets_are_united_in_bounded_turns() -> None:
     session = Session(3).gathered()
     scattered = RangeSet((entry, entry + 1) for entry in range(0, 4 * RANGES_PER_TURN, 2))
     for target in session.caster.roster:

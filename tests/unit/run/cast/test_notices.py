@@ -101,7 +101,7 @@ def trust_of(remote_shell: str | None, own_secrets: tuple[bytes, ...] = ()) -> l
     return [notice.text for notice in listener.heard]
 
 
-def test_it_is_told_where_targets_trust_each_other() -> None:
+def test_trusting_targets_are_a_notice() -> None:
     own = (bytes(32),) * len(NAMES)
     if can_sign():
         assert trust_of("ssh", own) == []

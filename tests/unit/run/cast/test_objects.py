@@ -76,7 +76,7 @@ def test_each_changed_file_is_reported_once(cast: Cast) -> None:
     assert all(why for _, why in cast.changes)
 
 
-def test_a_change_is_told_with_the_page_that_shows_it(cast: Cast) -> None:
+def test_a_change_is_reported_with_the_page_that_shows_it(cast: Cast) -> None:
     cast.objects.make_plan(RangeSet([(1, 4)]))
     (cast.path / "a").unlink()
     cast.objects.read(ObjectKind.CONTENTS, 0)

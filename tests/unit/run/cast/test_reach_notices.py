@@ -25,7 +25,7 @@ def gathered(*hears: int) -> tuple[Reach, Roster, ReachNotices]:
     return reach, roster, ReachNotices(reach, relays, roster, "239.1.2.3")
 
 
-def test_nothing_is_said_when_all_is_well() -> None:
+def test_there_is_no_notice_when_all_is_well() -> None:
     assert list(gathered(FULL, FULL)[2].when_gathered()) == []
 
 
@@ -36,7 +36,7 @@ def test_the_deaf_are_named_once() -> None:
     assert notices.when_rerouted(found(roster, 1)) == ""
 
 
-def test_the_narrow_are_named_with_what_reaches_them() -> None:
+def test_targets_behind_narrow_paths_are_named_with_the_size_that_reaches_them() -> None:
     (sentence,) = gathered(FULL, SMALL.datagram_bytes, FULL)[2].when_gathered()
     assert sentence.startswith(
         "packets of 1500 bytes do not reach b, those of 1280 do: all are sent packets of 1280 bytes ("

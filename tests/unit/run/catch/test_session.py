@@ -78,7 +78,7 @@ def dry_host(tmp_path: Path) -> Iterator[Host]:
     made.loop.close()
 
 
-def test_tells_what_it_needs_of_a_manifest(host: Host) -> None:
+def test_needed_entries_of_a_manifest_are_reported(host: Host) -> None:
     host.take_manifest()
     needs, compared = host.told()
     assert isinstance(needs, NeedsRecord)
@@ -102,7 +102,7 @@ def test_a_destination_that_cannot_be_is_its_failure(host: Host) -> None:
     assert os.fsdecode(host.dest) in record.reason
 
 
-def test_without_contents_it_finishes_directories_and_tells_the_result(host: Host) -> None:
+def test_without_contents_it_finishes_directories_and_reports_the_result(host: Host) -> None:
     (host.source / "a").unlink()
     host.take_manifest()
     host.told()

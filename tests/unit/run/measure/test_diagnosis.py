@@ -127,7 +127,7 @@ def test_a_disk_that_counts_no_inodes_is_not_full() -> None:
     assert diagnose(with_disk(free_inodes=-1), SETTING) == []
 
 
-def test_faults_come_before_what_is_worth_knowing() -> None:
+def test_faults_come_before_notes() -> None:
     seen = with_facts(WELL._replace(mtu_passed=1300, fast=Throughput(7000)), has_cryptography=False, is_wireless=True)
     assert [finding.cause for finding in diagnose(seen, SETTING)] == ["MTU", "WiFi", "not encrypted"]
 

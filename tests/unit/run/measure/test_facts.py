@@ -39,7 +39,7 @@ def test_they_go_round() -> None:
     assert decode_facts(line.encode()) == FACTS
 
 
-def test_other_lines_tell_no_facts() -> None:
+def test_other_lines_are_no_facts() -> None:
     for line in (b"", b"hello", b'{"ready": true}', b"\xff\x00"):
         assert decode_facts(line) is None
 

@@ -29,7 +29,7 @@ def test_shares_by_trial_and_target() -> None:
     assert (trials.routers(0, 64), trials.routers(1, 64)) == (1, 0)
 
 
-def test_a_ping_of_the_group_that_came_by_unicast_was_not_heard_as_one() -> None:
+def test_a_ping_to_the_group_does_not_count_by_unicast() -> None:
     trials = Trials(1)
     trials.on_sent(GROUP, 1)
     trials.on_received(0, Heard(Kind.PING, Way.DATA_PORT, 1))

@@ -46,7 +46,7 @@ def test_a_group_that_cannot_be_used_is_refused(group: str, problem: str) -> Non
 
 
 @pytest.mark.parametrize("is_looped", [True, False])
-def test_every_catcher_of_this_host_hears_each_datagram_once_on_loopback(port: int, is_looped: bool) -> None:
+def test_every_catcher_of_this_host_receives_each_datagram_once_on_loopback(port: int, is_looped: bool) -> None:
     with ExitStack() as stack:
         catchers = [stack.enter_context(open_data_socket([LOOPBACK], GROUP, port)) for _ in range(3)]
         caster = stack.enter_context(open_caster_socket(LOOPBACK, GROUP, port, ttl=1, is_looped=is_looped))
@@ -67,7 +67,7 @@ def looped() -> Interface:
         pytest.skip(str(error))
 
 
-def test_ipv6_is_heard_on_this_host_without_leaving_it(looped: Interface, port: int) -> None:
+def test_ipv6_is_received_on_this_host_without_leaving_it(looped: Interface, port: int) -> None:
     group = "ff15::4321"
     with ExitStack() as stack:
         catchers = [stack.enter_context(open_data_socket([looped], group, port)) for _ in range(2)]
@@ -99,7 +99,7 @@ def test_nothing_is_fragmented(looped: Interface, port: int) -> None:
             caster.sendto(bytes(looped.mtu - 47), looped.at(group, port))
 
 
-def test_other_groups_on_the_same_port_are_not_heard(port: int) -> None:
+def test_other_groups_on_the_same_port_are_not_received(port: int) -> None:
     with (
         open_data_socket([LOOPBACK], GROUP, port) as ours,
         open_data_socket([LOOPBACK], "239.255.67.94", port) as theirs,
@@ -147,7 +147,7 @@ def test_an_address_of_another_host_is_one_sentence(port: int) -> None:
         open_caster_socket(elsewhere, GROUP, port, ttl=1, is_looped=True)
 
 
-def test_an_interface_that_is_gone_is_one_sentence(port: int) -> None:
+def test_a_removed_interface_is_one_sentence(port: int) -> None:
     gone = Interface("eth99", 9999, "127.0.0.1", 1500, False)
     with pytest.raises(SocketError, match="interface eth99 is gone or cannot do multicast"):
         open_data_socket([gone], GROUP, port)

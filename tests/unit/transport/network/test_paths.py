@@ -79,7 +79,7 @@ def test_every_path_gets_everything_once_and_in_order_however_slow_another_is(wa
     assert list(found.values()) == [WHOLE, WHOLE]
 
 
-def test_statistics_tell_what_left_by_kind_of_path(ways: list[Way]) -> None:
+def test_statistics_are_kept_by_kind_of_path(ways: list[Way]) -> None:
     sender = sender_on(ways)
     assert not cast(sender, 1)
     first = len(ways[0].read())

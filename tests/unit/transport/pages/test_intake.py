@@ -33,7 +33,7 @@ def packets_of(link: Link, page: int, tx: int = 1, generation: int = 0) -> list[
 
 
 @pytest.mark.parametrize("is_merging", [True, False], ids=["merged", "single"])
-def test_whole_pages_are_opened_and_told_in_one_call_each(is_merging: bool) -> None:
+def test_each_whole_page_is_opened_and_reported_in_one_call(is_merging: bool) -> None:
     with Link(sample(3.4), is_merging=is_merging) as link:
         for page in range(4):
             link.send_page(page, tx=page + 1)
@@ -57,7 +57,7 @@ def test_merged_datagrams_that_cut_pages_anywhere_are_received_in_place() -> Non
         assert link.sink.packets_told == []
 
 
-def test_a_gap_is_told_packet_by_packet_and_repaired() -> None:
+def test_a_gap_is_reported_packet_by_packet_and_repaired() -> None:
     with Link(sample(2)) as link:
         everything = (1 << FULL) - 1
         link.send_page(0, mask=everything & ~(1 << 7 | 1 << 8))
@@ -74,7 +74,7 @@ def test_a_gap_is_told_packet_by_packet_and_repaired() -> None:
         assert link.opened()[1] == link.plain(1)
 
 
-def test_an_unfinished_run_is_told_when_something_else_comes() -> None:
+def test_an_unfinished_run_is_reported_when_another_packet_comes() -> None:
     with Link(sample(2)) as link:
         link.send_page(0, mask=0b111)
         link.receive()
@@ -111,7 +111,7 @@ def test_a_newer_generation_replaces_the_packets_of_the_older() -> None:
         assert link.sink.rejected == []
 
 
-def test_a_spoilt_page_is_rejected_and_received_again() -> None:
+def test_a_damaged_page_is_rejected_and_received_again() -> None:
     with Link(sample(1)) as link:
         packets = packets_of(link, 0)
         packets[5] = packets[5][:-1] + bytes((packets[5][-1] ^ 1,))
@@ -311,7 +311,7 @@ def test_of_two_packets_for_one_place_the_seal_chooses(at: int, is_first: bool) 
         assert link.opened() == {0: link.plain(0)}
 
 
-def test_several_forged_packets_in_one_page_are_told_from_the_true_ones() -> None:
+def test_several_forged_packets_in_one_page_are_found() -> None:
     with Link(sample(1), is_merging=False) as link:
         for index in (3, 5, 8, 13, 21):
             link.caster.sendto(forged(link, 0, index), link.address)

@@ -44,7 +44,7 @@ def test_partial_pages_stay_until_they_are_whole_or_dropped() -> None:
     assert slots.held((2, 0), 0) is kept
 
 
-def test_a_page_that_came_whole_drops_what_another_slot_holds_of_it() -> None:
+def test_a_whole_page_frees_its_partial_slots() -> None:
     slots = Slots(GEOMETRY, 5)
     old, new = slots.take(), slots.take()
     slots.keep_partial((2, 0, 0), old)

@@ -64,7 +64,7 @@ def test_a_copy_gets_no_special_rights(trees: Path) -> None:
     assert needed(run(trees, LINKED)) == [b"a"]
 
 
-def test_what_changes_after_the_comparison_is_not_taken(trees: Path) -> None:
+def test_files_that_change_after_the_comparison_are_not_used(trees: Path) -> None:
     def change(step: str) -> None:
         if step == "compared":
             (trees / "other/a").write_text("A")
@@ -74,7 +74,7 @@ def test_what_changes_after_the_comparison_is_not_taken(trees: Path) -> None:
     assert not (trees / "dest/a").exists()
 
 
-def test_what_cannot_be_linked_is_copied(trees: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_that_cannot_be_linked_are_copied(trees: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*arguments: object, **more: object) -> None:
         raise OSError(18, "Invalid cross-device link")
 

@@ -164,9 +164,7 @@ def test_another_owner_is_named(trees: Path, named: Callable[..., Named], name: 
     assert named(trees / "source", trees / "dest") == {"mended": {name.encode()}}
 
 
-def test_extras_stay_unnamed_without_deletes_but_for_what_sessions_left(
-    trees: Path, named: Callable[..., Named]
-) -> None:
+def test_without_deletions_only_leftovers_of_sessions_are_extraneous(trees: Path, named: Callable[..., Named]) -> None:
     empty = trees / "dest" / "empty"
     left = (".mrsync-0123456789abcdef-17", ".mrsync-ff-l3", ".mrsync-0a.journal")
     others = ("x", ".mrsync-notes", ".mrsync-ff-12.txt")
@@ -334,7 +332,7 @@ def test_a_locked_directory_of_ours_is_read_and_left_as_it_was() -> None:
         as_nobody(lambda: run(top))
 
 
-def test_a_locked_directory_of_others_is_told_and_counts_as_needed() -> None:
+def test_an_unreadable_directory_is_reported_and_counts_as_needed() -> None:
     def run(top: Path) -> None:
         manifest = scan(os.fsencode(top / "source")).manifest
         destination = Destination(os.fsencode(top / "dest"))

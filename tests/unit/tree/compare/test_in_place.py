@@ -76,7 +76,7 @@ def test_right_contents_of_somebody_else_are_copied_here_and_not_cast(trees: Pat
 
 
 @pytest.mark.parametrize("bits", [stat.S_ISUID, stat.S_ISGID])
-def test_special_bits_are_set_anew_only_on_what_was_read(trees: Path, bits: int) -> None:
+def test_special_bits_are_set_only_on_checked_contents(trees: Path, bits: int) -> None:
     """Even if it is root's: whoever had it open when it was theirs may have changed it since."""
     put(trees / "dest" / "open" / "tool", EVIL)
     (trees / "source" / "open" / "tool").chmod(0o755 | bits)
@@ -84,7 +84,7 @@ def test_special_bits_are_set_anew_only_on_what_was_read(trees: Path, bits: int)
     assert (trees / "dest" / "open" / "tool").read_bytes() == GOOD
 
 
-def test_capabilities_are_given_only_to_what_was_read(trees: Path) -> None:
+def test_capabilities_are_set_only_on_checked_contents(trees: Path) -> None:
     if subprocess.run(["setcap", "cap_net_raw+ep", trees / "source" / "open" / "tool"], check=False).returncode:
         pytest.skip("no capabilities here")
     os.utime(trees / "source" / "open" / "tool", ns=(NS, NS))

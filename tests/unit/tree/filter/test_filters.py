@@ -85,7 +85,7 @@ def test_merge_files_are_inherited_and_the_nearest_counts_first() -> None:
     assert scope_of(b"d", b":n .r", disk=disk).excluded(names) == {b"here"}
 
 
-def test_clear_in_a_merge_file_is_for_what_that_file_inherits() -> None:
+def test_clear_in_a_merge_file_drops_inherited_rules() -> None:
     disk = Disk({b"/src/.r": b"- a\n", b"/src/d/.r": b"!\n- b\n"})
     assert scope_of(b"d", b"- c", b": .r", disk=disk).excluded([b"a", b"b", b"c"]) == {b"b", b"c"}
 
@@ -101,7 +101,7 @@ def test_merge_file_may_name_another() -> None:
     assert scope_of(b"d", b": .r", disk=disk).excluded([b"a"]) == {b"a"}
 
 
-def test_perishable_rules_do_not_count_in_what_goes() -> None:
+def test_perishable_rules_do_not_apply_in_deleted_directories() -> None:
     scope = scope_of(b"", b"-p a", b"- b", side=rules.RECEIVER)
     assert scope.excluded([b"a", b"b"]) == {b"a", b"b"}
     assert scope.excluded([b"a", b"b"], has_perishable=False) == {b"b"}

@@ -70,7 +70,7 @@ def test_cvs_patterns(monkeypatch: pytest.MonkeyPatch) -> None:
     assert b"*.mine" in patterns
 
 
-def test_bad_rule_is_told_with_its_file_and_line() -> None:
+def test_a_bad_rule_is_reported_with_its_file_and_line() -> None:
     with pytest.raises(RuleError, match=r"^m, line 2: unknown filter rule 'nonsense'$"):
         listed({b"m": b"- a\nnonsense\n"}, b". m")
 

@@ -32,7 +32,7 @@ def blake(data: bytes) -> bytes:
     return hashlib.blake2b(data, digest_size=16).digest()
 
 
-def test_a_file_has_its_digest_and_progress_is_told(tmp_path: Path, directory: int) -> None:
+def test_a_file_is_hashed_with_progress(tmp_path: Path, directory: int) -> None:
     data = os.urandom(1 << 20)
     (tmp_path / "file").write_bytes(data * 65 + b"x")
     told: list[int] = []

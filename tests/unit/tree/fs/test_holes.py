@@ -9,7 +9,7 @@ from pathlib import Path
 from mrsync.tree.fs.holes import BLOCK_BYTES, data_spans, write_sparsely
 
 
-def test_spans_are_what_is_not_zero() -> None:
+def test_spans_hold_everything_but_zeros() -> None:
     block, zeros = b"x" * BLOCK_BYTES, bytes(BLOCK_BYTES)
     assert list(data_spans(b"", 0)) == []
     assert list(data_spans(zeros * 3, 0)) == []

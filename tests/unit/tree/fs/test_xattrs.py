@@ -38,7 +38,7 @@ def test_preserved_attributes(policy: Policy, is_root: bool, is_source: bool, ex
     assert {number for number, name in enumerate(NAMES) if xattr_policy.keeps(name)} == expected
 
 
-def test_attributes_become_what_is_wanted_and_no_link_is_followed(tmp_path: Path) -> None:
+def test_attributes_are_set_without_following_links(tmp_path: Path) -> None:
     if reason := can_keep(tmp_path):
         pytest.skip(reason)
     (tmp_path / "file").touch()

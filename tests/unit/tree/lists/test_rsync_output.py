@@ -127,7 +127,7 @@ def test_ambiguous_lines_are_reported_with_their_number(tmp_path: Path) -> None:
     assert len(found.doubts) == len(lines)
 
 
-def test_a_link_that_is_gone_is_listed_as_rsync_saw_it(tmp_path: Path) -> None:
+def test_a_removed_link_is_listed_as_rsync_saw_it(tmp_path: Path) -> None:
     found = translate(
         [b"cL+++++++++ gone -> there\n", b".L..t...... gone -> there\n"], bytes(tmp_path), is_itemized=True
     )

@@ -22,11 +22,11 @@ def test_the_mode_is_left_out_and_put_back() -> None:
     assert bare != acl.without_mode(kernel_acl((USER, 7, 6), (USER, 3, 4), (GROUP, 5, 1), own_group=3))
 
 
-def test_an_acl_that_only_says_the_mode_is_none() -> None:
+def test_an_acl_that_only_repeats_the_mode_is_dropped() -> None:
     assert acl.without_mode(acl.pack([(1, 7, acl.NO_ID), (4, 5, acl.NO_ID), (32, 0, acl.NO_ID)])) == b""
 
 
-def test_the_kernel_takes_what_is_made(tmp_path: Path) -> None:
+def test_the_kernel_accepts_encoded_acls(tmp_path: Path) -> None:
     (tmp_path / "file").touch(0o640)
     try:
         os.setxattr(tmp_path / "file", acl.ACCESS, acl.with_mode(acl.without_mode(VALUE), 0o640))

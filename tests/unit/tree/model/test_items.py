@@ -66,7 +66,7 @@ def test_letters(flags: int, kind: int, expected: str) -> None:
     assert letters(flags, kind | 0o644) == expected
 
 
-def test_a_directory_is_deleted_behind_what_is_in_it() -> None:
+def test_a_directory_is_deleted_after_its_contents() -> None:
     assert sorted([b"d/", b"d/b/", b"d/b/c", b"a", b"d/a"], key=deletion_key) == [
         b"a",
         b"d/a",
@@ -76,7 +76,7 @@ def test_a_directory_is_deleted_behind_what_is_in_it() -> None:
     ]
 
 
-def test_a_second_look_counts_for_what_it_looked_at() -> None:
+def test_a_second_comparison_replaces_its_entries_only() -> None:
     items, again = Items(), Items()
     for entry in (1, 2, 3):
         items.add(entry, SENT | TIME)

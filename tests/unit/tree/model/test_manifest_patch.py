@@ -39,7 +39,7 @@ def changed(tree: Path) -> tuple[Manifest, ManifestPatch, Plan]:
     return before, looked.patch, build_plan(looked.scan, [(2, 3)])
 
 
-def test_a_target_knows_of_the_files_what_the_master_does(tmp_path: Path) -> None:
+def test_targets_and_master_agree_about_patched_files(tmp_path: Path) -> None:
     before, patch, plan = changed(tmp_path)
     _, decoded = decode_again(encode_again(patch, plan), before, localize_owners)
     now = scan(os.fsencode(tmp_path), POLICY).manifest
@@ -84,6 +84,6 @@ def test_invalid_patches_are_refused(tmp_path: Path, spoil: Callable[[ManifestPa
         decode_again(data, before, localize_owners)
 
 
-def test_needed_files_that_are_not_planned_are_told(tmp_path: Path) -> None:
+def test_needed_files_that_are_not_planned_are_reported(tmp_path: Path) -> None:
     before, _, plan = changed(tmp_path)
     assert unplanned(before, plan, [(1, 3)]) == [Failure(116, b"a", "replace")]

@@ -73,6 +73,6 @@ def test_marks_without_a_word_in_the_policy_are_no_manifest(tmp_path: Path) -> N
         Manifest.decode(manifest.encode())
 
 
-def test_an_older_target_says_that_it_does_not_know_lists() -> None:
+def test_an_older_target_refuses_lists() -> None:
     with pytest.raises(ProtocolVersionError):
         Policy.decode(Policy(is_listed=True).encode().replace(b"is_listed", b"isxlisted"))

@@ -62,7 +62,7 @@ def test_all_sections_together_are_bounded() -> None:
 
 
 @pytest.mark.parametrize("says", [0, 99_999, 100_001])
-def test_a_section_of_another_length_than_it_says_is_refused(says: int) -> None:
+def test_a_section_of_the_wrong_length_is_refused(says: int) -> None:
     unpacker = Unpacker(section(bytes(100_000), says=says), MAGIC, "test")
     with pytest.raises(ProtocolDataError, match="another length"):
         unpacker.blob()

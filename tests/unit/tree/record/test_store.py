@@ -61,7 +61,7 @@ def test_a_link_in_the_place_of_records_is_not_followed(tmp_path: Path, state: P
     store.close()
 
 
-def test_old_records_of_what_is_gone_are_removed(tmp_path: Path, state: Path) -> None:
+def test_old_records_of_removed_trees_are_removed(tmp_path: Path, state: Path) -> None:
     old = time.time() - UNUSED_S - 60
     for name in ("gone", "there", "new"):
         store = Store(bytes(tmp_path / name), makes=True)

@@ -70,7 +70,7 @@ def test_missing_paths_and_paths_through_links_are_errors(source: Path) -> None:
     ]
 
 
-def test_only_where_all_is_told_anything_is_deleted(source: Path, tmp_path: Path) -> None:
+def test_deletions_need_a_complete_list(source: Path, tmp_path: Path) -> None:
     dest = tmp_path / "dest"
     for name in ("old", "d/old", "d/e/old", "x/old"):
         (dest / name).parent.mkdir(parents=True, exist_ok=True)

@@ -63,7 +63,7 @@ def test_all_are_followed_but_those_that_have_no_end_or_lead_nowhere(tree: Path)
     assert not found.deletes
 
 
-def test_only_directories_or_only_what_leads_out(tree: Path) -> None:
+def test_only_links_to_directories_or_only_unsafe_links(tree: Path) -> None:
     found = kinds(scan(os.fsencode(tree), Policy(), Selection(copies_dir_links=True)))
     assert (found["dir"], found["in"], found["out"]) == (DIRECTORY, LINK, LINK)
     found = kinds(scan(os.fsencode(tree), Policy(), Selection(copies_unsafe_links=True)))

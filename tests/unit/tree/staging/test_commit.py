@@ -78,7 +78,7 @@ def test_members_are_linked_to_a_leader_that_is_right_though_it_is_an_exception(
     assert (trees / "dest" / "b" / "member").samefile(trees / "dest" / "a")
 
 
-def test_digest_tells_what_was_placed(trees: Path) -> None:
+def test_the_digest_covers_the_committed_files(trees: Path) -> None:
     digests = []
     for exceptions in ([], [], [(0, 1)]):
         commit = Commit(staged(trees).stage)

@@ -228,7 +228,7 @@ def test_denied_changes_are_reported() -> None:
         as_nobody(lambda: run(top))
 
 
-def test_activity_adds_up_to_what_was_done(trees: Path) -> None:
+def test_activity_adds_up_to_the_number_of_changes(trees: Path) -> None:
     for i in range(1200):
         (trees / "source" / f"l{i}").symlink_to("x")
     (trees / "dest" / "extra").mkdir()

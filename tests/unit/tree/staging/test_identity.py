@@ -134,7 +134,7 @@ def test_a_partial_file_is_opened_again_only_if_it_is_the_same(
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_only_what_was_staged_is_renamed_into_place(trees: Path, attack: Attack) -> None:
+def test_only_staged_files_are_renamed_into_place(trees: Path, attack: Attack) -> None:
     run = Session(trees / "source", trees / "dest").cast()
     assert run.stage.states[0] == WHOLE
     attack(files_staged(trees / "dest")[0], trees / "dest" / "open" / "own")

@@ -78,7 +78,7 @@ def finish(trees: Path, run: Session) -> None:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_only_what_is_missing_is_wanted(trees: Path, seed: int) -> None:
+def test_only_missing_pages_are_wanted(trees: Path, seed: int) -> None:
     pages = missing_pages(trees)
     arrived = random.Random(seed).sample(pages, len(pages) // 2)
     in_a_process_that_is_killed(lambda: session(trees).cast(arrived))
@@ -119,7 +119,7 @@ def test_nothing_is_left_where_nothing_arrived(trees: Path) -> None:
     assert leftovers(trees / "dest") == []
 
 
-def test_without_partial_nothing_is_left_and_what_was_left_goes(trees: Path) -> None:
+def test_without_partial_staged_files_are_removed(trees: Path) -> None:
     in_a_process_that_is_killed(lambda: session(trees).cast([0, 1, 2]))
     run = session(trees, policy=Policy(partial=False))
     assert run.scan.inodes == run.plan.inodes == run.plan.ctimes
@@ -355,7 +355,7 @@ def test_damaged_journal_is_used_up_to_the_damage(broken: Path) -> None:
                 assert all(0 <= first < end <= claim.size for first, end in claim.pieces)
 
 
-def test_after_a_reboot_only_what_was_on_the_disk_counts(broken: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_a_reboot_only_synced_pages_count(broken: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(claims_module, "boot_id", lambda: b"another boot")
     assert wants_big(broken)
 
@@ -391,7 +391,7 @@ def test_an_unknown_boot_is_never_the_same(broken: Path, monkeypatch: pytest.Mon
     assert wants_big(broken)
 
 
-def test_as_somebody_who_is_not_root() -> None:
+def test_resuming_without_root() -> None:
     with nobodys_directory() as home:
 
         def run() -> None:
