@@ -1,11 +1,11 @@
 """Ledbat: a window that gives way to everybody else, after LEDBAT++ (draft-irtf-iccrg-ledbat-plus-plus).
 
-It lets a little queue, so that the link stays busy, and goes down as soon as more does: whoever fills the queue to its
-end, as TCP does, gets nearly all. How much a little is, depends on how deep the queue is: in a short one a fixed time
-would not be reached before others lose packets.
+It keeps a short queue, so that the link stays busy, and shrinks as soon as the queue grows beyond that. So a sender
+that fills the queue, as TCP does, gets nearly the whole link. The target depends on the depth of the queue: in a
+shallow one, a fixed delay would not be reached before others lose packets.
 
-The way must be known without a queue, and others may have kept one since the beginning. So now and then it sends
-nearly nothing for two round trips: then at least its own queue is empty.
+The delay of the path without queueing must be known, but other senders may have filled the queue since the start. So
+now and then this window sends nearly nothing for two round trips, which empties at least its own part of the queue.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Ledbat:
         return False
 
     def on_congestion(self, queueing: Queueing, now: float) -> None:
-        """The queue on the way was full."""
+        """Halve the window because the queue on the path was full."""
         self._depth_s = queueing.depth_s
         self._cut(0.5)
 

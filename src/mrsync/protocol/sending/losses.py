@@ -1,22 +1,22 @@
-"""Losses: those of one listener, and whether they are congestion or noise.
+"""Losses: decide whether the losses of one listener are congestion or noise.
 
-Invariant: only a loss that gets less when less is sent slows the session down for long. A radio or a bad cable loses
-the same share at any rate; a full queue loses what is beyond its rate or its length. So whoever loses clearly more than
-the noise that is known is a suspicion: less is sent, and what leaves from then on is looked at. If the losses go, or
-clearly more comes through, it was congestion, and the cut stays. Else it was noise: the cut is taken back, and this
-share counts as noise, until it gets less by itself, or for NOISE_S; then it is tried again.
+Invariant: only losses that decrease when less is sent slow the session down for long. A radio or a bad cable loses the
+same share at any rate; a full queue loses the excess over its rate or its length. A listener that loses clearly more
+than its known noise starts a trial: less is sent, and only packets that leave after that are judged. If the losses end,
+or clearly more comes through, it was congestion, and the cut stays. Otherwise it was noise: the cut is undone, and this
+share counts as noise until it decreases by itself, or for NOISE_S. Then it is tried again.
 
-Why it holds: a queue that takes C of what comes at rate r lets C/r through, and more at a lower rate; noise lets the
-same share through at both. Only what left after the cut counts in a trial (from_tx). What would break it: competing
-traffic that ends during a trial makes noise look like congestion, and one that begins the other way round; either is
-found out by the next trial.
+Why it holds: a queue that passes C of a rate r lets the share C/r through, and more at a lower rate. Noise lets the
+same share through at both. Only packets that left after the cut count in a trial (from_tx). What would break it: rival
+traffic that ends during a trial makes noise look like congestion, and traffic that begins makes congestion look like
+noise. The next trial corrects either.
 """
 
 from __future__ import annotations
 
 from enum import Enum
 
-SAMPLE_PACKETS = 704  # between two looks: 16 bursts, and never a judgement on a handful
+SAMPLE_PACKETS = 704  # per judgement: 16 bursts, because a handful proves nothing
 EXCESS = 0.06  # above the known noise
 SAMPLE_PACKETS_PACED = 352
 SAMPLE_PACKETS_MIN = 100
@@ -45,15 +45,15 @@ class Losses:
     """
 
     def __init__(self) -> None:
-        self.missed = 0  # packets, in all; counted by who knows of them
-        self.share = 0.0  # when it was looked at last
-        self.noise = 0.0  # a share that does not depend on the rate,
-        self._noise_at = 0.0  # as was found then
-        self.span = 0, 0  # tx that were heard last before the packets that were looked at, and with them
+        self.missed = 0  # packets in all; counted by the caller
+        self.share = 0.0  # at the last judgement
+        self.noise = 0.0  # the lost share that does not depend on the rate
+        self._noise_at = 0.0  # when that was found
+        self.span = 0, 0  # tx_seen before and after the packets of the last judgement
         self.from_tx = 0
         self._packets = self._lost = 0
         self._tx_seen = 0
-        self._tried: float | None = None  # the share that was suspicious
+        self._tried: float | None = None  # the share that began the trial
 
     def add(self, packets: int, lost: int, *, tx_seen: int, tx: int, now: float, is_paced: bool = False) -> LossFinding:
         """Take the losses among newly reported packets. tx_seen: last received tx; tx: last sent tx."""
@@ -92,7 +92,7 @@ class Losses:
         if is_gone or (1 - self.share) > GAIN_MIN * (1 - before):
             self._tried, self.noise = None, min(self.noise, self.share)
             return LossFinding.CONGESTION
-        if self.share > ALIKE * before:  # the queue was still filling before: less must be sent
+        if self.share > ALIKE * before:  # the queue was still filling before, so send still less
             self._tried, self.from_tx = self.share, tx
             return LossFinding.SUSPICION
         self._tried, self.noise, self._noise_at = None, max(before, self.share), now

@@ -1,17 +1,19 @@
-"""Schedule: what leaves the caster next, and under which tx: repairs among what was never sent.
+"""Schedule: decide what the caster sends next, and under which tx. Repairs are mixed with first sends.
 
 Invariants:
-- A tx is handed out in the order of leaving, for every burst and every status. So whoever has heard a later one than a
-  page's last has got what it will ever get of that sending, and what it still claims is lost. This breaks if something
-  is handed out and then held back behind a later tx, as one half of a page would be.
-- Nothing leaves beyond the window but REPAIRS_BEYOND repairs that others need than those who keep it closed. They are
-  counted by the fastest one's clock, so that a target that writes nothing keeps nobody from being repaired until it is
-  dropped; it would break if they were taken from its own backlog, for that is what the window holds back.
-- While both wait, one burst in three is a first send: however much somebody missed, the session goes on; and two in
-  three are repairs, so that what is missed stays where targets still have what it was coded with.
-- A page is repaired when all who answer have spoken of it, or have had `_patience_s` to: the first makes one repair do
-  for all, the second lets nobody wait for who lags. A longer patience makes coding better and repairs later.
-- A page is in one batch at a time, from the choice until its last burst has left: claims do not count meanwhile.
+- Every burst and every status gets the next tx, in the order in which they leave. So a target that has seen a later tx
+  than a page's last one has received all it will get of that transmission, and what it still claims is lost. This would
+  break if something got its tx and then left after a later one, as the second half of a page would.
+- Nothing leaves beyond the window, except REPAIRS_BEYOND repairs for targets other than those that keep it closed. They
+  are counted by the clock of the fastest target. So a target that has stopped writing does not keep the others from
+  being repaired until it is dropped. Counting them in its own backlog would break this, because that is what the window
+  holds back.
+- While both wait, one burst in three is a first send, so that the session goes on however much a target missed. Two in
+  three are repairs, so that targets still hold the pages that a repair is coded with.
+- A page is repaired once all answering targets have reported on it, or have had `_patience_s` to do so. The first makes
+  one repair serve all targets; the second keeps a lagging target from delaying the others. A longer patience improves
+  coding and delays repairs.
+- A page is in one batch at a time, from being chosen until its last burst has left. Its claims do not count meanwhile.
 """
 
 from __future__ import annotations
@@ -28,14 +30,14 @@ from mrsync.protocol.sending.transfer import Transfer
 from mrsync.wire.limits import TX_MAX
 from mrsync.wire.messages import ObjectKind, Report
 
-BURSTS_MAX = 16  # per call: reports are looked at in between
-REPAIR_PATIENCE_S = 0.1  # lost packets wait that long for others to be coded with
-COMPANY_S = 1.0  # and so much longer, at most, while there are others to be sent, for more of them to be lost
-CHOOSE_S = 0.004  # between two looks at what is missing, while there is something else to send
-REPAIRS_PER_FIRST = 2  # while both wait: who misses much does not stop the rest
-REPAIRS_BEYOND = 2  # repairs under way, by the fastest one's clock, though the slowest one's window is closed
+BURSTS_MAX = 16  # per call; reports are read in between
+REPAIR_PATIENCE_S = 0.1  # longest wait of a lost packet for others to be coded with
+COMPANY_S = 1.0  # the same while first sends remain, as more of them may be lost
+CHOOSE_S = 0.004  # between two choices of repairs, while there are first sends
+REPAIRS_PER_FIRST = 2  # while both wait, so that a target that misses much does not stop the rest
+REPAIRS_BEYOND = 2  # repairs under way by the fastest target's clock, although the slowest one's window is closed
 POLL_MIN_S = 0.005
-TX_ROOM = 1 << 24  # more than is sent from one look at this to the next
+TX_ROOM = 1 << 24  # more than is sent between two checks
 POLL_CLOSED_S = 0.05  # while the window is closed: answers are under way
 POLL_MAX_S = 0.25
 POLL_GROWTH = 1.5
@@ -58,10 +60,10 @@ class Schedule:
         self._is_flush_due = False
         self._tx_seen = 0  # by all targets that answer
         self._spoken_for = 0  # pages, by all targets that answer
-        self._has_heard = False  # something since repairs were last thought of
+        self._has_heard = False  # whether anything was received since repairs were last chosen
         self._choose_at = 0.0  # not before that
-        self._aged_tx = 0  # whoever lost something of this tx, or of an earlier one, has had time to say so
-        self._marks: deque[tuple[float, int]] = deque()  # when later ones were sent
+        self._aged_tx = 0  # targets have had time to report losses up to this tx
+        self._marks: deque[tuple[float, int]] = deque()  # (time, tx) when later ones were sent
         self._beyond: deque[int] = deque()  # tx of repairs sent while the window was closed
         self._batched = 0  # pages below were in a batch, as far as they were missed by then
         self._turn = 0  # of repairs and first sends
@@ -102,7 +104,7 @@ class Schedule:
 
     @property
     def exhaustion(self) -> str:
-        """Why the session cannot go on, when hardly any tx are left. Empty: it can."""
+        """The reason why the session must end because hardly any tx are left; else empty."""
         return "more had to be repaired than one session can send" if self.tx > TX_MAX - TX_ROOM else ""
 
     def _choose(self, transfer: Transfer, slow: Set[int], now: float) -> list[int]:
@@ -114,7 +116,7 @@ class Schedule:
 
     @property
     def _patience_s(self) -> float:
-        """How long after the sending of a page to wait for reports on it."""
+        """Seconds to wait for reports on a page after it was sent."""
         return REPAIR_PATIENCE_S + 2 * self._audience.round_s
 
     def on_progress(self, flow: Flow | None = None) -> None:
@@ -205,9 +207,9 @@ class Schedule:
         return sends
 
     def _sends_beyond(self, transfer: Transfer, repairs: Repairs, now: float) -> list[Send]:
-        """A few repairs for the others while the window is closed: one who is slow must not starve them.
+        """Return a few repairs for other targets while the window is closed, so that a slow one does not starve them.
 
-        They have room of their own, and the fastest one's clock.
+        They have a limit of their own, counted by the fastest target's clock.
         """
         fastest = max((flow.tx_done for flow in self._audience.flows), default=0)
         while self._beyond and self._beyond[0] <= fastest:
@@ -277,9 +279,10 @@ class Schedule:
             self._end_flush()
 
     def _is_batch_due(self, transfer: Transfer, repairs: Repairs, now: float) -> bool:
-        """Whether to look at what is missing: at the end when all spoke, before that when it is worth it, or pressing.
+        """Return whether to choose repairs now.
 
-        Losses of many pages find more company in a coded packet; but targets keep what it takes for some pages only.
+        With no first sends left: once all have reported. Before that: if enough pages are missing, or some are urgent.
+        Losses of many pages can be combined better, but targets retain only some pages for decoding.
         """
         if transfer.is_sent:
             return self._spoken_for >= transfer.next_page and self._take_heard()

@@ -1,16 +1,20 @@
-"""Transfer: one object being cast: what was sent when, and who misses what of it.
+"""Transfer: one object that is being cast: when each page was sent, and which targets miss which packets.
 
-Invariant: a page is repaired for a target exactly if its last report, as far as it speaks of that page, claims it, and
-the target had seen a later tx than the page's last when it did. Claims stay the ranges that were told, each with the tx
-that was seen; a page's last tx is one number. Comparing the two answers every question, so that nothing has to be
-updated in many places when a repair leaves: it drops out of all claims at once.
+This is the way from a lost packet to its repair. A target claims the packets that it misses, and names the last tx that
+it has seen (its report). A claim is kept as the ranges that were reported, with that tx. Each page has one number: the
+tx of its last transmission.
 
-Why nothing is lost: a target repeats its claim until it holds the page, and each claim is judged anew. Why nothing is
-sent in vain: a claim that was made before the repair came is older, by tx, than the repair. What would break it: a tx
-that is handed out before the page that it belongs to leaves (schedule.py), a claim from a stranger (they are sealed),
-or a path on which packets overtake those of a later tx: then a page is sent once more than needed, and that is all.
+Invariant: a page is repaired for a target if and only if the last report that covers the page claims it, and the target
+had seen a later tx than the page's last one. Otherwise the packets may still be under way. When a repair leaves, the
+page's tx grows, so that the page drops out of all claims at once; no claim has to be updated.
 
-Cost: of a report, its entries, at most 512; of a batch, its pages and the entries of all; never the pages missing.
+Why nothing stays lost: a target repeats its claim until it holds the page, and each claim is judged anew. Why no
+repair is in vain: a claim made before the repair arrived has an older tx than the repair. What would break this: a tx
+that is assigned before its page leaves (see schedule.py), or a forged claim (reports are sealed). A path that reorders
+packets costs one superfluous repair.
+
+Cost: a report costs its entries, at most 512; a batch costs its pages and the entries of all targets. No cost grows
+with the number of missing pages.
 """
 
 from __future__ import annotations
@@ -26,7 +30,7 @@ from mrsync.wire.geometry import Geometry
 from mrsync.wire.limits import TX_MAX
 from mrsync.wire.messages import ObjectKind
 
-CLAIM_ENTRIES_MAX = 2048  # of one target; what it claims beyond them is claimed again later
+CLAIM_ENTRIES_MAX = 2048  # of one target; it repeats claims beyond them later
 STEPS_MIN, STEPS_MAX = 64, 8192  # pages looked at for one target, and for all, when repairs are chosen
 LOOKS_MAX = 8192  # missing pages weighed for one batch
 DEPTH_MIN = 8  # pages of each target that may be chosen, however many targets there are
@@ -41,13 +45,12 @@ IsRipe = Callable[[int, int], bool]  # page, the tx that it was sent with last
 
 
 class Transfer:
-    """Pages of one object: first sends in order, and what the targets claim to miss, as the ranges they told.
+    """The first sends of one object in page order, and the claims of targets as the ranges that they reported.
 
-    A page is believed missing only if the target saw a later tx than the page's last: else its packets may be under
-    way. So what was sent again, or is planned to be, drops out of all claims by its tx, and no claim is ever expanded
-    but for the few pages that are repaired next.
+    Pages that were repaired, or are about to be, drop out of all claims by their tx. Claims are expanded only for the
+    few pages that are repaired next.
 
-    next_page: all pages below were sent, or nobody wants them. pages_sent: those that were sent.
+    next_page: all pages below were sent or are not wanted. pages_sent: the number of those that were sent.
     """
 
     def __init__(self, kind: ObjectKind, size_bytes: int, geometry: Geometry) -> None:
@@ -56,13 +59,13 @@ class Transfer:
         self.next_page = self.pages_sent = 0
         self.packets_per_page = geometry.packets
         self._last_count = geometry.packet_count(size_bytes, self.page_count - 1) if self.page_count else 0
-        self._fewer: dict[int, int] = {}  # page -> packets, of those that are compressed
+        self._fewer: dict[int, int] = {}  # page -> number of packets, for compressed pages
         self._ahead = deque([(0, self.page_count)])  # pages to send, from next_page on
         self._last_tx = array("I", bytes(4 * self.page_count))
         self._first_tx = array("I")  # of the pages below next_page; a page that was skipped has that of the one before
         self._claims: dict[int, list[Entry]] = {}  # by target, sorted by page
-        self._planned: dict[int, dict[int, int]] = {}  # page -> target -> packets that its repair is of
-        self._repaired: dict[int, deque[tuple[int, int, int]]] = {}  # target -> tx, page, packets: not heard of yet
+        self._planned: dict[int, dict[int, int]] = {}  # page -> target -> mask of the packets of its repair
+        self._repaired: dict[int, deque[tuple[int, int, int]]] = {}  # target -> tx, page, packets: not reported on yet
         self._served: dict[int, int] = {}  # target -> tx of the last repair for it
 
     @property
@@ -92,7 +95,7 @@ class Transfer:
         return sum(map(self.packet_count, range(first, end)))
 
     def on_compressed(self, page: int, packets: int) -> int:
-        """Note that a page, as it was read last, has this many packets. Return how many fewer than was known."""
+        """Set the number of packets of a page as it was read last. Return by how many it is smaller than before."""
         known = self.packet_count(page)
         if packets != known:
             self._fewer[page] = packets
@@ -148,7 +151,7 @@ class Transfer:
     def claimed_packets(self, target: int, first: int, end: int) -> tuple[int, int]:
         """Return how many packets of the pages [first, end) this target claims, and how many of them in long runs.
 
-        Where OUTAGE_PAGES and more are lost as a whole, nothing came through: no queue does that, however full.
+        If at least OUTAGE_PAGES pages in a row are lost whole, it is an outage: no full queue does that.
         """
         packets = outage = 0
         for start, behind, mask, _ in self._claims.get(target, ()):
@@ -162,10 +165,10 @@ class Transfer:
         return bin(mask).count("1") if mask else self.packets_per_page
 
     def heard_repairs(self, target: int, tx_seen: int, from_tx: int) -> tuple[int, int, int]:
-        """Return what became of the repairs that this target should have got since this was asked last.
+        """Return the fate of the repairs that this target should have received since the last call.
 
-        Their packets, counted from those that left after from_tx; how many of these it claims again; and how many of
-        all. What is claimed of a part of a page may be another part of it: at most as much counts as was sent.
+        Three numbers of packets: those that left after from_tx; those of them that the target claims again; all that it
+        claims again. A claim of a part of a page may concern another part, so at most the packets sent are counted.
         """
         waiting, sent = self._repaired.get(target, deque()), 0
         pages: dict[int, tuple[int, int]] = {}
@@ -181,7 +184,7 @@ class Transfer:
         return sent, lost, missed
 
     def owes(self, target: int, since_tx: int) -> bool:
-        """Return whether a target misses something, and no repair for it was sent since this tx."""
+        """Return whether a target claims packets, and no repair for it was sent after this tx."""
         if self._served.get(target, 0) > since_tx:
             return False
         last_tx = self._last_tx
@@ -207,8 +210,8 @@ class Transfer:
     def choose_pages(self, limit: int, is_ripe: IsRipe, *, but: Set[int] = frozenset()) -> list[int]:
         """At most so many missing pages that are ripe for repair, sorted; not those that only `but` miss.
 
-        Every target's first ones come before anybody's later ones: who misses much must not keep the others from
-        getting what little they miss.
+        The first missing pages of every target come before later ones of any, so that a target that misses much does
+        not delay repairs for the others.
         """
         claims = [entries for target, entries in self._claims.items() if entries and target not in but]
         depth = min(limit, max(DEPTH_MIN, LOOKS_MAX // max(1, len(claims))))
@@ -230,7 +233,7 @@ class Transfer:
             steps -= min(end - first, steps)
 
     def take(self, pages: list[int]) -> list[dict[int, int]]:
-        """Return who misses which packets of these sorted pages, whose repair is planned now."""
+        """Plan the repair of these sorted pages. Return which target misses which packets of them."""
         holes: dict[int, dict[int, int]] = {page: {} for page in pages}
         for target, entries in self._claims.items():
             for page, mask in self._claimed_of(entries, pages):
