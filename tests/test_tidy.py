@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-import pytest
-
 PROJECT = Path(__file__).parents[1]
 SOURCE = PROJECT / "src"
 TESTS = PROJECT / "tests"
@@ -59,27 +57,38 @@ def lacks_future_annotations(source: str) -> bool:
     return needs and not any(isinstance(node, ast.ImportFrom) and node.module == "__future__" for node in tree.body)
 
 
-@pytest.mark.parametrize("path", python_files(), ids=relative)
-def test_module_is_tidy(path: Path) -> None:
+def untidy_module(path: Path) -> Iterator[str]:
+    """Yield what is wrong with a Python file."""
     source = path.read_text()
-    assert list(overlong(source)) == []
-    assert not lacks_future_annotations(source)
-    assert not VAGUE_NAMES.search(path.stem)
+    yield from overlong(source)
+    if lacks_future_annotations(source):
+        yield "no annotations from __future__"
     classes = [node.name for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ClassDef)]
-    assert [name for name in classes if VAGUE_NAMES.search(name)] == []
+    yield from (f"the name {name} is vague" for name in (path.stem, *classes) if VAGUE_NAMES.search(name))
 
 
-TEXTS = [path for path in committed_files() if path.suffix != ".png"]
-
-
-@pytest.mark.parametrize("path", TEXTS, ids=relative)
-def test_file_is_tidy(path: Path) -> None:
+def untidy_text(path: Path) -> Iterator[str]:
+    """Yield what is wrong with a text file."""
     text = path.read_text()
-    assert [line for line in text.splitlines() if FORBIDDEN_WORDS.search(line)] == []
-    assert text.endswith("\n") or not text
-    assert [line for line in text.splitlines() if line != line.rstrip()] == []
-    if path.suffix not in (".md", ".json", ".py", ".svg"):  # ruff knows about Python, and pictures are drawn
-        assert [line for line in text.splitlines() if len(line) > LINE_LENGTH_MAX] == []
+    for number, line in enumerate(text.splitlines(), 1):
+        if FORBIDDEN_WORDS.search(line):
+            yield f"line {number} has a forbidden word: {line}"
+        if line != line.rstrip():
+            yield f"line {number} ends in blanks"
+        # ruff knows about Python, and pictures are drawn
+        if path.suffix not in (".md", ".json", ".py", ".svg") and len(line) > LINE_LENGTH_MAX:
+            yield f"line {number} is too long"
+    if text and not text.endswith("\n"):
+        yield "the last line has no end"
+
+
+def test_modules_are_tidy() -> None:
+    assert [f"{relative(path)}: {problem}" for path in python_files() for problem in untidy_module(path)] == []
+
+
+def test_files_are_tidy() -> None:
+    texts = [path for path in committed_files() if path.suffix != ".png"]
+    assert [f"{relative(path)}: {problem}" for path in texts for problem in untidy_text(path)] == []
 
 
 def test_every_module_is_used() -> None:
