@@ -14,6 +14,8 @@ from tests.docs.blocks import PROJECT, documents
 LINK = re.compile(r"\]\((?![a-z]+:)([^)#\s]*)(#[^)\s]+)?\)")
 SOURCE = PROJECT / "src" / "mrsync"
 MODULE = re.compile(r"`([\w/]+(?:\.py|/))(?:: (\w+))?`")  # perhaps with the name of something in it
+TESTS = PROJECT / "tests"
+TEST_FILE = re.compile(r"`((?:\w+/)*test_\w+\.py)[`:]")  # below tests/
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 
@@ -56,6 +58,16 @@ def test_modules_that_are_named_exist(name: str) -> None:
         )  # told below the name of the folder that they are in
         if not is_part and not (places and member in (places[0].read_text() if member else "")):
             missing.append(f"{module}: {member}")
+    assert missing == []
+
+
+def test_tests_that_are_named_exist() -> None:
+    missing = []
+    defined = {name for path in TESTS.rglob("*.py") for name in re.findall(r"def (test_\w+)", path.read_text())}
+    for document in documents():
+        text = document.read_text()
+        missing += [path for path in TEST_FILE.findall(text) if not any((f / path).exists() for f in (TESTS, PROJECT))]
+        missing += [name for name in re.findall(r"`(?:[\w/.]+:{1,2} ?)?(test_\w+)`", text) if name not in defined]
     assert missing == []
 
 
