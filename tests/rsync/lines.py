@@ -7,7 +7,7 @@ import random
 import re
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -233,9 +233,15 @@ def run_both(line: Line, folder: Path, port: int) -> str:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     build(line, folder)
-    theirs = subprocess.run(["rsync", *line.words, f"rsync/{line.dest}"], cwd=folder, capture_output=True, text=True)
+    found = differing(line.words, line.dest, folder, port)
+    return f"seed {line.seed}: {found}" if found else ""
+
+
+def differing(words: Sequence[str], dest: str, folder: Path, port: int) -> str:
+    """Run both programs in a folder with equal trees in rsync/ and mrsync/. Return what differs, empty if nothing."""
+    theirs = subprocess.run(["rsync", *words, f"rsync/{dest}"], cwd=folder, capture_output=True, text=True)
     options = ["--rsh=local", f"--port={port}", "--progress=none"]
-    command = program("mrsync", *options, *line.words, f"t:{folder}/mrsync/{line.dest}")
+    command = program("mrsync", *options, *words, f"t:{folder}/mrsync/{dest}")
     ours = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     lines = _changes(theirs.stdout), _changes(ours.stdout.replace("t: ", ""))
     if theirs.returncode == ours.returncode == DELETIONS_STOPPED:
@@ -247,7 +253,7 @@ def run_both(line: Line, folder: Path, port: int) -> str:
     if not found:
         return ""
     said = [f"rsync {theirs.returncode}: {theirs.stderr}", f"mrsync {ours.returncode}: {ours.stderr}"]
-    return "\n".join([f"seed {line.seed}: {subprocess.list2cmdline([*line.words, line.dest])}", *found, *said])
+    return "\n".join([subprocess.list2cmdline([*words, dest]), *found, *said])
 
 
 def _changes(text: str) -> list[str]:

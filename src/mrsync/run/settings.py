@@ -110,6 +110,8 @@ class CastSettings(NamedTuple):
             raise UsageError("--link-dest, --copy-dest and --compare-dest cannot be mixed")
         if policy.is_listed and any(others):
             raise UsageError("with a list of what to do, targets look into no other directory: leave out --*-dest")
+        if policy.is_listed and policy.keeps_dir_links:
+            raise UsageError("with a list of what to do, targets follow no link: leave out --keep-dirlinks")
         if max(map(len, others)) > ALTERNATES_MAX:
             raise UsageError(f"more than {ALTERNATES_MAX} directories for --{policy.alternates.use}-dest")
         if policy.remove_first and (policy.backup or policy.commit == "job" or policy.delta):

@@ -84,7 +84,6 @@ FOREIGN = (
     _no("--insecure-links", "links of others are never followed"),
     _no("--confine-root", "nothing behind a link below DEST is ever touched", "DIR"),
     _no("--munge-links", "soft links are kept as they are"),
-    _no("-K --keep-dirlinks", "nothing behind a link below DEST is ever touched"),
     _no("--copy-devices --write-devices", "devices are preserved as such (--devices) or not at all"),
     _no("--drop-D", "that is the default without -D"),
     _no("-U --atimes", "access times are not preserved"),

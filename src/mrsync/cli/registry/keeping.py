@@ -222,6 +222,16 @@ OPTIONS = (
         rsync="--mkpath",
     ),
     Option(
+        "--keep-dirlinks",
+        "keep soft links to directories in the place of directories",
+        KEEPING,
+        manual="where SOURCE has a directory and a target a soft link to one, keep the link and sync what it leads to. "
+        "As with rsync 3.5, only links that do not lead out of DEST are followed; others are reported, status 23. "
+        "What a kept link leads to is not deleted. Use it only where nobody else makes links",
+        field="policy.keeps_dir_links",
+        rsync="-K --keep-dirlinks",
+    ),
+    Option(
         "-O --omit-dir-times",
         "do not set the times of directories",
         KEEPING,

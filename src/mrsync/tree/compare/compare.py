@@ -34,6 +34,8 @@ def compare(
         destination.timestamps.close()
         failures = destination.directories.restore()
     comparison.failures += [Failure(reason, manifest.path(entry), "change") for entry, reason in failures]
+    if destination.kept_links is not None:
+        comparison.extraneous = destination.kept_links.spare(comparison.extraneous)
     if destination.protection is not None:
         comparison.failures += destination.protection.failures
     return comparison

@@ -38,7 +38,7 @@ from mrsync.tree.destination.alternates import Alternates
 from mrsync.tree.destination.destination import Destination
 from mrsync.tree.fs.digests import Digester
 from mrsync.tree.fs.directories import Directories
-from mrsync.tree.fs.handles import Handle, entry_in
+from mrsync.tree.fs.handles import Handle
 from mrsync.tree.fs.owners import Ownership
 from mrsync.tree.fs.temporary_names import PREFIX, parsed
 from mrsync.tree.model.failure import Failure, printable
@@ -96,7 +96,8 @@ class Comparer:
         self._absent = {0} if destination is None else set()
         self._left: set[int] = set()  # directories that an option leaves alone, with all below
         self._pruned = _pruned(manifest, destination) if self._policy.prunes_empty else ()
-        self._leaves_some = self._policy.existing or self._policy.ignore_existing
+        self._kept_links = destination.kept_links if destination is not None else None
+        self._leaves_some = self._policy.existing or self._policy.ignore_existing or self._kept_links is not None
         self._is_plain = self._policy.is_plain_comparison
         self._decisions = Decisions(manifest, destination, self._result)
         self._groups = LinkGroups(manifest)
@@ -143,7 +144,10 @@ class Comparer:
 
     def _read(self, directory: int, first: int, end: int) -> Listing | None:
         """Return the listing of a directory with the children [first, end), or None if it is missing or unreadable."""
-        return self._prefetch.take(self._manifest, directory) or self._read_now(directory)
+        listing = self._prefetch.take(self._manifest, directory) or self._read_now(directory)
+        if listing is not None and self._kept_links is not None:
+            self._left.update(self._kept_links.follow(range(first, end), listing, self._result.failures))
+        return listing
 
     def _read_now(self, directory: int, names: list[bytes] | None = None) -> Listing | None:
         assert self._directories is not None  # only existing destinations are read
@@ -330,11 +334,12 @@ class Comparer:
     def _attribute_differences(self, entry: int) -> int:
         if self._xattrs is None or self._directories is None:
             return 0
-        fd = self._directories.open(self._manifest.parents[entry])
-        return self._xattrs.differences(entry, entry_in(fd, self._manifest.names[entry]))
+        return self._xattrs.differences(entry, self._directories.handle(entry))
 
     def _is_left(self, entry: int, kind: int, found: int) -> bool:
-        """Return whether --existing or --ignore-existing skips entry; for a directory, skip everything below, too."""
+        """Return whether an option skips entry; for a directory, skip everything below, too."""
+        if entry in self._left:
+            return True
         if found < 0:
             is_left = self._policy.existing
         else:

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import os
-
 from mrsync.tree.compare.alternate_search import LIKE, Alternate, AlternateSearch, itemize_made
 from mrsync.tree.compare.hard_links import Found, Inode, LinkGroup, LinkGroups
 from mrsync.tree.compare.in_place import InPlace
@@ -55,8 +53,7 @@ class Decisions:
         """
         assert self._directories is not None  # an entry was found,
         assert self._in_place is not None  # so the destination exists
-        fd, name = self._directories.open(self._manifest.parents[entry]), self._manifest.names[entry]
-        status = os.stat(name if entry else b".", dir_fd=fd, follow_symlinks=False)
+        status = self._directories.status(entry)
         is_file = self._manifest.kind(entry) == REGULAR
         is_restaged = is_file and not self._in_place.allows(entry, status, differences, names)
         if is_restaged:

@@ -42,6 +42,7 @@ from mrsync.tree.model.policy import Policy
 if TYPE_CHECKING:
     from mrsync.tree.destination.alternates import Alternates
     from mrsync.tree.destination.backup import Backups
+    from mrsync.tree.destination.kept_links import KeptLinks
     from mrsync.tree.destination.listed_deletions import ListedDeletions
     from mrsync.tree.filter.protection import DirectoryProtection, Protection
 
@@ -59,6 +60,7 @@ class Destination:
     exactly times are kept. xattrs: extended attributes, or None if the policy preserves none. protection: the filter
     rules that protect entries, or None. listed_deletions: deletions named by a list, or None. backups: None without
     --backup; host and suffix are passed to it. alternates: other directories that may have what is missing, or None.
+    kept_links: soft links kept for directories, or None.
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class Destination:
         self.protection: Protection | None = None
         self.backups: Backups | None = None
         self.alternates: Alternates | None = None
+        self.kept_links: KeptLinks | None = None
         self._host = host
         self._suffix = suffix
         if self.is_new:
@@ -124,6 +127,10 @@ class Destination:
                 on_made=self._note_made,
                 hidden_mode=lambda path: self.directories.original_mode(manifest.find(path)),
             )
+        if manifest.policy.keeps_dir_links:
+            from mrsync.tree.destination.kept_links import KeptLinks
+
+            self.kept_links = KeptLinks(manifest, self.directories)
         if manifest.policy.alternates.paths:
             from mrsync.tree.destination.alternates import Alternates
 
@@ -229,6 +236,8 @@ class Destination:
         if not stat.S_ISDIR(found.st_mode):
             self.change(parent, lambda fd: self.delete(parent, fd, name))
             return
+        if self.kept_links is not None and self.kept_links.leads_through(parent, name):
+            raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY))
         if self.listed_deletions is not None:
             self.listed_deletions.delete_below(self._path(parent, name))
         self.change(parent, lambda fd: self._make_way_of_directory(parent, fd, name))
@@ -284,6 +293,8 @@ class Destination:
 
     def can_go_whole(self, parent: int, name: bytes) -> bool:
         """Return whether nothing in a directory is protected."""
+        if self.kept_links is not None and self.kept_links.leads_through(parent, name):
+            return False
         guard = self._guard(parent, name)
         if guard is None:
             return True

@@ -6,21 +6,25 @@ import errno
 import os
 import stat
 from collections.abc import Container, Sequence
+from typing import NamedTuple
 
 from mrsync.files import CAUTIOUS, may_others_write
 from mrsync.tree.fs.descriptors import cache_limit
 from mrsync.tree.fs.fdcache import FdCache
-from mrsync.tree.fs.handles import pinned
+from mrsync.tree.fs.handles import Handle, Opened, entry_in, pinned
 
 OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | CAUTIOUS
 DIRECTORIES_OPEN_MAX = 128
+LINKS_MAX = 40  # on the way to a directory, as the kernel's
+Identity = tuple[int, int]  # device, inode
 
 
 class Directories:
     """Descriptors of a tree's directories, opened component by component and never through a link.
 
     names, parents: columns of the tree, which may grow. Entry 0 is the root, already open as root_fd. followed: entries
-    that are links to directories and are followed. is_loosening: give directories of ours that deny us reading, writing
+    that are links to directories and are followed. beneath: those that are followed below the root only, and may be
+    added. is_loosening: give directories of ours that deny us reading, writing
     or searching a temporary mode, until `restore`.
 
     A descriptor is valid until the next call of `open` or `pair`. Where other users may rename directories, a directory
@@ -41,6 +45,7 @@ class Directories:
         self._parents = parents
         self._is_loosening = is_loosening
         self._followed = followed
+        self.beneath: set[int] = set()
         self._fds = FdCache(cache_limit(DIRECTORIES_OPEN_MAX))
         self._inodes: dict[int, int] = {}  # by entry, for directories below one that other users may write to
         self._pinned = 0
@@ -65,6 +70,26 @@ class Directories:
             fd = self._open_below(below, fd)
             self._fds.put(below, fd, (self._pinned,))
         return fd
+
+    def way(self, entry: int) -> list[bytes]:
+        """Return the names that lead from the root to an entry."""
+        names: list[bytes] = []
+        while entry:
+            names.append(self._names[entry])
+            entry = self._parents[entry]
+        return names[::-1]
+
+    def status(self, entry: int) -> os.stat_result:
+        """Return the status of an entry of any kind. Raise OSError."""
+        if entry in self.beneath or not entry:
+            return os.fstat(self.open(entry))
+        return os.stat(self._names[entry], dir_fd=self.open(self._parents[entry]), follow_symlinks=False)
+
+    def handle(self, entry: int) -> Handle:
+        """Return a handle of an entry of any kind, valid as long as a descriptor. Raise OSError."""
+        if entry in self.beneath:
+            return Opened(self.open(entry))
+        return entry_in(self.open(self._parents[entry]), self._names[entry])
 
     def open_made(self, entry: int) -> int:
         """Return the descriptor of a directory that was just made. Raise OSError if another one is in its place."""
@@ -120,17 +145,28 @@ class Directories:
             try:
                 if entry in self._followed:
                     return _open_followed(self._names[entry], parent_fd)
+                if entry in self.beneath:
+                    return self._open_beneath(entry)
                 fd = os.open(self._names[entry], OPEN_DIRECTORY, dir_fd=parent_fd)
                 break
             except PermissionError:
                 if not self._is_loosening or not self._loosen_closed(entry, parent_fd):
                     raise
         if may_others_write(os.fstat(parent_fd)):
-            inode = os.fstat(fd).st_ino
-            if self._inodes.setdefault(entry, inode) != inode:
-                os.close(fd)
-                raise OSError(errno.ESTALE, "another directory took its place")
+            self._check_inode(entry, fd)
         return fd
+
+    def _open_beneath(self, entry: int) -> int:
+        fd = follow_beneath(self._root_fd, self.way(entry)).fd
+        self._check_inode(entry, fd)
+        return fd
+
+    def _check_inode(self, entry: int, fd: int) -> None:
+        """Raise OSError, and close the directory, unless it is the one that was opened the first time."""
+        inode = os.fstat(fd).st_ino
+        if self._inodes.setdefault(entry, inode) != inode:
+            os.close(fd)
+            raise OSError(errno.ESTALE, "another directory took its place")
 
     def _loosen_closed(self, entry: int, parent_fd: int) -> bool:
         """Loosen a directory that cannot be opened for reading, or its parent that may not be searched."""
@@ -155,3 +191,65 @@ def check_made(fd: int) -> None:
     """Raise OSError unless an open directory is empty. One that is not was put there by somebody else."""
     if os.listdir(fd):
         raise OSError(errno.ESTALE, "another directory took its place")
+
+
+class Followed(NamedTuple):
+    """A directory that was reached through links.
+
+    fd: owned by the caller. path: its names below the root, without links. passed: the links and directories on the
+    way, except for the root.
+    """
+
+    fd: int
+    path: tuple[bytes, ...]
+    passed: frozenset[Identity]
+
+
+def follow_beneath(root_fd: int, names: Sequence[bytes]) -> Followed:
+    """Open the directory at a path below an open one, and follow links on the way if they do not lead out of it.
+
+    Raise OSError: EXDEV for a link that leads out, even if it would come back; ELOOP for too many of them.
+    """
+    waiting = list(reversed(names))
+    path: list[bytes] = []
+    passed: list[Identity] = []
+    fds = [os.dup(root_fd)]
+    links = 0
+    try:
+        while waiting:
+            name = waiting.pop()
+            if name in (b"", b"."):
+                continue
+            if name == b"..":
+                if not path:
+                    raise OSError(errno.EXDEV, "it leads out of the destination")
+                path.pop()
+                os.close(fds.pop())
+                continue
+            target = _link_target(fds[-1], name, passed)
+            if target is None:
+                fds.append(os.open(name, OPEN_DIRECTORY, dir_fd=fds[-1]))
+                path.append(name)
+                continue
+            links += 1
+            if target.startswith(b"/"):
+                raise OSError(errno.EXDEV, "it leads out of the destination")
+            if links > LINKS_MAX:
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+            waiting += reversed(target.split(b"/"))
+        return Followed(os.dup(fds[-1]), tuple(path), frozenset(passed))
+    finally:
+        for fd in fds:
+            os.close(fd)
+
+
+def _link_target(directory_fd: int, name: bytes, passed: list[Identity]) -> bytes | None:
+    """Return what a link leads to, None for another kind of entry. Note its identity in `passed`. Raise OSError."""
+    status = os.stat(name, dir_fd=directory_fd, follow_symlinks=False)
+    passed.append((status.st_dev, status.st_ino))
+    try:
+        return os.readlink(name, dir_fd=directory_fd)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+    return None

@@ -132,6 +132,10 @@ class _Finisher:
                 self._result.mended += entry not in self._result.undone
         for entry, reason in self._directories.restore():
             self._result.failures.append(Failure(reason, self._manifest.path(entry), "change"))
+        if self._destination.kept_links is not None:
+            for entry, failure in self._destination.kept_links.failures():
+                self._result.undone.add(entry)
+                self._result.failures.append(failure)
         self._result.failures += self._destination.refusals.take()
         self._on_activity(self._pending)
         return self._result
@@ -313,11 +317,9 @@ class _Finisher:
     def _finalize_directory(self, entry: int) -> None:
         """Set owner, mode and time of a directory, after the last change below it."""
         manifest = self._manifest
-        parent_fd, fd = self._directories.pair(manifest.parents[entry], entry)
+        fd = self._directories.pair(manifest.parents[entry], entry)[1]
         found = os.fstat(fd)
-        if entry and not os.path.samestat(
-            found, os.stat(manifest.names[entry], dir_fd=parent_fd, follow_symlinks=False)
-        ):
+        if entry and not os.path.samestat(found, self._directories.status(entry)):
             raise OSError(errno.ESTALE, "another directory took its place")
         if entry in self._mended and not self._comparison.sightings.is_same_inode(entry, found):
             raise OSError(errno.ESTALE, "another directory took its place")

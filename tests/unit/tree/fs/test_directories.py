@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mrsync.tree.fs.directories import DIRECTORIES_OPEN_MAX, Directories
+from mrsync.tree.fs.directories import DIRECTORIES_OPEN_MAX, Directories, follow_beneath
 from tests.unit.tree.syncing import as_nobody, nobodys_directory
 
 DEPTH = DIRECTORIES_OPEN_MAX + 50
@@ -181,3 +181,42 @@ def test_a_directory_that_takes_the_place_of_a_new_one_is_not_taken_for_it(tmp_p
         directories.open_made(1)
     directories.close()
     os.close(root_fd)
+
+
+@pytest.mark.parametrize(
+    ("goal", "expected"),
+    [
+        ("a/b", "a/b"),
+        ("./a/../a//b/", "a/b"),
+        ("a/up", ""),
+        ("a/up/a/up/a/b", "a/b"),
+        ("chain3", "a/b"),
+        ("..", errno.EXDEV),
+        ("../top/a", errno.EXDEV),
+        ("a/../..", errno.EXDEV),
+        ("/", errno.EXDEV),
+        ("loop", errno.ELOOP),
+        ("missing/a", errno.ENOENT),
+        ("file", errno.ENOTDIR),
+        ("file/..", errno.ENOTDIR),
+    ],
+)
+def test_where_a_link_leads(tmp_path: Path, goal: str, expected: str | int) -> None:
+    top = tmp_path / "top"
+    (top / "a/b").mkdir(parents=True)
+    (top / "file").touch()
+    for name, to in {"a/up": "..", "chain1": "a/b", "chain2": "chain1", "chain3": "chain2", "loop": "loop"}.items():
+        (top / name).symlink_to(to)
+    (top / "l").symlink_to(goal)
+    root = os.open(top, os.O_RDONLY)
+    try:
+        if isinstance(expected, int):
+            with pytest.raises(OSError, match=rf"Errno {expected}"):
+                follow_beneath(root, [b"l"])
+            return
+        found = follow_beneath(root, [b"l"])
+        assert b"/".join(found.path) == os.fsencode(expected)
+        assert os.path.samestat(os.fstat(found.fd), (top / expected).stat())
+        os.close(found.fd)
+    finally:
+        os.close(root)

@@ -1,0 +1,99 @@
+"""Soft links that a target has in the place of directories, and that are kept (--keep-dirlinks).
+
+They are followed below the destination only. What they lead to must outlive the run: nothing on the way to it is
+deleted, and nothing in a directory that two directories of the source share, as what one lacks the other may have.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from mrsync.tree.fs.directories import Directories, Identity, follow_beneath
+from mrsync.tree.model.failure import Failure
+from mrsync.tree.model.listing import Listing
+from mrsync.tree.model.manifest import DIRECTORY, Manifest
+
+Extraneous = tuple[int, bytes]  # directory entry, name
+
+
+class KeptLinks:
+    """The kept links of a destination, whose `directories` are told to follow them."""
+
+    def __init__(self, manifest: Manifest, directories: Directories) -> None:
+        self._manifest = manifest
+        self._directories = directories
+        self._paths: dict[int, tuple[bytes, ...]] = {}  # where each leads to
+        self._passed: set[Identity] = set()
+
+    def follow(self, children: Iterable[int], listing: Listing, failures: list[Failure]) -> Iterator[int]:
+        """Replace links in a listing by the directories they lead to, for children that are directories in the source.
+
+        Yield entries whose link leads out of the destination or cannot be followed, and append to failures.
+        """
+        links = {listing.names[position]: position for position in listing.links}
+        for entry in children:
+            position = links.get(self._manifest.names[entry], -1)
+            if position < 0 or self._manifest.kind(entry) != DIRECTORY:
+                continue
+            try:
+                self._keep(entry)
+                listing.follow(position, os.fstat(self._directories.open(entry)))
+            except (FileNotFoundError, NotADirectoryError):
+                continue  # like rsync, replace a link that leads to no directory
+            except OSError as error:
+                self._directories.beneath.discard(entry)
+                failures.append(Failure(error.errno or 0, self._manifest.path(entry), "follow the link"))
+                yield entry
+
+    def _keep(self, entry: int) -> None:
+        found = follow_beneath(self._directories.open(0), self._directories.way(entry))
+        os.close(found.fd)
+        self._paths[entry] = found.path
+        self._passed |= found.passed
+        self._directories.beneath.add(entry)
+
+    def spare(self, extraneous: Iterable[Extraneous]) -> list[Extraneous]:
+        """Return what may be deleted of these (directory entry, name)."""
+        if not self._paths:
+            return list(extraneous)
+        shared = Counter(map(self._real_path, self._manifest.directories))
+        return [
+            (directory, name)
+            for directory, name in extraneous
+            if shared[self._real_path(directory)] == 1 and not self.leads_through(directory, name)
+        ]
+
+    def leads_through(self, directory: int, name: bytes) -> bool:
+        """Return whether a kept link leads through the entry with this name."""
+        try:
+            found = os.stat(name, dir_fd=self._directories.open(directory), follow_symlinks=False)
+        except OSError:
+            return False
+        return (found.st_dev, found.st_ino) in self._passed
+
+    def failures(self) -> Iterator[tuple[int, Failure]]:
+        """Yield the links that lead elsewhere by now, so that what was synced is not where it should be."""
+        for entry, path in self._paths.items():
+            try:
+                found = follow_beneath(self._directories.open(0), self._directories.way(entry))
+                os.close(found.fd)
+                reason = 0 if found.path == path and stat.S_ISLNK(self._status(entry).st_mode) else errno.ESTALE
+            except OSError as error:
+                reason = error.errno or 0
+            if reason:
+                yield entry, Failure(reason, self._manifest.path(entry), "follow the link")
+
+    def _status(self, entry: int) -> os.stat_result:
+        parent = self._directories.open(self._manifest.parents[entry])
+        return os.stat(self._manifest.names[entry], dir_fd=parent, follow_symlinks=False)
+
+    def _real_path(self, directory: int) -> tuple[bytes, ...]:
+        names: list[bytes] = []
+        while directory and directory not in self._paths:
+            names.append(self._manifest.names[directory])
+            directory = self._manifest.parents[directory]
+        return (*self._paths.get(directory, ()), *reversed(names))
