@@ -50,3 +50,34 @@ def test_links_to_directories_are_kept(folder: Path, case: str) -> None:
         (folder / "rsync/dest" / name).symlink_to(goal)
     is_beneath = "out" not in case and "absolute" not in case
     check(folder, "-aiK s/" if is_beneath else "-aK s/")  # rsync also itemizes directories that it fails to make
+
+
+MISSING = (
+    "s/a s/x",
+    "s/full s/a",
+    "--delete s/full s/a",
+    "s/a s/empty",
+    "-R s/a s/a/z s/a/nope",
+    "s/x",
+    "s/ s/x s/full",
+    "s/a s/x --max-delete=0",
+    "s/a s/x s/empty -n",
+    "s/a s/x --exclude=x",
+    "s/a s/x -b",
+    "-R s/nope/x s/a",
+    "--files-from=list s",
+    "-r --delete --files-from=list s",
+    "s/x s/a --existing",
+    "--ignore-missing-args --files-from=list s",
+)
+
+
+@pytest.mark.parametrize("line", MISSING)
+def test_what_is_missing_is_deleted(folder: Path, line: str) -> None:
+    for top in ("rsync/dest", "rsync/dest/s/a", "rsync/dest/a"):
+        for name in ("full", "empty"):
+            (folder / top / name).mkdir(parents=True)
+        for name in ("x", "z", "full/y"):
+            (folder / top / name).write_text(name)
+    (folder / "list").write_text("a/f\nx\na/z\na/nope\nfull\nqq/zz\na/empty\n")
+    check(folder, f"-ai --delete-missing-args {line}" if "--ignore" not in line else f"-ai {line}")

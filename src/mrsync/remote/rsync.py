@@ -73,14 +73,18 @@ def command_line(
     source: bytes,
     host: str,
     dest: bytes,
+    path: str = "",
 ) -> list[bytes]:
-    """Return the arguments of a dry run from `source` to `dest` on `host`. shell: None if the host is this one."""
+    """Return the arguments of a dry run from `source` to `dest` on `host`.
+
+    shell: None if the host is this one. path: how rsync is started there, if not in the usual way.
+    """
     words = [program, "-avW", "--dry-run", f"--out-format={OUTPUT}", *options]
     if shell is None:
         there = os.path.abspath(dest)
     else:
         # -s: protect the path from the remote login shell
-        words += ["-s", "-e", " ".join(map(_quoted, shell.words))]
+        words += ["-s", "-e", " ".join(map(_quoted, shell.words)), *([f"--rsync-path={path}"] if path else [])]
         user, at, name = host.rpartition("@")
         place = f"{user}{at}[{name}]:" if ":" in name else f"{host}:"
         dest = dest.removeprefix(b"~/")  # paths are relative to the home directory; -s would not expand ~

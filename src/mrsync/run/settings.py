@@ -52,6 +52,7 @@ class Remote(NamedTuple):
     python: str = "python3"  # words that need no quoting in any login shell
     user: str = ""  # remote user; empty: the remote shell's default
     is_sudo: bool = False
+    rsync_path: str = ""  # how rsync is started there, if it is to compare; empty: as rsync does
     directory: str | None = None  # where targets have multicatcher installed; None: send it to them
     fanout: int = 64  # remote shells that connect at the same time; in the end all are running
     connect_timeout_s: float = 10.0

@@ -95,12 +95,8 @@ FOREIGN = (
     _no("-B --block-size", "the blocks of --delta have the size of pages", "SIZE"),
     _no("--checksum-choice --cc", "digests are BLAKE2b", "STR"),
     _no("--checksum-seed", "digests are keyed with the session", "NUM"),
-    _no(
-        "--rsync-path", "targets need no rsync: --remote-python names their Python, --sudo starts it as root", "PROGRAM"
-    ),
     _no("-M --remote-option", "both ends have the same options", "OPT"),
     _no("--remove-source-files", "SOURCE is never changed"),
-    _no("--delete-missing-args", "missing paths are reported, and nothing is deleted for them"),
     _no("--force", "it is part of --delete"),
     _no("--max-alloc", "memory grows with the number of entries only", "SIZE"),
     _no("--partial-dir", "partial files are kept beside their final names (--partial)", "DIR"),

@@ -283,6 +283,19 @@ OPTIONS = (
         field="remote.is_sudo",
     ),
     Option(
+        "--rsync-path",
+        "rsync on the targets, as `sudo rsync`: what is before it starts the catcher",
+        REMOTE,
+        (MRSYNC,),
+        "how rsync is started on the targets. Targets need no rsync, except for `--compare rsync`; `sudo`, `nice` and "
+        "`ionice` before it start the catcher in the same way, so that `'sudo rsync'` is `--sudo`",
+        metavar="PROGRAM",
+        type=values.rsync_path,
+        field="remote.rsync_path",
+        default="",
+        rsync="--rsync-path",
+    ),
+    Option(
         "--fanout",
         f"how many remote shells may be unanswered at a time; default: {_REMOTE.fanout}",
         REMOTE,

@@ -148,6 +148,19 @@ def remote_words(text: str) -> str:
     return " ".join([remote_word(first), *others])
 
 
+def rsync_path(text: str) -> str:
+    """Check rsync's --rsync-path: rsync, with sudo, nice and ionice before it."""
+    *before, program = text.split() or [""]
+    if any(letter in text for letter in "&|;<>$`\"'()"):
+        raise argparse.ArgumentTypeError(f"{text!r} is a line for a shell; --mkpath makes directories above DEST")
+    if program.rpartition("/")[2] != "rsync" or not all(map(REMOTE_OPTION.fullmatch, text.split())):
+        raise argparse.ArgumentTypeError(f"{text!r} does not end with rsync; --remote-python names another Python")
+    commands = [word for word in before if word[0] != "-" and not word.isdigit()]
+    if not set(commands) <= {"sudo", "nice", "ionice"} or "sudo" in before[1:] or commands[:1] != before[:1]:
+        raise argparse.ArgumentTypeError(f"{text!r}: only sudo, nice and ionice may stand before rsync")
+    return " ".join([*before, program])
+
+
 def user(text: str) -> str:
     """Check the name of a remote user. Empty: the remote shell's default."""
     if text and not USER.fullmatch(text):

@@ -225,7 +225,21 @@ def remote_of(options: argparse.Namespace, program: str) -> Remote:
         raise UsageError("--remote-dir, --remote-user, --sudo and --topology are for other hosts, not for -r local")
     if options.topology is not None and not os.path.isfile(options.topology):
         raise UsageError(f"--topology {options.topology}: there is no such file")
-    return Remote(directory=options.remote_dir, **fields_of(program, "remote", options))
+    remote = Remote(directory=options.remote_dir, **fields_of(program, "remote", options))
+    return _started_like_rsync(remote)
+
+
+def _started_like_rsync(remote: Remote) -> Remote:
+    """Return how to start catchers, with the commands that --rsync-path has before rsync. Raise UsageError."""
+    before = remote.rsync_path.split()[:-1]
+    if not before:
+        return remote._replace(rsync_path=remote.rsync_path or ("sudo -n rsync" if remote.is_sudo else ""))
+    is_sudo = before[0] == "sudo"
+    if is_sudo:
+        before = before[2:] if before[1:2] == ["-n"] else before[1:]
+    if before and before[0].startswith("-"):
+        raise UsageError(f"--rsync-path '{remote.rsync_path}': give sudo no option but -n")
+    return remote._replace(is_sudo=remote.is_sudo or is_sudo, python=" ".join([*before, remote.python]))
 
 
 def keys_of(options: argparse.Namespace) -> Keys:

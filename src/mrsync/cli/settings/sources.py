@@ -23,7 +23,7 @@ def chosen_source(options: argparse.Namespace) -> tuple[bytes, dict[str, Any]]:
         raise UsageError("--relative is for mrsync SOURCE... TARGETS:DEST, without lists")
     if not options.is_rsync_form or is_listed:
         return source_of(options.source), {}
-    if not any(map(_is_there, options.sources)) and not options.ignore_missing_args:
+    if not (any(map(_is_there, options.sources)) or options.ignore_missing_args or options.delete_missing_args):
         raise SelectionError(f"the source {options.source} does not exist")
     if options.relative:
         return _relative_source(options.sources)
@@ -33,7 +33,7 @@ def chosen_source(options: argparse.Namespace) -> tuple[bytes, dict[str, Any]]:
     source = os.fsencode(absolute(options.source))
     if len(operands) == 1 and operands[0].names is None and os.path.isdir(source):
         return source, {}
-    return source, {"operands": operands, "ignores_missing": options.ignore_missing_args}
+    return source, {"operands": operands}
 
 
 def all_sources(options: argparse.Namespace) -> list[bytes]:

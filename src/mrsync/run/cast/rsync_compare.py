@@ -105,6 +105,7 @@ class RsyncCompare:
             source=settings.source,
             host=host,
             dest=settings.dest_for(host),
+            path=settings.remote.rsync_path,
         )
         return _run_rsync(command, self._check)
 

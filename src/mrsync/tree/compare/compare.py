@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from mrsync.tree.compare.comparer import Comparer
+from mrsync.tree.compare.extraneous import find_missing
 from mrsync.tree.compare.prefetch import Prefetch
 from mrsync.tree.compare.result import Comparison
 from mrsync.tree.destination.alternates import Alternates
@@ -34,6 +35,8 @@ def compare(
         destination.timestamps.close()
         failures = destination.directories.restore()
     comparison.failures += [Failure(reason, manifest.path(entry), "change") for entry, reason in failures]
+    if manifest.policy.missing:
+        find_missing(destination, comparison)
     if destination.kept_links is not None:
         comparison.extraneous = destination.kept_links.spare(comparison.extraneous)
     if destination.protection is not None:

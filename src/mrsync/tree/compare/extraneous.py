@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import stat
 from collections.abc import Iterable
 
+from mrsync.tree.compare.result import Comparison
 from mrsync.tree.destination.destination import Destination
+from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.listing import Listing
 from mrsync.tree.model.manifest import DIRECTORY
 
@@ -35,3 +40,35 @@ class Extraneous:
         """Read the filter rules of a directory with an obstacle now, so that these apply when it is removed."""
         if self._destination is not None and self._destination.protection is not None:
             self._destination.protection.of(directory)
+
+
+def find_missing(destination: Destination, comparison: Comparison) -> None:
+    """Add to the extraneous entries what is missing in the source by name (--delete-missing-args).
+
+    A directory that is not empty is a failure, unless the policy deletes.
+    """
+    manifest = destination.manifest
+    known = set(comparison.extraneous)
+    for path in map(os.fsencode, manifest.policy.missing):
+        above, name = os.path.split(path)
+        directory = manifest.find(above)
+        if directory < 0 or manifest.kind(directory) != DIRECTORY or manifest.find(path) >= 0:
+            continue
+        try:
+            fd = destination.directories.open(directory)
+            found = os.stat(name, dir_fd=fd, follow_symlinks=False)
+            if (directory, name) in known or destination.holds_records(directory, name):
+                continue
+            if (
+                stat.S_ISDIR(found.st_mode)
+                and not manifest.policy.deletes
+                and destination.count_going(directory, name) > 1
+            ):
+                comparison.failures.append(Failure(errno.ENOTEMPTY, path, "delete"))
+                continue
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            comparison.failures.append(Failure(error.errno or 0, path, "delete"))
+            continue
+        comparison.extraneous.append((directory, name))

@@ -69,6 +69,7 @@ class Policy(NamedTuple):
     is_one_file: bool = False  # the only entry takes the destination's name if that is not a directory
     makes_parents: bool = False  # create missing directories above the destination
     keeps_dir_links: bool = False  # a soft link to a directory below the destination is as good as a directory
+    missing: tuple[str, ...] = ()  # paths that the source was to have and that are deleted
     guards_deletions: bool = False  # refuse to delete most of what the target has
     # other directories on the target from which it takes what it lacks; only one of the three is given
     link_dests: tuple[str, ...] = ()

@@ -51,7 +51,12 @@ class FilesFromScanner(Scanner):
         try:
             mode = os.stat(path, dir_fd=self._root_fd, follow_symlinks=False).st_mode
         except OSError as error:
-            self._errors.append(Failure(error.errno or 0, path, FIND))
+            above = os.path.dirname(path)
+            is_vanished = above and not _is_directory(self._root_fd, above)  # then rsync deletes nothing
+            if is_vanished and not self._selection.ignores_missing:
+                self._errors.append(Failure(error.errno or 0, path, FIND))
+            elif not is_vanished:
+                self._miss(error.errno or 0, path, path)
             return False
         return self._source_filter is None or not self._source_filter.is_excluded(path, is_directory=stat.S_ISDIR(mode))
 
@@ -102,6 +107,13 @@ class FilesFromScanner(Scanner):
                 remaining.append((child, path + b"/" + name))
                 if child in self._listed:
                     yield path + b"/" + name
+
+
+def _is_directory(root_fd: int, path: bytes) -> bool:
+    try:
+        return stat.S_ISDIR(os.stat(path, dir_fd=root_fd, follow_symlinks=False).st_mode)
+    except OSError:
+        return False
 
 
 def normalized(entry: bytes) -> tuple[bytes, bool]:

@@ -38,15 +38,11 @@ class OperandScanner(Scanner):
         super().__init__(Roots(tuple([o.root for o in self._operands]), self._operand_of), manifest, selection)
         self._whole = next((number for number, each in enumerate(self._operands) if each.names is None), -1)
         for operand in selection.operands:
-            if operand not in self._operands:
-                self._miss(errno.ENOENT, operand.root)
+            if operand not in self._operands and not selection.ignores_missing:
+                self._errors.append(Failure(errno.ENOENT, operand.root, FIND))
         if self._whole < 0:
             manifest.incomplete.add(0)
         manifest.policy = manifest.policy._replace(leaves_root=self._whole < 0)
-
-    def _miss(self, reason: int, path: bytes) -> None:
-        if not self._selection.ignores_missing:
-            self._errors.append(Failure(reason, path, FIND))
 
     def _make_source_filter(self) -> SourceFilter | None:
         source_filter = super()._make_source_filter()
@@ -104,7 +100,7 @@ class OperandScanner(Scanner):
             drop_temporary(listing)
         elif listing.failures:
             for reason, name in listing.failures:
-                self._miss(reason, os.path.join(self._operands[number].root, name))
+                self._miss(reason, os.path.join(self._operands[number].root, name), name)
             listing.failures = []
         if names is None:
             self._check(directory, fd, listing)

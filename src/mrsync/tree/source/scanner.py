@@ -99,6 +99,7 @@ class Scanner:
         self._source_filter = self._make_source_filter()
         self._devices: dict[tuple[int, int], int] = {}  # by (root, directory), for --one-file-system
         self._misses = False
+        self._missing: list[bytes] = []  # named paths that do not exist and that targets are to delete
 
     def run(self, on_activity: Callable[[int], None], on_digested: Callable[[int, int], None]) -> Scan:
         manifest, policy = self._manifest, self._manifest.policy
@@ -138,7 +139,17 @@ class Scanner:
         )
         if not found.deletes:
             manifest.policy = policy._replace(deletes=False)
+        manifest.policy = manifest.policy._replace(missing=tuple(map(os.fsdecode, self._missing)))
         return found
+
+    def _miss(self, reason: int, shown: bytes, path: bytes) -> None:
+        """Note that a named path cannot be found. shown: for messages. path: below the root."""
+        selection = self._selection
+        if reason == errno.ENOENT and selection.deletes_missing:
+            if self._source_filter is None or not self._source_filter.is_excluded(path, is_directory=False):
+                self._missing.append(path)
+        elif reason != errno.ENOENT or not selection.ignores_missing:
+            self._errors.append(Failure(reason, shown, FIND))
 
     def _add_root(self) -> None:
         self._manifest.add_root(os.fstat(self._root_fd))

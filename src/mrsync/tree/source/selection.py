@@ -34,7 +34,7 @@ class Selection(NamedTuple):
     files: the paths of --files-from; nothing else is taken. is_recursive: take them with everything below.
     off_limits: the destinations on this host.
     operands: several SOURCEs, or one that is not a whole directory; for equal paths the first counts.
-    ignores_missing: a missing SOURCE is not an error.
+    ignores_missing: a missing SOURCE or path of `files` is not an error. deletes_missing: targets delete it.
     copies_links, copies_unsafe_links, copies_dir_links: follow all soft links, those that lead out of the source, or
     those to directories. skips_unsafe_links: omit those that lead out of it.
 
@@ -59,6 +59,7 @@ class Selection(NamedTuple):
     off_limits: OffLimits = {}  # noqa: RUF012
     operands: tuple[Operand, ...] = ()
     ignores_missing: bool = False
+    deletes_missing: bool = False
     copies_links: bool = False
     copies_unsafe_links: bool = False
     copies_dir_links: bool = False

@@ -134,3 +134,39 @@ def test_a_single_file_may_get_the_name_of_dest(line: str, is_name: bool) -> Non
 def test_impossible_lines_are_refused(line: str, error: type[MrsyncError], sentence: str) -> None:
     with pytest.raises(error, match=sentence):
         parse_mrsync(line.split())
+
+
+@pytest.mark.parametrize(
+    ("path", "is_sudo", "python"),
+    [
+        ("rsync", False, "python3"),
+        ("/usr/local/bin/rsync", False, "python3"),
+        ("sudo rsync", True, "python3"),
+        ("sudo -n /usr/bin/rsync", True, "python3"),
+        ("sudo nice -n 19 rsync", True, "nice -n 19 python3"),
+        ("ionice -c3 rsync", False, "ionice -c3 python3"),
+    ],
+)
+def test_what_starts_rsync_starts_the_catcher(path: str, is_sudo: bool, python: str) -> None:
+    remote = parse_mrsync([f"--rsync-path={path}", "src/", "a:/x"])[0].remote
+    assert (remote.is_sudo, remote.python, remote.rsync_path) == (is_sudo, python, path)
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("mkdir -p /x && rsync", "--mkpath"),
+        ("sudo -u web rsync", "no option but -n"),
+        ("doas rsync", "only sudo, nice and ionice"),
+        ("nice sudo rsync", "only sudo, nice and ionice"),
+        ("rrsync", "does not end with rsync"),
+        ("", "does not end with rsync"),
+    ],
+)
+def test_other_ways_to_start_rsync_are_refused(path: str, reason: str) -> None:
+    with pytest.raises(UsageError, match=reason):
+        parse_mrsync([f"--rsync-path={path}", "src/", "a:/x"])
+
+
+def test_rsync_compares_as_it_is_started() -> None:
+    assert parse_mrsync(["--sudo", "src/", "a:/x"])[0].remote.rsync_path == "sudo -n rsync"
