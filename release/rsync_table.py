@@ -38,7 +38,7 @@ def _table(kind: str) -> str:
 
 
 def _kind(foreign: Foreign) -> str:
-    return REFUSED if foreign.is_refused else STANDS if foreign.sets else ALWAYS
+    return REFUSED if foreign.is_refused else STANDS if foreign.sets or foreign.counts else ALWAYS
 
 
 def _same_rows() -> Iterator[str]:

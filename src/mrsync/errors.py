@@ -21,6 +21,7 @@ class ExitStatus(IntEnum):
     VANISHED = 24
     DELETIONS = 25
     LOST = 30
+    TIMEOUT = 30  # as with rsync
 
 
 class MrsyncError(Exception):

@@ -47,6 +47,18 @@ MORE_OPTIONS = (
     (0.02, ("--link-dest=../other --link-dest=../../s1",)),
     (0.08, ("--copy-dest=../other", "--compare-dest=../other")),
 )  # fmt: skip
+# Drawn after those, for the same reason.
+NEWEST_OPTIONS = (
+    (0.15, ("-K -O",)),
+    (0.1, ("--delete-missing-args",)),
+    (0.12, ("--usermap=1:2,*:1000", "--usermap=0-1:33 --groupmap=:5", "--groupmap=*:7", "--usermap=daemon:0,[!d]*:1")),
+    (0.08, ("--out-format=%i|%n%L",)),
+    (0.08, ("--info=progress2", "--info=name0", "--info=stats2,del", "-hh", "--no-h")),
+    (0.08, ("--preallocate", "--partial-dir=.partial", "--stop-after=60", "--stop-at=2099-12-31T23:59")),
+    (0.04, ("--rsync-path=rsync",)),
+)  # fmt: skip
+# What changes attributes of directories, which rsync fails to set through a kept link, or deletes what it leads to.
+NOT_WITH_KEPT_LINKS = re.compile("--(del|chmod|chown|usermap|groupmap|backup)|-[a-zA-Z]*[bL]")
 SOURCES = ("s1/", "s1", "s2/", "s2", "s1/sub", "s1/sub/", "s1/a", "s2/b", "f", "s1/.", "missing")
 
 
@@ -55,7 +67,8 @@ class Line:
     """A command line: words before DEST.
 
     entries: by path what is there: contents, mode, time, owner. changes, other_changes: what happens to which path of
-    DEST, and of the directory beside it that --link-dest names.
+    DEST, and of the directory beside it that --link-dest names. link_changes: which directories of DEST get another
+    name, with a link in their place.
     """
 
     seed: int
@@ -63,6 +76,7 @@ class Line:
     entries: dict[str, tuple[str | None, int, int, int]] = field(default_factory=dict)
     changes: list[tuple[str, str]] = field(default_factory=list)
     other_changes: list[tuple[str, str]] = field(default_factory=list)
+    link_changes: list[str] = field(default_factory=list)
     dest: str = "dest/"
     has_dest: bool = True
 
@@ -100,16 +114,30 @@ def draw_line(seed: int) -> Line:
     if line.dest == "dest/name":
         line.has_dest = True
     more = random.Random(f"more {seed}")
+    newest = random.Random(f"newest {seed}")
     added = [word for each, choices in MORE_OPTIONS if more.random() < each for word in more.choice(choices).split()]
     if len({word.partition("=")[0] for word in added if "-dest=" in word}) > 1:
         added = [word for word in added if "-dest=" not in word]  # rsync does not mix them
     if any(re.match("--(link|compare)-dest", word) for word in added):  # rsync keeps no backup of what these replace
         line.words = [word for word in map(_without_backup, line.words) if word]
-    line.words = [*added, *line.words]
+    line.words = [*_newest(newest, line.words), *added, *line.words]
     kinds = ("remove", "contents", "time", "mode", "extra", "extra", "extra directory", "newer", "swap")
     line.changes = [(chance.choice(kinds), str(chance.randrange(1000))) for _ in range(chance.randrange(9))]
+    line.link_changes = [str(newest.randrange(1000)) for _ in range(newest.randrange(3))] if "-K" in line.words else []
     line.other_changes = [(more.choice(kinds), str(more.randrange(1000))) for _ in range(more.randrange(9))]
     return line
+
+
+def _newest(chance: random.Random, words: list[str]) -> list[str]:
+    """Return more options that go with these words."""
+    added = [
+        word for each, choices in NEWEST_OPTIONS if chance.random() < each for word in chance.choice(choices).split()
+    ]
+    if any(word.startswith("--chown") for word in words):  # rsync does not mix them
+        added = [word for word in added if "map=" not in word]
+    if any(NOT_WITH_KEPT_LINKS.match(word) for word in (*words, *added)):
+        added = [word for word in added if word not in ("-K", "-O")]
+    return added
 
 
 def _without_backup(word: str) -> str:
@@ -172,7 +200,7 @@ def build(line: Line, folder: Path) -> None:
     for name in ("rsync", "mrsync"):
         (folder / name).mkdir()
     if line.has_dest:
-        _build_copies(line, folder, "dest", line.changes)
+        _build_copies(line, folder, "dest", [*line.changes, *(("link", number) for number in line.link_changes)])
     if any(word.endswith("-dest=../other") for word in line.words):
         _build_copies(line, folder, "other", line.other_changes)
 
@@ -208,8 +236,11 @@ def _change(dest: Path, kind: str, number: int) -> None:
     elif kind == "extra directory" and not (above / f"more{number}").exists():
         (above / f"more{number}").mkdir()
         (above / f"more{number}" / "x~").write_text("in it")
+    elif kind == "link" and above != dest and not above.with_name(f"{above.name}.real").exists():
+        above.rename(above.with_name(f"{above.name}.real"))
+        above.symlink_to(f"{above.name}.real")
     files = [path for path in paths if path.is_file() and not path.is_symlink() and path.exists()]
-    if not files or kind.startswith("extra"):
+    if not files or kind.startswith(("extra", "link")):
         return
     path = files[number % len(files)]
     time = path.stat().st_mtime

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.programs import program
 from tests.rsync.lines import differing
 
 pytestmark = pytest.mark.skipif(shutil.which("rsync") is None, reason="needs rsync")
@@ -49,7 +51,8 @@ def test_links_to_directories_are_kept(folder: Path, case: str) -> None:
     for name, goal in KEPT[case].items():
         (folder / "rsync/dest" / name).symlink_to(goal)
     is_beneath = "out" not in case and "absolute" not in case
-    check(folder, "-aiK s/" if is_beneath else "-aK s/")  # rsync also itemizes directories that it fails to make
+    # rsync also itemizes directories that it fails to make, and gives the time of a directory to the link
+    check(folder, "-aiKO s/" if is_beneath else "-aKO s/")
 
 
 MISSING = (
@@ -81,3 +84,68 @@ def test_what_is_missing_is_deleted(folder: Path, line: str) -> None:
             (folder / top / name).write_text(name)
     (folder / "list").write_text("a/f\nx\na/z\na/nope\nfull\nqq/zz\na/empty\n")
     check(folder, f"-ai --delete-missing-args {line}" if "--ignore" not in line else f"-ai {line}")
+
+
+MAPS = (
+    "--usermap=daemon:bin,33:2,b*:0 --groupmap=*:7",
+    "--usermap=:33,1-2:9 --groupmap=:5,root:6",
+    "--usermap=*:nobody-knows-this,[dw]*:3",
+    "--chown=daemon:bin",
+    "--chown=:2 --usermap=0:33",
+    "--numeric-ids --groupmap=:4 --usermap=daemon:2",
+    "--preallocate --partial-dir=.partial --stop-after=60",
+)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+@pytest.mark.parametrize("line", MAPS)
+def test_owners_are_mapped(folder: Path, line: str) -> None:
+    for number in (0, 1, 2, 33, 54321):
+        (folder / f"s/of{number}").touch()
+        os.chown(folder / f"s/of{number}", number, number)
+    check(folder, f"-ai {line} s/")
+
+
+FORMATS = (
+    ("@%i|%-12n|%L|%o|%U:%G|%M|%B|%%|%q", "-a --delete s/"),
+    ("@%n%L", "-a --delete --size-only s/"),
+    ("@%o %f", "-aO --delete s/a/"),
+    ("@%n %l %8l %'l %''l %'''l %-12'l|", "-a s/big"),
+)
+
+
+@pytest.mark.parametrize(("form", "line"), FORMATS, ids=lambda each: each)
+def test_lines_have_the_format_asked_for(folder: Path, form: str, line: str) -> None:
+    (folder / "s/big").write_bytes(bytes(1_234_567))
+    (folder / "s/link").symlink_to("big")
+    (folder / "s/a/same").touch()
+    (folder / "rsync/dest/more").mkdir()
+    (folder / "rsync/dest/more/x").touch()
+    subprocess.run(["rsync", "-a", "s/a/same", "s/l", "rsync/dest/"], cwd=folder, check=True)
+    (folder / "rsync/dest/l/g").chmod(0o600)
+    (folder / "rsync/dest/l").chmod(0o700)
+    subprocess.run(["cp", "-a", "rsync", "mrsync"], cwd=folder, check=True)
+    form = form.replace("%f", "%n") if "s/a/" in line else form  # rsync's %f begins with SOURCE
+    said = [_lines(folder, name, [f"--out-format={form}", *line.split()]) for name in ("rsync", "mrsync")]
+    assert said[0] == said[1]
+    assert said[0]
+
+
+@pytest.mark.parametrize("flags", ["name", "del", "name,stats2", "none,name", "all0,del"])
+def test_info_tells_what_it_names(folder: Path, flags: str) -> None:
+    (folder / "rsync/dest/more").mkdir()
+    subprocess.run(["cp", "-a", "rsync", "mrsync"], cwd=folder, check=True)
+    said = [_lines(folder, name, [f"--info={flags}", "-a", "--delete", "s/"]) for name in ("rsync", "mrsync")]
+    paths = ("@", "deleting", "./", "a/", "l/")
+    told = [[line for line in each if line.startswith(paths)] for each in said]
+    assert told[0] == told[1]
+    assert told[0]
+
+
+def _lines(folder: Path, name: str, words: list[str]) -> list[str]:
+    """Return the sorted output of rsync or mrsync."""
+    port = random.randrange(20000, 32000, 2)
+    own = program("mrsync", "--rsh=local", f"--port={port}", "--progress=none", *words, f"t:{folder}/mrsync/dest/")
+    command = ["rsync", *words, "rsync/dest/"] if name == "rsync" else own
+    ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    return sorted(line.removeprefix("t: ") for line in ended.stdout.splitlines() if "complete" not in line)

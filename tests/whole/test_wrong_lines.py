@@ -131,8 +131,30 @@ LINES = """
 1  ... --chmod z                                 | --chmod z
 1  ... --chmod u+q                               | --chmod u+q
 1  ... --chmod 99                                | --chmod 99
-1  ... --chown nosuchuser                        | nosuchuser
-1  ... --chown root:nosuchgroup                  | nosuchgroup
+1  ... --chown a,b:c                             | --chown a,b:c: give USER, USER:GROUP or :GROUP
+1  ... --chown 4294967295                        | '4294967295' is no id
+1  ... --chown a --usermap b:c                   | --chown and --usermap or --groupmap contradict
+1  ... --usermap ''                              | --usermap : give FROM:TO
+1  ... --usermap 1:2,                            | --usermap 1:2,: give FROM:TO
+1  ... --usermap 33-x:2                          | 'x' is no id
+1  ... --groupmap 1:                             | --groupmap 1:: give FROM:TO
+1  ... --out-format '%n %b'                      | --out-format %n %b: %b: what a file costs
+1  ... --info foo                                | --info: foo is unknown
+1  ... --info stats,progress2x                   | --info: progress2x is unknown
+1  ... --stop-after 0                            | '0' is no number of minutes
+1  ... --stop-at 2020-01-01T00:00                | '2020-01-01T00:00' is not in the future
+1  ... --stop-at 25:00                           | '25:00' is no time
+1  ... --rsync-path 'mkdir -p x && rsync'        | --mkpath makes directories above DEST
+1  ... --rsync-path 'sudo rsync'                 | -r local
+1  ... --rsync-path rrsync                       | 'rrsync' does not end with rsync
+1  ... --keep-dirlinks -l '*'                    | leave out --keep-dirlinks
+1  ... --link-dest /x -l '*'                     | leave out --*-dest
+1  mrsync --inplace src a:/d                     | --inplace is not supported
+1  mrsync --append-verify src a:/d               | --delta sends only what was added
+1  mrsync -T /tmp src a:/d                       | no rename can put them into place
+1  mrsync --debug=all src a:/d                   | --log-level debug
+3  mrsync --delete-missing-args nodir/x a:/d     | the directory of the source nodir/x
+3  mrsync --ignore-missing-args nodir/ a:/d      | the directory of the source nodir/
 1  ... --suffix .old                             | --backup
 1  ... --backup --suffix a/b                     | a/b
 1  ... --commit maybe                            | 'maybe'

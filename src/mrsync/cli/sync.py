@@ -14,6 +14,7 @@ from mrsync.cli.output.logfile import LogFile
 from mrsync.cli.output.progress import Progress, make_progress, tell_left_out
 from mrsync.cli.output.recording import Recording
 from mrsync.cli.output.service_status import ServiceStatus
+from mrsync.cli.output.statistics import rsync_statistics
 from mrsync.cli.records import Records
 from mrsync.cli.settings import options
 from mrsync.cli.settings.options import Draft, Output
@@ -149,13 +150,17 @@ def _tell(name: str, outcome: Outcome, output: Output, *, itemizes: bool) -> Non
     if itemizes:
         from mrsync.cli.output.itemized import change_events, change_lines
 
-        for line in (change_events if output.progress == "json" else change_lines)(outcome):
+        is_json = output.progress == "json"
+        for line in change_events(outcome) if is_json else change_lines(outcome, output.line_format):
             print(line)
     if output.progress == "json":
         print(report.event_line(outcome))
     elif outcome.has_begun and not output.is_quiet:
         for line in report.summary_lines(outcome, verbosity=output.verbosity, has_stats=output.has_stats):
             print(line)
+        if output.has_stats:
+            for line in rsync_statistics(outcome, output.human_level):
+                print(line)
     if complaint := report.complaint(outcome):
         _complain(name, complaint)
 

@@ -73,7 +73,7 @@ def command_line(
     source: bytes,
     host: str,
     dest: bytes,
-    path: str = "",
+    path: str | None = None,
 ) -> list[bytes]:
     """Return the arguments of a dry run from `source` to `dest` on `host`.
 

@@ -52,7 +52,7 @@ class Remote(NamedTuple):
     python: str = "python3"  # words that need no quoting in any login shell
     user: str = ""  # remote user; empty: the remote shell's default
     is_sudo: bool = False
-    rsync_path: str = ""  # how rsync is started there, if it is to compare; empty: as rsync does
+    rsync_path: str | None = None  # how rsync is started there, if it is to compare; None: as rsync does
     directory: str | None = None  # where targets have multicatcher installed; None: send it to them
     fanout: int = 64  # remote shells that connect at the same time; in the end all are running
     connect_timeout_s: float = 10.0
@@ -82,6 +82,8 @@ class CastSettings(NamedTuple):
     compress_level: int = 0  # of zlib, 1 to 9; 0: pages are not compressed
     is_encrypted: bool | None = None  # None: if all ends are able to; True: required; False: authenticate only
     quits_on_bad: bool = False
+    stop_after: float | None = None  # minutes
+    stop_at: float | None = None  # seconds since 1970
     slow_target: str = "wait"  # of SLOW_TARGET
     policy: Policy = Policy()
     selection: Selection = Selection()
@@ -109,9 +111,9 @@ class CastSettings(NamedTuple):
         others = (policy.link_dests, policy.copy_dests, policy.compare_dests)
         if sum(map(bool, others)) > 1:
             raise UsageError("--link-dest, --copy-dest and --compare-dest cannot be mixed")
-        if policy.is_listed and any(others):
+        if selection.is_list and any(others):
             raise UsageError("with a list of what to do, targets look into no other directory: leave out --*-dest")
-        if policy.is_listed and policy.keeps_dir_links:
+        if selection.is_list and policy.keeps_dir_links:
             raise UsageError("with a list of what to do, targets follow no link: leave out --keep-dirlinks")
         if max(map(len, others)) > ALTERNATES_MAX:
             raise UsageError(f"more than {ALTERNATES_MAX} directories for --{policy.alternates.use}-dest")

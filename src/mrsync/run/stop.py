@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from mrsync.errors import ExitStatus
+
 
 class Stop:
     """A request to end a run.
 
-    reason: why it is to end; empty while there is no request. Only the first request counts.
+    reason: why it is to end; empty while there is no request. status: the run's exit status then. Only the first
+    request counts.
     """
 
     def __init__(self) -> None:
         self.reason = ""
+        self.status = ExitStatus.INTERRUPTED
         self._on_request: Callable[[], None] | None = None
 
-    def request(self, reason: str) -> bool:
+    def request(self, reason: str, status: ExitStatus = ExitStatus.INTERRUPTED) -> bool:
         """Ask the run to end. Safe in a signal handler. Return whether the run is listening."""
-        is_first, self.reason = not self.reason, self.reason or reason
+        is_first = not self.reason
+        if is_first:
+            self.reason, self.status = reason, status
         if is_first and self._on_request is not None:
             self._on_request()
         return self._on_request is not None

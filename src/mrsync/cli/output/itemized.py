@@ -7,20 +7,28 @@ import os
 import re
 from collections.abc import Iterator
 
+from mrsync.cli.output.line_format import formatted
 from mrsync.remote.targets import fold
 from mrsync.run.cast.outcome import Outcome
 
 _ESCAPE_LIKE = re.compile(r"\\(?=#[0-9]{3})")
 
 
-def change_lines(outcome: Outcome) -> Iterator[str]:
-    """Yield lines such as "node[1-3]: >f.st...... path". Works only once for an outcome."""
+def change_lines(outcome: Outcome, line_format: str | None = None) -> Iterator[str]:
+    """Yield lines such as "node[1-3]: >f.st...... path". Works only once for an outcome.
+
+    line_format: of --out-format; None: as --itemize-changes.
+    """
     folded: dict[tuple[int, ...], str] = {}
     for change in outcome.changes:
         who = folded.get(change.targets)
         if who is None:
             who = folded[change.targets] = fold([outcome.targets[target].host for target in change.targets])
-        yield f"{who}: {change.letters} {escaped(change.path)}{escaped(change.lead)}"
+        path, lead = escaped(change.path), escaped(change.lead)
+        if line_format is None:
+            yield f"{who}: {change.letters} {path}{lead}"
+        elif (line := formatted(line_format, change, outcome.about, who, path, lead)) is not None:
+            yield line if "%h" in line_format else f"{who}: {line}"
     yield from _untold(outcome)
 
 

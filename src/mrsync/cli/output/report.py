@@ -67,7 +67,7 @@ def complaint(outcome: Outcome) -> str | None:
     """Return a sentence that explains the exit status, or None if it is 0."""
     behind = [target for target in outcome.targets if target.state is not TargetState.DONE]
     if outcome.failure:
-        is_resumable = outcome.has_begun and outcome.exit_status == ExitStatus.INTERRUPTED
+        is_resumable = outcome.has_begun and outcome.failure_status in (ExitStatus.INTERRUPTED, ExitStatus.TIMEOUT)
         return f"{outcome.failure}; run the same command again to resume" if is_resumable else outcome.failure
     if outcome.exit_status == ExitStatus.START:
         return _with_reason("no target could be reached", behind[0], outcome)

@@ -110,7 +110,6 @@ OPTIONS = (
         CHOICE,
         (MRSYNC,),
         "in `mrsync SOURCE... TARGETS:DEST`: ignore SOURCEs that do not exist",
-        field="selection.ignores_missing",
         rsync="--ignore-missing-args",
     ),
     Option(
@@ -120,7 +119,6 @@ OPTIONS = (
         (MRSYNC,),
         "in `mrsync SOURCE... TARGETS:DEST`: a SOURCE, or a path of `--files-from`, that does not exist is deleted on "
         "targets, too. A directory that is not empty is deleted only with `--delete`, otherwise reported, status 23",
-        field="selection.deletes_missing",
         rsync="--delete-missing-args",
     ),
     Option(

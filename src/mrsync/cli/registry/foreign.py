@@ -6,20 +6,21 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 # rsync's defaults for a line in its form, by attribute of the parsed namespace.
-DEFAULTS: Mapping[str, Any] = {"hard_links": False, "delete": False, "modify_window": 0}
+DEFAULTS: Mapping[str, Any] = {"hard_links": False, "delete": False, "modify_window": 0, "human_level": 1}
 
 
 class Foreign(NamedTuple):
     """An option of rsync. names: as rsync writes them. metavar: it takes a value.
 
-    sets: values of attributes of the parsed namespace. why: for the table of docs/rsync.md. is_refused: the option is
-    rejected with `why` as the reason.
+    sets: values of attributes of the parsed namespace. counts: the attribute that each use increases. why: for the
+    table of docs/rsync.md. is_refused: the option is rejected with `why` as the reason.
     """
 
     names: str
     why: str
     metavar: str = ""
     sets: Mapping[str, Any] = {}
+    counts: str = ""
     is_refused: bool = False
 
 
@@ -40,6 +41,12 @@ FOREIGN = (
     Foreign("--del --delete-during", "deletes after the files are in place, never before", sets=_DELETES),
     Foreign("--delete-after --delete-delay", "mrsync always deletes at the end", sets=_DELETES),
     Foreign("--delete-before", "deletes after the files are in place nevertheless", sets=_DELETES),
+    Foreign(
+        "--partial-dir",
+        "the same as `--partial`: what is there of a file is kept under a name of its own beside it, not in DIR",
+        "DIR",
+        sets={"partial": True},
+    ),
     Foreign("--no-whole-file --no-W", "called `--delta`", sets={"delta": True}),
     # always on
     Foreign("-l --links", "always on"),
@@ -56,7 +63,8 @@ FOREIGN = (
     Foreign("--no-motd", "accepted without effect: there is no daemon"),
     Foreign("--trust-sender", "the sender is the master, which is trusted"),
     Foreign("--blocking-io", "accepted without effect"),
-    Foreign("-h --human-readable", "always on"),
+    Foreign("-h --human-readable", "for the numbers of `--stats` and `--out-format`", counts="human_level"),
+    Foreign("--no-human-readable --no-h", "for the same numbers", sets={"human_level": 0}),
     Foreign("--super", "always on if the target has root"),
     Foreign("--no-compress --no-z", "the default", sets={"compress_level": 0}),
     Foreign(
@@ -72,14 +80,13 @@ FOREIGN = (
     _no("--no-group --no-g", _KEPT.format("groups; --chown sets one group for everything")),
     _no("--no-recursive --no-r --dirs -d --old-dirs --old-d --no-dirs", "mrsync always syncs directories recursively"),
     _no("--no-implied-dirs", "directories above listed paths get the source's attributes"),
-    _no("--info", "use -v, -i, --stats and --progress instead", "FLAGS"),
-    _no("--debug", "use -vv instead", "FLAGS"),
+    _no("--debug", "use -vv, or --log-level debug with --log-file, instead", "FLAGS"),
     _no("--stderr --msgs2stderr", "errors always go to stderr", "MODE"),
-    _no("--append", "files are replaced as a whole; --partial resumes after a broken run"),
-    _no("--append-verify", "files are replaced as a whole; --partial resumes after a broken run"),
+    _no("--append --append-verify", "files are replaced as a whole; --delta sends only what was added to them"),
     _no(
         "--inplace",
-        "a file is always the old or the new one, complete; for disks that are almost full use --remove-first",
+        "a file is always the old or the new one, complete; for disks that are almost full use --remove-first, for "
+        "large files of which little changes --delta",
     ),
     _no("--insecure-links", "links of others are never followed"),
     _no("--confine-root", "nothing behind a link below DEST is ever touched", "DIR"),
@@ -91,7 +98,6 @@ FOREIGN = (
     _no("-N --crtimes", "Linux cannot set the creation time of files"),
     _no("-J --omit-link-times", _KEPT.format("times of links")),
     _no("--fake-super", "a target without root preserves what it may set"),
-    _no("--preallocate", "space is not reserved; --commit job fails before anything changes if a disk is too small"),
     _no("-B --block-size", "the blocks of --delta have the size of pages", "SIZE"),
     _no("--checksum-choice --cc", "digests are BLAKE2b", "STR"),
     _no("--checksum-seed", "digests are keyed with the session", "NUM"),
@@ -99,9 +105,12 @@ FOREIGN = (
     _no("--remove-source-files", "SOURCE is never changed"),
     _no("--force", "it is part of --delete"),
     _no("--max-alloc", "memory grows with the number of entries only", "SIZE"),
-    _no("--partial-dir", "partial files are kept beside their final names (--partial)", "DIR"),
     _no("--delay-updates", "use --commit job, which holds for all targets at once"),
-    _no("-T --temp-dir", "files are staged beside their final names, so that a rename can put them into place", "DIR"),
+    _no(
+        "-T --temp-dir",
+        "files are staged beside their final names: from another file system no rename can put them into place",
+        "DIR",
+    ),
     _no("-y --fuzzy", "blocks are searched in the old version of the same name (--delta)"),
     _no("--compress-choice --zc", "contents are compressed by deflate; `-z` and `--compress-level` say so", "STR"),
     _no("--contimeout", "use --connect-timeout instead", "SECONDS"),
@@ -110,12 +119,12 @@ FOREIGN = (
     _no("--sockopts --password-file --early-input", _DAEMON, "VALUE"),
     _no("--outbuf", "output is buffered by line", "MODE"),
     _no("-8 --8-bit-output", "control characters are always escaped, letters never"),
-    _no("--log-file-format", "use --log-format instead", "FMT"),
+    _no(
+        "--log-file-format",
+        "the log has no lines for single files: use --out-format, or --log-format for its own",
+        "FMT",
+    ),
     _no("--list-only", "-n -i lists what would change"),
-    _no("--usermap --groupmap", "--chown gives everything to one", "STRING"),
-    _no("--out-format", "-i writes every change; --progress json for programs", "FORMAT"),
-    _no("--stop-after", "use timeout(1), which ends the run by a signal; the next run resumes", "MINS"),
-    _no("--stop-at", "use timeout(1), which ends the run by a signal; the next run resumes", "TIME"),
     _no("--write-batch --only-write-batch --read-batch", "one run serves all targets; there are no batches", "FILE"),
     _no("--protocol", "both ends have the same version", "NUM"),
     _no("--iconv", "names are bytes and are not converted", "SPEC"),

@@ -199,10 +199,27 @@ OPTIONS = (
         "--chown",
         "set the owner and group of everything",
         KEEPING,
-        manual="set the owner and group of everything; either may be missing. A name must be known here and is "
-        "looked up on each target; a number is the same everywhere",
+        manual="set the owner and group of everything; either may be missing. A name is looked up on each target; a "
+        "number is the same everywhere. The same as `--usermap '*:USER' --groupmap '*:GROUP'`",
         metavar="USER:GROUP",
         rsync="--chown",
+    ),
+    Option(
+        "--usermap",
+        "give files of users to others, such as 0-99:nobody,web*:www",
+        KEEPING,
+        manual="give files of users to others: `--usermap 0-99:nobody,web*:www,:33`. FROM is a name or pattern of "
+        "names here, a number, a range of numbers, or empty for users without a name; TO is a name or number on the "
+        "target. The first match counts; a target that lacks a name warns and goes without that rule. Needs root there",
+        metavar="FROM:TO",
+        rsync="--usermap",
+    ),
+    Option(
+        "--groupmap",
+        "as --usermap, for groups",
+        KEEPING,
+        metavar="FROM:TO",
+        rsync="--groupmap",
     ),
     Option(
         "--chmod",
@@ -237,6 +254,15 @@ OPTIONS = (
         KEEPING,
         field="policy.omit_dir_times",
         rsync="-O --omit-dir-times",
+    ),
+    Option(
+        "--preallocate",
+        "reserve the space of a file before it is written",
+        KEEPING,
+        manual="reserve the whole space of a file when its first bytes arrive: a disk that is too small is found out "
+        "at once, and files are less fragmented. Not for files with holes, and not with `--sparse`",
+        field="policy.preallocates",
+        rsync="--preallocate",
     ),
     Option(
         "--devices",

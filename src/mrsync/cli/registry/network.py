@@ -235,4 +235,25 @@ OPTIONS = (
         conflicts="sealing",
         field="settings.is_encrypted",
     ),
+    Option(
+        "--stop-after",
+        "stop after so many minutes; the next run goes on",
+        NETWORK,
+        manual="stop after MINS minutes, status 30. Files that are complete by then stay, all others keep their old "
+        "versions, and the next run resumes",
+        metavar="MINS",
+        type=values.minutes,
+        field="settings.stop_after",
+        rsync="--stop-after",
+    ),
+    Option(
+        "--stop-at",
+        "stop at a time: 23:59, 2030-12-31T23:59",
+        NETWORK,
+        manual="stop at the next such time, as `--stop-after`: `23:59`, `:30`, `12-31` or `2030-12-31T23:59`",
+        metavar="TIME",
+        type=values.stop_time,
+        field="settings.stop_at",
+        rsync="--stop-at",
+    ),
 )

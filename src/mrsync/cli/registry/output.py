@@ -51,6 +51,30 @@ OPTIONS = (
         is_common=True,
     ),
     Option(
+        "--out-format",
+        "how a line for a change looks, in rsync's notation: '%i %n%L'",
+        OUTPUT,
+        manual="print a line for every change, as `-i` does, in rsync's notation: `%i` letters of `-i`, `%n` path, "
+        "`%L` what a link leads to, `%f` path without the slash of directories, `%l` size, `%M` time, `%B` mode, "
+        "`%U` user, `%G` group, `%o` `send` or `del.`, `%t` now, `%p` process, `%h` the targets, which come first "
+        "otherwise; a width and apostrophes as with rsync (`%-20n`, `%'l`). `%b`, `%c` and `%C` are refused",
+        metavar="FORMAT",
+        rsync="--out-format",
+    ),
+    Option(
+        "--info",
+        "what to print, in rsync's words: progress2, stats, name, del; help lists all",
+        OUTPUT,
+        (MRSYNC,),
+        "what to print, in rsync's words: `progress2` and `stats` are `--progress` and `--stats`, `name` is "
+        "`--out-format '%n%L'`, `del` tells deletions only, `all` is all of these, `none` nothing, `0` behind a word "
+        "means not; rsync's other words are accepted without effect. `--info=help` lists them",
+        metavar="FLAGS",
+        kind=LIST,
+        default=[],
+        rsync="--info",
+    ),
+    Option(
         "--stats",
         "print more figures at the end",
         OUTPUT,

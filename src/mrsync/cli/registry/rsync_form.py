@@ -106,10 +106,12 @@ def _negative(option: Option) -> Iterator[str]:
 
 def _add_foreign(parser: Parser, foreign: Foreign) -> None:
     words: dict[str, Any] = {"dest": argparse.SUPPRESS, "default": argparse.SUPPRESS, "help": argparse.SUPPRESS}
-    if not foreign.metavar:
+    if foreign.counts:
+        words |= {"dest": foreign.counts, "action": "count", "default": DEFAULTS[foreign.counts]}
+    elif not foreign.metavar:
         words["nargs"] = 0
     if foreign.is_refused:
         words |= {"action": _Refuse, "const": foreign.why}
-    else:
+    elif not foreign.counts:
         words |= {"action": _Set, "const": foreign.sets}
     parser.add_argument(*foreign.names.split(), **words)

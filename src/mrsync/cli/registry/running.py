@@ -292,7 +292,6 @@ OPTIONS = (
         metavar="PROGRAM",
         type=values.rsync_path,
         field="remote.rsync_path",
-        default="",
         rsync="--rsync-path",
     ),
     Option(

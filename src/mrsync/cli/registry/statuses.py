@@ -20,5 +20,5 @@ MEANINGS: Mapping[ExitStatus, str] = {
     ExitStatus.VANISHED: "source files vanished, or changed twice, while they were read; "
     "all targets keep their old versions",
     ExitStatus.DELETIONS: "deletions were stopped by --max-delete, or refused as too many",
-    ExitStatus.LOST: "every target was lost",
+    ExitStatus.LOST: "every target was lost, or --stop-after or --stop-at ended the run",
 }

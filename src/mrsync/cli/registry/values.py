@@ -5,11 +5,15 @@ from __future__ import annotations
 import argparse
 import re
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import datetime, timedelta
 
 SIZE = re.compile(r"(?=\.?\d)(\d*)(?:\.(\d*))?(?:(b)(?=$|[+-])|([kmgtp])(b|ib)?)?([+-]1)?", re.IGNORECASE | re.ASCII)
 INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 SIZE_MAX = (1 << 63) - 1
+STOP_TIME = re.compile(r"(?:(?:(?:(\d{4}|\d\d)[-/])?(\d\d?)[-/])?(\d\d?))?(?:(?:(?<=\d)T|^T?)(\d{0,2}):(\d\d?))?")
+DAYS_OF_8_YEARS = 2922  # the 29th of February is in them, also around the year 2100
 BWLIMIT_MIN = 512  # bytes/s, as in rsync
 REMOTE_OPTION = re.compile(r"[A-Za-z0-9_./~+:,@%=-]+")  # words after the first one
 USER = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.@$+\\-]*")
@@ -115,6 +119,50 @@ def seconds(text: str) -> float:
     if not 0 < number < 1e6:
         raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
     return number
+
+
+def minutes(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < 1e8:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of minutes above 0")
+    return number
+
+
+def stop_time(text: str) -> float:
+    """Parse a time as rsync's --stop-at: y-m-dTh:m, of which all but one part may be missing.
+
+    Return the next time that matches, in seconds since 1970.
+    """
+    found = STOP_TIME.fullmatch(text)
+    now = datetime.now()
+    fitting = _fitting_times(found, now) if found and any(found.groups()) else iter(())
+    first = next(fitting, None)
+    if first is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time such as 23:59, 12-31 or 2030-12-31T23:59")
+    if first <= now:
+        raise argparse.ArgumentTypeError(f"{text!r} is not in the future")
+    return first.timestamp()
+
+
+def _fitting_times(found: re.Match[str], now: datetime) -> Iterator[datetime]:
+    """Yield the times that match; later than now, unless the year is given."""
+    year, month, day, hour, minute = (int(text) if text else None for text in found.groups())
+    if year is not None:
+        with suppress(ValueError):
+            yield datetime(year + 2000 * (year < 100), month or 0, day or 0, hour or 0, minute or 0)
+        return
+    hours = range(24) if hour is None and minute is not None and day is None else [hour or 0]
+    for later in range(DAYS_OF_8_YEARS):
+        date = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=later)
+        if month not in (None, date.month) or day not in (None, date.day):
+            continue
+        for each in hours:
+            with suppress(ValueError):
+                if (time := date.replace(hour=each, minute=minute or 0)) > now:
+                    yield time
 
 
 def compress_level(text: str) -> int:

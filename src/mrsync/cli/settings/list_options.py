@@ -44,8 +44,10 @@ def apply(options: argparse.Namespace, policy: Policy, selection: Selection) -> 
     if options.synclist is not None:
         return policy, selection._replace(synclist=os.fsencode(options.synclist))
     if compare == RSYNC:
-        if selection.mode_changes or selection.user or selection.group:
-            raise UsageError("--chmod and --chown cannot be given with --compare rsync, which compares without them")
+        if selection.mode_changes or policy.user_map or policy.group_map:
+            raise UsageError(
+                "--chmod, --chown and maps of owners cannot be given with --compare rsync, which compares without them"
+            )
         from mrsync.remote.rsync import find_rsync, parse_options  # imported here to start faster
 
         find_rsync()

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from mrsync.cli.output.line_format import problem_of
 from mrsync.cli.output.output_files import check_output
 from mrsync.cli.registry.option import MRSYNC, MULTICASTER, MULTICATCHER
 from mrsync.cli.registry.options import fields_of
@@ -16,6 +17,7 @@ from mrsync.cli.settings import file_options, list_options
 from mrsync.cli.settings.backup_options import check_local_backups, check_suffix
 from mrsync.cli.settings.configuration import parse_configured
 from mrsync.cli.settings.form import form_of
+from mrsync.cli.settings.info_flags import apply_info
 from mrsync.cli.settings.places import (
     absolute,
     check_braces,
@@ -55,6 +57,8 @@ class Output(NamedTuple):
     metrics: str | None = None
     verbosity: int = 0
     left_out: tuple[str, ...] = ()  # names in TARGETS that mean this host
+    line_format: str | None = None  # of --out-format
+    human_level: int = 1  # of numbers, as rsync's --human-readable
     log_file: str | None = None
     log_format: str = "text"
     log_level: str = "info"
@@ -99,6 +103,7 @@ def parse_mrsync(arguments: Sequence[str], *, reads_files: bool = True) -> tuple
     options, configurations = parse_configured(
         form.parser, form.words, settings_parser=form.settings, reads_defaults=reads_files
     )
+    apply_info(options)
     take_positionals(options)
     source, operands = chosen_source(options)
     is_local = options.rsh == LOCAL
@@ -221,19 +226,20 @@ def targets_of(text: str | None, excluded: str | None, *, keeps_own_host: bool) 
 
 def remote_of(options: argparse.Namespace, program: str) -> Remote:
     """Return how to start catchers. Raise UsageError."""
-    if options.rsh == LOCAL and (options.remote_dir or options.topology or options.remote_user or options.sudo):
-        raise UsageError("--remote-dir, --remote-user, --sudo and --topology are for other hosts, not for -r local")
-    if options.topology is not None and not os.path.isfile(options.topology):
-        raise UsageError(f"--topology {options.topology}: there is no such file")
     remote = Remote(directory=options.remote_dir, **fields_of(program, "remote", options))
-    return _started_like_rsync(remote)
+    remote = _started_like_rsync(remote)
+    if options.rsh == LOCAL and (remote.directory or remote.topology or remote.user or remote.is_sudo):
+        raise UsageError("--remote-dir, --remote-user, --sudo and --topology are for other hosts, not for -r local")
+    if remote.topology is not None and not os.path.isfile(remote.topology):
+        raise UsageError(f"--topology {remote.topology}: there is no such file")
+    return remote
 
 
 def _started_like_rsync(remote: Remote) -> Remote:
     """Return how to start catchers, with the commands that --rsync-path has before rsync. Raise UsageError."""
-    before = remote.rsync_path.split()[:-1]
+    before = (remote.rsync_path or "").split()[:-1]
     if not before:
-        return remote._replace(rsync_path=remote.rsync_path or ("sudo -n rsync" if remote.is_sudo else ""))
+        return remote._replace(rsync_path=remote.rsync_path or ("sudo -n rsync" if remote.is_sudo else None))
     is_sudo = before[0] == "sudo"
     if is_sudo:
         before = before[2:] if before[1:2] == ["-n"] else before[1:]
@@ -257,6 +263,8 @@ def network_of(options: argparse.Namespace, *, by_hand: bool = False) -> Network
 
 
 def _output(options: argparse.Namespace, left_out: tuple[str, ...]) -> Output:
+    if problem := problem_of(options.out_format or ""):
+        raise UsageError(f"--out-format {options.out_format}: {problem}")
     reports = {os.path.splitext(path)[1]: path for path in options.report}  # the last path of each kind counts
     for kind, path in reports.items():
         if kind not in (".json", ".html"):
@@ -270,5 +278,7 @@ def _output(options: argparse.Namespace, left_out: tuple[str, ...]) -> Output:
         page=reports.get(".html"),
         verbosity=options.verbose,
         left_out=left_out,
+        line_format=options.out_format,
+        human_level=getattr(options, "human_level", 1),
         **fields_of(MULTICASTER, "output", options),
     )

@@ -30,6 +30,8 @@ def chosen_source(options: argparse.Namespace) -> tuple[bytes, dict[str, Any]]:
     operands = _joined([_operand(text) for text in options.sources])
     if len(operands) > OPERANDS_MAX:
         raise UsageError(f"SOURCEs in {len(operands)} directories are more than the {OPERANDS_MAX} of one run")
+    if not any(os.path.isdir(operand.root) for operand in operands):
+        raise SelectionError(f"the directory of the source {options.source} does not exist")
     source = os.fsencode(absolute(options.source))
     if len(operands) == 1 and operands[0].names is None and os.path.isdir(source):
         return source, {}

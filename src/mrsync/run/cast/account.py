@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
 from mrsync.errors import ExitStatus
 from mrsync.protocol.caster import Caster
@@ -13,11 +15,22 @@ from mrsync.protocol.core.histogram import Histogram
 from mrsync.protocol.core.states import RosterState
 from mrsync.protocol.targets.roster import Target
 from mrsync.run.cast.ledger import Ledger
-from mrsync.run.cast.outcome import MULTICAST, RELAY, UNICAST, Outcome, SatOut, Seconds, TargetOutcome, TargetState
+from mrsync.run.cast.outcome import (
+    MULTICAST,
+    RELAY,
+    UNICAST,
+    About,
+    Outcome,
+    SatOut,
+    Seconds,
+    TargetOutcome,
+    TargetState,
+)
 from mrsync.run.cast.source_job import SourceJob
 from mrsync.run.settings import CastSettings
 from mrsync.transport.casting import CasterDriver
 from mrsync.transport.network.paths import PathKind
+from mrsync.tree.model.manifest import DEVICES, DIRECTORY, LINK, OMITTED, REGULAR, Manifest
 from mrsync.tree.model.plan import Plan
 from mrsync.wire.messages import Phase
 
@@ -65,12 +78,13 @@ class Account:
         warnings: Iterable[str],
         told: Iterable[str] = (),
         interruption: str = "",
+        interruption_status: ExitStatus = ExitStatus.INTERRUPTED,
         refusal: str = "",
     ) -> Outcome:
         """Return the outcome of the run.
 
         launched_at: None if catchers were started by hand. told: targets whose end the user has already seen.
-        interruption: the reason why the run was ended early; empty if it was not.
+        interruption: the reason why the run was ended early; empty if it was not. interruption_status: for this case.
         """
         numbers, sent = caster.statistics(), driver.statistics
         objects, changes = source.objects, source.changes
@@ -85,6 +99,8 @@ class Account:
             seconds=phase_seconds(self._entered_at, self._started_at, launched_at, source.scanned_at, now),
             is_dry_run=self._settings.is_dry_run,
             entries=len(objects.scan.manifest) if objects is not None else 0,
+            kinds=_kinds(objects.scan.manifest) if objects is not None else (),
+            bytes_total=_size(objects.scan.manifest) if objects is not None else 0,
             files_planned=plan.file_count if plan is not None else 0,
             bytes_planned=plan.contents_bytes if plan is not None else 0,
             pages=caster.geometry.page_count(plan.contents_bytes) if plan is not None else 0,
@@ -101,11 +117,12 @@ class Account:
             warnings=tuple(warnings),
             source_errors=unread + changes.unreadable + source.is_incomplete,
             changes=self.ledger.lines(objects.scan.manifest) if objects is not None else (),
+            about=partial(_about, objects.scan.manifest if objects is not None else Manifest()),
             source_changes=vanished + changes.changed,
             veto=caster.veto,
             told=frozenset(told),
             failure=interruption or refusal,
-            failure_status=ExitStatus.INTERRUPTED if interruption else ExitStatus.DELETIONS,
+            failure_status=interruption_status if interruption else ExitStatus.DELETIONS,
         )
 
     def _target_outcomes(
@@ -244,3 +261,26 @@ def _outcome(
 
 def _own(path: bytes, number: int, action: str = "write") -> SatOut:
     return SatOut(path, errno.errorcode.get(number, str(number)), f"cannot {action}: {os.strerror(number)}")
+
+
+def _about(manifest: Manifest, path: bytes) -> About:
+    entry = manifest.find(b"" if path == b"./" else path.rstrip(b"/")) if len(manifest) else -1
+    if entry < 0:
+        return About()
+    size = manifest.sizes[entry] or len(manifest.link_targets.get(entry, b""))
+    seconds = manifest.mtime_ns(entry) / 1e9
+    return About(size, manifest.modes[entry], manifest.uids[entry], manifest.gids[entry], seconds)
+
+
+def _kinds(manifest: Manifest) -> tuple[tuple[str, int], ...]:
+    """Return how many entries of each kind there are, in rsync's words and order."""
+    names = {REGULAR: "reg", DIRECTORY: "dir", LINK: "link", **dict.fromkeys(DEVICES, "dev")}
+    counts = dict.fromkeys(("reg", "dir", "link", "dev", "special"), 0)
+    for mode, count in Counter(manifest.modes).items():
+        if mode >> 12 != OMITTED:
+            counts[names.get(mode >> 12, "special")] += count
+    return tuple(counts.items())
+
+
+def _size(manifest: Manifest) -> int:
+    return sum(manifest.sizes) + sum(map(len, manifest.link_targets.values()))

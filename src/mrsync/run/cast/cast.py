@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
 
-from mrsync.errors import MrsyncError, UsageError
+from mrsync.errors import ExitStatus, MrsyncError, UsageError
 from mrsync.protocol.caster import Caster
 from mrsync.protocol.caster_config import CasterConfig
 from mrsync.protocol.core.events import (
@@ -113,6 +113,7 @@ class _Run:
         self._rendezvous = rendezvous
         self._launcher = launcher
         self._started_at = time.monotonic()
+        self._stops_at = _stop_time(settings)
         self._refusal = ""  # why the run refuses to delete most entries of a target
         self._account = Account(settings, session, self._started_at)
         self._notices = Notices(settings, rendezvous, observer)
@@ -184,6 +185,7 @@ class _Run:
             warnings=self._notices.warnings,
             told=self._notices.told,
             interruption=self._stop.reason,
+            interruption_status=self._stop.status,
             refusal=self._refusal,
         )
 
@@ -212,6 +214,8 @@ class _Run:
         if self._arrivals is not None:
             self._arrivals.keep_time()
         self._unheard.keep_time(self._loop.now())
+        if self._stops_at is not None and time.time() >= self._stops_at:
+            self._stop.request("stopped at the time that was asked for", ExitStatus.TIMEOUT)
         now, due_at = time.monotonic(), self._observer.due_at
         if due_at is not None and now >= due_at:
             self._observer.on_snapshot(take_snapshot(self._caster, self._source, self._started_at, now))
@@ -266,6 +270,12 @@ class _Run:
             self._unheard.end(event.target)
         elif isinstance(event, TargetRerouted) and (sentence := self._reach_notices.when_rerouted(target)):
             self._notices.warn(sentence)
+
+
+def _stop_time(settings: CastSettings) -> float | None:
+    """Return the time, in seconds since 1970, at which a run that starts now is to stop, if any."""
+    after = None if settings.stop_after is None else time.time() + 60 * settings.stop_after
+    return min([each for each in (settings.stop_at, after) if each is not None], default=None)
 
 
 def share_of(settings: CastSettings) -> NetworkShare:

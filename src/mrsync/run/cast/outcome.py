@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import NamedTuple
 
@@ -80,6 +80,16 @@ class Seconds(NamedTuple):
 _SERVED = (TargetState.DONE, TargetState.PARTIAL, TargetState.LOST)
 
 
+class About(NamedTuple):
+    """What the source has at a path. size: bytes; of a link, of its target. seconds: time of last change."""
+
+    size: int = 0
+    mode: int = 0
+    uid: int = 0
+    gid: int = 0
+    seconds: float = 0.0
+
+
 class Outcome(NamedTuple):
     """The outcome of a whole run. `docs/cli.md` describes the fields as they are in the JSON report."""
 
@@ -90,6 +100,8 @@ class Outcome(NamedTuple):
     seconds: Seconds = Seconds()
     is_dry_run: bool = False
     entries: int = 0
+    kinds: tuple[tuple[str, int], ...] = ()  # number of entries by kind, in rsync's words
+    bytes_total: int = 0  # of all files and targets of links in the source
     files_planned: int = 0
     bytes_planned: int = 0
     pages: int = 0
@@ -106,6 +118,7 @@ class Outcome(NamedTuple):
     source_errors: int = 0  # number of entries that could not be read
     source_changes: int = 0  # number of entries that vanished or changed while they were read
     changes: Iterable[Line] = ()  # itemized changes; an iterator that can be read once
+    about: Callable[[bytes], About] = lambda path: About()  # what the source has at the path of a change
     datagrams_rejected: int = 0  # datagrams the master received that were not authentic or not of this session
     veto: str = ""  # with `--commit job`: why nothing was changed on any target
     told: frozenset[str] = frozenset()  # targets whose end and its reason the user has already seen

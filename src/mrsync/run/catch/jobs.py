@@ -39,7 +39,7 @@ from mrsync.tree.delta.copy import Delta
 from mrsync.tree.destination.deletions import Deletions
 from mrsync.tree.destination.destination import Destination, rename_file
 from mrsync.tree.destination.preflight import check_absent_root, check_room
-from mrsync.tree.fs.owners import localize_owners
+from mrsync.tree.fs.owners import localize_owners, unknown_owners
 from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.plan import Plan
@@ -194,6 +194,7 @@ class TreeJobs:
             suffix=self._suffix,
             makes_parents=manifest.policy.makes_parents,
         )
+        _tell(unknown_owners(manifest.policy))
         comparison = self._comparison = compare(manifest, destination, self._activity, self._prefetch)
         if destination.alternates is not None:
             _tell(destination.alternates.missing)

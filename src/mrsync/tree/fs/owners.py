@@ -5,36 +5,66 @@ from __future__ import annotations
 import grp
 import os
 import pwd
+import re
 from array import array
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from mrsync.errors import UsageError
 from mrsync.tree.model.manifest import NO_OWNER, Manifest
+from mrsync.tree.model.policy import Policy
+
+_DIGITS = "0123456789"
 
 
-class NewOwner(NamedTuple):
-    """The user or group that all entries get. name: empty if it was given by number."""
+class OwnerRule(NamedTuple):
+    """A rule FROM:TO of --usermap or --groupmap, for ids from low to high or, if name is set, for a name or pattern.
 
-    id: int
-    name: bytes = b""
+    An empty name stands for ids without a name. to: a name on the target, or a number.
+    """
+
+    to: str
+    low: int = 0
+    high: int = -1
+    name: bytes | None = None
+
+    def matches(self, number: int, name: bytes) -> bool:
+        """Return whether the rule is for an id with this name, empty if it has none."""
+        if self.name is None:
+            return self.low <= number <= self.high
+        from mrsync.tree.filter.globs import group_numbers, is_wild, translate  # most runs have no maps
+
+        if not is_wild(self.name):
+            return self.name == name
+        expression = translate(self.name, rb"\Z", group_numbers())
+        return expression is not None and re.fullmatch(expression, name, re.DOTALL) is not None
 
 
-def parse_owners(text: str) -> tuple[NewOwner | None, NewOwner | None]:
-    """Parse USER:GROUP of --chown: names on this host or numbers, one of which may be missing. Raise UsageError."""
+def parse_owner_map(text: str, option: str) -> tuple[OwnerRule, ...]:
+    """Parse FROM:TO,... as rsync does. option: for messages. Raise UsageError."""
+    return tuple([_parse_rule(rule, f"{option} {text}") for rule in text.split(",")])
+
+
+def maps_of_chown(text: str) -> tuple[str, str]:
+    """Return what USER:GROUP of --chown means as --usermap and --groupmap, each possibly empty. Raise UsageError."""
     user, _, group = text.partition(":")
-    if not user and not group:
-        raise UsageError(f"--chown {text}: give USER, USER:GROUP or :GROUP")
-    return _parse_owner(user, "user"), _parse_owner(group, "group")
+    maps = f"*:{user}" if user else "", f"*:{group}" if group else ""
+    for each in filter(None, maps):
+        if "," in each:
+            raise UsageError(f"--chown {text}: give USER, USER:GROUP or :GROUP")
+        _parse_rule(each, f"--chown {text}")
+    return maps
 
 
-def override_owners(manifest: Manifest, user: NewOwner | None, group: NewOwner | None) -> None:
-    """Set the user and group of all entries, unless they are None. Call `name_owners` before."""
-    if user:
-        manifest.uids = array("I", [user.id]) * len(manifest)
-        manifest.users[user.id] = user.name
-    if group:
-        manifest.gids = array("I", [group.id]) * len(manifest)
-        manifest.groups[group.id] = group.name
+def unknown_owners(policy: Policy) -> list[str]:
+    """Return a sentence for each name of --usermap and --groupmap that this host does not know."""
+    maps = (("user", policy.user_map, _local_uid), ("group", policy.group_map, _local_gid))
+    return [
+        f"there is no {kind} {rule.to} here, so nothing is mapped to it"
+        for kind, text, find in maps
+        for rule in (parse_owner_map(text, "") if text else ())
+        if _target_id(rule.to, find) < 0
+    ]
 
 
 def name_owners(manifest: Manifest) -> None:
@@ -53,13 +83,23 @@ def name_owners(manifest: Manifest) -> None:
 
 
 def localize_owners(manifest: Manifest) -> None:
-    """Replace the source's ids by this host's ids of the same names. Unknown names and root keep their numbers."""
-    if not manifest.policy.numeric_ids:
-        users = {uid: _local_uid(uid, name) for uid, name in manifest.users.items() if uid and name}
-        groups = {gid: _local_gid(gid, name) for gid, name in manifest.groups.items() if gid and name}
-        manifest.uids = _translated(manifest.uids, users)
-        manifest.gids = _translated(manifest.gids, groups)
+    """Replace the source's ids by this host's: of the same names, or as the policy maps them.
+
+    Unknown names and root keep their numbers. Names in ACLs are not mapped by the policy.
+    """
+    policy = manifest.policy
+    users: dict[int, int] = {}
+    groups: dict[int, int] = {}
+    if not policy.numeric_ids:
+        users = {uid: _id_of(name, uid, _local_uid) for uid, name in manifest.users.items() if uid and name}
+        groups = {gid: _id_of(name, gid, _local_gid) for gid, name in manifest.groups.items() if gid and name}
         manifest.attributes.translate(users, groups)
+    if policy.user_map:
+        users = users | _mapped(manifest, set(manifest.uids), policy.user_map, manifest.users, _local_uid)
+    if policy.group_map:
+        groups = groups | _mapped(manifest, set(manifest.gids), policy.group_map, manifest.groups, _local_gid)
+    manifest.uids = _translated(manifest.uids, users)
+    manifest.gids = _translated(manifest.gids, groups)
     manifest.users = {}
     manifest.groups = {}
 
@@ -83,18 +123,50 @@ class Ownership:
         return uid not in (-1, found[0]) or gid not in (-1, found[1])
 
 
-def _local_uid(uid: int, name: bytes) -> int:
-    try:
-        return pwd.getpwnam(os.fsdecode(name)).pw_uid
-    except KeyError:
-        return uid
+def _local_uid(name: str) -> int:
+    return pwd.getpwnam(name).pw_uid
 
 
-def _local_gid(gid: int, name: bytes) -> int:
+def _local_gid(name: str) -> int:
+    return grp.getgrnam(name).gr_gid
+
+
+def _id_of(name: bytes, number: int, find: Callable[[str], int]) -> int:
+    """Return the id of a name on this host, or the given number."""
     try:
-        return grp.getgrnam(os.fsdecode(name)).gr_gid
+        return find(os.fsdecode(name))
     except KeyError:
-        return gid
+        return number
+
+
+def _target_id(text: str, find: Callable[[str], int]) -> int:
+    """Return the id that TO of a rule means here, -1 if this host does not know the name."""
+    return int(text) if not text.strip(_DIGITS) else _id_of(os.fsencode(text), -1, find)
+
+
+def _mapped(
+    manifest: Manifest, ids: set[int], text: str, names: Mapping[int, bytes], find: Callable[[str], int]
+) -> dict[int, int]:
+    """Return what --usermap or --groupmap makes of ids, for those that match a rule.
+
+    As with rsync, root's name is that of this host.
+    """
+    rules = [(rule, _target_id(rule.to, find)) for rule in parse_owner_map(text, "")]
+    own_root = _name_of_root(find)
+    mapped = {}
+    for number in ids:
+        name = b"" if manifest.policy.numeric_ids else names.get(number, b"") if number else own_root
+        goal = next((to for rule, to in rules if to >= 0 and rule.matches(number, name)), -1)
+        if goal >= 0:
+            mapped[number] = goal
+    return mapped
+
+
+def _name_of_root(find: Callable[[str], int]) -> bytes:
+    try:
+        return os.fsencode(pwd.getpwuid(0).pw_name if find is _local_uid else grp.getgrgid(0).gr_name)
+    except KeyError:
+        return b""
 
 
 def _translated(ids: array[int], table: dict[int, int]) -> array[int]:
@@ -104,13 +176,20 @@ def _translated(ids: array[int], table: dict[int, int]) -> array[int]:
     return array("I", [moved.get(number, number) for number in ids])
 
 
-def _parse_owner(text: str, kind: str) -> NewOwner | None:
-    if not text:
-        return None
-    if text.isascii() and text.isdecimal() and int(text) < NO_OWNER:
-        return NewOwner(int(text))
-    try:
-        number = pwd.getpwnam(text).pw_uid if kind == "user" else grp.getgrnam(text).gr_gid
-    except KeyError:
-        raise UsageError(f"--chown: there is no {kind} {text} on this host") from None
-    return NewOwner(number, os.fsencode(text))
+def _parse_rule(text: str, shown: str) -> OwnerRule:
+    source, colon, to = text.partition(":")
+    if not colon or not to:
+        raise UsageError(f"{shown}: give FROM:TO, several with commas between them")
+    if not to.strip(_DIGITS):
+        _parse_id(to, shown)
+    if source[:1] not in tuple(_DIGITS):
+        return OwnerRule(to, name=os.fsencode(source))
+    low, _, high = source.partition("-")
+    first = _parse_id(low, shown)
+    return OwnerRule(to, first, _parse_id(high, shown) if "-" in source else first)
+
+
+def _parse_id(text: str, shown: str) -> int:
+    if not text or set(text) - set(_DIGITS) or int(text) >= NO_OWNER:
+        raise UsageError(f"{shown}: {text!r} is no id of a user or group")
+    return int(text)

@@ -29,6 +29,8 @@ class Policy(NamedTuple):
     # what is compared and sent
     deletes: bool = True  # delete what the source lacks
     numeric_ids: bool = False  # take owners by number and ignore their names
+    user_map: str = ""  # what --usermap says
+    group_map: str = ""
     hard_links: bool = True  # link names of one file
     checksum: bool = False  # compare contents by digest
     size_only: bool = False  # compare contents by size only
@@ -40,6 +42,7 @@ class Policy(NamedTuple):
     max_delete: int = -1  # number of deletions at most; negative: no limit
     omit_dir_times: bool = False  # do not set times of directories
     # how files are written and committed
+    preallocates: bool = False  # reserve the space of files
     sparse: bool = False  # write runs of zeros as holes
     commit: str = "file"  # the commit rule: "file", "each" or "job"
     durable: bool = False  # flush file systems before reporting success

@@ -15,7 +15,7 @@ from mrsync.files import open_regular
 from mrsync.tree.fs.digests import digest_files
 from mrsync.tree.fs.extents import data_extents
 from mrsync.tree.fs.handles import Handle, entry_in
-from mrsync.tree.fs.owners import name_owners, override_owners
+from mrsync.tree.fs.owners import name_owners
 from mrsync.tree.fs.state_directory import is_state_directory
 from mrsync.tree.fs.temporary_names import PREFIX, parsed
 from mrsync.tree.fs.xattrs import source_xattr_policy
@@ -70,11 +70,10 @@ class Scan(NamedTuple):
 
 
 def override_attributes(manifest: Manifest, selection: Selection) -> None:
-    """Apply the selection's changes of modes and owners, and add the owners' names."""
+    """Apply the selection's changes of modes, and add the owners' names."""
     if selection.mode_changes:
         change_modes(manifest, selection.mode_changes)
     name_owners(manifest)
-    override_owners(manifest, selection.user, selection.group)
 
 
 class Scanner:
@@ -99,7 +98,7 @@ class Scanner:
         self._source_filter = self._make_source_filter()
         self._devices: dict[tuple[int, int], int] = {}  # by (root, directory), for --one-file-system
         self._misses = False
-        self._missing: list[bytes] = []  # named paths that do not exist and that targets are to delete
+        self._gone: list[bytes] = []  # named paths that do not exist and that targets are to delete
 
     def run(self, on_activity: Callable[[int], None], on_digested: Callable[[int, int], None]) -> Scan:
         manifest, policy = self._manifest, self._manifest.policy
@@ -139,7 +138,7 @@ class Scanner:
         )
         if not found.deletes:
             manifest.policy = policy._replace(deletes=False)
-        manifest.policy = manifest.policy._replace(missing=tuple(map(os.fsdecode, self._missing)))
+        manifest.policy = manifest.policy._replace(missing=tuple(map(os.fsdecode, self._gone)))
         return found
 
     def _miss(self, reason: int, shown: bytes, path: bytes) -> None:
@@ -147,7 +146,7 @@ class Scanner:
         selection = self._selection
         if reason == errno.ENOENT and selection.deletes_missing:
             if self._source_filter is None or not self._source_filter.is_excluded(path, is_directory=False):
-                self._missing.append(path)
+                self._gone.append(path)
         elif reason != errno.ENOENT or not selection.ignores_missing:
             self._errors.append(Failure(reason, shown, FIND))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from mrsync.tree.fs.owners import NewOwner
 from mrsync.tree.source.modes import ModeChange
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ class Operand(NamedTuple):
 class Selection(NamedTuple):
     """What is taken from the source.
 
-    mode_changes, user, group: replace the mode and owner of all entries (--chmod, --chown).
+    mode_changes: replace the mode of all entries (--chmod).
     ignores_errors: targets delete even if something could not be read.
     rules: filter rules for both sides, in order. has_nuls: per-directory merge files separate entries by NUL.
     size_min, size_max: bytes; files of other sizes are skipped.
@@ -43,8 +42,6 @@ class Selection(NamedTuple):
     """
 
     mode_changes: tuple[ModeChange, ...] = ()
-    user: NewOwner | None = None
-    group: NewOwner | None = None
     ignores_errors: bool = False
     rules: tuple[Rule, ...] = ()
     has_nuls: bool = False

@@ -24,6 +24,7 @@ Invariants:
 
 from __future__ import annotations
 
+import errno
 import os
 from array import array
 from collections import deque
@@ -400,7 +401,20 @@ class Stage:
         except PermissionError:
             fd = destination.change(home, lambda directory: os.open(name, _CREATE, 0o600, dir_fd=directory))
         self.states[file] = STARTED
+        if self.manifest.policy.preallocates and not self.manifest.policy.sparse and file not in self.plan.extents:
+            self._reserve(file, fd)
         return fd
+
+    def _reserve(self, file: int, fd: int) -> None:
+        """Reserve the space of a file, where the file system is able to. Raise OSError if there is too little."""
+        size = self.manifest.sizes[self.plan.entries[file]]
+        try:
+            if size:
+                os.posix_fallocate(fd, 0, size)
+        except OSError as error:
+            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENODEV):
+                os.close(fd)
+                raise
 
     def _remove_old(self, entry: int) -> None:
         """Remove the old file to free its space; a directory in its place is left to the commit."""

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable
+from datetime import datetime
 
 import pytest
 
@@ -108,6 +110,11 @@ def test_numbers() -> None:
         (values.target_id, ["4096", "-1"]),
         (values.fanout, ["0", "4097"]),
         (values.remote_word, ["", "python3 -I", "a;b", "$HOME/python", "-c", "it's"]),
+        (values.minutes, ["0", "-1", "x", "nan", "inf", ""]),
+        (
+            values.stop_time,
+            ["", "T", "5T", "foo", "25:00", ":99", "2030-13-1", "2/31", "30-1-1T1", "2020-01-01T00:00", "2030/2/30"],
+        ),
         (values.seconds, ["0", "-1", "soon", "nan", "inf"]),
     ],
 )
@@ -115,3 +122,18 @@ def test_nonsense_is_refused(parse: Callable[[str], object], texts: list[str]) -
     for text in texts:
         with pytest.raises(argparse.ArgumentTypeError):
             parse(text)
+
+
+@pytest.mark.parametrize("text", ["23:59", "0:0", ":59", "1", "31", "1-30", "2/29", "12-31T5:00", "T5:0", "31T12:00"])
+def test_a_time_to_stop_is_the_next_that_matches(text: str) -> None:
+    found = datetime.fromtimestamp(values.stop_time(text))
+    assert datetime.now() < found
+    assert values.stop_time(found.strftime("%Y-%m-%dT%H:%M")) == found.timestamp()
+    numbers = [int(number) for number in re.findall(r"\d+", text)]
+    assert numbers[-1] in (found.minute, found.day)
+    assert not (":" not in text and (found.hour or found.minute))
+
+
+def test_the_time_to_stop_may_be_a_date() -> None:
+    assert values.stop_time("2030-12-31T23:59") == datetime(2030, 12, 31, 23, 59).timestamp()
+    assert values.stop_time("30/1/2") == datetime(2030, 1, 2).timestamp()

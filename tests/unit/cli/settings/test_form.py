@@ -126,7 +126,6 @@ def test_a_single_file_may_get_the_name_of_dest(line: str, is_name: bool) -> Non
         ("-m a -s src --relative", UsageError, "is for mrsync SOURCE"),
         ("-a --no-perms src a:/x", UsageError, "--no-perms is not supported: mrsync always preserves modes"),
         ("-a --inplace src a:/x", UsageError, "the old or the new one"),
-        ("-aK src a:/x", UsageError, "nothing behind a link"),
         ("-a --frob src a:/x", UsageError, "--frob"),
         ("-a src other", UsageError, "give SOURCE TARGETS:DEST"),
     ],
@@ -156,7 +155,8 @@ def test_what_starts_rsync_starts_the_catcher(path: str, is_sudo: bool, python: 
     ("path", "reason"),
     [
         ("mkdir -p /x && rsync", "--mkpath"),
-        ("sudo -u web rsync", "no option but -n"),
+        ("sudo -u web rsync", "only sudo, nice and ionice"),
+        ("sudo -E rsync", "no option but -n"),
         ("doas rsync", "only sudo, nice and ionice"),
         ("nice sudo rsync", "only sudo, nice and ionice"),
         ("rrsync", "does not end with rsync"),

@@ -10,7 +10,14 @@ from array import array
 import pytest
 
 from mrsync.errors import UsageError
-from mrsync.tree.fs.owners import NewOwner, Ownership, localize_owners, name_owners, override_owners, parse_owners
+from mrsync.tree.fs.owners import (
+    Ownership,
+    localize_owners,
+    maps_of_chown,
+    name_owners,
+    parse_owner_map,
+    unknown_owners,
+)
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.policy import Policy
 from tests.unit.tree.syncing import as_nobody
@@ -78,32 +85,52 @@ def test_root_sets_everything_others_only_their_groups() -> None:
         assert not ownership.differs((5, 6), (5, 6))
 
 
+FILES = [0, 1, 33, 1000, UNKNOWN]
+NAMES = {0: b"root", 1: b"daemon", 33: b"www-data", 1000: b"someone"}
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("root", (NewOwner(0, b"root"), None)),
-        (":root", (None, NewOwner(0, b"root"))),
-        ("17:18", (NewOwner(17), NewOwner(18))),
-        ("root:", (NewOwner(0, b"root"), None)),
+        ("daemon:2", [0, 2, 33, 1000, UNKNOWN]),
+        ("1:2,1-33:7,*:9", [9, 2, 7, 9, 9]),
+        (":5", [0, 1, 33, 1000, 5]),
+        ("root:5,0:6", [5, 1, 33, 1000, UNKNOWN]),
+        ("d*:5,[vw]*:6", [0, 5, 6, 1000, UNKNOWN]),
+        ("1:nobody knows this,1:6", [0, 6, 33, 1000, UNKNOWN]),
+        ("1:daemon,33:1", [0, 1, 1, 1000, UNKNOWN]),
+        ("33-1:5", FILES),
     ],
 )
-def test_new_owners_are_names_or_numbers(text: str, expected: tuple[NewOwner | None, NewOwner | None]) -> None:
-    assert parse_owners(text) == expected
-
-
-@pytest.mark.parametrize("text", ["", ":", "no-such-user", ":no-such-group", "4294967295", "-1"])
-def test_unknown_owners_are_refused(text: str) -> None:
-    with pytest.raises(UsageError, match=r"^--chown"):
-        parse_owners(text)
-
-
-def test_a_new_owner_travels_by_name_or_as_a_number_only() -> None:
-    manifest = Manifest()
-    manifest.names = [b"", b"a"]
-    manifest.uids, manifest.gids = array("I", [0, 5]), array("I", [0, 7])
-    manifest.users, manifest.groups = {5: b"five", 17: b"seventeen"}, {7: b"seven"}
-    override_owners(manifest, NewOwner(17), NewOwner(18, b"crew"))
-    assert (list(manifest.uids), list(manifest.gids)) == ([17, 17], [18, 18])
-    assert (manifest.users[17], manifest.groups[18]) == (b"", b"crew")
+def test_maps_give_files_to_others(text: str, expected: list[int]) -> None:
+    manifest = owned_by(FILES, FILES)
+    manifest.policy = Policy(user_map=text, group_map=text)
+    manifest.users, manifest.groups = dict(NAMES), dict(NAMES)
     localize_owners(manifest)
-    assert list(manifest.uids) == [17, 17]
+    one = 0 if text.startswith("1:d") else 1000  # which name 1000 has here is left open
+    assert [uid for uid in manifest.uids if uid != one] == [uid for uid in expected if uid != one]
+    assert manifest.gids.tolist()[:3] == expected[:3]
+
+
+def test_numeric_ids_have_no_names_for_maps() -> None:
+    manifest = owned_by(FILES, FILES)
+    manifest.policy = Policy(user_map="daemon:5,:6", numeric_ids=True)
+    manifest.users = dict(NAMES)
+    localize_owners(manifest)
+    assert manifest.uids.tolist() == [6] * 5
+
+
+@pytest.mark.parametrize("text", ["", "1", "1:", ",1:2", "1:2,", "1-:2", "33-data:2", "1:4294967295", "-"])
+def test_maps_that_make_no_sense_are_refused(text: str) -> None:
+    with pytest.raises(UsageError, match=r"^--usermap "):
+        parse_owner_map(text, "--usermap")
+
+
+def test_chown_is_a_map_of_all() -> None:
+    assert maps_of_chown("a:b") == ("*:a", "*:b")
+    assert (maps_of_chown("a"), maps_of_chown("a:"), maps_of_chown(":b")) == (("*:a", ""), ("*:a", ""), ("", "*:b"))
+
+
+def test_unknown_names_are_told() -> None:
+    told = unknown_owners(Policy(user_map="*:who is this,1:daemon", group_map="*:7"))
+    assert told == ["there is no user who is this here, so nothing is mapped to it"]

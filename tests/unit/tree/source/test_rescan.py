@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from mrsync.errors import SelectionError
-from mrsync.tree.fs.owners import NewOwner
 from mrsync.tree.model.failure import Fault
 from mrsync.tree.model.policy import Policy
 from mrsync.tree.source.modes import parse_mode_changes
@@ -22,12 +21,11 @@ from tests.unit.tree.syncing import as_nobody, nobodys_directory
 
 def test_rescan_applies_the_selection_again(tmp_path: Path) -> None:
     (tmp_path / "a").touch()
-    selection = Selection(mode_changes=parse_mode_changes("F600", 0), user=NewOwner(12345))
+    selection = Selection(mode_changes=parse_mode_changes("F600", 0))
     found = scan(os.fsencode(tmp_path), Policy(), selection)
     (tmp_path / "a").chmod(0o777)
     rescan(found, selection, [1])
     assert found.manifest.modes[1] & 0o7777 == 0o600
-    assert found.manifest.uids[1] == 12345
 
 
 def test_holes_come_and_go(tmp_path: Path) -> None:

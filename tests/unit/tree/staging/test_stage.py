@@ -17,6 +17,7 @@ from mrsync.tree.compare.result import Comparison
 from mrsync.tree.destination.destination import Destination
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.plan import Plan
+from mrsync.tree.model.policy import Policy
 from mrsync.tree.source.planning import build_plan
 from mrsync.tree.source.reader import ContentsReader
 from mrsync.tree.source.scan import scan
@@ -302,3 +303,23 @@ def test_missed_files_are_neither_placed_nor_reported(trees: Path) -> None:
     on.stage.sit_out(1, errno.ENOSPC)
     on.stage.discard(3)
     assert on.stage.missed() == [1, 3]
+
+
+def test_space_is_reserved_with_the_first_bytes(trees: Path) -> None:
+    (trees / "source" / "large").write_bytes(os.urandom(1 << 20))
+    (trees / "source" / "none").touch()
+    found = scan(os.fsencode(trees / "source"), Policy(preallocates=True))
+    destination = Destination(os.fsencode(trees / "dest"))
+    comparison = compare(found.manifest, destination)
+    plan = build_plan(found, comparison.needs)
+    stage = Stage(destination, found.manifest, plan, comparison.needs, "00ff")
+    data = ContentsReader(os.fsencode(trees / "source"), found.manifest, plan).read(0, 1 << 20)
+    stage.write(0, data[:1000])
+    (staged,) = [path for path in (trees / "dest").iterdir() if path.stat().st_size]
+    assert staged.stat().st_blocks * 512 >= 1 << 20
+    stage.write(1000, data[1000:])
+    while stage.advance():
+        pass
+    assert Commit(stage).commit(0, stage.ready) == []
+    assert (trees / "dest/large").read_bytes() == data
+    assert (trees / "dest/none").stat().st_size == 0
