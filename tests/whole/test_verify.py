@@ -172,3 +172,15 @@ def test_records_inside_of_trees_are_left_alone(pair: Site, monkeypatch: pytest.
     assert pair.sync().status == 0
     assert len(list((pair.source / "mrsync").iterdir())) == 2
     assert not (pair.dest("b") / "mrsync").exists()
+
+
+def test_contents_behind_kept_links_are_proven(make_site: MakeSite) -> None:
+    site = make_site("a")
+    (site.source / "l").mkdir(parents=True)
+    (site.source / "l/file").write_bytes(os.urandom(100 * KILO))
+    (site.dest("a") / "real").mkdir(parents=True)
+    (site.dest("a") / "l").symlink_to("real")
+    assert site.sync("--keep-dirlinks").status == 0
+    assert verify(site)["a"]["bytes"] == 100 * KILO
+    flip(site.dest("a") / "real/file", 50 * KILO)
+    assert [each[:2] for each in found(site)] == [("contents", "l/file")]

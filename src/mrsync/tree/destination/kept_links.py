@@ -60,12 +60,20 @@ class KeptLinks:
         """Return what may be deleted of these (directory entry, name)."""
         if not self._paths:
             return list(extraneous)
-        shared = Counter(map(self._real_path, self._manifest.directories))
+        shared = Counter(map(self.place, self._manifest.directories))
         return [
             (directory, name)
             for directory, name in extraneous
-            if shared[self._real_path(directory)] == 1 and not self.leads_through(directory, name)
+            if shared[self.place(directory)] == 1 and not self.leads_through(directory, name)
         ]
+
+    def place(self, entry: int) -> bytes:
+        """Return the path of an entry without links, below the destination."""
+        names: list[bytes] = []
+        while entry and entry not in self._paths:
+            names.append(self._manifest.names[entry])
+            entry = self._manifest.parents[entry]
+        return b"/".join([*self._paths.get(entry, ()), *reversed(names)])
 
     def leads_through(self, directory: int, name: bytes) -> bool:
         """Return whether a kept link leads through the entry with this name."""
@@ -90,10 +98,3 @@ class KeptLinks:
     def _status(self, entry: int) -> os.stat_result:
         parent = self._directories.open(self._manifest.parents[entry])
         return os.stat(self._manifest.names[entry], dir_fd=parent, follow_symlinks=False)
-
-    def _real_path(self, directory: int) -> tuple[bytes, ...]:
-        names: list[bytes] = []
-        while directory and directory not in self._paths:
-            names.append(self._manifest.names[directory])
-            directory = self._manifest.parents[directory]
-        return (*self._paths.get(directory, ()), *reversed(names))

@@ -74,7 +74,7 @@ def verify(
     try:
         result.note(*_compared(manifest, destination, on_activity))
         with ThreadPoolExecutor(threads) as pool:
-            _read(manifest, path, record, check, pool, result, on_activity)
+            _read(manifest, destination, record, check, pool, result, on_activity)
     finally:
         destination.close()
     return result
@@ -109,7 +109,7 @@ def _compared(manifest: Manifest, destination: Destination, on_activity: Callabl
 
 def _read(
     manifest: Manifest,
-    path: bytes,
+    destination: Destination,
     record: Record,
     check: Check,
     pool: ThreadPoolExecutor,
@@ -122,6 +122,7 @@ def _read(
     contents = (entry for entry, size in enumerate(manifest.sizes) if size and manifest.has_contents(entry))
     result.unproven = sum(1 for entry in contents if entry not in known)
     waiting = batches(proven)
+    place_of = manifest.path if destination.kept_links is None else destination.kept_links.place
 
     def read(batch: Batch) -> tuple[int, int, list[Difference]]:
         """Return how many files and bytes are right, and what is not."""
@@ -129,7 +130,8 @@ def _read(
         found = []
         for portion in batch:
             name = manifest.path(portion.file.entry)
-            read = read_batch(path, name, manifest.sizes[portion.file.entry], portion, check)
+            place = place_of(portion.file.entry)
+            read = read_batch(destination.path, place, manifest.sizes[portion.file.entry], portion, check)
             length += read.length
             files += portion.first == 0 and not read.wrong and not read.error
             found += [Difference("contents", name, where, page) for page, where in read.wrong]
