@@ -121,6 +121,8 @@ def draw_line(seed: int) -> Line:
     if any(re.match("--(link|compare)-dest", word) for word in added):  # rsync keeps no backup of what these replace
         line.words = [word for word in map(_without_backup, line.words) if word]
     line.words = [*_newest(newest, line.words), *added, *line.words]
+    if "--delete-missing-args" in line.words and "-R" not in words and "missing" not in sources:
+        line.words.append("missing")
     kinds = ("remove", "contents", "time", "mode", "extra", "extra", "extra directory", "newer", "swap")
     line.changes = [(chance.choice(kinds), str(chance.randrange(1000))) for _ in range(chance.randrange(9))]
     line.link_changes = [str(newest.randrange(1000)) for _ in range(newest.randrange(3))] if "-K" in line.words else []
@@ -215,6 +217,10 @@ def _build_copies(line: Line, folder: Path, name: str, changes: Iterable[tuple[s
     subprocess.run(["rsync", kept, *operands, f"{copy}/"], cwd=folder, capture_output=True, check=False)
     for kind, number in changes:
         _change(copy, kind, int(number))
+    if "--delete-missing-args" in line.words and not any(copy.glob("missing")):
+        (copy / "missing").mkdir() if line.seed % 3 else (copy / "missing").touch()
+        if line.seed % 3 == 2:
+            (copy / "missing/in it").touch()
     subprocess.run(["rsync", "-aH", f"rsync/{name}", "mrsync/"], cwd=folder, check=True)
 
 

@@ -13,8 +13,8 @@ from mrsync.cli.output import report
 from mrsync.cli.output.logfile import LogFile
 from mrsync.cli.output.progress import Progress, make_progress, tell_left_out
 from mrsync.cli.output.recording import Recording
+from mrsync.cli.output.rsync_statistics import rsync_statistics
 from mrsync.cli.output.service_status import ServiceStatus
-from mrsync.cli.output.statistics import rsync_statistics
 from mrsync.cli.records import Records
 from mrsync.cli.settings import options
 from mrsync.cli.settings.options import Draft, Output
