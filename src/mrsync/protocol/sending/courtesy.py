@@ -1,12 +1,12 @@
-"""Courtesy: what a session leaves to others where they share a queue: a window and a pace for each monitor's way.
+"""Courtesy: leave other senders their share of a queue, by a window and a pace for the path to each monitor.
 
 Invariant: each monitor's own signal moves its own window, and the tightest of them counts. The union of all losses
-would not do: with many targets there is always somebody who loses something (PGMCC, SIGCOMM 2000).
+would not do, because among many targets one always loses something (PGMCC, SIGCOMM 2000).
 
-A loss is congestion where the queue on that way is long; else it is noise, and costs nothing but its repair. Losses at
-the listener's own socket are none of the network's, and are the business of the other window.
+A loss is congestion if the queue on that path is long; otherwise it is noise, and costs only its repair. Losses in the
+listener's own socket do not concern the network; the other window handles them.
 
-Packets leave evenly, at one window per round trip: a page at once would fill a short queue.
+Packets leave evenly, one window per round trip, because a whole page at once would fill a short queue.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ SENT_MAX = 8192  # power of two; tx numbers that are remembered
 
 
 class Control(Protocol):
-    """A window that follows what is heard of one way."""
+    """A window that follows the reports about one path."""
 
     size: float  # packets that may be under way
-    is_probing: bool  # nobody knows yet how much is possible
+    is_probing: bool  # the possible size is not known yet
 
     def on_seen(self, packets: int, queueing: Queueing, now: float, *, is_full: bool, is_fresh: bool) -> bool:
         """Take so many more packets that have arrived. Return whether the window was cut.
@@ -45,7 +45,7 @@ class Control(Protocol):
 
 
 class Bottleneck:
-    """What is known of the way to one listener, and the window for it."""
+    """The state of the path to one listener, and the window for it."""
 
     def __init__(self, control: Control) -> None:
         self.control = control
@@ -80,7 +80,7 @@ class Courtesy:
         self._left_at[tx & SENT_MAX - 1] = now
 
     def listen_to(self, listeners: Iterable[int]) -> None:
-        """Follow these from now on. Who is new begins where the tightest one stands."""
+        """Follow these listeners from now on. A new one begins with the smallest window."""
         if self._make_control is None:
             return
         tightest = min((way.control for way in self._ways.values()), key=lambda control: control.size, default=None)
@@ -93,17 +93,17 @@ class Courtesy:
             self._ways[listener] = known
 
     def on_lost(self, listener: int) -> None:
-        """It has told of losses that were not known."""
+        """Note new losses of this listener."""
         if listener in self._ways:
             self._ways[listener].has_lost = True
 
     def sees_queue(self, listener: int) -> bool:
-        """Return whether its queue is long enough to be seen, so that it tells congestion from noise."""
+        """Return whether its queue is long enough to be measured, and so distinguishes congestion from noise."""
         way = self._ways.get(listener)
         return way is not None and way.queueing.depth_s > way.queueing.noise_s
 
     def on_report(self, listener: int, before: int, report: Report, tx: int, now: float) -> None:
-        """Take a report of one who had seen the tx `before` when it reported before; tx: sent last."""
+        """Take a report of a listener. before: tx_seen of its previous report; tx: the last one sent."""
         tx_seen = report.tx_seen
         way = self._ways.get(listener)
         if way is None or tx_seen <= before or tx_seen <= tx - SENT_MAX:
@@ -128,7 +128,7 @@ class Courtesy:
     def note(self, *, is_limiting: bool) -> None:
         """Note whether there is more to send than this window and this pace allow.
 
-        Otherwise what arrives shows how little there was to send, and not what the way carries.
+        If not, arrivals show how little there was to send, and not what the path can carry.
         """
         self._is_limiting = is_limiting
 
@@ -138,7 +138,7 @@ class Courtesy:
         return min((way.control.size for way in self._ways.values()), default=float("inf"))
 
     def is_open(self, listener: int, page_packets: int) -> bool:
-        """Whether another page may leave, as far as this one's way is concerned."""
+        """Whether this listener's window has room for another page."""
         way = self._ways.get(listener)
         return way is None or self._sent - way.seen < way.control.size + 2 * page_packets
 
@@ -150,7 +150,7 @@ class Courtesy:
 
     @property
     def packets_s(self) -> float | None:
-        """How many packets may leave in a second; None: any number."""
+        """Number of packets that may leave per second; None: no limit."""
         rates = [
             max(PACKETS_S_MIN, way.control.packets_s(way.queueing)) for way in self._ways.values() if way.queueing.rtt_s
         ]

@@ -1,7 +1,7 @@
 """Cubic: the window of a TCP connection (RFC 9438), so that a session takes as much as one of those beside it.
 
-It halves nothing without reason and takes nothing that a TCP would not: after congestion it goes down to BETA, comes
-back to where it was along a cubic curve, and where a Reno TCP would be faster, as that one does.
+After congestion the window is cut to BETA and returns to its former size along a cubic curve. Where a Reno TCP would
+grow faster, it grows like that one.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ PACKETS_START = 176.0  # four pages
 PACKETS_MIN = 2.0
 BETA = 0.7
 RARE_S = 2.0
-BETA_RARE = 0.5  # where congestion is rarer: the queue is deep, and others would wait long for their share
+BETA_RARE = 0.5  # where congestion is rare: the queue is deep, and others would wait long for their share
 STEEPNESS = 0.4  # C, packets per cubic second
 PROBING_GAIN, PACE_GAIN = 2.0, 1.1
 RENO_GAIN = 3 * (1 - BETA) / (1 + BETA)  # packets per round trip
@@ -25,7 +25,7 @@ class Cubic:
         self.size = PACKETS_START
         self.is_probing = True  # doubles until the first congestion (slow start)
         self._most = 0.0  # size at the last congestion
-        self._least = 0.0  # right behind it
+        self._least = 0.0  # size right after it
         self._reno = 0.0  # size of a Reno TCP since then
         self._cut_at = 0.0
 
@@ -42,14 +42,14 @@ class Cubic:
 
     def _grow(self, packets: int, queueing: Queueing, now: float) -> None:
         self._reno += RENO_GAIN * packets / self.size
-        back_s = (max(0.0, self._most - self._least) / STEEPNESS) ** (1 / 3)  # until it is back
+        back_s = (max(0.0, self._most - self._least) / STEEPNESS) ** (1 / 3)  # seconds until it is back
         ahead_s = now - self._cut_at + queueing.rtt_s - back_s
         wanted = min(1.5 * self.size, STEEPNESS * ahead_s**3 + self._most)
         self.size = max(self.size, self._reno, self.size + (wanted - self.size) * packets / self.size)
 
     def on_congestion(self, queueing: Queueing, now: float) -> None:
-        """The queue on the way was full."""
-        is_less = self.size < self._most  # somebody else has come: leave room
+        """Cut the window because the queue on the path was full."""
+        is_less = self.size < self._most  # another sender has come, so leave room
         self._most = self.size * (1 + BETA) / 2 if is_less else self.size
         beta = BETA if now - self._cut_at < RARE_S else BETA_RARE
         self.size = self._reno = self._least = max(PACKETS_MIN, beta * self.size)

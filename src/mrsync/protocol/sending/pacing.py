@@ -4,8 +4,8 @@ A page leaves as one burst, as fast as the host can send it. A port with a queue
 each burst at any average rate, so a smaller window does not help. Where losses sit at the tails of bursts, packets
 leave spread at a rate instead: first at the rate at which they came through, then faster, until more is lost again.
 
-Invariants: the rate is cut only for losses of what left at the rate of now. While losses stay away, it grows slowly
-near the last cut and faster with time, so that a path that got better is found. Above PACKETS_S_MAX a page lasts half a
+Invariants: the rate is cut only for losses of packets that left at the present rate. Without losses it grows slowly
+near the last cut and faster with time, so that an improved path is found. Above PACKETS_S_MAX a page lasts half a
 millisecond: no timer can spread it, and a queue that takes such a rate takes the burst. Then there is no pacing.
 What would break it: a rate that is measured while nobody sends looks too low, which STEP_MAX makes up for.
 """
@@ -18,7 +18,7 @@ PACKETS_S_MAX = 88_000.0
 PACKETS_S_MIN = 200.0
 STEP_MIN, STEP_MAX = 0.004, 0.5  # growth right after a cut; long after it, and before the first one
 STEP_GROWTH = 1.1
-CUT_MORE = 0.98  # beside the share that was lost: the queue is to empty
+CUT_MORE = 0.98  # cut deeper than the lost share, so that the queue empties
 GROW_PAGES, GROW_PAGES_FAST = 8, 4  # between two steps of growth; of the largest ones
 RATES_REMEMBERED = 16
 
@@ -29,7 +29,7 @@ class Pacing:
     def __init__(self) -> None:
         self.packets_s: float | None = None  # None: bursts leave whole
         self._before: float | None = None  # the last cut
-        self._rates: deque[tuple[int, float]] = deque(maxlen=RATES_REMEMBERED)  # what left behind this tx left at it
+        self._rates: deque[tuple[int, float]] = deque(maxlen=RATES_REMEMBERED)  # of packets after a tx
         self._step = STEP_MAX
 
     @property
@@ -43,16 +43,16 @@ class Pacing:
         return 1 / self.packets_s if self.packets_s else 0.0
 
     def begin(self, packets_s: float, tx: int) -> None:
-        """More than noise was lost, and so many packets per second came through: send no more than that."""
+        """Limit the rate to the packets per second that came through, because more than noise was lost."""
         if self.packets_s is None and packets_s < PACKETS_S_MAX:
             self._before = None
             self._step = STEP_MAX
             self._set(max(PACKETS_S_MIN, packets_s * CUT_MORE), tx)
 
     def cut(self, lost_share: float, came_s: float, tx: int, tx_seen: int) -> None:
-        """So much more than noise was lost of what left up to tx_seen: send so much less than then.
+        """Cut the rate at which packets up to tx_seen left by the share that was lost beyond noise.
 
-        While the rate grows fast, what came through says more.
+        While the rate grows fast, the rate that came through is a better guide.
         """
         if self.packets_s is not None:
             packets_s = self._rate_at(tx_seen) * (1 - lost_share)
@@ -66,13 +66,13 @@ class Pacing:
         self.packets_s = None
 
     def take_back_cut(self) -> None:
-        """The last cut did not help: go on from before, as fast as at the beginning."""
+        """Undo the last cut, which did not help, and grow as fast as at the beginning."""
         if self.packets_s is not None:
             self._step = STEP_MAX
             self.packets_s = self._before and max(self.packets_s, self._before)
 
     def on_progress(self, tx_done: int, tx: int) -> None:
-        """The slowest one processed up to here: grow, once for so many pages that left at the rate of now."""
+        """Grow, once per GROW_PAGES pages that left at the present rate and that the slowest listener has processed."""
         pages = GROW_PAGES_FAST if self._step == STEP_MAX else GROW_PAGES
         if self.packets_s is None or tx_done - self._rates[-1][0] < pages:
             return
@@ -86,5 +86,5 @@ class Pacing:
         self._rates.append((tx, packets_s))
 
     def _rate_at(self, tx: int) -> float:
-        """The rate at which this tx left."""
+        """Return the rate at which this tx left."""
         return next((rate for since, rate in reversed(self._rates) if since < tx), self._rates[0][1])

@@ -1,10 +1,10 @@
 """Queueing: how long packets wait in queues of the network on their way to one listener, and how long they may.
 
-A round trip is the way itself and the time in queues. The way is the shortest round trip of late (RFC 6817); what is
-longer is queueing. The longest queueing of late tells how deep the queue on the way is: it is full when a packet gets
-lost there. Both are forgotten after two spans, since routes change and others come and go.
+A round trip consists of the path itself and the time in queues. The path is the shortest recent round trip (RFC 6817);
+the excess is queueing. The longest recent queueing is the depth of the queue, because a queue is full when it loses a
+packet. Both are forgotten after two spans, because routes and other senders change.
 
-One round trip says little, because programs are late now and then. So the middle one of the last three counts.
+One round trip proves little, because programs are late now and then. So the median of the last three counts.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ SMOOTHING = 0.25
 
 
 class Queueing:
-    """Fed with round trips, in seconds, without the time for which the listener held its answer."""
+    """Take round trips in seconds, without the time for which the listener held its answer."""
 
     def __init__(self) -> None:
         self.rtt_s = 0.0  # smoothed
-        self.queue_s = 0.0  # the middle one of the last three
+        self.queue_s = 0.0  # median of the last three
         self._last: deque[float] = deque(maxlen=3)
         self._shortest = Recent(SPAN_S)
         self._longest = Recent(SPAN_S, max)
 
     @property
     def way_s(self) -> float:
-        """The shortest round trip of late; 0 while none is known."""
+        """The shortest recent round trip; 0 while none is known."""
         return self._shortest.value or 0.0
 
     @property
@@ -41,17 +41,17 @@ class Queueing:
 
     @property
     def depth_s(self) -> float:
-        """The longest queueing of late."""
+        """The longest recent queueing."""
         return max(0.0, (self._longest.value or 0.0) - self.way_s)
 
     @property
     def noise_s(self) -> float:
-        """What may be no queueing at all."""
+        """Delays up to this may be no queueing at all."""
         return max(NOISE_S, self.way_s / NOISE_SHARE)
 
     @property
     def is_busy(self) -> bool:
-        """Whether something queues, beyond doubt."""
+        """Whether packets certainly queue."""
         return self.queue_s > self.noise_s
 
     @property

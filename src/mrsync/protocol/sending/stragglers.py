@@ -1,8 +1,9 @@
-"""Stragglers: a target that alone holds back all others is left behind, and served when they have everything.
+"""Stragglers: leave behind a target that alone holds back all others, and serve it when they have everything.
 
-Only its flow is left out: it does not clock the caster, its losses do not slow it down, and its repairs wait. It hears
-what the others hear, and what is granted still waits for it where the commit rule says so. A flow is shed once at most.
-What would break it: a target blamed for what several suffer from, so it must be the only one for HELD_S.
+Only its flow is ignored: it does not clock the caster, its losses do not slow the caster down, and its repairs wait. It
+still receives all that the others receive, and commits still wait for it if the commit rule requires that. A flow is
+shed at most once. What would break it: blaming one target for a problem of several. So it must be the only culprit for
+HELD_S.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ from mrsync.protocol.sending.clock import Clock
 from mrsync.protocol.sending.flow import Audience, Flow
 
 HELD_S = 5.0
-LOOK_S_MAX = 0.2  # what counts of the time between two looks
+LOOK_S_MAX = 0.2  # longest time that counts between two checks
 FREE_SHARE = 0.5  # of the window, that all others must have left
 
 
 class Stragglers:
-    """Watches who holds the others back. is_shedding: whether anybody is left behind for that."""
+    """Watch which target holds the others back. is_shedding: whether to leave it behind."""
 
     def __init__(self, audience: Audience, clock: Clock, *, is_shedding: bool) -> None:
         self._audience = audience
@@ -44,7 +45,7 @@ class Stragglers:
         return culprit
 
     def _culprit(self, tx: int, now: float) -> Flow | None:
-        """Return the only one that keeps the others from getting more."""
+        """Return the target that alone keeps the others from getting more, if there is one."""
         flows = self._audience.answering(now)
         if len(flows) < 2:
             return None
