@@ -1,0 +1,72 @@
+"""What a dry run can tell about a destination without changing it."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from mrsync.errors import FileError
+from mrsync.tree.destination.preflight import HOLES_BYTES, check_absent_root, check_room
+from mrsync.tree.model.manifest import Manifest
+from mrsync.tree.source.scan import scan
+
+
+def test_a_destination_needs_a_parent_directory(tmp_path: Path) -> None:
+    check_absent_root(os.fsencode(tmp_path / "new"))
+    check_absent_root(os.fsencode(tmp_path / "not" / "there" / "new"), makes_parents=True)
+    with pytest.raises(FileError, match="its parent directory does not exist; --mkpath makes it"):
+        check_absent_root(os.fsencode(tmp_path / "not" / "there"))
+
+
+def test_an_existing_name_is_no_absent_directory(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to("nowhere")
+    for name in ("file", "link"):
+        with pytest.raises(FileError, match=f"{name} is not a directory"):
+            check_absent_root(os.fsencode(tmp_path / name))
+
+
+def source_of(folder: Path, size: int) -> Manifest:
+    """Return the manifest of a directory with one file of this size that takes no space."""
+    folder.mkdir()
+    with (folder / "file").open("wb") as file:
+        file.truncate(size)
+    return scan(os.fsencode(folder)).manifest
+
+
+def test_needed_files_must_fit(tmp_path: Path) -> None:
+    space = os.statvfs(tmp_path)
+    total = space.f_blocks * space.f_frsize
+    if total >= HOLES_BYTES:
+        pytest.skip("the file system is too large for a file that does not fit")
+    manifest = source_of(tmp_path / "source", total + 1)
+    entry = manifest.find(b"file")
+    check_room(os.fsencode(tmp_path), manifest, [], 1)
+    with pytest.raises(FileError, match=re.escape(f"no room in the destination {tmp_path}: {total + 1} more bytes")):
+        check_room(os.fsencode(tmp_path), manifest, [(entry, entry + 1)], 0)
+
+
+def test_space_of_the_old_version_counts(tmp_path: Path) -> None:
+    manifest = source_of(tmp_path / "source", 10)
+    (tmp_path / "dest").mkdir()
+    (tmp_path / "dest" / "file").write_bytes(b"old")
+    entry = manifest.find(b"file")
+    check_room(os.fsencode(tmp_path / "dest"), manifest, [(entry, entry + 1)], 0)
+
+
+def test_a_file_larger_than_any_disk_is_taken_for_sparse(tmp_path: Path) -> None:
+    space = os.statvfs(tmp_path)
+    manifest = source_of(tmp_path / "source", max(HOLES_BYTES, space.f_blocks * space.f_frsize) + 1)
+    entry = manifest.find(b"file")
+    check_room(os.fsencode(tmp_path / "dest"), manifest, [(entry, entry + 1)], 0)
+
+
+def test_new_entries_need_inodes(tmp_path: Path) -> None:
+    if not os.statvfs(tmp_path).f_files:
+        pytest.skip("the file system does not count inodes")
+    manifest = source_of(tmp_path / "source", 0)
+    with pytest.raises(FileError, match="inodes are needed"):
+        check_room(os.fsencode(tmp_path), manifest, [], 1 << 62)
