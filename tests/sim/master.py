@@ -158,7 +158,7 @@ class MasterHost:
             sends = self.caster.sends(now)
             self._world.geometry = self.caster.geometry
             self._world.network.slice_bytes = self.caster.geometry.slice_bytes
-            self._world.network.gap_s = self.caster.gap_s
+            self._world.network.gap_s = self.caster.clock.gap_s
             for send in sends:
                 self._send(send)
             if sends:
@@ -285,7 +285,7 @@ class MasterHost:
         size = self._world.geometry.slice_bytes
         burst = Burst(kind, page, self._generations[kind, page], count, mask, tx)
         self._cast(burst, packets, size)
-        self.caster.on_left(tx, self.clock.now + self._free_at - self._world.events.now)
+        self.caster.clock.on_left(tx, self.clock.now + self._free_at - self._world.events.now)
 
     def _send_coded(self, send: SendCoded) -> None:
         """Coded where all terms are at hand and sealed alike; the packets of other combinations go plain."""

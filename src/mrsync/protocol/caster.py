@@ -82,11 +82,10 @@ class Caster:
         self._commits = Commits(0, config.commit_rule)
         self._events: deque[CasterEvent] = deque()
         self._timers = TimerTable()
-        self._clock = Clock(self.roster.audience, window, Courtesy(config.share))
-        self.on_left = self._clock.on_left
-        self._schedule = Schedule(self.roster.audience, self._clock, self._timers)
-        self._stragglers = Stragglers(self.roster.audience, self._clock, is_shedding=config.is_shedding)
-        self._outbox = Outbox(config.session, geometry, config.ack_wait_s, self.roster, self._clock, self._schedule)
+        self.clock = Clock(self.roster.audience, window, Courtesy(config.share))
+        self._schedule = Schedule(self.roster.audience, self.clock, self._timers)
+        self._stragglers = Stragglers(self.roster.audience, self.clock, is_shedding=config.is_shedding)
+        self._outbox = Outbox(config.session, geometry, config.ack_wait_s, self.roster, self.clock, self._schedule)
         self.relays = Relays(self.roster, self.reach, config.relaying, self._on_rerouted, self._outbox.assign)
         ends = (self.roster, self._outbox, self._schedule, self.relays, self._rounds, self._events)
         self._endings = Endings(*ends, ack_wait_s=config.ack_wait_s, on_ended=self._on_target_ended)
@@ -187,7 +186,7 @@ class Caster:
 
     def handle_lapse(self) -> None:
         """Forget sending times: `now` does not count the lapse that just ended, so round trips would look too short."""
-        self._clock.forget_times(self._schedule.tx)
+        self.clock.forget_times(self._schedule.tx)
 
     def handle_timeout(self, now: float, *, is_drained: bool = True) -> None:
         """Do what is due. Calling it early or twice changes nothing.
@@ -232,9 +231,10 @@ class Caster:
         return messages if self._is_over else messages + self._schedule.sends(now)
 
     @property
-    def gap_s(self) -> float:
-        """Seconds from one packet of a page to the next, copies counted; 0: bursts may leave whole."""
-        return self._clock.gap_s
+    def digests_together(self) -> int:
+        """Number of pages whose digests to tell together: as many as a report is about, fewer when all are sent."""
+        transfer = self._schedule.transfer
+        return 1 if transfer is None or transfer.is_sent else self.clock.report_pages
 
     def next_event(self) -> CasterEvent | None:
         return self._events.popleft() if self._events else None
@@ -244,7 +244,7 @@ class Caster:
 
     def statistics(self) -> CasterStatistics:
         """Return the state of the session in numbers."""
-        return CasterStatistics.of(self.phase, self._outbox, self._schedule, self._clock, self._rounds, self.roster)
+        return CasterStatistics.of(self.phase, self._outbox, self._schedule, self.clock, self._rounds, self.roster)
 
     @property
     def _is_over(self) -> bool:
@@ -281,7 +281,7 @@ class Caster:
             self._outbox.refuse(hello, source, refusal)
             return
         self.roster.admit(target, hello, source, now)
-        self._clock.window.on_buffer(hello.buffer_bytes)
+        self.clock.window.on_buffer(hello.buffer_bytes)
         self._outbox.welcome(target, hello, source, self.reach.receive_hello(target, hello, source, now))
         self._events.append(TargetJoined(target.id))
         self._elect(now)
@@ -376,7 +376,7 @@ class Caster:
             return
         self._outbox.seal = self._admission.choose_seal(self.roster.live)
         self._outbox.geometry = self.reach.step.geometry
-        self._clock.fit(self.reach.step.geometry)
+        self.clock.fit(self.reach.step.geometry)
         self._enter(Trigger.GATHERED, now, cast=ObjectKind.MANIFEST)
 
     def _advance_comparing(self, now: float) -> None:
@@ -479,7 +479,7 @@ class Caster:
             self._events.append(CastFinished(self.phase))
 
     def _elect(self, now: float) -> None:
-        if self._clock.elect(now):
+        if self.clock.elect(now):
             self._timers.advance(Timer.STATUS, now)
         if shed := self._stragglers.look(self._schedule.tx, now):
             self._events.append(TargetShed(shed.id))

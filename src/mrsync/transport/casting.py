@@ -159,7 +159,9 @@ class CasterDriver:
         """Return the time in seconds until something must be done; None if only a packet can cause that."""
         if self._is_finished or (self._has_planned and not self._blocked and not self._sender.is_spreading):
             return 0.0
-        deadlines = (self._caster.next_timeout(), self._release_at if not self._blocked else None)
+        deadlines = [self._caster.next_timeout(), self._release_at if not self._blocked else None]
+        if self._digester is not None:
+            deadlines.append(self._digester.due_at)
         deadline = min((when for when in deadlines if when is not None), default=None)
         return None if deadline is None else max(0.0, deadline - self._loop.now())
 
@@ -237,10 +239,10 @@ class CasterDriver:
         sends = self._sends
         if not sends:
             sends.extend(self._caster.sends(self._loop.now()))
-            self._sender.gap_s = self._caster.gap_s
+            self._sender.gap_s = self._caster.clock.gap_s
             self._has_planned = bool(sends)
             if not sends and self._digester is not None:
-                self._digester.flush()
+                self._digester.flush(self._caster.digests_together)
         while sends:
             send = sends.popleft()
             self._leaving = send.tx if isinstance(send, SendPage) else 0
@@ -253,7 +255,7 @@ class CasterDriver:
 
     def _note_left(self) -> None:
         if self._leaving:
-            self._caster.on_left(self._leaving, self._loop.now())
+            self._caster.clock.on_left(self._leaving, self._loop.now())
             self._leaving = 0
 
     def _send(self, send: Send) -> bool:

@@ -15,7 +15,7 @@ from mrsync.wire.messages import Digests, ObjectKind
 
 PAGES_PER_JOB = 8  # half a megabyte, to wake the thread less often
 KEPT_MAX = 1 << 16  # digests per object, beyond which those of pages that all targets have are dropped
-AGE_S = 0.01  # of a digest that is told without company: targets ask for one after 50 ms
+AGE_S = 0.02  # of a digest that is told without company: targets ask for one after 50 ms
 REPEAT_S = 0.05  # shortest time between two repetitions of a digest
 
 
@@ -33,6 +33,7 @@ class PageDigester:
         self._counters = count(1)
         self._fresh: list[tuple[PageKey, bytes]] = []
         self._untold: list[PageDigest] = []
+        self._untold_count = 0  # with those that are being hashed
         self._is_flushing = False
         self._since: float | None = None  # when the first page was taken whose digest was not told
         self._known: dict[int, dict[int, list[PageDigest]]] = {}  # by object and page
@@ -48,17 +49,28 @@ class PageDigester:
         """Take a page that was read and is about to be sent."""
         if self._since is None:
             self._since = self._loop.now()
+        self._untold_count += 1
         self._fresh.append(((object, page, generation), data))
         if len(self._fresh) == PAGES_PER_JOB:
             self._hash()
 
+    @property
+    def due_at(self) -> float | None:
+        """When to call `flush_aged`, or None if no digest waits that is not being sent."""
+        return None if self._since is None or self._is_flushing else self._since + AGE_S
+
     def flush_aged(self) -> None:
         """Send remaining digests soon if the first of them has waited for AGE_S, because the network is slow."""
-        if self._since is not None and self._loop.now() - self._since > AGE_S:
+        if self._since is not None and self._loop.now() >= self._since + AGE_S:
             self.flush()
 
-    def flush(self) -> None:
-        """Send remaining digests soon, because no more pages are sent for now and targets wait for them."""
+    def flush(self, together: int = 1) -> None:
+        """Send remaining digests soon if they are at least so many, because no more pages are sent for now.
+
+        Each message costs every target a signature, half as much as a page.
+        """
+        if self._untold_count < together:
+            return
         if self._fresh:
             self._hash()
         if self._worker.is_idle:
@@ -89,9 +101,8 @@ class PageDigester:
         self._untold += hashed
         if len(self._untold) >= DIGESTS_MAX:
             full = len(self._untold) // DIGESTS_MAX * DIGESTS_MAX
-            told, self._untold = self._untold[:full], self._untold[full:]
-            self._since = self._loop.now() if self._untold or self._fresh else None
-            self._tell(told)
+            self._since = self._loop.now() if self._untold_count > full else None
+            self._tell_untold(full)
             self._forget_held()
         if self._is_flushing and self._worker.is_idle and not self._fresh:
             self._tell_all()
@@ -99,8 +110,12 @@ class PageDigester:
     def _tell_all(self) -> None:
         self._is_flushing = False
         self._since = None
-        untold, self._untold = self._untold, []
-        self._tell(untold)
+        self._tell_untold(len(self._untold))
+
+    def _tell_untold(self, count: int) -> None:
+        told, self._untold = self._untold[:count], self._untold[count:]
+        self._untold_count -= count
+        self._tell(told)
 
     def _tell(self, digests: Iterable[PageDigest]) -> None:
         for run in _runs(digests):

@@ -43,6 +43,8 @@ class ScriptedCaster:
         self.geometry = GEOMETRY
         self.gap_s = gap_s
         self.left: list[int] = []
+        self.clock = self
+        self.digests_together = 1
 
     def on_left(self, tx: int, now: float) -> None:
         self.left.append(tx)

@@ -116,6 +116,20 @@ def test_a_digest_waits_for_company_only_so_long(caster: Caster, monkeypatch: py
     assert [len(digests.entries) for digests in caster.told] == [2]
 
 
+def test_as_many_digests_are_sent_together_as_is_asked_for(caster: Caster) -> None:
+    assert caster.digester.due_at is None
+    for number in range(PAGES_PER_JOB - 1):
+        caster.digester.take(*page(number)[:4])
+    caster.digester.flush(PAGES_PER_JOB)
+    assert caster.told == []
+    assert caster.digester.due_at is not None
+    caster.digester.take(*page(PAGES_PER_JOB - 1)[:4])  # which begins to hash them all
+    caster.digester.flush(PAGES_PER_JOB)
+    assert caster.digester.due_at is None
+    caster.wait_for(PAGES_PER_JOB)
+    assert [len(digests.entries) for digests in caster.told] == [PAGES_PER_JOB]
+
+
 def test_digests_of_separate_pages_are_sent_separately(caster: Caster) -> None:
     for each in (page(3), page(4), page(9), page(4, generation=1), (ObjectKind.CONTENTS_AGAIN, 5, 0, b"x")):
         caster.digester.take(*each[:4])
