@@ -23,6 +23,7 @@ WAITING_MAX = 768  # pages that wait for a digest; more than any window
 TOLD_MAX = 8192  # digests whose page has not arrived
 OVERDUE_S = 0.05  # after which the caster is asked for a digest
 HOLD_S = 0.25  # for which a page without a digest keeps the window from moving
+PAGES_INLINE = 2  # hashing so few takes no longer than waking the thread
 GIVE_UP_S = 1.0  # after which a page without a digest is rejected
 
 VerifiedPage = tuple[int, int, bytes, bytes]  # object, page, plaintext, digest
@@ -42,7 +43,8 @@ class _Waiting:
 
 
 class PageVerifier:
-    """Take opened pages and pass on those whose digests match. Pages are hashed in a separate thread.
+    """Take opened pages and pass on those whose digests match. Pages are hashed in a separate thread, unless
+    only few come at a time.
 
     on_verified: called with pages to write. on_false: called with object, page and generation
     of a page that does not match or has waited too long.
@@ -77,7 +79,10 @@ class PageVerifier:
             self._waiting[key] = _Waiting(data, now, self._tx)
             fresh.append((key, data))
         self._tx = tx_seen
-        self._worker.submit(partial(digest_pages, fresh), self._take_hashed)
+        if len(fresh) <= PAGES_INLINE and self._worker.is_idle:
+            self._take_hashed(digest_pages(fresh))
+        else:
+            self._worker.submit(partial(digest_pages, fresh), self._take_hashed)
         while len(self._waiting) > WAITING_MAX:
             self._reject(next(iter(self._waiting)))
 

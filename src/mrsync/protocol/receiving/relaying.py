@@ -21,6 +21,7 @@ from mrsync.wire.messages import Assign, Claim, Feed, Feeding, Hop, Message, Net
 STARVED_S = 0.5  # five feeds
 STARVED_MAX_S = 4.0  # of a parent that was silent before, and came back: its host is busy
 CLAIM_S = 0.02
+CLAIM_DONE_S = 0.04  # if nothing is missing: eight pages at 100 Mbit/s
 FED_REPORT_S = 0.1
 HOP_S = 1.0
 HOP_URGENT_S = 0.1  # while the caster is to do something
@@ -181,7 +182,7 @@ class Relaying:
         self._pages_done += pages
         self._heard_at = now
         is_due = self._feed is not None and self._pages_done >= self._feed.report_pages
-        self._timers.advance(Timer.CLAIM, now if is_due else now + CLAIM_S)
+        self._timers.advance(Timer.CLAIM, now if is_due else now + CLAIM_DONE_S)
 
     def _look_after_parent(self, now: float) -> None:
         """React to a silent parent, unless pages arrived from it meanwhile."""

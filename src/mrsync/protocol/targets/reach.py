@@ -241,6 +241,7 @@ class Reach:
             return  # its address is not verified yet
         target.path.why_unicast = why_unicast
         target.path.routed_at = now
+        target.path.shortfalls = 0  # they were those of the other path
         self._roster.count_listeners()
         self._on_rerouted(target)
 

@@ -3,6 +3,7 @@
 Packets of a page usually arrive in order, either one by one or merged by the kernel (UDP_GRO). So we predict where the
 next ones belong and let the kernel write them there: recvmsg gets a vector of header buffers and slices of a slot. If
 the headers turn out as predicted, the payload is in place without a copy. Merged packets then need no Python each.
+Where the kernel merges none, many are received with one call instead (`BatchReceiver`), and examined as if merged.
 
 A run is a sequence of consecutive packets of one page in the current slot. Its state is _first and _next (indices in
 the page), _header (of its first packet; None if there is no run) and _expected (the packed header that would continue
@@ -28,6 +29,7 @@ import socket
 from collections.abc import Collection, Sequence
 from typing import Callable
 
+from mrsync.transport.network.batches import BatchReceiver
 from mrsync.transport.network.mailbox import ANCILLARY_BYTES, read_ancillary
 from mrsync.transport.network.paths import Address
 from mrsync.transport.network.stamps import LastArrival
@@ -43,6 +45,8 @@ TakeControl = Callable[[bytes, Address], None]
 BYTES_PER_DRAIN = 512 << 10  # little enough that pages are still in the processor's cache when they are written
 DATAGRAM_COUNTS_AS = 1024  # minimum per datagram, so that many small ones do not keep the loop busy
 FOREIGN_STATUSES_PER_DRAIN = 16  # limit for opening statuses from other addresses, which costs a seal each
+
+SINGLES_MIN = 8  # unmerged packets in a row, after which many are received at once
 
 _TAIL_BYTES = 65536  # buffer after the predicted packets, so that recvmsg never truncates a merged datagram
 _INDICES = bytes(range(PACKETS_PER_PAGE_MAX))
@@ -105,6 +109,8 @@ class Intake:
         self._vector: list[BytesLike] = [self._tail] * (2 * geometry.packets + 1)
         self._vector[0:-1:2] = [view[at : at + HEADER_BYTES] for at in range(0, len(view), HEADER_BYTES)]
         self._is_merging = True  # the kernel merged the last datagrams
+        self._singles = 0  # packets since the last merged ones
+        self._batch: BatchReceiver | None = None
         self._slot = slots.take()  # of the current run
         self._spare = slots.take()  # of the next run
         self._first = 0
@@ -151,6 +157,13 @@ class Intake:
         taken = 0
         self._foreign_left = FOREIGN_STATUSES_PER_DRAIN
         while taken < BYTES_PER_DRAIN:
+            if self._singles >= SINGLES_MIN and (batch := self._batch_receiver()) is not None:
+                number, size = self._take_batch(batch, now)
+                taken += size
+                if number < batch.most:
+                    self.statistics.bytes += taken
+                    return False
+                continue
             vector = self._receive_vector()
             try:
                 length, ancillary, _, source = receive(vector, ANCILLARY_BYTES)
@@ -159,11 +172,11 @@ class Intake:
                 return False
             taken += max(length, DATAGRAM_COUNTS_AS)
             segment = self._read_ancillary(ancillary, length) if ancillary else length
-            self._is_aside = source != self._source
-            if self._is_aside and source != self._caster and source not in self._peers:
+            if self._is_stranger(source):
                 self._take_foreign(vector, length, segment, source)
                 continue
             is_single = length == segment == packet_bytes
+            self._singles += is_single
             if is_single and self._header is not None and headers.startswith(self._expected):
                 self._go_on(1, now)
             else:
@@ -191,12 +204,64 @@ class Intake:
 
         If the last datagrams were merged, the predicted packets fill the rest of this slot, and then the spare slot.
         """
+        if not self._is_merging:
+            return [self._vector[0], self._slot.slices[self._next], self._tail]
+        return self._predicted_vector()
+
+    def _predicted_vector(self) -> list[BytesLike]:
         slices, index = self._slot.slices, self._next
         vector = self._vector
-        if not self._is_merging:
-            return [vector[0], slices[index], self._tail]
         vector[1::2] = slices[index:] + self._spare.slices[:index] if index else slices
         return vector
+
+    def _batch_receiver(self) -> BatchReceiver | None:
+        """Return what receives many datagrams at once. None: it does not work here, and is not tried again soon."""
+        if self._batch is None:
+            self._batch = BatchReceiver.of(self._socket, self._headers, self._slice_bytes, self._page_packets)
+            self._singles = 0 if self._batch is None else self._singles
+        return self._batch
+
+    def _take_batch(self, batch: BatchReceiver, now: float) -> tuple[int, int]:
+        """Receive many datagrams. Return their number, which is less than most if no more are there, and a size."""
+        try:
+            number = batch.receive(self._slot.view, self._spare.view, self._next)
+        except BlockingIOError:
+            return 0, 0
+        alike = batch.alike(number)
+        if self._is_stranger(batch.source(0)):
+            alike = 0
+        rest = [(batch.datagram(at), batch.ancillary(at), batch.source(at)) for at in range(alike, number)]
+        size = alike * self._packet_bytes
+        if alike:
+            self._read_ancillary(batch.ancillary(0), self._packet_bytes)
+            self.statistics.marked += (alike - 1) * self._is_marked
+            self._take_packets(self._predicted_vector(), size, self._packet_bytes, batch.source(0), now)
+        for datagram, ancillary, source in rest:  # copied before, as taking packets may overwrite others
+            size += max(len(datagram), DATAGRAM_COUNTS_AS)
+            self._take_copied(datagram, ancillary, source, now)
+        return number, size
+
+    def _take_copied(
+        self, datagram: bytes, ancillary: Sequence[tuple[int, int, bytes]], source: Address, now: float
+    ) -> None:
+        """Take a datagram of one or more packets that is not in a slot."""
+        segment = self._read_ancillary(ancillary, len(datagram))
+        if self._is_stranger(source):
+            self._headers[:HEADER_BYTES] = datagram[:HEADER_BYTES].ljust(HEADER_BYTES, b"\0")
+            self._take_foreign([datagram], len(datagram), segment, source)
+            return
+        if len(datagram) > segment:
+            self._note_merged()
+        for start in range(0, len(datagram), segment or 1):
+            self._take_packet(memoryview(datagram)[start : start + segment], source, now)
+
+    def _is_stranger(self, source: Address) -> bool:
+        """Note where a datagram came from. Return whether it is no known address."""
+        self._is_aside = source != self._source
+        return self._is_aside and source != self._caster and source not in self._peers
+
+    def _note_merged(self) -> None:
+        self._is_merging, self._singles = True, 0
 
     def _read_ancillary(self, ancillary: Sequence[tuple[int, int, bytes]], length: int) -> int:
         """Note the drop counter. Return the size of the packets that the kernel merged into this datagram."""
@@ -211,14 +276,18 @@ class Intake:
 
     def _take(self, vector: list[BytesLike], length: int, segment: int, source: Address, now: float) -> None:
         """Take a datagram of one or more packets. Those that do not continue a run are examined one by one."""
-        packets = -(-length // segment) if segment else 0
-        if packets > 1:
-            self._is_merging = True
+        if length > segment:
+            self._note_merged()
         elif length == self._packet_bytes:
             self._is_merging = False
-        if packets > 1 and self._headers[_TAG] != self._packed_tag:
-            self.statistics.strange += packets  # merged packets have one sender, so all are of another session
-            return
+        if length > segment and self._headers[_TAG] != self._packed_tag:
+            self.statistics.strange += -(-length // segment)  # merged packets have one sender and one session
+        else:
+            self._take_packets(vector, length, segment, source, now)
+
+    def _take_packets(self, vector: list[BytesLike], length: int, segment: int, source: Address, now: float) -> None:
+        """Take packets that arrived together."""
+        packets = -(-length // segment) if segment else 0
         at = 0
         if segment == self._packet_bytes or (packets == 1 and length <= self._packet_bytes):
             at = self._take_in_order(packets, length - (packets - 1) * segment - HEADER_BYTES, now)

@@ -154,6 +154,17 @@ def test_whom_not_even_the_smallest_probes_reach_cannot_take_part() -> None:
     assert town.reach.step == STEPS[0]
 
 
+def test_what_did_not_arrive_by_unicast_says_nothing_about_the_group() -> None:
+    town = Town()
+    town.deaf(0, 0.0)
+    town.reach.look(DEAF_S + 0.01)
+    for at in range(5):
+        town.hello(0, DEAF_S + PROBE_S + 0.1 * (1 + at), unicast_bytes=1, token=1)
+    town.hello(0, DEAF_S + PROBE_S + 1.0, unicast_bytes=1, group_bytes=FULL, token=1)
+    assert town.rerouted == [(0, NEVER_HEARD), (0, "")]
+    assert town.reach.fix() == []
+
+
 def test_latecomer_must_receive_packets_of_the_session() -> None:
     town = Town()
     town.hello(0, 0.0, group_bytes=FULL)

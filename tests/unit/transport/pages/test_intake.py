@@ -3,13 +3,19 @@ from __future__ import annotations
 import random
 import socket
 from contextlib import closing
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mrsync.transport.pages.bursts import BurstSender
-from mrsync.transport.pages.intake import BYTES_PER_DRAIN, DATAGRAM_COUNTS_AS, FOREIGN_STATUSES_PER_DRAIN
+from mrsync.transport.pages.intake import (
+    BYTES_PER_DRAIN,
+    DATAGRAM_COUNTS_AS,
+    FOREIGN_STATUSES_PER_DRAIN,
+    SINGLES_MIN,
+)
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.header import page_headers, session_tag
 from mrsync.wire.limits import HEADER_BYTES, TX_AHEAD_MAX
@@ -55,6 +61,34 @@ def test_merged_datagrams_that_cut_pages_anywhere_are_received_in_place() -> Non
         link.receive()
         assert link.opened() == {page: link.plain(page) for page in range(4)}
         assert link.sink.packets_told == []
+
+
+def test_unmerged_packets_are_received_many_at_a_time_and_in_place() -> None:
+    with Link(sample(4), is_merging=False) as link:
+        for page in range(4):
+            link.send_page(page, tx=page + 1)
+            link.caster.sendto(b"control", link.address)
+        link.receiver = calls = CountingSocket(link.receiver)  # type: ignore[assignment]
+        link.intake._socket = calls  # type: ignore[assignment]
+        link.receive()
+        assert link.opened() == {page: link.plain(page) for page in range(4)}
+        assert link.sink.packets_told == []
+        assert calls.count < 2 * SINGLES_MIN
+
+
+class CountingSocket:
+    """Counts what Python receives itself."""
+
+    def __init__(self, opened: socket.socket) -> None:
+        self.count = 0
+        self._opened = opened
+
+    def recvmsg_into(self, *arguments: Any) -> Any:
+        self.count += 1
+        return self._opened.recvmsg_into(*arguments)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._opened, name)
 
 
 def test_a_gap_is_reported_packet_by_packet_and_repaired() -> None:
