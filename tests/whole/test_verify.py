@@ -181,6 +181,6 @@ def test_contents_behind_kept_links_are_proven(make_site: MakeSite) -> None:
     (site.dest("a") / "real").mkdir(parents=True)
     (site.dest("a") / "l").symlink_to("real")
     assert site.sync("--keep-dirlinks").status == 0
-    assert verify(site)["a"]["bytes"] == 100 * KILO
+    assert verify(site)["a"]["verdict"]["bytes"] == 100 * KILO
     flip(site.dest("a") / "real/file", 50 * KILO)
     assert [each[:2] for each in found(site)] == [("contents", "l/file")]

@@ -112,7 +112,11 @@ FOREIGN = (
         "DIR",
     ),
     _no("-y --fuzzy", "blocks are searched in the old version of the same name (--delta)"),
-    _no("--compress-choice --zc", "contents are compressed by deflate; `-z` and `--compress-level` say so", "STR"),
+    _no(
+        "--compress-choice --zc",
+        "contents are compressed by deflate, which every Python has: `-z`, `--compress-level`",
+        "STR",
+    ),
     _no("--contimeout", "use --connect-timeout instead", "SECONDS"),
     _no("--copy-as", "run mrsync as the user who can read SOURCE", "USER"),
     _no("--address", _DAEMON + "; --interface chooses the interface", "ADDRESS"),

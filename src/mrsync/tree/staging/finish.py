@@ -366,7 +366,15 @@ class _Finisher:
     def _delete_in(self, directory: int, fd: int, name: bytes) -> None:
         deletions = self._destination.deletions
         if stat.S_ISDIR(os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode):
-            self._destination.remove_tree(directory, fd, name, self._count)
+            self._delete_directory(directory, fd, name)
         elif deletions.allows():
             self._destination.delete(directory, fd, name)
             deletions.note(directory, name, is_directory=False)
+
+    def _delete_directory(self, directory: int, fd: int, name: bytes) -> None:
+        deletions = self._destination.deletions
+        if self._manifest.policy.deletes:
+            self._destination.remove_tree(directory, fd, name, self._count)
+        elif deletions.allows():  # --delete-missing-args alone, which deletes nothing that came into it meanwhile
+            os.rmdir(name, dir_fd=fd)
+            deletions.note(directory, name, is_directory=True)

@@ -15,6 +15,7 @@ from mrsync.tree.compare.result import Comparison
 from mrsync.tree.destination.destination import Destination
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.plan import Plan
+from mrsync.tree.model.policy import Policy
 from mrsync.tree.source.scan import scan
 from mrsync.tree.staging.finish import Result, finish
 from mrsync.tree.staging.stage import Stage
@@ -288,3 +289,17 @@ def test_file_swapped_for_a_leader_gets_no_link(trees: Path, monkeypatch: pytest
     assert [(failure.errno, failure.path) for failure in outcome.failures] == [(errno.ESTALE, b"member")]
     assert not (trees / "dest" / "member").exists()
     assert leftovers(trees / "dest") == []
+
+
+def test_a_missing_directory_that_is_filled_meanwhile_stays(trees: Path) -> None:
+    for name in ("empty", "filled"):
+        (trees / "dest" / name).mkdir()
+    found = scan(os.fsencode(trees / "source"))
+    found.manifest.policy = Policy(deletes=False, missing=("empty", "filled"))
+    destination = Destination(os.fsencode(trees / "dest"))
+    comparison = compare(found.manifest, destination)
+    (trees / "dest/filled/new").touch()
+    done = finish(Stage(destination, found.manifest, Plan(found.manifest, [], {}), [], "00ff"), comparison)
+    assert not (trees / "dest/empty").exists()
+    assert (trees / "dest/filled/new").exists()
+    assert (done.deleted, [failure.errno for failure in done.failures]) == (1, [errno.ENOTEMPTY])
