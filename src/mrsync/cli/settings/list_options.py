@@ -46,7 +46,7 @@ def apply(options: argparse.Namespace, policy: Policy, selection: Selection) -> 
     if compare == RSYNC:
         if selection.mode_changes or policy.user_map or policy.group_map:
             raise UsageError(
-                "--chmod, --chown and maps of owners cannot be given with --compare rsync, which compares without them"
+                "--chmod and --chown cannot be given with --compare rsync, nor maps of owners: it compares without them"
             )
         from mrsync.remote.rsync import find_rsync, parse_options  # imported here to start faster
 
