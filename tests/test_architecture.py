@@ -27,7 +27,7 @@ LAYERS = {
 # Rooms of a layer, from the bottom up: a module imports from its own room and from those before it.
 ROOMS = {
     "tree": ("model", "filter", "fs", "source", "lists", "destination", "compare", "staging", "delta", "record"),
-    "protocol": ("core", "sending", "targets", "receiving", ""),
+    "protocol": ("core", "pace", "sending", "targets", "receiving", ""),
     "cli": ("registry", "output", "settings", ""),
     "transport": ("network", "pages", ""),
     "run": ("", "catch", "cast", "measure", "verify"),  # "": modules right in the folder

@@ -20,6 +20,7 @@ from tests.bench.peers.__main__ import main as compare_with_peers
 from tests.bench.races import nothing_to_do, small_files
 from tests.bench.relays import deaf_targets
 from tests.bench.savings import unchanged_bytes
+from tests.bench.shares import shares
 from tests.bench.starts import many_targets
 from tests.bench.trust import cost_of_trust
 from tests.netns.lab import missing_requirement
@@ -36,10 +37,11 @@ BENCHES: dict[str, Callable[[], Iterator[Figure]]] = {
     "networks": bad_networks,
     "relays": deaf_targets,
     "trust": cost_of_trust,
+    "share": shares,
 }
-IN_LAB = ("links", "unshaped", "start", "networks", "relays")
+IN_LAB = ("links", "unshaped", "start", "networks", "relays", "share")
 OVER_SSH = ("start",)
-PROGRAMS = {"small": ("rsync",), "noop": ("rsync",), "relays": ("rsync", "nc", "tee", "ss")}
+PROGRAMS = {"small": ("rsync",), "noop": ("rsync",), "relays": ("rsync", "nc", "tee", "ss"), "share": ("iperf3",)}
 
 
 def main() -> None:

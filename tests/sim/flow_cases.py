@@ -41,7 +41,7 @@ FLOW_CASES = (
         (DONE,) * 101,
         17.0,
         rate_bytes_s=1e7,
-        caster_stops=(6.29, 5.0),
+        caster_stops=(6.298, 5.0),
     ),
     case(
         "one is stopped for a while, and its socket keeps old packets",

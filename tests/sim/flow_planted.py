@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from mrsync.protocol.pace.pacing import Pacing
 from mrsync.protocol.sending.flow import Audience
 from mrsync.protocol.sending.losses import Losses
-from mrsync.protocol.sending.pacing import Pacing
 from mrsync.protocol.sending.schedule import Schedule
 from mrsync.protocol.targets.outbox import Outbox
 from tests.sim.planted import Fault

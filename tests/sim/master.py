@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
+from collections.abc import Callable
 
 from mrsync.protocol.caster import Caster
 from mrsync.protocol.caster_config import CasterConfig
@@ -68,6 +69,7 @@ class MasterHost:
         self._lapsed_s = 0.0  # that the core was told of
         self._backlog: deque[tuple[Address, bytes, Message | Rejection]] = deque()  # what its socket holds
         self._timer_at: float | None = None
+        self._busy_until = 0.0  # the process
         self._free_at = 0.0  # the uplink
         self._is_waiting = False  # for the uplink
         self._generations: dict[tuple[int, int], int] = {}
@@ -108,6 +110,17 @@ class MasterHost:
         self.clock.stop(seconds)
         self._world.events.plan(self.clock.stopped_until, self._turn)
 
+    def block(self, seconds: float) -> None:
+        """A call keeps the process for so long; its clock goes on, and what comes meanwhile waits in the socket."""
+        self._busy_until = max(self._busy_until, self._world.events.now + seconds)
+
+    def _must_wait(self, action: Callable[..., None], *arguments: object) -> bool:
+        """Whether the process is busy; then this is done when it is no longer."""
+        is_busy = self._world.events.now < self._busy_until
+        if is_busy:
+            self._world.events.plan(self._busy_until, action, *arguments)
+        return is_busy
+
     def _offer_manifest(self) -> None:
         self.caster.offer_manifest(self._world.scenario.manifest_bytes)
         self._pump()
@@ -123,18 +136,20 @@ class MasterHost:
 
     def _turn(self) -> None:
         """What a driver does when it wakes up: reads a part of what came, then keeps its deadlines."""
-        if self.is_dead or self.is_finished:
+        if self.is_dead or self.is_finished or self._must_wait(self._turn):
             return
         now = self.clock.now
         if self.clock.lapsed_s > self._lapsed_s:
             self._lapsed_s = self.clock.lapsed_s
             self.caster.handle_lapse()
-        for _ in range(min(REPORTS_PER_ROUND, len(self._backlog))):
+        count = min(REPORTS_PER_ROUND, len(self._backlog))
+        for _ in range(count):
             self._take_datagram(*self._backlog.popleft())
         deadline = self.caster.next_timeout()
         if deadline is not None and deadline <= now:
             self.caster.handle_timeout(now, is_drained=not self._backlog)
         self._pump()
+        self.block(count * self._world.scenario.report_s)
         if self._backlog:
             self._world.events.plan(self._world.events.now + TURN_S, self._turn)
 
@@ -172,6 +187,8 @@ class MasterHost:
             self._world.events.plan(when, self._on_timer, when)
 
     def _uplink_free(self) -> None:
+        if self._must_wait(self._uplink_free):
+            return
         self._is_waiting = False
         if not self.clock.is_stopped:
             self._pump()

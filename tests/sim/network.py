@@ -135,8 +135,8 @@ class Network:
         self._shared = LossProcess(self._rng, scenario.shared_loss)
         self.paths = [Path(f"path {scenario.seed} {at}", target) for at, target in enumerate(scenario.targets)]
         self.ears: list[Ear] = []
-        rival_rtt_s = scenario.rival_rtt_s
-        self.switch = SharedQueue(scenario.switch_bytes_s, scenario.switch_queue_bytes, rival_rtt_s)
+        rival = scenario.rival_rtt_s, scenario.rival_ends_s
+        self.switch = SharedQueue(scenario.switch_bytes_s, scenario.switch_queue_bytes, *rival)
 
     def join(self, ear: Ear) -> None:
         self.ears.append(ear)

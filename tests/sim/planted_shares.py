@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mrsync.protocol.sending.queueing import Queueing
+from mrsync.protocol.pace.queueing import Queueing
 from tests.sim.planted import Fault
 
 SHARE_FAULTS = (

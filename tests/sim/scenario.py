@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -105,7 +106,10 @@ class Scenario:
     switch_bytes_s: float = 0.0  # 0: no bottleneck behind the uplink
     switch_queue_bytes: int = 200_000
     rival_rtt_s: float = 0.0  # of a TCP connection through the same queue; 0: there is none
+    rival_ends_s: float = math.inf
     share: NetworkShare = NetworkShare.ALL
+    report_s: float = 0.0  # that the caster takes for one, while it does nothing else
+    caster_blocks: tuple[float, float] = (0.0, 0.0)  # when a call of its keeps it, while its clock goes on; how long
     rate_bytes_s: float | None = None
     ack_wait_s: float = 6.0
     cached_pages: int = 2048
@@ -134,6 +138,7 @@ class Scenario:
         return self.forgeries_s == 0 and not has_latecomers
 
 
+BLOCK_S_MAX = 3.0
 STOP_S_MAX = 11.0  # two ack waits are 12 s
 DEAF_STOP_S_MAX = 8.0  # who hears no multicast hears nothing of the caster before that is known
 FATES = tuple(fate for fate in Fate if fate not in (Fate.STOPPED, Fate.MUFFLED))  # these are drawn by themselves
@@ -147,7 +152,8 @@ def draw(seed: int) -> Scenario:
     """A scenario of moderate size in which about half of all fault kinds are switched off."""
     scenario = _draw_reach(random.Random(f"reach {seed}"), _draw_session(seed))
     scenario = _draw_compression(random.Random(f"compression {seed}"), scenario)
-    return _draw_stops(random.Random(f"stops {seed}"), scenario)
+    scenario = _draw_stops(random.Random(f"stops {seed}"), scenario)
+    return _draw_load(random.Random(f"load {seed}"), _draw_share(random.Random(f"share {seed}"), scenario))
 
 
 def draw_relays(seed: int) -> Scenario:
@@ -230,6 +236,29 @@ def _draw_stops(rng: random.Random, scenario: Scenario) -> Scenario:
     ]
     stops = (rng.uniform(0, 2), rng.uniform(0.1, STOP_S_MAX)) if rng.random() < 0.6 else (0.0, 0.0)
     return replace(scenario, targets=tuple(targets), caster_stops=stops)
+
+
+def _draw_share(rng: random.Random, scenario: Scenario) -> Scenario:
+    """Ways to share the network; in a quarter of all runs a TCP connection sends through the same queue for a while."""
+    scenario = replace(scenario, share=rng.choice(list(NetworkShare)))
+    if rng.random() > 0.25:
+        return scenario
+    rate = scenario.switch_bytes_s or rng.choice((5e6, 1.25e7, 5e7))
+    return replace(
+        scenario,
+        switch_bytes_s=rate,
+        switch_queue_bytes=int(rate * rng.choice((0.005, 0.01, 0.1))),
+        rival_rtt_s=rng.choice((0.001, 0.02)),
+        rival_ends_s=rng.uniform(0.1, 5),
+    )
+
+
+def _draw_load(rng: random.Random, scenario: Scenario) -> Scenario:
+    """In a quarter of all runs: a caster that is slow with reports, or that a slow disk keeps for a while."""
+    if rng.random() > 0.25:
+        return scenario
+    blocks = (rng.uniform(0, 2), rng.uniform(0.05, BLOCK_S_MAX)) if rng.random() < 0.5 else (0.0, 0.0)
+    return replace(scenario, report_s=rng.choice((0.0, 0.0002, 0.001)), caster_blocks=blocks)
 
 
 def _draw_relays(rng: random.Random, scenario: Scenario) -> Scenario:

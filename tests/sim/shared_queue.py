@@ -6,6 +6,8 @@ small steps whenever somebody puts packets in, so that no event is needed for ea
 
 from __future__ import annotations
 
+import math
+
 STEP_S = 0.0005
 PACKET_BYTES = 1500
 BETA = 0.7
@@ -14,13 +16,14 @@ WINDOW_MIN = 2.0
 
 
 class SharedQueue:
-    """rate in bytes/s; rtt_s: the rival's round trip without the queue; 0: there is no rival."""
+    """rate in bytes/s; rtt_s: the rival's round trip without the queue; 0: there is no rival; ends_s: when it ends."""
 
-    def __init__(self, rate: float, limit_bytes: float, rtt_s: float) -> None:
+    def __init__(self, rate: float, limit_bytes: float, rtt_s: float, ends_s: float = math.inf) -> None:
         self.rival_bytes = 0.0  # that came through
         self._rate = rate
         self._limit_bytes = limit_bytes
         self._rtt_s = rtt_s
+        self._ends_s = ends_s
         self._window = 10.0
         self._is_probing = True
         self._cut_at = 0.0
@@ -44,7 +47,7 @@ class SharedQueue:
         while self._now < now:
             seconds = min(STEP_S, now - self._now)
             self._now += seconds
-            if self._rtt_s:
+            if self._rtt_s and self._now < self._ends_s:
                 self._send(seconds)
             self._queue_bytes = max(0.0, self._queue_bytes - self._rate * seconds)
 

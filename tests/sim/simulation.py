@@ -75,6 +75,9 @@ class Simulation:
         stops_at_s, stop_s = scenario.caster_stops
         if stop_s:
             plan(stops_at_s, self.master.stop, stop_s)
+        blocks_at_s, block_s = scenario.caster_blocks
+        if block_s:
+            plan(blocks_at_s, self.master.block, block_s)
         if scenario.caster_dies_at_s is not None:
             plan(scenario.caster_dies_at_s, self.master.die)
 

@@ -6,8 +6,9 @@ import pytest
 
 from tests.sim.cases import CASES, Case
 from tests.sim.flow_cases import FLOW_CASES
+from tests.sim.load_cases import LOAD_CASES
 
 
-@pytest.mark.parametrize("case", [*CASES, *FLOW_CASES], ids=lambda case: case.what)
+@pytest.mark.parametrize("case", [*CASES, *FLOW_CASES, *LOAD_CASES], ids=lambda case: case.what)
 def test_case(case: Case) -> None:
     case.run()

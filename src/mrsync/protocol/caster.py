@@ -27,8 +27,8 @@ from mrsync.protocol.core.ranges import Union
 from mrsync.protocol.core.sends import Address, Send
 from mrsync.protocol.core.states import PHASES, RosterState, TargetTrigger, Trigger, step
 from mrsync.protocol.core.timers import Timer, TimerTable
+from mrsync.protocol.pace.courtesy import Courtesy
 from mrsync.protocol.sending.clock import Clock
-from mrsync.protocol.sending.courtesy import Courtesy
 from mrsync.protocol.sending.schedule import Schedule
 from mrsync.protocol.sending.stragglers import Stragglers
 from mrsync.protocol.sending.transfer import Transfer

@@ -278,12 +278,12 @@ class Catcher:
         self.relaying.note_done(len(pages), now)
         if is_whole:
             self._events.append(ObjectHeld(ObjectKind(kind)))
-            self._report_by(now + self._slot * SLOT_S)
+            self._report_by(self._in_turn(now, self._round_s()))
         elif self.relaying.is_fed:
             self._report_by(now + self._interval_s())
         elif status is not None:
             is_due = self._pages_done >= status.report_pages and self._config.target in status.monitors
-            self._report_by(now if is_due else self._in_turn(now))
+            self._report_by(now if is_due else self._in_turn(now, self._interval_s()))
 
     # outputs
 
@@ -325,9 +325,9 @@ class Catcher:
             self._reception.believe(status, now)
         self._grant(status)
         if status.is_poll and not self.relaying.is_fed:  # it asks for claims, which go to the parent
-            self._report_by(now + self._slot * SLOT_S)
+            self._report_by(self._in_turn(now, self._round_s()))
         elif self._reporter.has_news:
-            self._report_by(self._in_turn(now))
+            self._report_by(self._in_turn(now, self._interval_s()))
 
     def _open_objects(self, status: Status, now: float) -> None:
         """Take geometry and objects from a status. Contents wait until the plan is decoded."""
@@ -486,9 +486,9 @@ class Catcher:
         told_s = self._status.report_interval_us / 1e6 if self._status else 0.0
         return max(told_s, self.relaying.report_s, 2 * self._round_s()) if self.relaying.is_fed else told_s
 
-    def _in_turn(self, now: float) -> float:
-        """Return when to report something that all targets report now: in our slot of the round."""
-        return max(now + self._slot * SLOT_S, self._reported_at + self._interval_s())
+    def _in_turn(self, now: float, apart_s: float) -> float:
+        """Return when to report what all targets report now: in our slot of the round, so long after the last one."""
+        return max(now + self._slot * SLOT_S, self._reported_at + apart_s)
 
     def _round_s(self) -> float:
         """Seconds in which every target can report once."""

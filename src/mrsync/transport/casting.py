@@ -35,6 +35,7 @@ from mrsync.protocol.core.sends import Send, SendCoded, SendMessage, SendPage
 from mrsync.transport.digesting import PageDigester
 from mrsync.transport.loop import Loop
 from mrsync.transport.network.paths import BurstStatistics, Path, PathKind
+from mrsync.transport.network.stamps import LastArrival
 from mrsync.transport.pages.bursts import BurstSender, Slice
 from mrsync.transport.pages.compression import Compressor
 from mrsync.transport.pages.pagecache import ReadPage, SealedPages
@@ -81,6 +82,7 @@ class CasterDriver:
         self._compress_level = compress_level
         self._compressor: Compressor | None = None
         self._sockets = tuple(sockets)
+        self._arrivals = {opened: LastArrival(opened) for opened in self._sockets}
         self._keys = keys
         self._read = read
         self._on_event = on_event
@@ -170,6 +172,8 @@ class CasterDriver:
         if self._blocked:
             self._sender.flush()
             self._await_room()
+        arrival = self._arrivals[opened]
+        arrival.set_clock(self._loop.now())
         for _ in range(REPORTS_PER_ROUND):
             try:
                 datagram, source = opened.recvfrom(_DATAGRAM_ROOM)
@@ -177,8 +181,11 @@ class CasterDriver:
                 return
             message = self.codec.decode(datagram)
             way_back = Path(opened, source, PathKind.ANSWER)
+            now = self._loop.now()
+            if isinstance(message, Report):
+                message = _held(message, now - arrival.read())
             if not isinstance(message, Rejection):
-                self._caster.receive_message(message, way_back, self._loop.now())
+                self._caster.receive_message(message, way_back, now)
                 self._repeat_digests(message)
             elif message is Rejection.STRANGE and isinstance(knock := self._knocks.decode(datagram), Knock):
                 self._knocks_heard += 1
@@ -314,3 +321,9 @@ class CasterDriver:
             self._pages = SealedPages(self._read, sealer, geometry, on_read=on_read, compressor=self._compressor)
             self._sender.slice_bytes = geometry.slice_bytes
         return self._pages
+
+
+def _held(report: Report, seconds: float) -> Report:
+    """Return a report that waited so long in our socket; for round trips that is as if its sender had held it."""
+    waited_us = max(0, round(seconds * 1e6))
+    return report._replace(hold_us=report.hold_us + waited_us, ended_hold_us=report.ended_hold_us + waited_us)

@@ -12,7 +12,7 @@ import pytest
 from mrsync.protocol.core.events import CasterEvent, CastFinished
 from mrsync.protocol.core.sends import Send, SendCoded, SendMessage, SendPage
 from mrsync.transport import casting
-from mrsync.transport.casting import CasterDriver
+from mrsync.transport.casting import CasterDriver, _held
 from mrsync.transport.loop import Loop
 from mrsync.transport.network.interface import loopback_interface
 from mrsync.transport.network.multicast import open_caster_socket
@@ -21,7 +21,7 @@ from mrsync.transport.pages.pagecache import SealedPages
 from mrsync.wire.header import Header, unpack_header
 from mrsync.wire.keys import SessionKeys
 from mrsync.wire.limits import HEADER_BYTES, NO_SESSION
-from mrsync.wire.messages import Ack, Ending, Farewell, Kind, Message, ObjectKind, Phase, SealKind
+from mrsync.wire.messages import Ack, Ending, Farewell, Kind, Message, ObjectKind, Phase, Report, SealKind
 from mrsync.wire.session import ControlCodec
 from mrsync.wire.terms import decode_terms
 from tests.unit.transport.link import GEOMETRY, KEYS, sample
@@ -195,3 +195,10 @@ def test_messages_go_to_their_destination(listener: socket.socket) -> None:
         packets = cast(listener, [SendMessage(Ack(99, 2, 3, 77), None), SendMessage(message, other.getsockname())])
         assert [header.kind for header, _ in packets] == [Kind.ACK]
         assert codec.decode(other.recv(2000)) == message
+
+
+def test_a_report_that_waited_in_the_socket_was_held_so_long(listener: socket.socket) -> None:
+    report = Report(0, 5, 1, ObjectKind.CONTENTS, 0, 0, 7, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, b"", 0, 0, ())
+    held = _held(report, 0.002)
+    assert (held.hold_us, held.ended_hold_us) == (2007, 2000)
+    assert _held(report, -1.0) == report  # the clock was set

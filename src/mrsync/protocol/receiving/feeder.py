@@ -11,9 +11,9 @@ from typing import Callable
 
 from mrsync.protocol.core.sends import CatcherSend, SendToPeer
 from mrsync.protocol.core.timers import Timer, TimerTable
+from mrsync.protocol.pace.courtesy import Courtesy
 from mrsync.protocol.receiving.passage import Passage
 from mrsync.protocol.sending.clock import Clock
-from mrsync.protocol.sending.courtesy import Courtesy
 from mrsync.protocol.sending.flow import Audience, Flow
 from mrsync.protocol.sending.schedule import Schedule
 from mrsync.protocol.sending.window import Window

@@ -18,10 +18,10 @@ from __future__ import annotations
 from array import array
 from heapq import nlargest
 
-from mrsync.protocol.sending.courtesy import Courtesy
+from mrsync.protocol.pace.courtesy import Courtesy
+from mrsync.protocol.pace.pacing import Pacing
 from mrsync.protocol.sending.flow import Audience, Flow
 from mrsync.protocol.sending.losses import LossFinding
-from mrsync.protocol.sending.pacing import Pacing
 from mrsync.protocol.sending.window import Window
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.limits import MONITORS_MAX
@@ -125,17 +125,17 @@ class Clock:
         audience, page = self._audience, self._page_packets
         return all(self._courtesy.is_open(flow.id, page) for flow in self.monitors if audience.is_answering(flow, now))
 
-    def note_limit(self, now: float) -> None:
-        """Note whether courtesy limits what could be sent now."""
-        self._courtesy.note(is_limiting=self._courtesy.gap_s > self.pacing.gap_s or not self.is_courteous(now))
+    def note_limit(self, now: float, *, has_more: bool) -> None:
+        """Note whether courtesy limits what could be sent now. has_more: there is something to send."""
+        is_limited = self._courtesy.gap_s > self.pacing.gap_s or not self.is_courteous(now)
+        self._courtesy.note(is_limiting=has_more and is_limited)
 
     def on_losses(self, flow: Flow, packets: int, lost: int, tx: int, now: float) -> None:
         """Take a first report on this many packets, of which `lost` were lost."""
         if flow.is_shed:
             return
         pacing = self.pacing
-        if lost:
-            self._courtesy.on_lost(flow.id)
+        self._courtesy.on_heard(flow.id, packets, lost)
         if self._courtesy.sees_queue(flow.id):
             return
         finding = flow.losses.add(packets, lost, tx_seen=flow.tx_seen, tx=tx, now=now, is_paced=pacing.is_on)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from mrsync.protocol.core.timers import SLOT_S
-from mrsync.protocol.sending.delay import Delay
+from mrsync.protocol.pace.delay import Delay
 from mrsync.protocol.sending.losses import Losses
 from mrsync.wire.limits import PAGES_MAX
 from mrsync.wire.messages import ObjectKind, Report

@@ -186,7 +186,7 @@ class Schedule:
             return []
         window = self._clock.window
         if not self._clock.is_courteous(now):
-            self._clock.note_limit(now)
+            self._clock.note_limit(now, has_more=repairs.is_waiting or not transfer.is_sent)
             self._timers.advance(Timer.POLL, now + max(self._poll_s, POLL_CLOSED_S, self._audience.round_s))
             return []
         bursts_max = 1 if self._clock.gap_s else BURSTS_MAX  # the driver asks again when it has spread it
@@ -196,7 +196,7 @@ class Schedule:
         if room and not repairs.is_waiting:
             self._plan_repairs(transfer, repairs, now)
         sends = self._next_sends(transfer, repairs, room, now)
-        self._clock.note_limit(now)
+        self._clock.note_limit(now, has_more=repairs.is_waiting or not transfer.is_sent)
         if not room and not self._is_halted:
             sends = self._sends_beyond(transfer, repairs, now)
         if sends:

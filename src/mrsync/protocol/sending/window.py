@@ -18,7 +18,7 @@ A cut because of a suspicion may be taken back (losses.py). A cut because of dro
 
 from __future__ import annotations
 
-from mrsync.protocol.sending.delay import Delay
+from mrsync.protocol.pace.delay import Delay
 from mrsync.wire.geometry import Geometry
 
 PACKET_TRUESIZE_BYTES = 2304  # which the kernel charges a socket buffer for a packet of 1500 bytes

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from mrsync.protocol.pace.courtesy import Courtesy
+from mrsync.protocol.pace.pacing import CUT_MORE, PACKETS_S_MAX
 from mrsync.protocol.sending.clock import Clock
-from mrsync.protocol.sending.courtesy import Courtesy
 from mrsync.protocol.sending.flow import ANSWER_S
-from mrsync.protocol.sending.pacing import CUT_MORE, PACKETS_S_MAX
 from mrsync.protocol.sending.window import RATE_CREDIT_S, WINDOW_PAGES_START, Window
 from mrsync.protocol.targets.roster import Roster
 from mrsync.wire.messages import NetworkShare

@@ -6,8 +6,8 @@ import pytest
 
 from mrsync.protocol.core.sends import SendPage
 from mrsync.protocol.core.timers import Timer, TimerTable
+from mrsync.protocol.pace.courtesy import Courtesy
 from mrsync.protocol.sending.clock import Clock
-from mrsync.protocol.sending.courtesy import Courtesy
 from mrsync.protocol.sending.schedule import (
     BURSTS_MAX,
     POLL_CLOSED_S,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from mrsync.protocol.pace.courtesy import Courtesy
 from mrsync.protocol.sending.clock import Clock
-from mrsync.protocol.sending.courtesy import Courtesy
 from mrsync.protocol.sending.stragglers import HELD_S, LOOK_S_MAX, Stragglers
 from mrsync.protocol.sending.window import WINDOW_PAGES_START, Window
 from mrsync.protocol.targets.roster import Roster

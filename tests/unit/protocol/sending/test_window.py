@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mrsync.protocol.sending.delay import Delay
+from mrsync.protocol.pace.delay import Delay
 from mrsync.protocol.sending.window import (
     CUT_SPAN_S,
     GROWTH,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from mrsync.protocol.core.sends import SendMessage
 from mrsync.protocol.core.timers import TimerTable
+from mrsync.protocol.pace.courtesy import Courtesy
 from mrsync.protocol.sending.clock import Clock
-from mrsync.protocol.sending.courtesy import Courtesy
 from mrsync.protocol.sending.schedule import Schedule
 from mrsync.protocol.sending.transfer import Transfer
 from mrsync.protocol.sending.window import Window

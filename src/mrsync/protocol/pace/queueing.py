@@ -1,8 +1,9 @@
 """Queueing: how long packets wait in queues of the network on their way to one listener, and how long they may.
 
-A round trip consists of the path itself and the time in queues. The path is the shortest recent round trip (RFC 6817);
-the excess is queueing. The longest recent queueing is the depth of the queue, because a queue is full when it loses a
-packet. Both are forgotten after two spans, because routes and other senders change.
+A round trip consists of the path itself and the time in queues. The path is the shortest round trip of the last minute
+or two (RFC 6817); the excess is queueing. The longest recent queueing is the depth of the queue, because a queue is
+full when it loses a packet. Both are forgotten after two spans, because routes and other senders change. The span of
+the path is long, because others may keep a queue for long: with a short span, it would be taken for the path.
 
 One round trip proves little, because programs are late now and then. So the median of the last three counts.
 """
@@ -13,7 +14,9 @@ from collections import deque
 
 from mrsync.protocol.core.recent import Recent
 
-SPAN_S = 5.0
+WAY_SPAN_S = 60.0  # others may keep a queue for long: RFC 6817 remembers ten minutes
+DEPTH_SPAN_S = 5.0
+SHORT_SHARE = 3  # of the depth
 NOISE_S = 0.0025  # queueing below this is lateness of two hosts
 NOISE_SHARE = 8  # of the way itself, on a long one
 SMOOTHING = 0.25
@@ -26,8 +29,8 @@ class Queueing:
         self.rtt_s = 0.0  # smoothed
         self.queue_s = 0.0  # median of the last three
         self._last: deque[float] = deque(maxlen=3)
-        self._shortest = Recent(SPAN_S)
-        self._longest = Recent(SPAN_S, max)
+        self._shortest = Recent(WAY_SPAN_S)
+        self._longest = Recent(DEPTH_SPAN_S, max)
 
     @property
     def way_s(self) -> float:
@@ -59,6 +62,11 @@ class Queueing:
         """Whether the queue on the way is so long that a loss may come from it."""
         depth = self.depth_s
         return depth > self.noise_s and self.queue_s > depth / 2
+
+    @property
+    def is_short(self) -> bool:
+        """Whether a loss that is told now cannot come from the queue on the way: it was short all the while."""
+        return max(self._last, default=0.0) - self.way_s < self.depth_s / SHORT_SHARE
 
     def add(self, rtt_s: float, now: float) -> None:
         """Note another round trip; one that is not positive shows that clocks were set, or bytes of another burst."""

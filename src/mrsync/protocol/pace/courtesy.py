@@ -13,13 +13,13 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable
-from copy import copy
+from copy import deepcopy
 from typing import Callable, Protocol
 
-from mrsync.protocol.sending.cubic import Cubic
-from mrsync.protocol.sending.ledbat import Ledbat
-from mrsync.protocol.sending.pacing import PACKETS_S_MAX, PACKETS_S_MIN
-from mrsync.protocol.sending.queueing import Queueing
+from mrsync.protocol.pace.cubic import Cubic
+from mrsync.protocol.pace.ledbat import Ledbat
+from mrsync.protocol.pace.pacing import PACKETS_S_MAX, PACKETS_S_MIN
+from mrsync.protocol.pace.pathsignals import PathSignals
 from mrsync.wire.messages import NetworkShare, Report
 
 SENT_MAX = 8192  # power of two; tx numbers that are remembered
@@ -29,18 +29,21 @@ class Control(Protocol):
     """A window that follows the reports about one path."""
 
     size: float  # packets that may be under way
-    is_probing: bool  # the possible size is not known yet
 
-    def on_seen(self, packets: int, queueing: Queueing, now: float, *, is_full: bool, is_fresh: bool) -> bool:
+    @property
+    def is_probing(self) -> bool:
+        """Whether nobody knows yet how much is possible."""
+
+    def on_seen(self, packets: int, path: PathSignals, now: float, *, is_full: bool, is_fresh: bool) -> bool:
         """Take so many more packets that have arrived. Return whether the window was cut.
 
         is_full: the window kept more from leaving. is_fresh: they left after the last cut.
         """
 
-    def on_congestion(self, queueing: Queueing, now: float) -> None:
-        """The queue on the way was full."""
+    def on_congestion(self, path: PathSignals, now: float) -> None:
+        """The queue on the path was full."""
 
-    def packets_s(self, queueing: Queueing) -> float:
+    def packets_s(self, path: PathSignals) -> float:
         """Return how many packets may leave in a second."""
 
 
@@ -49,10 +52,10 @@ class Bottleneck:
 
     def __init__(self, control: Control) -> None:
         self.control = control
-        self.queueing = Queueing()
+        self.path = PathSignals()
         self.seen = 0  # packets sent up to the last tx that it has seen
         self.cut_tx = 0
-        self.has_lost = False
+        self.heard = self.lost = 0  # packets, since its last report
         self.ended_tx = 0
         self.marked = 0
 
@@ -63,7 +66,7 @@ class Courtesy:
     def __init__(self, share: NetworkShare) -> None:
         self.share = share
         self._make_control = _CONTROLS[share]
-        self._ways: dict[int, Bottleneck] = {}  # by listener
+        self._bottlenecks: dict[int, Bottleneck] = {}  # by listener
         self._sent = 0  # packets
         self._is_limiting = False
         self._sent_by = array("Q", bytes(8 * SENT_MAX))  # packets sent up to and with a tx
@@ -83,47 +86,50 @@ class Courtesy:
         """Follow these listeners from now on. A new one begins with the smallest window."""
         if self._make_control is None:
             return
-        tightest = min((way.control for way in self._ways.values()), key=lambda control: control.size, default=None)
-        before, self._ways = self._ways, {}
+        controls = (bottleneck.control for bottleneck in self._bottlenecks.values())
+        tightest = min(controls, key=lambda control: control.size, default=None)
+        before, self._bottlenecks = self._bottlenecks, {}
         for listener in listeners:
             known = before.get(listener)
             if known is None:
-                known = Bottleneck(copy(tightest) if tightest is not None else self._make_control())
+                known = Bottleneck(deepcopy(tightest) if tightest is not None else self._make_control())
                 known.seen = self._sent
-            self._ways[listener] = known
+            self._bottlenecks[listener] = known
 
-    def on_lost(self, listener: int) -> None:
-        """Note new losses of this listener."""
-        if listener in self._ways:
-            self._ways[listener].has_lost = True
+    def on_heard(self, listener: int, packets: int, lost: int) -> None:
+        """Take a first report on this many packets, of which `lost` were lost."""
+        if listener in self._bottlenecks:
+            self._bottlenecks[listener].heard += packets
+            self._bottlenecks[listener].lost += lost
 
     def sees_queue(self, listener: int) -> bool:
         """Return whether its queue is long enough to be measured, and so distinguishes congestion from noise."""
-        way = self._ways.get(listener)
-        return way is not None and way.queueing.depth_s > way.queueing.noise_s
+        known = self._bottlenecks.get(listener)
+        return known is not None and known.path.queueing.depth_s > known.path.queueing.noise_s
 
     def on_report(self, listener: int, before: int, report: Report, tx: int, now: float) -> None:
         """Take a report of a listener. before: tx_seen of its previous report; tx: the last one sent."""
         tx_seen = report.tx_seen
-        way = self._ways.get(listener)
-        if way is None or tx_seen <= before or tx_seen <= tx - SENT_MAX:
+        known = self._bottlenecks.get(listener)
+        if known is None or tx_seen <= before or tx_seen <= tx - SENT_MAX:
             return
-        control, at = way.control, tx_seen & SENT_MAX - 1
-        if report.ended_tx > max(way.ended_tx, tx - SENT_MAX):
-            way.ended_tx = report.ended_tx
+        control, path = known.control, known.path
+        if report.ended_tx > max(known.ended_tx, tx - SENT_MAX):
+            known.ended_tx = report.ended_tx
             if left_at := self._left_at[report.ended_tx & SENT_MAX - 1]:
-                way.queueing.add(now - left_at - report.ended_hold_us / 1e6, now)
-        is_full = self._is_limiting and control.size < 2 * (self._sent - way.seen)
-        packets, way.seen = max(0, self._sent_by[at] - way.seen), max(way.seen, self._sent_by[at])
-        is_marked, way.marked = report.packets_marked > way.marked, max(way.marked, report.packets_marked)
-        if before >= way.cut_tx and (is_marked or (way.has_lost and way.queueing.is_full)):
-            way.cut_tx = tx
-            control.on_congestion(way.queueing, now)
-        elif packets and control.on_seen(
-            packets, way.queueing, now, is_full=is_full, is_fresh=way.ended_tx > way.cut_tx
-        ):
-            way.cut_tx = tx
-        way.has_lost = False
+                path.queueing.add(now - left_at - report.ended_hold_us / 1e6, now)
+        is_full = self._is_limiting and control.size < 2 * (self._sent - known.seen)
+        sent = self._sent_by[tx_seen & SENT_MAX - 1]
+        packets, known.seen = max(0, sent - known.seen), max(known.seen, sent)
+        path.deliveries.add(max(0, packets - known.lost), now, is_full=self._is_limiting)
+        is_marked, known.marked = report.packets_marked > known.marked, max(known.marked, report.packets_marked)
+        heard, lost, known.heard, known.lost = known.heard, known.lost, 0, 0
+        is_fresh = before >= known.cut_tx
+        if is_fresh and (is_marked or path.shows_congestion(heard, lost, now, is_settled=not control.is_probing)):
+            known.cut_tx = tx
+            control.on_congestion(path, now)
+        elif packets and control.on_seen(packets, path, now, is_full=is_full, is_fresh=known.ended_tx > known.cut_tx):
+            known.cut_tx = tx
 
     def note(self, *, is_limiting: bool) -> None:
         """Note whether there is more to send than this window and this pace allow.
@@ -135,12 +141,12 @@ class Courtesy:
     @property
     def size(self) -> float:
         """Packets that may be under way."""
-        return min((way.control.size for way in self._ways.values()), default=float("inf"))
+        return min((bottleneck.control.size for bottleneck in self._bottlenecks.values()), default=float("inf"))
 
     def is_open(self, listener: int, page_packets: int) -> bool:
         """Whether this listener's window has room for another page."""
-        way = self._ways.get(listener)
-        return way is None or self._sent - way.seen < way.control.size + 2 * page_packets
+        known = self._bottlenecks.get(listener)
+        return known is None or self._sent - known.seen < known.control.size + 2 * page_packets
 
     @property
     def gap_s(self) -> float:
@@ -152,7 +158,9 @@ class Courtesy:
     def packets_s(self) -> float | None:
         """Number of packets that may leave per second; None: no limit."""
         rates = [
-            max(PACKETS_S_MIN, way.control.packets_s(way.queueing)) for way in self._ways.values() if way.queueing.rtt_s
+            max(PACKETS_S_MIN, known.control.packets_s(known.path))
+            for known in self._bottlenecks.values()
+            if known.path.queueing.rtt_s
         ]
         return min(rates, default=None)
 

@@ -1,20 +1,21 @@
 """Cubic: the window of a TCP connection (RFC 9438), so that a session takes as much as one of those beside it.
 
 After congestion the window is cut to BETA and returns to its former size along a cubic curve. Where a Reno TCP would
-grow faster, it grows like that one.
+grow faster, it grows like that one. A cut never goes below what fills the path without a queue: a TCP's cut drains the
+queue, too, and not the path.
 """
 
 from __future__ import annotations
 
-from mrsync.protocol.sending.queueing import Queueing
+from mrsync.protocol.pace.pathsignals import PathSignals
+from mrsync.protocol.pace.slowstart import GAIN, PACKETS_START, SlowStart
 
-PACKETS_START = 176.0  # four pages
 PACKETS_MIN = 2.0
 BETA = 0.7
 RARE_S = 2.0
 BETA_RARE = 0.5  # where congestion is rare: the queue is deep, and others would wait long for their share
 STEEPNESS = 0.4  # C, packets per cubic second
-PROBING_GAIN, PACE_GAIN = 2.0, 1.1
+PACE_GAIN = 1.0
 RENO_GAIN = 3 * (1 - BETA) / (1 + BETA)  # packets per round trip
 
 
@@ -23,40 +24,48 @@ class Cubic:
 
     def __init__(self) -> None:
         self.size = PACKETS_START
-        self.is_probing = True  # doubles until the first congestion (slow start)
+        self._start = SlowStart()
         self._most = 0.0  # size at the last congestion
         self._least = 0.0  # size right after it
         self._reno = 0.0  # size of a Reno TCP since then
         self._cut_at = 0.0
 
-    def on_seen(self, packets: int, queueing: Queueing, now: float, *, is_full: bool, is_fresh: bool) -> bool:
+    @property
+    def is_probing(self) -> bool:
+        """Whether it doubles, because nobody knows yet how much is possible."""
+        return not self._start.is_over
+
+    def on_seen(self, packets: int, path: PathSignals, now: float, *, is_full: bool, is_fresh: bool) -> bool:
         """Take so many more packets that have arrived. Return False: only a loss cuts this window.
 
         is_full: the window kept more from leaving.
         """
         if is_full and self.is_probing:
-            self.size += packets
+            self.size = self._start.on_seen(packets, self.size, path)
+            self._begin_curve(self.size, now)
         elif is_full:
-            self._grow(packets, queueing, now)
+            self._grow(packets, path, now)
         return False
 
-    def _grow(self, packets: int, queueing: Queueing, now: float) -> None:
+    def _grow(self, packets: int, path: PathSignals, now: float) -> None:
         self._reno += RENO_GAIN * packets / self.size
         back_s = (max(0.0, self._most - self._least) / STEEPNESS) ** (1 / 3)  # seconds until it is back
-        ahead_s = now - self._cut_at + queueing.rtt_s - back_s
+        ahead_s = now - self._cut_at + path.queueing.rtt_s - back_s
         wanted = min(1.5 * self.size, STEEPNESS * ahead_s**3 + self._most)
         self.size = max(self.size, self._reno, self.size + (wanted - self.size) * packets / self.size)
 
-    def on_congestion(self, queueing: Queueing, now: float) -> None:
+    def on_congestion(self, path: PathSignals, now: float) -> None:
         """Cut the window because the queue on the path was full."""
         is_less = self.size < self._most  # another sender has come, so leave room
-        self._most = self.size * (1 + BETA) / 2 if is_less else self.size
+        most = self.size * (1 + BETA) / 2 if is_less else self.size
         beta = BETA if now - self._cut_at < RARE_S else BETA_RARE
-        self.size = self._reno = self._least = max(PACKETS_MIN, beta * self.size)
-        self._cut_at = now
-        self.is_probing = False
+        self.size = max(PACKETS_MIN, beta * self.size, min(self.size, path.filling))
+        self._begin_curve(most, now)
+        self._start.is_over = True
 
-    def packets_s(self, queueing: Queueing) -> float:
-        """Return how many packets may leave in a second: a window in a round trip, or twice that while it doubles."""
-        rtt_s = max(queueing.brief_s, queueing.way_s + queueing.noise_s)  # where hardly anything queues, bursts would
-        return (PROBING_GAIN if self.is_probing else PACE_GAIN) * self.size / rtt_s
+    def _begin_curve(self, most: float, now: float) -> None:
+        self._most, self._least, self._reno, self._cut_at = most, self.size, self.size, now
+
+    def packets_s(self, path: PathSignals) -> float:
+        """Return how many packets may leave in a second."""
+        return GAIN * self.size / path.unhurried_s if self.is_probing else path.pace(PACE_GAIN * self.size)

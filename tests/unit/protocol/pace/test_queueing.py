@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mrsync.protocol.sending.queueing import NOISE_S, SPAN_S, Queueing
+from mrsync.protocol.pace.queueing import DEPTH_SPAN_S, NOISE_S, WAY_SPAN_S, Queueing
 
 
 def fed(*round_trips: float, first: float = 0.0, step: float = 0.01) -> Queueing:
@@ -49,9 +49,21 @@ def test_a_queue_that_is_nearly_empty_is_not_full() -> None:
 def test_routes_change() -> None:
     made = fed(0.001, *[0.051] * 3)
     for turn in (1, 2):
-        made.add(0.051, 1.1 * turn * SPAN_S)
+        made.add(0.051, 1.1 * turn * WAY_SPAN_S)
     assert made.way_s == pytest.approx(0.051)
     assert made.depth_s == 0
+
+
+def test_a_queue_that_stands_for_long_is_not_taken_for_the_way() -> None:
+    made = fed(0.001, *[0.011] * 3)
+    for at in range(40):
+        made.add(0.011, 0.5 * at)
+    assert made.queue_s == pytest.approx(0.01)
+    assert made.is_full
+    made.add(0.002, 30.0)
+    made.add(0.002, 30.0)
+    made.add(0.002, 30.0 + DEPTH_SPAN_S)
+    assert made.is_short
 
 
 def test_clocks_that_were_set_show_nothing() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mrsync.protocol.sending.pacing import CUT_MORE, GROW_PAGES_FAST, PACKETS_S_MAX, STEP_MAX, STEP_MIN, Pacing
+from mrsync.protocol.pace.pacing import CUT_MORE, GROW_PAGES_FAST, PACKETS_S_MAX, STEP_MAX, STEP_MIN, Pacing
 
 
 def begun(packets_s: float = 1000.0) -> Pacing:

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import pytest
 
-from mrsync.protocol.sending.ledbat import SLOWDOWN_EVERY_S, TARGET_S, Ledbat
-from mrsync.protocol.sending.queueing import Queueing
+from mrsync.protocol.pace.ledbat import SLOWDOWN_EVERY_S, TARGET_S, Ledbat
+from mrsync.protocol.pace.pathsignals import PathSignals
 
 WAY_S = 0.002
 
 
-def way(queue_s: float, *, depth_s: float = 0.0) -> Queueing:
+def way(queue_s: float, *, depth_s: float = 0.0) -> PathSignals:
     """One on which so much queues, and on which so much did."""
-    made = Queueing()
+    made = PathSignals()
     for rtt_s in (WAY_S, *[WAY_S + depth_s] * 3, *[WAY_S + queue_s] * 3):
-        made.add(rtt_s, 0.0)
+        made.queueing.add(rtt_s, 0.0)
     return made
 
 
-def turn(control: Ledbat, queueing: Queueing, now: float = 0.0, *, is_fresh: bool = True) -> bool:
-    return control.on_seen(int(control.size), queueing, now, is_full=True, is_fresh=is_fresh)
+def turn(control: Ledbat, seen: PathSignals, now: float = 0.0, *, is_fresh: bool = True) -> bool:
+    return control.on_seen(int(control.size), seen, now, is_full=True, is_fresh=is_fresh)
 
 
 def test_it_grows_while_little_queues() -> None:
@@ -38,7 +38,7 @@ def test_doubling_ends_before_the_queue_is_as_long_as_wanted() -> None:
     assert size < control.size < size + 1
 
 
-def test_it_gives_way_once_per_round_trip() -> None:
+def test_it_gives_way_once_for_what_it_has_sent() -> None:
     control = Ledbat()
     size = control.size
     assert turn(control, way(3 * TARGET_S))
@@ -65,7 +65,11 @@ def test_now_and_then_it_looks_how_long_the_way_is_without_a_queue() -> None:
     assert small < 5 < control.size
 
 
-def test_its_rate_keeps_the_queue_at_its_target() -> None:
+def test_where_too_much_queues_it_sends_no_more_than_makes_as_much_queue_as_is_wanted() -> None:
     control = Ledbat()
     control.on_congestion(way(0.09, depth_s=0.09), 0.0)
-    assert control.packets_s(way(0.0)) == pytest.approx(control.size / (WAY_S + TARGET_S))
+    seen = way(0.03, depth_s=0.09)
+    for at in range(50):
+        seen.deliveries.add(352, 0.04 * at, is_full=True)
+    assert control.packets_s(seen) == pytest.approx(control.size / (WAY_S + TARGET_S))
+    assert control.packets_s(seen) < seen.pace(control.size)

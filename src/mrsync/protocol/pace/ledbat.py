@@ -1,4 +1,4 @@
-"""Ledbat: a window that gives way to everybody else, after LEDBAT++ (draft-irtf-iccrg-ledbat-plus-plus).
+"""Ledbat: a window that gives path to everybody else, after LEDBAT++ (draft-irtf-iccrg-ledbat-plus-plus).
 
 It keeps a short queue, so that the link stays busy, and shrinks as soon as the queue grows beyond that. So a sender
 that fills the queue, as TCP does, gets nearly the whole link. The target depends on the depth of the queue: in a
@@ -10,12 +10,14 @@ now and then this window sends nearly nothing for two round trips, which empties
 
 from __future__ import annotations
 
-from mrsync.protocol.sending.cubic import PACKETS_MIN, PACKETS_START, PROBING_GAIN
-from mrsync.protocol.sending.queueing import Queueing
+from mrsync.protocol.pace.cubic import PACKETS_MIN
+from mrsync.protocol.pace.pathsignals import PathSignals
+from mrsync.protocol.pace.queueing import Queueing
+from mrsync.protocol.pace.slowstart import GAIN as PROBING_GAIN
+from mrsync.protocol.pace.slowstart import PACKETS_START, SlowStart
 
 TARGET_S = 0.02  # queueing
 TARGET_SHARE = 3  # of the depth of the queue
-EXIT_SHARE = 0.75  # of the target: then probing ends
 GAIN = 1.0  # packets per round trip, where nothing queues
 SLOWDOWN_EVERY_S = 20.0
 
@@ -25,16 +27,22 @@ class Ledbat:
 
     def __init__(self) -> None:
         self.size = PACKETS_START
-        self.is_probing = True
+        self._start = SlowStart()
         self._depth_s = float("inf")  # of the queue, as far as is known
         self._slow_at: float | None = None  # when the next slowdown begins
         self._size_before = 0.0  # a slowdown; 0: there is none
 
-    def on_seen(self, packets: int, queueing: Queueing, now: float, *, is_full: bool, is_fresh: bool) -> bool:
+    @property
+    def is_probing(self) -> bool:
+        """Whether it doubles, because nobody knows yet how much is possible."""
+        return not self._start.is_over
+
+    def on_seen(self, packets: int, path: PathSignals, now: float, *, is_full: bool, is_fresh: bool) -> bool:
         """Take so many more packets that have arrived. Return whether the window was cut.
 
         is_full: the window kept more from leaving. is_fresh: they left after the last cut.
         """
+        queueing = path.queueing
         if self._slow_down(queueing.rtt_s, now):
             return False
         target_s = self._target_s(queueing)
@@ -43,20 +51,20 @@ class Ledbat:
             if is_fresh:
                 self._cut(max(0.85, 1 - above / 8))
             return is_fresh
-        if self.is_probing and queueing.queue_s > EXIT_SHARE * target_s:
-            self.is_probing = False
+        if is_full and self.is_probing:
+            self.size = self._start.on_seen(packets, self.size, path)
         elif is_full:
-            self.size += packets if self.is_probing else -above * GAIN * packets / self.size
+            self.size -= above * GAIN * packets / self.size
         return False
 
-    def on_congestion(self, queueing: Queueing, now: float) -> None:
+    def on_congestion(self, path: PathSignals, now: float) -> None:
         """Halve the window because the queue on the path was full."""
-        self._depth_s = queueing.depth_s
-        self._cut(0.5)
+        self._depth_s = path.queueing.depth_s
+        self._cut(max(0.5, min(1.0, path.filling / self.size)))
 
     def _cut(self, share: float) -> None:
         self.size = max(PACKETS_MIN, share * self.size)
-        self.is_probing = False
+        self._start.is_over = True
 
     def _slow_down(self, rtt_s: float, now: float) -> bool:
         """Begin or end a slowdown when it is time; True while there is one."""
@@ -70,10 +78,14 @@ class Ledbat:
             self._slow_at = now + 2 * rtt_s
         return bool(self._size_before)
 
-    def packets_s(self, queueing: Queueing) -> float:
-        """Return how many packets may leave in a second: a window in a round trip with the queueing that is wanted."""
-        rtt_s = queueing.way_s + self._target_s(queueing)
-        return (PROBING_GAIN if self.is_probing else 1) * self.size / rtt_s
+    def packets_s(self, path: PathSignals) -> float:
+        """Return how many packets may leave in a second: fewer at once where more queues than is wanted."""
+        if self.is_probing:
+            return PROBING_GAIN * self.size / path.unhurried_s
+        target_s, packets_s = self._target_s(path.queueing), path.pace(self.size)
+        if path.queueing.queue_s <= target_s:
+            return packets_s
+        return min(packets_s, self.size / (path.queueing.way_s + target_s))
 
     def _target_s(self, queueing: Queueing) -> float:
         return min(TARGET_S, max(queueing.noise_s, self._depth_s / TARGET_SHARE))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mrsync.protocol.sending.delay import FLOOR_SPAN_S, QUIET_S, Delay
+from mrsync.protocol.pace.delay import FLOOR_SPAN_S, QUIET_S, Delay
 
 
 def test_time_above_the_shortest_round_trip_is_queueing() -> None:

@@ -1,0 +1,54 @@
+"""PathSignals: what reports show of the path to one listener: what queues, what arrives, and what gets lost."""
+
+from __future__ import annotations
+
+from mrsync.protocol.pace.deliveries import Deliveries
+from mrsync.protocol.pace.noise import Noise
+from mrsync.protocol.pace.queueing import Queueing
+
+LITTLE_SHARE = 4  # of the depth of the queue
+FEEDBACKS = 3  # reports, until a change of the pace is seen in the queue
+
+
+class PathSignals:
+    """queueing: from round trips. deliveries: from what arrives. noise: the losses that no queue causes."""
+
+    def __init__(self) -> None:
+        self.queueing = Queueing()
+        self.deliveries = Deliveries()
+        self.noise = Noise()
+
+    def shows_congestion(self, packets: int, lost: int, now: float, *, is_settled: bool) -> bool:
+        """Take newly reported packets. Return whether those that were lost show that the queue was full.
+
+        is_settled: False while the window doubles, so that the queue may be longer than anybody knows.
+        """
+        if self.queueing.is_full:
+            return self.noise.is_exceeded(packets, lost)
+        if is_settled and self.queueing.is_short:
+            self.noise.learn(packets, lost, now)
+        return False
+
+    @property
+    def filling(self) -> float:
+        """The number of packets that keep the path busy with hardly anything queued; 0: not known."""
+        queueing = self.queueing
+        little_s = min(queueing.noise_s, queueing.depth_s / LITTLE_SHARE)
+        return self.deliveries.recent_packets_s * (queueing.way_s + little_s)
+
+    @property
+    def unhurried_s(self) -> float:
+        """The round trip, and no less than can be told from none: packets would leave in bursts."""
+        queueing = self.queueing
+        return max(queueing.brief_s, queueing.way_s + queueing.noise_s)
+
+    def pace(self, window: float) -> float:
+        """Return the packets per second that bring about that `window` packets are under way.
+
+        That is what arrives, and what is missing or too much spread over the time until reports tell about it: a
+        window per round trip, as TCP paces, would answer a short queue faster than it can be seen.
+        """
+        arrives, rtt_s = self.deliveries.recent_packets_s, self.unhurried_s
+        if not arrives:
+            return window / rtt_s
+        return arrives + (window - arrives * rtt_s) / max(rtt_s, FEEDBACKS * self.deliveries.feedback_s)

@@ -1,0 +1,35 @@
+"""SlowStart: double the window until packets queue (HyStart++, RFC 9406), so that a first search fills no queue.
+
+A queue counts only if it lasts: what is seen of half a window in a row must have queued.
+"""
+
+from __future__ import annotations
+
+from mrsync.protocol.pace.pathsignals import PathSignals
+
+PACKETS_START = 88.0  # two pages
+GAIN = 2.0  # of the pace: the window is to be used before the next report
+QUEUE_S_MIN, QUEUE_S_MAX = 0.004, 0.016  # as in RFC 9406
+QUEUE_SHARE = 8  # of the path itself
+LASTING_SHARE = 0.5  # of the window
+
+
+class SlowStart:
+    """is_over: it has ended, for good."""
+
+    def __init__(self) -> None:
+        self.is_over = False
+        self._queued = 0  # packets in a row
+
+    def on_seen(self, packets: int, size: float, path: PathSignals) -> float:
+        """Take so many more packets that have arrived, and return the new size of the window."""
+        queueing, deliveries = path.queueing, path.deliveries
+        if queueing.queue_s < min(QUEUE_S_MAX, max(QUEUE_S_MIN, queueing.way_s / QUEUE_SHARE)):
+            self._queued = 0
+            return size + packets
+        self._queued += packets
+        if self._queued < LASTING_SHARE * size:
+            return size + packets
+        self.is_over = True
+        arrives = deliveries.packets_s * (queueing.way_s + queueing.queue_s)
+        return min(size, max(size / 2, arrives))  # half of it filled the path one round before

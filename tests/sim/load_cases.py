@@ -1,0 +1,73 @@
+"""Cases of load: busy hosts, and queues that others use as well; see cases.py."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mrsync.wire.messages import NetworkShare
+from tests.sim.cases import DONE, GEOMETRY, GOOD, case
+
+PORT = 1.25e7  # bytes/s
+
+LOAD_CASES = (
+    case(
+        "a call keeps the master for longer than the ack wait, while a hundred speak",
+        (GOOD,) * 100,
+        (DONE,) * 100,
+        12.0,
+        rate_bytes_s=1e7,
+        caster_blocks=(0.3, 8.0),
+    ),
+    case(
+        "a slow processor is kept busy by reports",
+        (GOOD,) * 12,
+        (DONE,) * 12,
+        3.5,
+        report_s=0.002,
+        uplink_bytes_s=1e8,
+        file_bytes=(1000 * GEOMETRY.page_bytes,),
+    ),
+    case(
+        "a fair session finds the rate of an empty path without filling its queue",
+        (GOOD,) * 2,
+        (DONE,) * 2,
+        2.9,
+        repaired_max=20,
+        switch_bytes_s=PORT,
+        switch_queue_bytes=int(PORT * 0.1),
+        file_bytes=(400 * GEOMETRY.page_bytes,),
+        share=NetworkShare.FAIR,
+    ),
+    case(
+        "nobody else is there, and random losses do not slow a polite session down",
+        (replace(GOOD, loss=0.01),) * 2,
+        (DONE,) * 2,
+        2.9,
+        switch_bytes_s=PORT,
+        switch_queue_bytes=int(PORT * 0.1),
+        file_bytes=(400 * GEOMETRY.page_bytes,),
+        share=NetworkShare.POLITE,
+    ),
+    case(
+        "random losses do not slow a fair session down where its queue is short",
+        (replace(GOOD, loss=0.01),) * 2,
+        (DONE,) * 2,
+        2.55,
+        switch_bytes_s=PORT,
+        switch_queue_bytes=int(PORT * 0.01),
+        file_bytes=(400 * GEOMETRY.page_bytes,),
+        share=NetworkShare.FAIR,
+    ),
+    case(
+        "a TCP connection keeps a queue while a fair session goes on for long",
+        (GOOD,) * 2,
+        (DONE,) * 2,
+        15.0,
+        rival_share_min=0.4,
+        switch_bytes_s=PORT,
+        switch_queue_bytes=int(PORT * 0.01),
+        rival_rtt_s=0.001,
+        file_bytes=(1200 * GEOMETRY.page_bytes,),
+        share=NetworkShare.FAIR,
+    ),
+)

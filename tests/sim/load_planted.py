@@ -1,0 +1,44 @@
+"""Faults that show on busy hosts and at shared queues; see planted.py."""
+
+from __future__ import annotations
+
+from mrsync.protocol.catcher import Catcher
+from mrsync.protocol.pace.cubic import Cubic
+from mrsync.protocol.pace.pathsignals import PathSignals
+from mrsync.protocol.pace.slowstart import SlowStart
+from tests.sim.planted import Fault
+
+LOAD_FAULTS = (
+    Fault(
+        "everyone reports as often as a monitor",
+        Catcher,
+        "pages_written",
+        "and self._config.target in status.monitors",
+        "",
+        found_by="a slow processor is kept busy by reports",
+    ),
+    Fault(
+        "the window doubles until packets are lost",
+        SlowStart,
+        "on_seen",
+        "self._queued < LASTING_SHARE * size",
+        "True",
+        found_by="a fair session finds the rate of an empty path without filling its queue",
+    ),
+    Fault(
+        "every loss is known as noise",
+        PathSignals,
+        "shows_congestion",
+        "return self.noise.is_exceeded(packets, lost)",
+        "return False",
+        found_by="a TCP connection keeps a queue while a fair session goes on for long",
+    ),
+    Fault(
+        "a cut leaves the window as it is",
+        Cubic,
+        "on_congestion",
+        "beta * self.size",
+        "self.size",
+        found_by="a TCP connection keeps a queue while a fair session goes on for long",
+    ),
+)

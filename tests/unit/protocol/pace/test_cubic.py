@@ -1,0 +1,84 @@
+"""The window of a TCP connection."""
+
+from __future__ import annotations
+
+import pytest
+
+from mrsync.protocol.pace.cubic import BETA, BETA_RARE, PACKETS_MIN, RARE_S, Cubic
+from mrsync.protocol.pace.pathsignals import PathSignals
+from mrsync.protocol.pace.slowstart import PACKETS_START
+
+RTT_S = 0.02
+
+
+@pytest.fixture
+def way() -> PathSignals:
+    made = PathSignals()
+    made.queueing.add(RTT_S, 0.0)
+    return made
+
+
+def turn(control: Cubic, way: PathSignals, now: float, *, is_full: bool = True) -> None:
+    control.on_seen(int(control.size), way, now, is_full=is_full, is_fresh=True)
+
+
+def test_it_doubles_until_the_first_congestion(way: PathSignals) -> None:
+    control = Cubic()
+    turn(control, way, 0.0)
+    assert control.size == 2 * PACKETS_START
+
+
+def test_what_was_not_used_does_not_grow(way: PathSignals) -> None:
+    control = Cubic()
+    turn(control, way, 0.0, is_full=False)
+    assert control.size == PACKETS_START
+
+
+def test_congestion_cuts_it_and_deeper_where_it_is_rare(way: PathSignals) -> None:
+    control = Cubic()
+    control.on_congestion(way, RARE_S + 1)
+    assert control.size == pytest.approx(BETA_RARE * PACKETS_START)
+    control.on_congestion(way, RARE_S + 1.5)
+    assert control.size == pytest.approx(BETA * BETA_RARE * PACKETS_START)
+
+
+def test_it_comes_back_to_where_it_was_but_slowly_beyond(way: PathSignals) -> None:
+    control = Cubic()
+    control.size = 400.0
+    control.on_congestion(way, 1.0)
+    now, sizes = 1.0, []
+    while now < 12:
+        turn(control, way, now)
+        sizes.append(control.size)
+        now += RTT_S
+    assert sizes == sorted(sizes)
+    assert sizes[len(sizes) // 2] > 380
+    assert max(sizes) < 3 * 400
+
+
+def test_a_cut_leaves_what_fills_the_path() -> None:
+    way = PathSignals()
+    for rtt_s in (RTT_S, *[1.2 * RTT_S] * 3):
+        way.queueing.add(rtt_s, 0.0)
+    for at in range(100):
+        way.deliveries.add(44, 0.005 * at, is_full=True)
+    control = Cubic()
+    control.size = 1.2 * RTT_S * 8800
+    control.on_congestion(way, RARE_S + 1)
+    assert control.size == pytest.approx(way.filling)
+    assert control.size >= 8800 * RTT_S
+
+
+def test_it_never_stops(way: PathSignals) -> None:
+    control = Cubic()
+    for at in range(100):
+        control.on_congestion(way, at)
+    assert control.size == PACKETS_MIN
+
+
+def test_where_hardly_anything_queues_it_does_not_send_all_at_once(way: PathSignals) -> None:
+    short = PathSignals()
+    short.queueing.add(0.0001, 0.0)
+    control = Cubic()
+    control.on_congestion(way, 0.5)
+    assert control.packets_s(short) < control.size / 0.002

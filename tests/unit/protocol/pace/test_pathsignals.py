@@ -1,0 +1,58 @@
+"""What reports show of the path to one listener."""
+
+from __future__ import annotations
+
+import pytest
+
+from mrsync.protocol.pace.pathsignals import PathSignals
+
+WAY_S, DEPTH_S = 0.001, 0.02
+PAGE, PAGE_S = 44, 0.005
+
+
+def way(queue_s: float) -> PathSignals:
+    """A path with a queue of DEPTH_S, in which this much queues; 8800 packets per second arrive."""
+    made = PathSignals()
+    for rtt_s in (WAY_S, *[WAY_S + DEPTH_S] * 3, *[WAY_S + queue_s] * 3):
+        made.queueing.add(rtt_s, 0.0)
+    for at in range(100):
+        made.deliveries.add(PAGE, PAGE_S * at, is_full=True)
+    return made
+
+
+def test_a_loss_where_much_queues_is_congestion() -> None:
+    made = way(0.9 * DEPTH_S)
+    assert not made.shows_congestion(PAGE, 0, 1.0, is_settled=True)
+    assert made.shows_congestion(PAGE, 1, 1.0, is_settled=True)
+
+
+def test_losses_where_little_queues_are_noise_and_are_no_more_where_much_does() -> None:
+    made = way(0.1 * DEPTH_S)
+    assert not any(made.shows_congestion(100, 1, 1.0, is_settled=True) for _ in range(20))
+    for _ in range(3):
+        made.queueing.add(WAY_S + 0.9 * DEPTH_S, 1.0)
+    assert not made.shows_congestion(100, 1, 1.0, is_settled=True)
+    assert made.shows_congestion(100, 20, 1.0, is_settled=True)
+
+
+def test_nothing_is_learned_while_the_window_doubles() -> None:
+    made = way(0.1 * DEPTH_S)
+    made.shows_congestion(100, 50, 1.0, is_settled=False)
+    assert made.noise.share == 0
+
+
+def test_the_pace_is_what_arrives_when_as_much_is_under_way_as_is_wanted() -> None:
+    made = way(0.5 * DEPTH_S)
+    under_way = 8800 * made.unhurried_s
+    assert made.pace(under_way) == pytest.approx(8800, rel=0.01)
+    assert made.pace(0.7 * under_way) < 0.95 * 8800
+    assert made.pace(1.3 * under_way) > 1.05 * 8800
+
+
+def test_a_short_queue_is_not_answered_faster_than_it_is_seen() -> None:
+    made = way(0.0)
+    assert made.pace(0.0) > 0.5 * 8800  # and not nothing: the next reports come in three pages
+
+
+def test_what_fills_the_path_is_little_more_than_the_path() -> None:
+    assert 8800 * WAY_S < way(0.0).filling < 8800 * (WAY_S + DEPTH_S / 2)

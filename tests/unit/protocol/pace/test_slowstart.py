@@ -1,0 +1,52 @@
+"""The first search for how much is possible."""
+
+from __future__ import annotations
+
+import pytest
+
+from mrsync.protocol.pace.pathsignals import PathSignals
+from mrsync.protocol.pace.slowstart import PACKETS_START, SlowStart
+
+
+def way(queue_s: float, way_s: float = 0.001) -> PathSignals:
+    made = PathSignals()
+    for rtt_s in (way_s, *[way_s + queue_s] * 3):
+        made.queueing.add(rtt_s, 0.0)
+    for at in range(20):
+        made.deliveries.add(44, 0.005 * at, is_full=True)
+    return made
+
+
+def test_the_window_doubles_while_nothing_queues() -> None:
+    start = SlowStart()
+    size = PACKETS_START
+    for _ in range(5):
+        size = start.on_seen(int(size), size, way(0.001))
+    assert size == 32 * PACKETS_START
+    assert not start.is_over
+
+
+def test_it_ends_when_packets_queue_and_takes_what_is_under_way() -> None:
+    start = SlowStart()
+    assert start.on_seen(40, 80.0, way(0.005)) == pytest.approx(8800 * 0.006)
+    assert start.is_over
+
+
+def test_it_keeps_what_must_have_been_possible() -> None:
+    assert SlowStart().on_seen(400, 800.0, way(0.005)) == 400
+
+
+def test_a_short_delay_is_no_queue() -> None:
+    start = SlowStart()
+    start.on_seen(100, 800.0, way(0.005))
+    start.on_seen(100, 900.0, way(0.0))
+    start.on_seen(350, 1000.0, way(0.005))
+    assert not start.is_over
+
+
+def test_on_a_long_way_a_delay_must_be_longer() -> None:
+    start = SlowStart()
+    start.on_seen(800, 800.0, way(0.008, 0.1))
+    assert not start.is_over
+    start.on_seen(1600, 1600.0, way(0.02, 0.1))
+    assert start.is_over
