@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.bench.peers import page
+from tests.bench.peers.__main__ import chosen
 from tests.bench.peers.parts import PARTS, Row
 from tests.bench.peers.record import Record, falls, this_machine
 
@@ -20,7 +23,8 @@ FOUND = [
 def test_the_page_shows_what_was_kept(tmp_path: Path) -> None:
     record = Record(tmp_path / "peers.json")
     record.machine = this_machine()
-    record.keep("targets", FOUND, load=0.25)
+    record.keep("targets", [FOUND[0]._replace(ratio=7.0)])
+    record.keep("targets", FOUND)
     record.save()
     again = Record(tmp_path / "peers.json")
     assert again.rows("targets") == FOUND
@@ -30,6 +34,15 @@ def test_the_page_shows_what_was_kept(tmp_path: Path) -> None:
     assert "| UFTP |  | failed: status 7: it said nothing |" in text
     assert "- Number of targets, mrsync, catchers wait at 1 targets: 0.50 (2.2 s)\n" in text
     assert (tmp_path / "peers-targets.svg").read_text().count("<polyline") == 2
+
+
+def test_a_point_of_a_part_can_be_chosen() -> None:
+    assert list(chosen("loss:0.1")) == [("loss", 0.1)]
+    assert [point for _, point in chosen("start")] == [1, 8, 32]
+    with pytest.raises(ValueError, match="loss has the points 0, "):
+        list(chosen("loss:2"))
+    with pytest.raises(ValueError, match="there is no part speed"):
+        list(chosen("speed"))
 
 
 def test_a_part_that_was_not_measured_is_left_out(tmp_path: Path) -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tests.bench.peers import page
@@ -20,12 +19,13 @@ FOLDER = Path(__file__).parents[3] / "docs" / "benchmarks"
 
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="./run bench peers")
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; default: all")
+    parser.add_argument("parts", nargs="*", metavar="PART[:POINT]", help=f"{', '.join(PARTS)}, or loss:5; default: all")
     parser.add_argument("--check", action="store_true", help="fail if a ratio is a fifth lower than the committed one")
     options = parser.parse_args(arguments)
-    wanted = options.parts or list(PARTS)
-    if unknown := set(wanted) - set(PARTS):
-        parser.error(f"unknown: {', '.join(unknown)}")
+    try:
+        wanted = [place for part in options.parts or PARTS for place in chosen(part)]
+    except ValueError as error:
+        parser.error(str(error))
     if reason := missing_requirement() or missing_program():
         print(f"nothing can be measured: {reason}", file=sys.stderr)
         return 1
@@ -33,13 +33,12 @@ def main(arguments: Sequence[str]) -> int:
     record.machine = this_machine()
     record.skipped = {tool.label: f"{' and '.join(names)} not installed" for tool in TOOLS if (names := lacking(tool))}
     fallen = []
-    for name in wanted:
-        load = os.getloadavg()[0]
-        found = measured(name)
+    for name, point in wanted:
+        found = measured(name, point)
         if options.check:
             fallen += [f"{name}: {sentence}" for sentence in falls(record.rows(name), found)]
         elif found:
-            record.keep(name, found, load)
+            record.keep(name, found)
             record.save()
             page.write(record, FOLDER)
     for sentence in fallen:
@@ -47,13 +46,25 @@ def main(arguments: Sequence[str]) -> int:
     return 1 if fallen else 0
 
 
-def measured(name: str) -> list[Row]:
-    """Return the rows of a part; show each when it is there."""
+def chosen(text: str) -> Iterator[tuple[str, float]]:
+    """Yield (part, point) for "loss" or "loss:5". Raise ValueError."""
+    name, _, point = text.partition(":")
+    if name not in PARTS:
+        raise ValueError(f"there is no part {name}")
+    points = [known for known in PARTS[name].points if not point or point == f"{known:g}"]
+    if not points:
+        raise ValueError(f"{name} has the points {', '.join(f'{known:g}' for known in PARTS[name].points)}")
+    for known in points:
+        yield name, known
+
+
+def measured(name: str, point: float) -> list[Row]:
+    """Return the rows of one point of a part; show each."""
     if reason := missing_for(name):
         print(f"{name}: skipped, {reason}")
         return []
     found = []
-    for row in PARTS[name].measure():
+    for row in PARTS[name].measure(point):
         found.append(row)
         print(f"{name:<9}{row.x:>7g} {page.label(row.tool):<26}{row.unit:<18}{page.cell(row)}", flush=True)
     return found

@@ -24,8 +24,8 @@ How it was measured:
 - All hosts are network namespaces of one machine, behind a bridge. What a real switch and real network cards would do
   costs the same {cores} here.
 - In each round the tools take turns on the same tree, forwards and backwards, and the ratio is to the rsync of the same
-  round. The table has the median of two or three rounds (with loss and delay: of one), after one more that is not
-  counted. The machine serves others, too: a tenth more or less means nothing.
+  round. The table has the median of one to three rounds, after one more that is not counted. The machine serves others,
+  too: a tenth more or less means nothing.
 - The time is that of the whole command, until the last target has everything. The receivers of "mrsync, catchers wait",
   rsync's daemons, udpcast, UFTP and the chain of `nc | tee | tar` were started before. mrsync, rsync and clush by ssh
   start everything themselves, as part of the time.

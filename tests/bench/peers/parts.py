@@ -17,7 +17,7 @@ from tests.bench.peers.race import Lap, median_ratio, race
 from tests.bench.peers.tools import CHAIN, MRSYNC, MRSYNC_BY_SSH, RSYNC, TOOLS, Tool, lacking
 from tests.netns.lab import Lab, run
 
-SIZE = 64 * MIB
+SIZE, LARGE = 64 * MIB, 512 * MIB
 SLOW_LINK = "200mbit"
 TARGETS = 4
 ROUNDS = 3
@@ -41,12 +41,16 @@ class Row(NamedTuple):
 
 
 class Part(NamedTuple):
-    """conditions: one sentence for the page. axis: what x is; empty for a part with a single x."""
+    """conditions: one sentence for the page. axis: what a point is; empty for a part with a single one.
+
+    measure: called with one of the points, so that a long part can be measured piece by piece.
+    """
 
     title: str
     conditions: str
     axis: str
-    measure: Callable[[], Iterator[Row]]
+    points: tuple[float, ...]
+    measure: Callable[[float], Iterator[Row]]
 
 
 def rows(x: float, found: dict[str, list[Lap] | str], value: Callable[[Lap], float], unit: str = "s") -> Iterator[Row]:
@@ -93,51 +97,39 @@ def one_file(place: Field, size: int) -> None:
             file.write(os.urandom(MIB))
 
 
-def few_targets() -> Iterator[Row]:
-    yield from by_count((1, 2, 4, 8), able(), 2)
+def by_count(count: float) -> Iterator[Row]:
+    is_many = count > 8
+    tools = [MRSYNC, MRSYNC_BY_SSH, RSYNC, CHAIN] if is_many else able()
+    with prepared(int(count), tools, rate="1000mbit") as place:
+        one_file(place, SIZE)
+        yield from rows(count, race(place, tools, 1 if is_many else 2), seconds)
 
 
-def many_targets() -> Iterator[Row]:
-    yield from by_count((16, 32), [MRSYNC, MRSYNC_BY_SSH, RSYNC, CHAIN], 2)
-
-
-def by_count(counts: Sequence[int], tools: Sequence[Tool], rounds: int) -> Iterator[Row]:
-    for count in counts:
-        with prepared(count, tools, rate="1000mbit") as place:
-            one_file(place, SIZE)
-            yield from rows(count, race(place, tools, rounds), seconds)
-
-
-def unshaped() -> Iterator[Row]:
+def unshaped(count: float) -> Iterator[Row]:
     tools = [tool for tool in able() if not tool.is_over_ssh]
-    for count, size in ((1, 512 * MIB), (4, 512 * MIB), (16, 128 * MIB)):
-        with prepared(count, tools) as place:
-            one_file(place, size)
-            yield from rows(count, race(place, tools, ROUNDS), seconds)
+    with prepared(int(count), tools) as place:
+        one_file(place, LARGE if count <= TARGETS else LARGE // 4)
+        yield from rows(count, race(place, tools, 2), seconds)
 
 
-def losses() -> Iterator[Row]:
-    for percent in (0.0, 0.1, 1.0, 5.0):
+def losses(percent: float) -> Iterator[Row]:
+    def impair(lab: Lab, _: Path) -> None:
+        for host in lab.hosts:
+            run(*host.command("ethtool", "-K", "eth0", "tso", "off", "gso", "off"))
+        for host in lab.targets:
+            host.lose(percent / 100, of=TCP_AND_UDP)
 
-        def impair(lab: Lab, _: Path, share: float = percent / 100) -> None:
-            for host in lab.hosts:
-                run(*host.command("ethtool", "-K", "eth0", "tso", "off", "gso", "off"))
-            for host in lab.targets:
-                host.lose(share, of=TCP_AND_UDP)
-
-        yield from slow(percent, impair)
+    yield from slow(percent, impair)
 
 
-def delays() -> Iterator[Row]:
-    for round_trip_ms in (0.0, 10.0, 50.0, 100.0):
+def delays(round_trip_ms: float) -> Iterator[Row]:
+    def impair(lab: Lab, folder: Path) -> None:
+        for host in lab.targets:
+            long_path(lab, host, folder, delay_ms=round_trip_ms / 2)
+        for host in lab.hosts:
+            run(*host.command("ethtool", "-K", "eth0", "tx", "off"))  # the path forwards frames as they are
 
-        def impair(lab: Lab, folder: Path, one_way_ms: float = round_trip_ms / 2) -> None:
-            for host in lab.targets:
-                long_path(lab, host, folder, delay_ms=one_way_ms)
-            for host in lab.hosts:
-                run(*host.command("ethtool", "-K", "eth0", "tx", "off"))  # the path forwards frames as they are
-
-        yield from slow(round_trip_ms, impair)
+    yield from slow(round_trip_ms, impair)
 
 
 def slow(x: float, impair: Callable[[Lab, Path], None]) -> Iterator[Row]:
@@ -147,18 +139,18 @@ def slow(x: float, impair: Callable[[Lab, Path], None]) -> Iterator[Row]:
         yield from rows(x, race(place, tools, 1), seconds)
 
 
-def small_files() -> Iterator[Row]:
+def small_files(count: float) -> Iterator[Row]:
     tools = able()
     with prepared(TARGETS, tools) as place:
-        fill(place.source, SMALL_FILES)
-        yield from rows(SMALL_FILES, race(place, tools, 2), seconds)
+        fill(place.source, int(count))
+        yield from rows(count, race(place, tools, 1), seconds)
 
 
-def nothing_to_do() -> Iterator[Row]:
+def nothing_to_do(count: float) -> Iterator[Row]:
     tools = [tool for tool in able() if tool.is_for_trees]
     with prepared(TARGETS, tools) as place:
-        fill(place.source, UNCHANGED_FILES)
-        yield from rows(UNCHANGED_FILES, race(place, tools, ROUNDS, is_fresh=False), seconds)
+        fill(place.source, int(count))
+        yield from rows(count, race(place, tools, ROUNDS, is_fresh=False), seconds)
 
 
 def fill(source: Path, files: int, *, in_each: int = 200, seed: int = 1) -> None:
@@ -171,66 +163,80 @@ def fill(source: Path, files: int, *, in_each: int = 200, seed: int = 1) -> None
             (folder / f"file{number}").write_bytes(draw.randbytes(draw.randrange(100, 8192)))
 
 
-def starts() -> Iterator[Row]:
+def starts(count: float) -> Iterator[Row]:
     """Yield the time of a whole command for a single small file, and of mrsync also until its first page left."""
     tools = [tool for tool in able() if tool.is_over_ssh or tool is RSYNC]
-    for count in (1, 8, 32):
-        with prepared(count, tools) as place:
-            place.source.mkdir()
-            (place.source / "file").write_bytes(b"small")
-            found = race(place, tools, 2)
-            yield from rows(count, found, seconds)
-            ours, theirs = found[MRSYNC_BY_SSH.name], found[RSYNC.name]
-            if not isinstance(ours, str) and not isinstance(theirs, str):
-                first = [lap.first_s or 0.0 for lap in ours]
-                yield Row(count, FIRST_PAGE, first, median_ratio(map(seconds, theirs), first))
-
-
-def costs() -> Iterator[Row]:
-    """Yield processor and memory of the master and of one target."""
-    size, count = 512 * MIB, TARGETS
-    tools = [tool for tool in able() if not tool.is_over_ssh]
-    gb = size / 1e9
-    with prepared(count, tools, has_meters=True) as place:
-        one_file(place, size)
+    with prepared(int(count), tools) as place:
+        place.source.mkdir()
+        (place.source / "file").write_bytes(b"small")
         found = race(place, tools, ROUNDS)
-    yield from rows(1, found, lambda lap: lap.master.cpu_s / gb, "master: CPU s/GB")
-    yield from rows(2, found, lambda lap: lap.target.cpu_s / gb, "target: CPU s/GB")
-    yield from rows(3, found, lambda lap: lap.master.peak_mb, "master: peak MB")
-    yield from rows(4, found, lambda lap: lap.target.peak_mb, "target: peak MB")
+    yield from rows(count, found, seconds)
+    ours, theirs = found[MRSYNC_BY_SSH.name], found[RSYNC.name]
+    if not isinstance(ours, str) and not isinstance(theirs, str):
+        first = [lap.first_s or 0.0 for lap in ours]
+        yield Row(count, FIRST_PAGE, first, median_ratio(map(seconds, theirs), first))
+
+
+def costs(count: float) -> Iterator[Row]:
+    """Yield processor and memory of the master and of one target."""
+    tools = [tool for tool in able() if not tool.is_over_ssh]
+    with prepared(int(count), tools, has_meters=True) as place:
+        one_file(place, LARGE)
+        found = race(place, tools, 2)
+    gb = LARGE / 1e9
+    yield from rows(count, found, lambda lap: lap.master.cpu_s / gb, "master: CPU s/GB")
+    yield from rows(count, found, lambda lap: lap.target.cpu_s / gb, "target: CPU s/GB")
+    yield from rows(count, found, lambda lap: lap.master.peak_mb, "master: peak MB")
+    yield from rows(count, found, lambda lap: lap.target.peak_mb, "target: peak MB")
 
 
 ON_LINK = f"{SIZE // MIB} MiB in one file, a link of 1 Gbit/s at the master"
 ON_SLOW_LINK = f"{SIZE // 2 // MIB} MiB in one file to {TARGETS} targets, a link of 200 Mbit/s at the master"
 PARTS = {
-    "targets": Part("Number of targets", f"{ON_LINK}.", "targets", few_targets),
-    "many": Part("Many targets", f"{ON_LINK}; two cores carry all hosts.", "targets", many_targets),
+    "targets": Part("Number of targets", f"{ON_LINK}.", "targets", (1, 2, 4, 8, 16, 32), by_count),
     "unshaped": Part(
         "No limit but the processor",
-        "512 MiB in one file to 1 and 4 targets, 128 MiB to 16; no link has a rate.",
+        f"{LARGE // MIB} MiB in one file, {LARGE // MIB // 4} MiB to 16 targets; no link has a rate.",
         "targets",
+        (1, TARGETS, 16),
         unshaped,
     ),
     "loss": Part(
         "Loss",
         f"{ON_SLOW_LINK}; each target loses this share of the packets that come to it, of TCP and UDP.",
         "% lost",
+        (0, 0.1, 1, 5),
         losses,
     ),
-    "delay": Part("Delay", f"{ON_SLOW_LINK}; round trips take so long.", "ms", delays),
+    "delay": Part("Delay", f"{ON_SLOW_LINK}; round trips take so long.", "ms", (0, 10, 50, 100), delays),
     "files": Part(
-        "Small files", f"{SMALL_FILES} files of 0.1 to 8 KB to {TARGETS} targets; no link has a rate.", "", small_files
+        "Small files",
+        f"{SMALL_FILES} files of 0.1 to 8 KB to {TARGETS} targets; no link has a rate.",
+        "",
+        (SMALL_FILES,),
+        small_files,
     ),
     "noop": Part(
         "Nothing to do",
         f"{UNCHANGED_FILES} files of 0.1 to 8 KB that {TARGETS} targets have already.",
         "",
+        (UNCHANGED_FILES,),
         nothing_to_do,
     ),
     "start": Part(
-        "Start", "A tree with a single file of 5 bytes: what a command costs whatever it copies.", "targets", starts
+        "Start",
+        "A tree with a single file of 5 bytes: what a command costs whatever it copies.",
+        "targets",
+        (1, 8, 32),
+        starts,
     ),
-    "cost": Part("Processor and memory", f"512 MiB in one file to {TARGETS} targets; no link has a rate.", "", costs),
+    "cost": Part(
+        "Processor and memory",
+        f"{LARGE // MIB} MiB in one file to {TARGETS} targets; no link has a rate.",
+        "",
+        (TARGETS,),
+        costs,
+    ),
 }
 
 

@@ -9,6 +9,7 @@ import re
 import subprocess
 from collections.abc import Iterator, Sequence
 from datetime import date
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +34,16 @@ class Record:
         return [Row(*row) for row in self._parts.get(part, {}).get("rows", ())]
 
     def measured(self, part: str) -> str:
-        """Return the day of a part's figures and the load of the machine before them."""
-        kept = self._parts[part]
-        return f"{kept['day']}, load before it {kept['load']}"
+        """Return the day of a part's newest figures."""
+        return str(self._parts[part]["day"])
 
-    def keep(self, part: str, found: Sequence[Row], load: float) -> None:
-        rounded = [row._replace(values=[round(value, 4) for value in row.values]) for row in found]
-        self._parts[part] = {"day": date.today().isoformat(), "load": round(load, 1), "rows": rounded}
+    def keep(self, part: str, found: Sequence[Row]) -> None:
+        """Replace the rows of the same points."""
+        points = {row.x for row in found}
+        old = [row for row in self.rows(part) if row.x not in points]
+        new = [row._replace(values=[round(value, 4) for value in row.values]) for row in found]
+        kept = sorted([*old, *new], key=attrgetter("x"))
+        self._parts[part] = {"day": date.today().isoformat(), "rows": kept}
 
     def save(self) -> None:
         fields = {"machine": self.machine, "skipped": self.skipped, "parts": self._parts}
