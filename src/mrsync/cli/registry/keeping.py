@@ -256,6 +256,15 @@ OPTIONS = (
         rsync="-O --omit-dir-times",
     ),
     Option(
+        "--drop-cache",
+        "keep what is copied out of the page cache",
+        KEEPING,
+        manual="have the kernels of master and targets forget what was read and written, so that a database or a busy "
+        "server keeps its own data in memory. Targets sync files of 8 MB and more to the disk for this; smaller ones "
+        "stay in their memory, and so does what `--checksum` and `--delta` read",
+        field="policy.drops_cache",
+    ),
+    Option(
         "--preallocate",
         "reserve the space of a file before it is written",
         KEEPING,

@@ -42,6 +42,7 @@ class Policy(NamedTuple):
     max_delete: int = -1  # number of deletions at most; negative: no limit
     omit_dir_times: bool = False  # do not set times of directories
     # how files are written and committed
+    drops_cache: bool = False  # keep what is read and written out of the page cache
     preallocates: bool = False  # reserve the space of files
     sparse: bool = False  # write runs of zeros as holes
     commit: str = "file"  # the commit rule: "file", "each" or "job"

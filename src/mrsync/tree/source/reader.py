@@ -15,6 +15,7 @@ from types import MappingProxyType
 
 from mrsync.tree.fs.descriptors import cache_limit
 from mrsync.tree.fs.fdcache import FdCache
+from mrsync.tree.fs.page_cache import forget_read
 from mrsync.tree.model.failure import Changed, Fault
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.plan import Plan
@@ -95,6 +96,8 @@ class ContentsReader:
             is_end = position + length == self._data_end(file)
             if is_end or self._checks_every_piece:
                 self._check(file, fd)
+            if self._manifest.policy.drops_cache:
+                forget_read(fd, position, length, is_end=is_end)
             if is_end:
                 self._verified[file] = 1
                 self._fds.close(file)

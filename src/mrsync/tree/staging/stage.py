@@ -31,21 +31,20 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from operator import sub
-from typing import Union
 
 from mrsync.files import CAUTIOUS, may_others_write, open_regular
 from mrsync.tree.destination.destination import Destination
 from mrsync.tree.fs.descriptors import cache_limit
 from mrsync.tree.fs.fdcache import FdCache
 from mrsync.tree.fs.holes import write_sparsely
+from mrsync.tree.fs.page_cache import forget_whole, forget_written
 from mrsync.tree.fs.temporary_names import link_name, staged_prefix
+from mrsync.tree.fs.writing import Data, write_all
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.plan import Plan
 from mrsync.tree.staging.checkpoint import Checkpoints
 from mrsync.tree.staging.identity import Identities, replaced_error
 from mrsync.tree.staging.journal import Journal
-
-Data = Union[bytes, bytearray, memoryview]
 
 WAITING, STARTED, WHOLE, SAT_OUT, UNWANTED, DISCARDED, PLACED = range(7)
 FILES_OPEN_MAX = 128
@@ -387,7 +386,9 @@ class Stage:
         if self.manifest.policy.sparse and file not in self._dense:
             write_sparsely(fd, run, position)
         else:
-            _write_all(fd, run, position, length)
+            write_all(fd, run, position, length)
+        if self.manifest.policy.drops_cache:
+            forget_written(fd, position, length)
 
     def _create(self, file: int) -> int:
         home = self.home(self._parent(file))
@@ -484,17 +485,10 @@ class Stage:
         self.destination.placement.check(entry, self.home(manifest.parents[entry]), self.name(file))
         if file in self.plan.extents or manifest.policy.sparse:
             os.ftruncate(fd, manifest.sizes[entry])
+        if manifest.policy.drops_cache:
+            forget_whole(fd, manifest.sizes[entry])
         status = self.destination.metadata.give_new(entry, fd)
         self.states[file] = WHOLE
         self._identities.note(file, status)
         if self.journal is not None:
             self.journal.whole(file, status)
-
-
-def _write_all(fd: int, run: Sequence[Data], position: int, length: int) -> None:
-    written = os.pwritev(fd, run, position) if run else 0
-    if written == length:
-        return
-    rest = memoryview(b"".join(run))
-    while written < length:
-        written += os.pwrite(fd, rest[written:], position + written)

@@ -14,9 +14,10 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from mrsync.tree.fs.writing import Data
 from mrsync.tree.model.failure import Failure
 from mrsync.tree.staging.commit import Commit
-from mrsync.tree.staging.stage import Data, Stage
+from mrsync.tree.staging.stage import Stage
 
 
 class StagingRound(NamedTuple):
