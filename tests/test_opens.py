@@ -39,7 +39,6 @@ EXCEPTIONS = {
 }
 BUILTIN = {  # where `open` is called with a path, and what it is
     "tree/fs/mounts.py": "/proc",
-    "tree/fs/mount_ids.py": "/proc",
     "tree/staging/journal.py": "/proc",
     "run/measure/hostfacts.py": "/proc and /sys",
     "run/demo.py": "files in a new directory of its own",

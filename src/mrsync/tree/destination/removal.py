@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mrsync.tree.destination.deletions import Deletions
 from mrsync.tree.fs.directories import Directories
-from mrsync.tree.fs.mount_ids import mount_id
+from mrsync.tree.fs.mounts import mount_id
 
 if TYPE_CHECKING:
     from mrsync.tree.filter.protection import DirectoryProtection

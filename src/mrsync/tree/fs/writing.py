@@ -1,12 +1,15 @@
-"""Write all of a run of data, however little the kernel takes at a time."""
+"""Write runs of data, whole or sparsely: then zeros become holes of a file that was created empty."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Union
 
 Data = Union[bytes, bytearray, memoryview]
+
+BLOCK_BYTES = 4096
+_ZEROS = bytes(BLOCK_BYTES)
 
 
 def write_all(fd: int, run: Sequence[Data], position: int, length: int) -> None:
@@ -17,3 +20,26 @@ def write_all(fd: int, run: Sequence[Data], position: int, length: int) -> None:
     rest = memoryview(b"".join(run))
     while written < length:
         written += os.pwrite(fd, rest[written:], position + written)
+
+
+def write_sparsely(fd: int, run: Sequence[Data], position: int) -> None:
+    """Write consecutive pieces, but skip whole blocks of zeros. The caller must set the file's size."""
+    data = b"".join(run)
+    for start, end in data_spans(data, position):
+        while start < end:
+            start += os.pwrite(fd, memoryview(data)[start:end], position + start)
+
+
+def data_spans(data: bytes, position: int) -> Iterator[tuple[int, int]]:
+    """Yield the ranges [start, end) of data that are not zero, in whole blocks of the file; data is at `position`."""
+    begun = -1
+    start = 0
+    while start < len(data):
+        end = min(start + BLOCK_BYTES - (position + start) % BLOCK_BYTES, len(data))
+        is_hole = data[start:end] == _ZEROS[: end - start]
+        if is_hole and begun >= 0:
+            yield begun, start
+        begun = -1 if is_hole else begun if begun >= 0 else start
+        start = end
+    if begun >= 0:
+        yield begun, len(data)

@@ -36,10 +36,9 @@ from mrsync.files import CAUTIOUS, may_others_write, open_regular
 from mrsync.tree.destination.destination import Destination
 from mrsync.tree.fs.descriptors import cache_limit
 from mrsync.tree.fs.fdcache import FdCache
-from mrsync.tree.fs.holes import write_sparsely
 from mrsync.tree.fs.page_cache import forget_whole, forget_written
 from mrsync.tree.fs.temporary_names import link_name, staged_prefix
-from mrsync.tree.fs.writing import Data, write_all
+from mrsync.tree.fs.writing import Data, write_all, write_sparsely
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.plan import Plan
 from mrsync.tree.staging.checkpoint import Checkpoints

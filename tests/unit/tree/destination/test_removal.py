@@ -13,7 +13,7 @@ from mrsync.tree.compare.prefetch import Prefetch
 from mrsync.tree.destination import removal
 from mrsync.tree.destination.deletions import Deletions
 from mrsync.tree.destination.removal import remove_tree
-from mrsync.tree.fs.mount_ids import _statx_mount_id
+from mrsync.tree.fs.mounts import _statx_mount_id
 from mrsync.tree.model.policy import Policy
 from tests.trees import build_awkward_tree
 from tests.unit.tree.syncing import as_nobody, nobodys_directory, small_file_system
