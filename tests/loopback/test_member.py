@@ -37,7 +37,7 @@ from tests.unit.protocol.builders import hello, report
 
 pytestmark = pytest.mark.skipif(SIGNER is None, reason="needs the package cryptography")
 
-CONTENTS = b"".join(number.to_bytes(8, "big") for number in range(1_000_000))
+CONTENTS = random.Random(1).randbytes(8_000_000)
 TURN_S = 0.001
 PAGES_FORGED = 120  # then it stops, for it can hold a session up
 MESSAGES_FORGED = 6000  # likewise: targets without the package take half a millisecond for each signature

@@ -17,7 +17,7 @@ from mrsync.wire.messages import Ending, Phase
 from tests.loopback.session import HMAC_ONLY, Place, Session, prepare_session
 
 _SO_NO_CHECK = 11
-CONTENTS = b"".join(number.to_bytes(8, "big") for number in range(1_000_000))
+CONTENTS = random.Random(1).randbytes(8_000_000)
 
 
 def hold(session: Session, contents: bytes = CONTENTS) -> None:
