@@ -43,11 +43,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put whole programs first and short tests last, so that no worker ends long before the others.
 
-    Tests that need the machine come at the very end, all in one worker: the others have nothing left to do then.
+    Tests that need the machine come at the very end, so that few others wait for them.
     """
-    for item in items:
-        if is_alone(item):
-            item.add_marker(pytest.mark.xdist_group("alone"))
     items.sort(key=lambda item: (is_alone(item), (TESTS / "unit") in item.path.parents))
 
 

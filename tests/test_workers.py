@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -65,3 +66,27 @@ def test_a_failure_is_named_at_once(tmp_path: Path, workers: str) -> None:
         run.wait_for(r"^FAILED .*test_it.py::test_fails \(call, ")
     finally:
         run.close()
+
+
+ALONE = """
+import pytest
+@pytest.mark.alone
+@pytest.mark.parametrize("number", range(3))
+def test_alone(number): ...
+@pytest.mark.parametrize("number", range(2))
+def test_beside_others(number): ...
+"""
+
+
+def test_tests_that_run_alone_come_last(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text(ALONE)
+    (tmp_path / "conftest.py").write_text(
+        "from tests.conftest import pytest_collection_modifyitems, pytest_configure\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-v", "-n", "1", "--dist", "loadgroup"]
+    done = subprocess.run(
+        [*command, f"--rootdir={tmp_path}", str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": str(PROJECT)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    order = re.findall(r"PASSED .*test_it\.py::test_(\w+)\[", done.stdout)
+    assert order == ["beside_others"] * 2 + ["alone"] * 3, done.stdout + done.stderr

@@ -14,7 +14,7 @@ import pytest
 
 from tests.loopback.interpreters import OLDEST_MINOR, find_interpreter
 from tests.netns.conftest import MakeLab
-from tests.netns.lab import Host, Lab, missing_requirement
+from tests.netns.lab import Host, Lab
 from tests.netns.subnets import Subnets, namespace_shell
 from tests.programs import program
 from tests.support import rooms
@@ -102,29 +102,21 @@ FAULTS: dict[Callable[[Host], None], tuple[str, str]] = {  # what is done, and w
 }
 
 
-@pytest.fixture(scope="module")
-def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    """What the doctor says of one lab in which every host has another fault."""
-    if (missing := missing_requirement()) is not None:
-        pytest.skip(missing)
-    with Lab(len(FAULTS)) as lab:
-        for host, make in zip(lab.targets, FAULTS, strict=True):
-            make(host)
-        yield examine(lab, tmp_path_factory.mktemp("doctor"), status=23)
-
-
 @pytest.mark.alone  # it measures rates and losses
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
-def test_its_first_finding_names_the_fault(faulty: dict[str, Any], fault: Callable[[Host], None]) -> None:
-    cause, detail = FAULTS[fault]
-    target = faulty["targets"][f"t{1 + list(FAULTS).index(fault)}"]
-    if not cause:
-        assert (target["findings"], target["is_fit"]) == ([], True)
-        return
-    first = target["findings"][0]
-    assert first["cause"] == cause
-    assert detail in first["detail"]
-    assert first["remedy"]
+def test_its_first_finding_names_each_fault(make_lab: MakeLab, tmp_path: Path) -> None:
+    """In one lab, in which every host has another fault."""
+    lab = make_lab(len(FAULTS))
+    for host, make in zip(lab.targets, FAULTS, strict=True):
+        make(host)
+    targets = examine(lab, tmp_path, status=23)["targets"]
+    for host, (make, (cause, detail)) in zip(lab.targets, FAULTS.items(), strict=True):
+        target = targets[host.name]
+        if not cause:
+            assert (target["findings"], target["is_fit"]) == ([], True), make.__name__
+            continue
+        first = target["findings"][0]
+        assert (first["cause"], detail in first["detail"]) == (cause, True), f"{make.__name__}: {first}"
+        assert first["remedy"]
 
 
 def second_network(*hosts: Host) -> None:
