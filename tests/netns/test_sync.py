@@ -76,6 +76,7 @@ def test_compressed_pages_are_repaired_too(make_lab: MakeLab, tmp_path: Path, op
     assert report["packets_coded"] > 0
 
 
+@WITH_IPV4
 @pytest.mark.parametrize("loss", [0.001, 0.01, 0.1])
 def test_loss_is_repaired(make_lab: MakeLab, tmp_path: Path, loss: float) -> None:
     fleet = Fleet(make_lab(4), tmp_path)
@@ -108,6 +109,7 @@ def test_without_a_monitor_overruns_are_repaired(make_lab: MakeLab, tmp_path: Pa
     assert [target["monitor_seconds"] for target in targets.values()] == [0.0] * 3
 
 
+@WITH_IPV4
 def test_a_second_run_has_nothing_to_do(make_lab: MakeLab, tmp_path: Path) -> None:
     fleet = Fleet(make_lab(2), tmp_path)
     build_awkward_tree(fleet.source, seed=3)
@@ -205,6 +207,7 @@ def test_all_may_be_stopped_together(make_lab: MakeLab, tmp_path: Path) -> None:
     assert fleet.differences() == {}
 
 
+@WITH_IPV4
 def test_another_key_joins_no_session(make_lab: MakeLab, tmp_path: Path) -> None:
     fleet = Fleet(make_lab(1), tmp_path)
     plain_tree(fleet.source, 1000)
