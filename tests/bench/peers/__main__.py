@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -29,6 +30,7 @@ def main(arguments: Sequence[str]) -> int:
     if reason := missing_requirement() or missing_program():
         print(f"nothing can be measured: {reason}", file=sys.stderr)
         return 1
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that labs end their programs
     record = Record(FOLDER / "peers.json")
     record.machine = this_machine()
     record.skipped = {tool.label: f"{' and '.join(names)} not installed" for tool in TOOLS if (names := lacking(tool))}

@@ -102,7 +102,7 @@ def by_count(count: float) -> Iterator[Row]:
     tools = [MRSYNC, MRSYNC_BY_SSH, RSYNC, CHAIN] if is_many else able()
     with prepared(int(count), tools, rate="1000mbit") as place:
         one_file(place, SIZE)
-        yield from rows(count, race(place, tools, 1 if is_many else 2), seconds)
+        yield from rows(count, race(place, tools, 1 if count > TARGETS else 2), seconds)
 
 
 def unshaped(count: float) -> Iterator[Row]:

@@ -64,6 +64,11 @@ class Clock:
         pages = min(self.window.size, self._courtesy.size / self._page_packets)
         return max(1, min(REPORT_PAGES, int(pages) // REPORTS_PER_WINDOW))
 
+    @property
+    def round_trip_s(self) -> float:
+        """The longest of the monitors' last round trips, with all queues and the writing. 0: none is known."""
+        return max((flow.delay.rtt_s for flow in self.monitors), default=0.0)
+
     def on_sent(self, tx: int, packets: int, now: float) -> None:
         """Note that a burst was sent. packets: 0 for a status."""
         at = tx & SENT_TIMES - 1

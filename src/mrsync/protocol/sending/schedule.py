@@ -38,7 +38,7 @@ REPAIRS_PER_FIRST = 2  # while both wait, so that a target that misses much does
 REPAIRS_BEYOND = 2  # repairs under way by the fastest target's clock, although the slowest one's window is closed
 POLL_MIN_S = 0.005
 TX_ROOM = 1 << 24  # more than is sent between two checks
-POLL_CLOSED_S = 0.05  # while the window is closed: answers are under way
+POLL_CLOSED_S = 0.05  # at least, while the window is closed: answers are under way
 POLL_MAX_S = 0.25
 POLL_GROWTH = 1.5
 POLL_ROUNDS_MAX = 4
@@ -187,7 +187,7 @@ class Schedule:
         window = self._clock.window
         if not self._clock.is_courteous(now):
             self._clock.note_limit(now, has_more=repairs.is_waiting or not transfer.is_sent)
-            self._timers.advance(Timer.POLL, now + max(self._poll_s, POLL_CLOSED_S, self._audience.round_s))
+            self._timers.advance(Timer.POLL, now + max(self._poll_s, self._answers_s, self._audience.round_s))
             return []
         bursts_max = 1 if self._clock.gap_s else BURSTS_MAX  # the driver asks again when it has spread it
         room = min(bursts_max, window.room(self.tx, self._clock.tx_done(now)))
@@ -202,9 +202,14 @@ class Schedule:
         if sends:
             self._timers.stop(Timer.POLL)
         if len(sends) < bursts_max and not self._timers.is_set(Timer.RATE):
-            wait_s = self._poll_s if room else max(self._poll_s, POLL_CLOSED_S)
+            wait_s = self._poll_s if room else max(self._poll_s, self._answers_s)
             self._timers.advance(Timer.POLL, now + max(wait_s, self._audience.round_s))
         return sends
+
+    @property
+    def _answers_s(self) -> float:
+        """Seconds in which answers that are under way arrive: a poll before only keeps busy targets from answering."""
+        return max(POLL_CLOSED_S, min(POLL_MAX_S, self._clock.round_trip_s))
 
     def _sends_beyond(self, transfer: Transfer, repairs: Repairs, now: float) -> list[Send]:
         """Return a few repairs for other targets while the window is closed, so that a slow one does not starve them.

@@ -30,7 +30,8 @@ from mrsync.wire.messages import (
 STATUS_S = 0.1
 URGENT_STATUS_S = 0.02  # while catchers join, and while all commit at the same time
 COPY_S = 0.0002  # for each copy of a status by unicast
-REPORT_INTERVAL_MIN_S = 0.02
+REPORT_INTERVAL_MIN_S, REPORT_INTERVAL_MAX_S = 0.02, 0.2
+REPORTS_PER_ROUND_TRIP = 4  # more would only tell what was on its way anyway, and each costs a busy host a wake-up
 
 
 class Outbox:
@@ -125,7 +126,7 @@ class Outbox:
             plan_files=commits.file_count,
             monitors=tuple(target.id for target in self._clock.monitors),
             report_pages=self._clock.report_pages,
-            report_interval_us=int(max(REPORT_INTERVAL_MIN_S, self._roster.audience.round_s) * 1e6),
+            report_interval_us=int(self._report_interval_s * 1e6),
             is_poll=is_poll,
             commit=commits.span,
             ack_wait_s=max(1, int(self._ack_wait_s)),
@@ -143,6 +144,12 @@ class Outbox:
     def status_interval_s(self, *, is_urgent: bool) -> float:
         """Return the seconds between two statuses, which grow with the number of unicast copies."""
         return max(URGENT_STATUS_S if is_urgent else STATUS_S, self._roster.status_copies * COPY_S)
+
+    @property
+    def _report_interval_s(self) -> float:
+        """Seconds between two reports of a target that is no monitor."""
+        of_round_trip_s = min(REPORT_INTERVAL_MAX_S, self._clock.round_trip_s / REPORTS_PER_ROUND_TRIP)
+        return max(REPORT_INTERVAL_MIN_S, self._roster.audience.round_s, of_round_trip_s)
 
     def copy_status(self, destination: Address) -> None:
         """Send the last status to one address."""

@@ -83,6 +83,16 @@ def test_a_closed_window_lets_nothing_through_but_asks() -> None:
     assert cast.schedule.sends(POLL_CLOSED_S) == []
 
 
+def test_a_closed_window_asks_no_more_often_than_answers_can_come() -> None:
+    cast = Cast(99)
+    cast.elect()
+    cast.clock.monitors[0].delay.add(0.2, 0.0)
+    while cast.schedule.sends(0.0):
+        pass
+    assert not cast.schedule.handle_timeout(0.19)
+    assert cast.schedule.handle_timeout(0.2)
+
+
 def test_while_one_keeps_the_window_closed_the_others_get_their_repairs() -> None:
     cast = Cast(99, targets=2)
     while cast.schedule.sends(0.0):

@@ -10,7 +10,7 @@ from mrsync.protocol.sending.schedule import Schedule
 from mrsync.protocol.sending.transfer import Transfer
 from mrsync.protocol.sending.window import Window
 from mrsync.protocol.targets.commits import Commits
-from mrsync.protocol.targets.outbox import REPORT_INTERVAL_MIN_S, Outbox
+from mrsync.protocol.targets.outbox import REPORT_INTERVAL_MAX_S, REPORT_INTERVAL_MIN_S, Outbox
 from mrsync.protocol.targets.roster import Roster
 from mrsync.wire.messages import (
     Ack,
@@ -116,3 +116,12 @@ def test_reports_are_asked_for_as_often_as_the_roster_allows() -> None:
     assert Office(roster(1)).status().report_interval_us == REPORT_INTERVAL_MIN_S * 1e6
     many = Office(roster(1000))
     assert many.status().report_interval_us == int(many.roster.audience.round_s * 1e6) > REPORT_INTERVAL_MIN_S * 1e6
+
+
+def test_reports_are_rarer_where_round_trips_are_long() -> None:
+    office = Office(roster(1))
+    office.clock.elect(0.0)
+    (monitor,) = office.clock.monitors
+    for round_trip_s, interval_s in ((0.06, REPORT_INTERVAL_MIN_S), (0.4, 0.1), (9.0, REPORT_INTERVAL_MAX_S)):
+        monitor.delay.add(round_trip_s, 0.0)
+        assert office.status().report_interval_us == int(interval_s * 1e6)
