@@ -135,8 +135,8 @@ def _newest(chance: random.Random, words: list[str]) -> list[str]:
     added = [
         word for each, choices in NEWEST_OPTIONS if chance.random() < each for word in chance.choice(choices).split()
     ]
-    # rsync does not mix them; and it changes an owner in place where mrsync makes a new file, which -O lets be seen
-    if any(re.match("--chown|--omit-dir|-[a-zA-Z]*O", word) for word in words):
+    # rsync does not mix them; and it changes an owner in place where mrsync makes a new file, which -O and -b show
+    if any(re.match("--chown|--omit-dir|--backup|-[a-zA-Z]*[bO]", word) for word in words):
         added = [word for word in added if "map=" not in word]
     if any(NOT_WITH_KEPT_LINKS.match(word) for word in (*words, *added)):
         added = [word for word in added if word not in ("-K", "-O")]
