@@ -23,7 +23,7 @@ WAITING_MAX = 768  # pages that wait for a digest; more than any window
 TOLD_MAX = 8192  # digests whose page has not arrived
 OVERDUE_S = 0.05  # after which the caster is asked for a digest
 HOLD_S = 0.25  # for which a page without a digest keeps the window from moving
-PAGES_INLINE = 2  # hashing so few takes no longer than waking the thread
+PAGES_INLINE = 1  # pages that come one by one do not need a second thread
 GIVE_UP_S = 1.0  # after which a page without a digest is rejected
 
 VerifiedPage = tuple[int, int, bytes, bytes]  # object, page, plaintext, digest
