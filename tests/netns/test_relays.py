@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ from tests.netns.fleet import Fleet
 from tests.netns.lab import Host, Lab, run
 from tests.netns.process import Process
 from tests.netns.test_networks import FAMILIES, MEGABYTE, MakeSubnets, make_subnets, plain_tree, start_mrsync
-from tests.support.waiting import HANG_S
 
 pytestmark = pytest.mark.netns
 __all__ = ["make_subnets"]  # a fixture
@@ -168,23 +166,3 @@ def test_options_work_through_relays(make_lab: MakeLab, tmp_path: Path, option: 
     for host in fleet.lab.targets[:2]:
         (fleet.dest(host) / "big").write_bytes((fleet.source / "big").read_bytes()[: size // 2] + os.urandom(size // 2))
     assert copies(fleet, size, *option) < 2
-
-
-def test_interrupted_run_is_resumed_through_relays(make_lab: MakeLab, tmp_path: Path) -> None:
-    fleet = Fleet(make_lab(3), tmp_path)
-    size = plain_tree(fleet.source, 8 * MEGABYTE)
-    wire_up(fleet)
-    caster = start(fleet, "--rate", "4M")
-    deadline = time.monotonic() + HANG_S
-    while min(staged_bytes(fleet, host) for host in fleet.lab.targets) < 3 * MEGABYTE:
-        assert time.monotonic() < deadline, caster.output
-        time.sleep(0.01)
-    caster.signal(signal.SIGINT)
-    assert caster.wait() == 20, caster.output
-    assert copies(fleet, size) < 0.9
-    assert set(parents(fleet.report()).values()) != {None}
-
-
-def staged_bytes(fleet: Fleet, host: Host) -> int:
-    """How much of the contents a target has written so far."""
-    return sum(path.stat().st_blocks * 512 for path in fleet.dest(host).glob(".mrsync-*"))

@@ -101,21 +101,35 @@ class BatchReceiver:
             raise BlockingIOError if number in (errno.EAGAIN, errno.EINTR) else OSError(number, os.strerror(number))
         return count
 
-    def alike(self, count: int) -> int:
-        """Return how many of the first datagrams fill header and slice, of one source, with the same ancillary data."""
-        size, names, controls = HEADER_BYTES + self._slice_bytes, self._names, self._controls
-        lengths, told = self._lengths[:count].tolist(), self._control_lengths[:count].tolist()
-        if lengths.count(size) == count == told.count(told[0]):
-            is_one = names[: _NAME_BYTES * count] == bytes(names[:_NAME_BYTES]) * count
-            if is_one and controls[: ANCILLARY_BYTES * count] == bytes(controls[:ANCILLARY_BYTES]) * count:
-                return count
-        alike = 0
-        while alike < count and lengths[alike] == size and self._is_like_first(alike):
-            alike += 1
-        return alike
+    def runs(self, count: int) -> list[tuple[int, int]]:
+        """Return the ranges of datagrams that are alike, in order: full, of one source, with the same ancillary data.
 
-    def _is_like_first(self, at: int) -> bool:
-        return self._name(at) == self._name(0) and self._control(at) == self._control(0)
+        A datagram that is not full is a range of its own.
+        """
+        lengths, told = self._lengths[:count].tolist(), self._control_lengths[:count].tolist()
+        names, controls = (
+            self._names[: _NAME_BYTES * count].tobytes(),
+            self._controls[: ANCILLARY_BYTES * count].tobytes(),
+        )
+        size = HEADER_BYTES + self._slice_bytes
+        is_one_size = lengths.count(size) == count == told.count(told[0])
+        is_one_source = names == names[:_NAME_BYTES] * count
+        if is_one_size and is_one_source and controls == controls[:ANCILLARY_BYTES] * count:
+            return [(0, count)]
+        of_name, of_control = (range(0, width * count, width) for width in (_NAME_BYTES, ANCILLARY_BYTES))
+        known = [names[at : at + _NAME_BYTES] for at in of_name]
+        said = [controls[at : at + length] for at, length in zip(of_control, told)]
+        keys = list(zip(lengths, known, said))
+        runs, first = [], 0
+        for at in range(1, count + 1):
+            if at == count or keys[at] != keys[first] or lengths[first] != size:
+                runs.append((first, at))
+                first = at
+        return runs
+
+    def is_full(self, at: int) -> bool:
+        """Return whether a datagram fills header and slice."""
+        return bool(self._lengths[at] == HEADER_BYTES + self._slice_bytes)
 
     def source(self, at: int) -> Address:
         """Return where a datagram came from, as a socket does."""
@@ -143,6 +157,16 @@ class BatchReceiver:
         head = self._headers[at * HEADER_BYTES : (at + 1) * HEADER_BYTES]
         tail = self._tails[at * _TAIL_BYTES : at * _TAIL_BYTES + max(0, length - HEADER_BYTES - size)]
         return b"".join((head, self._views[slot][place * size : (place + 1) * size], tail))[:length]
+
+    def copy(self, first: int, end: int) -> tuple[bytes, bytes]:
+        """Return copies of the headers and of the slices of datagrams [first, end), which are full."""
+        size, here = self._slice_bytes, max(0, min(self.most - self._place, end) - first)
+        start = (self._place + first) % self.most * size
+        view = self._views[here == 0]
+        slices = view[start : start + (here or end - first) * size].tobytes()
+        if here and here < end - first:
+            slices += self._views[1][: (end - first - here) * size]
+        return bytes(self._headers[first * HEADER_BYTES : end * HEADER_BYTES]), slices
 
     def _name(self, at: int) -> bytes:
         return bytes(self._names[at * _NAME_BYTES : (at + 1) * _NAME_BYTES])

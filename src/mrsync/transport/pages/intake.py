@@ -29,7 +29,7 @@ import socket
 from collections.abc import Collection, Sequence
 from typing import Callable
 
-from mrsync.transport.network.batches import BatchReceiver
+from mrsync.transport.network.batches import Ancillary, BatchReceiver
 from mrsync.transport.network.mailbox import ANCILLARY_BYTES, read_ancillary
 from mrsync.transport.network.paths import Address
 from mrsync.transport.network.stamps import LastArrival
@@ -227,19 +227,48 @@ class Intake:
             number = batch.receive(self._slot.view, self._spare.view, self._next)
         except BlockingIOError:
             return 0, 0
-        alike = batch.alike(number)
-        if self._is_stranger(batch.source(0)):
-            alike = 0
-        rest = [(batch.datagram(at), batch.ancillary(at), batch.source(at)) for at in range(alike, number)]
+        runs = batch.runs(number)
+        alike = runs[0][1] if batch.is_full(0) else 0
+        if self._is_stranger(batch.source(0)) or (self._header is None and self._headers[_INDEX_AT]):
+            alike = 0  # not where they belong
+        rest = [self._copy(batch, *run) for run in runs if run[0] >= alike]
         size = alike * self._packet_bytes
         if alike:
             self._read_ancillary(batch.ancillary(0), self._packet_bytes)
             self.statistics.marked += (alike - 1) * self._is_marked
             self._take_packets(self._predicted_vector(), size, self._packet_bytes, batch.source(0), now)
-        for datagram, ancillary, source in rest:  # copied before, as taking packets may overwrite others
-            size += max(len(datagram), DATAGRAM_COUNTS_AS)
-            self._take_copied(datagram, ancillary, source, now)
+        for copied in rest:  # copied before, as taking packets may overwrite others
+            size += self._take_run(*copied, now)
         return number, size
+
+    def _copy(self, batch: BatchReceiver, first: int, end: int) -> tuple[list[bytes], bytes, Ancillary, Address]:
+        """Return copies of datagrams [first, end) of a batch: one by one, or else their headers, and their slices."""
+        ancillary, source = batch.ancillary(first), batch.source(first)
+        if end == first + 1 or self._is_stranger(source):
+            return [batch.datagram(at) for at in range(first, end)], b"", ancillary, source
+        headers, slices = batch.copy(first, end)
+        return [headers], slices, ancillary, source
+
+    def _take_run(self, copies: list[bytes], slices: bytes, ancillary: Ancillary, source: Address, now: float) -> int:
+        """Take copied datagrams. Slices are put where they would have been received. Return a size."""
+        if not slices:
+            for datagram in copies:
+                self._take_copied(datagram, ancillary, source, now)
+            return sum(max(len(datagram), DATAGRAM_COUNTS_AS) for datagram in copies)
+        self._is_stranger(source)
+        header = unpack_header(copies[0][:HEADER_BYTES])
+        if self._header is None and header is not None:
+            self._start_run(header, copies[0][:HEADER_BYTES])  # in the middle of a page, after a control message
+        number, here = len(slices) // self._slice_bytes, (self._page_packets - self._next) * self._slice_bytes
+        start = self._next * self._slice_bytes
+        self._slot.view[start : start + min(here, len(slices))] = slices[:here]
+        self._spare.view[: max(0, len(slices) - here)] = slices[here:]
+        self._headers[: len(copies[0])] = copies[0]
+        self._read_ancillary(ancillary, self._packet_bytes)
+        self.statistics.marked += (number - 1) * self._is_marked
+        size = number * self._packet_bytes
+        self._take_packets(self._predicted_vector(), size, self._packet_bytes, source, now)
+        return size
 
     def _take_copied(
         self, datagram: bytes, ancillary: Sequence[tuple[int, int, bytes]], source: Address, now: float

@@ -56,7 +56,8 @@ def packet(number: int, size: int = SIZE) -> bytes:
 def test_slices_land_from_a_place_on_in_one_slot_and_then_in_the_other(bench: Bench) -> None:
     for first in (0, 3, MOST - 1):
         bench.send(*map(packet, range(MOST + 2)))
-        assert bench.receive(first) == MOST == bench.batch.alike(MOST)
+        assert bench.receive(first) == MOST
+        assert bench.batch.runs(MOST) == [(0, MOST)]
         landed = [bytes(bench.here[at : at + SLICE]) for at in range(first * SLICE, MOST * SLICE, SLICE)]
         landed += [bytes(bench.behind[at : at + SLICE]) for at in range(0, first * SLICE, SLICE)]
         assert landed == [packet(number, SLICE) for number in range(MOST)]
@@ -71,7 +72,8 @@ def test_slices_land_from_a_place_on_in_one_slot_and_then_in_the_other(bench: Be
 def test_a_datagram_of_another_size_ends_what_is_alike(bench: Bench, size: int) -> None:
     bench.send(packet(1), packet(2), packet(3, size), packet(4))
     assert bench.receive() == 4
-    assert bench.batch.alike(4) == 2
+    assert bench.batch.runs(4) == [(0, 2), (2, 3), (3, 4)]
+    assert [bench.batch.is_full(at) for at in range(4)] == [True, True, False, True]
     assert [len(bench.batch.datagram(at)) for at in range(4)] == [SIZE, SIZE, size, SIZE]
     assert bench.batch.datagram(2) == packet(3, size)
 
@@ -80,7 +82,7 @@ def test_another_source_or_other_ancillary_data_end_what_is_alike(bench: Bench) 
     bench.send(packet(1), packet(2))
     bench.send(packet(3), other=True)
     assert bench.receive() == 3
-    assert bench.batch.alike(3) == 2
+    assert bench.batch.runs(3) == [(0, 2), (2, 3)]
     own, other = bench.sender.getsockname(), bench.other.getsockname()
     assert [bench.batch.source(at) for at in range(3)] == [own, own, other]
     marked = socket.IP_TOS if bench.sender.family == socket.AF_INET else socket.IPV6_TCLASS
@@ -90,7 +92,17 @@ def test_another_source_or_other_ancillary_data_end_what_is_alike(bench: Bench) 
     )
     bench.send(packet(2))
     assert bench.receive() == 2
-    assert bench.batch.alike(2) == 1
+    assert bench.batch.runs(2) == [(0, 1), (1, 2)]
+
+
+@pytest.mark.parametrize("place", [0, 3, MOST - 1])
+def test_copies_are_what_was_received_from_a_place_on(bench: Bench, place: int) -> None:
+    for first, end in ((0, MOST), (1, 4), (5, MOST)):
+        bench.send(*map(packet, range(MOST)))
+        assert bench.receive(place) == MOST
+        headers, slices = bench.batch.copy(first, end)
+        assert headers == b"".join(packet(number, HEADER_BYTES) for number in range(first, end))
+        assert slices == b"".join(packet(number, SLICE) for number in range(first, end))
 
 
 @pytest.mark.parametrize("number", [1, 2])
