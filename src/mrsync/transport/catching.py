@@ -45,7 +45,7 @@ from mrsync.transport.verifying import OVERDUE_S, PageVerifier
 from mrsync.wire.header import session_tag
 from mrsync.wire.keys import SessionKeys
 from mrsync.wire.limits import NO_SESSION
-from mrsync.wire.messages import Digests, Feed, Peer, Status
+from mrsync.wire.messages import Digests, Feed, NetworkShare, Peer, Status
 from mrsync.wire.proofs import seal_proof
 from mrsync.wire.sealing import PageSealer
 from mrsync.wire.session import ControlCodec, Rejection
@@ -241,8 +241,8 @@ class CatcherDriver:
         heard = self._sessions.find(event.session)
         assert heard is not None  # the state machine opened the session after a status of it
         heard.codec.use_report_seal(event.seal)
-        if heard.status is not None:
-            set_traffic_class(self._reply, heard.status.share)  # for what is passed on to a child
+        share = heard.status.share if heard.status is not None else NetworkShare.ALL
+        set_traffic_class(self._reply, share)  # for what is passed on to a child
         self._slots = slots = Slots(event.geometry, self._slot_count)
         self._opener = PageOpener(event.geometry, PageSealer(heard.keys, event.seal), self._catcher, slots)
         if self._sessions.has_verifier:
@@ -250,7 +250,13 @@ class CatcherDriver:
         for opened in self._sockets:
             take_control = partial(self._take_control, opened)
             self._intakes[opened] = Intake(
-                opened, event.geometry, session_tag(event.session), self._opener, slots, take_control
+                opened,
+                event.geometry,
+                session_tag(event.session),
+                self._opener,
+                slots,
+                take_control,
+                is_timed=share is not NetworkShare.ALL,
             )
         self._tell_intakes(heard)
         if self._forwarder is not None:

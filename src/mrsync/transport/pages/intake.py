@@ -72,6 +72,7 @@ class Intake:
     """Receive until the socket is empty. Put pages into the opener, and control messages into `take_control`.
 
     Pages count only from the address of authentic statuses, and with a tx not far above theirs; see `believe`.
+    is_timed: ask the kernel when each page arrived. Only a session that leaves others their share needs that.
     """
 
     def __init__(
@@ -82,6 +83,8 @@ class Intake:
         opener: PageOpener,
         slots: Slots,
         take_control: TakeControl,
+        *,
+        is_timed: bool = True,
     ) -> None:
         self.statistics = IntakeStatistics()
         self.tx_seen = 0
@@ -92,7 +95,7 @@ class Intake:
         self._peers: Collection[Address] = ()
         self._is_aside = False  # the last datagram is from another known address, whose tx numbers have another meaning
         self._socket = opened
-        self._arrival = LastArrival(opened)
+        self._arrival = LastArrival(opened) if is_timed else None
         self._ancillary: Sequence[tuple[int, int, bytes]] = ()  # of the last datagram, and what it says
         self._segment, self._is_marked = 0, False
         self._session_tag = session_tag
@@ -152,7 +155,8 @@ class Intake:
     def drain(self, now: float) -> bool:
         """Receive until the socket is empty (return False) or BYTES_PER_DRAIN were taken (return True)."""
         receive = self._socket.recvmsg_into
-        self._arrival.set_clock(now)
+        if self._arrival is not None:
+            self._arrival.set_clock(now)
         headers, packet_bytes = self._headers, self._packet_bytes
         taken = 0
         self._foreign_left = FOREIGN_STATUSES_PER_DRAIN
@@ -190,7 +194,8 @@ class Intake:
         if header is None:
             return
         self.tx_seen = max(self.tx_seen, header.tx)
-        now = min(now, self._arrival.read())
+        if self._arrival is not None:
+            now = min(now, self._arrival.read())
         if self._first == 0 and self._next == self._count:
             is_kept = self._opener.take_page(header, self._slot, now)
         else:
