@@ -17,7 +17,8 @@ from tests.programs import program
 
 pytestmark = pytest.mark.netns
 
-PAGE_MS = 44 * 1514 * 8 / 100e3  # what a page of 63000 bytes takes at 100 Mbit/s
+BUCKET_BYTES = 10 << 10  # what a port of the lab lets pass at once
+PAGE_MS = (44 * 1514 - BUCKET_BYTES) * 8 / 100e3  # what a page of 63000 bytes takes at 100 Mbit/s, at least
 
 
 def start(lab: Lab, folder: Path, *options: str) -> Process:
@@ -58,7 +59,7 @@ def test_the_histogram_follows_the_delay_of_one_target(make_lab: MakeLab, tmp_pa
     targets = outcome["targets"]
     assert [target["missing"] for target in targets.values()] == [0, 0, 0]
     medians = {name: target["rtt_us"]["p50"] / 1000 for name, target in targets.items()}
-    assert medians["t2"] > 0.9 * PAGE_MS  # the link is not faster, however fast the machine is
+    assert medians["t2"] > 0.99 * PAGE_MS  # the link is not faster, however fast the machine is
     assert max(medians["t1"], medians["t3"]) < medians["t2"]
     (bound, _) = max(targets["t2"]["histogram_ms"], key=lambda bar: bar[1])
     assert bound >= int(PAGE_MS)
