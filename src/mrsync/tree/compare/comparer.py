@@ -321,7 +321,7 @@ class Comparer:
             if near is None or not self._others.take_made(entry, near, is_there=position >= 0):
                 self._decisions.make(entry, entry, found, near)
         elif found.differences:
-            self._decisions.update(entry, found.differences)
+            self._decisions.mend(entry, found.differences)
 
     def _look_at_made(self, entry: int, listing: Listing | None, position: int, is_alike: bool) -> Found:
         if listing is None:
@@ -368,7 +368,7 @@ class Comparer:
             self._decisions.need(entry, entry + 1)
             self._decisions.itemize_sent(entry, found, near)
         elif found.differences & ATTRIBUTES:
-            self._decisions.update(entry, found.differences)
+            self._decisions.mend(entry, found.differences)
 
     def _claims(self, inode: Inode | None, entry: int) -> bool:
         """Return whether entry may keep inode; only the first entry may if separate source files share it here."""

@@ -1,4 +1,4 @@
-"""Note what a comparison decides about entries: make, update, or send. Itemize it where the policy asks for that.
+"""Note what a comparison decides about entries: make, mend, or send. Itemize it where the policy asks for that.
 
 `Decisions` is about single entries. `LinkDecisions` is about hard-link groups, once every member has been compared.
 """
@@ -46,8 +46,8 @@ class Decisions:
         else:
             itemize_made(self._result.items, told, self._manifest.kind(told), near)
 
-    def update(self, entry: int, differences: int, names: int = 1) -> bool:
-        """Schedule an update of metadata; return False if the file must be staged anew instead.
+    def mend(self, entry: int, differences: int, names: int = 1) -> bool:
+        """Schedule a change of attributes; return False if the file must be staged anew instead.
 
         names: how many names the file has in the manifest. Raises OSError if it cannot be examined.
         """
@@ -127,7 +127,7 @@ class LinkDecisions:
             self._fill(group, found)
         elif found.differences & ATTRIBUTES:
             names = 1 + len(group.joined)
-            is_restaged = not self._decisions.update(group.first, found.differences, names)
+            is_restaged = not self._decisions.mend(group.first, found.differences, names)
         if self._result.items is not None:
             self._itemize(self._result.items, group)
         return group.joined if is_restaged else []

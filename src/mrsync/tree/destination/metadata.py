@@ -40,7 +40,7 @@ class Metadata:
         self._refusals = refusals
         self._xattrs = xattrs
         self._now = time.time_ns()
-        self._newborn = ownership.settable(os.geteuid(), os.getegid())  # owner of a new file, in most directories
+        self._owner_of_new = ownership.settable(os.geteuid(), os.getegid())  # owner of a new file, in most directories
         self._window = file_window(manifest.policy)
 
     def give(self, entry: int, handle: Handle, found: os.stat_result | None = None) -> Given:
@@ -62,17 +62,13 @@ class Metadata:
         that new files have anyway is not set. Raise OSError only if the status cannot be read afterwards.
         """
         manifest = self._manifest
-        uid, gid, mode, mtime = (
-            manifest.uids[entry],
-            manifest.gids[entry],
-            manifest.modes[entry],
-            manifest.mtime_ns(entry),
-        )
-        owner = self._ownership.settable(uid, gid)
         if self._xattrs is not None:
             return self.give(entry, Opened(fd)).status
+        uid, gid, mode = manifest.uids[entry], manifest.gids[entry], manifest.modes[entry]
+        mtime = manifest.mtime_ns(entry)
+        owner = self._ownership.settable(uid, gid)
         try:
-            if owner not in (self._newborn, _NOBODY):
+            if owner not in (self._owner_of_new, _NOBODY):
                 os.fchown(fd, *owner)
             os.fchmod(fd, mode & 0o7777)
             os.utime(fd, ns=(self._now, mtime))
