@@ -64,8 +64,8 @@ def test_only_changed_pages_are_cast(site: Site, big: Path, change: Callable[[Pa
     ended = site.sync("--delta")
     check(site, ended)
     assert ended.report["pages_sent"] <= pages
-    digests = 18 * ended.report["pages"]
-    assert ended.report["bytes_sent"] < 70_000 * ended.report["pages_sent"] + digests + 100_000
+    told = 18 * ended.report["pages"] + MEGABYTE  # digests, and what is told again and again while targets read
+    assert ended.report["bytes_sent"] < 70_000 * ended.report["pages_sent"] + told
     again = site.sync("--delta")
     check(site, again)
     assert again.report["pages_sent"] == again.report["files_planned"] == 0

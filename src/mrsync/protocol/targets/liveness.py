@@ -47,11 +47,14 @@ def overdue_reason(target: Target, expected: Expectation, *, ack_wait_s: float, 
     """Return why to drop this live target, or "". Restart the clock of a target that waits for others."""
     if target.result is not None:
         return ""
-    if now - target.progress.heard_at > ack_wait_s:
+    silence_s = now - target.progress.heard_at
+    if silence_s > ack_wait_s:
         return f"silent for {ack_wait_s:g} s"
     if not _is_behind(target, expected) or _is_starved(target, expected):
         target.progress.done_at = now
     if now - target.progress.done_at > ack_wait_s:
+        if silence_s > ack_wait_s / 2:
+            return f"no progress for {ack_wait_s:g} s, then silent"
         return f"answered, but made no progress for {ack_wait_s:g} s ({_waited_for(target, expected.phase)})"
     return ""
 

@@ -89,6 +89,13 @@ def test_waiting_for_others_is_not_stuck(expected: Expectation, details: Any) ->
     assert target.progress.done_at == 100.0
 
 
+def test_stuck_target_that_went_silent_did_not_answer() -> None:
+    target = stuck(packets_seen=1)
+    expected = expectation(Phase.COMPARING)
+    assert "answered" in overdue_reason(target, expected, ack_wait_s=60, now=130.0)
+    assert overdue_reason(target, expected, ack_wait_s=60, now=130.1) == "no progress for 60 s, then silent"
+
+
 def test_compared_target_waits_for_others() -> None:
     target = stuck()
     target.receive_record(ComparedRecord(1, 2, 3))
