@@ -34,8 +34,6 @@ ROOMS = {
 }
 SIDEWAYS = {
     ("run.launch", "run.catch.catch"),  # the program that it starts on targets
-    ("protocol.receiving.relaying", "protocol.catcher_config"),  # what does not change during a session
-    ("protocol.receiving.candidates", "protocol.catcher_config"),
 }
 FOLDER_FILES_MAX = 16
 PURE = {"wire", "protocol"}

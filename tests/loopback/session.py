@@ -13,7 +13,6 @@ from typing import Any
 from mrsync.protocol.caster import Caster
 from mrsync.protocol.caster_config import CasterConfig
 from mrsync.protocol.catcher import Catcher
-from mrsync.protocol.catcher_config import CatcherConfig
 from mrsync.protocol.core.events import (
     CasterEvent,
     CatcherEvent,
@@ -23,6 +22,7 @@ from mrsync.protocol.core.events import (
     ObjectHeld,
     SessionEnded,
 )
+from mrsync.protocol.receiving.catcher_config import CatcherConfig
 from mrsync.transport.casting import CasterDriver
 from mrsync.transport.catching import CatcherDriver
 from mrsync.transport.loop import Loop

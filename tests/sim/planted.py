@@ -14,6 +14,8 @@ from mrsync.protocol.catcher import Catcher
 from mrsync.protocol.core.attention import Attention
 from mrsync.protocol.core.log import LogReader
 from mrsync.protocol.receiving.assembly import Assembly
+from mrsync.protocol.receiving.grants import Grants
+from mrsync.protocol.receiving.joining import Joining
 from mrsync.protocol.receiving.reception import Reception
 from mrsync.protocol.sending import coding, repairs
 from mrsync.protocol.sending.flow import Audience
@@ -176,7 +178,7 @@ FAULTS = (
         "max((target.committed for target in roster.live), default=0)",
         found_by="they need different files, so that they cannot decode for each other",
     ),
-    Fault("exceptions are lost on the way", Catcher, "_grant", "tuple(exceptions)", "()", found_by="files are sat out"),
+    Fault("exceptions are lost on the way", Grants, "take", "tuple(exceptions)", "()", found_by="files are sat out"),
     Fault(
         "old statuses count",
         Catcher,
@@ -333,8 +335,8 @@ FAULTS = (
     ),
     Fault(
         "nobody is told to withdraw",
-        Catcher,
-        "_grant",
+        Grants,
+        "take",
         "status.phase is Phase.WITHDRAWING",
         "False",
         found_by="all or nothing: one dies",
@@ -415,9 +417,9 @@ FAULTS = (
     ),
     Fault(
         "who is forgotten does not join again",
-        Catcher,
+        Joining,
         "_handle_silent_group",
-        "self._events.append(GroupSilent(was_heard=True))",
+        "self._tell(GroupSilent(was_heard=True))",
         "pass",
         found_by="a switch forgets everyone",
     ),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 
 from mrsync.protocol.catcher import Catcher
-from mrsync.protocol.catcher_config import CatcherConfig
 from mrsync.protocol.core.events import CatcherEvent, GroupSilent, PageAsked, PeersChanged, SessionEnded, SourceChanged
 from mrsync.protocol.core.sends import CatcherSend, SendCoded, SendKnock, SendPage, SendToPeer
+from mrsync.protocol.receiving.catcher_config import CatcherConfig
 from mrsync.transport.catching import PAGES_PER_JOB
 from mrsync.wire.messages import Kind, ObjectKind, Peer, Report, SealKind
 from mrsync.wire.session import ControlCodec, Rejection, open_status

@@ -10,35 +10,29 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
-from mrsync.protocol.catcher_config import CatcherConfig
 from mrsync.protocol.core.events import (
     CatcherEvent,
-    CommitGranted,
-    FinishGranted,
-    GroupGivenUp,
-    GroupSilent,
     ObjectHeld,
     SessionEnded,
     SessionOpened,
     Welcomed,
-    Withdrawn,
 )
-from mrsync.protocol.core.ranges import RangeSet
-from mrsync.protocol.core.sends import CatcherSend, SendKnock, SendMessage, Term
+from mrsync.protocol.core.sends import CatcherSend, SendMessage, Term
 from mrsync.protocol.core.states import CATCHERS, CatcherState, CatcherTrigger, step
 from mrsync.protocol.core.timers import SLOT_S, Timer, TimerTable, keepalive_s
 from mrsync.protocol.receiving.assembly import Assembly, Verdict
-from mrsync.protocol.receiving.candidates import Candidate, Candidates
+from mrsync.protocol.receiving.candidates import Candidate
+from mrsync.protocol.receiving.catcher_config import CatcherConfig
+from mrsync.protocol.receiving.grants import Grants
+from mrsync.protocol.receiving.joining import Joining
 from mrsync.protocol.receiving.reception import Reception
 from mrsync.protocol.receiving.relaying import Relaying
 from mrsync.protocol.receiving.reporter import Counters, Reporter
 from mrsync.wire.geometry import Geometry
-from mrsync.wire.limits import CONTROL_BYTES_MAX
 from mrsync.wire.messages import (
     Ack,
     Ending,
     Farewell,
-    Knock,
     Message,
     ObjectKind,
     Phase,
@@ -50,13 +44,6 @@ from mrsync.wire.messages import (
 from mrsync.wire.record_codec import wants_records
 from mrsync.wire.records import Record
 
-HELLO_S = 0.1
-DOUBTS_S = 0.3  # repeat HELLO if no probe has arrived
-KNOCK_S = 0.2  # a status is due every 0.02 s
-KNOCK_MAX_S = 1.0
-KNOCK_GROWTH = 1.5
-RIVAL_S = 2.0  # after a refusal, wait only for sessions that sent a new status this recently
-SEEKING_REJOIN_S = 60.0  # switches forget a member after 260 s
 RETRY_S = 0.05  # added to the interval, because the acknowledgement of the log may be under way
 SILENCE_ACK_WAITS = 2  # the master is gone after this many ack waits without an authentic message
 SILENCE_AFTER_RESULT_S = 2.0  # the caster has the result, so only the farewell was lost
@@ -68,28 +55,22 @@ class Catcher:
     def __init__(self, config: CatcherConfig, now: float) -> None:
         self.state = CatcherState.SEEKING
         self._config = config
-        self._candidates = Candidates()
-        self._joined: Candidate | None = None  # the session that accepted this catcher
         self._geometry: Geometry | None = None
         self._counter = 0
         self._slot = 0
         self._reported_at = now
         self._pages_done = 0  # since the last report
-        self._granted_end = 0
-        self._is_finish_granted = False
         self._reception = Reception(now)
         self._reporter = Reporter(config.target, config.instance, config.buffer_bytes, self._reception)
-        self._knock_s = KNOCK_S if config.has_group else 0.0
         self._messages: list[CatcherSend] = []
         self._events: deque[CatcherEvent] = deque()
-        counters = self._reporter.counters
-        self.relaying = Relaying(config, self._reception, counters, self._next_counter, self._events.append)
         self._timers = TimerTable()
         self._timers.set(Timer.SILENCE, now + config.wait_s)
-        if config.has_group:
-            self._timers.set(Timer.REJOIN, now + SEEKING_REJOIN_S)
-        if config.knows_master:
-            self._timers.set(Timer.KNOCK, now + self._knock_s)
+        tell, counters = self._events.append, self._reporter.counters
+        self._grants = Grants(self._reception, self._reporter, tell)
+        self.relaying = Relaying(config, self._reception, counters, self._next_counter, tell)
+        self._joining = Joining(config, self._timers, self._next_counter, self._say, tell)
+        self._joining.start(now)
 
     @property
     def counters(self) -> Counters:
@@ -99,11 +80,12 @@ class Catcher:
     @property
     def is_deaf(self) -> bool:
         """Whether pages can only come by unicast."""
-        return self._joined is None or self._joined.hearing.is_deaf
+        joined = self._joining.joined
+        return joined is None or joined.hearing.is_deaf
 
     def knows(self, session: int) -> bool:
         """Return whether messages of this session may still matter."""
-        return session in self._candidates if self._joined is None else session == self._joined.session
+        return self._joining.knows(session)
 
     @property
     def active(self) -> ObjectKind:
@@ -113,12 +95,13 @@ class Catcher:
     @property
     def hears_session(self) -> bool:
         """Whether any session is heard."""
-        return self._joined is not None or len(self._candidates) > 0
+        return self._joining.hears_session
 
     @property
     def _status(self) -> Status | None:
         """The last status of the session that accepted this catcher, or None."""
-        return None if self._joined is None else self._joined.status
+        joined = self._joining.joined
+        return None if joined is None else joined.status
 
     # inputs from the application
 
@@ -155,7 +138,7 @@ class Catcher:
         if is_step and (assembly is None or assembly.is_whole):
             self._report_by(now)
         if self._status is not None:
-            self._grant(self._status)
+            self._grants.take(self._status)
 
     def stop(self, reason: str) -> None:
         """End because of an event outside: end of stdin, a signal, or a failure on this host."""
@@ -166,24 +149,22 @@ class Catcher:
 
     def receive_message(self, message: Message, session: int, now: float, *, is_cast: bool = True) -> None:
         """Take an authentic message from the caster of a session. Never raise. is_cast: it was sent to the group."""
+        joined = self._joining.joined
         if self.state is CatcherState.SEEKING:
             self._receive_seeking(message, session, now, is_cast=is_cast)
-        elif self.state is CatcherState.JOINED and self._joined is not None and session == self._joined.session:
-            self._receive_joined(self._joined, message, now, is_cast=is_cast)
+        elif self.state is CatcherState.JOINED and joined is not None and session == joined.session:
+            self._receive_joined(joined, message, now, is_cast=is_cast)
 
     def _receive_seeking(self, message: Message, session: int, now: float, *, is_cast: bool) -> None:
         """Take a message of a session that has not accepted us yet. It may be a recording, so only a welcome counts."""
         if isinstance(message, Status):
-            found = self._candidates.receive_status(message, now, is_cast=is_cast)
-            if found is not None:
-                self._seek(found, now, is_cast=is_cast)
+            self._joining.seek(message, now, is_cast=is_cast)
             return
-        candidate = self._candidates.find(session)
+        candidate = self._joining.find(session)
         if candidate is None:
             return
         if isinstance(message, Probe):
-            if candidate.receive_probe(message, is_cast=is_cast) and not candidate.is_refused:
-                self._tell_hearing(candidate, now, may_doubt=False)
+            self._joining.receive_probe(candidate, message, now, is_cast=is_cast)
         elif isinstance(message, Welcome) and message.instance == self._config.instance:
             self._join(candidate, message, now)
         elif isinstance(message, Farewell) and message.instance == self._config.instance:
@@ -194,8 +175,7 @@ class Catcher:
         if isinstance(message, Status):
             self._receive_status(joined, message, now, is_cast=is_cast)
         elif isinstance(message, Probe):
-            if joined.receive_probe(message, is_cast=is_cast):
-                self._tell_hearing(joined, now, may_doubt=False)
+            self._joining.receive_probe(joined, message, now, is_cast=is_cast)
         elif isinstance(message, Welcome) and is_ours:
             self._receive_welcome(joined, message, now)
         elif isinstance(message, Farewell) and is_ours:
@@ -214,12 +194,7 @@ class Catcher:
         """
         if is_drained and self._timers.take_expired(Timer.SILENCE, now):
             self._handle_silence()
-        if self._timers.take_expired(Timer.KNOCK, now):
-            self._knock(now)
-        if self._timers.take_expired(Timer.HELLO, now) and self._joined is not None:
-            self._say_hello(self._joined, now)
-        if is_drained and self._timers.take_expired(Timer.REJOIN, now):
-            self._handle_silent_group(now)
+        self._joining.handle_timeout(now, is_drained=is_drained)
         if self._timers.take_expired(Timer.REPORT, now):
             self._say_report(now)
         self.relaying.handle_timeout(now)
@@ -290,7 +265,8 @@ class Catcher:
     def sends(self, now: float) -> list[CatcherSend]:
         """Return what to send now, except pages for a child."""
         messages, self._messages = self._messages, []
-        return messages if self._joined is None else messages + self.relaying.sends(self._joined.session)
+        joined = self._joining.joined
+        return messages if joined is None else messages + self.relaying.sends(joined.session)
 
     def next_event(self) -> CatcherEvent | None:
         return self._events.popleft() if self._events else None
@@ -308,8 +284,8 @@ class Catcher:
         is_evidence = status is joined.evidence
         self._heard(now)
         if is_evidence:
-            self._timers.set(Timer.REJOIN, now + joined.hearing.patience_s(status.ack_wait_s))
-        self._tell_hearing(joined, now, may_doubt=is_evidence)
+            self._joining.hear_group(joined, now)
+        self._joining.tell_hearing(joined, now, may_doubt=is_evidence)
         if status.phase in (Phase.DONE, Phase.ABORTED):
             is_done = status.phase is Phase.DONE and self._reporter.has_result
             self._end(CatcherTrigger.FAREWELL, Ending.DONE if is_done else Ending.ABORTED, "")
@@ -323,7 +299,7 @@ class Catcher:
         self._reception.allow_generations(status)
         if status is joined.evidence and not self.relaying.is_fed:
             self._reception.believe(status, now)
-        self._grant(status)
+        self._grants.take(status)
         if status.is_poll and not self.relaying.is_fed:  # it asks for claims, which go to the parent
             self._report_by(self._in_turn(now, self._round_s()))
         elif self._reporter.has_news:
@@ -341,39 +317,12 @@ class Catcher:
             if status.active >= kind and kind not in self._reception:
                 self._reception.expect(kind, Assembly(status.objects[kind].size_bytes, self._geometry))
 
-    def _grant(self, status: Status) -> None:
-        """Let the application commit files that this status allows and that are here, and then finish."""
-        span, first = status.commit, self._granted_end
-        reach = max(span.end, span.ahead) if self._reception.is_first_reading else span.end
-        end = min(reach, self._reporter.ready)  # more may be granted, ahead or after we were dropped
-        if span.first <= first < end:
-            self._granted_end = end
-            exceptions = RangeSet(span.exceptions).clipped(first, end)
-            self._events.append(CommitGranted(first, end, tuple(exceptions)))
-        is_due = status.phase is Phase.FINISHING and self._reporter.committed >= status.plan_files
-        if is_due and not self._is_finish_granted:
-            self._is_finish_granted = True
-            self._events.append(FinishGranted())
-        if status.phase is Phase.WITHDRAWING and not self._is_finish_granted:
-            self._is_finish_granted = True
-            self._events.append(Withdrawn())
-
     # joining and ending
-
-    def _seek(self, candidate: Candidate, now: float, *, is_cast: bool) -> None:
-        """Send a hello to a session after a new status, and only then, so that replays cause no traffic."""
-        if is_cast and self._config.knows_master:
-            self._timers.set(Timer.KNOCK, now + self._knock_s)
-        if now - candidate.hello_at >= HELLO_S and not candidate.is_refused:
-            self._say_hello(candidate, now)
 
     def _join(self, candidate: Candidate, welcome: Welcome, now: float) -> None:
         self.state = step(CATCHERS, self.state, CatcherTrigger.WELCOME)
-        self._joined, self._candidates = candidate, Candidates()
+        self._joining.join(candidate, now)
         self._slot = welcome.slot
-        self._timers.stop(Timer.KNOCK)
-        self._timers.set(Timer.REJOIN, now + candidate.hearing.patience_s(candidate.status.ack_wait_s))
-        self._timers.set(Timer.HELLO, candidate.hello_at + HELLO_S)
         self._events.append(Welcomed())
         self._report_by(now + self._slot * SLOT_S)
         self._take_part(candidate, now)
@@ -382,24 +331,18 @@ class Catcher:
     def _receive_welcome(self, joined: Candidate, welcome: Welcome, now: float) -> None:
         if welcome.counter <= joined.welcome_counter:
             return
-        joined.welcome_counter = welcome.counter
         self._heard(now)
-        joined.hearing.receive_welcome(welcome.hello, welcome.token)
-        if not joined.hearing.has_news:
-            self._timers.stop(Timer.HELLO)
-        self._tell_hearing(joined, now, may_doubt=False)
+        self._joining.receive_welcome(joined, welcome, now)
 
     def _receive_refusal(self, candidate: Candidate, farewell: Farewell, now: float) -> None:
         """Note that this session refuses us. Another one may still accept us."""
-        if farewell.ending is Ending.REFUSED:
-            candidate.is_refused = True
-            if not self._candidates.others_heard(candidate.session, now - RIVAL_S):
-                self._end(CatcherTrigger.FAREWELL, farewell.ending, farewell.reason)
+        if farewell.ending is Ending.REFUSED and self._joining.refuse(candidate, now):
+            self._end(CatcherTrigger.FAREWELL, farewell.ending, farewell.reason)
 
     def _handle_silence(self) -> None:
         if self._reporter.has_told_result:
             self._end(CatcherTrigger.MASTER_SILENT, Ending.DONE, "")
-        elif self._joined is None:
+        elif self._joining.joined is None:
             self._end(CatcherTrigger.MASTER_SILENT, Ending.ABORTED, "no master has welcomed this catcher")
         else:
             self._end(CatcherTrigger.MASTER_SILENT, Ending.ABORTED, "nothing was heard from the master any more")
@@ -418,54 +361,17 @@ class Catcher:
         self._messages.clear()
         self._events.append(SessionEnded(ending, reason))
 
-    # hello and reports
+    # reports
 
-    def _say_hello(self, candidate: Candidate, now: float) -> None:
-        """Send a hello to this session. Once it has accepted us, a timer repeats it."""
-        self._messages.append(SendMessage(candidate.say_hello(self._config, self._next_counter()), candidate.session))
-        candidate.hello_at = now
-        if candidate is self._joined:
-            self._timers.set(Timer.HELLO, now + HELLO_S)
-
-    def _tell_hearing(self, candidate: Candidate, now: float, *, may_doubt: bool) -> None:
-        """Send a hello at once if the caster does not know what is received here, and no hello is under way.
-
-        may_doubt: statuses arrive on a path on which probes do not, so the hello is repeated sooner.
-        """
-        hearing = candidate.hearing
-        is_doubtful = may_doubt and hearing.lacks_probe and now - candidate.hello_at > DOUBTS_S
-        if is_doubtful or (hearing.has_news and not hearing.is_said):
-            self._say_hello(candidate, now)
-
-    def _knock(self, now: float) -> None:
-        """Ask the master for a status, at growing intervals, while no session is heard."""
-        knock = Knock(self._config.target, self._config.instance, self._next_counter(), CONTROL_BYTES_MAX)
-        self._messages.append(SendKnock(knock))
-        self._knock_s = min(KNOCK_MAX_S, max(KNOCK_S, self._knock_s * KNOCK_GROWTH))
-        self._timers.set(Timer.KNOCK, now + self._knock_s)
-
-    def _handle_silent_group(self, now: float) -> None:
-        """React to the silence of the group: join it again, give it up, or send a hello if unicast is expected."""
-        joined = self._joined
-        if joined is None:
-            self._events.append(GroupSilent(was_heard=False))  # a switch may have dropped our membership meanwhile
-            self._timers.set(Timer.REJOIN, now + SEEKING_REJOIN_S)
-            return
-        if joined.hearing.is_deaf:
-            self._say_hello(joined, now)
-        elif joined.hearing.fall_silent():
-            self._events.append(GroupSilent(was_heard=True))
-        else:
-            self._events.append(GroupGivenUp())
-            self._say_hello(joined, now)
-        self._timers.set(Timer.REJOIN, now + joined.hearing.patience_s(joined.status.ack_wait_s))
+    def _say(self, send: CatcherSend) -> None:
+        self._messages.append(send)
 
     def _report_by(self, when: float) -> None:
         if self.state is CatcherState.JOINED:
             self._timers.advance(Timer.REPORT, when)
 
     def _say_report(self, now: float) -> None:
-        joined = self._joined
+        joined = self._joining.joined
         assert joined is not None  # otherwise no report is due
         fed_tx = joined.status.tx if self.relaying.is_fed else None
         report = self._reporter.report(self._next_counter(), now, fed_tx)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from mrsync.protocol.catcher import Catcher
-from mrsync.protocol.catcher_config import CatcherConfig
 from mrsync.protocol.core.events import CatcherEvent
 from mrsync.protocol.core.sends import SendMessage
 from mrsync.protocol.core.timers import SLOT_S
+from mrsync.protocol.receiving.catcher_config import CatcherConfig
 from mrsync.wire.messages import ObjectKind, ObjectState, Probe, Report, Welcome
 from tests.unit.protocol.builders import GEOMETRY, HMAC, status
 

@@ -2,47 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from mrsync.protocol.catcher import (
-    HELLO_S,
     RETRY_S,
     SILENCE_ACK_WAITS,
     SILENCE_AFTER_RESULT_S,
 )
 from mrsync.protocol.core.events import (
-    CommitGranted,
-    FinishGranted,
     GroupSilent,
     ObjectHeld,
     SessionEnded,
     SessionOpened,
     Welcomed,
-    Withdrawn,
 )
-from mrsync.protocol.core.sends import SendMessage
 from mrsync.protocol.core.states import CatcherState
 from mrsync.protocol.core.timers import KEEPALIVE_MAX_S, SLOT_S
 from mrsync.protocol.receiving.assembly import Verdict
-from mrsync.protocol.receiving.candidates import CANDIDATES_MAX
 from mrsync.wire.messages import (
     Ack,
-    CommitSpan,
     Ending,
     Farewell,
-    Hello,
     ObjectKind,
     ObjectState,
     Phase,
     Report,
     SealKind,
-    Status,
 )
 from mrsync.wire.record_codec import RecordDecoder
 from mrsync.wire.records import ResultRecord, SatOutRecord, WantsRecord
-from tests.unit.protocol.builders import GEOMETRY, PAGE, status
+from tests.unit.protocol.builders import PAGE, status
 from tests.unit.protocol.catching import (
     CONTENTS,
     INSTANCE,
@@ -57,76 +46,6 @@ from tests.unit.protocol.catching import (
     welcome,
     write,
 )
-
-
-def test_says_hello_to_newer_statuses_until_welcomed() -> None:
-    catcher = seeking()
-    assert said(catcher) == []
-    catcher.receive_message(status(1), 7, 0.0)
-    (hello,) = said(catcher)
-    assert isinstance(hello, Hello)
-    assert (hello.instance, hello.retained_pages) == (INSTANCE, 512)
-    catcher.receive_message(status(2), 7, HELLO_S / 2)
-    assert said(catcher, HELLO_S / 2) == []
-    catcher.receive_message(status(2), 7, HELLO_S)
-    assert said(catcher, HELLO_S) == [], "a repeated status draws no hello anywhere"
-    catcher.receive_message(status(3), 7, HELLO_S)
-    assert [type(message) for message in said(catcher, HELLO_S)] == [Hello]
-    catcher.receive_message(welcome(), 7, HELLO_S)
-    assert catcher.state is CatcherState.JOINED
-    report = only_report(catcher, 2 * HELLO_S)
-    assert report.counter > hello.counter
-
-
-def test_a_session_that_was_recorded_captures_and_ends_nothing() -> None:
-    """With a key file, statuses, welcomes and farewells of an earlier session are authentic."""
-    catcher = seeking()
-    recorded = {"session": 6, "ack_wait_s": 1}
-    catcher.receive_message(status(50, **recorded), 6, 0.0)
-    catcher.receive_message(welcome(instance=INSTANCE - 1), 6, 0.0)
-    catcher.receive_message(Farewell(INSTANCE - 1, 51, 0, Ending.REFUSED, "no"), 6, 0.0)
-    catcher.receive_message(status(52, phase=Phase.ABORTED, **recorded), 6, 0.0)
-    catcher.receive_message(status(51, **recorded), 6, 0.0)
-    catcher.handle_timeout(WAIT_S - 1)
-    assert (catcher.state, events(catcher)) == (CatcherState.SEEKING, [])
-    catcher.receive_message(status(1), 7, WAIT_S - 1)
-    assert [send.destination for send in catcher.sends(WAIT_S - 1) if isinstance(send, SendMessage)] == [6, 6, 7]
-    catcher.receive_message(welcome(hello=3), 7, WAIT_S - 1)
-    assert catcher.state is CatcherState.JOINED
-    catcher.receive_message(status(60, phase=Phase.ABORTED, **recorded), 6, WAIT_S - 1)
-    catcher.receive_message(Farewell(INSTANCE, 61, 0, Ending.ABORTED, "no"), 6, WAIT_S - 1)
-    assert catcher.state is CatcherState.JOINED
-    assert catcher.knows(7)
-    assert not catcher.knows(6)
-
-
-def test_a_refusal_by_one_of_two_sessions_leaves_the_other() -> None:
-    catcher = seeking()
-    for session in (6, 7):
-        catcher.receive_message(status(1, session=session), session, 0.0)
-    catcher.receive_message(Farewell(INSTANCE, 2, 0, Ending.REFUSED, "not on the roster"), 6, 0.1)
-    catcher.receive_message(status(2, session=6), 6, 0.5)
-    assert [send.destination for send in catcher.sends(0.5) if isinstance(send, SendMessage)] == [6, 7]
-    catcher.receive_message(welcome(), 7, 0.5)
-    assert catcher.state is CatcherState.JOINED
-
-
-def test_sessions_beyond_the_limit_push_out_the_oldest() -> None:
-    catcher = seeking()
-    for session in range(CANDIDATES_MAX + 1):
-        catcher.receive_message(status(1, session=session), session, 0.0)
-    assert [session for session in range(CANDIDATES_MAX + 1) if not catcher.knows(session)] == [0]
-
-
-def test_only_its_own_welcome_counts_and_once() -> None:
-    catcher = seeking()
-    catcher.receive_message(welcome(), 7, 0.0)
-    catcher.receive_message(status(1), 7, 0.0)
-    catcher.receive_message(welcome(instance=INSTANCE + 1), 7, 0.0)
-    assert catcher.state is CatcherState.SEEKING
-    catcher.receive_message(welcome(), 7, 0.0)
-    catcher.receive_message(welcome(slot=9), 7, 0.0)
-    assert events(catcher) == [Welcomed(), SessionOpened(7, GEOMETRY, SealKind.HMAC_SHA256)]
 
 
 def test_the_session_opens_when_its_seal_is_chosen() -> None:
@@ -307,77 +226,7 @@ def test_an_older_status_is_ignored() -> None:
     assert only_report(catcher, 2.0).tx_seen == 90
 
 
-# commits and the end
-
-
-def granting(
-    counter: int, end: int, first: int = 0, exceptions: tuple[tuple[int, int], ...] = (), **more: Any
-) -> Status:
-    return status(counter, commit=CommitSpan(first, end, exceptions), **more)
-
-
-def test_commits_come_once_and_without_gaps() -> None:
-    catcher = joined(wanted=[])
-    catcher.set_progress(0.0, ready=10)
-    events(catcher)
-    catcher.receive_message(granting(2, 4, exceptions=((1, 3),)), 7, 0.0)
-    assert events(catcher) == [CommitGranted(0, 4, ((1, 3),))]
-    catcher.receive_message(granting(3, 4, exceptions=((1, 3),)), 7, 0.0)
-    assert events(catcher) == []
-    catcher.receive_message(granting(4, 7, exceptions=((1, 3), (6, 7))), 7, 0.0)
-    assert events(catcher) == [CommitGranted(4, 7, ((6, 7),))]
-    catcher.receive_message(granting(5, 10, first=8), 7, 0.0)  # file 7 was never mentioned
-    assert events(catcher) == []
-
-
-def test_only_complete_files_are_committed() -> None:
-    """Told more, it was dropped and has not heard of it; or its own progress is just behind."""
-    catcher = joined(wanted=[])
-    catcher.set_progress(0.0, ready=2)
-    catcher.receive_message(granting(2, 5), 7, 0.0)
-    assert events(catcher)[-1] == CommitGranted(0, 2, ())
-    catcher.set_progress(0.0, ready=5)
-    assert events(catcher) == [CommitGranted(2, 5, ())]
-
-
-@pytest.mark.parametrize(("generation", "end"), [(0, 5), (1, 2)])
-def test_files_read_once_may_be_committed_ahead(generation: int, end: int) -> None:
-    catcher = joined(wanted=[(0, 3)], generation=1)
-    assert catcher.receive_page(CONTENTS, 0, generation, GEOMETRY.packets, 2, 0.0)
-    catcher.page_opened(CONTENTS, 0, generation)
-    catcher.set_progress(0.0, ready=5)
-    events(catcher)
-    catcher.receive_message(status(2, commit=CommitSpan(0, 2, ((3, 4),), ahead=7)), 7, 0.0)
-    assert events(catcher) == [CommitGranted(0, end, ((3, 4),) if end > 3 else ())]
-
-
-def test_forged_generation_delays_no_commit() -> None:
-    """Anybody may have invented it; only a page whose seal was good counts."""
-    catcher = joined(wanted=[(0, 3)], generation=1)
-    catcher.receive_packet(CONTENTS, 0, 1, 0, GEOMETRY.packets, 2, 0.0)
-    catcher.set_progress(0.0, ready=5)
-    events(catcher)
-    catcher.receive_message(status(2, commit=CommitSpan(0, 2, (), ahead=7)), 7, 0.0)
-    assert events(catcher) == [CommitGranted(0, 5, ())]
-
-
-def test_withdraws_once() -> None:
-    catcher = joined(wanted=[])
-    events(catcher)
-    catcher.receive_message(status(2, phase=Phase.WITHDRAWING), 7, 0.0)
-    catcher.receive_message(status(3, phase=Phase.WITHDRAWING), 7, 0.0)
-    assert events(catcher) == [Withdrawn()]
-
-
-def test_finishes_once_all_is_committed() -> None:
-    catcher = joined(wanted=[])
-    catcher.set_progress(0.0, ready=10)
-    catcher.receive_message(granting(2, 10, phase=Phase.FINISHING), 7, 0.0)
-    catcher.set_progress(0.0, committed=9)
-    assert FinishGranted() not in events(catcher)
-    catcher.set_progress(0.0, committed=10)
-    catcher.set_progress(0.0, committed=10)
-    assert events(catcher) == [FinishGranted()]
+# the end
 
 
 @pytest.mark.parametrize(
@@ -440,19 +289,6 @@ def test_wants_are_reported_only_if_they_are_fewer_than_the_needs() -> None:
     report = only_report(catcher, 1.0)
     assert report.active is CONTENTS
     assert RecordDecoder().feed(report.log_bytes) == [WantsRecord(0, 100, ((2, 4), (9, 10)))]
-
-
-def test_a_group_that_may_be_silent_is_not_doubted() -> None:
-    """Of statuses by unicast it does not follow that the group brings no probes; simulation's seed 70370."""
-    catcher = seeking()
-    catcher.receive_message(status(1), 7, 0.0)
-    assert [type(message) for message in said(catcher)] == [Hello]
-    catcher.receive_message(welcome(), 7, 0.0)
-    said(catcher, 0.01)
-    catcher.receive_message(status(2), 7, 1.0, is_cast=False)
-    assert Hello not in map(type, said(catcher, 1.0))
-    catcher.receive_message(status(3), 7, 2.0)
-    assert Hello in map(type, said(catcher, 2.0))
 
 
 def test_a_page_that_is_not_the_caster_s_is_needed_again() -> None:

@@ -9,8 +9,8 @@ from contextlib import closing
 import pytest
 
 from mrsync.protocol.catcher import Catcher
-from mrsync.protocol.catcher_config import CatcherConfig
 from mrsync.protocol.core.events import CatcherEvent, SessionEnded
+from mrsync.protocol.receiving.catcher_config import CatcherConfig
 from mrsync.transport.catching import CatcherDriver
 from mrsync.transport.loop import Loop
 from mrsync.transport.network.interface import loopback_interface

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from mrsync.protocol.catcher_config import CatcherConfig
+from mrsync.protocol.receiving.catcher_config import CatcherConfig
 from mrsync.protocol.receiving.hearing import Hearing
 from mrsync.wire.messages import Hello, Phase, Probe, Status
 

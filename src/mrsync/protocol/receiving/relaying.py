@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Callable
 
-from mrsync.protocol.catcher_config import CatcherConfig
 from mrsync.protocol.core.events import CatcherEvent, PageAsked, PeersChanged, SourceChanged
 from mrsync.protocol.core.sends import CatcherSend, SendMessage, SendToPeer
 from mrsync.protocol.core.timers import Timer, TimerTable
+from mrsync.protocol.receiving.catcher_config import CatcherConfig
 from mrsync.protocol.receiving.feeder import Feeder
 from mrsync.protocol.receiving.reception import Reception
 from mrsync.protocol.receiving.reporter import Counters

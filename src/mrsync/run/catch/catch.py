@@ -12,8 +12,8 @@ from functools import partial
 import mrsync
 from mrsync.errors import ExitStatus, SocketError
 from mrsync.protocol.catcher import Catcher
-from mrsync.protocol.catcher_config import CatcherConfig
 from mrsync.protocol.core.events import CatcherEvent, GroupGivenUp, GroupSilent
+from mrsync.protocol.receiving.catcher_config import CatcherConfig
 from mrsync.run.bootstrap import Readiness, own_interfaces, run_program, watch_for_the_end
 from mrsync.run.catch.record_keeper import RecordKeeper
 from mrsync.run.catch.session import TreeSession

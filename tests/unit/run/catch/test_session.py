@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from mrsync.protocol.catcher import Catcher
-from mrsync.protocol.catcher_config import CatcherConfig
 from mrsync.protocol.core.events import CommitGranted, FinishGranted, ObjectHeld, SessionEnded
 from mrsync.protocol.core.log import LogReader
 from mrsync.protocol.core.sends import SendMessage
+from mrsync.protocol.receiving.catcher_config import CatcherConfig
 from mrsync.run.catch.session import TreeSession
 from mrsync.run.sandbox import Sandbox
 from mrsync.run.settings import CatchSettings
