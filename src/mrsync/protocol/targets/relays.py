@@ -17,6 +17,7 @@ from typing import Callable, NamedTuple
 from mrsync.protocol.core.sends import Address
 from mrsync.protocol.core.timers import SLOT_S
 from mrsync.protocol.sending.transfer import Transfer
+from mrsync.protocol.targets.assignments import Assignments
 from mrsync.protocol.targets.hop_paces import HopPaces
 from mrsync.protocol.targets.path import Via
 from mrsync.protocol.targets.reach import Reach
@@ -28,7 +29,6 @@ GRACE_S = 0.3  # who was fed, and gets another parent, is not served by the cast
 STALL_S = 1.5  # a child that gets nothing of what its parent holds
 DOUBT_S = 0.3  # with three statuses: who hears none of them, or is not heard to, is gone
 HEADS_ASKED = 2  # for each target that is to be fed
-REPEAT_S = 0.05  # between two assignments of one target
 BARRED_S = 5.0  # and twice as long each time; meanwhile the caster serves it
 SETTLE_S = 3.0  # gathering does not wait longer for links
 
@@ -82,16 +82,11 @@ class Relays:
         self._reach = reach
         self._rules = rules
         self._on_rerouted = on_rerouted
-        self._say = say
         self._chains: list[list[Target]] = []
         self._links: dict[int, Link] = {}  # by child
         self._parked: dict[int, float] = {}  # targets that do not answer, since when
         self._faults: Counter[int] = Counter()  # target -> links of its that failed though it answered
-        self._assigned: dict[int, tuple[int, Peer | None, Peer | None]] = {}  # number, parent, child
-        self._untold: set[int] = set()  # targets that were not told their assignment of now
-        self._told_to: dict[int, Address] = {}  # target -> where it was told its first one
-        self._told_at: dict[int, float] = {}  # target -> when it was told its last one
-        self._number = 0  # of links and assignments
+        self._assignments = Assignments(roster, say)
         self._asked_at: float | None = None  # those who may become heads
         self._formed_at: float | None = None
         self._has_worked = False  # some link, at some time
@@ -164,11 +159,9 @@ class Relays:
         if self._asked_at is None:
             hearers = [target for target in self._roster.live if not target.path.is_unicast]
             for target in hearers[: HEADS_ASKED * count]:
-                self._number += 1
-                self._assigned[target.id] = (self._number, None, None)
-                self._untold.add(target.id)
+                self._assignments.ask(target.id)
             self._asked_at = now if hearers else -math.inf
-        asked = [self._roster.find(target_id) for target_id in self._assigned]
+        asked = [self._roster.find(target_id) for target_id in self._assignments.targets]
         is_open = any(target is not None and target.is_live and target.path.verified is None for target in asked)
         return not is_open or now - self._asked_at > DOUBT_S + self._slack_s
 
@@ -193,9 +186,9 @@ class Relays:
                 if parent is None:
                     self._links.pop(child.id, None)
                 elif known is None or known.parent is not parent:
-                    self._number += 1
                     was_fed = child.path.via is not Via.CASTER
-                    self._links[child.id] = Link(self._number, parent, child, now, was_fed, moved_at=now)
+                    number = self._assignments.next_number()
+                    self._links[child.id] = Link(number, parent, child, now, was_fed, moved_at=now)
         in_chains = {target.id for chain in self._chains for target in chain}
         for target_id in set(self._links) - in_chains:
             del self._links[target_id]
@@ -204,17 +197,11 @@ class Relays:
 
     def _assign(self, in_chains: set[int]) -> None:
         children = {link.parent.id: link for link in self._links.values()}
-        for target_id in in_chains | set(self._assigned):
+        for target_id in in_chains | self._assignments.targets:
             above, below = self._links.get(target_id), children.get(target_id)
             parent = self._peer(above, above.parent) if above is not None else None
             child = self._peer(below, below.child) if below is not None else None
-            known = self._assigned.get(target_id)
-            if known is None and parent is None and child is None:
-                continue
-            if known is None or known[1:] != (parent, child):
-                self._number += 1
-                self._assigned[target_id] = (self._number, parent, child)
-                self._untold.add(target_id)
+            self._assignments.assign(target_id, parent, child)
 
     def _peer(self, link: Link, other: Target) -> Peer:
         address, port = self._place(other)
@@ -266,10 +253,9 @@ class Relays:
         target.pages_waiting_max = max(target.pages_waiting_max, hop.pages_waiting)
         self._paces.receive(target.id, hop, now)
         link = self._links.get(target.id)
-        if hop.number != self._assigned.get(target.id, (0,))[0]:
+        if hop.number != self._assignments.number_of(target.id):
             return
-        if target.path.verified is None and source == self._told_to.get(target.id):
-            target.path.verified = source  # the number was told there, and nowhere else
+        self._assignments.verify(target, source)
         if link is None:
             return
         if hop.feeding is Feeding.FED and not link.is_fed and not link.is_stalled:
@@ -284,8 +270,7 @@ class Relays:
         self.barred.pop(target.id, None)
         self._barred_until.pop(target.id, None)
         self._parked.pop(target.id, None)
-        self._assigned.pop(target.id, None)
-        self._told_to.pop(target.id, None)
+        self._assignments.forget(target.id)
         if self._take_out(target):
             self._connect(now)
 
@@ -373,7 +358,7 @@ class Relays:
         self._paces.forget(link.parent.id)
         link.was_fed, link.is_fed = link.is_fed, False
         link.doubted_at = link.since = now
-        self._untold.add(link.parent.id)
+        self._assignments.remind(link.parent.id)
         self._set_ways(now, [link.child])
 
     def _fail(self, link: Link, now: float) -> None:
@@ -408,31 +393,15 @@ class Relays:
     # what is said
 
     def _tell_news(self, now: float) -> None:
-        untold, self._untold = self._untold, set()
-        for target_id in untold:
-            self._tell(target_id, now)
+        self._assignments.tell_news(self._reach.step.datagram_bytes, now)
 
     def _tell_again(self, now: float) -> None:
         """Repeat assignments that are not confirmed, or do not work yet."""
         doubted = {link.parent.id for link in self._links.values() if link.doubted_at is not None}
-        for target_id, (number, _, _) in self._assigned.items():
-            target, link = self._roster.find(target_id), self._links.get(target_id)
-            is_known = target is not None and target.hop is not None and target.hop.number == number
-            is_fine = is_known and target_id not in doubted and (link is None or link.is_fed)
-            if not is_fine and now - self._told_at.get(target_id, now) >= REPEAT_S + self._slack_s / 2:
-                self._tell(target_id, now)
-
-    def _tell(self, target_id: int, now: float) -> None:
-        target, assigned = self._roster.find(target_id), self._assigned.get(target_id)
-        if target is None or not target.is_live or target.hello is None or assigned is None:
-            return
-        self._told_at[target_id] = now
+        unfed = {link.child.id for link in self._links.values() if not link.is_fed}
+        fine = self._assignments.targets - doubted - unfed
         probe_bytes = self._reach.step.datagram_bytes
-        assign = Assign(target.hello.instance, 0, target_id, assigned[0], probe_bytes, *assigned[1:])
-        destination = target.path.verified
-        if destination is None:
-            destination = self._told_to.setdefault(target_id, target.path.source)
-        self._say(assign, destination)
+        self._assignments.tell_again(probe_bytes, now, but=fine, patience_s=self._slack_s / 2)
 
 
 def _parts(targets: list[Target], count: int) -> list[list[Target]]:

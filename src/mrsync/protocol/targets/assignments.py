@@ -1,0 +1,101 @@
+"""Assignments: what targets are told about their peers. Each is repeated until the target confirms its number."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from typing import Callable, NamedTuple
+
+from mrsync.protocol.core.sends import Address
+from mrsync.protocol.targets.roster import Roster, Target
+from mrsync.wire.messages import Assign, Peer
+
+REPEAT_S = 0.05  # between two assignments of one target
+
+
+class Assignment(NamedTuple):
+    """The peers of one target."""
+
+    number: int
+    parent: Peer | None
+    child: Peer | None
+
+
+class Assignments:
+    """The last assignment of each target. say: sends it, and sets its counter."""
+
+    def __init__(self, roster: Roster, say: Callable[[Assign, Address], None]) -> None:
+        self._roster = roster
+        self._say = say
+        self._known: dict[int, Assignment] = {}  # by target
+        self._untold: set[int] = set()  # targets that were not told theirs
+        self._told_to: dict[int, Address] = {}  # target -> where it was told its first one
+        self._told_at: dict[int, float] = {}  # target -> when it was told its last one
+        self._number = 0
+
+    @property
+    def targets(self) -> set[int]:
+        """Those that have an assignment."""
+        return set(self._known)
+
+    def next_number(self) -> int:
+        """Return a number that no link and no assignment has."""
+        self._number += 1
+        return self._number
+
+    def number_of(self, target_id: int) -> int:
+        """Return the number of a target's assignment, or 0."""
+        known = self._known.get(target_id)
+        return known.number if known is not None else 0
+
+    def assign(self, target_id: int, parent: Peer | None, child: Peer | None) -> None:
+        """Set the peers of a target. One that never had any need not be told that it has none."""
+        known = self._known.get(target_id)
+        if known is None and parent is None and child is None:
+            return
+        if known is None or known[1:] != (parent, child):
+            self.ask(target_id, parent, child)
+
+    def ask(self, target_id: int, parent: Peer | None = None, child: Peer | None = None) -> None:
+        """Set the peers of a target, and have it confirm them in any case."""
+        self._known[target_id] = Assignment(self.next_number(), parent, child)
+        self._untold.add(target_id)
+
+    def remind(self, target_id: int) -> None:
+        """Tell a target once more."""
+        self._untold.add(target_id)
+
+    def forget(self, target_id: int) -> None:
+        """Forget a target that has ended, or was replaced by another process."""
+        self._known.pop(target_id, None)
+        self._told_to.pop(target_id, None)
+
+    def verify(self, target: Target, source: Address) -> None:
+        """Note the address of a target that confirmed its number: it was told there, and nowhere else."""
+        if target.path.verified is None and source == self._told_to.get(target.id):
+            target.path.verified = source
+
+    def tell_news(self, probe_bytes: int, now: float) -> None:
+        """Tell all targets that were not told their assignment."""
+        untold, self._untold = self._untold, set()
+        for target_id in untold:
+            self._tell(target_id, probe_bytes, now)
+
+    def tell_again(self, probe_bytes: int, now: float, *, but: Container[int], patience_s: float) -> None:
+        """Repeat assignments that are not confirmed. but: targets that need not hear theirs again once they have."""
+        for target_id, assignment in self._known.items():
+            target = self._roster.find(target_id)
+            is_known = target is not None and target.hop is not None and target.hop.number == assignment.number
+            is_fine = is_known and target_id in but
+            if not is_fine and now - self._told_at.get(target_id, now) >= REPEAT_S + patience_s:
+                self._tell(target_id, probe_bytes, now)
+
+    def _tell(self, target_id: int, probe_bytes: int, now: float) -> None:
+        target, assignment = self._roster.find(target_id), self._known.get(target_id)
+        if target is None or not target.is_live or target.hello is None or assignment is None:
+            return
+        self._told_at[target_id] = now
+        destination = target.path.verified
+        if destination is None:
+            destination = self._told_to.setdefault(target_id, target.path.source)
+        number, parent, child = assignment
+        self._say(Assign(target.hello.instance, 0, target_id, number, probe_bytes, parent, child), destination)
