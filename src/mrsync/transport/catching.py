@@ -224,14 +224,14 @@ class CatcherDriver:
         if isinstance(message, Feed):
             self._hand_out_events()  # pages of the parent may follow immediately
             for intake in self._intakes.values():
-                intake.believe_parent(message.tx)
+                intake.senders.believe_parent(message.tx)
 
     def _tell_intakes(self, heard: HeardSession) -> None:
         status = heard.status
         if status is None or self._opener is None:
             return
         for intake in self._intakes.values():
-            intake.believe(status.tx, heard.source.address)
+            intake.senders.believe(status.tx, heard.source.address)
         self._opener.expect(state.size_bytes for state in status.objects)
 
     # pages
@@ -262,7 +262,7 @@ class CatcherDriver:
         if self._forwarder is not None:
             self._forwarder.open(event.geometry, slots, self._opener)
             for intake in self._intakes.values():
-                intake.set_peers(self._peers.values())
+                intake.senders.set_peers(self._peers.values())
 
     # parent and child
 
@@ -281,11 +281,11 @@ class CatcherDriver:
         self._peers = {peer.target: peer_address(peer, heard.source.address) for peer in peers}
         self._forwarder.feed(self._peers[event.child.target] if event.child is not None else None)
         for intake in self._intakes.values():
-            intake.set_peers(self._peers.values())
+            intake.senders.set_peers(self._peers.values())
 
     def _follow(self, event: SourceChanged) -> None:
         for intake in self._intakes.values():
-            intake.follow(None if event.target is None else self._peers.get(event.target))
+            intake.senders.follow(None if event.target is None else self._peers.get(event.target))
 
     def _find_page(self, event: PageAsked) -> None:
         is_here = self._slots is not None and self._slots.whole((event.object, event.page)) is not None
@@ -321,7 +321,7 @@ class CatcherDriver:
 
     @property
     def _tx_seen(self) -> int:
-        return max(intake.tx_seen for intake in self._intakes.values())
+        return max(intake.senders.tx_seen for intake in self._intakes.values())
 
     def _take_pages(self, pages: list[tuple[int, int, bytes, bytes]]) -> None:
         """Take pages that are verified. Write them when there are enough of them, or after PATIENCE_S."""

@@ -93,7 +93,7 @@ class Link:
             held,
             self.take_control,
         )
-        self.intake.believe(0, self.caster.getsockname())
+        self.intake.senders.believe(0, self.caster.getsockname())
 
     def take_control(self, datagram: bytes, source: object) -> None:
         """As a driver would, of what it finds authentic."""

@@ -47,7 +47,7 @@ def test_each_whole_page_is_opened_and_reported_in_one_call(is_merging: bool) ->
         assert link.opened() == {page: link.plain(page) for page in range(4)}
         assert link.sink.pages_told == [0, 1, 2, 3]
         assert link.sink.packets_told == []
-        assert link.intake.tx_seen == 4
+        assert link.intake.senders.tx_seen == 4
 
 
 def test_merged_datagrams_that_cut_pages_anywhere_are_received_in_place() -> None:
@@ -173,7 +173,7 @@ def test_coded_packets_are_decoded_with_pages_that_are_here(is_whole: bool) -> N
         link.receive()
         assert link.opened()[1] == link.plain(1)
         assert link.opener.statistics.decoded == 1
-        assert link.intake.tx_seen == 9
+        assert link.intake.senders.tx_seen == 9
 
 
 def test_a_decoded_last_packet_has_its_own_length() -> None:
@@ -230,7 +230,7 @@ def test_a_tx_far_ahead_of_the_last_status_is_not_believed() -> None:
         link.receive()
         assert link.opened() == {}
         assert link.intake.statistics.strange == FULL
-        link.intake.believe(1, link.caster.getsockname())
+        link.intake.senders.believe(1, link.caster.getsockname())
         link.send_page(0, tx=TX_AHEAD_MAX + 1)
         link.receive()
         assert link.opened() == {0: link.plain(0)}
@@ -253,7 +253,7 @@ def test_a_packet_that_repeats_the_last_one_or_is_nothing_goes_on_with_no_run() 
             link.send_page(0)
             link.send_merged([junk])
             link.receive()
-            assert not link.intake.is_midway or link.intake._next == FULL
+            assert not link.intake.is_midway or link.intake._run.next == FULL
             link.intake.end_run(0.0)
         link.send_page(1)
         link.receive()
