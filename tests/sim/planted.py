@@ -25,6 +25,7 @@ from mrsync.protocol.sending.schedule import Schedule
 from mrsync.protocol.sending.transfer import Transfer
 from mrsync.protocol.sending.window import Window
 from mrsync.protocol.targets import commits, endings, liveness
+from mrsync.protocol.targets.admission import Admission
 from mrsync.protocol.targets.commits import Commits
 from mrsync.protocol.targets.endings import Endings
 from mrsync.protocol.targets.reach import Reach
@@ -294,8 +295,8 @@ FAULTS = (
     ),
     Fault(
         "the dead are welcomed as who they were",
-        Caster,
-        "_receive_hello",
+        Admission,
+        "receive_hello",
         "target.hello.instance == hello.instance",
         "True",
         found_by="one starts again before the plan is made",

@@ -42,6 +42,7 @@ from mrsync.protocol.targets.reach import Reach
 from mrsync.protocol.targets.relays import Relays
 from mrsync.protocol.targets.roster import PagesOf, Roster, Target
 from mrsync.protocol.targets.rounds import AGAIN, Rounds
+from mrsync.protocol.targets.seals import Seals
 from mrsync.protocol.targets.statistics import CasterStatistics
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.limits import TERMS_MAX
@@ -76,9 +77,8 @@ class Caster:
         self._too_late = f"{ABSENCE} {config.ack_wait_s:g} s"
         self._linger = LINGER_COUNT
         self._unions: tuple[Union, Union] | None = None  # of needs and basis, while they are computed
-        self._is_closed = False  # the plan is made for the targets that have joined by now
         self._rounds = Rounds()
-        self._admission = Admission(config.seals, must_encrypt=config.must_encrypt)
+        self._seals = Seals(config.seals, must_encrypt=config.must_encrypt)
         self._commits = Commits(0, config.commit_rule)
         self._events: deque[CasterEvent] = deque()
         self._timers = TimerTable()
@@ -89,6 +89,8 @@ class Caster:
         self.relays = Relays(self.roster, self.reach, config.relaying, self._on_rerouted, self._outbox.assign)
         ends = (self.roster, self._outbox, self._schedule, self.relays, self._rounds, self._events)
         self._endings = Endings(*ends, ack_wait_s=config.ack_wait_s, on_ended=self._on_target_ended)
+        doors = (self.roster, self._outbox, self.reach, self._endings, self._seals)
+        self._admission = Admission(*doors, self._on_joined)
         self._timers.set(Timer.STATUS, now)
         self._timers.set(Timer.GATHER, now + config.ack_wait_s)
         self._timers.set(Timer.LIVENESS, now + config.ack_wait_s / LIVENESS_SHARE)
@@ -172,7 +174,7 @@ class Caster:
     def receive_message(self, message: Message, source: Address, now: float) -> None:
         """Take an authentic message. Never raise."""
         if isinstance(message, Hello):
-            self._receive_hello(message, source, now)
+            self._admission.receive_hello(message, source, now)
         elif isinstance(message, Report):
             self._receive_report(message, source, now)
         elif isinstance(message, Hop):
@@ -250,42 +252,12 @@ class Caster:
     def _is_over(self) -> bool:
         return self.phase in (Phase.DONE, Phase.ABORTED)
 
-    # hello and reports
+    # reports, and who comes and goes
 
-    def _receive_hello(self, hello: Hello, source: Address, now: float) -> None:
-        target = self.roster.find(hello.target)
-        if target is None:
-            self._outbox.refuse(hello, source, "this number is not on the caster's roster")
-        elif target.is_ended or hello.instance in target.former:
-            self._outbox.refuse(hello, source, target.reason or "another process has replaced this one")
-        elif target.is_live and target.hello is not None and target.hello.instance == hello.instance:
-            self._outbox.welcome(target, hello, source, self.reach.receive_hello(target, hello, source, now))
-            self._check_soon(now)
-        elif self._admission.is_taken(target, now):
-            self._outbox.refuse(hello, source, f"another catcher answers as number {target.id} already")
-        elif self._is_closed:  # and it is live: all others have ended
-            self._endings.end(
-                target, TargetTrigger.FAILURE, "came back as another process after the plan was fixed", now
-            )
-            self._outbox.refuse(hello, source, target.reason)
-        else:
-            self._admit(target, hello, source, now)
-
-    def _admit(self, target: Target, hello: Hello, source: Address, now: float) -> None:
-        refusal = self._admission.seal_refusal(hello)
-        if target.is_live:
-            self._endings.forget(target, now)
-            target = self.roster.renew(target)
-        if refusal:
-            self._endings.end(target, TargetTrigger.REFUSAL, refusal, now)
-            self._outbox.refuse(hello, source, refusal)
-            return
-        self.roster.admit(target, hello, source, now)
+    def _on_joined(self, target: Target, hello: Hello, now: float) -> None:
         self.clock.window.on_buffer(hello.buffer_bytes)
-        self._outbox.welcome(target, hello, source, self.reach.receive_hello(target, hello, source, now))
         self._events.append(TargetJoined(target.id))
         self._elect(now)
-        self._check_soon(now)
 
     def _receive_report(self, report: Report, source: Address, now: float) -> None:
         target = self.roster.find(report.target)
@@ -374,14 +346,14 @@ class Caster:
         if not self.roster.live:
             self.abort("no target could be reached", now)
             return
-        self._outbox.seal = self._admission.choose_seal(self.roster.live)
+        self._outbox.seal = self._seals.choose(self.roster.live)
         self._outbox.geometry = self.reach.step.geometry
         self.clock.fit(self.reach.step.geometry)
         self._enter(Trigger.GATHERED, now, cast=ObjectKind.MANIFEST)
 
     def _advance_comparing(self, now: float) -> None:
-        if not self._is_closed and self.roster.every(lambda target: target.compared is not None):
-            self._is_closed = True
+        if not self._admission.is_closed and self.roster.every(lambda target: target.compared is not None):
+            self._admission.is_closed = True
             self._endings.end_absent(self._too_late, now)
             self._unions = self.roster.union_of_needs(), self.roster.union_of_basis()
         if self._unions is None:
@@ -418,7 +390,7 @@ class Caster:
         if self.veto:
             self._schedule.halt()
             self._enter(Trigger.VETOED, now)
-            self._is_closed = True
+            self._admission.is_closed = True
             self._endings.end_absent("not heard of before all was called off", now)
         return bool(self.veto)
 

@@ -12,32 +12,18 @@ from mrsync.protocol.core.events import (
     FilesChanged,
     PhaseEntered,
     TargetEnded,
-    TargetJoined,
 )
 from mrsync.protocol.core.ranges import RangeSet
 from mrsync.protocol.core.sends import SendMessage, SendPage
 from mrsync.protocol.core.states import RosterState
-from mrsync.protocol.targets.admission import TAKEOVER_S
 from mrsync.wire.limits import CONTROL_BYTES_MAX
-from mrsync.wire.messages import Ack, Ending, Farewell, Knock, ObjectKind, Phase, SealKind, Status, Welcome
+from mrsync.wire.messages import Ack, Ending, Farewell, Knock, ObjectKind, Phase, SealKind, Status
 from mrsync.wire.record_codec import encode_record
 from mrsync.wire.records import ComparedRecord, FailedRecord, SatOutRecord, WantsRecord
-from mrsync.wire.session import ControlCodec
-from tests.unit.protocol.builders import PAGE, found, hello, report
+from tests.unit.protocol.builders import PAGE, found, report
 from tests.unit.protocol.session import ACK_WAIT_S, RESULT, Session
-from tests.unit.wire.samples import KEYS
 
 # gathering
-
-
-def test_a_hello_is_welcomed_as_often_as_it_comes() -> None:
-    session = Session()
-    session.hello(0)
-    session.hello(0, counter=2)
-    first, second = session.messages(Welcome)
-    assert (first.instance, first.slot, second.slot) == (100, 0, 0)
-    assert first.counter < second.counter
-    assert session.heard == [TargetJoined(0)]
 
 
 def test_it_goes_on_when_all_are_there_and_the_manifest_is() -> None:
@@ -91,30 +77,6 @@ def test_all_given_up_is_the_end_at_once() -> None:
     assert session.caster.abort_reason == "no target could be reached"
 
 
-def test_a_stranger_and_one_without_the_seal_are_refused() -> None:
-    session = Session()
-    session.hello(9)
-    session.hello(1, seals=0)
-    assert [(letter.ending, letter.target) for letter in session.messages(Farewell)] == [
-        (Ending.REFUSED, 9),
-        (Ending.REFUSED, 1),
-    ]
-    assert session.states() == [RosterState.EXPECTED, RosterState.REFUSED]
-    session.hello(1)
-    assert session.messages(Farewell)[-1].reason == "shares no seal with this session"
-
-
-def test_a_number_that_is_taken_is_refused_and_renewed_after_a_silence() -> None:
-    session = Session()
-    session.hello(0)
-    session.hello(0, instance=555)
-    assert "already" in session.messages(Farewell)[-1].reason
-    session.pump(TAKEOVER_S)
-    session.hello(0, instance=555)
-    assert session.messages(Welcome)[-1].instance == 555
-    assert found(session.caster.roster, 0).report is None
-
-
 # comparing and planning
 
 
@@ -124,22 +86,6 @@ def test_the_union_of_needs_is_handed_out_once() -> None:
     assert [event for event in session.heard if isinstance(event, ComparisonFinished)] == [
         ComparisonFinished(RangeSet([(0, 3)]), RangeSet())
     ]
-
-
-def test_targets_may_join_until_the_plan_is_made() -> None:
-    session = Session()
-    session.caster.offer_manifest(PAGE)
-    session.hello(0)
-    session.pump(ACK_WAIT_S / 2)
-    session.report(0)
-    session.pump(ACK_WAIT_S / 2)
-    session.hello(1)
-    assert session.states() == [RosterState.PRESENT] * 2
-    late = Session().compared()
-    late.pump(TAKEOVER_S)
-    late.hello(0, instance=555)
-    assert found(late.caster.roster, 0).reason == "came back as another process after the plan was fixed"
-    assert [letter.ending for letter in late.messages(Farewell)] == [Ending.DROPPED, Ending.REFUSED]
 
 
 def test_a_plan_without_files_leads_to_the_finish() -> None:
@@ -448,30 +394,6 @@ def test_a_second_reading_is_announced_ahead_of_its_pages() -> None:
     assert (send.destination, send.message.generation) == (None, 1)
     assert send.message.tx == bursts[2].tx  # the others are planned, and have not left
     assert send.message.objects[ObjectKind.CONTENTS].pages_sent == 3
-
-
-def test_a_process_whose_place_was_taken_does_not_come_back() -> None:
-    """Its hello, repeated by whoever heard it, must not push out the one that is here."""
-    session = Session()
-    session.hello(0)
-    session.pump(TAKEOVER_S)
-    session.hello(0, instance=555)
-    session.pump(TAKEOVER_S)
-    session.hello(0)
-    assert session.messages(Farewell)[-1].ending is Ending.REFUSED
-    target = found(session.caster.roster, 0)
-    assert target.hello is not None
-    assert target.hello.instance == 555
-
-
-def test_a_refusal_is_not_longer_than_the_hello_that_asked_for_it() -> None:
-    """Somebody may have sent it from another one's address."""
-    codec = ControlCodec(KEYS)
-    session = Session(names={0: "n0"})
-    session.caster.give_up(0, "no reason at all " * 99, 0.0)
-    session.hello(0, host="", version="")
-    (refusal,) = session.messages(Farewell)
-    assert len(codec.encode(refusal)) <= len(codec.encode(hello(0, host="", version="")))
 
 
 def test_only_a_knock_as_long_as_its_answer_is_answered() -> None:

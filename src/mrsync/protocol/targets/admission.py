@@ -1,46 +1,78 @@
-"""Admission: which catchers may take part, and which seal the session uses."""
+"""Admission: answer the hellos of catchers, and decide which of them take part."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import Callable
 
-from mrsync.protocol.targets.roster import Target
-from mrsync.wire.messages import Hello, SealKind
+from mrsync.protocol.core.sends import Address
+from mrsync.protocol.core.states import TargetTrigger
+from mrsync.protocol.targets.endings import Endings
+from mrsync.protocol.targets.outbox import Outbox
+from mrsync.protocol.targets.reach import Reach
+from mrsync.protocol.targets.roster import Roster, Target
+from mrsync.protocol.targets.seals import Seals
+from mrsync.wire.messages import Hello
 
 TAKEOVER_S = 2.0  # while its catcher was heard that recently, a target id is taken
-_PREFERENCE = (SealKind.AES_256_GCM, SealKind.HMAC_SHA256)
 
 
 class Admission:
-    """Compare the seals of catchers with those of this end, and choose one. seals: bit set of 1 << SealKind."""
+    """Admit the catchers of targets that are expected, each once.
 
-    def __init__(self, seals: int, *, must_encrypt: bool) -> None:
-        self._chosen = SealKind.NONE
-        self._seals = seals & 1 << SealKind.AES_256_GCM if must_encrypt else seals
+    is_closed: the plan is made for the targets that have joined by now, so no other process may replace one of them.
+    on_joined: called with the target, its hello and the time when a target was admitted.
+    """
 
-    def is_taken(self, target: Target, now: float) -> bool:
-        """Return whether another process is active under this target's id."""
-        return target.is_live and now - target.progress.heard_at < TAKEOVER_S
+    def __init__(
+        self,
+        roster: Roster,
+        outbox: Outbox,
+        reach: Reach,
+        endings: Endings,
+        seals: Seals,
+        on_joined: Callable[[Target, Hello, float], None],
+    ) -> None:
+        self.is_closed = False
+        self._roster = roster
+        self._outbox = outbox
+        self._reach = reach
+        self._endings = endings
+        self._seals = seals
+        self._on_joined = on_joined
 
-    def seal_refusal(self, hello: Hello) -> str:
-        """Return why a catcher cannot open what is sealed here, or "" if it can."""
-        accepted = self._seals if self._chosen is SealKind.NONE else 1 << self._chosen
-        if accepted & hello.seals:
-            return ""
-        if accepted == 1 << SealKind.AES_256_GCM:
-            return "cannot decrypt AES-256-GCM: python3-cryptography is missing or broken there"
-        return "shares no seal with this session"
+    def receive_hello(self, hello: Hello, source: Address, now: float) -> None:
+        """Admit a catcher, confirm its hello if it was admitted before, or refuse it with the reason."""
+        target = self._roster.find(hello.target)
+        if target is None:
+            self._outbox.refuse(hello, source, "this number is not on the caster's roster")
+        elif target.is_ended or hello.instance in target.former:
+            self._outbox.refuse(hello, source, target.reason or "another process has replaced this one")
+        elif target.is_live and target.hello is not None and target.hello.instance == hello.instance:
+            self._outbox.welcome(target, hello, source, self._reach.receive_hello(target, hello, source, now))
+        elif is_taken(target, now):
+            self._outbox.refuse(hello, source, f"another catcher answers as number {target.id} already")
+        elif self.is_closed:  # and it is live: all others have ended
+            self._endings.end(
+                target, TargetTrigger.FAILURE, "came back as another process after the plan was fixed", now
+            )
+            self._outbox.refuse(hello, source, target.reason)
+        else:
+            self._admit(target, hello, source, now)
 
-    def choose_seal(self, targets: Iterable[Target]) -> SealKind:
-        """Choose the best seal that this end and all these targets have.
+    def _admit(self, target: Target, hello: Hello, source: Address, now: float) -> None:
+        refusal = self._seals.refusal(hello)
+        if target.is_live:
+            self._endings.forget(target, now)
+            target = self._roster.renew(target)
+        if refusal:
+            self._endings.end(target, TargetTrigger.REFUSAL, refusal, now)
+            self._outbox.refuse(hello, source, refusal)
+            return
+        self._roster.admit(target, hello, source, now)
+        self._outbox.welcome(target, hello, source, self._reach.receive_hello(target, hello, source, now))
+        self._on_joined(target, hello, now)
 
-        There is one, because each target was admitted. Raise RuntimeError otherwise.
-        """
-        common = self._seals
-        for target in targets:
-            common &= target.hello.seals if target.hello else 0
-        for seal in _PREFERENCE:
-            if 1 << seal & common:
-                self._chosen = seal
-                return seal
-        raise RuntimeError("targets without a common seal were admitted")
+
+def is_taken(target: Target, now: float) -> bool:
+    """Return whether another process is active under this target's id."""
+    return target.is_live and now - target.progress.heard_at < TAKEOVER_S

@@ -1,62 +1,96 @@
-"""Admission: seals and numbers that are taken."""
+"""Admission: who may take part, and what others are told."""
 
 from __future__ import annotations
 
-import pytest
-
-from mrsync.protocol.targets.admission import TAKEOVER_S, Admission
+from mrsync.protocol.core.events import (
+    TargetJoined,
+)
+from mrsync.protocol.core.states import RosterState
+from mrsync.protocol.targets.admission import TAKEOVER_S, is_taken
 from mrsync.protocol.targets.roster import Roster
-from mrsync.wire.messages import SealKind
-from tests.unit.protocol.builders import GCM, HMAC, found, hello, roster
-
-
-@pytest.mark.parametrize(
-    ("here", "there", "must_encrypt", "refusal"),
-    [
-        (GCM | HMAC, HMAC, False, ""),
-        (GCM | HMAC, GCM, False, ""),
-        (GCM | HMAC, 0, False, "shares no seal with this session"),
-        (HMAC, GCM, False, "shares no seal with this session"),
-        (GCM | HMAC, HMAC, True, "cannot decrypt AES-256-GCM: python3-cryptography is missing or broken there"),
-        (GCM | HMAC, GCM | HMAC, True, ""),
-    ],
-)
-def test_seals_must_meet(here: int, there: int, must_encrypt: bool, refusal: str) -> None:
-    assert Admission(here, must_encrypt=must_encrypt).seal_refusal(hello(seals=there)) == refusal
-
-
-@pytest.mark.parametrize(
-    ("there", "must_encrypt", "chosen"),
-    [
-        ((GCM | HMAC, GCM | HMAC), False, SealKind.AES_256_GCM),
-        ((GCM | HMAC, HMAC), False, SealKind.HMAC_SHA256),
-        ((GCM | HMAC, GCM), True, SealKind.AES_256_GCM),
-    ],
-)
-def test_the_best_common_seal_is_chosen(there: tuple[int, int], must_encrypt: bool, chosen: SealKind) -> None:
-    known = Roster({0: "a", 1: "b"})
-    for target, seals in enumerate(there):
-        known.admit(found(known, target), hello(target, seals=seals), "there", 0.0)
-    assert Admission(GCM | HMAC, must_encrypt=must_encrypt).choose_seal(known.live) is chosen
-
-
-def test_latecomer_must_support_the_chosen_seal() -> None:
-    admission = Admission(GCM | HMAC, must_encrypt=False)
-    known = Roster({0: "a"})
-    known.admit(found(known, 0), hello(0, seals=GCM | HMAC), "there", 0.0)
-    admission.choose_seal(known.live)
-    assert "cannot decrypt" in admission.seal_refusal(hello(1, seals=HMAC))
-
-
-def test_without_a_common_seal_something_went_wrong_before() -> None:
-    known = roster(1)
-    with pytest.raises(RuntimeError):
-        Admission(GCM, must_encrypt=False).choose_seal(known.live)
+from mrsync.wire.messages import Ending, Farewell, Welcome
+from mrsync.wire.session import ControlCodec
+from tests.unit.protocol.builders import PAGE, found, hello, roster
+from tests.unit.protocol.session import ACK_WAIT_S, Session
+from tests.unit.wire.samples import KEYS
 
 
 def test_a_number_is_taken_while_its_catcher_reports() -> None:
     known = roster(1, now=10.0)
-    admission = Admission(HMAC, must_encrypt=False)
-    assert admission.is_taken(found(known, 0), 10.0)
-    assert not admission.is_taken(found(known, 0), 10.0 + TAKEOVER_S)
-    assert not admission.is_taken(found(Roster({0: "a"}), 0), 0.0)
+    assert is_taken(found(known, 0), 10.0)
+    assert not is_taken(found(known, 0), 10.0 + TAKEOVER_S)
+    assert not is_taken(found(Roster({0: "a"}), 0), 0.0)
+
+
+def test_a_hello_is_welcomed_as_often_as_it_comes() -> None:
+    session = Session()
+    session.hello(0)
+    session.hello(0, counter=2)
+    first, second = session.messages(Welcome)
+    assert (first.instance, first.slot, second.slot) == (100, 0, 0)
+    assert first.counter < second.counter
+    assert session.heard == [TargetJoined(0)]
+
+
+def test_a_stranger_and_one_without_the_seal_are_refused() -> None:
+    session = Session()
+    session.hello(9)
+    session.hello(1, seals=0)
+    assert [(letter.ending, letter.target) for letter in session.messages(Farewell)] == [
+        (Ending.REFUSED, 9),
+        (Ending.REFUSED, 1),
+    ]
+    assert session.states() == [RosterState.EXPECTED, RosterState.REFUSED]
+    session.hello(1)
+    assert session.messages(Farewell)[-1].reason == "shares no seal with this session"
+
+
+def test_a_number_that_is_taken_is_refused_and_renewed_after_a_silence() -> None:
+    session = Session()
+    session.hello(0)
+    session.hello(0, instance=555)
+    assert "already" in session.messages(Farewell)[-1].reason
+    session.pump(TAKEOVER_S)
+    session.hello(0, instance=555)
+    assert session.messages(Welcome)[-1].instance == 555
+    assert found(session.caster.roster, 0).report is None
+
+
+def test_targets_may_join_until_the_plan_is_made() -> None:
+    session = Session()
+    session.caster.offer_manifest(PAGE)
+    session.hello(0)
+    session.pump(ACK_WAIT_S / 2)
+    session.report(0)
+    session.pump(ACK_WAIT_S / 2)
+    session.hello(1)
+    assert session.states() == [RosterState.PRESENT] * 2
+    late = Session().compared()
+    late.pump(TAKEOVER_S)
+    late.hello(0, instance=555)
+    assert found(late.caster.roster, 0).reason == "came back as another process after the plan was fixed"
+    assert [letter.ending for letter in late.messages(Farewell)] == [Ending.DROPPED, Ending.REFUSED]
+
+
+def test_a_process_whose_place_was_taken_does_not_come_back() -> None:
+    """Its hello, repeated by whoever heard it, must not push out the one that is here."""
+    session = Session()
+    session.hello(0)
+    session.pump(TAKEOVER_S)
+    session.hello(0, instance=555)
+    session.pump(TAKEOVER_S)
+    session.hello(0)
+    assert session.messages(Farewell)[-1].ending is Ending.REFUSED
+    target = found(session.caster.roster, 0)
+    assert target.hello is not None
+    assert target.hello.instance == 555
+
+
+def test_a_refusal_is_not_longer_than_the_hello_that_asked_for_it() -> None:
+    """Somebody may have sent it from another one's address."""
+    codec = ControlCodec(KEYS)
+    session = Session(names={0: "n0"})
+    session.caster.give_up(0, "no reason at all " * 99, 0.0)
+    session.hello(0, host="", version="")
+    (refusal,) = session.messages(Farewell)
+    assert len(codec.encode(refusal)) <= len(codec.encode(hello(0, host="", version="")))
