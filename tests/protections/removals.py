@@ -109,7 +109,7 @@ REMOVALS = (
     ),
     Removal(
         "only what was staged is renamed into place",
-        "tree/staging/stage.py",
+        "tree/staging/staged_files.py",
         "        if not self._is_untouched(file, status):\n            raise replaced_error()\n",
         "",
         "unit/tree/staging",

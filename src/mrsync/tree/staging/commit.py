@@ -60,7 +60,7 @@ class Commit:
     def _place(self, file: int, entry: int, parent: int) -> None:
         stage = self._stage
         destination = stage.destination
-        home = stage.home(parent)
+        home = stage.files.home(parent)
         name = stage.manifest.names[entry]
         try:
             destination.directories.open(parent)
@@ -84,9 +84,9 @@ class Commit:
         """Rename a staged file into place. Raise OSError if another file has been put under its name."""
         stage = self._stage
         home_fd, parent_fd = stage.destination.directories.pair(home, parent)
-        is_shared = stage.is_shared(home)  # otherwise no other user can have replaced the staged file
+        is_shared = stage.files.is_shared(home)  # otherwise no other user can have replaced the staged file
         if is_shared:
-            stage.check(file)
-        os.rename(stage.name(file), name, src_dir_fd=home_fd, dst_dir_fd=parent_fd)
+            stage.files.check(file)
+        os.rename(stage.files.name(file), name, src_dir_fd=home_fd, dst_dir_fd=parent_fd)
         if is_shared and home != parent:
-            stage.check_placed(file, parent_fd, name)
+            stage.files.check_placed(file, parent_fd, name)

@@ -257,7 +257,7 @@ class _Finisher:
         """Call make(directory's descriptor, temporary name) and rename the new entry into place. Raise OSError."""
         manifest = self._manifest
         name, parent = manifest.names[entry], manifest.parents[entry]
-        temporary = self._stage.link_name(entry)
+        temporary = self._stage.files.link_name(entry)
         destination = self._destination
         destination.ensure(parent)
         try:

@@ -2,7 +2,7 @@
 
 Why files are staged: readers of the destination must see the old file or the new one, complete, and a run that breaks
 off must change nothing. rename() gives exactly that, but only within one file system. So each file is staged in the
-deepest existing directory of its own path (`home`), under the temporary name .mrsync-<tag>-<plan file>.
+deepest existing directory of its own path, under the temporary name .mrsync-<tag>-<plan file> (`StagedFiles`).
 
 Each planned file goes through these states:
 
@@ -15,16 +15,13 @@ Invariants:
 
 - Each byte is written once. `_remaining` counts the bytes to come, so a file is complete when it reaches zero; a
   page that is written twice would complete a file too early. The protocol passes each page on exactly once.
-- A complete file already has its final size, owner, mode and time, and `Places.check` has found that its name can be
+- A complete file already has its final size, owner, mode and time, and `Placement.check` has found that its name can be
   replaced. So a commit is a mere rename, and little is left that could fail on one target only.
-- Nothing here is renamed or written unless it is the inode that this session made (`identity`). Other users may be
-  able to replace files in a shared directory. Whatever is opened again is compared with the inode that was closed.
 - With a journal, data is claimed after it was written and withdrawn before it is removed; see `journal`.
 """
 
 from __future__ import annotations
 
-import errno
 import os
 from array import array
 from collections import deque
@@ -32,23 +29,18 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from operator import sub
 
-from mrsync.files import CAUTIOUS, may_others_write, open_regular
 from mrsync.tree.destination.destination import Destination
-from mrsync.tree.fs.descriptors import cache_limit
-from mrsync.tree.fs.fdcache import FdCache
 from mrsync.tree.fs.page_cache import forget_whole, forget_written
-from mrsync.tree.fs.temporary_names import link_name, staged_prefix
 from mrsync.tree.fs.writing import Data, write_all, write_sparsely
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.plan import Plan
 from mrsync.tree.staging.checkpoint import Checkpoints
-from mrsync.tree.staging.identity import Identities, replaced_error
+from mrsync.tree.staging.identity import replaced_error
 from mrsync.tree.staging.journal import Journal
+from mrsync.tree.staging.staged_files import StagedFiles, reserve
 
 WAITING, STARTED, WHOLE, SAT_OUT, UNWANTED, DISCARDED, PLACED = range(7)
-FILES_OPEN_MAX = 128
 IOV_MAX = 1024
-_CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | CAUTIOUS
 
 
 class Stage:
@@ -56,8 +48,9 @@ class Stage:
 
     needs: ranges of manifest entries whose contents `compare` found to be needed here. tag: the session's, hexadecimal.
     A file that cannot be written is sat out: its staged file is removed, and no error is raised. states: the state of
-    each plan file. ready: every plan file below this number is complete, sat out or not needed. journal: if set, staged
-    files survive a broken session. Call `advance` until it returns False, at the start and after every write.
+    each plan file. files: the temporary files themselves. ready: every plan file below this number is complete, sat out
+    or not needed. journal: if set, staged files survive a broken session. Call `advance` until it returns False, at the
+    start and after every write.
     """
 
     def __init__(
@@ -75,13 +68,9 @@ class Stage:
         self.journal: Journal | None = None
         self._checkpoints: Checkpoints | None = None
         self._tag = tag.encode("ascii")
-        self._prefix = staged_prefix(self._tag)
+        self.files = StagedFiles(destination, manifest, plan, self._tag)
         self._remaining = array("q", map(sub, plan.starts[1:], plan.starts))
         self._dense: set[int] = set()  # files that were not empty at first, so zeros must be written, not left as holes
-        self._homes: dict[int, int] = {}
-        self._identities = Identities(plan.file_count)
-        self._shared: dict[int, bool] = {}  # by home: whether other users may write there
-        self._fds = FdCache(cache_limit(FILES_OPEN_MAX), self._identities.note_partial)
         self._sat_out: deque[tuple[int, int]] = deque()  # the worker appends, the loop takes
 
     def write(self, offset: int, data: Data) -> None:
@@ -155,14 +144,9 @@ class Stage:
     def discard(self, file: int) -> None:
         """Remove the staged file, if there is one."""
         if self.states[file] in (STARTED, WHOLE):
-            with suppress(OSError):  # it is removed anyway
-                self._fds.close(file)
             if self.journal is not None:
                 self.journal.forget(file)
-            directory = self.home(self._parent(file))
-            # If it cannot be removed now, the next run removes it as stale.
-            with suppress(OSError):
-                self.destination.change(directory, lambda fd: os.unlink(self.name(file), dir_fd=fd))
+            self.files.remove(file)
         self.states[file] = DISCARDED
 
     def start_journal(self) -> None:
@@ -197,7 +181,7 @@ class Stage:
     def _leave(self, file: int) -> None:
         """Leave a file to a later session, unless closing it reports that data may be lost."""
         try:
-            self._fds.close(file)
+            self.files.close(file)
         except OSError:
             self.discard(file)
 
@@ -208,7 +192,6 @@ class Stage:
 
         directory, name: where it is now. fd: its descriptor, already verified. pieces: the spans of bytes that it has.
         """
-        home = self.home(self._parent(file))
         if self.journal is not None:  # before the rename: until then the old journal still covers the file
             self.journal.bound(file, fd)
             if is_cloned:
@@ -217,13 +200,11 @@ class Stage:
                 self.journal.piece(file, first, end - first)
             self.journal.flush()
         try:
-            self._rename_over(file, directory, name, fd)
+            self.files.adopt(file, directory, name, fd)
         except OSError:
             if self.journal is not None:
                 self.journal.forget(file)
             raise
-        self._identities.note_partial(file, fd)
-        self.destination.touched.update((directory, home))
         self.states[file] = STARTED
         self._dense.add(file)
 
@@ -261,7 +242,7 @@ class Stage:
         except OSError:
             self.give_up(file)
             raise
-        self._fds.close(file)
+        self.files.close(file)
         self._remaining[file] = 0
 
     def expect(self, file: int, length: int) -> None:
@@ -272,63 +253,9 @@ class Stage:
         """Return a new descriptor of a staged file, readable as well. Raise OSError if it was replaced."""
         if self.states[file] == STARTED:
             return os.dup(self._open(file))
-        fd = open_regular(self.name(file), self._home_fd(file))
-        if self.states[file] == WHOLE and self._is_untouched(file, os.fstat(fd)):
-            return fd
-        os.close(fd)
-        raise replaced_error()
-
-    def check(self, file: int) -> None:
-        """Raise OSError unless the name of a complete staged file still leads to that file."""
-        status = os.stat(self.name(file), dir_fd=self._home_fd(file), follow_symlinks=False)
-        if not self._is_untouched(file, status):
+        if self.states[file] != WHOLE:
             raise replaced_error()
-
-    def check_placed(self, file: int, parent_fd: int, name: bytes) -> None:
-        """Raise OSError, and remove the name, unless it was this staged file that was renamed to another directory.
-
-        A user who may write to the staging directory could replace a file between `check` and the rename, and so get
-        a file of their own into a directory that they may not write to.
-        """
-        status = os.stat(name, dir_fd=parent_fd, follow_symlinks=False)
-        if not self._identities.is_placed(file, status):
-            os.unlink(name, dir_fd=parent_fd)
-            raise replaced_error()
-
-    def is_shared(self, home: int) -> bool:
-        """Return whether other users may write to this directory entry."""
-        if home not in self._shared:
-            self._shared[home] = may_others_write(os.fstat(self.destination.directories.open(home)))
-        return self._shared[home]
-
-    def name(self, file: int) -> bytes:
-        """Return the temporary name of a plan file."""
-        return b"%s%d" % (self._prefix, file)
-
-    def link_name(self, entry: int) -> bytes:
-        """Return the temporary name of a link or special file."""
-        return link_name(self._tag, entry)
-
-    def home(self, directory: int) -> int:
-        """Return the directory entry in which files of a directory are staged.
-
-        It is the deepest directory of the path that existed at the first call. The answer never changes, because the
-        names of staged files depend on it.
-        """
-        home = self._homes.get(directory)
-        if home is None:
-            home = directory
-            while home:
-                if home in self._homes:
-                    home = self._homes[home]
-                    break
-                try:
-                    self.destination.directories.open(home)
-                    break
-                except (FileNotFoundError, NotADirectoryError):
-                    home = self.manifest.parents[home]
-            self._homes[directory] = home
-        return home
+        return self.files.duplicate_whole(file)
 
     def _keep_journal(self) -> None:
         if self.journal is not None and self._checkpoints is not None:
@@ -359,11 +286,11 @@ class Stage:
             if state == WAITING and length == self._remaining[file]:
                 self._write_whole(file, run, position, length)
             else:
-                fd = self._open(file)
+                fd = self.files.open(file) if state == STARTED else self._open(file)
                 self._write_all(file, fd, run, position, length)
                 if length == self._remaining[file]:
                     self._complete(file, fd)
-                    self._fds.close(file)
+                    self.files.close(file)
                 elif self.journal is not None:
                     self.journal.piece(file, position, length)
         except OSError as error:
@@ -390,88 +317,26 @@ class Stage:
             forget_written(fd, position, length)
 
     def _create(self, file: int) -> int:
-        home = self.home(self._parent(file))
-        destination = self.destination
-        name = self.name(file)
-        if self.manifest.policy.remove_first:
-            self._remove_old(self.plan.entries[file])
-        try:
-            fd = os.open(name, _CREATE, 0o600, dir_fd=destination.directories.open(home))
-            destination.touched.add(home)
-        except PermissionError:
-            fd = destination.change(home, lambda directory: os.open(name, _CREATE, 0o600, dir_fd=directory))
+        fd = self.files.create(file)
         self.states[file] = STARTED
-        if self.manifest.policy.preallocates and not self.manifest.policy.sparse and file not in self.plan.extents:
-            self._reserve(file, fd)
-        return fd
-
-    def _reserve(self, file: int, fd: int) -> None:
-        """Reserve the space of a file, where the file system is able to. Raise OSError if there is too little."""
-        size = self.manifest.sizes[self.plan.entries[file]]
-        try:
-            if size:
-                os.posix_fallocate(fd, 0, size)
-        except OSError as error:
-            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENODEV):
+        policy = self.manifest.policy
+        if policy.preallocates and not policy.sparse and file not in self.plan.extents:
+            try:
+                reserve(fd, self.manifest.sizes[self.plan.entries[file]])
+            except OSError:
                 os.close(fd)
                 raise
-
-    def _remove_old(self, entry: int) -> None:
-        """Remove the old file to free its space; a directory in its place is left to the commit."""
-        name = self.manifest.names[entry]
-        with suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
-            self.destination.change(self.manifest.parents[entry], lambda fd: os.unlink(name, dir_fd=fd))
+        return fd
 
     def _open(self, file: int) -> int:
         """Return the descriptor of an incomplete staged file. It is owned by the cache, which may close it later."""
-        fd = self._fds.get(file)
-        if fd is not None:
-            return fd
-        if self.states[file] == WAITING:
-            fd = self._create(file)
-            if self.journal is not None:
-                self.journal.bound(file, fd)
-        else:
-            fd = self._reopen(file)
-        self._fds.put(file, fd)
+        if self.states[file] != WAITING:
+            return self.files.open(file)
+        fd = self._create(file)
+        if self.journal is not None:
+            self.journal.bound(file, fd)
+        self.files.keep(file, fd)
         return fd
-
-    def _reopen(self, file: int) -> int:
-        fd = open_regular(self.name(file), self._home_fd(file), os.O_RDWR)
-        try:
-            self._identities.check_partial(file, fd, is_shared=self.is_shared(self.home(self._parent(file))))
-        except OSError:
-            os.close(fd)
-            raise
-        return fd
-
-    def _rename_over(self, file: int, directory: int, name: bytes, fd: int) -> None:
-        """Rename a file of an earlier session, and raise OSError unless it was the open file that got the name."""
-        directories = self.destination.directories
-        home = self.home(self._parent(file))
-        fds = directories.pair(directory, home)
-        try:
-            os.rename(name, self.name(file), src_dir_fd=fds[0], dst_dir_fd=fds[1])
-        except PermissionError:
-            if not directories.loosen(directory) | directories.loosen(home):
-                raise
-            fds = directories.pair(directory, home)
-            os.rename(name, self.name(file), src_dir_fd=fds[0], dst_dir_fd=fds[1])
-        if not os.path.samestat(os.fstat(fd), os.stat(self.name(file), dir_fd=fds[1], follow_symlinks=False)):
-            raise replaced_error()
-
-    def _parent(self, file: int) -> int:
-        return self.manifest.parents[self.plan.entries[file]]
-
-    def _home_fd(self, file: int) -> int:
-        return self.destination.directories.open(self.home(self._parent(file)))
-
-    def _is_untouched(self, file: int, status: os.stat_result) -> bool:
-        """Return whether this is the status of the complete staged file, unchanged."""
-        entry = self.plan.entries[file]
-        size, mtime_ns = self.manifest.sizes[entry], self.manifest.mtime_ns(entry)
-        is_shared = self.is_shared(self.home(self._parent(file)))
-        return self._identities.is_whole(file, status, size, mtime_ns, is_shared=is_shared)
 
     def _complete(self, file: int, fd: int) -> None:
         """Set final size and attributes of a file with all its data.
@@ -481,13 +346,14 @@ class Stage:
         """
         manifest = self.manifest
         entry = self.plan.entries[file]
-        self.destination.placement.check(entry, self.home(manifest.parents[entry]), self.name(file))
+        home = self.files.home(manifest.parents[entry])
+        self.destination.placement.check(entry, home, self.files.name(file))
         if file in self.plan.extents or manifest.policy.sparse:
             os.ftruncate(fd, manifest.sizes[entry])
         if manifest.policy.drops_cache:
             forget_whole(fd, manifest.sizes[entry])
         status = self.destination.metadata.give_new(entry, fd)
         self.states[file] = WHOLE
-        self._identities.note(file, status)
+        self.files.note_whole(file, status)
         if self.journal is not None:
             self.journal.whole(file, status)

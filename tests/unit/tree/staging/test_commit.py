@@ -102,7 +102,7 @@ def test_failed_rename_is_reported_and_removes_the_staged_file(trees: Path) -> N
 
 def test_vanished_staged_file_is_reported(trees: Path) -> None:
     on = staged(trees)
-    (trees / "dest" / on.stage.name(0).decode()).unlink()
+    (trees / "dest" / on.stage.files.name(0).decode()).unlink()
     (failure,) = Commit(on.stage).commit(0, 3)
     assert (failure.path, failure.errno) == (b"a", errno.ENOENT)
 
@@ -112,7 +112,7 @@ def test_a_directory_that_became_a_link_is_replaced_not_followed(trees: Path) ->
     on = staged(trees)
     on.stage.destination.directories.close()
     (trees / "outside").mkdir()
-    staged_file = on.stage.name(2).decode()
+    staged_file = on.stage.files.name(2).decode()
     (trees / "dest" / "b" / staged_file).unlink()
     (trees / "dest" / "b").rmdir()
     (trees / "dest" / "b").symlink_to("../outside")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mrsync.tree.staging import stage as stage_module
+from mrsync.tree.staging import staged_files
 from mrsync.tree.staging.commit import Commit
 from mrsync.tree.staging.identity import generation_of
 from mrsync.tree.staging.stage import PLACED, SAT_OUT, WHOLE
@@ -117,7 +117,7 @@ def is_given(path: Path) -> bool:
 def test_a_partial_file_is_opened_again_only_if_it_is_the_same(
     trees: Path, attack: Attack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stage_module, "FILES_OPEN_MAX", 1)
+    monkeypatch.setattr(staged_files, "FILES_OPEN_MAX", 1)
     run = Session(trees / "source", trees / "dest")
     run.cast([0, 8])  # the second closes the first
     staged = files_staged(trees / "dest")[0]

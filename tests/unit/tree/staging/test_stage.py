@@ -22,7 +22,8 @@ from mrsync.tree.source.planning import build_plan
 from mrsync.tree.source.reader import ContentsReader
 from mrsync.tree.source.scan import scan
 from mrsync.tree.staging.commit import Commit
-from mrsync.tree.staging.stage import FILES_OPEN_MAX, IOV_MAX, Stage
+from mrsync.tree.staging.stage import IOV_MAX, Stage
+from mrsync.tree.staging.staged_files import FILES_OPEN_MAX
 from tests.unit.tree.syncing import as_nobody, cast, leftovers, nobodys_directory, small_file_system
 
 
@@ -232,7 +233,7 @@ def test_a_staged_file_of_this_name_is_not_written_to(trees: Path) -> None:
     (trees / "source" / "file").write_text("contents")
     on = bench(trees / "source", trees / "dest")
     (trees / "precious").write_text("precious")
-    (trees / "dest" / on.stage.name(0).decode()).symlink_to("../precious")
+    (trees / "dest" / on.stage.files.name(0).decode()).symlink_to("../precious")
     on.stage.write(0, b"contents")
     assert on.stage.take_sat_out() == [(0, errno.EEXIST)]
     assert (trees / "precious").read_text() == "precious"
@@ -246,7 +247,7 @@ def test_a_staged_file_swapped_for_a_link_is_not_followed(trees: Path) -> None:
     for i in range(count):
         on.stage.write(8 * i, b"cont")
     (trees / "precious").write_text("precious")
-    staged = trees / "dest" / on.stage.name(0).decode()
+    staged = trees / "dest" / on.stage.files.name(0).decode()
     staged.unlink()
     staged.symlink_to("../precious")
     on.stage.write(4, b"ents")

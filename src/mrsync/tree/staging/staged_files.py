@@ -1,0 +1,208 @@
+"""The temporary files of a stage: where they are, under which names, and whether they are still the ones made here.
+
+Nothing is renamed, written or linked unless it is the inode that this session made (`Identities`). Other users may be
+able to replace files in a shared directory. So whatever is opened again is compared with the inode that was closed.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from contextlib import suppress
+
+from mrsync.files import CAUTIOUS, may_others_write, open_regular
+from mrsync.tree.destination.destination import Destination
+from mrsync.tree.fs.descriptors import cache_limit
+from mrsync.tree.fs.fdcache import FdCache
+from mrsync.tree.fs.temporary_names import link_name, staged_prefix
+from mrsync.tree.model.manifest import Manifest
+from mrsync.tree.model.plan import Plan
+from mrsync.tree.staging.identity import Identities, replaced_error
+
+FILES_OPEN_MAX = 128
+_CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | CAUTIOUS
+_CANNOT_RESERVE = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENODEV)
+
+
+class StagedFiles:
+    """Create, open, compare and remove the temporary files of a plan. tag: the session's.
+
+    Descriptors are kept open in a cache. One that `open` returns is valid until the next call of a method that opens
+    files. Every method may raise OSError, and does so for a file that was replaced.
+    """
+
+    def __init__(self, destination: Destination, manifest: Manifest, plan: Plan, tag: bytes) -> None:
+        self._destination = destination
+        self._manifest = manifest
+        self._plan = plan
+        self._tag = tag
+        self._prefix = staged_prefix(tag)
+        self._homes: dict[int, int] = {}
+        self._shared: dict[int, bool] = {}  # by home: whether other users may write there
+        self._identities = Identities(plan.file_count)
+        self._fds = FdCache(cache_limit(FILES_OPEN_MAX), self._identities.note_partial)
+
+    # where they are
+
+    def name(self, file: int) -> bytes:
+        """Return the temporary name of a plan file."""
+        return b"%s%d" % (self._prefix, file)
+
+    def link_name(self, entry: int) -> bytes:
+        """Return the temporary name of a link or special file."""
+        return link_name(self._tag, entry)
+
+    def home(self, directory: int) -> int:
+        """Return the directory entry in which files of a directory are staged.
+
+        It is the deepest directory of the path that existed at the first call. The answer never changes, because the
+        names of staged files depend on it.
+        """
+        home = self._homes.get(directory)
+        if home is None:
+            home = directory
+            while home:
+                if home in self._homes:
+                    home = self._homes[home]
+                    break
+                try:
+                    self._destination.directories.open(home)
+                    break
+                except (FileNotFoundError, NotADirectoryError):
+                    home = self._manifest.parents[home]
+            self._homes[directory] = home
+        return home
+
+    def home_of(self, file: int) -> int:
+        """Return the directory entry in which a plan file is staged."""
+        return self.home(self._manifest.parents[self._plan.entries[file]])
+
+    def is_shared(self, home: int) -> bool:
+        """Return whether other users may write to this directory entry."""
+        if home not in self._shared:
+            self._shared[home] = may_others_write(os.fstat(self._destination.directories.open(home)))
+        return self._shared[home]
+
+    # making and opening them
+
+    def create(self, file: int) -> int:
+        """Create an empty file. Return its descriptor, which the caller closes or passes to `keep`."""
+        destination, name = self._destination, self.name(file)
+        home = self.home(self._manifest.parents[self._plan.entries[file]])
+        if self._manifest.policy.remove_first:
+            self._remove_old(self._plan.entries[file])
+        try:
+            fd = os.open(name, _CREATE, 0o600, dir_fd=destination.directories.open(home))
+            destination.touched.add(home)
+        except PermissionError:
+            fd = destination.change(home, lambda directory: os.open(name, _CREATE, 0o600, dir_fd=directory))
+        return fd
+
+    def keep(self, file: int, fd: int) -> None:
+        """Keep the descriptor of an incomplete file open, if there is room."""
+        self._fds.put(file, fd)
+
+    def open(self, file: int) -> int:
+        """Return the descriptor of an incomplete file that was created before."""
+        fd = self._fds.get(file)
+        if fd is None:
+            fd = self._reopen(file)
+            self._fds.put(file, fd)
+        return fd
+
+    def close(self, file: int) -> None:
+        """Close the descriptor that is kept of a file, if there is one."""
+        self._fds.close(file)
+
+    def adopt(self, file: int, directory: int, name: bytes, fd: int) -> None:
+        """Rename an open file of an earlier session to be this plan's. directory, name: where it is now."""
+        self._rename_over(file, directory, name, fd)
+        self._identities.note_partial(file, fd)
+        self._destination.touched.update((directory, self.home_of(file)))
+
+    def remove(self, file: int) -> None:
+        """Remove a file, or leave it to the next run, which removes it as stale."""
+        with suppress(OSError):  # its data does not matter any more
+            self._fds.close(file)
+        with suppress(OSError):
+            self._destination.change(self.home_of(file), lambda fd: os.unlink(self.name(file), dir_fd=fd))
+
+    # whether they are still the same
+
+    def note_whole(self, file: int, status: os.stat_result) -> None:
+        """Remember the status of a complete file after the last change to it."""
+        self._identities.note(file, status)
+
+    def duplicate_whole(self, file: int) -> int:
+        """Return a new descriptor of a complete file."""
+        fd = open_regular(self.name(file), self._home_fd(file))
+        if self._is_untouched(file, os.fstat(fd)):
+            return fd
+        os.close(fd)
+        raise replaced_error()
+
+    def check(self, file: int) -> None:
+        """Raise OSError unless the name of a complete file still leads to that file."""
+        status = os.stat(self.name(file), dir_fd=self._home_fd(file), follow_symlinks=False)
+        if not self._is_untouched(file, status):
+            raise replaced_error()
+
+    def check_placed(self, file: int, parent_fd: int, name: bytes) -> None:
+        """Raise OSError, and remove the name, unless it was this staged file that was renamed to another directory.
+
+        A user who may write to the staging directory could replace a file between `check` and the rename, and so get
+        a file of their own into a directory that they may not write to.
+        """
+        status = os.stat(name, dir_fd=parent_fd, follow_symlinks=False)
+        if not self._identities.is_placed(file, status):
+            os.unlink(name, dir_fd=parent_fd)
+            raise replaced_error()
+
+    def _remove_old(self, entry: int) -> None:
+        """Remove the old file to free its space; a directory in its place is left to the commit."""
+        name = self._manifest.names[entry]
+        with suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            self._destination.change(self._manifest.parents[entry], lambda fd: os.unlink(name, dir_fd=fd))
+
+    def _reopen(self, file: int) -> int:
+        fd = open_regular(self.name(file), self._home_fd(file), os.O_RDWR)
+        try:
+            self._identities.check_partial(file, fd, is_shared=self.is_shared(self.home_of(file)))
+        except OSError:
+            os.close(fd)
+            raise
+        return fd
+
+    def _rename_over(self, file: int, directory: int, name: bytes, fd: int) -> None:
+        """Rename a file of an earlier session, and raise OSError unless it was the open file that got the name."""
+        directories = self._destination.directories
+        home = self.home_of(file)
+        fds = directories.pair(directory, home)
+        try:
+            os.rename(name, self.name(file), src_dir_fd=fds[0], dst_dir_fd=fds[1])
+        except PermissionError:
+            if not directories.loosen(directory) | directories.loosen(home):
+                raise
+            fds = directories.pair(directory, home)
+            os.rename(name, self.name(file), src_dir_fd=fds[0], dst_dir_fd=fds[1])
+        if not os.path.samestat(os.fstat(fd), os.stat(self.name(file), dir_fd=fds[1], follow_symlinks=False)):
+            raise replaced_error()
+
+    def _home_fd(self, file: int) -> int:
+        return self._destination.directories.open(self.home_of(file))
+
+    def _is_untouched(self, file: int, status: os.stat_result) -> bool:
+        """Return whether this is the status of the complete staged file, unchanged."""
+        entry = self._plan.entries[file]
+        size, mtime_ns = self._manifest.sizes[entry], self._manifest.mtime_ns(entry)
+        return self._identities.is_whole(file, status, size, mtime_ns, is_shared=self.is_shared(self.home_of(file)))
+
+
+def reserve(fd: int, size: int) -> None:
+    """Reserve space for a file, where the file system is able to. Raise OSError if there is too little."""
+    try:
+        if size:
+            os.posix_fallocate(fd, 0, size)
+    except OSError as error:
+        if error.errno not in _CANNOT_RESERVE:
+            raise
