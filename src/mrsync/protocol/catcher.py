@@ -42,7 +42,7 @@ from mrsync.wire.messages import (
     Welcome,
 )
 from mrsync.wire.record_codec import wants_records
-from mrsync.wire.records import Record
+from mrsync.wire.records import FailedRecord, Record
 
 RETRY_S = 0.05  # added to the interval, because the acknowledgement of the log may be under way
 SILENCE_ACK_WAITS = 2  # the master is gone after this many ack waits without an authentic message
@@ -140,10 +140,19 @@ class Catcher:
         if self._status is not None:
             self._grants.take(self._status)
 
-    def stop(self, reason: str) -> None:
-        """End because of an event outside: end of stdin, a signal, or a failure on this host."""
-        if self.state is not CatcherState.ENDED:
-            self._end(CatcherTrigger.STOP, Ending.ABORTED, reason)
+    def stop(self, reason: str, now: float) -> None:
+        """End because of an event outside: end of stdin, a signal, or a failure on this host.
+
+        One report tells the caster. If it is lost, the caster learns it from silence.
+        """
+        if self.state is CatcherState.ENDED:
+            return
+        is_missed = self.state is CatcherState.JOINED and not self._reporter.has_result
+        if is_missed:
+            self._reporter.log(FailedRecord(reason))
+        self._end(CatcherTrigger.STOP, Ending.ABORTED, reason)
+        if is_missed:
+            self._say_report(now)
 
     # inputs from the driver: control
 

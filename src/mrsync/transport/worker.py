@@ -1,7 +1,12 @@
 """A thread for slow work, so that neither disk nor comparison delays the sockets.
 
-Jobs go to the thread by a queue. Results come back by a deque, and a byte in a pipe wakes the loop. The byte is written
-after the result is in the deque, and read before the deque is emptied, so no result is missed.
+Jobs go to the thread by a queue. Results come back by a deque, and a byte in a pipe wakes the loop. One byte is enough
+for many results: it is written after a result is in the deque, unless `_is_waking` says that one is there already. The
+loop clears `_is_waking` before it empties the deque, so no result is missed.
+
+Signal handlers and timers post at any time, even after `close`. The lock keeps them from writing to a descriptor that
+was closed and may be another file by now. It can be taken twice by one thread, because a signal may arrive while it is
+held.
 """
 
 from __future__ import annotations
@@ -9,7 +14,6 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from contextlib import suppress
 from functools import partial
 from queue import SimpleQueue
 from typing import Any, Callable, TypeVar
@@ -28,8 +32,10 @@ class Worker:
         self._jobs: SimpleQueue[Callable[[], Callable[[], None]] | None] = SimpleQueue()
         self._finished: deque[Callable[[], None]] = deque()
         self._readable, self._writable = os.pipe()
+        self._is_open = True
+        self._is_waking = False
+        self._pipe_lock = threading.RLock()
         os.set_blocking(self._readable, False)
-        os.set_blocking(self._writable, False)
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
 
@@ -48,7 +54,10 @@ class Worker:
         return self._uncollected == 0
 
     def post(self, callback: Callable[[], None]) -> None:
-        """Call back in the thread that collects. Callable from any thread."""
+        """Call back in the thread that collects. Callable from any thread, and from signal handlers.
+
+        After `close` nothing is called back.
+        """
         self._finish(callback)
 
     def collect(self) -> None:
@@ -57,15 +66,22 @@ class Worker:
             os.read(self._readable, 4096)
         except BlockingIOError:
             return
-        while self._finished:
-            self._finished.popleft()()
+        self._is_waking = False
+        try:
+            while self._finished:
+                self._finished.popleft()()
+        finally:
+            if self._finished:  # the others are collected next time
+                self._wake()
 
     def close(self) -> None:
         """Finish the queued jobs and end the thread. Their results are dropped."""
         self._jobs.put(None)
         self._thread.join()
-        os.close(self._readable)
-        os.close(self._writable)
+        with self._pipe_lock:
+            self._is_open = False
+            os.close(self._readable)
+            os.close(self._writable)
 
     def _work(self) -> None:
         while True:
@@ -80,8 +96,13 @@ class Worker:
 
     def _finish(self, callback: Callable[[], None]) -> None:
         self._finished.append(callback)
-        with suppress(BlockingIOError):  # a full pipe is readable anyway
-            os.write(self._writable, b"\0")
+        self._wake()
+
+    def _wake(self) -> None:
+        with self._pipe_lock:
+            if self._is_open and not self._is_waking:
+                self._is_waking = True
+                os.write(self._writable, b"\0")
 
 
 def _run(job: Callable[[], Any], done: Callable[[Any], None]) -> Callable[[], None]:

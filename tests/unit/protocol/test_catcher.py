@@ -30,7 +30,7 @@ from mrsync.wire.messages import (
     SealKind,
 )
 from mrsync.wire.record_codec import RecordDecoder
-from mrsync.wire.records import ResultRecord, SatOutRecord, WantsRecord
+from mrsync.wire.records import FailedRecord, ResultRecord, SatOutRecord, WantsRecord
 from tests.unit.protocol.builders import PAGE, status
 from tests.unit.protocol.catching import (
     CONTENTS,
@@ -276,10 +276,24 @@ def test_after_its_result_is_known_silence_means_done() -> None:
 
 def test_stopped_from_outside_once() -> None:
     catcher = joined()
-    catcher.stop("interrupted")
-    catcher.stop("again")
-    catcher.receive_message(status(9), 7, 0.0)
+    catcher.stop("interrupted", 1.0)
+    catcher.stop("again", 1.0)
+    catcher.receive_message(status(9), 7, 1.0)
     assert events(catcher) == [SessionEnded(Ending.ABORTED, "interrupted")]
+
+
+def test_catcher_that_is_stopped_tells_its_caster_why() -> None:
+    catcher = joined()
+    catcher.stop("interrupted", 1.0)
+    assert RecordDecoder().feed(only_report(catcher, 1.0).log_bytes) == [FailedRecord("interrupted")]
+
+
+def test_catcher_that_is_stopped_after_its_result_has_not_failed() -> None:
+    catcher = joined()
+    catcher.log(ResultRecord(0, 0, 0, 0, 0, 0, bytes(32)), 0.0)
+    only_report(catcher, 0.0)
+    catcher.stop("interrupted", 1.0)
+    assert catcher.sends(1.0) == []
 
 
 def test_wants_are_reported_only_if_they_are_fewer_than_the_needs() -> None:

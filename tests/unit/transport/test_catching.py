@@ -76,7 +76,7 @@ class Stand:
 
     def close(self) -> None:
         """Stop the driver; it must end by itself then."""
-        self._loop.post(lambda: self.catcher.stop("enough"))
+        self._loop.post(lambda: self.catcher.stop("enough", self._loop.now()))
         self._thread.join(5)
         assert not self._thread.is_alive()
         with closing(self._loop), closing(self._data), closing(self._reply):

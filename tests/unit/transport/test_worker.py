@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import select
 import threading
 from collections.abc import Iterator
@@ -44,6 +45,16 @@ def test_an_error_of_a_job_is_raised_where_results_are_collected(worker: Worker)
         collect(worker)
 
 
+def test_an_error_keeps_no_other_result_from_being_collected(worker: Worker) -> None:
+    seen: list[str] = []
+    worker.post(lambda: 1 // 0)
+    worker.post(lambda: seen.append("the other"))
+    with pytest.raises(ZeroDivisionError):
+        collect(worker)
+    collect(worker)
+    assert seen == ["the other"]
+
+
 def test_a_slow_job_does_not_delay_posted_calls(worker: Worker) -> None:
     gate = threading.Event()
     seen: list[str] = []
@@ -69,8 +80,28 @@ def test_close_lets_queued_jobs_finish() -> None:
     assert seen == [0, 1, 2]
 
 
-def test_a_full_pipe_still_wakes_the_collector(worker: Worker) -> None:
-    count = 70_000  # more than a pipe holds bytes
+def test_what_is_posted_after_close_writes_to_no_descriptor() -> None:
+    worker = Worker()
+    worker.close()
+    pipes = [os.pipe() for _ in range(4)]  # which get the numbers that the worker had
+    worker.post(lambda: pytest.fail("nobody collects"))
+    written = select.select([readable for readable, _ in pipes], [], [], 0)[0]
+    for pair in pipes:
+        for descriptor in pair:
+            os.close(descriptor)
+    assert written == []
+
+
+def test_every_posted_call_wakes_a_collector_that_is_done(worker: Worker) -> None:
+    seen: list[int] = []
+    for number in range(3):
+        worker.post(lambda number=number: seen.append(number))  # type: ignore[misc]
+        collect(worker)
+        assert seen == list(range(number + 1))
+
+
+def test_many_posted_calls_are_collected_in_order(worker: Worker) -> None:
+    count = 70_000
     seen: list[int] = []
     for number in range(count):
         worker.post(lambda number=number: seen.append(number))  # type: ignore[misc]

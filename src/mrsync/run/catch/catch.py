@@ -67,7 +67,7 @@ def catch(settings: CatchSettings) -> int:
         )
         if missing := describe_missing(reply):
             _say(f"this host lacks {missing}; the session works without")
-        watchdog = watch_for_the_end(settings, loop, catcher.stop)
+        watchdog = watch_for_the_end(settings, loop, lambda reason: catcher.stop(reason, loop.now()))
         if watchdog is not None:
             session.give_time_by(watchdog.postpone)
         print(Readiness(interfaces[0].address, reply.getsockname()[1]).encode(), flush=True)
