@@ -160,5 +160,5 @@ class Storage:
 
     def _finish(self) -> None:
         self.is_finished = True
-        self._catcher.log(ResultRecord(len(self.committed), 0, 0, 0, 0, 0, bytes(32)), self._clock.now)
+        self._catcher.log(ResultRecord(len(self.committed), 0, 0, 0, 0, 0), self._clock.now)
         self.after()

@@ -334,6 +334,7 @@ class Caster:
         expected, is_over = self.roster.expected, not self._timers.is_set(Timer.GATHER)
         if not expected and not self.roster.live:
             self.abort("no target could be reached", now)
+            return
         is_open = bool(expected) or not self.reach.is_settled
         is_ready = self._outbox.sizes[ObjectKind.MANIFEST] and (is_over or not is_open)
         if not is_ready or not self.relays.is_settled(now):

@@ -51,7 +51,6 @@ _RESULT = Layout(
     ("mended", "I", "result-mended"),
     ("deleted", "I", "result-deleted"),
     ("errors", "I", "result-errors"),
-    ("digest", "32s", "result-digest"),
     ("skipped", "I", "result-skipped"),
     ("untold", "I", "result-untold"),
     is_saturating=True,
@@ -188,12 +187,6 @@ def _decode_failed(body: bytes) -> FailedRecord:
     return FailedRecord(reason)
 
 
-def _encode_result(record: ResultRecord) -> bytes:
-    if len(record.digest) != 32:
-        raise ValueError("a digest that is not 32 bytes")
-    return _RESULT.pack(record)
-
-
 # Class, encoder and decoder of each kind of record. The index in this list is the [record-kind].
 _KINDS: list[tuple[type, Callable[..., bytes], Callable[[bytes], Record]]] = [
     (NeedsRecord, _encode_ranges, lambda body: NeedsRecord(*_decode_ranges(body))),
@@ -201,7 +194,7 @@ _KINDS: list[tuple[type, Callable[..., bytes], Callable[[bytes], Record]]] = [
     (SatOutRecord, _SAT_OUT.pack, lambda body: SatOutRecord(**_SAT_OUT.unpack(body))),
     (ErrorRecord, _encode_error, _decode_error),
     (FailedRecord, lambda record: encode_text(record.reason), _decode_failed),  # [failed-reason]
-    (ResultRecord, _encode_result, lambda body: ResultRecord(**_RESULT.unpack(body))),
+    (ResultRecord, _RESULT.pack, lambda body: ResultRecord(**_RESULT.unpack(body))),
     (WantsRecord, _encode_ranges, lambda body: WantsRecord(*_decode_ranges(body))),
     (BasisRecord, _encode_ranges, lambda body: BasisRecord(*_decode_ranges(body))),
     # The contents of these are decoded only when they are shown, because many targets send the same.

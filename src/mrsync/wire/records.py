@@ -67,7 +67,6 @@ class ResultRecord(NamedTuple):
     mended: int
     deleted: int
     errors: int
-    digest: bytes  # 32 bytes, over the committed files
     skipped: int = 0  # entries that were not deleted because of the limit
     untold: int = 0  # changes that did not fit into the log
 

@@ -16,7 +16,7 @@ from mrsync.wire.records import ComparedRecord, NeedsRecord, Record, ResultRecor
 from tests.unit.protocol.builders import HMAC, PAGE, STEPS, hello, report
 
 ACK_WAIT_S = 60.0
-RESULT = ResultRecord(0, 0, 0, 0, 0, 0, bytes(32))
+RESULT = ResultRecord(0, 0, 0, 0, 0, 0)
 
 
 class Session:

@@ -236,7 +236,7 @@ def test_an_older_status_is_ignored() -> None:
 def test_the_last_status_ends_it(phase: Phase, has_result: bool, ending: Ending) -> None:
     catcher = joined()
     if has_result:
-        catcher.log(ResultRecord(0, 0, 0, 0, 0, 0, bytes(32)), 0.0)
+        catcher.log(ResultRecord(0, 0, 0, 0, 0, 0), 0.0)
     catcher.receive_message(status(2, phase=phase), 7, 0.0)
     catcher.receive_message(status(3, phase=phase), 7, 0.0)
     assert events(catcher) == [SessionEnded(ending, "")]
@@ -267,7 +267,7 @@ def test_master_and_group_are_judged_only_after_sockets_are_drained() -> None:
 
 def test_after_its_result_is_known_silence_means_done() -> None:
     catcher = joined()
-    catcher.log(ResultRecord(0, 0, 0, 0, 0, 0, bytes(32)), 0.0)
+    catcher.log(ResultRecord(0, 0, 0, 0, 0, 0), 0.0)
     report = only_report(catcher, 0.0)
     catcher.receive_message(Ack(INSTANCE, 1, 0, report.log_end), 7, 1.0)
     catcher.handle_timeout(1.0 + SILENCE_AFTER_RESULT_S)
@@ -290,7 +290,7 @@ def test_catcher_that_is_stopped_tells_its_caster_why() -> None:
 
 def test_catcher_that_is_stopped_after_its_result_has_not_failed() -> None:
     catcher = joined()
-    catcher.log(ResultRecord(0, 0, 0, 0, 0, 0, bytes(32)), 0.0)
+    catcher.log(ResultRecord(0, 0, 0, 0, 0, 0), 0.0)
     only_report(catcher, 0.0)
     catcher.stop("interrupted", 1.0)
     assert catcher.sends(1.0) == []

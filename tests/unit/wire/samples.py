@@ -206,5 +206,5 @@ records: st.SearchStrategy[Record] = st.one_of(
     st.builds(SatOutRecord, u32, u16),
     st.builds(ErrorRecord, u16, st.binary(max_size=4096), texts),
     st.builds(FailedRecord, texts),
-    st.builds(ResultRecord, u32, u64, u32, u32, u32, u32, st.binary(min_size=32, max_size=32), u32, u32),
+    st.builds(ResultRecord, u32, u64, u32, u32, u32, u32, u32, u32),
 )

@@ -241,7 +241,6 @@ class TreeSession:
             mended=done.mended,
             deleted=done.deleted,
             errors=self.errors,
-            digest=rounds.digest if rounds else bytes(32),
             skipped=done.skipped,
             untold=finished.itemized.untold,
         )

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from array import array
 from collections.abc import Iterable
 
 from mrsync.tree.model.failure import Failure
@@ -12,15 +10,11 @@ from mrsync.tree.staging.stage import PLACED, UNWANTED, WHOLE, Stage
 
 
 class Commit:
-    """Rename the staged files of one round into place.
-
-    files_updated: the number of files renamed. digest: SHA-256 over their entry numbers, sizes and times.
-    """
+    """Rename the staged files of one round into place. files_updated: the number of files renamed."""
 
     def __init__(self, stage: Stage) -> None:
         self.files_updated = 0
         self._stage = stage
-        self._digest = hashlib.sha256()
 
     def commit(self, first: int, end: int, exceptions: Iterable[tuple[int, int]] = ()) -> list[Failure]:
         """Rename the plan files [first, end) into place and return the failures.
@@ -35,7 +29,6 @@ class Commit:
                 if stage.states[file] not in (PLACED, UNWANTED):
                     stage.discard(file)
         failures = []
-        placed = array("q")
         manifest = stage.manifest
         for file in range(first, end):
             if stage.states[file] != WHOLE:
@@ -48,14 +41,8 @@ class Commit:
                 failures.append(Failure(error.errno or 0, manifest.path(entry), "replace"))
                 continue
             stage.states[file] = PLACED
-            placed.extend((entry, manifest.sizes[entry], manifest.mtimes[entry]))
-        self.files_updated += len(placed) // 3
-        self._digest.update(placed.tobytes())
+            self.files_updated += 1
         return failures
-
-    @property
-    def digest(self) -> bytes:
-        return self._digest.digest()
 
     def _place(self, file: int, entry: int, parent: int) -> None:
         stage = self._stage

@@ -10,7 +10,6 @@ An entry may be in both rounds. It counts as placed if it was placed in either, 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -68,12 +67,6 @@ class StagingRounds:
     @property
     def bytes_written(self) -> int:
         return sum(each.stage.bytes_written for each in self._rounds)
-
-    @property
-    def digest(self) -> bytes:
-        """Return the first round's digest of committed files or, after two rounds, SHA-256 over both digests."""
-        digests = [each.commit.digest for each in self._rounds]
-        return digests[0] if len(digests) == 1 else hashlib.sha256(b"".join(digests)).digest()
 
     def unplaced(self) -> set[int]:
         """Return the entries that were needed here and were not put into place by either round."""

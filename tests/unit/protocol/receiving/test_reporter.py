@@ -11,7 +11,7 @@ from mrsync.wire.messages import ObjectKind, ObjectState
 from mrsync.wire.records import ErrorRecord, ResultRecord, SatOutRecord
 from tests.unit.protocol.builders import GEOMETRY, PAGE, status
 
-RESULT = ResultRecord(1, 2, 3, 4, 5, 6, bytes(32))
+RESULT = ResultRecord(1, 2, 3, 4, 5, 6)
 LONG = ErrorRecord(13, b"x" * 4000, "write")
 
 

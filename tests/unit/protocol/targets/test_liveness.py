@@ -104,7 +104,7 @@ def test_compared_target_waits_for_others() -> None:
 
 def test_target_may_fall_silent_after_its_result() -> None:
     target = found(roster(1), 0)
-    target.receive_record(ResultRecord(0, 0, 0, 0, 0, 0, bytes(32)))
+    target.receive_record(ResultRecord(0, 0, 0, 0, 0, 0))
     assert overdue_reason(target, expectation(Phase.FINISHING), ack_wait_s=60, now=999.0) == ""
 
 

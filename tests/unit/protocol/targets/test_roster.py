@@ -110,7 +110,7 @@ def test_records_find_their_place() -> None:
         BasisRecord(0, 20, ((9, 10),)),
         ComparedRecord(4, 5, 6),
         ErrorRecord(13, b"x", "open"),
-        ResultRecord(1, 2, 3, 4, 5, 6, bytes(32)),
+        ResultRecord(1, 2, 3, 4, 5, 6),
     ):
         target.receive_record(record)
     assert list(target.needs) == [(1, 3), (9, 11)]

@@ -16,7 +16,7 @@ from mrsync.wire.records import ComparedRecord, ErrorRecord, ResultRecord
 def ended(state: RosterState = RosterState.DONE, *, errors: int = 0) -> Target:
     target = Target(1, "n1", state, ended_at=12.3456)
     if state is RosterState.DONE:
-        target.result = ResultRecord(1, 2, 3, 4, 5, errors, bytes(32))
+        target.result = ResultRecord(1, 2, 3, 4, 5, errors)
     return target
 
 

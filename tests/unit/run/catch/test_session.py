@@ -134,7 +134,7 @@ def test_a_dry_run_makes_nothing(dry_host: Host) -> None:
     assert isinstance(compared, ComparedRecord)
     assert (compared.files_needed, compared.bytes_needed) == (1, 10)
     dry_host.session.on_event(FinishGranted())
-    assert dry_host.told() == [ResultRecord(0, 0, 0, 0, 0, 0, bytes(32))]
+    assert dry_host.told() == [ResultRecord(0, 0, 0, 0, 0, 0)]
     assert not dry_host.dest.exists()
 
 
