@@ -8,7 +8,9 @@ import subprocess
 
 import pytest
 
-from tests.whole.site import Site, write_files
+from tests.programs import program
+from tests.whole.conftest import MakeSite
+from tests.whole.site import Run, Site, write_files
 
 MEGABYTE = 1 << 20
 SLOW = ("--rate", "8M", "-v", 2)
@@ -46,6 +48,25 @@ def test_a_catcher_that_hangs_is_dropped_after_the_ack_wait(site: Site) -> None:
     assert ended.target("a")["state"] == "lost"
     assert site.differences("b") == site.differences("c") == []
     assert site.staged() == []  # it woke up, heard that it is out, and cleaned up
+
+
+def test_catcher_that_was_started_by_hand_tells_why_it_stops(make_site: MakeSite) -> None:
+    site = make_site(("a", "b"))
+    write_files(site.source, {"big": 6 * MEGABYTE})
+    place = ("--insecure", "-A", site.group, "-P", site.port, "-I", "lo")
+    stopped, other = [
+        Run(program("multicatcher", "-i", number, "-t", site.dest(host), *place), site.folder / "none")
+        for number, host in enumerate(site.hosts)
+    ]
+    report = site.folder / "report.json"
+    run = Run(program("multicaster", "-m", "a,b", "-s", site.source, "--report", report, *SLOW, *place), report)
+    run.wait_for("phase casting")
+    os.kill(stopped.pid, signal.SIGTERM)
+    ended = run.wait()
+    assert (ended.status, ended.target("a")["reason"]) == (23, "stopped by SIGTERM")
+    assert stopped.wait().status == 20
+    assert other.wait().status == 0
+    assert site.differences("b") == []
 
 
 def test_quit_on_bad_ends_the_run_for_all(site: Site) -> None:

@@ -49,7 +49,7 @@ def rttcatcher() -> int:
 
 def run_command(name: str, command: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> int:
     """Run a command and return its exit status. Print a MrsyncError as one sentence, and return its status."""
-    gc.disable()  # our reference cycles are few and live long, and searching for them takes a tenth of the time of a large scan
+    gc.disable()  # our few reference cycles live long, and the search for them takes a tenth of a large scan
     for number in SIGNALS:
         signal.signal(number, _interrupt)
     sys.unraisablehook = _tell_unraisable

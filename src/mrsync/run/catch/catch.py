@@ -38,7 +38,7 @@ UNKNOWN_S = 2.0  # many times the interval of statuses
 
 def catch(settings: CatchSettings) -> int:
     """Take part in one session; return the exit status. Raise MrsyncError if this host cannot take part at all."""
-    gc.disable()  # our reference cycles are few and live long, and searching for them takes a tenth of the time of a large comparison
+    gc.disable()  # our few reference cycles live long, and the search for them takes a tenth of a large comparison
     os.umask(0o077)
     raise_descriptor_limit()
     sandbox = Sandbox()
