@@ -87,10 +87,17 @@ class Caster:
         self._stragglers = Stragglers(self.roster.audience, self.clock, is_shedding=config.is_shedding)
         self._outbox = Outbox(config.session, geometry, config.ack_wait_s, self.roster, self.clock, self._schedule)
         self.relays = Relays(self.roster, self.reach, config.relaying, self._on_rerouted, self._outbox.assign)
-        ends = (self.roster, self._outbox, self._schedule, self.relays, self._rounds, self._events)
-        self._endings = Endings(*ends, ack_wait_s=config.ack_wait_s, on_ended=self._on_target_ended)
-        doors = (self.roster, self._outbox, self.reach, self._endings, self._seals)
-        self._admission = Admission(*doors, self._on_joined)
+        self._endings = Endings(
+            self.roster,
+            self._outbox,
+            self._schedule,
+            self.relays,
+            self._rounds,
+            self._events,
+            ack_wait_s=config.ack_wait_s,
+            on_ended=self._on_target_ended,
+        )
+        self._admission = Admission(self.roster, self._outbox, self.reach, self._endings, self._seals, self._on_joined)
         self._timers.set(Timer.STATUS, now)
         self._timers.set(Timer.GATHER, now + config.ack_wait_s)
         self._timers.set(Timer.LIVENESS, now + config.ack_wait_s / LIVENESS_SHARE)

@@ -15,9 +15,7 @@ from mrsync.protocol.targets.roster import Roster, Target
 from mrsync.protocol.targets.rounds import Rounds
 from mrsync.wire.messages import Ending
 
-_ENDINGS = {
-    TargetTrigger.REFUSAL: Ending.REFUSED
-}  # for live targets by the cause of their end; all other causes: DROPPED
+_ENDINGS = {TargetTrigger.REFUSAL: Ending.REFUSED}  # of live targets, by the cause; of all other causes: DROPPED
 
 
 class Endings:
