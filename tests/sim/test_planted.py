@@ -6,15 +6,20 @@ import pytest
 
 from tests.sim.cases import CASES
 from tests.sim.flow_cases import FLOW_CASES
-from tests.sim.flow_planted import FLOW_FAULTS
 from tests.sim.load_cases import LOAD_CASES
-from tests.sim.load_planted import LOAD_FAULTS
-from tests.sim.planted import FAULTS, Fault
-from tests.sim.planted_shares import SHARE_FAULTS
+from tests.sim.planted.commits import COMMIT_FAULTS
+from tests.sim.planted.fault import Fault
+from tests.sim.planted.flow import FLOW_FAULTS
+from tests.sim.planted.pages import PAGE_FAULTS
+from tests.sim.planted.paths import PATH_FAULTS
+from tests.sim.planted.queues import QUEUE_FAULTS
+from tests.sim.planted.targets import TARGET_FAULTS
 from tests.sim.reception import Violation
 
+FAULTS = (*PAGE_FAULTS, *COMMIT_FAULTS, *TARGET_FAULTS, *PATH_FAULTS, *FLOW_FAULTS, *QUEUE_FAULTS)
 
-@pytest.mark.parametrize("fault", [*FAULTS, *FLOW_FAULTS, *SHARE_FAULTS, *LOAD_FAULTS], ids=lambda fault: fault.what)
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.what)
 def test_checkers_find(fault: Fault, monkeypatch: pytest.MonkeyPatch) -> None:
     fault.plant(monkeypatch)
     case = next(case for case in (*CASES, *FLOW_CASES, *LOAD_CASES) if case.what == fault.found_by)

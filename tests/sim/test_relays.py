@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from mrsync.protocol.core.states import RosterState
-from tests.sim.planted import Fault
-from tests.sim.planted_relays import RELAY_FAULTS
+from tests.sim.planted.fault import Fault
+from tests.sim.planted.relays import RELAY_FAULTS
 from tests.sim.reception import Violation
 from tests.sim.relay_cases import CASES, DEAF, RelayCase
 from tests.sim.scenario import Scenario, draw_relays

@@ -1,9 +1,9 @@
-"""Faults of relays to plant in the cores, each with the case that finds it."""
+"""Faults of relays."""
 
 from __future__ import annotations
 
 from mrsync.protocol.targets.relays import Relays
-from tests.sim.planted import Fault
+from tests.sim.planted.fault import Fault
 
 RELAY_FAULTS = (
     Fault(

@@ -1,14 +1,15 @@
-"""Faults that show on busy hosts and at shared queues; see planted.py."""
+"""Faults that show on busy hosts, and where a session shares a queue with others."""
 
 from __future__ import annotations
 
 from mrsync.protocol.catcher import Catcher
 from mrsync.protocol.pace.cubic import Cubic
 from mrsync.protocol.pace.pathsignals import PathSignals
+from mrsync.protocol.pace.queueing import Queueing
 from mrsync.protocol.pace.slowstart import SlowStart
-from tests.sim.planted import Fault
+from tests.sim.planted.fault import Fault
 
-LOAD_FAULTS = (
+QUEUE_FAULTS = (
     Fault(
         "everyone reports as often as a monitor",
         Catcher,
@@ -40,5 +41,13 @@ LOAD_FAULTS = (
         "beta * self.size",
         "self.size",
         found_by="a TCP connection keeps a queue while a fair session goes on for long",
+    ),
+    Fault(
+        "every loss is taken for a full queue",
+        Queueing,
+        "is_full",
+        "depth > self.noise_s and self.queue_s > depth / 2",
+        "True",
+        found_by="nobody else is there, and random losses do not slow a fair session down",
     ),
 )

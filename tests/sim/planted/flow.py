@@ -1,4 +1,4 @@
-"""Faults of flow to plant in the cores; see planted.py."""
+"""Faults in the flow of packets: windows, losses, pauses."""
 
 from __future__ import annotations
 
@@ -6,10 +6,36 @@ from mrsync.protocol.pace.pacing import Pacing
 from mrsync.protocol.sending.flow import Audience
 from mrsync.protocol.sending.losses import Losses
 from mrsync.protocol.sending.schedule import Schedule
+from mrsync.protocol.sending.window import Window
 from mrsync.protocol.targets.outbox import Outbox
-from tests.sim.planted import Fault
+from tests.sim.planted.fault import Fault
 
 FLOW_FAULTS = (
+    Fault("nobody is asked", Schedule, "handle_timeout", "return True", "return False"),
+    Fault(
+        "the deaf clock the caster",
+        Audience,
+        "is_answering",
+        "now - flow.answered_at < ANSWER_S + 2 * self.round_s",
+        "True",
+        found_by="one is isolated, and the others do not wait for it",
+    ),
+    Fault(
+        "noise narrows the window for good",
+        Losses,
+        "_judge_trial",
+        "return LossFinding.NOISE",
+        "return LossFinding.CONGESTION",
+        found_by="a fifth of all packets is lost on a longer way, whatever is sent",
+    ),
+    Fault(
+        "what is on the way counts as queueing in buffers",
+        Window,
+        "on_progress",
+        "self._on_the_way = delay.floor_s",
+        "self._on_the_way = 0",
+        found_by="a long way is filled, though buffers are small",
+    ),
     Fault(
         "the silent are waited for",
         Audience,

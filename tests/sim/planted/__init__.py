@@ -1,0 +1,1 @@
+"""Faults to plant in the cores, each a changed piece of one function; see docs/testing.md."""

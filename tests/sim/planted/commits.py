@@ -1,0 +1,96 @@
+"""Faults in deciding when files are committed."""
+
+from __future__ import annotations
+
+from mrsync.protocol.receiving.grants import Grants
+from mrsync.protocol.targets import commits
+from mrsync.protocol.targets.commits import Commits
+from mrsync.protocol.targets.roster import Target
+from tests.sim.planted.fault import Fault
+
+EACH = "each for itself: files are sat out and found changed, some only when a repair reads them again"
+AGAIN = "files change while they are cast, some of them twice, and some vanish"
+COMMIT_FAULTS = (
+    Fault(
+        "the readiest target decides",
+        Commits,
+        "update",
+        "roster.lowest(lambda target: target.ready)",
+        "max((target.ready for target in roster.live), default=0)",
+    ),
+    Fault(
+        "ready is believed before sit-outs are known",
+        Target,
+        "ready",
+        "self.report.log_end > self.log.offset",
+        "False",
+        found_by="files are sat out",
+    ),
+    Fault(
+        "sit-outs are forgotten",
+        Commits,
+        "sit_out",
+        "self._exceptions.add(index, index + 1)",
+        "pass",
+        found_by="files are sat out",
+    ),
+    Fault(
+        "commits start where the first target stands",
+        Commits,
+        "update",
+        "roster.lowest(lambda target: target.committed)",
+        "max((target.committed for target in roster.live), default=0)",
+        found_by="they need different files, so that they cannot decode for each other",
+    ),
+    Fault("exceptions are lost on the way", Grants, "take", "tuple(exceptions)", "()", found_by="files are sat out"),
+    Fault("what was not read yet is vouched for", Commits, "_span", "self._vouched", "self.file_count", found_by=EACH),
+    Fault(
+        "some files flip before all are ready",
+        Commits,
+        "update",
+        "ready < self.file_count",
+        "False",
+        found_by="all or nothing: all",
+    ),
+    Fault(
+        "all flip though one sits a file out",
+        Commits,
+        "veto",
+        'return next(filter(None, map(_objection, roster)), "")',
+        'return ""',
+        found_by="all or nothing: one sits a file out",
+    ),
+    Fault(
+        "all flip though one is gone",
+        commits,
+        "_objection",
+        "if target.is_ended:",
+        "if False:",
+        found_by="all or nothing: one dies",
+    ),
+    Fault(
+        "all flip though a file has changed",
+        Commits,
+        "invalidate",
+        "self.changed.add(index)",
+        "pass",
+        found_by="all or nothing: a file changes",
+    ),
+    Fault(
+        "nobody is told to withdraw",
+        Grants,
+        "take",
+        "status.phase is Phase.WITHDRAWING",
+        "False",
+        found_by="all or nothing: one dies",
+    ),
+    Fault("what is cast again is granted to nobody", Commits, "cast_again", "+= file_count", "+= 0", found_by=AGAIN),
+    Fault(
+        "all flip though a file vanished",
+        Commits,
+        "cast_again",
+        "difference_update(files)",
+        "clear()",
+        found_by="all or nothing: a file vanishes",
+    ),
+)
