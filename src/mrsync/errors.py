@@ -82,6 +82,10 @@ class FileError(MrsyncError):
     exit_status = ExitStatus.FILE
 
 
+class DeletionsRefused(FileError):
+    """Most of what a target has would be deleted, which is unlikely to be meant."""
+
+
 class ProtocolDataError(MrsyncError):
     """Authentic data is malformed, so the other end is faulty or hostile."""
 

@@ -49,7 +49,6 @@ from mrsync.wire.limits import TERMS_MAX
 from mrsync.wire.messages import Ending, Hello, Hop, Knock, Message, ObjectKind, Phase, Report
 from mrsync.wire.records import ChangesRecord, DeletionsRecord, FailedRecord, Record, SatOutRecord, WantsRecord
 
-ABSENCE = "nothing received within"  # the reason of targets that never joined begins with this
 ELECTION_S = 0.05
 LINGER_S, LINGER_COUNT = 0.003, 3
 RANGES_PER_TURN = 20_000  # to unite at a time, which takes some milliseconds
@@ -74,7 +73,7 @@ class Caster:
         self.phase = Phase.GATHERING
         self.abort_reason = self.veto = ""  # veto: why nothing was changed anywhere, under the rule `job`
         self._config = config
-        self._too_late = f"{ABSENCE} {config.ack_wait_s:g} s"
+        self._too_late = f"nothing received within {config.ack_wait_s:g} s"
         self._linger = LINGER_COUNT
         self._unions: tuple[Union, Union] | None = None  # of needs and basis, while they are computed
         self._rounds = Rounds()

@@ -16,6 +16,7 @@ from mrsync.wire.records import (
     DeletionsRecord,
     ErrorRecord,
     FailedRecord,
+    FailureCause,
     NeedsRecord,
     Record,
     ResultRecord,
@@ -180,11 +181,16 @@ def _decode_error(body: bytes) -> ErrorRecord:
     return ErrorRecord(errno, body[offset:], action)  # [error-path]
 
 
+def _encode_failed(record: FailedRecord) -> bytes:
+    return bytes([record.cause]) + encode_text(record.reason)  # [failed-cause] [failed-reason]
+
+
 def _decode_failed(body: bytes) -> FailedRecord:
-    reason, offset = read_text(body, 0)  # [failed-reason]
+    cause = FailureCause(int.from_bytes(body[:1], "big"))  # [failed-cause]
+    reason, offset = read_text(body, 1)  # [failed-reason]
     if offset != len(body):
         raise ValueError("more than a reason")
-    return FailedRecord(reason)
+    return FailedRecord(reason, cause)
 
 
 # Class, encoder and decoder of each kind of record. The index in this list is the [record-kind].
@@ -193,7 +199,7 @@ _KINDS: list[tuple[type, Callable[..., bytes], Callable[[bytes], Record]]] = [
     (ComparedRecord, _COMPARED.pack, lambda body: ComparedRecord(**_COMPARED.unpack(body))),
     (SatOutRecord, _SAT_OUT.pack, lambda body: SatOutRecord(**_SAT_OUT.unpack(body))),
     (ErrorRecord, _encode_error, _decode_error),
-    (FailedRecord, lambda record: encode_text(record.reason), _decode_failed),  # [failed-reason]
+    (FailedRecord, _encode_failed, _decode_failed),
     (ResultRecord, _RESULT.pack, lambda body: ResultRecord(**_RESULT.unpack(body))),
     (WantsRecord, _encode_ranges, lambda body: WantsRecord(*_decode_ranges(body))),
     (BasisRecord, _encode_ranges, lambda body: BasisRecord(*_decode_ranges(body))),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import NamedTuple, Union
 
 
@@ -52,10 +53,18 @@ class ErrorRecord(NamedTuple):
     action: str
 
 
+class FailureCause(IntEnum):
+    """What a failure of one target means for the session."""
+
+    OTHER = 0
+    DELETIONS = 1  # most of the target's entries would be deleted, so the source is probably the wrong one
+
+
 class FailedRecord(NamedTuple):
     """The target cannot take part any longer, for this reason."""
 
     reason: str
+    cause: FailureCause = FailureCause.OTHER
 
 
 class ResultRecord(NamedTuple):

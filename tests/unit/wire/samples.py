@@ -42,6 +42,7 @@ from mrsync.wire.records import (
     ComparedRecord,
     ErrorRecord,
     FailedRecord,
+    FailureCause,
     NeedsRecord,
     Record,
     ResultRecord,
@@ -205,6 +206,6 @@ records: st.SearchStrategy[Record] = st.one_of(
     st.builds(ComparedRecord, u32, u64, u32),
     st.builds(SatOutRecord, u32, u16),
     st.builds(ErrorRecord, u16, st.binary(max_size=4096), texts),
-    st.builds(FailedRecord, texts),
+    st.builds(FailedRecord, texts, st.sampled_from(FailureCause)),
     st.builds(ResultRecord, u32, u64, u32, u32, u32, u32, u32, u32),
 )

@@ -118,8 +118,10 @@ def test_every_path_of_linux_fits_and_a_longer_one_loses_its_end() -> None:
         b"\x01\xff\xff",  # longer than any record, said before a byte of it came
         b"\x01\x00\x01x",  # shorter than its fields
         b"\x02\x00\x07" + bytes(7),  # longer than its fields
-        b"\x04\x00\x04\x00\x01xy",  # more than a reason
-        b"\x04\x00\x02\x00\x01",  # less than a reason
+        b"\x04\x00\x05\x00\x00\x01xy",  # more than a reason
+        b"\x04\x00\x03\x00\x00\x01",  # less than a reason
+        b"\x04\x00\x03\x02\x00\x00",  # an unknown cause
+        b"\x04\x00\x00",  # a failure without anything
         b"\x00\x00\x09" + bytes(8) + b"\x00",  # half a range
         b"\x00\x00\x0a" + bytes(8) + b"\x00\x00",  # a range beyond the end
         b"\x00\x00\x08" + b"\x00\x00\x00\x02\x00\x00\x00\x01",  # an end before the first

@@ -14,7 +14,16 @@ from mrsync.protocol.sending.flow import Audience, Flow
 from mrsync.protocol.targets.path import TargetPath
 from mrsync.protocol.targets.progress import LifeSigns
 from mrsync.wire.messages import Hello, Hop, ObjectKind, Report
-from mrsync.wire.records import BasisRecord, ComparedRecord, ErrorRecord, NeedsRecord, Record, ResultRecord, WantsRecord
+from mrsync.wire.records import (
+    BasisRecord,
+    ComparedRecord,
+    ErrorRecord,
+    FailedRecord,
+    NeedsRecord,
+    Record,
+    ResultRecord,
+    WantsRecord,
+)
 
 PagesOf = Callable[[RangeSet], Iterable[Range]]  # manifest entries -> pages of the contents with their data
 
@@ -26,6 +35,7 @@ class Target:
     id: int
     name: str
     state: RosterState = RosterState.EXPECTED
+    ended_by: TargetTrigger | None = None
     reason: str = ""
     hint: str = ""  # from the application; appended to the reason if the target never joins
     hello: Hello | None = None  # the last one
@@ -47,6 +57,7 @@ class Target:
     sat_out: dict[int, int] = field(default_factory=dict)  # plan file -> errno
     errors: list[ErrorRecord] = field(default_factory=list)
     result: ResultRecord | None = None
+    failure: FailedRecord | None = None
 
     def __post_init__(self) -> None:
         self.flow = Flow(self.id)
@@ -112,6 +123,8 @@ class Target:
             self.errors.append(record)
         elif isinstance(record, ResultRecord):
             self.result = record
+        elif isinstance(record, FailedRecord):
+            self.failure = record
 
 
 class Roster:
@@ -169,7 +182,7 @@ class Roster:
     def end(self, target: Target, trigger: TargetTrigger, reason: str, now: float) -> None:
         """Set the final outcome of a target. Raise RuntimeError if it already has one."""
         target.state = step(TARGETS, target.state, trigger)
-        target.reason = reason
+        target.ended_by, target.reason = trigger, reason
         target.ended_at = now
         self._leave(target)
 

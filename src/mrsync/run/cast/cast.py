@@ -51,11 +51,11 @@ from mrsync.transport.network.socket_options import describe_missing
 from mrsync.transport.network.traffic_class import set_traffic_class
 from mrsync.transport.pages.forwarding import endpoint
 from mrsync.tree.fs.descriptors import raise_descriptor_limit
-from mrsync.tree.model.failure import DELETION_REFUSED
 from mrsync.wire.geometry import ladder
 from mrsync.wire.keys import SessionKeys, TargetKeys
 from mrsync.wire.limits import NO_SESSION
 from mrsync.wire.messages import NetworkShare, Phase, SealKind
+from mrsync.wire.records import FailureCause
 from mrsync.wire.sealing import seals_here
 
 STOP_WAIT_S = 10.0  # for catchers to clean up
@@ -263,7 +263,7 @@ class _Run:
         if target is None:
             return
         if isinstance(event, TargetEnded) and target.state is not RosterState.DONE:
-            if target.reason.startswith(DELETION_REFUSED):
+            if target.failure is not None and target.failure.cause is FailureCause.DELETIONS:
                 self._refusal = f"nothing was changed on any target: {target.name} {target.reason}"
                 self._caster.abort(self._refusal, self._loop.now())
             self._notices.on_target_lost(target)

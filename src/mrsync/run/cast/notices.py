@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from mrsync.protocol.caster import ABSENCE
-from mrsync.protocol.core.states import RosterState
+from mrsync.protocol.core.states import RosterState, TargetTrigger
 from mrsync.protocol.targets.roster import Target
 from mrsync.remote.targets import fold
 from mrsync.run.observer import Notice, Observer
@@ -29,7 +28,7 @@ class Notices:
         self._settings = settings
         self._rendezvous = rendezvous
         self._observer = observer
-        self._absent: dict[str, list[str]] = {}  # reason -> targets that never joined and were not told yet
+        self._absent: dict[str, list[Target]] = {}  # reason -> targets that never joined and were not told yet
 
     def greet(self, missing: str) -> None:
         """Tell where the session takes place, and warn of problems. missing: socket options that this host lacks."""
@@ -50,16 +49,15 @@ class Notices:
     def on_target_lost(self, target: Target) -> None:
         """Tell the end of a target at once, unless it never joined: many of those may have the same reason."""
         if target.state is RosterState.UNREACHABLE:
-            self._absent.setdefault(target.reason, []).append(target.name)
+            self._absent.setdefault(target.reason, []).append(target)
         else:
             self._tell_end(f"{target.state.name.lower()}: {target.reason}", [target.name])
 
     def tell_absent(self) -> None:
         """Tell which targets turned out not to join since the last call."""
-        for reason, names in self._absent.items():
-            self._tell_end(f"unreachable: {reason}", names)
-            if reason.startswith(ABSENCE):
-                self.tell_routed(names)
+        for reason, targets in self._absent.items():
+            self._tell_end(f"unreachable: {reason}", [target.name for target in targets])
+            self.tell_routed([target.name for target in targets if target.ended_by is TargetTrigger.ABSENCE])
         self._absent.clear()
 
     def tell_routed(self, deaf: Collection[str]) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 
-from mrsync.errors import MrsyncError
+from mrsync.errors import DeletionsRefused, MrsyncError
 from mrsync.protocol.catcher import Catcher
 from mrsync.protocol.core.events import (
     CatcherEvent,
@@ -36,7 +36,7 @@ from mrsync.tree.model.failure import Failure
 from mrsync.tree.staging.staging_rounds import StagingRounds
 from mrsync.wire.messages import ObjectKind
 from mrsync.wire.record_codec import basis_records, needs_records
-from mrsync.wire.records import ComparedRecord, ErrorRecord, FailedRecord, ResultRecord, SatOutRecord
+from mrsync.wire.records import ComparedRecord, ErrorRecord, FailedRecord, FailureCause, ResultRecord, SatOutRecord
 
 GATHER_S = 0.5  # longest time for which a commit waits for others, to share one disk flush
 ERRORS_TOLD_MAX = 1000  # errors sent with their paths; further ones are only counted
@@ -131,7 +131,8 @@ class TreeSession:
         if isinstance(result, Stopped) or self._activity.is_over:
             return
         if isinstance(result, Exception):
-            self._catcher.log(FailedRecord(str(result)), self._loop.now())
+            cause = FailureCause.DELETIONS if isinstance(result, DeletionsRefused) else FailureCause.OTHER
+            self._catcher.log(FailedRecord(str(result), cause), self._loop.now())
         else:
             done(result)
 

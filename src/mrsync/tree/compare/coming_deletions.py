@@ -7,17 +7,17 @@ import stat
 from collections.abc import Callable
 from contextlib import suppress
 
-from mrsync.errors import FileError
+from mrsync.errors import DeletionsRefused
 from mrsync.tree.compare.result import Comparison
 from mrsync.tree.destination.destination import Destination
-from mrsync.tree.model.failure import DELETION_REFUSED, Failure
+from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.manifest import Manifest
 
 UNGUARDED = 100  # so many entries may always be deleted
 
 
 def check_deletions(destination: Destination, comparison: Comparison, on_activity: Callable[[int], None]) -> None:
-    """Raise FileError if more than half of a target's entries are to be deleted, and more than UNGUARDED.
+    """Raise DeletionsRefused if more than half of a target's entries are to be deleted, and more than UNGUARDED.
 
     Then the source is probably the wrong one.
     """
@@ -28,8 +28,8 @@ def check_deletions(destination: Destination, comparison: Comparison, on_activit
             going += destination.count_going(directory, name)
         on_activity(1)
     if going > max(UNGUARDED, staying):
-        raise FileError(
-            f"{DELETION_REFUSED} {going} of {going + staying} entries; if that is meant, give --delete or --max-delete"
+        raise DeletionsRefused(
+            f"refuses to delete {going} of {going + staying} entries; if that is meant, give --delete or --max-delete"
         )
 
 

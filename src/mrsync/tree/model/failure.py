@@ -8,8 +8,6 @@ from typing import NamedTuple
 
 from mrsync.escaping import escape_controls
 
-DELETION_REFUSED = "refuses to delete"  # begins the message of a target that would lose most of its entries
-
 
 class Failure(NamedTuple):
     """`action` failed at `path` (relative to the root) with `errno`, and at `others` more paths in the same way."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from mrsync.protocol.caster import ABSENCE
 from mrsync.protocol.core.states import TargetTrigger
 from mrsync.protocol.targets.roster import Roster
 from mrsync.run.cast.notices import Notices
@@ -60,12 +59,21 @@ def test_those_that_never_came_for_one_reason_are_one_line() -> None:
 
 def test_a_router_is_named_to_those_that_hear_nothing_behind_it() -> None:
     told, listener = notices(routed=(1, 2))
-    roster = ended(TargetTrigger.ABSENCE, f"{ABSENCE} 60 s", 0, 1)
+    roster = ended(TargetTrigger.ABSENCE, "nothing received within 60 s", 0, 1)
     for number in (0, 1):
         told.on_target_lost(found(roster, number))
     told.tell_absent()
     assert told.warnings == ["behind a router, which passes no multicast with TTL 1 (-T): n2"]
     assert listener.heard[-1] == Notice(0, told.warnings[0])
+
+
+def test_a_target_that_could_not_be_started_is_not_warned_of_a_router() -> None:
+    told, _ = notices(routed=(1, 2))
+    roster = Roster(dict(enumerate(NAMES)))
+    roster.end(found(roster, 1), TargetTrigger.FAILURE, "no route to host", 1.0)
+    told.on_target_lost(found(roster, 1))
+    told.tell_absent()
+    assert told.warnings == []
 
 
 def test_ends_of_targets_are_not_reported_after_an_interrupt() -> None:
