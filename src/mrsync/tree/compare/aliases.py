@@ -83,7 +83,7 @@ class Aliases:
         found: dict[bytes, bytes] = {}
         while not self._destination.has_directory(directory):
             directory = self._parents[directory]
-        with self._destination.scratch(directory) as fd:
+        with self._destination.directories.scratch(directory) as fd:
             made: list[bytes] = []
             try:
                 for name in names:

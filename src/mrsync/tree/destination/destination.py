@@ -5,8 +5,8 @@ Invariants, which every other module of a target relies on:
 - Everything is reached from the root's descriptor, component by component, with O_NOFOLLOW. A soft link inside the
   tree, even one that appears while we run, never leads out of it. So no module opens a path; it asks for a descriptor
   by the entry's number.
-- Each change of names in a directory goes through `change` (or notes the directory in `touched` itself), because the
-  change alters the directory's mtime, which `finish` has to set again.
+- Each change of names in a directory goes through `Directories.change` (or notes the directory in `touched` itself),
+  because the change alters the directory's mtime, which `finish` has to set again.
 - Where permissions are missing, a directory of ours gets a temporary mode. The original mode is remembered until it is
   restored or replaced, and `close` restores what remains, so an aborted run leaves no wrong mode behind.
 - A dry run changes nothing, not even a mode.
@@ -17,8 +17,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -31,10 +30,9 @@ from mrsync.tree.destination.refusals import Refusals
 from mrsync.tree.destination.removal import remove_tree
 from mrsync.tree.destination.timestamps import Timestamps
 from mrsync.tree.destination.xattr_sync import XattrSync
-from mrsync.tree.fs.directories import OPEN_DIRECTORY, Directories
+from mrsync.tree.fs.directories import Directories
 from mrsync.tree.fs.owners import Ownership
 from mrsync.tree.fs.state_directory import position_in
-from mrsync.tree.fs.temporary_names import scratch_name
 from mrsync.tree.model.failure import printable
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.policy import Policy
@@ -55,7 +53,7 @@ class Destination:
     The constructor raises FileError if the root cannot be opened, created or written to. Its parent must exist unless
     makes_parents is set. is_only_read: it exists, and need not be writable.
 
-    touched: directory entries in which names changed. made: directory entries created by this run. is_new: the root
+    made: directory entries created by this run. is_new: the root
     itself was created. metadata: sets attributes. refusals: collects those that were refused. timestamps: finds out how
     exactly times are kept. xattrs: extended attributes, or None if the policy preserves none. protection: the filter
     rules that protect entries, or None. listed_deletions: deletions named by a list, or None. backups: None without
@@ -76,7 +74,6 @@ class Destination:
         self.path = path
         self.is_dry_run = is_dry_run
         self.ownership = Ownership()
-        self.touched: set[int] = set()
         self.made: set[int] = set()
         self.listed_deletions: ListedDeletions | None = None
         self.root_fd, self.is_new = _open_root(path, makes_parents=makes_parents, is_only_read=is_only_read)
@@ -93,10 +90,10 @@ class Destination:
         self._manifest = Manifest()
         self.refusals = Refusals(self._manifest)
         self.metadata = Metadata(self._manifest, self.ownership, self.refusals, None)
-        self.timestamps = Timestamps(self)
-        self.placement = Placement(self, self._manifest)
         self.deletions = Deletions(self._manifest.policy)
         self.directories = Directories(self.root_fd, [b""], [0], is_loosening=not is_dry_run)
+        self.timestamps = Timestamps(self.directories, self.refusals, is_dry_run=is_dry_run)
+        self.placement = Placement(path, self._manifest, self.directories, None)
 
     def bind(self, manifest: Manifest) -> None:
         """Use the entry numbers and the policy of this manifest from now on."""
@@ -106,7 +103,6 @@ class Destination:
         if manifest.policy.keeps_attributes:
             self.xattrs = XattrSync(manifest, self.refusals, is_root=self.ownership.is_root)
         self.metadata = Metadata(manifest, self.ownership, self.refusals, self.xattrs)
-        self.placement = Placement(self, manifest)
         if manifest.listed is not None:
             from mrsync.tree.destination.listed_deletions import ListedDeletions  # most runs have no list
 
@@ -115,6 +111,7 @@ class Destination:
             )
         self.directories.close()
         self.directories = Directories(self.root_fd, manifest.names, manifest.parents, is_loosening=not self.is_dry_run)
+        self.timestamps = Timestamps(self.directories, self.refusals, is_dry_run=self.is_dry_run)
         if manifest.policy.backup:
             from mrsync.tree.destination.backup import Backups  # most runs need neither backups nor rules to be loaded
 
@@ -140,21 +137,12 @@ class Destination:
 
             more = self.backups.rules if self.backups is not None else ()
             self.protection = Protection(manifest, os.path.abspath(self.path), more)
+        is_planned = self.listed_deletions is not None or self.backups is not None
+        self.placement = Placement(self.path, manifest, self.directories, None if is_planned else self._can_clear)
 
     @property
     def manifest(self) -> Manifest:
         return self._manifest
-
-    def change(self, directory: int, operation: Callable[[int], T]) -> T:
-        """Return operation(descriptor of a directory), which changes names in it; retry with a temporary mode."""
-        fd = self.directories.open(directory)
-        self.touched.add(directory)
-        try:
-            return operation(fd)
-        except PermissionError:
-            if not self.directories.loosen(directory):
-                raise
-        return operation(self.directories.open(directory))
 
     def has_directory(self, directory: int) -> bool:
         """Return whether a directory exists and is not a link. Raise OSError if that is not known."""
@@ -163,20 +151,6 @@ class Destination:
         except (FileNotFoundError, NotADirectoryError):
             return False
         return True
-
-    @contextmanager
-    def scratch(self, directory: int) -> Iterator[int]:
-        """Yield the descriptor of a new, empty directory in another one, for trying out names. Leave it empty."""
-        name = scratch_name(os.urandom(8).hex().encode())
-        self.change(directory, lambda fd: os.mkdir(name, 0o700, dir_fd=fd))
-        try:
-            fd = os.open(name, OPEN_DIRECTORY, dir_fd=self.directories.open(directory))
-            try:
-                yield fd
-            finally:
-                os.close(fd)
-        finally:
-            self.change(directory, lambda fd: os.rmdir(name, dir_fd=fd))
 
     @property
     def has_backups_beside(self) -> bool:
@@ -188,7 +162,7 @@ class Destination:
         backups = self.backups
         if backups is not None:
             path = self._path(parent, name)
-            self.change(parent, lambda fd: backups.link(fd, name, path))
+            self.directories.change(parent, lambda fd: backups.link(fd, name, path))
 
     def delete(self, parent: int, fd: int, name: bytes) -> None:
         """Delete an entry that is not a directory, or turn it into a backup. fd: descriptor of the parent."""
@@ -210,7 +184,7 @@ class Destination:
         """Note that a directory for backups was created at this path below the root."""
         above = self._manifest.find(os.path.dirname(path))
         if above >= 0:
-            self.touched.add(above)
+            self.directories.touched.add(above)
 
     def ensure(self, directory: int) -> int:
         """Return the descriptor of a directory, creating it and its parents. Replace a file or link in its place."""
@@ -234,13 +208,13 @@ class Destination:
         except FileNotFoundError:
             return
         if not stat.S_ISDIR(found.st_mode):
-            self.change(parent, lambda fd: self.delete(parent, fd, name))
+            self.directories.change(parent, lambda fd: self.delete(parent, fd, name))
             return
         if self.kept_links is not None and self.kept_links.leads_through(parent, name):
             raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY))
         if self.listed_deletions is not None:
             self.listed_deletions.delete_below(self._path(parent, name))
-        self.change(parent, lambda fd: self._make_way_of_directory(parent, fd, name))
+        self.directories.change(parent, lambda fd: self._make_way_of_directory(parent, fd, name))
 
     def remove_tree(
         self,
@@ -305,6 +279,10 @@ class Destination:
         except PermissionError:
             return True  # a temporary mode may help
 
+    def _can_clear(self, parent: int, name: bytes) -> bool:
+        """Return whether a directory that is not empty may be removed for a file."""
+        return bool(self._manifest.policy.deletes) and self.can_go_whole(parent, name)
+
     def _guard(self, parent: int, name: bytes) -> DirectoryProtection | None:
         return self.protection.of(parent).within(name) if self.protection is not None else None
 
@@ -339,10 +317,10 @@ class Destination:
         name = self._manifest.names[entry]
         parent = self._manifest.parents[entry]
         try:
-            self.change(parent, lambda fd: os.mkdir(name, 0o700, dir_fd=fd))
+            self.directories.change(parent, lambda fd: os.mkdir(name, 0o700, dir_fd=fd))
         except FileExistsError:
-            self.change(parent, lambda fd: self.delete(parent, fd, name))
-            self.change(parent, lambda fd: os.mkdir(name, 0o700, dir_fd=fd))
+            self.directories.change(parent, lambda fd: self.delete(parent, fd, name))
+            self.directories.change(parent, lambda fd: os.mkdir(name, 0o700, dir_fd=fd))
         fd = self.directories.open_made(entry)
         self.made.add(entry)
         return fd

@@ -7,14 +7,12 @@ import os
 import re
 import stat
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import Callable
 
 from mrsync.tree.destination.removal import check_name, check_tree
+from mrsync.tree.fs.directories import Directories
 from mrsync.tree.fs.mounts import Mounts
 from mrsync.tree.model.manifest import Manifest
-
-if TYPE_CHECKING:
-    from mrsync.tree.destination.destination import Destination
 
 # Names that every file system accepts, and one that only a file system without restrictions accepts.
 _HARMLESS = re.compile(rb"[A-Za-z0-9_-]([A-Za-z0-9 ._-]{0,98}[A-Za-z0-9_-])?")
@@ -26,11 +24,22 @@ class Placement:
 
     Each check raises the OSError that the change itself would raise. Nothing is changed, except that names are tried
     out in a scratch directory.
+
+    can_clear: returns whether the directory with this (parent entry, name), which is not empty, may be removed for a
+    file. None: this is decided when it is removed, because a list says what goes, or its files become backups.
     """
 
-    def __init__(self, destination: Destination, manifest: Manifest) -> None:
-        self._destination = destination
+    def __init__(
+        self,
+        path: bytes,
+        manifest: Manifest,
+        directories: Directories,
+        can_clear: Callable[[int, bytes], bool] | None,
+    ) -> None:
+        self._path = path
         self._manifest = manifest
+        self._directories = directories
+        self._can_clear = can_clear
         self.blocked: set[int] = set()  # entries whose place is kept by a directory that cannot be removed
         self._homes: set[int] = set()  # directories out of which files can be renamed
         self._ways: set[int] = set()  # directories that can be created
@@ -38,7 +47,7 @@ class Placement:
 
     def check(self, entry: int, home: int, staged: bytes) -> None:
         """Raise OSError if a file cannot get its final name. It is staged as `staged` in the directory entry `home`."""
-        directories = self._destination.directories
+        directories = self._directories
         if home not in self._homes:
             check_name(directories.open(home), staged)
             self._homes.add(home)
@@ -67,7 +76,7 @@ class Placement:
         name = self._manifest.names[entry]
         if _HARMLESS.fullmatch(name):
             return
-        device = os.fstat(self._destination.directories.open(home)).st_dev
+        device = os.fstat(self._directories.open(home)).st_dev
         if device not in self._takes_all:
             self._takes_all[device] = self._why_not(home, _NASTY) == 0
         reason = 0 if self._takes_all[device] else self._why_not(home, name)
@@ -76,7 +85,7 @@ class Placement:
 
     def _why_not(self, home: int, name: bytes) -> int:
         """Return the errno with which a name is refused in a directory like this one, or 0."""
-        with self._destination.scratch(home) as fd:
+        with self._directories.scratch(home) as fd:
             try:
                 os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=fd))
             except OSError as error:
@@ -88,7 +97,7 @@ class Placement:
         """Raise OSError if the existing entry with this name cannot be replaced."""
         manifest = self._manifest
         parent, name = manifest.parents[entry], manifest.names[entry]
-        fd = self._destination.directories.open(parent)
+        fd = self._directories.open(parent)
         try:
             found = os.stat(name, dir_fd=fd, follow_symlinks=False)
         except OSError as error:
@@ -104,15 +113,13 @@ class Placement:
 
     def _check_directory(self, entry: int, fd: int) -> None:
         """Raise OSError unless a directory in a file's place is empty, or everything in it may be deleted."""
-        destination, parent, name = self._destination, self._manifest.parents[entry], self._manifest.names[entry]
-        if destination.listed_deletions is not None or destination.backups is not None:
-            return  # the list decides what is deleted in it, or its files become backups
-        if check_tree(fd, name):
+        parent, name = self._manifest.parents[entry], self._manifest.names[entry]
+        if self._can_clear is None or check_tree(fd, name):
             return
-        if not self._manifest.policy.deletes or not destination.can_go_whole(parent, name):
+        if not self._can_clear(parent, name):
             self.blocked.add(entry)
             raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY))
 
     @cached_property
     def _mounted(self) -> frozenset[bytes]:
-        return Mounts().points_below(self._destination.path)
+        return Mounts().points_below(self._path)

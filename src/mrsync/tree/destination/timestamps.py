@@ -6,15 +6,12 @@ import errno
 import os
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING
 
 from mrsync.files import let_go
-from mrsync.tree.destination.refusals import TIME
+from mrsync.tree.destination.refusals import TIME, Refusals
+from mrsync.tree.fs.directories import Directories
 from mrsync.tree.fs.temporary_names import backup_name
 from mrsync.tree.model.times import COARSEST_NS, is_kept_time, is_safe_time
-
-if TYPE_CHECKING:
-    from mrsync.tree.destination.destination import Destination
 
 _GRAINS_NS = (100, 1_000, 1_000_000, 10_000_000, 1_000_000_000, 2_000_000_000)
 _UNNAMED = os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC
@@ -28,8 +25,10 @@ class Timestamps:
     wanted one, rounded down as some file systems do.
     """
 
-    def __init__(self, destination: Destination) -> None:
-        self._destination = destination
+    def __init__(self, directories: Directories, refusals: Refusals, *, is_dry_run: bool) -> None:
+        self._directories = directories
+        self._refusals = refusals
+        self._is_dry_run = is_dry_run
         self._probes: dict[int, int] = {}  # device -> descriptor of the probe file, -1 for none
         self._named: list[tuple[int, bytes]] = []
 
@@ -43,7 +42,7 @@ class Timestamps:
         if self._kept(directory, wanted_ns, found_ns) != found_ns:
             return False
         if not is_kept_time(wanted_ns, found_ns):
-            self._destination.refusals.note(TIME, errno.EOVERFLOW, entry)
+            self._refusals.note(TIME, errno.EOVERFLOW, entry)
         return True
 
     def close(self) -> None:
@@ -55,12 +54,12 @@ class Timestamps:
         while self._named:
             directory, name = self._named.pop()
             with suppress(OSError):  # otherwise the next run removes it
-                self._destination.change(directory, partial(_unlink, name))
+                self._directories.change(directory, partial(_unlink, name))
 
     def _kept(self, directory: int, wanted_ns: int, found_ns: int) -> int:
         """Return the time that the file system stores for the wanted one; without a probe, guess."""
         try:
-            device = os.fstat(self._destination.directories.open(directory)).st_dev
+            device = os.fstat(self._directories.open(directory)).st_dev
             if device not in self._probes:
                 self._probes[device] = self._make_probe(directory)
             probe = self._probes[device]
@@ -69,18 +68,17 @@ class Timestamps:
                 return os.fstat(probe).st_mtime_ns
         except OSError:
             return wanted_ns
-        cut = {wanted_ns // grain * grain for grain in _GRAINS_NS} if self._destination.is_dry_run else set()
+        cut = {wanted_ns // grain * grain for grain in _GRAINS_NS} if self._is_dry_run else set()
         return found_ns if found_ns in cut else wanted_ns
 
     def _make_probe(self, directory: int) -> int:
-        destination = self._destination
         with suppress(OSError):
-            return os.open(b".", _UNNAMED, 0o600, dir_fd=destination.directories.open(directory))
-        if destination.is_dry_run:
+            return os.open(b".", _UNNAMED, 0o600, dir_fd=self._directories.open(directory))
+        if self._is_dry_run:
             return -1
         name = backup_name(os.urandom(8).hex().encode(), 0)
         with suppress(OSError):
-            probe = destination.change(directory, lambda fd: os.open(name, _NAMED, 0o600, dir_fd=fd))
+            probe = self._directories.change(directory, lambda fd: os.open(name, _NAMED, 0o600, dir_fd=fd))
             self._named.append((directory, name))
             return probe
         return -1

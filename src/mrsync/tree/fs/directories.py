@@ -5,18 +5,21 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Container, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Container, Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple, TypeVar
 
 from mrsync.files import CAUTIOUS, may_others_write
 from mrsync.tree.fs.descriptors import cache_limit
 from mrsync.tree.fs.fdcache import FdCache
 from mrsync.tree.fs.handles import Handle, Opened, entry_in, pinned
+from mrsync.tree.fs.temporary_names import scratch_name
 
 OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | CAUTIOUS
 DIRECTORIES_OPEN_MAX = 128
 LINKS_MAX = 40  # on the way to a directory, as the kernel's
 Identity = tuple[int, int]  # device, inode
+T = TypeVar("T")
 
 
 class Directories:
@@ -24,8 +27,8 @@ class Directories:
 
     names, parents: columns of the tree, which may grow. Entry 0 is the root, already open as root_fd. followed: entries
     that are links to directories and are followed. beneath: those that are followed below the root only, and may be
-    added. is_loosening: give directories of ours that deny us reading, writing
-    or searching a temporary mode, until `restore`.
+    added. is_loosening: give directories of ours that deny us reading, writing or searching a temporary mode, until
+    `restore`. touched: entries of directories in which names changed.
 
     A descriptor is valid until the next call of `open` or `pair`. Where other users may rename directories, a directory
     that is opened again must have the inode that it had the first time.
@@ -46,6 +49,7 @@ class Directories:
         self._is_loosening = is_loosening
         self._followed = followed
         self.beneath: set[int] = set()
+        self.touched: set[int] = set()
         self._fds = FdCache(cache_limit(DIRECTORIES_OPEN_MAX))
         self._inodes: dict[int, int] = {}  # by entry, for directories below one that other users may write to
         self._pinned = 0
@@ -101,6 +105,31 @@ class Directories:
         """Return two descriptors that are valid at the same time."""
         self._pinned = first
         return self.open(first), self.open(second)
+
+    def change(self, entry: int, operation: Callable[[int], T]) -> T:
+        """Return operation(descriptor of a directory), which changes names in it; retry with a temporary mode."""
+        fd = self.open(entry)
+        self.touched.add(entry)
+        try:
+            return operation(fd)
+        except PermissionError:
+            if not self.loosen(entry):
+                raise
+        return operation(self.open(entry))
+
+    @contextmanager
+    def scratch(self, entry: int) -> Iterator[int]:
+        """Yield the descriptor of a new, empty directory in another one, for trying out names. Leave it empty."""
+        name = scratch_name(os.urandom(8).hex().encode())
+        self.change(entry, lambda fd: os.mkdir(name, 0o700, dir_fd=fd))
+        try:
+            fd = os.open(name, OPEN_DIRECTORY, dir_fd=self.open(entry))
+            try:
+                yield fd
+            finally:
+                os.close(fd)
+        finally:
+            self.change(entry, lambda fd: os.rmdir(name, dir_fd=fd))
 
     def loosen(self, entry: int) -> bool:
         """Give a directory of ours a temporary mode that allows us to write. Return False if that does not help."""

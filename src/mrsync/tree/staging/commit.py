@@ -53,7 +53,7 @@ class Commit:
             destination.directories.open(parent)
         except (FileNotFoundError, NotADirectoryError):
             destination.ensure(parent)
-        destination.touched.add(parent)
+        destination.directories.touched.add(parent)
         if destination.backups is not None:
             destination.keep_old(parent, name)
         try:

@@ -123,7 +123,7 @@ class _Finisher:
             self._delete_doomed(comparison.listed_deletions)
         self._result.deleted = self._destination.deletions.count
         mended = self._mended
-        directories = self._destination.touched | self._destination.made
+        directories = self._destination.directories.touched | self._destination.made
         directories.update(entry for entry in comparison.mended if self._manifest.kind(entry) == DIRECTORY)
         if self._manifest.policy.leaves_root and 0 not in self._destination.made:
             directories.discard(0)
@@ -255,22 +255,25 @@ class _Finisher:
 
     def _replace(self, entry: int, make: Callable[[int, bytes], None]) -> None:
         """Call make(directory's descriptor, temporary name) and rename the new entry into place. Raise OSError."""
-        manifest = self._manifest
-        name, parent = manifest.names[entry], manifest.parents[entry]
+        name, parent = self._manifest.names[entry], self._manifest.parents[entry]
         temporary = self._stage.files.link_name(entry)
-        destination = self._destination
+        destination, change = self._destination, self._directories.change
+
+        def place(fd: int) -> None:
+            os.rename(temporary, name, src_dir_fd=fd, dst_dir_fd=fd)
+
         destination.ensure(parent)
         try:
-            destination.change(parent, lambda fd: make(fd, temporary))
+            change(parent, lambda fd: make(fd, temporary))
             destination.keep_old(parent, name)
             try:
-                destination.change(parent, lambda fd: os.rename(temporary, name, src_dir_fd=fd, dst_dir_fd=fd))
+                change(parent, place)
             except IsADirectoryError:
                 destination.make_way(parent, name)
-                destination.change(parent, lambda fd: os.rename(temporary, name, src_dir_fd=fd, dst_dir_fd=fd))
+                change(parent, place)
         except OSError:
             with suppress(FileNotFoundError):
-                destination.change(parent, lambda fd: os.unlink(temporary, dir_fd=fd))
+                change(parent, lambda fd: os.unlink(temporary, dir_fd=fd))
             raise
 
     def _leader_is_right(self, entry: int) -> bool:
@@ -346,17 +349,17 @@ class _Finisher:
             self._count(1)
             try:
                 if listed_deletions.delete(path):
-                    self._destination.touched.add(self._manifest.find(os.path.dirname(path)))
+                    self._destination.directories.touched.add(self._manifest.find(os.path.dirname(path)))
             except OSError as error:
                 if error.errno != errno.ENOTEMPTY or not self._destination.has_backups_beside:
                     self._result.failures.append(Failure(error.errno or 0, path, "delete"))
-        self._destination.touched.discard(-1)  # the parent is not in the manifest, or was deleted as well
+        self._destination.directories.touched.discard(-1)  # the parent is not in the manifest, or was deleted as well
         self._result.failures += listed_deletions.restore()
 
     def _delete(self, directory: int, name: bytes) -> None:
         self._count(1)
         try:
-            self._destination.change(directory, lambda fd: self._delete_in(directory, fd, name))
+            self._destination.directories.change(directory, lambda fd: self._delete_in(directory, fd, name))
         except FileNotFoundError:
             return
         except OSError as error:

@@ -82,7 +82,7 @@ class Journal:
         self._waiting = bytearray()
         self._piece = (0, 0, 0)  # plan file, begin, end; adjacent pieces are merged into it before it is claimed
         self._flushed_at = 0.0
-        self._fd = destination.change(0, lambda fd: os.open(self._name, _CREATE, 0o600, dir_fd=fd))
+        self._fd = destination.directories.change(0, lambda fd: os.open(self._name, _CREATE, 0o600, dir_fd=fd))
         with suppress(OSError):  # not every file system has locks
             fcntl.flock(self._fd, fcntl.LOCK_EX)
         head = _head(manifest, plan, files, tag, self_of(self._fd))
@@ -176,7 +176,7 @@ class Journal:
         """Close and delete the journal, because nothing remains to be resumed."""
         self._end()
         with suppress(OSError):  # otherwise the next run removes it as stale
-            self._destination.change(0, lambda fd: os.unlink(self._name, dir_fd=fd))
+            self._destination.directories.change(0, lambda fd: os.unlink(self._name, dir_fd=fd))
 
     def _append(self, *parts: bytes | bytearray) -> None:
         if self._fd < 0:

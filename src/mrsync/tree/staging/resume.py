@@ -90,7 +90,7 @@ class StaleFiles:
                 continue
             for directory, name, _ in found:
                 try:
-                    self._destination.change(directory, partial(_unlink, name))
+                    self._destination.directories.change(directory, partial(_unlink, name))
                 except FileNotFoundError:
                     continue  # it was adopted, for example
                 except OSError as error:

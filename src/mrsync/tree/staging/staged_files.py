@@ -93,9 +93,9 @@ class StagedFiles:
             self._remove_old(self._plan.entries[file])
         try:
             fd = os.open(name, _CREATE, 0o600, dir_fd=destination.directories.open(home))
-            destination.touched.add(home)
+            destination.directories.touched.add(home)
         except PermissionError:
-            fd = destination.change(home, lambda directory: os.open(name, _CREATE, 0o600, dir_fd=directory))
+            fd = destination.directories.change(home, lambda directory: os.open(name, _CREATE, 0o600, dir_fd=directory))
         return fd
 
     def keep(self, file: int, fd: int) -> None:
@@ -118,14 +118,14 @@ class StagedFiles:
         """Rename an open file of an earlier session to be this plan's. directory, name: where it is now."""
         self._rename_over(file, directory, name, fd)
         self._identities.note_partial(file, fd)
-        self._destination.touched.update((directory, self.home_of(file)))
+        self._destination.directories.touched.update((directory, self.home_of(file)))
 
     def remove(self, file: int) -> None:
         """Remove a file, or leave it to the next run, which removes it as stale."""
         with suppress(OSError):  # its data does not matter any more
             self._fds.close(file)
         with suppress(OSError):
-            self._destination.change(self.home_of(file), lambda fd: os.unlink(self.name(file), dir_fd=fd))
+            self._destination.directories.change(self.home_of(file), lambda fd: os.unlink(self.name(file), dir_fd=fd))
 
     # whether they are still the same
 
@@ -162,7 +162,7 @@ class StagedFiles:
         """Remove the old file to free its space; a directory in its place is left to the commit."""
         name = self._manifest.names[entry]
         with suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
-            self._destination.change(self._manifest.parents[entry], lambda fd: os.unlink(name, dir_fd=fd))
+            self._destination.directories.change(self._manifest.parents[entry], lambda fd: os.unlink(name, dir_fd=fd))
 
     def _reopen(self, file: int) -> int:
         fd = open_regular(self.name(file), self._home_fd(file), os.O_RDWR)

@@ -127,7 +127,7 @@ def test_names_change_in_a_locked_directory_of_ours() -> None:
         destination, manifest = bound(top / "source", top / "dest")
         locked = entry_of(manifest, b"locked")
         destination.make_way(locked, b"file")
-        assert destination.touched == {locked}
+        assert destination.directories.touched == {locked}
         assert not (top / "dest" / "locked" / "file").exists()
         destination.close()
         assert stat.S_IMODE((top / "dest" / "locked").stat().st_mode) == 0o500
