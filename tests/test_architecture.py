@@ -99,13 +99,6 @@ def arrows_back(source: str, module: str, *, is_package: bool = False) -> list[s
     return sorted(found)
 
 
-def imports_at_start(source: str, module: str) -> set[str]:
-    """Return modules of the project imported when the module is loaded, not within functions or for type checks."""
-    tree = ast.parse(source)
-    top = ast.Module([node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)], [])
-    return {name for name in imported_modules(ast.unparse(top), module, is_package=False) if name.startswith("mrsync.")}
-
-
 def circles(graph: dict[str, set[str]]) -> list[str]:
     """Return one sentence per import circle; graph holds the imports of each module."""
     found: list[str] = []
@@ -165,9 +158,11 @@ def test_modules_keep_to_their_layers_and_rooms(rule: Callable[..., list[str]]) 
 
 
 def test_no_import_circle() -> None:
+    """Imports for type checks and within functions count, too."""
     modules = dict(project_modules())
     graph = {
-        name: {other for other in imports_at_start(path.read_text(), name) if other in modules} - {name}
+        name: {other for other in imported_modules(path.read_text(), name, is_package=False) if other in modules}
+        - {name}
         for name, path in modules.items()
         if path.name != "__init__.py"
     }
