@@ -73,7 +73,7 @@ def test_patterns_from_a_file(filled: Site) -> None:
     ("options", "status", "sentence"),
     [
         (["-l", "no*,nor_this"], 3, "nothing in the source matches 'no*', 'nor_this'"),
-        (["-l", "a.c,../x"], 3, "'../x' leads out of the source"),
+        (["-l", "a.c,../x"], 3, "'../x' is outside the source"),
         (["-l", "/no/such/file"], 3, "cannot read the patterns in /no/such/file (-l): No such file or directory"),
         (["-l", "a.c", "-o", "-H"], 1, "-l and --compare rsync cannot be given together"),
         (["-l", "a.c", "--checksum"], 1, "--checksum says how to compare, -l compares nothing here"),

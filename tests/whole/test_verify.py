@@ -160,7 +160,7 @@ def test_a_target_that_missed_the_last_sync_is_named(pair: Site) -> None:
     pair.hosts = ("a", "b")
     verdict = Verdict(pair)
     assert verdict.status == 23
-    assert "was another one than that of the others" in verdict.stderr
+    assert "not last synced by the same run as the others" in verdict.stderr
 
 
 def test_records_inside_of_trees_are_left_alone(pair: Site, monkeypatch: pytest.MonkeyPatch) -> None:

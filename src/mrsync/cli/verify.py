@@ -66,7 +66,7 @@ def complaint(outcome: VerifyOutcome) -> str:
     bad = [target.host for target in outcome.targets if not target.is_equal]
     if bad:
         return f"not as they were sent: {fold(bad)}"
-    return f"the last sync of {fold(outcome.stale)} was another one than that of the others" if outcome.stale else ""
+    return f"not last synced by the same run as the others: {fold(outcome.stale)}" if outcome.stale else ""
 
 
 def outcome_fields(outcome: VerifyOutcome) -> dict[str, Any]:

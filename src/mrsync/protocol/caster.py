@@ -398,7 +398,7 @@ class Caster:
             self._schedule.halt()
             self._enter(Trigger.VETOED, now)
             self._admission.is_closed = True
-            self._endings.end_absent("not heard of before all was called off", now)
+            self._endings.end_absent("had not joined when the session was called off", now)
         return bool(self.veto)
 
     def _finish(self, now: float) -> None:

@@ -352,9 +352,9 @@ class Catcher:
         if self._reporter.has_told_result:
             self._end(CatcherTrigger.MASTER_SILENT, Ending.DONE, "")
         elif self._joining.joined is None:
-            self._end(CatcherTrigger.MASTER_SILENT, Ending.ABORTED, "no master has welcomed this catcher")
+            self._end(CatcherTrigger.MASTER_SILENT, Ending.ABORTED, "no master accepted this catcher")
         else:
-            self._end(CatcherTrigger.MASTER_SILENT, Ending.ABORTED, "nothing was heard from the master any more")
+            self._end(CatcherTrigger.MASTER_SILENT, Ending.ABORTED, "lost contact with the master")
 
     def _heard(self, now: float) -> None:
         """Note that an authentic message of the caster arrived."""

@@ -91,4 +91,4 @@ def _open_or_create(path: str) -> int:
             return os.open(path, _APPEND | os.O_CREAT | os.O_EXCL, MODE)
         except FileExistsError:
             continue
-    raise FileExistsError(17, "it comes and goes")
+    raise FileExistsError(17, "it keeps appearing and disappearing")

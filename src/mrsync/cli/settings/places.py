@@ -120,7 +120,7 @@ def _check_apart(seen: dict[bytes, str], count: int) -> None:
     ordered = sorted(seen)
     nested = next((pair for pair in pairwise(ordered) if pair[1].startswith(pair[0])), None)
     if nested is not None:
-        raise UsageError(f"DEST of {seen[nested[1]]} on this host is in that of {seen[nested[0]]}")
+        raise UsageError(f"DEST of {seen[nested[1]]} on this host is inside that of {seen[nested[0]]}")
     if len(ordered) < count:
         raise UsageError("several targets on this host need {host} in DEST, or they would all write to the same place")
 
@@ -135,6 +135,6 @@ def _existing(dest: bytes) -> tuple[int, int, bytes]:
         except OSError:
             real, name = os.path.split(real)
             if not name:
-                raise UsageError(f"DEST on this host, {os.fsdecode(dest)}, cannot be looked at") from None
+                raise UsageError(f"DEST on this host, {os.fsdecode(dest)}, cannot be examined") from None
         else:
             return status.st_dev, status.st_ino, name

@@ -127,7 +127,7 @@ class SourceJob:
         for failure in found.errors:
             self._notices.warn(failure.sentence)
         if self._settings.policy.deletes and not found.deletes:
-            self._notices.warn("nothing is deleted on the targets, because part of the source could not be read")
+            self._notices.warn("no deletions on any target, because part of the source could not be read")
         for entry in found.skipped:
             self._notices.warn(f"skipped, neither file, directory nor link: {printable(found.manifest.path(entry))}")
         self._check_pages(len(objects.manifest))

@@ -207,7 +207,7 @@ class _Parser:
 
     def parse(self) -> Node:
         if b"\0" in self._text:
-            raise ValueError("it has a NUL")
+            raise ValueError("it contains a NUL byte")
         return self._choice()
 
     def _next(self) -> int:
@@ -247,7 +247,7 @@ class _Parser:
         least = int(low[:9])
         most = (int(high[:9]) if high else -1) if comma else least
         if max(least, most) > REPEAT_MAX or (0 <= most < least):
-            raise ValueError(f"a repetition is not one of 0 to {REPEAT_MAX} times")
+            raise ValueError(f"a repetition must be from 0 to {REPEAT_MAX} times")
         self._at = end + 1
         return least, most
 
@@ -295,7 +295,7 @@ class _Parser:
                 self._at += 1
                 _, high = self._member()
                 if low < 0 or high < low:
-                    raise ValueError("a range in brackets is not one")
+                    raise ValueError("a range in brackets is invalid")
                 members = (1 << high + 1) - (1 << low)
             found |= members
         self._at += 1
@@ -307,7 +307,7 @@ class _Parser:
         if byte < 0:
             raise ValueError("a bracket is not closed")
         if byte > 127:
-            raise ValueError("only ASCII can stand in brackets")
+            raise ValueError("only ASCII is allowed in brackets")
         kind = self._text[self._at + 1 : self._at + 2]
         if byte == ord("[") and kind in (b":", b".", b"="):
             end = self._text.find(kind + b"]", self._at + 2)
@@ -316,7 +316,7 @@ class _Parser:
             if end > 0 and kind == b":" and name in _CLASSES:
                 return sum(1 << ord(char) for char in _CLASSES[name]), -1
             if end < 0 or kind == b":" or len(name) != 1 or not name.isascii():
-                raise ValueError("what stands in [: :], [. .] or [= =] is not known")
+                raise ValueError("unknown name in [: :], [. .] or [= =]")
             byte = ord(name)
         else:
             self._at += 1

@@ -159,7 +159,7 @@ def _read_prefix(text: bytes, flags: int) -> tuple[int, bytes]:
         adds, needs, excludes = _MODIFIERS.get(modifier, _IMPOSSIBLE)
         if flags & excludes or flags & needs != needs or (names_side and modifier in _SIDE_MODIFIERS):
             quoting = f"the modifier '{printable(modifier)}' cannot be in '{printable(text)}'"
-            raise ValueError(quoting, "a modifier cannot be where it is")
+            raise ValueError(quoting, "a modifier is not allowed here")
         flags |= adds
         position += 1
     return flags, text[position + 1 :]

@@ -251,7 +251,7 @@ def follow_beneath(root_fd: int, names: Sequence[bytes]) -> Followed:
                 continue
             if name == b"..":
                 if not path:
-                    raise OSError(errno.EXDEV, "it leads out of the destination")
+                    raise OSError(errno.EXDEV, "the link points outside the destination")
                 path.pop()
                 os.close(fds.pop())
                 continue
@@ -262,7 +262,7 @@ def follow_beneath(root_fd: int, names: Sequence[bytes]) -> Followed:
                 continue
             links += 1
             if target.startswith(b"/"):
-                raise OSError(errno.EXDEV, "it leads out of the destination")
+                raise OSError(errno.EXDEV, "the link points outside the destination")
             if links > LINKS_MAX:
                 raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
             waiting += reversed(target.split(b"/"))

@@ -75,7 +75,7 @@ class _Translator:
         elif match := ITEMIZED.fullmatch(line):
             self._items += self._itemized(*match.groups())
         elif not CHATTER.fullmatch(line):
-            raise ValueError("rsync never says so with -i")
+            raise ValueError("this is no line of rsync -i")
 
     def _itemized(self, update: bytes, kind: bytes, attributes: bytes, text: bytes) -> Iterator[Item]:
         if update == b"." and not attributes.strip(b". "):

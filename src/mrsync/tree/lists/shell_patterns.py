@@ -88,7 +88,7 @@ def translate_pattern(component: bytes) -> re.Pattern[str]:
 def _components(pattern: bytes) -> list[bytes]:
     names = [name for name in pattern.split(b"/") if name not in (b"", b".")]
     if pattern.startswith(b"/") or b".." in names:
-        raise SelectionError(f"{shown(pattern)} leads out of the source; give patterns relative to it")
+        raise SelectionError(f"{shown(pattern)} is outside the source; give patterns relative to it")
     if pattern.endswith(b"/"):
         names.append(b"")  # directories only
     return names

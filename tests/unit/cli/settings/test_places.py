@@ -115,7 +115,7 @@ def test_targets_that_share_a_place(site: Path) -> None:
     with pytest.raises(UsageError, match=r"need \{host\} in DEST"):
         parsed(site / "up" / "s", site / "t" / "{host}", hosts="a,b")
     (site / "t" / "c").symlink_to("a/sub")
-    with pytest.raises(UsageError, match="DEST of c on this host is in that of a"):
+    with pytest.raises(UsageError, match="DEST of c on this host is inside that of a"):
         parsed(site / "up" / "s", site / "t" / "{host}", hosts="a,c")
 
 
