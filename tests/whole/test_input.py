@@ -40,26 +40,26 @@ MISTAKES = {
     "group not multicast": Mistake(
         ("-A", "10.0.0.1"),
         1,
-        "argument -A/--multicast-group/--group: '10.0.0.1' is no multicast address"
+        "argument -A/--multicast-group/--group: '10.0.0.1' is not a multicast address"
         " (224.0.0.0 to 239.255.255.255, or ff00::/8) (see mrsync --help)",
     ),
     "group no address": Mistake(
         ("-A", "nonsense"),
         1,
-        "argument -A/--multicast-group/--group: 'nonsense' is no multicast address"
+        "argument -A/--multicast-group/--group: 'nonsense' is not a multicast address"
         " (224.0.0.0 to 239.255.255.255, or ff00::/8) (see mrsync --help)",
     ),
     "no port": Mistake(
-        ("-P", "70000"), 1, "argument -P/--port: '70000' is no port from 2 to 65535 (see mrsync --help)"
+        ("-P", "70000"), 1, "argument -P/--port: '70000' is not a port from 2 to 65535 (see mrsync --help)"
     ),
     "no such interface": Mistake(("-I", "nope0"), 10, "there is no interface nope0 here; there are .*"),
     "no rate": Mistake(
         ("--rate", "fast"),
         1,
-        "argument --rate: 'fast' is no rate: a number with K, M or G, such as 80M (see mrsync --help)",
+        "argument --rate: 'fast' is not a rate: a number with K, M or G, such as 80M (see mrsync --help)",
     ),
     "no wait": Mistake(
-        ("-w", "0"), 1, "argument -w/--ack-wait: '0' is no number of seconds above 0 (see mrsync --help)"
+        ("-w", "0"), 1, "argument -w/--ack-wait: '0' is not a number of seconds above 0 (see mrsync --help)"
     ),
     "contradiction": Mistake(
         ("--encrypt", "--no-encrypt"),

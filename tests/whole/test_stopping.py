@@ -36,8 +36,8 @@ def test_a_run_that_ends_before_is_not_stopped(site: Site) -> None:
     ("option", "sentence"),
     [
         ("--stop-at=2020-01-01T00:00", "is not in the future"),
-        ("--stop-at=2/31", "is no time such as 23:59"),
-        ("--stop-after=0", "is no number of minutes above 0"),
+        ("--stop-at=2/31", "is not a time such as 23:59"),
+        ("--stop-after=0", "is not a number of minutes above 0"),
     ],
 )
 def test_times_that_make_no_sense_are_refused(site: Site, option: str, sentence: str) -> None:

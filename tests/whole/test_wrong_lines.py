@@ -101,9 +101,9 @@ LINES = """
 1  ... -P 1                                      | 2 to 65535
 1  ... -P 65536                                  | 2 to 65535
 1  ... -P x                                      | 2 to 65535
-1  ... -A 1.2.3.4                                | '1.2.3.4' is no multicast address
-1  ... -A ff0e::1%eth0                           | 'ff0e::1%eth0' is no multicast address
-1  ... -A auto1                                  | 'auto1' is no multicast address
+1  ... -A 1.2.3.4                                | '1.2.3.4' is not a multicast address
+1  ... -A ff0e::1%eth0                           | 'ff0e::1%eth0' is not a multicast address
+1  ... -A auto1                                  | 'auto1' is not a multicast address
 10 ... -I nope0                                  | nope0
 1  ... -I ''                                     | -I
 1  ... -T 300                                    | 0 to 255
@@ -132,18 +132,18 @@ LINES = """
 1  ... --chmod u+q                               | --chmod u+q
 1  ... --chmod 99                                | --chmod 99
 1  ... --chown a,b:c                             | --chown a,b:c: give USER, USER:GROUP or :GROUP
-1  ... --chown 4294967295                        | '4294967295' is no id
+1  ... --chown 4294967295                        | '4294967295' is not an id
 1  ... --chown a --usermap b:c                   | --chown and --usermap or --groupmap contradict
 1  ... --usermap ''                              | --usermap : give FROM:TO
 1  ... --usermap 1:2,                            | --usermap 1:2,: give FROM:TO
-1  ... --usermap 33-x:2                          | 'x' is no id
+1  ... --usermap 33-x:2                          | 'x' is not an id
 1  ... --groupmap 1:                             | --groupmap 1:: give FROM:TO
 1  ... --out-format '%n %b'                      | --out-format %n %b: %b: what a file costs
 1  ... --info foo                                | --info: foo is unknown
 1  ... --info stats,progress2x                   | --info: progress2x is unknown
-1  ... --stop-after 0                            | '0' is no number of minutes
+1  ... --stop-after 0                            | '0' is not a number of minutes
 1  ... --stop-at 2020-01-01T00:00                | '2020-01-01T00:00' is not in the future
-1  ... --stop-at 25:00                           | '25:00' is no time
+1  ... --stop-at 25:00                           | '25:00' is not a time
 1  ... --rsync-path 'mkdir -p x && rsync'        | --mkpath makes directories above DEST
 1  ... --rsync-path 'sudo rsync'                 | -r local
 1  ... --rsync-path rrsync                       | 'rrsync' does not end with rsync
@@ -173,8 +173,8 @@ LINES = """
 1  ... --progress maybe                          | 'maybe'
 1  ... --encrypt --no-encrypt                    | --encrypt
 1  ... --relay perhaps                           | 'perhaps'
-1  ... --relay-chains 0                          | '0' is no number of chains
-1  ... --compress-level 10                       | '10' is no level from 0 to 9
+1  ... --relay-chains 0                          | '0' is not a number of chains
+1  ... --compress-level 10                       | '10' is not a level from 0 to 9
 1  ... --sudo                                    | -r local
 1  ... --topology nofile                         | -r local
 1  ... --remote-python 'python3; rm'             | 'python3;'

@@ -194,7 +194,7 @@ def _table(content: Any, key: str, path: str) -> dict[Any, Any]:
     if isinstance(value, list):
         return dict.fromkeys(value)
     if not isinstance(value, dict):
-        raise UsageError(f"cannot understand the inventory {path}: {key} is no table")
+        raise UsageError(f"cannot understand the inventory {path}: {key} is not a table")
     return value
 
 

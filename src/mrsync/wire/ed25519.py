@@ -94,7 +94,7 @@ def _decode(encoded: bytes) -> Point:
     if (x * x - square) % P:
         x = x * _ROOT % P
     if y >= P or (x * x - square) % P or (not x and sign):
-        raise ValueError("these bytes are no public key")
+        raise ValueError("these bytes are not a public key")
     if x & 1 != sign:
         x = P - x
     return x, y, 1, x * y % P

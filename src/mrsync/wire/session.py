@@ -215,7 +215,7 @@ def open_status(
 ) -> tuple[SessionKeys, Status] | Rejection:
     """Return the keys and the first status of a session, whose id is taken from that status. Never raise.
 
-    secret: SECRET_BYTES long. A datagram that is no status is MALFORMED, one of another secret is FORGED.
+    secret: SECRET_BYTES long. A datagram that is not a status is MALFORMED, one of another secret is FORGED.
     """
     opened = _open_first(secret, datagram, Kind.STATUS, verifier)
     if isinstance(opened, Rejection):

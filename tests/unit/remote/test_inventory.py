@@ -96,7 +96,7 @@ def test_in_the_working_directory(ini: Path, monkeypatch: pytest.MonkeyPatch) ->
         ("web1 'unclosed\n", "x.ini", "line 1: "),
         ("all: [1, 2", "x.yml", "cannot understand the inventory"),
         ("- a\n- b\n", "x.yml", "has no groups"),
-        ("all: {hosts: 7}", "x.yml", "hosts is no table"),
+        ("all: {hosts: 7}", "x.yml", "hosts is not a table"),
         ("all: {hosts: {'a b': }}", "x.yml", "no host can have the name 'a b'"),
         ("all: {hosts: {-oProxyCommand=x: }}", "x.yml", "no host can have the name"),
     ],

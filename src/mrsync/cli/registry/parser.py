@@ -102,7 +102,7 @@ class Parser(argparse.ArgumentParser):
         is_taken = remaining and (action.nargs is None or (isinstance(action, Help) and remaining[0] == _ALL))
         value = remaining.popleft() if is_taken else None
         if value == "--":  # argparse would drop this value
-            self.error(f"argument {name}: -- is no value")
+            self.error(f"argument {name}: -- is not a value")
         return name if value is None else f"{name}={value}"
 
     def error(self, message: str) -> NoReturn:

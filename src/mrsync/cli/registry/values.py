@@ -40,7 +40,9 @@ def size(text: str) -> int:
     """Parse a size like rsync's --max-size: 1.5k and 1.5KiB are 1536, 1.5kb is 1500, 1.5kb+1 is 1501. Return bytes."""
     number = _bytes(text)
     if number is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no size: a number with K, M, G, T or P, such as 1.5m or 2gb-1")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a size: a number with K, M, G, T or P, such as 1.5m or 2gb-1"
+        )
     if not 0 <= number <= SIZE_MAX:
         raise argparse.ArgumentTypeError(f"{text!r} is a size that no file can have")
     return number
@@ -49,7 +51,7 @@ def size(text: str) -> int:
 def _rate(text: str, unit: str) -> int | None:
     number = _bytes(text, unit)
     if number is None or not 0 <= number <= SIZE_MAX:
-        raise argparse.ArgumentTypeError(f"{text!r} is no rate: a number with K, M or G, such as 80M")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a rate: a number with K, M or G, such as 80M")
     if number == 0 and any(digit in "123456789" for digit in text):
         raise argparse.ArgumentTypeError(f"{text!r} is less than one byte per second")
     return number or None
@@ -71,7 +73,7 @@ def _bytes(text: str, unit: str = "") -> int | None:
 def integer(text: str) -> int:
     """Parse decimal digits with an optional sign. int() would accept more."""
     if not INTEGER.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
     return int(text)
 
 
@@ -108,7 +110,7 @@ def group(text: str) -> str:
             continue
         if packed[0] in is_multicast:
             return text
-    raise argparse.ArgumentTypeError(f"{text!r} is no multicast address (224.0.0.0 to 239.255.255.255, or ff00::/8)")
+    raise argparse.ArgumentTypeError(f"{text!r} is not a multicast address (224.0.0.0 to 239.255.255.255, or ff00::/8)")
 
 
 def seconds(text: str) -> float:
@@ -117,7 +119,7 @@ def seconds(text: str) -> float:
     except ValueError:
         number = 0.0
     if not 0 < number < 1e6:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
     return number
 
 
@@ -127,7 +129,7 @@ def minutes(text: str) -> float:
     except ValueError:
         number = 0.0
     if not 0 < number < 1e8:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of minutes above 0")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of minutes above 0")
     return number
 
 
@@ -141,7 +143,7 @@ def stop_time(text: str) -> float:
     fitting = _fitting_times(found, now) if found and any(found.groups()) else iter(())
     first = next(fitting, None)
     if first is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time such as 23:59, 12-31 or 2030-12-31T23:59")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 23:59, 12-31 or 2030-12-31T23:59")
     if first <= now:
         raise argparse.ArgumentTypeError(f"{text!r} is not in the future")
     return first.timestamp()
@@ -212,11 +214,11 @@ def rsync_path(text: str) -> str:
 def user(text: str) -> str:
     """Check the name of a remote user. Empty: the remote shell's default."""
     if text and not USER.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no name of a user")
+        raise argparse.ArgumentTypeError(f"{text!r} is not the name of a user")
     return text
 
 
 def _bounded(text: str, what: str, lowest: int, highest: int) -> int:
     if not (text.isascii() and text.isdigit()) or not lowest <= int(text) <= highest:
-        raise argparse.ArgumentTypeError(f"{text!r} is no {what} from {lowest} to {highest}")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a {what} from {lowest} to {highest}")
     return int(text)

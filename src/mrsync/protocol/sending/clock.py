@@ -95,7 +95,7 @@ class Clock:
         flow.lag += LAG_SMOOTHING * (tx - new.tx_done - flow.lag)
         if new.kernel_drops > (old.kernel_drops if old else 0) and not flow.is_shed:
             self.window.on_congestion(tx, new.tx_seen)
-            self.window.keep_cut()  # drops at a host are no noise
+            self.window.keep_cut()  # drops at a host are not noise
         if flow in self.monitors:
             is_timed = new.tx_done >= max(self._timed_from, tx - SENT_TIMES + 1)
             if old is not None and new.tx_done > old.tx_done and is_timed:

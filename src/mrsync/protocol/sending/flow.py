@@ -37,7 +37,7 @@ class Flow:
     def receive(self, report: Report, now: float, *, is_believed: bool) -> None:
         """Take a report that is newer than the last one.
 
-        is_believed: False if it contains tx numbers that were never sent; then it is no answer.
+        is_believed: False if it contains tx numbers that were never sent; then it is not an answer.
         """
         if is_believed and report.tx_seen > self.tx_seen:
             self.answered_at = now

@@ -101,7 +101,7 @@ class Target:
         """Take a report that is newer than the last one. Return whether it shows progress.
 
         tx: the last one that the caster has sent. is_believed: False if the report contains tx numbers that were never
-        sent; then it is no answer.
+        sent; then it is not an answer.
         """
         old, self.report = self.report, report
         self.path.source = source

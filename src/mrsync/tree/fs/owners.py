@@ -191,5 +191,5 @@ def _parse_rule(text: str, shown: str) -> OwnerRule:
 
 def _parse_id(text: str, shown: str) -> int:
     if not text or set(text) - set(_DIGITS) or int(text) >= NO_OWNER:
-        raise UsageError(f"{shown}: {text!r} is no id of a user or group")
+        raise UsageError(f"{shown}: {text!r} is not an id of a user or group")
     return int(text)

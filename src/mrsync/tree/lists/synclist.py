@@ -93,7 +93,7 @@ def unescape(text: bytes) -> bytes:
     def byte(match: re.Match[bytes]) -> bytes:
         value = int(match[1], 8)
         if value > 0xFF:
-            raise ValueError(f"{match[0].decode()} is no byte")
+            raise ValueError(f"{match[0].decode()} is not a byte")
         return bytes([value])
 
     return _ESCAPE.sub(byte, text)

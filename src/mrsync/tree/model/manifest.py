@@ -251,7 +251,7 @@ class Manifest:
         if any(mode >> 12 != REGULAR for mode in set(self.modes)) and any(
             size for size, mode in zip(self.sizes, self.modes) if mode >> 12 != REGULAR
         ):
-            raise unpacker.error("something that is no file has a size")
+            raise unpacker.error("something that is not a file has a size")
         if NO_OWNER in self.uids or NO_OWNER in self.gids:
             raise unpacker.error("an owner is not a user or group")
 

@@ -72,7 +72,7 @@ def decode_again(data: bytes, manifest: Manifest, localize: Callable[[Manifest],
     if len(rows) != count + 1 or rows.policy != manifest.policy:
         raise unpacker.error("it is not of this manifest")
     if any(manifest.kind(entry) != REGULAR or rows.kind(at) != REGULAR for at, entry in enumerate(entries, 1)):
-        raise unpacker.error("it amends something that is no file")
+        raise unpacker.error("it amends something that is not a file")
     localize(rows)
     patch = ManifestPatch(entries, rows)
     patch.apply(manifest)

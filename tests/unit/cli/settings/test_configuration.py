@@ -99,7 +99,7 @@ def test_of_two_that_exclude_each_other_the_command_line_is_meant(tmp_path: Path
         ("rsh = 5\n", "rsh: it must be a text"),
         ("rsh = ['ssh']\n", "rsh: it must be a text"),
         ("exclude = [1]\n", "exclude: it must be a text"),
-        ("port = 70000\n", "port: '70000' is no port from 2 to 65535"),
+        ("port = 70000\n", "port: '70000' is not a port from 2 to 65535"),
         ('progress = "fancy"\n', "progress: invalid choice: 'fancy'"),
         ("port 9000\n", "is not valid TOML: "),
         ("port = 9000\nport = 9002\n", "is not valid TOML: "),

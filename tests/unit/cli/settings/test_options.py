@@ -147,7 +147,7 @@ def test_words_behind_two_dashes_are_no_options(tmp_path: Path, monkeypatch: pyt
     os.mkdir("-n")
     settings, _ = parse_mrsync(["--backup", "--", "-n", "a:-t"])
     assert (settings.source, settings.dest, settings.is_dry_run) == (os.path.realpath(b"-n"), b"-t", False)
-    with pytest.raises(UsageError, match="-- is no value"):
+    with pytest.raises(UsageError, match="-- is not a value"):
         parse_mrsync(["--backup", "--suffix", "--", "-n", "a:-t"])
 
 
@@ -161,10 +161,10 @@ def test_words_behind_two_dashes_are_no_options(tmp_path: Path, monkeypatch: pyt
         ("{source} a:/b c", "SOURCE a:/b is on another host"),
         ("{source} a:/b -t /c", "cannot be combined with -m"),
         ("-s {source} -m a --encrypt --no-encrypt", "not allowed with"),
-        ("-s {source} -m a -A 10.0.0.1", "no multicast address"),
-        ("-s {source} -m a -P 70000", "no port"),
+        ("-s {source} -m a -A 10.0.0.1", "not a multicast address"),
+        ("-s {source} -m a -P 70000", "not a port"),
         ("-s {source} -m a -w 0", "above 0"),
-        ("-s {source} -m a --rate fast", "no rate"),
+        ("-s {source} -m a --rate fast", "not a rate"),
         ("-s {source} -m a -v", "expected one argument"),
         ("-s {source} -m a --verb 1", "there is no option --verb; did you mean --verbose"),
         ("-s {source} -m a --progress loud", "invalid choice"),

@@ -50,9 +50,9 @@ def test_the_groups_of_rtt_are_its_own() -> None:
     ("line", "sentence"),
     [
         ("-n 5", "TARGETS is missing"),
-        ("-m a -n 0", "'0' is no number of pages from 1 to 1000000"),
-        ("-m a -s 64513", "'64513' is no size of a page in bytes from 1 to 64512"),
-        ("-m a -s x", "'x' is no size"),
+        ("-m a -n 0", "'0' is not a number of pages from 1 to 1000000"),
+        ("-m a -s 64513", "'64513' is not a size of a page in bytes from 1 to 64512"),
+        ("-m a -s x", "'x' is not a size"),
         ("-m a -r ssh --insecure", "not allowed with"),
         ("-m a -r local -p /opt", "are for other hosts"),
         ("-m a --source x", "unrecognized arguments"),

@@ -86,7 +86,7 @@ def test_lists_written_by_hand() -> None:
         (b"file a\\#000b", "NUL"),
         (b"file a\x00b", "control character"),
         (b"file a\r", "control character"),
-        (b"file a\\#777", "is no byte"),
+        (b"file a\\#777", "is not a byte"),
         (b"file " + b"n" * 256, "too long"),
         (b"file " + b"d/" * DEPTH_MAX + b"f", "directories deep"),
         (b"file " + b"n" * (5 << 20), "too long"),
