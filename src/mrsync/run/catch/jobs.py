@@ -65,7 +65,7 @@ class Stopped(Exception):
 
 
 class Activity:
-    """Report that a job makes progress, and stop the job when the session is over.
+    """Report the progress of a job, and stop the job when the session is over.
 
     post: called with a number of entries, in the worker's thread. is_over: set by the loop when the session has ended.
     on_irrevocable: called during operations that must not be interrupted by the end of the master.
@@ -97,9 +97,9 @@ class Compared(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """What is needed of the contents.
+    """The pages of the contents that this target wants, as ranges of page numbers.
 
-    pages: ranges of page numbers. is_less: a part of the needs exists here already.
+    is_less: they are fewer than its needs imply, because it already has some of the data.
     """
 
     pages: list[tuple[int, int]]
@@ -194,10 +194,10 @@ class TreeJobs:
             suffix=self._suffix,
             makes_parents=manifest.policy.makes_parents,
         )
-        _tell(unknown_owners(manifest.policy))
+        _warn(unknown_owners(manifest.policy))
         comparison = self._comparison = compare(manifest, destination, self._activity, self._prefetch)
         if destination.alternates is not None:
-            _tell(destination.alternates.missing)
+            _warn(destination.alternates.missing)
         if manifest.policy.guards_deletions and comparison.extraneous:
             check_deletions(destination, comparison, self._activity)
         if manifest.policy.durable and not self._is_dry_run:
@@ -218,13 +218,13 @@ class TreeJobs:
 
         alternates = Alternates(manifest, self._path, None, self._host)
         try:
-            _tell(alternates.missing)
+            _warn(alternates.missing)
             return compare_with_nothing(manifest, alternates)
         finally:
             alternates.close()
 
     def _fitting(self, compared: Compared) -> Compared:
-        """Return the argument. In a dry run, raise FileError if there is too little space for what is needed."""
+        """Return the argument. In a dry run, raise FileError if the destination has too little space."""
         if self._is_dry_run:
             comparison = compared.comparison
             check_room(self._path, self._manifest, comparison.needs, len(comparison.made))
@@ -261,7 +261,7 @@ class TreeJobs:
         return merged(basis)
 
     def prepare(self) -> Wanted:
-        """Open the stage for the plan, and adopt what earlier runs left.
+        """Open the stage for the plan, and adopt staged files of earlier runs.
 
         Raise ProtocolDataError if nothing was compared yet.
         """
@@ -273,7 +273,7 @@ class TreeJobs:
         if self._record_keeper is not None:
             self._record_keeper.begin(ObjectKind.CONTENTS, plan)
         page_bytes = self.geometry.page_bytes
-        held = self._take_up_leftovers(stage) if self._manifest.policy.partial else {}
+        held = self._adopt_leftovers(stage) if self._manifest.policy.partial else {}
         if plan.blocks:
             blocks = decode_blocks(plan, page_bytes)
             Delta(stage, page_bytes, delta_key(self.session), self._activity).fill(blocks, held)
@@ -317,12 +317,12 @@ class TreeJobs:
             self._rollback = Rollback(stage)
         return stage
 
-    def _take_up_leftovers(self, stage: Stage) -> dict[int, list[tuple[int, int]]]:
-        """Adopt what earlier sessions staged. Return the byte ranges that exist of incomplete files, by plan file."""
+    def _adopt_leftovers(self, stage: Stage) -> dict[int, list[tuple[int, int]]]:
+        """Adopt files that earlier sessions staged. Return the byte ranges that incomplete ones have, by plan file."""
         stage.start_journal()
         stale_files = StaleFiles(stage.destination, self._manifest, self._comparison.stale, self._activity)
         held = stale_files.adopt(stage)
-        stale_files.remove()  # free the space of what could not be adopted
+        stale_files.remove()  # those that could not be adopted only take space
         return held
 
     def _advance(self) -> None:
@@ -368,7 +368,7 @@ class TreeJobs:
         return []
 
     def finish(self) -> Finished:
-        """Do what remains after all contents are in place. In a dry run, only report what would be deleted."""
+        """Finish the tree after all contents are in place. In a dry run, only report what would be deleted."""
         if self._is_dry_run:
             done = Result()
             if self._destination is not None:
@@ -395,7 +395,7 @@ class TreeJobs:
         return Finished(done, itemize(self._comparison.items, done.undone, deletions, self._activity))
 
     def _keep_record(self) -> None:
-        """Keep what proves the tree. Where that fails, the tree is right all the same, and a verification will tell."""
+        """Keep the record for `mrsync verify`. If that fails, the tree is still right, and verify reports the gap."""
         if self._record_keeper is None or self._destination is None:
             return
         stages = [stage for stage in (self.rounds.first, self.rounds.again) if stage] if self.rounds else []
@@ -403,7 +403,7 @@ class TreeJobs:
             self._record_keeper.keep(stages, self._destination, self._manifest)
 
     def withdraw(self) -> Finished:
-        """Remove all staged files: nothing is to be changed here."""
+        """Remove all staged files, because nothing may be changed here."""
         if self.rounds is not None:
             self.rounds.cleanup()
         return Finished(Result())
@@ -423,8 +423,8 @@ class TreeJobs:
             self._record_keeper.close()
 
 
-def _tell(sentences: Sequence[str]) -> None:
-    """Warn of what is no error; the master shows it with the name of this target."""
+def _warn(sentences: Sequence[str]) -> None:
+    """Print warnings. The master shows them with the name of this target."""
     for sentence in sentences:
         print(f"{WARNING.decode()}{sentence}", file=sys.stderr, flush=True)
 

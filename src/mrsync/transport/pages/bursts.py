@@ -16,7 +16,7 @@ from mrsync.wire.terms import encode_terms
 Slice = tuple[int, int, BytesLike]  # page, packet index, payload of the packet
 
 PART_S = 0.0005  # packets that are spread leave in parts of about this time
-LATE_PARTS = 2  # that may follow at once when a timer was late: queues are short
+LATE_PARTS = 2  # most that follow at once after a late timer, because queues are short
 
 _INDICES = bytes(range(PACKETS_PER_PAGE_MAX))
 
@@ -24,9 +24,9 @@ _INDICES = bytes(range(PACKETS_PER_PAGE_MAX))
 class BurstSender:
     """Send pages, coded packets and messages. Those for the group go out on every path.
 
-    What does not fit into a socket's queue waits inside, and the method returns False. Then call `flush` when one of
-    `blocked` is writable. While gap_s is set, the packets of pages leave so many seconds apart, copies counted, in
-    small parts: what is not due waits inside, too. Then call `release` at the time it returned last.
+    Packets that do not fit into a socket's queue wait inside, and the method returns False. Call `flush` when one of
+    `blocked` is writable. While gap_s is set, the packets of pages leave that many seconds apart, copies counted, in
+    small parts. Parts that are not due yet wait inside, too; call `release` at the time that it returned last.
     sockets: all sockets to send from. paths: the initial paths.
     """
 
@@ -44,7 +44,7 @@ class BurstSender:
         self.is_group_heard = True  # whether some target receives pages from the group
         self.slice_bytes = slice_bytes  # must be set before the first coded packet
         self.gap_s = 0.0
-        self._spread: deque[tuple[list[BytesLike], int]] = deque()  # parts of pages that are not due
+        self._spread: deque[tuple[list[BytesLike], int]] = deque()  # parts of pages that are not due yet
         self._due_at = 0.0  # the next part
         self._session_tag = session_tag
         self._id = sender
@@ -52,13 +52,13 @@ class BurstSender:
 
     @property
     def statistics(self) -> BurstStatistics:
-        """What was sent, on all paths."""
+        """Counters of everything sent, on all paths."""
         return BurstStatistics.total(
             statistics for outlet in self.outlets.values() for statistics in outlet.statistics.values()
         )
 
     def statistics_of(self, kind: PathKind) -> BurstStatistics:
-        """Return what was sent on paths of this kind."""
+        """Return the counters of paths of this kind."""
         return BurstStatistics.total(outlet.statistics[kind] for outlet in self.outlets.values())
 
     def add_path(self, path: Path) -> None:
@@ -134,7 +134,7 @@ class BurstSender:
         return self.outlets[path.socket].send((pieces, len(datagram), path))
 
     def flush(self) -> bool:
-        """Send what waits. Return True if nothing waits any longer. Raise SocketError."""
+        """Send waiting packets. Return True if none are left. Raise SocketError."""
         return all([outlet.flush() for outlet in self.outlets.values()])
 
     @property
@@ -157,7 +157,7 @@ class BurstSender:
 
     @property
     def _part_packets(self) -> int:
-        """How many packets of a page leave at once."""
+        """Number of packets of a page that leave at once."""
         copies = max(1, sum(path.kind is not PathKind.RELAYED for path in self._paths))
         return max(1, int(PART_S / self.gap_s / copies))
 
@@ -185,7 +185,7 @@ class BurstSender:
         return path.kind is PathKind.MULTICAST and not self.is_group_heard
 
     def keep_waiting(self) -> None:
-        """Copy what waits, because the memory that it refers to may be reused."""
+        """Copy waiting packets, because the memory that they refer to may be reused."""
         for outlet in self.outlets.values():
             outlet.copy_waiting()
         self._spread = deque(([bytes(piece) for piece in pieces], size) for pieces, size in self._spread)

@@ -43,7 +43,7 @@ class Forwarder:
 
     @property
     def statistics(self) -> BurstStatistics:
-        """What was sent to children."""
+        """Counters of what was sent to children."""
         return self._sender.statistics_of(PathKind.UNICAST)
 
     def open(self, geometry: Geometry, slots: Slots, opener: PageOpener) -> None:
@@ -66,7 +66,7 @@ class Forwarder:
                 self._slots.retain_all()
 
     def forward(self, now: float) -> bool:
-        """Send what the state machine plans for the child. Return True if it may plan more at once."""
+        """Send the packets that the state machine plans for the child. Return True if it may plan more at once."""
         self._release(now)
         if self._child is None or self.is_blocked or self._sender.is_spreading:
             return False
@@ -106,11 +106,11 @@ class Forwarder:
             self._sender.keep_waiting()  # the slot may be reused for another page
 
     def say(self, datagram: bytes, path: Path) -> None:
-        """Send a control message after everything that waits."""
+        """Send a control message after all waiting packets."""
         self.is_blocked |= not self._sender.send_message(datagram, path)
 
     def flush(self) -> None:
-        """Send what waits. Call when the socket is writable."""
+        """Send waiting packets. Call it when the socket is writable."""
         self.is_blocked = not self._sender.flush()
 
 

@@ -39,9 +39,9 @@ class SealedPage(NamedTuple):
 class SealedPages:
     """Cache of sealed pages that drops the least recently used one.
 
-    on_read: called with object, page, generation and plaintext of every page that is read. compressor: None for pages
-    as they are. The cache is small before
-    the first repair: sealing into memory that was never touched takes six times as long.
+    on_read: called with object, page, generation and plaintext of every page that is read. compressor: None if pages
+    are not compressed. The cache is small before the first repair, because sealing into memory that was never touched
+    takes six times as long.
     """
 
     def __init__(
