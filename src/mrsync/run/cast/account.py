@@ -2,46 +2,45 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
+from typing import NamedTuple
 
 from mrsync.errors import ExitStatus
 from mrsync.protocol.caster import Caster
 from mrsync.protocol.core.events import FileSatOut
 from mrsync.protocol.core.histogram import Histogram
-from mrsync.protocol.core.states import RosterState
-from mrsync.protocol.targets.roster import Target
 from mrsync.run.cast.ledger import Ledger
-from mrsync.run.cast.outcome import (
-    MULTICAST,
-    RELAY,
-    UNICAST,
-    About,
-    Outcome,
-    SatOut,
-    Seconds,
-    TargetOutcome,
-    TargetState,
-)
+from mrsync.run.cast.outcome import About, Outcome, Seconds, TargetOutcome
 from mrsync.run.cast.source_job import SourceJob
+from mrsync.run.cast.target_outcome import RunFacts, target_outcome
 from mrsync.run.settings import CastSettings
 from mrsync.transport.casting import CasterDriver
 from mrsync.transport.network.paths import PathKind
 from mrsync.tree.model.manifest import DEVICES, DIRECTORY, LINK, OMITTED, REGULAR, Manifest
 from mrsync.tree.model.plan import Plan
+from mrsync.tree.source.scanner import Scan
+from mrsync.wire.geometry import Geometry
 from mrsync.wire.messages import Phase
 
-_STATES = {
-    RosterState.EXPECTED: TargetState.UNREACHABLE,
-    RosterState.PRESENT: TargetState.LOST,  # the session ended before its result arrived
-    RosterState.DONE: TargetState.DONE,
-    RosterState.LOST: TargetState.LOST,
-    RosterState.UNREACHABLE: TargetState.UNREACHABLE,
-    RosterState.REFUSED: TargetState.REFUSED,
-}
+
+class RunEnd(NamedTuple):
+    """How a run came to its end. Times are in seconds of one clock.
+
+    launched_at: when the last catcher was ready or had failed; None if they were started by hand. warnings: all that
+    were shown. told: targets whose end the user has already seen. failure: why the run ended early, with its exit
+    status; empty if it did not. interruption: the failure, if it came from outside.
+    """
+
+    now: float
+    launched_at: float | None = None
+    warnings: Iterable[str] = ()
+    told: Iterable[str] = ()
+    failure: str = ""
+    failure_status: ExitStatus = ExitStatus.OK
+    interruption: str = ""
 
 
 class Account:
@@ -67,82 +66,44 @@ class Account:
         host = self._settings.targets[event.target]
         self._sat_out.setdefault(event.file, f"{host} could not take it: {os.strerror(event.errno)}")
 
-    def build_outcome(
-        self,
-        caster: Caster,
-        driver: CasterDriver,
-        source: SourceJob,
-        *,
-        launched_at: float | None,
-        now: float,
-        warnings: Iterable[str],
-        told: Iterable[str] = (),
-        interruption: str = "",
-        interruption_status: ExitStatus = ExitStatus.INTERRUPTED,
-        refusal: str = "",
-    ) -> Outcome:
-        """Return the outcome of the run.
-
-        launched_at: None if catchers were started by hand. told: targets whose end the user has already seen.
-        interruption: the reason why the run was ended early; empty if it was not. interruption_status: for this case.
-        """
-        numbers, sent = caster.statistics(), driver.statistics
-        objects, changes = source.objects, source.changes
-        plan = objects.plan if objects is not None else None
-        vanished = objects.scan.vanished if objects is not None else 0
-        unread = len(objects.scan.errors) - vanished if objects is not None else 0
-        return Outcome(
+    def build_outcome(self, caster: Caster, driver: CasterDriver, source: SourceJob, end: RunEnd) -> Outcome:
+        """Return the outcome of the run."""
+        objects = source.objects
+        outcome = Outcome(
             session=self._session,
             source=self._settings.source,
             dest=self._settings.dest,
-            targets=self._target_outcomes(caster, source, plan, interruption),
-            seconds=phase_seconds(self._entered_at, self._started_at, launched_at, source.scanned_at, now),
+            targets=self._target_outcomes(caster, source, end.interruption),
+            seconds=phase_seconds(self._entered_at, self._started_at, end.launched_at, source.scanned_at, end.now),
             is_dry_run=self._settings.is_dry_run,
-            entries=len(objects.scan.manifest) if objects is not None else 0,
-            kinds=_kinds(objects.scan.manifest) if objects is not None else (),
-            bytes_total=_size(objects.scan.manifest) if objects is not None else 0,
-            files_planned=plan.file_count if plan is not None else 0,
-            bytes_planned=plan.contents_bytes if plan is not None else 0,
-            pages=caster.geometry.page_count(plan.contents_bytes) if plan is not None else 0,
-            pages_sent=numbers.pages_sent,
-            bytes_sent=sent.bytes,
-            bytes_unicast=driver.statistics_of(PathKind.UNICAST).bytes,
-            bytes_repaired=numbers.packets_repaired * caster.geometry.slice_bytes,
-            bytes_saved=driver.bytes_saved,
-            packets_sent=sent.packets,
-            packets_repaired=numbers.packets_repaired,
-            datagrams_rejected=driver.datagrams_rejected,
-            packets_coded=numbers.packets_coded,
-            round_trips=Histogram(numbers.rtt_us),
-            warnings=tuple(warnings),
-            source_errors=unread + changes.unreadable + source.is_incomplete,
-            changes=self.ledger.lines(objects.scan.manifest) if objects is not None else (),
-            about=partial(_about, objects.scan.manifest if objects is not None else Manifest()),
-            source_changes=vanished + changes.changed,
+            warnings=tuple(end.warnings),
+            source_errors=source.changes.unreadable + source.is_incomplete,
+            source_changes=source.changes.changed,
             veto=caster.veto,
-            told=frozenset(told),
-            failure=interruption or refusal,
-            failure_status=interruption_status if interruption else ExitStatus.DELETIONS,
+            told=frozenset(end.told),
+            failure=end.failure,
+            failure_status=end.failure_status,
         )
+        outcome = _with_traffic(outcome, caster, driver)
+        if objects is not None:
+            outcome = _with_source(outcome, objects.scan, self.ledger)
+        if objects is not None and objects.plan is not None:
+            outcome = _with_plan(outcome, objects.plan, caster.geometry)
+        return outcome
 
-    def _target_outcomes(
-        self, caster: Caster, source: SourceJob, plan: Plan | None, interruption: str
-    ) -> tuple[TargetOutcome, ...]:
+    def _target_outcomes(self, caster: Caster, source: SourceJob, interruption: str) -> tuple[TargetOutcome, ...]:
         objects, superseded = source.objects, source.changes.cast_again
-        excepted = self._excepted(plan, superseded)
-        return tuple(
-            target_outcome(
-                target,
-                excepted=excepted,
-                path_of=objects.path if objects is not None else lambda file: b"",
-                started_at=self._started_at,
-                superseded=superseded,
-                veto=caster.veto,
-                interruption=interruption,
-                files=plan.file_count if plan is not None else 0,
-            )
-            for target in caster.roster
+        plan = objects.plan if objects is not None else None
+        run = RunFacts(
+            path_of=objects.path if objects is not None else lambda file: b"",
+            started_at=self._started_at,
+            excepted=self._excepted(plan, superseded),
+            superseded=superseded,
+            files=plan.file_count if plan is not None else 0,
+            veto=caster.veto,
+            interruption=interruption,
         )
+        return tuple(target_outcome(target, run) for target in caster.roster)
 
     def _excepted(self, plan: Plan | None, cast_again: frozenset[int]) -> list[tuple[int, int | None, str]]:
         """Return (plan file, its entry, reason) for files that no target changed because some target could not.
@@ -176,91 +137,41 @@ def phase_seconds(
     )
 
 
-def target_outcome(
-    target: Target,
-    *,
-    excepted: Iterable[tuple[int, int | None, str]],
-    path_of: Callable[[int], bytes],
-    started_at: float,
-    superseded: frozenset[int] = frozenset(),
-    veto: str = "",
-    interruption: str = "",
-    files: int = 0,
-) -> TargetOutcome:
-    """Return the outcome for one target.
-
-    excepted: (plan file, its manifest entry, reason) for files that no target changed because one sat them out; if the
-    entry is None, all targets lack the file. superseded: plan files that were cast once more. veto: why nothing was
-    changed on any target. interruption: the reason why the run was ended early. files: number of planned files.
-    """
-    state = _STATES[target.state]
-    sat_out = {file: number for file, number in target.sat_out.items() if file not in superseded}
-    own = [_own(path_of(file), number) for file, number in sorted(sat_out.items())]
-    own += [_own(error.path, error.errno, error.action) for error in target.errors]
-    others = [
-        SatOut(path_of(file), "", why)
-        for file, entry, why in excepted
-        if file not in target.sat_out and (entry is None or entry in target.needs)
-    ]
-    errors = target.result.errors if target.result else 0
-    reason = target.reason or None
-    if state is TargetState.DONE and (own or others or errors):
-        state = TargetState.PARTIAL
-        count = max(len(own), errors)
-        reason = (
-            f"{count} of its entries could not be changed"
-            if count
-            else "files were left unchanged because another target could not take them"
-        )
-    if interruption and reason and reason.endswith(interruption):
-        reason = _where(target, files)
-    if target.state is RosterState.DONE and veto:
-        state, reason = TargetState.PARTIAL, f"nothing was changed on any target: {veto}"
-    return _outcome(target, state, reason, (*own, *others), started_at)
-
-
-def _where(target: Target, files: int) -> str:
-    """Return how far a target had come when the session was interrupted."""
-    if not target.committed:
-        return "interrupted before anything was changed" if target.hello else "interrupted before it joined"
-    return f"interrupted; {min(target.committed, files)} of {files} files are in place"
-
-
-def _outcome(
-    target: Target, state: TargetState, reason: str | None, sat_out: tuple[SatOut, ...], started_at: float
-) -> TargetOutcome:
-    result, report, compared = target.result, target.report, target.compared
-    return TargetOutcome(
-        host=target.name,
-        state=state,
-        reason=reason,
-        path=RELAY if target.path.parent else UNICAST if target.path.is_unicast else MULTICAST,
-        path_reason=target.path.why_unicast or None,
-        parent=target.path.parent or None,
-        pages_passed_on=target.hop.pages_forwarded if target.hop else 0,
-        packets_passed_again=target.hop.packets_repaired if target.hop else 0,
-        pages_waiting_max=target.pages_waiting_max,
-        files_updated=result.files_updated if result else 0,
-        bytes_written=result.bytes_written if result else 0,
-        created=result.created if result else 0,
-        mended=result.mended if result else 0,
-        deleted=result.deleted if result else 0,
-        packets_lost=target.flow.losses.missed,
-        packets_rejected=report.packets_rejected if report else 0,
-        kernel_drops=report.kernel_drops if report else 0,
-        monitor_seconds=round(target.flow.monitor_s, 3),
-        seconds=round(max(0.0, target.ended_at - started_at), 3),
-        sat_out=sat_out,
-        files_needed=compared.files_needed if compared else 0,
-        bytes_needed=compared.bytes_needed if compared else 0,
-        changes=compared.changes if compared else 0,
-        deletions_skipped=result.skipped if result else 0,
-        changes_untold=result.untold if result else 0,
+def _with_traffic(outcome: Outcome, caster: Caster, driver: CasterDriver) -> Outcome:
+    numbers, sent = caster.statistics(), driver.statistics
+    return outcome._replace(
+        pages_sent=numbers.pages_sent,
+        bytes_sent=sent.bytes,
+        bytes_unicast=driver.statistics_of(PathKind.UNICAST).bytes,
+        bytes_repaired=numbers.packets_repaired * caster.geometry.slice_bytes,
+        bytes_saved=driver.bytes_saved,
+        packets_sent=sent.packets,
+        packets_repaired=numbers.packets_repaired,
+        packets_coded=numbers.packets_coded,
+        datagrams_rejected=driver.datagrams_rejected,
+        round_trips=Histogram(numbers.rtt_us),
     )
 
 
-def _own(path: bytes, number: int, action: str = "write") -> SatOut:
-    return SatOut(path, errno.errorcode.get(number, str(number)), f"cannot {action}: {os.strerror(number)}")
+def _with_source(outcome: Outcome, scan: Scan, ledger: Ledger) -> Outcome:
+    manifest = scan.manifest
+    return outcome._replace(
+        entries=len(manifest),
+        kinds=_kinds(manifest),
+        bytes_total=_size(manifest),
+        source_errors=outcome.source_errors + len(scan.errors) - scan.vanished,
+        source_changes=outcome.source_changes + scan.vanished,
+        changes=ledger.lines(manifest),
+        about=partial(_about, manifest),
+    )
+
+
+def _with_plan(outcome: Outcome, plan: Plan, geometry: Geometry) -> Outcome:
+    return outcome._replace(
+        files_planned=plan.file_count,
+        bytes_planned=plan.contents_bytes,
+        pages=geometry.page_count(plan.contents_bytes),
+    )
 
 
 def _about(manifest: Manifest, path: bytes) -> About:

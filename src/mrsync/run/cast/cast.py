@@ -31,7 +31,7 @@ from mrsync.remote.launcher import Launcher
 from mrsync.remote.targets import fold
 from mrsync.run.arrivals import Arrivals
 from mrsync.run.bootstrap import Readiness
-from mrsync.run.cast.account import Account
+from mrsync.run.cast.account import Account, RunEnd
 from mrsync.run.cast.notices import Notices, can_encrypt
 from mrsync.run.cast.outcome import Outcome
 from mrsync.run.cast.progress_view import take_snapshot
@@ -176,18 +176,16 @@ class _Run:
             if self._launcher is not None:
                 self._loop.unwatch(self._launcher)
             self._source.stop()
-        return self._account.build_outcome(
-            self._caster,
-            self._driver,
-            self._source,
-            launched_at=self._launched_at(),
+        end = RunEnd(
             now=time.monotonic(),
+            launched_at=self._launched_at(),
             warnings=self._notices.warnings,
             told=self._notices.told,
+            failure=self._stop.reason or self._refusal,
+            failure_status=self._stop.status if self._stop.reason else ExitStatus.DELETIONS,
             interruption=self._stop.reason,
-            interruption_status=self._stop.status,
-            refusal=self._refusal,
         )
+        return self._account.build_outcome(self._caster, self._driver, self._source, end)
 
     def _launched_at(self) -> float | None:
         """Return when the last catcher was ready or had failed to start; None if they were started by hand."""

@@ -1,0 +1,119 @@
+"""How a run ended for each target."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from mrsync.protocol.core.states import RosterState
+from mrsync.protocol.targets.roster import Target
+from mrsync.run.cast.outcome import MULTICAST, RELAY, UNICAST, SatOut, TargetOutcome, TargetState
+
+_STATES = {
+    RosterState.EXPECTED: TargetState.UNREACHABLE,
+    RosterState.PRESENT: TargetState.LOST,  # the session ended before its result arrived
+    RosterState.DONE: TargetState.DONE,
+    RosterState.LOST: TargetState.LOST,
+    RosterState.UNREACHABLE: TargetState.UNREACHABLE,
+    RosterState.REFUSED: TargetState.REFUSED,
+}
+
+
+class RunFacts(NamedTuple):
+    """What the outcomes of all targets depend on.
+
+    path_of: returns the path of a plan file. started_at: of the run, in seconds of the clock of targets' ends.
+    excepted: (plan file, its manifest entry, reason) for files that no target changed because one sat them out; if the
+    entry is None, all targets lack the file. superseded: plan files that were cast once more. files: number of planned
+    files. veto: why nothing was changed on any target. interruption: the reason why the run was ended early.
+    """
+
+    path_of: Callable[[int], bytes]
+    started_at: float
+    excepted: Iterable[tuple[int, int | None, str]] = ()
+    superseded: frozenset[int] = frozenset()
+    files: int = 0
+    veto: str = ""
+    interruption: str = ""
+
+
+def target_outcome(target: Target, run: RunFacts) -> TargetOutcome:
+    """Return the outcome for one target."""
+    own, others = _own_failures(target, run), _failures_of_others(target, run)
+    errors = target.result.errors if target.result else 0
+    state, reason = _STATES[target.state], target.reason or None
+    if state is TargetState.DONE and (own or others or errors):
+        state = TargetState.PARTIAL
+        count = max(len(own), errors)
+        reason = (
+            f"{count} of its entries could not be changed"
+            if count
+            else "files were left unchanged because another target could not take them"
+        )
+    if run.interruption and reason and reason.endswith(run.interruption):
+        reason = _where(target, run.files)
+    if target.state is RosterState.DONE and run.veto:
+        state, reason = TargetState.PARTIAL, f"nothing was changed on any target: {run.veto}"
+    return _outcome(target, state, reason, (*own, *others), run.started_at)
+
+
+def _own_failures(target: Target, run: RunFacts) -> list[SatOut]:
+    """Return the files that the target sat out, and its errors with other entries."""
+    sat_out = sorted((file, number) for file, number in target.sat_out.items() if file not in run.superseded)
+    failures = [_failure(run.path_of(file), number) for file, number in sat_out]
+    return failures + [_failure(error.path, error.errno, error.action) for error in target.errors]
+
+
+def _failures_of_others(target: Target, run: RunFacts) -> list[SatOut]:
+    """Return the files that the target lacks because another one sat them out."""
+    return [
+        SatOut(run.path_of(file), "", why)
+        for file, entry, why in run.excepted
+        if file not in target.sat_out and (entry is None or entry in target.needs)
+    ]
+
+
+def _where(target: Target, files: int) -> str:
+    """Return how far a target had come when the session was interrupted."""
+    if not target.committed:
+        return "interrupted before anything was changed" if target.hello else "interrupted before it joined"
+    return f"interrupted; {min(target.committed, files)} of {files} files are in place"
+
+
+def _outcome(
+    target: Target, state: TargetState, reason: str | None, sat_out: tuple[SatOut, ...], started_at: float
+) -> TargetOutcome:
+    result, report, compared = target.result, target.report, target.compared
+    return TargetOutcome(
+        host=target.name,
+        state=state,
+        reason=reason,
+        path=RELAY if target.path.parent else UNICAST if target.path.is_unicast else MULTICAST,
+        path_reason=target.path.why_unicast or None,
+        parent=target.path.parent or None,
+        pages_passed_on=target.hop.pages_forwarded if target.hop else 0,
+        packets_passed_again=target.hop.packets_repaired if target.hop else 0,
+        pages_waiting_max=target.pages_waiting_max,
+        files_updated=result.files_updated if result else 0,
+        bytes_written=result.bytes_written if result else 0,
+        created=result.created if result else 0,
+        mended=result.mended if result else 0,
+        deleted=result.deleted if result else 0,
+        packets_lost=target.flow.losses.missed,
+        packets_rejected=report.packets_rejected if report else 0,
+        kernel_drops=report.kernel_drops if report else 0,
+        monitor_seconds=round(target.flow.monitor_s, 3),
+        seconds=round(max(0.0, target.ended_at - started_at), 3),
+        sat_out=sat_out,
+        files_needed=compared.files_needed if compared else 0,
+        bytes_needed=compared.bytes_needed if compared else 0,
+        changes=compared.changes if compared else 0,
+        deletions_skipped=result.skipped if result else 0,
+        changes_untold=result.untold if result else 0,
+    )
+
+
+def _failure(path: bytes, number: int, action: str = "write") -> SatOut:
+    return SatOut(path, errno.errorcode.get(number, str(number)), f"cannot {action}: {os.strerror(number)}")

@@ -1,0 +1,116 @@
+"""Target outcomes: how the roster's knowledge of one target becomes its line of the report."""
+
+from __future__ import annotations
+
+import pytest
+
+from mrsync.protocol.core.ranges import RangeSet
+from mrsync.protocol.core.states import RosterState
+from mrsync.protocol.targets.roster import Target
+from mrsync.run.cast.outcome import SatOut, TargetOutcome, TargetState
+from mrsync.run.cast.target_outcome import RunFacts, target_outcome
+from mrsync.wire.records import ComparedRecord, ErrorRecord, ResultRecord
+
+
+def ended(state: RosterState = RosterState.DONE, *, errors: int = 0) -> Target:
+    target = Target(1, "n1", state, ended_at=12.3456)
+    if state is RosterState.DONE:
+        target.result = ResultRecord(1, 2, 3, 4, 5, errors)
+    return target
+
+
+def outcome(target: Target, *excepted: tuple[int, int, str]) -> TargetOutcome:
+    return target_outcome(target, RunFacts(lambda file: b"file %d" % file, 10.0, excepted))
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        (RosterState.EXPECTED, TargetState.UNREACHABLE),
+        (RosterState.PRESENT, TargetState.LOST),
+        (RosterState.DONE, TargetState.DONE),
+        (RosterState.LOST, TargetState.LOST),
+        (RosterState.UNREACHABLE, TargetState.UNREACHABLE),
+        (RosterState.REFUSED, TargetState.REFUSED),
+    ],
+)
+def test_every_state_has_its_word(state: RosterState, told: TargetState) -> None:
+    assert outcome(ended(state)).state is told
+
+
+def test_numbers_are_those_of_result_and_comparison() -> None:
+    target = ended()
+    target.compared = ComparedRecord(7, 8, 9)
+    target.flow.losses.missed, target.flow.monitor_s = 6, 0.12345
+    assert outcome(target) == TargetOutcome(
+        "n1",
+        TargetState.DONE,
+        files_updated=1,
+        bytes_written=2,
+        created=3,
+        mended=4,
+        deleted=5,
+        packets_lost=6,
+        monitor_seconds=0.123,
+        seconds=2.346,
+        files_needed=7,
+        bytes_needed=8,
+        changes=9,
+    )
+
+
+def test_absent_target_has_no_time() -> None:
+    target = ended(RosterState.UNREACHABLE)
+    target.ended_at, target.reason = 0.0, "not heard of"
+    assert (outcome(target).seconds, outcome(target).reason) == (0.0, "not heard of")
+
+
+def test_target_that_sat_out_a_file_is_partial() -> None:
+    target = ended()
+    target.sat_out = {4: 28, 2: 13}
+    target.needs = RangeSet([(20, 50)])
+    told = outcome(target, (4, 40, "of n1"), (2, 20, "of n1"))
+    assert told.state is TargetState.PARTIAL
+    assert told.reason == "2 of its entries could not be changed"
+    assert told.sat_out == (
+        SatOut(b"file 2", "EACCES", "cannot write: Permission denied"),
+        SatOut(b"file 4", "ENOSPC", "cannot write: No space left on device"),
+    )
+
+
+def test_errors_make_it_partial_even_those_that_are_only_counted() -> None:
+    target = ended(errors=5)
+    target.errors = [ErrorRecord(1, b"link", "make"), ErrorRecord(4095, b"odd", "remove")]
+    told = outcome(target)
+    assert (told.state, told.reason) == (TargetState.PARTIAL, "5 of its entries could not be changed")
+    assert told.sat_out[0] == SatOut(b"link", "EPERM", "cannot make: Operation not permitted")
+    assert told.sat_out[1].error == "4095"
+    assert outcome(ended(errors=1)).state is TargetState.PARTIAL
+
+
+def test_files_sat_out_by_others_count_only_where_needed() -> None:
+    target = ended()
+    target.needs = RangeSet([(20, 21)])
+    told = outcome(target, (2, 20, "n2 sat it out"), (4, 40, "n2 sat it out"))
+    assert (told.state, told.reason) == (
+        TargetState.PARTIAL,
+        "files were left unchanged because another target could not take them",
+    )
+    assert told.sat_out == (SatOut(b"file 2", "", "n2 sat it out"),)
+    assert outcome(target, (4, 40, "n2 sat it out")).state is TargetState.DONE
+
+
+def test_a_lost_target_stays_lost_and_keeps_its_reason() -> None:
+    target = ended(RosterState.LOST)
+    target.reason, target.sat_out = "silent for 60 s", {4: 28}
+    assert (outcome(target).state, outcome(target).reason) == (TargetState.LOST, "silent for 60 s")
+
+
+def test_withdrawn_target_is_partial_with_the_common_reason() -> None:
+    run = RunFacts(lambda file: b"", 0.0, veto="n2 is lost: killed")
+    told = target_outcome(ended(), run)
+    assert (told.state, told.reason) == (TargetState.PARTIAL, "nothing was changed on any target: n2 is lost: killed")
+    lost = ended(RosterState.LOST)
+    lost.reason = "killed"
+    told = target_outcome(lost, run)
+    assert (told.state, told.reason) == (TargetState.LOST, "killed")
