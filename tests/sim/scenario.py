@@ -54,6 +54,8 @@ class TargetScenario:
     jitter_share: float = 0.0  # of bursts that are delayed or torn by the jitter
     disk_pages_s: float = 20000.0
     packets_s: float = 0.0  # that the host can take in; 0: any number
+    late_share: float = 0.0  # of its answers: the processor is taken from it before they leave,
+    late_s: float = 0.0  # for at most so long
     buffer_bytes: int = 8 << 20
     retained_pages: int = 512
     need_share: float = 1.0
@@ -153,6 +155,7 @@ def draw(seed: int) -> Scenario:
     scenario = _draw_reach(random.Random(f"reach {seed}"), _draw_session(seed))
     scenario = _draw_compression(random.Random(f"compression {seed}"), scenario)
     scenario = _draw_stops(random.Random(f"stops {seed}"), scenario)
+    scenario = _draw_lateness(random.Random(f"lateness {seed}"), scenario)
     return _draw_load(random.Random(f"load {seed}"), _draw_share(random.Random(f"share {seed}"), scenario))
 
 
@@ -236,6 +239,15 @@ def _draw_stops(rng: random.Random, scenario: Scenario) -> Scenario:
     ]
     stops = (rng.uniform(0, 2), rng.uniform(0.1, STOP_S_MAX)) if rng.random() < 0.6 else (0.0, 0.0)
     return replace(scenario, targets=tuple(targets), caster_stops=stops)
+
+
+def _draw_lateness(rng: random.Random, scenario: Scenario) -> Scenario:
+    """In a quarter of all runs: targets on busy hosts."""
+    if rng.random() > 0.25:
+        return scenario
+    late_s = rng.choice((0.002, 0.01, 0.05))
+    targets = [replace(target, late_share=rng.choice((0.0, 0.05, 0.5)), late_s=late_s) for target in scenario.targets]
+    return replace(scenario, targets=tuple(targets))
 
 
 def _draw_share(rng: random.Random, scenario: Scenario) -> Scenario:

@@ -70,6 +70,7 @@ class TargetHost:
         self._coming: dict[tuple[int, int], int] = {}
         self._busy_until = 0.0  # taking packets in
         self._held = 0  # packets that came while it was stopped
+        self._spoken_at = 0.0  # when its last answer leaves
         self._disk_free_at = 0.0
         self._is_writing = False
         self._source = MASTER  # whose pages count
@@ -308,4 +309,14 @@ class TargetHost:
         assert codec is not None  # nothing else is said before a status was heard
         datagram = codec.encode(send.message)
         if self.is_heard:
-            self._world.answer(self.index, self.address, datagram)
+            self._speak(datagram)
+
+    def _speak(self, datagram: bytes) -> None:
+        """Answer, late if the processor is taken away; nothing overtakes what was said before."""
+        now, scenario, world = self._world.events.now, self.scenario, self._world
+        is_late = scenario.late_share > 0 and self._rng.random() < scenario.late_share
+        self._spoken_at = max(self._spoken_at, now + self._rng.random() * scenario.late_s if is_late else now)
+        if self._spoken_at > now:
+            world.events.plan(self._spoken_at, world.answer, self.index, self.address, datagram)
+        else:
+            world.answer(self.index, self.address, datagram)

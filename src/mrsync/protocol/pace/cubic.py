@@ -8,6 +8,7 @@ queue, too, and not the path.
 from __future__ import annotations
 
 from mrsync.protocol.pace.pathsignals import PathSignals
+from mrsync.protocol.pace.regrowth import Regrowth
 from mrsync.protocol.pace.slowstart import GAIN, PACKETS_START, SlowStart
 
 PACKETS_MIN = 2.0
@@ -25,6 +26,7 @@ class Cubic:
     def __init__(self) -> None:
         self.size = PACKETS_START
         self._start = SlowStart()
+        self._regrowth = Regrowth()
         self._most = 0.0  # size at the last congestion
         self._least = 0.0  # size right after it
         self._reno = 0.0  # size of a Reno TCP since then
@@ -42,6 +44,9 @@ class Cubic:
         """
         if is_full and self.is_probing:
             self.size = self._start.on_seen(packets, self.size, path)
+            self._begin_curve(self.size, now)
+        elif is_full and (more := self._regrowth.growth(packets, self.size, path.queueing, now)):
+            self.size += more
             self._begin_curve(self.size, now)
         elif is_full:
             self._grow(packets, path, now)
@@ -62,6 +67,7 @@ class Cubic:
         self.size = max(PACKETS_MIN, beta * self.size, min(self.size, path.filling))
         self._begin_curve(most, now)
         self._start.is_over = True
+        self._regrowth.on_congestion(now)
 
     def _begin_curve(self, most: float, now: float) -> None:
         self._most, self._least, self._reno, self._cut_at = most, self.size, self.size, now

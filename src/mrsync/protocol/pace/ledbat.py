@@ -13,6 +13,7 @@ from __future__ import annotations
 from mrsync.protocol.pace.cubic import PACKETS_MIN
 from mrsync.protocol.pace.pathsignals import PathSignals
 from mrsync.protocol.pace.queueing import Queueing
+from mrsync.protocol.pace.regrowth import Regrowth
 from mrsync.protocol.pace.slowstart import GAIN as PROBING_GAIN
 from mrsync.protocol.pace.slowstart import PACKETS_START, SlowStart
 
@@ -28,6 +29,7 @@ class Ledbat:
     def __init__(self) -> None:
         self.size = PACKETS_START
         self._start = SlowStart()
+        self._regrowth = Regrowth()
         self._depth_s = float("inf")  # of the queue, as far as is known
         self._slow_at: float | None = None  # when the next slowdown begins
         self._size_before = 0.0  # a slowdown; 0: there is none
@@ -55,12 +57,14 @@ class Ledbat:
             self.size = self._start.on_seen(packets, self.size, path)
         elif is_full:
             self.size -= above * GAIN * packets / self.size
+            self.size += self._regrowth.growth(packets, self.size, queueing, now)
         return False
 
     def on_congestion(self, path: PathSignals, now: float) -> None:
         """Halve the window because the queue on the path was full."""
         self._depth_s = path.queueing.depth_s
         self._cut(max(0.5, min(1.0, path.filling / self.size)))
+        self._regrowth.on_congestion(now)
 
     def _cut(self, share: float) -> None:
         self.size = max(PACKETS_MIN, share * self.size)

@@ -5,7 +5,8 @@ or two (RFC 6817); the excess is queueing. The longest recent queueing is the de
 full when it loses a packet. Both are forgotten after two spans, because routes and other senders change. The span of
 the path is long, because others may keep a queue for long: with a short span, it would be taken for the path.
 
-One round trip proves little, because programs are late now and then. So the median of the last three counts.
+One round trip proves little, because programs are late now and then. So the median of the last three counts, and the
+smaller one of two. Where a mistake costs much, the shortest of the three counts: a late program does not shorten it.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ class Queueing:
     def __init__(self) -> None:
         self.rtt_s = 0.0  # smoothed
         self.queue_s = 0.0  # median of the last three
+        self.lasting_s = 0.0  # the shortest of them
         self._last: deque[float] = deque(maxlen=3)
         self._shortest = Recent(WAY_SPAN_S)
         self._longest = Recent(DEPTH_SPAN_S, max)
@@ -54,8 +56,8 @@ class Queueing:
 
     @property
     def is_busy(self) -> bool:
-        """Whether packets certainly queue."""
-        return self.queue_s > self.noise_s
+        """Whether packets certainly queue, and no program was late."""
+        return self.lasting_s > self.noise_s
 
     @property
     def is_full(self) -> bool:
@@ -73,8 +75,9 @@ class Queueing:
         if rtt_s <= 0:
             return
         self._last.append(rtt_s)
-        middle = sorted(self._last)[len(self._last) // 2]
+        middle = sorted(self._last)[(len(self._last) - 1) // 2]
         self._shortest.add(rtt_s, now)
         self._longest.add(middle, now)
         self.rtt_s += SMOOTHING * (rtt_s - self.rtt_s) if self.rtt_s else rtt_s
         self.queue_s = max(0.0, middle - self.way_s)
+        self.lasting_s = max(0.0, min(self._last) - self.way_s)

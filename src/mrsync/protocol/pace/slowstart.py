@@ -1,6 +1,7 @@
 """SlowStart: double the window until packets queue (HyStart++, RFC 9406), so that a first search fills no queue.
 
-A queue counts only if it lasts: what is seen of half a window in a row must have queued.
+A queue counts only if it lasts: three reports, and then what is seen of half a window in a row, must have queued. Where
+programs were late all the same, the window grows fast again later (regrowth.py).
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ class SlowStart:
     def on_seen(self, packets: int, size: float, path: PathSignals) -> float:
         """Take so many more packets that have arrived, and return the new size of the window."""
         queueing, deliveries = path.queueing, path.deliveries
-        if queueing.queue_s < min(QUEUE_S_MAX, max(QUEUE_S_MIN, queueing.way_s / QUEUE_SHARE)):
+        if queueing.lasting_s < min(QUEUE_S_MAX, max(QUEUE_S_MIN, queueing.way_s / QUEUE_SHARE)):
             self._queued = 0
             return size + packets
         self._queued += packets

@@ -18,6 +18,15 @@ def way() -> PathSignals:
     return made
 
 
+@pytest.fixture
+def busy_way() -> PathSignals:
+    """One on which some packets queue."""
+    made = PathSignals()
+    for rtt_s in (RTT_S, *[1.3 * RTT_S] * 3):
+        made.queueing.add(rtt_s, 0.0)
+    return made
+
+
 def turn(control: Cubic, way: PathSignals, now: float, *, is_full: bool = True) -> None:
     control.on_seen(int(control.size), way, now, is_full=is_full, is_fresh=True)
 
@@ -42,18 +51,32 @@ def test_congestion_cuts_it_and_deeper_where_it_is_rare(way: PathSignals) -> Non
     assert control.size == pytest.approx(BETA * BETA_RARE * PACKETS_START)
 
 
-def test_it_comes_back_to_where_it_was_but_slowly_beyond(way: PathSignals) -> None:
+def test_it_comes_back_to_where_it_was_but_slowly_beyond(busy_way: PathSignals) -> None:
     control = Cubic()
     control.size = 400.0
-    control.on_congestion(way, 1.0)
+    control.on_congestion(busy_way, 1.0)
     now, sizes = 1.0, []
     while now < 12:
-        turn(control, way, now)
+        turn(control, busy_way, now)
         sizes.append(control.size)
         now += RTT_S
     assert sizes == sorted(sizes)
     assert sizes[len(sizes) // 2] > 380
     assert max(sizes) < 3 * 400
+
+
+def test_it_grows_fast_again_when_late_programs_ended_the_slow_start() -> None:
+    way = PathSignals()
+    control = Cubic()
+    for rtt_s in (0.001, *[0.02] * 3):
+        way.queueing.add(rtt_s, 0.0)
+    turn(control, way, 0.0)
+    assert not control.is_probing
+    assert control.size < PACKETS_START
+    for at in range(30):
+        way.queueing.add(0.001, 0.01 * at)
+        turn(control, way, 0.01 * at)
+    assert control.size > 10 * PACKETS_START
 
 
 def test_a_cut_leaves_what_fills_the_path() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from mrsync.protocol.pace.ledbat import SLOWDOWN_EVERY_S, TARGET_S, Ledbat
 from mrsync.protocol.pace.pathsignals import PathSignals
+from mrsync.protocol.pace.slowstart import PACKETS_START
 
 WAY_S = 0.002
 
@@ -36,6 +37,15 @@ def test_doubling_ends_before_the_queue_is_as_long_as_wanted() -> None:
     size = control.size
     turn(control, way(0.9 * TARGET_S))
     assert size < control.size < size + 1
+
+
+def test_it_grows_fast_again_when_nothing_queues() -> None:
+    control = Ledbat()
+    turn(control, way(0.9 * TARGET_S))
+    assert not control.is_probing
+    for at in range(20):
+        turn(control, way(0.001), 0.01 * at)
+    assert control.size > 10 * PACKETS_START
 
 
 def test_it_gives_way_once_for_what_it_has_sent() -> None:

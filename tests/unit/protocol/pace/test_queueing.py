@@ -33,6 +33,16 @@ def test_one_late_program_is_no_queue() -> None:
     assert not made.is_full
 
 
+def test_of_two_round_trips_the_shorter_counts() -> None:
+    assert fed(0.02, 0.001).queue_s == 0
+
+
+def test_programs_that_are_late_twice_of_three_times_are_no_queue() -> None:
+    made = fed(0.001, 0.02, 0.001, 0.02)
+    assert made.queue_s == pytest.approx(0.019)
+    assert not made.is_busy
+
+
 def test_a_little_is_noise() -> None:
     made = fed(0.001, *[0.001 + NOISE_S * 0.9] * 5)
     assert not made.is_busy
