@@ -59,6 +59,16 @@ LOAD_CASES = (
         share=NetworkShare.FAIR,
     ),
     case(
+        "late programs at targets are not taken for a queue",
+        (replace(GOOD, late_share=0.3, late_s=0.01),) * 3,
+        (DONE,) * 3,
+        0.78,
+        seed=8,
+        uplink_bytes_s=2e8,
+        file_bytes=(500 * GEOMETRY.page_bytes,),
+        share=NetworkShare.FAIR,
+    ),
+    case(
         "a TCP connection keeps a queue while a fair session goes on for long",
         (GOOD,) * 2,
         (DONE,) * 2,

@@ -6,10 +6,15 @@ from mrsync.protocol.catcher import Catcher
 from mrsync.protocol.pace.cubic import Cubic
 from mrsync.protocol.pace.pathsignals import PathSignals
 from mrsync.protocol.pace.queueing import Queueing
+from mrsync.protocol.pace.regrowth import Regrowth
 from mrsync.protocol.pace.slowstart import SlowStart
 from tests.sim.planted.fault import Fault
 
+LATE = "late programs at targets are not taken for a queue"
+
 QUEUE_FAULTS = (
+    Fault("one late program is taken for a queue", Queueing, "add", "min(self._last)", "rtt_s", found_by=LATE),
+    Fault("a window that late programs cut grows slowly", Regrowth, "growth", "GROWTH * packets", "0.0", found_by=LATE),
     Fault(
         "everyone reports as often as a monitor",
         Catcher,

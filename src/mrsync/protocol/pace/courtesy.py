@@ -118,7 +118,8 @@ class Courtesy:
             known.ended_tx = report.ended_tx
             if left_at := self._left_at[report.ended_tx & SENT_MAX - 1]:
                 path.queueing.add(now - left_at - report.ended_hold_us / 1e6, now)
-        is_full = self._is_limiting and control.size < 2 * (self._sent - known.seen)
+        is_used = control.size < 2 * (self._sent - known.seen)
+        is_full = is_used and (self._is_limiting or control.is_probing)  # as in Linux
         sent = self._sent_by[tx_seen & SENT_MAX - 1]
         packets, known.seen = max(0, sent - known.seen), max(known.seen, sent)
         path.deliveries.add(max(0, packets - known.lost), now, is_full=self._is_limiting)
@@ -130,6 +131,10 @@ class Courtesy:
             control.on_congestion(path, now)
         elif packets and control.on_seen(packets, path, now, is_full=is_full, is_fresh=known.ended_tx > known.cut_tx):
             known.cut_tx = tx
+
+    def report_packets(self, reports_per_window: int) -> float:
+        """Return after how many packets a report is due; half as many reports do where nothing is limited."""
+        return self.size / (reports_per_window if self._is_limiting else reports_per_window / 2)
 
     def note(self, *, is_limiting: bool) -> None:
         """Note whether there is more to send than this window and this pace allow.

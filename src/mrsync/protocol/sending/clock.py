@@ -61,8 +61,8 @@ class Clock:
     @property
     def report_pages(self) -> int:
         """Number of pages after which monitors report, often enough for a narrow window."""
-        pages = min(self.window.size, self._courtesy.size / self._page_packets)
-        return max(1, min(REPORT_PAGES, int(pages) // REPORTS_PER_WINDOW))
+        packets = self._courtesy.report_packets(REPORTS_PER_WINDOW)
+        return max(1, int(min(REPORT_PAGES, self.window.size // REPORTS_PER_WINDOW, packets // self._page_packets)))
 
     @property
     def round_trip_s(self) -> float:
