@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from mrsync.cli.registry.foreign import FOREIGN, Foreign
+from mrsync.cli.registry.declared.foreign import FOREIGN, Foreign
 from mrsync.cli.registry.rsync_form import make_rsync_parser
 from mrsync.errors import UsageError
 from release.documents import RSYNC_DOCUMENT

@@ -2,5 +2,6 @@
 
 An `Option` says how it is written, what it means, and which programs have it. The parser, settings files, --help, the
 tables of docs/cli.md, completions and man pages are made from these declarations. `registry.options` has all of them
-by section. `parser` makes argparse parsers of them, `reference` documents, and `completion` shell code.
+by section, from the modules of `registry.declared`. `parser` makes argparse parsers of them, `reference` documents, and
+`completion` shell code.
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mrsync.cli.registry import choosing, keeping, network, output, running
+from mrsync.cli.registry.declared import choosing, keeping, network, output, removing, replacing, running
 from mrsync.cli.registry.option import (
     DOCTOR,
     FILELIST,
@@ -20,7 +20,15 @@ from mrsync.cli.registry.option import (
     Option,
 )
 
-OPTIONS = (*running.OPTIONS, *choosing.OPTIONS, *keeping.OPTIONS, *network.OPTIONS, *output.OPTIONS)
+OPTIONS = (
+    *running.OPTIONS,
+    *choosing.OPTIONS,
+    *keeping.OPTIONS,
+    *replacing.OPTIONS,
+    *removing.OPTIONS,
+    *network.OPTIONS,
+    *output.OPTIONS,
+)
 
 PROGRAMS: Mapping[str, str] = {
     MRSYNC: "Make DEST on all TARGETS equal to SOURCE, every byte sent once, by multicast.",

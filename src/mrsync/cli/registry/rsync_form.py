@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from mrsync.cli.registry.foreign import DEFAULTS, FOREIGN, Foreign
+from mrsync.cli.registry.declared.foreign import DEFAULTS, FOREIGN, Foreign
 from mrsync.cli.registry.option import FLAG, MRSYNC, SWITCH, Option
 from mrsync.cli.registry.options import FORMS, PROGRAMS, options_of
 from mrsync.cli.registry.parser import Help, Parser, Version, add_option, group_of

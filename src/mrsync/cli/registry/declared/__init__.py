@@ -1,0 +1,1 @@
+"""The declarations: one module for each kind of option, and one for what only rsync has."""

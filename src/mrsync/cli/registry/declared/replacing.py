@@ -1,0 +1,124 @@
+"""Options for how new versions of files are written and put into place."""
+
+from __future__ import annotations
+
+from mrsync.cli.registry.option import (
+    FOLDER,
+    KEEPING,
+    LIST,
+    SWITCH,
+    Option,
+)
+
+COMMIT_RULES = ("file", "each", "job")
+
+OPTIONS = (
+    Option(
+        "--commit",
+        "when a file is put into place; default: file",
+        KEEPING,
+        manual="when a file is put into place. `file` (default): when every live target has received it; a file that"
+        " one target cannot take is changed on none. `each`: when this target has received it. `job`: all "
+        "files on all targets, or none at all: if a target is missing, fails or runs out of space before that"
+        " moment, nothing is changed anywhere, status 23",
+        choices=COMMIT_RULES,
+        default=COMMIT_RULES[0],
+        field="policy.commit",
+    ),
+    Option(
+        "--fsync --durable",
+        "reported results survive a power cut; default: with --commit job",
+        KEEPING,
+        manual="flush contents to disk before files are renamed, and names before results are reported: after a "
+        "power cut each file is the old or the new one, complete. Default: yes with `--commit job`, otherwise"
+        " no. It costs about two flushes of the file system per second",
+        kind=SWITCH,
+        dest="durable",
+        rsync="--fsync",
+    ),
+    Option(
+        "--delta",
+        "reuse blocks of old versions of large files",
+        KEEPING,
+        manual="of files of 256 KB and more, send only the blocks that are not in the targets' old versions; "
+        "insertions are found. Both sides read these files first, so this is for slow links, or for large "
+        "files of which little changes",
+        field="policy.delta",
+    ),
+    Option(
+        "--link-dest",
+        "make hard links to what DIR on the target has unchanged",
+        KEEPING,
+        manual="what a directory on the target has unchanged, at the same path below it, becomes a hard link to that "
+        "and is not sent: backups that share what is alike. Relative to DEST, or absolute; `{host}` is replaced; up to "
+        "20 directories, the first that has it counts. What has other attributes there is copied",
+        metavar="DIR",
+        kind=LIST,
+        default=[],
+        completes=FOLDER,
+        field="policy.link_dests",
+        rsync="--link-dest",
+    ),
+    Option(
+        "--copy-dest",
+        "copy what DIR on the target has, where DEST lacks it",
+        KEEPING,
+        manual="as `--link-dest`, with copies instead of hard links, and only of what DEST does not have at all",
+        metavar="DIR",
+        kind=LIST,
+        default=[],
+        completes=FOLDER,
+        field="policy.copy_dests",
+        rsync="--copy-dest",
+    ),
+    Option(
+        "--compare-dest",
+        "leave out what DIR on the target has unchanged",
+        KEEPING,
+        manual="as `--link-dest`, and leave out what is the same there: DEST gets what differs, and all directories. "
+        "A file that DEST has and that is the same there is removed from DEST, as rsync does",
+        metavar="DIR",
+        kind=LIST,
+        default=[],
+        completes=FOLDER,
+        field="policy.compare_dests",
+        rsync="--compare-dest",
+    ),
+    Option(
+        "--partial",
+        "resume after a broken run; default: yes",
+        KEEPING,
+        manual="keep received data when a run breaks, and resume from it in the next run: see "
+        "[resume.md](resume.md); default: yes",
+        kind=SWITCH,
+        default=True,
+        field="policy.partial",
+        rsync="--partial",
+    ),
+    Option(
+        "--drop-cache",
+        "keep what is copied out of the page cache",
+        KEEPING,
+        manual="have the kernels of master and targets forget what was read and written, so that a database or a busy "
+        "server keeps its own data in memory. Targets sync files of 8 MB and more to the disk for this; smaller ones "
+        "stay in their memory, and so does what `--checksum` and `--delta` read",
+        field="policy.drops_cache",
+    ),
+    Option(
+        "--preallocate",
+        "reserve the space of a file before it is written",
+        KEEPING,
+        manual="reserve the whole space of a file when its first bytes arrive: a disk that is too small is found out "
+        "at once, and files are less fragmented. Not for files with holes, and not with `--sparse`",
+        field="policy.preallocates",
+        rsync="--preallocate",
+    ),
+    Option(
+        "-S --sparse",
+        "write runs of zeros as holes",
+        KEEPING,
+        manual="write whole blocks of zeros as holes; holes of SOURCE are preserved in any case",
+        field="policy.sparse",
+        rsync="-S --sparse",
+    ),
+)
