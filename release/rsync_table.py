@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from mrsync.cli.registry.foreign import FOREIGN, Foreign
+from mrsync.cli.registry.declared.foreign import FOREIGN, Foreign
 from mrsync.cli.registry.option import MRSYNC, Option
 from mrsync.cli.registry.options import options_of
 from mrsync.cli.registry.rsync_form import rsync_names

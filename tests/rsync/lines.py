@@ -57,6 +57,12 @@ NEWEST_OPTIONS = (
     (0.08, ("--preallocate", "--partial-dir=.partial", "--stop-after=60", "--stop-at=2099-12-31T23:59")),
     (0.04, ("--rsync-path=rsync",)),
 )  # fmt: skip
+# Drawn after those. TMP stands for a directory of each program: rsync 3.5 makes nothing in what has .. on its way.
+LATEST_OPTIONS = (
+    (0.12, ("--inplace", "--inplace --no-W")),
+    (0.12, ("-T TMP", "--temp-dir=TMP")),
+    (0.03, ("--debug=all",)),
+)
 # What changes attributes of directories, which rsync fails to set through a kept link, or deletes what it leads to.
 NOT_WITH_KEPT_LINKS = re.compile("--(del|chmod|chown|usermap|groupmap|backup)|-[a-zA-Z]*[bL]")
 SOURCES = ("s1/", "s1", "s2/", "s2", "s1/sub", "s1/sub/", "s1/a", "s2/b", "f", "s1/.", "missing")
@@ -114,13 +120,16 @@ def draw_line(seed: int) -> Line:
     if line.dest == "dest/name":
         line.has_dest = True
     more = random.Random(f"more {seed}")
-    newest = random.Random(f"newest {seed}")
-    added = [word for each, choices in MORE_OPTIONS if more.random() < each for word in more.choice(choices).split()]
+    newest, latest = random.Random(f"newest {seed}"), random.Random(f"latest {seed}")
+    added = _drawn(more, MORE_OPTIONS)
     if len({word.partition("=")[0] for word in added if "-dest=" in word}) > 1:
         added = [word for word in added if "-dest=" not in word]  # rsync does not mix them
     if any(re.match("--(link|compare)-dest", word) for word in added):  # rsync keeps no backup of what these replace
         line.words = [word for word in map(_without_backup, line.words) if word]
     line.words = [*_newest(newest, line.words), *added, *line.words]
+    line.words = [*_drawn(latest, LATEST_OPTIONS), *line.words]
+    if "--inplace" in line.words:  # rsync does not mix them
+        line.words = [word for word in line.words if not word.startswith("--partial-dir")]
     if "--delete-missing-args" in line.words and "-R" not in words and "missing" not in sources:
         line.words.append("missing")
     kinds = ("remove", "contents", "time", "mode", "extra", "extra", "extra directory", "newer", "swap")
@@ -130,11 +139,14 @@ def draw_line(seed: int) -> Line:
     return line
 
 
+def _drawn(chance: random.Random, options: Iterable[tuple[float, Sequence[str]]]) -> list[str]:
+    """Return the words of some of these options: (probability, choices)."""
+    return [word for each, choices in options if chance.random() < each for word in chance.choice(choices).split()]
+
+
 def _newest(chance: random.Random, words: list[str]) -> list[str]:
     """Return more options that go with these words."""
-    added = [
-        word for each, choices in NEWEST_OPTIONS if chance.random() < each for word in chance.choice(choices).split()
-    ]
+    added = _drawn(chance, NEWEST_OPTIONS)
     # rsync does not mix them; and it changes an owner in place where mrsync makes a new file, which -O and -b show
     if any(re.match("--chown|--omit-dir|--backup|-[a-zA-Z]*[bO]", word) for word in words):
         added = [word for word in added if "map=" not in word]
@@ -202,6 +214,8 @@ def build(line: Line, folder: Path) -> None:
         _dress(folder / path, mode, time, owner)
     for name in ("rsync", "mrsync"):
         (folder / name).mkdir()
+        if any("TMP" in word for word in line.words):
+            (folder / name / "tmp").mkdir()
     if line.has_dest:
         _build_copies(line, folder, "dest", [*line.changes, *(("link", number) for number in line.link_changes)])
     if any(word.endswith("-dest=../other") for word in line.words):
@@ -277,9 +291,10 @@ def run_both(line: Line, folder: Path, port: int) -> str:
 
 def differing(words: Sequence[str], dest: str, folder: Path, port: int) -> str:
     """Run both programs in a folder with equal trees in rsync/ and mrsync/. Return what differs, empty if nothing."""
-    theirs = subprocess.run(["rsync", *words, f"rsync/{dest}"], cwd=folder, capture_output=True, text=True)
+    made_for = [[word.replace("TMP", f"{folder}/{name}/tmp") for word in words] for name in ("rsync", "mrsync")]
+    theirs = subprocess.run(["rsync", *made_for[0], f"rsync/{dest}"], cwd=folder, capture_output=True, text=True)
     options = ["--rsh=local", f"--port={port}", "--progress=none"]
-    command = program("mrsync", *options, *words, f"t:{folder}/mrsync/{dest}")
+    command = program("mrsync", *options, *made_for[1], f"t:{folder}/mrsync/{dest}")
     ours = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     lines = _changes(theirs.stdout), _changes(ours.stdout.replace("t: ", ""))
     if theirs.returncode == ours.returncode == DELETIONS_STOPPED:

@@ -149,3 +149,11 @@ def _lines(folder: Path, name: str, words: list[str]) -> list[str]:
     command = ["rsync", *words, "rsync/dest/"] if name == "rsync" else own
     ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
     return sorted(line.removeprefix("t: ") for line in ended.stdout.splitlines() if "complete" not in line)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_no_backup_is_kept_of_a_file_that_only_gets_other_attributes(folder: Path) -> None:
+    os.chown(folder / "s/a/f", 1000, 1000)
+    subprocess.run(["cp", "-p", "s/a/f", "rsync/dest/a/f"], cwd=folder, check=True)
+    os.chown(folder / "rsync/dest/a/f", 1, 1)
+    check(folder, "-aib s/")

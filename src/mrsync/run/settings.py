@@ -117,6 +117,11 @@ class CastSettings(NamedTuple):
             raise UsageError("with a list of what to do, targets follow no link: leave out --keep-dirlinks")
         if max(map(len, others)) > ALTERNATES_MAX:
             raise UsageError(f"more than {ALTERNATES_MAX} directories for --{policy.alternates.use}-dest")
+        if policy.inplace and (policy.commit == "job" or policy.remove_first):
+            raise UsageError(
+                "--inplace changes old files before it is known what becomes of all others: leave out "
+                "--commit job and --remove-first"
+            )
         if policy.remove_first and (policy.backup or policy.commit == "job" or policy.delta):
             raise UsageError("-X cannot be combined with --backup, --delta or --commit job, which need the old files")
         return self

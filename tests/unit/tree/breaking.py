@@ -23,8 +23,8 @@ from mrsync.tree.source.scan import scan
 from mrsync.tree.source.scanner import Scan
 from mrsync.tree.staging.commit import Commit
 from mrsync.tree.staging.finish import Result, finish
-from mrsync.tree.staging.missing_pages import missing_pages
-from mrsync.tree.staging.resume import StaleFiles
+from mrsync.tree.staging.homes import StagingArea
+from mrsync.tree.staging.resume import StaleFiles, missing_pages
 from mrsync.tree.staging.stage import WHOLE, Stage
 
 PAGE = 1000
@@ -47,6 +47,10 @@ class Session:
         self.manifest = Manifest.decode(self.scan.manifest.encode())
         self.destination = Destination(os.fsencode(dest))
         self.comparison: Comparison = compare(self.manifest, self.destination)
+        self.area = StagingArea(self.destination, policy.temp_dir, "") if policy.temp_dir else None
+        if self.area is not None:
+            self.destination.directories.aside_fd = self.area.fd
+            self.comparison.stale += self.area.leftovers()
         planned = build_plan(self.scan, self.comparison.needs)
         self.contents = ContentsReader(os.fsencode(source), self.scan.manifest, planned)
         directories = self.destination.directories
@@ -64,7 +68,7 @@ class Session:
         leftovers.remove()
         self.delta = Delta(self.stage, PAGE, KEY, lambda count: None)
         self.between()
-        self.delta.fill(decode_blocks(self.plan, PAGE), self.held)
+        self.delta.fill(decode_blocks(self.plan, PAGE), self.held, frozenset(self.comparison.restaged))
         self.wanted: list[Span] = missing_pages(self.stage, self.comparison.needs, self.held, PAGE)
         self._advance()
 
@@ -106,6 +110,8 @@ class Session:
     def _close(self) -> None:
         self.contents.close()
         self.destination.close()
+        if self.area is not None:
+            self.area.close()
 
 
 def in_a_process_that_is_killed(action: Callable[[], object]) -> None:

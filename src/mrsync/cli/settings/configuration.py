@@ -10,7 +10,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
-from mrsync.cli.registry.output import SYSTEM_FILE
+from mrsync.cli.registry.declared.output import SYSTEM_FILE
 from mrsync.cli.registry.parser import Parser
 from mrsync.errors import UsageError
 

@@ -46,8 +46,8 @@ from mrsync.tree.model.plan import Plan
 from mrsync.tree.model.policy import Policy
 from mrsync.tree.model.spans import merged
 from mrsync.tree.staging.finish import Result, finish
-from mrsync.tree.staging.missing_pages import missing_pages
-from mrsync.tree.staging.resume import StaleFiles
+from mrsync.tree.staging.homes import StagingArea
+from mrsync.tree.staging.resume import StaleFiles, missing_pages
 from mrsync.tree.staging.stage import WHOLE, Stage
 from mrsync.tree.staging.staging_rounds import StagingRounds
 from mrsync.wire.geometry import Geometry
@@ -147,6 +147,7 @@ class TreeJobs:
         self._rollback: Rollback | None = None  # for `--commit job`: what to undo if no commit is granted
         self.rounds: StagingRounds | None = None
         self._durability: Durability | None = None
+        self._area: StagingArea | None = None
 
     # receiving
 
@@ -198,6 +199,8 @@ class TreeJobs:
         comparison = self._comparison = compare(manifest, destination, self._activity, self._prefetch)
         if destination.alternates is not None:
             _warn(destination.alternates.missing)
+        if manifest.policy.temp_dir:
+            self._open_area(destination, manifest.policy.temp_dir)
         if manifest.policy.guards_deletions and comparison.extraneous:
             check_deletions(destination, comparison, self._activity)
         if manifest.policy.durable and not self._is_dry_run:
@@ -210,6 +213,12 @@ class TreeJobs:
             self._record_keeper.open(encoded)
         self.confine()
         return self._fitting(Compared(len(manifest), comparison, self._find_basis(destination, comparison)))
+
+    def _open_area(self, destination: Destination, name: str) -> None:
+        """Stage files in the directory of --temp-dir. Raise FileError if it cannot be used."""
+        self._area = StagingArea(destination, name, self._host)
+        destination.directories.aside_fd = self._area.fd
+        self._comparison.stale += self._area.leftovers()
 
     def _compare_with_nothing(self, manifest: Manifest) -> Comparison:
         if not manifest.policy.alternates.paths:
@@ -241,6 +250,9 @@ class TreeJobs:
         if self._record_keeper is not None and self._record_keeper.fd >= 0:
             directories.append(os.dup(self._record_keeper.fd))
         emptied = [_open_deepest(os.path.dirname(os.path.abspath(destination.path)))] if destination.is_new else []
+        if self._area is not None and self._area.fd >= 0:
+            directories.append(os.dup(self._area.fd))
+            emptied.append(os.dup(self._area.above_fd))
         linked = destination.alternates.root_fds if destination.alternates is not None and policy.link_dests else []
         self._sandbox.confine(
             directories, emptied, linked, makes_devices=policy.devices, sets_xattrs=policy.keeps_attributes
@@ -276,7 +288,9 @@ class TreeJobs:
         held = self._adopt_leftovers(stage) if self._manifest.policy.partial else {}
         if plan.blocks:
             blocks = decode_blocks(plan, page_bytes)
-            Delta(stage, page_bytes, delta_key(self.session), self._activity).fill(blocks, held)
+            Delta(stage, page_bytes, delta_key(self.session), self._activity).fill(
+                blocks, held, frozenset(self._comparison.restaged)
+            )
         is_less = bool(held) or WHOLE in stage.states
         pages = missing_pages(stage, needs, held, page_bytes) if is_less else plan.pages_of(needs, page_bytes)
         self._advance()
@@ -419,6 +433,8 @@ class TreeJobs:
             self._rollback.restore()
         if self._destination is not None:
             self._destination.close()
+        if self._area is not None:
+            self._area.close()
         if self._record_keeper is not None:
             self._record_keeper.close()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from contextlib import suppress
 
 from mrsync.files import open_regular
@@ -30,19 +30,27 @@ class Delta:
         self._key = key
         self._on_activity = on_activity
 
-    def fill(self, blocks: Blocks, held: dict[int, list[Span]]) -> None:
+    def fill(self, blocks: Blocks, held: dict[int, list[Span]], restaged: Container[int] = ()) -> None:
         """Fill the files that wait for contents.
 
         held: plan file -> spans of its bytes that are staged. It is updated; files that become complete are removed.
+        restaged: entries of which only attributes differ, if their contents are what they seem to be.
         """
         stage = self._stage
         for file, each in blocks.items():
+            is_restaged = stage.plan.entries[file] in restaged
+            if is_restaged and not stage.manifest.sizes[stage.plan.entries[file]]:
+                stage.renewed.add(file)
             if stage.states[file] not in (WAITING, STARTED) or not each.digests:
                 continue  # a file without data is made like any other: no page would complete it if it were begun here
+            found = held.pop(file, [])
+            is_restaged &= not found
             try:
-                spans = self._fill_file(file, each, held.pop(file, []))
+                spans = self._fill_file(file, each, found)
                 if spans and not without(stage.plan.data_of(file), spans):
                     stage.complete(file, stage.begin(file))
+                    if is_restaged:
+                        stage.renewed.add(file)
                 elif spans:
                     held[file] = spans
             except OSError:  # the disk is full, for example: the file is sent, and sat out if that fails as well
@@ -73,7 +81,7 @@ class _Copy:
         self._old = old
         self._key = key
         self._search = Search(old, os.fstat(old).st_size)
-        self._cloned = -1  # descriptor for reading the staged file, if it began as a clone
+        self._cloned = -1  # descriptor for reading the staged file, if it began as a clone or is the old version
 
     def run(self, spans: Sequence[Span], held: list[Span], on_activity: Callable[[int], None]) -> list[Span]:
         """Copy all blocks that are found. Return the spans of the file's bytes that are staged, including `held`.
@@ -98,11 +106,17 @@ class _Copy:
         return merged(found)
 
     def _try_to_clone(self) -> None:
-        """Clone the old version into the staged file (FICLONE), if the file system supports that."""
+        """Begin with the old version itself (--inplace), or with a clone of it (FICLONE), if that is possible."""
         stage, file = self._stage, self._file
-        if stage.manifest.policy.sparse or file in stage.plan.extents:
-            return  # bytes of the clone would have to be removed where there must be holes
+        has_holes = stage.manifest.policy.sparse or file in stage.plan.extents
+        if has_holes and not stage.files.overwrites:
+            return
         staged = stage.begin(file)
+        if file in stage.files.overwritten:
+            self._cloned = stage.duplicate(file)
+            return
+        if has_holes:
+            return  # bytes of the clone would have to be removed where there must be holes
         with suppress(OSError):
             fcntl.ioctl(staged, FICLONE, self._old)
             size = stage.manifest.sizes[stage.plan.entries[file]]

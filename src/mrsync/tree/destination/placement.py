@@ -41,16 +41,19 @@ class Placement:
         self._directories = directories
         self._can_clear = can_clear
         self.blocked: set[int] = set()  # entries whose place is kept by a directory that cannot be removed
-        self._homes: set[int] = set()  # directories out of which files can be renamed
+        self._rooms: set[int] = set()  # directories out of which files can be renamed
         self._ways: set[int] = set()  # directories that can be created
         self._takes_all: dict[int, bool] = {}  # by device: whether it accepts every name
 
-    def check(self, entry: int, home: int, staged: bytes) -> None:
-        """Raise OSError if a file cannot get its final name. It is staged as `staged` in the directory entry `home`."""
+    def check(self, entry: int, home: int, room: int, staged: bytes) -> None:
+        """Raise OSError if a file cannot get its final name. It is staged as `staged` in the directory entry `room`.
+
+        home: the deepest directory of its path that exists.
+        """
         directories = self._directories
-        if home not in self._homes:
-            check_name(directories.open(home), staged)
-            self._homes.add(home)
+        if room not in self._rooms:
+            check_name(directories.open(room), staged)
+            self._rooms.add(room)
         parent = self._manifest.parents[entry]
         if home == parent:
             self._check_old(entry)

@@ -17,6 +17,7 @@ from mrsync.tree.fs.temporary_names import scratch_name
 
 OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | CAUTIOUS
 DIRECTORIES_OPEN_MAX = 128
+ASIDE = -1  # the number of a directory that is not in the tree
 LINKS_MAX = 40  # on the way to a directory, as the kernel's
 Identity = tuple[int, int]  # device, inode
 T = TypeVar("T")
@@ -27,8 +28,9 @@ class Directories:
 
     names, parents: columns of the tree, which may grow. Entry 0 is the root, already open as root_fd. followed: entries
     that are links to directories and are followed. beneath: those that are followed below the root only, and may be
-    added. is_loosening: give directories of ours that deny us reading, writing or searching a temporary mode, until
-    `restore`. touched: entries of directories in which names changed.
+    added. aside_fd: the directory with the number ASIDE, or -1. is_loosening: give directories of ours that deny us
+    reading, writing or searching a temporary mode, until `restore`. touched: entries of directories in which names
+    changed.
 
     A descriptor is valid until the next call of `open` or `pair`. Where other users may rename directories, a directory
     that is opened again must have the inode that it had the first time.
@@ -50,6 +52,7 @@ class Directories:
         self._followed = followed
         self.beneath: set[int] = set()
         self.touched: set[int] = set()
+        self.aside_fd = -1
         self._fds = FdCache(cache_limit(DIRECTORIES_OPEN_MAX))
         self._inodes: dict[int, int] = {}  # by entry, for directories below one that other users may write to
         self._pinned = 0
@@ -62,6 +65,8 @@ class Directories:
         found = self._fds.get(entry)
         if found is not None:
             return found
+        if entry == ASIDE:
+            return self.aside_fd
         missing = [entry]
         above = self._parents[entry]
         while above and above not in self._fds:

@@ -42,6 +42,11 @@ def journal_name(tag: bytes) -> bytes:
     return b".mrsync-%s.journal" % tag
 
 
+def area_name(key: bytes) -> bytes:
+    """Return the name of a destination's directory in that of --temp-dir."""
+    return b".mrsync-%s.staging" % key
+
+
 def parsed(name: bytes) -> Temporary | None:
     """Return the parts of a temporary name, or None for any other name."""
     found = _NAME.fullmatch(name)

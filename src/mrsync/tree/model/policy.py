@@ -44,6 +44,8 @@ class Policy(NamedTuple):
     # how files are written and committed
     drops_cache: bool = False  # keep what is read and written out of the page cache
     preallocates: bool = False  # reserve the space of files
+    inplace: bool = False  # write new versions into old ones
+    temp_dir: str = ""  # the directory in which files are staged; empty: beside their final names
     sparse: bool = False  # write runs of zeros as holes
     commit: str = "file"  # the commit rule: "file", "each" or "job"
     durable: bool = False  # flush file systems before reporting success

@@ -47,33 +47,36 @@ class Commit:
     def _place(self, file: int, entry: int, parent: int) -> None:
         stage = self._stage
         destination = stage.destination
-        home = stage.files.home(parent)
+        if file in stage.files.overwritten:
+            stage.files.check(file)
+            return
+        room = stage.files.room(file)
         name = stage.manifest.names[entry]
         try:
             destination.directories.open(parent)
         except (FileNotFoundError, NotADirectoryError):
             destination.ensure(parent)
         destination.directories.touched.add(parent)
-        if destination.backups is not None:
+        if destination.backups is not None and file not in stage.renewed:
             destination.keep_old(parent, name)
         try:
-            self._rename(file, home, parent, name)
+            self._rename(file, room, parent, name)
             return
         except IsADirectoryError:
             destination.make_way(parent, name)
         except PermissionError:
             # A rename changes both directories, so either may need a temporary mode.
-            if not destination.directories.loosen(parent) | destination.directories.loosen(home):
+            if not destination.directories.loosen(parent) | destination.directories.loosen(room):
                 raise
-        self._rename(file, home, parent, name)
+        self._rename(file, room, parent, name)
 
-    def _rename(self, file: int, home: int, parent: int, name: bytes) -> None:
+    def _rename(self, file: int, room: int, parent: int, name: bytes) -> None:
         """Rename a staged file into place. Raise OSError if another file has been put under its name."""
         stage = self._stage
-        home_fd, parent_fd = stage.destination.directories.pair(home, parent)
-        is_shared = stage.files.is_shared(home)  # otherwise no other user can have replaced the staged file
+        room_fd, parent_fd = stage.destination.directories.pair(room, parent)
+        is_shared = stage.files.homes.is_shared(room)  # otherwise no other user can have replaced the staged file
         if is_shared:
             stage.files.check(file)
-        os.rename(stage.files.name(file), name, src_dir_fd=home_fd, dst_dir_fd=parent_fd)
-        if is_shared and home != parent:
+        os.rename(stage.files.name(file), name, src_dir_fd=room_fd, dst_dir_fd=parent_fd)
+        if is_shared and room != parent:
             stage.files.check_placed(file, parent_fd, name)

@@ -30,6 +30,7 @@ from mrsync.tree.compare.result import Comparison
 from mrsync.tree.destination.refusals import LINK as HARD_LINK
 from mrsync.tree.destination.reuses import Reuse
 from mrsync.tree.fs.copying import NO_LINKS, copy_entry
+from mrsync.tree.fs.directories import ASIDE
 from mrsync.tree.fs.handles import Handle, Opened, pinned
 from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.items import LETTERS
@@ -124,6 +125,7 @@ class _Finisher:
         self._result.deleted = self._destination.deletions.count
         mended = self._mended
         directories = self._destination.directories.touched | self._destination.made
+        directories.discard(ASIDE)
         directories.update(entry for entry in comparison.mended if self._manifest.kind(entry) == DIRECTORY)
         if self._manifest.policy.leaves_root and 0 not in self._destination.made:
             directories.discard(0)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from operator import itemgetter
@@ -21,12 +21,13 @@ from typing import NamedTuple
 
 from mrsync.files import open_regular
 from mrsync.tree.destination.destination import Destination
+from mrsync.tree.fs.directories import ASIDE
 from mrsync.tree.fs.temporary_names import NO_FILE, parsed
 from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.manifest import Manifest
-from mrsync.tree.model.spans import Span, without
+from mrsync.tree.model.spans import Span, clipped, merged, total, without
 from mrsync.tree.staging.journal_reader import JournalClaim, JournalReader, Running, is_running, read_claims
-from mrsync.tree.staging.stage import WAITING, Stage
+from mrsync.tree.staging.stage import WAITING, WHOLE, Stage
 
 SESSION_DIGITS = 16  # the part of a tag that names the session; a suffix marks its second round
 RUNNING_WAIT_S = 2.0  # enough for a catcher to notice that its master was killed
@@ -94,7 +95,7 @@ class StaleFiles:
                 except FileNotFoundError:
                     continue  # it was adopted, for example
                 except OSError as error:
-                    path = os.path.join(self._manifest.path(directory), name)
+                    path = name if directory == ASIDE else os.path.join(self._manifest.path(directory), name)
                     failures.append(Failure(error.errno or 0, path, "delete"))
         return failures
 
@@ -143,6 +144,28 @@ class StaleFiles:
                 held[offer.file] = claim.pieces
         finally:
             os.close(fd)
+
+
+def missing_pages(
+    stage: Stage, needs: Iterable[Span], held: Mapping[int, Sequence[Span]], page_bytes: int
+) -> list[Span]:
+    """Return the ranges [a, b) of pages with bytes that are needed and not yet staged.
+
+    needs: ranges of manifest entries. held: for each incomplete plan file, the spans of its bytes that are staged.
+    A page that is requested is written completely, including bytes that are already held, so the stage is told how
+    many bytes of each held file to expect.
+    """
+    plan = stage.plan
+    starts = plan.starts
+    needed = merged((starts[plan.first_file(first)], starts[plan.first_file(end)]) for first, end in needs)
+    here = [(starts[file], starts[file + 1]) for file, state in enumerate(stage.states) if state == WHOLE]
+    for file, spans in held.items():
+        here += plan.place_of(file, spans)
+    pages = merged((first // page_bytes, -(-end // page_bytes)) for first, end in without(needed, merged(here)))
+    coming = [(first * page_bytes, end * page_bytes) for first, end in pages]
+    for file in held:
+        stage.expect(file, total(clipped(coming, starts[file], starts[file + 1])))
+    return pages
 
 
 def _unlink(name: bytes, directory_fd: int) -> None:

@@ -20,10 +20,8 @@ class Rollback:
         """Remember the directories of another stage. Times that are already known are older and are kept."""
         parents = stage.manifest.parents
         entries = (entry for entry, state in zip(stage.plan.entries, stage.states) if state != UNWANTED)
-        homes = {
-            0,
-            *(stage.files.home(parent) for parent in {parents[entry] for entry in entries}),
-        }  # 0: has the journal
+        homes = {stage.files.homes.home(parent) for parent in {parents[entry] for entry in entries}}
+        homes.add(0)  # it has the journal
         for home in homes.difference(self._times):
             status = os.fstat(self._destination.directories.open(home))
             self._times[home] = (status.st_atime_ns, status.st_mtime_ns)

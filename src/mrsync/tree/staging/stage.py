@@ -2,7 +2,9 @@
 
 Why files are staged: readers of the destination must see the old file or the new one, complete, and a run that breaks
 off must change nothing. rename() gives exactly that, but only within one file system. So each file is staged in the
-deepest existing directory of its own path, under the temporary name .mrsync-<tag>-<plan file> (`StagedFiles`).
+deepest existing directory of its own path, or in that of --temp-dir (`Homes`), under the temporary name
+.mrsync-<tag>-<plan file> (`StagedFiles`). With --inplace, the old version is the staged file where that is possible
+(`overwriting`): it has its final name already, and the journal knows nothing about it.
 
 Each planned file goes through these states:
 
@@ -49,8 +51,9 @@ class Stage:
     needs: ranges of manifest entries whose contents `compare` found to be needed here. tag: the session's, hexadecimal.
     A file that cannot be written is sat out: its staged file is removed, and no error is raised. states: the state of
     each plan file. files: the temporary files themselves. ready: every plan file below this number is complete, sat out
-    or not needed. journal: if set, staged files survive a broken session. Call `advance` until it returns False, at the
-    start and after every write.
+    or not needed. journal: if set, staged files survive a broken session. renewed: plan files that have the contents of
+    their old versions, so that no backups of these are kept. Call `advance` until it returns False, at the start and
+    after every write.
     """
 
     def __init__(
@@ -71,6 +74,7 @@ class Stage:
         self.files = StagedFiles(destination, manifest, plan, self._tag)
         self._remaining = array("q", map(sub, plan.starts[1:], plan.starts))
         self._dense: set[int] = set()  # files that were not empty at first, so zeros must be written, not left as holes
+        self.renewed: set[int] = set()
         self._sat_out: deque[tuple[int, int]] = deque()  # the worker appends, the loop takes
 
     def write(self, offset: int, data: Data) -> None:
@@ -319,6 +323,9 @@ class Stage:
     def _create(self, file: int) -> int:
         fd = self.files.create(file)
         self.states[file] = STARTED
+        if file in self.files.overwritten:
+            self._dense.add(file)
+            return fd
         policy = self.manifest.policy
         if policy.preallocates and not policy.sparse and file not in self.plan.extents:
             try:
@@ -333,7 +340,7 @@ class Stage:
         if self.states[file] != WAITING:
             return self.files.open(file)
         fd = self._create(file)
-        if self.journal is not None:
+        if self.journal is not None and file not in self.files.overwritten:
             self.journal.bound(file, fd)
         self.files.keep(file, fd)
         return fd
@@ -346,9 +353,11 @@ class Stage:
         """
         manifest = self.manifest
         entry = self.plan.entries[file]
-        home = self.files.home(manifest.parents[entry])
-        self.destination.placement.check(entry, home, self.files.name(file))
-        if file in self.plan.extents or manifest.policy.sparse:
+        is_overwritten = file in self.files.overwritten
+        if not is_overwritten:
+            home = self.files.homes.home(manifest.parents[entry])
+            self.destination.placement.check(entry, home, self.files.room(file), self.files.name(file))
+        if file in self.plan.extents or is_overwritten or manifest.policy.sparse:
             os.ftruncate(fd, manifest.sizes[entry])
         if manifest.policy.drops_cache:
             forget_whole(fd, manifest.sizes[entry])

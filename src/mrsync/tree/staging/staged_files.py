@@ -10,14 +10,16 @@ import errno
 import os
 from contextlib import suppress
 
-from mrsync.files import CAUTIOUS, may_others_write, open_regular
+from mrsync.files import CAUTIOUS, open_regular
 from mrsync.tree.destination.destination import Destination
 from mrsync.tree.fs.descriptors import cache_limit
 from mrsync.tree.fs.fdcache import FdCache
 from mrsync.tree.fs.temporary_names import link_name, staged_prefix
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.plan import Plan
+from mrsync.tree.staging.homes import Homes
 from mrsync.tree.staging.identity import Identities, replaced_error
+from mrsync.tree.staging.overwriting import open_old, overwrites
 
 FILES_OPEN_MAX = 128
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | CAUTIOUS
@@ -27,6 +29,7 @@ _CANNOT_RESERVE = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENODEV)
 class StagedFiles:
     """Create, open, compare and remove the temporary files of a plan. tag: the session's.
 
+    overwrites: with --inplace, old versions are the staged files where that is possible. overwritten: those files.
     Descriptors are kept open in a cache. One that `open` returns is valid until the next call of a method that opens
     files. Every method may raise OSError, and does so for a file that was replaced.
     """
@@ -37,65 +40,47 @@ class StagedFiles:
         self._plan = plan
         self._tag = tag
         self._prefix = staged_prefix(tag)
-        self._homes: dict[int, int] = {}
-        self._shared: dict[int, bool] = {}  # by home: whether other users may write there
+        self.homes = Homes(destination, manifest)
+        self.overwrites = overwrites(manifest.policy)
+        self.overwritten: set[int] = set()
         self._identities = Identities(plan.file_count)
         self._fds = FdCache(cache_limit(FILES_OPEN_MAX), self._identities.note_partial)
 
     # where they are
 
     def name(self, file: int) -> bytes:
-        """Return the temporary name of a plan file."""
+        """Return the name of a staged file: a temporary one, unless it is the old version."""
+        if file in self.overwritten:
+            return self._manifest.names[self._plan.entries[file]]
         return b"%s%d" % (self._prefix, file)
 
     def link_name(self, entry: int) -> bytes:
         """Return the temporary name of a link or special file."""
         return link_name(self._tag, entry)
 
-    def home(self, directory: int) -> int:
-        """Return the directory entry in which files of a directory are staged.
-
-        It is the deepest directory of the path that existed at the first call. The answer never changes, because the
-        names of staged files depend on it.
-        """
-        home = self._homes.get(directory)
-        if home is None:
-            home = directory
-            while home:
-                if home in self._homes:
-                    home = self._homes[home]
-                    break
-                try:
-                    self._destination.directories.open(home)
-                    break
-                except (FileNotFoundError, NotADirectoryError):
-                    home = self._manifest.parents[home]
-            self._homes[directory] = home
-        return home
-
-    def home_of(self, file: int) -> int:
-        """Return the directory entry in which a plan file is staged."""
-        return self.home(self._manifest.parents[self._plan.entries[file]])
-
-    def is_shared(self, home: int) -> bool:
-        """Return whether other users may write to this directory entry."""
-        if home not in self._shared:
-            self._shared[home] = may_others_write(os.fstat(self._destination.directories.open(home)))
-        return self._shared[home]
+    def room(self, file: int) -> int:
+        """Return the directory entry in which a file is staged."""
+        parent = self._manifest.parents[self._plan.entries[file]]
+        return parent if file in self.overwritten else self.homes.room(parent)
 
     # making and opening them
 
     def create(self, file: int) -> int:
-        """Create an empty file. Return its descriptor, which the caller closes or passes to `keep`."""
-        destination, name = self._destination, self.name(file)
-        home = self.home(self._manifest.parents[self._plan.entries[file]])
+        """Create an empty file, or take the old version for it. Return its descriptor.
+
+        The caller closes it or passes it to `keep`.
+        """
+        entry = self._plan.entries[file]
+        if self.overwrites and (fd := self._take_old(file, entry)) >= 0:
+            return fd
+        destination, name, room = self._destination, self.name(file), self.room(file)
         if self._manifest.policy.remove_first:
-            self._remove_old(self._plan.entries[file])
+            self._remove_old(entry)
         try:
-            fd = os.open(name, _CREATE, 0o600, dir_fd=destination.directories.open(home))
-            destination.directories.touched.add(home)
+            fd = os.open(name, _CREATE, 0o600, dir_fd=destination.directories.open(room))
+            destination.directories.touched.add(room)
         except PermissionError:
-            fd = destination.directories.change(home, lambda directory: os.open(name, _CREATE, 0o600, dir_fd=directory))
+            fd = destination.directories.change(room, lambda directory: os.open(name, _CREATE, 0o600, dir_fd=directory))
         return fd
 
     def keep(self, file: int, fd: int) -> None:
@@ -118,14 +103,15 @@ class StagedFiles:
         """Rename an open file of an earlier session to be this plan's. directory, name: where it is now."""
         self._rename_over(file, directory, name, fd)
         self._identities.note_partial(file, fd)
-        self._destination.directories.touched.update((directory, self.home_of(file)))
+        self._destination.directories.touched.update((directory, self.room(file)))
 
     def remove(self, file: int) -> None:
-        """Remove a file, or leave it to the next run, which removes it as stale."""
+        """Remove a file, or leave it to the next run, which removes it as stale. An old version stays, torn."""
         with suppress(OSError):  # its data does not matter any more
             self._fds.close(file)
-        with suppress(OSError):
-            self._destination.directories.change(self.home_of(file), lambda fd: os.unlink(self.name(file), dir_fd=fd))
+        if file not in self.overwritten:
+            with suppress(OSError):
+                self._destination.directories.change(self.room(file), lambda fd: os.unlink(self.name(file), dir_fd=fd))
 
     # whether they are still the same
 
@@ -135,7 +121,7 @@ class StagedFiles:
 
     def duplicate_whole(self, file: int) -> int:
         """Return a new descriptor of a complete file."""
-        fd = open_regular(self.name(file), self._home_fd(file))
+        fd = open_regular(self.name(file), self._room_fd(file))
         if self._is_untouched(file, os.fstat(fd)):
             return fd
         os.close(fd)
@@ -143,7 +129,7 @@ class StagedFiles:
 
     def check(self, file: int) -> None:
         """Raise OSError unless the name of a complete file still leads to that file."""
-        status = os.stat(self.name(file), dir_fd=self._home_fd(file), follow_symlinks=False)
+        status = os.stat(self.name(file), dir_fd=self._room_fd(file), follow_symlinks=False)
         if not self._is_untouched(file, status):
             raise replaced_error()
 
@@ -158,6 +144,14 @@ class StagedFiles:
             os.unlink(name, dir_fd=parent_fd)
             raise replaced_error()
 
+    def _take_old(self, file: int, entry: int) -> int:
+        """Let the old version be the staged file. Return its descriptor, or -1 if it cannot be."""
+        self.overwritten.discard(file)
+        fd = open_old(self._destination, self._manifest, entry, self._plan.data_of(file))
+        if fd >= 0:
+            self.overwritten.add(file)
+        return fd
+
     def _remove_old(self, entry: int) -> None:
         """Remove the old file to free its space; a directory in its place is left to the commit."""
         name = self._manifest.names[entry]
@@ -165,9 +159,9 @@ class StagedFiles:
             self._destination.directories.change(self._manifest.parents[entry], lambda fd: os.unlink(name, dir_fd=fd))
 
     def _reopen(self, file: int) -> int:
-        fd = open_regular(self.name(file), self._home_fd(file), os.O_RDWR)
+        fd = open_regular(self.name(file), self._room_fd(file), os.O_RDWR)
         try:
-            self._identities.check_partial(file, fd, is_shared=self.is_shared(self.home_of(file)))
+            self._identities.check_partial(file, fd, is_shared=self._is_shared(file))
         except OSError:
             os.close(fd)
             raise
@@ -176,26 +170,29 @@ class StagedFiles:
     def _rename_over(self, file: int, directory: int, name: bytes, fd: int) -> None:
         """Rename a file of an earlier session, and raise OSError unless it was the open file that got the name."""
         directories = self._destination.directories
-        home = self.home_of(file)
-        fds = directories.pair(directory, home)
+        room = self.room(file)
+        fds = directories.pair(directory, room)
         try:
             os.rename(name, self.name(file), src_dir_fd=fds[0], dst_dir_fd=fds[1])
         except PermissionError:
-            if not directories.loosen(directory) | directories.loosen(home):
+            if not directories.loosen(directory) | directories.loosen(room):
                 raise
-            fds = directories.pair(directory, home)
+            fds = directories.pair(directory, room)
             os.rename(name, self.name(file), src_dir_fd=fds[0], dst_dir_fd=fds[1])
         if not os.path.samestat(os.fstat(fd), os.stat(self.name(file), dir_fd=fds[1], follow_symlinks=False)):
             raise replaced_error()
 
-    def _home_fd(self, file: int) -> int:
-        return self._destination.directories.open(self.home_of(file))
+    def _room_fd(self, file: int) -> int:
+        return self._destination.directories.open(self.room(file))
+
+    def _is_shared(self, file: int) -> bool:
+        return self.homes.is_shared(self.room(file))
 
     def _is_untouched(self, file: int, status: os.stat_result) -> bool:
         """Return whether this is the status of the complete staged file, unchanged."""
         entry = self._plan.entries[file]
         size, mtime_ns = self._manifest.sizes[entry], self._manifest.mtime_ns(entry)
-        return self._identities.is_whole(file, status, size, mtime_ns, is_shared=self.is_shared(self.home_of(file)))
+        return self._identities.is_whole(file, status, size, mtime_ns, is_shared=self._is_shared(file))
 
 
 def reserve(fd: int, size: int) -> None:

@@ -65,6 +65,9 @@ FOREIGN = (
     Foreign("--blocking-io", "accepted without effect"),
     Foreign("-h --human-readable", "for the numbers of `--stats` and `--out-format`", counts="human_level"),
     Foreign("--no-human-readable --no-h", "for the same numbers", sets={"human_level": 0}),
+    Foreign(
+        "--debug", "the same as `-vv`, whatever FLAGS are; more is in `--log-level debug`", "FLAGS", {"verbose": 2}
+    ),
     Foreign("--super", "always on if the target has root"),
     Foreign("--no-compress --no-z", "the default", sets={"compress_level": 0}),
     Foreign(
@@ -80,14 +83,8 @@ FOREIGN = (
     _no("--no-group --no-g", _KEPT.format("groups; --chown sets one group for everything")),
     _no("--no-recursive --no-r --dirs -d --old-dirs --old-d --no-dirs", "mrsync always syncs directories recursively"),
     _no("--no-implied-dirs", "directories above listed paths get the source's attributes"),
-    _no("--debug", "use -vv, or --log-level debug with --log-file, instead", "FLAGS"),
     _no("--stderr --msgs2stderr", "errors always go to stderr", "MODE"),
     _no("--append --append-verify", "files are replaced as a whole; --delta sends only what was added to them"),
-    _no(
-        "--inplace",
-        "a file is always the old or the new one, complete; for disks that are almost full use --remove-first, for "
-        "large files of which little changes --delta",
-    ),
     _no("--insecure-links", "links of others are never followed"),
     _no("--confine-root", "nothing behind a link below DEST is ever touched", "DIR"),
     _no("--munge-links", "soft links are kept as they are"),
@@ -106,11 +103,6 @@ FOREIGN = (
     _no("--force", "it is part of --delete"),
     _no("--max-alloc", "memory grows with the number of entries only", "SIZE"),
     _no("--delay-updates", "use --commit job, which holds for all targets at once"),
-    _no(
-        "-T --temp-dir",
-        "files are staged beside their final names: from another file system no rename can put them into place",
-        "DIR",
-    ),
     _no("-y --fuzzy", "blocks are searched in the old version of the same name (--delta)"),
     _no(
         "--compress-choice --zc",

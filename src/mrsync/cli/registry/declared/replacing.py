@@ -46,6 +46,33 @@ OPTIONS = (
         field="policy.delta",
     ),
     Option(
+        "--inplace",
+        "write new versions into old ones: readers see torn files",
+        KEEPING,
+        manual="write a new version into the old file, block by block, instead of beside it: this needs no space for a "
+        "second version, keeps the inode and, with `--delta`, leaves unchanged blocks alone (databases, images of "
+        "disks, snapshots of file systems). **What it gives up:** whoever reads the file meanwhile sees parts of both "
+        "versions, a run that breaks leaves the file torn until the next one, `--commit` holds for new files only, and "
+        "torn files are not resumed. Files with several names, of another owner, or less private than the new version "
+        "are replaced as usual, and so are all with `--backup`, `--update` and `--size-only`. Not with `--commit job`",
+        field="policy.inplace",
+        rsync="--inplace",
+    ),
+    Option(
+        "--temp-dir",
+        "where files are staged on targets; default: beside their final names",
+        KEEPING,
+        manual="stage files in this directory of the target instead of beside their final names, where other programs "
+        "might notice them. Absolute or relative to DEST; `{host}` is replaced. It must exist, and be on the file "
+        "system of DEST, because only there a rename puts a file into place; what is on other file systems below DEST "
+        "is staged beside its final name. A run that broke is resumed with the same directory only",
+        metavar="DIR",
+        default="",
+        completes=FOLDER,
+        field="policy.temp_dir",
+        rsync="-T --temp-dir",
+    ),
+    Option(
         "--link-dest",
         "make hard links to what DIR on the target has unchanged",
         KEEPING,

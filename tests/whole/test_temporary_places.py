@@ -1,0 +1,52 @@
+"""Where new versions are written: --temp-dir, --inplace."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.unit.tree.syncing import small_file_system
+from tests.whole.site import Site, write_files
+
+
+def test_every_target_stages_in_a_directory_of_its_own(site: Site) -> None:
+    write_files(site.source, {"a": 100, "sub/b": 300_000})
+    for host in site.hosts:
+        (site.folder / f"temporary-{host}").mkdir()
+    ended = site.sync("--temp-dir", "../../temporary-{host}", "--commit", "job")
+    assert ended.status == 0, ended.stderr
+    assert not any(site.all_differences().values())
+    assert all(not list((site.folder / f"temporary-{host}").iterdir()) for host in site.hosts)
+
+
+def test_a_directory_on_another_file_system_is_refused(site: Site) -> None:
+    write_files(site.source, {"a": 100})
+    with small_file_system(1 << 20) as other:
+        ended = site.sync("--temp-dir", other)
+        assert ended.status == 30
+        assert f"--temp-dir {other} is on another file system than the destination" in ended.stderr
+        assert list(other.iterdir()) == []
+    assert not (site.dest("a") / "a").exists()
+
+
+def test_old_versions_become_new_ones_in_place(site: Site) -> None:
+    write_files(site.source, {"a": 400_000, "b": 10})
+    assert site.sync().status == 0
+    inodes = [os.stat(site.dest(host) / "a").st_ino for host in site.hosts]
+    with open(site.source / "a", "r+b") as changed:
+        changed.write(b"changed")
+    ended = site.sync("--inplace", "--delta", "-i")
+    assert ended.status == 0, ended.stderr
+    assert "a,b,c: >f..t...... a" in ended.stdout.splitlines()
+    assert not any(site.all_differences().values())
+    assert [os.stat(site.dest(host) / "a").st_ino for host in site.hosts] == inodes
+    assert all(ended.target(host)["bytes_written"] < 100_000 for host in site.hosts)
+
+
+@pytest.mark.parametrize("other", [["--commit", "job"], ["--remove-first"]])
+def test_inplace_does_not_go_with_what_needs_old_versions(site: Site, other: list[str]) -> None:
+    write_files(site.source, {"a": 1})
+    ended = site.sync("--inplace", *other)
+    assert ended.status == 1
+    assert "--inplace changes old files" in ended.stderr
