@@ -38,12 +38,12 @@ def main() -> None:
 
 
 def show(console: Console, home: Path, *options: str) -> None:
-    """Run it and print the command and all it said."""
+    """Run mrsync, and print the command and its report. Progress (on stderr) does not stay on a terminal."""
     arguments = ["-r", "local", "-m", TARGETS, "-s", "data", "-t", "copies/{host}", *options]
     console.print(Text("$ mrsync " + " ".join(arguments), style="bold"))
     environment = {**os.environ, "PYTHONPATH": str(Path("src").absolute())}
     ran = subprocess.run([*MRSYNC, *arguments], cwd=home, env=environment, capture_output=True, text=True, check=True)
-    console.print(Text(ran.stdout + ran.stderr))
+    console.print(Text(ran.stdout))
 
 
 if __name__ == "__main__":

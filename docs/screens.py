@@ -31,13 +31,13 @@ def main() -> None:
     for count, rows in ROWS.items():
         draw(f"live-{count}", 100, [live_view(count, 100, rows)])
     end, doctor = real_runs()
-    draw("end", 100, [end])
+    draw("end", 110, [end])
     draw("doctor", 100, [doctor])
     photograph_report()
 
 
 def live_view(count: int, width: int, height: int) -> Text:
-    """The view of a made-up run of so many targets, of which one is slow, some are silent and some are gone."""
+    """Return the view of an invented run: of its `count` targets one is slow, some are silent, and some are gone."""
     rate = Rate()
     for step in range(60):
         rate.update(snapshot(count, step / 4))
@@ -60,7 +60,7 @@ def snapshot(count: int, seconds: float) -> Snapshot:
 
 
 def real_runs() -> tuple[Text, Text]:
-    """What the end of a run and doctor print: real ones, on this machine."""
+    """Return what a sync and doctor print at their end: real runs, on this machine."""
     home = Path(tempfile.mkdtemp(prefix="mrsync-screens-"))
     try:
         (home / "data").mkdir()
@@ -74,10 +74,11 @@ def real_runs() -> tuple[Text, Text]:
 
 
 def run(home: Path, arguments: list[str]) -> Text:
+    """Return a command and what stays of it on a terminal. Progress (on stderr) is erased there."""
     local = [arguments[0], "-r", "local", *arguments[1:]] if arguments[0] == "doctor" else ["-r", "local", *arguments]
     environment = {**os.environ, "PYTHONPATH": str(Path("src").absolute())}
-    ran = subprocess.run([*MRSYNC, *local], cwd=home, env=environment, capture_output=True, text=True)
-    return Text.assemble(("$ mrsync " + " ".join(local) + "\n", "bold"), ran.stdout + ran.stderr)
+    ran = subprocess.run([*MRSYNC, *local], cwd=home, env=environment, capture_output=True, text=True, check=True)
+    return Text.assemble(("$ mrsync " + " ".join(local) + "\n", "bold"), ran.stdout)
 
 
 def draw(name: str, width: int, texts: list[Text]) -> None:
@@ -90,7 +91,7 @@ def draw(name: str, width: int, texts: list[Text]) -> None:
 
 
 def photograph_report() -> None:
-    """The HTML report as headless Chromium shows it."""
+    """Save the HTML report as headless Chromium shows it."""
     from tests.browser import browser
     from tests.whole.test_report_page import written
 
