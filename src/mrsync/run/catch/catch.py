@@ -70,9 +70,7 @@ def catch(settings: CatchSettings) -> int:
         watchdog = watch_for_the_end(settings, loop, lambda reason: catcher.stop(reason, loop.now()))
         if watchdog is not None:
             session.give_time_by(watchdog.postpone)
-        print(Readiness(interfaces[0].address, reply.getsockname()[1]).encode(), flush=True)
-        if not settings.has_master:  # else a systemd unit, if any, belongs to the master
-            notify("READY=1")
+        _announce(settings, Readiness(interfaces[0].address, reply.getsockname()[1]))
         try:
             driver.run()
         finally:
@@ -85,6 +83,13 @@ def catch(settings: CatchSettings) -> int:
         if data is not None:
             data.close()
         reply.close()
+
+
+def _announce(settings: CatchSettings, ready: Readiness) -> None:
+    """Tell the master, and systemd if it started this program, that the catcher is ready."""
+    print(ready.encode(), flush=True)
+    if not settings.has_master:  # else a systemd unit, if any, belongs to the master
+        notify("READY=1")
 
 
 def _open_data_socket(settings: CatchSettings, group: str, interfaces: Sequence[Interface]) -> socket.socket | None:

@@ -13,7 +13,7 @@ from enum import Enum
 from mrsync.errors import ProtocolDataError
 from mrsync.tree.destination.backupdir import BackupDirectory
 from mrsync.tree.destination.deletions import Deletions
-from mrsync.tree.destination.removal import remove_tree
+from mrsync.tree.destination.removal import Remover
 from mrsync.tree.filter.ere import Patterns
 from mrsync.tree.fs.copying import NO_LINKS, copy_entry
 from mrsync.tree.fs.temporary_names import backup_name
@@ -178,7 +178,7 @@ class Backups:
             return
         with suppress(FileNotFoundError):
             if stat.S_ISDIR(os.stat(kept, dir_fd=to_fd, follow_symlinks=False).st_mode):
-                remove_tree(0, to_fd, kept, Deletions(Policy()))
+                Remover(Deletions(Policy())).remove(0, to_fd, kept)
 
 
 def _compile(policy: Policy) -> Patterns | None:

@@ -18,7 +18,6 @@ import errno
 import os
 import stat
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from mrsync.errors import FileError
@@ -27,7 +26,7 @@ from mrsync.tree.destination.deletions import Deletions
 from mrsync.tree.destination.metadata import Metadata
 from mrsync.tree.destination.placement import Placement
 from mrsync.tree.destination.refusals import Refusals
-from mrsync.tree.destination.removal import remove_tree
+from mrsync.tree.destination.removal import Remover
 from mrsync.tree.destination.timestamps import Timestamps
 from mrsync.tree.destination.xattr_sync import XattrSync
 from mrsync.tree.fs.directories import Directories
@@ -97,26 +96,34 @@ class Destination:
 
     def bind(self, manifest: Manifest) -> None:
         """Use the entry numbers and the policy of this manifest from now on."""
+        policy = manifest.policy
         self._manifest = manifest
-        self.deletions = Deletions(manifest.policy)
+        self.deletions = Deletions(policy)
         self.refusals = Refusals(manifest)
-        if manifest.policy.keeps_attributes:
+        if policy.keeps_attributes:
             self.xattrs = XattrSync(manifest, self.refusals, is_root=self.ownership.is_root)
         self.metadata = Metadata(manifest, self.ownership, self.refusals, self.xattrs)
+        self.directories.close()
+        self.directories = Directories(self.root_fd, manifest.names, manifest.parents, is_loosening=not self.is_dry_run)
+        self.timestamps = Timestamps(self.directories, self.refusals, is_dry_run=self.is_dry_run)
+        self._bind_rare_parts(manifest)
+        is_planned = self.listed_deletions is not None or self.backups is not None
+        self.placement = Placement(self.path, manifest, self.directories, None if is_planned else self._can_clear)
+
+    def _bind_rare_parts(self, manifest: Manifest) -> None:
+        """Make the parts that most runs do not need, and whose modules they therefore do not load."""
+        policy = manifest.policy
         if manifest.listed is not None:
-            from mrsync.tree.destination.listed_deletions import ListedDeletions  # most runs have no list
+            from mrsync.tree.destination.listed_deletions import ListedDeletions
 
             self.listed_deletions = ListedDeletions(
                 self.root_fd, manifest, self.deletions, self._delete, is_dry_run=self.is_dry_run
             )
-        self.directories.close()
-        self.directories = Directories(self.root_fd, manifest.names, manifest.parents, is_loosening=not self.is_dry_run)
-        self.timestamps = Timestamps(self.directories, self.refusals, is_dry_run=self.is_dry_run)
-        if manifest.policy.backup:
-            from mrsync.tree.destination.backup import Backups  # most runs need neither backups nor rules to be loaded
+        if policy.backup:
+            from mrsync.tree.destination.backup import Backups
 
             self.backups = Backups(
-                manifest.policy,
+                policy,
                 self.root_fd,
                 self.path,
                 host=self._host,
@@ -124,21 +131,19 @@ class Destination:
                 on_made=self._note_made,
                 hidden_mode=lambda path: self.directories.original_mode(manifest.find(path)),
             )
-        if manifest.policy.keeps_dir_links:
+        if policy.keeps_dir_links:
             from mrsync.tree.destination.kept_links import KeptLinks
 
             self.kept_links = KeptLinks(manifest, self.directories)
-        if manifest.policy.alternates.paths:
+        if policy.alternates.paths:
             from mrsync.tree.destination.alternates import Alternates
 
             self.alternates = Alternates(manifest, self.path, self.root_fd, self._host)
-        if manifest.policy.rules or self.backups is not None:
+        if policy.rules or self.backups is not None:
             from mrsync.tree.filter.protection import Protection
 
             more = self.backups.rules if self.backups is not None else ()
             self.protection = Protection(manifest, os.path.abspath(self.path), more)
-        is_planned = self.listed_deletions is not None or self.backups is not None
-        self.placement = Placement(self.path, manifest, self.directories, None if is_planned else self._can_clear)
 
     @property
     def manifest(self) -> Manifest:
@@ -229,16 +234,18 @@ class Destination:
 
         fd: descriptor of the parent. is_obstacle: another entry takes its place.
         """
-        guard = self._guard(parent, name)
-        removal = partial(remove_tree, parent, fd, name, self.deletions, on_activity, guard)
         above = self._manifest.path(parent) if self.backups is not None else b""
 
         def delete(fd: int, name: bytes, path: bytes) -> bool:
             return self._delete(fd, name, os.path.join(above, path))
 
-        return removal(
-            delete=delete if self.backups is not None else None, is_obstacle=is_obstacle, is_dry_run=self.is_dry_run
+        remover = Remover(
+            self.deletions,
+            guard=self._guard(parent, name),
+            delete=delete if self.backups is not None else None,
+            is_dry_run=self.is_dry_run,
         )
+        return remover.remove(parent, fd, name, on_activity, is_obstacle=is_obstacle)
 
     def holds_records(self, parent: int, name: bytes) -> bool:
         """Return whether the records of this host are here, or below."""
@@ -261,9 +268,9 @@ class Destination:
         fd = self.directories.open(parent)
         if not stat.S_ISDIR(os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode):
             return 1
-        deletions = Deletions(Policy())
-        remove_tree(parent, fd, name, deletions, guard=self._guard(parent, name), is_dry_run=True)
-        return deletions.count
+        trial = Remover(Deletions(Policy()), guard=self._guard(parent, name), is_dry_run=True)
+        trial.remove(parent, fd, name)
+        return trial.deletions.count
 
     def can_go_whole(self, parent: int, name: bytes) -> bool:
         """Return whether nothing in a directory is protected."""
@@ -274,8 +281,8 @@ class Destination:
             return True
         try:
             fd = self.directories.open(parent)
-            deletions = Deletions(Policy())
-            return remove_tree(parent, fd, name, deletions, guard=guard, is_obstacle=True, is_dry_run=True)
+            trial = Remover(Deletions(Policy()), guard=guard, is_dry_run=True)
+            return trial.remove(parent, fd, name, is_obstacle=True)
         except PermissionError:
             return True  # a temporary mode may help
 

@@ -20,60 +20,66 @@ if TYPE_CHECKING:
 Delete = Callable[[int, bytes, bytes], bool]
 
 
-def remove_tree(
-    parent: int,
-    parent_fd: int,
-    name: bytes,
-    deletions: Deletions,
-    on_activity: Callable[[int], None] = lambda count: None,
-    guard: DirectoryProtection | None = None,
-    *,
-    delete: Delete | None = None,
-    is_obstacle: bool = False,
-    is_dry_run: bool = False,
-) -> bool:
-    """Delete a directory bottom-up, except for protected entries and those beyond the limit. Return whether it is gone.
+class Remover:
+    """Delete directory trees bottom-up, except for protected entries and those beyond the limit.
 
-    parent, parent_fd: entry and descriptor of the directory above. deletions: the limit and the count. on_activity:
-    called with the number of entries of each directory. guard: the protect rules inside the directory. delete: replaces
-    unlink for entries that are not directories. is_obstacle: another entry takes the place of the directory, which
-    therefore does not count as deleted itself. is_dry_run: only count.
-
-    No soft link and no mount point is crossed; a mount point raises EBUSY. OSError is raised for the first entry that
-    cannot be deleted; those deleted before stay deleted.
+    deletions: the limit and the count. guard: the protect rules inside the directory. delete: replaces unlink for
+    entries that are not directories. is_dry_run: only count.
     """
-    removal = _Removal(parent, parent_fd, name, deletions, guard, delete, is_dry_run)
-    try:
-        return removal.run(on_activity, is_obstacle)
-    finally:
-        removal.close()
+
+    def __init__(
+        self,
+        deletions: Deletions,
+        *,
+        guard: DirectoryProtection | None = None,
+        delete: Delete | None = None,
+        is_dry_run: bool = False,
+    ) -> None:
+        self.deletions = deletions
+        self.guard = guard
+        self.delete = delete or _unlink
+        self.has_paths = delete is not None or deletions.is_listing
+        self.is_dry_run = is_dry_run
+
+    def remove(
+        self,
+        parent: int,
+        parent_fd: int,
+        name: bytes,
+        on_activity: Callable[[int], None] = lambda count: None,
+        *,
+        is_obstacle: bool = False,
+    ) -> bool:
+        """Delete a directory. Return whether it is gone.
+
+        parent, parent_fd: entry and descriptor of the directory above. on_activity: called with the number of entries
+        of each directory. is_obstacle: another entry takes the place of the directory, which therefore does not count
+        as deleted itself.
+
+        No soft link and no mount point is crossed; a mount point raises EBUSY. OSError is raised for the first entry
+        that cannot be deleted; those deleted before stay deleted.
+        """
+        removal = _Removal(self, parent, parent_fd, name)
+        try:
+            return removal.run(on_activity, is_obstacle)
+        finally:
+            removal.close()
 
 
 class _Removal:
     """A removal in progress. Its directories are numbered from 1; `_staying` holds those that cannot be empty."""
 
-    def __init__(
-        self,
-        parent: int,
-        parent_fd: int,
-        name: bytes,
-        deletions: Deletions,
-        guard: DirectoryProtection | None,
-        delete: Delete | None,
-        is_dry_run: bool,
-    ) -> None:
+    def __init__(self, remover: Remover, parent: int, parent_fd: int, name: bytes) -> None:
+        self._remover = remover
+        self._deletions = remover.deletions
         self._parent = parent
         self._names = [b"", name]
         self._parents = [0, 0]
-        self._guards = {0: guard, 1: guard}
+        self._guards = {0: remover.guard, 1: remover.guard}
         self._done = 0
         self._staying: set[int] = set()
-        self._deletions = deletions
-        self._delete = delete or _unlink
-        self._has_paths = delete is not None or deletions.is_listing
-        self._is_dry_run = is_dry_run
         self._mount = mount_id(parent_fd)
-        self._directories = Directories(parent_fd, self._names, self._parents, is_loosening=not is_dry_run)
+        self._directories = Directories(parent_fd, self._names, self._parents, is_loosening=not remover.is_dry_run)
 
     def run(self, on_activity: Callable[[int], None], is_obstacle: bool) -> bool:
         number = 1
@@ -87,7 +93,7 @@ class _Removal:
             if number in self._staying or (is_counted and not self._deletions.allows()):
                 self._staying.add(self._parents[number])
                 continue
-            if not self._is_dry_run:
+            if not self._remover.is_dry_run:
                 os.rmdir(self._names[number], dir_fd=self._directories.open(self._parents[number]))
             if is_counted:
                 self._deletions.note(self._parent, self._path(number), is_directory=True)
@@ -114,7 +120,7 @@ class _Removal:
                 self._names.append(name)
                 self._parents.append(number)
             elif self._deletions.allows():
-                if not self._is_dry_run and self._delete(fd, name, path):
+                if not self._remover.is_dry_run and self._remover.delete(fd, name, path):
                     self._staying.add(number)
                 self._deletions.note(self._parent, path, is_directory=False)
             else:
@@ -124,7 +130,7 @@ class _Removal:
     def _path(self, number: int) -> bytes:
         """Return the path below the tree's parent, or b"" if no path is needed: it is costly in deep trees."""
         parts = []
-        while number and self._has_paths:
+        while number and self._remover.has_paths:
             parts.append(self._names[number])
             number = self._parents[number]
         return b"/".join(reversed(parts))

@@ -12,7 +12,7 @@ import pytest
 from mrsync.tree.compare.prefetch import Prefetch
 from mrsync.tree.destination import removal
 from mrsync.tree.destination.deletions import Deletions
-from mrsync.tree.destination.removal import remove_tree
+from mrsync.tree.destination.removal import Remover
 from mrsync.tree.fs.mounts import _statx_mount_id
 from mrsync.tree.model.policy import Policy
 from tests.trees import build_awkward_tree
@@ -23,7 +23,7 @@ def remove(path: Path) -> int:
     fd = os.open(path.parent, os.O_RDONLY)
     try:
         deletions = Deletions(Policy())
-        assert remove_tree(0, fd, os.fsencode(path.name), deletions)
+        assert Remover(deletions).remove(0, fd, os.fsencode(path.name))
         return deletions.count
     finally:
         os.close(fd)
@@ -112,9 +112,9 @@ def test_no_more_goes_than_is_allowed(tmp_path: Path, limit: int) -> None:
     fd = os.open(tmp_path, os.O_RDONLY)
     dry, deletions = (Deletions(Policy(max_delete=limit, itemizes=True)) for _ in range(2))
     try:
-        is_gone = [remove_tree(7, fd, b"tree", dry, is_dry_run=True)]
+        is_gone = [Remover(dry, is_dry_run=True).remove(7, fd, b"tree")]
         assert tree_of(tmp_path) == before
-        is_gone.append(remove_tree(7, fd, b"tree", deletions))
+        is_gone.append(Remover(deletions).remove(7, fd, b"tree"))
     finally:
         os.close(fd)
     assert is_gone == [limit >= len(before)] * 2
@@ -132,7 +132,7 @@ def test_an_obstacle_is_no_deletion_itself(tmp_path: Path) -> None:
     fd = os.open(tmp_path, os.O_RDONLY)
     deletions = Deletions(Policy(max_delete=1, itemizes=True))
     try:
-        assert remove_tree(0, fd, b"tree", deletions, is_obstacle=True)
+        assert Remover(deletions).remove(0, fd, b"tree", is_obstacle=True)
     finally:
         os.close(fd)
     assert list(deletions.listed()) == [(0, b"tree/file")]
