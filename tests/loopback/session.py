@@ -23,7 +23,7 @@ from mrsync.protocol.core.events import (
     SessionEnded,
 )
 from mrsync.protocol.receiving.catcher_config import CatcherConfig
-from mrsync.transport.casting import CasterDriver
+from mrsync.transport.casting import CasterDriver, CasterSecrets
 from mrsync.transport.catching import CatcherDriver
 from mrsync.transport.loop import Loop
 from mrsync.transport.network.interface import Interface, loopback_interface
@@ -32,8 +32,6 @@ from mrsync.transport.network.paths import Path
 from mrsync.transport.pages.slots import SLOTS
 from mrsync.transport.sessions import CatcherSecrets
 from mrsync.wire.geometry import Geometry, ladder
-from mrsync.wire.keys import SessionKeys, TargetKeys
-from mrsync.wire.limits import NO_SESSION
 from mrsync.wire.messages import ObjectKind, SealKind
 from mrsync.wire.records import ComparedRecord, NeedsRecord, ResultRecord
 from mrsync.wire.sealing import seals_here
@@ -147,11 +145,10 @@ class CastingApplication:
         self.loop = Loop()
         self.contents_bytes = contents_bytes
         self.socket = open_caster_socket(place.interface, place.group, place.port, ttl=1, is_looped=place.is_looped)
-        keys = SessionKeys.derive(SECRET, int.from_bytes(os.urandom(8), "big"))
-        self.session = keys.session
+        self.session = int.from_bytes(os.urandom(8), "big")
         self.caster = Caster(
             CasterConfig(
-                session=keys.session,
+                session=self.session,
                 steps=ladder(mtu, is_ipv6=False, target_count=targets),
                 names={target: f"target{target}" for target in range(targets)},
                 seals=seals_here() if seals is None else seals,
@@ -165,10 +162,7 @@ class CastingApplication:
             self.caster,
             [self.socket],
             [Path(self.socket, (place.group, place.port))],
-            keys=keys,
-            knock_keys=SessionKeys.derive(SECRET, NO_SESSION),
-            own_keys=TargetKeys(dict(enumerate(OWN_SECRETS)), keys.session),
-            signer=SIGNER,
+            secrets=CasterSecrets(self.session, SECRET, OWN_SECRETS, SIGNER),
             read=self._read_page,
             on_event=self._on_event,
             loop=self.loop,

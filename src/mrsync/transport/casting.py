@@ -18,9 +18,9 @@ from __future__ import annotations
 
 import socket
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import Callable
+from typing import Callable, NamedTuple
 
 from mrsync.protocol.caster import Caster
 from mrsync.protocol.core.events import (
@@ -41,6 +41,7 @@ from mrsync.transport.pages.compression import Compressor
 from mrsync.transport.pages.pagecache import ReadPage, SealedPages
 from mrsync.wire.header import session_tag
 from mrsync.wire.keys import SessionKeys, TargetKeys
+from mrsync.wire.limits import NO_SESSION
 from mrsync.wire.messages import Digests, Knock, Message, ObjectKind, Phase, Report
 from mrsync.wire.sealing import PageSealer
 from mrsync.wire.session import ControlCodec, Rejection
@@ -48,6 +49,15 @@ from mrsync.wire.signing import Signer
 
 REPORTS_PER_ROUND = 64  # per socket and turn, so that sending is not delayed
 _DATAGRAM_ROOM = 2048
+
+
+class CasterSecrets(NamedTuple):
+    """The secrets of a session on the master."""
+
+    session: int
+    group: bytes  # shared by all members
+    own: Sequence[bytes] = ()  # by target: shared with it only; empty: everything is sealed with the group's
+    signer: Signer | None = None  # None: nothing is signed
 
 
 class CasterDriver:
@@ -65,19 +75,18 @@ class CasterDriver:
         sockets: Iterable[socket.socket],
         paths: Iterable[Path],
         *,
-        keys: SessionKeys,
-        knock_keys: SessionKeys,
-        own_keys: TargetKeys | None = None,
-        signer: Signer | None = None,
+        secrets: CasterSecrets,
         compress_level: int = 0,
         read: ReadPage,
         on_event: Callable[[CasterEvent], None],
         on_round: Callable[[], None] = lambda: None,
         loop: Loop,
     ) -> None:
+        keys, signer = SessionKeys.derive(secrets.group, secrets.session), secrets.signer
+        own_keys = TargetKeys(dict(enumerate(secrets.own)), secrets.session) if secrets.own else None
         self.codec = ControlCodec(keys, own_keys, signer=signer)
         self._knocks_heard = 0
-        self._knocks = ControlCodec(knock_keys)
+        self._knocks = ControlCodec(SessionKeys.derive(secrets.group, NO_SESSION))
         self._caster = caster
         self._compress_level = compress_level
         self._compressor: Compressor | None = None

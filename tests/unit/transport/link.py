@@ -22,7 +22,8 @@ from mrsync.wire.messages import SealKind
 from mrsync.wire.sealing import PageSealer
 
 SESSION = 0x0123456789ABCDEF
-KEYS = SessionKeys.derive(bytes(range(32)), SESSION)
+SECRET = bytes(range(32))
+KEYS = SessionKeys.derive(SECRET, SESSION)
 GEOMETRY = Geometry.from_mtu(1500, is_ipv6=False, target_count=8)
 CONTENTS = 2
 

@@ -12,7 +12,7 @@ import pytest
 from mrsync.protocol.core.events import CasterEvent, CastFinished
 from mrsync.protocol.core.sends import Send, SendCoded, SendMessage, SendPage
 from mrsync.transport import casting
-from mrsync.transport.casting import CasterDriver, _held
+from mrsync.transport.casting import CasterDriver, CasterSecrets, _held
 from mrsync.transport.loop import Loop
 from mrsync.transport.network.interface import loopback_interface
 from mrsync.transport.network.multicast import open_caster_socket
@@ -24,12 +24,12 @@ from mrsync.wire.limits import HEADER_BYTES, NO_SESSION
 from mrsync.wire.messages import Ack, Ending, Farewell, Kind, Message, ObjectKind, Phase, Report, SealKind
 from mrsync.wire.session import ControlCodec
 from mrsync.wire.terms import decode_terms
-from tests.unit.transport.link import GEOMETRY, KEYS, sample
+from tests.unit.transport.link import GEOMETRY, KEYS, SECRET, SESSION, sample
 
 DATA = sample(6)
 ANY_PORT = 1  # reports come to the port below: the kernel chooses
 CONTENTS = ObjectKind.CONTENTS
-KNOCK_KEYS = SessionKeys.derive(bytes(range(32)), NO_SESSION)
+KNOCK_KEYS = SessionKeys.derive(SECRET, NO_SESSION)
 
 
 class ScriptedCaster:
@@ -103,8 +103,7 @@ def cast(listener: socket.socket, *sends: list[Send], gap_s: float = 0.0) -> lis
             caster,  # type: ignore[arg-type]
             [opened],
             [Path(opened, address)],
-            keys=KEYS,
-            knock_keys=KNOCK_KEYS,
+            secrets=CasterSecrets(SESSION, SECRET),
             read=lambda object, page: DATA[page * GEOMETRY.page_bytes : (page + 1) * GEOMETRY.page_bytes],
             on_event=on_event,
             loop=loop,

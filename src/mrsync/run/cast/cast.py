@@ -44,7 +44,7 @@ from mrsync.run.observer import Notice, Observer
 from mrsync.run.rendezvous import Rendezvous, open_rendezvous
 from mrsync.run.settings import CastSettings, draw_session
 from mrsync.run.stop import Stop
-from mrsync.transport.casting import CasterDriver
+from mrsync.transport.casting import CasterDriver, CasterSecrets
 from mrsync.transport.loop import Loop
 from mrsync.transport.network.paths import Path, PathKind
 from mrsync.transport.network.socket_options import describe_missing
@@ -52,8 +52,6 @@ from mrsync.transport.network.traffic_class import set_traffic_class
 from mrsync.transport.pages.forwarding import endpoint
 from mrsync.tree.fs.descriptors import raise_descriptor_limit
 from mrsync.wire.geometry import ladder
-from mrsync.wire.keys import SessionKeys, TargetKeys
-from mrsync.wire.limits import NO_SESSION
 from mrsync.wire.messages import NetworkShare, Phase, SealKind
 from mrsync.wire.records import FailureCause
 from mrsync.wire.sealing import seals_here
@@ -135,10 +133,7 @@ class _Run:
             self._caster,
             sockets,
             group_paths,
-            keys=SessionKeys.derive(settings.secret, session),
-            knock_keys=SessionKeys.derive(settings.secret, NO_SESSION),
-            own_keys=TargetKeys(dict(enumerate(settings.own_secrets)), session) if settings.own_secrets else None,
-            signer=signer_of(settings),
+            secrets=CasterSecrets(session, settings.secret, settings.own_secrets, signer_of(settings)),
             compress_level=settings.compress_level,
             read=self._source.read,
             on_event=self._on_event,
