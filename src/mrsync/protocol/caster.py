@@ -89,11 +89,9 @@ class Caster:
         self._endings = Endings(
             self.roster,
             self._outbox,
-            self._schedule,
-            self.relays,
-            self._rounds,
             self._events,
             ack_wait_s=config.ack_wait_s,
+            forget=self._forget,
             on_ended=self._on_target_ended,
         )
         self._admission = Admission(self.roster, self._outbox, self.reach, self._endings, self._seals, self._on_joined)
@@ -301,6 +299,12 @@ class Caster:
         """Forget the claims of a target whose path changed. It will claim what it lacks again."""
         self._schedule.forget(target.id)
         self._events.append(TargetRerouted(target.id))
+
+    def _forget(self, target: Target, now: float) -> None:
+        """Plan nothing more for this target, or for its former process."""
+        self.relays.forget(target, now)
+        self._rounds.note_wants()
+        self._schedule.forget(target.id)
 
     def _on_target_ended(self, sentence: str, was_live: bool, now: float) -> None:
         if was_live:

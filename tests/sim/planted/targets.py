@@ -9,7 +9,6 @@ from mrsync.protocol.core.log import LogReader
 from mrsync.protocol.receiving.reception import Reception
 from mrsync.protocol.targets import liveness
 from mrsync.protocol.targets.admission import Admission
-from mrsync.protocol.targets.endings import Endings
 from mrsync.protocol.targets.roster import Roster
 from tests.sim.planted.fault import Fault
 
@@ -18,8 +17,8 @@ INVENTED_STAY = Fault("", Reception, "believe_tx", "self.tx_seen = tx", "self.tx
 TARGET_FAULTS = (
     Fault(
         "repairs for targets that are lost",
-        Endings,
-        "forget",
+        Caster,
+        "_forget",
         "self._schedule.forget",
         "id",
         found_by="a death is noticed before its losses are repaired",
@@ -106,8 +105,8 @@ TARGET_FAULTS = (
     ),
     Fault(
         "what the dead wanted is cast all the same",
-        Endings,
-        "forget",
+        Caster,
+        "_forget",
         "self._rounds.note_wants()",
         "pass",
         found_by="one that lacks what the others have dies",

@@ -7,12 +7,9 @@ from typing import Callable
 
 from mrsync.protocol.core.events import CasterEvent, TargetEnded
 from mrsync.protocol.core.states import TargetTrigger
-from mrsync.protocol.sending.schedule import Schedule
 from mrsync.protocol.targets.liveness import Expectation, overdue_reason
 from mrsync.protocol.targets.outbox import Outbox
-from mrsync.protocol.targets.relays import Relays
 from mrsync.protocol.targets.roster import Roster, Target
-from mrsync.protocol.targets.rounds import Rounds
 from mrsync.wire.messages import Ending
 
 _ENDINGS = {TargetTrigger.REFUSAL: Ending.REFUSED}  # of live targets, by the cause; of all other causes: DROPPED
@@ -21,6 +18,7 @@ _ENDINGS = {TargetTrigger.REFUSAL: Ending.REFUSED}  # of live targets, by the ca
 class Endings:
     """End targets, each only once.
 
+    forget: called with a target for which, or for whose former process, nothing more is to be planned, and the time.
     on_ended: called after each end with a sentence (name and reason), whether the target was live, and the time.
     """
 
@@ -28,19 +26,15 @@ class Endings:
         self,
         roster: Roster,
         outbox: Outbox,
-        schedule: Schedule,
-        relays: Relays,
-        rounds: Rounds,
         events: deque[CasterEvent],
         *,
         ack_wait_s: float,
+        forget: Callable[[Target, float], None],
         on_ended: Callable[[str, bool, float], None],
     ) -> None:
+        self.forget = forget
         self._roster = roster
         self._outbox = outbox
-        self._schedule = schedule
-        self._relays = relays
-        self._rounds = rounds
         self._events = events
         self._ack_wait_s = ack_wait_s
         self._on_ended = on_ended
@@ -54,12 +48,6 @@ class Endings:
             self.forget(target, now)
             self._outbox.farewell(target, _ENDINGS.get(trigger, Ending.DROPPED), reason)
         self._on_ended(f"{target.name}: {reason}", was_live, now)
-
-    def forget(self, target: Target, now: float) -> None:
-        """Plan nothing more for this target, or for its former process."""
-        self._relays.forget(target, now)
-        self._rounds.note_wants()
-        self._schedule.forget(target.id)
 
     def end_overdue(self, expected: Expectation, now: float) -> None:
         """End every live target that is silent or stuck."""
