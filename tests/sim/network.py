@@ -100,13 +100,14 @@ class LossProcess:
 class Path:
     """The way to one target and back."""
 
-    def __init__(self, seed: str, scenario: TargetScenario) -> None:
+    def __init__(self, seed: str, scenario: TargetScenario, uplink_bytes_s: float) -> None:
         self.rng = random.Random(seed)
         self.scenario = scenario
         self.losses = LossProcess(self.rng, scenario.loss, scenario.loss_run)
         self.corruption = LossProcess(self.rng, scenario.corruption)
         self.report_losses = LossProcess(self.rng, scenario.report_loss)
         self.is_cut = False
+        self.port = SharedQueue(uplink_bytes_s, scenario.hop_queue_bytes, 0.0)  # for what it passes on
 
     def arrivals(self, now: float) -> list[float]:
         """When copies of something sent now arrive."""
@@ -133,7 +134,10 @@ class Network:
         self._scenario = scenario
         self._rng = random.Random(f"network {scenario.seed}")
         self._shared = LossProcess(self._rng, scenario.shared_loss)
-        self.paths = [Path(f"path {scenario.seed} {at}", target) for at, target in enumerate(scenario.targets)]
+        self.paths = [
+            Path(f"path {scenario.seed} {at}", target, scenario.uplink_bytes_s)
+            for at, target in enumerate(scenario.targets)
+        ]
         self.ears: list[Ear] = []
         rival = scenario.rival_rtt_s, scenario.rival_ends_s
         self.switch = SharedQueue(scenario.switch_bytes_s, scenario.switch_queue_bytes, *rival)
@@ -158,23 +162,22 @@ class Network:
         when, full = self._pass_switch(packets, size_bytes + PACKET_OVERHEAD_BYTES, when)
         self._deliver(ear, cast, packets, full, when, is_cast=False)
 
-    def hop(self, sender: int, ear: Ear, cast: Cast, packets: int, when: float) -> None:
-        """From one target to another; packets leave it at `when`."""
-        if not self.paths[sender].is_cut and sender not in self.paths[ear.index].scenario.blocks:
-            self._deliver(ear, cast, packets, 0, when, is_cast=False)
+    def hop(self, sender: int, ear: Ear, cast: Cast, packets: int, when: float, gap_s: float = 0.0) -> None:
+        """From one target to another; the last of the packets leaves it at `when`, gap_s after the one before it."""
+        path = self.paths[sender]
+        if path.is_cut or sender in self.paths[ear.index].scenario.blocks:
+            return
+        full = 0
+        if path.scenario.hop_queue_bytes:
+            size_bytes = len(cast) if isinstance(cast, bytes) else self.slice_bytes
+            when, full = _pass_queue(path.port, packets, size_bytes + PACKET_OVERHEAD_BYTES, when, gap_s)
+        self._deliver(ear, cast, packets, full, when, is_cast=False)
 
     def _pass_switch(self, packets: int, size_bytes: int, when: float) -> tuple[float, int]:
         """When a burst leaves the bottleneck, and which of its packets found the queue full."""
         if not self._scenario.switch_bytes_s:
             return when, 0
-        part = max(1, int(PART_S / self.gap_s)) if self.gap_s else packets
-        full = 0
-        for first in range(0, packets, part):
-            count = min(part, packets - first)
-            comes = when - (packets - first - count) * self.gap_s
-            fit = self.switch.put(count, size_bytes, comes)
-            full |= (1 << first + count) - (1 << first + fit)
-        return max(when, self.switch.leaves_at()), full
+        return _pass_queue(self.switch, packets, size_bytes, when, self.gap_s)
 
     def _deliver(self, ear: Ear, cast: Cast, packets: int, lost: int, when: float, *, is_cast: bool) -> None:
         """To one host, by its path."""
@@ -235,6 +238,17 @@ class Network:
             self._events.plan(now, self.hear_stolen, datagram)
         for time in path.arrivals(now):
             self._events.plan(time, hear, datagram)
+
+
+def _pass_queue(queue: SharedQueue, packets: int, size_bytes: int, when: float, gap_s: float) -> tuple[float, int]:
+    """When packets that come so far apart, the last one at `when`, leave the queue; which of them found it full."""
+    part = max(1, int(PART_S / gap_s)) if gap_s else packets
+    full = 0
+    for first in range(0, packets, part):
+        count = min(part, packets - first)
+        fit = queue.put(count, size_bytes, when - (packets - first - count) * gap_s)
+        full |= (1 << first + count) - (1 << first + fit)
+    return max(when, queue.leaves_at()), full
 
 
 def flipped(datagram: bytes, rng: random.Random) -> bytes:

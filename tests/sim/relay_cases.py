@@ -106,6 +106,14 @@ CASES = (
     RelayCase("one passes nothing on, and says that it did", one(3, withholds_share=1.0), EVERYONE, 5.5, 1.01, 0.02),
     RelayCase("one passes some on, and says so of all", one(3, withholds_share=0.3), EVERYONE, 4.0, 1.01, 0.1),
     RelayCase("one passes on slowly", one(3, hop_pages_s=15.0), EVERYONE, 9.0, 1.01, 0.1),
+    RelayCase(  # round trips of half a second: a page that was lost twice is no stall
+        "all of them get the processor late, and lose packets",
+        (replace(DEAF, wake_s=0.2, loss=0.01),) * COUNT,
+        EVERYONE,
+        11.0,
+        1.014,
+        0.013,
+    ),
     RelayCase("the last one is slow to write", one(7, disk_pages_s=50.0), EVERYONE, 8.0),
     RelayCase(
         "each wants other files",

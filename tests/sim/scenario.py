@@ -56,6 +56,7 @@ class TargetScenario:
     packets_s: float = 0.0  # that the host can take in; 0: any number
     late_share: float = 0.0  # of its answers: the processor is taken from it before they leave,
     late_s: float = 0.0  # for at most so long
+    wake_s: float = 0.0  # longest time for which other programs keep the processor when there is something to do
     buffer_bytes: int = 8 << 20
     retained_pages: int = 512
     need_share: float = 1.0
@@ -68,6 +69,7 @@ class TargetScenario:
     blocks: tuple[int, ...] = ()  # targets that nothing comes from
     withholds_share: float = 0.0  # of the pages that it is to pass on: it says that it sent them
     hop_pages_s: float = 20000.0  # that it can pass on
+    hop_queue_bytes: int = 0  # of the port behind it, which is as fast as the caster's uplink; 0: there is none
     path_bytes: int = 65535  # larger datagrams do not reach it
 
     @property

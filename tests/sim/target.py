@@ -40,6 +40,7 @@ class TargetHost:
         self.ending: SessionEnded | None = None
         scenario = self.scenario = world.scenario.targets[index]
         self._rng = random.Random(f"target {world.scenario.seed} {index} {incarnation}")
+        self._wakes = random.Random(f"wakes {world.scenario.seed} {index} {incarnation}")
         self.instance = self._rng.getrandbits(64)
         self.catcher = Catcher(
             CatcherConfig(
@@ -112,7 +113,7 @@ class TargetHost:
         """Something arrives at the socket; what finds its buffer full is dropped."""
         now, rate = self._world.events.now, self.scenario.packets_s
         packets = cast.mask.bit_count() if isinstance(cast, Burst) else 1
-        start = max(now, self._busy_until)
+        start = self._starts_at(now)
         held = self._held if self.clock.is_stopped else (start - now) * rate
         if held * TRUESIZE_BYTES > self.scenario.buffer_bytes:
             self._arrive(cast, lost | bad)
@@ -122,11 +123,17 @@ class TargetHost:
         if self.clock.is_stopped:
             self._held += packets
             self.clock.run(self._take, cast, lost, bad, is_cast)
-        elif rate:
-            self._busy_until = start + packets / rate
+        elif rate or self.scenario.wake_s:
+            self._busy_until = start + (packets / rate if rate else 0.0)
             self._world.events.plan(self._busy_until, self.clock.run, self._take, cast, lost, bad, is_cast)
         else:
             self._take(cast, lost, bad, is_cast)
+
+    def _starts_at(self, now: float) -> float:
+        """When it does what comes up now: after all else, and if it sleeps, once it gets the processor."""
+        if self._busy_until < now and self.scenario.wake_s:
+            return now + self._wakes.random() * self.scenario.wake_s
+        return max(now, self._busy_until)
 
     def stop(self, seconds: float) -> None:
         """The process is stopped for so long; its socket keeps what comes meanwhile, and all from before."""
@@ -217,6 +224,13 @@ class TargetHost:
         self.pump()
 
     def _on_timer(self, when: float) -> None:
+        if self.scenario.wake_s and when == self._timer_at:
+            self._busy_until = self._starts_at(self._world.events.now)
+            self._world.events.plan(self._busy_until, self._on_late_timer, when)
+        else:
+            self._on_late_timer(when)
+
+    def _on_late_timer(self, when: float) -> None:
         if self.is_running and when == self._timer_at and self._world.events.now > self.clock.stopped_until:
             self._keep_time()
 
@@ -237,7 +251,7 @@ class TargetHost:
             for send in forwards:
                 self._answer(send)
             if self._hop_free_at > self._world.events.now:
-                self._world.events.plan(self._hop_free_at, self.pump)
+                self._world.events.plan(self._starts_at(self._hop_free_at), self.pump)
         while (event := self.catcher.next_event()) is not None:
             self._world.record("target", self.address, event)
             self._oracle.judge_event(self, event)
@@ -290,11 +304,14 @@ class TargetHost:
             return
         count = self._world.packet_count(send.object, send.page)
         mask = send.mask or (1 << count) - 1
-        self._hop_free_at = max(now, self._hop_free_at) + 1 / self.scenario.hop_pages_s
+        gap_s = self.catcher.relaying.gap_s
+        free_at = max(now - self.catcher.relaying.late_s, self._hop_free_at)
+        self._hop_free_at = free_at + max(1 / self.scenario.hop_pages_s, mask.bit_count() * gap_s)
+        self.catcher.relaying.on_left(send.tx, self.clock.now + self._hop_free_at - now)
         self._oracle.judge_hop(host, send, mask)
         if host is not None and host.is_running and self._rng.random() >= self.scenario.withholds_share:
             burst = Burst(send.object, send.page, generation, count, mask, send.tx, self.index)
-            network.hop(self.index, host, burst, mask.bit_count(), self._hop_free_at)
+            network.hop(self.index, host, burst, mask.bit_count(), self._hop_free_at, gap_s)
 
     def _answer(self, send: CatcherSend) -> None:
         assert not isinstance(send, SendCoded)  # losses of one child are not combined

@@ -255,7 +255,7 @@ class CasterDriver:
         sends = self._sends
         if not sends:
             sends.extend(self._caster.sends(self._loop.now()))
-            self._sender.gap_s = self._caster.clock.gap_s
+            self._sender.gap_s, self._sender.late_s = self._caster.clock.gap_s, self._caster.clock.late_s
             self._has_planned = bool(sends)
             if not sends and self._digester is not None:
                 self._digester.flush(self._caster.digests_together)

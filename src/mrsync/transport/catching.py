@@ -32,6 +32,7 @@ from mrsync.protocol.core.events import (
 from mrsync.protocol.core.sends import CatcherSend, SendKnock, SendMessage, SendToPeer
 from mrsync.protocol.core.states import CatcherState
 from mrsync.transport.loop import Loop
+from mrsync.transport.naps import NAP_MIN_S, Naps
 from mrsync.transport.network.mailbox import receive_datagrams
 from mrsync.transport.network.multicast import granted_buffer
 from mrsync.transport.network.paths import Address, Path, PathKind
@@ -51,7 +52,6 @@ from mrsync.wire.sealing import PageSealer
 from mrsync.wire.session import ControlCodec, Rejection
 
 PAGES_PER_JOB = 8  # half a megabyte, which is still in the processor's cache when it is written
-NAP_S = 0.001  # lets packets gather in the socket buffer: at 200 Mbit/s, one wake-up for 17 packets
 NAP_BUFFER_BYTES = 8 << 20  # several times what arrives in 1 ms at 10 Gbit/s
 QUIET_S = 0.006  # after which an unfinished run is reported: a page takes so long at 100 Mbit/s
 PATIENCE_S = 0.001  # longest time for which a page waits to be written with others
@@ -114,6 +114,7 @@ class CatcherDriver:
         self._write_by: float | None = None  # when to write the waiting pages, however few
         self._unread: set[socket.socket] = set()  # sockets that may have more to read than was read in this turn
         self._quiet_by: float | None = None  # when to report an unfinished run to the state machine
+        self._naps = Naps()
         self._is_roomy = all(granted_buffer(opened) >= NAP_BUFFER_BYTES for opened in self._sockets)
         self._is_ended = False
 
@@ -173,13 +174,14 @@ class CatcherDriver:
             return
         if self.pages_queued > QUEUE_PAGES_MAX:
             self._unread.add(opened)
-            self._loop.nap(NAP_S)  # the disk is too slow; packets that overflow the socket buffer will be repaired
+            self._loop.nap(NAP_MIN_S)  # the disk is too slow; packets that overflow the socket buffer will be repaired
             return
         is_used = opened is self._data or self._catcher.is_deaf  # else only few control messages arrive there
+        before = intake.statistics.bytes
         if intake.drain(now):
             self._unread.add(opened)
         elif self._is_roomy and is_used:
-            self._loop.nap(NAP_S)
+            self._loop.nap(self._naps.after(intake.statistics.bytes - before))
         self._quiet_by = now + QUIET_S if any(other.is_midway for other in self._intakes.values()) else None
         self._take_opened(now)
 

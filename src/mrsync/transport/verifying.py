@@ -2,8 +2,11 @@
 
 An opened page waits here until its digest is known, and is written only if it matches. If the digest differs, the page
 is rejected and requested again. Digests may be lost, so they are requested if overdue. A page whose digest
-never comes was not sent by the caster, and is rejected after GIVE_UP_S. Meanwhile it holds back tx_done, and so the
-window, for only HOLD_S, so that a forged page cannot stop the session.
+never comes was not sent by the caster, and is rejected after GIVE_UP_S.
+
+Pages that are not hashed yet hold back tx_done, and so the window, because they are work that is left. Those whose
+digest is on its way, or was lost, do so only if there are many, and for HOLD_S: in a chain of relays, one lost digest
+would hold up everybody else, and a forged page must not stop the session.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from mrsync.wire.messages import Digests, ObjectKind
 WAITING_MAX = 768  # pages that wait for a digest; more than any window
 TOLD_MAX = 8192  # digests whose page has not arrived
 OVERDUE_S = 0.05  # after which the caster is asked for a digest
+UNTOLD_MAX = 128  # pages that may lack a digest without holding back the window: 8 MB
 HOLD_S = 0.25  # for which a page without a digest keeps the window from moving
 PAGES_INLINE = 1  # pages that come one by one do not need a second thread
 GIVE_UP_S = 1.0  # after which a page without a digest is rejected
@@ -111,9 +115,10 @@ class PageVerifier:
         return self._worker.is_idle
 
     def tx_done(self, tx_seen: int, now: float) -> int:
-        """Return the tx up to which no page waits here that may be authentic."""
+        """Return the tx up to which no page waits here that may be authentic, as far as that counts for the window."""
+        are_many = len(self._waiting) > UNTOLD_MAX
         waiting = (page for page in self._waiting.values() if now - page.since < HOLD_S)
-        return min(tx_seen, next((page.tx_before for page in waiting), tx_seen))
+        return min(tx_seen, next((page.tx_before for page in waiting if are_many or not page.digest), tx_seen))
 
     def give_up(self, now: float) -> None:
         """Reject pages that have waited for GIVE_UP_S."""

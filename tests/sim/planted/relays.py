@@ -10,7 +10,7 @@ RELAY_FAULTS = (
         "a relay that passes nothing on is believed for six seconds",
         Relays,
         "_is_stalled",
-        "return now - link.moved_at > STALL_S + self._slack_s",
+        "return now - link.moved_at > patience_s + self._slack_s",
         "return now - link.moved_at > 4 * STALL_S",
         found_by="one passes nothing on, and says that it did",
     ),

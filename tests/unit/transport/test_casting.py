@@ -42,6 +42,7 @@ class ScriptedCaster:
         self.seal = SealKind.HMAC_SHA256
         self.geometry = GEOMETRY
         self.gap_s = gap_s
+        self.late_s = 0.0
         self.left: list[int] = []
         self.clock = self
         self.digests_together = 1

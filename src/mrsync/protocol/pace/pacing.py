@@ -8,6 +8,9 @@ Invariants: the rate is cut only for losses of packets that left at the present 
 near the last cut and faster with time, so that an improved path is found. Above PACKETS_S_MAX a page lasts half a
 millisecond: no timer can spread it, and a queue that takes such a rate takes the burst. Then there is no pacing.
 What would break it: a rate that is measured while nobody sends looks too low, which STEP_MAX makes up for.
+
+A timer is late when other programs have the processor. What should have left meanwhile may follow at once, for late_s
+at most. How much of that a queue takes is not known, so a cut halves it, and growth brings it back.
 """
 
 from __future__ import annotations
@@ -21,16 +24,21 @@ STEP_GROWTH = 1.1
 CUT_MORE = 0.98  # cut deeper than the lost share, so that the queue empties
 GROW_PAGES, GROW_PAGES_FAST = 8, 4  # between two steps of growth; of the largest ones
 RATES_REMEMBERED = 16
+LATE_S_MAX, LATE_S_MIN = 0.01, 0.001
 
 
 class Pacing:
-    """The rate at which packets leave for each listener, while there is one."""
+    """The rate at which packets leave for each listener, while there is one.
+
+    late_s: seconds that may be made up for at once.
+    """
 
     def __init__(self) -> None:
         self.packets_s: float | None = None  # None: bursts leave whole
         self._before: float | None = None  # the last cut
         self._rates: deque[tuple[int, float]] = deque(maxlen=RATES_REMEMBERED)  # of packets after a tx
         self._step = STEP_MAX
+        self.late_s = LATE_S_MAX
 
     @property
     def is_on(self) -> bool:
@@ -59,6 +67,7 @@ class Pacing:
             if self._step == STEP_MAX:
                 packets_s = min(packets_s, came_s)
             self._before, self._step = self.packets_s, STEP_MIN
+            self.late_s = max(LATE_S_MIN, self.late_s / 2)
             self._set(max(PACKETS_S_MIN, packets_s * CUT_MORE), tx)
 
     def stop(self) -> None:
@@ -78,6 +87,7 @@ class Pacing:
             return
         self._set(self.packets_s * (1 + self._step), tx)
         self._step = min(STEP_MAX, self._step * STEP_GROWTH)
+        self.late_s = min(LATE_S_MAX, self.late_s * STEP_GROWTH)
         if self.packets_s > PACKETS_S_MAX:
             self.packets_s = None
 

@@ -102,6 +102,11 @@ class Feeder:
         """Seconds between two packets of a page. 0: bursts are sent whole."""
         return self._clock.gap_s if self._clock is not None else 0.0
 
+    @property
+    def late_s(self) -> float:
+        """Seconds for which packets may follow at once when a timer was late."""
+        return self._clock.late_s if self._clock is not None else 0.0
+
     def on_left(self, tx: int, now: float) -> None:
         """Note that the last packet of a page was sent."""
         if self._clock is not None:

@@ -1,8 +1,9 @@
-"""Passage: the transfer of one object from a relay to its child, in the order in which pages arrived at the relay."""
+"""Passage: the transfer of one object from a relay to its child, of whatever pages have arrived at the relay."""
 
 from __future__ import annotations
 
 from array import array
+from bisect import insort
 from collections import deque
 from collections.abc import Iterable, Iterator
 
@@ -15,7 +16,7 @@ ASKED_MAX = 128  # pages of one claim to look for
 
 
 class Passage(Transfer):
-    """A transfer whose pages are sent in the order in which they are offered.
+    """A transfer whose pages are sent as soon as they are offered; of those that wait, the first one is next.
 
     pages_sent: how many were sent. next_page: the page behind the highest of them.
     """
@@ -24,7 +25,7 @@ class Passage(Transfer):
         super().__init__(kind, size_bytes, geometry)
         self._last_tx = array("I", [PLANNED]) * self.page_count
         self._known = bytearray(self.page_count)  # 1: it waits, or was sent
-        self._waiting: deque[int] = deque()
+        self._waiting: deque[int] = deque()  # sorted
 
     @property
     def is_sent(self) -> bool:
@@ -41,10 +42,13 @@ class Passage(Transfer):
         return page >= self.page_count or self._known[page] == 1
 
     def offer(self, page: int) -> None:
-        """Add a page that has arrived."""
+        """Add a page that has arrived. One that comes late overtakes those behind it: the child waits for it."""
         if not self.knows(page):
             self._known[page] = 1
-            self._waiting.append(page)
+            if not self._waiting or page > self._waiting[-1]:
+                self._waiting.append(page)
+            else:
+                insort(self._waiting, page)
 
     def first_send(self, tx: int) -> SendPage:
         """Return the next page that waits."""

@@ -301,6 +301,11 @@ class Relaying:
         """Seconds between two packets of a page to the child. 0: bursts are sent whole."""
         return self._feeder.gap_s if self._feeder is not None else 0.0
 
+    @property
+    def late_s(self) -> float:
+        """Seconds for which packets may follow at once when a timer was late."""
+        return self._feeder.late_s if self._feeder is not None else 0.0
+
     def on_left(self, tx: int, now: float) -> None:
         """Note that the last packet of a page to the child was sent."""
         if self._feeder is not None:

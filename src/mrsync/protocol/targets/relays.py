@@ -27,6 +27,7 @@ from mrsync.wire.messages import Assign, Feeding, Hop, ObjectKind, Peer
 TRIAL_S = 0.7  # a child that has not heard its parent by then never will
 GRACE_S = 0.3  # who was fed, and gets another parent, is not served by the caster at once
 STALL_S = 1.5  # a child that gets nothing of what its parent holds
+GAP_S = 4.5  # one that gets something, but not the first page that it lacks
 DOUBT_S = 0.3  # with three statuses: who hears none of them, or is not heard to, is gone
 HEADS_ASKED = 2  # for each target that is to be fed
 BARRED_S = 5.0  # and twice as long each time; meanwhile the caster serves it
@@ -59,6 +60,8 @@ class Link:
     is_stalled: bool = False  # for nothing comes, whatever the child says
     frontier: tuple[int, int] = (0, 0)  # object and pages that the child held when it was looked at last,
     moved_at: float = 0.0  # and when it held more than before
+    activity: int = 0  # pages that it has written, by its own count,
+    written_at: float = 0.0  # and when it wrote the last one
 
 
 class Relays:
@@ -347,11 +350,18 @@ class Relays:
         return self._paces.is_slow(link.parent.id) and not is_writing and not self._paces.waits(link.child.id)
 
     def _is_stalled(self, link: Link, contents: ObjectKind, now: float) -> bool:
-        """Return whether the child receives nothing of what its parent holds."""
+        """Return whether the child receives nothing of what its parent holds, or keeps lacking one page of it.
+
+        Between busy hosts a round trip may last half a second, and a repair may be lost as well.
+        """
         held = int(contents), link.child.frontier(contents)
         if held != link.frontier or link.parent.frontier(contents) <= held[1]:
             link.frontier, link.moved_at = held, now
-        return now - link.moved_at > STALL_S + self._slack_s
+        activity = link.child.report.activity if link.child.report is not None else 0
+        if activity != link.activity:
+            link.activity, link.written_at = activity, now
+        patience_s = GAP_S if now - link.written_at < STALL_S else STALL_S
+        return now - link.moved_at > patience_s + self._slack_s
 
     def _doubt(self, link: Link, now: float) -> None:
         """Handle a link that does not work, after seeing whether both ends answer."""

@@ -17,7 +17,7 @@ _PMTUDISC_PROBE = 3  # IP_PMTUDISC_PROBE: never fragment, ignore the path MTU; o
 
 UDP_SEGMENT = 103
 
-CASTER_SEND_BUFFER_BYTES = 128 << 10  # the kernel doubles it: four bursts; sends block before a queue of 20 ms drops
+SEND_BUFFER_BYTES = 128 << 10  # the kernel doubles it: four bursts; sends block before a queue of 20 ms drops
 CASTER_RECEIVE_BUFFER_BYTES = 4 << 20  # for simultaneous reports of a thousand targets
 DATA_BUFFER_BYTES = 32 << 20
 UNTOLD_BUFFER_BYTES = 208 << 10  # the default of Linux
@@ -50,7 +50,7 @@ def open_caster_socket(interface: Interface, group: str, port: int, *, ttl: int,
             try_option(opened, socket_options.LOOP_IPV4, int(is_looped))
             try_option(opened, socket_options.NO_FRAGMENTS_IPV4, _PMTUDISC_PROBE)
         set_group_ttl(opened, ttl)
-        try_option(opened, socket_options.SEND_BUFFER, CASTER_SEND_BUFFER_BYTES)
+        try_option(opened, socket_options.SEND_BUFFER, SEND_BUFFER_BYTES)
         _grow_receive_buffer(opened, CASTER_RECEIVE_BUFFER_BYTES)
         opened.bind(interface.at(interface.address, port - 1))
     except OSError as error:
@@ -115,6 +115,7 @@ def open_reply_socket(family: int = IPV4, *, buffer_bytes: int = DATA_BUFFER_BYT
     opened = _udp_socket(family)
     try:
         _prepare_for_pages(opened, buffer_bytes)
+        try_option(opened, socket_options.SEND_BUFFER, SEND_BUFFER_BYTES)  # for pages to a child
         opened.bind(("", 0))
     except OSError as error:
         opened.close()

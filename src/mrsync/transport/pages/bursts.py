@@ -16,7 +16,6 @@ from mrsync.wire.terms import encode_terms
 Slice = tuple[int, int, BytesLike]  # page, packet index, payload of the packet
 
 PART_S = 0.0005  # packets that are spread leave in parts of about this time
-LATE_PARTS = 2  # most that follow at once after a late timer, because queues are short
 
 _INDICES = bytes(range(PACKETS_PER_PAGE_MAX))
 
@@ -44,6 +43,7 @@ class BurstSender:
         self.is_group_heard = True  # whether some target receives pages from the group
         self.slice_bytes = slice_bytes  # must be set before the first coded packet
         self.gap_s = 0.0
+        self.late_s = 0.0  # for so long, packets may follow at once when a timer was late
         self._spread: deque[tuple[list[BytesLike], int]] = deque()  # parts of pages that are not due yet
         self._due_at = 0.0  # the next part
         self._session_tag = session_tag
@@ -168,7 +168,7 @@ class BurstSender:
             before = self.statistics.packets
             self._send_on_paths(pieces, packet_bytes, is_page=True)
             part_s = (self.statistics.packets - before) * self.gap_s
-            self._due_at = max(self._due_at, now - LATE_PARTS * part_s) + part_s
+            self._due_at = max(self._due_at, now - self.late_s) + part_s
         return self._due_at if self._spread else None
 
     def _send_on_paths(self, pieces: list[BytesLike], packet_bytes: int, *, is_page: bool) -> bool:

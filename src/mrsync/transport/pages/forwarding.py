@@ -67,12 +67,14 @@ class Forwarder:
 
     def forward(self, now: float) -> bool:
         """Send the packets that the state machine plans for the child. Return True if it may plan more at once."""
+        if self.is_blocked:  # the kernel says that there is room only once half of its queue is empty
+            self.flush()
         self._release(now)
         if self._child is None or self.is_blocked or self._sender.is_spreading:
             return False
         if not self._sends:
             self._sends.extend(self._relaying.forwards(now))
-            self._sender.gap_s = self._relaying.gap_s
+            self._sender.gap_s, self._sender.late_s = self._relaying.gap_s, self._relaying.late_s
         has_planned = bool(self._sends)
         while self._sends and not self.is_blocked and not self._sender.is_spreading:
             self._send(self._sends.popleft())

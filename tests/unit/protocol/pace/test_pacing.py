@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from mrsync.protocol.pace.pacing import CUT_MORE, GROW_PAGES_FAST, PACKETS_S_MAX, STEP_MAX, STEP_MIN, Pacing
+from mrsync.protocol.pace.pacing import (
+    CUT_MORE,
+    GROW_PAGES_FAST,
+    LATE_S_MAX,
+    LATE_S_MIN,
+    PACKETS_S_MAX,
+    STEP_MAX,
+    STEP_MIN,
+    Pacing,
+)
 
 
 def begun(packets_s: float = 1000.0) -> Pacing:
@@ -39,6 +48,17 @@ def test_a_cut_is_from_the_rate_at_which_the_lost_packets_left() -> None:
     gap_s = pacing.gap_s
     pacing.on_progress(60, 70)
     assert pacing.gap_s == pytest.approx(gap_s / (1 + STEP_MIN))
+
+
+def test_a_late_timer_makes_up_for_less_after_a_cut_and_for_more_with_growth() -> None:
+    pacing = begun()
+    assert pacing.late_s == LATE_S_MAX
+    for tx in range(20, 30):
+        pacing.cut(0.1, 10_000.0, tx, tx)
+    assert pacing.late_s == LATE_S_MIN
+    for tx in range(100, 1000, 20):
+        pacing.on_progress(tx, tx)
+    assert pacing.late_s == LATE_S_MAX
 
 
 def test_a_cut_for_noise_is_taken_back() -> None:

@@ -51,6 +51,15 @@ def test_a_mask_chooses_packets() -> None:
         assert [header and header.packet_index for header in headers] == [3, 17, GEOMETRY.packets - 1]
 
 
+@pytest.mark.parametrize(("late_s", "packets"), [(0.0, {1}), (0.01, {10, 11})])
+def test_a_late_timer_makes_up_for_no_more_than_it_may(late_s: float, packets: set[int]) -> None:
+    with Link(sample(1), is_merging=False) as link:
+        link.sender.gap_s, link.sender.late_s = 0.001, late_s  # each part is one packet
+        assert not link.sender.send_page(link.slices(0, 0), object=CONTENTS, page=0, generation=0, tx=1)
+        assert (link.sender.release(1000.0) or 0.0) > 1000.0
+        assert link.sender.statistics.packets in packets
+
+
 def test_coded_packets_carry_their_terms_and_the_xor() -> None:
     with Link(sample(3), is_merging=False) as link:
         two = [(page, 4, link.slice(page, 4)) for page in (2, 0)]
