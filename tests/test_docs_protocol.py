@@ -363,7 +363,7 @@ def test_reasons_for_rejection() -> None:
     assert {row[0] for row in rows} == {reason.name for reason in Rejection}
 
 
-def test_limits() -> None:
+def test_documented_limits_are_those_of_the_code() -> None:
     (rows,) = tables_of("limit", "value")
     in_code = {name: value for name, value in vars(limits).items() if name.isupper()}
     assert {row[0]: int(row[1], 0) for row in rows} == in_code
@@ -373,12 +373,12 @@ def test_limits() -> None:
     ("column", "table"),
     [("phase", states.PHASES), ("state of a target", states.TARGETS), ("state of a catcher", states.CATCHERS)],
 )
-def test_state_tables(column: str, table: Mapping[Enum, Mapping[Enum, Enum]]) -> None:
+def test_documented_state_tables_are_those_of_the_code(column: str, table: Mapping[Enum, Mapping[Enum, Enum]]) -> None:
     steps = [(state, trigger, after) for state, row in table.items() for trigger, after in row.items()]
     found = next(rows for rows in tables() if rows[0][:2] == [column, "trigger"])
     assert found[1:] == [[part.name for part in step] for step in steps]
 
 
-def test_timers() -> None:
+def test_documented_timers_are_those_of_the_code() -> None:
     found = next(rows for rows in tables() if rows[0] == ["timer", "meaning"])
     assert found[1:] == [[timer.name, timer.value] for timer in Timer]

@@ -263,7 +263,7 @@ def test_the_oldest_python(make_lab: MakeLab, tmp_path: Path) -> None:
     assert not any(one["is_fault"] for one in target["findings"])
 
 
-def test_ipv6(make_lab: MakeLab, tmp_path: Path) -> None:
+def test_doctor_finds_faults_of_ipv6_networks(make_lab: MakeLab, tmp_path: Path) -> None:
     lab = make_lab(3, is_ipv6=True)
     firewall(lab.targets[1], "output", "icmpv6 type mld2-listener-report")
     small_mtu(lab.targets[2])

@@ -10,5 +10,5 @@ from tests.sim.load_cases import LOAD_CASES
 
 
 @pytest.mark.parametrize("case", [*CASES, *FLOW_CASES, *LOAD_CASES], ids=lambda case: case.what)
-def test_case(case: Case) -> None:
+def test_scenario_keeps_every_promise(case: Case) -> None:
     case.run()

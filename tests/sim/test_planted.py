@@ -20,7 +20,7 @@ FAULTS = (*PAGE_FAULTS, *COMMIT_FAULTS, *TARGET_FAULTS, *PATH_FAULTS, *FLOW_FAUL
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.what)
-def test_checkers_find(fault: Fault, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_planted_fault_is_found(fault: Fault, monkeypatch: pytest.MonkeyPatch) -> None:
     fault.plant(monkeypatch)
     case = next(case for case in (*CASES, *FLOW_CASES, *LOAD_CASES) if case.what == fault.found_by)
     with pytest.raises(Violation):

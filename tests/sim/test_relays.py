@@ -19,12 +19,12 @@ LONG = 100  # the cost of a step grows with the targets; 1000 take minutes
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.what)
-def test_relays(case: RelayCase) -> None:
+def test_relay_scenario_keeps_every_promise(case: RelayCase) -> None:
     case.run()
 
 
 @pytest.mark.parametrize("fault", RELAY_FAULTS, ids=lambda fault: fault.what)
-def test_checkers_find(fault: Fault, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_faults_of_relays_are_found(fault: Fault, monkeypatch: pytest.MonkeyPatch) -> None:
     fault.plant(monkeypatch)
     case = next(case for case in CASES if case.what == fault.found_by)
     with pytest.raises(Violation):

@@ -71,7 +71,7 @@ def test_files_from_a_list(site: Site) -> None:
     )
 
 
-def test_sizes(site: Site) -> None:
+def test_files_outside_the_size_limits_are_not_sent(site: Site) -> None:
     site.source.mkdir()
     for size in (1, 1000, 1001, 2000):
         (site.source / str(size)).write_bytes(b"x" * size)

@@ -20,14 +20,14 @@ def command(*arguments: Argument) -> list[str]:
     return program("mrsync", *arguments, "-r", "local", "-m", "a,b", "-A", group, "-P", port)
 
 
-def test_round_trips() -> None:
+def test_rtt_measures_local_targets() -> None:
     done = subprocess.run(command("rtt", "-n", 50, "--json"), capture_output=True, text=True, check=True)
     outcome = json.loads(done.stdout)
     assert [target["missing"] for target in outcome["targets"].values()] == [0, 0]
     assert all(0 < target["rtt_us"]["p50"] <= target["rtt_us"]["max"] for target in outcome["targets"].values())
 
 
-def test_an_examination() -> None:
+def test_doctor_examines_local_targets() -> None:
     done = subprocess.run(command("doctor", "-t", "/dev/shm", "--json"), capture_output=True, text=True, check=False)
     outcome = json.loads(done.stdout)
     for target in outcome["targets"].values():
@@ -41,7 +41,7 @@ def test_an_examination() -> None:
 
 
 @pytest.mark.parametrize("tool", ["rtt", "doctor"])
-def test_interrupted(tool: str) -> None:
+def test_an_interrupt_ends_rtt_and_doctor_with_20(tool: str) -> None:
     arguments = ["-n", 1000000] if tool == "rtt" else ["-t", "/dev/shm"]
     wanted = "Sending data" if tool == "rtt" else "pinging"
     with subprocess.Popen(

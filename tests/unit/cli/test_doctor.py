@@ -66,14 +66,14 @@ def test_the_rows_of_many_unfit_are_bounded() -> None:
     assert len(table_rows(result, is_verbose=False)) == ROWS_MAX
 
 
-def test_statuses() -> None:
+def test_exit_status_follows_from_targets_and_faults() -> None:
     assert outcome(gone("a"), gone("b")).exit_status == 5
     assert complaint(outcome(gone("a"))) == "no target can be reached: Connection refused"
     assert outcome(examined("a", NOTE)).exit_status == 0
     assert outcome(examined("a"))._replace(is_interrupted=True).exit_status == 20
 
 
-def test_json() -> None:
+def test_the_result_as_json() -> None:
     fields = json.loads(json.dumps(outcome_fields(outcome(examined("a", FAULT), gone("c")))))
     assert (fields["schema"], fields["exit_status"], fields["port"]) == (1, 23, 8888)
     target = fields["targets"]["a"]
@@ -98,7 +98,7 @@ def test_a_terminal_gets_colours_and_all_the_words(
     assert "\x1b[1;32mfit" in said
 
 
-def test_its_options() -> None:
+def test_options_become_settings() -> None:
     line = "-m node[1-2] -t /data -A 239.1.2.3 -P 7000 -T 2 --rate 10MB --json"
     settings, output = parse_doctor(line.split())
     assert (settings.targets, settings.dest, settings.remote_shell) == (("node1", "node2"), b"/data", "ssh")

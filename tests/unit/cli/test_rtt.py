@@ -22,7 +22,7 @@ def outcome(*targets: TargetRtt) -> RttOutcome:
     return RttOutcome(100, 64000, 45, "eth0", 1.5, targets)
 
 
-def test_one_target() -> None:
+def test_one_target_gets_a_line_and_a_histogram() -> None:
     lines = list(outcome_lines(outcome(heard("a", {300: 97}, missing=3)), is_verbose=False))
     assert lines[:3] == ["Missing pages = 3 ( 3.00%) out of total pages = 100", "", "rtt histogram"]
 
@@ -64,7 +64,7 @@ def test_targets_without_echoes_are_listed_by_reason() -> None:
     assert result.exit_status == 23
 
 
-def test_statuses() -> None:
+def test_exit_status_follows_from_targets() -> None:
     gone = silent("b", TargetState.UNREACHABLE, "Connection refused")
     lost = silent("c", TargetState.LOST, "why")
     assert outcome(heard("a", {1: 1}, missing=99)).exit_status == 0
@@ -76,7 +76,7 @@ def test_statuses() -> None:
     assert not any("histogram" in line for line in outcome_lines(outcome(gone, lost), is_verbose=False))
 
 
-def test_json() -> None:
+def test_the_result_as_json() -> None:
     fields = outcome_fields(outcome(heard("a", {300: 90, 1300: 9}, missing=1), silent("c", TargetState.LOST, "why")))
     assert json.loads(json.dumps(fields)) == {
         "schema": 1,

@@ -16,7 +16,7 @@ def explained(*topics: str) -> str:
 
 
 @pytest.mark.parametrize("topic", ["commit", "--commit"])
-def test_an_option(topic: str) -> None:
+def test_an_option_is_explained_with_or_without_dashes(topic: str) -> None:
     text = explained(topic)
     assert text.startswith("--commit file|each|job    (mrsync, multicaster)\n        when a file is put into place.")
 
@@ -49,6 +49,6 @@ def test_the_topic_that_was_meant_is_named() -> None:
         explained("comit")
 
 
-def test_as_a_command() -> None:
+def test_mrsync_help_prints_a_topic() -> None:
     done = subprocess.run(program("mrsync", "help", "exit"), capture_output=True, text=True, check=True)
     assert "every target was lost" in done.stdout

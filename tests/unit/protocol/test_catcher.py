@@ -75,7 +75,9 @@ def test_first_report_comes_in_its_slot() -> None:
         (True, Ending.DONE, True),
     ],
 )
-def test_farewell(is_welcome: bool, ending: Ending, is_over: bool) -> None:
+def test_a_farewell_ends_the_session_if_it_is_for_this_instance(
+    is_welcome: bool, ending: Ending, is_over: bool
+) -> None:
     catcher = joined() if is_welcome else seeking()
     catcher.receive_message(status(2), 7, 0.0)
     events(catcher)

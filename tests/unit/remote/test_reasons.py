@@ -64,7 +64,7 @@ def test_known_troubles_name_their_remedy(text: str, remedy: str) -> None:
         ("kex_exchange_identification: read: Connection reset by peer", "Connection reset"),
     ],
 )
-def test_ssh(text: str, expected: str) -> None:
+def test_failures_of_ssh_are_named_with_a_remedy(text: str, expected: str) -> None:
     assert reason(text) == expected
 
 
@@ -80,7 +80,7 @@ def test_ssh(text: str, expected: str) -> None:
         ("env: 'python3': No such file or directory", 0),
     ],
 )
-def test_no_python(text: str, status: int) -> None:
+def test_missing_python_is_named(text: str, status: int) -> None:
     assert reason(text, status) == "there is no python3"
 
 
@@ -104,5 +104,5 @@ def test_our_own_words_win() -> None:
         ("OSError: [Errno 28] No space left on device", 1, "No space left on device"),
     ],
 )
-def test_the_rest(text: str, status: int, expected: str) -> None:
+def test_other_failures_are_named_by_their_last_line_or_status(text: str, status: int, expected: str) -> None:
     assert reason(text, status) == expected

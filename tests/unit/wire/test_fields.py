@@ -48,7 +48,7 @@ def test_texts_that_do_not_end(data: bytes) -> None:
         read_text(data, 0)
 
 
-def test_require() -> None:
+def test_require_raises_unless_true() -> None:
     require(True)
     with pytest.raises(ValueError, match="limits"):
         require(False)

@@ -44,7 +44,7 @@ def test_records_come_out_as_they_went_in(sent: list[Record], data: st.DataObjec
     assert received == sent
 
 
-def test_byte_by_byte() -> None:
+def test_records_are_decoded_from_single_bytes() -> None:
     sent: list[Record] = [SatOutRecord(7, 28), ErrorRecord(13, b"a/\xff\n", "chmod")]
     decoder = RecordDecoder()
     pieces = [decoder.feed(bytes([byte])) for byte in b"".join(map(encode_record, sent))]

@@ -53,7 +53,7 @@ def log_a_session(path: Path, style: str) -> Watcher:
     return watcher
 
 
-def test_text(tmp_path: Path) -> None:
+def test_each_event_is_a_line_with_time_and_session(tmp_path: Path) -> None:
     watcher = log_a_session(tmp_path / "log", "text")
     lines = (tmp_path / "log").read_text().splitlines()
     assert len(lines) == 3
@@ -73,7 +73,7 @@ def test_text(tmp_path: Path) -> None:
     assert len(watcher.snapshots) == 1
 
 
-def test_json(tmp_path: Path) -> None:
+def test_each_event_is_a_json_line(tmp_path: Path) -> None:
     log_a_session(tmp_path / "log", "json")
     start, notice, end = map(json.loads, (tmp_path / "log").read_text().splitlines())
     assert (start["event"], start["targets"], start["source"]) == ("start", "node[1-3]", "/src \udcff")

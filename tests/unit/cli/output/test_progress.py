@@ -151,7 +151,7 @@ def test_headline_before_anything_is_planned() -> None:
     assert headline(Snapshot("gathering", 0.1, targets=TARGETS), 0.0) == "gathering: 2/3 targets; 1 lost"
 
 
-def test_kinds(capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_kind_of_progress_has_its_class(capsys: pytest.CaptureFixture[str]) -> None:
     kinds = {kind: type(make_progress(kind, 0)) for kind in ("json", "none", "plain", "auto")}
     assert kinds == {"json": JsonProgress, "none": Progress, "plain": PlainProgress, "auto": PlainProgress}
 

@@ -23,6 +23,6 @@ def test_two_columns_as_4_0_1_then_microseconds_and_bars() -> None:
     assert len(lines) == 16
 
 
-def test_one_value() -> None:
+def test_a_single_value_fills_one_bar() -> None:
     assert list(histogram_lines(Histogram({7: 3})))[-1] == f"       8  {'#' * BAR_WIDTH} 3"
     assert quantiles(Histogram({7: 3})) == "p50 7 us, p90 7 us, p99 7 us, max 7 us"

@@ -99,7 +99,7 @@ def test_every_option_is_there(shell: str) -> None:
             assert (f"-l {bare} " in text or f"-s {bare} " in text) if shell == "fish" else name in text
 
 
-def test_as_a_command() -> None:
+def test_mrsync_completion_prints_the_script_of_a_shell() -> None:
     done = subprocess.run(program("mrsync", "completion", "bash"), capture_output=True, text=True, check=True)
     assert done.stdout == completion("bash")
     wrong = subprocess.run(program("mrsync", "completion", "csh"), capture_output=True, text=True, check=False)

@@ -25,7 +25,7 @@ from mrsync.cli.registry import values
         ("7B", 7),
     ],
 )
-def test_rate(text: str, bytes_s: int | None) -> None:
+def test_rates_with_units_are_bytes_per_second(text: str, bytes_s: int | None) -> None:
     assert values.rate(text) == bytes_s
 
 
@@ -73,16 +73,16 @@ def test_bwlimit_is_rsyncs(text: str, bytes_s: int | None) -> None:
         ("10+1", 11),
     ],
 )
-def test_size(text: str, size: int) -> None:
+def test_sizes_with_units_are_bytes(text: str, size: int) -> None:
     assert values.size(text) == size
 
 
 @pytest.mark.parametrize("text", ["239.255.67.92", "224.0.0.251", "ff15::7", "ff02::1"])
-def test_group(text: str) -> None:
+def test_multicast_groups_are_accepted(text: str) -> None:
     assert values.group(text) == text
 
 
-def test_numbers() -> None:
+def test_numbers_within_their_limits_are_accepted() -> None:
     assert (values.integer("-1"), values.integer("+07")) == (-1, 7)
     assert values.port("65535") == 65535
     assert values.ttl("0") == 0

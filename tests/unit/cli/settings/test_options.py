@@ -103,7 +103,7 @@ def test_this_host_is_left_out_unless_it_is_meant(source: str) -> None:
     assert settings.network.has_loop
 
 
-def test_multicaster(source: str, key: str) -> None:
+def test_options_of_multicaster_and_multicatcher(source: str, key: str) -> None:
     settings, _ = parse_multicaster(["-m", "a,b", "-s", source, "--key-file", key, "--no-encrypt"])
     assert (settings.remote_shell, settings.dest, settings.is_encrypted) == (None, b"", False)
     catch = parse_multicatcher(["-t", "/to", "-i", "1", "--key-file", key, "-A", "239.9.9.9", "-P", "7000", "-I", "lo"])

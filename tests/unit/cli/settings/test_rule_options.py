@@ -40,7 +40,7 @@ def test_files_are_read_in_their_place(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def test_shorthands() -> None:
+def test_shorthands_of_rsync_stand_for_rules() -> None:
     assert texts("-F") == [b": /.rsync-filter"]
     assert texts("-FF") == texts("-F", "-F", "-F") == [b": /.rsync-filter", b"- .rsync-filter"]
     found = texts("-C", "--exclude=mine")
@@ -76,7 +76,9 @@ def test_without_options_policy_and_selection_are_the_defaults() -> None:
         (["--delete-excluded", "--no-delete"], UsageError, "--delete-excluded and --no-delete contradict each other"),
     ],
 )
-def test_bad_rules(tmp_path: Path, arguments: list[str], error: type[Exception], sentence: str) -> None:
+def test_bad_rules_are_refused_with_their_place(
+    tmp_path: Path, arguments: list[str], error: type[Exception], sentence: str
+) -> None:
     path = str(tmp_path / "rules")
     (tmp_path / "rules").write_text("- fine\noops\n")
     with pytest.raises(error) as raised:
@@ -84,7 +86,7 @@ def test_bad_rules(tmp_path: Path, arguments: list[str], error: type[Exception],
     assert str(raised.value) == sentence.replace("FILE", path)
 
 
-def test_mrsync_takes_them(tmp_path: Path) -> None:
+def test_mrsync_puts_rules_into_selection_and_policy(tmp_path: Path) -> None:
     settings = parse_mrsync(["-m", "a", "-s", os.fspath(tmp_path), "--filter", "-_*.o", "-F"])[0]
     assert [rule.text for rule in settings.selection.rules] == [b"- *.o", b": /.rsync-filter"]
     assert settings.policy.rules == ("- *.o", ": /.rsync-filter")

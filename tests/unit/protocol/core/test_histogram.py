@@ -56,7 +56,7 @@ def test_bars_show_empty_bins_between() -> None:
 
 
 @given(micros, micros)
-def test_merged(one: dict[int, int], other: dict[int, int]) -> None:
+def test_merged_histograms_add_up(one: dict[int, int], other: dict[int, int]) -> None:
     merged = Histogram.merged([Histogram(one), Histogram(other)])
     assert merged.total == Histogram(one).total + Histogram(other).total
     assert all(merged.counts[key] == one.get(key, 0) + other.get(key, 0) for key in merged.counts)

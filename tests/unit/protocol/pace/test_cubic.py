@@ -92,7 +92,7 @@ def test_a_cut_leaves_what_fills_the_path() -> None:
     assert control.size >= 8800 * RTT_S
 
 
-def test_it_never_stops(way: PathSignals) -> None:
+def test_congestion_never_closes_the_window(way: PathSignals) -> None:
     control = Cubic()
     for at in range(100):
         control.on_congestion(way, at)

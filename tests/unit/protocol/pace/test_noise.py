@@ -25,11 +25,11 @@ def test_as_much_as_is_always_lost_shows_no_full_queue() -> None:
     assert not any(noise.is_exceeded(100, 1) for _ in range(100))
 
 
-def test_clearly_more_does() -> None:
+def test_clearly_more_loss_exceeds_the_noise() -> None:
     assert noisy().is_exceeded(44, 8)
 
 
-def test_a_little_more_does_in_the_end() -> None:
+def test_a_little_more_loss_exceeds_the_noise_in_the_end() -> None:
     noise = noisy()
     assert any(noise.is_exceeded(100, 2) for _ in range(30))
 

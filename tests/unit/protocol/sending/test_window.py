@@ -118,7 +118,7 @@ def test_buffers_limit_queues_and_not_packets_on_a_long_path() -> None:
     assert opened.size > 50
 
 
-def test_is_never_closed() -> None:
+def test_congestion_never_closes_the_window() -> None:
     opened = window()
     for tx in range(1, 100):
         opened.on_congestion(tx, tx)

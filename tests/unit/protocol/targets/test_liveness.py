@@ -36,7 +36,7 @@ def reason(target: Target, expected: Expectation) -> str:
     return overdue_reason(target, expected, ack_wait_s=60, now=100.0)
 
 
-def test_silence() -> None:
+def test_silence_beyond_the_ack_wait_is_a_reason() -> None:
     target = found(roster(1), 0)
     assert overdue_reason(target, expectation(Phase.GATHERING), ack_wait_s=60, now=60.0) == ""
     assert overdue_reason(target, expectation(Phase.GATHERING), ack_wait_s=60, now=60.1) == "silent for 60 s"

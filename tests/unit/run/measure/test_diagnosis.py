@@ -48,7 +48,7 @@ def with_disk(**fields: Any) -> Evidence:
     return WELL._replace(disk=DISK._replace(**fields))
 
 
-def test_nothing_is_wrong() -> None:
+def test_a_healthy_target_has_no_findings() -> None:
     assert diagnose(WELL, SETTING) == []
 
 

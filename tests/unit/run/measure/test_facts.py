@@ -33,7 +33,7 @@ json_values = st.recursive(
 )
 
 
-def test_they_go_round() -> None:
+def test_facts_are_decoded_as_they_were_encoded() -> None:
     line = encode_facts(FACTS)
     assert "\n" not in line
     assert decode_facts(line.encode()) == FACTS

@@ -20,7 +20,7 @@ def test_spellings_of_one_name(one: str, other: str) -> None:
 
 
 @pytest.mark.parametrize(("one", "other"), [("a", "b"), ("a.b", "ab"), ("\udc80", "\udc81")])
-def test_other_names(one: str, other: str) -> None:
+def test_different_names_do_not_fold_to_one(one: str, other: str) -> None:
     assert folded(os.fsencode(one)) != folded(os.fsencode(other))
 
 

@@ -82,7 +82,7 @@ def test_patterns_match_as_in_grep(first: int) -> None:
         (r"caf.{1,2}$", ["caf\xe9"], ["caf"]),
     ],
 )
-def test_patterns(pattern: str, matching: list[str], others: list[str]) -> None:
+def test_patterns_match_as_posix_says(pattern: str, matching: list[str], others: list[str]) -> None:
     compiled = Patterns([pattern.encode()])
     assert [path for path in matching + others if compiled.match(path.encode())] == matching
 

@@ -61,12 +61,12 @@ def scope_of(path: bytes, *texts: bytes, side: int = rules.SENDER, disk: Disk | 
         (b"H foo", b"", True),
     ],
 )
-def test_file(rule: bytes, path: bytes, excluded: bool) -> None:
+def test_rules_for_files_exclude_them(rule: bytes, path: bytes, excluded: bool) -> None:
     assert (b"foo" in scope_of(path, rule).excluded([b"bar.c", b"foo"])) is excluded
 
 
 @pytest.mark.parametrize("rule", [b"- d/", b"- d", b"- d/***", b"- /d/***", b"- **d/", b"-! *e"])
-def test_directory(rule: bytes) -> None:
+def test_rules_for_directories_exclude_them(rule: bytes) -> None:
     assert scope_of(b"", rule).excluded([b"d", b"e"], [b"d", b"e"]) == {b"d"}
 
 

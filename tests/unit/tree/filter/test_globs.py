@@ -55,7 +55,7 @@ def is_match(pattern: bytes, path: bytes) -> bool:
         (b"[\xe0-\xff]", b"\xfe", True),
     ],
 )
-def test_pattern(pattern: bytes, path: bytes, expected: bool) -> None:
+def test_globs_match_as_rsync_does(pattern: bytes, path: bytes, expected: bool) -> None:
     assert is_match(pattern, path) is expected
 
 

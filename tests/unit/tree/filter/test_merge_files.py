@@ -13,7 +13,7 @@ from mrsync.tree.filter.merge_files import RULE_FILE_BYTES_MAX, RuleList, TreeRe
 from mrsync.tree.filter.rules import Rule
 
 
-def test_lines() -> None:
+def test_comments_and_empty_lines_are_skipped() -> None:
     data = b"one\n\n# comment\r\n; comment\rtwo three\n #not\0gone"
     assert list(split_entries(data, has_nuls=False)) == [(1, b"one"), (5, b"two three"), (6, b" #not")]
 

@@ -41,7 +41,7 @@ GOOD = {
 
 
 @pytest.mark.parametrize(("text", "expected"), GOOD.items())
-def test_rule(text: bytes, expected: Rule) -> None:
+def test_rules_are_parsed_as_rsync_does(text: bytes, expected: Rule) -> None:
     assert parse_rule(text, 0, "here") == expected
 
 
@@ -71,7 +71,7 @@ def test_text_means_the_same(rule: Rule) -> None:
         (b"- " + b"x" * 5000, "more than 4096 bytes"),
     ],
 )
-def test_bad_rule(text: bytes, reason: str) -> None:
+def test_a_bad_rule_is_named_with_its_place(text: bytes, reason: str) -> None:
     with pytest.raises(RuleError) as raised:
         parse_rule(text, 0, "rules.txt, line 3")
     assert str(raised.value).startswith("rules.txt, line 3: ")

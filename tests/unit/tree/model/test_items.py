@@ -62,7 +62,7 @@ def test_neighbours_of_the_same_flags_are_one_run() -> None:
         (LINKED | TIME, stat.S_IFREG, "hf..t......"),
     ],
 )
-def test_letters(flags: int, kind: int, expected: str) -> None:
+def test_changes_are_itemized_with_rsyncs_letters(flags: int, kind: int, expected: str) -> None:
     assert letters(flags, kind | 0o644) == expected
 
 

@@ -19,7 +19,7 @@ def is_normal(spans: list[Span]) -> bool:
 
 
 @given(raw)
-def test_merged(spans: list[Span]) -> None:
+def test_merged_spans_are_their_union(spans: list[Span]) -> None:
     union = merged(spans)
     assert numbers(union) == numbers(spans)
     assert is_normal(union)
@@ -27,14 +27,14 @@ def test_merged(spans: list[Span]) -> None:
 
 
 @given(raw, raw)
-def test_without(spans: list[Span], others: list[Span]) -> None:
+def test_without_is_the_set_difference(spans: list[Span], others: list[Span]) -> None:
     left = without(merged(spans), merged(others))
     assert numbers(left) == numbers(spans) - numbers(others)
     assert is_normal(left)
 
 
 @given(raw, st.integers(0, 40), st.integers(0, 40))
-def test_clipped(spans: list[Span], first: int, end: int) -> None:
+def test_clipped_spans_are_the_part_inside(spans: list[Span], first: int, end: int) -> None:
     inside = clipped(merged(spans), first, end)
     assert numbers(inside) == numbers(spans) & set(range(first, end))
     assert is_normal(inside)

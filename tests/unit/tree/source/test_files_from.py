@@ -55,7 +55,7 @@ def test_listed_paths_and_the_way_to_them(source: Path, files: list[bytes], take
     assert paths(scanned(source, *files)) == taken
 
 
-def test_recursive(source: Path) -> None:
+def test_recursive_lists_take_whole_directories(source: Path) -> None:
     assert paths(scanned(source, b"d/e", is_recursive=True)) == [b"d", b"d/e", b"d/e/2", b"d/e/f", b"d/e/f/3"]
     assert len(paths(scanned(source, b".", is_recursive=True))) == 10
 
@@ -100,7 +100,7 @@ def test_deletions_need_a_complete_list(source: Path, tmp_path: Path) -> None:
         (b".../..a", (b".../..a", False)),
     ],
 )
-def test_normalized(entry: bytes, expected: tuple[bytes, bool]) -> None:
+def test_paths_are_normalized_and_trailing_slashes_noted(entry: bytes, expected: tuple[bytes, bool]) -> None:
     assert normalized(entry) == expected
 
 
