@@ -1,7 +1,7 @@
 """Feeder: forward pages to one child. The child's claims clock it, and request repairs.
 
-A caster in small: the same schedule, clock, window and repairs, for an audience of one. It decides nothing but
-when to send what; phases and commits are the caster's alone.
+It uses the caster's own schedule, clock, window and repairs for an audience of one. It only decides when to send what;
+phases and commits remain the caster's.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from mrsync.wire.messages import Claim, Feed, NetworkShare, ObjectKind, Peer, Re
 
 FEED_S = 0.1
 SEEK_S = 0.02  # until the child has answered
-QUIET_S = 0.5  # a child that claims nothing for so long is not waited for
-WAITING_MAX = 256  # pages; then this relay takes no more than its child does
+QUIET_S = 0.5  # do not wait for a child that claims nothing for this long
+WAITING_MAX = 256  # pages; with more, this relay takes no more than its child does
 TERMS_MAX = 2  # combining losses of one child gains nothing
 
 
 class Feeder:
     """One child: its link, its claims, and the pages that are sent to it.
 
-    horizon_of: how many pages of an object were sent so far, as is known here.
+    horizon_of: returns how many pages of an object are known to have been sent.
     """
 
     def __init__(

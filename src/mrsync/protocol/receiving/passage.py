@@ -62,7 +62,7 @@ class Passage(Transfer):
         return SendPage(self.kind, page, 0, tx)
 
     def claimed_packets(self, target: int, first: int, end: int) -> tuple[int, int]:
-        """Return what a transfer does, but count only pages that were sent: what comes here late is not lost behind."""
+        """Return what a transfer does, but count only pages that were sent: one that came late is not lost."""
         packets = outage = 0
         for start, behind, mask, tx_seen in self._claims.get(target, ()):
             pages = range(max(start, first), min(behind, end))

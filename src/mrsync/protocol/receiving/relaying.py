@@ -1,7 +1,7 @@
 """Relaying: the peers of a catcher: the parent that its pages come from, and the child that it forwards them to.
 
-Who these are the caster decides. What a parent holds back it holds back; a child that hears nothing of its parent says
-so, and takes its pages from the caster until it has another one.
+The caster decides who these are. A relay slows its sender down if its child falls behind. A child that receives nothing
+from its parent reports that, and takes its pages from the caster until it gets another parent.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from mrsync.wire.geometry import Geometry
 from mrsync.wire.messages import Assign, Claim, Feed, Feeding, Hop, Message, NetworkShare, ObjectKind, Peer
 
 STARVED_S = 0.5  # five feeds
-STARVED_MAX_S = 4.0  # of a parent that was silent before, and came back: its host is busy
+STARVED_MAX_S = 4.0  # for a parent that was silent before and came back: its host is busy
 CLAIM_S = 0.02
 CLAIM_DONE_S = 0.04  # if nothing is missing: eight pages at 100 Mbit/s
 FED_REPORT_S = 0.1
 HOP_S = 1.0
-HOP_URGENT_S = 0.1  # while the caster is to do something
+HOP_URGENT_S = 0.1  # while the caster has to act
 
 
 class Relaying:
@@ -58,7 +58,7 @@ class Relaying:
         self._forwarded_before = self._repaired_before = 0  # to earlier children
         self._timers = TimerTable()
         self._messages: list[CatcherSend] = []
-        self._hop: Hop | None = None  # that is to be sent
+        self._hop: Hop | None = None  # to be sent
         self._hop_at = 0.0
         reception.passes_on = self._passes_on
         reception.holds_back = self._holds_back

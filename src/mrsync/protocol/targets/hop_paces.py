@@ -18,7 +18,7 @@ SLOWER = 10  # times slower than the best hop is too slow
 
 @dataclass
 class _Mark:
-    """What a relay had passed on at some time."""
+    """Progress of a relay at one time."""
 
     at: float
     pages: int
@@ -35,7 +35,7 @@ class HopPaces:
         self._best = 0.0  # pages per second
 
     def receive(self, relay: int, hop: Hop, now: float) -> None:
-        """Take what a relay says."""
+        """Take a report of a relay."""
         is_waiting = hop.pages_waiting >= WAITING_MIN
         mark = self._marks.get(relay)
         if mark is None:
@@ -47,7 +47,7 @@ class HopPaces:
             self._best = max(self._best, pages_s)
 
     def forget(self, relay: int) -> None:
-        """This relay has another child now, or none."""
+        """Forget a relay that has another child now, or none."""
         self._marks.pop(relay, None)
 
     def waits(self, relay: int) -> bool:

@@ -1,8 +1,9 @@
 """Relays: chains of targets that forward pages where the group does not reach, remade when a link fails.
 
-A chain begins with a target that is served by the caster, because it hears the group or by unicast; each next one is
-fed by the one before it. The direct copy stays the rule and a link the exception: it counts from when the child says
-that its parent feeds it, until it says that it does not, so that no mistake made here keeps pages from anybody.
+A chain begins with a target that the caster serves, by multicast or unicast. Each following target is fed by the one
+before it. Copies from the caster remain the rule, and a link is the exception: it counts from the child's report that
+its parent feeds it until its report that it does not. So a wrong decision here costs a copy, but never keeps pages from
+anyone.
 """
 
 from __future__ import annotations
@@ -24,14 +25,14 @@ from mrsync.protocol.targets.reach import Reach
 from mrsync.protocol.targets.roster import Roster, Target
 from mrsync.wire.messages import Assign, Feeding, Hop, ObjectKind, Peer
 
-TRIAL_S = 0.7  # a child that has not heard its parent by then never will
-GRACE_S = 0.3  # who was fed, and gets another parent, is not served by the caster at once
-STALL_S = 1.5  # a child that gets nothing of what its parent holds
-GAP_S = 4.5  # one that gets something, but not the first page that it lacks
-DOUBT_S = 0.3  # with three statuses: who hears none of them, or is not heard to, is gone
-HEADS_ASKED = 2  # for each target that is to be fed
-BARRED_S = 5.0  # and twice as long each time; meanwhile the caster serves it
-SETTLE_S = 3.0  # gathering does not wait longer for links
+TRIAL_S = 0.7  # after this time, a child that has not heard its parent never will
+GRACE_S = 0.3  # before the caster serves a child that was fed and gets another parent
+STALL_S = 1.5  # without anything that its parent holds, after which a child counts as starved
+GAP_S = 4.5  # without the first page that it lacks, though others arrive
+DOUBT_S = 0.3  # three statuses: an end that answers none of them is gone
+HEADS_ASKED = 2  # per target to be fed
+BARRED_S = 5.0  # doubled each time; meanwhile the caster serves it
+SETTLE_S = 3.0  # gathering waits no longer than this for links
 
 IPV4_MAPPED = bytes(10) + b"\xff\xff"
 
@@ -54,10 +55,10 @@ class Link:
     parent: Target
     child: Target
     since: float
-    was_fed: bool  # the child was fed, by whomever, right before
+    was_fed: bool  # right before, the child was fed by any parent
     is_fed: bool = False
-    doubted_at: float | None = None  # it does not work; who is to blame?
-    is_stalled: bool = False  # for nothing comes, whatever the child says
+    doubted_at: float | None = None  # since when it fails, while both ends are asked
+    is_stalled: bool = False  # nothing arrives, whatever the child reports
     frontier: tuple[int, int] = (0, 0)  # object and pages that the child held when it was looked at last,
     moved_at: float = 0.0  # and when it held more than before
     activity: int = 0  # pages that it has written, by its own count,
@@ -67,8 +68,8 @@ class Link:
 class Relays:
     """Chains of live targets. The result is in `via` of each target on the roster.
 
-    rules: None: nobody passes pages on. on_rerouted: hears of each target whose
-    `via` has changed. say: sends an assignment, whose counter it sets.
+    rules: None: no target forwards pages. on_rerouted: called with each target whose `via` has changed. say: numbers
+    and sends an assignment.
     """
 
     def __init__(
