@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
+from mrsync.protocol.receiving.assembly import Verdict
 from mrsync.transport.pages.bursts import xor_slices
 from mrsync.transport.pages.compression import expand
 from mrsync.transport.pages.slots import PartKey, Slot, Slots
@@ -30,7 +31,6 @@ from mrsync.wire.messages import ObjectKind
 from mrsync.wire.sealing import PageSealer
 from mrsync.wire.terms import decode_terms
 
-_IGNORE, _STORE, _COMPLETE = range(3)  # values of protocol's Verdict
 TRIALS_MAX = 32  # decryptions of a page that has just become complete, if packets contradict each other
 TRIALS_AGAIN_MAX = 4  # decryptions of a page that was complete and wrong, for each further packet
 _OBJECTS = len(ObjectKind)
@@ -49,7 +49,7 @@ class PageSink(Protocol):
     def receive_packet(
         self, object: int, page: int, generation: int, index: int, count: int, tx: int, now: float
     ) -> int:
-        """A packet arrived. Return a Verdict that says what to do with it."""
+        """A packet arrived. Return a Verdict: what to do with its bytes."""
 
     def receive_coded(self, object: int, generation: int, terms: list[tuple[int, int]], tx: int, now: float) -> int:
         """A coded packet arrived. Return the index of its only term that is missing here, or -1."""
@@ -146,7 +146,7 @@ class PageOpener:
         kept = self._slots.partial(key)
         verdict = self._sink.receive_packet(object, page, generation, index, count, tx, now)
         if kept is None:
-            if verdict == _IGNORE:
+            if verdict == Verdict.IGNORE:
                 return False
             self._make_room(key)
             self._slots.keep_partial(key, slot)
@@ -154,7 +154,7 @@ class PageOpener:
         is_contradicted = kept.store(index, payload)
         if is_doubtful:
             kept.doubtful |= 1 << index
-        if verdict == _COMPLETE:
+        if verdict == Verdict.COMPLETE:
             self._complete(key, kept)
         elif is_contradicted and kept.stored + 1 == 1 << count:
             self._open(object, page, generation, count, kept, TRIALS_AGAIN_MAX)
