@@ -10,7 +10,6 @@ from itertools import count, groupby
 ANY = rb"[^\0]*"
 _STAR, _STARS = b"*", b"**"
 _IN_NAME, _ANYWHERE = rb"[^/\0]*", ANY
-_NEVER = rb"(?!)"
 _ALL = frozenset(range(1, 256)) - {ord("/")}
 
 _ALPHA = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
