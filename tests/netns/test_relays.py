@@ -14,6 +14,7 @@ from tests.netns.conftest import MakeLab
 from tests.netns.fleet import Fleet
 from tests.netns.lab import Host, Lab, run
 from tests.netns.process import Process
+from tests.netns.subnets import Subnets
 from tests.netns.test_networks import FAMILIES, MEGABYTE, MakeSubnets, make_subnets, plain_tree, start_mrsync
 
 pytestmark = pytest.mark.netns
@@ -94,6 +95,25 @@ def test_one_copy_crosses_a_router_that_passes_no_multicast(make_subnets: MakeSu
     before = crossed(lab)
     assert copies(fleet, size) < 2.5
     assert (crossed(lab) - before) / size < 1.5
+
+
+def island(make_subnets: MakeSubnets, tmp_path: Path) -> tuple[Fleet, Subnets]:
+    """Three targets behind a router that forwards no multicast, and one in the master's network."""
+    lab = make_subnets(3, is_routed=True)
+    fleet = Fleet(lab, tmp_path)
+    wire_up(fleet, hearers=len(lab.targets))
+    return fleet, lab
+
+
+def test_one_copy_crosses_a_router_and_one_is_cast_behind_it(make_subnets: MakeSubnets, tmp_path: Path) -> None:
+    fleet, lab = island(make_subnets, tmp_path)
+    size = plain_tree(fleet.source, 12 * MEGABYTE)
+    before, sent_before = crossed(lab), [host.wire_bytes()[0] for host in lab.far]
+    assert copies(fleet, size) < 2.5
+    assert (crossed(lab) - before) / size < 1.5
+    assert (sum(host.wire_bytes()[0] for host in lab.far) - sum(sent_before)) / size < 1.5
+    relays = {parent for name, parent in parents(fleet.report()).items() if name in {host.address for host in lab.far}}
+    assert len(relays) == 2
 
 
 def crossed(lab: Lab) -> int:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 from tests.sim.reception import Violation
-from tests.sim.scenario import draw, draw_relays
+from tests.sim.scenario import draw, draw_islands, draw_relays
 from tests.sim.simulation import Simulation
 from tests.sim.world import World
 
@@ -21,11 +21,13 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=500, help="how many")
     parser.add_argument("--trace", action="store_true", help="print scenario and everything that happens")
     parser.add_argument("--relays", action="store_true", help="let targets pass pages on")
+    parser.add_argument("--islands", action="store_true", help="also in networks where targets hear each other")
     options = parser.parse_args()
+    drawn = draw_islands if options.islands else draw_relays if options.relays else draw
     failures = 0
     started_at = time.monotonic()
     for seed in range(options.first, options.first + options.seeds):
-        simulation = Simulation((draw_relays if options.relays else draw)(seed))
+        simulation = Simulation(drawn(seed))
         if options.trace:
             print(simulation.scenario)
             simulation.world.record = printer(simulation.world)  # type: ignore[method-assign]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 
 from mrsync.protocol.caster import Caster
 from mrsync.protocol.caster_config import CasterConfig
@@ -18,8 +19,8 @@ from mrsync.protocol.core.events import (
     TargetRerouted,
 )
 from mrsync.protocol.core.sends import Send, SendCoded, SendMessage, SendPage
+from mrsync.protocol.targets.chains.relays import RelayRules
 from mrsync.protocol.targets.commits import CommitRule
-from mrsync.protocol.targets.relays import RelayRules
 from mrsync.transport.casting import REPORTS_PER_ROUND
 from mrsync.wire.messages import Knock, Message, ObjectKind, Phase, Report, SealKind, Status
 from mrsync.wire.session import Rejection
@@ -27,12 +28,17 @@ from tests.sim.clock import ProcessClock
 from tests.sim.network import Burst, Cast, CodedBurst
 from tests.sim.oracle import Oracle
 from tests.sim.plan import CONTENTS
+from tests.sim.scenario import Scenario
 from tests.sim.target import TargetHost
-from tests.sim.world import SESSION, Address, World, locate
+from tests.sim.world import ISLAND, SESSION, Address, World, locate
 
 PLANNING_S = 0.01
 BACKLOG_MAX = 1800  # datagrams in a socket buffer of 4 MB
 TURN_S = 0.003
+
+
+def _rules(scenario: Scenario) -> RelayRules:
+    return RelayRules(partial(locate, scenario), scenario.chains_max, ISLAND if scenario.has_islands else None)
 
 
 class MasterHost:
@@ -57,7 +63,7 @@ class MasterHost:
                 is_unicast=scenario.is_unicast,
                 has_monitor=scenario.has_monitor,
                 is_shedding=scenario.is_shedding,
-                relaying=RelayRules(locate, scenario.chains_max) if scenario.has_relays else None,
+                relaying=_rules(scenario) if scenario.has_relays else None,
             ),
             0.0,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from mrsync.protocol.core.sends import Term
@@ -162,16 +162,18 @@ class Network:
         when, full = self._pass_switch(packets, size_bytes + PACKET_OVERHEAD_BYTES, when)
         self._deliver(ear, cast, packets, full, when, is_cast=False)
 
-    def hop(self, sender: int, ear: Ear, cast: Cast, packets: int, when: float, gap_s: float = 0.0) -> None:
-        """From one target to another; the last of the packets leaves it at `when`, gap_s after the one before it."""
+    def hop(self, sender: int, ears: Sequence[Ear], cast: Cast, packets: int, when: float, gap_s: float = 0.0) -> None:
+        """From one target to others; the last of the packets leaves it at `when`, gap_s after the one before it."""
         path = self.paths[sender]
-        if path.is_cut or sender in self.paths[ear.index].scenario.blocks:
+        if path.is_cut or not ears:
             return
         full = 0
         if path.scenario.hop_queue_bytes:
             size_bytes = len(cast) if isinstance(cast, bytes) else self.slice_bytes
             when, full = _pass_queue(path.port, packets, size_bytes + PACKET_OVERHEAD_BYTES, when, gap_s)
-        self._deliver(ear, cast, packets, full, when, is_cast=False)
+        for ear in ears:
+            if sender not in self.paths[ear.index].scenario.blocks:
+                self._deliver(ear, cast, packets, full, when, is_cast=False)
 
     def _pass_switch(self, packets: int, size_bytes: int, when: float) -> tuple[float, int]:
         """When a burst leaves the bottleneck, and which of its packets found the queue full."""

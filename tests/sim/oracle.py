@@ -164,16 +164,16 @@ class Oracle:
     def _is_wanted(self, kind: ObjectKind, page: int) -> bool:
         return any((kind, page) in host.storage.wanted for host in self.commits.live_hosts())
 
-    def judge_hop(self, child: TargetHost | None, send: SendPage, mask: int) -> None:
-        """Count what relays send, and what of it is sent again to a child that does not miss it."""
+    def judge_hop(self, children: list[TargetHost], send: SendPage, mask: int) -> None:
+        """Count what relays send, and what of it is sent again to children that do not miss it."""
         key = (int(send.object), send.page)
-        if child is None or (child.address, key) not in self._passed_on:
+        places = {(child.address, key) for child in children}
+        if not places or places - self._passed_on:
             self.hop_first += mask.bit_count()
-            if child is not None:
-                self._passed_on.add((child.address, key))
+            self._passed_on |= places
             return
         self.hop_repaired += mask.bit_count()
-        self.hop_wasted += sum(not child.misses(key, index) for index in bits(mask))
+        self.hop_wasted += sum(not any(child.misses(key, index) for child in children) for index in bits(mask))
 
     def judge_coded(self, send: SendCoded) -> None:
         self.bursts_by_second[int(self._world.events.now)] += 1

@@ -70,6 +70,8 @@ class TargetScenario:
     withholds_share: float = 0.0  # of the pages that it is to pass on: it says that it sent them
     hop_pages_s: float = 20000.0  # that it can pass on
     hop_queue_bytes: int = 0  # of the port behind it, which is as fast as the caster's uplink; 0: there is none
+    network: int = 0  # that its address tells
+    segment: int | None = None  # whose targets hear each other's multicast; None: no other one
     path_bytes: int = 65535  # larger datagrams do not reach it
 
     @property
@@ -94,6 +96,7 @@ class Scenario:
     first_tx: int = 0  # what a long session has used up of its numbers
     has_relays: bool = False
     chains_max: int = 1
+    has_islands: bool = False  # relays may cast on in their networks
     manifest_bytes: int = 20000
     plan_bytes: int = 3000
     file_bytes: tuple[int, ...] = ()
@@ -164,6 +167,11 @@ def draw(seed: int) -> Scenario:
 def draw_relays(seed: int) -> Scenario:
     """The same, with targets that pass pages on where that makes sense."""
     return _draw_relays(random.Random(f"relays {seed}"), draw(seed))
+
+
+def draw_islands(seed: int) -> Scenario:
+    """The same, in networks whose targets mostly hear each other's multicast."""
+    return _draw_islands(random.Random(f"islands {seed}"), draw_relays(seed))
 
 
 def _draw_session(seed: int) -> Scenario:
@@ -296,6 +304,23 @@ def _draw_relays(rng: random.Random, scenario: Scenario) -> Scenario:
     return replace(
         scenario, targets=tuple(targets), has_relays=True, chains_max=rng.choice((1, 1, 2)), caster_stops=stops
     )
+
+
+def _draw_islands(rng: random.Random, scenario: Scenario) -> Scenario:
+    """Networks of one address range each; some targets hear no other one, or those of another network, too."""
+    networks = rng.choice((1, 1, 2, 3))
+    has_bridge, are_open = rng.random() < 0.2, rng.random() < 0.8
+    targets = []
+    for target in scenario.targets:
+        network = rng.randrange(networks)
+        segment = 0 if has_bridge else network
+        is_deaf = target.knows_master if target.is_deaf or network else target.is_deaf
+        targets.append(
+            replace(
+                target, network=network, segment=segment if are_open or rng.random() < 0.7 else None, is_deaf=is_deaf
+            )
+        )
+    return replace(scenario, targets=tuple(targets), has_islands=True)
 
 
 class _Switch:

@@ -18,7 +18,7 @@ from tests.sim.plan import CONTENTS
 from tests.sim.reception import Reception, bits
 from tests.sim.scenario import Fate
 from tests.sim.storage import Storage
-from tests.sim.world import SECRET, SESSION, World
+from tests.sim.world import SECRET, SESSION, World, address_of
 
 TRUESIZE_BYTES = 2304  # of a packet in a socket buffer
 TURN_S = 0.0001
@@ -75,7 +75,8 @@ class TargetHost:
         self._disk_free_at = 0.0
         self._is_writing = False
         self._source = MASTER  # whose pages count
-        self._child: Peer | None = None
+        self._child: Peer | None = None  # or the island that it casts to
+        self.listens_to: int | None = None  # the relay of its island
         self._hop_free_at = 0.0
         world.network.join(self)
         self.pump()
@@ -281,22 +282,35 @@ class TargetHost:
 
     def _set_peers(self, event: PeersChanged) -> None:
         assert self._codec is not None  # an assignment came
-        self._child = event.child
-        self.reception.passes_on |= event.child is not None
-        self._codec.set_peers(event.parent, event.child)
+        is_relay = event.island is not None and event.island.target == self.index
+        self._child = event.island if is_relay else event.child
+        self.listens_to = event.island.target if event.island is not None and not is_relay else None
+        self.reception.passes_on |= self._child is not None
+        self._codec.set_peers(*event)
+
+    def _reached_at(self, peer: Peer) -> list[TargetHost]:
+        """The processes that run there, or that listen to our island."""
+        if peer.target != self.index:
+            host = self._oracle.host_at(address_of(peer))
+            return [host] if host is not None and host.is_running else []
+        segment = self.scenario.segment
+        return [
+            host
+            for host in self._oracle.hosts.values()
+            if host.is_running and host.listens_to is not None and host.scenario.segment == segment is not None
+        ]
 
     def _send_hop(self, send: SendToPeer | SendPage) -> None:
         """To the parent or the child: a message, or a page that is here."""
         peer = send.peer if isinstance(send, SendToPeer) else self._child
         assert self._codec is not None
         assert peer is not None
-        address = (int.from_bytes(peer.address, "big"), peer.port)
-        host, network, now = self._oracle.host_at(address), self._world.network, self._world.events.now
+        hosts, network, now = self._reached_at(peer), self._world.network, self._world.events.now
         if isinstance(send, SendToPeer):
             datagram = self._codec.encode(send.message)
-            if host is not None and host.is_running and self.is_heard:
-                is_behind = send.peer is self._child  # pages that go the same way
-                network.hop(self.index, host, datagram, 1, max(now, self._hop_free_at) if is_behind else now)
+            is_behind = send.peer is self._child  # pages that go the same way
+            if self.is_heard:
+                network.hop(self.index, hosts, datagram, 1, max(now, self._hop_free_at) if is_behind else now)
             return
         generation = self.reception.retained((send.object, send.page))
         if generation is None:
@@ -308,10 +322,10 @@ class TargetHost:
         free_at = max(now - self.catcher.relaying.late_s, self._hop_free_at)
         self._hop_free_at = free_at + max(1 / self.scenario.hop_pages_s, mask.bit_count() * gap_s)
         self.catcher.relaying.on_left(send.tx, self.clock.now + self._hop_free_at - now)
-        self._oracle.judge_hop(host, send, mask)
-        if host is not None and host.is_running and self._rng.random() >= self.scenario.withholds_share:
+        self._oracle.judge_hop(hosts, send, mask)
+        if hosts and self._rng.random() >= self.scenario.withholds_share:
             burst = Burst(send.object, send.page, generation, count, mask, send.tx, self.index)
-            network.hop(self.index, host, burst, mask.bit_count(), self._hop_free_at, gap_s)
+            network.hop(self.index, hosts, burst, mask.bit_count(), self._hop_free_at, gap_s)
 
     def _answer(self, send: CatcherSend) -> None:
         assert not isinstance(send, SendCoded)  # losses of one child are not combined

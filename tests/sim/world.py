@@ -8,7 +8,7 @@ from functools import partial
 
 from mrsync.wire.keys import SessionKeys
 from mrsync.wire.limits import NO_SESSION
-from mrsync.wire.messages import Message, ObjectKind
+from mrsync.wire.messages import Message, ObjectKind, Peer
 from mrsync.wire.session import ControlCodec, Rejection
 from tests.sim.clock import Events
 from tests.sim.network import Network
@@ -23,9 +23,19 @@ STEPS_MAX = 3_000_000
 Address = tuple[int, int]  # target index, incarnation
 
 
-def locate(address: Address) -> tuple[bytes, int]:
+ISLAND = (bytes([255, 2]) + bytes(14), 8888)
+HOST_BITS = 64
+
+
+def locate(scenario: Scenario, address: Address) -> tuple[bytes, int]:
     """Where other targets reach the one at this address, as an assignment says it."""
-    return address[0].to_bytes(16, "big"), address[1]
+    index, incarnation = address
+    return (scenario.targets[index].network << HOST_BITS | index).to_bytes(16, "big"), incarnation
+
+
+def address_of(peer: Peer) -> Address:
+    """The address of the process that an assignment means."""
+    return int.from_bytes(peer.address, "big") & (1 << HOST_BITS) - 1, peer.port
 
 
 class World:

@@ -34,12 +34,12 @@ from mrsync.protocol.sending.stragglers import Stragglers
 from mrsync.protocol.sending.transfer import Transfer
 from mrsync.protocol.sending.window import Window
 from mrsync.protocol.targets.admission import Admission
+from mrsync.protocol.targets.chains.relays import Relays
 from mrsync.protocol.targets.commits import Commits
 from mrsync.protocol.targets.endings import Endings
 from mrsync.protocol.targets.liveness import Expectation
 from mrsync.protocol.targets.outbox import Outbox
 from mrsync.protocol.targets.reach import Reach
-from mrsync.protocol.targets.relays import Relays
 from mrsync.protocol.targets.roster import PagesOf, Roster, Target
 from mrsync.protocol.targets.rounds import AGAIN, Rounds
 from mrsync.protocol.targets.seals import Seals

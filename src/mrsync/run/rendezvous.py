@@ -24,6 +24,7 @@ from mrsync.transport.network.routes import (
     ways_through,
     ways_towards,
 )
+from mrsync.transport.pages.forwarding import endpoint
 from mrsync.wire.header import session_tag
 
 CHOICES = 16
@@ -68,6 +69,12 @@ class Rendezvous(NamedTuple):
     def mtu(self) -> int:
         """The smallest MTU of all interfaces, in bytes."""
         return min(interface.mtu for interface in self.interfaces)
+
+    @property
+    def island(self) -> tuple[bytes, int]:
+        """The group that relays cast to in networks that do not receive this one: the other one of a pair."""
+        address, port = endpoint((self.group, self.port))
+        return address[:-1] + bytes([address[-1] ^ 1]), port
 
     @property
     def is_ipv6(self) -> bool:

@@ -33,6 +33,7 @@ from mrsync.protocol.core.sends import CatcherSend, SendKnock, SendMessage, Send
 from mrsync.protocol.core.states import CatcherState
 from mrsync.transport.loop import Loop
 from mrsync.transport.naps import NAP_MIN_S, Naps
+from mrsync.transport.network.island import IslandSocket
 from mrsync.transport.network.mailbox import receive_datagrams
 from mrsync.transport.network.multicast import granted_buffer
 from mrsync.transport.network.paths import Address, Path, PathKind
@@ -46,7 +47,7 @@ from mrsync.transport.verifying import OVERDUE_S, PageVerifier
 from mrsync.wire.header import session_tag
 from mrsync.wire.keys import SessionKeys
 from mrsync.wire.limits import NO_SESSION
-from mrsync.wire.messages import Digests, Feed, NetworkShare, Peer, Status
+from mrsync.wire.messages import Claim, Digests, Feed, NetworkShare, Peer, Status
 from mrsync.wire.proofs import seal_proof
 from mrsync.wire.sealing import PageSealer
 from mrsync.wire.session import ControlCodec, Rejection
@@ -68,7 +69,7 @@ class CatcherDriver:
     comes by unicast. masters: possible addresses of the caster, if known. rejoin: leaves the group and joins it again.
     write: called in the order of arrival, in this thread while writes are quick, else in the worker; never at the same
     time as a job. on_event: called in the thread of `run`. on_rejected: called there with the reason why a datagram did
-    not begin the expected session.
+    not begin the expected session. island: of targets that relays may cast on to; None: this one is never among them.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class CatcherDriver:
         on_rejected: Callable[[Rejection], None] = lambda rejection: None,
         loop: Loop,
         slots: int = SLOTS,
+        island: IslandSocket | None = None,
     ) -> None:
         self.send_failures = 0
         self.last_failure = ""
@@ -107,6 +109,9 @@ class CatcherDriver:
         self._slots: Slots | None = None
         self._forwarder: Forwarder | None = None  # once there were peers
         self._peers: dict[int, Address] = {}
+        self._island = island
+        self._is_casting = False  # to an island
+        self._claimants: dict[int, Address] = {}  # children of it, where their claims come from
         self._has_forwarded = False  # whether there may be more to forward at once
         self._verifier: PageVerifier | None = None
         self._pages: list[tuple[int, int, bytes, bytes]] = []  # to be written: object, page, plaintext, proof
@@ -222,6 +227,8 @@ class CatcherDriver:
             if self._verifier is not None:
                 self._verifier.receive(message)
             return
+        if isinstance(message, Claim):
+            self._note_claimant(message, source)
         self._catcher.receive_message(message, heard.id, now, is_cast=opened is self._data)
         if isinstance(message, Feed):
             self._hand_out_events()  # pages of the parent may follow immediately
@@ -245,26 +252,32 @@ class CatcherDriver:
         heard.codec.use_report_seal(event.seal)
         share = heard.status.share if heard.status is not None else NetworkShare.ALL
         set_traffic_class(self._reply, share)  # for what is passed on to a child
-        self._slots = slots = Slots(event.geometry, self._slot_count)
+        self._slots = slots = Slots(
+            event.geometry, self._slot_count, sockets=len(self._sockets) + (self._island is not None)
+        )
         self._opener = PageOpener(event.geometry, PageSealer(heard.keys, event.seal), self._catcher, slots)
         if self._sessions.has_verifier:
             self._verifier = PageVerifier(self._loop, on_verified=self._take_pages, on_false=self._disown)
         for opened in self._sockets:
-            take_control = partial(self._take_control, opened)
-            self._intakes[opened] = Intake(
-                opened,
-                event.geometry,
-                session_tag(event.session),
-                self._opener,
-                slots,
-                take_control,
-                is_timed=share is not NetworkShare.ALL,
-            )
-        self._tell_intakes(heard)
+            self._add_intake(opened, heard)
         if self._forwarder is not None:
             self._forwarder.open(event.geometry, slots, self._opener)
-            for intake in self._intakes.values():
-                intake.senders.set_peers(self._peers.values())
+            self._tell_senders()
+
+    def _add_intake(self, opened: socket.socket, heard: HeardSession) -> None:
+        """Take pages from this socket, too."""
+        assert self._slots is not None  # the session is open
+        assert self._opener is not None
+        self._intakes[opened] = Intake(
+            opened,
+            self._slots.geometry,
+            session_tag(heard.id),
+            self._opener,
+            self._slots,
+            partial(self._take_control, opened),
+            is_timed=heard.status is not None and heard.status.share is not NetworkShare.ALL,
+        )
+        self._tell_intakes(heard)
 
     # parent and child
 
@@ -272,7 +285,7 @@ class CatcherDriver:
         heard = self._sessions.joined(self._catcher.knows)
         assert heard is not None  # an assignment arrived,
         assert heard.source.address is not None  # from this address
-        heard.codec.set_peers(event.parent, event.child)
+        heard.codec.set_peers(*event)
         if self._forwarder is None:
             self._forwarder = Forwarder(
                 self._catcher.relaying, self._reply, heard.codec, session_tag(heard.id), self._target
@@ -281,9 +294,40 @@ class CatcherDriver:
                 self._forwarder.open(self._slots.geometry, self._slots, self._opener)
         peers: list[Peer] = [peer for peer in (event.parent, event.child) if peer is not None]
         self._peers = {peer.target: peer_address(peer, heard.source.address) for peer in peers}
-        self._forwarder.feed(self._peers[event.child.target] if event.child is not None else None)
+        self._claimants = {}
+        self._is_casting = event.island is not None and event.island.target == self._target
+        group = peer_address(event.island, heard.source.address) if event.island is not None else None
+        self._listen_to(None if self._is_casting else group, heard)
+        if group is not None and self._is_casting and self._island is not None:
+            self._island.aim(self._reply)
+            self._peers[self._target] = group
+            self._forwarder.feed(group, PathKind.ISLAND)
+        else:
+            self._forwarder.feed(self._peers[event.child.target] if event.child is not None else None)
+        self._tell_senders()
+
+    def _listen_to(self, group: Address | None, heard: HeardSession) -> None:
+        """Also receive from this group, whose relay is our parent. None: from none."""
+        if self._island is None:
+            return
+        if group is None:
+            self._island.leave()
+        elif (opened := self._island.listen(group)) is not None:
+            self._sockets.append(opened)
+            self._loop.watch(opened, partial(self._on_socket, opened))
+            if self._slots is not None:
+                self._add_intake(opened, heard)
+
+    def _tell_senders(self) -> None:
+        known = [*self._peers.values(), *self._claimants.values()]
         for intake in self._intakes.values():
-            intake.senders.set_peers(self._peers.values())
+            intake.senders.set_peers(known, has_unknown_children=self._is_casting)
+
+    def _note_claimant(self, claim: Claim, source: Address) -> None:
+        """Note where a child of our island is: we are not told before it claims."""
+        if self._is_casting and self._claimants.get(claim.child) != source:
+            self._claimants[claim.child] = source
+            self._tell_senders()
 
     def _follow(self, event: SourceChanged) -> None:
         for intake in self._intakes.values():

@@ -10,6 +10,7 @@ from mrsync.wire.limits import (
     CONTROL_BODY_MAX,
     HEADER_BYTES,
     INSTANCE_BYTES,
+    ISLAND_ID,
     PEER_ADDRESS_BYTES,
     SECRET_BYTES,
     TAG_BYTES,
@@ -73,18 +74,25 @@ _NOBODY = Peer(CASTER_ID, 0, bytes(PEER_ADDRESS_BYTES), 0, bytes(SECRET_BYTES))
 
 def encode_assign(message: Assign) -> tuple[Clear, bytes]:
     """Return the clear part and the body."""
-    peers = b"".join(_PEER.pack(peer or _NOBODY) for peer in (message.parent, message.child))
+    named = (message.parent, message.child, *([message.island] if message.island is not None else ()))
+    peers = b"".join(_PEER.pack(peer or _NOBODY) for peer in named)
     return Clear(Kind.ASSIGN, CASTER_ID, message.counter, 0, message.instance), _ASSIGN.pack(message) + peers
 
 
 def decode_assign(clear: Clear, body: bytes) -> Assign:
     """Return the message."""
     fields = _ASSIGN.unpack_from(body)
-    require(len(body) == _ASSIGN.size + 2 * _PEER.size)
-    parent, child = (_decode_peer(body, _ASSIGN.size + at * _PEER.size) for at in range(2))
-    require(fields["target"] < TARGETS_MAX)
-    require(all(peer is None or peer.target != fields["target"] for peer in (parent, child)))
-    return Assign(clear.instance, clear.counter, **fields, parent=parent, child=child)
+    count, rest = divmod(len(body) - _ASSIGN.size, _PEER.size)
+    require(count in (2, 3) and rest == 0)
+    parent, child, *islands = (_decode_peer(body, _ASSIGN.size + at * _PEER.size) for at in range(count))
+    target, island = fields["target"], islands[0] if islands else None
+    require(target < TARGETS_MAX and None not in islands)
+    require(all(peer is None or peer.target != target for peer in (parent, child)))
+    if island is not None and island.target == target:
+        require(child is None)
+    elif island is not None:
+        require(parent is not None and (parent.target, parent.link) == (island.target, island.link))
+    return Assign(clear.instance, clear.counter, **fields, parent=parent, child=child, island=island)
 
 
 def _decode_peer(body: bytes, at: int) -> Peer | None:
@@ -104,7 +112,8 @@ def encode_feed(message: Feed) -> tuple[Clear, bytes]:
 def decode_feed(clear: Clear, body: bytes) -> Feed:
     """Return the message."""
     fields = _FEED.unpack_from(body)
-    require(fields["child"] < TARGETS_MAX and fields["is_poll"] <= 1 and fields["report_pages"] >= 1)
+    require(fields["child"] < TARGETS_MAX or fields["child"] == ISLAND_ID)
+    require(fields["is_poll"] <= 1 and fields["report_pages"] >= 1)
     padding = body[_FEED.size :]  # [feed-padding]
     require(fields["size_bytes"] == FEED_BYTES + len(padding) and not any(padding))
     fields["object"], fields["is_poll"] = ObjectKind(fields["object"]), fields["is_poll"] == 1

@@ -55,9 +55,13 @@ class SessionKeys(NamedTuple):
         """Return the key of FEED and CLAIM on this hop. self: the keys of the parent."""
         return hmac.digest(self.hops, b"key" + link.to_bytes(4, "big"), "sha256")
 
-    def mask(self, link: int, key: bytes) -> bytes:
-        """Mask a hop's key for its child, or unmask it. self: the keys of the child."""
-        pad = hmac.digest(self.hops, b"mask" + link.to_bytes(4, "big"), "sha256")
+    def claim_key(self, link: int, child: int) -> bytes:
+        """Return the key of this child's CLAIM on the hop to an island. self: the keys of the parent."""
+        return hmac.digest(self.hops, b"claim" + link.to_bytes(4, "big") + child.to_bytes(2, "big"), "sha256")
+
+    def mask(self, link: int, key: bytes, use: bytes = b"mask") -> bytes:
+        """Mask a hop's key for a child, or unmask it. self: the keys of the child. use: differs for each key."""
+        pad = hmac.digest(self.hops, use + link.to_bytes(4, "big"), "sha256")
         return bytes(one ^ other for one, other in zip(key, pad))
 
 

@@ -31,6 +31,7 @@ TERM_DISTANCE_MAX = 1023
 PEER_ADDRESS_BYTES = 16  # of a target as another one reaches it; IPv4 mapped into IPv6
 TARGETS_MAX = 4096
 CASTER_ID = 0xFFFF  # the sender field of what the caster sends
+ISLAND_ID = 0xFFFF  # the child field of a FEED that is for all targets of an island
 PAGES_MAX = 0xFFFFFFFF
 TX_MAX = 0xFFFFFFFF
 PLANNED_PAGES_MAX = TX_MAX - (TX_MAX >> 3)  # of all objects of a session: the rest is for what is repaired

@@ -266,7 +266,10 @@ class Peer(NamedTuple):
 
 
 class Assign(NamedTuple):
-    """caster -> one target: its parent (None: the caster) and its child (None: it has none)."""
+    """caster -> one target: its parent (None: the caster) and its child (None: it has none).
+
+    island: where its parent or, if it is a target of this one, the target itself casts pages to; None: nowhere.
+    """
 
     instance: int  # of the receiving catcher
     counter: int
@@ -275,6 +278,7 @@ class Assign(NamedTuple):
     probe_bytes: int  # size of datagrams that must get from parent to child
     parent: Peer | None
     child: Peer | None
+    island: Peer | None = None  # the target that casts, and the group; the key is masked for those that listen
 
 
 class Feed(NamedTuple):
@@ -283,7 +287,7 @@ class Feed(NamedTuple):
     parent: int
     counter: int
     tx: int  # of the hop: all bursts with lower numbers were sent
-    child: int
+    child: int  # ISLAND_ID: all that listen to it
     link: int
     object: ObjectKind  # the one that is forwarded
     pages_sent: int  # pages below were forwarded at least once, if they are here

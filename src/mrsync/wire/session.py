@@ -13,6 +13,7 @@ from mrsync.wire.limits import (
     CONTROL_BYTES_MAX,
     HEADER_BYTES,
     INSTANCE_BYTES,
+    ISLAND_ID,
     MTU_MAX,
     SESSION_BYTES,
     SIGNATURE_BYTES,
@@ -28,6 +29,7 @@ _FROM_CASTER = (Kind.STATUS, Kind.WELCOME, Kind.ACK, Kind.FAREWELL, Kind.PROBE, 
 _TO_ONE = (Kind.WELCOME, Kind.ACK, Kind.FAREWELL, Kind.ASSIGN)
 _FROM_ONE = (Kind.HELLO, Kind.REPORT, Kind.HOP)
 _HOPS = ((Kind.FEED, SealKind.HMAC_SHA256), (Kind.CLAIM, SealKind.HMAC_SHA256))  # sealed with the key of a hop
+ISLAND_USE = b"island"  # of the mask of an island's key
 _SIGNED = (Kind.STATUS, Kind.DIGESTS, Kind.PROBE)  # they decide for all targets
 
 
@@ -75,16 +77,26 @@ class ControlCodec:
         self._own = own
         self._target = target
         self._own_sealers: dict[tuple[int, int, int], Sealer | None] = {}  # by target, kind and seal
-        self._hops: dict[int, Sealer] = {}  # by the target at the other end
+        self._hops: dict[tuple[int, int], Sealer] = {}  # by kind, and the target at the other end
+        self._island_link: int | None = None  # of an island whose relay this is
 
-    def set_peers(self, parent: Peer | None, child: Peer | None) -> None:
+    def set_peers(self, parent: Peer | None, child: Peer | None, island: Peer | None = None) -> None:
         """Set the only peers whose FEED and CLAIM are sealed and opened from now on, from an authentic Assign."""
         keys = self._keys_of(self._target)
-        self._hops = {}
+        self._hops, self._island_link = {}, None
         if parent is not None:
-            self._hops[parent.target] = HmacSealer(keys.mask(parent.link, parent.key))
+            self._set_hop(parent.target, keys.mask(parent.link, parent.key))
         if child is not None:
-            self._hops[child.target] = HmacSealer(keys.hop_key(child.link))
+            self._set_hop(child.target, keys.hop_key(child.link))
+        if island is not None and parent is not None and parent.link == island.link:
+            feeds = keys.mask(island.link, island.key, ISLAND_USE)
+            self._hops[Kind.FEED, parent.target] = HmacSealer(feeds)
+        elif island is not None:
+            self._island_link = island.link
+            self._hops[Kind.FEED, ISLAND_ID] = HmacSealer(keys.hop_key(island.link))
+
+    def _set_hop(self, other: int, key: bytes) -> None:
+        self._hops[Kind.FEED, other] = self._hops[Kind.CLAIM, other] = HmacSealer(key)
 
     def _keys_of(self, target: int | None) -> SessionKeys:
         """Return a target's own keys, or the session's if targets have none. Raise ValueError if they are not known."""
@@ -96,13 +108,18 @@ class ControlCodec:
         return keys
 
     def _with_key(self, assign: Assign) -> Assign:
-        """Return the master's assignment with the masked key of the hop."""
-        parent = assign.parent
+        """Return the master's assignment with the masked keys of the hop to its target."""
+        parent, island = assign.parent, assign.island
+        own = self._keys_of(assign.target)
+        if island is not None and island.target != assign.target:
+            key = self._keys_of(island.target).hop_key(island.link)
+            assign = assign._replace(island=island._replace(key=own.mask(island.link, key, ISLAND_USE)))
         if parent is None:
             return assign
-        key = self._keys_of(parent.target).hop_key(parent.link)
-        masked = self._keys_of(assign.target).mask(parent.link, key)
-        return assign._replace(parent=parent._replace(key=masked))
+        keys, link = self._keys_of(parent.target), parent.link
+        is_shared = island is not None and island.link == link
+        key = keys.claim_key(link, assign.target) if is_shared else keys.hop_key(link)
+        return assign._replace(parent=parent._replace(key=own.mask(link, key)))
 
     def use_report_seal(self, kind: SealKind) -> None:
         """Seal reports with this kind from now on. Those sealed with HMAC are still opened.
@@ -166,7 +183,7 @@ class ControlCodec:
     def _sealer(self, kind: int, seal: int, one: int) -> Sealer | None:
         """Return the sealer for a kind of message, or None without a key. one: the target that sends or gets it."""
         if (kind, seal) in _HOPS:
-            return self._hops.get(one)
+            return self._hop_sealer(kind, one)
         if self._own is None or kind not in (*_FROM_ONE, *_TO_ONE):
             return self._sealers[kind, seal]
         place = (one, kind, seal)
@@ -177,6 +194,12 @@ class ControlCodec:
             uses = {Kind.HELLO: keys.catch_control, Kind.HOP: keys.catch_control, Kind.REPORT: keys.reports}
             self._own_sealers[place] = sealer(SealKind(seal), uses.get(Kind(kind), keys.cast_control))
         return self._own_sealers[place]
+
+    def _hop_sealer(self, kind: int, other: int) -> Sealer | None:
+        """Return the sealer of a hop's message. Those of an island's claims are not kept: anybody may invent names."""
+        if self._island_link is not None and kind == Kind.CLAIM and (kind, other) not in self._hops:
+            return HmacSealer(self._keys_of(self._target).claim_key(self._island_link, other))
+        return self._hops.get((kind, other))
 
     def decode(self, datagram: BytesLike) -> Message | Rejection:
         """Return the message, or the reason why it was rejected, which is counted. Never raise."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mrsync.protocol.targets.relays import Relays
+from mrsync.protocol.targets.chains.relays import Relays
 from tests.sim.planted.fault import Fault
 
 RELAY_FAULTS = (

@@ -150,7 +150,20 @@ def reports(draw: st.DrawFn) -> Report:
 peers = st.builds(
     Peer, st.integers(0, 99), u32, st.binary(min_size=16, max_size=16), u16, st.binary(min_size=32, max_size=32)
 )
-assigns = st.builds(Assign, u64, u32, st.integers(100, TARGETS_MAX - 1), u32, u16, st.none() | peers, st.none() | peers)
+others = st.integers(100, TARGETS_MAX - 1)
+plain_assigns = st.builds(Assign, u64, u32, others, u32, u16, st.none() | peers, st.none() | peers, st.none())
+island_assigns = st.builds(  # to one that listens, and to the relay
+    lambda assign, parent, island, is_relay: assign._replace(
+        parent=parent,
+        child=None if is_relay else assign.child,
+        island=island._replace(target=assign.target if is_relay else parent.target, link=parent.link),
+    ),
+    plain_assigns,
+    peers,
+    peers,
+    st.booleans(),
+)
+assigns = plain_assigns | island_assigns
 hops = st.builds(Hop, targets, u64, u32, u32, st.sampled_from(Feeding), u32, u32, u32, u32)
 feeds = st.builds(
     Feed,

@@ -19,12 +19,14 @@ from mrsync.wire.hops import (
     encode_feed,
 )
 from mrsync.wire.keys import TargetKeys
+from mrsync.wire.limits import ISLAND_ID
 from mrsync.wire.messages import Assign, Claim, Feed, Message, ObjectKind, Peer
 from mrsync.wire.session import ControlCodec, Rejection
 from tests.unit.wire.samples import KEYS, SESSION, assigns, claims, feeds, hops
 
 PARENT, CHILD, OTHER, LINK = 3, 4, 5, 9
 FEED = Feed(PARENT, 1, 7, CHILD, LINK, ObjectKind.CONTENTS, 10, 4, False, FEED_BYTES)
+ISLAND = Peer(PARENT, LINK, bytes(15) + b"\1", 8888)
 CLAIM = Claim(CHILD, 11, 1, PARENT, LINK, 1472, ObjectKind.CONTENTS, 7, 6, 10, 5, 1 << 20, 0, 5, 9, ((5, 1, 0),))
 
 
@@ -114,3 +116,46 @@ def test_another_target_can_neither_feed_nor_claim_in_their_names() -> None:
 def test_forwarded_packets_do_not_come_back() -> None:
     made = codecs()
     assert made[PARENT].decode(made[PARENT].encode(FEED)) is Rejection.FORGED
+
+
+def islanders() -> dict[int, ControlCodec]:
+    """The relay of an island and two that listen to it, each with its own secret."""
+    secrets = {target: bytes([target]) * 32 for target in (PARENT, CHILD, OTHER)}
+    master = ControlCodec(KEYS, TargetKeys(secrets, SESSION))
+    made = {target: ControlCodec(KEYS, TargetKeys({target: secrets[target]}, SESSION), target) for target in secrets}
+    relay = Peer(PARENT, LINK, bytes(16), 7)
+    for target, codec in made.items():
+        parent = None if target == PARENT else relay
+        told = codec.decode(master.encode(Assign(0, target, target, 1, 1472, parent, None, ISLAND)))
+        assert isinstance(told, Assign)
+        codec.set_peers(told.parent, told.child, told.island)
+    return made
+
+
+def test_island_and_its_relay_understand_each_other() -> None:
+    made = islanders()
+    feed = made[PARENT].encode(FEED._replace(child=ISLAND_ID))
+    for target in (CHILD, OTHER):
+        assert made[target].decode(feed) == FEED._replace(child=ISLAND_ID)
+        claim = CLAIM._replace(child=target)
+        assert made[PARENT].decode(made[target].encode(claim)) == claim
+
+
+def test_nobody_claims_in_the_name_of_another_one_of_its_island() -> None:
+    made = islanders()
+    assert made[PARENT].decode(made[OTHER].encode(CLAIM)) is Rejection.FORGED
+    assert made[CHILD].decode(made[OTHER].encode(CLAIM)) is Rejection.FORGED
+
+
+@pytest.mark.parametrize(
+    "assign",
+    [
+        Assign(0, 1, PARENT, 2, 1472, None, Peer(CHILD, 3, bytes(16), 7), ISLAND),
+        Assign(0, 1, CHILD, 2, 1472, None, None, ISLAND),
+        Assign(0, 1, CHILD, 2, 1472, Peer(PARENT, LINK + 1, bytes(16), 7), None, ISLAND),
+        Assign(0, 1, CHILD, 2, 1472, Peer(OTHER, LINK, bytes(16), 7), None, ISLAND),
+    ],
+)
+def test_a_target_listens_to_its_parent_or_casts_itself(assign: Assign) -> None:
+    with pytest.raises(ValueError, match="out of its limits"):
+        decode_assign(*encode_assign(assign))

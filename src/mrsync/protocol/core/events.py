@@ -122,10 +122,14 @@ class GroupGivenUp(NamedTuple):
 
 
 class PeersChanged(NamedTuple):
-    """Catcher: from now on, pages may come from this parent and are forwarded to this child."""
+    """Catcher: from now on, pages may come from this parent and are forwarded to this child.
+
+    island: where the parent casts pages to or, if its target is this one, where to cast them to.
+    """
 
     parent: Peer | None
     child: Peer | None
+    island: Peer | None = None
 
 
 class SourceChanged(NamedTuple):

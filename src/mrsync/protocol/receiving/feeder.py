@@ -1,7 +1,10 @@
-"""Feeder: forward pages to one child. The child's claims clock it, and request repairs.
+"""Feeder: forward pages to one child, or to an island of them. Their claims clock it, and request repairs.
 
-It uses the caster's own schedule, clock, window and repairs for an audience of one. It only decides when to send what;
-phases and commits remain the caster's.
+It uses the caster's own schedule, clock, window and repairs, mostly for an audience of one. It only decides when to
+send what; phases and commits remain the caster's.
+
+An island is a group that only its targets listen to. The children are not told to its relay: they are those that claim
+and, once they do not, are waited for no longer than a single child.
 """
 
 from __future__ import annotations
@@ -12,26 +15,29 @@ from typing import Callable
 from mrsync.protocol.core.sends import CatcherSend, SendToPeer
 from mrsync.protocol.core.timers import Timer, TimerTable
 from mrsync.protocol.pace.courtesy import Courtesy
+from mrsync.protocol.receiving.child import Child, report_of
 from mrsync.protocol.receiving.passage import Passage
 from mrsync.protocol.sending.clock import Clock
-from mrsync.protocol.sending.flow import Audience, Flow
+from mrsync.protocol.sending.flow import Audience
 from mrsync.protocol.sending.schedule import Schedule
 from mrsync.protocol.sending.window import Window
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.hops import FEED_BYTES
-from mrsync.wire.messages import Claim, Feed, NetworkShare, ObjectKind, Peer, Report
+from mrsync.wire.limits import ISLAND_ID
+from mrsync.wire.messages import Claim, Feed, NetworkShare, ObjectKind, Peer
 
 FEED_S = 0.1
 SEEK_S = 0.02  # until the child has answered
 QUIET_S = 0.5  # do not wait for a child that claims nothing for this long
 WAITING_MAX = 256  # pages; with more, this relay takes no more than its child does
-TERMS_MAX = 2  # combining losses of one child gains nothing
+TERMS_MAX = 1  # losses are not combined: those of one child cannot be
 
 
 class Feeder:
-    """One child: its link, its claims, and the pages that are sent to it.
+    """The children of one link, their claims, and the pages that are sent to them.
 
-    horizon_of: returns how many pages of an object are known to have been sent.
+    peer: the only child, or the island, which is the relay's own. horizon_of: returns how many pages of an object are
+    known to have been sent.
     """
 
     def __init__(
@@ -53,13 +59,13 @@ class Feeder:
         self._waiting_max = min(WAITING_MAX, retained_pages // 2)  # they must still be at hand
         self._horizon_of = horizon_of
         self._next_counter = next_counter
-        self._claim: Claim | None = None
-        self._heard_at = now
-        self._is_quiet = False
+        self._is_island = peer.target == me
+        self._children = {} if self._is_island else {peer.target: Child(peer.target, now)}
+        self._audience = Audience()
+        self._audience.flows = [child.flow for child in self._children.values()]
+        self._is_padded = False  # the last feed of an island
         self._timers = TimerTable()
         self._timers.set(Timer.FEED, now)
-        self._flow = Flow(peer.target)
-        self._report: Report | None = None  # the last claim, as a report
         self._clock: Clock | None = None  # until the geometry is known
         self._schedule: Schedule | None = None
         self._passage: Passage | None = None
@@ -68,13 +74,21 @@ class Feeder:
 
     @property
     def is_heard(self) -> bool:
-        """Whether the child has answered on this link, and packets of full size reach it."""
-        return self._claim is not None and self._claim.heard_bytes >= self._probe_bytes
+        """Whether a child has answered on this link, and packets of full size reach it."""
+        return any(child.is_heard(self._probe_bytes) for child in self._children.values())
 
     @property
     def _is_open(self) -> bool:
-        """Whether pages may be sent to the child, which then knows by a short feed that its claims arrive."""
-        return self.is_heard and not self._is_quiet
+        """Whether pages may be sent to a child, which then knows by a short feed that its claims arrive."""
+        return any(self._listens(child) for child in self._children.values())
+
+    def _listens(self, child: Child) -> bool:
+        return child.is_heard(self._probe_bytes) and not child.is_quiet
+
+    @property
+    def listeners(self) -> int:
+        """Number of children that receive pages."""
+        return sum(map(self._listens, self._children.values()))
 
     @property
     def is_full(self) -> bool:
@@ -114,9 +128,9 @@ class Feeder:
 
     def open(self, geometry: Geometry, share: NetworkShare, now: float) -> None:
         """Set the geometry of pages, and how the hop shares the network."""
-        audience = Audience()
-        audience.flows = [self._flow]
-        self._flow.answered_at = now
+        audience = self._audience
+        for flow in audience.flows:
+            flow.answered_at = now
         self._geometry = geometry
         self._clock = Clock(audience, Window(rate_bytes_s=None, geometry=geometry), Courtesy(share))
         self._clock.fit(geometry)
@@ -153,29 +167,51 @@ class Feeder:
         """Return a page (object, page) that the child needs, and that must be offered or fetched first."""
         return self._asked.popleft() if self._asked else None
 
+    def needed_by(self, claim: Claim) -> ObjectKind:
+        """Return the first object that a child does not hold: the one of this claim, or that of another one's last."""
+        others = [child for child in self._children.values() if self._listens(child) and child.flow.id != claim.child]
+        return min([claim.active, *(child.claim.active for child in others if child.claim is not None)])
+
     def receive_claim(self, claim: Claim, now: float) -> None:
-        """Take a claim of the child. Never raise."""
-        if claim.link != self.peer.link or (self._claim is not None and claim.counter <= self._claim.counter):
+        """Take a claim of a child. Never raise."""
+        if claim.link != self.peer.link or not (self._is_island or claim.child in self._children):
             return
         was_open = self._is_open
-        self._claim = claim
-        self._heard_at = now
-        self._is_quiet = False
+        child = self._children.setdefault(claim.child, Child(claim.child, now))
+        if not child.receive(claim, now):
+            return
         self._is_feed_due |= self._is_open != was_open
+        if self._is_island:
+            self._gather(now)
         schedule, passage = self._schedule, self._passage
         if schedule is None or self._clock is None:
             return
         if claim.buffer_bytes:
             self._clock.window.on_buffer(claim.buffer_bytes)
-        old, said = self._report, _report_of(claim)
-        self._report = report = schedule.believable(said)
-        self._flow.receive(report, now, is_believed=report is said)
+        old, said = child.report, report_of(claim)
+        child.report = report = schedule.believable(said)
+        child.flow.receive(report, now, is_believed=report is said)
         if old is None or (report.active, report.frontier) != (old.active, old.frontier):
             schedule.on_progress()
-        schedule.receive_flow(self._flow, old, report, now)
+        if child.flow in self._audience.flows:
+            schedule.receive_flow(child.flow, old, report, now)
         schedule.on_reports(now)
         if passage is not None and claim.active == passage.kind:
             self._asked = deque((passage.kind, page) for page in passage.asked(claim.needs))
+
+    def _gather(self, now: float) -> None:
+        """Have the audience of an island be those children that take their pages from it."""
+        flows = []
+        for child in self._children.values():
+            if self._listens(child) and child.claim is not None and child.claim.tx_seen:
+                flows.append(child.flow)
+                if child.flow not in self._audience.flows:
+                    child.flow.answered_at = now
+        left = [flow for flow in self._audience.flows if flow not in flows]
+        self._audience.flows = flows
+        if self._schedule is not None:
+            for flow in left:
+                self._schedule.forget(flow.id)
 
     def handle_timeout(self, now: float) -> None:
         """Do what is due. Calling it early or twice changes nothing."""
@@ -183,30 +219,57 @@ class Feeder:
             self._is_poll_due |= self._schedule.handle_timeout(now)
         if self._timers.take_expired(Timer.FEED, now):
             self._is_feed_due = True
-            if now - self._heard_at > QUIET_S and not self._is_quiet:
-                self._is_quiet = True
-                if self._passage is not None:
-                    self._passage.forget_waiting()
+            self._look_for_quiet(now)
+
+    def _look_for_quiet(self, now: float) -> None:
+        for child in self._children.values():
+            child.is_quiet |= now - child.heard_at > QUIET_S
+        if self._is_island:
+            self._gather(now)
+            if self._clock is not None:
+                self._clock.elect(now)
+        if not self._is_open and self._passage is not None:
+            self._passage.forget_waiting()
 
     def _feed(self, now: float) -> CatcherSend:
         passage = self._passage
         kind = passage.kind if passage is not None else ObjectKind.MANIFEST
-        size_bytes = FEED_BYTES if self._is_open else max(FEED_BYTES, self._probe_bytes)
+        self._is_padded = self._must_pad()
+        size_bytes = max(FEED_BYTES, self._probe_bytes) if self._is_padded else FEED_BYTES
         feed = Feed(
             parent=self._me,
             counter=self._next_counter(),
             tx=self._schedule.stamp(now) if self._schedule is not None else 0,
-            child=self.peer.target,
+            child=ISLAND_ID if self._is_island else self.peer.target,
             link=self.peer.link,
             object=kind,
             pages_sent=self._pages_sent(passage),
-            report_pages=self._clock.report_pages if self._clock is not None else 1,
+            report_pages=self._report_pages,
             is_poll=self._is_poll_due,
             size_bytes=size_bytes,
         )
         self._is_feed_due = self._is_poll_due = False
-        self._timers.set(Timer.FEED, now + (FEED_S if self.is_heard else SEEK_S))
+        self._timers.set(Timer.FEED, now + (SEEK_S if self._is_seeking else FEED_S))
         return SendToPeer(feed, self.peer)
+
+    @property
+    def _is_seeking(self) -> bool:
+        """Whether some child has not heard a datagram of full size, as far as is known."""
+        children = self._children.values()
+        return not children or not all(child.is_heard(self._probe_bytes) or child.is_quiet for child in children)
+
+    def _must_pad(self) -> bool:
+        """Return whether to send a feed of full size. In an island, those that heard one need a short one besides."""
+        if not self._is_open:
+            return True
+        return self._is_island and self._is_seeking and not self._is_padded
+
+    @property
+    def _report_pages(self) -> int:
+        """Number of pages after which children claim. Of many children, each claims less often."""
+        if self._clock is None:
+            return 1
+        return max(self._clock.report_pages, min(self.listeners, self.window_pages // 2))
 
     def _pages_sent(self, passage: Passage | None) -> int:
         """If nothing waits, pages that were not forwarded are missing here, or not needed here."""
@@ -223,38 +286,3 @@ class Feeder:
 
     def next_timeout(self) -> float | None:
         return self._timers.next_timeout()
-
-
-def _report_of(claim: Claim) -> Report:
-    """Return a claim as a report, for the parts of a caster."""
-    return Report(
-        target=claim.child,
-        instance=claim.instance,
-        counter=claim.counter,
-        active=claim.active,
-        tx_seen=claim.tx_seen,
-        tx_done=claim.tx_done,
-        hold_us=claim.hold_us,
-        frontier=claim.frontier,
-        ready=0,
-        committed=0,
-        unverified=0,
-        activity=0,
-        buffer_bytes=claim.buffer_bytes,
-        kernel_drops=claim.kernel_drops,
-        queue_pages=0,
-        packets_seen=0,
-        packets_lost=0,
-        pages_rejected=0,
-        packets_rejected=0,
-        coded_useless=0,
-        log_end=0,
-        log_offset=0,
-        log_bytes=b"",
-        needs_first=claim.needs_first,
-        needs_end=claim.needs_end,
-        needs=claim.needs,
-        ended_tx=claim.ended_tx,
-        ended_hold_us=claim.ended_hold_us,
-        packets_marked=claim.packets_marked,
-    )

@@ -1,4 +1,4 @@
-"""Relaying: the peers of a catcher: the parent that its pages come from, and the child that it forwards them to.
+"""Relaying: the peers of a catcher: the parent that its pages come from, and the child or island it forwards them to.
 
 The caster decides who these are. A relay slows its sender down if its child falls behind. A child that receives nothing
 from its parent reports that, and takes its pages from the caster until it gets another parent.
@@ -16,6 +16,7 @@ from mrsync.protocol.receiving.feeder import Feeder
 from mrsync.protocol.receiving.reception import Reception
 from mrsync.protocol.receiving.reporter import Counters
 from mrsync.wire.geometry import Geometry
+from mrsync.wire.limits import ISLAND_ID
 from mrsync.wire.messages import Assign, Claim, Feed, Feeding, Hop, Message, NetworkShare, ObjectKind, Peer
 
 STARVED_S = 0.5  # five feeds
@@ -101,9 +102,11 @@ class Relaying:
             self._probe_bytes = assign.probe_bytes
             if assign.parent != self._parent:
                 self._follow(assign.parent, now)
-            if assign.child != (self._feeder.peer if self._feeder is not None else None):
-                self._feed_to(assign.child, now)
-            self._tell(PeersChanged(assign.parent, assign.child))
+            is_ours = assign.island is not None and assign.island.target == self._config.target
+            audience = assign.island if is_ours else assign.child
+            if audience != (self._feeder.peer if self._feeder is not None else None):
+                self._feed_to(audience, now)
+            self._tell(PeersChanged(assign.parent, assign.child, assign.island))
         self._timers.set(Timer.HOP, now)
 
     def _follow(self, parent: Peer | None, now: float) -> None:
@@ -114,6 +117,7 @@ class Relaying:
         self._set_feeding(Feeding.UNFED, now)
 
     def _feed_to(self, child: Peer | None, now: float) -> None:
+        """Forward to this child or island from now on."""
         if self._feeder is not None:
             self._forwarded_before += self._feeder.pages_forwarded
             self._repaired_before += self._feeder.packets_repaired
@@ -152,7 +156,7 @@ class Relaying:
         parent = self._parent
         if (
             parent is None
-            or feed.child != self._config.target
+            or feed.child not in (self._config.target, ISLAND_ID)
             or (feed.parent, feed.link) != (parent.target, parent.link)
         ):
             return False
@@ -229,10 +233,11 @@ class Relaying:
     def _receive_claim(self, claim: Claim, now: float) -> None:
         """Take a claim of the child, and look for needed pages that were not forwarded."""
         feeder = self._feeder
-        if feeder is None or claim.parent != self._config.target or claim.child != feeder.peer.target:
+        if feeder is None or claim.parent != self._config.target:
             return
-        if claim.active in self._reception and feeder.is_heard:
-            feeder.begin(claim.active, self._reception.size_of(claim.active))
+        kind = feeder.needed_by(claim)
+        if kind in self._reception and feeder.is_heard:
+            feeder.begin(kind, self._reception.size_of(kind))
         feeder.receive_claim(claim, now)
         while (asked := feeder.next_asked()) is not None:
             self._tell(PageAsked(*asked))

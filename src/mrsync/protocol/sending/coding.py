@@ -34,7 +34,7 @@ def combine(losses: Iterable[Loss], *, terms_max: int, distance_max: int) -> lis
     missed_by: list[int] = []
     for page, packet, targets in losses:
         for at, taken in enumerate(missed_by):
-            if not taken & targets and page - open_[at][0][0] <= distance_max:
+            if terms_max > 1 and not taken & targets and page - open_[at][0][0] <= distance_max:
                 open_[at].append((page, packet))
                 missed_by[at] = taken | targets
                 if len(open_[at]) == terms_max:

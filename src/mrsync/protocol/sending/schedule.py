@@ -57,6 +57,7 @@ class Schedule:
         self._timers = timers
         self._poll_s = POLL_MIN_S
         self._is_halted = False
+        self._is_coding = False  # losses are combined
         self._is_flush_due = False
         self._tx_seen = 0  # by all targets that answer
         self._spoken_for = 0  # pages, by all targets that answer
@@ -83,6 +84,7 @@ class Schedule:
         self._batched = 0
         for flow in self._audience.flows:
             flow.looked_page = 0
+        self._is_coding = terms_max > 1
         self._repairs = Repairs(transfer, terms_max=terms_max, retained_pages=retained_pages)
 
     def forget(self, listener: int) -> None:
@@ -273,7 +275,7 @@ class Schedule:
         if not transfer.is_missed:
             self._end_flush()
             return
-        has_company = len(self._audience.flows) > 1 and not transfer.is_sent
+        has_company = self._is_coding and len(self._audience.flows) > 1 and not transfer.is_sent
         self._timers.advance(Timer.FLUSH, now + self._patience_s + (COMPANY_S if has_company else 0.0))
         if not (self._is_flush_due or self._is_batch_due(transfer, repairs, now)):
             return

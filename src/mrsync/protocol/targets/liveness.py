@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from mrsync.protocol.sending.transfer import Transfer
+from mrsync.protocol.targets.chains.relays import Relays
 from mrsync.protocol.targets.commits import Commits
-from mrsync.protocol.targets.relays import Relays
 from mrsync.protocol.targets.roster import Target
 from mrsync.wire.messages import ObjectKind, Phase
 

@@ -24,8 +24,8 @@ from mrsync.protocol.core.events import (
     TargetShed,
 )
 from mrsync.protocol.core.states import RosterState
+from mrsync.protocol.targets.chains.relays import RelayRules
 from mrsync.protocol.targets.commits import CommitRule
-from mrsync.protocol.targets.relays import RelayRules
 from mrsync.protocol.traced import Recorder, TracedCaster
 from mrsync.remote.launcher import Launcher
 from mrsync.remote.targets import fold
@@ -276,11 +276,12 @@ def share_of(settings: CastSettings) -> NetworkShare:
     return NetworkShare[settings.share.upper()]
 
 
-def _relay_rules(settings: CastSettings) -> RelayRules | None:
+def _relay_rules(settings: CastSettings, rendezvous: Rendezvous) -> RelayRules | None:
     """Return the rules for targets that forward pages, or None if none may."""
     if settings.relay == "no" or settings.network.is_unicast:
         return None
-    return RelayRules(lambda path: endpoint(path.address), settings.relay_chains)
+    near = frozenset(range(len(settings.targets))).difference(rendezvous.routed)
+    return RelayRules(lambda path: endpoint(path.address), settings.relay_chains, rendezvous.island, near)
 
 
 def _caster_config(settings: CastSettings, rendezvous: Rendezvous, session: int, *, is_unicast: bool) -> CasterConfig:
@@ -304,5 +305,5 @@ def _caster_config(settings: CastSettings, rendezvous: Rendezvous, session: int,
         share=share_of(settings),
         has_monitor=settings.has_monitor,
         is_unicast=is_unicast,
-        relaying=_relay_rules(settings),
+        relaying=_relay_rules(settings, rendezvous),
     )

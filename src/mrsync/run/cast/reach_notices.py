@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from mrsync.protocol.targets.chains.relays import Relays
 from mrsync.protocol.targets.reach import AS_ASKED, NEVER_HEARD, Reach
-from mrsync.protocol.targets.relays import Relays
 from mrsync.protocol.targets.roster import Roster, Target
 from mrsync.remote.targets import fold
 
@@ -51,7 +51,9 @@ class ReachNotices:
         """Yield sentences about which targets forward pages to which others."""
         for chain in self._relays.chains:
             if len(chain) > 1:
-                yield f"pages are forwarded: {' > '.join(target.name for target in chain)}"
+                first, *others = self._relays.groups(chain)
+                ways = [f"{'>>' if len(group) > 1 else '>'} {fold([one.name for one in group])}" for group in others]
+                yield f"pages are forwarded: {' '.join([first[0].name, *ways])}"
 
     def when_rerouted(self, target: Target) -> str:
         """Return the warning for a target whose path changed during the session, or "" if the user already knows."""

@@ -23,6 +23,7 @@ from mrsync.run.settings import GROUPS, CatchSettings
 from mrsync.transport.catching import CatcherDriver
 from mrsync.transport.loop import Loop
 from mrsync.transport.network.interface import Interface, family_of
+from mrsync.transport.network.island import IslandSocket
 from mrsync.transport.network.multicast import granted_buffer, open_data_socket, open_reply_socket, rejoin
 from mrsync.transport.network.routes import own_family
 from mrsync.transport.network.socket_options import describe_missing
@@ -49,6 +50,7 @@ def catch(settings: CatchSettings) -> int:
     loop = Loop()
     data = None if settings.network.is_unicast else _open_data_socket(settings, group, interfaces)
     reply = open_reply_socket(family_of(group))
+    island = IslandSocket(interfaces)
     try:
         catcher = Catcher(_config(settings, data, reply), loop.now())
         secrets = CatcherSecrets(settings.secret, settings.own_secret, settings.target, settings.verify_key)
@@ -64,6 +66,7 @@ def catch(settings: CatchSettings) -> int:
             on_event=partial(_on_event, session),
             on_rejected=_Rejections(catcher, loop),
             loop=loop,
+            island=island,
         )
         if missing := describe_missing(reply):
             _say(f"this host lacks {missing}; the session works without")
@@ -83,6 +86,7 @@ def catch(settings: CatchSettings) -> int:
         if data is not None:
             data.close()
         reply.close()
+        island.close()
 
 
 def _announce(settings: CatchSettings, ready: Readiness) -> None:

@@ -41,15 +41,10 @@ def open_caster_socket(interface: Interface, group: str, port: int, *, ttl: int,
     check_group(group)
     opened = _udp_socket(interface.family)
     try:
-        if interface.family == IPV6:
-            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, interface.ifindex)
-            try_option(opened, socket_options.LOOP_IPV6, int(is_looped))
-            try_option(opened, socket_options.NO_FRAGMENTS_IPV6, _PMTUDISC_PROBE)
-        else:
-            opened.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, _membership("0.0.0.0", interface))
-            try_option(opened, socket_options.LOOP_IPV4, int(is_looped))
-            try_option(opened, socket_options.NO_FRAGMENTS_IPV4, _PMTUDISC_PROBE)
-        set_group_ttl(opened, ttl)
+        aim(opened, interface, ttl=ttl, is_looped=is_looped)
+        is_ipv6 = interface.family == IPV6
+        no_fragments = socket_options.NO_FRAGMENTS_IPV6 if is_ipv6 else socket_options.NO_FRAGMENTS_IPV4
+        try_option(opened, no_fragments, _PMTUDISC_PROBE)
         try_option(opened, socket_options.SEND_BUFFER, SEND_BUFFER_BYTES)
         _grow_receive_buffer(opened, CASTER_RECEIVE_BUFFER_BYTES)
         opened.bind(interface.at(interface.address, port - 1))
@@ -57,6 +52,17 @@ def open_caster_socket(interface: Interface, group: str, port: int, *, ttl: int,
         opened.close()
         raise _problem(error, interface, f"{interface.address} port {port - 1}") from error
     return opened
+
+
+def aim(opened: socket.socket, interface: Interface, *, ttl: int, is_looped: bool) -> None:
+    """Send to groups on this interface, and to targets on this host only if is_looped. Raise OSError."""
+    if interface.family == IPV6:
+        opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, interface.ifindex)
+        try_option(opened, socket_options.LOOP_IPV6, int(is_looped))
+    else:
+        opened.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, _membership("0.0.0.0", interface))
+        try_option(opened, socket_options.LOOP_IPV4, int(is_looped))
+    set_group_ttl(opened, ttl)
 
 
 def open_data_socket(

@@ -29,6 +29,7 @@ class PathKind(enum.Enum):
 
     MULTICAST = "multicast"  # packets for the group
     UNICAST = "unicast"  # copies of them for one target that does not receive the group
+    ISLAND = "island"  # pages that a relay casts on in its own network
     RELAYED = "relayed"  # copies without pages, which this target gets from another one
     ANSWER = "answer"  # messages to one target
 

@@ -1,4 +1,4 @@
-"""Forward a relay's pages to its child out of the slots in which they were received, without sealing them again."""
+"""Forward a relay's pages out of the slots in which they were received, without sealing them again."""
 
 from __future__ import annotations
 
@@ -44,7 +44,8 @@ class Forwarder:
     @property
     def statistics(self) -> BurstStatistics:
         """Counters of what was sent to children."""
-        return self._sender.statistics_of(PathKind.UNICAST)
+        sent = map(self._sender.statistics_of, (PathKind.UNICAST, PathKind.ISLAND))
+        return BurstStatistics.total(sent)
 
     def open(self, geometry: Geometry, slots: Slots, opener: PageOpener) -> None:
         """Set the slots that pages are received into."""
@@ -53,14 +54,14 @@ class Forwarder:
         if self._child is not None:
             slots.retain_all()
 
-    def feed(self, child: Address | None) -> None:
-        """Send pages to this child from now on; None: to no child."""
+    def feed(self, child: Address | None, kind: PathKind = PathKind.UNICAST) -> None:
+        """Send pages to this child, or to an island, from now on; None: to no child."""
         if self._child is not None and self._child.address != child:
             self._sender.remove_path(self._child)
             self._sends.clear()
             self._child = None
         if child is not None and self._child is None:
-            self._child = Path(self._reply, child, PathKind.UNICAST)
+            self._child = Path(self._reply, child, kind)
             self._sender.add_path(self._child)
             if self._slots is not None:
                 self._slots.retain_all()

@@ -37,7 +37,7 @@ TakeControl = Callable[[bytes, Address], None]
 
 BYTES_PER_DRAIN = 512 << 10  # little enough that pages are still in the processor's cache when they are written
 DATAGRAM_COUNTS_AS = 1024  # minimum per datagram, so that many small ones do not keep the loop busy
-FOREIGN_STATUSES_PER_DRAIN = 16  # limit for opening statuses from other addresses, which costs a seal each
+FOREIGN_MESSAGES_PER_DRAIN = 16  # limit for opening messages from other addresses, which costs a seal each
 
 SINGLES_MIN = 8  # unmerged packets in a row, after which many are received at once
 
@@ -111,7 +111,7 @@ class Intake:
         run, packet_bytes, is_stranger = self._run, self._packet_bytes, self.senders.is_stranger
         headers = run.headers
         taken = 0
-        self._foreign_left = FOREIGN_STATUSES_PER_DRAIN
+        self._foreign_left = FOREIGN_MESSAGES_PER_DRAIN
         while taken < BYTES_PER_DRAIN:
             if self._singles >= SINGLES_MIN and (batch := self._batch_receiver()) is not None:
                 number, size = self._take_batch(batch, now)
@@ -249,13 +249,15 @@ class Intake:
                 self._take_packet(data[start : start + segment], source, now)
 
     def _take_foreign(self, vector: list[BytesLike], length: int, segment: int, source: Address) -> None:
-        """Take a datagram that is not from our caster's address.
+        """Take a datagram that is from no known address.
 
-        Only a status can be authentic then: it was forwarded, or the caster has moved. All other packets are dropped.
+        Only a status can be authentic then, which was forwarded or comes from a caster that has moved, or a claim of a
+        child in our island. All other packets are dropped.
         """
         packets = -(-length // segment) if segment else 1
         kind = self._run.headers[_KIND_AT]
-        if packets > 1 or kind != Kind.STATUS or self._run.headers[_TAG] != self._packed_tag or not self._foreign_left:
+        is_message = packets == 1 and self.senders.may_speak(kind) and self._run.headers[_TAG] == self._packed_tag
+        if not is_message or not self._foreign_left:
             self.statistics.foreign += packets
             return
         self._foreign_left -= 1

@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from mrsync.transport.network.paths import Address
 from mrsync.wire.limits import TX_AHEAD_MAX
+from mrsync.wire.messages import Kind
 
 
 class Senders:
@@ -23,6 +24,7 @@ class Senders:
         self._caster: Address | None = None
         self._parent: Address | None = None  # the relay that pages come from, if any
         self._peers: Collection[Address] = ()
+        self._has_unknown_children = False
 
     def is_stranger(self, source: Address) -> bool:
         """Note where a datagram came from. Return whether it is no known address."""
@@ -41,9 +43,14 @@ class Senders:
         if self._parent is not None:
             self.tx_limit = max(self.tx_limit, tx + TX_AHEAD_MAX)
 
-    def set_peers(self, peers: Collection[Address]) -> None:
-        """Set the addresses of the parent and the child."""
+    def set_peers(self, peers: Collection[Address], *, has_unknown_children: bool = False) -> None:
+        """Set the addresses of the parent and of children. has_unknown_children: others may claim, too."""
         self._peers = peers
+        self._has_unknown_children = has_unknown_children
+
+    def may_speak(self, kind: int) -> bool:
+        """Return whether a message of this kind counts from a stranger: it was forwarded, or shows where a child is."""
+        return kind == Kind.STATUS or (kind == Kind.CLAIM and self._has_unknown_children)
 
     def follow(self, parent: Address | None) -> None:
         """Take pages from this parent, which has tx numbers of its own. None: from the caster again."""

@@ -12,7 +12,6 @@ from mrsync.wire.header import BytesLike
 
 SLOTS = 512
 _WHOLE_WITHOUT_LOSS = 8
-_SPARE = 5  # besides partial pages: two slots to receive into for each of two sockets, and one whole page
 
 Key = tuple[int, int]  # object, page
 PartKey = tuple[int, int, int]  # object, page, reading
@@ -96,13 +95,13 @@ class Slots:
     the processor's cache.
     """
 
-    def __init__(self, geometry: Geometry, count: int = SLOTS) -> None:
+    def __init__(self, geometry: Geometry, count: int = SLOTS, *, sockets: int = 2) -> None:
         self.geometry = geometry
         self._count = count
         self._memory = memoryview(_mapped(count * geometry.sealed_bytes))
         self._unmade = count
         self._whole_max = min(_WHOLE_WITHOUT_LOSS, count)
-        self._partial_max = count - _SPARE
+        self._partial_max = count - 2 * sockets - 1  # each receives into two, and one whole page is kept
         self._free: list[Slot] = []
         self._partial: dict[PartKey, Slot] = {}
         self._readings: dict[Key, list[int]] = {}  # of partial pages

@@ -6,6 +6,7 @@ from typing import Any
 from mrsync.protocol.core.sends import SendPage, SendToPeer
 from mrsync.protocol.receiving.feeder import FEED_S, QUIET_S, WAITING_MAX, Feeder
 from mrsync.wire.hops import FEED_BYTES
+from mrsync.wire.limits import ISLAND_ID
 from mrsync.wire.messages import Claim, Feed, NetworkShare, ObjectKind, Peer
 from tests.unit.protocol.builders import GEOMETRY, PAGE
 
@@ -15,14 +16,17 @@ PROBE = 1472
 SIZE = 1000 * PAGE
 
 
-class Hop:
-    """A feeder, and a child that claims what the test wants."""
+ISLAND = Peer(3, 9, bytes(16), 8888)
 
-    def __init__(self, horizon: int = 0) -> None:
+
+class Hop:
+    """A feeder, and children that claim what the test wants."""
+
+    def __init__(self, horizon: int = 0, peer: Peer = CHILD) -> None:
         numbers = count(1)
         self.feeder = Feeder(
             3,
-            CHILD,
+            peer,
             PROBE,
             0.0,
             retained_pages=512,
@@ -145,3 +149,60 @@ def test_a_later_object_takes_the_place_of_an_earlier_one() -> None:
     hop.feeder.offer(ObjectKind.PLAN_AGAIN, 0, PAGE)
     assert hop.sends(0.0)[1] == [0]
     assert not hop.feeder.wants(CONTENTS, 5)
+
+
+def island() -> Hop:
+    """An island that targets 4 and 5 listen to."""
+    hop = Hop(peer=ISLAND)
+    for child in (4, 5):
+        hop.claim(0.0, child=child, tx_seen=1, tx_done=1)
+    hop.feeder.begin(CONTENTS, SIZE)
+    return hop
+
+
+def test_an_island_needs_no_list_of_those_that_listen() -> None:
+    hop = island()
+    assert hop.feeder.listeners == 2
+    hop.claim(0.0, child=6, link=8)
+    assert hop.feeder.listeners == 2
+    hop.feeder.offer(CONTENTS, 1, SIZE)
+    feeds, pages = hop.sends(0.0)
+    assert ([feed.child for feed in feeds], pages) == ([ISLAND_ID], [1])
+
+
+def test_one_repair_is_for_all_that_missed_a_packet() -> None:
+    hop = island()
+    hop.feeder.offer(CONTENTS, 1, SIZE)
+    hop.sends(0.0)
+    feed = hop.sends(FEED_S)[0][0]
+    for child, mask in ((4, 1), (5, 2)):
+        seen = {"tx_seen": feed.tx, "tx_done": feed.tx}
+        hop.claim(FEED_S, child=child, **seen, needs_end=2, needs=((1, 1, mask),))
+    assert hop.sends(FEED_S)[1] == [1]
+    assert hop.feeder.packets_repaired == 2
+
+
+def test_an_object_is_not_over_before_all_hold_it() -> None:
+    hop = island()
+    values: dict[str, Any] = dict.fromkeys(Claim._fields, 0)
+    claim = Claim(**{**values, "child": 4, "active": ObjectKind.PLAN_AGAIN, "needs": ()})
+    assert hop.feeder.needed_by(claim) is CONTENTS
+    hop.claim(0.1, child=5, active=ObjectKind.PLAN_AGAIN)
+    assert hop.feeder.needed_by(claim) is ObjectKind.PLAN_AGAIN
+
+
+def test_who_falls_silent_in_an_island_keeps_nobody_waiting() -> None:
+    hop = island()
+    for page in range(WAITING_MAX):
+        hop.feeder.offer(CONTENTS, page, SIZE)
+    hop.claim(QUIET_S, child=4, tx_seen=1, tx_done=1)
+    hop.sends(QUIET_S + 0.1)
+    assert hop.feeder.listeners == 1
+    assert hop.feeder.pages_waiting > 0
+
+
+def test_feeds_of_an_island_are_long_and_short_while_some_have_not_heard_a_long_one() -> None:
+    hop = island()
+    hop.claim(0.0, child=6, heard_bytes=0)
+    sizes = [hop.sends(now)[0][0].size_bytes for now in (0.02, 0.04, 0.06, 0.08)]
+    assert sorted(sizes) == [FEED_BYTES] * 2 + [PROBE] * 2

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
+from mrsync.protocol.targets.chains.relays import Relays
 from mrsync.protocol.targets.reach import DEAF_S, Reach
-from mrsync.protocol.targets.relays import Relays
 from mrsync.protocol.targets.roster import Roster
 from mrsync.run.cast.reach_notices import ReachNotices
 from tests.unit.protocol.builders import SMALL, STEPS, found, hello

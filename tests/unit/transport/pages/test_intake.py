@@ -13,7 +13,7 @@ from mrsync.transport.pages.bursts import BurstSender
 from mrsync.transport.pages.intake import (
     BYTES_PER_DRAIN,
     DATAGRAM_COUNTS_AS,
-    FOREIGN_STATUSES_PER_DRAIN,
+    FOREIGN_MESSAGES_PER_DRAIN,
     SINGLES_MIN,
 )
 from mrsync.wire.geometry import Geometry
@@ -323,12 +323,12 @@ def test_of_another_address_a_few_statuses_are_handed_on_and_nothing_else() -> N
     with Link(sample(1)) as link, closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as stranger:
         headers = {kind: packets_of(link, 0)[0][:2] + bytes((kind,)) + bytes(5) for kind in Kind}
         tag = packets_of(link, 0)[0][8:12]
-        for _ in range(2 * FOREIGN_STATUSES_PER_DRAIN):
+        for _ in range(2 * FOREIGN_MESSAGES_PER_DRAIN):
             for kind in (Kind.STATUS, Kind.FAREWELL, Kind.PROBE):
                 stranger.sendto(headers[kind] + tag + bytes(12) + b"body", link.address)
         link.receive()
-        assert len(link.controls) == FOREIGN_STATUSES_PER_DRAIN
-        assert link.intake.statistics.foreign == 5 * FOREIGN_STATUSES_PER_DRAIN
+        assert len(link.controls) == FOREIGN_MESSAGES_PER_DRAIN
+        assert link.intake.statistics.foreign == 5 * FOREIGN_MESSAGES_PER_DRAIN
 
 
 @pytest.mark.parametrize("at", [0, 7, FULL - 1])

@@ -121,8 +121,8 @@ OPTIONS = (
         CASTERS,
         "whether targets forward pages to one another where no multicast is received. `auto`: each target "
         "that does not receive the group gets its pages from another target, if the two reach each other, so "
-        "that the master sends about one copy; `no`: the master sends everything to each of them separately, "
-        "as with `--unicast`. Default: `auto`",
+        "that the master sends about one copy; in networks behind a router, one target casts on to the "
+        "others; `no`: the master sends everything to each of them separately, as with `--unicast`. Default: `auto`",
         choices=RELAYING,
         default=RELAYING[0],
         field="settings.relay",

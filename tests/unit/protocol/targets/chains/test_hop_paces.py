@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mrsync.protocol.targets.hop_paces import SPAN_S, WAITING_MIN, HopPaces
+from mrsync.protocol.targets.chains.hop_paces import SPAN_S, WAITING_MIN, HopPaces
 from mrsync.wire.messages import Feeding, Hop
 
 SPANS = 3

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from mrsync.protocol.targets.chains.neighbourhood import Endpoint
+from mrsync.protocol.targets.chains.relays import BARRED_S, DOUBT_S, TRIAL_S, RelayRules, Relays
 from mrsync.protocol.targets.path import Via
 from mrsync.protocol.targets.reach import DEAF_S, Reach
-from mrsync.protocol.targets.relays import BARRED_S, DOUBT_S, TRIAL_S, RelayRules, Relays
 from mrsync.protocol.targets.roster import Roster
 from mrsync.wire.messages import Assign, Feeding, Hop
 from tests.unit.protocol.builders import STEPS, found, hello, report
@@ -16,7 +17,15 @@ SLACK_S = 0.1
 class Chains:
     """Targets 0, 1, ... in the order of their addresses, the first `hearers` of which hear the group."""
 
-    def __init__(self, count: int, hearers: int = 0, chains: int = 1, networks: dict[int, int] | None = None) -> None:
+    def __init__(
+        self,
+        count: int,
+        hearers: int = 0,
+        chains: int = 1,
+        networks: dict[int, int] | None = None,
+        island: Endpoint | None = None,
+        near: frozenset[int] = frozenset(),
+    ) -> None:
         networks = networks or {}
         self.told: dict[int, Assign] = {}
         self.rerouted: list[int] = []
@@ -31,7 +40,11 @@ class Chains:
                     target, hello(number, counter=counter, group_bytes=group_bytes, token=token), number, 0.0
                 )
         reach.look(NOW)
-        rules = RelayRules(lambda number: ((networks.get(number, 0) << 64 | number).to_bytes(16, "big"), 7), chains)
+
+        def locate(number: int) -> Endpoint:
+            return (networks.get(number, 0) << 64 | number).to_bytes(16, "big"), 7
+
+        rules = RelayRules(locate, chains, island, near)
         self.relays = Relays(self.roster, reach, rules, lambda target: self.rerouted.append(target.id), self._say)
         self._counters = dict.fromkeys(range(count), 0)
 

@@ -18,6 +18,7 @@ class Assignment(NamedTuple):
     number: int
     parent: Peer | None
     child: Peer | None
+    island: Peer | None
 
 
 class Assignments:
@@ -47,17 +48,18 @@ class Assignments:
         known = self._known.get(target_id)
         return known.number if known is not None else 0
 
-    def assign(self, target_id: int, parent: Peer | None, child: Peer | None) -> None:
+    def assign(self, target_id: int, parent: Peer | None, child: Peer | None, island: Peer | None) -> None:
         """Set the peers of a target. One that never had any need not be told that it has none."""
         known = self._known.get(target_id)
-        if known is None and parent is None and child is None:
-            return
-        if known is None or known[1:] != (parent, child):
-            self.ask(target_id, parent, child)
+        peers = parent, child, island
+        if peers != (None, None, None) if known is None else known[1:] != peers:
+            self.ask(target_id, *peers)
 
-    def ask(self, target_id: int, parent: Peer | None = None, child: Peer | None = None) -> None:
+    def ask(
+        self, target_id: int, parent: Peer | None = None, child: Peer | None = None, island: Peer | None = None
+    ) -> None:
         """Set the peers of a target, and have it confirm them in any case."""
-        self._known[target_id] = Assignment(self.next_number(), parent, child)
+        self._known[target_id] = Assignment(self.next_number(), parent, child, island)
         self._untold.add(target_id)
 
     def remind(self, target_id: int) -> None:
@@ -97,5 +99,5 @@ class Assignments:
         destination = target.path.verified
         if destination is None:
             destination = self._told_to.setdefault(target_id, target.path.source)
-        number, parent, child = assignment
-        self._say(Assign(target.hello.instance, 0, target_id, number, probe_bytes, parent, child), destination)
+        number, *peers = assignment
+        self._say(Assign(target.hello.instance, 0, target_id, number, probe_bytes, *peers), destination)

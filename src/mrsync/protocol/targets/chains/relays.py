@@ -11,21 +11,24 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Callable, NamedTuple
 
 from mrsync.protocol.core.sends import Address
 from mrsync.protocol.core.timers import SLOT_S
 from mrsync.protocol.sending.transfer import Transfer
-from mrsync.protocol.targets.assignments import Assignments
-from mrsync.protocol.targets.hop_paces import HopPaces
+from mrsync.protocol.targets.chains.assignments import Assignments
+from mrsync.protocol.targets.chains.hop_paces import HopPaces
+from mrsync.protocol.targets.chains.islands import ISLAND_MIN, Island, Islands
+from mrsync.protocol.targets.chains.link import Link
+from mrsync.protocol.targets.chains.neighbourhood import Endpoint, Locate, Neighbourhood, parts
 from mrsync.protocol.targets.path import Via
 from mrsync.protocol.targets.reach import Reach
 from mrsync.protocol.targets.roster import Roster, Target
 from mrsync.wire.messages import Assign, Feeding, Hop, ObjectKind, Peer
 
 TRIAL_S = 0.7  # after this time, a child that has not heard its parent never will
+ISLAND_TRIAL_S = 0.25  # the same, of one that both ends know, and in a network that may have no multicast
 GRACE_S = 0.3  # before the caster serves a child that was fed and gets another parent
 STALL_S = 1.5  # without anything that its parent holds, after which a child counts as starved
 GAP_S = 4.5  # without the first page that it lacks, though others arrive
@@ -34,35 +37,18 @@ HEADS_ASKED = 2  # per target to be fed
 BARRED_S = 5.0  # doubled each time; meanwhile the caster serves it
 SETTLE_S = 3.0  # gathering waits no longer than this for links
 
-IPV4_MAPPED = bytes(10) + b"\xff\xff"
-
-Endpoint = tuple[bytes, int]  # address as 16 bytes, port
-Locate = Callable[[Address], Endpoint]  # where other targets reach the one at an address of the driver's
-
 
 class RelayRules(NamedTuple):
-    """How to use relays. chains_max: number of chains if no target receives the group."""
+    """How to use relays. chains_max: number of chains if no target receives the group.
+
+    island: the group that a relay casts to in its own network; None: none does. near: targets in the caster's own
+    networks, where those that do not receive its group receive no other one.
+    """
 
     locate: Locate
     chains_max: int = 1
-
-
-@dataclass
-class Link:
-    """A link from a parent to a child."""
-
-    number: int
-    parent: Target
-    child: Target
-    since: float
-    was_fed: bool  # right before, the child was fed by any parent
-    is_fed: bool = False
-    doubted_at: float | None = None  # since when it fails, while both ends are asked
-    is_stalled: bool = False  # nothing arrives, whatever the child reports
-    frontier: tuple[int, int] = (0, 0)  # object and pages that the child held when it was looked at last,
-    moved_at: float = 0.0  # and when it held more than before
-    activity: int = 0  # pages that it has written, by its own count,
-    written_at: float = 0.0  # and when it wrote the last one
+    island: Endpoint | None = None
+    near: frozenset[int] = frozenset()
 
 
 class Relays:
@@ -85,8 +71,10 @@ class Relays:
         self._roster = roster
         self._reach = reach
         self._rules = rules
+        self._neighbourhood = Neighbourhood(rules.locate if rules is not None else lambda address: (b"", 0))
         self._on_rerouted = on_rerouted
         self._chains: list[list[Target]] = []
+        self._islands = Islands()
         self._links: dict[int, Link] = {}  # by child
         self._parked: dict[int, float] = {}  # targets that do not answer, since when
         self._faults: Counter[int] = Counter()  # target -> links of its that failed though it answered
@@ -100,6 +88,20 @@ class Relays:
     def chains(self) -> list[list[Target]]:
         """Chains of targets, in the order in which pages pass through them."""
         return self._chains
+
+    def groups(self, chain: list[Target]) -> list[list[Target]]:
+        """Return a chain as groups of targets that are fed together: islands without their relays, else single ones."""
+        groups: list[list[Target]] = []
+        cast_to: Island | None = None  # the last group
+        for target in chain:
+            link = self._links.get(target.id)
+            island = link.island if link is not None else None
+            if island is not None and island is cast_to:
+                groups[-1].append(target)
+            else:
+                groups.append([target])
+            cast_to = island
+        return groups
 
     @property
     def heads(self) -> set[int]:
@@ -124,36 +126,30 @@ class Relays:
 
     def _form(self, now: float) -> None:
         """Return deaf targets in the order of their addresses, so that chains cross a border of networks once."""
-        deaf = sorted(filter(self._is_deaf, self._roster.live), key=self._place)
+        deaf = sorted(filter(self._is_deaf, self._roster.live), key=self._neighbourhood.place)
         if deaf and not self._are_heads_known(len(deaf), now):
             return
         assert self._rules is not None  # there are no chains without
         self._formed_at = now
-        heads = sorted((target for target in self._roster.live if self._can_head(target)), key=self._place)
+        heads = [target for target in self._roster.live if self._can_head(target)]
+        self._found_islands(deaf, heads)
         if heads:
-            for network, group in groupby(deaf, key=self._network):
-                self._share_out(list(group), heads, network)
+            self._chains += self._neighbourhood.share_out(deaf, heads)
         else:
-            self._chains += _parts(deaf, min(self._rules.chains_max, len(deaf)))
+            self._chains += parts(deaf, 1 if self._islands else min(self._rules.chains_max, len(deaf)))
         self._connect(now)
 
-    def _share_out(self, deaf: list[Target], heads: list[Target], network: bytes) -> None:
-        """Assign the deaf targets of a network to heads there that receive the group, else to a near one."""
-        local = [head for head in heads if self._network(head) == network]
-        if not heads:
-            min(self._chains, key=len).extend(deaf)
+    def _found_islands(self, deaf: list[Target], heads: list[Target]) -> None:
+        """Make islands of networks in which nobody receives the group, and several targets are to be fed."""
+        assert self._rules is not None  # there are no chains without
+        if self._rules.island is None:
             return
-        for part in _parts(deaf, max(1, min(len(local), len(deaf)))):
-            head = max(local or heads, key=lambda head: _alike(self._place(part[0]), self._place(head)))
-            heads.remove(head)
-            if local:
-                local.remove(head)
-            self._chains.append([head, *part])
-
-    def _network(self, target: Target) -> bytes:
-        """Return the presumed network of an address: /24 of IPv4, /64 of IPv6."""
-        address = self._place(target)[0]
-        return address[:15] if address.startswith(IPV4_MAPPED) else address[:8]
+        heard = {self._neighbourhood.network(head) for head in heads}
+        for network, group in groupby(deaf, key=self._neighbourhood.network):
+            targets = list(group)
+            is_near = any(target.id in self._rules.near for target in targets)
+            if len(targets) >= ISLAND_MIN and network not in heard and not is_near:
+                self._islands.settle(network, targets)
 
     def _are_heads_known(self, count: int, now: float) -> bool:
         """Return whether enough targets that receive the group have verified their addresses.
@@ -175,41 +171,56 @@ class Relays:
     def _can_head(self, target: Target) -> bool:
         return target.is_live and not target.path.is_unicast and target.path.verified is not None
 
-    def _place(self, target: Target) -> Endpoint:
-        assert self._rules is not None  # there are no chains without
-        return self._rules.locate(target.path.verified)
-
     # links
 
     def _connect(self, now: float) -> None:
         """Make the links of the chains, and send assignments to targets whose peers changed."""
-        wanted = {child.id: parent for chain in self._chains for parent, child in zip(chain, chain[1:])}
+        self._islands.appoint(self._chains, self._assignments.next_number)
         for chain in self._chains:
-            for child in chain:
-                known, parent = self._links.get(child.id), wanted.get(child.id)
+            for before, child in zip([None, *chain], chain):
+                known, (parent, island) = self._links.get(child.id), self._parent(child, before)
                 if parent is None:
                     self._links.pop(child.id, None)
-                elif known is None or known.parent is not parent:
+                elif known is None or known.parent is not parent or known.island is not island:
                     was_fed = child.path.via is not Via.CASTER
-                    number = self._assignments.next_number()
-                    self._links[child.id] = Link(number, parent, child, now, was_fed, moved_at=now)
+                    number = island.number if island is not None else self._assignments.next_number()
+                    self._links[child.id] = Link(number, parent, child, now, was_fed, island, moved_at=now)
         in_chains = {target.id for chain in self._chains for target in chain}
         for target_id in set(self._links) - in_chains:
             del self._links[target_id]
         self._assign(in_chains)
         self._set_ways(now)
 
+    def _parent(self, child: Target, before: Target | None) -> tuple[Target | None, Island | None]:
+        """Return who is to feed a target that stands behind this one in its chain, and to which island it casts."""
+        island = self._islands.of(child)
+        if island is None or island.relay is child:
+            return before, None
+        return island.relay, island
+
     def _assign(self, in_chains: set[int]) -> None:
-        children = {link.parent.id: link for link in self._links.values()}
+        children = {link.parent.id: link for link in self._links.values() if link.island is None}
         for target_id in in_chains | self._assignments.targets:
             above, below = self._links.get(target_id), children.get(target_id)
             parent = self._peer(above, above.parent) if above is not None else None
             child = self._peer(below, below.child) if below is not None else None
-            self._assignments.assign(target_id, parent, child)
+            self._assignments.assign(target_id, parent, child, self._island(target_id, above))
 
     def _peer(self, link: Link, other: Target) -> Peer:
-        address, port = self._place(other)
+        address, port = self._neighbourhood.place(other)
         return Peer(other.id, link.number, address, port)
+
+    def _island(self, target_id: int, above: Link | None) -> Peer | None:
+        """Return the island that a target listens or casts to, if any."""
+        target = self._roster.find(target_id)
+        island = self._islands.cast_by(target) if target is not None else None
+        if above is not None and above.island is not None:
+            island = above.island
+        if island is None or island.relay is None:
+            return None
+        assert self._rules is not None  # there are no islands without,
+        assert self._rules.island is not None  # nor without a group
+        return Peer(island.relay.id, island.number, *self._rules.island)
 
     def _set_ways(self, now: float, targets: Sequence[Target] = ()) -> None:
         """Decide for these targets, or for all, whether their pages come from the caster."""
@@ -264,6 +275,8 @@ class Relays:
             return
         if hop.feeding is Feeding.FED and not link.is_fed and not link.is_stalled:
             link.is_fed = self._has_worked = True
+            if link.island is not None:
+                link.island.has_worked = True
             link.doubted_at, link.moved_at = None, now
             self._set_ways(now, [target])
         elif hop.feeding is Feeding.STARVED and link.is_fed:
@@ -283,6 +296,7 @@ class Relays:
         for chain in self._chains:
             if target in chain:
                 chain.remove(target)
+                self._islands.leave(target)
                 if len(chain) == 1 and not chain[0].path.is_unicast:
                     chain.clear()
                 if not chain:
@@ -303,13 +317,17 @@ class Relays:
         """Check links that do not work, and add targets that can be fed now."""
         failed = []
         for link in self._links.values():
-            if link.doubted_at is not None and now - link.doubted_at > DOUBT_S + self._slack_s:
+            is_over = link.doubted_at is not None and now - link.doubted_at > DOUBT_S + self._slack_s
+            if is_over or (link.island is not None and self._is_unheard(link, now)):
                 failed.append(link)
             elif link.doubted_at is None and self._is_failing(link, contents, now):
                 self._doubt(link, now)
         if failed:
             for link in failed:
-                self._fail(link, now)
+                if link.island is None:
+                    self._fail(link, now)
+            for island in {link.island for link in failed if link.island is not None}:
+                self._fail_in(island, [link for link in failed if link.island is island], now)
             self._connect(now)
         for target in self._roster.live:
             if target.flow.answered_at > self._parked.get(target.id, now):
@@ -332,11 +350,15 @@ class Relays:
 
     def _append(self, newcomers: list[Target]) -> None:
         for target in newcomers:
-            if self._chains:
+            neighbour = self._islands.join(target, self._neighbourhood.network(target))
+            if neighbour is not None:
+                chain = next(chain for chain in self._chains if neighbour in chain)
+                chain.insert(chain.index(neighbour) + 1, target)
+            elif self._chains:
                 min(self._chains, key=len).append(target)
-                continue
-            heads = [head for head in self._roster.live if self._can_head(head)]
-            self._chains.append([*heads[:1], target])
+            else:
+                heads = [head for head in self._roster.live if self._can_head(head)]
+                self._chains.append([*heads[:1], target])
 
     def _is_failing(self, link: Link, contents: ObjectKind | None, now: float) -> bool:
         if not link.is_fed:
@@ -346,9 +368,20 @@ class Relays:
 
     def _is_slow(self, link: Link) -> bool:
         """Return whether the parent forwards much more slowly than others, and nothing behind it is the reason."""
-        report = link.child.report
-        is_writing = report is None or report.queue_pages > 0
-        return self._paces.is_slow(link.parent.id) and not is_writing and not self._paces.waits(link.child.id)
+        children = [other.child for other in self._links.values() if other.parent is link.parent]
+        are_writing = any(child.report is None or child.report.queue_pages > 0 for child in children)
+        are_waiting = any(self._paces.waits(child.id) for child in children)
+        return self._paces.is_slow(link.parent.id) and not are_writing and not are_waiting
+
+    def _is_unheard(self, link: Link, now: float) -> bool:
+        """Return whether both ends of a link have known of it for a while, and the child has heard nothing."""
+        ends = (link.parent, link.child)
+        if link.known_since is None and all(
+            end.hop is not None and end.hop.number == self._assignments.number_of(end.id) for end in ends
+        ):
+            link.known_since = now
+        is_over = link.known_since is not None and now - link.known_since > ISLAND_TRIAL_S + self._slack_s
+        return link.is_tried and is_over
 
     def _is_stalled(self, link: Link, contents: ObjectKind, now: float) -> bool:
         """Return whether the child receives nothing of what its parent holds, or keeps lacking one page of it.
@@ -389,8 +422,39 @@ class Relays:
             self._faults[child.id] += 1
             self._take_out(child)
 
+    def _fail_in(self, island: Island, failed: list[Link], now: float) -> None:
+        """Give up links of an island: remove the ends that do not answer, who hears nothing, or whom nobody hears."""
+        assert island.relay is not None  # else there were no links
+        doubted = [link for link in failed if link.doubted_at is not None]
+        if any(island.relay.flow.answered_at <= (link.doubted_at or now) for link in doubted):
+            self._park(island.relay, now)
+            return
+        silent = [link for link in doubted if link.child.flow.answered_at <= (link.doubted_at or now)]
+        for link in silent:
+            del self._links[link.child.id]
+            self._park(link.child, now)
+        deaf = [link for link in failed if link not in silent]
+        links = [link for link in self._links.values() if link.island is island]
+        fed = sum(link.is_fed for link in links)
+        if not island.has_worked and len(deaf) == len(links):
+            self._islands.dissolve(island)
+            self._part_anew()
+        elif fed < len(links) / 2 and any(link.doubted_at is not None for link in deaf):
+            self._move_last(island.relay)
+        elif fed:
+            for link in deaf:
+                self._move_last(link.child)
+
+    def _part_anew(self) -> None:
+        """Make several chains, if they are asked for, of one that was for the sake of an island."""
+        assert self._rules is not None  # there are no chains without
+        (chain, *others) = self._chains
+        if not self._islands and not others and chain[0].path.is_unicast:
+            self._chains = parts(chain, min(self._rules.chains_max, len(chain)))
+
     def _move_last(self, target: Target) -> None:
-        """Let a target that feeds badly feed nobody."""
+        """Let a target that feeds badly, or hears nothing of its island, feed nobody before it is needed."""
+        self._islands.leave(target, is_stranger=True)
         for chain in self._chains:
             if target in chain:
                 chain.remove(target)
@@ -413,13 +477,3 @@ class Relays:
         fine = self._assignments.targets - doubted - unfed
         probe_bytes = self._reach.step.datagram_bytes
         self._assignments.tell_again(probe_bytes, now, but=fine, patience_s=self._slack_s / 2)
-
-
-def _parts(targets: list[Target], count: int) -> list[list[Target]]:
-    """Return a number of parts of about the same length, in order."""
-    return [targets[at * len(targets) // count : (at + 1) * len(targets) // count] for at in range(count)]
-
-
-def _alike(one: Endpoint, other: Endpoint) -> int:
-    """Return the length in bytes of the common beginning of two addresses."""
-    return next((at for at, (left, right) in enumerate(zip(one[0], other[0])) if left != right), len(one[0]))

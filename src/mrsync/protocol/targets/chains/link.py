@@ -1,0 +1,33 @@
+"""Link: how pages get from one target to another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mrsync.protocol.targets.chains.islands import Island
+from mrsync.protocol.targets.roster import Target
+
+
+@dataclass
+class Link:
+    """A link from a parent to a child. island: pages are cast to it; None: they are sent to this child alone."""
+
+    number: int
+    parent: Target
+    child: Target
+    since: float
+    was_fed: bool  # right before, the child was fed by any parent
+    island: Island | None = None
+    is_fed: bool = False
+    known_since: float | None = None  # when both ends had confirmed it
+    doubted_at: float | None = None  # since when it fails, while both ends are asked
+    is_stalled: bool = False  # nothing arrives, whatever the child reports
+    frontier: tuple[int, int] = (0, 0)  # object and pages that the child held when it was looked at last,
+    moved_at: float = 0.0  # and when it held more than before
+    activity: int = 0  # pages that it has written, by its own count,
+    written_at: float = 0.0  # and when it wrote the last one
+
+    @property
+    def is_tried(self) -> bool:
+        """Whether it is not known yet whether it works."""
+        return not self.is_fed and self.doubted_at is None
