@@ -1,6 +1,6 @@
 """Finish a target: do everything that needs no contents, after the last commit.
 
-The order in `_Finisher.run` is the invariant of this module:
+The order of the steps in `_Finisher.run` is the invariant of this module:
 
 1. The journal is removed: every staged file is either in place or discarded.
 2. Directories, soft links and special files are made, parents first, because later steps need the directories.
@@ -97,14 +97,28 @@ class _Finisher:
         self._mended = frozenset(comparison.mended)
 
     def run(self) -> Result:
-        comparison = self._comparison
         self._stage.end_journal()
-        for entry in comparison.made:
+        self._make_entries()
+        self._update_entries()
+        self._link_entries()
+        self._delete_entries()
+        self._finalize_directories()
+        self._on_activity(self._pending)
+        return self._result
+
+    def _make_entries(self) -> None:
+        for entry in self._comparison.made:
             if self._attempt(entry, "make", self._make):
                 self._result.created += 1
-        for entry in comparison.mended:  # before hard links are made, which changes the ctime
+
+    def _update_entries(self) -> None:
+        for entry in self._comparison.mended:
             if self._manifest.kind(entry) != DIRECTORY and self._attempt(entry, "change", self._mend):
                 self._result.mended += entry not in self._result.undone
+
+    def _link_entries(self) -> None:
+        """Link or copy entries from other directories, and link further names of files to their leaders."""
+        comparison = self._comparison
         for reuse in comparison.reuses:
             if self._attempt(reuse.entry, "link" if reuse.is_link else "copy", partial(self._take, reuse)):
                 self._result.created += 1
@@ -115,32 +129,36 @@ class _Finisher:
                 self._result.undone.add(entry)
             elif self._attempt(entry, "link", self._link):
                 self._result.created += 1
+
+    def _delete_entries(self) -> None:
+        comparison = self._comparison
         for directory, name in comparison.extraneous:
             self._delete(directory, name)
         self._empty_lasting()
         stale_files = StaleFiles(self._destination, self._manifest, comparison.stale)
         self._result.failures += stale_files.remove()
         if comparison.listed_deletions:
-            self._delete_doomed(comparison.listed_deletions)
+            self._delete_listed(comparison.listed_deletions)
         self._result.deleted = self._destination.deletions.count
-        mended = self._mended
-        directories = self._destination.directories.touched | self._destination.made
+
+    def _finalize_directories(self) -> None:
+        """Give directories their attributes, deepest first, and report refusals of all kinds."""
+        comparison, destination, result = self._comparison, self._destination, self._result
+        directories = destination.directories.touched | destination.made
         directories.discard(ASIDE)
         directories.update(entry for entry in comparison.mended if self._manifest.kind(entry) == DIRECTORY)
-        if self._manifest.policy.leaves_root and 0 not in self._destination.made:
+        if self._manifest.policy.leaves_root and 0 not in destination.made:
             directories.discard(0)
         for entry in sorted(directories, reverse=True):
-            if self._attempt(entry, "change", self._finalize_directory) and entry in mended:
-                self._result.mended += entry not in self._result.undone
+            if self._attempt(entry, "change", self._finalize_directory) and entry in self._mended:
+                result.mended += entry not in result.undone
         for entry, reason in self._directories.restore():
-            self._result.failures.append(Failure(reason, self._manifest.path(entry), "change"))
-        if self._destination.kept_links is not None:
-            for entry, failure in self._destination.kept_links.failures():
-                self._result.undone.add(entry)
-                self._result.failures.append(failure)
-        self._result.failures += self._destination.refusals.take()
-        self._on_activity(self._pending)
-        return self._result
+            result.failures.append(Failure(reason, self._manifest.path(entry), "change"))
+        if destination.kept_links is not None:
+            for entry, failure in destination.kept_links.failures():
+                result.undone.add(entry)
+                result.failures.append(failure)
+        result.failures += destination.refusals.take()
 
     def _attempt(self, entry: int, action: str, operation: Callable[[int], None]) -> bool:
         self._count(1)
@@ -344,7 +362,7 @@ class _Finisher:
             with suppress(OSError):  # that the file could not be put in place was already reported
                 self._destination.make_way(manifest.parents[entry], manifest.names[entry])
 
-    def _delete_doomed(self, paths: list[bytes]) -> None:
+    def _delete_listed(self, paths: list[bytes]) -> None:
         listed_deletions = self._destination.listed_deletions
         assert listed_deletions is not None  # it made the list of paths
         for path in paths:
