@@ -62,6 +62,7 @@ class TreeSession:
         self._errors_told = 0
         self.is_withdrawn = False
         self._granted: list[CommitGranted] = []  # not handed to the worker yet
+        self._is_committing = False
         self._gathering: threading.Timer | None = None
         self._looks_ahead = settings.looks_ahead
         self._catcher = catcher
@@ -167,10 +168,13 @@ class TreeSession:
             self._gathering.start()
 
     def _commit(self) -> None:
-        """Commit everything granted so far in one job."""
+        """Commit everything granted so far in one job. While a commit runs, further grants gather for the next job."""
         self._stop_gathering()
+        if self._is_committing:
+            return
         granted, self._granted = self._granted, []
         if granted:
+            self._is_committing = True
             self._work(partial(self._jobs.commit, granted), partial(self._tell_committed, granted[-1].end))
 
     def _stop_gathering(self) -> None:
@@ -227,6 +231,9 @@ class TreeSession:
     def _tell_committed(self, end: int, failures: list[Failure]) -> None:
         self._tell_failures(failures)
         self._catcher.set_progress(self._loop.now(), committed=end)
+        self._is_committing = False
+        if self._gathering is None:
+            self._commit()
 
     def _tell_result(self, finished: Finished) -> None:
         now, done, rounds = self._loop.now(), finished.result, self._jobs.rounds

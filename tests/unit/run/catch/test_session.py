@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -15,10 +15,12 @@ from mrsync.protocol.core.events import CommitGranted, FinishGranted, ObjectHeld
 from mrsync.protocol.core.log import LogReader
 from mrsync.protocol.core.sends import SendMessage
 from mrsync.protocol.receiving.catcher_config import CatcherConfig
+from mrsync.run.catch.jobs import TreeJobs
 from mrsync.run.catch.session import TreeSession
 from mrsync.run.sandbox import Sandbox
 from mrsync.run.settings import CatchSettings
 from mrsync.transport.loop import Loop
+from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.policy import Policy
 from mrsync.tree.source.planning import build_plan
 from mrsync.tree.source.scan import scan
@@ -153,15 +155,43 @@ def durable_host(host: Host, monkeypatch: pytest.MonkeyPatch) -> tuple[Host, lis
     flushes: list[int] = []
     monkeypatch.setattr("mrsync.tree.staging.durability.flush_file_system", flushes.append)
     (host.source / "b").write_bytes(b"b")
-    found = scan(os.fsencode(host.source), Policy(durable=True))
+    stage(host, Policy(durable=True))
+    return host, flushes
+
+
+def stage(host: Host, policy: Policy) -> None:
+    """Let a target stage all files of its source."""
+    found = scan(os.fsencode(host.source), policy)
     host.take_manifest(found.manifest.encode())
     host.told()
-    plan = build_plan(found, [(entry, entry + 1) for entry in range(4) if found.manifest.has_contents(entry)])
+    entries = [entry for entry in range(len(found.manifest)) if found.manifest.has_contents(entry)]
+    plan = build_plan(found, [(entry, entry + 1) for entry in entries])
     host.session.write(ObjectKind.PLAN, [(0, plan.encode(), b"")])
     host.session.on_event(ObjectHeld(ObjectKind.PLAN))
     host.told()
-    host.session.write(ObjectKind.CONTENTS, [(0, b"0123456789b", b"")])
-    return host, flushes
+    contents = b"".join((host.source / os.fsdecode(found.manifest.path(entry))).read_bytes() for entry in entries)
+    host.session.write(ObjectKind.CONTENTS, [(0, contents, b"")])
+
+
+def test_commits_that_are_granted_during_one_share_the_next(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in "bc":
+        (host.source / name).write_text(name)
+    stage(host, Policy())
+    may_go_on, sizes, commit = threading.Event(), list[int](), TreeJobs.commit
+
+    def commit_slowly(jobs: TreeJobs, granted: Sequence[CommitGranted]) -> list[Failure]:
+        sizes.append(len(granted))
+        assert may_go_on.wait(60)
+        return commit(jobs, granted)
+
+    monkeypatch.setattr(TreeJobs, "commit", commit_slowly)
+    for file in range(3):
+        host.session.on_event(CommitGranted(file, file + 1, ()))
+    may_go_on.set()
+    host.told()
+    host.told()
+    assert sizes == [1, 2]
+    assert all((host.dest / name).exists() for name in "abc")
 
 
 def test_commits_share_the_flushes_of_a_disk(
