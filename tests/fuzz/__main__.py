@@ -11,6 +11,7 @@ import argparse
 import hashlib
 import random
 import resource
+import signal
 import sys
 import time
 import traceback
@@ -21,6 +22,7 @@ from tests.fuzz.mutation import mutated
 
 CORPUS = Path(__file__).parent / "corpus"
 SECONDS_MAX = 1.0
+HANG_S = 60.0  # then an input is given up
 MEMORY_MAX = 1 << 30
 KEPT_MAX = 200  # inputs that were taken whole and are damaged further
 
@@ -36,6 +38,7 @@ def main() -> int:
     if len(chosen) == 1 and _guide(*chosen.values()):
         return 0
     print(f"seed {options.seed}, {options.inputs // len(chosen)} inputs for each of {len(chosen)} decoders", flush=True)
+    signal.signal(signal.SIGVTALRM, _give_up)
     found = 0
     for name, decoder in chosen.items():
         began = time.monotonic()
@@ -66,12 +69,19 @@ def fuzz(name: str, decoder: Decoder, seed: int, inputs: int) -> int:
 def fault_of(decoder: Decoder, data: bytes) -> str:
     """Return what is wrong with the answer to an input; empty if nothing is."""
     began = time.process_time()
+    signal.setitimer(signal.ITIMER_VIRTUAL, HANG_S)
     try:
         read(decoder, data)
     except Exception as error:
         place = traceback.extract_tb(error.__traceback__)[-1]
         return f"{type(error).__name__} at {place.filename}:{place.lineno}"
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
     return "slow" if time.process_time() - began > SECONDS_MAX else ""
+
+
+def _give_up(number: int, frame: object) -> None:
+    raise TimeoutError(f"an input takes more than {HANG_S:g} s of the processor")
 
 
 def corpus_of(name: str) -> list[Path]:

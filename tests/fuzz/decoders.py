@@ -7,6 +7,7 @@ import itertools
 import os
 import tempfile
 import types
+import zlib
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ from mrsync.run.bootstrap import Readiness
 from mrsync.run.measure.facts import Heard, HostFacts, decode_facts, encode_facts
 from mrsync.run.settings import Invitation
 from mrsync.run.verify.findings import TreeVerdict, decode_finding, encode_finding
+from mrsync.transport.pages.compression import expand
 from mrsync.tree.delta.blocks import FileBlocks, decode_blocks, encode_blocks
 from mrsync.tree.filter import globs
 from mrsync.tree.filter.ere import Patterns
@@ -53,7 +55,27 @@ from mrsync.wire.codec import decode_message, encode_message
 from mrsync.wire.header import unpack_header
 from mrsync.wire.keys import SessionKeys
 from mrsync.wire.limits import CASTER_ID, HEADER_BYTES
-from mrsync.wire.messages import Ack, Digests, Ending, Farewell, Knock, Message, ObjectKind, Probe, Welcome
+from mrsync.wire.messages import (
+    Ack,
+    Assign,
+    Claim,
+    Digests,
+    Echo,
+    Ending,
+    Farewell,
+    Feed,
+    Feeding,
+    Hop,
+    Kind,
+    Knock,
+    Message,
+    ObjectKind,
+    Peer,
+    Ping,
+    Probe,
+    Way,
+    Welcome,
+)
 from mrsync.wire.needs import decode_needs, encode_needs
 from mrsync.wire.proofs import prover_of
 from mrsync.wire.record_codec import encode_record
@@ -110,10 +132,20 @@ def _of_the_wire() -> dict[str, Decoder]:
         Knock(0, 1, 2, 200),
         Digests(1, ObjectKind.CONTENTS, 3, ((0, bytes(32)), (1, b"x" * 32))),
     ]
+    peers = [Peer(number, number, bytes(16), 5) for number in (1, 2)]
+    hops: list[Message] = [
+        Ping(1 << 63, 1),
+        Echo(3, 1, 2, Kind.PING, Way.GROUP, 1, 0, 5, 6),
+        Assign(1, 2, 0, 1, 1472, *peers),
+        Assign(1, 2, 0, 1, 1472, None, None),
+        Feed(1, 2, 3, 0, 1, ObjectKind.CONTENTS, 5, 4, False, 200),
+        Claim(1, 2, 3, 0, 1, 200, ObjectKind.CONTENTS, 4, 3, 2, 1, 9, 0, 5, 90, ((7, 1, 6), (9, 2, 0)), 1, 2, 3),
+        Hop(1, 2, 3, 1, Feeding.FED, 5, 6, 7, 8),
+    ]
     keys = SessionKeys.derive(bytes(32), 1 << 63)
     codec = ControlCodec(keys)
     bodies = []
-    for message in messages:
+    for message in messages + hops:
         clear, body = encode_message(message)
         bodies.append(bytes([clear.kind, clear.sender >> 8 == 255]) + body)
     records: list[Record] = [
@@ -130,6 +162,7 @@ def _of_the_wire() -> dict[str, Decoder]:
         "datagram": Decoder(
             lambda data: (codec.decode(data), open_status(bytes(32), data)), [codec.encode(each) for each in messages]
         ),
+        "compressed page": Decoder(lambda data: expand(data, 1000), [_deflated(bytes(1000)), _deflated(bytes(2000))]),
         "log": Decoder(lambda data: LogReader().feed(0, data), [log]),
         "changes": Decoder(lambda data: list(unpack_changes(data)), [changes], answers=(ValueError,)),
         "deletions": Decoder(lambda data: list(unpack_deletions(data)), [deletions], answers=(ValueError,)),
@@ -145,6 +178,11 @@ def _of_the_wire() -> dict[str, Decoder]:
             answers=(ValueError,),
         ),
     }
+
+
+def _deflated(data: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-15)
+    return packer.compress(data) + packer.flush()
 
 
 def _read_message(data: bytes) -> None:

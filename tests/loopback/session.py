@@ -36,6 +36,7 @@ from mrsync.wire.messages import ObjectKind, SealKind
 from mrsync.wire.records import ComparedRecord, NeedsRecord, ResultRecord
 from mrsync.wire.sealing import seals_here
 from mrsync.wire.signing import SEED_BYTES, Signer, can_sign
+from tests.unit.protocol.builders import are_files
 
 SECRET = bytes(range(32))
 OWN_SECRETS = tuple(bytes((1 + target,)) * 32 for target in range(8))
@@ -156,7 +157,7 @@ class CastingApplication:
             ),
             self.loop.now(),
         )
-        self.caster.offer_manifest(len(MANIFEST))
+        self.caster.offer_manifest(len(MANIFEST), are_files)
         self._read = read
         self.driver = CasterDriver(
             self.caster,

@@ -128,7 +128,7 @@ class MasterHost:
         return is_busy
 
     def _offer_manifest(self) -> None:
-        self.caster.offer_manifest(self._world.scenario.manifest_bytes)
+        self.caster.offer_manifest(self._world.scenario.manifest_bytes, self._world.plan.are_files)
         self._pump()
 
     def _hear(self, source: Address, datagram: bytes) -> None:

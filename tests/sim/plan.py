@@ -29,6 +29,10 @@ class Plan:
         self._starts: dict[ObjectKind, list[int]] = {kind: [] for kind in CONTENTS}
         self._ends: dict[ObjectKind, list[int]] = {kind: [] for kind in CONTENTS}
 
+    def are_files(self, first: int, end: int) -> bool:
+        """Whether targets may need these entries."""
+        return end <= self.entry_count
+
     def fix(self, entries: Sequence[int], geometry: Geometry) -> None:
         """Plan these entries, back to back."""
         self._page_bytes = geometry.page_bytes

@@ -23,6 +23,7 @@ from mrsync.protocol.core.events import (
     TargetRerouted,
     TargetShed,
 )
+from mrsync.protocol.core.plausibility import AreFiles, Bounds
 from mrsync.protocol.core.ranges import Union
 from mrsync.protocol.core.sends import Address, Send
 from mrsync.protocol.core.states import PHASES, RosterState, TargetTrigger, Trigger, step
@@ -47,6 +48,7 @@ from mrsync.protocol.targets.statistics import CasterStatistics
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.limits import TERMS_MAX
 from mrsync.wire.messages import Ending, Hello, Hop, Knock, Message, ObjectKind, Phase, Report
+from mrsync.wire.record_codec import NONSENSE
 from mrsync.wire.records import ChangesRecord, DeletionsRecord, FailedRecord, Record, SatOutRecord, WantsRecord
 
 ELECTION_S = 0.05
@@ -79,6 +81,7 @@ class Caster:
         self._rounds = Rounds()
         self._seals = Seals(config.seals, must_encrypt=config.must_encrypt)
         self._commits = Commits(0, config.commit_rule)
+        self._bounds = Bounds()
         self._events: deque[CasterEvent] = deque()
         self._timers = TimerTable()
         self.clock = Clock(self.roster.audience, window, Courtesy(config.share))
@@ -106,8 +109,12 @@ class Caster:
 
     # inputs from the application
 
-    def offer_manifest(self, size_bytes: int) -> None:
-        """Set the size of the manifest. It is cast when targets are gathered."""
+    def offer_manifest(self, size_bytes: int, are_files: AreFiles) -> None:
+        """Set the size of the manifest, and which of its entries may be needed.
+
+        It is cast when targets are gathered.
+        """
+        self._bounds.are_files = are_files
         self._outbox.sizes[ObjectKind.MANIFEST] = size_bytes
         self._timers.set(Timer.CHECK, 0.0)
 
@@ -127,6 +134,7 @@ class Caster:
         if file_count:
             self._outbox.sizes[ObjectKind.PLAN] = size_bytes
             self._outbox.sizes[ObjectKind.CONTENTS] = contents_bytes
+            self._bounds.pages = self._outbox.page_count(ObjectKind.CONTENTS)
             self._enter(Trigger.PLANNED, now, cast=ObjectKind.PLAN)
         else:
             self._enter(Trigger.NOTHING_PLANNED, now)
@@ -267,12 +275,13 @@ class Caster:
         target = self.roster.find(report.target)
         if target is None or target.hello is None or target.hello.instance != report.instance:
             return
-        if not target.is_live:
-            ending = Ending.DONE if target.state is RosterState.DONE else Ending.DROPPED
-            self._outbox.farewell(target, ending, target.reason)
-            return
         old = target.report
         if old is not None and report.counter <= old.counter:
+            return
+        if not target.is_live:
+            target.report = report  # one that is repeated is not answered: a farewell may be longer
+            ending = Ending.DONE if target.state is RosterState.DONE else Ending.DROPPED
+            self._outbox.farewell(target, ending, target.reason)
             return
         said, report = report, self._schedule.believable(report)
         if target.receive_report(report, source, now, tx=self._schedule.tx, is_believed=report is said):
@@ -285,6 +294,8 @@ class Caster:
             self._schedule.receive_flow(target.flow, old, report, now)
 
     def _receive_record(self, target: Target, record: Record, now: float) -> None:
+        if not target.plausibility.holds(record, self._bounds):
+            record = FailedRecord(NONSENSE)
         target.receive_record(record)
         if isinstance(record, SatOutRecord) and self._commits.note_sat_out(target, record):
             self._events.append(FileSatOut(target.id, record.file, record.errno))
@@ -414,7 +425,7 @@ class Caster:
 
     def _enter(self, trigger: Trigger, now: float, cast: ObjectKind | None = None) -> None:
         """Enter the next phase. A status announces it before the first burst of the object that is cast in it."""
-        self.phase = step(PHASES, self.phase, trigger)
+        self.phase = self._bounds.phase = step(PHASES, self.phase, trigger)
         self._events.append(PhaseEntered(self.phase))
         if cast is not None:
             self._start_transfer(cast)

@@ -228,8 +228,11 @@ class CasterDriver:
         self._await_room()
 
     def _repeat_digests(self, message: Message) -> None:
-        """Send digests again if a report says that some are missing."""
-        if self._digester is not None and isinstance(message, Report) and message.unverified:
+        """Send digests again if a report asks for some. Old reports, which anybody can repeat, do not count."""
+        if self._digester is None or not isinstance(message, Report) or not message.unverified:
+            return
+        target = self._caster.roster.find(message.target)
+        if target is not None and target.report is not None and target.report.counter == message.counter:
             self._digester.repeat(message.active, message.unverified - 1, self._loop.now())
 
     def _held(self, kind: ObjectKind) -> int:

@@ -26,6 +26,8 @@ from mrsync.wire.records import (
 
 Range = tuple[int, int]
 
+NONSENSE = "its log makes no sense"  # the reason of a target with such a log
+
 _HEAD = struct.Struct(
     ">B"  # [record-kind]
     "H"  # [record-length]
@@ -128,7 +130,7 @@ class RecordDecoder:
             record = _decode_record(number, data[offset + _HEAD.size : end])
             if record is None or end - offset > RECORD_BYTES_MAX:
                 self._has_failed = True
-                return [*records, FailedRecord("its log makes no sense")]
+                return [*records, FailedRecord(NONSENSE)]
             records.append(record)
             offset = end
         self._pending = data[offset:]

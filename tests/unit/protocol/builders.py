@@ -93,3 +93,8 @@ def found(roster: Roster, target: int) -> Target:
     known = roster.find(target)
     assert known is not None
     return known
+
+
+def are_files(first: int, end: int) -> bool:
+    """Say that targets may need any entry of the manifest."""
+    return first < end

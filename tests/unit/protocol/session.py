@@ -13,7 +13,7 @@ from mrsync.protocol.traced import Recorder, TracedCaster
 from mrsync.wire.messages import ObjectKind, Phase, Status
 from mrsync.wire.record_codec import encode_record
 from mrsync.wire.records import ComparedRecord, NeedsRecord, Record, ResultRecord
-from tests.unit.protocol.builders import HMAC, PAGE, STEPS, hello, report
+from tests.unit.protocol.builders import HMAC, PAGE, STEPS, are_files, hello, report
 
 ACK_WAIT_S = 60.0
 RESULT = ResultRecord(0, 0, 0, 0, 0, 0)
@@ -70,7 +70,7 @@ class Session:
 
     def gathered(self) -> Session:
         """Everyone is there, the manifest has one page."""
-        self.caster.offer_manifest(PAGE)
+        self.caster.offer_manifest(PAGE, are_files)
         for target in self.caster.roster:
             self.hello(target.id)
         self.pump()

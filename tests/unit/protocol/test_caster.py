@@ -20,7 +20,7 @@ from mrsync.wire.limits import CONTROL_BYTES_MAX
 from mrsync.wire.messages import Ack, Ending, Farewell, Knock, ObjectKind, Phase, SealKind, Status
 from mrsync.wire.record_codec import encode_record
 from mrsync.wire.records import ComparedRecord, FailedRecord, SatOutRecord, WantsRecord
-from tests.unit.protocol.builders import PAGE, found, report
+from tests.unit.protocol.builders import PAGE, are_files, found, report
 from tests.unit.protocol.session import ACK_WAIT_S, RESULT, Session
 
 # gathering
@@ -31,7 +31,7 @@ def test_it_goes_on_when_all_are_there_and_the_manifest_is() -> None:
     session.hello(0)
     session.hello(1)
     assert session.phase() is Phase.GATHERING
-    session.caster.offer_manifest(PAGE)
+    session.caster.offer_manifest(PAGE, are_files)
     session.pump()
     assert session.phase() is Phase.COMPARING
     assert session.status().seal is SealKind.HMAC_SHA256
@@ -47,7 +47,7 @@ def test_a_status_announces_an_object_before_its_first_page() -> None:
 
 def test_gathering_ends_after_ack_wait() -> None:
     session = Session()
-    session.caster.offer_manifest(PAGE)
+    session.caster.offer_manifest(PAGE, are_files)
     session.hello(0)
     session.pump(ACK_WAIT_S - 1)
     session.report(0)
@@ -62,7 +62,7 @@ def test_gathering_ends_after_ack_wait() -> None:
 
 def test_no_targets_ends_the_run() -> None:
     session = Session()
-    session.caster.offer_manifest(PAGE)
+    session.caster.offer_manifest(PAGE, are_files)
     session.pump(ACK_WAIT_S + 1)
     assert session.heard[-2:] == [PhaseEntered(Phase.ABORTED), CastFinished(Phase.ABORTED)]
     assert session.states() == [RosterState.UNREACHABLE] * 2
@@ -317,7 +317,7 @@ def test_one_bad_target_ends_it_only_if_asked_to(quit_on_bad: bool) -> None:
 
 def test_quit_on_bad_does_not_wait_for_absent_targets() -> None:
     session = Session(quit_on_bad=True)
-    session.caster.offer_manifest(PAGE)
+    session.caster.offer_manifest(PAGE, are_files)
     session.hello(0)
     for _ in range(7):
         session.pump(10.0)
@@ -327,7 +327,7 @@ def test_quit_on_bad_does_not_wait_for_absent_targets() -> None:
 
 def test_abort_reaches_everyone_and_every_target_ends_once() -> None:
     session = Session(3)
-    session.caster.offer_manifest(PAGE)
+    session.caster.offer_manifest(PAGE, are_files)
     session.hello(0)
     session.caster.give_up(1, "ssh failed", session.now)
     session.caster.abort("interrupted", session.now)
@@ -375,7 +375,7 @@ def test_liveness_is_judged_only_after_sockets_are_drained() -> None:
 
 def test_gathering_is_not_over_before_all_that_came_was_read() -> None:
     session = Session()
-    session.caster.offer_manifest(PAGE)
+    session.caster.offer_manifest(PAGE, are_files)
     session.caster.handle_timeout(ACK_WAIT_S, is_drained=False)
     assert session.phase() is Phase.GATHERING
     session.now = ACK_WAIT_S
@@ -403,3 +403,15 @@ def test_only_a_knock_as_long_as_its_answer_is_answered() -> None:
         session.caster.receive_knock(Knock(0, 100, 1, size_bytes), "somewhere")
         sends = [send for send in session.caster.sends(session.now) if isinstance(send, SendMessage)]
         assert len([send for send in sends if send.destination == "somewhere"]) == answers
+
+
+def test_a_repeated_report_draws_one_farewell_only() -> None:
+    """The farewell may be longer, and anybody can repeat what a target said."""
+    session = Session().gathered()
+    session.caster.give_up(0, "its process ended " * 20, session.now)
+    session.pump()
+    before = len(session.messages(Farewell))
+    for _ in range(5):
+        session.caster.receive_message(report(0, counter=9), "elsewhere", session.now)
+        session.pump()
+    assert len(session.messages(Farewell)) == before + 1

@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import closing
+from types import SimpleNamespace
 
 import pytest
 
@@ -24,6 +25,8 @@ from mrsync.wire.limits import HEADER_BYTES, NO_SESSION
 from mrsync.wire.messages import Ack, Ending, Farewell, Kind, Message, ObjectKind, Phase, Report, SealKind
 from mrsync.wire.session import ControlCodec
 from mrsync.wire.terms import decode_terms
+from tests.unit.protocol.builders import found, roster
+from tests.unit.protocol.builders import report as make_report
 from tests.unit.transport.link import GEOMETRY, KEYS, SECRET, SESSION, sample
 
 DATA = sample(6)
@@ -195,6 +198,23 @@ def test_messages_go_to_their_destination(listener: socket.socket) -> None:
         packets = cast(listener, [SendMessage(Ack(99, 2, 3, 77), None), SendMessage(message, other.getsockname())])
         assert [header.kind for header, _ in packets] == [Kind.ACK]
         assert codec.decode(other.recv(2000)) == message
+
+
+def test_a_report_that_is_repeated_later_draws_no_digests() -> None:
+    """Anybody who heard a report could have signatures made and checked by repeating it."""
+    driver = object.__new__(CasterDriver)
+    asked: list[int] = []
+    known = roster(1)
+    digester = SimpleNamespace(repeat=lambda kind, page, now: asked.append(page))
+    vars(driver).update(
+        _caster=SimpleNamespace(roster=known), _digester=digester, _loop=SimpleNamespace(now=lambda: 0.0)
+    )
+    for counter in (1, 2):
+        said = make_report(0, counter, unverified=counter * 10)
+        found(known, 0).receive_report(said, "address", 0.0)
+        driver._repeat_digests(said)
+    driver._repeat_digests(make_report(0, 1, unverified=10))
+    assert asked == [9, 19]
 
 
 def test_a_report_that_waited_in_the_socket_was_held_so_long(listener: socket.socket) -> None:

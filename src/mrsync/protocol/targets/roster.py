@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Callable
 
 from mrsync.protocol.core.log import LogReader
+from mrsync.protocol.core.plausibility import Plausibility
 from mrsync.protocol.core.ranges import Range, RangeSet, Union
 from mrsync.protocol.core.sends import Address
 from mrsync.protocol.core.states import TARGETS, RosterState, TargetTrigger, step
@@ -50,6 +51,7 @@ class Target:
     flow: Flow = field(init=False)
     progress: LifeSigns = field(default_factory=LifeSigns)
     log: LogReader = field(default_factory=LogReader)
+    plausibility: Plausibility = field(default_factory=Plausibility)
     needs: RangeSet = field(default_factory=RangeSet)  # manifest entries
     basis: RangeSet = field(default_factory=RangeSet)  # manifest entries
     wants: RangeSet | None = None  # pages of the contents; None: all pages with data that it needs

@@ -22,6 +22,7 @@ from mrsync.wire.limits import CHANGES_BYTES_MAX
 from mrsync.wire.records import ChangesRecord, DeletionsRecord
 
 MEMORY_BYTES_MAX = 64 << 20  # beyond that, records go to an unnamed temporary file
+RECORD_COST_MIN = 1024  # what a small record counts for: only the last one of a target is small
 DELETED = "*deleting  "
 UNREADABLE = "and what could not be read"
 
@@ -51,7 +52,7 @@ class Ledger:
 
     def take(self, target: int, record: ChangesRecord | DeletionsRecord) -> None:
         """Take the next record of a target. Drop it if the target has sent more than CHANGES_BYTES_MAX."""
-        self._rooms[target] = self._rooms.get(target, CHANGES_BYTES_MAX) - len(record.data)
+        self._rooms[target] = self._rooms.get(target, CHANGES_BYTES_MAX) - max(len(record.data), RECORD_COST_MIN)
         if self._rooms[target] < 0:
             self._nonsense.add(target)
             return

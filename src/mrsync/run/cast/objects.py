@@ -9,6 +9,8 @@ have the file first, and by then it was checked.
 
 from __future__ import annotations
 
+from array import array
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
@@ -16,6 +18,7 @@ from typing import NamedTuple
 from mrsync.protocol.core.ranges import RangeSet
 from mrsync.tree.delta.blocks import digest_blocks, encode_blocks
 from mrsync.tree.model.failure import Fault
+from mrsync.tree.model.manifest import REGULAR
 from mrsync.tree.model.plan import Plan
 from mrsync.tree.source.planning import build_plan
 from mrsync.tree.source.prefix import Prefix
@@ -64,6 +67,7 @@ class Objects:
         self._on_changed = on_changed
         self._on_outgrown = on_outgrown
         self._rounds: list[_Round] = []
+        self._others = array("I", (i for i, mode in enumerate(scan.manifest.modes) if mode >> 12 != REGULAR))
 
     @property
     def plan(self) -> Plan | None:
@@ -74,6 +78,11 @@ class Objects:
     def files_read(self) -> int:
         """Number of plan files, from the first on, that were read to the end and checked for changes."""
         return sum(each.files_read for each in self._rounds)
+
+    def are_files(self, first: int, end: int) -> bool:
+        """Return whether all these entries [first, end) exist and are regular files: targets may need no others."""
+        is_inside = end <= len(self.scan.manifest.modes)
+        return is_inside and bisect_left(self._others, first) == bisect_left(self._others, end)
 
     def make_plan(
         self,

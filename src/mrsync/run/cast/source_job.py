@@ -131,7 +131,7 @@ class SourceJob:
         for entry in found.skipped:
             self._notices.warn(f"skipped, neither file, directory nor link: {printable(found.manifest.path(entry))}")
         self._check_pages(len(objects.manifest))
-        self._caster.offer_manifest(len(objects.manifest))
+        self._caster.offer_manifest(len(objects.manifest), objects.are_files)
 
     def _check_pages(self, *object_bytes: int) -> None:
         """Raise LimitError if objects of these sizes have too many pages for one session."""

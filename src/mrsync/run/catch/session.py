@@ -34,12 +34,12 @@ from mrsync.run.settings import CatchSettings, host_of
 from mrsync.transport.loop import Loop
 from mrsync.tree.model.failure import Failure
 from mrsync.tree.staging.staging_rounds import StagingRounds
+from mrsync.wire.limits import ERRORS_MAX
 from mrsync.wire.messages import ObjectKind
 from mrsync.wire.record_codec import basis_records, needs_records
 from mrsync.wire.records import ComparedRecord, ErrorRecord, FailedRecord, FailureCause, ResultRecord, SatOutRecord
 
 GATHER_S = 0.5  # longest time for which a commit waits for others, to share one disk flush
-ERRORS_TOLD_MAX = 1000  # errors sent with their paths; further ones are only counted
 
 
 class TreeSession:
@@ -259,5 +259,5 @@ class TreeSession:
         for failure in failures:
             self.errors += 1 + failure.others
             self._errors_told += 1
-            if self._errors_told <= ERRORS_TOLD_MAX:
+            if self._errors_told <= ERRORS_MAX:
                 self._catcher.log(ErrorRecord(failure.errno, failure.path, failure.folded_action), now)

@@ -96,7 +96,7 @@ class Patterns:
                 following = self._set_of([at + 1 for at in current.takes if program[at][1] & bit])
                 current.following[byte] = following
             current = following
-        return current.is_match or current.is_match_at_end
+        return current.is_match or self._is_match_at_end(current)
 
     def _add(self, operation: int, first: int = 0, second: int = 0) -> int:
         if len(self._program) >= SIZE_MAX:
@@ -151,10 +151,16 @@ class Patterns:
             if self._threads > THREADS_MAX:
                 self._forget()
             takes, is_match = self._run(starts, at_start=at_start, at_end=False)
-            _, is_match_at_end = self._run(starts, at_start=at_start, at_end=True)
-            known = self._sets[key] = _Set(takes, is_match, is_match_at_end)
+            known = self._sets[key] = _Set(key, takes, is_match)
             self._threads += len(takes) + len(key)
         return known
+
+    def _is_match_at_end(self, known: _Set) -> bool:
+        """Return whether a path that ends here matches, if it did not match before its end."""
+        if known.is_match_at_end is None:
+            at_start = known.starts[:1] == (-1,)
+            known.is_match_at_end = self._run(known.starts[at_start:], at_start=at_start, at_end=True)[1]
+        return known.is_match_at_end
 
     def _forget(self) -> None:
         """Drop the cache; clear the transitions, which form reference cycles."""
@@ -192,10 +198,11 @@ _TAKE, _SPLIT, _JUMP, _START, _END, _MATCH = range(6)
 class _Set:
     """A set of threads that wait for a byte, with the next set for each byte."""
 
-    def __init__(self, takes: list[int], is_match: bool, is_match_at_end: bool) -> None:
+    def __init__(self, starts: tuple[int, ...], takes: list[int], is_match: bool) -> None:
+        self.starts = starts  # where its threads began; -1 before them: at the beginning of the path
         self.takes = takes
         self.is_match = is_match
-        self.is_match_at_end = is_match_at_end
+        self.is_match_at_end: bool | None = None  # not known yet
         self.following: dict[int, _Set] = {}
 
 

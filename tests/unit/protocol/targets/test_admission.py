@@ -8,9 +8,9 @@ from mrsync.protocol.core.events import (
 from mrsync.protocol.core.states import RosterState
 from mrsync.protocol.targets.admission import TAKEOVER_S, is_taken
 from mrsync.protocol.targets.roster import Roster
-from mrsync.wire.messages import Ending, Farewell, Welcome
+from mrsync.wire.messages import Ending, Farewell, Phase, Welcome
 from mrsync.wire.session import ControlCodec
-from tests.unit.protocol.builders import PAGE, found, hello, roster
+from tests.unit.protocol.builders import PAGE, are_files, found, hello, roster
 from tests.unit.protocol.session import ACK_WAIT_S, Session
 from tests.unit.wire.samples import KEYS
 
@@ -45,6 +45,17 @@ def test_a_stranger_and_one_without_the_seal_are_refused() -> None:
     assert session.messages(Farewell)[-1].reason == "shares no seal with this session"
 
 
+def test_a_hello_that_says_other_seals_later_changes_nothing() -> None:
+    """A catcher was admitted with those that it had; without a common one there would be none to choose."""
+    session = Session()
+    session.hello(0)
+    session.hello(0, counter=2, seals=0)
+    session.hello(1)
+    session.caster.offer_manifest(PAGE, are_files)
+    session.pump(1.0)
+    assert session.phase() is Phase.COMPARING
+
+
 def test_a_number_that_is_taken_is_refused_and_renewed_after_a_silence() -> None:
     session = Session()
     session.hello(0)
@@ -58,7 +69,7 @@ def test_a_number_that_is_taken_is_refused_and_renewed_after_a_silence() -> None
 
 def test_targets_may_join_until_the_plan_is_made() -> None:
     session = Session()
-    session.caster.offer_manifest(PAGE)
+    session.caster.offer_manifest(PAGE, are_files)
     session.hello(0)
     session.pump(ACK_WAIT_S / 2)
     session.report(0)

@@ -13,7 +13,7 @@ from mrsync.protocol.targets.roster import Roster
 from mrsync.wire.limits import EXCEPTIONS_MAX, TX_MAX
 from mrsync.wire.messages import CommitSpan, Phase, Status
 from mrsync.wire.records import ErrorRecord, SatOutRecord
-from tests.unit.protocol.builders import PAGE, found, report, roster
+from tests.unit.protocol.builders import PAGE, are_files, found, report, roster
 from tests.unit.protocol.session import RESULT, Session
 
 
@@ -238,7 +238,7 @@ def test_by_the_rule_job_one_that_ends_takes_everything_back() -> None:
 
 def test_latecomer_is_excluded_with_commit_job() -> None:
     session = Session(3, commit_rule=CommitRule.JOB, ack_wait_s=6.0)
-    session.caster.offer_manifest(PAGE)
+    session.caster.offer_manifest(PAGE, are_files)
     session.hello(0)
     session.hello(1)
     session.pump(6.1)

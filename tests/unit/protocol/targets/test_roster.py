@@ -13,7 +13,7 @@ from mrsync.protocol.targets.roster import Roster
 from mrsync.wire.limits import PAGES_MAX
 from mrsync.wire.messages import ObjectKind
 from mrsync.wire.records import BasisRecord, ComparedRecord, ErrorRecord, NeedsRecord, ResultRecord, WantsRecord
-from tests.unit.protocol.builders import PAGE, found, hello, report, roster
+from tests.unit.protocol.builders import PAGE, are_files, found, hello, report, roster
 from tests.unit.protocol.session import Session
 
 
@@ -161,7 +161,7 @@ def test_needs_of_many_targets_are_united_in_bounded_turns() -> None:
     for target in session.caster.roster:
         target.needs = scattered
         target.compared = ComparedRecord(len(scattered), 0, 0)
-    session.caster.offer_manifest(PAGE)
+    session.caster.offer_manifest(PAGE, are_files)
     turns = 0
     while turns < 100 and not any(isinstance(event, ComparisonFinished) for event in session.heard):
         session.now += 0.01

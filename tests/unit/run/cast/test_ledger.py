@@ -6,7 +6,7 @@ import tracemalloc
 from array import array
 from collections.abc import Iterable
 
-from mrsync.run.cast.ledger import DELETED, UNREADABLE, Ledger, Line
+from mrsync.run.cast.ledger import DELETED, RECORD_COST_MIN, UNREADABLE, Ledger, Line
 from mrsync.tree.model.items import LINKED, MADE, NEW, SENT, TIME
 from mrsync.tree.model.manifest import Manifest
 from mrsync.wire.changes import Change, pack_changes, pack_deletions
@@ -48,6 +48,15 @@ def test_common_changes_are_one_line() -> None:
         Line((0, 1, 2), NEW_FILE, b"4"),
         Line((1,), "hf         ", b"5", b" => 1/7"),
     ]
+
+
+def test_many_small_records_are_not_kept_without_end() -> None:
+    """Each costs the master more memory than it has bytes on the wire."""
+    ledger = Ledger()
+    for number in range(CHANGES_BYTES_MAX // RECORD_COST_MIN + 1):
+        ledger.take(0, ChangesRecord(number.to_bytes(4, "big")))
+    assert list(ledger.lines(manifest()))[-1].letters == UNREADABLE
+    assert len(ledger._numbers) == CHANGES_BYTES_MAX // RECORD_COST_MIN
 
 
 def test_directories_and_links_are_shown_as_such() -> None:

@@ -57,6 +57,14 @@ def test_pages_of_manifest_and_plan_are_those_objects(cast: Cast) -> None:
     assert list(plan.entries) == [1, 3]
 
 
+def test_targets_may_need_regular_files_only(cast: Cast) -> None:
+    """A plan with another entry would be refused by every target."""
+    assert cast.objects.are_files(1, 4)
+    assert not cast.objects.are_files(0, 1)
+    assert not cast.objects.are_files(0, 4)
+    assert not cast.objects.are_files(3, 5)
+
+
 def test_contents_are_the_planned_files_back_to_back(cast: Cast) -> None:
     _, contents_bytes, file_count = cast.objects.make_plan(RangeSet([(1, 2), (3, 4)]))
     assert (contents_bytes, file_count) == (1010, 2)

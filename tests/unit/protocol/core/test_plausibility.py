@@ -1,0 +1,94 @@
+"""What no honest target writes into its log ends its part, and does no harm to the others."""
+
+from __future__ import annotations
+
+import pytest
+
+from mrsync.protocol.core.events import ComparisonFinished
+from mrsync.protocol.core.plausibility import Bounds, Plausibility
+from mrsync.protocol.core.states import RosterState
+from mrsync.wire.limits import ERRORS_MAX
+from mrsync.wire.messages import Phase
+from mrsync.wire.records import (
+    BasisRecord,
+    ComparedRecord,
+    ErrorRecord,
+    NeedsRecord,
+    Record,
+    SatOutRecord,
+    WantsRecord,
+)
+from tests.unit.protocol.session import RESULT, Session
+
+FILES = range(3, 9)  # entries of the manifest
+PAGES = 10
+HONEST: list[tuple[Record, Phase]] = [
+    (NeedsRecord(0, 9, ((3, 5), (6, 9))), Phase.COMPARING),
+    (NeedsRecord(0, 9, ()), Phase.WITHDRAWING),
+    (BasisRecord(0, 9, ((4, 5),)), Phase.COMPARING),
+    (ComparedRecord(1, 1, 1), Phase.COMPARING),
+    (WantsRecord(0, PAGES, ((0, 2), (5, PAGES))), Phase.PLANNING),
+    (SatOutRecord(1 << 31, 5), Phase.CASTING),
+    (ErrorRecord(5, b"a", "read"), Phase.COMPARING),
+    (RESULT, Phase.FINISHING),
+    (RESULT, Phase.WITHDRAWING),
+]
+LIES: list[tuple[Record, Phase]] = [
+    (NeedsRecord(0, 9, ((0, 1),)), Phase.COMPARING),  # a directory
+    (NeedsRecord(0, 9, ((2, 5),)), Phase.COMPARING),
+    (NeedsRecord(0, 1 << 32, ((8, 1 << 32),)), Phase.COMPARING),  # there are no such entries
+    (BasisRecord(0, 1 << 32, ((8, 1 << 32),)), Phase.COMPARING),
+    (WantsRecord(0, PAGES + 1, ()), Phase.PLANNING),
+    (ComparedRecord(1, 1, 1), Phase.GATHERING),
+    *((RESULT, phase) for phase in (Phase.GATHERING, Phase.COMPARING, Phase.PLANNING, Phase.CASTING)),
+]
+
+
+def bounds(phase: Phase) -> Bounds:
+    return Bounds(phase, lambda first, end: first in FILES and end - 1 in FILES, PAGES)
+
+
+@pytest.mark.parametrize(("record", "phase"), HONEST)
+def test_what_honest_targets_say_is_taken(record: Record, phase: Phase) -> None:
+    assert Plausibility().holds(record, bounds(phase))
+
+
+@pytest.mark.parametrize(("record", "phase"), LIES)
+def test_what_only_liars_say_is_not(record: Record, phase: Phase) -> None:
+    assert not Plausibility().holds(record, bounds(phase))
+
+
+@pytest.mark.parametrize("kind", [NeedsRecord, BasisRecord, WantsRecord])
+def test_ranges_come_in_order(kind: type[NeedsRecord]) -> None:
+    """Else each of them costs as much as there are ranges already."""
+    plausibility, known = Plausibility(), bounds(Phase.PLANNING)
+    assert plausibility.holds(kind(0, 9, ((3, 4), (6, 7))), known)
+    assert plausibility.holds(kind(0, 9, ((8, 9),)), known)
+    assert not plausibility.holds(kind(0, 9, ((4, 5),)), known)
+
+
+def test_errors_take_no_more_memory_than_honest_targets_need() -> None:
+    plausibility, known, error = Plausibility(), bounds(Phase.COMPARING), ErrorRecord(5, b"a", "read")
+    assert all(plausibility.holds(error, known) for _ in range(ERRORS_MAX))
+    assert not plausibility.holds(error, known)
+
+
+def test_a_result_before_the_end_does_not_make_the_session_wait_for_ever() -> None:
+    """Whoever has a result is not missed any more."""
+    session = Session().compared()
+    session.report(0, RESULT)
+    assert session.states() == [RosterState.LOST, RosterState.PRESENT]
+    assert session.caster.roster.find(0).reason == "its log makes no sense"  # type: ignore[union-attr]
+
+
+def test_needs_of_a_liar_are_in_no_plan() -> None:
+    session = Session()
+    session.caster.offer_manifest(1000, lambda first, end: first in FILES and end - 1 in FILES)
+    for target in range(2):
+        session.hello(target)
+    session.report(0, NeedsRecord(0, 9, ((0, 9),)), ComparedRecord(9, 9, 9), frontier=1)
+    session.report(1, NeedsRecord(0, 9, ((4, 5),)), ComparedRecord(1, 9, 1), frontier=1)
+    session.pump(1.0)
+    (finished,) = [event for event in session.heard if isinstance(event, ComparisonFinished)]
+    assert list(finished.needs) == [(4, 5)]
+    assert session.states() == [RosterState.REFUSED, RosterState.PRESENT]
