@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
 
 from mrsync.errors import UsageError
 
 ALL = "all"
 NAMES_MAX = 1 << 16  # that a name with ranges may stand for; a session takes fewer
+GROUPS_MAX = 1 << 12  # groups within groups, each counted as often as it is reached
 _RANGE = re.compile(r"\[(\w{1,9}):(\w{1,9})(?::(\d{1,9}))?\]", re.ASCII)  # web[01:50], db[a:f], [1:9:2]
 _SECTION = re.compile(r"\[([^\]\[:]+)(?::(children|vars|hosts))?\]")  # not [fd00::7]
 _YAML_NAMES = (".yml", ".yaml")
@@ -26,17 +29,30 @@ class Group:
     children: list[str] = field(default_factory=list)
     variables: dict[str, str] = field(default_factory=dict)
 
+    def add(self, host: str, variables: dict[str, str]) -> None:
+        """Add a host, or variables to one. Raise UsageError if there are more than NAMES_MAX hosts."""
+        self.hosts.setdefault(host, {}).update(variables)
+        if len(self.hosts) > NAMES_MAX:
+            raise UsageError(f"a group has more than {NAMES_MAX} hosts, among them {host}")
+
 
 class Inventory:
     """The groups of one file. Hosts without a group are in `all`."""
 
     def __init__(self, path: str) -> None:
         self._path = path
+        self._left = GROUPS_MAX
         self.groups: dict[str, Group] = {ALL: Group()}
 
     def group(self, name: str) -> Group:
         """Return the group with this name; create it if it does not exist."""
         return self.groups.setdefault(name, Group())
+
+    def count_group(self) -> None:
+        """Count a group that is read or listed. Raise UsageError after GROUPS_MAX of them: links multiply them."""
+        self._left -= 1
+        if self._left < 0:
+            raise UsageError(f"the groups in {self._path} contain one another too often")
 
     def targets(self, name: str = ALL) -> list[str]:
         """Return the members of a group and its child groups, each as HOST or USER@HOST for a remote shell.
@@ -49,6 +65,7 @@ class Inventory:
         names = list(self.groups) if name == ALL else [name]
         found: dict[str, dict[str, str]] = {}
         for each in names:
+            self._left = GROUPS_MAX
             for host, variables in self._members(each, {}, ()):
                 found.setdefault(host, {}).update(variables)
         return [self._target(host, variables) for host, variables in found.items()]
@@ -58,6 +75,7 @@ class Inventory:
     ) -> Iterator[tuple[str, dict[str, str]]]:
         if name in above:
             raise UsageError(f"the group {name} in {self._path} contains itself")
+        self.count_group()
         group = self.group(name)
         variables = {**self.groups[ALL].variables, **inherited, **group.variables}
         for host, own in group.hosts.items():
@@ -130,24 +148,33 @@ def _add_hosts(group: Group, words: list[str], *, expands: bool) -> None:
     variables = dict(word.split("=", 1) for word in words if "=" in word)
     for name in (word for word in words if "=" not in word):
         for host in _expand(name) if expands else filter(None, [name.strip(",")]):
-            group.hosts.setdefault(host, {}).update(variables)
-            if len(group.hosts) > NAMES_MAX:
-                raise UsageError(f"{name} stands for more than {NAMES_MAX} hosts")
+            group.add(host, variables)
 
 
 def _expand(name: str) -> Iterator[str]:
-    """Expand Ansible's ranges: web[01:03] -> web01, web02, web03."""
-    found = _RANGE.search(name)
-    if found is None:
-        yield name
-        return
-    first, last, step = found[1], found[2], int(found[3] or 1)
+    """Expand Ansible's ranges: web[01:03] -> web01, web02, web03. Raise UsageError for more than NAMES_MAX names."""
+    ranges = list(_RANGE.finditer(name))
+    choices = [_numbers(*found.groups()) for found in ranges]
+    if math.prod(map(len, choices)) > NAMES_MAX:
+        raise UsageError(f"{name} stands for more than {NAMES_MAX} hosts")
+    bounds = [0, *(at for found in ranges for at in found.span()), len(name)]
+    plain = [name[at:end] for at, end in zip(bounds[::2], bounds[1::2], strict=True)]
+    for parts in product(*map(_texts_of, ranges, choices)):
+        yield "".join(piece for pair in zip(plain, (*parts, ""), strict=True) for piece in pair)
+
+
+def _numbers(first: str, last: str, step: str | None) -> range:
+    """Return the numbers of a range, or the codes of its letters."""
     if first.isdigit() and last.isdigit():
-        parts = (str(number).zfill(len(first)) for number in range(int(first), int(last) + 1, step or 1))
-    else:
-        parts = (chr(code) for code in range(ord(first[0]), ord(last[0]) + 1, step or 1))
-    for part in parts:
-        yield from _expand(name[: found.start()] + part + name[found.end() :])
+        return range(int(first), int(last) + 1, int(step or 1) or 1)
+    return range(ord(first[0]), ord(last[0]) + 1, int(step or 1) or 1)
+
+
+def _texts_of(found: re.Match[str], numbers: range) -> list[str]:
+    first, last = found[1], found[2]
+    if first.isdigit() and last.isdigit():
+        return [str(number).zfill(len(first)) for number in numbers]
+    return [chr(code) for code in numbers]
 
 
 # YAML
@@ -159,9 +186,12 @@ def _read_yaml(path: str, text: str) -> Inventory:
     except ImportError as error:
         raise UsageError(f"the inventory {path} needs the Python package PyYAML on this host") from error
     try:
-        table = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        return _read_table(path, yaml.safe_load(text))
+    except (yaml.YAMLError, RecursionError) as error:
         raise UsageError(f"cannot understand the inventory {path}: {' '.join(str(error).split())}") from error
+
+
+def _read_table(path: str, table: Any) -> Inventory:
     inventory = Inventory(path)
     if not isinstance(table, dict):
         raise UsageError(f"the inventory {path} has no groups")
@@ -172,10 +202,11 @@ def _read_yaml(path: str, text: str) -> Inventory:
 
 def _add_group(inventory: Inventory, name: str, content: Any, path: str) -> None:
     """Add a group and its child groups. Raise UsageError if `content` is not a valid group."""
+    inventory.count_group()
     group = inventory.group(name)
     for host, variables in _table(content, "hosts", path).items():
         for each in _expand(str(host)):
-            group.hosts.setdefault(each, {}).update(_texts(variables))
+            group.add(each, _texts(variables))
     group.variables.update(_texts(_table(content, "vars", path)))
     for child, inner in _table(content, "children", path).items():
         if name != ALL:  # `all` implicitly contains every group
@@ -191,7 +222,7 @@ def _table(content: Any, key: str, path: str) -> dict[Any, Any]:
     value = content.get(key) if isinstance(content, dict) else None
     if value is None and (content is None or isinstance(content, dict)):
         return {}
-    if isinstance(value, list):
+    if isinstance(value, list) and not any(isinstance(each, (dict, list, set)) for each in value):
         return dict.fromkeys(value)
     if not isinstance(value, dict):
         raise UsageError(f"cannot understand the inventory {path}: {key} is not a table")

@@ -65,6 +65,12 @@ def yml(tmp_path: Path) -> Path:
 
 
 WEB = ["deploy@web01.example.com", "deploy@web02.example.com", "deploy@web03.example.com", "10.0.0.9"]
+DOUBLED_INI = "[g0]\nh\n" + "".join(
+    f"[g{i}:children]\ng{i - 1}\na{i}\n[a{i}:children]\ng{i - 1}\n" for i in range(1, 40)
+)  # 2**39 ways lead to h
+DOUBLED_YAML = "x0: &x0 {hosts: {h: }}\n" + "\n".join(
+    f"x{i}: &x{i} {{children: {{a{i}: *x{i - 1}, b{i}: *x{i - 1}}}}}" for i in range(1, 40)
+)
 DB = ["postgres@db-a", "postgres@db-b", "postgres@db-c"]
 
 
@@ -97,6 +103,14 @@ def test_in_the_working_directory(ini: Path, monkeypatch: pytest.MonkeyPatch) ->
         ("all: [1, 2", "x.yml", "cannot understand the inventory"),
         ("- a\n- b\n", "x.yml", "has no groups"),
         ("all: {hosts: 7}", "x.yml", "hosts is not a table"),
+        ("all: {children: [{a: 1}]}", "x.yml", "children is not a table"),
+        ("all: {hosts: {'" + "b[01:20]" * 30 + "': }}", "x.yml", "stands for more than 65536 hosts"),
+        ("[a]\n" + "b[01:20]" * 30 + "\n", "x.ini", "stands for more than 65536 hosts"),
+        ("[a]\nb[1:40000]\nc[1:40000]\n", "x.ini", "more than 65536 hosts, among them c"),
+        ("a: &a {children: {b: *a}}", "x.yml", "recursion"),
+        ("[" * 3000, "x.yml", "recursion"),
+        (DOUBLED_YAML, "x.yml", "contain one another too often"),
+        (DOUBLED_INI, "x.ini", "contain one another too often"),
         ("all: {hosts: {'a b': }}", "x.yml", "no host can have the name 'a b'"),
         ("all: {hosts: {-oProxyCommand=x: }}", "x.yml", "no host can have the name"),
     ],
@@ -108,6 +122,12 @@ def test_nonsense_gives_one_sentence(tmp_path: Path, content: str, name: str, pr
         with pytest.raises(UsageError, match=problem) as error:
             targets(text)
         assert "\n" not in str(error.value)
+
+
+def test_a_range_without_members_ends_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "x.ini"
+    path.write_text("[a]\n" + "b[01:20]" * 25 + "[41:20]\nc[1:2][a:b]\n")
+    assert targets(f"@{path}:a") == ["c1a", "c1b", "c2a", "c2b"]
 
 
 def test_an_unknown_group_is_reported_with_the_known_ones(ini: Path) -> None:
