@@ -26,6 +26,7 @@ from mrsync.transport.network.routes import (
 )
 from mrsync.transport.pages.forwarding import endpoint
 from mrsync.wire.header import session_tag
+from mrsync.wire.limits import PATH_MTU_MIN
 
 CHOICES = 16
 PORTS = range(20000, 32000, 2)  # below Linux's default range of ephemeral ports, which starts at 32768
@@ -169,6 +170,12 @@ def find_rendezvous(settings: RunSettings, groups: GroupAddresses = GROUPS, *, h
         deaf = next(one for one in ways.interfaces if not _is_usable(one, has_unicast=has_unicast))
         raise SocketError(f"{deafness(deaf)}; choose another one with -I")
     interfaces = tuple(ways.interfaces[number] for number in usable)
+    narrow = min(interfaces, key=lambda one: one.mtu)
+    if narrow.mtu < PATH_MTU_MIN:
+        raise SocketError(
+            f"{narrow.name} has an MTU of {narrow.mtu} bytes, and sessions need {PATH_MTU_MIN}: "
+            f"raise it (ip link set {narrow.name} mtu {PATH_MTU_MIN}), or choose another interface with -I"
+        )
     warnings = _deaf_sentences(ways, settings.targets, usable)
     return Rendezvous(
         group=group or groups.of(family),

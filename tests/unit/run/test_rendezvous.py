@@ -111,6 +111,13 @@ def test_interface_without_multicast_serves_unicast(monkeypatch: pytest.MonkeyPa
     assert find_rendezvous(settings("a", "b", "c")).interfaces == (LOOPBACK,)  # tools that measure multicast
 
 
+def test_an_interface_that_is_too_narrow_is_refused_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    towards = Ways((LOOPBACK, LOOPBACK._replace(name="eth1", mtu=1279)), (0, 1))
+    monkeypatch.setattr("mrsync.run.rendezvous.ways_towards", lambda hosts, family: towards)
+    with pytest.raises(SocketError, match="eth1 has an MTU of 1279 bytes, and sessions need 1280"):
+        find_rendezvous(settings("a", "b"))
+
+
 def test_without_multicast_nothing_is_sent_to_the_group() -> None:
     rendezvous, paths = open_rendezvous(settings("a", shell=LOCAL, port=free_port(), is_unicast=True), has_unicast=True)
     with closing(paths[0].socket):
