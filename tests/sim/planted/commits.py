@@ -12,7 +12,7 @@ EACH = "each for itself: files are sat out and found changed, some only when a r
 AGAIN = "files change while they are cast, some of them twice, and some vanish"
 COMMIT_FAULTS = (
     Fault(
-        "the readiest target decides",
+        "commits follow the fastest target",
         Commits,
         "update",
         "roster.lowest(lambda target: target.ready)",
@@ -35,7 +35,7 @@ COMMIT_FAULTS = (
         found_by="files are sat out",
     ),
     Fault(
-        "commits start where the first target stands",
+        "commits start where the fastest target is",
         Commits,
         "update",
         "roster.lowest(lambda target: target.committed)",
@@ -43,9 +43,16 @@ COMMIT_FAULTS = (
         found_by="they need different files, so that they cannot decode for each other",
     ),
     Fault("exceptions are lost on the way", Grants, "take", "tuple(exceptions)", "()", found_by="files are sat out"),
-    Fault("what was not read yet is vouched for", Commits, "_span", "self._vouched", "self.file_count", found_by=EACH),
     Fault(
-        "some files flip before all are ready",
+        "files that were not read yet may be committed ahead",
+        Commits,
+        "_span",
+        "self._vouched",
+        "self.file_count",
+        found_by=EACH,
+    ),
+    Fault(
+        "a job is committed before all files are ready",
         Commits,
         "update",
         "ready < self.file_count",
@@ -53,7 +60,7 @@ COMMIT_FAULTS = (
         found_by="all or nothing: all",
     ),
     Fault(
-        "all flip though one sits a file out",
+        "a job is committed although a target sits out a file",
         Commits,
         "veto",
         'return next(filter(None, map(_objection, roster)), "")',
@@ -61,7 +68,7 @@ COMMIT_FAULTS = (
         found_by="all or nothing: one sits a file out",
     ),
     Fault(
-        "all flip though one is gone",
+        "a job is committed although a target is lost",
         commits,
         "_objection",
         "if target.is_ended:",
@@ -69,7 +76,7 @@ COMMIT_FAULTS = (
         found_by="all or nothing: one dies",
     ),
     Fault(
-        "all flip though a file has changed",
+        "a job is committed although a file has changed",
         Commits,
         "invalidate",
         "self.changed.add(index)",
@@ -77,16 +84,18 @@ COMMIT_FAULTS = (
         found_by="all or nothing: a file changes",
     ),
     Fault(
-        "nobody is told to withdraw",
+        "targets are not told to withdraw",
         Grants,
         "take",
         "status.phase is Phase.WITHDRAWING",
         "False",
         found_by="all or nothing: one dies",
     ),
-    Fault("what is cast again is granted to nobody", Commits, "cast_again", "+= file_count", "+= 0", found_by=AGAIN),
     Fault(
-        "all flip though a file vanished",
+        "files that are cast again are never granted", Commits, "cast_again", "+= file_count", "+= 0", found_by=AGAIN
+    ),
+    Fault(
+        "a job is committed although a file vanished",
         Commits,
         "cast_again",
         "difference_update(files)",

@@ -11,9 +11,9 @@ from mrsync.protocol.targets.outbox import Outbox
 from tests.sim.planted.fault import Fault
 
 FLOW_FAULTS = (
-    Fault("nobody is asked", Schedule, "handle_timeout", "return True", "return False"),
+    Fault("targets are not polled", Schedule, "handle_timeout", "return True", "return False"),
     Fault(
-        "the deaf clock the caster",
+        "silent targets clock the caster",
         Audience,
         "is_answering",
         "now - flow.answered_at < ANSWER_S + 2 * self.round_s",
@@ -29,7 +29,7 @@ FLOW_FAULTS = (
         found_by="a fifth of all packets is lost on a longer way, whatever is sent",
     ),
     Fault(
-        "what is on the way counts as queueing in buffers",
+        "packets in flight count as queued",
         Window,
         "on_progress",
         "self._on_the_way = delay.floor_s",
@@ -37,7 +37,7 @@ FLOW_FAULTS = (
         found_by="a long way is filled, though buffers are small",
     ),
     Fault(
-        "the silent are waited for",
+        "silent targets are waited for",
         Audience,
         "is_answering",
         "now - flow.answered_at < ANSWER_S + 2 * self.round_s",
@@ -45,7 +45,7 @@ FLOW_FAULTS = (
         found_by="one hears nothing any more while much is sent, and nobody waits for it",
     ),
     Fault(
-        "numbers of packets never end",
+        "transmission numbers never run out",
         Schedule,
         "exhaustion",
         "self.tx > TX_MAX - TX_ROOM",

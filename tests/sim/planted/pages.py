@@ -23,7 +23,7 @@ PAGE_FAULTS = (
         're.compile(b"[^" + bytes((OPENED, HELD)) + b"]")',
     ),
     Fault(
-        "spoilt pages are not asked for again",
+        "rejected pages are not requested again",
         Assembly,
         "rejected",
         "if key in self._partial:",
@@ -67,7 +67,7 @@ PAGE_FAULTS = (
     ),
     Fault("a repair is never over", Transfer, "on_repaired", "self._last_tx[page] = tx", "pass"),
     Fault(
-        "repairs that nobody can decode",
+        "repairs that no target can decode",
         coding,
         "combine",
         "not taken & targets and ",
@@ -75,7 +75,7 @@ PAGE_FAULTS = (
         found_by="one hangs, and the others go on",
     ),
     Fault(
-        "coded for ever",
+        "pages are repaired by coded packets for ever",
         Repairs,
         "_is_plain",
         "or self._attempts.get(page, 0) >= CODED_ATTEMPTS_MAX",
@@ -83,7 +83,7 @@ PAGE_FAULTS = (
         found_by="they need different files, so that they cannot decode for each other",
     ),
     Fault(
-        "what nobody wants is cast all the same",
+        "unwanted pages are cast",
         Rounds,
         "skip_unwanted",
         "self._has_unwanted and",

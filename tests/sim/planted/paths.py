@@ -8,7 +8,7 @@ from tests.sim.planted.fault import Fault
 
 PATH_FAULTS = (
     Fault(
-        "pages go to where a stolen hello came from",
+        "pages go to the address of a stolen hello",
         Reach,
         "receive_hello",
         "elif hello.token == target.path.token:",
@@ -16,7 +16,7 @@ PATH_FAULTS = (
         found_by="strangers steal hellos of the deaf",
     ),
     Fault(
-        "who never heard the group is not served",
+        "a target that never heard the group is not served",
         Reach,
         "_judge",
         "self._serve(target, NEVER_HEARD, now)",
@@ -24,7 +24,7 @@ PATH_FAULTS = (
         found_by="one does not hear the group",
     ),
     Fault(
-        "who went deaf for a while gets copies for ever",
+        "a target that was deaf for a while gets copies for ever",
         Reach,
         "look",
         "self._take_back(now)",
@@ -32,7 +32,7 @@ PATH_FAULTS = (
         found_by="no multicast gets through for a while, and then it does again",
     ),
     Fault(
-        "who goes deaf is not told that the master lives",
+        "a target gone deaf gets no sign of life from the master",
         Reach,
         "unanswering",
         "now - target.flow.answered_at > patience_s",
@@ -40,7 +40,7 @@ PATH_FAULTS = (
         found_by="one goes deaf, and gets the rest by unicast",
     ),
     Fault(
-        "who is forgotten does not join again",
+        "a member that a switch forgot does not join again",
         Joining,
         "_handle_silent_group",
         "self._tell(GroupSilent(was_heard=True))",
@@ -48,7 +48,7 @@ PATH_FAULTS = (
         found_by="a switch forgets everyone",
     ),
     Fault(
-        "packets are as large as reach someone",
+        "packets are as large as the best path allows",
         Reach,
         "fix",
         "most = min(",

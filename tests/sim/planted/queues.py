@@ -16,7 +16,7 @@ QUEUE_FAULTS = (
     Fault("one late program is taken for a queue", Queueing, "add", "min(self._last)", "rtt_s", found_by=LATE),
     Fault("a window that late programs cut grows slowly", Regrowth, "growth", "GROWTH * packets", "0.0", found_by=LATE),
     Fault(
-        "everyone reports as often as a monitor",
+        "every target reports as often as a monitor",
         Catcher,
         "pages_written",
         "and self._config.target in status.monitors",

@@ -15,7 +15,7 @@ RELAY_FAULTS = (
         found_by="one passes nothing on, and says that it did",
     ),
     Fault(
-        "who gets another parent is served by the caster meanwhile",
+        "a target that changes its parent is served by the caster meanwhile",
         Relays,
         "_via",
         "return Via.NOBODY",

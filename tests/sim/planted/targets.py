@@ -16,7 +16,7 @@ AGAIN = "files change while they are cast, some of them twice, and some vanish"
 INVENTED_STAY = Fault("", Reception, "believe_tx", "self.tx_seen = tx", "self.tx_seen = max(self.tx_seen, tx)")
 TARGET_FAULTS = (
     Fault(
-        "repairs for targets that are lost",
+        "lost targets still get repairs",
         Caster,
         "_forget",
         "self._schedule.forget",
@@ -57,7 +57,7 @@ TARGET_FAULTS = (
         found_by="strangers invent packets",
     ),
     Fault(
-        "a catcher that was stopped takes that for silence",
+        "a catcher takes its own stop for silence of the master",
         Attention,
         "woke",
         "lapse > LAPSE_S",
@@ -65,7 +65,7 @@ TARGET_FAULTS = (
         found_by="all are stopped together, as in a machine that sleeps",
     ),
     Fault(
-        "targets are judged before all that they said was read",
+        "targets are judged before their messages were read",
         Caster,
         "handle_timeout",
         "is_drained and timers.take_expired(Timer.LIVENESS",
@@ -73,7 +73,7 @@ TARGET_FAULTS = (
         found_by="the master is stopped when its patience with one ends, and a hundred others speak meanwhile",
     ),
     Fault(
-        "those who wait count as stuck",
+        "waiting targets count as stuck",
         liveness,
         "overdue_reason",
         "not _is_behind(target, expected)",
@@ -89,7 +89,7 @@ TARGET_FAULTS = (
         found_by="nothing to do",
     ),
     Fault(
-        "the plan is made without the slowest",
+        "the plan is made without the slowest target",
         Caster,
         "_advance_comparing",
         "self.roster.every(lambda target: target.compared is not None)",
@@ -97,14 +97,14 @@ TARGET_FAULTS = (
         found_by="one dies while it compares",
     ),
     Fault(
-        "everything is cast before anyone knows",
+        "contents are cast before targets hold the plan",
         Caster,
         "_advance",
         "self.roster.every(lambda target: target.awaits(contents))",
         "True",
     ),
     Fault(
-        "what the dead wanted is cast all the same",
+        "pages that only a dead target wanted are cast",
         Caster,
         "_forget",
         "self._rounds.note_wants()",
@@ -112,7 +112,7 @@ TARGET_FAULTS = (
         found_by="one that lacks what the others have dies",
     ),
     Fault(
-        "who says nothing wants nothing",
+        "a target that reports no wants gets nothing",
         Roster,
         "all_wants",
         "if target.wants is None]",
@@ -120,7 +120,7 @@ TARGET_FAULTS = (
         found_by="all of it was here before, but for one",
     ),
     Fault(
-        "the dead are welcomed as who they were",
+        "a restarted process is welcomed as its predecessor",
         Admission,
         "receive_hello",
         "target.hello.instance == hello.instance",
@@ -128,16 +128,16 @@ TARGET_FAULTS = (
         found_by="one starts again before the plan is made",
     ),
     Fault(
-        "what changed is not cast again",
+        "changed files are not cast again",
         Caster,
         "_advance_casting",
         "commits.changed and",
         "False and",
         found_by=AGAIN,
     ),
-    Fault("what is cast again is not told of", Catcher, "_open_objects", ", ObjectKind.PLAN_AGAIN", "", found_by=AGAIN),
+    Fault("the second plan is not received", Catcher, "_open_objects", ", ObjectKind.PLAN_AGAIN", "", found_by=AGAIN),
     Fault(
-        "what changed is cast again before the rest has come",
+        "changed files are cast again before the others have arrived",
         Caster,
         "_advance_casting",
         "target.ready >= files and target.frontier(contents) >= pages",
