@@ -166,10 +166,11 @@ class Manifest:
         packer.number(len(self.leaders))  # [manifest-leader-count]
         packer.column(array("I", self.leaders.keys()))  # [manifest-members]
         packer.column(array("I", self.leaders.values()))  # [manifest-leaders]
-        packer.number(len(self.far_times))  # [manifest-far-count]
-        packer.column(array("I", self.far_times.keys()))  # [manifest-far-entries]
-        packer.column(array("q", [time // SECOND_NS for time in self.far_times.values()]))  # [manifest-far-seconds]
-        packer.column(array("I", [time % SECOND_NS for time in self.far_times.values()]))  # [manifest-far-rest]
+        far = sorted(self.far_times.items())
+        packer.number(len(far))  # [manifest-far-count]
+        packer.column(array("I", [entry for entry, _ in far]))  # [manifest-far-entries]
+        packer.column(array("q", [time // SECOND_NS for _, time in far]))  # [manifest-far-seconds]
+        packer.column(array("I", [time % SECOND_NS for _, time in far]))  # [manifest-far-rest]
         for table in (self.users, self.groups):
             packer.number(len(table))  # [manifest-owner-count]
             packer.column(array("I", table.keys()))  # [manifest-owner-ids]

@@ -179,7 +179,7 @@ class Scanner:
         self._numbers += listing.numbers
         self._sparse += [base + position for position in listing.sparse]
         if manifest.policy.hard_links:
-            for position, inode in listing.inodes.items():
+            for position, inode in sorted(listing.inodes.items()):  # followed links were added last
                 leader = self._inodes.setdefault(inode, base + position)
                 if leader != base + position:
                     manifest.leaders[base + position] = leader

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
 
-from mrsync.tree.model.manifest import DIRECTORY, LINK, OMITTED, REGULAR
+from mrsync.tree.model.manifest import DIRECTORY, LINK, OMITTED, REGULAR, Manifest
 from mrsync.tree.model.policy import Policy
 from mrsync.tree.source.links import leads_out
 from mrsync.tree.source.scan import scan
@@ -70,3 +71,17 @@ def test_only_links_to_directories_or_only_unsafe_links(tree: Path) -> None:
     assert (found["dir"], found["in"], found["out"]) == (LINK, LINK, REGULAR)
     found = kinds(scan(os.fsencode(tree), Policy(), Selection(skips_unsafe_links=True)))
     assert (found["dir"], found["in"], found["out"]) == (LINK, LINK, OMITTED)
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="times beyond the year 2262 need a tmpfs")
+def test_followed_links_to_hard_links_and_far_times_make_a_manifest() -> None:
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as source:
+        last = Path(source, "z")
+        last.write_text("contents")
+        os.utime(last, (0, 1 << 34))
+        Path(source, "y").hardlink_to(last)
+        Path(source, "b").symlink_to("y")
+        Path(source, "a").symlink_to("z")
+        manifest = Manifest.decode(scan(os.fsencode(source), Policy(), Selection(copies_links=True)).manifest.encode())
+    assert manifest.leaders == {2: 1, 3: 1, 4: 1}
+    assert set(manifest.far_times) == {1, 2, 3, 4}
