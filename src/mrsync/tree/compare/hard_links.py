@@ -94,8 +94,9 @@ class LinkGroups:
         leaders.update((member, hub) for member in taken if member != hub)
         others = [member for member in taken if member != first]
         joined = [member for member in others if found.inode and self._found[member].inode == found.inode]
-        linked = sorted(set(taken) - {hub} - (set(joined) if is_kept else set()))
-        apart = [member for member in others if member not in joined]
+        same = set(joined)
+        linked = sorted(set(taken) - {hub} - (same if is_kept else set()))
+        apart = [member for member in others if member not in same]
         return LinkGroup(first, -1 if is_kept else hub, linked, joined, apart)
 
     def _choose(self, members: list[int]) -> tuple[int, list[int]]:

@@ -38,6 +38,30 @@ def test_the_first_that_is_here_counts_even_if_another_is_right() -> None:
     assert leaders == {2: 1, 3: 1}
 
 
+class _Counted(int):
+    """A number of an entry that counts how often any of them is compared."""
+
+    comparisons = 0
+    __hash__ = int.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        _Counted.comparisons += 1
+        return int.__eq__(self, other)  # type: ignore[no-any-return]
+
+
+def test_a_large_group_is_not_compared_name_by_name() -> None:
+    count = 400
+    manifest = manifest_of([3] * count)
+    manifest.parents = array("I", bytes(4 * (count + 1)))
+    manifest.leaders = {_Counted(entry): 1 for entry in range(2, count + 1)}
+    groups = LinkGroups(manifest)
+    for entry in range(1, count + 1):
+        groups.note(entry, RIGHT)
+    (group,) = groups.settle({})
+    assert (group.first, len(group.joined)) == (1, count - 1)
+    assert _Counted.comparisons < 20 * count
+
+
 def test_names_that_are_left_alone_take_no_part() -> None:
     group, leaders = settle(None, Found(), OTHER)
     assert group == LinkGroup(3, 3, [2], [], [2])
