@@ -11,10 +11,10 @@ from functools import partial
 from types import FrameType
 
 from mrsync.cli.settings import options
-from mrsync.cli.signals import SIGNALS
 from mrsync.cli.streams import StandardStreams
 from mrsync.errors import Interrupted, MrsyncError, UsageError
 from mrsync.escaping import escape_controls
+from mrsync.run.stop import ENDING, ending_signals
 
 
 def mrsync() -> int:
@@ -50,7 +50,7 @@ def rttcatcher() -> int:
 def run_command(name: str, command: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> int:
     """Run a command and return its exit status. Print a MrsyncError as one sentence, and return its status."""
     gc.disable()  # our few reference cycles live long, and the search for them takes a tenth of a large scan
-    for number in SIGNALS:
+    for number in ending_signals():
         signal.signal(number, _interrupt)
     sys.unraisablehook = _tell_unraisable
     with StandardStreams(name):
@@ -60,7 +60,7 @@ def run_command(name: str, command: Callable[[Sequence[str]], int], arguments: S
             print(f"{name}: {escape_controls(str(error))}", file=sys.stderr)
             return error.exit_status
         finally:
-            for number in SIGNALS:
+            for number in ENDING:
                 signal.signal(number, signal.SIG_IGN)  # the command is over, only the interpreter's shutdown follows
 
 
@@ -192,6 +192,6 @@ def _tell_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
 
 
 def _interrupt(number: int, _: FrameType | None) -> None:
-    for each in SIGNALS:
+    for each in ending_signals():
         signal.signal(each, signal.SIG_DFL)  # a second signal skips cleanup
     raise Interrupted(f"interrupted by {signal.Signals(number).name}")

@@ -8,9 +8,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from mrsync.errors import Interrupted
-from mrsync.run.stop import Stop
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+from mrsync.run.stop import Stop, ending_signals
 
 
 @contextmanager
@@ -27,7 +25,7 @@ def signals_requesting(stop: Stop, leave: Callable[[str], None] | None = None) -
         if not stop.request(reason):
             raise Interrupted(reason)
 
-    before = {number: signal.signal(number, request) for number in SIGNALS}
+    before = {number: signal.signal(number, request) for number in ending_signals()}
     try:
         yield
     finally:

@@ -19,12 +19,16 @@ MARKER = b"mrsync catcher"
 # newline. It removes the current directory from sys.path, so that nothing is imported from where the login shell
 # starts. The option -I would also do that, but it hides the user's site-packages, where `cryptography` may be, and
 # Python 2.7 does not know it. (Python 2.7 must get as far as the loader, which says that it is too old.)
+# A terminal would echo the secret, so it ends before it asks for that.
 # It reads unbuffered and exactly one line, because the bytes after that belong to the loader.
 STARTER = (
     "import sys;sys.path[:]=filter(None,sys.path);import io,os;"
+    'os.isatty(0)and sys.exit("multicatcher: the remote shell opens a terminal, which would change the program on its'
+    ' way; leave out its -t");'
     'kept=getattr(sys.modules.get("_frozen_importlib_external"),"MAGIC_NUMBER",None);'
     'os.write(1,os.linesep.join(["","mrsync catcher "+repr(kept),""]).encode());'
-    'exec(io.open(0,"rb",0,closefd=False).readline())'
+    'exec(io.open(0,"rb",0,closefd=False).readline()'
+    'or sys.exit("multicatcher: the remote shell passes no input on; leave out its -n"))'
 )
 
 # Appended to the user's own options: ssh uses the first value that it gets for an option.

@@ -53,6 +53,11 @@ SAID: tuple[tuple[str, str, str], ...] = (
     ),
     (r"No such container", "there is no such container", ""),
     (r"pods? \S+ not found", "there is no such pod", "name its namespace, as in -r 'kubectl exec -i -n NAMESPACE'"),
+    (
+        r"Fatal Python error: (.*)",
+        r"Python cannot start there: \1",
+        "is PYTHONHOME set wrongly? --remote-python names another one",
+    ),
     (r"(No space left on device|Cannot allocate memory|Too many open files)", r"\1", ""),
 )
 MISSING = r"not found|Unknown command|No such file or directory|unknown command"

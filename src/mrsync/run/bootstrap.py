@@ -11,6 +11,7 @@ from typing import Callable, NamedTuple
 
 from mrsync.errors import ExitStatus, MrsyncError
 from mrsync.run.settings import CatchSettings, Invitation, decode_own_secret
+from mrsync.run.stop import ending_signals
 from mrsync.run.watchdog import Watchdog
 from mrsync.transport.loop import Loop
 from mrsync.transport.network.interface import Interface, family_of, interface_named, is_address
@@ -101,6 +102,6 @@ def watch_for_the_end(settings: CatchSettings, loop: Loop, stop: Callable[[str],
 
     if settings.has_master:
         loop.watch(0, read_stdin)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in ending_signals():
         signal.signal(number, on_signal(f"stopped by {signal.Signals(number).name}"))
     return watchdog

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 
 from mrsync.errors import ExitStatus
+
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def ending_signals() -> tuple[signal.Signals, ...]:
+    """Return the signals that ask this process to end: not SIGHUP if it was started to survive that (nohup)."""
+    return tuple(n for n in ENDING if n != signal.SIGHUP or signal.getsignal(n) is not signal.SIG_IGN)
 
 
 class Stop:

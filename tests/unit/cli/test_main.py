@@ -9,7 +9,7 @@ import pytest
 
 from mrsync.cli.main import _TOOLS, mrsync
 from mrsync.cli.registry.completion import COMMANDS
-from mrsync.cli.signals import SIGNALS
+from mrsync.run.stop import ENDING
 
 # The command says when it is ready, then waits to be interrupted; its cleaning up must still happen.
 WAITING = """
@@ -40,7 +40,7 @@ def test_an_error_is_one_sentence_and_its_status(arguments: list[str], status: i
     assert (done.returncode, done.stderr, done.stdout) == (status, sentence, "")
 
 
-@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("number", ENDING)
 def test_a_signal_ends_the_run_cleaned_up_with_status_20(number: signal.Signals) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", WAITING], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -52,14 +52,24 @@ def test_a_signal_ends_the_run_cleaned_up_with_status_20(number: signal.Signals)
         assert process.returncode == 20
 
 
+def test_a_run_under_nohup_survives_the_end_of_its_terminal() -> None:
+    command = ["nohup", sys.executable, "-c", WAITING]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGHUP)
+        process.send_signal(signal.SIGTERM)
+        assert process.communicate()[1].splitlines()[-1] == "mrsync: interrupted by SIGTERM"
+
+
 def test_help_leaves_by_itself(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(sys, "argv", ["mrsync", "--help"])
-    handlers = [signal.getsignal(number) for number in SIGNALS]
+    handlers = [signal.getsignal(number) for number in ENDING]
     try:
         with pytest.raises(SystemExit):
             mrsync()
     finally:
-        for number, handler in zip(SIGNALS, handlers, strict=True):
+        for number, handler in zip(ENDING, handlers, strict=True):
             signal.signal(number, handler)
     assert "SOURCE... TARGETS:DEST" in capsys.readouterr().out
 

@@ -24,6 +24,16 @@ def test_a_signal_ends_at_once_what_does_not_listen_yet() -> None:
         signal.raise_signal(signal.SIGHUP)
 
 
+def test_a_run_under_nohup_survives_the_end_of_its_terminal() -> None:
+    stop, before = Stop(), signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with signals_requesting(stop):
+            signal.raise_signal(signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert not stop.reason
+
+
 def test_handlers_are_given_back() -> None:
     before = signal.getsignal(signal.SIGINT)
     with signals_requesting(Stop()):

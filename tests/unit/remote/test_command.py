@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pty
 import shutil
 import subprocess
 from pathlib import Path
@@ -34,6 +35,20 @@ def test_every_login_shell_understands_it(shell: str) -> None:
 def test_the_starter_has_nothing_that_some_shell_or_clustershell_takes_for_its_own() -> None:
     assert not set(STARTER) & set("'\\!\n%`$")
     assert MARKER.decode() in STARTER
+
+
+def test_a_terminal_gets_no_secret_to_echo() -> None:
+    master, terminal = pty.openpty()
+    command = ["sh", "-c", CatcherCommand().on("node1")]
+    with open(master, "wb", buffering=0), open(terminal, "rb", buffering=0) as stdin:
+        done = subprocess.run(command, stdin=stdin, capture_output=True, timeout=HANG_S, check=False)
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert b"leave out its -t" in done.stderr
+
+
+def test_a_remote_shell_without_input_is_told() -> None:
+    done = start("sh", "python3", b"")
+    assert (done.returncode, done.stderr.split(b";")[0]) == (1, b"multicatcher: the remote shell passes no input on")
 
 
 def test_nothing_is_imported_from_the_working_directory(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ def reason(text: str, status: int = 255) -> str:
         ("eve is not in the sudoers file.", "sudoers"),
         ("Sorry, user eve is not allowed to execute 'python3' as root on node3.", "sudoers"),
         ("sh: 1: exec: sudo: not found", "there is no sudo"),
+        ("Fatal Python error: init_fs_encoding: no codec\nPython runtime state: core initialized", "PYTHONHOME"),
         ('Error from server (NotFound): pods "web" not found', "kubectl exec -i -n"),
     ],
 )

@@ -182,7 +182,10 @@ def _incomplete(outcome: Outcome) -> Iterator[str]:
 
 def _trouble(target: TargetOutcome) -> str:
     parts = [f"{target.state.value}, {target.reason}" if target.reason else target.state.value]
-    parts += [f"{printable(file.path)}: {file.message} ({file.error})" for file in target.sat_out[:SAT_OUT_SHOWN]]
+    parts += [
+        f"{printable(file.path)}: {file.message}{f' ({file.error})' if file.error else ''}"
+        for file in target.sat_out[:SAT_OUT_SHOWN]
+    ]
     if len(target.sat_out) > SAT_OUT_SHOWN:
         parts.append(f"and {len(target.sat_out) - SAT_OUT_SHOWN} more files")
     return "; ".join(parts)

@@ -114,6 +114,11 @@ def test_a_newline_in_a_name_stays_on_the_line() -> None:
     assert line == "a: partial; a\\nb: bad (EIO)"
 
 
+def test_a_reason_without_the_name_of_an_error_has_no_empty_parentheses() -> None:
+    line = summary(outcome(target("a", TargetState.PARTIAL, sat_out=(SatOut(b"f", "", "b could not take it"),))))[1]
+    assert line == "a: partial; f: b could not take it"
+
+
 @pytest.mark.parametrize(
     ("result", "sentence"),
     [
