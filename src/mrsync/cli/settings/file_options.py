@@ -28,6 +28,7 @@ def policy(options: argparse.Namespace) -> Policy:
         rules_have_nuls=has_nuls(options),
         durable=options.commit == "job" if options.durable is None else options.durable,
         max_delete=max(-1, options.max_delete),
+        spares_mounts=options.one_file_system,
         devices=options.devices or options.D,
         specials=options.specials or options.D,
         **backup_fields(options),

@@ -244,6 +244,7 @@ class Destination:
             guard=self._guard(parent, name),
             delete=delete if self.backups is not None else None,
             is_dry_run=self.is_dry_run,
+            spares_mounts=self._manifest.policy.spares_mounts and not is_obstacle,
         )
         return remover.remove(parent, fd, name, on_activity, is_obstacle=is_obstacle)
 
@@ -268,7 +269,8 @@ class Destination:
         fd = self.directories.open(parent)
         if not stat.S_ISDIR(os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode):
             return 1
-        trial = Remover(Deletions(Policy()), guard=self._guard(parent, name), is_dry_run=True)
+        guard, spares_mounts = self._guard(parent, name), self._manifest.policy.spares_mounts
+        trial = Remover(Deletions(Policy()), guard=guard, is_dry_run=True, spares_mounts=spares_mounts)
         trial.remove(parent, fd, name)
         return trial.deletions.count
 

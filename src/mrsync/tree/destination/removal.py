@@ -24,7 +24,7 @@ class Remover:
     """Delete directory trees bottom-up, except for protected entries and those beyond the limit.
 
     deletions: the limit and the count. guard: the protect rules inside the directory. delete: replaces unlink for
-    entries that are not directories. is_dry_run: only count.
+    entries that are not directories. is_dry_run: only count. spares_mounts: mount points are protected.
     """
 
     def __init__(
@@ -34,12 +34,14 @@ class Remover:
         guard: DirectoryProtection | None = None,
         delete: Delete | None = None,
         is_dry_run: bool = False,
+        spares_mounts: bool = False,
     ) -> None:
         self.deletions = deletions
         self.guard = guard
         self.delete = delete or _unlink
         self.has_paths = delete is not None or deletions.is_listing
         self.is_dry_run = is_dry_run
+        self.spares_mounts = spares_mounts
 
     def remove(
         self,
@@ -56,8 +58,8 @@ class Remover:
         of each directory. is_obstacle: another entry takes the place of the directory, which therefore does not count
         as deleted itself.
 
-        No soft link and no mount point is crossed; a mount point raises EBUSY. OSError is raised for the first entry
-        that cannot be deleted; those deleted before stay deleted.
+        No soft link and no mount point is crossed; a mount point that is not protected raises EBUSY. OSError is raised
+        for the first entry that cannot be deleted; those deleted before stay deleted.
         """
         removal = _Removal(self, parent, parent_fd, name)
         try:
@@ -106,7 +108,10 @@ class _Removal:
         """Delete the files of one directory and queue its subdirectories. Return the number of entries plus one."""
         fd = self._directories.open(number)
         if mount_id(fd) != self._mount:
-            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+            if not self._remover.spares_mounts:
+                raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+            self._staying.add(number)
+            return 1
         self._directories.loosen(number)
         with os.scandir(fd) as found:
             below = {os.fsencode(item.name): item.is_dir(follow_symlinks=False) for item in found}

@@ -41,6 +41,7 @@ class Policy(NamedTuple):
     ignore_existing: bool = False  # leave alone what exists
     max_delete: int = -1  # number of deletions at most; negative: no limit
     omit_dir_times: bool = False  # do not set times of directories
+    spares_mounts: bool = False  # leave alone what is mounted below the destination, without an error
     # how files are written and committed
     drops_cache: bool = False  # keep what is read and written out of the page cache
     preallocates: bool = False  # reserve the space of files

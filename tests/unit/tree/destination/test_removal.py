@@ -76,6 +76,12 @@ def test_nothing_behind_a_mount_point_is_removed(tmp_path: Path) -> None:
                 remove(tmp_path / "tree")
             assert caught.value.errno == errno.EBUSY
             assert (mount / "file").exists()
+            (tmp_path / "tree" / "gone").mkdir()
+            above = os.open(tmp_path, os.O_RDONLY)
+            assert not Remover(Deletions(Policy()), spares_mounts=True).remove(0, above, b"tree")
+            os.close(above)
+            assert [path.name for path in (tmp_path / "tree").iterdir()] == ["mount"]
+            assert (mount / "file").exists()
         finally:
             os.system(f"umount {tmp_path / 'tree' / 'mount'}")
 

@@ -179,7 +179,7 @@ OPTIONS = (
         "do not enter directories on other file systems",
         CHOICE,
         manual="sync directories of SOURCE on other file systems as empty directories; what targets have in them "
-        "stays. This is rsync's `-x`; here `-x` means `--no-monitor`, as in 4.0.1",
+        "stays, and so does what is mounted in DEST. This is rsync's `-x`; here `-x` means `--no-monitor`, as in 4.0.1",
         field="selection.is_one_file_system",
         rsync="-x --one-file-system",
     ),
