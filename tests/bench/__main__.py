@@ -10,6 +10,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from tests.bench.figures import Figure, write
@@ -52,7 +53,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="./run bench")
     parser.add_argument("benches", nargs="*", metavar="BENCH", help=f"{', '.join(BENCHES)}; default: all")
     parser.add_argument("--json", type=Path, default=Path("bench.json"), metavar="FILE", help="default: bench.json")
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="TEXT", help="networks: conditions whose names contain TEXT"
+    )
     options = parser.parse_args()
+    benches = {**BENCHES, "networks": partial(bad_networks, options.only)}
     wanted = options.benches or list(BENCHES)
     if unknown := set(wanted) - set(BENCHES):
         parser.error(f"unknown: {', '.join(unknown)}")
@@ -62,7 +67,7 @@ def main() -> None:
         if reason := missing(name):
             print(f"{name}: skipped, {reason}")
             continue
-        for figure in BENCHES[name]():
+        for figure in benches[name]():
             figures.append(figure)
             print(figure, flush=True)
     write(figures, options.json)
