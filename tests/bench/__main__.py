@@ -57,7 +57,7 @@ def main() -> None:
         "--only", action="append", default=[], metavar="TEXT", help="networks: conditions whose names contain TEXT"
     )
     options = parser.parse_args()
-    benches = {**BENCHES, "networks": partial(bad_networks, options.only)}
+    benches: dict[str, Callable[[], Iterator[Figure]]] = {**BENCHES, "networks": partial(bad_networks, options.only)}
     wanted = options.benches or list(BENCHES)
     if unknown := set(wanted) - set(BENCHES):
         parser.error(f"unknown: {', '.join(unknown)}")
