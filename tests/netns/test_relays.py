@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from tests.netns.lab import Host, Lab, run
 from tests.netns.process import Process
 from tests.netns.subnets import Subnets
 from tests.netns.test_networks import FAMILIES, MEGABYTE, MakeSubnets, make_subnets, plain_tree, start_mrsync
+from tests.support.waiting import HANG_S
 
 pytestmark = pytest.mark.netns
 __all__ = ["make_subnets"]  # a fixture
@@ -177,7 +179,15 @@ def test_unicast_as_asked_for_means_a_copy_for_each(make_lab: MakeLab, tmp_path:
 
 
 @pytest.mark.parametrize(
-    "option", [("--commit", "job"), ("--commit", "each"), ("--no-encrypt",), ("--delta",), ("-z",)]
+    "option",
+    [
+        ("--commit", "job"),
+        ("--commit", "each"),
+        ("--no-encrypt",),
+        ("--delta",),
+        ("-z",),
+        ("--interfaces", "eth0", "--rate", "8M"),
+    ],
 )
 def test_options_work_through_relays(make_lab: MakeLab, tmp_path: Path, option: tuple[str, ...]) -> None:
     fleet = Fleet(make_lab(3), tmp_path)
@@ -186,3 +196,39 @@ def test_options_work_through_relays(make_lab: MakeLab, tmp_path: Path, option: 
     for host in fleet.lab.targets[:2]:
         (fleet.dest(host) / "big").write_bytes((fleet.source / "big").read_bytes()[: size // 2] + os.urandom(size // 2))
     assert copies(fleet, size, *option) < 2
+
+
+def test_interrupted_run_is_resumed_through_relays(make_lab: MakeLab, tmp_path: Path) -> None:
+    fleet = Fleet(make_lab(3), tmp_path)
+    size = plain_tree(fleet.source, 8 * MEGABYTE)
+    wire_up(fleet)
+    caster = start(fleet, "--rate", "4M")
+    wait_until_staged(fleet, 3 * MEGABYTE, caster)
+    caster.signal(signal.SIGINT)
+    assert caster.wait() == 20, caster.output
+    assert copies(fleet, size) < 0.9
+    assert set(parents(fleet.report()).values()) != {None}
+
+
+def test_file_that_changes_is_cast_again_through_relays(make_lab: MakeLab, tmp_path: Path) -> None:
+    fleet = Fleet(make_lab(3), tmp_path)
+    plain_tree(fleet.source, 4 * MEGABYTE)
+    wire_up(fleet)
+    caster = start(fleet, "--rate", "2M")
+    wait_until_staged(fleet, MEGABYTE, caster)
+    (fleet.source / "big").write_bytes(os.urandom(MEGABYTE))
+    assert caster.wait() == 0, caster.output
+    assert fleet.differences() == {}
+    assert set(parents(fleet.report()).values()) != {None}
+
+
+def wait_until_staged(fleet: Fleet, size: int, caster: Process) -> None:
+    """Until every target has written so many bytes of the contents."""
+    deadline = time.monotonic() + HANG_S
+    while min(staged_bytes(fleet, host) for host in fleet.lab.targets) < size:
+        assert time.monotonic() < deadline, caster.output
+        time.sleep(0.01)
+
+
+def staged_bytes(fleet: Fleet, host: Host) -> int:
+    return sum(path.stat().st_blocks * 512 for path in fleet.dest(host).glob(".mrsync-*"))
