@@ -166,6 +166,18 @@ def test_the_route_back_is_by_another_interface(make_lab: MakeLab, tmp_path: Pat
     assert "eth1" in found["detail"]
 
 
+def test_targets_that_may_not_talk_to_each_other(make_lab: MakeLab, tmp_path: Path) -> None:
+    lab = make_lab(4)
+    for host in lab.targets:
+        host.deafen()
+    for host in lab.targets[2:]:
+        firewall(host, "input", f"meta l4proto udp ip saddr != {lab.master.address}")
+    targets = examine(lab, tmp_path, status=23)["targets"]
+    assert [targets[host.name]["unreached"] for host in lab.targets] == [["t3", "t4"], ["t3", "t4"], ["t4"], ["t3"]]
+    found = {one["cause"]: one["detail"] for one in targets["t1"]["findings"]}
+    assert found["targets do not reach each other"].startswith("t[3-4] got no UDP from it")
+
+
 def test_a_switch_that_gets_no_reports(make_lab: MakeLab, tmp_path: Path) -> None:
     lab = make_lab(2)
     snoop(lab)

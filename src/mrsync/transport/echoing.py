@@ -12,10 +12,11 @@ from typing import Callable, NamedTuple
 from mrsync.transport.network.paths import Address
 from mrsync.transport.network.socket_options import SO_RXQ_OVFL, TTL_IPV4, TTL_IPV6, UDP_GRO, try_option
 from mrsync.transport.network.stamps import STAMP_BYTES, arrived_at, ask_arrival_times
+from mrsync.transport.pages.forwarding import peer_address
 from mrsync.wire.header import Header, session_tag, unpack_header
 from mrsync.wire.keys import SessionKeys
 from mrsync.wire.limits import CASTER_ID, HEADER_BYTES, PACKETS_PER_PAGE_MAX
-from mrsync.wire.messages import Echo, Kind, Ping, SealKind, Way
+from mrsync.wire.messages import Assign, Echo, Kind, Ping, SealKind, Way
 from mrsync.wire.sealing import PageSealer
 from mrsync.wire.session import ControlCodec, Rejection, open_ping
 
@@ -61,18 +62,20 @@ class Volume:
 
 
 class _Session(NamedTuple):
+    id: int
     tag: int
     codec: ControlCodec
     pages: PageSealer
 
     @classmethod
     def of(cls, keys: SessionKeys) -> _Session:
-        return cls(session_tag(keys.session), ControlCodec(keys), PageSealer(keys, SealKind.HMAC_SHA256))
+        return cls(keys.session, session_tag(keys.session), ControlCodec(keys), PageSealer(keys, SealKind.HMAC_SHA256))
 
 
 class Echoer:
     """Echo every authentic ping, and page if wanted, once per way, from the reply socket to the sender.
 
+    Asked by an ASSIGN, ping the child in it once, with the number of the request.
     Only the session of the last ping counts. unasked: a socket from which each ping is echoed as well. on_arrival:
     called after each echo, and for each page.
     """
@@ -145,6 +148,8 @@ class Echoer:
             return
         if header.kind == Kind.PING:
             self._take_ping(bytes(packet), echo_socket, ttl, source, at)
+        elif header.kind == Kind.ASSIGN:
+            self._take_request(bytes(packet), source)
         elif header.kind == Kind.PAGE and self._session and header.session_tag == self._session.tag:
             self._take_page_packet(header, packet, echo_socket, ttl, source, at)
 
@@ -164,6 +169,13 @@ class Echoer:
             if self._unasked is not None:
                 self._send(self._encoded(arrival, Way.UNASKED, at), source, self._unasked)
             self._on_arrival(arrival)
+
+    def _take_request(self, packet: bytes, source: Address) -> None:
+        message = self._session.codec.decode(packet) if self._session else None
+        if isinstance(message, Assign) and message.target == self._target and message.child is not None:
+            assert self._session is not None  # it has decoded the message
+            ping = self._session.codec.encode(Ping(self._session.id, message.number))
+            self.send(ping, peer_address(message.child, source))
 
     def _take_page_packet(
         self, header: Header, packet: memoryview, echo_socket: EchoSocket, ttl: int, source: Address, at: float

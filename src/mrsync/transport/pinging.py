@@ -13,7 +13,7 @@ from mrsync.wire.geometry import Geometry
 from mrsync.wire.header import session_tag
 from mrsync.wire.keys import SessionKeys
 from mrsync.wire.limits import BURST_BYTES_MAX, HEADER_BYTES, TAG_BYTES
-from mrsync.wire.messages import Echo, ObjectKind, Ping, SealKind
+from mrsync.wire.messages import Assign, Echo, ObjectKind, Ping, SealKind
 from mrsync.wire.sealing import PageSealer
 from mrsync.wire.session import ControlCodec
 
@@ -64,6 +64,10 @@ class Pinger:
             opened.renew()
         self._sender.send_message(self._codec.encode(Ping(self._keys.session, self._counter)), path)
         return self._counter
+
+    def ask(self, request: Assign, path: Path) -> None:
+        """Ask a target to ping another one; see `Echoer`."""
+        self._sender.send_message(self._codec.encode(request), path)
 
     def send_page(self, data: bytes, *, page: int, generation: int = 0) -> float:
         """Send a page to the group. Return the time at which its first packet was passed to the kernel."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from mrsync.remote.targets import fold
 from mrsync.run.measure.evidence import Evidence, Setting
 from mrsync.run.measure.facts import HostFacts
 
@@ -274,6 +275,17 @@ def _wireless(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | N
     return Finding("WiFi", f"{facts.interface} is wireless: multicast is slow there", "use a cable", is_fault=False)
 
 
+def _meetings(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
+    if not seen.unreached:
+        return None
+    return Finding(
+        "targets do not reach each other",
+        f"{fold(list(seen.unreached))} got no UDP from it, so it cannot pass pages on to them",
+        "allow UDP between all ports of the targets; until then the master sends more copies",
+        is_fault=False,
+    )
+
+
 def _bridge(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
     if not facts.is_bridge_deaf:
         return None
@@ -329,6 +341,7 @@ _RULES: tuple[_Rule, ...] = (
     _buffers,
     _speed,
     _disk,
+    _meetings,
     _wireless,
     _bridge,
     _clock,

@@ -22,6 +22,7 @@ from mrsync.run.measure import probe
 from mrsync.run.measure.diagnosis import Finding, diagnose
 from mrsync.run.measure.evidence import Evidence, Setting, Throughput
 from mrsync.run.measure.facts import FAST, SIZES, SLOW, Heard, decode_facts
+from mrsync.run.measure.meetings import FIRST_NUMBER, Meetings
 from mrsync.run.measure.probe_log import GROUP, Trial, Trials
 from mrsync.run.measure.target_exam import TargetExam
 from mrsync.run.observer import Notice, Observer, Snapshot, TargetProgress
@@ -153,6 +154,7 @@ class _Doctor:
         self._trials = Trials(len(settings.targets))
         self._pinged_at: dict[int, float] = {}  # times by the numbers of pings to the group
         self._flows: dict[int, Throughput] = {}  # what was sent, by generation
+        self._meetings = Meetings({})
         self._size_max = 0
         self._stop = stop
 
@@ -183,6 +185,10 @@ class _Doctor:
         if self._deaf():
             self._enter("looking for those that hear nothing")
             self._try_otherwise()
+            self._wait(TELLING_S)
+        if self._deaf() and len(self._there()) > 1:
+            self._enter("asking targets to ping each other")
+            self._meet()
             self._wait(TELLING_S)
         self._enter("trying sizes")
         self._try_sizes()
@@ -218,6 +224,20 @@ class _Doctor:
             for _ in range(PINGS // 2):
                 self._send(Trial(Way.GROUP, interface=interface), path)
                 self._wait(PING_INTERVAL_S)
+
+    def _meet(self) -> None:
+        """Have targets ping each other, since they would have to pass pages on."""
+        paths = {
+            target: path
+            for target, exam in self._there().items()
+            for way, path in self._unicast_paths(target, exam)
+            if way is Way.OWN_PORT and self._trials.share(target, Trial(way, target=target)).heard
+        }
+        self._meetings = Meetings({target: (str(path.address[0]), path.address[1]) for target, path in paths.items()})
+        for _ in range(PINGS // 2):
+            for request in self._meetings.requests():
+                self._pinger.ask(request, paths[request.target])
+            self._wait(PING_INTERVAL_S)
 
     def _try_sizes(self) -> None:
         """Send packets of several sizes, then bisect between the largest that arrived and the next larger one."""
@@ -306,7 +326,9 @@ class _Doctor:
             if facts is None:
                 self._observer.on_notice(Notice(1, event.text, self._settings.targets[event.target]))
             for fact in facts or ():
-                if isinstance(fact, Heard):
+                if isinstance(fact, Heard) and fact.number >= FIRST_NUMBER and fact.way == Way.OWN_PORT:
+                    self._meetings.on_received(fact.number)
+                elif isinstance(fact, Heard):
                     self._trials.on_received(event.target, fact)
                 else:
                     exam.add_fact(fact)
@@ -382,6 +404,7 @@ class _Doctor:
                 ttl_needed=trials.ttl_needed(target),
                 heard_from=trials.heard_from(target),
                 routers=trials.routers(target, unicast_ttl(self._pinger.sockets[0])),
+                unreached=tuple(self._settings.targets[other] for other in self._meetings.unreached(target)),
                 mtu_sent=self._size_max,
                 mtu_passed=trials.largest(target),
             )

@@ -50,6 +50,7 @@ class Evidence(NamedTuple):
     heard_from: str = ""  # interface of the master that worked although the group is not cast on it
     is_unasked_heard: bool = True  # whether packets arrived from a port of it to which we sent nothing
     routers: int = 0  # routers on the way of unicast packets
+    unreached: tuple[str, ...] = ()  # other targets that packets of this one do not get to
     mtu_sent: int = 0  # bytes of the largest packets tried
     mtu_passed: int = 0
     slow: Throughput = Throughput()
