@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mrsync.tree.filter.rules import parse_rule
 from mrsync.tree.model.manifest import DIRECTORY
 from mrsync.tree.source.scan import scan
 from mrsync.tree.source.scanner import Scan
@@ -75,3 +76,13 @@ def test_a_missing_source_is_an_error_unless_it_is_ignored(sources: Path, ignore
     found = scanned(whole(sources / "one"), whole(sources / "none"), ignores_missing=ignores_missing)
     assert [error.path for error in found.errors] == ([] if ignores_missing else [os.fsencode(sources / "none")])
     assert sizes(found)[b"same"] == 5
+
+
+def test_rule_files_are_read_from_the_first_source_that_has_them(sources: Path) -> None:
+    (sources / "two/both/.rsync-filter").write_text("- x\n")
+    merging = parse_rule(b": .rsync-filter", 0, "here")
+    assert merging is not None
+    operands = (whole(sources / "one"), whole(sources / "two"))
+    found = scan(operands[0].root, selection=Selection(operands=operands, rules=(merging,)))
+    assert b"both/x" not in sizes(found), "the directory of both sources has the rules of the second"
+    assert b"both/y" in sizes(found)
