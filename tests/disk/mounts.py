@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from tests.support.waiting import HANG_S
 
 IMAGE_BYTES = 64 << 20
 BTRFS_BYTES = 120 << 20
@@ -97,4 +100,13 @@ def _mounted(folder: Path, *command: str) -> Iterator[Path]:
     try:
         yield place
     finally:
-        subprocess.run(["umount", str(place)], check=True, capture_output=True)
+        _unmount(place)
+
+
+def _unmount(place: Path) -> None:
+    """Unmount, once the kernel has let go of the last closed file, which takes it a moment on a busy machine."""
+    deadline = time.monotonic() + HANG_S
+    while (done := subprocess.run(["umount", str(place)], capture_output=True, text=True)).returncode:
+        assert "busy" in done.stderr, done.stderr
+        assert time.monotonic() < deadline, done.stderr
+        time.sleep(0.05)
