@@ -321,7 +321,7 @@ class Catcher:
         if self._geometry is None:
             self._geometry = Geometry(status.slice_bytes, status.packets)
             self._events.append(SessionOpened(status.session, self._geometry, status.seal))
-            self.relaying.open(self._geometry, status.share, now)
+            self.relaying.open(self._geometry, status.share, status.target_count, now)
         for kind in (ObjectKind.MANIFEST, ObjectKind.PLAN, ObjectKind.PLAN_AGAIN):
             if status.active >= kind and kind not in self._reception:
                 self._reception.expect(kind, Assembly(status.objects[kind].size_bytes, self._geometry))

@@ -10,7 +10,7 @@ from typing import Callable
 
 from mrsync.protocol.core.events import CatcherEvent, PageAsked, PeersChanged, SourceChanged
 from mrsync.protocol.core.sends import CatcherSend, SendMessage, SendToPeer
-from mrsync.protocol.core.timers import Timer, TimerTable
+from mrsync.protocol.core.timers import SLOT_S, Timer, TimerTable
 from mrsync.protocol.receiving.catcher_config import CatcherConfig
 from mrsync.protocol.receiving.feeder import Feeder
 from mrsync.protocol.receiving.reception import Reception
@@ -23,6 +23,7 @@ STARVED_S = 0.5  # five feeds
 STARVED_MAX_S = 4.0  # for a parent that was silent before and came back: its host is busy
 CLAIM_S = 0.02
 CLAIM_DONE_S = 0.04  # if nothing is missing: eight pages at 100 Mbit/s
+CLAIMS_APART_SLOTS = 4  # in an island: a relay gets a thousand claims per second, however many children it has
 FED_REPORT_S = 0.1
 HOP_S = 1.0
 HOP_URGENT_S = 0.1  # while the caster has to act
@@ -56,6 +57,8 @@ class Relaying:
         self._feeder: Feeder | None = None
         self._geometry: Geometry | None = None
         self._share = NetworkShare.FAIR
+        self._target_count = 0
+        self._is_islander = False  # the parent has other children
         self._forwarded_before = self._repaired_before = 0  # to earlier children
         self._timers = TimerTable()
         self._messages: list[CatcherSend] = []
@@ -103,6 +106,7 @@ class Relaying:
             if assign.parent != self._parent:
                 self._follow(assign.parent, now)
             is_ours = assign.island is not None and assign.island.target == self._config.target
+            self._is_islander = assign.island is not None and not is_ours
             audience = assign.island if is_ours else assign.child
             if audience != (self._feeder.peer if self._feeder is not None else None):
                 self._feed_to(audience, now)
@@ -135,9 +139,9 @@ class Relaying:
             if self._geometry is not None:
                 self._feeder.open(self._geometry, self._share, now)
 
-    def open(self, geometry: Geometry, share: NetworkShare, now: float) -> None:
-        """Set the geometry of pages, and how forwarding shares the network."""
-        self._geometry, self._share = geometry, share
+    def open(self, geometry: Geometry, share: NetworkShare, target_count: int, now: float) -> None:
+        """Set the geometry of pages, how forwarding shares the network, and how many targets there are at most."""
+        self._geometry, self._share, self._target_count = geometry, share, target_count
         if self._feeder is not None:
             self._feeder.open(geometry, share, now)
 
@@ -176,8 +180,13 @@ class Relaying:
         if is_heard:
             self._heard_at = now
             self._timers.set(Timer.STARVE, now + self._patience_s)
-        self._timers.advance(Timer.CLAIM, now if feed.is_poll or not was_fed else now + CLAIM_S)
+        self._timers.advance(Timer.CLAIM, now if feed.is_poll or not was_fed else now + max(CLAIM_S, self._turn_s))
         return self.is_fed and not was_fed
+
+    @property
+    def _turn_s(self) -> float:
+        """Least seconds between two claims, unless the parent asks for one."""
+        return CLAIMS_APART_SLOTS * SLOT_S * self._target_count if self._is_islander else 0.0
 
     def note_done(self, pages: int, now: float) -> None:
         """Note that this many pages were written."""
@@ -186,7 +195,7 @@ class Relaying:
         self._pages_done += pages
         self._heard_at = now
         is_due = self._feed is not None and self._pages_done >= self._feed.report_pages
-        self._timers.advance(Timer.CLAIM, now if is_due else now + CLAIM_DONE_S)
+        self._timers.advance(Timer.CLAIM, now if is_due else now + max(CLAIM_DONE_S, self._turn_s))
 
     def _look_after_parent(self, now: float) -> None:
         """React to a silent parent, unless pages arrived from it meanwhile."""
@@ -226,7 +235,7 @@ class Relaying:
         self._messages.append(SendToPeer(claim, parent))
         self._pages_done = 0
         if needs:
-            self._timers.set(Timer.CLAIM, now + CLAIM_S)
+            self._timers.set(Timer.CLAIM, now + max(CLAIM_S, self._turn_s))
 
     # the child
 

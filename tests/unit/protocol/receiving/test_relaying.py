@@ -1,0 +1,47 @@
+"""Relaying: how often children claim."""
+
+from __future__ import annotations
+
+from itertools import count
+
+import pytest
+
+from mrsync.protocol.core.sends import SendToPeer
+from mrsync.protocol.receiving.catcher_config import CatcherConfig
+from mrsync.protocol.receiving.reception import Reception
+from mrsync.protocol.receiving.relaying import CLAIM_S, Relaying
+from mrsync.protocol.receiving.reporter import Counters
+from mrsync.wire.hops import FEED_BYTES
+from mrsync.wire.limits import ISLAND_ID
+from mrsync.wire.messages import Assign, Feed, NetworkShare, ObjectKind, Peer, SealKind
+from tests.unit.protocol.builders import GEOMETRY
+
+PARENT = Peer(3, 9, bytes(16), 7)
+TARGETS = 200
+
+
+@pytest.mark.parametrize(("island", "claims_s"), [(None, 1 / CLAIM_S), (PARENT, 1000 / TARGETS)])
+def test_many_children_of_a_relay_claim_less_often(island: Peer | None, claims_s: float) -> None:
+    numbers = count(1)
+    config = CatcherConfig(
+        target=4,
+        instance=1,
+        host="h",
+        version="1",
+        seals=1 << SealKind.HMAC_SHA256,
+        buffer_bytes=1 << 20,
+        retained_pages=512,
+        wait_s=60.0,
+    )
+    relaying = Relaying(config, Reception(0.0), Counters(), lambda: next(numbers), lambda event: None)
+    relaying.open(GEOMETRY, NetworkShare.ALL, TARGETS, 0.0)
+    relaying.receive(Assign(1, 1, 4, 1, 2 * FEED_BYTES, PARENT, None, island), 0.0)
+    child = ISLAND_ID if island else 4
+    claims = 0
+    for at in range(1, 1001):  # a feed every 2 ms, which asks for nothing
+        now = at / 500
+        feed = Feed(3, at, at, child, 9, ObjectKind.CONTENTS, 0, 1000, False, FEED_BYTES * (1 + (at == 1)))
+        relaying.receive(feed, now)
+        relaying.handle_timeout(now)
+        claims += sum(isinstance(send, SendToPeer) for send in relaying.sends(1))
+    assert claims == pytest.approx(2 * claims_s, rel=0.15, abs=1)
