@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tests.programs import program
 
@@ -289,13 +290,21 @@ def run_both(line: Line, folder: Path, port: int) -> str:
     return f"seed {line.seed}: {found}" if found else ""
 
 
-def differing(words: Sequence[str], dest: str, folder: Path, port: int) -> str:
-    """Run both programs in a folder with equal trees in rsync/ and mrsync/. Return what differs, empty if nothing."""
+def differing(
+    words: Sequence[str], dest: str, folder: Path, port: int, *, has_status: bool = False, user: int | None = None
+) -> str:
+    """Run both programs in a folder with equal trees in rsync/ and mrsync/. Return what differs, empty if nothing.
+
+    has_status: compare exit statuses, too. user: run them as this user.
+    """
     made_for = [[word.replace("TMP", f"{folder}/{name}/tmp") for word in words] for name in ("rsync", "mrsync")]
-    theirs = subprocess.run(["rsync", *made_for[0], f"rsync/{dest}"], cwd=folder, capture_output=True, text=True)
+    how: dict[str, Any] = {"cwd": folder, "capture_output": True, "text": True, "errors": "surrogateescape"}
+    if user is not None:
+        how |= {"user": user, "group": user, "extra_groups": []}
+    theirs = subprocess.run(["rsync", *made_for[0], f"rsync/{dest}"], check=False, **how)
     options = ["--rsh=local", f"--port={port}", "--progress=none"]
     command = program("mrsync", *options, *made_for[1], f"t:{folder}/mrsync/{dest}")
-    ours = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    ours = subprocess.run(command, check=False, **how)
     lines = _changes(theirs.stdout), _changes(ours.stdout.replace("t: ", ""))
     if theirs.returncode == ours.returncode == DELETIONS_STOPPED:
         # Which entries are deleted before the limit is reached depends on the order of two programs.
@@ -303,6 +312,8 @@ def differing(words: Sequence[str], dest: str, folder: Path, port: int) -> str:
         found = [] if counts[0] == counts[1] else [f"  deletions: {counts[0]} and {counts[1]}"]
     else:
         found = [*_differing("lines", *lines), *_differing("trees", *map(_tree, (folder / "rsync", folder / "mrsync")))]
+    if has_status and theirs.returncode != ours.returncode:
+        found.append(f"  status: {theirs.returncode} and {ours.returncode}")
     if not found:
         return ""
     said = [f"rsync {theirs.returncode}: {theirs.stderr}", f"mrsync {ours.returncode}: {ours.stderr}"]

@@ -25,9 +25,10 @@ def chosen_source(options: argparse.Namespace) -> tuple[bytes, dict[str, Any]]:
         return source_of(options.source), {}
     if not (any(map(_is_there, options.sources)) or options.ignore_missing_args or options.delete_missing_args):
         raise SelectionError(f"the source {options.source} does not exist")
-    if options.relative:
+    if options.relative and len({_split_relative(text)[0] for text in options.sources}) == 1:
         return _relative_source(options.sources)
-    operands = _joined([_operand(text) for text in options.sources])
+    as_operand = _relative_operand if options.relative else _operand
+    operands = _joined([as_operand(text) for text in options.sources])
     if len(operands) > OPERANDS_MAX:
         raise UsageError(f"SOURCEs in {len(operands)} directories are more than the {OPERANDS_MAX} of one run")
     if not any(os.path.isdir(operand.root) for operand in operands):
@@ -68,6 +69,19 @@ def _operand(text: str) -> Operand:
     return Operand(path) if name in (b"", b".", b"..") else Operand(directory, (name,))
 
 
+def _relative_operand(text: str) -> Operand:
+    """Return an operand of --relative, where paths begin in several directories. Raise UsageError."""
+    root, path = _split_relative(text)
+    path = os.path.normpath(path)
+    if "/" in path or path == "..":
+        raise UsageError(
+            f"SOURCEs of --relative that begin in several directories have one name behind /./, and {text} has more: "
+            "run mrsync once for each directory"
+        )
+    directory = os.fsencode(absolute(root or "."))
+    return Operand(directory) if path == "." else Operand(directory, (os.fsencode(path),))
+
+
 def _joined(operands: list[Operand]) -> tuple[Operand, ...]:
     """Join neighbouring operands that are in the same directory."""
     joined: list[Operand] = []
@@ -81,12 +95,9 @@ def _joined(operands: list[Operand]) -> tuple[Operand, ...]:
 
 
 def _relative_source(sources: list[str]) -> tuple[bytes, dict[str, Any]]:
-    """Return the common directory of paths for --relative, and the selection of these paths. Raise UsageError."""
+    """Return the common directory of paths for --relative, and the selection of these paths."""
     parts = [_split_relative(text) for text in sources]
-    roots = {root for root, _ in parts}
-    if len(roots) > 1:
-        raise UsageError("SOURCEs of --relative must begin in the same directory: all absolute, or none, or at one /./")
-    root = os.fsencode(absolute(roots.pop() or "."))
+    root = os.fsencode(absolute(parts[0][0] or "."))
     return root, {"files": tuple([os.fsencode(path) for _, path in parts]), "is_recursive": True}
 
 

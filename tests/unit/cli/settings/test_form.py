@@ -121,7 +121,7 @@ def test_a_single_file_may_get_the_name_of_dest(line: str, is_name: bool) -> Non
     ("line", "error", "sentence"),
     [
         ("missing a:/x", SelectionError, "the source missing does not exist"),
-        ("-aR src /etc a:/x", UsageError, "must begin in the same directory"),
+        ("-aR src /etc/./ssl/certs a:/x", UsageError, "have one name behind /./"),
         ("--files-from=file src other a:/x", UsageError, "give only one"),
         ("-m a -s src --relative", UsageError, "is for mrsync SOURCE"),
         ("-a --no-perms src a:/x", UsageError, "--no-perms is not supported: mrsync always preserves modes"),

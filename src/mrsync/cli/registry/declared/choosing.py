@@ -101,7 +101,8 @@ OPTIONS = (
         CHOICE,
         (MRSYNC,),
         "in `mrsync SOURCE... TARGETS:DEST`: keep the paths of SOURCEs as given, including their directories;"
-        " the kept path begins after `/./`, if there is one. All paths must begin in the same directory",
+        " the kept path begins after `/./`, if there is one. Paths that begin in several directories have one name "
+        "behind `/./`: `/srv/./www /etc/./nginx`",
         rsync="-R --relative",
     ),
     Option(
