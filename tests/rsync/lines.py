@@ -291,20 +291,18 @@ def run_both(line: Line, folder: Path, port: int) -> str:
 
 
 def differing(
-    words: Sequence[str], dest: str, folder: Path, port: int, *, has_status: bool = False, user: int | None = None
+    words: Sequence[str], dest: str, folder: Path, port: int, *, has_status: bool = False, prefix: Sequence[str] = ()
 ) -> str:
     """Run both programs in a folder with equal trees in rsync/ and mrsync/. Return what differs, empty if nothing.
 
-    has_status: compare exit statuses, too. user: run them as this user.
+    has_status: compare exit statuses, too. prefix: of both commands.
     """
     made_for = [[word.replace("TMP", f"{folder}/{name}/tmp") for word in words] for name in ("rsync", "mrsync")]
     how: dict[str, Any] = {"cwd": folder, "capture_output": True, "text": True, "errors": "surrogateescape"}
-    if user is not None:
-        how |= {"user": user, "group": user, "extra_groups": []}
-    theirs = subprocess.run(["rsync", *made_for[0], f"rsync/{dest}"], check=False, **how)
+    theirs = subprocess.run([*prefix, "rsync", *made_for[0], f"rsync/{dest}"], check=False, **how)
     options = ["--rsh=local", f"--port={port}", "--progress=none"]
     command = program("mrsync", *options, *made_for[1], f"t:{folder}/mrsync/{dest}")
-    ours = subprocess.run(command, check=False, **how)
+    ours = subprocess.run([*prefix, *command], check=False, **how)
     lines = _changes(theirs.stdout), _changes(ours.stdout.replace("t: ", ""))
     if theirs.returncode == ours.returncode == DELETIONS_STOPPED:
         # Which entries are deleted before the limit is reached depends on the order of two programs.

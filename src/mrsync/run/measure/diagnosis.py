@@ -255,7 +255,7 @@ def _disk(seen: Evidence, facts: HostFacts, setting: Setting) -> Finding | None:
     if disk is None:
         return None
     if disk.error:
-        return Finding("cannot write", f"{disk.path}: {disk.error}", "fix the permissions of DEST on the target")
+        return Finding("cannot write", f"{disk.path}: {disk.error}", "let this user write to DEST there, or use --sudo")
     if disk.free_bytes < ROOM_MIN_BYTES or 0 <= disk.free_inodes < INODES_MIN:
         what = "bytes" if disk.free_bytes < ROOM_MIN_BYTES else "inodes"
         return Finding("disk full", f"{disk.path}: almost no {what} are free", "free space there, or use -X")

@@ -25,6 +25,7 @@ from mrsync.files import let_go
 from mrsync.tree.destination.deletions import Deletions
 from mrsync.tree.destination.metadata import Metadata
 from mrsync.tree.destination.placement import Placement
+from mrsync.tree.destination.preflight import why_refused
 from mrsync.tree.destination.refusals import Refusals
 from mrsync.tree.destination.removal import Remover
 from mrsync.tree.destination.timestamps import Timestamps
@@ -370,11 +371,11 @@ def _open_root(path: bytes, *, makes_parents: bool, is_only_read: bool) -> tuple
     except NotADirectoryError as error:
         raise FileError(f"the destination {shown} is not a directory") from error
     except OSError as error:
-        raise FileError(f"cannot use the destination {shown}: {os.strerror(error.errno or 0)}") from error
+        raise FileError(f"cannot use the destination {shown}: {why_refused(error.errno or 0)}") from error
     reason = 0 if is_only_read else _why_unwritable(fd)
     if reason:
         os.close(fd)
-        raise FileError(f"cannot write to the destination {shown}: {os.strerror(reason)}")
+        raise FileError(f"cannot write to the destination {shown}: {why_refused(reason)}")
     return fd, is_new
 
 

@@ -25,8 +25,14 @@ def check_absent_root(path: bytes, *, makes_parents: bool = False) -> None:
         raise FileError(f"cannot make the destination {shown}: its parent directory does not exist; --mkpath makes it")
     if not os.access(parent, os.W_OK | os.X_OK, effective_ids=True):
         is_closed = os.statvfs(parent).f_flag & os.ST_RDONLY
-        reason = os.strerror(errno.EROFS if is_closed else errno.EACCES)
+        reason = why_refused(errno.EROFS if is_closed else errno.EACCES)
         raise FileError(f"cannot use the destination {shown}: {reason}")
+
+
+def why_refused(reason: int) -> str:
+    """Return the text of an errno, with what helps a user who may not write to a destination."""
+    is_user = reason == errno.EACCES and os.geteuid() != 0
+    return os.strerror(reason) + ("; with --sudo, root writes there" if is_user else "")
 
 
 def check_room(path: bytes, manifest: Manifest, needs: Iterable[tuple[int, int]], made: int) -> None:

@@ -62,9 +62,13 @@ def test_a_read_only_file_system_is_refused() -> None:
 
 def test_a_root_of_others_is_refused() -> None:
     def run(top: Path) -> None:
-        with pytest.raises(FileError, match=r"^cannot write to the destination .*: Permission denied$"):
+        with pytest.raises(
+            FileError, match=r"^cannot write to the destination .*: Permission denied; with --sudo, root writes there$"
+        ):
             Destination(b"/usr")
-        with pytest.raises(FileError, match=r"^cannot use the destination .*: Permission denied$"):
+        with pytest.raises(
+            FileError, match=r"^cannot use the destination .*: Permission denied; with --sudo, root writes there$"
+        ):
             Destination(b"/usr/new")
         (top / "locked").mkdir(mode=0o500)
         Destination(os.fsencode(top / "locked")).close()

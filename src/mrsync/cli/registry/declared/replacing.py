@@ -51,7 +51,7 @@ OPTIONS = (
         KEEPING,
         manual="write a new version into the old file, block by block, instead of beside it: this needs no space for a "
         "second version, keeps the inode and, with `--delta`, leaves unchanged blocks alone (databases, images of "
-        "disks, snapshots of file systems). **What it gives up:** whoever reads the file meanwhile sees parts of both "
+        "disks, snapshots of file systems). What it gives up: whoever reads the file meanwhile sees parts of both "
         "versions, a run that breaks leaves the file torn until the next one, `--commit` holds for new files only, and "
         "torn files are not resumed. Files with several names, of another owner, or less private than the new version "
         "are replaced as usual, and so are all with `--backup`, `--update` and `--size-only`. Not with `--commit job`",
