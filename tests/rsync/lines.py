@@ -332,7 +332,7 @@ def _described(top: Path) -> Iterator[str]:
         if path == top / "dest" and path.is_dir():
             continue  # where it is none of the SOURCEs, the programs make it in ways of their own
         status = path.lstat()
-        what = os.readlink(path) if path.is_symlink() else "" if path.is_dir() else path.read_bytes()
+        what = os.readlink(path) if path.is_symlink() else path.read_bytes() if path.is_file() else ""
         if path.is_file() and not path.is_symlink() and status.st_nlink > 1:
             groups.setdefault(status.st_ino, []).append(str(path.relative_to(top)))
         time = int(status.st_mtime)
