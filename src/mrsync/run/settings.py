@@ -235,9 +235,20 @@ class Invitation(NamedTuple):
             fields["network"] = Network(**fields["network"])
             fields["masters"] = tuple(fields["masters"])
             fields["behind"] = tuple(fields["behind"])
-            return cls(**fields)
+            return cls(**fields)._checked()
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ProtocolDataError(f"the parameters on stdin make no sense: {error}") from error
+
+    def _checked(self) -> Invitation:
+        """Return the invitation. Raise ValueError if its parts do not fit together."""
+        if not all(isinstance(name, str) for name in (*self.targets, *self.masters)):
+            raise ValueError("a name that is not a text")
+        if len(self.behind) not in (0, len(self.targets)):
+            raise ValueError("not one interface for each target")
+        for number in self.behind:
+            if number is not None and (type(number) is not int or not 0 <= number < max(1, len(self.masters))):
+                raise ValueError(f"there is no interface {number}")
+        return self
 
 
 def encode_own_secret(secret: bytes) -> bytes:

@@ -61,6 +61,18 @@ def test_unknown_field_is_refused() -> None:
         Invitation.decode(line)
 
 
+@pytest.mark.parametrize(
+    ("part", "other"),
+    [("[0]", "[1]"), ("[0]", "[-1]"), ("[0]", "[1e999]"), ("[0]", "[true]"), ("[0]", "[0, 0]"), ('["a"]', "[7]")],
+)
+def test_parts_of_an_invitation_fit_together(part: str, other: str) -> None:
+    """Found by the fuzzer: the catcher ended with a traceback."""
+    line = Invitation(("a",), b"/a", b"", masters=("10.0.0.1",), behind=(0,)).encode()
+    Invitation.decode(line)
+    with pytest.raises(ProtocolDataError, match="make no sense"):
+        Invitation.decode(line.replace(part.encode(), other.encode()))
+
+
 def test_dest_names_the_host() -> None:
     settings = CastSettings(b"/a", b"/b/{host}/c", ("n1",), None, b"")
     assert settings.dest_for("n1") == b"/b/n1/c"
