@@ -16,7 +16,7 @@ from typing import Any
 from mrsync.protocol.core.events import ComparisonFinished, TargetEnded
 from mrsync.protocol.core.sends import CatcherSend, SendCoded, SendKnock, SendPage, SendToPeer
 from mrsync.protocol.core.states import RosterState
-from mrsync.wire.messages import Hello, Hop, Message, ObjectKind, Report
+from mrsync.wire.messages import Claim, Feed, Hello, Hop, Message, ObjectKind, Report
 from mrsync.wire.records import (
     BasisRecord,
     ChangesRecord,
@@ -43,6 +43,11 @@ LIAR = 0
 NUMBERS = (0, 1, 2, 9, 50, 5000, 65535, 1 << 20, (1 << 26) + 1, (1 << 31) + 5, (1 << 32) - 1)
 REPORT_FIELDS = tuple(set(Report._fields) - {"target", "instance", "log_bytes", "needs", "active"})
 HOP_FIELDS = ("number", "pages_forwarded", "packets_repaired", "pages_waiting", "window_pages", "counter")
+FEED_FIELDS = ("tx", "pages_sent", "report_pages", "counter")
+CLAIM_FIELDS = (
+    *("tx_seen", "tx_done", "hold_us", "frontier", "buffer_bytes", "kernel_drops"),
+    *("needs_end", "ended_tx", "ended_hold_us", "packets_marked", "counter"),
+)
 HELLO_FIELDS = ("buffer_bytes", "retained_pages", "group_bytes", "unicast_bytes", "token", "counter", "seals")
 
 
@@ -74,6 +79,16 @@ class LyingHost(TargetHost):
         if self.is_heard:
             self._world.answer(self.index, self.address, datagram)
 
+    def _send_hop(self, send: SendToPeer | SendPage) -> None:
+        if isinstance(send, SendToPeer) and self.chance.random() < self.share:
+            send = send._replace(message=self.bent(send.message))
+            assert self._codec is not None
+            try:
+                self._codec.encode(send.message)
+            except (ValueError, struct.error):
+                return  # the wire has no room for that
+        super()._send_hop(send)
+
     def number(self) -> int:
         """Return a number that may mean something, or be beyond everything."""
         chance = self.chance
@@ -85,6 +100,12 @@ class LyingHost(TargetHost):
         lies: dict[str, Any] = {}
         if isinstance(message, Hop):
             lies[chance.choice(HOP_FIELDS)] = self.number()
+            return message._replace(**lies)
+        if isinstance(message, (Claim, Feed)):
+            field = chance.choice(CLAIM_FIELDS if isinstance(message, Claim) else FEED_FIELDS)
+            lies[field] = self.number()
+            if field == "needs_end":
+                lies["needs"] = tuple((message.needs_first + 3 * at, 2, 0) for at in range(50))
             return message._replace(**lies)
         if isinstance(message, Hello):
             lies[chance.choice(HELLO_FIELDS)] = min(self.number(), 65535)

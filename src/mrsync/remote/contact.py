@@ -8,7 +8,9 @@ from mrsync.remote.command import MARKER
 from mrsync.remote.launcher import CatcherExited, LineWritten
 from mrsync.remote.reasons import describe
 
+LINES_MAX = 1000  # that are passed on, before the marker and behind it: they fill terminals, logs and memory
 LINES_KEPT = 30  # the last lines, which are searched for a reason
+TOO_MANY = b"writes more and more lines; the others are left out"
 
 
 class Contact:
@@ -23,22 +25,27 @@ class Contact:
         self.target = target
         self._program = program
         self._shell = shell
-        self._last: deque[str] = deque(maxlen=LINES_KEPT)
+        self._last: deque[LineWritten] = deque(maxlen=LINES_KEPT)
         self._verdict = ""
+        self._count = 0
 
     def receive_line(self, line: bytes) -> LineWritten | None:
-        """Take one line of output. Return the event for it, or None for the marker or an empty line."""
+        """Take one line of output. Return the event for it, or None for the marker, an empty line, or one too many."""
         line = line.rstrip()
         if not self.is_there and line.startswith(MARKER):
             self.is_there = True
             self.bytecode = line[len(MARKER) :].strip()
+            self._count = 0
             self._last.clear()  # output of a login shell does not explain a later failure
             return None
         if not line:
             return None
         written = LineWritten(self.target, line)
-        self._last.append(written.text)
-        return written
+        self._last.append(written)
+        self._count += 1
+        if self._count == LINES_MAX:
+            return LineWritten(self.target, TOO_MANY)
+        return written if self._count < LINES_MAX else None
 
     def judge(self, reason: str) -> None:
         """Set the reason for which it is about to be killed. It takes precedence over anything in the output."""
@@ -48,5 +55,7 @@ class Contact:
         """Return the event for the end of the remote shell. Status 0 is a success only if the catcher had started."""
         if status == 0 and self.is_there and not self._verdict:
             return CatcherExited(self.target, 0, "ended")
-        reason = self._verdict or describe(list(self._last), status, program=self._program, shell=self._shell)
+        reason = self._verdict or describe(
+            [line.text for line in self._last], status, program=self._program, shell=self._shell
+        )
         return CatcherExited(self.target, status or 1, reason)

@@ -25,6 +25,7 @@ from mrsync.remote.launcher import WORD_S, CatcherExited, LaunchEvent
 from mrsync.remote.lines import LineReader
 
 REAP_WAIT_S = 0.05  # for a process to exit after its output ended; usually much less is needed
+LAST_READS = 4  # of what is left of the output: a pipe holds less, and a background process may write for ever
 DESCRIPTORS_SPARE = 200
 DESCRIPTORS_EACH = 4
 
@@ -184,11 +185,11 @@ class ShellLauncher:
         """Collect the status and the last lines of a process that has exited or was killed."""
         status = remote.process.wait()
         if remote.output in self._by_descriptor:
-            lines, is_open = remote.lines.read()
-            while lines and is_open:
-                self._events += filter(None, map(remote.contact.receive_line, lines))
+            for _ in range(LAST_READS):
                 lines, is_open = remote.lines.read()
-            self._events += filter(None, map(remote.contact.receive_line, lines))
+                self._events += filter(None, map(remote.contact.receive_line, lines))
+                if not (lines and is_open):
+                    break
         self._unwatch(remote.output)
         self._unwatch(remote.input)
         remote.close()

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from mrsync.remote.contact import Contact
+from mrsync.remote.contact import LINES_MAX, TOO_MANY, Contact
 from mrsync.remote.launcher import CatcherExited, LineWritten
 
 
@@ -40,3 +40,12 @@ def test_a_verdict_stands() -> None:
     made = contact(b"some words")
     made.judge("did not answer within 3 s")
     assert made.exited(-9) == CatcherExited(3, -9, "did not answer within 3 s")
+
+
+def test_lines_without_end_are_left_out() -> None:
+    made = contact(b"mrsync catcher")
+    told = [made.receive_line(b"%d" % number) for number in range(3 * LINES_MAX)]
+    written = [line for line in told if line is not None]
+    assert written[-1].line == TOO_MANY
+    assert len(written) == LINES_MAX
+    assert made.exited(3).reason.endswith(str(3 * LINES_MAX - 1))
