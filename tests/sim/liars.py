@@ -81,8 +81,10 @@ class LyingHost(TargetHost):
 
     def _send_hop(self, send: SendToPeer | SendPage) -> None:
         if isinstance(send, SendToPeer) and self.chance.random() < self.share:
-            send = send._replace(message=self.bent(send.message))
+            message = self.bent(send.message)
+            assert isinstance(message, (Feed, Claim))
             assert self._codec is not None
+            send = send._replace(message=message)
             try:
                 self._codec.encode(send.message)
             except (ValueError, struct.error):
@@ -104,7 +106,7 @@ class LyingHost(TargetHost):
         if isinstance(message, (Claim, Feed)):
             field = chance.choice(CLAIM_FIELDS if isinstance(message, Claim) else FEED_FIELDS)
             lies[field] = self.number()
-            if field == "needs_end":
+            if isinstance(message, Claim) and field == "needs_end":
                 lies["needs"] = tuple((message.needs_first + 3 * at, 2, 0) for at in range(50))
             return message._replace(**lies)
         if isinstance(message, Hello):
