@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from mrsync.remote.command import CatcherCommand, RemoteShell
-from mrsync.remote.contact import LINES_MAX, TOO_MANY
+from mrsync.remote.contact import LINES_MAX
 from mrsync.remote.launcher import CatcherExited, LaunchEvent, LineWritten
 from mrsync.remote.shells import ShellLauncher
 from tests.support.waiting import HANG_S
@@ -35,7 +35,7 @@ case $1 in
   knows-*) printf '\\nmrsync catcher 3.x\\n'; read -r line; echo "$1 heard $line"; exit 0 ;;
   two-*) printf '\\nmrsync catcher\\n'; read -r line; read -r own; echo "$1 heard $line, $own"; exit 0 ;;
   eat-*) cat; exit 3 ;;
-  flood-*) printf '\\nmrsync catcher\\n'; yes & exit 3 ;;
+  flood-*) printf '\\nmrsync catcher\\n'; yes & sleep 0.5; exit 3 ;;
   noise-*) echo "Welcome to $1"; printf 'no newline' ;;
 esac
 exec sh -c "$2"
@@ -198,8 +198,11 @@ def test_a_catcher_gets_the_line_of_all_and_its_own(tmp_path: Path) -> None:
 def test_a_background_process_that_writes_for_ever_keeps_nobody(folder: Path) -> None:
     """It holds the output of the shell open, and fills it as fast as it is read."""
     run = Run(folder, "flood-0", "good-0")
-    run.wait_for("good-0 heard parameters", TOO_MANY.decode())
-    while not any(isinstance(event, CatcherExited) for event in run.events):
+    run.wait_for("good-0 heard parameters")
+    deadline = time.monotonic() + WAIT_S
+    while "flood-0" not in run.exits():
+        assert time.monotonic() < deadline
+        select.select([run.launcher], [], [], 0.1)
         run.events += run.launcher.take_events()
     assert len(run.events) < 2 * LINES_MAX
     run.stop()
