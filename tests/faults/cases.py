@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
+from unittest import mock
 
+from tests.bench.impairments import COMPILER, long_path, missing_compiler
 from tests.faults.scene import Broken, Scene
 from tests.netns.lab import run
 from tests.netns.test_networks import start_mrsync
@@ -147,6 +152,48 @@ def _lost(down: float, up: float, seconds: float) -> Callable[[Scene], str]:
     return strike
 
 
+def _corrupted(scene: Scene) -> str:
+    """Four bytes of 3 % of all datagrams are others on the way, with checksums that seem right."""
+    host = scene.hosts[0]
+    bend = "meta l4proto udp numgen random mod 100 < 3 @th,320,32 set 0x6d72616d"
+    chains = [
+        f"chain {hook} {{ type filter hook {hook} device {host.port} priority 0; {bend}; }}"
+        for hook in ("ingress", "egress")
+    ]
+    caster = scene.start()
+    host.at_switch("nft", "table netdev bent { " + "; ".join(chains) + "; }")
+    said = scene.ended(caster)
+    host.at_switch("nft", "delete table netdev bent")
+    target = scene.fleet.report()["targets"][host.address]
+    if not target["packets_rejected"] + target["packets_lost"]:
+        raise Broken("nothing was corrupted")
+    return said
+
+
+def _reordered(scene: Scene) -> str:
+    if missing_compiler():
+        raise Broken(missing_compiler())
+    long_path(scene.lab, scene.hosts[0], scene.fleet.source.parent, delay_ms=2, late=(0.1, 30), doubled=0.1)
+    return scene.ended(scene.start())
+
+
+def _clock_set_back(scene: Scene) -> str:
+    """On all hosts, the master's included, by a library between the programs and the C library."""
+    if missing_compiler():
+        raise Broken(missing_compiler())
+    folder = scene.fleet.source.parent
+    library, is_back = folder / "clock.so", folder / "is-back"
+    run(COMPILER, "-O2", "-shared", "-fPIC", "-o", str(library), str(Path(__file__).with_name("clock.c")))
+    shown = "import time; print(int(time.time()))"
+    with mock.patch.dict(os.environ, LD_PRELOAD=str(library), CLOCK_SET_BACK=str(is_back)):
+        caster = scene.start()
+        before = int(run(sys.executable, "-c", shown))
+        is_back.touch()
+        if before - int(run(sys.executable, "-c", shown)) < 80000:
+            raise Broken("the clock was not set back")
+        return scene.ended(caster)
+
+
 def _narrowed(scene: Scene) -> str:
     caster = scene.start()
     scene.hosts[0].narrow(1300)
@@ -190,6 +237,9 @@ FAULTS: dict[str, Fault] = {
     "deaf": Fault("a target hears nothing for 10 s", GOES_ON, _lost(1.0, 0.0, 10)),
     "mute": Fault("nothing from a target arrives for 10 s", GOES_ON, _lost(0.0, 1.0, 10)),
     "lossy": Fault("a target loses a fifth of all packets", GOES_ON, _lost(0.2, 0.2, 5)),
+    "corrupted": Fault("bytes of 3 % of all packets to and from a target are others", GOES_ON, _corrupted),
+    "reordered": Fault("a tenth of the packets to a target comes 30 ms late, a tenth twice", GOES_ON, _reordered),
+    "clock-back": Fault("the clocks of all hosts are set back by a day", GOES_ON, _clock_set_back),
     "narrowed": Fault("the path to a target passes only 1300 bytes from now on", "an honest end", _narrowed),
     "second-session": Fault("a second session on the same group and port", SECOND, _second_session),
     "relay-dies": Fault("a relay is killed", DROPPED, _relay_dies),
