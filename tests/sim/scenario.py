@@ -145,6 +145,7 @@ class Scenario:
         return self.forgeries_s == 0 and not has_latecomers
 
 
+QUEUED_BYTES_S_MAX = 1e8  # faster ports have longer queues than a burst
 BLOCK_S_MAX = 3.0
 STOP_S_MAX = 11.0  # two ack waits are 12 s
 DEAF_STOP_S_MAX = 8.0  # who hears no multicast hears nothing of the caster before that is known
@@ -166,7 +167,7 @@ def draw(seed: int) -> Scenario:
 
 def draw_relays(seed: int) -> Scenario:
     """The same, with targets that pass pages on where that makes sense."""
-    return _draw_relays(random.Random(f"relays {seed}"), draw(seed))
+    return _draw_hops(random.Random(f"hops {seed}"), _draw_relays(random.Random(f"relays {seed}"), draw(seed)))
 
 
 def draw_islands(seed: int) -> Scenario:
@@ -321,6 +322,16 @@ def _draw_islands(rng: random.Random, scenario: Scenario) -> Scenario:
             )
         )
     return replace(scenario, targets=tuple(targets), has_islands=True)
+
+
+def _draw_hops(rng: random.Random, scenario: Scenario) -> Scenario:
+    """In half of all runs: hosts that get the processor late, or ports with short queues behind them."""
+    if not scenario.has_relays or rng.random() < 0.5:
+        return scenario
+    wakes = rng.choice(((0.0,), (0.002, 0.02), (0.01, 0.05)))
+    queue_bytes = rng.choice((0, 100_000, 500_000)) if scenario.uplink_bytes_s <= QUEUED_BYTES_S_MAX else 0
+    targets = [replace(target, wake_s=rng.choice(wakes), hop_queue_bytes=queue_bytes) for target in scenario.targets]
+    return replace(scenario, targets=tuple(targets))
 
 
 class _Switch:
