@@ -23,7 +23,7 @@ from mrsync.protocol.sending.schedule import Schedule
 from mrsync.protocol.sending.window import Window
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.hops import FEED_BYTES
-from mrsync.wire.limits import ISLAND_ID
+from mrsync.wire.limits import ISLAND_ID, PAGES_MAX
 from mrsync.wire.messages import Claim, Feed, NetworkShare, ObjectKind, Peer
 
 FEED_S = 0.1
@@ -71,6 +71,7 @@ class Feeder:
         self._passage: Passage | None = None
         self._is_feed_due = self._is_poll_due = False
         self._asked: deque[tuple[int, int]] = deque()
+        self._held = (0, 0)  # object, and pages of it, that all behind hold; nothing is known of islands
 
     @property
     def is_heard(self) -> bool:
@@ -144,10 +145,15 @@ class Feeder:
             self._passage = Passage(kind, size_bytes, self._geometry)
             self._schedule.start(self._passage, terms_max=TERMS_MAX, retained_pages=self._retained_pages)
 
+    def held_behind(self, kind: int) -> int:
+        """Return the number of pages that the child, and all behind it, hold from the beginning of an object."""
+        active, frontier = self._held
+        return frontier if active == kind else PAGES_MAX if active > kind else 0
+
     def wants(self, kind: int, page: int) -> bool:
-        """Return whether a page has not been forwarded yet, and can be now."""
+        """Return whether a page has not been forwarded yet, can be now, and somebody behind may lack it."""
         passage = self._passage
-        if not self._is_open or self._schedule is None:
+        if not self._is_open or self._schedule is None or (kind, page) < self._held:
             return False
         return passage is None or kind > passage.kind or (kind == passage.kind and not passage.knows(page))
 
@@ -183,6 +189,8 @@ class Feeder:
         self._is_feed_due |= self._is_open != was_open
         if self._is_island:
             self._gather(now)
+        else:
+            self._held = int(claim.active), claim.frontier
         schedule, passage = self._schedule, self._passage
         if schedule is None or self._clock is None:
             return

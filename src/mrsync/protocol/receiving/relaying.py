@@ -222,7 +222,7 @@ class Relaying:
             tx_seen=reception.tx_seen if self.is_fed else 0,
             tx_done=reception.tx_done if self.is_fed else 0,
             hold_us=max(0, int((now - reception.done_at) * 1e6)),
-            frontier=assembly.frontier if assembly is not None else 0,
+            frontier=self._frontier(reception.active),
             buffer_bytes=self._config.buffer_bytes,
             kernel_drops=self._counters.kernel_drops,
             needs_first=first,
@@ -236,6 +236,12 @@ class Relaying:
         self._pages_done = 0
         if needs:
             self._timers.set(Timer.CLAIM, now + max(CLAIM_S, self._turn_s))
+
+    def _frontier(self, kind: int) -> int:
+        """Return the number of pages that this target, and all behind it, hold from the beginning of an object."""
+        assembly = self._reception.assembly
+        own = assembly.frontier if assembly is not None else 0
+        return own if self._feeder is None else min(own, self._feeder.held_behind(kind))
 
     # the child
 

@@ -206,3 +206,19 @@ def test_feeds_of_an_island_are_long_and_short_while_some_have_not_heard_a_long_
     hop.claim(0.0, child=6, heard_bytes=0)
     sizes = [hop.sends(now)[0][0].size_bytes for now in (0.02, 0.04, 0.06, 0.08)]
     assert sorted(sizes) == [FEED_BYTES] * 2 + [PROBE] * 2
+
+
+def test_what_all_behind_hold_is_not_forwarded() -> None:
+    hop = heard()
+    hop.claim(0.01, frontier=6)
+    for page in (4, 5, 6):
+        hop.feeder.offer(CONTENTS, page, SIZE)
+    assert hop.sends(0.01)[1] == [6]
+    assert not hop.feeder.wants(ObjectKind.PLAN, 10**6), "earlier objects are complete"
+    assert [hop.feeder.held_behind(kind) for kind in (CONTENTS, CONTENTS + 1)] == [6, 0]
+
+
+def test_nothing_is_known_of_what_an_island_holds() -> None:
+    hop = Hop(peer=ISLAND)
+    hop.claim(0.0, frontier=6)
+    assert hop.feeder.held_behind(CONTENTS) == 0
