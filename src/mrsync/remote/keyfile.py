@@ -19,6 +19,7 @@ LINES_BYTES_MAX = 1 << 20  # room for one line per target
 STRETCHES = 100_000
 _SALT = b"mrsync key file"  # constant, because both ends must derive the same secret from the file alone
 _GROUP = b"group "
+_LABEL = re.compile(r"group|[0-9]{1,9}")
 _SECRET = re.compile("[0-9A-Fa-f]{64}")
 
 INSECURE_SECRET = hashlib.sha256(b"mrsync --insecure").digest()  # public: guards against accidents only
@@ -78,10 +79,12 @@ def read_keys(path: str) -> Keys:
 def _read_lines(path: str, content: bytes) -> Keys:
     secrets: dict[str, bytes] = {}
     for number, line in enumerate(content.decode("ascii", "replace").splitlines(), 1):
-        label, _, digits = line.strip().partition(" ")
+        label, _, digits = map(str.strip, line.strip().partition(" "))
         if not label or label.startswith("#"):
             continue
-        if not _SECRET.fullmatch(digits.strip()) or label in secrets or not (label == "group" or label.isdecimal()):
+        if label.isascii() and label.isdecimal():
+            label = label.lstrip("0") or "0"  # 07 is 7
+        if not _SECRET.fullmatch(digits) or label in secrets or not _LABEL.fullmatch(label):
             raise UsageError(
                 f"line {number} of the key file {path} must be: group or a target's number, and 64 hex digits"
             )

@@ -82,6 +82,11 @@ def test_a_file_may_have_a_line_for_each_target(tmp_path: Path) -> None:
         keys.of_one(7)
 
 
+def test_blanks_of_all_kinds_around_a_secret_do_not_count(tmp_path: Path) -> None:
+    keys = read_keys(key_file(tmp_path, b"group " + b"AB" * 32 + b"\n07 \x1f" + b"1" * 64 + b"\t\n"))
+    assert keys.of_one(7) == b"\x11" * 32
+
+
 def test_a_file_of_one_secret_has_none_for_single_targets(tmp_path: Path) -> None:
     keys = read_keys(key_file(tmp_path, b"a" * 32))
     assert (keys.of_all(["a"]), keys.of_one(5)) == ((), b"")
@@ -89,7 +94,16 @@ def test_a_file_of_one_secret_has_none_for_single_targets(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(
     "content",
-    [b"group short", lines("group", "node1"), lines("group", "0", "0"), lines("group", "-1"), lines("group", "0")[:-2]],
+    [
+        b"group short",
+        lines("group", "node1"),
+        lines("group", "0", "0"),
+        lines("group", "7", "007"),
+        lines("group", "-1"),
+        lines("group", "1" * 5000),
+        lines("group", "0")[:-2],
+        lines("group", "0group"),
+    ],
 )
 def test_lines_that_make_no_sense_are_named(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(UsageError, match=r"line \d of the key file"):
