@@ -203,7 +203,7 @@ def test_unicast_as_asked_for_means_a_copy_for_each(make_lab: MakeLab, tmp_path:
         ("--no-encrypt",),
         ("--delta",),
         ("-z",),
-        ("--interfaces", "eth0", "--rate", "8M"),
+        ("--interface", "eth0", "--rate", "8M"),
     ],
 )
 def test_options_work_through_relays(make_lab: MakeLab, tmp_path: Path, option: tuple[str, ...]) -> None:
