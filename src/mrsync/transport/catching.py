@@ -109,6 +109,7 @@ class CatcherDriver:
         self._slots: Slots | None = None
         self._forwarder: Forwarder | None = None  # once there were peers
         self._peers: dict[int, Address] = {}
+        self._source: int | None = None  # the peer that pages come from; None: the caster
         self._island = island
         self._is_casting = False  # to an island
         self._claimants: dict[int, Address] = {}  # children of it, where their claims come from
@@ -277,6 +278,7 @@ class CatcherDriver:
             partial(self._take_control, opened),
             is_timed=heard.status is not None and heard.status.share is not NetworkShare.ALL,
         )
+        self._follow_in(self._intakes[opened])  # a parent may feed us before the session opens
         self._tell_intakes(heard)
 
     # parent and child
@@ -330,8 +332,12 @@ class CatcherDriver:
             self._tell_senders()
 
     def _follow(self, event: SourceChanged) -> None:
+        self._source = event.target
         for intake in self._intakes.values():
-            intake.senders.follow(None if event.target is None else self._peers.get(event.target))
+            self._follow_in(intake)
+
+    def _follow_in(self, intake: Intake) -> None:
+        intake.senders.follow(None if self._source is None else self._peers.get(self._source))
 
     def _find_page(self, event: PageAsked) -> None:
         is_here = self._slots is not None and self._slots.whole((event.object, event.page)) is not None

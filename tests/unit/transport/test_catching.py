@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import random
 import socket
 import threading
@@ -9,22 +10,44 @@ from contextlib import closing
 import pytest
 
 from mrsync.protocol.catcher import Catcher
-from mrsync.protocol.core.events import CatcherEvent, SessionEnded
+from mrsync.protocol.core.events import CatcherEvent, SessionEnded, SessionOpened, SourceChanged
 from mrsync.protocol.receiving.catcher_config import CatcherConfig
 from mrsync.transport.catching import CatcherDriver
 from mrsync.transport.loop import Loop
 from mrsync.transport.network.interface import loopback_interface
 from mrsync.transport.network.multicast import open_caster_socket, open_data_socket, open_reply_socket
+from mrsync.transport.network.paths import Path
+from mrsync.transport.pages.bursts import BurstSender
+from mrsync.transport.pages.forwarding import endpoint
 from mrsync.transport.sessions import CatcherSecrets
+from mrsync.wire.header import session_tag
+from mrsync.wire.hops import FEED_BYTES
 from mrsync.wire.keys import SessionKeys
-from mrsync.wire.messages import CommitSpan, Hello, ObjectKind, ObjectState, Phase, Report, SealKind, Status, Welcome
-from mrsync.wire.sealing import seals_here
+from mrsync.wire.messages import (
+    Assign,
+    Claim,
+    CommitSpan,
+    Feed,
+    Hello,
+    ObjectKind,
+    ObjectState,
+    Peer,
+    Phase,
+    Report,
+    SealKind,
+    Status,
+    Welcome,
+)
+from mrsync.wire.sealing import PageSealer, seals_here
 from mrsync.wire.session import ControlCodec
 from tests.support.waiting import HANG_S
 from tests.unit.transport.link import GEOMETRY, SESSION
 
 GROUP = "239.255.67.92"
 SECRET = bytes(range(32))
+SIZE = 3 * GEOMETRY.page_bytes
+LINK = 9
+PROBE_BYTES = 1400
 STATUS = Status(
     session=SESSION,
     counter=1,
@@ -44,6 +67,12 @@ STATUS = Status(
     commit=CommitSpan(),
     ack_wait_s=60,
 )
+OPENING = STATUS._replace(
+    counter=2,
+    phase=Phase.COMPARING,
+    seal=SealKind.HMAC_SHA256,
+    objects=(ObjectState(SIZE, 0), *STATUS.objects[1:]),
+)
 
 
 class Stand:
@@ -53,6 +82,7 @@ class Stand:
         self.caster = caster
         self.events: list[CatcherEvent] = []
         self.port = port
+        self.counters = itertools.count(1)  # of a peer's messages
         self._loop = Loop()
         self._data = open_data_socket([loopback_interface()], GROUP, port)
         self._reply = open_reply_socket()
@@ -66,7 +96,7 @@ class Stand:
             self.catcher,
             self._data,
             self._reply,
-            secrets=CatcherSecrets(SECRET),
+            secrets=CatcherSecrets(SECRET, target=3),
             write=lambda object, pages: None,
             on_event=self.events.append,
             loop=self._loop,
@@ -87,10 +117,58 @@ class Stand:
         """Where answers go."""
         return "127.0.0.1", self._reply.getsockname()[1]
 
+    def has_told(self, kind: type[CatcherEvent]) -> bool:
+        return any(isinstance(event, kind) for event in self.events)
+
+    def join(self) -> None:
+        """Have it welcomed to the session."""
+        self.codec = self.cast(STATUS)
+        assert isinstance(self.codec.decode(self.caster.recv(2000)), Hello)
+        self.tell(Welcome(instance=7, counter=9, target=3, slot=0, hello=1, token=1))
+
+    def tell(self, message: Welcome | Assign) -> None:
+        """Send a message of the caster to it alone."""
+        self.caster.sendto(self.codec.encode(message), self.reply_address)
+
     def cast(self, status: Status, secret: bytes = SECRET) -> ControlCodec:
         codec = ControlCodec(SessionKeys.derive(secret, status.session))
         self.caster.sendto(codec.encode(status), (GROUP, self.port))
         return codec
+
+
+class Parent:
+    """Target 5, which feeds the target of a stand."""
+
+    def __init__(self, child: Stand) -> None:
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.socket.settimeout(HANG_S)
+        self.peer = Peer(5, LINK, *endpoint(self.socket.getsockname()))
+        self.codec = ControlCodec(SessionKeys.derive(SECRET, SESSION), target=5)
+        self.codec.set_peers(None, Peer(3, LINK, *endpoint(child.reply_address)))
+        self._child = child
+
+    def feed(self, counter: int, tx: int, size_bytes: int = FEED_BYTES) -> None:
+        feed = Feed(5, counter, tx, 3, LINK, ObjectKind.MANIFEST, 0, 1, True, size_bytes)
+        self.socket.sendto(self.codec.encode(feed), self._child.reply_address)
+
+    def send_page(self, page: int, tx: int) -> None:
+        sealer = PageSealer(SessionKeys.derive(SECRET, SESSION), SealKind.HMAC_SHA256)
+        count = GEOMETRY.packet_count(SIZE, page)
+        sealed = sealer.seal(bytes(GEOMETRY.page_bytes), object=0, page=page, generation=0, count=count)
+        slices = [sealed[at : at + GEOMETRY.slice_bytes] for at in range(0, len(sealed), GEOMETRY.slice_bytes)]
+        path = Path(self.socket, self._child.reply_address)
+        sender = BurstSender([self.socket], [path], session_tag(SESSION), slice_bytes=GEOMETRY.slice_bytes, sender=5)
+        sender.send_page(slices, object=0, page=page, generation=0, tx=tx, mask=0)
+
+    def close(self) -> None:
+        self.socket.close()
+
+    def claim(self) -> Claim:
+        """Return the next claim that arrives."""
+        while not isinstance(message := self.codec.decode(self.socket.recv(2000)), Claim):
+            pass
+        return message
 
 
 @pytest.fixture
@@ -137,6 +215,26 @@ def test_a_status_that_is_sent_on_from_elsewhere_draws_nothing_there(stand: Stan
             assert isinstance(codec.decode(stand.caster.recv(2000)), (Hello, Report))
         with pytest.raises(BlockingIOError):
             thief.recv(2000)
+
+
+def test_pages_of_a_parent_from_before_the_session_count_with_its_tx(stand: Stand) -> None:
+    """Links are fed while the caster gathers, which is before the seal is known and the session can be opened."""
+    stand.join()
+    with closing(Parent(stand)) as parent:
+        stand.tell(Assign(7, 10, 3, 1, PROBE_BYTES, parent.peer, None))
+        while not stand.has_told(SourceChanged):
+            parent.feed(next(stand.counters), 1, PROBE_BYTES)
+            parent.feed(next(stand.counters), 1)
+            parent.claim()
+        assert not stand.has_told(SessionOpened)
+        stand.cast(OPENING)
+        while not stand.has_told(SessionOpened):
+            parent.feed(next(stand.counters), 2)
+            parent.claim()
+        parent.send_page(0, tx=20)
+        while not (claim := parent.claim()).frontier:
+            pass
+        assert (claim.tx_seen, claim.tx_done, claim.ended_tx) == (20, 20, 20)
 
 
 def test_it_ends_when_the_core_does() -> None:
