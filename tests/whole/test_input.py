@@ -28,7 +28,7 @@ class Mistake(NamedTuple):
 
 
 MISTAKES = {
-    "no such source": Mistake(("-s", "/no/such"), 3, "the source /no/such is not a directory"),
+    "no such source": Mistake(("-s", "/no/such"), 3, "the source /no/such does not exist"),
     "source is a file": Mistake(("-s", "{file}"), 3, "the source {file} is not a directory"),
     "empty list": Mistake(("-m", ","), 1, "no target in ','"),
     "empty list file": Mistake(("-m", "{comments}"), 1, "no target in '{comments}'"),

@@ -31,7 +31,7 @@ sys.exit(run_command("mrsync", wait, []))
         ([], 1, "mrsync: give SOURCE TARGETS:DEST, or -m TARGETS -s SOURCE (see mrsync --help)\n"),
         (["--nonsense"], 1, "mrsync: unrecognized arguments: --nonsense (see mrsync --help)\n"),
         (["dotcor"], 1, "mrsync: there is no command dotcor; did you mean doctor? (see mrsync --help)\n"),
-        (["-s", "/nowhere", "-m", "a"], 3, "mrsync: the source /nowhere is not a directory\n"),
+        (["-s", "/nowhere", "-m", "a"], 3, "mrsync: the source /nowhere does not exist\n"),
     ],
 )
 def test_an_error_is_one_sentence_and_its_status(arguments: list[str], status: int, sentence: str) -> None:

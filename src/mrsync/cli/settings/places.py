@@ -52,13 +52,14 @@ def take_positionals(options: argparse.Namespace) -> None:
 def source_of(text: str | None) -> bytes:
     """Return the absolute path of SOURCE.
 
-    Raise UsageError if it is missing, SelectionError if it is not a directory.
+    Raise UsageError if none is given, SelectionError if it does not exist or is not a directory.
     """
     if not text:
         raise UsageError("SOURCE is missing (-s)")
     source = os.fsencode(absolute(text))
     if not os.path.isdir(source):
-        raise SelectionError(f"the source {text} is not a directory")
+        trouble = "is not a directory" if os.path.lexists(source) else "does not exist"
+        raise SelectionError(f"the source {text} {trouble}")
     return source
 
 
