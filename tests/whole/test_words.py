@@ -59,5 +59,5 @@ def test_sudo_that_asks_for_a_password_is_named_with_a_remedy(site: Site, tmp_pa
     )  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=HANG_S)
     assert done.returncode == 5
-    assert "poor: unreachable: sudo asks for a password there; allow this user to run Python there without a password" in done.stderr
+    assert "poor: unreachable: sudo asks for a password there; allow this user Python without one" in done.stderr
     assert (done.stderr + done.stdout).count("asks for a password") == 1, "told once"
