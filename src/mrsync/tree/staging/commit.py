@@ -48,7 +48,7 @@ class Commit:
         stage = self._stage
         destination = stage.destination
         if file in stage.files.overwritten:
-            stage.files.check(file)
+            stage.seal(file)
             return
         room = stage.files.room(file)
         name = stage.manifest.names[entry]

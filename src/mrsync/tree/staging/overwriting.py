@@ -1,13 +1,17 @@
 """Write the new version of a file into the old one, where --inplace asks for it and nobody gains by it.
 
 What this gives up: whoever reads the file meanwhile sees parts of both versions, and so does everybody after a run that
-broke off. What it must not give up:
+broke off, or that excepted the file. What it must not give up:
 
-- Nothing outside of the destination changes. A file with several names is replaced as usual, as one may be elsewhere.
-- The next run mends a torn file. Its time is that of the last write, so it differs from the source's. Where times are
-  not compared so (--update, --size-only), files are replaced as usual, and with --backup, which keeps old versions.
-- Nobody reads or writes more than the new version's mode allows, by its old mode or a descriptor. So the owner must be
-  the right one already, and the old mode must not allow others more than the new one, or less of set-ID bits.
+- Nothing outside of the destination changes. A file with several names is replaced as usual, as one may be elsewhere,
+  and so is one that is a mount point.
+- The next run mends a torn file. Until the commit it is longer than both versions, and its time is that of the last
+  write: only the commit gives it size and time of the new version. With --update, which asks for neither, and with
+  --size-only, where the source need only grow to that size, files are replaced as usual. So they are with --backup,
+  which keeps old versions.
+- Nobody reads or writes more than the new version's mode allows, by its old mode, its ACL or a descriptor. So the old
+  file must have the owner and group that a new one would get, no ACL, and a mode that does not allow others more than
+  the new one, or less of set-ID bits.
 """
 
 from __future__ import annotations
@@ -15,14 +19,18 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable
+from contextlib import suppress
 
 from mrsync.files import open_regular
 from mrsync.tree.destination.destination import Destination
 from mrsync.tree.fs.extents import data_extents
+from mrsync.tree.fs.mounts import mount_id
+from mrsync.tree.model.acl import ACCESS
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.policy import Policy
-from mrsync.tree.model.spans import Span, without
+from mrsync.tree.model.spans import Span, total, without
 
+CLEARED_BYTES_MAX = 64 << 20  # more zeros would keep the network waiting for long
 _ZEROS = bytes(1 << 20)
 _SET_ID = stat.S_ISUID | stat.S_ISGID
 
@@ -35,17 +43,22 @@ def overwrites(policy: Policy) -> bool:
 def open_old(destination: Destination, manifest: Manifest, entry: int, data: Iterable[Span]) -> int:
     """Return the old version of a file, open for reading and writing, or -1 if a new file must be made.
 
-    data: the spans of the new version that are not holes; what the old one has in the holes is overwritten with zeros.
-    Raise OSError if that fails.
+    From now on its size is neither the old nor the new one. data: the spans of the new version that are not holes; what
+    the old one has in the holes is overwritten with zeros. Raise OSError if that fails.
     """
+    parent_fd = destination.directories.open(manifest.parents[entry])
     try:
-        fd = open_regular(manifest.names[entry], destination.directories.open(manifest.parents[entry]), os.O_RDWR)
+        fd = open_regular(manifest.names[entry], parent_fd, os.O_RDWR)
     except OSError:  # it is absent, of another kind, being executed, not ours to write
         return -1
     try:
-        if _may_stay(destination, manifest, entry, os.fstat(fd)):
-            _clear(fd, manifest.sizes[entry], data)
-            return fd
+        if _may_stay(destination, manifest, entry, fd, parent_fd):
+            size = manifest.sizes[entry]
+            stale = _stale_spans(fd, size, list(data))
+            if total(stale) <= CLEARED_BYTES_MAX:
+                os.ftruncate(fd, max(os.fstat(fd).st_size, size) + 1)
+                _clear(fd, stale)
+                return fd
     except OSError:
         os.close(fd)
         raise
@@ -53,19 +66,38 @@ def open_old(destination: Destination, manifest: Manifest, entry: int, data: Ite
     return -1
 
 
-def _may_stay(destination: Destination, manifest: Manifest, entry: int, old: os.stat_result) -> bool:
+def _may_stay(destination: Destination, manifest: Manifest, entry: int, fd: int, parent_fd: int) -> bool:
+    old, above = os.fstat(fd), os.fstat(parent_fd)
     uid, gid = destination.ownership.settable(manifest.uids[entry], manifest.gids[entry])
+    if uid == -1:
+        uid = os.geteuid()
+    if gid == -1:
+        gid = above.st_gid if above.st_mode & stat.S_ISGID else os.getegid()
     mode = manifest.modes[entry]
-    is_owned = uid in (-1, old.st_uid) and gid in (-1, old.st_gid)
-    return old.st_nlink == 1 and is_owned and not (old.st_mode & ~mode & 0o077 or mode & ~old.st_mode & _SET_ID)
+    return (
+        (old.st_nlink, old.st_uid, old.st_gid) == (1, uid, gid)
+        and not (old.st_mode & ~mode & 0o077 or mode & ~old.st_mode & _SET_ID)
+        and mount_id(fd) == mount_id(parent_fd)
+        and not _has_acl(fd)
+    )
 
 
-def _clear(fd: int, size: int, data: Iterable[Span]) -> None:
-    """Write zeros to what the file has outside of these spans."""
-    holes = without([(0, size)], list(data))
+def _has_acl(fd: int) -> bool:
+    with suppress(OSError):  # it has none, or the file system knows none
+        return bool(os.getxattr(fd, ACCESS))
+    return False
+
+
+def _stale_spans(fd: int, size: int, data: list[Span]) -> list[Span]:
+    """Return where the file has data in what will be holes."""
+    holes = without([(0, size)], data)
     if not holes:
-        return
+        return []
     filled = [(start, start + length) for start, length in data_extents(fd, min(size, os.fstat(fd).st_size))]
-    for start, end in without(filled, without([(0, size)], holes)):
+    return without(filled, without([(0, size)], holes))
+
+
+def _clear(fd: int, spans: Iterable[Span]) -> None:
+    for start, end in spans:
         while start < end:
             start += os.pwrite(fd, _ZEROS[: end - start], start)

@@ -18,7 +18,8 @@ Invariants:
 - Each byte is written once. `_remaining` counts the bytes to come, so a file is complete when it reaches zero; a
   page that is written twice would complete a file too early. The protocol passes each page on exactly once.
 - A complete file already has its final size, owner, mode and time, and `Placement.check` has found that its name can be
-  replaced. So a commit is a mere rename, and little is left that could fail on one target only.
+  replaced. So a commit is a mere rename, and little is left that could fail on one target only. A file that is
+  overwritten gets size and attributes at its commit (`seal`): until then they say that it is torn.
 - With a journal, data is claimed after it was written and withdrawn before it is removed; see `journal`.
 """
 
@@ -249,6 +250,14 @@ class Stage:
         self.files.close(file)
         self._remaining[file] = 0
 
+    def seal(self, file: int) -> None:
+        """Give an overwritten file its size and attributes, because its commit is granted. Raise OSError."""
+        entry = self.plan.entries[file]
+        fd = self.files.open(file)
+        os.ftruncate(fd, self.manifest.sizes[entry])
+        self.destination.metadata.give_new(entry, fd)
+        self.files.close(file)
+
     def expect(self, file: int, length: int) -> None:
         """Set the number of bytes that will still be written to an adopted file."""
         self._remaining[file] = length
@@ -353,14 +362,16 @@ class Stage:
         """
         manifest = self.manifest
         entry = self.plan.entries[file]
-        is_overwritten = file in self.files.overwritten
-        if not is_overwritten:
-            home = self.files.homes.home(manifest.parents[entry])
-            self.destination.placement.check(entry, home, self.files.room(file), self.files.name(file))
-        if file in self.plan.extents or is_overwritten or manifest.policy.sparse:
-            os.ftruncate(fd, manifest.sizes[entry])
         if manifest.policy.drops_cache:
             forget_whole(fd, manifest.sizes[entry])
+        if file in self.files.overwritten:
+            self.files.note_partial(file, fd)
+            self.states[file] = WHOLE
+            return
+        home = self.files.homes.home(manifest.parents[entry])
+        self.destination.placement.check(entry, home, self.files.room(file), self.files.name(file))
+        if file in self.plan.extents or manifest.policy.sparse:
+            os.ftruncate(fd, manifest.sizes[entry])
         status = self.destination.metadata.give_new(entry, fd)
         self.states[file] = WHOLE
         self.files.note_whole(file, status)

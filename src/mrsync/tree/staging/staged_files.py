@@ -119,6 +119,10 @@ class StagedFiles:
         """Remember the status of a complete file after the last change to it."""
         self._identities.note(file, status)
 
+    def note_partial(self, file: int, fd: int) -> None:
+        """Remember a file that will be opened again for a last change."""
+        self._identities.note_partial(file, fd)
+
     def duplicate_whole(self, file: int) -> int:
         """Return a new descriptor of a complete file."""
         fd = open_regular(self.name(file), self._room_fd(file))

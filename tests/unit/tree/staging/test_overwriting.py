@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from mrsync.tree.model.acl import ACCESS
 from mrsync.tree.model.policy import Policy
+from mrsync.tree.source.reader import ContentsReader
+from mrsync.tree.staging import overwriting
+from mrsync.tree.staging.commit import Commit
+from mrsync.tree.staging.finish import finish
 from tests.unit.tree.breaking import PAGE, Session
 from tests.unit.tree.syncing import leftovers
 
 INPLACE = Policy(inplace=True)
 OLD_TIME = 1_000_000_000
+NOBODY = 0xFFFFFFFF  # the id in entries of ACLs that name nobody
 
 
 @pytest.fixture
@@ -66,7 +74,27 @@ def _of_another_user(trees: Path) -> None:
     os.chown(trees / "dest/f", 1000, 1000)
 
 
-@pytest.mark.parametrize("change", [_second_name, _link, _readable_by_more, _without_set_id, _of_another_user])
+def _of_another_group(trees: Path) -> None:
+    if os.geteuid():
+        pytest.skip("needs root")
+    os.chown(trees / "dest/f", -1, 1000)
+
+
+def _with_an_acl(trees: Path) -> None:
+    (trees / "source/f").chmod(0o640)
+    (trees / "dest/f").chmod(0o640)
+    entries = [(1, 6, NOBODY), (2, 4, 1001), (4, 4, NOBODY), (0x10, 4, NOBODY), (0x20, 0, NOBODY)]
+    acl = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
+    try:
+        os.setxattr(trees / "dest/f", ACCESS, acl)
+    except OSError:
+        pytest.skip("no ACLs here")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [_second_name, _link, _readable_by_more, _without_set_id, _of_another_user, _of_another_group, _with_an_acl],
+)
 def test_what_others_have_too_is_replaced(trees: Path, change: Callable[[Path], None]) -> None:
     change(trees)
     old = (trees / "dest/f").read_bytes()
@@ -93,7 +121,7 @@ def test_a_run_that_breaks_leaves_a_torn_file_and_the_next_one_mends_it(trees: P
     torn = session(trees)
     torn.cast(torn.pages[:2]).break_off()
     assert (trees / "dest/f").read_bytes()[: 2 * PAGE] == (trees / "source/f").read_bytes()[: 2 * PAGE]
-    assert (trees / "dest/f").stat().st_size == 7 * PAGE
+    assert (trees / "dest/f").stat().st_size > 7 * PAGE
     assert leftovers(trees / "dest") == []
     assert session(trees).cast().finish().errors == 0
     assert (trees / "dest/f").read_bytes() == (trees / "source/f").read_bytes()
@@ -124,3 +152,124 @@ def test_with_delta_blocks_of_the_old_version_stay_or_move(trees: Path, shift: i
     assert run.cast().finish().errors == 0
     assert (trees / "dest/f").read_bytes() == (trees / "source/f").read_bytes()
     assert os.stat(trees / "dest/f").st_ino == inode
+
+
+@pytest.mark.parametrize("user", [1001, None])
+def test_who_may_not_set_owners_replaces_the_files_of_others(trees: Path, user: int | None) -> None:
+    if os.geteuid():
+        pytest.skip("needs root")
+    old = (trees / "dest/f").read_bytes()
+    if user is not None:
+        os.chown(trees / "dest/f", user, -1)
+    run = session(trees)
+    run.destination.ownership.is_root = False
+    with open(trees / "dest/f", "rb") as reader:
+        assert run.cast().finish().errors == 0
+        assert (reader.read() == old) == (user is not None)
+    assert (trees / "dest/f").read_bytes() == (trees / "source/f").read_bytes()
+
+
+def test_a_file_that_is_a_mount_point_is_sat_out_and_stays(trees: Path) -> None:
+    (trees / "outside/g").write_bytes(b"precious")
+    if os.geteuid() or os.system(f"mount --bind {trees}/outside/g {trees}/dest/f"):
+        pytest.skip("needs root and the right to mount")
+    try:
+        run = session(trees).cast()
+        assert run.stage.take_sat_out() == [(0, errno.EBUSY)]
+        run.break_off()
+    finally:
+        os.system(f"umount {trees}/dest/f")
+    assert (trees / "outside/g").read_bytes() == b"precious"
+
+
+def test_a_file_is_replaced_where_much_would_have_to_be_cleared(trees: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(overwriting, "CLEARED_BYTES_MAX", 1 << 19)
+    with open(trees / "source/f", "wb") as new:
+        new.write(b"first")
+        new.truncate(1 << 20)
+    (trees / "dest/f").write_bytes(b"x" * (1 << 20))
+    with open(trees / "dest/f", "rb") as reader:
+        assert session(trees).cast().finish().errors == 0
+        assert reader.read() == b"x" * (1 << 20)
+    assert (trees / "dest/f").read_bytes() == (trees / "source/f").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "policy", [INPLACE, INPLACE._replace(modify_window=2), INPLACE._replace(sparse=True)], ids=["", "window", "sparse"]
+)
+@pytest.mark.parametrize("old_bytes", [3 * PAGE, 5 * PAGE, 7 * PAGE])
+@pytest.mark.parametrize("count", [2, 5])
+def test_until_the_commit_a_file_differs_by_its_size(trees: Path, policy: Policy, old_bytes: int, count: int) -> None:
+    """Contents may not be on disk before the commit flushes them, and the master may still except the file."""
+    (trees / "dest/f").write_bytes(random.Random(2).randbytes(old_bytes))
+    os.utime(trees / "dest/f", (OLD_TIME, OLD_TIME))
+    run = session(trees, policy)
+    run.cast(run.pages[:count])
+    torn, new = (trees / "dest/f").stat(), (trees / "source/f").stat()
+    assert torn.st_size > max(old_bytes, new.st_size)
+    assert torn.st_mtime_ns != new.st_mtime_ns
+    run.break_off()
+    again = session(trees, policy)
+    assert len(again.pages) == 5
+    assert again.cast().finish().errors == 0
+    assert (trees / "dest/f").read_bytes() == (trees / "source/f").read_bytes()
+    mended = (trees / "dest/f").stat()
+    assert (mended.st_size, mended.st_mtime_ns) == (new.st_size, new.st_mtime_ns)
+
+
+def test_zeros_for_what_the_source_did_not_give_are_mended_by_the_next_run(
+    trees: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = session(trees)
+    with monkeypatch.context() as patch:
+        patch.setattr(ContentsReader, "read", lambda self, offset, length: bytes(length))
+        run.cast()
+    assert not Commit(run.stage).commit(0, 1, [(0, 1)])
+    finish(run.stage, run.comparison)
+    run.break_off()
+    again = session(trees)
+    assert len(again.pages) == 5
+    assert again.cast().finish().errors == 0
+    assert (trees / "dest/f").read_bytes() == (trees / "source/f").read_bytes()
+
+
+def _grow(trees: Path, chance: random.Random) -> None:
+    """Give source and destination files of all kinds: shorter, longer, with holes, linked, of different modes."""
+    for number in range(8):
+        for tree in ("source", "dest"):
+            path = trees / tree / f"f{number}"
+            path.unlink(missing_ok=True)
+            if chance.random() < 0.2 and number:
+                os.link(trees / tree / "f0", path)
+                continue
+            with open(path, "wb") as file:
+                for _ in range(chance.randrange(4)):
+                    file.seek(chance.choice([0, 0, 100 * PAGE]), os.SEEK_CUR)
+                    file.write(random.Random(chance.randrange(3)).randbytes(chance.randrange(300 * PAGE)))
+            path.chmod(chance.choice([0o600, 0o644, 0o444]))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_whatever_breaks_or_is_excepted_the_last_run_makes_all_equal(trees: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    _grow(trees, chance)
+    for tree in ("source", "dest"):
+        (trees / tree).chmod(0o755 if seed % 2 else 0o777)  # others may replace files there, so more is checked
+    policy = INPLACE._replace(delta=chance.random() < 0.5, sparse=chance.random() < 0.3)
+    for turn in range(4):
+        run = session(trees, policy)
+        files = run.plan.file_count
+        if turn == 3 or chance.random() < 0.3:
+            run.cast()
+            excepted = [(chance.randrange(files), files)] if turn < 3 and files else []
+            Commit(run.stage).commit(0, files, excepted)
+            assert finish(run.stage, run.comparison).errors == 0
+        else:
+            run.cast(chance.sample(run.pages, len(run.pages) // 2))
+        run.break_off()
+    assert leftovers(trees / "dest") == []
+    for new in sorted((trees / "source").iterdir()):
+        given = trees / "dest" / new.name
+        assert given.read_bytes() == new.read_bytes(), new.name
+        assert (given.stat().st_mode, given.stat().st_mtime_ns) == (new.stat().st_mode, new.stat().st_mtime_ns)
+    assert session(trees, policy).pages == []

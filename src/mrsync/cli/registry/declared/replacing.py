@@ -51,10 +51,14 @@ OPTIONS = (
         KEEPING,
         manual="write a new version into the old file, block by block, instead of beside it: this needs no space for a "
         "second version, keeps the inode and, with `--delta`, leaves unchanged blocks alone (databases, images of "
-        "disks, snapshots of file systems). What it gives up: whoever reads the file meanwhile sees parts of both "
-        "versions, a run that breaks leaves the file torn until the next one, `--commit` holds for new files only, and "
-        "torn files are not resumed. Files with several names, of another owner, or less private than the new version "
-        "are replaced as usual, and so are all with `--backup`, `--update` and `--size-only`. Not with `--commit job`",
+        "disks, snapshots of file systems). After an insertion, blocks that have moved are mostly sent again, "
+        "because the old ones are overwritten on the way. What it gives up: whoever reads the file meanwhile sees "
+        "parts of both versions; a run that breaks, or in which the file cannot be read or some target cannot take "
+        "it, leaves the file torn until the next run, which is not resumed; and `--commit` holds for new files "
+        "only. A torn file is longer than both versions. Files that have several names, an ACL, another owner or "
+        "group, that are mount points, less private than the new version, or full where the new version has more "
+        "than 64 MB of holes, are replaced as usual, and so are all with `--backup`, `--update` and `--size-only`. "
+        "Not with `--commit job`",
         field="policy.inplace",
         rsync="--inplace",
     ),
