@@ -228,10 +228,12 @@ class CatcherDriver:
             if self._verifier is not None:
                 self._verifier.receive(message)
             return
+        self._catcher.receive_message(message, heard.id, now, is_cast=opened is self._data)
+        if not isinstance(message, (Claim, Feed)) or not self._catcher.relaying.has_taken(message):
+            return  # what others repeat shows nothing
         if isinstance(message, Claim):
             self._note_claimant(message, source)
-        self._catcher.receive_message(message, heard.id, now, is_cast=opened is self._data)
-        if isinstance(message, Feed):
+        else:
             self._hand_out_events()  # pages of the parent may follow immediately
             for intake in self._intakes.values():
                 intake.senders.believe_parent(message.tx)
@@ -295,7 +297,8 @@ class CatcherDriver:
             if self._slots is not None and self._opener is not None:
                 self._forwarder.open(self._slots.geometry, self._slots, self._opener)
         peers: list[Peer] = [peer for peer in (event.parent, event.child) if peer is not None]
-        self._peers = {peer.target: peer_address(peer, heard.source.address) for peer in peers}
+        reached = {peer.target: peer_address(peer, heard.source.address) for peer in peers}
+        self._peers = {target: address for target, address in reached.items() if address is not None}
         self._claimants = {}
         self._is_casting = event.island is not None and event.island.target == self._target
         group = peer_address(event.island, heard.source.address) if event.island is not None else None
@@ -305,7 +308,7 @@ class CatcherDriver:
             self._peers[self._target] = group
             self._forwarder.feed(group, PathKind.ISLAND)
         else:
-            self._forwarder.feed(self._peers[event.child.target] if event.child is not None else None)
+            self._forwarder.feed(self._peers.get(event.child.target) if event.child is not None else None)
         self._tell_senders()
 
     def _listen_to(self, group: Address | None, heard: HeardSession) -> None:

@@ -103,6 +103,7 @@ class Echoer:
         self._unasked = unasked
         self._on_arrival = on_arrival
         self._session: _Session | None = None
+        self._requested = 0  # counter of the last request of this session
         self._counter = 0
         self._partial: OrderedDict[tuple[int, int], dict[int, bytes]] = OrderedDict()
         self._room = memoryview(bytearray(_ROOM_BYTES))
@@ -161,6 +162,7 @@ class Echoer:
                 return
             keys, decoded = opened
             self._session = _Session.of(keys)
+            self._requested = 0
             self._partial.clear()
             self.volumes.clear()
         if isinstance(decoded, Ping):
@@ -174,8 +176,12 @@ class Echoer:
         message = self._session.codec.decode(packet) if self._session else None
         if isinstance(message, Assign) and message.target == self._target and message.child is not None:
             assert self._session is not None  # it has decoded the message
+            address = peer_address(message.child, source)
+            if message.counter <= self._requested or address is None:
+                return  # repeated by others, maybe from elsewhere
+            self._requested = message.counter
             ping = self._session.codec.encode(Ping(self._session.id, message.number))
-            self.send(ping, peer_address(message.child, source))
+            self.send(ping, address)
 
     def _take_page_packet(
         self, header: Header, packet: memoryview, echo_socket: EchoSocket, ttl: int, source: Address, at: float

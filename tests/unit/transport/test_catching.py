@@ -10,19 +10,21 @@ from contextlib import closing
 import pytest
 
 from mrsync.protocol.catcher import Catcher
-from mrsync.protocol.core.events import CatcherEvent, SessionEnded, SessionOpened, SourceChanged
+from mrsync.protocol.core.events import CatcherEvent, PeersChanged, SessionEnded, SessionOpened, SourceChanged
 from mrsync.protocol.receiving.catcher_config import CatcherConfig
 from mrsync.transport.catching import CatcherDriver
 from mrsync.transport.loop import Loop
 from mrsync.transport.network.interface import loopback_interface
+from mrsync.transport.network.island import IslandSocket
 from mrsync.transport.network.multicast import open_caster_socket, open_data_socket, open_reply_socket
 from mrsync.transport.network.paths import Path
 from mrsync.transport.pages.bursts import BurstSender
 from mrsync.transport.pages.forwarding import endpoint
 from mrsync.transport.sessions import CatcherSecrets
-from mrsync.wire.header import session_tag
+from mrsync.wire.header import page_headers, session_tag
 from mrsync.wire.hops import FEED_BYTES
 from mrsync.wire.keys import SessionKeys
+from mrsync.wire.limits import HEADER_BYTES
 from mrsync.wire.messages import (
     Assign,
     Claim,
@@ -100,6 +102,7 @@ class Stand:
             write=lambda object, pages: None,
             on_event=self.events.append,
             loop=self._loop,
+            island=IslandSocket([loopback_interface()]),
         )
         self._thread = threading.Thread(target=self.driver.run)
         self._thread.start()
@@ -126,6 +129,12 @@ class Stand:
         assert isinstance(self.codec.decode(self.caster.recv(2000)), Hello)
         self.tell(Welcome(instance=7, counter=9, target=3, slot=0, hello=1, token=1))
 
+    def next_report(self) -> Report:
+        """Return the next report that arrives."""
+        while not isinstance(message := self.codec.decode(self.caster.recv(2000)), Report):
+            pass
+        return message
+
     def tell(self, message: Welcome | Assign) -> None:
         """Send a message of the caster to it alone."""
         self.caster.sendto(self.codec.encode(message), self.reply_address)
@@ -136,13 +145,18 @@ class Stand:
         return codec
 
 
+def _bound() -> socket.socket:
+    made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    made.bind(("127.0.0.1", 0))
+    made.settimeout(HANG_S)
+    return made
+
+
 class Parent:
     """Target 5, which feeds the target of a stand."""
 
     def __init__(self, child: Stand) -> None:
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind(("127.0.0.1", 0))
-        self.socket.settimeout(HANG_S)
+        self.socket = _bound()
         self.peer = Peer(5, LINK, *endpoint(self.socket.getsockname()))
         self.codec = ControlCodec(SessionKeys.derive(SECRET, SESSION), target=5)
         self.codec.set_peers(None, Peer(3, LINK, *endpoint(child.reply_address)))
@@ -235,6 +249,40 @@ def test_pages_of_a_parent_from_before_the_session_count_with_its_tx(stand: Stan
         while not (claim := parent.claim()).frontier:
             pass
         assert (claim.tx_seen, claim.tx_done, claim.ended_tx) == (20, 20, 20)
+
+
+def test_a_claim_that_another_repeats_makes_no_known_sender_of_it(stand: Stand) -> None:
+    island = Peer(3, LINK, *endpoint(("239.255.67.93", stand.port)))
+    stand.join()
+    stand.tell(Assign(7, 10, 3, 1, PROBE_BYTES, None, None, island))
+    stand.cast(OPENING)
+    while not stand.has_told(SessionOpened) or not stand.has_told(PeersChanged):
+        stand.next_report()
+    with closing(_bound()) as child, closing(_bound()) as thief:
+        codec = ControlCodec(SessionKeys.derive(SECRET, SESSION), target=6)
+        parent = Peer(3, LINK, *endpoint(stand.reply_address))
+        told = codec.decode(stand.codec.encode(Assign(1, 1, 6, 1, PROBE_BYTES, parent, None, island)))
+        assert isinstance(told, Assign)
+        codec.set_peers(told.parent, None, told.island)
+        claim = codec.encode(Claim(6, 1, 1, 3, LINK, PROBE_BYTES, ObjectKind.MANIFEST, 0, 0, 0, 0, 1, 0, 0, 0, ()))
+        child.sendto(claim, stand.reply_address)
+        thief.sendto(claim, stand.reply_address)
+        headers = page_headers(session_tag=session_tag(SESSION), object=0, page=1, generation=0, count=9, tx=1)
+        thief.sendto(headers[:HEADER_BYTES] + bytes(GEOMETRY.slice_bytes), stand.reply_address)
+        stand.tell(Assign(7, 11, 3, 1, PROBE_BYTES, None, None, island))  # behind all that, and it is answered
+        while not (report := stand.next_report()).packets_rejected + report.packets_seen:
+            pass
+        assert report.packets_seen == 0
+
+
+def test_a_peer_that_cannot_be_reached_is_none(stand: Stand) -> None:
+    stand.join()
+    link_local = Peer(5, LINK, b"\xfe\x80" + bytes(14), 7)
+    stand.tell(Assign(7, 10, 3, 1, PROBE_BYTES, link_local, link_local._replace(target=6)))
+    while not stand.has_told(PeersChanged):
+        stand.next_report()
+    stand.tell(Assign(7, 11, 3, 1, PROBE_BYTES, link_local, None))
+    stand.next_report()
 
 
 def test_it_ends_when_the_core_does() -> None:

@@ -14,11 +14,13 @@ from mrsync.transport.echoing import PARTIAL_PAGES_MAX, VOLUMES_MAX, Arrival, Ec
 from mrsync.transport.network.interface import loopback_interface
 from mrsync.transport.network.multicast import open_caster_socket, open_data_socket, open_reply_socket
 from mrsync.transport.network.paths import Path
+from mrsync.transport.pages.forwarding import endpoint
 from mrsync.transport.pinging import EchoReceived, Pinger
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.header import page_headers
 from mrsync.wire.keys import SessionKeys
-from mrsync.wire.messages import Kind, Way
+from mrsync.wire.messages import Assign, Kind, Peer, Ping, Way
+from mrsync.wire.session import ControlCodec
 from tests.support.waiting import HANG_S
 
 GROUP = "239.255.67.201"
@@ -153,6 +155,23 @@ def test_a_page_with_a_changed_byte_is_not_echoed(pair: Pair) -> None:
     pair.pinger.sockets[0].sendto(b"junk", pair.address)
     pair.pinger.sockets[0].sendto(b"", pair.address)
     assert pair.nothing_more()
+
+
+def test_a_request_that_others_repeat_causes_no_further_ping(pair: Pair) -> None:
+    pair.pinger.ping()
+    pair.echoes(1)
+    (opened,) = pair.pinger.sockets
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", 0))
+        other.settimeout(WAIT_S)
+        codec = ControlCodec(pair.pinger._keys)
+        request = Assign(0, 1, 3, 77, 0, None, Peer(4, 0, *endpoint(other.getsockname())))
+        link_local = request._replace(counter=2, child=Peer(4, 0, b"\xfe\x80" + bytes(14), 7))
+        for sent in (request, request, link_local, request._replace(counter=3, number=78)):
+            opened.sendto(codec.encode(sent), pair.reply.getsockname())
+        assert pair.nothing_more()
+        pings = [codec.decode(other.recv(2000)) for _ in range(2)]
+        assert [ping.counter if isinstance(ping, Ping) else ping for ping in pings] == [77, 78]
 
 
 def test_the_last_session_counts(pair: Pair) -> None:

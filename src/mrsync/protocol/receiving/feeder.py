@@ -207,6 +207,11 @@ class Feeder:
         if passage is not None and claim.active == passage.kind:
             self._asked = deque((passage.kind, page) for page in passage.asked(claim.needs))
 
+    def has_taken(self, message: Claim | Feed) -> bool:
+        """Return whether this is the newest claim of a child."""
+        child = self._children.get(message.child)
+        return child is not None and child.claim is message
+
     def _gather(self, now: float) -> None:
         """Have the audience of an island be those children that take their pages from it."""
         flows = []

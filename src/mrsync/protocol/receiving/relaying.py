@@ -16,7 +16,7 @@ from mrsync.protocol.receiving.feeder import Feeder
 from mrsync.protocol.receiving.reception import Reception
 from mrsync.protocol.receiving.reporter import Counters
 from mrsync.wire.geometry import Geometry
-from mrsync.wire.limits import ISLAND_ID
+from mrsync.wire.limits import ISLAND_ID, TX_AHEAD_MAX
 from mrsync.wire.messages import Assign, Claim, Feed, Feeding, Hop, Message, NetworkShare, ObjectKind, Peer
 
 STARVED_S = 0.5  # five feeds
@@ -27,6 +27,7 @@ CLAIMS_APART_SLOTS = 4  # in an island: a relay gets a thousand claims per secon
 FED_REPORT_S = 0.1
 HOP_S = 1.0
 HOP_URGENT_S = 0.1  # while the caster has to act
+COUNTERS_AHEAD_MAX = 4096  # per second since the last feed; a counter further ahead is forged
 
 
 class Relaying:
@@ -51,7 +52,8 @@ class Relaying:
         self._feed: Feed | None = None  # the parent's last one
         self._heard_bytes = 0
         self._probe_bytes = 0
-        self._heard_at = 0.0  # when its last feed came, or a page was written
+        self._feed_at = 0.0  # when that came
+        self._heard_at = 0.0  # when its last feed of use came, or a page was written
         self._patience_s = STARVED_S
         self._pages_done = 0  # since the last claim
         self._feeder: Feeder | None = None
@@ -95,6 +97,10 @@ class Relaying:
         if isinstance(message, Claim):
             self._receive_claim(message, now)
         return isinstance(message, Feed) and self._receive_feed(message, now)
+
+    def has_taken(self, message: Claim | Feed) -> bool:
+        """Return whether this is the newest message of its sender that counts."""
+        return message is self._feed or (self._feeder is not None and self._feeder.has_taken(message))
 
     # the assignment
 
@@ -164,9 +170,9 @@ class Relaying:
             or (feed.parent, feed.link) != (parent.target, parent.link)
         ):
             return False
-        if self._feed is not None and feed.counter <= self._feed.counter:
+        if not self._is_next(feed, now):
             return False
-        self._feed = feed
+        self._feed, self._feed_at = feed, now
         self._heard_bytes = max(self._heard_bytes, feed.size_bytes)
         was_fed = self.is_fed
         is_heard = feed.size_bytes < self._probe_bytes <= self._heard_bytes  # there: it need not try larger ones
@@ -182,6 +188,20 @@ class Relaying:
             self._timers.set(Timer.STARVE, now + self._patience_s)
         self._timers.advance(Timer.CLAIM, now if feed.is_poll or not was_fed else now + max(CLAIM_S, self._turn_s))
         return self.is_fed and not was_fed
+
+    def _is_next(self, feed: Feed, now: float) -> bool:
+        """Return whether a feed is newer than the last one, and no more so than the time between them allows.
+
+        In an island, any child can forge one. It must not make all true ones look old from then on.
+        """
+        last = self._feed
+        if last is None:
+            return True
+        spared = 1 + now - self._feed_at
+        return (
+            last.counter < feed.counter <= last.counter + COUNTERS_AHEAD_MAX * spared
+            and feed.tx <= last.tx + TX_AHEAD_MAX * spared
+        )
 
     @property
     def _turn_s(self) -> float:

@@ -26,12 +26,14 @@ class Meetings:
         self._pairs = [(order[at], other) for at in range(len(order)) for other in _others(order, at)]
         self._places = places
         self._arrived: set[int] = set()
+        self._counter = 0
 
     def requests(self) -> Iterator[Assign]:
         """Yield what to ask targets for: a ping of their child with the number of the request."""
         for number, (target, other) in enumerate(self._pairs, FIRST_NUMBER):
             peer = Peer(other, 0, *endpoint(self._places[other]))
-            yield Assign(0, number, target, number, 0, None, peer)
+            self._counter += 1
+            yield Assign(0, self._counter, target, number, 0, None, peer)
 
     def on_received(self, number: int) -> None:
         """Note that the ping with this number arrived where it was to."""

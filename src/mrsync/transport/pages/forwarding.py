@@ -117,14 +117,23 @@ class Forwarder:
         self.is_blocked = not self._sender.flush()
 
 
-def peer_address(peer: Peer, caster: Address) -> Address:
-    """Return the address of a peer. caster: the master's, whose scope is used for link-local peers."""
-    if peer.address.startswith(_IPV4_MAPPED):
+def peer_address(peer: Peer, caster: Address) -> Address | None:
+    """Return the address of a peer, or None if it cannot be reached.
+
+    caster: the master's address. Peers are of the same family, and on the same link if they are link-local.
+    """
+    is_ipv4 = peer.address.startswith(_IPV4_MAPPED)
+    if is_ipv4 != (len(caster) == 2):
+        return None
+    if is_ipv4:
         return (socket.inet_ntop(socket.AF_INET, peer.address[12:]), peer.port)
     host, scope = socket.inet_ntop(socket.AF_INET6, peer.address), 0
     if peer.address.startswith(_LINK_LOCAL):
         scope = caster[3]
-        host = f"{host}%{socket.if_indextoname(scope)}"
+        try:
+            host = f"{host}%{socket.if_indextoname(scope)}"
+        except OSError:  # the master's address is no link-local one, or the interface is gone
+            return None
     return (host, peer.port, 0, scope)
 
 

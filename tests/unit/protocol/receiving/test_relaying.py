@@ -1,4 +1,4 @@
-"""Relaying: how often children claim."""
+"""Relaying: how often children claim, and which feeds count."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from mrsync.protocol.core.sends import SendToPeer
 from mrsync.protocol.receiving.catcher_config import CatcherConfig
 from mrsync.protocol.receiving.reception import Reception
-from mrsync.protocol.receiving.relaying import CLAIM_S, Relaying
+from mrsync.protocol.receiving.relaying import CLAIM_S, COUNTERS_AHEAD_MAX, Relaying
 from mrsync.protocol.receiving.reporter import Counters
 from mrsync.wire.hops import FEED_BYTES
 from mrsync.wire.limits import ISLAND_ID
@@ -20,8 +20,8 @@ PARENT = Peer(3, 9, bytes(16), 7)
 TARGETS = 200
 
 
-@pytest.mark.parametrize(("island", "claims_s"), [(None, 1 / CLAIM_S), (PARENT, 1000 / TARGETS)])
-def test_many_children_of_a_relay_claim_less_often(island: Peer | None, claims_s: float) -> None:
+def relaying_child() -> Relaying:
+    """Return target 4, before any assignment."""
     numbers = count(1)
     config = CatcherConfig(
         target=4,
@@ -35,6 +35,29 @@ def test_many_children_of_a_relay_claim_less_often(island: Peer | None, claims_s
     )
     relaying = Relaying(config, Reception(0.0), Counters(), lambda: next(numbers), lambda event: None)
     relaying.open(GEOMETRY, NetworkShare.ALL, TARGETS, 0.0)
+    return relaying
+
+
+def test_a_forged_feed_of_an_island_makes_no_true_one_look_old() -> None:
+    relaying = relaying_child()
+    relaying.receive(Assign(1, 1, 4, 1, 2 * FEED_BYTES, PARENT, None, PARENT), 0.0)
+
+    def takes(counter: int, tx: int, now: float) -> bool:
+        feed = Feed(3, counter, tx, ISLAND_ID, 9, ObjectKind.CONTENTS, 0, 1, False, FEED_BYTES)
+        relaying.receive(feed, now)
+        return relaying.has_taken(feed)
+
+    assert takes(500, 900_000, 1.0)  # the first that we hear of an island that others are in already
+    assert not takes(0xFFFFFFFF, 900_001, 1.1)
+    assert not takes(502, 0xFFFFFFFF, 1.1)
+    assert takes(501, 900_001, 1.1)
+    assert not takes(501, 900_001, 1.1)
+    assert takes(501 + 9 * COUNTERS_AHEAD_MAX, 1_300_000, 9.2), "it was away for a while"
+
+
+@pytest.mark.parametrize(("island", "claims_s"), [(None, 1 / CLAIM_S), (PARENT, 1000 / TARGETS)])
+def test_many_children_of_a_relay_claim_less_often(island: Peer | None, claims_s: float) -> None:
+    relaying = relaying_child()
     relaying.receive(Assign(1, 1, 4, 1, 2 * FEED_BYTES, PARENT, None, island), 0.0)
     child = ISLAND_ID if island else 4
     claims = 0

@@ -17,7 +17,10 @@ def test_who_reaches_whom() -> None:
 
 def test_requests_are_repeated_with_the_same_numbers() -> None:
     meetings = Meetings({0: ("fd00::1", 5), 1: ("fd00::2", 6)})
-    assert list(meetings.requests()) == list(meetings.requests())
+    first, again = list(meetings.requests()), list(meetings.requests())
+    assert [request.number for request in first] == [request.number for request in again]
+    counters = [request.counter for request in first + again]
+    assert sorted(set(counters)) == counters, "else the second would look as if others had repeated the first"
 
 
 def test_of_many_targets_neighbours_by_address_meet() -> None:
