@@ -26,7 +26,7 @@ def case(
     hop_repairs_max: float = 0.0,
     **details: Any,
 ) -> RelayCase:
-    all_details = (("has_islands", True), ("file_bytes", FILES), ("uplink_bytes_s", 5e6), *details.items())
+    all_details = tuple({"has_islands": True, "file_bytes": FILES, "uplink_bytes_s": 5e6, **details}.items())
     return RelayCase(what, targets, states, seconds_max, copies_max, hop_repairs_max, all_details)
 
 
@@ -67,4 +67,14 @@ CASES = (
     case("the relay passes nothing on, and says that it did", one(0, withholds_share=1.0), EVERYONE, 4.5, 1.05, 0.1),
     case("one does not hear the others' multicast", one(3, segment=None), EVERYONE, 2.6, 1.01, 0.01),
     case("one that listens is slow to write", one(4, disk_pages_s=50.0), EVERYONE, 3.6, 1.01, 0.01),
+    case("one that listens is very slow to write", one(4, disk_pages_s=10.0), EVERYONE, 12.0, 1.01, 0.01),
+    case(
+        "one that listens writes nothing any more",
+        struck(3, Fate.HUNG),
+        all_but(3),
+        9.0,
+        1.1,
+        0.1,
+        file_bytes=tuple(3 * size for size in FILES),
+    ),
 )

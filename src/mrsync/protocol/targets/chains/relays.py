@@ -394,8 +394,18 @@ class Relays:
         activity = link.child.report.activity if link.child.report is not None else 0
         if activity != link.activity:
             link.activity, link.written_at = activity, now
-        patience_s = GAP_S if now - link.written_at < STALL_S else STALL_S
-        return now - link.moved_at > patience_s + self._slack_s
+        waited_s = now - link.moved_at - self._slack_s
+        if waited_s <= STALL_S:
+            return False
+        return waited_s > GAP_S or (now - link.written_at >= STALL_S and not self._is_held_up(link))
+
+    def _is_held_up(self, link: Link) -> bool:
+        """Return whether another one in the same island has pages to write, so that all of it wait for that one."""
+        return link.island is not None and any(
+            other.child.report is not None and other.child.report.queue_pages > 0
+            for other in self._links.values()
+            if other.island is link.island and other is not link
+        )
 
     def _doubt(self, link: Link, now: float) -> None:
         """Handle a link that does not work, after seeing whether both ends answer."""
@@ -444,6 +454,8 @@ class Relays:
         elif fed:
             for link in deaf:
                 self._move_last(link.child)
+            for link in links:
+                link.moved_at = now  # the relay may have waited for those, and soon sees that they are gone
 
     def _part_anew(self) -> None:
         """Make several chains, if they are asked for, of one that was for the sake of an island."""
