@@ -147,8 +147,8 @@ class Catcher:
         """
         if self.state is CatcherState.ENDED:
             return
-        is_missed = self.state is CatcherState.JOINED and not self._reporter.has_result
-        if is_missed:
+        is_missed = self.state is CatcherState.JOINED and not self._reporter.has_told_result
+        if is_missed and not self._reporter.has_result:
             self._reporter.log(FailedRecord(reason))
         self._end(CatcherTrigger.STOP, Ending.ABORTED, reason)
         if is_missed:

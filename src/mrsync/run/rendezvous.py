@@ -254,7 +254,11 @@ def _deaf_sentences(ways: Ways, targets: Sequence[str], usable: Sequence[int]) -
 
 
 def _random_group(is_ipv6: bool) -> str:
-    """Return a random site-local group: from 239.255.0.0/16 (RFC 2365) or ff15::/16 (RFC 4291)."""
+    """Return a random site-local group: from 239.255.0.0/16 (RFC 2365) or ff15::/16 (RFC 4291).
+
+    Its number is even, so that it is the island of no other session that has chosen its own so.
+    """
+    high, low = int.from_bytes(os.urandom(2), "big"), int.from_bytes(os.urandom(2), "big") & ~1
     if is_ipv6:
-        return f"ff15::{os.urandom(2).hex()}:{os.urandom(2).hex()}"
-    return "239.255.{}.{}".format(*os.urandom(2))
+        return f"ff15::{high:x}:{low:x}"
+    return f"239.255.{low >> 8}.{low & 0xFF}"

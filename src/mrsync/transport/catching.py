@@ -5,7 +5,8 @@ if the caster signs, and `write` writes it. Three queues belong to this way: ope
 wait for a digest, and `_pages`, which are written in groups of PAGES_PER_JOB or after PATIENCE_S.
 
 pages_written reports a page together with tx_done, up to which everything that arrived was written. So a page must not
-be overtaken: writes are in the order of arrival, and tx_done stays below pages that still wait for a digest.
+be overtaken: writes are in the order of arrival, and tx_done stays below pages that wait for a digest, unless these
+are only the last ones whose digests may be lost; see `PageVerifier.tx_done`.
 
 Before a session is open, sockets are read datagram by datagram (`_listen`), and only control messages count.
 """

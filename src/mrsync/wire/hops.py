@@ -67,6 +67,7 @@ _HOP = Layout(
     ("window_pages", "I", "hop-window"),
 )
 FEED_BYTES = HEADER_BYTES + INSTANCE_BYTES + _FEED.size + TAG_BYTES  # of one without padding
+_IPV4_MAPPED = bytes(10) + b"\xff\xff"
 _NOBODY = Peer(CASTER_ID, 0, bytes(PEER_ADDRESS_BYTES), 0, bytes(SECRET_BYTES))
 
 # Decoders raise struct.error or ValueError for what no honest sender sends.
@@ -87,7 +88,8 @@ def decode_assign(clear: Clear, body: bytes) -> Assign:
     parent, child, *islands = (_decode_peer(body, _ASSIGN.size + at * _PEER.size) for at in range(count))
     target, island = fields["target"], islands[0] if islands else None
     require(target < TARGETS_MAX and None not in islands)
-    require(all(peer is None or peer.target != target for peer in (parent, child)))
+    require(all(peer is None or (peer.target != target and not _is_group(peer)) for peer in (parent, child)))
+    require(island is None or _is_group(island))
     if island is not None and island.target == target:
         require(child is None)
     elif island is not None:
@@ -99,6 +101,12 @@ def _decode_peer(body: bytes, at: int) -> Peer | None:
     peer = Peer(**_PEER.unpack_from(body, at))
     require(peer.target < TARGETS_MAX or peer == _NOBODY)
     return peer if peer != _NOBODY else None
+
+
+def _is_group(peer: Peer) -> bool:
+    """Return whether the address is one of multicast: no island is cast to a single host, and no child is a group."""
+    is_ipv4 = peer.address.startswith(_IPV4_MAPPED)
+    return peer.address[12] >> 4 == 0xE if is_ipv4 else peer.address[0] == 0xFF
 
 
 def encode_feed(message: Feed) -> tuple[Clear, bytes]:

@@ -295,6 +295,16 @@ def test_catcher_that_is_stopped_after_its_result_has_not_failed() -> None:
     catcher.log(ResultRecord(0, 0, 0, 0, 0, 0), 0.0)
     only_report(catcher, 0.0)
     catcher.stop("interrupted", 1.0)
+    (result,) = RecordDecoder().feed(only_report(catcher, 1.0).log_bytes)  # the first report may be lost
+    assert isinstance(result, ResultRecord)
+
+
+def test_catcher_that_is_stopped_after_its_result_arrived_says_nothing() -> None:
+    catcher = joined()
+    catcher.log(ResultRecord(0, 0, 0, 0, 0, 0), 0.0)
+    report = only_report(catcher, 0.0)
+    catcher.receive_message(Ack(INSTANCE, 1, 0, report.log_end), 7, 0.5)
+    catcher.stop("interrupted", 1.0)
     assert catcher.sends(1.0) == []
 
 

@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 
 from mrsync.errors import PortInUseError, SocketError, UsageError
-from mrsync.run.rendezvous import PORTS, find_rendezvous, open_rendezvous
+from mrsync.run.rendezvous import PORTS, _random_group, find_rendezvous, open_rendezvous
 from mrsync.run.settings import AUTO, GROUPS, LOCAL, CastSettings, Network
 from mrsync.transport.network.interface import loopback_interface
 from mrsync.transport.network.paths import PathKind
@@ -80,6 +80,13 @@ def test_a_place_chosen_automatically_avoids_ports_in_use() -> None:
     rendezvous, paths = open_rendezvous(settings("a", shell=LOCAL, group=AUTO, port=port))
     with closing(paths[0].socket):
         assert rendezvous.port == port  # it was free
+
+
+@pytest.mark.parametrize("is_ipv6", [False, True])
+def test_groups_chosen_automatically_are_no_island_of_others(is_ipv6: bool) -> None:
+    place = find_rendezvous(settings("a", shell=LOCAL))
+    islands = [place._replace(group=_random_group(is_ipv6)).island[0] for _ in range(64)]
+    assert all(address[-1] & 1 for address in islands), "their own groups are even"
 
 
 def test_targets_behind_a_router_need_a_ttl() -> None:

@@ -147,9 +147,15 @@ def reports(draw: st.DrawFn) -> Report:
     )
 
 
-peers = st.builds(
-    Peer, st.integers(0, 99), u32, st.binary(min_size=16, max_size=16), u16, st.binary(min_size=32, max_size=32)
-)
+def peers_at(*starts: bytes) -> st.SearchStrategy[Peer]:
+    """Peers whose addresses start so."""
+    addresses = st.builds(lambda start, rest: (start + rest)[:16], st.sampled_from(starts), st.binary(min_size=16))
+    return st.builds(Peer, st.integers(0, 99), u32, addresses, u16, st.binary(min_size=32, max_size=32))
+
+
+IPV4_MAPPED = bytes(10) + b"\xff\xff"
+peers = peers_at(b"\xfd", b"\xfe\x80", IPV4_MAPPED + b"\x0a", IPV4_MAPPED + b"\xdf")
+groups = peers_at(b"\xff", IPV4_MAPPED + b"\xe0", IPV4_MAPPED + b"\xef")
 others = st.integers(100, TARGETS_MAX - 1)
 plain_assigns = st.builds(Assign, u64, u32, others, u32, u16, st.none() | peers, st.none() | peers, st.none())
 island_assigns = st.builds(  # to one that listens, and to the relay
@@ -160,7 +166,7 @@ island_assigns = st.builds(  # to one that listens, and to the relay
     ),
     plain_assigns,
     peers,
-    peers,
+    groups,
     st.booleans(),
 )
 assigns = plain_assigns | island_assigns

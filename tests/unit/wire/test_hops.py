@@ -26,7 +26,7 @@ from tests.unit.wire.samples import KEYS, SESSION, assigns, claims, feeds, hops
 
 PARENT, CHILD, OTHER, LINK = 3, 4, 5, 9
 FEED = Feed(PARENT, 1, 7, CHILD, LINK, ObjectKind.CONTENTS, 10, 4, False, FEED_BYTES)
-ISLAND = Peer(PARENT, LINK, bytes(15) + b"\1", 8888)
+ISLAND = Peer(PARENT, LINK, b"\xff" + bytes(14) + b"\1", 8888)
 CLAIM = Claim(CHILD, 11, 1, PARENT, LINK, 1472, ObjectKind.CONTENTS, 7, 6, 10, 5, 1 << 20, 0, 5, 9, ((5, 1, 0),))
 
 
@@ -154,6 +154,9 @@ def test_nobody_claims_in_the_name_of_another_one_of_its_island() -> None:
         Assign(0, 1, CHILD, 2, 1472, None, None, ISLAND),
         Assign(0, 1, CHILD, 2, 1472, Peer(PARENT, LINK + 1, bytes(16), 7), None, ISLAND),
         Assign(0, 1, CHILD, 2, 1472, Peer(OTHER, LINK, bytes(16), 7), None, ISLAND),
+        Assign(0, 1, PARENT, 2, 1472, None, None, ISLAND._replace(address=bytes(15) + b"\1")),
+        Assign(0, 1, PARENT, 2, 1472, None, None, ISLAND._replace(address=bytes(10) + b"\xff\xff\xc0\0\2\1")),
+        Assign(0, 1, PARENT, 2, 1472, None, ISLAND._replace(target=CHILD)),
     ],
 )
 def test_a_target_listens_to_its_parent_or_casts_itself(assign: Assign) -> None:

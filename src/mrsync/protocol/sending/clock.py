@@ -62,7 +62,7 @@ class Clock:
     def report_pages(self) -> int:
         """Number of pages after which monitors report, often enough for a narrow window."""
         packets = self._courtesy.report_packets(REPORTS_PER_WINDOW)
-        return max(1, int(min(REPORT_PAGES, self.window.size // REPORTS_PER_WINDOW, packets // self._page_packets)))
+        return max(1, int(min(REPORT_PAGES, self.window.size // REPORTS_PER_WINDOW, packets / self._page_packets)))
 
     @property
     def round_trip_s(self) -> float:

@@ -17,6 +17,7 @@ ones. Otherwise a forged tx could make all current pages look lost. See `Senders
 from __future__ import annotations
 
 import socket
+from collections import Counter
 from collections.abc import Sequence
 from typing import Callable
 
@@ -37,7 +38,7 @@ TakeControl = Callable[[bytes, Address], None]
 
 BYTES_PER_DRAIN = 512 << 10  # little enough that pages are still in the processor's cache when they are written
 DATAGRAM_COUNTS_AS = 1024  # minimum per datagram, so that many small ones do not keep the loop busy
-FOREIGN_MESSAGES_PER_DRAIN = 16  # limit for opening messages from other addresses, which costs a seal each
+FOREIGN_MESSAGES_PER_DRAIN = 16  # of each kind; limit for opening messages from other addresses, a seal each
 
 SINGLES_MIN = 8  # unmerged packets in a row, after which many are received at once
 
@@ -92,7 +93,7 @@ class Intake:
         self._is_merging = True  # the kernel merged the last datagrams
         self._singles = 0  # packets since the last merged ones
         self._batch: BatchReceiver | None = None
-        self._foreign_left = 0
+        self._foreign_taken: Counter[int] = Counter()  # in this drain, by kind
 
     @property
     def is_midway(self) -> bool:
@@ -111,7 +112,7 @@ class Intake:
         run, packet_bytes, is_stranger = self._run, self._packet_bytes, self.senders.is_stranger
         headers = run.headers
         taken = 0
-        self._foreign_left = FOREIGN_MESSAGES_PER_DRAIN
+        self._foreign_taken.clear()
         while taken < BYTES_PER_DRAIN:
             if self._singles >= SINGLES_MIN and (batch := self._batch_receiver()) is not None:
                 number, size = self._take_batch(batch, now)
@@ -257,10 +258,10 @@ class Intake:
         packets = -(-length // segment) if segment else 1
         kind = self._run.headers[_KIND_AT]
         is_message = packets == 1 and self.senders.may_speak(kind) and self._run.headers[_TAG] == self._packed_tag
-        if not is_message or not self._foreign_left:
+        if not is_message or self._foreign_taken[kind] >= FOREIGN_MESSAGES_PER_DRAIN:
             self.statistics.foreign += packets
             return
-        self._foreign_left -= 1
+        self._foreign_taken[kind] += 1
         pieces = 2 * -(-length // self._packet_bytes)
         self._take_control(b"".join(vector[:pieces])[:length], source)
 

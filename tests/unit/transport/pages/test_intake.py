@@ -331,6 +331,17 @@ def test_of_another_address_a_few_statuses_are_handed_on_and_nothing_else() -> N
         assert link.intake.statistics.foreign == 5 * FOREIGN_MESSAGES_PER_DRAIN
 
 
+def test_a_flood_of_statuses_keeps_out_no_claim() -> None:
+    with Link(sample(1)) as link, closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as stranger:
+        link.intake.senders.set_peers([], has_unknown_children=True)
+        start, tag = packets_of(link, 0)[0][:2], packets_of(link, 0)[0][8:12]
+        for kind in [Kind.STATUS] * (2 * FOREIGN_MESSAGES_PER_DRAIN) + [Kind.CLAIM]:
+            stranger.sendto(start + bytes((kind,)) + bytes(5) + tag + bytes(12) + b"body", link.address)
+        link.receive()
+        assert link.controls[-1][2] == Kind.CLAIM
+        assert len(link.controls) == FOREIGN_MESSAGES_PER_DRAIN + 1
+
+
 @pytest.mark.parametrize("at", [0, 7, FULL - 1])
 @pytest.mark.parametrize("is_first", [True, False])
 def test_of_two_packets_for_one_place_the_seal_chooses(at: int, is_first: bool) -> None:
