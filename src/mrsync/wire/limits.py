@@ -1,7 +1,7 @@
 """Numbers that both ends must agree on: versions, sizes, and an upper bound for everything that is counted."""
 
 MAGIC = 0x6D  # "m": a packet of ours, not of a stranger on the same group
-VERSION = 1
+VERSION = 2
 
 HEADER_BYTES = 24
 INSTANCE_BYTES = 8  # clear prefix of every control message: who speaks, since when

@@ -18,7 +18,7 @@ from mrsync.transport.pages.intake import (
 )
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.header import page_headers, session_tag
-from mrsync.wire.limits import HEADER_BYTES, TX_AHEAD_MAX
+from mrsync.wire.limits import HEADER_BYTES, MAGIC, TX_AHEAD_MAX, VERSION
 from mrsync.wire.messages import Kind
 from tests.unit.transport.link import CONTENTS, GEOMETRY, SESSION, Link, sample
 
@@ -113,7 +113,7 @@ def test_an_unfinished_run_is_reported_when_another_packet_comes() -> None:
         link.send_page(0, mask=0b111)
         link.receive()
         assert link.sink.packets_told == []
-        link.sender.send_message(b"\x6d\x01\x02" + bytes(21) + b"status")
+        link.sender.send_message(bytes([MAGIC, VERSION, Kind.STATUS]) + bytes(21) + b"status")
         link.receive()
         assert link.sink.packets_told == []
         assert link.controls == []
