@@ -121,7 +121,7 @@ class CatcherDriver:
         self._write_by: float | None = None  # when to write the waiting pages, however few
         self._unread: set[socket.socket] = set()  # sockets that may have more to read than was read in this turn
         self._quiet_by: float | None = None  # when to report an unfinished run to the state machine
-        self._naps = Naps()
+        self._naps = Naps(is_timed=True)
         self._is_roomy = all(granted_buffer(opened) >= NAP_BUFFER_BYTES for opened in self._sockets)
         self._is_ended = False
 
@@ -255,6 +255,7 @@ class CatcherDriver:
         assert heard is not None  # the state machine opened the session after a status of it
         heard.codec.use_report_seal(event.seal)
         share = heard.status.share if heard.status is not None else NetworkShare.ALL
+        self._naps = Naps(is_timed=share is not NetworkShare.ALL)
         set_traffic_class(self._reply, share)  # for what is passed on to a child
         self._slots = slots = Slots(
             event.geometry, self._slot_count, sockets=len(self._sockets) + (self._island is not None)
