@@ -26,7 +26,7 @@ EXCEPTIONS = {
     ("tree/destination/destination.py", "_open_root"): "DEST itself; only a directory",
     ("tree/destination/backupdir.py", "_open_root"): "--backup-dir itself; only a directory",
     ("tree/destination/alternates.py", "_open"): "--link-dest and its like; only a directory",
-    ("tree/staging/homes.py", "__init__"): "--temp-dir itself; only a directory",
+    ("tree/staging/homes.py", "_open_named"): "--temp-dir itself; only a directory",
     ("tree/fs/handles.py", "_call"): "the working directory",
     ("run/sandbox.py", "enter"): "the root, for no more than its path",
     (

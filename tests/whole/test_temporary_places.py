@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 
 import pytest
 
@@ -27,6 +28,11 @@ def test_a_directory_on_another_file_system_is_refused(site: Site) -> None:
         assert ended.status == 30
         assert f"--temp-dir {other} is on another file system than the destination" in ended.stderr
         assert list(other.iterdir()) == []
+        for host in site.hosts:
+            shutil.rmtree(site.dest(host), ignore_errors=True)
+        foreseen = site.sync("-n", "--temp-dir", other)
+        assert foreseen.status == 30
+        assert f"--temp-dir {other} is on another file system than the destination" in foreseen.stderr
     assert not (site.dest("a") / "a").exists()
 
 

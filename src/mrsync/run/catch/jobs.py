@@ -46,7 +46,7 @@ from mrsync.tree.model.plan import Plan
 from mrsync.tree.model.policy import Policy
 from mrsync.tree.model.spans import merged
 from mrsync.tree.staging.finish import Result, finish
-from mrsync.tree.staging.homes import StagingArea
+from mrsync.tree.staging.homes import StagingArea, foresee_area
 from mrsync.tree.staging.resume import StaleFiles, missing_pages
 from mrsync.tree.staging.stage import WHOLE, Stage
 from mrsync.tree.staging.staging_rounds import StagingRounds
@@ -186,6 +186,8 @@ class TreeJobs:
             self._path = rename_file(manifest, self._path)
         if self._is_dry_run and not os.path.isdir(self._path):
             check_absent_root(self._path, makes_parents=manifest.policy.makes_parents)
+            if manifest.policy.temp_dir:
+                self._foresee_area(manifest.policy.temp_dir)
             comparison = self._comparison = self._compare_with_nothing(manifest)
             return self._fitting(Compared(len(manifest), comparison, []))
         destination = self._destination = Destination(
@@ -219,6 +221,13 @@ class TreeJobs:
         self._area = StagingArea(destination, name, self._host)
         destination.directories.aside_fd = self._area.fd
         self._comparison.stale += self._area.leftovers()
+
+    def _foresee_area(self, name: str) -> None:
+        near_fd = _open_deepest(os.path.abspath(self._path))
+        try:
+            foresee_area(self._path, near_fd, name, self._host)
+        finally:
+            os.close(near_fd)
 
     def _compare_with_nothing(self, manifest: Manifest) -> Comparison:
         if not manifest.policy.alternates.paths:

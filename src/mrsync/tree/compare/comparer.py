@@ -40,7 +40,7 @@ from mrsync.tree.fs.digests import Digester
 from mrsync.tree.fs.directories import Directories
 from mrsync.tree.fs.handles import Handle
 from mrsync.tree.fs.owners import Ownership
-from mrsync.tree.fs.temporary_names import PREFIX, parsed
+from mrsync.tree.fs.temporary_names import PREFIX, is_temporary
 from mrsync.tree.model.failure import Failure, printable
 from mrsync.tree.model.items import (
     ATTRIBUTES,
@@ -243,10 +243,12 @@ class Comparer:
 
     def _sort_out(self, directory: int, positions: dict[bytes, int], listing: Listing, *, deletes: bool) -> None:
         """Sort names that the source lacks into leftovers of earlier runs and extraneous entries."""
-        for name in [name for name in positions if name.startswith(PREFIX) and parsed(name)]:
-            if listing.modes[positions[name]] >> 12 != DIRECTORY:
-                self._result.stale.append((directory, name))
+        for name in [name for name in positions if name.startswith(PREFIX)]:
+            is_directory = listing.modes[positions[name]] >> 12 == DIRECTORY
+            if is_temporary(name, is_directory=is_directory):
                 del positions[name]
+                if not is_directory:
+                    self._result.stale.append((directory, name))
         if deletes and self._policy.deletes and directory not in self._manifest.incomplete:
             self._result.extraneous += [
                 (directory, name) for name in self._extraneous.choose(directory, positions, listing)

@@ -6,6 +6,7 @@ import re
 from typing import NamedTuple
 
 _NAME = re.compile(rb"\.mrsync-([0-9a-f]+)(?:-([lfbd]?)([0-9]+)|\.journal)")
+_AREA = re.compile(rb"\.mrsync-[0-9a-f]+\.staging")
 PREFIX = b".mrsync-"
 NO_FILE = -1
 
@@ -45,6 +46,11 @@ def journal_name(tag: bytes) -> bytes:
 def area_name(key: bytes) -> bytes:
     """Return the name of a destination's directory in that of --temp-dir."""
     return b".mrsync-%s.staging" % key
+
+
+def is_temporary(name: bytes, *, is_directory: bool) -> bool:
+    """Return whether this is the name of a session's file, or of a directory that --temp-dir asked for."""
+    return bool((_AREA if is_directory else _NAME).fullmatch(name))
 
 
 def parsed(name: bytes) -> Temporary | None:

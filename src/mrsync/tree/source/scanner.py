@@ -17,7 +17,7 @@ from mrsync.tree.fs.extents import data_extents
 from mrsync.tree.fs.handles import Handle, entry_in
 from mrsync.tree.fs.owners import name_owners
 from mrsync.tree.fs.state_directory import is_state_directory
-from mrsync.tree.fs.temporary_names import PREFIX, parsed
+from mrsync.tree.fs.temporary_names import PREFIX, is_temporary
 from mrsync.tree.fs.xattrs import source_xattr_policy
 from mrsync.tree.model.attributes import UNKNOWN
 from mrsync.tree.model.failure import Failure, printable
@@ -311,4 +311,6 @@ def drop_temporary(listing: Listing) -> None:
     names = listing.names
     at = bisect_left(names, PREFIX)
     if at < len(names) and names[at].startswith(PREFIX):
-        listing.keep([i for i, name in enumerate(names) if not parsed(name) or listing.modes[i] >> 12 == DIRECTORY])
+        kinds = [mode >> 12 for mode in listing.modes]
+        kept = [i for i, name in enumerate(names) if not is_temporary(name, is_directory=kinds[i] == DIRECTORY)]
+        listing.keep(kept)

@@ -1,23 +1,30 @@
 """Choose the directories in which files are staged: beside their final names, or in that of --temp-dir.
 
-A staged file is put into place by rename(), which works only within one mount. So a directory of --temp-dir serves the
-directories of the destination that are in the same mount, and the others stage their files beside the final names.
+A staged file is put into place by rename(), which works only within one mount, and there not between subvolumes, or
+into directories with another quota or key. So each directory is tried: a directory of --temp-dir serves those to which
+a rename leads from it, and the others stage their files beside the final names.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+from collections.abc import Callable
 from contextlib import suppress
 
 from mrsync.errors import FileError
-from mrsync.files import NAMED, let_go, may_others_write
+from mrsync.files import CAUTIOUS, NAMED, let_go, may_others_write
 from mrsync.tree.destination.destination import Destination
 from mrsync.tree.fs.directories import ASIDE, OPEN_DIRECTORY
 from mrsync.tree.fs.mounts import mount_id
-from mrsync.tree.fs.temporary_names import area_name, parsed
+from mrsync.tree.fs.temporary_names import area_name, backup_name, parsed
+from mrsync.tree.model.acl import DEFAULT
 from mrsync.tree.model.failure import printable
 from mrsync.tree.model.manifest import Manifest
+
+_PROBE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | CAUTIOUS
+_NO_ACLS = (errno.ENODATA, errno.EOPNOTSUPP)
 
 
 class Homes:
@@ -50,12 +57,10 @@ class Homes:
     def room(self, directory: int) -> int:
         """Return where the files of a directory are staged: its home, or ASIDE."""
         home = self.home(directory)
-        directories = self._destination.directories
-        if directories.aside_fd < 0:
+        if self._destination.directories.aside_fd < 0:
             return home
         if home not in self._rooms:
-            is_near = mount_id(directories.open(home)) == mount_id(directories.aside_fd)
-            self._rooms[home] = ASIDE if is_near else home
+            self._rooms[home] = ASIDE if self._leads_to(home) else home
         return self._rooms[home]
 
     def is_shared(self, room: int) -> bool:
@@ -64,35 +69,45 @@ class Homes:
             self._shared[room] = may_others_write(os.fstat(self._destination.directories.open(room)))
         return self._shared[room]
 
+    def _leads_to(self, home: int) -> bool:
+        """Return False if no file can be renamed from --temp-dir to a directory. Raise OSError if none can be made."""
+        directories = self._destination.directories
+        name = backup_name(os.urandom(8).hex().encode(), 0)
+        os.close(os.open(name, _PROBE, 0o600, dir_fd=directories.aside_fd))
+        try:
+            directories.change(home, lambda fd: os.rename(name, name, src_dir_fd=directories.aside_fd, dst_dir_fd=fd))
+        except OSError as error:
+            os.unlink(name, dir_fd=directories.aside_fd)
+            return error.errno != errno.EXDEV  # any other reason is found with the file itself
+        directories.change(home, lambda fd: os.unlink(name, dir_fd=fd))
+        return True
+
 
 class StagingArea:
     """A directory for the staged files of one destination, in the directory that --temp-dir names.
 
     It is named after the destination, so that what is in it belongs to no other one. In a dry run it is not made. Raise
-    FileError if the directory of --temp-dir cannot be used, or is in another mount than the destination.
+    FileError if the directory of --temp-dir cannot be used, or is on another file system than the destination.
     """
 
     def __init__(self, destination: Destination, name: str, host: str) -> None:
         path = os.fsencode(name.replace("{host}", host))
         self.fd = -1
         self._name = area_name(_key_of(destination.path))
+        self._is_inside = _is_inside(destination.path, path)
+        self.above_fd = -1
         try:
-            self.above_fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | NAMED, dir_fd=destination.root_fd)
-        except OSError as error:
-            raise FileError(f"--temp-dir {printable(path)}: {error.strerror}") from error
-        try:
-            if mount_id(self.above_fd) != mount_id(destination.root_fd):
-                raise FileError(
-                    f"--temp-dir {printable(path)} is on another file system than the destination, and from there no "
-                    "file can be renamed into its place: name a directory on the same one"
-                )
+            self.above_fd = _open_named(path, destination.root_fd)
+            _check_near(path, self.above_fd, destination.root_fd)
             if not destination.is_dry_run:
-                self.fd = self._open()
+                self._change_above(self._make)
+                self.fd = os.open(self._name, OPEN_DIRECTORY, dir_fd=self.above_fd)
+                self._check_own(path)
         except OSError as error:
-            self.close()
+            self._let_go()
             raise FileError(f"--temp-dir {printable(path)}: {error.strerror}") from error
         except FileError:
-            self.close()
+            self._let_go()
             raise
 
     def leftovers(self) -> list[tuple[int, bytes]]:
@@ -102,15 +117,84 @@ class StagingArea:
     def close(self) -> None:
         """Close the directory, and remove it unless files are kept there for a later session."""
         if self.fd >= 0:
-            let_go(self.fd)
             with suppress(OSError):  # it is not empty, or was deleted with a directory of the destination
-                os.rmdir(self._name, dir_fd=self.above_fd)
-        let_go(self.above_fd)
+                self._change_above(lambda: os.rmdir(self._name, dir_fd=self.above_fd))
+        self._let_go()
 
-    def _open(self) -> int:
+    def _make(self) -> None:
         with suppress(FileExistsError):
             os.mkdir(self._name, 0o700, dir_fd=self.above_fd)
-        return os.open(self._name, OPEN_DIRECTORY, dir_fd=self.above_fd)
+
+    def _change_above(self, change: Callable[[], None]) -> None:
+        """Make or remove the directory. What is in the destination keeps its times, as they are the source's."""
+        status = os.fstat(self.above_fd)
+        change()
+        if self._is_inside:
+            with suppress(OSError):  # it is not ours, and has a time of its own anyway
+                os.utime(self.above_fd, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+    def _check_own(self, path: bytes) -> None:
+        """Let no other user have rights here: neither one who made the directory first, nor by an ACL from above."""
+        status = os.fstat(self.fd)
+        if status.st_uid != os.geteuid() or status.st_mode & 0o022:
+            raise FileError(
+                f"--temp-dir {printable(path)}: {printable(self._name)} there belongs to somebody else, or others may "
+                "write to it: remove it, or name another directory"
+            )
+        try:
+            os.removexattr(self.fd, DEFAULT)
+        except OSError as error:
+            if error.errno not in _NO_ACLS:
+                raise
+
+    def _let_go(self) -> None:
+        for fd in (self.fd, self.above_fd):
+            if fd >= 0:
+                let_go(fd)
+
+
+def foresee_area(path: bytes, near_fd: int, name: str, host: str) -> None:
+    """Raise FileError if --temp-dir would be refused for a destination that does not exist yet.
+
+    near_fd: the deepest existing directory of the destination's path.
+    """
+    wanted = os.fsencode(name.replace("{host}", host))
+    try:
+        fd = _open_named(os.path.abspath(os.path.join(path, wanted)), near_fd)
+    except OSError as error:
+        raise FileError(f"--temp-dir {printable(wanted)}: {error.strerror}") from error
+    try:
+        _check_near(wanted, fd, near_fd)
+    finally:
+        let_go(fd)
+
+
+def _check_near(path: bytes, fd: int, near_fd: int) -> None:
+    if mount_id(fd) != mount_id(near_fd) or os.fstat(fd).st_dev != os.fstat(near_fd).st_dev:
+        raise FileError(
+            f"--temp-dir {printable(path)} is on another file system than the destination, and from there no "
+            "file can be renamed into its place: name a directory on the same one"
+        )
+
+
+def _open_named(path: bytes, root_fd: int) -> int:
+    """Open the directory of --temp-dir. Within the destination, no link is followed, as others may have made it."""
+    names = [name for name in path.split(b"/") if name]
+    if path.startswith(b"/") or b".." in names:
+        return os.open(path, os.O_RDONLY | os.O_DIRECTORY | NAMED, dir_fd=root_fd)
+    fd = os.open(b".", OPEN_DIRECTORY, dir_fd=root_fd)
+    for name in names:
+        try:
+            deeper = os.open(name, OPEN_DIRECTORY, dir_fd=fd)
+        finally:
+            let_go(fd)
+        fd = deeper
+    return fd
+
+
+def _is_inside(destination: bytes, path: bytes) -> bool:
+    root = os.path.realpath(destination)
+    return (os.path.realpath(os.path.join(root, path)) + b"/").startswith(root.rstrip(b"/") + b"/")
 
 
 def _key_of(path: bytes) -> bytes:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import struct
 import time
 from pathlib import Path
 
@@ -10,12 +12,15 @@ import pytest
 
 from mrsync.errors import FileError
 from mrsync.tree.destination.destination import Destination
+from mrsync.tree.model.acl import ACCESS, DEFAULT
 from mrsync.tree.model.policy import Policy
-from mrsync.tree.staging.homes import StagingArea
+from mrsync.tree.source.scan import scan
+from mrsync.tree.staging.homes import StagingArea, foresee_area
 from tests.unit.tree.breaking import PAGE, Session
 from tests.unit.tree.syncing import small_file_system
 
 SHORT_TICK_NS = 20_000_000
+INSIDE = Policy(temp_dir="sub")
 
 
 @pytest.fixture
@@ -111,3 +116,110 @@ def test_a_dry_run_makes_nothing(trees: Path) -> None:
     assert area.leftovers() == []
     area.close()
     assert list((trees / "temporary").iterdir()) == []
+
+
+def test_files_are_staged_beside_names_to_which_no_rename_leads(trees: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This is what a subvolume of btrfs does, or a directory with a quota of its own, within one mount."""
+    (trees / "dest/sub").mkdir()
+    above, rename = os.stat(trees / "dest/sub"), os.rename
+
+    def refuse(name: bytes, new: bytes, *, src_dir_fd: int, dst_dir_fd: int) -> None:
+        if src_dir_fd != dst_dir_fd and os.path.samestat(os.fstat(dst_dir_fd), above):
+            raise OSError(errno.EXDEV, "refused")
+        rename(name, new, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd)
+
+    monkeypatch.setattr(os, "rename", refuse)
+    run = session(trees)
+    run.cast(run.pages[:7])
+    assert [path.name[:8] for path in (trees / "dest/sub").iterdir()] == [".mrsync-"]
+    run.cast(run.pages[7:])
+    assert run.finish().errors == 0
+    check_equal(trees)
+    assert list((trees / "temporary").iterdir()) == []
+
+
+def _own(trees: Path) -> Path:
+    """Return the path of the directory in which files are staged; it is not there."""
+    area = StagingArea(Destination(os.fsencode(trees / "dest")), "../temporary", "")
+    (own,) = (trees / "temporary").iterdir()
+    area.close()
+    return own
+
+
+@pytest.mark.parametrize("mode", [0o700, 0o770, 0o702])
+def test_a_directory_that_belongs_to_others_is_refused(trees: Path, mode: int) -> None:
+    if os.geteuid():
+        pytest.skip("needs root")
+    own = _own(trees)
+    own.mkdir()
+    own.chmod(mode)
+    if mode == 0o700:
+        os.chown(own, 1001, 1001)
+    with pytest.raises(FileError, match="belongs to somebody else"):
+        session(trees)
+    assert list(own.iterdir()) == []
+
+
+def test_files_get_no_rights_from_where_they_are_staged(trees: Path) -> None:
+    nobody = 0xFFFFFFFF
+    entries = [(1, 7, nobody), (2, 7, 1001), (4, 7, nobody), (0x10, 7, nobody), (0x20, 0, nobody)]
+    acl = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
+    try:
+        os.setxattr(trees / "temporary", DEFAULT, acl)
+    except OSError:
+        pytest.skip("no ACLs here")
+    (trees / "source/f").chmod(0o664)
+    assert session(trees).cast().finish().errors == 0
+    assert ACCESS.decode() not in os.listxattr(trees / "dest/f")
+
+
+def test_a_directory_within_the_destination_keeps_its_time(trees: Path) -> None:
+    (trees / "dest/sub").mkdir()
+    for _ in range(2):
+        (trees / "source/f").write_bytes(os.urandom(5 * PAGE))
+        run = Session(trees / "source", trees / "dest", policy=INSIDE)
+        assert run.cast().finish().errors == 0
+        assert os.stat(trees / "dest/sub").st_mtime_ns == os.stat(trees / "source/sub").st_mtime_ns
+    assert list(run.comparison.mended) == []
+
+
+def test_what_is_left_within_the_destination_is_neither_sent_nor_deleted(
+    trees: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mrsync.tree.source.scanner.TICK_NS", SHORT_TICK_NS)
+    time.sleep(2 * SHORT_TICK_NS / 1e9)  # of a file that may still change nothing is left
+    (trees / "dest/sub").mkdir()
+    run = Session(trees / "source", trees / "dest", policy=INSIDE)
+    run.cast(run.pages[:2]).break_off()
+    assert len(list((trees / "dest/sub").iterdir())) == 1
+    names = scan(os.fsencode(trees / "dest"), Policy()).manifest.names
+    assert [name for name in names if name.startswith(b".mrsync")] == []
+    again = Session(trees / "source", trees / "dest", policy=INSIDE)
+    assert again.comparison.extraneous == []
+    assert again.cast().finish().errors == 0
+    check_equal(trees)
+    assert [path.name for path in (trees / "dest/sub").iterdir()] == ["g"]
+
+
+def test_no_link_within_the_destination_is_followed(trees: Path) -> None:
+    (trees / "dest/a").mkdir()
+    (trees / "dest/a/link").symlink_to("../../temporary")
+    (trees / "temporary/b").mkdir()
+    for name in ("a/link", "a/link/b"):
+        with pytest.raises(FileError, match="--temp-dir"):
+            StagingArea(Destination(os.fsencode(trees / "dest")), name, "")
+    StagingArea(Destination(os.fsencode(trees / "dest")), "../dest/a/link", "").close()  # it is named from outside
+
+
+def test_what_would_be_refused_is_foreseen_for_a_destination_that_is_absent(trees: Path) -> None:
+    near = os.open(trees, os.O_RDONLY)
+    absent = os.fsencode(trees / "absent")
+    try:
+        foresee_area(absent, near, "../temporary", "")
+        for name in ("../missing", "missing", "../source/f"):
+            with pytest.raises(FileError, match="--temp-dir"):
+                foresee_area(absent, near, name, "")
+        with small_file_system(1 << 20) as other, pytest.raises(FileError, match="on another file system than"):
+            foresee_area(absent, near, str(other), "")
+    finally:
+        os.close(near)

@@ -68,8 +68,10 @@ OPTIONS = (
         KEEPING,
         manual="stage files in this directory of the target instead of beside their final names, where other programs "
         "might notice them. Absolute or relative to DEST; `{host}` is replaced. It must exist, and be on the file "
-        "system of DEST, because only there a rename puts a file into place; what is on other file systems below DEST "
-        "is staged beside its final name. A run that broke is resumed with the same directory only",
+        "system of DEST, because only there a rename puts a file into place; what is on other file systems or "
+        "subvolumes below DEST, or has a quota or key of its own, is staged beside its final name. Below DEST, no "
+        "link on the way is followed. Other users gain nothing by writing to it: files are staged in a directory "
+        "there that only its owner may enter. A run that broke is resumed with the same directory only",
         metavar="DIR",
         default="",
         completes=FOLDER,
