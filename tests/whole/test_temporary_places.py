@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from tests.support.waiting import HANG_S
 from tests.unit.tree.syncing import small_file_system
-from tests.whole.site import Site, write_files
+from tests.whole.site import Ended, Site, write_files
+
+SIZE = 2 << 20  # half a second
 
 
 def test_every_target_stages_in_a_directory_of_its_own(site: Site) -> None:
@@ -48,6 +54,37 @@ def test_old_versions_become_new_ones_in_place(site: Site) -> None:
     assert not any(site.all_differences().values())
     assert [os.stat(site.dest(host) / "a").st_ino for host in site.hosts] == inodes
     assert all(ended.target(host)["bytes_written"] < 100_000 for host in site.hosts)
+
+
+def overwrite_while_it_changes(site: Site, change: Callable[[Path], object]) -> Ended:
+    """Cast a new version of `a` with --inplace, and change it when the first target has begun."""
+    write_files(site.source, {"a": SIZE})
+    assert site.sync().status == 0
+    (site.source / "a").write_bytes(os.urandom(SIZE))
+    run = site.start("--inplace", "--rate", "4M", "-v", 1)
+    deadline = time.monotonic() + HANG_S
+    while not any((site.dest(host) / "a").stat().st_size > SIZE for host in site.hosts):
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    change(site.source / "a")
+    return run.wait()
+
+
+def test_a_file_that_changes_while_it_is_written_in_place_is_cast_once_more(site: Site) -> None:
+    ended = overwrite_while_it_changes(site, lambda path: path.write_bytes(os.urandom(SIZE)))
+    assert ended.status == 0, ended.stderr
+    assert "while it was read, will be sent again: a" in ended.stderr
+    assert not any(site.all_differences().values())
+
+
+def test_a_file_that_is_away_while_it_is_written_in_place_is_mended_by_the_next_run(site: Site) -> None:
+    """When it is back, size and time are as they were."""
+    ended = overwrite_while_it_changes(site, lambda path: path.rename(site.folder / "away"))
+    assert ended.status == 24, ended.stderr
+    assert all((site.dest(host) / "a").stat().st_size > SIZE for host in site.hosts)
+    (site.folder / "away").rename(site.source / "a")
+    assert site.sync("--inplace").status == 0
+    assert not any(site.all_differences().values())
 
 
 @pytest.mark.parametrize("other", [["--commit", "job"], ["--remove-first"]])

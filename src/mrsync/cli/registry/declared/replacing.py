@@ -55,10 +55,11 @@ OPTIONS = (
         "because the old ones are overwritten on the way. What it gives up: whoever reads the file meanwhile sees "
         "parts of both versions; a run that breaks, or in which the file cannot be read or some target cannot take "
         "it, leaves the file torn until the next run, which is not resumed; and `--commit` holds for new files "
-        "only. A torn file is longer than both versions. Files that have several names, an ACL, another owner or "
-        "group, that are mount points, less private than the new version, or full where the new version has more "
-        "than 64 MB of holes, are replaced as usual, and so are all with `--backup`, `--update` and `--size-only`. "
-        "Not with `--commit job`",
+        "only. A torn file is longer than both versions. Without `--durable`, a power cut soon after the run may "
+        "leave parts of old versions in files that seem right (`--checksum` finds them). Files that have several "
+        "names, an ACL, another owner or group, that are mount points, less private than the new version, or full "
+        "where the new version has more than 64 MB of holes, are replaced as usual, and so are all with `--backup`, "
+        "`--update` and `--size-only`. Not with `--commit job`",
         field="policy.inplace",
         rsync="--inplace",
     ),
