@@ -10,8 +10,8 @@ RELAY_FAULTS = (
         "a relay that passes nothing on is believed for six seconds",
         Relays,
         "_is_stalled",
-        "return now - link.moved_at > patience_s + self._slack_s",
-        "return now - link.moved_at > 4 * STALL_S",
+        "if waited_s <= STALL_S:",
+        "if waited_s <= 4 * STALL_S:",
         found_by="one passes nothing on, and says that it did",
     ),
     Fault(
