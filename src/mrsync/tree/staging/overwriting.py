@@ -46,10 +46,10 @@ def open_old(destination: Destination, manifest: Manifest, entry: int, data: Ite
     From now on its size is neither the old nor the new one. data: the spans of the new version that are not holes; what
     the old one has in the holes is overwritten with zeros. Raise OSError if that fails.
     """
-    parent_fd = destination.directories.open(manifest.parents[entry])
     try:
+        parent_fd = destination.directories.open(manifest.parents[entry])
         fd = open_regular(manifest.names[entry], parent_fd, os.O_RDWR)
-    except OSError:  # it is absent, of another kind, being executed, not ours to write
+    except OSError:  # it or its directory is absent, of another kind, being executed, not ours to write
         return -1
     try:
         if _may_stay(destination, manifest, entry, fd, parent_fd):

@@ -154,6 +154,17 @@ def test_with_delta_blocks_of_the_old_version_stay_or_move(trees: Path, shift: i
     assert os.stat(trees / "dest/f").st_ino == inode
 
 
+@pytest.mark.parametrize("has_file", [False, True])
+def test_files_come_into_directories_that_are_new(trees: Path, has_file: bool) -> None:
+    """has_file: a file is in the place of the directory."""
+    (trees / "source/new/sub").mkdir(parents=True)
+    (trees / "source/new/sub/g").write_bytes(b"new")
+    if has_file:
+        (trees / "dest/new").write_bytes(b"old")
+    assert session(trees).cast().finish().errors == 0
+    assert (trees / "dest/new/sub/g").read_bytes() == b"new"
+
+
 @pytest.mark.parametrize("user", [1001, None])
 def test_who_may_not_set_owners_replaces_the_files_of_others(trees: Path, user: int | None) -> None:
     if os.geteuid():
