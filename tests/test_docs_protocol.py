@@ -29,12 +29,12 @@ from mrsync.tree.model.marks import Listed
 from mrsync.tree.model.plan import Plan
 from mrsync.tree.model.policy import Policy
 from mrsync.wire import limits, messages, records
+from mrsync.wire.formats.record_codec import RecordDecoder, encode_record
+from mrsync.wire.formats.session import ControlCodec, Rejection
 from mrsync.wire.header import Header, pack_header, page_headers, session_tag
-from mrsync.wire.keys import SessionKeys
 from mrsync.wire.layout import Layout
-from mrsync.wire.record_codec import RecordDecoder, encode_record
-from mrsync.wire.sealing import PageSealer, has_aes_gcm
-from mrsync.wire.session import ControlCodec, Rejection
+from mrsync.wire.seals.keys import SessionKeys
+from mrsync.wire.seals.sealing import PageSealer, has_aes_gcm
 from mrsync.wire.terms import Term, decode_terms, encode_terms
 
 PROJECT = Path(__file__).parents[1]
@@ -112,8 +112,8 @@ def packed_sections(encode: Callable[..., object]) -> list[tuple[str, str]]:
 
 def wire_layouts() -> Iterator[Layout]:
     """Every table of fields in the code."""
-    for module in pkgutil.iter_modules(mrsync.wire.__path__):
-        members = vars(importlib.import_module(f"mrsync.wire.{module.name}"))
+    for module in pkgutil.walk_packages(mrsync.wire.__path__, "mrsync.wire."):
+        members = vars(importlib.import_module(module.name))
         yield from (member for member in members.values() if isinstance(member, Layout))
 
 

@@ -32,7 +32,7 @@ FRAME = (
     "transport/loop.py",
     "transport/worker.py",
     "tree/record/",
-    "wire/session.py",
+    "wire/formats/session.py",
 )
 
 

@@ -49,11 +49,13 @@ from mrsync.tree.record.verification import Difference
 from mrsync.tree.source.scan import scan
 from mrsync.tree.staging.journal import HEAD, MAGIC
 from mrsync.tree.staging.journal_reader import JournalReader
-from mrsync.wire.changes import Change, pack_changes, pack_deletions, unpack_changes, unpack_deletions
-from mrsync.wire.clear import Clear
-from mrsync.wire.codec import decode_message, encode_message
+from mrsync.wire.formats.changes import Change, pack_changes, pack_deletions, unpack_changes, unpack_deletions
+from mrsync.wire.formats.clear import Clear
+from mrsync.wire.formats.codec import decode_message, encode_message
+from mrsync.wire.formats.needs import decode_needs, encode_needs
+from mrsync.wire.formats.record_codec import encode_record
+from mrsync.wire.formats.session import ControlCodec, open_status
 from mrsync.wire.header import unpack_header
-from mrsync.wire.keys import SessionKeys
 from mrsync.wire.limits import CASTER_ID, HEADER_BYTES
 from mrsync.wire.messages import (
     Ack,
@@ -76,11 +78,9 @@ from mrsync.wire.messages import (
     Way,
     Welcome,
 )
-from mrsync.wire.needs import decode_needs, encode_needs
-from mrsync.wire.proofs import prover_of
-from mrsync.wire.record_codec import encode_record
 from mrsync.wire.records import ComparedRecord, ErrorRecord, FailedRecord, NeedsRecord, Record
-from mrsync.wire.session import ControlCodec, open_status
+from mrsync.wire.seals.keys import SessionKeys
+from mrsync.wire.seals.proofs import prover_of
 from mrsync.wire.terms import decode_terms
 from tests.unit.protocol.builders import hello, report, status
 

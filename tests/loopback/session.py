@@ -34,8 +34,8 @@ from mrsync.transport.sessions import CatcherSecrets
 from mrsync.wire.geometry import Geometry, ladder
 from mrsync.wire.messages import ObjectKind, SealKind
 from mrsync.wire.records import ComparedRecord, NeedsRecord, ResultRecord
-from mrsync.wire.sealing import seals_here
-from mrsync.wire.signing import SEED_BYTES, Signer, can_sign
+from mrsync.wire.seals.sealing import seals_here
+from mrsync.wire.seals.signing import SEED_BYTES, Signer, can_sign
 from tests.unit.protocol.builders import are_files
 
 SECRET = bytes(range(32))

@@ -22,7 +22,7 @@ START = (
 SEAL = """
 import sys; sys.path[:0] = sys.argv[1:]
 from mrsync.wire.messages import SealKind
-from mrsync.wire.sealing import has_aes_gcm, sealer
+from mrsync.wire.seals.sealing import has_aes_gcm, sealer
 assert has_aes_gcm()
 for made in (bytes, bytearray, memoryview):
     seal = sealer(SealKind.AES_256_GCM, bytes(32))
@@ -72,7 +72,8 @@ def test_a_package_that_does_not_work_is_as_good_as_none(how: str, tmp_path: Pat
     (folder / "aead.py").write_text(BROKEN[how] + "\n")
     (tmp_path / "cryptography/exceptions.py").write_text("class InvalidTag(Exception): pass\n")
     asked = (
-        "import sys; sys.path[:0] = sys.argv[1:]; from mrsync.wire.sealing import *; print(has_aes_gcm(), seals_here())"
+        "import sys; sys.path[:0] = sys.argv[1:]; from mrsync.wire.seals.sealing import *; "
+        "print(has_aes_gcm(), seals_here())"
     )
     done = run_python(asked, SOURCE, tmp_path)
     assert (done.returncode, done.stdout) == (0, "False 10\n"), done.stderr

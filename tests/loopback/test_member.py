@@ -12,9 +12,9 @@ import pytest
 
 from mrsync.protocol.core.events import SessionEnded
 from mrsync.transport.network.multicast import open_data_socket
+from mrsync.wire.formats.session import ControlCodec
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.header import page_headers, session_tag, unpack_header
-from mrsync.wire.keys import SessionKeys, TargetKeys
 from mrsync.wire.limits import HEADER_BYTES
 from mrsync.wire.messages import (
     Ack,
@@ -30,8 +30,8 @@ from mrsync.wire.messages import (
     Status,
     Welcome,
 )
-from mrsync.wire.sealing import PageSealer
-from mrsync.wire.session import ControlCodec
+from mrsync.wire.seals.keys import SessionKeys, TargetKeys
+from mrsync.wire.seals.sealing import PageSealer
 from tests.loopback.session import OWN_SECRETS, SECRET, SIGNER, Place, Session, prepare_session
 from tests.unit.protocol.builders import hello, report
 
@@ -180,7 +180,7 @@ def test_no_byte_that_a_member_made_is_written_anywhere(has_package: bool, monke
     """Its pages have good seals, and come from the master's address, before the true ones and after them."""
     place = Place()
     if not has_package:
-        monkeypatch.setattr("mrsync.wire.signing._working_library", lambda: None)  # of the targets; the master signs
+        monkeypatch.setattr("mrsync.wire.seals.signing._working_library", lambda: None)  # the master signs
     session = prepare_session(CONTENTS, 3, place, rate_bytes_s=4e6)
     with hostile(session, place, pages_per_turn=2) as member:
         session.hold()

@@ -28,9 +28,9 @@ from mrsync.run.settings import CatchSettings
 from mrsync.transport.network.multicast import open_data_socket
 from mrsync.transport.network.routes import interfaces_towards_master
 from mrsync.transport.pages.bursts import BurstSender
+from mrsync.wire.formats.session import ControlCodec, Rejection, open_status
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.header import Header, pack_header, page_headers, session_tag
-from mrsync.wire.keys import SessionKeys, TargetKeys
 from mrsync.wire.limits import CASTER_ID, HEADER_BYTES
 from mrsync.wire.messages import (
     Ack,
@@ -50,8 +50,8 @@ from mrsync.wire.messages import (
     Status,
     Welcome,
 )
-from mrsync.wire.sealing import PageSealer
-from mrsync.wire.session import ControlCodec, Rejection, open_status
+from mrsync.wire.seals.keys import SessionKeys, TargetKeys
+from mrsync.wire.seals.sealing import PageSealer
 from tests.unit.protocol.builders import hello, report
 
 TURN = 50  # messages between two looks at what the group says

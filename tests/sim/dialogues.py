@@ -11,11 +11,11 @@ from functools import partial
 from itertools import groupby
 from pathlib import Path
 
+from mrsync.wire.formats.record_codec import RecordDecoder
+from mrsync.wire.formats.session import Rejection
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.messages import Ack, Farewell, Hello, Knock, Message, ObjectKind, Probe, Report, Status, Welcome
-from mrsync.wire.record_codec import RecordDecoder
 from mrsync.wire.records import ComparedRecord, NeedsRecord, Record, ResultRecord
-from mrsync.wire.session import Rejection
 from tests.sim.network import Burst, Cast, CodedBurst, Ear
 from tests.sim.reception import bits
 from tests.sim.scenario import Scenario, TargetScenario

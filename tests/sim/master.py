@@ -22,8 +22,8 @@ from mrsync.protocol.core.sends import Send, SendCoded, SendMessage, SendPage
 from mrsync.protocol.targets.chains.relays import RelayRules
 from mrsync.protocol.targets.commits import CommitRule
 from mrsync.transport.casting import REPORTS_PER_ROUND
+from mrsync.wire.formats.session import Rejection
 from mrsync.wire.messages import Knock, Message, ObjectKind, Phase, Report, SealKind, Status
-from mrsync.wire.session import Rejection
 from tests.sim.clock import ProcessClock
 from tests.sim.network import Burst, Cast, CodedBurst
 from tests.sim.oracle import Oracle

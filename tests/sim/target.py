@@ -9,8 +9,8 @@ from mrsync.protocol.core.events import CatcherEvent, GroupSilent, PageAsked, Pe
 from mrsync.protocol.core.sends import CatcherSend, SendCoded, SendKnock, SendPage, SendToPeer
 from mrsync.protocol.receiving.catcher_config import CatcherConfig
 from mrsync.transport.catching import PAGES_PER_JOB
+from mrsync.wire.formats.session import ControlCodec, Rejection, open_status
 from mrsync.wire.messages import Kind, ObjectKind, Peer, Report, SealKind
-from mrsync.wire.session import ControlCodec, Rejection, open_status
 from tests.sim.clock import ProcessClock
 from tests.sim.network import KIND_AT, MASTER, Burst, Cast, CodedBurst, flipped
 from tests.sim.oracle import Oracle

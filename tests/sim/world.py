@@ -6,10 +6,10 @@ import hashlib
 from collections.abc import Callable
 from functools import partial
 
-from mrsync.wire.keys import SessionKeys
+from mrsync.wire.formats.session import ControlCodec, Rejection
 from mrsync.wire.limits import NO_SESSION
 from mrsync.wire.messages import Message, ObjectKind, Peer
-from mrsync.wire.session import ControlCodec, Rejection
+from mrsync.wire.seals.keys import SessionKeys
 from tests.sim.clock import Events
 from tests.sim.network import Network
 from tests.sim.plan import Plan

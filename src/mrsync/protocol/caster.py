@@ -45,10 +45,10 @@ from mrsync.protocol.targets.roster import PagesOf, Roster, Target
 from mrsync.protocol.targets.rounds import AGAIN, Rounds
 from mrsync.protocol.targets.seals import Seals
 from mrsync.protocol.targets.statistics import CasterStatistics
+from mrsync.wire.formats.record_codec import NONSENSE
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.limits import TERMS_MAX
 from mrsync.wire.messages import Ending, Hello, Hop, Knock, Message, ObjectKind, Phase, Report
-from mrsync.wire.record_codec import NONSENSE
 from mrsync.wire.records import ChangesRecord, DeletionsRecord, FailedRecord, Record, SatOutRecord, WantsRecord
 
 ELECTION_S = 0.05

@@ -28,6 +28,7 @@ from mrsync.protocol.receiving.joining import Joining
 from mrsync.protocol.receiving.reception import Reception
 from mrsync.protocol.receiving.relaying import Relaying
 from mrsync.protocol.receiving.reporter import Counters, Reporter
+from mrsync.wire.formats.record_codec import wants_records
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.messages import (
     Ack,
@@ -41,7 +42,6 @@ from mrsync.wire.messages import (
     Status,
     Welcome,
 )
-from mrsync.wire.record_codec import wants_records
 from mrsync.wire.records import FailedRecord, Record
 
 RETRY_S = 0.05  # added to the interval, because the acknowledgement of the log may be under way

@@ -10,7 +10,7 @@ from mrsync.remote.local import LocalLauncher
 from mrsync.run.catch.catch import catch_from_stdin
 from mrsync.run.rendezvous import Rendezvous
 from mrsync.run.settings import LOCAL, CastSettings, Invitation, Remote, encode_own_secret
-from mrsync.wire.signing import Signer, can_sign
+from mrsync.wire.seals.signing import Signer, can_sign
 
 ANSWER_EXTRA_S = 5.0  # after the connect timeout, so that a remote shell can report its own reason first
 

@@ -14,7 +14,7 @@ from mrsync.errors import FileError, ProtocolDataError, UsageError
 from mrsync.tree.model.policy import Policy
 from mrsync.tree.source.selection import Selection
 from mrsync.wire.limits import SECRET_BYTES
-from mrsync.wire.signing import KEY_BYTES
+from mrsync.wire.seals.signing import KEY_BYTES
 
 AUTO = "auto"  # in place of a group: choose one that nobody uses
 ALTERNATES_MAX = 20  # directories of --link-dest and its like, as in rsync

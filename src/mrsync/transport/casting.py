@@ -39,13 +39,13 @@ from mrsync.transport.network.stamps import LastArrival
 from mrsync.transport.pages.bursts import BurstSender, Slice
 from mrsync.transport.pages.compression import Compressor
 from mrsync.transport.pages.pagecache import ReadPage, SealedPages
+from mrsync.wire.formats.session import ControlCodec, Rejection
 from mrsync.wire.header import session_tag
-from mrsync.wire.keys import SessionKeys, TargetKeys
 from mrsync.wire.limits import NO_SESSION
 from mrsync.wire.messages import Digests, Knock, Message, ObjectKind, Phase, Report
-from mrsync.wire.sealing import PageSealer
-from mrsync.wire.session import ControlCodec, Rejection
-from mrsync.wire.signing import Signer
+from mrsync.wire.seals.keys import SessionKeys, TargetKeys
+from mrsync.wire.seals.sealing import PageSealer
+from mrsync.wire.seals.signing import Signer
 
 REPORTS_PER_ROUND = 64  # per socket and turn, so that sending is not delayed
 _DATAGRAM_ROOM = 2048

@@ -45,13 +45,13 @@ from mrsync.transport.pages.opener import PageOpener
 from mrsync.transport.pages.slots import SLOTS, Slots
 from mrsync.transport.sessions import CatcherSecrets, HeardSession, HeardSessions
 from mrsync.transport.verifying import OVERDUE_S, PageVerifier
+from mrsync.wire.formats.session import ControlCodec, Rejection
 from mrsync.wire.header import session_tag
-from mrsync.wire.keys import SessionKeys
 from mrsync.wire.limits import NO_SESSION
 from mrsync.wire.messages import Claim, Digests, Feed, NetworkShare, Peer, Status
-from mrsync.wire.proofs import seal_proof
-from mrsync.wire.sealing import PageSealer
-from mrsync.wire.session import ControlCodec, Rejection
+from mrsync.wire.seals.keys import SessionKeys
+from mrsync.wire.seals.proofs import seal_proof
+from mrsync.wire.seals.sealing import PageSealer
 
 PAGES_PER_JOB = 8  # half a megabyte, which is still in the processor's cache when it is written
 NAP_BUFFER_BYTES = 8 << 20  # several times what arrives in 1 ms at 10 Gbit/s

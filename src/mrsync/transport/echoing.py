@@ -13,12 +13,12 @@ from mrsync.transport.network.paths import Address
 from mrsync.transport.network.socket_options import SO_RXQ_OVFL, TTL_IPV4, TTL_IPV6, UDP_GRO, try_option
 from mrsync.transport.network.stamps import STAMP_BYTES, arrived_at, ask_arrival_times
 from mrsync.transport.pages.forwarding import peer_address
+from mrsync.wire.formats.session import ControlCodec, Rejection, open_ping
 from mrsync.wire.header import Header, session_tag, unpack_header
-from mrsync.wire.keys import SessionKeys
 from mrsync.wire.limits import CASTER_ID, HEADER_BYTES, PACKETS_PER_PAGE_MAX
 from mrsync.wire.messages import Assign, Echo, Kind, Ping, SealKind, Way
-from mrsync.wire.sealing import PageSealer
-from mrsync.wire.session import ControlCodec, Rejection, open_ping
+from mrsync.wire.seals.keys import SessionKeys
+from mrsync.wire.seals.sealing import PageSealer
 
 DATAGRAMS_PER_ROUND = 64
 PARTIAL_PAGES_MAX = 64

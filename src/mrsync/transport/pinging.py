@@ -9,13 +9,13 @@ from typing import NamedTuple, cast
 from mrsync.transport.network.paths import Path, PathKind
 from mrsync.transport.network.stamps import STAMP_BYTES, StampedSocket, arrived_at, ask_arrival_times
 from mrsync.transport.pages.bursts import BurstSender
+from mrsync.wire.formats.session import ControlCodec
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.header import session_tag
-from mrsync.wire.keys import SessionKeys
 from mrsync.wire.limits import BURST_BYTES_MAX, HEADER_BYTES, TAG_BYTES
 from mrsync.wire.messages import Assign, Echo, ObjectKind, Ping, SealKind
-from mrsync.wire.sealing import PageSealer
-from mrsync.wire.session import ControlCodec
+from mrsync.wire.seals.keys import SessionKeys
+from mrsync.wire.seals.sealing import PageSealer
 
 ECHOES_PER_ROUND = 256
 _DATAGRAM_ROOM = 2048

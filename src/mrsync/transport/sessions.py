@@ -7,11 +7,11 @@ from collections.abc import Collection
 from typing import Callable, NamedTuple
 
 from mrsync.transport.network.paths import Address
+from mrsync.wire.formats.session import ControlCodec, Rejection, open_status
 from mrsync.wire.header import BytesLike, session_tag, unpack_header
-from mrsync.wire.keys import SessionKeys, TargetKeys
 from mrsync.wire.messages import Message, Status
-from mrsync.wire.session import ControlCodec, Rejection, open_status
-from mrsync.wire.signing import Verifier
+from mrsync.wire.seals.keys import SessionKeys, TargetKeys
+from mrsync.wire.seals.signing import Verifier
 
 SILENT_S = 1.0  # in which ten statuses should arrive
 

@@ -10,8 +10,8 @@ from mrsync.protocol.core.events import CasterEvent
 from mrsync.protocol.core.sends import Send, SendMessage
 from mrsync.protocol.core.states import RosterState
 from mrsync.protocol.traced import Recorder, TracedCaster
+from mrsync.wire.formats.record_codec import encode_record
 from mrsync.wire.messages import ObjectKind, Phase, Status
-from mrsync.wire.record_codec import encode_record
 from mrsync.wire.records import ComparedRecord, NeedsRecord, Record, ResultRecord
 from tests.unit.protocol.builders import HMAC, PAGE, STEPS, are_files, hello, report
 

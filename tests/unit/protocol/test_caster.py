@@ -16,9 +16,9 @@ from mrsync.protocol.core.events import (
 from mrsync.protocol.core.ranges import RangeSet
 from mrsync.protocol.core.sends import SendMessage, SendPage
 from mrsync.protocol.core.states import RosterState
+from mrsync.wire.formats.record_codec import encode_record
 from mrsync.wire.limits import CONTROL_BYTES_MAX
 from mrsync.wire.messages import Ack, Ending, Farewell, Knock, ObjectKind, Phase, SealKind, Status
-from mrsync.wire.record_codec import encode_record
 from mrsync.wire.records import ComparedRecord, FailedRecord, SatOutRecord, WantsRecord
 from tests.unit.protocol.builders import PAGE, are_files, found, report
 from tests.unit.protocol.session import ACK_WAIT_S, RESULT, Session

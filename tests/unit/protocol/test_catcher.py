@@ -19,6 +19,7 @@ from mrsync.protocol.core.events import (
 from mrsync.protocol.core.states import CatcherState
 from mrsync.protocol.core.timers import KEEPALIVE_MAX_S, SLOT_S
 from mrsync.protocol.receiving.assembly import Verdict
+from mrsync.wire.formats.record_codec import RecordDecoder
 from mrsync.wire.messages import (
     Ack,
     Ending,
@@ -29,7 +30,6 @@ from mrsync.wire.messages import (
     Report,
     SealKind,
 )
-from mrsync.wire.record_codec import RecordDecoder
 from mrsync.wire.records import FailedRecord, ResultRecord, SatOutRecord, WantsRecord
 from tests.unit.protocol.builders import PAGE, status
 from tests.unit.protocol.catching import (

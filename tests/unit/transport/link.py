@@ -17,9 +17,9 @@ from mrsync.transport.pages.opener import PageOpener
 from mrsync.transport.pages.slots import Slots
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.header import session_tag
-from mrsync.wire.keys import SessionKeys
 from mrsync.wire.messages import SealKind
-from mrsync.wire.sealing import PageSealer
+from mrsync.wire.seals.keys import SessionKeys
+from mrsync.wire.seals.sealing import PageSealer
 
 SESSION = 0x0123456789ABCDEF
 SECRET = bytes(range(32))

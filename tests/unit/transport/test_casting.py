@@ -19,11 +19,11 @@ from mrsync.transport.network.interface import loopback_interface
 from mrsync.transport.network.multicast import open_caster_socket
 from mrsync.transport.network.paths import Path, PathKind
 from mrsync.transport.pages.pagecache import SealedPages
+from mrsync.wire.formats.session import ControlCodec
 from mrsync.wire.header import Header, unpack_header
-from mrsync.wire.keys import SessionKeys
 from mrsync.wire.limits import HEADER_BYTES, NO_SESSION
 from mrsync.wire.messages import Ack, Ending, Farewell, Kind, Message, ObjectKind, Phase, Report, SealKind
-from mrsync.wire.session import ControlCodec
+from mrsync.wire.seals.keys import SessionKeys
 from mrsync.wire.terms import decode_terms
 from tests.unit.protocol.builders import found, roster
 from tests.unit.protocol.builders import report as make_report

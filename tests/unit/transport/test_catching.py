@@ -21,9 +21,9 @@ from mrsync.transport.network.paths import Path
 from mrsync.transport.pages.bursts import BurstSender
 from mrsync.transport.pages.forwarding import endpoint
 from mrsync.transport.sessions import CatcherSecrets
+from mrsync.wire.formats.hops import FEED_BYTES
+from mrsync.wire.formats.session import ControlCodec
 from mrsync.wire.header import page_headers, session_tag
-from mrsync.wire.hops import FEED_BYTES
-from mrsync.wire.keys import SessionKeys
 from mrsync.wire.limits import HEADER_BYTES
 from mrsync.wire.messages import (
     Assign,
@@ -40,8 +40,8 @@ from mrsync.wire.messages import (
     Status,
     Welcome,
 )
-from mrsync.wire.sealing import PageSealer, seals_here
-from mrsync.wire.session import ControlCodec
+from mrsync.wire.seals.keys import SessionKeys
+from mrsync.wire.seals.sealing import PageSealer, seals_here
 from tests.support.waiting import HANG_S
 from tests.unit.transport.link import GEOMETRY, SESSION
 

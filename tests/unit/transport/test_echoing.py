@@ -16,11 +16,11 @@ from mrsync.transport.network.multicast import open_caster_socket, open_data_soc
 from mrsync.transport.network.paths import Path
 from mrsync.transport.pages.forwarding import endpoint
 from mrsync.transport.pinging import EchoReceived, Pinger
+from mrsync.wire.formats.session import ControlCodec
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.header import page_headers
-from mrsync.wire.keys import SessionKeys
 from mrsync.wire.messages import Assign, Kind, Peer, Ping, Way
-from mrsync.wire.session import ControlCodec
+from mrsync.wire.seals.keys import SessionKeys
 from tests.support.waiting import HANG_S
 
 GROUP = "239.255.67.201"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from mrsync.transport.sessions import SILENT_S, CasterAddress, CatcherSecrets, HeardSessions
-from mrsync.wire.keys import SessionKeys, TargetKeys
+from mrsync.wire.formats.session import ControlCodec, Rejection
 from mrsync.wire.messages import Ack, Ending, Farewell, Status
-from mrsync.wire.session import ControlCodec, Rejection
+from mrsync.wire.seals.keys import SessionKeys, TargetKeys
 from tests.unit.protocol.builders import status
 
 SECRET, OWN = bytes(range(32)), bytes(range(100, 132))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from mrsync.escaping import escape_controls
+from mrsync.wire.formats.needs import Need
 from mrsync.wire.geometry import Geometry
-from mrsync.wire.keys import SessionKeys
 from mrsync.wire.limits import DIGESTS_MAX, EXCEPTIONS_MAX, MTU_MAX, MTU_MIN, TARGETS_MAX
 from mrsync.wire.messages import (
     Ack,
@@ -36,7 +36,6 @@ from mrsync.wire.messages import (
     Way,
     Welcome,
 )
-from mrsync.wire.needs import Need
 from mrsync.wire.records import (
     BasisRecord,
     ComparedRecord,
@@ -49,6 +48,7 @@ from mrsync.wire.records import (
     SatOutRecord,
     WantsRecord,
 )
+from mrsync.wire.seals.keys import SessionKeys
 
 SECRET = bytes(range(32))
 SESSION = 0x6D727379_6E633521

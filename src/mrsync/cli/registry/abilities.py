@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from mrsync.transport.network.multicast import UDP_SEGMENT
 from mrsync.transport.network.socket_options import UDP_GRO
-from mrsync.wire.sealing import has_aes_gcm
+from mrsync.wire.seals.sealing import has_aes_gcm
 
 _LANDLOCK_CREATE_RULESET = 444  # the same number on every architecture
 _ASK_VERSION = 1

@@ -43,7 +43,7 @@ from mrsync.transport.network.interface import family_of
 from mrsync.tree.model.policy import Policy
 from mrsync.tree.source.selection import Selection
 from mrsync.wire.limits import SECRET_BYTES, TARGETS_MAX
-from mrsync.wire.signing import SEED_BYTES
+from mrsync.wire.seals.signing import SEED_BYTES
 
 
 class Output(NamedTuple):

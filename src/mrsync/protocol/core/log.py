@@ -6,7 +6,7 @@ piece of the log, until the caster has acknowledged it (decision 0001).
 
 from __future__ import annotations
 
-from mrsync.wire.record_codec import RecordDecoder, encode_record
+from mrsync.wire.formats.record_codec import RecordDecoder, encode_record
 from mrsync.wire.records import Record
 
 

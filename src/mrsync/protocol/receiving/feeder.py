@@ -21,8 +21,8 @@ from mrsync.protocol.sending.clock import Clock
 from mrsync.protocol.sending.flow import Audience
 from mrsync.protocol.sending.schedule import Schedule
 from mrsync.protocol.sending.window import Window
+from mrsync.wire.formats.hops import FEED_BYTES
 from mrsync.wire.geometry import Geometry
-from mrsync.wire.hops import FEED_BYTES
 from mrsync.wire.limits import ISLAND_ID, PAGES_MAX
 from mrsync.wire.messages import Claim, Feed, NetworkShare, ObjectKind, Peer
 

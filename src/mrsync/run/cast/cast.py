@@ -54,7 +54,7 @@ from mrsync.tree.fs.descriptors import raise_descriptor_limit
 from mrsync.wire.geometry import ladder
 from mrsync.wire.messages import NetworkShare, Phase, SealKind
 from mrsync.wire.records import FailureCause
-from mrsync.wire.sealing import seals_here
+from mrsync.wire.seals.sealing import seals_here
 
 STOP_WAIT_S = 10.0  # for catchers to clean up
 

@@ -17,7 +17,7 @@ from typing import IO, Any, NamedTuple, TypeVar
 
 from mrsync.tree.model.items import deletion_key, letters
 from mrsync.tree.model.manifest import DIRECTORY, LINK, Manifest
-from mrsync.wire.changes import unpack_changes, unpack_deletions
+from mrsync.wire.formats.changes import unpack_changes, unpack_deletions
 from mrsync.wire.limits import CHANGES_BYTES_MAX
 from mrsync.wire.records import ChangesRecord, DeletionsRecord
 

@@ -11,8 +11,8 @@ from mrsync.run.observer import Notice, Observer
 from mrsync.run.rendezvous import Rendezvous
 from mrsync.run.settings import LOCAL, CastSettings
 from mrsync.wire.messages import SealKind
-from mrsync.wire.sealing import seals_here
-from mrsync.wire.signing import can_sign
+from mrsync.wire.seals.sealing import seals_here
+from mrsync.wire.seals.signing import can_sign
 
 
 class Notices:

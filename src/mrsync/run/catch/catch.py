@@ -30,9 +30,9 @@ from mrsync.transport.network.socket_options import describe_missing
 from mrsync.transport.pages.slots import SLOTS
 from mrsync.transport.sessions import CatcherSecrets
 from mrsync.tree.fs.descriptors import raise_descriptor_limit
+from mrsync.wire.formats.session import Rejection
 from mrsync.wire.messages import Ending
-from mrsync.wire.sealing import seals_here
-from mrsync.wire.session import Rejection
+from mrsync.wire.seals.sealing import seals_here
 
 UNKNOWN_S = 2.0  # many times the interval of statuses
 

@@ -24,9 +24,9 @@ from mrsync.tree.record.record import ProvenFile, Record, carry, recorded_manife
 from mrsync.tree.record.store import Store
 from mrsync.tree.staging.stage import Stage
 from mrsync.wire.geometry import Geometry
-from mrsync.wire.keys import SessionKeys
 from mrsync.wire.messages import ObjectKind, SealKind
-from mrsync.wire.proofs import DigestProver, Prover, SealProver
+from mrsync.wire.seals.keys import SessionKeys
+from mrsync.wire.seals.proofs import DigestProver, Prover, SealProver
 
 
 class _Session(NamedTuple):

@@ -34,9 +34,9 @@ from mrsync.run.settings import CatchSettings, host_of
 from mrsync.transport.loop import Loop
 from mrsync.tree.model.failure import Failure
 from mrsync.tree.staging.staging_rounds import StagingRounds
+from mrsync.wire.formats.record_codec import basis_records, needs_records
 from mrsync.wire.limits import ERRORS_MAX
 from mrsync.wire.messages import ObjectKind
-from mrsync.wire.record_codec import basis_records, needs_records
 from mrsync.wire.records import ComparedRecord, ErrorRecord, FailedRecord, FailureCause, ResultRecord, SatOutRecord
 
 GATHER_S = 0.5  # longest time for which a commit waits for others, to share one disk flush

@@ -35,9 +35,9 @@ from mrsync.transport.network.multicast import open_caster_socket, set_group_ttl
 from mrsync.transport.network.paths import Path, PathKind
 from mrsync.transport.pinging import EchoReceived, Pinger
 from mrsync.wire.geometry import Geometry
-from mrsync.wire.keys import SessionKeys
 from mrsync.wire.limits import BURST_BYTES_MAX, HEADER_BYTES, MTU_MAX, PACKETS_PER_PAGE_MAX, TAG_BYTES
 from mrsync.wire.messages import Kind, Way
+from mrsync.wire.seals.keys import SessionKeys
 
 PROBE = Program("probe", "mrsync.run.measure.probe", probe.catch_from_stdin)
 STOP_WAIT_S = 2.0

@@ -21,7 +21,7 @@ from mrsync.transport.network.multicast import granted_buffer, open_data_socket,
 from mrsync.transport.network.routes import own_family
 from mrsync.transport.network.socket_options import describe_missing
 from mrsync.wire.messages import Kind, Way
-from mrsync.wire.sealing import has_aes_gcm
+from mrsync.wire.seals.sealing import has_aes_gcm
 
 TELL_INTERVAL_S = 0.1
 

@@ -24,9 +24,9 @@ from mrsync.run.stop import Stop
 from mrsync.transport.loop import Loop
 from mrsync.transport.pinging import Pinger
 from mrsync.wire.geometry import Geometry
-from mrsync.wire.keys import SessionKeys
 from mrsync.wire.limits import PACKETS_PER_PAGE_MAX, TAG_BYTES
 from mrsync.wire.messages import Kind, Way
+from mrsync.wire.seals.keys import SessionKeys
 
 RTTCATCHER = Program("rttcatcher", "mrsync.run.measure.rttcatch", rttcatch.catch_from_stdin)
 STOP_WAIT_S = 2.0

@@ -17,7 +17,7 @@ from mrsync.tree.fs.state_directory import state_directory
 from mrsync.tree.record.record import Record
 from mrsync.tree.record.store import Store
 from mrsync.tree.record.verification import verify
-from mrsync.wire.proofs import Prover, prover_of
+from mrsync.wire.seals.proofs import Prover, prover_of
 
 THREADS_MAX = 8
 NO_RECORD = "no record of a sync is kept here"

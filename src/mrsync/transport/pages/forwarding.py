@@ -11,9 +11,9 @@ from mrsync.transport.network.paths import Address, BurstStatistics, Path, PathK
 from mrsync.transport.pages.bursts import BurstSender
 from mrsync.transport.pages.opener import PageOpener
 from mrsync.transport.pages.slots import Slots
+from mrsync.wire.formats.session import ControlCodec
 from mrsync.wire.geometry import Geometry, count_of, generation_of
 from mrsync.wire.messages import Peer
-from mrsync.wire.session import ControlCodec
 
 _IPV4_MAPPED = bytes(10) + b"\xff\xff"
 _LINK_LOCAL = b"\xfe\x80"

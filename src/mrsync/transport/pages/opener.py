@@ -28,7 +28,7 @@ from mrsync.wire.geometry import Geometry, count_of, generation_of, reading_of
 from mrsync.wire.header import BytesLike, Header
 from mrsync.wire.limits import TAG_BYTES, TERM_BYTES
 from mrsync.wire.messages import ObjectKind
-from mrsync.wire.sealing import PageSealer
+from mrsync.wire.seals.sealing import PageSealer
 from mrsync.wire.terms import decode_terms
 
 TRIALS_MAX = 32  # decryptions of a page that has just become complete, if packets contradict each other

@@ -14,7 +14,7 @@ from mrsync.transport.pages.compression import Compressor
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.limits import TAG_BYTES
 from mrsync.wire.messages import ObjectKind
-from mrsync.wire.sealing import PageSealer
+from mrsync.wire.seals.sealing import PageSealer
 
 PAGES_KEPT = 2048
 PAGES_KEPT_WITHOUT_LOSS = 512

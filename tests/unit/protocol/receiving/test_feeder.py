@@ -5,7 +5,7 @@ from typing import Any
 
 from mrsync.protocol.core.sends import SendPage, SendToPeer
 from mrsync.protocol.receiving.feeder import FEED_S, QUIET_S, WAITING_MAX, Feeder
-from mrsync.wire.hops import FEED_BYTES
+from mrsync.wire.formats.hops import FEED_BYTES
 from mrsync.wire.limits import ISLAND_ID
 from mrsync.wire.messages import Claim, Feed, NetworkShare, ObjectKind, Peer
 from tests.unit.protocol.builders import GEOMETRY, PAGE

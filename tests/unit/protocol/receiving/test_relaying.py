@@ -11,7 +11,7 @@ from mrsync.protocol.receiving.catcher_config import CatcherConfig
 from mrsync.protocol.receiving.reception import Reception
 from mrsync.protocol.receiving.relaying import CLAIM_S, COUNTERS_AHEAD_MAX, Relaying
 from mrsync.protocol.receiving.reporter import Counters
-from mrsync.wire.hops import FEED_BYTES
+from mrsync.wire.formats.hops import FEED_BYTES
 from mrsync.wire.limits import ISLAND_ID
 from mrsync.wire.messages import Assign, Feed, NetworkShare, ObjectKind, Peer, SealKind
 from tests.unit.protocol.builders import GEOMETRY

@@ -8,8 +8,8 @@ from mrsync.protocol.core.events import (
 from mrsync.protocol.core.states import RosterState
 from mrsync.protocol.targets.admission import TAKEOVER_S, is_taken
 from mrsync.protocol.targets.roster import Roster
+from mrsync.wire.formats.session import ControlCodec
 from mrsync.wire.messages import Ending, Farewell, Phase, Welcome
-from mrsync.wire.session import ControlCodec
 from tests.unit.protocol.builders import PAGE, are_files, found, hello, roster
 from tests.unit.protocol.session import ACK_WAIT_S, Session
 from tests.unit.wire.samples import KEYS

@@ -12,6 +12,7 @@ from mrsync.protocol.sending.window import Window
 from mrsync.protocol.targets.commits import Commits
 from mrsync.protocol.targets.outbox import REPORT_INTERVAL_MAX_S, REPORT_INTERVAL_MIN_S, Outbox
 from mrsync.protocol.targets.roster import Roster
+from mrsync.wire.formats.record_codec import encode_record
 from mrsync.wire.messages import (
     Ack,
     CommitSpan,
@@ -26,7 +27,6 @@ from mrsync.wire.messages import (
     Status,
     Welcome,
 )
-from mrsync.wire.record_codec import encode_record
 from mrsync.wire.records import SatOutRecord
 from tests.unit.protocol.builders import GEOMETRY, PAGE, found, hello, report, roster
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from mrsync.run.cast.ledger import DELETED, RECORD_COST_MIN, UNREADABLE, Ledger, Line
 from mrsync.tree.model.items import LINKED, MADE, NEW, SENT, TIME
 from mrsync.tree.model.manifest import Manifest
-from mrsync.wire.changes import Change, pack_changes, pack_deletions
+from mrsync.wire.formats.changes import Change, pack_changes, pack_deletions
 from mrsync.wire.limits import CHANGES_BYTES_MAX
 from mrsync.wire.records import ChangesRecord, DeletionsRecord
 

@@ -9,8 +9,8 @@ from mrsync.run.observer import Notice, Snapshot
 from mrsync.run.rendezvous import Rendezvous
 from mrsync.run.settings import CastSettings
 from mrsync.wire.messages import SealKind
-from mrsync.wire.sealing import seals_here
-from mrsync.wire.signing import can_sign
+from mrsync.wire.seals.sealing import seals_here
+from mrsync.wire.seals.signing import can_sign
 from tests.unit.protocol.builders import found, hello
 
 NAMES = ("n1", "n2", "n3")

@@ -6,7 +6,7 @@ from mrsync.errors import ProtocolDataError
 from mrsync.transport.pages import pagecache
 from mrsync.transport.pages.pagecache import SealedPages
 from mrsync.wire.messages import SealKind
-from mrsync.wire.sealing import PageSealer
+from mrsync.wire.seals.sealing import PageSealer
 from tests.unit.transport.link import CONTENTS, GEOMETRY, KEYS, sample
 
 SEALER = PageSealer(KEYS, SealKind.HMAC_SHA256)

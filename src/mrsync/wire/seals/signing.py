@@ -36,7 +36,7 @@ class Verifier:
         library = _working_library()
         self._library = library
         if library is None:
-            from mrsync.wire.ed25519 import PublicKey  # few hosts need it
+            from mrsync.wire.seals.ed25519 import PublicKey  # few hosts need it
 
             self._key: Any = PublicKey(public)
         else:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from mrsync.wire.clear import Clear
 from mrsync.wire.fields import encode_text, read_text, require
+from mrsync.wire.formats.clear import Clear
 from mrsync.wire.layout import Layout
 from mrsync.wire.limits import (
     CASTER_ID,

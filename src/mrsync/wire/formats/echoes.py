@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from mrsync.wire.clear import Clear
 from mrsync.wire.fields import require
+from mrsync.wire.formats.clear import Clear
 from mrsync.wire.layout import Layout
 from mrsync.wire.limits import CASTER_ID
 from mrsync.wire.messages import Echo, Kind, Ping, Way

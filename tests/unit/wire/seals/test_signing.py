@@ -8,8 +8,8 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
-from mrsync.wire.ed25519 import PublicKey
-from mrsync.wire.signing import SEED_BYTES, Signer, Verifier, can_sign
+from mrsync.wire.seals.ed25519 import PublicKey
+from mrsync.wire.seals.signing import SEED_BYTES, Signer, Verifier, can_sign
 
 pytestmark = pytest.mark.skipif(not can_sign(), reason="needs the package cryptography")
 
@@ -31,7 +31,7 @@ def verifier_of(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
     def make(public: bytes) -> Verifier:
         with monkeypatch.context() as patched:
             if not request.param:
-                patched.setattr("mrsync.wire.signing._working_library", lambda: None)
+                patched.setattr("mrsync.wire.seals.signing._working_library", lambda: None)
             return Verifier(public)
 
     return make

@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from mrsync.wire.letters import (
+from mrsync.wire.formats.letters import (
     decode_ack,
     decode_farewell,
     decode_hello,

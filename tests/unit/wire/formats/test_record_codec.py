@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mrsync.wire.formats.record_codec import RecordDecoder, basis_records, encode_record, needs_records, wants_records
 from mrsync.wire.limits import RECORD_BYTES_MAX, TEXT_BYTES_MAX
-from mrsync.wire.record_codec import RecordDecoder, basis_records, encode_record, needs_records, wants_records
 from mrsync.wire.records import (
     BasisRecord,
     ComparedRecord,

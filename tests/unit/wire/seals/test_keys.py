@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mrsync.wire.keys import SessionKeys, hkdf_sha256
+from mrsync.wire.seals.keys import SessionKeys, hkdf_sha256
 from tests.unit.wire.samples import KEYS, SECRET, SESSION
 
 

@@ -9,9 +9,9 @@ from typing import Any, Callable, NamedTuple, Protocol
 
 from mrsync.errors import MrsyncError
 from mrsync.wire.header import BytesLike
-from mrsync.wire.keys import SessionKeys
 from mrsync.wire.limits import SESSION_BYTES, TAG_BYTES
 from mrsync.wire.messages import SealKind
+from mrsync.wire.seals.keys import SessionKeys
 
 _PAGE_NONCE = struct.Struct(
     ">B"  # [page-nonce-object]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from mrsync.wire.clear import Clear
 from mrsync.wire.fields import require
+from mrsync.wire.formats.clear import Clear
+from mrsync.wire.formats.needs import decode_needs, encode_needs
 from mrsync.wire.layout import Layout
 from mrsync.wire.limits import CONTROL_BODY_MAX, LOG_BYTES_MAX, REPORT_ROOM_BYTES
 from mrsync.wire.messages import Kind, ObjectKind, Report
-from mrsync.wire.needs import decode_needs, encode_needs
 
 _REPORT = Layout(
     ("active", "B", "report-active"),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from mrsync.wire.clear import Clear
 from mrsync.wire.fields import require
+from mrsync.wire.formats.clear import Clear
+from mrsync.wire.formats.needs import decode_needs, encode_needs
 from mrsync.wire.layout import Layout
 from mrsync.wire.limits import (
     CASTER_ID,
@@ -17,7 +18,6 @@ from mrsync.wire.limits import (
     TARGETS_MAX,
 )
 from mrsync.wire.messages import Assign, Claim, Feed, Feeding, Hop, Kind, ObjectKind, Peer
-from mrsync.wire.needs import decode_needs, encode_needs
 
 _ASSIGN = Layout(
     ("target", "H", "assign-target"),

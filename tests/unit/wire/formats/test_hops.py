@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mrsync.wire.codec import decode_message, encode_message
-from mrsync.wire.hops import (
+from mrsync.wire.formats.codec import decode_message, encode_message
+from mrsync.wire.formats.hops import (
     FEED_BYTES,
     decode_assign,
     decode_claim,
@@ -18,10 +18,10 @@ from mrsync.wire.hops import (
     encode_claim,
     encode_feed,
 )
-from mrsync.wire.keys import TargetKeys
+from mrsync.wire.formats.session import ControlCodec, Rejection
 from mrsync.wire.limits import ISLAND_ID
 from mrsync.wire.messages import Assign, Claim, Feed, Message, ObjectKind, Peer
-from mrsync.wire.session import ControlCodec, Rejection
+from mrsync.wire.seals.keys import TargetKeys
 from tests.unit.wire.samples import KEYS, SESSION, assigns, claims, feeds, hops
 
 PARENT, CHILD, OTHER, LINK = 3, 4, 5, 9

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from mrsync.wire.formats.session import ControlCodec, Rejection, open_status
 from mrsync.wire.header import pack_header, unpack_header
-from mrsync.wire.keys import SessionKeys, TargetKeys
 from mrsync.wire.limits import (
     CONTROL_BYTES_MAX,
     HEADER_BYTES,
@@ -31,9 +31,9 @@ from mrsync.wire.messages import (
     Status,
     Welcome,
 )
-from mrsync.wire.sealing import has_aes_gcm, sealer
-from mrsync.wire.session import ControlCodec, Rejection, open_status
-from mrsync.wire.signing import SEED_BYTES, Signer, Verifier, can_sign
+from mrsync.wire.seals.keys import SessionKeys, TargetKeys
+from mrsync.wire.seals.sealing import has_aes_gcm, sealer
+from mrsync.wire.seals.signing import SEED_BYTES, Signer, Verifier, can_sign
 from tests.unit.protocol.builders import status as any_status
 from tests.unit.wire.samples import KEYS, SECRET, SESSION, messages, reports, statuses
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from enum import Enum
 
-from mrsync.wire.clear import Clear
-from mrsync.wire.codec import PADDED, decode_message, encode_message
+from mrsync.wire.formats.clear import Clear
+from mrsync.wire.formats.codec import PADDED, decode_message, encode_message
 from mrsync.wire.header import BytesLike, Header, is_other_version, pack_header, session_tag, unpack_header
-from mrsync.wire.keys import SessionKeys, TargetKeys
 from mrsync.wire.limits import (
     CASTER_ID,
     CONTROL_BYTES_MAX,
@@ -20,8 +19,9 @@ from mrsync.wire.limits import (
     TAG_BYTES,
 )
 from mrsync.wire.messages import Assign, Claim, Feed, Kind, Message, Peer, Ping, SealKind, Status
-from mrsync.wire.sealing import HmacSealer, Sealer, sealer
-from mrsync.wire.signing import Signer, Verifier
+from mrsync.wire.seals.keys import SessionKeys, TargetKeys
+from mrsync.wire.seals.sealing import HmacSealer, Sealer, sealer
+from mrsync.wire.seals.signing import Signer, Verifier
 
 _BODY_AT = HEADER_BYTES + INSTANCE_BYTES
 _COUNTER_AT = slice(16, 20)  # [header-page]

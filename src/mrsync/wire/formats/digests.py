@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import struct
 
-from mrsync.wire.clear import Clear
 from mrsync.wire.fields import require
+from mrsync.wire.formats.clear import Clear
 from mrsync.wire.layout import Layout
 from mrsync.wire.limits import CASTER_ID, CONTROL_BODY_MAX, DIGEST_BYTES, DIGESTS_MAX, PAGES_MAX, SIGNATURE_BYTES
 from mrsync.wire.messages import Digests, Kind, ObjectKind

@@ -6,9 +6,9 @@ import struct
 
 import pytest
 
-from mrsync.wire.echoes import decode_echo, decode_ping, encode_echo, encode_ping
+from mrsync.wire.formats.echoes import decode_echo, decode_ping, encode_echo, encode_ping
+from mrsync.wire.formats.session import ControlCodec, Rejection, open_ping, open_status
 from mrsync.wire.messages import Ack, Echo, Kind, Ping, Way
-from mrsync.wire.session import ControlCodec, Rejection, open_ping, open_status
 from tests.unit.wire.samples import KEYS, SECRET, SESSION
 
 PING = Ping(SESSION, 7)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mrsync.wire.formats.needs import Need, decode_needs, encode_needs
 from mrsync.wire.limits import PAGES_MAX
-from mrsync.wire.needs import Need, decode_needs, encode_needs
 from tests.unit.wire.samples import needs, u32
 
 

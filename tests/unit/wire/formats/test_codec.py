@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mrsync.wire.clear import Clear
-from mrsync.wire.codec import decode_message, encode_message
+from mrsync.wire.formats.clear import Clear
+from mrsync.wire.formats.codec import decode_message, encode_message
 from mrsync.wire.limits import CASTER_ID, CONTROL_BODY_MAX, TARGETS_MAX
 from mrsync.wire.messages import Ack, Ending, Farewell, Hello, Kind, Message, Welcome
 from tests.unit.wire.samples import messages, u8, u16, u32, u64

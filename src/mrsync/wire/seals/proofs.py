@@ -12,10 +12,10 @@ from hmac import compare_digest
 from typing import Protocol
 
 from mrsync.wire.geometry import Geometry
-from mrsync.wire.keys import SessionKeys
 from mrsync.wire.limits import PACKETS_PER_PAGE_MAX, SECRET_BYTES, TAG_BYTES
 from mrsync.wire.messages import ObjectKind, SealKind
-from mrsync.wire.sealing import PageSealer
+from mrsync.wire.seals.keys import SessionKeys
+from mrsync.wire.seals.sealing import PageSealer
 
 DIGEST_TERMS = "sha256"
 GENERATION_BYTES = 2

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mrsync
-from mrsync.wire.keys import SessionKeys
 from mrsync.wire.limits import TAG_BYTES
 from mrsync.wire.messages import SealKind
-from mrsync.wire.sealing import PageSealer, Sealer, has_aes_gcm, sealer, seals_here
+from mrsync.wire.seals.keys import SessionKeys
+from mrsync.wire.seals.sealing import PageSealer, Sealer, has_aes_gcm, sealer, seals_here
 from tests.unit.wire.samples import KEYS, SECRET, SESSION
 
 KINDS = [
@@ -94,7 +94,7 @@ def test_a_host_without_cryptography_has_hmac() -> None:
 import sys
 sys.path.insert(0, {str(Path(mrsync.__file__).parents[1])!r})
 sys.modules["cryptography"] = None
-from mrsync.wire.sealing import has_aes_gcm, sealer, seals_here
+from mrsync.wire.seals.sealing import has_aes_gcm, sealer, seals_here
 from mrsync.wire.messages import SealKind
 assert not has_aes_gcm() and seals_here() == 1 << SealKind.HMAC_SHA256 | 1 << SealKind.ED25519
 try:
@@ -110,7 +110,7 @@ def test_importing_sealing_does_not_import_cryptography() -> None:
     program = f"""
 import sys
 sys.path.insert(0, {str(Path(mrsync.__file__).parents[1])!r})
-import mrsync.wire.sealing
+import mrsync.wire.seals.sealing
 print("cryptography" in sys.modules)
 """
     finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

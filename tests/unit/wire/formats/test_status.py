@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from mrsync.wire.formats.status import decode_status, encode_status
 from mrsync.wire.limits import CONTROL_BODY_MAX, EXCEPTIONS_MAX, TARGETS_MAX
 from mrsync.wire.messages import CommitSpan, ObjectKind, ObjectState, Phase, SealKind, Status
-from mrsync.wire.status import decode_status, encode_status
 
 STATUS = Status(
     session=1,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from mrsync.wire.geometry import Geometry
-from mrsync.wire.keys import SessionKeys
 from mrsync.wire.messages import ObjectKind, SealKind
-from mrsync.wire.proofs import DigestProver, Prover, SealProver, prover_of, seal_proof
-from mrsync.wire.sealing import PageSealer, has_aes_gcm
+from mrsync.wire.seals.keys import SessionKeys
+from mrsync.wire.seals.proofs import DigestProver, Prover, SealProver, prover_of, seal_proof
+from mrsync.wire.seals.sealing import PageSealer, has_aes_gcm
 
 KEYS = SessionKeys.derive(bytes(32), 1 << 63)
 GEOMETRY = Geometry(100, 3)

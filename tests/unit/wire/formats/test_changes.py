@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mrsync.wire.changes import Change, pack_changes, pack_deletions, unpack_changes, unpack_deletions
+from mrsync.wire.formats.changes import Change, pack_changes, pack_deletions, unpack_changes, unpack_deletions
+from mrsync.wire.formats.record_codec import encode_record
 from mrsync.wire.limits import RECORD_BYTES_MAX
-from mrsync.wire.record_codec import encode_record
 from mrsync.wire.records import ChangesRecord, DeletionsRecord
 
 

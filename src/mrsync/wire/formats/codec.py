@@ -5,8 +5,8 @@ from __future__ import annotations
 import struct
 from typing import Callable
 
-from mrsync.wire import digests, echoes, hops, letters, report, status
-from mrsync.wire.clear import Clear
+from mrsync.wire.formats import digests, echoes, hops, letters, report, status
+from mrsync.wire.formats.clear import Clear
 from mrsync.wire.limits import CASTER_ID, CONTROL_BODY_MAX, TARGETS_MAX
 from mrsync.wire.messages import (
     Ack,

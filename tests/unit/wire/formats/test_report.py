@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from mrsync.wire.codec import encode_message
+from mrsync.wire.formats.codec import encode_message
+from mrsync.wire.formats.report import decode_report, encode_report
 from mrsync.wire.limits import CONTROL_BODY_MAX, LOG_BYTES_MAX, REPORT_ROOM_BYTES
 from mrsync.wire.messages import ObjectKind, Report
-from mrsync.wire.report import decode_report, encode_report
 
 REPORT = Report(
     target=3,
