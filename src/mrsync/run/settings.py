@@ -60,7 +60,7 @@ class Remote(NamedTuple):
 
 
 SLOW_TARGET = ("wait", "shed")  # what happens with a target that alone holds back all others
-SHARES = ("fair", "polite", "all")  # of the network, where others send too
+SHARES = ("all", "fair", "polite")  # of the network, where others send too
 RELAYING = ("auto", "no")  # whether targets pass pages on to one another
 
 
@@ -76,7 +76,7 @@ class CastSettings(NamedTuple):
     relay: str = "auto"  # of RELAYING
     relay_chains: int = 1  # number of chains of relays, if no target receives the group
     rate_bytes_s: int | None = None
-    share: str = SHARES[0]
+    share: str = "all"  # of SHARES
     ack_wait_s: float = 60.0
     has_monitor: bool = True  # False: send at rate_bytes_s without flow control
     compress_level: int = 0  # of zlib, 1 to 9; 0: pages are not compressed
