@@ -149,10 +149,10 @@ LINES = """
 1  ... --rsync-path rrsync                       | 'rrsync' does not end with rsync
 1  ... --keep-dirlinks -l '*'                    | leave out --keep-dirlinks
 1  ... --link-dest /x -l '*'                     | leave out --*-dest
-1  mrsync --inplace src a:/d                     | --inplace is not supported
+1  mrsync --inplace --commit job src a:/d        | leave out --commit job
 1  mrsync --append-verify src a:/d               | --delta sends only what was added
-1  mrsync -T /tmp src a:/d                       | no rename can put them into place
-1  mrsync --debug=all src a:/d                   | --log-level debug
+1  mrsync --log-file-format %i src a:/d          | use --out-format
+1  mrsync --compress-choice=zstd src a:/d        | --compress-choice
 3  mrsync --delete-missing-args nodir/x a:/d     | the directory of the source nodir/x
 3  mrsync --ignore-missing-args nodir/ a:/d      | the directory of the source nodir/
 1  ... --suffix .old                             | --backup
