@@ -220,7 +220,10 @@ class PageOpener:
         held = self._slots.held((header.object, page), header.generation)
         if held is None:
             return None
-        return held.slices[index][: self._slice_length(header.object, page, count_of(held.reading), index)]
+        length = self._slice_length(header.object, page, count_of(held.reading), index)
+        if not length or index >= len(held.slices):  # no packet of this page: the coded packet is forged
+            return None
+        return held.slices[index][:length]
 
     def _slice_length(self, object: int, page: int, count: int, index: int) -> int:
         size = self._slice_bytes

@@ -201,6 +201,18 @@ def test_a_coded_packet_whose_terms_were_evicted_is_useless() -> None:
         assert set(link.opened()) == set(range(7))
 
 
+def test_a_forged_coded_packet_of_packets_that_no_page_has_is_useless() -> None:
+    with Link(sample(2)) as link:
+        link.send_page(0)
+        link.send_page(1, mask=((1 << FULL) - 1) & ~(1 << 3))
+        link.receive()
+        terms = [(page, index, link.slice(1, 3)) for page, index in ((0, FULL), (1, 3))]
+        assert link.sender.send_coded([terms], object=CONTENTS, generation=0, tx=9)
+        link.receive()
+        assert link.sink.useless == 1
+        assert set(link.opened()) == {0}
+
+
 def test_partial_pages_never_take_all_slots() -> None:
     with Link(sample(10), slots=7) as link:
         for page in range(9):
