@@ -17,8 +17,8 @@ from mrsync.transport.pages.intake import (
     SINGLES_MIN,
 )
 from mrsync.wire.geometry import Geometry
-from mrsync.wire.header import page_headers, session_tag
-from mrsync.wire.limits import HEADER_BYTES, MAGIC, TX_AHEAD_MAX, VERSION
+from mrsync.wire.header import Header, pack_header, page_headers, session_tag
+from mrsync.wire.limits import HEADER_BYTES, MAGIC, PACKETS_PER_PAGE_MAX, TX_AHEAD_MAX, VERSION
 from mrsync.wire.messages import Kind
 from tests.unit.transport.link import CONTENTS, GEOMETRY, SESSION, Link, sample
 
@@ -211,6 +211,44 @@ def test_a_forged_coded_packet_of_packets_that_no_page_has_is_useless() -> None:
         link.receive()
         assert link.sink.useless == 1
         assert set(link.opened()) == {0}
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_whatever_is_forged_raises_nothing_and_opens_nothing_false(seed: int) -> None:
+    """The forger knows the session's tag and address, and draws everything else where it may do harm."""
+    chance = random.Random(seed)
+    with Link(sample(3.4)) as link:
+
+        def forged() -> bytes:
+            kind = chance.choice((Kind.PAGE, Kind.CODED))
+            indices = (0, 1, 3, FULL - 1, FULL, PACKETS_PER_PAGE_MAX - 1, chance.randrange(256))
+            counts = (2, 3, chance.randrange(256)) if kind is Kind.CODED else (FULL, FULL - 1, chance.randrange(256))
+            header = Header(
+                kind=kind,
+                packet_index=chance.choice(indices),
+                packet_count=chance.choice(counts),
+                object=chance.choice((CONTENTS, CONTENTS, CONTENTS, chance.randrange(256))),
+                segment=0,
+                session_tag=session_tag(SESSION),
+                generation=chance.choice((0, 0, 0, 1, 65535)),
+                sender=0,
+                page=chance.choice((0, 1, 2, 3, 4, 2**32 - 1)),
+                tx=chance.randrange(4),
+            )
+            behind = header.packet_count - 1 if kind is Kind.CODED else 0
+            terms = b"".join(bytes((0, chance.randrange(256))) for _ in range(behind))  # of pages close by
+            return pack_header(header) + terms + bytes(chance.choice((0, GEOMETRY.slice_bytes, GEOMETRY.slice_bytes)))
+
+        genuine = [packet for page in range(4) for packet in packets_of(link, page)]
+        for packet in genuine:
+            for _ in range(chance.randrange(8)):
+                link.send_merged([forged()])
+            if chance.random() > 0.1:
+                link.send_merged([packet])
+            while link.intake.drain(0.0):
+                continue
+        for page in range(4):
+            assert link.opened().get(page, link.plain(page)) == link.plain(page)
 
 
 def test_partial_pages_never_take_all_slots() -> None:
