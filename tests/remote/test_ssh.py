@@ -196,7 +196,7 @@ def test_run_after_a_killed_master_resumes_over_ssh(make_estate: MakeEstate) -> 
     (estate.source / "big").write_bytes(bytes(range(256)) * (64 << 12))
     estate.serve_all()
     run = estate.start("--rate", "8M", "--progress", "json")
-    run.wait_for('"phase": "casting"')
+    run.wait_for('"bytes_done": [1-9].*"bytes_done": [1-9]')  # both targets hold the first page
     run.signal(signal.SIGKILL)
     assert run.wait() == -signal.SIGKILL
     estate.await_silence(30)
