@@ -19,7 +19,7 @@ from mrsync.protocol.core.events import (
     TargetRerouted,
 )
 from mrsync.protocol.core.sends import Send, SendCoded, SendMessage, SendPage
-from mrsync.protocol.targets.chains.relays import RelayRules
+from mrsync.protocol.targets.chains.chains import RelayRules
 from mrsync.protocol.targets.commits import CommitRule
 from mrsync.transport.casting import REPORTS_PER_ROUND
 from mrsync.wire.formats.session import Rejection

@@ -24,7 +24,7 @@ from mrsync.protocol.core.events import (
     TargetShed,
 )
 from mrsync.protocol.core.states import RosterState
-from mrsync.protocol.targets.chains.relays import RelayRules
+from mrsync.protocol.targets.chains.chains import RelayRules
 from mrsync.protocol.targets.commits import CommitRule
 from mrsync.protocol.traced import Recorder, TracedCaster
 from mrsync.remote.launcher import Launcher
