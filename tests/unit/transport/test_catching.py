@@ -12,7 +12,7 @@ import pytest
 from mrsync.protocol.catcher import Catcher
 from mrsync.protocol.core.events import CatcherEvent, PeersChanged, SessionEnded, SessionOpened, SourceChanged
 from mrsync.protocol.receiving.catcher_config import CatcherConfig
-from mrsync.transport.catching import CatcherDriver
+from mrsync.transport.catching import CatcherDriver, CatcherSockets
 from mrsync.transport.loop import Loop
 from mrsync.transport.network.interface import loopback_interface
 from mrsync.transport.network.island import IslandSocket
@@ -96,13 +96,11 @@ class Stand:
         )
         self.driver = CatcherDriver(
             self.catcher,
-            self._data,
-            self._reply,
-            secrets=CatcherSecrets(SECRET, target=3),
+            CatcherSockets(self._data, self._reply, IslandSocket([loopback_interface()])),
+            self._loop,
+            CatcherSecrets(SECRET, target=3),
             write=lambda object, pages: None,
             on_event=self.events.append,
-            loop=self._loop,
-            island=IslandSocket([loopback_interface()]),
         )
         self._thread = threading.Thread(target=self.driver.run)
         self._thread.start()
