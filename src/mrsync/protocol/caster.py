@@ -40,6 +40,7 @@ from mrsync.protocol.targets.commits import Commits
 from mrsync.protocol.targets.endings import Endings
 from mrsync.protocol.targets.liveness import Expectation
 from mrsync.protocol.targets.outbox import Outbox
+from mrsync.protocol.targets.patience import Patience
 from mrsync.protocol.targets.reach import Reach
 from mrsync.protocol.targets.roster import PagesOf, Roster, Target
 from mrsync.protocol.targets.rounds import AGAIN, Rounds
@@ -82,6 +83,8 @@ class Caster:
         self._seals = Seals(config.seals, must_encrypt=config.must_encrypt)
         self._commits = Commits(0, config.commit_rule)
         self._bounds = Bounds()
+        page_s = geometry.page_bytes / config.rate_bytes_s if config.rate_bytes_s else 0.0
+        self._patience = Patience(config.ack_wait_s, is_shedding=config.is_shedding, page_s=page_s)
         self._events: deque[CasterEvent] = deque()
         self._timers = TimerTable()
         self.clock = Clock(self.roster.audience, window, Courtesy(config.share))
@@ -109,12 +112,13 @@ class Caster:
 
     # inputs from the application
 
-    def offer_manifest(self, size_bytes: int, are_files: AreFiles) -> None:
-        """Set the size of the manifest, and which of its entries may be needed.
+    def offer_manifest(self, size_bytes: int, are_files: AreFiles, work_s: float = 0.0) -> None:
+        """Set the size of the manifest, which of its entries may be needed, and how long a slow target works on them.
 
         It is cast when targets are gathered.
         """
         self._bounds.are_files = are_files
+        self._patience.work_s = work_s
         self._outbox.sizes[ObjectKind.MANIFEST] = size_bytes
         self._timers.set(Timer.CHECK, 0.0)
 
@@ -212,7 +216,7 @@ class Caster:
             self.abort(self._schedule.exhaustion, now)
             contents = self._rounds.current.contents
             transfer = self._schedule.transfer
-            expected = Expectation.of(self.phase, contents, transfer, self._commits, self.relays)
+            expected = Expectation.of(self.phase, contents, transfer, self._commits, self.relays, self._patience)
             self._endings.end_overdue(expected, now)
             self._set_unless_over(Timer.LIVENESS, now + self._config.ack_wait_s / LIVENESS_SHARE)
         if timers.take_expired(Timer.ELECT, now):

@@ -13,6 +13,7 @@ from mrsync.protocol.core.sends import Address
 from mrsync.protocol.core.states import TARGETS, RosterState, TargetTrigger, step
 from mrsync.protocol.sending.flow import Audience, Flow
 from mrsync.protocol.targets.path import TargetPath
+from mrsync.protocol.targets.patience import Waiting
 from mrsync.protocol.targets.progress import LifeSigns
 from mrsync.wire.messages import Hello, Hop, ObjectKind, Report
 from mrsync.wire.records import (
@@ -50,6 +51,7 @@ class Target:
     path: TargetPath = field(default_factory=TargetPath)
     flow: Flow = field(init=False)
     progress: LifeSigns = field(default_factory=LifeSigns)
+    waiting: Waiting = field(default_factory=Waiting)
     log: LogReader = field(default_factory=LogReader)
     plausibility: Plausibility = field(default_factory=Plausibility)
     needs: RangeSet = field(default_factory=RangeSet)  # manifest entries
