@@ -56,7 +56,7 @@ ELECTION_S = 0.05
 LINGER_S, LINGER_COUNT = 0.003, 3
 RANGES_PER_TURN = 20_000  # to unite at a time, which takes some milliseconds
 LIVENESS_SHARE = 20  # checks per ack wait
-PROMPT_TARGETS_MAX = 32  # with more of them, all targets are looked at only twice per round
+PROMPT_TARGETS_MAX = 32  # with more of them, all targets are looked at only twice per cycle
 
 
 class Caster:
@@ -331,9 +331,9 @@ class Caster:
     # phases
 
     def _check_soon(self, now: float) -> None:
-        """Look at all targets soon: at once if they are few, at most twice per round if they are many."""
+        """Look at all targets soon: at once if they are few, at most twice per reporting cycle if they are many."""
         is_few = len(self.roster.live) <= PROMPT_TARGETS_MAX
-        self._timers.advance(Timer.CHECK, now if is_few else now + self.roster.audience.round_s / 2)
+        self._timers.advance(Timer.CHECK, now if is_few else now + self.roster.audience.cycle_s / 2)
 
     def _advance(self, now: float) -> None:
         if self.phase is Phase.GATHERING:

@@ -402,7 +402,7 @@ class Catcher:
         return max(told_s, self.relaying.report_s, 2 * self._round_s()) if self.relaying.is_fed else told_s
 
     def _in_turn(self, now: float, apart_s: float) -> float:
-        """Return when to report what all targets report now: in our slot of the round, so long after the last one."""
+        """Return when to report what all targets report now: in our slot of the cycle, so long after the last one."""
         return max(now + self._slot * SLOT_S, self._reported_at + apart_s)
 
     def _round_s(self) -> float:

@@ -41,7 +41,7 @@ from mrsync.wire.messages import Claim, Digests, Feed, NetworkShare, Status
 from mrsync.wire.seals.keys import SessionKeys
 from mrsync.wire.seals.sealing import PageSealer
 
-DATAGRAMS_PER_ROUND = 64
+DATAGRAMS_PER_TURN = 64
 
 
 class CatcherSockets(NamedTuple):
@@ -159,7 +159,7 @@ class CatcherDriver:
 
     def _listen(self, opened: socket.socket) -> None:
         """Read control messages only, because pages cannot be understood before the session is open."""
-        for _ in range(DATAGRAMS_PER_ROUND):
+        for _ in range(DATAGRAMS_PER_TURN):
             try:
                 datagrams, source = receive_datagrams(opened)
             except BlockingIOError:

@@ -33,4 +33,4 @@ class SlowStart:
             return size + packets
         self.is_over = True
         arrives = deliveries.packets_s * (queueing.way_s + queueing.queue_s)
-        return min(size, max(size / 2, arrives))  # half of it filled the path one round before
+        return min(size, max(size / 2, arrives))  # half of it filled the path one round trip before

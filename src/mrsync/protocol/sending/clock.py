@@ -2,7 +2,7 @@
 
 Invariant: the window is measured against the slowest target that answers, so that no such target is overrun. Three
 monitors are elected: those that lag most, smoothed, with a bonus for incumbents. They report every few pages, all
-others once per round. So the cost of clocking does not grow with the number of targets (PGMCC, SIGCOMM 2000).
+others once per cycle. So the cost of clocking does not grow with the number of targets (PGMCC, SIGCOMM 2000).
 
 Why it holds: a target that becomes slower lags more, and is elected soon. Until then its socket buffer takes what it
 cannot process. A target that stops answering (it reports nothing new for ANSWER_S) blocks nobody; liveness decides on

@@ -137,7 +137,7 @@ class _Run:
             compress_level=settings.compress_level,
             read=self._source.read,
             on_event=self._on_event,
-            on_round=self._on_round,
+            on_turn=self._on_turn,
             loop=loop,
         )
 
@@ -203,7 +203,7 @@ class _Run:
         if (known := self._caster.roster.find(target)) is not None:
             known.hint = self._unheard.hint
 
-    def _on_round(self) -> None:
+    def _on_turn(self) -> None:
         if self._arrivals is not None:
             self._arrivals.keep_time()
         self._unheard.keep_time(self._loop.now())
