@@ -36,7 +36,7 @@ from mrsync.tree.fs.temporary_names import journal_name
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.packing import Packer
 from mrsync.tree.model.plan import Plan
-from mrsync.tree.staging.identity import generation_of, incarnation
+from mrsync.tree.staging.identity import incarnation, inode_generation
 
 MAGIC = b"mrsync journal\x02"
 BOOT_ID_PATH = "/proc/sys/kernel/random/boot_id"
@@ -199,7 +199,7 @@ class Journal:
 
 def self_of(fd: int) -> bytes:
     """Return the inode and generation of an open journal, as they stand in its head."""
-    return SELF.pack(os.fstat(fd).st_ino, generation_of(fd) & 0xFFFFFFFF)
+    return SELF.pack(os.fstat(fd).st_ino, inode_generation(fd) & 0xFFFFFFFF)
 
 
 def boot_id() -> bytes:
