@@ -223,9 +223,9 @@ class Roster:
         """Return the number of pages that all live targets hold from the beginning of an object."""
         return self.lowest(lambda target: target.frontier(kind))
 
-    def every(self, claim: Callable[[Target], bool]) -> bool:
-        """Return whether the claim is true of every live target, and there is at least one."""
-        return bool(self._live) and all(map(claim, self._live))
+    def every(self, holds: Callable[[Target], bool]) -> bool:
+        """Return whether it holds for every live target, and there is at least one."""
+        return bool(self._live) and all(map(holds, self._live))
 
     def union_of_needs(self) -> Union:
         """Begin to unite the manifest entries that live targets need."""

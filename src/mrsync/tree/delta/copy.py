@@ -165,7 +165,7 @@ class _Copy:
             data = self._find(number, digest, pieces, guess)
         elif self._is_in_place(guess.shift):
             self._search.note(*pieces[-1], 0)
-            self._stage.claim(self._file, pieces)
+            self._stage.note_pieces(self._file, pieces)
             return True
         else:
             self._search.note(*pieces[-1], guess.shift)

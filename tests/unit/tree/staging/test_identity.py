@@ -268,7 +268,7 @@ def test_another_file_does_not_pass_for_the_journal(trees: Path, attack: Callabl
 
 
 def test_the_journal_of_another_session_does_not_pass_for_this_one(trees: Path) -> None:
-    """Its claims are about the same names, with other numbers."""
+    """Its notes are about the same names, with other numbers."""
     in_a_process_that_is_killed(lambda: Session(trees / "source", trees / "dest").cast([0, 1]))
     journal = journal_of(trees / "dest")
     for path in [journal, *files_staged(trees / "dest")]:
