@@ -24,8 +24,8 @@ from mrsync.wire.records import (
     DeletionsRecord,
     ErrorRecord,
     FailedRecord,
+    LogRecord,
     NeedsRecord,
-    Record,
     ResultRecord,
     SatOutRecord,
     WantsRecord,
@@ -145,7 +145,7 @@ class LyingHost(TargetHost):
                 break
             pairs.append((low, at))
         ranges = tuple(pairs)
-        records: list[Record] = [
+        records: list[LogRecord] = [
             NeedsRecord(first, end, ranges),
             WantsRecord(first, end, ranges),
             BasisRecord(first, end, ranges),

@@ -50,7 +50,7 @@ from mrsync.wire.formats.record_codec import NONSENSE
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.limits import TERMS_MAX
 from mrsync.wire.messages import Ending, Hello, Hop, Knock, Message, ObjectKind, Phase, Report
-from mrsync.wire.records import ChangesRecord, DeletionsRecord, FailedRecord, Record, SatOutRecord, WantsRecord
+from mrsync.wire.records import ChangesRecord, DeletionsRecord, FailedRecord, LogRecord, SatOutRecord, WantsRecord
 
 ELECTION_S = 0.05
 LINGER_S, LINGER_COUNT = 0.003, 3
@@ -297,7 +297,7 @@ class Caster:
         if target.is_live and target.path.is_direct:
             self._schedule.receive_flow(target.flow, old, report, now)
 
-    def _receive_record(self, target: Target, record: Record, now: float) -> None:
+    def _receive_record(self, target: Target, record: LogRecord, now: float) -> None:
         if not target.plausibility.holds(record, self._bounds):
             record = FailedRecord(NONSENSE)
         target.receive_record(record)

@@ -42,7 +42,7 @@ from mrsync.wire.messages import (
     Status,
     Welcome,
 )
-from mrsync.wire.records import FailedRecord, Record
+from mrsync.wire.records import FailedRecord, LogRecord
 
 RETRY_S = 0.05  # added to the interval, because the acknowledgement of the log may be under way
 SILENCE_ACK_WAITS = 2  # the master is gone after this many ack waits without an authentic message
@@ -124,7 +124,7 @@ class Catcher:
         if assembly.is_whole:
             self._events.append(ObjectHeld(kind))
 
-    def log(self, record: Record, now: float) -> None:
+    def log(self, record: LogRecord, now: float) -> None:
         """Send a record to the caster reliably. Raise the errors of encode_record."""
         self._reporter.log(record)
         self._report_by(now)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 
 from mrsync.wire.formats.record_codec import RecordDecoder, encode_record
-from mrsync.wire.records import Record
+from mrsync.wire.records import LogRecord
 
 
 class LogWriter:
@@ -29,7 +29,7 @@ class LogWriter:
     def is_acked(self) -> bool:
         return not self._unacked
 
-    def append(self, record: Record) -> None:
+    def append(self, record: LogRecord) -> None:
         """Append a record. Raise the errors of encode_record."""
         self._unacked += encode_record(record)
         self._ends.append(self.end)
@@ -65,7 +65,7 @@ class LogReader:
         self.offset = 0
         self._decoder = RecordDecoder()
 
-    def feed(self, offset: int, piece: bytes) -> list[Record]:
+    def feed(self, offset: int, piece: bytes) -> list[LogRecord]:
         """Return the records that this piece completes. A piece that is repeated or too early completes none.
 
         A malformed log ends with a FailedRecord.

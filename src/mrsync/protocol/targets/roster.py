@@ -21,8 +21,8 @@ from mrsync.wire.records import (
     ComparedRecord,
     ErrorRecord,
     FailedRecord,
+    LogRecord,
     NeedsRecord,
-    Record,
     ResultRecord,
     WantsRecord,
 )
@@ -112,7 +112,7 @@ class Target:
         self.flow.receive(report, now, is_believed=is_believed)
         return self.progress.receive(old, report, tx, now)
 
-    def receive_record(self, record: Record) -> None:
+    def receive_record(self, record: LogRecord) -> None:
         """Take a record of the log that concerns only this target."""
         if isinstance(record, NeedsRecord):
             self.needs.update(record.ranges)

@@ -14,7 +14,7 @@ Nothing is listed for deletion in a directory that could not be read, that the m
 which an entry exists under a spelling that was not found.
 
 Hard-link groups cannot be decided while walking, because any member may turn out to be the one to keep. Their entries
-are only noted; `LinkDecisions` decides after the last directory. `_claimed` maps an inode to the one entry (or group)
+are only noted; `LinkDecisions` decides after the last directory. `_keepers` maps an inode to the one entry (or group)
 that may keep it, so files that are separate in the source do not stay linked here.
 """
 

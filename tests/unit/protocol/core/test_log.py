@@ -7,14 +7,14 @@ from hypothesis import strategies as st
 
 from mrsync.protocol.core.log import LogReader, LogWriter
 from mrsync.wire.formats.record_codec import encode_record
-from mrsync.wire.records import FailedRecord, Record, SatOutRecord
+from mrsync.wire.records import FailedRecord, LogRecord, SatOutRecord
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 40), st.booleans(), st.booleans()), max_size=60))
 def test_records_come_once_and_in_order(steps: list[tuple[int, int, bool, bool]]) -> None:
     writer, reader = LogWriter(), LogReader()
-    appended: list[Record] = []
-    heard: list[Record] = []
+    appended: list[LogRecord] = []
+    heard: list[LogRecord] = []
     late: list[tuple[int, bytes]] = []
     for records, room, is_lost, is_ack_lost in [*steps, *[(0, 1000, False, False)] * 2]:
         for _ in range(records):
@@ -48,7 +48,7 @@ def test_only_acks_of_sent_bytes_count() -> None:
 @given(st.integers(1, 60), st.integers(0, 400), st.integers(0, 400))
 def test_a_failure_does_not_wait_behind_what_was_not_told(count: int, told: int, acked: int) -> None:
     writer, reader = LogWriter(), LogReader()
-    heard: list[Record] = []
+    heard: list[LogRecord] = []
     for number in range(count):
         writer.append(SatOutRecord(number, 28))
     heard += reader.feed(*writer.piece(acked))
