@@ -179,8 +179,9 @@ class CatcherDriver:
             return
         heard, message = found
         now, receiver = self._loop.now(), self._receiver
-        if receiver is not None:
-            receiver.end_runs(now)  # report earlier packets first, since a status may imply that others are lost
+        is_of_source = isinstance(message, Feed) or (isinstance(message, Status) and self._peering.parent is None)
+        if is_of_source and receiver is not None:
+            receiver.end_runs(now)  # report earlier packets first, since its tx may imply that others are lost
         if isinstance(message, Status) and heard.receive_status(message, source, now) and receiver is not None:
             receiver.believe(message, heard.source.address)
         if isinstance(message, Digests):

@@ -24,7 +24,7 @@ from mrsync.wire.messages import Digests, NetworkShare, Status
 from mrsync.wire.seals.sealing import PageSealer
 
 NAP_BUFFER_BYTES = 8 << 20  # several times what arrives in 1 ms at 10 Gbit/s
-QUIET_S = 0.006  # after which an unfinished run is reported: a page takes so long at 100 Mbit/s
+QUIET_S = 0.02  # after which an unfinished run is reported: a page takes so long at 25 Mbit/s, or on a busy host
 QUEUE_PAGES_MAX = 1024  # more than any window, so only a caster without flow control exceeds it
 
 TakeControl = Callable[[socket.socket, bytes, Address], None]
@@ -170,6 +170,7 @@ class PageReceiver:
 
     def follow(self, parent: Address | None) -> None:
         """Take pages from this parent. None: from the caster."""
+        self.end_runs(self._loop.now())  # their tx numbers mean nothing to the next sender
         for intake in self._intakes.values():
             intake.senders.follow(parent)
 
