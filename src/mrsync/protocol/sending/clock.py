@@ -143,8 +143,11 @@ class Clock:
         self._courtesy.note(is_limiting=has_more and is_limited)
 
     def on_losses(self, flow: Flow, packets: int, lost: int, tx: int, now: float) -> None:
-        """Take a first report on this many packets, of which `lost` were lost."""
-        if flow.is_shed:
+        """Take a first report on this many packets, of which `lost` were lost.
+
+        Without monitors, only the rate cap limits the caster: nothing would show that a slower pace may grow again.
+        """
+        if flow.is_shed or not self.window.is_bounded:
             return
         pacing = self.pacing
         self._courtesy.on_heard(flow.id, packets, lost)
