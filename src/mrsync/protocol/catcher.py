@@ -1,7 +1,7 @@
 """Catcher: the receiving side of a session as a state machine without I/O.
 
 After any call the driver drains `sends`, then `next_event`, then re-arms one timer for `next_timeout`. Input from the
-network never raises. The data path (`receive_page`, `receive_packet`, `receive_coded`) takes plain numbers; the bytes
+network never raises. The data path (`receive_page`, `receive_packets`, `receive_coded`) takes plain numbers; the bytes
 stay with the driver.
 """
 
@@ -214,11 +214,11 @@ class Catcher:
         """Take a complete burst. Return whether to open it, and then to call `page_opened` or `page_rejected`."""
         return self._reception.receive_page(kind, page, generation, count, tx, now)
 
-    def receive_packet(
-        self, kind: int, page: int, generation: int, index: int, count: int, tx: int, now: float
+    def receive_packets(
+        self, kind: int, page: int, generation: int, mask: int, count: int, tx: int, now: float
     ) -> Verdict:
-        """Take one packet of a page. Return what to do with its bytes."""
-        return self._reception.receive_packet(kind, page, generation, index, count, tx, now)
+        """Take packets of a page, by a bit set of their indices. Return what to do with their bytes."""
+        return self._reception.receive_packets(kind, page, generation, mask, count, tx, now)
 
     def receive_coded(self, kind: int, generation: int, terms: Sequence[Term], tx: int, now: float) -> int:
         """Take a coded packet. Return the index of its only term that is missing here, or -1."""

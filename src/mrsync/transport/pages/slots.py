@@ -69,6 +69,13 @@ class Slot:
         self.others.append(other)
         return True
 
+    def adopt(self, first: int, end: int, other: Slot) -> None:
+        """Take the packets [first, end), none of which is here yet, from their places in a slot."""
+        if other is not self:
+            size = len(self.slices[0])
+            self.view[first * size : end * size] = other.view[first * size : end * size]
+        self.stored |= (1 << end) - (1 << first)
+
     def choices(self, most: int) -> Iterator[None]:
         """Put up to `most` other choices of contradicting packets in place, one per iteration.
 

@@ -35,7 +35,7 @@ def test_a_report_holds_its_target_and_counters() -> None:
 
 def test_a_report_holds_missing_packets() -> None:
     reception, reporter = reporting(pages_sent=4)
-    reception.receive_packet(ObjectKind.CONTENTS, 1, 0, 2, 4, 6, 2.0)
+    reception.receive_packets(ObjectKind.CONTENTS, 1, 0, 1 << 2, 4, 6, 2.0)
     report = reporter.report(1, 2.5)
     assert (report.active, report.frontier) == (ObjectKind.CONTENTS, 0)
     assert (report.needs_first, report.needs_end) == (0, 4)
