@@ -19,6 +19,7 @@ from mrsync.run.cast.target_outcome import RunFacts, target_outcome
 from mrsync.run.settings import CastSettings
 from mrsync.transport.casting import CasterDriver
 from mrsync.transport.network.paths import PathKind
+from mrsync.tree.model.limits import KIND_SHIFT
 from mrsync.tree.model.manifest import DEVICES, DIRECTORY, LINK, OMITTED, REGULAR, Manifest
 from mrsync.tree.model.plan import Plan
 from mrsync.tree.source.scanner import Scan
@@ -188,8 +189,8 @@ def _kinds(manifest: Manifest) -> tuple[tuple[str, int], ...]:
     names = {REGULAR: "reg", DIRECTORY: "dir", LINK: "link", **dict.fromkeys(DEVICES, "dev")}
     counts = dict.fromkeys(("reg", "dir", "link", "dev", "special"), 0)
     for mode, count in Counter(manifest.modes).items():
-        if mode >> 12 != OMITTED:
-            counts[names.get(mode >> 12, "special")] += count
+        if mode >> KIND_SHIFT != OMITTED:
+            counts[names.get(mode >> KIND_SHIFT, "special")] += count
     return tuple(counts.items())
 
 

@@ -18,6 +18,7 @@ from typing import NamedTuple
 from mrsync.protocol.core.ranges import RangeSet
 from mrsync.tree.delta.blocks import digest_blocks, encode_blocks
 from mrsync.tree.model.failure import Fault
+from mrsync.tree.model.limits import KIND_SHIFT
 from mrsync.tree.model.manifest import REGULAR
 from mrsync.tree.model.plan import Plan
 from mrsync.tree.source.planning import build_plan
@@ -67,7 +68,7 @@ class Objects:
         self._on_changed = on_changed
         self._on_outgrown = on_outgrown
         self._rounds: list[_Round] = []
-        self._others = array("I", (i for i, mode in enumerate(scan.manifest.modes) if mode >> 12 != REGULAR))
+        self._others = array("I", (i for i, mode in enumerate(scan.manifest.modes) if mode >> KIND_SHIFT != REGULAR))
 
     @property
     def plan(self) -> Plan | None:

@@ -19,6 +19,7 @@ from mrsync.tree.fs.directories import Directories
 from mrsync.tree.fs.handles import entry_in
 from mrsync.tree.fs.owners import Ownership
 from mrsync.tree.model.items import ALTERED, LETTERS, LINKED, MADE, NEW, Items
+from mrsync.tree.model.limits import KIND_SHIFT
 from mrsync.tree.model.listing import Listing
 from mrsync.tree.model.manifest import DIRECTORY, LINK, REGULAR, Manifest
 from mrsync.tree.model.policy import COMPARE, COPY
@@ -143,7 +144,7 @@ class AlternateSearch:
     def _look(self, number: int, entry: int) -> Alternate | None:
         manifest, place, kind = self._manifest, self._places[number], self._manifest.kind(entry)
         listing, position = place.find(manifest, entry)
-        if listing is None or listing.modes[position] >> 12 != kind:
+        if listing is None or listing.modes[position] >> KIND_SHIFT != kind:
             return None
         differences = place.differ.differences(entry, listing, position)
         if self._xattrs is not None:

@@ -50,6 +50,7 @@ from mrsync.tree.model.items import (
     USER,
     Items,
 )
+from mrsync.tree.model.limits import KIND_SHIFT
 from mrsync.tree.model.listing import Listing
 from mrsync.tree.model.manifest import DEVICES, DIRECTORY, LINK, REGULAR, SPECIALS, Manifest
 
@@ -189,7 +190,7 @@ class Comparer:
         twins = self._aliases.twins(directory, self._manifest.names[first:end]) if self._aliases is not None else {}
         is_asked = self._policy.existing or self._policy.itemizes or bool(self._others)
         is_looked_at = is_asked or twins or self._groups.slice(first, end)
-        if not is_looked_at and all(mode >> 12 == REGULAR for mode in set(modes)):
+        if not is_looked_at and all(mode >> KIND_SHIFT == REGULAR for mode in set(modes)):
             self._decisions.need(first, end)
             return
         for entry in range(first, end):
@@ -244,7 +245,7 @@ class Comparer:
     def _sort_out(self, directory: int, positions: dict[bytes, int], listing: Listing, *, deletes: bool) -> None:
         """Sort names that the source lacks into leftovers of earlier runs and extraneous entries."""
         for name in [name for name in positions if name.startswith(PREFIX)]:
-            is_directory = listing.modes[positions[name]] >> 12 == DIRECTORY
+            is_directory = listing.modes[positions[name]] >> KIND_SHIFT == DIRECTORY
             if is_temporary(name, is_directory=is_directory):
                 del positions[name]
                 if not is_directory:
@@ -278,8 +279,8 @@ class Comparer:
         return sorted(suspects)
 
     def _compare_entry(self, entry: int, listing: Listing | None, position: int) -> None:
-        kind = self._manifest.modes[entry] >> 12
-        found = -1 if listing is None or position < 0 else listing.modes[position] >> 12
+        kind = self._manifest.modes[entry] >> KIND_SHIFT
+        found = -1 if listing is None or position < 0 else listing.modes[position] >> KIND_SHIFT
         if self._leaves_some and self._is_left(entry, kind, found):
             return
         if found == DIRECTORY != kind and (kind in (REGULAR, LINK) or self._keeps_special(kind)):

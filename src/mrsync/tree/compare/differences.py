@@ -10,6 +10,7 @@ from mrsync.tree.fs.digests import Digester
 from mrsync.tree.fs.directories import Directories
 from mrsync.tree.fs.owners import Ownership
 from mrsync.tree.model.items import GROUP, INEXACT, MODE, SIZE, TIME, USER
+from mrsync.tree.model.limits import KIND_SHIFT
 from mrsync.tree.model.listing import Listing
 from mrsync.tree.model.manifest import DIRECTORY, LINK, NO_DIGEST, REGULAR, SECOND_NS, Manifest
 from mrsync.tree.model.times import file_window, is_same_time
@@ -42,7 +43,7 @@ class Differences:
     def differences(self, entry: int, listing: Listing, position: int) -> int:
         """Return the flags (`model.items`) of what differs between related entries, except contents, ACLs, xattrs."""
         manifest = self._manifest
-        kind = manifest.modes[entry] >> 12
+        kind = manifest.modes[entry] >> KIND_SHIFT
         found = 0
         if kind == REGULAR and manifest.sizes[entry] != listing.sizes[position]:
             found |= SIZE

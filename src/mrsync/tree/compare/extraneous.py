@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from mrsync.tree.compare.result import Comparison
 from mrsync.tree.destination.destination import Destination
 from mrsync.tree.model.failure import Failure
+from mrsync.tree.model.limits import KIND_SHIFT
 from mrsync.tree.model.listing import Listing
 from mrsync.tree.model.manifest import DIRECTORY
 
@@ -31,7 +32,7 @@ class Extraneous:
         if self._destination.protection is None:
             return positions
         protection, goes = self._destination.protection, self._destination.can_go
-        directories = [name for name in positions if listing.modes[positions[name]] >> 12 == DIRECTORY]
+        directories = [name for name in positions if listing.modes[positions[name]] >> KIND_SHIFT == DIRECTORY]
         safe = protection.of(directory).safe(list(positions), directories)
         safe.update([name for name in directories if name not in safe and not goes(directory, name)])
         return [name for name in positions if name not in safe]

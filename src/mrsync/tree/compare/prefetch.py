@@ -7,6 +7,7 @@ from array import array
 from collections.abc import Callable
 
 from mrsync.tree.fs.directories import Directories
+from mrsync.tree.model.limits import KIND_SHIFT
 from mrsync.tree.model.listing import Listing
 from mrsync.tree.model.manifest import DIRECTORY, Manifest
 
@@ -47,7 +48,7 @@ class Prefetch:
                 if not listing.failures:
                     self._listings[number] = listing
                 for position, mode in enumerate(listing.modes):
-                    if mode >> 12 == DIRECTORY:
+                    if mode >> KIND_SHIFT == DIRECTORY:
                         name = listing.names[position]
                         self._numbers[number, name] = len(names)
                         names.append(name)

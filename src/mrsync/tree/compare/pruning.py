@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mrsync.tree.filter.protection import Protection
+from mrsync.tree.model.limits import KIND_SHIFT
 from mrsync.tree.model.manifest import DIRECTORY, Manifest
 
 
@@ -16,7 +17,7 @@ def find_pruned(manifest: Manifest, protection: Protection | None) -> set[int]:
     wanted = bytearray(len(manifest))
     wanted[0] = 1
     for entry in range(len(manifest) - 1, 0, -1):  # children come after their directory
-        is_directory = manifest.modes[entry] >> 12 == DIRECTORY
+        is_directory = manifest.modes[entry] >> KIND_SHIFT == DIRECTORY
         if wanted[entry] or not is_directory or (protection is not None and protection.is_global(manifest.path(entry))):
             wanted[entry] = wanted[manifest.parents[entry]] = 1
     return {entry for entry in manifest.directories if not wanted[entry]}

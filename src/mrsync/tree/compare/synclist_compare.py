@@ -15,6 +15,7 @@ from mrsync.tree.destination.alternates import Alternates
 from mrsync.tree.destination.destination import Destination
 from mrsync.tree.fs.directories import Directories
 from mrsync.tree.fs.temporary_names import PREFIX, parsed
+from mrsync.tree.model.limits import KIND_SHIFT
 from mrsync.tree.model.listing import Listing, sorted_names
 from mrsync.tree.model.manifest import DIRECTORY, REGULAR, Manifest
 from mrsync.tree.model.marks import Mark
@@ -87,7 +88,7 @@ class SynclistComparer(Comparer):
         """Schedule a file that is always sent or linked; examine what is here only to itemize it."""
         look, inode = Found(), None
         if self._items is not None:
-            kind = listing.modes[position] >> 12 if listing is not None and position >= 0 else -1
+            kind = listing.modes[position] >> KIND_SHIFT if listing is not None and position >= 0 else -1
             look = self._links.looks[entry] = self._look(entry, listing if kind == REGULAR else None, position)
             inode = look.inode
             if kind == DIRECTORY:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from mrsync.tree.lists.synclist import Instruction, Item
 from mrsync.tree.model.failure import Failure
+from mrsync.tree.model.limits import KIND_SHIFT
 from mrsync.tree.model.listing import Listing
 from mrsync.tree.model.manifest import DIRECTORY, Manifest
 from mrsync.tree.model.marks import Listed, Mark
@@ -113,7 +114,7 @@ class _SynclistScanner(Scanner):
 
     def _missing(self, fd: int, known: dict[bytes, int], listing: Listing) -> Iterator[tuple[int, bytes]]:
         """Yield (errno, name) of listed names that are missing, and of those that should be directories and are not."""
-        kinds = {name: mode >> 12 for name, mode in zip(listing.names, listing.modes)}
+        kinds = {name: mode >> KIND_SHIFT for name, mode in zip(listing.names, listing.modes)}
         for name, number in known.items():
             if self._is_needed[number] and name not in kinds:
                 yield _why_unseen(fd, name) or errno.ENOENT, name

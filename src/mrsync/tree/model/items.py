@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Collection, Iterator
 
+from mrsync.tree.model.limits import KIND_SHIFT
 from mrsync.tree.model.manifest import DEVICES, DIRECTORY, LINK, REGULAR
 
 # Differences; the letters of rsync's --itemize-changes: s t p o g a x.
@@ -66,7 +67,7 @@ class Items:
 
 def letters(flags: int, mode: int) -> str:
     """Return the 11 characters of rsync's --itemize-changes for an entry of this mode."""
-    kind = mode >> 12
+    kind = mode >> KIND_SHIFT
     update = ">" if flags & SENT else "h" if flags & LINKED else "c" if flags & MADE else "."
     shown = update + _KINDS.get(kind, "D" if kind in DEVICES else "S")
     if flags & NEW:

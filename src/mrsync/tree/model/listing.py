@@ -9,15 +9,17 @@ from array import array
 from collections.abc import Iterable, Sequence
 from operator import attrgetter
 
+from mrsync.tree.model.limits import KIND_SHIFT
+
 TIME_MAX = (1 << 63) - 1
 TIME_MIN = -(1 << 63)
 _CHUNK = 4096
 _CTIME = attrgetter("st_ctime_ns")
 _ENCODING = sys.getfilesystemencoding()
-_REGULAR = stat.S_IFREG >> 12
-_DIRECTORY = stat.S_IFDIR >> 12
-_LINK = stat.S_IFLNK >> 12
-_DEVICES = (stat.S_IFCHR >> 12, stat.S_IFBLK >> 12)
+_REGULAR = stat.S_IFREG >> KIND_SHIFT
+_DIRECTORY = stat.S_IFDIR >> KIND_SHIFT
+_LINK = stat.S_IFLNK >> KIND_SHIFT
+_DEVICES = (stat.S_IFCHR >> KIND_SHIFT, stat.S_IFBLK >> KIND_SHIFT)
 
 
 class Listing:
@@ -130,9 +132,11 @@ class Listing:
         self.modes.extend(modes)
         self.uids.extend(uids)
         self.gids.extend(gids)
-        if any(mode >> 12 != _REGULAR for mode in set(modes)):
-            sizes = tuple([size if mode >> 12 == _REGULAR else 0 for mode, size in zip(modes, sizes)])
-            self.devices.update({base + i: row.st_rdev for i, row in enumerate(rows) if row.st_mode >> 12 in _DEVICES})
+        if any(mode >> KIND_SHIFT != _REGULAR for mode in set(modes)):
+            sizes = tuple([size if mode >> KIND_SHIFT == _REGULAR else 0 for mode, size in zip(modes, sizes)])
+            self.devices.update(
+                {base + i: row.st_rdev for i, row in enumerate(rows) if row.st_mode >> KIND_SHIFT in _DEVICES}
+            )
         self.sizes.extend(sizes)
         self._add_times(base, [row.st_mtime_ns for row in rows])
         if self._has_identities:
@@ -140,7 +144,7 @@ class Listing:
             self.numbers.extend(inodes)
         if max(link_counts) > 1:
             for i, count in enumerate(link_counts):
-                if count > 1 and modes[i] >> 12 != _DIRECTORY:
+                if count > 1 and modes[i] >> KIND_SHIFT != _DIRECTORY:
                     self.inodes[base + i] = (devices[i], inodes[i])
         self.sparse += [base + i for i, (row, size) in enumerate(zip(rows, sizes)) if row.st_blocks * 512 < size]
 
@@ -175,7 +179,7 @@ class Listing:
 
 
 def _link_targets(fd: int, names: list[bytes], rows: list[os.stat_result]) -> dict[int, bytes]:
-    return {i: os.readlink(names[i], dir_fd=fd) for i, row in enumerate(rows) if row.st_mode >> 12 == _LINK}
+    return {i: os.readlink(names[i], dir_fd=fd) for i, row in enumerate(rows) if row.st_mode >> KIND_SHIFT == _LINK}
 
 
 def sorted_names(directory_fd: int) -> list[bytes]:

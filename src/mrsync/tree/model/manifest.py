@@ -10,7 +10,7 @@ from itertools import accumulate, islice, repeat
 from operator import ge, lt
 
 from mrsync.tree.model.attributes import UNKNOWN, AttributeSets
-from mrsync.tree.model.limits import DEPTH_MAX, ENTRIES_MAX, LINK_BYTES_MAX, NAME_BYTES_MAX
+from mrsync.tree.model.limits import DEPTH_MAX, ENTRIES_MAX, KIND_SHIFT, LINK_BYTES_MAX, NAME_BYTES_MAX
 from mrsync.tree.model.listing import TIME_MAX, TIME_MIN, Listing
 from mrsync.tree.model.marks import Listed, Mark
 from mrsync.tree.model.packing import Packer, Unpacker
@@ -24,12 +24,12 @@ NO_DIGEST = bytes(DIGEST_BYTES)  # stands for a file that could not be read, and
 MAJOR_MAX, MINOR_MAX = (1 << 12) - 1, (1 << 20) - 1  # of device numbers on Linux
 NO_OWNER = 0xFFFFFFFF  # (uid_t)-1 means "leave it" to chown
 
-REGULAR = stat.S_IFREG >> 12
-DIRECTORY = stat.S_IFDIR >> 12
-LINK = stat.S_IFLNK >> 12
+REGULAR = stat.S_IFREG >> KIND_SHIFT
+DIRECTORY = stat.S_IFDIR >> KIND_SHIFT
+LINK = stat.S_IFLNK >> KIND_SHIFT
 OMITTED = 0  # the source has a file here that is not sent: targets neither make, change nor delete theirs
-DEVICES = frozenset(kind >> 12 for kind in (stat.S_IFCHR, stat.S_IFBLK))
-SPECIALS = DEVICES | {stat.S_IFIFO >> 12, stat.S_IFSOCK >> 12}
+DEVICES = frozenset(kind >> KIND_SHIFT for kind in (stat.S_IFCHR, stat.S_IFBLK))
+SPECIALS = DEVICES | {stat.S_IFIFO >> KIND_SHIFT, stat.S_IFSOCK >> KIND_SHIFT}
 _KINDS = SPECIALS | {REGULAR, DIRECTORY, LINK, OMITTED}
 
 
@@ -101,8 +101,10 @@ class Manifest:
             self.link_targets[base + position] = target
         for position, number in listing.devices.items():
             self.devices[base + position] = number
-        if any(mode >> 12 == DIRECTORY for mode in set(listing.modes)):
-            self.directories.extend([i for i, mode in enumerate(listing.modes, base) if mode >> 12 == DIRECTORY])
+        if any(mode >> KIND_SHIFT == DIRECTORY for mode in set(listing.modes)):
+            self.directories.extend(
+                [i for i, mode in enumerate(listing.modes, base) if mode >> KIND_SHIFT == DIRECTORY]
+            )
         self.child_starts.append(len(self.names))
 
     def add_nothing(self) -> None:
@@ -132,7 +134,7 @@ class Manifest:
 
     def kind(self, entry: int) -> int:
         """Return the type bits: REGULAR, DIRECTORY, LINK, OMITTED or one of SPECIALS."""
-        return self.modes[entry] >> 12
+        return self.modes[entry] >> KIND_SHIFT
 
     def is_implied(self, entry: int) -> bool:
         """Return whether the entry is in the manifest only for the sake of listed ones, and left alone if it exists."""
@@ -147,7 +149,7 @@ class Manifest:
 
     def has_contents(self, entry: int) -> bool:
         """Return whether the entry is a regular file and not a hard link to an earlier one."""
-        return self.modes[entry] >> 12 == REGULAR and entry not in self.leaders
+        return self.modes[entry] >> KIND_SHIFT == REGULAR and entry not in self.leaders
 
     def encode(self) -> bytes:
         """Return the manifest as the bytes of object 0."""
@@ -199,7 +201,7 @@ class Manifest:
         self.names = unpacker.strings(count)
         self.modes = unpacker.column("H", count)
         _check_modes(self.modes, unpacker)
-        self.directories = array("I", [i for i, mode in enumerate(self.modes) if mode >> 12 == DIRECTORY])
+        self.directories = array("I", [i for i, mode in enumerate(self.modes) if mode >> KIND_SHIFT == DIRECTORY])
         self._decode_tree(unpacker)
         _check_names(self.names, self.parents, unpacker)
         for name, typecode in (("uids", "I"), ("gids", "I"), ("sizes", "q"), ("mtimes", "q")):
@@ -249,15 +251,15 @@ class Manifest:
     def _check_numbers(self, unpacker: Unpacker) -> None:
         if min(self.sizes) < 0:
             raise unpacker.error("a size is negative")
-        if any(mode >> 12 != REGULAR for mode in set(self.modes)) and any(
-            size for size, mode in zip(self.sizes, self.modes) if mode >> 12 != REGULAR
+        if any(mode >> KIND_SHIFT != REGULAR for mode in set(self.modes)) and any(
+            size for size, mode in zip(self.sizes, self.modes) if mode >> KIND_SHIFT != REGULAR
         ):
             raise unpacker.error("something that is not a file has a size")
         if NO_OWNER in self.uids or NO_OWNER in self.gids:
             raise unpacker.error("an owner is not a user or group")
 
     def _decode_links(self, unpacker: Unpacker) -> None:
-        links = [i for i, mode in enumerate(self.modes) if mode >> 12 == LINK]
+        links = [i for i, mode in enumerate(self.modes) if mode >> KIND_SHIFT == LINK]
         targets = unpacker.strings(len(links))
         if targets and not (min(map(len, targets)) > 0 and max(map(len, targets)) <= LINK_BYTES_MAX):
             raise unpacker.error("a soft link has an impossible target")
@@ -276,7 +278,7 @@ class Manifest:
                 raise unpacker.error("a hard link leads to something else than an entry of its kind before it")
 
     def _decode_devices(self, unpacker: Unpacker) -> None:
-        entries = [i for i, mode in enumerate(self.modes) if mode >> 12 in DEVICES]
+        entries = [i for i, mode in enumerate(self.modes) if mode >> KIND_SHIFT in DEVICES]
         majors, minors = unpacker.column("I", len(entries)), unpacker.column("I", len(entries))
         if (majors and max(majors) > MAJOR_MAX) or (minors and max(minors) > MINOR_MAX):
             raise unpacker.error("a device has an impossible number")
@@ -300,9 +302,9 @@ def _decode_owners(unpacker: Unpacker) -> dict[int, bytes]:
 
 
 def _check_modes(modes: array[int], unpacker: Unpacker) -> None:
-    if not modes or modes[0] >> 12 != DIRECTORY:
+    if not modes or modes[0] >> KIND_SHIFT != DIRECTORY:
         raise unpacker.error("its root is not a directory")
-    if not {mode >> 12 for mode in set(modes)} <= _KINDS:
+    if not {mode >> KIND_SHIFT for mode in set(modes)} <= _KINDS:
         raise unpacker.error("an entry has an unknown type")
 
 

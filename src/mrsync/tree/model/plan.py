@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from itertools import accumulate
 
 from mrsync.errors import LimitError
+from mrsync.tree.model.limits import KIND_SHIFT
 from mrsync.tree.model.manifest import REGULAR, Manifest
 from mrsync.tree.model.packing import Packer, Unpacker
 from mrsync.tree.model.spans import clipped, merged
@@ -199,6 +200,6 @@ def _check_ranges(ranges: list[tuple[int, int]], manifest: Manifest, unpacker: U
         if not previous <= first < end <= len(manifest):
             raise unpacker.error("its ranges are not in order")
         # Members of hard-link groups are allowed, because some target may have to leave the leader alone.
-        if any(mode >> 12 != REGULAR for mode in set(manifest.modes[first:end])):
+        if any(mode >> KIND_SHIFT != REGULAR for mode in set(manifest.modes[first:end])):
             raise unpacker.error("it plans an entry that has no contents")
         previous = end

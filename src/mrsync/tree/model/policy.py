@@ -7,6 +7,7 @@ import stat
 from typing import Any, NamedTuple
 
 from mrsync.errors import ProtocolDataError, ProtocolVersionError
+from mrsync.tree.model.limits import KIND_SHIFT
 
 POLICY_BYTES_MAX = 4 << 20
 INTEGER_MAX = 1 << 62
@@ -101,12 +102,12 @@ class Policy(NamedTuple):
         return self.modify_window < 0 and not is_other
 
     def keeps_kind(self, kind: int) -> bool:
-        """Return whether entries of this kind (type bits of a mode, shifted right by 12) are made and updated."""
-        if kind in (stat.S_IFCHR >> 12, stat.S_IFBLK >> 12):
+        """Return whether entries of this kind (mode >> KIND_SHIFT) are made and updated."""
+        if kind in (stat.S_IFCHR >> KIND_SHIFT, stat.S_IFBLK >> KIND_SHIFT):
             return self.devices
-        if kind in (stat.S_IFIFO >> 12, stat.S_IFSOCK >> 12):
+        if kind in (stat.S_IFIFO >> KIND_SHIFT, stat.S_IFSOCK >> KIND_SHIFT):
             return self.specials
-        return kind in (stat.S_IFREG >> 12, stat.S_IFDIR >> 12, stat.S_IFLNK >> 12)
+        return kind in (stat.S_IFREG >> KIND_SHIFT, stat.S_IFDIR >> KIND_SHIFT, stat.S_IFLNK >> KIND_SHIFT)
 
     def encode(self) -> bytes:
         """Return the fields that differ from their defaults as JSON. Bytes in text are surrogates (PEP 383)."""

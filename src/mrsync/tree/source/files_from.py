@@ -9,6 +9,7 @@ from array import array
 from collections.abc import Container, Iterator
 
 from mrsync.tree.model.failure import Failure
+from mrsync.tree.model.limits import KIND_SHIFT
 from mrsync.tree.model.listing import Listing
 from mrsync.tree.model.manifest import DIRECTORY, Manifest
 from mrsync.tree.model.pathtree import PathTree
@@ -89,7 +90,7 @@ class FilesFromScanner(Scanner):
         obstacles = {
             name
             for name, mode in zip(listing.names, listing.modes)
-            if name in known and mode >> 12 != DIRECTORY and known[name] in self._tree.children
+            if name in known and mode >> KIND_SHIFT != DIRECTORY and known[name] in self._tree.children
         }
         for name in obstacles:
             paths = self._listed_below(known[name], os.path.join(self._manifest.path(directory), name))

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from mrsync.errors import UsageError
+from mrsync.tree.model.limits import KIND_SHIFT
 from mrsync.tree.model.manifest import DIRECTORY, LINK, Manifest
 
 BITS = 0o7777
@@ -50,8 +51,8 @@ def change_modes(manifest: Manifest, changes: Iterable[ModeChange]) -> None:
 
 def changed_mode(mode: int, changes: Iterable[ModeChange]) -> int:
     """Return a mode after all changes. It includes the type bits, before and after."""
-    kind, is_directory = mode & ~BITS, mode >> 12 == DIRECTORY
-    if mode >> 12 == LINK:
+    kind, is_directory = mode & ~BITS, mode >> KIND_SHIFT == DIRECTORY
+    if mode >> KIND_SHIFT == LINK:
         return mode
     has_x = bool(mode & 0o111) or is_directory
     for change in changes:

@@ -14,6 +14,7 @@ from mrsync.tree.filter.merge_files import TreeReader
 from mrsync.tree.fs.handles import Handle
 from mrsync.tree.model.attributes import UNKNOWN
 from mrsync.tree.model.failure import Failure
+from mrsync.tree.model.limits import KIND_SHIFT
 from mrsync.tree.model.listing import Listing
 from mrsync.tree.model.manifest import DIRECTORY, Manifest
 from mrsync.tree.source.roots import Roots
@@ -73,7 +74,7 @@ class OperandScanner(Scanner):
         places: dict[bytes, list[int]] = {}  # name -> operands that have it, the one that counts first
         for number, part in parts.items():
             for name, mode in zip(part.names, part.modes):
-                places.setdefault(name, []).append(number if mode >> 12 == DIRECTORY else ~number)
+                places.setdefault(name, []).append(number if mode >> KIND_SHIFT == DIRECTORY else ~number)
         for numbers in places.values():
             numbers.sort(key=lambda number: number < 0)  # directories first, each kind in order
         listing = _joined(parts, places)

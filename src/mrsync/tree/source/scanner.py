@@ -21,7 +21,7 @@ from mrsync.tree.fs.temporary_names import PREFIX, is_temporary
 from mrsync.tree.fs.xattrs import source_xattr_policy
 from mrsync.tree.model.attributes import UNKNOWN
 from mrsync.tree.model.failure import Failure, printable
-from mrsync.tree.model.limits import DEPTH_MAX, ENTRIES_MAX, FILE_BYTES_MAX
+from mrsync.tree.model.limits import DEPTH_MAX, ENTRIES_MAX, FILE_BYTES_MAX, KIND_SHIFT
 from mrsync.tree.model.listing import Listing
 from mrsync.tree.model.manifest import DIRECTORY, OMITTED, Manifest
 from mrsync.tree.source.links import Identity, LinkPolicy
@@ -120,7 +120,7 @@ class Scanner:
         if self._source_filter is not None:
             self._errors += self._source_filter.errors
         override_attributes(manifest, self._selection)
-        kinds = {mode >> 12 for mode in set(manifest.modes)}
+        kinds = {mode >> KIND_SHIFT for mode in set(manifest.modes)}
         kinds = {kind for kind in kinds - {OMITTED} if not policy.keeps_kind(kind)}
         skipped = [i for i in range(len(manifest)) if manifest.kind(i) in kinds] if kinds else []
         sparse = frozenset(self._sparse)
@@ -311,6 +311,6 @@ def drop_temporary(listing: Listing) -> None:
     names = listing.names
     at = bisect_left(names, PREFIX)
     if at < len(names) and names[at].startswith(PREFIX):
-        kinds = [mode >> 12 for mode in listing.modes]
+        kinds = [mode >> KIND_SHIFT for mode in listing.modes]
         kept = [i for i, name in enumerate(names) if not is_temporary(name, is_directory=kinds[i] == DIRECTORY)]
         listing.keep(kept)

@@ -11,6 +11,7 @@ from mrsync.tree.filter import rules
 from mrsync.tree.filter.filters import Filters, Scope
 from mrsync.tree.filter.merge_files import TreeReader
 from mrsync.tree.model.failure import Failure
+from mrsync.tree.model.limits import KIND_SHIFT
 from mrsync.tree.model.listing import Listing
 from mrsync.tree.model.manifest import DIRECTORY, REGULAR
 from mrsync.tree.source.selection import Selection
@@ -68,8 +69,8 @@ class SourceFilter:
 
     def _filter(self, scope: Scope, listing: Listing, exempt: Container[bytes]) -> set[bytes]:
         directories: list[bytes] = []
-        if any(mode >> 12 == DIRECTORY for mode in set(listing.modes)):
-            directories = [name for name, mode in zip(listing.names, listing.modes) if mode >> 12 == DIRECTORY]
+        if any(mode >> KIND_SHIFT == DIRECTORY for mode in set(listing.modes)):
+            directories = [name for name, mode in zip(listing.names, listing.modes) if mode >> KIND_SHIFT == DIRECTORY]
         excluded = scope.excluded(listing.names, directories)
         if excluded:
             names = enumerate(listing.names)
@@ -101,6 +102,6 @@ class SourceFilter:
             [
                 position
                 for position, (size, mode) in enumerate(sizes)
-                if (size < low or (high is not None and size > high)) and mode >> 12 == REGULAR
+                if (size < low or (high is not None and size > high)) and mode >> KIND_SHIFT == REGULAR
             ]
         )

@@ -34,6 +34,7 @@ from mrsync.tree.fs.directories import ASIDE
 from mrsync.tree.fs.handles import Handle, Opened, pinned
 from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.items import LETTERS
+from mrsync.tree.model.limits import KIND_SHIFT
 from mrsync.tree.model.manifest import DIRECTORY, LINK, REGULAR
 from mrsync.tree.staging.resume import StaleFiles
 from mrsync.tree.staging.stage import PLACED, UNWANTED, Stage
@@ -187,7 +188,7 @@ class _Finisher:
 
     def _make_special(self, entry: int, fd: int, name: bytes) -> None:
         manifest = self._manifest
-        os.mknod(name, manifest.kind(entry) << 12 | 0o600, manifest.devices.get(entry, 0), dir_fd=fd)
+        os.mknod(name, manifest.kind(entry) << KIND_SHIFT | 0o600, manifest.devices.get(entry, 0), dir_fd=fd)
         self._give_attributes(entry, fd, name)
 
     def _make_link(self, entry: int) -> None:
@@ -224,7 +225,7 @@ class _Finisher:
         def make(fd: int, name: bytes) -> None:
             leader_fd, fd = self._directories.pair(leader_parent, parent)
             found = os.stat(manifest.names[leader], dir_fd=leader_fd, follow_symlinks=False)
-            if found.st_mode >> 12 != manifest.kind(leader):
+            if found.st_mode >> KIND_SHIFT != manifest.kind(leader):
                 raise OSError(errno.ESTALE, "something else took its place")
             os.link(manifest.names[leader], name, src_dir_fd=leader_fd, dst_dir_fd=fd, follow_symlinks=False)
             if not os.path.samestat(found, os.stat(name, dir_fd=fd, follow_symlinks=False)):
@@ -326,7 +327,7 @@ class _Finisher:
         """Yield a handle of the entry with this name, and its status. Raise OSError if it is of another kind."""
         with pinned(parent_fd, name) as handle:
             found = handle.status()
-            if found.st_mode >> 12 != self._manifest.kind(entry):
+            if found.st_mode >> KIND_SHIFT != self._manifest.kind(entry):
                 raise OSError(errno.ESTALE, "something else took its place")
             yield handle, found
 
