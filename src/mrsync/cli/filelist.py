@@ -42,4 +42,4 @@ def _read_lines(path: str) -> list[bytes]:
         with open_named(path) as file:
             return file.readlines()
     except OSError as error:
-        raise SelectionError(f"cannot read what rsync said, {path}: {error.strerror}") from error
+        raise SelectionError(f"cannot read rsync's output, {path}: {error.strerror}") from error

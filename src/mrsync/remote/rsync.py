@@ -27,12 +27,12 @@ _VALUED = (  # long options that take a value
 )
 _WHY_NOT = {
     "it changes the source": "remove-source-files remove-sent-files",
-    "mrsync reads what rsync says": (
+    "mrsync parses the output of rsync": (
         "quiet q out-format log-format log-file log-file-format info debug progress P list-only"
     ),
     "it is mrsync's own (-r)": "rsh e",
     "it is mrsync's own": "chmod chown backup b backup-dir suffix usermap groupmap max-delete",
-    "it would send something else than what is in the source": (
+    "it would send contents that the source does not have": (
         "copy-links L copy-dirlinks k keep-dirlinks K copy-unsafe-links munge-links insecure-links copy-devices"
         " write-devices fake-super iconv relative R"
     ),

@@ -55,7 +55,7 @@ def check_words(kind: ShellKind, words: Sequence[str]) -> None:
     if not ("i" in letters or {"--interactive", "--stdin"} & set(words)):
         raise UsageError(f"-r '{' '.join(words)}': use -r '{name} exec -i', as the program comes over stdin")
     if {"-t", "-it", "-ti", "--tty"} & set(words):
-        raise UsageError(f"-r '{' '.join(words)}': leave out -t, as a terminal would change what comes over stdin")
+        raise UsageError(f"-r '{' '.join(words)}': leave out -t, because a terminal would change the data on stdin")
 
 
 def user_words(kind: ShellKind, words: Sequence[str], user: str) -> list[str]:

@@ -112,15 +112,15 @@ class CastSettings(NamedTuple):
         if sum(map(bool, others)) > 1:
             raise UsageError("--link-dest, --copy-dest and --compare-dest cannot be mixed")
         if selection.is_list and any(others):
-            raise UsageError("with a list of what to do, targets look into no other directory: leave out --*-dest")
+            raise UsageError("-l, --synclist and --compare rsync cannot be combined with --*-dest")
         if selection.is_list and policy.keeps_dir_links:
-            raise UsageError("with a list of what to do, targets follow no link: leave out --keep-dirlinks")
+            raise UsageError("-l, --synclist and --compare rsync cannot be combined with --keep-dirlinks")
         if max(map(len, others)) > ALTERNATES_MAX:
             raise UsageError(f"more than {ALTERNATES_MAX} directories for --{policy.alternates.use}-dest")
         if policy.inplace and (policy.commit == "job" or policy.remove_first):
             raise UsageError(
-                "--inplace changes old files before it is known what becomes of all others: leave out "
-                "--commit job and --remove-first"
+                "--inplace cannot be combined with --commit job or --remove-first: it changes old files "
+                "before all new ones are complete"
             )
         if policy.remove_first and (policy.backup or policy.commit == "job" or policy.delta):
             raise UsageError("-X cannot be combined with --backup, --delta or --commit job, which need the old files")

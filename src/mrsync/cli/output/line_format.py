@@ -15,9 +15,9 @@ TRANSFER = "%n%L"  # what --info=name means
 NOTHING = ""  # only deletions are told
 _ESCAPE = re.compile(r"%('*)(-?\d{0,4})('*)([A-Za-z%])")
 _UNKNOWN = {
-    "b": "what a file costs is shared by all targets",
+    "b": "all targets share the cost of a file",
     "c": "there are no checksums of blocks",
-    "C": "files have no checksums of their own",
+    "C": "there are no checksums of whole files",
 }
 _FOR_DAEMONS = "amPu"
 

@@ -1,4 +1,4 @@
-"""Report what this host can do for a sync, for `mrsync --version`."""
+"""Report the abilities of this host, for `mrsync --version`."""
 
 from __future__ import annotations
 

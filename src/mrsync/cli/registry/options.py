@@ -33,11 +33,11 @@ OPTIONS = (
 PROGRAMS: Mapping[str, str] = {
     MRSYNC: "Make DEST on all TARGETS equal to SOURCE, every byte sent once, by multicast.",
     MULTICASTER: "Cast SOURCE to multicatchers that were started by hand.",
-    MULTICATCHER: "Catch what a multicaster casts, into DEST.",
+    MULTICATCHER: "Receive a tree from a multicaster into DEST.",
     RTT: "Send pages one after another, and show how long the echo of each target took.",
-    RTTCATCHER: "Echo what rtt sends, until interrupted.",
+    RTTCATCHER: "Echo the pages of rtt until interrupted.",
     DOCTOR: "Test everything that a sync needs, on all TARGETS at once, and report faults.",
-    VERIFY: "Prove DEST on all TARGETS against what their last sync sent, without SOURCE.",
+    VERIFY: "Compare DEST on all TARGETS with the record of its last sync. SOURCE is not needed.",
     FILELIST: "Turn the output of rsync -avW --dry-run --delete [-H] [-i] into a synclist on stdout.",
     REPORT: "Make an HTML page from a JSON report.",
 }

@@ -19,8 +19,8 @@ from mrsync.errors import UsageError
 _POSITIONALS: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
     MRSYNC: (("positionals", {"nargs": "*", "help": argparse.SUPPRESS}),),
     FILELIST: (
-        ("output", {"metavar": "RSYNC_OUTPUT", "help": "file with what rsync said; -: stdin"}),
-        ("source", {"metavar": "SOURCE", "help": "the directory that rsync read; it settles what is ambiguous"}),
+        ("output", {"metavar": "RSYNC_OUTPUT", "help": "a file with rsync's output; -: stdin"}),
+        ("source", {"metavar": "SOURCE", "help": "the directory that rsync read, to resolve ambiguous lines"}),
     ),
     REPORT: (("file", {"metavar": "FILE.json", "help": "what --report FILE.json wrote; -: stdin"}),),
 }
@@ -143,7 +143,7 @@ class Help(argparse.Action):
 
 
 class Version(argparse.Action):
-    """Show the version, and what this host can do."""
+    """Show the version and the abilities of this host."""
 
     def __call__(
         self,
@@ -177,7 +177,7 @@ def make_parser(program: str, *, called: str = "", has_all: bool = True) -> Pars
     parser.add_argument(
         "-h", "--help", action=Help, nargs="?", metavar=_ALL, const=program, help="this text; all: every option"
     )
-    parser.add_argument("--version", action=Version, nargs=0, help="the version, and what this host can do")
+    parser.add_argument("--version", action=Version, nargs=0, help="show the version and the abilities of this host")
     for name, words in _POSITIONALS.get(program, ()):
         parser.add_argument(name, **words)
     groups: dict[str, Any] = {}

@@ -10,8 +10,8 @@ from mrsync.cli.output.line_format import NOTHING, TRANSFER
 from mrsync.errors import UsageError
 
 _USED = {
-    "del": "tell deletions",
-    "name": "tell names of what changes",
+    "del": "print deletions",
+    "name": "print names of changed entries",
     "progress": "show progress: --progress",
     "stats": "print figures at the end: --stats",
 }
@@ -31,7 +31,7 @@ def info_levels(flags: Sequence[str]) -> dict[str, int]:
         elif name in _USED:
             levels[name] = level
         elif text and name not in _WITHOUT_EFFECT.split():
-            raise UsageError(f"--info: {text} is unknown; --info=help lists what there is")
+            raise UsageError(f"--info: {text} is unknown; --info=help lists all flags")
     return levels
 
 

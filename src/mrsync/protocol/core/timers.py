@@ -14,9 +14,9 @@ class Timer(str, Enum):  # str: a quick hash
 
     STATUS = "the caster repeats the state of the session"
     POLL = "the caster asks everyone to report"
-    CHECK = "the caster looks whether all have done what the phase waits for"
+    CHECK = "the caster checks whether the phase is complete"
     ELECT = "the caster chooses its monitors anew"
-    GATHER = "gathering is over, whoever is there"
+    GATHER = "gathering ends, even if targets are missing"
     LIVENESS = "the caster looks for silent or stuck targets"
     FLUSH = "repairs have waited long enough for company"
     RATE = "the rate cap allows the next burst"

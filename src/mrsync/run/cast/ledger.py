@@ -141,7 +141,7 @@ def _changes(data: bytes, count: int) -> Iterator[tuple[int, int, int]]:
     """Yield (entry, flags, leader). count: entries of the manifest. Raise ValueError if an entry is beyond it."""
     for change in unpack_changes(data):
         if change.end > count or change.leader >= count:
-            raise ValueError("an entry that is none")
+            raise ValueError("an entry that does not exist")
         for entry in range(change.first, change.end):
             yield entry, change.flags, change.leader
 
@@ -153,5 +153,5 @@ def _deletions(data: bytes, count: int) -> Iterator[tuple[int, bytes, bytes]]:
     """
     for directory, path in unpack_deletions(data):
         if directory >= count:
-            raise ValueError("a directory that is none")
+            raise ValueError("a directory that does not exist")
         yield directory, deletion_key(path), path

@@ -183,7 +183,7 @@ class _Doctor:
         self._ping()
         self._wait(TELLING_S)
         if self._deaf():
-            self._enter("looking for those that hear nothing")
+            self._enter("looking for targets that hear nothing")
             self._try_otherwise()
             self._wait(TELLING_S)
         if self._deaf() and len(self._there()) > 1:

@@ -190,7 +190,7 @@ def _compile(policy: Policy) -> Patterns | None:
     try:
         return Patterns(texts)
     except ValueError as error:
-        raise ProtocolDataError(f"the manifest is damaged: a backup pattern is none, {error}") from error
+        raise ProtocolDataError(f"the manifest is damaged: a backup pattern is not valid, {error}") from error
 
 
 def _suffix_rule(suffix: str) -> str:

@@ -115,7 +115,7 @@ class RuleList:
         """Hide a path named by a file in a tree, because it discloses text of that file."""
         if self._directory is None:
             return printable(path)
-        return f"a file that one in {printable(self._directory)} merges"
+        return f"a file merged by a file in {printable(self._directory)}"
 
     def _path_of(self, name: bytes) -> bytes:
         """Where a merge rule looks for its file; a plain name in a per-directory merge file is one in the root."""

@@ -143,7 +143,7 @@ def _parse(line: bytes) -> Item:
     word, _, rest = line.partition(b" ")
     kind = _KINDS.get(word)
     if kind is None:
-        raise ValueError(f"{shown(word)} is none of {', '.join(kind.value for kind in Instruction)}")
+        raise ValueError(f"{shown(word)} is not one of {', '.join(kind.value for kind in Instruction)}")
     fields = rest.split(b"\t")
     if len(fields) != (2 if kind in _PAIRS else 1):
         raise ValueError(f"{kind.value} has {'two fields, with a tab between' if kind in _PAIRS else 'one field'}")

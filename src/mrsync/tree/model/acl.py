@@ -34,7 +34,7 @@ def parse(value: bytes) -> list[Entry]:
     ):
         raise ValueError("an ACL that lacks an entry")
     if any((number == NO_ID) == (tag in (USER, GROUP)) for tag, _, number in entries):
-        raise ValueError("an ACL entry of nobody")
+        raise ValueError("an ACL entry whose user or group is missing or superfluous")
     return entries
 
 

@@ -225,7 +225,7 @@ class Manifest:
                 raise unpacker.error("an entry has attributes that are in no set")
         self.incomplete = set(unpacker.column("I", unpacker.number(len(self.directories))))
         if not self.incomplete.issubset(self.directories):
-            raise unpacker.error("an incomplete directory is none")
+            raise unpacker.error("an entry marked as an incomplete directory is not a directory")
         if self.policy.is_listed:
             self.listed = Listed.decode(unpacker, count)
         unpacker.end()

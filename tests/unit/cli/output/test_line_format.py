@@ -62,7 +62,7 @@ def test_attributes_of_files_are_told_with_i_only() -> None:
 
 def test_escapes_that_mrsync_has_no_value_for_are_refused() -> None:
     assert problem_of("%n%L") is None
-    assert problem_of("%n %C") == "%C: files have no checksums of their own"
+    assert problem_of("%n %C") == "%C: there are no checksums of whole files"
 
 
 @pytest.mark.parametrize(

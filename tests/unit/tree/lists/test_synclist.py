@@ -64,7 +64,7 @@ def test_lists_written_by_hand() -> None:
     ("line", "reason"),
     [
         (b"# mrsync synclist 2", "version '2'"),
-        (b"plain name", "'plain' is none of file, attributes,"),
+        (b"plain name", "'plain' is not one of file, attributes,"),
         (b"file", "a name is empty"),
         (b"file ", "a name is empty"),
         (b"file /etc/passwd", "'/etc/passwd' is not relative"),

@@ -59,7 +59,7 @@ OPTIONS = (
     ),
     Option(
         "-t --dest",
-        "the directory on the targets; {host}: the target's name; default: as SOURCE",
+        "the directory on the targets; {host}: the target's name; default: the path of SOURCE",
         WHAT,
         (MRSYNC,),
         "the directory on the targets; `{host}` stands for the name of the target; default: the path of SOURCE",
