@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import json
 import os
 from array import array
 from pathlib import Path
+from typing import Any
 
 import hypothesis.strategies as st
 import pytest
@@ -13,11 +16,12 @@ from hypothesis import given, settings
 
 from mrsync.errors import ProtocolDataError
 from mrsync.tree.model.manifest import Manifest
+from mrsync.tree.model.packing import Packer
 from mrsync.tree.model.plan import Plan
 from mrsync.tree.record.gathering import Gathered
 from mrsync.tree.record.grid import Grid
-from mrsync.tree.record.reading import batches, read_batch
-from mrsync.tree.record.record import ProvenFile, Record, carry
+from mrsync.tree.record.reading import PORTION_BYTES, PortionResult, batches, read_batch
+from mrsync.tree.record.record import MAGIC, ProvenFile, Record, carry
 from mrsync.tree.source.scan import scan
 
 PAGE = 10
@@ -133,3 +137,76 @@ def test_a_torn_record_is_none(tmp_path: Path) -> None:
         for torn in (encoded[:end], encoded[:end] + bytes(len(encoded) - end)):
             with pytest.raises(ProtocolDataError, match="the record of the last sync is damaged"):
                 Record.decode(torn)
+
+
+def whole_record() -> Record:
+    """A record of two files, the second of which has a hole."""
+    record = Record(Manifest().encode(), 7)
+    record.extend(
+        [
+            ProvenFile(1, grid_of(30), 0, 10, [], bytes(32)),
+            ProvenFile(2, grid_of(30), 10, 20, [(0, 5), (50, 15)], bytes(64)),
+        ]
+    )
+    return record
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "complaint"),
+    [
+        ("_grid_of", [0, 1], "a file is of an unknown session"),
+        ("_entries", [2, 1], "its files are not in order"),
+        ("_starts", [-1, 10], "its files are not in order"),
+        ("_lengths", [0, 20], "its files are not in order"),
+        ("_lengths", [20, 20], "a proof has a wrong length"),
+        ("_extents", {1: [(0, 5), (50, 16)]}, "the extents of a file do not add up"),
+        ("_extents", {7: [(0, 5)]}, "its extents do not add up"),
+        ("_extents", {1: [(-4, 20)]}, "an extent is impossible"),
+        ("_grids", [Grid(0, 30, 32, "sha256")], "its header makes no sense"),
+        ("_grids", [("4", 30, 32, "sha256")], "its header makes no sense"),
+        ("session", -1, "its header makes no sense"),
+        ("session", "seven", "its header makes no sense"),
+    ],
+)
+def test_a_record_that_contradicts_itself_is_refused(column: str, values: Any, complaint: str) -> None:
+    record = whole_record()
+    assert list(Record.decode(record.encode()).files()) == list(record.files())
+    old = getattr(record, column)
+    setattr(record, column, array(old.typecode, values) if isinstance(old, array) else values)
+    with pytest.raises(ProtocolDataError, match=complaint):
+        Record.decode(record.encode())
+
+
+def test_a_record_of_another_manifest_is_refused() -> None:
+    packer = Packer(MAGIC, level=0)
+    packer.blob(json.dumps({"manifest": "0" * 64, "session": 7, "grids": []}).encode())
+    packer.blob(Manifest().encode())
+    with pytest.raises(ProtocolDataError, match="its manifest is another one"):
+        Record.decode(packer.packed())
+
+
+@pytest.mark.parametrize("header", [b"no JSON", b"[" * 4000, b"7", b'{"manifest": ""}'])
+def test_a_record_with_a_damaged_header_is_refused(header: bytes) -> None:
+    packer = Packer(MAGIC, level=0)
+    packer.blob(header)
+    with pytest.raises(ProtocolDataError, match="its header makes no sense"):
+        Record.decode(packer.packed())
+
+
+def test_files_that_cannot_be_read_are_told_and_missing_ones_are_not(tmp_path: Path) -> None:
+    """The comparison with the manifest tells what is missing, or has another size."""
+    file = ProvenFile(1, grid_of(PAGE), 0, PAGE, [], prove(0, bytes(PAGE)))
+    (portion,) = next(batches([file]))
+    (tmp_path / "short").write_bytes(bytes(PAGE - 1))
+    (tmp_path / "link").symlink_to("short")
+    for name in (b"missing", b"short/below", b"short"):
+        assert read_batch(bytes(tmp_path), name, PAGE, portion, check) == PortionResult()
+    assert read_batch(bytes(tmp_path), b"link", PAGE, portion, check).error == os.strerror(errno.ELOOP)
+
+
+def test_large_files_are_read_in_several_batches() -> None:
+    size = 2 * PORTION_BYTES
+    grid = Grid(PORTION_BYTES // 4, size, 32, "sha256")
+    files = [ProvenFile(1, grid, 0, size, [], bytes(8 * 32))]
+    portions = [[(portion.first, portion.end) for portion in batch] for batch in batches(files)]
+    assert portions == [[(0, 4)], [(4, 8)]]
