@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.rsync.differences import differing
-from tests.rsync.outcomes import NOW
+from tests.rsync.lines import NOW, differing
 
 pytestmark = [pytest.mark.skipif(shutil.which("rsync") is None, reason="needs rsync"), pytest.mark.many]
 

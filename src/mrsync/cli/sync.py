@@ -15,7 +15,7 @@ from mrsync.cli.output.progress import Progress, make_progress, tell_left_out
 from mrsync.cli.output.recording import Recording
 from mrsync.cli.output.rsync_statistics import rsync_statistics
 from mrsync.cli.output.service_status import ServiceStatus
-from mrsync.cli.result_files import ResultFiles
+from mrsync.cli.records import Records
 from mrsync.cli.settings import options
 from mrsync.cli.settings.options import Draft, Output
 from mrsync.cli.signals import signals_requesting
@@ -45,35 +45,35 @@ def sync(name: str, arguments: Sequence[str]) -> int:
         _record_mistake(name, draft, arguments, error)
         raise
     settings = settings._replace(session=draw_session())
-    files = ResultFiles(name, arguments, output, partial(_complain, name))
-    outcome = _logged_run(name, settings, output, arguments, files)
+    records = Records(name, arguments, output, partial(_complain, name))
+    outcome = _logged_run(name, settings, output, arguments, records)
     _tell(name, outcome, output, itemizes=settings.policy.itemizes)
     return outcome.exit_status
 
 
 def _logged_run(
-    name: str, settings: CastSettings, output: Output, arguments: Sequence[str], files: ResultFiles
+    name: str, settings: CastSettings, output: Output, arguments: Sequence[str], records: Records
 ) -> Outcome:
     try:
         log = None if output.log_file is None else LogFile(output.log_file, output.log_format, settings.session)
     except FileError as error:
         outcome = _failed(settings, error)
-        files.write(outcome)
+        records.write(outcome)
         return outcome
     with log or nullcontext():
         if log is not None:
             log.begin(name, settings, arguments)
-        outcome = _run(settings, output, log, files)
+        outcome = _run(settings, output, log, records)
         if log is not None:
             log.end(outcome)
     return outcome
 
 
-def _run(settings: CastSettings, output: Output, log: LogFile | None, files: ResultFiles) -> Outcome:
+def _run(settings: CastSettings, output: Output, log: LogFile | None, records: Records) -> Outcome:
     """Run the sync. Write reports and metrics in any case."""
     from mrsync.run.cast.cast import cast
 
-    trace = log.trace if log is not None and output.log_level == "debug" else None
+    record = log.record if log is not None and output.log_level == "debug" else None
     display = make_progress("none" if output.is_quiet else output.progress, output.verbosity)
     with display as progress:
         recording = Recording(progress) if output.page or output.report else None
@@ -87,22 +87,22 @@ def _run(settings: CastSettings, output: Output, log: LogFile | None, files: Res
         tell_left_out(observer, output.left_out)
         try:
             stop = Stop()
-            with signals_requesting(stop, partial(_leave, display, settings, files, log)):
-                outcome = cast(settings, observer, stop, trace)
+            with signals_requesting(stop, partial(_leave, display, settings, records, log)):
+                outcome = cast(settings, observer, stop, record)
         except MrsyncError as error:
             outcome = _failed(settings, error)
         except Exception as error:
-            files.write(_failed(settings, error))
+            records.write(_failed(settings, error))
             raise
-    files.write(outcome, recording.samples if recording else ())
+    records.write(outcome, recording.samples if recording else ())
     return outcome
 
 
-def _leave(display: Progress, settings: CastSettings, files: ResultFiles, log: LogFile | None, reason: str) -> NoReturn:
+def _leave(display: Progress, settings: CastSettings, records: Records, log: LogFile | None, reason: str) -> NoReturn:
     """Exit at once, in the handler of a second signal, without waiting for targets."""
     display.close()  # leave a clean terminal
     outcome = _failed(settings, Interrupted(f"{reason} twice: left at once, targets clean up by themselves"))
-    files.write(outcome)
+    records.write(outcome)
     if log is not None:
         log.end(outcome)
     print(outcome.failure, file=sys.stderr, flush=True)
@@ -132,7 +132,7 @@ def _record_mistake(
                 log.end(outcome)
         except FileError as unwritten:
             _complain(name, str(unwritten))
-    ResultFiles(name, arguments, known.output, partial(_complain, name)).write(outcome)
+    Records(name, arguments, known.output, partial(_complain, name)).write(outcome)
 
 
 def _sentence(error: Exception) -> str:

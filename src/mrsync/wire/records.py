@@ -92,7 +92,7 @@ class DeletionsRecord(NamedTuple):
     data: bytes
 
 
-LogRecord = Union[
+Record = Union[
     NeedsRecord,
     ComparedRecord,
     SatOutRecord,

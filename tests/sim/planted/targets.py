@@ -76,7 +76,7 @@ TARGET_FAULTS = (
         "waiting targets count as stuck",
         liveness,
         "overdue_reason",
-        "not is_behind",
+        "not _is_behind(target, expected)",
         "False",
         found_by="one dies while it compares",
     ),
