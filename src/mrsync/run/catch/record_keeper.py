@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import closing
+from itertools import chain
 from typing import NamedTuple
 
 from mrsync.errors import MrsyncError
@@ -104,18 +106,19 @@ class RecordKeeper:
         if self._store is None or self._session is None:
             return
         record = Record(self._manifest, self._session.id)
-        fresh: dict[int, ProvenFile] = {}
-        changed: set[int] = set()
-        for round, stage in zip(self._rounds.values(), stages):
-            changed.update(stage.unplaced(), stage.placed())
-            fresh.update((file.entry, file) for file in _proven(round, stage, destination))
+        changed = bytearray(len(manifest))
+        rounds = list(zip(self._rounds.values(), stages))
+        for _, stage in rounds:
+            for entry in chain(stage.unplaced(), stage.placed()):
+                changed[entry] = True
         old = self._store.read()
-        if not changed and old is not None and _is_of(old[0], record):
+        if True not in changed and old is not None and _is_of(old[0], record):
             self._store.touch()
             return
         known = _decoded(old[0]) if old is not None else None
+        fresh = [_proven(round, stage, destination) for round, stage in rounds]
         carry(known, record, manifest, fresh, changed)
-        self._store.write(record.encode(), is_durable=manifest.policy.durable)
+        self._store.write(record.parts(), is_durable=manifest.policy.durable)
         self._store.prune()
 
     def close(self) -> None:
@@ -131,20 +134,19 @@ class RecordKeeper:
 
 
 def _proven(round: _Round, stage: Stage, destination: Destination) -> Iterator[ProvenFile]:
-    """Return the files of a round that got into place, with their proofs."""
+    """Yield the files of a round that got into place, with their proofs."""
     gathered, plan = round.gathered, round.gathered.plan
-    placed = _PlacedFiles(stage, destination)
-    for file, entry in stage.placed_files():
-        start, length = plan.starts[file], plan.starts[file + 1] - plan.starts[file]
-        if not length:
-            continue
-        try:
-            proof = gathered.proof(file, round.prover.prove, placed.read)
-        except OSError:
-            continue  # it is unproven
-        extents = list(plan.extents[file]) if file in plan.extents else []
-        yield ProvenFile(entry, gathered.grid, start, length, extents, proof)
-    placed.close()
+    with closing(_PlacedFiles(stage, destination)) as placed:
+        for file, entry in stage.placed_files():
+            start, length = plan.starts[file], plan.starts[file + 1] - plan.starts[file]
+            if not length:
+                continue
+            try:
+                proof = gathered.proof(file, round.prover.prove, placed.read)
+            except OSError:
+                continue  # it is unproven
+            extents = list(plan.extents[file]) if file in plan.extents else []
+            yield ProvenFile(entry, gathered.grid, start, length, extents, proof)
 
 
 class _PlacedFiles:

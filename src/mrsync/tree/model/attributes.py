@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Callable
 
 from mrsync.tree.model import acl
-from mrsync.tree.model.packing import Packer, Unpacker
+from mrsync.tree.model.packing import Packer, Unpacker, joined
 
 NAME_BYTES_MAX = 255  # XATTR_NAME_MAX of Linux
 VALUE_BYTES_MAX = 65536  # XATTR_SIZE_MAX
@@ -67,7 +67,7 @@ class AttributeSets:
         packer.number(len(pairs))  # [attributes-pair-count]
         packer.strings(names)  # [attributes-names]
         packer.column(array("I", map(len, values)))  # [attributes-value-lengths]
-        packer.blob(b"".join(values))  # [attributes-values]
+        packer.blob(joined(values))  # [attributes-values]
         packer.column(array("I", map(len, self._sets)))  # [attributes-set-lengths]
         packer.column(array("I", [name_at[name] for name, _ in pairs]))  # [attributes-pair-names]
         packer.column(array("I", [value_at[value] for _, value in pairs]))  # [attributes-pair-values]

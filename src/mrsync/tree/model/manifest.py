@@ -13,7 +13,7 @@ from mrsync.tree.model.attributes import UNKNOWN, AttributeSets
 from mrsync.tree.model.limits import DEPTH_MAX, ENTRIES_MAX, KIND_SHIFT, LINK_BYTES_MAX, NAME_BYTES_MAX
 from mrsync.tree.model.listing import TIME_MAX, TIME_MIN, Listing
 from mrsync.tree.model.marks import Listed, Mark
-from mrsync.tree.model.packing import Packer, Unpacker
+from mrsync.tree.model.packing import Packer, Unpacker, joined
 from mrsync.tree.model.policy import Policy
 
 MAGIC = b"mrsync manifest\x02"
@@ -313,10 +313,10 @@ def _check_names(names: list[bytes], parents: array[int], unpacker: Unpacker) ->
         raise unpacker.error("its root has a name")
     if len(names) == 1:
         return
-    joined = b"\0".join(names) + b"\0"
-    if b"/" in joined:
+    text = joined(names, b"\0") + b"\0"
+    if b"/" in text:
         raise unpacker.error("a name has a slash")
-    if b"\0\0" in joined or b"\0.\0" in joined or b"\0..\0" in joined:
+    if b"\0\0" in text or b"\0.\0" in text or b"\0..\0" in text:
         raise unpacker.error("a name is empty, '.' or '..'")
     if max(map(len, names)) > NAME_BYTES_MAX:
         raise unpacker.error("a name is too long")

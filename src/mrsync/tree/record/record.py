@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import heapq
 import json
 from array import array
-from collections.abc import Container, Iterator, Sequence
-from itertools import accumulate
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate, islice
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from mrsync.tree.model.manifest import DIRECTORY, REGULAR, Manifest
@@ -20,6 +22,7 @@ HEADER_BYTES_MAX = 64 << 20
 PROOF_BYTES_MAX = 256
 PAGE_BYTES_MAX = 1 << 20
 OFFSET_MAX = 1 << 62
+_ADDED_AT_ONCE = 4096
 
 Extents = list[tuple[int, int]]
 
@@ -54,7 +57,8 @@ class Record:
         self._starts = array("q")
         self._lengths = array("q")
         self._extents: dict[int, Extents] = {}
-        self._proofs: list[bytes] = []
+        self._proofs = bytearray()
+        self._proof_lengths = array("I")
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -64,10 +68,13 @@ class Record:
         """SHA-256 of the encoded manifest."""
         return hashlib.sha256(self.manifest).digest()
 
-    def extend(self, files: Sequence[ProvenFile]) -> None:
+    def extend(self, files: Iterable[ProvenFile]) -> None:
         """Add files. Entries must be in ascending order, here and from call to call."""
-        if not files:
-            return
+        left = iter(files)
+        while some := list(islice(left, _ADDED_AT_ONCE)):
+            self._add(some)
+
+    def _add(self, files: Sequence[ProvenFile]) -> None:
         for row, file in enumerate(files, len(self)):
             if file.extents:
                 self._extents[row] = file.extents
@@ -80,24 +87,31 @@ class Record:
         self._grid_of.extend(map(self._numbers.__getitem__, grids))
         self._starts.extend(starts)
         self._lengths.extend(lengths)
-        self._proofs += proofs
+        self._proof_lengths.extend(map(len, proofs))
+        self._proofs += b"".join(proofs)
 
     def files(self) -> Iterator[ProvenFile]:
-        """Return all files with proofs."""
-        rows = zip(self._entries, self._grid_of, self._starts, self._lengths, self._proofs)
-        for row, (entry, grid, start, length, proof) in enumerate(rows):
+        """Yield all files with proofs."""
+        rows = zip(self._entries, self._grid_of, self._starts, self._lengths, self._proof_lengths)
+        at = 0
+        for row, (entry, grid, start, length, proof_length) in enumerate(rows):
+            proof = bytes(self._proofs[at : at + proof_length])
             yield ProvenFile(entry, self._grids[grid], start, length, self._extents.get(row, []), proof)
+            at += proof_length
 
     def encode(self) -> bytes:
+        return b"".join(self.parts())
+
+    def parts(self) -> list[bytes]:
+        """Return the parts whose concatenation `encode` returns."""
         packer = Packer(MAGIC, level=0)
         grids = [list(grid) for grid in self._grids]
         packer.blob(json.dumps({"manifest": self.digest.hex(), "session": self.session, "grids": grids}).encode())
         packer.blob(self.manifest)
         packer.number(len(self))
-        for column in (self._entries, self._grid_of, self._starts, self._lengths):
+        for column in (self._entries, self._grid_of, self._starts, self._lengths, self._proof_lengths):
             packer.column(column)
-        packer.column(array("I", map(len, self._proofs)))
-        packer.blob(b"".join(self._proofs))
+        packer.blob(self._proofs)
         flat = [piece for pieces in self._extents.values() for piece in pieces]
         packer.number(len(self._extents))
         packer.number(len(flat))
@@ -105,7 +119,7 @@ class Record:
         packer.column(array("I", map(len, self._extents.values())))
         packer.column(array("q", [offset for offset, _ in flat]))
         packer.column(array("q", [length for _, length in flat]))
-        return packer.packed()
+        return packer.parts
 
     @classmethod
     def decode(cls, data: bytes) -> Record:
@@ -120,12 +134,10 @@ class Record:
         count = unpacker.number(len(self.manifest) * 1024)
         self._entries, self._grid_of = unpacker.column("I", count), unpacker.column("I", count)
         self._starts, self._lengths = unpacker.column("q", count), unpacker.column("q", count)
-        lengths = unpacker.column("I", count)
-        proofs = unpacker.blob()
-        if sum(lengths) != len(proofs):
+        self._proof_lengths = unpacker.column("I", count)
+        self._proofs += unpacker.blob()
+        if sum(self._proof_lengths) != len(self._proofs):
             raise unpacker.error("its proofs do not add up")
-        ends = accumulate(lengths)
-        self._proofs = [proofs[end - length : end] for length, end in zip(lengths, ends)]
         self._extents = _extents(unpacker, count)
         unpacker.end()
         self._check(unpacker)
@@ -152,29 +164,41 @@ def recorded_manifest(data: bytes) -> str:
 
 
 def carry(
-    old: Record | None, new: Record, manifest: Manifest, fresh: dict[int, ProvenFile], changed: Container[int]
+    old: Record | None,
+    new: Record,
+    manifest: Manifest,
+    fresh: Iterable[Iterable[ProvenFile]],
+    changed: Sequence[int],
 ) -> None:
     """Fill a new record: with the fresh files, and with those of the old record that did not change since.
 
-    manifest: of the new record. changed: entries whose contents are not those of the old record any more.
+    manifest: of the new record. fresh: the files of each round, ordered by entry; those of a later round count.
+    changed: for each entry, whether its contents are not those of the old record any more.
     """
-    kept = dict(fresh)
-    if old is not None:
-        for file in _unchanged(old, manifest):
-            if file.entry not in changed:
-                kept.setdefault(file.entry, file)
-    new.extend([kept[entry] for entry in sorted(kept)])
+    kept = _unchanged(old, manifest, changed) if old is not None else ()
+    new.extend(_last_of_each(heapq.merge(kept, *fresh, key=attrgetter("entry"))))
 
 
-def _unchanged(old: Record, manifest: Manifest) -> Iterator[ProvenFile]:
-    """Return files of an old record that have the same path, size and time in a newer manifest."""
+def _last_of_each(files: Iterable[ProvenFile]) -> Iterator[ProvenFile]:
+    """Yield the last file of each entry."""
+    last: ProvenFile | None = None
+    for file in files:
+        if last is not None and file.entry != last.entry:
+            yield last
+        last = file
+    if last is not None:
+        yield last
+
+
+def _unchanged(old: Record, manifest: Manifest, changed: Sequence[int]) -> Iterator[ProvenFile]:
+    """Yield files of an old record that did not change, and have the same path, size and time in a newer manifest."""
     before = Manifest.decode(old.manifest)
     places = _places(before, manifest)
     for file in old.files():
         entry = places[file.entry] if file.entry < len(before) else -1
         if entry < 0 or manifest.kind(entry) != REGULAR or manifest.sizes[entry] != before.sizes[file.entry]:
             continue
-        if manifest.mtime_ns(entry) == before.mtime_ns(file.entry):
+        if manifest.mtime_ns(entry) == before.mtime_ns(file.entry) and not changed[entry]:
             yield file._replace(entry=entry)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 
 from mrsync.files import CAUTIOUS, may_others_write, open_regular
@@ -46,8 +47,8 @@ class Store:
             stream.readline(_LINE_BYTES_MAX)
             return stream.read(), status.st_mtime
 
-    def write(self, record: bytes, *, is_durable: bool) -> None:
-        """Replace the record by one rename."""
+    def write(self, record: Iterable[bytes], *, is_durable: bool) -> None:
+        """Replace the record by one rename. record: its parts."""
         name = b"%s.%d" % (self._name, os.getpid())
         with suppress(FileNotFoundError):
             os.unlink(name, dir_fd=self.fd)
@@ -55,7 +56,7 @@ class Store:
         try:
             with os.fdopen(fd, "wb") as stream:
                 stream.write(_MARK + self._path.hex().encode() + b"\n")
-                stream.write(record)
+                stream.writelines(record)
                 stream.flush()
                 if is_durable:
                     os.fsync(fd)

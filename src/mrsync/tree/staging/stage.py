@@ -28,7 +28,7 @@ from __future__ import annotations
 import os
 from array import array
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from operator import sub
 
@@ -124,21 +124,22 @@ class Stage:
             taken.append(self._sat_out.popleft())
         return taken
 
-    def unplaced(self) -> list[int]:
-        """Return the entries whose contents were needed here and were not put into place."""
-        return [self.plan.entries[file] for file, state in enumerate(self.states) if state not in (PLACED, UNWANTED)]
+    def unplaced(self) -> Iterator[int]:
+        """Yield the entries whose contents were needed here and were not put into place."""
+        return (self.plan.entries[file] for file, state in enumerate(self.states) if state not in (PLACED, UNWANTED))
 
-    def missed(self) -> list[int]:
-        """Return the entries that are neither in place nor sat out nor discarded: nothing was reported about them."""
-        return [self.plan.entries[file] for file, state in enumerate(self.states) if state in (WAITING, STARTED, WHOLE)]
+    def missed(self) -> Iterator[int]:
+        """Yield the entries that are neither in place nor sat out nor discarded: nothing was reported about them."""
+        missed = (WAITING, STARTED, WHOLE)
+        return (self.plan.entries[file] for file, state in enumerate(self.states) if state in missed)
 
-    def placed(self) -> list[int]:
-        """Return the entries whose contents were put into place."""
-        return [self.plan.entries[file] for file, state in enumerate(self.states) if state == PLACED]
+    def placed(self) -> Iterator[int]:
+        """Yield the entries whose contents were put into place."""
+        return (entry for _, entry in self.placed_files())
 
-    def placed_files(self) -> list[tuple[int, int]]:
-        """Return (plan file, entry) of all files that got into place."""
-        return [(file, self.plan.entries[file]) for file, state in enumerate(self.states) if state == PLACED]
+    def placed_files(self) -> Iterator[tuple[int, int]]:
+        """Yield (plan file, entry) of all files that got into place."""
+        return ((file, self.plan.entries[file]) for file, state in enumerate(self.states) if state == PLACED)
 
     def sit_out(self, file: int, reason: int) -> None:
         """Give up a file for this session. reason: an errno."""

@@ -123,7 +123,9 @@ def test_proofs_of_files_that_did_not_change_are_carried_on(tmp_path: Path) -> N
     after = scan(bytes(tmp_path)).manifest
     new = Record(after.encode(), 2)
     fresh = ProvenFile(after.find(b"e"), grid_of(5), 0, 5, [], b"e" * 32)
-    carry(old, new, after, {fresh.entry: fresh}, {after.find(b"a"), fresh.entry})
+    stale = fresh._replace(proof=b"s" * 32)
+    changed = [entry in (after.find(b"a"), fresh.entry) for entry in range(len(after))]
+    carry(old, new, after, [[stale], [fresh]], changed)
     kept = {after.path(file.entry): file.proof for file in new.files()}
     assert kept == {b"e": fresh.proof, b"b/c": bytes([before.find(b"b/c")]) * 32}
 

@@ -22,8 +22,8 @@ def test_a_record_is_found_by_every_name_of_its_destination(tmp_path: Path, stat
     (tmp_path / "link").symlink_to("dest")
     store = Store(bytes(tmp_path / "dest"), makes=True)
     assert store.read() is None
-    store.write(b"one\ntwo", is_durable=True)
-    store.write(b"three\nfour", is_durable=False)
+    store.write([b"one\n", b"two"], is_durable=True)
+    store.write([b"three\nfour"], is_durable=False)
     store.close()
     for name in ("link", "dest/", "./dest/../dest"):
         store = Store(os.fsencode(f"{tmp_path}/{name}"), makes=False)
@@ -49,14 +49,14 @@ def test_a_link_in_the_place_of_records_is_not_followed(tmp_path: Path, state: P
         Store(b"/x", makes=True)
     state.unlink()
     store = Store(b"/x", makes=True)
-    store.write(b"record", is_durable=False)
+    store.write([b"record"], is_durable=False)
     (name,) = [path.name for path in state.iterdir()]
     (tmp_path / "secret").write_bytes(b"secret")
     (state / name).unlink()
     (state / name).symlink_to(tmp_path / "secret")
     with pytest.raises(OSError, match="symbolic links"):
         store.read()
-    store.write(b"record", is_durable=False)
+    store.write([b"record"], is_durable=False)
     assert (tmp_path / "secret").read_bytes() == b"secret"
     store.close()
 
@@ -65,7 +65,7 @@ def test_old_records_of_removed_trees_are_removed(tmp_path: Path, state: Path) -
     old = time.time() - UNUSED_S - 60
     for name in ("gone", "there", "new"):
         store = Store(bytes(tmp_path / name), makes=True)
-        store.write(name.encode(), is_durable=False)
+        store.write([name.encode()], is_durable=False)
         store.close()
         if name != "new":
             os.utime(max(state.iterdir(), key=lambda path: path.stat().st_mtime), (old, old))
