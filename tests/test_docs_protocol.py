@@ -284,7 +284,7 @@ def test_examples_of_messages(example: Example) -> None:
 
 @pytest.mark.parametrize("example", examples("record"), ids=name_of)
 def test_examples_of_records(example: Example) -> None:
-    assert isinstance(example.shown, get_args(records.Record))
+    assert isinstance(example.shown, get_args(records.LogRecord))
     assert encode_record(example.shown).hex() == example.data.hex()
     assert RecordDecoder().feed(example.data) == [example.shown]
     (names,) = tables_of("record", "name")
@@ -338,7 +338,7 @@ def test_example_of_a_coded_packet() -> None:
 
 def test_every_message_and_record_has_an_example() -> None:
     shown = {type(example.shown) for example in EXAMPLES}
-    assert shown >= {*get_args(messages.Message), *get_args(records.Record)}
+    assert shown >= {*get_args(messages.Message), *get_args(records.LogRecord)}
 
 
 @pytest.mark.parametrize(

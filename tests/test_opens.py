@@ -30,8 +30,8 @@ EXCEPTIONS = {
     ("tree/fs/handles.py", "_call"): "the working directory",
     ("run/sandbox.py", "enter"): "the root, for no more than its path",
     (
-        "run/catch/jobs.py",
-        "_open_deepest",
+        "run/catch/confinement.py",
+        "open_deepest",
     ): "what leads to --backup-dir, or to DEST; a directory, for no more than its path",
     ("tree/destination/timestamps.py", "_make_probe"): "a file without a name, or one that is made",
     ("cli/settings/configuration.py", "_read"): "named by the user, and checked for its owner",

@@ -107,7 +107,7 @@ class Soak:
         files = [path for path in there if path.is_file() and not path.is_symlink()]
         name = source / f"d{chance.randrange(4)}" / f"n{chance.randrange(40)}"
         changes: list[Callable[[], object]] = [
-            lambda: name.write_bytes(chance.randbytes(chance.choice((0, 5, 5000, 300_000, 3_000_000))))
+            lambda: _write(name, chance.randbytes(chance.choice((0, 5, 5000, 300_000, 3_000_000))))
         ]
         if files:
             old = chance.choice(files)
@@ -148,6 +148,12 @@ class Soak:
         for pid in run("ip", "netns", "pids", host.namespace).split():
             with suppress(ProcessLookupError):  # it has just ended
                 os.kill(int(pid), number)
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Give a file this content. A link is replaced: a chain of them may lead to itself."""
+    path.unlink(missing_ok=True)
+    path.write_bytes(data)
 
 
 def _scribble(path: Path, chance: random.Random) -> None:

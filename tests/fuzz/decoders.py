@@ -78,7 +78,7 @@ from mrsync.wire.messages import (
     Way,
     Welcome,
 )
-from mrsync.wire.records import ComparedRecord, ErrorRecord, FailedRecord, NeedsRecord, Record
+from mrsync.wire.records import ComparedRecord, ErrorRecord, FailedRecord, LogRecord, NeedsRecord
 from mrsync.wire.seals.keys import SessionKeys
 from mrsync.wire.seals.proofs import prover_of
 from mrsync.wire.terms import decode_terms
@@ -148,7 +148,7 @@ def _of_the_wire() -> dict[str, Decoder]:
     for message in messages + hops:
         clear, body = encode_message(message)
         bodies.append(bytes([clear.kind, clear.sender >> 8 == 255]) + body)
-    records: list[Record] = [
+    records: list[LogRecord] = [
         NeedsRecord(0, 5, ((0, 1), (3, 4))),
         ComparedRecord(1, 2, 3),
         ErrorRecord(2, b"path", "read"),

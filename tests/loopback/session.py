@@ -24,7 +24,7 @@ from mrsync.protocol.core.events import (
 )
 from mrsync.protocol.receiving.catcher_config import CatcherConfig
 from mrsync.transport.casting import CasterDriver, CasterSecrets
-from mrsync.transport.catching import CatcherDriver
+from mrsync.transport.catching import CatcherDriver, CatcherSockets
 from mrsync.transport.loop import Loop
 from mrsync.transport.network.interface import Interface, loopback_interface
 from mrsync.transport.network.multicast import granted_buffer, open_caster_socket, open_data_socket, open_reply_socket
@@ -79,12 +79,11 @@ class CatchingApplication:
         )
         self.driver = CatcherDriver(
             self.catcher,
-            self.data,
-            self.reply,
-            secrets=CatcherSecrets(SECRET, OWN_SECRETS[target], target, SIGNER.public if SIGNER else b""),
+            CatcherSockets(self.data, self.reply),
+            self.loop,
+            CatcherSecrets(SECRET, OWN_SECRETS[target], target, SIGNER.public if SIGNER else b""),
             write=self._write,
             on_event=self._on_event,
-            loop=self.loop,
         )
 
     def run(self) -> None:

@@ -10,14 +10,11 @@ import subprocess
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from tests.programs import program
+from tests.rsync.differences import differing
+from tests.rsync.outcomes import NOW
 
-NOW = 1_700_000_000
-DELETIONS_STOPPED = 25  # the status of both programs
 NAMES = ("a", "b", "c.o", "d.txt", "sub", "two words", "-dash", "x~")
-CHANGE = re.compile(r"^(?:[<>c.][fdLDS]|\*deleting).*")  # hard links of what is there have other letters
 OPTIONS = (
     (0.9, ("-a",)),
     (0.3, ("-H",)),
@@ -108,6 +105,8 @@ def draw_line(seed: int) -> Line:
     sources = [source for source in sources if source == "missing" or source.rstrip("/.") in line.entries]
     if "missing" in sources or not sources:
         sources.append("s1/")
+    if "-m" in words or "--prune-empty-dirs" in words:  # rsync prunes no directory that it finds twice
+        sources = [source for source in sources if source != "s1/." or "s1/" not in sources]
     chance.shuffle(words)
     line.words = [*_combined(words, chance), *sources]
     line.has_dest = chance.random() < 0.85
@@ -148,8 +147,7 @@ def _drawn(chance: random.Random, options: Iterable[tuple[float, Sequence[str]]]
 def _newest(chance: random.Random, words: list[str]) -> list[str]:
     """Return more options that go with these words."""
     added = _drawn(chance, NEWEST_OPTIONS)
-    # rsync does not mix them; and it changes an owner in place where mrsync makes a new file, which -O and -b show
-    if any(re.match("--chown|--omit-dir|--backup|-[a-zA-Z]*[bO]", word) for word in words):
+    if any(word.startswith("--chown") for word in words):  # rsync does not mix them
         added = [word for word in added if "map=" not in word]
     if any(NOT_WITH_KEPT_LINKS.match(word) for word in (*words, *added)):
         added = [word for word in added if word not in ("-K", "-O")]
@@ -288,61 +286,3 @@ def run_both(line: Line, folder: Path, port: int) -> str:
     build(line, folder)
     found = differing(line.words, line.dest, folder, port)
     return f"seed {line.seed}: {found}" if found else ""
-
-
-def differing(
-    words: Sequence[str], dest: str, folder: Path, port: int, *, has_status: bool = False, prefix: Sequence[str] = ()
-) -> str:
-    """Run both programs in a folder with equal trees in rsync/ and mrsync/. Return what differs, empty if nothing.
-
-    has_status: compare exit statuses, too. prefix: of both commands.
-    """
-    made_for = [[word.replace("TMP", f"{folder}/{name}/tmp") for word in words] for name in ("rsync", "mrsync")]
-    how: dict[str, Any] = {"cwd": folder, "capture_output": True, "text": True, "errors": "surrogateescape"}
-    theirs = subprocess.run([*prefix, "rsync", *made_for[0], f"rsync/{dest}"], check=False, **how)
-    options = ["--rsh=local", f"--port={port}", "--progress=none"]
-    command = program("mrsync", *options, *made_for[1], f"t:{folder}/mrsync/{dest}")
-    ours = subprocess.run([*prefix, *command], check=False, **how)
-    lines = _changes(theirs.stdout), _changes(ours.stdout.replace("t: ", ""))
-    if theirs.returncode == ours.returncode == DELETIONS_STOPPED:
-        # Which entries are deleted before the limit is reached depends on the order of two programs.
-        counts = [sum(line.startswith("*deleting") for line in each) for each in lines]
-        found = [] if counts[0] == counts[1] else [f"  deletions: {counts[0]} and {counts[1]}"]
-    else:
-        found = [*_differing("lines", *lines), *_differing("trees", *map(_tree, (folder / "rsync", folder / "mrsync")))]
-    if has_status and theirs.returncode != ours.returncode:
-        found.append(f"  status: {theirs.returncode} and {ours.returncode}")
-    if not found:
-        return ""
-    said = [f"rsync {theirs.returncode}: {theirs.stderr}", f"mrsync {ours.returncode}: {ours.stderr}"]
-    return "\n".join([subprocess.list2cmdline([*words, dest]), *found, *said])
-
-
-def _changes(text: str) -> list[str]:
-    return sorted(line.rstrip() for line in text.splitlines() if CHANGE.match(line))
-
-
-def _tree(top: Path) -> list[str]:
-    return sorted(_described(top))
-
-
-def _described(top: Path) -> Iterator[str]:
-    groups: dict[int, list[str]] = {}
-    for path in top.rglob("*"):
-        if path == top / "dest" and path.is_dir():
-            continue  # where it is none of the SOURCEs, the programs make it in ways of their own
-        status = path.lstat()
-        what = os.readlink(path) if path.is_symlink() else path.read_bytes() if path.is_file() else ""
-        if path.is_file() and not path.is_symlink() and status.st_nlink > 1:
-            groups.setdefault(status.st_ino, []).append(str(path.relative_to(top)))
-        time = int(status.st_mtime)
-        shown = "recent" if time > NOW + 100_000 else time
-        yield f"{path.relative_to(top)} {status.st_mode:o} {status.st_uid}:{status.st_gid} {shown} {what[:20]!r}"
-    for names in groups.values():
-        yield f"one file: {sorted(names)}"
-
-
-def _differing(what: str, theirs: Iterable[str], ours: Iterable[str]) -> Iterator[str]:
-    first, second = list(theirs), list(ours)
-    yield from (f"  {what}, rsync only: {each}" for each in first if each not in second)
-    yield from (f"  {what}, mrsync only: {each}" for each in second if each not in first)

@@ -13,8 +13,10 @@ import pytest
 
 from tests.rsync.lines import draw_line, run_both
 
-LINES = 300 if os.environ.get("MRSYNC_ALL_LINES") else 100  # CI has no time for more
+# Lines that once differed: the rules of `known` were made for them, or a fault was mended.
+ODD = (1009, 1053, 1105, 1140, 2066, 5002, 5012, 5128, 5134, 5290, 5385, 5408, 5414, 5487, 5705)
 LINES_PER_TEST = 15
+SEEDS = [*range(300), *ODD] if os.environ.get("MRSYNC_ALL_LINES") else range(100)  # CI has no time for more
 
 pytestmark = [pytest.mark.skipif(shutil.which("rsync") is None, reason="needs rsync"), pytest.mark.many]
 
@@ -26,9 +28,9 @@ def memory() -> Iterator[Path]:
         yield Path(folder)
 
 
-@pytest.mark.parametrize("first", range(0, LINES, LINES_PER_TEST))
+@pytest.mark.parametrize("first", range(0, len(SEEDS), LINES_PER_TEST))
 def test_a_line_does_what_it_does_for_rsync(memory: Path, first: int) -> None:
     port = random.randrange(20000, 32000, 2)
-    seeds = range(first, first + LINES_PER_TEST)
+    seeds = SEEDS[first : first + LINES_PER_TEST]
     problems = [problem for seed in seeds if (problem := run_both(draw_line(seed), memory / "w", port))]
     assert not problems, "\n\n".join(problems)

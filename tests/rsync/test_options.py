@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.programs import program
-from tests.rsync.lines import differing
+from tests.rsync.differences import differing
 
 pytestmark = pytest.mark.skipif(shutil.which("rsync") is None, reason="needs rsync")
 

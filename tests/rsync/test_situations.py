@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.rsync.lines import NOW, differing
+from tests.rsync.differences import differing
+from tests.rsync.outcomes import NOW
 
 pytestmark = [pytest.mark.skipif(shutil.which("rsync") is None, reason="needs rsync"), pytest.mark.many]
 

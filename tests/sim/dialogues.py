@@ -15,7 +15,7 @@ from mrsync.wire.formats.record_codec import RecordDecoder
 from mrsync.wire.formats.session import Rejection
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.messages import Ack, Farewell, Hello, Knock, Message, ObjectKind, Probe, Report, Status, Welcome
-from mrsync.wire.records import ComparedRecord, NeedsRecord, Record, ResultRecord
+from mrsync.wire.records import ComparedRecord, LogRecord, NeedsRecord, ResultRecord
 from tests.sim.network import Burst, Cast, CodedBurst, Ear
 from tests.sim.reception import bits
 from tests.sim.scenario import Scenario, TargetScenario
@@ -186,7 +186,7 @@ def object_name(kind: int) -> str:
     return ObjectKind(kind).name.lower().replace("_", " ")
 
 
-def record_name(record: Record) -> str:
+def record_name(record: LogRecord) -> str:
     if isinstance(record, NeedsRecord):
         return "needs entries " + ", ".join(f"{first} to {end - 1}" for first, end in record.ranges)
     if isinstance(record, ComparedRecord):

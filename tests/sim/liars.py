@@ -24,8 +24,8 @@ from mrsync.wire.records import (
     DeletionsRecord,
     ErrorRecord,
     FailedRecord,
+    LogRecord,
     NeedsRecord,
-    Record,
     ResultRecord,
     SatOutRecord,
     WantsRecord,
@@ -145,7 +145,7 @@ class LyingHost(TargetHost):
                 break
             pairs.append((low, at))
         ranges = tuple(pairs)
-        records: list[Record] = [
+        records: list[LogRecord] = [
             NeedsRecord(first, end, ranges),
             WantsRecord(first, end, ranges),
             BasisRecord(first, end, ranges),
@@ -215,6 +215,8 @@ class HonestCommits(CommitOracle):
 class Trial(Simulation):
     """A simulation whose first target lies."""
 
+    liar = LyingHost
+
     def __init__(self, scenario: Scenario, limit_s: float = 600.0) -> None:
         self.scenario = scenario
         self.world = World(scenario, limit_s)
@@ -229,7 +231,7 @@ class Trial(Simulation):
         if index != LIAR:
             super()._start(index)
             return
-        host = LyingHost(index, 0, self.world, self.oracle)
+        host = self.liar(index, 0, self.world, self.oracle)
         self.oracle.hosts[host.address] = host
 
     def _judge_outcomes(self, result: Result) -> None:

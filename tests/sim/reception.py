@@ -75,7 +75,7 @@ class Reception:
 
     def _take_packet(self, burst: Burst, index: int, is_bad: bool, now: float, *, is_decoded: bool = False) -> None:
         object, page, generation, count, _, tx, _ = burst
-        verdict = self._catcher.receive_packet(object, page, generation, index, count, tx, now)
+        verdict = self._catcher.receive_packets(object, page, generation, 1 << index, count, tx, now)
         key, bit = (object, page), 1 << index
         reading = reading_of(generation, count)
         arriving = self._arriving.get(key, {}).get(reading)

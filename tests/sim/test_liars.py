@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
-from tests.sim.liars import Trial, scenario_of
+from mrsync.protocol.core.states import RosterState
+from mrsync.wire.messages import Message, Report
+from tests.sim.liars import LIAR, LyingHost, Trial, scenario_of
 
 FOUND = (57, 112, 495)  # other seals in a later hello; a result before the end, and then silence; as 57
 
@@ -12,3 +17,26 @@ FOUND = (57, 112, 495)  # other seals in a later hello; a result before the end,
 @pytest.mark.parametrize("seed", [*FOUND, *range(20, 27)])
 def test_others_get_what_they_would_get_without_it(seed: int) -> None:
     Trial(scenario_of(seed)).run()
+
+
+class BusyHost(LyingHost):
+    """Says for ever that it is at work, and tells nothing of its log."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.share, self.record_share = 1.0, 0.0
+
+    def bent(self, message: Message) -> Message:
+        if not isinstance(message, Report):
+            return message
+        return message._replace(activity=message.counter, frontier=0, log_offset=message.log_end, log_bytes=b"")
+
+
+def test_who_is_at_work_for_ever_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Trial, "liar", BusyHost)
+    trial = Trial(replace(scenario_of(1), ack_wait_s=2.0, is_shedding=True))
+    trial.run()
+    busy = trial.master.caster.roster.find(LIAR)
+    assert busy is not None
+    assert busy.state is RosterState.LOST, busy.reason
+    assert "held the others up" in busy.reason

@@ -10,7 +10,8 @@ from typing import TypeVar
 
 from mrsync.errors import MrsyncError
 from mrsync.protocol.core.events import CommitGranted
-from mrsync.run.catch.jobs import Activity, Finished, TreeJobs
+from mrsync.run.catch.activity import Activity
+from mrsync.run.catch.jobs import Finished, TreeJobs
 from mrsync.run.catch.record_keeper import RecordKeeper
 from mrsync.transport.sessions import CatcherSecrets
 from mrsync.tree.delta.blocks import delta_key, digest_blocks, encode_blocks

@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 
 from mrsync.cli.output.page import page
 from mrsync.cli.output.recording import Sample
-from mrsync.cli.records import Records
+from mrsync.cli.result_files import ResultFiles
 from mrsync.cli.settings.options import Output
 from mrsync.protocol.core.histogram import Histogram
 from mrsync.run.cast.outcome import Outcome, SatOut, Seconds, TargetOutcome, TargetState
@@ -52,9 +52,9 @@ def outcome(count: int) -> Outcome:
 
 def written(folder: Path, count: int) -> str:
     """The URL of a report of so many targets."""
-    records = Records("mrsync", ["-m", f"node[1-{count}]", "-s", "/srv/data"], Output(), complain=print)
+    files = ResultFiles("mrsync", ["-m", f"node[1-{count}]", "-s", "/srv/data"], Output(), complain=print)
     path = folder / "report.html"
-    path.write_text(page(records.fields(outcome(count), SAMPLES)))
+    path.write_text(page(files.fields(outcome(count), SAMPLES)))
     return path.as_uri()
 
 

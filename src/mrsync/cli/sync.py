@@ -15,7 +15,7 @@ from mrsync.cli.output.progress import Progress, make_progress, tell_left_out
 from mrsync.cli.output.recording import Recording
 from mrsync.cli.output.rsync_statistics import rsync_statistics
 from mrsync.cli.output.service_status import ServiceStatus
-from mrsync.cli.records import Records
+from mrsync.cli.result_files import ResultFiles
 from mrsync.cli.settings import options
 from mrsync.cli.settings.options import Draft, Output
 from mrsync.cli.signals import signals_requesting
@@ -45,35 +45,35 @@ def sync(name: str, arguments: Sequence[str]) -> int:
         _record_mistake(name, draft, arguments, error)
         raise
     settings = settings._replace(session=draw_session())
-    records = Records(name, arguments, output, partial(_complain, name))
-    outcome = _logged_run(name, settings, output, arguments, records)
+    files = ResultFiles(name, arguments, output, partial(_complain, name))
+    outcome = _logged_run(name, settings, output, arguments, files)
     _tell(name, outcome, output, itemizes=settings.policy.itemizes)
     return outcome.exit_status
 
 
 def _logged_run(
-    name: str, settings: CastSettings, output: Output, arguments: Sequence[str], records: Records
+    name: str, settings: CastSettings, output: Output, arguments: Sequence[str], files: ResultFiles
 ) -> Outcome:
     try:
         log = None if output.log_file is None else LogFile(output.log_file, output.log_format, settings.session)
     except FileError as error:
         outcome = _failed(settings, error)
-        records.write(outcome)
+        files.write(outcome)
         return outcome
     with log or nullcontext():
         if log is not None:
             log.begin(name, settings, arguments)
-        outcome = _run(settings, output, log, records)
+        outcome = _run(settings, output, log, files)
         if log is not None:
             log.end(outcome)
     return outcome
 
 
-def _run(settings: CastSettings, output: Output, log: LogFile | None, records: Records) -> Outcome:
+def _run(settings: CastSettings, output: Output, log: LogFile | None, files: ResultFiles) -> Outcome:
     """Run the sync. Write reports and metrics in any case."""
     from mrsync.run.cast.cast import cast
 
-    record = log.record if log is not None and output.log_level == "debug" else None
+    trace = log.trace if log is not None and output.log_level == "debug" else None
     display = make_progress("none" if output.is_quiet else output.progress, output.verbosity)
     with display as progress:
         recording = Recording(progress) if output.page or output.report else None
@@ -87,22 +87,22 @@ def _run(settings: CastSettings, output: Output, log: LogFile | None, records: R
         tell_left_out(observer, output.left_out)
         try:
             stop = Stop()
-            with signals_requesting(stop, partial(_leave, display, settings, records, log)):
-                outcome = cast(settings, observer, stop, record)
+            with signals_requesting(stop, partial(_leave, display, settings, files, log)):
+                outcome = cast(settings, observer, stop, trace)
         except MrsyncError as error:
             outcome = _failed(settings, error)
         except Exception as error:
-            records.write(_failed(settings, error))
+            files.write(_failed(settings, error))
             raise
-    records.write(outcome, recording.samples if recording else ())
+    files.write(outcome, recording.samples if recording else ())
     return outcome
 
 
-def _leave(display: Progress, settings: CastSettings, records: Records, log: LogFile | None, reason: str) -> NoReturn:
+def _leave(display: Progress, settings: CastSettings, files: ResultFiles, log: LogFile | None, reason: str) -> NoReturn:
     """Exit at once, in the handler of a second signal, without waiting for targets."""
     display.close()  # leave a clean terminal
     outcome = _failed(settings, Interrupted(f"{reason} twice: left at once, targets clean up by themselves"))
-    records.write(outcome)
+    files.write(outcome)
     if log is not None:
         log.end(outcome)
     print(outcome.failure, file=sys.stderr, flush=True)
@@ -132,7 +132,7 @@ def _record_mistake(
                 log.end(outcome)
         except FileError as unwritten:
             _complain(name, str(unwritten))
-    Records(name, arguments, known.output, partial(_complain, name)).write(outcome)
+    ResultFiles(name, arguments, known.output, partial(_complain, name)).write(outcome)
 
 
 def _sentence(error: Exception) -> str:

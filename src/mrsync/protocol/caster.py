@@ -40,6 +40,7 @@ from mrsync.protocol.targets.commits import Commits
 from mrsync.protocol.targets.endings import Endings
 from mrsync.protocol.targets.liveness import Expectation
 from mrsync.protocol.targets.outbox import Outbox
+from mrsync.protocol.targets.patience import Patience
 from mrsync.protocol.targets.reach import Reach
 from mrsync.protocol.targets.roster import PagesOf, Roster, Target
 from mrsync.protocol.targets.rounds import AGAIN, Rounds
@@ -49,13 +50,13 @@ from mrsync.wire.formats.record_codec import NONSENSE
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.limits import TERMS_MAX
 from mrsync.wire.messages import Ending, Hello, Hop, Knock, Message, ObjectKind, Phase, Report
-from mrsync.wire.records import ChangesRecord, DeletionsRecord, FailedRecord, Record, SatOutRecord, WantsRecord
+from mrsync.wire.records import ChangesRecord, DeletionsRecord, FailedRecord, LogRecord, SatOutRecord, WantsRecord
 
 ELECTION_S = 0.05
 LINGER_S, LINGER_COUNT = 0.003, 3
 RANGES_PER_TURN = 20_000  # to unite at a time, which takes some milliseconds
 LIVENESS_SHARE = 20  # checks per ack wait
-PROMPT_TARGETS_MAX = 32  # with more of them, all targets are looked at only twice per round
+PROMPT_TARGETS_MAX = 32  # with more of them, all targets are looked at only twice per cycle
 
 
 class Caster:
@@ -82,6 +83,8 @@ class Caster:
         self._seals = Seals(config.seals, must_encrypt=config.must_encrypt)
         self._commits = Commits(0, config.commit_rule)
         self._bounds = Bounds()
+        page_s = geometry.page_bytes / config.rate_bytes_s if config.rate_bytes_s else 0.0
+        self._patience = Patience(config.ack_wait_s, is_shedding=config.is_shedding, page_s=page_s)
         self._events: deque[CasterEvent] = deque()
         self._timers = TimerTable()
         self.clock = Clock(self.roster.audience, window, Courtesy(config.share))
@@ -109,12 +112,13 @@ class Caster:
 
     # inputs from the application
 
-    def offer_manifest(self, size_bytes: int, are_files: AreFiles) -> None:
-        """Set the size of the manifest, and which of its entries may be needed.
+    def offer_manifest(self, size_bytes: int, are_files: AreFiles, work_s: float = 0.0) -> None:
+        """Set the size of the manifest, which of its entries may be needed, and how long a slow target works on them.
 
         It is cast when targets are gathered.
         """
         self._bounds.are_files = are_files
+        self._patience.work_s = work_s
         self._outbox.sizes[ObjectKind.MANIFEST] = size_bytes
         self._timers.set(Timer.CHECK, 0.0)
 
@@ -212,7 +216,7 @@ class Caster:
             self.abort(self._schedule.exhaustion, now)
             contents = self._rounds.current.contents
             transfer = self._schedule.transfer
-            expected = Expectation.of(self.phase, contents, transfer, self._commits, self.relays)
+            expected = Expectation.of(self.phase, contents, transfer, self._commits, self.relays, self._patience)
             self._endings.end_overdue(expected, now)
             self._set_unless_over(Timer.LIVENESS, now + self._config.ack_wait_s / LIVENESS_SHARE)
         if timers.take_expired(Timer.ELECT, now):
@@ -293,7 +297,7 @@ class Caster:
         if target.is_live and target.path.is_direct:
             self._schedule.receive_flow(target.flow, old, report, now)
 
-    def _receive_record(self, target: Target, record: Record, now: float) -> None:
+    def _receive_record(self, target: Target, record: LogRecord, now: float) -> None:
         if not target.plausibility.holds(record, self._bounds):
             record = FailedRecord(NONSENSE)
         target.receive_record(record)
@@ -327,9 +331,9 @@ class Caster:
     # phases
 
     def _check_soon(self, now: float) -> None:
-        """Look at all targets soon: at once if they are few, at most twice per round if they are many."""
+        """Look at all targets soon: at once if they are few, at most twice per reporting cycle if they are many."""
         is_few = len(self.roster.live) <= PROMPT_TARGETS_MAX
-        self._timers.advance(Timer.CHECK, now if is_few else now + self.roster.audience.round_s / 2)
+        self._timers.advance(Timer.CHECK, now if is_few else now + self.roster.audience.cycle_s / 2)
 
     def _advance(self, now: float) -> None:
         if self.phase is Phase.GATHERING:

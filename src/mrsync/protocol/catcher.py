@@ -1,7 +1,7 @@
 """Catcher: the receiving side of a session as a state machine without I/O.
 
 After any call the driver drains `sends`, then `next_event`, then re-arms one timer for `next_timeout`. Input from the
-network never raises. The data path (`receive_page`, `receive_packet`, `receive_coded`) takes plain numbers; the bytes
+network never raises. The data path (`receive_page`, `receive_packets`, `receive_coded`) takes plain numbers; the bytes
 stay with the driver.
 """
 
@@ -42,7 +42,7 @@ from mrsync.wire.messages import (
     Status,
     Welcome,
 )
-from mrsync.wire.records import FailedRecord, Record
+from mrsync.wire.records import FailedRecord, LogRecord
 
 RETRY_S = 0.05  # added to the interval, because the acknowledgement of the log may be under way
 SILENCE_ACK_WAITS = 2  # the master is gone after this many ack waits without an authentic message
@@ -124,7 +124,7 @@ class Catcher:
         if assembly.is_whole:
             self._events.append(ObjectHeld(kind))
 
-    def log(self, record: Record, now: float) -> None:
+    def log(self, record: LogRecord, now: float) -> None:
         """Send a record to the caster reliably. Raise the errors of encode_record."""
         self._reporter.log(record)
         self._report_by(now)
@@ -214,11 +214,11 @@ class Catcher:
         """Take a complete burst. Return whether to open it, and then to call `page_opened` or `page_rejected`."""
         return self._reception.receive_page(kind, page, generation, count, tx, now)
 
-    def receive_packet(
-        self, kind: int, page: int, generation: int, index: int, count: int, tx: int, now: float
+    def receive_packets(
+        self, kind: int, page: int, generation: int, mask: int, count: int, tx: int, now: float
     ) -> Verdict:
-        """Take one packet of a page. Return what to do with its bytes."""
-        return self._reception.receive_packet(kind, page, generation, index, count, tx, now)
+        """Take packets of a page, by a bit set of their indices. Return what to do with their bytes."""
+        return self._reception.receive_packets(kind, page, generation, mask, count, tx, now)
 
     def receive_coded(self, kind: int, generation: int, terms: Sequence[Term], tx: int, now: float) -> int:
         """Take a coded packet. Return the index of its only term that is missing here, or -1."""
@@ -402,7 +402,7 @@ class Catcher:
         return max(told_s, self.relaying.report_s, 2 * self._round_s()) if self.relaying.is_fed else told_s
 
     def _in_turn(self, now: float, apart_s: float) -> float:
-        """Return when to report what all targets report now: in our slot of the round, so long after the last one."""
+        """Return when to report what all targets report now: in our slot of the cycle, so long after the last one."""
         return max(now + self._slot * SLOT_S, self._reported_at + apart_s)
 
     def _round_s(self) -> float:

@@ -17,49 +17,49 @@ from mrsync.protocol.core.ranges import RangeSet
 from mrsync.protocol.core.sends import Address, Send, SendCoded, SendPage
 from mrsync.wire.messages import Knock, Message
 
-Recorder = Callable[[str, dict[str, object]], None]  # (kind of record, its fields, as JSON has them)
+Trace = Callable[[str, dict[str, object]], None]  # (kind of line, its fields, as JSON has them)
 
 # Secrets, which must not get into a log, and the session, which is in every line of it.
 _OMITTED = frozenset({"key", "token", "session"})
 
 
 class TracedCaster(Caster):
-    """Caster that calls record("phase" | "event" | "sent" | "received", fields) for everything that happens."""
+    """Caster that calls trace("phase" | "event" | "sent" | "received", fields) for everything that happens."""
 
-    def __init__(self, config: CasterConfig, now: float, record: Recorder) -> None:
-        self._record = record
+    def __init__(self, config: CasterConfig, now: float, trace: Trace) -> None:
+        self._trace = trace
         super().__init__(config, now)
 
     def receive_message(self, message: Message, source: Address, now: float) -> None:
-        self._record("received", {"what": type(message).__name__.lower(), **_described(message)})
+        self._trace("received", {"what": type(message).__name__.lower(), **_described(message)})
         super().receive_message(message, source, now)
 
     def receive_knock(self, knock: Knock, source: Address) -> None:
-        self._record("received", {"what": "knock", **_described(knock)})
+        self._trace("received", {"what": "knock", **_described(knock)})
         super().receive_knock(knock, source)
 
     def sends(self, now: float) -> list[Send]:
-        return self._recorded(super().sends(now))
+        return self._traced(super().sends(now))
 
     def announce_reading(self, generation: int, tx: int) -> list[Send]:
-        return self._recorded(super().announce_reading(generation, tx))
+        return self._traced(super().announce_reading(generation, tx))
 
     def next_event(self) -> CasterEvent | None:
         event = super().next_event()
         if isinstance(event, PhaseEntered):
-            self._record("phase", {"phase": event.phase.name.lower()})
+            self._trace("phase", {"phase": event.phase.name.lower()})
         elif event is not None:
-            self._record("event", {"what": type(event).__name__, **_described(event)})
+            self._trace("event", {"what": type(event).__name__, **_described(event)})
         return event
 
-    def _recorded(self, sends: list[Send]) -> list[Send]:
+    def _traced(self, sends: list[Send]) -> list[Send]:
         for send in sends:
-            self._record("sent", _sent(send))
+            self._trace("sent", _sent(send))
         return sends
 
 
 def _sent(send: Send) -> dict[str, object]:
-    """Return the fields of a "sent" record. packets: indices within the page, or "all"."""
+    """Return the fields of a "sent" line. packets: indices within the page, or "all"."""
     if isinstance(send, SendPage):
         return {
             "what": "page",

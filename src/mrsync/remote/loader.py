@@ -5,6 +5,7 @@ Every Python since 2.7 must be able to parse this, so that an old one can say th
 one namespace, and has no annotations.
 """
 
+import gc
 import hashlib
 import importlib
 import marshal
@@ -17,6 +18,8 @@ size, digest, entry = int(sys.argv[2]), sys.argv[3], sys.argv[4]  # set by Bundl
 if sys.version_info < (3, 9):  # noqa: UP036
     version = ".".join(map(str, sys.version_info[:3]))
     sys.exit("multicatcher: Python " + version + " is too old, 3.9 is needed (name another one with --remote-python)")
+
+gc.disable()  # the modules stay, and the search for garbage takes a tenth of their import
 
 from importlib.machinery import ModuleSpec  # noqa: E402  # an old Python has none
 

@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from mrsync.errors import StartError
+from mrsync.remote.bundle import BYTECODE
 from mrsync.remote.command import CatcherCommand, RemoteShell
 from mrsync.remote.contact import Contact
 from mrsync.remote.guard import Guard
@@ -69,6 +70,7 @@ class ShellLauncher:
         _allow_descriptors(len(self._hosts))
         self._guard.start()
         self._begin()
+        self._opening(BYTECODE)  # most targets will read our bytecode: pack it while the shells connect
 
     def fileno(self) -> int:
         return self._epoll.fileno()

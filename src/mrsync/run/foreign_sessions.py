@@ -15,7 +15,7 @@ from mrsync.wire.header import unpack_header
 from mrsync.wire.limits import CASTER_ID, HEADER_BYTES
 
 BUFFER_BYTES = 64 << 10
-DATAGRAMS_PER_ROUND = 16
+DATAGRAMS_PER_TURN = 16
 
 
 def is_quiet(interfaces: Sequence[Interface], group: str, port: int, seconds: float) -> bool:
@@ -50,7 +50,7 @@ class ForeignSessionWatch:
             opened.close()
 
     def _listen(self) -> None:
-        for _ in range(DATAGRAMS_PER_ROUND):
+        for _ in range(DATAGRAMS_PER_TURN):
             if self._opened is None:
                 return
             try:

@@ -47,7 +47,7 @@ from mrsync.wire.seals.keys import SessionKeys, TargetKeys
 from mrsync.wire.seals.sealing import PageSealer
 from mrsync.wire.seals.signing import Signer
 
-REPORTS_PER_ROUND = 64  # per socket and turn, so that sending is not delayed
+REPORTS_PER_TURN = 64  # per socket and turn, so that sending is not delayed
 _DATAGRAM_ROOM = 2048
 
 
@@ -65,7 +65,7 @@ class CasterDriver:
 
     sockets: from multicast.open_caster_socket; the caller closes them. paths: the initial paths to the group, by these
     sockets. read: (object, page) -> plaintext bytes. on_event: called with every event; may call the state machine.
-    on_round: called once per turn of the loop. All callbacks run in the thread of `run`. The state machine learns with
+    on_turn: called once per turn of the loop. All callbacks run in the thread of `run`. The state machine learns with
     each message the path for an answer. compress_level: of zlib; 0 for pages as they are.
     """
 
@@ -79,7 +79,7 @@ class CasterDriver:
         compress_level: int = 0,
         read: ReadPage,
         on_event: Callable[[CasterEvent], None],
-        on_round: Callable[[], None] = lambda: None,
+        on_turn: Callable[[], None] = lambda: None,
         loop: Loop,
     ) -> None:
         keys, signer = SessionKeys.derive(secrets.group, secrets.session), secrets.signer
@@ -95,7 +95,7 @@ class CasterDriver:
         self._keys = keys
         self._read = read
         self._on_event = on_event
-        self._on_round = on_round
+        self._on_turn = on_turn
         self._loop = loop
         self._sender = BurstSender(self._sockets, paths, session_tag(keys.session))
         self._routes: dict[int, Path] = {}  # of targets that are served by unicast
@@ -150,7 +150,7 @@ class CasterDriver:
                 self._unread.clear()
                 self._loop.wait(self._patience())
                 self._keep_time(self._loop.now())
-                self._on_round()
+                self._on_turn()
         finally:
             for opened in self._sockets:
                 self._loop.unwatch(opened)
@@ -183,7 +183,7 @@ class CasterDriver:
             self._await_room()
         arrival = self._arrivals[opened]
         arrival.set_clock(self._loop.now())
-        for _ in range(REPORTS_PER_ROUND):
+        for _ in range(REPORTS_PER_TURN):
             try:
                 datagram, source = opened.recvfrom(_DATAGRAM_ROOM)
             except BlockingIOError:

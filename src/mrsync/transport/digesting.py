@@ -15,7 +15,7 @@ from mrsync.wire.messages import Digests, ObjectKind
 
 PAGES_PER_JOB = 8  # half a megabyte, to wake the thread less often
 KEPT_MAX = 1 << 16  # digests per object, beyond which those of pages that all targets have are dropped
-AGE_S = 0.02  # of a digest that is told without company: targets ask for one after 50 ms
+AGE_S = 0.05  # of a digest that is told without company: targets ask for one after OVERDUE_S of verifying.py
 REPEAT_S = 0.05  # shortest time between two repetitions of a digest
 
 

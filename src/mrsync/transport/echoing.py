@@ -20,7 +20,7 @@ from mrsync.wire.messages import Assign, Echo, Kind, Ping, SealKind, Way
 from mrsync.wire.seals.keys import SessionKeys
 from mrsync.wire.seals.sealing import PageSealer
 
-DATAGRAMS_PER_ROUND = 64
+DATAGRAMS_PER_TURN = 64
 PARTIAL_PAGES_MAX = 64
 VOLUMES_MAX = 64
 HOLD_MAX_US = 0xFFFFFFFF
@@ -116,7 +116,7 @@ class Echoer:
 
     def receive(self, echo_socket: EchoSocket) -> None:
         """Take the datagrams of a socket."""
-        for _ in range(DATAGRAMS_PER_ROUND):
+        for _ in range(DATAGRAMS_PER_TURN):
             try:
                 length, ancillary, _, source = echo_socket.socket.recvmsg_into([self._room], _ANCILLARY_BYTES)
             except BlockingIOError:

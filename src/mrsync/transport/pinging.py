@@ -17,7 +17,7 @@ from mrsync.wire.messages import Assign, Echo, ObjectKind, Ping, SealKind
 from mrsync.wire.seals.keys import SessionKeys
 from mrsync.wire.seals.sealing import PageSealer
 
-ECHOES_PER_ROUND = 256
+ECHOES_PER_TURN = 256
 _DATAGRAM_ROOM = 2048
 
 
@@ -102,7 +102,7 @@ class Pinger:
 
     def receive(self, opened: socket.socket) -> Iterator[EchoReceived]:
         """Yield the authentic echoes that have arrived on a socket."""
-        for _ in range(ECHOES_PER_ROUND):
+        for _ in range(ECHOES_PER_TURN):
             try:
                 datagram, ancillary, _, source = opened.recvmsg(_DATAGRAM_ROOM, STAMP_BYTES)
             except BlockingIOError:

@@ -24,7 +24,7 @@ from mrsync.wire.messages import Digests, ObjectKind
 
 WAITING_MAX = 768  # pages that wait for a digest; more than any window
 TOLD_MAX = 8192  # digests whose page has not arrived
-OVERDUE_S = 0.05  # after which the caster is asked for a digest
+OVERDUE_S = 0.12  # after which the caster is asked for a digest
 UNTOLD_MAX = 128  # pages that may lack a digest without holding back the window: 8 MB
 HOLD_S = 0.25  # for which a page without a digest keeps the window from moving
 PAGES_INLINE = 1  # pages that come one by one do not need a second thread

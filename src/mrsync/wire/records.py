@@ -92,7 +92,7 @@ class DeletionsRecord(NamedTuple):
     data: bytes
 
 
-Record = Union[
+LogRecord = Union[
     NeedsRecord,
     ComparedRecord,
     SatOutRecord,

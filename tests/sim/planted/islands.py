@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mrsync.protocol.receiving.feeder import Feeder
+from mrsync.protocol.targets.chains.link_watch import LinkWatch
 from mrsync.protocol.targets.chains.relays import Relays
 from tests.sim.planted.fault import Fault
 
@@ -19,13 +20,13 @@ ISLAND_FAULTS = (
         "a relay that most of its island get nothing from stays its relay",
         Relays,
         "_fail_in",
-        "self._move_last(island.relay)",
+        "self.chains.move_last(island.relay)",
         "pass",
         found_by="the relay passes nothing on, and says that it did",
     ),
     Fault(
         "a network without multicast is tried as long as a link that is blocked",
-        Relays,
+        LinkWatch,
         "_is_unheard",
         "return link.is_tried and is_over",
         "return False",
@@ -35,7 +36,7 @@ ISLAND_FAULTS = (
         "who does not hear the relay is not fed by another one",
         Relays,
         "_fail_in",
-        "self._move_last(link.child)",
+        "self.chains.move_last(link.child)",
         "pass",
         found_by="one does not hear the others' multicast",
     ),

@@ -12,9 +12,9 @@ from mrsync.protocol.targets.rounds import Rounds
 from tests.sim.planted.fault import Fault
 
 RIPE_AT_ONCE = Fault("", Schedule, "_is_ripe", "tx < self._tx_seen and ", "")
-ANY_GENERATION = Fault("", Reception, "receive_packet", "generation > self._generation_max", "False")
+ANY_GENERATION = Fault("", Reception, "receive_packets", "generation > self._generation_max", "False")
 PAGE_FAULTS = (
-    Fault("a packet counts for two", Assembly, "receive_packet", "~(1 << index)", "~(3 << index)"),
+    Fault("a packet counts for two", Assembly, "receive_packets", "~mask", "~(3 * mask)"),
     Fault(
         "opened pages count as written",
         Assembly,
@@ -41,7 +41,7 @@ PAGE_FAULTS = (
     Fault(
         "the highest reading wins",
         Assembly,
-        "receive_packet",
+        "receive_packets",
         "missing = self._partial.get(key)",
         "missing = self._partial.get(key)\n"
         "    if any(other > reading for other in self._readings.get(page, ())): return Verdict.IGNORE",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from mrsync.protocol.targets.chains.link_watch import LinkWatch
 from mrsync.protocol.targets.chains.relays import Relays
 from tests.sim.planted.fault import Fault
 
 RELAY_FAULTS = (
     Fault(
         "a relay that passes nothing on is believed for six seconds",
-        Relays,
+        LinkWatch,
         "_is_stalled",
         "if waited_s <= STALL_S:",
         "if waited_s <= 4 * STALL_S:",
@@ -24,9 +25,9 @@ RELAY_FAULTS = (
     ),
     Fault(
         "targets that do not reach each other wait for each other",
-        Relays,
-        "_is_failing",
-        "return now - link.since > TRIAL_S + self._slack_s",
+        LinkWatch,
+        "is_failing",
+        "return now - link.since > TRIAL_S + slack_s",
         "return False",
         found_by="one is not reached by the one before it",
     ),

@@ -76,7 +76,7 @@ TARGET_FAULTS = (
         "waiting targets count as stuck",
         liveness,
         "overdue_reason",
-        "not _is_behind(target, expected)",
+        "not is_behind",
         "False",
         found_by="one dies while it compares",
     ),

@@ -9,10 +9,10 @@ from mrsync.protocol.caster_config import CasterConfig
 from mrsync.protocol.core.events import CasterEvent
 from mrsync.protocol.core.sends import Send, SendMessage
 from mrsync.protocol.core.states import RosterState
-from mrsync.protocol.traced import Recorder, TracedCaster
+from mrsync.protocol.traced import Trace, TracedCaster
 from mrsync.wire.formats.record_codec import encode_record
 from mrsync.wire.messages import ObjectKind, Phase, Status
-from mrsync.wire.records import ComparedRecord, NeedsRecord, Record, ResultRecord
+from mrsync.wire.records import ComparedRecord, LogRecord, NeedsRecord, ResultRecord
 from tests.unit.protocol.builders import HMAC, PAGE, STEPS, are_files, hello, report
 
 ACK_WAIT_S = 60.0
@@ -22,7 +22,7 @@ RESULT = ResultRecord(0, 0, 0, 0, 0, 0)
 class Session:
     """A caster, and targets that say what the test wants."""
 
-    def __init__(self, targets: int = 2, record: Recorder | None = None, **details: Any) -> None:
+    def __init__(self, targets: int = 2, trace: Trace | None = None, **details: Any) -> None:
         values: dict[str, Any] = {
             "session": 7,
             "steps": STEPS,
@@ -31,7 +31,7 @@ class Session:
             "ack_wait_s": ACK_WAIT_S,
         }
         config = CasterConfig(**{**values, **details})
-        self.caster = TracedCaster(config, 0.0, record) if record else Caster(config, 0.0)
+        self.caster = TracedCaster(config, 0.0, trace) if trace else Caster(config, 0.0)
         self.now = 0.0
         self.heard: list[CasterEvent] = []
         self.sent: list[Send] = []
@@ -56,7 +56,7 @@ class Session:
         self.caster.receive_message(hello(target, **details), f"address {target}", self.now)
         self.pump()
 
-    def report(self, target: int, *records: Record, **details: Any) -> None:
+    def report(self, target: int, *records: LogRecord, **details: Any) -> None:
         """The target's last report with these changes, and the next piece of its log."""
         said = self._said.setdefault(target, {"counter": 1})
         said.update(details, counter=said["counter"] + 1)

@@ -111,8 +111,8 @@ def test_a_page_is_held_when_it_is_written() -> None:
 
 def test_packets_go_to_the_object_they_name() -> None:
     catcher = joined(wanted=[(0, 100)])
-    assert catcher.receive_packet(CONTENTS, 0, 0, 1, 4, 2, 0.0) is Verdict.STORE
-    assert catcher.receive_packet(9, 0, 0, 1, 4, 2, 0.0) is Verdict.IGNORE
+    assert catcher.receive_packets(CONTENTS, 0, 0, 1 << 1, 4, 2, 0.0) is Verdict.STORE
+    assert catcher.receive_packets(9, 0, 0, 1 << 1, 4, 2, 0.0) is Verdict.IGNORE
     assert catcher.receive_coded(CONTENTS, 0, [(0, 1), (0, 2)], 3, 0.0) == 1
     catcher.coded_useless()
     catcher.receive_page(CONTENTS, 1, 0, 4, 4, 0.0)

@@ -34,6 +34,7 @@ class AssemblySink:
     def __init__(self, size_bytes: int, geometry: Geometry = GEOMETRY) -> None:
         self.assembly = Assembly(size_bytes, geometry)
         self.packets_told: list[tuple[int, int]] = []
+        self.rows_told = 0  # times at which packets were told
         self.pages_told: list[int] = []
         self.rejected: list[int] = []
         self.useless = 0
@@ -42,11 +43,12 @@ class AssemblySink:
         self.pages_told.append(page)
         return self.assembly.receive_page(page, generation, count)
 
-    def receive_packet(
-        self, object: int, page: int, generation: int, index: int, count: int, tx: int, now: float
+    def receive_packets(
+        self, object: int, page: int, generation: int, mask: int, count: int, tx: int, now: float
     ) -> int:
-        self.packets_told.append((page, index))
-        return self.assembly.receive_packet(page, generation, index, count)
+        self.rows_told += 1
+        self.packets_told += ((page, index) for index in range(count) if mask >> index & 1)
+        return self.assembly.receive_packets(page, generation, mask, count)
 
     def receive_coded(self, object: int, generation: int, terms: list[tuple[int, int]], tx: int, now: float) -> int:
         return self.assembly.receive_coded(generation, terms)

@@ -6,13 +6,15 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from typing import Any
 
 import pytest
 
 from mrsync.protocol.catcher import Catcher
 from mrsync.protocol.core.events import CatcherEvent, PeersChanged, SessionEnded, SessionOpened, SourceChanged
+from mrsync.protocol.receiving.assembly import Verdict
 from mrsync.protocol.receiving.catcher_config import CatcherConfig
-from mrsync.transport.catching import CatcherDriver
+from mrsync.transport.catching import CatcherDriver, CatcherSockets
 from mrsync.transport.loop import Loop
 from mrsync.transport.network.interface import loopback_interface
 from mrsync.transport.network.island import IslandSocket
@@ -96,13 +98,11 @@ class Stand:
         )
         self.driver = CatcherDriver(
             self.catcher,
-            self._data,
-            self._reply,
-            secrets=CatcherSecrets(SECRET, target=3),
+            CatcherSockets(self._data, self._reply, IslandSocket([loopback_interface()])),
+            self._loop,
+            CatcherSecrets(SECRET, target=3),
             write=lambda object, pages: None,
             on_event=self.events.append,
-            loop=self._loop,
-            island=IslandSocket([loopback_interface()]),
         )
         self._thread = threading.Thread(target=self.driver.run)
         self._thread.start()
@@ -166,14 +166,28 @@ class Parent:
         feed = Feed(5, counter, tx, 3, LINK, ObjectKind.MANIFEST, 0, 1, True, size_bytes)
         self.socket.sendto(self.codec.encode(feed), self._child.reply_address)
 
-    def send_page(self, page: int, tx: int) -> None:
+    def send_page(self, page: int, tx: int, mask: int = 0) -> None:
         sealer = PageSealer(SessionKeys.derive(SECRET, SESSION), SealKind.HMAC_SHA256)
         count = GEOMETRY.packet_count(SIZE, page)
         sealed = sealer.seal(bytes(GEOMETRY.page_bytes), object=0, page=page, generation=0, count=count)
         slices = [sealed[at : at + GEOMETRY.slice_bytes] for at in range(0, len(sealed), GEOMETRY.slice_bytes)]
         path = Path(self.socket, self._child.reply_address)
         sender = BurstSender([self.socket], [path], session_tag(SESSION), slice_bytes=GEOMETRY.slice_bytes, sender=5)
-        sender.send_page(slices, object=0, page=page, generation=0, tx=tx, mask=0)
+        sender.send_page(slices, object=0, page=page, generation=0, tx=tx, mask=mask)
+
+    def begin(self) -> None:
+        """Feed the child, in a session that opens only then."""
+        child = self._child
+        child.tell(Assign(7, 10, 3, 1, PROBE_BYTES, self.peer, None))
+        while not child.has_told(SourceChanged):
+            self.feed(next(child.counters), 1, PROBE_BYTES)
+            self.feed(next(child.counters), 1)
+            self.claim()
+        assert not child.has_told(SessionOpened)
+        child.cast(OPENING)
+        while not child.has_told(SessionOpened):
+            self.feed(next(child.counters), 2)
+            self.claim()
 
     def close(self) -> None:
         self.socket.close()
@@ -235,20 +249,38 @@ def test_pages_of_a_parent_from_before_the_session_count_with_its_tx(stand: Stan
     """Links are fed while the caster gathers, which is before the seal is known and the session can be opened."""
     stand.join()
     with closing(Parent(stand)) as parent:
-        stand.tell(Assign(7, 10, 3, 1, PROBE_BYTES, parent.peer, None))
-        while not stand.has_told(SourceChanged):
-            parent.feed(next(stand.counters), 1, PROBE_BYTES)
-            parent.feed(next(stand.counters), 1)
-            parent.claim()
-        assert not stand.has_told(SessionOpened)
-        stand.cast(OPENING)
-        while not stand.has_told(SessionOpened):
-            parent.feed(next(stand.counters), 2)
-            parent.claim()
+        parent.begin()
         parent.send_page(0, tx=20)
         while not (claim := parent.claim()).frontier:
             pass
         assert (claim.tx_seen, claim.tx_done, claim.ended_tx) == (20, 20, 20)
+
+
+def test_only_messages_of_the_sender_of_pages_end_a_run(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page goes to the core as a whole although the master says something in the middle of it."""
+    monkeypatch.setattr("mrsync.transport.page_receiver.QUIET_S", HANG_S)
+    told: list[int] = []
+    receive_packets = stand.catcher.receive_packets
+
+    def note_packets(*packets: Any) -> Verdict:
+        told.append(packets[3])
+        return receive_packets(*packets)
+
+    monkeypatch.setattr(stand.catcher, "receive_packets", note_packets)
+    stand.join()
+    with closing(Parent(stand)) as parent:
+        parent.begin()
+        parent.send_page(0, tx=20, mask=(1 << 20) - 1)
+        stand.caster.sendto(stand.codec.encode(OPENING._replace(counter=3, tx=30)), stand.reply_address)
+        parent.send_page(0, tx=20, mask=(1 << GEOMETRY.packets) - (1 << 20))
+        while parent.claim().frontier < 1:
+            pass
+        assert not told
+        parent.send_page(1, tx=21, mask=(1 << 20) - 1)
+        parent.feed(next(stand.counters), 22)
+        while not parent.claim().needs:
+            pass
+        assert told == [(1 << 20) - 1]
 
 
 def test_a_claim_that_another_repeats_makes_no_known_sender_of_it(stand: Stand) -> None:

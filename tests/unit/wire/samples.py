@@ -42,8 +42,8 @@ from mrsync.wire.records import (
     ErrorRecord,
     FailedRecord,
     FailureCause,
+    LogRecord,
     NeedsRecord,
-    Record,
     ResultRecord,
     SatOutRecord,
     WantsRecord,
@@ -218,7 +218,7 @@ messages: st.SearchStrategy[Message] = st.one_of(
     ),
     st.builds(Probe, u32, st.integers(50, MTU_MAX)),
 )
-records: st.SearchStrategy[Record] = st.one_of(
+records: st.SearchStrategy[LogRecord] = st.one_of(
     ranges().map(lambda triple: NeedsRecord(*triple)),
     ranges().map(lambda triple: WantsRecord(*triple)),
     ranges().map(lambda triple: BasisRecord(*triple)),

@@ -1,4 +1,4 @@
-"""The log file: one line for the start of each session, its end, and every notice and debug record in between."""
+"""The log file: one line for the start of each session, for its end, for every notice, and for each debug line."""
 
 from __future__ import annotations
 
@@ -84,8 +84,8 @@ class LogFile:
             seconds=outcome.seconds.total,
         )
 
-    def record(self, kind: str, fields: dict[str, object]) -> None:
-        """Log a record of `protocol/traced.py`."""
+    def trace(self, kind: str, fields: dict[str, object]) -> None:
+        """Log a line of `protocol/traced.py`."""
         self._write(kind, **fields)
 
     def on_notice(self, notice: Notice) -> None:

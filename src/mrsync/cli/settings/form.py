@@ -35,16 +35,21 @@ def form_of(words: Sequence[str]) -> Form:
     theirs = make_rsync_parser()
     read = theirs.sort_out(words)
     is_own = not mine.strangers and len(mine.operands) == 2 and ":" in mine.operands[1]
-    if is_own and mine.operands != read.operands and (read.strangers or not _fit(read.operands)):
+    if is_own and mine.operands != read.operands and (read.strangers or not _fits(read.operands, mine.operands)):
         own.set_defaults(delete=False)
         return Form(list(words), own, own)
     own.set_defaults(is_rsync_form=True, **DEFAULTS)
     return Form(list(_with_local(words)), theirs, own)
 
 
-def _fit(operands: Sequence[str]) -> bool:
-    """Return whether these are existing SOURCEs and TARGETS:DEST."""
-    return len(operands) > 1 and ":" in operands[-1] and all(map(os.path.lexists, operands[:-1]))
+def _fits(operands: Sequence[str], mine: Sequence[str]) -> bool:
+    """Return whether operands, as rsync reads them, are SOURCEs and TARGETS:DEST.
+
+    mine: SOURCE and TARGETS:DEST as 4.0.1 reads them. Where that SOURCE does not exist, one of rsync's is enough.
+    """
+    *sources, there = operands
+    are_enough = all if os.path.lexists(mine[0]) else any
+    return bool(sources) and ":" in there and are_enough(map(os.path.lexists, sources))
 
 
 def _with_local(words: Sequence[str]) -> Iterable[str]:

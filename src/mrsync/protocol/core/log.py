@@ -6,8 +6,10 @@ piece of the log, until the caster has acknowledged it (decision 0001).
 
 from __future__ import annotations
 
+from collections import deque
+
 from mrsync.wire.formats.record_codec import RecordDecoder, encode_record
-from mrsync.wire.records import Record
+from mrsync.wire.records import LogRecord
 
 
 class LogWriter:
@@ -15,7 +17,8 @@ class LogWriter:
 
     def __init__(self) -> None:
         self._unacked = bytearray()
-        self._acked = 0
+        self._acked = self._told = 0  # told: the end of what was sent at least once
+        self._ends: deque[int] = deque([0])  # of records: the last one that was acknowledged, and all behind it
 
     @property
     def end(self) -> int:
@@ -26,21 +29,32 @@ class LogWriter:
     def is_acked(self) -> bool:
         return not self._unacked
 
-    def append(self, record: Record) -> None:
+    def append(self, record: LogRecord) -> None:
         """Append a record. Raise the errors of encode_record."""
         self._unacked += encode_record(record)
+        self._ends.append(self.end)
+
+    def drop_untold(self) -> None:
+        """Remove the records of which nothing was sent yet, so that what is appended next is told soon."""
+        while len(self._ends) > 1 and self._ends[-2] >= self._told:
+            self._ends.pop()
+        del self._unacked[self._ends[-1] - self._acked :]
 
     def piece(self, room: int) -> tuple[int, bytes]:
         """Return the offset and the bytes, at most `room`, of the next piece to send."""
-        return self._acked, bytes(self._unacked[:room])
+        piece = bytes(self._unacked[:room])
+        self._told = max(self._told, self._acked + len(piece))
+        return self._acked, piece
 
     def receive_ack(self, offset: int) -> bool:
         """Drop what the caster has. Return False for an old offset, or one that was never reached."""
         news = offset - self._acked
-        if news <= 0 or news > len(self._unacked):
+        if news <= 0 or offset > self._told:
             return False
         del self._unacked[:news]
         self._acked = offset
+        while len(self._ends) > 1 and self._ends[1] <= offset:
+            self._ends.popleft()
         return True
 
 
@@ -51,7 +65,7 @@ class LogReader:
         self.offset = 0
         self._decoder = RecordDecoder()
 
-    def feed(self, offset: int, piece: bytes) -> list[Record]:
+    def feed(self, offset: int, piece: bytes) -> list[LogRecord]:
         """Return the records that this piece completes. A piece that is repeated or too early completes none.
 
         A malformed log ends with a FailedRecord.

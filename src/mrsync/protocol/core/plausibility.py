@@ -12,7 +12,15 @@ from typing import Callable
 
 from mrsync.wire.limits import ERRORS_MAX
 from mrsync.wire.messages import Phase
-from mrsync.wire.records import BasisRecord, ComparedRecord, ErrorRecord, NeedsRecord, Record, ResultRecord, WantsRecord
+from mrsync.wire.records import (
+    BasisRecord,
+    ComparedRecord,
+    ErrorRecord,
+    LogRecord,
+    NeedsRecord,
+    ResultRecord,
+    WantsRecord,
+)
 
 AreFiles = Callable[[int, int], bool]  # whether all entries [a, b) of the manifest are regular files
 
@@ -33,7 +41,7 @@ class Plausibility:
         self._errors = 0
         self._told: dict[type, int] = {}  # kind of ranges -> the end of what was told
 
-    def holds(self, record: Record, bounds: Bounds) -> bool:
+    def holds(self, record: LogRecord, bounds: Bounds) -> bool:
         """Return whether this record may come next."""
         if isinstance(record, ErrorRecord):
             self._errors += 1

@@ -87,30 +87,35 @@ class Assembly:
             self._horizon = page + 1
         return True
 
-    def receive_packet(self, page: int, generation: int, index: int, count: int) -> Verdict:
-        """Take one packet of a page. Readings gather side by side, so that a forged one keeps no authentic one out."""
+    def receive_packets(self, page: int, generation: int, mask: int, count: int) -> Verdict:
+        """Take packets of a page. Return what to do with all of them; IGNORE: they were here, or are not needed.
+
+        Readings gather side by side, so that a forged one keeps no authentic one out.
+        """
         reading = reading_of(generation, count)
         key = page << _READING_BITS | reading
         missing = self._partial.get(key)
         if missing is None:
-            return self._start(page, reading, index, count)
+            return self._start(page, reading, mask, count)
         readings = self._readings[page]
         if readings[-1] != reading:
             readings.remove(reading)
             readings.append(reading)
-        left = missing & ~(1 << index)
+        left = missing & ~mask
         if left == missing:
             return Verdict.IGNORE
         self._partial[key] = left
         return Verdict.STORE if left else Verdict.COMPLETE
 
-    def _start(self, page: int, reading: int, index: int, count: int) -> Verdict:
-        """Take the first packet of one reading of a page."""
-        if page >= self.page_count or not self._is_missing(page) or not index < count <= self._packet_count(page):
+    def _start(self, page: int, reading: int, mask: int, count: int) -> Verdict:
+        """Take the first packets of one reading of a page."""
+        if page >= self.page_count or not self._is_missing(page) or not count <= self._packet_count(page):
+            return Verdict.IGNORE
+        if mask >> count:
             return Verdict.IGNORE
         if page >= self._horizon:
             self._horizon = page + 1
-        missing = ((1 << count) - 1) ^ (1 << index)
+        missing = ((1 << count) - 1) ^ mask
         self._partial[page << _READING_BITS | reading] = missing
         self._readings.setdefault(page, []).append(reading)
         if page not in self._passing:

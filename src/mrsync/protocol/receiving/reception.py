@@ -121,20 +121,20 @@ class Reception:
             return True
         return self.passes_on(kind, page) and assembly.let_pass(page) and assembly.receive_page(page, generation, count)
 
-    def receive_packet(
-        self, kind: int, page: int, generation: int, index: int, count: int, tx: int, now: float
+    def receive_packets(
+        self, kind: int, page: int, generation: int, mask: int, count: int, tx: int, now: float
     ) -> Verdict:
-        """Take one packet of a page. Return what to do with its bytes."""
-        if index == count - 1:
+        """Take packets of a page. Return what to do with their bytes."""
+        if mask >> count - 1:
             self._end(tx, now)
         if tx > self.tx_seen and not self._see(tx, now):
             return Verdict.IGNORE
         assembly = self._assemblies.get(kind)
         if assembly is None or generation > self._generation_max:
             return Verdict.IGNORE
-        verdict = assembly.receive_packet(page, generation, index, count)
+        verdict = assembly.receive_packets(page, generation, mask, count)
         if verdict == Verdict.IGNORE and self.passes_on(kind, page) and assembly.let_pass(page):
-            verdict = assembly.receive_packet(page, generation, index, count)
+            verdict = assembly.receive_packets(page, generation, mask, count)
         return verdict
 
     def receive_coded(self, kind: int, generation: int, terms: Sequence[Term], tx: int, now: float) -> int:

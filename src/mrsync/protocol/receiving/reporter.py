@@ -7,7 +7,7 @@ from mrsync.protocol.receiving.assembly import Need
 from mrsync.protocol.receiving.reception import Reception
 from mrsync.wire.limits import REPORT_ROOM_BYTES
 from mrsync.wire.messages import Report
-from mrsync.wire.records import Record, ResultRecord
+from mrsync.wire.records import FailedRecord, LogRecord, ResultRecord
 
 LOG_ROOM_BYTES = 600  # room for the log in a report that has needs, too
 
@@ -56,8 +56,13 @@ class Reporter:
         """Note that something changed that a report contains."""
         self._is_news = True
 
-    def log(self, record: Record) -> None:
-        """Append a record to the log. Raise the errors of encode_record."""
+    def log(self, record: LogRecord) -> None:
+        """Append a record to the log. Raise the errors of encode_record.
+
+        The end of this target's part makes all else pointless that was not told yet.
+        """
+        if isinstance(record, FailedRecord):
+            self._log.drop_untold()
         self._log.append(record)
         self.has_result |= isinstance(record, ResultRecord)
 

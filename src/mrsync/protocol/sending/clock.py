@@ -2,7 +2,7 @@
 
 Invariant: the window is measured against the slowest target that answers, so that no such target is overrun. Three
 monitors are elected: those that lag most, smoothed, with a bonus for incumbents. They report every few pages, all
-others once per round. So the cost of clocking does not grow with the number of targets (PGMCC, SIGCOMM 2000).
+others once per cycle. So the cost of clocking does not grow with the number of targets (PGMCC, SIGCOMM 2000).
 
 Why it holds: a target that becomes slower lags more, and is elected soon. Until then its socket buffer takes what it
 cannot process. A target that stops answering (it reports nothing new for ANSWER_S) blocks nobody; liveness decides on
@@ -19,7 +19,7 @@ from array import array
 from heapq import nlargest
 
 from mrsync.protocol.pace.courtesy import Courtesy
-from mrsync.protocol.pace.pacing import Pacing
+from mrsync.protocol.pace.pacing import LATE_S_MIN, Pacing
 from mrsync.protocol.sending.flow import Audience, Flow
 from mrsync.protocol.sending.losses import LossFinding
 from mrsync.protocol.sending.window import Window
@@ -119,7 +119,7 @@ class Clock:
     @property
     def late_s(self) -> float:
         """Seconds for which packets may follow at once when a timer was late."""
-        return self.pacing.late_s if self.pacing.is_on else self._courtesy.late_s
+        return self.pacing.late_s if self.pacing.is_on else LATE_S_MIN
 
     @property
     def _listener_gap_s(self) -> float:
@@ -143,8 +143,11 @@ class Clock:
         self._courtesy.note(is_limiting=has_more and is_limited)
 
     def on_losses(self, flow: Flow, packets: int, lost: int, tx: int, now: float) -> None:
-        """Take a first report on this many packets, of which `lost` were lost."""
-        if flow.is_shed:
+        """Take a first report on this many packets, of which `lost` were lost.
+
+        Without monitors, only the rate cap limits the caster: nothing would show that a slower pace may grow again.
+        """
+        if flow.is_shed or not self.window.is_bounded:
             return
         pacing = self.pacing
         self._courtesy.on_heard(flow.id, packets, lost)

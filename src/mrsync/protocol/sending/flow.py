@@ -67,13 +67,13 @@ class Audience:
         self.copies = 1  # to the group, and to each listener that is served by unicast
 
     @property
-    def round_s(self) -> float:
+    def cycle_s(self) -> float:
         """Seconds in which every listener can report once."""
         return len(self.flows) * SLOT_S
 
     def is_answering(self, flow: Flow, now: float) -> bool:
         """Return whether a listener receives something and its reports arrive, as far as can be known."""
-        return now - flow.answered_at < ANSWER_S + 2 * self.round_s
+        return now - flow.answered_at < ANSWER_S + 2 * self.cycle_s
 
     def answering(self, now: float) -> list[Flow]:
         """Return the listeners that answer and are not left behind, else all that are not left behind, else all."""

@@ -41,7 +41,7 @@ TX_ROOM = 1 << 24  # more than is sent between two checks
 POLL_CLOSED_S = 0.05  # at least, while the window is closed: answers are under way
 POLL_MAX_S = 0.25
 POLL_GROWTH = 1.5
-POLL_ROUNDS_MAX = 4
+POLL_CYCLES_MAX = 4
 
 
 class Schedule:
@@ -119,7 +119,7 @@ class Schedule:
     @property
     def _patience_s(self) -> float:
         """Seconds to wait for reports on a page after it was sent."""
-        return REPAIR_PATIENCE_S + 2 * self._audience.round_s
+        return REPAIR_PATIENCE_S + 2 * self._audience.cycle_s
 
     def on_progress(self, flow: Flow | None = None) -> None:
         """Note progress, of this listener or in general. Poll again soon, if it is a monitor."""
@@ -177,7 +177,7 @@ class Schedule:
         self._is_flush_due |= self._timers.take_expired(Timer.FLUSH, now)
         if not self._timers.take_expired(Timer.POLL, now):
             return False
-        poll_max = max(POLL_MAX_S, POLL_ROUNDS_MAX * self._audience.round_s)
+        poll_max = max(POLL_MAX_S, POLL_CYCLES_MAX * self._audience.cycle_s)
         self._poll_s = min(self._poll_s * POLL_GROWTH, poll_max)
         return True
 
@@ -189,7 +189,7 @@ class Schedule:
         window = self._clock.window
         if not self._clock.is_courteous(now):
             self._clock.note_limit(now, has_more=repairs.is_waiting or not transfer.is_sent)
-            self._timers.advance(Timer.POLL, now + max(self._poll_s, self._answers_s, self._audience.round_s))
+            self._timers.advance(Timer.POLL, now + max(self._poll_s, self._answers_s, self._audience.cycle_s))
             return []
         bursts_max = 1 if self._clock.gap_s else BURSTS_MAX  # the driver asks again when it has spread it
         room = min(bursts_max, window.room(self.tx, self._clock.tx_done(now)))
@@ -205,7 +205,7 @@ class Schedule:
             self._timers.stop(Timer.POLL)
         if len(sends) < bursts_max and not self._timers.is_set(Timer.RATE):
             wait_s = self._poll_s if room else max(self._poll_s, self._answers_s)
-            self._timers.advance(Timer.POLL, now + max(wait_s, self._audience.round_s))
+            self._timers.advance(Timer.POLL, now + max(wait_s, self._audience.cycle_s))
         return sends
 
     @property

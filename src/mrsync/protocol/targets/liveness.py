@@ -1,4 +1,7 @@
-"""Liveness: a target is lost if it is silent, or answers without any progress, for the ack wait."""
+"""Liveness: a target is lost if it is silent, or answers without any progress, for the ack wait.
+
+It is lost as well if it reports progress, and the session has waited for it in all for longer than its budget.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import NamedTuple
 from mrsync.protocol.sending.transfer import Transfer
 from mrsync.protocol.targets.chains.relays import Relays
 from mrsync.protocol.targets.commits import Commits
+from mrsync.protocol.targets.patience import Patience
 from mrsync.protocol.targets.roster import Target
 from mrsync.wire.messages import ObjectKind, Phase
 
@@ -24,10 +28,17 @@ class Expectation(NamedTuple):
     is_led: Callable[[Target, ObjectKind], bool]  # whether a relay feeds a target, and holds no more than it does
     commit_end: int  # plan files that may be committed
     file_count: int
+    patience: Patience
 
     @classmethod
     def of(
-        cls, phase: Phase, contents: ObjectKind, transfer: Transfer | None, commits: Commits, relays: Relays
+        cls,
+        phase: Phase,
+        contents: ObjectKind,
+        transfer: Transfer | None,
+        commits: Commits,
+        relays: Relays,
+        patience: Patience,
     ) -> Expectation:
         """Return the expectation for the current phase and transfer."""
         return cls(
@@ -40,6 +51,7 @@ class Expectation(NamedTuple):
             is_led=relays.is_led,
             commit_end=commits.span.end,
             file_count=commits.file_count,
+            patience=patience,
         )
 
 
@@ -50,12 +62,20 @@ def overdue_reason(target: Target, expected: Expectation, *, ack_wait_s: float, 
     silence_s = now - target.progress.heard_at
     if silence_s > ack_wait_s:
         return f"silent for {ack_wait_s:g} s"
-    if not _is_behind(target, expected) or _is_starved(target, expected):
+    is_behind = _is_behind(target, expected)
+    if not is_behind or _is_starved(target, expected):
         target.progress.done_at = now
     if now - target.progress.done_at > ack_wait_s:
         if silence_s > ack_wait_s / 2:
             return f"no progress for {ack_wait_s:g} s, then silent"
         return f"answered, but made no progress for {ack_wait_s:g} s ({_waited_for(target, expected.phase)})"
+    waiting = target.waiting
+    is_left_behind = target.flow.is_shed and not expected.is_sent  # it gets the rest when the others have everything
+    waiting.look(expected.patience, is_awaited=is_behind and not is_left_behind, now=now)
+    waiting.note_pages(expected.object, min(target.frontier(expected.object), expected.pages_sent))
+    if waiting.is_over(expected.patience, target.log.offset):
+        held_up = f"held the others up for {waiting.waited_s:.0f} s, and too little came of it"
+        return f"{held_up} ({_waited_for(target, expected.phase)}); if it is only slow, raise --ack-wait"
     return ""
 
 

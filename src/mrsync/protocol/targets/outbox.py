@@ -149,7 +149,7 @@ class Outbox:
     def _report_interval_s(self) -> float:
         """Seconds between two reports of a target that is no monitor."""
         of_round_trip_s = min(REPORT_INTERVAL_MAX_S, self._clock.round_trip_s / REPORTS_PER_ROUND_TRIP)
-        return max(REPORT_INTERVAL_MIN_S, self._roster.audience.round_s, of_round_trip_s)
+        return max(REPORT_INTERVAL_MIN_S, self._roster.audience.cycle_s, of_round_trip_s)
 
     def copy_status(self, destination: Address) -> None:
         """Send the last status to one address."""

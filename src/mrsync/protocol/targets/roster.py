@@ -13,6 +13,7 @@ from mrsync.protocol.core.sends import Address
 from mrsync.protocol.core.states import TARGETS, RosterState, TargetTrigger, step
 from mrsync.protocol.sending.flow import Audience, Flow
 from mrsync.protocol.targets.path import TargetPath
+from mrsync.protocol.targets.patience import Waiting
 from mrsync.protocol.targets.progress import LifeSigns
 from mrsync.wire.messages import Hello, Hop, ObjectKind, Report
 from mrsync.wire.records import (
@@ -20,8 +21,8 @@ from mrsync.wire.records import (
     ComparedRecord,
     ErrorRecord,
     FailedRecord,
+    LogRecord,
     NeedsRecord,
-    Record,
     ResultRecord,
     WantsRecord,
 )
@@ -50,6 +51,7 @@ class Target:
     path: TargetPath = field(default_factory=TargetPath)
     flow: Flow = field(init=False)
     progress: LifeSigns = field(default_factory=LifeSigns)
+    waiting: Waiting = field(default_factory=Waiting)
     log: LogReader = field(default_factory=LogReader)
     plausibility: Plausibility = field(default_factory=Plausibility)
     needs: RangeSet = field(default_factory=RangeSet)  # manifest entries
@@ -110,7 +112,7 @@ class Target:
         self.flow.receive(report, now, is_believed=is_believed)
         return self.progress.receive(old, report, tx, now)
 
-    def receive_record(self, record: Record) -> None:
+    def receive_record(self, record: LogRecord) -> None:
         """Take a record of the log that concerns only this target."""
         if isinstance(record, NeedsRecord):
             self.needs.update(record.ranges)
@@ -221,9 +223,9 @@ class Roster:
         """Return the number of pages that all live targets hold from the beginning of an object."""
         return self.lowest(lambda target: target.frontier(kind))
 
-    def every(self, claim: Callable[[Target], bool]) -> bool:
-        """Return whether the claim is true of every live target, and there is at least one."""
-        return bool(self._live) and all(map(claim, self._live))
+    def every(self, holds: Callable[[Target], bool]) -> bool:
+        """Return whether it holds for every live target, and there is at least one."""
+        return bool(self._live) and all(map(holds, self._live))
 
     def union_of_needs(self) -> Union:
         """Begin to unite the manifest entries that live targets need."""

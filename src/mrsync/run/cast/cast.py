@@ -24,9 +24,9 @@ from mrsync.protocol.core.events import (
     TargetShed,
 )
 from mrsync.protocol.core.states import RosterState
-from mrsync.protocol.targets.chains.relays import RelayRules
+from mrsync.protocol.targets.chains.chains import RelayRules
 from mrsync.protocol.targets.commits import CommitRule
-from mrsync.protocol.traced import Recorder, TracedCaster
+from mrsync.protocol.traced import Trace, TracedCaster
 from mrsync.remote.launcher import Launcher
 from mrsync.remote.targets import fold
 from mrsync.run.arrivals import Arrivals
@@ -59,10 +59,10 @@ from mrsync.wire.seals.sealing import seals_here
 STOP_WAIT_S = 10.0  # for catchers to clean up
 
 
-def cast(settings: CastSettings, observer: Observer, stop: Stop, record: Recorder | None = None) -> Outcome:
+def cast(settings: CastSettings, observer: Observer, stop: Stop, trace: Trace | None = None) -> Outcome:
     """Make all targets equal to the source as far as possible, and return the outcome.
 
-    record: called for every phase, message and burst, for a debug log. A run that was ended by `stop` also has an
+    trace: called for every phase, message and burst, for a debug log. A run that was ended by `stop` also has an
     outcome. Raise MrsyncError if the run cannot start.
     """
     raise_descriptor_limit()
@@ -75,7 +75,7 @@ def cast(settings: CastSettings, observer: Observer, stop: Stop, record: Recorde
             opened.callback(_end_catchers, launcher, settings.targets, observer)
         loop = Loop()
         opened.callback(loop.close)
-        return _Run(settings, observer, stop, loop, rendezvous, paths, launcher, record).run()
+        return _Run(settings, observer, stop, loop, rendezvous, paths, launcher, trace).run()
 
 
 def _end_catchers(launcher: Launcher, names: Sequence[str], observer: Observer) -> None:
@@ -100,7 +100,7 @@ class _Run:
         rendezvous: Rendezvous,
         paths: Sequence[Path],
         launcher: Launcher | None,
-        record: Recorder | None,
+        trace: Trace | None,
     ) -> None:
         session = settings.session or draw_session()
         group_paths = [path for path in paths if path.kind is PathKind.MULTICAST]
@@ -117,7 +117,7 @@ class _Run:
         self._notices = Notices(settings, rendezvous, observer)
         self._notices.greet(describe_missing(paths[0].socket) if paths else "")
         config = _caster_config(settings, rendezvous, session, is_unicast=not group_paths)
-        self._caster = TracedCaster(config, loop.now(), record) if record else Caster(config, loop.now())
+        self._caster = TracedCaster(config, loop.now(), trace) if trace else Caster(config, loop.now())
         self._source = SourceJob(settings, session, loop, self._caster, self._notices, observer)
         self._reach_notices = ReachNotices(
             self._caster.reach, self._caster.relays, self._caster.roster, rendezvous.group
@@ -137,7 +137,7 @@ class _Run:
             compress_level=settings.compress_level,
             read=self._source.read,
             on_event=self._on_event,
-            on_round=self._on_round,
+            on_turn=self._on_turn,
             loop=loop,
         )
 
@@ -203,7 +203,7 @@ class _Run:
         if (known := self._caster.roster.find(target)) is not None:
             known.hint = self._unheard.hint
 
-    def _on_round(self) -> None:
+    def _on_turn(self) -> None:
         if self._arrivals is not None:
             self._arrivals.keep_time()
         self._unheard.keep_time(self._loop.now())

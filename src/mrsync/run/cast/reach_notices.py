@@ -25,7 +25,8 @@ class ReachNotices:
         """Yield warnings for the start of the comparison. Equal ones are combined."""
         self._is_gathered = True
         everyone = [target for target in self._roster.live if target.path.why_unicast == NEVER_HEARD]
-        deaf = [target.name for target in everyone if target.path.is_direct and target.id not in self._relays.heads]
+        heads = self._relays.chains.heads
+        deaf = [target.name for target in everyone if target.path.is_direct and target.id not in heads]
         if self._relays.barred:
             names = [target.name for target in everyone if target.id in self._relays.barred]
             yield f"targets cannot forward pages to {fold(names)} (UDP between targets is blocked by a firewall there?)"
@@ -51,7 +52,7 @@ class ReachNotices:
         """Yield sentences about which targets forward pages to which others."""
         for chain in self._relays.chains:
             if len(chain) > 1:
-                first, *others = self._relays.groups(chain)
+                first, *others = self._relays.chains.groups(chain)
                 ways = [f"{'>>' if len(group) > 1 else '>'} {fold([one.name for one in group])}" for group in others]
                 yield f"pages are forwarded: {' '.join([first[0].name, *ways])}"
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from mrsync.errors import LimitError, MrsyncError
 from mrsync.protocol.caster import Caster
 from mrsync.protocol.core.events import ComparisonFinished, FilesChanged
+from mrsync.protocol.targets.patience import work_s
 from mrsync.run.cast.changed_files import Changes
 from mrsync.run.cast.load_source import LoadedSource, load_source
 from mrsync.run.cast.notices import Notices
@@ -131,7 +132,9 @@ class SourceJob:
         for entry in found.skipped:
             self._notices.warn(f"skipped, neither file, directory nor link: {printable(found.manifest.path(entry))}")
         self._check_pages(len(objects.manifest))
-        self._caster.offer_manifest(len(objects.manifest), objects.are_files)
+        manifest = found.manifest
+        slow_s = work_s(len(manifest), sum(manifest.sizes))
+        self._caster.offer_manifest(len(objects.manifest), objects.are_files, slow_s)
 
     def _check_pages(self, *object_bytes: int) -> None:
         """Raise LimitError if objects of these sizes have too many pages for one session."""

@@ -20,7 +20,7 @@ from mrsync.run.catch.session import TreeSession
 from mrsync.run.sandbox import Sandbox
 from mrsync.run.service import notify
 from mrsync.run.settings import GROUPS, CatchSettings
-from mrsync.transport.catching import CatcherDriver
+from mrsync.transport.catching import CatcherDriver, CatcherSockets
 from mrsync.transport.loop import Loop
 from mrsync.transport.network.interface import Interface, family_of
 from mrsync.transport.network.island import IslandSocket
@@ -57,16 +57,14 @@ def catch(settings: CatchSettings) -> int:
         session = TreeSession(settings, catcher, loop, sandbox, RecordKeeper(settings.dest, secrets))
         driver = CatcherDriver(
             catcher,
-            data,
-            reply,
-            secrets=secrets,
+            CatcherSockets(data, reply, island),
+            loop,
+            secrets,
             masters=[found.at(settings.master, settings.network.port - 1) for found in interfaces if settings.master],
             rejoin=partial(_rejoin, data, group, interfaces),
             write=session.write,
             on_event=partial(_on_event, session),
             on_rejected=_Rejections(catcher, loop),
-            loop=loop,
-            island=island,
         )
         if missing := describe_missing(reply):
             _say(f"this host lacks {missing}; the session works without")

@@ -23,9 +23,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from mrsync.errors import ProtocolDataError
-from mrsync.files import NAMED
 from mrsync.protocol.core.events import CommitGranted
 from mrsync.run.bootstrap import WARNING
+from mrsync.run.catch.activity import Activity
+from mrsync.run.catch.confinement import confine, open_deepest
 from mrsync.run.catch.itemizing import Itemized, itemize
 from mrsync.run.catch.record_keeper import RecordKeeper
 from mrsync.run.sandbox import Sandbox
@@ -58,34 +59,6 @@ if TYPE_CHECKING:
     from mrsync.tree.staging.rollback import Rollback
 
 COMMIT_FILES = 1000  # files to rename between two reports of activity
-
-
-class Stopped(Exception):
-    """The session ended while a job was running."""
-
-
-class Activity:
-    """Report the progress of a job, and stop the job when the session is over.
-
-    post: called with a number of entries, in the worker's thread. is_over: set by the loop when the session has ended.
-    on_irrevocable: called during operations that must not be interrupted by the end of the master.
-    """
-
-    def __init__(self, post: Callable[[int], None]) -> None:
-        self.is_over = False
-        self.on_irrevocable: Callable[[], None] = lambda: None
-        self.tell = post
-
-    def __call__(self, entries: int) -> None:
-        """Report progress of `entries` entries. Raise Stopped if the session is over."""
-        if self.is_over:
-            raise Stopped
-        self.tell(entries)
-
-    def insist(self, entries: int) -> None:
-        """Report progress of an operation that must be completed: get more time, and do not stop."""
-        self.on_irrevocable()
-        self.tell(entries)
 
 
 class Compared(NamedTuple):
@@ -223,7 +196,7 @@ class TreeJobs:
         self._comparison.stale += self._area.leftovers()
 
     def _foresee_area(self, name: str) -> None:
-        near_fd = _open_deepest(os.path.abspath(self._path))
+        near_fd = open_deepest(os.path.abspath(self._path))
         try:
             foresee_area(self._path, near_fd, name, self._host)
         finally:
@@ -250,24 +223,8 @@ class TreeJobs:
 
     def confine(self) -> None:
         """Restrict the calling thread to changes below the destination. Call in each thread that works on the tree."""
-        destination, policy = self._destination, self._manifest.policy
-        if self._sandbox is None or destination is None:
-            return
-        directories = [os.dup(destination.root_fd)]
-        if destination.backups is not None and destination.backups.outside_path:
-            directories.append(_open_deepest(destination.backups.outside_path))
-        if self._record_keeper is not None and self._record_keeper.fd >= 0:
-            directories.append(os.dup(self._record_keeper.fd))
-        emptied = [_open_deepest(os.path.dirname(os.path.abspath(destination.path)))] if destination.is_new else []
-        if self._area is not None and self._area.fd >= 0:
-            directories.append(os.dup(self._area.fd))
-            emptied.append(os.dup(self._area.above_fd))
-        linked = destination.alternates.root_fds if destination.alternates is not None and policy.link_dests else []
-        self._sandbox.confine(
-            directories, emptied, linked, makes_devices=policy.devices, sets_xattrs=policy.keeps_attributes
-        )
-        for directory in directories + emptied:
-            os.close(directory)
+        if self._sandbox is not None and self._destination is not None:
+            confine(self._sandbox, self._destination, self._manifest.policy, self._area, self._record_keeper)
 
     def _find_basis(self, destination: Destination, comparison: Comparison) -> list[tuple[int, int]]:
         """Return ranges of needed entries that have reusable blocks here.
@@ -452,12 +409,3 @@ def _warn(sentences: Sequence[str]) -> None:
     """Print warnings. The master shows them with the name of this target."""
     for sentence in sentences:
         print(f"{WARNING.decode()}{sentence}", file=sys.stderr, flush=True)
-
-
-def _open_deepest(path: bytes) -> int:
-    """Open the deepest existing directory of a path. Missing directories will be made below it."""
-    while True:
-        try:
-            return os.open(path, os.O_PATH | os.O_DIRECTORY | NAMED)
-        except (FileNotFoundError, NotADirectoryError):
-            path = os.path.dirname(path)

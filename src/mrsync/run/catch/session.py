@@ -27,7 +27,8 @@ from mrsync.protocol.core.events import (
     Welcomed,
     Withdrawn,
 )
-from mrsync.run.catch.jobs import Activity, Compared, Finished, Stopped, TreeJobs, Wanted
+from mrsync.run.catch.activity import Activity, Stopped
+from mrsync.run.catch.jobs import Compared, Finished, TreeJobs, Wanted
 from mrsync.run.catch.record_keeper import RecordKeeper
 from mrsync.run.sandbox import Sandbox
 from mrsync.run.settings import CatchSettings, host_of

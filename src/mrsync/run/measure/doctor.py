@@ -153,7 +153,7 @@ class _Doctor:
         self._exams = [TargetExam() for _ in settings.targets]
         self._trials = Trials(len(settings.targets))
         self._pinged_at: dict[int, float] = {}  # times by the numbers of pings to the group
-        self._flows: dict[int, Throughput] = {}  # what was sent, by generation
+        self._flows: dict[int, Throughput] = {}  # what was sent, by series
         self._meetings = Meetings({})
         self._size_max = 0
         self._stop = stop
@@ -261,19 +261,19 @@ class _Doctor:
         self._trials.on_size_sent(size)
         self._size_max = max(self._size_max, size)
 
-    def _cast(self, generation: int, pages: int, rate_bytes_s: float) -> None:
+    def _cast(self, series: int, pages: int, rate_bytes_s: float) -> None:
         """Send full pages at a rate in bytes per second, and note how many packets left and how long that took."""
         data = os.urandom(self._geometry.page_bytes)
         before = self._pinger.packets_sent
         started = time.monotonic()
         for page in range(pages):
             self._wait(started + page * len(data) / rate_bytes_s - time.monotonic())
-            self._pinger.send_page(data, page=page, generation=generation)
+            self._pinger.send_page(data, page=page, generation=series)
             if self._pinger.is_blocked:
                 self._wait(1.0, lambda: not self._pinger.is_blocked)
         taken_s = time.monotonic() - started
         packets = (self._pinger.packets_sent - before) // len(self._pinger.paths)
-        self._flows[generation] = Throughput(packets_sent=packets, seconds_sent=taken_s)
+        self._flows[series] = Throughput(packets_sent=packets, seconds_sent=taken_s)
 
     def _send(self, trial: Trial, path: Path | None = None) -> None:
         number = self._pinger.ping(path)

@@ -12,7 +12,8 @@ from mrsync.wire.messages import Kind, Way
 HEARD_PER_LINE = 500
 NUMBER_MAX = 2**63
 
-# Generations of test pages. SIZES: pages of one packet, whose page number is its size. SLOW, FAST: pages at a rate.
+# Series of test pages, told apart by the generation in their headers. SIZES: pages of one packet, whose page number is
+# its size. SLOW, FAST: pages at a rate.
 SIZES = 1
 SLOW = 2
 FAST = 3
@@ -68,15 +69,15 @@ class Heard(NamedTuple):
     kind: int = Kind.PING
     way: int = Way.GROUP
     number: int = 0
-    generation: int = 0
+    series: int = 0  # of pages
     interface: str = ""  # for the group: the interface, if it is not one towards the master
     ttl: int = 0
 
 
 class VolumeFacts(NamedTuple):
-    """What arrived of the pages of one generation."""
+    """What arrived of the pages of one series."""
 
-    generation: int = 0
+    series: int = 0
     packets: int = 0
     bytes: int = 0
     seconds: float = 0.0  # from the first packet to the last

@@ -131,7 +131,7 @@ class _Probe:
     def _on_arrival(self, arrival: Arrival) -> None:
         echo_socket = arrival.echo_socket
         if arrival.kind is Kind.PAGE and arrival.generation != SIZES:
-            return  # counted in the volume of its generation
+            return  # counted in the volume of its series
         self._untold.append(
             Heard(arrival.kind, echo_socket.way, arrival.number, arrival.generation, echo_socket.interface, arrival.ttl)
         )
@@ -169,8 +169,8 @@ class _Probe:
             last_failure=self._echoer.last_failure,
         )
         volumes = [
-            VolumeFacts(generation, volume.packets, volume.bytes, round(volume.last_at - volume.first_at, 6))
-            for generation, volume in self._echoer.volumes.items()
+            VolumeFacts(series, volume.packets, volume.bytes, round(volume.last_at - volume.first_at, 6))
+            for series, volume in self._echoer.volumes.items()
         ]
         states: set[Facts] = {counters, *volumes}
         notices = self._untold + [state for state in states if state not in self._told]

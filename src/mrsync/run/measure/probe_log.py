@@ -43,7 +43,7 @@ class Trials:
     def on_received(self, target: int, heard: Heard) -> None:
         """Note a ping or page that a target's probe has reported."""
         if heard.kind == Kind.PAGE:
-            if heard.generation == SIZES and not heard.interface:
+            if heard.series == SIZES and not heard.interface:
                 self._sizes[target].add(heard.number)
         elif heard.interface:
             self._elsewhere[target] = heard.interface

@@ -36,7 +36,7 @@ class TargetExam:
         elif isinstance(fact, HostCounters):
             self._counters = fact
         else:
-            self._volumes[fact.generation] = fact
+            self._volumes[fact.series] = fact
 
     def add_echo(self, rtt_s: float, clock_us: int, age_s: float) -> None:
         """Take an echo that arrived age_s seconds ago. clock_us: the target's clock when it sent the echo."""
@@ -45,7 +45,7 @@ class TargetExam:
         self._clock_offset_s = clock_us / 1e6 - left_at
 
     def evidence(self, host: str, flows: Mapping[int, Throughput]) -> Evidence:
-        """Return the evidence as far as it comes from this target. flows: what was sent, by generation."""
+        """Return the evidence as far as it comes from this target. flows: what was sent, by series."""
         return Evidence(
             host=host,
             reason=self.reason,
@@ -58,6 +58,6 @@ class TargetExam:
             clock_offset_s=self._clock_offset_s,
         )
 
-    def _flow(self, left: Throughput, generation: int) -> Throughput:
-        volume = self._volumes.get(generation, VolumeFacts())
+    def _flow(self, left: Throughput, series: int) -> Throughput:
+        volume = self._volumes.get(series, VolumeFacts())
         return left._replace(packets=volume.packets, seconds=volume.seconds, bytes=volume.bytes)

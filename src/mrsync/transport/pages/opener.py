@@ -46,10 +46,10 @@ class PageSink(Protocol):
     def receive_page(self, object: int, page: int, generation: int, count: int, tx: int, now: float) -> bool:
         """All packets of a page arrived. Return whether to open it; then page_opened or page_rejected must follow."""
 
-    def receive_packet(
-        self, object: int, page: int, generation: int, index: int, count: int, tx: int, now: float
+    def receive_packets(
+        self, object: int, page: int, generation: int, mask: int, count: int, tx: int, now: float
     ) -> int:
-        """A packet arrived. Return a Verdict: what to do with its bytes."""
+        """Packets of a page arrived: a bit set of their indices. Return a Verdict: what to do with their bytes."""
 
     def receive_coded(self, object: int, generation: int, terms: list[tuple[int, int]], tx: int, now: float) -> int:
         """A coded packet arrived. Return the index of its only term that is missing here, or -1."""
@@ -126,11 +126,7 @@ class PageOpener:
         if self._open(object, page, generation, count, slot):
             self.statistics.packets += count
             return True
-        is_kept = False
-        for index in range(count):  # some of its packets may be right
-            payload = slot.slices[index][: self._slice_length(object, page, count, index)]
-            is_kept = self.take_packet(header, index, payload, slot, now)
-        return is_kept
+        return self._take_each(header, range(count), slot, now)  # some of its packets may be right
 
     def take_packet(
         self, header: Header, index: int, payload: BytesLike, slot: Slot, now: float, *, is_doubtful: bool = False
@@ -144,7 +140,7 @@ class PageOpener:
         self.statistics.packets += 1
         key = (object, page, reading_of(generation, count))
         kept = self._slots.partial(key)
-        verdict = self._sink.receive_packet(object, page, generation, index, count, tx, now)
+        verdict = self._sink.receive_packets(object, page, generation, 1 << index, count, tx, now)
         if kept is None:
             if verdict == Verdict.IGNORE:
                 return False
@@ -159,6 +155,37 @@ class PageOpener:
         elif is_contradicted and kept.stored + 1 == 1 << count:
             self._open(object, page, generation, count, kept, TRIALS_AGAIN_MAX)
         return kept is slot
+
+    def take_row(self, header: Header, first: int, end: int, slot: Slot, now: float) -> bool:
+        """Take the packets [first, end) of a page, which are in their places in the slot. Return as take_packet does.
+
+        Only packets that repeat or contradict others need to be looked at one by one.
+        """
+        _, _, count, object, _, _, generation, _, page, tx = header
+        key, row = (object, page, reading_of(generation, count)), (1 << end) - (1 << first)
+        kept = self._slots.partial(key)
+        if kept is not None and kept.stored & row:
+            return self._take_each(header, range(first, end), slot, now)
+        self.statistics.packets += end - first
+        verdict = self._sink.receive_packets(object, page, generation, row, count, tx, now)
+        if kept is None:
+            if verdict == Verdict.IGNORE:
+                return False
+            self._make_room(key)
+            self._slots.keep_partial(key, slot)
+            kept = slot
+        kept.adopt(first, end, slot)
+        if verdict == Verdict.COMPLETE:
+            self._complete(key, kept)
+        return kept is slot
+
+    def _take_each(self, header: Header, indices: Iterable[int], slot: Slot, now: float) -> bool:
+        """Take packets of a page that are in their places in the slot, one by one. Return as take_packet does."""
+        is_kept = False
+        for index in indices:
+            payload = slot.slices[index][: self._slice_length(header.object, header.page, header.packet_count, index)]
+            is_kept = self.take_packet(header, index, payload, slot, now)
+        return is_kept
 
     def _make_room(self, key: PartKey) -> None:
         crowded = self._slots.crowded(key)

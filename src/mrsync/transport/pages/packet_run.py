@@ -190,9 +190,9 @@ class PacketRun:
         return self._last_bytes if index == self._count - 1 else self._slice_bytes
 
     def _tell(self, header: Header, now: float) -> bool:
-        """Report the run packet by packet. Return whether its slot was kept."""
-        is_kept, is_alone = False, self.next == self._first + 1
-        for index in range(self._first, self.next):
-            payload = self.slot.slices[index][: self._payload_bytes(index)]
-            is_kept = self._opener.take_packet(header, index, payload, self.slot, now, is_doubtful=is_alone)
-        return is_kept
+        """Report a run that is not a whole page. Return whether its slot was kept."""
+        first, end = self._first, self.next
+        if end != first + 1:
+            return first < end and self._opener.take_row(header, first, end, self.slot, now)
+        payload = self.slot.slices[first][: self._payload_bytes(first)]
+        return self._opener.take_packet(header, first, payload, self.slot, now, is_doubtful=True)

@@ -69,22 +69,29 @@ class Slot:
         self.others.append(other)
         return True
 
+    def adopt(self, first: int, end: int, other: Slot) -> None:
+        """Take the packets [first, end), none of which is here yet, from their places in a slot."""
+        if other is not self:
+            size = len(self.slices[0])
+            self.view[first * size : end * size] = other.view[first * size : end * size]
+        self.stored |= (1 << end) - (1 << first)
+
     def choices(self, most: int) -> Iterator[None]:
         """Put up to `most` other choices of contradicting packets in place, one per iteration.
 
         Restore the first one at the end.
         """
-        claims: dict[int, list[bytes]] = {}
+        versions: dict[int, list[bytes]] = {}
         for index, payload in self.others:
-            claims.setdefault(index, [bytes(self.slices[index][: len(payload)])]).append(payload)
-        first = tuple(claim[0] for claim in claims.values())
-        last = tuple(claim[-1] for claim in claims.values())
-        rest = (choice for choice in product(*claims.values()) if choice not in (first, last))
+            versions.setdefault(index, [bytes(self.slices[index][: len(payload)])]).append(payload)
+        first = tuple(version[0] for version in versions.values())
+        last = tuple(version[-1] for version in versions.values())
+        rest = (choice for choice in product(*versions.values()) if choice not in (first, last))
         for choice in islice(chain((last,), rest), most):
-            for index, payload in zip(claims, choice):
+            for index, payload in zip(versions, choice):
                 self.slices[index][: len(payload)] = payload
             yield
-        for index, payload in zip(claims, first):
+        for index, payload in zip(versions, first):
             self.slices[index][: len(payload)] = payload
 
 

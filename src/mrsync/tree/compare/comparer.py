@@ -14,7 +14,7 @@ Nothing is listed for deletion in a directory that could not be read, that the m
 which an entry exists under a spelling that was not found.
 
 Hard-link groups cannot be decided while walking, because any member may turn out to be the one to keep. Their entries
-are only noted; `LinkDecisions` decides after the last directory. `_claimed` maps an inode to the one entry (or group)
+are only noted; `LinkDecisions` decides after the last directory. `_keepers` maps an inode to the one entry (or group)
 that may keep it, so files that are separate in the source do not stay linked here.
 """
 
@@ -103,7 +103,7 @@ class Comparer:
         self._decisions = Decisions(manifest, destination, self._result)
         self._groups = LinkGroups(manifest)
         self._links = LinkDecisions(manifest, self._groups, self._others, self._decisions, self._result)
-        self._claimed: dict[Inode, int] = {}
+        self._keepers: dict[Inode, int] = {}
 
     def run(self) -> Comparison:
         manifest = self._manifest
@@ -129,7 +129,7 @@ class Comparer:
                 self._on_activity(pending)
                 pending = 0
         if self._groups:
-            self._links.resolve(self._claimed)
+            self._links.resolve(self._keepers)
         return self._result
 
     def run_again(self, entries: list[int]) -> Comparison:
@@ -140,7 +140,7 @@ class Comparer:
             for entry, name in named.items():
                 self._compare_entry(entry, listing, positions.get(name, -1))
         if self._groups:
-            self._links.resolve(self._claimed)
+            self._links.resolve(self._keepers)
         return self._result
 
     def _read(self, directory: int, first: int, end: int) -> Listing | None:
@@ -304,7 +304,7 @@ class Comparer:
                 self._groups.note(entry, self._look_at_made(entry, related, position, is_alike))
             else:
                 inode = related.inodes.get(position) if related is not None else None
-                self._compare_made(entry, related, position, is_alike and self._claims(inode, entry))
+                self._compare_made(entry, related, position, is_alike and self._may_keep(inode, entry))
 
     def _keeps_special(self, kind: int) -> bool:
         """Return whether entries of this kind are synced; like rsync, skip devices unless running as root."""
@@ -367,17 +367,17 @@ class Comparer:
             return
         if near is not None and self._others.take(entry, near, found):
             return
-        if not found.is_right or not self._claims(found.inode, entry):
+        if not found.is_right or not self._may_keep(found.inode, entry):
             self._decisions.need(entry, entry + 1)
             self._decisions.itemize_sent(entry, found, near)
         elif found.differences & ATTRIBUTES:
             self._decisions.mend(entry, found.differences)
 
-    def _claims(self, inode: Inode | None, entry: int) -> bool:
+    def _may_keep(self, inode: Inode | None, entry: int) -> bool:
         """Return whether entry may keep inode; only the first entry may if separate source files share it here."""
         if inode is None or not self._policy.hard_links:
             return True
-        return self._claimed.setdefault(inode, entry) == entry
+        return self._keepers.setdefault(inode, entry) == entry
 
     def _look(self, entry: int, listing: Listing | None, position: int) -> Found:
         """Describe the file at position of listing compared with entry; listing is None if there is no file."""

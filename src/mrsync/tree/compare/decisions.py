@@ -106,11 +106,11 @@ class LinkDecisions:
             found = self._others.revised(near, found)
         self._groups.note(entry, found._replace(is_near=near is not None and near.level > LIKE))
 
-    def resolve(self, claimed: dict[Inode, int]) -> None:
-        """Decide about all groups. claimed: maps inodes to the entries that keep them."""
+    def resolve(self, keepers: dict[Inode, int]) -> None:
+        """Decide about all groups. keepers: maps inodes to the entries that keep them."""
         result = self._result
         linked: list[int] = []
-        for group in self._groups.settle(claimed):
+        for group in self._groups.settle(keepers):
             linked += group.linked
             if group.first >= 0:
                 linked += self._decide(group)

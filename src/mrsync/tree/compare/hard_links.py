@@ -74,20 +74,20 @@ class LinkGroups:
     def found(self, entry: int) -> Found:
         return self._found[entry]
 
-    def settle(self, claimed: dict[Inode, int]) -> Iterator[LinkGroup]:
+    def settle(self, keepers: dict[Inode, int]) -> Iterator[LinkGroup]:
         """Yield every group once all members are noted, and replace the manifest's leaders by those used here.
 
-        claimed: maps inodes to the entries that keep them; the inodes kept by groups are added.
+        keepers: maps inodes to the entries that keep them; the inodes kept by groups are added.
         """
         for leader, members in self._members.items():
-            yield self._settle(leader, members, claimed)
+            yield self._settle(leader, members, keepers)
 
-    def _settle(self, leader: int, members: list[int], claimed: dict[Inode, int]) -> LinkGroup:
+    def _settle(self, leader: int, members: list[int], keepers: dict[Inode, int]) -> LinkGroup:
         first, taken = self._choose(members)
         if first < 0:
             return LinkGroup(-1, -1, [], [], [])
         found = self._found[first]
-        is_kept = found.is_right and (found.inode is None or claimed.setdefault(found.inode, first) == first)
+        is_kept = found.is_right and (found.inode is None or keepers.setdefault(found.inode, first) == first)
         hub = first if is_kept or leader not in taken else leader
         leaders = self._manifest.leaders
         leaders.pop(hub, None)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import threading
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from mrsync.tree.model.packing import Packer, Unpacker
@@ -15,7 +18,9 @@ from mrsync.tree.model.spans import Span
 DIGEST_BYTES = 10
 ANCHOR_BYTES = 8  # the first bytes of each block, by which it is searched for after an insertion
 _MAGIC = b"mrsync blocks\x01"
-_ACTIVITY_BLOCKS = 64
+GROUP_BLOCKS = 64  # read, and then digested together: 4 MB, next to which the start of threads does not count
+_MOST_THREADS = 4  # more of them would wait for whoever reads
+_THREAD_BLOCKS = 8  # a thread that digests fewer does not pay: 0.1 ms for its start, 0.07 for a block
 
 
 class FileBlocks(NamedTuple):
@@ -42,6 +47,27 @@ def delta_key(session: int) -> bytes:
 def block_digest(data: bytes, key: bytes) -> bytes:
     """Digest one block with the session's key, so that nobody can prepare two blocks with equal digests."""
     return hashlib.blake2b(data, digest_size=DIGEST_BYTES, key=key).digest()
+
+
+def block_digests(blocks: Sequence[bytes], key: bytes) -> list[bytes]:
+    """Digest several blocks at once, on several cores: BLAKE2b does not hold Python's lock.
+
+    One core digests 0.86 GB/s, less than memory and many disks deliver.
+    """
+    digests = [b""] * len(blocks)
+    threads = min(_MOST_THREADS, len(os.sched_getaffinity(0)), 1 + len(blocks) // _THREAD_BLOCKS)
+
+    def digest_from(first: int) -> None:
+        for number in range(first, len(blocks), threads):
+            digests[number] = block_digest(blocks[number], key)
+
+    others = [threading.Thread(target=digest_from, args=(first,), daemon=True) for first in range(1, threads)]
+    for thread in others:
+        thread.start()
+    digest_from(0)
+    for thread in others:
+        thread.join()
+    return digests
 
 
 def spans_of(plan: Plan, file: int, page_bytes: int) -> Iterator[Span]:
@@ -73,12 +99,11 @@ def digest_blocks(
     blocks: Blocks = {}
     for file in files:
         digests, anchors = bytearray(), bytearray()
-        for number, (start, stop) in enumerate(spans_of(plan, file, page_bytes)):
-            data = read(start, stop - start)
-            digests += block_digest(data, key)
-            anchors += data[:ANCHOR_BYTES].ljust(ANCHOR_BYTES, b"\0")
-            if number % _ACTIVITY_BLOCKS == 0:
-                on_activity(1)
+        spans = spans_of(plan, file, page_bytes)
+        while group := [read(start, stop - start) for start, stop in islice(spans, GROUP_BLOCKS)]:
+            digests += b"".join(block_digests(group, key))
+            anchors += b"".join([data[:ANCHOR_BYTES].ljust(ANCHOR_BYTES, b"\0") for data in group])
+            on_activity(1)
         blocks[file] = FileBlocks(bytes(digests), bytes(anchors))
     return blocks
 

@@ -10,19 +10,21 @@ import fcntl
 import os
 from collections.abc import Callable, Container, Sequence
 from contextlib import suppress
+from typing import NamedTuple
 
 from mrsync.files import open_regular
-from mrsync.tree.delta.blocks import Blocks, FileBlocks, block_digest, spans_of
+from mrsync.tree.delta.blocks import GROUP_BLOCKS, Blocks, FileBlocks, block_digest, block_digests, spans_of
 from mrsync.tree.delta.search import Search
 from mrsync.tree.model.spans import Span, merged, without
 from mrsync.tree.staging.stage import STARTED, WAITING, Stage
 
 FICLONE = 0x40049409  # of ioctl: share the blocks of another file; the standard library has no name for it
-_ACTIVITY_BLOCKS = 16
+
+Pieces = Sequence[tuple[int, int]]  # where a block is in its file: position and length of each piece
 
 
 class Delta:
-    """Fill staged files from old versions. key: the key of the digests. on_activity: called about every megabyte."""
+    """Fill staged files from old versions. key: the key of the digests. on_activity: called every few megabytes."""
 
     def __init__(self, stage: Stage, page_bytes: int, key: bytes, on_activity: Callable[[int], None]) -> None:
         self._stage = stage
@@ -71,6 +73,14 @@ class Delta:
             os.close(old)
 
 
+class _Guess(NamedTuple):
+    """What stands where a block is expected, read at this shift, and its digest."""
+
+    shift: int
+    data: bytes
+    digest: bytes
+
+
 class _Copy:
     """The copying from one old version to one staged file."""
 
@@ -93,17 +103,39 @@ class _Copy:
         try:
             if stage.states[file] == WAITING:
                 self._try_to_clone()
-            for number, (start, end) in enumerate(spans):
-                if number % _ACTIVITY_BLOCKS == 0:
-                    on_activity(1)
-                pieces = [(position, length) for _, position, length in stage.plan.locate(start, end - start)]
-                places = [(position, position + length) for position, length in pieces]
-                if (not held or without(places, held)) and self._take(number, pieces):
-                    found += places
+            for first in range(0, len(spans), GROUP_BLOCKS):
+                on_activity(1)
+                found += self._copy_group(first, spans[first : first + GROUP_BLOCKS], held)
         finally:
             if self._cloned >= 0:
                 os.close(self._cloned)
         return merged(found)
+
+    def _copy_group(self, first: int, spans: Sequence[Span], held: list[Span]) -> list[Span]:
+        """Copy the blocks from number `first` on that are not held and are found. Return the spans of their bytes."""
+        wanted: list[tuple[int, Pieces, list[Span]]] = []
+        for number, (start, end) in enumerate(spans, first):
+            pieces = [(position, length) for _, position, length in self._stage.plan.locate(start, end - start)]
+            places = [(position, position + length) for position, length in pieces]
+            if not held or without(places, held):
+                wanted.append((number, pieces, places))
+        found: list[Span] = []
+        guesses = self._guess([pieces for _, pieces, _ in wanted])
+        for (number, wanted_pieces, places), guess in zip(wanted, guesses):
+            if self._take(number, wanted_pieces, guess):
+                found += places
+        return found
+
+    def _guess(self, blocks: Sequence[Pieces]) -> list[_Guess]:
+        """Read and digest blocks where the last one was found: most blocks of most files have moved like the last."""
+        shift = self._search.shift
+        source = self._cloned if self._is_in_place(shift) else self._old
+        data = [_read(source, pieces, shift) for pieces in blocks]
+        return list(map(_Guess, [shift] * len(data), data, block_digests(data, self._key)))
+
+    def _is_in_place(self, shift: int) -> bool:
+        """Whether a block that is found at this shift is in the staged file already."""
+        return self._cloned >= 0 and not shift
 
     def _try_to_clone(self) -> None:
         """Begin with the old version itself (--inplace), or with a clone of it (FICLONE), if that is possible."""
@@ -126,22 +158,27 @@ class _Copy:
                 stage.journal.cloned(file)
             self._cloned = stage.duplicate(file)
 
-    def _take(self, number: int, pieces: Sequence[tuple[int, int]]) -> bool:
+    def _take(self, number: int, pieces: Pieces, guess: _Guess) -> bool:
         """Return whether a block was found in the old version; it is then in the staged file."""
         digest = self._blocks.digest(number)
-        is_here = self._cloned >= 0 and not self._search.shift
-        if is_here and block_digest(_read(self._cloned, pieces, 0), self._key) == digest:
+        if guess.digest != digest or guess.shift != self._search.shift:
+            data = self._find(number, digest, pieces, guess)
+        elif self._is_in_place(guess.shift):
             self._search.note(*pieces[-1], 0)
-            self._stage.claim(self._file, pieces)
+            self._stage.note_pieces(self._file, pieces)
             return True
-        data = self._find(number, digest, pieces)
+        else:
+            self._search.note(*pieces[-1], guess.shift)
+            data = guess.data
         if data:
             self._stage.put(self._file, pieces, data)
         return bool(data)
 
-    def _find(self, number: int, digest: bytes, pieces: Sequence[tuple[int, int]]) -> bytes:
+    def _find(self, number: int, digest: bytes, pieces: Pieces, guess: _Guess) -> bytes:
         """Return a block from the old version, or b"". Try the last shift, then no shift, then search."""
         for shift in dict.fromkeys((self._search.shift, 0)):
+            if shift == guess.shift:
+                continue
             data = _read(self._old, pieces, shift)
             if block_digest(data, self._key) == digest:
                 self._search.note(*pieces[-1], shift)
@@ -152,7 +189,7 @@ class _Copy:
         return self._search.find(*pieces[0], anchor, lambda data: block_digest(data, self._key) == digest)
 
 
-def _read(fd: int, pieces: Sequence[tuple[int, int]], shift: int) -> bytes:
+def _read(fd: int, pieces: Pieces, shift: int) -> bytes:
     """Return as many of these bytes as the file has."""
     if len(pieces) == 1:
         position, length = pieces[0]

@@ -1,8 +1,8 @@
 """Sync large staged files to disk from time to time, so that a resume works even after a power cut.
 
-The order matters. The journal's position is taken and its claims are flushed before the files are synced, so every
-claim before that position describes data that the sync covers. Only after fsync has returned does the journal record
-DURABLE with that position. A claim that arrives during the sync lies behind the position and has to wait for the next
+The order matters. The journal's position is taken and its notes are flushed before the files are synced, so every
+note before that position describes data that the sync covers. Only after fsync has returned does the journal record
+DURABLE with that position. A note that arrives during the sync lies behind the position and has to wait for the next
 checkpoint.
 """
 
@@ -45,7 +45,7 @@ class Checkpoints:
             self._begin()
 
     def _begin(self) -> None:
-        """Start syncing all large files with new claims since the last checkpoint."""
+        """Start syncing all large files with new notes since the last checkpoint."""
         self._due_at = time.monotonic() + INTERVAL_S
         self._journal.flush()
         self._position = self._journal.position

@@ -40,12 +40,12 @@ class Identities:
     def note_partial(self, file: int, fd: int) -> None:
         """Remember an incomplete file that is about to be closed and will be reopened later."""
         self.note(file, os.fstat(fd))
-        self._generations[file] = generation_of(fd)
+        self._generations[file] = inode_generation(fd)
 
     def check_partial(self, file: int, fd: int, *, is_shared: bool) -> None:
         """Raise OSError unless fd is the file that was closed. is_shared: other users may write to its directory."""
         status = os.fstat(fd)
-        is_same = self._is_inode(file, status) and self._generations.get(file) == generation_of(fd)
+        is_same = self._is_inode(file, status) and self._generations.get(file) == inode_generation(fd)
         if not is_same or (is_shared and status.st_ctime_ns != self._ctimes[file]):
             raise replaced_error()
 
@@ -70,7 +70,7 @@ class Identities:
         return is_plain and (status.st_dev, status.st_ino) == (device, self._inodes[file])
 
 
-def generation_of(fd: int) -> int:
+def inode_generation(fd: int) -> int:
     """Return the inode's generation, which differs from that of an earlier inode with the same number.
 
     It is 0 where the file system does not tell.
@@ -82,7 +82,7 @@ def generation_of(fd: int) -> int:
 
 def incarnation(fd: int) -> int:
     """Return device (upper 32 bits) and generation (lower 32 bits) of an open file's inode as one number."""
-    return (os.fstat(fd).st_dev & 0xFFFFFFFF) << 32 | generation_of(fd) & 0xFFFFFFFF
+    return (os.fstat(fd).st_dev & 0xFFFFFFFF) << 32 | inode_generation(fd) & 0xFFFFFFFF
 
 
 def replaced_error() -> OSError:

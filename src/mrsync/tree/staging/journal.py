@@ -1,17 +1,17 @@
 """Write the journal of a session, from which a later session resumes after this one breaks off.
 
-The journal is a file `.mrsync-...` in the root of the destination. It consists of a head and of frames of claims, each
+The journal is a file `.mrsync-...` in the root of the destination. It consists of a head and of frames of notes, each
 with a CRC-32. It is only appended to. docs/resume.md describes the format.
 
-Invariant: a claim is written only after the thing that it claims. Data is written to the staged file first, then the
-piece is claimed. A file is taken back in the reverse order: VOID is appended and flushed before the staged file is
-removed or reused (`forget`). So the journal may claim too little, but never too much. A missing claim only costs the
+Invariant: a note is written only when what it says is true. Data is written to the staged file first, then the
+piece is noted. A file is taken back in the reverse order: VOID is appended and flushed before the staged file is
+removed or reused (`forget`). So the journal may say too little, but never too much. A missing note only costs the
 bytes again.
 
-Three things can break that, and each has its own record:
+Three things can break that, and each has its own note:
 
-- A power cut may lose data that was written but not synced. Claims from before the last boot therefore count only as
-  far as a DURABLE record confirms them (`checkpoint`).
+- A power cut may lose data that was written but not synced. Notes from before the last boot therefore count only as
+  far as a DURABLE note confirms them (`checkpoint`).
 - Somebody may replace a staged file. BOUND and WHOLE name its inode, with the generation or the ctime.
 - The journal itself may be torn, copied or swapped. A reader stops at the first bad CRC, and the head names the
   session's tag and the journal's own inode.
@@ -36,32 +36,32 @@ from mrsync.tree.fs.temporary_names import journal_name
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.packing import Packer
 from mrsync.tree.model.plan import Plan
-from mrsync.tree.staging.identity import generation_of, incarnation
+from mrsync.tree.staging.identity import incarnation, inode_generation
 
 MAGIC = b"mrsync journal\x02"
 BOOT_ID_PATH = "/proc/sys/kernel/random/boot_id"
 HEAD = struct.Struct("<Q")  # bytes of the head
-FRAME = struct.Struct("<II")  # length in bytes and CRC-32 of the claims that follow
-CLAIM = struct.Struct("<IIQQ")  # kind of claim, plan file, two numbers a and b
+FRAME = struct.Struct("<II")  # length in bytes and CRC-32 of the notes that follow
+NOTE = struct.Struct("<IIQQ")  # kind of note, plan file, two numbers a and b
 SELF = struct.Struct("<QI")  # inode and generation of the journal itself
 PIECE = 1  # b bytes at offset a of this file are written
 WHOLE = 2  # this file is complete; a: its ctime in ns, b: its inode
-VOID = 3  # earlier claims about this file no longer hold
-DURABLE = 4  # claims about this file before position a of the journal are on disk
-CLONED = 5  # this file began as a clone of another one, so unclaimed bytes may have any value, even in holes
+VOID = 3  # earlier notes about this file no longer hold
+DURABLE = 4  # notes about this file before position a of the journal are on disk
+CLONED = 5  # this file began as a clone of another one, so unnoted bytes may have any value, even in holes
 BOUND = 6  # pieces of this file are in inode b; a: device and generation of the inode, see `incarnation`
 UNKNOWN = 0  # inode number of a source file whose identity is not known
-FLUSH_S = 0.02  # claims wait at most this long before they are appended
+FLUSH_S = 0.02  # notes wait at most this long before they are appended
 LARGE_BYTES = 8 << 20  # smaller files are not made durable: syncing them would cost more than it saves
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | CAUTIOUS
 _MASK = (1 << 64) - 1
 
 
 class Journal:
-    """Append claims about staged files to the journal of a session.
+    """Append notes about staged files to the journal of a session.
 
     The head names the session (tag) and the journal's own inode, and for each planned file its source: path, size,
-    mtime, ctime and inode. Claims are buffered until `flush`. The constructor raises OSError if the journal cannot be
+    mtime, ctime and inode. Notes are buffered until `flush`. The constructor raises OSError if the journal cannot be
     created. If a later append fails, the journal ends there, without an error.
 
     files: the plan files that this target stages. position: length of the journal in bytes.
@@ -80,7 +80,7 @@ class Journal:
         self._large = {file for file in files if sizes[entries[file]] >= LARGE_BYTES}
         self._dirty: set[int] = set()
         self._waiting = bytearray()
-        self._piece = (0, 0, 0)  # plan file, begin, end; adjacent pieces are merged into it before it is claimed
+        self._piece = (0, 0, 0)  # plan file, begin, end; adjacent pieces are merged into it before it is noted
         self._flushed_at = 0.0
         self._fd = destination.directories.change(0, lambda fd: os.open(self._name, _CREATE, 0o600, dir_fd=fd))
         with suppress(OSError):  # not every file system has locks
@@ -89,7 +89,7 @@ class Journal:
         self._append(HEAD.pack(sum(map(len, head))), *head)
 
     def piece(self, file: int, offset: int, length: int) -> None:
-        """Claim that `length` bytes at `offset` of a plan file are written."""
+        """Note that `length` bytes at `offset` of a plan file are written."""
         last, begin, end = self._piece
         if last == file and end == offset:
             self._piece = (file, begin, offset + length)
@@ -98,50 +98,50 @@ class Journal:
             self._piece = (file, offset, offset + length)
 
     def bound(self, file: int, fd: int) -> None:
-        """Record that the pieces of a plan file are in the inode that is open as fd."""
+        """Note that the pieces of a plan file are in the inode that is open as fd."""
         if self._known[file]:
-            self._claim(BOUND, file, incarnation(fd), os.fstat(fd).st_ino)
+            self._note(BOUND, file, incarnation(fd), os.fstat(fd).st_ino)
 
     def whole(self, file: int, status: os.stat_result) -> None:
-        """Claim that a plan file is complete; status is that of the staged file."""
-        self._claim(WHOLE, file, status.st_ctime_ns & _MASK, status.st_ino)
+        """Note that a plan file is complete; status is that of the staged file."""
+        self._note(WHOLE, file, status.st_ctime_ns & _MASK, status.st_ino)
 
     def cloned(self, file: int) -> None:
-        """Record that the staged file began as a clone of an older version."""
-        self._claim(CLONED, file)
+        """Note that the staged file began as a clone of an older version."""
+        self._note(CLONED, file)
 
     def durable(self, file: int, position: int) -> None:
-        """Claim that everything claimed about a plan file before this position of the journal is on disk."""
-        self._claim(DURABLE, file, position)
+        """Note that everything noted about a plan file before this position of the journal is on disk."""
+        self._note(DURABLE, file, position)
 
     def knows(self, file: int) -> bool:
         """Return whether a later session can resume this file."""
         return bool(self._known[file])
 
     def forget(self, file: int) -> None:
-        """Withdraw all claims about a plan file, and claim nothing about it from now on.
+        """Withdraw all notes about a plan file, and note nothing about it from now on.
 
         Call this before its staged file is removed.
         """
         if self._known[file]:
-            self._claim(VOID, file)
+            self._note(VOID, file)
             self._known[file] = 0
             self.flush()
 
     def take_dirty(self) -> set[int]:
-        """Return the large files with new claims since the last call."""
+        """Return the large files with new notes since the last call."""
         taken, self._dirty = self._dirty, set()
         return taken
 
     def flush_now_and_then(self) -> None:
-        """Append the buffered claims unless that was done less than FLUSH_S ago."""
+        """Append the buffered notes unless that was done less than FLUSH_S ago."""
         now = time.monotonic()
         if now - self._flushed_at > FLUSH_S:
             self._flushed_at = now
             self.flush()
 
     def flush(self) -> None:
-        """Append the buffered claims as one frame."""
+        """Append the buffered notes as one frame."""
         self._end_piece()
         if self._waiting:
             self.is_empty = False
@@ -152,11 +152,11 @@ class Journal:
         file, begin, end = self._piece
         if begin < end:
             self._piece = (0, 0, 0)
-            self._claim(PIECE, file, begin, end - begin)
+            self._note(PIECE, file, begin, end - begin)
 
-    def _claim(self, what: int, file: int, first: int = 0, second: int = 0) -> None:
+    def _note(self, what: int, file: int, first: int = 0, second: int = 0) -> None:
         if self._known[file]:
-            self._waiting += CLAIM.pack(what, file, first, second)
+            self._waiting += NOTE.pack(what, file, first, second)
             if what in (PIECE, WHOLE) and file in self._large:
                 self._dirty.add(file)
 
@@ -193,13 +193,13 @@ class Journal:
 
     def _end(self) -> None:
         if self._fd >= 0:
-            let_go(self._fd)  # an error of close() costs no more than the last claims
+            let_go(self._fd)  # an error of close() costs no more than the last notes
             self._fd = -1
 
 
 def self_of(fd: int) -> bytes:
     """Return the inode and generation of an open journal, as they stand in its head."""
-    return SELF.pack(os.fstat(fd).st_ino, generation_of(fd) & 0xFFFFFFFF)
+    return SELF.pack(os.fstat(fd).st_ino, inode_generation(fd) & 0xFFFFFFFF)
 
 
 def boot_id() -> bytes:

@@ -1,4 +1,4 @@
-"""Read the journal of an earlier session, and decide which of its claims count.
+"""Read the journal of an earlier session, and decide which of its notes count.
 
 The file may be torn, forged or a copy, so nothing in it is trusted until it is checked: owner, mode, link count, size,
 the tag and inode in the head, and the CRC of each frame. What cannot be verified is treated as not staged.
@@ -23,12 +23,12 @@ from mrsync.tree.model.spans import Span, merged
 from mrsync.tree.staging.identity import incarnation
 from mrsync.tree.staging.journal import (
     BOUND,
-    CLAIM,
     CLONED,
     DURABLE,
     FRAME,
     HEAD,
     MAGIC,
+    NOTE,
     PIECE,
     VOID,
     WHOLE,
@@ -45,13 +45,13 @@ class Running(Exception):
     """The session that writes this journal is still running."""
 
 
-class JournalClaim(NamedTuple):
+class JournalNote(NamedTuple):
     """What an earlier session has staged of one file.
 
     directory, name, size, mtime, ctime, inode: the source file. pieces: spans of bytes that are written.
     is_whole: the staged file is complete. is_cloned: bytes outside of the pieces may have any value, even in holes.
     staged_inode: inode of the staged file. mark: its ctime in ns if it is whole, else its `incarnation`.
-    is_this_boot: the claim was made since the last boot; otherwise the device number in `mark` does not count.
+    is_this_boot: the note was made since the last boot; otherwise the device number in `mark` does not count.
     """
 
     directory: bytes
@@ -92,11 +92,11 @@ class JournalClaim(NamedTuple):
 
 
 class JournalReader:
-    """The valid claims in a journal, by plan file of the session that wrote it.
+    """The valid notes in a journal, by plan file of the session that wrote it.
 
     data: the whole journal. tag: that of its session. itself: `self_of` the file that data was read from. boot: the
-    present `boot_id`. Claims behind the first damaged frame are ignored. Of a session from before the last boot, only
-    claims that are marked as durable count. Raises ProtocolDataError if the head is not valid.
+    present `boot_id`. Notes behind the first damaged frame are ignored. Of a session from before the last boot, only
+    notes that are marked as durable count. Raises ProtocolDataError if the head is not valid.
     """
 
     def __init__(self, data: bytes, tag: bytes, itself: bytes, boot: bytes) -> None:
@@ -121,13 +121,13 @@ class JournalReader:
         self._cloned: set[int] = set()
         self._read(data, head_end)
 
-    def find(self, file: int) -> JournalClaim | None:
-        """Return what is claimed about a plan file, or None."""
+    def find(self, file: int) -> JournalNote | None:
+        """Return what is noted about a plan file, or None."""
         if file not in self._pieces and file not in self._whole:
             return None
         row = self._rows[file]
         mark, staged_inode = self._whole.get(file) or self._bound.get(file, (0, 0))
-        return JournalClaim(
+        return JournalNote(
             self._directories[self._parents[row]],
             self._names[row],
             self._sizes[row],
@@ -143,13 +143,13 @@ class JournalReader:
         )
 
     def _read(self, data: bytes, position: int) -> None:
-        """Apply all claims in order; those from before the last boot only if a later DURABLE covers them."""
+        """Apply all notes in order; those from before the last boot only if a later DURABLE covers them."""
         durable: dict[int, int] = {}
         if not self._is_this_boot:
-            for _, what, file, number, _ in _claims(data, position):
+            for _, what, file, number, _ in _notes(data, position):
                 if what == DURABLE:
                     durable[file] = number
-        for start, what, file, first, second in _claims(data, position):
+        for start, what, file, first, second in _notes(data, position):
             if file not in self._rows:
                 continue
             if what == VOID:
@@ -171,21 +171,21 @@ class JournalReader:
             self._pieces.setdefault(file, []).append((first, first + second))
 
 
-def _claims(data: bytes, position: int) -> Iterator[tuple[int, ...]]:
-    """Yield (position of the frame, kind, file, a, b) for each claim before the first damaged frame."""
+def _notes(data: bytes, position: int) -> Iterator[tuple[int, ...]]:
+    """Yield (position of the frame, kind, file, a, b) for each note before the first damaged frame."""
     while position + FRAME.size <= len(data):
         length, checksum = FRAME.unpack_from(data, position)
         start, end = position + FRAME.size, position + FRAME.size + length
         body = data[start:end]
-        if len(body) != length or length % CLAIM.size or zlib.crc32(body) != checksum:
+        if len(body) != length or length % NOTE.size or zlib.crc32(body) != checksum:
             return
-        for claim in CLAIM.iter_unpack(body):
-            yield (position, *claim)
+        for note in NOTE.iter_unpack(body):
+            yield (position, *note)
         position = end
 
 
-def read_claims(root_fd: int, tag: bytes) -> JournalReader | None:
-    """Return the claims in the journal with this tag, or None if there is no valid one. Raise Running if it is in use.
+def read_notes(root_fd: int, tag: bytes) -> JournalReader | None:
+    """Return the notes in the journal with this tag, or None if there is no valid one. Raise Running if it is in use.
 
     root_fd: the root of the destination.
     """

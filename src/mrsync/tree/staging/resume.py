@@ -1,8 +1,8 @@
 """Reuse or remove what earlier sessions staged and did not commit.
 
-A staged file is adopted only if three things hold. The journal's claim is about the same source file: equal path, size,
+A staged file is adopted only if three things hold. The journal's note is about the same source file: equal path, size,
 mtime, ctime and inode, so its bytes are those that would be sent now. The open staged file is the one that the journal
-describes (`JournalClaim.is_about`). And the session that wrote it is over: two sessions must never write to one file,
+describes (`JournalNote.is_about`). And the session that wrote it is over: two sessions must never write to one file,
 so a journal that is locked is waited for, for RUNNING_WAIT_S at most, and otherwise left alone.
 
 The candidate with the most bytes is taken first, because several earlier sessions may have staged the same file. All
@@ -26,7 +26,7 @@ from mrsync.tree.fs.temporary_names import NO_FILE, parsed
 from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.spans import Span, clipped, merged, total, without
-from mrsync.tree.staging.journal_reader import JournalClaim, JournalReader, Running, is_running, read_claims
+from mrsync.tree.staging.journal_reader import JournalNote, JournalReader, Running, is_running, read_notes
 from mrsync.tree.staging.stage import WAITING, WHOLE, Stage
 
 SESSION_DIGITS = 16  # the part of a tag that names the session; a suffix marks its second round
@@ -42,7 +42,7 @@ class Offer(NamedTuple):
     directory: int
     name: bytes
     file: int  # of this session's plan
-    claim: JournalClaim
+    note: JournalNote
 
 
 class StaleFiles:
@@ -68,7 +68,7 @@ class StaleFiles:
                 self._found.setdefault(temporary.tag, []).append((directory, name, temporary.file))
 
     def adopt(self, stage: Stage) -> dict[int, list[Span]]:
-        """Take over staged files whose source file is unchanged and whose claims are valid.
+        """Take over staged files whose source file is unchanged and whose notes are valid.
 
         Return, for each incomplete file, the spans of its bytes that are staged.
         """
@@ -99,12 +99,12 @@ class StaleFiles:
                     failures.append(Failure(error.errno or 0, path, "delete"))
         return failures
 
-    def _claims(self, tag: bytes) -> JournalReader | None:
-        """Return the claims of a session; wait up to RUNNING_WAIT_S for it to end."""
+    def _notes(self, tag: bytes) -> JournalReader | None:
+        """Return the notes of a session; wait up to RUNNING_WAIT_S for it to end."""
         deadline = time.monotonic() + RUNNING_WAIT_S
         while True:
             try:
-                return read_claims(self._destination.root_fd, tag)
+                return read_notes(self._destination.root_fd, tag)
             except Running:
                 if time.monotonic() > deadline:
                     return None
@@ -112,36 +112,36 @@ class StaleFiles:
             time.sleep(_LOOK_S)
 
     def _offers(self, tag: bytes, found: list[tuple[int, bytes, int]], stage: Stage) -> Iterable[Offer]:
-        claims = self._claims(tag)
-        if claims is None:
+        notes = self._notes(tag)
+        if notes is None:
             return
         wanted = _wanted(stage)
         for directory, name, number in found:
-            claim = claims.find(number) if number != NO_FILE else None
-            if claim is not None:
-                file = wanted.get((claim.inode, claim.ctime, claim.name), -1)
-                if file >= 0 and _is_of(claim, stage, file):
-                    yield Offer(claim.bytes_held, directory, name, file, claim)
+            note = notes.find(number) if number != NO_FILE else None
+            if note is not None:
+                file = wanted.get((note.inode, note.ctime, note.name), -1)
+                if file >= 0 and _is_of(note, stage, file):
+                    yield Offer(note.bytes_held, directory, name, file, note)
 
     def _take(self, stage: Stage, offer: Offer, held: dict[int, list[Span]]) -> None:
         directories = self._destination.directories
         fd = _opened(directories.open(offer.directory), offer.name)
         try:
-            claim = offer.claim
-            if not claim.is_about(fd):
+            note = offer.note
+            if not note.is_about(fd):
                 return
-            if not stage.manifest.policy.sparse and os.fstat(fd).st_size < claim.end:
+            if not stage.manifest.policy.sparse and os.fstat(fd).st_size < note.end:
                 return
-            is_complete = claim.is_whole or not without(stage.plan.data_of(offer.file), claim.pieces)
-            if claim.is_cloned and not is_complete and offer.file in stage.plan.extents:
+            is_complete = note.is_whole or not without(stage.plan.data_of(offer.file), note.pieces)
+            if note.is_cloned and not is_complete and offer.file in stage.plan.extents:
                 return  # only data is sent, so bytes of the clone would remain where the source has holes
             if not is_complete:
                 os.fchmod(fd, 0o600)  # it will be written to again
-            stage.take_over(offer.file, offer.directory, offer.name, fd, claim.pieces, is_cloned=claim.is_cloned)
+            stage.take_over(offer.file, offer.directory, offer.name, fd, note.pieces, is_cloned=note.is_cloned)
             if is_complete:
                 stage.complete(offer.file, fd)
             else:
-                held[offer.file] = claim.pieces
+                held[offer.file] = note.pieces
         finally:
             os.close(fd)
 
@@ -179,13 +179,13 @@ def _wanted(stage: Stage) -> dict[tuple[int, int, bytes], int]:
     return {key: file for file, key in enumerate(keys) if stage.states[file] == WAITING}
 
 
-def _is_of(claim: JournalClaim, stage: Stage, file: int) -> bool:
-    """Return whether the claim is about exactly the source file that is planned."""
+def _is_of(note: JournalNote, stage: Stage, file: int) -> bool:
+    """Return whether the note is about exactly the source file that is planned."""
     manifest, entry = stage.manifest, stage.plan.entries[file]
     return (
-        claim.size == manifest.sizes[entry]
-        and claim.mtime == manifest.mtimes[entry]
-        and claim.directory == manifest.path(manifest.parents[entry])
+        note.size == manifest.sizes[entry]
+        and note.mtime == manifest.mtimes[entry]
+        and note.directory == manifest.path(manifest.parents[entry])
     )
 
 

@@ -20,7 +20,7 @@ Invariants:
 - A complete file already has its final size, owner, mode and time, and `Placement.check` has found that its name can be
   replaced. So a commit is a mere rename, and little is left that could fail on one target only. A file that is
   overwritten gets size and attributes at its commit (`seal`): until then they say that it is torn.
-- With a journal, data is claimed after it was written and withdrawn before it is removed; see `journal`.
+- With a journal, data is noted after it was written and withdrawn before it is removed; see `journal`.
 """
 
 from __future__ import annotations
@@ -227,10 +227,10 @@ class Stage:
         for position, length in pieces:
             self._write_all(file, self._open(file), [view[:length]], position, length)
             view = view[length:]
-        self.claim(file, pieces)
+        self.note_pieces(file, pieces)
 
-    def claim(self, file: int, pieces: Iterable[tuple[int, int]]) -> None:
-        """Claim in the journal that these pieces (offset, length) of a file that was begun are right."""
+    def note_pieces(self, file: int, pieces: Iterable[tuple[int, int]]) -> None:
+        """Note in the journal that these pieces (offset, length) of a file that was begun are right."""
         if self.journal is not None:
             for position, length in pieces:
                 self.journal.piece(file, position, length)

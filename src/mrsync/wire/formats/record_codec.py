@@ -17,8 +17,8 @@ from mrsync.wire.records import (
     ErrorRecord,
     FailedRecord,
     FailureCause,
+    LogRecord,
     NeedsRecord,
-    Record,
     ResultRecord,
     SatOutRecord,
     WantsRecord,
@@ -63,7 +63,7 @@ _RANGES_MAX = (RECORD_BYTES_MAX - _HEAD.size - _BOUNDS.size) // _RANGE_BYTES_MAX
 _PATH_BYTES_MAX = RECORD_BYTES_MAX - _HEAD.size - _ERROR.size - 2 - TEXT_BYTES_MAX
 
 
-def encode_record(record: Record) -> bytes:
+def encode_record(record: LogRecord) -> bytes:
     """Return the record as bytes of the log, at most RECORD_BYTES_MAX. Cut off the end of a path that is too long.
 
     Raise struct.error for a number that is negative or does not fit its field, ValueError for a record that is too
@@ -112,7 +112,7 @@ class RecordDecoder:
         self._pending = b""
         self._has_failed = False
 
-    def feed(self, piece: bytes) -> list[Record]:
+    def feed(self, piece: bytes) -> list[LogRecord]:
         """Return the records that this piece completes. Never raise.
 
         A malformed log yields one FailedRecord and nothing more, because its target cannot be trusted any longer.
@@ -120,7 +120,7 @@ class RecordDecoder:
         if self._has_failed:
             return []
         data = self._pending + piece
-        records: list[Record] = []
+        records: list[LogRecord] = []
         offset = 0
         while len(data) - offset >= _HEAD.size:
             number, length = _HEAD.unpack_from(data, offset)
@@ -137,7 +137,7 @@ class RecordDecoder:
         return records
 
 
-def _decode_record(number: int, body: bytes) -> Record | None:
+def _decode_record(number: int, body: bytes) -> LogRecord | None:
     decode = _DECODERS.get(number)
     if decode is None:
         return None
@@ -196,7 +196,7 @@ def _decode_failed(body: bytes) -> FailedRecord:
 
 
 # Class, encoder and decoder of each kind of record. The index in this list is the [record-kind].
-_KINDS: list[tuple[type, Callable[..., bytes], Callable[[bytes], Record]]] = [
+_KINDS: list[tuple[type, Callable[..., bytes], Callable[[bytes], LogRecord]]] = [
     (NeedsRecord, _encode_ranges, lambda body: NeedsRecord(*_decode_ranges(body))),
     (ComparedRecord, _COMPARED.pack, lambda body: ComparedRecord(**_COMPARED.unpack(body))),
     (SatOutRecord, _SAT_OUT.pack, lambda body: SatOutRecord(**_SAT_OUT.unpack(body))),

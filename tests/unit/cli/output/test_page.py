@@ -14,7 +14,7 @@ from mrsync.cli.output.chart import histogram_chart, line_chart, share_bar
 from mrsync.cli.output.page import FILES_SHOWN
 from mrsync.cli.output.page import page as page_of
 from mrsync.cli.output.recording import Sample
-from mrsync.cli.records import Records
+from mrsync.cli.result_files import ResultFiles
 from mrsync.cli.settings.options import Output
 from mrsync.protocol.core.histogram import Histogram
 from mrsync.run.cast.outcome import Outcome, SatOut, Seconds, TargetOutcome, TargetState
@@ -25,8 +25,8 @@ VOID = {"meta", "br", "line", "rect", "polyline"}
 
 def page(run: Outcome, samples: Sequence[Sample] = ()) -> str:
     """The page of a run, by way of its JSON report."""
-    records = Records("mrsync", ["-m", "node[1-3]", "-t", "/a b"], Output(), complain=print)
-    return page_of(json.loads(json.dumps(records.fields(run, samples))))
+    files = ResultFiles("mrsync", ["-m", "node[1-3]", "-t", "/a b"], Output(), complain=print)
+    return page_of(json.loads(json.dumps(files.fields(run, samples))))
 
 
 class Reader(HTMLParser):

@@ -38,6 +38,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("-e ssh -f -_x src/ a:/x", True),
         ("-r src a:/x", True),
         ("-r rsh -I lo -L src a:/x", False),  # neither rsh nor lo is here
+        ("-r rsh -I lo gone a:/x", False),
+        ("-I src/ gone a:/x", True),  # src is no interface, and one of two SOURCEs is there
         ("src a:/x -v 1", False),
         ("-a -r rsh src a:/x", True),  # 4.0.1 had no -a: then rsh is a SOURCE, which is missing
     ],

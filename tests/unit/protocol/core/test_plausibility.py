@@ -13,8 +13,8 @@ from mrsync.wire.records import (
     BasisRecord,
     ComparedRecord,
     ErrorRecord,
+    LogRecord,
     NeedsRecord,
-    Record,
     SatOutRecord,
     WantsRecord,
 )
@@ -22,7 +22,7 @@ from tests.unit.protocol.session import RESULT, Session
 
 FILES = range(3, 9)  # entries of the manifest
 PAGES = 10
-HONEST: list[tuple[Record, Phase]] = [
+HONEST: list[tuple[LogRecord, Phase]] = [
     (NeedsRecord(0, 9, ((3, 5), (6, 9))), Phase.COMPARING),
     (NeedsRecord(0, 9, ()), Phase.WITHDRAWING),
     (BasisRecord(0, 9, ((4, 5),)), Phase.COMPARING),
@@ -33,7 +33,7 @@ HONEST: list[tuple[Record, Phase]] = [
     (RESULT, Phase.FINISHING),
     (RESULT, Phase.WITHDRAWING),
 ]
-LIES: list[tuple[Record, Phase]] = [
+LIES: list[tuple[LogRecord, Phase]] = [
     (NeedsRecord(0, 9, ((0, 1),)), Phase.COMPARING),  # a directory
     (NeedsRecord(0, 9, ((2, 5),)), Phase.COMPARING),
     (NeedsRecord(0, 1 << 32, ((8, 1 << 32),)), Phase.COMPARING),  # there are no such entries
@@ -49,12 +49,12 @@ def bounds(phase: Phase) -> Bounds:
 
 
 @pytest.mark.parametrize(("record", "phase"), HONEST)
-def test_what_honest_targets_say_is_taken(record: Record, phase: Phase) -> None:
+def test_what_honest_targets_say_is_taken(record: LogRecord, phase: Phase) -> None:
     assert Plausibility().holds(record, bounds(phase))
 
 
 @pytest.mark.parametrize(("record", "phase"), LIES)
-def test_what_only_liars_say_is_not(record: Record, phase: Phase) -> None:
+def test_what_only_liars_say_is_not(record: LogRecord, phase: Phase) -> None:
     assert not Plausibility().holds(record, bounds(phase))
 
 

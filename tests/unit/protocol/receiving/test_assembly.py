@@ -38,23 +38,26 @@ def test_whole_burst_of_another_size_or_place_is_not_wanted() -> None:
 
 def test_packets_complete_a_page() -> None:
     object = assembly()
-    verdicts = [object.receive_packet(0, 0, index, 4) for index in (2, 2, 0, 3, 1)]
+    verdicts = [object.receive_packets(0, 0, 1 << index, 4) for index in (2, 2, 0, 3, 1)]
     assert verdicts == [Verdict.STORE, Verdict.IGNORE, Verdict.STORE, Verdict.STORE, Verdict.COMPLETE]
     object.opened(0, 0)
-    assert object.receive_packet(0, 0, 1, 4) is Verdict.IGNORE
+    assert object.receive_packets(0, 0, 1 << 1, 4) is Verdict.IGNORE
 
 
 def test_a_compressed_page_has_fewer_packets() -> None:
     object = assembly()
-    assert object.receive_packet(0, 0, 1, 2) is Verdict.STORE
+    assert object.receive_packets(0, 0, 1 << 1, 2) is Verdict.STORE
     assert object.needs() == (0, 1, [(0, 1, 0b01)])
-    assert object.receive_packet(0, 0, 0, 2) is Verdict.COMPLETE
+    assert object.receive_packets(0, 0, 1 << 0, 2) is Verdict.COMPLETE
 
 
 def test_an_invented_number_of_packets_keeps_no_true_packet_out() -> None:
     object = assembly()
-    assert object.receive_packet(0, 0, 0, 2) is Verdict.STORE
-    assert [object.receive_packet(0, 0, index, 4) for index in range(4)] == [*3 * [Verdict.STORE], Verdict.COMPLETE]
+    assert object.receive_packets(0, 0, 1 << 0, 2) is Verdict.STORE
+    assert [object.receive_packets(0, 0, 1 << index, 4) for index in range(4)] == [
+        *3 * [Verdict.STORE],
+        Verdict.COMPLETE,
+    ]
     object.opened(0, 0)
     object.written([0])
     assert object.frontier == 1
@@ -62,53 +65,53 @@ def test_an_invented_number_of_packets_keeps_no_true_packet_out() -> None:
 
 def test_a_page_of_one_packet() -> None:
     object = Assembly(10, GEOMETRY)
-    assert object.receive_packet(0, 0, 0, 1) is Verdict.COMPLETE
-    assert object.receive_packet(0, 1, 0, 1) is Verdict.COMPLETE
+    assert object.receive_packets(0, 0, 1 << 0, 1) is Verdict.COMPLETE
+    assert object.receive_packets(0, 1, 1 << 0, 1) is Verdict.COMPLETE
 
 
 @pytest.mark.parametrize(("page", "index", "count"), [(4, 0, 4), (0, 4, 4), (0, 0, 5), (3, 2, 2), (0, 63, 4)])
 def test_packet_that_cannot_be_is_ignored(page: int, index: int, count: int) -> None:
     object = assembly()
-    assert object.receive_packet(page, 0, index, count) is Verdict.IGNORE
+    assert object.receive_packets(page, 0, 1 << index, count) is Verdict.IGNORE
     assert object.needs() == (0, 0, [])
 
 
 def test_generations_gather_side_by_side() -> None:
     object = assembly()
-    object.receive_packet(0, 0, 0, 4)
-    assert object.receive_packet(0, 65535, 1, 4) is Verdict.STORE  # invented by a stranger, perhaps
+    object.receive_packets(0, 0, 1 << 0, 4)
+    assert object.receive_packets(0, 65535, 1 << 1, 4) is Verdict.STORE  # invented by a stranger, perhaps
     assert object.needs() == (0, 1, [(0, 1, 0b1101)])
-    verdicts = [object.receive_packet(0, 0, index, 4) for index in (1, 2, 3)]
+    verdicts = [object.receive_packets(0, 0, 1 << index, 4) for index in (1, 2, 3)]
     assert verdicts == [Verdict.STORE, Verdict.STORE, Verdict.COMPLETE]
     object.opened(0, 0)
-    assert object.receive_packet(0, 65535, 2, 4) is Verdict.IGNORE
+    assert object.receive_packets(0, 65535, 1 << 2, 4) is Verdict.IGNORE
     assert not object.has_rereads
 
 
 def test_rejected_page_is_needed_wholly_or_as_far_as_it_is_in_doubt() -> None:
     object = assembly()
     for index in range(4):
-        object.receive_packet(0, 0, index, 4)
+        object.receive_packets(0, 0, 1 << index, 4)
     object.rejected(0, READING, 0b0110)
     assert object.needs() == (0, 1, [(0, 1, 0b0110)])
-    assert object.receive_packet(0, 0, 0, 4) is Verdict.IGNORE
-    assert object.receive_packet(0, 0, 1, 4) is Verdict.STORE
-    assert object.receive_packet(0, 0, 2, 4) is Verdict.COMPLETE
+    assert object.receive_packets(0, 0, 1 << 0, 4) is Verdict.IGNORE
+    assert object.receive_packets(0, 0, 1 << 1, 4) is Verdict.STORE
+    assert object.receive_packets(0, 0, 1 << 2, 4) is Verdict.COMPLETE
     object.rejected(0, READING, 0)
     assert object.needs() == (0, 1, [(0, 1, 0)])
-    assert object.receive_packet(0, 0, 1, 4) is Verdict.STORE
+    assert object.receive_packets(0, 0, 1 << 1, 4) is Verdict.STORE
 
 
 def test_pages_without_room_are_needed_again() -> None:
     object = assembly()
-    object.receive_packet(0, 0, 0, 4)
-    object.receive_packet(0, 7, 0, 4)
+    object.receive_packets(0, 0, 1 << 0, 4)
+    object.receive_packets(0, 7, 1 << 0, 4)
     object.forget(0, reading_of(7, 4))
     assert object.needs() == (0, 1, [(0, 1, 0b1110)])
     object.forget(0, READING)
     assert object.needs() == (0, 1, [(0, 1, 0)])
     object.forget(0, READING)  # twice changes nothing
-    assert object.receive_packet(0, 0, 0, 4) is Verdict.STORE
+    assert object.receive_packets(0, 0, 1 << 0, 4) is Verdict.STORE
 
 
 def test_needs_hold_runs_and_single_packets() -> None:
@@ -117,7 +120,7 @@ def test_needs_hold_runs_and_single_packets() -> None:
     for page in (1, 4):
         object.receive_page(page, 0, 4)
         object.opened(page, 0)
-    object.receive_packet(3, 0, 1, 4)
+    object.receive_packets(3, 0, 1 << 1, 4)
     assert object.needs() == (0, 7, [(0, 1, 0), (2, 1, 0), (3, 1, 0b1101), (5, 2, 0)])
     assert object.missing_packets(object.needs()[2]) == 4 + 4 + 3 + 8
 
@@ -155,7 +158,7 @@ def test_an_empty_object_is_whole() -> None:
 
 def test_coded_packet_recovers_one_missing_term() -> None:
     object = assembly()
-    object.receive_packet(0, 0, 0, 4)
+    object.receive_packets(0, 0, 1 << 0, 4)
     object.receive_page(1, 0, 4)
     object.opened(1, 0)
     assert object.receive_coded(0, [(0, 0), (0, 1), (1, 3)]) == 1
@@ -171,7 +174,7 @@ def test_needed_and_stored_packets_add_up(packets: list[tuple[int, int, int]]) -
     stored: dict[tuple[int, int], set[int]] = {}
     latest: dict[int, int] = {}  # the generation heard last
     for page, generation, index in packets:
-        verdict = object.receive_packet(page, generation, index, 4)
+        verdict = object.receive_packets(page, generation, 1 << index, 4)
         here = stored.setdefault((page, generation), set())
         latest[page] = generation
         assert (verdict is Verdict.IGNORE) == (index in here)

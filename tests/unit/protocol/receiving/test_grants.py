@@ -68,7 +68,7 @@ def test_files_read_once_may_be_committed_ahead(generation: int, end: int) -> No
 def test_forged_generation_delays_no_commit() -> None:
     """Anybody may have invented it; only a page whose seal was good counts."""
     catcher = joined(wanted=[(0, 3)], generation=1)
-    catcher.receive_packet(CONTENTS, 0, 1, 0, GEOMETRY.packets, 2, 0.0)
+    catcher.receive_packets(CONTENTS, 0, 1, 1 << 0, GEOMETRY.packets, 2, 0.0)
     catcher.set_progress(0.0, ready=5)
     events(catcher)
     catcher.receive_message(status(2, commit=CommitSpan(0, 2, (), ahead=7)), 7, 0.0)

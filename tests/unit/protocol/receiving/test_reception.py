@@ -31,7 +31,7 @@ def test_nothing_counts_before_a_status_was_believed() -> None:
     at = Reception(0.0)
     at.expect(KIND, Assembly(10 * PAGE, GEOMETRY))
     assert not at.receive_page(KIND, 0, 0, 4, 1, 0.5)
-    assert at.receive_packet(KIND, 0, 0, 0, 4, 1, 0.5) is Verdict.IGNORE
+    assert at.receive_packets(KIND, 0, 0, 1 << 0, 4, 1, 0.5) is Verdict.IGNORE
     assert at.receive_coded(KIND, 0, [(0, 0), (1, 0)], 1, 0.5) == -1
     assert (at.tx_seen, at.tx_done) == (0, 0)
 
@@ -39,9 +39,9 @@ def test_nothing_counts_before_a_status_was_believed() -> None:
 @pytest.mark.parametrize(("ahead", "is_taken"), [(TX_AHEAD_MAX, True), (TX_AHEAD_MAX + 1, False)])
 def test_a_tx_far_beyond_the_last_status_is_invented(ahead: int, is_taken: bool) -> None:
     assert reception().receive_page(KIND, 0, 0, 4, 5 + ahead, 2.0) is is_taken
-    assert (reception().receive_packet(KIND, 0, 0, 0, 4, 5 + ahead, 2.0) is Verdict.STORE) is is_taken
+    assert (reception().receive_packets(KIND, 0, 0, 1 << 0, 4, 5 + ahead, 2.0) is Verdict.STORE) is is_taken
     at = reception()
-    at.receive_packet(KIND, 0, 0, 0, 4, 6, 2.0)
+    at.receive_packets(KIND, 0, 0, 1 << 0, 4, 6, 2.0)
     assert at.receive_coded(KIND, 0, [(0, 0), (0, 1)], 5 + ahead, 2.0) == (-1, 1)[is_taken]
     assert at.tx_seen == (5 + ahead if is_taken else 6)
 
@@ -50,7 +50,7 @@ def test_unexpected_objects_are_received_but_not_wanted() -> None:
     at = reception()
     assert ObjectKind.PLAN not in at
     assert not at.receive_page(ObjectKind.PLAN, 0, 0, 4, 6, 2.0)
-    assert at.receive_packet(ObjectKind.PLAN, 0, 0, 0, 4, 7, 2.0) is Verdict.IGNORE
+    assert at.receive_packets(ObjectKind.PLAN, 0, 0, 1 << 0, 4, 7, 2.0) is Verdict.IGNORE
     assert at.receive_coded(ObjectKind.PLAN, 0, [(0, 0)], 8, 2.0) == -1
     assert at.tx_seen == 8
 
@@ -59,7 +59,7 @@ def test_a_generation_that_no_status_spoke_of_is_invented() -> None:
     at = reception()
     for is_announced in (False, True):
         assert at.receive_page(KIND, 0, 2, 4, 6, 2.0) is is_announced
-        assert (at.receive_packet(KIND, 0, 2, 1, 4, 6, 2.0) is Verdict.STORE) is is_announced
+        assert (at.receive_packets(KIND, 0, 2, 1 << 1, 4, 6, 2.0) is Verdict.STORE) is is_announced
         assert (at.receive_coded(KIND, 2, [(0, 0), (0, 1)], 6, 2.0) == 0) is is_announced
         at.believe(status(tx=7, generation=2), 3.0)
 
@@ -97,15 +97,15 @@ def test_an_invented_tx_is_not_done() -> None:
 def test_tx_done_follows_tx_seen_with_nothing_to_write() -> None:
     at = reception()
     assert (at.tx_done, at.done_at) == (5, 1.0)
-    at.receive_packet(KIND, 0, 0, 0, 4, 6, 2.0)
+    at.receive_packets(KIND, 0, 0, 1 << 0, 4, 6, 2.0)
     assert (at.tx_done, at.done_at) == (6, 2.0)
-    at.receive_packet(KIND, 0, 0, 1, 4, 6, 3.0)
+    at.receive_packets(KIND, 0, 0, 1 << 1, 4, 6, 3.0)
     assert at.done_at == 2.0
 
 
 def test_a_status_corrects_an_invented_tx() -> None:
     at = reception()
-    at.receive_packet(KIND, 9, 0, 0, 4, 1000, 2.0)
+    at.receive_packets(KIND, 9, 0, 1 << 0, 4, 1000, 2.0)
     at.believe(status(tx=8), 3.0)
     assert (at.tx_seen, at.tx_done) == (8, 8)
 
@@ -136,9 +136,9 @@ def test_a_status_shows_pages_of_which_nothing_arrived() -> None:
 def test_a_page_with_a_bad_seal_is_wanted_again() -> None:
     at = reception()
     for index in range(4):
-        at.receive_packet(KIND, 0, 0, index, 4, 6, 2.0)
+        at.receive_packets(KIND, 0, 0, 1 << index, 4, 6, 2.0)
     at.rejected(KIND, 0, reading_of(0, 4), 0)
-    assert at.receive_packet(KIND, 0, 0, 0, 4, 7, 2.0) is Verdict.STORE
+    assert at.receive_packets(KIND, 0, 0, 1 << 0, 4, 7, 2.0) is Verdict.STORE
 
 
 def test_an_opened_page_is_not_wanted_again() -> None:

@@ -8,7 +8,7 @@ from mrsync.protocol.receiving.reception import Reception
 from mrsync.protocol.receiving.reporter import LOG_ROOM_BYTES, Counters, Reporter
 from mrsync.wire.limits import REPORT_ROOM_BYTES
 from mrsync.wire.messages import ObjectKind, ObjectState
-from mrsync.wire.records import ErrorRecord, ResultRecord, SatOutRecord
+from mrsync.wire.records import ErrorRecord, FailedRecord, ResultRecord, SatOutRecord
 from tests.unit.protocol.builders import GEOMETRY, PAGE, status
 
 RESULT = ResultRecord(1, 2, 3, 4, 5, 6)
@@ -35,7 +35,7 @@ def test_a_report_holds_its_target_and_counters() -> None:
 
 def test_a_report_holds_missing_packets() -> None:
     reception, reporter = reporting(pages_sent=4)
-    reception.receive_packet(ObjectKind.CONTENTS, 1, 0, 2, 4, 6, 2.0)
+    reception.receive_packets(ObjectKind.CONTENTS, 1, 0, 1 << 2, 4, 6, 2.0)
     report = reporter.report(1, 2.5)
     assert (report.active, report.frontier) == (ObjectKind.CONTENTS, 0)
     assert (report.needs_first, report.needs_end) == (0, 4)
@@ -134,3 +134,18 @@ def test_unacknowledged_changes_are_reported_again() -> None:
     talkative.receive_ack(end)
     talkative.report(2, 1.0)
     assert not talkative.has_news
+
+
+def test_a_failure_is_told_ahead_of_a_long_log() -> None:
+    _, reporter = reporting()
+    reader = LogReader()
+    for _ in range(100):
+        reporter.log(LONG)
+    heard = []
+    for counter in range(6):
+        if counter == 1:
+            reporter.log(FailedRecord("the disk is gone"))
+        report = reporter.report(counter, 1.0)
+        heard += reader.feed(report.log_offset, report.log_bytes)
+        reporter.receive_ack(reader.offset)
+    assert heard == [LONG, FailedRecord("the disk is gone")]

@@ -16,8 +16,9 @@ from tests.unit.protocol.builders import GEOMETRY, found, report, roster
 PACKETS = GEOMETRY.packets
 
 
-def clock(known: Roster) -> Clock:
-    return Clock(known.audience, Window(rate_bytes_s=None, geometry=GEOMETRY), Courtesy(NetworkShare.ALL))
+def clock(known: Roster, *, is_bounded: bool = True) -> Clock:
+    window = Window(rate_bytes_s=None, geometry=GEOMETRY, is_bounded=is_bounded)
+    return Clock(known.audience, window, Courtesy(NetworkShare.ALL))
 
 
 def hear(made: Clock, known: Roster, target: int, tx: int, now: float = 0.1, **details: int) -> None:
@@ -118,6 +119,17 @@ def test_more_loss_on_a_slow_path_spreads_packets_at_the_rate_that_came_through(
     flow.tx_seen = 300
     made.on_losses(flow, 1000, 500, 300, 1.1)
     assert made.gap_s == 0.0, "it was noise"
+
+
+def test_without_monitors_losses_slow_nothing_down() -> None:
+    """Nobody's progress would ever make the pace grow again."""
+    known = roster(1)
+    made = clock(known, is_bounded=False)
+    send(made, range(1, 400), PACKETS / 8000)
+    flow = found(known, 0).flow
+    flow.tx_seen = 200
+    made.on_losses(flow, 1000, 500, 200, 1.0)
+    assert (made.gap_s, made.window.cuts) == (0.0, 0)
 
 
 def test_copies_leave_in_the_same_time() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from mrsync.protocol.targets.liveness import Expectation, overdue_reason
 from mrsync.protocol.targets.path import Via
+from mrsync.protocol.targets.patience import Patience
 from mrsync.protocol.targets.roster import Target
 from mrsync.wire.messages import ObjectKind, Phase
 from mrsync.wire.records import ComparedRecord, ResultRecord
@@ -21,6 +22,7 @@ def expectation(phase: Phase, **details: Any) -> Expectation:
     values["owes"] = lambda flow, tx: False
     values["object"] = {Phase.COMPARING: ObjectKind.MANIFEST, Phase.PLANNING: ObjectKind.PLAN}.get(phase, CONTENTS)
     values["is_led"] = lambda target, contents: False
+    values["patience"] = Patience(60)
     return Expectation(phase=phase, contents=CONTENTS, **{**values, **details})
 
 

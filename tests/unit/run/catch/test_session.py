@@ -25,7 +25,7 @@ from mrsync.tree.model.policy import Policy
 from mrsync.tree.source.planning import build_plan
 from mrsync.tree.source.scan import scan
 from mrsync.wire.messages import Ending, ObjectKind, Report, Welcome
-from mrsync.wire.records import ComparedRecord, ErrorRecord, FailedRecord, NeedsRecord, Record, ResultRecord
+from mrsync.wire.records import ComparedRecord, ErrorRecord, FailedRecord, LogRecord, NeedsRecord, ResultRecord
 from tests.unit.protocol.builders import HMAC, status
 from tests.unit.run.test_sandbox import needs_landlock, refused
 from tests.unit.tree.breaking import in_a_process_that_is_killed
@@ -52,7 +52,7 @@ class Host:
         self.session.write(ObjectKind.MANIFEST, [(1, manifest[20:], b""), (0, manifest[:20], b"")])
         self.session.on_event(ObjectHeld(ObjectKind.MANIFEST))
 
-    def told(self) -> list[Record]:
+    def told(self) -> list[LogRecord]:
         """What the log says when the worker has done everything."""
         self.loop.work(lambda: None, lambda _: done.append(True))
         done: list[bool] = []

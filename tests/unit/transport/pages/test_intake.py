@@ -91,13 +91,14 @@ class CountingSocket:
         return getattr(self._opened, name)
 
 
-def test_a_gap_is_reported_packet_by_packet_and_repaired() -> None:
+def test_packets_around_a_gap_are_reported_in_rows_and_the_gap_is_repaired() -> None:
     with Link(sample(2)) as link:
         everything = (1 << FULL) - 1
         link.send_page(0, mask=everything & ~(1 << 7 | 1 << 8))
         link.receive()
         link.intake.end_run(0.0)
         assert link.sink.packets_told == [(0, index) for index in range(FULL) if index not in (7, 8)]
+        assert link.sink.rows_told == 2
         assert link.opened() == {}
         link.send_page(0, tx=2, mask=1 << 7 | 1 << 8)
         link.receive()

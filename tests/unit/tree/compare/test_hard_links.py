@@ -11,7 +11,7 @@ RIGHT = Found(is_file=True, inode=(1, 5), is_right=True)
 OTHER = Found(is_file=True, inode=(1, 6))
 
 
-def settle(*found: Found | None, claimed: dict[tuple[int, int], int] | None = None) -> tuple[LinkGroup, dict[int, int]]:
+def settle(*found: Found | None, keepers: dict[tuple[int, int], int] | None = None) -> tuple[LinkGroup, dict[int, int]]:
     """One group of entries 1 to n; None: an option left it alone."""
     manifest = manifest_of([3] * len(found))
     manifest.parents = array("I", bytes(4 * (len(found) + 1)))
@@ -20,7 +20,7 @@ def settle(*found: Found | None, claimed: dict[tuple[int, int], int] | None = No
     for entry, one in enumerate(found, 1):
         if one is not None:
             groups.note(entry, one)
-    (group,) = groups.settle({} if claimed is None else claimed)
+    (group,) = groups.settle({} if keepers is None else keepers)
     return group, manifest.leaders
 
 
@@ -76,5 +76,5 @@ def test_a_newer_name_is_left_alone_until_another_counts() -> None:
 
 
 def test_an_inode_that_another_entry_keeps_does_not_serve() -> None:
-    claimed = {(1, 5): 17}
-    assert settle(RIGHT, RIGHT, claimed=claimed)[0] == LinkGroup(1, 1, [2], [2], [])
+    keepers = {(1, 5): 17}
+    assert settle(RIGHT, RIGHT, keepers=keepers)[0] == LinkGroup(1, 1, [2], [2], [])

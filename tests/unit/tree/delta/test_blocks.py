@@ -14,6 +14,7 @@ from mrsync.tree.delta.blocks import (
     FileBlocks,
     block_count,
     block_digest,
+    block_digests,
     decode_blocks,
     digest_blocks,
     encode_blocks,
@@ -39,6 +40,12 @@ def test_every_page_that_holds_some_of_a_file_has_a_block(sizes: tuple[int, ...]
         assert block_count(plan, file, PAGE) == len(spans) == count
         assert sum(end - start for start, end in spans) == sizes[file]
         assert all(start // PAGE == (end - 1) // PAGE for start, end in spans)
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 8, 100])
+def test_digests_of_many_blocks_are_those_of_each_block(count: int) -> None:
+    blocks = [os.urandom(3000) for _ in range(count)]
+    assert block_digests(blocks, KEY) == [block_digest(block, KEY) for block in blocks]
 
 
 def test_digests_and_anchors_come_through_the_plan(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 from mrsync.tree.delta import basis as basis_module
 from mrsync.tree.model.policy import Policy
 from mrsync.tree.staging import journal as journal_module
-from mrsync.tree.staging import journal_reader as claims_module
+from mrsync.tree.staging import journal_reader as reader_module
 from tests.trees import differences
 from tests.unit.tree.breaking import PAGE, Session, in_a_process_that_is_killed
 from tests.unit.tree.staging.test_resume import SHORT_TICK_NS, let_it_settle
@@ -299,22 +299,22 @@ def test_a_clone_becomes_the_new_file(cloning: Path, how: Change, monkeypatch: p
 def test_cloned_bytes_do_not_count_as_received(cloning: Path) -> None:
     change(cloning, renew)
     in_a_process_that_is_killed(lambda: session(cloning).cast(range(20)))
-    claims = claims_of(cloning)
-    assert claims.is_cloned
+    notes = notes_of(cloning)
+    assert notes.is_cloned
     run = session(cloning, Policy(sparse=True))
     assert run.pages == list(range(20, 101))
     finish(cloning, run)
 
 
-def claims_of(trees: Path) -> claims_module.JournalClaim:
+def notes_of(trees: Path) -> reader_module.JournalNote:
     (journal,) = (trees / "dest").glob("*.journal")
     root = os.open(trees / "dest", os.O_RDONLY)
-    claims = claims_module.read_claims(root, journal.name.split("-")[1].split(".")[0].encode())
+    notes = reader_module.read_notes(root, journal.name.split("-")[1].split(".")[0].encode())
     os.close(root)
-    assert claims is not None
-    claim = claims.find(1)
-    assert claim is not None
-    return claim
+    assert notes is not None
+    note = notes.find(1)
+    assert note is not None
+    return note
 
 
 def test_an_empty_file_that_needs_another_inode_is_made(trees: Path) -> None:

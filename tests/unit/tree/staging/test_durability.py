@@ -13,7 +13,7 @@ import pytest
 from mrsync.tree.fs import flushing
 from mrsync.tree.model.policy import Policy
 from mrsync.tree.staging.checkpoint import Checkpoints
-from mrsync.tree.staging.journal_reader import JournalClaim
+from mrsync.tree.staging.journal_reader import JournalNote
 from mrsync.tree.staging.stage import Stage
 from tests.support.lossy_disk import Disk, LossyDisk
 from tests.support.one_target import OneTarget
@@ -120,7 +120,7 @@ def test_the_next_run_believes_no_journal_more_than_the_disk_has(
     monkeypatch.setattr(Stage, "take_over", note)
     for module in ("journal", "journal_reader"):  # the copy of a tree has other inodes
         monkeypatch.setattr(f"mrsync.tree.staging.{module}.self_of", lambda fd: b"inode")
-    monkeypatch.setattr(JournalClaim, "is_about", lambda self, fd: True)
+    monkeypatch.setattr(JournalNote, "is_about", lambda self, fd: True)
     disk = LossyDisk(trees / "dest")
     with disk.watching(monkeypatch):
         OneTarget(trees / "source", trees / "dest", POLICIES["job"], stops_after=stops_after).run()

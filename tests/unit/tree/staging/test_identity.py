@@ -13,7 +13,7 @@ import pytest
 
 from mrsync.tree.staging import staged_files
 from mrsync.tree.staging.commit import Commit
-from mrsync.tree.staging.identity import generation_of
+from mrsync.tree.staging.identity import inode_generation
 from mrsync.tree.staging.stage import PLACED, SAT_OUT, WHOLE
 from tests.trees import differences
 from tests.unit.tree.breaking import PAGE, Session, in_a_process_that_is_killed
@@ -268,7 +268,7 @@ def test_another_file_does_not_pass_for_the_journal(trees: Path, attack: Callabl
 
 
 def test_the_journal_of_another_session_does_not_pass_for_this_one(trees: Path) -> None:
-    """Its claims are about the same names, with other numbers."""
+    """Its notes are about the same names, with other numbers."""
     in_a_process_that_is_killed(lambda: Session(trees / "source", trees / "dest").cast([0, 1]))
     journal = journal_of(trees / "dest")
     for path in [journal, *files_staged(trees / "dest")]:
@@ -285,6 +285,6 @@ def test_a_generation_tells_an_inode_from_the_last_one_of_its_number(tmp_path: P
     for _ in range(2):
         path.touch()
         with path.open("rb") as file:
-            seen.append((os.fstat(file.fileno()).st_ino, generation_of(file.fileno())))
+            seen.append((os.fstat(file.fileno()).st_ino, inode_generation(file.fileno())))
         path.unlink()
     assert seen[0] != seen[1] or seen[0][1] == 0

@@ -14,7 +14,7 @@ import pytest
 
 from mrsync.tree.model.policy import Policy
 from mrsync.tree.staging import journal as journal_module
-from mrsync.tree.staging import journal_reader as claims_module
+from mrsync.tree.staging import journal_reader as reader_module
 from mrsync.tree.staging.resume import RUNNING_WAIT_S
 from tests.support.waiting import HANG_S
 from tests.trees import differences
@@ -347,20 +347,20 @@ def test_damaged_journal_is_used_up_to_the_damage(broken: Path) -> None:
                 spoilt[chance.randrange(len(spoilt))] ^= 1 << chance.randrange(8)
         path.write_bytes(spoilt)
         root = os.open(broken / "dest", os.O_RDONLY)
-        found = claims_module.read_claims(root, path.name.split("-")[1].split(".")[0].encode())
+        found = reader_module.read_notes(root, path.name.split("-")[1].split(".")[0].encode())
         os.close(root)
         for file in range(30):
-            claim = found.find(file) if found else None
-            if claim is not None:
-                assert all(0 <= first < end <= claim.size for first, end in claim.pieces)
+            note = found.find(file) if found else None
+            if note is not None:
+                assert all(0 <= first < end <= note.size for first, end in note.pieces)
 
 
 def test_after_a_reboot_only_synced_pages_count(broken: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(claims_module, "boot_id", lambda: b"another boot")
+    monkeypatch.setattr(reader_module, "boot_id", lambda: b"another boot")
     assert wants_big(broken)
 
 
-def test_synced_claims_count_after_a_reboot(trees: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_synced_notes_count_after_a_reboot(trees: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal_module, "LARGE_BYTES", BIG_PAGES * PAGE)
     monkeypatch.setattr("mrsync.tree.staging.checkpoint.INTERVAL_S", 0.0)
 
@@ -378,7 +378,7 @@ def test_synced_claims_count_after_a_reboot(trees: Path, monkeypatch: pytest.Mon
         run.cast(range(20, 50))
 
     in_a_process_that_is_killed(cast)
-    monkeypatch.setattr(claims_module, "boot_id", lambda: b"another boot")
+    monkeypatch.setattr(reader_module, "boot_id", lambda: b"another boot")
     run = session(trees)
     assert run.pages == list(range(run.pages[0], 54))
     assert run.pages[0] in (20, 21)  # one checkpoint was due already when the interval was made long
@@ -386,7 +386,7 @@ def test_synced_claims_count_after_a_reboot(trees: Path, monkeypatch: pytest.Mon
 
 
 def test_an_unknown_boot_is_never_the_same(broken: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(claims_module, "boot_id", lambda: b"")
+    monkeypatch.setattr(reader_module, "boot_id", lambda: b"")
     monkeypatch.setattr(journal_module, "boot_id", lambda: b"")
     assert wants_big(broken)
 

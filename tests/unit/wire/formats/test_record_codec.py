@@ -18,8 +18,8 @@ from mrsync.wire.records import (
     ComparedRecord,
     ErrorRecord,
     FailedRecord,
+    LogRecord,
     NeedsRecord,
-    Record,
     ResultRecord,
     SatOutRecord,
     WantsRecord,
@@ -29,23 +29,23 @@ from tests.unit.wire.samples import ranges, records
 NONSENSE = FailedRecord("its log makes no sense")
 
 
-def decoded(log: bytes) -> list[Record]:
+def decoded(log: bytes) -> list[LogRecord]:
     return RecordDecoder().feed(log)
 
 
 @given(st.lists(records, max_size=8), st.data())
-def test_records_come_out_as_they_went_in(sent: list[Record], data: st.DataObject) -> None:
+def test_records_come_out_as_they_went_in(sent: list[LogRecord], data: st.DataObject) -> None:
     log = b"".join(encode_record(record) for record in sent)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(log)), max_size=10)))
     decoder = RecordDecoder()
-    received: list[Record] = []
+    received: list[LogRecord] = []
     for low, high in zip([0, *cuts], [*cuts, len(log)], strict=True):
         received += decoder.feed(log[low:high])
     assert received == sent
 
 
 def test_records_are_decoded_from_single_bytes() -> None:
-    sent: list[Record] = [SatOutRecord(7, 28), ErrorRecord(13, b"a/\xff\n", "chmod")]
+    sent: list[LogRecord] = [SatOutRecord(7, 28), ErrorRecord(13, b"a/\xff\n", "chmod")]
     decoder = RecordDecoder()
     pieces = [decoder.feed(bytes([byte])) for byte in b"".join(map(encode_record, sent))]
     assert [record for piece in pieces for record in piece] == sent
@@ -71,7 +71,7 @@ def test_needs_are_cut_into_records_that_fit(triple: tuple[int, int, tuple[tuple
 
 
 @pytest.mark.parametrize(("records_of", "kind"), [(wants_records, WantsRecord), (basis_records, BasisRecord)])
-def test_wants_and_basis_are_cut_alike(records_of: Callable[..., Iterator[Record]], kind: type) -> None:
+def test_wants_and_basis_are_cut_alike(records_of: Callable[..., Iterator[LogRecord]], kind: type) -> None:
     cut: list[Any] = list(records_of(2000, [(number, number + 1) for number in range(0, 2000, 2)]))
     assert [type(record) for record in cut] == [kind] * 3
     assert (cut[0].first, cut[-1].end) == (0, 2000)
@@ -142,7 +142,7 @@ def test_any_bytes_are_records_or_one_failure(pieces: list[bytes]) -> None:
 
 
 @given(records, st.data())
-def test_a_damaged_record_never_raises(record: Record, data: st.DataObject) -> None:
+def test_a_damaged_record_never_raises(record: LogRecord, data: st.DataObject) -> None:
     log = bytearray(encode_record(record))
     log[data.draw(st.integers(0, len(log) - 1))] ^= data.draw(st.integers(1, 255))
     decoder = RecordDecoder()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mrsync.protocol.targets.chains.relays import DOUBT_S, ISLAND_TRIAL_S, STALL_S
+from mrsync.protocol.targets.chains.link_watch import DOUBT_S, ISLAND_TRIAL_S, STALL_S
 from mrsync.protocol.targets.path import Via
 from mrsync.wire.messages import Feeding, Peer
 from tests.unit.protocol.builders import found
@@ -39,7 +39,9 @@ def test_one_that_listens_feeds_the_next_network() -> None:
     chains = islands(7, networks=dict.fromkeys((4, 5, 6), 1))
     assert parents(chains) == {0: None, 1: 0, 2: 0, 3: 0, 4: 3, 5: 4, 6: 4}
     assert chains.told[3].child == Peer(4, chains.told[4].parent.link, *_place(4, 1))  # type: ignore[union-attr]
-    assert [[target.id for target in group] for group in chains.relays.groups(chains.relays.chains[0])] == [
+    assert [
+        [target.id for target in group] for group in chains.relays.chains.groups(next(iter(chains.relays.chains)))
+    ] == [
         [0],
         [1, 2, 3],
         [4],

@@ -17,7 +17,7 @@ from mrsync.errors import FileError
 from mrsync.run.cast.outcome import Outcome
 
 
-class Records:
+class ResultFiles:
     """The files that one run was asked to write.
 
     name, arguments: of the command. complain: called with a sentence for each file that cannot be written.

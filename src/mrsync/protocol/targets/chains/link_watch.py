@@ -1,0 +1,90 @@
+"""LinkWatch: when a link has failed.
+
+A link is on trial until its child reports pages of its parent. After that it fails if nothing comes through it although
+the parent holds more, or if the parent forwards much more slowly than others do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Callable
+
+from mrsync.protocol.targets.chains.hop_paces import HopPaces
+from mrsync.protocol.targets.chains.link import Link
+from mrsync.wire.messages import ObjectKind
+
+TRIAL_S = 0.7  # after this time, a child that has not heard its parent never will
+ISLAND_TRIAL_S = 0.25  # the same, of one that both ends know, and in a network that may have no multicast
+STALL_S = 1.5  # without anything that its parent holds, after which a child counts as starved
+GAP_S = 4.5  # without the first page that it lacks, though others arrive
+DOUBT_S = 0.3  # three statuses: an end that answers none of them is gone
+
+
+class LinkWatch:
+    """Tell which links fail.
+
+    links: all of them, by child. number_of: returns the number of a target's assignment.
+    """
+
+    def __init__(self, links: Mapping[int, Link], number_of: Callable[[int], int]) -> None:
+        self.paces = HopPaces()
+        self._links = links
+        self._number_of = number_of
+
+    def has_failed(self, link: Link, slack_s: float, now: float) -> bool:
+        """Return whether the time is over in which a doubted link, or one to an island, should have worked.
+
+        slack_s: additional patience.
+        """
+        is_over = link.doubted_at is not None and now - link.doubted_at > DOUBT_S + slack_s
+        return is_over or (link.island is not None and self._is_unheard(link, slack_s, now))
+
+    def is_failing(self, link: Link, contents: ObjectKind | None, slack_s: float, now: float) -> bool:
+        """Return whether a link is to be doubted. contents: what is being cast, if anything."""
+        if not link.is_fed:
+            return now - link.since > TRIAL_S + slack_s
+        link.is_stalled = contents is not None and (
+            self._is_stalled(link, contents, slack_s, now) or self._is_slow(link)
+        )
+        return link.is_stalled
+
+    def _is_slow(self, link: Link) -> bool:
+        """Return whether the parent forwards much more slowly than others, and nothing behind it is the reason."""
+        children = [other.child for other in self._links.values() if other.parent is link.parent]
+        are_writing = any(child.report is None or child.report.queue_pages > 0 for child in children)
+        are_waiting = any(self.paces.waits(child.id) for child in children)
+        return self.paces.is_slow(link.parent.id) and not are_writing and not are_waiting
+
+    def _is_unheard(self, link: Link, slack_s: float, now: float) -> bool:
+        """Return whether both ends of a link have known of it for a while, and the child has heard nothing."""
+        ends = (link.parent, link.child)
+        if link.known_since is None and all(
+            end.hop is not None and end.hop.number == self._number_of(end.id) for end in ends
+        ):
+            link.known_since = now
+        is_over = link.known_since is not None and now - link.known_since > ISLAND_TRIAL_S + slack_s
+        return link.is_tried and is_over
+
+    def _is_stalled(self, link: Link, contents: ObjectKind, slack_s: float, now: float) -> bool:
+        """Return whether the child receives nothing of what its parent holds, or keeps lacking one page of it.
+
+        Between busy hosts a round trip may last half a second, and a repair may be lost as well.
+        """
+        held = int(contents), link.child.frontier(contents)
+        if held != link.frontier or link.parent.frontier(contents) <= held[1]:
+            link.frontier, link.moved_at = held, now
+        activity = link.child.report.activity if link.child.report is not None else 0
+        if activity != link.activity:
+            link.activity, link.written_at = activity, now
+        waited_s = now - link.moved_at - slack_s
+        if waited_s <= STALL_S:
+            return False
+        return waited_s > GAP_S or (now - link.written_at >= STALL_S and not self._is_held_up(link))
+
+    def _is_held_up(self, link: Link) -> bool:
+        """Return whether another one in the same island has pages to write, so that all of it wait for that one."""
+        return link.island is not None and any(
+            other.child.report is not None and other.child.report.queue_pages > 0
+            for other in self._links.values()
+            if other.island is link.island and other is not link
+        )

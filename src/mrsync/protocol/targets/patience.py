@@ -1,0 +1,65 @@
+"""Patience: how long a session waits, in all, for a target that says that it is at work.
+
+Nobody can see what a target does while it compares, deletes or flushes its disk: it counts up its activity, and a
+liar can count for ever. So each target has a budget of waiting. It is generous, so that slow disks do not use it up.
+Time in which a target waits for others is not counted; time in which it waits for a repair is, because it could say
+so for ever.
+
+Invariant: a session ends, whatever a target reports. Why it holds: the budget depends only on the size of the source,
+and on pages and bytes of the log that have really come. Both are bounded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from mrsync.wire.messages import ObjectKind
+
+BASE_WAITS, SHED_WAITS = 30, 3  # times the ack wait, for extra entries and all else that is not in the source
+PAGE_S = 60.0  # for each page, or longer if the rate is limited
+SLOWER = 10  # than the rate may a target be
+LOG_BYTES_S = 1000
+READ_BYTES_S = 4e6  # the slowest disk
+ENTRIES_S = 10.0  # the slowest file system
+
+
+def work_s(entries: int, content_bytes: int) -> float:
+    """Return the seconds that a slow target may need to look at all entries of the source and to read as many bytes."""
+    return entries / ENTRIES_S + content_bytes / READ_BYTES_S
+
+
+class Patience:
+    """The budget of each target in one session. work_s: for what is in the source."""
+
+    def __init__(self, ack_wait_s: float, *, is_shedding: bool = False, page_s: float = 0.0) -> None:
+        self.look_s = ack_wait_s / 10  # the longest time that counts between two looks: the master may stand still
+        self.work_s = 0.0
+        self._base_s = ack_wait_s * (SHED_WAITS if is_shedding else BASE_WAITS)
+        self._page_s = max(PAGE_S, SLOWER * page_s)
+
+    def budget_s(self, pages: int, log_bytes: int) -> float:
+        """Return the seconds to wait for a target from which so many pages and bytes of the log have come."""
+        return self._base_s + self.work_s + pages * self._page_s + log_bytes / LOG_BYTES_S
+
+
+@dataclass
+class Waiting:
+    """How long the session has waited for one target, in seconds of the caller's clock."""
+
+    waited_s: float = 0.0
+    pages: dict[ObjectKind, int] = field(default_factory=dict)  # that it held, by object
+    _looked_at: float | None = None
+
+    def look(self, patience: Patience, *, is_awaited: bool, now: float) -> None:
+        """Add the time since the last look, if the session waits for this target now."""
+        if is_awaited and self._looked_at is not None:
+            self.waited_s += min(patience.look_s, now - self._looked_at)
+        self._looked_at = now
+
+    def note_pages(self, kind: ObjectKind, held: int) -> None:
+        """Note that it holds so many pages from the beginning of an object."""
+        self.pages[kind] = max(held, self.pages.get(kind, 0))
+
+    def is_over(self, patience: Patience, log_bytes: int) -> bool:
+        """Return whether the session has waited long enough. log_bytes: of its log that have come."""
+        return self.waited_s > patience.budget_s(sum(self.pages.values()), log_bytes)

@@ -1,0 +1,110 @@
+"""Differences between rsync and mrsync that are meant. Each rule says which kind, and why."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from tests.rsync.outcomes import RECENT, Outcome
+
+PROTOCOL_ERROR = 2  # of rsync with itself: -H with SOURCEs that hold one another, for example
+DELETIONS_STOPPED = 25
+LETTERS = 11  # of an itemized line
+CREDENTIALS = re.compile(r"([.>ch]f)(?=.{3}(?:p|.o|..g)).(.{8}) (.*)")  # of a file: mode, owner or group changes
+
+
+def even_out(words: Sequence[str], theirs: Outcome, ours: Outcome) -> None:
+    """Remove from both outcomes what may differ after a line with these words."""
+    if theirs.status == PROTOCOL_ERROR or "could not make way" in theirs.errors:
+        # rsync has failed, and says so; with -b, its own backup keeps it from removing a directory
+        for outcome in (theirs, ours):
+            _forget(outcome)
+    elif theirs.status == DELETIONS_STOPPED:
+        _count_deletions(theirs, ours)
+    else:
+        _ignore_directory_times(words, theirs, ours)
+        _trust_no_size_and_time(theirs, ours)
+        _copy_nothing_of_strangers(words, theirs, ours)
+        _keep_backups_as_private(words, theirs, ours)
+        _keep_more_backups(words, theirs, ours)
+        _delete_at_the_end(words, theirs, ours)
+
+
+def _forget(outcome: Outcome) -> None:
+    for part in (outcome.lines, outcome.entries, outcome.groups):
+        part.clear()
+
+
+def _count_deletions(theirs: Outcome, ours: Outcome) -> None:
+    """Which entries are deleted before the limit is reached depends on the order of two programs."""
+    for outcome in (theirs, ours):
+        deleted = sum(line.startswith("*deleting") for line in outcome.lines)
+        _forget(outcome)
+        outcome.lines.append(f"{deleted} deletions")
+
+
+def _ignore_directory_times(words: Sequence[str], theirs: Outcome, ours: Outcome) -> None:
+    """A file that others may have put there, or have open, is made anew, while rsync changes it in place.
+
+    Its directory gets another time by that, which stays with -O; with -b, too.
+    """
+    is_beside = _has(words, "b", "--backup") and not _has(words, "", "--backup-dir")
+    if not (is_beside or _has(words, "O", "--omit-dir-times")):
+        return
+    for path, entry in ours.entries.items():
+        other = theirs.entries.get(path)
+        if other is not None and entry.mode.startswith("4") and entry.time == RECENT:
+            ours.entries[path] = entry._replace(time=other.time)
+
+
+def _trust_no_size_and_time(theirs: Outcome, ours: Outcome) -> None:
+    """A file that is made anew for its attributes gets the contents of SOURCE, even if size and time are the same."""
+    told = {found[3] for line in ours.said if (found := CREDENTIALS.match(line)) and found[1] in (".f", "hf")}
+    for path, entry in ours.entries.items():
+        other = theirs.entries.get(path)
+        if other is not None and path.removeprefix("dest/") in told:
+            ours.entries[path] = entry._replace(what=other.what)
+
+
+def _copy_nothing_of_strangers(words: Sequence[str], theirs: Outcome, ours: Outcome) -> None:
+    """What another user has in the directory of --link-dest is sent, if it gets another owner, group or mode.
+
+    With -H, another name of a group may then be the one that is sent.
+    """
+    if any("-dest=" in word for word in words):
+        grouped = {name.removeprefix("dest/") for group in ours.groups for name in group}
+        for outcome in (theirs, ours):
+            told = [line for line in outcome.lines if line[LETTERS + 1 :] not in grouped]
+            outcome.lines[:] = sorted(CREDENTIALS.sub(r">f.\2 \3", line) for line in told)
+
+
+def _keep_backups_as_private(words: Sequence[str], theirs: Outcome, ours: Outcome) -> None:
+    """A new backup directory gets the owner and mode of DEST, not those that any directory gets."""
+    for word in words:
+        path = f"dest/{word.removeprefix('--backup-dir=')}"
+        if word.startswith("--backup-dir=") and path in ours.entries and path in theirs.entries:
+            other = theirs.entries[path]
+            ours.entries[path] = ours.entries[path]._replace(mode=other.mode, owner=other.owner)
+
+
+def _keep_more_backups(words: Sequence[str], theirs: Outcome, ours: Outcome) -> None:
+    """A link whose name ends with the suffix gets a backup, too. rsync keeps one of files only, and loses the link."""
+    suffixes = [word.partition("=")[2] for word in words if word.startswith("--suffix=")] or ["~"]
+    for path in [path for path, entry in ours.entries.items() if entry.mode.startswith("12")]:
+        if path not in theirs.entries and path.endswith(2 * suffixes[-1]) and _has(words, "b", "--backup"):
+            del ours.entries[path]
+
+
+def _delete_at_the_end(words: Sequence[str], theirs: Outcome, ours: Outcome) -> None:
+    """With --delete-before, rsync finds and tells another time of the directories in which it has just deleted."""
+    if "--delete-before" in words:
+        deleted = [line.split(maxsplit=1)[1].rstrip("/") for line in theirs.lines if line.startswith("*deleting")]
+        touched = {f"{path.rpartition('/')[0] or '.'}/" for path in deleted}
+        told = [line for line in theirs.lines if line.startswith(".d..t......") and line[LETTERS + 1 :] in touched]
+        theirs.lines[:] = [line for line in theirs.lines if line not in told or line in ours.lines]
+
+
+def _has(words: Sequence[str], letter: str, name: str) -> bool:
+    """Return whether an option is among these words. letter: empty if it has none."""
+    letters = re.compile(f"-[a-zA-Z]*{letter}[a-zA-Z]*")
+    return any(word.partition("=")[0] == name or (letter and letters.fullmatch(word)) for word in words)
