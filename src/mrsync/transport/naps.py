@@ -16,19 +16,18 @@ MESSAGES_BYTES = 2 * CONTROL_BYTES_MAX  # as little as this is no page
 class Naps:
     """The length of the next nap, by what the last one brought.
 
-    is_timed: the session judges queues by round trips, which longer naps would make noisy; all naps are short then.
+    Naps lengthen no round trip that queues are judged by: these end when the kernel receives a packet.
     """
 
-    def __init__(self, *, is_timed: bool) -> None:
+    def __init__(self) -> None:
         self._seconds = NAP_MIN_S
-        self._max_s = NAP_MIN_S if is_timed else NAP_MAX_S
 
     def after(self, drained_bytes: int) -> float:
         """Return the seconds to sleep after a turn in which so many bytes were read."""
         if drained_bytes <= MESSAGES_BYTES:
             self._seconds = NAP_MIN_S
         elif drained_bytes < FEW_BYTES:
-            self._seconds = min(self._max_s, 2 * self._seconds)
+            self._seconds = min(NAP_MAX_S, 2 * self._seconds)
         elif drained_bytes > 2 * FEW_BYTES:
             self._seconds = max(NAP_MIN_S, self._seconds / 2)
         return self._seconds

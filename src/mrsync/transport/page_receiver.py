@@ -60,7 +60,7 @@ class PageReceiver:
         self._session_tag = session_tag
         self._take_control = take_control
         self._is_timed = share is not NetworkShare.ALL
-        self._naps = Naps(is_timed=self._is_timed)
+        self._naps = Naps()
         self._writer = PageWriter(
             catcher, loop, write, is_signed=is_signed, tx_seen=lambda: self._tx_seen, on_false=self._drop_page
         )

@@ -4,7 +4,7 @@ from mrsync.transport.naps import FEW_BYTES, MESSAGES_BYTES, NAP_MAX_S, NAP_MIN_
 
 
 def test_naps_are_longer_where_pages_come_slowly_and_shorter_again_where_they_come_fast() -> None:
-    naps = Naps(is_timed=False)
+    naps = Naps()
     slow = [naps.after(FEW_BYTES - 1) for _ in range(4)]
     assert slow == sorted(slow)
     assert slow[-1] == NAP_MAX_S
@@ -13,11 +13,6 @@ def test_naps_are_longer_where_pages_come_slowly_and_shorter_again_where_they_co
 
 
 def test_messages_alone_are_answered_soon() -> None:
-    naps = Naps(is_timed=False)
+    naps = Naps()
     naps.after(FEW_BYTES - 1)
     assert naps.after(MESSAGES_BYTES) == NAP_MIN_S
-
-
-def test_naps_stay_short_where_round_trips_are_judged() -> None:
-    naps = Naps(is_timed=True)
-    assert {naps.after(FEW_BYTES - 1) for _ in range(4)} == {NAP_MIN_S}

@@ -18,10 +18,11 @@ from typing import Callable, Protocol
 
 from mrsync.protocol.pace.cubic import Cubic
 from mrsync.protocol.pace.ledbat import Ledbat
-from mrsync.protocol.pace.pacing import PACKETS_S_MAX, PACKETS_S_MIN
+from mrsync.protocol.pace.pacing import LATE_S_MAX, LATE_S_MIN, PACKETS_S_MAX, PACKETS_S_MIN
 from mrsync.protocol.pace.pathsignals import PathSignals
 from mrsync.wire.messages import NetworkShare, Report
 
+LATE_SHARE = 4  # of the depth of the queue
 SENT_MAX = 8192  # power of two; tx numbers that are remembered
 
 
@@ -158,6 +159,12 @@ class Courtesy:
         """Seconds from one packet to the next; 0: bursts leave whole."""
         packets_s = self.packets_s
         return 1 / packets_s if packets_s is not None and packets_s < PACKETS_S_MAX else 0.0
+
+    @property
+    def late_s(self) -> float:
+        """Seconds for which packets may follow at once when a timer was late: what follows must fit into the queue."""
+        depth_s = min((known.path.queueing.depth_s for known in self._bottlenecks.values()), default=0.0)
+        return min(LATE_S_MAX, max(LATE_S_MIN, depth_s / LATE_SHARE))
 
     @property
     def packets_s(self) -> float | None:

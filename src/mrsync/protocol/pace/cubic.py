@@ -3,13 +3,18 @@
 After congestion the window is cut to BETA and returns to its former size along a cubic curve. Where a Reno TCP would
 grow faster, it grows like that one. A cut never goes below what fills the path without a queue: a TCP's cut drains the
 queue, too, and not the path.
+
+Until the first congestion it searches: the window alone limits, and pages leave whole. Where processors are what
+limits, timers are late, and so a pace would be missed, less would arrive, and the pace would follow that downwards.
 """
 
 from __future__ import annotations
 
+import math
+
 from mrsync.protocol.pace.pathsignals import PathSignals
-from mrsync.protocol.pace.regrowth import Regrowth
-from mrsync.protocol.pace.slowstart import GAIN, PACKETS_START, SlowStart
+from mrsync.protocol.pace.regrowth import GROWTH, Regrowth
+from mrsync.protocol.pace.slowstart import PACKETS_START, SlowStart
 
 PACKETS_MIN = 2.0
 BETA = 0.7
@@ -17,6 +22,7 @@ RARE_S = 2.0
 BETA_RARE = 0.5  # where congestion is rare: the queue is deep, and others would wait long for their share
 STEEPNESS = 0.4  # C, packets per cubic second
 PACE_GAIN = 1.0
+GROWTH_BUSY = 0.125  # of what arrives, while packets queue and none was lost yet
 RENO_GAIN = 3 * (1 - BETA) / (1 + BETA)  # packets per round trip
 
 
@@ -31,6 +37,7 @@ class Cubic:
         self._least = 0.0  # size right after it
         self._reno = 0.0  # size of a Reno TCP since then
         self._cut_at = 0.0
+        self._is_searching = True  # until the first congestion
 
     @property
     def is_probing(self) -> bool:
@@ -44,6 +51,9 @@ class Cubic:
         """
         if is_full and self.is_probing:
             self.size = self._start.on_seen(packets, self.size, path)
+            self._begin_curve(self.size, now)
+        elif is_full and self._is_searching:
+            self.size += packets * (GROWTH_BUSY if path.queueing.is_busy else GROWTH)
             self._begin_curve(self.size, now)
         elif is_full and (more := self._regrowth.growth(packets, self.size, path.queueing, now)):
             self.size += more
@@ -67,6 +77,7 @@ class Cubic:
         self.size = max(PACKETS_MIN, beta * self.size, min(self.size, path.filling))
         self._begin_curve(most, now)
         self._start.is_over = True
+        self._is_searching = False
         self._regrowth.on_congestion(now)
 
     def _begin_curve(self, most: float, now: float) -> None:
@@ -74,4 +85,8 @@ class Cubic:
 
     def packets_s(self, path: PathSignals) -> float:
         """Return how many packets may leave in a second."""
-        return GAIN * self.size / path.unhurried_s if self.is_probing else path.pace(PACE_GAIN * self.size)
+        if self._is_searching:
+            return math.inf
+        queueing = path.queueing
+        slowest = self.size / max(path.unhurried_s, queueing.way_s + queueing.depth_s)  # with the queue full
+        return max(slowest, path.pace(PACE_GAIN * self.size))

@@ -1,7 +1,8 @@
 """SlowStart: double the window until packets queue (HyStart++, RFC 9406), so that a first search fills no queue.
 
-A queue counts only if it lasts: three reports, and then what is seen of half a window in a row, must have queued. Where
-programs were late all the same, the window grows fast again later (regrowth.py).
+A queue counts only if it lasts: three reports, and then what is seen of half a window in a row, must have queued. And
+it must hold a good part of the window, by Little's law: rate times round trip. The round trip leaves out the time for
+which the listener held its answer, so it holds little where the listener's processor is what limits.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ GAIN = 2.0  # of the pace: the window is to be used before the next report
 QUEUE_S_MIN, QUEUE_S_MAX = 0.004, 0.016  # as in RFC 9406
 QUEUE_SHARE = 8  # of the path itself
 LASTING_SHARE = 0.5  # of the window
+ON_PATH_SHARE = 0.5  # of the window: if fewer packets are on the path, the others wait in a late program
 
 
 class SlowStart:
@@ -31,6 +33,8 @@ class SlowStart:
         self._queued += packets
         if self._queued < LASTING_SHARE * size:
             return size + packets
-        self.is_over = True
         arrives = deliveries.packets_s * (queueing.way_s + queueing.queue_s)
-        return min(size, max(size / 2, arrives))  # half of it filled the path one round trip before
+        if arrives < ON_PATH_SHARE * size:
+            return size + packets
+        self.is_over = True
+        return min(size, arrives)

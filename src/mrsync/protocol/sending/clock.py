@@ -19,7 +19,7 @@ from array import array
 from heapq import nlargest
 
 from mrsync.protocol.pace.courtesy import Courtesy
-from mrsync.protocol.pace.pacing import LATE_S_MIN, Pacing
+from mrsync.protocol.pace.pacing import Pacing
 from mrsync.protocol.sending.flow import Audience, Flow
 from mrsync.protocol.sending.losses import LossFinding
 from mrsync.protocol.sending.window import Window
@@ -119,7 +119,7 @@ class Clock:
     @property
     def late_s(self) -> float:
         """Seconds for which packets may follow at once when a timer was late."""
-        return self.pacing.late_s if self.pacing.is_on else LATE_S_MIN
+        return self.pacing.late_s if self.pacing.is_on else self._courtesy.late_s
 
     @property
     def _listener_gap_s(self) -> float:

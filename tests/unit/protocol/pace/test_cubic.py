@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from mrsync.protocol.pace.cubic import BETA, BETA_RARE, PACKETS_MIN, RARE_S, Cubic
@@ -65,18 +67,36 @@ def test_it_comes_back_to_where_it_was_but_slowly_beyond(busy_way: PathSignals) 
     assert max(sizes) < 3 * 400
 
 
-def test_it_grows_fast_again_when_late_programs_ended_the_slow_start() -> None:
+def test_the_search_goes_on_after_the_slow_start_with_a_queue_slower_and_nothing_is_paced() -> None:
     way = PathSignals()
     control = Cubic()
     for rtt_s in (0.001, *[0.02] * 3):
         way.queueing.add(rtt_s, 0.0)
+    for at in range(20):
+        way.deliveries.add(44, 0.005 * at, is_full=True)
     turn(control, way, 0.0)
     assert not control.is_probing
-    assert control.size < PACKETS_START
-    for at in range(30):
+    size = control.size
+    turn(control, way, 0.0)
+    with_queue = control.size / size
+    for at in range(3):
         way.queueing.add(0.001, 0.01 * at)
-        turn(control, way, 0.01 * at)
-    assert control.size > 10 * PACKETS_START
+    size = control.size
+    turn(control, way, 0.1)
+    assert 1.02 < with_queue < 1.15
+    assert control.size > 1.2 * size
+    assert control.packets_s(way) == math.inf
+
+
+def test_a_pace_does_not_follow_what_arrives_below_what_the_window_allows() -> None:
+    way = PathSignals()
+    for rtt_s in (0.001, *[0.02] * 3, *[0.001] * 3):
+        way.queueing.add(rtt_s, 0.0)
+    for at in range(20):
+        way.deliveries.add(1, 0.2 * at, is_full=True)  # a slow program
+    control = Cubic()
+    control.on_congestion(way, 0.5)
+    assert control.packets_s(way) >= control.size / 0.0201
 
 
 def test_a_cut_leaves_what_fills_the_path() -> None:

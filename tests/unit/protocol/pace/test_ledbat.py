@@ -16,6 +16,8 @@ def way(queue_s: float, *, depth_s: float = 0.0) -> PathSignals:
     made = PathSignals()
     for rtt_s in (WAY_S, *[WAY_S + depth_s] * 3, *[WAY_S + queue_s] * 3):
         made.queueing.add(rtt_s, 0.0)
+    for at in range(20):
+        made.deliveries.add(44, 0.005 * at, is_full=True)
     return made
 
 

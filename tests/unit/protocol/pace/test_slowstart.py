@@ -32,8 +32,10 @@ def test_it_ends_when_packets_queue_and_takes_what_is_under_way() -> None:
     assert start.is_over
 
 
-def test_it_keeps_what_must_have_been_possible() -> None:
-    assert SlowStart().on_seen(400, 800.0, way(0.005)) == 400
+def test_packets_that_wait_in_a_late_program_are_no_queue() -> None:
+    start = SlowStart()
+    assert start.on_seen(400, 800.0, way(0.005)) == 1200  # 53 of them are on the path
+    assert not start.is_over
 
 
 def test_a_short_delay_is_no_queue() -> None:
