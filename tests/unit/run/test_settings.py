@@ -1,19 +1,23 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import pytest
 
-from mrsync.errors import FileError, ProtocolDataError
+from mrsync.errors import FileError, ProtocolDataError, UsageError
 from mrsync.run.settings import (
     CastSettings,
     CatchSettings,
     Invitation,
     Network,
+    Remote,
     decode_own_secret,
     draw_own_secrets,
     encode_own_secret,
 )
+from mrsync.tree.model.policy import Policy
+from mrsync.tree.source.selection import Selection
 
 NETWORK = Network("239.1.2.3", 9000, ttl=3, has_loop=True, interface="eth7")
 
@@ -89,3 +93,31 @@ def test_a_secret_of_its_own_survives_its_line() -> None:
     for damaged in (b"", b"\n", b"zz\n", line[2:], b"\xff\n"):
         with pytest.raises(ProtocolDataError, match="secret on stdin"):
             decode_own_secret(damaged)
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"has_monitor": False}, "-x needs --rate"),
+        ({"remote_shell": "local", "remote": Remote(directory="/opt")}, "are for other hosts, not for -r local"),
+        ({"policy": Policy(deletes_excluded=True, deletes=False)}, "--no-delete contradict each other"),
+        ({"policy": Policy(link_dests=("a",), copy_dests=("b",))}, "cannot be mixed"),
+        ({"policy": Policy(link_dests=("a",) * 21)}, "more than 20 directories for --link-dest"),
+        ({"policy": Policy(link_dests=("a",)), "selection": Selection(synclist=b"l")}, r"with --\*-dest"),
+        ({"policy": Policy(keeps_dir_links=True), "selection": Selection(synclist=b"l")}, "with --keep-dirlinks"),
+        ({"policy": Policy(inplace=True, commit="job")}, "--inplace cannot be combined with"),
+        ({"policy": Policy(remove_first=True, backup=True)}, "-X cannot be combined with"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_settings_that_contradict_each_other_are_refused(changes: dict[str, Any], complaint: str) -> None:
+    settings = CastSettings(b"/a", b"/b", ("n1",), "ssh", b"")
+    assert settings.validated() is settings
+    with pytest.raises(UsageError, match=complaint):
+        settings._replace(**changes).validated()
+
+
+def test_an_invitation_with_a_cut_key_is_refused() -> None:
+    line = Invitation(("a",), b"/a", b"", verify_key=bytes(31)).encode()
+    with pytest.raises(ProtocolDataError, match="a public key of a wrong length"):
+        Invitation.decode(line)
