@@ -26,7 +26,7 @@ Section: net
 Priority: optional
 Depends: python3 (>= 3.11), python3-clustershell, python3-cryptography, python3-rich
 Recommends: openssh-client, clustershell
-Suggests: rsync
+Suggests: rsync, python3-zstandard
 Installed-Size: {kilobytes}
 Description: {summary}
  A file is sent over the network once, by reliable UDP multicast, however

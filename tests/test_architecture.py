@@ -39,7 +39,12 @@ SIDEWAYS = {
 FOLDER_FILES_MAX = 16
 PURE = {"wire", "protocol"}
 IMPURE = {"time", "os", "random", "socket", "select", "selectors", "threading", "subprocess", "pathlib", "io"}
-FOREIGN = {"wire": {"cryptography"}, "remote": {"ClusterShell", "yaml"}, "cli": {"rich", "ClusterShell"}}
+FOREIGN = {
+    "wire": {"cryptography"},
+    "transport": {"compression", "zstandard"},  # only where they are there
+    "remote": {"ClusterShell", "yaml"},
+    "cli": {"rich", "ClusterShell"},
+}
 TARGET_PYTHON = (3, 9)
 CATCHERS = (
     "mrsync.run.catch.catch",

@@ -348,6 +348,7 @@ def test_every_message_and_record_has_an_example() -> None:
         ("seal", messages.SealKind),
         ("object", messages.ObjectKind),
         ("phase", messages.Phase),
+        ("bit", messages.Compression),
         ("ending", messages.Ending),
         ("way", messages.Way),
         ("feeding", messages.Feeding),

@@ -29,6 +29,7 @@ from mrsync.transport.loop import Loop
 from mrsync.transport.network.interface import Interface, loopback_interface
 from mrsync.transport.network.multicast import granted_buffer, open_caster_socket, open_data_socket, open_reply_socket
 from mrsync.transport.network.paths import Path
+from mrsync.transport.pages.compression import compressions_here
 from mrsync.transport.pages.slots import SLOTS
 from mrsync.transport.sessions import CatcherSecrets
 from mrsync.wire.geometry import Geometry, ladder
@@ -57,7 +58,13 @@ class Place:
 class CatchingApplication:
     """A catcher that needs everything and keeps it in memory, or where `write` puts it."""
 
-    def __init__(self, place: Place, target: int, write: Callable[[int, bytes], None] | None = None) -> None:
+    def __init__(
+        self,
+        place: Place,
+        target: int,
+        write: Callable[[int, bytes], None] | None = None,
+        compressions: int | None = None,
+    ) -> None:
         self.objects: dict[int, dict[int, bytes]] = {0: {}, 1: {}, 2: {}}
         self.ended: SessionEnded | None = None
         self.write = write
@@ -74,6 +81,7 @@ class CatchingApplication:
                 seals=seals_here(),
                 buffer_bytes=granted_buffer(self.data),
                 retained_pages=SLOTS,
+                compressions=compressions_here() if compressions is None else compressions,
             ),
             self.loop.now(),
         )
@@ -221,10 +229,15 @@ def prepare_session(
     *,
     real_buffers: Sequence[int | None] = (),
     write: Callable[[int, bytes], None] | None = None,
+    expanding: Sequence[int | None] = (),
     **config: Any,
 ) -> Session:
-    """A session that casts contents to so many catchers; real_buffers: bytes of their sockets, whatever they claim."""
-    catching = [CatchingApplication(place, target, write) for target in range(targets)]
+    """A session that casts contents to so many catchers; real_buffers: bytes of their sockets, whatever they claim.
+
+    expanding: the compressions that each can expand; None: what this host can.
+    """
+    able = [*expanding, *[None] * targets][:targets]
+    catching = [CatchingApplication(place, target, write, can) for target, can in enumerate(able)]
     for application, buffer_bytes in zip(catching, real_buffers, strict=False):
         if buffer_bytes is not None:
             application.data.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer_bytes // 2)

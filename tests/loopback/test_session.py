@@ -12,11 +12,13 @@ import pytest
 
 from mrsync.protocol.core.events import SessionEnded
 from mrsync.transport.network.socket_options import UDP_GRO
+from mrsync.transport.pages.zstd import has_zstd
 from mrsync.wire.header import page_headers, session_tag
-from mrsync.wire.messages import Ending, Phase
+from mrsync.wire.messages import Compression, Ending, Phase
 from tests.loopback.session import HMAC_ONLY, Place, Session, prepare_session
 
 _SO_NO_CHECK = 11
+DEFLATE = 1 << Compression.DEFLATE
 CONTENTS = random.Random(1).randbytes(8_000_000)
 
 
@@ -33,6 +35,21 @@ def hold(session: Session, contents: bytes = CONTENTS) -> None:
 @pytest.mark.parametrize("seals", [None, HMAC_ONLY], ids=["best", "hmac"])
 def test_every_catcher_gets_every_byte(targets: int, seals: int | None) -> None:
     hold(prepare_session(CONTENTS, targets, Place(), seals=seals))
+
+
+@pytest.mark.skipif(not has_zstd(), reason="needs Python 3.14 or the package zstandard")
+@pytest.mark.parametrize(
+    ("poor", "chosen"), [((), Compression.ZSTD), ((None, DEFLATE), Compression.DEFLATE)], ids=["all", "all but one"]
+)
+def test_pages_are_compressed_so_that_every_catcher_can_expand_them(
+    poor: tuple[int | None, ...], chosen: Compression
+) -> None:
+    text = b"".join(b"%d green bottles, hanging on the wall\n" % number for number in range(50_000))
+    both = DEFLATE | 1 << Compression.ZSTD
+    session = prepare_session(text, 3, Place(), expanding=poor, compressions=both, rate_bytes_s=1e6)
+    hold(session, text)
+    assert session.casting.caster.compressions.chosen is chosen
+    assert session.casting.driver.bytes_saved > len(text) / 2
 
 
 def test_without_merging_and_segmentation_it_is_only_slower() -> None:

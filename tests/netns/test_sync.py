@@ -59,7 +59,7 @@ def test_every_byte_is_sent_once(make_lab: MakeLab, tmp_path: Path) -> None:
 
 
 @WITH_IPV4
-@pytest.mark.parametrize("options", [("--encrypt",), ("--no-encrypt",)])
+@pytest.mark.parametrize("options", [("--encrypt",), ("--no-encrypt", "--compress-choice=zlib")])
 def test_compressed_pages_are_repaired_too(make_lab: MakeLab, tmp_path: Path, options: tuple[str, ...]) -> None:
     fleet = Fleet(make_lab(3), tmp_path)
     fleet.source.mkdir()

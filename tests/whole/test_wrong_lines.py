@@ -152,7 +152,7 @@ LINES = """
 1  mrsync --inplace --commit job src a:/d        | leave out --commit job
 1  mrsync --append-verify src a:/d               | --delta sends only what was added
 1  mrsync --log-file-format %i src a:/d          | use --out-format
-1  mrsync --compress-choice=zstd src a:/d        | --compress-choice
+1  mrsync --compress-choice=lz4 src a:/d         | 'lz4' is not one of auto, zstd, zlib, none
 3  mrsync --delete-missing-args nodir/x a:/d     | the directory of the source nodir/x
 3  mrsync --ignore-missing-args nodir/ a:/d      | the directory of the source nodir/
 1  ... --suffix .old                             | --backup
@@ -174,7 +174,7 @@ LINES = """
 1  ... --encrypt --no-encrypt                    | --encrypt
 1  ... --relay perhaps                           | 'perhaps'
 1  ... --relay-chains 0                          | '0' is not a number of chains
-1  ... --compress-level 10                       | '10' is not a level from 0 to 9
+1  ... --compress-level 23                       | '23' is not a level from 0 to 22
 1  ... --sudo                                    | -r local
 1  ... --topology nofile                         | -r local
 1  ... --remote-python 'python3; rm'             | 'python3;'

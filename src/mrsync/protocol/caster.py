@@ -37,6 +37,7 @@ from mrsync.protocol.sending.window import Window
 from mrsync.protocol.targets.admission import Admission
 from mrsync.protocol.targets.chains.relays import Relays
 from mrsync.protocol.targets.commits import Commits
+from mrsync.protocol.targets.compressions import Compressions
 from mrsync.protocol.targets.endings import Endings
 from mrsync.protocol.targets.liveness import Expectation
 from mrsync.protocol.targets.outbox import Outbox
@@ -81,6 +82,7 @@ class Caster:
         self._unions: tuple[Union, Union] | None = None  # of needs and basis, while they are computed
         self._rounds = Rounds()
         self._seals = Seals(config.seals, must_encrypt=config.must_encrypt)
+        self.compressions = Compressions(config.compressions)
         self._commits = Commits(0, config.commit_rule)
         self._bounds = Bounds()
         page_s = geometry.page_bytes / config.rate_bytes_s if config.rate_bytes_s else 0.0
@@ -100,7 +102,9 @@ class Caster:
             forget=self._forget,
             on_ended=self._on_target_ended,
         )
-        self._admission = Admission(self.roster, self._outbox, self.reach, self._endings, self._seals, self._on_joined)
+        self._admission = Admission(
+            self.roster, self._outbox, self.reach, self._endings, self._refusal, self._on_joined
+        )
         self._timers.set(Timer.STATUS, now)
         self._timers.set(Timer.GATHER, now + config.ack_wait_s)
         self._timers.set(Timer.LIVENESS, now + config.ack_wait_s / LIVENESS_SHARE)
@@ -270,6 +274,9 @@ class Caster:
 
     # reports, and who comes and goes
 
+    def _refusal(self, hello: Hello) -> str:
+        return self._seals.refusal(hello) or self.compressions.refusal(hello)
+
     def _on_joined(self, target: Target, hello: Hello, now: float) -> None:
         self.clock.window.on_buffer(hello.buffer_bytes)
         self._events.append(TargetJoined(target.id))
@@ -373,6 +380,7 @@ class Caster:
             self.abort("no target could be reached", now)
             return
         self._outbox.seal = self._seals.choose(self.roster.live)
+        self.compressions.choose(self.roster.live, are_all=not self.roster.expected)
         self._outbox.geometry = self.reach.step.geometry
         self.clock.fit(self.reach.step.geometry)
         self._enter(Trigger.GATHERED, now, cast=ObjectKind.MANIFEST)

@@ -19,6 +19,7 @@ class CasterConfig(NamedTuple):
     names: Mapping[int, str]  # target id -> name
     seals: int  # bit set of the seals this end has
     must_encrypt: bool = False
+    compressions: int = 0  # bit set of those to choose from; 0: pages are not compressed
     ack_wait_s: float = 60.0
     quit_on_bad: bool = False
     commit_rule: CommitRule = CommitRule.FILE

@@ -61,6 +61,7 @@ class Remote(NamedTuple):
 
 SLOW_TARGET = ("wait", "shed")  # what happens with a target that alone holds back all others
 SHARES = ("all", "fair", "polite")  # of the network, where others send too
+COMPRESSIONS = ("auto", "zstd", "zlib", "none")  # of pages; auto: zstd if all ends have it
 RELAYING = ("auto", "no")  # whether targets pass pages on to one another
 
 
@@ -79,7 +80,8 @@ class CastSettings(NamedTuple):
     share: str = "all"  # of SHARES
     ack_wait_s: float = 60.0
     has_monitor: bool = True  # False: send at rate_bytes_s without flow control
-    compress_level: int = 0  # of zlib, 1 to 9; 0: pages are not compressed
+    compression: str = "none"  # of COMPRESSIONS
+    compress_level: int = 1  # 1 to 22; zlib has 9 at most
     is_encrypted: bool | None = None  # None: if all ends are able to; True: required; False: authenticate only
     quits_on_bad: bool = False
     stop_after: float | None = None  # minutes

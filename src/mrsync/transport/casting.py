@@ -37,7 +37,7 @@ from mrsync.transport.loop import Loop
 from mrsync.transport.network.paths import BurstStatistics, Path, PathKind
 from mrsync.transport.network.stamps import LastArrival
 from mrsync.transport.pages.bursts import BurstSender, Slice
-from mrsync.transport.pages.compression import Compressor
+from mrsync.transport.pages.compression import LEVEL, Compressor
 from mrsync.transport.pages.pagecache import ReadPage, SealedPages
 from mrsync.wire.formats.session import ControlCodec, Rejection
 from mrsync.wire.header import session_tag
@@ -66,7 +66,7 @@ class CasterDriver:
     sockets: from multicast.open_caster_socket; the caller closes them. paths: the initial paths to the group, by these
     sockets. read: (object, page) -> plaintext bytes. on_event: called with every event; may call the state machine.
     on_turn: called once per turn of the loop. All callbacks run in the thread of `run`. The state machine learns with
-    each message the path for an answer. compress_level: of zlib; 0 for pages as they are.
+    each message the path for an answer. compress_level: of what the state machine chooses.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class CasterDriver:
         paths: Iterable[Path],
         *,
         secrets: CasterSecrets,
-        compress_level: int = 0,
+        compress_level: int = LEVEL,
         read: ReadPage,
         on_event: Callable[[CasterEvent], None],
         on_turn: Callable[[], None] = lambda: None,
@@ -328,8 +328,9 @@ class CasterDriver:
             sealer = PageSealer(self._keys, self._caster.statistics().seal)
             geometry = self._caster.geometry
             on_read = self._digester.take if self._digester is not None else None
-            if self._compress_level:
-                self._compressor = Compressor(geometry.slice_bytes, level=self._compress_level)
+            compression = self._caster.compressions.chosen
+            if compression is not None:
+                self._compressor = Compressor(geometry.slice_bytes, compression, level=self._compress_level)
             self._pages = SealedPages(self._read, sealer, geometry, on_read=on_read, compressor=self._compressor)
             self._sender.slice_bytes = geometry.slice_bytes
         return self._pages

@@ -45,6 +45,13 @@ class SealKind(IntEnum):
     ED25519 = 3
 
 
+class Compression(IntEnum):
+    """How a page is compressed. Every catcher can expand DEFLATE."""
+
+    DEFLATE = 0
+    ZSTD = 1
+
+
 class ObjectKind(IntEnum):
     """The byte sequences that are cast."""
 
@@ -143,6 +150,7 @@ class Hello(NamedTuple):
     token: int  # of the last welcome, which proves that this address is the sender's; 0: none yet
     host: str
     version: str
+    compressions: int = 1 << Compression.DEFLATE  # it can expand; bit set: 1 << Compression
 
 
 class Welcome(NamedTuple):

@@ -199,7 +199,7 @@ messages: st.SearchStrategy[Message] = st.one_of(
     assigns.filter(lambda assign: assign.parent is None),
     hops,
     statuses(),
-    st.builds(Hello, targets, u64, u32, u8, u32, u32, u16, u16, u32, texts, texts),
+    st.builds(Hello, targets, u64, u32, u8, u32, u32, u16, u16, u32, texts, texts, u8.map(lambda bits: bits | 1)),
     st.builds(Welcome, u64, u32, targets, u16, u32, u32),
     reports(),
     st.builds(Ack, u64, u32, targets, st.integers(0, 2**28)),

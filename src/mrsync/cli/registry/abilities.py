@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from mrsync.transport.network.multicast import UDP_SEGMENT
 from mrsync.transport.network.socket_options import UDP_GRO
+from mrsync.transport.pages.zstd import has_zstd
 from mrsync.wire.seals.sealing import has_aes_gcm
 
 _LANDLOCK_CREATE_RULESET = 444  # the same number on every architecture
@@ -23,6 +24,7 @@ def ability_lines() -> Iterator[str]:
         ("GSO, many packets with one system call (UDP_SEGMENT)", _takes_option(UDP_SEGMENT)),
         ("GRO, many packets received at once (UDP_GRO)", _takes_option(UDP_GRO)),
         ("AES-256-GCM (Python package cryptography)", has_aes_gcm()),
+        ("zstd for --compress (Python 3.14, or Python package zstandard)", has_zstd()),
         (f"Landlock, version {landlock}" if landlock else "Landlock", landlock > 0),
     ):
         yield f"  {'yes' if has_it else 'no':<4}{name}"

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
 
+from mrsync.run.settings import COMPRESSIONS
+
 SIZE = re.compile(r"(?=\.?\d)(\d*)(?:\.(\d*))?(?:(b)(?=$|[+-])|([kmgtp])(b|ib)?)?([+-]1)?", re.IGNORECASE | re.ASCII)
 INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 SIZE_MAX = (1 << 63) - 1
@@ -168,7 +170,15 @@ def _fitting_times(found: re.Match[str], now: datetime) -> Iterator[datetime]:
 
 
 def compress_level(text: str) -> int:
-    return _bounded(text, "level", 0, 9)
+    return _bounded(text, "level", 0, 22)
+
+
+def compress_choice(text: str) -> str:
+    """Check the name of a way to compress, with rsync's names."""
+    name = "zlib" if text == "zlibx" else text
+    if name not in COMPRESSIONS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not one of {', '.join(COMPRESSIONS)}")
+    return name
 
 
 def verbosity(text: str) -> int:

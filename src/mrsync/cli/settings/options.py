@@ -6,7 +6,7 @@ import argparse
 import os
 import socket
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mrsync.cli.output.line_format import problem_of
 from mrsync.cli.output.output_files import check_output
@@ -125,6 +125,7 @@ def parse_mrsync(arguments: Sequence[str], *, reads_files: bool = True) -> tuple
         policy=policy,
         selection=selection,
         remote=remote_of(options, MRSYNC),
+        **_compression(options),
         **fields_of(MRSYNC, "settings", options),
     ).validated()
     if is_local:
@@ -155,6 +156,7 @@ def parse_multicaster(arguments: Sequence[str]) -> tuple[CastSettings, Output]:
         has_monitor=not options.no_monitor,
         policy=policy,
         selection=selection,
+        **_compression(options),
         **fields_of(MULTICASTER, "settings", options),
     ).validated()
     return settings, _output(options, targets.left_out).validated()
@@ -196,6 +198,15 @@ def _master(options: argparse.Namespace) -> str | None:
 
 def _policy_and_selection(options: argparse.Namespace) -> tuple[Policy, Selection]:
     return list_options.apply(options, file_options.policy(options), file_options.selection(options))
+
+
+def _compression(options: argparse.Namespace) -> dict[str, Any]:
+    """Return how pages are compressed, for CastSettings. As in rsync, each of the three options asks for it."""
+    choice, level = options.compress_choice, options.compress_level
+    is_asked = options.compress or choice is not None or level is not None
+    if not is_asked or choice == "none" or (level == 0 and choice != "zstd"):  # zstd of rsync: 0 is the default level
+        return {}
+    return {"compression": choice or "auto", "compress_level": level or 1}
 
 
 def _is_deletion_meant(options: argparse.Namespace, words: Sequence[str]) -> bool:

@@ -60,6 +60,7 @@ class Candidate:
             token=token,
             host=config.host,
             version=config.version,
+            compressions=config.compressions,
         )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from mrsync.wire.messages import Compression
+
 
 class CatcherConfig(NamedTuple):
     """Settings that do not change during a session."""
@@ -18,3 +20,4 @@ class CatcherConfig(NamedTuple):
     wait_s: float = 3600.0  # for a first status
     has_group: bool = True  # False: there is none, or this host cannot join it
     knows_master: bool = False  # and so can ask it for the session
+    compressions: int = 1 << Compression.DEFLATE  # it can expand

@@ -10,7 +10,6 @@ from mrsync.protocol.targets.endings import Endings
 from mrsync.protocol.targets.outbox import Outbox
 from mrsync.protocol.targets.reach import Reach
 from mrsync.protocol.targets.roster import Roster, Target
-from mrsync.protocol.targets.seals import Seals
 from mrsync.wire.messages import Hello
 
 TAKEOVER_S = 2.0  # while its catcher was heard that recently, a target id is taken
@@ -20,7 +19,8 @@ class Admission:
     """Admit the catchers of targets that are expected, each once.
 
     is_closed: the plan is made for the targets that have joined by now, so no other process may replace one of them.
-    on_joined: called with the target, its hello and the time when a target was admitted.
+    refusal: returns why a catcher with this hello cannot take part, or "". on_joined: called with the target, its hello
+    and the time when a target was admitted.
     """
 
     def __init__(
@@ -29,7 +29,7 @@ class Admission:
         outbox: Outbox,
         reach: Reach,
         endings: Endings,
-        seals: Seals,
+        refusal: Callable[[Hello], str],
         on_joined: Callable[[Target, Hello, float], None],
     ) -> None:
         self.is_closed = False
@@ -37,7 +37,7 @@ class Admission:
         self._outbox = outbox
         self._reach = reach
         self._endings = endings
-        self._seals = seals
+        self._refusal = refusal
         self._on_joined = on_joined
 
     def receive_hello(self, hello: Hello, source: Address, now: float) -> None:
@@ -48,7 +48,9 @@ class Admission:
         elif target.is_ended or hello.instance in target.former:
             self._outbox.refuse(hello, source, target.reason or "another process has replaced this one")
         elif target.is_live and target.hello is not None and target.hello.instance == hello.instance:
-            hello = hello._replace(seals=target.hello.seals)  # it was admitted with these
+            hello = hello._replace(
+                seals=target.hello.seals, compressions=target.hello.compressions
+            )  # it was admitted with these
             self._outbox.welcome(target, hello, source, self._reach.receive_hello(target, hello, source, now))
         elif is_taken(target, now):
             self._outbox.refuse(hello, source, f"another catcher answers as number {target.id} already")
@@ -61,7 +63,7 @@ class Admission:
             self._admit(target, hello, source, now)
 
     def _admit(self, target: Target, hello: Hello, source: Address, now: float) -> None:
-        refusal = self._seals.refusal(hello)
+        refusal = self._refusal(hello)
         if target.is_live:
             self._endings.forget(target, now)
             target = self._roster.renew(target)

@@ -49,14 +49,22 @@ from mrsync.transport.loop import Loop
 from mrsync.transport.network.paths import Path, PathKind
 from mrsync.transport.network.socket_options import describe_missing
 from mrsync.transport.network.traffic_class import set_traffic_class
+from mrsync.transport.pages.compression import compressions_here
 from mrsync.transport.pages.forwarding import endpoint
+from mrsync.transport.pages.zstd import has_zstd
 from mrsync.tree.fs.descriptors import raise_descriptor_limit
 from mrsync.wire.geometry import ladder
-from mrsync.wire.messages import NetworkShare, Phase, SealKind
+from mrsync.wire.messages import Compression, NetworkShare, Phase, SealKind
 from mrsync.wire.records import FailureCause
 from mrsync.wire.seals.sealing import seals_here
 
 STOP_WAIT_S = 10.0  # for catchers to clean up
+_COMPRESSIONS = {  # by the name in the settings, a bit set of those to choose from
+    "auto": 1 << Compression.DEFLATE | 1 << Compression.ZSTD,
+    "zstd": 1 << Compression.ZSTD,
+    "zlib": 1 << Compression.DEFLATE,
+    "none": 0,
+}
 
 
 def cast(settings: CastSettings, observer: Observer, stop: Stop, trace: Trace | None = None) -> Outcome:
@@ -242,6 +250,7 @@ class _Run:
         if phase is Phase.COMPARING:
             self._foreign_sessions.close()
             self._notices.tell_seal(self._caster.statistics().seal, self._caster.roster.live)
+            self._notices.tell_compression(self._caster.compressions.chosen, self._caster.roster.live)
             self._notices.tell_trust()
             for sentence in self._reach_notices.when_gathered():
                 self._notices.warn(sentence)
@@ -291,12 +300,15 @@ def _caster_config(settings: CastSettings, rendezvous: Rendezvous, session: int,
         seals &= 1 << SealKind.HMAC_SHA256
     if settings.is_encrypted and not can_encrypt(seals):
         raise UsageError("--encrypt needs the Python package cryptography on the master")
+    if settings.compression == "zstd" and not has_zstd():
+        raise UsageError("--compress-choice zstd needs Python 3.14, or the Python package zstandard, on the master")
     return CasterConfig(
         session=session,
         steps=ladder(rendezvous.mtu, is_ipv6=rendezvous.is_ipv6, target_count=len(settings.targets)),
         names=dict(enumerate(settings.targets)),
         seals=seals,
         must_encrypt=bool(settings.is_encrypted),
+        compressions=_COMPRESSIONS[settings.compression] & compressions_here(),
         ack_wait_s=settings.ack_wait_s,
         quit_on_bad=settings.quits_on_bad,
         is_shedding=settings.slow_target == "shed",

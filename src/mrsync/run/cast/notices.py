@@ -10,7 +10,8 @@ from mrsync.remote.targets import fold
 from mrsync.run.observer import Notice, Observer
 from mrsync.run.rendezvous import Rendezvous
 from mrsync.run.settings import LOCAL, CastSettings
-from mrsync.wire.messages import SealKind
+from mrsync.transport.pages.zstd import has_zstd
+from mrsync.wire.messages import Compression, SealKind
 from mrsync.wire.seals.sealing import seals_here
 from mrsync.wire.seals.signing import can_sign
 
@@ -74,6 +75,18 @@ class Notices:
         poor = [target.name for target in targets if target.hello and not can_encrypt(target.hello.seals)]
         who = fold(poor) if can_encrypt(seals_here()) else "this host"
         self.warn(f"authenticated but not encrypted: the Python package cryptography is missing or broken on {who}")
+
+    def tell_compression(self, chosen: Compression | None, targets: Iterable[Target]) -> None:
+        """Tell how pages are compressed and, if not by zstd though that was asked for, why."""
+        if chosen is None or self._settings.compression != "auto":
+            return
+        if chosen is Compression.ZSTD:
+            self.notice(1, "pages are compressed by zstd")
+            return
+        zstd = 1 << Compression.ZSTD
+        poor = [target.name for target in targets if target.hello and not target.hello.compressions & zstd]
+        who = "this host" if not has_zstd() else fold(poor) if poor else "targets that may come later, for all we know"
+        self.notice(1, f"pages are compressed by zlib: there is no zstd on {who}")
 
     def tell_trust(self) -> None:
         """Tell why targets could be deceived by another target."""

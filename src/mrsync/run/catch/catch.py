@@ -27,6 +27,7 @@ from mrsync.transport.network.island import IslandSocket
 from mrsync.transport.network.multicast import granted_buffer, open_data_socket, open_reply_socket, rejoin
 from mrsync.transport.network.routes import own_family
 from mrsync.transport.network.socket_options import describe_missing
+from mrsync.transport.pages.compression import compressions_here
 from mrsync.transport.pages.slots import SLOTS
 from mrsync.transport.sessions import CatcherSecrets
 from mrsync.tree.fs.descriptors import raise_descriptor_limit
@@ -121,6 +122,7 @@ def _config(settings: CatchSettings, data: socket.socket | None, reply: socket.s
         retained_pages=SLOTS,
         has_group=data is not None,
         knows_master=settings.master is not None,
+        compressions=compressions_here(),
     )
 
 

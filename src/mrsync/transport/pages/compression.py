@@ -1,9 +1,9 @@
 """Compress pages before they are sealed, where that pays, and expand them after they were opened.
 
 A page is compressed if it then needs fewer packets. Nothing else tells a catcher: a page that comes in fewer packets
-than its bytes need is compressed. It is raw deflate data (RFC 1951), padded with zeros so that all its packets are
-full. The seal and the signed digest cover it as they cover a plain page, and `expand` returns no byte more than the
-page has.
+than its bytes need is compressed. It is a zstd frame, which its magic number tells, or raw deflate data (RFC 1951),
+padded with zeros so that all its packets are full. The seal and the signed digest cover it as they cover a plain page,
+and `expand` returns no byte more than the page has.
 
 Compressing takes processor time, and saves time on the network. `Compressor` measures both, and pauses where it loses.
 What the network takes is the time in which this thread waits: where it never waits, the processor is the bottleneck.
@@ -17,9 +17,12 @@ import zlib
 from time import monotonic, thread_time
 from typing import Callable
 
+from mrsync.transport.pages.zstd import MAGIC, expand_frame, has_zstd, zstd_compressor
 from mrsync.wire.limits import TAG_BYTES
+from mrsync.wire.messages import Compression
 
-LEVEL = 1  # of zlib: the fastest; higher ones take twice the time for a tenth less data
+LEVEL = 1  # of both: the fastest; higher ones take twice the time for a tenth less data
+DEFLATE_LEVEL_MAX = 9
 _RAW = -15  # window of 32 KB, no header, no checksum
 TRIAL_PAGES = 4  # from one judgement to the next
 PAUSE_PAGES_MIN = 16  # not compressed, after a trial that did not pay; doubled each time
@@ -32,12 +35,14 @@ class Compressor:
     """Compress the pages of one session, as long as it pays.
 
     It pays if the bytes saved would have taken longer than compressing took, at the rate that the network shows: bytes
-    sent per second of waiting. clock: passes in seconds; processor_clock: only while this thread works.
+    sent per second of waiting. level: 1 to 22; DEFLATE has 9 at most. clock: passes in seconds; processor_clock: only
+    while this thread works.
     """
 
     def __init__(
         self,
         slice_bytes: int,
+        compression: Compression = Compression.DEFLATE,
         *,
         level: int = LEVEL,
         clock: Callable[[], float] = monotonic,
@@ -45,7 +50,7 @@ class Compressor:
     ) -> None:
         self.bytes_saved = 0
         self._slice_bytes = slice_bytes
-        self._level = level
+        self._pack = zstd_compressor(level) if compression is Compression.ZSTD else _deflater(level)
         self._clock = clock
         self._processor_clock = processor_clock
         self._waited_s = self._idle_s()  # up to the last call
@@ -76,12 +81,11 @@ class Compressor:
         return self._clock() - self._processor_clock()
 
     def _shrink(self, data: bytes) -> bytes:
-        deflater = zlib.compressobj(self._level, zlib.DEFLATED, _RAW)
-        deflated = deflater.compress(data) + deflater.flush()
-        packets = -(-(len(deflated) + TAG_BYTES) // self._slice_bytes)
+        packed = self._pack(data)
+        packets = -(-(len(packed) + TAG_BYTES) // self._slice_bytes)
         if packets >= -(-(len(data) + TAG_BYTES) // self._slice_bytes):
             return data
-        return deflated.ljust(packets * self._slice_bytes - TAG_BYTES, b"\0")
+        return packed.ljust(packets * self._slice_bytes - TAG_BYTES, b"\0")
 
     def _try(self, plain: int, compressed: int, seconds: float) -> None:
         """Note what compressing a page has brought. At the end of a trial, decide whether to go on."""
@@ -102,8 +106,23 @@ class Compressor:
         self._begin_trial()
 
 
+def compressions_here() -> int:
+    """Return what this host can expand as a bit set (1 << Compression), as in HELLO."""
+    return 1 << Compression.DEFLATE | has_zstd() << Compression.ZSTD
+
+
+def _deflater(level: int) -> Callable[[bytes], bytes]:
+    def deflated(data: bytes) -> bytes:
+        deflater = zlib.compressobj(min(level, DEFLATE_LEVEL_MAX), zlib.DEFLATED, _RAW)
+        return deflater.compress(data) + deflater.flush()
+
+    return deflated
+
+
 def expand(data: bytes, length: int) -> bytes | None:
     """Return the plain page of this length in bytes, or None if the data is not such a page compressed."""
+    if data.startswith(MAGIC):
+        return expand_frame(data, length)
     inflater = zlib.decompressobj(_RAW)
     try:
         plain = inflater.decompress(data, length)

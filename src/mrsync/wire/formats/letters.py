@@ -14,7 +14,7 @@ from mrsync.wire.limits import (
     TAG_BYTES,
     TARGETS_MAX,
 )
-from mrsync.wire.messages import Ack, Ending, Farewell, Hello, Kind, Knock, Probe, Welcome
+from mrsync.wire.messages import Ack, Compression, Ending, Farewell, Hello, Kind, Knock, Probe, Welcome
 
 _HELLO = Layout(
     ("seals", "B", "hello-seals"),
@@ -23,6 +23,7 @@ _HELLO = Layout(
     ("group_bytes", "H", "hello-group-bytes"),
     ("unicast_bytes", "H", "hello-unicast-bytes"),
     ("token", "I", "hello-token"),
+    ("compressions", "B", "hello-compressions"),
 )
 _WELCOME = Layout(
     ("target", "H", "welcome-target"),
@@ -59,6 +60,7 @@ def decode_hello(clear: Clear, body: bytes) -> Hello:
     host, offset = read_text(body, _HELLO.size)  # [hello-host]
     version, offset = read_text(body, offset)  # [hello-version]
     require(len(body) == max(offset, _HELLO_BODY_MIN) and not any(body[offset:]))  # [hello-padding]
+    require(fields["compressions"] & 1 << Compression.DEFLATE)
     return Hello(clear.sender, clear.instance, clear.counter, **fields, host=host, version=version)
 
 

@@ -10,7 +10,7 @@ from mrsync.cli.registry.abilities import ability_lines
 def test_each_ability_is_there_or_not() -> None:
     first, *others = ability_lines()
     assert first.startswith("Python 3.")
-    assert [line.split()[0] in ("yes", "no") for line in others] == [True] * 4
+    assert [line.split()[0] in ("yes", "no") for line in others] == [True] * 5
 
 
 def test_a_kernel_without_gso(monkeypatch: pytest.MonkeyPatch) -> None:

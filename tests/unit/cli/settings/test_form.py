@@ -172,3 +172,25 @@ def test_other_ways_to_start_rsync_are_refused(path: str, reason: str) -> None:
 
 def test_rsync_compares_as_it_is_started() -> None:
     assert parse_mrsync(["--sudo", "src/", "a:/x"])[0].remote.rsync_path == "sudo -n rsync"
+
+
+@pytest.mark.parametrize(
+    ("line", "compression", "level"),
+    [
+        ("", "none", 1),
+        ("-z", "auto", 1),
+        ("--zl=5 -z", "auto", 5),
+        ("--zl=0", "none", 1),
+        ("-z --zl=0", "none", 1),
+        ("--zc=zstd", "zstd", 1),
+        ("--zc=zstd --zl=22", "zstd", 22),
+        ("--zc=zlibx", "zlib", 1),
+        ("-z --compress-choice=none", "none", 1),
+        ("-z --zc=zstd --no-z", "none", 1),
+        ("--no-compress -z", "auto", 1),
+        ("--new-compress", "zlib", 1),
+    ],
+)
+def test_each_option_of_compression_asks_for_it(line: str, compression: str, level: int) -> None:
+    settings = parse_mrsync([*line.split(), "src/", "a:/x"])[0]
+    assert (settings.compression, settings.compress_level) == (compression, level)

@@ -29,7 +29,7 @@ def test_a_hello_with_long_texts_is_cut_to_fit() -> None:
 
 def test_a_hello_has_two_texts() -> None:
     clear, body = encode_hello(Hello(1, 2, 3, 6, 5, 6, 7, 8, 9, "node1", "5.0"))
-    for damaged in (body[:-1], body + b"x", body[:17]):
+    for damaged in (body[:-1], body + b"x", body[:18]):
         with pytest.raises(ValueError, match=r"\w"):
             decode_hello(clear, damaged)
 
@@ -74,3 +74,9 @@ def test_a_probe_has_its_claimed_size_and_zeros() -> None:
 def test_a_probe_smaller_than_its_frame_cannot_be() -> None:
     with pytest.raises(ValueError, match="limits"):
         encode_probe(Probe(1, 49))
+
+
+def test_every_catcher_can_expand_deflate_data() -> None:
+    clear, body = encode_hello(Hello(1, 2, 3, 6, 5, 6, 7, 8, 9, "node1", "5.0", compressions=2))
+    with pytest.raises(ValueError, match="limits"):
+        decode_hello(clear, body)

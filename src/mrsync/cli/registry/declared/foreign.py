@@ -30,6 +30,7 @@ def _no(names: str, why: str, metavar: str = "") -> Foreign:
 
 _DELETES = {"delete": True}
 _DEVICES = {"D": True, "devices": True, "specials": True}
+_PLAIN = {"compress": False, "compress_choice": None, "compress_level": None}
 _DAEMON = "there is no daemon: catchers are started by the remote shell"
 _KEPT = "mrsync always preserves {}"
 
@@ -69,10 +70,8 @@ FOREIGN = (
         "--debug", "the same as `-vv`, whatever FLAGS are; more is in `--log-level debug`", "FLAGS", {"verbose": 2}
     ),
     Foreign("--super", "always on if the target has root"),
-    Foreign("--no-compress --no-z", "the default", sets={"compress_level": 0}),
-    Foreign(
-        "--old-compress --new-compress", "the same as `-z`: there is one way to compress", sets={"compress_level": 1}
-    ),
+    Foreign("--no-compress --no-z", "the default", sets=_PLAIN),
+    Foreign("--old-compress --new-compress", "the same as `--compress-choice zlib`", sets={"compress_choice": "zlib"}),
     Foreign("--skip-compress", "always on: pages that do not shrink are sent as they are", "LIST"),
     Foreign("--compress-threads --zt", "accepted without effect", "NUM"),
     # refused
@@ -104,11 +103,6 @@ FOREIGN = (
     _no("--max-alloc", "memory grows with the number of entries only", "SIZE"),
     _no("--delay-updates", "use --commit job, which holds for all targets at once"),
     _no("-y --fuzzy", "blocks are searched in the old version of the same name (--delta)"),
-    _no(
-        "--compress-choice --zc",
-        "contents are compressed by deflate, which every Python has: `-z`, `--compress-level`",
-        "STR",
-    ),
     _no("--contimeout", "use --connect-timeout instead", "SECONDS"),
     _no("--copy-as", "run mrsync as the user who can read SOURCE", "USER"),
     _no("--address", _DAEMON + "; --interface chooses the interface", "ADDRESS"),

@@ -188,24 +188,31 @@ OPTIONS = (
         "compress contents where the network is the bottleneck",
         NETWORK,
         CASTERS,
-        "compress contents (deflate) where the network is the bottleneck: pages that do not shrink are sent as they "
-        "are, and while compressing takes longer than it saves it pauses by itself",
-        stores=("compress_level", 1),
-        default=0,
-        field="settings.compress_level",
+        "compress contents where the network is the bottleneck: pages that do not shrink are sent as they are, and "
+        "while compressing takes longer than it saves it pauses by itself",
         rsync="-z --compress",
     ),
     Option(
-        "--compress-level",
-        "compress as with -z, from 1 (fastest, default) to 9; 0: not at all",
+        "--compress-choice",
+        "compress as with -z, by auto (default), zstd, zlib, or none",
         NETWORK,
         CASTERS,
-        "compress as with `-z`, at this level of zlib: 1 is the fastest and the default of `-z`, 9 makes the smallest "
-        "pages; 0: do not compress",
+        "compress as with `-z`, by `zstd` or `zlib`; `none`: do not compress. Default: `auto`, which is `zstd` if the "
+        "master and all targets have it (Python 3.14, or the Python package `zstandard`), else `zlib`. With `zstd`, "
+        "a target without it is refused",
+        metavar="STR",
+        type=values.compress_choice,
+        rsync="--compress-choice --zc",
+    ),
+    Option(
+        "--compress-level",
+        "compress as with -z, from 1 (fastest, default) to 22; 0: not at all",
+        NETWORK,
+        CASTERS,
+        "compress as with `-z`, at this level: 1 is the fastest and the default of `-z`, 22 makes the smallest pages; "
+        "with zlib, 9 and what is above are the same; 0: do not compress",
         metavar="N",
         type=values.compress_level,
-        default=0,
-        field="settings.compress_level",
         rsync="--compress-level --zl",
     ),
     Option(
