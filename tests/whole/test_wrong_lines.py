@@ -150,7 +150,12 @@ LINES = """
 1  ... --keep-dirlinks -l '*'                    | leave out --keep-dirlinks
 1  ... --link-dest /x -l '*'                     | leave out --*-dest
 1  mrsync --inplace --commit job src a:/d        | leave out --commit job
-1  mrsync --append-verify src a:/d               | --delta sends only what was added
+1  mrsync src a:/x,b:/y                          | list all targets before one colon, as in a,b:/dest
+1  mrsync src a:/x b:/y                          | a:/x and b:/y: list all targets before one colon
+1  mrsync src web1:                              | web1: has no DEST
+1  mrsync src a::mod/x                           | not by an rsync daemon
+1  mrsync src rsync://a:873/mod                  | not by an rsync daemon
+1  mrsync --append-verify src a:/d               | of a file that grew it sends what
 1  mrsync --log-file-format %i src a:/d          | use --out-format
 1  mrsync --compress-choice=lz4 src a:/d         | 'lz4' is not one of auto, zstd, zlib, none
 3  mrsync --delete-missing-args nodir/x a:/d     | the directory of the source nodir/x

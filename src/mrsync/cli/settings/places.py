@@ -16,6 +16,7 @@ from mrsync.tree.source.selection import OffLimits, Selection
 
 _FORMS = "give SOURCE TARGETS:DEST, or -m TARGETS -s SOURCE (see mrsync --help)"
 _REMOTE = re.compile(r"[^/]+:")  # HOST:PATH
+_ANOTHER = re.compile(r",[\w@.\[\]-]+:[/~.]")  # in DEST: another HOST:PATH
 _BRACED = re.compile(r"\{(\w+)\}")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
@@ -32,6 +33,10 @@ def take_positionals(options: argparse.Namespace) -> None:
         options.delete = options.delete or options.delete_excluded
         options.omit_dir_times = options.omit_dir_times or (options.backup and not options.backup_dir)
     remote = next((text for text in options.sources if _REMOTE.match(text) and not os.path.lexists(text)), None)
+    if remote is not None and remote != options.sources[0] and _REMOTE.match(there):
+        raise UsageError(
+            f"{remote} and {there}: list all targets before one colon, as in a,b:/dest; DEST may have {{host}}"
+        )
     if remote is not None:
         raise UsageError(f"SOURCE {remote} is on another host; mrsync copies from this host to others only")
     if not options.sources or ":" not in there:
@@ -46,7 +51,14 @@ def take_positionals(options: argparse.Namespace) -> None:
     if _SCHEME.match(there) or (last.endswith(":") and not is_address(last)):
         raise UsageError(f"{there}: catchers are started by a remote shell, not by an rsync daemon; give TARGETS:DEST")
     if not options.dest:
-        raise UsageError(f"{there}: give DEST after the colon, or -m TARGETS -s SOURCE for the path of SOURCE")
+        raise UsageError(
+            f"{there} has no DEST: give one after the colon, or -m TARGETS -s SOURCE for the path of SOURCE"
+        )
+    if _ANOTHER.search(options.dest):
+        raise UsageError(
+            f"{there}: list all targets before one colon, as in a,b:/dest; DEST may have {{host}}. "
+            f"If {options.dest} is one path, give it with -t"
+        )
 
 
 def source_of(text: str | None) -> bytes:

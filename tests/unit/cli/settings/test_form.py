@@ -49,6 +49,22 @@ def test_the_form_of_a_line(line: str, is_rsyncs: bool) -> None:
     assert form.parser.parse_args(form.words).is_rsync_form is is_rsyncs
 
 
+@pytest.mark.parametrize(
+    ("there", "targets", "dest"),
+    [
+        ("a:new", ("a",), "new"),
+        ("root@a,eve@b:~/x", ("root@a", "eve@b"), "~/x"),
+        ("root@[fe80::1%eth0]:x", ("root@fe80::1%eth0",), "x"),
+        ("[fe80::1],b:/x:y", ("fe80::1", "b"), "/x:y"),
+        ("fe80::1:/x", ("fe80::1",), "/x"),
+        ("node[1-2]:/x,y/", ("node1", "node2"), "/x,y/"),
+    ],
+)
+def test_targets_stand_before_the_colon(there: str, targets: tuple[str, ...], dest: str) -> None:
+    settings = parse_mrsync(["src/", there])[0]
+    assert (settings.targets, settings.dest) == (targets, dest.encode())
+
+
 def test_short_options_mean_the_same_as_for_rsync() -> None:
     settings, output = parse_mrsync(["-aHAXvvPnicuxqm", "-ersh", "-b", "src/", "a:/x"])
     policy, selection = settings.policy, settings.selection

@@ -83,7 +83,10 @@ FOREIGN = (
     _no("--no-recursive --no-r --dirs -d --old-dirs --old-d --no-dirs", "mrsync always syncs directories recursively"),
     _no("--no-implied-dirs", "directories above listed paths get the source's attributes"),
     _no("--stderr --msgs2stderr", "errors always go to stderr", "MODE"),
-    _no("--append --append-verify", "files are replaced as a whole; --delta sends only what was added to them"),
+    _no(
+        "--append --append-verify",
+        "use --delta: of a file that grew it sends what was added, and proves that the rest is the same",
+    ),
     _no("--insecure-links", "links of others are never followed"),
     _no("--confine-root", "nothing behind a link below DEST is ever touched", "DIR"),
     _no("--munge-links", "soft links are kept as they are"),
@@ -111,7 +114,7 @@ FOREIGN = (
     _no("-8 --8-bit-output", "control characters are always escaped, letters never"),
     _no(
         "--log-file-format",
-        "the log has no lines for single files: use --out-format, or --log-format for its own",
+        "use --out-format, and write what it prints to a file; --log-format is for the lines of --log-file",
         "FMT",
     ),
     _no("--list-only", "-n -i lists what would change"),
