@@ -50,7 +50,7 @@ LINES = """
 1  mrsync src rsync://a/module                   | rsync://a/module
 1  mrsync a:/src dest                            | a:/src is on another host
 1  mrsync a:/src b:/dest                         | a:/src is on another host
-1  mrsync src a:/d b:/d                          | a:/d is on another host
+1  mrsync src a:/d b:/d                          | a:/d and b:/d: list all targets
 3  mrsync -a nosuch/ a:/d                        | nosuch/
 1  mrsync -m a src a:/d                          | with -m, -s or -t
 1  mrsync -m , -s src                            | no target in ','
@@ -138,7 +138,7 @@ LINES = """
 1  ... --usermap 1:2,                            | --usermap 1:2,: give FROM:TO
 1  ... --usermap 33-x:2                          | 'x' is not an id
 1  ... --groupmap 1:                             | --groupmap 1:: give FROM:TO
-1  ... --out-format '%n %b'                      | --out-format %n %b: %b: what a file costs
+1  ... --out-format '%n %b'                      | --out-format %n %b: %b: all targets share the cost of a file
 1  ... --info foo                                | --info: foo is unknown
 1  ... --info stats,progress2x                   | --info: progress2x is unknown
 1  ... --stop-after 0                            | '0' is not a number of minutes
@@ -147,9 +147,9 @@ LINES = """
 1  ... --rsync-path 'mkdir -p x && rsync'        | --mkpath makes directories above DEST
 1  ... --rsync-path 'sudo rsync'                 | -r local
 1  ... --rsync-path rrsync                       | 'rrsync' does not end with rsync
-1  ... --keep-dirlinks -l '*'                    | leave out --keep-dirlinks
-1  ... --link-dest /x -l '*'                     | leave out --*-dest
-1  mrsync --inplace --commit job src a:/d        | leave out --commit job
+1  ... --keep-dirlinks -l '*'                    | cannot be combined with --keep-dirlinks
+1  ... --link-dest /x -l '*'                     | cannot be combined with --*-dest
+1  mrsync --inplace --commit job src a:/d        | cannot be combined with --commit job
 1  mrsync src a:/x,b:/y                          | list all targets before one colon, as in a,b:/dest
 1  mrsync src a:/x b:/y                          | a:/x and b:/y: list all targets before one colon
 1  mrsync src web1:                              | web1: has no DEST
