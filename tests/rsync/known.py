@@ -79,12 +79,17 @@ def _copy_nothing_of_strangers(words: Sequence[str], theirs: Outcome, ours: Outc
 
 
 def _keep_backups_as_private(words: Sequence[str], theirs: Outcome, ours: Outcome) -> None:
-    """A new backup directory gets the owner and mode of DEST, not those that any directory gets."""
+    """New directories for backups get owner and mode of those in DEST, as they were; rsync gives them its default, or
+    what the run gives to DEST's.
+    """
     for word in words:
-        path = f"dest/{word.removeprefix('--backup-dir=')}"
-        if word.startswith("--backup-dir=") and path in ours.entries and path in theirs.entries:
-            other = theirs.entries[path]
-            ours.entries[path] = ours.entries[path]._replace(mode=other.mode, owner=other.owner)
+        top = f"dest/{word.removeprefix('--backup-dir=')}"
+        if not word.startswith("--backup-dir="):
+            continue
+        for path, entry in ours.entries.items():
+            other = theirs.entries.get(path)
+            if other is not None and entry.mode.startswith("4") and f"{path}/".startswith(f"{top}/"):
+                ours.entries[path] = entry._replace(mode=other.mode, owner=other.owner)
 
 
 def _keep_more_backups(words: Sequence[str], theirs: Outcome, ours: Outcome) -> None:
