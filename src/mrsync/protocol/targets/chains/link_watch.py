@@ -81,6 +81,11 @@ class LinkWatch:
             return False
         return waited_s > GAP_S or (now - link.written_at >= STALL_S and not self._is_held_up(link))
 
+    def is_stuck(self, link: Link, now: float) -> bool:
+        """Return whether the child has pages to write, and writes none: not the link is to blame, but its disk."""
+        report = link.child.report
+        return report is not None and report.queue_pages > 0 and now - link.written_at >= STALL_S
+
     def _is_held_up(self, link: Link) -> bool:
         """Return whether another one in the same island has pages to write, so that all of it wait for that one."""
         return link.island is not None and any(

@@ -54,6 +54,7 @@ class Relays:
         self._on_rerouted = on_rerouted
         self._links: dict[int, Link] = {}  # by child
         self._parked: dict[int, float] = {}  # targets that do not answer, since when
+        self._stuck: dict[int, int] = {}  # targets that have pages and write none -> their activity then
         self._faults: Counter[int] = Counter()  # target -> links of its that failed though it answered
         self._assignments = Assignments(roster, say)
         self._watch = LinkWatch(self._links, self._assignments.number_of)
@@ -173,7 +174,11 @@ class Relays:
         link = self._links.get(target.id)
         if link is not None and link.is_fed:
             return Via.RELAY
-        if target.id in self._parked or (link is not None and link.was_fed and now - link.since < GRACE_S):
+        if (
+            target.id in self._parked
+            or target.id in self._stuck
+            or (link is not None and link.was_fed and now - link.since < GRACE_S)
+        ):
             return Via.NOBODY
         return Via.CASTER
 
@@ -218,6 +223,7 @@ class Relays:
         self.barred.pop(target.id, None)
         self._barred_until.pop(target.id, None)
         self._parked.pop(target.id, None)
+        self._stuck.pop(target.id, None)
         self._assignments.forget(target.id)
         if self.chains.take_out(target):
             self._connect(now)
@@ -249,6 +255,10 @@ class Relays:
         for target in self._roster.live:
             if target.flow.answered_at > self._parked.get(target.id, now):
                 del self._parked[target.id]
+            if target.report is not None and target.report.activity != self._stuck.get(
+                target.id, target.report.activity
+            ):
+                del self._stuck[target.id]
         for target_id, until in list(self._barred_until.items()):
             if now > until:
                 del self._barred_until[target_id], self.barred[target_id]
@@ -261,7 +271,8 @@ class Relays:
         self._set_ways(now)
 
     def _is_lonely(self, target: Target) -> bool:
-        return self._is_deaf(target) and target.id not in self._parked and not self.chains.has(target)
+        is_served = target.id not in self._parked and target.id not in self._stuck
+        return self._is_deaf(target) and is_served and not self.chains.has(target)
 
     def _doubt(self, link: Link, now: float) -> None:
         """Handle a link that does not work, after seeing whether both ends answer."""
@@ -279,6 +290,8 @@ class Relays:
             self._park(parent, now)
         elif child.flow.answered_at <= doubted_at:
             self._park(child, now)
+        elif self._watch.is_stuck(link, now):
+            self._set_aside(child)
         elif self._has_worked and parent.path.is_unicast and self._faults[parent.id] >= self._faults[child.id]:
             self.chains.move_last(parent)
             self._faults.update((parent.id, child.id))
@@ -299,14 +312,18 @@ class Relays:
         for link in silent:
             del self._links[link.child.id]
             self._park(link.child, now)
-        deaf = [link for link in failed if link not in silent]
+        stuck = [link for link in doubted if link not in silent and self._watch.is_stuck(link, now)]
+        for link in stuck:
+            del self._links[link.child.id]
+            self._set_aside(link.child)
+        deaf = [link for link in failed if link not in silent and link not in stuck]
         links = [link for link in self._links.values() if link.island is island]
         fed = sum(link.is_fed for link in links)
         if not island.has_worked and len(deaf) == len(links):
             self.chains.dissolve(island)
         elif fed < len(links) / 2 and any(link.doubted_at is not None for link in deaf):
             self.chains.move_last(island.relay)
-        elif fed:
+        elif fed or stuck:
             for link in deaf:
                 self.chains.move_last(link.child)
             for link in links:
@@ -315,6 +332,12 @@ class Relays:
     def _park(self, target: Target, now: float) -> None:
         if target.path.is_unicast:
             self._parked[target.id] = now
+        self.chains.take_out(target)
+
+    def _set_aside(self, target: Target) -> None:
+        """Give nothing to a target that cannot write, until it does: whoever feeds it would wait for it."""
+        assert target.report is not None  # it told how much waits there
+        self._stuck[target.id] = target.report.activity
         self.chains.take_out(target)
 
     # what is said

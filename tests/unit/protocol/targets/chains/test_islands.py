@@ -9,7 +9,7 @@ import pytest
 from mrsync.protocol.targets.chains.link_watch import DOUBT_S, ISLAND_TRIAL_S, STALL_S
 from mrsync.protocol.targets.path import Via
 from mrsync.wire.messages import Feeding, Peer
-from tests.unit.protocol.builders import found
+from tests.unit.protocol.builders import found, report
 from tests.unit.protocol.targets.chains.test_relays import NOW, SLACK_S, Chains
 
 GROUP = (b"\xff" + bytes(15), 8888)
@@ -117,6 +117,18 @@ def test_one_that_listens_and_does_not_answer_is_left_out() -> None:
     chains.relays.tend(None, now + DOUBT_S + SLACK_S)
     assert chains.chain_ids() == [[0, 1, 2, 4]]
     assert chains.told[1].parent == chains.told[2].parent
+
+
+def test_one_that_listens_and_cannot_write_is_nobodys_child() -> None:
+    """The last of an island, which would feed it as a stranger, would wait for it as the island did."""
+    chains = islands(5).fed()
+    found(chains.roster, 3).report = report(3, queue_pages=3, activity=7)
+    now = NOW + 5
+    chains.hop(3, Feeding.STARVED, now)
+    chains.answer(*range(5), now=now + DOUBT_S)
+    chains.relays.tend(None, now + DOUBT_S + SLACK_S)
+    assert chains.chain_ids() == [[0, 1, 2, 4]]
+    assert chains.ways()[3] is Via.NOBODY
 
 
 def test_a_relay_that_most_get_nothing_from_feeds_nobody_any_more() -> None:

@@ -202,6 +202,23 @@ def test_a_relay_that_answers_and_does_not_feed_is_put_to_the_end() -> None:
     assert chains.chain_ids() == [[0, 2, 3, 1]]
 
 
+def test_a_target_that_cannot_write_gets_nothing_until_it_does_and_its_parent_is_not_to_blame() -> None:
+    chains = Chains(4).fed()
+    hung = found(chains.roster, 2)
+    hung.report = report(2, queue_pages=3, activity=7)
+    now = NOW + 5
+    chains.hop(2, Feeding.STARVED, now)
+    chains.answer(0, 1, 2, 3, now=now + DOUBT_S)
+    chains.relays.tend(None, now + DOUBT_S + SLACK_S)
+    assert chains.chain_ids() == [[0, 1, 3]]
+    assert chains.ways() == [Via.CASTER, Via.RELAY, Via.NOBODY, Via.NOBODY]
+    chains.relays.tend(None, now + 1)
+    assert chains.chain_ids() == [[0, 1, 3]]
+    hung.report = report(2, counter=2, activity=8)
+    chains.relays.tend(None, now + 2)
+    assert chains.chain_ids() == [[0, 1, 3, 2]]
+
+
 def test_an_alarm_that_was_none_changes_nothing() -> None:
     chains = Chains(3).fed()
     chains.hop(2, Feeding.STARVED, NOW + 5)
