@@ -179,7 +179,7 @@ def test_words_behind_two_dashes_are_no_options(tmp_path: Path, monkeypatch: pyt
         ("-s {source} -m a,b -r local -t /x", "need {{host}} in DEST"),
         ("-s {source} -m a -r local", "must not contain one another"),
         ("-s {source} -m a -x", "-x needs --rate"),
-        ("{source} a:", "give DEST after the colon"),
+        ("{source} a:", "a: has no DEST"),
         ("{source} a::mod", "not by an rsync daemon"),
         ("{source} a::/mod/x", "not by an rsync daemon"),
         ("{source} u@a::mod", "not by an rsync daemon"),
