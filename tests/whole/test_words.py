@@ -61,3 +61,22 @@ def test_sudo_that_asks_for_a_password_is_named_with_a_remedy(site: Site, tmp_pa
     assert done.returncode == 5
     assert "poor: unreachable: sudo asks for a password there; allow this user Python without one" in done.stderr
     assert (done.stderr + done.stdout).count("asks for a password") == 1, "told once"
+
+
+def test_sudo_on_some_targets_only(site: Site, tmp_path: Path) -> None:
+    site.source.mkdir()
+    (site.source / "file").write_text("contents")
+    shell, log = tmp_path / "rsh", tmp_path / "log"
+    (tmp_path / "sudo").write_text(f'#!/bin/sh\n[ "$1" = -n ] || exit 9\nshift\necho $host >>{log}\nexec "$@"\n')
+    shell.write_text(f'#!/bin/sh\nexport host=$1; shift\nPATH={tmp_path}:$PATH\nexec sh -c "$*"\n')
+    for path in (tmp_path / "sudo", shell):
+        path.chmod(0o755)
+    command = program(
+        "mrsync", "-r", shell, "--sudo=web[1-2]", "-m", "db,web[1-3]", "-s", site.source,
+        "-t", site.folder / "dest/{host}", "-A", site.group, "-I", "lo", "-L", "-P", site.port,
+    )  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=HANG_S)
+    assert done.returncode == 0, done.stderr
+    assert sorted(log.read_text().split()) == ["web1", "web2"]
+    for host in ("db", "web1", "web2", "web3"):
+        assert (site.folder / "dest" / host / "file").read_text() == "contents"

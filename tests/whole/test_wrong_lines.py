@@ -181,6 +181,9 @@ LINES = """
 1  ... --relay-chains 0                          | '0' is not a number of chains
 1  ... --compress-level 23                       | '23' is not a level from 0 to 22
 1  ... --sudo                                    | -r local
+1  ... --sudo=a                                  | -r local
+1  mrsync -m a,b -s src --sudo=b,c               | --sudo=b,c: c is not among the targets
+1  mrsync -m a,b -s src --sudo=                  | --sudo=: it names no target
 1  ... --topology nofile                         | -r local
 1  ... --remote-python 'python3; rm'             | 'python3;'
 1  ... --remote-user 'a b'                       | 'a b'

@@ -56,7 +56,7 @@ def _is_called(option: Option, topic: str) -> bool:
 
 
 def _lines(option: Option) -> Iterator[str]:
-    value = f" {option.value()}" if option.takes_value else ""
+    value = option.value().join(option.around_value())
     yield f"{', '.join(option.all_names(option.programs[0]))}{value}    ({', '.join(option.programs)})"
     width = min(100, shutil.get_terminal_size().columns)
     yield textwrap.fill(plain(option.manual or option.help), width, initial_indent=_INDENT, subsequent_indent=_INDENT)

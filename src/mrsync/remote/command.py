@@ -39,13 +39,15 @@ class CatcherCommand(NamedTuple):
     """How to start a catcher on a target: from a bundle in this Python, or as an installed program.
 
     python: the interpreter, as words that need no quoting in any login shell, separated by blanks.
-    directory, name: where the installed program is; None to send the bundle. is_sudo: start it as root, with sudo.
+    directory, name: where the installed program is; None to send the bundle. is_sudo: start it as root, with sudo;
+    sudo_only: on these hosts only, or None for all.
     """
 
     python: str = "python3"
     directory: str | None = None
     name: str = "multicatcher"
     is_sudo: bool = False
+    sudo_only: frozenset[str] | None = None
 
     @property
     def is_pushed(self) -> bool:
@@ -59,7 +61,8 @@ class CatcherCommand(NamedTuple):
 
     def on(self, host: str) -> str:
         """Return the command line for the login shell of target `host`. It contains no secret."""
-        start = "exec sudo -n " if self.is_sudo else "exec "  # -n: fail instead of asking for a password
+        uses_sudo = self.is_sudo and (self.sudo_only is None or host in self.sudo_only)
+        start = "exec sudo -n " if uses_sudo else "exec "  # -n: fail instead of asking for a password
         if self.directory is not None:
             return f"{start}{self.program} --launched {host}"
         return f"{start}{self.python} -c '{STARTER}' {host}"

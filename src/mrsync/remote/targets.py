@@ -28,10 +28,11 @@ NODESET_SYNTAX = re.compile(r"[\[\]!&^*]|(?<![A-Za-z0-9_.-])@")
 
 
 class Targets(NamedTuple):
-    """Hosts to sync to, and names that were left out because they mean this host."""
+    """Hosts to sync to, names that were left out because they mean this host, and names that the user excluded."""
 
     hosts: tuple[str, ...]
     left_out: tuple[str, ...] = ()
+    excluded: frozenset[str] = frozenset()
 
 
 def read_targets(text: str, excluded: str | None = None, *, keeps_own_host: bool = False) -> Targets:
@@ -46,7 +47,24 @@ def read_targets(text: str, excluded: str | None = None, *, keeps_own_host: bool
     hosts = tuple(name for name in names if name not in own)
     if not hosts:
         raise UsageError(f"no target is left: {', '.join(own)} is this host" if own else f"no target in {text!r}")
-    return Targets(hosts, tuple(own))
+    return Targets(hosts, tuple(own), frozenset(without))
+
+
+def named_among(text: str, targets: Targets) -> frozenset[str]:
+    """Return those of the hosts that `text` names, in the syntax of TARGETS.
+
+    HOST also names USER@HOST. Names that are no hosts only because they were left out or excluded are passed over.
+    Raise UsageError for any other name, or if there is no name.
+    """
+    names = _names(text)
+    if not names:
+        raise UsageError("it names no target")
+    known = (*targets.hosts, *targets.left_out, *targets.excluded)
+    strangers = names.keys() - {form for each in known for form in (each, each.rpartition("@")[2])}
+    if strangers:
+        stranger = next(name for name in names if name in strangers)
+        raise UsageError(f"{stranger} is not among the targets")
+    return frozenset(host for host in targets.hosts if host in names or host.rpartition("@")[2] in names)
 
 
 def is_own_name(name: str) -> bool:

@@ -106,7 +106,7 @@ def _remote_launcher(program: Program, remote_shell: str, remote: Remote, target
     from mrsync.remote.shells import ShellLauncher
 
     shell = RemoteShell.parse(remote_shell, remote.connect_timeout_s, remote.user)
-    command = CatcherCommand(remote.python, remote.directory, program.name, remote.is_sudo)
+    command = CatcherCommand(remote.python, remote.directory, program.name, remote.is_sudo, remote.sudo_only)
 
     def opening(bytecode: bytes) -> bytes:
         return opening_for(program.module, bytecode) if command.is_pushed else b""

@@ -52,11 +52,17 @@ class Remote(NamedTuple):
     python: str = "python3"  # words that need no quoting in any login shell
     user: str = ""  # remote user; empty: the remote shell's default
     is_sudo: bool = False
-    rsync_path: str | None = None  # how rsync is started there, if it is to compare; None: as rsync does
+    sudo_only: frozenset[str] | None = None  # targets where is_sudo counts; None: on all
+    rsync_path: str | None = None  # how rsync is started there, if it is to compare; None: with or without sudo
     directory: str | None = None  # where targets have multicatcher installed; None: send it to them
     fanout: int = 64  # remote shells that connect at the same time; in the end all are running
     connect_timeout_s: float = 10.0
     topology: str | None = None  # path of ClusterShell's topology file: which gateways lead to which targets
+
+    def rsync_on(self, host: str) -> str | None:
+        """Return how rsync is started on a target, or None: as rsync does."""
+        uses_sudo = self.is_sudo and (self.sudo_only is None or host in self.sudo_only)
+        return self.rsync_path or ("sudo -n rsync" if uses_sudo else None)
 
 
 SLOW_TARGET = ("wait", "shed")  # what happens with a target that alone holds back all others

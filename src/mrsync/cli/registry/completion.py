@@ -70,7 +70,7 @@ def _bash() -> Iterator[str]:
     yield '  case "$1 $2" in'
     for called, program in _called():
         for option in options_of(program) if program else ():
-            if option.takes_value:
+            if option.takes_value and option.alone is None:
                 names = " | ".join(f'"{called} {name}"' for name in option.all_names(program))
                 yield f"  {names}) {_bash_value(option)}; return ;;"
     yield "  esac"
@@ -123,6 +123,8 @@ def _zsh_specs(option: Option, program: str) -> Iterator[str]:
     for name in option.all_names(program):
         value = f":{option.value()}:{action}" if option.takes_value else ""
         form = name + ("=" if value and name.startswith("--") else "+" if value else "")
+        if option.alone is not None:  # =-: only in the same word; ::: may be left out
+            value, form = f":{value}", f"{form}-"
         yield f"'{again}{form}[{text}]{value}'"
 
 
@@ -152,6 +154,8 @@ def _fish_words(option: Option, program: str) -> str:
         value = (
             f" -x -a '{' '.join(option.choices)}'" if option.choices else f" {_FISH_VALUES.get(option.completes, '-x')}"
         )
+    if option.alone is not None:
+        value = value.replace(" -x", "")  # which would demand a value
     return f"{' '.join(names)} -d '{text}'{value}"
 
 

@@ -35,6 +35,7 @@ class Option(NamedTuple):
     help: one line for --help and completions. manual: Markdown for the reference and the man pages.
     letters: additional letters, by program. metavar, choices: if one is set, it takes a value, which `type` parses.
     stores: the attribute and value that a flag stores, if not its own name and True.
+    alone: what it gives without its value, which then only follows a `=`; None: it needs its value.
     field: where the value goes unchanged, such as `policy.checksum`; empty: code in cli interprets it.
     conflicts: options of a program with the same word here exclude each other. required_by: programs that need it.
     rsync: names of rsync's equivalent, letter and long; empty: there is none. is_common: the short --help has it.
@@ -52,6 +53,7 @@ class Option(NamedTuple):
     default: Any = None
     kind: str = ""
     stores: tuple[str, Any] | None = None
+    alone: Any = None
     dest: str = ""
     field: str = ""
     conflicts: str = ""
@@ -94,3 +96,9 @@ class Option(NamedTuple):
     def value(self) -> str:
         """Return how help shows its value; empty for a flag."""
         return self.metavar or ("|".join(self.choices))
+
+    def around_value(self) -> tuple[str, str]:
+        """Return what help shows before and after its value; nothing for a flag."""
+        if not self.takes_value:
+            return "", ""
+        return (" ", "") if self.alone is None else ("[=", "]")

@@ -205,6 +205,8 @@ def add_option(group: Any, option: Option, program: str) -> None:
     words: dict[str, Any] = {"help": option.help.replace("%", "%%"), "dest": option.attribute}
     if option.takes_value:
         words |= {"metavar": option.metavar, "type": option.type, "choices": option.choices or None}
+    if option.alone is not None:
+        words |= {"nargs": "?", "const": option.alone}
     if program in option.required_by and not option.conflicts:
         words["required"] = True
     if option.how == FLAG:

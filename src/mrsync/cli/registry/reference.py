@@ -43,7 +43,7 @@ def man_page(program: str) -> str:
 
 def _form(option: Option, program: str) -> str:
     """Return an option as a table shows it: `-m, --targets TARGETS`."""
-    value = f" {option.value()}" if option.takes_value else ""
+    value = option.value().join(option.around_value())
     return f"`{', '.join(option.all_names(program))}{value}`".replace("|", "\\|")
 
 
@@ -62,7 +62,7 @@ def _man_lines(program: str) -> Iterator[str]:
         if option.section != section:
             section = option.section
             yield f".SS {_roff(section.capitalize())}"
-        value = f" \\fI{_roff(option.value())}\\fR" if option.takes_value else ""
+        value = f"\\fI{_roff(option.value())}\\fR".join(option.around_value()) if option.takes_value else ""
         names = ", ".join(f"\\fB{_roff(name)}\\fR" for name in option.all_names(program))
         yield from (".TP", names + value, _roff(plain(option.manual or option.help)))
     if program in EXAMPLES:

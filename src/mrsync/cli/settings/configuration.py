@@ -156,9 +156,10 @@ def _actions(parser: Parser) -> dict[str, argparse.Action]:
 
 def _words(key: str, value: Any, action: argparse.Action) -> Iterator[str]:
     """Yield a setting as it would be written on the command line."""
-    if action.nargs == 0:
-        if not isinstance(value, bool):
-            raise UsageError("it must be true or false")
+    is_bool = isinstance(value, bool)
+    if action.nargs == 0 and not is_bool:
+        raise UsageError("it must be true or false")
+    if action.nargs == 0 or (action.nargs == "?" and is_bool):  # "?": as --sudo, with or without a value
         if value:
             yield f"--{key}"
         elif _is_switch(action):

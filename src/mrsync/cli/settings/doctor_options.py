@@ -42,7 +42,7 @@ def parse_doctor(arguments: Sequence[str]) -> tuple[DoctorSettings, DoctorOutput
         secret=os.urandom(SECRET_BYTES),
         network=network._replace(has_loop=network.has_loop or is_local),
         rate_bytes_s=parsed.rate or RATE_BYTES_S,
-        remote=options.remote_of(parsed, DOCTOR),
+        remote=options.remote_of(parsed, DOCTOR, targets),
         **fields_of(DOCTOR, "settings", parsed),
     )
     return settings, DoctorOutput(parsed.progress, parsed.json, parsed.verbose, targets.left_out)

@@ -29,7 +29,7 @@ from mrsync.cli.settings.places import (
 from mrsync.cli.settings.sources import all_sources, chosen_source, is_one_file
 from mrsync.errors import UsageError
 from mrsync.remote.keyfile import INSECURE_KEYS, Keys, read_keys
-from mrsync.remote.targets import Targets, read_targets
+from mrsync.remote.targets import Targets, named_among, read_targets
 from mrsync.run.settings import (
     AUTO,
     LOCAL,
@@ -124,7 +124,7 @@ def parse_mrsync(arguments: Sequence[str], *, reads_files: bool = True) -> tuple
         has_monitor=not options.no_monitor,
         policy=policy,
         selection=selection,
-        remote=remote_of(options, MRSYNC),
+        remote=remote_of(options, MRSYNC, targets),
         **_compression(options),
         **fields_of(MRSYNC, "settings", options),
     ).validated()
@@ -235,22 +235,38 @@ def targets_of(text: str | None, excluded: str | None, *, keeps_own_host: bool) 
     return targets
 
 
-def remote_of(options: argparse.Namespace, program: str) -> Remote:
-    """Return how to start catchers. Raise UsageError."""
-    remote = Remote(directory=options.remote_dir, **fields_of(program, "remote", options))
+def remote_of(options: argparse.Namespace, program: str, targets: Targets) -> Remote:
+    """Return how to start catchers on these targets. Raise UsageError."""
+    is_sudo = options.sudo is not False
+    remote = Remote(directory=options.remote_dir, is_sudo=is_sudo, **fields_of(program, "remote", options))
     remote = _started_like_rsync(remote)
     if options.rsh == LOCAL and (remote.directory or remote.topology or remote.user or remote.is_sudo):
         raise UsageError("--remote-dir, --remote-user, --sudo and --topology are for other hosts, not for -r local")
     if remote.topology is not None and not os.path.isfile(remote.topology):
         raise UsageError(f"--topology {remote.topology}: there is no such file")
-    return remote
+    return _with_sudo_on(options.sudo, remote, targets) if isinstance(options.sudo, str) else remote
+
+
+def _with_sudo_on(text: str, remote: Remote, targets: Targets) -> Remote:
+    """Return how to start catchers, with sudo on the targets that --sudo names. Raise UsageError."""
+    try:
+        chosen = named_among(text, targets)
+    except UsageError as error:
+        raise UsageError(f"--sudo={text}: {error}") from error
+    if len(chosen) == len(targets.hosts):
+        return remote
+    if remote.topology is not None:
+        raise UsageError(f"--sudo={text}: gateways (--topology) start all targets alike; give --sudo without names")
+    if (remote.rsync_path or "").split()[:1] == ["sudo"]:
+        raise UsageError(f"--sudo={text}: --rsync-path '{remote.rsync_path}' is for all targets; leave out its sudo")
+    return remote._replace(sudo_only=chosen)
 
 
 def _started_like_rsync(remote: Remote) -> Remote:
     """Return how to start catchers, with the commands that --rsync-path has before rsync. Raise UsageError."""
     before = (remote.rsync_path or "").split()[:-1]
     if not before:
-        return remote._replace(rsync_path=remote.rsync_path or ("sudo -n rsync" if remote.is_sudo else None))
+        return remote
     is_sudo = before[0] == "sudo"
     if is_sudo:
         before = before[2:] if before[1:2] == ["-n"] else before[1:]

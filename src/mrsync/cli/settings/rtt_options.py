@@ -41,7 +41,7 @@ def parse_rtt(arguments: Sequence[str]) -> tuple[RttSettings, RttOutput]:
         remote_shell=None if has_key else parsed.rsh,
         secret=options.keys_of(parsed).group if has_key else os.urandom(SECRET_BYTES),
         network=network._replace(has_loop=network.has_loop or is_local),
-        remote=options.remote_of(parsed, RTT),
+        remote=options.remote_of(parsed, RTT, targets),
         **fields_of(RTT, "settings", parsed),
     )
     return settings, RttOutput(parsed.progress, parsed.json, parsed.verbose, targets.left_out)

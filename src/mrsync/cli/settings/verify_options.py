@@ -34,7 +34,7 @@ def parse_verify(arguments: Sequence[str]) -> tuple[VerifySettings, VerifyOutput
         targets=targets.hosts,
         dest=os.fsencode(parsed.dest),
         remote_shell=parsed.rsh,
-        remote=options.remote_of(parsed, VERIFY),
+        remote=options.remote_of(parsed, VERIFY, targets),
         **fields_of(VERIFY, "settings", parsed),
     )
     return settings, VerifyOutput(parsed.progress, parsed.json, parsed.verbose, targets.left_out)

@@ -105,7 +105,7 @@ class RsyncCompare:
             source=settings.source,
             host=host,
             dest=settings.dest_for(host),
-            path=settings.remote.rsync_path,
+            path=settings.remote.rsync_on(host),
         )
         return _run_rsync(command, self._check)
 

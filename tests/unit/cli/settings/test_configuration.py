@@ -15,7 +15,7 @@ from mrsync.cli.settings.doctor_options import parse_doctor
 from mrsync.cli.settings.options import parse_mrsync
 from mrsync.cli.settings.rtt_options import parse_rtt
 from mrsync.errors import UsageError
-from mrsync.run.settings import CastSettings
+from mrsync.run.settings import CastSettings, Remote
 from tests.programs import SOURCE
 from tests.support.workers import not_under_coverage
 from tests.unit.tree.syncing import as_nobody, nobodys_directory
@@ -113,6 +113,24 @@ def test_a_bad_setting_is_one_sentence_with_its_place(tmp_path: Path, write: Wri
     assert sentence in str(caught.value)
     assert "\n" not in str(caught.value)
     assert "--help" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("setting", "words", "remote"),
+    [
+        ("true", [], Remote(is_sudo=True)),
+        ("false", [], Remote()),
+        ('"a"', [], Remote(is_sudo=True, sudo_only=frozenset({"a"}))),
+        ('"a"', ["--sudo"], Remote(is_sudo=True)),
+        ("true", ["--sudo=b"], Remote(is_sudo=True, sudo_only=frozenset({"b"}))),
+    ],
+)
+def test_sudo_with_or_without_names(
+    write: Write, tmp_path: Path, setting: str, words: list[str], remote: Remote
+) -> None:
+    path = write("job", f"sudo = {setting}\n")
+    line = ["--config", str(path), "-m", "a,b", "-s", str(tmp_path), *words]
+    assert parse_mrsync(line, reads_files=False)[0].remote == remote
 
 
 def test_bytes_that_are_no_text(tmp_path: Path, write: Write) -> None:

@@ -166,7 +166,7 @@ def test_impossible_lines_are_refused(line: str, error: type[MrsyncError], sente
 )
 def test_what_starts_rsync_starts_the_catcher(path: str, is_sudo: bool, python: str) -> None:
     remote = parse_mrsync([f"--rsync-path={path}", "src/", "a:/x"])[0].remote
-    assert (remote.is_sudo, remote.python, remote.rsync_path) == (is_sudo, python, path)
+    assert (remote.is_sudo, remote.python, remote.rsync_on("a")) == (is_sudo, python, path)
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,43 @@ def test_other_ways_to_start_rsync_are_refused(path: str, reason: str) -> None:
 
 
 def test_rsync_compares_as_it_is_started() -> None:
-    assert parse_mrsync(["--sudo", "src/", "a:/x"])[0].remote.rsync_path == "sudo -n rsync"
+    remote = parse_mrsync(["--sudo", "src/", "a:/x"])[0].remote
+    assert remote.rsync_on("a") == "sudo -n rsync"
+    remote = parse_mrsync(["--sudo=b", "src/", "a,b:/x"])[0].remote
+    assert (remote.rsync_on("a"), remote.rsync_on("b")) == (None, "sudo -n rsync")
+
+
+@pytest.mark.parametrize(
+    ("words", "only"),
+    [
+        ("--sudo src/ a,b,c@d:/x", None),
+        ("--sudo=a,d src/ a,b,c@d:/x", {"a", "c@d"}),
+        ("--sudo=c@d --exclude-target=a src/ a,b,c@d:/x", {"c@d"}),
+        ("--sudo=a,b --exclude-target=a src/ a,b,c@d:/x", {"b"}),
+        ("--sudo=web[1-2] src/ db,web[1-3]:/x", {"web1", "web2"}),
+        ("--sudo=a,b src/ a,b:/x", None),
+    ],
+)
+def test_sudo_is_for_all_or_for_those_that_it_names(words: str, only: set[str] | None) -> None:
+    settings = parse_mrsync(words.split())[0]
+    assert (settings.remote.is_sudo, settings.remote.sudo_only) == (True, only)
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ("--sudo=b", "--sudo=b: b is not among the targets"),
+        ("--sudo=x@a", "x@a is not among the targets"),
+        ("--sudo=", "it names no target"),
+        ("--sudo=a --topology {topology}", "without names"),
+        ("--sudo=a --rsync-path=sudo\trsync", "leave out its sudo"),
+    ],
+)
+def test_sudo_where_it_cannot_be_is_refused(words: str, reason: str, tmp_path: Path) -> None:
+    (tmp_path / "topology").touch()
+    words = words.format(topology=tmp_path / "topology")
+    with pytest.raises(UsageError, match=reason):
+        parse_mrsync([*words.split(" "), "src/", "a,c:/x"])
 
 
 @pytest.mark.parametrize(

@@ -279,8 +279,12 @@ OPTIONS = (
         "start the catcher with `sudo -n` on the targets",
         REMOTE,
         LAUNCHERS,
-        "start the catcher with `sudo -n` on the targets; it never asks for a password",
-        field="remote.is_sudo",
+        "start the catcher with `sudo -n` on the targets, or only on those that are named here, as in `-m`; sudo never "
+        "asks for a password",
+        metavar="TARGETS",
+        default=False,
+        alone=True,
+        completes=HOSTS,
     ),
     Option(
         "--rsync-path",
