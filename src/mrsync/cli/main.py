@@ -67,7 +67,8 @@ def run_command(name: str, command: Callable[[Sequence[str]], int], arguments: S
 def _mrsync(arguments: Sequence[str]) -> int:
     tool = _TOOLS.get(arguments[0]) if arguments else None
     if tool is not None:
-        return tool(arguments[1:])
+        asks_help = tool in (_demo, _completion, _config) and arguments[1:] in (["-h"], ["--help"])
+        return _help(arguments[:1]) if asks_help else tool(arguments[1:])
     _refuse_mistyped_tool(arguments)
     return _cast("mrsync", arguments)
 

@@ -6,14 +6,24 @@ import shutil
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from mrsync.cli.registry.option import MRSYNC, SECTIONS, Option
+from mrsync.cli.registry.completion import SHELLS
+from mrsync.cli.registry.option import FILELIST, MRSYNC, SECTIONS, Option
 from mrsync.cli.registry.options import OPTIONS, PROGRAMS
 from mrsync.cli.registry.parser import closest, make_parser
 from mrsync.cli.registry.reference import plain
 from mrsync.cli.registry.statuses import MEANINGS
 from mrsync.errors import UsageError
 
-_COMMANDS = {program.split()[-1]: program for program in PROGRAMS}
+_COMMANDS = {program.split()[-1]: program for program in PROGRAMS} | {"filelist": FILELIST}
+_SMALL_COMMANDS = {  # without options of their own: (arguments, what it does)
+    "demo": ("", "Copy a tree to three directories of this host, change it, copy it again, and verify the result."),
+    "completion": (
+        f" {'|'.join(SHELLS)}",
+        'Print completions. For bash, put this into ~/.bashrc:\n  eval "$(mrsync completion bash)"',
+    ),
+    "config": (" --show [options of mrsync]", "Show every setting, its value, and where it comes from."),
+    "help": (" [TOPIC ...]", "Explain options, commands, sections of options, or the exit statuses."),
+}
 _EXIT = "exit"
 _INDENT = " " * 8
 
@@ -22,7 +32,7 @@ def help_on(topics: Sequence[str]) -> Iterator[str]:
     """Yield the help on each topic, or the list of topics. Raise UsageError for an unknown topic."""
     if not topics:
         yield "mrsync help TOPIC explains one of these:\n"
-        yield f"  a command    {', '.join(_COMMANDS)}"
+        yield f"  a command    {', '.join([*_COMMANDS, *_SMALL_COMMANDS])}"
         yield "  an option    by its long name or letter: commit, --commit, -w"
         yield f"  a section    {'; '.join(SECTIONS)}"
         yield f"  {_EXIT}         the exit statuses"
@@ -35,6 +45,12 @@ def _explain(topic: str) -> Iterator[str]:
     options = [option for option in OPTIONS if _is_called(option, topic)]
     if topic in _COMMANDS and not topic.startswith("-"):
         yield make_parser(_COMMANDS[topic]).format_help()
+    elif topic in _SMALL_COMMANDS:
+        form, meaning = _SMALL_COMMANDS[topic]
+        yield f"usage: mrsync {topic}{form}\n\n{meaning}"
+        for option in options:  # help and config are options, too
+            yield ""
+            yield from _lines(option)
     elif topic == _EXIT:
         yield from (f"  {int(status):>2}  {meaning}" for status, meaning in MEANINGS.items())
     elif found := [section for section in SECTIONS if topic == section or topic in section.split()]:
@@ -45,7 +61,7 @@ def _explain(topic: str) -> Iterator[str]:
         for option in options:
             yield from _lines(option)
     else:
-        known = [*_COMMANDS, _EXIT, *SECTIONS, *(option.key for option in OPTIONS)]
+        known = [*_COMMANDS, *_SMALL_COMMANDS, _EXIT, *SECTIONS, *(option.key for option in OPTIONS)]
         hint = closest(name, known)
         raise UsageError(f"there is no help on {topic}{f'; did you mean {hint}?' if hint else ''} (see mrsync help)")
 

@@ -49,6 +49,21 @@ def test_the_topic_that_was_meant_is_named() -> None:
         explained("comit")
 
 
+@pytest.mark.parametrize("topic", ["demo", "completion", "config", "help", "filelist"])
+def test_every_command_of_the_usage_has_help(topic: str) -> None:
+    assert explained(topic).startswith("usage: ")
+
+
+def test_a_command_that_is_an_option_too_is_explained_as_both() -> None:
+    assert explained("config").startswith("usage: mrsync config --show")
+    assert "\n--config FILE" in explained("config")
+
+
+def test_small_commands_know_the_option_for_help() -> None:
+    done = subprocess.run(program("mrsync", "completion", "--help"), capture_output=True, text=True, check=True)
+    assert done.stdout == explained("completion") + "\n"
+
+
 def test_mrsync_help_prints_a_topic() -> None:
     done = subprocess.run(program("mrsync", "help", "exit"), capture_output=True, text=True, check=True)
     assert "every target was lost" in done.stdout

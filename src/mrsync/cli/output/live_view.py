@@ -13,7 +13,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
-from mrsync.cli.output.report import size
+from mrsync.cli.output.report import percentage, size
 from mrsync.run.observer import Snapshot, TargetProgress
 
 SPARKS = "▁▂▃▄▅▆▇█"
@@ -127,9 +127,9 @@ def _counts(snapshot: Snapshot) -> Line:
     for state in (WORDS.get(snapshot.phase, "present"), "silent", "done", "awaited", *ENDED):
         if counts[state]:
             line += [(" · " if line else "", "dim"), (f"{counts[state]} {state}", STYLES.get(state, ""))]
-    if snapshot.bytes_repaired:
-        share = 100 * snapshot.bytes_repaired / (snapshot.bytes_sent + snapshot.bytes_repaired)
-        line += [(" · ", "dim"), (f"{share:.2g} % repairs", "")]
+    if snapshot.bytes_repaired and snapshot.bytes_sent:  # the share is meaningless without contents
+        share = percentage(snapshot.bytes_repaired, snapshot.bytes_sent + snapshot.bytes_repaired)
+        line += [(" · ", "dim"), (f"{share} repairs", "")]
     return line
 
 

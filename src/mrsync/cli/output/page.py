@@ -13,7 +13,7 @@ from importlib.resources import files
 from typing import Any
 
 from mrsync.cli.output.chart import histogram_chart, line_chart, share_bar
-from mrsync.cli.output.report import size
+from mrsync.cli.output.report import percentage, size
 from mrsync.errors import ExitStatus
 from mrsync.escaping import escape_controls
 from mrsync.remote.targets import fold
@@ -71,7 +71,7 @@ def _figures(fields: Fields) -> Iterator[str]:
     if seconds["cast"] and fields["bytes_planned"]:
         figures.append((f"{size(fields['bytes_planned'] / seconds['cast'])}/s", "sent once"))
     if fields["bytes_sent"]:
-        figures.append((f"{100 * fields['bytes_repaired'] / fields['bytes_sent']:.2g} %", "of it repairs"))
+        figures.append((percentage(fields["bytes_repaired"], fields["bytes_sent"]), "of it repairs"))
     if saved := fields.get("bytes_saved"):  # older reports have none
         figures.append((size(saved), "saved by compression"))
     if deleted := sum(target["deleted"] for target in targets):

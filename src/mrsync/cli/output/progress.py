@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from mrsync.cli.output.live_view import ENDED, SPARKS, Line, Rate, duration, frame, state_of
-from mrsync.cli.output.report import size
+from mrsync.cli.output.report import percentage, size
 from mrsync.run.observer import Notice, Observer, Snapshot
 from mrsync.run.service import DEBUG, INFO, WARNING, priority_mark
 
@@ -177,11 +177,14 @@ def headline(snapshot: Snapshot, rate_bytes_s: float) -> str:
         if rate_bytes_s > 0:
             amount += f", {duration((snapshot.bytes_planned - snapshot.bytes_sent) / rate_bytes_s)} left"
         parts.append(amount)
-    if snapshot.bytes_repaired:
-        share = 100 * snapshot.bytes_repaired / (snapshot.bytes_sent + snapshot.bytes_repaired)
-        parts.append(f"repairs {share:.2g} %")
+    if snapshot.bytes_repaired and snapshot.bytes_sent:  # the share is meaningless without contents
+        share = percentage(snapshot.bytes_repaired, snapshot.bytes_sent + snapshot.bytes_repaired)
+        parts.append(f"repairs {share}")
     counts = Counter(state_of(target, snapshot.phase) for target in snapshot.targets)
     away = counts["awaited"] + sum(counts[state] for state in ENDED)
-    parts.append(f"{len(snapshot.targets) - away}/{len(snapshot.targets)} targets")
+    if snapshot.targets:
+        parts.append(f"{len(snapshot.targets) - away}/{len(snapshot.targets)} targets")
+    elif not parts:  # while SOURCE is scanned, no target is looked at yet
+        parts.append(f"{snapshot.files_planned} entries")
     parts += [f"{counts[state]} {state}" for state in ("silent", *ENDED) if counts[state]]
     return f"{snapshot.phase}: {'; '.join(parts)}"

@@ -113,6 +113,12 @@ def size(bytes_count: float) -> str:
     return f"{bytes_count:.3g} TB"
 
 
+def percentage(part: float, whole: float) -> str:
+    """Format a share: 4, 1000 -> 0.4 %; 2, 3 -> 67 %."""
+    percent = 100 * part / whole
+    return f"{percent:.2g} %" if percent < 99 else f"{percent:.0f} %"
+
+
 def _target_fields(target: TargetOutcome) -> dict[str, Any]:
     fields = target._asdict()
     del fields["host"]
@@ -140,7 +146,7 @@ def verdict(outcome: Outcome) -> str:
         once, delivered = outcome.bytes_planned / outcome.seconds.cast, written / outcome.seconds.cast
         parts.append(f"{size(once)}/s sent once = {size(delivered)}/s delivered")
     if outcome.bytes_repaired and outcome.bytes_planned:  # the share is meaningless without contents
-        parts.append(f"repair {100 * outcome.bytes_repaired * outcome.copies / outcome.bytes_sent:.2g} %")
+        parts.append(f"repair {percentage(outcome.bytes_repaired * outcome.copies, outcome.bytes_sent)}")
     if outcome.bytes_saved:
         parts.append(f"{size(outcome.bytes_saved)} saved by compression")
     parts += _deletions(outcome)

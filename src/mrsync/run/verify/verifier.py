@@ -20,7 +20,9 @@ from mrsync.tree.record.verification import verify
 from mrsync.wire.seals.proofs import Prover, prover_of
 
 THREADS_MAX = 8
-NO_RECORD = "no record of a sync is kept here"
+NO_RECORD = (
+    "no record of a sync is kept for this user here; sync the whole tree first, verify as the same user (--sudo)"
+)
 
 
 def verify_here(settings: CatchSettings) -> int:

@@ -32,7 +32,7 @@ class Store:
         self.fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | CAUTIOUS)
         if may_others_write(os.fstat(self.fd)):
             os.close(self.fd)
-            raise PermissionError(1, "others may write to it", directory)
+            raise PermissionError(1, "others may write to it; forbid that by chmod go-w", directory)
 
     def read(self) -> tuple[bytes, float] | None:
         """Return the record and when it was written, in seconds since 1970; None if there is none."""

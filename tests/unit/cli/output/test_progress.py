@@ -46,6 +46,21 @@ def test_plain_lines_come_after_one_second_then_every_ten(monkeypatch: pytest.Mo
     assert stream.getvalue() == "casting: 50 % of 1 kB, 125 B/s, 4 s left; repairs 0.99 %; 2/3 targets; 1 lost\n"
 
 
+@pytest.mark.parametrize(
+    ("snapshot", "line"),
+    [
+        (Snapshot("scanning", 2.0, files_planned=1200), "scanning: 1200 entries"),
+        (Snapshot("comparing", 2.0, bytes_repaired=9, targets=TARGETS[:1]), "comparing: 1/1 targets"),
+        (
+            Snapshot("done", 2.0, bytes_sent=1, bytes_repaired=999, targets=TARGETS[:1]),
+            "done: repairs 100 %; 1/1 targets",
+        ),
+    ],
+)
+def test_a_line_says_only_what_has_a_meaning(snapshot: Snapshot, line: str) -> None:
+    assert headline(snapshot, 0.0) == line
+
+
 def test_json_lines_have_all_fields() -> None:
     stream = io.StringIO()
     progress = JsonProgress(0, stream)
