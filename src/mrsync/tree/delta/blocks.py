@@ -61,9 +61,15 @@ def block_digests(blocks: Sequence[bytes], key: bytes) -> list[bytes]:
         for number in range(first, len(blocks), threads):
             digests[number] = block_digest(blocks[number], key)
 
-    others = [threading.Thread(target=digest_from, args=(first,), daemon=True) for first in range(1, threads)]
-    for thread in others:
-        thread.start()
+    others = []
+    for first in range(1, threads):
+        thread = threading.Thread(target=digest_from, args=(first,), daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # this host allows no more threads
+            digest_from(first)
+        else:
+            others.append(thread)
     digest_from(0)
     for thread in others:
         thread.join()

@@ -177,10 +177,9 @@ class _Copy:
     def _find(self, number: int, digest: bytes, pieces: Pieces, guess: _Guess) -> bytes:
         """Return a block from the old version, or b"". Try the last shift, then no shift, then search."""
         for shift in dict.fromkeys((self._search.shift, 0)):
-            if shift == guess.shift:
-                continue
-            data = _read(self._old, pieces, shift)
-            if block_digest(data, self._key) == digest:
+            is_guessed = shift == guess.shift
+            data = guess.data if is_guessed else _read(self._old, pieces, shift)
+            if (guess.digest if is_guessed else block_digest(data, self._key)) == digest:
                 self._search.note(*pieces[-1], shift)
                 return data
         if len(pieces) > 1:

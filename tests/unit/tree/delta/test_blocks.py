@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,16 @@ def test_every_page_that_holds_some_of_a_file_has_a_block(sizes: tuple[int, ...]
 @pytest.mark.parametrize("count", [0, 1, 7, 8, 100])
 def test_digests_of_many_blocks_are_those_of_each_block(count: int) -> None:
     blocks = [os.urandom(3000) for _ in range(count)]
+    assert block_digests(blocks, KEY) == [block_digest(block, KEY) for block in blocks]
+
+
+def test_a_host_that_allows_no_more_threads_digests_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1, 2, 3})
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    blocks = [os.urandom(300) for _ in range(100)]
     assert block_digests(blocks, KEY) == [block_digest(block, KEY) for block in blocks]
 
 

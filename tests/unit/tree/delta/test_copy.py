@@ -100,6 +100,10 @@ def wipe(data: bytes, chance: random.Random) -> bytes:
     return data[:5000] + bytes(SIZE - 5000)
 
 
+def repeat(data: bytes, chance: random.Random) -> bytes:
+    return data[:4000] + data[60 * PAGE : 63 * PAGE] + data[4000 + 3 * PAGE :]
+
+
 @pytest.mark.parametrize(
     ("how", "pages"),
     [
@@ -112,6 +116,7 @@ def wipe(data: bytes, chance: random.Random) -> bytes:
         (cut, 2),
         (renew, 101),
         (wipe, 97),
+        (repeat, 3),
     ],
 )
 def test_little_of_a_large_file_is_cast(trees: Path, how: Change, pages: int) -> None:
