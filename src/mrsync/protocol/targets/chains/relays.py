@@ -255,9 +255,7 @@ class Relays:
         for target in self._roster.live:
             if target.flow.answered_at > self._parked.get(target.id, now):
                 del self._parked[target.id]
-            if target.report is not None and target.report.activity != self._stuck.get(
-                target.id, target.report.activity
-            ):
+            if target.id in self._stuck and self._can_write(target):
                 del self._stuck[target.id]
         for target_id, until in list(self._barred_until.items()):
             if now > until:
@@ -269,6 +267,11 @@ class Relays:
             self.chains.append(newcomers, self._heads())
             self._connect(now)
         self._set_ways(now)
+
+    def _can_write(self, target: Target) -> bool:
+        """Return whether a stuck target has written something, or rejected all that it had to write."""
+        report = target.report
+        return report is not None and (report.activity != self._stuck[target.id] or not report.queue_pages)
 
     def _is_lonely(self, target: Target) -> bool:
         is_served = target.id not in self._parked and target.id not in self._stuck

@@ -219,6 +219,21 @@ def test_a_target_that_cannot_write_gets_nothing_until_it_does_and_its_parent_is
     assert chains.chain_ids() == [[0, 1, 3, 2]]
 
 
+def test_a_target_that_rejects_all_that_it_had_to_write_is_fed_again() -> None:
+    """Pages without a digest wait in its queue, and leave it without any activity: a relay may have forged them."""
+    chains = Chains(4).fed()
+    deceived = found(chains.roster, 2)
+    deceived.report = report(2, queue_pages=3, activity=7)
+    now = NOW + 5
+    chains.hop(2, Feeding.STARVED, now)
+    chains.answer(0, 1, 2, 3, now=now + DOUBT_S)
+    chains.relays.tend(None, now + DOUBT_S + SLACK_S)
+    assert chains.chain_ids() == [[0, 1, 3]]
+    deceived.report = report(2, counter=2, activity=7)
+    chains.relays.tend(None, now + 1)
+    assert chains.chain_ids() == [[0, 1, 3, 2]]
+
+
 def test_an_alarm_that_was_none_changes_nothing() -> None:
     chains = Chains(3).fed()
     chains.hop(2, Feeding.STARVED, NOW + 5)
