@@ -25,7 +25,7 @@ class Link:
     frontier: tuple[int, int] = (0, 0)  # object and pages that the child held when it was looked at last,
     moved_at: float = 0.0  # and when it held more than before
     activity: int = 0  # pages that it has written, by its own count,
-    written_at: float = 0.0  # and when it wrote the last one
+    written_at: float = 0.0  # and when it wrote the last one, or the link was made
 
     @property
     def is_tried(self) -> bool:

@@ -31,6 +31,12 @@ class LinkWatch:
         self._links = links
         self._number_of = number_of
 
+    def look(self, link: Link, now: float) -> None:
+        """Note whether the child has written something since the last look. Call it for each link with each status."""
+        activity = link.child.report.activity if link.child.report is not None else 0
+        if activity != link.activity:
+            link.activity, link.written_at = activity, now
+
     def has_failed(self, link: Link, slack_s: float, now: float) -> bool:
         """Return whether the time is over in which a doubted link, or one to an island, should have worked.
 
@@ -73,9 +79,6 @@ class LinkWatch:
         held = int(contents), link.child.frontier(contents)
         if held != link.frontier or link.parent.frontier(contents) <= held[1]:
             link.frontier, link.moved_at = held, now
-        activity = link.child.report.activity if link.child.report is not None else 0
-        if activity != link.activity:
-            link.activity, link.written_at = activity, now
         waited_s = now - link.moved_at - slack_s
         if waited_s <= STALL_S:
             return False

@@ -124,7 +124,7 @@ class Relays:
             elif known is None or known.parent is not parent or known.island is not island:
                 was_fed = child.path.via is not Via.CASTER
                 number = island.number if island is not None else self._assignments.next_number()
-                self._links[child.id] = Link(number, parent, child, now, was_fed, island, moved_at=now)
+                self._links[child.id] = Link(number, parent, child, now, was_fed, island, moved_at=now, written_at=now)
         for target_id in set(self._links) - in_chains:
             del self._links[target_id]
         self._assign(in_chains)
@@ -241,6 +241,7 @@ class Relays:
         """Check links that do not work, and add targets that can be fed now."""
         failed = []
         for link in self._links.values():
+            self._watch.look(link, now)
             if self._watch.has_failed(link, self._slack_s, now):
                 failed.append(link)
             elif link.doubted_at is None and self._watch.is_failing(link, contents, self._slack_s, now):

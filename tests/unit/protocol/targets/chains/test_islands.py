@@ -123,6 +123,7 @@ def test_one_that_listens_and_cannot_write_is_nobodys_child() -> None:
     """The last of an island, which would feed it as a stranger, would wait for it as the island did."""
     chains = islands(5).fed()
     found(chains.roster, 3).report = report(3, queue_pages=3, activity=7)
+    chains.relays.tend(None, NOW + 1)
     now = NOW + 5
     chains.hop(3, Feeding.STARVED, now)
     chains.answer(*range(5), now=now + DOUBT_S)

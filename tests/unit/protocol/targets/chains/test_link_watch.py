@@ -43,6 +43,7 @@ class Watched:
         self.target(number).receive_report(said, number, 0.0)
 
     def is_failing(self, child: int, now: float) -> bool:
+        self.watch.look(self.links[child], now)
         return self.watch.is_failing(self.links[child], CONTENTS, SLACK_S, now)
 
 

@@ -206,6 +206,7 @@ def test_a_target_that_cannot_write_gets_nothing_until_it_does_and_its_parent_is
     chains = Chains(4).fed()
     hung = found(chains.roster, 2)
     hung.report = report(2, queue_pages=3, activity=7)
+    chains.relays.tend(None, NOW + 1)
     now = NOW + 5
     chains.hop(2, Feeding.STARVED, now)
     chains.answer(0, 1, 2, 3, now=now + DOUBT_S)
@@ -224,6 +225,7 @@ def test_a_target_that_rejects_all_that_it_had_to_write_is_fed_again() -> None:
     chains = Chains(4).fed()
     deceived = found(chains.roster, 2)
     deceived.report = report(2, queue_pages=3, activity=7)
+    chains.relays.tend(None, NOW + 1)
     now = NOW + 5
     chains.hop(2, Feeding.STARVED, now)
     chains.answer(0, 1, 2, 3, now=now + DOUBT_S)
@@ -232,6 +234,20 @@ def test_a_target_that_rejects_all_that_it_had_to_write_is_fed_again() -> None:
     deceived.report = report(2, counter=2, activity=7)
     chains.relays.tend(None, now + 1)
     assert chains.chain_ids() == [[0, 1, 3, 2]]
+
+
+def test_a_target_that_writes_what_the_caster_sends_is_not_stuck_if_its_parent_cannot_feed_it() -> None:
+    chains = Chains(2)
+    chains.relays.is_settled(NOW)
+    for target in (0, 1):
+        chains.hop(target, Feeding.UNFED)
+    for turn in range(1, 30):
+        now = NOW + turn / 10
+        found(chains.roster, 1).report = report(1, counter=turn, queue_pages=3, activity=turn)
+        chains.answer(0, 1, now=now)
+        chains.relays.tend(None, now)
+        assert chains.ways()[1] is Via.CASTER
+    assert set(chains.relays.barred) == {1}
 
 
 def test_an_alarm_that_was_none_changes_nothing() -> None:
