@@ -83,8 +83,7 @@ LINES = """
 1  mrsync -m a -r local -s src -t src            | must not contain one another
 1  mrsync -m a -r local -s src -t src/sub        | must not contain one another
 1  mrsync -m a -r local -s src/sub -t src        | must not contain one another
-1  mrsync -m a,b -r local -s src -t 'out/{hots}' | did you mean {host}
-1  mrsync -m a -s src -t 'out/{hostname}'        | did you mean {host}
+1  mrsync -m a,b -r local -s src -t 'out/{hots}' | need {host} in DEST
 1  mrsync -m a -s src -t ~                       | home directory
 1  mrsync -m a -s src -t '~root'                 | home directory
 1  mrsync -m a -s src -t .                       | home directory

@@ -168,6 +168,12 @@ def tell_left_out(observer: Observer, hosts: Iterable[str]) -> None:
         observer.on_notice(Notice(0, "left out, because it is this host", host))
 
 
+def warn_of_misspelled(observer: Observer, words: Iterable[str]) -> None:
+    """Warn the user that these words in DEST look like {host} and are taken as they are."""
+    for word in words:
+        observer.on_notice(Notice(0, f"warning: {word} in DEST is part of a name; the name of the target is {{host}}"))
+
+
 def headline(snapshot: Snapshot, rate_bytes_s: float) -> str:
     """Return, for example: casting: 31 % of 41.2 GB, 1.09 GB/s, 12 s left; repairs 0.4 %; 97/100 targets."""
     parts = []

@@ -20,9 +20,9 @@ from mrsync.cli.settings.form import form_of
 from mrsync.cli.settings.info_flags import apply_info
 from mrsync.cli.settings.places import (
     absolute,
-    check_braces,
     check_local_dests,
     check_remote_dest,
+    misspelled_hosts,
     source_of,
     take_positionals,
 )
@@ -57,6 +57,7 @@ class Output(NamedTuple):
     metrics: str | None = None
     verbosity: int = 0
     left_out: tuple[str, ...] = ()  # names in TARGETS that mean this host
+    misspelled: tuple[str, ...] = ()  # words in DEST that look like {host}
     line_format: str | None = None  # of --out-format
     human_level: int = 1  # of numbers, as rsync's --human-readable
     log_file: str | None = None
@@ -218,7 +219,6 @@ def _dest(options: argparse.Namespace, *, is_local: bool) -> bytes:
     """Return DEST, or b"" if it is not given. Raise UsageError."""
     if not options.dest:
         return b""
-    check_braces(options.dest)
     if is_local:
         return os.fsencode(os.path.expanduser(options.dest))
     check_remote_dest(options.dest)
@@ -305,6 +305,7 @@ def _output(options: argparse.Namespace, left_out: tuple[str, ...]) -> Output:
         page=reports.get(".html"),
         verbosity=options.verbose,
         left_out=left_out,
+        misspelled=misspelled_hosts(getattr(options, "dest", None) or ""),
         line_format=options.out_format,
         human_level=getattr(options, "human_level", 1),
         **fields_of(MULTICASTER, "output", options),

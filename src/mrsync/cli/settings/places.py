@@ -85,11 +85,10 @@ def absolute(path: str) -> str:
         ) from error
 
 
-def check_braces(text: str) -> None:
-    """Raise UsageError for a misspelled {host} in DEST, which would be the name of a directory."""
-    for word in _BRACED.findall(text):
-        if word != "host" and get_close_matches(word.lower(), ["host", "hostname", "target"], 1):
-            raise UsageError(f"DEST {text}: {{{word}}} is unknown; did you mean {{host}}?")
+def misspelled_hosts(text: str) -> tuple[str, ...]:
+    """Return what looks like a misspelled {host} in DEST. It is part of a name that is taken as it is."""
+    words = (word for word in _BRACED.findall(text) if word != "host")
+    return tuple(f"{{{word}}}" for word in words if get_close_matches(word.lower(), ["host", "hostname", "target"], 1))
 
 
 def check_remote_dest(text: str) -> None:

@@ -94,6 +94,18 @@ def test_rsyncs_form_means_the_same(source: str, there: str, targets: tuple[str,
     assert (settings.targets, settings.dest, settings.source) == (targets, dest, os.fsencode(source))
 
 
+@pytest.mark.parametrize(
+    ("dest", "words"),
+    [("/t/{hos}", ("{hos}",)), ("/{hostname}/{TARGET}", ("{hostname}", "{TARGET}")), ("/{host}/{a,b}/{x}", ())],
+)
+def test_a_misspelled_host_in_dest_is_part_of_the_name_and_warned_of(
+    source: str, dest: str, words: tuple[str, ...]
+) -> None:
+    settings, output = parse_mrsync(["-m", "a", "-s", source, "-t", dest])
+    assert output.misspelled == words
+    assert settings.dest_for("a") == os.fsencode(dest.replace("{host}", "a"))
+
+
 def test_this_host_is_left_out_unless_it_is_meant(source: str) -> None:
     own = socket.gethostname()
     assert parse_mrsync(["-m", f"a,{own}", "-s", source])[1].left_out == (own,)
