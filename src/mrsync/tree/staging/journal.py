@@ -64,6 +64,9 @@ class Journal:
     mtime, ctime and inode. Notes are buffered until `flush`. The constructor raises OSError if the journal cannot be
     created. If a later append fails, the journal ends there, without an error.
 
+    Its lock says that the session is running. That holds with --no-partial, too: then the plan knows no inodes, nothing
+    can be resumed, and the journal stays empty.
+
     files: the plan files that this target stages. position: length of the journal in bytes.
     """
 
@@ -73,6 +76,7 @@ class Journal:
         self._destination = destination
         self._name = journal_name(tag)
         sizes, entries = manifest.sizes, plan.entries
+        files = files if plan.inodes else array("I")
         files = array("I", (file for file in files if plan.inodes[file] != UNKNOWN and sizes[entries[file]]))
         self._known = bytearray(plan.file_count)
         for file in files:

@@ -29,17 +29,19 @@ import os
 from array import array
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from operator import sub
 
+from mrsync.errors import FileError
 from mrsync.tree.destination.destination import Destination
 from mrsync.tree.fs.page_cache import forget_whole, forget_written
 from mrsync.tree.fs.writing import Data, write_all, write_sparsely
+from mrsync.tree.model.failure import printable
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.plan import Plan
 from mrsync.tree.staging.checkpoint import Checkpoints
 from mrsync.tree.staging.identity import replaced_error
 from mrsync.tree.staging.journal import Journal
+from mrsync.tree.staging.journal_reader import is_running
 from mrsync.tree.staging.staged_files import StagedFiles, reserve
 
 WAITING, STARTED, WHOLE, SAT_OUT, UNWANTED, DISCARDED, PLACED = range(7)
@@ -156,12 +158,28 @@ class Stage:
         self.states[file] = DISCARDED
 
     def start_journal(self) -> None:
-        """Keep a journal from now on, if it can be created."""
+        """Keep a journal from now on, if it can be created.
+
+        Raise FileError if another process of this session has one here: its staged files would have our names.
+        """
         files = array("I", (file for file, state in enumerate(self.states) if state == WAITING))
-        if files and self.plan.inodes:
-            with suppress(OSError):  # without a journal, a later session starts from scratch
+        if files:
+            try:
                 self.journal = Journal(self.destination, self._tag, self.manifest, self.plan, files)
+            except FileExistsError:
+                self._check_alone()
+            except OSError:
+                return  # without a journal, a later session starts from scratch
+            else:
                 self._checkpoints = Checkpoints(self.journal, self.duplicate)
+
+    def _check_alone(self) -> None:
+        """Raise FileError if the journal in our directory is of another process that is running."""
+        if is_running(self.destination.root_fd, self._tag):
+            raise FileError(
+                f"another target of this session has the same directory {printable(self.destination.path)}: "
+                "if it is one host with two names, or a shared file system, name it once"
+            )
 
     def end_journal(self) -> None:
         """Remove the journal: every staged file is in place or discarded."""

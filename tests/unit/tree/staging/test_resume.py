@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from mrsync.errors import FileError
 from mrsync.tree.model.policy import Policy
 from mrsync.tree.staging import journal as journal_module
 from mrsync.tree.staging import journal_reader as reader_module
 from mrsync.tree.staging.resume import RUNNING_WAIT_S
+from mrsync.tree.staging.stage import Stage
 from tests.support.waiting import HANG_S
 from tests.trees import differences
 from tests.unit.tree.breaking import PAGE, Session, in_a_process_that_is_killed
@@ -123,9 +125,35 @@ def test_without_partial_staged_files_are_removed(trees: Path) -> None:
     in_a_process_that_is_killed(lambda: session(trees).cast([0, 1, 2]))
     run = session(trees, policy=Policy(partial=False))
     assert run.scan.inodes == run.plan.inodes == run.plan.ctimes
-    assert run.stage.journal is None
-    run.cast([0, 1]).break_off()
+    run.cast([0, 1])
+    assert run.stage.journal is not None
+    assert run.stage.journal.is_empty
+    run.break_off()
     assert leftovers(trees / "dest") == []
+
+
+@pytest.mark.parametrize("partial", [True, False])
+def test_two_targets_of_a_session_in_one_directory(trees: Path, *, partial: bool) -> None:
+    run = session(trees, policy=Policy(partial=partial))
+    (journal,) = (trees / "dest").glob(".mrsync-*.journal")
+    tag = journal.name.removeprefix(".mrsync-").removesuffix(".journal")
+    other = Stage(run.destination, run.manifest, run.plan, run.comparison.needs, tag)
+    with pytest.raises(FileError, match="another target of this session has the same directory"):
+        other.start_journal()
+    run.cast([0, 1])
+    assert run.stage.journal is not None
+    run.stage.journal.close()
+    other.start_journal()  # the other one was killed, and this one is in its place
+    assert other.journal is None
+
+
+@pytest.mark.parametrize("partial", [True, False])
+def test_another_session_leaves_the_files_of_a_running_one_alone(trees: Path, *, partial: bool) -> None:
+    run = session(trees, policy=Policy(partial=partial)).cast([0, 1, 2])
+    staged = leftovers(trees / "dest")
+    session(trees, policy=Policy(partial=partial)).break_off()
+    assert leftovers(trees / "dest") == staged
+    run.break_off()
 
 
 @pytest.mark.parametrize("way", ["written", "touched", "replaced", "renamed", "longer"])
