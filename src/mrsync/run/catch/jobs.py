@@ -241,7 +241,7 @@ class TreeJobs:
     def prepare(self) -> Wanted:
         """Open the stage for the plan, and adopt staged files of earlier runs.
 
-        Raise ProtocolDataError if nothing was compared yet.
+        Raise ProtocolDataError if nothing was compared yet, FileError if another target of the session writes here.
         """
         if self._destination is None:
             raise ProtocolDataError("a plan came before the comparison")
@@ -250,6 +250,7 @@ class TreeJobs:
         stage = self._open_stage(plan, needs)
         if self._record_keeper is not None:
             self._record_keeper.begin(ObjectKind.CONTENTS, plan)
+        stage.start_journal()
         page_bytes = self.geometry.page_bytes
         held = self._adopt_leftovers(stage) if self._manifest.policy.partial else {}
         if plan.blocks:
@@ -299,7 +300,6 @@ class TreeJobs:
 
     def _adopt_leftovers(self, stage: Stage) -> dict[int, list[tuple[int, int]]]:
         """Adopt files that earlier sessions staged. Return the byte ranges that incomplete ones have, by plan file."""
-        stage.start_journal()
         stale_files = StaleFiles(stage.destination, self._manifest, self._comparison.stale, self._activity)
         held = stale_files.adopt(stage)
         stale_files.remove()  # those that could not be adopted only take space
