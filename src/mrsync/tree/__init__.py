@@ -1,6 +1,6 @@
 """Everything that knows files: scan, compare, plan, stage, commit and finish a tree. Nothing here knows the network.
 
-The rooms, from the bottom up; each imports only from rooms above it in this list:
+The rooms; each imports only from those above it in this list:
 
 - model: what both ends say to each other about a tree: manifest, policy, plan.
 - filter: rsync's filter rules.
@@ -11,4 +11,5 @@ The rooms, from the bottom up; each imports only from rooms above it in this lis
 - compare: what a target lacks.
 - staging: write files beside their final place, put them into place, finish the tree, resume.
 - delta: copy from an old file on the target what it shares with the new one.
+- record: what a target keeps of its last sync, for `mrsync verify`.
 """
