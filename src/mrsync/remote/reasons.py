@@ -38,7 +38,11 @@ SAID: tuple[tuple[str, str, str], ...] = (
     (r"(Connection timed out during banner exchange|Too many authentication failures)", r"\1", ""),
     (r"(Connection refused)", r"\1", "does sshd run there, on this port?"),
     (r"((?:Connection|Operation) timed out)", r"\1", "is it up, and does a firewall let ssh in?"),
-    (r"(Connection (?:reset|closed))", r"\1", ""),
+    (
+        r"(Connection (?:reset|closed))",
+        r"\1",
+        "see the log of sshd there: does it start, does it let this host in, and so many at once (MaxStartups)?",
+    ),
     (r"(No route to host|Network is unreachable|Host is down)", r"\1", "is it up, and is its address right?"),
     (r"Timeout, server .* not responding", "the connection was lost: it no longer answers", ""),
     (

@@ -181,14 +181,14 @@ def _expand(text: str) -> list[str]:
 
 
 def _hint(group: str) -> str:
-    """Return "; did you mean @GROUP?" for the most similar known group, or ""."""
+    """Return "; did you mean @GROUP?" for the most similar other group, or ""."""
     import difflib
 
     from ClusterShell.NodeSet import grouplist
     from ClusterShell.NodeUtils import GroupResolverError, GroupSourceError
 
     try:
-        known = [f"@{name}" for name in grouplist()]
+        known = [other for name in grouplist() if (other := f"@{name}") != group]
     except (GroupResolverError, GroupSourceError):  # this group source cannot list its groups
         return ""
     meant = difflib.get_close_matches(group, known, 1)

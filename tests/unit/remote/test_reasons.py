@@ -22,6 +22,7 @@ def reason(text: str, status: int = 255) -> str:
         ("ssh: Could not resolve hostname x: Name or service not known", "/etc/hosts"),
         ("ssh: connect to host node3 port 22: Connection refused", "does sshd run"),
         ("ssh: connect to host node3 port 22: Connection timed out", "firewall"),
+        ("kex_exchange_identification: read: Connection reset by peer", "log of sshd"),
         ("sh: 1: exec: python3: not found", "--remote-python"),
         ("multicatcher: Python 3.6.8 is too old (name another one with --remote-python)", "--remote-python"),
         ("sudo: a password is required", "NOPASSWD"),

@@ -62,6 +62,12 @@ def test_the_group_that_was_meant_is_named() -> None:
 
 
 @pytest.mark.usefixtures("_groups")
+def test_an_empty_group_is_not_what_was_meant() -> None:
+    with pytest.raises(UsageError, match=r"unknown or empty group @none$"):
+        read_targets("@none")
+
+
+@pytest.mark.usefixtures("_groups")
 @pytest.mark.parametrize("text", ["@nope", "a,@nope", "@left,@none", "@left!@nope", "@other:left"])
 def test_an_unknown_or_empty_group_is_an_error(text: str) -> None:
     with pytest.raises(UsageError, match=r"unknown or empty group|cannot understand"):
