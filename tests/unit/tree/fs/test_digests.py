@@ -13,7 +13,7 @@ import pytest
 from mrsync.files import open_regular
 from mrsync.tree.compare.compare import compare
 from mrsync.tree.destination.destination import Destination
-from mrsync.tree.fs.digests import TOLD_BYTES, Digester
+from mrsync.tree.fs.digests import BLOCK_BYTES, TOLD_BYTES, Digester
 from mrsync.tree.model.manifest import NO_DIGEST, Manifest
 from mrsync.tree.model.policy import Policy
 from mrsync.tree.source.scan import scan
@@ -29,7 +29,16 @@ def directory(tmp_path: Path) -> Iterator[int]:
 
 
 def blake(data: bytes) -> bytes:
-    return hashlib.blake2b(data, digest_size=16).digest()
+    """The digest of a file, from its description: offset and contents of each block that is not zero."""
+    state = hashlib.blake2b(digest_size=16)
+    for offset in range(0, len(data), BLOCK_BYTES):
+        if block := data[offset : offset + BLOCK_BYTES].strip(b"\0") and data[offset : offset + BLOCK_BYTES]:
+            state.update(offset.to_bytes(8, "big") + block)
+    return state.digest()
+
+
+def digest_of(directory: int, size: int) -> bytes:
+    return Digester(lambda count: None).digest(partial(open_regular, b"file", directory), size)
 
 
 def test_a_file_is_hashed_with_progress(tmp_path: Path, directory: int) -> None:
@@ -41,6 +50,45 @@ def test_a_file_is_hashed_with_progress(tmp_path: Path, directory: int) -> None:
     assert told == [TOLD_BYTES]
     digester.flush()
     assert sum(told) == 65 * len(data) + 1
+
+
+def test_nobody_reads_the_holes_of_a_huge_file(tmp_path: Path, directory: int) -> None:
+    with (tmp_path / "file").open("wb") as file:
+        file.truncate(1 << 43)  # a day of reading; ext4 takes no more
+        file.seek(1 << 42)
+        file.write(b"x")
+    told: list[int] = []
+    digester = Digester(told.append)
+    digest = digester.digest(partial(open_regular, b"file", directory), 1 << 43)
+    digester.flush()
+    expected = hashlib.blake2b((1 << 42).to_bytes(8, "big") + b"x" + bytes(BLOCK_BYTES - 1), digest_size=16)
+    assert digest == expected.digest()
+    assert sum(told) <= 2 * BLOCK_BYTES
+
+
+@pytest.mark.parametrize("size", [1, BLOCK_BYTES, 3 * BLOCK_BYTES + 5, 5 * BLOCK_BYTES])
+def test_holes_and_zeros_are_the_same(tmp_path: Path, directory: int, size: int) -> None:
+    data = bytearray(size)
+    for at in (size // 2, size - 1):
+        data[at] = 7
+        (tmp_path / "file").write_bytes(data)
+        full = digest_of(directory, size)
+        with (tmp_path / "file").open("wb") as file:
+            file.truncate(size)
+            for place in (index for index, byte in enumerate(data) if byte):
+                file.seek(place)
+                file.write(b"\7")
+        assert digest_of(directory, size) == full == blake(bytes(data))
+
+
+def test_where_a_block_is_matters(tmp_path: Path, directory: int) -> None:
+    digests = set()
+    for at in range(3):
+        (tmp_path / "file").write_bytes(
+            b"".join(b"x" * BLOCK_BYTES if at == n else bytes(BLOCK_BYTES) for n in range(3))
+        )
+        digests.add(digest_of(directory, 3 * BLOCK_BYTES))
+    assert len(digests) == 3
 
 
 @pytest.mark.parametrize("size", [0, 4, 6, 5000])
