@@ -17,6 +17,7 @@ Path = Union[str, bytes, "os.PathLike[str]"]
 CAUTIOUS = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 # For paths from the user, which may contain links.
 NAMED = os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+LIST_BYTES_MAX = 64 << 20  # of targets, rules or patterns
 _OWN_DESCRIPTORS = ("/dev/", "/proc/")
 
 
@@ -67,6 +68,14 @@ def open_named(path: Path) -> BinaryIO:
     except BaseException:
         os.close(fd)
         raise
+
+
+def read_bounded(file: BinaryIO, limit: int = LIST_BYTES_MAX) -> bytes:
+    """Return the rest of a file that the user named. Raise OSError if it has more bytes than the limit, or no end."""
+    data = file.read(limit + 1)
+    if len(data) > limit:
+        raise OSError(errno.EFBIG, f"it has more than {limit >> 20} MiB")
+    return data
 
 
 def let_go(fd: int) -> None:

@@ -208,6 +208,13 @@ LINES = """
 11 mrsync report nofile                          | nofile: No such file
 11 mrsync report src/file                        | src/file is not JSON
 11 mrsync report bad.json                        | bad.json is not JSON
+1  mrsync -m a -s src -t out --config deep.toml  | deep.toml is not valid TOML
+1  mrsync -m a -s src -t out --config digits.toml | digits.toml is not valid TOML
+1  mrsync -m ./brackets -s src -t out            | unbalanced brackets
+1  mrsync -m 'a[1' -s src -t out                 | unbalanced brackets
+1  mrsync -m /dev/zero -s src -t out             | it has more than 64 MiB
+1  mrsync -m a -s src -t out --exclude-from many.rules | more than 1 MiB
+11 mrsync -m a -s src -t out --exclude-from /dev/zero | File too large
 1  mrsync config                                 | --show
 1  mrsync demo x                                 | demo
 1  mrsync filelist                               | RSYNC_OUTPUT
@@ -257,6 +264,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         "open.key": 32 * "k", "inventory.yml": "all:\n  hosts:\n    n1:\n", "huge.ini": "[all]\nn[1:99999999]\n",
         "bad.toml": "a = [\n", "unknown.toml": "frobnicate = 1\n", "kind.toml": "port = 'x'\n",
         "open.toml": "rate = '1M'\n",
+        "deep.toml": f"a = {'[' * 5000}", "digits.toml": f"port = {'7' * 5000}", "brackets": "[" * 100_000,
+        "many.rules": "- some/long/name\n" * 70_000,
         "nested.toml": "[network]\nrate = '1M'\n",
     }  # fmt: skip
     for name, text in files.items():

@@ -6,11 +6,10 @@ import os
 import re
 import socket
 import sys
-from io import TextIOWrapper
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from mrsync.errors import UsageError
-from mrsync.files import open_named
+from mrsync.files import open_named, read_bounded
 from mrsync.remote.inventory import ALL, NAMES_MAX, read_inventory, split_reference
 
 # A name becomes an argument of a remote shell, so it must not look like an option or shell syntax.
@@ -22,6 +21,8 @@ BRACKETED = re.compile(r"\[((?:[0-9A-Fa-f]*:){2,}[0-9A-Fa-f.:]*(?:%[^\s,\[\]]+)?
 GROUP = re.compile(r"(?<![A-Za-z0-9_.-])@(?:[^,&^!\s\[\]]|\[[^\]]*\])+")
 RANGES = re.compile(r"\[[^\]]*\]")  # may contain a slash, as in node[0-8/2]
 LETTERS = re.compile(r"\[([0-9_.,-]*[A-Za-z][A-Za-z0-9_.,-]*)\]")
+BRACKET = re.compile(r"[\[\]]")
+SHOWN_MAX = 200
 STDIN = "-"
 RANGE = re.compile(r"(\d+)-(\d+)|([A-Za-z])-([A-Za-z])")
 NODESET_SYNTAX = re.compile(r"[\[\]!&^*]|(?<![A-Za-z0-9_.-])@")
@@ -88,7 +89,9 @@ def fold(names: list[str]) -> str:
 
 
 def _names(text: str) -> dict[str, None]:
+    _check_brackets(text)
     text = BRACKETED.sub(r"\1", _resolved(text))
+    _check_brackets(text)
     _check_size(text)
     names = dict.fromkeys(_expand(_expand_letters(text)))
     for name in names:
@@ -96,6 +99,17 @@ def _names(text: str) -> dict[str, None]:
         if not NAME.fullmatch(name) or not HOST.match(host) or (":" in host and not is_address(host)):
             raise UsageError(f"no host can have the name {name!r}")
     return names
+
+
+def _check_brackets(text: str) -> None:
+    """Raise UsageError for brackets without an end: patterns would search for it from each of them."""
+    is_open = False
+    for bracket in BRACKET.findall(text):
+        if (bracket == "[") == is_open:
+            raise UsageError(f"cannot understand the targets {text[:SHOWN_MAX]!r}: unbalanced brackets")
+        is_open = not is_open
+    if is_open:
+        raise UsageError(f"cannot understand the targets {text[:SHOWN_MAX]!r}: unbalanced brackets")
 
 
 def _check_size(text: str) -> None:
@@ -119,7 +133,7 @@ def _range_size(text: str) -> int:
 def _resolved(text: str) -> str:
     """Return TARGETS as a comma-separated list: read a file or stdin, and replace inventory groups by their members."""
     if text == STDIN:
-        return ",".join(read_inventory("stdin", sys.stdin.read()).targets())
+        return ",".join(read_inventory("stdin", _decoded(sys.stdin.buffer)).targets())
     listed = GROUP.sub(_resolved_group, text)
     if listed == text and (os.path.isfile(text) or "/" in RANGES.sub("", text)):
         return ",".join(read_inventory(text, _read(text)).targets())
@@ -137,10 +151,15 @@ def _resolved_group(found: re.Match[str]) -> str:
 
 def _read(path: str) -> str:
     try:
-        with TextIOWrapper(open_named(path), encoding="utf-8-sig", errors="surrogateescape") as file:
-            return file.read()
+        with open_named(path) as file:
+            return _decoded(file)
     except OSError as error:
         raise UsageError(f"cannot read the targets file {path}: {error.strerror}") from error
+
+
+def _decoded(file: BinaryIO) -> str:
+    text = read_bounded(file).decode("utf-8-sig", "surrogateescape")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _expand_letters(text: str) -> str:
@@ -177,7 +196,7 @@ def _expand(text: str) -> list[str]:
                 raise UsageError(f"unknown or empty group {group}{_hint(group)}")
         return [str(name) for name in NodeSet(text)]
     except (NodeSetException, GroupResolverError, GroupSourceError) as error:
-        raise UsageError(f"cannot understand the targets {text!r}: {error}") from error
+        raise UsageError(f"cannot understand the targets {text[:SHOWN_MAX]!r}: {str(error)[:SHOWN_MAX]}") from error
 
 
 def _hint(group: str) -> str:

@@ -142,7 +142,7 @@ def test_files_of_hosts_may_have_blanks_and_variables(tmp_path: Path) -> None:
 
 
 def test_targets_from_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stdin", io.StringIO("a\nb c # both\n"))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"a\nb c # both\n")))
     assert targets("-") == ["a", "b", "c"]
 
 

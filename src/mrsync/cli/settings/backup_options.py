@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mrsync.errors import FileError, UsageError
-from mrsync.files import open_named
+from mrsync.files import open_named, read_bounded
 from mrsync.tree.model.policy import Policy
 
 DEFAULT_SUFFIX = "_mcast_bak%m%d%H%M"  # as in mrsync 4.0.1
@@ -48,7 +48,7 @@ def _read_patterns(path: str) -> tuple[str, ...]:
 
     try:
         with open_named(path) as file:
-            lines = file.read().split(b"\n")
+            lines = read_bounded(file).split(b"\n")
     except OSError as error:
         raise FileError(f"cannot read the backup patterns {path}: {error.strerror}") from error
     for number, line in enumerate(lines, 1):

@@ -113,7 +113,7 @@ def _apply(parser: Parser, path: str, text: bytes, settings: argparse.Namespace,
 
     try:
         table = tomllib.loads(text.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # numbers of thousands of digits, and lists in lists
         raise UsageError(f"{path} is not valid TOML: {error}") from error
     actions = _actions(parser)
     for key, value in table.items():

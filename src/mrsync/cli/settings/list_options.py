@@ -6,7 +6,7 @@ import argparse
 import os
 
 from mrsync.errors import SelectionError, UsageError
-from mrsync.files import open_named
+from mrsync.files import open_named, read_bounded
 from mrsync.tree.model.policy import Policy
 from mrsync.tree.source.selection import Selection
 
@@ -77,7 +77,7 @@ def _read_patterns(text: str, source: str) -> tuple[bytes, ...]:
         return tuple(split_list(os.fsencode(text)))
     try:
         with open_named(text) as file:
-            lines = [line.rstrip(b"\r\n") for line in file]
+            lines = [line.rstrip(b"\r") for line in read_bounded(file).split(b"\n")]
     except OSError as error:
         raise SelectionError(f"cannot read the patterns in {text} (-l): {error.strerror}") from error
     return tuple(line for line in lines if line and not line.startswith(b"#"))

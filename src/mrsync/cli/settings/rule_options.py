@@ -7,12 +7,13 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from mrsync.errors import FileError
-from mrsync.files import open_named
+from mrsync.errors import FileError, UsageError
+from mrsync.files import LIST_BYTES_MAX, open_named, read_bounded
 
 if TYPE_CHECKING:
     from mrsync.tree.filter.rules import Rule
 
+FILES_BYTES_MAX = 1 << 30  # of --files-from
 _PER_DIRECTORY = (": /.rsync-filter", "- .rsync-filter")  # meaning of the first and the second -F
 
 
@@ -33,9 +34,13 @@ def read_target_rules(options: argparse.Namespace) -> tuple[str, ...]:
 
     if not options.delete and not options.prune_empty_dirs:
         found = tuple(rule for rule in found if rule.flags & rules.ATTRIBUTES)
-    return tuple(
+    needed = tuple(
         os.fsdecode(rule.text) for rule in found if rule.flags & rules.MERGE or rule.flags & rules.SIDES != rules.SENDER
     )
+    if sum(len(os.fsencode(rule)) for rule in needed) > rules.RULES_BYTES_MAX:
+        limit = rules.RULES_BYTES_MAX >> 20
+        raise UsageError(f"the filter rules that targets need for --delete have more than {limit} MiB")
+    return needed
 
 
 def read_files(options: argparse.Namespace) -> tuple[bytes, ...] | None:
@@ -45,7 +50,7 @@ def read_files(options: argparse.Namespace) -> tuple[bytes, ...] | None:
     from mrsync.tree.filter.merge_files import split_entries
 
     try:
-        data = _read(os.fsencode(options.files_from))
+        data = _read(os.fsencode(options.files_from), FILES_BYTES_MAX)
     except OSError as error:
         raise FileError(f"cannot read --files-from {options.files_from}: {error.strerror}") from error
     return tuple([entry for _, entry in split_entries(data, has_nuls=has_nuls(options))])
@@ -79,8 +84,8 @@ def _read_rules(options: argparse.Namespace) -> tuple[Rule, ...]:
     return tuple(found.rules)
 
 
-def _read(path: bytes) -> bytes:
+def _read(path: bytes, limit: int = LIST_BYTES_MAX) -> bytes:
     if path == b"-":
-        return sys.stdin.buffer.read()
+        return read_bounded(sys.stdin.buffer, limit)
     with open_named(path) as file:
-        return file.read()
+        return read_bounded(file, limit)

@@ -16,6 +16,7 @@ from contextlib import suppress
 from functools import partial
 
 from mrsync.errors import DeletionsRefused, MrsyncError
+from mrsync.escaping import escape_controls
 from mrsync.protocol.catcher import Catcher
 from mrsync.protocol.core.events import (
     CatcherEvent,
@@ -134,7 +135,7 @@ class TreeSession:
             return
         if isinstance(result, Exception):
             cause = FailureCause.DELETIONS if isinstance(result, DeletionsRefused) else FailureCause.OTHER
-            self._catcher.log(FailedRecord(str(result), cause), self._loop.now())
+            self._catcher.log(FailedRecord(_sentence(result), cause), self._loop.now())
         else:
             done(result)
 
@@ -262,3 +263,10 @@ class TreeSession:
             self._errors_told += 1
             if self._errors_told <= ERRORS_MAX:
                 self._catcher.log(ErrorRecord(failure.errno, failure.path, failure.folded_action), now)
+
+
+def _sentence(error: Exception) -> str:
+    """Return what went wrong, without the number of an error of the system."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror if error.filename is None else f"{error.strerror}: {escape_controls(error.filename)}"
+    return str(error)

@@ -16,8 +16,6 @@ from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.policy import Policy
 
-RULES_BYTES_MAX = 1 << 20
-
 
 class Closed:
     """The scope of a directory whose rules could not be read: everything in and below it is protected."""
@@ -107,7 +105,7 @@ def read_rules(policy: Policy) -> list[Rule]:
             rule = parse_rule(data, 0, "the manifest")
         except RuleError as error:
             raise ProtocolDataError(f"the manifest is damaged: {error}") from error
-        if rule is None or b"\0" in data or total > RULES_BYTES_MAX or not _is_plain(rule):
+        if rule is None or b"\0" in data or total > rules.RULES_BYTES_MAX or not _is_plain(rule):
             raise ProtocolDataError("the manifest is damaged: its filter rules are too many or make no sense")
         found.append(rule)
     return found

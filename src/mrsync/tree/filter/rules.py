@@ -8,6 +8,7 @@ from mrsync.errors import RuleError
 from mrsync.tree.model.failure import printable
 
 PATTERN_BYTES_MAX = 4096
+RULES_BYTES_MAX = 1 << 20  # of those that targets are sent
 
 # Flags of a rule. Rules in a merged file inherit the flags in INHERITED and SIDES from the merge rule.
 INCLUDE = 1

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from mrsync.errors import ProtocolDataError
-from mrsync.tree.filter.protection import RULES_BYTES_MAX, read_rules
+from mrsync.tree.filter.protection import read_rules
+from mrsync.tree.filter.rules import RULES_BYTES_MAX
 from mrsync.tree.model.policy import Policy
 from tests.unit.tree.syncing import sync
 
