@@ -6,15 +6,12 @@ from mrsync.protocol.catcher import Catcher
 from mrsync.protocol.pace.cubic import Cubic
 from mrsync.protocol.pace.pathsignals import PathSignals
 from mrsync.protocol.pace.queueing import Queueing
-from mrsync.protocol.pace.regrowth import Regrowth
 from mrsync.protocol.pace.slowstart import SlowStart
 from tests.sim.planted.fault import Fault
 
-LATE = "late programs at targets are not taken for a queue"
+EMPTY_PATH = "a fair session finds the rate of an empty path and hardly loses anything"
 
 QUEUE_FAULTS = (
-    Fault("one late program is taken for a queue", Queueing, "add", "min(self._last)", "rtt_s", found_by=LATE),
-    Fault("a window that late programs cut grows slowly", Regrowth, "growth", "GROWTH * packets", "0.0", found_by=LATE),
     Fault(
         "every target reports as often as a monitor",
         Catcher,
@@ -29,7 +26,15 @@ QUEUE_FAULTS = (
         "on_seen",
         "self._queued < LASTING_SHARE * size",
         "True",
-        found_by="a fair session finds the rate of an empty path without filling its queue",
+        found_by=EMPTY_PATH,
+    ),
+    Fault(
+        "until the first loss the window grows as if nothing queued",
+        Cubic,
+        "on_seen",
+        "GROWTH_BUSY if path.queueing.is_busy else GROWTH",
+        "1.0",
+        found_by=EMPTY_PATH,
     ),
     Fault(
         "every loss is known as noise",
@@ -37,7 +42,7 @@ QUEUE_FAULTS = (
         "shows_congestion",
         "return self.noise.is_exceeded(packets, lost)",
         "return False",
-        found_by="a TCP connection keeps a queue while a fair session goes on for long",
+        found_by=EMPTY_PATH,
     ),
     Fault(
         "a cut leaves the window as it is",
@@ -45,7 +50,7 @@ QUEUE_FAULTS = (
         "on_congestion",
         "beta * self.size",
         "self.size",
-        found_by="a TCP connection keeps a queue while a fair session goes on for long",
+        found_by="random losses do not slow a fair session down where its queue is short",
     ),
     Fault(
         "every loss is taken for a full queue",
