@@ -44,7 +44,7 @@ class _Refuse(argparse.Action):
 
 
 class _More(argparse.Action):
-    """Increase the verbosity by one."""
+    """List names, as rsync's first -v does; each further one increases the verbosity, which tells of hosts."""
 
     def __call__(
         self,
@@ -53,7 +53,9 @@ class _More(argparse.Action):
         value: str | Sequence[Any] | None,
         option: str | None = None,
     ) -> None:
-        setattr(namespace, self.dest, min(VERBOSITY_MAX, getattr(namespace, self.dest) + 1))
+        if namespace.lists_names:
+            setattr(namespace, self.dest, min(VERBOSITY_MAX, getattr(namespace, self.dest) + 1))
+        namespace.lists_names = True
 
 
 def make_rsync_parser() -> Parser:
@@ -81,7 +83,7 @@ def rsync_names(option: Option) -> list[str]:
 
 def _add(group: Any, option: Option) -> None:
     names = rsync_names(option)
-    if option.key == "verbose":  # takes a level in the other form; -vv increases it in rsync's
+    if option.key == "verbose":  # takes a level in the other form
         group.add_argument(*names, dest=option.attribute, action=_More, nargs=0, default=option.default)
     elif option.key == "progress":  # the value is optional
         group.add_argument(

@@ -1,4 +1,4 @@
-"""What rsync's --info prints, in options of mrsync."""
+"""What rsync's --info and -v print, in options of mrsync."""
 
 from __future__ import annotations
 
@@ -44,11 +44,15 @@ def info_help() -> str:
 
 
 def apply_info(options: argparse.Namespace) -> None:
-    """Set the options that --info stands for; what is given beside it counts. Raise UsageError, or exit after help."""
+    """Set the options that --info and rsync's -v stand for; what is given beside them counts.
+
+    Raise UsageError, or exit after help.
+    """
     if HELP in ",".join(options.info).lower().split(","):
         print(info_help())
         raise SystemExit(0)
-    levels = info_levels(options.info)
+    levels = {"name": 1} if getattr(options, "lists_names", False) else {}
+    levels |= info_levels(options.info)
     if "progress" in levels and options.progress == "auto":
         options.progress = "auto" if levels["progress"] else "none"
     options.stats = options.stats or levels.get("stats", 0) > 1

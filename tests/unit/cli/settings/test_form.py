@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mrsync.cli.output.line_format import TRANSFER
 from mrsync.cli.settings.form import form_of
 from mrsync.cli.settings.options import parse_mrsync
 from mrsync.errors import MrsyncError, SelectionError, UsageError
@@ -71,7 +72,7 @@ def test_short_options_mean_the_same_as_for_rsync() -> None:
     assert (policy.hard_links, policy.acls, policy.xattrs, policy.devices, policy.specials) == (True,) * 5
     assert (policy.itemizes, policy.checksum, policy.update, policy.prunes_empty) == (True,) * 4
     assert (policy.backup, policy.suffix, policy.deletes, policy.modify_window) == (True, "~", False, 0)
-    assert (selection.is_one_file_system, settings.is_dry_run, settings.verbosity) == (True, True, 2)
+    assert (selection.is_one_file_system, settings.is_dry_run, settings.verbosity) == (True, True, 1)
     assert (output.is_quiet, settings.remote_shell, settings.quits_on_bad) == (True, "rsh", False)
 
 
@@ -84,11 +85,34 @@ def test_deletions_and_hard_links_must_be_asked_for() -> None:
     assert parse_mrsync(["-m", "a", "-s", "src"])[0].policy.deletes
 
 
+@pytest.mark.parametrize(
+    ("line", "lines", "verbosity"),
+    [
+        ("-a", None, 0),
+        ("-av", TRANSFER, 0),
+        ("-avn", TRANSFER, 0),
+        ("-avv", TRANSFER, 1),
+        ("-avvvv", TRANSFER, 2),
+        ("-avi", None, 0),
+        ("-av --out-format=%f", "%f", 0),
+        ("-av --info=name0", None, 0),
+        ("-av --info=stats2", TRANSFER, 0),
+        ("-v 1 -m a", None, 1),
+    ],
+)
+def test_rsyncs_v_lists_names_and_that_of_401_tells_of_hosts(
+    here: Path, line: str, lines: str | None, verbosity: int
+) -> None:
+    operands = ["-s", "src"] if "-m" in line else ["src/", "a:/x"]
+    settings, output = parse_mrsync([*line.split(), *operands])
+    assert (output.line_format, settings.verbosity) == (lines, verbosity)
+
+
 def test_settings_files_count_in_both_forms(here: Path) -> None:
     (here / "config" / "mrsync").mkdir()
     (here / "config" / "mrsync" / "config.toml").write_text('verbose = 1\nprogress = "none"\nhard-links = true\n')
     settings, output = parse_mrsync(["-v", "src/", "a:/x"])
-    assert (settings.verbosity, output.progress, settings.policy.hard_links) == (2, "none", True)
+    assert (settings.verbosity, output.progress, settings.policy.hard_links) == (1, "none", True)
     assert not settings.policy.deletes
 
 

@@ -6,7 +6,13 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 # rsync's defaults for a line in its form, by attribute of the parsed namespace.
-DEFAULTS: Mapping[str, Any] = {"hard_links": False, "delete": False, "modify_window": 0, "human_level": 1}
+DEFAULTS: Mapping[str, Any] = {
+    "hard_links": False,
+    "delete": False,
+    "modify_window": 0,
+    "human_level": 1,
+    "lists_names": False,
+}
 
 
 class Foreign(NamedTuple):
@@ -67,7 +73,7 @@ FOREIGN = (
     Foreign("-h --human-readable", "for the numbers of `--stats` and `--out-format`", counts="human_level"),
     Foreign("--no-human-readable --no-h", "for the same numbers", sets={"human_level": 0}),
     Foreign(
-        "--debug", "the same as `-vv`, whatever FLAGS are; more is in `--log-level debug`", "FLAGS", {"verbose": 2}
+        "--debug", "the same as `-vvv`, whatever FLAGS are; more is in `--log-level debug`", "FLAGS", {"verbose": 2}
     ),
     Foreign("--super", "always on if the target has root"),
     Foreign("--no-compress --no-z", "the default", sets=_PLAIN),

@@ -29,7 +29,8 @@ OPTIONS = (
         OUTPUT,
         (MRSYNC, MULTICASTER, MULTICATCHER, RTT, RTTCATCHER, DOCTOR, VERIFY),
         "how much to print. 0: essential messages (default), 1: also status and round trips, 2: also messages for "
-        "debugging. With 1, `rtt` and `doctor` print a row for every target, and `verify` names every difference",
+        "debugging. With 1, `rtt` and `doctor` print a row for every target, and `verify` names every difference. In "
+        "rsync's form the first `-v` lists names, as there (`--info=name`), and `-vv` and `-vvv` are 1 and 2",
         metavar="N",
         type=values.verbosity,
         default=0,
