@@ -54,7 +54,11 @@ class ReachNotices:
             if len(chain) > 1:
                 first, *others = self._relays.chains.groups(chain)
                 ways = [f"{'>>' if len(group) > 1 else '>'} {fold([one.name for one in group])}" for group in others]
-                yield f"pages are forwarded: {' '.join([first[0].name, *ways])}"
+                way = " ".join([first[0].name, *ways])
+                yield (
+                    f"pages are forwarded, because not all targets receive the group {self._group} (mrsync doctor finds"
+                    f" out why): {way}"
+                )
 
     def when_rerouted(self, target: Target) -> str:
         """Return the warning for a target whose path changed during the session, or "" if the user already knows."""
