@@ -12,6 +12,7 @@ import pytest
 
 from mrsync.protocol.core.events import CasterEvent, CastFinished
 from mrsync.protocol.core.sends import Send, SendCoded, SendMessage, SendPage
+from mrsync.protocol.targets.compressions import Compressions
 from mrsync.transport import casting
 from mrsync.transport.casting import CasterDriver, CasterSecrets, _held
 from mrsync.transport.loop import Loop
@@ -49,6 +50,7 @@ class ScriptedCaster:
         self.left: list[int] = []
         self.clock = self
         self.digests_together = 1
+        self.compressions = Compressions(0)
 
     def on_left(self, tx: int, now: float) -> None:
         self.left.append(tx)
