@@ -141,12 +141,8 @@ class PageOpener:
         key = (object, page, reading_of(generation, count))
         kept = self._slots.partial(key)
         verdict = self._sink.receive_packets(object, page, generation, 1 << index, count, tx, now)
-        if kept is None:
-            if verdict == Verdict.IGNORE:
-                return False
-            self._make_room(key)
-            self._slots.keep_partial(key, slot)
-            kept = slot
+        if kept is None and (kept := self._begin(key, verdict, slot)) is None:
+            return False
         is_contradicted = kept.store(index, payload)
         if is_doubtful:
             kept.doubtful |= 1 << index
@@ -168,12 +164,8 @@ class PageOpener:
             return self._take_each(header, range(first, end), slot, now)
         self.statistics.packets += end - first
         verdict = self._sink.receive_packets(object, page, generation, row, count, tx, now)
-        if kept is None:
-            if verdict == Verdict.IGNORE:
-                return False
-            self._make_room(key)
-            self._slots.keep_partial(key, slot)
-            kept = slot
+        if kept is None and (kept := self._begin(key, verdict, slot)) is None:
+            return False
         kept.adopt(first, end, slot)
         if verdict == Verdict.COMPLETE:
             self._complete(key, kept)
@@ -186,6 +178,14 @@ class PageOpener:
             payload = slot.slices[index][: self._slice_length(header.object, header.page, header.packet_count, index)]
             is_kept = self.take_packet(header, index, payload, slot, now)
         return is_kept
+
+    def _begin(self, key: PartKey, verdict: int, slot: Slot) -> Slot | None:
+        """Keep `slot` for a page of which nothing is stored yet, and return it; None if its packets are not wanted."""
+        if verdict == Verdict.IGNORE:
+            return None
+        self._make_room(key)
+        self._slots.keep_partial(key, slot)
+        return slot
 
     def _make_room(self, key: PartKey) -> None:
         crowded = self._slots.crowded(key)
