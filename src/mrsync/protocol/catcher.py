@@ -191,7 +191,7 @@ class Catcher:
             self._end(CatcherTrigger.FAREWELL, message.ending, message.reason)
         elif isinstance(message, Ack) and is_ours:
             if self._reporter.receive_ack(message.log_offset):
-                self._report_by(now + self._round_s())
+                self._report_by(now + self._cycle_s())
             self._heard(now)
         elif self.relaying.receive(message, now):
             self._report_by(now)
@@ -262,7 +262,7 @@ class Catcher:
         self.relaying.note_done(len(pages), now)
         if is_whole:
             self._events.append(ObjectHeld(ObjectKind(kind)))
-            self._report_by(self._in_turn(now, self._round_s()))
+            self._report_by(self._in_turn(now, self._cycle_s()))
         elif self.relaying.is_fed:
             self._report_by(now + self._interval_s())
         elif status is not None:
@@ -310,7 +310,7 @@ class Catcher:
             self._reception.believe(status, now)
         self._grants.take(status)
         if status.is_poll and not self.relaying.is_fed:  # it asks for claims, which go to the parent
-            self._report_by(self._in_turn(now, self._round_s()))
+            self._report_by(self._in_turn(now, self._cycle_s()))
         elif self._reporter.has_news:
             self._report_by(self._in_turn(now, self._interval_s()))
 
@@ -399,13 +399,13 @@ class Catcher:
     def _interval_s(self) -> float:
         """Seconds between reports while something changes."""
         told_s = self._status.report_interval_us / 1e6 if self._status else 0.0
-        return max(told_s, self.relaying.report_s, 2 * self._round_s()) if self.relaying.is_fed else told_s
+        return max(told_s, self.relaying.report_s, 2 * self._cycle_s()) if self.relaying.is_fed else told_s
 
     def _in_turn(self, now: float, apart_s: float) -> float:
         """Return when to report what all targets report now: in our slot of the cycle, so long after the last one."""
         return max(now + self._slot * SLOT_S, self._reported_at + apart_s)
 
-    def _round_s(self) -> float:
+    def _cycle_s(self) -> float:
         """Seconds in which every target can report once."""
         return self._status.target_count * SLOT_S if self._status else 0.0
 
