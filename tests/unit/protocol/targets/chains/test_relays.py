@@ -8,7 +8,7 @@ from mrsync.protocol.targets.chains.neighbourhood import Endpoint
 from mrsync.protocol.targets.chains.relays import BARRED_S, Relays
 from mrsync.protocol.targets.path import Via
 from mrsync.protocol.targets.reach import DEAF_S, Reach
-from mrsync.protocol.targets.roster import Roster
+from mrsync.protocol.targets.roster import Roster, Target
 from mrsync.wire.messages import Assign, Feeding, Hop
 from tests.unit.protocol.builders import STEPS, found, hello, report
 
@@ -202,16 +202,22 @@ def test_a_relay_that_answers_and_does_not_feed_is_put_to_the_end() -> None:
     assert chains.chain_ids() == [[0, 2, 3, 1]]
 
 
-def test_a_target_that_cannot_write_gets_nothing_until_it_does_and_its_parent_is_not_to_blame() -> None:
+def one_cannot_write() -> tuple[Chains, Target, float]:
+    """Return a chain of four that has left its third out, as it had pages to write and wrote none; it, and the time."""
     chains = Chains(4).fed()
-    hung = found(chains.roster, 2)
-    hung.report = report(2, queue_pages=3, activity=7)
+    third = found(chains.roster, 2)
+    third.report = report(2, queue_pages=3, activity=7)
     chains.relays.tend(None, NOW + 1)
     now = NOW + 5
     chains.hop(2, Feeding.STARVED, now)
     chains.answer(0, 1, 2, 3, now=now + DOUBT_S)
     chains.relays.tend(None, now + DOUBT_S + SLACK_S)
     assert chains.chain_ids() == [[0, 1, 3]]
+    return chains, third, now
+
+
+def test_a_target_that_cannot_write_gets_nothing_until_it_does_and_its_parent_is_not_to_blame() -> None:
+    chains, hung, now = one_cannot_write()
     assert chains.ways() == [Via.CASTER, Via.RELAY, Via.NOBODY, Via.NOBODY]
     chains.relays.tend(None, now + 1)
     assert chains.chain_ids() == [[0, 1, 3]]
@@ -222,15 +228,7 @@ def test_a_target_that_cannot_write_gets_nothing_until_it_does_and_its_parent_is
 
 def test_a_target_that_rejects_all_that_it_had_to_write_is_fed_again() -> None:
     """Pages without a digest wait in its queue, and leave it without any activity: a relay may have forged them."""
-    chains = Chains(4).fed()
-    deceived = found(chains.roster, 2)
-    deceived.report = report(2, queue_pages=3, activity=7)
-    chains.relays.tend(None, NOW + 1)
-    now = NOW + 5
-    chains.hop(2, Feeding.STARVED, now)
-    chains.answer(0, 1, 2, 3, now=now + DOUBT_S)
-    chains.relays.tend(None, now + DOUBT_S + SLACK_S)
-    assert chains.chain_ids() == [[0, 1, 3]]
+    chains, deceived, now = one_cannot_write()
     deceived.report = report(2, counter=2, activity=7)
     chains.relays.tend(None, now + 1)
     assert chains.chain_ids() == [[0, 1, 3, 2]]
