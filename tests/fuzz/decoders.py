@@ -236,7 +236,7 @@ def _of_trees() -> dict[str, Decoder]:
             lambda data: decode_again(data, Manifest.decode(manifest.encode()), lambda _: None), [again]
         ),
         "policy": Decoder(Policy.decode, [each.encode() for each in policies]),
-        "record": Decoder(lambda data: list(KeptRecord.decode(data).files()), [record.encode()]),
+        "record": Decoder(lambda data: list(KeptRecord.decode(data).files()), [b"".join(record.parts())]),
         "journal": Decoder(lambda data: JournalReader(data, b"tag", b"itself", b"boot"), [journal]),
         "ACL": Decoder(_read_acl, [access], answers=(ValueError,)),
     }

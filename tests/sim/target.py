@@ -8,7 +8,7 @@ from mrsync.protocol.catcher import Catcher
 from mrsync.protocol.core.events import CatcherEvent, GroupSilent, PageAsked, PeersChanged, SessionEnded, SourceChanged
 from mrsync.protocol.core.sends import CatcherSend, SendCoded, SendKnock, SendPage, SendToPeer
 from mrsync.protocol.receiving.catcher_config import CatcherConfig
-from mrsync.transport.page_writer import PAGES_PER_JOB
+from mrsync.transport.page_receiver import PAGES_PER_JOB
 from mrsync.wire.formats.session import ControlCodec, Rejection, open_status
 from mrsync.wire.messages import Kind, ObjectKind, Peer, Report, SealKind
 from tests.sim.clock import ProcessClock

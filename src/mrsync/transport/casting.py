@@ -34,9 +34,9 @@ from mrsync.protocol.core.events import (
 from mrsync.protocol.core.sends import Send, SendCoded, SendMessage, SendPage
 from mrsync.transport.digesting import PageDigester
 from mrsync.transport.loop import Loop
-from mrsync.transport.network.paths import BurstStatistics, Path, PathKind
+from mrsync.transport.network.paths import Path, PathKind
 from mrsync.transport.network.stamps import LastArrival
-from mrsync.transport.pages.bursts import BurstSender, Slice
+from mrsync.transport.pages.bursts import BurstSender, BurstStatistics, Slice
 from mrsync.transport.pages.compression import LEVEL, Compressor
 from mrsync.transport.pages.pagecache import ReadPage, SealedPages
 from mrsync.wire.formats.session import ControlCodec, Rejection

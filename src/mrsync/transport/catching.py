@@ -30,8 +30,7 @@ from mrsync.transport.network.island import IslandSocket
 from mrsync.transport.network.mailbox import receive_datagrams
 from mrsync.transport.network.paths import Address, Path, PathKind
 from mrsync.transport.network.traffic_class import set_traffic_class
-from mrsync.transport.page_receiver import PageReceiver
-from mrsync.transport.page_writer import WritePages
+from mrsync.transport.page_receiver import PageReceiver, WritePages
 from mrsync.transport.peering import Peering
 from mrsync.transport.sessions import CatcherSecrets, HeardSessions
 from mrsync.wire.formats.session import ControlCodec, Rejection

@@ -46,11 +46,11 @@ from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.plan import Plan
 from mrsync.tree.model.policy import Policy
 from mrsync.tree.model.spans import merged
+from mrsync.tree.staging.commit import StagingRounds
 from mrsync.tree.staging.finish import Result, finish
 from mrsync.tree.staging.homes import StagingArea, foresee_area
 from mrsync.tree.staging.resume import StaleFiles, missing_pages
 from mrsync.tree.staging.stage import WHOLE, Stage
-from mrsync.tree.staging.staging_rounds import StagingRounds
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.messages import ObjectKind
 

@@ -35,7 +35,7 @@ from mrsync.run.sandbox import Sandbox
 from mrsync.run.settings import CatchSettings, host_of
 from mrsync.transport.loop import Loop
 from mrsync.tree.model.failure import Failure
-from mrsync.tree.staging.staging_rounds import StagingRounds
+from mrsync.tree.staging.commit import StagingRounds
 from mrsync.wire.formats.record_codec import basis_records, needs_records
 from mrsync.wire.limits import ERRORS_MAX
 from mrsync.wire.messages import ObjectKind

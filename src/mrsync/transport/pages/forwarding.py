@@ -7,8 +7,8 @@ from collections import deque
 
 from mrsync.protocol.core.sends import CatcherSend, SendPage, SendToPeer
 from mrsync.protocol.receiving.relaying import Relaying
-from mrsync.transport.network.paths import Address, BurstStatistics, Path, PathKind
-from mrsync.transport.pages.bursts import BurstSender
+from mrsync.transport.network.paths import Address, Path, PathKind
+from mrsync.transport.pages.bursts import BurstSender, BurstStatistics
 from mrsync.transport.pages.opener import PageOpener
 from mrsync.transport.pages.slots import Slots
 from mrsync.wire.formats.session import ControlCodec

@@ -99,11 +99,8 @@ class Record:
             yield ProvenFile(entry, self._grids[grid], start, length, self._extents.get(row, []), proof)
             at += proof_length
 
-    def encode(self) -> bytes:
-        return b"".join(self.parts())
-
     def parts(self) -> list[bytes]:
-        """Return the parts whose concatenation `encode` returns."""
+        """Return the parts of the encoded record, to be written one after another."""
         packer = Packer(MAGIC, level=0)
         grids = [list(grid) for grid in self._grids]
         packer.blob(json.dumps({"manifest": self.digest.hex(), "session": self.session, "grids": grids}).encode())

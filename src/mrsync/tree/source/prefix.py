@@ -7,6 +7,7 @@ import os
 import stat
 from collections.abc import Callable
 
+from mrsync.tree.fs.pieces import read_exactly
 from mrsync.tree.model.failure import Changed
 
 BLOCK_BYTES_MIN = 64 << 10
@@ -52,17 +53,6 @@ class Prefix:
             if _digest(data[at : at + block_bytes]) != expected:
                 raise Changed("it was written to")
         return data[position - start : position - start + length]
-
-
-def read_exactly(fd: int, position: int, length: int) -> bytes:
-    """Return `length` bytes at a position of a file. Raise OSError, or Changed if it ends before."""
-    data = os.pread(fd, length, position)
-    while len(data) < length:
-        more = os.pread(fd, length - len(data), position + len(data))
-        if not more:
-            raise Changed("it became shorter")
-        data += more
-    return data
 
 
 def _digest(data: bytes) -> bytes:

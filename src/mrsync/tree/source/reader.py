@@ -16,10 +16,11 @@ from types import MappingProxyType
 from mrsync.tree.fs.descriptors import cache_limit
 from mrsync.tree.fs.fdcache import FdCache
 from mrsync.tree.fs.page_cache import forget_read
+from mrsync.tree.fs.pieces import read_exactly
 from mrsync.tree.model.failure import Changed, Fault
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.plan import Plan
-from mrsync.tree.source.prefix import Prefix, read_exactly
+from mrsync.tree.source.prefix import Prefix
 from mrsync.tree.source.roots import OpenRoots, Roots
 
 FILES_OPEN_MAX = 32

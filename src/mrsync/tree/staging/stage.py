@@ -34,7 +34,7 @@ from operator import sub
 from mrsync.errors import FileError
 from mrsync.tree.destination.destination import Destination
 from mrsync.tree.fs.page_cache import forget_whole, forget_written
-from mrsync.tree.fs.writing import Data, write_all, write_sparsely
+from mrsync.tree.fs.pieces import Data, write_all, write_sparsely
 from mrsync.tree.model.failure import printable
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.plan import Plan

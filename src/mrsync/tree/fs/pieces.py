@@ -1,4 +1,7 @@
-"""Write runs of data, whole or sparsely: then zeros become holes of a file that was created empty."""
+"""Read and write pieces of open files completely: a single system call may move fewer bytes.
+
+Data can be written sparsely. Then blocks of zeros become holes of a file that was created empty.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,23 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Union
 
+from mrsync.tree.model.failure import Changed
+
 Data = Union[bytes, bytearray, memoryview]
 
 BLOCK_BYTES = 4096
 _ZEROS = bytes(BLOCK_BYTES)
+
+
+def read_exactly(fd: int, position: int, length: int) -> bytes:
+    """Return `length` bytes at a position of a file. Raise OSError, or Changed if it ends before."""
+    data = os.pread(fd, length, position)
+    while len(data) < length:
+        more = os.pread(fd, length - len(data), position + len(data))
+        if not more:
+            raise Changed("it became shorter")
+        data += more
+    return data
 
 
 def write_all(fd: int, run: Sequence[Data], position: int, length: int) -> None:

@@ -6,7 +6,7 @@ import os
 import random
 from pathlib import Path
 
-from mrsync.tree.fs.writing import BLOCK_BYTES, data_spans, write_sparsely
+from mrsync.tree.fs.pieces import BLOCK_BYTES, data_spans, write_sparsely
 
 
 def test_spans_hold_everything_but_zeros() -> None:
