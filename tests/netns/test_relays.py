@@ -17,6 +17,7 @@ from tests.netns.fleet import Fleet
 from tests.netns.lab import Host, Lab, run
 from tests.netns.process import Process
 from tests.netns.subnets import Subnets
+from tests.netns.test_firewalls import let_in_only_answers
 from tests.netns.test_networks import FAMILIES, MEGABYTE, MakeSubnets, make_subnets, plain_tree, start_mrsync
 from tests.support.waiting import HANG_S
 
@@ -67,6 +68,16 @@ def test_master_sends_one_copy_without_multicast(make_lab: MakeLab, tmp_path: Pa
         ("relay", DEAF),
     }
     assert sum(target["pages_passed_on"] for target in report["targets"].values()) > 0
+
+
+def test_firewalls_of_targets_let_in_only_answers(make_lab: MakeLab, tmp_path: Path) -> None:
+    fleet = Fleet(make_lab(4), tmp_path)
+    size = plain_tree(fleet.source, 12 * MEGABYTE)
+    wire_up(fleet)
+    for host in fleet.lab.targets:
+        let_in_only_answers(host)
+        host.run("nft", "add rule inet answers input udp dport 8888 accept")
+    assert copies(fleet, size) < 1.5
 
 
 def test_losses_on_a_hop_are_repaired(make_lab: MakeLab, tmp_path: Path) -> None:

@@ -139,6 +139,7 @@ class Network:
             for at, target in enumerate(scenario.targets)
         ]
         self.ears: list[Ear] = []
+        self._asked: set[tuple[int, int]] = set()  # (sender, receiver) among the targets
         rival = scenario.rival_rtt_s, scenario.rival_ends_s
         self.switch = SharedQueue(scenario.switch_bytes_s, scenario.switch_queue_bytes, *rival)
 
@@ -162,8 +163,21 @@ class Network:
         when, full = self._pass_switch(packets, size_bytes + PACKET_OVERHEAD_BYTES, when)
         self._deliver(ear, cast, packets, full, when, is_cast=False)
 
-    def hop(self, sender: int, ears: Sequence[Ear], cast: Cast, packets: int, when: float, gap_s: float = 0.0) -> None:
-        """From one target to others; the last of the packets leaves it at `when`, gap_s after the one before it."""
+    def hop(
+        self,
+        sender: int,
+        ears: Sequence[Ear],
+        cast: Cast,
+        packets: int,
+        when: float,
+        gap_s: float = 0.0,
+        *,
+        is_cast: bool = False,
+    ) -> None:
+        """From one target to others; the last of the packets leaves it at `when`, gap_s after the one before it.
+
+        is_cast: to a group, so that nobody could ask for an answer.
+        """
         path = self.paths[sender]
         if path.is_cut or not ears:
             return
@@ -172,7 +186,10 @@ class Network:
             size_bytes = len(cast) if isinstance(cast, bytes) else self.slice_bytes
             when, full = _pass_queue(path.port, packets, size_bytes + PACKET_OVERHEAD_BYTES, when, gap_s)
         for ear in ears:
-            if sender not in self.paths[ear.index].scenario.blocks:
+            self._asked.add((sender, ear.index))
+            scenario = self.paths[ear.index].scenario
+            is_answer = (ear.index, sender) in self._asked and not is_cast
+            if sender not in scenario.blocks and (is_answer or not scenario.is_guarded):
                 self._deliver(ear, cast, packets, full, when, is_cast=False)
 
     def _pass_switch(self, packets: int, size_bytes: int, when: float) -> tuple[float, int]:

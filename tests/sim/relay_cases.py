@@ -69,6 +69,7 @@ def struck(at: int, fate: Fate, **details: Any) -> tuple[TargetScenario, ...]:
 EVERYONE = all_but()
 CASES = (
     RelayCase("a chain", (DEAF,) * COUNT, EVERYONE, 2.8),
+    RelayCase("their firewalls let in only answers", (replace(DEAF, is_guarded=True),) * COUNT, EVERYONE, 2.8),
     RelayCase("several chains", (DEAF,) * COUNT, EVERYONE, 6.2, 3.05, details=(("chains_max", 3),)),
     RelayCase("some hear the group", (GOOD,) * 3 + (DEAF,) * 5, EVERYONE, 2.8),
     RelayCase("one percent is lost on every hop", (replace(DEAF, loss=0.01),) * COUNT, EVERYONE, 3.0, 1.02, 0.013),

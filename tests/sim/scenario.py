@@ -67,6 +67,7 @@ class TargetScenario:
     knows_master: bool = True
     is_deaf: bool = False  # from the beginning
     blocks: tuple[int, ...] = ()  # targets that nothing comes from
+    is_guarded: bool = False  # nothing comes from a target unless something was sent there before
     withholds_share: float = 0.0  # of the pages that it is to pass on: it says that it sent them
     hop_pages_s: float = 20000.0  # that it can pass on
     hop_queue_bytes: int = 0  # of the port behind it, which is as fast as the caster's uplink; 0: there is none
@@ -167,7 +168,16 @@ def draw(seed: int) -> Scenario:
 
 def draw_relays(seed: int) -> Scenario:
     """The same, with targets that pass pages on where that makes sense."""
-    return _draw_hops(random.Random(f"hops {seed}"), _draw_relays(random.Random(f"relays {seed}"), draw(seed)))
+    hops = _draw_hops(random.Random(f"hops {seed}"), _draw_relays(random.Random(f"relays {seed}"), draw(seed)))
+    return _draw_guards(random.Random(f"guards {seed}"), hops)
+
+
+def _draw_guards(rng: random.Random, scenario: Scenario) -> Scenario:
+    """In a third of all runs, some or all targets have firewalls that let in only answers."""
+    share = rng.choice((0.0, 0.0, 0.0, 0.0, 0.5, 1.0))
+    return replace(
+        scenario, targets=tuple(replace(target, is_guarded=rng.random() < share) for target in scenario.targets)
+    )
 
 
 def draw_islands(seed: int) -> Scenario:

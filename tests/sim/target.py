@@ -306,11 +306,13 @@ class TargetHost:
         assert self._codec is not None
         assert peer is not None
         hosts, network, now = self._reached_at(peer), self._world.network, self._world.events.now
+        is_cast = peer.target == self.index  # to our island
         if isinstance(send, SendToPeer):
             datagram = self._codec.encode(send.message)
             is_behind = send.peer is self._child  # pages that go the same way
             if self.is_heard:
-                network.hop(self.index, hosts, datagram, 1, max(now, self._hop_free_at) if is_behind else now)
+                when = max(now, self._hop_free_at) if is_behind else now
+                network.hop(self.index, hosts, datagram, 1, when, is_cast=is_cast)
             return
         generation = self.reception.retained((send.object, send.page))
         if generation is None:
@@ -325,7 +327,7 @@ class TargetHost:
         self._oracle.judge_hop(hosts, send, mask)
         if hosts and self._rng.random() >= self.scenario.withholds_share:
             burst = Burst(send.object, send.page, generation, count, mask, send.tx, self.index)
-            network.hop(self.index, hosts, burst, mask.bit_count(), self._hop_free_at, gap_s)
+            network.hop(self.index, hosts, burst, mask.bit_count(), self._hop_free_at, gap_s, is_cast=is_cast)
 
     def _answer(self, send: CatcherSend) -> None:
         assert not isinstance(send, SendCoded)  # losses of one child are not combined

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mrsync.protocol.receiving.relaying import Relaying
 from mrsync.protocol.targets.chains.link_watch import LinkWatch
 from mrsync.protocol.targets.chains.relays import Relays
 from tests.sim.planted.fault import Fault
@@ -22,6 +23,14 @@ RELAY_FAULTS = (
         "return Via.NOBODY",
         "return Via.CASTER",
         found_by="one in the middle dies, which is noticed",
+    ),
+    Fault(
+        "a child says nothing before it hears its parent",
+        Relaying,
+        "_follow",
+        "if parent is not None:",
+        "if False:",
+        found_by="their firewalls let in only answers",
     ),
     Fault(
         "targets that do not reach each other wait for each other",

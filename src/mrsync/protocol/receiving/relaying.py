@@ -2,6 +2,8 @@
 
 The caster decides who these are. A relay slows its sender down if its child falls behind. A child that receives nothing
 from its parent reports that, and takes its pages from the caster until it gets another parent.
+
+A child claims before it hears its parent: most firewalls let in only answers, so each end has to send something first.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ STARVED_S = 0.5  # five feeds
 STARVED_MAX_S = 4.0  # for a parent that was silent before and came back: its host is busy
 CLAIM_S = 0.02
 CLAIM_DONE_S = 0.04  # if nothing is missing: eight pages at 100 Mbit/s
+CLAIM_FIRST_S = 0.1  # while the parent was not heard
 CLAIMS_APART_SLOTS = 4  # in an island: a relay gets a thousand claims per second, however many children it has
 FED_REPORT_S = 0.1
 HOP_S = 1.0
@@ -122,8 +125,11 @@ class Relaying:
     def _follow(self, parent: Peer | None, now: float) -> None:
         self._parent, self._feed, self._heard_bytes = parent, None, 0
         self._patience_s = STARVED_S
-        self._timers.stop(Timer.CLAIM)
         self._timers.stop(Timer.STARVE)
+        if parent is not None:
+            self._timers.set(Timer.CLAIM, now)
+        else:
+            self._timers.stop(Timer.CLAIM)
         self._set_feeding(Feeding.UNFED, now)
 
     def _feed_to(self, child: Peer | None, now: float) -> None:
@@ -254,7 +260,9 @@ class Relaying:
         )
         self._messages.append(SendToPeer(claim, parent))
         self._pages_done = 0
-        if needs:
+        if self._feed is None:
+            self._timers.set(Timer.CLAIM, now + max(CLAIM_FIRST_S, self._turn_s))
+        elif needs:
             self._timers.set(Timer.CLAIM, now + max(CLAIM_S, self._turn_s))
 
     def _frontier(self, kind: int) -> int:

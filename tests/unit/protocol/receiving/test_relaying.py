@@ -9,7 +9,7 @@ import pytest
 from mrsync.protocol.core.sends import SendToPeer
 from mrsync.protocol.receiving.catcher_config import CatcherConfig
 from mrsync.protocol.receiving.reception import Reception
-from mrsync.protocol.receiving.relaying import CLAIM_S, COUNTERS_AHEAD_MAX, Relaying
+from mrsync.protocol.receiving.relaying import CLAIM_FIRST_S, CLAIM_S, COUNTERS_AHEAD_MAX, Relaying
 from mrsync.protocol.receiving.reporter import Counters
 from mrsync.wire.formats.hops import FEED_BYTES
 from mrsync.wire.limits import ISLAND_ID
@@ -36,6 +36,26 @@ def relaying_child() -> Relaying:
     relaying = Relaying(config, Reception(0.0), Counters(), lambda: next(numbers), lambda event: None)
     relaying.open(GEOMETRY, NetworkShare.ALL, TARGETS, 0.0)
     return relaying
+
+
+def test_a_child_claims_until_it_hears_its_parent() -> None:
+    """Its firewall may let in only answers."""
+    relaying = relaying_child()
+    relaying.receive(Assign(1, 1, 4, 1, 2 * FEED_BYTES, PARENT, None, None), 0.0)
+
+    def claims(first: int, end: int) -> int:
+        sends = []
+        for at in range(first, end):
+            relaying.handle_timeout(at / 100)
+            sends += relaying.sends(1)
+        return sum(isinstance(send, SendToPeer) and send.peer == PARENT for send in sends)
+
+    assert claims(0, 1) == 1
+    assert claims(1, 101) == pytest.approx(1 / CLAIM_FIRST_S, abs=1)
+    relaying.receive(Feed(3, 1, 1, 4, 9, ObjectKind.CONTENTS, 0, 1, False, 2 * FEED_BYTES), 1.01)
+    assert claims(101, 401) <= 1
+    relaying.receive(Assign(1, 2, 4, 2, 2 * FEED_BYTES, None, None, None), 4.01)
+    assert claims(401, 501) == 0
 
 
 def test_a_forged_feed_of_an_island_makes_no_true_one_look_old() -> None:
