@@ -77,12 +77,9 @@ class Caster:
         self.phase = Phase.GATHERING
         self.abort_reason = self.veto = ""  # veto: why nothing was changed anywhere, under the rule `job`
         self._config = config
-        self._too_late = f"nothing received within {config.ack_wait_s:g} s"
         self._linger = LINGER_COUNT
         self._unions: tuple[Union, Union] | None = None  # of needs and basis, while they are computed
         self._rounds = Rounds()
-        self._seals = Seals(config.seals, must_encrypt=config.must_encrypt)
-        self.compressions = Compressions(config.compressions)
         self._commits = Commits(0, config.commit_rule)
         self._bounds = Bounds()
         page_s = geometry.page_bytes / config.rate_bytes_s if config.rate_bytes_s else 0.0
@@ -102,8 +99,15 @@ class Caster:
             forget=self._forget,
             on_ended=self._on_target_ended,
         )
+        self.compressions = Compressions(config.compressions)
         self._admission = Admission(
-            self.roster, self._outbox, self.reach, self._endings, self._refusal, self._on_joined
+            self.roster,
+            self._outbox,
+            self.reach,
+            self._endings,
+            Seals(config.seals, must_encrypt=config.must_encrypt),
+            self.compressions,
+            self._on_joined,
         )
         self._timers.set(Timer.STATUS, now)
         self._timers.set(Timer.GATHER, now + config.ack_wait_s)
@@ -274,9 +278,6 @@ class Caster:
 
     # reports, and who comes and goes
 
-    def _refusal(self, hello: Hello) -> str:
-        return self._seals.refusal(hello) or self.compressions.refusal(hello)
-
     def _on_joined(self, target: Target, hello: Hello, now: float) -> None:
         self.clock.window.on_buffer(hello.buffer_bytes)
         self._events.append(TargetJoined(target.id))
@@ -372,23 +373,16 @@ class Caster:
         if not is_ready or not self.relays.is_settled(now):
             return
         self._timers.stop(Timer.GATHER)
-        if self._config.quit_on_bad or not self.roster.live:
-            self._endings.end_absent(self._too_late, now)
-        for target in self.reach.fix():
-            self._endings.refuse_narrow(target, self.reach.least_mtu, now)
+        self._admission.settle(now, is_last_call=self._config.quit_on_bad)
         if not self.roster.live:
             self.abort("no target could be reached", now)
             return
-        self._outbox.seal = self._seals.choose(self.roster.live)
-        self.compressions.choose(self.roster.live, are_all=not self.roster.expected)
-        self._outbox.geometry = self.reach.step.geometry
-        self.clock.fit(self.reach.step.geometry)
+        self.clock.fit(self.geometry)
         self._enter(Trigger.GATHERED, now, cast=ObjectKind.MANIFEST)
 
     def _advance_comparing(self, now: float) -> None:
         if not self._admission.is_closed and self.roster.every(lambda target: target.compared is not None):
-            self._admission.is_closed = True
-            self._endings.end_absent(self._too_late, now)
+            self._admission.close(now)
             self._unions = self.roster.union_of_needs(), self.roster.union_of_basis()
         if self._unions is None:
             return
@@ -424,8 +418,7 @@ class Caster:
         if self.veto:
             self._schedule.halt()
             self._enter(Trigger.VETOED, now)
-            self._admission.is_closed = True
-            self._endings.end_absent("had not joined when the session was called off", now)
+            self._admission.close(now, "had not joined when the session was called off")
         return bool(self.veto)
 
     def _finish(self, now: float) -> None:

@@ -1,4 +1,10 @@
-"""Admission: answer the hellos of catchers, and decide which of them take part."""
+"""Admission: decide which catchers take part, and with which seal, compression and packets.
+
+Catchers join until all targets are compared. But the seal, the compression and the size of packets are chosen once,
+when the manifest is to be cast: those that all targets present by then can use (`settle`). A late target is admitted
+only if it can use them, too. When the plan is made (`close`), absent targets end, and no other process may replace a
+target any more: it might need what was not planned.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +12,12 @@ from typing import Callable
 
 from mrsync.protocol.core.sends import Address
 from mrsync.protocol.core.states import TargetTrigger
+from mrsync.protocol.targets.compressions import Compressions
 from mrsync.protocol.targets.endings import Endings
 from mrsync.protocol.targets.outbox import Outbox
 from mrsync.protocol.targets.reach import Reach
 from mrsync.protocol.targets.roster import Roster, Target
+from mrsync.protocol.targets.seals import Seals
 from mrsync.wire.messages import Hello
 
 TAKEOVER_S = 2.0  # while its catcher was heard that recently, a target id is taken
@@ -18,9 +26,8 @@ TAKEOVER_S = 2.0  # while its catcher was heard that recently, a target id is ta
 class Admission:
     """Admit the catchers of targets that are expected, each once.
 
-    is_closed: the plan is made for the targets that have joined by now, so no other process may replace one of them.
-    refusal: returns why a catcher with this hello cannot take part, or "". on_joined: called with the target, its hello
-    and the time when a target was admitted.
+    is_closed: nobody is admitted any more. on_joined: called with the target, its hello and the time when a target was
+    admitted.
     """
 
     def __init__(
@@ -29,7 +36,8 @@ class Admission:
         outbox: Outbox,
         reach: Reach,
         endings: Endings,
-        refusal: Callable[[Hello], str],
+        seals: Seals,
+        compressions: Compressions,
         on_joined: Callable[[Target, Hello, float], None],
     ) -> None:
         self.is_closed = False
@@ -37,7 +45,8 @@ class Admission:
         self._outbox = outbox
         self._reach = reach
         self._endings = endings
-        self._refusal = refusal
+        self._seals = seals
+        self._compressions = compressions
         self._on_joined = on_joined
 
     def receive_hello(self, hello: Hello, source: Address, now: float) -> None:
@@ -63,7 +72,7 @@ class Admission:
             self._admit(target, hello, source, now)
 
     def _admit(self, target: Target, hello: Hello, source: Address, now: float) -> None:
-        refusal = self._refusal(hello)
+        refusal = self._seals.refusal(hello) or self._compressions.refusal(hello)
         if target.is_live:
             self._endings.forget(target, now)
             target = self._roster.renew(target)
@@ -74,6 +83,25 @@ class Admission:
         self._roster.admit(target, hello, source, now)
         self._outbox.welcome(target, hello, source, self._reach.receive_hello(target, hello, source, now))
         self._on_joined(target, hello, now)
+
+    def settle(self, now: float, *, is_last_call: bool) -> None:
+        """Choose what all live targets can use, and refuse those that even the smallest packets do not reach.
+
+        is_last_call: end targets that are absent; they also end if no target is live. Afterwards all may have ended.
+        """
+        if is_last_call or not self._roster.live:
+            self._endings.end_absent(now)
+        for target in self._reach.fix():
+            self._endings.refuse_narrow(target, self._reach.least_mtu, now)
+        if self._roster.live:
+            self._outbox.seal = self._seals.choose(self._roster.live)
+            self._compressions.choose(self._roster.live, are_all=not self._roster.expected)
+            self._outbox.geometry = self._reach.step.geometry
+
+    def close(self, now: float, reason: str = "") -> None:
+        """Admit nobody any more, and end absent targets, for this reason or because they are too late."""
+        self.is_closed = True
+        self._endings.end_absent(now, reason)
 
 
 def is_taken(target: Target, now: float) -> bool:

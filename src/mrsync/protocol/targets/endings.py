@@ -61,8 +61,9 @@ class Endings:
         if target.is_live:  # the end of another one may have aborted the session
             self.end(target, TargetTrigger.REFUSAL, f"packets of {mtu} bytes do not reach it", now)
 
-    def end_absent(self, reason: str, now: float) -> None:
-        """End all targets that have not joined yet."""
+    def end_absent(self, now: float, reason: str = "") -> None:
+        """End all targets that have not joined yet. reason: why; "": nothing came from them in time."""
+        reason = reason or f"nothing received within {self._ack_wait_s:g} s"
         for target in self._roster.expected:
             if not target.is_ended:  # the end of another one may have aborted the session
                 self.end(target, TargetTrigger.ABSENCE, reason + target.hint, now)
