@@ -13,9 +13,7 @@ from mrsync.protocol.caster_config import CasterConfig
 from mrsync.protocol.core.events import (
     CasterEvent,
     CastFinished,
-    ChangesTold,
     ComparisonFinished,
-    FileSatOut,
     FilesChanged,
     PhaseEntered,
     TargetEnded,
@@ -26,7 +24,7 @@ from mrsync.protocol.core.events import (
 from mrsync.protocol.core.plausibility import AreFiles, Bounds
 from mrsync.protocol.core.ranges import Union
 from mrsync.protocol.core.sends import Address, Send
-from mrsync.protocol.core.states import PHASES, RosterState, TargetTrigger, Trigger, step
+from mrsync.protocol.core.states import PHASES, TargetTrigger, Trigger, step
 from mrsync.protocol.core.timers import Timer, TimerTable
 from mrsync.protocol.pace.courtesy import Courtesy
 from mrsync.protocol.sending.clock import Clock
@@ -43,15 +41,14 @@ from mrsync.protocol.targets.liveness import Expectation
 from mrsync.protocol.targets.outbox import Outbox
 from mrsync.protocol.targets.patience import Patience
 from mrsync.protocol.targets.reach import Reach
+from mrsync.protocol.targets.reports import Reports
 from mrsync.protocol.targets.roster import PagesOf, Roster, Target
 from mrsync.protocol.targets.rounds import AGAIN, Rounds
 from mrsync.protocol.targets.seals import Seals
 from mrsync.protocol.targets.statistics import CasterStatistics
-from mrsync.wire.formats.record_codec import NONSENSE
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.limits import TERMS_MAX
 from mrsync.wire.messages import Ending, Hello, Hop, Knock, Message, ObjectKind, Phase, Report
-from mrsync.wire.records import ChangesRecord, DeletionsRecord, FailedRecord, LogRecord, SatOutRecord, WantsRecord
 
 ELECTION_S = 0.05
 LINGER_S, LINGER_COUNT = 0.003, 3
@@ -109,6 +106,16 @@ class Caster:
             self.compressions,
             self._on_joined,
         )
+        self._reports = Reports(
+            self.roster,
+            self._outbox,
+            self._schedule,
+            self._commits,
+            self._rounds,
+            self._endings,
+            self._bounds,
+            self._events,
+        )
         self._timers.set(Timer.STATUS, now)
         self._timers.set(Timer.GATHER, now + config.ack_wait_s)
         self._timers.set(Timer.LIVENESS, now + config.ack_wait_s / LIVENESS_SHARE)
@@ -140,7 +147,7 @@ class Caster:
         if self.phase is not Phase.COMPARING:
             return
         self._rounds.pages_of = pages_of
-        self._commits = Commits(file_count, self._config.commit_rule)
+        self._commits.begin(file_count)
         if self._withdraw_if_vetoed(now):
             return
         if file_count:
@@ -200,7 +207,7 @@ class Caster:
         if isinstance(message, Hello):
             self._admission.receive_hello(message, source, now)
         elif isinstance(message, Report):
-            self._receive_report(message, source, now)
+            self._reports.receive(message, source, now)
         elif isinstance(message, Hop):
             self.relays.receive_hop(message, source, now)
         self._check_soon(now)
@@ -276,47 +283,12 @@ class Caster:
     def _is_over(self) -> bool:
         return self.phase in (Phase.DONE, Phase.ABORTED)
 
-    # reports, and who comes and goes
+    # targets that come and go
 
     def _on_joined(self, target: Target, hello: Hello, now: float) -> None:
         self.clock.window.on_buffer(hello.buffer_bytes)
         self._events.append(TargetJoined(target.id))
         self._elect(now)
-
-    def _receive_report(self, report: Report, source: Address, now: float) -> None:
-        target = self.roster.find(report.target)
-        if target is None or target.hello is None or target.hello.instance != report.instance:
-            return
-        old = target.report
-        if old is not None and report.counter <= old.counter:
-            return
-        if not target.is_live:
-            target.report = report  # one that is repeated is not answered: a farewell may be longer
-            ending = Ending.DONE if target.state is RosterState.DONE else Ending.DROPPED
-            self._outbox.farewell(target, ending, target.reason)
-            return
-        said, report = report, self._schedule.believable(report)
-        if target.receive_report(report, source, now, tx=self._schedule.tx, is_believed=report is said):
-            self._schedule.on_progress(target.flow)
-        if report.log_bytes:
-            for record in target.log.feed(report.log_offset, report.log_bytes):
-                self._receive_record(target, record, now)
-            self._outbox.ack(target)
-        if target.is_live and target.path.is_direct:
-            self._schedule.receive_flow(target.flow, old, report, now)
-
-    def _receive_record(self, target: Target, record: LogRecord, now: float) -> None:
-        if not target.plausibility.holds(record, self._bounds):
-            record = FailedRecord(NONSENSE)
-        target.receive_record(record)
-        if isinstance(record, SatOutRecord) and self._commits.note_sat_out(target, record):
-            self._events.append(FileSatOut(target.id, record.file, record.errno))
-        elif isinstance(record, WantsRecord):
-            self._rounds.note_wants()
-        elif isinstance(record, (ChangesRecord, DeletionsRecord)):
-            self._events.append(ChangesTold(target.id, record))
-        elif isinstance(record, FailedRecord) and target.is_live:
-            self._endings.end(target, target.failure_trigger, record.reason, now)
 
     def _on_rerouted(self, target: Target) -> None:
         """Forget the claims of a target whose path changed. It will claim what it lacks again."""

@@ -9,6 +9,7 @@ from mrsync.protocol.core.log import LogReader
 from mrsync.protocol.receiving.reception import Reception
 from mrsync.protocol.targets import liveness
 from mrsync.protocol.targets.admission import Admission
+from mrsync.protocol.targets.reports import Reports
 from mrsync.protocol.targets.roster import Roster
 from tests.sim.planted.fault import Fault
 
@@ -33,8 +34,8 @@ TARGET_FAULTS = (
     ),
     Fault(
         "old reports count",
-        Caster,
-        "_receive_report",
+        Reports,
+        "receive",
         "report.counter <= old.counter",
         "False",
         found_by="strangers repeat what a dead one said",
@@ -49,8 +50,8 @@ TARGET_FAULTS = (
     ),
     Fault(
         "reports that speak of invented tx numbers are dropped",
-        Caster,
-        "_receive_report",
+        Reports,
+        "receive",
         "said, report = report, self._schedule.believable(report)",
         "said = report\n    if report.tx_seen > self._schedule.tx:\n        return",
         also=INVENTED_STAY,
@@ -146,8 +147,8 @@ TARGET_FAULTS = (
     ),
     Fault(
         "a stranger's packets count as answers",
-        Caster,
-        "_receive_report",
+        Reports,
+        "receive",
         "is_believed=report is said",
         "is_believed=True",
         found_by="strangers steal hellos of the deaf",

@@ -51,6 +51,10 @@ class Commits:
         self._exceptions = RangeSet()
         self._vouched = 0
 
+    def begin(self, file_count: int) -> None:
+        """Set the number of planned files, of which none has been granted."""
+        self.file_count = file_count
+
     @property
     def is_whole(self) -> bool:
         """Whether all planned files are granted or exceptions."""
