@@ -50,7 +50,15 @@ CASES = (
     case("no island after all, and several chains", (DEAF,) * COUNT, EVERYONE, 4.8, 3.05, chains_max=3),
     case("an island behind some that hear the group", (GOOD,) * 2 + (FAR,) * 3, EVERYONE, 2.3),
     case("an island, one more, and another island", (ISLANDER,) * 3 + (OTHER,) + (FAR,) * 3, (DONE,) * 7, 2.3),
-    case("a twentieth is lost on the way to each", (replace(ISLANDER, loss=0.05),) * COUNT, EVERYONE, 3.0, 1.08, 0.3),
+    case(
+        "a twentieth is lost on the way to each",
+        (replace(ISLANDER, loss=0.05),) * COUNT,
+        EVERYONE,
+        3.0,
+        1.08,
+        0.3,
+        seed=3,  # one of those where a relay that goes on too early takes two seconds more
+    ),
     case("the relay dies silently", struck(0, Fate.DEAD), all_but(0), 8.0, 1.8, 0.01),
     case(
         "the relay dies, which is noticed",
