@@ -204,7 +204,8 @@ class Schedule:
         if sends:
             self._timers.stop(Timer.POLL)
         if len(sends) < bursts_max and not self._timers.is_set(Timer.RATE):
-            wait_s = self._poll_s if room else max(self._poll_s, self._answers_s)
+            is_tail = room and transfer.is_at_end  # a relay whose next page has not come yet need not ask
+            wait_s = self._poll_s if is_tail else max(self._poll_s, self._answers_s)
             self._timers.advance(Timer.POLL, now + max(wait_s, self._audience.cycle_s))
         return sends
 

@@ -71,6 +71,11 @@ class Transfer:
     @property
     def is_sent(self) -> bool:
         """Whether every wanted page was sent at least once."""
+        return self.is_at_end
+
+    @property
+    def is_at_end(self) -> bool:
+        """Whether the last page was reached: at most late ones are left to be sent for the first time."""
         return self.next_page == self.page_count
 
     @property

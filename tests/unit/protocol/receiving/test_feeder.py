@@ -14,6 +14,7 @@ CONTENTS = ObjectKind.CONTENTS
 CHILD = Peer(4, 9, bytes(16), 7)
 PROBE = 1472
 SIZE = 1000 * PAGE
+PAGE_APART_S = 0.02  # at 25 Mbit/s
 
 
 ISLAND = Peer(3, 9, bytes(16), 8888)
@@ -74,6 +75,17 @@ def test_nothing_is_forwarded_before_the_child_has_answered() -> None:
     hop.claim(0.01)
     hop.feeder.offer(CONTENTS, 6, SIZE)
     assert hop.sends(0.01)[1] == [6]
+
+
+def test_child_is_not_polled_between_pages_that_come_slowly_but_soon_after_the_last_one() -> None:
+    hop = heard()
+    polls = []
+    for turn, page in enumerate((0, 1, 999)):
+        now = 0.01 + turn * PAGE_APART_S
+        hop.feeder.offer(CONTENTS, page, SIZE)
+        hop.sends(now)
+        polls.append(any(feed.is_poll for feed in hop.sends(now + PAGE_APART_S - 0.001)[0]))
+    assert polls == [False, False, True]
 
 
 def test_claims_of_another_link_and_older_ones_are_ignored() -> None:
