@@ -62,6 +62,7 @@ class BatchReceiver:
             its_pieces = (pieces + at * _PIECES.size, 3)
             _MESSAGE.pack_into(self._messages, at * _MESSAGE.size, *of_name, *its_pieces, *of_control, 0, 0)
         self._fresh = bytes(self._messages)
+        self._no_controls = bytes(self._controls)
         self._first = address(self._messages)
         self._slices = self._pieces.cast("L")[2 :: _PIECES.size // struct.calcsize("L")]
         self._lengths = self._messages.cast("I")[_LENGTH_AT // 4 :: _MESSAGE.size // 4]
@@ -95,6 +96,7 @@ class BatchReceiver:
         self._views = (here, behind)
         self._place = first
         self._messages[:] = self._fresh
+        self._controls[:] = self._no_controls  # the kernel leaves gaps, where what was there would look like a change
         count = int(self._receive(self._fd, self._first, most, socket.MSG_DONTWAIT, None))
         if count < 0:
             number = self._errno()

@@ -95,6 +95,17 @@ def test_another_source_or_other_ancillary_data_end_what_is_alike(bench: Bench) 
     assert bench.batch.runs(2) == [(0, 1), (1, 2)]
 
 
+def test_merged_datagrams_received_before_end_nothing_that_is_alike(bench: Bench) -> None:
+    size = 300  # more than one byte tells
+    segment = [(socket.IPPROTO_UDP, UDP_SEGMENT, size.to_bytes(2, "little"))]
+    bench.send(packet(1))
+    bench.sender.sendmsg([packet(2, 2 * size)], segment, 0, bench.receiver.getsockname())
+    assert bench.receive() == 2
+    bench.send(*map(packet, range(MOST)))
+    assert bench.receive() == MOST
+    assert bench.batch.runs(MOST) == [(0, MOST)]
+
+
 @pytest.mark.parametrize("place", [0, 3, MOST - 1])
 def test_copies_are_what_was_received_from_a_place_on(bench: Bench, place: int) -> None:
     for first, end in ((0, MOST), (1, 4), (5, MOST)):
