@@ -6,7 +6,7 @@ import ast
 import re
 import subprocess
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 PROJECT = Path(__file__).parents[1]
@@ -19,6 +19,8 @@ FUNCTION_LINES_MAX = 60
 VAGUE_NAMES = re.compile(r"(?i)util|helper|common|misc|manager")
 # Left behind by someone in a hurry, or true on one machine only. Written so that this file does not match itself.
 FORBIDDEN_WORDS = re.compile(r"TO[D]O\b|FIX[M]E\b|\bX[X]X\b|(?<![\w.])/[w]ork/|-index[-]url")
+NAMED = re.compile(r"\bmrsync(?:\.\w+)+")
+IMPORTED = re.compile(r"from (mrsync[\w.]*) import (.*)")
 STARTED_BY_NAME = {"mrsync.__main__", "mrsync.cli.main", "mrsync.run.catch.catch"}
 
 
@@ -39,12 +41,18 @@ def relative(path: Path) -> str:
     return str(path.relative_to(PROJECT))
 
 
+@lru_cache(maxsize=1)
+def nodes(source: str) -> list[ast.AST]:
+    """Return all nodes of a module. They are walked several times, and walking takes as long as parsing."""
+    return list(ast.walk(ast.parse(source)))
+
+
 def overlong(source: str) -> Iterator[str]:
-    """What is too large in one module."""
+    """Yield what is too large in one module."""
     lines = source.count("\n")
     if lines > MODULE_LINES_MAX:
         yield f"{lines} lines in a module"
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes(source):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             length = (node.end_lineno or 0) - node.lineno + 1
             if length > FUNCTION_LINES_MAX:
@@ -52,9 +60,9 @@ def overlong(source: str) -> Iterator[str]:
 
 
 def lacks_future_annotations(source: str) -> bool:
-    tree = ast.parse(source)
-    needs = any(getattr(node, "annotation", None) or getattr(node, "returns", None) for node in ast.walk(tree))
-    return needs and not any(isinstance(node, ast.ImportFrom) and node.module == "__future__" for node in tree.body)
+    needs = any(getattr(node, "annotation", None) or getattr(node, "returns", None) for node in nodes(source))
+    imports = (node for node in nodes(source) if isinstance(node, ast.ImportFrom))
+    return needs and not any(node.module == "__future__" for node in imports)
 
 
 def untidy_module(path: Path) -> Iterator[str]:
@@ -63,7 +71,7 @@ def untidy_module(path: Path) -> Iterator[str]:
     yield from overlong(source)
     if lacks_future_annotations(source):
         yield "no annotations from __future__"
-    classes = [node.name for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ClassDef)]
+    classes = [node.name for node in nodes(source) if isinstance(node, ast.ClassDef)]
     yield from (f"the name {name} is vague" for name in (path.stem, *classes) if VAGUE_NAMES.search(name))
 
 
@@ -93,13 +101,17 @@ def test_files_are_tidy() -> None:
 
 def test_every_module_is_used() -> None:
     words = {path: path.read_text() for path in python_files() if path.is_relative_to(SOURCE)}
+    named: dict[str, set[Path]] = {}  # module -> where its name stands
+    for path, text in words.items():
+        for module in NAMED.findall(text):
+            named.setdefault(module, set()).add(path)
+        for package, names in IMPORTED.findall(text):
+            for name in re.findall(r"\w+", names):
+                named.setdefault(f"{package}.{name}", set()).add(path)
     unused = []
     for path in words:
         module = ".".join(path.relative_to(SOURCE).with_suffix("").parts)
-        package, _, name = module.rpartition(".")
-        pattern = re.compile(rf"{re.escape(module)}\b|from {re.escape(package)} import .*\b{name}\b")
-        is_imported = any(pattern.search(text) for other, text in words.items() if other != path)
-        if name != "__init__" and module not in STARTED_BY_NAME and not is_imported:
+        if path.name != "__init__.py" and module not in STARTED_BY_NAME and not named.get(module, set()) - {path}:
             unused.append(module)
     assert unused == []
 
