@@ -10,7 +10,8 @@ from pathlib import Path
 PROJECT = Path(__file__).parents[1]
 SOURCE = PROJECT / "src" / "mrsync"
 GLOSSARY = PROJECT / "docs" / "glossary.md"
-SHARED_NAME = re.compile(r"^\| `(\w+)` \| ", re.MULTILINE)
+SHARED_NAME = re.compile(r"^\| `(\w+)` \| (.*?) \|", re.MULTILINE)  # and where
+WORDS = re.compile(r"^\| \*\*(.+?)\*\* \|", re.MULTILINE)
 ALWAYS_SHARED = {"__init__", "__main__"}
 
 
@@ -33,12 +34,26 @@ def test_no_two_public_classes_have_the_same_name() -> None:
     assert shared(places) == {}
 
 
-def test_modules_with_the_same_name_are_explained_by_the_glossary() -> None:
+def test_modules_with_the_same_name_are_those_that_the_glossary_explains() -> None:
     places: dict[str, list[str]] = defaultdict(list)
     for path in SOURCE.rglob("*.py"):
         if path.stem not in ALWAYS_SHARED:
-            places[path.stem].append(str(path.parent.relative_to(SOURCE)))
-    assert set(shared(places)) - set(SHARED_NAME.findall(GLOSSARY.read_text())) == set(), "rename, or explain it there"
+            places[path.stem].append(f"{path.parent.relative_to(SOURCE)}/")
+    explained = {
+        name: sorted(re.findall("`(.+?)`", where)) for name, where in SHARED_NAME.findall(GLOSSARY.read_text())
+    }
+    found = shared(places)
+    assert set(found) == set(explained), "rename, or explain it there"
+    for name, folders in explained.items():
+        assert len(folders) == len(found[name])
+        assert all(any(place.startswith(folder) for place in found[name]) for folder in folders), name
+
+
+def test_every_word_of_the_glossary_is_one_of_the_code() -> None:
+    code = "\n".join(path.read_text() for path in SOURCE.rglob("*.py")).lower()
+    words = [word for row in WORDS.findall(GLOSSARY.read_text()) for word in row.split(", ")]
+    assert len(words) > 50
+    assert [word for word in words if not re.search(rf"(?<![a-z]){word.lower().replace(' ', '[ _-]')}", code)] == []
 
 
 def test_a_second_class_of_the_same_name_is_found() -> None:
