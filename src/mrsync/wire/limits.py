@@ -40,7 +40,7 @@ TEXT_BYTES_MAX = 400
 REFUSAL_BYTES_MAX = 200  # of its reason: a FAREWELL that answers a HELLO is not longer than that
 RECORD_BYTES_MAX = 4600  # a path of Linux (4096 bytes) and a text; records are cut anywhere into pieces of the log
 LOG_BYTES_MAX = 256 << 20
-ERRORS_MAX = 1000  # errors that a target tells with their paths; further ones are only counted
+ERRORS_MAX = 1000  # errors that a target reports with their paths; further ones are only counted
 CHANGES_BYTES_MAX = 128 << 20  # of the log, for what is itemized
 
 assert TARGETS_MAX < CASTER_ID

@@ -83,7 +83,7 @@ def number(value: int, level: int) -> str:
 
 
 def _is_told(letters: str) -> bool:
-    """Return whether a format without %i tells this change: all but attributes of what is no directory."""
+    """Return whether a format without %i shows this change: any change, except of attributes of a non-directory."""
     return letters[0] != "." or letters[1] == "d"
 
 

@@ -44,7 +44,7 @@ class _Refuse(argparse.Action):
 
 
 class _More(argparse.Action):
-    """List names, as rsync's first -v does; each further one increases the verbosity, which tells of hosts."""
+    """List names, as rsync's first -v does; each further one increases the verbosity, which shows hosts."""
 
     def __call__(
         self,

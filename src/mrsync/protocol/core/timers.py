@@ -27,8 +27,8 @@ class Timer(str, Enum):  # str: a quick hash
     REJOIN = "the catcher has heard nothing on the group for a while"
     STARVE = "the catcher has heard nothing from its parent for a while"
     CLAIM = "the catcher tells its parent what it needs"
-    HOP = "the catcher tells the caster how it goes with its peers"
-    FEED = "the catcher tells its child how far it is"
+    HOP = "the catcher reports the state of its links to the caster"
+    FEED = "the catcher tells its child how far it has come"
     SILENCE = "the catcher has heard nothing genuine for too long"
 
 

@@ -67,7 +67,7 @@ class RecordKeeper:
         try:
             self._store = Store(self._path, makes=True)
         except OSError:
-            return -1  # `mrsync verify` tells
+            return -1  # `mrsync verify` reports it
         self._manifest = manifest
         return self._store.fd
 

@@ -38,7 +38,7 @@ def verify_here(settings: CatchSettings) -> int:
 
 
 def _verify(dest: bytes) -> TreeVerdict:
-    """Verify a tree and tell its differences."""
+    """Verify a tree and report its differences."""
     began = time.monotonic()
     try:
         store = Store(dest, makes=False)

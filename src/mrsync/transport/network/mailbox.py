@@ -25,7 +25,7 @@ def receive_datagrams(opened: socket.socket) -> tuple[list[bytes], Any]:
 def read_ancillary(ancillary: Sequence[tuple[int, int, bytes]]) -> tuple[int, int, bool]:
     """Return the size of merged packets, the number of packets dropped on this socket so far, and if there is a mark.
 
-    Numbers are 0 if the kernel does not tell them. The last of the merged packets may be shorter. Mark: of a router
+    Numbers are 0 if the kernel does not report them. The last of the merged packets may be shorter. Mark: of a router
     whose queue is long (RFC 3168).
     """
     segment = drops = 0

@@ -107,7 +107,7 @@ def route(family: int, address: str, ifindex: int = 0) -> Route:
             is_local=kind == _RTN_LOCAL,
             has_gateway=_RTA_GATEWAY in known or _RTA_VIA in known,
         )
-    raise OSError(0, "the kernel tells no route")
+    raise OSError(0, "the kernel returned no route")
 
 
 def _dump(kind: int, family: int) -> Iterator[bytes]:

@@ -10,7 +10,7 @@ from typing import Any
 def flush_file_system(fd: int) -> None:
     """Return when all changes of the file system of an open file are on disk. Raise OSError if that failed.
 
-    Names, attributes and contents alike. Kernels before 5.8 do not tell of errors.
+    Names, attributes and contents alike. Kernels before 5.8 do not report errors.
     """
     libc = _c_library()
     if libc is None:

@@ -1,6 +1,6 @@
 """Find out where directories really are: a directory has several paths if it is mounted several times.
 
-The device does not tell which mount a directory is in: a btrfs subvolume has its own device but is not a mount, and a
+The device number does not show which mount a directory is in: a btrfs subvolume has its own device but is not a mount, and a
 bind mount has no new device.
 """
 
@@ -64,7 +64,7 @@ class Mounts:
 
 
 def mount_id(fd: int) -> int:
-    """Return the ID of the mount in which a descriptor is open, or the device's number if the kernel does not tell."""
+    """Return the ID of the mount in which a descriptor is open, or the device's number if the kernel does not report it."""
     with suppress(OSError), open(f"/proc/self/fdinfo/{fd}", "rb") as lines:
         for line in lines:
             if line.startswith(b"mnt_id:"):

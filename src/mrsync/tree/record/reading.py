@@ -81,7 +81,7 @@ def read_batch(root: bytes, path: bytes, size: int, portion: Portion, check: Che
     try:
         fd = open_regular_below(root, path)
     except (FileNotFoundError, NotADirectoryError):
-        return PortionResult()  # the comparison tells
+        return PortionResult()  # the comparison reports it
     except OSError as error:
         return PortionResult(error=os.strerror(error.errno or 0))
     try:

@@ -26,7 +26,7 @@ class Durability:
         self._destination = destination
         self._written = 0
         self._ahead: threading.Thread | None = None
-        self._failures: list[OSError] = []  # a file system tells each error only once
+        self._failures: list[OSError] = []  # a file system reports each error only once
 
     def note_written(self, length: int) -> None:
         """Note that so many bytes were written. The disk begins with them if it has nothing to do."""

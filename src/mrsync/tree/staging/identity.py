@@ -73,7 +73,7 @@ class Identities:
 def inode_generation(fd: int) -> int:
     """Return the inode's generation, which differs from that of an earlier inode with the same number.
 
-    It is 0 where the file system does not tell.
+    It is 0 where the file system does not provide it.
     """
     with suppress(OSError):
         return int(struct.unpack("i", fcntl.ioctl(fd, FS_IOC_GETVERSION, bytes(8))[:4])[0])
