@@ -63,14 +63,9 @@ class Caster:
     def __init__(self, config: CasterConfig, now: float) -> None:
         geometry = config.steps[0].geometry
         window = Window(rate_bytes_s=config.rate_bytes_s, geometry=geometry, is_bounded=config.has_monitor)
-        self.roster = Roster(config.names)
-        self.reach = Reach(
-            self.roster,
-            config.steps,
-            config.ack_wait_s,
-            is_unicast_only=config.is_unicast,
-            on_rerouted=self._on_rerouted,
-        )
+        roster = self.roster = Roster(config.names)
+        is_unicast, on_rerouted = config.is_unicast, self._on_rerouted
+        self.reach = Reach(roster, config.steps, config.ack_wait_s, is_unicast_only=is_unicast, on_rerouted=on_rerouted)
         self.phase = Phase.GATHERING
         self.abort_reason = self.veto = ""  # veto: why nothing was changed anywhere, under the rule `job`
         self._config = config
@@ -83,38 +78,24 @@ class Caster:
         self._patience = Patience(config.ack_wait_s, is_shedding=config.is_shedding, page_s=page_s)
         self._events: deque[CasterEvent] = deque()
         self._timers = TimerTable()
-        self.clock = Clock(self.roster.audience, window, Courtesy(config.share))
-        self._schedule = Schedule(self.roster.audience, self.clock, self._timers)
-        self._stragglers = Stragglers(self.roster.audience, self.clock, is_shedding=config.is_shedding)
-        self._outbox = Outbox(config.session, geometry, config.ack_wait_s, self.roster, self.clock, self._schedule)
-        self.relays = Relays(self.roster, self.reach, config.relaying, self._on_rerouted, self._outbox.assign)
-        self._endings = Endings(
-            self.roster,
-            self._outbox,
+        self.clock = Clock(roster.audience, window, Courtesy(config.share))
+        schedule = self._schedule = Schedule(roster.audience, self.clock, self._timers)
+        self._stragglers = Stragglers(roster.audience, self.clock, is_shedding=config.is_shedding)
+        outbox = self._outbox = Outbox(config.session, geometry, config.ack_wait_s, roster, self.clock, schedule)
+        self.relays = Relays(roster, self.reach, config.relaying, on_rerouted, outbox.assign)
+        self._endings = endings = Endings(
+            roster,
+            outbox,
             self._events,
             ack_wait_s=config.ack_wait_s,
             forget=self._forget,
             on_ended=self._on_target_ended,
         )
+        seals = Seals(config.seals, must_encrypt=config.must_encrypt)
         self.compressions = Compressions(config.compressions)
-        self._admission = Admission(
-            self.roster,
-            self._outbox,
-            self.reach,
-            self._endings,
-            Seals(config.seals, must_encrypt=config.must_encrypt),
-            self.compressions,
-            self._on_joined,
-        )
+        self._admission = Admission(roster, outbox, self.reach, endings, seals, self.compressions, self._on_joined)
         self._reports = Reports(
-            self.roster,
-            self._outbox,
-            self._schedule,
-            self._commits,
-            self._rounds,
-            self._endings,
-            self._bounds,
-            self._events,
+            roster, outbox, schedule, self._commits, self._rounds, endings, self._bounds, self._events
         )
         self._timers.set(Timer.STATUS, now)
         self._timers.set(Timer.GATHER, now + config.ack_wait_s)

@@ -1,7 +1,7 @@
 """Find out where directories really are: a directory has several paths if it is mounted several times.
 
-The device number does not show which mount a directory is in: a btrfs subvolume has its own device but is not a mount, and a
-bind mount has no new device.
+The device number does not show which mount a directory is in: a btrfs subvolume has its own device but is not a mount,
+and a bind mount has no new device.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Mounts:
 
 
 def mount_id(fd: int) -> int:
-    """Return the ID of the mount in which a descriptor is open, or the device's number if the kernel does not report it."""
+    """Return the ID of the mount in which a descriptor is open, or its device number if the kernel reports none."""
     with suppress(OSError), open(f"/proc/self/fdinfo/{fd}", "rb") as lines:
         for line in lines:
             if line.startswith(b"mnt_id:"):
