@@ -8,7 +8,7 @@ cannot keep a record syncs all the same.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from itertools import chain
 from typing import NamedTuple
@@ -17,7 +17,7 @@ from mrsync.errors import MrsyncError
 from mrsync.files import let_go, open_regular
 from mrsync.transport.sessions import CatcherSecrets
 from mrsync.tree.destination.destination import Destination
-from mrsync.tree.model.manifest import Manifest
+from mrsync.tree.model.manifest import REGULAR, Manifest
 from mrsync.tree.model.manifest_patch import decode_again
 from mrsync.tree.model.plan import Plan
 from mrsync.tree.record.gathering import Gathered
@@ -115,7 +115,7 @@ class RecordKeeper:
         if True not in changed and old is not None and _is_of(old[0], record):
             self._store.touch()
             return
-        known = _decoded(old[0]) if old is not None else None
+        known = _decoded(old[0]) if old is not None and _keeps_some(manifest, changed) else None
         fresh = [_proven(round, stage, destination) for round, stage in rounds]
         carry(known, record, manifest, fresh, changed)
         self._store.write(record.parts(), is_durable=manifest.policy.durable)
@@ -131,6 +131,12 @@ class RecordKeeper:
             return DigestProver()
         keys = SessionKeys.derive(self._secrets.group, session.id)
         return SealProver(keys.pages, session.id, session.seal, kind, session.geometry)
+
+
+def _keeps_some(manifest: Manifest, changed: Sequence[int]) -> bool:
+    """Return whether there is a file whose contents did not change. Without one, an old record proves nothing."""
+    kept = (entry for entry, is_new in enumerate(changed) if not is_new)
+    return any(manifest.sizes[entry] and manifest.kind(entry) == REGULAR for entry in kept)
 
 
 def _proven(round: _Round, stage: Stage, destination: Destination) -> Iterator[ProvenFile]:

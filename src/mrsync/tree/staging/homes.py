@@ -34,7 +34,8 @@ class Homes:
         self._destination = destination
         self._parents = manifest.parents
         self._homes: dict[int, int] = {}
-        self._rooms: dict[int, int] = {}  # by home
+        self._rooms: dict[int, int] = {}
+        self._rooms_of_homes: dict[int, int] = {}  # with --temp-dir
         self._shared: dict[int, bool] = {}  # by room
 
     def home(self, directory: int) -> int:
@@ -56,18 +57,23 @@ class Homes:
 
     def room(self, directory: int) -> int:
         """Return where the files of a directory are staged: its home, or ASIDE."""
-        home = self.home(directory)
-        if self._destination.directories.aside_fd < 0:
-            return home
-        if home not in self._rooms:
-            self._rooms[home] = ASIDE if self._leads_to(home) else home
-        return self._rooms[home]
+        room = self._rooms.get(directory)
+        if room is None:
+            room = self._rooms[directory] = self._choose_room(self.home(directory))
+        return room
 
     def is_shared(self, room: int) -> bool:
         """Return whether other users may write to a directory in which files are staged."""
         if room not in self._shared:
             self._shared[room] = may_others_write(os.fstat(self._destination.directories.open(room)))
         return self._shared[room]
+
+    def _choose_room(self, home: int) -> int:
+        if self._destination.directories.aside_fd < 0:
+            return home
+        if home not in self._rooms_of_homes:
+            self._rooms_of_homes[home] = ASIDE if self._leads_to(home) else home
+        return self._rooms_of_homes[home]
 
     def _leads_to(self, home: int) -> bool:
         """Return False if no file can be renamed from --temp-dir to a directory. Raise OSError if none can be made."""

@@ -123,6 +123,59 @@ def test_attributes_are_set_when_a_file_is_whole(trees: Path) -> None:
     assert found.st_mtime_ns == 123_456_789_987_654_321
 
 
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
+def test_files_in_one_piece_get_exactly_their_modes(trees: Path, umask: int) -> None:
+    modes = [0o600, 0o640, 0o644, 0o664, 0o666, 0o777, 0o400, 0o2755, 0o4755]
+    for mode in modes:
+        path = trees / "source" / "sub" / f"{mode:o}"
+        path.write_text("contents")
+        path.chmod(mode)
+    before = os.umask(umask)
+    try:
+        on = bench(trees / "source", trees / "dest")
+        cast(on.source, on.stage)
+        on.commit()
+    finally:
+        os.umask(before)
+    assert [stat.S_IMODE((trees / "dest" / "sub" / f"{mode:o}").stat().st_mode) for mode in modes] == modes
+
+
+def test_a_file_in_one_piece_has_its_mode_from_the_start(trees: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = trees / "source" / "file"
+    path.write_text("contents")
+    path.chmod(0o600)
+    later: list[int] = []
+    on = bench(trees / "source", trees / "dest")
+    monkeypatch.setattr(os, "fchmod", lambda fd, mode: later.append(mode))
+    cast(on.source, on.stage)
+    on.commit()
+    assert later == []
+    assert stat.S_IMODE((trees / "dest" / "file").stat().st_mode) == 0o600
+
+
+def test_a_file_of_another_owner_is_private_until_it_is_theirs(trees: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if os.geteuid():
+        pytest.skip("needs root to give a file away")
+    path = trees / "source" / "file"
+    path.write_text("contents")
+    path.chmod(0o644)
+    os.chown(path, 1, 2)
+    modes: list[int] = []
+    fchown = os.fchown
+
+    def spy(fd: int, uid: int, gid: int) -> None:
+        modes.append(stat.S_IMODE(os.fstat(fd).st_mode))
+        fchown(fd, uid, gid)
+
+    on = bench(trees / "source", trees / "dest")
+    monkeypatch.setattr(os, "fchown", spy)
+    cast(on.source, on.stage)
+    on.commit()
+    assert modes == [0o600]
+    status = (trees / "dest" / "file").stat()
+    assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (1, 2, 0o644)
+
+
 def test_files_are_staged_in_the_deepest_directory_that_exists(trees: Path) -> None:
     (trees / "outside").mkdir()
     for path in ("sub", "sub/new", "link", "file"):
