@@ -24,14 +24,32 @@ from tests.support.one_target import OneTarget
 from tests.support.system_calls import Event, SystemCalls
 from tests.trees import differences
 
-PART = 8  # calls of each kind, where not all are wanted
+PART = 4  # calls of each kind, where not all are wanted
 KILLED = 9
 ERRORS = (errno.ENOSPC, errno.EIO, errno.EINTR, errno.EMFILE, errno.ESTALE)
 AWKWARD = Policy(specials=True, delta=True, backup=True, suffix="~")
 POLICIES = {
     "backups beside": AWKWARD,
     "backups elsewhere, all or nothing": AWKWARD._replace(backup_dir="../backups", suffix="", commit="job"),
+    "staged elsewhere": Policy(specials=True, delta=True, xattrs=True, temp_dir="../staging"),
+    "in place": Policy(specials=True, inplace=True, itemizes=True, makes_parents=True),
+    "from elsewhere": Policy(specials=True, checksum=True, link_dests=("../earlier",)),
 }
+PLACES = ("dest", "backups", "staging", "earlier")  # where somebody else may rename things
+SECRET = b"not yours"
+OUTSIDE = (
+    "a/changed",
+    "a/new",
+    "a/large",
+    "victim",
+    "below",
+    "er/est/file",
+    "file",
+    "extra",
+    "changed",
+    "with/all",
+    "all",
+)
 ALL = bool(os.environ.get("MRSYNC_ALL_CALLS"))
 SEED = int(os.environ.get("MRSYNC_SEED") or time.time_ns() % 1_000_000)
 
@@ -76,8 +94,10 @@ class Scene:
 
     def set_up(self) -> None:
         """The target as it was, and a run that breaks after some pages."""
-        for folder in (self.dest, self.outside, self.folder / "backups"):
+        for folder in (self.dest, self.outside, *(self.folder / name for name in ("backups", "staging", "earlier"))):
             shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(self.source / "a", self.folder / "earlier" / "a")
+        (self.folder / "staging").mkdir()
         for path, data in {
             "a/changed": b"old" * 500,
             "a/large": self.large,
@@ -86,13 +106,15 @@ class Scene:
             "was a directory/file": b"goes, too",
             "was a file": b"a file",
             "gone/with/all": b"in it",
+            "gone/with/in/a/deep/tree": b"in it",
             "link": b"was a file",
         }.items():
             self._write(self.dest, path, data)
         same = (self.source / "a" / "same").stat()
         os.utime(self.dest / "a" / "same", ns=(same.st_atime_ns, same.st_mtime_ns))
-        for path in ("a/changed", "a/new", "a/large", "victim", "below", "er/est/file", "file", "extra", "changed"):
-            self._write(self.outside, path, b"not yours")
+        for path in OUTSIDE:
+            self._write(self.outside, path, SECRET)
+        self._write(self.outside, "in/a/deep/tree", SECRET)
         (self.dest / "a").chmod(0o777)  # others may rename what is in there
         OneTarget(self.source, self.dest, self.policy, session=1, stops_after=6).run()
 
@@ -111,9 +133,16 @@ class Scene:
         wrong = []
         for path, data in self.contents(self.dest).items():
             right = [tree[name] for tree in (old, new) for name in {path, path.rstrip(b"~")} if name in tree]
+            if self.policy.inplace and len(data) not in map(len, right):
+                continue  # its size says so
             if not os.path.basename(path).startswith(b".mrsync-") and right and data not in right:
                 wrong.append(path)
         return wrong
+
+    def leaked(self) -> list[bytes]:
+        """Names below which somebody can read what they could not."""
+        folders = [self.folder / name for name in PLACES if (self.folder / name).exists()]
+        return [path for folder in folders for path, data in self.contents(folder).items() if SECRET in data]
 
     def outer_state(self) -> list[tuple[Any, ...]]:
         found = []
@@ -198,6 +227,8 @@ def check(scene: Scene, k: int, event: Event, *, is_fatal: bool = False, is_swap
         yield f"{path!r} is torn, {call}"
     if scene.outer_state() != outside:
         yield f"something outside was touched, {call}"
+    for path in scene.leaked():
+        yield f"{path!r} has contents from outside, {call}"
     if not is_fatal and not is_swap and told[1] and scene.unequal():
         yield f"is not equal, and says it is: {scene.unequal()}, {call}"
 
@@ -236,35 +267,61 @@ def test_any_call_fails(scene: Scene, number: int) -> None:
     assert not wrong, "\n".join(wrong)
 
 
-def swap_parent(scene: Scene, arguments: tuple[Any, ...], more: dict[str, Any]) -> None:
-    """A directory that the call works in is a link to somewhere else now."""
-    fd = next((more[key] for key in ("dir_fd", "dst_dir_fd") if more.get(key) is not None), None)
+def folder_of(arguments: tuple[Any, ...], more: dict[str, Any]) -> Path | None:
+    """Return the directory that a call works in, as /proc has it."""
+    fd = next((more[key] for key in ("dst_dir_fd", "dir_fd") if more.get(key) is not None), None)
     fd = arguments[0] if fd is None and arguments and isinstance(arguments[0], int) else fd
     if fd is None:
-        return
+        return None
     path = Path(os.readlink(f"/proc/self/fd/{fd}"))
-    path = path if path.is_dir() else path.parent
-    if scene.dest in path.parents and path.exists():  # it may have been removed
+    return path if path.is_dir() else path.parent
+
+
+def is_theirs(scene: Scene, path: Path) -> bool:
+    """Return whether somebody may rename this: it is below the destination, or in a directory that options name."""
+    return any(scene.folder / name in path.parents for name in PLACES)
+
+
+def put_link(path: Path, target: Path) -> None:
+    if os.path.lexists(path):
         path.rename(path.with_name(path.name + ".stolen"))
-        path.symlink_to(scene.outside)
+    path.symlink_to(target)
 
 
-def swap_name(scene: Scene, arguments: tuple[Any, ...], more: dict[str, Any]) -> None:
+def swap_parent(scene: Scene, arguments: tuple[Any, ...], more: dict[str, Any]) -> None:
+    """A directory that the call works in is a link to somewhere else now."""
+    path = folder_of(arguments, more)
+    if path is not None and is_theirs(scene, path) and path.exists():  # it may have been removed
+        put_link(path, scene.outside)
+
+
+def swap_grandparent(scene: Scene, arguments: tuple[Any, ...], more: dict[str, Any]) -> None:
+    """The directory above is a link to somewhere else now."""
+    path = folder_of(arguments, more)
+    if path is not None and is_theirs(scene, path.parent) and path.parent.exists():
+        put_link(path.parent, scene.outside)
+
+
+def swap_name(scene: Scene, arguments: tuple[Any, ...], more: dict[str, Any], target: str = "victim") -> None:
     """The last name that the call is about is a link to a file somewhere else now."""
     names = [argument for argument in arguments if isinstance(argument, bytes)]
-    fd = next((more[key] for key in ("dst_dir_fd", "dir_fd") if more.get(key) is not None), None)
-    if not names or fd is None:
+    folder = folder_of(arguments, more)
+    if not names or folder is None or names[-1] in (b".", b"..", b"") or not folder.exists():
         return
-    folder = os.fsencode(os.readlink(f"/proc/self/fd/{fd}"))
-    path = os.path.join(folder, names[-1])
-    if os.fsencode(scene.dest) + b"/" not in path or names[-1] in (b".", b"..", b""):
-        return
-    if os.path.lexists(path):
-        os.rename(path, path + b".stolen")
-    os.symlink(os.fsencode(scene.outside / "victim"), path)
+    path = folder / os.fsdecode(names[-1])
+    if is_theirs(scene, path):
+        put_link(path, scene.outside / target)
 
 
-@pytest.mark.parametrize("swap", [swap_parent, swap_name])
+def swap_name_for_a_directory(scene: Scene, arguments: tuple[Any, ...], more: dict[str, Any]) -> None:
+    """The last name that the call is about is a link to a directory somewhere else now."""
+    swap_name(scene, arguments, more, "")
+
+
+SWAPS = (swap_parent, swap_grandparent, swap_name, swap_name_for_a_directory)
+
+
+@pytest.mark.parametrize("swap", SWAPS)
 def test_somebody_is_quicker_at_any_call(
     scene: Scene, swap: Callable[[Scene, tuple[Any, ...], dict[str, Any]], None]
 ) -> None:
