@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import BinaryIO, Union
 
@@ -18,6 +19,8 @@ CAUTIOUS = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 # For paths from the user, which may contain links.
 NAMED = os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 LIST_BYTES_MAX = 64 << 20  # of targets, rules or patterns
+ENTRIES_BYTES_MAX = 1 << 30  # of lists with a line for each entry of a tree
+LINE_BYTES_MAX = 4 << 20  # of one of them
 _OWN_DESCRIPTORS = ("/dev/", "/proc/")
 
 
@@ -76,6 +79,18 @@ def read_bounded(file: BinaryIO, limit: int = LIST_BYTES_MAX) -> bytes:
     if len(data) > limit:
         raise OSError(errno.EFBIG, f"it has more than {limit >> 20} MiB")
     return data
+
+
+def read_lines_bounded(file: BinaryIO, limit: int = ENTRIES_BYTES_MAX) -> Iterator[bytes]:
+    """Yield the lines of a file that the user named. Raise OSError if one or all of them have too many bytes."""
+    left = limit
+    while line := file.readline(LINE_BYTES_MAX + 1):
+        left -= len(line)
+        if len(line) > LINE_BYTES_MAX:
+            raise OSError(errno.EFBIG, f"a line has more than {LINE_BYTES_MAX >> 20} MiB")
+        if left < 0:
+            raise OSError(errno.EFBIG, f"it has more than {limit >> 20} MiB")
+        yield line
 
 
 def let_go(fd: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import socket
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mrsync.files import open_named, open_regular, open_regular_below
+from mrsync.files import LINE_BYTES_MAX, open_named, open_regular, open_regular_below, read_lines_bounded
 
 
 def make_link(path: Path) -> None:
@@ -81,3 +82,12 @@ def test_a_pipe_that_a_shell_made_is_waited_for() -> None:
 
     done = subprocess.run(["bash", "-c", command, sys.executable, program], capture_output=True, check=True, text=True)
     assert done.stdout == "b'slow\\n'\n"
+
+
+def test_lines_without_end_are_not_read() -> None:
+    assert list(read_lines_bounded(io.BytesIO(b"a\n\nb"), 4)) == [b"a\n", b"\n", b"b"]
+    with pytest.raises(OSError, match="has more than 1 MiB"):
+        list(read_lines_bounded(io.BytesIO(b"a\n" * (1 << 20)), 1 << 20))
+    with open_named("/dev/zero") as zeros, pytest.raises(OSError, match="a line has more than 4 MiB"):
+        list(read_lines_bounded(zeros))
+    assert len(next(read_lines_bounded(io.BytesIO(b"a" * LINE_BYTES_MAX)))) == LINE_BYTES_MAX

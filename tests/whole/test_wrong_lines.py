@@ -215,6 +215,8 @@ LINES = """
 1  mrsync -m /dev/zero -s src -t out             | it has more than 64 MiB
 1  mrsync -m a -s src -t out --exclude-from many.rules | more than 1 MiB
 11 mrsync -m a -s src -t out --exclude-from /dev/zero | File too large
+3  mrsync -r local -m a -s src -t out/{host} --synclist /dev/zero | a line has more than 4 MiB
+3  mrsync filelist /dev/zero src                  | a line has more than 4 MiB
 1  mrsync config                                 | --show
 1  mrsync demo x                                 | demo
 1  mrsync filelist                               | RSYNC_OUTPUT

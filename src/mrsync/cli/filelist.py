@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from mrsync.cli.registry.option import FILELIST
 from mrsync.cli.registry.parser import make_parser
 from mrsync.errors import ExitStatus, FileError, SelectionError
-from mrsync.files import open_named
+from mrsync.files import open_named, read_lines_bounded
 from mrsync.tree.lists.rsync_output import translate
 from mrsync.tree.lists.synclist import format_lines
 
@@ -38,8 +38,8 @@ def filelist(name: str, arguments: Sequence[str]) -> int:
 def _read_lines(path: str) -> list[bytes]:
     try:
         if path == STDIN:
-            return sys.stdin.buffer.readlines()
+            return list(read_lines_bounded(sys.stdin.buffer))
         with open_named(path) as file:
-            return file.readlines()
+            return list(read_lines_bounded(file))
     except OSError as error:
         raise SelectionError(f"cannot read rsync's output, {path}: {error.strerror}") from error

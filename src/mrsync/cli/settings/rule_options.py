@@ -5,15 +5,16 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from mrsync.errors import FileError, UsageError
-from mrsync.files import LIST_BYTES_MAX, open_named, read_bounded
+from mrsync.files import ENTRIES_BYTES_MAX, LIST_BYTES_MAX, open_named, read_bounded
+from mrsync.tree.model.limits import ENTRIES_MAX
 
 if TYPE_CHECKING:
     from mrsync.tree.filter.rules import Rule
 
-FILES_BYTES_MAX = 1 << 30  # of --files-from
 _PER_DIRECTORY = (": /.rsync-filter", "- .rsync-filter")  # meaning of the first and the second -F
 
 
@@ -44,16 +45,19 @@ def read_target_rules(options: argparse.Namespace) -> tuple[str, ...]:
 
 
 def read_files(options: argparse.Namespace) -> tuple[bytes, ...] | None:
-    """Return the paths of --files-from, or None if it is not given. Raise FileError."""
+    """Return the paths of --files-from, or None if it is not given. Raise FileError, or UsageError for too many."""
     if options.files_from is None:
         return None
     from mrsync.tree.filter.merge_files import split_entries
 
     try:
-        data = _read(os.fsencode(options.files_from), FILES_BYTES_MAX)
+        data = _read(os.fsencode(options.files_from), ENTRIES_BYTES_MAX)
     except OSError as error:
         raise FileError(f"cannot read --files-from {options.files_from}: {error.strerror}") from error
-    return tuple([entry for _, entry in split_entries(data, has_nuls=has_nuls(options))])
+    entries = tuple(entry for _, entry in islice(split_entries(data, has_nuls=has_nuls(options)), ENTRIES_MAX + 1))
+    if len(entries) > ENTRIES_MAX:
+        raise UsageError(f"--files-from {options.files_from} has more than {ENTRIES_MAX} entries")
+    return entries
 
 
 def has_nuls(options: argparse.Namespace) -> bool:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from mrsync.errors import SelectionError
-from mrsync.files import open_named
+from mrsync.files import open_named, read_lines_bounded
 from mrsync.run.settings import CastSettings
 from mrsync.tree.model.failure import printable
 from mrsync.tree.source.scan import scan
@@ -67,6 +66,6 @@ def _read_synclist(path: bytes) -> list[Item]:
     shown = printable(path)
     try:
         with open_named(path) as file:
-            return parse_lines(file, shown)
+            return parse_lines(read_lines_bounded(file), shown)
     except OSError as error:
-        raise SelectionError(f"cannot read the synclist {shown}: {os.strerror(error.errno or 0)}") from error
+        raise SelectionError(f"cannot read the synclist {shown}: {error.strerror}") from error

@@ -23,6 +23,8 @@ _CVS_PATTERNS = b"""
     *.orig *.rej .del-* *.a *.olb *.o *.obj *.so *.exe *.Z *.elc *.ln core .svn/ .git/ .hg/ .bzr/
 """
 
+_NUL, _LINE_END = re.compile(rb"\0"), re.compile(rb"\r\n|\r|\n")
+
 Read = Callable[[bytes], bytes]  # raises OSError
 
 
@@ -187,9 +189,18 @@ def _read_all(fd: int) -> bytes:
     return b"".join(parts)
 
 
+def _pieces(data: bytes, separator: re.Pattern[bytes]) -> Iterator[bytes]:
+    """Yield what is between separators. A list of all pieces would take many times the memory of the data."""
+    start = 0
+    for found in separator.finditer(data):
+        yield data[start : found.start()]
+        start = found.end()
+    yield data[start:]
+
+
 def split_entries(data: bytes, *, has_nuls: bool, has_words: bool = False) -> Iterator[tuple[int, bytes]]:
     """Yield (line number, entry) without empty entries and comments; with has_words there are no comments."""
-    for number, line in enumerate(data.split(b"\0") if has_nuls else re.split(rb"\r\n|\r|\n", data), 1):
+    for number, line in enumerate(_pieces(data, _NUL if has_nuls else _LINE_END), 1):
         for entry in line.split() if has_words else [line]:
             text = entry.partition(b"\0")[0]
             if text and (has_words or text[:1] not in (b"#", b";")):

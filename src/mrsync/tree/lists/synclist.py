@@ -11,7 +11,6 @@ from mrsync.errors import SelectionError
 from mrsync.tree.model.limits import DEPTH_MAX, ENTRIES_MAX, LINK_BYTES_MAX, NAME_BYTES_MAX
 
 HEADER = b"# mrsync synclist 1"
-LINE_BYTES_MAX = 4 << 20
 _ANY_HEADER = re.compile(rb"# mrsync synclist (\S*)")
 _ESCAPE = re.compile(rb"\\#([0-7]{3})")
 _RAW_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
@@ -136,8 +135,6 @@ def _check_version(line: bytes) -> None:
 
 
 def _parse(line: bytes) -> Item:
-    if len(line) > LINE_BYTES_MAX:
-        raise ValueError("it is too long")
     if _RAW_CONTROL.search(line):
         raise ValueError("it has a control character, which must be written as \\#ooo")
     word, _, rest = line.partition(b" ")
