@@ -308,6 +308,8 @@ def swap_name(scene: Scene, arguments: tuple[Any, ...], more: dict[str, Any], ta
     folder = folder_of(arguments, more)
     if not names or folder is None or names[-1] in (b".", b"..", b"") or not folder.exists():
         return
+    if b"/" in names[-1]:
+        return  # a path that an option names
     path = folder / os.fsdecode(names[-1])
     if is_theirs(scene, path):
         put_link(path, scene.outside / target)

@@ -87,6 +87,29 @@ def _disk(options: str) -> Callable[[Scene], str]:
     return strike
 
 
+def _quota(scene: Scene) -> str:
+    """The quota of a subvolume of Btrfs holds for root, too."""
+    folder = scene.fleet.source.parent
+    image, disk, dest = folder / "image", folder / "disk", str(scene.dest(scene.hosts[0]))
+    image.touch()
+    disk.mkdir()
+    run("truncate", "-s", "300M", str(image))
+    run("mkfs.btrfs", "-q", str(image))
+    run("mount", "-o", "loop", str(image), str(disk))
+    try:
+        run("btrfs", "quota", "enable", str(disk))
+        run("btrfs", "subvolume", "create", str(disk / "limited"))
+        run("btrfs", "qgroup", "limit", "3M", str(disk / "limited"))
+        run("mount", "--bind", str(disk / "limited"), dest)
+        hosts = [host.address for host in scene.hosts]
+        said = scene.ended(start_mrsync(scene.fleet, hosts, "--report", str(scene.fleet.report_path)))
+        refused = {each["error"] for each in scene.fleet.report()["targets"][scene.hosts[0].address]["sat_out"]}
+        return f"{said}; refused with {' '.join(sorted(refused))}"
+    finally:
+        run("umount", "-l", dest)
+        run("umount", "-l", str(disk))
+
+
 def _read_only(scene: Scene) -> str:
     """A file system with files open for writing cannot be remounted, so it is done before."""
     with scene.small_disk(scene.hosts[0], "size=64m,ro"):
@@ -229,6 +252,7 @@ FAULTS: dict[str, Fault] = {
     "master-stopped-90": Fault("the master stands still for 90 s", "files are old or new", stopped(90, master=True)),
     "disk-full": Fault("the disk of t1 is full", REFUSED, _disk("size=3m")),
     "no-inodes": Fault("t1 has no inodes left", REFUSED, _disk("size=64m,nr_inodes=9")),
+    "quota": Fault("the quota of t1 is used up (Btrfs, where it holds for root)", REFUSED, _quota),
     "read-only": Fault("the disk of t1 is read-only", DROPPED, _read_only),
     "immutable": Fault("a file of t1 is immutable", REFUSED, _immutable),
     "source-unreadable": Fault("the source has read errors", "the rest is synced; status 23", _unreadable_source),

@@ -86,6 +86,10 @@ from tests.unit.protocol.builders import hello, report, status
 
 Read = Callable[[bytes], object]
 PAGE = 100
+ZSTD_FRAMES = (  # of 1000 zeros, and of 1000 letters
+    bytes.fromhex("28b52ffd60e8024d00001000000100e32b8005"),
+    bytes.fromhex("28b52ffd60e802750000386d7273796e63200100de551523"),
+)
 
 
 class Decoder(NamedTuple):
@@ -162,7 +166,9 @@ def _of_the_wire() -> dict[str, Decoder]:
         "datagram": Decoder(
             lambda data: (codec.decode(data), open_status(bytes(32), data)), [codec.encode(each) for each in messages]
         ),
-        "compressed page": Decoder(lambda data: expand(data, 1000), [_deflated(bytes(1000)), _deflated(bytes(2000))]),
+        "compressed page": Decoder(
+            lambda data: expand(data, 1000), [_deflated(bytes(1000)), _deflated(bytes(2000)), *ZSTD_FRAMES]
+        ),
         "log": Decoder(lambda data: LogReader().feed(0, data), [log]),
         "changes": Decoder(lambda data: list(unpack_changes(data)), [changes], answers=(ValueError,)),
         "deletions": Decoder(lambda data: list(unpack_deletions(data)), [deletions], answers=(ValueError,)),

@@ -6,14 +6,14 @@ from itertools import count
 
 import pytest
 
-from mrsync.protocol.core.sends import SendToPeer
+from mrsync.protocol.core.sends import SendMessage, SendToPeer
 from mrsync.protocol.receiving.catcher_config import CatcherConfig
 from mrsync.protocol.receiving.reception import Reception
-from mrsync.protocol.receiving.relaying import CLAIM_FIRST_S, CLAIM_S, COUNTERS_AHEAD_MAX, Relaying
+from mrsync.protocol.receiving.relaying import CLAIM_FIRST_S, CLAIM_S, COUNTERS_AHEAD_MAX, STARVED_S, Relaying
 from mrsync.protocol.receiving.reporter import Counters
 from mrsync.wire.formats.hops import FEED_BYTES
 from mrsync.wire.limits import ISLAND_ID
-from mrsync.wire.messages import Assign, Feed, NetworkShare, ObjectKind, Peer, SealKind
+from mrsync.wire.messages import Assign, Feed, Feeding, Hop, NetworkShare, ObjectKind, Peer, SealKind
 from tests.unit.protocol.builders import GEOMETRY
 
 PARENT = Peer(3, 9, bytes(16), 7)
@@ -73,6 +73,34 @@ def test_a_forged_feed_of_an_island_makes_no_true_one_look_old() -> None:
     assert takes(501, 900_001, 1.1)
     assert not takes(501, 900_001, 1.1)
     assert takes(501 + 9 * COUNTERS_AHEAD_MAX, 1_300_000, 9.2), "it was away for a while"
+
+
+def test_a_forged_first_feed_of_an_island_costs_that_link_and_no_later_one() -> None:
+    """It may claim any counter, as a target may come late. Then its link looks dead, and the caster makes another."""
+    relaying = relaying_child()
+
+    def hear(link: int, counter: int, size_bytes: int, now: float) -> bool:
+        feed = Feed(3, counter, 1, ISLAND_ID, link, ObjectKind.CONTENTS, 0, 1, False, size_bytes)
+        relaying.receive(feed, now)
+        return relaying.has_taken(feed)
+
+    def assign(number: int, link: int, now: float) -> None:
+        parent = PARENT._replace(link=link)
+        relaying.receive(Assign(1, number, 4, number, 2 * FEED_BYTES, parent, None, parent), now)
+
+    assign(1, 9, 0.0)
+    hear(9, 0xFFFFFFFE, 2 * FEED_BYTES, 0.0)
+    assert hear(9, 0xFFFFFFFF, FEED_BYTES, 0.0)
+    assert relaying.is_fed
+    assert not hear(9, 20, FEED_BYTES, 0.1), "the relay's own looks old"
+    relaying.handle_timeout(STARVED_S)
+    assert relaying.feeding is Feeding.STARVED, "which the caster hears"
+    told = [each.message for each in relaying.sends(1) if isinstance(each, SendMessage)]
+    assert [message.feeding for message in told if isinstance(message, Hop)] == [Feeding.STARVED]
+    assign(2, 10, 1.0)
+    assert hear(10, 30, 2 * FEED_BYTES, 1.0)
+    assert hear(10, 31, FEED_BYTES, 1.1)
+    assert relaying.is_fed
 
 
 @pytest.mark.parametrize(("island", "claims_s"), [(None, 1 / CLAIM_S), (PARENT, 1000 / TARGETS)])
