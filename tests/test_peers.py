@@ -52,7 +52,7 @@ def test_a_part_that_was_not_measured_is_left_out(tmp_path: Path) -> None:
     assert not any(f"## {part.title}" in (tmp_path / "README.md").read_text() for part in PARTS.values())
 
 
-def test_only_a_ratio_of_ours_that_fell_by_more_than_a_fifth_is_a_fall() -> None:
+def test_only_our_own_ratio_that_fell_by_more_than_a_fifth_is_a_fall() -> None:
     ratios: dict[tuple[float, str], float | None] = {(1, "mrsync"): 0.41, (8, "mrsync"): 2.7, (1, "rsync"): 0.1}
     now = [row._replace(ratio=ratios.get((row.x, row.tool), row.ratio)) for row in FOUND]
     assert list(falls(FOUND, now)) == ["mrsync at 8 (s): 2.70 times as good as rsync x N, was 3.50"]

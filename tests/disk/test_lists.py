@@ -112,7 +112,7 @@ def test_a_listed_file_is_sent_even_if_it_looks_equal(trees: Path) -> None:
     assert path.read_text() == "other"
 
 
-def test_a_target_that_lacks_what_is_to_be_mended_gets_it(trees: Path) -> None:
+def test_a_target_that_lacks_an_entry_to_be_updated_gets_it(trees: Path) -> None:
     outcome = sync(trees / "source", trees / "dest", items=[Item(Instruction.ATTRIBUTES, b"other")])
     assert outcome.failures == []
     assert (trees / "dest" / "other").read_text() == "other"
@@ -146,7 +146,7 @@ def test_a_hard_link_to_a_file_that_is_not_listed(trees: Path, is_there: bool) -
     assert len({(dest / name).stat().st_ino for name in ("other", "another", "sub/third")}) == 1
 
 
-def test_a_hard_link_that_is_none_any_more_is_sent(trees: Path) -> None:
+def test_a_file_that_is_no_longer_a_hard_link_is_sent(trees: Path) -> None:
     (trees / "source" / "another").write_text("alone")
     items = [Item(Instruction.HARDLINK, b"another", b"other"), Item(Instruction.HARDLINK, b"sub/deep/f", b"gone")]
     outcome = sync(trees / "source", trees / "dest", items=items)

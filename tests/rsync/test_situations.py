@@ -149,7 +149,7 @@ def test_a_situation_ends_as_with_rsync(folder: Path, name: str) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0 or shutil.which("setpriv") is None, reason="needs root and setpriv")
 @pytest.mark.parametrize("line", ["-ai --delete --no-i-r s1/", "-ai s1/b s1/a"])
-def test_what_cannot_be_read_is_reported_and_nothing_is_deleted(folder: Path, line: str) -> None:
+def test_unreadable_parts_are_reported_and_nothing_is_deleted(folder: Path, line: str) -> None:
     for name in ("s1/b/c", "s1/.hidden"):
         (folder / name).chmod(0)
     subprocess.run(["cp", "-a", "rsync", "mrsync"], cwd=folder, check=True)

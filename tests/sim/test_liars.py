@@ -32,7 +32,7 @@ class BusyHost(LyingHost):
         return message._replace(activity=message.counter, frontier=0, log_offset=message.log_end, log_bytes=b"")
 
 
-def test_who_is_at_work_for_ever_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_target_that_works_for_ever_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Trial, "liar", BusyHost)
     trial = Trial(replace(scenario_of(1), ack_wait_s=2.0, is_shedding=True))
     trial.run()

@@ -190,7 +190,7 @@ def test_a_file_that_is_overwritten_all_the_time_is_skipped(site: Site) -> None:
 
 @pytest.mark.skipif(not WRITE_ONLY.exists(), reason="needs sysfs")
 @pytest.mark.parametrize("rule", ["file", "each"])
-def test_a_file_that_cannot_be_read_is_no_change(site: Site, rule: str) -> None:
+def test_an_unreadable_file_does_not_count_as_a_change(site: Site, rule: str) -> None:
     """Not even root may. rsync's status is 23: 24 would pass for success."""
     site.source = Path("/sys/bus/cpu")
     (site.folder / "list").write_text("drivers_probe\n")

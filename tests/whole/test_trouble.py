@@ -121,7 +121,7 @@ def test_no_target_changes_a_file_that_one_has_no_room_for(crowded: Site) -> Non
     assert site.all_differences() == {}
 
 
-def test_a_file_that_only_some_need_is_no_trouble_for_the_rest(crowded: Site) -> None:
+def test_a_file_that_only_some_need_does_not_disturb_the_rest(crowded: Site) -> None:
     """c has no room for what a and b got before: it is behind, they are not."""
     site = crowded
     write_files(site.source, {"big": 4 * MEGABYTE, "small": 1000})

@@ -86,7 +86,7 @@ def test_a_lost_echo_is_missing_after_a_timeout_that_follows_the_network() -> No
     assert run.exchange.partners[0].timeout_s == pytest.approx(TIMEOUT_MIN_S, abs=0.01)
 
 
-def test_a_late_echo_is_no_loss_and_raises_the_timeout() -> None:
+def test_a_late_echo_is_not_a_loss_and_raises_the_timeout() -> None:
     exchange = Exchange(1, 3)
     exchange.on_sent(0.0)
     exchange.handle_timeout(TIMEOUT_FIRST_S)

@@ -31,7 +31,7 @@ def test_a_good_end_comes_after_a_start() -> None:
     assert contact(b"hello").exited(0) == CatcherExited(3, 1, "rsh ended before the catcher started: hello")
 
 
-def test_noise_is_no_reason_for_a_later_failure() -> None:
+def test_noise_does_not_explain_a_later_failure() -> None:
     ended = contact(b"stty: Connection refused", b"mrsync catcher", b"multicatcher: no route").exited(10)
     assert ended == CatcherExited(3, 10, "no route")
 

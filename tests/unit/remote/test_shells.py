@@ -195,7 +195,7 @@ def test_a_catcher_gets_the_line_of_all_and_its_own(tmp_path: Path) -> None:
     run.stop()
 
 
-def test_a_background_process_that_writes_for_ever_keeps_nobody(folder: Path) -> None:
+def test_a_background_process_that_never_stops_writing_delays_nobody(folder: Path) -> None:
     """It holds the output of the shell open, and fills it as fast as it is read."""
     run = Run(folder, "flood-0", "good-0")
     run.wait_for("good-0 heard parameters")

@@ -307,7 +307,7 @@ def test_a_claim_that_another_repeats_makes_no_known_sender_of_it(stand: Stand) 
         assert report.packets_seen == 0
 
 
-def test_a_peer_that_cannot_be_reached_is_none(stand: Stand) -> None:
+def test_an_unreachable_peer_is_treated_as_absent(stand: Stand) -> None:
     stand.join()
     link_local = Peer(5, LINK, b"\xfe\x80" + bytes(14), 7)
     stand.tell(Assign(7, 10, 3, 1, PROBE_BYTES, link_local, link_local._replace(target=6)))

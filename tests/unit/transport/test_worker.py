@@ -83,7 +83,7 @@ def test_close_lets_queued_jobs_finish() -> None:
     assert seen == [0, 1, 2]
 
 
-def test_what_is_posted_after_close_writes_to_no_descriptor() -> None:
+def test_a_post_after_close_writes_to_no_descriptor() -> None:
     worker = Worker()
     worker.close()
     pipes = [os.pipe() for _ in range(4)]  # which get the numbers that the worker had

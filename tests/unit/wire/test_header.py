@@ -48,7 +48,7 @@ def test_strangers_have_no_header() -> None:
     assert unpack_header(bytes([MAGIC, VERSION + 1]) + packed[2:]) is None
 
 
-def test_another_version_is_no_stranger() -> None:
+def test_another_version_is_not_a_stranger() -> None:
     assert is_other_version(bytes([MAGIC, VERSION + 1]))
     assert not is_other_version(bytes([MAGIC, VERSION]))
     assert not is_other_version(bytes([MAGIC + 1, VERSION + 1]))

@@ -68,7 +68,7 @@ def test_unfinished_files_have_names_that_cannot_be_guessed(tmp_path: Path, monk
 
 
 @pytest.mark.parametrize("name", ["/dev/null", "."])
-def test_a_device_or_directory_is_no_file_to_replace(tmp_path: Path, name: str) -> None:
+def test_a_device_or_directory_is_not_replaced(tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match="not a regular file"):
         check_output("--metrics", os.path.join(tmp_path, name))
     assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
@@ -116,7 +116,7 @@ def give_away(path: Path) -> None:
 @pytest.mark.parametrize(
     "make", [make_link, make_dangling_link, make_second_name, os.mkfifo, pytest.param(give_away, marks=needs_root)]
 )
-def test_a_log_is_a_regular_file_of_ours_with_one_name(tmp_path: Path, make: object) -> None:
+def test_a_log_is_our_own_regular_file_with_one_name(tmp_path: Path, make: object) -> None:
     (tmp_path / "victim").write_text("theirs")
     path = tmp_path / "log"
     assert callable(make)

@@ -220,7 +220,7 @@ def test_contradictions_get_a_sentence(source: str, arguments: str, sentence: st
 
 
 @pytest.mark.parametrize(("kind", "trouble"), [("missing", "does not exist"), ("file", "is not a directory")])
-def test_a_source_that_is_no_directory(tmp_path: Path, kind: str, trouble: str) -> None:
+def test_a_source_that_is_not_a_directory(tmp_path: Path, kind: str, trouble: str) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SelectionError, match=trouble):
         parse_mrsync(["-m", "a", "-s", str(tmp_path / kind)])

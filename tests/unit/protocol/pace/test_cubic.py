@@ -39,7 +39,7 @@ def test_it_doubles_until_the_first_congestion(way: PathSignals) -> None:
     assert control.size == 2 * PACKETS_START
 
 
-def test_what_was_not_used_does_not_grow(way: PathSignals) -> None:
+def test_an_unused_window_does_not_grow(way: PathSignals) -> None:
     control = Cubic()
     turn(control, way, 0.0, is_full=False)
     assert control.size == PACKETS_START

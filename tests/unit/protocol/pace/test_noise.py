@@ -34,7 +34,7 @@ def test_a_little_more_loss_exceeds_the_noise_in_the_end() -> None:
     assert any(noise.is_exceeded(100, 2) for _ in range(30))
 
 
-def test_what_was_lost_before_is_no_reason_again() -> None:
+def test_an_old_loss_does_not_count_again() -> None:
     noise = noisy()
     assert noise.is_exceeded(44, 8)
     assert not noise.is_exceeded(100, 1)

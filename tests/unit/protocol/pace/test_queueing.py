@@ -27,7 +27,7 @@ def test_longer_round_trips_mean_queueing() -> None:
     assert made.is_full
 
 
-def test_one_late_program_is_no_queue() -> None:
+def test_one_late_program_is_not_a_queue() -> None:
     made = fed(0.001, 0.001, 0.05, 0.001)
     assert made.queue_s == 0
     assert not made.is_full

@@ -38,7 +38,7 @@ def test_packets_that_wait_in_a_late_program_are_no_queue() -> None:
     assert not start.is_over
 
 
-def test_a_short_delay_is_no_queue() -> None:
+def test_a_short_delay_is_not_a_queue() -> None:
     start = SlowStart()
     start.on_seen(100, 800.0, way(0.005))
     start.on_seen(100, 900.0, way(0.0))

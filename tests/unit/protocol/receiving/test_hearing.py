@@ -77,7 +77,7 @@ def test_silence_is_counted_in_keepalives() -> None:
 # in a catcher
 
 
-def test_a_unicast_status_is_no_evidence_of_losses_on_the_group() -> None:
+def test_a_unicast_status_does_not_prove_losses_on_the_group() -> None:
     catcher = joined(wanted=[(0, 100)])
     seen = only_report(catcher, 1.0).tx_seen
     catcher.receive_message(status(50, is_poll=True), 7, 1.0, is_cast=False)

@@ -86,7 +86,7 @@ def test_the_log_is_sent_piece_by_piece() -> None:
     assert reporter.report(2, 1.0).log_bytes == b""
 
 
-def test_an_ack_that_is_no_news_asks_for_nothing() -> None:
+def test_an_ack_without_news_asks_for_nothing() -> None:
     _, reporter = reporting()
     reporter.log(LONG)
     end = reporter.report(1, 1.0).log_end

@@ -39,7 +39,7 @@ def test_loss_that_falls_with_the_rate_is_congestion(before: float, after: float
     assert look(losses, after, tx_seen=11) is finding
 
 
-def test_a_queue_that_was_still_filling_is_no_noise() -> None:
+def test_a_queue_that_was_still_filling_is_not_noise() -> None:
     losses = Losses()
     assert look(losses, 0.1) is LossFinding.SUSPICION
     assert look(losses, 0.3, tx=20) is LossFinding.SUSPICION
@@ -69,7 +69,7 @@ def test_a_trial_for_another_one_is_used() -> None:
     assert look(losses, 0.2) is LossFinding.NOISE
 
 
-def test_known_noise_is_no_suspicion_until_more_is_lost() -> None:
+def test_known_noise_is_not_suspicious_until_more_is_lost() -> None:
     losses = Losses()
     look(losses, 0.2)
     look(losses, 0.2, tx_seen=11)

@@ -47,7 +47,7 @@ def test_doubles_per_window_until_its_limit() -> None:
     assert sizes == pytest.approx([64, 128, 256, 320, 320, 320], abs=0.1)
 
 
-def test_less_than_a_window_of_progress_is_no_reason_to_grow() -> None:
+def test_less_than_a_window_of_progress_does_not_let_it_grow() -> None:
     opened = window()
     opened.on_progress(WINDOW_PAGES_START - 1, QUEUED, 1.0)
     assert opened.size == WINDOW_PAGES_START

@@ -72,7 +72,7 @@ def test_released_and_unknown_files_cannot_be_excepted() -> None:
     assert commits.sit_out(6)
 
 
-def test_an_exception_across_the_end_is_no_empty_range() -> None:
+def test_an_exception_across_the_end_is_not_an_empty_range() -> None:
     known, commits = roster(1), Commits(10)
     stand(known, 0, ready=6)
     commits.update(known)

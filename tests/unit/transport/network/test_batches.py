@@ -69,7 +69,7 @@ def test_slices_land_from_a_place_on_in_one_slot_and_then_in_the_other(bench: Be
 
 
 @pytest.mark.parametrize("size", [0, 1, HEADER_BYTES, SIZE - 1, SIZE + 1, 20_000])
-def test_a_datagram_of_another_size_ends_what_is_alike(bench: Bench, size: int) -> None:
+def test_a_datagram_of_another_size_ends_a_series_of_equal_ones(bench: Bench, size: int) -> None:
     bench.send(packet(1), packet(2), packet(3, size), packet(4))
     assert bench.receive() == 4
     assert bench.batch.runs(4) == [(0, 2), (2, 3), (3, 4)]
@@ -78,7 +78,7 @@ def test_a_datagram_of_another_size_ends_what_is_alike(bench: Bench, size: int) 
     assert bench.batch.datagram(2) == packet(3, size)
 
 
-def test_another_source_or_other_ancillary_data_end_what_is_alike(bench: Bench) -> None:
+def test_another_source_or_other_ancillary_data_ends_a_series_of_equal_ones(bench: Bench) -> None:
     bench.send(packet(1), packet(2))
     bench.send(packet(3), other=True)
     assert bench.receive() == 3

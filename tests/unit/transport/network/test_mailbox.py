@@ -29,7 +29,7 @@ def test_datagrams_come_one_by_one_whatever_the_kernel_merged(is_merging: bool) 
             receive_datagrams(link.receiver)
 
 
-def test_an_empty_datagram_is_none() -> None:
+def test_an_empty_datagram_is_ignored() -> None:
     with (
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as near,
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as far,

@@ -71,7 +71,7 @@ def test_every_frame_says_how_long_its_page_is(length: int) -> None:
         b"\x50\x2a\x4d\x18" + bytes(4) + frame(SINGLE, b"\x0a", TEN),  # a frame to be skipped before it
     ],
 )
-def test_what_is_no_frame_of_the_page_is_refused(data: bytes) -> None:
+def test_data_that_is_not_a_frame_of_the_page_is_refused(data: bytes) -> None:
     assert expand_frame(frame(SINGLE, b"\x0a", TEN) + bytes(9), 10) == b"ten bytes."
     assert expand(data, 10) is None
 

@@ -306,7 +306,7 @@ def test_random_trees_compare_as_a_plain_walk_does(tmp_path: Path, named: Callab
     }
 
 
-def test_a_locked_directory_of_ours_is_read_and_left_as_it_was() -> None:
+def test_our_own_locked_directory_is_read_and_left_as_it_was() -> None:
     def run(top: Path) -> None:
         (top / "source" / "locked" / "below").mkdir(parents=True)
         (top / "source" / "locked" / "below" / "file").write_text("x")

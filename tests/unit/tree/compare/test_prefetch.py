@@ -21,13 +21,13 @@ def named(*names: bytes) -> Manifest:
     return manifest
 
 
-def test_a_survey_of_nothing_is_no_matter(tmp_path: Path) -> None:
+def test_prefetching_nothing_does_no_harm(tmp_path: Path) -> None:
     prefetch = Prefetch()
     prefetch.read(os.fsencode(tmp_path / "missing"), lambda entries: None)
     assert prefetch.take(named(), 0) is None
 
 
-def test_a_survey_reads_every_directory_once(tmp_path: Path) -> None:
+def test_prefetch_reads_every_directory_once(tmp_path: Path) -> None:
     build_awkward_tree(tmp_path / "tree", 4)
     try:
         prefetch, told = Prefetch(), list[int]()

@@ -69,7 +69,7 @@ def test_a_common_beginning_is_tried_so_many_times(tmp_path: Path) -> None:
     os.close(fd)
 
 
-def test_searching_in_vain_costs_no_more_than_comparing(old: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_search_without_success_costs_no_more_than_comparing(old: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search_module, "CREDIT_BYTES", 1 << 20)
     read = 0
     pread = os.pread

@@ -228,7 +228,7 @@ def test_a_link_in_the_backup_directory_is_not_followed(tmp_path: Path) -> None:
     assert (dest / "bak" / "d" / "a").read_text() == "old"
 
 
-def test_the_root_of_backups_below_the_destination_is_no_link(tmp_path: Path) -> None:
+def test_the_root_of_backups_below_the_destination_is_not_a_link(tmp_path: Path) -> None:
     source, dest, outside = tmp_path / "source", tmp_path / "dest", tmp_path / "outside"
     write(source, {"a": "new"})
     write(dest, {"a": "old"})

@@ -43,7 +43,7 @@ def test_a_root_may_be_reached_by_a_link(tmp_path: Path) -> None:
     destination.close()
 
 
-def test_a_file_is_no_root(tmp_path: Path) -> None:
+def test_a_file_is_not_a_root(tmp_path: Path) -> None:
     (tmp_path / "file\n").touch()
     with pytest.raises(FileError, match=r"^the destination .*/file\\n is not a directory$"):
         Destination(os.fsencode(tmp_path / "file\n"))
@@ -122,7 +122,7 @@ def test_way_is_made_for_a_file(tmp_path: Path, deletes: bool) -> None:
     destination.close()
 
 
-def test_names_change_in_a_locked_directory_of_ours() -> None:
+def test_names_change_in_our_own_locked_directory() -> None:
     def run(top: Path) -> None:
         for tree in ("source", "dest"):
             (top / tree / "locked").mkdir(parents=True)

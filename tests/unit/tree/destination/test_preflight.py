@@ -21,7 +21,7 @@ def test_a_destination_needs_a_parent_directory(tmp_path: Path) -> None:
         check_absent_root(os.fsencode(tmp_path / "not" / "there"))
 
 
-def test_an_existing_name_is_no_absent_directory(tmp_path: Path) -> None:
+def test_an_existing_name_is_not_an_absent_directory(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "link").symlink_to("nowhere")
     for name in ("file", "link"):

@@ -44,7 +44,7 @@ def test_an_awkward_tree_is_removed_and_counted(tmp_path: Path) -> None:
     assert (tmp_path / "outside" / "file").exists()
 
 
-def test_locked_directories_of_ours_are_removed() -> None:
+def test_our_own_locked_directories_are_removed() -> None:
     def run(top: Path) -> None:
         build_awkward_tree(top / "tree", 8)
         for path in ("directories/read-only", "directories/private"):
@@ -56,7 +56,7 @@ def test_locked_directories_of_ours_are_removed() -> None:
         as_nobody(lambda: run(top))
 
 
-def test_a_link_is_no_tree(tmp_path: Path) -> None:
+def test_a_link_is_not_a_tree(tmp_path: Path) -> None:
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside" / "file").touch()
     (tmp_path / "link").symlink_to("outside")
@@ -132,7 +132,7 @@ def test_no_more_goes_than_is_allowed(tmp_path: Path, limit: int) -> None:
     assert set(told[0]) <= set(gone)
 
 
-def test_an_obstacle_is_no_deletion_itself(tmp_path: Path) -> None:
+def test_an_obstacle_does_not_count_as_a_deletion(tmp_path: Path) -> None:
     (tmp_path / "tree").mkdir()
     (tmp_path / "tree" / "file").touch()
     fd = os.open(tmp_path, os.O_RDONLY)

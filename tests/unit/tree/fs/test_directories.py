@@ -78,7 +78,7 @@ def test_only_directories_are_opened(tmp_path: Path, what: str) -> None:
     directories.close()
 
 
-def test_locked_directories_of_ours_are_opened_for_a_time() -> None:
+def test_our_own_locked_directories_are_opened_for_a_time() -> None:
     def run(top: Path) -> None:
         (top / "d" / "d" / "d").mkdir(parents=True)
         modes = {}

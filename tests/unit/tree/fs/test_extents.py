@@ -39,7 +39,7 @@ def test_all_data_is_inside_the_extents(
     assert not any(data[position:])
 
 
-def test_a_hole_is_no_extent_and_a_small_one_is_no_hole(tmp_path: Path) -> None:
+def test_a_hole_is_not_an_extent_and_a_small_one_is_not_a_hole(tmp_path: Path) -> None:
     with open(tmp_path / "file", "wb") as file:
         file.write(b"x" * BLOCK)
         file.seek(HOLE_BYTES_MIN)
@@ -50,7 +50,7 @@ def test_a_hole_is_no_extent_and_a_small_one_is_no_hole(tmp_path: Path) -> None:
     assert extents_of(tmp_path / "file") == [(0, HOLE_BYTES_MIN + BLOCK), (1 << 20, BLOCK)]
 
 
-def test_data_that_came_after_the_scan_is_no_matter(tmp_path: Path) -> None:
+def test_data_that_came_after_the_scan_does_no_harm(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"x" * 10_000)
     with open(tmp_path / "file", "rb") as file:
         assert data_extents(file.fileno(), 5000) == [(0, 5000)]

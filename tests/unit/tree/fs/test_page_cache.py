@@ -33,7 +33,7 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def test_what_was_read_is_forgotten_step_by_step(file: Path) -> None:
+def test_pages_that_were_read_are_forgotten_step_by_step(file: Path) -> None:
     fd = os.open(file, os.O_RDONLY)
     for position, length in pieces():
         os.pread(fd, length, position)
@@ -45,7 +45,7 @@ def test_what_was_read_is_forgotten_step_by_step(file: Path) -> None:
     os.close(fd)
 
 
-def test_what_was_written_is_forgotten_step_by_step(file: Path) -> None:
+def test_pages_that_were_written_are_forgotten_step_by_step(file: Path) -> None:
     fd = os.open(file, os.O_RDWR)
     for position, length in pieces():
         os.pwrite(fd, os.urandom(length), position)

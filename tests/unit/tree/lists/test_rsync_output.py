@@ -75,7 +75,7 @@ def test_a_file_that_is_called_deleting(tmp_path: Path) -> None:
 
 
 @needs_rsync
-def test_chatter_is_no_entry(tmp_path: Path) -> None:
+def test_chatter_is_not_an_entry(tmp_path: Path) -> None:
     source, dest = tmp_path / "source", tmp_path / "dest"
     source.mkdir()
     os.mkfifo(source / "fifo")

@@ -117,7 +117,7 @@ def test_an_acl_that_all_have_costs_nothing_for_each() -> None:
     assert Manifest.decode(manifest(UNKNOWN).encode()).attribute_numbers[-1] == UNKNOWN
 
 
-def test_a_set_that_is_none_is_refused() -> None:
+def test_a_malformed_set_is_refused() -> None:
     with pytest.raises(ProtocolDataError, match="in no set"):
         Manifest.decode(manifest(4).encode())
 

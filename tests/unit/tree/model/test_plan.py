@@ -93,7 +93,7 @@ def test_holes_are_not_planned(tmp_path: Path) -> None:
     assert plan.contents_bytes == 4096 + 100 + 16384
 
 
-def test_an_unneeded_or_vanished_file_with_holes_is_no_matter(tmp_path: Path) -> None:
+def test_an_unneeded_or_vanished_file_with_holes_does_no_harm(tmp_path: Path) -> None:
     for name in ("a", "b", "c"):
         with open(tmp_path / name, "wb") as file:
             file.truncate(1 << 20)

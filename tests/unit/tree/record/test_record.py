@@ -130,7 +130,7 @@ def test_proofs_of_files_that_did_not_change_are_carried_on(tmp_path: Path) -> N
     assert kept == {b"e": fresh.proof, b"b/c": bytes([before.find(b"b/c")]) * 32}
 
 
-def test_a_torn_record_is_none(tmp_path: Path) -> None:
+def test_a_torn_record_is_ignored(tmp_path: Path) -> None:
     record = Record(Manifest().encode(), 1)
     record.extend([ProvenFile(0, grid_of(5), 0, 5, [], bytes(32))])
     encoded = b"".join(record.parts())

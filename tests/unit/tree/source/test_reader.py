@@ -229,7 +229,7 @@ def test_where_not_all_is_read_any_piece_may_be_the_last(tree: Path) -> None:
     source.close()
 
 
-def test_a_disk_that_fails_is_no_change(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_disk_does_not_count_as_a_change(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = source_of(tree)
 
     def fail(fd: int, length: int, position: int) -> bytes:

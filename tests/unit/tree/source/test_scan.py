@@ -181,7 +181,7 @@ def test_too_deep_tree_is_reported(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["missing", "file"])
-def test_a_source_that_is_no_directory_is_refused(tmp_path: Path, kind: str) -> None:
+def test_a_source_that_is_not_a_directory_is_refused(tmp_path: Path, kind: str) -> None:
     if kind == "file":
         (tmp_path / "file").write_text("x")
     with pytest.raises(SelectionError, match=f"cannot read the source .*/{kind}: "):

@@ -121,7 +121,7 @@ def test_a_directory_that_became_a_link_is_replaced_not_followed(trees: Path) ->
     assert list((trees / "outside").iterdir()) == []
 
 
-def test_locked_directories_of_ours_are_opened_for_a_time() -> None:
+def test_our_own_locked_directories_are_opened_for_a_time() -> None:
     def run(top: Path) -> None:
         (top / "source" / "locked").mkdir(parents=True)
         for name in ("locked/old", "locked/new"):
@@ -140,7 +140,7 @@ def test_locked_directories_of_ours_are_opened_for_a_time() -> None:
         as_nobody(lambda: run(top))
 
 
-def test_a_directory_locked_between_staging_and_commit_is_no_matter() -> None:
+def test_a_directory_locked_between_staging_and_commit_does_no_harm() -> None:
     def run(top: Path) -> None:
         (top / "source" / "sub").mkdir(parents=True)
         (top / "source" / "sub" / "file").write_text("contents")

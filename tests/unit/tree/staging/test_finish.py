@@ -91,7 +91,7 @@ def test_a_file_becomes_a_member(trees: Path) -> None:
     assert leftovers(trees / "dest") == []
 
 
-def test_a_leader_that_is_no_file_any_more_is_not_linked_to(trees: Path) -> None:
+def test_a_leader_that_is_no_longer_a_file_is_not_linked_to(trees: Path) -> None:
     both(trees, "leader")
     os.link(trees / "source" / "leader", trees / "source" / "member")
     stage, comparison = prepared(trees)
@@ -158,7 +158,7 @@ def test_directories_get_their_times_after_all_that_happens_in_them(trees: Path)
     assert differences(trees / "source", trees / "dest") == []
 
 
-def test_a_locked_tree_of_ours_is_brought_to_its_final_modes() -> None:
+def test_our_own_locked_tree_gets_its_final_modes() -> None:
     def run(top: Path) -> None:
         for tree in ("source", "dest"):
             (top / tree / "locked" / "below").mkdir(parents=True)

@@ -96,7 +96,7 @@ def test_a_directory_on_another_file_system_is_refused(trees: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["../missing", "../source/f"])
-def test_what_is_no_directory_is_refused(trees: Path, name: str) -> None:
+def test_a_non_directory_is_refused(trees: Path, name: str) -> None:
     with pytest.raises(FileError, match="--temp-dir"):
         StagingArea(Destination(os.fsencode(trees / "dest")), name, "")
 
@@ -183,7 +183,7 @@ def test_a_directory_within_the_destination_keeps_its_time(trees: Path) -> None:
     assert list(run.comparison.mended) == []
 
 
-def test_what_is_left_within_the_destination_is_neither_sent_nor_deleted(
+def test_leftovers_within_the_destination_are_neither_sent_nor_deleted(
     trees: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mrsync.tree.source.scanner.TICK_NS", SHORT_TICK_NS)

@@ -35,7 +35,7 @@ def test_a_body_must_end_where_it_ends(message: Message, more: bytes) -> None:
 
 
 @given(messages)
-def test_a_body_cut_short_is_none(message: Message) -> None:
+def test_a_truncated_body_is_rejected(message: Message) -> None:
     clear, body = encode_message(message)
     if clear.kind == Kind.REPORT:
         body = body[: 111 + len(getattr(message, "log_bytes", b""))]  # a report may have fewer needs
