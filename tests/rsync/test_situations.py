@@ -65,6 +65,17 @@ def _filters(folder: Path) -> None:
     (folder / "rules").write_text("# none\n\n*.o\n/extra\n+ keep\n")
 
 
+def _filters_above(folder: Path) -> None:
+    (folder / "s1/.rsync-filter").write_text("- c\n- /b/d.o\n")
+    (folder / "s1/b/.rsync-filter").write_text("+ deep/c\n")
+
+
+def _filters_to_come(folder: Path) -> None:
+    _filters(folder)
+    (folder / "s1/.rsync-filter").write_text("- extra\n")
+    (folder / "s1/b/.rsync-filter").write_text("- *.o\n")
+
+
 def _list(folder: Path) -> None:
     names = ["b", "x/new\nline", "x/" + NASTY[1], "./a", "x/../large", "e/"]
     (folder / "list").write_bytes(b"\0".join(os.fsencode(name) for name in names) + b"\0")
@@ -107,6 +118,9 @@ SITUATIONS: dict[str, tuple[Callable[[Path], None], str]] = {
     "the same, to be kept": (lambda f: replace(f / "rsync/dest/b", by="file"), "-aib --backup-dir=../old s1/"),
     "the same, where nothing is made": (lambda f: replace(f / "rsync/dest/b", by="file"), "-ai --existing s1/"),
     "merge files": (_filters, "-aiF --delete s1/"),
+    "merge files above a directory": (_filters_above, "-aiF s1/b"),
+    "merge files above two directories": (_filters_above, "-aiF --delete s1/x s1/b"),
+    "merge files that come": (_filters_to_come, "-aiF --delete-after s1/"),
     "merge files that are excluded": (_filters, "-aiFF --delete --delete-excluded s1/"),
     "rules from a file": (_filters, "-ai --delete --exclude-from=rules s1/"),
     "protected, and the excluded deleted": (_nothing, "-ai --delete-excluded --filter=P_keep --exclude=*.o s1/"),
@@ -135,6 +149,7 @@ SITUATIONS: dict[str, tuple[Callable[[Path], None], str]] = {
 
 
 TRIED = list(SITUATIONS)[:: 1 if os.environ.get("MRSYNC_ALL_LINES") else 3]  # CI has no time for more
+TRIED += [name for name in ("merge files above a directory", "merge files that come") if name not in TRIED]
 
 
 @pytest.mark.parametrize("name", TRIED)

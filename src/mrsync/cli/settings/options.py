@@ -212,7 +212,7 @@ def _compression(options: argparse.Namespace) -> dict[str, Any]:
 
 def _is_deletion_meant(options: argparse.Namespace, words: Sequence[str]) -> bool:
     """Return whether the command line itself asks for deletions or limits them."""
-    return options.is_rsync_form or options.max_delete >= 0 or options.delete_excluded or "--delete" in words
+    return options.is_rsync_form or options.max_delete is not None or options.delete_excluded or "--delete" in words
 
 
 def _dest(options: argparse.Namespace, *, is_local: bool) -> bytes:

@@ -38,9 +38,12 @@ def take_positionals(options: argparse.Namespace) -> None:
             f"{remote} and {there}: list all targets before one colon, as in a,b:/dest; DEST may have {{host}}"
         )
     if remote is not None:
-        raise UsageError(f"SOURCE {remote} is on another host; mrsync copies from this host to others only")
-    if not options.sources or ":" not in there:
+        end = "" if ":" in there else f"; TARGETS:DEST comes last, and {there} has no colon"
+        raise UsageError(f"SOURCE {remote} is on another host; mrsync copies from this host to others only{end}")
+    if not options.sources:
         raise UsageError(_FORMS)
+    if ":" not in there:
+        raise UsageError(f"{there} has no colon: {_FORMS.replace('DEST', f'DEST, such as {there}:/srv/data', 1)}")
     if options.source or options.targets or options.dest:
         raise UsageError("SOURCE TARGETS:DEST cannot be combined with -m, -s or -t")
     options.source = options.sources[0]

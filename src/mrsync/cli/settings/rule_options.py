@@ -49,6 +49,7 @@ def read_files(options: argparse.Namespace) -> tuple[bytes, ...] | None:
     if options.files_from is None:
         return None
     from mrsync.tree.filter.merge_files import split_entries
+    from mrsync.tree.model.failure import printable
 
     try:
         data = _read(os.fsencode(options.files_from), ENTRIES_BYTES_MAX)
@@ -57,6 +58,9 @@ def read_files(options: argparse.Namespace) -> tuple[bytes, ...] | None:
     entries = tuple(entry for _, entry in islice(split_entries(data, has_nuls=has_nuls(options)), ENTRIES_MAX + 1))
     if len(entries) > ENTRIES_MAX:
         raise UsageError(f"--files-from {options.files_from} has more than {ENTRIES_MAX} entries")
+    for entry in entries:
+        if b"/./" in entry and entry[: entry.find(b"/./")].strip(b"./"):
+            raise UsageError(f"--files-from: what is before /./ in {printable(entry)} belongs into SOURCE")
     return entries
 
 

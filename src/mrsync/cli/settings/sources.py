@@ -19,6 +19,8 @@ def chosen_source(options: argparse.Namespace) -> tuple[bytes, dict[str, Any]]:
     is_listed = any(getattr(options, name) is not None for name in ("files_from", "list", "synclist", "rsync_options"))
     if is_listed and len(options.sources) > 1:
         raise UsageError("a list names paths below one SOURCE; give only one")
+    if options.files_from is not None:
+        options.relative = False  # a list has relative paths in any case
     if options.relative and (is_listed or not options.is_rsync_form):
         raise UsageError("--relative is for mrsync SOURCE... TARGETS:DEST, without lists")
     if not options.is_rsync_form or is_listed:

@@ -141,10 +141,21 @@ class Destination:
 
             self.alternates = Alternates(manifest, self.path, self.root_fd, self._host)
         if policy.rules or self.backups is not None:
-            from mrsync.tree.filter.protection import Protection
+            self.read_rules()
 
-            more = self.backups.rules if self.backups is not None else ()
-            self.protection = Protection(manifest, os.path.abspath(self.path), more)
+    def read_rules(self) -> Protection:
+        """Read the rules that protect entries from deletion; forget what merge files said before."""
+        from mrsync.tree.filter.protection import Protection
+
+        more = self.backups.rules if self.backups is not None else ()
+        self.protection = Protection(self._manifest, os.path.abspath(self.path), more)
+        return self.protection
+
+    def is_protected(self, parent: int, name: bytes, *, is_directory: bool) -> bool:
+        """Return whether a filter rule protects the entry with this name."""
+        return self.protection is not None and bool(
+            self.protection.of(parent).safe([name], [name] if is_directory else [])
+        )
 
     @property
     def manifest(self) -> Manifest:
@@ -360,7 +371,7 @@ def _open_root(path: bytes, *, makes_parents: bool, is_only_read: bool) -> tuple
             if is_only_read:
                 raise
             if makes_parents:
-                os.makedirs(os.path.dirname(path.rstrip(b"/")) or b".", 0o755, exist_ok=True)
+                _make_parents(os.path.dirname(path.rstrip(b"/")) or b".")
             os.mkdir(path, 0o700)
             is_new = True
             fd = os.open(path, flags)
@@ -377,6 +388,15 @@ def _open_root(path: bytes, *, makes_parents: bool, is_only_read: bool) -> tuple
         os.close(fd)
         raise FileError(f"cannot write to the destination {shown}: {why_refused(reason)}")
     return fd, is_new
+
+
+def _make_parents(path: bytes) -> None:
+    """Make the directories that are missing above DEST. SOURCE says nothing of them, so others may enter them."""
+    umask = os.umask(0o022)
+    try:
+        os.makedirs(path, exist_ok=True)
+    finally:
+        os.umask(umask)
 
 
 def _why_unwritable(fd: int) -> int:

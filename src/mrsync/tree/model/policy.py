@@ -71,6 +71,7 @@ class Policy(NamedTuple):
     rules: tuple[str, ...] = ()  # rules that protect entries from deletion, in rsync's notation
     rules_have_nuls: bool = False  # merge files separate their entries by NUL
     deletes_excluded: bool = False  # rules without a side in merge files do not apply to targets
+    rereads_rules: bool = False  # merge files that came also protect from deletion
     # lists and single files
     is_listed: bool = False  # examine only entries with a mark, and delete only listed paths
     itemizes: bool = False  # report every change

@@ -47,6 +47,8 @@ class OperandScanner(Scanner):
 
     def _make_source_filter(self) -> SourceFilter | None:
         source_filter = super()._make_source_filter()
+        if source_filter is not None:
+            source_filter.has_root = any(operand.names is None for operand in self._operands)
         if source_filter is not None and len(self._operands) > 1:
             source_filter.read = _MergeFiles(self._operands)
         return source_filter

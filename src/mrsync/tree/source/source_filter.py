@@ -21,12 +21,15 @@ class SourceFilter:
     """Apply a selection to listings, one directory at a time, parents first.
 
     errors: merge files that could not be read. read: return the contents of a merge file, given its path.
+    has_root: the root itself is sent. If only entries in it are, its merge files are above the tree: like those
+    further up, they count if their rule's path has a slash, and not for these entries themselves.
     """
 
     def __init__(self, root: bytes, selection: Selection, parents: array[int], deletes_excluded: bool) -> None:
         self.errors: list[Failure] = []
         self._selection = selection
         self._parents = parents
+        self.has_root = True
         self._filters: Filters | None = None
         if selection.rules:
             self._filters = Filters(
@@ -83,6 +86,8 @@ class SourceFilter:
 
     def _scope(self, filters: Filters, directory: int, path: bytes, names: Sequence[bytes] | None) -> Scope:
         """Return the scope of a directory's rules. names: all names in the directory, or None if not known."""
+        if not directory and not self.has_root:
+            return self._scopes.setdefault(0, filters.scope())
         above = self._scopes.get(self._parents[directory]) if directory else filters.scope()
         assert above is not None  # parents come first
         try:

@@ -96,6 +96,7 @@ class _Finisher:
         self._result = Result()
         self._pending = 0
         self._mended = frozenset(comparison.mended)
+        self._rereads_rules = stage.manifest.policy.rereads_rules and stage.destination.protection is not None
 
     def run(self) -> Result:
         self._stage.end_journal()
@@ -133,6 +134,8 @@ class _Finisher:
 
     def _delete_entries(self) -> None:
         comparison = self._comparison
+        if self._rereads_rules:
+            self._result.failures += self._destination.read_rules().failures
         for directory, name in comparison.extraneous:
             self._delete(directory, name)
         self._empty_lasting()
@@ -389,7 +392,10 @@ class _Finisher:
 
     def _delete_in(self, directory: int, fd: int, name: bytes) -> None:
         deletions = self._destination.deletions
-        if stat.S_ISDIR(os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode):
+        is_directory = stat.S_ISDIR(os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode)
+        if self._rereads_rules and self._destination.is_protected(directory, name, is_directory=is_directory):
+            return
+        if is_directory:
             self._delete_directory(directory, fd, name)
         elif deletions.allows():
             self._destination.delete(directory, fd, name)

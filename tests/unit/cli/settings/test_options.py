@@ -146,7 +146,7 @@ def test_values_may_begin_with_a_dash(tmp_path: Path, source: str, key: str, mon
     words = "-m a -s -s -t -x --chmod -w --backup --suffix -old --max-delete -1 --bwlimit 2 -i -r -v --log-file --f"
     settings, output = parse_mrsync(words.split())
     assert (settings.source, settings.dest, settings.remote_shell) == (os.path.realpath(b"-s"), b"-x", "-v")
-    assert (settings.policy.suffix, settings.policy.max_delete, settings.policy.itemizes) == ("-old", -1, True)
+    assert (settings.policy.suffix, settings.policy.max_delete, settings.policy.itemizes) == ("-old", 0, True)
     assert settings.selection.mode_changes
     assert output.log_file == "--f"
     assert parse_mrsync(["-Hcim", "a", "-Os", "-s"])[0].policy.checksum
@@ -163,14 +163,27 @@ def test_words_behind_two_dashes_are_no_options(tmp_path: Path, monkeypatch: pyt
         parse_mrsync(["--backup", "--suffix", "--", "-n", "a:-t"])
 
 
+def test_a_list_makes_paths_relative_in_any_case(tmp_path: Path) -> None:
+    (tmp_path / "list").write_text("./x\n././y/z\n")
+    settings, _ = parse_mrsync(["-aR", f"--files-from={tmp_path / 'list'}", str(tmp_path), "a:/t"])
+    assert settings.selection.files == (b"./x", b"././y/z")
+
+
+def test_a_listed_path_begins_in_the_source(tmp_path: Path) -> None:
+    (tmp_path / "list").write_text("x\ny/./z\n")
+    with pytest.raises(UsageError, match=r"what is before /\./ in y/\./z belongs into SOURCE"):
+        parse_mrsync(["-a", f"--files-from={tmp_path / 'list'}", str(tmp_path), "a:/t"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         ("", "give SOURCE TARGETS:DEST"),
         ("-s {source}", "TARGETS is missing"),
         ("{source}", "give SOURCE TARGETS:DEST"),
-        ("{source} a", "give SOURCE TARGETS:DEST"),
-        ("{source} a:/b c", "SOURCE a:/b is on another host"),
+        ("{source} a", "a has no colon: give SOURCE TARGETS:DEST, such as a:/srv/data, or"),
+        ("{source} a:/b c", "SOURCE a:/b is on another host.*comes last, and c has no colon"),
+        ("-a {source} a:/b --no-R", "--no-R is not supported"),
         ("{source} a:/b -t /c", "cannot be combined with -m"),
         ("-s {source} -m a --encrypt --no-encrypt", "not allowed with"),
         ("-s {source} -m a -A 10.0.0.1", "not a multicast address"),

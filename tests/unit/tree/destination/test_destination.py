@@ -35,6 +35,16 @@ def test_a_root_is_made_where_its_parent_exists(tmp_path: Path) -> None:
     assert not (tmp_path / "not").exists()
 
 
+def test_made_parents_let_others_in(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        Destination(os.fsencode(tmp_path / "not" / "there" / "new"), makes_parents=True).close()
+    finally:
+        assert os.umask(before) == 0o077
+    modes = [stat.S_IMODE((tmp_path / path).stat().st_mode) for path in ("not", "not/there", "not/there/new")]
+    assert modes == [0o755, 0o755, 0o700]
+
+
 def test_a_root_may_be_reached_by_a_link(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real")

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 DEFAULTS: Mapping[str, Any] = {
     "hard_links": False,
     "delete": False,
+    "deletes_after": False,
     "modify_window": 0,
     "human_level": 1,
     "lists_names": False,
@@ -46,7 +47,12 @@ FOREIGN = (
     Foreign("--no-D", "no devices, no fifos, no sockets", sets=dict.fromkeys(_DEVICES, False)),
     Foreign("-P", "the same as `--partial --progress`", sets={"partial": True, "progress": "auto"}),
     Foreign("--del --delete-during", "deletes after the files are in place, never before", sets=_DELETES),
-    Foreign("--delete-after --delete-delay", "mrsync always deletes at the end", sets=_DELETES),
+    Foreign(
+        "--delete-after",
+        "mrsync always deletes at the end; with this, by the merge files that a target has then",
+        sets=_DELETES | {"deletes_after": True},
+    ),
+    Foreign("--delete-delay", "mrsync always deletes at the end", sets=_DELETES),
     Foreign("--delete-before", "deletes after the files are in place nevertheless", sets=_DELETES),
     Foreign(
         "--partial-dir",
@@ -87,6 +93,7 @@ FOREIGN = (
     _no("--no-owner --no-o", _KEPT.format("owners on targets with root; --chown sets one owner for everything")),
     _no("--no-group --no-g", _KEPT.format("groups; --chown sets one group for everything")),
     _no("--no-recursive --no-r --dirs -d --old-dirs --old-d --no-dirs", "mrsync always syncs directories recursively"),
+    _no("--no-relative --no-R", "paths of --files-from are kept; other SOURCEs are without --relative"),
     _no("--no-implied-dirs", "directories above listed paths get the source's attributes"),
     _no("--stderr --msgs2stderr", "errors always go to stderr", "MODE"),
     _no(

@@ -42,10 +42,9 @@ OPTIONS = (
         "--max-delete",
         "delete no more entries of a target than this",
         DELETION,
-        manual="delete at most N entries of each target (0: none); the rest stays and is counted, status 25",
+        manual="delete at most N entries of each target (0 or less: none); the rest stays and is counted, status 25",
         metavar="N",
         type=values.integer,
-        default=-1,
         rsync="--max-delete",
     ),
     Option(

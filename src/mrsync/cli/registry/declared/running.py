@@ -14,6 +14,7 @@ from mrsync.cli.registry.option import (
     MRSYNC,
     MULTICASTER,
     MULTICATCHER,
+    NETWORK,
     PATH,
     REMOTE,
     RTT,
@@ -110,7 +111,7 @@ OPTIONS = (
     Option(
         "-w --ack-wait",
         "drop a target after S seconds of silence; default: 60",
-        WHAT,
+        NETWORK,
         CASTERS,
         "drop a target that is silent or makes no progress for S seconds; default: 60",
         metavar="S",
