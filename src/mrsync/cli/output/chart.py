@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Callable, Iterator, Sequence
 
 WIDTH, HEIGHT = 720, 200
 LEFT, RIGHT, TOP, BOTTOM = 64, 8, 8, 24
 TICKS = 4
 BARS_MAX = 90
+NEAR_THE_END = 0.96  # of an axis: a longer text would leave the drawing
 
 Points = Sequence[tuple[float, float]]
 
@@ -21,7 +23,7 @@ def line_chart(lines: Sequence[tuple[str, str, Points]], y_text: Callable[[float
     def place(x: float, y: float) -> str:
         return f"{_x(x / x_max):.1f},{_y(y / y_max):.1f}"
 
-    parts = [*_grid(y_max, y_text), *_seconds(x_max, x_unit)]
+    parts = [*_grid(y_max, y_text), *_axis(x_max, x_unit)]
     for style, label, points in lines:
         path = " ".join(place(x, y) for x, y in points)
         parts.append(f'<polyline class="line {style}" points="{path}"><title>{html.escape(label)}</title></polyline>')
@@ -37,7 +39,7 @@ def histogram_chart(bins: Sequence[tuple[int, int]], unit: str) -> str:
         bars[(bound - 1) // width] = bars.get((bound - 1) // width, 0) + count
     most = _round_up(max(bars.values()))
     x_max = -(-longest // width) * width
-    parts = [*_grid(most, lambda count: f"{count:g}"), *_seconds(x_max, unit)]
+    parts = [*_grid(most, lambda count: f"{count:g}"), *_axis(x_max, unit)]
     for number, count in sorted(bars.items()):
         left, right = _x(number * width / x_max), _x((number + 1) * width / x_max)
         top = min(_y(count / most), HEIGHT - BOTTOM - 2)  # always at least two pixels high
@@ -75,10 +77,12 @@ def _grid(y_max: float, y_text: Callable[[float], str]) -> Iterator[str]:
         yield _text(LEFT - 6, y + 4, y_text(y_max * tick / TICKS), "end")
 
 
-def _seconds(x_max: float, unit: str) -> Iterator[str]:
-    for tick in range(TICKS + 1):
-        anchor = "end" if tick == TICKS else "middle" if tick else "start"
-        yield _text(_x(tick / TICKS), HEIGHT - 6, f"{x_max * tick / TICKS:.3g} {unit}", anchor)
+def _axis(x_max: float, unit: str) -> Iterator[str]:
+    step = _round_step(x_max / TICKS)
+    for tick in range(int(x_max / step + 1e-9) + 1):
+        share = tick * step / x_max
+        anchor = "end" if share > NEAR_THE_END else "middle" if tick else "start"
+        yield _text(_x(share), HEIGHT - 6, f"{tick * step:.6g} {unit}", anchor)
 
 
 def _text(x: float, y: float, text: str, anchor: str) -> str:
@@ -97,3 +101,9 @@ def _round_up(value: float) -> float:
     """Return the next number that is 1, 2, 4, 5 or 8 times a power of ten, so that ticks are round."""
     power = 10.0 ** (len(str(int(value))) - 1) if value >= 1 else 1.0
     return next(step * power for step in (1, 2, 4, 5, 8, 10) if step * power >= value)
+
+
+def _round_step(value: float) -> float:
+    """Return the next number that is 1, 2 or 5 times a power of ten."""
+    power = 10.0 ** math.floor(math.log10(value))
+    return next(step * power for step in (1, 2, 5, 10) if step * power >= value * (1 - 1e-9))
