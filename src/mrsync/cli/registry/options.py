@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mrsync.cli.registry.declared import choosing, keeping, network, output, removing, replacing, running
@@ -56,6 +56,17 @@ FORMS: Mapping[str, tuple[str, ...]] = {  # of command lines
     VERIFY: ("mrsync verify -m TARGETS -t DEST [options]",),
     FILELIST: ("trFilelist RSYNC_OUTPUT SOURCE [options]",),
     REPORT: ("mrsync report FILE.json [options]",),
+}
+DESCRIPTIONS: Mapping[str, Sequence[str]] = {  # paragraphs for the man page
+    MRSYNC: (
+        "mrsync copies a directory tree to many hosts at once. Every byte crosses the network once, by UDP multicast; "
+        "where the network carries none, targets pass on what they have. Targets need Python 3.9 and a remote shell.",
+        "With -m TARGETS -s SOURCE, the contents of SOURCE become the contents of DEST, and what SOURCE does not have "
+        "is deleted there, unless --no-delete is given. In a line with SOURCE... TARGETS:DEST all options mean what "
+        "they mean to rsync, and nothing is deleted without --delete.",
+        "Firewalls must let UDP port 8888 into the targets, and port 8887 into the master; mrsync doctor tests that. "
+        "A run that broke is taken up by the next one.",
+    ),
 }
 EXAMPLES: Mapping[str, Mapping[str, str]] = {
     MRSYNC: {

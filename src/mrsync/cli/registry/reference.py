@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from mrsync import __version__
 from mrsync.cli.registry.option import SECTIONS, Option
-from mrsync.cli.registry.options import EXAMPLES, FORMS, PROGRAMS, options_of
+from mrsync.cli.registry.options import DESCRIPTIONS, EXAMPLES, FORMS, PROGRAMS, options_of
 from mrsync.cli.registry.statuses import MEANINGS
 
 # <!-- options of PROGRAM: SECTION; SECTION --> ... <!-- end of options -->
@@ -56,7 +56,10 @@ def _man_lines(program: str) -> Iterator[str]:
     name = program.replace(" ", "-")
     yield f'.TH {name.upper()} 1 "" "mrsync {__version__}" "User Commands"'
     yield from (".SH NAME", _roff(f"{name} - {PROGRAMS[program][0].lower()}{PROGRAMS[program][1:].rstrip('.')}"))
-    yield from (".SH SYNOPSIS", "\n.br\n".join(map(_roff, FORMS[program])), ".SH OPTIONS")
+    yield from (".SH SYNOPSIS", "\n.br\n".join(map(_roff, FORMS[program])))
+    if program in DESCRIPTIONS:
+        yield from (".SH DESCRIPTION", "\n.PP\n".join(map(_roff, DESCRIPTIONS[program])))
+    yield ".SH OPTIONS"
     section = ""
     for option in options_of(program):
         if option.section != section:

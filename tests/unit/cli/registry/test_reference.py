@@ -32,6 +32,11 @@ def test_a_man_page_has_every_option(program: str) -> None:
     assert [name for name in names if f"\\fB{name}\\fR" not in page] == []
 
 
+def test_the_man_page_says_that_it_deletes() -> None:
+    description = man_page("mrsync").partition(".SH DESCRIPTION\n")[2].partition(".SH")[0]
+    assert "is deleted there, unless \\-\\-no\\-delete is given" in description
+
+
 @pytest.mark.skipif(shutil.which("man") is None, reason="needs man")
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_man_understands_it(program: str) -> None:
