@@ -122,7 +122,7 @@ FLOW_CASES = (
         "a TCP connection gets nearly all from a polite session",
         (GOOD,) * 2,
         (DONE,) * 2,
-        15.0,
+        20.0,
         rival_share_min=0.8,
         share=NetworkShare.POLITE,
         switch_bytes_s=1.25e7,

@@ -59,6 +59,17 @@ LOAD_CASES = (
         share=NetworkShare.FAIR,
     ),
     case(
+        "four lose a packet in twenty, and a fair session fills the link all the same",
+        (replace(GOOD, loss=0.05),) * 4,
+        (DONE,) * 4,
+        3.4,
+        seed=3,
+        switch_bytes_s=2.5e7,
+        switch_queue_bytes=2_500_000,
+        file_bytes=(1000 * GEOMETRY.page_bytes,),
+        share=NetworkShare.FAIR,
+    ),
+    case(
         "late programs at targets are not taken for a queue",
         (replace(GOOD, late_share=0.3, late_s=0.01),) * 3,
         (DONE,) * 3,

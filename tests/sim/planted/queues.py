@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from mrsync.protocol.catcher import Catcher
+from mrsync.protocol.pace.courtesy import Courtesy
 from mrsync.protocol.pace.cubic import Cubic
+from mrsync.protocol.pace.noise import Noise
 from mrsync.protocol.pace.pathsignals import PathSignals
 from mrsync.protocol.pace.queueing import Queueing
 from mrsync.protocol.pace.slowstart import SlowStart
 from tests.sim.planted.fault import Fault
 
 EMPTY_PATH = "a fair session finds the rate of an empty path and hardly loses anything"
+MANY_LOSE = "four lose a packet in twenty, and a fair session fills the link all the same"
 
 QUEUE_FAULTS = (
     Fault(
@@ -39,9 +42,9 @@ QUEUE_FAULTS = (
     Fault(
         "every loss is known as noise",
         PathSignals,
-        "shows_congestion",
-        "return self.noise.is_exceeded(packets, lost)",
-        "return False",
+        "judge",
+        "LossFinding.CONGESTION if self.noise.is_exceeded(packets, lost) else LossFinding.NOTHING",
+        "LossFinding.NOTHING",
         found_by=EMPTY_PATH,
     ),
     Fault(
@@ -59,5 +62,21 @@ QUEUE_FAULTS = (
         "depth > self.noise_s and self.queue_s > depth / 2",
         "True",
         found_by="nobody else is there, and random losses do not slow a fair session down",
+    ),
+    Fault(
+        "cuts stay when it turns out that noise caused them",
+        Noise,
+        "_clears",
+        "self._blamed_lost <= expected + SIGMAS_BLAMED * self._deviation(expected)",
+        "False",
+        found_by=MANY_LOSE,
+    ),
+    Fault(
+        "what a path is like is forgotten with each election",
+        Courtesy,
+        "listen_to",
+        "self._former |= before",
+        "pass",
+        found_by=MANY_LOSE,
     ),
 )

@@ -18,6 +18,7 @@ from typing import Callable, Protocol
 
 from mrsync.protocol.pace.cubic import Cubic
 from mrsync.protocol.pace.ledbat import Ledbat
+from mrsync.protocol.pace.lossfinding import LossFinding
 from mrsync.protocol.pace.pacing import LATE_S_MAX, LATE_S_MIN, PACKETS_S_MAX, PACKETS_S_MIN
 from mrsync.protocol.pace.pathsignals import PathSignals
 from mrsync.wire.messages import NetworkShare, Report
@@ -44,6 +45,9 @@ class Control(Protocol):
     def on_congestion(self, path: PathSignals, now: float) -> None:
         """The queue on the path was full."""
 
+    def take_back_cut(self, now: float) -> None:
+        """What was taken for congestion of late was noise."""
+
     def packets_s(self, path: PathSignals) -> float:
         """Return how many packets may leave in a second."""
 
@@ -51,8 +55,9 @@ class Control(Protocol):
 class Bottleneck:
     """The state of the path to one listener, and the window for it."""
 
-    def __init__(self, control: Control) -> None:
+    def __init__(self, control: Control, origin: Bottleneck | None = None) -> None:
         self.control = control
+        self.origin = origin  # whose control it began with, until its own path was congested
         self.path = PathSignals()
         self.seen = 0  # packets sent up to the last tx that it has seen
         self.cut_tx = 0
@@ -68,6 +73,7 @@ class Courtesy:
         self.share = share
         self._make_control = _CONTROLS[share]
         self._bottlenecks: dict[int, Bottleneck] = {}  # by listener
+        self._former: dict[int, Bottleneck] = {}  # of listeners that it followed; it may do so again
         self._sent = 0  # packets
         self._is_limiting = False
         self._sent_by = array("Q", bytes(8 * SENT_MAX))  # packets sent up to and with a tx
@@ -84,18 +90,24 @@ class Courtesy:
         self._left_at[tx & SENT_MAX - 1] = now
 
     def listen_to(self, listeners: Iterable[int]) -> None:
-        """Follow these listeners from now on. A new one begins with the smallest window."""
+        """Follow these listeners from now on. A new one begins with the smallest window, a former one with its own."""
         if self._make_control is None:
             return
-        controls = (bottleneck.control for bottleneck in self._bottlenecks.values())
-        tightest = min(controls, key=lambda control: control.size, default=None)
         before, self._bottlenecks = self._bottlenecks, {}
+        tightest = min(before.values(), key=lambda known: known.control.size, default=None)
         for listener in listeners:
-            known = before.get(listener)
+            known = before.pop(listener, None)
             if known is None:
-                known = Bottleneck(deepcopy(tightest) if tightest is not None else self._make_control())
+                known = self._former.pop(listener, None) or self._made_like(tightest)
                 known.seen = self._sent
             self._bottlenecks[listener] = known
+        self._former |= before
+
+    def _made_like(self, tightest: Bottleneck | None) -> Bottleneck:
+        if tightest is None:
+            assert self._make_control is not None
+            return Bottleneck(self._make_control())
+        return Bottleneck(deepcopy(tightest.control), origin=tightest)
 
     def on_heard(self, listener: int, packets: int, lost: int) -> None:
         """Take a first report on this many packets, of which `lost` were lost."""
@@ -127,9 +139,19 @@ class Courtesy:
         is_marked, known.marked = report.packets_marked > known.marked, max(known.marked, report.packets_marked)
         heard, lost, known.heard, known.lost = known.heard, known.lost, 0, 0
         is_fresh = before >= known.cut_tx
-        if is_fresh and (is_marked or path.shows_congestion(heard, lost, now, is_settled=not control.is_probing)):
+        finding = LossFinding.NOTHING
+        if is_fresh:
+            finding = path.judge(heard, lost, now, is_settled=not control.is_probing)
+        if is_fresh and (is_marked or finding is LossFinding.CONGESTION):
             known.cut_tx = tx
+            known.origin = None
+            if is_marked:
+                path.noise.confirm()
             control.on_congestion(path, now)
+        elif finding is LossFinding.NOISE:
+            for other in self._bottlenecks.values():
+                if known in (other, other.origin):
+                    other.control.take_back_cut(now)
         elif packets and control.on_seen(packets, path, now, is_full=is_full, is_fresh=known.ended_tx > known.cut_tx):
             known.cut_tx = tx
 

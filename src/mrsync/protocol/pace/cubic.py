@@ -38,6 +38,8 @@ class Cubic:
         self._reno = 0.0  # size of a Reno TCP since then
         self._cut_at = 0.0
         self._is_searching = True  # until the first congestion
+        self._uncut = 0.0  # size before the cuts that may have been wrong
+        self._was_searching = True
 
     @property
     def is_probing(self) -> bool:
@@ -71,6 +73,8 @@ class Cubic:
 
     def on_congestion(self, path: PathSignals, now: float) -> None:
         """Cut the window because the queue on the path was full."""
+        if path.noise.suspicions <= 1:
+            self._uncut, self._was_searching = self.size, self._is_searching
         is_less = self.size < self._most  # another sender has come, so leave room
         most = self.size * (1 + BETA) / 2 if is_less else self.size
         beta = BETA if now - self._cut_at < RARE_S else BETA_RARE
@@ -79,6 +83,11 @@ class Cubic:
         self._start.is_over = True
         self._is_searching = False
         self._regrowth.on_congestion(now)
+
+    def take_back_cut(self, now: float) -> None:
+        """Go on as if the last cuts had not been."""
+        self.size, self._is_searching = max(self.size, self._uncut), self._was_searching
+        self._begin_curve(self.size, now)
 
     def _begin_curve(self, most: float, now: float) -> None:
         self._most, self._least, self._reno, self._cut_at = most, self.size, self.size, now

@@ -31,6 +31,7 @@ class Ledbat:
         self._start = SlowStart()
         self._regrowth = Regrowth()
         self._depth_s = float("inf")  # of the queue, as far as is known
+        self._uncut = 0.0  # size before the cuts that may have been wrong
         self._slow_at: float | None = None  # when the next slowdown begins
         self._size_before = 0.0  # a slowdown; 0: there is none
 
@@ -51,6 +52,7 @@ class Ledbat:
         above = queueing.queue_s / target_s - 1
         if above > 0:
             if is_fresh:
+                self._uncut = 0.0
                 self._cut(max(0.85, 1 - above / 8))
             return is_fresh
         if is_full and self.is_probing:
@@ -63,8 +65,14 @@ class Ledbat:
     def on_congestion(self, path: PathSignals, now: float) -> None:
         """Halve the window because the queue on the path was full."""
         self._depth_s = path.queueing.depth_s
+        if path.noise.suspicions <= 1:
+            self._uncut = self.size
         self._cut(max(0.5, min(1.0, path.filling / self.size)))
         self._regrowth.on_congestion(now)
+
+    def take_back_cut(self, now: float) -> None:
+        """Go on as if the last congestion had not been."""
+        self.size = max(self.size, self._uncut)
 
     def _cut(self, share: float) -> None:
         self.size = max(PACKETS_MIN, share * self.size)

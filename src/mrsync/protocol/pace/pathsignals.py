@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mrsync.protocol.pace.deliveries import Deliveries
+from mrsync.protocol.pace.lossfinding import LossFinding
 from mrsync.protocol.pace.noise import Noise
 from mrsync.protocol.pace.queueing import Queueing
 
@@ -18,16 +19,17 @@ class PathSignals:
         self.deliveries = Deliveries()
         self.noise = Noise()
 
-    def shows_congestion(self, packets: int, lost: int, now: float, *, is_settled: bool) -> bool:
-        """Take newly reported packets. Return whether those that were lost show that the queue was full.
+    def judge(self, packets: int, lost: int, now: float, *, is_settled: bool) -> LossFinding:
+        """Take newly reported packets. Return what those that were lost show.
 
+        CONGESTION: the queue was full. NOISE: what was taken for congestion before was none.
         is_settled: False while the window doubles, so that the queue may be longer than anybody knows.
         """
         if self.queueing.is_full:
-            return self.noise.is_exceeded(packets, lost)
-        if is_settled and self.queueing.is_short:
-            self.noise.learn(packets, lost, now)
-        return False
+            return LossFinding.CONGESTION if self.noise.is_exceeded(packets, lost) else LossFinding.NOTHING
+        if is_settled and self.queueing.is_short and self.noise.learn(packets, lost, now):
+            return LossFinding.NOISE
+        return LossFinding.NOTHING
 
     @property
     def filling(self) -> float:

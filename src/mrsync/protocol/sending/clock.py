@@ -19,9 +19,9 @@ from array import array
 from heapq import nlargest
 
 from mrsync.protocol.pace.courtesy import Courtesy
+from mrsync.protocol.pace.lossfinding import LossFinding
 from mrsync.protocol.pace.pacing import Pacing
 from mrsync.protocol.sending.flow import Audience, Flow
-from mrsync.protocol.sending.losses import LossFinding
 from mrsync.protocol.sending.window import Window
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.limits import MONITORS_MAX

@@ -14,7 +14,7 @@ noise. The next trial corrects either.
 
 from __future__ import annotations
 
-from enum import Enum
+from mrsync.protocol.pace.lossfinding import LossFinding
 
 SAMPLE_PACKETS = 704  # per judgement: 16 bursts, because a handful proves nothing
 EXCESS = 0.06  # above the known noise
@@ -27,15 +27,6 @@ ALIKE = 1.3  # noise is no larger in a trial than before
 NOISE_SPREAD = 1.3  # it is not the same in every sample
 NOISE_FADING = 8
 NOISE_S = 5.0  # then it is tried again whether it is noise
-
-
-class LossFinding(Enum):
-    """What the losses of a listener are taken for."""
-
-    NOTHING = "no more is lost than was known"
-    SUSPICION = "more is lost: send less, and see"
-    CONGESTION = "sending less helped"
-    NOISE = "sending less did not help"
 
 
 class Losses:

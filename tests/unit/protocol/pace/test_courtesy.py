@@ -117,6 +117,46 @@ def test_a_new_monitor_begins_with_the_smallest_window() -> None:
     assert way.courtesy.size == size
 
 
+def congested_by_noise(listeners: int = 1) -> Reports:
+    """Return a session whose listener 0 lost a packet while much queued, and loses as many where nothing does."""
+    made = Reports(NetworkShare.FAIR, listeners)
+    made.page(0.001)
+    made.pages(4, 0.02)
+    made.page(0.02, lost=(0,))
+    return made
+
+
+def test_a_cut_because_of_noise_is_taken_back() -> None:
+    noisy, quiet = congested_by_noise(), congested_by_noise()
+    for _ in range(6):
+        noisy.page(0.001, lost=(0,))
+        quiet.page(0.001)
+    assert noisy.courtesy.size > 1.2 * quiet.courtesy.size
+    assert noisy.courtesy.gap_s == 0.0 < quiet.courtesy.gap_s
+
+
+def test_one_that_took_over_a_cut_because_of_noise_is_freed_of_it_too() -> None:
+    way = congested_by_noise()
+    way.courtesy.listen_to([0, 1])
+    before = way.courtesy.size
+    for _ in range(6):
+        way.page(0.001, 0.001, lost=(0,))
+    way.courtesy.listen_to([1])
+    assert way.courtesy.size > 1.3 * before
+
+
+def test_what_was_learned_of_a_path_is_known_when_its_listener_is_a_monitor_again() -> None:
+    way = congested_by_noise()
+    for _ in range(20):
+        way.page(0.001, lost=(0,))
+    way.courtesy.listen_to([1])
+    way.courtesy.listen_to([0])
+    way.pages(4, 0.015)
+    size = way.courtesy.size
+    way.page(0.015, lost=(0,))
+    assert way.courtesy.size >= size
+
+
 def test_packets_leave_evenly_after_congestion() -> None:
     way = Reports(NetworkShare.FAIR)
     way.page(0.001)

@@ -88,6 +88,30 @@ def test_the_search_goes_on_after_the_slow_start_with_a_queue_slower_and_nothing
     assert control.packets_s(way) == math.inf
 
 
+def test_cuts_that_were_wrong_are_taken_back_and_the_search_goes_on(way: PathSignals) -> None:
+    control = Cubic()
+    for at in range(3):
+        way.noise.is_exceeded(44, 1)
+        control.on_congestion(way, 0.1 * at)
+    assert control.packets_s(way) < math.inf
+    control.take_back_cut(0.4)
+    assert control.size == PACKETS_START
+    assert control.packets_s(way) == math.inf
+
+
+def test_a_cut_that_stands_is_not_taken_back_with_a_later_one(way: PathSignals) -> None:
+    control = Cubic()
+    way.noise.is_exceeded(44, 1)
+    control.on_congestion(way, 0.0)
+    way.noise.confirm()
+    way.noise.is_exceeded(44, 1)
+    cut = control.size
+    control.on_congestion(way, 0.1)
+    control.take_back_cut(0.4)
+    assert control.size == cut
+    assert control.packets_s(way) < math.inf
+
+
 def test_a_pace_does_not_follow_what_arrives_below_what_the_window_allows() -> None:
     way = PathSignals()
     for rtt_s in (0.001, *[0.02] * 3, *[0.001] * 3):

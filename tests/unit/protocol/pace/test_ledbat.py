@@ -50,6 +50,15 @@ def test_it_grows_fast_again_when_nothing_queues() -> None:
     assert control.size > 10 * PACKETS_START
 
 
+def test_congestion_that_was_noise_is_taken_back() -> None:
+    control, busy = Ledbat(), way(0.001, depth_s=0.02)
+    busy.noise.is_exceeded(44, 1)
+    control.on_congestion(busy, 0.0)
+    assert control.size < PACKETS_START
+    control.take_back_cut(0.1)
+    assert control.size == PACKETS_START
+
+
 def test_it_gives_way_once_for_what_it_has_sent() -> None:
     control = Ledbat()
     size = control.size

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mrsync.protocol.pace.noise import FORGOTTEN_S, Noise
+from mrsync.protocol.pace.noise import FORGOTTEN_S, REPORTS_MIN, Noise
 
 
 def noisy() -> Noise:
@@ -45,3 +45,45 @@ def test_noise_that_ends_is_forgotten() -> None:
     noise.learn(2000, 0, 3 + FORGOTTEN_S)
     noise.learn(2000, 0, 3 + FORGOTTEN_S)
     assert noise.share < 0.003
+
+
+def test_congestion_that_lost_clearly_more_than_is_lost_later_stands() -> None:
+    noise = Noise()
+    assert noise.is_exceeded(100, 10)
+    assert not any(noise.learn(100, 1, 0.1 * at) for at in range(20))
+    assert noise.suspicions == 0
+
+
+def test_all_congestion_since_the_last_judgement_is_judged_together() -> None:
+    noise = Noise()
+    assert noise.is_exceeded(100, 2)
+    assert noise.is_exceeded(100, 2)
+    assert noise.suspicions == 2
+    assert [noise.learn(100, 2, 0.1 * at) for at in range(5)] == [False, False, True, False, False]
+
+
+def test_congestion_that_a_router_confirms_stands() -> None:
+    noise = Noise()
+    assert noise.is_exceeded(100, 1)
+    noise.confirm()
+    assert not any(noise.learn(100, 1, 0.1 * at) for at in range(20))
+
+
+def test_a_single_report_shows_no_share() -> None:
+    noise = Noise()
+    noise.learn(1000, 30, 0.0)
+    assert noise.share == 0
+    for at in range(1, REPORTS_MIN):
+        noise.learn(1000, 30, 0.1 * at)
+    assert noise.share == 0.03
+
+
+def test_losses_in_runs_may_come_in_a_run_while_much_queues() -> None:
+    independent, in_runs = Noise(), Noise()
+    for at in range(30):
+        independent.learn(100, 2, 0.1 * at)
+        in_runs.learn(100, 20 if at % 10 == 0 else 0, 0.1 * at)
+    assert independent.share == in_runs.share == 0.02
+    assert independent.is_exceeded(100, 20)
+    assert not in_runs.is_exceeded(100, 20)
+    assert in_runs.is_exceeded(100, 60)

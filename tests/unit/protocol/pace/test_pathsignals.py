@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from mrsync.protocol.pace.lossfinding import LossFinding
 from mrsync.protocol.pace.pathsignals import PathSignals
 
 WAY_S, DEPTH_S = 0.001, 0.02
@@ -20,24 +21,41 @@ def way(queue_s: float) -> PathSignals:
     return made
 
 
+def judge(path: PathSignals, packets: int, lost: int, *, is_settled: bool = True) -> LossFinding:
+    return path.judge(packets, lost, 1.0, is_settled=is_settled)
+
+
+def fill_queue(path: PathSignals, queue_s: float) -> None:
+    for _ in range(3):
+        path.queueing.add(WAY_S + queue_s, 1.0)
+
+
 def test_a_loss_where_much_queues_is_congestion() -> None:
     made = way(0.9 * DEPTH_S)
-    assert not made.shows_congestion(PAGE, 0, 1.0, is_settled=True)
-    assert made.shows_congestion(PAGE, 1, 1.0, is_settled=True)
+    assert judge(made, PAGE, 0) is LossFinding.NOTHING
+    assert judge(made, PAGE, 1) is LossFinding.CONGESTION
 
 
 def test_losses_where_little_queues_are_noise_and_are_no_more_where_much_does() -> None:
     made = way(0.1 * DEPTH_S)
-    assert not any(made.shows_congestion(100, 1, 1.0, is_settled=True) for _ in range(20))
-    for _ in range(3):
-        made.queueing.add(WAY_S + 0.9 * DEPTH_S, 1.0)
-    assert not made.shows_congestion(100, 1, 1.0, is_settled=True)
-    assert made.shows_congestion(100, 20, 1.0, is_settled=True)
+    assert {judge(made, 100, 1) for _ in range(20)} == {LossFinding.NOTHING}
+    fill_queue(made, 0.9 * DEPTH_S)
+    assert judge(made, 100, 1) is LossFinding.NOTHING
+    assert judge(made, 100, 20) is LossFinding.CONGESTION
+
+
+@pytest.mark.parametrize(("lost_later", "finding"), [(1, LossFinding.NOISE), (0, LossFinding.NOTHING)])
+def test_congestion_is_noise_if_as_much_is_lost_where_little_queues(lost_later: int, finding: LossFinding) -> None:
+    made = way(0.9 * DEPTH_S)
+    assert judge(made, 100, 1) is LossFinding.CONGESTION
+    fill_queue(made, 0.1 * DEPTH_S)
+    findings = [judge(made, 100, lost_later) for _ in range(8)]
+    assert findings.count(finding) == (1 if lost_later else 8)
 
 
 def test_nothing_is_learned_while_the_window_doubles() -> None:
     made = way(0.1 * DEPTH_S)
-    made.shows_congestion(100, 50, 1.0, is_settled=False)
+    judge(made, 100, 50, is_settled=False)
     assert made.noise.share == 0
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mrsync.protocol.sending.losses import EXCESS, NOISE_S, SAMPLE_PACKETS, SAMPLE_PACKETS_PACED, Losses, LossFinding
+from mrsync.protocol.pace.lossfinding import LossFinding
+from mrsync.protocol.sending.losses import EXCESS, NOISE_S, SAMPLE_PACKETS, SAMPLE_PACKETS_PACED, Losses
 
 
 def look(losses: Losses, share: float, *, tx_seen: int = 1, tx: int = 10, now: float = 0.0) -> LossFinding:
