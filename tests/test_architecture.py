@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -54,8 +55,13 @@ CATCHERS = (
 )  # what is pushed to targets
 
 
-def imported_modules(source: str, module: str, *, is_package: bool) -> Iterator[str]:
-    """Absolute names of all that a module imports, anywhere in it, type-checking blocks included."""
+@cache
+def imported_modules(source: str, module: str, *, is_package: bool) -> tuple[str, ...]:
+    """Return the absolute names of all that a module imports, anywhere in it, type-checking blocks included."""
+    return tuple(_imports(source, module, is_package=is_package))
+
+
+def _imports(source: str, module: str, *, is_package: bool) -> Iterator[str]:
     package = module.split(".") if is_package else module.split(".")[:-1]
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):

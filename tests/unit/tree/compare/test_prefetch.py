@@ -1,4 +1,4 @@
-"""A survey has every listing that a comparison would read, once."""
+"""A prefetch reads every listing that a comparison would read, once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.unit.tree.syncing import as_nobody, nobodys_directory
 
 
 def named(*names: bytes) -> Manifest:
-    """Only what a survey asks for: a root, and these names in it."""
+    """Only what a prefetch asks for: a root, and these names in it."""
     manifest = Manifest()
     manifest.names = [b"", *names]
     manifest.parents = array("I", [0] * len(manifest.names))
