@@ -70,6 +70,7 @@ class TargetHost:
         self._timer_at: float | None = None
         self._coming: dict[tuple[int, int], int] = {}
         self._busy_until = 0.0  # taking packets in
+        self._awake_at = 0.0  # it sleeps until then, and nothing of its queue is worked on
         self._held = 0  # packets that came while it was stopped
         self._spoken_at = 0.0  # when its last answer leaves
         self._disk_free_at = 0.0
@@ -115,7 +116,7 @@ class TargetHost:
         now, rate = self._world.events.now, self.scenario.packets_s
         packets = cast.mask.bit_count() if isinstance(cast, Burst) else 1
         start = self._starts_at(now)
-        held = self._held if self.clock.is_stopped else (start - now) * rate
+        held = self._held if self.clock.is_stopped else (start - max(now, self._awake_at)) * rate
         if held * TRUESIZE_BYTES > self.scenario.buffer_bytes:
             self._arrive(cast, lost | bad)
             self.catcher.counters.kernel_drops += packets
@@ -133,7 +134,8 @@ class TargetHost:
     def _starts_at(self, now: float) -> float:
         """When it does what comes up now: after all else, and if it sleeps, once it gets the processor."""
         if self._busy_until < now and self.scenario.wake_s:
-            return now + self._wakes.random() * self.scenario.wake_s
+            self._awake_at = now + self._wakes.random() * self.scenario.wake_s
+            return self._awake_at
         return max(now, self._busy_until)
 
     def stop(self, seconds: float) -> None:
