@@ -188,13 +188,17 @@ def _expand(text: str) -> list[str]:
     if not NODESET_SYNTAX.search(text):
         return [name for part in text.split(",") if (name := part.strip())]
     from ClusterShell.NodeSet import NodeSet, NodeSetException
-    from ClusterShell.NodeUtils import GroupResolverError, GroupSourceError
+    from ClusterShell.NodeUtils import GroupResolverError, GroupResolverSourceError, GroupSourceError
 
     try:
         for group in GROUP.findall(text):
             if not NodeSet(group):  # NodeSet treats an unknown group as empty
                 raise UsageError(f"unknown or empty group {group}{_hint(group)}")
         return [str(name) for name in NodeSet(text)]
+    except GroupResolverSourceError as error:
+        source = str(error)[:SHOWN_MAX]
+        what_to_do = "docs/cli.md says how to define groups"
+        raise UsageError(f"{text[:SHOWN_MAX]}: there is no group source {source} here; {what_to_do}") from error
     except (NodeSetException, GroupResolverError, GroupSourceError) as error:
         raise UsageError(f"cannot understand the targets {text[:SHOWN_MAX]!r}: {str(error)[:SHOWN_MAX]}") from error
 

@@ -70,7 +70,7 @@ def test_an_empty_group_is_not_what_was_meant() -> None:
 @pytest.mark.usefixtures("_groups")
 @pytest.mark.parametrize("text", ["@nope", "a,@nope", "@left,@none", "@left!@nope", "@other:left"])
 def test_an_unknown_or_empty_group_is_an_error(text: str) -> None:
-    with pytest.raises(UsageError, match=r"unknown or empty group|cannot understand"):
+    with pytest.raises(UsageError, match=r"unknown or empty group|cannot understand|no group source"):
         read_targets(text)
 
 
@@ -137,3 +137,10 @@ def test_addresses_are_ours_if_we_can_bind_them() -> None:
 def test_names_are_folded() -> None:
     assert fold(["node1", "node3", "node2", "x"]) == "node[1-3],x"
     assert fold(["node1"]) == "node1"
+
+
+def test_a_group_without_a_source_says_how_to_define_groups() -> None:
+    with pytest.raises(
+        UsageError, match=r"@nothing:racks: there is no group source nothing here; docs/cli\.md says how"
+    ):
+        read_targets("@nothing:racks")
