@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from mrsync.tree.destination.xattr_sync import XattrSync
 
 _NOBODY = (-1, -1)  # of chown: change neither user nor group
-_GIVEN_AFTERWARDS = 0o7000  # mode bits that only a complete file may have
 _GIVEN_AWAY = 0o1777  # mode bits kept if the owner is wrong: without set-ID bits, it cannot run as another user
 
 
@@ -43,8 +42,6 @@ class Metadata:
         self._now = time.time_ns()
         self._owner_of_new = ownership.settable(os.geteuid(), os.getegid())  # owner of a new file, in most directories
         self._window = file_window(manifest.policy)
-        self._umask = os.umask(0o077)  # it can only be read by setting it
-        os.umask(self._umask)
 
     def give(self, entry: int, handle: Handle, found: os.stat_result | None = None) -> Given:
         """Set all attributes, in an order in which no step undoes an earlier one: owner, mode, ACL, time.
@@ -58,33 +55,22 @@ class Metadata:
         status = handle.status()
         return Given(self._is_given(entry, status, refused), status)
 
-    def mode_of_new(self, entry: int) -> int:
-        """Return the mode to make a file with if it can have its final mode from the start, else 0.
-
-        It cannot before it has its owner, for whom the mode is meant, nor if the kernel withholds some of its bits.
-        """
-        mode = self._manifest.modes[entry] & 0o7777
-        if self._xattrs is not None or mode & (_GIVEN_AFTERWARDS | self._umask):
-            return 0
-        return mode if self._has_owner_of_new(entry) else 0
-
-    def give_new(self, entry: int, fd: int, *, has_mode: bool = False) -> os.stat_result:
+    def give_new(self, entry: int, fd: int) -> os.stat_result:
         """Set all attributes of an open regular file that this process made, and return its status.
 
         This is `give` for the usual case, with as few calls as possible, because every staged file needs it. An owner
-        that new files have anyway is not set. has_mode: the file was made with `mode_of_new`. Raise OSError only if the
-        status cannot be read afterwards.
+        that new files have anyway is not set. Raise OSError only if the status cannot be read afterwards.
         """
         manifest = self._manifest
         if self._xattrs is not None:
             return self.give(entry, Opened(fd)).status
         uid, gid, mode = manifest.uids[entry], manifest.gids[entry], manifest.modes[entry]
         mtime = manifest.mtime_ns(entry)
+        owner = self._ownership.settable(uid, gid)
         try:
-            if not has_mode:
-                if not self._has_owner_of_new(entry):
-                    os.fchown(fd, *self._ownership.settable(uid, gid))
-                os.fchmod(fd, mode & 0o7777)
+            if owner not in (self._owner_of_new, _NOBODY):
+                os.fchown(fd, *owner)
+            os.fchmod(fd, mode & 0o7777)
             os.utime(fd, ns=(self._now, mtime))
         except OSError:
             return self.give(entry, Opened(fd)).status
@@ -92,11 +78,6 @@ class Metadata:
         if (status.st_uid, status.st_gid, status.st_mode, status.st_mtime_ns) == (uid, gid, mode, mtime):
             return status
         return self.give(entry, Opened(fd), status).status
-
-    def _has_owner_of_new(self, entry: int) -> bool:
-        """Return whether a new file has the right owner in most directories, as far as it can be set at all."""
-        owner = self._ownership.settable(self._manifest.uids[entry], self._manifest.gids[entry])
-        return owner in (self._owner_of_new, _NOBODY)
 
     def give_time(self, entry: int, handle: Handle) -> bool:
         """Set only the time, and return whether that worked."""

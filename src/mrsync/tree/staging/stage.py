@@ -42,7 +42,7 @@ from mrsync.tree.staging.checkpoint import Checkpoints
 from mrsync.tree.staging.identity import replaced_error
 from mrsync.tree.staging.journal import Journal
 from mrsync.tree.staging.journal_reader import is_running
-from mrsync.tree.staging.staged_files import PRIVATE, StagedFiles, reserve
+from mrsync.tree.staging.staged_files import StagedFiles, reserve
 
 WAITING, STARTED, WHOLE, SAT_OUT, UNWANTED, DISCARDED, PLACED = range(7)
 IOV_MAX = 1024
@@ -333,11 +333,10 @@ class Stage:
 
     def _write_whole(self, file: int, run: Sequence[Data], position: int, length: int) -> None:
         """Write a file that arrived as one piece, as most files do."""
-        mode = self.destination.metadata.mode_of_new(self.plan.entries[file])
-        fd = self._create(file, mode or PRIVATE)
+        fd = self._create(file)
         try:
             self._write_all(file, fd, run, position, length)
-            self._complete(file, fd, has_mode=mode > 0)
+            self._complete(file, fd)
         finally:
             os.close(fd)
 
@@ -349,8 +348,8 @@ class Stage:
         if self.manifest.policy.drops_cache:
             forget_written(fd, position, length)
 
-    def _create(self, file: int, mode: int = PRIVATE) -> int:
-        fd = self.files.create(file, mode)
+    def _create(self, file: int) -> int:
+        fd = self.files.create(file)
         self.states[file] = STARTED
         if file in self.files.overwritten:
             self._dense.add(file)
@@ -374,8 +373,8 @@ class Stage:
         self.files.keep(file, fd)
         return fd
 
-    def _complete(self, file: int, fd: int, *, has_mode: bool = False) -> None:
-        """Set final size and attributes of a file with all its data. has_mode: it was made with its final mode.
+    def _complete(self, file: int, fd: int) -> None:
+        """Set final size and attributes of a file with all its data.
 
         Raise OSError if it could not be renamed into place later. This is found out now, before any target commits, so
         that with --commit file the other targets do not commit it either.
@@ -392,7 +391,7 @@ class Stage:
         self.destination.placement.check(entry, home, self.files.room(file), self.files.name(file))
         if file in self.plan.extents or manifest.policy.sparse:
             os.ftruncate(fd, manifest.sizes[entry])
-        status = self.destination.metadata.give_new(entry, fd, has_mode=has_mode)
+        status = self.destination.metadata.give_new(entry, fd)
         self.states[file] = WHOLE
         self.files.note_whole(file, status)
         if self.journal is not None:

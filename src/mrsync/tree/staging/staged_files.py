@@ -22,7 +22,6 @@ from mrsync.tree.staging.identity import Identities, replaced_error
 from mrsync.tree.staging.overwriting import open_old, overwrites
 
 FILES_OPEN_MAX = 128
-PRIVATE = 0o600  # mode of incomplete files, whose final mode may deny us to open them again
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | CAUTIOUS
 _CANNOT_RESERVE = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENODEV)
 
@@ -66,10 +65,10 @@ class StagedFiles:
 
     # making and opening them
 
-    def create(self, file: int, mode: int = PRIVATE) -> int:
+    def create(self, file: int) -> int:
         """Create an empty file, or take the old version for it. Return its descriptor.
 
-        The caller closes it or passes it to `keep`. Only a file that is completed at once may have another mode.
+        The caller closes it or passes it to `keep`.
         """
         entry = self._plan.entries[file]
         if self.overwrites and (fd := self._take_old(file, entry)) >= 0:
@@ -78,10 +77,10 @@ class StagedFiles:
         if self._manifest.policy.remove_first:
             self._remove_old(entry)
         try:
-            fd = os.open(name, _CREATE, mode, dir_fd=destination.directories.open(room))
+            fd = os.open(name, _CREATE, 0o600, dir_fd=destination.directories.open(room))
             destination.directories.touched.add(room)
         except PermissionError:
-            fd = destination.directories.change(room, lambda directory: os.open(name, _CREATE, mode, dir_fd=directory))
+            fd = destination.directories.change(room, lambda directory: os.open(name, _CREATE, 0o600, dir_fd=directory))
         return fd
 
     def keep(self, file: int, fd: int) -> None:

@@ -140,19 +140,6 @@ def test_files_in_one_piece_get_exactly_their_modes(trees: Path, umask: int) -> 
     assert [stat.S_IMODE((trees / "dest" / "sub" / f"{mode:o}").stat().st_mode) for mode in modes] == modes
 
 
-def test_a_file_in_one_piece_has_its_mode_from_the_start(trees: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = trees / "source" / "file"
-    path.write_text("contents")
-    path.chmod(0o600)
-    later: list[int] = []
-    on = bench(trees / "source", trees / "dest")
-    monkeypatch.setattr(os, "fchmod", lambda fd, mode: later.append(mode))
-    cast(on.source, on.stage)
-    on.commit()
-    assert later == []
-    assert stat.S_IMODE((trees / "dest" / "file").stat().st_mode) == 0o600
-
-
 def test_a_file_of_another_owner_is_private_until_it_is_theirs(trees: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if os.geteuid():
         pytest.skip("needs root to give a file away")
