@@ -66,7 +66,7 @@ class Remote(NamedTuple):
 
 
 SLOW_TARGET = ("wait", "shed")  # what happens with a target that alone holds back all others
-SHARES = ("all", "fair", "polite")  # of the network, where others send too
+SHARES = ("fair", "all", "polite")  # of the network, where others send too
 COMPRESSIONS = ("auto", "zstd", "zlib", "none")  # of pages; auto: zstd if all ends have it
 RELAYING = ("auto", "no")  # whether targets pass pages on to one another
 
@@ -83,7 +83,7 @@ class CastSettings(NamedTuple):
     relay: str = "auto"  # of RELAYING
     relay_chains: int = 1  # number of chains of relays, if no target receives the group
     rate_bytes_s: int | None = None
-    share: str = "all"  # of SHARES
+    share: str = SHARES[0]
     ack_wait_s: float = 60.0
     has_monitor: bool = True  # False: send at rate_bytes_s without flow control
     compression: str = "none"  # of COMPRESSIONS

@@ -161,13 +161,12 @@ OPTIONS = (
     ),
     Option(
         "--share",
-        "what is left to others on the same links; default: all",
+        "what is left to others on the same links; default: fair",
         NETWORK,
         CASTERS,
         "what is left to others on the same links. `fair`: as much as one more TCP connection would leave them; "
-        "`polite`: nearly all that they want, and packets are marked as of lower effort (RFC 8622); `all`: what they "
-        "can get, for networks of your own. "
-        "See [networks.md](networks.md#beside-others). Default: `all`",
+        "`all`: hardly anything, for networks of your own; `polite`: nearly all that they want, and packets are marked "
+        "as of lower effort (RFC 8622). See [networks.md](networks.md#beside-others). Default: `fair`",
         choices=SHARES,
         default=SHARES[0],
         field="settings.share",
