@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from mrsync.cli.registry.option import FILELIST
 from mrsync.cli.registry.parser import make_parser
@@ -14,6 +16,7 @@ from mrsync.tree.lists.rsync_output import translate
 from mrsync.tree.lists.synclist import format_lines
 
 STDIN = "-"
+LINES_MAX = 1 << 24  # so many take about a gigabyte
 
 
 def filelist(name: str, arguments: Sequence[str]) -> int:
@@ -38,8 +41,16 @@ def filelist(name: str, arguments: Sequence[str]) -> int:
 def _read_lines(path: str) -> list[bytes]:
     try:
         if path == STDIN:
-            return list(read_lines_bounded(sys.stdin.buffer))
+            return _limited(read_lines_bounded(sys.stdin.buffer))
         with open_named(path) as file:
-            return list(read_lines_bounded(file))
+            return _limited(read_lines_bounded(file))
     except OSError as error:
         raise SelectionError(f"cannot read rsync's output, {path}: {error.strerror}") from error
+
+
+def _limited(lines: Iterator[bytes]) -> list[bytes]:
+    """Return the lines. Raise OSError if there are too many."""
+    found = list(islice(lines, LINES_MAX + 1))
+    if len(found) > LINES_MAX:
+        raise OSError(errno.EFBIG, f"it has more than {LINES_MAX} lines")
+    return found

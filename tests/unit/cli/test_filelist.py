@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from mrsync.cli.filelist import filelist
+from mrsync.errors import SelectionError
 from tests.programs import program
 
 SAID = b"sending incremental file list\nnew\nl -> there\ndeleting old\n\nsent 1 bytes  received 2 bytes\n"
@@ -53,3 +55,9 @@ def test_bad_input_is_one_sentence(arguments: list[str], status: int, sentence: 
     assert done.returncode == status
     assert sentence in done.stderr.decode()
     assert done.stderr.count(b"\n") == 1
+
+
+def test_output_without_end_is_refused(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mrsync.cli.filelist.LINES_MAX", 3)
+    with pytest.raises(SelectionError, match="it has more than 3 lines"):
+        filelist("trFilelist", [str(source.parent / "said"), str(source)])

@@ -10,6 +10,7 @@ WIDTH, HEIGHT = 720, 200
 LEFT, RIGHT, TOP, BOTTOM = 64, 8, 8, 24
 TICKS = 4
 BARS_MAX = 90
+X_MIN = 1e-9
 NEAR_THE_END = 0.96  # of an axis: a longer text would leave the drawing
 
 Points = Sequence[tuple[float, float]]
@@ -78,6 +79,8 @@ def _grid(y_max: float, y_text: Callable[[float], str]) -> Iterator[str]:
 
 
 def _axis(x_max: float, unit: str) -> Iterator[str]:
+    if not X_MIN <= x_max < math.inf:
+        return  # of a report that somebody wrote by hand
     step = _round_step(x_max / TICKS)
     for tick in range(int(x_max / step + 1e-9) + 1):
         share = tick * step / x_max

@@ -43,7 +43,8 @@ def take_positionals(options: argparse.Namespace) -> None:
     if not options.sources:
         raise UsageError(_FORMS)
     if ":" not in there:
-        raise UsageError(f"{there} has no colon: {_FORMS.replace('DEST', f'DEST, such as {there}:/srv/data', 1)}")
+        example = f"node1:{there}" if there.startswith("/") else f"{there}:/srv/data"
+        raise UsageError(f"{there} has no colon: {_FORMS.replace('DEST', f'DEST, such as {example}', 1)}")
     if options.source or options.targets or options.dest:
         raise UsageError("SOURCE TARGETS:DEST cannot be combined with -m, -s or -t")
     options.source = options.sources[0]

@@ -72,7 +72,10 @@ class Ledbat:
 
     def take_back_cut(self, now: float) -> None:
         """Go on as if the last congestion had not been."""
-        self.size = max(self.size, self._uncut)
+        if self._size_before:
+            self._size_before = max(self._size_before, self._uncut)
+        else:
+            self.size = max(self.size, self._uncut)
 
     def _cut(self, share: float) -> None:
         self.size = max(PACKETS_MIN, share * self.size)

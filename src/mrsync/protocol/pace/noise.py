@@ -37,7 +37,7 @@ class Noise:
     @property
     def share(self) -> float:
         """The share that is lost whatever queues; 0: none, or none is known."""
-        return self._lost / self._packets if self._lossy >= REPORTS_MIN else 0.0
+        return self._lost / self._packets if self._packets and self._lossy >= REPORTS_MIN else 0.0
 
     def _deviation(self, expected: float) -> float:
         """Return the standard deviation of a number of losses; larger than a root where they come in runs."""

@@ -161,8 +161,9 @@ class Schedule:
             first = max(first, transfer.sent_before(from_tx + 1))
         if end > first:
             claimed, outage = transfer.claimed_packets(flow.id, first, end)
-            packets += max(0, transfer.packets_between(first, end) - outage)
-            lost += claimed - outage
+            sent = max(0, transfer.packets_between(first, end) - outage)
+            packets += sent
+            lost += min(sent, claimed - outage)  # a claim counts compressed pages as if they were whole
         flow.losses.missed += missed
         self._clock.on_losses(flow, packets, lost, self.tx, now)
 

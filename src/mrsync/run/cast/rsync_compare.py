@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from mrsync.errors import SelectionError, UsageError
 from mrsync.escaping import escape_controls
+from mrsync.files import ENTRIES_BYTES_MAX
 from mrsync.remote.command import RemoteShell
 from mrsync.remote.guard import Guard
 from mrsync.remote.rsync import command_line, describe_failure, find_rsync
@@ -24,6 +25,7 @@ from mrsync.run.settings import LOCAL, CastSettings
 from mrsync.tree.lists.rsync_output import translate
 from mrsync.tree.lists.synclist import Item
 
+OUTPUT_BYTES_MAX = ENTRIES_BYTES_MAX >> 2  # all targets may be asked at once
 CHECK_S = 0.2  # interval of checks whether the run is over
 SKIPPED = b"skipping non-regular file "
 USAGE, INCOMPLETE, VANISHED = 1, 23, 24  # exit statuses of rsync
@@ -176,6 +178,8 @@ def _listen(process: subprocess.Popen[bytes], check: Callable[[], None]) -> _Sai
             for descriptor in select.select(list(said), [], [], CHECK_S)[0]:
                 data = os.read(descriptor, 1 << 16)
                 said[descriptor] += data
+                if len(said[descriptor]) > OUTPUT_BYTES_MAX:
+                    raise SelectionError(f"rsync has written more than {OUTPUT_BYTES_MAX >> 20} MiB")
                 if not data:
                     del said[descriptor]
     status = process.wait()

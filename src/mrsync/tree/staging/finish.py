@@ -134,8 +134,7 @@ class _Finisher:
 
     def _delete_entries(self) -> None:
         comparison = self._comparison
-        if self._rereads_rules:
-            self._result.failures += self._destination.read_rules().failures
+        rules = self._destination.read_rules() if self._rereads_rules else None
         for directory, name in comparison.extraneous:
             self._delete(directory, name)
         self._empty_lasting()
@@ -143,6 +142,9 @@ class _Finisher:
         self._result.failures += stale_files.remove()
         if comparison.listed_deletions:
             self._delete_listed(comparison.listed_deletions)
+        if rules is not None:
+            known = frozenset(comparison.failures)
+            self._result.failures += [failure for failure in rules.failures if failure not in known]
         self._result.deleted = self._destination.deletions.count
 
     def _finalize_directories(self) -> None:

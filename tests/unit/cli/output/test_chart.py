@@ -22,3 +22,9 @@ from mrsync.cli.output.chart import line_chart
 def test_ticks_of_time_are_round(seconds: float, ticks: list[str]) -> None:
     drawing = line_chart([("line", "label", [(0, 0), (seconds, 5)])], lambda count: f"{count:g} B", "s")
     assert re.findall(r">([^<]+ s)</text>", drawing) == ticks
+
+
+@pytest.mark.parametrize("seconds", [float("inf"), 5e-324, -1.0])
+def test_times_that_no_run_has_have_no_axis(seconds: float) -> None:
+    drawing = line_chart([("line", "label", [(0, 0), (seconds, 5)])], lambda count: f"{count:g} B", "s")
+    assert drawing.startswith("<svg")

@@ -94,3 +94,16 @@ def test_where_too_much_queues_it_sends_no_more_than_makes_as_much_queue_as_is_w
         seen.deliveries.add(352, 0.04 * at, is_full=True)
     assert control.packets_s(seen) == pytest.approx(control.size / (WAY_S + TARGET_S))
     assert control.packets_s(seen) < seen.pace(control.size)
+
+
+def test_what_is_taken_back_while_it_looks_comes_after_that() -> None:
+    control, busy = Ledbat(), way(0.001, depth_s=0.02)
+    turn(control, way(0.0))
+    before = control.size
+    busy.noise.is_exceeded(44, 1)
+    control.on_congestion(busy, 0.0)
+    turn(control, way(0.0), SLOWDOWN_EVERY_S + 1)
+    control.take_back_cut(SLOWDOWN_EVERY_S + 1)
+    assert control.size < 5
+    turn(control, way(0.0), SLOWDOWN_EVERY_S + 2)
+    assert control.size >= before

@@ -19,6 +19,15 @@ def test_every_loss_counts_before_any_noise_is_known() -> None:
     assert noise.is_exceeded(44, 1)
 
 
+def test_losses_of_no_packets_are_no_share() -> None:
+    """A target may claim what was never sent, as compressed pages have fewer packets than whole ones."""
+    noise = Noise()
+    assert noise.is_exceeded(44, 1)
+    for at in range(REPORTS_MIN):
+        noise.learn(0, 5, 0.1 * at)
+    assert noise.share == 0.0
+
+
 def test_as_much_as_is_always_lost_shows_no_full_queue() -> None:
     noise = noisy()
     assert noise.share == 0.01

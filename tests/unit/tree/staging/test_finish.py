@@ -19,6 +19,7 @@ from mrsync.tree.model.policy import Policy
 from mrsync.tree.source.scan import scan
 from mrsync.tree.staging.finish import Result, finish
 from mrsync.tree.staging.stage import Stage
+from tests.support.one_target import OneTarget
 from tests.trees import differences
 from tests.unit.tree.syncing import as_nobody, leftovers, nobodys_directory, sync
 
@@ -303,3 +304,15 @@ def test_a_missing_directory_that_is_filled_meanwhile_stays(trees: Path) -> None
     assert not (trees / "dest/empty").exists()
     assert (trees / "dest/filled/new").exists()
     assert (done.deleted, [failure.errno for failure in done.failures]) == (1, [errno.ENOTEMPTY])
+
+
+def test_a_merge_file_that_came_and_cannot_be_used_is_reported(trees: Path) -> None:
+    (trees / "source/.rules").write_text("nonsense\n")
+    (trees / "dest/extra").write_text("stays, since nobody knows whether a rule protects it")
+    policy = Policy(deletes=True, rules=("dir-merge .rules",), rereads_rules=True)
+    target = OneTarget(trees / "source", trees / "dest", policy)
+    assert not target.run().is_clean
+    assert target.finished is not None
+    failures = target.finished.result.failures
+    assert [(failure.path, failure.action) for failure in failures] == [(b".rules", "use the filter rules in")]
+    assert (trees / "dest/extra").exists()

@@ -49,7 +49,7 @@ FOREIGN = (
     Foreign("--del --delete-during", "deletes after the files are in place, never before", sets=_DELETES),
     Foreign(
         "--delete-after",
-        "mrsync always deletes at the end; with this, by the merge files that a target has then",
+        "mrsync always deletes at the end; with this, what merge files that came protect stays, too",
         sets=_DELETES | {"deletes_after": True},
     ),
     Foreign("--delete-delay", "mrsync always deletes at the end", sets=_DELETES),
