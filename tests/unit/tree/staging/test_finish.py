@@ -314,5 +314,5 @@ def test_a_merge_file_that_came_and_cannot_be_used_is_reported(trees: Path) -> N
     assert not target.run().is_clean
     assert target.finished is not None
     failures = target.finished.result.failures
-    assert [(failure.path, failure.action) for failure in failures] == [(b".rules", "use the filter rules in")]
+    assert [(failure.path, failure.action) for failure in failures] == [(b"", "use the filter rules in")]
     assert (trees / "dest/extra").exists()
