@@ -67,6 +67,7 @@ FLOW_CASES = (
         1.6,
         uplink_bytes_s=5e7,
         file_bytes=(500 * GEOMETRY.page_bytes,),
+        seed=2,
     ),
     case(
         "a long way is filled, though buffers are small",
