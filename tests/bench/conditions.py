@@ -76,6 +76,7 @@ class Condition(NamedTuple):
 
 
 LINK_S = 64 * MIB / (200 * MBIT)
+SMALL_START = "a session begins with a small window, as TCP does"
 
 
 def losing(share: float) -> Step:
@@ -184,8 +185,15 @@ CONDITIONS = (
     Condition("2 % are lost, in runs of 20", LINK_S / 0.98, path(lost=(0.02, 20.0)), needs_compiler=True),
     Condition("1 % come 1 s late", LINK_S + 1, path(late=(0.01, 1000.0)), needs_compiler=True),
     Condition("5 % come twice", LINK_S, path(doubled=0.05), needs_compiler=True),
-    Condition("round trips of 100 ms", LINK_S, path(delay_ms=50.0), needs_compiler=True),
-    Condition("round trips of 300 ms", 4 * LINK_S, path(delay_ms=150.0), size=256 * MIB, needs_compiler=True),
+    Condition("round trips of 100 ms", LINK_S, path(delay_ms=50.0), remark=SMALL_START, needs_compiler=True),
+    Condition(
+        "round trips of 300 ms",
+        4 * LINK_S,
+        path(delay_ms=150.0),
+        size=256 * MIB,
+        remark=SMALL_START,
+        needs_compiler=True,
+    ),
     Condition("the disk of one takes 5 MB/s", 32 * MIB / 5e6, disk(5_000_000), size=32 * MIB, needs_compiler=True),
     Condition(
         "the port of one has 20 Mbit/s, 100 ms of queue",
@@ -194,7 +202,10 @@ CONDITIONS = (
         size=32 * MIB,
     ),
     Condition(
-        "the port of one has 100 Mbit/s, 32 KB of queue", 64 * MIB / (100 * MBIT), port("100mbit", "limit 32000")
+        "the port of one has 100 Mbit/s, 32 KB of queue",
+        64 * MIB / (100 * MBIT),
+        port("100mbit", "limit 32000"),
+        remark="the queue holds half a page, and is full before it can be seen",
     ),
     Condition("half are cut off for 6 s", LINK_S + 6, during=cut_off(6)),
     Condition("half are cut off for 15 s", LINK_S + 15, during=cut_off(15), options=("-w", "60")),
