@@ -37,7 +37,7 @@ def outcome(count: int) -> Outcome:
     ends = {7: (TargetState.LOST, "silent for 60 s"), 2: (TargetState.PARTIAL, "1 of its entries could not be changed")}
     targets = tuple(
         TargetOutcome(f"node{number}", *ends.get(number % 100, (TargetState.DONE, None)))._replace(
-            files_updated=number, bytes_written=number * 1_000_000, seconds=10 + number / 7,
+            files_updated=number, bytes_written=number * 195_000_000 // count, seconds=10 + number / 7,
             packets_lost=number * 7 % 13, sat_out=(full,) if number % 100 == 2 else (),
         )
         for number in range(1, count + 1)
