@@ -11,12 +11,11 @@ from itertools import islice
 from mrsync.cli.registry.option import FILELIST
 from mrsync.cli.registry.parser import make_parser
 from mrsync.errors import ExitStatus, FileError, SelectionError
-from mrsync.files import open_named, read_lines_bounded
+from mrsync.files import LINES_HELD_MAX, open_named, read_lines_bounded
 from mrsync.tree.lists.rsync_output import translate
 from mrsync.tree.lists.synclist import format_lines
 
 STDIN = "-"
-LINES_MAX = 1 << 24  # so many take about a gigabyte
 
 
 def filelist(name: str, arguments: Sequence[str]) -> int:
@@ -50,7 +49,7 @@ def _read_lines(path: str) -> list[bytes]:
 
 def _limited(lines: Iterator[bytes]) -> list[bytes]:
     """Return the lines. Raise OSError if there are too many."""
-    found = list(islice(lines, LINES_MAX + 1))
-    if len(found) > LINES_MAX:
-        raise OSError(errno.EFBIG, f"it has more than {LINES_MAX} lines")
+    found = list(islice(lines, LINES_HELD_MAX + 1))
+    if len(found) > LINES_HELD_MAX:
+        raise OSError(errno.EFBIG, f"it has more than {LINES_HELD_MAX} lines")
     return found

@@ -58,6 +58,6 @@ def test_bad_input_is_one_sentence(arguments: list[str], status: int, sentence: 
 
 
 def test_output_without_end_is_refused(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mrsync.cli.filelist.LINES_MAX", 3)
+    monkeypatch.setattr("mrsync.cli.filelist.LINES_HELD_MAX", 3)
     with pytest.raises(SelectionError, match="it has more than 3 lines"):
         filelist("trFilelist", [str(source.parent / "said"), str(source)])

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from mrsync.errors import SelectionError, UsageError
 from mrsync.escaping import escape_controls
-from mrsync.files import ENTRIES_BYTES_MAX
+from mrsync.files import ENTRIES_BYTES_MAX, LINES_HELD_MAX
 from mrsync.remote.command import RemoteShell
 from mrsync.remote.guard import Guard
 from mrsync.remote.rsync import command_line, describe_failure, find_rsync
@@ -144,13 +144,17 @@ def _complaints(said: _Said) -> list[str]:
 
 
 def _run_rsync(command: list[bytes], check: Callable[[], None]) -> _Said:
-    """Run a command to its end. If check raises, kill it with all processes that it started."""
+    """Run a command to its end. If check raises, or it writes without end, kill it with all that it started."""
     guard = Guard()
     guard.start()
+    process = None
     try:
-        return _listen(_start(command, guard.group), check)
+        process = _start(command, guard.group)
+        return _listen(process, check)
     finally:
         guard.stop()
+        if process is not None:
+            process.wait()
 
 
 def _start(command: list[bytes], group: int) -> subprocess.Popen[bytes]:
@@ -172,14 +176,16 @@ def _listen(process: subprocess.Popen[bytes], check: Callable[[], None]) -> _Sai
     assert process.stderr is not None
     said = {process.stdout.fileno(): bytearray(), process.stderr.fileno(): bytearray()}
     out, complaints = said.values()
+    lines = dict.fromkeys(said, 0)
     with process.stdout, process.stderr:
         while said:
             check()
             for descriptor in select.select(list(said), [], [], CHECK_S)[0]:
                 data = os.read(descriptor, 1 << 16)
                 said[descriptor] += data
-                if len(said[descriptor]) > OUTPUT_BYTES_MAX:
-                    raise SelectionError(f"rsync has written more than {OUTPUT_BYTES_MAX >> 20} MiB")
+                lines[descriptor] += data.count(b"\n")
+                if len(said[descriptor]) > OUTPUT_BYTES_MAX or lines[descriptor] > LINES_HELD_MAX:
+                    raise SelectionError("rsync writes without end")
                 if not data:
                     del said[descriptor]
     status = process.wait()
