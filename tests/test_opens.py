@@ -23,7 +23,7 @@ EXCEPTIONS = {
     ("tree/source/roots.py", "_open_followed"): "what a link of SOURCE leads to, where --copy-links asks for that",
     ("tree/fs/directories.py", "_open_followed"): "the same; only a directory",
     ("tree/compare/prefetch.py", "read"): "DEST itself; only a directory",
-    ("tree/destination/destination.py", "_open_root"): "DEST itself; only a directory",
+    ("tree/destination/root.py", "open_root"): "DEST itself; only a directory",
     ("tree/destination/backupdir.py", "_open_root"): "--backup-dir itself; only a directory",
     ("tree/destination/alternates.py", "_open"): "--link-dest and its like; only a directory",
     ("tree/staging/homes.py", "_open_named"): "--temp-dir itself; only a directory",

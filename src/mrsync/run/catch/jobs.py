@@ -39,7 +39,7 @@ from mrsync.tree.delta.blocks import decode_blocks, delta_key
 from mrsync.tree.delta.copy import Delta
 from mrsync.tree.destination.deletions import Deletions
 from mrsync.tree.destination.destination import Destination, rename_file
-from mrsync.tree.destination.preflight import check_absent_root, check_room
+from mrsync.tree.destination.root import check_absent_root, check_room
 from mrsync.tree.fs.owners import localize_owners, unknown_owners
 from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.manifest import Manifest

@@ -25,9 +25,9 @@ from mrsync.files import let_go
 from mrsync.tree.destination.deletions import Deletions
 from mrsync.tree.destination.metadata import Metadata
 from mrsync.tree.destination.placement import Placement
-from mrsync.tree.destination.preflight import why_refused
 from mrsync.tree.destination.refusals import Refusals
 from mrsync.tree.destination.removal import Remover
+from mrsync.tree.destination.root import open_root
 from mrsync.tree.destination.timestamps import Timestamps
 from mrsync.tree.destination.xattr_sync import XattrSync
 from mrsync.tree.fs.directories import Directories
@@ -76,7 +76,7 @@ class Destination:
         self.ownership = Ownership()
         self.made: set[int] = set()
         self.listed_deletions: ListedDeletions | None = None
-        self.root_fd, self.is_new = _open_root(path, makes_parents=makes_parents, is_only_read=is_only_read)
+        self.root_fd, self.is_new = open_root(path, makes_parents=makes_parents, is_only_read=is_only_read)
         self._way_to_records = position_in(path)
         self.xattrs: XattrSync | None = None
         self.protection: Protection | None = None
@@ -357,52 +357,3 @@ def rename_file(manifest: Manifest, path: bytes) -> bytes:
         raise FileError(f"the destination {printable(path)} is not a directory")
     manifest.names[1] = name
     return directory or b"."
-
-
-def _open_root(path: bytes, *, makes_parents: bool, is_only_read: bool) -> tuple[int, bool]:
-    """Return the root's descriptor, and whether it was created. Raise FileError."""
-    shown = printable(path)
-    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-    is_new = False
-    try:
-        try:
-            fd = os.open(path, flags)
-        except FileNotFoundError:
-            if is_only_read:
-                raise
-            if makes_parents:
-                _make_parents(os.path.dirname(path.rstrip(b"/")) or b".")
-            os.mkdir(path, 0o700)
-            is_new = True
-            fd = os.open(path, flags)
-    except FileNotFoundError as error:
-        raise FileError(
-            f"cannot make the destination {shown}: its parent directory does not exist; --mkpath makes it"
-        ) from error
-    except NotADirectoryError as error:
-        raise FileError(f"the destination {shown} is not a directory") from error
-    except OSError as error:
-        raise FileError(f"cannot use the destination {shown}: {why_refused(error.errno or 0)}") from error
-    reason = 0 if is_only_read else _why_unwritable(fd)
-    if reason:
-        os.close(fd)
-        raise FileError(f"cannot write to the destination {shown}: {why_refused(reason)}")
-    return fd, is_new
-
-
-def _make_parents(path: bytes) -> None:
-    """Make the directories that are missing above DEST. SOURCE says nothing of them, so others may enter them."""
-    umask = os.umask(0o022)
-    try:
-        os.makedirs(path, exist_ok=True)
-    finally:
-        os.umask(umask)
-
-
-def _why_unwritable(fd: int) -> int:
-    if os.fstatvfs(fd).f_flag & os.ST_RDONLY:
-        return errno.EROFS
-    is_ours = os.fstat(fd).st_uid == os.geteuid()
-    if not is_ours and not os.access(b".", os.W_OK | os.X_OK, dir_fd=fd, effective_ids=True):
-        return errno.EACCES
-    return 0

@@ -1,4 +1,4 @@
-"""Check in a dry run whether the destination could be created and has enough space."""
+"""The root of a destination: open or make it, or say why it cannot be used, in a dry run, too."""
 
 from __future__ import annotations
 
@@ -11,6 +11,54 @@ from mrsync.tree.model.failure import printable
 from mrsync.tree.model.manifest import Manifest
 
 HOLES_BYTES = 1 << 40
+_NO_PARENT = "cannot make the destination {}: its parent directory does not exist; --mkpath makes it"
+
+
+def open_root(path: bytes, *, makes_parents: bool, is_only_read: bool) -> tuple[int, bool]:
+    """Return the root's descriptor, and whether it was created. Raise FileError."""
+    shown = printable(path)
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+    is_new = False
+    try:
+        try:
+            fd = os.open(path, flags)
+        except FileNotFoundError:
+            if is_only_read:
+                raise
+            if makes_parents:
+                _make_parents(_parent(path))
+            os.mkdir(path, 0o700)
+            is_new = True
+            fd = os.open(path, flags)
+    except FileNotFoundError as error:
+        raise FileError(_NO_PARENT.format(shown)) from error
+    except NotADirectoryError as error:
+        raise FileError(f"the destination {shown} is not a directory") from error
+    except OSError as error:
+        raise FileError(f"cannot use the destination {shown}: {why_refused(error.errno or 0)}") from error
+    reason = 0 if is_only_read else _why_unwritable(fd)
+    if reason:
+        os.close(fd)
+        raise FileError(f"cannot write to the destination {shown}: {why_refused(reason)}")
+    return fd, is_new
+
+
+def _make_parents(path: bytes) -> None:
+    """Make the directories that are missing above DEST. SOURCE says nothing of them, so others may enter them."""
+    umask = os.umask(0o022)
+    try:
+        os.makedirs(path, exist_ok=True)
+    finally:
+        os.umask(umask)
+
+
+def _why_unwritable(fd: int) -> int:
+    if os.fstatvfs(fd).f_flag & os.ST_RDONLY:
+        return errno.EROFS
+    is_ours = os.fstat(fd).st_uid == os.geteuid()
+    if not is_ours and not os.access(b".", os.W_OK | os.X_OK, dir_fd=fd, effective_ids=True):
+        return errno.EACCES
+    return 0
 
 
 def check_absent_root(path: bytes, *, makes_parents: bool = False) -> None:
@@ -22,7 +70,7 @@ def check_absent_root(path: bytes, *, makes_parents: bool = False) -> None:
     if not os.path.isdir(parent) and makes_parents:
         return
     if not os.path.isdir(parent):
-        raise FileError(f"cannot make the destination {shown}: its parent directory does not exist; --mkpath makes it")
+        raise FileError(_NO_PARENT.format(shown))
     if not os.access(parent, os.W_OK | os.X_OK, effective_ids=True):
         is_closed = os.statvfs(parent).f_flag & os.ST_RDONLY
         reason = why_refused(errno.EROFS if is_closed else errno.EACCES)
@@ -61,4 +109,4 @@ def check_room(path: bytes, manifest: Manifest, needs: Iterable[tuple[int, int]]
 
 
 def _parent(path: bytes) -> bytes:
-    return os.path.dirname(os.path.abspath(path))
+    return os.path.dirname(path.rstrip(b"/")) or b"."  # as the kernel reads it: .. behind a link is another place

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mrsync.errors import FileError
-from mrsync.tree.destination.preflight import HOLES_BYTES, check_absent_root, check_room
+from mrsync.tree.destination.root import HOLES_BYTES, check_absent_root, check_room
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.source.scan import scan
 
