@@ -200,11 +200,11 @@ REMOVALS = (
     ),
     Removal(
         "attributes are not given to contents that may be forged",
-        "tree/compare/in_place.py",
+        "tree/compare/update_safety.py",
         "        if uid not in (-1, status.st_uid) and status.st_uid != os.geteuid():\n"
         "            return not self._probe(entry, status.st_dev).owners\n",
         "",
-        "unit/tree/compare/test_in_place.py",
+        "unit/tree/compare/test_update_safety.py",
     ),
     Removal(
         "a directory stays the one that was opened",

@@ -24,8 +24,8 @@ FLOW_FAULTS = (
         "noise narrows the window for good",
         Losses,
         "_judge_trial",
-        "return LossFinding.NOISE",
-        "return LossFinding.CONGESTION",
+        "return LossVerdict.NOISE",
+        "return LossVerdict.CONGESTION",
         found_by="a fifth of all packets is lost on a longer way, whatever is sent",
     ),
     Fault(
@@ -64,8 +64,8 @@ FLOW_FAULTS = (
         "a full queue is taken for noise",
         Losses,
         "_judge_trial",
-        "return LossFinding.CONGESTION",
-        "return LossFinding.NOISE",
+        "return LossVerdict.CONGESTION",
+        "return LossVerdict.NOISE",
         found_by="a switch has a slow port and a short queue",
     ),
     Fault(

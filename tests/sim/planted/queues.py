@@ -43,8 +43,8 @@ QUEUE_FAULTS = (
         "every loss is known as noise",
         PathSignals,
         "judge",
-        "LossFinding.CONGESTION if self.noise.is_exceeded(packets, lost) else LossFinding.NOTHING",
-        "LossFinding.NOTHING",
+        "LossVerdict.CONGESTION if self.noise.is_exceeded(packets, lost) else LossVerdict.NOTHING",
+        "LossVerdict.NOTHING",
         found_by=EMPTY_PATH,
     ),
     Fault(

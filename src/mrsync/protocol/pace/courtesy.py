@@ -18,7 +18,7 @@ from typing import Callable, Protocol
 
 from mrsync.protocol.pace.cubic import Cubic
 from mrsync.protocol.pace.ledbat import Ledbat
-from mrsync.protocol.pace.lossfinding import LossFinding
+from mrsync.protocol.pace.loss_verdict import LossVerdict
 from mrsync.protocol.pace.pacing import LATE_S_MAX, LATE_S_MIN, PACKETS_S_MAX, PACKETS_S_MIN
 from mrsync.protocol.pace.pathsignals import PathSignals
 from mrsync.wire.messages import NetworkShare, Report
@@ -139,16 +139,16 @@ class Courtesy:
         is_marked, known.marked = report.packets_marked > known.marked, max(known.marked, report.packets_marked)
         heard, lost, known.heard, known.lost = known.heard, known.lost, 0, 0
         is_fresh = before >= known.cut_tx
-        finding = LossFinding.NOTHING
+        verdict = LossVerdict.NOTHING
         if is_fresh:
-            finding = path.judge(heard, lost, now, is_settled=not control.is_probing)
-        if is_fresh and (is_marked or finding is LossFinding.CONGESTION):
+            verdict = path.judge(heard, lost, now, is_settled=not control.is_probing)
+        if is_fresh and (is_marked or verdict is LossVerdict.CONGESTION):
             known.cut_tx = tx
             known.origin = None
             if is_marked:
                 path.noise.confirm()
             control.on_congestion(path, now)
-        elif finding is LossFinding.NOISE:
+        elif verdict is LossVerdict.NOISE:
             for other in self._bottlenecks.values():
                 if known in (other, other.origin):
                     other.control.take_back_cut(now)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mrsync.protocol.pace.deliveries import Deliveries
-from mrsync.protocol.pace.lossfinding import LossFinding
+from mrsync.protocol.pace.loss_verdict import LossVerdict
 from mrsync.protocol.pace.noise import Noise
 from mrsync.protocol.pace.queueing import Queueing
 
@@ -19,17 +19,17 @@ class PathSignals:
         self.deliveries = Deliveries()
         self.noise = Noise()
 
-    def judge(self, packets: int, lost: int, now: float, *, is_settled: bool) -> LossFinding:
+    def judge(self, packets: int, lost: int, now: float, *, is_settled: bool) -> LossVerdict:
         """Take newly reported packets. Return what those that were lost show.
 
         CONGESTION: the queue was full. NOISE: what was taken for congestion before was none.
         is_settled: False while the window doubles, so that the queue may be longer than anybody knows.
         """
         if self.queueing.is_full:
-            return LossFinding.CONGESTION if self.noise.is_exceeded(packets, lost) else LossFinding.NOTHING
+            return LossVerdict.CONGESTION if self.noise.is_exceeded(packets, lost) else LossVerdict.NOTHING
         if is_settled and self.queueing.is_short and self.noise.learn(packets, lost, now):
-            return LossFinding.NOISE
-        return LossFinding.NOTHING
+            return LossVerdict.NOISE
+        return LossVerdict.NOTHING
 
     @property
     def filling(self) -> float:

@@ -19,7 +19,7 @@ from array import array
 from heapq import nlargest
 
 from mrsync.protocol.pace.courtesy import Courtesy
-from mrsync.protocol.pace.lossfinding import LossFinding
+from mrsync.protocol.pace.loss_verdict import LossVerdict
 from mrsync.protocol.pace.pacing import Pacing
 from mrsync.protocol.sending.flow import Audience, Flow
 from mrsync.protocol.sending.window import Window
@@ -153,13 +153,13 @@ class Clock:
         self._courtesy.on_heard(flow.id, packets, lost)
         if self._courtesy.sees_queue(flow.id):
             return
-        finding = flow.losses.add(packets, lost, tx_seen=flow.tx_seen, tx=tx, now=now, is_paced=pacing.is_on)
-        if finding is LossFinding.SUSPICION:
+        verdict = flow.losses.add(packets, lost, tx_seen=flow.tx_seen, tx=tx, now=now, is_paced=pacing.is_on)
+        if verdict is LossVerdict.SUSPICION:
             self._slow_down(flow, tx)
             flow.slowed_at = now
-        elif finding is LossFinding.CONGESTION:
+        elif verdict is LossVerdict.CONGESTION:
             self.window.keep_cut()
-        elif finding is LossFinding.NOISE:
+        elif verdict is LossVerdict.NOISE:
             pacing.take_back_cut()
             self.window.take_back_cut()
 

@@ -14,7 +14,7 @@ noise. The next trial corrects either.
 
 from __future__ import annotations
 
-from mrsync.protocol.pace.lossfinding import LossFinding
+from mrsync.protocol.pace.loss_verdict import LossVerdict
 
 SAMPLE_PACKETS = 704  # per judgement: 16 bursts, because a handful proves nothing
 EXCESS = 0.06  # above the known noise
@@ -46,14 +46,14 @@ class Losses:
         self._tx_seen = 0
         self._tried: float | None = None  # the share that began the trial
 
-    def add(self, packets: int, lost: int, *, tx_seen: int, tx: int, now: float, is_paced: bool = False) -> LossFinding:
+    def add(self, packets: int, lost: int, *, tx_seen: int, tx: int, now: float, is_paced: bool = False) -> LossVerdict:
         """Take the losses among newly reported packets. tx_seen: last received tx; tx: last sent tx."""
         self._packets += packets
         self._lost += lost
         if not self._packets:
             self._tx_seen = tx_seen
         if self._packets < (SAMPLE_PACKETS_PACED if is_paced else SAMPLE_PACKETS):
-            return LossFinding.NOTHING
+            return LossVerdict.NOTHING
         self.share = self._lost / self._packets
         self.span, self._tx_seen = (self._tx_seen, tx_seen), tx_seen
         self._packets = self._lost = 0
@@ -69,22 +69,22 @@ class Losses:
         self._packets = self._lost = 0
         self._tx_seen = self.from_tx = tx
 
-    def _look(self, tx: int, excess: float, now: float) -> LossFinding:
+    def _look(self, tx: int, excess: float, now: float) -> LossVerdict:
         if now - self._noise_at > NOISE_S:
             self.noise = 0.0
         if self.share > self.noise * NOISE_SPREAD + excess:
             self._tried, self.from_tx = self.share, tx
-            return LossFinding.SUSPICION
+            return LossVerdict.SUSPICION
         self.noise += min(0.0, self.share - self.noise) / NOISE_FADING
-        return LossFinding.NOTHING
+        return LossVerdict.NOTHING
 
-    def _judge_trial(self, before: float, tx: int, now: float) -> LossFinding:
+    def _judge_trial(self, before: float, tx: int, now: float) -> LossVerdict:
         is_gone = self.share < GONE_SHARE * before
         if is_gone or (1 - self.share) > GAIN_MIN * (1 - before):
             self._tried, self.noise = None, min(self.noise, self.share)
-            return LossFinding.CONGESTION
+            return LossVerdict.CONGESTION
         if self.share > ALIKE * before:  # the queue was still filling before, so send still less
             self._tried, self.from_tx = self.share, tx
-            return LossFinding.SUSPICION
+            return LossVerdict.SUSPICION
         self._tried, self.noise, self._noise_at = None, max(before, self.share), now
-        return LossFinding.NOISE
+        return LossVerdict.NOISE

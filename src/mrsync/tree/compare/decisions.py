@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from mrsync.tree.compare.alternate_search import LIKE, Alternate, AlternateSearch, itemize_made
 from mrsync.tree.compare.hard_links import Found, Inode, LinkGroup, LinkGroups
-from mrsync.tree.compare.in_place import InPlace
 from mrsync.tree.compare.result import Comparison
+from mrsync.tree.compare.update_safety import UpdateSafety
 from mrsync.tree.destination.destination import Destination
 from mrsync.tree.model.items import ALTERED, ATTRIBUTES, LETTERS, LINKED, MADE, NEW, SENT, Items
 from mrsync.tree.model.manifest import REGULAR, Manifest
@@ -22,7 +22,7 @@ class Decisions:
         self._manifest = manifest
         self._result = result
         self._directories = destination.directories if destination is not None else None
-        self._in_place = InPlace(manifest, destination) if destination is not None else None
+        self._update_safety = UpdateSafety(manifest, destination) if destination is not None else None
 
     def need(self, first: int, end: int) -> None:
         """Schedule the contents of the entries [first, end)."""
@@ -52,10 +52,10 @@ class Decisions:
         names: how many names the file has in the manifest. Raises OSError if it cannot be examined.
         """
         assert self._directories is not None  # an entry was found,
-        assert self._in_place is not None  # so the destination exists
+        assert self._update_safety is not None  # so the destination exists
         status = self._directories.status(entry)
         is_file = self._manifest.kind(entry) == REGULAR
-        is_restaged = is_file and not self._in_place.allows(entry, status, differences, names)
+        is_restaged = is_file and not self._update_safety.allows(entry, status, differences, names)
         if is_restaged:
             self.need(entry, entry + 1)
             self._result.restaged.append(entry)

@@ -25,8 +25,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 
-from mrsync.tree.compare.in_place import InPlace
 from mrsync.tree.compare.result import Comparison
+from mrsync.tree.compare.update_safety import UpdateSafety
 from mrsync.tree.destination.refusals import LINK as HARD_LINK
 from mrsync.tree.destination.reuses import Reuse
 from mrsync.tree.fs.copying import NO_LINKS, copy_entry
@@ -250,7 +250,7 @@ class _Finisher:
         parent, leader_parent = manifest.parents[entry], manifest.parents[leader]
         if self._is_equal_file(leader, entry):
             with self._pinned(entry, self._directories.open(parent), manifest.names[entry]) as (handle, found):
-                if InPlace(manifest, self._destination).allows(entry, found, LETTERS, 1):
+                if UpdateSafety(manifest, self._destination).allows(entry, found, LETTERS, 1):
                     self._destination.metadata.give(entry, handle, found)
                     return
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mrsync.protocol.pace.lossfinding import LossFinding
+from mrsync.protocol.pace.loss_verdict import LossVerdict
 from mrsync.protocol.pace.pathsignals import PathSignals
 
 WAY_S, DEPTH_S = 0.001, 0.02
@@ -21,7 +21,7 @@ def way(queue_s: float) -> PathSignals:
     return made
 
 
-def judge(path: PathSignals, packets: int, lost: int, *, is_settled: bool = True) -> LossFinding:
+def judge(path: PathSignals, packets: int, lost: int, *, is_settled: bool = True) -> LossVerdict:
     return path.judge(packets, lost, 1.0, is_settled=is_settled)
 
 
@@ -32,25 +32,25 @@ def fill_queue(path: PathSignals, queue_s: float) -> None:
 
 def test_a_loss_where_much_queues_is_congestion() -> None:
     made = way(0.9 * DEPTH_S)
-    assert judge(made, PAGE, 0) is LossFinding.NOTHING
-    assert judge(made, PAGE, 1) is LossFinding.CONGESTION
+    assert judge(made, PAGE, 0) is LossVerdict.NOTHING
+    assert judge(made, PAGE, 1) is LossVerdict.CONGESTION
 
 
 def test_losses_where_little_queues_are_noise_and_are_no_more_where_much_does() -> None:
     made = way(0.1 * DEPTH_S)
-    assert {judge(made, 100, 1) for _ in range(20)} == {LossFinding.NOTHING}
+    assert {judge(made, 100, 1) for _ in range(20)} == {LossVerdict.NOTHING}
     fill_queue(made, 0.9 * DEPTH_S)
-    assert judge(made, 100, 1) is LossFinding.NOTHING
-    assert judge(made, 100, 20) is LossFinding.CONGESTION
+    assert judge(made, 100, 1) is LossVerdict.NOTHING
+    assert judge(made, 100, 20) is LossVerdict.CONGESTION
 
 
-@pytest.mark.parametrize(("lost_later", "finding"), [(1, LossFinding.NOISE), (0, LossFinding.NOTHING)])
-def test_congestion_is_noise_if_as_much_is_lost_where_little_queues(lost_later: int, finding: LossFinding) -> None:
+@pytest.mark.parametrize(("lost_later", "verdict"), [(1, LossVerdict.NOISE), (0, LossVerdict.NOTHING)])
+def test_congestion_is_noise_if_as_much_is_lost_where_little_queues(lost_later: int, verdict: LossVerdict) -> None:
     made = way(0.9 * DEPTH_S)
-    assert judge(made, 100, 1) is LossFinding.CONGESTION
+    assert judge(made, 100, 1) is LossVerdict.CONGESTION
     fill_queue(made, 0.1 * DEPTH_S)
-    findings = [judge(made, 100, lost_later) for _ in range(8)]
-    assert findings.count(finding) == (1 if lost_later else 8)
+    verdicts = [judge(made, 100, lost_later) for _ in range(8)]
+    assert verdicts.count(verdict) == (1 if lost_later else 8)
 
 
 def test_nothing_is_learned_while_the_window_doubles() -> None:

@@ -4,62 +4,62 @@ from __future__ import annotations
 
 import pytest
 
-from mrsync.protocol.pace.lossfinding import LossFinding
+from mrsync.protocol.pace.loss_verdict import LossVerdict
 from mrsync.protocol.sending.losses import EXCESS, NOISE_S, SAMPLE_PACKETS, SAMPLE_PACKETS_PACED, Losses
 
 
-def look(losses: Losses, share: float, *, tx_seen: int = 1, tx: int = 10, now: float = 0.0) -> LossFinding:
+def look(losses: Losses, share: float, *, tx_seen: int = 1, tx: int = 10, now: float = 0.0) -> LossVerdict:
     """One sample, of which this share is lost."""
     return losses.add(SAMPLE_PACKETS, round(share * SAMPLE_PACKETS), tx_seen=tx_seen, tx=tx, now=now)
 
 
 def test_a_handful_shows_nothing() -> None:
     losses = Losses()
-    assert losses.add(100, 90, tx_seen=1, tx=10, now=0.0) is LossFinding.NOTHING
-    assert losses.add(SAMPLE_PACKETS - 100, 0, tx_seen=1, tx=10, now=0.0) is LossFinding.SUSPICION
+    assert losses.add(100, 90, tx_seen=1, tx=10, now=0.0) is LossVerdict.NOTHING
+    assert losses.add(SAMPLE_PACKETS - 100, 0, tx_seen=1, tx=10, now=0.0) is LossVerdict.SUSPICION
 
 
 def test_a_little_is_noise_at_once() -> None:
-    assert look(Losses(), EXCESS) is LossFinding.NOTHING
+    assert look(Losses(), EXCESS) is LossVerdict.NOTHING
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "finding"),
+    ("before", "after", "verdict"),
     [
-        (0.2, 0.2, LossFinding.NOISE),
-        (0.4, 0.42, LossFinding.NOISE),
-        (0.8, 0.6, LossFinding.CONGESTION),  # half as much, and twice as much comes through
-        (0.12, 0.0, LossFinding.CONGESTION),
-        (0.1, 0.04, LossFinding.CONGESTION),
+        (0.2, 0.2, LossVerdict.NOISE),
+        (0.4, 0.42, LossVerdict.NOISE),
+        (0.8, 0.6, LossVerdict.CONGESTION),  # half as much, and twice as much comes through
+        (0.12, 0.0, LossVerdict.CONGESTION),
+        (0.1, 0.04, LossVerdict.CONGESTION),
     ],
 )
-def test_loss_that_falls_with_the_rate_is_congestion(before: float, after: float, finding: LossFinding) -> None:
+def test_loss_that_falls_with_the_rate_is_congestion(before: float, after: float, verdict: LossVerdict) -> None:
     losses = Losses()
-    assert look(losses, before) is LossFinding.SUSPICION
+    assert look(losses, before) is LossVerdict.SUSPICION
     assert losses.from_tx == 10, "what was sent before the cut does not count"
-    assert look(losses, after, tx_seen=11) is finding
+    assert look(losses, after, tx_seen=11) is verdict
 
 
 def test_a_queue_that_was_still_filling_is_not_noise() -> None:
     losses = Losses()
-    assert look(losses, 0.1) is LossFinding.SUSPICION
-    assert look(losses, 0.3, tx=20) is LossFinding.SUSPICION
+    assert look(losses, 0.1) is LossVerdict.SUSPICION
+    assert look(losses, 0.3, tx=20) is LossVerdict.SUSPICION
     assert losses.from_tx == 20
-    assert look(losses, 0.0) is LossFinding.CONGESTION
+    assert look(losses, 0.0) is LossVerdict.CONGESTION
 
 
 def test_noise_is_tried_again_after_a_while() -> None:
     losses = Losses()
     for _ in range(2):
         look(losses, 0.2)
-    assert look(losses, 0.2, now=NOISE_S) is LossFinding.NOTHING
-    assert look(losses, 0.2, now=NOISE_S + 0.1) is LossFinding.SUSPICION
+    assert look(losses, 0.2, now=NOISE_S) is LossVerdict.NOTHING
+    assert look(losses, 0.2, now=NOISE_S + 0.1) is LossVerdict.SUSPICION
 
 
 def test_where_packets_are_spread_less_is_enough() -> None:
     losses = Losses()
     count = SAMPLE_PACKETS_PACED
-    assert losses.add(count, count // 25, tx_seen=1, tx=10, now=0.0, is_paced=True) is LossFinding.SUSPICION
+    assert losses.add(count, count // 25, tx_seen=1, tx=10, now=0.0, is_paced=True) is LossVerdict.SUSPICION
 
 
 def test_a_trial_for_another_one_is_used() -> None:
@@ -67,15 +67,15 @@ def test_a_trial_for_another_one_is_used() -> None:
     losses.add(200, 40, tx_seen=5, tx=9, now=0.0)
     losses.restart(10)
     assert losses.from_tx == 10
-    assert look(losses, 0.2) is LossFinding.NOISE
+    assert look(losses, 0.2) is LossVerdict.NOISE
 
 
 def test_known_noise_is_not_suspicious_until_more_is_lost() -> None:
     losses = Losses()
     look(losses, 0.2)
     look(losses, 0.2, tx_seen=11)
-    assert look(losses, 0.2) is LossFinding.NOTHING
-    assert look(losses, 0.35) is LossFinding.SUSPICION
+    assert look(losses, 0.2) is LossVerdict.NOTHING
+    assert look(losses, 0.35) is LossVerdict.SUSPICION
 
 
 def test_noise_fades() -> None:
@@ -84,4 +84,4 @@ def test_noise_fades() -> None:
     look(losses, 0.2, tx_seen=11)
     for _ in range(40):
         look(losses, 0.0)
-    assert look(losses, 0.2) is LossFinding.SUSPICION
+    assert look(losses, 0.2) is LossVerdict.SUSPICION

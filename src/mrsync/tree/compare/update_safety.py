@@ -24,7 +24,7 @@ class _Powers(NamedTuple):
     modes: bool
 
 
-class InPlace:
+class UpdateSafety:
     """Decides for files whose size and time, or digest, are those of the source's.
 
     Size and time can be forged: whoever may write to a directory can put a file of their own there, or rename one of

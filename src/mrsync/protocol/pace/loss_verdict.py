@@ -1,11 +1,11 @@
-"""LossFinding: what the losses of one listener are taken for."""
+"""LossVerdict: what the losses of one listener are taken for."""
 
 from __future__ import annotations
 
 from enum import Enum
 
 
-class LossFinding(Enum):
+class LossVerdict(Enum):
     """How to answer losses."""
 
     NOTHING = "no more is lost than was known"
