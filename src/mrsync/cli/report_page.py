@@ -8,8 +8,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from mrsync.cli.output.html_report import html_report
 from mrsync.cli.output.output_files import replace_file
-from mrsync.cli.output.page import page
 from mrsync.cli.output.report import SCHEMA
 from mrsync.cli.registry.option import REPORT
 from mrsync.cli.registry.parser import make_parser
@@ -23,7 +23,7 @@ def report_page(arguments: Sequence[str]) -> int:
     output = options.output or f"{os.path.splitext(options.file)[0]}.html"
     if os.path.abspath(output) == os.path.abspath(options.file):
         raise FileError(f"the page would replace the report {options.file}: name another file with -o")
-    replace_file(page(read_report(options.file)), output)
+    replace_file(html_report(read_report(options.file)), output)
     return 0
 
 

@@ -56,9 +56,9 @@ class ResultFiles:
         if output.report:
             yield output.report, report.json_text(self.fields(outcome, samples))
         if output.page:
-            from mrsync.cli.output.page import page
+            from mrsync.cli.output.html_report import html_report
 
-            yield output.page, page(self.fields(outcome, samples))
+            yield output.page, html_report(self.fields(outcome, samples))
         if output.metrics:
             from mrsync.cli.output.metrics import metrics
 

@@ -24,10 +24,10 @@ PHASES = (("gather", "a"), ("compare", "b"), ("cast", "c"), ("commit", "d"))
 Fields = Mapping[str, Any]
 
 
-def page(fields: Fields) -> str:
+def html_report(fields: Fields) -> str:
     """Return the page. fields: of the JSON report; see docs/report.schema.json."""
     title = f"mrsync {fields['source']} to {fold(list(fields['targets'])) if fields['targets'] else 'no target'}"
-    style, script = (_resource(name) for name in ("page.css", "page.js"))
+    style, script = (_resource(name) for name in ("html_report.css", "html_report.js"))
     body = "".join(
         (*_head(fields), *_figures(fields), *_charts(fields), *_targets(fields), *_relays(fields), *_behind(fields))
     )

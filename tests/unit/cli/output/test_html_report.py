@@ -11,8 +11,8 @@ from html.parser import HTMLParser
 import pytest
 
 from mrsync.cli.output.chart import histogram_chart, line_chart, share_bar
-from mrsync.cli.output.page import FILES_SHOWN
-from mrsync.cli.output.page import page as page_of
+from mrsync.cli.output.html_report import FILES_SHOWN
+from mrsync.cli.output.html_report import html_report as page_of
 from mrsync.cli.output.recording import Sample
 from mrsync.cli.result_files import ResultFiles
 from mrsync.cli.settings.options import Output
