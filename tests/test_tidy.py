@@ -116,6 +116,21 @@ def test_every_module_is_used() -> None:
     assert unused == []
 
 
+def absent_modules(package: Path) -> list[str]:
+    """Return the modules that the docstring of a package names, and that are not there."""
+    text = ast.get_docstring(ast.parse((package / "__init__.py").read_text())) or ""
+    names = re.findall(r"`([a-z_0-9]+)`", text)
+    return [
+        name for name in names if not (package / name).with_suffix(".py").exists() and not (package / name).is_dir()
+    ]
+
+
+def test_packages_describe_modules_that_they_have() -> None:
+    packages = [path.parent for path in python_files() if path.name == "__init__.py" and path.is_relative_to(SOURCE)]
+    absent = {relative(package): names for package in packages if (names := absent_modules(package))}
+    assert absent == {}
+
+
 def test_unit_tests_mirror_the_modules() -> None:
     strays = []
     for path in (TESTS / "unit").rglob("test_*.py"):

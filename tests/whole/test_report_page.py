@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from mrsync.cli.output.page import page
+from mrsync.cli.output.html_report import html_report
 from mrsync.cli.output.recording import Sample
 from mrsync.cli.result_files import ResultFiles
 from mrsync.cli.settings.options import Output
@@ -54,7 +54,7 @@ def written(folder: Path, count: int) -> str:
     """The URL of a report of so many targets."""
     files = ResultFiles("mrsync", ["-m", f"node[1-{count}]", "-s", "/srv/data"], Output(), complain=print)
     path = folder / "report.html"
-    path.write_text(page(files.fields(outcome(count), SAMPLES)))
+    path.write_text(html_report(files.fields(outcome(count), SAMPLES)))
     return path.as_uri()
 
 
@@ -114,7 +114,7 @@ def test_the_same_page_is_made_from_json_later(site: Site, tmp_path: Path) -> No
     assert site.sync("--report", first).status == 0
     made = subprocess.run(program("mrsync", "report", report), capture_output=True, text=True)
     assert (made.returncode, made.stdout, made.stderr) == (0, "", "")
-    assert page(json.loads(report.read_text())) == later.read_text()
+    assert html_report(json.loads(report.read_text())) == later.read_text()
 
 
 SCHEMA: dict[str, Any] = json.loads((Path(__file__).parents[2] / "docs" / "report.schema.json").read_text())

@@ -5,6 +5,6 @@ tables of docs/cli.md, completions and man pages are made from these declaration
 by section, from the modules of `registry.declared`. `parser` makes argparse parsers of them, `reference` documents, and
 `completion` shell code.
 
-From here the way of an option goes on at its `field`: `policy.` is `Policy` in tree/model/policy.py, which targets get
-with the manifest; `selection.` is `Selection` in tree/source/selection.py, which stays on the master.
+From here an option goes on as the field that its declaration names. `policy.` is `Policy` in tree/model/policy.py,
+which targets get with the manifest; `selection.` is `Selection` in tree/source/selection.py, which stays on the master.
 """

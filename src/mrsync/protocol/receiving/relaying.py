@@ -4,6 +4,10 @@ The caster decides who these are. A relay slows its sender down if its child fal
 from its parent reports that, and takes its pages from the caster until it gets another parent.
 
 A child claims before it hears its parent: most firewalls let in only answers, so each end has to send something first.
+
+Pages are forwarded as the caster sealed them, and checked like those that come from the caster, so a child need not
+trust its parent for what it writes. FEED and CLAIM are sealed with a key of the link (`SessionKeys.hop_key`), which the
+parent derives from its own secret, and the caster sends to the child.
 """
 
 from __future__ import annotations

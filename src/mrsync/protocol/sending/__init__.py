@@ -1,5 +1,8 @@
 """How pages leave: what is sent next, how fast, and what is sent again.
 
-A window says how much may be under way; it is opened by reports of a few targets, the clock, and narrowed by loss.
-Transfers remember what was sent when and who misses what; repairs are combined by XOR, so that one packet repairs many.
+`schedule` decides what leaves next. `window` says how much may be under way, and has the rate cap; `clock` opens it by
+the reports of a few targets, the monitors, and `losses` tells whether losses are a reason to narrow it. `transfer`
+remembers when each page was sent and which targets miss what of it; `repairs` plans what is sent again, and `coding`
+combines losses by XOR, so that one packet repairs many. `flow` is the state of each listener in all this, and
+`stragglers` sets one aside that alone holds back the others.
 """

@@ -1,5 +1,8 @@
 """What the caster knows of its targets and decides about them: one policy per module.
 
-The roster holds one row per target. Admission decides who takes part, liveness who is lost, reach and relays which way
-pages take to a target, commits which files may be put into place.
+`roster` has a row for each target, with its `path` and its `progress`. `admission` decides which catchers take part,
+and `seals` and `compressions` what they use. `reports` takes what they say. `liveness` decides who is lost, within a
+budget (`patience`), and `endings` ends them. `commits` decides which files may be put into place, in one or two
+`rounds`. `reach` finds out whom the group reaches, `chains` lets others be fed by targets. `outbox` writes what the
+caster says.
 """

@@ -1,5 +1,7 @@
 """One sync on the master: load the source, launch catchers, cast until every target has a result, build the outcome.
 
-`cast` connects the parts. `source_job` and `objects` supply pages. `changed_files` decides about files that changed
-while they were read. `notices` turns events into sentences for the user. `account` builds the Outcome at the end.
+`cast` connects the parts. `load_source` and `source_job` scan the source and plan, and `objects` supplies pages;
+`rsync_compare` asks rsync what targets lack (-o). `changed_files` decides about files that changed while they were
+read. `notices` and `reach_notices` turn events into sentences for the user, and `unheard` warns of targets from which
+nothing comes. `ledger` collects the changes that targets itemize. `account` builds the `outcome` at the end.
 """

@@ -1,4 +1,9 @@
-"""The manifest: every entry of the source, in columns, so that a million entries need little memory."""
+"""The manifest: every entry of the source, in columns, so that a million entries need little memory.
+
+`Manifest.decode` is where a target refuses a hostile one: no name is empty, ".", ".." or has a slash, names are sorted
+and unique, and parents come before their children. So every path is below the destination, if it is opened without
+following links (`mrsync.tree.fs.directories`).
+"""
 
 from __future__ import annotations
 
