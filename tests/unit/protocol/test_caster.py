@@ -16,9 +16,8 @@ from mrsync.protocol.core.events import (
 from mrsync.protocol.core.ranges import RangeSet
 from mrsync.protocol.core.sends import SendMessage, SendPage
 from mrsync.protocol.core.states import RosterState
-from mrsync.wire.formats.record_codec import encode_record
 from mrsync.wire.limits import CONTROL_BYTES_MAX
-from mrsync.wire.messages import Ack, Ending, Farewell, Knock, ObjectKind, Phase, SealKind, Status
+from mrsync.wire.messages import Ending, Farewell, Knock, ObjectKind, Phase, SealKind, Status
 from mrsync.wire.records import ComparedRecord, FailedRecord, SatOutRecord, WantsRecord
 from tests.unit.protocol.builders import PAGE, are_files, found, report
 from tests.unit.protocol.session import ACK_WAIT_S, RESULT, Session
@@ -155,21 +154,6 @@ def test_a_loss_that_was_claimed_is_repaired() -> None:
     assert found(session.caster.roster, 0).flow.losses.missed == 1
 
 
-def test_old_reports_and_those_of_others_do_not_count() -> None:
-    session = Session().planned()
-    known = found(session.caster.roster, 0).report
-    for stale in (report(0, counter=1, frontier=9), report(0, counter=99, instance=1, frontier=9), report(7)):
-        session.caster.receive_message(stale, "somewhere", session.now)
-    assert found(session.caster.roster, 0).report is known
-
-
-def test_a_tx_that_was_never_sent_is_not_believed() -> None:
-    session = Session().planned()
-    session.report(0, tx_seen=10**6, tx_done=10**6)
-    target = found(session.caster.roster, 0)
-    assert target.flow.tx_seen == target.flow.tx_done <= session.caster.statistics().tx
-
-
 def test_files_are_granted_when_all_are_ready_and_the_finish_when_all_are_committed() -> None:
     session = Session().planned()
     session.report(0, ready=5, frontier=10)
@@ -241,13 +225,6 @@ def test_unrequested_plan_is_ignored() -> None:
     assert (session.phase(), session.status().plan_files) == (Phase.CASTING, 5)
 
 
-def test_every_piece_of_a_log_is_acknowledged() -> None:
-    session = Session().gathered()
-    session.report(0, ComparedRecord(0, 0, 0))
-    ack = session.messages(Ack)[-1]
-    assert (ack.target, ack.log_offset) == (0, len(encode_record(ComparedRecord(0, 0, 0))))
-
-
 # the end
 
 
@@ -265,21 +242,6 @@ def test_results_end_the_session() -> None:
     assert sum(status.phase is Phase.DONE for status in session.messages(Status)) == LINGER_COUNT
     assert [letter.ending for letter in session.messages(Farewell)] == [Ending.DONE] * 2
     assert session.caster.next_timeout() is None
-
-
-def test_farewell_is_repeated_for_late_reports() -> None:
-    session = Session().compared()
-    session.caster.give_up(1, "exited", session.now)
-    session.report(1)
-    session.caster.offer_plan(0, 0, 0, session.now)
-    session.report(0, RESULT)
-    session.report(0)
-    assert [(letter.target, letter.ending) for letter in session.messages(Farewell)] == [
-        (1, Ending.DROPPED),
-        (1, Ending.DROPPED),
-        (0, Ending.DONE),
-        (0, Ending.DONE),
-    ]
 
 
 def test_the_silent_are_dropped_and_the_others_go_on() -> None:
@@ -403,15 +365,3 @@ def test_only_a_knock_as_long_as_its_answer_is_answered() -> None:
         session.caster.receive_knock(Knock(0, 100, 1, size_bytes), "somewhere")
         sends = [send for send in session.caster.sends(session.now) if isinstance(send, SendMessage)]
         assert len([send for send in sends if send.destination == "somewhere"]) == answers
-
-
-def test_a_repeated_report_draws_one_farewell_only() -> None:
-    """The farewell may be longer, and anybody can repeat what a target said."""
-    session = Session().gathered()
-    session.caster.give_up(0, "its process ended " * 20, session.now)
-    session.pump()
-    before = len(session.messages(Farewell))
-    for _ in range(5):
-        session.caster.receive_message(report(0, counter=9), "elsewhere", session.now)
-        session.pump()
-    assert len(session.messages(Farewell)) == before + 1

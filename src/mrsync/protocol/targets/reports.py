@@ -64,7 +64,8 @@ class Reports:
             self._schedule.on_progress(target.flow)
         if report.log_bytes:
             for record in target.log.feed(report.log_offset, report.log_bytes):
-                self._receive_record(target, record, now)
+                if target.is_live:  # not ended by a record before this one
+                    self._receive_record(target, record, now)
             self._outbox.ack(target)
         if target.is_live and target.path.is_direct:
             self._schedule.receive_flow(target.flow, old, report, now)
@@ -79,5 +80,5 @@ class Reports:
             self._rounds.note_wants()
         elif isinstance(record, (ChangesRecord, DeletionsRecord)):
             self._events.append(ChangesTold(target.id, record))
-        elif isinstance(record, FailedRecord) and target.is_live:
+        elif isinstance(record, FailedRecord):
             self._endings.end(target, target.failure_trigger, record.reason, now)
