@@ -23,7 +23,7 @@ from mrsync.wire.records import (
 from tests.unit.protocol.builders import PAGE, are_files, found, report
 from tests.unit.protocol.session import RESULT, Session
 
-LOG = [ErrorRecord(13, b"a", "open"), ErrorRecord(2, b"b", "open"), ComparedRecord(0, 0, 0)]
+LOG: list[LogRecord] = [ErrorRecord(13, b"a", "open"), ErrorRecord(2, b"b", "open"), ComparedRecord(0, 0, 0)]
 
 
 def say(session: Session, counter: int, offset: int, log: bytes, end: int = 0) -> None:
@@ -102,7 +102,11 @@ def test_records_are_taken_in_order_and_once_however_their_pieces_come() -> None
 
 def test_what_was_changed_and_deleted_reaches_the_application() -> None:
     session = Session().planned()
-    records = [DeletionsRecord(b"gone"), ChangesRecord(b"one"), ChangesRecord(b"two")]
+    records: list[ChangesRecord | DeletionsRecord] = [
+        DeletionsRecord(b"gone"),
+        ChangesRecord(b"one"),
+        ChangesRecord(b"two"),
+    ]
     session.report(1, *records)
     assert told(session, ChangesTold) == [ChangesTold(1, record) for record in records]
 
