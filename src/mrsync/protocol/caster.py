@@ -198,6 +198,11 @@ class Caster:
         if not self._is_over:
             self._outbox.answer_knock(knock, source)
 
+    def invite(self, destination: Address) -> None:
+        """Send the last status to where a catcher waits. What it sends will look like an answer on the way back."""
+        if not self._is_over:
+            self._outbox.copy_status(destination)
+
     def handle_lapse(self) -> None:
         """Forget sending times: `now` does not count the lapse that just ended, so round trips would look too short."""
         self.clock.forget_times(self._schedule.tx)

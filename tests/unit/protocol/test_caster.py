@@ -365,3 +365,13 @@ def test_only_a_knock_as_long_as_its_answer_is_answered() -> None:
         session.caster.receive_knock(Knock(0, 100, 1, size_bytes), "somewhere")
         sends = [send for send in session.caster.sends(session.now) if isinstance(send, SendMessage)]
         assert len([send for send in sends if send.destination == "somewhere"]) == answers
+
+
+def test_an_invited_catcher_gets_the_last_status() -> None:
+    session = Session()
+    session.pump(0.1)
+    session.caster.invite("somewhere")
+    invitations = [
+        send for send in session.caster.sends(session.now) if isinstance(send, SendMessage) and send.destination
+    ]
+    assert [(send.destination, send.message) for send in invitations] == [("somewhere", session.messages(Status)[-1])]

@@ -38,7 +38,7 @@ from mrsync.run.cast.progress_view import take_snapshot
 from mrsync.run.cast.reach_notices import ReachNotices
 from mrsync.run.cast.source_job import SourceJob
 from mrsync.run.cast.unheard import Unheard
-from mrsync.run.conntrack import ask_for_reports
+from mrsync.run.conntrack import paths_to
 from mrsync.run.launch import launch, signer_of
 from mrsync.run.observer import Notice, Observer
 from mrsync.run.rendezvous import Rendezvous, open_rendezvous
@@ -133,8 +133,8 @@ class _Run:
         sockets = [path.socket for path in paths]
         for opened in sockets:
             set_traffic_class(opened, share_of(settings))
-        ask = partial(ask_for_reports, sockets, rendezvous.interfaces)
-        self._unheard = Unheard(settings.targets, rendezvous.port - 1, ask, self._notices.warn)
+        self._paths_to = partial(paths_to, sockets, rendezvous.interfaces)
+        self._unheard = Unheard(settings.targets, rendezvous.port - 1, self._invite, self._notices.warn)
         self._arrivals = self._listen(launcher) if launcher is not None else None
         self._foreign_sessions = rendezvous.watch_foreign_sessions(session, loop, self._notices.warn)
         self._driver = CasterDriver(
@@ -210,6 +210,10 @@ class _Run:
         self._unheard.begin(target, ready, self._loop.now())
         if (known := self._caster.roster.find(target)) is not None:
             known.hint = self._unheard.hint
+
+    def _invite(self, ready: Readiness) -> None:
+        for path in self._paths_to(ready):
+            self._caster.invite(path)
 
     def _on_turn(self) -> None:
         if self._arrivals is not None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import socket
 import time
+from collections.abc import Iterable
+from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
@@ -14,7 +16,7 @@ from mrsync.protocol.exchange import Exchange
 from mrsync.remote.launcher import Launcher
 from mrsync.run.arrivals import Arrivals
 from mrsync.run.cast.outcome import TargetState
-from mrsync.run.conntrack import ask_for_reports
+from mrsync.run.conntrack import paths_to
 from mrsync.run.launch import Program, start_everywhere
 from mrsync.run.measure import rttcatch
 from mrsync.run.observer import Notice, Observer, Snapshot, TargetProgress
@@ -22,6 +24,7 @@ from mrsync.run.rendezvous import Rendezvous, open_rendezvous
 from mrsync.run.settings import RTT_GROUPS, Invitation, RttSettings
 from mrsync.run.stop import Stop
 from mrsync.transport.loop import Loop
+from mrsync.transport.network.paths import Path
 from mrsync.transport.pinging import Pinger
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.limits import PACKETS_PER_PAGE_MAX, TAG_BYTES
@@ -139,7 +142,7 @@ class _Rtt:
                     self._settings.targets,
                     self._give_up,
                     self._observer.on_notice,
-                    on_ready=lambda target, ready: ask_for_reports(self._pinger.sockets, interfaces, ready),
+                    on_ready=lambda target, ready: _ask_for_echoes(paths_to(self._pinger.sockets, interfaces, ready)),
                 )
                 self._loop.watch(self._launcher, self._arrivals.listen)
             self._stop.listen(lambda: self._loop.post(lambda: None))  # wakes the loop
@@ -240,3 +243,10 @@ class _Rtt:
             if self._stop.reason:
                 reason = "interrupted before it echoed a page"
         return TargetRtt(self._settings.targets[number], state, reason, self._exchange.missing(number), histogram)
+
+
+def _ask_for_echoes(paths: Iterable[Path]) -> None:
+    """Send an empty datagram on each path, so that firewalls take the echoes for replies."""
+    for path in paths:
+        with suppress(OSError):  # without a route or permission, the missing echoes themselves show the problem
+            path.socket.sendto(b"", path.address)
