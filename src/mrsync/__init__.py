@@ -20,11 +20,20 @@ _PUBLIC = {
     "Stop": "run.stop",
     "TargetOutcome": "run.cast.outcome",
     "TargetState": "run.cast.outcome",
+    "ExitStatus": "errors",
     "MrsyncError": "errors",
+    "FileError": "errors",
     "Interrupted": "errors",
+    "SelectionError": "errors",
+    "SocketError": "errors",
+    "StartError": "errors",
     "UsageError": "errors",
 }
 __all__ = ["__version__", *_PUBLIC]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
 
 
 def __getattr__(name: str) -> Any:

@@ -3,8 +3,8 @@
     import mrsync
 
     result = mrsync.sync("/srv/data", "node[1-20]", "/srv/data", exclude=["*.tmp"], checksum=True)
-    if result.exit_status:
-        print([target.host for target in result.targets if target.state is not mrsync.TargetState.DONE])
+    for target in result.incomplete:
+        print(target.host, target.reason)
 
 It prints nothing and sets no signal handlers. It reads no settings file except the one given as `config`.
 """
@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 
 from mrsync.cli.registry.option import MRSYNC
 from mrsync.cli.registry.parser import make_parser
-from mrsync.cli.settings.configuration import option_words
+from mrsync.cli.settings.configuration import is_switch, option_words
 from mrsync.cli.settings.options import parse_mrsync
 from mrsync.errors import UsageError
 from mrsync.run.cast.outcome import Outcome
@@ -27,7 +27,7 @@ from mrsync.run.stop import Stop
 
 Result: TypeAlias = Outcome
 Event: TypeAlias = Notice | Snapshot
-PathLike = str | os.PathLike[str]
+PathLike: TypeAlias = str | bytes | os.PathLike[str]
 
 # Options that are useful only for a command with a terminal, files or a process of its own.
 FOR_PROGRAMS = {"progress", "report", "metrics", "stats", "log-file", "log-format", "verbose", "help", "version"}
@@ -51,8 +51,8 @@ def sync(
     stop.request("reason") in any thread or signal handler to end the run with exit status 20. options: long options of
     mrsync with underscores, such as dry_run=True, exclude=["*.o"], rsh="local"; None leaves an option unset.
 
-    Targets that fail raise nothing; look at exit_status and targets of the result. Raise MrsyncError (UsageError,
-    SelectionError, SocketError, ...) if the run cannot begin.
+    Targets that fail raise nothing; look at `exit_status` and `incomplete` of the result. Raise MrsyncError
+    (UsageError, SelectionError, SocketError, ...) if the run cannot begin.
     """
     from mrsync.run.cast.cast import cast
 
@@ -66,13 +66,37 @@ def _arguments(
     """Return the request as words of a command line, because its parser knows names, types, ranges and conflicts."""
     if not isinstance(targets, str):
         targets = ",".join(targets)
-    given = {name.rstrip("_").replace("_", "-"): value for name, value in options.items() if value is not None}
-    if useless := FOR_PROGRAMS & set(given):
-        raise UsageError(f"sync() has no option {min(useless)}: it is for the command line")
-    words = [f"--targets={targets}", f"--source={os.fspath(source)}"]
+    words = [f"--targets={targets}", f"--source={os.fsdecode(source)}"]
     if dest is not None:
-        words.append(f"--dest={os.fspath(dest)}")
-    return words + option_words(make_parser(MRSYNC), given)
+        words.append(f"--dest={os.fsdecode(dest)}")
+    parser = make_parser(MRSYNC)
+    given: dict[str, Any] = {}
+    for keyword, value in options.items():
+        if value is None:
+            continue
+        name = keyword.rstrip("_").replace("_", "-")
+        if name in FOR_PROGRAMS:
+            raise UsageError(f"sync() has no option {keyword}: it is for the command line")
+        if name.startswith("no-") and is_switch(parser, name.removeprefix("no-")):
+            name, value = name.removeprefix("no-"), _opposite(keyword, value)
+        given[name] = _plain(value)
+    return words + option_words(parser, given)
+
+
+def _opposite(keyword: str, value: object) -> bool:
+    """Return what no_NAME=value means for NAME."""
+    if not isinstance(value, bool):
+        raise UsageError(f"{keyword}: it must be true or false")
+    return not value
+
+
+def _plain(value: object) -> object:
+    """Return a value as settings files have it: a path is a text, and a tuple is a list."""
+    if isinstance(value, (bytes, os.PathLike)):
+        return os.fsdecode(value)
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    return value
 
 
 class _Listener:

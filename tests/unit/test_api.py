@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -28,11 +29,16 @@ def source(tmp_path: Path) -> Path:
     return folder
 
 
+def place() -> dict[str, Any]:
+    """Options for a place of the network of its own."""
+    group = f"239.255.{random.randrange(256)}.{random.randrange(256)}"
+    return {"group": group, "port": random.randrange(32000, 60000, 2)}
+
+
 def sync(source: Path, **options: Any) -> mrsync.Result:
-    """To three targets on this host, in a place of the network of its own."""
-    group, port = f"239.255.{random.randrange(256)}.{random.randrange(256)}", random.randrange(32000, 60000, 2)
+    """To three targets on this host."""
     dest = source.parent / "dest" / "{host}"
-    return mrsync.sync(source, ["x", "y", "z"], dest, rsh="local", group=group, port=port, **options)
+    return mrsync.sync(source, ["x", "y", "z"], dest, rsh="local", **place(), **options)
 
 
 def test_all_targets_become_equal(source: Path) -> None:
@@ -49,6 +55,54 @@ def test_options_are_keywords(source: Path) -> None:
     assert result.is_dry_run
     assert result.files_planned == 1
     assert not (source.parent / "dest" / "x").exists()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"exclude": ("*.tmp", "a")},
+        {"exclude": "*.tmp"},
+        {"no_delete": True},
+        {"no_delete": False},
+        {"exclude_from": Path("excluded")},
+        {"compare_dest": Path("/no/such/directory")},
+    ],
+)
+def test_values_are_those_of_python(source: Path, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(source.parent)
+    Path("excluded").write_text("*.tmp\n")
+    Path("dest/x").mkdir()
+    Path("dest/x/extra").write_text("only here")
+    result = mrsync.sync(
+        os.fsencode(source), "x", os.fsencode(source.parent / "dest/x"), rsh="local", **place(), **options
+    )
+    assert result.exit_status == 0
+    assert Path("dest/x/extra").exists() is options.get("no_delete", False)
+    assert Path("dest/x/b.tmp").exists() is not any(name.startswith("exclude") for name in options)
+
+
+def test_targets_that_are_not_equal_are_incomplete(source: Path) -> None:
+    (source.parent / "dest" / "y").write_text("this is no directory")
+    result = sync(source)
+    assert result.exit_status == mrsync.ExitStatus.PARTIAL
+    assert [(target.host, target.state) for target in result.incomplete] == [("y", mrsync.TargetState.REFUSED)]
+
+
+def test_changes_name_their_targets(source: Path) -> None:
+    (source.parent / "dest" / "z").mkdir()
+    (source.parent / "dest" / "z" / "b.tmp").write_text("old")
+    result = sync(source, itemize_changes=True, exclude=["a"])
+    found = {(line.path, tuple(result.targets[number].host for number in line.targets)) for line in result.changes}
+    assert (b"b.tmp", ("x", "y")) in found
+    assert (b"b.tmp", ("z",)) in found
+
+
+def test_the_module_lists_its_names_and_has_them() -> None:
+    assert dir(mrsync) == sorted(mrsync.__all__)
+    for name in mrsync.__all__:
+        assert getattr(mrsync, name) is not None
+    stub = Path(mrsync.__file__).with_suffix(".pyi").read_text()
+    assert set(re.findall(r" as (\w+)", stub)) == set(mrsync.__all__) - {"__version__"}
 
 
 def test_events_hold_notices_and_progress(source: Path) -> None:
@@ -95,6 +149,8 @@ def test_nothing_is_printed(source: Path, capfd: pytest.CaptureFixture[str]) -> 
         ({"ack_wait": "soon"}, "ack-wait"),
         ({"report": "x.json"}, "sync() has no option report"),
         ({"rate": "fast"}, "--rate"),
+        ({"no_delete": "yes"}, "no_delete: it must be true or false"),
+        ({"log_file": Path("log")}, "sync() has no option log_file"),
     ],
 )
 def test_a_wrong_option_is_one_sentence(source: Path, options: dict[str, Any], sentence: str) -> None:

@@ -65,7 +65,7 @@ def event_line(outcome: Outcome) -> str:
 
 def complaint(outcome: Outcome) -> str | None:
     """Return a sentence that explains the exit status, or None if it is 0."""
-    behind = [target for target in outcome.targets if target.state is not TargetState.DONE]
+    behind = outcome.incomplete
     if outcome.failure:
         is_resumable = outcome.has_begun and outcome.failure_status in (ExitStatus.INTERRUPTED, ExitStatus.TIMEOUT)
         return f"{outcome.failure}; run the same command again to resume" if is_resumable else outcome.failure

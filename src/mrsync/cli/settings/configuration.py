@@ -145,6 +145,12 @@ def option_words(parser: Parser, settings: Mapping[str, Any]) -> list[str]:
     return words
 
 
+def is_switch(parser: Parser, name: str) -> bool:
+    """Return whether there is an option --NAME that can be turned off by --no-NAME."""
+    action = _actions(parser).get(name)
+    return action is not None and _is_switch(action)
+
+
 def _actions(parser: Parser) -> dict[str, argparse.Action]:
     return {
         name[2:]: action

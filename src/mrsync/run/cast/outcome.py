@@ -154,6 +154,11 @@ class Outcome(NamedTuple):
         return ExitStatus.DELETIONS if is_stopped else ExitStatus.OK
 
     @property
+    def incomplete(self) -> tuple[TargetOutcome, ...]:
+        """The targets that are not equal to the source, each with its reason."""
+        return tuple(target for target in self.targets if target.state is not TargetState.DONE)
+
+    @property
     def copies(self) -> int:
         """How often the contents were sent: once if any target got multicast, and once per unicast target."""
         paths = [target.path for target in self.targets if target.state in _SERVED]
