@@ -150,6 +150,27 @@ REMOVALS = (
         "unit/protocol/core/test_plausibility.py",
     ),
     Removal(
+        "no target's log goes on for ever",
+        "protocol/core/plausibility.py",
+        "return self._counts.empty <= EMPTY_MAX",
+        "return True",
+        "unit/protocol/core/test_plausibility.py::test_no_log_goes_on_for_ever",
+    ),
+    Removal(
+        "the buffer of a target that has left counts no more",
+        "protocol/sending/window.py",
+        "if smallest != self._buffer_bytes:",
+        "if self._buffer_bytes is None or (smallest or 0) < self._buffer_bytes:",
+        "unit/protocol/test_caster.py::test_the_buffer_of_a_target_that_has_left_slows_nobody_down",
+    ),
+    Removal(
+        "what is gone while a tree is verified is reported",
+        "tree/record/verification.py",
+        "for entry in gone if not may_lack else ():",
+        "for entry in ():",
+        "unit/tree/record/test_verification.py",
+    ),
+    Removal(
         "a forged FEED makes no true one look old",
         "protocol/receiving/relaying.py",
         "last.counter < feed.counter <= last.counter + COUNTERS_AHEAD_MAX * spared",

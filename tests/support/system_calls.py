@@ -1,23 +1,32 @@
-"""Something happens at the k-th call of os: the process is killed, the call fails, or somebody was quicker."""
+"""Something happens at the k-th system call: the process is killed, the call fails, or somebody was quicker."""
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+
+from mrsync.tree.staging import durability
 
 CALLS = (
     *("open", "close", "dup", "stat", "lstat", "fstat", "fstatvfs", "access", "listdir", "scandir", "readlink"),
     *("read", "pread", "readv", "pwrite", "pwritev", "writev", "lseek", "ftruncate", "sendfile", "fsync", "fdatasync"),
     *("rename", "link", "symlink", "unlink", "mkdir", "rmdir", "mknod", "chmod", "fchmod", "chown", "fchown", "utime"),
     *("listxattr", "getxattr", "setxattr", "removexattr"),
+    *("preadv", "statvfs", "fchdir", "posix_fadvise", "posix_fallocate"),
+)
+PLACES: tuple[tuple[Any, str], ...] = (
+    *((os, name) for name in CALLS),
+    *((fcntl, name) for name in ("flock", "ioctl")),
+    (durability, "flush_file_system"),  # where it is called: the C library does it
 )
 Event = Callable[[str, tuple[Any, ...], dict[str, Any]], None]
 
 
 class SystemCalls:
-    """Counts the calls of os while it is `watching`; before the k-th, event(name, arguments, more) is called.
+    """Counts the system calls while it is `watching`; before the k-th, event(name, arguments, more) is called.
 
     What the event raises, the call raises; a descriptor that was to be closed is closed all the same. paused: calls
     are not counted.
@@ -31,14 +40,14 @@ class SystemCalls:
 
     @contextmanager
     def watching(self) -> Iterator[SystemCalls]:
-        real = {name: getattr(os, name) for name in CALLS}
-        for name, function in real.items():
-            setattr(os, name, self._wrapped(name, function))
+        real = [(place, name, getattr(place, name)) for place, name in PLACES]
+        for place, name, function in real:
+            setattr(place, name, self._wrapped(name, function))
         try:
             yield self
         finally:
-            for name, function in real.items():
-                setattr(os, name, function)
+            for place, name, function in real:
+                setattr(place, name, function)
 
     @contextmanager
     def paused(self) -> Iterator[None]:

@@ -73,7 +73,7 @@ class Caster:
         self._unions: tuple[Union, Union] | None = None  # of needs and basis, while they are computed
         self._rounds = Rounds()
         self._commits = Commits(0, config.commit_rule)
-        self._bounds = Bounds()
+        self._bounds = Bounds(itemizes=config.itemizes)
         page_s = geometry.page_bytes / config.rate_bytes_s if config.rate_bytes_s else 0.0
         self._patience = Patience(config.ack_wait_s, is_shedding=config.is_shedding, page_s=page_s)
         self._events: deque[CasterEvent] = deque()
@@ -129,6 +129,7 @@ class Caster:
             return
         self._rounds.pages_of = pages_of
         self._commits.begin(file_count)
+        self._bounds.files = file_count
         if self._withdraw_if_vetoed(now):
             return
         if file_count:
@@ -146,6 +147,7 @@ class Caster:
         if self.phase is not Phase.CASTING or not self._rounds.is_asked or not self._commits.has_second_chance:
             return
         self._commits.cast_again(files, file_count)
+        self._bounds.files = self._commits.file_count
         if file_count:
             self._rounds.current = AGAIN
             self._outbox.sizes[AGAIN.plan], self._outbox.sizes[AGAIN.contents] = size_bytes, contents_bytes
@@ -272,7 +274,6 @@ class Caster:
     # targets that come and go
 
     def _on_joined(self, target: Target, hello: Hello, now: float) -> None:
-        self.clock.window.on_buffer(hello.buffer_bytes)
         self._events.append(TargetJoined(target.id))
         self._elect(now)
 
@@ -436,6 +437,8 @@ class Caster:
             self._events.append(CastFinished(self.phase))
 
     def _elect(self, now: float) -> None:
+        served = (target for target in self.roster.live if not target.flow.is_shed)
+        self.clock.window.on_buffers(target.hello.buffer_bytes for target in served if target.hello is not None)
         if self.clock.elect(now):
             self._timers.advance(Timer.STATUS, now)
         if shed := self._stragglers.look(self._schedule.tx, now):

@@ -16,6 +16,7 @@ from mrsync.protocol.core.events import (
 from mrsync.protocol.core.ranges import RangeSet
 from mrsync.protocol.core.sends import SendMessage, SendPage
 from mrsync.protocol.core.states import RosterState
+from mrsync.protocol.pace.delay import Delay
 from mrsync.wire.limits import CONTROL_BYTES_MAX
 from mrsync.wire.messages import Ending, Farewell, Knock, ObjectKind, Phase, SealKind, Status
 from mrsync.wire.records import ComparedRecord, FailedRecord, SatOutRecord, WantsRecord
@@ -375,3 +376,16 @@ def test_an_invited_catcher_gets_the_last_status() -> None:
         send for send in session.caster.sends(session.now) if isinstance(send, SendMessage) and send.destination
     ]
     assert [(send.destination, send.message) for send in invitations] == [("somewhere", session.messages(Status)[-1])]
+
+
+def test_the_buffer_of_a_target_that_has_left_slows_nobody_down() -> None:
+    session = Session(3)
+    session.caster.offer_manifest(PAGE, are_files)
+    window, before = session.caster.clock.window, session.caster.clock.window.size
+    for target, buffer_bytes in enumerate((1 << 30, 1 << 30, 1)):
+        session.hello(target, buffer_bytes=buffer_bytes)
+    assert window.room(0, 0) < before
+    session.caster.give_up(2, "it is gone", session.now)
+    for done in range(0, 1000, 2):
+        window.on_progress(done, Delay(), session.now)
+    assert window.room(0, 0) > before

@@ -2,7 +2,8 @@
 
 A target that is not to be trusted may say anything, under its own key. What it says of itself does harm to nobody else.
 But a need of an entry without contents would make a plan that all others reject, a result before the end would let it
-never be missed, and lists without bounds would fill the master's memory.
+never be missed, and lists without bounds would fill the master's memory. A log without an end would also hold up the
+session, as what comes of a log shows that its target is at work (patience.py): each kind of record has its limit.
 """
 
 from __future__ import annotations
@@ -10,46 +11,79 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Callable
 
-from mrsync.wire.limits import ERRORS_MAX
+from mrsync.wire.limits import CHANGES_BYTES_MAX, ERRORS_MAX
 from mrsync.wire.messages import Phase
 from mrsync.wire.records import (
     BasisRecord,
+    ChangesRecord,
     ComparedRecord,
+    DeletionsRecord,
     ErrorRecord,
     LogRecord,
     NeedsRecord,
     ResultRecord,
+    SatOutRecord,
     WantsRecord,
 )
+
+EMPTY_MAX = 8  # records of ranges without any: an honest target sends one of each kind
+SAT_OUT_MAX = 2  # records for each planned file: it may fail again when it is to be renamed
+CHANGES_COST_MIN = 1024  # of a record: only the last ones of an honest target are smaller
 
 AreFiles = Callable[[int, int], bool]  # whether all entries [a, b) of the manifest are regular files
 
 
 @dataclass
 class Bounds:
-    """What the caster knows of a session. pages: of the contents of the first round, 0 before the plan."""
+    """What the caster knows of a session. pages: of the contents of the first round, 0 before the plan.
+
+    files: planned ones, of both rounds. itemizes: whether targets tell every change.
+    """
 
     phase: Phase = Phase.GATHERING
     are_files: AreFiles = lambda first, end: False
     pages: int = 0
+    files: int = 0
+    itemizes: bool = True
+
+
+@dataclass
+class _Counts:
+    """What was told so far."""
+
+    errors: int = 0
+    results: int = 0
+    compared: int = 0
+    sat_out: int = 0
+    empty: int = 0
+    changes_bytes: int = 0
 
 
 class Plausibility:
     """Judge the log of one target, record by record."""
 
     def __init__(self) -> None:
-        self._errors = 0
+        self._counts = _Counts()
         self._told: dict[type, int] = {}  # kind of ranges -> the end of what was told
 
     def holds(self, record: LogRecord, bounds: Bounds) -> bool:
         """Return whether this record may come next."""
+        counts = self._counts
         if isinstance(record, ErrorRecord):
-            self._errors += 1
-            return self._errors <= ERRORS_MAX
+            counts.errors += 1
+            return counts.errors <= ERRORS_MAX
         if isinstance(record, ResultRecord):
-            return bounds.phase in (Phase.FINISHING, Phase.WITHDRAWING)
+            counts.results += 1
+            return counts.results == 1 and bounds.phase in (Phase.FINISHING, Phase.WITHDRAWING)
         if isinstance(record, ComparedRecord):
-            return bounds.phase is not Phase.GATHERING
+            counts.compared += 1
+            return counts.compared == 1 and bounds.phase is not Phase.GATHERING
+        if isinstance(record, SatOutRecord):
+            counts.sat_out += 1
+            return counts.sat_out <= SAT_OUT_MAX * bounds.files
+        if isinstance(record, (ChangesRecord, DeletionsRecord)):
+            counts.changes_bytes += max(len(record.data), CHANGES_COST_MIN)
+            return bounds.itemizes and counts.changes_bytes <= CHANGES_BYTES_MAX + 2 * CHANGES_COST_MIN
         if isinstance(record, WantsRecord):
             return record.end <= bounds.pages and self._follows(record)
         if isinstance(record, (NeedsRecord, BasisRecord)):
@@ -59,6 +93,7 @@ class Plausibility:
     def _follows(self, record: NeedsRecord | BasisRecord | WantsRecord) -> bool:
         """Return whether its ranges come behind those that were told: then adding them costs little."""
         if not record.ranges:
-            return True
+            self._counts.empty += 1
+            return self._counts.empty <= EMPTY_MAX
         told, self._told[type(record)] = self._told.get(type(record), 0), record.ranges[-1][1]
         return record.ranges[0][0] >= told

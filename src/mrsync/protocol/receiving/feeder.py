@@ -194,8 +194,8 @@ class Feeder:
         schedule, passage = self._schedule, self._passage
         if schedule is None or self._clock is None:
             return
-        if claim.buffer_bytes:
-            self._clock.window.on_buffer(claim.buffer_bytes)
+        claims = (child.claim for child in self._children.values() if child.claim is not None and not child.is_quiet)
+        self._clock.window.on_buffers(known.buffer_bytes for known in claims if known.buffer_bytes)
         old, said = child.report, report_of(claim)
         child.report = report = schedule.believable(said)
         child.flow.receive(report, now, is_believed=report is said)

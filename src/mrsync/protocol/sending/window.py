@@ -18,6 +18,8 @@ A cut because of a suspicion may be taken back (losses.py). A cut because of dro
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from mrsync.protocol.pace.delay import Delay
 from mrsync.wire.geometry import Geometry
 
@@ -43,7 +45,7 @@ class Window:
         self.cuts = 0
         self.is_bounded = is_bounded
         self._limit = float(WINDOW_PAGES_MAX)
-        self._buffer_bytes: int | None = None  # the smallest of all targets
+        self._buffer_bytes: int | None = None  # the smallest of all listeners
         self._rate_bytes_s = rate_bytes_s
         self._is_probing = True  # doubling until the first cut (slow start)
         self._cut_tx = 0
@@ -64,12 +66,18 @@ class Window:
         self._page_truesize = geometry.packets * PACKET_TRUESIZE_BYTES
         self._limit_size()
 
-    def on_buffer(self, buffer_bytes: int) -> None:
-        """Take the receive buffer of a target. Half of it may be under way."""
-        self._buffer_bytes = min(self._buffer_bytes or buffer_bytes, buffer_bytes)
-        self._limit_size()
+    def on_buffers(self, buffers_bytes: Iterable[int]) -> None:
+        """Take the receive buffers of all present listeners. Half of the smallest one may be under way.
+
+        Those of listeners that have left must not count, or one of them could slow down the others for ever.
+        """
+        smallest = min(buffers_bytes, default=None)
+        if smallest != self._buffer_bytes:
+            self._buffer_bytes = smallest
+            self._limit_size()
 
     def _limit_size(self) -> None:
+        self._limit = float(WINDOW_PAGES_MAX)
         if self._buffer_bytes is not None:
             pages = self._buffer_bytes / 2 / self._page_truesize
             self._limit = max(float(WINDOW_PAGES_MIN), min(float(WINDOW_PAGES_MAX), pages))

@@ -41,12 +41,14 @@ Batch = list[Portion]
 class PortionResult(NamedTuple):
     """What reading a portion gave.
 
-    length: bytes that are right. wrong: number and place of each wrong part. error: why it cannot be read.
+    length: bytes that are right. wrong: number and place of each wrong part. error: why it cannot be read. is_gone: the
+    file is missing, or has another size.
     """
 
     length: int = 0
     wrong: tuple[tuple[int, str], ...] = ()
     error: str = ""
+    is_gone: bool = False
 
 
 class _Part(NamedTuple):
@@ -77,16 +79,16 @@ def batches(files: Iterable[ProvenFile]) -> Iterator[Batch]:
 
 
 def read_batch(root: bytes, path: bytes, size: int, portion: Portion, check: Check) -> PortionResult:
-    """Read a portion of a file below a directory. A file that is missing or has another size gives nothing."""
+    """Read a portion of a file below a directory."""
     try:
         fd = open_regular_below(root, path)
     except (FileNotFoundError, NotADirectoryError):
-        return PortionResult()  # the comparison reports it
+        return PortionResult(is_gone=True)
     except OSError as error:
         return PortionResult(error=os.strerror(error.errno or 0))
     try:
         if os.fstat(fd).st_size != size:
-            return PortionResult()
+            return PortionResult(is_gone=True)
         return _read(fd, size, portion, check)
     except OSError as error:
         return PortionResult(error=os.strerror(error.errno or 0))

@@ -1,6 +1,8 @@
 """Verify a tree against the record of its last sync, and change nothing.
 
-Names, types, sizes, times and attributes are compared as in a sync. Then every file with a proof is read.
+Names, types, sizes, times and attributes are compared as in a sync. Then every file with a proof is read. What was
+there when it was compared, and is gone when it is to be read, differs as well: else whoever may rename things in the
+tree could keep a forged file from being read.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from mrsync.tree.record.reading import Batch, Check, batches, read_batch
 from mrsync.tree.record.record import Record
 
 BATCHES_AT_ONCE = 64  # handed to the threads
+REPLACED = "replaced or removed while it was verified"
 FOUND_MAX = 1000  # differences that are named; others are counted
 _WORDS = {SIZE: "size", TIME: "time", MODE: "mode", USER: "owner", GROUP: "group", ACL: "ACL", XATTR: "attributes"}
 
@@ -48,11 +51,18 @@ class Verified:
     unproven: int = 0
     count: int = 0
     differences: list[Difference] = field(default_factory=list)
+    compared: set[int] = field(default_factory=set)  # entries that differ, as far as is known
 
     def note(self, *found: Difference) -> None:
         """Count differences, and keep the first FOUND_MAX."""
         self.count += len(found)
         self.differences += found[: max(0, FOUND_MAX - len(self.differences))]
+
+    def note_once(self, entry: int, difference: Difference) -> None:
+        """Note a difference of an entry, unless one was noted before."""
+        if entry not in self.compared:
+            self.compared.add(entry)
+            self.note(difference)
 
 
 def verify(
@@ -72,7 +82,7 @@ def verify(
         return result
     destination = Destination(path, is_dry_run=True, is_only_read=True)
     try:
-        result.note(*_compared(manifest, destination, on_activity))
+        result.note(*_compared(manifest, destination, result.compared, on_activity))
         with ThreadPoolExecutor(threads) as pool:
             _read(manifest, destination, record, check, pool, result, on_activity)
     finally:
@@ -85,11 +95,19 @@ def _for_reading(policy: Policy) -> Policy:
     return policy._replace(itemizes=True, ignore_times=False, checksum=False, durable=False, guards_deletions=False)
 
 
-def _compared(manifest: Manifest, destination: Destination, on_activity: Callable[[int], None]) -> Iterator[Difference]:
-    """Return what differs without looking into files."""
+def _may_lack_files(policy: Policy) -> bool:
+    """Return whether files of the source may be absent, or differ, after a sync that went well."""
+    return policy.existing or policy.ignore_existing or policy.update or policy.is_listed or bool(policy.compare_dests)
+
+
+def _compared(
+    manifest: Manifest, destination: Destination, differing: set[int], on_activity: Callable[[int], None]
+) -> Iterator[Difference]:
+    """Yield what differs without looking into files. Add the entries to `differing`."""
     comparison = compare(manifest, destination, on_activity)
     assert comparison.items is not None  # the policy asks for them
     for first, end, flags, leader in comparison.items.runs():
+        differing.update(range(first, end))
         for entry in range(first, end):
             path = manifest.path(entry)
             if flags & NEW:
@@ -122,26 +140,30 @@ def _read(
     contents = (entry for entry, size in enumerate(manifest.sizes) if size and manifest.has_contents(entry))
     result.unproven = sum(1 for entry in contents if entry not in known)
     waiting = batches(proven)
+    may_lack = _may_lack_files(manifest.policy)
     place_of = manifest.path if destination.kept_links is None else destination.kept_links.place
 
-    def read(batch: Batch) -> tuple[int, int, list[Difference]]:
-        """Return how many files and bytes are right, and what is not."""
+    def read(batch: Batch) -> tuple[int, int, list[Difference], list[int]]:
+        """Return how many files and bytes are right, what is not, and the entries that are gone."""
         files = length = 0
-        found = []
+        found, gone = [], []
         for portion in batch:
             name = manifest.path(portion.file.entry)
             place = place_of(portion.file.entry)
             read = read_batch(destination.path, place, manifest.sizes[portion.file.entry], portion, check)
             length += read.length
-            files += portion.first == 0 and not read.wrong and not read.error
+            files += portion.first == 0 and not (read.wrong or read.error or read.is_gone)
             found += [Difference("contents", name, where, page) for page, where in read.wrong]
             if read.error:
                 found.append(Difference("unreadable", name, read.error))
-        return files, length, found
+            gone += [portion.file.entry] * read.is_gone
+        return files, length, found, gone
 
     while group := list(islice(waiting, BATCHES_AT_ONCE)):
-        for files, length, found in pool.map(read, group):
+        for files, length, found, gone in pool.map(read, group):
             result.files += files
             result.bytes += length
             result.note(*found)
+            for entry in gone if not may_lack else ():
+                result.note_once(entry, Difference("changed", manifest.path(entry), REPLACED))
         on_activity(len(group))

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import typing
+from dataclasses import replace
+
 import pytest
 
 from mrsync.protocol.core.events import ComparisonFinished
-from mrsync.protocol.core.plausibility import Bounds, Plausibility
+from mrsync.protocol.core.plausibility import CHANGES_COST_MIN, Bounds, Plausibility
 from mrsync.protocol.core.states import RosterState
-from mrsync.wire.limits import ERRORS_MAX
+from mrsync.wire.limits import CHANGES_BYTES_MAX, ERRORS_MAX
 from mrsync.wire.messages import Phase
 from mrsync.wire.records import (
     BasisRecord,
+    ChangesRecord,
     ComparedRecord,
+    DeletionsRecord,
     ErrorRecord,
+    FailedRecord,
     LogRecord,
     NeedsRecord,
     SatOutRecord,
@@ -45,7 +51,7 @@ LIES: list[tuple[LogRecord, Phase]] = [
 
 
 def bounds(phase: Phase) -> Bounds:
-    return Bounds(phase, lambda first, end: first in FILES and end - 1 in FILES, PAGES)
+    return Bounds(phase, lambda first, end: first in FILES and end - 1 in FILES, PAGES, len(FILES))
 
 
 @pytest.mark.parametrize(("record", "phase"), HONEST)
@@ -71,6 +77,46 @@ def test_errors_take_no_more_memory_than_honest_targets_need() -> None:
     plausibility, known, error = Plausibility(), bounds(Phase.COMPARING), ErrorRecord(5, b"a", "read")
     assert all(plausibility.holds(error, known) for _ in range(ERRORS_MAX))
     assert not plausibility.holds(error, known)
+
+
+ENDLESS: list[LogRecord] = [
+    NeedsRecord(0, 9, ()),
+    WantsRecord(0, PAGES, ()),
+    BasisRecord(0, 9, ()),
+    ComparedRecord(1, 1, 1),
+    SatOutRecord(1, 5),
+    ErrorRecord(5, b"a", "read"),
+    ChangesRecord(b"x" * 4000),
+    DeletionsRecord(b"x"),
+    RESULT,
+]
+
+
+@pytest.mark.parametrize("record", ENDLESS, ids=lambda record: type(record).__name__)
+def test_no_log_goes_on_for_ever(record: LogRecord) -> None:
+    """The session waits longer for whoever tells more: see patience.py."""
+    plausibility, known = Plausibility(), bounds(Phase.FINISHING)
+    limit = 2 * CHANGES_BYTES_MAX // CHANGES_COST_MIN
+    assert any(not plausibility.holds(record, known) for _ in range(limit))
+
+
+def test_every_kind_of_record_has_its_limit() -> None:
+    known = {type(record) for record in ENDLESS} | {FailedRecord}  # which ends the part of its target
+    assert known == set(typing.get_args(LogRecord))
+
+
+@pytest.mark.parametrize("record", [ChangesRecord(b"x"), DeletionsRecord(b"x")])
+def test_changes_are_told_only_if_they_were_asked_for(record: LogRecord) -> None:
+    known = bounds(Phase.FINISHING)
+    assert Plausibility().holds(record, known)
+    assert not Plausibility().holds(record, replace(known, itemizes=False))
+
+
+def test_who_tells_its_log_for_ever_is_left_out() -> None:
+    session = Session().compared()
+    for _ in range(10):
+        session.report(0, *[NeedsRecord(0, 9, ())] * 10)
+    assert session.states() == [RosterState.LOST, RosterState.PRESENT]
 
 
 def test_a_result_before_the_end_does_not_make_the_session_wait_for_ever() -> None:

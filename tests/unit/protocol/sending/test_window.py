@@ -110,7 +110,7 @@ def test_queue_of_the_slowest_target_is_bounded_in_time() -> None:
 
 def test_buffers_limit_queues_and_not_packets_on_a_long_path() -> None:
     opened = window()
-    opened.on_buffer(2 * 10 * 16 * PACKET_TRUESIZE_BYTES)
+    opened.on_buffers([2 * 10 * 16 * PACKET_TRUESIZE_BYTES])
     now, done = 0.0, 0
     for _ in range(10):
         now, done = now + 0.1, done + int(opened.size)
@@ -124,17 +124,26 @@ def test_congestion_never_closes_the_window() -> None:
         opened.on_congestion(tx, tx)
     assert opened.size == WINDOW_PAGES_MIN
     assert opened.room(10, 10) == WINDOW_PAGES_MIN
-    opened.on_buffer(1)
+    opened.on_buffers([1])
     assert opened.size == WINDOW_PAGES_MIN
 
 
 def test_the_smallest_buffer_is_the_limit() -> None:
     opened = window()
-    opened.on_buffer(2 * 10 * 16 * PACKET_TRUESIZE_BYTES)
-    opened.on_buffer(2 * 99 * 16 * PACKET_TRUESIZE_BYTES)
+    opened.on_buffers([2 * pages * 16 * PACKET_TRUESIZE_BYTES for pages in (10, 99)])
     assert opened.size == 10
     opened.on_progress(1000, QUEUED, 0.0)
     assert opened.size == 10
+
+
+def test_a_buffer_counts_only_while_its_listener_is_there() -> None:
+    opened = window()
+    opened.on_buffers([1, 1 << 30])
+    assert opened.size == WINDOW_PAGES_MIN
+    opened.on_buffers([1 << 30])
+    for done in range(0, 1000, 10):
+        opened.on_progress(done, QUEUED, 0.0)
+    assert opened.size > WINDOW_PAGES_START
 
 
 @pytest.mark.parametrize(("tx", "tx_done", "room"), [(0, 0, 32), (40, 10, 2), (42, 10, 0), (99, 10, 0)])
@@ -173,6 +182,6 @@ def test_cap_is_kept_in_the_long_run() -> None:
 
 def test_without_a_monitor_only_the_cap_closes_it() -> None:
     opened = Window(rate_bytes_s=1e6, geometry=GEOMETRY, is_bounded=False)
-    opened.on_buffer(1)
+    opened.on_buffers([1])
     opened.on_congestion(10_000, 5)
     assert opened.room(10_000, 0) > 0

@@ -195,14 +195,13 @@ def test_a_record_with_a_damaged_header_is_refused(header: bytes) -> None:
         Record.decode(packer.packed())
 
 
-def test_files_that_cannot_be_read_are_told_and_missing_ones_are_not(tmp_path: Path) -> None:
-    """The comparison with the manifest tells what is missing, or has another size."""
+def test_files_that_cannot_be_read_are_told_apart_from_missing_ones(tmp_path: Path) -> None:
     file = ProvenFile(1, grid_of(PAGE), 0, PAGE, [], prove(0, bytes(PAGE)))
     (portion,) = next(batches([file]))
     (tmp_path / "short").write_bytes(bytes(PAGE - 1))
     (tmp_path / "link").symlink_to("short")
     for name in (b"missing", b"short/below", b"short"):
-        assert read_batch(bytes(tmp_path), name, PAGE, portion, check) == PortionResult()
+        assert read_batch(bytes(tmp_path), name, PAGE, portion, check) == PortionResult(is_gone=True)
     assert read_batch(bytes(tmp_path), b"link", PAGE, portion, check).error == os.strerror(errno.ELOOP)
 
 
