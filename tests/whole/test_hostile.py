@@ -332,6 +332,81 @@ def test_writers_inside_the_destination_gain_nothing(site: Site, options: list[s
     assert site.differences("b") == [] or options == []
 
 
+def make_loot(site: Site, *, files: int, size: int) -> bytes:
+    """A directory of nobody's in the source, with secrets of root's beside their own files; what is in the secrets.
+
+    All have one size and one time, as an attacker would see to it. The same names are in a directory that is closed.
+    """
+    secret = os.urandom(size)
+    for folder, owner in (("open/sub", NOBODY), ("open", NOBODY), ("../vault", 0)):
+        place = site.source / folder
+        place.mkdir(parents=True, exist_ok=True)
+        for number in range(files):
+            is_root_s = owner == 0 or number % 2 == 0
+            path = place / f"{number}"
+            path.write_bytes(secret if is_root_s else os.urandom(size))
+            path.chmod(0o600 if is_root_s else 0o644)
+            os.chown(path, 0 if is_root_s else NOBODY, 0 if is_root_s else NOBODY)
+            os.utime(path, ns=(0, 10**18))
+        os.chown(place, owner, owner)
+    (site.folder / "vault").chmod(0o755)
+    return secret
+
+
+def shuffle(place: Path, chance: random.Random) -> None:
+    """Swap two names, or have a name lead to what is closed, for a moment."""
+    folder = place / chance.choice(("", "sub"))
+    one, other = (folder / name for name in chance.sample(os.listdir(folder), 2))
+    aside = place.parent / "open" / "aside" if folder == place else folder / "aside"
+    way = chance.randrange(4)
+    if way == 0:
+        os.rename(one, aside)
+        os.rename(other, one)
+        os.rename(aside, other)
+        return
+    victim, target = (place / "sub", "../../vault") if way == 1 else (one, f"../../vault/{one.name}")
+    os.rename(victim, aside)
+    try:
+        if way < 3:
+            os.symlink(target, victim)
+        else:
+            os.link(place.parent.parent / "vault" / "0", victim)
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(victim)
+        os.rename(aside, victim)
+
+
+@needs_root
+@pytest.mark.parametrize(
+    "options",
+    [
+        [],
+        ["--commit", "each", "--checksum"],
+        ["--delta", "--xattrs", "--acls"],
+        ["-L", "--no-partial"],
+        ["--chmod", "F+X"],
+    ],
+    ids=" ".join,
+)
+def test_writers_inside_the_source_gain_nothing(site: Site, options: list[str]) -> None:
+    """They may rename things there, and so put files that they cannot read in the place of others."""
+    print(f"seed {SEED}")
+    secret = make_loot(site, files=40, size=100_000)
+    for _ in range(2):
+        with Intruder(site.source / "open", shuffle):
+            catchers = (run := site.start("--rate", "20M", *options)).catchers(3)
+            assert run.wait().status in (0, 23, 24)
+            wait_until_gone(catchers, timeout_s=30)
+        for host in site.hosts:
+            for path in site.dest(host).rglob("*"):
+                if path.is_file() and not path.is_symlink() and secret[:1000] in path.read_bytes():
+                    status = path.stat()
+                    assert (status.st_uid, status.st_mode & 0o077) == (0, 0), f"{path} can be read"
+    if "-L" not in options:  # else links of theirs lead to what they like at the end, too
+        assert site.sync(*options).status == 0
+
+
 @needs_root
 def test_swapping_files_of_a_killed_run_gains_nothing(site: Site) -> None:
     secret = make_prey(site, files=8, size=2_000_000)

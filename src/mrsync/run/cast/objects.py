@@ -185,7 +185,7 @@ class _Round:
         self.plan_bytes = b""
         self.first_file = first_file
         self.files_read = 0
-        self._source = ContentsReader(scan.roots, scan.manifest, plan, prefixes)
+        self._source = ContentsReader(scan.roots, scan.manifest, plan, prefixes, scan.mode_changes)
         self._on_changed = on_changed
         self._on_outgrown = on_outgrown
         self._changes_told = 0

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-_PIN = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+_PIN = os.O_PATH | os.O_CLOEXEC
 
 
 class Handle:
@@ -110,13 +110,14 @@ def entry_in(directory_fd: int, name: bytes) -> Handle:
 
 
 @contextmanager
-def pinned(directory_fd: int, name: bytes) -> Iterator[Handle]:
+def pinned(directory_fd: int, name: bytes, *, follows: bool = False) -> Iterator[Handle]:
     """Yield a handle of the entry that has this name now, even if another entry takes the name meanwhile.
 
+    follows: of what a soft link leads to.
     The entry is opened with O_PATH, which needs no permission to read and cannot block. Without /proc the handle looks
     up the name again.
     """
-    fd = os.open(name, _PIN, dir_fd=directory_fd)
+    fd = os.open(name, _PIN if follows else _PIN | os.O_NOFOLLOW, dir_fd=directory_fd)
     try:
         yield Handle(b"/proc/self/fd/%d" % fd) if _has_proc() else _Beside(directory_fd, name)
     finally:

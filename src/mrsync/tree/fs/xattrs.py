@@ -7,9 +7,10 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mrsync.tree.fs.handles import Handle
+from mrsync.tree.fs.handles import Handle, pinned
 from mrsync.tree.model import acl
 from mrsync.tree.model.attributes import Attributes
+from mrsync.tree.model.failure import Changed
 from mrsync.tree.model.policy import Policy
 
 if TYPE_CHECKING:
@@ -56,6 +57,20 @@ class XattrPolicy:
             if value or name != acl.ACCESS:
                 found.append((name, value))
         return tuple(found)
+
+    def read_of(
+        self, directory_fd: int, name: bytes, expected: tuple[int, int, int], *, follows: bool = False
+    ) -> Attributes:
+        """Return the preserved attributes of a name in a directory. Raise OSError.
+
+        expected: mode, owner and group. Raise Changed if it has others: whoever may rename things there could give a
+        capability of root's program to one of their own. follows: of what a soft link leads to.
+        """
+        with pinned(directory_fd, name, follows=follows) as handle:
+            status = handle.status()
+            if (status.st_mode, status.st_uid, status.st_gid) != expected:
+                raise Changed("it was replaced")
+            return self.read(handle)
 
     def settable(self, wanted: Attributes) -> Attributes:
         """Return the attributes of a set that this process can set."""

@@ -2,15 +2,17 @@
 
 Nothing locks the source, so a file may change at any time, and a mixture of two versions must never be committed. Size,
 mtime, inode and ctime are compared when a file is opened and again after its last byte was read. A write in between
-changes the ctime, so a file that passes the second check was stable while it was read. A file that fails becomes
-`changed`: zeros are sent in its place, and the master has the file excepted from the commit or sends it again.
+changes the ctime, so a file that passes the second check was stable while it was read. Owner and mode must be those of
+the scan as well, because the contents are given to whom these let read: somebody who may rename things in the source
+could put a file that they cannot read in the place of one that they can. A file that fails becomes `changed`: zeros are
+sent in its place, and the master has the file excepted from the commit or sends it again.
 """
 
 from __future__ import annotations
 
 import os
 from array import array
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from mrsync.tree.fs.descriptors import cache_limit
@@ -20,6 +22,7 @@ from mrsync.tree.fs.pieces import read_exactly
 from mrsync.tree.model.failure import Changed, Fault
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.plan import Plan
+from mrsync.tree.source.modes import ModeChange, changed_mode
 from mrsync.tree.source.prefix import Prefix
 from mrsync.tree.source.roots import OpenRoots, Roots
 
@@ -30,7 +33,8 @@ class ContentsReader:
     """The planned files of the source. The constructor raises SelectionError if a root cannot be read.
 
     changed: plan file -> reason, for each file that vanished, changed or cannot be read; zeros are sent for its data.
-    prefixes: by manifest entry, for files that may grow meanwhile. outgrown: the plan files among these that did grow.
+    mode_changes: what was applied to the modes in the manifest. prefixes: by manifest entry, for files that may grow
+    meanwhile. outgrown: the plan files among these that did grow.
     """
 
     def __init__(
@@ -39,10 +43,12 @@ class ContentsReader:
         manifest: Manifest,
         plan: Plan,
         prefixes: Mapping[int, Prefix] = MappingProxyType({}),
+        mode_changes: Sequence[ModeChange] = (),
     ) -> None:
         self.changed: dict[int, Fault] = {}
         self.outgrown: set[int] = set()
         self._prefixes = prefixes
+        self._mode_changes = mode_changes
         self._manifest = manifest
         self._plan = plan
         self._open_roots = OpenRoots(roots, manifest)
@@ -129,6 +135,7 @@ class ContentsReader:
         try:
             self._hold_against_scan(file, status)
         except Changed:
+            self._check_readers(self._plan.entries[file], status)
             prefix = self._prefixes.get(self._plan.entries[file])
             if prefix is None or not prefix.is_of(status):
                 raise
@@ -140,6 +147,7 @@ class ContentsReader:
             raise Changed("its size changed")
         if status.st_mtime_ns != self._manifest.mtime_ns(entry):
             raise Changed("it was written to")
+        self._check_readers(entry, status)
         if not self._inodes[file]:
             self._inodes[file] = status.st_ino
             self._ctimes[file] = status.st_ctime_ns
@@ -147,6 +155,13 @@ class ContentsReader:
             raise Changed("it was replaced")
         elif status.st_ctime_ns != self._ctimes[file]:
             raise Changed("it was written to, or its attributes changed")
+
+    def _check_readers(self, entry: int, status: os.stat_result) -> None:
+        """Raise Changed unless the open file has the owner and the mode that targets give to its contents."""
+        manifest = self._manifest
+        mode = changed_mode(status.st_mode, self._mode_changes) if self._mode_changes else status.st_mode
+        if (status.st_uid, status.st_gid, mode) != (manifest.uids[entry], manifest.gids[entry], manifest.modes[entry]):
+            raise Changed("its owner or mode changed, or it was replaced")
 
     def _give_up(self, file: int, error: OSError) -> None:
         self.changed[file] = Fault.of(error)

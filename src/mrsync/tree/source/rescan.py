@@ -10,7 +10,6 @@ from functools import partial
 from typing import NamedTuple
 
 from mrsync.tree.fs.digests import Digester
-from mrsync.tree.fs.handles import entry_in
 from mrsync.tree.fs.xattrs import source_xattr_policy
 from mrsync.tree.model.attributes import UNKNOWN
 from mrsync.tree.model.failure import Changed, Fault
@@ -139,8 +138,10 @@ class _Rescanner:
         rows.attribute_numbers.append(UNKNOWN)
         for entry in entries:
             try:
-                fd = self._open_roots.of(entry)
-                number = rows.attributes.number(xattr_policy.read(entry_in(fd, self._manifest.names[entry])))
+                fd, found = self._open_roots.of(entry), self._found[entry]
+                readers, is_followed = (found.st_mode, found.st_uid, found.st_gid), entry in self._scan.roots.followed
+                attributes = xattr_policy.read_of(fd, self._manifest.names[entry], readers, follows=is_followed)
+                number = rows.attributes.number(attributes)
             except OSError:
                 number = UNKNOWN
             rows.attribute_numbers.append(number)

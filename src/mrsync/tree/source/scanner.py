@@ -7,7 +7,7 @@ import os
 import time
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from mrsync.errors import LimitError, SelectionError
@@ -25,7 +25,7 @@ from mrsync.tree.model.limits import DEPTH_MAX, ENTRIES_MAX, FILE_BYTES_MAX, KIN
 from mrsync.tree.model.listing import Listing
 from mrsync.tree.model.manifest import DIRECTORY, OMITTED, Manifest
 from mrsync.tree.source.links import Identity, LinkPolicy
-from mrsync.tree.source.modes import change_modes
+from mrsync.tree.source.modes import ModeChange, change_modes
 from mrsync.tree.source.roots import OpenRoots, Roots
 from mrsync.tree.source.selection import Selection
 
@@ -44,6 +44,7 @@ class Scan(NamedTuple):
     not exist, or vanished meanwhile. skipped: devices and special files that the policy does not preserve; targets
     neither make nor delete them. ctimes, inodes: of every entry, if the policy says partial. settled_at: a file with a
     later ctime (ns) may have changed again within the same clock tick. misses: a whole SOURCE does not exist.
+    mode_changes: what was applied to the modes in the manifest.
     """
 
     roots: Roots
@@ -56,6 +57,7 @@ class Scan(NamedTuple):
     settled_at: int
     ignores_errors: bool = False
     misses: bool = False
+    mode_changes: Sequence[ModeChange] = ()
 
     @property
     def vanished(self) -> int:
@@ -135,6 +137,7 @@ class Scanner:
             self._settled_at,
             self._selection.ignores_errors,
             self._misses,
+            self._selection.mode_changes,
         )
         if not found.deletes:
             manifest.policy = policy._replace(deletes=False)
@@ -174,7 +177,7 @@ class Scanner:
         self._followed.update([base + position for position in listing.followed])
         if manifest.policy.keeps_attributes:
             for entry, name in enumerate(listing.names, base):
-                self._read_attributes(entry, self._handle(entry, name))
+                self._read_attributes(entry, self._handle(entry, name), name)
         self._ctimes += listing.ctimes
         self._numbers += listing.numbers
         self._sparse += [base + position for position in listing.sparse]
@@ -236,13 +239,18 @@ class Scanner:
                 where = printable(os.path.join(path, name).rstrip(b"/"))
                 raise SelectionError(f"DEST on this host, {printable(dest)}, is in SOURCE ({where}); --exclude it")
 
-    def _read_attributes(self, entry: int, target: Handle) -> None:
-        """Append the number of an entry's set of extended attributes."""
+    def _read_attributes(self, entry: int, target: Handle, name: bytes = b"") -> None:
+        """Append the number of an entry's set of extended attributes. name: in its directory; empty for a root."""
         manifest = self._manifest
         number = UNKNOWN
         if manifest.policy.keeps_kind(manifest.kind(entry)):
             try:
-                number = manifest.attributes.number(self._xattr_policy.read(target))
+                found = self._xattr_policy.read(target)
+                if found and name:  # few entries have any
+                    readers = manifest.modes[entry], manifest.uids[entry], manifest.gids[entry]
+                    is_followed = entry in self._followed
+                    found = self._xattr_policy.read_of(self._open_roots.of(entry), name, readers, follows=is_followed)
+                number = manifest.attributes.number(found)
             except OSError as error:
                 self._errors.append(Failure(error.errno or 0, manifest.path(entry), "read the attributes of"))
         manifest.attribute_numbers.append(number)

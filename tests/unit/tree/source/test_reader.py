@@ -11,10 +11,12 @@ import pytest
 
 from mrsync.errors import SelectionError
 from mrsync.tree.model.failure import Fault
+from mrsync.tree.source.modes import parse_mode_changes
 from mrsync.tree.source.planning import build_plan
 from mrsync.tree.source.prefix import Prefix
 from mrsync.tree.source.reader import FILES_OPEN_MAX, ContentsReader
 from mrsync.tree.source.scan import scan
+from mrsync.tree.source.selection import Selection
 from tests.unit.tree.syncing import as_nobody, nobodys_directory
 
 SIZE = 10_000
@@ -266,4 +268,62 @@ def test_growing_files_may_only_grow(tree: Path, what: str) -> None:
     (_replace if what == "replaced" else CHANGES[what])(tree / "b")
     assert source.read(0, SIZE) == bytes(SIZE)
     assert list(source.changed) == [0]
+    source.close()
+
+
+def _swap_for_a_secret(tree: Path) -> None:
+    """Put a file that only its owner may read in the place of one that all may read; size and time are the same."""
+    secret = tree / "secret"
+    secret.write_bytes(b"s" * SIZE)
+    secret.chmod(0o600)
+    os.utime(secret, ns=(0, 10**18))
+    secret.rename(tree / "a")
+
+
+def _swap_for_a_link(tree: Path) -> None:
+    (tree / "a").rename(tree / "other")
+    (tree / "a").symlink_to("other")
+
+
+def _close_to_others(tree: Path) -> None:
+    (tree / "a").chmod(0o600)
+
+
+def _give_away(tree: Path) -> None:
+    os.chown(tree / "a", 1, -1)
+
+
+@pytest.mark.parametrize("change", [_swap_for_a_secret, _swap_for_a_link, _close_to_others, _give_away])
+def test_contents_are_read_only_for_whom_the_scan_saw(tree: Path, change: Callable[[Path], None]) -> None:
+    if change is _give_away and os.geteuid() != 0:
+        pytest.skip("only root gives files away")
+    source = source_of(tree)
+    change(tree)
+    assert source.read(0, SIZE) == bytes(SIZE)
+    assert list(source.changed) == [0]
+    source.close()
+
+
+def test_a_link_that_leads_elsewhere_now_is_not_followed(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    for name, mode in (("open", 0o644), ("closed", 0o600)):
+        (tmp_path / name).write_bytes(b"x" * SIZE)
+        (tmp_path / name).chmod(mode)
+        os.utime(tmp_path / name, ns=(0, 10**18))
+    (tree / "link").symlink_to("../open")
+    found = scan(os.fsencode(tree), selection=Selection(copies_links=True))
+    source = ContentsReader(found.roots, found.manifest, build_plan(found, [(1, 2)]))
+    (tree / "link").unlink()
+    (tree / "link").symlink_to("../closed")
+    assert source.read(0, SIZE) == bytes(SIZE)
+    assert list(source.changed) == [0]
+    source.close()
+
+
+def test_modes_that_were_changed_for_targets_are_no_fault(tree: Path) -> None:
+    changes = parse_mode_changes("F600,a+x", 0o022)
+    found = scan(os.fsencode(tree), selection=Selection(mode_changes=changes))
+    source = ContentsReader(found.roots, found.manifest, build_plan(found, [(1, 2)]), mode_changes=found.mode_changes)
+    assert source.read(0, SIZE) == b"a" * SIZE
     source.close()

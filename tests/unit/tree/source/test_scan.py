@@ -5,11 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from mrsync.errors import LimitError, SelectionError
+from mrsync.tree.fs.handles import Handle
+from mrsync.tree.fs.xattrs import XattrPolicy
+from mrsync.tree.model.attributes import UNKNOWN, Attributes
 from mrsync.tree.model.limits import DEPTH_MAX
 from mrsync.tree.model.manifest import OMITTED, REGULAR, Manifest
 from mrsync.tree.model.policy import Policy
@@ -264,3 +268,36 @@ def test_vanished_entries_are_distinguished_from_unreadable_ones(
     assert not found.deletes
     listed = scan(os.fsencode(tmp_path), Policy(), Selection(files=(b"missing",)))
     assert (len(listed.errors), listed.vanished) == (1, 0)
+
+
+@pytest.mark.parametrize("is_link", [False, True], ids=["file", "followed link"])
+def test_attributes_are_read_only_of_what_was_listed(tmp_path: Path, is_link: bool) -> None:
+    """Whoever may rename things there could give a capability of root's program to one of their own."""
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    (tmp_path / "own").write_bytes(b"own")
+    (tmp_path / "program").write_bytes(b"program")
+    (tmp_path / "program").chmod(0o711)
+    for name in ("own", "program"):
+        try:
+            os.setxattr(tmp_path / name, "user.of", name.encode())
+        except OSError:
+            pytest.skip("the file system has no extended attributes")
+    place = tree / "name"
+    if is_link:
+        place.symlink_to("../own")
+    else:
+        os.link(tmp_path / "own", place)
+    real = XattrPolicy.read
+
+    def swapped(policy: XattrPolicy, target: Handle) -> Attributes:
+        if not stat.S_ISDIR(target.status().st_mode):  # the root is not listed yet
+            with suppress(FileNotFoundError):
+                (tmp_path / "program").rename(tmp_path / "own" if is_link else place)
+        return real(policy, target)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(XattrPolicy, "read", swapped)
+        found = scan(os.fsencode(tree), Policy(xattrs=True), Selection(copies_links=is_link))
+    assert found.manifest.attribute_numbers[1] == UNKNOWN
+    assert [failure.path for failure in found.errors] == [b"name"]
