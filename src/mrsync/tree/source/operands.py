@@ -93,6 +93,8 @@ class OperandScanner(Scanner):
         """Return what one operand contributes to a directory. Raise OSError."""
         names = self._operands[number].names if directory == 0 else None
         fd = self._open_roots.directory(directory, number)
+        if number == self._operand_of[directory]:
+            self._adopt(directory, fd)
         if self._is_foreign(directory, fd, number):
             self._manifest.incomplete.add(directory)
             names = ()

@@ -206,9 +206,23 @@ class Scanner:
     def _read(self, directory: int) -> Listing:
         """Return the selected entries of a directory. Raise OSError."""
         fd = self._open_roots.directory(directory)
+        self._adopt(directory, fd)
         listing = self._list(directory, fd)
         self._check(directory, fd, listing)
         return listing
+
+    def _adopt(self, directory: int, fd: int) -> None:
+        """Take owner, mode and attributes of a directory from what was opened, which may be another one by now.
+
+        Else whoever may rename things could show the entries of a closed directory in an open one of theirs.
+        """
+        manifest, status = self._manifest, os.fstat(fd)
+        opened = status.st_mode, status.st_uid, status.st_gid
+        if directory == 0 or opened == (manifest.modes[directory], manifest.uids[directory], manifest.gids[directory]):
+            return
+        manifest.modes[directory], manifest.uids[directory], manifest.gids[directory] = opened
+        if manifest.policy.keeps_attributes:
+            manifest.attribute_numbers[directory] = manifest.attributes.number(self._xattr_policy.read(Handle(fd)))
 
     def _check(self, directory: int, fd: int, listing: Listing) -> None:
         """Raise SelectionError if a destination is in the source, and omit files that are too large."""

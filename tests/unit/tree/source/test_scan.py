@@ -17,8 +17,9 @@ from mrsync.tree.model.attributes import UNKNOWN, Attributes
 from mrsync.tree.model.limits import DEPTH_MAX
 from mrsync.tree.model.manifest import OMITTED, REGULAR, Manifest
 from mrsync.tree.model.policy import Policy
+from mrsync.tree.source.roots import OpenRoots
 from mrsync.tree.source.scan import scan
-from mrsync.tree.source.selection import Selection
+from mrsync.tree.source.selection import Operand, Selection
 from tests.trees import DEEP_LEVELS, build_awkward_tree, remove_tree
 from tests.unit.tree.syncing import as_nobody, nobodys_directory
 
@@ -301,3 +302,27 @@ def test_attributes_are_read_only_of_what_was_listed(tmp_path: Path, is_link: bo
         found = scan(os.fsencode(tree), Policy(xattrs=True), Selection(copies_links=is_link))
     assert found.manifest.attribute_numbers[1] == UNKNOWN
     assert [failure.path for failure in found.errors] == [b"name"]
+
+
+@pytest.mark.parametrize("operands", [1, 2])
+def test_a_closed_directory_stays_closed_whatever_name_it_gets(tmp_path: Path, operands: int) -> None:
+    """Somebody who may rename things swaps it for an open one after that was listed."""
+    tree, other = tmp_path / "tree", tmp_path / "other"
+    for folder in (tree / "open", tree / "vault", other):
+        folder.mkdir(parents=True)
+    (tree / "vault" / "secret").touch()
+    (tree / "vault").chmod(0o700)
+    real = OpenRoots.directory
+
+    def swapped(roots: OpenRoots, entry: int, root: int = 0) -> int:
+        if entry and not (tree / "aside").exists():
+            (tree / "open").rename(tree / "aside")
+            (tree / "vault").rename(tree / "open")
+        return real(roots, entry, root)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(OpenRoots, "directory", swapped)
+        selection = Selection(operands=(Operand(bytes(tree)), Operand(bytes(other)))) if operands > 1 else Selection()
+        manifest = scan(bytes(tree), selection=selection).manifest
+    entry = manifest.find(b"open/secret")
+    assert manifest.modes[manifest.parents[entry]] & 0o777 == 0o700
