@@ -160,7 +160,8 @@ class ContentsReader:
         """Raise Changed unless the open file has the owner and the mode that targets give to its contents."""
         manifest = self._manifest
         mode = changed_mode(status.st_mode, self._mode_changes) if self._mode_changes else status.st_mode
-        if (status.st_uid, status.st_gid, mode) != (manifest.uids[entry], manifest.gids[entry], manifest.modes[entry]):
+        scanned = manifest.uids[entry], manifest.gids[entry], manifest.modes[entry]
+        if (status.st_uid, status.st_gid, mode) != scanned:
             raise Changed("its owner or mode changed, or it was replaced")
 
     def _give_up(self, file: int, error: OSError) -> None:
