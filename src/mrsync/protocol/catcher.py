@@ -147,7 +147,7 @@ class Catcher:
         """
         if self.state is CatcherState.ENDED:
             return
-        is_missed = self.state is CatcherState.JOINED and not self._reporter.has_told_result
+        is_missed = self.state is CatcherState.JOINED and not self._reporter.is_result_acked
         if is_missed and not self._reporter.has_result:
             self._reporter.log(FailedRecord(reason))
         self._end(CatcherTrigger.STOP, Ending.ABORTED, reason)
@@ -349,7 +349,7 @@ class Catcher:
             self._end(CatcherTrigger.FAREWELL, farewell.ending, farewell.reason)
 
     def _handle_silence(self) -> None:
-        if self._reporter.has_told_result:
+        if self._reporter.is_result_acked:
             self._end(CatcherTrigger.MASTER_SILENT, Ending.DONE, "")
         elif self._joining.joined is None:
             self._end(CatcherTrigger.MASTER_SILENT, Ending.ABORTED, "no master accepted this catcher")
@@ -359,7 +359,7 @@ class Catcher:
     def _heard(self, now: float) -> None:
         """Note that an authentic message of the caster arrived."""
         wait_s = SILENCE_ACK_WAITS * self._status.ack_wait_s if self._status else self._config.wait_s
-        if self._reporter.has_told_result:
+        if self._reporter.is_result_acked:
             wait_s = min(wait_s, SILENCE_AFTER_RESULT_S)
         self._timers.set(Timer.SILENCE, now + wait_s)
 

@@ -15,7 +15,7 @@ from mrsync.wire.messages import Digests, ObjectKind
 
 PAGES_PER_JOB = 8  # half a megabyte, to wake the thread less often
 KEPT_MAX = 1 << 16  # digests per object, beyond which those of pages that all targets have are dropped
-AGE_S = 0.05  # of a digest that is told without company: targets ask for one after OVERDUE_S of verifying.py
+AGE_S = 0.05  # of a digest that is sent alone: targets ask for one after OVERDUE_S of verifying.py
 REPEAT_S = 0.05  # shortest time between two repetitions of a digest
 
 
@@ -32,10 +32,10 @@ class PageDigester:
         self._worker = Worker("digests")
         self._counters = count(1)
         self._fresh: list[tuple[PageKey, bytes]] = []
-        self._untold: list[PageDigest] = []
-        self._untold_count = 0  # with those that are being hashed
+        self._unsent: list[PageDigest] = []
+        self._unsent_count = 0  # with those that are being hashed
         self._is_flushing = False
-        self._since: float | None = None  # when the first page was taken whose digest was not told
+        self._since: float | None = None  # when the first page was taken whose digest was not sent
         self._known: dict[int, dict[int, list[PageDigest]]] = {}  # by object and page
         self._repeated: dict[tuple[int, int], float] = {}  # (object, page) -> time of the last repetition
         loop.watch(self._worker, self._worker.collect)
@@ -49,7 +49,7 @@ class PageDigester:
         """Take a page that was read and is about to be sent."""
         if self._since is None:
             self._since = self._loop.now()
-        self._untold_count += 1
+        self._unsent_count += 1
         self._fresh.append(((object, page, generation), data))
         if len(self._fresh) == PAGES_PER_JOB:
             self._hash()
@@ -69,12 +69,12 @@ class PageDigester:
 
         Each message costs every target a signature, half as much as a page.
         """
-        if self._untold_count < together:
+        if self._unsent_count < together:
             return
         if self._fresh:
             self._hash()
         if self._worker.is_idle:
-            self._tell_all()
+            self._send_rest()
         else:
             self._is_flushing = True
 
@@ -88,7 +88,7 @@ class PageDigester:
         known = self._known.get(object, {})
         readings = [known[at] for at in range(page, page + DIGESTS_MAX) if at in known]
         for number in range(max(map(len, readings), default=0)):
-            self._tell(digests[number] for digests in readings if number < len(digests))
+            self._send_runs(digests[number] for digests in readings if number < len(digests))
 
     def _hash(self) -> None:
         fresh, self._fresh = self._fresh, []
@@ -98,26 +98,26 @@ class PageDigester:
         for found in hashed:
             object, page, _ = found.key
             self._known.setdefault(object, {}).setdefault(page, []).append(found)
-        self._untold += hashed
-        if len(self._untold) >= DIGESTS_MAX:
-            full = len(self._untold) // DIGESTS_MAX * DIGESTS_MAX
-            self._since = self._loop.now() if self._untold_count > full else None
-            self._tell_untold(full)
+        self._unsent += hashed
+        if len(self._unsent) >= DIGESTS_MAX:
+            full = len(self._unsent) // DIGESTS_MAX * DIGESTS_MAX
+            self._since = self._loop.now() if self._unsent_count > full else None
+            self._send_first(full)
             self._forget_held()
         if self._is_flushing and self._worker.is_idle and not self._fresh:
-            self._tell_all()
+            self._send_rest()
 
-    def _tell_all(self) -> None:
+    def _send_rest(self) -> None:
         self._is_flushing = False
         self._since = None
-        self._tell_untold(len(self._untold))
+        self._send_first(len(self._unsent))
 
-    def _tell_untold(self, count: int) -> None:
-        told, self._untold = self._untold[:count], self._untold[count:]
-        self._untold_count -= count
-        self._tell(told)
+    def _send_first(self, count: int) -> None:
+        first, self._unsent = self._unsent[:count], self._unsent[count:]
+        self._unsent_count -= count
+        self._send_runs(first)
 
-    def _tell(self, digests: Iterable[PageDigest]) -> None:
+    def _send_runs(self, digests: Iterable[PageDigest]) -> None:
         for run in _runs(digests):
             object, first, _ = run[0].key
             entries = tuple((found.key[2], found.digest) for found in run)

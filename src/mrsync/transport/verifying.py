@@ -23,9 +23,9 @@ from mrsync.transport.worker import Worker
 from mrsync.wire.messages import Digests, ObjectKind
 
 WAITING_MAX = 768  # pages that wait for a digest; more than any window
-TOLD_MAX = 8192  # digests whose page has not arrived
+DIGESTS_KEPT_MAX = 8192  # digests whose page has not arrived
 OVERDUE_S = 0.12  # after which the caster is asked for a digest
-UNTOLD_MAX = 128  # pages that may lack a digest without holding back the window: 8 MB
+UNCHECKED_MAX = 128  # pages that may lack a digest without holding back the window: 8 MB
 HOLD_S = 0.25  # for which a page without a digest keeps the window from moving
 PAGES_INLINE = 1  # pages that come one by one do not need a second thread
 GIVE_UP_S = 1.0  # after which a page without a digest is rejected
@@ -66,7 +66,7 @@ class PageVerifier:
         self._on_false = on_false
         self._worker = Worker("digests")
         self._waiting: dict[PageKey, _Waiting] = {}  # in the order of opening
-        self._told: dict[PageKey, bytes] = {}
+        self._digests: dict[PageKey, bytes] = {}  # from the caster, of pages that have not come
         self._tx = 0
         loop.watch(self._worker, self._worker.collect)
 
@@ -99,9 +99,9 @@ class PageVerifier:
             if waiting is not None and waiting.digest:
                 self._judge(key, digest, verified)
             else:
-                self._told[key] = digest
-        while len(self._told) > TOLD_MAX:
-            del self._told[next(iter(self._told))]
+                self._digests[key] = digest
+        while len(self._digests) > DIGESTS_KEPT_MAX:
+            del self._digests[next(iter(self._digests))]
         self._hand_on(verified)
 
     @property
@@ -116,7 +116,7 @@ class PageVerifier:
 
     def tx_done(self, tx_seen: int, now: float) -> int:
         """Return the tx up to which no page waits here that may be authentic, as far as that counts for the window."""
-        are_many = len(self._waiting) > UNTOLD_MAX
+        are_many = len(self._waiting) > UNCHECKED_MAX
         waiting = (page for page in self._waiting.values() if now - page.since < HOLD_S)
         return min(tx_seen, next((page.tx_before for page in waiting if are_many or not page.digest), tx_seen))
 
@@ -137,16 +137,16 @@ class PageVerifier:
             if waiting is None:
                 continue  # it was rejected for lack of room
             waiting.digest = digest
-            told = self._told.pop(key, None)
-            if told is not None:
-                self._judge(key, told, verified)
+            expected = self._digests.pop(key, None)
+            if expected is not None:
+                self._judge(key, expected, verified)
         self._hand_on(verified)
 
-    def _judge(self, key: PageKey, told: bytes, verified: list[VerifiedPage]) -> None:
-        if compare_digest(self._waiting[key].digest, told):
-            verified.append((key[0], key[1], self._waiting.pop(key).data, told))
+    def _judge(self, key: PageKey, expected: bytes, verified: list[VerifiedPage]) -> None:
+        if compare_digest(self._waiting[key].digest, expected):
+            verified.append((key[0], key[1], self._waiting.pop(key).data, expected))
         else:
-            self._told[key] = told  # the authentic page may still arrive
+            self._digests[key] = expected  # the authentic page may still arrive
             self._reject(key)
 
     def _reject(self, key: PageKey) -> None:

@@ -10,7 +10,7 @@ from mrsync.wire.limits import PACKETS_PER_PAGE_MAX, PAGES_MAX, TERM_BYTES, TERM
 Term = tuple[int, int]  # page, index of the packet in it
 
 _INDEX_BITS = 6
-_FORMATS = tuple(struct.Struct(f">{behind}H") for behind in range(TERMS_MAX))
+_FORMATS = tuple(struct.Struct(f">{extra}H") for extra in range(TERMS_MAX))
 
 assert PACKETS_PER_PAGE_MAX == 1 << _INDEX_BITS
 assert TERM_DISTANCE_MAX == (1 << 8 * TERM_BYTES - _INDEX_BITS) - 1
@@ -36,14 +36,14 @@ def decode_terms(header: Header, payload: BytesLike) -> list[Term] | None:
     The XOR begins at byte TERM_BYTES * (len(terms) - 1) of the payload. Return None if there are too few or too many
     terms, if one comes twice, or if a page cannot exist.
     """
-    behind = header.packet_count - 1
-    if not 1 <= behind < TERMS_MAX or len(payload) < TERM_BYTES * behind or header.packet_index >= PACKETS_PER_PAGE_MAX:
+    extra = header.packet_count - 1
+    if not 1 <= extra < TERMS_MAX or len(payload) < TERM_BYTES * extra or header.packet_index >= PACKETS_PER_PAGE_MAX:
         return None
     first = header.page
     terms = [(first, header.packet_index)]
     terms += [
         (first + (word >> _INDEX_BITS), word & PACKETS_PER_PAGE_MAX - 1)
-        for word in _FORMATS[behind].unpack_from(payload)  # [coded-term]
+        for word in _FORMATS[extra].unpack_from(payload)  # [coded-term]
     ]
     if len(set(terms)) < len(terms) or max(terms)[0] >= PAGES_MAX:
         return None

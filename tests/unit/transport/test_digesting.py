@@ -201,7 +201,7 @@ def test_pages_without_a_digest_hold_up_nobody_unless_they_are_many(target: Targ
 def test_many_pages_without_a_digest_are_not_done_and_are_requested(
     target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verifying, "UNTOLD_MAX", 1)
+    monkeypatch.setattr(verifying, "UNCHECKED_MAX", 1)
     target.take(page(5), tx=10, now=0.0)
     target.take(page(4), tx=20, now=0.1)
     assert target.verifier.tx_done(20, 0.1) == 0

@@ -12,7 +12,7 @@ from mrsync.run.cast.ledger import Line
 from mrsync.run.cast.outcome import About
 
 TRANSFER = "%n%L"  # what --info=name means
-NOTHING = ""  # only deletions are told
+NOTHING = ""  # only deletions are shown
 _ESCAPE = re.compile(r"%('*)(-?\d{0,4})('*)([A-Za-z%])")
 _UNKNOWN = {
     "b": "all targets share the cost of a file",

@@ -89,7 +89,7 @@ def complaint(outcome: Outcome) -> str | None:
 
 def _with_reason(sentence: str, target: TargetOutcome, outcome: Outcome) -> str:
     """Append the target's reason to the sentence, unless the user has already seen it."""
-    return sentence if target.host in outcome.told else f"{sentence}: {target.reason}"
+    return sentence if target.host in outcome.ends_shown else f"{sentence}: {target.reason}"
 
 
 def summary_lines(outcome: Outcome, *, verbosity: int, has_stats: bool) -> Iterator[str]:
@@ -180,7 +180,7 @@ def _copies(outcome: Outcome) -> Iterator[str]:
 def _incomplete(outcome: Outcome) -> Iterator[str]:
     groups: dict[str, list[str]] = {}
     for target in outcome.targets:
-        if target.state is not TargetState.DONE and (target.host not in outcome.told or target.sat_out):
+        if target.state is not TargetState.DONE and (target.host not in outcome.ends_shown or target.sat_out):
             groups.setdefault(_trouble(target), []).append(target.host)
     for trouble, hosts in groups.items():
         yield f"{fold(hosts)}: {trouble}"

@@ -64,7 +64,7 @@ class FileSatOut(NamedTuple):
     errno: int
 
 
-class ChangesTold(NamedTuple):
+class ChangesReported(NamedTuple):
     """Caster: some of the changes that this target itemizes."""
 
     target: int
@@ -161,7 +161,7 @@ CasterEvent = Union[
     ComparisonFinished,
     FilesChanged,
     FileSatOut,
-    ChangesTold,
+    ChangesReported,
     CastFinished,
 ]
 CatcherEvent = Union[

@@ -17,7 +17,7 @@ class LogWriter:
 
     def __init__(self) -> None:
         self._unacked = bytearray()
-        self._acked = self._told = 0  # told: the end of what was sent at least once
+        self._acked = self._sent_end = 0  # _sent_end: of what was sent at least once
         self._ends: deque[int] = deque([0])  # of records: the last one that was acknowledged, and all behind it
 
     @property
@@ -34,22 +34,22 @@ class LogWriter:
         self._unacked += encode_record(record)
         self._ends.append(self.end)
 
-    def drop_untold(self) -> None:
-        """Remove the records of which nothing was sent yet, so that what is appended next is told soon."""
-        while len(self._ends) > 1 and self._ends[-2] >= self._told:
+    def drop_unsent(self) -> None:
+        """Remove the records of which nothing was sent yet, so that what is appended next leaves soon."""
+        while len(self._ends) > 1 and self._ends[-2] >= self._sent_end:
             self._ends.pop()
         del self._unacked[self._ends[-1] - self._acked :]
 
     def piece(self, room: int) -> tuple[int, bytes]:
         """Return the offset and the bytes, at most `room`, of the next piece to send."""
         piece = bytes(self._unacked[:room])
-        self._told = max(self._told, self._acked + len(piece))
+        self._sent_end = max(self._sent_end, self._acked + len(piece))
         return self._acked, piece
 
     def receive_ack(self, offset: int) -> bool:
         """Drop what the caster has. Return False for an old offset, or one that was never reached."""
         news = offset - self._acked
-        if news <= 0 or offset > self._told:
+        if news <= 0 or offset > self._sent_end:
             return False
         del self._unacked[:news]
         self._acked = offset

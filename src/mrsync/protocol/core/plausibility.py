@@ -64,7 +64,7 @@ class Plausibility:
 
     def __init__(self) -> None:
         self._counts = _Counts()
-        self._told: dict[type, int] = {}  # kind of ranges -> the end of what was told
+        self._range_ends: dict[type, int] = {}  # kind of ranges -> the end of the last one
 
     def holds(self, record: LogRecord, bounds: Bounds) -> bool:
         """Return whether this record may come next."""
@@ -91,9 +91,9 @@ class Plausibility:
         return True
 
     def _follows(self, record: NeedsRecord | BasisRecord | WantsRecord) -> bool:
-        """Return whether its ranges come behind those that were told: then adding them costs little."""
+        """Return whether its ranges come after all earlier ones, so that adding them costs little."""
         if not record.ranges:
             self._counts.empty += 1
             return self._counts.empty <= EMPTY_MAX
-        told, self._told[type(record)] = self._told.get(type(record), 0), record.ranges[-1][1]
-        return record.ranges[0][0] >= told
+        last_end, self._range_ends[type(record)] = self._range_ends.get(type(record), 0), record.ranges[-1][1]
+        return record.ranges[0][0] >= last_end

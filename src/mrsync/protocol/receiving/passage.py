@@ -18,7 +18,7 @@ ASKED_MAX = 128  # pages of one claim to look for
 class Passage(Transfer):
     """A transfer whose pages are sent as soon as they are offered; of those that wait, the first one is next.
 
-    pages_sent: how many were sent. next_page: the page behind the highest of them.
+    pages_sent: how many were sent. next_page: the page after the highest of them.
     """
 
     def __init__(self, kind: ObjectKind, size_bytes: int, geometry: Geometry) -> None:
@@ -42,7 +42,7 @@ class Passage(Transfer):
         return page >= self.page_count or self._known[page] == 1
 
     def offer(self, page: int) -> None:
-        """Add a page that has arrived. One that comes late overtakes those behind it: the child waits for it."""
+        """Add a page that has arrived. A late one overtakes those after it, because the child waits for it."""
         if not self.knows(page):
             self._known[page] = 1
             if not self._waiting or page > self._waiting[-1]:
@@ -64,11 +64,11 @@ class Passage(Transfer):
     def claimed_packets(self, target: int, first: int, end: int) -> tuple[int, int]:
         """Return what a transfer does, but count only pages that were sent: one that came late is not lost."""
         packets = outage = 0
-        for start, behind, mask, tx_seen in self._claims.get(target, ()):
-            pages = range(max(start, first), min(behind, end))
+        for start, stop, mask, tx_seen in self._claims.get(target, ()):
+            pages = range(max(start, first), min(stop, end))
             claimed = sum(self._last_tx[page] < tx_seen for page in pages) * self._weigh(mask)
             packets += claimed
-            outage += claimed * (behind - start >= OUTAGE_PAGES)
+            outage += claimed * (stop - start >= OUTAGE_PAGES)
         return packets, outage
 
     def forget_page(self, page: int) -> None:

@@ -40,15 +40,15 @@ class Reporter:
         self._log = LogWriter()
         self._activity = 0
         self._is_news = True
-        self._packets_told = 0
+        self._packets_reported = 0
 
     @property
     def has_news(self) -> bool:
         """Whether a report would contain something new."""
-        return self._is_news or self.counters.packets_seen != self._packets_told
+        return self._is_news or self.counters.packets_seen != self._packets_reported
 
     @property
-    def has_told_result(self) -> bool:
+    def is_result_acked(self) -> bool:
         """Whether the caster has acknowledged the result."""
         return self.has_result and self._log.is_acked
 
@@ -62,7 +62,7 @@ class Reporter:
         The end of this target's part makes all else pointless that was not told yet.
         """
         if isinstance(record, FailedRecord):
-            self._log.drop_untold()
+            self._log.drop_unsent()
         self._log.append(record)
         self.has_result |= isinstance(record, ResultRecord)
 
@@ -124,6 +124,6 @@ class Reporter:
             ended_hold_us=reception.ended_hold_us(now) if fed_tx is None else 0,
             packets_marked=counters.packets_marked,
         )
-        self._packets_told = counters.packets_seen
+        self._packets_reported = counters.packets_seen
         self._is_news = bool(needs or log_bytes)
         return report

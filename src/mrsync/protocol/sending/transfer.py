@@ -148,9 +148,9 @@ class Transfer:
         """Take what a target needs of the pages below `end`. Its claims of later pages stay."""
         limit = self.next_page
         entries = [(page, min(page + run, limit), mask, tx_seen) for page, run, mask in needs if page < limit]
-        for first, behind, mask, seen in self._claims.get(target, ()):
-            if behind > end:
-                entries.append((max(first, end), behind, mask, seen))
+        for first, stop, mask, seen in self._claims.get(target, ()):
+            if stop > end:
+                entries.append((max(first, end), stop, mask, seen))
         self._claims[target] = entries[:CLAIM_ENTRIES_MAX]
 
     def claimed_packets(self, target: int, first: int, end: int) -> tuple[int, int]:
@@ -159,11 +159,11 @@ class Transfer:
         If at least OUTAGE_PAGES pages in a row are lost whole, it is an outage: no full queue does that.
         """
         packets = outage = 0
-        for start, behind, mask, _ in self._claims.get(target, ()):
-            pages = min(behind, end) - max(start, first)
+        for start, stop, mask, _ in self._claims.get(target, ()):
+            pages = min(stop, end) - max(start, first)
             if pages > 0:
                 packets += pages * self._weigh(mask)
-                outage += pages * self._weigh(mask) * (behind - start >= OUTAGE_PAGES)
+                outage += pages * self._weigh(mask) * (stop - start >= OUTAGE_PAGES)
         return packets, outage
 
     def _weigh(self, mask: int) -> int:

@@ -49,7 +49,7 @@ class Commits:
         self.changed: set[int] = set()
         self.has_second_chance = True  # changed files may be cast again
         self._exceptions = RangeSet()
-        self._vouched = 0
+        self._read_end = 0
 
     def begin(self, file_count: int) -> None:
         """Set the number of planned files, of which none has been granted."""
@@ -99,7 +99,7 @@ class Commits:
 
     def mark_read(self, end: int) -> None:
         """Note that all plan files below `end` were read once; those that had changed are void."""
-        self._vouched = max(self._vouched, end)
+        self._read_end = max(self._read_end, end)
 
     def veto(self, roster: Roster) -> str:
         """Return why nothing may be changed on any target, or "". Only under the rule `job`, before the first grant."""
@@ -126,7 +126,7 @@ class Commits:
             self.span = self._span(self.span.first, self.span.end)
 
     def _span(self, first: int, end: int) -> CommitSpan:
-        ahead = max(end, min(self.file_count, self._vouched)) if self.rule is CommitRule.EACH else 0
+        ahead = max(end, min(self.file_count, self._read_end)) if self.rule is CommitRule.EACH else 0
         ranges = self._exceptions.clipped(first, max(end, ahead))
         if len(ranges) > EXCEPTIONS_MAX:
             limit = ranges[EXCEPTIONS_MAX][0]  # targets that were granted more by `ahead` keep it

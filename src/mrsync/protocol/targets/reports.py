@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from mrsync.protocol.core.events import CasterEvent, ChangesTold, FileSatOut
+from mrsync.protocol.core.events import CasterEvent, ChangesReported, FileSatOut
 from mrsync.protocol.core.plausibility import Bounds
 from mrsync.protocol.core.sends import Address
 from mrsync.protocol.core.states import RosterState
@@ -79,6 +79,6 @@ class Reports:
         elif isinstance(record, WantsRecord):
             self._rounds.note_wants()
         elif isinstance(record, (ChangesRecord, DeletionsRecord)):
-            self._events.append(ChangesTold(target.id, record))
+            self._events.append(ChangesReported(target.id, record))
         elif isinstance(record, FailedRecord):
             self._endings.end(target, target.failure_trigger, record.reason, now)

@@ -238,5 +238,5 @@ class Roster:
     def all_wants(self, pages_of: PagesOf) -> RangeSet:
         """Return the pages of the contents that some live target wants."""
         silent = Union([target.needs for target in self._live if target.wants is None]).whole()
-        told = [target.wants for target in self._live if target.wants is not None]
-        return Union([pages_of(silent), *told]).whole()
+        known = [target.wants for target in self._live if target.wants is not None]
+        return Union([pages_of(silent), *known]).whole()

@@ -31,14 +31,14 @@ class RunEnd(NamedTuple):
     """How a run came to its end. Times are in seconds of one clock.
 
     launched_at: when the last catcher was ready or had failed; None if they were started by hand. warnings: all that
-    were shown. told: targets whose end the user has already seen. failure: why the run ended early, with its exit
+    were shown. ends_shown: targets whose end the user has already seen. failure: why the run ended early, with its exit
     status; empty if it did not. interruption: the failure, if it came from outside.
     """
 
     now: float
     launched_at: float | None = None
     warnings: Iterable[str] = ()
-    told: Iterable[str] = ()
+    ends_shown: Iterable[str] = ()
     failure: str = ""
     failure_status: ExitStatus = ExitStatus.OK
     interruption: str = ""
@@ -81,7 +81,7 @@ class Account:
             source_errors=source.changes.unreadable + source.is_incomplete,
             source_changes=source.changes.changed,
             veto=caster.veto,
-            told=frozenset(end.told),
+            ends_shown=frozenset(end.ends_shown),
             failure=end.failure,
             failure_status=end.failure_status,
         )

@@ -13,7 +13,7 @@ from mrsync.protocol.caster import Caster
 from mrsync.protocol.caster_config import CasterConfig
 from mrsync.protocol.core.events import (
     CasterEvent,
-    ChangesTold,
+    ChangesReported,
     ComparisonFinished,
     FileSatOut,
     FilesChanged,
@@ -183,7 +183,7 @@ class _Run:
             now=time.monotonic(),
             launched_at=self._launched_at(),
             warnings=self._notices.warnings,
-            told=self._notices.told,
+            ends_shown=self._notices.ends_shown,
             failure=self._stop.reason or self._refusal,
             failure_status=self._stop.status if self._stop.reason else ExitStatus.DELETIONS,
             interruption=self._stop.reason,
@@ -236,7 +236,7 @@ class _Run:
             self._account.sit_out(event)
             host, reason = self._settings.targets[event.target], os.strerror(event.errno)
             self._notices.notice(1, f"sits out {self._source.path(event.file)}: {reason}", host)
-        elif isinstance(event, ChangesTold):
+        elif isinstance(event, ChangesReported):
             self._account.ledger.take(event.target, event.record)
         elif isinstance(event, TargetJoined):
             self._unheard.end(event.target)

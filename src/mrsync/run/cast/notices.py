@@ -24,12 +24,12 @@ class Notices:
 
     def __init__(self, settings: CastSettings, rendezvous: Rendezvous, observer: Observer) -> None:
         self.warnings: list[str] = []
-        self.told: set[str] = set()  # targets whose end and its reason the user has seen
+        self.ends_shown: set[str] = set()  # targets whose end and its reason the user has seen
         self.is_interrupted = False
         self._settings = settings
         self._rendezvous = rendezvous
         self._observer = observer
-        self._absent: dict[str, list[Target]] = {}  # reason -> targets that never joined and were not told yet
+        self._absent: dict[str, list[Target]] = {}  # reason -> targets that never joined and were not shown yet
 
     def greet(self, missing: str) -> None:
         """Tell where the session takes place, and warn of problems. missing: socket options that this host lacks."""
@@ -101,7 +101,7 @@ class Notices:
     def _tell_end(self, text: str, names: list[str]) -> None:
         self.notice(2 if self.is_interrupted else 0, text, fold(names))
         if not self.is_interrupted:
-            self.told.update(names)
+            self.ends_shown.update(names)
 
 
 def can_encrypt(seals: int) -> bool:

@@ -121,7 +121,7 @@ class Outcome(NamedTuple):
     about: Callable[[bytes], About] = lambda path: About()  # what the source has at the path of a change
     datagrams_rejected: int = 0  # datagrams the master received that were not authentic or not of this session
     veto: str = ""  # with `--commit job`: why nothing was changed on any target
-    told: frozenset[str] = frozenset()  # targets whose end and its reason the user has already seen
+    ends_shown: frozenset[str] = frozenset()  # targets whose end and its reason the user has already seen
     failure: str = ""  # why the run ended early, as a sentence; empty if it did not
     failure_status: ExitStatus = ExitStatus.OK  # exit status for `failure`
     has_begun: bool = True  # False: the run failed before there was a session

@@ -207,8 +207,8 @@ class TreeSession:
         for record in needs_records(0, compared.entries, comparison.needs):
             self._catcher.log(record, now)
         if compared.basis:
-            for told in basis_records(compared.entries, compared.basis):
-                self._catcher.log(told, now)
+            for basis in basis_records(compared.entries, compared.basis):
+                self._catcher.log(basis, now)
         self._tell_failures(comparison.failures)
         self._catcher.log(ComparedRecord(comparison.files_needed, comparison.bytes_needed, comparison.changes), now)
 

@@ -20,7 +20,7 @@ class TreeVerdict(NamedTuple):
 
     problem: why nothing could be verified; else empty. manifest: digest of the manifest that the record holds. at: when
     the tree was last synced, in seconds since 1970. unproven: files of which only size and time are known.
-    differences: how many there are; not all may have been told.
+    differences: how many there are; not all may have been reported.
     """
 
     problem: str = ""

@@ -105,11 +105,11 @@ class AlternateSearch:
         is_link = self._use == HARD_LINK and near.level == SAME
         if not is_link and (found.is_file or near.level < SAME_CONTENTS):
             return False
-        told = entry if original < 0 else original
+        itemized = entry if original < 0 else original
         if not is_link or found.inode != near.inode:
-            self._add(entry, near, told, is_link=is_link)
+            self._add(entry, near, itemized, is_link=is_link)
         if self._result.items is not None and not found.is_file:
-            itemize_made(self._result.items, told, REGULAR, near)
+            itemize_made(self._result.items, itemized, REGULAR, near)
         return True
 
     def revised(self, near: Alternate, found: Found) -> Found:

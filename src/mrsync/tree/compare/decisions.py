@@ -36,15 +36,15 @@ class Decisions:
         result.files_needed += end - first
         result.bytes_needed += sum(self._manifest.sizes[first:end])
 
-    def make(self, entry: int, told: int, found: Found, near: Alternate | None = None) -> None:
-        """Schedule making an entry without contents; told is the entry to itemize, and found describes it."""
+    def make(self, entry: int, itemized: int, found: Found, near: Alternate | None = None) -> None:
+        """Schedule making an entry without contents; itemized is the entry to itemize, and found describes it."""
         self._result.made.append(entry)
         if self._result.items is None:
             return
         if found.is_file:
-            self._result.items.add(told, MADE | ALTERED | found.differences)
+            self._result.items.add(itemized, MADE | ALTERED | found.differences)
         else:
-            itemize_made(self._result.items, told, self._manifest.kind(told), near)
+            itemize_made(self._result.items, itemized, self._manifest.kind(itemized), near)
 
     def mend(self, entry: int, differences: int, names: int = 1) -> bool:
         """Schedule a change of attributes; return False if the file must be staged anew instead.

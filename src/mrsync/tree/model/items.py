@@ -38,11 +38,11 @@ class Items:
     def amend(self, entries: Collection[int], again: Items) -> None:
         """Replace the items of these entries by those in `again`."""
         old, new = list(zip(self._entries, self._flags)), list(zip(again._entries, again._flags))
-        told = [item for item in old if item[0] not in entries] + [item for item in new if item[0] in entries]
+        merged = [item for item in old if item[0] not in entries] + [item for item in new if item[0] in entries]
         self._leaders = {entry: leader for entry, leader in self._leaders.items() if entry not in entries}
         self._leaders.update(again._leaders)
-        self._entries = array("I", [entry for entry, _ in told])
-        self._flags = array("H", [flags for _, flags in told])
+        self._entries = array("I", [entry for entry, _ in merged])
+        self._flags = array("H", [flags for _, flags in merged])
 
     def runs(self, failed: Collection[int] = ()) -> Iterator[tuple[int, int, int, int]]:
         """Yield (first, end, flags, leader or -1), ascending, without failed entries. Neighbours are merged."""

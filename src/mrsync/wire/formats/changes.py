@@ -25,24 +25,24 @@ class Change(NamedTuple):
 def pack_changes(changes: Iterable[Change]) -> Iterator[bytes]:
     """Yield bodies of records. changes: ascending, not overlapping."""
     data = bytearray()
-    behind = 0
+    previous_end = 0
     for change in changes:
         if len(data) + _CHANGE_BYTES_MAX > _BODY_BYTES_MAX:
             yield bytes(data)
-            data, behind = bytearray(), 0
-        append_number(data, change.first - behind)  # [change-gap]
+            data, previous_end = bytearray(), 0
+        append_number(data, change.first - previous_end)  # [change-gap]
         append_number(data, change.end - change.first - 1)  # [change-more]
         append_number(data, change.flags << 1 | (change.leader >= 0))  # [change-flags]
         if change.leader >= 0:
             append_number(data, change.leader)  # [change-leader]
-        behind = change.end
+        previous_end = change.end
     if data:
         yield bytes(data)
 
 
 def unpack_changes(data: bytes) -> Iterator[Change]:
     """Yield changes. Raise ValueError, possibly after some of them, for what `pack_changes` never makes."""
-    offset = behind = 0
+    offset = previous_end = 0
     while offset < len(data):
         gap, offset = read_number(data, offset)  # [change-gap]
         more, offset = read_number(data, offset)  # [change-more]
@@ -50,9 +50,9 @@ def unpack_changes(data: bytes) -> Iterator[Change]:
         leader = -1
         if flags & 1:
             leader, offset = read_number(data, offset)  # [change-leader]
-        first = behind + gap
-        behind = first + more + 1
-        yield Change(first, behind, flags >> 1, leader)
+        first = previous_end + gap
+        previous_end = first + more + 1
+        yield Change(first, previous_end, flags >> 1, leader)
 
 
 def pack_deletions(deletions: Iterable[tuple[int, bytes]]) -> Iterator[bytes]:
@@ -61,18 +61,18 @@ def pack_deletions(deletions: Iterable[tuple[int, bytes]]) -> Iterator[bytes]:
     Cut off the end of a path that is too long for a record.
     """
     data = bytearray()
-    behind, last = 0, b""
+    previous_end, last = 0, b""
     for directory, path in deletions:
         path = path[: _BODY_BYTES_MAX - _HEAD_BYTES_MAX]
         shared = _shared(last, path)
         if len(data) + _HEAD_BYTES_MAX + len(path) - shared > _BODY_BYTES_MAX:
             yield bytes(data)
-            data, behind, shared = bytearray(), 0, 0
-        append_number(data, directory - behind)  # [deletion-gap]
+            data, previous_end, shared = bytearray(), 0, 0
+        append_number(data, directory - previous_end)  # [deletion-gap]
         append_number(data, shared)  # [deletion-shared]
         append_number(data, len(path) - shared)  # [deletion-length]
         data += path[shared:]  # [deletion-rest]
-        behind, last = directory, path
+        previous_end, last = directory, path
     if data:
         yield bytes(data)
 

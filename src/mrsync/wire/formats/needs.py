@@ -20,10 +20,10 @@ def encode_needs(entries: Iterable[Need], *, first: int, end: int, room: int) ->
     entries: sorted by page, not overlapping, within the pages [first, end).
     """
     data = bytearray()
-    behind = first
+    previous_end = first
     for page, run, mask in entries:
         kept = len(data)
-        append_number(data, page - behind << 1 | (mask != 0))  # [need-gap]
+        append_number(data, page - previous_end << 1 | (mask != 0))  # [need-gap]
         if mask == 0:
             append_number(data, run - 1)  # [need-run]
         elif mask & mask - 1 == 0:
@@ -34,7 +34,7 @@ def encode_needs(entries: Iterable[Need], *, first: int, end: int, room: int) ->
             data += mask.to_bytes(width, "big")  # [need-bitmap]
         if len(data) > room:
             return bytes(data[:kept]), page
-        behind = page + run
+        previous_end = page + run
     return bytes(data), end
 
 
@@ -43,25 +43,25 @@ def decode_needs(data: BytesLike, *, first: int, end: int) -> tuple[Need, ...]:
     if not first <= end <= PAGES_MAX:
         raise ValueError("needs of no pages")
     entries = []
-    offset, size, behind = 0, len(data), first
+    offset, size, previous_end = 0, len(data), first
     while offset < size:
         head, offset = read_number(data, offset)  # [need-gap]
-        page = behind + (head >> 1)
+        page = previous_end + (head >> 1)
         if head & 1:
             mask, offset = _read_mask(data, offset)
-            behind = page + 1
+            previous_end = page + 1
             entries.append((page, 1, mask))
         else:
             more, offset = read_number(data, offset)  # [need-run]
-            behind = page + more + 1
+            previous_end = page + more + 1
             entries.append((page, more + 1, 0))
-    if behind > end:
+    if previous_end > end:
         raise ValueError("needs beyond their end")
     return tuple(entries)
 
 
 def _read_mask(data: BytesLike, offset: int) -> tuple[int, int]:
-    """Return the missing packets of one page as a mask, and the offset behind them."""
+    """Return the missing packets of one page as a mask, and the offset after them."""
     if offset >= len(data):
         raise ValueError("a need that does not end")
     head = data[offset]

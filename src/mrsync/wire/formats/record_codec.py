@@ -149,25 +149,25 @@ def _decode_record(number: int, body: bytes) -> LogRecord | None:
 
 def _encode_ranges(record: NeedsRecord | WantsRecord | BasisRecord) -> bytes:
     data = bytearray(_BOUNDS.pack(record.first, record.end))
-    behind = record.first
+    previous_end = record.first
     for low, high in record.ranges:
-        append_number(data, low - behind)  # [needs-gap] [wants-gap] [basis-gap]
+        append_number(data, low - previous_end)  # [needs-gap] [wants-gap] [basis-gap]
         append_number(data, high - low - 1)  # [needs-more] [wants-more] [basis-more]
-        behind = high
+        previous_end = high
     return bytes(data)
 
 
 def _decode_ranges(body: bytes) -> tuple[int, int, tuple[Range, ...]]:
     first, end = _BOUNDS.unpack_from(body)
     ranges = []
-    offset, behind = _BOUNDS.size, first
+    offset, previous_end = _BOUNDS.size, first
     while offset < len(body):
         gap, offset = read_number(body, offset)  # [needs-gap] [wants-gap] [basis-gap]
         more, offset = read_number(body, offset)  # [needs-more] [wants-more] [basis-more]
-        low = behind + gap
-        behind = low + more + 1
-        ranges.append((low, behind))
-    if behind > end:
+        low = previous_end + gap
+        previous_end = low + more + 1
+        ranges.append((low, previous_end))
+    if previous_end > end:
         raise ValueError("ranges beyond their end")
     return first, end, tuple(ranges)
 

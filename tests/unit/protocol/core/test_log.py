@@ -54,7 +54,7 @@ def test_a_failure_does_not_wait_behind_what_was_not_told(count: int, told: int,
     heard += reader.feed(*writer.piece(acked))
     writer.receive_ack(reader.offset)
     lost = writer.piece(told)
-    writer.drop_untold()
+    writer.drop_unsent()
     writer.append(FailedRecord("the disk is gone"))
     assert writer.end <= lost[0] + len(lost[1]) + 2 * len(encode_record(FailedRecord("the disk is gone")))
     heard += reader.feed(*writer.piece(10_000))

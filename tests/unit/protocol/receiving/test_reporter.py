@@ -100,12 +100,12 @@ def test_the_result_is_reported_once_the_caster_has_the_whole_log() -> None:
     _, reporter = reporting()
     reporter.log(SatOutRecord(7, 28))
     reporter.receive_ack(reporter.report(1, 1.0).log_end)
-    assert not reporter.has_told_result
+    assert not reporter.is_result_acked
     reporter.log(RESULT)
     assert reporter.has_result
-    assert not reporter.has_told_result
+    assert not reporter.is_result_acked
     reporter.receive_ack(reporter.report(2, 1.0).log_end)
-    assert reporter.has_told_result
+    assert reporter.is_result_acked
 
 
 def test_news_ends_with_a_report() -> None:

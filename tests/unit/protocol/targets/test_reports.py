@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mrsync.protocol.core.events import ChangesTold, FileSatOut, TargetEnded
+from mrsync.protocol.core.events import ChangesReported, FileSatOut, TargetEnded
 from mrsync.protocol.core.states import RosterState
 from mrsync.protocol.targets.path import Via
 from mrsync.wire.formats.record_codec import NONSENSE, encode_record
@@ -108,7 +108,7 @@ def test_what_was_changed_and_deleted_reaches_the_application() -> None:
         ChangesRecord(b"two"),
     ]
     session.report(1, *records)
-    assert told(session, ChangesTold) == [ChangesTold(1, record) for record in records]
+    assert told(session, ChangesReported) == [ChangesReported(1, record) for record in records]
 
 
 def test_a_sit_out_after_the_grant_concerns_only_its_target() -> None:
@@ -144,7 +144,7 @@ def test_a_lie_ends_its_target_alone_and_nothing_after_it_counts(lie: LogRecord)
     target = found(session.caster.roster, 0)
     assert (target.state, target.reason) == (RosterState.LOST, NONSENSE)
     assert target.result is None
-    assert told(session, FileSatOut, ChangesTold) == [FileSatOut(0, 1, 28)]
+    assert told(session, FileSatOut, ChangesReported) == [FileSatOut(0, 1, 28)]
     assert session.states()[1] is RosterState.PRESENT
     session.report(1, ready=5, frontier=10)
     session.pump(0.2)

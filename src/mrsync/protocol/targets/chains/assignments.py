@@ -28,9 +28,9 @@ class Assignments:
         self._roster = roster
         self._say = say
         self._known: dict[int, Assignment] = {}  # by target
-        self._untold: set[int] = set()  # targets that were not told theirs
-        self._told_to: dict[int, Address] = {}  # target -> where it was told its first one
-        self._told_at: dict[int, float] = {}  # target -> when it was told its last one
+        self._unsent: set[int] = set()  # targets to which their assignment was not sent
+        self._sent_to: dict[int, Address] = {}  # target -> where its first one was sent
+        self._sent_at: dict[int, float] = {}  # target -> when its last one was sent
         self._number = 0
 
     @property
@@ -60,26 +60,26 @@ class Assignments:
     ) -> None:
         """Set the peers of a target, and have it confirm them in any case."""
         self._known[target_id] = Assignment(self.next_number(), parent, child, island)
-        self._untold.add(target_id)
+        self._unsent.add(target_id)
 
     def remind(self, target_id: int) -> None:
         """Tell a target once more."""
-        self._untold.add(target_id)
+        self._unsent.add(target_id)
 
     def forget(self, target_id: int) -> None:
         """Forget a target that has ended, or was replaced by another process."""
         self._known.pop(target_id, None)
-        self._told_to.pop(target_id, None)
+        self._sent_to.pop(target_id, None)
 
     def verify(self, target: Target, source: Address) -> None:
         """Note the address of a target that confirmed its number: it was told there, and nowhere else."""
-        if target.path.verified is None and source == self._told_to.get(target.id):
+        if target.path.verified is None and source == self._sent_to.get(target.id):
             target.path.verified = source
 
     def tell_news(self, probe_bytes: int, now: float) -> None:
         """Tell all targets that were not told their assignment."""
-        untold, self._untold = self._untold, set()
-        for target_id in untold:
+        unsent, self._unsent = self._unsent, set()
+        for target_id in unsent:
             self._tell(target_id, probe_bytes, now)
 
     def tell_again(self, probe_bytes: int, now: float, *, but: Container[int], patience_s: float) -> None:
@@ -88,16 +88,16 @@ class Assignments:
             target = self._roster.find(target_id)
             is_known = target is not None and target.hop is not None and target.hop.number == assignment.number
             is_fine = is_known and target_id in but
-            if not is_fine and now - self._told_at.get(target_id, now) >= REPEAT_S + patience_s:
+            if not is_fine and now - self._sent_at.get(target_id, now) >= REPEAT_S + patience_s:
                 self._tell(target_id, probe_bytes, now)
 
     def _tell(self, target_id: int, probe_bytes: int, now: float) -> None:
         target, assignment = self._roster.find(target_id), self._known.get(target_id)
         if target is None or not target.is_live or target.hello is None or assignment is None:
             return
-        self._told_at[target_id] = now
+        self._sent_at[target_id] = now
         destination = target.path.verified
         if destination is None:
-            destination = self._told_to.setdefault(target_id, target.path.source)
+            destination = self._sent_to.setdefault(target_id, target.path.source)
         number, *peers = assignment
         self._say(Assign(target.hello.instance, 0, target_id, number, probe_bytes, *peers), destination)
