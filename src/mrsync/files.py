@@ -21,7 +21,7 @@ NAMED = os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 LIST_BYTES_MAX = 64 << 20  # of targets, rules or patterns
 ENTRIES_BYTES_MAX = 1 << 30  # of lists with a line for each entry of a tree
 LINE_BYTES_MAX = 4 << 20  # of one of them
-LINES_HELD_MAX = 1 << 24  # where all lines are held in memory: so many take about a gigabyte
+LINES_HELD_MAX = 1 << 24  # where all lines are held in memory: this many take about a gigabyte
 _OWN_DESCRIPTORS = ("/dev/", "/proc/")
 
 

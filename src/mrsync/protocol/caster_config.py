@@ -28,5 +28,5 @@ class CasterConfig(NamedTuple):
     share: NetworkShare = NetworkShare.ALL
     has_monitor: bool = True  # False: reports do not clock what is sent, only the rate does
     is_shedding: bool = False  # whether a target that alone holds back all others is served after them
-    is_unicast: bool = False  # nobody is served by multicast
+    is_unicast: bool = False  # no target is served by multicast
     relaying: RelayRules | None = None  # None: no target passes pages on to another

@@ -8,7 +8,7 @@ from mrsync.remote.command import MARKER
 from mrsync.remote.launcher import CatcherExited, LineWritten
 from mrsync.remote.reasons import describe
 
-LINES_MAX = 1000  # that are passed on, before the marker and behind it: they fill terminals, logs and memory
+LINES_MAX = 1000  # passed on before the marker, and as many after it: more would fill terminals, logs and memory
 LINES_KEPT = 30  # the last lines, which are searched for a reason
 TOO_MANY = b"writes more and more lines; the others are left out"
 

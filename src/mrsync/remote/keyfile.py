@@ -96,7 +96,7 @@ def _read_lines(path: str, content: bytes) -> Keys:
 def _check(path: str, status: os.stat_result) -> None:
     """Raise UsageError unless only this user and root can read or change the file.
 
-    Whoever can read it can join every session.
+    Every user who can read it can join every session.
     """
     if status.st_uid not in (os.geteuid(), 0):
         raise UsageError(f"the key file {path} belongs to another user: chown it, or choose your own")

@@ -26,7 +26,7 @@ from mrsync.remote.launcher import WORD_S, CatcherExited, LaunchEvent
 from mrsync.remote.lines import LineReader
 
 REAP_WAIT_S = 0.05  # for a process to exit after its output ended; usually much less is needed
-LAST_READS = 4  # of what is left of the output: a pipe holds less, and a background process may write for ever
+LAST_READS = 4  # of what is left of the output: a pipe holds less, and a background process may write without end
 DESCRIPTORS_SPARE = 200
 DESCRIPTORS_EACH = 4
 

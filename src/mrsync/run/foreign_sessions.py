@@ -19,7 +19,7 @@ DATAGRAMS_PER_TURN = 16
 
 
 def is_quiet(interfaces: Sequence[Interface], group: str, port: int, seconds: float) -> bool:
-    """Listen for some seconds and return whether nobody sent to this group and port. Raise SocketError."""
+    """Listen for some seconds and return whether no session sent to this group and port. Raise SocketError."""
     with open_data_socket(interfaces, group, port, buffer_bytes=BUFFER_BYTES) as opened:
         return not select.select([opened], [], [], seconds)[0]
 

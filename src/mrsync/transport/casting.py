@@ -6,7 +6,7 @@ wait for a socket or its next timeout, and pass time and messages in. Invariants
   * The state machine plans only if nothing waits for a socket. A full queue (_blocked) therefore slows down the
     plan, and no queue of ours grows.
   * It is asked for a plan until it plans nothing (_has_planned). Only then does the driver wait.
-  * Timeouts are told with is_drained: whether the sockets were read until empty. A target must not count as silent
+  * is_drained says with each timeout whether the sockets were read until empty. A target must not count as silent
     while its reports are still unread.
   * A page is read when its first packet is planned, and announced before it is sent. If it must be read again, its
     contents may differ. So it gets the next generation, which must be announced before its packets, and the mask of
@@ -228,7 +228,7 @@ class CasterDriver:
         self._await_room()
 
     def _repeat_digests(self, message: Message) -> None:
-        """Send digests again if a report asks for some. Old reports, which anybody can repeat, do not count."""
+        """Send digests again if a report asks for some. Old reports do not count, as an attacker can replay them."""
         if self._digester is None or not isinstance(message, Report) or not message.unverified:
             return
         target = self._caster.roster.find(message.target)

@@ -44,10 +44,10 @@ DATAGRAMS_PER_TURN = 64
 
 
 class CatcherSockets(NamedTuple):
-    """Where a catcher hears and speaks. The caller closes them.
+    """The sockets of a catcher. The caller closes them.
 
     data, reply: from multicast.open_data_socket and open_reply_socket. data: None if everything comes by unicast.
-    island: of targets that relays may cast on to; None: this one is never among them.
+    island: for a group that a relay may cast to; None: this target is never in one.
     """
 
     data: socket.socket | None
@@ -58,7 +58,7 @@ class CatcherSockets(NamedTuple):
 class CatcherDriver:
     """Run a Catcher until its session has ended.
 
-    masters: possible addresses of the caster, if known. rejoin: leaves the group and joins it again.
+    masters: possible addresses of the caster, if known. rejoin: called to leave the group and join it again.
     write: called in the order of arrival, in this thread while writes are quick, else in the worker; never at the same
     time as a job. on_event: called in the thread of `run`. on_rejected: called there with the reason why a datagram did
     not begin the expected session.
@@ -189,7 +189,7 @@ class CatcherDriver:
             return
         self._catcher.receive_message(message, heard.id, now, is_cast=opened is self._data)
         if not isinstance(message, (Claim, Feed)) or not self._catcher.relaying.has_taken(message):
-            return  # what others repeat shows nothing
+            return  # a repeated message shows nothing about its sender
         if isinstance(message, Claim):
             self._peering.note_claimant(message, source)
         else:
@@ -203,7 +203,7 @@ class CatcherDriver:
         assert heard is not None  # the state machine opened the session after a status of it
         heard.codec.use_report_seal(event.seal)
         share = heard.status.share if heard.status is not None else NetworkShare.ALL
-        set_traffic_class(self._reply, share)  # for what is passed on to a child
+        set_traffic_class(self._reply, share)  # for pages that are forwarded to a child
         self._receiver = PageReceiver(
             self._catcher,
             self._loop,

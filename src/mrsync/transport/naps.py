@@ -23,7 +23,7 @@ class Naps:
         self._seconds = NAP_MIN_S
 
     def after(self, drained_bytes: int) -> float:
-        """Return the seconds to sleep after a turn in which so many bytes were read."""
+        """Return the seconds to sleep after a turn in which this many bytes were read."""
         if drained_bytes <= MESSAGES_BYTES:
             self._seconds = NAP_MIN_S
         elif drained_bytes < FEW_BYTES:

@@ -168,7 +168,7 @@ class PageReceiver:
     def _drop_page(self, object: int, page: int) -> None:
         self.slots.drop_whole((object, page))
 
-    # whom to believe
+    # trusted senders
 
     def believe(self, status: Status, caster: Address | None) -> None:
         """Take an authentic status. caster: the address of the session's caster."""

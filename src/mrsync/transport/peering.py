@@ -18,8 +18,8 @@ from mrsync.wire.messages import Claim
 class Peering:
     """The addresses of peers, and the forwarder once there were any.
 
-    reply: the socket that also sends reports. target: our id. island: the socket of a group that relays may cast to;
-    None: this target is never among those. on_opened: called with that socket once it is to be read.
+    reply: the socket that also sends reports. target: our id. island: the socket of a group that a relay may cast to;
+    None: this target is never in one. on_opened: called with that socket once it is to be read.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Peering:
             self._receiver.set_peers(known, has_unknown_children=self._is_casting)
 
     def note_claimant(self, claim: Claim, source: Address) -> None:
-        """Note where a child of our island is: we are not told before it claims."""
+        """Note where a child of our island is. Its claim is the first that shows it."""
         if self._is_casting and self._claimants.get(claim.child) != source:
             self._claimants[claim.child] = source
             self._tell_receiver()

@@ -18,7 +18,7 @@ def append_number(data: bytearray, number: int) -> None:
 
 
 def read_number(data: BytesLike, offset: int) -> tuple[int, int]:
-    """Return the number at `offset`, and the offset behind it. Raise ValueError if it is cut off or beyond 63 bits."""
+    """Return the number at `offset`, and the offset after it. Raise ValueError if it is cut off or beyond 63 bits."""
     if offset < len(data) and data[offset] < 0x80:
         return data[offset], offset + 1  # nearly always
     number = shift = 0
@@ -40,7 +40,7 @@ def encode_text(text: str) -> bytes:
 
 
 def read_text(data: BytesLike, offset: int) -> tuple[str, int]:
-    """Return the text at `offset`, with control characters escaped, and the offset behind it.
+    """Return the text at `offset`, with control characters escaped, and the offset after it.
 
     Raise ValueError if it is too long or cut off.
     """

@@ -14,9 +14,9 @@ SESSION_BYTES = 8
 NO_SESSION = 0  # that of a knock
 
 CONTROL_BYTES_MAX = 1200  # fits the IPv6 minimum MTU with room, so that control passes wherever pages pass
-HELLO_BYTES_MIN = 256  # padded to it: no answer to whoever may have invented its address is longer
+HELLO_BYTES_MIN = 256  # padded to it: no answer is longer, as the address of a hello may be forged
 CONTROL_BODY_MAX = CONTROL_BYTES_MAX - HEADER_BYTES - INSTANCE_BYTES - TAG_BYTES
-REPORT_ROOM_BYTES = CONTROL_BODY_MAX - 123  # for a report's log piece and needs, behind its fixed fields
+REPORT_ROOM_BYTES = CONTROL_BODY_MAX - 123  # for a report's log piece and needs, after its fixed fields
 EXCEPTIONS_MAX = 120  # ranges that a status can take out of a commit; a span with more must end earlier
 MONITORS_MAX = 3  # the monitor and two standbys
 PACKETS_PER_PAGE_MAX = 64  # UDP_MAX_SEGMENTS of Linux
@@ -25,7 +25,7 @@ MTU_MIN = 576
 PATH_MTU_MIN = 1280  # what a path must carry: control messages fit, and IPv6 asks for it anyway
 MTU_MAX = 9216  # larger claims (loopback: 65536) gain nothing: the kernel batches anyway
 TERMS_MAX = 16  # slices XORed into one coded packet
-TERM_BYTES = 2  # each term behind the first: 10 bits of page distance, 6 bits of packet index
+TERM_BYTES = 2  # each term after the first: 10 bits of page distance, 6 bits of packet index
 TERM_DISTANCE_MAX = 1023
 
 PEER_ADDRESS_BYTES = 16  # of a target as another one reaches it; IPv4 mapped into IPv6

@@ -29,7 +29,7 @@ def html_report(fields: Fields) -> str:
     title = f"mrsync {fields['source']} to {fold(list(fields['targets'])) if fields['targets'] else 'no target'}"
     style, script = (_resource(name) for name in ("html_report.css", "html_report.js"))
     body = "".join(
-        (*_head(fields), *_figures(fields), *_charts(fields), *_targets(fields), *_relays(fields), *_behind(fields))
+        (*_head(fields), *_figures(fields), *_charts(fields), *_targets(fields), *_relays(fields), *_unequal(fields))
     )
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -169,17 +169,17 @@ def _link_row(parent: str, child: str, relay: Fields) -> Iterator[tuple[str, str
         yield str(relay.get(name, 0)), str(relay.get(name, 0))
 
 
-def _behind(fields: Fields) -> Iterator[str]:
-    behind = [(host, file) for host, target in fields["targets"].items() for file in target["sat_out"]]
-    if behind:
-        yield "<section><h2>Files that are behind</h2>"
+def _unequal(fields: Fields) -> Iterator[str]:
+    unequal = [(host, file) for host, target in fields["targets"].items() for file in target["sat_out"]]
+    if unequal:
+        yield "<section><h2>Files that are not equal</h2>"
         rows = (
             [(_safe(text), text) for text in (host, file["path"], file["error"], file["message"])]
-            for host, file in behind[:FILES_SHOWN]
+            for host, file in unequal[:FILES_SHOWN]
         )
         yield from _table(("target", "file", "error", "why"), rows)
-        if len(behind) > FILES_SHOWN:
-            yield f"<p>and {len(behind) - FILES_SHOWN} more; the JSON report has them all</p>"
+        if len(unequal) > FILES_SHOWN:
+            yield f"<p>and {len(unequal) - FILES_SHOWN} more; the JSON report has them all</p>"
         yield "</section>"
     yield f"<footer>session {_safe(fields['session'])}, mrsync {_safe(fields['mrsync'])}</footer>"
 

@@ -1,9 +1,10 @@
 """Plausibility: whether an honest target can have sent a record of its log.
 
-A target that is not to be trusted may say anything, under its own key. What it says of itself does harm to nobody else.
-But a need of an entry without contents would make a plan that all others reject, a result before the end would let it
-never be missed, and lists without bounds would fill the master's memory. A log without an end would also hold up the
-session, as what comes of a log shows that its target is at work (patience.py): each kind of record has its limit.
+A target that cannot be trusted may send anything under its own key. Most lies harm only itself. But a need of an entry
+without contents would make a plan that all other targets reject, a target with a result before the end would never
+count as lost, and lists without bounds would fill the master's memory. A log without an end would also hold up the
+session, as every arriving byte of a log shows that its target is at work (patience.py). So each kind of record has its
+limit.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ AreFiles = Callable[[int, int], bool]  # whether all entries [a, b) of the manif
 class Bounds:
     """What the caster knows of a session. pages: of the contents of the first round, 0 before the plan.
 
-    files: planned ones, of both rounds. itemizes: whether targets tell every change.
+    files: planned ones, of both rounds. itemizes: whether targets report every change.
     """
 
     phase: Phase = Phase.GATHERING
@@ -49,7 +50,7 @@ class Bounds:
 
 @dataclass
 class _Counts:
-    """What was told so far."""
+    """How many records of each kind there were so far."""
 
     errors: int = 0
     results: int = 0

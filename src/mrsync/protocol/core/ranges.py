@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 
 Range = tuple[int, int]
-NUMBERS_MAX = 1 << 26  # of a union; no manifest of so many entries fits into memory, so nobody honest says more
+NUMBERS_MAX = 1 << 26  # of a union; no manifest with that many entries fits into memory, so no honest target sends more
 _RUN = re.compile(rb"\x01+")
 
 

@@ -1,4 +1,4 @@
-"""Recent: the smallest or the largest value of late, for paths that change."""
+"""Recent: the smallest or the largest recent value, for paths that change."""
 
 from __future__ import annotations
 

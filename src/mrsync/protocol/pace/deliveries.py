@@ -1,7 +1,7 @@
 """Deliveries: how many packets per second reach one listener, where the path and not the program is the limit.
 
-The largest rate of late counts, as in BBR (draft-cardwell-iccrg-bbr-congestion-control): a program that is late makes
-a rate look too low, and nothing makes it look too high but reports that were read late. So rates are taken over
+The largest recent rate counts, as in BBR (draft-cardwell-iccrg-bbr-congestion-control): a program that is late makes a
+rate look too low, and only reports that were read late make it look too high. So rates are taken over
 SAMPLE_S and more.
 """
 

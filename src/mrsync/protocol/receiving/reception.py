@@ -1,6 +1,6 @@
 """Reception: the data path of a catcher: objects being received, and up to which tx packets have arrived.
 
-It takes numbers, and is called for every page or even every packet. The bytes stay with the driver.
+It deals in numbers only, and is called for every page, or even every packet. The bytes stay with the driver.
 """
 
 from __future__ import annotations

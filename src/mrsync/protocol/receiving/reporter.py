@@ -59,7 +59,7 @@ class Reporter:
     def log(self, record: LogRecord) -> None:
         """Append a record to the log. Raise the errors of encode_record.
 
-        The end of this target's part makes all else pointless that was not told yet.
+        A failure ends this target's part, so records that were not sent yet are dropped.
         """
         if isinstance(record, FailedRecord):
             self._log.drop_unsent()

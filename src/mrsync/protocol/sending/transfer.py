@@ -8,8 +8,8 @@ Invariant: a page is repaired for a target if and only if the last report that c
 had seen a later tx than the page's last one. Otherwise the packets may still be under way. When a repair leaves, the
 page's tx grows, so that the page drops out of all claims at once; no claim has to be updated.
 
-Why nothing stays lost: a target repeats its claim until it holds the page, and each claim is judged anew. Why no
-repair is in vain: a claim made before the repair arrived has an older tx than the repair. What would break this: a tx
+Why nothing stays lost: a target repeats its claim until it holds the page, and each claim is judged anew. Why nothing
+is repaired twice: a claim made before the repair arrived has an older tx than the repair. What would break this: a tx
 that is assigned before its page leaves (see schedule.py), or a forged claim (reports are sealed). A path that reorders
 packets costs one superfluous repair.
 
@@ -213,7 +213,7 @@ class Transfer:
     # repairs
 
     def choose_pages(self, limit: int, is_ripe: IsRipe, *, but: Set[int] = frozenset()) -> list[int]:
-        """At most so many missing pages that are ripe for repair, sorted; not those that only `but` miss.
+        """Return at most `limit` missing pages that are ripe for repair, sorted; not those that only `but` miss.
 
         The first missing pages of every target come before later ones of any, so that a target that misses much does
         not delay repairs for the others.
@@ -260,9 +260,9 @@ class Transfer:
                 at += 1
 
     def on_repaired(self, page: int, tx: int, *, is_plain: bool = True) -> None:
-        """The last packet of a planned repair leaves now: claims of who has seen more than this tx count again.
+        """Note that the last packet of a planned repair leaves now. From then on, claims with a later tx count again.
 
-        is_plain: what does not come is lost. Else who lacks another term of a coded packet cannot use it.
+        is_plain: a packet that does not arrive is lost. A coded one may have arrived where another term was lacking.
         """
         self._last_tx[page] = tx
         for target, packets in self._planned.pop(page, {}).items():

@@ -26,7 +26,7 @@ TAKEOVER_S = 2.0  # while its catcher was heard that recently, a target id is ta
 class Admission:
     """Admit the catchers of targets that are expected, each once.
 
-    is_closed: nobody is admitted any more. on_joined: called with the target, its hello and the time when a target was
+    is_closed: no more targets are admitted. on_joined: called with the target, its hello and the time when a target was
     admitted.
     """
 
@@ -99,7 +99,7 @@ class Admission:
             self._outbox.geometry = self._reach.step.geometry
 
     def close(self, now: float, reason: str = "") -> None:
-        """Admit nobody any more, and end absent targets, for this reason or because they are too late."""
+        """Admit no more targets, and end absent ones, for this reason or because they are too late."""
         self.is_closed = True
         self._endings.end_absent(now, reason)
 

@@ -29,7 +29,7 @@ class Compressions:
     def choose(self, targets: Iterable[Target], *, are_all: bool) -> None:
         """Choose the best one for these targets, each of which was admitted.
 
-        are_all: nobody else will join. Otherwise only what every catcher can expand is chosen if there is a choice.
+        are_all: no other target will join. Otherwise only what every catcher can expand is chosen if there is a choice.
         """
         common = self._allowed
         for target in targets:

@@ -18,7 +18,7 @@ _ENDINGS = {TargetTrigger.REFUSAL: Ending.REFUSED}  # of live targets, by the ca
 class Endings:
     """End targets, each only once.
 
-    forget: called with a target for which, or for whose former process, nothing more is to be planned, and the time.
+    forget: called with a target and the time, when nothing more is to be planned for it or for its former process.
     on_ended: called after each end with a sentence (name and reason), whether the target was live, and the time.
     """
 

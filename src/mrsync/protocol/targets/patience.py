@@ -1,12 +1,12 @@
 """Patience: how long a session waits, in all, for a target that says that it is at work.
 
-Nobody can see what a target does while it compares, deletes or flushes its disk: it counts up its activity, and a
-liar can count for ever. So each target has a budget of waiting. It is generous, so that slow disks do not use it up.
-Time in which a target waits for others is not counted; time in which it waits for a repair is, because it could say
-so for ever.
+The master cannot see what a target does while it compares, deletes or flushes its disk. It sees a counter of activity,
+which a faulty target can increase without end. So each target has a budget of waiting, large enough for slow disks.
+Time in which a target waits for others is not counted. Time in which it waits for a repair is counted, because a
+target could claim that without end, too.
 
 Invariant: a session ends, whatever a target reports. Why it holds: the budget depends only on the size of the source,
-and on pages and bytes of the log that have really come. Both are bounded.
+and on the pages and bytes of the log that have arrived. All of these are bounded.
 """
 
 from __future__ import annotations
@@ -15,9 +15,12 @@ from dataclasses import dataclass, field
 
 from mrsync.wire.messages import ObjectKind
 
-BASE_WAITS, SHED_WAITS = 30, 3  # times the ack wait, for extra entries and all else that is not in the source
+BASE_WAITS, SHED_WAITS = (
+    30,
+    3,
+)  # times the ack wait, for extraneous entries and other work that the source does not show
 PAGE_S = 60.0  # for each page, or longer if the rate is limited
-SLOWER = 10  # than the rate may a target be
+SLOWER = 10  # a target may be so many times slower than the rate
 LOG_BYTES_S = 1000
 READ_BYTES_S = 4e6  # the slowest disk
 ENTRIES_S = 10.0  # the slowest file system
@@ -38,7 +41,7 @@ class Patience:
         self._page_s = max(PAGE_S, SLOWER * page_s)
 
     def budget_s(self, pages: int, log_bytes: int) -> float:
-        """Return the seconds to wait for a target from which so many pages and bytes of the log have come."""
+        """Return the seconds to wait for a target with this many pages, and this many bytes of its log received."""
         return self._base_s + self.work_s + pages * self._page_s + log_bytes / LOG_BYTES_S
 
 
@@ -57,9 +60,9 @@ class Waiting:
         self._looked_at = now
 
     def note_pages(self, kind: ObjectKind, held: int) -> None:
-        """Note that it holds so many pages from the beginning of an object."""
+        """Note that it holds this many pages from the beginning of an object."""
         self.pages[kind] = max(held, self.pages.get(kind, 0))
 
     def is_over(self, patience: Patience, log_bytes: int) -> bool:
-        """Return whether the session has waited long enough. log_bytes: of its log that have come."""
+        """Return whether the session has waited long enough. log_bytes: the bytes of its log that have arrived."""
         return self.waited_s > patience.budget_s(sum(self.pages.values()), log_bytes)

@@ -2,7 +2,7 @@
 
 A target is deaf if it takes part for a while and reports that it receives nothing from the group, or no longer does.
 Pages are sent by unicast only to an address from which the target has repeated a token that was sent there. Otherwise
-anybody could replay a hello from a forged address, and direct a session at a victim (as in RFC 9000, section 8).
+an attacker could replay a hello from a forged address, and direct a session at a victim (as in RFC 9000, section 8).
 
 Packet sizes are probed, not assumed (decision 0014): datagrams of each size are cast beside STATUS, and hellos report
 the largest that arrived. `fix` chooses the largest that reach all targets, when the manifest is to be cast. Targets

@@ -1,7 +1,7 @@
 """Reports: take what targets report, and pass it on to the parts of the caster that it concerns.
 
 A report repeats a target's whole state, so only the newest one counts. The log of a target comes in pieces, in any
-order; its records are taken in order, each once. What no honest target can have said ends the target, and nobody else.
+order; its records are taken in order, each once. A record that no honest target can have sent ends its target alone.
 """
 
 from __future__ import annotations

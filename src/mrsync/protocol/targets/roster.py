@@ -224,7 +224,7 @@ class Roster:
         return self.lowest(lambda target: target.frontier(kind))
 
     def every(self, holds: Callable[[Target], bool]) -> bool:
-        """Return whether it holds for every live target, and there is at least one."""
+        """Return whether `holds` is true for every live target, and there is at least one."""
         return bool(self._live) and all(map(holds, self._live))
 
     def union_of_needs(self) -> Union:

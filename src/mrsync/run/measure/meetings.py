@@ -1,4 +1,4 @@
-"""Meetings: which targets reach which others, as they must to pass pages on where nobody hears the group.
+"""Meetings: which targets reach which others, as they must to pass pages on where the group reaches none.
 
 Each target is asked to ping some others, once for each request. Both of a pair are asked, so that a firewall that lets
 answers in is open as it is in a sync. Chains follow addresses, so the neighbours by address matter most.
@@ -12,7 +12,7 @@ from mrsync.transport.pages.forwarding import endpoint
 from mrsync.wire.messages import Assign, Peer
 
 FIRST_NUMBER = 1 << 30  # of pings between targets; the master's own are below
-ALL_MAX = 16  # so many targets try all others,
+ALL_MAX = 16  # up to this many targets try all others,
 NEAR = 8  # more try so many neighbours by address on either side
 
 Place = tuple[str, int]  # address and port

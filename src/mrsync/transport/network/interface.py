@@ -99,7 +99,7 @@ def multicast_interfaces(family: int) -> list[Interface]:
 
 
 def deafness(interface: Interface) -> str:
-    """Return why nobody receives multicast that is sent on this interface, or ""."""
+    """Return why multicast that is sent on this interface reaches no host, or ""."""
     if not interface.has_multicast and (interface.family == IPV6 or not interface.is_loopback):
         return f"interface {interface.name} does no multicast"
     if not interface.has_carrier:

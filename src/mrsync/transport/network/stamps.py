@@ -42,11 +42,11 @@ class LastArrival:
         self._wall = self._now = 0.0
 
     def set_clock(self, now: float) -> None:
-        """Tell the present time on the clock that is to be used."""
+        """Return the present time on the clock of the stamps."""
         self._now, self._wall = now, time.time()
 
     def read(self) -> float:
-        """Return that time, or the one that was told last if the kernel does not know it."""
+        """Return that time, or the last known one if the kernel does not know it."""
         try:
             stamp = fcntl.ioctl(self._socket, _SIOCGSTAMPNS, bytes(_TIMESPEC.size))
         except OSError:  # nothing arrived since the kernel was asked for the first time

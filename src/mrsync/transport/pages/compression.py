@@ -28,7 +28,7 @@ TRIAL_PAGES = 4  # from one judgement to the next
 PAUSE_PAGES_MIN = 16  # not compressed, after a trial that did not pay; doubled each time
 PAUSE_PAGES_MAX = 64  # if the data does not shrink
 PAUSE_PAGES_MAX_FAST = 4096  # if the network is fast
-RATE_PAGES = 64  # the rate of the network is that of about so many pages
+RATE_PAGES = 64  # the rate of the network is measured over about this many pages
 
 
 class Compressor:

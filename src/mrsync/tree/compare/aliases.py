@@ -12,7 +12,7 @@ from mrsync.tree.destination.destination import Destination
 
 
 class Names(NamedTuple):
-    """What becomes of names of the manifest that a directory does not list.
+    """Names of the manifest that a directory does not list.
 
     listed_as: those that it has under another spelling. twins: those that it cannot tell from another name of the
     manifest, and from which; the first one in the manifest counts, so that all runs agree. is_sure: False if it has

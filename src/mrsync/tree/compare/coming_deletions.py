@@ -13,7 +13,7 @@ from mrsync.tree.destination.destination import Destination
 from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.manifest import Manifest
 
-UNGUARDED = 100  # so many entries may always be deleted
+UNGUARDED = 100  # up to this many entries may always be deleted
 
 
 def check_deletions(destination: Destination, comparison: Comparison, on_activity: Callable[[int], None]) -> None:

@@ -13,7 +13,7 @@ Inode = tuple[int, int]
 
 
 class Found(NamedTuple):
-    """What has the name of an entry of a group here.
+    """The file that has the name of an entry of a group on this target.
 
     is_file: it is of the entry's kind. differences: flags of `model.items`. inode: of an entry with more than one name.
     is_right: has the entry's contents, or all that makes it what it is. is_newer: --update leaves it alone, unless
@@ -29,7 +29,7 @@ class Found(NamedTuple):
 
 
 class LinkGroup(NamedTuple):
-    """What is to be done for a group; names that an option leaves alone do not take part.
+    """The work for one group. Names that an option leaves alone do not take part.
 
     first: the name that the others become links to, -1 for none. needed: its entry whose contents are needed, or -1:
     the leader of the source where that is possible, as every target then asks for the same. linked: names to link.

@@ -27,10 +27,10 @@ class _Powers(NamedTuple):
 class UpdateSafety:
     """Decides for files whose size and time, or digest, are those of the source's.
 
-    Size and time can be forged: whoever may write to a directory can put a file of their own there, or rename one of
-    root's. Attributes are not given to it where it is if they would be more than its owner has already. It is staged
-    anew then: from its own blocks where their digests are right, so that nothing is cast, and nobody who has it open or
-    another name of it gets hold of the new file.
+    Size and time can be forged: a user who may write to a directory can put a file of their own there, or rename one of
+    root's. Such a file gets no attributes in place that would give its owner more rights than before. It is staged anew
+    instead, from its own blocks where their digests are right, so that nothing is cast, and a user who has the old file
+    open, or has another name of it, does not get the new one.
     """
 
     def __init__(self, manifest: Manifest, destination: Destination) -> None:

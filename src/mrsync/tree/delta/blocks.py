@@ -19,7 +19,7 @@ DIGEST_BYTES = 10
 ANCHOR_BYTES = 8  # the first bytes of each block, by which it is searched for after an insertion
 _MAGIC = b"mrsync blocks\x01"
 GROUP_BLOCKS = 64  # read, and then digested together: 4 MB, next to which the start of threads does not count
-_MOST_THREADS = 4  # more of them would wait for whoever reads
+_MOST_THREADS = 4  # more of them would wait for the one that reads
 _THREAD_BLOCKS = 8  # a thread that digests fewer does not pay: 0.1 ms for its start, 0.07 for a block
 
 
@@ -40,7 +40,7 @@ Blocks = dict[int, FileBlocks]  # by plan file
 
 
 def delta_key(session: int) -> bytes:
-    """Return the key of a session's digests, which nobody can know before the session."""
+    """Return the key of a session's digests, which no one can know before the session."""
     return session.to_bytes(8, "big")
 
 

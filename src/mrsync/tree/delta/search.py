@@ -22,7 +22,7 @@ class Search:
     That is where the old version continues after an insertion of any length, and close to it after a removal.
     The total cost of searching is bounded by the bytes compared plus CREDIT_BYTES, even if nothing is found.
 
-    shift: how many bytes further behind blocks are in the old version than in the new file, as of the last block found.
+    shift: how many bytes later blocks are in the old version than in the new file, by the last block found.
     """
 
     def __init__(self, fd: int, size: int) -> None:

@@ -78,7 +78,7 @@ def check_absent_root(path: bytes, *, makes_parents: bool = False) -> None:
 
 
 def why_refused(reason: int) -> str:
-    """Return the text of an errno, with what helps a user who may not write to a destination."""
+    """Return the text of an errno, with a remedy if the user may not write to the destination."""
     is_user = reason == errno.EACCES and os.geteuid() != 0
     return os.strerror(reason) + ("; with --sudo, root writes there" if is_user else "")
 

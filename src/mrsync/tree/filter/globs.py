@@ -41,7 +41,7 @@ def translate(pattern: bytes, end: bytes, numbers: Iterator[int], *, has_level: 
 
     numbers: for names of groups that are unique within the whole expression. has_level: the pattern is for as many
     levels as it has slashes, those in a class counted, though they match nothing. A star never takes a slash, so the
-    earliest place where the piece behind it fits is as good as any later one: stars need not try again, but for the
+    earliest place where the piece after it fits is as good as any later one: stars need not try again, but for the
     last. Without that, `*a*a*a*b` would take time exponential in its stars.
     """
     levels = pattern.count(b"/")
@@ -70,7 +70,7 @@ def translate(pattern: bytes, end: bytes, numbers: Iterator[int], *, has_level: 
 
 
 def _first(gap: bytes, expression: bytes, numbers: Iterator[int]) -> bytes:
-    """The first place behind a gap where an expression fits, and never another: an atomic group, as of Python 3.11."""
+    """The first place after a gap where an expression fits, and never another: an atomic group, as of Python 3.11."""
     if not expression:
         return b""
     name = b"g%d" % next(numbers)

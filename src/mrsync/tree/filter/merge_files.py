@@ -33,8 +33,8 @@ class RuleList:
 
     read: the whole of a file. has_nuls: entries of files end in NUL, not in a newline. deletes_excluded: rules that
     name no side are for the sender only. directory: absolute path of a per-directory merge file's directory: what it
-    anchors is anchored there, and errors do not quote it, as it may be anybody's. root: of the tree; other files are
-    found from there. Raises RuleError, FileError.
+    anchors is anchored there, and errors do not quote it, as it may be another user's. root: of the tree; other files
+    are found from there. Raises RuleError, FileError.
     """
 
     def __init__(

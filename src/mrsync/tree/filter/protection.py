@@ -45,7 +45,7 @@ class DirectoryProtection(NamedTuple):
 class Protection:
     """The guards of a destination's directories; what merge files say is read once, before anything changes there.
 
-    root: absolute. more: rules behind those of the policy. failures: merge files that could not be used; below them
+    root: absolute. more: rules after those of the policy. failures: merge files that could not be used; below them
     nothing is deleted. Raises ProtocolDataError for rules that make no sense.
     """
 

@@ -1,6 +1,6 @@
 """Compute digests of whole files for --checksum, on the master while it scans and on targets.
 
-A digest covers the offsets and contents of the blocks that are not zero. So holes need not be read: anybody can make a
+A digest covers the offsets and contents of the blocks that are not zero. So holes need not be read: any user can make a
 file of 8 EiB that has nothing else.
 """
 
@@ -64,7 +64,7 @@ class Digester:
         return state.digest() if os.fstat(fd).st_size == size else NO_DIGEST
 
     def _fill(self, fd: int, offset: int, count: int) -> bool:
-        """Read so many bytes into the block; return False if the file ends before."""
+        """Read this many bytes into the block. Return False if the file ends before."""
         done = 0
         while done < count:
             read = os.preadv(fd, [self._block[done:count]], offset + done)

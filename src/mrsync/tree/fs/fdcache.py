@@ -49,6 +49,6 @@ class FdCache:
             os.close(fd)
 
     def close_all(self) -> None:
-        """Close them at the end, when nothing that was written to them is of use any more."""
+        """Close them at the end, when nothing that was written to them is needed any more."""
         while self._fds:
             let_go(self._fds.popitem()[1])

@@ -53,7 +53,7 @@ def match_patterns(root: bytes, patterns: Sequence[bytes]) -> tuple[list[Item], 
 def translate_pattern(component: bytes) -> re.Pattern[str]:
     """Return the regular expression of a pattern for one name, decoded with surrogateescape.
 
-    As in the shell, a wildcard does not match a leading dot. The earliest place where the piece behind a star fits is
+    As in the shell, a wildcard does not match a leading dot. The earliest place where the piece after a star fits is
     as good as any later one, unless it is the last piece. So stars do not try again, which could take forever.
     """
     text = os.fsdecode(component)

@@ -80,6 +80,6 @@ def decode_again(data: bytes, manifest: Manifest, localize: Callable[[Manifest],
 
 
 def unplanned(manifest: Manifest, plan: Plan, needs: Iterable[tuple[int, int]]) -> list[Failure]:
-    """Return failures for needed files missing in a second plan: names that nobody requested in the first round."""
+    """Return failures for needed files missing in a second plan: names that no target requested in the first round."""
     entries = [entry for first, end in needs for entry in range(first, end) if plan.file_of(entry) < 0]
     return [Failure(errno.ESTALE, manifest.path(entry), "replace") for entry in entries]

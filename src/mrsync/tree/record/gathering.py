@@ -10,7 +10,7 @@ from mrsync.tree.model.plan import Plan
 from mrsync.tree.record.grid import DIGEST_BYTES, Grid
 
 _UNKNOWN = bytes(DIGEST_BYTES)  # in place of a digest that was never set
-_LOCKED_BYTES = 2047  # hashlib keeps the interpreter's lock for so many bytes
+_LOCKED_BYTES = 2047  # up to this size, hashlib keeps the interpreter's lock
 
 Prove = Callable[[int, bytes], bytes]  # (page, its data) -> proof
 Read = Callable[[int, int], bytes]  # (offset, length) in the contents object -> data

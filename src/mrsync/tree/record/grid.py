@@ -13,7 +13,7 @@ DIGEST_BYTES = 32  # SHA-256
 
 
 class Division(NamedTuple):
-    """The parts of a file: so many bytes of the head, the pages [first, end) that are its own, bytes of the tail."""
+    """The parts of a file: the bytes of its head, its own pages [first, end), and the bytes of its tail."""
 
     head: int
     first: int

@@ -1,4 +1,4 @@
-"""Read proven files in portions, and hold every part of them against its proof.
+"""Read proven files in portions, and check every part of them by its proof.
 
 Portions are independent of one another, so that threads can read them: hashlib and ciphers release the interpreter's
 lock.

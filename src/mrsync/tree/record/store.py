@@ -18,7 +18,7 @@ _MARK = b"mrsync: the record of "  # and the path of the destination in hexadeci
 
 
 class Store:
-    """The record of one destination. OSError if there is no directory for records that nobody else can change.
+    """The record of one destination. Raise OSError if there is no directory for records that only its owner can change.
 
     path: of the destination; it need not exist yet.
     """

@@ -114,7 +114,7 @@ class ContentsReader:
         return data
 
     def _data_end(self, file: int) -> int:
-        """Return the offset behind the file's last byte of data."""
+        """Return the offset after the file's last byte of data."""
         extents = self._plan.extents.get(file)
         if extents:
             return sum(extents[-1])

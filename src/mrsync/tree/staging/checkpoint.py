@@ -2,7 +2,7 @@
 
 The order matters. The journal's position is taken and its notes are flushed before the files are synced, so every
 note before that position describes data that the sync covers. Only after fsync has returned does the journal record
-DURABLE with that position. A note that arrives during the sync lies behind the position and has to wait for the next
+DURABLE with that position. A note that arrives during the sync comes after the position and has to wait for the next
 checkpoint.
 """
 

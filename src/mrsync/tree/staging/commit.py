@@ -2,7 +2,7 @@
 
 A file is renamed and not written in place, so that it is the old or the new version, whole, at any time: for readers,
 for a run that breaks off, and after a power cut (with --fsync). It can be replaced while it is executed or open, and
-who has it open keeps the old version. `overwriting` is the exception that --inplace asks for.
+a program that has it open keeps the old version. `overwriting` is the exception that --inplace asks for.
 
 The first round stages what was planned at the start. A second round may follow for source files that changed while they
 were read. Its files are numbered on from those of the first round, so spans in messages (ready, commit, sat out) never
@@ -133,7 +133,7 @@ class StagingRounds:
         return last.first + last.stage.ready
 
     def is_end(self, end: int) -> bool:
-        """Return whether `end` is at or behind the last plan file of the latest round."""
+        """Return whether `end` is the end of the latest round, or after it."""
         last = self._rounds[-1]
         return end >= last.first + last.stage.plan.file_count
 

@@ -29,7 +29,7 @@ class Durability:
         self._failures: list[OSError] = []  # a file system reports each error only once
 
     def note_written(self, length: int) -> None:
-        """Note that so many bytes were written. The disk begins with them if it has nothing to do."""
+        """Note that this many bytes were written. The disk begins with them if it is idle."""
         self._written += length
         if self._written < AHEAD_BYTES or (self._ahead is not None and self._ahead.is_alive()):
             return

@@ -140,7 +140,7 @@ class StagingArea:
                 os.utime(self.above_fd, ns=(status.st_atime_ns, status.st_mtime_ns))
 
     def _check_own(self, path: bytes) -> None:
-        """Let no other user have rights here: neither one who made the directory first, nor by an ACL from above."""
+        """Refuse a directory that another user made or may write to, and remove its inherited ACL."""
         status = os.fstat(self.fd)
         if status.st_uid != os.geteuid() or status.st_mode & 0o022:
             raise FileError(

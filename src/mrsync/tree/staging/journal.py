@@ -17,7 +17,7 @@ Three things can break that, and each has its own note:
   session's tag and the journal's own inode.
 
 A lock on the open journal says that the session is still running. If an append fails, the journal ends at that point,
-because a later frame could not be found behind a torn one.
+because a reader cannot find a frame after a torn one.
 """
 
 from __future__ import annotations

@@ -95,7 +95,7 @@ class JournalReader:
     """The valid notes in a journal, by plan file of the session that wrote it.
 
     data: the whole journal. tag: that of its session. itself: `self_of` the file that data was read from. boot: the
-    present `boot_id`. Notes behind the first damaged frame are ignored. Of a session from before the last boot, only
+    present `boot_id`. Notes after the first damaged frame are ignored. Of a session from before the last boot, only
     notes that are marked as durable count. Raises ProtocolDataError if the head is not valid.
     """
 

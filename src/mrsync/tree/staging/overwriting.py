@@ -1,15 +1,15 @@
-"""Write the new version of a file into the old one, where --inplace asks for it and nobody gains by it.
+"""Write the new version of a file into the old one, where --inplace asks for it and no user gains rights by it.
 
-What this gives up: whoever reads the file meanwhile sees parts of both versions, and so does everybody after a run that
+What this gives up: a program that reads the file meanwhile sees parts of both versions, and so do all after a run that
 broke off, or that excepted the file. What it must not give up:
 
 - Nothing outside of the destination changes. A file with several names is replaced as usual, as one may be elsewhere,
   and so is one that is a mount point.
-- The next run mends a torn file. Until the commit it is longer than both versions, and its time is that of the last
+- The next run replaces a torn file. Until the commit it is longer than both versions, and its time is that of the last
   write: only the commit gives it size and time of the new version. With --update, which asks for neither, and with
   --size-only, where the source need only grow to that size, files are replaced as usual. So they are with --backup,
   which keeps old versions.
-- Nobody reads or writes more than the new version's mode allows, by its old mode, its ACL or a descriptor. So the old
+- No user reads or writes more than the new version's mode allows, by its old mode, its ACL or a descriptor. So the old
   file must have the owner and group that a new one would get, no ACL, and a mode that does not allow others more than
   the new one, or less of set-ID bits.
 """

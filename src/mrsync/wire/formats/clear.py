@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Clear(NamedTuple):
-    """The fields outside the body: those of the header, and the prefix behind it."""
+    """The fields outside the body: those of the header, and the prefix after it."""
 
     kind: int
     sender: int  # CASTER_ID, or the id of a target

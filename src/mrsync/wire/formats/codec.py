@@ -71,7 +71,7 @@ _WITHOUT_INSTANCE = (Kind.STATUS, Kind.PING, Kind.PROBE, Kind.FEED, Kind.DIGESTS
 def encode_message(message: Message) -> tuple[Clear, bytes]:
     """Return the clear part and the body. The body has at most CONTROL_BODY_MAX bytes, except for Probe and Feed.
 
-    The needs of a Report or a Claim, with its needs_end, are cut to what fits behind its log_bytes. Texts are cut too.
+    The needs of a Report or a Claim, with its needs_end, are cut to what fits after its log_bytes. Texts are cut too.
     Raise struct.error for a number that is negative or does not fit its field, ValueError for a list that is too long.
     """
     clear, body = _ENCODERS[type(message)](message)

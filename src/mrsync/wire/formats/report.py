@@ -1,4 +1,4 @@
-"""Encode and decode REPORT: numbers of fixed width, a piece of the log, and as many needs as fit behind it."""
+"""Encode and decode REPORT: numbers of fixed width, a piece of the log, and as many needs as fit after it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ assert CONTROL_BODY_MAX - _REPORT.size == REPORT_ROOM_BYTES
 
 
 def encode_report(message: Report) -> tuple[Clear, bytes]:
-    """Return the clear part and the body. Cut needs and needs_end to what fits behind log_bytes."""
+    """Return the clear part and the body. Cut needs and needs_end to what fits after log_bytes."""
     room = REPORT_ROOM_BYTES - len(message.log_bytes)
     needs, needs_end = encode_needs(message.needs, first=message.needs_first, end=message.needs_end, room=room)
     fixed = _REPORT.pack(message, log_length=len(message.log_bytes), needs_end=needs_end)

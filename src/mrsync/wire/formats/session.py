@@ -196,7 +196,7 @@ class ControlCodec:
         return self._own_sealers[place]
 
     def _hop_sealer(self, kind: int, other: int) -> Sealer | None:
-        """Return the sealer of a hop's message. Those of an island's claims are not kept: anybody may invent names."""
+        """Return the sealer of a hop's message. Keep none for claims of an island, whose names may be forged."""
         if self._island_link is not None and kind == Kind.CLAIM and (kind, other) not in self._hops:
             return HmacSealer(self._keys_of(self._target).claim_key(self._island_link, other))
         return self._hops.get((kind, other))

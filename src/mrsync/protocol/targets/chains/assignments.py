@@ -1,4 +1,4 @@
-"""Assignments: what targets are told about their peers. Each is repeated until the target confirms its number."""
+"""Assignments: the peers of each target, sent to it and repeated until the target confirms their number."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Assignments:
         return known.number if known is not None else 0
 
     def assign(self, target_id: int, parent: Peer | None, child: Peer | None, island: Peer | None) -> None:
-        """Set the peers of a target. One that never had any need not be told that it has none."""
+        """Set the peers of a target. Send nothing to one that has none and never had any."""
         known = self._known.get(target_id)
         peers = parent, child, island
         if peers != (None, None, None) if known is None else known[1:] != peers:
@@ -63,7 +63,7 @@ class Assignments:
         self._unsent.add(target_id)
 
     def remind(self, target_id: int) -> None:
-        """Tell a target once more."""
+        """Send a target its assignment once more."""
         self._unsent.add(target_id)
 
     def forget(self, target_id: int) -> None:
@@ -72,18 +72,18 @@ class Assignments:
         self._sent_to.pop(target_id, None)
 
     def verify(self, target: Target, source: Address) -> None:
-        """Note the address of a target that confirmed its number: it was told there, and nowhere else."""
+        """Note the address of a target that confirmed its number, which was sent to this address only."""
         if target.path.verified is None and source == self._sent_to.get(target.id):
             target.path.verified = source
 
     def tell_news(self, probe_bytes: int, now: float) -> None:
-        """Tell all targets that were not told their assignment."""
+        """Send all assignments that were not sent yet."""
         unsent, self._unsent = self._unsent, set()
         for target_id in unsent:
             self._tell(target_id, probe_bytes, now)
 
     def tell_again(self, probe_bytes: int, now: float, *, but: Container[int], patience_s: float) -> None:
-        """Repeat assignments that are not confirmed. but: targets that need not hear theirs again once they have."""
+        """Repeat assignments that are not confirmed. but: targets whose confirmed assignment is not repeated."""
         for target_id, assignment in self._known.items():
             target = self._roster.find(target_id)
             is_known = target is not None and target.hop is not None and target.hop.number == assignment.number

@@ -32,7 +32,7 @@ class Island:
 
 
 class Islands:
-    """The islands of a session. Who belongs to one is in at most one."""
+    """The islands of a session. A target belongs to at most one."""
 
     def __init__(self) -> None:
         self._islands: list[Island] = []
