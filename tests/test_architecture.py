@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -16,13 +17,14 @@ LAYERS = {
     "errors": set[str](),
     "escaping": set[str](),
     "files": set[str](),
-    "wire": {"escaping", "errors"},
-    "tree": {"files", "escaping", "errors"},
-    "remote": {"files", "escaping", "errors"},
-    "protocol": {"wire", "escaping", "errors"},
-    "transport": {"protocol", "wire", "escaping", "errors"},
-    "run": {"transport", "protocol", "wire", "tree", "remote", "files", "escaping", "errors"},
-    "cli": {"run", "transport", "protocol", "wire", "tree", "remote", "files", "escaping", "errors"},
+    "tuples": set[str](),
+    "wire": {"tuples", "escaping", "errors"},
+    "tree": {"tuples", "files", "escaping", "errors"},
+    "remote": {"tuples", "files", "escaping", "errors"},
+    "protocol": {"wire", "tuples", "escaping", "errors"},
+    "transport": {"protocol", "wire", "tuples", "escaping", "errors"},
+    "run": {"transport", "protocol", "wire", "tree", "remote", "tuples", "files", "escaping", "errors"},
+    "cli": {"run", "transport", "protocol", "wire", "tree", "remote", "tuples", "files", "escaping", "errors"},
     "api": {"cli", "run", "errors"},
 }
 # Rooms of a layer, from the bottom up: a module imports from its own room and from those before it.
@@ -249,3 +251,23 @@ def test_planted_arrow_back_is_found() -> None:
 def test_planted_circle_is_found() -> None:
     assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}}) == ["a -> b -> c -> a"]
     assert circles({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
+
+
+# What few runs need: to forward pages, resume, copy blocks, obey rules, look at changed files again.
+RARELY_NEEDED = (
+    "mrsync.protocol.receiving.feeder",
+    "mrsync.protocol.sending.schedule",
+    "mrsync.transport.pages.forwarding",
+    "mrsync.tree.delta.copy",
+    "mrsync.tree.filter",
+    "mrsync.tree.model.manifest_patch",
+    "mrsync.tree.staging.resume",
+)
+
+
+def test_a_catcher_starts_without_what_few_runs_need() -> None:
+    """Importing it would make each start longer, and starts take most of the time of small runs."""
+    code = f"import sys, {CATCHERS[0]}; print(*(name for name in {RARELY_NEEDED!r} if name in sys.modules))"
+    shown = subprocess.run([sys.executable, "-c", code], cwd=SOURCE, capture_output=True, text=True, check=True)
+    assert shown.stdout.split() == []
+    assert set(RARELY_NEEDED) <= reachable(CATCHERS[0], dict(project_modules()))  # they are sent all the same

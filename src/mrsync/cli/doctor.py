@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from mrsync.cli.output.progress import make_progress, tell_left_out
 from mrsync.cli.output.report import size
@@ -17,6 +17,7 @@ from mrsync.run.measure.diagnosis import Finding
 from mrsync.run.measure.doctor import DoctorOutcome, Examined, examine
 from mrsync.run.measure.evidence import Evidence
 from mrsync.run.stop import Stop
+from mrsync.tuples import NamedTuple
 
 SCHEMA = 1
 ROWS_MAX = 30

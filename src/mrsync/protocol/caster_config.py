@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from mrsync.protocol.targets.chains.chains import RelayRules
 from mrsync.protocol.targets.commits import CommitRule
+from mrsync.tuples import NamedTuple
 from mrsync.wire.geometry import Step
 from mrsync.wire.messages import NetworkShare
 

@@ -16,7 +16,8 @@ import zlib
 from collections.abc import Iterator
 from functools import cache
 from importlib.abc import InspectLoader
-from typing import NamedTuple
+
+from mrsync.tuples import NamedTuple
 
 CATCHER = "mrsync.run.catch.catch"
 LOADER = "mrsync.remote.loader"

@@ -6,10 +6,10 @@ import os
 import shlex
 import shutil
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from mrsync.errors import UsageError
 from mrsync.remote.shell_kinds import ShellKind, check_words, command_words, kind_of, real_name, user_words
+from mrsync.tuples import NamedTuple
 
 # Begins a line of its own; anything before it comes from a login shell and is ignored. The rest of the line says which
 # bytecode the target's Python reads: b"\xa7\r\r\n" as Python writes it. An installed catcher leaves it empty.

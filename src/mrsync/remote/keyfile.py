@@ -6,10 +6,10 @@ import hashlib
 import os
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from mrsync.errors import FileError, UsageError
 from mrsync.files import open_named
+from mrsync.tuples import NamedTuple
 
 CONTENT_BYTES_MIN = 16
 CONTENT_BYTES_MAX = 4096

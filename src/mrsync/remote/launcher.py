@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from mrsync.escaping import escape_controls
+from mrsync.tuples import NamedTuple
 
 WORD_S = 1.0
 

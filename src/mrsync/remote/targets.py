@@ -6,11 +6,12 @@ import os
 import re
 import socket
 import sys
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 from mrsync.errors import UsageError
 from mrsync.files import open_named, read_bounded
 from mrsync.remote.inventory import ALL, NAMES_MAX, read_inventory, split_reference
+from mrsync.tuples import NamedTuple
 
 # A name becomes an argument of a remote shell, so it must not look like an option or shell syntax.
 NAME = re.compile(r"[A-Za-z0-9_:][A-Za-z0-9._:%@-]{0,254}")

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from functools import partial
-from typing import Callable, NamedTuple
+from typing import Callable
 
 from mrsync.errors import ExitStatus, MrsyncError
 from mrsync.run.settings import CatchSettings, Invitation, decode_own_secret
@@ -16,6 +16,7 @@ from mrsync.run.watchdog import Watchdog
 from mrsync.transport.loop import Loop
 from mrsync.transport.network.interface import Interface, family_of, interface_named, is_address
 from mrsync.transport.network.routes import interfaces_towards_master
+from mrsync.tuples import NamedTuple
 
 STDIN_BYTES = 4096
 WARNING = b"multicatcher: warning: "  # begins lines that the master shows however little is asked for

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from mrsync.remote.launcher import Launcher
 from mrsync.remote.local import LocalLauncher
 from mrsync.run.catch.catch import catch_from_stdin
 from mrsync.run.rendezvous import Rendezvous
 from mrsync.run.settings import LOCAL, CastSettings, Invitation, Remote, encode_own_secret
+from mrsync.tuples import NamedTuple
 from mrsync.wire.seals.signing import Signer, can_sign
 
 ANSWER_EXTRA_S = 5.0  # after the connect timeout, so that a remote shell can report its own reason first

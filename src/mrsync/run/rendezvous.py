@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from mrsync.errors import PortInUseError, SocketError, UsageError
 from mrsync.remote.targets import fold
@@ -25,6 +25,7 @@ from mrsync.transport.network.routes import (
     ways_towards,
 )
 from mrsync.transport.pages.forwarding import endpoint
+from mrsync.tuples import NamedTuple
 from mrsync.wire.header import session_tag
 from mrsync.wire.limits import PATH_MTU_MIN
 

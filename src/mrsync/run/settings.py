@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 import os
 import socket
-from typing import NamedTuple
 
 from mrsync.errors import FileError, ProtocolDataError, UsageError
 from mrsync.tree.model.policy import Policy
 from mrsync.tree.source.selection import Selection
+from mrsync.tuples import NamedTuple
 from mrsync.wire.limits import SECRET_BYTES
 from mrsync.wire.seals.signing import KEY_BYTES
 

@@ -20,7 +20,7 @@ import socket
 from collections import deque
 from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import Callable, NamedTuple
+from typing import Callable
 
 from mrsync.protocol.caster import Caster
 from mrsync.protocol.core.events import (
@@ -39,6 +39,7 @@ from mrsync.transport.network.stamps import LastArrival
 from mrsync.transport.pages.bursts import BurstSender, BurstStatistics, Slice
 from mrsync.transport.pages.compression import LEVEL, Compressor
 from mrsync.transport.pages.pagecache import ReadPage, SealedPages
+from mrsync.tuples import NamedTuple
 from mrsync.wire.formats.session import ControlCodec, Rejection
 from mrsync.wire.header import session_tag
 from mrsync.wire.limits import NO_SESSION

@@ -11,7 +11,7 @@ import socket
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Callable, NamedTuple
+from typing import Callable
 
 from mrsync.protocol.catcher import Catcher
 from mrsync.protocol.core.events import (
@@ -33,6 +33,7 @@ from mrsync.transport.network.traffic_class import set_traffic_class
 from mrsync.transport.page_receiver import PageReceiver, WritePages
 from mrsync.transport.peering import Peering
 from mrsync.transport.sessions import CatcherSecrets, HeardSessions
+from mrsync.tuples import NamedTuple
 from mrsync.wire.formats.session import ControlCodec, Rejection
 from mrsync.wire.header import session_tag
 from mrsync.wire.limits import NO_SESSION

@@ -7,12 +7,13 @@ import sys
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Callable, NamedTuple
+from typing import Callable
 
 from mrsync.transport.network.paths import Address
 from mrsync.transport.network.socket_options import SO_RXQ_OVFL, TTL_IPV4, TTL_IPV6, UDP_GRO, try_option
 from mrsync.transport.network.stamps import STAMP_BYTES, arrived_at, ask_arrival_times
 from mrsync.transport.pages.forwarding import peer_address
+from mrsync.tuples import NamedTuple
 from mrsync.wire.formats.session import ControlCodec, Rejection, open_ping
 from mrsync.wire.header import Header, session_tag, unpack_header
 from mrsync.wire.limits import CASTER_ID, HEADER_BYTES, PACKETS_PER_PAGE_MAX

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import NamedTuple
+
+from mrsync.tuples import NamedTuple
 
 PageKey = tuple[int, int, int]  # object, page, generation
 

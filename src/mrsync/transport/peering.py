@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import socket
-from typing import Callable
+from typing import TYPE_CHECKING, Callable
 
 from mrsync.protocol.core.events import PageAsked, PeersChanged
 from mrsync.protocol.receiving.relaying import Relaying
 from mrsync.transport.network.island import IslandSocket
 from mrsync.transport.network.paths import Address, PathKind
 from mrsync.transport.page_receiver import PageReceiver
-from mrsync.transport.pages.forwarding import Forwarder, peer_address
 from mrsync.wire.formats.session import ControlCodec
 from mrsync.wire.messages import Claim
+
+if TYPE_CHECKING:
+    from mrsync.transport.pages.forwarding import Forwarder
 
 
 class Peering:
@@ -60,6 +62,8 @@ class Peering:
 
     def set_peers(self, event: PeersChanged, codec: ControlCodec, session_tag: int, caster: Address) -> None:
         """Take the peers that an assignment names. codec, session_tag, caster: of its session."""
+        from mrsync.transport.pages.forwarding import Forwarder, peer_address  # only targets with peers need it
+
         codec.set_peers(*event)
         if self.forwarder is None:
             self.forwarder = Forwarder(self._relaying, self._reply, codec, session_tag, self._target)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, cast
+from typing import cast
 
 from mrsync.transport.network.paths import Path, PathKind
 from mrsync.transport.network.stamps import STAMP_BYTES, StampedSocket, arrived_at, ask_arrival_times
 from mrsync.transport.pages.bursts import BurstSender
+from mrsync.tuples import NamedTuple
 from mrsync.wire.formats.session import ControlCodec
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.header import session_tag

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
-from typing import Callable, NamedTuple
+from typing import Callable
 
 from mrsync.transport.network.paths import Address
+from mrsync.tuples import NamedTuple
 from mrsync.wire.formats.session import ControlCodec, Rejection, open_status
 from mrsync.wire.header import BytesLike, session_tag, unpack_header
 from mrsync.wire.messages import Message, Status

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from mrsync.tuples import NamedTuple
 from mrsync.wire.limits import (
     BURST_BYTES_MAX,
     HEADER_BYTES,

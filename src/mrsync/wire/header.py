@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import struct
-from typing import NamedTuple, Union
+from typing import Union
 
+from mrsync.tuples import NamedTuple
 from mrsync.wire.limits import CASTER_ID, HEADER_BYTES, MAGIC, PACKETS_PER_PAGE_MAX, VERSION
 from mrsync.wire.messages import Kind
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import NamedTuple, Union
+from typing import Union
+
+from mrsync.tuples import NamedTuple
 
 
 class NeedsRecord(NamedTuple):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from typing import NamedTuple
 
 from mrsync.run.observer import Notice, Observer, Snapshot
+from mrsync.tuples import NamedTuple
 
 INTERVAL_S = 0.25
 SAMPLES_MAX = 600  # at which every second sample is dropped and the interval doubled

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
+
+from mrsync.tuples import NamedTuple
 
 MRSYNC, MULTICASTER, MULTICATCHER = "mrsync", "multicaster", "multicatcher"
 RTT, RTTCATCHER, DOCTOR, VERIFY = "rtt", "rttcatcher", "mrsync doctor", "mrsync verify"

@@ -8,13 +8,14 @@ import re
 import sys
 from collections import deque
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 from mrsync import __version__
 from mrsync.cli.registry.option import FILELIST, FLAG, LIST, MRSYNC, ORDERED, REPORT, SWITCH, VALUE, Option
 from mrsync.cli.registry.options import EXAMPLES, FORMS, PROGRAMS, options_of
 from mrsync.cli.registry.statuses import MEANINGS
 from mrsync.errors import UsageError
+from mrsync.tuples import NamedTuple
 
 _POSITIONALS: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
     MRSYNC: (("positionals", {"nargs": "*", "help": argparse.SUPPRESS}),),

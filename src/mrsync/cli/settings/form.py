@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from mrsync.cli.registry.declared.foreign import DEFAULTS
 from mrsync.cli.registry.option import MRSYNC
 from mrsync.cli.registry.parser import Parser, make_parser
 from mrsync.cli.registry.rsync_form import make_rsync_parser
 from mrsync.run.settings import LOCAL
+from mrsync.tuples import NamedTuple
 
 
 class Form(NamedTuple):

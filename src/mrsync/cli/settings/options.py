@@ -6,7 +6,7 @@ import argparse
 import os
 import socket
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from mrsync.cli.output.line_format import problem_of
 from mrsync.cli.output.output_files import check_output
@@ -42,6 +42,7 @@ from mrsync.run.settings import (
 from mrsync.transport.network.interface import family_of
 from mrsync.tree.model.policy import Policy
 from mrsync.tree.source.selection import Selection
+from mrsync.tuples import NamedTuple
 from mrsync.wire.limits import SECRET_BYTES, TARGETS_MAX
 from mrsync.wire.seals.signing import SEED_BYTES
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from mrsync.cli.registry.option import MRSYNC, RTT, RTTCATCHER
 from mrsync.cli.registry.options import fields_of
@@ -12,6 +11,7 @@ from mrsync.cli.registry.parser import make_parser
 from mrsync.cli.settings import options
 from mrsync.cli.settings.configuration import names_of_settings, parse_configured
 from mrsync.run.settings import LOCAL, CatchSettings, RttSettings
+from mrsync.tuples import NamedTuple
 from mrsync.wire.limits import SECRET_BYTES
 
 NOT_FOR_RTT = {"group", "port"}  # in a settings file they are meant for syncs

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from mrsync.cli.registry.option import MRSYNC, VERIFY
 from mrsync.cli.registry.options import fields_of
@@ -13,6 +12,7 @@ from mrsync.cli.settings import options
 from mrsync.cli.settings.configuration import names_of_settings, parse_configured
 from mrsync.run.settings import LOCAL
 from mrsync.run.verify.verify import VerifySettings
+from mrsync.tuples import NamedTuple
 
 
 class VerifyOutput(NamedTuple):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Union
+from typing import Union
 
 from mrsync.protocol.core.ranges import RangeSet
+from mrsync.tuples import NamedTuple
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.messages import Ending, ObjectKind, Peer, Phase, SealKind
 from mrsync.wire.records import ChangesRecord, DeletionsRecord

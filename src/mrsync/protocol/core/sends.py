@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Union
+from typing import Any, Union
 
+from mrsync.tuples import NamedTuple
 from mrsync.wire.messages import Claim, Feed, Knock, Message, ObjectKind, Peer
 
 Address = Any  # opaque to the cores; the driver passes it with each message

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from mrsync.tuples import NamedTuple
 from mrsync.wire.messages import Compression
 
 

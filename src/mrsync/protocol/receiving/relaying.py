@@ -12,18 +12,20 @@ parent derives from its own secret, and the caster sends to the child.
 
 from __future__ import annotations
 
-from typing import Callable
+from typing import TYPE_CHECKING, Callable
 
 from mrsync.protocol.core.events import CatcherEvent, PageAsked, PeersChanged, SourceChanged
 from mrsync.protocol.core.sends import CatcherSend, SendMessage, SendToPeer
 from mrsync.protocol.core.timers import SLOT_S, Timer, TimerTable
 from mrsync.protocol.receiving.catcher_config import CatcherConfig
-from mrsync.protocol.receiving.feeder import Feeder
 from mrsync.protocol.receiving.reception import Reception
 from mrsync.protocol.receiving.reporter import Counters
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.limits import ISLAND_ID, TX_AHEAD_MAX
 from mrsync.wire.messages import Assign, Claim, Feed, Feeding, Hop, Message, NetworkShare, ObjectKind, Peer
+
+if TYPE_CHECKING:
+    from mrsync.protocol.receiving.feeder import Feeder
 
 STARVED_S = 0.5  # five feeds
 STARVED_MAX_S = 4.0  # for a parent that was silent before and came back: its host is busy
@@ -143,6 +145,8 @@ class Relaying:
             self._repaired_before += self._feeder.packets_repaired
         self._feeder = None
         if child is not None:
+            from mrsync.protocol.receiving.feeder import Feeder  # with all that sends, which other targets do not need
+
             self._feeder = Feeder(
                 self._config.target,
                 child,

@@ -8,9 +8,9 @@ the number of packets that the unluckiest target lost.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from mrsync.protocol.core.sends import Term
+from mrsync.tuples import NamedTuple
 
 OPEN_MAX = 64  # combinations to look at for each lost packet
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Set
-from typing import NamedTuple, Union
+from typing import Union
 
 from mrsync.protocol.core.sends import SendCoded, SendPage, Term
 from mrsync.protocol.sending.coding import Loss, combine
 from mrsync.protocol.sending.transfer import Transfer
+from mrsync.tuples import NamedTuple
 from mrsync.wire.limits import TERM_DISTANCE_MAX
 
 PAGES_MAX = 128  # of one batch; they should still be in the cache if a repair is lost, too

@@ -6,13 +6,13 @@ It is lost as well if it reports progress, and the session has waited for it in 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 from mrsync.protocol.sending.transfer import Transfer
 from mrsync.protocol.targets.chains.relays import Relays
 from mrsync.protocol.targets.commits import Commits
 from mrsync.protocol.targets.patience import Patience
 from mrsync.protocol.targets.roster import Target
+from mrsync.tuples import NamedTuple
 from mrsync.wire.messages import ObjectKind, Phase
 
 

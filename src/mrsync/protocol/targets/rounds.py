@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from mrsync.protocol.sending.transfer import Transfer
 from mrsync.protocol.targets.roster import PagesOf, Roster
+from mrsync.tuples import NamedTuple
 from mrsync.wire.messages import ObjectKind
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from mrsync.protocol.sending.clock import Clock
 from mrsync.protocol.sending.schedule import Schedule
 from mrsync.protocol.targets.outbox import Outbox
 from mrsync.protocol.targets.roster import Roster
 from mrsync.protocol.targets.rounds import AGAIN, FIRST, Rounds
+from mrsync.tuples import NamedTuple
 from mrsync.wire.messages import Phase, SealKind
 
 

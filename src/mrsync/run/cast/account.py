@@ -6,7 +6,6 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import NamedTuple
 
 from mrsync.errors import ExitStatus
 from mrsync.protocol.caster import Caster
@@ -23,6 +22,7 @@ from mrsync.tree.model.limits import KIND_SHIFT
 from mrsync.tree.model.manifest import DEVICES, DIRECTORY, LINK, OMITTED, REGULAR, Manifest
 from mrsync.tree.model.plan import Plan
 from mrsync.tree.source.scanner import Scan
+from mrsync.tuples import NamedTuple
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.messages import Phase
 

@@ -13,10 +13,11 @@ import weakref
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, groupby
-from typing import IO, Any, NamedTuple, TypeVar
+from typing import IO, Any, TypeVar
 
 from mrsync.tree.model.items import deletion_key, letters
 from mrsync.tree.model.manifest import DIRECTORY, LINK, Manifest
+from mrsync.tuples import NamedTuple
 from mrsync.wire.formats.changes import unpack_changes, unpack_deletions
 from mrsync.wire.limits import CHANGES_BYTES_MAX
 from mrsync.wire.records import ChangesRecord, DeletionsRecord

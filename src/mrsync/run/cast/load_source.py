@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from mrsync.errors import SelectionError
 from mrsync.files import open_named, read_lines_bounded
@@ -11,6 +11,7 @@ from mrsync.run.settings import CastSettings
 from mrsync.tree.model.failure import printable
 from mrsync.tree.source.scan import scan
 from mrsync.tree.source.scanner import Scan
+from mrsync.tuples import NamedTuple
 
 if TYPE_CHECKING:  # modules for lists are imported only if there is one
     from mrsync.run.cast.rsync_compare import RsyncCompare

@@ -13,7 +13,6 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple
 
 from mrsync.protocol.core.ranges import RangeSet
 from mrsync.tree.delta.blocks import digest_blocks, encode_blocks
@@ -26,6 +25,7 @@ from mrsync.tree.source.prefix import Prefix
 from mrsync.tree.source.reader import ContentsReader
 from mrsync.tree.source.scanner import Scan
 from mrsync.tree.source.selection import Selection
+from mrsync.tuples import NamedTuple
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.messages import ObjectKind
 

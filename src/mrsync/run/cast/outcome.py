@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from enum import Enum
-from typing import NamedTuple
 
 from mrsync.errors import ExitStatus
 from mrsync.protocol.core.histogram import Histogram
 from mrsync.run.cast.ledger import Line
+from mrsync.tuples import NamedTuple
 
 
 class TargetState(Enum):

@@ -12,7 +12,6 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from queue import Empty, SimpleQueue
-from typing import NamedTuple
 
 from mrsync.errors import SelectionError, UsageError
 from mrsync.escaping import escape_controls
@@ -24,6 +23,7 @@ from mrsync.run.observer import Notice
 from mrsync.run.settings import LOCAL, CastSettings
 from mrsync.tree.lists.rsync_output import translate
 from mrsync.tree.lists.synclist import Item
+from mrsync.tuples import NamedTuple
 
 OUTPUT_BYTES_MAX = ENTRIES_BYTES_MAX >> 2  # all targets may be asked at once
 CHECK_S = 0.2  # interval of checks whether the run is over

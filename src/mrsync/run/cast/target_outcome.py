@@ -5,11 +5,11 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
 
 from mrsync.protocol.core.states import RosterState
 from mrsync.protocol.targets.roster import Target
 from mrsync.run.cast.outcome import MULTICAST, RELAY, UNICAST, SatOut, TargetOutcome, TargetState
+from mrsync.tuples import NamedTuple
 
 _STATES = {
     RosterState.EXPECTED: TargetState.UNREACHABLE,

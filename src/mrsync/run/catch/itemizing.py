@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
-from typing import NamedTuple
 
 from mrsync.tree.destination.deletions import Deletions
 from mrsync.tree.model.items import Items
+from mrsync.tuples import NamedTuple
 from mrsync.wire.formats.changes import Change, pack_changes, pack_deletions, unpack_changes, unpack_deletions
 from mrsync.wire.limits import CHANGES_BYTES_MAX
 from mrsync.wire.records import ChangesRecord, DeletionsRecord

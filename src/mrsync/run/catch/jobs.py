@@ -20,7 +20,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from mrsync.errors import ProtocolDataError
 from mrsync.protocol.core.events import CommitGranted
@@ -34,9 +34,6 @@ from mrsync.tree.compare.coming_deletions import check_deletions, foresee_deleti
 from mrsync.tree.compare.compare import compare, compare_again, compare_with_nothing
 from mrsync.tree.compare.prefetch import Prefetch
 from mrsync.tree.compare.result import Comparison
-from mrsync.tree.delta.basis import find_basis
-from mrsync.tree.delta.blocks import decode_blocks, delta_key
-from mrsync.tree.delta.copy import Delta
 from mrsync.tree.destination.deletions import Deletions
 from mrsync.tree.destination.destination import Destination, rename_file
 from mrsync.tree.destination.root import check_absent_root, check_room
@@ -49,8 +46,8 @@ from mrsync.tree.model.spans import merged
 from mrsync.tree.staging.commit import StagingRounds
 from mrsync.tree.staging.finish import Result, finish
 from mrsync.tree.staging.homes import StagingArea, foresee_area
-from mrsync.tree.staging.resume import StaleFiles, missing_pages
 from mrsync.tree.staging.stage import WHOLE, Stage
+from mrsync.tuples import NamedTuple
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.messages import ObjectKind
 
@@ -235,6 +232,8 @@ class TreeJobs:
             return []
         basis = [(entry, entry + 1) for entry in comparison.restaged]
         if self._manifest.policy.delta:
+            from mrsync.tree.delta.basis import find_basis
+
             basis += find_basis(self._manifest, destination.directories, comparison.needs)
         return merged(basis)
 
@@ -252,14 +251,21 @@ class TreeJobs:
             self._record_keeper.begin(ObjectKind.CONTENTS, plan)
         stage.start_journal()
         page_bytes = self.geometry.page_bytes
-        held = self._adopt_leftovers(stage) if self._manifest.policy.partial else {}
+        held = self._adopt_leftovers(stage) if self._comparison.stale and self._manifest.policy.partial else {}
         if plan.blocks:
+            from mrsync.tree.delta.blocks import decode_blocks, delta_key  # few runs have deltas
+            from mrsync.tree.delta.copy import Delta
+
             blocks = decode_blocks(plan, page_bytes)
             Delta(stage, page_bytes, delta_key(self.session), self._activity).fill(
                 blocks, held, frozenset(self._comparison.restaged)
             )
         is_less = bool(held) or WHOLE in stage.states
-        pages = missing_pages(stage, needs, held, page_bytes) if is_less else plan.pages_of(needs, page_bytes)
+        pages = plan.pages_of(needs, page_bytes)
+        if is_less:
+            from mrsync.tree.staging.resume import missing_pages
+
+            pages = missing_pages(stage, needs, held, page_bytes)
         self._advance()
         return Wanted(pages, is_less)
 
@@ -300,6 +306,8 @@ class TreeJobs:
 
     def _adopt_leftovers(self, stage: Stage) -> dict[int, list[tuple[int, int]]]:
         """Adopt files that earlier sessions staged. Return the byte ranges that incomplete ones have, by plan file."""
+        from mrsync.tree.staging.resume import StaleFiles  # most runs find none
+
         stale_files = StaleFiles(stage.destination, self._manifest, self._comparison.stale, self._activity)
         held = stale_files.adopt(stage)
         stale_files.remove()  # those that could not be adopted only take space

@@ -11,20 +11,19 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from itertools import chain
-from typing import NamedTuple
 
 from mrsync.errors import MrsyncError
 from mrsync.files import let_go, open_regular
 from mrsync.transport.sessions import CatcherSecrets
 from mrsync.tree.destination.destination import Destination
 from mrsync.tree.model.manifest import REGULAR, Manifest
-from mrsync.tree.model.manifest_patch import decode_again
 from mrsync.tree.model.plan import Plan
 from mrsync.tree.record.gathering import Gathered
 from mrsync.tree.record.grid import Grid
 from mrsync.tree.record.record import ProvenFile, Record, carry, recorded_manifest
 from mrsync.tree.record.store import Store
 from mrsync.tree.staging.stage import Stage
+from mrsync.tuples import NamedTuple
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.messages import ObjectKind, SealKind
 from mrsync.wire.seals.keys import SessionKeys
@@ -88,6 +87,8 @@ class RecordKeeper:
         """Bring the recorded manifest up to date, as the encoded second plan says."""
         if self._store is None:
             return
+        from mrsync.tree.model.manifest_patch import decode_again  # only if files changed during the cast
+
         manifest = Manifest.decode(self._manifest)
         patch, _ = decode_again(second_plan, manifest, lambda patch: None)
         manifest.users.update(patch.rows.users)

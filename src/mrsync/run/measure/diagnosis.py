@@ -8,11 +8,11 @@ test (another TTL or another interface worked) precedes a more general conclusio
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 from mrsync.remote.targets import fold
 from mrsync.run.measure.evidence import Evidence, Setting
 from mrsync.run.measure.facts import HostFacts
+from mrsync.tuples import NamedTuple
 
 BUFFER_WANTED_BYTES = 32 << 20
 BUFFER_MIN_BYTES = 1 << 20  # with less, the window is only a few pages, and the sync is slow

@@ -13,7 +13,6 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NamedTuple
 
 from mrsync.errors import ExitStatus, ProtocolDataError, SocketError
 from mrsync.remote.launcher import CatcherExited, Launcher
@@ -33,6 +32,7 @@ from mrsync.transport.network.interface import family_of, multicast_interfaces
 from mrsync.transport.network.multicast import open_caster_socket
 from mrsync.transport.network.paths import Path
 from mrsync.transport.pinging import Pinger
+from mrsync.tuples import NamedTuple
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.limits import BURST_BYTES_MAX, HEADER_BYTES, MTU_MAX, PACKETS_PER_PAGE_MAX
 from mrsync.wire.seals.keys import SessionKeys

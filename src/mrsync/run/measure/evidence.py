@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from mrsync.protocol.core.histogram import Histogram
 from mrsync.run.measure.facts import DiskFacts, HostCounters, HostFacts
+from mrsync.tuples import NamedTuple
 
 
 class Share(NamedTuple):

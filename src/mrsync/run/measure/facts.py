@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Any, NamedTuple, TypeVar, Union
+from typing import Any, TypeVar, Union
 
 from mrsync.errors import ProtocolDataError
+from mrsync.tuples import NamedTuple
 from mrsync.wire.limits import TEXT_BYTES_MAX
 from mrsync.wire.messages import Kind, Way
 

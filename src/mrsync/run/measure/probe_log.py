@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from mrsync.run.measure.evidence import Share
 from mrsync.run.measure.facts import SIZES, Heard
+from mrsync.tuples import NamedTuple
 from mrsync.wire.messages import Echo, Kind, Way
 
 

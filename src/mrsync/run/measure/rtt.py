@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
-from typing import NamedTuple
 
 from mrsync.errors import ExitStatus, UsageError
 from mrsync.protocol.core.histogram import Histogram
@@ -26,6 +25,7 @@ from mrsync.run.stop import Stop
 from mrsync.transport.loop import Loop
 from mrsync.transport.network.paths import Path
 from mrsync.transport.pinging import Pinger
+from mrsync.tuples import NamedTuple
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.limits import PACKETS_PER_PAGE_MAX, TAG_BYTES
 from mrsync.wire.messages import Kind, Way

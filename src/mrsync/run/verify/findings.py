@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any, NamedTuple, Union
+from typing import Any, Union
 
 from mrsync.errors import ProtocolDataError
 from mrsync.tree.record.verification import Difference
+from mrsync.tuples import NamedTuple
 
 KINDS = ("missing", "extra", "changed", "contents", "unreadable")
 TEXT_MAX = 40_000  # characters of a path, whose bytes may take several

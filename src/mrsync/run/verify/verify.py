@@ -6,7 +6,6 @@ import os
 import time
 from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from mrsync.errors import ExitStatus, ProtocolDataError
 from mrsync.remote.launcher import CatcherExited, Launcher, LineWritten
@@ -18,6 +17,7 @@ from mrsync.run.verify import verifier
 from mrsync.run.verify.findings import TreeVerdict, decode_finding
 from mrsync.transport.loop import Loop
 from mrsync.tree.record.verification import FOUND_MAX, Difference
+from mrsync.tuples import NamedTuple
 from mrsync.wire.limits import SECRET_BYTES
 
 VERIFIER = Program("verifier", "mrsync.run.verify.verifier", verifier.catch_from_stdin)

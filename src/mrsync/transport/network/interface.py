@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import socket
-from typing import Any, NamedTuple
+from typing import Any
 
 from mrsync.errors import SocketError
 from mrsync.transport.network.netlink import NetworkLink, OwnAddress, links, own_addresses
+from mrsync.tuples import NamedTuple
 
 IPV4, IPV6 = socket.AF_INET, socket.AF_INET6
 FAMILY_NAMES: dict[int, str] = {IPV4: "IPv4", IPV6: "IPv6"}

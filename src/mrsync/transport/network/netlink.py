@@ -7,7 +7,8 @@ import socket
 import struct
 import sys
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from mrsync.tuples import NamedTuple
 
 _RTM_GETLINK, _RTM_GETADDR, _RTM_GETROUTE = 18, 22, 26
 _NLMSG_ERROR, _NLMSG_DONE = 2, 3

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import enum
 import socket
-from typing import Any, NamedTuple
+from typing import Any
+
+from mrsync.tuples import NamedTuple
 
 Address = tuple[Any, ...]  # a socket address: (host, port), for IPv6 (host, port, flow, scope)
 

@@ -6,7 +6,6 @@ import errno
 import socket
 from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from mrsync.errors import SocketError
 from mrsync.transport.network.interface import (
@@ -23,6 +22,7 @@ from mrsync.transport.network.interface import (
 )
 from mrsync.transport.network.names import address_of
 from mrsync.transport.network.netlink import Route, route
+from mrsync.tuples import NamedTuple
 
 
 class Ways(NamedTuple):

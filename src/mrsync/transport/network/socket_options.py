@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import socket
-from typing import NamedTuple
+
+from mrsync.tuples import NamedTuple
 
 
 class HelpfulOption(NamedTuple):

@@ -7,10 +7,11 @@ plaintexts with one nonce, so each reading of a page has a new generation, which
 from __future__ import annotations
 
 from array import array
-from typing import Callable, NamedTuple
+from typing import Callable
 
 from mrsync.errors import ProtocolDataError
 from mrsync.transport.pages.compression import Compressor
+from mrsync.tuples import NamedTuple
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.limits import TAG_BYTES
 from mrsync.wire.messages import ObjectKind

@@ -9,7 +9,9 @@ whoever has made it.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, Callable, NamedTuple
+from typing import Any, Callable
+
+from mrsync.tuples import NamedTuple
 
 MAGIC = b"\x28\xb5\x2f\xfd"  # no raw deflate data begins so: this is a stored block whose length contradicts itself
 _DESCRIPTOR_AT = len(MAGIC)

@@ -6,9 +6,9 @@ import os
 import unicodedata
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from typing import NamedTuple
 
 from mrsync.tree.destination.destination import Destination
+from mrsync.tuples import NamedTuple
 
 
 class Names(NamedTuple):

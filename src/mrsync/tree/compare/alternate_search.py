@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from mrsync.files import may_others_write
 from mrsync.tree.compare.differences import Differences
@@ -24,6 +23,7 @@ from mrsync.tree.model.listing import Listing
 from mrsync.tree.model.manifest import DIRECTORY, LINK, REGULAR, Manifest
 from mrsync.tree.model.policy import COMPARE, COPY
 from mrsync.tree.model.policy import LINK as HARD_LINK
+from mrsync.tuples import NamedTuple
 
 LIKE, SAME_CONTENTS, SAME = 1, 2, 3  # how much of an entry another directory has
 _SPECIAL = stat.S_ISUID | stat.S_ISGID

@@ -5,9 +5,9 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from mrsync.tree.model.manifest import REGULAR, Manifest
+from mrsync.tuples import NamedTuple
 
 Inode = tuple[int, int]
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import secrets
 import stat
-from typing import NamedTuple
 
 from mrsync.files import CAUTIOUS, may_others_write
 from mrsync.tree.destination.destination import Destination
 from mrsync.tree.fs.temporary_names import link_name
 from mrsync.tree.model.items import ACL, GROUP, MODE, USER, XATTR
 from mrsync.tree.model.manifest import Manifest
+from mrsync.tuples import NamedTuple
 
 _SPECIAL = stat.S_ISUID | stat.S_ISGID
 _PROBED_MODE = 0o6600
@@ -89,7 +88,7 @@ class UpdateSafety:
         manifest = self._manifest
         directory_fd = self._destination.directories.open(manifest.parents[entry])
         before = os.fstat(directory_fd)
-        name = link_name(secrets.token_hex(8).encode(), 0)
+        name = link_name(os.urandom(8).hex().encode(), 0)
         try:
             fd = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | CAUTIOUS, 0o600, dir_fd=directory_fd)
         except OSError:

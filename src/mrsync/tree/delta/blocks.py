@@ -8,11 +8,11 @@ import threading
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import NamedTuple
 
 from mrsync.tree.model.packing import Packer, Unpacker
 from mrsync.tree.model.plan import Plan
 from mrsync.tree.model.spans import Span
+from mrsync.tuples import NamedTuple
 
 # With 80 bits, one of 2**50 differing blocks (more than a fleet ever compares) counts as equal with a chance of 2**-30.
 DIGEST_BYTES = 10

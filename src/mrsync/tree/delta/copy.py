@@ -10,13 +10,13 @@ import fcntl
 import os
 from collections.abc import Callable, Container, Sequence
 from contextlib import suppress
-from typing import NamedTuple
 
 from mrsync.files import open_regular
 from mrsync.tree.delta.blocks import GROUP_BLOCKS, Blocks, FileBlocks, block_digest, block_digests, spans_of
 from mrsync.tree.delta.search import Search
 from mrsync.tree.model.spans import Span, merged, without
 from mrsync.tree.staging.stage import STARTED, WAITING, Stage
+from mrsync.tuples import NamedTuple
 
 FICLONE = 0x40049409  # of ioctl: share the blocks of another file; the standard library has no name for it
 

@@ -6,13 +6,14 @@ import errno
 import os
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from mrsync.tree.destination.refusals import GROUP, MODE, OWNER, TIME, Refusals
 from mrsync.tree.fs.handles import Handle, Opened
 from mrsync.tree.fs.owners import Ownership
 from mrsync.tree.model.manifest import DIRECTORY, LINK, Manifest
 from mrsync.tree.model.times import file_window, is_kept_time, is_safe_time, is_same_time
+from mrsync.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from mrsync.tree.destination.xattr_sync import XattrSync

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from array import array
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from mrsync.tuples import NamedTuple
 
 
 class Reuse(NamedTuple):

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import string
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, Union
+from typing import Union
+
+from mrsync.tuples import NamedTuple
 
 REPEAT_MAX = 255  # RE_DUP_MAX
 SIZE_MAX = 10_000  # steps of all patterns together, repetitions written out

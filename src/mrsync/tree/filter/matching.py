@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from mrsync.tree.filter import globs, rules
 from mrsync.tree.filter.rules import Rule
+from mrsync.tuples import NamedTuple
 
 _NAME, _PATH, _ABSOLUTE = range(3)  # what a rule is matched against
 _END = rb"(?=\0)"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from mrsync.errors import MrsyncError, ProtocolDataError, RuleError
 from mrsync.tree.filter import rules
@@ -15,6 +14,7 @@ from mrsync.tree.filter.rules import Rule, parse_rule
 from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.policy import Policy
+from mrsync.tuples import NamedTuple
 
 
 class Closed:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from mrsync.errors import RuleError
 from mrsync.tree.model.failure import printable
+from mrsync.tuples import NamedTuple
 
 PATTERN_BYTES_MAX = 4096
 RULES_BYTES_MAX = 1 << 20  # of those that targets are sent

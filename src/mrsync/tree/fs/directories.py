@@ -7,13 +7,14 @@ import os
 import stat
 from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from mrsync.files import CAUTIOUS, may_others_write
 from mrsync.tree.fs.descriptors import cache_limit
 from mrsync.tree.fs.fdcache import FdCache
 from mrsync.tree.fs.handles import Handle, Opened, entry_in, pinned
 from mrsync.tree.fs.temporary_names import scratch_name
+from mrsync.tuples import NamedTuple
 
 OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | CAUTIOUS
 DIRECTORIES_OPEN_MAX = 128

@@ -10,7 +10,8 @@ import os
 import re
 import sys
 from contextlib import suppress
-from typing import NamedTuple
+
+from mrsync.tuples import NamedTuple
 
 TABLE = "/proc/self/mountinfo"
 _OCTAL = re.compile(rb"\\([0-7]{3})")

@@ -8,11 +8,11 @@ import pwd
 import re
 from array import array
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
 from mrsync.errors import UsageError
 from mrsync.tree.model.manifest import NO_OWNER, Manifest
 from mrsync.tree.model.policy import Policy
+from mrsync.tuples import NamedTuple
 
 _DIGITS = "0123456789"
 

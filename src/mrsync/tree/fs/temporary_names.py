@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+
+from mrsync.tuples import NamedTuple
 
 _NAME = re.compile(rb"\.mrsync-([0-9a-f]+)(?:-([lfbd]?)([0-9]+)|\.journal)")
 _AREA = re.compile(rb"\.mrsync-[0-9a-f]+\.staging")

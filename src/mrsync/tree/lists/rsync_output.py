@@ -6,10 +6,10 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 from mrsync.tree.lists.lookup import SourceLookup
 from mrsync.tree.lists.synclist import Instruction, Item, checked_path, shown, unescape
+from mrsync.tuples import NamedTuple
 
 ITEMIZED = re.compile(rb"([<>ch.])([fdLDS])([.+? a-zA-Z]{9}) (.+)", re.DOTALL)
 DELETED = re.compile(rb"\*deleting   (.+)", re.DOTALL)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from enum import Enum
-from typing import NamedTuple
 
 from mrsync.errors import SelectionError
 from mrsync.tree.model.limits import DEPTH_MAX, ENTRIES_MAX, LINK_BYTES_MAX, NAME_BYTES_MAX
+from mrsync.tuples import NamedTuple
 
 HEADER = b"# mrsync synclist 1"
 _ANY_HEADER = re.compile(rb"# mrsync synclist (\S*)")

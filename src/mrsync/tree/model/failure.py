@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import NamedTuple
 
 from mrsync.escaping import escape_controls
+from mrsync.tuples import NamedTuple
 
 
 class Failure(NamedTuple):

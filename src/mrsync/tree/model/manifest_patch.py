@@ -7,13 +7,13 @@ from array import array
 from collections.abc import Callable, Iterable
 from itertools import islice
 from operator import lt
-from typing import NamedTuple
 
 from mrsync.tree.model.attributes import UNKNOWN
 from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.manifest import DIGEST_BYTES, REGULAR, Manifest
 from mrsync.tree.model.packing import Packer, Unpacker
 from mrsync.tree.model.plan import Plan
+from mrsync.tuples import NamedTuple
 
 MAGIC = b"mrsync amendment\x01"
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from array import array
 from enum import IntEnum
-from typing import NamedTuple
 
 from mrsync.tree.model.limits import DEPTH_MAX, ENTRIES_MAX, NAME_BYTES_MAX
 from mrsync.tree.model.packing import Packer, Unpacker
+from mrsync.tuples import NamedTuple
 
 
 class Mark(IntEnum):

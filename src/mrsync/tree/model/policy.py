@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import stat
-from typing import Any, NamedTuple
+from typing import Any
 
 from mrsync.errors import ProtocolDataError, ProtocolVersionError
 from mrsync.tree.model.limits import KIND_SHIFT
+from mrsync.tuples import NamedTuple
 
 POLICY_BYTES_MAX = 4 << 20
 INTEGER_MAX = 1 << 62

@@ -7,7 +7,7 @@ sync: each of their parts has a digest of its own. So a file has at most two suc
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from mrsync.tuples import NamedTuple
 
 DIGEST_BYTES = 32  # SHA-256
 

@@ -12,13 +12,14 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from hmac import compare_digest
 from itertools import accumulate
-from typing import Callable, NamedTuple
+from typing import Callable
 
 from mrsync.files import let_go, open_regular_below
 from mrsync.tree.fs.extents import data_extents
 from mrsync.tree.model.spans import Span, merged, without
 from mrsync.tree.record.grid import DIGEST_BYTES
 from mrsync.tree.record.record import ProvenFile
+from mrsync.tuples import NamedTuple
 
 PORTION_BYTES = 8 << 20  # of one file, or of several small ones, for one thread at a time
 WRONG_MAX = 1000  # parts of one portion that are named

@@ -9,12 +9,13 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, islice
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 from mrsync.tree.model.manifest import DIRECTORY, REGULAR, Manifest
 from mrsync.tree.model.packing import Packer, Unpacker
 from mrsync.tree.model.plan import EXTENTS_MAX
 from mrsync.tree.record.grid import Grid
+from mrsync.tuples import NamedTuple
 
 MAGIC = b"mrsync record\x01"
 GRIDS_MAX = 1 << 16

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Callable, NamedTuple
+from typing import Callable
 
 from mrsync.tree.compare.compare import compare
 from mrsync.tree.destination.destination import Destination, rename_file
@@ -21,6 +21,7 @@ from mrsync.tree.model.manifest import REGULAR, Manifest
 from mrsync.tree.model.policy import Policy
 from mrsync.tree.record.reading import Batch, Check, batches, read_batch
 from mrsync.tree.record.record import Record
+from mrsync.tuples import NamedTuple
 
 BATCHES_AT_ONCE = 64  # handed to the threads
 REPLACED = "replaced or removed while it was verified"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from array import array
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from mrsync.errors import UsageError
 from mrsync.tree.model.limits import KIND_SHIFT
 from mrsync.tree.model.manifest import DIRECTORY, LINK, Manifest
+from mrsync.tuples import NamedTuple
 
 BITS = 0o7777
 _CLAUSE = re.compile(r"(?P<who>[ugoaD]*|[ugoaF]*)(?P<op>[-+=])(?P<what>[rwxXst]*|[ugo])")

@@ -7,7 +7,6 @@ import stat
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import NamedTuple
 
 from mrsync.tree.fs.digests import Digester
 from mrsync.tree.fs.xattrs import source_xattr_policy
@@ -21,6 +20,7 @@ from mrsync.tree.source.prefix import Prefix
 from mrsync.tree.source.roots import OpenRoots
 from mrsync.tree.source.scanner import Scan, override_attributes
 from mrsync.tree.source.selection import Selection
+from mrsync.tuples import NamedTuple
 
 
 class Rescan(NamedTuple):

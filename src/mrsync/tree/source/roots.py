@@ -6,13 +6,13 @@ import errno
 import os
 import stat
 from collections.abc import Collection, Sequence
-from typing import NamedTuple
 
 from mrsync.errors import SelectionError
 from mrsync.files import NAMED, open_regular
 from mrsync.tree.fs.directories import Directories
 from mrsync.tree.model.failure import printable
 from mrsync.tree.model.manifest import Manifest
+from mrsync.tuples import NamedTuple
 
 
 class Roots(NamedTuple):

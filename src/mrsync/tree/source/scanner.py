@@ -8,7 +8,7 @@ import time
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from mrsync.errors import LimitError, SelectionError
 from mrsync.files import open_regular
@@ -28,6 +28,7 @@ from mrsync.tree.source.links import Identity, LinkPolicy
 from mrsync.tree.source.modes import ModeChange, change_modes
 from mrsync.tree.source.roots import OpenRoots, Roots
 from mrsync.tree.source.selection import Selection
+from mrsync.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from mrsync.tree.source.source_filter import SourceFilter

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from mrsync.tree.source.modes import ModeChange
+from mrsync.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from mrsync.tree.filter.rules import Rule

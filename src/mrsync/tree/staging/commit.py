@@ -16,11 +16,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from mrsync.tree.fs.pieces import Data
 from mrsync.tree.model.failure import Failure
 from mrsync.tree.staging.stage import PLACED, UNWANTED, WHOLE, Stage
+from mrsync.tuples import NamedTuple
 
 
 class Commit:

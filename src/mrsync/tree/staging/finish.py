@@ -36,7 +36,6 @@ from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.items import LETTERS
 from mrsync.tree.model.limits import KIND_SHIFT
 from mrsync.tree.model.manifest import DIRECTORY, LINK, REGULAR
-from mrsync.tree.staging.resume import StaleFiles
 from mrsync.tree.staging.stage import PLACED, UNWANTED, Stage
 from mrsync.tree.staging.taking import take_entry
 
@@ -138,8 +137,10 @@ class _Finisher:
         for directory, name in comparison.extraneous:
             self._delete(directory, name)
         self._empty_lasting()
-        stale_files = StaleFiles(self._destination, self._manifest, comparison.stale)
-        self._result.failures += stale_files.remove()
+        if comparison.stale:
+            from mrsync.tree.staging.resume import StaleFiles  # most runs find none
+
+            self._result.failures += StaleFiles(self._destination, self._manifest, comparison.stale).remove()
         if comparison.listed_deletions:
             self._delete_listed(comparison.listed_deletions)
         if rules is not None:

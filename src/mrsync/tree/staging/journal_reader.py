@@ -12,7 +12,7 @@ import os
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 from mrsync.errors import MrsyncError
 from mrsync.files import open_regular
@@ -35,6 +35,7 @@ from mrsync.tree.staging.journal import (
     boot_id,
     self_of,
 )
+from mrsync.tuples import NamedTuple
 
 JOURNAL_BYTES_MAX = 1 << 28
 _GENERATION = 0xFFFFFFFF  # the part of an incarnation that survives a reboot; device numbers may change

@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from operator import itemgetter
-from typing import NamedTuple
 
 from mrsync.files import open_regular
 from mrsync.tree.destination.destination import Destination
@@ -28,6 +27,7 @@ from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.spans import Span, clipped, merged, total, without
 from mrsync.tree.staging.journal_reader import JournalNote, JournalReader, Running, is_running, read_notes
 from mrsync.tree.staging.stage import WAITING, WHOLE, Stage
+from mrsync.tuples import NamedTuple
 
 SESSION_DIGITS = 16  # the part of a tag that names the session; a suffix marks its second round
 RUNNING_WAIT_S = 2.0  # enough for a catcher to notice that its master was killed

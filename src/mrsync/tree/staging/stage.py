@@ -41,7 +41,6 @@ from mrsync.tree.model.plan import Plan
 from mrsync.tree.staging.checkpoint import Checkpoints
 from mrsync.tree.staging.identity import replaced_error
 from mrsync.tree.staging.journal import Journal
-from mrsync.tree.staging.journal_reader import is_running
 from mrsync.tree.staging.staged_files import StagedFiles, reserve
 
 WAITING, STARTED, WHOLE, SAT_OUT, UNWANTED, DISCARDED, PLACED = range(7)
@@ -175,6 +174,8 @@ class Stage:
 
     def _check_alone(self) -> None:
         """Raise FileError if the journal in our directory is of another process that is running."""
+        from mrsync.tree.staging.journal_reader import is_running
+
         if is_running(self.destination.root_fd, self._tag):
             raise FileError(
                 f"another target of this session has the same directory {printable(self.destination.path)}: "

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
+from mrsync.tuples import NamedTuple
 from mrsync.wire.fields import append_number, read_number
 from mrsync.wire.limits import RECORD_BYTES_MAX
 

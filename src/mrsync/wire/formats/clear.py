@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from mrsync.tuples import NamedTuple
 
 
 class Clear(NamedTuple):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
-from typing import NamedTuple
 
+from mrsync.tuples import NamedTuple
 from mrsync.wire.limits import SECRET_BYTES, SESSION_BYTES
 
 _HASH_BYTES = 32

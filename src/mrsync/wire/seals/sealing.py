@@ -5,9 +5,10 @@ from __future__ import annotations
 import hmac
 import struct
 from functools import cache
-from typing import Any, Callable, NamedTuple, Protocol
+from typing import Any, Callable, Protocol
 
 from mrsync.errors import MrsyncError
+from mrsync.tuples import NamedTuple
 from mrsync.wire.header import BytesLike
 from mrsync.wire.limits import SESSION_BYTES, TAG_BYTES
 from mrsync.wire.messages import SealKind

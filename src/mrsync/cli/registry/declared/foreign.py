@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
+
+from mrsync.tuples import NamedTuple
 
 # rsync's defaults for a line in its form, by attribute of the parsed namespace.
 DEFAULTS: Mapping[str, Any] = {

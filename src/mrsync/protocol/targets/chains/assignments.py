@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Container
-from typing import Callable, NamedTuple
+from typing import Callable
 
 from mrsync.protocol.core.sends import Address
 from mrsync.protocol.targets.roster import Roster, Target
+from mrsync.tuples import NamedTuple
 from mrsync.wire.messages import Assign, Peer
 
 REPEAT_S = 0.05  # between two assignments of one target

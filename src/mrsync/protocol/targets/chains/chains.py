@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from itertools import groupby
-from typing import Callable, NamedTuple
+from typing import Callable
 
 from mrsync.protocol.targets.chains.islands import ISLAND_MIN, Island, Islands
 from mrsync.protocol.targets.chains.neighbourhood import Endpoint, Locate, Neighbourhood, parts
 from mrsync.protocol.targets.roster import Target
+from mrsync.tuples import NamedTuple
 
 
 class RelayRules(NamedTuple):
