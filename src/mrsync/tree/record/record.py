@@ -173,8 +173,11 @@ def carry(
     manifest: of the new record. fresh: the files of each round, ordered by entry; those of a later round count.
     changed: for each entry, whether its contents are not those of the old record any more.
     """
-    kept = _unchanged(old, manifest, changed) if old is not None else ()
-    new.extend(_last_of_each(heapq.merge(kept, *fresh, key=attrgetter("entry"))))
+    sources = [*([_unchanged(old, manifest, changed)] if old is not None else []), *fresh]
+    if len(sources) == 1:
+        new.extend(sources[0])  # nearly always, and much faster than to merge it with nothing
+    else:
+        new.extend(_last_of_each(heapq.merge(*sources, key=attrgetter("entry"))))
 
 
 def _last_of_each(files: Iterable[ProvenFile]) -> Iterator[ProvenFile]:

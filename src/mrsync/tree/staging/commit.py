@@ -15,7 +15,10 @@ An entry may be in both rounds. It counts as placed if it was placed in either, 
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from itertools import groupby
 
 from mrsync.tree.fs.pieces import Data
 from mrsync.tree.model.failure import Failure
@@ -42,21 +45,57 @@ class Commit:
             for file in range(max(low, first), min(high, end)):
                 if stage.states[file] not in (PLACED, UNWANTED):
                     stage.discard(file)
+        entries, parents = stage.plan.entries, stage.manifest.parents
+        whole = (file for file in range(first, end) if stage.states[file] == WHOLE)
         failures = []
-        manifest = stage.manifest
-        for file in range(first, end):
-            if stage.states[file] != WHOLE:
-                continue
+        for parent, files in groupby(whole, key=lambda file: parents[entries[file]]):
+            failures += self._place_all(parent, deque(files))
+        return failures
+
+    def _place_all(self, parent: int, left: deque[int]) -> list[Failure]:
+        """Rename files of one directory into place, all of `left`, and return the failures."""
+        stage = self._stage
+        failures = []
+        while left:
+            self._rename_plainly(parent, left)
+            if not left:
+                break
+            file = left.popleft()
             entry = stage.plan.entries[file]
             try:
-                self._place(file, entry, manifest.parents[entry])
+                self._place(file, entry, parent)
             except OSError as error:
                 stage.discard(file)
-                failures.append(Failure(error.errno or 0, manifest.path(entry), "replace"))
-                continue
-            stage.states[file] = PLACED
-            self.files_updated += 1
+                failures.append(Failure(error.errno or 0, stage.manifest.path(entry), "replace"))
+            else:
+                self._note_placed(file)
         return failures
+
+    def _rename_plainly(self, parent: int, left: deque[int]) -> None:
+        """Rename files from the beginning of `left`, as long as nothing but the rename has to be done for them.
+
+        Files of one directory are staged in one room, so both are looked up once and not for each of a thousand small
+        files. A rename that fails changes nothing, so that `_place` begins anew with that file.
+        """
+        stage = self._stage
+        destination, names, entries = stage.destination, stage.manifest.names, stage.plan.entries
+        if stage.files.overwritten or destination.backups is not None:
+            return
+        room = stage.files.room(left[0])
+        with suppress(OSError):
+            if stage.files.homes.is_shared(room):
+                return  # each file is checked
+            room_fd, parent_fd = destination.directories.pair(room, parent)
+            destination.directories.touched.add(parent)
+            while left:
+                file = left[0]
+                os.rename(stage.files.name(file), names[entries[file]], src_dir_fd=room_fd, dst_dir_fd=parent_fd)
+                left.popleft()
+                self._note_placed(file)
+
+    def _note_placed(self, file: int) -> None:
+        self._stage.states[file] = PLACED
+        self.files_updated += 1
 
     def _place(self, file: int, entry: int, parent: int) -> None:
         stage = self._stage

@@ -6,6 +6,7 @@ import errno
 import os
 import stat
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -59,6 +60,37 @@ def test_files_are_placed_piece_by_piece_and_once(trees: Path) -> None:
     assert commit.commit(0, 3) == []
     assert contents(trees / "dest") == {"a": "changed since", "b/x": "new b/x", "c": "new c"}
     assert commit.files_updated == 3
+
+
+def test_what_is_in_the_way_of_one_file_does_not_keep_back_the_next(tmp_path: Path) -> None:
+    source, dest = tmp_path / "source", tmp_path / "dest"
+    (source / "new").mkdir(parents=True)
+    for name in ("1", "2", "3", "4", "new/5", "new/6"):
+        (source / name).write_text(name)
+    (dest / "2").mkdir(parents=True)
+    (dest / "3").mkdir()
+    on = staged(tmp_path)
+    (dest / "3" / "came since").touch()
+    on.manifest.policy = Policy(deletes=False)
+    commit = Commit(on.stage)
+    (failure,) = commit.commit(0, 6)
+    assert (failure.path, failure.errno) == (b"3", errno.ENOTEMPTY)
+    assert contents(dest) == {"1": "1", "2": "2", "3/came since": "", "4": "4", "new/5": "new/5", "new/6": "new/6"}
+    assert commit.files_updated == 5
+
+
+def test_directories_are_looked_up_once_for_all_files_in_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "source" / "deep").mkdir(parents=True)
+    for number in range(100):
+        (tmp_path / "source" / "deep" / f"{number}").write_text(f"{number}")
+    (tmp_path / "dest" / "deep").mkdir(parents=True)
+    on = staged(tmp_path)
+    directories = on.stage.destination.directories
+    look_up = Mock(side_effect=directories.pair)
+    monkeypatch.setattr(directories, "pair", look_up)
+    assert Commit(on.stage).commit(0, 100) == []
+    assert look_up.call_count == 1
+    assert contents(tmp_path / "dest") == {f"deep/{number}": f"{number}" for number in range(100)}
 
 
 def test_exceptions_are_removed_not_placed(trees: Path) -> None:
