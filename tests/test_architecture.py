@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -48,6 +49,7 @@ FOREIGN = {
     "remote": {"ClusterShell", "yaml"},
     "cli": {"rich", "ClusterShell"},
 }
+NAMED_TUPLE = re.compile(r"^ *from typing import .*\bNamedTuple\b", re.MULTILINE)
 TARGET_PYTHON = (3, 9)
 CATCHERS = (
     "mrsync.run.catch.catch",
@@ -89,6 +91,8 @@ def violations(source: str, module: str, *, is_package: bool = False) -> list[st
             found.append(f"{module} imports {name}, which is not in the standard library")
         elif layer in PURE and top in IMPURE:
             found.append(f"{module} is pure but imports {name}")
+    if module != "mrsync.tuples" and NAMED_TUPLE.search(source):
+        found.append(f"{module} imports NamedTuple from typing: mrsync.tuples makes the same in a third of the time")
     return sorted(set(found))
 
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import ast
 import pickle
 import typing
-from pathlib import Path
 
-import mrsync
 from mrsync import tuples
 
 CLASS = '''
@@ -72,14 +69,3 @@ def test_instances_can_be_pickled_and_may_have_no_fields() -> None:
     assert pickle.loads(pickle.dumps(Pair(1))) == Pair(1, 2)
     assert Nothing() == ()
     assert Nothing._fields == ()
-
-
-def test_all_modules_use_it() -> None:
-    found = [
-        str(path)
-        for path in Path(mrsync.__file__).parent.rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.ImportFrom) and node.module == "typing" and path.name != "tuples.py"
-        if any(alias.name == "NamedTuple" for alias in node.names)
-    ]
-    assert found == []
