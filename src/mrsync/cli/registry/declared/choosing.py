@@ -115,7 +115,7 @@ OPTIONS = (
     ),
     Option(
         "--delete-missing-args",
-        "delete on targets what is given as SOURCE but does not exist",
+        "delete from targets each SOURCE that does not exist",
         CHOICE,
         (MRSYNC,),
         "in `mrsync SOURCE... TARGETS:DEST`: a SOURCE, or a path of `--files-from`, that does not exist is deleted on "
@@ -133,7 +133,7 @@ OPTIONS = (
     ),
     Option(
         "--copy-unsafe-links",
-        "do so for soft links that lead out of SOURCE",
+        "replace only soft links that lead out of SOURCE",
         CHOICE,
         manual="replace soft links that are absolute or lead out of SOURCE by what they lead to",
         field="selection.copies_unsafe_links",
@@ -141,7 +141,7 @@ OPTIONS = (
     ),
     Option(
         "--copy-dirlinks",
-        "replace soft links to directories by these directories",
+        "replace soft links to directories by the directories",
         CHOICE,
         field="selection.copies_dir_links",
         rsync="-k --copy-dirlinks",

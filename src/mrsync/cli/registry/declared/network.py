@@ -161,12 +161,12 @@ OPTIONS = (
     ),
     Option(
         "--share",
-        "what is left to others on the same links; default: fair",
+        "the share of the network that is left to other traffic; default: fair",
         NETWORK,
         CASTERS,
-        "what is left to others on the same links. `fair`: as much as one more TCP connection would leave them; "
-        "`all`: hardly anything, for networks of your own; `polite`: nearly all that they want, and packets are marked "
-        "as of lower effort (RFC 8622). See [networks.md](networks.md#beside-others). Default: `fair`",
+        "the share of the network that is left to other traffic. `fair`: as much as one more TCP connection would "
+        "leave; `all`: hardly anything, for networks of your own; `polite`: nearly all that it wants, and packets are "
+        "marked as of lower effort (RFC 8622). See [networks.md](networks.md#beside-others). Default: `fair`",
         choices=SHARES,
         default=SHARES[0],
         field="settings.share",
@@ -243,7 +243,7 @@ OPTIONS = (
     ),
     Option(
         "--stop-after",
-        "stop after so many minutes; the next run goes on",
+        "stop after this many minutes; the next run resumes",
         NETWORK,
         manual="stop after MINS minutes, status 30. Files that are complete by then stay, all others keep their old "
         "versions, and the next run resumes",

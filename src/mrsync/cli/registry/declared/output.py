@@ -53,7 +53,7 @@ OPTIONS = (
     ),
     Option(
         "--out-format",
-        "how a line for a change looks, in rsync's notation: '%i %n%L'",
+        "the format of lines for changes, in rsync's notation: '%i %n%L'",
         OUTPUT,
         manual="print a line for every change, as `-i` does, in rsync's notation: `%i` letters of `-i`, `%n` path, "
         "`%L` what a link leads to, `%f` path without the slash of directories, `%l` size, `%M` time, `%B` mode, "

@@ -64,7 +64,7 @@ OPTIONS = (
     ),
     Option(
         "--suffix",
-        "of backups; default: _mcast_bak and the time, MMDDhhmm; in --backup-dir none",
+        "the suffix of backups; default: _mcast_bak and MMDDhhmm; none in --backup-dir",
         BACKUPS,
         manual="the suffix of backups. Default: `_mcast_bakMMDDhhmm` with the time at which the run began, the same "
         "on all targets",

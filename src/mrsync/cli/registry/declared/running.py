@@ -289,7 +289,7 @@ OPTIONS = (
     ),
     Option(
         "--rsync-path",
-        "rsync on the targets, as `sudo rsync`: what is before it starts the catcher",
+        "how rsync is started on targets: `sudo rsync` starts the catcher by sudo, too",
         REMOTE,
         (MRSYNC,),
         "how rsync is started on the targets. Targets need no rsync, except for `--compare rsync`; `sudo`, `nice` and "
@@ -301,7 +301,7 @@ OPTIONS = (
     ),
     Option(
         "--fanout",
-        f"how many remote shells may be unanswered at a time; default: {_REMOTE.fanout}",
+        f"how many remote shells may be connecting at a time; default: {_REMOTE.fanout}",
         REMOTE,
         LAUNCHERS,
         metavar="N",
