@@ -1,0 +1,62 @@
+"""Unheard: when the user is warned of catchers that have started, and that is done once."""
+
+from __future__ import annotations
+
+from mrsync.run.bootstrap import Readiness
+from mrsync.run.cast.unheard import ASK_S, TELL_S, Unheard
+
+
+class Master:
+    """An Unheard, and what it asks and warns of."""
+
+    def __init__(self) -> None:
+        self.asked: list[Readiness] = []
+        self.warnings: list[str] = []
+        self.unheard = Unheard(["n1", "n2", "n3"], 8887, self.asked.append, self.warnings.append)
+
+    def keep_time(self, start: float, end: float) -> None:
+        """Call it often, as a loop does, from one time to another."""
+        for tenth in range(round(10 * start), round(10 * end) + 1):
+            self.unheard.keep_time(tenth / 10)
+
+
+HERE, THERE = Readiness("10.0.0.1", 4001), Readiness("10.0.0.2", 4002)
+
+
+def test_a_firewall_is_opened_at_once_and_again_every_second() -> None:
+    master = Master()
+    master.unheard.begin(0, HERE, 0.0)
+    assert master.asked == [HERE]
+    master.unheard.begin(1, THERE, 0.0)
+    master.asked.clear()
+    master.keep_time(0.0, 2 * ASK_S + 0.5)
+    assert master.asked == 3 * [HERE, THERE]
+
+
+def test_one_that_is_heard_in_time_is_neither_asked_nor_warned_of() -> None:
+    master = Master()
+    master.unheard.begin(0, HERE, 0.0)
+    master.keep_time(0.0, TELL_S - ASK_S)
+    master.unheard.end(0)
+    master.unheard.end(2)  # it was never waited for
+    master.asked.clear()
+    master.keep_time(TELL_S - ASK_S, 3 * TELL_S)
+    assert (master.asked, master.warnings) == ([], [])
+
+
+def test_late_ones_are_named_in_one_warning_with_those_that_soon_will_be() -> None:
+    master = Master()
+    master.unheard.begin(0, HERE, 0.0)
+    master.unheard.begin(1, THERE, TELL_S / 2)
+    master.unheard.begin(2, THERE, TELL_S - 0.1)  # it has hardly started
+    master.keep_time(0.0, TELL_S - ASK_S)
+    assert master.warnings == []
+    master.keep_time(TELL_S - ASK_S, TELL_S + ASK_S)
+    (warning,) = master.warnings
+    assert warning.startswith("n[1-2]: started, but no UDP packet arrives at port 8887")
+    master.keep_time(TELL_S + ASK_S, 3 * TELL_S)
+    assert [warning.partition(":")[0] for warning in master.warnings] == ["n[1-2]", "n3"]
+
+
+def test_the_hint_names_the_port() -> None:
+    assert "port 8887" in Master().unheard.hint

@@ -1,0 +1,37 @@
+"""Bootstrap: what is believed of the line by which a catcher says that it is ready."""
+
+from __future__ import annotations
+
+import pytest
+
+from mrsync.run.bootstrap import Readiness
+
+
+@pytest.mark.parametrize("ready", [Readiness("10.0.0.1", 4001), Readiness("2001:db8::1", 1)])
+def test_a_line_of_readiness_is_decoded_as_it_was_encoded(ready: Readiness) -> None:
+    assert Readiness.decode(ready.encode().encode()) == ready
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"ready": true}',
+        b'{"ready": true, "address": "10.0.0.1"}',
+        b'{"ready": true, "address": "ten", "port": 4001}',
+        b'{"ready": true, "address": ["10.0.0.1"], "port": 4001}',
+        b'{"ready": true, "address": "10.0.0.1", "port": 0}',
+        b'{"ready": true, "address": "10.0.0.1", "port": 65536}',
+        b'{"ready": true, "address": "10.0.0.1", "port": "4001"}',
+        b'{"ready": true, "address": "10.0.0.1", "port": ' + b"9" * 5000 + b"}",
+        b'{"ready": ' + b"[" * 100_000,
+        b'{"ready": true, "address": "10.0.0.1", "po',
+        b'{"ready": \xff}',
+    ],
+)
+def test_a_catcher_is_ready_even_if_its_address_makes_no_sense(line: bytes) -> None:
+    assert Readiness.decode(line) == Readiness()
+
+
+@pytest.mark.parametrize("line", [b"", b"ready", b' {"ready": true}', b"warning: no such user"])
+def test_any_other_line_is_none(line: bytes) -> None:
+    assert Readiness.decode(line) is None
