@@ -29,6 +29,8 @@ from mrsync.wire.messages import ObjectKind, SealKind
 from mrsync.wire.seals.keys import SessionKeys
 from mrsync.wire.seals.proofs import DigestProver, Prover, SealProver
 
+_HEADER_BYTES = 1 << 20  # the header of a record, from sessions by the ten thousand; a longer one is just written anew
+
 
 class _Session(NamedTuple):
     """A session that was opened: its id, geometry, and the seal of its pages."""
@@ -112,11 +114,12 @@ class RecordKeeper:
         for _, stage in rounds:
             for entry in chain(stage.unplaced(), stage.placed()):
                 changed[entry] = True
-        old = self._store.read()
-        if True not in changed and old is not None and _is_of(old[0], record):
+        beginning = self._store.read(_HEADER_BYTES)
+        if True not in changed and beginning is not None and _is_of(beginning[0], record):
             self._store.touch()
             return
-        known = _decoded(old[0]) if old is not None and _keeps_some(manifest, changed) else None
+        old = self._store.read() if _keeps_some(manifest, changed) else None
+        known = _decoded(old[0]) if old is not None else None
         fresh = [_proven(round, stage, destination) for round, stage in rounds]
         carry(known, record, manifest, fresh, changed)
         self._store.write(record.parts(), is_durable=manifest.policy.durable)
@@ -186,7 +189,7 @@ class _PlacedFiles:
 
 
 def _is_of(encoded: bytes, record: Record) -> bool:
-    """Return whether an encoded record is of the same manifest."""
+    """Return whether an encoded record, of which the beginning suffices, is of the same manifest."""
     try:
         return recorded_manifest(encoded) == record.digest.hex()
     except MrsyncError:

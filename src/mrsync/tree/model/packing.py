@@ -16,6 +16,7 @@ SECTION = struct.Struct("<QQ")  # bytes unpacked, bytes packed
 UNPACKED_BYTES_MAX = 4 << 30  # of all sections together, against decompression bombs
 _MUST_SWAP = sys.byteorder != "little"
 _JOINED_AT_ONCE = 4096
+_PACKED_AT_ONCE = 1 << 18  # bytes: zlib takes twice as many until it is done with them
 
 
 def joined(values: Iterable[bytes], separator: bytes = b"") -> bytes:
@@ -48,8 +49,11 @@ class Packer:
             raise LimitError(
                 f"the list of entries takes more than {UNPACKED_BYTES_MAX >> 30} GiB; sync parts of SOURCE"
             )
-        packed = zlib.compress(data, self._level)
-        self._parts += (SECTION.pack(len(data), len(packed)), packed)
+        packer = zlib.compressobj(self._level)
+        view = memoryview(data)
+        chunks = [packer.compress(view[at : at + _PACKED_AT_ONCE]) for at in range(0, len(view), _PACKED_AT_ONCE)]
+        chunks.append(packer.flush())
+        self._parts += (SECTION.pack(len(data), sum(map(len, chunks))), *chunks)
 
     def column(self, values: array[int]) -> None:
         if _MUST_SWAP:
@@ -68,6 +72,11 @@ class Packer:
 
     def packed(self) -> bytes:
         return b"".join(self._parts)
+
+    def take_parts(self) -> list[bytes]:
+        """Return the parts since the last call, and forget them."""
+        parts, self._parts = self._parts, []
+        return parts
 
 
 class Unpacker:

@@ -26,7 +26,7 @@ class Gathered:
         self._pages = bytearray(pages * grid.proof_bytes)
         self._arrived = bytearray(pages)
         self._heads = bytearray(plan.file_count * DIGEST_BYTES)
-        self._tails = bytearray(plan.file_count * DIGEST_BYTES)
+        self._tails: dict[int, bytes] = {}  # by file; most small files lie in one page and have none
 
     def take(self, page: int, data: bytes, proof: bytes) -> None:
         """Take a page that is about to be written, with what it arrived with."""
@@ -43,8 +43,11 @@ class Gathered:
         while low < end:
             high = min(end, starts[file + 1])
             if low < high:
-                edge = self._heads if starts[file] == low else self._tails
-                edge[file * DIGEST_BYTES : (file + 1) * DIGEST_BYTES] = _digest(view[low - start : high - start])
+                digest = _digest(view[low - start : high - start])
+                if starts[file] == low:
+                    self._heads[file * DIGEST_BYTES : (file + 1) * DIGEST_BYTES] = digest
+                else:
+                    self._tails[file] = digest
             low = high
             file += 1
 
@@ -67,8 +70,7 @@ class Gathered:
             self._arrived[at] = 1
         parts.append(bytes(self._pages[first * grid.proof_bytes : last * grid.proof_bytes]))
         if tail:
-            known = bytes(self._tails[place])
-            parts.append(known if known != _UNKNOWN else hashlib.sha256(read(end - tail, tail)).digest())
+            parts.append(self._tails.get(file) or hashlib.sha256(read(end - tail, tail)).digest())
         return b"".join(parts)
 
 

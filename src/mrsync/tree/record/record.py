@@ -100,8 +100,8 @@ class Record:
             yield ProvenFile(entry, self._grids[grid], start, length, self._extents.get(row, []), proof)
             at += proof_length
 
-    def parts(self) -> list[bytes]:
-        """Return the parts of the encoded record, to be written one after another."""
+    def parts(self) -> Iterator[bytes]:
+        """Yield the parts of the encoded record. Write them one after another, so that memory never holds them all."""
         packer = Packer(MAGIC, level=0)
         grids = [list(grid) for grid in self._grids]
         packer.blob(json.dumps({"manifest": self.digest.hex(), "session": self.session, "grids": grids}).encode())
@@ -109,7 +109,9 @@ class Record:
         packer.number(len(self))
         for column in (self._entries, self._grid_of, self._starts, self._lengths, self._proof_lengths):
             packer.column(column)
+            yield from packer.take_parts()
         packer.blob(self._proofs)
+        yield from packer.take_parts()
         flat = [piece for pieces in self._extents.values() for piece in pieces]
         packer.number(len(self._extents))
         packer.number(len(flat))
@@ -117,7 +119,7 @@ class Record:
         packer.column(array("I", map(len, self._extents.values())))
         packer.column(array("q", [offset for offset, _ in flat]))
         packer.column(array("q", [length for _, length in flat]))
-        return packer.parts
+        yield from packer.take_parts()
 
     @classmethod
     def decode(cls, data: bytes) -> Record:

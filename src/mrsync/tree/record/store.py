@@ -34,8 +34,11 @@ class Store:
             os.close(self.fd)
             raise PermissionError(1, "others may write to it; forbid that by chmod go-w", directory)
 
-    def read(self) -> tuple[bytes, float] | None:
-        """Return the record and when it was written, in seconds since 1970; None if there is none."""
+    def read(self, most: int = -1) -> tuple[bytes, float] | None:
+        """Return the record, or its first `most` bytes, and when it was written, in seconds since 1970.
+
+        Return None if there is none.
+        """
         try:
             fd = open_regular(self._name, self.fd)
         except FileNotFoundError:
@@ -45,7 +48,7 @@ class Store:
             if status.st_uid not in (0, os.geteuid()):
                 return None
             stream.readline(_LINE_BYTES_MAX)
-            return stream.read(), status.st_mtime
+            return stream.read(most), status.st_mtime
 
     def write(self, record: Iterable[bytes], *, is_durable: bool) -> None:
         """Replace the record by one rename. record: its parts."""

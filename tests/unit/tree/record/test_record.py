@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import tracemalloc
 from array import array
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from mrsync.tree.model.plan import Plan
 from mrsync.tree.record.gathering import Gathered
 from mrsync.tree.record.grid import Grid
 from mrsync.tree.record.reading import PORTION_BYTES, PortionResult, batches, read_batch
-from mrsync.tree.record.record import MAGIC, ProvenFile, Record, carry
+from mrsync.tree.record.record import MAGIC, ProvenFile, Record, carry, recorded_manifest
 from mrsync.tree.source.scan import scan
 
 PAGE = 10
@@ -128,6 +129,28 @@ def test_proofs_of_files_that_did_not_change_are_carried_on(tmp_path: Path) -> N
     carry(old, new, after, [[stale], [fresh]], changed)
     kept = {after.path(file.entry): file.proof for file in new.files()}
     assert kept == {b"e": fresh.proof, b"b/c": bytes([before.find(b"b/c")]) * 32}
+
+
+def test_a_record_is_written_without_a_copy_of_it_in_memory() -> None:
+    record = Record(Manifest().encode(), 1)
+    record.extend(ProvenFile(entry, grid_of(5), 0, 5, [], bytes(32)) for entry in range(100_000))
+    tracemalloc.start()
+    try:
+        size = sum(map(len, record.parts()))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    proofs = 32 * 100_000  # the largest part; a few copies of one part are made while it is packed
+    assert size > 1.8 * proofs
+    assert peak < 1.3 * proofs
+
+
+def test_the_beginning_of_a_record_says_of_which_manifest_it_is() -> None:
+    record = Record(Manifest().encode(), 1)
+    encoded = b"".join(record.parts())
+    assert recorded_manifest(encoded[:500]) == record.digest.hex()
+    with pytest.raises(ProtocolDataError):
+        recorded_manifest(encoded[:30])
 
 
 def test_a_torn_record_is_ignored(tmp_path: Path) -> None:

@@ -21,16 +21,17 @@ def test_a_record_is_found_by_every_name_of_its_destination(tmp_path: Path, stat
     (tmp_path / "dest").mkdir()
     (tmp_path / "link").symlink_to("dest")
     store = Store(bytes(tmp_path / "dest"), makes=True)
-    assert store.read() is None
+    assert store.read() is store.read(4) is None
     store.write([b"one\n", b"two"], is_durable=True)
     store.write([b"three\nfour"], is_durable=False)
     store.close()
     for name in ("link", "dest/", "./dest/../dest"):
         store = Store(os.fsencode(f"{tmp_path}/{name}"), makes=False)
-        read = store.read()
+        read, beginning = store.read(), store.read(4)
         store.close()
         assert read is not None
         assert read[0] == b"three\nfour"
+        assert beginning == (b"thre", read[1])
     assert len(list(state.iterdir())) == 1
     assert next(state.iterdir()).stat().st_mode & 0o777 == 0o600
 
