@@ -107,7 +107,8 @@ class Path:
         self.corruption = LossProcess(self.rng, scenario.corruption)
         self.report_losses = LossProcess(self.rng, scenario.report_loss)
         self.is_cut = False
-        self.port = SharedQueue(uplink_bytes_s, scenario.hop_queue_bytes, 0.0)  # for what it passes on
+        self.way_in = SharedQueue(scenario.port_bytes_s, scenario.port_queue_bytes, 0.0)
+        self.way_out = SharedQueue(uplink_bytes_s, scenario.hop_queue_bytes, 0.0)  # for what it passes on
 
     def arrivals(self, now: float) -> list[float]:
         """When copies of something sent now arrive."""
@@ -156,12 +157,12 @@ class Network:
             self.controls = [*self.controls[-50:], cast]
         when, full = self._pass_switch(packets, size_bytes + PACKET_OVERHEAD_BYTES, when)
         for ear in self.ears:
-            self._deliver(ear, cast, packets, lost | full, when, is_cast=True)
+            self._deliver(ear, cast, packets, lost | full, when, is_cast=True, gap_s=self.gap_s)
 
     def send(self, ear: Ear, cast: Cast, packets: int, size_bytes: int, when: float) -> None:
         """To one host; packets of about size_bytes each leave the caster at `when`."""
         when, full = self._pass_switch(packets, size_bytes + PACKET_OVERHEAD_BYTES, when)
-        self._deliver(ear, cast, packets, full, when, is_cast=False)
+        self._deliver(ear, cast, packets, full, when, is_cast=False, gap_s=self.gap_s)
 
     def hop(
         self,
@@ -184,13 +185,13 @@ class Network:
         full = 0
         if path.scenario.hop_queue_bytes:
             size_bytes = len(cast) if isinstance(cast, bytes) else self.slice_bytes
-            when, full = _pass_queue(path.port, packets, size_bytes + PACKET_OVERHEAD_BYTES, when, gap_s)
+            when, full = _pass_queue(path.way_out, packets, size_bytes + PACKET_OVERHEAD_BYTES, when, gap_s)
         for ear in ears:
             self._asked.add((sender, ear.index))
             scenario = self.paths[ear.index].scenario
             is_answer = (ear.index, sender) in self._asked and not is_cast
             if sender not in scenario.blocks and (is_answer or not scenario.is_guarded):
-                self._deliver(ear, cast, packets, full, when, is_cast=False)
+                self._deliver(ear, cast, packets, full, when, is_cast=False, gap_s=gap_s)
 
     def _pass_switch(self, packets: int, size_bytes: int, when: float) -> tuple[float, int]:
         """When a burst leaves the bottleneck, and which of its packets found the queue full."""
@@ -198,11 +199,17 @@ class Network:
             return when, 0
         return _pass_queue(self.switch, packets, size_bytes, when, self.gap_s)
 
-    def _deliver(self, ear: Ear, cast: Cast, packets: int, lost: int, when: float, *, is_cast: bool) -> None:
+    def _deliver(
+        self, ear: Ear, cast: Cast, packets: int, lost: int, when: float, *, is_cast: bool, gap_s: float
+    ) -> None:
         """To one host, by its path."""
         path = self.paths[ear.index]
         everything = (1 << packets) - 1
         is_heard = ear.hears_group if is_cast else ear.hears_unicast
+        if path.scenario.port_bytes_s and not path.is_cut:
+            size_bytes = len(cast) if isinstance(cast, bytes) else self.slice_bytes
+            when, full = _pass_queue(path.way_in, packets, size_bytes + PACKET_OVERHEAD_BYTES, when, gap_s)
+            lost |= full
         if path.is_cut or not is_heard or not self.is_passable(ear, cast):
             lost = everything
         else:

@@ -70,6 +70,8 @@ class TargetScenario:
     is_guarded: bool = False  # nothing comes from a target unless something was sent there before
     withholds_share: float = 0.0  # of the pages that it is to pass on: it says that it sent them
     hop_pages_s: float = 20000.0  # that it can pass on
+    port_bytes_s: float = 0.0  # of the switch's port before it; 0: any rate
+    port_queue_bytes: int = 0
     hop_queue_bytes: int = 0  # of the port behind it, which is as fast as the caster's uplink; 0: there is none
     network: int = 0  # that its address tells
     segment: int | None = None  # whose targets hear each other's multicast; None: no other one
@@ -163,7 +165,8 @@ def draw(seed: int) -> Scenario:
     scenario = _draw_compression(random.Random(f"compression {seed}"), scenario)
     scenario = _draw_stops(random.Random(f"stops {seed}"), scenario)
     scenario = _draw_lateness(random.Random(f"lateness {seed}"), scenario)
-    return _draw_load(random.Random(f"load {seed}"), _draw_share(random.Random(f"share {seed}"), scenario))
+    scenario = _draw_load(random.Random(f"load {seed}"), _draw_share(random.Random(f"share {seed}"), scenario))
+    return _draw_ports(random.Random(f"ports {seed}"), scenario)
 
 
 def draw_relays(seed: int) -> Scenario:
@@ -292,6 +295,19 @@ def _draw_load(rng: random.Random, scenario: Scenario) -> Scenario:
         return scenario
     blocks = (rng.uniform(0, 2), rng.uniform(0.05, BLOCK_S_MAX)) if rng.random() < 0.5 else (0.0, 0.0)
     return replace(scenario, report_s=rng.choice((0.0, 0.0002, 0.001)), caster_blocks=blocks)
+
+
+def _draw_ports(rng: random.Random, scenario: Scenario) -> Scenario:
+    """In a fifth of all runs: some targets behind slow ports of the switch, whose queues may be shorter than a page."""
+    if rng.random() > 0.2:
+        return scenario
+    share = rng.choice((0.1, 0.5))
+    targets = []
+    for target in scenario.targets:
+        rate, queue_s = rng.choice((2.5e6, 1.25e7, 5e7)), rng.choice((0.002, 0.01, 0.1))
+        is_slow = rng.random() < share
+        targets.append(replace(target, port_bytes_s=rate, port_queue_bytes=int(rate * queue_s)) if is_slow else target)
+    return replace(scenario, targets=tuple(targets))
 
 
 def _draw_relays(rng: random.Random, scenario: Scenario) -> Scenario:

@@ -187,7 +187,8 @@ class Simulation:
     def is_lossless(self, index: int) -> bool:
         """Whether this target surely heard the last farewell."""
         target, scenario = self.scenario.targets[index], self.scenario
-        rates = (target.loss, target.corruption, target.packets_s, scenario.shared_loss, scenario.switch_bytes_s)
+        losses = (target.loss, target.corruption, scenario.shared_loss)
+        rates = (*losses, target.packets_s, target.port_bytes_s, scenario.switch_bytes_s)
         if scenario.forgeries_s:  # it may have gone to where an answer was sent from that was stolen
             return False
         return target.fate is Fate.HEALTHY and not any(rates)

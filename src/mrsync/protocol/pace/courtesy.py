@@ -3,6 +3,9 @@
 Invariant: each monitor's own signal moves its own window, and the tightest of them counts. The union of all losses
 would not do, because among many targets one always loses something (PGMCC, SIGCOMM 2000).
 
+Round trips of all listeners are noted, because one becomes a monitor when it lags: by then packets queue on the way to
+it, and the shortest round trip would seem to be a long one.
+
 A loss is congestion if the queue on that path is long; otherwise it is noise, and costs only its repair. Losses in the
 listener's own socket do not concern the network; the other window handles them.
 
@@ -55,14 +58,14 @@ class Control(Protocol):
 class Bottleneck:
     """The state of the path to one listener, and the window for it."""
 
-    def __init__(self, control: Control, origin: Bottleneck | None = None) -> None:
+    def __init__(self, control: Control, path: PathSignals, origin: Bottleneck | None = None) -> None:
         self.control = control
+        self.path = path
         self.origin = origin  # whose control it began with, until its own path was congested
-        self.path = PathSignals()
         self.seen = 0  # packets sent up to the last tx that it has seen
         self.cut_tx = 0
-        self.heard = self.lost = 0  # packets, since its last report
-        self.ended_tx = 0
+        self.heard = self.lost = 0  # packets, since its last report,
+        self.heard_from = 0  # which left with this tx and later
         self.marked = 0
 
 
@@ -73,6 +76,7 @@ class Courtesy:
         self.share = share
         self._make_control = _CONTROLS[share]
         self._bottlenecks: dict[int, Bottleneck] = {}  # by listener
+        self._paths: dict[int, PathSignals] = {}  # of all listeners
         self._former: dict[int, Bottleneck] = {}  # of listeners that it followed; it may do so again
         self._sent = 0  # packets
         self._is_limiting = False
@@ -98,22 +102,28 @@ class Courtesy:
         for listener in listeners:
             known = before.pop(listener, None)
             if known is None:
-                known = self._former.pop(listener, None) or self._made_like(tightest)
+                known = self._former.pop(listener, None) or self._made_like(tightest, self._path_to(listener))
                 known.seen = self._sent
             self._bottlenecks[listener] = known
         self._former |= before
 
-    def _made_like(self, tightest: Bottleneck | None) -> Bottleneck:
+    def _made_like(self, tightest: Bottleneck | None, path: PathSignals) -> Bottleneck:
         if tightest is None:
             assert self._make_control is not None
-            return Bottleneck(self._make_control())
-        return Bottleneck(deepcopy(tightest.control), origin=tightest)
+            return Bottleneck(self._make_control(), path)
+        return Bottleneck(deepcopy(tightest.control), path, origin=tightest)
 
-    def on_heard(self, listener: int, packets: int, lost: int) -> None:
-        """Take a first report on this many packets, of which `lost` were lost."""
-        if listener in self._bottlenecks:
-            self._bottlenecks[listener].heard += packets
-            self._bottlenecks[listener].lost += lost
+    def _path_to(self, listener: int) -> PathSignals:
+        if listener not in self._paths:
+            self._paths[listener] = PathSignals()
+        return self._paths[listener]
+
+    def on_heard(self, listener: int, packets: int, lost: int, first_tx: int) -> None:
+        """Take a first report on this many packets, of which `lost` were lost. They left with first_tx and later."""
+        if known := self._bottlenecks.get(listener):
+            known.heard_from = min(known.heard_from, first_tx) if known.heard else first_tx
+            known.heard += packets
+            known.lost += lost
 
     def sees_queue(self, listener: int) -> bool:
         """Return whether its queue is long enough to be measured, and so distinguishes congestion from noise."""
@@ -123,17 +133,21 @@ class Courtesy:
     def on_report(self, listener: int, before: int, report: Report, tx: int, now: float) -> None:
         """Take a report of a listener. before: tx_seen of its previous report; tx: the last one sent."""
         tx_seen = report.tx_seen
-        known = self._bottlenecks.get(listener)
-        if known is None or tx_seen <= before or tx_seen <= tx - SENT_MAX:
+        if self._make_control is None or tx_seen <= before or tx_seen <= tx - SENT_MAX:
             return
+        path = self._path_to(listener)
+        left_at = self._left_at[report.ended_tx & SENT_MAX - 1]
+        if left_at and report.ended_tx > max(path.ended_tx, tx - SENT_MAX):
+            path.add_round_trip(report.ended_tx, now - left_at - report.ended_hold_us / 1e6, now)
+        if known := self._bottlenecks.get(listener):
+            self._follow(known, before, report, tx, now)
+
+    def _follow(self, known: Bottleneck, before: int, report: Report, tx: int, now: float) -> None:
+        """Move the window of a monitor as its report says."""
         control, path = known.control, known.path
-        if report.ended_tx > max(known.ended_tx, tx - SENT_MAX):
-            known.ended_tx = report.ended_tx
-            if left_at := self._left_at[report.ended_tx & SENT_MAX - 1]:
-                path.queueing.add(now - left_at - report.ended_hold_us / 1e6, now)
         is_used = control.size < 2 * (self._sent - known.seen)
         is_full = is_used and (self._is_limiting or control.is_probing)  # as in Linux
-        sent = self._sent_by[tx_seen & SENT_MAX - 1]
+        sent = self._sent_by[report.tx_seen & SENT_MAX - 1]
         packets, known.seen = max(0, sent - known.seen), max(known.seen, sent)
         path.deliveries.add(max(0, packets - known.lost), now, is_full=self._is_limiting)
         is_marked, known.marked = report.packets_marked > known.marked, max(known.marked, report.packets_marked)
@@ -141,7 +155,7 @@ class Courtesy:
         is_fresh = before >= known.cut_tx
         verdict = LossVerdict.NOTHING
         if is_fresh:
-            verdict = path.judge(heard, lost, now, is_settled=not control.is_probing)
+            verdict = path.judge(heard, lost, known.heard_from, now, is_settled=not control.is_probing)
         if is_fresh and (is_marked or verdict is LossVerdict.CONGESTION):
             known.cut_tx = tx
             known.origin = None
@@ -152,7 +166,7 @@ class Courtesy:
             for other in self._bottlenecks.values():
                 if known in (other, other.origin):
                     other.control.take_back_cut(now)
-        elif packets and control.on_seen(packets, path, now, is_full=is_full, is_fresh=known.ended_tx > known.cut_tx):
+        elif packets and control.on_seen(packets, path, now, is_full=is_full, is_fresh=path.ended_tx > known.cut_tx):
             known.cut_tx = tx
 
     def report_packets(self, reports_per_window: int) -> float:

@@ -14,7 +14,7 @@ import math
 
 from mrsync.protocol.pace.pathsignals import PathSignals
 from mrsync.protocol.pace.regrowth import GROWTH, Regrowth
-from mrsync.protocol.pace.slowstart import PACKETS_START, SlowStart
+from mrsync.protocol.pace.slowstart import GAIN, PACKETS_START, PACKETS_START_S, SlowStart, first_size
 
 PACKETS_MIN = 2.0
 BETA = 0.7
@@ -51,6 +51,8 @@ class Cubic:
 
         is_full: the window kept more from leaving.
         """
+        if self.is_probing:
+            self.size = max(self.size, first_size(path))
         if is_full and self.is_probing:
             self.size = self._start.on_seen(packets, self.size, path)
             self._begin_curve(self.size, now)
@@ -94,8 +96,10 @@ class Cubic:
 
     def packets_s(self, path: PathSignals) -> float:
         """Return how many packets may leave in a second."""
+        queueing = path.queueing
+        if self.is_probing and PACKETS_START_S * queueing.way_s > PACKETS_START:
+            return GAIN * self.size / queueing.way_s
         if self._is_searching:
             return math.inf
-        queueing = path.queueing
         slowest = self.size / max(path.unhurried_s, queueing.way_s + queueing.depth_s)  # with the queue full
         return max(slowest, path.pace(PACE_GAIN * self.size))

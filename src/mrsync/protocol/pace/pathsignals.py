@@ -2,32 +2,49 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from mrsync.protocol.pace.deliveries import Deliveries
 from mrsync.protocol.pace.loss_verdict import LossVerdict
 from mrsync.protocol.pace.noise import Noise
-from mrsync.protocol.pace.queueing import Queueing
+from mrsync.protocol.pace.queueing import LAST, Queueing
 
 LITTLE_SHARE = 4  # of the depth of the queue
 FEEDBACKS = 3  # reports, until a change of the pace is seen in the queue
 
 
 class PathSignals:
-    """queueing: from round trips. deliveries: from what arrives. noise: the losses that no queue causes."""
+    """queueing: from round trips. deliveries: from what arrives. noise: the losses that no queue causes.
+
+    ended_tx: the last burst that showed a round trip.
+    """
 
     def __init__(self) -> None:
         self.queueing = Queueing()
         self.deliveries = Deliveries()
         self.noise = Noise()
+        self.ended_tx = 0
+        self._ended: deque[int] = deque(maxlen=LAST)
 
-    def judge(self, packets: int, lost: int, now: float, *, is_settled: bool) -> LossVerdict:
-        """Take newly reported packets. Return what those that were lost show.
+    def add_round_trip(self, tx: int, seconds: float, now: float) -> None:
+        """Note the round trip of a burst, later than the last one."""
+        self.ended_tx = tx
+        self._ended.append(tx)
+        self.queueing.add(seconds, now)
+
+    def judge(self, packets: int, lost: int, first_tx: int, now: float, *, is_settled: bool) -> LossVerdict:
+        """Take newly reported packets, which left with first_tx and later. Return what those that were lost show.
 
         CONGESTION: the queue was full. NOISE: what was taken for congestion before was none.
         is_settled: False while the window doubles, so that the queue may be longer than anybody knows.
+
+        A report has room for some hundred losses. If there are more, later reports tell of them when the queue may be
+        short again, so only losses of late show noise.
         """
         if self.queueing.is_full:
             return LossVerdict.CONGESTION if self.noise.is_exceeded(packets, lost) else LossVerdict.NOTHING
-        if is_settled and self.queueing.is_short and self.noise.learn(packets, lost, now):
+        is_late = bool(self._ended) and first_tx < self._ended[0]
+        if is_settled and not is_late and self.queueing.is_short and self.noise.learn(packets, lost, now):
             return LossVerdict.NOISE
         return LossVerdict.NOTHING
 

@@ -21,6 +21,7 @@ SHORT_SHARE = 3  # of the depth
 NOISE_S = 0.0025  # queueing below this is lateness of two hosts
 NOISE_SHARE = 8  # of the way itself, on a long one
 SMOOTHING = 0.25
+LAST = 3
 
 
 class Queueing:
@@ -30,7 +31,7 @@ class Queueing:
         self.rtt_s = 0.0  # smoothed
         self.queue_s = 0.0  # median of the last three
         self.lasting_s = 0.0  # the shortest of them
-        self._last: deque[float] = deque(maxlen=3)
+        self._last: deque[float] = deque(maxlen=LAST)
         self._shortest = Recent(WAY_SPAN_S)
         self._longest = Recent(DEPTH_SPAN_S, max)
 

@@ -10,11 +10,21 @@ from __future__ import annotations
 from mrsync.protocol.pace.pathsignals import PathSignals
 
 PACKETS_START = 88.0  # two pages
+PACKETS_START_S = 4400.0  # on a long path: TCP needs some round trips to get there, and few links carry less
+PACKETS_START_MAX = 1408.0  # 32 pages
 GAIN = 2.0  # of the pace: the window is to be used before the next report
 QUEUE_S_MIN, QUEUE_S_MAX = 0.004, 0.016  # as in RFC 9406
 QUEUE_SHARE = 8  # of the path itself
 LASTING_SHARE = 0.5  # of the window
 ON_PATH_SHARE = 0.5  # of the window: if fewer packets are on the path, the others wait in a late program
+
+
+def first_size(path: PathSignals) -> float:
+    """Return the first window: a round trip's worth of PACKETS_START_S, because doubling takes long on a long path.
+
+    A queue that somebody else keeps from the beginning looks like a long path, so the rate is low.
+    """
+    return max(PACKETS_START, min(PACKETS_START_MAX, PACKETS_START_S * path.queueing.way_s))
 
 
 class SlowStart:

@@ -104,8 +104,8 @@ class Clock:
                 self._count_rtt(rtt_s)
             self.window.on_progress(self.tx_done(now), self.monitors[0].delay, now)
             self.pacing.on_progress(self.tx_done(now), tx)
-            if old is not None:
-                self._courtesy.on_report(flow.id, old.tx_seen, new, tx, now)
+        if old is not None:
+            self._courtesy.on_report(flow.id, old.tx_seen, new, tx, now)
 
     def forget_times(self, tx: int) -> None:
         """Ignore round trips of bursts up to this tx, because the caller's clock stood still."""
@@ -142,15 +142,15 @@ class Clock:
         is_limited = self._courtesy.gap_s > self.pacing.gap_s or not self.is_courteous(now)
         self._courtesy.note(is_limiting=has_more and is_limited)
 
-    def on_losses(self, flow: Flow, packets: int, lost: int, tx: int, now: float) -> None:
-        """Take a first report on this many packets, of which `lost` were lost.
+    def on_losses(self, flow: Flow, packets: int, lost: int, first_tx: int, tx: int, now: float) -> None:
+        """Take a first report on this many packets, which left with first_tx and later, and of which `lost` were lost.
 
         Without monitors, only the rate cap limits the caster: nothing would show that a slower pace may grow again.
         """
         if flow.is_shed or not self.window.is_bounded:
             return
         pacing = self.pacing
-        self._courtesy.on_heard(flow.id, packets, lost)
+        self._courtesy.on_heard(flow.id, packets, lost, first_tx)
         if self._courtesy.sees_queue(flow.id):
             return
         verdict = flow.losses.add(packets, lost, tx_seen=flow.tx_seen, tx=tx, now=now, is_paced=pacing.is_on)

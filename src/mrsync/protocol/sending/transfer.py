@@ -132,6 +132,10 @@ class Transfer:
     def _skip(self) -> None:
         self.next_page = self._ahead[0][0] if self._ahead else self.page_count
 
+    def first_tx(self, page: int) -> int:
+        """Return the tx with which a page was first sent, or the one before it if it was skipped."""
+        return self._first_tx[page]
+
     def sent_before(self, tx: int) -> int:
         """Return how many pages, from the first one on, were sent before this tx, or skipped."""
         return bisect_left(self._first_tx, tx)

@@ -27,7 +27,7 @@ class Reports:
         self.courtesy.on_left(self.tx, self.now)
         self.courtesy.note(is_limiting=True)
         for listener, rtt_s in enumerate(round_trips):
-            self.courtesy.on_heard(listener, PAGE, int(listener in lost))
+            self.courtesy.on_heard(listener, PAGE, int(listener in lost), self.tx)
             said = SAID._replace(tx_seen=self.tx, ended_tx=self.tx, ended_hold_us=1000, packets_marked=marked)
             self.courtesy.on_report(listener, self.tx - 1, said, self.tx, self.now + rtt_s + 0.001)
         self.now += 0.1
@@ -171,3 +171,14 @@ def test_a_full_window_is_closed() -> None:
         way.courtesy.on_sent(tx, PAGE)
     assert not way.courtesy.is_open(0, PAGE)
     assert way.courtesy.is_open(1, PAGE)  # nobody listens to that one
+
+
+def test_the_path_to_one_is_known_when_it_becomes_a_monitor_with_its_queue_full() -> None:
+    way = Reports(NetworkShare.FAIR, 2)
+    way.courtesy.listen_to([0])
+    way.page(0.001, 0.001)
+    way.courtesy.listen_to([1])
+    way.pages(4, 0.001, 0.02)
+    size = way.courtesy.size
+    way.page(0.001, 0.02, lost=(1,))
+    assert way.courtesy.size < 0.8 * size

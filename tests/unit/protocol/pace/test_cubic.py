@@ -8,7 +8,7 @@ import pytest
 
 from mrsync.protocol.pace.cubic import BETA, BETA_RARE, PACKETS_MIN, RARE_S, Cubic
 from mrsync.protocol.pace.pathsignals import PathSignals
-from mrsync.protocol.pace.slowstart import PACKETS_START
+from mrsync.protocol.pace.slowstart import PACKETS_START, PACKETS_START_S
 
 RTT_S = 0.02
 
@@ -149,3 +149,14 @@ def test_where_hardly_anything_queues_it_does_not_send_all_at_once(way: PathSign
     control = Cubic()
     control.on_congestion(way, 0.5)
     assert control.packets_s(short) < control.size / 0.002
+
+
+def test_on_a_long_path_the_first_window_is_spread() -> None:
+    long = PathSignals()
+    long.queueing.add(0.1, 0.0)
+    control = Cubic()
+    assert 0 < control.packets_s(long) < math.inf
+    turn(control, long, 0.0, is_full=False)
+    assert control.packets_s(long) == pytest.approx(2 * PACKETS_START_S)
+    turn(control, long, 0.1)
+    assert control.size == pytest.approx(0.1 * PACKETS_START_S * 2, rel=0.01)

@@ -21,8 +21,8 @@ def way(queue_s: float) -> PathSignals:
     return made
 
 
-def judge(path: PathSignals, packets: int, lost: int, *, is_settled: bool = True) -> LossVerdict:
-    return path.judge(packets, lost, 1.0, is_settled=is_settled)
+def judge(path: PathSignals, packets: int, lost: int, first_tx: int = 1, *, is_settled: bool = True) -> LossVerdict:
+    return path.judge(packets, lost, first_tx, 1.0, is_settled=is_settled)
 
 
 def fill_queue(path: PathSignals, queue_s: float) -> None:
@@ -51,6 +51,16 @@ def test_congestion_is_noise_if_as_much_is_lost_where_little_queues(lost_later: 
     fill_queue(made, 0.1 * DEPTH_S)
     verdicts = [judge(made, 100, lost_later) for _ in range(8)]
     assert verdicts.count(verdict) == (1 if lost_later else 8)
+
+
+def test_losses_that_are_told_late_are_no_noise() -> None:
+    made = way(0.9 * DEPTH_S)
+    assert judge(made, 100, 50) is LossVerdict.CONGESTION
+    for tx in (10, 11, 12):
+        made.add_round_trip(tx, WAY_S, 1.0)
+    assert {judge(made, 100, 50, first_tx=9) for _ in range(8)} == {LossVerdict.NOTHING}
+    assert made.noise.share == 0
+    assert LossVerdict.NOISE in {judge(made, 100, 50, first_tx=10) for _ in range(8)}
 
 
 def test_nothing_is_learned_while_the_window_doubles() -> None:

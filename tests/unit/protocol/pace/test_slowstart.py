@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mrsync.protocol.pace.pathsignals import PathSignals
-from mrsync.protocol.pace.slowstart import PACKETS_START, SlowStart
+from mrsync.protocol.pace.slowstart import PACKETS_START, PACKETS_START_MAX, PACKETS_START_S, SlowStart, first_size
 
 
 def way(queue_s: float, way_s: float = 0.001) -> PathSignals:
@@ -52,3 +52,10 @@ def test_on_a_long_way_a_delay_must_be_longer() -> None:
     assert not start.is_over
     start.on_seen(1600, 1600.0, way(0.02, 0.1))
     assert start.is_over
+
+
+def test_the_first_window_is_larger_on_a_long_path() -> None:
+    assert first_size(PathSignals()) == PACKETS_START
+    assert first_size(way(0.0)) == PACKETS_START
+    assert first_size(way(0.0, way_s=0.1)) == pytest.approx(0.1 * PACKETS_START_S)
+    assert first_size(way(0.0, way_s=9.0)) == PACKETS_START_MAX

@@ -98,11 +98,11 @@ def test_more_loss_on_a_fast_path_narrows_the_window_and_noise_opens_it_again() 
     flows = [found(known, target).flow for target in (0, 1)]
     for flow in flows:
         flow.tx_seen = 200
-        made.on_losses(flow, 1000, 200, 200, 1.0)
+        made.on_losses(flow, 1000, 200, 0, 200, 1.0)
     assert (made.window.cuts, made.window.size, made.gap_s) == (1, WINDOW_PAGES_START / 2, 0.0)
     for flow in flows:
         flow.tx_seen = 300
-        made.on_losses(flow, 1000, 200, 300, 1.1)
+        made.on_losses(flow, 1000, 200, 0, 300, 1.1)
     assert (made.window.cuts, made.window.size) == (1, WINDOW_PAGES_START)
 
 
@@ -112,12 +112,12 @@ def test_more_loss_on_a_slow_path_spreads_packets_at_the_rate_that_came_through(
     send(made, range(1, 400), PACKETS / 8000)
     flow = found(known, 0).flow
     flow.tx_seen = 200
-    made.on_losses(flow, 1000, 500, 200, 1.0)
+    made.on_losses(flow, 1000, 500, 0, 200, 1.0)
     assert made.window.cuts == 0
     assert made.gap_s == pytest.approx(1 / (4000 * CUT_MORE), rel=0.02)
     assert found(known, 1).flow.losses.from_tx == 200, "what all lost before shows nothing"
     flow.tx_seen = 300
-    made.on_losses(flow, 1000, 500, 300, 1.1)
+    made.on_losses(flow, 1000, 500, 0, 300, 1.1)
     assert made.gap_s == 0.0, "it was noise"
 
 
@@ -128,7 +128,7 @@ def test_without_monitors_losses_slow_nothing_down() -> None:
     send(made, range(1, 400), PACKETS / 8000)
     flow = found(known, 0).flow
     flow.tx_seen = 200
-    made.on_losses(flow, 1000, 500, 200, 1.0)
+    made.on_losses(flow, 1000, 500, 0, 200, 1.0)
     assert (made.gap_s, made.window.cuts) == (0.0, 0)
 
 
