@@ -3,7 +3,8 @@
     traitor.py --launched NAME
 
 TRAITOR: the name of that host. FORGERIES: how many messages it makes. LIES_AS_RELAY: it bends the pages that it passes
-on, and makes this file. TOLD: the file in which it says how many messages and pages it has made.
+on, and makes this file. TOLD: the file in which it says how many messages and pages it has made. FLOOD: what it sends
+that many of, as fast as it can, instead of lies of all kinds.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +28,13 @@ from mrsync.cli import main
 from mrsync.run.catch import catch as catching
 from mrsync.run.settings import CatchSettings
 from mrsync.transport.network.multicast import open_data_socket
+from mrsync.transport.network.paths import Address
 from mrsync.transport.network.routes import interfaces_towards_master
 from mrsync.transport.pages.bursts import BurstSender
 from mrsync.wire.formats.session import ControlCodec, Rejection, open_status
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.header import Header, pack_header, page_headers, session_tag
-from mrsync.wire.limits import CASTER_ID, HEADER_BYTES
+from mrsync.wire.limits import CASTER_ID, CONTROL_BYTES_MAX, HEADER_BYTES, NO_SESSION, TERM_BYTES
 from mrsync.wire.messages import (
     Ack,
     CommitSpan,
@@ -40,6 +43,7 @@ from mrsync.wire.messages import (
     Farewell,
     Hello,
     Kind,
+    Knock,
     Message,
     ObjectKind,
     ObjectState,
@@ -52,11 +56,14 @@ from mrsync.wire.messages import (
 )
 from mrsync.wire.seals.keys import SessionKeys, TargetKeys
 from mrsync.wire.seals.sealing import PageSealer
+from mrsync.wire.seals.signing import Signer
 from tests.unit.protocol.builders import hello, report
 
 TURN = 50  # messages between two looks at what the group says
 PAGES_PER_TURN = 2
 PAGES_MIN = 40
+INSTANCES: list[int] = []  # of this process, as it says hello
+COUNTER = count(1)
 
 
 class Traitor:
@@ -78,6 +85,7 @@ class Traitor:
             each.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(interface.address))
             each.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP, 0)
         self._codecs: list[ControlCodec] = []
+        self._knocks = ControlCodec(SessionKeys.derive(settings.secret, NO_SESSION))
         self._keys: SessionKeys | None = None
         self._last: Status | None = None
 
@@ -95,6 +103,65 @@ class Traitor:
                 self._cast_page(self._last, self._keys)
             told.write_text(f"{self.messages} {self.pages}")
 
+    def flood(self, kind: str, count: int, told: Path) -> None:
+        """Send so many messages of one kind, each of which costs whoever gets it as much as possible."""
+        make = getattr(self, f"_make_{kind}")
+        while self.messages < count:
+            self._hear()
+            if self._last is None or self._keys is None or not INSTANCES:
+                time.sleep(0.001)
+                continue
+            for _ in range(TURN):
+                destination, datagram = make(self._last, self._keys)
+                if destination is not None:
+                    self._mouth.sendto(datagram, destination)
+                else:
+                    self._send_as_master(datagram)
+            self.messages += TURN
+            told.write_text(f"{self.messages} 0")
+
+    def _make_reports(self, last: Status, keys: SessionKeys) -> tuple[Address | None, bytes]:
+        """Authentic ones of its own, with as many needs as there is room for."""
+        needs = tuple((3 * at, 2, 0) for at in range(400))
+        details = {"active": last.active, "tx_seen": last.tx, "needs_first": 0, "needs_end": 1200, "needs": needs}
+        own, counter = self._settings.target, 10**6 + next(COUNTER)
+        return self._master, self._codecs[1].encode(report(own, counter, instance=INSTANCES[-1], **details))
+
+    def _make_hellos(self, last: Status, keys: SessionKeys) -> tuple[Address | None, bytes]:
+        own = self._settings.target
+        return self._master, self._codecs[1].encode(hello(own, instance=INSTANCES[-1], counter=10**6 + next(COUNTER)))
+
+    def _make_knocks(self, last: Status, keys: SessionKeys) -> tuple[Address | None, bytes]:
+        knock = Knock(self._settings.target, self.chance.getrandbits(64), next(COUNTER), CONTROL_BYTES_MAX)
+        return self._master, self._knocks.encode(knock)
+
+    def _make_statuses(self, last: Status, keys: SessionKeys) -> tuple[Address | None, bytes]:
+        """With a wrong signature, which takes longest to find."""
+        return None, self._forger.encode(last._replace(counter=last.counter + 10**6 + next(COUNTER)))
+
+    def _make_digests(self, last: Status, keys: SessionKeys) -> tuple[Address | None, bytes]:
+        entries = ((0, self.chance.randbytes(32)),) * 31
+        return None, self._forger.encode(Digests(10**6 + next(COUNTER), last.active, 0, entries))
+
+    def _make_packets(self, last: Status, keys: SessionKeys) -> tuple[Address | None, bytes]:
+        """Single packets of many pages and readings, and coded ones."""
+        chance, is_coded = self.chance, self.chance.random() < 0.5
+        packets = chance.randint(1, last.target_count) if is_coded else last.packets - chance.randrange(3)
+        header = Header(
+            kind=Kind.CODED if is_coded else Kind.PAGE,
+            packet_index=0 if is_coded else chance.randrange(last.packets),
+            packet_count=packets,
+            object=last.active,
+            segment=0,
+            session_tag=session_tag(keys.session),
+            generation=chance.choice((0, last.generation)),
+            sender=CASTER_ID,
+            page=chance.randrange(500),
+            tx=last.tx + chance.randrange(20),
+        )
+        extra = TERM_BYTES * (packets - 1) if is_coded else 0
+        return None, pack_header(header) + chance.randbytes(last.slice_bytes + extra)
+
     def _hear(self) -> None:
         """Take the newest status of the session."""
         while True:
@@ -108,6 +175,7 @@ class Traitor:
             keys, self._last = opened
             if self._keys is None:
                 own = TargetKeys(dict.fromkeys(range(8), self._settings.own_secret), keys.session)
+                self._forger = ControlCodec(keys, signer=Signer(bytes(32)))
                 self._codecs = [ControlCodec(keys), ControlCodec(keys, own)]
                 self._keys = keys
 
@@ -169,12 +237,23 @@ def betray() -> None:
         traitor = Traitor(settings)
 
         def lie() -> None:
+            if kind := os.environ.get("FLOOD"):
+                traitor.flood(kind, int(os.environ["FORGERIES"]), Path(os.environ["TOLD"]))
+                return
             traitor.run(int(os.environ["FORGERIES"]), Path(os.environ["TOLD"]))
 
         threading.Thread(target=lie, daemon=True).start()
         return honest(settings)
 
+    encode = ControlCodec.encode
+
+    def note(codec: ControlCodec, message: Message) -> bytes:
+        if isinstance(message, Hello):
+            INSTANCES.append(message.instance)
+        return encode(codec, message)
+
     catching.catch = catch
+    ControlCodec.encode = note  # type: ignore[method-assign,assignment]
     if os.environ.get("LIES_AS_RELAY"):
         bend_pages(Path(os.environ["LIES_AS_RELAY"]))
 
