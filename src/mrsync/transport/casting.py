@@ -110,6 +110,7 @@ class CasterDriver:
         self._blocked: set[socket.socket] = set()  # sockets with full queues; nothing is planned while there is one
         self._release_at: float | None = None  # when more of a page that is spread may leave
         self._is_finished = False
+        self._last_sent: tuple[Message | None, bytes] = None, b""
         self._digester = PageDigester(loop, self._send_digests, self._held) if signer is not None else None
 
     @property
@@ -283,8 +284,14 @@ class CasterDriver:
         if isinstance(send, SendPage):
             return self._send_page(send.object, send.page, send.mask, send.tx)
         if isinstance(send, SendMessage):
-            return self._sender.send_message(self.codec.encode(send.message), send.destination)
+            return self._sender.send_message(self._encoded(send.message), send.destination)
         return self._send_coded(send)
+
+    def _encoded(self, message: Message) -> bytes:
+        """Return the datagram of a message. Copies of one status, for whoever asks, are signed once."""
+        if message is not self._last_sent[0]:
+            self._last_sent = message, self.codec.encode(message)
+        return self._last_sent[1]
 
     def _send_page(self, object: ObjectKind, page: int, mask: int, tx: int) -> bool:
         pages = self._sealed_pages()

@@ -202,6 +202,24 @@ def test_messages_go_to_their_destination(listener: socket.socket) -> None:
         assert codec.decode(other.recv(2000)) == message
 
 
+def test_copies_of_a_message_are_encoded_once(listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A signature of a status costs more than all else of it, and anybody with the group's secret may ask for one."""
+    encoded: list[Message] = []
+    encode = ControlCodec.encode
+
+    def count(codec: ControlCodec, message: Message) -> bytes:
+        encoded.append(message)
+        return encode(codec, message)
+
+    monkeypatch.setattr(ControlCodec, "encode", count)
+    first, second = (Farewell(1, counter, 3, Ending.DONE, "bye") for counter in (2, 3))
+    heard = cast(
+        listener, [SendMessage(message, listener.getsockname()) for message in (first, first, first, second, first)]
+    )
+    assert [header.page for header, _ in heard] == [2, 2, 2, 3, 2]
+    assert encoded == [first, second, first]
+
+
 def test_a_report_that_is_repeated_later_draws_no_digests() -> None:
     """Anybody who heard a report could have signatures made and checked by repeating it."""
     driver = object.__new__(CasterDriver)
