@@ -47,7 +47,7 @@ REMOVALS = (
     Removal(
         "a page is written when its digest was signed",
         "transport/verifying.py",
-        "if compare_digest(self._waiting[key].digest, told):",
+        "if compare_digest(self._waiting[key].digest, expected):",
         "if True:",
         "loopback/test_member.py",
     ),
