@@ -131,6 +131,14 @@ def test_blocks_that_were_not_sent_are_read_back(pair: Site, options: tuple[str,
     assert {path for _, path, _ in found(pair, "b")} == {"big", "holes"}
 
 
+def test_without_a_place_for_records_verify_says_which(pair: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", "/proc/sys/none")  # even root makes nothing there
+    assert pair.sync().status == 0
+    assert (
+        Verdict(pair).lines[0].startswith("a,b: no record of a sync can be kept: this user cannot write to /proc/sys; ")
+    )
+
+
 def test_files_that_were_there_before_are_known_by_size_and_time_only(pair: Site) -> None:
     shutil.copytree(pair.source, pair.dest("a"), copy_function=shutil.copy2)
     (pair.dest("a") / "d" / "one").unlink()

@@ -105,7 +105,7 @@ def complaint(outcome: DoctorOutcome) -> str | None:
     if outcome.is_interrupted:
         return "interrupted"
     if outcome.exit_status == ExitStatus.START:
-        return f"no target can be reached: {outcome.targets[0].seen.reason}"
+        return "no target can be reached"  # the findings say why
     return f"not fit: {fold(unfit)}" if unfit else None
 
 

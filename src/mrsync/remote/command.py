@@ -5,10 +5,18 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from mrsync.errors import UsageError
-from mrsync.remote.shell_kinds import ShellKind, check_words, command_words, kind_of, real_name, user_words
+from mrsync.remote.shell_kinds import (
+    ShellKind,
+    check_ports,
+    check_words,
+    command_words,
+    kind_of,
+    real_name,
+    user_words,
+)
 from mrsync.tuples import NamedTuple
 
 # Begins a line of its own; anything before it comes from a login shell and is ignored. The rest of the line says which
@@ -69,13 +77,19 @@ class CatcherCommand(NamedTuple):
 
 
 class RemoteShell(NamedTuple):
-    """The words before HOST and COMMAND. user: the remote user, if it must be part of HOST (USER@HOST); else empty."""
+    """The words before HOST and COMMAND. user: the remote user, if it must be part of HOST (USER@HOST); else empty.
+
+    ports: of hosts that do not have the default one, by the names of the hosts.
+    """
 
     words: tuple[str, ...]
     user: str = ""
+    ports: Mapping[str, int] = {}
 
     @classmethod
-    def parse(cls, text: str, connect_timeout_s: float, user: str = "") -> RemoteShell:
+    def parse(
+        cls, text: str, connect_timeout_s: float, user: str = "", ports: Mapping[str, int] | None = None
+    ) -> RemoteShell:
         """Parse the value of -r: a name, a path, or a command with options. Raise UsageError if it is not usable."""
         try:
             words = shlex.split(text)
@@ -90,11 +104,12 @@ class RemoteShell(NamedTuple):
             raise UsageError(f"there is no remote shell {words[0]} on this host (-r): install it, or name another one")
         kind = kind_of(words)
         check_words(kind, words)
+        check_ports(kind, words, ports or {})
         if user:
             words += user_words(kind, words, user)
         if os.path.basename(words[0]) == "ssh":
             words += [*SSH_OPTIONS, f"-oConnectTimeout={max(1, round(connect_timeout_s))}"]
-        return cls(tuple(words), user if kind is ShellKind.OTHER else "")
+        return cls(tuple(words), user if kind is ShellKind.OTHER else "", ports or {})
 
     @property
     def name(self) -> str:
@@ -108,7 +123,12 @@ class RemoteShell(NamedTuple):
     def towards(self, host: str, command: str) -> Sequence[str]:
         """Return the argument list that runs `command` on `host`."""
         who = f"{self.user}@{host}" if self.user and "@" not in host else host
-        return command_words(kind_of(self.words), self.words, who, command)
+        return command_words(kind_of(self.words), self.words_for(host), who, command)
+
+    def words_for(self, host: str) -> Sequence[str]:
+        """Return the words before this host."""
+        is_ssh = kind_of(self.words) is ShellKind.SSH
+        return (*self.words, "-p", str(self.ports[host])) if is_ssh and host in self.ports else self.words
 
 
 def answer() -> None:

@@ -12,13 +12,30 @@ from itertools import product
 from typing import Any
 
 from mrsync.errors import UsageError
+from mrsync.tuples import NamedTuple
 
 ALL = "all"
+PORT_MAX = 65535
+YES = frozenset(("yes", "on", "true", "t", "y", "1", "1.0"))  # as Ansible reads them, in any case
+NO = frozenset(("", "no", "off", "false", "f", "n", "0", "0.0", "none"))
 NAMES_MAX = 1 << 16  # that a name with ranges may stand for; a session takes fewer
 GROUPS_MAX = 1 << 12  # groups within groups, each counted as often as it is reached
 _RANGE = re.compile(r"\[(\w{1,9}):(\w{1,9})(?::(\d{1,9}))?\]", re.ASCII)  # web[01:50], db[a:f], [1:9:2]
 _SECTION = re.compile(r"\[([^\]\[:]+)(?::(children|vars|hosts))?\]")  # not [fd00::7]
 _YAML_NAMES = (".yml", ".yaml")
+
+
+class Member(NamedTuple):
+    """A host of an inventory as a remote shell knows it.
+
+    name: HOST or USER@HOST. port: of its remote shell, 0 for the default one. becomes_root: whether ansible_become asks
+    for root by sudo. become_problem: why what it asks for cannot be had; empty if it can.
+    """
+
+    name: str
+    port: int = 0
+    becomes_root: bool = False
+    become_problem: str = ""
 
 
 @dataclass
@@ -54,10 +71,10 @@ class Inventory:
         if self._left < 0:
             raise UsageError(f"the groups in {self._path} contain one another too often")
 
-    def targets(self, name: str = ALL) -> list[str]:
-        """Return the members of a group and its child groups, each as HOST or USER@HOST for a remote shell.
+    def members(self, name: str = ALL) -> list[Member]:
+        """Return the members of a group and its child groups.
 
-        Raise UsageError for an unknown group, a group that contains itself, or a host with a port of its own.
+        Raise UsageError for an unknown group, a group that contains itself, or a port that is none.
         """
         if name not in self.groups:
             known = ", ".join(sorted(self.groups))
@@ -68,7 +85,7 @@ class Inventory:
             self._left = GROUPS_MAX
             for host, variables in self._members(each, {}, ()):
                 found.setdefault(host, {}).update(variables)
-        return [self._target(host, variables) for host, variables in found.items()]
+        return [self._member(host, variables) for host, variables in found.items()]
 
     def _members(
         self, name: str, inherited: dict[str, str], above: tuple[str, ...]
@@ -83,14 +100,18 @@ class Inventory:
         for child in group.children:
             yield from self._members(child, variables, (*above, name))
 
-    def _target(self, host: str, variables: dict[str, str]) -> str:
+    def _member(self, host: str, variables: dict[str, str]) -> Member:
         def value(name: str) -> str:
             return variables.get(f"ansible_{name}") or variables.get(f"ansible_ssh_{name}") or ""
 
-        if value("port") not in ("", "22"):
-            raise UsageError(f"{self._path}: {host} has a port of its own; put it into ~/.ssh/config")
+        port = value("port")
+        if port and not (port.isascii() and port.isdigit() and 0 < int(port[:6]) <= PORT_MAX):
+            raise UsageError(f"{self._path}: ansible_port of {host} is {port!r}, which is not a port")
         user = value("user")
-        return f"{user}@{value('host') or host}" if user else value("host") or host
+        name = f"{user}@{value('host') or host}" if user else value("host") or host
+        problem = _become_problem(host, variables)
+        becomes_root = not problem and variables.get("ansible_become", "").lower() in YES
+        return Member(name, int(port or 0), becomes_root, problem and f"{self._path}: {problem}")
 
 
 def read_inventory(path: str, text: str) -> Inventory:
@@ -108,6 +129,19 @@ def split_reference(word: str) -> tuple[str, str] | None:
         return path, group
     whole = word.removeprefix("@")
     return (whole, ALL) if os.path.isfile(whole) else None
+
+
+def _become_problem(host: str, variables: dict[str, str]) -> str:
+    """Return why a host cannot get what ansible_become asks for, or ""."""
+    become = variables.get("ansible_become", "")
+    if become.lower() in NO:
+        return ""
+    if become.lower() not in YES:
+        return f"ansible_become of {host} is {become!r}, neither yes nor no"
+    for key, wanted in (("ansible_become_user", "root"), ("ansible_become_method", "sudo")):
+        if variables.get(key, wanted) not in (wanted, f"ansible.builtin.{wanted}"):
+            return f"{key} of {host} is {variables[key]!r}; only sudo to root can be had"
+    return ""
 
 
 # lines

@@ -48,7 +48,8 @@ SAID: tuple[tuple[str, str, str], ...] = (
     (
         r"sudo: (?:a password is required|a terminal is required|sorry, you must have a tty)",
         "sudo asks for a password there",
-        "allow this user Python without one (NOPASSWD in sudoers), or sync as root (--remote-user)",
+        "allow this user Python without one (NOPASSWD in sudoers), name the targets that need sudo (--sudo=TARGETS), or"
+        " sync as root (--remote-user)",
     ),
     (
         r"sudo: .*|.* is not (?:in the sudoers file|allowed to (?:execute|run sudo))",

@@ -84,7 +84,12 @@ def command_line(
         there = os.path.abspath(dest)
     else:
         # -s: protect the path from the remote login shell
-        words += ["-s", "-e", " ".join(map(_quoted, shell.words)), *([f"--rsync-path={path}"] if path else [])]
+        words += [
+            "-s",
+            "-e",
+            " ".join(map(_quoted, shell.words_for(host))),
+            *([f"--rsync-path={path}"] if path else []),
+        ]
         user, at, name = host.rpartition("@")
         place = f"{user}{at}[{name}]:" if ":" in name else f"{host}:"
         dest = dest.removeprefix(b"~/")  # paths are relative to the home directory; -s would not expand ~

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum
 
 from mrsync.errors import UsageError
 
+SSH_PORT = 22
 ASK_WAIT_S = 5.0  # `Match exec` in ssh_config may run any program
 _ADDRESSES = "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}"
 
@@ -56,6 +57,13 @@ def check_words(kind: ShellKind, words: Sequence[str]) -> None:
         raise UsageError(f"-r '{' '.join(words)}': use -r '{name} exec -i', as the program comes over stdin")
     if {"-t", "-it", "-ti", "--tty"} & set(words):
         raise UsageError(f"-r '{' '.join(words)}': leave out -t, because a terminal would change the data on stdin")
+
+
+def check_ports(kind: ShellKind, words: Sequence[str], ports: Mapping[str, int]) -> None:
+    """Raise UsageError if a host has a port of its own and the program is not known to take one. ports: by host."""
+    for host, port in ports.items() if kind is not ShellKind.SSH else ():
+        if port != SSH_PORT:
+            raise UsageError(f"{host} has port {port} (ansible_port), which only ssh can be told: use -r ssh")
 
 
 def user_words(kind: ShellKind, words: Sequence[str], user: str) -> list[str]:

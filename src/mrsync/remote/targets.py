@@ -6,11 +6,13 @@ import os
 import re
 import socket
 import sys
+from collections.abc import Mapping
+from functools import partial
 from typing import BinaryIO
 
 from mrsync.errors import UsageError
 from mrsync.files import open_named, read_bounded
-from mrsync.remote.inventory import ALL, NAMES_MAX, read_inventory, split_reference
+from mrsync.remote.inventory import ALL, NAMES_MAX, Inventory, Member, read_inventory, split_reference
 from mrsync.tuples import NamedTuple
 
 # A name becomes an argument of a remote shell, so it must not look like an option or shell syntax.
@@ -30,11 +32,15 @@ NODESET_SYNTAX = re.compile(r"[\[\]!&^*]|(?<![A-Za-z0-9_.-])@")
 
 
 class Targets(NamedTuple):
-    """Hosts to sync to, names that were left out because they mean this host, and names that the user excluded."""
+    """Hosts to sync to, names that were left out because they mean this host, and names that the user excluded.
+
+    members: what inventories say about hosts, by their names, if they say more than the name.
+    """
 
     hosts: tuple[str, ...]
     left_out: tuple[str, ...] = ()
     excluded: frozenset[str] = frozenset()
+    members: Mapping[str, Member] = {}
 
 
 def read_targets(text: str, excluded: str | None = None, *, keeps_own_host: bool = False) -> Targets:
@@ -44,12 +50,13 @@ def read_targets(text: str, excluded: str | None = None, *, keeps_own_host: bool
     an invalid name or if no target remains.
     """
     without = _names(excluded) if excluded else {}
-    names = [name for name in _names(text) if name not in without]
+    members: dict[str, Member] = {}
+    names = [name for name in _names(text, members) if name not in without]
     own = [] if keeps_own_host else [name for name in names if is_own_name(name)]
     hosts = tuple(name for name in names if name not in own)
     if not hosts:
         raise UsageError(f"no target is left: {', '.join(own)} is this host" if own else f"no target in {text!r}")
-    return Targets(hosts, tuple(own), frozenset(without))
+    return Targets(hosts, tuple(own), frozenset(without), {host: members[host] for host in hosts if host in members})
 
 
 def named_among(text: str, targets: Targets) -> frozenset[str]:
@@ -89,17 +96,39 @@ def fold(names: list[str]) -> str:
     return str(NodeSet.fromlist(names))
 
 
-def _names(text: str) -> dict[str, None]:
+def _names(text: str, members: dict[str, Member] | None = None) -> dict[str, None]:
+    """Return the names that a text means. members: gets what inventories say about them."""
     _check_brackets(text)
-    text = BRACKETED.sub(r"\1", _resolved(text))
-    _check_brackets(text)
-    _check_size(text)
-    names = dict.fromkeys(_expand(_expand_letters(text)))
+    listed: list[Member] = []
+    names = dict.fromkeys(_expand_all(_resolved(text, listed)))
+    if members is not None:
+        for member in listed:
+            _note(member, members)
     for name in names:
         host = name.rpartition("@")[2]
         if not NAME.fullmatch(name) or not HOST.match(host) or (":" in host and not is_address(host)):
             raise UsageError(f"no host can have the name {name!r}")
     return names
+
+
+def _expand_all(text: str) -> list[str]:
+    text = BRACKETED.sub(r"\1", text)
+    _check_brackets(text)
+    _check_size(text)
+    return _expand(_expand_letters(text))
+
+
+def _note(member: Member, members: dict[str, Member]) -> None:
+    """Keep what an inventory says about the hosts of an entry. Raise UsageError if another entry contradicts it."""
+    if member == Member(member.name):
+        return
+    for name in _expand_all(member.name):
+        known = members.setdefault(name, member)
+        if known.port != member.port:
+            what_to_do = "give each a name of its own in ~/.ssh/config"
+            raise UsageError(f"{name} is listed with ports {known.port} and {member.port}; {what_to_do}")
+        if member.becomes_root or member.become_problem:
+            members[name] = member
 
 
 def _check_brackets(text: str) -> None:
@@ -131,23 +160,33 @@ def _range_size(text: str) -> int:
     return int(last) - int(first) + 1 if first else ord(high) - ord(low) + 1
 
 
-def _resolved(text: str) -> str:
-    """Return TARGETS as a comma-separated list: read a file or stdin, and replace inventory groups by their members."""
+def _resolved(text: str, listed: list[Member]) -> str:
+    """Return TARGETS as a comma-separated list: read a file or stdin, and replace inventory groups by their members.
+
+    listed: gets these members.
+    """
     if text == STDIN:
-        return ",".join(read_inventory("stdin", _decoded(sys.stdin.buffer)).targets())
-    listed = GROUP.sub(_resolved_group, text)
-    if listed == text and (os.path.isfile(text) or "/" in RANGES.sub("", text)):
-        return ",".join(read_inventory(text, _read(text)).targets())
-    return listed
+        return _joined(read_inventory("stdin", _decoded(sys.stdin.buffer)), ALL, listed)
+    resolved = GROUP.sub(partial(_resolved_group, listed), text)
+    if resolved == text and (os.path.isfile(text) or "/" in RANGES.sub("", text)):
+        return _joined(read_inventory(text, _read(text)), ALL, listed)
+    return resolved
 
 
-def _resolved_group(found: re.Match[str]) -> str:
+def _resolved_group(listed: list[Member], found: re.Match[str]) -> str:
     """Return an inventory group as a list. Leave other groups, such as ClusterShell's, unchanged."""
     reference = split_reference(found[0])
     if reference is None:
         return found[0]
     path, group = reference
-    return ",".join(read_inventory(path, _read(path)).targets(group or ALL))
+    return _joined(read_inventory(path, _read(path)), group or ALL, listed)
+
+
+def _joined(inventory: Inventory, group: str, listed: list[Member]) -> str:
+    """Return the members of a group as a comma-separated list, and add them to `listed`."""
+    members = inventory.members(group)
+    listed += members
+    return ",".join(member.name for member in members)
 
 
 def _read(path: str) -> str:

@@ -105,7 +105,7 @@ def _remote_launcher(program: Program, remote_shell: str, remote: Remote, target
     from mrsync.remote.command import CatcherCommand, RemoteShell
     from mrsync.remote.shells import ShellLauncher
 
-    shell = RemoteShell.parse(remote_shell, remote.connect_timeout_s, remote.user)
+    shell = RemoteShell.parse(remote_shell, remote.connect_timeout_s, remote.user, remote.ports)
     command = CatcherCommand(remote.python, remote.directory, program.name, remote.is_sudo, remote.sudo_only)
 
     def opening(bytecode: bytes) -> bytes:

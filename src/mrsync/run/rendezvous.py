@@ -200,7 +200,8 @@ def _names(settings: RunSettings) -> tuple[list[str], Callable[[str], str | None
         return list(targets), lambda host: None
     from mrsync.remote.command import RemoteShell  # not needed for runs on this host
 
-    shell = RemoteShell.parse(settings.remote_shell, settings.remote.connect_timeout_s, settings.remote.user)
+    remote = settings.remote
+    shell = RemoteShell.parse(settings.remote_shell, remote.connect_timeout_s, remote.user, remote.ports)
     return list(targets), lambda host: shell.real_name(targets[host])
 
 

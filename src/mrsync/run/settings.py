@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+from collections.abc import Mapping
 
 from mrsync.errors import FileError, ProtocolDataError, UsageError
 from mrsync.tree.model.policy import Policy
@@ -54,6 +55,7 @@ class Remote(NamedTuple):
     is_sudo: bool = False
     sudo_only: frozenset[str] | None = None  # targets where is_sudo counts; None: on all
     rsync_path: str | None = None  # how rsync is started there, if it is to compare; None: with or without sudo
+    ports: Mapping[str, int] = {}  # of remote shells, on targets that do not have the default one
     directory: str | None = None  # where targets have multicatcher installed; None: send it to them
     fanout: int = 64  # remote shells that connect at the same time; in the end all are running
     connect_timeout_s: float = 10.0

@@ -105,6 +105,15 @@ def test_remote_shells() -> None:
     assert RemoteShell.parse("/bin/sh -c 'a b'", 10).towards("h", "c") == ["/bin/sh", "-c", "a b", "h", "c"]
 
 
+def test_a_port_of_a_host_is_told_to_ssh_alone() -> None:
+    shell = RemoteShell.parse("ssh -4", 10, ports={"eve@a": 2222})
+    assert list(shell.towards("eve@a", "true"))[-4:] == ["-p", "2222", "eve@a", "true"]
+    assert "-p" not in shell.towards("b", "true")
+    assert RemoteShell.parse("/bin/sh -c", 10, ports={"a": 22}).towards("a", "c") == ["/bin/sh", "-c", "a", "c"]
+    with pytest.raises(UsageError, match=r"a has port 2222 .*, which only ssh can be told: use -r ssh"):
+        RemoteShell.parse("/bin/sh -c", 10, ports={"a": 2222})
+
+
 @pytest.mark.parametrize("text", ["", "'", "no-such-rsh", "/no/such/rsh -x"])
 def test_remote_shells_that_cannot_be(text: str) -> None:
     with pytest.raises(UsageError):

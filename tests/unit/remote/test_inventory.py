@@ -98,7 +98,15 @@ def test_in_the_working_directory(ini: Path, monkeypatch: pytest.MonkeyPatch) ->
     ("content", "name", "problem"),
     [
         ("[a:children]\nb\n[b:children]\na\n", "x.ini", "contains itself"),
-        ("web1 ansible_port=2222\n", "x.ini", "has a port of its own; put it into ~/.ssh/config"),
+        ("web1 ansible_port=22x\n", "x.ini", "ansible_port of web1 is '22x', which is not a port"),
+        ("web1 ansible_port=65536\n", "x.ini", "ansible_port of web1 is '65536', which is not a port"),
+        ("web1 ansible_port=" + "9" * 5000, "x.ini", "which is not a port"),
+        (
+            "a ansible_host=gw ansible_port=1\nb ansible_host=gw ansible_port=2\n",
+            "x.ini",
+            "gw is listed with ports 1 and 2",
+        ),
+        ("all: {hosts: {web1: {ansible_port: '{{ port }}'}}}", "x.yml", "which is not a port"),
         ("web1 'unclosed\n", "x.ini", "line 1: "),
         ("all: [1, 2", "x.yml", "cannot understand the inventory"),
         ("- a\n- b\n", "x.yml", "has no groups"),

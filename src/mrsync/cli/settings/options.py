@@ -238,14 +238,39 @@ def targets_of(text: str | None, excluded: str | None, *, keeps_own_host: bool) 
 
 def remote_of(options: argparse.Namespace, program: str, targets: Targets) -> Remote:
     """Return how to start catchers on these targets. Raise UsageError."""
-    is_sudo = options.sudo is not False
+    is_sudo = options.sudo not in (None, False)
     remote = Remote(directory=options.remote_dir, is_sudo=is_sudo, **fields_of(program, "remote", options))
     remote = _started_like_rsync(remote)
     if options.rsh == LOCAL and (remote.directory or remote.topology or remote.user or remote.is_sudo):
         raise UsageError("--remote-dir, --remote-user, --sudo and --topology are for other hosts, not for -r local")
     if remote.topology is not None and not os.path.isfile(remote.topology):
         raise UsageError(f"--topology {remote.topology}: there is no such file")
-    return _with_sudo_on(options.sudo, remote, targets) if isinstance(options.sudo, str) else remote
+    if isinstance(options.sudo, str):
+        remote = _with_sudo_on(options.sudo, remote, targets)
+    return remote if options.rsh == LOCAL else _as_listed(remote, targets, reads_become=options.sudo is None)
+
+
+def _as_listed(remote: Remote, targets: Targets, *, reads_become: bool) -> Remote:
+    """Return how to start catchers, with the ports of inventories and, if the user says nothing of sudo, their sudo.
+
+    Raise UsageError.
+    """
+    ports = {host: member.port for host, member in targets.members.items() if member.port}
+    if ports and remote.topology is not None:
+        host, port = next(iter(ports.items()))
+        raise UsageError(f"{host} has port {port} (ansible_port): behind gateways (--topology), give it to ssh_config")
+    remote = remote._replace(ports=ports)
+    if remote.is_sudo or not reads_become:
+        return remote
+    if problem := next((one.become_problem for one in targets.members.values() if one.become_problem), ""):
+        raise UsageError(f"{problem}; say with --sudo, --sudo=TARGETS or --no-sudo where catchers run as root")
+    becoming = frozenset(host for host, member in targets.members.items() if member.becomes_root)
+    if not becoming:
+        return remote
+    is_everyone = len(becoming) == len(targets.hosts)
+    if remote.topology is not None and not is_everyone:
+        raise UsageError("ansible_become: gateways (--topology) start all targets alike; give --sudo or --no-sudo")
+    return remote._replace(is_sudo=True, sudo_only=None if is_everyone else becoming)
 
 
 def _with_sudo_on(text: str, remote: Remote, targets: Targets) -> Remote:

@@ -97,9 +97,9 @@ class RsyncCompare:
 
     def _run(self, program: str, host: str) -> _Said:
         settings = self._settings
-        shell = None
+        remote, shell = settings.remote, None
         if settings.remote_shell not in (None, LOCAL):
-            shell = RemoteShell.parse(settings.remote_shell, settings.remote.connect_timeout_s, settings.remote.user)
+            shell = RemoteShell.parse(settings.remote_shell, remote.connect_timeout_s, remote.user, remote.ports)
         command = command_line(
             program,
             _options(settings),
@@ -107,7 +107,7 @@ class RsyncCompare:
             source=settings.source,
             host=host,
             dest=settings.dest_for(host),
-            path=settings.remote.rsync_on(host),
+            path=remote.rsync_on(host),
         )
         return _run_rsync(command, self._check)
 

@@ -23,6 +23,7 @@ THREADS_MAX = 8
 NO_RECORD = (
     "no record of a sync is kept for this user here; sync the whole tree first, verify as the same user (--sudo)"
 )
+NO_PLACE = "no record of a sync can be kept: this user cannot write to {}; allow that, then sync the whole tree"
 
 
 def verify_here(settings: CatchSettings) -> int:
@@ -44,11 +45,11 @@ def _verify(dest: bytes) -> TreeVerdict:
         store = Store(dest, makes=False)
         found = store.read()
     except FileNotFoundError:
-        return TreeVerdict(problem=NO_RECORD)
+        return TreeVerdict(problem=_why_no_record())
     except OSError as error:
         return TreeVerdict(problem=f"cannot read {os.fsdecode(state_directory())}: {error.strerror}")
     if found is None:
-        return TreeVerdict(problem=NO_RECORD)
+        return TreeVerdict(problem=_why_no_record())
     try:
         record = Record.decode(found[0])
         threads = min(THREADS_MAX, len(os.sched_getaffinity(0)))
@@ -69,6 +70,14 @@ def _verify(dest: bytes) -> TreeVerdict:
         differences=verified.count,
         seconds=round(time.monotonic() - began, 3),
     )
+
+
+def _why_no_record() -> str:
+    """Return why there is no record: a catcher of this user could not write one, or none has."""
+    directory = os.path.abspath(os.fsdecode(state_directory()))
+    while not os.path.lexists(directory):
+        directory = os.path.dirname(directory)
+    return NO_RECORD if os.access(directory, os.W_OK | os.X_OK) else NO_PLACE.format(directory)
 
 
 def _check(terms: str, page: int, data: bytes, proof: bytes) -> bool:

@@ -250,6 +250,65 @@ def test_sudo_where_it_cannot_be_is_refused(words: str, reason: str, tmp_path: P
         parse_mrsync([*words.split(" "), "src/", "a,c:/x"])
 
 
+INVENTORY = """\
+[web]
+a ansible_port=2222 ansible_become=yes
+b ansible_host=bb ansible_user=eve ansible_become=True ansible_become_user=root ansible_become_method=sudo
+[db]
+c ansible_become=false
+d ansible_become=yes ansible_become_user=postgres
+e ansible_become="{{ maybe }}"
+f ansible_become=1 ansible_become_method=doas
+"""
+
+
+@pytest.fixture
+def inventory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "topology").touch()
+    path = tmp_path / "inv"
+    path.write_text(INVENTORY)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("words", "is_sudo", "only"),
+    [
+        ("@inv:web", True, None),
+        ("@inv:web,x", True, {"a", "eve@bb"}),
+        ("@inv:web,x --sudo", True, None),
+        ("@inv:web,x --sudo=x", True, {"x"}),
+        ("@inv:web,x --no-sudo", False, None),
+        ("@inv:web,x -r local", False, None),
+        ("@inv:web --exclude-target eve@bb", True, None),
+        ("inv --no-sudo", False, None),
+        ("inv --sudo=c", True, {"c"}),
+        ("c,x", False, None),
+    ],
+)
+def test_an_inventory_says_where_sudo_is(inventory: Path, words: str, is_sudo: bool, only: set[str] | None) -> None:
+    targets, *options = words.split()
+    remote = parse_mrsync(["-m", targets, *options, "-s", "/etc", "-t", "/x/{host}"])[0].remote
+    assert (remote.is_sudo, remote.sudo_only) == (is_sudo, only)
+    assert dict(remote.ports) == ({"a": 2222} if "inv" in targets and "local" not in options else {})
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ("inv", "inv: ansible_become_user of d is 'postgres'; only sudo to root can be had; say with --sudo"),
+        ("@inv:db --exclude-target d", "ansible_become of e is '{{ maybe }}', neither yes nor no; say with"),
+        ("@inv:db --exclude-target d,e", "ansible_become_method of f is 'doas'"),
+        ("@inv:web --topology topology", "a has port 2222 .* give it to ssh_config"),
+        ("@inv:web,x --exclude-target a --topology topology", "give --sudo or --no-sudo"),
+    ],
+)
+def test_what_an_inventory_says_of_sudo_and_cannot_be_is_refused(inventory: Path, words: str, reason: str) -> None:
+    targets, *options = words.split()
+    with pytest.raises(UsageError, match=reason):
+        parse_mrsync(["-m", targets, *options, "-s", "/", "-t", "/x"])
+
+
 @pytest.mark.parametrize(
     ("line", "compression", "level"),
     [

@@ -281,11 +281,18 @@ OPTIONS = (
         REMOTE,
         LAUNCHERS,
         "start the catcher with `sudo -n` on the targets, or only on those that are named here, as in `-m`; sudo never "
-        "asks for a password",
+        "asks for a password. Default: where an inventory says `ansible_become`",
         metavar="TARGETS",
-        default=False,
         alone=True,
         completes=HOSTS,
+    ),
+    Option(
+        "--no-sudo",
+        "start no catcher with sudo, even if an inventory says ansible_become",
+        REMOTE,
+        LAUNCHERS,
+        "start no catcher with `sudo`, even if an inventory says `ansible_become`",
+        stores=("sudo", False),
     ),
     Option(
         "--rsync-path",
