@@ -59,7 +59,8 @@ def read_files(options: argparse.Namespace) -> tuple[bytes, ...] | None:
     if len(entries) > ENTRIES_MAX:
         raise UsageError(f"--files-from {options.files_from} has more than {ENTRIES_MAX} entries")
     for entry in entries:
-        if b"/./" in entry and entry[: entry.find(b"/./")].strip(b"./"):
+        before, mark, _ = entry.partition(b"/./")
+        if mark and any(name.strip(b".") or len(name) > 2 for name in before.split(b"/")):
             raise UsageError(f"--files-from: what is before /./ in {printable(entry)} belongs into SOURCE")
     return entries
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Iterable
 
 from mrsync.errors import FileError
@@ -12,6 +13,7 @@ from mrsync.tree.model.manifest import Manifest
 
 HOLES_BYTES = 1 << 40
 _NO_PARENT = "cannot make the destination {}: its parent directory does not exist; --mkpath makes it"
+_NO_PARENTS = "cannot make the destination {}: {} is not a directory"
 
 
 def open_root(path: bytes, *, makes_parents: bool, is_only_read: bool) -> tuple[int, bool]:
@@ -33,6 +35,8 @@ def open_root(path: bytes, *, makes_parents: bool, is_only_read: bool) -> tuple[
     except FileNotFoundError as error:
         raise FileError(_NO_PARENT.format(shown)) from error
     except NotADirectoryError as error:
+        if (obstacle := _deepest(path)) != path.rstrip(b"/"):
+            raise FileError(_NO_PARENTS.format(shown, printable(obstacle))) from error
         raise FileError(f"the destination {shown} is not a directory") from error
     except OSError as error:
         raise FileError(f"cannot use the destination {shown}: {why_refused(error.errno or 0)}") from error
@@ -45,11 +49,32 @@ def open_root(path: bytes, *, makes_parents: bool, is_only_read: bool) -> tuple[
 
 def _make_parents(path: bytes) -> None:
     """Make the directories that are missing above DEST. SOURCE says nothing of them, so others may enter them."""
-    umask = os.umask(0o022)
+    missing = []
+    while not os.path.isdir(path):
+        missing.append(path)
+        path = _parent(path)
+    for each in reversed(missing):
+        try:
+            os.mkdir(each)
+        except FileExistsError:
+            if not os.path.isdir(each):
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), each) from None
+            continue  # another program has made it meanwhile
+        _let_others_in(each)
+
+
+def _let_others_in(path: bytes) -> None:
+    """Let others enter a new directory, if the umask keeps them out. The umask itself is of all threads.
+
+    A directory that somebody has put in its place is left alone: ours is empty. A default ACL has said who may enter.
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
-        os.makedirs(path, exist_ok=True)
+        status = os.fstat(fd)
+        if not status.st_mode & 0o077 and status.st_uid == os.geteuid() and not os.listdir(fd):
+            os.fchmod(fd, stat.S_IMODE(status.st_mode) | 0o055)
     finally:
-        os.umask(umask)
+        os.close(fd)
 
 
 def _why_unwritable(fd: int) -> int:
@@ -66,9 +91,9 @@ def check_absent_root(path: bytes, *, makes_parents: bool = False) -> None:
     shown = printable(path)
     if os.path.lexists(path):
         raise FileError(f"the destination {shown} is not a directory")
-    parent = _parent(path)
-    if not os.path.isdir(parent) and makes_parents:
-        return
+    parent = _deepest(_parent(path)) if makes_parents else _parent(path)
+    if makes_parents and not os.path.isdir(parent):
+        raise FileError(_NO_PARENTS.format(shown, printable(parent)))
     if not os.path.isdir(parent):
         raise FileError(_NO_PARENT.format(shown))
     if not os.access(parent, os.W_OK | os.X_OK, effective_ids=True):
@@ -106,6 +131,14 @@ def check_room(path: bytes, manifest: Manifest, needs: Iterable[tuple[int, int]]
         raise FileError(f"no room in the destination {shown}: {size} more bytes are needed, {free} are free")
     if space.f_files and entries > space.f_ffree:
         raise FileError(f"no room in the destination {shown}: {entries} inodes are needed, {space.f_ffree} are free")
+
+
+def _deepest(path: bytes) -> bytes:
+    """Return what exists of a path."""
+    path = path.rstrip(b"/") or b"/"
+    while not os.path.lexists(path):
+        path = _parent(path)
+    return path
 
 
 def _parent(path: bytes) -> bytes:

@@ -169,9 +169,10 @@ def test_a_list_makes_paths_relative_in_any_case(tmp_path: Path) -> None:
     assert settings.selection.files == (b"./x", b"././y/z")
 
 
-def test_a_listed_path_begins_in_the_source(tmp_path: Path) -> None:
-    (tmp_path / "list").write_text("x\ny/./z\n")
-    with pytest.raises(UsageError, match=r"what is before /\./ in y/\./z belongs into SOURCE"):
+@pytest.mark.parametrize("path", ["y/./z", ".../z/./f", "..././f", ".a/./f", "./y/./f"])
+def test_a_listed_path_begins_in_the_source(tmp_path: Path, path: str) -> None:
+    (tmp_path / "list").write_text(f"x\n{path}\n")
+    with pytest.raises(UsageError, match=f"what is before /./ in {path} belongs into SOURCE"):
         parse_mrsync(["-a", f"--files-from={tmp_path / 'list'}", str(tmp_path), "a:/t"])
 
 

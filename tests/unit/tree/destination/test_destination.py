@@ -10,6 +10,7 @@ import pytest
 
 from mrsync.errors import FileError
 from mrsync.tree.destination.destination import Destination
+from mrsync.tree.destination.root import check_absent_root
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.model.policy import Policy
 from mrsync.tree.source.scan import scan
@@ -43,6 +44,33 @@ def test_made_parents_let_others_in(tmp_path: Path) -> None:
         assert os.umask(before) == 0o077
     modes = [stat.S_IMODE((tmp_path / path).stat().st_mode) for path in ("not", "not/there", "not/there/new")]
     assert modes == [0o755, 0o755, 0o700]
+
+
+def test_made_parents_inherit_the_group(tmp_path: Path) -> None:
+    (tmp_path / "top").mkdir()
+    (tmp_path / "top").chmod(0o2750)
+    before = os.umask(0o077)
+    try:
+        Destination(os.fsencode(tmp_path / "top" / "a" / "b" / "new"), makes_parents=True).close()
+    finally:
+        os.umask(before)
+    modes = [stat.S_IMODE((tmp_path / "top" / path).stat().st_mode) for path in ("", "a", "a/b")]
+    assert modes == [0o2750, 0o2755, 0o2755]
+
+
+def test_the_umask_stays_while_parents_are_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "umask", lambda mask: pytest.fail("other threads make files meanwhile"))
+    Destination(os.fsencode(tmp_path / "not" / "there" / "new"), makes_parents=True).close()
+
+
+@pytest.mark.parametrize("above", ["file", "dangling", "file/x"])
+def test_parents_cannot_be_made_below_what_is_no_directory(tmp_path: Path, above: str) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "dangling").symlink_to("nowhere")
+    dest = os.fsencode(tmp_path / above / "there" / "new")
+    for attempt in (check_absent_root, Destination):
+        with pytest.raises(FileError, match=f"/{above[:4]}[a-z]* is not a directory$"):
+            attempt(dest, makes_parents=True)
 
 
 def test_a_root_may_be_reached_by_a_link(tmp_path: Path) -> None:
