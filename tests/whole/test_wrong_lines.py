@@ -78,7 +78,84 @@ LINES = """
 3  mrsync -m a -s src/file                       | the source src/file
 3  mrsync -m a -s /dev/null                      | the source /dev/null
 3  mrsync -m a -s pipe                           | the source pipe
-1  mrsync -m a -s ''                             | SOURCE is missing
+1  mrsync -m a -s ''                             | -s/--source: the path is empty
+1  mrsync -m a -s src -t ''                      | -t/--dest: the path is empty
+1  mrsync -a '' a:/d                             | SOURCE 1 is empty
+1  mrsync -a src '' a:/d                         | SOURCE 2 is empty
+1  mrsync -a --temp-dir= src/ a:/d               | --temp-dir: the path is empty
+1  mrsync -a --files-from '' src/ a:/d           | --files-from: the path is empty
+1  mrsync --config nodest.toml -m a -s src       | nodest.toml: backup-dir
+1  mrsync verify -m a -t ''                      | -t/--dest: the path is empty
+1  mrsync doctor -m a -t ''                      | -t/--dest: the path is empty
+1  multicatcher -i 0 -t '' --insecure            | -t/--dest: the path is empty
+1  multicaster -m a -s '' --insecure             | -s/--source: the path is empty
+1  ... --exclude-from ''                         | --exclude-from: the path is empty
+1  ... --include-from=                           | --include-from: the path is empty
+1  ... --synclist ''                             | --synclist: the path is empty
+1  ... -l ''                                     | --list: the path is empty
+1  ... --report ''                               | --report: the path is empty
+1  ... --metrics=                                | --metrics: the path is empty
+1  ... --log-file ''                             | --log-file: the path is empty
+1  ... --config ''                               | --config: the path is empty
+1  ... --link-dest=                              | --link-dest: the path is empty
+1  ... --copy-dest ''                            | --copy-dest: the path is empty
+1  ... --backup --backup-dir ''                  | --backup-dir: the path is empty
+1  mrsync -m a -s src --topology ''              | --topology: the path is empty
+1  ... -a -Z                                     | -a is for SOURCE... TARGETS:DEST only
+1  ... --archive                                 | --archive is for SOURCE... TARGETS:DEST only, not for -m
+1  ... --partial-dir=x                           | --partial-dir is for SOURCE... TARGETS:DEST only
+1  ... --list-only                               | --list-only is not supported:
+1  ... --iconv utf8                              | --iconv is not supported: names are bytes
+1  ... --daemon                                  | --daemon is not supported:
+1  ... --no-verbose                              | did you mean --verbose
+1  ... --sudo-hosts a                            | --sudo-hosts
+1  mrsync doctor x                               | unrecognized arguments: x
+1  mrsync verify -m a -t src x y                 | unrecognized arguments: x y
+1  rtt a                                         | unrecognized arguments: a
+1  multicatcher -i 4096 -t out --insecure        | is not an id from 0 to 4095
+1  mrsync -m inventory.yml:web -s src            | a group of an inventory is written @inventory.yml:web
+1  mrsync -m '@inventory.yml:web' -s src         | there is no group web in inventory.yml
+1  mrsync -m port.ini -s src -r 'docker exec -i' | which only ssh can be told
+1  mrsync -m port.ini -s src --topology empty    | behind gateways (--topology)
+1  mrsync -m become.ini -s src                   | ansible_become_user of a is 'web'; only sudo to root
+1  mrsync doctor -m become.ini                   | --sudo=TARGETS or --no-sudo
+1  mrsync -m twice.ini -s src                    | gw is listed with ports 1 and 2
+1  mrsync -m 'a[1-3/0]' -s src                   | a[1-3/0]
+1  mrsync -m 'a[01-3,]' -s src                   | a[01-3,]
+1  mrsync -m '[fe80::zz]' -s src                 | [fe80::zz]
+1  mrsync -m 'user@' -s src                      | 'user@'
+1  mrsync -m a:22 -s src                         | 'a:22'
+1  mrsync -m a/b -s src                          | a/b: No such file
+1  mrsync -m a -s src --exclude-target '['       | unbalanced brackets
+1  mrsync -m a -s src --exclude-target @nogroup  | @nogroup
+1  mrsync -m a,b -s src --exclude-target a,b     | no target in 'a,b'
+1  ... --max-size 1kk                            | --max-size: '1kk'
+1  ... --max-size ''                             | --max-size: ''
+1  ... --rate 1e9                                | --rate: '1e9'
+1  ... --bwlimit 0.1                             | less than 512 bytes per second
+1  ... --max-delete 1e3                          | --max-delete: '1e3'
+1  ... -w inf                                    | --ack-wait: 'inf'
+1  ... --chmod ''                                | nothing is not a change of a mode
+1  ... --chmod D755,F                            | F is not a change of a mode
+1  ... --filter '+'                              | '+' lacks its pattern
+1  ... --filter '!x'                             | nothing can follow
+1  ... -I ,                                      | -I names no interface
+10 ... -I 99999                                  | there is no interface 99999
+1  ... -A 239.1.2.3.4                            | '239.1.2.3.4' is not a multicast address
+1  ... --stop-at 13-45                           | '13-45' is not a time
+1  ... --report x.json --report y.txt            | --report y.txt: only .json and .html
+1  mrsync --config list.toml -m a -s src         | list.toml: exclude: it must be a text
+1  mrsync --config twice.toml -m a -s src        | twice.toml is not valid TOML
+1  mrsync --config latin.toml -m a -s src        | latin.toml is not valid TOML
+1  mrsync --config range.toml -m a -s src        | range.toml: port: '99999' is not a port
+1  mrsync --config date.toml -m a -s src         | date.toml: rate: it must be a text or a number
+1  mrsync --config truth.toml -m a -s src        | truth.toml: delete: it must be true or false
+1  mrsync --config self.toml -m a -s src         | there is no setting 'config'
+11 mrsync report list.json                       | list.json is not a report of mrsync
+1  mrsync -a src/ a:/d -e                        | -e/--rsh: expected one argument
+1  mrsync -aQ src/ a:/d                          | -Q
+1  mrsync help a b                               | there is no help on a
+1  mrsync completion bash zsh                    | bash | zsh | fish
 1  mrsync -m a,b -r local -s src -t out          | {host}
 1  mrsync -m a -r local -s src -t src            | must not contain one another
 1  mrsync -m a -r local -s src -t src/sub        | must not contain one another
@@ -268,10 +345,15 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         "open.toml": "rate = '1M'\n",
         "deep.toml": f"a = {'[' * 5000}", "digits.toml": f"port = {'7' * 5000}", "brackets": "[" * 100_000,
         "many.rules": "- some/long/name\n" * 70_000,
-        "nested.toml": "[network]\nrate = '1M'\n",
+        "nested.toml": "[network]\nrate = '1M'\n", "nodest.toml": "backup-dir = ''\n",
+        "port.ini": "a ansible_port=2222\n", "become.ini": "a ansible_become=yes ansible_become_user=web\n",
+        "twice.ini": "a ansible_host=gw ansible_port=1\nb ansible_host=gw ansible_port=2\n", "list.json": "[]",
+        "list.toml": "exclude = ['a', ['b']]\n", "twice.toml": "rate = '1M'\nrate = '2M'\n",
+        "latin.toml": "rate = '\udce4'\n", "range.toml": "port = 99999\n", "date.toml": "rate = 2020-01-01\n",
+        "truth.toml": "delete = 'yes'\n", "self.toml": "config = 'x'\n",
     }  # fmt: skip
     for name, text in files.items():
-        (folder / name).write_text(text)
+        (folder / name).write_text(text, errors="surrogateescape")
         (folder / name).chmod(0o666 if name.startswith("open.") else 0o600)
     os.mkfifo(folder / "pipe")
     before = os.getcwd()

@@ -107,7 +107,9 @@ def _names(text: str, members: dict[str, Member] | None = None) -> dict[str, Non
     for name in names:
         host = name.rpartition("@")[2]
         if not NAME.fullmatch(name) or not HOST.match(host) or (":" in host and not is_address(host)):
-            raise UsageError(f"no host can have the name {name!r}")
+            is_group = os.path.isfile(name.rpartition(":")[0])
+            hint = f"; a group of an inventory is written @{name}" if is_group else ""
+            raise UsageError(f"no host can have the name {name!r}{hint}")
     return names
 
 

@@ -25,6 +25,7 @@ SECTIONS = (WHAT, CHOICE, LISTS, KEEPING, DELETION, BACKUPS, NETWORK, REMOTE, OU
 
 # How shells complete a value.
 PATH, FOLDER, HOSTS, INTERFACE = "path", "folder", "hosts", "interface"
+ELSEWHERE = "elsewhere"  # a path on the targets, which cannot be completed here
 
 # How an option is given: once with a value, repeatedly, as a flag, as a flag with --no- form, in order.
 VALUE, LIST, FLAG, SWITCH, ORDERED = "value", "list", "flag", "switch", "ordered"
@@ -85,6 +86,11 @@ class Option(NamedTuple):
             return self.stores[0]
         first_long = next((flag for flag in self.flags.split() if flag.startswith("--")), self.flags.split()[0])
         return self.dest or first_long.lstrip("-").replace("-", "_")
+
+    @property
+    def is_path(self) -> bool:
+        """Whether its value is a path, which cannot be empty."""
+        return self.completes in (PATH, FOLDER, ELSEWHERE)
 
     def names(self, program: str) -> list[str]:
         """Return its names in this program, letters first, without --no- forms."""

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
 from mrsync import __version__
+from mrsync.cli.registry.declared.foreign import FOREIGN, Foreign
 from mrsync.cli.registry.option import FILELIST, FLAG, LIST, MRSYNC, ORDERED, REPORT, SWITCH, VALUE, Option
 from mrsync.cli.registry.options import EXAMPLES, FORMS, PROGRAMS, options_of
 from mrsync.cli.registry.statuses import MEANINGS
@@ -46,7 +47,12 @@ class Parser(argparse.ArgumentParser):
     """ArgumentParser that raises UsageError instead of exiting.
 
     As in rsync, an option takes the next word as its value even if that begins with a dash: `--chmod -w`.
+    paths: attributes of options whose value is a path.
     """
+
+    def __init__(self, *arguments: Any, **words: Any) -> None:
+        super().__init__(*arguments, **words)
+        self.paths: set[str] = set()
 
     def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
         """Parse arguments. Operands may be anywhere among the options."""
@@ -106,12 +112,33 @@ class Parser(argparse.ArgumentParser):
             self.error(f"argument {name}: -- is not a value")
         return name if value is None else f"{name}={value}"
 
+    def note(self, option: Option) -> None:
+        """Know an option that was added."""
+        if option.is_path:
+            self.paths.add(option.attribute)
+
+    def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
+        """Return the values of an option. An empty path is an unset variable of a script, and never what was meant."""
+        if action.dest in self.paths and "" in arg_strings:
+            raise argparse.ArgumentError(action, "the path is empty")
+        return super()._get_values(action, arg_strings)
+
     def error(self, message: str) -> NoReturn:
         """Raise UsageError, with a suggestion if an option is unknown."""
+        message = message.replace("unrecognized arguments: -- ", "unrecognized arguments: ")
         unknown = re.match(r"unrecognized arguments: (--?[^\s=]+)", message)
-        if unknown and (hint := closest(unknown[1], self._option_string_actions)):
+        foreign = self._foreign(unknown[1]) if unknown else None
+        if unknown and foreign is not None:
+            message = f"{unknown[1]} is for SOURCE... TARGETS:DEST only, not for -m"
+            if foreign.is_refused:
+                message = f"{unknown[1]} is not supported: {foreign.why}"
+        elif unknown and (hint := closest(unknown[1], self._option_string_actions)):
             message = f"there is no option {unknown[1]}; did you mean {hint}?"
         raise UsageError(f"{message} (see {self.prog} --help)")
+
+    def _foreign(self, name: str) -> Foreign | None:
+        """Return rsync's option with this name, if this program is the one for lines of rsync."""
+        return next((one for one in FOREIGN if name in one.names.split()), None) if self.prog == MRSYNC else None
 
 
 class InOrder(argparse.Action):
@@ -187,6 +214,7 @@ def make_parser(program: str, *, called: str = "", has_all: bool = True) -> Pars
             if option.section not in groups:
                 groups[option.section] = parser.add_argument_group(option.section)
             add_option(group_of(groups, option, program) if has_all else groups[option.section], option, program)
+            parser.note(option)
     parser.set_defaults(rule_options=[], rules=None, remote_dir=None, is_rsync_form=False)
     return parser
 

@@ -69,6 +69,7 @@ def make_rsync_parser() -> Parser:
         if option.section not in groups:
             groups[option.section] = parser.add_argument_group(option.section)
         _add(group_of(groups, option, MRSYNC), option)
+        parser.note(option)
     for foreign in FOREIGN:
         _add_foreign(parser, foreign)
     parser.set_defaults(rule_options=[], rules=None, remote_dir=None, is_rsync_form=True, **DEFAULTS)

@@ -230,5 +230,6 @@ def user(text: str) -> str:
 
 def _bounded(text: str, what: str, lowest: int, highest: int) -> int:
     if not (text.isascii() and text.isdigit()) or not lowest <= int(text) <= highest:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a {what} from {lowest} to {highest}")
+        article = "an" if what[0] in "aeiou" else "a"
+        raise argparse.ArgumentTypeError(f"{text!r} is not {article} {what} from {lowest} to {highest}")
     return int(text)

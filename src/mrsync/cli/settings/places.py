@@ -47,6 +47,8 @@ def take_positionals(options: argparse.Namespace) -> None:
         raise UsageError(f"{there} has no colon: {_FORMS.replace('DEST', f'DEST, such as {example}', 1)}")
     if options.source or options.targets or options.dest:
         raise UsageError("SOURCE TARGETS:DEST cannot be combined with -m, -s or -t")
+    if "" in options.sources:
+        raise UsageError(f"SOURCE {options.sources.index('') + 1} is empty")
     options.source = options.sources[0]
     # groups (@racks:a) and IPv6 addresses contain colons too
     cut = there.find(":/") if ":/" in there else there.rfind(":")

@@ -8,6 +8,7 @@ import stat
 from collections.abc import Iterable
 
 from mrsync.errors import FileError
+from mrsync.files import CAUTIOUS
 from mrsync.tree.model.failure import printable
 from mrsync.tree.model.manifest import Manifest
 
@@ -68,7 +69,7 @@ def _let_others_in(path: bytes) -> None:
 
     A directory that somebody has put in its place is left alone: ours is empty. A default ACL has said who may enter.
     """
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | CAUTIOUS)
     try:
         status = os.fstat(fd)
         if not status.st_mode & 0o077 and status.st_uid == os.geteuid() and not os.listdir(fd):

@@ -6,6 +6,7 @@ from mrsync.cli.registry import values
 from mrsync.cli.registry.option import (
     BACKUPS,
     DELETION,
+    ELSEWHERE,
     FOLDER,
     MULTICASTER,
     MULTICATCHER,
@@ -86,6 +87,7 @@ OPTIONS = (
         "relative to DEST; `{host}` is replaced. Directories in D get the owner and mode of those in DEST, "
         "and D itself those of DEST. Implies `--backup`",
         metavar="D",
+        completes=ELSEWHERE,
         rsync="--backup-dir",
     ),
     Option(

@@ -7,6 +7,7 @@ from mrsync.cli.registry.option import (
     BY_HAND,
     CASTERS,
     DOCTOR,
+    ELSEWHERE,
     FILELIST,
     FOLDER,
     HOSTS,
@@ -65,6 +66,7 @@ OPTIONS = (
         (MRSYNC,),
         "the directory on the targets; `{host}` stands for the name of the target; default: the path of SOURCE",
         metavar="DEST",
+        completes=ELSEWHERE,
         is_common=True,
     ),
     Option(
@@ -85,6 +87,7 @@ OPTIONS = (
         "the directory on the targets whose disk is tested (the deepest part of it that exists); default: "
         "where the remote shell starts",
         metavar="DEST",
+        completes=ELSEWHERE,
         is_common=True,
     ),
     Option(
@@ -95,6 +98,7 @@ OPTIONS = (
         "the directory on the targets that is verified, as it was given to the sync; `{host}` stands for the name of "
         "the target",
         metavar="DEST",
+        completes=ELSEWHERE,
         required_by=(VERIFY,),
         is_common=True,
     ),
