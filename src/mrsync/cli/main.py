@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import signal
@@ -12,7 +13,7 @@ from types import FrameType
 
 from mrsync.cli.settings import options
 from mrsync.cli.streams import StandardStreams
-from mrsync.errors import Interrupted, MrsyncError, UsageError
+from mrsync.errors import ExitStatus, Interrupted, MrsyncError, UsageError
 from mrsync.escaping import escape_controls
 from mrsync.run.stop import ENDING, ending_signals
 
@@ -59,6 +60,11 @@ def run_command(name: str, command: Callable[[Sequence[str]], int], arguments: S
         except MrsyncError as error:
             print(f"{name}: {escape_controls(str(error))}", file=sys.stderr)
             return error.exit_status
+        except OSError as error:
+            if error.errno not in (errno.EMFILE, errno.ENFILE):
+                raise
+            print(f"{name}: {os.strerror(error.errno)} on this host: raise the limit (ulimit -n)", file=sys.stderr)
+            return ExitStatus.START
         finally:
             for number in ENDING:
                 signal.signal(number, signal.SIG_IGN)  # the command is over, only the interpreter's shutdown follows

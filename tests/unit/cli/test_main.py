@@ -40,6 +40,21 @@ def test_an_error_is_one_sentence_and_its_status(arguments: list[str], status: i
     assert (done.returncode, done.stderr, done.stdout) == (status, sentence, "")
 
 
+@pytest.mark.parametrize("limit", range(8, 18))
+def test_too_few_open_files_are_one_sentence(limit: int, tmp_path: Path) -> None:
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "file").touch()
+    sync = ["mrsync", "-r", "local", "-m", "a", "-s", "source", "-t", "dest", "-A", "auto", "--progress", "none"]
+    command = ["sh", "-c", f'ulimit -n {limit} && exec "$@"', "sh", str(Path(sys.executable).with_name(sync[0]))]
+    done = subprocess.run([*command, *sync[1:]], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode in (0, 5, 23, 30)
+    assert "Traceback" not in done.stderr
+    if done.returncode == 5:
+        assert done.stderr.startswith("mrsync: ")
+        assert "Too many open files" in done.stderr
+        assert done.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize("number", ENDING)
 def test_a_signal_ends_the_run_cleaned_up_with_status_20(number: signal.Signals) -> None:
     with subprocess.Popen(

@@ -56,9 +56,10 @@ OPTIONS = (
         "the format of lines for changes, in rsync's notation: '%i %n%L'",
         OUTPUT,
         manual="print a line for every change, as `-i` does, in rsync's notation: `%i` letters of `-i`, `%n` path, "
-        "`%L` what a link leads to, `%f` path without the slash of directories, `%l` size, `%M` time, `%B` mode, "
-        "`%U` user, `%G` group, `%o` `send` or `del.`, `%t` now, `%p` process, `%h` the targets, which come first "
-        "otherwise; a width and apostrophes as with rsync (`%-20n`, `%'l`). `%b`, `%c` and `%C` are refused",
+        "`%L` what a link leads to, `%f` path without the slash of directories, `%l` size (0 of directories), "
+        "`%M` time, `%B` mode, `%U` user, `%G` group, `%o` `send` or `del.`, `%t` now, `%p` process, `%h` the targets, "
+        "which come first otherwise; a width and apostrophes as with rsync (`%-20n`, `%'l`). `%b`, `%c` and `%C` are "
+        "refused",
         metavar="FORMAT",
         rsync="--out-format",
     ),
