@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -405,6 +406,34 @@ def test_writers_inside_the_source_gain_nothing(site: Site, options: list[str]) 
                     assert (status.st_uid, status.st_mode & 0o077) == (0, 0), f"{path} can be read"
     if "-L" not in options:  # else links of theirs lead to what they like at the end, too
         assert site.sync(*options).status == 0
+
+
+LIAR = """#!/bin/sh
+host=$1
+shift
+sh -c "$*" | while IFS= read -r line; do
+    case $line in
+        '{"ready"'*) cat "%s/$host" ;;
+        *) printf '%%s\\n' "$line" ;;
+    esac
+done
+"""
+
+
+def test_no_address_that_a_target_says_stops_the_others(tmp_path: Path) -> None:
+    """Nothing can be sent to some, and others are none."""
+    said = ["127.0.0.1", "255.255.255.255", "127.0.0.1%nowhere", "127.0.0.1%\0", "\ud800"]
+    site = Site(tmp_path, [f"host{number}" for number in range(len(said))])
+    site.source.mkdir()
+    (site.source / "file").write_bytes(os.urandom(MEGABYTE))
+    for host, address in zip(site.hosts, said, strict=True):
+        (tmp_path / host).write_text(json.dumps({"ready": True, "address": address, "port": 9}) + "\n")
+    shell = tmp_path / "shell"
+    shell.write_text(LIAR % tmp_path)
+    shell.chmod(0o755)
+    done = site.sync("-r", str(shell))
+    assert (done.status, done.stderr) == (0, "")
+    assert site.all_differences() == {}
 
 
 @needs_root

@@ -14,7 +14,7 @@ from mrsync.run.settings import CatchSettings, Invitation, decode_own_secret
 from mrsync.run.stop import ending_signals
 from mrsync.run.watchdog import Watchdog
 from mrsync.transport.loop import Loop
-from mrsync.transport.network.interface import Interface, family_of, interface_named, is_address
+from mrsync.transport.network.interface import Interface, family_of, interface_named, is_bare_address
 from mrsync.transport.network.routes import interfaces_towards_master
 from mrsync.tuples import NamedTuple
 
@@ -45,7 +45,7 @@ class Readiness(NamedTuple):
         except (ValueError, RecursionError):
             return cls()
         address, port = fields.get("address"), fields.get("port")
-        if isinstance(address, str) and is_address(address) and isinstance(port, int) and 0 < port < 65536:
+        if isinstance(address, str) and is_bare_address(address) and isinstance(port, int) and 0 < port < 65536:
             return cls(address, port)
         return cls()
 

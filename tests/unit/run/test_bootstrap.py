@@ -19,6 +19,10 @@ def test_a_line_of_readiness_is_decoded_as_it_was_encoded(ready: Readiness) -> N
         b'{"ready": true, "address": "10.0.0.1"}',
         b'{"ready": true, "address": "ten", "port": 4001}',
         b'{"ready": true, "address": ["10.0.0.1"], "port": 4001}',
+        b'{"ready": true, "address": "10.0.0.1%lo", "port": 4001}',  # a name server would be asked for the scope
+        b'{"ready": true, "address": "fe80::1%lo", "port": 4001}',
+        b'{"ready": true, "address": "10.0.0.1\\u0000", "port": 4001}',
+        b'{"ready": true, "address": "\\ud800", "port": 4001}',
         b'{"ready": true, "address": "10.0.0.1", "port": 0}',
         b'{"ready": true, "address": "10.0.0.1", "port": 65536}',
         b'{"ready": true, "address": "10.0.0.1", "port": "4001"}',

@@ -18,7 +18,7 @@ from mrsync.run.measure.meetings import FIRST_NUMBER, Meetings
 from mrsync.run.measure.probe_log import GROUP, Trial, Trials
 from mrsync.run.measure.target_exam import TargetExam
 from mrsync.run.rendezvous import Rendezvous
-from mrsync.transport.network.interface import family_of, is_address
+from mrsync.transport.network.interface import family_of, is_bare_address
 from mrsync.transport.network.multicast import set_group_ttl, unicast_ttl
 from mrsync.transport.network.paths import Path, PathKind
 from mrsync.transport.pinging import EchoReceived, Pinger
@@ -166,7 +166,7 @@ class Experiments:
         facts = exam.facts
         if (
             facts is None
-            or not is_address(facts.address)
+            or not is_bare_address(facts.address)
             or family_of(facts.address) != family_of(self._rendezvous.group)
         ):
             return

@@ -42,7 +42,12 @@ def family_of(address: str) -> int:
 
 def is_address(text: str) -> bool:
     """Return whether this is a numeric address, with or without a scope."""
-    return _packed(text.partition("%")[0]) is not None
+    return is_bare_address(text.partition("%")[0])
+
+
+def is_bare_address(text: str) -> bool:
+    """Return whether this is a numeric address without a scope, so that no name server is ever asked for it."""
+    return _packed(text) is not None
 
 
 def has_scope(address: str) -> bool:
@@ -140,5 +145,5 @@ def _packed(address: str) -> bytes | None:
     """Return the packed address, which is equal for all spellings, or None if it is not an address."""
     try:
         return socket.inet_pton(family_of(address), address)
-    except OSError:
+    except (OSError, ValueError):  # ValueError for what no C string can be
         return None

@@ -286,7 +286,7 @@ class Outlet:
     def flush(self) -> bool:
         """Send what waits. Return True if nothing waits any longer.
 
-        Raise SocketError if the kernel will never send such packets.
+        Raise SocketError if the kernel will never send such packets to the group.
         """
         while self._waiting:
             pieces, packet_bytes, path = self._waiting[0]
@@ -325,8 +325,8 @@ class Outlet:
             self._waiting.extend(_single_packets(burst))
 
     def _note_failure(self, error: OSError, packet_bytes: int, path: Path) -> None:
-        is_narrow = error.errno == errno.EMSGSIZE and path.kind is not PathKind.MULTICAST  # another interface is used
-        if error.errno not in _LOST_ON_THE_WAY and not is_narrow:
+        # Only the group's path can stop all. Other addresses come from targets, which may say what they like.
+        if path.kind is PathKind.MULTICAST and error.errno not in _LOST_ON_THE_WAY:
             raise SocketError(f"cannot send packets of {packet_bytes} bytes: {error.strerror}") from error
         statistics = self.statistics[path.kind]
         statistics.failures += 1

@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from mrsync.errors import SocketError
-from mrsync.transport.network.paths import Path
+from mrsync.transport.network.paths import Path, PathKind
 from mrsync.transport.pages.bursts import xor_slices
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.header import unpack_header
@@ -133,6 +133,15 @@ def test_packets_that_never_fit_are_an_error() -> None:
         link.sender.add_path(Path(link.caster, ("127.0.0.1", 0)))
         with pytest.raises(SocketError, match=r"cannot send packets of 65424 bytes: Invalid argument"):
             link.send_page(0)
+
+
+@pytest.mark.parametrize("address", ["255.255.255.255", "127.0.0.1%nowhere"])
+def test_an_address_that_somebody_else_has_said_stops_nothing(address: str) -> None:
+    with Link(sample(1), is_merging=False) as link:
+        link.sender.send_message(b"message", Path(link.caster, (address, 9), PathKind.ANSWER))
+        assert link.sender.statistics.failures == 1
+        link.send_page(0)
+        assert b"".join(packet[HEADER_BYTES:] for packet in received(link)) == link.sealed(0)
 
 
 class _Failing:
