@@ -185,6 +185,20 @@ REMOVALS = (
         "unit/tree/source/test_scan.py",
     ),
     Removal(
+        "no directory of the source takes the place of another",
+        "tree/source/roots.py",
+        "inodes = self._roots.inodes[number] if self._roots.inodes else None",
+        "inodes = None",
+        "unit/tree/source/test_rescan.py",
+    ),
+    Removal(
+        "no address that a target says ends a session",
+        "transport/pages/bursts.py",
+        "if path.kind is PathKind.MULTICAST and error.errno not in _LOST_ON_THE_WAY:",
+        "if error.errno not in _LOST_ON_THE_WAY:",
+        "unit/transport/pages/test_bursts.py",
+    ),
+    Removal(
         "what is gone while a tree is verified is reported",
         "tree/record/verification.py",
         "for entry in gone if not may_lack else ():",

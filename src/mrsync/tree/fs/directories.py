@@ -33,8 +33,9 @@ class Directories:
     reading, writing or searching a temporary mode, until `restore`. touched: entries of directories in which names
     changed.
 
-    A descriptor is valid until the next call of `open` or `pair`. Where other users may rename directories, a directory
-    that is opened again must have the inode that it had the first time.
+    A descriptor is valid until the next call of `open` or `pair`. Where other users may rename directories or change
+    links, a directory that is opened again must have the inode that it had the first time. inodes: those of earlier
+    times, by entry, which are amended.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Directories:
         *,
         is_loosening: bool = False,
         followed: Container[int] = (),
+        inodes: dict[int, int] | None = None,
     ) -> None:
         self._root_fd = root_fd
         self._names = names
@@ -55,7 +57,7 @@ class Directories:
         self.touched: set[int] = set()
         self.aside_fd = -1
         self._fds = FdCache(cache_limit(DIRECTORIES_OPEN_MAX))
-        self._inodes: dict[int, int] = {}  # by entry, for directories below one that other users may write to
+        self._inodes = {} if inodes is None else inodes  # for directories below one that other users may write to
         self._pinned = 0
         self._original_modes: dict[int, int] = {}
 
@@ -179,7 +181,9 @@ class Directories:
         while True:
             try:
                 if entry in self._followed:
-                    return _open_followed(self._names[entry], parent_fd)
+                    fd = _open_followed(self._names[entry], parent_fd)
+                    self._check_inode(entry, fd)
+                    return fd
                 if entry in self.beneath:
                     return self._open_beneath(entry)
                 fd = os.open(self._names[entry], OPEN_DIRECTORY, dir_fd=parent_fd)

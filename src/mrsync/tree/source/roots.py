@@ -19,12 +19,14 @@ class Roots(NamedTuple):
     """The roots of a source.
 
     paths: one per root. numbers: for each entry, the index of its root; empty if there is one root. followed: entries
-    whose soft links are followed.
+    whose soft links are followed. inodes: of directories that were opened, one dict per root: whoever may rename things
+    could show what is in a closed directory, after the scan, in an open one of theirs.
     """
 
     paths: tuple[bytes, ...]
     numbers: Sequence[int] = ()
     followed: Collection[int] = ()
+    inodes: tuple[dict[int, int], ...] = ()
 
 
 def open_source(root: bytes) -> int:
@@ -47,10 +49,12 @@ class OpenRoots:
         self.root_fds: list[int] = []
         self._trees: list[Directories] = []
         try:
-            for path in self._roots.paths:
+            for number, path in enumerate(self._roots.paths):
                 fd = open_source(path)
                 self.root_fds.append(fd)
-                self._trees.append(Directories(fd, manifest.names, manifest.parents, followed=self._roots.followed))
+                inodes = self._roots.inodes[number] if self._roots.inodes else None
+                followed = self._roots.followed
+                self._trees.append(Directories(fd, manifest.names, manifest.parents, followed=followed, inodes=inodes))
         except SelectionError:
             self.close()
             raise

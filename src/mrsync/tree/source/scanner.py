@@ -84,7 +84,7 @@ class Scanner:
 
     def __init__(self, roots: Roots, manifest: Manifest, selection: Selection) -> None:
         self._followed: set[int] = set()  # entries whose soft links are followed
-        self._roots = roots = roots._replace(followed=self._followed)
+        self._roots = roots = roots._replace(followed=self._followed, inodes=tuple([{} for _ in roots.paths]))
         self._open_roots = OpenRoots(roots, manifest)
         self._link_policy = LinkPolicy(selection) if selection.has_link_policy else None
         self._identities: dict[tuple[int, int], Identity] = {}  # by (root, directory), if links are judged

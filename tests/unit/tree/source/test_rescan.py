@@ -101,6 +101,27 @@ def test_unreadable_files_are_refused() -> None:
         as_nobody(look)
 
 
+@pytest.mark.parametrize("is_link", [False, True], ids=["directory", "followed link"])
+def test_a_directory_that_took_the_place_of_another_is_not_looked_into(tmp_path: Path, is_link: bool) -> None:
+    """A closed one, perhaps: targets would give its files to all, as the scan saw an open one."""
+    tree, aside = tmp_path / "tree", tmp_path / "aside"
+    tree.mkdir()
+    for folder, mode in ((tree / "open", 0o755), (tree / "closed", 0o700)):
+        folder.mkdir(mode)
+        (folder / "file").write_text(folder.name)
+    tree.chmod(0o777)
+    if is_link:
+        (tree / "open").rename(aside)
+        (tree / "open").symlink_to("../aside")
+    found = scan(os.fsencode(tree), selection=Selection(copies_links=is_link))
+    entry = found.manifest.find(b"open/file")
+    (tree / "open").rename(tmp_path / "away")
+    (tree / "closed").rename(tree / "open")
+    looked = rescan(found, Selection(copies_links=is_link), [entry])
+    assert [fault.reason for fault in looked.refused.values()] == ["another directory took its place"]
+    assert found.manifest.sizes[entry] == len("open")
+
+
 def test_missing_source_is_reported(tmp_path: Path) -> None:
     (tmp_path / "source").mkdir()
     (tmp_path / "source" / "a").touch()
