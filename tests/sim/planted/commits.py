@@ -47,7 +47,7 @@ COMMIT_FAULTS = (
         "files that were not read yet may be committed ahead",
         Commits,
         "_span",
-        "self._vouched",
+        "self._read_end",
         "self.file_count",
         found_by=EACH,
     ),
