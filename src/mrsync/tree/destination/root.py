@@ -92,7 +92,10 @@ def check_absent_root(path: bytes, *, makes_parents: bool = False) -> None:
     shown = printable(path)
     if os.path.lexists(path):
         raise FileError(f"the destination {shown} is not a directory")
-    parent = _deepest(_parent(path)) if makes_parents else _parent(path)
+    try:
+        parent = _deepest(_parent(path)) if makes_parents else _parent(path)
+    except OSError as error:
+        raise FileError(f"cannot use the destination {shown}: {why_refused(error.errno or 0)}") from error
     if makes_parents and not os.path.isdir(parent):
         raise FileError(_NO_PARENTS.format(shown, printable(parent)))
     if not os.path.isdir(parent):
@@ -135,9 +138,11 @@ def check_room(path: bytes, manifest: Manifest, needs: Iterable[tuple[int, int]]
 
 
 def _deepest(path: bytes) -> bytes:
-    """Return what exists of a path."""
+    """Return what exists of a path. Raise OSError if it begins in a working directory that this user may not search."""
     path = path.rstrip(b"/") or b"/"
     while not os.path.lexists(path):
+        if path == b".":
+            os.stat(path)
         path = _parent(path)
     return path
 

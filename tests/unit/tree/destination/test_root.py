@@ -12,6 +12,7 @@ from mrsync.errors import FileError
 from mrsync.tree.destination.root import HOLES_BYTES, check_absent_root, check_room
 from mrsync.tree.model.manifest import Manifest
 from mrsync.tree.source.scan import scan
+from tests.unit.tree.syncing import as_nobody
 
 
 def test_a_destination_needs_a_parent_directory(tmp_path: Path) -> None:
@@ -19,6 +20,31 @@ def test_a_destination_needs_a_parent_directory(tmp_path: Path) -> None:
     check_absent_root(os.fsencode(tmp_path / "not" / "there" / "new"), makes_parents=True)
     with pytest.raises(FileError, match="its parent directory does not exist; --mkpath makes it"):
         check_absent_root(os.fsencode(tmp_path / "not" / "there"))
+
+
+def test_a_working_directory_that_is_closed_ends_the_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as a home on NFS, where root may do nothing."""
+    tmp_path.chmod(0o777)
+    (tmp_path / "home").mkdir()
+    monkeypatch.chdir(tmp_path / "home")
+    (tmp_path / "home").chmod(0)
+    real, looked = os.path.lexists, []
+
+    def lexists(path: bytes) -> bool:
+        looked.append(path)
+        assert len(looked) < 100, "it goes on for ever"
+        return real(path)
+
+    monkeypatch.setattr(os.path, "lexists", lexists)
+
+    def look() -> None:
+        with pytest.raises(FileError, match="cannot use the destination a/b: Permission denied; with --sudo"):
+            check_absent_root(b"a/b", makes_parents=True)
+
+    try:
+        as_nobody(look)
+    finally:
+        (tmp_path / "home").chmod(0o700)
 
 
 def test_an_existing_name_is_not_an_absent_directory(tmp_path: Path) -> None:
