@@ -7,6 +7,7 @@ from typing import Any
 
 from mrsync.protocol.core.states import RosterState
 from mrsync.protocol.targets.commits import CommitRule
+from mrsync.wire.messages import NetworkShare
 from tests.sim.cases import ALL_HELD, DONE, GEOMETRY, GOOD, LOST
 from tests.sim.reception import Violation
 from tests.sim.scenario import Fate, Scenario, TargetScenario
@@ -114,6 +115,15 @@ CASES = (
         11.0,
         1.014,
         0.013,
+    ),
+    RelayCase(  # a claim waits behind pages and in late programs, which looks like a queue
+        "random losses do not slow a fair chain of busy hosts down",
+        (replace(DEAF, wake_s=0.01, loss=0.01, hop_queue_bytes=1_250_000),) * COUNT,
+        EVERYONE,
+        4.5,
+        1.02,
+        0.013,
+        details=(("share", NetworkShare.FAIR),),
     ),
     RelayCase("the last one is slow to write", one(7, disk_pages_s=50.0), EVERYONE, 8.0),
     RelayCase(

@@ -61,7 +61,7 @@ QUEUE_FAULTS = (
         "is_full",
         "depth > self.noise_s and self.queue_s > depth / 2",
         "True",
-        found_by="nobody else is there, and random losses do not slow a fair session down",
+        found_by="random losses do not slow a fair session down where its queue is short",
     ),
     Fault(
         "cuts stay when it turns out that noise caused them",

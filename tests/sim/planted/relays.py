@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mrsync.protocol.pace.pathsignals import PathSignals
 from mrsync.protocol.receiving.relaying import Relaying
 from mrsync.protocol.targets.chains.link_watch import LinkWatch
 from mrsync.protocol.targets.chains.relays import Relays
@@ -39,5 +40,13 @@ RELAY_FAULTS = (
         "return now - link.since > TRIAL_S + slack_s",
         "return False",
         found_by="one is not reached by the one before it",
+    ),
+    Fault(
+        "a single loss of a burst that left whole shows a full queue",
+        PathSignals,
+        "judge",
+        "if are_bursts_whole and",
+        "if False and",
+        found_by="random losses do not slow a fair chain of busy hosts down",
     ),
 )

@@ -17,6 +17,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable
 from copy import deepcopy
+from math import isinf
 from typing import Callable, Protocol
 
 from mrsync.protocol.pace.cubic import Cubic
@@ -52,7 +53,7 @@ class Control(Protocol):
         """What was taken for congestion of late was noise."""
 
     def packets_s(self, path: PathSignals) -> float:
-        """Return how many packets may leave in a second."""
+        """Return how many packets may leave in a second; infinity: bursts leave whole."""
 
 
 class Bottleneck:
@@ -155,7 +156,14 @@ class Courtesy:
         is_fresh = before >= known.cut_tx
         verdict = LossVerdict.NOTHING
         if is_fresh:
-            verdict = path.judge(heard, lost, known.heard_from, now, is_settled=not control.is_probing)
+            verdict = path.judge(
+                heard,
+                lost,
+                known.heard_from,
+                now,
+                is_settled=not control.is_probing,
+                are_bursts_whole=isinf(control.packets_s(path)),
+            )
         if is_fresh and (is_marked or verdict is LossVerdict.CONGESTION):
             known.cut_tx = tx
             known.origin = None

@@ -10,6 +10,7 @@ from mrsync.protocol.pace.noise import Noise
 from mrsync.protocol.pace.queueing import LAST, Queueing
 
 LITTLE_SHARE = 4  # of the depth of the queue
+TAIL_PACKETS, TAIL_SHARE = 4, 40  # a full queue drops the tail of a burst: so many packets, and one in so many
 FEEDBACKS = 3  # reports, until a change of the pace is seen in the queue
 
 
@@ -32,16 +33,21 @@ class PathSignals:
         self._ended.append(tx)
         self.queueing.add(seconds, now)
 
-    def judge(self, packets: int, lost: int, first_tx: int, now: float, *, is_settled: bool) -> LossVerdict:
+    def judge(
+        self, packets: int, lost: int, first_tx: int, now: float, *, is_settled: bool, are_bursts_whole: bool = False
+    ) -> LossVerdict:
         """Take newly reported packets, which left with first_tx and later. Return what those that were lost show.
 
         CONGESTION: the queue was full. NOISE: what was taken for congestion before was none.
         is_settled: False while the window doubles, so that the queue may be longer than anybody knows.
+        are_bursts_whole: the packets of a page left at once, so that a full queue dropped many of one.
 
         A report has room for some hundred losses. If there are more, later reports tell of them when the queue may be
         short again, so only losses of late show noise.
         """
         if self.queueing.is_full:
+            if are_bursts_whole and (lost < TAIL_PACKETS or lost * TAIL_SHARE < packets):
+                return LossVerdict.NOTHING
             return LossVerdict.CONGESTION if self.noise.is_exceeded(packets, lost) else LossVerdict.NOTHING
         is_late = bool(self._ended) and first_tx < self._ended[0]
         if is_settled and not is_late and self.queueing.is_short and self.noise.learn(packets, lost, now):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from mrsync.protocol.pace.courtesy import Courtesy
+from mrsync.protocol.pace.pathsignals import TAIL_PACKETS
 from mrsync.wire.messages import NetworkShare, ObjectKind, Report
 
 PAGE = 44
+TAIL = 20  # packets of a page that a full queue drops
 SAID = Report(0, 5, 0, ObjectKind.CONTENTS, 0, 0, 0, 0, 0, 0, 0, 1 << 20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, b"", 0, 0, ())
 
 
@@ -20,14 +22,14 @@ class Reports:
         self.now = 1.0
         self.tx = 0
 
-    def page(self, *round_trips: float, lost: tuple[int, ...] = (), marked: int = 0) -> None:
-        """Send a page; each listener reports it."""
+    def page(self, *round_trips: float, lost: tuple[int, ...] = (), packets: int = 1, marked: int = 0) -> None:
+        """Send a page; each listener reports it. lost: the listeners that lost this number of packets of it."""
         self.tx += 1
         self.courtesy.on_sent(self.tx, PAGE)
         self.courtesy.on_left(self.tx, self.now)
         self.courtesy.note(is_limiting=True)
         for listener, rtt_s in enumerate(round_trips):
-            self.courtesy.on_heard(listener, PAGE, int(listener in lost), self.tx)
+            self.courtesy.on_heard(listener, PAGE, packets if listener in lost else 0, self.tx)
             said = SAID._replace(tx_seen=self.tx, ended_tx=self.tx, ended_hold_us=1000, packets_marked=marked)
             self.courtesy.on_report(listener, self.tx - 1, said, self.tx, self.now + rtt_s + 0.001)
         self.now += 0.1
@@ -52,6 +54,25 @@ def test_a_loss_at_a_long_queue_is_congestion(share: NetworkShare) -> None:
     way.page(0.001)
     way.pages(4, 0.02)
     size = way.courtesy.size
+    way.page(0.02, lost=(0,), packets=TAIL)
+    assert way.courtesy.size < 0.8 * size
+
+
+def test_few_losses_of_bursts_that_leave_whole_are_no_full_queue() -> None:
+    way = Reports(NetworkShare.FAIR)
+    way.page(0.001)
+    way.pages(4, 0.02)
+    size = way.courtesy.size
+    for _ in range(4):
+        way.page(0.02, lost=(0,), packets=TAIL_PACKETS - 1)
+    assert way.courtesy.size >= size
+    assert way.courtesy.gap_s == 0.0
+
+
+def test_each_loss_counts_at_a_long_queue_once_packets_are_spread() -> None:
+    way = congested_by_noise()
+    way.pages(4, 0.02)
+    size = way.courtesy.size
     way.page(0.02, lost=(0,))
     assert way.courtesy.size < 0.8 * size
 
@@ -60,7 +81,7 @@ def test_as_much_as_is_lost_where_nothing_queues_is_noise_at_a_long_queue() -> N
     way = Reports(NetworkShare.FAIR)
     way.page(0.001)
     way.pages(4, 0.02)
-    way.page(0.02, lost=(0,))
+    way.page(0.02, lost=(0,), packets=TAIL)
     for _ in range(20):
         way.page(0.001, lost=(0,))
     way.pages(4, 0.015)
@@ -111,25 +132,25 @@ def test_a_new_monitor_begins_with_the_smallest_window() -> None:
     way = Reports(NetworkShare.FAIR)
     way.page(0.001)
     way.pages(4, 0.02)
-    way.page(0.02, lost=(0,))
+    way.page(0.02, lost=(0,), packets=TAIL)
     size = way.courtesy.size
     way.courtesy.listen_to([7])
     assert way.courtesy.size == size
 
 
 def congested_by_noise(listeners: int = 1) -> Reports:
-    """Return a session whose listener 0 lost a packet while much queued, and loses as many where nothing does."""
+    """Return a session whose listener 0 lost some packets while much queued, and loses as many where nothing does."""
     made = Reports(NetworkShare.FAIR, listeners)
     made.page(0.001)
     made.pages(4, 0.02)
-    made.page(0.02, lost=(0,))
+    made.page(0.02, lost=(0,), packets=TAIL_PACKETS)
     return made
 
 
 def test_a_cut_because_of_noise_is_taken_back() -> None:
     noisy, quiet = congested_by_noise(), congested_by_noise()
     for _ in range(6):
-        noisy.page(0.001, lost=(0,))
+        noisy.page(0.001, lost=(0,), packets=TAIL_PACKETS)
         quiet.page(0.001)
     assert noisy.courtesy.size > 1.2 * quiet.courtesy.size
     assert noisy.courtesy.gap_s == 0.0 < quiet.courtesy.gap_s
@@ -140,7 +161,7 @@ def test_one_that_took_over_a_cut_because_of_noise_is_freed_of_it_too() -> None:
     way.courtesy.listen_to([0, 1])
     before = way.courtesy.size
     for _ in range(6):
-        way.page(0.001, 0.001, lost=(0,))
+        way.page(0.001, 0.001, lost=(0,), packets=TAIL_PACKETS)
     way.courtesy.listen_to([1])
     assert way.courtesy.size > 1.3 * before
 
@@ -161,7 +182,7 @@ def test_packets_leave_evenly_after_congestion() -> None:
     way = Reports(NetworkShare.FAIR)
     way.page(0.001)
     way.pages(4, 0.02)
-    way.page(0.02, lost=(0,))
+    way.page(0.02, lost=(0,), packets=TAIL)
     assert 0.0001 < way.courtesy.gap_s < 0.01
 
 
@@ -180,5 +201,5 @@ def test_the_path_to_one_is_known_when_it_becomes_a_monitor_with_its_queue_full(
     way.courtesy.listen_to([1])
     way.pages(4, 0.001, 0.02)
     size = way.courtesy.size
-    way.page(0.001, 0.02, lost=(1,))
+    way.page(0.001, 0.02, lost=(1,), packets=TAIL)
     assert way.courtesy.size < 0.8 * size

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mrsync.protocol.pace.loss_verdict import LossVerdict
-from mrsync.protocol.pace.pathsignals import PathSignals
+from mrsync.protocol.pace.pathsignals import TAIL_PACKETS, TAIL_SHARE, PathSignals
 
 WAY_S, DEPTH_S = 0.001, 0.02
 PAGE, PAGE_S = 44, 0.005
@@ -34,6 +34,20 @@ def test_a_loss_where_much_queues_is_congestion() -> None:
     made = way(0.9 * DEPTH_S)
     assert judge(made, PAGE, 0) is LossVerdict.NOTHING
     assert judge(made, PAGE, 1) is LossVerdict.CONGESTION
+
+
+@pytest.mark.parametrize(
+    ("packets", "lost", "verdict"),
+    [
+        (PAGE, TAIL_PACKETS - 1, LossVerdict.NOTHING),
+        (PAGE, TAIL_PACKETS, LossVerdict.CONGESTION),
+        (TAIL_PACKETS * TAIL_SHARE + 1, TAIL_PACKETS, LossVerdict.NOTHING),  # spread over many pages
+        (TAIL_PACKETS * TAIL_SHARE, TAIL_PACKETS, LossVerdict.CONGESTION),
+    ],
+)
+def test_a_full_queue_drops_many_packets_of_a_whole_burst(packets: int, lost: int, verdict: LossVerdict) -> None:
+    made = way(0.9 * DEPTH_S)
+    assert made.judge(packets, lost, 1, 1.0, is_settled=True, are_bursts_whole=True) is verdict
 
 
 def test_losses_where_little_queues_are_noise_and_are_no_more_where_much_does() -> None:
