@@ -151,6 +151,9 @@ def test_nothing_is_printed(source: Path, capfd: pytest.CaptureFixture[str]) -> 
         ({"rate": "fast"}, "--rate"),
         ({"no_delete": "yes"}, "no_delete: it must be true or false"),
         ({"log_file": Path("log")}, "sync() has no option log_file"),
+        ({"exclude": ["a", "\0"]}, "--exclude: a value cannot have a NUL character"),
+        ({"files_from": b"a\0"}, "--files-from: a value cannot have a NUL character"),
+        ({"backup_dir": "\ud800"}, "--backup-dir: a value cannot have a NUL character or half a surrogate pair"),
     ],
 )
 def test_a_wrong_option_is_one_sentence(source: Path, options: dict[str, Any], sentence: str) -> None:

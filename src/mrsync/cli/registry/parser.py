@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import os
 import re
 import sys
 from collections import deque
@@ -56,7 +57,10 @@ class Parser(argparse.ArgumentParser):
 
     def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
         """Parse arguments. Operands may be anywhere among the options."""
-        words = self.sort_out(sys.argv[1:] if args is None else args)
+        args = sys.argv[1:] if args is None else args
+        for word in args:
+            _check_word(word)
+        words = self.sort_out(args)
         return super().parse_args([*words.options, *(["--", *words.operands] if words.operands else [])], namespace)
 
     def sort_out(self, words: Iterable[str]) -> Words:
@@ -139,6 +143,18 @@ class Parser(argparse.ArgumentParser):
     def _foreign(self, name: str) -> Foreign | None:
         """Return rsync's option with this name, if this program is the one for lines of rsync."""
         return next((one for one in FOREIGN if name in one.names.split()), None) if self.prog == MRSYNC else None
+
+
+def _check_word(word: str) -> None:
+    """Raise UsageError for a word that no command line has, but a settings file or a Python program may."""
+    try:
+        is_possible = b"\0" not in os.fsencode(word)
+    except UnicodeEncodeError:
+        is_possible = False
+    if not is_possible:
+        name, sign, _ = word.partition("=")
+        what = name if sign and name.isascii() and name.startswith("--") else ascii(word)
+        raise UsageError(f"{what}: a value cannot have a NUL character or half a surrogate pair")
 
 
 class InOrder(argparse.Action):
