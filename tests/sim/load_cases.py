@@ -70,6 +70,17 @@ LOAD_CASES = (
         share=NetworkShare.FAIR,
     ),
     case(
+        "four late programs lose two packets in five, and nobody is given up",
+        (replace(GOOD, loss=0.4, late_share=0.1, late_s=0.01),) * 4,
+        (DONE,) * 4,
+        6.0,
+        seed=2,
+        switch_bytes_s=2.5e7,
+        switch_queue_bytes=2_500_000,
+        file_bytes=(525 * GEOMETRY.page_bytes,),
+        share=NetworkShare.FAIR,
+    ),
+    case(
         "late programs at targets are not taken for a queue",
         (replace(GOOD, late_share=0.3, late_s=0.01),) * 3,
         (DONE,) * 3,

@@ -151,7 +151,7 @@ class Clock:
             return
         pacing = self.pacing
         self._courtesy.on_heard(flow.id, packets, lost, first_tx)
-        if self._courtesy.sees_queue(flow.id):
+        if self._courtesy.sees_queue(flow.id) and not flow.losses.is_on_trial:
             return
         verdict = flow.losses.add(packets, lost, tx_seen=flow.tx_seen, tx=tx, now=now, is_paced=pacing.is_on)
         if verdict is LossVerdict.SUSPICION:

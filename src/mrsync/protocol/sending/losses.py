@@ -46,6 +46,11 @@ class Losses:
         self._tx_seen = 0
         self._tried: float | None = None  # the share that began the trial
 
+    @property
+    def is_on_trial(self) -> bool:
+        """Whether less is sent because of these losses, and it is not known yet whether that helps."""
+        return self._tried is not None
+
     def add(self, packets: int, lost: int, *, tx_seen: int, tx: int, now: float, is_paced: bool = False) -> LossVerdict:
         """Take the losses among newly reported packets. tx_seen: last received tx; tx: last sent tx."""
         self._packets += packets
