@@ -112,7 +112,17 @@ def uncompressed() -> Iterator[None]:
         def decompress(self, data: bytes, most: int) -> bytes:
             return bytes(data[:most])
 
-    plain = types.SimpleNamespace(compress=lambda data, level: data, decompressobj=Inflater, error=ValueError)
+    class Deflater:
+        def __init__(self, level: int) -> None:
+            pass
+
+        def compress(self, data: bytes) -> bytes:
+            return bytes(data)
+
+        def flush(self) -> bytes:
+            return b""
+
+    plain = types.SimpleNamespace(compressobj=Deflater, decompressobj=Inflater, error=ValueError)
     with mock.patch.object(packing, "zlib", plain):
         yield
 

@@ -274,7 +274,8 @@ def test_two_masters_with_one_key_share_the_targets_and_mix_nothing_up(make_lab:
     casters.append(fleets[1].start_caster("-w", "3"))
     statuses = [caster.wait() for caster in casters]
     assert [catcher.wait() for catcher in catchers] == [0, 0]
-    assert set(statuses) <= {5, 23}, "each lacks the third target at least"
+    # Each lacks the third target at least. On a busy machine one may have greeted a target that then joined the other.
+    assert set(statuses) <= {5, 23, 30}, "\n".join(caster.output for caster in casters)
     assert any("another session casts to 239.255.67.92 port 8888" in caster.output for caster in casters)
     for host in here:
         dest = fleets[0].dest(host)

@@ -88,7 +88,7 @@ def sync(
     between("compared")
     planned = build_plan(scanned, comparison.needs)
     plan = Plan.decode(planned.encode(), manifest)
-    contents = ContentsReader(os.fsencode(source), scanned.manifest, planned)
+    contents = ContentsReader(os.fsencode(source), scanned.manifest, planned, mode_changes=scanned.mode_changes)
     stage = Stage(destination, manifest, plan, comparison.needs, secrets.token_hex(4))
     cast(contents, stage, page_bytes=page_bytes, seed=seed)
     between("staged")
