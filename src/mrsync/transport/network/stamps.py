@@ -42,11 +42,11 @@ class LastArrival:
         self._wall = self._now = 0.0
 
     def set_clock(self, now: float) -> None:
-        """Return the present time on the clock of the stamps."""
+        """Note the present time on the caller's clock, to which the times of arrivals are converted."""
         self._now, self._wall = now, time.time()
 
     def read(self) -> float:
-        """Return that time, or the last known one if the kernel does not know it."""
+        """Return when the last datagram arrived, on the caller's clock; the noted time if the kernel does not know it."""
         try:
             stamp = fcntl.ioctl(self._socket, _SIOCGSTAMPNS, bytes(_TIMESPEC.size))
         except OSError:  # nothing arrived since the kernel was asked for the first time
