@@ -46,7 +46,7 @@ class LastArrival:
         self._now, self._wall = now, time.time()
 
     def read(self) -> float:
-        """Return when the last datagram arrived, on the caller's clock; the noted time if the kernel does not know it."""
+        """Return when the last datagram arrived, on the caller's clock; the noted time if the kernel does not know."""
         try:
             stamp = fcntl.ioctl(self._socket, _SIOCGSTAMPNS, bytes(_TIMESPEC.size))
         except OSError:  # nothing arrived since the kernel was asked for the first time
