@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
 
 from mrsync.cli.registry.option import MRSYNC
@@ -28,6 +28,7 @@ from mrsync.run.stop import Stop
 Result: TypeAlias = Outcome
 Event: TypeAlias = Notice | Snapshot
 PathLike: TypeAlias = str | bytes | os.PathLike[str]
+PATH_TYPES = (str, bytes, os.PathLike)
 
 # Options that are useful only for a command with a terminal, files or a process of its own.
 FOR_PROGRAMS = {"progress", "report", "metrics", "stats", "log-file", "log-format", "verbose", "help", "version"}
@@ -35,7 +36,7 @@ FOR_PROGRAMS = {"progress", "report", "metrics", "stats", "log-file", "log-forma
 
 def sync(
     source: PathLike,
-    targets: str | Iterable[str],
+    targets: PathLike | Iterable[PathLike],
     dest: PathLike | None = None,
     *,
     on_event: Callable[[Event], None] | None = None,
@@ -45,7 +46,7 @@ def sync(
 ) -> Result:
     """Make `dest` on all targets equal to `source`, and return the result.
 
-    source: a local directory. targets: host names as for -m, or an iterable of names. dest: a directory on the targets,
+    source: a local directory. targets: host names as for -m, or an iterable of them. dest: a directory on the targets,
     which may contain {host}; default: same as source. on_event: called in this thread with each Notice, and every
     progress_interval_s seconds with a Snapshot of all targets; an exception from it ends the run. stop: call
     stop.request("reason") in any thread or signal handler to end the run with exit status 20. options: long options of
@@ -56,19 +57,23 @@ def sync(
     """
     from mrsync.run.cast.cast import cast
 
+    if on_event is not None and not callable(on_event):
+        raise UsageError("on_event: it must be a function")
+    if not isinstance(progress_interval_s, int | float):
+        raise UsageError("progress_interval_s: it must be a number")
+    if not isinstance(stop, Stop | None):
+        raise UsageError("stop: it must be a mrsync.Stop")
     settings, _ = parse_mrsync(_arguments(source, targets, dest, options), reads_files=False)
     return cast(settings, _Listener(on_event, progress_interval_s), stop or Stop())
 
 
 def _arguments(
-    source: PathLike, targets: str | Iterable[str], dest: PathLike | None, options: dict[str, Any]
+    source: PathLike, targets: PathLike | Iterable[PathLike], dest: PathLike | None, options: dict[str, Any]
 ) -> list[str]:
     """Return the request as words of a command line, because its parser knows names, types, ranges and conflicts."""
-    if not isinstance(targets, str):
-        targets = ",".join(targets)
-    words = [f"--targets={targets}", f"--source={os.fsdecode(source)}"]
+    words = [f"--targets={_names(targets)}", f"--source={_text('source', source)}"]
     if dest is not None:
-        words.append(f"--dest={os.fsdecode(dest)}")
+        words.append(f"--dest={_text('dest', dest)}")
     parser = make_parser(MRSYNC)
     given: dict[str, Any] = {}
     for keyword, value in options.items():
@@ -83,6 +88,20 @@ def _arguments(
     return words + option_words(parser, given)
 
 
+def _names(targets: PathLike | Iterable[PathLike]) -> str:
+    """Return target names as -m has them."""
+    if isinstance(targets, PATH_TYPES) or not isinstance(targets, Iterable):
+        return _text("targets", targets)
+    return ",".join(_text("targets", each) for each in targets)
+
+
+def _text(keyword: str, value: object) -> str:
+    """Return a path or name as a text. Raise UsageError if it is neither."""
+    if not isinstance(value, PATH_TYPES):
+        raise UsageError(f"{keyword}: it must be a text, bytes or a path, not {type(value).__name__}")
+    return os.fsdecode(value)
+
+
 def _opposite(keyword: str, value: object) -> bool:
     """Return what no_NAME=value means for NAME."""
     if not isinstance(value, bool):
@@ -91,10 +110,10 @@ def _opposite(keyword: str, value: object) -> bool:
 
 
 def _plain(value: object) -> object:
-    """Return a value as settings files have it: a path is a text, and a tuple is a list."""
-    if isinstance(value, (bytes, os.PathLike)):
+    """Return a value as settings files have it: a path is a text, and what has several values is a list."""
+    if isinstance(value, PATH_TYPES):
         return os.fsdecode(value)
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, Iterable) and not isinstance(value, Mapping):
         return [_plain(each) for each in value]
     return value
 

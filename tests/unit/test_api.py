@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ClusterShell.NodeSet import NodeSet
 
 import mrsync
 from mrsync.api import Event
@@ -62,6 +63,8 @@ def test_options_are_keywords(source: Path) -> None:
     [
         {"exclude": ("*.tmp", "a")},
         {"exclude": "*.tmp"},
+        {"exclude": {b"*.tmp"}},
+        {"exclude": iter(["*.tmp"])},
         {"no_delete": True},
         {"no_delete": False},
         {"exclude_from": Path("excluded")},
@@ -79,6 +82,33 @@ def test_values_are_those_of_python(source: Path, options: dict[str, Any], monke
     assert result.exit_status == 0
     assert Path("dest/x/extra").exists() is options.get("no_delete", False)
     assert Path("dest/x/b.tmp").exists() is not any(name.startswith("exclude") for name in options)
+
+
+@pytest.mark.parametrize("targets", [[b"x"], b"x", Path("x"), (name for name in "x"), {"x": 1}.keys(), NodeSet("x")])
+def test_targets_are_texts_bytes_or_paths(source: Path, targets: Any) -> None:
+    result = mrsync.sync(source, targets, source.parent / "dest/{host}", rsh="local", **place(), dry_run=True)
+    assert [target.host for target in result.targets] == ["x"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"targets": 5}, "targets: it must be a text, bytes or a path, not int"),
+        ({"targets": ["x", None]}, "targets: it must be a text, bytes or a path, not NoneType"),
+        ({"targets": None}, "targets: it must be a text, bytes or a path, not NoneType"),
+        ({"source": ["x"]}, "source: it must be a text, bytes or a path, not list"),
+        ({"dest": 5}, "dest: it must be a text, bytes or a path, not int"),
+        ({"on_event": 5}, "on_event: it must be a function"),
+        ({"progress_interval_s": "1"}, "progress_interval_s: it must be a number"),
+        ({"stop": True}, "stop: it must be a mrsync.Stop"),
+        ({"exclude": {"a": 1}}, "exclude: it must be a text"),
+        ({"exclude": [None]}, "exclude: it must be a text"),
+    ],
+)
+def test_an_argument_of_a_wrong_type_is_one_sentence(source: Path, arguments: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(mrsync.UsageError) as caught:
+        mrsync.sync(**{"source": source, "targets": "x", "rsh": "local", **arguments})
+    assert str(caught.value) == sentence
 
 
 def test_targets_that_are_not_equal_are_incomplete(source: Path) -> None:
