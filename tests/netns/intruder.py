@@ -20,7 +20,7 @@ PAGE, CODED, STATUS = 0, 1, 2
 CASTER = 0xFFFF
 KIND_AT, PAGE_AT = 2, 10
 TURN_S = 0.01
-TOLD = 100  # datagrams sent, then it says so
+TOLD = 100  # it says each time when it has sent so many more
 
 
 class Intruder:
@@ -136,8 +136,8 @@ def main() -> None:
         for _ in range(int((time.monotonic() - began) * int(rate)) - sent):
             play(intruder, trick, recording)
             sent += 1
-            if sent == TOLD:
-                print("sent", flush=True)
+            if sent % TOLD == 0:
+                print("sent", sent, flush=True)
 
 
 if __name__ == "__main__":
