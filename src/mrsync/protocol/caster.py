@@ -436,9 +436,14 @@ class Caster:
             self._timers.stop_all()
             self._events.append(CastFinished(self.phase))
 
-    def _elect(self, now: float) -> None:
+    def _limit_window(self) -> None:
+        """Limit the window by the receive buffers of the targets that it serves now."""
         served = (target for target in self.roster.live if not target.flow.is_shed)
         self.clock.window.on_buffers(target.hello.buffer_bytes for target in served if target.hello is not None)
+
+    def _elect(self, now: float) -> None:
+        """Elect the monitors after a target has come or gone, and at intervals. Set aside a target that falls behind."""
+        self._limit_window()
         if self.clock.elect(now):
             self._timers.advance(Timer.STATUS, now)
         if shed := self._stragglers.look(self._schedule.tx, now):
