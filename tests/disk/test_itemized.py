@@ -58,7 +58,7 @@ def itemized(source: Path, dest: Path, *options: str) -> list[str]:
     comparison = compare(manifest, destination)
     assert comparison.failures == foresee_deletions(manifest, destination, comparison) == []
     assert comparison.items is not None
-    told = itemize(comparison.items, set(), destination.deletions, lambda count: None)
+    told = itemize(comparison.items, set(), destination.removals.deletions, lambda count: None)
     destination.close()
     ledger = Ledger()
     for record in told.records:

@@ -442,7 +442,7 @@ class Caster:
         self.clock.window.on_buffers(target.hello.buffer_bytes for target in served if target.hello is not None)
 
     def _elect(self, now: float) -> None:
-        """Elect the monitors after a target has come or gone, and at intervals. Set aside a target that falls behind."""
+        """Elect the monitors, and look for a target that holds back all others."""
         self._limit_window()
         if self.clock.elect(now):
             self._timers.advance(Timer.STATUS, now)

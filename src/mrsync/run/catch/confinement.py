@@ -21,8 +21,8 @@ def confine(
 ) -> None:
     """Restrict the calling thread to changes below the destination, and below what else the session writes to."""
     directories = [os.dup(destination.root_fd)]
-    if destination.backups is not None and destination.backups.outside_path:
-        directories.append(open_deepest(destination.backups.outside_path))
+    if destination.removals.backups is not None and destination.removals.backups.outside_path:
+        directories.append(open_deepest(destination.removals.backups.outside_path))
     if record_keeper is not None and record_keeper.fd >= 0:
         directories.append(os.dup(record_keeper.fd))
     emptied = [open_deepest(os.path.dirname(os.path.abspath(destination.path)))] if destination.is_new else []

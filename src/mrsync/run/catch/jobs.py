@@ -179,8 +179,8 @@ class TreeJobs:
             from mrsync.tree.staging.durability import Durability  # most runs do without
 
             self._durability = Durability(destination)
-        if destination.backups is not None:
-            destination.backups.on_activity = self._activity
+        if destination.removals.backups is not None:
+            destination.removals.backups.on_activity = self._activity
         if self._record_keeper is not None and not self._is_dry_run and not manifest.policy.is_listed:
             self._record_keeper.open(encoded)
         self.confine()
@@ -361,7 +361,7 @@ class TreeJobs:
             done = Result()
             if self._destination is not None:
                 done.failures = foresee_deletions(self._manifest, self._destination, self._comparison)
-                done.deleted = self._destination.deletions.count
+                done.deleted = self._destination.removals.deletions.count
         else:
             stage = self.rounds.first if self.rounds else self._open_stage(Plan(self._manifest, [], {}), [])
             self._rollback = None
@@ -376,10 +376,10 @@ class TreeJobs:
             self._keep_record()
         if self._destination is not None:
             done.failures += self._destination.refusals.take()
-            done.skipped = self._destination.deletions.skipped
+            done.skipped = self._destination.removals.deletions.skipped
         if self._comparison.items is None:
             return Finished(done)
-        deletions = self._destination.deletions if self._destination is not None else Deletions(Policy())
+        deletions = self._destination.removals.deletions if self._destination is not None else Deletions(Policy())
         return Finished(done, itemize(self._comparison.items, done.undone, deletions, self._activity))
 
     def _keep_record(self) -> None:

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from mrsync.files import may_others_write
 from mrsync.tree.compare.differences import Differences
 from mrsync.tree.compare.hard_links import Found, Inode
-from mrsync.tree.compare.result import Comparison
+from mrsync.tree.compare.result import Comparison, Reuse
 from mrsync.tree.destination.alternates import Alternates
-from mrsync.tree.destination.reuses import Reuse
 from mrsync.tree.destination.xattr_sync import XattrSync
 from mrsync.tree.fs.digests import Digester
 from mrsync.tree.fs.directories import Directories

@@ -25,7 +25,7 @@ def check_deletions(destination: Destination, comparison: Comparison, on_activit
     going = 0
     for directory, name in comparison.extraneous:
         with suppress(OSError):  # the deletion itself reports the error
-            going += destination.count_going(directory, name)
+            going += destination.removals.count_deletions(directory, name)
         on_activity(1)
     if going > max(UNGUARDED, staying):
         raise DeletionsRefused(
@@ -36,29 +36,30 @@ def check_deletions(destination: Destination, comparison: Comparison, on_activit
 def foresee_deletions(manifest: Manifest, destination: Destination, comparison: Comparison) -> list[Failure]:
     """Record everything that would be deleted in the deletions of a dry-run destination; return the failures."""
     obstacles = [(manifest.parents[entry], manifest.names[entry]) for entry in comparison.obstacles]
+    listed_deletions = destination.removals.listed_deletions
     failures = []
     for number, (directory, name) in enumerate([*obstacles, *comparison.extraneous]):
         try:
             is_obstacle = number < len(obstacles)
-            if is_obstacle and destination.listed_deletions is not None:
-                destination.listed_deletions.delete_below(os.path.join(manifest.path(directory), name))
+            if is_obstacle and listed_deletions is not None:
+                listed_deletions.delete_below(os.path.join(manifest.path(directory), name))
             else:
                 _foresee(destination, directory, name, is_obstacle=is_obstacle)
         except OSError as error:
             failures.append(Failure(error.errno or 0, os.path.join(manifest.path(directory), name), "delete"))
     for path in comparison.listed_deletions:
-        assert destination.listed_deletions is not None  # it found these paths
+        assert listed_deletions is not None  # it found these paths
         try:
-            destination.listed_deletions.delete(path)
+            listed_deletions.delete(path)
         except OSError as error:
             failures.append(Failure(error.errno or 0, path, "delete"))
     return failures
 
 
 def _foresee(destination: Destination, directory: int, name: bytes, *, is_obstacle: bool) -> None:
-    deletions = destination.deletions
+    deletions = destination.removals.deletions
     fd = destination.directories.open(directory)
     if stat.S_ISDIR(os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode):
-        destination.remove_tree(directory, fd, name, is_obstacle=is_obstacle)
+        destination.removals.remove_tree(directory, fd, name, is_obstacle=is_obstacle)
     elif deletions.allows():
         deletions.note(directory, name, is_directory=False)

@@ -39,8 +39,8 @@ def compare(
         find_missing(destination, comparison)
     if destination.kept_links is not None:
         comparison.extraneous = destination.kept_links.spare(comparison.extraneous)
-    if destination.protection is not None:
-        comparison.failures += destination.protection.failures
+    if destination.removals.protection is not None:
+        comparison.failures += destination.removals.protection.failures
     return comparison
 
 

@@ -60,7 +60,7 @@ _ACTIVITY_ENTRIES = 1000
 def _pruned(manifest: Manifest, destination: Destination | None) -> Container[int]:
     from mrsync.tree.compare.pruning import find_pruned  # with the rules, which most runs do without
 
-    return find_pruned(manifest, destination.protection if destination is not None else None)
+    return find_pruned(manifest, destination.removals.protection if destination is not None else None)
 
 
 class Comparer:

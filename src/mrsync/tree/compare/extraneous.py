@@ -28,19 +28,20 @@ class Extraneous:
         """
         if self._destination is None:
             return positions
-        positions = {name: at for name, at in positions.items() if not self._destination.holds_records(directory, name)}
-        if self._destination.protection is None:
+        removals = self._destination.removals
+        positions = {name: at for name, at in positions.items() if not removals.holds_records(directory, name)}
+        if removals.protection is None:
             return positions
-        protection, goes = self._destination.protection, self._destination.can_go
+        protection, can_delete_part = removals.protection, removals.can_delete_part
         directories = [name for name in positions if listing.modes[positions[name]] >> KIND_SHIFT == DIRECTORY]
         safe = protection.of(directory).safe(list(positions), directories)
-        safe.update([name for name in directories if name not in safe and not goes(directory, name)])
+        safe.update([name for name in directories if name not in safe and not can_delete_part(directory, name)])
         return [name for name in positions if name not in safe]
 
     def note_obstacle(self, directory: int) -> None:
         """Read the filter rules of a directory with an obstacle now, so that these apply when it is removed."""
-        if self._destination is not None and self._destination.protection is not None:
-            self._destination.protection.of(directory)
+        if self._destination is not None and self._destination.removals.protection is not None:
+            self._destination.removals.protection.of(directory)
 
 
 def find_missing(destination: Destination, comparison: Comparison) -> None:
@@ -58,12 +59,12 @@ def find_missing(destination: Destination, comparison: Comparison) -> None:
         try:
             fd = destination.directories.open(directory)
             found = os.stat(name, dir_fd=fd, follow_symlinks=False)
-            if (directory, name) in known or destination.holds_records(directory, name):
+            if (directory, name) in known or destination.removals.holds_records(directory, name):
                 continue
             if (
                 stat.S_ISDIR(found.st_mode)
                 and not manifest.policy.deletes
-                and destination.count_going(directory, name) > 1
+                and destination.removals.count_deletions(directory, name) > 1
             ):
                 comparison.failures.append(Failure(errno.ENOTEMPTY, path, "delete"))
                 continue

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from mrsync.tree.compare.sightings import Sightings
-from mrsync.tree.destination.reuses import Reuses
 from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.items import Items
+from mrsync.tuples import NamedTuple
 
 
 class Comparison:
@@ -58,3 +59,39 @@ class Comparison:
         self.sightings.add(again.sightings)
         if self.items is not None and again.items is not None:
             self.items.amend(known, again.items)
+
+
+class Reuse(NamedTuple):
+    """An entry that is linked or copied from another directory of the target (--link-dest and its like).
+
+    number: of the other directory. original: the entry that has its contents there. is_link: make a hard link, not a
+    copy. inode, mtime_ns: what the original must still be; its ctime changes with every link to it.
+    """
+
+    entry: int
+    number: int
+    original: int
+    is_link: bool
+    inode: int
+    mtime_ns: int
+
+    def is_about(self, status: os.stat_result) -> bool:
+        return (status.st_ino, status.st_mtime_ns) == (self.inode, self.mtime_ns)
+
+
+class Reuses:
+    """Reuses in columns, because there may be one for each entry."""
+
+    def __init__(self) -> None:
+        self._columns = tuple([array(code) for code in ("I", "B", "I", "B", "Q", "q")])
+
+    def __len__(self) -> int:
+        return len(self._columns[0])
+
+    def __iter__(self) -> Iterator[Reuse]:
+        for entry, number, original, is_link, inode, mtime_ns in zip(*self._columns):
+            yield Reuse(entry, number, original, bool(is_link), inode, mtime_ns)
+
+    def add(self, reuse: Reuse) -> None:
+        for column, value in zip(self._columns, reuse):
+            column.append(value)

@@ -35,7 +35,7 @@ class SynclistComparer(Comparer):
         super().__init__(manifest, destination, prefetch, on_activity, alternates)
         assert manifest.listed is not None  # the condition for this class
         self._marks = manifest.listed.marks
-        self._listed_deletions = destination.listed_deletions if destination is not None else None
+        self._listed_deletions = destination.removals.listed_deletions if destination is not None else None
 
     def run(self) -> Comparison:
         result = super().run()

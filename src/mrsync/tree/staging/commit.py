@@ -79,7 +79,7 @@ class Commit:
         """
         stage = self._stage
         destination, names, entries = stage.destination, stage.manifest.names, stage.plan.entries
-        if stage.files.overwritten or destination.backups is not None:
+        if stage.files.overwritten or destination.removals.backups is not None:
             return
         room = stage.files.room(left[0])
         with suppress(OSError):
@@ -110,13 +110,13 @@ class Commit:
         except (FileNotFoundError, NotADirectoryError):
             destination.ensure(parent)
         destination.directories.touched.add(parent)
-        if destination.backups is not None and file not in stage.renewed:
-            destination.keep_old(parent, name)
+        if destination.removals.backups is not None and file not in stage.renewed:
+            destination.removals.back_up(parent, name)
         try:
             self._rename(file, room, parent, name)
             return
         except IsADirectoryError:
-            destination.make_way(parent, name)
+            destination.removals.clear(parent, name)
         except PermissionError:
             # A rename changes both directories, so either may need a temporary mode.
             if not destination.directories.loosen(parent) | destination.directories.loosen(room):

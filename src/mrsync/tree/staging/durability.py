@@ -57,7 +57,7 @@ class Durability:
         for point in Mounts().points_below(destination.path):
             with suppress(OSError):  # a mount point that cannot be opened has not been written to
                 fds.append(os.open(point, os.O_RDONLY | CAUTIOUS, dir_fd=destination.root_fd))
-        backups = destination.backups.outside_fd if destination.backups is not None else -1
+        backups = destination.removals.backups.outside_fd if destination.removals.backups is not None else -1
         if backups >= 0:
             fds.append(os.dup(backups))
         return _one_each(fds)

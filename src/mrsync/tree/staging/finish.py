@@ -25,10 +25,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 
-from mrsync.tree.compare.result import Comparison
+from mrsync.tree.compare.result import Comparison, Reuse
 from mrsync.tree.compare.update_safety import UpdateSafety
 from mrsync.tree.destination.refusals import LINK as HARD_LINK
-from mrsync.tree.destination.reuses import Reuse
 from mrsync.tree.fs.copying import NO_LINKS, copy_entry
 from mrsync.tree.fs.directories import ASIDE
 from mrsync.tree.fs.handles import Handle, Opened, pinned
@@ -88,6 +87,7 @@ class _Finisher:
         self._stage = stage
         self._again = again
         self._destination = stage.destination
+        self._removals = stage.destination.removals
         self._directories = stage.destination.directories
         self._manifest = stage.manifest
         self._comparison = comparison
@@ -95,7 +95,7 @@ class _Finisher:
         self._result = Result()
         self._pending = 0
         self._mended = frozenset(comparison.mended)
-        self._rereads_rules = stage.manifest.policy.rereads_rules and stage.destination.protection is not None
+        self._rereads_rules = stage.manifest.policy.rereads_rules and self._removals.protection is not None
 
     def run(self) -> Result:
         self._stage.end_journal()
@@ -133,7 +133,7 @@ class _Finisher:
 
     def _delete_entries(self) -> None:
         comparison = self._comparison
-        rules = self._destination.read_rules() if self._rereads_rules else None
+        rules = self._removals.read_rules() if self._rereads_rules else None
         for directory, name in comparison.extraneous:
             self._delete(directory, name)
         self._empty_lasting()
@@ -146,7 +146,7 @@ class _Finisher:
         if rules is not None:
             known = frozenset(comparison.failures)
             self._result.failures += [failure for failure in rules.failures if failure not in known]
-        self._result.deleted = self._destination.deletions.count
+        self._result.deleted = self._removals.deletions.count
 
     def _finalize_directories(self) -> None:
         """Give directories their attributes, deepest first, and report refusals of all kinds."""
@@ -217,7 +217,7 @@ class _Finisher:
             self._take(reuse._replace(is_link=False), entry)
 
     def _remove_superseded(self, entry: int) -> None:
-        self._destination.make_way(self._manifest.parents[entry], self._manifest.names[entry])
+        self._removals.clear(self._manifest.parents[entry], self._manifest.names[entry])
 
     def _link(self, entry: int) -> None:
         """Link a member of a hard-link group to its leader."""
@@ -292,11 +292,11 @@ class _Finisher:
         destination.ensure(parent)
         try:
             change(parent, lambda fd: make(fd, temporary))
-            destination.keep_old(parent, name)
+            self._removals.back_up(parent, name)
             try:
                 change(parent, place)
             except IsADirectoryError:
-                destination.make_way(parent, name)
+                self._removals.clear(parent, name)
                 change(parent, place)
         except OSError:
             with suppress(FileNotFoundError):
@@ -367,10 +367,10 @@ class _Finisher:
         manifest = self._manifest
         for entry in sorted(self._destination.placement.blocked if manifest.policy.deletes else ()):
             with suppress(OSError):  # that the file could not be put in place was already reported
-                self._destination.make_way(manifest.parents[entry], manifest.names[entry])
+                self._removals.clear(manifest.parents[entry], manifest.names[entry])
 
     def _delete_listed(self, paths: list[bytes]) -> None:
-        listed_deletions = self._destination.listed_deletions
+        listed_deletions = self._removals.listed_deletions
         assert listed_deletions is not None  # it made the list of paths
         for path in paths:
             self._count(1)
@@ -378,7 +378,7 @@ class _Finisher:
                 if listed_deletions.delete(path):
                     self._destination.directories.touched.add(self._manifest.find(os.path.dirname(path)))
             except OSError as error:
-                if error.errno != errno.ENOTEMPTY or not self._destination.has_backups_beside:
+                if error.errno != errno.ENOTEMPTY or not self._removals.has_backups_beside:
                     self._result.failures.append(Failure(error.errno or 0, path, "delete"))
         self._destination.directories.touched.discard(-1)  # the parent is not in the manifest, or was deleted as well
         self._result.failures += listed_deletions.restore()
@@ -394,20 +394,20 @@ class _Finisher:
             self._result.failures.append(Failure(error.errno or 0, path, "delete"))
 
     def _delete_in(self, directory: int, fd: int, name: bytes) -> None:
-        deletions = self._destination.deletions
+        deletions = self._removals.deletions
         is_directory = stat.S_ISDIR(os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode)
-        if self._rereads_rules and self._destination.is_protected(directory, name, is_directory=is_directory):
+        if self._rereads_rules and self._removals.is_protected(directory, name, is_directory=is_directory):
             return
         if is_directory:
             self._delete_directory(directory, fd, name)
         elif deletions.allows():
-            self._destination.delete(directory, fd, name)
+            self._removals.delete(directory, fd, name)
             deletions.note(directory, name, is_directory=False)
 
     def _delete_directory(self, directory: int, fd: int, name: bytes) -> None:
-        deletions = self._destination.deletions
+        deletions = self._removals.deletions
         if self._manifest.policy.deletes:
-            self._destination.remove_tree(directory, fd, name, self._count)
+            self._removals.remove_tree(directory, fd, name, self._count)
         elif deletions.allows():  # --delete-missing-args alone, which deletes nothing that came into it meanwhile
             os.rmdir(name, dir_fd=fd)
             deletions.note(directory, name, is_directory=True)

@@ -8,8 +8,8 @@ import stat
 from collections.abc import Callable
 
 from mrsync.files import open_regular
+from mrsync.tree.compare.result import Reuse
 from mrsync.tree.destination.destination import Destination
-from mrsync.tree.destination.reuses import Reuse
 from mrsync.tree.fs.copying import copy_entry
 from mrsync.tree.fs.handles import pinned
 from mrsync.tree.model.manifest import REGULAR

@@ -149,13 +149,13 @@ def test_way_is_made_for_a_file(tmp_path: Path, deletes: bool) -> None:
     (dest / "file").touch()
     destination, _ = bound(tmp_path / "source", dest, deletes=deletes)
     for name in (b"file", b"empty", b"nothing"):
-        destination.make_way(0, name)
+        destination.removals.clear(0, name)
     if deletes:
-        destination.make_way(0, b"full")
+        destination.removals.clear(0, b"full")
         assert list(dest.iterdir()) == []
     else:
         with pytest.raises(OSError, match=r"not empty"):
-            destination.make_way(0, b"full")
+            destination.removals.clear(0, b"full")
         assert [path.name for path in dest.iterdir()] == ["full"]
     destination.close()
 
@@ -168,7 +168,7 @@ def test_names_change_in_our_own_locked_directory() -> None:
         (top / "dest" / "locked").chmod(0o500)
         destination, manifest = bound(top / "source", top / "dest")
         locked = entry_of(manifest, b"locked")
-        destination.make_way(locked, b"file")
+        destination.removals.clear(locked, b"file")
         assert destination.directories.touched == {locked}
         assert not (top / "dest" / "locked" / "file").exists()
         destination.close()
