@@ -6,12 +6,14 @@ import os
 import random
 import shutil
 import subprocess
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from tests.programs import program
 from tests.rsync.differences import differing
+from tests.rsync.outcomes import NOW
 
 pytestmark = pytest.mark.skipif(shutil.which("rsync") is None, reason="needs rsync")
 
@@ -53,6 +55,33 @@ def test_links_to_directories_are_kept(folder: Path, case: str) -> None:
     is_beneath = "out" not in case and "absolute" not in case
     # rsync also itemizes directories that it fails to make, and gives the time of a directory to the link
     check(folder, "-aiKO s/" if is_beneath else "-aKO s/")
+
+
+@pytest.mark.parametrize(
+    ("line", "where"),
+    [
+        *[(line, where) for line in ("-aix s/", "-aixx s/", "-aix s") for where in ("s", "dest", "s and dest")],
+        ("-aixx s/m s/a s/m/", "s"),
+        ("-aixx s/m s/", "s"),
+    ],
+)
+def test_other_file_systems_are_not_entered(folder: Path, line: str, where: str) -> None:
+    tops = ["s"] * where.startswith("s") + ["rsync/dest", "mrsync/dest"] * where.endswith("dest")
+    (folder / "s/m").mkdir()
+    subprocess.run(["rsync", "-a", "s/", "s", "rsync/dest/"], cwd=folder, check=True)
+    subprocess.run(["cp", "-a", "rsync", "mrsync"], cwd=folder, check=True)
+    with ExitStack() as mounted:
+        for top in tops:
+            if os.system(f"mount -t tmpfs -o mode=755 none {folder / top}/m"):
+                pytest.skip("cannot mount")
+            mounted.callback(os.system, f"umount {folder / top}/m")
+        for top in ("s", "rsync/dest", "mrsync/dest"):
+            (folder / top / "m/sub").mkdir()
+            (folder / top / "m/sub" / f"only in {top[-1]}").touch()
+        for path in folder.rglob("*"):
+            os.utime(path, (NOW, NOW), follow_symlinks=False)
+        found = differing([*line.split(), "--delete"], "dest/", folder, random.randrange(20000, 32000, 2))
+    assert not found, found
 
 
 MISSING = (

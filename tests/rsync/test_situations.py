@@ -70,6 +70,12 @@ def _filters_above(folder: Path) -> None:
     (folder / "s1/b/.rsync-filter").write_text("+ deep/c\n")
 
 
+def _filters_of_each(folder: Path) -> None:
+    (folder / "s1/.rsync-filter").write_text("- c\n- z\n- /a\n")
+    (folder / "s2/.rsync-filter").write_text("- /b\n- e\n- c\n")
+    (folder / "s2/z/.rsync-filter").write_text("+ y\n")
+
+
 def _filters_to_come(folder: Path) -> None:
     _filters(folder)
     (folder / "s1/.rsync-filter").write_text("- extra\n")
@@ -120,6 +126,9 @@ SITUATIONS: dict[str, tuple[Callable[[Path], None], str]] = {
     "merge files": (_filters, "-aiF --delete s1/"),
     "merge files above a directory": (_filters_above, "-aiF s1/b"),
     "merge files above two directories": (_filters_above, "-aiF --delete s1/x s1/b"),
+    "merge files of each source": (_filters_of_each, "-aiF --delete --no-i-r s1/ s2/"),
+    "merge files of each source, by names": (_filters_of_each, "-aiF --no-i-r s1/ s2 s2/z"),
+    "merge files above directories in several": (_filters_of_each, "-aiF --delete s1/b s2/z s1/x"),
     "merge files that come": (_filters_to_come, "-aiF --delete-after s1/"),
     "merge files that are excluded": (_filters, "-aiFF --delete --delete-excluded s1/"),
     "rules from a file": (_filters, "-ai --delete --exclude-from=rules s1/"),
@@ -149,7 +158,7 @@ SITUATIONS: dict[str, tuple[Callable[[Path], None], str]] = {
 
 
 TRIED = list(SITUATIONS)[:: 1 if os.environ.get("MRSYNC_ALL_LINES") else 3]  # CI has no time for more
-TRIED += [name for name in ("merge files above a directory", "merge files that come") if name not in TRIED]
+TRIED += [name for name in SITUATIONS if name.startswith("merge files") and name not in TRIED]
 
 
 @pytest.mark.parametrize("name", TRIED)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 
-from mrsync.cli.registry.option import FOLDER, HOSTS, INTERFACE, LIST, MRSYNC, ORDERED, PATH, Option
+from mrsync.cli.registry.option import COUNT, FOLDER, HOSTS, INTERFACE, LIST, MRSYNC, ORDERED, PATH, Option
 from mrsync.cli.registry.options import PROGRAMS, options_of
 
 COMMANDS: Mapping[str, str] = {  # commands of mrsync -> the program with their options; empty: none
@@ -117,7 +117,7 @@ def _zsh() -> Iterator[str]:
 
 
 def _zsh_specs(option: Option, program: str) -> Iterator[str]:
-    again = "*" if option.how in (LIST, ORDERED) else ""
+    again = "*" if option.how in (COUNT, LIST, ORDERED) else ""
     text = re.sub(r"([][:])", r"\\\1", option.help).replace("'", "'\\''")
     action = f"({' '.join(option.choices)})" if option.choices else _ZSH_VALUES.get(option.completes, " ")
     for name in option.all_names(program):

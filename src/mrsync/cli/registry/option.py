@@ -27,8 +27,9 @@ SECTIONS = (WHAT, CHOICE, LISTS, KEEPING, DELETION, BACKUPS, NETWORK, REMOTE, OU
 PATH, FOLDER, HOSTS, INTERFACE = "path", "folder", "hosts", "interface"
 ELSEWHERE = "elsewhere"  # a path on the targets, which cannot be completed here
 
-# How an option is given: once with a value, repeatedly, as a flag, as a flag with --no- form, in order.
-VALUE, LIST, FLAG, SWITCH, ORDERED = "value", "list", "flag", "switch", "ordered"
+# How an option is given: once with a value, repeatedly, as a flag, as a flag with --no- form, as
+# a flag that means more when it is repeated, in order.
+VALUE, LIST, FLAG, SWITCH, COUNT, ORDERED = "value", "list", "flag", "switch", "count", "ordered"
 
 
 class Option(NamedTuple):
@@ -67,7 +68,7 @@ class Option(NamedTuple):
 
     @property
     def how(self) -> str:
-        """How it is given: VALUE, LIST, FLAG, SWITCH or ORDERED."""
+        """How it is given: VALUE, LIST, FLAG, SWITCH, COUNT or ORDERED."""
         return self.kind or (VALUE if self.takes_value else FLAG)
 
     @property

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from mrsync import __version__
 from mrsync.cli.registry.declared.foreign import FOREIGN, Foreign
-from mrsync.cli.registry.option import FILELIST, FLAG, LIST, MRSYNC, ORDERED, REPORT, SWITCH, VALUE, Option
+from mrsync.cli.registry.option import COUNT, FILELIST, FLAG, LIST, MRSYNC, ORDERED, REPORT, SWITCH, VALUE, Option
 from mrsync.cli.registry.options import EXAMPLES, FORMS, PROGRAMS, options_of
 from mrsync.cli.registry.statuses import MEANINGS
 from mrsync.errors import UsageError
@@ -33,6 +33,7 @@ _ACTIONS: dict[str, dict[str, Any]] = {
     VALUE: {},
     LIST: {"action": "append"},
     SWITCH: {"action": argparse.BooleanOptionalAction},
+    COUNT: {"action": "count"},
 }
 
 

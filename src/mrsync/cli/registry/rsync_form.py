@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mrsync.cli.registry.declared.foreign import DEFAULTS, FOREIGN, Foreign
-from mrsync.cli.registry.option import FLAG, MRSYNC, SWITCH, Option
+from mrsync.cli.registry.option import COUNT, FLAG, MRSYNC, SWITCH, Option
 from mrsync.cli.registry.options import FORMS, PROGRAMS, options_of
 from mrsync.cli.registry.parser import Help, Parser, Version, add_option, group_of
 
@@ -92,7 +92,7 @@ def _add(group: Any, option: Option) -> None:
         )
     elif names:
         add_option(group, option._replace(flags=" ".join(names), letters={}, dest=option.attribute), MRSYNC)
-        if option.rsync and option.how in (FLAG, SWITCH) and not option.stores:
+        if option.rsync and option.how in (COUNT, FLAG, SWITCH) and not option.stores:
             default = DEFAULTS.get(option.attribute, False)
             words = {"action": "store_const", "const": default, "default": argparse.SUPPRESS}
             if negative := list(_negative(option)):

@@ -29,7 +29,7 @@ def policy(options: argparse.Namespace) -> Policy:
         rereads_rules=options.is_rsync_form and options.deletes_after,
         durable=options.commit == "job" if options.durable is None else options.durable,
         max_delete=-1 if options.max_delete is None else max(0, options.max_delete),
-        spares_mounts=options.one_file_system,
+        spares_mounts=bool(options.one_file_system),
         devices=options.devices or options.D,
         specials=options.specials or options.D,
         **backup_fields(options),

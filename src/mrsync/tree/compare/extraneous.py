@@ -28,6 +28,8 @@ class Extraneous:
         """
         if self._destination is None:
             return positions
+        if self._is_mounted(directory):
+            return ()
         removals = self._destination.removals
         positions = {name: at for name, at in positions.items() if not removals.holds_records(directory, name)}
         if removals.protection is None:
@@ -37,6 +39,13 @@ class Extraneous:
         safe = protection.of(directory).safe(list(positions), directories)
         safe.update([name for name in directories if name not in safe and not can_delete_part(directory, name)])
         return [name for name in positions if name not in safe]
+
+    def _is_mounted(self, directory: int) -> bool:
+        """Return whether a directory is on another file system than DEST, and the policy leaves alone what is."""
+        destination = self._destination
+        if destination is None or not destination.manifest.policy.spares_mounts:
+            return False
+        return os.fstat(destination.directories.open(directory)).st_dev != os.fstat(destination.root_fd).st_dev
 
     def note_obstacle(self, directory: int) -> None:
         """Read the filter rules of a directory with an obstacle now, so that these apply when it is removed."""

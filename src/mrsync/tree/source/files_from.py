@@ -59,7 +59,8 @@ class FilesFromScanner(Scanner):
             elif not is_vanished:
                 self._miss(error.errno or 0, path, path)
             return False
-        return self._source_filter is None or not self._source_filter.is_excluded(path, is_directory=stat.S_ISDIR(mode))
+        source_filter = self._source_filter()
+        return source_filter is None or not source_filter.is_excluded(path, is_directory=stat.S_ISDIR(mode))
 
     def _list(self, directory: int, fd: int) -> Listing:
         number = self._places[directory]
@@ -70,10 +71,12 @@ class FilesFromScanner(Scanner):
             self._manifest.incomplete.add(directory)
         listing = Listing(fd, None if is_open else sorted(known), has_identities=self._manifest.policy.partial)
         self._apply_link_policy(directory, fd, listing)
+        self._omit_mounts(fd, listing, known)
         self._drop_obstacles(directory, listing, known)
         excluded: Container[bytes] = ()
-        if self._source_filter is not None:
-            excluded = self._source_filter.take(directory, self._manifest.path(directory), listing, known or None)
+        source_filter = self._source_filter()
+        if source_filter is not None:
+            excluded = source_filter.take(directory, self._manifest.path(directory), listing, known or None)
         for entry, name in enumerate(listing.names, len(self._manifest)):
             number = known.get(name, _NOWHERE)
             self._places.append(number)

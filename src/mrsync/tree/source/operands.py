@@ -7,10 +7,7 @@ import os
 import stat
 import time
 from array import array
-from collections.abc import Sequence
-from contextlib import suppress
 
-from mrsync.tree.filter.merge_files import TreeReader
 from mrsync.tree.fs.handles import Handle
 from mrsync.tree.model.attributes import UNKNOWN
 from mrsync.tree.model.failure import Failure
@@ -19,7 +16,7 @@ from mrsync.tree.model.listing import Listing
 from mrsync.tree.model.manifest import DIRECTORY, Manifest
 from mrsync.tree.source.roots import Roots
 from mrsync.tree.source.scanner import FIND, Scanner, drop_temporary
-from mrsync.tree.source.selection import Operand, Selection
+from mrsync.tree.source.selection import Selection
 from mrsync.tree.source.source_filter import SourceFilter
 
 _MADE_MODE = stat.S_IFDIR | 0o755  # mode of DEST if no SOURCE gives it its own
@@ -28,8 +25,8 @@ _MADE_MODE = stat.S_IFDIR | 0o755  # mode of DEST if no SOURCE gives it its own
 class OperandScanner(Scanner):
     """Scanner that walks all operands as one tree.
 
-    If several operands have the same path, the first one counts; but directories are merged, and take precedence over
-    other kinds. Targets delete only in directories that were scanned completely.
+    Each operand has its own merge files. If several operands have the same path, the first one counts; but directories
+    are merged, and take precedence over other kinds. Targets delete only in directories that were scanned completely.
     """
 
     def __init__(self, manifest: Manifest, selection: Selection) -> None:
@@ -45,13 +42,11 @@ class OperandScanner(Scanner):
             manifest.incomplete.add(0)
         manifest.policy = manifest.policy._replace(leaves_root=self._whole < 0)
 
-    def _make_source_filter(self) -> SourceFilter | None:
-        source_filter = super()._make_source_filter()
-        if source_filter is not None:
-            source_filter.has_root = any(operand.names is None for operand in self._operands)
-        if source_filter is not None and len(self._operands) > 1:
-            source_filter.read = _MergeFiles(self._operands)
-        return source_filter
+    def _make_source_filters(self) -> tuple[SourceFilter, ...]:
+        source_filters = super()._make_source_filters()
+        for source_filter, operand in zip(source_filters, self._operands):
+            source_filter.has_root = operand.names is None
+        return source_filters
 
     def _add_root(self) -> None:
         manifest = self._manifest
@@ -80,8 +75,6 @@ class OperandScanner(Scanner):
         for numbers in places.values():
             numbers.sort(key=lambda number: number < 0)  # directories first, each kind in order
         listing = _joined(parts, places)
-        if self._source_filter is not None:
-            self._source_filter.take(directory, self._manifest.path(directory), listing)
         for entry, name in enumerate(listing.names, len(self._manifest)):
             first = places[name][0]
             self._operand_of.append(first if first >= 0 else ~first)
@@ -103,35 +96,17 @@ class OperandScanner(Scanner):
         self._apply_link_policy(directory, fd, listing, number)
         if names is None:
             drop_temporary(listing)
+            self._omit_mounts(fd, listing)
         elif listing.failures:
             for reason, name in listing.failures:
-                self._miss(reason, os.path.join(self._operands[number].root, name), name)
+                self._miss(reason, os.path.join(self._operands[number].root, name), name, number)
             listing.failures = []
         if names is None:
-            self._check(directory, fd, listing)
+            self._check(directory, fd, listing, number)
+        source_filter = self._source_filter(number)
+        if source_filter is not None:
+            source_filter.take(directory, self._manifest.path(directory), listing)
         return listing
-
-
-class _MergeFiles:
-    """Read a merge file of the joined tree from the first operand that has it. Raise OSError.
-
-    Paths begin with the root of the first operand, wherever the file really is.
-    """
-
-    def __init__(self, operands: Sequence[Operand]) -> None:
-        self._start = os.path.abspath(operands[0].root).rstrip(b"/") + b"/"
-        self._operands = operands
-        self._readers = [TreeReader(os.path.abspath(operand.root)) for operand in operands]
-
-    def __call__(self, path: bytes) -> bytes:
-        if not path.startswith(self._start):
-            return self._readers[0](path)
-        below = path[len(self._start) :]
-        for operand, read in zip(self._operands, self._readers):
-            if operand.names is None or below.partition(b"/")[0] in operand.names:
-                with suppress(FileNotFoundError, NotADirectoryError):
-                    return read(os.path.join(os.path.abspath(operand.root), below))
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
 
 
 def _joined(parts: dict[int, Listing], places: dict[bytes, list[int]]) -> Listing:

@@ -7,7 +7,8 @@ import os
 import time
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from mrsync.errors import LimitError, SelectionError
@@ -27,7 +28,7 @@ from mrsync.tree.model.manifest import DIRECTORY, OMITTED, Manifest
 from mrsync.tree.source.links import Identity, LinkPolicy
 from mrsync.tree.source.modes import ModeChange, change_modes
 from mrsync.tree.source.roots import OpenRoots, Roots
-from mrsync.tree.source.selection import Selection
+from mrsync.tree.source.selection import OMITS_MOUNTS, Selection
 from mrsync.tuples import NamedTuple
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class Scanner:
         self._xattr_policy = source_xattr_policy(manifest.policy, selection.rules)
         self._ctimes, self._numbers = array("q"), array("Q")
         self._settled_at = time.time_ns() - TICK_NS
-        self._source_filter = self._make_source_filter()
+        self._source_filters = self._make_source_filters()
         self._devices: dict[tuple[int, int], int] = {}  # by (root, directory), for --one-file-system
         self._misses = False
         self._gone: list[bytes] = []  # named paths that do not exist and that targets are to delete
@@ -120,8 +121,7 @@ class Scanner:
                 digest_files(manifest, self._open_roots.open, lambda count: on_digested(count, total))
         finally:
             self._open_roots.close()
-        if self._source_filter is not None:
-            self._errors += self._source_filter.errors
+        self._errors += [error for source_filter in self._source_filters for error in source_filter.errors]
         override_attributes(manifest, self._selection)
         kinds = {mode >> KIND_SHIFT for mode in set(manifest.modes)}
         kinds = {kind for kind in kinds - {OMITTED} if not policy.keeps_kind(kind)}
@@ -145,11 +145,12 @@ class Scanner:
         manifest.policy = manifest.policy._replace(missing=tuple(map(os.fsdecode, self._gone)))
         return found
 
-    def _miss(self, reason: int, shown: bytes, path: bytes) -> None:
+    def _miss(self, reason: int, shown: bytes, path: bytes, root: int = 0) -> None:
         """Note that a named path cannot be found. shown: for messages. path: below the root."""
         selection = self._selection
         if reason == errno.ENOENT and selection.deletes_missing:
-            if self._source_filter is None or not self._source_filter.is_excluded(path, is_directory=False):
+            source_filter = self._source_filter(root)
+            if source_filter is None or not source_filter.is_excluded(path, is_directory=False):
                 self._gone.append(path)
         elif reason != errno.ENOENT or not selection.ignores_missing:
             self._errors.append(Failure(reason, shown, FIND))
@@ -225,10 +226,10 @@ class Scanner:
         if manifest.policy.keeps_attributes:
             manifest.attribute_numbers[directory] = manifest.attributes.number(self._xattr_policy.read(Handle(fd)))
 
-    def _check(self, directory: int, fd: int, listing: Listing) -> None:
+    def _check(self, directory: int, fd: int, listing: Listing, root: int = 0) -> None:
         """Raise SelectionError if a destination is in the source, and omit files that are too large."""
         if self._selection.off_limits:
-            self._keep_off(directory, fd)
+            self._keep_off(directory, fd, root)
         if listing.sizes and max(listing.sizes) > FILE_BYTES_MAX:
             self._omit_huge(directory, fd, listing)
 
@@ -243,14 +244,14 @@ class Scanner:
                 huge.append(position)
         listing.omit(huge)
 
-    def _keep_off(self, directory: int, fd: int) -> None:
+    def _keep_off(self, directory: int, fd: int, root: int) -> None:
         """Raise SelectionError if a destination is in this directory: the next sync would copy it into itself."""
         status = os.fstat(fd)
         if directory in self._manifest.incomplete:
             return  # nothing in it is sent except listed paths
-        path = self._manifest.path(directory)
+        path, source_filter = self._manifest.path(directory), self._source_filter(root)
         for name, dest in self._selection.off_limits.get((status.st_dev, status.st_ino), {}).items():
-            if not name or self._source_filter is None or not self._source_filter.excludes_new(directory, path, name):
+            if not name or source_filter is None or not source_filter.excludes_new(directory, path, name):
                 where = printable(os.path.join(path, name).rstrip(b"/"))
                 raise SelectionError(f"DEST on this host, {printable(dest)}, is in SOURCE ({where}); --exclude it")
 
@@ -279,29 +280,49 @@ class Scanner:
         drop_temporary(listing)
         drop_records(listing, fd)
         self._apply_link_policy(directory, fd, listing)
-        if self._source_filter is not None:
-            self._source_filter.take(directory, self._manifest.path(directory), listing)
+        self._omit_mounts(fd, listing)
+        source_filter = self._source_filter()
+        if source_filter is not None:
+            source_filter.take(directory, self._manifest.path(directory), listing)
         return listing
 
     def _is_foreign(self, directory: int, fd: int, root: int = 0) -> bool:
         """Return whether to skip a directory because it is on another file system than its parent."""
-        if not self._selection.is_one_file_system:
+        if not self._selection.one_file_system:
             return False
         self._devices[root, directory] = device = os.fstat(fd).st_dev
         return self._is_recursed(directory) and device != self._devices[root, self._manifest.parents[directory]]
+
+    def _omit_mounts(self, fd: int, listing: Listing, listed: Container[bytes] = ()) -> None:
+        """Drop directories on other file systems than this one, but for listed ones, if the selection says so."""
+        if self._selection.one_file_system < OMITS_MOUNTS:
+            return
+        device = os.fstat(fd).st_dev
+        omitted = []
+        for position, (name, mode) in enumerate(zip(listing.names, listing.modes)):
+            if mode >> KIND_SHIFT == DIRECTORY and name not in listed:
+                with suppress(OSError):  # it is told when it is read
+                    found = os.stat(name, dir_fd=fd, follow_symlinks=position in listing.followed)
+                    omitted += [position] if found.st_dev != device else []
+        if omitted:
+            listing.keep([position for position in range(len(listing.names)) if position not in omitted])
 
     def _is_recursed(self, directory: int) -> bool:
         """Return whether a directory was reached by recursion and not named by the user."""
         return directory > 0
 
-    def _make_source_filter(self) -> SourceFilter | None:
+    def _make_source_filters(self) -> tuple[SourceFilter, ...]:
+        """Return a filter for each root, or none if everything is taken."""
         selection = self._selection
         if not selection.rules and not selection.has_size_limit:
-            return None
+            return ()
         from mrsync.tree.source.source_filter import SourceFilter  # most runs take everything, and need no rules
 
-        manifest = self._manifest
-        return SourceFilter(self._roots.paths[0], selection, manifest.parents, manifest.policy.deletes_excluded)
+        parents, deletes_excluded = self._manifest.parents, self._manifest.policy.deletes_excluded
+        return tuple([SourceFilter(path, selection, parents, deletes_excluded) for path in self._roots.paths])
+
+    def _source_filter(self, root: int = 0) -> SourceFilter | None:
+        return self._source_filters[root] if self._source_filters else None
 
     def _depth(self, directory: int) -> int:
         if directory:

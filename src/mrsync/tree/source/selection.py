@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 OffLimits = dict[tuple[int, int], dict[bytes, bytes]]
 
 
+OMITS_MOUNTS = 2  # of Selection.one_file_system
+
+
 class Operand(NamedTuple):
     """One SOURCE directory. names: the SOURCEs in it; None: everything in it, and its own attributes."""
 
@@ -30,7 +33,7 @@ class Selection(NamedTuple):
     ignores_errors: targets delete even if something could not be read.
     rules: filter rules for both sides, in order. has_nuls: per-directory merge files separate entries by NUL.
     size_min, size_max: bytes; files of other sizes are skipped.
-    is_one_file_system: mount points are taken as empty directories.
+    one_file_system: 1: directories on other file systems are taken as empty ones; 2: they are omitted.
     files: the paths of --files-from; nothing else is taken. is_recursive: take them with everything below.
     off_limits: the destinations on this host.
     operands: several SOURCEs, or one that is not a whole directory; for equal paths the first counts.
@@ -48,7 +51,7 @@ class Selection(NamedTuple):
     has_nuls: bool = False
     size_min: int = 0
     size_max: int | None = None
-    is_one_file_system: bool = False
+    one_file_system: int = 0
     files: tuple[bytes, ...] | None = None
     is_recursive: bool = False
     patterns: tuple[bytes, ...] = ()
@@ -71,7 +74,7 @@ class Selection(NamedTuple):
     @property
     def takes_everything(self) -> bool:
         """Whether nothing is excluded."""
-        return not (self.rules or self.has_size_limit or self.is_one_file_system or self.files is not None)
+        return not (self.rules or self.has_size_limit or self.one_file_system or self.files is not None)
 
     @property
     def has_link_policy(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from array import array
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Container, Sequence
 
 from mrsync.tree.filter import rules
 from mrsync.tree.filter.filters import Filters, Scope
@@ -20,9 +20,9 @@ from mrsync.tree.source.selection import Selection
 class SourceFilter:
     """Apply a selection to listings, one directory at a time, parents first.
 
-    errors: merge files that could not be read. read: return the contents of a merge file, given its path.
-    has_root: the root itself is sent. If only entries in it are, its merge files are above the tree: like those
-    further up, they count if their rule's path has a slash, and not for these entries themselves.
+    errors: merge files that could not be read. has_root: the root itself is sent. If only entries in it are, its merge
+    files are above the tree: like those further up, they count if their rule's path has a slash, and not for these
+    entries themselves.
     """
 
     def __init__(self, root: bytes, selection: Selection, parents: array[int], deletes_excluded: bool) -> None:
@@ -39,7 +39,7 @@ class SourceFilter:
                 has_nuls=selection.has_nuls,
                 deletes_excluded=deletes_excluded,
             )
-        self.read: Callable[[bytes], bytes] = TreeReader(os.path.abspath(root))
+        self._read = TreeReader(os.path.abspath(root))
         self._scopes: dict[int, Scope] = {}
 
     def take(self, directory: int, path: bytes, listing: Listing, exempt: Container[bytes] | None = None) -> set[bytes]:
@@ -91,11 +91,11 @@ class SourceFilter:
         above = self._scopes.get(self._parents[directory]) if directory else filters.scope()
         assert above is not None  # parents come first
         try:
-            scope = above.within(path, self.read, names)
+            scope = above.within(path, self._read, names)
         except OSError as error:
             name = os.fsencode(error.filename or path)
             self.errors.append(Failure(error.errno or errno.EIO, name, "read the rules in"))
-            scope = above.within(path, self.read, ())
+            scope = above.within(path, self._read, ())
         self._scopes[directory] = scope
         return scope
 

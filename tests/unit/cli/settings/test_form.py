@@ -72,7 +72,7 @@ def test_short_options_mean_the_same_as_for_rsync() -> None:
     assert (policy.hard_links, policy.acls, policy.xattrs, policy.devices, policy.specials) == (True,) * 5
     assert (policy.itemizes, policy.checksum, policy.update, policy.prunes_empty) == (True,) * 4
     assert (policy.backup, policy.suffix, policy.deletes, policy.modify_window) == (True, "~", False, 0)
-    assert (selection.is_one_file_system, settings.is_dry_run, settings.verbosity) == (True, True, 1)
+    assert (selection.one_file_system, settings.is_dry_run, settings.verbosity) == (1, True, 1)
     assert (output.is_quiet, settings.remote_shell, settings.quits_on_bad) == (True, "rsh", False)
 
 

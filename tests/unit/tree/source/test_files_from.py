@@ -27,8 +27,8 @@ def source(tmp_path: Path) -> Path:
     return root
 
 
-def scanned(source: Path, *files: bytes, is_recursive: bool = False, is_one_file_system: bool = False) -> Scan:
-    selection = Selection(files=files, is_recursive=is_recursive, is_one_file_system=is_one_file_system)
+def scanned(source: Path, *files: bytes, is_recursive: bool = False, one_file_system: int = 0) -> Scan:
+    selection = Selection(files=files, is_recursive=is_recursive, one_file_system=one_file_system)
     found = scan(os.fsencode(source), Policy(), selection)
     Manifest.decode(found.manifest.encode())
     return found
@@ -111,18 +111,18 @@ def test_directories_on_other_file_systems_are_taken_empty(tmp_path: Path) -> No
         source, dest = mounted.parent, tmp_path / "dest"
         name = os.fsencode(mounted.name)
         (dest / mounted.name / "kept").mkdir(parents=True)
-        listed = scanned(source, name, is_recursive=True, is_one_file_system=True)
+        listed = scanned(source, name, is_recursive=True, one_file_system=1)
         assert len(paths(listed)) == 3  # who names it wants it
-        whole = scan(os.fsencode(tmp_path), Policy(), Selection(is_one_file_system=True))
+        whole = scan(os.fsencode(tmp_path), Policy(), Selection(one_file_system=1))
         assert whole.manifest.incomplete == set()
         (tmp_path / "source/mount").mkdir(parents=True)
         if os.system(f"mount --bind {mounted} {tmp_path}/source/mount"):
             pytest.skip("cannot bind a mount")
         try:
-            found = scan(os.fsencode(tmp_path / "source"), Policy(), Selection(is_one_file_system=True))
+            found = scan(os.fsencode(tmp_path / "source"), Policy(), Selection(one_file_system=1))
             assert paths(found) == [b"mount"]
             (dest / "mount/kept").mkdir(parents=True)
-            sync(tmp_path / "source", dest, selection=Selection(is_one_file_system=True))
+            sync(tmp_path / "source", dest, selection=Selection(one_file_system=1))
             assert (dest / "mount/kept").exists()
         finally:
             os.system(f"umount {tmp_path}/source/mount")

@@ -78,11 +78,11 @@ def test_a_missing_source_is_an_error_unless_it_is_ignored(sources: Path, ignore
     assert sizes(found)[b"same"] == 5
 
 
-def test_rule_files_are_read_from_the_first_source_that_has_them(sources: Path) -> None:
-    (sources / "two/both/.rsync-filter").write_text("- x\n")
+def test_rule_files_are_of_the_source_that_has_them(sources: Path) -> None:
+    (sources / "two/both/.rsync-filter").write_text("- x\n- y\n")
     merging = parse_rule(b": .rsync-filter", 0, "here")
     assert merging is not None
     operands = (whole(sources / "one"), whole(sources / "two"))
     found = scan(operands[0].root, selection=Selection(operands=operands, rules=(merging,)))
-    assert b"both/x" not in sizes(found), "the directory of both sources has the rules of the second"
-    assert b"both/y" in sizes(found)
+    assert b"both/x" in sizes(found), "the rules of the second source are not those of the first"
+    assert b"both/y" not in sizes(found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mrsync.cli.registry import values
-from mrsync.cli.registry.option import CHOICE, LISTS, MRSYNC, MULTICASTER, ORDERED, PATH, Option
+from mrsync.cli.registry.option import CHOICE, COUNT, LISTS, MRSYNC, MULTICASTER, ORDERED, PATH, Option
 
 COMPARE = ("each", "rsync", "none")
 
@@ -179,9 +179,12 @@ OPTIONS = (
         "--one-file-system",
         "do not enter directories on other file systems",
         CHOICE,
-        manual="sync directories of SOURCE on other file systems as empty directories; what targets have in them "
-        "stays, and so does what is mounted in DEST. This is rsync's `-x`; here `-x` means `--no-monitor`, as in 4.0.1",
-        field="selection.is_one_file_system",
+        manual="sync directories of SOURCE on other file systems as empty directories, or, given twice, not at all. "
+        "Nothing is deleted from the empty ones, and nothing that is mounted in DEST. This is rsync's `-x`; here `-x` "
+        "means `--no-monitor`, as in 4.0.1",
+        default=0,
+        kind=COUNT,
+        field="selection.one_file_system",
         rsync="-x --one-file-system",
     ),
     Option(
