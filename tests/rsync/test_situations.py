@@ -87,6 +87,13 @@ def _list(folder: Path) -> None:
     (folder / "list").write_bytes(b"\0".join(os.fsencode(name) for name in names) + b"\0")
 
 
+def _list_of_links(folder: Path) -> None:
+    (folder / "s1/b/up").symlink_to("..")
+    (folder / "s1/file").symlink_to("a")
+    (folder / "list").write_text("l/\nl2\nout/\nb/up/\nfile/\ndangling/\n")
+    (folder / "s1/l2").symlink_to("b")
+
+
 def _across(folder: Path) -> None:
     os.link(folder / "s1/a", folder / "s2/also")
 
@@ -136,6 +143,8 @@ SITUATIONS: dict[str, tuple[Callable[[Path], None], str]] = {
     "only some kinds of files": (_nothing, "-aim --delete --include=*/ --include=*.o --exclude=* s1/"),
     "a list with NULs": (_list, "-ai0r --files-from=list s1"),
     "a list with NULs and deletions": (_list, "-ai0r --delete --files-from=list s1/"),
+    "listed links with a slash": (_list_of_links, "-ai --files-from=list s1"),
+    "the same, and all below": (_list_of_links, "-air --delete --files-from=list s1"),
     "backups beside": (_nothing, "-aib --suffix=.bak --delete s1/"),
     "backups elsewhere": (_nothing, "-ai --backup --backup-dir=../old --delete s1/"),
     "large files": (_nothing, "-ai --delete --max-size=1k s1/"),
@@ -158,7 +167,7 @@ SITUATIONS: dict[str, tuple[Callable[[Path], None], str]] = {
 
 
 TRIED = list(SITUATIONS)[:: 1 if os.environ.get("MRSYNC_ALL_LINES") else 3]  # CI has no time for more
-TRIED += [name for name in SITUATIONS if name.startswith("merge files") and name not in TRIED]
+TRIED += [name for name in SITUATIONS if name.startswith(("merge files", "listed links")) and name not in TRIED]
 
 
 @pytest.mark.parametrize("name", TRIED)

@@ -67,6 +67,22 @@ def test_a_file_is_never_taken_for_a_closed_stream(full: Site) -> None:
     assert all(line[:2] == "20" for line in (full.folder / "log").read_text().splitlines())
 
 
+@pytest.mark.parametrize("stdin", ["<&-", "0>/dev/null"])
+@pytest.mark.parametrize(
+    ("options", "status", "sentence"),
+    [
+        (["--files-from", "-"], 11, "cannot read --files-from -"),
+        (["--exclude-from", "-"], 11, "cannot read the rules in -"),
+        (["-m", "-"], 1, "cannot read the targets from stdin"),
+    ],
+)
+def test_a_stdin_that_cannot_be_read_is_not_empty(
+    full: Site, stdin: str, options: list[str], status: int, sentence: str
+) -> None:
+    done = run_in_shell(full, stdin, *options)
+    assert (done.returncode, done.stderr) == (status, f"mrsync: {sentence}: Bad file descriptor\n")
+
+
 @pytest.mark.parametrize("source", ["/absolute", "relative"])
 def test_a_removed_working_directory(full: Site, source: str) -> None:
     name = str(full.source) if source == "/absolute" else "source"

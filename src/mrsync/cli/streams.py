@@ -75,9 +75,10 @@ class _TolerantFile(io.BufferedIOBase):
 def _occupy_descriptors() -> None:
     """Open descriptors 0 to 2 if they are closed.
 
-    Otherwise the next socket or file would be taken for a standard stream.
+    Otherwise the next socket or file would be taken for a standard stream. Nothing can be read from them: a list that
+    is to come from a closed stdin is an error, not empty.
     """
-    while (opened := os.open(os.devnull, os.O_RDWR)) <= 2:
+    while (opened := os.open(os.devnull, os.O_WRONLY)) <= 2:
         os.set_inheritable(opened, True)
     os.close(opened)
 

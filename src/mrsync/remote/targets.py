@@ -168,7 +168,7 @@ def _resolved(text: str, listed: list[Member]) -> str:
     listed: gets these members.
     """
     if text == STDIN:
-        return _joined(read_inventory("stdin", _decoded(sys.stdin.buffer)), ALL, listed)
+        return _joined(read_inventory("stdin", _read(STDIN)), ALL, listed)
     resolved = GROUP.sub(partial(_resolved_group, listed), text)
     if resolved == text and (os.path.isfile(text) or "/" in RANGES.sub("", text)):
         return _joined(read_inventory(text, _read(text)), ALL, listed)
@@ -192,11 +192,15 @@ def _joined(inventory: Inventory, group: str, listed: list[Member]) -> str:
 
 
 def _read(path: str) -> str:
+    """Return the text of a file, or of stdin. Raise UsageError."""
     try:
+        if path == STDIN:
+            return _decoded(sys.stdin.buffer)
         with open_named(path) as file:
             return _decoded(file)
     except OSError as error:
-        raise UsageError(f"cannot read the targets file {path}: {error.strerror}") from error
+        where = "targets from stdin" if path == STDIN else f"targets file {path}"
+        raise UsageError(f"cannot read the {where}: {error.strerror}") from error
 
 
 def _decoded(file: BinaryIO) -> str:

@@ -24,7 +24,14 @@ def check_output(option: str, path: str) -> None:
     """Raise UsageError if `replace_file` could not write there now. option: its name, for the message."""
     folder = os.path.dirname(path) or "."
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise UsageError(f"{option} {path}: cannot write in {folder}")
+        reason = (
+            ""
+            if os.path.isdir(folder)
+            else ", which is no directory"
+            if os.path.lexists(folder)
+            else ", which does not exist"
+        )
+        raise UsageError(f"{option} {path}: cannot write in {folder}{reason}")
     if _is_replaceable(path):
         return
     raise UsageError(f"{option} {path}: it exists and is not a regular file")

@@ -6,7 +6,7 @@ import argparse
 import os
 import re
 import stat
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -121,7 +121,7 @@ def _apply(parser: Parser, path: str, text: bytes, settings: argparse.Namespace,
             continue
         action = actions.get(key) if key not in NOT_FOR_FILES else None
         if action is None:
-            raise UsageError(f"{path}: there is no setting {key!r}")
+            raise UsageError(f"{path}: there is no setting {key!r}{_hint(key, actions.keys() - NOT_FOR_FILES)}")
         try:
             words = list(_words(key, value, action))
             parser.parse_args(words, settings)
@@ -136,13 +136,18 @@ def option_words(parser: Parser, settings: Mapping[str, Any]) -> list[str]:
     words: list[str] = []
     for key, value in settings.items():
         if key not in actions:
-            close = get_close_matches(key, actions, 1)
-            raise UsageError(f"there is no option {key!r}" + (f"; did you mean {close[0]!r}?" if close else ""))
+            raise UsageError(f"there is no option {key!r}{_hint(key, actions)}")
         try:
             words += _words(key, value, actions[key])
         except UsageError as error:
             raise UsageError(f"{key}: {error}") from error
     return words
+
+
+def _hint(key: str, known: Iterable[str]) -> str:
+    """Return a question about the known key that is most similar to an unknown one, empty if none is."""
+    close = get_close_matches(key, sorted(known), 1)
+    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def is_switch(parser: Parser, name: str) -> bool:

@@ -7,6 +7,7 @@ import os
 import stat
 from array import array
 from collections.abc import Container, Iterator
+from contextlib import suppress
 
 from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.limits import KIND_SHIFT
@@ -71,6 +72,7 @@ class FilesFromScanner(Scanner):
             self._manifest.incomplete.add(directory)
         listing = Listing(fd, None if is_open else sorted(known), has_identities=self._manifest.policy.partial)
         self._apply_link_policy(directory, fd, listing)
+        self._follow_opened(fd, listing, known)
         self._omit_mounts(fd, listing, known)
         self._drop_obstacles(directory, listing, known)
         excluded: Container[bytes] = ()
@@ -84,6 +86,19 @@ class FilesFromScanner(Scanner):
             if is_below or (self._selection.is_recursive and number in self._listed):
                 self._whole.add(entry)
         return listing
+
+    def _follow_opened(self, fd: int, listing: Listing, known: dict[bytes, int]) -> None:
+        """Replace links to directories, if they are listed with a slash at the end, by the directories, as rsync does.
+
+        known: numbers of the listed names in the directory, which is open as fd.
+        """
+        for position in list(listing.links):
+            name = listing.names[position]
+            if known.get(name) in self._opened:
+                with suppress(OSError):  # a link to nothing stays one
+                    status = os.stat(name, dir_fd=fd)
+                    if stat.S_ISDIR(status.st_mode):
+                        listing.follow(position, status)
 
     def _is_recursed(self, directory: int) -> bool:
         return directory in self._whole and self._manifest.parents[directory] in self._whole

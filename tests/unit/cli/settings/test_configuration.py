@@ -86,7 +86,7 @@ def test_of_two_that_exclude_each_other_the_command_line_is_meant(tmp_path: Path
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("prot = 9000\n", "there is no setting 'prot'"),
+        ("prot = 9000\n", "there is no setting 'prot'; did you mean 'port'?"),
         ("no-delete = true\n", "there is no setting 'no-delete'"),
         ('targets = "a"\n', "there is no setting 'targets'"),
         ('config = "x"\n', "there is no setting 'config'"),
