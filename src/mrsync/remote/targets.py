@@ -96,6 +96,16 @@ def fold(names: list[str]) -> str:
     return str(NodeSet.fromlist(names))
 
 
+def _what_was_meant(name: str) -> str:
+    """Return what to write instead of a name that no host can have, if it is known what was meant."""
+    before, _, after = name.rpartition(":")
+    if os.path.isfile(before):
+        return f"; a group of an inventory is written @{name}"
+    if before and after.isdecimal():
+        return f"; ports belong to the remote shell: --rsh 'ssh -p {after}', or Port in ~/.ssh/config"
+    return ""
+
+
 def _names(text: str, members: dict[str, Member] | None = None) -> dict[str, None]:
     """Return the names that a text means. members: gets what inventories say about them."""
     _check_brackets(text)
@@ -107,9 +117,7 @@ def _names(text: str, members: dict[str, Member] | None = None) -> dict[str, Non
     for name in names:
         host = name.rpartition("@")[2]
         if not NAME.fullmatch(name) or not HOST.match(host) or (":" in host and not is_address(host)):
-            is_group = os.path.isfile(name.rpartition(":")[0])
-            hint = f"; a group of an inventory is written @{name}" if is_group else ""
-            raise UsageError(f"no host can have the name {name!r}{hint}")
+            raise UsageError(f"no host can have the name {name!r}{_what_was_meant(name)}")
     return names
 
 
