@@ -135,6 +135,15 @@ def test_owners_are_mapped(folder: Path, line: str) -> None:
     check(folder, f"-ai {line} s/")
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+@pytest.mark.parametrize("use", ["link", "copy", "compare"])
+@pytest.mark.parametrize("owners", ["--groupmap=*:7", "--usermap=*:7", "--chown=3:4"])
+def test_a_dry_run_tells_of_owners_where_dest_is_missing(folder: Path, use: str, owners: str) -> None:
+    shutil.rmtree(folder / "rsync/dest")
+    subprocess.run(["cp", "-a", "s", "rsync/other"], cwd=folder, check=True)
+    check(folder, f"-ain --{use}-dest=../other {owners} s/")
+
+
 FORMATS = (
     ("@%i|%-12n|%L|%o|%U:%G|%M|%B|%%|%q", "-a --delete s/"),
     ("@%n%L", "-a --delete --size-only s/"),

@@ -65,6 +65,12 @@ def run_command(name: str, command: Callable[[Sequence[str]], int], arguments: S
                 raise
             print(f"{name}: {os.strerror(error.errno)} on this host: raise the limit (ulimit -n)", file=sys.stderr)
             return ExitStatus.START
+        except MemoryError:
+            print(
+                f"{name}: there is not enough memory for this program (ulimit -v, or a limit of the container)",
+                file=sys.stderr,
+            )
+            return ExitStatus.START
         finally:
             for number in ENDING:
                 signal.signal(number, signal.SIG_IGN)  # the command is over, only the interpreter's shutdown follows

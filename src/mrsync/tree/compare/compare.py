@@ -45,7 +45,11 @@ def compare(
 
 
 def compare_with_nothing(manifest: Manifest, alternates: Alternates | None = None) -> Comparison:
-    """Return what a destination that does not exist yet lacks. alternates: what may have it."""
+    """Return what a destination that does not exist yet lacks. alternates: what may have it.
+
+    Turns the manifest's owners into this host's.
+    """
+    localize_owners(manifest)
     return _comparer_of(manifest)(manifest, None, Prefetch(), lambda entries: None, alternates).run()
 
 
