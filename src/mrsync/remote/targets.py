@@ -250,26 +250,39 @@ def _expand(text: str) -> list[str]:
                 raise UsageError(f"unknown or empty group {group}{_hint(group)}")
         return [str(name) for name in NodeSet(text)]
     except GroupResolverSourceError as error:
-        source = str(error)[:SHOWN_MAX]
-        what_to_do = "docs/cli.md says how to define groups"
-        raise UsageError(f"{text[:SHOWN_MAX]}: there is no group source {source} here; {what_to_do}") from error
+        raise UsageError(f"{text[:SHOWN_MAX]}: {_why_no_source(str(error)[:SHOWN_MAX])}") from error
     except (NodeSetException, GroupResolverError, GroupSourceError) as error:
         raise UsageError(f"cannot understand the targets {text[:SHOWN_MAX]!r}: {str(error)[:SHOWN_MAX]}") from error
 
 
+def _why_no_source(source: str) -> str:
+    """Return what is wrong with a group source that does not exist."""
+    import difflib
+
+    from ClusterShell.NodeSet import std_group_resolver
+
+    known = std_group_resolver().sources()
+    if not known:
+        return "no groups are defined on this host; docs/cli.md says how to define groups"
+    meant = difflib.get_close_matches(source, known, 1)
+    hint = f"did you mean @{meant[0]}:?" if meant else "docs/cli.md says how to define groups"
+    return f"there is no group source {source} here; {hint}"
+
+
 def _hint(group: str) -> str:
-    """Return "; did you mean @GROUP?" for the most similar other group, or ""."""
+    """Return "; did you mean @GROUP?" for the most similar other group of the same source, or ""."""
     import difflib
 
     from ClusterShell.NodeSet import grouplist
     from ClusterShell.NodeUtils import GroupResolverError, GroupSourceError
 
     try:
-        known = [other for name in grouplist() if (other := f"@{name}") != group]
+        source, colon, name = group[1:].rpartition(":")
+        known = [other for other in grouplist(source or None) if other != name]
     except (GroupResolverError, GroupSourceError):  # this group source cannot list its groups
         return ""
-    meant = difflib.get_close_matches(group, known, 1)
-    return f"; did you mean {meant[0]}?" if meant else ""
+    meant = difflib.get_close_matches(name, known, 1)
+    return f"; did you mean @{source}{colon}{meant[0]}?" if meant else ""
 
 
 def is_address(host: str) -> bool:

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from ClusterShell.NodeSet import set_std_group_resolver
-from ClusterShell.NodeUtils import GroupResolverConfig
+from ClusterShell.NodeUtils import GroupResolver, GroupResolverConfig, GroupSource
 
 from mrsync.errors import UsageError
 from mrsync.remote.targets import fold, is_own_name, read_targets
@@ -139,8 +140,21 @@ def test_names_are_folded() -> None:
     assert fold(["node1"]) == "node1"
 
 
-def test_a_group_without_a_source_says_how_to_define_groups() -> None:
-    with pytest.raises(
-        UsageError, match=r"@nothing:racks: there is no group source nothing here; docs/cli\.md says how"
-    ):
-        read_targets("@nothing:racks")
+@pytest.mark.parametrize(
+    ("text", "has_groups", "sentence"),
+    [
+        ("@racks", False, "@racks: no groups are defined on this host; docs/cli.md says how to define groups"),
+        ("@other:racks", True, "there is no group source other here; docs/cli.md says how to define groups"),
+        ("@rolls:racks", True, "@rolls:racks: there is no group source rolls here; did you mean @roles:?"),
+        ("@roles:rack", True, "unknown or empty group @roles:rack; did you mean @roles:racks?"),
+        ("@rack", True, "unknown or empty group @rack; did you mean @racks?"),
+    ],
+)
+def test_an_unknown_group_says_what_was_meant(text: str, has_groups: bool, sentence: str) -> None:
+    source = GroupSource("roles", {"racks": "node[1-2]", "web": "node3"}) if has_groups else None
+    set_std_group_resolver(GroupResolver(source))
+    try:
+        with pytest.raises(UsageError, match=re.escape(sentence)):
+            read_targets(text)
+    finally:
+        set_std_group_resolver(None)
