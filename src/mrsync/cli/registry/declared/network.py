@@ -166,7 +166,7 @@ OPTIONS = (
         CASTERS,
         "the share of the network that is left to other traffic. `fair`: as much as one more TCP connection would "
         "leave; `all`: hardly anything, for networks of your own; `polite`: nearly all that it wants, and packets are "
-        "marked as of lower effort (RFC 8622). See [networks.md](networks.md#beside-others). Default: `fair`",
+        "marked as lower effort (RFC 8622). See [networks.md](networks.md#sharing-the-network). Default: `fair`",
         choices=SHARES,
         default=SHARES[0],
         field="settings.share",
