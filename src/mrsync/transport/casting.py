@@ -8,10 +8,6 @@ wait for a socket or its next timeout, and pass time and messages in. Invariants
   * It is asked for a plan until it plans nothing (_has_planned). Only then does the driver wait.
   * is_drained says with each timeout whether the sockets were read until empty. A target must not count as silent
     while its reports are still unread.
-  * A page is read when its first packet is planned, and announced before it is sent. If it must be read again, its
-    contents may differ. So it gets the next generation, which must be announced before its packets, and the mask of
-    packets is ignored: the packets of different generations do not fit together.
-  * Coded packets need all their terms in the page cache and of one generation. Others are sent uncoded.
 """
 
 from __future__ import annotations
@@ -31,21 +27,21 @@ from mrsync.protocol.core.events import (
     TargetJoined,
     TargetRerouted,
 )
-from mrsync.protocol.core.sends import Send, SendCoded, SendMessage, SendPage
+from mrsync.protocol.core.sends import Send, SendMessage, SendPage
 from mrsync.transport.digesting import PageDigester
 from mrsync.transport.loop import Loop
 from mrsync.transport.network.paths import Path, PathKind
 from mrsync.transport.network.stamps import LastArrival
-from mrsync.transport.pages.bursts import BurstSender, BurstStatistics, Slice
-from mrsync.transport.pages.compression import LEVEL, Compressor
-from mrsync.transport.pages.pagecache import ReadPage, SealedPages
+from mrsync.transport.pages.bursts import BurstSender, BurstStatistics
+from mrsync.transport.pages.compression import LEVEL
+from mrsync.transport.pages.page_sender import PageSender
+from mrsync.transport.pages.pagecache import ReadPage
 from mrsync.tuples import NamedTuple
 from mrsync.wire.formats.session import ControlCodec, Rejection
 from mrsync.wire.header import session_tag
 from mrsync.wire.limits import NO_SESSION
 from mrsync.wire.messages import Digests, Knock, Message, ObjectKind, Phase, Report
 from mrsync.wire.seals.keys import SessionKeys, TargetKeys
-from mrsync.wire.seals.sealing import PageSealer
 from mrsync.wire.seals.signing import Signer
 
 REPORTS_PER_TURN = 64  # per socket and turn, so that sending is not delayed
@@ -89,20 +85,14 @@ class CasterDriver:
         self._knocks_heard = 0
         self._knocks = ControlCodec(SessionKeys.derive(secrets.group, NO_SESSION))
         self._caster = caster
-        self._compress_level = compress_level
-        self._compressor: Compressor | None = None
         self._sockets = tuple(sockets)
         self._arrivals = {opened: LastArrival(opened) for opened in self._sockets}
-        self._keys = keys
-        self._read = read
         self._on_event = on_event
         self._on_turn = on_turn
         self._loop = loop
         self._sender = BurstSender(self._sockets, paths, session_tag(keys.session))
         self._routes: dict[int, Path] = {}  # of targets that are served by unicast
         self._sends: deque[Send] = deque()  # planned, but not handed to the sender yet
-        self._pages: SealedPages | None = None
-        self._generation = 0  # the highest one announced
         self._leaving = 0  # tx of the page that was handed to the sender last; 0: none, or it has left
         self._has_planned = False  # whether the last plan had anything, so that there may be more at once
         self._unread: set[socket.socket] = set()  # sockets that may have more to read than was read in this turn
@@ -111,7 +101,17 @@ class CasterDriver:
         self._release_at: float | None = None  # when more of a page that is spread may leave
         self._is_finished = False
         self._last_sent: tuple[Message | None, bytes] = None, b""
-        self._digester = PageDigester(loop, self._send_digests, self._held) if signer is not None else None
+        self._digester = PageDigester(loop, self._send_digests, self._pages_held) if signer is not None else None
+        self._pages = PageSender(
+            caster,
+            self._sender,
+            read,
+            keys,
+            loop.now,
+            announce=self._announce,
+            on_read=self._digester.take if self._digester is not None else None,
+            compress_level=compress_level,
+        )
 
     @property
     def statistics(self) -> BurstStatistics:
@@ -126,7 +126,7 @@ class CasterDriver:
     @property
     def bytes_saved(self) -> int:
         """Number of bytes that compression has saved on each path so far."""
-        return self._compressor.bytes_saved if self._compressor is not None else 0
+        return self._pages.bytes_saved
 
     def statistics_of(self, kind: PathKind) -> BurstStatistics:
         """Return what was sent on paths of this kind."""
@@ -194,7 +194,7 @@ class CasterDriver:
             way_back = Path(opened, source, PathKind.ANSWER)
             now = self._loop.now()
             if isinstance(message, Report):
-                message = _held(message, now - arrival.read())
+                message = _as_held(message, now - arrival.read())
             if not isinstance(message, Rejection):
                 self._caster.receive_message(message, way_back, now)
                 self._repeat_digests(message)
@@ -237,7 +237,7 @@ class CasterDriver:
         if target is not None and target.report is not None and target.report.counter == message.counter:
             self._digester.repeat(message.active, message.unverified - 1, self._loop.now())
 
-    def _held(self, kind: ObjectKind) -> int:
+    def _pages_held(self, kind: ObjectKind) -> int:
         """Return the number of pages, from the first on, that every live target has of an object."""
         return min((target.frontier(kind) for target in self._caster.roster.live), default=0)
 
@@ -282,10 +282,15 @@ class CasterDriver:
     def _send(self, send: Send) -> bool:
         """Pass one planned item to the sender. Return False if a part of it waits there."""
         if isinstance(send, SendPage):
-            return self._send_page(send.object, send.page, send.mask, send.tx)
+            return self._pages.send(send.object, send.page, send.mask, send.tx)
         if isinstance(send, SendMessage):
             return self._sender.send_message(self._encoded(send.message), send.destination)
-        return self._send_coded(send)
+        return self._pages.send_coded(send)
+
+    def _announce(self, generation: int, tx: int) -> None:
+        """Send what must leave before the first page of a generation, which leaves with this tx."""
+        for send in self._caster.announce_reading(generation, tx):
+            self._send(send)
 
     def _encoded(self, message: Message) -> bytes:
         """Return the datagram of a message. Copies of one status, for whoever asks, are signed once."""
@@ -293,58 +298,8 @@ class CasterDriver:
             self._last_sent = message, self.codec.encode(message)
         return self._last_sent[1]
 
-    def _send_page(self, object: ObjectKind, page: int, mask: int, tx: int) -> bool:
-        pages = self._sealed_pages()
-        if mask and pages.held(object, page) is None:
-            mask = 0  # the page must be read again and may differ, so packets of the old one are useless
-        generation, _, slices = pages.sealed(object, page)
-        if generation > self._generation:
-            self._generation = generation
-            for send in self._caster.announce_reading(generation, tx):
-                self._send(send)
-        if self._compressor is not None:
-            self._caster.page_compressed(object, page, len(slices), self._loop.now())
-        return self._sender.send_page(slices, object=object, page=page, generation=generation, tx=tx, mask=mask)
 
-    def _send_coded(self, send: SendCoded) -> bool:
-        """Send coded packets. Combinations whose terms are not all in memory with one generation are sent uncoded."""
-        pages = self._sealed_pages()
-        coded: dict[int, list[list[Slice]]] = {}  # by generation
-        plain: dict[int, int] = {}  # page -> mask
-        for terms in send.combinations:
-            held = [pages.held(send.object, page) for page, _ in terms]
-            generations = {None if found is None else found.generation for found in held}
-            generation = generations.pop()
-            if generations or generation is None:
-                for page, index in terms:
-                    plain[page] = plain.get(page, 0) | 1 << index
-                continue
-            slices: list[Slice] = [
-                (page, index, found.slices[index]) for (page, index), found in zip(terms, held) if found is not None
-            ]
-            coded.setdefault(generation, []).append(slices)
-        is_sent = True
-        for generation, combinations in coded.items():
-            is_sent = self._sender.send_coded(combinations, object=send.object, generation=generation, tx=send.tx)
-        for page, mask in plain.items():
-            is_sent = self._send_page(send.object, page, mask, send.tx)
-        return is_sent
-
-    def _sealed_pages(self) -> SealedPages:
-        """Return the page cache. It is made when the first page is planned, as seal and geometry are known then."""
-        if self._pages is None:
-            sealer = PageSealer(self._keys, self._caster.statistics().seal)
-            geometry = self._caster.geometry
-            on_read = self._digester.take if self._digester is not None else None
-            compression = self._caster.compressions.chosen
-            if compression is not None:
-                self._compressor = Compressor(geometry.slice_bytes, compression, level=self._compress_level)
-            self._pages = SealedPages(self._read, sealer, geometry, on_read=on_read, compressor=self._compressor)
-            self._sender.slice_bytes = geometry.slice_bytes
-        return self._pages
-
-
-def _held(report: Report, seconds: float) -> Report:
+def _as_held(report: Report, seconds: float) -> Report:
     """Return a report that waited so long in our socket; for round trips that is as if its sender had held it."""
     waited_us = max(0, round(seconds * 1e6))
     return report._replace(hold_us=report.hold_us + waited_us, ended_hold_us=report.ended_hold_us + waited_us)

@@ -13,12 +13,12 @@ import pytest
 from mrsync.protocol.core.events import CasterEvent, CastFinished
 from mrsync.protocol.core.sends import Send, SendCoded, SendMessage, SendPage
 from mrsync.protocol.targets.compressions import Compressions
-from mrsync.transport import casting
-from mrsync.transport.casting import CasterDriver, CasterSecrets, _held
+from mrsync.transport.casting import CasterDriver, CasterSecrets, _as_held
 from mrsync.transport.loop import Loop
 from mrsync.transport.network.interface import loopback_interface
 from mrsync.transport.network.multicast import open_caster_socket
 from mrsync.transport.network.paths import Path, PathKind
+from mrsync.transport.pages import page_sender
 from mrsync.transport.pages.pagecache import SealedPages
 from mrsync.wire.formats.session import ControlCodec
 from mrsync.wire.header import Header, unpack_header
@@ -132,7 +132,7 @@ def towards(opened: socket.socket, send: Send) -> Send:
 
 @pytest.fixture(autouse=True)
 def _small_cache(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(casting, "SealedPages", lambda *given, **named: SealedPages(*given, **named, pages_kept=4))
+    monkeypatch.setattr(page_sender, "SealedPages", lambda *given, **named: SealedPages(*given, **named, pages_kept=4))
 
 
 def pages(*numbers: int) -> list[Send]:
@@ -239,6 +239,6 @@ def test_a_report_that_is_repeated_later_draws_no_digests() -> None:
 
 def test_a_report_that_waited_in_the_socket_was_held_so_long(listener: socket.socket) -> None:
     report = Report(0, 5, 1, ObjectKind.CONTENTS, 0, 0, 7, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, b"", 0, 0, ())
-    held = _held(report, 0.002)
+    held = _as_held(report, 0.002)
     assert (held.hold_us, held.ended_hold_us) == (2007, 2000)
-    assert _held(report, -1.0) == report  # the clock was set
+    assert _as_held(report, -1.0) == report  # the clock was set
