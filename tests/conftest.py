@@ -12,7 +12,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from tests.support import rooms, turnstile
+from tests.support import namespaces, turnstile
 from tests.support.failures import Failures
 
 os.environ["XDG_CONFIG_HOME"] = "/dev/null"
@@ -55,7 +55,7 @@ def is_alone(item: pytest.Item) -> bool:
 def pytest_sessionstart(session: pytest.Session) -> None:
     is_conductor = bool(session.config.getoption("numprocesses", None)) and not hasattr(session.config, "workerinput")
     if not is_conductor and not session.config.option.collectonly:
-        rooms.enter()
+        namespaces.enter()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -28,8 +28,8 @@ LAYERS = {
     "cli": {"run", "transport", "protocol", "wire", "tree", "remote", "tuples", "files", "escaping", "errors"},
     "api": {"cli", "run", "errors"},
 }
-# Rooms of a layer, from the bottom up: a module imports from its own room and from those before it.
-ROOMS = {
+# Sub-packages of a layer, from the bottom up: a module imports from its own and from those before it.
+SUBPACKAGES = {
     "wire": ("", "seals", "formats"),
     "tree": ("model", "filter", "fs", "source", "lists", "destination", "compare", "staging", "delta", "record"),
     "protocol": ("core", "pace", "sending", "targets", "receiving", ""),
@@ -96,24 +96,24 @@ def violations(source: str, module: str, *, is_package: bool = False) -> list[st
     return sorted(set(found))
 
 
-def room_of(module: str) -> tuple[str, str]:
-    """(layer, room) of a module's absolute name; room is "" for modules right in the layer's folder."""
+def package_of(module: str) -> tuple[str, str]:
+    """Return (layer, inner) of a module's absolute name; inner is "" for modules right in the layer's folder."""
     parts = module.split(".")[1:]
     layer, inner = [*parts, "", ""][:2]
-    return layer, inner if inner in ROOMS.get(layer, ()) else ""
+    return layer, inner if inner in SUBPACKAGES.get(layer, ()) else ""
 
 
 def arrows_back(source: str, module: str, *, is_package: bool = False) -> list[str]:
-    """Return imports of a module from rooms above its own."""
-    layer, room = room_of(module)
+    """Return imports of a module from sub-packages above its own."""
+    layer, own = package_of(module)
     found = set()
     for name in imported_modules(source, module, is_package=is_package):
-        other, inner = room_of(name)
-        if layer not in ROOMS or other != layer or name == f"mrsync.{layer}":
+        other, inner = package_of(name)
+        if layer not in SUBPACKAGES or other != layer or name == f"mrsync.{layer}":
             continue
         is_sideways = any(f"{module} {name}".startswith(f"mrsync.{a} mrsync.{b}") for a, b in SIDEWAYS)
-        if ROOMS[layer].index(inner) > ROOMS[layer].index(room) and not is_sideways:
-            found.add(f"{module} ({room}) imports {name}")
+        if SUBPACKAGES[layer].index(inner) > SUBPACKAGES[layer].index(own) and not is_sideways:
+            found.add(f"{module} ({own}) imports {name}")
     return sorted(found)
 
 
@@ -166,7 +166,7 @@ def target_modules() -> list[tuple[str, Path]]:
 
 
 @pytest.mark.parametrize("rule", [violations, arrows_back])
-def test_modules_keep_to_their_layers_and_rooms(rule: Callable[..., list[str]]) -> None:
+def test_modules_keep_to_their_layers_and_subpackages(rule: Callable[..., list[str]]) -> None:
     found = [
         sentence
         for module, path in project_modules()
@@ -187,7 +187,7 @@ def test_no_import_circle() -> None:
     assert circles(graph) == []
 
 
-@pytest.mark.parametrize("layer", ROOMS)
+@pytest.mark.parametrize("layer", SUBPACKAGES)
 def test_folder_is_small_enough_to_see_at_once(layer: str) -> None:
     folders = [path for path in (SOURCE / "mrsync" / layer).rglob("*") if path.is_dir() and path.name != "__pycache__"]
     crowded = {folder.name: n for folder in folders if (n := len(list(folder.glob("*.py")))) > FOLDER_FILES_MAX}

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.netns.process import Process
-from tests.support import rooms, turnstile
+from tests.support import namespaces, turnstile
 
 PROJECT = Path(__file__).parents[1]
 IN_TURNSTILE = Path(turnstile.__file__)
@@ -38,9 +38,11 @@ def test_exclusive_test_runs_alone() -> None:
     assert not can_lock(fcntl.LOCK_SH)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root has rooms")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has namespaces")
 def test_a_worker_has_namespaces_of_its_own() -> None:
-    outside = subprocess.run(rooms.command_outside("readlink", "/proc/self/ns/net"), capture_output=True, text=True)
+    outside = subprocess.run(
+        namespaces.command_outside("readlink", "/proc/self/ns/net"), capture_output=True, text=True
+    )
     assert outside.stdout.strip() not in ("", os.readlink("/proc/self/ns/net"))
     listed = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True).stdout
     assert all(f"-{os.getpid()}-" in line for line in listed.splitlines())

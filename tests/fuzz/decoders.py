@@ -134,8 +134,9 @@ def decoders() -> dict[str, Decoder]:
         return {**_of_the_wire(), **_of_trees(), **_of_lists_and_rules(), **_of_settings(), **_of_targets()}
 
 
-def _of_the_wire() -> dict[str, Decoder]:
-    messages: list[Message] = [
+def _session_messages() -> list[Message]:
+    """Return messages between caster and catchers, the first one a STATUS."""
+    return [
         status(1),
         hello(),
         report(),
@@ -146,8 +147,12 @@ def _of_the_wire() -> dict[str, Decoder]:
         Knock(0, 1, 2, 200),
         Digests(1, ObjectKind.CONTENTS, 3, ((0, bytes(32)), (1, b"x" * 32))),
     ]
+
+
+def _other_messages() -> list[Message]:
+    """Return messages of the tools and between relays, which need other keys than those of a session."""
     peers = [Peer(number, number, bytes(16), 5) for number in (1, 2)]
-    hops: list[Message] = [
+    return [
         Ping(1 << 63, 1),
         Echo(3, 1, 2, Kind.PING, Way.GROUP, 1, 0, 5, 6),
         Assign(1, 2, 0, 1, 1472, *peers),
@@ -156,10 +161,14 @@ def _of_the_wire() -> dict[str, Decoder]:
         Claim(1, 2, 3, 0, 1, 200, ObjectKind.CONTENTS, 4, 3, 2, 1, 9, 0, 5, 90, ((7, 1, 6), (9, 2, 0)), 1, 2, 3),
         Hop(1, 2, 3, 1, Feeding.FED, 5, 6, 7, 8),
     ]
+
+
+def _of_the_wire() -> dict[str, Decoder]:
+    messages = _session_messages()
     keys = SessionKeys.derive(bytes(32), 1 << 63)
     codec = ControlCodec(keys)
     bodies = []
-    for message in messages + hops:
+    for message in messages + _other_messages():
         clear, body = encode_message(message)
         bodies.append(bytes([clear.kind, clear.sender >> 8 == 255]) + body)
     records: list[LogRecord] = [

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from tests.support.making import made_once
-from tests.support.rooms import command_outside
+from tests.support.namespaces import command_outside
 
 EMULATOR = "qemu-s390x-static"
 MINOR = 11

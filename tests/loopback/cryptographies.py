@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from tests.support.making import made_once
-from tests.support.rooms import command_outside
+from tests.support.namespaces import command_outside
 
 VERSIONS = ("3.4.8", "36.0.1", "38.0.4", "")  # Ubuntu 22.04, RHEL 9, Debian 12, the newest
 INSTALL_WAIT_S = 180

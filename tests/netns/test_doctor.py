@@ -17,7 +17,7 @@ from tests.netns.conftest import MakeLab
 from tests.netns.lab import Host, Lab
 from tests.netns.subnets import Subnets, namespace_shell
 from tests.programs import program
-from tests.support import rooms
+from tests.support import namespaces
 
 pytestmark = pytest.mark.netns
 
@@ -237,7 +237,7 @@ def test_a_router_between(tmp_path: Path, routes_multicast: bool) -> None:
 @contextmanager
 def receive_buffer_max(limit: str) -> Iterator[None]:
     """Set it where the kernel permits that: only in the first network namespace of the machine."""
-    sysctl = rooms.command_outside("sysctl", "-n")
+    sysctl = namespaces.command_outside("sysctl", "-n")
     name = "net.core.rmem_max"
     before = subprocess.run([*sysctl, name], capture_output=True, text=True, check=False).stdout.strip()
     if subprocess.run([*sysctl, "-w", f"{name}={limit}"], capture_output=True, check=False).returncode:

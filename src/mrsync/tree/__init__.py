@@ -1,6 +1,6 @@
 """Everything that knows files: scan, compare, plan, stage, commit and finish a tree. Nothing here knows the network.
 
-The rooms; each imports only from those above it in this list:
+Its packages. Each imports only from those above it in this list:
 
 - model: what both ends say to each other about a tree: manifest, policy, plan.
 - filter: rsync's filter rules.

@@ -1,4 +1,4 @@
-"""The figures of docs/architecture.md about the code itself: python -m tests.bench.house [FOLDER...].
+"""The figures of docs/architecture.md about the code itself: python -m tests.bench.source_figures [FOLDER...].
 
 Without a folder it measures src/mrsync; with several, such as checkouts of other projects, one column for each.
 """

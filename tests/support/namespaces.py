@@ -1,7 +1,7 @@
-"""Give each process that runs tests a room of its own, so that workers never collide.
+"""Give each process that runs tests a network namespace and a mount namespace, so that workers never collide.
 
-A room is a network namespace and a mount namespace. In it every port and every multicast group is free, `ip netns`
-lists only the labs of this worker, and the mounts of a killed test vanish with the worker.
+There every port and every multicast group is free, `ip netns` lists only the labs of this worker, and the
+mounts of a killed test vanish with the worker.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ _outside: list[int] = []  # a descriptor of the namespace that this process left
 
 
 def enter() -> str | None:
-    """Move this thread, and what it starts from now on, into a new room. Return None, or the reason why not.
+    """Move this thread, and what it starts from now on, into new namespaces. Return None, or the reason why not.
 
-    Without a room all workers share one loopback. That is safe enough: tests draw their groups and ports at random.
+    Without them, all workers share one loopback. That is safe enough: tests draw their groups and ports at random.
     """
     if os.geteuid() != 0:
         return "namespaces need root"
