@@ -293,7 +293,7 @@ class CasterDriver:
             self._send(send)
 
     def _encoded(self, message: Message) -> bytes:
-        """Return the datagram of a message. Copies of one status, for whoever asks, are signed once."""
+        """Return the datagram of a message. Copies of one status for several catchers are signed once."""
         if message is not self._last_sent[0]:
             self._last_sent = message, self.codec.encode(message)
         return self._last_sent[1]

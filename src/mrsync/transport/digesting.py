@@ -56,7 +56,7 @@ class PageDigester:
 
     @property
     def due_at(self) -> float | None:
-        """When to call `flush_aged`, or None if no digest waits that is not being sent."""
+        """The time at which to call `flush_aged`. None: no digest waits, apart from those that are being sent."""
         return None if self._since is None or self._is_flushing else self._since + AGE_S
 
     def flush_aged(self) -> None:

@@ -103,7 +103,7 @@ class PageReceiver:
 
     @property
     def deadlines(self) -> Iterable[float | None]:
-        """When `keep_time` has something to do; None: not for now."""
+        """The time at which `keep_time` has something to do. None: there is nothing now."""
         return (self._quiet_by, *self._writer.deadlines)
 
     def keep_time(self, now: float) -> None:
@@ -224,7 +224,7 @@ class PageWriter:
 
     @property
     def deadlines(self) -> tuple[float | None, float | None]:
-        """When `keep_time` has something to do; None: not for now."""
+        """The time at which `keep_time` has something to do. None: there is nothing now."""
         return self._write_by, self._ask_at
 
     def close(self) -> None:

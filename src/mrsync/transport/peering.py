@@ -57,7 +57,7 @@ class Peering:
 
     @property
     def parent(self) -> Address | None:
-        """Where pages come from; None: from the caster."""
+        """The address that pages come from. None: that of the caster."""
         return None if self._source is None else self._addresses.get(self._source)
 
     def set_peers(self, event: PeersChanged, codec: ControlCodec, session_tag: int, caster: Address) -> None:
@@ -84,7 +84,7 @@ class Peering:
         self._tell_receiver()
 
     def _listen_to(self, group: Address | None) -> None:
-        """Also receive from this group, whose relay is our parent. None: from none."""
+        """Also receive from this group, whose relay is our parent. None: leave it."""
         if self._island is None:
             return
         if group is None:

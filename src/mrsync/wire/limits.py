@@ -4,7 +4,7 @@ MAGIC = 0x6D  # "m": a packet of ours, not of a stranger on the same group
 VERSION = 2
 
 HEADER_BYTES = 24
-INSTANCE_BYTES = 8  # clear prefix of every control message: who speaks, since when
+INSTANCE_BYTES = 8  # clear prefix of every control message: the process that sent it
 SIGNATURE_BYTES = 64  # Ed25519
 DIGEST_BYTES = 32  # SHA-256
 DIGESTS_MAX = 31  # in one message

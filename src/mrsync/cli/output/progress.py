@@ -50,7 +50,7 @@ class Progress:
             self._print(priority_mark(2, PRIORITIES[notice.level]) + line)
 
     def on_snapshot(self, snapshot: Snapshot) -> None:
-        """Not called, because due_at is None."""
+        """Do nothing. This is never called, because due_at is None."""
 
     def close(self) -> None:
         """Remove the display from the terminal."""

@@ -82,7 +82,7 @@ class Option(NamedTuple):
 
     @property
     def attribute(self) -> str:
-        """Its attribute of the parsed namespace."""
+        """The name of its attribute in the parsed namespace."""
         if self.stores:
             return self.stores[0]
         first_long = next((flag for flag in self.flags.split() if flag.startswith("--")), self.flags.split()[0])

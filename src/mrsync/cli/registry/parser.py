@@ -118,7 +118,7 @@ class Parser(argparse.ArgumentParser):
         return name if value is None else f"{name}={value}"
 
     def note(self, option: Option) -> None:
-        """Know an option that was added."""
+        """Note an option that was added."""
         if option.is_path:
             self.paths.add(option.attribute)
 

@@ -190,7 +190,7 @@ class Courtesy:
 
     @property
     def size(self) -> float:
-        """Packets that may be under way."""
+        """Number of packets that may be under way."""
         return min((bottleneck.control.size for bottleneck in self._bottlenecks.values()), default=float("inf"))
 
     def is_open(self, listener: int, page_packets: int) -> bool:

@@ -27,7 +27,7 @@ class Deliveries:
 
     @property
     def packets_s(self) -> float:
-        """Packets per second. 0: not known."""
+        """Number of packets per second. 0: not known."""
         return self._rates.value or 0.0
 
     def add(self, packets: int, now: float, *, is_full: bool) -> None:

@@ -68,7 +68,7 @@ class Queueing:
 
     @property
     def is_short(self) -> bool:
-        """Whether a loss that is told now cannot come from the queue on the way: it was short all the while."""
+        """Whether a loss that is reported now cannot come from the queue on the way, which was short all the time."""
         return max(self._last, default=0.0) - self.way_s < self.depth_s / SHORT_SHARE
 
     def add(self, rtt_s: float, now: float) -> None:

@@ -54,7 +54,7 @@ class Assembly:
 
     @property
     def frontier(self) -> int:
-        """All pages below are held."""
+        """The number of pages, from the first on, that are held."""
         found = _NOT_HELD.search(self._pages, self._frontier)
         self._frontier = at = found.start() if found else self.page_count
         return at
@@ -65,7 +65,7 @@ class Assembly:
 
     @property
     def horizon(self) -> int:
-        """Pages below are known to have been sent."""
+        """The number of pages, from the first on, that are known to have been sent."""
         return self._horizon
 
     def let_pass(self, page: int) -> bool:

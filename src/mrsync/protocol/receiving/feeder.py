@@ -3,8 +3,8 @@
 It uses the caster's own schedule, clock, window and repairs, mostly for an audience of one. It only decides when to
 send what; phases and commits remain the caster's.
 
-An island is a group that only its targets listen to. The children are not told to its relay: they are those that claim
-and, once they do not, are waited for no longer than a single child.
+An island is a group that only its targets listen to. Its relay is not told its children: it counts as a child whoever
+claims, and waits for one that stops claiming no longer than for a single child.
 """
 
 from __future__ import annotations
@@ -285,7 +285,7 @@ class Feeder:
         return max(self._clock.report_pages, min(self.listeners, self.window_pages // 2))
 
     def _pages_sent(self, passage: Passage | None) -> int:
-        """If nothing waits, pages that were not forwarded are missing here, or not needed here."""
+        """Return how many pages the child may expect. If nothing waits, the others are missing or not needed here."""
         if passage is None:
             return 0
         return passage.next_page if passage.waiting else max(passage.next_page, self._horizon_of(passage.kind))

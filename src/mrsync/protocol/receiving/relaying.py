@@ -219,7 +219,7 @@ class Relaying:
 
     @property
     def _turn_s(self) -> float:
-        """Least seconds between two claims, unless the parent asks for one."""
+        """The shortest time in seconds between two claims, unless the parent asks for one."""
         return CLAIMS_APART_SLOTS * SLOT_S * self._target_count if self._is_islander else 0.0
 
     def note_done(self, pages: int, now: float) -> None:
@@ -305,7 +305,7 @@ class Relaying:
             self._feeder.offer(ObjectKind(kind), page, self._reception.size_of(kind))
 
     def page_gone(self, kind: int, page: int) -> None:
-        """Request a page for the child that is no longer in memory from our own sender."""
+        """Request a page that the child needs, and that is no longer in memory, from our own sender."""
         if self._feeder is not None:
             self._feeder.forget_page(kind, page)
             self._reception.let_pass(kind, page)

@@ -59,7 +59,7 @@ class VerifyOutcome(NamedTuple):
 
     @property
     def stale(self) -> list[str]:
-        """Hosts whose records are of another sync than those of most others."""
+        """The hosts whose records come from another sync than those of most hosts."""
         return [
             target.host
             for target in self.targets

@@ -192,7 +192,7 @@ def _membership_ipv6(group: str, interface: Interface) -> bytes:
 
 
 def _prepare_for_pages(opened: socket.socket, buffer_bytes: int) -> None:
-    """Enlarge the receive buffer, merge packets (since Linux 5.0), count drops, and tell marks of routers."""
+    """Enlarge the receive buffer, merge packets (since Linux 5.0), count drops, and report marks of routers."""
     try_option(opened, socket_options.DROP_COUNT, 1)
     _grow_receive_buffer(opened, buffer_bytes)
     try_option(opened, socket_options.MERGED_PACKETS, 1)

@@ -1,9 +1,10 @@
-"""Make and expand zstd frames (RFC 8878) of whole pages, by what this Python has for it: `compression.zstd`, which
-belongs to it from 3.14 on, or the package `zstandard`.
+"""Make and expand zstd frames (RFC 8878) of whole pages.
+
+This uses `compression.zstd`, which Python has from 3.14 on, or the package `zstandard`.
 
 A frame is expanded only if its header says that it holds exactly the bytes of the page, in one segment, which both
 libraries write for data they get as a whole. So neither its contents nor its window can take more memory than a page,
-whoever has made it.
+even if an attacker made it.
 """
 
 from __future__ import annotations

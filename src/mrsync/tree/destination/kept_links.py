@@ -21,7 +21,7 @@ Extraneous = tuple[int, bytes]  # directory entry, name
 
 
 class KeptLinks:
-    """The kept links of a destination, whose `directories` are told to follow them."""
+    """The kept links of a destination. Its `directories` follow them."""
 
     def __init__(self, manifest: Manifest, directories: Directories) -> None:
         self._manifest = manifest

@@ -65,9 +65,9 @@ def _make_parents(path: bytes) -> None:
 
 
 def _let_others_in(path: bytes) -> None:
-    """Let others enter a new directory, if the umask keeps them out. The umask itself is of all threads.
+    """Let others enter a new directory, if the umask keeps them out. All threads share the umask, so it is not changed.
 
-    A directory that somebody has put in its place is left alone: ours is empty. A default ACL has said who may enter.
+    A directory that somebody has put in its place is left alone: ours is empty. A default ACL has the last word.
     """
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | CAUTIOUS)
     try:

@@ -179,7 +179,7 @@ class Scope:
     def excluded(
         self, names: Sequence[bytes], directories: Sequence[bytes] = (), *, has_perishable: bool = True
     ) -> set[bytes]:
-        """Which names are excluded; directories: those among them that are one. has_perishable: these rules count."""
+        """Return the excluded names. directories: those that are directories. has_perishable: such rules count."""
         if has_perishable not in self._runs:
             self._runs[has_perishable] = tuple(self._flatten(self._filters.items, has_perishable))
         found = self._excluded(names, self._runs[has_perishable], are_directories=False)

@@ -153,5 +153,5 @@ def _read_member(pattern: bytes, position: int) -> tuple[int, int]:
 
 
 def group_numbers() -> Iterator[int]:
-    """For one expression."""
+    """Return the numbers for the groups of one expression."""
     return count()

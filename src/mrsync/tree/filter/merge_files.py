@@ -120,7 +120,7 @@ class RuleList:
         return f"a file merged by a file in {printable(self._directory)}"
 
     def _path_of(self, name: bytes) -> bytes:
-        """Where a merge rule looks for its file; a plain name in a per-directory merge file is one in the root."""
+        """Return the path of the file that a merge rule names. In a per-directory file, plain names are in the root."""
         if self._directory is None or name[:1] == b"/":
             return name
         return os.path.normpath(os.path.join(self._directory if b"/" in name else self._root, name))

@@ -36,7 +36,7 @@ def copy_entry(
 
 
 def _copy_file(from_fd: int, name: bytes, to_fd: int, copy: bytes, on_activity: Callable[[int], None]) -> None:
-    """Copy contents and attributes between two open files, so it does not matter who takes their names meanwhile."""
+    """Copy contents and attributes between two open files, so nobody can swap them meanwhile."""
     source = open_regular(name, from_fd)
     try:
         target = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL | CAUTIOUS, 0o600, dir_fd=to_fd)

@@ -63,8 +63,8 @@ class XattrPolicy:
     ) -> Attributes:
         """Return the preserved attributes of a name in a directory. Raise OSError.
 
-        expected: mode, owner and group. Raise Changed if it has others: whoever may rename things there could give a
-        capability of root's program to one of their own. follows: of what a soft link leads to.
+        expected: mode, owner and group. Raise Changed if it has others: a user who may rename entries there could
+        give a capability of root's program to one of their own. follows: of what a soft link leads to.
         """
         with pinned(directory_fd, name, follows=follows) as handle:
             status = handle.status()

@@ -186,7 +186,7 @@ def _splits(raw: bytes, arrow: bytes) -> Iterator[tuple[bytes, bytes]]:
 def _body(lines: list[bytes]) -> tuple[int, int]:
     """Return the range [first, end) of lines without rsync's first line and summary.
 
-    Only by position can these be told from file names that look like them.
+    Only their position distinguishes these from file names that look like them.
     """
     first = 1 if lines and CHATTER.fullmatch(lines[0]) else 0
     end = len(lines)

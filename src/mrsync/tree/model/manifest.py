@@ -237,7 +237,7 @@ class Manifest:
         return self
 
     def _decode_tree(self, unpacker: Unpacker) -> None:
-        """Parents follow from how many children each directory has: contiguous, and never an ancestor of themselves."""
+        """Set the parents from how many children each directory has. So no entry can be its own ancestor."""
         counts = unpacker.column("I", len(self.directories))
         if sum(counts) != len(self.names) - 1:
             raise unpacker.error("the directories do not hold all entries")

@@ -88,7 +88,7 @@ class Policy(NamedTuple):
 
     @property
     def alternates(self) -> AlternateOption:
-        """Which other directories are used, and how."""
+        """The other directories that are used, and how they are used."""
         given = ((LINK, self.link_dests), (COPY, self.copy_dests), (COMPARE, self.compare_dests))
         return next((AlternateOption(*each) for each in given if each[1]), AlternateOption())
 

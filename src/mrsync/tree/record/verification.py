@@ -1,8 +1,8 @@
 """Verify a tree against the record of its last sync, and change nothing.
 
-Names, types, sizes, times and attributes are compared as in a sync. Then every file with a proof is read. What was
-there when it was compared, and is gone when it is to be read, differs as well: else whoever may rename things in the
-tree could keep a forged file from being read.
+Names, types, sizes, times and attributes are compared as in a sync. Then every file with a proof is read. A file
+that was there when it was compared, but is gone when it is to be read, counts as a difference. Otherwise a user who may
+rename entries of the tree could keep a forged file from being read.
 """
 
 from __future__ import annotations

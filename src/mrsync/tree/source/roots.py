@@ -19,8 +19,8 @@ class Roots(NamedTuple):
     """The roots of a source.
 
     paths: one per root. numbers: for each entry, the index of its root; empty if there is one root. followed: entries
-    whose soft links are followed. inodes: of directories that were opened, one dict per root: whoever may rename things
-    could show what is in a closed directory, after the scan, in an open one of theirs.
+    whose soft links are followed. inodes: of directories that were opened, one dict per root. A user who may
+    rename entries could otherwise show a closed directory, after the scan, in the place of an open one of their own.
     """
 
     paths: tuple[bytes, ...]

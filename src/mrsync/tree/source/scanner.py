@@ -216,7 +216,7 @@ class Scanner:
     def _adopt(self, directory: int, fd: int) -> None:
         """Take owner, mode and attributes of a directory from what was opened, which may be another one by now.
 
-        Else whoever may rename things could show the entries of a closed directory in an open one of theirs.
+        Otherwise a user who may rename entries could show those of a closed directory in an open one of their own.
         """
         manifest, status = self._manifest, os.fstat(fd)
         opened = status.st_mode, status.st_uid, status.st_gid

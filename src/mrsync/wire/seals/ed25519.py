@@ -1,7 +1,7 @@
 """Check Ed25519 signatures (RFC 8032) without any package, for targets that lack `cryptography`.
 
 Points are added with precomputed multiples of the base point and of the public key, so that a check takes less than a
-millisecond and no doubling. There is nothing secret in a check, so it need not take constant time. Who signs uses
+millisecond and no doubling. A check handles no secret, so it need not take constant time. The master signs with
 `cryptography`.
 """
 

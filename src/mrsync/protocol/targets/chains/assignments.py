@@ -36,7 +36,7 @@ class Assignments:
 
     @property
     def targets(self) -> set[int]:
-        """Those that have an assignment."""
+        """The targets that have an assignment."""
         return set(self._known)
 
     def next_number(self) -> int:

@@ -90,7 +90,7 @@ class Relays:
     def _are_heads_known(self, count: int, now: float) -> bool:
         """Return whether enough targets that receive the group have verified their addresses.
 
-        They are told that they have no peers; who repeats the number of that has shown it.
+        They are told that they have no peers. A target that repeats the number of that has verified its address.
         """
         if self._asked_at is None:
             hearers = [target for target in self._roster.live if not target.path.is_unicast]
@@ -339,7 +339,7 @@ class Relays:
         self.chains.take_out(target)
 
     def _set_aside(self, target: Target) -> None:
-        """Give nothing to a target that cannot write, until it does: whoever feeds it would wait for it."""
+        """Give nothing to a target that cannot write, until it does: its parent would have to wait for it."""
         assert target.report is not None  # it told how much waits there
         self._stuck[target.id] = target.report.activity
         self.chains.take_out(target)
