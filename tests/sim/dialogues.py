@@ -16,7 +16,7 @@ from mrsync.wire.formats.session import Rejection
 from mrsync.wire.geometry import Geometry
 from mrsync.wire.messages import Ack, Farewell, Hello, Knock, Message, ObjectKind, Probe, Report, Status, Welcome
 from mrsync.wire.records import ComparedRecord, LogRecord, NeedsRecord, ResultRecord
-from tests.sim.network import Burst, Cast, CodedBurst, Ear
+from tests.sim.network import Burst, Cast, CodedBurst, Receiver
 from tests.sim.reception import bits
 from tests.sim.scenario import Scenario, TargetScenario
 from tests.sim.simulation import Simulation
@@ -104,9 +104,9 @@ class Dialogue:
             self._note("master", "group", what)
             cast(what, packets, size_bytes, when)
 
-        def on_send(ear: Ear, what: Cast, packets: int, size_bytes: int, when: float) -> None:
-            self._note("master", name(ear.index), what)
-            send(ear, what, packets, size_bytes, when)
+        def on_send(receiver: Receiver, what: Cast, packets: int, size_bytes: int, when: float) -> None:
+            self._note("master", name(receiver.index), what)
+            send(receiver, what, packets, size_bytes, when)
 
         def on_answer(index: int, datagram: bytes, hear: Callable[[bytes], None], now: float) -> None:
             self._note(name(index), "master", datagram)

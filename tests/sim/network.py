@@ -45,7 +45,7 @@ class CodedBurst(NamedTuple):
 Cast = Burst | CodedBurst | bytes
 
 
-class Ear(Protocol):
+class Receiver(Protocol):
     """A host on the network; lost and bad are bit sets of positions among the packets of what was cast."""
 
     index: int  # of its target
@@ -139,16 +139,16 @@ class Network:
             Path(f"path {scenario.seed} {at}", target, scenario.uplink_bytes_s)
             for at, target in enumerate(scenario.targets)
         ]
-        self.ears: list[Ear] = []
+        self.receivers: list[Receiver] = []
         self._asked: set[tuple[int, int]] = set()  # (sender, receiver) among the targets
         rival = scenario.rival_rtt_s, scenario.rival_ends_s
         self.switch = SharedQueue(scenario.switch_bytes_s, scenario.switch_queue_bytes, *rival)
 
-    def join(self, ear: Ear) -> None:
-        self.ears.append(ear)
+    def join(self, receiver: Receiver) -> None:
+        self.receivers.append(receiver)
 
-    def leave(self, ear: Ear) -> None:
-        self.ears.remove(ear)
+    def leave(self, receiver: Receiver) -> None:
+        self.receivers.remove(receiver)
 
     def cast(self, cast: Cast, packets: int, size_bytes: int, when: float) -> None:
         """To the group; packets of about size_bytes each leave the caster at `when`."""
@@ -156,18 +156,18 @@ class Network:
         if isinstance(cast, bytes):
             self.controls = [*self.controls[-50:], cast]
         when, full = self._pass_switch(packets, size_bytes + PACKET_OVERHEAD_BYTES, when)
-        for ear in self.ears:
-            self._deliver(ear, cast, packets, lost | full, when, is_cast=True, gap_s=self.gap_s)
+        for receiver in self.receivers:
+            self._deliver(receiver, cast, packets, lost | full, when, is_cast=True, gap_s=self.gap_s)
 
-    def send(self, ear: Ear, cast: Cast, packets: int, size_bytes: int, when: float) -> None:
+    def send(self, receiver: Receiver, cast: Cast, packets: int, size_bytes: int, when: float) -> None:
         """To one host; packets of about size_bytes each leave the caster at `when`."""
         when, full = self._pass_switch(packets, size_bytes + PACKET_OVERHEAD_BYTES, when)
-        self._deliver(ear, cast, packets, full, when, is_cast=False, gap_s=self.gap_s)
+        self._deliver(receiver, cast, packets, full, when, is_cast=False, gap_s=self.gap_s)
 
     def hop(
         self,
         sender: int,
-        ears: Sequence[Ear],
+        receivers: Sequence[Receiver],
         cast: Cast,
         packets: int,
         when: float,
@@ -180,18 +180,18 @@ class Network:
         is_cast: to a group, so that nobody could ask for an answer.
         """
         path = self.paths[sender]
-        if path.is_cut or not ears:
+        if path.is_cut or not receivers:
             return
         full = 0
         if path.scenario.hop_queue_bytes:
             size_bytes = len(cast) if isinstance(cast, bytes) else self.slice_bytes
             when, full = _pass_queue(path.way_out, packets, size_bytes + PACKET_OVERHEAD_BYTES, when, gap_s)
-        for ear in ears:
-            self._asked.add((sender, ear.index))
-            scenario = self.paths[ear.index].scenario
-            is_answer = (ear.index, sender) in self._asked and not is_cast
+        for receiver in receivers:
+            self._asked.add((sender, receiver.index))
+            scenario = self.paths[receiver.index].scenario
+            is_answer = (receiver.index, sender) in self._asked and not is_cast
             if sender not in scenario.blocks and (is_answer or not scenario.is_guarded):
-                self._deliver(ear, cast, packets, full, when, is_cast=False, gap_s=gap_s)
+                self._deliver(receiver, cast, packets, full, when, is_cast=False, gap_s=gap_s)
 
     def _pass_switch(self, packets: int, size_bytes: int, when: float) -> tuple[float, int]:
         """When a burst leaves the bottleneck, and which of its packets found the queue full."""
@@ -200,17 +200,17 @@ class Network:
         return _pass_queue(self.switch, packets, size_bytes, when, self.gap_s)
 
     def _deliver(
-        self, ear: Ear, cast: Cast, packets: int, lost: int, when: float, *, is_cast: bool, gap_s: float
+        self, receiver: Receiver, cast: Cast, packets: int, lost: int, when: float, *, is_cast: bool, gap_s: float
     ) -> None:
         """To one host, by its path."""
-        path = self.paths[ear.index]
+        path = self.paths[receiver.index]
         everything = (1 << packets) - 1
-        is_heard = ear.hears_group if is_cast else ear.hears_unicast
+        is_heard = receiver.hears_group if is_cast else receiver.hears_unicast
         if path.scenario.port_bytes_s and not path.is_cut:
             size_bytes = len(cast) if isinstance(cast, bytes) else self.slice_bytes
             when, full = _pass_queue(path.way_in, packets, size_bytes + PACKET_OVERHEAD_BYTES, when, gap_s)
             lost |= full
-        if path.is_cut or not is_heard or not self.is_passable(ear, cast):
+        if path.is_cut or not is_heard or not self.is_passable(receiver, cast):
             lost = everything
         else:
             lost |= path.losses.draw(packets, when)
@@ -221,35 +221,39 @@ class Network:
         times = path.arrivals(when)
         if path.scenario.jitter_share and packets > 1 and path.rng.random() < path.scenario.jitter_share:
             torn = path.rng.getrandbits(packets)
-            self._plan(ear, cast, lost | torn, bad, everything, times[0], is_cast)
-            self._plan(ear, cast, lost | everything ^ torn, bad, everything, times[0] + path.scenario.jitter_s, is_cast)
+            self._plan(receiver, cast, lost | torn, bad, everything, times[0], is_cast)
+            self._plan(
+                receiver, cast, lost | everything ^ torn, bad, everything, times[0] + path.scenario.jitter_s, is_cast
+            )
         else:
             for time in times:
-                self._plan_in_order(ear, cast, lost, bad, packets, time, is_cast)
+                self._plan_in_order(receiver, cast, lost, bad, packets, time, is_cast)
 
     def _plan_in_order(
-        self, ear: Ear, cast: Cast, lost: int, bad: int, packets: int, when: float, is_cast: bool
+        self, receiver: Receiver, cast: Cast, lost: int, bad: int, packets: int, when: float, is_cast: bool
     ) -> None:
         """The first half of a burst arrives while the second is still being sent."""
         everything = (1 << packets) - 1
         if self._scenario.has_halves and packets > 1:
             first = (1 << packets // 2) - 1
             seconds = packets / 2 * self.slice_bytes / self._scenario.uplink_bytes_s
-            self._plan(ear, cast, lost | everything ^ first, bad, everything, when - seconds, is_cast)
+            self._plan(receiver, cast, lost | everything ^ first, bad, everything, when - seconds, is_cast)
             lost |= first
-        self._plan(ear, cast, lost, bad, everything, when, is_cast)
+        self._plan(receiver, cast, lost, bad, everything, when, is_cast)
 
-    def _plan(self, ear: Ear, cast: Cast, lost: int, bad: int, everything: int, when: float, is_cast: bool) -> None:
+    def _plan(
+        self, receiver: Receiver, cast: Cast, lost: int, bad: int, everything: int, when: float, is_cast: bool
+    ) -> None:
         if lost != everything:
-            ear.expect(cast, lost | bad)
-            self._events.plan(when, ear.hear, cast, lost, bad, is_cast)
+            receiver.expect(cast, lost | bad)
+            self._events.plan(when, receiver.hear, cast, lost, bad, is_cast)
 
-    def is_passable(self, ear: Ear, cast: Cast) -> bool:
+    def is_passable(self, receiver: Receiver, cast: Cast) -> bool:
         """Whether the path carries datagrams of this size; all messages but probes are taken to be small enough."""
         size_bytes = self.slice_bytes + PACKET_ROOM_BYTES
         if isinstance(cast, bytes):
             size_bytes = len(cast) if cast[KIND_AT] == Kind.PROBE else 0
-        return size_bytes <= self.paths[ear.index].scenario.path_bytes
+        return size_bytes <= self.paths[receiver.index].scenario.path_bytes
 
     def answer(self, index: int, datagram: bytes, hear: Callable[[bytes], None], now: float) -> None:
         """What one target says, on its way to the caster."""

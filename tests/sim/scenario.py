@@ -1,4 +1,4 @@
-"""Scenario: all that is drawn for one run; the same seed draws the same scenario."""
+"""Scenario: everything that is drawn for one run. The same seed draws the same scenario."""
 
 from __future__ import annotations
 
@@ -11,75 +11,75 @@ from mrsync.protocol.targets.commits import CommitRule
 from mrsync.wire.geometry import Geometry, Step
 from mrsync.wire.messages import NetworkShare
 
-KNOWN_S = 1.0  # then a target has heard of its caster by the group, or never will
+KNOWN_S = 1.0  # after this time a target has received a status by multicast, or never will
 NARROWEST_BYTES = 300  # smaller datagrams reach everyone
-PACKET_ROOM_BYTES = 54  # beside the slice: the header, and a coded packet's terms
+PACKET_ROOM_BYTES = 54  # for what a packet has besides its slice: a header, and the terms of a coded packet
 
 
 class Fate(Enum):
-    """What becomes of a target, from `fate_at_s` on."""
+    """What happens to a target at `fate_at_s`."""
 
     HEALTHY = "takes part"
     ABSENT = "never starts"
-    LATE = "starts only then"
-    CUT = "neither hears nor is heard, for less than the ack wait"
-    DEAF = "hears no multicast any more"
-    PRUNED = "hears no multicast until it joins again"
-    MUFFLED = "hears no multicast for a while"
-    ISOLATED = "hears nothing at all any more, but is heard"
-    MUTE = "is not heard"
-    HUNG = "writes nothing any more"
+    LATE = "starts at that time"
+    CUT = "neither receives nor reaches anything, for less than the ack wait"
+    DEAF = "receives no more multicast"
+    PRUNED = "receives no multicast until it joins the group again"
+    MUFFLED = "receives no multicast for a while"
+    ISOLATED = "receives nothing more, but what it sends arrives"
+    MUTE = "receives everything, but what it sends is lost"
+    HUNG = "writes nothing more"
     DEAD = "dies silently"
-    RESTARTED = "dies silently, and another process comes in its place"
-    STOPPED = "is stopped for less than the ack wait, while its socket keeps what came"
+    RESTARTED = "dies silently, and another process takes its place"
+    STOPPED = "is stopped for less than the ack wait, while its socket keeps what arrives"
 
 
-SURVIVORS = (Fate.HEALTHY, Fate.CUT, Fate.STOPPED)  # these must reach the end, whatever becomes of the others
+SURVIVORS = (Fate.HEALTHY, Fate.CUT, Fate.STOPPED)  # these must finish, whatever happens to the others
 
 
 @dataclass(frozen=True)
 class TargetScenario:
-    """One target; rates are shares, loss_run is the mean length of a run of lost packets."""
+    """One target. Shares are between 0 and 1; loss_run is the mean length of a run of lost packets."""
 
     fate: Fate = Fate.HEALTHY
     fate_at_s: float = 0.0
-    absence_s: float = 1.0  # of CUT, MUFFLED, RESTARTED and STOPPED
+    absence_s: float = 1.0  # duration of CUT, MUFFLED, RESTARTED and STOPPED
     loss: float = 0.0
     loss_run: float = 1.0
     report_loss: float = 0.0
-    corruption: float = 0.0  # of packets, a bit flipped somewhere
+    corruption: float = 0.0  # share of packets with a flipped bit
     duplication: float = 0.0
     delay_s: float = 0.0002
     jitter_s: float = 0.0
-    jitter_share: float = 0.0  # of bursts that are delayed or torn by the jitter
+    jitter_share: float = 0.0  # share of bursts that the jitter delays or splits
     disk_pages_s: float = 20000.0
-    packets_s: float = 0.0  # that the host can take in; 0: any number
-    late_share: float = 0.0  # of its answers: the processor is taken from it before they leave,
-    late_s: float = 0.0  # for at most so long
-    wake_s: float = 0.0  # longest time for which other programs keep the processor when there is something to do
+    packets_s: float = 0.0  # packets per second that the host can receive; 0: any number
+    late_share: float = 0.0  # share of its answers that are late, because other programs have the processor
+    late_s: float = 0.0  # the longest such delay
+    wake_s: float = 0.0  # the longest time until it gets the processor when there is something to do
     buffer_bytes: int = 8 << 20
     retained_pages: int = 512
     need_share: float = 1.0
-    held_share: float = 0.0  # of the pages it needs, before the session begins
-    holds_beginning: bool = False  # then these are the first pages, else any
+    held_share: float = 0.0  # share of the pages it needs that it has before the session begins
+    holds_beginning: bool = False  # whether these are the first pages; otherwise they are drawn
     sit_out_share: float = 0.0
     compare_s: float = 0.05
     knows_master: bool = True
-    is_deaf: bool = False  # from the beginning
-    blocks: tuple[int, ...] = ()  # targets that nothing comes from
-    is_guarded: bool = False  # nothing comes from a target unless something was sent there before
-    withholds_share: float = 0.0  # of the pages that it is to pass on: it says that it sent them
-    hop_pages_s: float = 20000.0  # that it can pass on
-    port_bytes_s: float = 0.0  # of the switch's port before it; 0: any rate
+    is_deaf: bool = False  # receives no multicast from the beginning
+    blocks: tuple[int, ...] = ()  # targets from which nothing reaches it
+    is_guarded: bool = False  # its firewall lets in only answers: packets from where it has sent something before
+    withholds_share: float = 0.0  # share of the pages for its child that it does not send, although it claims to
+    hop_pages_s: float = 20000.0  # pages per second that it can pass on
+    port_bytes_s: float = 0.0  # rate of the switch's port towards it; 0: unlimited
     port_queue_bytes: int = 0
-    hop_queue_bytes: int = 0  # of the port behind it, which is as fast as the caster's uplink; 0: there is none
-    network: int = 0  # that its address tells
-    segment: int | None = None  # whose targets hear each other's multicast; None: no other one
-    path_bytes: int = 65535  # larger datagrams do not reach it
+    hop_queue_bytes: int = 0  # queue of its own uplink, which is as fast as the caster's; 0: there is no limit
+    network: int = 0  # the network to which its address belongs
+    segment: int | None = None  # targets of a segment receive each other's multicast; None: it shares none
+    path_bytes: int = 65535  # the largest datagram that reaches it
 
     @property
     def must_survive(self) -> bool:
-        """Whether nothing befalls it that could keep it from the end."""
+        """Whether nothing happens to it that could keep it from finishing."""
         is_known = self.knows_master or self.fate_at_s > KNOWN_S
         is_served = self.fate in SURVIVORS or (self.fate in (Fate.DEAF, Fate.PRUNED, Fate.MUFFLED) and is_known)
         return is_served and self.path_bytes >= NARROWEST_BYTES
@@ -92,41 +92,41 @@ class Scenario:
     seed: int
     geometry: Geometry  # for the largest packets
     targets: tuple[TargetScenario, ...]
-    smaller: tuple[Step, ...] = ()  # what is tried if these do not reach everyone
+    smaller: tuple[Step, ...] = ()  # sizes to try if the largest packets do not reach every target
     is_unicast: bool = False
     has_monitor: bool = True
     is_shedding: bool = False
-    first_tx: int = 0  # what a long session has used up of its numbers
+    first_tx: int = 0  # the tx that a long session has reached before
     has_relays: bool = False
     chains_max: int = 1
-    has_islands: bool = False  # relays may cast on in their networks
+    has_islands: bool = False  # relays may multicast in their networks
     manifest_bytes: int = 20000
     plan_bytes: int = 3000
     file_bytes: tuple[int, ...] = ()
-    void_share: float = 0.0  # of files, found changed when they are read to their end
-    compressed_share: float = 0.0  # of pages, which come in fewer packets than their bytes need
-    late_void_share: float = 0.0  # of files on a page, found changed when it is read again
-    vanish_share: float = 0.0  # of the changed files: not there when they are to be cast once more
+    void_share: float = 0.0  # share of files that are found changed when they are read to their end
+    compressed_share: float = 0.0  # share of pages that are compressed, so that they need fewer packets
+    late_void_share: float = 0.0  # share of the files on a page that are found changed when it is read again
+    vanish_share: float = 0.0  # share of the changed files that are gone when they are to be cast again
     commit_rule: CommitRule = CommitRule.FILE
     shared_loss: float = 0.0
     forgeries_s: float = 0.0  # packets with invented headers, and replays, per second
     has_halves: bool = False  # bursts arrive in two parts: reports may come between them
-    are_deaths_noticed: bool = False  # by the launcher
+    are_deaths_noticed: bool = False  # whether the launcher notices deaths
     uplink_bytes_s: float = 1.2e9
     switch_bytes_s: float = 0.0  # 0: no bottleneck behind the uplink
     switch_queue_bytes: int = 200_000
-    rival_rtt_s: float = 0.0  # of a TCP connection through the same queue; 0: there is none
+    rival_rtt_s: float = 0.0  # round trip of a TCP connection through the same queue; 0: there is none
     rival_ends_s: float = math.inf
     share: NetworkShare = NetworkShare.ALL
-    report_s: float = 0.0  # that the caster takes for one, while it does nothing else
-    caster_blocks: tuple[float, float] = (0.0, 0.0)  # when a call of its keeps it, while its clock goes on; how long
+    report_s: float = 0.0  # the time in which the caster handles a report and does nothing else
+    caster_blocks: tuple[float, float] = (0.0, 0.0)  # when and how long a call blocks it while its clock goes on
     rate_bytes_s: float | None = None
     ack_wait_s: float = 6.0
     cached_pages: int = 2048
     quit_on_bad: bool = False
     abort_at_s: float | None = None
     caster_dies_at_s: float | None = None
-    caster_stops: tuple[float, float] = (0.0, 0.0)  # when, and for how long; less than catchers wait for their master
+    caster_stops: tuple[float, float] = (0.0, 0.0)  # when and how long it stops; shorter than catchers wait for it
 
     @property
     def steps(self) -> tuple[Step, ...]:

@@ -61,6 +61,6 @@ class Strangers:
             self._world.events.plan(self._world.events.now, hear, datagram)
 
     def _send(self, cast: Cast, bad: int) -> None:
-        for ear in list(self._world.network.ears):
-            if ear.hears_group and self._world.network.is_passable(ear, cast):
-                self._world.events.plan(self._world.events.now, ear.hear, cast, 0, bad, True)
+        for receiver in list(self._world.network.receivers):
+            if receiver.hears_group and self._world.network.is_passable(receiver, cast):
+                self._world.events.plan(self._world.events.now, receiver.hear, cast, 0, bad, True)
