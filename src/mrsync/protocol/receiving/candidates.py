@@ -95,7 +95,6 @@ class Candidates:
             del self._known[next(iter(self._known))]
         return candidate
 
-    def others_heard(self, session: int, since: float) -> bool:
-        """Return whether another session has sent a new status since then, and has not refused this catcher."""
-        others = [other for other in self._known.values() if other.session != session]
-        return any(other.heard_at >= since and not other.is_refused for other in others)
+    def heard_since(self, since: float) -> list[Candidate]:
+        """Return the sessions that have sent a new status since then, and have not refused this catcher."""
+        return [found for found in self._known.values() if found.heard_at >= since and not found.is_refused]

@@ -13,11 +13,12 @@ from mrsync.wire.limits import CONTROL_BYTES_MAX
 from mrsync.wire.messages import Knock, Probe, Status, Welcome
 
 HELLO_S = 0.1
+DEAF_HELLO_S = 0.2  # until a session accepts us that is heard by unicast only: its next status comes after a knock
 DOUBTS_S = 0.3  # repeat HELLO if no probe has arrived
 KNOCK_S = 0.2  # a status is due every 0.02 s
 KNOCK_MAX_S = 1.0
 KNOCK_GROWTH = 1.5
-RIVAL_S = 2.0  # after a refusal, wait only for sessions that sent a new status this recently
+RIVAL_S = 2.0  # wait only for sessions that sent a new status this recently, so that replays cause little traffic
 SEEKING_REJOIN_S = 60.0  # switches forget a member after 260 s
 
 
@@ -69,15 +70,19 @@ class Joining:
         """Do what is due. is_drained: all received datagrams were read; otherwise the group may not be silent."""
         if self._timers.take_expired(Timer.KNOCK, now):
             self._knock(now)
-        if self._timers.take_expired(Timer.HELLO, now) and self.joined is not None:
-            self._say_hello(self.joined, now)
+        if self._timers.take_expired(Timer.HELLO, now):
+            self._repeat_hello(now)
         if is_drained and self._timers.take_expired(Timer.REJOIN, now):
             self._handle_silent_group(now)
 
     # before a session has accepted this catcher
 
     def seek(self, status: Status, now: float, *, is_cast: bool) -> None:
-        """Send a hello to a session after a new status, and only then, so that replays cause no traffic."""
+        """Send a hello to a session after a new status.
+
+        Statuses of the group come again soon, so a lost hello is repeated after the next one, and replays cause no more
+        traffic. One by unicast comes only after a knock.
+        """
         candidate = self._candidates.receive_status(status, now, is_cast=is_cast)
         if candidate is None:
             return
@@ -97,7 +102,7 @@ class Joining:
     def refuse(self, candidate: Candidate, now: float) -> bool:
         """Note that this session refuses the catcher. Return whether no other one may still accept it."""
         candidate.is_refused = True
-        return not self._candidates.others_heard(candidate.session, now - RIVAL_S)
+        return not self._candidates.heard_since(now - RIVAL_S)
 
     # what is heard of a session
 
@@ -129,11 +134,20 @@ class Joining:
             self._say_hello(candidate, now)
 
     def _say_hello(self, candidate: Candidate, now: float) -> None:
-        """Send a hello to this session. Once it has accepted us, a timer repeats it."""
+        """Send a hello to this session. A timer repeats it if it has accepted us, or is heard by unicast only."""
         self._say(SendMessage(candidate.say_hello(self._config, self._next_counter()), candidate.session))
         candidate.hello_at = now
         if candidate is self.joined:
             self._timers.set(Timer.HELLO, now + HELLO_S)
+        elif candidate.hearing.is_deaf:
+            self._timers.set(Timer.HELLO, now + DEAF_HELLO_S)
+
+    def _repeat_hello(self, now: float) -> None:
+        """Send a hello once more: to the session that has accepted us, or to all that may and are heard by unicast."""
+        waiting = [self.joined] if self.joined else self._candidates.heard_since(now - RIVAL_S)
+        for candidate in waiting:
+            if candidate is self.joined or candidate.hearing.is_deaf:
+                self._say_hello(candidate, now)
 
     def _knock(self, now: float) -> None:
         """Ask the master for a status, at growing intervals, while no session is heard."""

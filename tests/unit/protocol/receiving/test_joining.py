@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import pytest
 
+from mrsync.protocol.catcher import Catcher
 from mrsync.protocol.core.events import (
     CatcherEvent,
     GroupGivenUp,
@@ -17,7 +18,7 @@ from mrsync.protocol.core.sends import SendKnock, SendMessage
 from mrsync.protocol.core.states import CatcherState
 from mrsync.protocol.receiving.candidates import CANDIDATES_MAX
 from mrsync.protocol.receiving.hearing import REJOINS_MAX
-from mrsync.protocol.receiving.joining import HELLO_S, KNOCK_MAX_S, SEEKING_REJOIN_S
+from mrsync.protocol.receiving.joining import DEAF_HELLO_S, HELLO_S, KNOCK_MAX_S, RIVAL_S, SEEKING_REJOIN_S
 from mrsync.wire.limits import CONTROL_BYTES_MAX
 from mrsync.wire.messages import (
     Ending,
@@ -141,6 +142,39 @@ def test_knocks_become_rarer_without_an_answer() -> None:
     sends = catcher.sends(10.0)
     (hello,) = [send.message for send in sends if isinstance(send, SendMessage) and isinstance(send.message, Hello)]
     assert (hello.group_bytes, hello.unicast_bytes) == (0, 1)
+
+
+def test_a_deaf_catcher_repeats_its_hello_until_it_is_welcomed_or_refused_or_hears_nothing_more() -> None:
+    """A lost hello waited for the next knock; simulation's seed 932270 with relays."""
+    quiet = seeking(knows_master=True, has_group=False)
+    assert _hellos(quiet, 0.0, 10.0) == []
+    quiet.receive_message(status(1), 7, 10.0, is_cast=False)
+    hellos = _hellos(quiet, 10.0, 20.0)
+    assert hellos[0] == 10.0
+    assert {round(later - at, 3) for at, later in pairwise(hellos)} == {DEAF_HELLO_S}
+    assert hellos[-1] == pytest.approx(10.0 + RIVAL_S), "a replayed status draws no more"
+    refused, welcomed = seeking(has_group=False), seeking(has_group=False)
+    for catcher in (refused, welcomed):
+        catcher.receive_message(status(1), 7, 0.0, is_cast=False)
+    refused.receive_message(status(1, session=8), 8, 0.0, is_cast=False)
+    refused.receive_message(Farewell(INSTANCE, 2, 0, Ending.REFUSED, "no"), 7, 0.0)
+    refused.receive_message(Farewell(INSTANCE, 2, 0, Ending.REFUSED, "no"), 8, 0.0)
+    assert _hellos(refused, 0.1, 1.0) == []
+    welcomed.receive_message(welcome(hello=1), 7, 0.0)
+    now = _hellos(welcomed, 0.0, 0.05)
+    assert len(now) == 2, "the first one, and one with its token"
+    welcomed.receive_message(welcome(counter=2, hello=welcomed._counter), 7, 0.05)
+    assert _hellos(welcomed, 0.1, 1.0) == []
+
+
+def _hellos(catcher: Catcher, since: float, until: float) -> list[float]:
+    """When it says hello, looked at every 50 ms."""
+    times = []
+    for tick in range(round(since * 20), round(until * 20) + 1):
+        catcher.handle_timeout(tick / 20)
+        sends = catcher.sends(tick / 20)
+        times += [tick / 20 for send in sends if isinstance(send, SendMessage) and isinstance(send.message, Hello)]
+    return times
 
 
 def test_no_knock_without_the_address_of_the_master() -> None:
