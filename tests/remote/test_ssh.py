@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import threading
@@ -204,6 +205,32 @@ def test_run_after_a_killed_master_resumes_over_ssh(make_estate: MakeEstate) -> 
     assert estate.differences() == {}
     report = estate.report()
     assert 0 < report["pages_sent"] < report["pages"]
+
+
+def test_a_catcher_that_was_stopped_cleans_up_when_it_runs_on(make_estate: MakeEstate) -> None:
+    """The master does not wait for it."""
+    estate = make_estate(2)
+    estate.source.mkdir()
+    (estate.source / "big").write_bytes(bytes(range(256)) * (24 << 12))
+    estate.serve_all()
+    run = estate.start("-v", "2", "--rate", "10M", "--ack-wait", "2", "--no-partial")
+    run.wait_for("phase casting")
+    victim = estate.lab.targets[0]
+    room = os.stat(f"/run/netns/{victim.namespace}").st_ino
+    stopped = [pid for pid in estate.processes() if os.stat(f"/proc/{pid}/ns/net").st_ino == room]
+    assert stopped
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        assert run.wait() == 23
+        assert f"{victim.name} was given up and does not answer: not waiting for it to clean up" in run.output
+        assert "waiting up to" not in run.output
+    finally:
+        for pid in stopped:
+            os.kill(pid, signal.SIGCONT)
+    estate.await_silence(30)
+    assert list(estate.tree(victim).iterdir()) == []
+    assert list(estate.differences()) == [victim.name]
 
 
 def test_a_long_comparison_ends_with_the_master(make_estate: MakeEstate) -> None:

@@ -41,13 +41,28 @@ def test_a_catcher_that_hangs_is_dropped_after_the_ack_wait(site: Site) -> None:
     run.wait_for("phase casting")
     os.kill(victim, signal.SIGSTOP)
     run.wait_for("^a: lost: .*silent")
-    run.wait_for("phase done")
     os.kill(victim, signal.SIGCONT)
     ended = run.wait()
     assert ended.status == 23
     assert ended.target("a")["state"] == "lost"
     assert site.differences("b") == site.differences("c") == []
     assert site.staged() == []  # it woke up, heard that it is out, and cleaned up
+
+
+def test_a_catcher_that_hangs_to_the_end_is_not_waited_for(site: Site) -> None:
+    write_files(site.source, {"big": 3 * MEGABYTE})
+    run = site.start(*SLOW, "-w", 1)
+    victim = run.catchers(3)[0]
+    run.wait_for("phase casting")
+    os.kill(victim, signal.SIGSTOP)
+    ended = run.wait()
+    assert ended.status == 23
+    assert "a was given up and does not answer: not waiting for it to clean up" in ended.stderr
+    assert "waiting up to" not in ended.stderr
+    assert site.differences("b") == site.differences("c") == []
+    assert site.sync().status == 0  # which removes what the victim could not
+    assert site.staged() == []
+    assert site.all_differences() == {}
 
 
 def test_catcher_that_was_started_by_hand_tells_why_it_stops(make_site: MakeSite) -> None:

@@ -12,7 +12,7 @@ import shlex
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -26,7 +26,7 @@ from mrsync.errors import StartError
 from mrsync.escaping import escape_controls
 from mrsync.remote.command import CatcherCommand, RemoteShell
 from mrsync.remote.contact import Contact
-from mrsync.remote.launcher import WORD_S, LaunchEvent
+from mrsync.remote.launcher import WORD_S, Choice, LaunchEvent, talking, wait_for_all
 
 ABORT_WAIT_S = 2.0
 # Added to ClusterShell's fanout, which counts running commands, gateways included. Catchers run until the end of the
@@ -95,12 +95,11 @@ class GatewayLauncher:
         events = [self._understand(host, what) for host, what in heard]
         return [event for event in events if event is not None and event.target >= 0] + self._give_up(problem, is_over)
 
-    def stop(self, wait_s: float, on_wait: Callable[[list[int]], None] = lambda targets: None) -> None:
+    def stop(self, wait_s: float, choose: Choice = wait_for_all) -> None:
         if self._thread.is_alive():
             self._port.msg_send("end of stdin")
             self._thread.join(min(WORD_S, wait_s))
-            if self._thread.is_alive():
-                on_wait([contact.target for contact in self._contacts.values()])
+            if self._thread.is_alive() and self._must_wait(choose):
                 self._thread.join(max(0.0, wait_s - WORD_S))
         if self._thread.is_alive():
             self._port.msg_send("abort")
@@ -108,6 +107,11 @@ class GatewayLauncher:
         if not self._thread.is_alive():  # else it still waits for a remote shell; as a daemon thread it ends with us
             os.close(self._wake_ours)
             os.close(self._wake_theirs)
+
+    def _must_wait(self, choose: Choice) -> bool:
+        """Return whether one of the targets that still run is to be waited for. They can only be ended all together."""
+        events = self.take_events()
+        return bool(choose(sorted(contact.target for contact in self._contacts.values()), talking(events)))
 
     def _understand(self, host: str, what: bytes | int | str) -> LaunchEvent | None:
         contact = self._contacts.get(host)

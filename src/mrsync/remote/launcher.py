@@ -32,6 +32,17 @@ class CatcherExited(NamedTuple):
 
 
 LaunchEvent = LineWritten | CatcherExited
+Choice = Callable[[list[int], set[int]], set[int]]  # of targets: those that run, the talking ones, those to wait for
+
+
+def wait_for_all(running: list[int], talking: set[int]) -> set[int]:
+    """Choose every target that still runs."""
+    return set(running)
+
+
+def talking(events: Sequence[LaunchEvent]) -> set[int]:
+    """Return the targets that wrote a line."""
+    return {event.target for event in events if isinstance(event, LineWritten)}
 
 
 class Launcher(Protocol):
@@ -53,8 +64,9 @@ class Launcher(Protocol):
         Call it at least once a second, because a timeout does not make the descriptor readable.
         """
 
-    def stop(self, wait_s: float, on_wait: Callable[[list[int]], None] = lambda targets: None) -> None:
+    def stop(self, wait_s: float, choose: Choice = wait_for_all) -> None:
         """Close every stdin, which makes catchers clean up and exit. Kill those that still run after wait_s seconds.
 
-        on_wait: called after WORD_S seconds with the targets that are still running, to explain the delay to the user.
+        choose: called after WORD_S seconds with the targets that still run, and those that have written a line since.
+        Only those that it returns are waited for; the others are killed at once.
         """

@@ -14,7 +14,15 @@ from typing import NoReturn
 
 from mrsync.errors import StartError
 from mrsync.escaping import escape_controls
-from mrsync.remote.launcher import WORD_S, CatcherExited, LaunchEvent, LineWritten
+from mrsync.remote.launcher import (
+    WORD_S,
+    CatcherExited,
+    Choice,
+    LaunchEvent,
+    LineWritten,
+    talking,
+    wait_for_all,
+)
 from mrsync.remote.lines import LineReader
 
 
@@ -51,17 +59,24 @@ class LocalLauncher:
         events, self._events = self._events, []
         return events
 
-    def stop(self, wait_s: float, on_wait: Callable[[list[int]], None] = lambda targets: None) -> None:
+    def stop(self, wait_s: float, choose: Choice = wait_for_all) -> None:
+        said = len(self._events)
         for catcher in self._catchers.values():
             catcher.close_input()
         self._drain(time.monotonic() + min(WORD_S, wait_s))
         if self._catchers:
-            on_wait(sorted(catcher.target for catcher in self._catchers.values()))
+            running = sorted(catcher.target for catcher in self._catchers.values())
+            waited_for = choose(running, talking(self._events[said:]))
+            self._kill(set(running) - waited_for)
             self._drain(time.monotonic() + wait_s - WORD_S)
-        for catcher in self._catchers.values():
-            os.kill(catcher.pid, signal.SIGKILL)
+        self._kill({catcher.target for catcher in self._catchers.values()})
         self._drain(float("inf"))
         self._epoll.close()
+
+    def _kill(self, targets: set[int]) -> None:
+        for catcher in self._catchers.values():
+            if catcher.target in targets:
+                os.kill(catcher.pid, signal.SIGKILL)
 
     def _drain(self, deadline: float) -> None:
         while self._catchers and (wait_s := deadline - time.monotonic()) > 0:

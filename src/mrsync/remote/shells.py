@@ -22,7 +22,7 @@ from mrsync.remote.bundle import BYTECODE
 from mrsync.remote.command import CatcherCommand, RemoteShell
 from mrsync.remote.contact import Contact
 from mrsync.remote.guard import Guard
-from mrsync.remote.launcher import WORD_S, CatcherExited, LaunchEvent
+from mrsync.remote.launcher import WORD_S, CatcherExited, Choice, LaunchEvent, talking, wait_for_all
 from mrsync.remote.lines import LineReader
 
 REAP_WAIT_S = 0.05  # for a process to exit after its output ended; usually much less is needed
@@ -82,22 +82,27 @@ class ShellLauncher:
         events, self._events = self._events, []
         return events
 
-    def stop(self, wait_s: float, on_wait: Callable[[list[int]], None] = lambda targets: None) -> None:
+    def stop(self, wait_s: float, choose: Choice = wait_for_all) -> None:
         self._events += [CatcherExited(target, 1, "was not started") for target in self._waiting]
         self._waiting.clear()
+        said = len(self._events)
         for remote in self._running.values():
             remote.close_input()
             if not remote.contact.is_there:  # no catcher runs yet, so none needs time to clean up
                 remote.kill()
         self._wait_for_ends(time.monotonic() + min(WORD_S, wait_s))
         if self._running:
-            on_wait(sorted(self._running))
+            self._kill(set(self._running) - choose(sorted(self._running), talking(self._events[said:])))
             self._wait_for_ends(time.monotonic() + wait_s - WORD_S)
-        for remote in list(self._running.values()):
-            remote.kill()
-            self._end(remote)
+        self._kill(set(self._running))
         self._guard.stop()
         self._epoll.close()
+
+    def _kill(self, targets: set[int]) -> None:
+        for target in targets:
+            remote = self._running[target]
+            remote.kill()
+            self._end(remote)
 
     def _wait_for_ends(self, deadline: float) -> None:
         while self._running and time.monotonic() < deadline:

@@ -7,6 +7,7 @@ import select
 import signal
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,13 @@ def echo_until_end(host: str) -> int:
     while os.read(0, 100):
         pass
     os.write(1, b"cleaned up\n")
+    return 0
+
+
+def clean_up_until(go: Path, host: str) -> int:
+    echo_until_end(host)
+    while not go.exists():
+        time.sleep(0.02)
     return 0
 
 
@@ -117,6 +125,26 @@ def test_process_that_ignores_the_end_is_killed(fleet: Fleet) -> None:
     fleet.wait_for(launcher, 1)
     launcher.stop(0.05)
     assert launcher.take_events() == [CatcherExited(0, -9, "killed by SIGKILL")]
+
+
+def test_only_the_chosen_ones_are_waited_for(fleet: Fleet, tmp_path: Path) -> None:
+    entries: dict[str, Callable[[str], int]] = {
+        "slow": partial(clean_up_until, tmp_path / "go"),
+        "hangs": ignore_the_end,
+    }
+    launcher = fleet.launch(lambda host: entries[host](host), *entries)
+    fleet.wait_for(launcher, 2)
+    told: list[tuple[list[int], set[int]]] = []
+
+    def choose(running: list[int], talking: set[int]) -> set[int]:
+        told.append((running, talking))
+        (tmp_path / "go").touch()
+        return talking
+
+    launcher.stop(WAIT_S, choose)
+    assert told == [([0, 1], {0})]
+    ended = sorted(exits(launcher.take_events()))
+    assert ended == [CatcherExited(0, 0, "ended"), CatcherExited(1, -9, "killed by SIGKILL")]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import pytest
 
 from mrsync.remote.command import CatcherCommand, RemoteShell
 from mrsync.remote.contact import LINES_MAX
-from mrsync.remote.launcher import CatcherExited, LaunchEvent, LineWritten
+from mrsync.remote.launcher import CatcherExited, Choice, LaunchEvent, LineWritten, wait_for_all
 from mrsync.remote.shells import ShellLauncher
 from tests.support.waiting import HANG_S
 
@@ -31,6 +31,8 @@ case $1 in
   mute-*) exec >&- 2>&-; exec sleep 1000 ;;
   fork-*) sleep 1000 & ;;
   deaf-*) printf '\\nmrsync catcher\\nhere\\n'; exec sleep 1000 ;;
+  slow-*) printf '\\nmrsync catcher\\n'; echo ready; cat >/dev/null; echo "cleans up"
+    while ! test -e "${0%/*}/go"; do sleep 0.05; done; exit 0 ;;
   count-*) printf '\\nmrsync catcher\\n'; echo "$1 heard $(head -c 300011 | wc -c) bytes" ;;
   knows-*) printf '\\nmrsync catcher 3.x\\n'; read -r line; echo "$1 heard $line"; exit 0 ;;
   two-*) printf '\\nmrsync catcher\\n'; read -r line; read -r own; echo "$1 heard $line, $own"; exit 0 ;;
@@ -77,8 +79,8 @@ class Run:
     def said(self) -> list[str]:
         return [event.line.decode() if isinstance(event, LineWritten) else event.reason for event in self.events]
 
-    def stop(self, wait_s: float = WAIT_S) -> None:
-        self.launcher.stop(wait_s)
+    def stop(self, wait_s: float = WAIT_S, choose: Choice = wait_for_all) -> None:
+        self.launcher.stop(wait_s, choose)
         self.events += self.launcher.take_events()
 
     def exits(self) -> dict[str, tuple[int, str]]:
@@ -104,6 +106,21 @@ def test_all_catchers_get_parameters_and_end_of_file(folder: Path) -> None:
     run.stop()
     assert run.exits() == {host: (0, "ended") for host in hosts}
     assert LineWritten(0, b"good-0 cleaned up") in run.events
+
+
+def test_only_the_chosen_ones_are_waited_for(folder: Path) -> None:
+    run = Run(folder, "slow-1", "deaf-1")
+    run.wait_for("ready", "here")
+    told: list[tuple[list[int], set[int]]] = []
+
+    def choose(running: list[int], talking: set[int]) -> set[int]:
+        told.append((running, talking))
+        (folder / "go").touch()
+        return talking
+
+    run.stop(choose=choose)
+    assert told == [([0, 1], {0})]
+    assert run.exits() == {"slow-1": (0, "ended"), "deaf-1": (-9, "rsh was killed by SIGKILL: here")}
 
 
 def test_the_opening_depends_on_the_marker_of_the_target(folder: Path) -> None:

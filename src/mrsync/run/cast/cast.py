@@ -28,10 +28,10 @@ from mrsync.protocol.targets.chains.chains import RelayRules
 from mrsync.protocol.targets.commits import CommitRule
 from mrsync.protocol.traced import Trace, TracedCaster
 from mrsync.remote.launcher import Launcher
-from mrsync.remote.targets import fold
 from mrsync.run.arrivals import Arrivals
 from mrsync.run.bootstrap import Readiness
 from mrsync.run.cast.account import Account, RunEnd
+from mrsync.run.cast.clean_up import CleanUp
 from mrsync.run.cast.notices import Notices, can_encrypt
 from mrsync.run.cast.outcome import Outcome
 from mrsync.run.cast.progress_view import take_snapshot
@@ -40,7 +40,7 @@ from mrsync.run.cast.source_job import SourceJob
 from mrsync.run.cast.unheard import Unheard
 from mrsync.run.conntrack import paths_to
 from mrsync.run.launch import launch, signer_of
-from mrsync.run.observer import Notice, Observer
+from mrsync.run.observer import Observer
 from mrsync.run.rendezvous import Rendezvous, open_rendezvous
 from mrsync.run.settings import CastSettings, draw_session
 from mrsync.run.stop import Stop
@@ -58,7 +58,6 @@ from mrsync.wire.messages import Compression, NetworkShare, Phase, SealKind
 from mrsync.wire.records import FailureCause
 from mrsync.wire.seals.sealing import seals_here
 
-STOP_WAIT_S = 10.0  # for catchers to clean up
 _COMPRESSIONS = {  # by the name in the settings, a bit set of those to choose from
     "auto": 1 << Compression.DEFLATE | 1 << Compression.ZSTD,
     "zstd": 1 << Compression.ZSTD,
@@ -79,21 +78,15 @@ def cast(settings: CastSettings, observer: Observer, stop: Stop, trace: Trace | 
         for path in paths:
             opened.callback(path.socket.close)
         launcher = launch(settings, rendezvous)
-        if launcher is not None:
-            opened.callback(_end_catchers, launcher, settings.targets, observer)
+        clean_up = None if launcher is None else CleanUp(launcher, settings.targets, observer)
+        if clean_up is not None:
+            opened.callback(clean_up.wait)
         loop = Loop()
         opened.callback(loop.close)
-        return _Run(settings, observer, stop, loop, rendezvous, paths, launcher, trace).run()
-
-
-def _end_catchers(launcher: Launcher, names: Sequence[str], observer: Observer) -> None:
-    """Let catchers clean up, and tell the user which of them we wait for."""
-
-    def tell(targets: list[int]) -> None:
-        who = fold([names[target] for target in targets])
-        observer.on_notice(Notice(0, f"waiting up to {STOP_WAIT_S:g} s for {who} to clean up"))
-
-    launcher.stop(STOP_WAIT_S, tell)
+        run = _Run(settings, observer, stop, loop, rendezvous, paths, launcher, trace)
+        if clean_up is not None:
+            clean_up.given_up = run.given_up
+        return run.run()
 
 
 class _Run:
@@ -110,6 +103,7 @@ class _Run:
         launcher: Launcher | None,
         trace: Trace | None,
     ) -> None:
+        self.given_up: set[int] = set()  # targets that the session went on without
         session = settings.session or draw_session()
         group_paths = [path for path in paths if path.kind is PathKind.MULTICAST]
         self._settings = settings
@@ -269,6 +263,8 @@ class _Run:
         if target is None:
             return
         if isinstance(event, TargetEnded) and target.state is not RosterState.DONE:
+            if not self._notices.is_interrupted:
+                self.given_up.add(event.target)
             if target.failure is not None and target.failure.cause is FailureCause.DELETIONS:
                 self._refusal = f"nothing was changed on any target: {target.name} {target.reason}"
                 self._caster.abort(self._refusal, self._loop.now())

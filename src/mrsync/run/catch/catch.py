@@ -75,12 +75,13 @@ def catch(settings: CatchSettings) -> int:
         _announce(settings, Readiness(interfaces[0].address, reply.getsockname()[1]))
         try:
             driver.run()
+            status = _exit_status(session)  # before the clean-up, so that the master knows that this host answers
         finally:
             for problem in sandbox.problems:
                 _say(f"the sandbox is not complete here: {problem}")
             loop.close()
             session.clean_up()
-        return _exit_status(session)
+        return status
     finally:
         if data is not None:
             data.close()
