@@ -105,8 +105,11 @@ def _delete_at_the_end(words: Sequence[str], theirs: Outcome, ours: Outcome) -> 
     if "--delete-before" in words:
         deleted = [line.split(maxsplit=1)[1].rstrip("/") for line in theirs.lines if line.startswith("*deleting")]
         touched = {f"{path.rpartition('/')[0] or '.'}/" for path in deleted}
-        told = [line for line in theirs.lines if line.startswith(".d..t......") and line[LETTERS + 1 :] in touched]
-        theirs.lines[:] = [line for line in theirs.lines if line not in told or line in ours.lines]
+        touched.add("./")  # with a --backup-dir
+        for place, line in enumerate(theirs.lines):
+            if line[:2] == ".d" and line[LETTERS + 1 :] in touched and line not in ours.lines:
+                theirs.lines[place] = f"{line[:4]}.{line[5:]}"
+        theirs.lines[:] = [line for line in theirs.lines if not line.startswith(f".d{'.' * (LETTERS - 2)} ")]
 
 
 def _has(words: Sequence[str], letter: str, name: str) -> bool:

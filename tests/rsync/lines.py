@@ -61,8 +61,41 @@ LATEST_OPTIONS = (
     (0.12, ("-T TMP", "--temp-dir=TMP")),
     (0.03, ("--debug=all",)),
 )
+# Drawn after those. Each needs files of its own: rules, a list, merge files, or fifos.
+RULE_OPTIONS = (
+    (0.1, ("--exclude-from=rules", "--include-from=rules --exclude=*", "--filter=._rules", "-f._rules")),
+    (0.1, ("--filter=-_*.o", "-fP_extra*", "--filter=R_x~", "-fH_sub", "--filter=-s_/a", "--filter=-!_*/", "-f!")),
+    (0.12, ("-F", "-FF", "--filter=:_.rsync-filter", "-f:-_.rsync-filter", "--filter=:e_.rsync-filter")),
+    (0.06, ("--files-from=list", "-0 --files-from=list0", "-r --files-from=list")),
+    (0.06, ("--no-D", "--specials", "--no-specials", "--no-D --specials", "--devices")),
+    (0.06, ("--backup-dir=../old", "--backup-dir=old/deep --suffix=.b", "-b --backup-dir=sub", "-b --suffix=.o")),
+    (0.06, ("--min-size=1 --max-size=1k", "--max-size=3-1", "--max-size=0", "--min-size=2KB", "--max-size=1.5b")),
+    (
+        0.06,
+        ("--chmod=D2755,F640", "--chmod=ug=rwX,o=", "--chmod=Fa-x,Dg+s", "--chmod=u+s", "--chmod=777", "--chmod=-w"),
+    ),
+    (0.06, ("--compare-dest=../other --compare-dest=no", "--copy-dest=no --copy-dest=../other")),
+    (0.05, ("--no-H", "--no-i-r", "--no-c", "--no-S", "--no-O", "--no-x", "--no-X", "--no-A")),
+    (0.05, ("--bwlimit=0", "--timeout=60", "--fsync", "--no-motd", "-s", "--old-args", "--super", "--blocking-io")),
+    (0.05, ("-z --zc=zlib", "--zl=9", "--new-compress", "--skip-compress=gz", "--no-z", "--trust-sender")),
+    (0.05, ("-xx", "-hhh", "--delete-delay", "--delete-during", "--max-delete=-1", "--max-delete=2")),
+)
 # What changes attributes of directories, which rsync fails to set through a kept link, or deletes what it leads to.
 NOT_WITH_KEPT_LINKS = re.compile("--(del|chmod|chown|usermap|groupmap|backup)|-[a-zA-Z]*[bL]")
+RULES = (
+    "- *.o",
+    "+ sub/",
+    "- /a",
+    "- x~",
+    "- sub/a",
+    "+ *",
+    "- /sub/**",
+    "-! *.txt",
+    "- two*",
+    "+ b",
+    "H d.txt",
+    "P extra*",
+)
 SOURCES = ("s1/", "s1", "s2/", "s2", "s1/sub", "s1/sub/", "s1/a", "s2/b", "f", "s1/.", "missing")
 
 
@@ -70,14 +103,15 @@ SOURCES = ("s1/", "s1", "s2/", "s2", "s1/sub", "s1/sub/", "s1/a", "s2/b", "f", "
 class Line:
     """A command line: words before DEST.
 
-    entries: by path what is there: contents, mode, time, owner. changes, other_changes: what happens to which path of
-    DEST, and of the directory beside it that --link-dest names. link_changes: which directories of DEST get another
-    name, with a link in their place.
+    entries: by path what is there: contents, mode, time, owner. files: contents of those with rules or names. changes,
+    other_changes: what happens to which path of DEST, and of the directory beside it that --link-dest names.
+    link_changes: which directories of DEST get another name, with a link in their place.
     """
 
     seed: int
     words: list[str] = field(default_factory=list)
     entries: dict[str, tuple[str | None, int, int, int]] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
     changes: list[tuple[str, str]] = field(default_factory=list)
     other_changes: list[tuple[str, str]] = field(default_factory=list)
     link_changes: list[str] = field(default_factory=list)
@@ -128,6 +162,7 @@ def draw_line(seed: int) -> Line:
         line.words = [word for word in map(_without_backup, line.words) if word]
     line.words = [*_newest(newest, line.words), *added, *line.words]
     line.words = [*_drawn(latest, LATEST_OPTIONS), *line.words]
+    _add_rules(line, random.Random(f"rules {seed}"))
     if "--inplace" in line.words:  # rsync does not mix them
         line.words = [word for word in line.words if not word.startswith("--partial-dir")]
     if "--delete-missing-args" in line.words and "-R" not in words and "missing" not in sources:
@@ -152,6 +187,38 @@ def _newest(chance: random.Random, words: list[str]) -> list[str]:
     if any(NOT_WITH_KEPT_LINKS.match(word) for word in (*words, *added)):
         added = [word for word in added if word not in ("-K", "-O")]
     return added
+
+
+def _add_rules(line: Line, chance: random.Random) -> None:
+    """Add options of RULE_OPTIONS that go with the line's words, and the files that they need."""
+    added = _drawn(chance, RULE_OPTIONS)
+    words = " ".join(line.words)
+    if "-dest=" in words or "ackup" in words or re.search(r"(^| )-[a-zA-Z]*b", words):
+        added = [word for word in added if "-dest=" not in word]  # rsync does not mix them
+    if any(re.match("--(link|compare)-dest", word) for word in (*line.words, *added)):
+        added = [word for word in added if not re.match("-b$|--backup|--suffix", word)]
+    if "-K" in line.words and any(NOT_WITH_KEPT_LINKS.match(word) for word in added):
+        return
+    if any(word.endswith(("list", "list0")) for word in added):
+        if "--delete-missing-args" in words or re.search(r"(^| )-[a-zA-Z]*R", words):
+            return
+        line.words = [*(word for word in line.words if word not in SOURCES), "s1/"]
+        line.dest, line.has_dest = "dest/", True
+        listed = [path.removeprefix("s1/") for path in line.entries if path.startswith("s1/")]
+        listed = [path + "/" * chance.randrange(2) for path in chance.sample(listed, min(len(listed), 4))]
+        line.files["list"], line.files["list0"] = "\n".join([*listed, ""]), "\0".join([*listed, ""])
+    line.files["rules"] = "\n".join([*chance.sample(RULES, 2), ""])
+    if any(word.endswith("filter") or re.fullmatch("-F+", word) for word in added):
+        if sum(word in SOURCES for word in line.words) > 1:  # rsync applies merge files of one SOURCE to others
+            added = ["--no-i-r", *(word for word in added if not re.fullmatch("-F+", word))]
+        directories = ["", *(f"{path}/" for path, entry in line.entries.items() if entry[0] is None)]
+        for directory in chance.sample(directories, min(len(directories), 3)):
+            rules = chance.sample(RULES, chance.randrange(3))
+            line.files[f"{directory}.rsync-filter"] = "\n".join([*rules, ""])
+    line.words = [*added, *line.words]
+    if any("specials" in word or "-D" in word for word in added):
+        for path in ("s1/fifo", "s2/fifo"):
+            line.entries[path] = ("|", 0o640, NOW, 0)
 
 
 def _without_backup(word: str) -> str:
@@ -206,9 +273,14 @@ def build(line: Line, folder: Path) -> None:
             os.link(files[-1], place)
         elif contents.startswith("->"):
             place.symlink_to(contents[2:])
+        elif contents == "|":
+            os.mkfifo(place)
         else:
             place.write_text(contents)
             files.append(place)
+    for path, text in line.files.items():
+        (folder / path).write_text(text)
+        os.utime(folder / path, (NOW, NOW))
     for path, (_, mode, time, owner) in reversed(line.entries.items()):
         _dress(folder / path, mode, time, owner)
     for name in ("rsync", "mrsync"):
@@ -259,7 +331,7 @@ def _change(dest: Path, kind: str, number: int) -> None:
     elif kind == "link" and above != dest and not above.with_name(f"{above.name}.real").exists():
         above.rename(above.with_name(f"{above.name}.real"))
         above.symlink_to(f"{above.name}.real")
-    files = [path for path in paths if path.is_file() and not path.is_symlink() and path.exists()]
+    files = [path for path in paths if path.is_file() and not path.is_symlink() and path.name != ".rsync-filter"]
     if not files or kind.startswith(("extra", "link")):
         return
     path = files[number % len(files)]
