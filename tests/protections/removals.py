@@ -279,6 +279,13 @@ REMOVALS = (
         "unit/tree/fs/test_directories.py::test_where_a_link_leads",
     ),
     Removal(
+        "no relay is believed for ever that it gets nothing",
+        "protocol/targets/chains/link_watch.py",
+        "            or self._is_dry(link, transfer, slack_s, now)\n",
+        "",
+        "unit/protocol/targets/chains/test_link_watch.py",
+    ),
+    Removal(
         "lines of a remote shell without end are left out",
         "remote/contact.py",
         "return written if self._count < LINES_MAX else None",

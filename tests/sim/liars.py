@@ -40,6 +40,8 @@ from tests.sim.target import TargetHost
 from tests.sim.world import World
 
 LIAR = 0
+IDLE_SHARE = 0.1  # of liars: they say that nothing came, that they are at work, and pass nothing on
+NOTHING: dict[str, Any] = {"frontier": 0, "needs_first": 0, "needs_end": 0, "needs": ()}
 NUMBERS = (0, 1, 2, 9, 50, 5000, 65535, 1 << 20, (1 << 26) + 1, (1 << 31) + 5, (1 << 32) - 1)
 REPORT_FIELDS = sorted(
     set(Report._fields) - {"target", "instance", "log_bytes", "needs", "active"}
@@ -62,6 +64,7 @@ class LyingHost(TargetHost):
         self.record_share = chance.choice((0.0, 0.0, 0.01, 0.1))
         fields = [*REPORT_FIELDS, "active", "needs"]
         self.fields = chance.sample(fields, chance.choice((1, 2, 4, len(fields))))
+        self.is_idle = random.Random(f"idle {world.scenario.seed}").random() < IDLE_SHARE
         super().__init__(index, incarnation, world, oracle)
 
     def _answer(self, send: CatcherSend) -> None:
@@ -71,7 +74,9 @@ class LyingHost(TargetHost):
         message: Message = send.message
         if isinstance(message, Report) and self.chance.random() < self.record_share and self.is_running:
             self.lie_in_log()
-        if self.chance.random() < self.share:
+        if self.is_idle and isinstance(message, Report):
+            message = message._replace(active=ObjectKind.MANIFEST, **NOTHING, activity=message.counter)
+        elif self.chance.random() < self.share:
             message = self.bent(message)
         assert self._codec is not None
         try:
@@ -82,6 +87,9 @@ class LyingHost(TargetHost):
             self._world.answer(self.index, self.address, datagram)
 
     def _send_hop(self, send: SendToPeer | SendPage) -> None:
+        if self.is_idle and isinstance(send, SendPage):
+            self.catcher.relaying.on_left(send.tx, self.clock.now)
+            return
         if isinstance(send, SendToPeer) and self.chance.random() < self.share:
             message = self.bent(send.message)
             assert isinstance(message, (Feed, Claim))

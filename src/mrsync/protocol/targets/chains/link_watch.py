@@ -1,7 +1,8 @@
 """LinkWatch: when a link has failed.
 
 A link is on trial until its child reports pages of its parent. After that it fails if nothing comes through it although
-the parent holds more, or if the parent forwards much more slowly than others do.
+the parent holds more, or if the parent forwards much more slowly than others do. A parent that is served by the caster
+is not believed for ever that it holds nothing more itself: the caster has sent it.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Callable
 
+from mrsync.protocol.sending.transfer import Transfer
 from mrsync.protocol.targets.chains.hop_paces import HopPaces
 from mrsync.protocol.targets.chains.link import Link
 from mrsync.wire.messages import ObjectKind
@@ -17,6 +19,7 @@ TRIAL_S = 0.7  # after this time, a child that has not heard its parent never wi
 ISLAND_TRIAL_S = 0.25  # the same, of one that both ends know, and in a network that may have no multicast
 STALL_S = 1.5  # without anything that its parent holds, after which a child counts as starved
 GAP_S = 4.5  # without the first page that it lacks, though others arrive
+DRY_S = 5.0  # without anything that was sent, after which it does not matter what its parent says that it holds
 DOUBT_S = 0.3  # three statuses: an end that answers none of them is gone
 
 
@@ -45,12 +48,14 @@ class LinkWatch:
         is_over = link.doubted_at is not None and now - link.doubted_at > DOUBT_S + slack_s
         return is_over or (link.island is not None and self._is_unheard(link, slack_s, now))
 
-    def is_failing(self, link: Link, contents: ObjectKind | None, slack_s: float, now: float) -> bool:
-        """Return whether a link is to be doubted. contents: what is being cast, if anything."""
+    def is_failing(self, link: Link, transfer: Transfer | None, slack_s: float, now: float) -> bool:
+        """Return whether a link is to be doubted. transfer: what is being cast, if anything."""
         if not link.is_fed:
             return now - link.since > TRIAL_S + slack_s
-        link.is_stalled = contents is not None and (
-            self._is_stalled(link, contents, slack_s, now) or self._is_slow(link)
+        link.is_stalled = transfer is not None and (
+            self._is_stalled(link, transfer.kind, slack_s, now)
+            or self._is_dry(link, transfer, slack_s, now)
+            or self._is_slow(link)
         )
         return link.is_stalled
 
@@ -83,6 +88,15 @@ class LinkWatch:
         if waited_s <= STALL_S:
             return False
         return waited_s > GAP_S or (now - link.written_at >= STALL_S and not self._is_held_up(link))
+
+    def _is_dry(self, link: Link, transfer: Transfer, slack_s: float, now: float) -> bool:
+        """Return whether nothing arrives of what the caster has sent to the parent, whatever the parent holds."""
+        child, parent = link.child, link.parent
+        lacks = child.frontier(transfer.kind) < transfer.next_page
+        is_writing = child.report is None or child.report.queue_pages > 0
+        if not lacks or is_writing or not parent.path.is_direct:
+            link.supplied_at = now
+        return now - max(link.supplied_at, link.written_at) > DRY_S + slack_s
 
     def is_stuck(self, link: Link, now: float) -> bool:
         """Return whether the child has pages to write, and writes none: not the link is to blame, but its disk."""

@@ -124,7 +124,9 @@ class Relays:
             elif known is None or known.parent is not parent or known.island is not island:
                 was_fed = child.path.via is not Via.CASTER
                 number = island.number if island is not None else self._assignments.next_number()
-                self._links[child.id] = Link(number, parent, child, now, was_fed, island, moved_at=now, written_at=now)
+                self._links[child.id] = Link(
+                    number, parent, child, now, was_fed, island, moved_at=now, written_at=now, supplied_at=now
+                )
         for target_id in set(self._links) - in_chains:
             del self._links[target_id]
         self._assign(in_chains)
@@ -233,18 +235,18 @@ class Relays:
         if self._rules is None:
             return
         if self._formed_at is not None:
-            self._look(transfer.kind if transfer is not None else None, now)
+            self._look(transfer, now)
         self._tell_news(now)
         self._tell_again(now)
 
-    def _look(self, contents: ObjectKind | None, now: float) -> None:
+    def _look(self, transfer: Transfer | None, now: float) -> None:
         """Check links that do not work, and add targets that can be fed now."""
         failed = []
         for link in self._links.values():
             self._watch.look(link, now)
             if self._watch.has_failed(link, self._slack_s, now):
                 failed.append(link)
-            elif link.doubted_at is None and self._watch.is_failing(link, contents, self._slack_s, now):
+            elif link.doubted_at is None and self._watch.is_failing(link, transfer, self._slack_s, now):
                 self._doubt(link, now)
         if failed:
             for link in failed:
@@ -296,6 +298,9 @@ class Relays:
             self._park(child, now)
         elif self._watch.is_stuck(link, now):
             self._set_aside(child)
+            if self._faults[parent.id] > self._faults[child.id]:
+                self.chains.move_last(parent)  # others that it fed had pages that they could not write, too
+            self._faults.update((parent.id, child.id))
         elif self._has_worked and parent.path.is_unicast and self._faults[parent.id] >= self._faults[child.id]:
             self.chains.move_last(parent)
             self._faults.update((parent.id, child.id))

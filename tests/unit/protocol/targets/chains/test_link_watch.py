@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 
+from mrsync.protocol.sending.transfer import Transfer
 from mrsync.protocol.targets.chains.hop_paces import SPAN_S, WAITING_MIN
 from mrsync.protocol.targets.chains.islands import Island
 from mrsync.protocol.targets.chains.link import Link
-from mrsync.protocol.targets.chains.link_watch import DOUBT_S, GAP_S, STALL_S, TRIAL_S, LinkWatch
+from mrsync.protocol.targets.chains.link_watch import DOUBT_S, DRY_S, GAP_S, STALL_S, TRIAL_S, LinkWatch
+from mrsync.protocol.targets.path import Via
 from mrsync.protocol.targets.roster import Roster, Target
+from mrsync.wire.geometry import Geometry
 from mrsync.wire.messages import Feeding, Hop, ObjectKind
 from tests.unit.protocol.builders import found, hello, report
 
@@ -31,7 +34,14 @@ class Watched:
             for child in children
         }
         self.watch = LinkWatch(self.links, lambda target: 1)
+        geometry = Geometry(100, 1)
+        self.transfer = Transfer(CONTENTS, 100 * geometry.page_bytes, geometry)
         self._counters = dict.fromkeys(range(4), 0)
+
+    def send(self, pages: int) -> None:
+        """The caster sends pages."""
+        for _ in range(pages):
+            self.transfer.first_send(1)
 
     def target(self, number: int) -> Target:
         return found(self.roster, number)
@@ -44,7 +54,7 @@ class Watched:
 
     def is_failing(self, child: int, now: float) -> bool:
         self.watch.look(self.links[child], now)
-        return self.watch.is_failing(self.links[child], CONTENTS, SLACK_S, now)
+        return self.watch.is_failing(self.links[child], self.transfer, SLACK_S, now)
 
 
 def test_a_new_link_has_its_trial() -> None:
@@ -77,6 +87,37 @@ def test_a_child_that_holds_all_of_its_parent_waits() -> None:
     watched.report(1, 10)
     assert not watched.is_failing(1, 5.0)
     assert not watched.is_failing(1, 5.0 + 2 * GAP_S)
+
+
+@pytest.mark.parametrize(
+    ("sent", "details", "via", "is_failing"),
+    [
+        (11, {}, Via.CASTER, True),
+        (10, {}, Via.CASTER, False),  # nothing more was sent
+        (11, {"queue_pages": 1}, Via.CASTER, False),  # the child has work to do
+        (11, {}, Via.RELAY, False),  # it is the parent's own parent that has to be replaced
+    ],
+)
+def test_no_parent_is_believed_for_ever_that_it_gets_nothing(
+    sent: int, details: dict[str, int], via: Via, is_failing: bool
+) -> None:
+    watched = Watched()
+    watched.target(0).path.via = via
+    watched.send(sent)
+    watched.report(0, 10)
+    watched.report(1, 10, **details)
+    assert not watched.is_failing(1, 5.0)
+    assert not watched.is_failing(1, DRY_S)
+    assert watched.is_failing(1, 5.01 + DRY_S + SLACK_S) is is_failing
+
+
+def test_a_child_that_writes_is_supplied() -> None:
+    watched = Watched()
+    watched.send(11)
+    watched.report(0, 5)
+    for activity in range(8):
+        watched.report(1, 5, activity=activity)
+        assert not watched.is_failing(1, 2.0 * activity)
 
 
 def test_a_child_that_writes_other_pages_may_lack_its_first_one_for_longer() -> None:

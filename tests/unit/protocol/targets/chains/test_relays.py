@@ -234,6 +234,22 @@ def test_a_target_that_rejects_all_that_it_had_to_write_is_fed_again() -> None:
     assert chains.chain_ids() == [[0, 1, 3, 2]]
 
 
+def test_a_relay_whose_children_one_after_the_other_cannot_write_is_put_to_the_end() -> None:
+    """It sends them pages that get no digest. Once, the disk of a child may be to blame."""
+    chains, deceived, now = one_cannot_write()
+    deceived.report = report(2, counter=2, activity=7)
+    chains.relays.tend(None, now + 1)
+    for target in (0, 1, 3):
+        chains.hop(target, Feeding.UNFED, now + 1)
+    chains.hop(3, Feeding.FED, now + 1)
+    found(chains.roster, 3).report = report(3, queue_pages=3)
+    chains.relays.tend(None, now + 2)
+    chains.hop(3, Feeding.STARVED, now + 4)
+    chains.answer(0, 1, 2, 3, now=now + 4 + DOUBT_S)
+    chains.relays.tend(None, now + 4 + DOUBT_S + SLACK_S)
+    assert chains.chain_ids() == [[0, 2, 1]]
+
+
 def test_a_target_that_writes_what_the_caster_sends_is_not_stuck_if_its_parent_cannot_feed_it() -> None:
     chains = Chains(2)
     chains.relays.is_settled(NOW)
