@@ -279,6 +279,13 @@ class Comparer:
         return sorted(suspects)
 
     def _compare_entry(self, entry: int, listing: Listing | None, position: int) -> None:
+        """Compare an entry. Whoever may rename what is above it can make that fail, and must not stop the rest."""
+        try:
+            self._compare_with(entry, listing, position)
+        except OSError as error:
+            self._result.failures.append(Failure(error.errno or 0, self._manifest.path(entry), "compare"))
+
+    def _compare_with(self, entry: int, listing: Listing | None, position: int) -> None:
         kind = self._manifest.modes[entry] >> KIND_SHIFT
         found = -1 if listing is None or position < 0 else listing.modes[position] >> KIND_SHIFT
         if self._leaves_some and self._is_left(entry, kind, found):

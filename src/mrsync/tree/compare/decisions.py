@@ -10,6 +10,7 @@ from mrsync.tree.compare.hard_links import Found, Inode, LinkGroup, LinkGroups
 from mrsync.tree.compare.result import Comparison
 from mrsync.tree.compare.update_safety import UpdateSafety
 from mrsync.tree.destination.destination import Destination
+from mrsync.tree.model.failure import Failure
 from mrsync.tree.model.items import ALTERED, ATTRIBUTES, LETTERS, LINKED, MADE, NEW, SENT, Items
 from mrsync.tree.model.manifest import REGULAR, Manifest
 from mrsync.tree.model.spans import merged
@@ -112,8 +113,13 @@ class LinkDecisions:
         linked: list[int] = []
         for group in self._groups.settle(keepers):
             linked += group.linked
-            if group.first >= 0:
+            if group.first < 0:
+                continue
+            try:
                 linked += self._decide(group)
+            except OSError as error:
+                path = self._manifest.path(group.first)
+                result.failures.append(Failure(error.errno or 0, path, "compare"))
         result.linked.extend(sorted(linked))
         result.needs = merged(result.needs)
 

@@ -77,12 +77,12 @@ class SynclistComparer(Comparer):
         for entry in range(first, end):
             self._compare_entry(entry, listing, positions.get(self._manifest.names[entry], -1))
 
-    def _compare_entry(self, entry: int, listing: Listing | None, position: int) -> None:
+    def _compare_with(self, entry: int, listing: Listing | None, position: int) -> None:
         mark, is_file = self._marks[entry], self._manifest.kind(entry) == REGULAR
         if is_file and mark in (Mark.SENT, Mark.LINKED):
             self._compare_listed(entry, listing, position)
         elif mark != Mark.IMPLIED or (is_file and entry in self._groups):
-            super()._compare_entry(entry, listing, position)
+            super()._compare_with(entry, listing, position)
 
     def _compare_listed(self, entry: int, listing: Listing | None, position: int) -> None:
         """Schedule a file that is always sent or linked; examine what is here only to itemize it."""

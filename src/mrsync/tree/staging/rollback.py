@@ -20,9 +20,13 @@ class Rollback:
         """Remember the directories of another stage. Times that are already known are older and are kept."""
         parents = stage.manifest.parents
         entries = (entry for entry, state in zip(stage.plan.entries, stage.states) if state != UNWANTED)
-        homes = {stage.files.homes.home(parent) for parent in {parents[entry] for entry in entries}}
-        homes.add(0)  # it has the journal
-        for home in homes.difference(self._times):
+        self._note(0)  # it has the journal
+        for parent in {parents[entry] for entry in entries}:
+            with suppress(OSError):  # nothing can be staged there either, which is reported
+                self._note(stage.files.homes.home(parent))
+
+    def _note(self, home: int) -> None:
+        if home not in self._times:
             status = os.fstat(self._destination.directories.open(home))
             self._times[home] = (status.st_atime_ns, status.st_mtime_ns)
 

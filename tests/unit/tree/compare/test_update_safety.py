@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
+from mrsync.tree.compare import update_safety
+from mrsync.tree.compare.compare import compare
+from mrsync.tree.compare.prefetch import Prefetch
+from mrsync.tree.compare.result import Comparison
+from mrsync.tree.destination.destination import Destination
 from mrsync.tree.model.policy import Policy
+from mrsync.tree.source.scan import scan
 from tests.trees import differences
 from tests.unit.tree.breaking import PAGE, Session
 from tests.unit.tree.syncing import NOBODY, sync
@@ -185,6 +193,49 @@ def test_entries_swapped_after_the_compare_are_left_alone(trees: Path, kind: str
     outcome = sync(trees / "source", trees / "dest", policy=Policy(specials=True), between=swap)
     assert [failure.path for failure in outcome.result.failures] == [b"x"]
     assert (trees / "dest" / "x").lstat().st_uid == 0
+
+
+def compared(trees: Path, swap: Callable[[], object] = lambda: None) -> Comparison:
+    """Compare the trees. swap: is called when the directories of the destination were listed."""
+    prefetch, dest = Prefetch(), os.fsencode(trees / "dest")
+    prefetch.read(dest, lambda count: None)
+    swap()
+    destination = Destination(dest)
+    try:
+        return compare(scan(os.fsencode(trees / "source")).manifest, destination, prefetch=prefetch)
+    finally:
+        destination.close()
+
+
+@pytest.mark.parametrize("has_twin", [False, True])
+def test_a_directory_swapped_during_the_compare_stops_only_what_is_in_it(trees: Path, has_twin: bool) -> None:
+    for tree in ("source", "dest"):
+        put(trees / tree / "other", GOOD)
+        if has_twin:
+            (trees / tree / "open" / "twin").hardlink_to(trees / tree / "open" / "tool")
+    for name in ("open/tool", "other"):
+        (trees / "source" / name).chmod(0o700)
+
+    def swap() -> None:
+        (trees / "dest" / "open").rename(trees / "dest" / "aside")
+        (trees / "dest" / "open").symlink_to("aside")
+
+    comparison = compared(trees, swap)
+    assert [failure.sentence for failure in comparison.failures] == ["cannot compare open/tool: Not a directory"]
+    assert 2 in comparison.mended  # other
+
+
+def test_a_probe_that_is_taken_away_stops_only_its_file(trees: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others may watch for it in a directory of theirs."""
+
+    def take_away(fd: int, uid: int) -> NoReturn:
+        for path in (trees / "dest" / "open").glob(".mrsync-*"):
+            path.unlink()
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    put(trees / "dest" / "open" / "tool", GOOD, uid=NOBODY)
+    monkeypatch.setattr(update_safety, "_powers_over", take_away)
+    assert [failure.path for failure in compared(trees).failures] == [b"open/tool"]
 
 
 def test_in_a_dry_run_it_is_a_change_of_attributes(trees: Path) -> None:

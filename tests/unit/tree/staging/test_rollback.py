@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from mrsync.tree.compare.compare import compare
@@ -13,20 +15,22 @@ from mrsync.tree.source.planning import build_plan
 from mrsync.tree.source.reader import ContentsReader
 from mrsync.tree.source.scan import scan
 from mrsync.tree.staging.rollback import Rollback
-from mrsync.tree.staging.stage import Stage
+from mrsync.tree.staging.stage import WHOLE, Stage
 from tests.unit.tree.syncing import cast
 
 TIME_NS = 10**18 + 7
 
 
-def staged(source: Path, dest: Path) -> tuple[Stage, Rollback]:
-    """Everything is staged, nothing in place."""
+def staged(source: Path, dest: Path, swap: Callable[[], object] = lambda: None) -> tuple[Stage, Rollback]:
+    """Everything is staged, nothing in place. swap: is called before that."""
     found = scan(os.fsencode(source))
     manifest = Manifest.decode(found.manifest.encode())
     destination = Destination(os.fsencode(dest))
     needs = compare(manifest, destination).needs
     planned = build_plan(found, needs)
     stage = Stage(destination, manifest, Plan.decode(planned.encode(), manifest), needs, "abcd")
+    destination.directories.close()  # as if there were more of them than can be open
+    swap()
     rollback = Rollback(stage)
     contents = ContentsReader(os.fsencode(source), found.manifest, planned)
     cast(contents, stage)
@@ -50,6 +54,25 @@ def test_directories_get_their_times_back(tmp_path: Path) -> None:
     rollback.restore()
     assert {path: path.stat().st_mtime_ns for path in times} == dict.fromkeys(times, TIME_NS + 1)
     assert sorted(path.name for path in dest.rglob("*")) == ["d", "e"]
+
+
+def test_who_swaps_a_directory_stops_only_what_is_in_it(tmp_path: Path) -> None:
+    source, dest = tmp_path / "source", tmp_path / "dest"
+    for tree in (source, dest):
+        (tree / "open" / "d").mkdir(parents=True)
+    (source / "file").write_text("1")
+    (source / "open" / "d" / "file").write_text("2")
+    (dest / "open").chmod(0o777)
+
+    def swap() -> None:
+        (dest / "open" / "d").rename(dest / "open" / "aside")
+        (dest / "open" / "d").mkdir()
+
+    stage, rollback = staged(source, dest, swap)
+    assert [reason for _, reason in stage.take_sat_out()] == [errno.ESTALE]
+    assert stage.states[0] == WHOLE
+    stage.cleanup()
+    rollback.restore()
 
 
 def test_a_destination_that_was_made_goes_again(tmp_path: Path) -> None:
