@@ -234,9 +234,9 @@ REMOVALS = (
         "unit/tree/staging/test_homes.py",
     ),
     Removal(
-        "no link within the destination leads to --temp-dir",
-        "tree/staging/homes.py",
-        "deeper = os.open(name, OPEN_DIRECTORY, dir_fd=fd)",
+        "no link within the destination leads to --temp-dir or --link-dest",
+        "tree/destination/root.py",
+        "deeper = os.open(name, os.O_RDONLY | os.O_DIRECTORY | CAUTIOUS, dir_fd=fd)",
         "deeper = os.open(name, os.O_DIRECTORY, dir_fd=fd)",
         "unit/tree/staging/test_homes.py",
     ),

@@ -6,6 +6,7 @@ import os
 
 from mrsync.errors import FileError
 from mrsync.files import NAMED, let_go
+from mrsync.tree.destination.root import open_directory_from
 from mrsync.tree.fs.directories import Directories
 from mrsync.tree.model.failure import printable
 from mrsync.tree.model.manifest import Manifest
@@ -47,8 +48,9 @@ class Alternates:
 
     def _open(self, manifest: Manifest, path: bytes, root_fd: int | None, wanted: bytes) -> None:
         if root_fd is None:
-            wanted = os.path.normpath(os.path.join(path, wanted))
-        fd = os.open(wanted, os.O_RDONLY | os.O_DIRECTORY | NAMED, dir_fd=root_fd)
+            fd = os.open(os.path.normpath(os.path.join(path, wanted)), os.O_RDONLY | os.O_DIRECTORY | NAMED)
+        else:
+            fd = open_directory_from(path, root_fd, wanted)
         self._root_fds.append(fd)
         if root_fd is not None and os.path.samestat(os.fstat(fd), os.fstat(root_fd)):
             raise FileError("this is the destination itself")

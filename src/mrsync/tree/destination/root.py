@@ -8,7 +8,7 @@ import stat
 from collections.abc import Iterable
 
 from mrsync.errors import FileError
-from mrsync.files import CAUTIOUS
+from mrsync.files import CAUTIOUS, NAMED, let_go
 from mrsync.tree.model.failure import printable
 from mrsync.tree.model.manifest import Manifest
 
@@ -85,6 +85,27 @@ def _why_unwritable(fd: int) -> int:
     if not is_ours and not os.access(b".", os.W_OK | os.X_OK, dir_fd=fd, effective_ids=True):
         return errno.EACCES
     return 0
+
+
+def open_directory_from(root: bytes, root_fd: int, wanted: bytes) -> int:
+    """Return a descriptor of a directory that the user named, from the root of a destination on. Raise OSError.
+
+    root: the path of the destination, which is open as root_fd. Below it no link is followed, also if the path is
+    absolute, because others may have put the link there.
+    """
+    place = os.path.normpath(os.path.join(os.path.abspath(root), wanted))
+    roots = (os.path.abspath(root), os.path.realpath(root))
+    above = next((each.rstrip(b"/") for each in roots if place.startswith(each.rstrip(b"/") + b"/")), None)
+    if above is None:
+        return os.open(wanted, os.O_RDONLY | os.O_DIRECTORY | NAMED, dir_fd=root_fd)
+    fd = os.dup(root_fd)
+    for name in place[len(above) + 1 :].split(b"/"):
+        try:
+            deeper = os.open(name, os.O_RDONLY | os.O_DIRECTORY | CAUTIOUS, dir_fd=fd)
+        finally:
+            let_go(fd)
+        fd = deeper
+    return fd
 
 
 def check_absent_root(path: bytes, *, makes_parents: bool = False) -> None:

@@ -16,6 +16,7 @@ from contextlib import suppress
 from mrsync.errors import FileError
 from mrsync.files import CAUTIOUS, NAMED, let_go, may_others_write
 from mrsync.tree.destination.destination import Destination
+from mrsync.tree.destination.root import open_directory_from
 from mrsync.tree.fs.directories import ASIDE, OPEN_DIRECTORY
 from mrsync.tree.fs.mounts import mount_id
 from mrsync.tree.fs.temporary_names import area_name, backup_name, parsed
@@ -103,7 +104,7 @@ class StagingArea:
         self._is_inside = _is_inside(destination.path, path)
         self.above_fd = -1
         try:
-            self.above_fd = _open_named(path, destination.root_fd)
+            self.above_fd = open_directory_from(destination.path, destination.root_fd, path)
             _check_near(path, self.above_fd, destination.root_fd)
             if not destination.is_dry_run:
                 self._change_above(self._make)
@@ -166,7 +167,7 @@ def foresee_area(path: bytes, near_fd: int, name: str, host: str) -> None:
     """
     wanted = os.fsencode(name.replace("{host}", host))
     try:
-        fd = _open_named(os.path.abspath(os.path.join(path, wanted)), near_fd)
+        fd = os.open(os.path.abspath(os.path.join(path, wanted)), os.O_RDONLY | os.O_DIRECTORY | NAMED)
     except OSError as error:
         raise FileError(f"--temp-dir {printable(wanted)}: {error.strerror}") from error
     try:
@@ -181,21 +182,6 @@ def _check_near(path: bytes, fd: int, near_fd: int) -> None:
             f"--temp-dir {printable(path)} is on another file system than the destination, and from there no "
             "file can be renamed into its place: name a directory on the same one"
         )
-
-
-def _open_named(path: bytes, root_fd: int) -> int:
-    """Open the directory of --temp-dir. Within the destination, no link is followed, as others may have made it."""
-    names = [name for name in path.split(b"/") if name]
-    if path.startswith(b"/") or b".." in names:
-        return os.open(path, os.O_RDONLY | os.O_DIRECTORY | NAMED, dir_fd=root_fd)
-    fd = os.open(b".", OPEN_DIRECTORY, dir_fd=root_fd)
-    for name in names:
-        try:
-            deeper = os.open(name, OPEN_DIRECTORY, dir_fd=fd)
-        finally:
-            let_go(fd)
-        fd = deeper
-    return fd
 
 
 def _is_inside(destination: bytes, path: bytes) -> bool:

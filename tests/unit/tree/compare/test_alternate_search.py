@@ -43,6 +43,14 @@ def test_nothing_is_reached_through_a_link_below_the_other_directory(trees: Path
     assert differences(trees / "source", trees / "dest") == []
 
 
+@pytest.mark.parametrize("above", ["", "../dest/", "{}/dest/"])
+def test_no_link_within_the_destination_is_followed(trees: Path, above: str) -> None:
+    (trees / "dest/open").mkdir(parents=True)
+    (trees / "dest/open/link").symlink_to("../../other")
+    outcome = run(trees, LINKED._replace(link_dests=(above.format(trees) + "open/link",)))
+    assert needed(outcome) == [b"a", b"sub/b"]
+
+
 @ROOT_ONLY
 def test_contents_of_another_user_get_no_new_owner(trees: Path) -> None:
     for name in ("a", "sub/b"):

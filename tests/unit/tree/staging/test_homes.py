@@ -205,10 +205,11 @@ def test_no_link_within_the_destination_is_followed(trees: Path) -> None:
     (trees / "dest/a").mkdir()
     (trees / "dest/a/link").symlink_to("../../temporary")
     (trees / "temporary/b").mkdir()
-    for name in ("a/link", "a/link/b"):
+    (trees / "alias").symlink_to("dest")
+    for name in ("a/link", "a/link/b", "../alias/a/link", str(trees / "dest/a/link"), str(trees / "alias/a/link")):
         with pytest.raises(FileError, match="--temp-dir"):
-            StagingArea(Destination(os.fsencode(trees / "dest")), name, "")
-    StagingArea(Destination(os.fsencode(trees / "dest")), "../dest/a/link", "").close()  # it is named from outside
+            StagingArea(Destination(os.fsencode(trees / "alias")), name, "")
+    StagingArea(Destination(os.fsencode(trees / "alias")), str(trees / "dest/a"), "").close()
 
 
 def test_what_would_be_refused_is_foreseen_for_a_destination_that_is_absent(trees: Path) -> None:
